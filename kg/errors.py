@@ -1,0 +1,63 @@
+"""The one tree of errors, and what each of them promises.
+
+Every failure of a public call is a `ContextPersistenceError`. Its text names fields, ids of statements and what to do; it never
+holds a secret, a Cypher text or what a user wrote. The original error is its ``__cause__``.
+"""
+
+from typing import Literal
+
+Outcome = Literal["not_applied", "applied", "unknown"]
+
+
+class ContextPersistenceError(Exception):
+    """The call failed.
+
+    Attributes:
+        retryable: Whether the same call may succeed later without any change by the caller.
+        outcome: What happened to the data: ``not_applied``, ``applied``, or ``unknown`` where the server's answer was lost.
+            Every write of this library may be repeated with the same arguments, whatever the outcome was.
+    """
+
+    retryable: bool = False
+    outcome: Outcome = "not_applied"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        retryable: bool | None = None,
+        outcome: Outcome | None = None,
+    ) -> None:
+        super().__init__(message or (type(self).__doc__ or "").splitlines()[0])
+        if retryable is not None:
+            self.retryable = retryable
+        if outcome is not None:
+            self.outcome = outcome
+
+
+class DatabaseError(ContextPersistenceError):
+    """The database could not be reached, or refused the operation."""
+
+
+class VectorDBError(ContextPersistenceError):
+    """A vector could not be made, checked or stored."""
+
+
+class NLPError(ContextPersistenceError):
+    """The text could not be analysed."""
+
+
+class GraphError(ContextPersistenceError):
+    """A knowledge graph operation failed."""
+
+
+class SearchError(ContextPersistenceError):
+    """A search failed."""
+
+
+class ValidationError(ContextPersistenceError, ValueError):
+    """An argument is not valid."""
+
+
+class NotFoundError(ContextPersistenceError, LookupError):
+    """What was asked for does not exist."""

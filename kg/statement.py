@@ -1,0 +1,36 @@
+"""A question to the database as a value: what is asked, with which parameters, and how a row of the answer is read."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import cypher
+
+T = TypeVar("T")
+Row = Mapping[str, Any]
+
+
+def as_is(row: Row) -> Row:
+    """The row itself."""
+    return row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement(Generic[T]):
+    """One statement, ready to run.
+
+    Attributes:
+        name: The statement's file below `cypher/`, without its ending, such as ``conversation/load``.
+        parameters: Values for the statement's ``$parameters``.
+        read: Turns one row of the answer into a value.
+        writes: Whether the statement changes the graph.
+    """
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    read: Callable[[Row], T]
+    writes: bool = False
+
+    def text(self, dialect: cypher.Dialect = "25") -> str:
+        """The statement's text for a server of the given dialect, as it stands in its file."""
+        return cypher.load(self.name, dialect).text
