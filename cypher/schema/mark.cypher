@@ -1,0 +1,9 @@
+// Note which version of the schema the database has now. Repeating it changes nothing.
+// Columns: version (integer).
+:param version => 1
+:param vector_size => 384
+:param now => 1767225600000
+MERGE (v:SchemaVersion {id: 'schema'})
+ON CREATE SET v.created_ms = $now, v.vector_size = $vector_size
+SET v.version = $version, v.updated_ms = $now
+RETURN v.version AS version;

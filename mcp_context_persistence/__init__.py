@@ -1,0 +1,1 @@
+"""Memory for AI assistants as one property graph in Neo4j."""
