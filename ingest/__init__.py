@@ -1,0 +1,1 @@
+"""Text goes in, rows come out: passages, vectors, entities, relations."""

@@ -25,7 +25,7 @@ class _Job(Generic[T]):
     def run(self) -> None:
         try:
             self.value = self.function()
-        except BaseException as error:  # noqa: BLE001 - carried to the caller's thread, whatever it is
+        except BaseException as error:
             self.error = error
 
 

@@ -127,7 +127,7 @@ class Graph:
 
         def once(seconds: float) -> list[T]:
             with self._session(writes=statement.writes) as session:
-                query = neo4j.Query(text, metadata=_named(statement), timeout=seconds)  # type: ignore[arg-type]  # constant, from its file
+                query = neo4j.Query(text, metadata=_named(statement), timeout=seconds)
                 return [statement.read(row) for row in session.run(query, parameters)]
 
         return self._in_time(once, statement.name, writes=statement.writes, raises=raises, deadline=deadline)
@@ -157,7 +157,7 @@ class Graph:
             ):
 
                 def run(statement: Statement[Any]) -> list[Any]:
-                    rows = transaction.run(statement.text(dialect), self._encode(statement.parameters))  # type: ignore[arg-type]
+                    rows = transaction.run(statement.text(dialect), self._encode(statement.parameters))
                     return [statement.read(row) for row in rows]
 
                 value = work(run)
@@ -193,7 +193,7 @@ class Graph:
         while True:
             left = end - time.monotonic()
             try:
-                return self._threads.call(lambda left=left: once(left), seconds=left)  # type: ignore[misc]
+                return self._threads.call(lambda left=left: once(left), seconds=left)
             except TimeoutError as error:
                 raise raises(
                     f"{name}: no answer within {seconds:g} s; is the server alive?",
@@ -211,7 +211,7 @@ class Graph:
     def _look(self) -> Server:
         def once(_seconds: float) -> tuple[str, str, bool]:
             with self._session(writes=False) as session:
-                result = session.run(cypher.load("maintenance/components").text)  # type: ignore[arg-type]
+                result = session.run(cypher.load("maintenance/components").text)
                 rows = {row["name"]: row for row in result}
                 kernel = rows["Neo4j Kernel"]
                 return kernel["versions"][0], kernel["edition"], result.consume().server.protocol_version >= (6, 0)

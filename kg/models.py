@@ -163,12 +163,12 @@ def conversation(
         checks.choice("mode", mode, MODES)
     try:
         made = Conversation(
-            conversation_id=conversation_id,  # type: ignore[arg-type]  # checked by pydantic
+            conversation_id=conversation_id,
             messages=list(messages),
-            project_path=project_path,  # type: ignore[arg-type]
-            mode=mode,  # type: ignore[arg-type]
-            metadata=metadata,  # type: ignore[arg-type]
-            created_at=created_at,  # type: ignore[arg-type]
+            project_path=project_path,
+            mode=mode,
+            metadata=metadata,
+            created_at=created_at,
         )
     except TheirValidationError as error:
         raise explain(error) from error

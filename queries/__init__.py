@@ -1,0 +1,1 @@
+"""Questions as statements, and their answers."""

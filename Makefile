@@ -1,0 +1,54 @@
+# Needs make and a Python 3.11, 3.12 or 3.13 with its venv module; everything else comes from PyPI into .venv and .cache.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+TOOLS := .cache/tools
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench check cypher docs clean
+
+help: ## What there is to make
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+setup: $(READY) ## Make .venv and install the project with its tools
+
+demo: $(READY) ## Save, search and explore real conversations: make demo [FILE=my.jsonl]
+	@$(RUN)/context-persistence demo $(if $(FILE),"$(FILE)")
+
+test: $(READY) ## Run all tests: make test [ARGS="-k search"]
+	@$(RUN)/python -m pytest $(ARGS)
+
+bench: $(READY) ## Measure, and write the numbers to bench/results
+	@$(RUN)/python -m bench $(ARGS)
+
+check: $(READY) ## Style, types and layers
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+
+cypher: $(READY) ## Plan every statement with its samples
+	@$(RUN)/python -m pytest tests/graph/test_statements.py $(ARGS)
+
+docs: $(READY) ## Run the examples of the documentation
+	@$(RUN)/python -m pytest tests/acceptance $(ARGS)
+
+clean: ## Remove what was made here; stores and downloaded jars stay
+	rm -rf $(VENV) .cache .*_cache .hypothesis .coverage* dist build *.egg-info
+
+# uv lives in an environment of its own, in the pinned version, whatever the machine has.
+$(TOOLS)/bin/uv: constraints.txt
+	@python=; for name in "$(PYTHON)" python3.13 python3.12 python3.11; do \
+	  if $$name -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then python=$$name; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then echo "No Python 3.11, 3.12 or 3.13 found: say make PYTHON=/path/to/python" >&2; exit 1; fi; \
+	$$python -m venv --clear $(TOOLS)
+	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	@touch $@
+
+$(READY): pyproject.toml constraints.txt $(TOOLS)/bin/uv
+	@test -x $(RUN)/python || $(TOOLS)/bin/uv venv --quiet --python $(TOOLS)/bin/python $(VENV)
+	$(TOOLS)/bin/uv pip install --python $(RUN)/python --constraint constraints.txt --build-constraint constraints.txt --editable . --group dev
+	@touch $@

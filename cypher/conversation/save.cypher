@@ -1,0 +1,147 @@
+// Write a conversation: its own properties, new and changed messages in order, their passages, mentions, entities and relationships.
+// The conversation's revision must still be the one that was read; else nothing is written and no row comes back.
+// Columns: linked (how many messages hang on the conversation afterwards), removed (entities that no evidence supports any more).
+// Plan: the conversation is locked first, so that two writers of one conversation queue up; entities come sorted by id, so that
+// writers of different conversations take their locks in one order. Vectors are set by procedure, which takes them in binary.
+// What `stale` messages said is forgotten first: their mentions, and their support of relationships.
+:param namespace => "default"
+:param conversation_id => "conv-123"
+:param revision => 0
+:param now => 1767225600000
+:param conversation => {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}
+:param stale => []
+:param removed => []
+:param changed => []
+:param created => [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}]
+:param previous => null
+:param relink => false
+:param chunks => []
+:param entities => []
+:param mentions => []
+:param relations => []
+:param evidence => 50
+CYPHER 25
+MERGE (c:Conversation {namespace: $namespace, id: $conversation_id})
+ON CREATE SET c.revision = 0, c.created_ms = $now, c.kind = 'conversation'
+SET c.updated_ms = $now
+WITH c
+WHERE c.revision = $revision
+SET c.revision = $revision + 1, c += $conversation
+WITH c
+CALL () {
+  UNWIND $stale AS id
+  MATCH (m:Message {namespace: $namespace, id: id})-[mention:MENTIONS]->(e:Entity)
+  CALL (m, e) {
+    MATCH (e)-[r]->(:Entity)
+    WHERE m.id IN r.sources
+    SET r.sources = [id IN r.sources WHERE id <> m.id]
+    WITH r WHERE size(r.sources) = 0 AND r.origin = 'extracted' AND r.capped IS NULL
+    DELETE r
+  }
+  DELETE mention
+  RETURN collect(DISTINCT e) AS doubtful
+}
+CALL () {
+  UNWIND $removed AS id
+  MATCH (m:Message {namespace: $namespace, id: id})
+  OPTIONAL MATCH (m)-[:HAS_CHUNK]->(k:Chunk)
+  DETACH DELETE k, m
+}
+CALL () {
+  UNWIND $changed AS row
+  MATCH (m:Message {namespace: $namespace, id: row.properties.id})
+  SET m += row.properties, m.updated_ms = $now, m.facets = row.properties.facets + coalesce(m.mentioned, [])
+  WITH m, row
+  CALL (m, row) {
+    WITH m, row WHERE row.stale_vector
+    REMOVE m.embedding
+    WITH m
+    MATCH (m)-[:HAS_CHUNK]->(old:Chunk)
+    DETACH DELETE old
+  }
+  CALL (m, row) {
+    WITH m, row WHERE row.vector IS NOT NULL
+    CALL db.create.setNodeVectorProperty(m, 'embedding', row.vector)
+  }
+  CALL (m, row) {
+    WITH m, row WHERE NOT row.stale_vector
+    MATCH (m)-[:HAS_CHUNK]->(k:Chunk)
+    SET k.role = m.role, k.project = m.project, k.timestamp_ms = m.timestamp_ms
+  }
+}
+CALL (c) {
+  OPTIONAL MATCH (p:Message {namespace: $namespace, id: $previous})
+  UNWIND $created AS row
+  CREATE (c)-[:HAS_MESSAGE]->(m:Message {namespace: $namespace, created_ms: $now, updated_ms: $now})
+  SET m += row.properties
+  WITH p, m, row
+  CALL (m, row) {
+    WITH m, row WHERE row.vector IS NOT NULL
+    CALL db.create.setNodeVectorProperty(m, 'embedding', row.vector)
+  }
+  WITH p, collect(m) AS new
+  WITH CASE WHEN p IS NULL THEN new ELSE [p] + new END AS chain
+  UNWIND range(1, size(chain) - 1) AS i
+  WITH chain[i - 1] AS a, chain[i] AS b
+  CREATE (a)-[:NEXT]->(b)
+}
+CALL (c) {
+  WITH c WHERE $relink
+  MATCH (c)-[:HAS_MESSAGE]->(m:Message)
+  OPTIONAL MATCH (m)-[old:NEXT]->(:Message)
+  DELETE old
+  WITH DISTINCT m ORDER BY m.position
+  WITH collect(m) AS chain
+  UNWIND range(1, size(chain) - 1) AS i
+  WITH chain[i - 1] AS a, chain[i] AS b
+  CREATE (a)-[:NEXT]->(b)
+}
+CALL () {
+  UNWIND $chunks AS row
+  MATCH (m:Message {namespace: $namespace, id: row.properties.message_id})
+  CREATE (m)-[:HAS_CHUNK]->(k:Chunk {namespace: $namespace, created_ms: $now, updated_ms: $now})
+  SET k += row.properties
+  WITH k, row
+  CALL db.create.setNodeVectorProperty(k, 'embedding', row.vector)
+}
+CALL () {
+  UNWIND $entities AS row
+  MERGE (e:Entity {namespace: $namespace, id: row.id})
+  ON CREATE SET e += row.properties, e.created_ms = $now, e.updated_ms = $now, e:$(row.label)
+  WITH e, row
+  CALL (e, row) {
+    WITH e, row WHERE row.vector IS NOT NULL AND e.embedding IS NULL
+    CALL db.create.setNodeVectorProperty(e, 'embedding', row.vector)
+  }
+}
+CALL () {
+  UNWIND $mentions AS row
+  MATCH (m:Message {namespace: $namespace, id: row.message_id})
+  CALL (m, row) {
+    UNWIND row.entities AS one
+    MATCH (e:Entity {namespace: $namespace, id: one.id})
+    CREATE (m)-[r:MENTIONS]->(e)
+    SET r += one.properties
+    RETURN collect(DISTINCT e.type_facet) AS types
+  }
+  SET m.mentioned = types, m.facets = row.facets + types
+}
+CALL () {
+  UNWIND $relations AS row
+  MATCH (a:Entity {namespace: $namespace, id: row.source})
+  MATCH (b:Entity {namespace: $namespace, id: row.target})
+  MERGE (a)-[r:$(row.type)]->(b)
+  ON CREATE SET r += row.properties, r.created_ms = $now, r.sources = []
+  SET r.updated_ms = $now,
+    r.confidence = CASE WHEN r.origin = 'extracted' AND r.confidence < row.properties.confidence THEN row.properties.confidence ELSE r.confidence END
+  WITH r, row, coalesce(r.sources, []) + [id IN row.sources WHERE NOT id IN coalesce(r.sources, [])] AS sources
+  SET r.sources = sources[..$evidence], r.capped = CASE WHEN size(sources) > $evidence THEN true ELSE r.capped END
+}
+CALL (doubtful) {
+  UNWIND doubtful AS e
+  WITH e
+  WHERE e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)--(:Entity) }
+  DETACH DELETE e
+  RETURN count(*) AS gone
+}
+RETURN COUNT { (c)-[:HAS_MESSAGE]->() } AS linked, gone AS removed;

@@ -1,0 +1,46 @@
+// Store what was found in a text outside a conversation's own saving: entities, relationships, and mentions by a message or conversation.
+// Columns: linked ('message', 'conversation' or null: what the entities hang on now).
+// Plan: entities come sorted by id, so that concurrent writers take their locks in one order.
+:param namespace => "default"
+:param now => 1767225600000
+:param conversation_id => "conv-123"
+:param message_id => null
+:param entities => []
+:param mentions => [{id: "DataProcessor", properties: {start: 4, end: 17, count: 1, confidence: 0.9, extractor: "rule"}}]
+:param relations => []
+:param evidence => 50
+CYPHER 25
+CALL () {
+  UNWIND $entities AS row
+  MERGE (e:Entity {namespace: $namespace, id: row.id})
+  ON CREATE SET e += row.properties, e.created_ms = $now, e.updated_ms = $now, e:$(row.label)
+  WITH e, row
+  CALL (e, row) {
+    WITH e, row WHERE row.vector IS NOT NULL AND e.embedding IS NULL
+    CALL db.create.setNodeVectorProperty(e, 'embedding', row.vector)
+  }
+}
+CALL () {
+  UNWIND $relations AS row
+  MATCH (a:Entity {namespace: $namespace, id: row.source})
+  MATCH (b:Entity {namespace: $namespace, id: row.target})
+  MERGE (a)-[r:$(row.type)]->(b)
+  ON CREATE SET r += row.properties, r.created_ms = $now, r.sources = []
+  SET r.updated_ms = $now
+  WITH r, row, coalesce(r.sources, []) + [id IN row.sources WHERE NOT id IN coalesce(r.sources, [])] AS sources
+  SET r.sources = sources[..$evidence], r.capped = CASE WHEN size(sources) > $evidence THEN true ELSE r.capped END
+}
+OPTIONAL MATCH (m:Message {namespace: $namespace, id: $message_id})
+OPTIONAL MATCH (c:Conversation {namespace: $namespace, id: $conversation_id})
+WITH coalesce(m, c) AS place, m
+CALL (place) {
+  WITH place WHERE place IS NOT NULL
+  UNWIND $mentions AS row
+  MATCH (e:Entity {namespace: $namespace, id: row.id})
+  MERGE (place)-[r:MENTIONS]->(e)
+  SET r += row.properties
+  WITH place, collect(DISTINCT e.type_facet) AS types
+  SET place.mentioned = [f IN coalesce(place.mentioned, []) WHERE NOT f IN types] + types,
+    place.facets = [f IN place.facets WHERE NOT f IN types] + types
+}
+RETURN CASE WHEN m IS NOT NULL THEN 'message' WHEN place IS NOT NULL THEN 'conversation' END AS linked;

@@ -1,0 +1,25 @@
+// Write entities by hand, with a real label for their type. A changed type changes the label, and the filter tokens of what mentions it.
+// Columns: id (string).
+:param namespace => "default"
+:param now => 1767225600000
+:param rows => [{id: "DataValidator", label: "Class", stale_label: "Concept", properties: {name: "DataValidator", type: "class", type_facet: "1"}, vector: null, retyped: false}]
+CYPHER 25
+UNWIND $rows AS row
+MERGE (e:Entity {namespace: $namespace, id: row.id})
+ON CREATE SET e.created_ms = $now
+SET e += row.properties, e.updated_ms = $now
+REMOVE e:$(row.stale_label)
+SET e:$(row.label)
+WITH e, row
+CALL (e, row) {
+  WITH e, row WHERE row.vector IS NOT NULL
+  CALL db.create.setNodeVectorProperty(e, 'embedding', row.vector)
+}
+CALL (e, row) {
+  WITH e, row WHERE row.retyped
+  MATCH (e)<-[:MENTIONS]-(m)
+  WITH m, coalesce(m.mentioned, []) AS old
+  CALL (m) { MATCH (m)-[:MENTIONS]->(x:Entity) RETURN collect(DISTINCT x.type_facet) AS types }
+  SET m.mentioned = types, m.facets = [f IN m.facets WHERE NOT f IN old] + types
+}
+RETURN e.id AS id;

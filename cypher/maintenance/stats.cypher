@@ -1,0 +1,10 @@
+// How much is stored in a namespace?
+// Columns: conversations, messages, entities, relationships, decisions (integers), bytes (integer, message text in UTF-8).
+// Plan: each label is counted on its constraint's index, which starts with the namespace; it needs a word about the id too.
+:param namespace => "default"
+CALL () { MATCH (c:Conversation {namespace: $namespace}) WHERE c.id IS NOT NULL RETURN count(c) AS conversations }
+CALL () { MATCH (m:Message {namespace: $namespace}) WHERE m.id IS NOT NULL RETURN count(m) AS messages, coalesce(sum(m.bytes), 0) AS bytes }
+CALL () { MATCH (e:Entity {namespace: $namespace}) WHERE e.id IS NOT NULL RETURN count(e) AS entities }
+CALL () { MATCH (e:Entity {namespace: $namespace})-[r]->(:Entity) WHERE e.id IS NOT NULL RETURN count(r) AS relationships }
+CALL () { MATCH (d:Decision {namespace: $namespace}) WHERE d.id IS NOT NULL RETURN count(d) AS decisions }
+RETURN conversations, messages, entities, relationships, decisions, bytes;

@@ -1,0 +1,129 @@
+"""What was found in texts, as rows for the statements that write it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ingest.extract import Extraction, Mention
+from kg import limits
+from kg.knowledge import searchable
+from kg.names import label, relationship_id, relationship_type
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphRows:
+    """Rows by the names of the statements' parameters; entities sorted by id, so that all writers lock in one order."""
+
+    entities: list[dict[str, Any]]
+    mentions: list[dict[str, Any]]
+    relations: list[dict[str, Any]]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """For each entity's id the words that its vector is made of."""
+        return {row["id"]: row["properties"]["name"] for row in self.entities}
+
+
+def graph_rows(
+    namespace: str,
+    found: Iterable[tuple[str, Extraction]],
+    *,
+    now: int,
+    known_types: Sequence[str] = (),
+) -> GraphRows:
+    """Rows for what was found in several texts.
+
+    Args:
+        namespace: Where they live.
+        found: For each text the id of its message (or of what else supports its relations), and what was found in it.
+        now: Milliseconds since 1970.
+        known_types: Relationship types that the database has; a new one beyond the limit of types is stored as `RELATED_TO`.
+    """
+    best: dict[str, Mention] = {}
+    mentions: list[dict[str, Any]] = []
+    relations: dict[tuple[str, str, str], dict[str, Any]] = {}
+    types = set(known_types)
+    for source_id, extraction in found:
+        for mention in extraction.mentions:
+            if mention.entity_id not in best or mention.confidence > best[mention.entity_id].confidence:
+                best[mention.entity_id] = mention
+        mentions.append({"message_id": source_id, "entities": mention_rows(extraction.mentions)})
+        for relation in extraction.relations:
+            stored_type = relationship_type(relation.type)
+            if stored_type not in types and len(types) >= limits.RELATIONSHIP_TYPES:
+                stored_type = "RELATED_TO"
+            types.add(stored_type)
+            key = (relation.source, stored_type, relation.target)
+            if key not in relations:
+                relations[key] = {
+                    "source": relation.source,
+                    "target": relation.target,
+                    "type": stored_type,
+                    "sources": [],
+                    "properties": {
+                        "id": relationship_id(*key),
+                        "namespace": namespace,
+                        "name": relation.type,
+                        "confidence": relation.confidence,
+                        "evidence": relation.evidence,
+                        "extractor": relation.extractor,
+                        "origin": "extracted",
+                    },
+                }
+            row = relations[key]
+            row["properties"]["confidence"] = max(row["properties"]["confidence"], relation.confidence)
+            if source_id and source_id not in row["sources"]:
+                row["sources"].append(source_id)
+    return GraphRows(
+        entities=[entity_row(namespace, best[entity_id], now=now) for entity_id in sorted(best)],
+        mentions=mentions,
+        relations=[relations[key] for key in sorted(relations)],
+    )
+
+
+def entity_row(namespace: str, mention: Mention, *, now: int) -> dict[str, Any]:
+    """The row of an entity that was found; an entity that exists already keeps its own properties."""
+    return {
+        "id": mention.entity_id,
+        "label": label(mention.type),
+        "vector": None,
+        "properties": {
+            "name": mention.name,
+            "type": mention.type,
+            "description": mention.description,
+            "confidence": mention.confidence,
+            "aliases": [],
+            "origin": "extracted",
+            "timestamp_ms": now,
+            **searchable(namespace, entity_id=mention.entity_id, name=mention.name, entity_type=mention.type, aliases=()),
+        },
+    }
+
+
+def mention_rows(mentions: Sequence[Mention]) -> list[dict[str, Any]]:
+    """One row per entity of a text: where it stands first, how often, and how sure that is."""
+    by_entity: defaultdict[str, list[Mention]] = defaultdict(list)
+    for mention in mentions:
+        by_entity[mention.entity_id].append(mention)
+    rows: list[dict[str, Any]] = []
+    for entity_id in sorted(by_entity):
+        group = by_entity[entity_id]
+        first = min(group, key=lambda one: one.start)
+        rows.append({
+            "id": entity_id,
+            "properties": {
+                "start": first.start,
+                "end": first.end,
+                "count": len(group),
+                "confidence": max(one.confidence for one in group),
+                "extractor": first.extractor,
+            },
+        })
+    return rows
+
+
+def with_vectors(rows: GraphRows, vectors: Mapping[str, Any]) -> GraphRows:
+    """The same rows, each entity with its vector where there is one."""
+    entities = [{**row, "vector": vectors.get(row["id"])} for row in rows.entities]
+    return GraphRows(entities=entities, mentions=rows.mentions, relations=rows.relations)
