@@ -110,16 +110,18 @@ def mention_rows(mentions: Sequence[Mention]) -> list[dict[str, Any]]:
     for entity_id in sorted(by_entity):
         group = by_entity[entity_id]
         first = min(group, key=lambda one: one.start)
-        rows.append({
-            "id": entity_id,
-            "properties": {
-                "start": first.start,
-                "end": first.end,
-                "count": len(group),
-                "confidence": max(one.confidence for one in group),
-                "extractor": first.extractor,
-            },
-        })
+        rows.append(
+            {
+                "id": entity_id,
+                "properties": {
+                    "start": first.start,
+                    "end": first.end,
+                    "count": len(group),
+                    "confidence": max(one.confidence for one in group),
+                    "extractor": first.extractor,
+                },
+            }
+        )
     return rows
 
 

@@ -102,7 +102,7 @@ def state(namespace: str, conversation: Conversation) -> Statement[State]:
     ids = [message.id for message in conversation.messages if message.id is not None]
     return Statement(
         name="conversation/state",
-        parameters={"namespace": namespace, "conversation_id": conversation.conversation_id, "ids": ids},
+        parameters={"batch": {"namespace": namespace, "conversation_id": conversation.conversation_id, "ids": ids}},
         read=_state,
     )
 
@@ -257,12 +257,14 @@ def _item(
     metadata = message.metadata_json
     tags = dict.fromkeys([*shared["tags"], *tags_of(message.metadata)])
     project = project_of(None, message.metadata) or shared["project"]
-    tokens = dict.fromkeys([
-        *facets(namespace, kind="message", conversation_id=conversation_id, role=message.role, project=project),
-        *(facet("tag", tag) for tag in tags),
-        *metadata_facets(shared["metadata"]),
-        *metadata_facets(message.metadata),
-    ])
+    tokens = dict.fromkeys(
+        [
+            *facets(namespace, kind="message", conversation_id=conversation_id, role=message.role, project=project),
+            *(facet("tag", tag) for tag in tags),
+            *metadata_facets(shared["metadata"]),
+            *metadata_facets(message.metadata),
+        ]
+    )
     given_ms = None if message.timestamp is None else checks.milliseconds(message.timestamp)
     content_hash = digest(message.content)
     whole = digest(
@@ -322,22 +324,24 @@ def save(namespace: str, difference: Plan, findings: Findings, *, now: int) -> S
     return Statement(
         name="conversation/save",
         parameters={
-            "namespace": namespace,
-            "conversation_id": difference.conversation_id,
-            "revision": difference.revision,
-            "now": now,
-            "conversation": difference.properties,
-            "stale": [*stale, *difference.removed],
-            "removed": list(difference.removed),
-            "changed": changed,
-            "created": created,
-            "previous": difference.previous,
-            "relink": difference.relink,
-            "chunks": list(findings.chunks),
-            "entities": list(findings.entities),
-            "mentions": list(findings.mentions),
-            "relations": list(findings.relations),
-            "evidence": limits.EVIDENCE_PER_RELATIONSHIP,
+            "batch": {
+                "namespace": namespace,
+                "conversation_id": difference.conversation_id,
+                "revision": difference.revision,
+                "now": now,
+                "conversation": difference.properties,
+                "stale": [*stale, *difference.removed],
+                "removed": list(difference.removed),
+                "changed": changed,
+                "created": created,
+                "previous": difference.previous,
+                "relink": difference.relink,
+                "chunks": list(findings.chunks),
+                "entities": list(findings.entities),
+                "mentions": list(findings.mentions),
+                "relations": list(findings.relations),
+                "evidence": limits.EVIDENCE_PER_RELATIONSHIP,
+            }
         },
         read=as_is,
         writes=True,

@@ -32,11 +32,13 @@ Run = Callable[[Statement[Any]], list[Any]]
 Auth = tuple[str, str] | None
 
 FIRST_PAUSE_SECONDS = 0.05
-MEMORY_CODES = frozenset({
-    "Neo.TransientError.General.MemoryPoolOutOfMemoryError",
-    "Neo.TransientError.General.TransactionMemoryLimit",
-    "Neo.TransientError.General.OutOfMemoryError",
-})
+MEMORY_CODES = frozenset(
+    {
+        "Neo.TransientError.General.MemoryPoolOutOfMemoryError",
+        "Neo.TransientError.General.TransactionMemoryLimit",
+        "Neo.TransientError.General.OutOfMemoryError",
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)

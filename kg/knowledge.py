@@ -1,12 +1,12 @@
 """Entities, relationships and decisions: the rows that write them, and the three ways to join new with old."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from kg import checks, limits
-from kg.errors import ValidationError
+from kg.errors import NotFoundError, ValidationError
 from kg.facets import facet, facets
 from kg.names import label, relationship_id, relationship_type
 from kg.statement import Row, Statement, as_is
@@ -140,7 +140,9 @@ def joined_entity(new: EntityRow, old: Mapping[str, Any] | None, strategy: Strat
         id=new.id,
         name=first.name if first.name is not None else second.name,
         type=first.type if first.type is not None else second.type,
-        description=first.description or second.description if strategy == "merge" else _given(first.description, second.description),
+        description=first.description or second.description
+        if strategy == "merge"
+        else _given(first.description, second.description),
         confidence=first.confidence if first.confidence is not None else second.confidence,
         aliases=tuple(dict.fromkeys([*(stored.aliases or ()), *(new.aliases or ())]))
         if strategy == "merge"
@@ -193,7 +195,9 @@ def _maps(stored: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Ma
     return joined
 
 
-def searchable(namespace: str, *, entity_id: str, name: str, entity_type: str, aliases: Sequence[str], description: str = "") -> dict[str, Any]:
+def searchable(
+    namespace: str, *, entity_id: str, name: str, entity_type: str, aliases: Sequence[str], description: str = ""
+) -> dict[str, Any]:
     """The properties by which an entity is found: its words, its filter tokens, and those that the vector index filters by."""
     words = dict.fromkeys([name, entity_id.replace("_", " "), *aliases, description])
     return {
@@ -235,16 +239,21 @@ def save_entities(namespace: str, rows: Sequence[tuple[EntityRow, Mapping[str, A
             ),
         }
         stale = label(old["type"]) if old else label(entity_type)
-        prepared.append({
-            "id": row.id,
-            "label": label(entity_type),
-            "stale_label": stale,
-            "properties": properties,
-            "vector": vector,
-            "retyped": old is not None and old["type"] != entity_type,
-        })
+        prepared.append(
+            {
+                "id": row.id,
+                "label": label(entity_type),
+                "stale_label": stale,
+                "properties": properties,
+                "vector": vector,
+                "retyped": old is not None and old["type"] != entity_type,
+            }
+        )
     return Statement(
-        name="entity/save", parameters={"namespace": namespace, "now": now, "rows": prepared}, read=as_is, writes=True
+        name="entity/save",
+        parameters={"batch": {"namespace": namespace, "now": now, "entities": prepared}},
+        read=as_is,
+        writes=True,
     )
 
 
@@ -267,19 +276,24 @@ def save_relationships(namespace: str, rows: Sequence[RelationshipRow], *, now: 
         for row in sorted(rows, key=lambda one: one.key)
     ]
     return Statement(
-        name="relationship/save", parameters={"namespace": namespace, "now": now, "rows": prepared}, read=as_is, writes=True
+        name="relationship/save",
+        parameters={"batch": {"namespace": namespace, "now": now, "rows": prepared}},
+        read=as_is,
+        writes=True,
     )
 
 
 def read_entities(namespace: str, ids: Sequence[str]) -> Statement[Row]:
     """Entities by id, locked."""
-    return Statement(name="entity/read", parameters={"namespace": namespace, "ids": sorted(set(ids))}, read=as_is, writes=True)
+    return Statement(
+        name="entity/read", parameters={"batch": {"namespace": namespace, "ids": sorted(set(ids))}}, read=as_is, writes=True
+    )
 
 
 def read_relationships(namespace: str, rows: Sequence[RelationshipRow]) -> Statement[Row]:
     """The stored relationships that these rows mean."""
     triples = [{"source": row.source, "target": row.target, "type": row.type} for row in rows]
-    return Statement(name="relationship/read", parameters={"namespace": namespace, "rows": triples}, read=as_is)
+    return Statement(name="relationship/read", parameters={"batch": {"namespace": namespace, "rows": triples}}, read=as_is)
 
 
 def resolve(namespace: str, references: Sequence[str]) -> Statement[Row]:
@@ -288,9 +302,105 @@ def resolve(namespace: str, references: Sequence[str]) -> Statement[Row]:
         {"text": reference, "alias": f"+facets:{facet('namespace', namespace)} +facets:{facet('alias', reference)}"}
         for reference in dict.fromkeys(references)
     ]
-    return Statement(name="entity/resolve", parameters={"namespace": namespace, "references": asked}, read=as_is)
+    return Statement(name="entity/resolve", parameters={"batch": {"namespace": namespace, "references": asked}}, read=as_is)
 
 
 def relationship_types() -> Statement[str]:
     """The relationship types that the database knows."""
     return Statement(name="relationship/types", read=lambda row: str(row["type"]))
+
+
+def get_entity(namespace: str, entity_id: str) -> Statement[Row]:
+    """One entity by its id."""
+    return Statement(name="entity/get", parameters={"namespace": namespace, "id": entity_id}, read=as_is)
+
+
+def mention(
+    namespace: str,
+    *,
+    conversation_id: str | None,
+    message_id: str | None,
+    entities: Sequence[Mapping[str, Any]],
+    mentions: Sequence[Mapping[str, Any]],
+    relations: Sequence[Mapping[str, Any]],
+    now: int,
+) -> Statement[Row]:
+    """Store what was found in a text, and hang it on the message or the conversation, where that exists."""
+    return Statement(
+        name="entity/mention",
+        parameters={
+            "batch": {
+                "namespace": namespace,
+                "now": now,
+                "conversation_id": conversation_id,
+                "message_id": message_id,
+                "entities": list(entities),
+                "mentions": list(mentions),
+                "relations": list(relations),
+                "evidence": limits.EVIDENCE_PER_RELATIONSHIP,
+            }
+        },
+        read=as_is,
+        writes=True,
+    )
+
+
+def update(
+    run: Callable[[Statement[Row]], list[Row]],
+    namespace: str,
+    entities: Sequence[EntityRow],
+    relationships: Sequence[RelationshipRow],
+    vectors: Mapping[str, Any],
+    *,
+    strategy: Strategy,
+    now: int,
+) -> dict[str, int]:
+    """Join new entities and relationships with what is stored, inside one transaction.
+
+    Returns:
+        Counts by the names of `UpdateKnowledgeGraphResponse`.
+
+    Raises:
+        NotFoundError: An end of a relationship is neither stored nor among `entities`; nothing is written.
+    """
+    old = {row["id"]: row["properties"] for row in run(read_entities(namespace, [one.id for one in entities]))} if entities else {}
+    joined = [(one, joined_entity(one, old.get(one.id), strategy)) for one in sorted(entities, key=lambda one: one.id)]
+    written = [(row, old.get(row.id), vectors.get(row.id)) for _, row in joined if row is not None]
+    if written:
+        run(save_entities(namespace, written, now=now))
+    links = _resolved(run, namespace, relationships)
+    stored = {
+        (row["source"], row["type"], row["target"]): row["properties"]
+        for row in (run(read_relationships(namespace, links)) if links else [])
+    }
+    changed = [row for row in (joined_relationship(link, stored.get(link.key), strategy) for link in links) if row is not None]
+    if changed:
+        run(save_relationships(namespace, changed, now=now))
+    left_entities, left_links = len(entities) - len(written), len(links) - len(changed)
+    skips = strategy == "skip"
+    return {
+        "updated_entities": len(written),
+        "created_entities": sum(before is None for _, before, _ in written),
+        "unchanged_entities": 0 if skips else left_entities,
+        "skipped_entities": left_entities if skips else 0,
+        "updated_relationships": len(changed),
+        "created_relationships": sum(row.key not in stored for row in changed),
+        "unchanged_relationships": 0 if skips else left_links,
+        "skipped_relationships": left_links if skips else 0,
+    }
+
+
+def _resolved(
+    run: Callable[[Statement[Row]], list[Row]], namespace: str, relationships: Sequence[RelationshipRow]
+) -> list[RelationshipRow]:
+    """The relationships with ids for the words that named their ends, each triple once (the last one given wins)."""
+    if not relationships:
+        return []
+    words = list(dict.fromkeys(word for one in relationships for word in (one.source, one.target)))
+    ids = {row["reference"]: row["id"] for row in run(resolve(namespace, words))}
+    for place, one in enumerate(relationships):
+        for field, word in (("from_entity", one.source), ("to_entity", one.target)):
+            if word not in ids:
+                raise NotFoundError(f"relationships.{place}.{field}: there is no entity with that id, name or alias")
+    named = [replace(one, source=ids[one.source], target=ids[one.target]) for one in relationships]
+    return list({one.key: one for one in named}.values())

@@ -65,10 +65,12 @@ def expand(namespace: str, frontier: list[str]) -> Statement[Row]:
     return Statement(
         name="traverse/expand",
         parameters={
-            "namespace": namespace,
-            "frontier": frontier,
-            "fan": limits.TRAVERSAL_NODES,
-            "limit": 4 * limits.TRAVERSAL_NODES + 1,
+            "batch": {
+                "namespace": namespace,
+                "frontier": frontier,
+                "fan": limits.TRAVERSAL_NODES,
+                "limit": 4 * limits.TRAVERSAL_NODES + 1,
+            }
         },
         read=as_is,
     )
@@ -141,5 +143,3 @@ def _neighbor(row: Row, confidence: float, distance: int) -> Neighbor:
         evidence=row["evidence"],
         sources=tuple(row["sources"] or ()),
     )
-
-

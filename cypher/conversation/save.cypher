@@ -4,33 +4,19 @@
 // Plan: the conversation is locked first, so that two writers of one conversation queue up; entities come sorted by id, so that
 // writers of different conversations take their locks in one order. Vectors are set by procedure, which takes them in binary.
 // What `stale` messages said is forgotten first: their mentions, and their support of relationships.
-:param namespace => "default"
-:param conversation_id => "conv-123"
-:param revision => 0
-:param now => 1767225600000
-:param conversation => {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}
-:param stale => []
-:param removed => []
-:param changed => []
-:param created => [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}]
-:param previous => null
-:param relink => false
-:param chunks => []
-:param entities => []
-:param mentions => []
-:param relations => []
-:param evidence => 50
+// Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
+:param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, stale: [], removed: [], changed: [], created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], previous: null, relink: false, chunks: [], entities: [], mentions: [], relations: [], evidence: 50}
 CYPHER 25
-MERGE (c:Conversation {namespace: $namespace, id: $conversation_id})
-ON CREATE SET c.revision = 0, c.created_ms = $now, c.kind = 'conversation'
-SET c.updated_ms = $now
+MERGE (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
+ON CREATE SET c.revision = 0, c.created_ms = $batch.now, c.kind = 'conversation'
+SET c.updated_ms = $batch.now
 WITH c
-WHERE c.revision = $revision
-SET c.revision = $revision + 1, c += $conversation
+WHERE c.revision = $batch.revision
+SET c.revision = $batch.revision + 1, c += $batch.conversation
 WITH c
 CALL () {
-  UNWIND $stale AS id
-  MATCH (m:Message {namespace: $namespace, id: id})-[mention:MENTIONS]->(e:Entity)
+  UNWIND $batch.stale AS id
+  MATCH (m:Message {namespace: $batch.namespace, id: id})-[mention:MENTIONS]->(e:Entity)
   CALL (m, e) {
     MATCH (e)-[r]->(:Entity)
     WHERE m.id IN r.sources
@@ -42,15 +28,15 @@ CALL () {
   RETURN collect(DISTINCT e) AS doubtful
 }
 CALL () {
-  UNWIND $removed AS id
-  MATCH (m:Message {namespace: $namespace, id: id})
+  UNWIND $batch.removed AS id
+  MATCH (m:Message {namespace: $batch.namespace, id: id})
   OPTIONAL MATCH (m)-[:HAS_CHUNK]->(k:Chunk)
   DETACH DELETE k, m
 }
 CALL () {
-  UNWIND $changed AS row
-  MATCH (m:Message {namespace: $namespace, id: row.properties.id})
-  SET m += row.properties, m.updated_ms = $now, m.facets = row.properties.facets + coalesce(m.mentioned, [])
+  UNWIND $batch.changed AS row
+  MATCH (m:Message {namespace: $batch.namespace, id: row.properties.id})
+  SET m += row.properties, m.updated_ms = $batch.now, m.facets = row.properties.facets + coalesce(m.mentioned, [])
   WITH m, row
   CALL (m, row) {
     WITH m, row WHERE row.stale_vector
@@ -70,9 +56,9 @@ CALL () {
   }
 }
 CALL (c) {
-  OPTIONAL MATCH (p:Message {namespace: $namespace, id: $previous})
-  UNWIND $created AS row
-  CREATE (c)-[:HAS_MESSAGE]->(m:Message {namespace: $namespace, created_ms: $now, updated_ms: $now})
+  OPTIONAL MATCH (p:Message {namespace: $batch.namespace, id: $batch.previous})
+  UNWIND $batch.created AS row
+  CREATE (c)-[:HAS_MESSAGE]->(m:Message {namespace: $batch.namespace, created_ms: $batch.now, updated_ms: $batch.now})
   SET m += row.properties
   WITH p, m, row
   CALL (m, row) {
@@ -86,7 +72,7 @@ CALL (c) {
   CREATE (a)-[:NEXT]->(b)
 }
 CALL (c) {
-  WITH c WHERE $relink
+  WITH c WHERE $batch.relink
   MATCH (c)-[:HAS_MESSAGE]->(m:Message)
   OPTIONAL MATCH (m)-[old:NEXT]->(:Message)
   DELETE old
@@ -97,17 +83,17 @@ CALL (c) {
   CREATE (a)-[:NEXT]->(b)
 }
 CALL () {
-  UNWIND $chunks AS row
-  MATCH (m:Message {namespace: $namespace, id: row.properties.message_id})
-  CREATE (m)-[:HAS_CHUNK]->(k:Chunk {namespace: $namespace, created_ms: $now, updated_ms: $now})
+  UNWIND $batch.chunks AS row
+  MATCH (m:Message {namespace: $batch.namespace, id: row.properties.message_id})
+  CREATE (m)-[:HAS_CHUNK]->(k:Chunk {namespace: $batch.namespace, created_ms: $batch.now, updated_ms: $batch.now})
   SET k += row.properties
   WITH k, row
   CALL db.create.setNodeVectorProperty(k, 'embedding', row.vector)
 }
 CALL () {
-  UNWIND $entities AS row
-  MERGE (e:Entity {namespace: $namespace, id: row.id})
-  ON CREATE SET e += row.properties, e.created_ms = $now, e.updated_ms = $now, e:$(row.label)
+  UNWIND $batch.entities AS row
+  MERGE (e:Entity {namespace: $batch.namespace, id: row.id})
+  ON CREATE SET e += row.properties, e.created_ms = $batch.now, e.updated_ms = $batch.now, e:$(row.label)
   WITH e, row
   CALL (e, row) {
     WITH e, row WHERE row.vector IS NOT NULL AND e.embedding IS NULL
@@ -115,11 +101,11 @@ CALL () {
   }
 }
 CALL () {
-  UNWIND $mentions AS row
-  MATCH (m:Message {namespace: $namespace, id: row.message_id})
+  UNWIND $batch.mentions AS row
+  MATCH (m:Message {namespace: $batch.namespace, id: row.message_id})
   CALL (m, row) {
     UNWIND row.entities AS one
-    MATCH (e:Entity {namespace: $namespace, id: one.id})
+    MATCH (e:Entity {namespace: $batch.namespace, id: one.id})
     CREATE (m)-[r:MENTIONS]->(e)
     SET r += one.properties
     RETURN collect(DISTINCT e.type_facet) AS types
@@ -127,15 +113,15 @@ CALL () {
   SET m.mentioned = types, m.facets = row.facets + types
 }
 CALL () {
-  UNWIND $relations AS row
-  MATCH (a:Entity {namespace: $namespace, id: row.source})
-  MATCH (b:Entity {namespace: $namespace, id: row.target})
+  UNWIND $batch.relations AS row
+  MATCH (a:Entity {namespace: $batch.namespace, id: row.source})
+  MATCH (b:Entity {namespace: $batch.namespace, id: row.target})
   MERGE (a)-[r:$(row.type)]->(b)
-  ON CREATE SET r += row.properties, r.created_ms = $now, r.sources = []
-  SET r.updated_ms = $now,
+  ON CREATE SET r += row.properties, r.created_ms = $batch.now, r.sources = []
+  SET r.updated_ms = $batch.now,
     r.confidence = CASE WHEN r.origin = 'extracted' AND r.confidence < row.properties.confidence THEN row.properties.confidence ELSE r.confidence END
   WITH r, row, coalesce(r.sources, []) + [id IN row.sources WHERE NOT id IN coalesce(r.sources, [])] AS sources
-  SET r.sources = sources[..$evidence], r.capped = CASE WHEN size(sources) > $evidence THEN true ELSE r.capped END
+  SET r.sources = sources[..$batch.evidence], r.capped = CASE WHEN size(sources) > $batch.evidence THEN true ELSE r.capped END
 }
 CALL (doubtful) {
   UNWIND doubtful AS e

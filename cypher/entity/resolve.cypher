@@ -1,18 +1,18 @@
 // Which entities do these words mean? An id comes first, then an exact name, then an alias.
 // Columns: reference (string, as asked), id (string), rank (0 id, 1 name, 2 alias). Words that mean nothing have no row.
 // Plan: two index seeks per word; an alias is found through its facet in the fulltext index.
-:param namespace => "default"
-:param references => [{text: "DataProcessor", alias: "+facets:1 +facets:2"}]
-UNWIND $references AS row
+// One map as parameter: lists of other lengths would be planned anew.
+:param batch => {namespace: "default", references: [{text: "DataProcessor", alias: "+facets:1 +facets:2"}]}
+UNWIND $batch.references AS row
 CALL (row) {
-  MATCH (e:Entity {namespace: $namespace, id: row.text})
+  MATCH (e:Entity {namespace: $batch.namespace, id: row.text})
   RETURN e.id AS id, 0 AS rank
   UNION ALL
-  MATCH (e:Entity {namespace: $namespace, name: row.text})
+  MATCH (e:Entity {namespace: $batch.namespace, name: row.text})
   RETURN e.id AS id, 1 AS rank
   UNION ALL
   CALL db.index.fulltext.queryNodes('memory_text', row.alias, {limit: 10}) YIELD node
-  WITH node WHERE node:Entity AND node.namespace = $namespace AND row.text IN node.aliases
+  WITH node WHERE node:Entity AND node.namespace = $batch.namespace AND row.text IN node.aliases
   RETURN node.id AS id, 2 AS rank
 }
 WITH row, id, rank ORDER BY rank, id

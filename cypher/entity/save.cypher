@@ -1,13 +1,12 @@
 // Write entities by hand, with a real label for their type. A changed type changes the label, and the filter tokens of what mentions it.
 // Columns: id (string).
-:param namespace => "default"
-:param now => 1767225600000
-:param rows => [{id: "DataValidator", label: "Class", stale_label: "Concept", properties: {name: "DataValidator", type: "class", type_facet: "1"}, vector: null, retyped: false}]
+// Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
+:param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataValidator", label: "Class", stale_label: "Concept", properties: {name: "DataValidator", type: "class", type_facet: "1"}, vector: null, retyped: false}]}
 CYPHER 25
-UNWIND $rows AS row
-MERGE (e:Entity {namespace: $namespace, id: row.id})
-ON CREATE SET e.created_ms = $now
-SET e += row.properties, e.updated_ms = $now
+UNWIND $batch.entities AS row
+MERGE (e:Entity {namespace: $batch.namespace, id: row.id})
+ON CREATE SET e.created_ms = $batch.now
+SET e += row.properties, e.updated_ms = $batch.now
 REMOVE e:$(row.stale_label)
 SET e:$(row.label)
 WITH e, row

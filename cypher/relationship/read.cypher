@@ -1,10 +1,10 @@
 // The relationships that these triples mean, locked for the rest of the transaction.
 // Columns: source, target, type (strings), properties (map).
-:param namespace => "default"
-:param rows => [{source: "DataProcessor", target: "pandas", type: "USES"}]
+// One map as parameter: lists of other lengths would be planned anew.
+:param batch => {namespace: "default", rows: [{source: "DataProcessor", target: "pandas", type: "USES"}]}
 CYPHER 25
-UNWIND $rows AS row
-MATCH (a:Entity {namespace: $namespace, id: row.source})
-MATCH (b:Entity {namespace: $namespace, id: row.target})
+UNWIND $batch.rows AS row
+MATCH (a:Entity {namespace: $batch.namespace, id: row.source})
+MATCH (b:Entity {namespace: $batch.namespace, id: row.target})
 MATCH (a)-[r:$(row.type)]->(b)
 RETURN a.id AS source, b.id AS target, type(r) AS type, properties(r) AS properties;

@@ -1,0 +1,17 @@
+// Delete all that a namespace holds, a thousand nodes to a transaction.
+// Columns: deleted (integer).
+// Plan: every label by its constraint's index, which starts with the namespace; must run as an auto-commit transaction.
+:param namespace => "scratch"
+CALL () {
+  MATCH (n:Conversation {namespace: $namespace}) WHERE n.id IS NOT NULL RETURN n
+  UNION ALL
+  MATCH (n:Message {namespace: $namespace}) WHERE n.id IS NOT NULL RETURN n
+  UNION ALL
+  MATCH (n:Chunk {namespace: $namespace}) WHERE n.id IS NOT NULL RETURN n
+  UNION ALL
+  MATCH (n:Entity {namespace: $namespace}) WHERE n.id IS NOT NULL RETURN n
+  UNION ALL
+  MATCH (n:Decision {namespace: $namespace}) WHERE n.id IS NOT NULL RETURN n
+}
+CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 1000 ROWS
+RETURN count(*) AS deleted;

@@ -1,0 +1,183 @@
+"""Vectors for texts, made on this machine."""
+
+import hashlib
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest import encoder
+from ingest.chunk import Passage, split
+from kg.errors import VectorDBError
+
+Vector = NDArray[np.float32]
+
+QUERIES = 1_024  # vectors of queries that are kept, 1.5 KiB each
+SHORT_TEXTS = 8_192  # vectors of short texts that are kept: names of entities come again in every conversation
+SHORT = 64  # characters
+
+
+class Embedder:
+    """Makes vectors with one model; it may be shared by threads.
+
+    Nothing is loaded before the first vector is asked for. A process made by `fork` after that should make an embedder of its own and
+    call ``torch.set_num_threads(1)`` first: the threads of torch do not survive a fork. (A process that is spawned has no such limits.)
+
+    Args:
+        model: A name, the path of a folder, or a loaded model with the methods of `SentenceTransformer`.
+        batch_size: Texts of ordinary length (32 tokens) that are encoded together.
+        device: ``cpu``, ``cuda`` and so on; a GPU if there is one when it is `None`.
+        threads: Threads of torch, for the whole process; torch's own choice when it is `None`.
+    """
+
+    def __init__(
+        self, model: Any = encoder.DEFAULT_MODEL, *, batch_size: int = 32, device: str | None = None, threads: int | None = None
+    ) -> None:
+        self._model = os.fspath(model) if isinstance(model, os.PathLike) else model
+        self._options: dict[str, Any] = {"batch_size": batch_size, "device": device, "threads": threads}
+        self._lock = threading.RLock()
+        self._loaded: encoder.Encoder | None = None
+        self._folder: Path | None = None
+        self._name: str | None = None
+        self._queries = _Recent(QUERIES)
+        self._short = _Recent(SHORT_TEXTS)
+
+    @property
+    def name(self) -> str:
+        """The model and its weights, such as ``all-MiniLM-L6-v2@53aa5117``. Vectors of different names must not be compared.
+
+        Raises:
+            VectorDBError: The model is not on this machine.
+        """
+        with self._lock:
+            if self._name is None:
+                if isinstance(self._model, str):
+                    self._name = f"{Path(self._model).name}@{encoder.fingerprint(self._find())[:8]}"
+                else:
+                    self._name = f"{type(self._model).__name__}@{_fingerprint(self._model)[:8]}"
+            return self._name
+
+    @property
+    def dimension(self) -> int:
+        """The length of a vector; asking loads the model, unless it is the default one."""
+        if self._model == encoder.DEFAULT_MODEL:
+            return encoder.DEFAULT_DIMENSION
+        return self._encoder().dimension
+
+    def embed(self, texts: Sequence[str]) -> Vector:
+        """Embed each text; identical ones are computed once.
+
+        Of a text that is longer than the model's limit (256 tokens for the default) only the beginning counts; give it in `passages`. A
+        blank text has a vector, that of the empty text.
+
+        Returns:
+            ``(len(texts), dimension) float32`` in the order of `texts`, every vector of length one.
+
+        Raises:
+            VectorDBError: The model is missing, cannot be loaded or gave something that is not a vector.
+        """
+        model = self._encoder()
+        found = {text: self._short.get(text) for text in dict.fromkeys(texts)}
+        missing = [text for text, vector in found.items() if vector is None]
+        if missing:
+            for text, vector in zip(missing, self._encode(model, missing), strict=True):
+                found[text] = vector
+                if len(text) <= SHORT:
+                    self._short.put(text, vector.copy())
+        vectors = np.empty((len(texts), model.dimension), np.float32)
+        for place, text in enumerate(texts):
+            vectors[place] = found[text]
+        return vectors
+
+    def embed_query(self, text: str) -> Vector:
+        """Embed what is searched for; a long text is the mean of its passages. The last 1,024 are remembered.
+
+        Returns:
+            ``(dimension,) float32`` of length one; read-only.
+
+        Raises:
+            VectorDBError: As `embed`.
+        """
+        vector = self._queries.get(text)
+        if vector is None:
+            mean = self.embed([passage.text for passage in self.passages(text)]).mean(axis=0)
+            length = float(np.linalg.norm(mean))
+            if not length:
+                raise VectorDBError("The embedding model gave a vector of zeros.")
+            vector = np.asarray(mean / length, np.float32)
+            vector.flags.writeable = False
+            self._queries.put(text, vector)
+        return vector
+
+    def passages(self, text: str) -> list[Passage]:
+        """The text in pieces that the model reads whole: one if it fits, else overlapping ones; no character but space is lost."""
+        model = self._encoder()
+        return split(text, model.offsets, max_tokens=model.max_tokens, overlap=model.max_tokens // 8)
+
+    def _encode(self, model: encoder.Encoder, texts: Sequence[str]) -> Vector:
+        try:
+            with self._lock:
+                vectors = model.encode(texts)
+        except (RuntimeError, MemoryError) as error:
+            raise VectorDBError("The embedding model failed; a smaller batch_size needs less memory.", retryable=True) from error
+        if vectors.shape != (len(texts), model.dimension):
+            raise VectorDBError(f"The embedding model must give {model.dimension} numbers for each text.")
+        lengths = np.linalg.norm(vectors, axis=1)
+        if not np.isfinite(lengths).all() or not lengths.all():
+            raise VectorDBError("The embedding model gave a vector of zeros, or numbers that are not finite.")
+        return np.asarray(vectors / lengths[:, None], np.float32)
+
+    def _encoder(self) -> encoder.Encoder:
+        if self._loaded is None:
+            with self._lock:
+                if self._loaded is None:
+                    if isinstance(self._model, str):
+                        self._loaded = encoder.load(self._find(), **self._options)
+                    else:
+                        self._loaded = encoder.SentenceEncoder(self._model, batch_size=self._options["batch_size"])
+        return self._loaded
+
+    def _find(self) -> Path:
+        if self._folder is None:
+            self._folder = encoder.find(self._model)
+        return self._folder
+
+
+class _Recent:
+    """The vectors that were used last, by text."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self._vectors: OrderedDict[str, Vector] = OrderedDict()
+
+    def get(self, text: str) -> Vector | None:
+        with self._lock:
+            if text in self._vectors:
+                self._vectors.move_to_end(text)
+            return self._vectors.get(text)
+
+    def put(self, text: str, vector: Vector) -> None:
+        with self._lock:
+            self._vectors[text] = vector
+            self._vectors.move_to_end(text)
+            if len(self._vectors) > self._size:
+                self._vectors.popitem(last=False)
+
+
+def _fingerprint(model: Any) -> str:
+    """SHA-256 of a loaded model's parameters; of the vector of one sentence, rounded, where it shows none."""
+    digest = hashlib.sha256()
+    if hasattr(model, "state_dict"):
+        for key, tensor in sorted(model.state_dict().items()):
+            digest.update(key.encode())
+            digest.update(tensor.detach().cpu().float().numpy().tobytes())
+    else:
+        vector = np.asarray(model.encode(["The quick brown fox jumps over the lazy dog."])[0], np.float64)
+        digest.update(np.round(vector, 3).tobytes())
+    return digest.hexdigest()

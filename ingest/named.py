@@ -1,0 +1,110 @@
+"""People, organisations, places and other proper names: the recogniser's spans, trimmed, and two rules of our own."""
+
+import re
+
+from ingest.patterns import NAMED_BY_RULE, RECOGNISED
+from ingest.types import Found, Parsed
+
+TYPES = {
+    "PERSON": "person", "ORG": "organization", "GPE": "location", "LOC": "location", "FAC": "location", "PRODUCT": "product",
+    "EVENT": "event", "WORK_OF_ART": "work", "LAW": "law", "LANGUAGE": "language", "NORP": "group",
+}  # fmt: skip
+
+_ORGANISATIONS = frozenset(
+    "Inc Inc. Corp Corp. Corporation Ltd Ltd. LLC GmbH PLC Co. Company Institute Institution University College School Schools Academy Foundation Trust "
+    "Association Society Union Federation Council Committee Commission Agency Bureau Ministry Department Group Network Partners Associates "
+    "Lab Labs Laboratory Laboratories Studio Studios Press Bank Capital Holdings Ventures Logistics Robotics Analytics Systems Technologies Software "
+    "Solutions Consulting Services Industries Airlines Airways Museum Hospital Clinic Church Orchestra Records Entertainment Club".split()
+)
+_JOINING = frozenset({"of", "and", "&", "for", "the", "de"})
+_PROJECTS = frozenset(
+    "project initiative repo repository codebase dashboard pipeline program programme corridor prototype tool app engine framework release roadmap sprint".split()
+)
+_EDGE_WORDS = frozenset(
+    "the a an hey hi hello bye wow yeah yep yes no nah oh aw aww awww woah whoa thanks thank congrats glad ok okay well so and but or please dear mr mrs ms dr "
+    "mr. mrs. ms. dr. prof. prof yo hmm haha lol woohoo ya last this next".split()
+)
+_NEVER = frozenset(
+    "wanna gonna gotta kinda lemme looky awesome congrats woohoo yay ya fyi btw lol lmao omg imo nope nah yep yeah wow aww awww woah cherish glad bummer tons thx "
+    "mon tue tues wed thu thurs fri sat sun i i'm i'd hey hi hello bye thanks ok okay haha cozy felt ugh hmm cheers api apis ui url pic mag startin challenges".split()
+)  # fmt: skip
+_TRIM = " \t\n\"'“”‘’`.,;:!?()[]{}<>*_~-–—…"
+_KEPT_DOT = re.compile(r"(?:\b[A-Z]|Inc|Corp|Ltd|Co|Jr|Sr|Bros)\.$")
+
+
+def named(parsed: Parsed) -> list[Found]:
+    """Candidates from the recogniser and from the rules for organisations and projects."""
+    found = [*_organisations(parsed), *_projects(parsed)]
+    for first, last, label in parsed.named:
+        kind = TYPES.get(label)
+        if kind is not None:
+            found += _recognised(parsed, first, last, kind)
+    return found
+
+
+def _recognised(parsed: Parsed, first: int, last: int, kind: str) -> list[Found]:
+    while first < last and parsed.lowers[first] in _EDGE_WORDS:
+        first += 1
+    while first < last and parsed.lowers[last - 1] in {"'s", "’s", "'", "and", "&"}:
+        last -= 1
+    if first == last:
+        return []
+    start, end = trimmed(parsed.text, parsed.starts[first], parsed.ends[last - 1])
+    name = parsed.text[start:end]
+    if name.lower() in _NEVER or len(name) < 2 or not any(c.isalpha() for c in name) or "\n" in name:
+        return []
+    return [Found(start, end, kind, f"ner:{kind}", RECOGNISED)]
+
+
+def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span without quotes and punctuation at its ends; the point of an initial or of "Inc." stays."""
+    while start < end and text[start] in _TRIM:
+        start += 1
+    while start < end and text[end - 1] in _TRIM and not (text[end - 1] == "." and _KEPT_DOT.search(text, start, end)):
+        end -= 1
+    return start, end
+
+
+def _capital(parsed: Parsed, i: int) -> bool:
+    word = parsed.words[i]
+    return word[0].isupper() and parsed.tags[i] not in {"PRP", "PRP$", "WP", "DT", "IN", "CC", "UH", "MD"} and (len(word) > 1 or word == "A")
+
+
+def _organisations(parsed: Parsed) -> list[Found]:
+    """Capitalised words that end in a word such as Institute, Trust or Labs."""
+    found = []
+    for i, word in enumerate(parsed.words):
+        if word not in _ORGANISATIONS or (i + 1 < len(parsed.words) and _capital(parsed, i + 1)):
+            continue
+        first = _walk_left(parsed, i)
+        if first < i and not (first == i - 1 and parsed.tags[first] not in {"NNP", "NNPS", "NN", "NNS", "JJ"}):
+            found.append(Found(parsed.starts[first], parsed.ends[i], "organization", "rule:organization", NAMED_BY_RULE))
+    return found
+
+
+def _walk_left(parsed: Parsed, i: int) -> int:
+    """First token of the capitalised run that ends before or at token `i`."""
+    begin = next((first for first, last in parsed.sentences if first <= i < last), 0)
+    first = i
+    while first > begin:
+        previous = first - 1
+        if _capital(parsed, previous) and not (previous == begin and parsed.lowers[previous] in _EDGE_WORDS):
+            first = previous
+        elif parsed.words[previous] == "-" and previous > begin and _capital(parsed, previous - 1):
+            first = previous - 1
+        else:
+            break
+    return first
+
+
+def _projects(parsed: Parsed) -> list[Found]:
+    """Two or more capitalised words, or one with a hyphen, before a word such as "project" or "repo"."""
+    found = []
+    for i, lower in enumerate(parsed.lowers):
+        if lower not in _PROJECTS or i == 0 or not _capital(parsed, i - 1):
+            continue
+        cued = lower in {"project", "initiative", "repo", "repository", "codebase"}
+        first = _walk_left(parsed, i - 1)
+        if (first < i - 1 or cued) and not parsed.words[first].isupper():
+            found.append(Found(parsed.starts[first], parsed.ends[i - 1], "project", "rule:project", NAMED_BY_RULE))
+    return found

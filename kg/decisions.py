@@ -1,0 +1,65 @@
+"""Decisions: what was decided, in which conversation, about what."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kg.facets import facet, facets
+from kg.models import Decision
+from kg.statement import Row, Statement, as_is
+
+
+def save(
+    namespace: str,
+    decision: Decision,
+    *,
+    content: str,
+    vector: Any,
+    conversation: Mapping[str, Any],
+    entities: Sequence[Mapping[str, Any]],
+    now: int,
+) -> Statement[Row]:
+    """Write a decision.
+
+    Args:
+        namespace: Where it lives.
+        decision: Checked, with its id.
+        content: The text by which it is found.
+        vector: `(dim,) float32`.
+        conversation: Properties of its conversation, for the case that it does not exist.
+        entities: Rows of the entities that it is about.
+        now: Milliseconds since 1970.
+    """
+    properties = {
+        "conversation_id": decision.conversation_id,
+        "decision_type": decision.decision_type,
+        "context": decision.context,
+        "outcome": decision.outcome,
+        "content": content,
+        "confidence": 1.0 if decision.confidence is None else decision.confidence,
+        "stated_confidence": decision.confidence,
+        "kind": "decision",
+        "role": "",
+        "project": "",
+        "facets": [
+            *facets(namespace, kind="decision", conversation_id=decision.conversation_id, type=decision.decision_type),
+            *dict.fromkeys(facet("mentions", row["properties"]["type"]) for row in entities),
+        ],
+    }
+    return Statement(
+        name="decision/save",
+        parameters={
+            "batch": {
+                "namespace": namespace,
+                "conversation_id": decision.conversation_id,
+                "now": now,
+                "id": decision.id,
+                "conversation": dict(conversation),
+                "properties": properties,
+                "vector": vector,
+                "entities": list(entities),
+                "about": [row["id"] for row in entities],
+            }
+        },
+        read=as_is,
+        writes=True,
+    )

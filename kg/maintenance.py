@@ -1,0 +1,8 @@
+"""Care of the graph."""
+
+from kg.statement import Row, Statement, as_is
+
+
+def clear(namespace: str) -> Statement[Row]:
+    """Delete all that a namespace holds, in batches; what was stored with the model that made the vectors stays noted."""
+    return Statement(name="maintenance/clear", parameters={"namespace": namespace}, read=as_is, writes=True)

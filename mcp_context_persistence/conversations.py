@@ -1,0 +1,157 @@
+"""Saving and loading conversations."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ingest.pipeline import Analysis, analyse
+from kg import checks, limits
+from kg import conversations as rows
+from kg import models as checked
+from kg.errors import DatabaseError, NotFoundError, ValidationError
+from kg.models import MODES, Conversation, Message
+from mcp_context_persistence.core import Core, now_ms
+from mcp_context_persistence.models import LoadConversationHistoryResponse, SaveConversationResponse
+
+CONFLICTS = 20
+
+
+def given(
+    conversation_id: object,
+    messages: object,
+    project_path: object,
+    mode: object,
+    metadata: object,
+    *,
+    most: int,
+) -> Conversation:
+    """The conversation that a call means: an object, or keywords, never both."""
+    if isinstance(conversation_id, Conversation):
+        if any(value is not None for value in (messages, project_path, mode, metadata)):
+            raise ValidationError("give a Conversation object or keywords, not both")
+        whole = conversation_id
+        made = checked.conversation(
+            whole.conversation_id,
+            whole.messages,
+            project_path=whole.project_path,
+            mode=whole.mode,
+            metadata=whole.metadata,
+            created_at=whole.created_at,
+        )
+    else:
+        made = checked.conversation(
+            checks.identifier("conversation_id", conversation_id),
+            messages,
+            project_path=project_path,
+            mode=mode,
+            metadata=metadata,
+        )
+    if len(made.messages) > most:
+        raise ValidationError(f"a conversation has at most {most:,} messages (max_conversation_length)")
+    return made
+
+
+def save(core: Core, conversation: Conversation, *, embeddings: object, replace: bool) -> SaveConversationResponse:
+    """Save a conversation: read what is stored, analyse what is new, write the difference. Two statements, whatever its length."""
+    start, now = time.perf_counter(), now_ms()
+    mode = checks.choice("mode", conversation.mode or core.config.default_mode, MODES)
+    vectors = _given_vectors(core, conversation, embeddings)
+    analysis = Analysis()
+    for _ in range(CONFLICTS):
+        stored = core.graph.run(rows.state(core.namespace, conversation))[0]
+        difference = rows.plan(core.namespace, conversation, stored, mode=mode, now=now, replace=replace)
+        analysis = _analysed(core, difference, vectors, analysis, now=now)
+        if (difference.unchanged and stored.revision and _same(stored.conversation, difference.properties)) or core.graph.run(
+            rows.save(core.namespace, difference, analysis.findings, now=now)
+        ):
+            return _response(difference, analysis, seconds=time.perf_counter() - start)
+    raise DatabaseError("other writers kept changing this conversation; try again", retryable=True)
+
+
+def _same(stored: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
+    return all(stored.get(key) == properties[key] for key in ("project_path", "metadata", "mode"))
+
+
+def _given_vectors(core: Core, conversation: Conversation, embeddings: object) -> dict[int, Any] | None:
+    if embeddings is None:
+        return None
+    core.claim_model()
+    array = checks.vectors("embeddings", embeddings, count=len(conversation.messages), dimension=core.config.vector_size)
+    return dict(enumerate(array))
+
+
+def _analysed(core: Core, difference: rows.Plan, vectors: dict[int, Any] | None, before: Analysis, *, now: int) -> Analysis:
+    """Vectors and findings for the messages that need them; what an earlier attempt found is used again."""
+    if not any(item.needs_vector or item.needs_graph for item in difference.items):
+        return Analysis()
+    embeds = any(item.needs_vector for item in difference.items)
+    extracts = any(item.needs_graph for item in difference.items)
+    if embeds:
+        core.claim_model()
+    return analyse(
+        core.namespace,
+        difference.items,
+        embedder=core.embedder if embeds and (vectors is None or extracts) else None,
+        extractor=core.extractor if extracts else None,
+        known_types=core.known_types() if extracts else (),
+        vectors=vectors,
+        before=before,
+        now=now,
+    )
+
+
+def _response(difference: rows.Plan, analysis: Analysis, *, seconds: float) -> SaveConversationResponse:
+    count, created, updated = len(difference.items), difference.created, difference.updated
+    return SaveConversationResponse(
+        conversation_id=difference.conversation_id,
+        message_count=count,
+        status="unchanged" if difference.unchanged else "saved",
+        embeddings_generated=analysis.embedded,
+        processing_time=seconds,
+        created=created,
+        updated=updated,
+        kept=count - created - updated,
+        removed=len(difference.removed),
+        entities_found=len(analysis.findings.entities),
+        relationships_found=len(analysis.findings.relations),
+    )
+
+
+def load(core: Core, conversation_id: object, limit: object) -> LoadConversationHistoryResponse:
+    """The last messages of a conversation, oldest first."""
+    start = time.perf_counter()
+    wanted = checks.identifier("conversation_id", conversation_id)
+    most = limits.MESSAGES_PER_CONVERSATION
+    count = most if limit is None else checks.whole("limit", limit, least=1, most=most)
+    found = core.graph.run(rows.load(core.namespace, wanted, limit=count))
+    if not found:
+        raise NotFoundError("conversation_id: there is no such conversation")
+    whole, listed = found[0]["conversation"], messages(found[0]["messages"])
+    return LoadConversationHistoryResponse(
+        conversation_id=wanted,
+        messages=listed,
+        message_count=len(listed),
+        total_messages=found[0]["total"],
+        project_path=whole["project_path"],
+        metadata=json.loads(whole["metadata"] or "null"),
+        created_at=checks.moment(whole["created_ms"]),
+        updated_at=checks.moment(whole["updated_ms"]),
+        processing_time=time.perf_counter() - start,
+    )
+
+
+def messages(stored: Sequence[Mapping[str, Any]]) -> list[Message]:
+    """Messages as they were saved. They were checked then, so they are not checked again."""
+    return [
+        Message.model_construct(
+            id=one["id"],
+            role=one["role"],
+            name=one.get("name"),
+            content=one["content"],
+            timestamp=checks.moment(one["timestamp_ms"]),
+            metadata=json.loads(one.get("metadata") or "null"),
+        )
+        for one in stored
+        if one["id"] is not None
+    ]

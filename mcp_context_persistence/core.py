@@ -1,0 +1,174 @@
+"""What every call stands on: the graph, its namespace, the settings and the language models."""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from kg import address, checks, limits, local, schema
+from kg.driver import Graph
+from kg.errors import NotFoundError, ValidationError
+from kg.knowledge import relationship_types, resolve
+from kg.maintenance import clear
+from mcp_context_persistence import config as settings
+
+if TYPE_CHECKING:
+    from ingest.embed import Embedder
+    from ingest.extract import Extractor
+
+log = logging.getLogger("mcp_context_persistence")
+
+Progress = Callable[[str, int, int], None]
+
+
+@cache
+def shared_embedder(model: str, batch_size: int) -> "Embedder":
+    """One embedder per process and model: the weights are 90 MB and take a second to load."""
+    from ingest.embed import Embedder  # noqa: PLC0415 - torch is not imported before it is needed
+
+    return Embedder(model, batch_size=batch_size)
+
+
+@cache
+def shared_extractor(model: str) -> "Extractor":
+    """One extractor per process and model."""
+    from ingest.extract import Extractor  # noqa: PLC0415 - spaCy is not imported before it is needed
+
+    return Extractor(model)
+
+
+@cache
+def _say_once(message: str) -> None:
+    log.info(message)
+
+
+class Core:
+    """An open graph. Safe to share between threads; a forked child opens its own."""
+
+    def __init__(
+        self,
+        *,
+        database_url: str | None,
+        auth: tuple[str, str] | None,
+        database: str | None,
+        namespace: str,
+        spacy_model: str,
+        config: Mapping[str, Any] | None,
+        progress: Progress | None,
+    ) -> None:
+        """Open the graph: start or attach to a local server, or connect to the named one, and see to its schema.
+
+        Raises:
+            ValidationError: An argument is not valid.
+            DatabaseError: The database could not be reached or prepared.
+        """
+        self.config = settings.config(config)
+        self.namespace = checks.identifier("namespace", namespace, size=limits.NAMESPACE_BYTES)
+        self._spacy_model = checks.identifier("spacy_model", spacy_model)
+        target = address.parse(database_url or settings.database_url() or f"local:{local.default_store()}")
+        self._attachment: local.Attachment | None = None
+        self._throwaway = isinstance(target, address.Store) and target.path is None
+        if isinstance(target, address.Store):
+            self._attachment = (
+                local.throwaway(progress=progress) if target.path is None else local.attach(target.path, progress=progress)
+            )
+            uri, credentials = self._attachment.bolt_url, (self._attachment.user, self._attachment.password)
+        else:
+            uri, credentials = target.uri, auth or target.auth or settings.database_auth()  # type: ignore[assignment]
+            database = database or target.database
+        if self._throwaway:
+            self.namespace = f"{uuid.uuid4().hex}:{namespace}"
+        self.graph = Graph(uri, credentials, database=database, pool_size=self.config.pool_size, deadline=self.config.deadline)
+        self._types: set[str] = set()
+        self._model: str | None = None
+        self._closed = False
+        try:
+            state = schema.ensure(self.graph, vector_size=self.config.vector_size)
+        except BaseException:
+            self._release()
+            raise
+        self._model = state.embedding_model
+
+    @property
+    def address(self) -> local.Attachment | None:
+        """The managed server that this graph lives on, None when the server is somebody else's."""
+        return self._attachment
+
+    @property
+    def embedder(self) -> "Embedder":
+        """The encoder of this graph's vectors; loaded at its first use."""
+        return shared_embedder(self.config.sentence_transformer_model, self.config.batch_size)
+
+    @property
+    def extractor(self) -> "Extractor":
+        """The extractor of entities and relations; loaded at its first use."""
+        return shared_extractor(self._spacy_model)
+
+    def claim_model(self) -> None:
+        """Make sure that the vectors of this database come from this embedder, before any is written or compared.
+
+        Raises:
+            ValidationError: Another model made them, or this one makes vectors of another size.
+        """
+        embedder = self.embedder
+        if embedder.dimension != self.config.vector_size:
+            raise ValidationError(f"vector_size: the embedding model makes vectors of {embedder.dimension} numbers")
+        if self._model is None:
+            self._model = schema.claim_model(self.graph, embedder.name)
+        if self._model != embedder.name:
+            raise ValidationError("the store's vectors were made by another embedding model; vectors of two models are never mixed")
+
+    def known_types(self) -> list[str]:
+        """The relationship types of the database; asked once, then kept up with what this client adds."""
+        if not self._types:
+            self._types.update(self.graph.run(relationship_types()))
+        return sorted(self._types)
+
+    def check_type(self, stored_type: str) -> None:
+        """Refuse a relationship type that is new where the database has as many as it may."""
+        if stored_type in self._types:
+            return
+        self._types.update(self.graph.run(relationship_types()))
+        if stored_type not in self._types and len(self._types) >= limits.RELATIONSHIP_TYPES:
+            raise ValidationError(f"relationship_type: the database has {limits.RELATIONSHIP_TYPES} types already; use one of them")
+        self._types.add(stored_type)
+
+    def entity_ids(self, references: Mapping[str, str], *, raises: type[Exception]) -> dict[str, str]:
+        """Ids for words that may be ids, exact names or aliases.
+
+        Args:
+            references: For each argument's name the word.
+            raises: The class of error in which a failure of the database is reported.
+
+        Raises:
+            NotFoundError: There is no such entity; the text names the arguments.
+        """
+        rows = self.graph.run(resolve(self.namespace, list(references.values())), raises=raises)  # type: ignore[arg-type]
+        found = {row["reference"]: row["id"] for row in rows}
+        missing = [name for name, word in references.items() if word not in found]
+        if missing:
+            raise NotFoundError(f"{' and '.join(missing)}: there is no entity with that id, name or alias")
+        return {name: found[word] for name, word in references.items()}
+
+    def close(self) -> None:
+        """Leave the graph: a throw-away one is emptied, a managed server stops after its last user. Calling it again does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self._throwaway:
+                self.graph.run(clear(self.namespace))
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        self.graph.close()
+        if self._attachment is not None and not self._throwaway:
+            self._attachment.close()
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000

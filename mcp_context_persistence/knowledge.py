@@ -1,0 +1,353 @@
+"""Entities, relationships, the graph around them, and decisions."""
+
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ingest.rows import graph_rows, mention_rows, with_vectors
+from kg import checks, conversations, decisions, knowledge, limits, names
+from kg.checks import moment
+from kg.errors import ContextPersistenceError, DatabaseError, GraphError, NLPError, NotFoundError, ValidationError
+from kg.models import Decision, Entity, Relationship
+from mcp_context_persistence.core import Core, now_ms
+from mcp_context_persistence.models import (
+    CreateRelationshipResponse,
+    ExtractEntitiesResponse,
+    GraphContext,
+    GraphNeighbor,
+    GraphPath,
+    GraphStep,
+    QueryKnowledgeGraphResponse,
+    SaveDecisionResponse,
+    UpdateKnowledgeGraphResponse,
+)
+from queries.traverse import Walk, walk
+
+OPERATIONS = ("context", "neighbors", "paths")
+
+
+def extract(
+    core: Core,
+    text: object,
+    *,
+    conversation_id: object,
+    message_id: object,
+    entity_types: object,
+    context: object,
+    store: bool,
+) -> ExtractEntitiesResponse:
+    """Find entities and relations in a text, keep all of them, and answer with those that were asked for."""
+    start, now = time.perf_counter(), now_ms()
+    said = checks.text("text", text, characters=limits.EXTRACTION_CHARACTERS)
+    conversation = None if conversation_id is None else checks.identifier("conversation_id", conversation_id)
+    message = None if message_id is None else checks.identifier("message_id", message_id)
+    wanted = _types(entity_types)
+    checks.metadata("context", context)
+    found = next(iter(core.extractor.extract([said])))
+    source = message or (f"text:{names.digest(said)}" if conversation is None else f"{conversation}:text:{names.digest(said)}")
+    rows = graph_rows(core.namespace, [(source, found)], now=now, known_types=core.known_types())
+    linked = None
+    if store and rows.entities:
+        linked = _store(core, rows, found.mentions, conversation=conversation, message=message, now=now)
+    metadata = dict(context) if isinstance(context, Mapping) and context else None
+    entities = [
+        _entity(row, found.mentions, metadata=metadata, conversation=conversation, message=message, now=now)
+        for row in rows.entities
+    ]
+    first = {mention.entity_id: mention.start for mention in reversed(found.mentions)}
+    answer = [
+        one
+        for one in sorted(entities, key=lambda one: first[one.id])
+        if one.confidence >= core.config.entity_extraction_threshold and (wanted is None or one.type in wanted)
+    ][: core.config.max_entities_per_text]
+    return ExtractEntitiesResponse(
+        entities=answer,
+        conversation_id=conversation,
+        message_id=message,
+        total_entities=len(answer),
+        processing_time=time.perf_counter() - start,
+        relationships=[_found_relationship(row) for row in rows.relations],
+        stored=store and bool(rows.entities),
+        linked_to=linked,
+    )
+
+
+def _types(given: object) -> set[str] | None:
+    if given is None:
+        return None
+    if isinstance(given, str) or not isinstance(given, Sequence) or len(given) > limits.FILTER_VALUES:
+        raise ValidationError(f"entity_types must be a list of at most {limits.FILTER_VALUES} types")
+    return {checks.type_name("entity_types", one) for one in given}
+
+
+def _store(core: Core, rows: Any, mentions: Any, *, conversation: str | None, message: str | None, now: int) -> str | None:
+    try:
+        core.claim_model()
+        vectors = core.embedder.embed(list(rows.names.values()))
+    except ContextPersistenceError as error:
+        raise NLPError(f"the entities could not be embedded: {error}") from error
+    ready = with_vectors(rows, dict(zip(rows.names, vectors, strict=True)))
+    statement = knowledge.mention(
+        core.namespace,
+        conversation_id=conversation,
+        message_id=message,
+        entities=ready.entities,
+        mentions=mention_rows(mentions),
+        relations=ready.relations,
+        now=now,
+    )
+    answer = core.graph.run(statement, raises=NLPError)
+    return answer[0]["linked"] if answer else None
+
+
+def _entity(
+    row: Mapping[str, Any],
+    mentions: Any,
+    *,
+    metadata: Mapping[str, Any] | None,
+    conversation: str | None,
+    message: str | None,
+    now: int,
+) -> Entity:
+    properties = row["properties"]
+    spans = [[one.start, one.end] for one in mentions if one.entity_id == row["id"]]
+    extractors = sorted({one.extractor for one in mentions if one.entity_id == row["id"]})
+    return Entity.model_construct(
+        id=row["id"],
+        type=properties["type"],
+        name=properties["name"],
+        description=properties["description"],
+        confidence=properties["confidence"],
+        metadata={"spans": spans, "extractors": extractors, **({"context": metadata} if metadata else {})},
+        conversation_id=conversation,
+        message_id=message,
+        created_at=moment(now),
+        aliases=[],
+    )
+
+
+def _found_relationship(row: Mapping[str, Any]) -> Relationship:
+    properties = row["properties"]
+    return Relationship.model_construct(
+        id=properties["id"],
+        source_entity_id=row["source"],
+        target_entity_id=row["target"],
+        relationship_type=properties["name"],
+        confidence=properties["confidence"],
+        properties={"evidence": properties["evidence"], "extractor": properties["extractor"]},
+        created_at=None,
+    )
+
+
+def relate(
+    core: Core,
+    source: object,
+    target: object,
+    relationship_type: object,
+    *,
+    confidence: object,
+    properties: object,
+) -> CreateRelationshipResponse:
+    """Create or update the relationship between two entities that exist."""
+    start, now = time.perf_counter(), now_ms()
+    references = {
+        "source_entity_id": checks.identifier("source_entity_id", source),
+        "target_entity_id": checks.identifier("target_entity_id", target),
+    }
+    name = checks.type_name("relationship_type", relationship_type)
+    sure = checks.confidence("confidence", confidence)
+    checks.metadata("properties", properties)
+    ids = core.entity_ids(references, raises=GraphError)
+    row = knowledge.RelationshipRow(
+        source=ids["source_entity_id"],
+        target=ids["target_entity_id"],
+        name=name,
+        confidence=sure,
+        properties=properties,  # type: ignore[arg-type]  # checked above
+    )
+    core.check_type(row.type)
+    written = core.graph.run(knowledge.save_relationships(core.namespace, [row], now=now), raises=GraphError)
+    if not written:
+        raise NotFoundError("source_entity_id or target_entity_id: the entity was deleted meanwhile")
+    return CreateRelationshipResponse(
+        relationship=Relationship(
+            id=written[0]["id"],
+            source_entity_id=row.source,
+            target_entity_id=row.target,
+            relationship_type=name,
+            confidence=sure,
+            properties=row.properties,  # type: ignore[arg-type]  # a mapping, copied by pydantic
+            created_at=moment(written[0]["created_ms"]),
+        ),
+        created=written[0]["created"],
+        processing_time=time.perf_counter() - start,
+    )
+
+
+def query(core: Core, entity_id: object, *, depth: object, operation: object) -> QueryKnowledgeGraphResponse:
+    """What lies around an entity."""
+    start = time.perf_counter()
+    reference = checks.identifier("entity_id", entity_id)
+    steps = checks.whole("depth", depth, least=1, most=limits.TRAVERSAL_DEPTH)
+    asked = checks.choice("operation", operation, OPERATIONS)
+    found = core.entity_ids({"entity_id": reference}, raises=GraphError)["entity_id"]
+    seen = walk(lambda statement: core.graph.run(statement, raises=GraphError), core.namespace, found, depth=steps)
+    stored = core.graph.run(knowledge.get_entity(core.namespace, found), raises=GraphError)
+    return QueryKnowledgeGraphResponse(
+        entity_id=found,
+        operation=asked,
+        depth=steps,
+        context=_context(seen, entity=_stored_entity(stored[0]) if stored else None, operation=asked),
+        truncated=seen.truncated,
+        processing_time=time.perf_counter() - start,
+    )
+
+
+def _stored_entity(row: Mapping[str, Any]) -> Entity:
+    properties = row["properties"]
+    return Entity.model_construct(
+        id=row["id"],
+        type=properties["type"],
+        name=properties["name"],
+        description=properties["description"],
+        confidence=properties["confidence"],
+        metadata=json.loads(properties["metadata"] or "null"),
+        conversation_id=None,
+        message_id=None,
+        created_at=moment(properties["created_ms"]),
+        aliases=list(properties["aliases"] or ()),
+    )
+
+
+def _context(seen: Walk, *, entity: Entity | None, operation: str) -> GraphContext:
+    neighbors = [
+        GraphNeighbor(
+            entity_id=one.entity_id,
+            name=one.name,
+            type=one.type,
+            description=one.description,
+            relationship_type=one.relationship_type,
+            direction=one.direction,
+            confidence=one.confidence,
+            distance=one.distance,
+            evidence=one.evidence,
+            sources=list(one.sources),
+        )
+        for one in seen.neighbors
+    ]
+    paths = []
+    start = entity.id if entity else ""
+    for way in seen.ways:
+        at, nodes = start, [start]
+        for step in way:
+            at = step.to_entity if step.from_entity == at else step.from_entity
+            nodes.append(at)
+        single = len(way) == 1
+        paths.append(
+            GraphPath(
+                from_entity=way[0].from_entity if single else start,
+                to_entity=way[0].to_entity if single else at,
+                relationship_type=" -> ".join(step.relationship_type for step in way),
+                entities=[way[0].from_entity, way[0].to_entity] if single else nodes,
+                steps=[
+                    GraphStep(
+                        from_entity=step.from_entity,
+                        relationship_type=step.relationship_type,
+                        to_entity=step.to_entity,
+                        confidence=step.confidence,
+                    )
+                    for step in way
+                ],
+                length=len(way),
+                confidence=math.prod(step.confidence for step in way),
+            )
+        )
+    return GraphContext(
+        entity=entity,
+        neighbors=neighbors if operation != "paths" else [],
+        paths=paths if operation != "neighbors" else [],
+    )
+
+
+def update(core: Core, entities: object, relationships: object, merge_strategy: object) -> UpdateKnowledgeGraphResponse:
+    """Write entities and relationships together: all of them, or none."""
+    start, now = time.perf_counter(), now_ms()
+    strategy = checks.choice("merge_strategy", merge_strategy, knowledge.STRATEGIES)
+    things = [knowledge.entity_row(one, place=f"entities.{place}") for place, one in enumerate(_list("entities", entities))]
+    links = [
+        knowledge.relationship_row(one, place=f"relationships.{place}")
+        for place, one in enumerate(_list("relationships", relationships))
+    ]
+    _no_contradiction("entities", [one.id for one in things])
+    for link in links:
+        core.check_type(link.type)
+    if things:
+        core.claim_model()
+    vectors = (
+        dict(zip([one.id for one in things], core.embedder.embed([_words(one) for one in things]), strict=True)) if things else {}
+    )
+    done = core.graph.transact(
+        lambda run: knowledge.update(run, core.namespace, things, links, vectors, strategy=strategy, now=now),  # type: ignore[arg-type]
+        name="update_knowledge_graph",
+        raises=GraphError,
+    )
+    return UpdateKnowledgeGraphResponse(**done, processing_time=time.perf_counter() - start)
+
+
+def _words(row: knowledge.EntityRow) -> str:
+    return ". ".join(part for part in (row.name or row.id, row.description) if part)
+
+
+def _list(field: str, value: object) -> Sequence[object]:
+    most = limits.ENTITIES_PER_UPDATE
+    if value is None:
+        return []
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Sequence) or len(value) > most:
+        raise ValidationError(f"{field} must be a list of at most {most:,} mappings")
+    return value
+
+
+def _no_contradiction(field: str, ids: Sequence[str]) -> None:
+    if len(set(ids)) != len(ids):
+        raise ValidationError(f"{field}: the same id is given twice")
+
+
+def decide(
+    core: Core, conversation_id: object, decision_type: object, context: object, outcome: object, confidence: object
+) -> SaveDecisionResponse:
+    """Save a decision and link it to what it is about."""
+    start, now = time.perf_counter(), now_ms()
+    made = Decision(
+        id="",
+        conversation_id=checks.identifier("conversation_id", conversation_id),
+        decision_type=checks.type_name("decision_type", decision_type),
+        context=checks.text("context", context, characters=limits.DECISION_CHARACTERS),
+        outcome=checks.text("outcome", outcome, characters=limits.DECISION_CHARACTERS),
+        confidence=None if confidence is None else checks.confidence("confidence", confidence),
+    )
+    made.id = names.decision_id(made.conversation_id, made.decision_type, made.context, made.outcome)
+    content = f"{made.context}\n{made.outcome}"
+    try:
+        core.claim_model()
+        vector = core.embedder.embed_query(content)
+        found = next(iter(core.extractor.extract([content])))
+    except ContextPersistenceError as error:
+        raise DatabaseError(f"the decision could not be analysed: {error}") from error
+    rows = graph_rows(core.namespace, [(made.id, found)], now=now, known_types=core.known_types())
+    empty = conversations.conversation_properties(
+        core.namespace, made.conversation_id, project_path=None, mode=core.config.default_mode, metadata=None
+    )
+    statement = decisions.save(
+        core.namespace, made, content=content, vector=vector, conversation=empty, entities=rows.entities, now=now
+    )
+    written = core.graph.run(statement)[0]
+    made.created_at = moment(written["created_ms"])
+    return SaveDecisionResponse(
+        decision=made,
+        created=written["created"],
+        conversation_created=written["conversation_created"],
+        entities_linked=written["linked"],
+        processing_time=time.perf_counter() - start,
+    )

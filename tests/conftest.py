@@ -1,0 +1,90 @@
+"""Marks by folder, no sockets in unit tests, and one real Neo4j for everything else."""
+
+import os
+
+# Before torch and tokenizers are imported: no look at the network for models, and few threads on small machines.
+os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+import socket
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+TESTS = Path(__file__).resolve().parent
+FOLDERS = ("unit", "graph", "acceptance", "integration")
+RUN = f"test-{uuid.uuid4().hex[:8]}-"
+CLEAN = "MATCH (n) WHERE n.namespace STARTS WITH $run CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+        item.add_marker(folder if folder in FOLDERS else "unit")
+
+
+@pytest.fixture(autouse=True)
+def _no_sockets_in_unit_tests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.node.get_closest_marker("unit") is None:
+        return
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise AssertionError("A unit test opened a connection. A test that needs a server belongs into tests/graph.")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """Where the tests' Neo4j is, and who may enter; user and password are empty where it asks for none."""
+
+    bolt_url: str
+    user: str
+    password: str
+
+    @property
+    def auth(self) -> tuple[str, str] | None:
+        return (self.user, self.password) if self.user else None
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The server that NEO4J_URI names, swept afterwards, else a managed one that is thrown away."""
+    if "NEO4J_URI" in os.environ:
+        given = Server(
+            bolt_url=os.environ["NEO4J_URI"], user=os.environ.get("NEO4J_USER", ""), password=os.environ.get("NEO4J_PASSWORD", "")
+        )
+        yield given
+        sweep(given)
+        return
+    from kg import local
+
+    with local.attach(None) as managed:
+        yield Server(bolt_url=managed.bolt_url, user=managed.user, password=managed.password)
+
+
+def sweep(server: Server) -> None:
+    """Removes what this run wrote, in one pass over the store; a server that is thrown away needs none."""
+    import neo4j
+
+    with neo4j.GraphDatabase.driver(server.bolt_url, auth=server.auth) as driver, driver.session() as session:
+        session.run(CLEAN, run=RUN).consume()
+
+
+@pytest.fixture
+def namespace() -> str:
+    return RUN + uuid.uuid4().hex[:12]
+
+
+@pytest.fixture
+def client(server: Server, namespace: str) -> Iterator[Any]:
+    """A client in a namespace of its own."""
+    from mcp_context_persistence import ContextPersistenceClient
+
+    with ContextPersistenceClient(database_url=server.bolt_url, auth=server.auth, namespace=namespace) as client:
+        yield client

@@ -1,0 +1,104 @@
+"""One Neo4j in a container for the folder; without an engine or an image the folder is skipped, loudly."""
+
+import gc
+import os
+import secrets
+import warnings
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import pytest
+
+# The reaper is an image of its own, which may be out of reach; the fixture below removes its container itself.
+os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
+
+OFFICIAL = "neo4j:2026.02.3"
+LOOPBACK = ("localhost", "127.0.0.1")
+REASON = pytest.StashKey[str]()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Container:
+    bolt_url: str
+    user: str
+    password: str
+
+
+@pytest.fixture(scope="session")
+def container(request: pytest.FixtureRequest) -> Iterator[Container]:
+    """A fresh Neo4j without plugins, as its image starts it."""
+    image = os.environ.get("CONTEXT_TEST_NEO4J_IMAGE", OFFICIAL)
+    reason = _what_is_missing(image)
+    if reason:
+        _without(request.config, reason)
+
+    from testcontainers.community.neo4j import Neo4jContainer
+    from testcontainers.core.config import ConnectionMode
+
+    password = secrets.token_hex(16)
+    neo4j = Neo4jContainer(image, password=password, username="neo4j")
+    neo4j.with_env("NEO4J_server_memory_heap_max__size", "512m")
+    if (
+        neo4j.get_docker_client().get_connection_mode() is ConnectionMode.docker_host
+        and neo4j.get_docker_client().host() in LOOPBACK
+    ):
+        neo4j.ports[str(neo4j.port)] = ("127.0.0.1", None)  # any free port, of this machine alone
+    try:
+        _start(neo4j)
+        yield Container(bolt_url=neo4j.get_connection_url(), user="neo4j", password=password)
+    finally:
+        neo4j.stop()
+
+
+def _start(neo4j: Any) -> None:
+    try:
+        neo4j.start()
+    except Exception as error:
+        started = neo4j.get_wrapped_container()
+        if started is not None:
+            error.add_note(started.logs(tail=60).decode(errors="replace"))
+        raise
+
+
+def _what_is_missing(image: str) -> str | None:
+    """Why no container can be started, or None."""
+    with warnings.catch_warnings():
+        # The Docker SDK leaves its socket open when nobody answers.
+        warnings.simplefilter("ignore", ResourceWarning)
+        reason = _try_engine(image)
+        gc.collect()
+    return reason
+
+
+def _try_engine(image: str) -> str | None:
+    import docker
+
+    try:
+        with closing(docker.from_env(timeout=600)) as engine:
+            engine.ping()
+            if not engine.images.list(name=image):
+                engine.images.pull(image)
+    except docker.errors.APIError as error:
+        return (
+            f"the image {image} is not here and cannot be pulled ({type(error).__name__}): "
+            "build one with docker/build_image.py and name it in CONTEXT_TEST_NEO4J_IMAGE"
+        )
+    except (docker.errors.DockerException, OSError) as error:
+        return f"no container engine answers ({type(error).__name__}): start Docker, or set DOCKER_HOST"
+    return None
+
+
+def _without(config: pytest.Config, reason: str) -> NoReturn:
+    config.stash[REASON] = reason
+    if os.environ.get("CONTEXT_REQUIRE_CONTAINERS") == "1":
+        pytest.fail(f"CONTEXT_REQUIRE_CONTAINERS=1, but {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    reason = config.stash.get(REASON, None)
+    if reason:
+        terminalreporter.section("NOT TESTED: tests/integration, nothing ran against a container", sep="!", red=True, bold=True)
+        terminalreporter.line(reason)
