@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from ingest import models
@@ -82,32 +83,34 @@ class Extractor:
             NLPError: The model is missing, or it failed.
         """
         jobs = ((number, piece) for number, text in enumerate(texts) for piece in pieces(text))
-        current, mentions, links = 0, _coded(texts[0]) if texts else [], []
-        while batch := list(islice(jobs, _BATCH)):
-            for number, (found, related) in self._read(batch):
-                while current < number:
-                    yield _extraction(mentions, links)
-                    current, mentions, links = current + 1, _coded(texts[current + 1]), []
-                mentions += found
-                links += related
-        for number in range(current, len(texts)):
-            yield _extraction(mentions, links)
-            mentions, links = (_coded(texts[number + 1]) if number + 1 < len(texts) else []), []
+        for number, parts in groupby(self._read(texts, jobs), key=itemgetter(0)):
+            mentions, found = _coded(texts[number]), []
+            for _, more, related in parts:
+                mentions += more
+                found += related
+            yield _extraction(mentions, found)
 
-    def _read(self, batch: list[tuple[int, Piece]]) -> list[tuple[int, tuple[list[Mention], list[Relation]]]]:
+    def _read(self, texts: Sequence[str], jobs: Iterator[tuple[int, Piece]]) -> Iterator[tuple[int, list[Mention], list[Relation]]]:
+        while batch := list(islice(jobs, _BATCH)):
+            yield from self._read_batch(texts, batch)
+
+    def _read_batch(self, texts: Sequence[str], batch: list[tuple[int, Piece]]) -> list[tuple[int, list[Mention], list[Relation]]]:
         with self._lock:
             nlp, vocabulary = self._load()
             try:
-                with nlp.memory_zone():
+                with nlp.memory_zone():  # words that only these texts have are forgotten afterwards
                     docs = nlp.pipe([piece.text for _, piece in batch], batch_size=_BATCH)
-                    return [(number, _understood(_parsed(doc, vocabulary), piece)) for (number, piece), doc in zip(batch, docs, strict=True)]
+                    return [
+                        (number, *_understood(_parsed(doc, vocabulary), piece, texts[number]))
+                        for (number, piece), doc in zip(batch, docs, strict=True)
+                    ]
             except (ValueError, RuntimeError, MemoryError, KeyError, IndexError) as error:
                 raise NLPError("spaCy failed on a text; see the cause.") from error
 
 
 def _parsed(doc: "Doc", vocabulary: "PhraseMatcher") -> Parsed:
-    heads, children = [], []
-    words, lowers, tags, deps, starts, ends = [], [], [], [], [], []
+    words, lowers, tags, deps, heads, starts, ends = [], [], [], [], [], [], []
+    children: list[list[int]] = []
     for token in doc:
         words.append(token.text)
         lowers.append(token.lower_)
@@ -138,13 +141,13 @@ def _known(doc: "Doc", vocabulary: "PhraseMatcher") -> list[tuple[int, int, str,
     return known
 
 
-def _understood(parsed: Parsed, piece: Piece) -> tuple[list[Mention], list[Relation]]:
+def _understood(parsed: Parsed, piece: Piece, text: str) -> tuple[list[Mention], list[Relation]]:
     taken = bytearray(len(parsed.text))
     spans = _chosen([*software(parsed), *named(parsed)], taken)
     spans += _chosen(concepts(parsed, taken), taken)
     spans.sort()
     sentences = [_sentence(parsed, first, last) for first, last in parsed.sentences]
-    mentions = [_mention(parsed, piece, span, sentences) for span in spans]
+    mentions = [_mention(parsed, piece, text, span, sentences) for span in spans]
     links = relations(parsed, spans)
     found = [
         Relation(
@@ -179,12 +182,12 @@ def _sentence(parsed: Parsed, first: int, last: int) -> tuple[int, int, str]:
     return start, end, text if len(text) <= EVIDENCE_CHARACTERS else text[: EVIDENCE_CHARACTERS - 1] + "…"
 
 
-def _mention(parsed: Parsed, piece: Piece, span: Found, sentences: list[tuple[int, int, str]]) -> Mention:
+def _mention(parsed: Parsed, piece: Piece, text: str, span: Found, sentences: list[tuple[int, int, str]]) -> Mention:
     name = " ".join(parsed.text[span.start : span.end].split())
-    description = next((text for start, end, text in sentences if start <= span.start < end), "")
+    description = next((words for begin, stop, words in sentences if begin <= span.start < stop), "")
     start, end = piece.position(span.start), piece.position(span.end - 1) + 1
     return Mention(
-        start=start, end=end, text=name, entity_id=entity_id(name), name=name, type=span.type,
+        start=start, end=end, text=text[start:end], entity_id=entity_id(name), name=name, type=span.type,
         confidence=confidence(span.rule), extractor=span.rule, description=description,
     )  # fmt: skip
 
@@ -199,8 +202,15 @@ def _coded(text: str) -> list[Mention]:
             line = block.code[block.code.rfind("\n", 0, span.start) + 1 :].partition("\n")[0].strip()[:EVIDENCE_CHARACTERS]
             mentions.append(
                 Mention(
-                    start=block.start + span.start, end=block.start + span.end, text=name, entity_id=entity_id(name), name=name,
-                    type=span.type, confidence=confidence(span.rule), extractor=span.rule, description=line,
+                    start=block.start + span.start,
+                    end=block.start + span.end,
+                    text=name,
+                    entity_id=entity_id(name),
+                    name=name,
+                    type=span.type,
+                    confidence=confidence(span.rule),
+                    extractor=span.rule,
+                    description=line,
                 )  # fmt: skip
             )
     return mentions

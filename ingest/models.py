@@ -53,7 +53,12 @@ def load(name: str, *, without: Sequence[str] = ()) -> Loaded:
         path = _packaged(name)
         if name in _LARGER:
             instead_of = name
-            _log.warning("spaCy model %s is not installed; %s is used instead. Install it with: python -m spacy download %s", name, _SMALL, name)
+            _log.warning(
+                "spaCy model %s is not installed; %s is used instead. Install it with: python -m spacy download %s",
+                name,
+                _SMALL,
+                name,
+            )
         return Loaded(spacy.load(path, exclude=list(without)), _SMALL, instead_of)
     except (OSError, ValueError, ImportError) as error:
         text = f"The spaCy model {name} is installed but cannot be loaded. Install it again with: python -m spacy download {name}"

@@ -4,30 +4,18 @@ import re
 
 from ingest.patterns import NAMED_BY_RULE, RECOGNISED
 from ingest.types import Found, Parsed
+from ingest.words import words
 
 TYPES = {
     "PERSON": "person", "ORG": "organization", "GPE": "location", "LOC": "location", "FAC": "location", "PRODUCT": "product",
     "EVENT": "event", "WORK_OF_ART": "work", "LAW": "law", "LANGUAGE": "language", "NORP": "group",
 }  # fmt: skip
 
-_ORGANISATIONS = frozenset(
-    "Inc Inc. Corp Corp. Corporation Ltd Ltd. LLC GmbH PLC Co. Company Institute Institution University College School Schools Academy Foundation Trust "
-    "Association Society Union Federation Council Committee Commission Agency Bureau Ministry Department Group Network Partners Associates "
-    "Lab Labs Laboratory Laboratories Studio Studios Press Bank Capital Holdings Ventures Logistics Robotics Analytics Systems Technologies Software "
-    "Solutions Consulting Services Industries Airlines Airways Museum Hospital Clinic Church Orchestra Records Entertainment Club".split()
-)
+_ORGANISATIONS = words("ends of organisations")
 _JOINING = frozenset({"of", "and", "&", "for", "the", "de"})
-_PROJECTS = frozenset(
-    "project initiative repo repository codebase dashboard pipeline program programme corridor prototype tool app engine framework release roadmap sprint".split()
-)
-_EDGE_WORDS = frozenset(
-    "the a an hey hi hello bye wow yeah yep yes no nah oh aw aww awww woah whoa thanks thank congrats glad ok okay well so and but or please dear mr mrs ms dr "
-    "mr. mrs. ms. dr. prof. prof yo hmm haha lol woohoo ya last this next".split()
-)
-_NEVER = frozenset(
-    "wanna gonna gotta kinda lemme looky awesome congrats woohoo yay ya fyi btw lol lmao omg imo nope nah yep yeah wow aww awww woah cherish glad bummer tons thx "
-    "mon tue tues wed thu thurs fri sat sun i i'm i'd hey hi hello bye thanks ok okay haha cozy felt ugh hmm cheers api apis ui url pic mag startin challenges".split()
-)  # fmt: skip
+_PROJECTS = words("nouns after a project")
+_EDGE_WORDS = words("words around a name")
+_NEVER = words("never a name")  # fmt: skip
 _TRIM = " \t\n\"'“”‘’`.,;:!?()[]{}<>*_~-–—…"
 _KEPT_DOT = re.compile(r"(?:\b[A-Z]|Inc|Corp|Ltd|Co|Jr|Sr|Bros)\.$")
 
@@ -67,7 +55,11 @@ def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
 
 def _capital(parsed: Parsed, i: int) -> bool:
     word = parsed.words[i]
-    return word[0].isupper() and parsed.tags[i] not in {"PRP", "PRP$", "WP", "DT", "IN", "CC", "UH", "MD"} and (len(word) > 1 or word == "A")
+    return (
+        word[0].isupper()
+        and parsed.tags[i] not in {"PRP", "PRP$", "WP", "DT", "IN", "CC", "UH", "MD"}
+        and (len(word) > 1 or word == "A")
+    )
 
 
 def _organisations(parsed: Parsed) -> list[Found]:

@@ -11,12 +11,95 @@ from ingest.types import Found
 
 CODE, NAMED_BY_RULE, SOFTWARE, RECOGNISED, NOUNS = range(5)  # tiers: what wins where two candidates overlap
 
-_ENDINGS = (
-    "py pyi pyx ipynb js mjs cjs jsx ts tsx vue svelte java kt kts scala go rs c h cc cpp hpp cs fs rb php pl swift lua sh bash zsh ps1 bat "
-    "sql cypher graphql proto json jsonl yaml yml toml ini cfg conf env xml html htm css scss less md rst txt csv tsv parquet "
-    "log lock gradle cmake dockerfile tf jar whl zip gz tar pdf ipynb patch diff"
-).split()
-_SPECIAL_FILES = {"Dockerfile", "Makefile", "Jenkinsfile", "Procfile", "Vagrantfile", "Gemfile", "Rakefile", "CMakeLists.txt", ".gitignore", ".env"}
+_ENDINGS = [
+    "py",
+    "pyi",
+    "pyx",
+    "ipynb",
+    "js",
+    "mjs",
+    "cjs",
+    "jsx",
+    "ts",
+    "tsx",
+    "vue",
+    "svelte",
+    "java",
+    "kt",
+    "kts",
+    "scala",
+    "go",
+    "rs",
+    "c",
+    "h",
+    "cc",
+    "cpp",
+    "hpp",
+    "cs",
+    "fs",
+    "rb",
+    "php",
+    "pl",
+    "swift",
+    "lua",
+    "sh",
+    "bash",
+    "zsh",
+    "ps1",
+    "bat",
+    "sql",
+    "cypher",
+    "graphql",
+    "proto",
+    "json",
+    "jsonl",
+    "yaml",
+    "yml",
+    "toml",
+    "ini",
+    "cfg",
+    "conf",
+    "env",
+    "xml",
+    "html",
+    "htm",
+    "css",
+    "scss",
+    "less",
+    "md",
+    "rst",
+    "txt",
+    "csv",
+    "tsv",
+    "parquet",
+    "log",
+    "lock",
+    "gradle",
+    "cmake",
+    "dockerfile",
+    "tf",
+    "jar",
+    "whl",
+    "zip",
+    "gz",
+    "tar",
+    "pdf",
+    "ipynb",
+    "patch",
+    "diff",
+]
+_SPECIAL_FILES = {
+    "Dockerfile",
+    "Makefile",
+    "Jenkinsfile",
+    "Procfile",
+    "Vagrantfile",
+    "Gemfile",
+    "Rakefile",
+    "CMakeLists.txt",
+    ".gitignore",
+    ".env",
+}
 _TOP_DOMAINS = {"com", "org", "net", "io", "dev", "edu", "gov", "uk", "de", "ai", "app", "co", "me", "tv", "info"}
 _BRANDS = {
     "YouTube", "LinkedIn", "PayPal", "MacBook", "GoPro", "PlayStation", "FaceTime", "WhatsApp", "TikTok", "OpenAI", "DeepMind", "iPhone",
@@ -48,7 +131,10 @@ _IMPORT = re.compile(
     r"|from[ \t]+(?P<source>[a-zA-Z_][\w.]*)[ \t]+import[ \t]+(?P<item>\w+))",
     re.MULTILINE,
 )
-_DEFINED = re.compile(r"^[ \t]*(?:async[ \t]+)?(?:export[ \t]+)?(?P<kind>class|def|function|func|fn|struct|interface)[ \t]+(?P<name>[A-Za-z_]\w*)", re.MULTILINE)
+_DEFINED = re.compile(
+    r"^[ \t]*(?:async[ \t]+)?(?:export[ \t]+)?(?P<kind>class|def|function|func|fn|struct|interface)[ \t]+(?P<name>[A-Za-z_]\w*)",
+    re.MULTILINE,
+)
 
 
 def forms(text: str) -> Iterator[tuple[int, int, str, bool]]:
@@ -71,7 +157,7 @@ def forms(text: str) -> Iterator[tuple[int, int, str, bool]]:
 
 
 def _shape(core: str, *, called: bool, quoted: bool) -> tuple[str, int]:
-    if called and _DOTTED.fullmatch(core) or called and core.isidentifier():
+    if (called and _DOTTED.fullmatch(core)) or (called and core.isidentifier()):
         return ("camel" if _CAMEL.fullmatch(core) else "function"), len(core)
     call = _CALLED.match(core)
     if call is not None:
@@ -82,7 +168,7 @@ def _shape(core: str, *, called: bool, quoted: bool) -> tuple[str, int]:
         return "file", len(core)
     path = _PATH.fullmatch(core)
     if path is not None and path["ending"].lower() in _ENDINGS and not core.startswith("."):
-        return ("", 0) if _is_technology_name(core) else ("file", len(core.split(":")[0]))
+        return ("", 0) if _is_technology_name(core) else ("file", len(core.split(":", maxsplit=1)[0]))
     if _FOLDER.fullmatch(core):
         return "file", len(core)
     return _identifier_shape(core, quoted=quoted), len(core)

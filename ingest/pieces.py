@@ -52,7 +52,7 @@ def code_blocks(text: str) -> list[CodeBlock]:
 
 
 def pieces(text: str) -> Iterator[Piece]:
-    """The text's prose in order, in parts of at most `PIECE_CHARACTERS`.
+    """The text's prose in order, in parts of at most `PIECE_CHARACTERS`, and at least one.
 
     White space becomes single spaces, since line breaks inside a sentence mislead the parser; empty lines and list items stay apart.
     Fenced code, control characters, lone surrogates and words of more than `WORD_CHARACTERS` are left out.
@@ -63,9 +63,11 @@ def pieces(text: str) -> Iterator[Piece]:
     if len(text) > WORD_CHARACTERS:
         text = _LONG_WORD.sub(_blank, text)
     start = 0
-    while start < len(text):
+    while True:
         end = _cut(text, start)
         yield _squeeze(text, start, end)
+        if end == len(text):
+            return
         start = end
 
 

@@ -3,17 +3,13 @@
 from ingest.patterns import CODE, SOFTWARE, commands, forms
 from ingest.types import Found, Parsed
 from ingest.vocabulary import CUES, SIGNS, STRONG_SIGNS, library_names, spelled
+from ingest.words import words
 
 _SHAPE_TYPES = {"camel": "class", "lower_camel": "function", "snake": "concept", "identifier": "concept"}
+_SURE_SHAPES = {"function": ("function", "code:call"), "file": ("file", "code:path")}
 _SIGN_SHAPES = {"function", "snake", "file", "lower_camel"}
-_NOT_NAMES = frozenset(
-    "the a an this that these those my your our their its his her main first second third last next other same new old own whole base parent child core "
-    "standard public local private helper utility test single simple small big large external internal native custom whichever which what each every any "
-    "some no one two both all more most such abstract concrete python java graph vector time type data user code cost loss hash school music photo city town "
-    "video book book's cooking dance yoga art history math english spanish master business middle working upper lower world final current nested "
-    "entire separate extra shared default generic third-party open-source good better best popular favorite similar existing missing several many few".split()
-)
-_KEYWORDS = frozenset("true false none null self this return if else for while def class import from in is not and or try except async await yield main foo bar".split())
+_NOT_NAMES = words("never the name of a class or module")
+_KEYWORDS = words("keywords")
 _PLAIN = {"module", "library", "function", "class", "technology"}
 _LEARNT = {"called", "named"}
 
@@ -54,7 +50,9 @@ def _about_software(parsed: Parsed, shapes: list[tuple[int, int, str, bool]]) ->
 def _spelled(parsed: Parsed, first: int, last: int) -> bool:
     if parsed.text[parsed.starts[first] : parsed.ends[last - 1]] not in spelled():
         return False
-    return not any(begin <= first and last <= end and end - begin > last - first for begin, end, label in parsed.named if label != "PRODUCT")
+    return not any(
+        begin <= first and last <= end and end - begin > last - first for begin, end, label in parsed.named if label != "PRODUCT"
+    )
 
 
 def _vocabulary(parsed: Parsed, *, talk: bool) -> list[Found]:
@@ -82,22 +80,27 @@ def _cued(
     before = _skip_quote(parsed, i - 1, -1)
     if before >= 0:
         shaped = by_end.get(parsed.ends[before])
-        if shaped is not None:
-            return None if shaped[2] == "file" else Found(shaped[0], shaped[1], kind, rule, CODE)
-        if parsed.ends[before] in known_ends:
+        if (shaped is not None and shaped[2] == "file") or parsed.ends[before] in known_ends:
             return None
+        if shaped is not None:
+            return Found(shaped[0], shaped[1], kind, rule, CODE)
         if kind in _PLAIN and _plain_name(parsed, before, i, kind, talk=talk):
             return Found(parsed.starts[before], parsed.ends[before], kind, rule, CODE)
-    after = i + 1
-    if after < len(parsed.words) and parsed.lowers[after] in _LEARNT:
-        after += 1
-    after = _skip_quote(parsed, after, 1)
+    return _named_after(parsed, i, by_start, talk=talk)
+
+
+def _named_after(parsed: Parsed, i: int, by_start: dict[int, tuple[int, int, str]], *, talk: bool) -> Found | None:
+    """What follows the cue: "module data_loader", "a library called Pillow"."""
+    kind = CUES[parsed.lowers[i]]
+    rule = f"cue:{kind}"
+    learnt = i + 1 < len(parsed.words) and parsed.lowers[i + 1] in _LEARNT
+    after = _skip_quote(parsed, i + 2 if learnt else i + 1, 1)
     if after >= len(parsed.words):
         return None
     shaped = by_start.get(parsed.starts[after])
     if shaped is not None and shaped[2] not in {"file", "function"}:
         return Found(shaped[0], shaped[1], kind, rule, CODE)
-    if after > i + 1 and parsed.lowers[i + 1] in _LEARNT and kind in _PLAIN and talk and parsed.tags[after] in {"NNP", "NN"}:
+    if learnt and kind in _PLAIN and talk and parsed.tags[after] in {"NNP", "NN"}:
         return Found(parsed.starts[after], parsed.ends[after], kind, rule, CODE)
     return None
 
@@ -125,17 +128,23 @@ def _plain_name(parsed: Parsed, i: int, cue: int, kind: str, *, talk: bool) -> b
 
 def _bare(word: str, start: int, end: int, shape: str, *, talk: bool) -> list[Found]:
     """A word with the shape of source text and no cue beside it."""
-    if shape == "function":
-        return [Found(start, end, "function", "code:call", CODE)]
-    if shape == "file":
-        return [Found(start, end, "file", "code:path", CODE)]
+    if shape in _SURE_SHAPES:
+        kind, rule = _SURE_SHAPES[shape]
+        return [Found(start, end, kind, rule, CODE)]
     if shape == "dotted":
-        first, last = word.split(".", 1)[0].lower(), word.rsplit(".", 1)[1]
-        if first not in library_names():
-            return []
-        return [Found(start, end, "class" if last[0].isupper() else "module", "code:dotted", CODE)]
+        kind = _dotted(word, talk=talk)
+        return [Found(start, end, kind, "code:dotted", CODE)] if kind else []
     if not talk or word.lower() in _KEYWORDS:
         return []
     tier = CODE if shape in {"snake", "camel", "lower_camel"} else SOFTWARE + 1
     return [Found(start, end, _SHAPE_TYPES[shape], f"code:{shape}", tier)]
 
+
+def _dotted(word: str, *, talk: bool) -> str:
+    """What "Service.start", "pandas.DataFrame" or "os.path" is; nothing for a full stop without its space."""
+    first, last = word.split(".", 1)[0], word.rsplit(".", 1)[1]
+    if talk and first[0].isupper() and not last[0].isupper():
+        return "function"
+    if first.lower() not in library_names():
+        return ""
+    return "class" if last[0].isupper() else "module"

@@ -13,7 +13,24 @@ _IRREGULAR = {
     "set": "set", "show": "shown", "sit": "sat", "speak": "spoke spoken", "split": "split", "take": "took taken", "teach": "taught",
     "wear": "wore worn", "win": "won", "write": "wrote written", "quit": "quit", "forget": "forgot forgotten",
 }  # fmt: skip
-_DENYING = ("fail", "refuse", "stop", "quit", "avoid", "decline", "deny", "forget", "cease", "lack", "doubt", "reject", "abandon", "drop", "skip", "oppose")
+_DENYING = (
+    "fail",
+    "refuse",
+    "stop",
+    "quit",
+    "avoid",
+    "decline",
+    "deny",
+    "forget",
+    "cease",
+    "lack",
+    "doubt",
+    "reject",
+    "abandon",
+    "drop",
+    "skip",
+    "oppose",
+)
 
 
 @cache
@@ -70,8 +87,7 @@ def _bases() -> dict[str, str]:
     for verb in sorted(_verbs()):
         for form in (_third(verb), *_regular(verb)):
             bases.setdefault(form, verb)
-    for verb in sorted(_verbs()):
-        bases[verb] = verb
+    bases.update((verb, verb) for verb in _verbs())
     for verb, forms in _IRREGULAR.items():
         bases.update(dict.fromkeys(forms.split(), verb))
     return bases

@@ -5,6 +5,8 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
+from ingest.words import words
+
 
 class Entry(NamedTuple):
     """One name: its type, and whether it counts in any spelling and any company."""
@@ -18,7 +20,9 @@ class Entry(NamedTuple):
 def entries() -> tuple[Entry, ...]:
     """All names of `vocabulary.json`."""
     data = json.loads(files("ingest").joinpath("vocabulary.json").read_text(encoding="utf-8"))
-    return tuple(Entry(name, kind, part == "sure") for part in ("sure", "spelled") for kind, names in data[part].items() for name in names)
+    return tuple(
+        Entry(name, kind, part == "sure") for part in ("sure", "spelled") for kind, names in data[part].items() for name in names
+    )
 
 
 @cache
@@ -33,20 +37,8 @@ def library_names() -> frozenset[str]:
     return frozenset(entry.name for entry in entries() if entry.sure and entry.type == "library") | {"np", "pd", "os", "sys"}
 
 
-SIGNS = frozenset(
-    "api apis app apps async backend backends bug bugs class classes cli client codebase code commit compiler config cpu daemon database databases dataframe "
-    "debug deploy deployed deployment deploys devops endpoint endpoints exception exceptions framework frameworks frontend function functions gpu "
-    "http ide implementation implements import interpreter json kernel library libraries linter localhost loop macro merge method methods "
-    "microservice microservices middleware migration migrations module modules namespace orm package packages parser parsing "
-    "pipeline plugin plugins programming python query queries refactor refactored refactoring regex repo repos repository rollback "
-    "runtime schema script scripts sdk server servers service services shell software source sql stack stacktrace startup subclass syntax tests "
-    "thread threads timeout toolchain traceback ui unittest unittests url variable variables webhook webserver websocket workflow".split()
-)
-STRONG_SIGNS = SIGNS - frozenset(
-    "app apps async bug bugs class classes client code commit exception exceptions function functions implementation import kernel library "
-    "libraries loop macro merge method methods migration package packages pipeline programming query queries script scripts service "
-    "services shell software source stack startup tests thread threads url variable variables workflow module modules server servers".split()
-)
+SIGNS = words("signs of software")
+STRONG_SIGNS = SIGNS - words("weak signs of software")
 CUES = {
     "class": "class", "classes": "class", "subclass": "class", "dataclass": "class", "interface": "class", "struct": "class",
     "method": "function", "methods": "function", "function": "function", "functions": "function", "decorator": "function", "endpoint": "function",

@@ -1,0 +1,146 @@
+"""The same graph as neomodel classes, for people who want an object-graph mapper on it.
+
+Connect neomodel to the server (`neomodel.config.DATABASE_URL`), then read and traverse: ``Entity.nodes.filter(namespace="default")``.
+The library itself does not use these classes; a test holds them equal to the schema and to what is written.
+"""
+
+from typing import ClassVar
+
+from neomodel import (
+    ArrayProperty,
+    BooleanProperty,
+    FloatProperty,
+    IntegerProperty,
+    RelationshipFrom,
+    RelationshipTo,
+    StringProperty,
+    StructuredNode,
+    StructuredRel,
+)
+
+
+class Mentions(StructuredRel):
+    """Where and how often an entity is named; `start` and `end` count characters of the first place."""
+
+    start = IntegerProperty()
+    end = IntegerProperty()
+    count = IntegerProperty()
+    confidence = FloatProperty()
+    extractor = StringProperty()
+
+
+class Stored(StructuredNode):
+    """What every node has; `uid` is its id (neomodel keeps the name `id` for itself). Times are milliseconds since 1970 UTC."""
+
+    __abstract_node__ = True
+
+    namespace = StringProperty(required=True)
+    uid = StringProperty(required=True, db_property="id")
+    created_ms = IntegerProperty()
+    updated_ms = IntegerProperty()
+
+
+class Found(Stored):
+    """What can be found: `content` by its words, `embedding` by its meaning; `facets` are opaque filter tokens."""
+
+    __abstract_node__ = True
+
+    kind = StringProperty()
+    content = StringProperty()
+    facets = ArrayProperty(StringProperty())
+    timestamp_ms = IntegerProperty()
+    confidence = FloatProperty()
+    conversation_id = StringProperty()
+    role = StringProperty()
+    project = StringProperty()
+    embedding = ArrayProperty(FloatProperty())
+
+
+class Conversation(Stored):
+    """A conversation. `metadata` is JSON; `revision` grows with every write."""
+
+    kind = StringProperty()
+    content = StringProperty()
+    facets = ArrayProperty(StringProperty())
+    conversation_id = StringProperty()
+    project = StringProperty()
+    project_path = StringProperty()
+    mode = StringProperty()
+    tags = ArrayProperty(StringProperty())
+    metadata = StringProperty()
+    revision = IntegerProperty()
+    mentioned = ArrayProperty(StringProperty())
+
+    messages = RelationshipTo("Message", "HAS_MESSAGE")
+    decisions = RelationshipTo("Decision", "HAS_DECISION")
+    mentions = RelationshipTo("Entity", "MENTIONS", model=Mentions)
+
+
+class Message(Found):
+    """A message. One that the encoder takes whole carries its vector itself, a longer one has chunks."""
+
+    position = IntegerProperty()
+    name = StringProperty()
+    metadata = StringProperty()
+    bytes = IntegerProperty()
+    hash = StringProperty()
+    content_hash = StringProperty()
+    embedded = BooleanProperty()
+    extracted = BooleanProperty()
+    mentioned = ArrayProperty(StringProperty())
+
+    conversation = RelationshipFrom("Conversation", "HAS_MESSAGE")
+    next = RelationshipTo("Message", "NEXT")
+    chunks = RelationshipTo("Chunk", "HAS_CHUNK")
+    mentions = RelationshipTo("Entity", "MENTIONS", model=Mentions)
+
+
+class Chunk(Found):
+    """A passage of a long message; `start` and `end` count characters of the message."""
+
+    message_id = StringProperty()
+    position = IntegerProperty()
+    start = IntegerProperty()
+    end = IntegerProperty()
+
+    message = RelationshipFrom("Message", "HAS_CHUNK")
+
+
+class Entity(Found):
+    """Something that is talked about. It carries a second label for its type. Relationships between entities have types of their own."""
+
+    name = StringProperty()
+    type = StringProperty()
+    type_facet = StringProperty()
+    description = StringProperty()
+    aliases = ArrayProperty(StringProperty())
+    metadata = StringProperty()
+    origin = StringProperty(choices={"extracted": "extracted", "user": "user"})
+
+    mentioned_by = RelationshipFrom("Message", "MENTIONS", model=Mentions)
+    decided_by = RelationshipFrom("Decision", "ABOUT")
+
+
+class Decision(Found):
+    """A decision. `stated_confidence` is what the caller said, missing when nothing was said."""
+
+    decision_type = StringProperty()
+    context = StringProperty()
+    outcome = StringProperty()
+    stated_confidence = FloatProperty()
+
+    conversation = RelationshipFrom("Conversation", "HAS_DECISION")
+    about = RelationshipTo("Entity", "ABOUT")
+
+
+class SchemaVersion(StructuredNode):
+    """Which schema the database has, and which model made its vectors."""
+
+    ALL: ClassVar[tuple[str, ...]] = ("Conversation", "Message", "Chunk", "Entity", "Decision", "SchemaVersion")
+
+    uid = StringProperty(required=True, unique_index=True, db_property="id")
+    version = IntegerProperty()
+    vector_size = IntegerProperty()
+    embedding_model = StringProperty()
+    created_ms = IntegerProperty()
+    updated_ms = IntegerProperty()

@@ -1,0 +1,197 @@
+"""The main job on real text, shown step by step."""
+
+import json
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from kg.errors import ValidationError
+from kg.models import Conversation
+from mcp_context_persistence.client import ContextPersistenceClient
+from mcp_context_persistence.models import Entity, SaveConversationResponse
+
+
+def conversations(path: Path | None) -> list[Conversation]:
+    """The conversations of a file (a JSON list, one JSON object, or JSON lines), or those that come with the package.
+
+    Raises:
+        ValidationError: The file cannot be read as conversations; the text says where.
+    """
+    if path is None:
+        text = (files("mcp_context_persistence") / "demo_conversations.json").read_text(encoding="utf-8")
+    else:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValidationError(f"the file cannot be read as UTF-8 text: {error.__class__.__name__}") from error
+    found = [_conversation(one, place) for place, one in _objects(text)]
+    if not found:
+        raise ValidationError("the file holds no conversation")
+    return found
+
+
+def _objects(text: str) -> Iterator[tuple[str, Any]]:
+    try:
+        whole = json.loads(text)
+    except ValueError:
+        for number, line in enumerate(text.splitlines(), start=1):
+            if line.strip():
+                try:
+                    yield f"line {number}", json.loads(line)
+                except ValueError as error:
+                    raise ValidationError(f"line {number} is not JSON") from error
+        return
+    for number, one in enumerate(whole if isinstance(whole, list) else [whole], start=1):
+        yield f"conversation {number}", one
+
+
+def _conversation(given: Any, place: str) -> Conversation:
+    try:
+        return Conversation.model_validate(given)
+    except ValueError as error:
+        problems = getattr(error, "errors", list)()
+        where = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problems[:3])
+        raise ValidationError(f"{place}: {where or 'not a conversation'}") from error
+
+
+class Provision:
+    """Shows what is being provided, as a bar where that has a size."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("  {task.description:<34}"),
+            BarColumn(),
+            DownloadColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._console = console
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage not in self._tasks:
+            if not self._console.is_terminal:
+                self._console.print(f"  {stage} ...")
+            self._progress.start()
+            self._tasks[stage] = self._progress.add_task(stage, total=total or None)
+        self._progress.update(self._tasks[stage], completed=done, total=total or None)
+
+    def stop(self) -> None:
+        """Take the bars down."""
+        self._progress.stop()
+
+
+def run(path: Path | None, *, store: str, console: Console) -> None:
+    """Save conversations, then show what can be asked.
+
+    Args:
+        path: The user's own conversations, None for those that come with the package.
+        store: A `database_url`.
+        console: Where to show it.
+    """
+    given = conversations(path)
+    console.rule("Context Persistence")
+    console.print(f"Store: {store}\n")
+    provision = Provision(console)
+    try:
+        client = ContextPersistenceClient(database_url=store, namespace="demo", progress=provision)
+    finally:
+        provision.stop()
+    with client:
+        _heading(console, "1. Save conversations")
+        _show_saved(console, [client.save_conversation(one) for one in given])
+        _heading(console, "2. Entities and relationships")
+        entity = _show_entities(console, client, given)
+        question = _question(given, entity, own=path is not None)
+        _heading(console, f'3. Hybrid search: "{question}"')
+        _show_search(console, client, question)
+        _heading(console, f"4. The graph around {entity}")
+        _show_neighbourhood(console, client, entity)
+        _heading(console, "5. A decision")
+        _show_decision(console, client, given[0].conversation_id, entity)
+        _heading(console, "6. Statistics")
+        _show_statistics(console, client)
+    _heading(console, "7. Look at it yourself")
+    place = store.removeprefix("local:")
+    console.print(f"  context-persistence server start {place}", soft_wrap=True)
+    console.print(f"  context-persistence server browser {place} --show-password   (Neo4j Browser: address, user, password)", soft_wrap=True)
+    console.print('  then, in Neo4j Browser:  MATCH p = (:Entity {namespace: "demo"})-[]->(:Entity) RETURN p LIMIT 100', soft_wrap=True)
+    console.print(f"  context-persistence server stop {place}", soft_wrap=True)
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print(f"\n[bold]{text}[/bold]", highlight=False)
+
+
+def _show_saved(console: Console, responses: Sequence[SaveConversationResponse]) -> None:
+    table = Table("conversation", "messages", "new", "updated", "kept", "vectors", "entities", "relationships", "seconds", box=None)
+    for one in responses:
+        numbers = (one.message_count, one.created, one.updated, one.kept, one.embeddings_generated)
+        found = (one.entities_found, one.relationships_found)
+        table.add_row(one.conversation_id, *map(str, numbers), *map(str, found), f"{one.processing_time:.2f}")
+    console.print(table)
+
+
+def _show_entities(console: Console, client: ContextPersistenceClient, given: Sequence[Conversation]) -> str:
+    """Show what the texts talk about; returns the entity that has most relationships."""
+    found: dict[str, Entity] = {}
+    degree: dict[str, int] = {}
+    lines: list[str] = []
+    for conversation in given[:5]:
+        for message in conversation.messages[:20]:
+            answer = client.extract_entities(message.content, store=False)
+            found.update({one.id: one for one in answer.entities})
+            for link in answer.relationships:
+                for end in (link.source_entity_id, link.target_entity_id):
+                    degree[end] = degree.get(end, 0) + (link.relationship_type != "related_to")
+                if link.relationship_type != "related_to":
+                    lines.append(f"  {link.source_entity_id} -[{link.relationship_type}]-> {link.target_entity_id}  ({link.confidence:.2f})")
+    table = Table("type", "entities", box=None)
+    for kind in sorted({one.type for one in found.values()}):
+        names = [one.name for one in found.values() if one.type == kind]
+        table.add_row(kind, ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else ""))
+    console.print(table)
+    console.print("\n".join(lines[:12]), highlight=False)
+    if degree:
+        return max(degree, key=lambda one: (degree[one], one))
+    if found:
+        return next(iter(found))
+    raise ValidationError("nothing was recognised in these conversations")
+
+
+def _question(given: Sequence[Conversation], entity: str, *, own: bool) -> str:
+    return f"{entity.replace('_', ' ')}" if own else "how do we check the quality of order data?"
+
+
+def _show_search(console: Console, client: ContextPersistenceClient, question: str) -> None:
+    for one in client.search_hybrid(question, limit=4).results:
+        console.print(f"  {one.similarity_score:.3f}  {one.type:<8} {' '.join(one.content.split())[:110]}", highlight=False, soft_wrap=True)
+        console.print(f"         because {json.dumps(one.explanation, default=str)}", style="dim", highlight=False, soft_wrap=True)
+
+
+def _show_neighbourhood(console: Console, client: ContextPersistenceClient, entity: str) -> None:
+    answer = client.query_knowledge_graph(entity, depth=2)
+    console.print(f"  {len(answer.context)} related entities", highlight=False)
+    for path in answer.paths[:8]:
+        console.print(f"  {path.from_entity} -> {path.relationship_type} -> {path.to_entity}", highlight=False)
+
+
+def _show_decision(console: Console, client: ContextPersistenceClient, conversation_id: str, entity: str) -> None:
+    name = entity.replace("_", " ")
+    answer = client.save_decision(conversation_id, "architecture", f"We compared ways to go on with {name}", f"Keep {name} as it is for now", 0.8)
+    console.print(f"  {answer.decision.outcome}: saved, about {answer.entities_linked} entities", highlight=False)
+
+
+def _show_statistics(console: Console, client: ContextPersistenceClient) -> None:
+    stats = client.get_conversation_stats().stats
+    console.print(
+        f"  {stats.total_conversations} conversations, {stats.total_messages} messages, {stats.total_entities} entities, "
+        f"{stats.total_relationships} relationships, {stats.total_decisions} decisions",
+        highlight=False,
+    )
