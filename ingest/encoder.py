@@ -243,8 +243,8 @@ class SentenceEncoder:
     """Any model with the `encode` method and the tokenizer of `SentenceTransformer`."""
 
     def __init__(self, model: Any, *, batch_size: int) -> None:
-        width = getattr(model, "get_embedding_dimension", None) or model.get_sentence_embedding_dimension
-        self.dimension = int(width())
+        newer = hasattr(model, "get_embedding_dimension")
+        self.dimension = int(model.get_embedding_dimension() if newer else model.get_sentence_embedding_dimension())
         self.max_tokens = max(8, int(getattr(model, "max_seq_length", None) or 256) - 2)
         self._model = model
         self._batch_size = batch_size

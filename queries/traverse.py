@@ -14,7 +14,7 @@ Run = Callable[[Statement[Row]], list[Row]]
 class Neighbor:
     """An entity that was reached, by the last relationship of a shortest way to it.
 
-    `direction` is ``outgoing`` when that relationship points away from the start, `distance` counts relationships from the start,
+    An entity that is related to the start in several ways appears once for each of them. `direction` is ``outgoing`` when that relationship points away from the start, `distance` counts relationships from the start,
     `confidence` is the product along the way.
     """
 
@@ -93,7 +93,8 @@ def walk(run: Run, namespace: str, entity_id: str, *, depth: int) -> Walk:
             break
         if not frontier:
             break
-    ways = [progress.ways[one.entity_id] for one in progress.neighbors] + progress.extra
+    reached = dict.fromkeys(one.entity_id for one in progress.neighbors)
+    ways = sorted([progress.ways[one] for one in reached] + progress.extra, key=len)
     return Walk(
         neighbors=tuple(progress.neighbors[: limits.TRAVERSAL_NODES]),
         ways=tuple(ways[: limits.TRAVERSAL_PATHS]),
@@ -111,8 +112,9 @@ def _take(progress: _Progress, rows: list[Row], distance: int) -> list[str]:
         progress.edges.add(edge)
         way = (*progress.ways[row["from"]], _step(row))
         if row["to"] in progress.ways:
-            if distance == 1:
+            if distance == 1 and row["to"] != row["from"]:
                 progress.extra.append(way)
+                progress.neighbors.append(_neighbor(row, row["confidence"], distance))
             continue
         progress.ways[row["to"]] = way
         progress.confidence[row["to"]] = progress.confidence[row["from"]] * row["confidence"]

@@ -1,0 +1,229 @@
+"""Saving and loading on a real server."""
+
+import threading
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.exceptions import NotFoundError, ValidationError, VectorDBError
+from mcp_context_persistence.models import Conversation
+
+
+def turns(*texts):
+    return [{"role": "user" if place % 2 == 0 else "assistant", "content": text} for place, text in enumerate(texts)]
+
+
+def dump(client):
+    """All nodes and relationships of the client's namespace, without the times of writing, as comparable values."""
+    import neo4j
+
+    core = client._core
+    with core.graph._driver.session(default_access_mode=neo4j.READ_ACCESS) as session:
+        nodes = session.run(
+            "MATCH (n {namespace: $namespace}) RETURN labels(n) AS labels, properties(n) AS properties", namespace=core.namespace
+        ).data()
+        links = session.run(
+            "MATCH (a {namespace: $namespace})-[r]->(b) RETURN a.id AS a, type(r) AS type, properties(r) AS properties, b.id AS b",
+            namespace=core.namespace,
+        ).data()
+    clean = {"created_ms", "updated_ms", "timestamp_ms", "revision"}
+
+    def stable(one):
+        return repr({
+            key: sorted(value, key=str) if isinstance(value, list) and key != "embedding" else value
+            for key, value in sorted(one.items())
+            if key not in clean
+        })
+
+    return sorted(f"{sorted(one['labels'])} {stable(one['properties'])}" for one in nodes), sorted(
+        f"{one['a']} {one['type']} {one['b']} {stable(one['properties'])}" for one in links
+    )
+
+
+def test_a_conversation_comes_back_as_it_was_saved(client):
+    when = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    messages = [
+        {"role": "user", "content": "Grüße 👋 \u202e right", "timestamp": when, "metadata": {"n": 1, "deep": {"a": [1, 2.5, None]}}, "name": "Ana"},
+        {"role": "assistant", "content": "  spaces stay  "},
+    ]
+    saved = client.save_conversation("c", messages, project_path="/projects/x y", metadata={"project": "p", "tags": ["a", "b"]})
+    loaded = client.load_conversation_history("c")
+    assert (saved.message_count, saved.created, saved.updated, saved.kept) == (2, 2, 0, 0)
+    assert [one.content for one in loaded.messages] == [one["content"] for one in messages]
+    assert (loaded.messages[0].timestamp, loaded.messages[0].metadata, loaded.messages[0].name) == (when, messages[0]["metadata"], "Ana")
+    assert (loaded.project_path, loaded.metadata) == ("/projects/x y", {"project": "p", "tags": ["a", "b"]})
+
+
+def test_saving_again_changes_nothing_and_embeds_nothing(client):
+    texts = turns("The DataProcessor class uses pandas.", "It depends on numpy too.", "Marta works for Harbor Retail.")
+    client.save_conversation("c", texts)
+    before = dump(client)
+    again = client.save_conversation("c", texts)
+    assert (again.kept, again.embeddings_generated, again.status) == (3, 0, "unchanged")
+    assert dump(client) == before
+
+
+def test_a_changed_message_is_replaced_and_what_it_said_is_forgotten(client):
+    client.save_conversation("c", turns("The DataProcessor class uses pandas.", "Fine."))
+    answer = client.save_conversation("c", turns("The OrderParser class uses polars.", "Fine."))
+    assert (answer.updated, answer.kept, answer.embeddings_generated) == (1, 1, 1)
+    with pytest.raises(NotFoundError):
+        client.query_knowledge_graph("DataProcessor")
+    assert client.query_knowledge_graph("OrderParser").success
+
+
+def test_the_graph_after_a_change_equals_the_graph_of_a_fresh_save(server, namespace):
+    new = turns("The OrderParser class uses polars.", "Fine, it depends on numpy.", "Thanks")
+    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=f"{namespace}a") as one:
+        one.save_conversation("c", turns("The DataProcessor class uses pandas.", "Fine, it depends on numpy."))
+        one.save_conversation("c", new)
+        left = dump(one)
+    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=f"{namespace}b") as other:
+        other.save_conversation("c", new)
+        right = dump(other)
+
+    def plain(rows):
+        return [
+            row.replace(f"{namespace}a", "N").replace(f"{namespace}b", "N").split("'facets'")[0].split("'embedding'")[0] for row in rows
+        ]
+
+    assert plain(left[1]) == plain(right[1])
+    assert plain(left[0]) == plain(right[0])
+
+
+def test_messages_are_linked_in_order(client):
+    client.save_conversation("c", turns("one", "two"), mode="conversation")
+    client.save_conversation("c", turns("one", "two", "three", "four"), mode="conversation")
+    rows = client._core.graph._driver.execute_query(
+        "MATCH (c:Conversation {namespace: $n, id: 'c'})-[:HAS_MESSAGE]->(m) WHERE NOT (:Message)-[:NEXT]->(m) "
+        "MATCH p = (m)-[:NEXT*]->(last) WHERE NOT (last)-[:NEXT]->() RETURN [x IN nodes(p) | x.content] AS texts",
+        n=client._core.namespace,
+    ).records
+    assert [row["texts"] for row in rows] == [["one", "two", "three", "four"]]
+
+
+def test_ids_identify_messages_and_new_ones_go_to_the_end(client):
+    client.save_conversation("c", [{"id": "m1", "role": "user", "content": "a"}, {"id": "m2", "role": "user", "content": "b"}])
+    answer = client.save_conversation("c", [{"id": "m2", "role": "user", "content": "B"}, {"id": "m3", "role": "user", "content": "c"}])
+    assert (answer.created, answer.updated) == (1, 1)
+    assert [one.content for one in client.load_conversation_history("c").messages] == ["a", "B", "c"]
+    with pytest.raises(ValidationError, match="another conversation"):
+        client.save_conversation("d", [{"id": "m1", "role": "user", "content": "a"}])
+
+
+def test_replace_removes_what_is_not_given_and_keeps_the_chain_whole(client):
+    client.save_conversation("c", turns("one", "two", "three"), mode="conversation")
+    answer = client.save_conversation("c", turns("one", "2"), mode="conversation", replace=True)
+    assert (answer.removed, answer.updated, answer.kept) == (1, 1, 1)
+    assert [one.content for one in client.load_conversation_history("c").messages] == ["one", "2"]
+    assert client.get_conversation_stats().stats.total_messages == 2
+
+
+def test_modes_decide_what_is_kept(client):
+    text = turns("The DataProcessor class uses pandas.")
+    client.save_conversation("text", text, mode="conversation")
+    assert client.get_conversation_stats().stats.total_entities == 0
+    knowledge = client.save_conversation("graph", text, mode="knowledge")
+    assert knowledge.embeddings_generated == 0
+    assert client.get_conversation_stats().stats.total_entities > 0
+    upgraded = client.save_conversation("text", text, mode="hybrid")
+    assert (upgraded.updated, upgraded.embeddings_generated) == (1, 0)
+    assert upgraded.entities_found > 0
+
+
+def test_history_gives_the_last_messages_in_order(client):
+    client.save_conversation("c", turns(*"abcdef"), mode="knowledge")
+    answer = client.load_conversation_history("c", limit=2)
+    assert ([one.content for one in answer.messages], answer.message_count, answer.total_messages) == (["e", "f"], 2, 6)
+    with pytest.raises(NotFoundError):
+        client.load_conversation_history("nothing")
+
+
+def test_given_vectors_are_stored_and_wrong_ones_refused(client):
+    vectors = np.eye(2, 384, dtype=np.float32)
+    assert client.save_conversation("c", turns("a", "b"), mode="conversation", embeddings=vectors).embeddings_generated == 0
+    for wrong in (np.zeros((2, 384)), np.full((2, 384), np.nan), np.ones((2, 3)), np.ones((3, 384))):
+        with pytest.raises(VectorDBError):
+            client.save_conversation("d", turns("a", "b"), mode="conversation", embeddings=wrong)
+    with pytest.raises(NotFoundError):
+        client.load_conversation_history("d")
+
+
+def test_a_long_message_is_embedded_whole_in_passages(client):
+    text = " ".join(f"Sentence number {n} talks about topic {n % 7}." for n in range(200))
+    answer = client.save_conversation("c", turns(text), mode="conversation")
+    assert answer.embeddings_generated > 3
+    rows = client._core.graph._driver.execute_query(
+        "MATCH (m:Message {namespace: $n})-[:HAS_CHUNK]->(k) WITH m, k ORDER BY k.start "
+        "RETURN m.embedding IS NULL AS bare, collect([k.start, k.end, k.content]) AS parts, m.content AS content",
+        n=client._core.namespace,
+    ).records
+    assert rows[0]["bare"]
+    assert all(rows[0]["content"][start:end] == part for start, end, part in rows[0]["parts"])
+    assert rows[0]["parts"][0][0] == 0
+    assert rows[0]["parts"][-1][1] == len(text)
+
+
+def test_many_writers_of_one_conversation_lose_nothing(server, namespace):
+    errors = []
+
+    def write(number):
+        try:
+            with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as client:
+                for step in range(4):
+                    client.save_conversation("c", [{"id": f"m{number}-{step}", "role": "user", "content": f"{number} {step}"}], mode="knowledge")
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as client:
+        loaded = client.load_conversation_history("c")
+    assert sorted(one.id for one in loaded.messages) == sorted(f"m{n}-{s}" for n in range(6) for s in range(4))
+
+
+def test_namespaces_see_nothing_of_each_other(server, namespace):
+    with (
+        ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=f"{namespace}-a") as one,
+        ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=f"{namespace}-b") as other,
+    ):
+        one.save_conversation("c", turns("The DataProcessor class uses pandas."))
+        with pytest.raises(NotFoundError):
+            other.load_conversation_history("c")
+        assert other.get_conversation_stats().stats.total_messages == 0
+        assert other.save_conversation("c", turns("other")).created == 1
+        assert one.load_conversation_history("c").messages[0].content.startswith("The DataProcessor")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"conversation_id": "", "messages": turns("a")},
+        {"conversation_id": "a\nb", "messages": turns("a")},
+        {"conversation_id": "a" * 513, "messages": turns("a")},
+        {"conversation_id": "\u200b", "messages": turns("a")},
+        {"conversation_id": "c", "messages": []},
+        {"conversation_id": "c", "messages": "text"},
+        {"conversation_id": "c", "messages": [{"role": "nobody", "content": "a"}]},
+        {"conversation_id": "c", "messages": [{"role": "user"}]},
+        {"conversation_id": "c", "messages": turns("\ud800")},
+        {"conversation_id": "c", "messages": turns("a"), "mode": "everything"},
+        {"conversation_id": "c", "messages": turns("a"), "metadata": {"x": float("nan")}},
+        {"conversation_id": "c", "messages": turns("a"), "metadata": {"x": {1}}},
+        {"conversation_id": "c", "messages": turns("a"), "metadata": {"x": 2**70}},
+        {"conversation_id": "c", "messages": [{"id": "x", "role": "user", "content": "a"}, {"role": "user", "content": "b"}]},
+        {"conversation_id": "c", "messages": [{"id": "x", "role": "user", "content": "a"}] * 2},
+        {"conversation_id": Conversation(conversation_id="c", messages=turns("a")), "messages": turns("a")},
+    ],
+)
+def test_bad_conversations_are_refused_and_leave_nothing(client, arguments):
+    with pytest.raises(ValidationError) as caught:
+        client.save_conversation(**arguments)
+    assert isinstance(caught.value, ValueError)
+    assert client.get_conversation_stats().stats.total_conversations == 0

@@ -1,0 +1,178 @@
+"""Entities, relationships, decisions and statistics on a real server."""
+
+import pytest
+
+from mcp_context_persistence.exceptions import NotFoundError, ValidationError
+
+TEXT = """
+The DataProcessor class in the data_processing module handles
+data transformation and cleanup operations. It uses pandas
+for data manipulation and numpy for numerical operations.
+"""
+
+
+def test_entities_are_found_stored_and_narrowed(client):
+    answer = client.extract_entities(TEXT, entity_types=["class", "module", "library"], context={"domain": "data"})
+    assert {"DataProcessor", "data_processing", "pandas", "numpy"} <= {one.id for one in answer.entities}
+    assert {one.type for one in answer.entities} <= {"class", "module", "library"}
+    assert all(0.0 <= one.confidence <= 1.0 and one.description for one in answer.entities)
+    assert (answer.stored, answer.linked_to) == (True, None)
+    for concept in ("data_transformation", "data_manipulation", "numerical_operations"):
+        assert client.query_knowledge_graph(concept).entity_id == concept
+
+
+def test_store_false_only_looks(client):
+    assert client.extract_entities(TEXT, store=False).entities
+    assert client.get_conversation_stats().stats.total_entities == 0
+
+
+def test_entities_are_linked_to_what_exists(client):
+    client.save_conversation("c", [{"id": "m", "role": "user", "content": "Hello there"}], mode="conversation")
+    assert client.extract_entities(TEXT, conversation_id="c").linked_to == "conversation"
+    assert client.extract_entities(TEXT, conversation_id="c", message_id="m").linked_to == "message"
+    assert client.extract_entities(TEXT, conversation_id="missing").linked_to is None
+
+
+def test_the_same_triple_is_one_relationship(client):
+    client.extract_entities("The DataProcessor class handles data transformation and cleanup.")
+    first = client.create_relationship("DataProcessor", "data_transformation", "implements", 0.9)
+    again = client.create_relationship("DataProcessor", "data_transformation", "implements", 0.4, {"why": "x"})
+    assert (first.created, again.created) == (True, False)
+    assert first.relationship.id == again.relationship.id
+    neighbours = client.query_knowledge_graph("DataProcessor", depth=1).neighbors
+    found = [one for one in neighbours if one.relationship_type == "implements"]
+    assert [(one.entity_id, one.confidence, one.direction) for one in found] == [("data_transformation", 0.4, "outgoing")]
+
+
+def test_names_and_aliases_stand_for_ids(client):
+    client.update_knowledge_graph([{"id": "pg", "name": "PostgreSQL", "type": "technology", "aliases": ["Postgres"]}, {"id": "x"}], [])
+    assert client.create_relationship("Postgres", "x", "uses").relationship.source_entity_id == "pg"
+    assert client.query_knowledge_graph("PostgreSQL").entity_id == "pg"
+    with pytest.raises(NotFoundError, match="target_entity_id"):
+        client.create_relationship("pg", "nowhere", "uses")
+
+
+@pytest.mark.parametrize("confidence", [-0.1, 1.1, float("nan"), "1", True, None])
+def test_confidence_must_be_a_number_from_0_to_1(client, confidence):
+    with pytest.raises(ValidationError, match="confidence"):
+        client.create_relationship("a", "b", "uses", confidence)
+
+
+@pytest.mark.parametrize("name", ["", "A`]->() DELETE", "\\u0060", "a" * 64, "ＵＳＥＳ", "x\n", "1st", "uses;"])
+def test_types_that_are_no_names_are_refused(client, name):
+    with pytest.raises(ValidationError, match="relationship_type"):
+        client.create_relationship("a", "b", name)
+
+
+def test_strategies_join_new_and_old(client):
+    old = {"id": "e", "type": "class", "name": "E", "description": "old", "confidence": 0.5, "metadata": {"a": {"x": 1}, "b": 1}}
+    assert client.update_knowledge_graph([old], []).created_entities == 1
+    assert client.update_knowledge_graph([old], []).unchanged_entities == 1
+    new = {"id": "e", "description": "new", "metadata": {"a": {"x": 2, "y": 2}, "c": 3}}
+
+    def stored():
+        return client.query_knowledge_graph("e").context.entity
+
+    assert client.update_knowledge_graph([new], [], "skip").skipped_entities == 1
+    assert stored().description == "old"
+    assert client.update_knowledge_graph([new], [], "merge").updated_entities == 1
+    assert (stored().description, stored().metadata) == ("old", {"a": {"x": 1, "y": 2}, "b": 1, "c": 3})
+    assert client.update_knowledge_graph([new], [], "upsert").updated_entities == 1
+    assert (stored().description, stored().metadata, stored().type, stored().confidence) == ("new", new["metadata"], "class", 0.5)
+
+
+def test_relationships_follow_the_strategy_too(client):
+    things = [{"id": "a"}, {"id": "b"}]
+    link = {"from_entity": "a", "to_entity": "b", "relationship_type": "depends on", "confidence": 0.5, "properties": {"x": 1}}
+    assert client.update_knowledge_graph(things, [link]).created_relationships == 1
+    assert client.update_knowledge_graph([], [link]).unchanged_relationships == 1
+    other = link | {"confidence": 0.9, "properties": {"x": 2, "y": 2}}
+    assert client.update_knowledge_graph([], [other], "skip").skipped_relationships == 1
+    assert client.update_knowledge_graph([], [other], "merge").updated_relationships == 1
+    assert client.query_knowledge_graph("a").neighbors[0].confidence == 0.5
+    assert client.update_knowledge_graph([], [other], "upsert").updated_relationships == 1
+    assert client.query_knowledge_graph("a").neighbors[0].confidence == 0.9
+
+
+def test_an_update_is_all_or_nothing(client):
+    with pytest.raises(NotFoundError, match="to_entity"):
+        client.update_knowledge_graph([{"id": "a"}], [{"from_entity": "a", "to_entity": "zzz", "relationship_type": "uses"}])
+    assert client.get_conversation_stats().stats.total_entities == 0
+
+
+@pytest.mark.parametrize(
+    "entity",
+    [{}, {"id": ""}, {"id": "a", "colour": "red"}, {"id": "a", "type": "a`b"}, {"id": "a", "confidence": 2}, "a", {"id": "a", "aliases": "x"}],
+)
+def test_bad_entities_are_refused(client, entity):
+    with pytest.raises(ValidationError, match=r"entities\.0"):
+        client.update_knowledge_graph([entity], [])
+
+
+def test_the_walk_goes_as_far_as_asked_and_shows_the_way(client):
+    things = [{"id": name} for name in "abcde"]
+    links = [{"from_entity": x, "to_entity": y, "relationship_type": "next to", "confidence": 0.5} for x, y in zip("abcd", "bcde", strict=True)]
+    client.update_knowledge_graph(things, links)
+    near = client.query_knowledge_graph("a", depth=1)
+    far = client.query_knowledge_graph("a", depth=3)
+    assert len(near.context) == 1
+    assert [(one.entity_id, one.distance, one.confidence) for one in far.neighbors] == [("b", 1, 0.5), ("c", 2, 0.25), ("d", 3, 0.125)]
+    longest = far.paths[-1]
+    assert (longest.from_entity, longest.to_entity, longest.entities) == ("a", "d", ["a", "b", "c", "d"])
+    assert longest.relationship_type == "next to -> next to -> next to"
+    back = client.query_knowledge_graph("e", depth=1).paths[0]
+    assert (back.from_entity, back.to_entity) == ("d", "e")
+    assert client.query_knowledge_graph("a", operation="neighbors").paths == []
+    assert client.query_knowledge_graph("a", operation="paths").neighbors == []
+
+
+def test_cycles_and_self_loops_end(client):
+    links = [{"from_entity": x, "to_entity": y, "relationship_type": "knows"} for x, y in ("ab", "ba", "aa")]
+    client.update_knowledge_graph([{"id": "a"}, {"id": "b"}], links)
+    answer = client.query_knowledge_graph("a", depth=5)
+    assert len(answer.context) == 1
+    assert client.get_conversation_stats().stats.total_relationships == 3
+
+
+def test_a_supernode_is_capped_and_says_so(client):
+    things = [{"id": "hub"}] + [{"id": f"n{number}"} for number in range(600)]
+    links = [{"from_entity": "hub", "to_entity": f"n{number}", "relationship_type": "has"} for number in range(600)]
+    client.update_knowledge_graph(things, links)
+    answer = client.query_knowledge_graph("hub", depth=2)
+    assert (len(answer.context), answer.truncated) == (500, True)
+
+
+@pytest.mark.parametrize("depth", [0, -1, 6, 2.0, True, "2"])
+def test_depth_is_a_whole_number_from_1_to_5(client, depth):
+    with pytest.raises(ValidationError, match="depth"):
+        client.query_knowledge_graph("a", depth=depth)
+
+
+def test_types_are_real_labels_and_relationship_types(client):
+    client.update_knowledge_graph(
+        [{"id": "a", "type": "data store"}, {"id": "m", "type": "message"}],
+        [{"from_entity": "a", "to_entity": "m", "relationship_type": "depends on"}],
+    )
+    rows = client._core.graph._driver.execute_query(
+        "MATCH (a:DataStore {namespace: $n})-[r:DEPENDS_ON]->(m:MessageType) RETURN r.name AS name, labels(m) AS labels",
+        n=client._core.namespace,
+    ).records
+    assert [(row["name"], sorted(row["labels"])) for row in rows] == [("depends on", ["Entity", "MessageType"])]
+
+
+def test_a_decision_is_saved_once_and_creates_its_conversation(client):
+    arguments = ("c", "architecture", "Team compared Kafka with PostgreSQL", "Use PostgreSQL", 0.85)
+    first, again = client.save_decision(*arguments), client.save_decision(*arguments)
+    assert (first.created, first.conversation_created, again.created, again.conversation_created) == (True, True, False, False)
+    assert first.decision_id == again.decision_id
+    assert first.entities_linked >= 2
+    assert client.load_conversation_history("c").total_messages == 0
+    assert client.get_conversation_stats().stats.total_decisions == 1
+
+
+def test_statistics_count_what_is_there(client):
+    client.save_conversation("c", [{"role": "user", "content": "The DataProcessor class uses pandas. äö"}])
+    stats = client.get_conversation_stats().stats
+    assert (stats.total_conversations, stats.total_messages) == (1, 1)
+    assert stats.storage_usage.conversations_size == len("The DataProcessor class uses pandas. äö".encode())
+    assert stats.storage_usage.entities_count == stats.total_entities >= 2

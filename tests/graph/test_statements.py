@@ -1,0 +1,49 @@
+"""Every statement is planned by a real server, with its samples."""
+
+import neo4j
+import pytest
+
+import cypher
+from kg import schema
+from kg.driver import Graph
+
+
+WORDS_OF_OTHERS = ("SHOW ", "CREATE CONSTRAINT", "CREATE INDEX", "CREATE FULLTEXT", "CREATE VECTOR", "CYPHER 25\nCREATE VECTOR")
+
+
+@pytest.fixture(scope="module")
+def driver(server):
+    graph = Graph(server.bolt_url, server.auth)
+    schema.ensure(graph, vector_size=384)
+    graph.close()
+    with neo4j.GraphDatabase.driver(server.bolt_url, auth=server.auth, notifications_min_severity="OFF") as driver:
+        yield driver
+
+
+def operators(plan):
+    yield plan["operatorType"].split("@")[0]
+    for child in plan.get("children", []):
+        yield from operators(child)
+
+
+@pytest.mark.parametrize("name", [name for name in cypher.names() if not cypher.load(name).text.startswith(WORDS_OF_OTHERS)])
+def test_a_statement_is_planned_on_indexes(driver, name):
+    script = cypher.load(name)
+    text = script.text.replace("CYPHER 25\n", "CYPHER 25 EXPLAIN\n", 1) if script.text.startswith("CYPHER 25") else f"EXPLAIN {script.text}"
+    with driver.session() as session:
+        plan = session.run(text, script.samples).consume().plan
+    found = set(operators(plan))
+    assert not found & {"AllNodesScan", "NodeByLabelScan", "DirectedAllRelationshipsScan", "UndirectedAllRelationshipsScan"}
+
+
+@pytest.mark.parametrize("name", [name for name in cypher.names() if name.startswith(("explore/", "maintenance/stats", "conversation/load"))])
+def test_a_script_runs_as_it_stands(driver, name):
+    script = cypher.load(name)
+    with driver.session() as session:
+        session.run(script.text, script.samples).consume()
+
+
+def test_the_text_that_is_sent_is_the_files_own():
+    for name in cypher.names():
+        source = (cypher.files(cypher) / f"{name}.cypher").read_text()
+        assert cypher.load(name).text in source
