@@ -183,6 +183,8 @@ def measure_poleo(data: Path, extractor: Extractor, counts: Counts) -> dict[str,
             source, target = canonical.get(r.source, r.source), canonical.get(r.target, r.target)
             kind = next((k for s, k, t in wanted if (s, t) == (source, target) and r.type in _POLEO[k]), r.type)
             denied += any((source, target) == (s, t) and r.type in _POLEO[k] for s, k, t in case["metadata"].get("negative_relations", []))
+            if not {source, target} <= set(canonical.values()):
+                continue  # the set cannot tell
             right = (source, kind, target) in wanted if r.type != "related_to" else frozenset((source, target)) in ends
             counts.add(r.extractor, "poleo", right=right, note=f"{source} {r.type} {target} | {r.evidence}")
             if r.type != "related_to":
@@ -240,7 +242,7 @@ _ABOUT = (
     "places: exact spans on UNER-EWT dev, WNUT-17 dev and wikigold. Products, events, works, laws, languages and groups: spans that wikigold labels "
     "MISC or WNUT product or creative-work, whichever of them. Projects: MemPalace excerpts and our own sentences. Software and concepts: "
     "bench/sentences.txt, our own; for code, cue and command rules every hit in wikigold and in LoCoMo's private chats counts as wrong. "
-    "Relations: bench/sentences.txt and POLE+O; a mere pair counts as right where any relation of the two is labelled."
+    "Relations: bench/sentences.txt and POLE+O, where both ends are labelled; a mere pair counts as right where any relation of the two is labelled."
 )
 
 if __name__ == "__main__":

@@ -87,8 +87,8 @@ def _cut(levels: Sequence[int], first: int, last: int, total: int) -> int:
     if last == total:
         return last
     for level, share in ((_PARAGRAPH, 0.5), (_SENTENCE, 0.5), (_WORD, 0.75)):
-        earliest = first + int((last - first) * share)
-        for index in range(last, earliest, -1):
+        earliest = max(first + 1, first + int((last - first) * share))
+        for index in range(last, earliest - 1, -1):
             if levels[index] >= level:
                 return index
     return _separable(levels, first, last)

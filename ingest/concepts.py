@@ -50,15 +50,16 @@ def hidden_verbs(parsed: Parsed, named: Collection[int]) -> list[int]:
 
     They look like the third person of a listed verb, follow a word such as "class" or one of the `named` tokens, and are followed by more.
     """
-    return [
-        i
-        for i in range(1, len(parsed.words) - 1)
-        if parsed.tags[i] in {"NNS", "VBZ"}
-        and (parsed.tags[i] == "NNS" or parsed.deps[i] in {"compound", "nmod", "amod"})
-        and parsed.lowers[i] in third_person()
-        and (parsed.lowers[i - 1] in CUES or i - 1 in named)
-        and parsed.words[i + 1][0].isalnum()
-    ]
+    found = []
+    for i in range(1, len(parsed.words) - 1):
+        if parsed.lowers[i] not in third_person() or not parsed.words[i + 1][0].isalnum():
+            continue
+        lost = parsed.tags[i] == "NNS" or (parsed.tags[i] == "VBZ" and parsed.deps[i] in {"compound", "nmod", "amod", "nsubj"})
+        has_subject = any(parsed.deps[child] in {"nsubj", "nsubjpass"} for child in parsed.children[i])
+        before = i - 2 if parsed.lowers[i - 1] in _AFTER_NAME else i - 1
+        if lost and not has_subject and (parsed.lowers[i - 1] in CUES or before in named):
+            found.append(i)
+    return found
 
 
 def _first(parsed: Parsed, head: int, verbs: frozenset[int], taken: bytearray) -> int:
@@ -75,7 +76,7 @@ def _first(parsed: Parsed, head: int, verbs: frozenset[int], taken: bytearray) -
         if not joins:
             break
         first = previous
-    while first < head and (parsed.lowers[first] in _EMPTY_MODIFIERS or not parsed.words[first][0].isalnum()):
+    while first < head and ((parsed.lowers[first] in _EMPTY_MODIFIERS and parsed.tags[first + 1] != "HYPH") or not parsed.words[first][0].isalnum()):
         first += 1
     return first
 

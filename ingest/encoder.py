@@ -252,7 +252,7 @@ class SentenceEncoder:
     def offsets(self, text: str) -> Sequence[tuple[int, int]]:
         """The text's tokens as pairs of character positions; its words, where the model's tokenizer cannot tell them."""
         tokenizer = getattr(self._model, "tokenizer", None)
-        if not getattr(tokenizer, "is_fast", False):
+        if tokenizer is None or not getattr(tokenizer, "is_fast", False):
             return _words(text)
         found: list[tuple[int, int]] = tokenizer(
             text, add_special_tokens=False, truncation=False, return_offsets_mapping=True, verbose=False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ingest import models
 from ingest.concepts import concepts
 from ingest.confidence import confidence
-from ingest.named import named
+from ingest.named import named, same_people
 from ingest.names import entity_id
 from ingest.patterns import definitions
 from ingest.pieces import Piece, code_blocks, pieces
@@ -144,7 +144,7 @@ def _known(doc: "Doc", vocabulary: "PhraseMatcher") -> list[tuple[int, int, str,
 def _understood(parsed: Parsed, piece: Piece, text: str) -> tuple[list[Mention], list[Relation]]:
     taken = bytearray(len(parsed.text))
     spans = _chosen([*software(parsed), *named(parsed)], taken)
-    spans += _chosen(concepts(parsed, taken), taken)
+    spans = same_people(parsed.text, spans) + _chosen(concepts(parsed, taken), taken)
     spans.sort()
     sentences = [_sentence(parsed, first, last) for first, last in parsed.sentences]
     mentions = [_mention(parsed, piece, text, span, sentences) for span in spans]

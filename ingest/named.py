@@ -4,6 +4,7 @@ import re
 
 from ingest.patterns import NAMED_BY_RULE, RECOGNISED
 from ingest.types import Found, Parsed
+from ingest.verbs import base
 from ingest.words import words
 
 TYPES = {
@@ -16,18 +17,40 @@ _JOINING = frozenset({"of", "and", "&", "for", "the", "de"})
 _PROJECTS = words("nouns after a project")
 _EDGE_WORDS = words("words around a name")
 _NEVER = words("never a name")  # fmt: skip
+_HUMAN = words("human verbs")
+_PEOPLE_DO = words("verbs of people")
 _TRIM = " \t\n\"'“”‘’`.,;:!?()[]{}<>*_~-–—…"
 _KEPT_DOT = re.compile(r"(?:\b[A-Z]|Inc|Corp|Ltd|Co|Jr|Sr|Bros)\.$")
 
 
 def named(parsed: Parsed) -> list[Found]:
     """Candidates from the recogniser and from the rules for organisations and projects."""
-    found = [*_organisations(parsed), *_projects(parsed)]
+    found = [*_organisations(parsed), *_projects(parsed), *_people(parsed)]
     for first, last, label in parsed.named:
         kind = TYPES.get(label)
         if kind is not None:
             found += _recognised(parsed, first, last, kind)
     return found
+
+
+def _people(parsed: Parsed) -> list[Found]:
+    """Names that the recogniser missed, or took for organisations, and that do what only people do: "Nadia Osei has lived here"."""
+    labels = {i: label for first, last, label in parsed.named for i in range(first, last)}
+    found = []
+    for i, dep in enumerate(parsed.deps):
+        if dep != "nsubj" or parsed.tags[i] != "NNP" or not _capital(parsed, i) or parsed.words[i].isupper():
+            continue
+        verb = base(parsed.lowers[parsed.heads[i]])
+        first = _walk_left(parsed, i)
+        kinds = {labels.get(k) for k in range(first, i + 1)}
+        human = (kinds == {None} and verb in _PEOPLE_DO) or (kinds <= {None, "ORG", "GPE", "NORP", "PRODUCT"} and verb in _HUMAN)
+        if human and i - first < 3 and parsed.lowers[i] not in _NEVER and parsed.lowers[first] not in _EDGE_WORDS and _lone(parsed, i):
+            found.append(Found(parsed.starts[first], parsed.ends[i], "person", "rule:person", RECOGNISED - 1))
+    return found
+
+
+def _lone(parsed: Parsed, i: int) -> bool:
+    return parsed.words[i].isalpha() and parsed.words[i] not in _ORGANISATIONS and parsed.words[i][1:].islower()
 
 
 def _recognised(parsed: Parsed, first: int, last: int, kind: str) -> list[Found]:
@@ -66,7 +89,7 @@ def _organisations(parsed: Parsed) -> list[Found]:
     """Capitalised words that end in a word such as Institute, Trust or Labs."""
     found = []
     for i, word in enumerate(parsed.words):
-        if word not in _ORGANISATIONS or (i + 1 < len(parsed.words) and _capital(parsed, i + 1)):
+        if word not in _ORGANISATIONS or (i + 1 < len(parsed.words) and _capital(parsed, i + 1) and not word.endswith(".")):
             continue
         first = _walk_left(parsed, i)
         if first < i and not (first == i - 1 and parsed.tags[first] not in {"NNP", "NNPS", "NN", "NNS", "JJ"}):
@@ -100,3 +123,19 @@ def _projects(parsed: Parsed) -> list[Found]:
         if (first < i - 1 or cued) and not parsed.words[first].isupper():
             found.append(Found(parsed.starts[first], parsed.ends[i - 1], "project", "rule:project", NAMED_BY_RULE))
     return found
+
+
+def same_people(text: str, spans: list[Found]) -> list[Found]:
+    """The spans, with the short form of a full name in the same text given that name's type: "Marcus" after "Marcus Bell"."""
+    types: dict[str, str] = {}
+    for span in spans:
+        parts = text[span.start : span.end].split()
+        if span.type in {"person", "organization"} and len(parts) > 1:
+            for part in parts[:1] if span.type == "organization" else parts:
+                types.setdefault(part, span.type)
+    return [
+        span._replace(type=types[name], rule="rule:short_name")
+        if span.tier == RECOGNISED and span.type in {"person", "organization", "group", "product", "work"} and types.get(name, span.type) != span.type
+        else span
+        for span, name in ((span, text[span.start : span.end]) for span in spans)
+    ]

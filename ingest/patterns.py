@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ingest.types import Found
 
-CODE, NAMED_BY_RULE, SOFTWARE, RECOGNISED, NOUNS = range(5)  # tiers: what wins where two candidates overlap
+CODE, NAMED_BY_RULE, SOFTWARE, SHAPED, RECOGNISED, NOUNS = range(6)  # tiers: what wins where two candidates overlap
 
 _ENDINGS = [
     "py",
@@ -167,11 +167,16 @@ def _shape(core: str, *, called: bool, quoted: bool) -> tuple[str, int]:
     if core in _SPECIAL_FILES:
         return "file", len(core)
     path = _PATH.fullmatch(core)
-    if path is not None and path["ending"].lower() in _ENDINGS and not core.startswith("."):
+    if path is not None and _is_ending(path["ending"]) and len(core) > len(path["ending"]) + 2 and not core.startswith("."):
         return ("", 0) if _is_technology_name(core) else ("file", len(core.split(":", maxsplit=1)[0]))
     if _FOLDER.fullmatch(core):
         return "file", len(core)
     return _identifier_shape(core, quoted=quoted), len(core)
+
+
+def _is_ending(ending: str) -> bool:
+    """Whether files end so; one letter only in lower case, since "D.C" is no file."""
+    return ending.lower() in _ENDINGS and (len(ending) > 1 or ending.islower())
 
 
 def _is_technology_name(core: str) -> bool:

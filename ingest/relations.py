@@ -63,7 +63,7 @@ class _Reader:
         hidden = [i for i in self.hidden if first <= i < last]
         seen: set[tuple[int, str, int]] = set()
         for i in range(first, last):
-            if self.p.tags[i].startswith("VB") and i not in hidden:
+            if i not in hidden and self._is_verb(i):
                 found = self._verb(i)
             elif self.p.lowers[i] == "for":
                 found = self._purposes(i, first)
@@ -78,6 +78,12 @@ class _Reader:
 
     # Verbs
 
+    def _is_verb(self, token: int) -> bool:
+        """Whether it is tagged as a verb, or has a subject although it is not ("our pipeline stores events")."""
+        if self.p.tags[token].startswith("VB"):
+            return True
+        return self.p.tags[token] == "NNS" and any(self.p.deps[child] in _SUBJECTS for child in self.p.children[token])
+
     def _verb(self, verb: int) -> Iterator[tuple[int, str, int, str]]:
         if self._denied(verb):
             return
@@ -89,7 +95,12 @@ class _Reader:
         if lemma in {"be", "is", "are", "was", "were", "'s", "being", "been"}:
             yield from self._copula(verb, subjects, rule)
             return
-        for target, preposition in self._objects(verb):
+        objects = list(self._objects(verb))
+        things = [target for target, preposition in objects if not preposition]
+        for target, preposition in objects:
+            if preposition and not passive and verb_type(lemma, preposition) == "stored_in":
+                yield from ((thing, "stored_in", target, rule) for thing in things)
+                continue
             yield from self._clause(lemma, preposition, subjects, target, rule, passive=passive)
         if passive:
             patients = subjects
@@ -209,7 +220,7 @@ class _Reader:
     def _use(self, first: int, token: int) -> bool:
         """Whether the last verb of using before the token stands, and is not denied."""
         for i in range(token - 1, first - 1, -1):
-            if self.p.tags[i].startswith("VB") and base(self.p.lowers[i]) in _USING:
+            if base(self.p.lowers[i]) in _USING and (i == first or self.p.tags[i].startswith("VB")):
                 return not self._denied(i)
         return False
 
@@ -244,12 +255,13 @@ class _Reader:
 
     def _surface(self, verb: int, first: int, last: int) -> Iterator[tuple[int, str, int, str]]:
         """A clause that the parser took for one long noun phrase: "the parser module handles data and cleanup"."""
-        kind = verb_type(base(self.p.lowers[verb]))
+        preposition = self.p.lowers[verb + 1] if self.p.tags[verb + 1] in {"IN", "TO"} else ""
+        kind = verb_type(base(self.p.lowers[verb]), preposition)
         subject = self._surface_subject(verb, first)
         if kind is None or subject < 0 or any(word in _NEGATIONS for word in self.p.lowers[first:verb]):
             return
         previous = -1
-        for i in range(verb + 1, last):
+        for i in range(verb + 2 if preposition else verb + 1, last):
             mention = self.at[i]
             if mention >= 0:
                 if mention != previous:

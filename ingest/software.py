@@ -1,12 +1,14 @@
 """How people talk about software: "the X class", "module X", known names, and words with the shape of source text."""
 
-from ingest.patterns import CODE, SOFTWARE, commands, forms
+from ingest.patterns import CODE, SHAPED, SOFTWARE, commands, forms
 from ingest.types import Found, Parsed
-from ingest.vocabulary import CUES, SIGNS, STRONG_SIGNS, library_names, spelled
+from ingest.verbs import verb_type
+from ingest.vocabulary import CUES, SIGNS, STRONG_SIGNS, library_names, spelled, spelled_lowers
 from ingest.words import words
 
 _SHAPE_TYPES = {"camel": "class", "lower_camel": "function", "snake": "concept", "identifier": "concept"}
 _SURE_SHAPES = {"function": ("function", "code:call"), "file": ("file", "code:path")}
+_FUNCTION_STARTS = frozenset({"get", "set", "is", "has", "to", "from", "on", "init", "do", "parse", "refresh", "flush", "clear", "reset", "apply"})
 _SIGN_SHAPES = {"function", "snake", "file", "lower_camel"}
 _NOT_NAMES = words("never the name of a class or module")
 _KEYWORDS = words("keywords")
@@ -114,8 +116,10 @@ def _skip_quote(parsed: Parsed, i: int, step: int) -> int:
 def _plain_name(parsed: Parsed, i: int, cue: int, kind: str, *, talk: bool) -> bool:
     """Whether an ordinary word before a cue is a name: "the validation module", but not "the public library"."""
     word, lower, tag = parsed.words[i], parsed.lowers[i], parsed.tags[i]
-    if lower in _NOT_NAMES or len(word) < 3 or not word.isidentifier() or tag not in {"NN", "NNP", "NNS", "NNPS", "VB"}:
+    if lower in _NOT_NAMES or len(word) < 3 or not word.isidentifier() or (tag not in {"NN", "NNP", "NNS", "NNPS", "VB"} and parsed.deps[i] != "compound"):
         return False
+    if kind == "library" and lower in spelled_lowers():
+        return True
     if parsed.heads[i] != cue or parsed.lowers[cue] in {"packages", "libraries", "classes", "methods", "functions", "modules"}:
         return False
     preceded = parsed.lowers[i - 1] if i else ""
@@ -136,8 +140,8 @@ def _bare(word: str, start: int, end: int, shape: str, *, talk: bool) -> list[Fo
         return [Found(start, end, kind, "code:dotted", CODE)] if kind else []
     if not talk or word.lower() in _KEYWORDS:
         return []
-    tier = CODE if shape in {"snake", "camel", "lower_camel"} else SOFTWARE + 1
-    return [Found(start, end, _SHAPE_TYPES[shape], f"code:{shape}", tier)]
+    kind = "function" if shape == "snake" and _starts_with_verb(word) else _SHAPE_TYPES[shape]
+    return [Found(start, end, kind, f"code:{shape}", CODE if shape == "snake" else SHAPED)]
 
 
 def _dotted(word: str, *, talk: bool) -> str:
@@ -148,3 +152,9 @@ def _dotted(word: str, *, talk: bool) -> str:
     if first.lower() not in library_names():
         return ""
     return "class" if last[0].isupper() else "module"
+
+
+def _starts_with_verb(word: str) -> bool:
+    """Whether a name such as ``load_rows`` starts as functions do."""
+    first = word.strip("_").split("_", 1)[0].lower()
+    return first in _FUNCTION_STARTS or verb_type(first) is not None

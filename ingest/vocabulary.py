@@ -32,6 +32,12 @@ def spelled() -> frozenset[str]:
 
 
 @cache
+def spelled_lowers() -> frozenset[str]:
+    """The same names in lower case; they count so before a word such as "library"."""
+    return frozenset(name.lower() for name in spelled())
+
+
+@cache
 def library_names() -> frozenset[str]:
     """Unmistakable names of libraries, in lower case, and two that everybody shortens."""
     return frozenset(entry.name for entry in entries() if entry.sure and entry.type == "library") | {"np", "pd", "os", "sys"}

@@ -125,7 +125,10 @@ def vectors(field: str, value: object, *, count: int, dimension: int) -> NDArray
     Raises:
         VectorDBError: The vectors cannot be stored.
     """
-    array = np.asarray(value, dtype=np.float32)
+    try:
+        array = np.asarray(value, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise VectorDBError(f"{field} must be numbers in the shape ({count}, {dimension})") from error
     if array.shape != (count, dimension):
         raise VectorDBError(f"{field} must have the shape ({count}, {dimension}), not {array.shape}")
     if not np.isfinite(array).all() or (count and not np.linalg.norm(array, axis=1).all()):

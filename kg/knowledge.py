@@ -310,6 +310,11 @@ def relationship_types() -> Statement[str]:
     return Statement(name="relationship/types", read=lambda row: str(row["type"]))
 
 
+def entity_labels() -> Statement[str]:
+    """The labels that the database knows."""
+    return Statement(name="entity/labels", read=lambda row: str(row["label"]))
+
+
 def get_entity(namespace: str, entity_id: str) -> Statement[Row]:
     """One entity by its id."""
     return Statement(name="entity/get", parameters={"namespace": namespace, "id": entity_id}, read=as_is)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kg import address, checks, limits, local, schema
 from kg.driver import Graph
 from kg.errors import NotFoundError, ValidationError
-from kg.knowledge import relationship_types, resolve
+from kg.knowledge import entity_labels, relationship_types, resolve
 from kg.maintenance import clear
 from mcp_context_persistence import config as settings
 
@@ -82,6 +82,7 @@ class Core:
             self.namespace = f"{uuid.uuid4().hex}:{namespace}"
         self.graph = Graph(uri, credentials, database=database, pool_size=self.config.pool_size, deadline=self.config.deadline)
         self._types: set[str] = set()
+        self._labels: set[str] = set()
         self._model: str | None = None
         self._closed = False
         try:
@@ -134,6 +135,15 @@ class Core:
         if stored_type not in self._types and len(self._types) >= limits.RELATIONSHIP_TYPES:
             raise ValidationError(f"relationship_type: the database has {limits.RELATIONSHIP_TYPES} types already; use one of them")
         self._types.add(stored_type)
+
+    def check_label(self, label: str) -> None:
+        """Refuse a type of entity that is new where the database has as many labels as it may."""
+        if label in self._labels:
+            return
+        self._labels.update(self.graph.run(entity_labels()))
+        if label not in self._labels and len(self._labels) >= limits.ENTITY_TYPES:
+            raise ValidationError(f"type: the database has {limits.ENTITY_TYPES} types of entities already; use one of them")
+        self._labels.add(label)
 
     def entity_ids(self, references: Mapping[str, str], *, raises: type[Exception]) -> dict[str, str]:
         """Ids for words that may be ids, exact names or aliases.

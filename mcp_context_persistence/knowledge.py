@@ -275,14 +275,16 @@ def update(core: Core, entities: object, relationships: object, merge_strategy: 
     """Write entities and relationships together: all of them, or none."""
     start, now = time.perf_counter(), now_ms()
     strategy = checks.choice("merge_strategy", merge_strategy, knowledge.STRATEGIES)
-    things = [knowledge.entity_row(one, place=f"entities.{place}") for place, one in enumerate(_list("entities", entities))]
+    things = [knowledge.entity_row(one, place=f"entities.{place}") for place, one in enumerate(_list("entities", entities, limits.ENTITIES_PER_UPDATE))]
     links = [
         knowledge.relationship_row(one, place=f"relationships.{place}")
-        for place, one in enumerate(_list("relationships", relationships))
+        for place, one in enumerate(_list("relationships", relationships, limits.RELATIONSHIPS_PER_UPDATE))
     ]
     _no_contradiction("entities", [one.id for one in things])
     for link in links:
         core.check_type(link.type)
+    for one in things:
+        core.check_label(names.label(one.type or "concept"))
     if things:
         core.claim_model()
     vectors = (
@@ -300,8 +302,7 @@ def _words(row: knowledge.EntityRow) -> str:
     return ". ".join(part for part in (row.name or row.id, row.description) if part)
 
 
-def _list(field: str, value: object) -> Sequence[object]:
-    most = limits.ENTITIES_PER_UPDATE
+def _list(field: str, value: object, most: int) -> Sequence[object]:
     if value is None:
         return []
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Sequence) or len(value) > most:

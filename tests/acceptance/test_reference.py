@@ -1,0 +1,98 @@
+"""The reference's blocks run as written, in order, in one interpreter; its signatures and defaults match."""
+
+import ast
+import inspect
+import os
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+
+from mcp_context_persistence import ContextPersistenceClient
+
+REFERENCE = Path(os.environ.get("CONTEXT_REFERENCE", Path(__file__).parents[3] / "shared/reference/python-sdk.md"))
+SECTIONS = (("## Quick Start", "## Configuration"), ("## Error Handling", "## Deployment"))
+FREE = {"database_url", "vector_db_url"}  # their defaults name stores that the reference was written for
+
+
+def blocks():
+    if not REFERENCE.is_file():
+        warnings.warn(f"the reference is not at {REFERENCE}; its blocks are not checked", stacklevel=1)
+        return []
+    text = REFERENCE.read_text()
+    spans = [(text.index(first), text.index(last)) for first, last in SECTIONS]
+    return [
+        (text[: match.start()].count("\n") + 1, match[1])
+        for match in re.finditer(r"```python\n(.*?)```", text, re.DOTALL)
+        if any(first <= match.start() < last for first, last in spans)
+    ]
+
+
+def signatures(source):
+    """The methods of a block that documents a signature, else nothing."""
+    body = ast.parse(source).body
+    found = []
+    for node in body:
+        inside = node.body if isinstance(node, ast.ClassDef) and node.name == "ContextPersistenceClient" else [node]
+        found += [one for one in inside if isinstance(one, ast.FunctionDef) and one.args.args and one.args.args[0].arg == "self"]
+    return found
+
+
+def check_signature(documented):
+    have = inspect.signature(getattr(ContextPersistenceClient, documented.name)).parameters
+    names = [one.arg for one in documented.args.args if one.arg != "self"]
+    assert [name for name in have if name in names] == names
+    assert list(have)[1 : len(names) + 1] == names
+    defaults = dict(zip(reversed(names), reversed(documented.args.defaults), strict=False))
+    for name in names:
+        if name not in FREE and name in defaults:
+            assert have[name].default == ast.literal_eval(defaults[name]), name
+
+
+def test_the_documented_blocks_run_in_order(tmp_path, monkeypatch, capsys):
+    found = blocks()
+    if not found:
+        pytest.skip(f"LOUD: the reference is not at {REFERENCE}")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CONTEXT_DB_URL", raising=False)
+    names = {"__name__": "reference", "include_metadata": True}
+    for line, source in found:
+        documented = signatures(source)
+        for one in documented:
+            check_signature(one)
+        if documented:
+            continue
+        runnable = source.replace("postgresql://user:pass@localhost/context_db", "sqlite:///context.db")
+        exec(compile(runnable, f"reference, line {line}", "exec"), names)
+    tests = [value for name, value in names.items() if name.startswith("test_")]
+    assert len(tests) == 3
+    for test in tests:
+        with ContextPersistenceClient(database_url="sqlite:///:memory:", vector_db_url=":memory:") as client:
+            test(client)
+    names["client"].close()
+    shown = capsys.readouterr().out
+    assert "Saved conversation with 2 messages" in shown
+    assert "Failed" not in shown
+    assert re.search(r"Found [1-9]\d* similar conversations", shown)
+
+
+def test_the_documented_models_have_their_fields():
+    import mcp_context_persistence.models as ours
+
+    found = {
+        node.name: [(one.target.id, one.value) for one in node.body if isinstance(one, ast.AnnAssign)]
+        for _, source in blocks()
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ClassDef) and any(getattr(base, "id", "") == "BaseModel" for base in node.bases)
+    }
+    if not found:
+        pytest.skip(f"LOUD: the reference is not at {REFERENCE}")
+    assert set(found) == {"Message", "Conversation", "Entity", "Relationship", "SaveConversationResponse", "ExtractEntitiesResponse"}
+    for name, fields in found.items():
+        model = getattr(ours, name)
+        for field, value in fields:
+            assert field in model.model_fields, (name, field)
+            required = isinstance(value, ast.Call) and bool(value.args) and getattr(value.args[0], "value", None) is ...
+            if not (name.endswith("Response") and field in {"success"}):
+                assert model.model_fields[field].is_required() == required, (name, field)

