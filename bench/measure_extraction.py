@@ -83,14 +83,23 @@ def measure_names(data: Path, extractor: Extractor, counts: Counts) -> dict[str,
         texts = [document.text for document in documents]
         wanted = [{span for span in document.spans if span[2] in _CORE} for document in documents]
         with nlp.select_pipes(enable=["ner"]):
-            bare = [{(e.start_char, e.end_char, _RECOGNISER[e.label_]) for e in doc.ents if e.label_ in _RECOGNISER} for doc in nlp.pipe(texts)]
+            bare = [
+                {(e.start_char, e.end_char, _RECOGNISER[e.label_]) for e in doc.ents if e.label_ in _RECOGNISER}
+                for doc in nlp.pipe(texts)
+            ]
         ours = []
         for document, extraction in zip(documents, extractor.extract(texts), strict=True):
             ours.append({(m.start, m.end, m.type) for m in extraction.mentions if m.type in _CORE})
             _count_names(name, document, extraction, counts)
-        report[name] = {"recogniser_f1": overlap(zip(bare, wanted, strict=True)), "ours_f1": overlap(zip(ours, wanted, strict=True))}
+        report[name] = {
+            "recogniser_f1": overlap(zip(bare, wanted, strict=True)),
+            "ours_f1": overlap(zip(ours, wanted, strict=True)),
+        }
         for kind in _CORE:
-            a, b = ([({s for s in d if s[2] == kind}, {s for s in w if s[2] == kind}) for d, w in zip(x, wanted, strict=True)] for x in (bare, ours))
+            a, b = (
+                [({s for s in d if s[2] == kind}, {s for s in w if s[2] == kind}) for d, w in zip(x, wanted, strict=True)]
+                for x in (bare, ours)
+            )
             report[name][kind] = (overlap(a), overlap(b))
     return report
 
@@ -151,7 +160,12 @@ def measure_own(extractor: Extractor, counts: Counts) -> dict[str, Any]:
         pairs.append(({(m.start, m.end, m.type) for m in extraction.mentions}, document.spans))
         for m in extraction.mentions:
             if not m.extractor.startswith("ner:"):
-                counts.add(m.extractor, "bench/sentences.txt", right=(m.start, m.end, m.type) in document.spans, note=f"{m.text} | {document.text}")
+                counts.add(
+                    m.extractor,
+                    "bench/sentences.txt",
+                    right=(m.start, m.end, m.type) in document.spans,
+                    note=f"{m.text} | {document.text}",
+                )
         wanted = {(entity_id(s), kind, entity_id(t)) for s, kind, t in document.statements}
         said = {(r.source, r.type, r.target) for r in extraction.relations if r.type != "related_to"}
         stated.append((said, wanted))
@@ -182,7 +196,9 @@ def measure_poleo(data: Path, extractor: Extractor, counts: Counts) -> dict[str,
         for r in extraction.relations:
             source, target = canonical.get(r.source, r.source), canonical.get(r.target, r.target)
             kind = next((k for s, k, t in wanted if (s, t) == (source, target) and r.type in _POLEO[k]), r.type)
-            denied += any((source, target) == (s, t) and r.type in _POLEO[k] for s, k, t in case["metadata"].get("negative_relations", []))
+            denied += any(
+                (source, target) == (s, t) and r.type in _POLEO[k] for s, k, t in case["metadata"].get("negative_relations", [])
+            )
             if not {source, target} <= set(canonical.values()):
                 continue  # the set cannot tell
             right = (source, kind, target) in wanted if r.type != "related_to" else frozenset((source, target)) in ends
@@ -231,7 +247,9 @@ def main() -> None:
     if options.errors:
         print("\n".join(counts.errors))
     for rule, entry in rules.items():
-        print(f"{rule:24} {entry['confidence']:.3f}  {entry['right']:5} right {entry['wrong']:5} wrong  {', '.join(entry['measured_on'])}")
+        print(
+            f"{rule:24} {entry['confidence']:.3f}  {entry['right']:5} right {entry['wrong']:5} wrong  {', '.join(entry['measured_on'])}"
+        )
     print(json.dumps(report, indent=1))
     if options.write:
         _CONFIDENCE.write_text(json.dumps({"about": _ABOUT, "rules": rules}, indent=2) + "\n", encoding="utf-8")

@@ -76,14 +76,16 @@ def _first(parsed: Parsed, head: int, verbs: frozenset[int], taken: bytearray) -
         if not joins:
             break
         first = previous
-    while first < head and ((parsed.lowers[first] in _EMPTY_MODIFIERS and parsed.tags[first + 1] != "HYPH") or not parsed.words[first][0].isalnum()):
+    while first < head and (
+        (parsed.lowers[first] in _EMPTY_MODIFIERS and parsed.tags[first + 1] != "HYPH") or not parsed.words[first][0].isalnum()
+    ):
         first += 1
     return first
 
 
 def _telling(parsed: Parsed, first: int, head: int) -> bool:
     word = parsed.lowers[head]
-    if len(word) < 3 or not word.replace("-", "").isalpha():
+    if len(word) < 3 or not word.replace("-", "").isalpha() or not (word[0].isalpha() and word[-1].isalpha()):
         return False
     if first == head:
         return word not in _GENERIC and len(word) > 3 and parsed.deps[head] in _SINGLE_PLACES

@@ -44,7 +44,13 @@ def _people(parsed: Parsed) -> list[Found]:
         first = _walk_left(parsed, i)
         kinds = {labels.get(k) for k in range(first, i + 1)}
         human = (kinds == {None} and verb in _PEOPLE_DO) or (kinds <= {None, "ORG", "GPE", "NORP", "PRODUCT"} and verb in _HUMAN)
-        if human and i - first < 3 and parsed.lowers[i] not in _NEVER and parsed.lowers[first] not in _EDGE_WORDS and _lone(parsed, i):
+        if (
+            human
+            and i - first < 3
+            and parsed.lowers[i] not in _NEVER
+            and parsed.lowers[first] not in _EDGE_WORDS
+            and _lone(parsed, i)
+        ):
             found.append(Found(parsed.starts[first], parsed.ends[i], "person", "rule:person", RECOGNISED - 1))
     return found
 
@@ -130,12 +136,11 @@ def same_people(text: str, spans: list[Found]) -> list[Found]:
     types: dict[str, str] = {}
     for span in spans:
         parts = text[span.start : span.end].split()
-        if span.type in {"person", "organization"} and len(parts) > 1:
-            for part in parts[:1] if span.type == "organization" else parts:
-                types.setdefault(part, span.type)
+        if span.type == "person" and len(parts) > 1:
+            types.update(dict.fromkeys(parts, span.type))
     return [
         span._replace(type=types[name], rule="rule:short_name")
-        if span.tier == RECOGNISED and span.type in {"person", "organization", "group", "product", "work"} and types.get(name, span.type) != span.type
+        if span.tier == RECOGNISED and span.type in {"organization", "product", "work"} and types.get(name, span.type) != span.type
         else span
         for span, name in ((span, text[span.start : span.end]) for span in spans)
     ]

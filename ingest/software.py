@@ -8,7 +8,9 @@ from ingest.words import words
 
 _SHAPE_TYPES = {"camel": "class", "lower_camel": "function", "snake": "concept", "identifier": "concept"}
 _SURE_SHAPES = {"function": ("function", "code:call"), "file": ("file", "code:path")}
-_FUNCTION_STARTS = frozenset({"get", "set", "is", "has", "to", "from", "on", "init", "do", "parse", "refresh", "flush", "clear", "reset", "apply"})
+_FUNCTION_STARTS = frozenset(
+    {"get", "set", "is", "has", "to", "from", "on", "init", "do", "parse", "refresh", "flush", "clear", "reset", "apply"}
+)
 _SIGN_SHAPES = {"function", "snake", "file", "lower_camel"}
 _NOT_NAMES = words("never the name of a class or module")
 _KEYWORDS = words("keywords")
@@ -116,7 +118,12 @@ def _skip_quote(parsed: Parsed, i: int, step: int) -> int:
 def _plain_name(parsed: Parsed, i: int, cue: int, kind: str, *, talk: bool) -> bool:
     """Whether an ordinary word before a cue is a name: "the validation module", but not "the public library"."""
     word, lower, tag = parsed.words[i], parsed.lowers[i], parsed.tags[i]
-    if lower in _NOT_NAMES or len(word) < 3 or not word.isidentifier() or (tag not in {"NN", "NNP", "NNS", "NNPS", "VB"} and parsed.deps[i] != "compound"):
+    if (
+        lower in _NOT_NAMES
+        or len(word) < 3
+        or not word.isidentifier()
+        or (tag not in {"NN", "NNP", "NNS", "NNPS", "VB"} and parsed.deps[i] != "compound")
+    ):
         return False
     if kind == "library" and lower in spelled_lowers():
         return True

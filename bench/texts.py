@@ -1,0 +1,41 @@
+"""Texts and vectors to measure with: real texts where the data folder is given, made vectors that cluster as real ones do."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+WORDS = (
+    "order import parser table report morning garden ticket review branch meeting hotel train dinner music family photo paint camp "
+    "school doctor holiday running bicycle kitchen recipe coffee weather window market library letter story picture question answer"
+).split()
+
+
+def made_texts(count: int, *, seed: int = 1) -> list[str]:
+    """`count` different texts of 8 to 24 words."""
+    random = np.random.default_rng(seed)
+    return [" ".join([*random.choice(WORDS, size=random.integers(8, 24)), f"item{number}"]) for number in range(count)]
+
+
+def made_vectors(count: int, *, dimension: int = 384, clusters: int = 200, seed: int = 1) -> NDArray[np.float32]:
+    """`(count, dimension) float32` of unit length, around `clusters` centres: vectors of real texts cluster too, and pure noise
+    is the worst case of every nearest-neighbour index."""
+    random = np.random.default_rng(seed)
+    centres = random.standard_normal((clusters, dimension))
+    vectors = centres[random.integers(0, clusters, count)] + 0.7 * random.standard_normal((count, dimension))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def locomo_texts(data: Path, count: int) -> list[str] | None:
+    """The first `count` turns of LoCoMo's development half, None where it is absent."""
+    file = data / "locomo" / "locomo_dev.json"
+    if not file.is_file():
+        return None
+    texts = [
+        f"{turn['speaker']}: {turn['text']}"
+        for sample in json.loads(file.read_text())
+        for number in range(1, 100)
+        for turn in sample["conversation"].get(f"session_{number}", [])
+    ]
+    return texts[:count]
