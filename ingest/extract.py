@@ -145,7 +145,7 @@ def _understood(parsed: Parsed, piece: Piece, text: str) -> tuple[list[Mention],
     taken = bytearray(len(parsed.text))
     spans = _chosen([*software(parsed), *named(parsed)], taken)
     spans = same_people(parsed.text, spans) + _chosen(concepts(parsed, taken), taken)
-    spans.sort()
+    spans = sorted(span for span in spans if _readable(parsed, piece, text, span))
     sentences = [_sentence(parsed, first, last) for first, last in parsed.sentences]
     mentions = [_mention(parsed, piece, text, span, sentences) for span in spans]
     links = relations(parsed, spans)
@@ -164,6 +164,12 @@ def _understood(parsed: Parsed, piece: Piece, text: str) -> tuple[list[Mention],
         if mentions[link.source].entity_id != mentions[link.target].entity_id
     ]
     return mentions, found
+
+
+def _readable(parsed: Parsed, piece: Piece, text: str, span: Found) -> bool:
+    """Whether the text has these words as they were parsed, without characters that were left out."""
+    original = text[piece.position(span.start) : piece.position(span.end - 1) + 1]
+    return original.split() == parsed.text[span.start : span.end].split()
 
 
 def _chosen(found: Iterable[Found], taken: bytearray) -> list[Found]:
@@ -211,7 +217,7 @@ def _coded(text: str) -> list[Mention]:
                     confidence=confidence(span.rule),
                     extractor=span.rule,
                     description=line,
-                )  # fmt: skip
+                )
             )
     return mentions
 

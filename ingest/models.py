@@ -46,7 +46,7 @@ def load(name: str, *, without: Sequence[str] = ()) -> Loaded:
 
     instead_of = None
     try:
-        if spacy.util.is_package(name):
+        if name != _PACKAGED and is_installed(name):
             return Loaded(spacy.load(name, exclude=list(without)), name, None)
         if name not in {_SMALL, *_LARGER, _PACKAGED}:
             raise NLPError(_missing(name))
@@ -63,6 +63,13 @@ def load(name: str, *, without: Sequence[str] = ()) -> Loaded:
     except (OSError, ValueError, ImportError) as error:
         text = f"The spaCy model {name} is installed but cannot be loaded. Install it again with: python -m spacy download {name}"
         raise NLPError(text) from error
+
+
+def is_installed(name: str) -> bool:
+    """Whether a package of this name is installed as a spaCy pipeline; the packaged one under its other name does not count."""
+    import spacy  # noqa: PLC0415 - takes a second
+
+    return bool(spacy.util.is_package(name))
 
 
 def _missing(name: str) -> str:

@@ -70,7 +70,8 @@ def _recognised(parsed: Parsed, first: int, last: int, kind: str) -> list[Found]
     name = parsed.text[start:end]
     if name.lower() in _NEVER or len(name) < 2 or not any(c.isalpha() for c in name) or "\n" in name:
         return []
-    return [Found(start, end, kind, f"ner:{kind}", RECOGNISED)]
+    rule = f"ner:{kind}" if " " in name else f"ner:{kind}_word"  # a single word is far less certain
+    return [Found(start, end, kind, rule, RECOGNISED)]
 
 
 def trimmed(text: str, start: int, end: int) -> tuple[int, int]:

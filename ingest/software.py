@@ -25,7 +25,9 @@ def software(parsed: Parsed) -> list[Found]:
     found = list(commands(parsed.text))
     by_start = {start: (start, end, shape) for start, end, shape, _ in shapes}
     by_end = {end: (start, end, shape) for start, end, shape, _ in shapes}
-    known_ends = {parsed.ends[last - 1] for _, last, _, _ in parsed.known}
+    known_ends = {
+        parsed.ends[last - 1] for first, last, _, sure in parsed.known if sure or (talk and _spelled(parsed, first, last))
+    }
     taken: set[int] = set()
     for i, lower in enumerate(parsed.lowers):
         if lower in CUES:

@@ -41,13 +41,12 @@ class Stored(StructuredNode):
 
 
 class Found(Stored):
-    """What can be found: `content` by its words, `embedding` by its meaning; `facets` are opaque filter tokens."""
+    """What can be found: `content` by its words, `embedding` by its meaning. `facets`, where there are any, are opaque filter tokens."""
 
     __abstract_node__ = True
 
     kind = StringProperty()
     content = StringProperty()
-    facets = ArrayProperty(StringProperty())
     timestamp_ms = IntegerProperty()
     confidence = FloatProperty()
     conversation_id = StringProperty()
@@ -79,6 +78,7 @@ class Conversation(Stored):
 class Message(Found):
     """A message. One that the encoder takes whole carries its vector itself, a longer one has chunks."""
 
+    facets = ArrayProperty(StringProperty())
     position = IntegerProperty()
     name = StringProperty()
     metadata = StringProperty()
@@ -109,6 +109,7 @@ class Chunk(Found):
 class Entity(Found):
     """Something that is talked about. It carries a second label for its type. Relationships between entities have types of their own."""
 
+    facets = ArrayProperty(StringProperty())
     name = StringProperty()
     type = StringProperty()
     type_facet = StringProperty()
@@ -124,6 +125,7 @@ class Entity(Found):
 class Decision(Found):
     """A decision. `stated_confidence` is what the caller said, missing when nothing was said."""
 
+    facets = ArrayProperty(StringProperty())
     decision_type = StringProperty()
     context = StringProperty()
     outcome = StringProperty()

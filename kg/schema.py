@@ -14,17 +14,25 @@ from kg.statement import Row, Statement, as_is
 VERSION = 1
 READY_SECONDS = 120
 
-CONSTRAINTS = (
-    "schema/unique_version",
-    "schema/unique_conversation",
-    "schema/unique_message",
-    "schema/unique_chunk",
-    "schema/unique_entity",
-    "schema/unique_decision",
-)
-INDEXES = ("schema/range_entity_name", "schema/range_entity_type", "schema/fulltext")
-VECTORS = ("schema/vectors",)
-VECTORS_BY_LABEL = ("schema/vectors_message", "schema/vectors_chunk", "schema/vectors_entity", "schema/vectors_decision")
+# For each statement the name of the index that it leaves behind; a constraint has an index of its own name.
+BASE = {
+    "schema/unique_version": "schema_version_id",
+    "schema/unique_conversation": "conversation_id",
+    "schema/unique_message": "message_id",
+    "schema/unique_chunk": "chunk_id",
+    "schema/unique_entity": "entity_id",
+    "schema/unique_decision": "decision_id",
+    "schema/range_entity_name": "entity_name",
+    "schema/range_entity_type": "entity_type",
+    "schema/fulltext": "memory_text",
+}
+VECTORS = {"schema/vectors": "memory_vectors"}
+VECTORS_BY_LABEL = {
+    "schema/vectors_message": "memory_vectors_message",
+    "schema/vectors_chunk": "memory_vectors_chunk",
+    "schema/vectors_entity": "memory_vectors_entity",
+    "schema/vectors_decision": "memory_vectors_decision",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +95,9 @@ def _state(row: Row) -> State:
     return State(version=row["version"], embedding_model=row["embedding_model"], vector_size=row["vector_size"])
 
 
-def _names(graph: Graph) -> tuple[str, ...]:
-    return CONSTRAINTS + INDEXES + (VECTORS if graph.server.dialect == "25" else VECTORS_BY_LABEL)
+def expected(graph: Graph) -> dict[str, str]:
+    """The statements that make the schema on this server, each with the name of its index."""
+    return BASE | (VECTORS if graph.server.dialect == "25" else VECTORS_BY_LABEL)
 
 
 def _indexes(graph: Graph) -> dict[str, str]:
@@ -96,34 +105,19 @@ def _indexes(graph: Graph) -> dict[str, str]:
     return {row["name"]: row["state"] for row in rows}
 
 
-def _expected(graph: Graph) -> set[str]:
-    """Names of the indexes that must be there; a constraint has an index of its own name."""
-    named = {
-        "schema/unique_version": "schema_version_id",
-        "schema/range_entity_name": "entity_name",
-        "schema/range_entity_type": "entity_type",
-        "schema/fulltext": "memory_text",
-        "schema/vectors": "memory_vectors",
-    }
-    return {
-        named.get(name) or name.removeprefix("schema/unique_").removeprefix("schema/") + ("_id" if "unique" in name else "")
-        for name in _names(graph)
-    }
-
-
 def _ready(graph: Graph) -> bool:
     states = _indexes(graph)
-    return all(states.get(name) == "ONLINE" for name in _expected(graph))
+    return all(states.get(name) == "ONLINE" for name in expected(graph).values())
 
 
 def _migrate(graph: Graph, *, vector_size: int) -> None:
-    for name in _names(graph):
+    for name in expected(graph):
         parameters = {"vector_size": vector_size} if "vectors" in name else {}
         _create(graph, Statement(name=name, parameters=parameters, read=as_is, writes=True))
     waiting = Statement(name="schema/await", parameters={"seconds": READY_SECONDS}, read=as_is)
     graph.run(waiting, deadline=READY_SECONDS + 10)
     states = _indexes(graph)
-    missing = sorted(name for name in _expected(graph) if states.get(name) != "ONLINE")
+    missing = sorted(name for name in expected(graph).values() if states.get(name) != "ONLINE")
     if missing:
         raise DatabaseError(f"these indexes did not become ready: {', '.join(missing)}", retryable=True)
     mark = Statement(

@@ -10,15 +10,17 @@ from kg import limits
 from kg.facets import facet
 
 # The words that the index's `english` analyzer drops: Lucene's EnglishAnalyzer.ENGLISH_STOP_WORDS_SET.
-DROPPED = frozenset(
-    "a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to was will with".split()
-)
+_DROPPED = """
+a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to was will with
+"""
 # Words of which questions are made. The index has them, but they say nothing of what is asked for.
-QUESTION = frozenset(
-    "what when where who whom whose which why how do does did has have had having would could should can may might shall must his her hers "
-    "him he she its them many much long kind type according like from about been being were am after before during i me my you your we our "
-    "us so than too very just also any some tell show please".split()
-)
+_QUESTION = """
+what when where who whom whose which why how do does did has have had having would could should can may might shall must
+his her hers him he she its them i me my you your we our us many much long kind type according like from about
+been being were am after before during so than too very just also any some tell show please
+"""
+DROPPED = frozenset(_DROPPED.split())
+QUESTION = frozenset(_QUESTION.split())
 _TERM = re.compile(r"[^\s.'’]+(?:[.'’][^\s.'’]+)*")
 _JOINED = re.compile(r"[._]")
 _POSSESSIVE = re.compile(r"['’]s?$")

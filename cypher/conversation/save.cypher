@@ -6,7 +6,6 @@
 // What `stale` messages said is forgotten first: their mentions, and their support of relationships.
 // Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
 :param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, stale: [], removed: [], changed: [], created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], previous: null, relink: false, chunks: [], entities: [], mentions: [], relations: [], evidence: 50}
-CYPHER 25
 MERGE (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 ON CREATE SET c.revision = 0, c.created_ms = $batch.now, c.kind = 'conversation'
 SET c.updated_ms = $batch.now

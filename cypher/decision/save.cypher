@@ -2,7 +2,6 @@
 // Columns: created, conversation_created (booleans), linked (entities it is about, integer), created_ms (integer).
 // Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
 :param batch => {namespace: "default", conversation_id: "conv-123", now: 1767225600000, id: "conv-123:decision:1", conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, properties: {decision_type: "architecture", context: "Two designs", outcome: "The simple one", content: "Two designs. The simple one", kind: "decision"}, vector: null, entities: [], about: ["DataProcessor"]}
-CYPHER 25
 MERGE (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 ON CREATE SET c += $batch.conversation, c.revision = 0, c.created_ms = $batch.now, c.updated_ms = $batch.now, c.kind = 'conversation', c.fresh = true
 WITH c, coalesce(c.fresh, false) AS conversation_created

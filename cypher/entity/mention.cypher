@@ -3,7 +3,6 @@
 // Plan: entities come sorted by id, so that concurrent writers take their locks in one order.
 // Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
 :param batch => {namespace: "default", now: 1767225600000, conversation_id: "conv-123", message_id: null, entities: [], mentions: [{id: "DataProcessor", properties: {start: 4, end: 17, count: 1, confidence: 0.9, extractor: "rule"}}], relations: [], evidence: 50}
-CYPHER 25
 CALL () {
   UNWIND $batch.entities AS row
   MERGE (e:Entity {namespace: $batch.namespace, id: row.id})

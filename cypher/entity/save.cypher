@@ -2,7 +2,6 @@
 // Columns: id (string).
 // Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
 :param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataValidator", label: "Class", stale_label: "Concept", properties: {name: "DataValidator", type: "class", type_facet: "1"}, vector: null, retyped: false}]}
-CYPHER 25
 UNWIND $batch.entities AS row
 MERGE (e:Entity {namespace: $batch.namespace, id: row.id})
 ON CREATE SET e.created_ms = $batch.now

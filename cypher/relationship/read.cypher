@@ -2,7 +2,6 @@
 // Columns: source, target, type (strings), properties (map).
 // One map as parameter: lists of other lengths would be planned anew.
 :param batch => {namespace: "default", rows: [{source: "DataProcessor", target: "pandas", type: "USES"}]}
-CYPHER 25
 UNWIND $batch.rows AS row
 MATCH (a:Entity {namespace: $batch.namespace, id: row.source})
 MATCH (b:Entity {namespace: $batch.namespace, id: row.target})

@@ -3,7 +3,6 @@
 // Plan: two seeks per row and a MERGE between bound nodes, which locks both, so that it is unique under concurrency.
 // One map as parameter: lists of other lengths would be planned anew.
 :param batch => {namespace: "default", now: 1767225600000, rows: [{source: "DataProcessor", target: "pandas", type: "USES", properties: {name: "uses", confidence: 0.9}}]}
-CYPHER 25
 UNWIND $batch.rows AS row
 MATCH (a:Entity {namespace: $batch.namespace, id: row.source})
 MATCH (b:Entity {namespace: $batch.namespace, id: row.target})

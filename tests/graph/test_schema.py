@@ -18,8 +18,8 @@ def graph(server):
 
 def test_indexes_are_online_and_named(graph):
     schema.ensure(graph, vector_size=384)
-    states = schema._indexes(graph)
-    assert {name: states[name] for name in schema._expected(graph)} == dict.fromkeys(schema._expected(graph), "ONLINE")
+    states, names = schema._indexes(graph), schema.expected(graph).values()
+    assert {name: states[name] for name in names} == dict.fromkeys(names, "ONLINE")
 
 
 def test_a_second_look_changes_nothing(graph):

