@@ -103,7 +103,6 @@ def write_configuration(store: Store, jars: Jars, settings: ServerSettings) -> N
         "dbms.security.procedures.unrestricted": "gds.*",
         "dbms.usage_report.enabled": "false",
         "client.allow_telemetry": "false",
-        "browser.allow_outgoing_connections": "false",
         "internal.dbms.bolt.netty_server_shutdown_quiet_period": "0",  # else an orderly stop sleeps for ten seconds
         "db.tx_log.rotation.retention_policy": "2 files",
         "db.tx_log.rotation.size": "64m",
