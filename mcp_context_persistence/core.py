@@ -1,6 +1,9 @@
 """What every call stands on: the graph, its namespace, the settings and the language models."""
 
+import atexit
 import logging
+import os
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -44,6 +47,23 @@ def _say_once(message: str) -> None:
     log.info(message)
 
 
+_throwaways: dict[int, local.Attachment] = {}
+_throwaways_lock = threading.Lock()
+
+
+def throwaway(progress: Progress | None) -> local.Attachment:
+    """This process's throw-away server, started when it is first asked for, stopped when the process ends.
+
+    A forked child gets one of its own.
+    """
+    with _throwaways_lock:
+        found = _throwaways.get(os.getpid())
+        if found is None:
+            found = _throwaways[os.getpid()] = local.attach(None, progress=progress)
+            atexit.register(found.close)
+        return found
+
+
 class Core:
     """An open graph. Safe to share between threads; a forked child opens its own."""
 
@@ -72,7 +92,7 @@ class Core:
         self._throwaway = isinstance(target, address.Store) and target.path is None
         if isinstance(target, address.Store):
             self._attachment = (
-                local.throwaway(progress=progress) if target.path is None else local.attach(target.path, progress=progress)
+                throwaway(progress) if target.path is None else local.attach(target.path, progress=progress)
             )
             uri, credentials = self._attachment.bolt_url, (self._attachment.user, self._attachment.password)
         else:

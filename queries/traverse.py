@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-
 from kg import limits
 from kg.statement import Row, Statement, as_is
 

@@ -6,7 +6,9 @@ import os
 os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
+import shutil
 import socket
+import tempfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,9 +65,19 @@ def server() -> Iterator[Server]:
         sweep(given)
         return
     from kg import local
+    from kg.errors import DatabaseError
 
-    with local.attach(None) as managed:
-        yield Server(bolt_url=managed.bolt_url, user=managed.user, password=managed.password)
+    store = Path(tempfile.mkdtemp(prefix="context-persistence-tests-"))
+    try:
+        with local.attach(store) as managed:
+            yield Server(bolt_url=managed.bolt_url, user=managed.user, password=managed.password)
+    except DatabaseError as error:
+        for log in sorted((store / "logs").glob("*")):
+            error.add_note(f"{log.name}:\n{log.read_text(errors='replace')[-4000:]}")
+        raise
+    finally:
+        local.stop(store)
+        shutil.rmtree(store, ignore_errors=True)
 
 
 def sweep(server: Server) -> None:

@@ -132,18 +132,32 @@ CALL (hits, nears, scores, meaning_low, meaning_high, words_low, words_high) {
     words: score, words_rank: 1 + size([one IN scores WHERE one > score]), own: coalesce(own, 0.0), total: total
   }) AS messages
 }
-RETURN messages,
-  [
-    hit IN hits
-    WHERE hit.kind <> 'message'
-    | {
-      id: hit.n.id, kind: hit.kind, conversation_id: hit.n.conversation_id, content: hit.n.content,
-      timestamp_ms: coalesce(hit.n.timestamp_ms, hit.n.created_ms), name: hit.n.name, aliases: hit.n.aliases,
-      confidence: hit.n.confidence, metadata: CASE WHEN $batch.metadata THEN hit.n.metadata END,
-      meaning: hit.near, meaning_rank: 1 + size([one IN nears WHERE one > hit.near]),
-      words: hit.score, words_rank: 1 + size([one IN scores WHERE one > hit.score])
-    }
-  ] AS others,
+CALL (hits, nears, scores) {
+  CALL (hits) {
+    UNWIND hits AS hit
+    WITH hit
+    WHERE hit.kind <> 'message' AND hit.near IS NOT NULL
+    ORDER BY hit.near DESC
+    LIMIT $batch.limit
+    RETURN hit
+    UNION
+    UNWIND hits AS hit
+    WITH hit
+    WHERE hit.kind <> 'message' AND hit.score IS NOT NULL
+    ORDER BY hit.score DESC
+    LIMIT $batch.limit
+    RETURN hit
+  }
+  WITH hit, hit.n AS n
+  RETURN collect({
+    id: n.id, kind: hit.kind, conversation_id: n.conversation_id, content: n.content,
+    timestamp_ms: coalesce(n.timestamp_ms, n.created_ms), name: n.name, aliases: n.aliases,
+    confidence: n.confidence, metadata: CASE WHEN $batch.metadata THEN n.metadata END,
+    meaning: hit.near, meaning_rank: 1 + size([one IN nears WHERE one > hit.near]),
+    words: hit.score, words_rank: 1 + size([one IN scores WHERE one > hit.score])
+  }) AS others
+}
+RETURN messages, others,
   meaning_low, meaning_high, words_low, words_high, meaning_rows, words_rows, size(scanned) AS scanned,
   size(nears) AS meaning_kept, size(scores) AS words_kept,
   size([hit IN hits WHERE hit.kind = 'message' AND hit.near IS NOT NULL]) AS meaning_messages,

@@ -7,7 +7,6 @@ import cypher
 from kg import schema
 from kg.driver import Graph
 
-
 WORDS_OF_OTHERS = ("SHOW ", "CREATE CONSTRAINT", "CREATE INDEX", "CREATE FULLTEXT", "CREATE VECTOR", "CYPHER 25\nCREATE VECTOR")
 
 

@@ -172,6 +172,8 @@ def test_a_long_text(extractor: Extractor) -> None:
     extraction = read(extractor, text)
     check_offsets(text, extraction)
     assert len(extraction.mentions) == limits.ENTITIES_PER_TEXT
+    assert extraction.truncated
+    assert not read(extractor, "We use pandas.").truncated
     assert [(r.source, r.type, r.target) for r in extraction.relations] == [("DataProcessor", "uses", "pandas")]
 
 

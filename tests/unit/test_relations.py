@@ -43,7 +43,7 @@ def said(extractor: Extractor, text: str) -> set[tuple[str, str, str]]:
         ("The Parser class extends BaseParser.", ("Parser", "extends", "BaseParser")),
         ("Priya Raghavan joined Acme Corp in March.", ("priya_raghavan", "works_for", "acme_corp")),
         (
-            "Marcus Bell did not join Acme Corp; he signed with Harbour Freight Union.",
+            "Marcus Bell interviewed at Northwind Logistics twice. He signed with Harbour Freight Union.",
             ("marcus_bell", "works_for", "harbour_freight_union"),
         ),
         ("The Kubernetes cluster runs on AWS.", ("Kubernetes", "runs_on", "AWS")),

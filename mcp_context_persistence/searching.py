@@ -1,0 +1,145 @@
+"""Searches: arguments are checked, the query is embedded, the answer is told."""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from kg import checks, limits
+from kg.errors import ContextPersistenceError, SearchError, ValidationError
+from kg.statement import Row, Statement
+from mcp_context_persistence import conversations
+from mcp_context_persistence.core import Core
+from mcp_context_persistence.models import (
+    DateRange,
+    HybridSearchParams,
+    SearchFilters,
+    SearchHybridResponse,
+    SearchResult,
+    SearchSimilarConversationsResponse,
+    SimilarConversation,
+)
+from queries import search
+from queries.filters import Filters, parse
+
+
+def hybrid(
+    core: Core,
+    query: object,
+    *,
+    mode: object,
+    filters: object,
+    limit: object,
+    include_metadata: object,
+) -> SearchHybridResponse:
+    """Search everything; `query` may be an object with all arguments in it."""
+    start = time.perf_counter()
+    if isinstance(query, HybridSearchParams):
+        if (mode, filters, limit, include_metadata) != ("hybrid", None, 10, False):
+            raise ValidationError("give a HybridSearchParams object or keywords, not both")
+        mode, filters, limit, include_metadata = query.mode, query.filters, query.limit, query.include_metadata
+        query = query.query
+    said = checks.text("query", query, characters=limits.QUERY_CHARACTERS)
+    way = checks.choice("mode", mode, search.MODES)
+    asked = _filters(filters)
+    most = checks.whole("limit", limit, least=1, most=limits.SEARCH_LIMIT)
+    answer = search.hybrid(
+        lambda statement: _run(core, statement),
+        namespace=core.namespace,
+        query=said,
+        vector=_vector(core, said) if way in {"hybrid", "semantic"} else None,
+        mode=way,  # type: ignore[arg-type]  # checked above
+        filters=asked,
+        limit=most,
+        include_metadata=bool(include_metadata),
+    )
+    results = [
+        SearchResult.model_construct(
+            id=hit.id,
+            type=hit.type,
+            conversation_id=hit.conversation_id,
+            message_id=hit.message_id,
+            content=hit.content,
+            similarity_score=hit.score,
+            timestamp=checks.moment(hit.timestamp_ms),
+            metadata=hit.metadata,
+            explanation=hit.explanation,
+        )
+        for hit in answer.hits
+    ]
+    return SearchHybridResponse(
+        query=said,
+        mode=way,
+        results=results,
+        total_results=len(results),
+        best_score=answer.best_score,
+        notes=list(answer.notes),
+        processing_time=time.perf_counter() - start,
+    )
+
+
+def similar(
+    core: Core,
+    query: object,
+    *,
+    limit: object,
+    min_score: object,
+    filters: object,
+    include_metadata: bool,
+) -> SearchSimilarConversationsResponse:
+    """Find conversations with a passage like the query."""
+    start = time.perf_counter()
+    said = checks.text("query", query, characters=limits.QUERY_CHARACTERS)
+    most = checks.whole("limit", limit, least=1, most=limits.SEARCH_LIMIT)
+    floor = checks.confidence("min_score", min_score)
+    answer = search.similar_conversations(
+        lambda statement: _run(core, statement),
+        namespace=core.namespace,
+        vector=_vector(core, said),
+        filters=_filters(filters),
+        limit=most,
+        min_score=floor,
+    )
+    results = [_similar(one, include_metadata=include_metadata) for one in answer.conversations]
+    return SearchSimilarConversationsResponse(
+        query=said,
+        results=results,
+        total_results=len(results),
+        best_score=answer.best_score,
+        notes=list(answer.notes),
+        processing_time=time.perf_counter() - start,
+    )
+
+
+def _similar(found: search.Similar, *, include_metadata: bool) -> SimilarConversation:
+    messages = conversations.messages([row if include_metadata else {**row, "metadata": None} for row in found.messages])
+    return SimilarConversation.model_construct(
+        conversation_id=found.id,
+        similarity_score=found.score,
+        messages=messages,
+        project_path=found.project_path,
+        metadata=json.loads(found.metadata or "null") if include_metadata else None,
+    )
+
+
+def _filters(given: object) -> Filters:
+    """Checked filters from a mapping or an object."""
+    if isinstance(given, SearchFilters):
+        given = {key: value for key, value in given.model_dump(warnings=False).items() if value is not None}
+    if isinstance(given, Mapping) and isinstance(given.get("date_range"), DateRange):
+        given = {**given, "date_range": given["date_range"].model_dump()}
+    return parse(given)  # type: ignore[arg-type]  # parse checks what it is
+
+
+def _run(core: Core, statement: Statement[Row]) -> list[Row]:
+    return core.graph.run(statement, raises=SearchError)
+
+
+def _vector(core: Core, query: str) -> Any:
+    try:
+        core.claim_model()
+        return core.embedder.embed_query(query)
+    except ValidationError:
+        raise
+    except ContextPersistenceError as error:
+        raise SearchError(f"the query could not be embedded: {error}") from error

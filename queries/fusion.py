@@ -1,0 +1,106 @@
+"""How the arms of a search are joined: plain arithmetic on the scores that one statement returns.
+
+Messages come joined from the statement, because their neighbours take part there. What is no message is scored here on the same scale.
+An entity has a scale of its own for words: its text is little more than a name, which Lucene would prefer to any message.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from queries.text import tokens
+
+Row = Mapping[str, Any]
+
+MEANING, WORDS = 0.5, 0.5
+LEAST = 0.05  # what an arm gives for having found something at all
+STEPS = (1.0, 0.4, 0.2)  # what a message gives to itself, to its neighbours, and to theirs
+_SUFFIX = re.compile(r"(?:['’]s?|ies|ing|es|ed|s|e|y)$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arms:
+    """How much each arm counts: of what it found itself, and of what a message gives to its neighbours by distance."""
+
+    meaning: float
+    words: float
+    steps: tuple[float, float, float] = (1.0, 0.0, 0.0)
+
+
+HYBRID = Arms(meaning=MEANING, words=WORDS, steps=STEPS)
+SEMANTIC = Arms(meaning=1.0, words=0.0)
+KEYWORD = Arms(meaning=0.0, words=1.0)
+
+
+def spread(value: float | None, low: float | None, high: float | None) -> float:
+    """A score's place between the lowest and the highest of its leg, 0.05 to 1.0; 0.0 when the leg did not find it."""
+    if value is None:
+        return 0.0
+    if low is None or high is None or high <= low:
+        return 1.0
+    return LEAST + (1 - LEAST) * min(1.0, max(0.0, (value - low) / (high - low)))
+
+
+def stem(word: str) -> str:
+    """A word without its commonest English ending; enough to compare a name with a query."""
+    return _SUFFIX.sub("", word) if len(word) > 3 else word
+
+
+def overlap(words: Sequence[str], *, names: Sequence[str], content: str) -> float:
+    """How much of an entity and of a query is the same, 0.0 to 1.0.
+
+    It is the best Jaccard index of the query's words and a name's words. What else is said of the entity counts half.
+    """
+    asked = {stem(word) for word in words}
+    if not asked:
+        return 0.0
+    best = 0.0
+    for name in names:
+        named = {stem(word) for word in tokens(name.replace("_", " "))}
+        if named:
+            best = max(best, len(asked & named) / len(asked | named))
+    told = {stem(word) for word in tokens(content.replace("_", " "))}
+    return max(best, 0.5 * len(asked & told) / len(asked))
+
+
+def coverage(words: Sequence[str], name: str) -> tuple[float, int]:
+    """Which share of a name's words are among the query's, and how many."""
+    asked = {stem(word) for word in words}
+    parts = {stem(word) for word in tokens(name.replace("_", " "))}
+    return (len(asked & parts) / len(parts), len(asked & parts)) if parts else (0.0, 0)
+
+
+def fuse(found: Row, *, arms: Arms, words: Sequence[str], limit: int) -> list[tuple[float, Row]]:
+    """Scores between 0 and 1 for all that was found, best first, at most `limit`.
+
+    Args:
+        found: The row of `search/find`.
+        arms: How much each arm counts.
+        words: The query's words.
+        limit: How many to return.
+    """
+    messages: Sequence[Row] = found["messages"]
+    best_own = max((row["own"] for row in messages), default=0.0)
+    best_total = max((row["total"] for row in messages), default=0.0)
+    scale = best_own / best_total if best_total else 0.0
+    scored = [(row["total"] * scale, row) for row in messages]
+    scored += [(_other(row, found, arms=arms, words=words), row) for row in found["others"]]
+    scored.sort(key=lambda one: (-one[0], one[1]["kind"], one[1]["id"]))
+    return scored[:limit]
+
+
+def by_meaning(found: Row, *, limit: int) -> list[tuple[float, Row]]:
+    """Everything that has a vector by its raw cosine, best first, at most `limit`."""
+    rows = [row for row in (*found["messages"], *found["others"]) if row["meaning"] is not None]
+    rows.sort(key=lambda row: (-row["meaning"], row["kind"], row["id"]))
+    return [(row["meaning"], row) for row in rows[:limit]]
+
+
+def _other(row: Row, found: Row, *, arms: Arms, words: Sequence[str]) -> float:
+    """The score of what is no message: both arms joined, as a message's own."""
+    meaning = spread(row["meaning"], found["meaning_low"], found["meaning_high"])
+    if row["kind"] != "entity":
+        return arms.meaning * meaning + arms.words * spread(row["words"], found["words_low"], found["words_high"])
+    names = [row["name"] or row["id"], row["id"], *(row["aliases"] or ())]
+    return arms.meaning * meaning + arms.words * overlap(words, names=names, content=row["content"] or "")

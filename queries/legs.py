@@ -1,0 +1,129 @@
+"""The legs of a search: by meaning in the vector index, by words in the fulltext index. How far each looks, and when it looks further."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kg.facets import facet
+from kg.statement import Row, Statement, as_is
+from queries import fusion
+from queries.filters import FIRST_MS, LAST_MS, Filters
+from queries.text import query, required
+
+Run = Callable[[Statement[Row]], list[Row]]
+
+LEG = 30  # best hits of each leg; more made LoCoMo's R@10 no better
+FEW = 15  # fewer messages than that among a full leg's hits: others crowd them out
+SCAN = 2_000  # nodes whose vectors are compared one by one when the index cannot filter them, 75 ms
+WIDER = 8  # how much further the next round looks
+ROUNDS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One round of a search: which legs run, and how far each looks."""
+
+    namespace: str
+    filters: Filters
+    arms: fusion.Arms
+    words: tuple[str, ...]
+    vector: Any
+    limit: int
+    metadata: bool = False
+    exact: bool = False
+    scan: bool = False
+    apart: bool = False
+    texts_apart: bool = False
+    nearest: int = LEG
+    worded: int = LEG
+    seen: tuple[int, int] = (-1, -1)
+
+    def statement(self) -> Statement[Row]:
+        """The round as a statement."""
+        given = self.filters
+        return Statement(
+            name="search/find",
+            parameters={
+                "batch": {
+                    "namespace": self.namespace,
+                    "vector": self.vector,
+                    "exact": self.exact,
+                    **self._meaning(),
+                    "scan": SCAN + 1,
+                    "texts": self._texts(),
+                    "nearest": self.nearest,
+                    "worded": self.worded,
+                    "groups": given.groups,
+                    "bounded": given.bounded,
+                    "start_ms": FIRST_MS if given.start_ms is None else given.start_ms,
+                    "end_ms": LAST_MS if given.end_ms is None else given.end_ms,
+                    "confidence_min": given.confidence_min or 0.0,
+                    "meaning": self.arms.meaning,
+                    "words": self.arms.words,
+                    "least": fusion.LEAST,
+                    "steps": list(self.arms.steps),
+                    "limit": self.limit,
+                    "metadata": self.metadata,
+                }
+            },
+            read=as_is,
+        )
+
+    def _meaning(self) -> dict[str, Any]:
+        """How the vector leg looks: without conditions but the namespace, by kind, by boxes, or at each node that has the facets."""
+        legs: dict[str, Any] = {"open": False, "kinds": [], "boxes": [], "scans": []}
+        if self.vector is None or not self.arms.meaning or not self.filters.vector_kinds:
+            return legs
+        if self.scan:
+            groups = [[facet("namespace", self.namespace)], *self.filters.groups, *self.filters.kind_group()]
+            return legs | {"scans": [required(groups)]}
+        if not self.filters.only_kinds:
+            return legs | {"boxes": self.filters.boxes()[0]}
+        if self.filters.kind_group() or self.apart:
+            return legs | {"kinds": list(self.filters.vector_kinds)}
+        return legs | {"open": True}
+
+    def _texts(self) -> list[str]:
+        """The queries of the fulltext leg: one, or one for messages and one for the rest where others crowd messages out."""
+        if not self.words or not self.arms.words:
+            return []
+        kinds = self.filters.kinds
+        if not self.texts_apart:
+            return [query(self.namespace, [*self.filters.groups, *self.filters.kind_group()], self.words)]
+        parts = [["message"], [kind for kind in kinds if kind != "message"]]
+        return [query(self.namespace, [*self.filters.groups, *self.filters.kind_group(part)], self.words) for part in parts if part]
+
+    def next(self, found: Row) -> "Plan | None":
+        """The round to follow this one, None when nothing more can be found or nothing more is wanted."""
+        changes = self._further_meaning(found) | self._further_words(found)
+        return replace(self, **changes, seen=(found["meaning_rows"], found["words_rows"])) if changes else None
+
+    def _further_meaning(self, found: Row) -> dict[str, Any]:
+        if self.scan:
+            return {"scan": False, "nearest": SCAN} if found["scanned"] > SCAN else {}
+        rows, before = found["meaning_rows"], self.seen[0]
+        if rows < self.nearest or rows == before:
+            return {}
+        if not self.apart and self.filters.only_kinds and not self.filters.kind_group() and found["meaning_messages"] < FEW:
+            return {"apart": True}
+        return {"nearest": self.nearest * WIDER} if found["meaning_kept"] < self.limit else {}
+
+    def _further_words(self, found: Row) -> dict[str, Any]:
+        rows, before = found["words_rows"], self.seen[1]
+        if rows < self.worded or rows == before:
+            return {}
+        if not self.texts_apart and {"message", "entity"} <= set(self.filters.kinds) and found["words_messages"] < FEW:
+            return {"texts_apart": True}
+        return {"worded": self.worded * WIDER} if found["words_kept"] < self.limit else {}
+
+
+def look(run: Run, plan: Plan) -> Row:
+    """Run a search, further and further until each leg has as many hits as are wanted or has seen all there is."""
+    found = run(plan.statement())[0]
+    for _ in range(ROUNDS):
+        further = plan.next(found)
+        if further is None:
+            break
+        plan = further
+        found = run(plan.statement())[0]
+    return found

@@ -1,0 +1,71 @@
+"""Searching by the graph: the entities that a query names, and what lies around them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from kg.facets import facet
+from kg.statement import Row, Statement, as_is
+from queries.filters import FIRST_MS, LAST_MS, Filters
+from queries.fusion import coverage
+from queries.legs import Run
+from queries.text import query
+
+CANDIDATES = 100  # entities that share a word with the query
+STARTS = 10  # entities that a query can name
+FAN = 50  # relationships that are followed from each entity
+LINKED = 500  # entities that are looked at, and messages of each
+
+
+def named(run: Run, *, namespace: str, words: Sequence[str]) -> list[dict[str, Any]]:
+    """The entities that a query names, as starts for `around`: id and weight, heaviest first.
+
+    An entity is named when all the words of its name or of an alias are among the query's. Where none is, those that share words with the
+    query stand in, with less weight.
+    """
+    if not words:
+        return []
+    text = query(namespace, [[facet("kind", "entity")]], words)
+    candidates = run(
+        Statement(
+            name="search/named", parameters={"batch": {"namespace": namespace, "text": text, "limit": CANDIDATES}}, read=as_is
+        )
+    )
+    weighed = []
+    for row in candidates:
+        share, count = max(coverage(words, name) for name in (row["name"] or row["id"], row["id"], *row["aliases"]))
+        weighed.append((share, count, row))
+    best = [one for one in weighed if one[0] == 1.0] or [one for one in weighed if one[0] > 0]
+    longest = max((count for _, count, _ in best), default=1)
+    starts = [{"id": row["id"], "weight": share * count / longest * row["confidence"]} for share, count, row in best]
+    starts.sort(key=lambda start: (-start["weight"], start["id"]))
+    return starts[:STARTS]
+
+
+def around(
+    run: Run, *, namespace: str, starts: Sequence[dict[str, Any]], filters: Filters, limit: int, metadata: bool
+) -> list[Row]:
+    """What lies around the starts, best first: rows of `search/around`."""
+    if not starts:
+        return []
+    return run(
+        Statement(
+            name="search/around",
+            parameters={
+                "batch": {
+                    "namespace": namespace,
+                    "starts": list(starts),
+                    "fan": FAN,
+                    "linked": LINKED,
+                    "kinds": list(filters.kinds),
+                    "groups": filters.groups,
+                    "bounded": filters.bounded,
+                    "start_ms": FIRST_MS if filters.start_ms is None else filters.start_ms,
+                    "end_ms": LAST_MS if filters.end_ms is None else filters.end_ms,
+                    "confidence_min": filters.confidence_min or 0.0,
+                    "limit": limit,
+                    "metadata": metadata,
+                }
+            },
+            read=as_is,
+        )
+    )
