@@ -19,7 +19,10 @@ def graph_of(driver: neo4j.Driver, namespace: str, *, without: frozenset[str] = 
     links = driver.execute_query(LINKS, namespace=namespace).records
     return (
         sorted(f"{sorted(row['labels'])} {_stable(row['properties'], without)}" for row in nodes),
-        sorted(f"{row['kind']} {row['a']} {row['type']} {row['other']} {row['b']} {_stable(row['properties'], without)}" for row in links),
+        sorted(
+            f"{row['kind']} {row['a']} {row['type']} {row['other']} {row['b']} {_stable(row['properties'], without)}"
+            for row in links
+        ),
     )
 
 
@@ -32,12 +35,14 @@ def digest(driver: neo4j.Driver, namespace: str) -> tuple[Counter[str], str]:
 
 
 def _stable(properties: dict[str, object], without: frozenset[str]) -> str:
-    return repr({
-        key: [round(one, 4) for one in value]  # type: ignore[attr-defined]
-        if key == "embedding"
-        else sorted(value, key=str)
-        if isinstance(value, list)
-        else value
-        for key, value in sorted(properties.items())
-        if key not in TIMES and key not in without
-    })
+    return repr(
+        {
+            key: [round(one, 4) for one in value]  # type: ignore[attr-defined]
+            if key == "embedding"
+            else sorted(value, key=str)
+            if isinstance(value, list)
+            else value
+            for key, value in sorted(properties.items())
+            if key not in TIMES and key not in without
+        }
+    )

@@ -1,6 +1,6 @@
 """What the parts of ingest cost, and what overlapping them gains, without the database.
 
-    python bench/ingest_rate.py LOCOMO.json --messages 600 --rounds 3
+    python -m bench.ingest_rate LOCOMO.json --messages 600 --rounds 3
 
 Every round runs all variants on the same texts, one after the other, and nothing is remembered from one to the next. Shown are the median
 of the seconds, the median of the rounds' ratios to the baseline, and the seconds of processor time: on a machine with other work to do the

@@ -97,8 +97,10 @@ def main() -> int:
     for namespace, conversations in todo:
         counts = first[namespace][0]
         messages = sum(len(one.messages) for one in conversations)
-        check(f"{namespace}: {len(conversations)} conversations, {messages} messages: as many in the graph: {dict(counts)}",
-              counts["Conversation"] == len(conversations) and counts["Message"] == messages)
+        check(
+            f"{namespace}: {len(conversations)} conversations, {messages} messages: as many in the graph: {dict(counts)}",
+            counts["Conversation"] == len(conversations) and counts["Message"] == messages,
+        )
     timed("loaded again", lambda: load(place / "whole", todo))
     check("loading again changed nothing", look(place / "whole", todo) == first)
     kill_once(place / "killed", 20 if "qmsum" not in options.sets else 60)

@@ -154,9 +154,9 @@ def measure_excerpts(data: Path, extractor: Extractor, counts: Counts) -> dict[s
     return {"typed_f1": overlap(typed), "names_f1": overlap(names)}
 
 
-def measure_own(extractor: Extractor, counts: Counts) -> dict[str, Any]:
+def measure_own(name: str, extractor: Extractor, counts: Counts) -> dict[str, Any]:
     """Our own sentences: exact span and type, and statements."""
-    documents = labelled.sentences(_HERE / "sentences.txt")
+    documents, where = labelled.sentences(_HERE / name), f"bench/{name}"
     pairs, stated = [], []
     for document, extraction in zip(documents, extractor.extract([d.text for d in documents]), strict=True):
         pairs.append(({(m.start, m.end, m.type) for m in extraction.mentions}, document.spans))
@@ -164,7 +164,7 @@ def measure_own(extractor: Extractor, counts: Counts) -> dict[str, Any]:
             if not m.extractor.startswith("ner:"):
                 counts.add(
                     m.extractor,
-                    "bench/sentences.txt",
+                    where,
                     right=(m.start, m.end, m.type) in document.spans,
                     note=f"{m.text} | {document.text}",
                 )
@@ -174,9 +174,9 @@ def measure_own(extractor: Extractor, counts: Counts) -> dict[str, Any]:
         ends = {frozenset((s, t)) for s, _, t in wanted}
         for r in extraction.relations:
             right = (r.source, r.type, r.target) in wanted if r.type != "related_to" else frozenset((r.source, r.target)) in ends
-            counts.add(r.extractor, "bench/sentences.txt", right=right, note=f"{r.source} {r.type} {r.target} | {document.text}")
+            counts.add(r.extractor, where, right=right, note=f"{r.source} {r.type} {r.target} | {document.text}")
         missed = wanted - said
-        counts.errors += [f"bench/sentences.txt: missed {statement} | {document.text}" for statement in sorted(missed)]
+        counts.errors += [f"{where}: missed {statement} | {document.text}" for statement in sorted(missed)]
     return {"entities_f1": overlap(pairs), "statements_f1": overlap(stated)}
 
 
@@ -239,7 +239,8 @@ def main() -> None:
     report = {
         "names": measure_names(options.data, extractor, counts),
         "excerpts": measure_excerpts(options.data, extractor, counts),
-        "own": measure_own(extractor, counts),
+        "own": measure_own("sentences.txt", extractor, counts),
+        "own_held_out": measure_own("sentences_held_out.txt", extractor, counts),
         "poleo": measure_poleo(options.data, extractor, counts),
         "chat": measure_chat(options.data, extractor, counts),
     }
@@ -261,8 +262,8 @@ _ABOUT = (
     "Precision of each rule, (right + 1) / (right + wrong + 2), written by bench/measure_extraction.py. Names of people, organisations and "
     "places: exact spans on UNER-EWT dev, WNUT-17 dev and wikigold. Products, events, works, laws, languages and groups: spans that wikigold labels "
     "MISC or WNUT product or creative-work, whichever of them. Projects: MemPalace excerpts and our own sentences. Software and concepts: "
-    "bench/sentences.txt, our own; for code, cue and command rules every hit in wikigold and in LoCoMo's private chats counts as wrong. "
-    "Relations: bench/sentences.txt and POLE+O, where both ends are labelled; a mere pair counts as right where any relation of the two is labelled."
+    "bench/sentences.txt and sentences_held_out.txt, our own (the rules were mended on the first, so it flatters them, but not on the second); for code, cue and command rules every hit in wikigold and in LoCoMo's private chats counts as wrong. "
+    "Relations: our own sentences and POLE+O, where both ends are labelled; a mere pair counts as right where any relation of the two is labelled."
 )
 
 if __name__ == "__main__":

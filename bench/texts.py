@@ -6,10 +6,44 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-WORDS = (
-    "order import parser table report morning garden ticket review branch meeting hotel train dinner music family photo paint camp "
-    "school doctor holiday running bicycle kitchen recipe coffee weather window market library letter story picture question answer"
-).split()
+WORDS = [
+    "order",
+    "import",
+    "parser",
+    "table",
+    "report",
+    "morning",
+    "garden",
+    "ticket",
+    "review",
+    "branch",
+    "meeting",
+    "hotel",
+    "train",
+    "dinner",
+    "music",
+    "family",
+    "photo",
+    "paint",
+    "camp",
+    "school",
+    "doctor",
+    "holiday",
+    "running",
+    "bicycle",
+    "kitchen",
+    "recipe",
+    "coffee",
+    "weather",
+    "window",
+    "market",
+    "library",
+    "letter",
+    "story",
+    "picture",
+    "question",
+    "answer",
+]
 
 
 def made_texts(count: int, *, seed: int = 1) -> list[str]:
@@ -19,8 +53,10 @@ def made_texts(count: int, *, seed: int = 1) -> list[str]:
 
 
 def made_vectors(count: int, *, dimension: int = 384, clusters: int = 200, seed: int = 1) -> NDArray[np.float32]:
-    """`(count, dimension) float32` of unit length, around `clusters` centres: vectors of real texts cluster too, and pure noise
-    is the worst case of every nearest-neighbour index."""
+    """`(count, dimension) float32` of unit length, around `clusters` centres.
+
+    Vectors of real texts cluster too, and pure noise is the worst case of every nearest-neighbour index.
+    """
     random = np.random.default_rng(seed)
     centres = random.standard_normal((clusters, dimension))
     vectors = centres[random.integers(0, clusters, count)] + 0.7 * random.standard_normal((count, dimension))

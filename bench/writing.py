@@ -2,6 +2,7 @@
 
 import statistics
 import uuid
+from itertools import pairwise
 from typing import Any
 
 import neo4j
@@ -70,7 +71,7 @@ class Writers:
         with self._driver.session() as session, session.begin_transaction() as transaction:
             transaction.run(CONVERSATION, namespace=namespace, id=conversation, properties=own).consume()
             transaction.run(MESSAGES, namespace=namespace, id=conversation, rows=rows).consume()
-            transaction.run(LINKS, namespace=namespace, pairs=[list(pair) for pair in zip(ids, ids[1:], strict=False)]).consume()
+            transaction.run(LINKS, namespace=namespace, pairs=[list(pair) for pair in pairwise(ids)]).consume()
             transaction.commit()
 
     def close(self) -> None:

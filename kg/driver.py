@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import neo4j
@@ -69,6 +70,7 @@ class Graph:
         database: str | None = None,
         pool_size: int = 30,
         deadline: float = DEADLINE_SECONDS,
+        revive: Callable[[], object] | None = None,
     ) -> None:
         """Open a pool; nothing is sent before the first statement.
 
@@ -78,8 +80,10 @@ class Graph:
             database: The database's name; the server's default one when None.
             pool_size: Connections at most.
             deadline: Seconds after which a call ends, retries included.
+            revive: Called when nothing listens at the address; returns when the server is there again.
         """
         self._database = database
+        self._revive = revive
         self._deadline = deadline
         self._threads = Threads(name="context-persistence-database")
         self._server: Server | None = None
@@ -195,7 +199,7 @@ class Graph:
         while True:
             left = end - time.monotonic()
             try:
-                return self._threads.call(lambda left=left: once(left), seconds=left)
+                return self._threads.call(partial(once, left), seconds=left)
             except TimeoutError as error:
                 raise raises(
                     f"{name}: no answer within {seconds:g} s; is the server alive?",
@@ -203,12 +207,26 @@ class Graph:
                     outcome="unknown" if writes else "not_applied",
                 ) from error
             except (theirs.Neo4jError, theirs.DriverError, OSError) as error:
+                if self._revive and _unreachable(error) and self._revived(end):
+                    continue
                 wait = pause * (0.5 + random.random())  # noqa: S311 - jitter, not a secret
                 if not _replayable(error) or time.monotonic() + wait >= end:
                     raise translate(error, name=name, raises=raises, writes=writes) from error
                 log.debug("%s: replayed after %s", name, type(error).__name__)
                 time.sleep(wait)
                 pause = min(pause * 2, 2.0)
+
+    def _revived(self, end: float) -> bool:
+        """Whether the server is there again before `end`."""
+        left = end - time.monotonic()
+        if self._revive is None or left <= 0:
+            return False
+        try:
+            self._threads.call(self._revive, seconds=left)
+        except (TimeoutError, ContextPersistenceError) as error:
+            log.warning("the server could not be started again: %s", type(error).__name__)
+            return False
+        return True
 
     def _look(self) -> Server:
         def once(_seconds: float) -> tuple[str, str, bool]:
@@ -275,7 +293,7 @@ def translate(error: Exception, *, name: str, raises: type[ContextPersistenceErr
     if isinstance(error, theirs.Neo4jError):
         return raises(f"{name}: {_advice(error)}", retryable=error.is_retryable(), outcome=outcome)
     if writes and not _unreachable(error):
-        outcome = "unknown"
+        outcome = "unknown"  # it may have been sent; everything may be sent again
     if isinstance(error, (theirs.ServiceUnavailable, theirs.SessionExpired, theirs.IncompleteCommit, OSError)):
         return raises(f"{name}: the database could not be reached; is the server running?", retryable=True, outcome=outcome)
     return raises(f"{name}: the driver refused the call ({type(error).__name__})", outcome=outcome)

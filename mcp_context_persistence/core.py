@@ -91,16 +91,21 @@ class Core:
         self._attachment: local.Attachment | None = None
         self._throwaway = isinstance(target, address.Store) and target.path is None
         if isinstance(target, address.Store):
-            self._attachment = (
-                throwaway(progress) if target.path is None else local.attach(target.path, progress=progress)
-            )
+            self._attachment = throwaway(progress) if target.path is None else local.attach(target.path, progress=progress)
             uri, credentials = self._attachment.bolt_url, (self._attachment.user, self._attachment.password)
         else:
             uri, credentials = target.uri, auth or target.auth or settings.database_auth()  # type: ignore[assignment]
             database = database or target.database
         if self._throwaway:
             self.namespace = f"{uuid.uuid4().hex}:{namespace}"
-        self.graph = Graph(uri, credentials, database=database, pool_size=self.config.pool_size, deadline=self.config.deadline)
+        self.graph = Graph(
+            uri,
+            credentials,
+            database=database,
+            pool_size=self.config.pool_size,
+            deadline=self.config.deadline,
+            revive=self._attachment.renew if self._attachment else None,
+        )
         self._types: set[str] = set()
         self._labels: set[str] = set()
         self._model: str | None = None

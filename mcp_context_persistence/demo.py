@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError as TheirValidationError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -54,7 +55,7 @@ def _conversation(given: Any, place: str) -> Conversation:
     try:
         return Conversation.model_validate(given)
     except ValueError as error:
-        problems = getattr(error, "errors", list)()
+        problems = error.errors() if isinstance(error, TheirValidationError) else []
         where = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problems[:3])
         raise ValidationError(f"{place}: {where or 'not a conversation'}") from error
 
@@ -75,6 +76,7 @@ class Provision:
         self._tasks: dict[str, TaskID] = {}
 
     def __call__(self, stage: str, done: int, total: int) -> None:
+        """Show that `done` of `total` of a stage is done."""
         if stage not in self._tasks:
             if not self._console.is_terminal:
                 self._console.print(f"  {stage} ...")
@@ -120,8 +122,12 @@ def run(path: Path | None, *, store: str, console: Console) -> None:
     _heading(console, "7. Look at it yourself")
     place = store.removeprefix("local:")
     console.print(f"  context-persistence server start {place}", soft_wrap=True)
-    console.print(f"  context-persistence server browser {place} --show-password   (Neo4j Browser: address, user, password)", soft_wrap=True)
-    console.print('  then, in Neo4j Browser:  MATCH p = (:Entity {namespace: "demo"})-[]->(:Entity) RETURN p LIMIT 100', soft_wrap=True)
+    console.print(
+        f"  context-persistence server browser {place} --show-password   (Neo4j Browser: address, user, password)", soft_wrap=True
+    )
+    console.print(
+        '  then, in Neo4j Browser:  MATCH p = (:Entity {namespace: "demo"})-[]->(:Entity) RETURN p LIMIT 100', soft_wrap=True
+    )
     console.print(f"  context-persistence server stop {place}", soft_wrap=True)
 
 
@@ -151,7 +157,9 @@ def _show_entities(console: Console, client: ContextPersistenceClient, given: Se
                 for end in (link.source_entity_id, link.target_entity_id):
                     degree[end] = degree.get(end, 0) + (link.relationship_type != "related_to")
                 if link.relationship_type != "related_to":
-                    lines.append(f"  {link.source_entity_id} -[{link.relationship_type}]-> {link.target_entity_id}  ({link.confidence:.2f})")
+                    lines.append(
+                        f"  {link.source_entity_id} -[{link.relationship_type}]-> {link.target_entity_id}  ({link.confidence:.2f})"
+                    )
     table = Table("type", "entities", box=None)
     for kind in sorted({one.type for one in found.values()}):
         names = [one.name for one in found.values() if one.type == kind]
@@ -171,7 +179,9 @@ def _question(given: Sequence[Conversation], entity: str, *, own: bool) -> str:
 
 def _show_search(console: Console, client: ContextPersistenceClient, question: str) -> None:
     for one in client.search_hybrid(question, limit=4).results:
-        console.print(f"  {one.similarity_score:.3f}  {one.type:<8} {' '.join(one.content.split())[:110]}", highlight=False, soft_wrap=True)
+        console.print(
+            f"  {one.similarity_score:.3f}  {one.type:<8} {' '.join(one.content.split())[:110]}", highlight=False, soft_wrap=True
+        )
         console.print(f"         because {json.dumps(one.explanation, default=str)}", style="dim", highlight=False, soft_wrap=True)
 
 
@@ -184,7 +194,9 @@ def _show_neighbourhood(console: Console, client: ContextPersistenceClient, enti
 
 def _show_decision(console: Console, client: ContextPersistenceClient, conversation_id: str, entity: str) -> None:
     name = entity.replace("_", " ")
-    answer = client.save_decision(conversation_id, "architecture", f"We compared ways to go on with {name}", f"Keep {name} as it is for now", 0.8)
+    answer = client.save_decision(
+        conversation_id, "architecture", f"We compared ways to go on with {name}", f"Keep {name} as it is for now", 0.8
+    )
     console.print(f"  {answer.decision.outcome}: saved, about {answer.entities_linked} entities", highlight=False)
 
 

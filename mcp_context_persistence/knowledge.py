@@ -178,7 +178,7 @@ def relate(
             target_entity_id=row.target,
             relationship_type=name,
             confidence=sure,
-            properties=row.properties,  # type: ignore[arg-type]  # a mapping, copied by pydantic
+            properties=row.properties,
             created_at=moment(written[0]["created_ms"]),
         ),
         created=written[0]["created"],
@@ -275,7 +275,10 @@ def update(core: Core, entities: object, relationships: object, merge_strategy: 
     """Write entities and relationships together: all of them, or none."""
     start, now = time.perf_counter(), now_ms()
     strategy = checks.choice("merge_strategy", merge_strategy, knowledge.STRATEGIES)
-    things = [knowledge.entity_row(one, place=f"entities.{place}") for place, one in enumerate(_list("entities", entities, limits.ENTITIES_PER_UPDATE))]
+    things = [
+        knowledge.entity_row(one, place=f"entities.{place}")
+        for place, one in enumerate(_list("entities", entities, limits.ENTITIES_PER_UPDATE))
+    ]
     links = [
         knowledge.relationship_row(one, place=f"relationships.{place}")
         for place, one in enumerate(_list("relationships", relationships, limits.RELATIONSHIPS_PER_UPDATE))

@@ -128,7 +128,7 @@ def _filters(given: object) -> Filters:
         given = {key: value for key, value in given.model_dump(warnings=False).items() if value is not None}
     if isinstance(given, Mapping) and isinstance(given.get("date_range"), DateRange):
         given = {**given, "date_range": given["date_range"].model_dump()}
-    return parse(given)  # type: ignore[arg-type]  # parse checks what it is
+    return parse(given)
 
 
 def _run(core: Core, statement: Statement[Row]) -> list[Row]:

@@ -76,7 +76,7 @@ def server() -> Iterator[Server]:
             error.add_note(f"{log.name}:\n{log.read_text(errors='replace')[-4000:]}")
         raise
     finally:
-        local.stop(store)
+        local.stop(store, force=True)
         shutil.rmtree(store, ignore_errors=True)
 
 

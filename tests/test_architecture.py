@@ -64,9 +64,16 @@ def test_functions_stay_small() -> None:
         f"{within(path)}::{node.name}"
         for path in PYTHON
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.end_lineno or 0) - node.lineno + 1 > 50
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and length(node) > 50
     }
     assert long == LONG_FUNCTIONS.keys()
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Its lines but those of its docstring, which may be as long as the reader needs it."""
+    lines = (function.end_lineno or 0) - function.lineno + 1
+    prose = ast.get_docstring(function, clean=False)
+    return lines - (prose.count("\n") + 1 if prose else 0)
 
 
 def test_cypher_stands_only_in_cypher_files() -> None:

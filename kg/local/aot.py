@@ -15,6 +15,7 @@ from kg.local.leases import lock
 from kg.local.process import dying_with_parent
 
 LOWEST_PRIORITY = 19
+TRIES = 5  # recordings that came to nothing, because the server was killed
 
 
 @dataclass
@@ -43,6 +44,9 @@ class StartCache:
         if self.cache.exists():
             return [f"-XX:AOTCache={self.cache}"]
         if not self._claim() or self.record.exists():
+            return []
+        if self._tries() > TRIES:
+            self.failed.touch()
             return []
         self._draft = self.record.with_name(f"{self.record.name}.{os.getpid()}")
         return ["-XX:AOTMode=record", f"-XX:AOTConfiguration={self._draft}"]
@@ -103,6 +107,12 @@ class StartCache:
         if self._held is not None:
             os.close(self._held)
             self._held = None
+
+    def _tries(self) -> int:
+        """Counts the recordings that were begun, in the lock's own file: recording slows a server, and must not go on for ever."""
+        with self.lock.open("a", encoding="ascii") as tries:
+            tries.write(".")
+        return self.lock.stat().st_size
 
     def _made(self) -> Path:
         return self.cache.with_name(f"{self.cache.name}.made")

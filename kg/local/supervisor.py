@@ -5,6 +5,7 @@ uses the store holds a lease (`kg.local.leases`); the kernel frees it on any dea
 started again on the same ports. When this process is killed, the kernel kills the server, and whoever opens the store next starts both.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -57,6 +58,7 @@ class Supervisor:
         )
         self.last_use = time.monotonic()
         self.told_to_stop = False
+        self.recording = False  # the data is closed, and the server is only writing down what it recorded
 
     def run(self) -> None:
         """Lives until nobody uses the store."""
@@ -199,22 +201,35 @@ class Supervisor:
             self._tell("failed" if failure else "stopped", failure)
         os.close(self.lock)
         if self.cache:
-            if not failure:
-                self.cache.begin_making(self.given["java"], self.given["flags"], self.given["class_path"])
-            self.cache.finish(seconds=AFTERLIFE_SECONDS - (time.monotonic() - self.last_use))
+            self._make_cache(self.cache, failure)
 
     def _stop(self) -> None:
+        """Ends the server. One that records may go on writing its record after it has closed the data."""
         recording = self.cache is not None and self.cache.recording
         if self.java is not None and self.java.poll() is None and (recording or not self.given["throwaway"]):
             self.java.send_signal(signal.SIGTERM)
-            try:
-                self.java.wait(float(self.given["stop_seconds"]))
-            except subprocess.TimeoutExpired:
-                pass
-            else:
-                if self.cache:
-                    self.cache.end_recording(orderly=True)
+            until = time.monotonic() + float(self.given["stop_seconds"])
+            while self.java.poll() is None and time.monotonic() < until:
+                if recording and diagnosis.has_stopped(self.store.logs):
+                    self.recording = True
+                    return
+                time.sleep(READY_TICK_SECONDS)
+            if self.java.poll() is not None and self.cache:
+                self.cache.end_recording(orderly=True)
         self._kill()
+
+    def _make_cache(self, cache: StartCache, failure: str) -> None:
+        def left() -> float:
+            return max(0.0, AFTERLIFE_SECONDS - (time.monotonic() - self.last_use))
+
+        if self.recording and self.java is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.java.wait(left())
+                cache.end_recording(orderly=True)
+            self._kill()
+        if not failure:
+            cache.begin_making(self.given["java"], self.given["flags"], self.given["class_path"])
+        cache.finish(seconds=left())
 
     def _kill(self) -> None:
         if self.java is not None:

@@ -13,7 +13,9 @@ COMMAND = [str(Path(sys.executable).parent / "context-persistence")]
 
 def run(*arguments, seconds=240):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CONTEXT_DB")}
-    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=seconds, check=False, env=environment)
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=seconds, check=False, env=environment
+    )
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,15 @@ def store(tmp_path_factory):
 def test_the_demo_shows_the_main_job(store):
     done = run("demo", "--store", store)
     assert done.returncode == 0, done.stderr
-    for words in ("orders-pipeline-kickoff", "OrderValidator", "pydantic", "because", "-[uses]->", "conversations,", "server browser"):
+    for words in (
+        "orders-pipeline-kickoff",
+        "OrderValidator",
+        "pydantic",
+        "because",
+        "-[uses]->",
+        "conversations,",
+        "server browser",
+    ):
         assert words in done.stdout, words
 
 
@@ -37,7 +47,10 @@ def test_a_second_demo_changes_nothing(store):
 def test_the_demo_takes_the_users_own_conversations(store, tmp_path):
     file = tmp_path / "own.jsonl"
     lines = [
-        {"conversation_id": "garden", "messages": [{"role": "user", "content": "Elena uses the Weathervane library in the greenhouse project."}]},
+        {
+            "conversation_id": "garden",
+            "messages": [{"role": "user", "content": "Elena uses the Weathervane library in the greenhouse project."}],
+        },
         {"conversation_id": "garden-2", "messages": [{"role": "user", "content": "The PumpController class handles irrigation."}]},
     ]
     file.write_text("\n".join(map(json.dumps, lines)))
@@ -46,7 +59,9 @@ def test_the_demo_takes_the_users_own_conversations(store, tmp_path):
     assert "PumpController" in done.stdout
 
 
-@pytest.mark.parametrize("text", ["", "not json", '{"conversation_id": "x"}', '[{"conversation_id": "x", "messages": [{"role": "user"}]}]'])
+@pytest.mark.parametrize(
+    "text", ["", "not json", '{"conversation_id": "x"}', '[{"conversation_id": "x", "messages": [{"role": "user"}]}]']
+)
 def test_a_file_that_holds_no_conversations_is_an_error(tmp_path, text):
     file = tmp_path / "own.json"
     file.write_text(text)

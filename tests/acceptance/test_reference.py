@@ -88,7 +88,14 @@ def test_the_documented_models_have_their_fields():
     }
     if not found:
         pytest.skip(f"LOUD: the reference is not at {REFERENCE}")
-    assert set(found) == {"Message", "Conversation", "Entity", "Relationship", "SaveConversationResponse", "ExtractEntitiesResponse"}
+    assert set(found) == {
+        "Message",
+        "Conversation",
+        "Entity",
+        "Relationship",
+        "SaveConversationResponse",
+        "ExtractEntitiesResponse",
+    }
     for name, fields in found.items():
         model = getattr(ours, name)
         for field, value in fields:

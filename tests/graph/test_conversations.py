@@ -31,11 +31,13 @@ def dump(client):
     clean = {"created_ms", "updated_ms", "timestamp_ms", "revision"}
 
     def stable(one):
-        return repr({
-            key: sorted(value, key=str) if isinstance(value, list) and key != "embedding" else value
-            for key, value in sorted(one.items())
-            if key not in clean
-        })
+        return repr(
+            {
+                key: sorted(value, key=str) if isinstance(value, list) and key != "embedding" else value
+                for key, value in sorted(one.items())
+                if key not in clean
+            }
+        )
 
     return sorted(f"{sorted(one['labels'])} {stable(one['properties'])}" for one in nodes), sorted(
         f"{one['a']} {one['type']} {one['b']} {stable(one['properties'])}" for one in links
@@ -45,14 +47,24 @@ def dump(client):
 def test_a_conversation_comes_back_as_it_was_saved(client):
     when = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     messages = [
-        {"role": "user", "content": "Grüße 👋 \u202e right", "timestamp": when, "metadata": {"n": 1, "deep": {"a": [1, 2.5, None]}}, "name": "Ana"},
+        {
+            "role": "user",
+            "content": "Grüße 👋 \u202e right",
+            "timestamp": when,
+            "metadata": {"n": 1, "deep": {"a": [1, 2.5, None]}},
+            "name": "Ana",
+        },
         {"role": "assistant", "content": "  spaces stay  "},
     ]
     saved = client.save_conversation("c", messages, project_path="/projects/x y", metadata={"project": "p", "tags": ["a", "b"]})
     loaded = client.load_conversation_history("c")
     assert (saved.message_count, saved.created, saved.updated, saved.kept) == (2, 2, 0, 0)
     assert [one.content for one in loaded.messages] == [one["content"] for one in messages]
-    assert (loaded.messages[0].timestamp, loaded.messages[0].metadata, loaded.messages[0].name) == (when, messages[0]["metadata"], "Ana")
+    assert (loaded.messages[0].timestamp, loaded.messages[0].metadata, loaded.messages[0].name) == (
+        when,
+        messages[0]["metadata"],
+        "Ana",
+    )
     assert (loaded.project_path, loaded.metadata) == ("/projects/x y", {"project": "p", "tags": ["a", "b"]})
 
 
@@ -86,7 +98,8 @@ def test_the_graph_after_a_change_equals_the_graph_of_a_fresh_save(server, names
 
     def plain(rows):
         return [
-            row.replace(f"{namespace}a", "N").replace(f"{namespace}b", "N").split("'facets'")[0].split("'embedding'")[0] for row in rows
+            row.replace(f"{namespace}a", "N").replace(f"{namespace}b", "N").split("'facets'")[0].split("'embedding'")[0]
+            for row in rows
         ]
 
     assert plain(left[1]) == plain(right[1])
@@ -106,7 +119,9 @@ def test_messages_are_linked_in_order(client):
 
 def test_ids_identify_messages_and_new_ones_go_to_the_end(client):
     client.save_conversation("c", [{"id": "m1", "role": "user", "content": "a"}, {"id": "m2", "role": "user", "content": "b"}])
-    answer = client.save_conversation("c", [{"id": "m2", "role": "user", "content": "B"}, {"id": "m3", "role": "user", "content": "c"}])
+    answer = client.save_conversation(
+        "c", [{"id": "m2", "role": "user", "content": "B"}, {"id": "m3", "role": "user", "content": "c"}]
+    )
     assert (answer.created, answer.updated) == (1, 1)
     assert [one.content for one in client.load_conversation_history("c").messages] == ["a", "B", "c"]
     with pytest.raises(ValidationError, match="another conversation"):
@@ -173,7 +188,9 @@ def test_many_writers_of_one_conversation_lose_nothing(server, namespace):
         try:
             with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as client:
                 for step in range(4):
-                    client.save_conversation("c", [{"id": f"m{number}-{step}", "role": "user", "content": f"{number} {step}"}], mode="knowledge")
+                    client.save_conversation(
+                        "c", [{"id": f"m{number}-{step}", "role": "user", "content": f"{number} {step}"}], mode="knowledge"
+                    )
         except Exception as error:
             errors.append(error)
 

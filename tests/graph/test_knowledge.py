@@ -45,7 +45,9 @@ def test_the_same_triple_is_one_relationship(client):
 
 
 def test_names_and_aliases_stand_for_ids(client):
-    client.update_knowledge_graph([{"id": "pg", "name": "PostgreSQL", "type": "technology", "aliases": ["Postgres"]}, {"id": "x"}], [])
+    client.update_knowledge_graph(
+        [{"id": "pg", "name": "PostgreSQL", "type": "technology", "aliases": ["Postgres"]}, {"id": "x"}], []
+    )
     assert client.create_relationship("Postgres", "x", "uses").relationship.source_entity_id == "pg"
     assert client.query_knowledge_graph("PostgreSQL").entity_id == "pg"
     with pytest.raises(NotFoundError, match="target_entity_id"):
@@ -102,7 +104,15 @@ def test_an_update_is_all_or_nothing(client):
 
 @pytest.mark.parametrize(
     "entity",
-    [{}, {"id": ""}, {"id": "a", "colour": "red"}, {"id": "a", "type": "a`b"}, {"id": "a", "confidence": 2}, "a", {"id": "a", "aliases": "x"}],
+    [
+        {},
+        {"id": ""},
+        {"id": "a", "colour": "red"},
+        {"id": "a", "type": "a`b"},
+        {"id": "a", "confidence": 2},
+        "a",
+        {"id": "a", "aliases": "x"},
+    ],
 )
 def test_bad_entities_are_refused(client, entity):
     with pytest.raises(ValidationError, match=r"entities\.0"):
@@ -111,12 +121,19 @@ def test_bad_entities_are_refused(client, entity):
 
 def test_the_walk_goes_as_far_as_asked_and_shows_the_way(client):
     things = [{"id": name} for name in "abcde"]
-    links = [{"from_entity": x, "to_entity": y, "relationship_type": "next to", "confidence": 0.5} for x, y in zip("abcd", "bcde", strict=True)]
+    links = [
+        {"from_entity": x, "to_entity": y, "relationship_type": "next to", "confidence": 0.5}
+        for x, y in zip("abcd", "bcde", strict=True)
+    ]
     client.update_knowledge_graph(things, links)
     near = client.query_knowledge_graph("a", depth=1)
     far = client.query_knowledge_graph("a", depth=3)
     assert len(near.context) == 1
-    assert [(one.entity_id, one.distance, one.confidence) for one in far.neighbors] == [("b", 1, 0.5), ("c", 2, 0.25), ("d", 3, 0.125)]
+    assert [(one.entity_id, one.distance, one.confidence) for one in far.neighbors] == [
+        ("b", 1, 0.5),
+        ("c", 2, 0.25),
+        ("d", 3, 0.125),
+    ]
     longest = far.paths[-1]
     assert (longest.from_entity, longest.to_entity, longest.entities) == ("a", "d", ["a", "b", "c", "d"])
     assert longest.relationship_type == "next to -> next to -> next to"

@@ -48,10 +48,15 @@ def test_many_openers_agree(server):
 def test_the_object_mapper_has_the_labels_and_properties_of_the_graph(client):
     from kg import nodes
 
-    client.save_conversation("c", [
-        {"role": "user", "content": "The DataProcessor class uses pandas.", "name": "Ana", "metadata": {"a": 1}},
-        {"role": "assistant", "content": "word " * 600},
-    ], project_path="/p", metadata={"tags": ["x"]})
+    client.save_conversation(
+        "c",
+        [
+            {"role": "user", "content": "The DataProcessor class uses pandas.", "name": "Ana", "metadata": {"a": 1}},
+            {"role": "assistant", "content": "word " * 600},
+        ],
+        project_path="/p",
+        metadata={"tags": ["x"]},
+    )
     client.save_decision("c", "architecture", "We talked about pandas", "Use polars", 0.5)
     client.extract_entities("The OrderParser class uses polars.", conversation_id="c")
     client.update_knowledge_graph([{"id": "e", "metadata": {"a": 1}, "description": "d"}], [])

@@ -28,14 +28,20 @@ def operators(plan):
 @pytest.mark.parametrize("name", [name for name in cypher.names() if not cypher.load(name).text.startswith(WORDS_OF_OTHERS)])
 def test_a_statement_is_planned_on_indexes(driver, name):
     script = cypher.load(name)
-    text = script.text.replace("CYPHER 25\n", "CYPHER 25 EXPLAIN\n", 1) if script.text.startswith("CYPHER 25") else f"EXPLAIN {script.text}"
+    text = (
+        script.text.replace("CYPHER 25\n", "CYPHER 25 EXPLAIN\n", 1)
+        if script.text.startswith("CYPHER 25")
+        else f"EXPLAIN {script.text}"
+    )
     with driver.session() as session:
         plan = session.run(text, script.samples).consume().plan
     found = set(operators(plan))
     assert not found & {"AllNodesScan", "NodeByLabelScan", "DirectedAllRelationshipsScan", "UndirectedAllRelationshipsScan"}
 
 
-@pytest.mark.parametrize("name", [name for name in cypher.names() if name.startswith(("explore/", "maintenance/stats", "conversation/load"))])
+@pytest.mark.parametrize(
+    "name", [name for name in cypher.names() if name.startswith(("explore/", "maintenance/stats", "conversation/load"))]
+)
 def test_a_script_runs_as_it_stands(driver, name):
     script = cypher.load(name)
     with driver.session() as session:

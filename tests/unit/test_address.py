@@ -49,7 +49,21 @@ def test_servers_are_taken_as_they_are_with_their_credentials(scheme):
 
 
 @pytest.mark.parametrize(
-    "url", ["", " ", "postgresql://u:p@h/d", "http://h:7474", "bolt://", "local:", "sqlite:///", "context.db", "neo4j+x://h", "bolt://h:x", None, 7]
+    "url",
+    [
+        "",
+        " ",
+        "postgresql://u:p@h/d",
+        "http://h:7474",
+        "bolt://",
+        "local:",
+        "sqlite:///",
+        "context.db",
+        "neo4j+x://h",
+        "bolt://h:x",
+        None,
+        7,
+    ],
 )
 def test_anything_else_is_refused_and_told_what_works(url):
     with pytest.raises(ValidationError, match="bolt://HOST:PORT") as caught:
