@@ -254,22 +254,12 @@ def _item(
     now: int,
 ) -> Item:
     known_id, position, stored = place
-    metadata = message.metadata_json
-    tags = dict.fromkeys([*shared["tags"], *tags_of(message.metadata)])
     project = project_of(None, message.metadata) or shared["project"]
-    tokens = dict.fromkeys(
-        [
-            *facets(namespace, kind="message", conversation_id=conversation_id, role=message.role, project=project),
-            *(facet("tag", tag) for tag in tags),
-            *metadata_facets(shared["metadata"]),
-            *metadata_facets(message.metadata),
-        ]
-    )
+    tokens = _tokens(namespace, conversation_id, message, project=project, shared=shared)
     given_ms = None if message.timestamp is None else checks.milliseconds(message.timestamp)
     content_hash = digest(message.content)
-    whole = digest(
-        str(position), message.role, message.name or "", content_hash, metadata or "", str(given_ms or ""), project, *tokens
-    )
+    own = (str(position), message.role, message.name or "", content_hash, message.metadata_json or "", str(given_ms or ""), project)
+    whole = digest(*own, *tokens)
     new_text = stored is None or stored.content_hash != content_hash
     needs_vector = mode in {"conversation", "hybrid"} and (new_text or not (stored and stored.embedded))
     needs_graph = mode in {"knowledge", "hybrid"} and (new_text or not (stored and stored.extracted))
@@ -284,16 +274,15 @@ def _item(
         "bytes": len(message.content.encode()),
         "content_hash": content_hash,
         "hash": whole,
-        "metadata": metadata,
+        "metadata": message.metadata_json,
         "project": project,
         "timestamp_ms": given_ms if given_ms is not None else stored.timestamp_ms if stored else now,
         "confidence": 1.0,
-        "facets": list(tokens),
+        "facets": tokens,
         "embedded": needs_vector or bool(stored and stored.embedded and not new_text),
         "extracted": needs_graph or bool(stored and stored.extracted and not new_text),
+        **({"mentioned": []} if new_text else {}),
     }
-    if new_text:
-        properties["mentioned"] = []
     return Item(
         properties=properties,
         stored=stored,
@@ -302,6 +291,18 @@ def _item(
         needs_vector=needs_vector,
         needs_graph=needs_graph,
     )
+
+
+def _tokens(namespace: str, conversation_id: str, message: Message, *, project: str, shared: Mapping[str, Any]) -> list[str]:
+    """The filter tokens of a message: its own, and those that it has from its conversation."""
+    tags = dict.fromkeys([*shared["tags"], *tags_of(message.metadata)])
+    found = [
+        *facets(namespace, kind="message", conversation_id=conversation_id, role=message.role, project=project),
+        *(facet("tag", tag) for tag in tags),
+        *metadata_facets(shared["metadata"]),
+        *metadata_facets(message.metadata),
+    ]
+    return list(dict.fromkeys(found))
 
 
 def save(namespace: str, difference: Plan, findings: Findings, *, now: int) -> Statement[Row]:

@@ -126,7 +126,8 @@ def run(path: Path | None, *, store: str, console: Console) -> None:
         f"  context-persistence server browser {place} --show-password   (Neo4j Browser: address, user, password)", soft_wrap=True
     )
     console.print(
-        '  then, in Neo4j Browser:  MATCH p = (:Entity {namespace: "demo"})-[]->(:Entity) RETURN p LIMIT 100', soft_wrap=True
+        "  then paste a script from cypher/explore/ there, such as knowledge_graph.cypher, after :param namespace => 'demo'",
+        soft_wrap=True,
     )
     console.print(f"  context-persistence server stop {place}", soft_wrap=True)
 

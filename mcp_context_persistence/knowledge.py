@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ingest.rows import graph_rows, mention_rows, with_vectors
-from kg import checks, conversations, decisions, knowledge, limits, names
+from kg import checks, conversations, decisions, joining, knowledge, limits, names
 from kg.checks import moment
 from kg.errors import ContextPersistenceError, DatabaseError, GraphError, NLPError, NotFoundError, ValidationError
 from kg.models import Decision, Entity, Relationship
@@ -160,7 +160,7 @@ def relate(
     sure = checks.confidence("confidence", confidence)
     checks.metadata("properties", properties)
     ids = core.entity_ids(references, raises=GraphError)
-    row = knowledge.RelationshipRow(
+    row = joining.RelationshipRow(
         source=ids["source_entity_id"],
         target=ids["target_entity_id"],
         name=name,
@@ -274,13 +274,13 @@ def _context(seen: Walk, *, entity: Entity | None, operation: str) -> GraphConte
 def update(core: Core, entities: object, relationships: object, merge_strategy: object) -> UpdateKnowledgeGraphResponse:
     """Write entities and relationships together: all of them, or none."""
     start, now = time.perf_counter(), now_ms()
-    strategy = checks.choice("merge_strategy", merge_strategy, knowledge.STRATEGIES)
+    strategy = checks.choice("merge_strategy", merge_strategy, joining.STRATEGIES)
     things = [
-        knowledge.entity_row(one, place=f"entities.{place}")
+        joining.entity_row(one, place=f"entities.{place}")
         for place, one in enumerate(_list("entities", entities, limits.ENTITIES_PER_UPDATE))
     ]
     links = [
-        knowledge.relationship_row(one, place=f"relationships.{place}")
+        joining.relationship_row(one, place=f"relationships.{place}")
         for place, one in enumerate(_list("relationships", relationships, limits.RELATIONSHIPS_PER_UPDATE))
     ]
     _no_contradiction("entities", [one.id for one in things])
@@ -301,7 +301,7 @@ def update(core: Core, entities: object, relationships: object, merge_strategy: 
     return UpdateKnowledgeGraphResponse(**done, processing_time=time.perf_counter() - start)
 
 
-def _words(row: knowledge.EntityRow) -> str:
+def _words(row: joining.EntityRow) -> str:
     return ". ".join(part for part in (row.name or row.id, row.description) if part)
 
 

@@ -53,20 +53,7 @@ def hybrid(
         limit=most,
         include_metadata=bool(include_metadata),
     )
-    results = [
-        SearchResult.model_construct(
-            id=hit.id,
-            type=hit.type,
-            conversation_id=hit.conversation_id,
-            message_id=hit.message_id,
-            content=hit.content,
-            similarity_score=hit.score,
-            timestamp=checks.moment(hit.timestamp_ms),
-            metadata=hit.metadata,
-            explanation=hit.explanation,
-        )
-        for hit in answer.hits
-    ]
+    results = [_result(hit) for hit in answer.hits]
     return SearchHybridResponse(
         query=said,
         mode=way,
@@ -75,6 +62,20 @@ def hybrid(
         best_score=answer.best_score,
         notes=list(answer.notes),
         processing_time=time.perf_counter() - start,
+    )
+
+
+def _result(hit: search.Hit) -> SearchResult:
+    return SearchResult.model_construct(
+        id=hit.id,
+        type=hit.type,
+        conversation_id=hit.conversation_id,
+        message_id=hit.message_id,
+        content=hit.content,
+        similarity_score=hit.score,
+        timestamp=checks.moment(hit.timestamp_ms),
+        metadata=hit.metadata,
+        explanation=hit.explanation,
     )
 
 

@@ -13,7 +13,7 @@ from queries.text import tokens
 
 Row = Mapping[str, Any]
 
-MEANING, WORDS = 0.5, 0.5
+MEANING, WORDS = 0.4, 0.6
 LEAST = 0.05  # what an arm gives for having found something at all
 STEPS = (1.0, 0.4, 0.2)  # what a message gives to itself, to its neighbours, and to theirs
 _SUFFIX = re.compile(r"(?:['’]s?|ies|ing|es|ed|s|e|y)$")
@@ -98,9 +98,16 @@ def by_meaning(found: Row, *, limit: int) -> list[tuple[float, Row]]:
 
 
 def _other(row: Row, found: Row, *, arms: Arms, words: Sequence[str]) -> float:
-    """The score of what is no message: both arms joined, as a message's own."""
-    meaning = spread(row["meaning"], found["meaning_low"], found["meaning_high"])
+    """The score of what is no message, on the scale of a message's own.
+
+    An entity scores to the degree in which the query names it; one that is only like the query gets at most half of that arm.
+    """
+    low, high = found["meaning_low"], found["meaning_high"]
     if row["kind"] != "entity":
-        return arms.meaning * meaning + arms.words * spread(row["words"], found["words_low"], found["words_high"])
+        return arms.meaning * spread(row["meaning"], low, high) + arms.words * spread(
+            row["words"], found["words_low"], found["words_high"]
+        )
+    meaning = max(0.0, row["meaning"] or 0.0) if low is None else spread(row["meaning"], low, high)
     names = [row["name"] or row["id"], row["id"], *(row["aliases"] or ())]
-    return arms.meaning * meaning + arms.words * overlap(words, names=names, content=row["content"] or "")
+    named = overlap(words, names=names, content=row["content"] or "")
+    return max(named * (arms.meaning * meaning + arms.words), arms.meaning * meaning / 2)

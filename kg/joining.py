@@ -1,0 +1,193 @@
+"""Entities and relationships as a caller gives them, and the three ways to join them with what is stored."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from kg import checks, limits
+from kg.errors import ValidationError
+from kg.names import relationship_type
+
+Strategy = Literal["upsert", "merge", "skip"]
+STRATEGIES: tuple[Strategy, ...] = ("upsert", "merge", "skip")
+_ENTITY_KEYS = frozenset({"id", "type", "name", "description", "confidence", "aliases", "metadata"})
+_RELATIONSHIP_KEYS = frozenset({"from_entity", "to_entity", "relationship_type", "confidence", "properties"})
+_RELATIONSHIP_SYNONYMS = {"source_entity_id": "from_entity", "target_entity_id": "to_entity", "type": "relationship_type"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntityRow:
+    """An entity as it is given: fields that are None were not given."""
+
+    id: str
+    name: str | None = None
+    type: str | None = None
+    description: str | None = None
+    confidence: float | None = None
+    aliases: tuple[str, ...] | None = None
+    metadata: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelationshipRow:
+    """A relationship as it is given: fields that are None were not given."""
+
+    source: str
+    target: str
+    name: str
+    confidence: float | None = None
+    properties: Mapping[str, Any] | None = None
+
+    @property
+    def type(self) -> str:
+        """The type under which it is stored."""
+        return relationship_type(self.name)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes it one relationship."""
+        return self.source, self.type, self.target
+
+
+def entity_row(given: object, *, place: str) -> EntityRow:
+    """A checked entity from a caller's dictionary.
+
+    Raises:
+        ValidationError: A key is unknown, or a value is not valid; the text names the place and the field.
+    """
+    found = _mapping(given, place=place, keys=_ENTITY_KEYS)
+    if "id" not in found and "name" not in found:
+        raise ValidationError(f"{place}.id is missing")
+    aliases = found.get("aliases")
+    if aliases is not None and (isinstance(aliases, str) or not isinstance(aliases, Sequence) or len(aliases) > limits.TAGS):
+        raise ValidationError(f"{place}.aliases must be a list of at most {limits.TAGS} strings")
+    metadata = found.get("metadata")
+    checks.metadata(f"{place}.metadata", metadata)
+    return EntityRow(
+        id=checks.identifier(f"{place}.id", found.get("id", found.get("name"))),
+        name=None if found.get("name") is None else checks.identifier(f"{place}.name", found["name"]),
+        type=None if found.get("type") is None else checks.type_name(f"{place}.type", found["type"]),
+        description=None
+        if found.get("description") is None
+        else checks.anything(f"{place}.description", found["description"], characters=limits.DESCRIPTION_CHARACTERS),
+        confidence=None if found.get("confidence") is None else checks.confidence(f"{place}.confidence", found["confidence"]),
+        aliases=None if aliases is None else tuple(checks.identifier(f"{place}.aliases", alias) for alias in aliases),
+        metadata=metadata,
+    )
+
+
+def relationship_row(given: object, *, place: str) -> RelationshipRow:
+    """A checked relationship from a caller's dictionary; `source_entity_id` and `target_entity_id` are understood too."""
+    if isinstance(given, Mapping):
+        given = {_RELATIONSHIP_SYNONYMS.get(key, key): value for key, value in given.items()}
+    found = _mapping(given, place=place, keys=_RELATIONSHIP_KEYS)
+    for key in ("from_entity", "to_entity", "relationship_type"):
+        if found.get(key) is None:
+            raise ValidationError(f"{place}.{key} is missing")
+    properties = found.get("properties")
+    checks.metadata(f"{place}.properties", properties)
+    return RelationshipRow(
+        source=checks.identifier(f"{place}.from_entity", found["from_entity"]),
+        target=checks.identifier(f"{place}.to_entity", found["to_entity"]),
+        name=checks.type_name(f"{place}.relationship_type", found["relationship_type"]),
+        confidence=None if found.get("confidence") is None else checks.confidence(f"{place}.confidence", found["confidence"]),
+        properties=properties,
+    )
+
+
+def _mapping(given: object, *, place: str, keys: frozenset[str]) -> Mapping[str, Any]:
+    if hasattr(given, "model_dump"):
+        given = {key: value for key, value in given.model_dump().items() if key in keys or key in _RELATIONSHIP_SYNONYMS}
+    if not isinstance(given, Mapping):
+        raise ValidationError(f"{place} must be a mapping")
+    unknown = sorted(str(key) for key in given if key not in keys)
+    if unknown:
+        raise ValidationError(f"{place} has an unknown key; known are: {', '.join(sorted(keys))}")
+    return given
+
+
+def joined_entity(new: EntityRow, old: Mapping[str, Any] | None, strategy: Strategy) -> EntityRow | None:
+    """What an entity is after the update; None when the stored one stays as it is.
+
+    `upsert` puts what is given in the place of what is stored, `merge` adds what is missing (maps key by key, aliases as a set),
+    `skip` leaves a stored one alone.
+    """
+    if old is None:
+        return replace(
+            new,
+            name=new.name or new.id,
+            type=new.type or "concept",
+            description=new.description or "",
+            confidence=1.0 if new.confidence is None else new.confidence,
+            aliases=new.aliases or (),
+        )
+    if strategy == "skip":
+        return None
+    stored = EntityRow(
+        id=new.id,
+        name=old["name"],
+        type=old["type"],
+        description=old["description"],
+        confidence=old["confidence"],
+        aliases=tuple(old["aliases"] or ()),
+        metadata=json.loads(old["metadata"]) if old["metadata"] else None,
+    )
+    first, second = (new, stored) if strategy == "upsert" else (stored, new)
+    result = EntityRow(
+        id=new.id,
+        name=first.name if first.name is not None else second.name,
+        type=first.type if first.type is not None else second.type,
+        description=first.description or second.description
+        if strategy == "merge"
+        else _given(first.description, second.description),
+        confidence=first.confidence if first.confidence is not None else second.confidence,
+        aliases=tuple(dict.fromkeys([*(stored.aliases or ()), *(new.aliases or ())]))
+        if strategy == "merge"
+        else _given(first.aliases, second.aliases),
+        metadata=_maps(stored.metadata, new.metadata) if strategy == "merge" else _given(first.metadata, second.metadata),
+    )
+    return None if result == stored and old.get("origin") == "user" else result
+
+
+def joined_relationship(new: RelationshipRow, old: Mapping[str, Any] | None, strategy: Strategy) -> RelationshipRow | None:
+    """What a relationship is after the update; None when the stored one stays as it is."""
+    if old is None:
+        return replace(new, confidence=1.0 if new.confidence is None else new.confidence)
+    if strategy == "skip":
+        return None
+    stored = RelationshipRow(
+        source=new.source,
+        target=new.target,
+        name=old["name"],
+        confidence=old["confidence"],
+        properties=json.loads(old["properties"]) if old.get("properties") else None,
+    )
+    if strategy == "upsert":
+        result = replace(
+            new,
+            confidence=_given(new.confidence, stored.confidence),
+            properties=_given(new.properties, stored.properties),
+        )
+    else:
+        result = replace(
+            stored,
+            confidence=_given(stored.confidence, new.confidence),
+            properties=_maps(stored.properties, new.properties),
+        )
+    return None if result == stored and old.get("origin") == "user" else result
+
+
+def _given(first: Any, second: Any) -> Any:
+    return first if first is not None else second
+
+
+def _maps(stored: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Two maps joined key by key; what is stored stays, maps inside are joined too."""
+    if stored is None or new is None:
+        return _given(stored, new)  # type: ignore[no-any-return]
+    joined = dict(new) | dict(stored)
+    for key in stored.keys() & new.keys():
+        if isinstance(stored[key], Mapping) and isinstance(new[key], Mapping):
+            joined[key] = _maps(stored[key], new[key])
+    return joined
