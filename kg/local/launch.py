@@ -5,7 +5,6 @@ import json
 import os
 import secrets
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,35 +34,15 @@ UNWANTED = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH
 HASH_ROUNDS = 1024  # as `neo4j-admin dbms set-initial-password` does it
 
 
-@dataclass(frozen=True, kw_only=True)
-class Caching:
-    """The start-up cache of one kind of server, and how it is made.
-
-    Attributes:
-        cache: The finished cache; absent at first.
-        record: What one run has recorded, from which the cache is made.
-        lock: Held by the process that records or makes it.
-        failed: Present where it could not be made; then nobody tries again.
-        flags: Java flags that the recording, the making and the use must share.
-    """
-
-    cache: Path
-    record: Path
-    lock: Path
-    failed: Path
-    flags: tuple[str, ...]
-
-
 def specification(store: Store, jars: Jars, java: Java, settings: ServerSettings, *, throwaway: bool) -> dict[str, Any]:
     """Everything the supervisor needs, as JSON values. It holds no secret."""
-    caching = _caching(jars, java, settings)
     old = store.read_state()
     return {
         "store": str(store.folder),
         "nonce": secrets.token_hex(16),
         "throwaway": throwaway,
         "java": str(java.program),
-        "flags": list(_flags(java, settings)),
+        "flags": [f"-Xms{settings.heap}", f"-Xmx{settings.heap}", *_flags(java)],
         "class_path": jars.class_path,
         "arguments": [MAIN_CLASS, f"--home-dir={store.folder}", f"--config-dir={store.conf}"],
         "ports": [old.bolt_port, old.http_port] if old else [0, 0],
@@ -71,7 +50,7 @@ def specification(store: Store, jars: Jars, java: Java, settings: ServerSettings
         "start_seconds": settings.start_seconds,
         "stop_seconds": settings.stop_seconds,
         "versions": {"neo4j": NEO4J_VERSION, "gds": GDS_VERSION, "java": java.version},
-        "caching": {name: str(getattr(caching, name)) for name in ("cache", "record", "lock", "failed")} if caching else None,
+        "cache": _cache(jars, java, settings),
     }
 
 
@@ -129,21 +108,19 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\")
 
 
-def _flags(java: Java, settings: ServerSettings) -> tuple[str, ...]:
-    vectors = (f"--add-modules={VECTOR_MODULE}",) if java.vectors else ()
-    return (f"-Xms{settings.heap}", f"-Xmx{settings.heap}", *FLAGS, *vectors)
+def _flags(java: Java) -> tuple[str, ...]:
+    return (*FLAGS, f"--add-modules={VECTOR_MODULE}") if java.vectors else FLAGS
 
 
-def _caching(jars: Jars, java: Java, settings: ServerSettings) -> Caching | None:
-    if not settings.aot or not java.caches:
+def _cache(jars: Jars, java: Java, settings: ServerSettings) -> dict[str, str] | None:
+    """Where the start-up cache for this runtime, these jars and these flags lies, by the attributes of `StartCache`."""
+    if not settings.aot:
         return None
-    flags = _flags(java, settings)
-    key = json.dumps([jars.class_path, jars.digest, str(java.program), java.version, flags])
-    name = f"{java.version}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
-    folder = cache_folder() / "aot"
+    key = json.dumps([jars.class_path, jars.digest, str(java.program), java.version, _flags(java)])
+    name = f"java-{java.version}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    folder = cache_folder() / "start"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    files = {kind: folder / f"{name}.{kind}" for kind in ("cache", "record", "lock", "failed")}
-    return Caching(**files, flags=flags)
+    return {kind: str(folder / f"{name}.{kind}") for kind in ("archive", "listed", "lock", "failed")}
 
 
 def renewed(specification: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ class ServerSettings:
     Attributes:
         heap: Memory of the Java heap at most, as Java writes it, such as ``1g``.
         page_cache: Memory for pages of the store, such as ``256m``.
-        aot: Start from a cache of loaded and linked classes where the Java runtime can, and make that cache where it is missing.
+        aot: Start from an archive of loaded classes, and make it where it is missing.
         linger_seconds: How long the server of a lasting store waits for another process after the last one left.
         start_seconds: How long a start may take.
         stop_seconds: How long an orderly stop may take before the server is killed.

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from kg.local import diagnosis, leases
-from kg.local.aot import StartCache
+from kg.local.classes import StartCache
 from kg.local.process import birth, dying_with_parent, free_port, speaks_bolt
 from kg.local.settings import LOOPBACK
 from kg.local.store import Phase, State, Store
@@ -51,14 +51,13 @@ class Supervisor:
         self.store = Store(Path(specification["store"]))
         self.lock = server_lock
         self.ports: list[int] = list(specification["ports"])
-        self.cache = StartCache.of(specification["caching"])
+        self.cache = StartCache.of(specification["cache"])
         self.java: subprocess.Popen[bytes] | None = None
         self.state = State(
             phase="starting", nonce=specification["nonce"], supervisor=os.getpid(), versions=specification["versions"]
         )
         self.last_use = time.monotonic()
         self.told_to_stop = False
-        self.recording = False  # the data is closed, and the server is only writing down what it recorded
 
     def run(self) -> None:
         """Lives until nobody uses the store."""
@@ -201,35 +200,19 @@ class Supervisor:
             self._tell("failed" if failure else "stopped", failure)
         os.close(self.lock)
         if self.cache:
-            self._make_cache(self.cache, failure)
+            if not failure:
+                self.cache.begin_making(self.given["java"], self.given["flags"], self.given["class_path"])
+            self.cache.finish(seconds=AFTERLIFE_SECONDS - (time.monotonic() - self.last_use))
 
     def _stop(self) -> None:
-        """Ends the server. One that records may go on writing its record after it has closed the data."""
-        recording = self.cache is not None and self.cache.recording
-        if self.java is not None and self.java.poll() is None and (recording or not self.given["throwaway"]):
+        listing = self.cache is not None and self.cache.listing
+        if self.java is not None and self.java.poll() is None and (listing or not self.given["throwaway"]):
             self.java.send_signal(signal.SIGTERM)
-            until = time.monotonic() + float(self.given["stop_seconds"])
-            while self.java.poll() is None and time.monotonic() < until:
-                if recording and diagnosis.has_stopped(self.store.logs):
-                    self.recording = True
-                    return
-                time.sleep(READY_TICK_SECONDS)
-            if self.java.poll() is not None and self.cache:
-                self.cache.end_recording(orderly=True)
-        self._kill()
-
-    def _make_cache(self, cache: StartCache, failure: str) -> None:
-        def left() -> float:
-            return max(0.0, AFTERLIFE_SECONDS - (time.monotonic() - self.last_use))
-
-        if self.recording and self.java is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.java.wait(left())
-                cache.end_recording(orderly=True)
-            self._kill()
-        if not failure:
-            cache.begin_making(self.given["java"], self.given["flags"], self.given["class_path"])
-        cache.finish(seconds=left())
+                self.java.wait(float(self.given["stop_seconds"]))
+                if self.cache:
+                    self.cache.end_listing(orderly=True)
+        self._kill()
 
     def _kill(self) -> None:
         if self.java is not None:
@@ -238,4 +221,4 @@ class Supervisor:
             self.java.wait()
             self.java = None
         if self.cache:
-            self.cache.end_recording(orderly=False)
+            self.cache.end_listing(orderly=False)
