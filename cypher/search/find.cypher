@@ -115,7 +115,9 @@ CALL (hits, nears, scores, meaning_low, meaning_high, words_low, words_high) {
       WHEN words_high = words_low THEN $batch.words
       ELSE $batch.words * ($batch.least + (1 - $batch.least) * (hit.score - words_low) / (words_high - words_low))
     END AS own
-  MATCH (m)-[r:NEXT]-{0, 2}(c:Message)
+  ORDER BY own DESC, m.id
+  LIMIT $batch.nearest
+  MATCH (m)-[r:NEXT*0..2]-(c)
   WITH c, size(r) AS distance, own, near, score
   WITH c, sum($batch.steps[distance] * own) AS total,
     max(CASE distance WHEN 0 THEN own END) AS own,

@@ -1,6 +1,6 @@
 """The start-up cache: Java's archive of loaded and parsed classes ("CDS archive"), with which a server starts in half the time.
 
-A first server lists the classes that it loads, which costs nothing. From the list the archive is made by a second process at the lowest
+A first server lists the classes that it loads, which costs nothing. From the list the archive is made by a second process at a low
 priority: beside the next server, or after the first one's end as long as it may live then. Nobody waits for it. The newer AOT cache
 of Java 25 was tried: it starts no faster, recording for it makes the first server 1.7 times slower, and its stop takes many seconds.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from kg.local.leases import lock
 from kg.local.process import dying_with_parent
 
-LOWEST_PRIORITY = 19
+NICE = 5  # at 19 it would starve beside any other work
 REAL_USE = b"org/apache/lucene/index/IndexWriter "  # a server without any index has not yet loaded what a real one needs
 
 
@@ -75,14 +75,14 @@ class StartCache:
         """Starts to make the archive if that is due."""
         if self._maker is not None or self.archive.exists() or not self.listed.exists() or not self._claim():
             return
-        modes = ["-Xshare:dump", f"-XX:SharedClassListFile={self.listed}", f"-XX:SharedArchiveFile={self._made()}"]
+        modes = ["-XX:TieredStopAtLevel=1", "-Xshare:dump", f"-XX:SharedClassListFile={self.listed}", f"-XX:SharedArchiveFile={self._made()}"]
         with contextlib.suppress(OSError):
             self._maker = subprocess.Popen(  # noqa: S603
                 [java, *flags, *modes, "-cp", class_path],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                preexec_fn=dying_with_parent(nice=LOWEST_PRIORITY),  # noqa: PLW1509  the supervisor has one thread
+                preexec_fn=dying_with_parent(nice=NICE),  # noqa: PLW1509  the supervisor has one thread
             )
 
     def poll(self) -> None:
