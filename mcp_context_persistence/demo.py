@@ -166,7 +166,7 @@ def _show_entities(console: Console, client: ContextPersistenceClient, given: Se
         names = [one.name for one in found.values() if one.type == kind]
         table.add_row(kind, ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else ""))
     console.print(table)
-    console.print("\n".join(lines[:12]), highlight=False)
+    console.print("\n".join(lines[:12]), highlight=False, markup=False)
     if degree:
         return max(degree, key=lambda one: (degree[one], one))
     if found:
