@@ -9,7 +9,7 @@ from kg import limits
 from kg.statement import Row, Statement, as_is
 from queries import fusion
 from queries.filters import Filters
-from queries.legs import LEG, Plan, Run, look
+from queries.legs import NEAREST, WORDED, Plan, Run, look
 from queries.named import around, named
 from queries.text import Terms, terms
 
@@ -118,8 +118,8 @@ def hybrid(
         metadata=include_metadata,
         exact=mode == "semantic",
         scan=filters.residual or not filters.boxes()[1],
-        nearest=max(LEG, limit),
-        worded=max(LEG, limit),
+        nearest=max(NEAREST, limit),
+        worded=max(WORDED, limit),
     )
     found = look(run, plan)
     if mode == "semantic":
@@ -156,7 +156,7 @@ def similar_conversations(
         metadata=True,
         exact=True,
         scan=messages.residual or not messages.boxes()[1],
-        nearest=max(LEG, 10 * limit),
+        nearest=max(NEAREST, 10 * limit),
     )
     groups: dict[str, list[Row]] = {}
     while True:

@@ -9,7 +9,7 @@
 // texts of the final hits come in one round trip: p50 5.1 ms over 20,000 messages, where the two bare calls take 5.3 and 2.6 ms.
 // Scores are spread between the leg's lowest and highest; what a leg found at all counts as at least `least`.
 // One map as parameter: lists of other lengths would be planned anew.
-:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 30, worded: 30, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, steps: [1.0, 0.4, 0.2], limit: 10, metadata: false}
+:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 30, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, steps: [1.0, 0.4, 0.2], limit: 10, metadata: false}
 CYPHER 25
 CALL () {
   UNWIND $batch.scans AS scan
@@ -116,7 +116,7 @@ CALL (hits, nears, scores, meaning_low, meaning_high, words_low, words_high) {
       ELSE $batch.words * ($batch.least + (1 - $batch.least) * (hit.score - words_low) / (words_high - words_low))
     END AS own
   ORDER BY own DESC, m.id
-  LIMIT $batch.nearest
+  LIMIT $batch.seeds
   MATCH (m)-[r:NEXT*0..2]-(c)
   WITH c, size(r) AS distance, own, near, score
   WITH c, sum($batch.steps[distance] * own) AS total,
