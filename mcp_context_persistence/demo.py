@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from kg.errors import ValidationError
+from kg.errors import NotFoundError, ValidationError
 from kg.models import Conversation
 from mcp_context_persistence.client import ContextPersistenceClient
 from mcp_context_persistence.models import Entity, SaveConversationResponse
@@ -53,7 +53,8 @@ def _objects(text: str) -> Iterator[tuple[str, Any]]:
 
 def _conversation(given: Any, place: str) -> Conversation:
     try:
-        return Conversation.model_validate(given)
+        made = Conversation.model_validate(given)
+        return made if "mode" in made.model_fields_set else made.model_copy(update={"mode": "hybrid"})
     except ValueError as error:
         problems = error.errors() if isinstance(error, TheirValidationError) else []
         where = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problems[:3])
@@ -187,7 +188,11 @@ def _show_search(console: Console, client: ContextPersistenceClient, question: s
 
 
 def _show_neighbourhood(console: Console, client: ContextPersistenceClient, entity: str) -> None:
-    answer = client.query_knowledge_graph(entity, depth=2)
+    try:
+        answer = client.query_knowledge_graph(entity, depth=2)
+    except NotFoundError:
+        console.print("  nothing: these conversations say mode 'conversation', which keeps text and vectors only")
+        return
     console.print(f"  {len(answer.context)} related entities", highlight=False)
     for path in answer.paths[:8]:
         console.print(f"  {path.from_entity} -> {path.relationship_type} -> {path.to_entity}", highlight=False)
