@@ -57,6 +57,7 @@ def test_the_documented_blocks_run_in_order(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CONTEXT_DB_URL", raising=False)
     names = {"__name__": "reference", "include_metadata": True}
+    clients = []  # the blocks make several, and the last of them uses the name for a fixture
     for line, source in found:
         documented = signatures(source)
         for one in documented:
@@ -65,12 +66,16 @@ def test_the_documented_blocks_run_in_order(tmp_path, monkeypatch, capsys):
             continue
         runnable = source.replace("postgresql://user:pass@localhost/context_db", "sqlite:///context.db")
         exec(compile(runnable, f"reference, line {line}", "exec"), names)
+        if isinstance(names.get("client"), ContextPersistenceClient):
+            clients.append(names["client"])
     tests = [value for name, value in names.items() if name.startswith("test_")]
     assert len(tests) == 3
     for test in tests:
         with ContextPersistenceClient(database_url="sqlite:///:memory:", vector_db_url=":memory:") as client:
             test(client)
-    names["client"].close()
+    assert clients
+    for client in clients:
+        client.close()
     shown = capsys.readouterr().out
     assert "Saved conversation with 2 messages" in shown
     assert "Failed" not in shown
