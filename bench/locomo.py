@@ -12,6 +12,7 @@ import statistics
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.sets import evidence, locomo
@@ -20,6 +21,22 @@ from mcp_context_persistence import ContextPersistenceClient
 RESULTS = Path(__file__).parent / "results"
 DEPTHS = (5, 10, 20)
 KINDS = {"all kinds": None, "messages": {"content_types": ["message"]}}
+
+
+def ask(
+    client: ContextPersistenceClient, question: str, gold: set[str], modes: list[str]
+) -> Iterator[tuple[tuple[str, str, int], float]]:
+    """For each search the share of the evidence that it brings back; nothing for a question without evidence."""
+    if not gold:
+        return
+    for mode in modes:
+        for kinds, filters in KINDS.items():
+            for (
+                depth
+            ) in DEPTHS:  # each depth is a search of its own: judged is what it returns, not the first part of a longer answer
+                answer = client.search_hybrid(question, mode=mode, limit=depth, filters=filters)
+                hit = {one.message_id for one in answer.results if one.message_id}
+                yield (mode, kinds, depth), len(gold & hit) / len(gold)
 
 
 def main() -> int:
@@ -43,26 +60,9 @@ def main() -> int:
             turns = {message.id for session in sessions for message in session.messages}
             for question in sample["qa"]:
                 gold = evidence(question) & turns
-                if not gold:
-                    continue
-                for mode in options.modes:
-                    for kinds, filters in KINDS.items():
-                        # ten and twenty results are two searches: a search is judged by what it returns, not by its first half
-                        for depth in DEPTHS:
-                            answer = client.search_hybrid(question["question"], mode=mode, limit=depth, filters=filters)
-                            hit = {one.message_id for one in answer.results if one.message_id}
-                            share = len(gold & hit) / len(gold)
-                            found[mode, kinds, depth].append(share)
-                            lines.append(
-                                {
-                                    "set": namespace,
-                                    "question": question["question"],
-                                    "mode": mode,
-                                    "kinds": kinds,
-                                    "k": depth,
-                                    "recall": share,
-                                }
-                            )
+                for key, share in ask(client, question["question"], gold, options.modes):
+                    found[key].append(share)
+                    lines.append({"set": namespace, "question": question["question"], "search": key, "recall": share})
     for mode in options.modes:
         for kinds in KINDS:
             shares = "  ".join(f"R@{depth} {statistics.mean(found[mode, kinds, depth]):.3f}" for depth in DEPTHS)

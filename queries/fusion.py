@@ -44,7 +44,10 @@ def spread(value: float | None, low: float | None, high: float | None) -> float:
 
 def stem(word: str) -> str:
     """A word without its commonest English ending; enough to compare a name with a query."""
-    return _SUFFIX.sub("", word) if len(word) > 3 else word
+    if len(word) <= 3:
+        return word
+    root = _SUFFIX.sub("", word)
+    return root[:-1] if len(root) > 3 and root[-1] == root[-2] else root
 
 
 def overlap(words: Sequence[str], *, names: Sequence[str], content: str) -> float:

@@ -12,8 +12,11 @@ from queries.text import query, required
 
 Run = Callable[[Statement[Row]], list[Row]]
 
-NEAREST, WORDED = 20, 30  # best hits of each leg, at least; LoCoMo's R@10 is 0.765 with these, 0.766 with 30 and 30, 0.763 with 24 and 40
-FEW = 0.5  # a full leg with a smaller share of messages: others crowd them out
+NEAREST, WORDED = (
+    20,
+    30,
+)  # best hits of each leg, at least; LoCoMo's R@10 is 0.765 with these, 0.766 with 30 and 30, 0.763 with 24 and 40
+FEW = 0.5  # in a leg with a smaller share of messages others crowd them out
 SCAN = 2_000  # nodes whose vectors are compared one by one when the index cannot filter them, 75 ms
 WIDER = 8  # how much further the next round looks
 ROUNDS = 8
@@ -29,6 +32,7 @@ class Plan:
     words: tuple[str, ...]
     vector: Any
     limit: int
+    content: bool = True
     metadata: bool = False
     exact: bool = False
     scan: bool = False
@@ -53,7 +57,7 @@ class Plan:
                     "texts": self._texts(),
                     "nearest": self.nearest,
                     "worded": self.worded,
-                    "seeds": max(self.nearest, self.worded),
+                    "seeds": max(WORDED, self.limit),
                     "groups": given.groups,
                     "bounded": given.bounded,
                     "start_ms": FIRST_MS if given.start_ms is None else given.start_ms,
@@ -64,6 +68,7 @@ class Plan:
                     "least": fusion.LEAST,
                     "steps": list(self.arms.steps),
                     "limit": self.limit,
+                    "content": self.content,
                     "metadata": self.metadata,
                 }
             },
@@ -105,7 +110,8 @@ class Plan:
         rows, before = found["meaning_rows"], self.seen[0]
         if rows < self.nearest or rows == before:
             return {}
-        if not self.apart and self.filters.only_kinds and not self.filters.kind_group() and found["meaning_messages"] < FEW * self.nearest:
+        mixed = not self.apart and self.filters.only_kinds and not self.filters.kind_group()
+        if mixed and _crowded(found["meaning_messages"], found["meaning_kept"], NEAREST):
             return {"apart": True}
         return {"nearest": self.nearest * WIDER} if found["meaning_kept"] < self.limit else {}
 
@@ -113,9 +119,14 @@ class Plan:
         rows, before = found["words_rows"], self.seen[1]
         if rows < self.worded or rows == before:
             return {}
-        if not self.texts_apart and {"message", "entity"} <= set(self.filters.kinds) and found["words_messages"] < FEW * self.worded:
+        mixed = not self.texts_apart and {"message", "entity"} <= set(self.filters.kinds)
+        if mixed and _crowded(found["words_messages"], found["words_kept"], WORDED):
             return {"texts_apart": True}
         return {"worded": self.worded * WIDER} if found["words_kept"] < self.limit else {}
+
+
+def _crowded(messages: int, kept: int, leg: int) -> bool:
+    return messages < FEW * leg and messages < FEW * kept
 
 
 def look(run: Run, plan: Plan) -> Row:

@@ -1,7 +1,7 @@
 """Searching by meaning, by words, by both, and for conversations: what is asked of the graph, and the hits that come back."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ from kg import limits
 from kg.statement import Row, Statement, as_is
 from queries import fusion
 from queries.filters import Filters
-from queries.legs import NEAREST, WORDED, Plan, Run, look
+from queries.legs import NEAREST, WIDER, WORDED, Plan, Run, look
 from queries.named import around, named
 from queries.text import Terms, terms
 
@@ -51,7 +51,7 @@ class Similar:
 
     Attributes:
         score: Raw cosine of its best passage, -1.0 to 1.0.
-        messages: Rows with `id`, `role`, `name`, `content`, `timestamp_ms`, `metadata` (JSON or None) and `meaning` (raw cosine).
+        messages: Rows with `id`, `role`, `name`, `content`, `timestamp_ms` and `metadata` (JSON or None).
         metadata: JSON as it is stored, or None.
     """
 
@@ -119,7 +119,7 @@ def hybrid(
         exact=mode == "semantic",
         scan=filters.residual or not filters.boxes()[1],
         nearest=max(NEAREST, limit),
-        worded=max(WORDED, limit),
+        worded=max(WORDED, limit) * (WIDER if filters.bounded else 1),
     )
     found = look(run, plan)
     if mode == "semantic":
@@ -143,55 +143,60 @@ def similar_conversations(
         limit: Conversations at most.
         min_score: Least raw cosine.
     """
-    messages = replace(filters, content_types=("message",))
     if "message" not in filters.kinds:
         return SimilarAnswer(conversations=(), notes=("content_types leaves out messages, by which conversations are compared",))
     plan = Plan(
         namespace=namespace,
-        filters=messages,
+        filters=replace(filters, content_types=("message",)),
         arms=fusion.SEMANTIC,
         words=(),
         vector=vector,
         limit=10 * limit,
-        metadata=True,
+        content=False,
         exact=True,
-        scan=messages.residual or not messages.boxes()[1],
+        scan=filters.residual or not filters.boxes()[1],
         nearest=max(NEAREST, 10 * limit),
     )
-    groups: dict[str, list[Row]] = {}
-    while True:
-        found = look(run, plan)
-        rows: Sequence[Row] = sorted(found["messages"], key=lambda row: (-row["meaning"], row["id"]))
-        groups = {}
-        for row in rows:
-            groups.setdefault(row["conversation_id"], []).append(row)
-        cut = len(rows) >= plan.limit and rows[-1]["meaning"] >= min_score
-        if not cut or len(groups) >= limit:
-            break
-        plan = replace(plan, limit=plan.limit * 8, nearest=plan.nearest * 8)
-    best = rows[0]["meaning"] if rows else None
-    passing = {key: [row for row in group if row["meaning"] >= min_score] for key, group in groups.items()}
-    chosen = {key: group for key, group in passing.items() if group}
-    ids = list(chosen)[:limit]
-    about = {row["id"]: row for row in run(_conversations(namespace, ids))} if ids else {}
+    groups, best = _by_conversation(run, plan, limit=limit, min_score=min_score)
+    if not groups:
+        notes = () if best is None else (f"nothing reached min_score; the best score was {best:.2f}",)
+        return SimilarAnswer(conversations=(), best_score=best, notes=notes)
+    told = {row["id"]: row for row in run(_conversations(namespace, groups))}
     return SimilarAnswer(
         conversations=tuple(
             Similar(
                 id=key,
-                score=chosen[key][0]["meaning"],
-                messages=tuple(chosen[key][:PASSAGES]),
-                project_path=about.get(key, {}).get("project_path"),
-                metadata=about.get(key, {}).get("metadata"),
+                score=rows[0]["meaning"],
+                messages=tuple(told[key]["messages"]),
+                project_path=told[key]["project_path"],
+                metadata=told[key]["metadata"],
             )
-            for key in ids
+            for key, rows in groups.items()
+            if key in told
         ),
         best_score=best,
-        notes=() if chosen or best is None else (f"nothing reached min_score; the best score was {best:.2f}",),
     )
 
 
-def _conversations(namespace: str, ids: list[str]) -> Statement[Row]:
-    return Statement(name="search/conversations", parameters={"batch": {"namespace": namespace, "ids": ids}}, read=as_is)
+def _by_conversation(run: Run, plan: Plan, *, limit: int, min_score: float) -> tuple[dict[str, list[Row]], float | None]:
+    """The messages that reach the floor, by conversation, best first; and the best cosine of all.
+
+    A conversation of many good messages hides others, so more messages are asked for until there are enough conversations.
+    """
+    while True:
+        rows = sorted(look(run, plan)["messages"], key=lambda row: (-row["meaning"], row["id"]))
+        groups: dict[str, list[Row]] = {}
+        for row in rows:
+            if row["meaning"] >= min_score:
+                groups.setdefault(row["conversation_id"], []).append(row)
+        if len(groups) >= limit or len(rows) < plan.limit or rows[-1]["meaning"] < min_score:
+            return dict(list(groups.items())[:limit]), rows[0]["meaning"] if rows else None
+        plan = replace(plan, limit=plan.limit * WIDER, nearest=plan.nearest * WIDER)
+
+
+def _conversations(namespace: str, groups: Mapping[str, Sequence[Row]]) -> Statement[Row]:
+    found = [{"id": key, "messages": [row["id"] for row in rows[:PASSAGES]]} for key, rows in groups.items()]
+    return Statement(name="search/conversations", parameters={"batch": {"namespace": namespace, "found": found}}, read=as_is)
 
 
 def _notes(asked: Terms, filters: Filters, *, mode: Mode) -> tuple[str, ...]:
@@ -203,8 +208,9 @@ def _notes(asked: Terms, filters: Filters, *, mode: Mode) -> tuple[str, ...]:
         )
     if not asked.words and mode != "semantic":
         notes.append("the query has no words that the search by words knows: only stop words or signs")
-    if "entity" in filters.content_types and (filters.conversation_ids or filters.projects or filters.tags or filters.roles):
-        notes.append("entities have no conversation, project, tag or role: these filters leave them out")
+    nowhere = (filters.conversation_ids, filters.projects, filters.tags, filters.roles, filters.metadata)
+    if "entity" in filters.content_types and any(nowhere):
+        notes.append("entities have no conversation, project, tag, role or metadata to filter by: these filters leave them out")
     return tuple(notes)
 
 

@@ -1,7 +1,14 @@
-// What is known of conversations that were found through their messages?
-// Columns: id, project_path (string or null), metadata (JSON or null).
-// Plan: one seek per id. One map as parameter: lists of other lengths would be planned anew.
-:param batch => {namespace: "default", ids: ["conv-123"]}
-UNWIND $batch.ids AS id
-MATCH (c:Conversation {namespace: $batch.namespace, id: id})
-RETURN c.id AS id, c.project_path AS project_path, c.metadata AS metadata;
+// What is to be shown of conversations that were found through their messages?
+// Columns: id, project_path (string or null), metadata (JSON or null), messages (list of id, role, name, content, timestamp_ms, metadata).
+// Plan: one seek per conversation and per message. One map as parameter: lists of other lengths would be planned anew.
+:param batch => {namespace: "default", found: [{id: "conv-123", messages: ["conv-123:0"]}]}
+UNWIND $batch.found AS row
+MATCH (c:Conversation {namespace: $batch.namespace, id: row.id})
+CALL (row) {
+  UNWIND row.messages AS id
+  MATCH (m:Message {namespace: $batch.namespace, id: id})
+  RETURN collect({
+    id: m.id, role: m.role, name: m.name, content: m.content, timestamp_ms: m.timestamp_ms, metadata: m.metadata
+  }) AS messages
+}
+RETURN c.id AS id, c.project_path AS project_path, c.metadata AS metadata, messages;

@@ -1,5 +1,5 @@
 // What is nearest to a vector, and what has the words, among everything that can be found; messages with their neighbourhood.
-// Columns: one row. messages (best first: id, kind, conversation_id, content, timestamp_ms, confidence, metadata when asked for, meaning and
+// Columns: one row. messages (best first: id, kind, conversation_id, timestamp_ms, content and metadata when asked for, meaning and
 // words (raw cosine -1 to 1 and Lucene's score, null where that arm did not find it), meaning_rank and words_rank, own (both arms
 // joined, 0 to 1), total (own and what the neighbours add)), others (the same of what is no message, unordered), meaning_low,
 // meaning_high, words_low, words_high (the range of each arm's scores among all but entities), and counts by which the caller sees
@@ -9,7 +9,7 @@
 // texts of the final hits come in one round trip: p50 5.1 ms over 20,000 messages, where the two bare calls take 5.3 and 2.6 ms.
 // Scores are spread between the leg's lowest and highest; what a leg found at all counts as at least `least`.
 // One map as parameter: lists of other lengths would be planned anew.
-:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 30, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, steps: [1.0, 0.4, 0.2], limit: 10, metadata: false}
+:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 30, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, steps: [1.0, 0.4, 0.2], limit: 10, content: true, metadata: false}
 CYPHER 25
 CALL () {
   UNWIND $batch.scans AS scan
@@ -77,29 +77,30 @@ CALL (scanned) {
     END AS near,
     score
   WITH n, max(near) AS near, max(score) AS score, count(near) AS near_rows, count(score) AS score_rows
-  RETURN collect({n: n, kind: n.kind, near: near, score: score}) AS hits, sum(near_rows) AS meaning_rows, sum(score_rows) AS words_rows
-}
-WITH scanned, meaning_rows, words_rows,
-  [
-    hit IN hits
-    WHERE hit.n.namespace = $batch.namespace
-      AND all(tokens IN $batch.groups WHERE any(token IN tokens WHERE token IN hit.n.facets))
-      AND (
-        NOT $batch.bounded
-        OR (
-          $batch.start_ms <= coalesce(hit.n.timestamp_ms, hit.n.created_ms) <= $batch.end_ms
-          AND coalesce(hit.n.confidence, 1.0) >= $batch.confidence_min
-        )
+  WITH n, n.kind AS kind, near, score, near_rows, score_rows,
+    n.namespace = $batch.namespace
+    AND all(tokens IN $batch.groups WHERE any(token IN tokens WHERE token IN n.facets))
+    AND (
+      NOT $batch.bounded
+      OR (
+        $batch.start_ms <= coalesce(n.timestamp_ms, n.created_ms) <= $batch.end_ms
+        AND coalesce(n.confidence, 1.0) >= $batch.confidence_min
       )
-  ] AS hits
-WITH scanned, meaning_rows, words_rows, hits,
-  [hit IN hits WHERE hit.near IS NOT NULL | hit.near] AS nears,
-  [hit IN hits WHERE hit.score IS NOT NULL | hit.score] AS scores,
-  [hit IN hits WHERE hit.kind <> 'entity' AND hit.near IS NOT NULL | hit.near] AS plain_nears,
-  [hit IN hits WHERE hit.kind <> 'entity' AND hit.score IS NOT NULL | hit.score] AS plain_scores
-WITH *,
-  coll.min(plain_nears) AS meaning_low, coll.max(plain_nears) AS meaning_high,
-  CASE WHEN words_rows < $batch.worded THEN 0.0 ELSE coll.min(plain_scores) END AS words_low, coll.max(plain_scores) AS words_high
+    ) AS passes
+  WITH n, kind, near_rows, score_rows, passes,
+    CASE WHEN passes THEN near END AS near,
+    CASE WHEN passes THEN score END AS score,
+    CASE WHEN passes AND kind <> 'entity' THEN near END AS plain_near,
+    CASE WHEN passes AND kind <> 'entity' THEN score END AS plain_score
+  RETURN collect(CASE WHEN passes THEN {n: n, kind: kind, near: near, score: score} END) AS hits,
+    sum(near_rows) AS meaning_rows, sum(score_rows) AS words_rows,
+    collect(near) AS nears, collect(score) AS scores,
+    min(plain_near) AS meaning_low, max(plain_near) AS meaning_high,
+    min(plain_score) AS least_words, max(plain_score) AS words_high,
+    count(CASE kind WHEN 'message' THEN near END) AS meaning_messages,
+    count(CASE kind WHEN 'message' THEN score END) AS words_messages
+}
+WITH *, CASE WHEN words_rows < $batch.worded THEN 0.0 ELSE least_words END AS words_low
 CALL (hits, nears, scores, meaning_low, meaning_high, words_low, words_high) {
   UNWIND hits AS hit
   WITH hit
@@ -130,8 +131,8 @@ CALL (hits, nears, scores, meaning_low, meaning_high, words_low, words_high) {
   ORDER BY total DESC, c.id
   LIMIT $batch.limit
   RETURN collect({
-    id: c.id, kind: 'message', conversation_id: c.conversation_id, content: c.content, timestamp_ms: c.timestamp_ms,
-    role: c.role, name: c.name, confidence: c.confidence, metadata: CASE WHEN $batch.metadata THEN c.metadata END,
+    id: c.id, kind: 'message', conversation_id: c.conversation_id, timestamp_ms: c.timestamp_ms,
+    content: CASE WHEN $batch.content THEN c.content END, metadata: CASE WHEN $batch.metadata THEN c.metadata END,
     meaning: near, meaning_rank: 1 + size([one IN nears WHERE one > near]),
     words: score, words_rank: 1 + size([one IN scores WHERE one > score]), own: coalesce(own, 0.0), total: total
   }) AS messages
@@ -156,13 +157,11 @@ CALL (hits, nears, scores) {
   RETURN collect({
     id: n.id, kind: hit.kind, conversation_id: n.conversation_id, content: n.content,
     timestamp_ms: coalesce(n.timestamp_ms, n.created_ms), name: n.name, aliases: n.aliases,
-    confidence: n.confidence, metadata: CASE WHEN $batch.metadata THEN n.metadata END,
+    metadata: CASE WHEN $batch.metadata THEN n.metadata END,
     meaning: hit.near, meaning_rank: 1 + size([one IN nears WHERE one > hit.near]),
     words: hit.score, words_rank: 1 + size([one IN scores WHERE one > hit.score])
   }) AS others
 }
 RETURN messages, others,
   meaning_low, meaning_high, words_low, words_high, meaning_rows, words_rows, size(scanned) AS scanned,
-  size(nears) AS meaning_kept, size(scores) AS words_kept,
-  size([hit IN hits WHERE hit.kind = 'message' AND hit.near IS NOT NULL]) AS meaning_messages,
-  size([hit IN hits WHERE hit.kind = 'message' AND hit.score IS NOT NULL]) AS words_messages;
+  size(nears) AS meaning_kept, size(scores) AS words_kept, meaning_messages, words_messages;

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kg.local.attachment import Attachment, ServerStatus, attach, start, status, stop
     from kg.local.jars import Jars, Progress, provision
+    from kg.local.launch import make_start_cache
     from kg.local.settings import ServerSettings, default_store
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ServerStatus",
     "attach",
     "default_store",
+    "make_start_cache",
     "provision",
     "start",
     "status",
@@ -29,6 +31,7 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("Attachment", "ServerStatus", "attach", "start", "status", "stop"), "kg.local.attachment"),
     **dict.fromkeys(("Jars", "Progress", "provision"), "kg.local.jars"),
+    "make_start_cache": "kg.local.launch",
     **dict.fromkeys(("ServerSettings", "default_store"), "kg.local.settings"),
 }
 

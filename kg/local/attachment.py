@@ -24,7 +24,7 @@ SPAWNS = 3  # of a supervisor, for one attach
 SPAWN_SECONDS = 30.0
 GATE_SECONDS = 60.0
 STOP_SECONDS = 60.0
-THROWAWAY = "context-persistence-"
+THROWAWAY = "context-persistence-throwaway-"
 STRAY_SECONDS = 60.0  # a throw-away store younger than this may be just being made
 
 

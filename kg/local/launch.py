@@ -5,10 +5,13 @@ import json
 import os
 import secrets
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
-from kg.local.jars import Jars
+from kg.local import java
+from kg.local.classes import StartCache
+from kg.local.jars import Jars, provision
 from kg.local.java import VECTOR_MODULE, Java
 from kg.local.settings import GDS_VERSION, LOOPBACK, NEO4J_VERSION, USER, ServerSettings, cache_folder
 from kg.local.store import Store, write
@@ -31,26 +34,27 @@ FLAGS = (
 )
 # Variables that would change the JVM behind our back.
 UNWANTED = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH", "NEO4J_HOME", "NEO4J_CONF")
+PAUSE_SECONDS = 0.1
 HASH_ROUNDS = 1024  # as `neo4j-admin dbms set-initial-password` does it
 
 
-def specification(store: Store, jars: Jars, java: Java, settings: ServerSettings, *, throwaway: bool) -> dict[str, Any]:
+def specification(store: Store, jars: Jars, runtime: Java, settings: ServerSettings, *, throwaway: bool) -> dict[str, Any]:
     """Everything the supervisor needs, as JSON values. It holds no secret."""
     old = store.read_state()
     return {
         "store": str(store.folder),
         "nonce": secrets.token_hex(16),
         "throwaway": throwaway,
-        "java": str(java.program),
-        "flags": [f"-Xms{settings.heap}", f"-Xmx{settings.heap}", *_flags(java)],
+        "java": str(runtime.program),
+        "flags": _java_flags(runtime, settings),
         "class_path": jars.class_path,
         "arguments": [MAIN_CLASS, f"--home-dir={store.folder}", f"--config-dir={store.conf}"],
         "ports": [old.bolt_port, old.http_port] if old else [0, 0],
         "linger": 0.0 if throwaway else settings.linger_seconds,
         "start_seconds": settings.start_seconds,
         "stop_seconds": settings.stop_seconds,
-        "versions": {"neo4j": NEO4J_VERSION, "gds": GDS_VERSION, "java": java.version},
-        "cache": _cache(jars, java, settings),
+        "versions": {"neo4j": NEO4J_VERSION, "gds": GDS_VERSION, "java": runtime.version},
+        "cache": _cache(jars, runtime, settings),
     }
 
 
@@ -108,19 +112,52 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\")
 
 
-def _flags(java: Java) -> tuple[str, ...]:
-    return (*FLAGS, f"--add-modules={VECTOR_MODULE}") if java.vectors else FLAGS
+def _java_flags(runtime: Java, settings: ServerSettings) -> list[str]:
+    listing = ["-Xshare:off", f"-XX:DumpLoadedClassList={settings.list_classes}"] if settings.list_classes else []
+    return [f"-Xms{settings.heap}", f"-Xmx{settings.heap}", *_flags(runtime), *listing]
 
 
-def _cache(jars: Jars, java: Java, settings: ServerSettings) -> dict[str, str] | None:
+def _flags(runtime: Java) -> tuple[str, ...]:
+    return (*FLAGS, f"--add-modules={VECTOR_MODULE}") if runtime.vectors else FLAGS
+
+
+def _cache(jars: Jars, runtime: Java, settings: ServerSettings) -> dict[str, str] | None:
     """Where the start-up cache for this runtime, these jars and these flags lies, by the attributes of `StartCache`."""
     if not settings.aot:
         return None
-    key = json.dumps([jars.class_path, jars.digest, str(java.program), java.version, _flags(java)])
-    name = f"java-{java.version}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    key = json.dumps([jars.class_path, jars.digest, str(runtime.program), runtime.version, _flags(runtime)])
+    name = f"java-{runtime.version}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     folder = cache_folder() / "start"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return {kind: str(folder / f"{name}.{kind}") for kind in ("archive", "listed", "lock", "failed")}
+    return {kind: str(folder / f"{name}.{kind}") for kind in ("archive", "lock", "failed")}
+
+
+def make_start_cache(*, settings: ServerSettings | None = None, seconds: float = 120.0) -> bool:
+    """Makes the start-up cache now and waits for it, instead of beside the next server.
+
+    Args:
+        settings: Of the servers that shall use it.
+        seconds: How long to wait at most, also for another process that makes it.
+
+    Returns:
+        Whether the cache is there.
+
+    Raises:
+        DatabaseError: There is no Java, or the jars cannot be had.
+    """
+    runtime, jars = java.find(), provision()
+    settings = settings or ServerSettings()
+    cache = StartCache.of(_cache(jars, runtime, settings))
+    until = time.monotonic() + seconds
+    while cache is not None and not cache.archive.exists() and time.monotonic() < until:
+        cache.begin_making(str(runtime.program), _java_flags(runtime, settings), jars.class_path, supervised=False)
+        cache.poll()
+        if cache.failed.exists():
+            break
+        time.sleep(PAUSE_SECONDS)
+    if cache is not None:
+        cache.finish(seconds=0)
+    return cache is not None and cache.archive.exists()
 
 
 def renewed(specification: dict[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ class ServerSettings:
         heap: Memory of the Java heap at most, as Java writes it, such as ``1g``.
         page_cache: Memory for pages of the store, such as ``256m``.
         aot: Start from an archive of loaded classes, and make it where it is missing.
+        list_classes: A file to which the server writes the classes it loads; for the maker of the list only.
         linger_seconds: How long the server of a lasting store waits for another process after the last one left.
         start_seconds: How long a start may take.
         stop_seconds: How long an orderly stop may take before the server is killed.
@@ -28,6 +29,7 @@ class ServerSettings:
     heap: str = "1g"
     page_cache: str = "256m"
     aot: bool = True
+    list_classes: Path | None = None
     linger_seconds: float = 3.0
     start_seconds: float = 180.0
     stop_seconds: float = 15.0

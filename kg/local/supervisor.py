@@ -205,13 +205,10 @@ class Supervisor:
             self.cache.finish(seconds=AFTERLIFE_SECONDS - (time.monotonic() - self.last_use))
 
     def _stop(self) -> None:
-        listing = self.cache is not None and self.cache.listing
-        if self.java is not None and self.java.poll() is None and (listing or not self.given["throwaway"]):
+        if self.java is not None and self.java.poll() is None and not self.given["throwaway"]:
             self.java.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.java.wait(float(self.given["stop_seconds"]))
-                if self.cache:
-                    self.cache.end_listing(orderly=True)
         self._kill()
 
     def _kill(self) -> None:
@@ -220,5 +217,3 @@ class Supervisor:
                 self.java.kill()
             self.java.wait()
             self.java = None
-        if self.cache:
-            self.cache.end_listing(orderly=False)

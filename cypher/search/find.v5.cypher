@@ -1,0 +1,163 @@
+// The same as find.cypher for servers without Cypher 25, whose vector indexes have one label and no filters.
+// Columns: as there. meaning_rows counts what the indexes returned before any filter, so that the caller can look further.
+// Plan: five times as many neighbours are taken from each label's index, and what is of another namespace or outside the boxes is dropped.
+// One map as parameter: lists of other lengths would be planned anew.
+:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 30, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, steps: [1.0, 0.4, 0.2], limit: 10, content: true, metadata: false}
+CALL () {
+  UNWIND $batch.scans AS scan
+  CALL db.index.fulltext.queryNodes('memory_text', scan, {limit: $batch.scan}) YIELD node
+  RETURN collect(node) AS scanned
+}
+CALL (scanned) {
+  CALL (scanned) {
+    WITH
+      CASE
+        WHEN $batch.open THEN ['message', 'entity', 'decision']
+        WHEN size($batch.kinds) > 0 THEN $batch.kinds
+        ELSE [box IN $batch.boxes | box.kind]
+      END AS kinds
+    UNWIND
+      [
+        index IN [
+          {kind: 'message', name: 'memory_vectors_message'},
+          {kind: 'message', name: 'memory_vectors_chunk'},
+          {kind: 'entity', name: 'memory_vectors_entity'},
+          {kind: 'decision', name: 'memory_vectors_decision'}
+        ]
+        WHERE index.kind IN kinds
+        | index.name
+      ] AS index
+    CALL db.index.vector.queryNodes(index, 5 * $batch.nearest, $batch.vector) YIELD node AS n, score AS near
+    RETURN n,
+      CASE
+        WHEN n.namespace = $batch.namespace
+          AND (
+            size($batch.boxes) = 0
+            OR any(
+              box IN $batch.boxes
+              WHERE n.kind = box.kind
+                AND box.conversation_id_from <= n.conversation_id <= box.conversation_id_to
+                AND box.role_from <= n.role <= box.role_to
+                AND box.project_from <= n.project <= box.project_to
+                AND box.start_ms <= n.timestamp_ms <= box.end_ms
+                AND n.confidence >= box.confidence_min
+            )
+          )
+          THEN near
+      END AS near,
+      null AS score,
+      1 AS looked
+    UNION ALL
+    UNWIND scanned AS node
+    CALL (node) {
+      RETURN node AS n
+      UNION ALL
+      MATCH (node)-[:HAS_CHUNK]->(n:Chunk)
+      RETURN n
+    }
+    WITH n
+    WHERE n.embedding IS NOT NULL
+    RETURN n, vector.similarity.cosine(n.embedding, $batch.vector) AS near, null AS score, 1 AS looked
+    UNION ALL
+    UNWIND $batch.texts AS text
+    CALL db.index.fulltext.queryNodes('memory_text', text, {limit: $batch.worded}) YIELD node, score
+    RETURN node AS n, null AS near, score, 0 AS looked
+  }
+  WITH
+    CASE WHEN n:Chunk THEN head([(m:Message)-[:HAS_CHUNK]->(n) | m]) ELSE n END AS n,
+    CASE
+      WHEN near IS NULL THEN null
+      WHEN $batch.exact THEN 2 * vector.similarity.cosine(n.embedding, $batch.vector) - 1
+      ELSE 2 * near - 1
+    END AS near,
+    score,
+    looked
+  WITH n, max(near) AS near, max(score) AS score, sum(looked) AS near_rows, count(score) AS score_rows
+  WITH n, n.kind AS kind, near, score, near_rows, score_rows,
+    n.namespace = $batch.namespace
+    AND all(tokens IN $batch.groups WHERE any(token IN tokens WHERE token IN n.facets))
+    AND (
+      NOT $batch.bounded
+      OR (
+        $batch.start_ms <= coalesce(n.timestamp_ms, n.created_ms) <= $batch.end_ms
+        AND coalesce(n.confidence, 1.0) >= $batch.confidence_min
+      )
+    ) AS passes
+  WITH n, kind, near_rows, score_rows, passes,
+    CASE WHEN passes THEN near END AS near,
+    CASE WHEN passes THEN score END AS score,
+    CASE WHEN passes AND kind <> 'entity' THEN near END AS plain_near,
+    CASE WHEN passes AND kind <> 'entity' THEN score END AS plain_score
+  RETURN collect(CASE WHEN passes AND (near IS NOT NULL OR score IS NOT NULL) THEN {n: n, kind: kind, near: near, score: score} END) AS hits,
+    sum(near_rows) AS meaning_rows, sum(score_rows) AS words_rows,
+    collect(near) AS nears, collect(score) AS scores,
+    min(plain_near) AS meaning_low, max(plain_near) AS meaning_high,
+    min(plain_score) AS least_words, max(plain_score) AS words_high,
+    count(CASE kind WHEN 'message' THEN near END) AS meaning_messages,
+    count(CASE kind WHEN 'message' THEN score END) AS words_messages
+}
+WITH *, CASE WHEN words_rows < $batch.worded THEN 0.0 ELSE least_words END AS words_low
+CALL (hits, nears, scores, meaning_low, meaning_high, words_low, words_high) {
+  UNWIND hits AS hit
+  WITH hit
+  WHERE hit.kind = 'message'
+  WITH hit.n AS m, hit.near AS near, hit.score AS score,
+    CASE
+      WHEN hit.near IS NULL THEN 0.0
+      WHEN meaning_high = meaning_low THEN $batch.meaning
+      ELSE $batch.meaning * ($batch.least + (1 - $batch.least) * (hit.near - meaning_low) / (meaning_high - meaning_low))
+    END +
+    CASE
+      WHEN hit.score IS NULL THEN 0.0
+      WHEN words_high = words_low THEN $batch.words
+      ELSE $batch.words * ($batch.least + (1 - $batch.least) * (hit.score - words_low) / (words_high - words_low))
+    END AS own
+  ORDER BY own DESC, m.id
+  LIMIT $batch.seeds
+  MATCH (m)-[r:NEXT*0..2]-(c)
+  WITH c, size(r) AS distance, own, near, score
+  WITH c, sum($batch.steps[distance] * own) AS total,
+    max(CASE distance WHEN 0 THEN own END) AS own,
+    max(CASE distance WHEN 0 THEN near END) AS near,
+    max(CASE distance WHEN 0 THEN score END) AS score
+  WITH c, total, own, near, score
+  WHERE total > 0
+    AND all(tokens IN $batch.groups WHERE any(token IN tokens WHERE token IN c.facets))
+    AND (NOT $batch.bounded OR $batch.start_ms <= c.timestamp_ms <= $batch.end_ms)
+  ORDER BY total DESC, c.id
+  LIMIT $batch.limit
+  RETURN collect({
+    id: c.id, kind: 'message', conversation_id: c.conversation_id, timestamp_ms: c.timestamp_ms,
+    content: CASE WHEN $batch.content THEN c.content END, metadata: CASE WHEN $batch.metadata THEN c.metadata END,
+    meaning: near, meaning_rank: 1 + size([one IN nears WHERE one > near]),
+    words: score, words_rank: 1 + size([one IN scores WHERE one > score]), own: coalesce(own, 0.0), total: total
+  }) AS messages
+}
+CALL (hits, nears, scores) {
+  CALL (hits) {
+    UNWIND hits AS hit
+    WITH hit
+    WHERE hit.kind <> 'message' AND hit.near IS NOT NULL
+    ORDER BY hit.near DESC
+    LIMIT $batch.limit
+    RETURN hit
+    UNION
+    UNWIND hits AS hit
+    WITH hit
+    WHERE hit.kind <> 'message' AND hit.score IS NOT NULL
+    ORDER BY hit.score DESC
+    LIMIT $batch.limit
+    RETURN hit
+  }
+  WITH hit, hit.n AS n
+  RETURN collect({
+    id: n.id, kind: hit.kind, conversation_id: n.conversation_id, content: n.content,
+    timestamp_ms: coalesce(n.timestamp_ms, n.created_ms), name: n.name, aliases: n.aliases,
+    metadata: CASE WHEN $batch.metadata THEN n.metadata END,
+    meaning: hit.near, meaning_rank: 1 + size([one IN nears WHERE one > hit.near]),
+    words: hit.score, words_rank: 1 + size([one IN scores WHERE one > hit.score])
+  }) AS others
+}
+RETURN messages, others,
+  meaning_low, meaning_high, words_low, words_high, meaning_rows, words_rows, size(scanned) AS scanned,
+  size(nears) AS meaning_kept, size(scores) AS words_kept, meaning_messages, words_messages;

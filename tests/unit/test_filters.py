@@ -1,0 +1,202 @@
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kg import limits
+from kg.errors import ValidationError
+from kg.facets import facet
+from mcp_context_persistence.models import SearchFilters
+from queries.filters import BOXES, CONTENT_TYPES, Filters, parse
+
+
+def ms(*parts: int, zone: timezone = UTC) -> int:
+    return int(datetime(*parts, tzinfo=zone).timestamp() * 1000)  # type: ignore[misc,arg-type]
+
+
+def test_nothing_given_restricts_nothing() -> None:
+    for nothing in (None, {}, {"role": None}, SearchFilters()):
+        filters = parse(nothing)
+        assert filters == Filters()
+        assert filters.only_kinds
+        assert filters.kinds == CONTENT_TYPES
+        assert filters.kind_group() == []
+
+
+@pytest.mark.parametrize("value", ["user", ["user"], ("user", "user"), {"user"}])
+def test_one_value_and_lists_are_the_same(value: Any) -> None:
+    assert parse({"role": value}).roles == ("user",)
+
+
+@pytest.mark.parametrize(
+    ("key", "nearest"),
+    [
+        ("conversation_ids", "conversation_id"),
+        ("daterange", "date_range"),
+        ("content_type", "content_types"),
+        ("tag", "tags"),
+        ("metadata", "metadata.KEY"),
+    ],
+)
+def test_unknown_keys_are_refused_with_the_nearest(key: str, nearest: str) -> None:
+    with pytest.raises(ValidationError, match=rf"did you mean {nearest}\?"):
+        parse({key: "x"})
+
+
+def test_a_key_like_nothing_is_refused_with_all_of_them() -> None:
+    with pytest.raises(ValidationError, match="known are: conversation_id, date_range"):
+        parse({"$where": 1})
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        [],
+        "role",
+        {"role": []},
+        {"role": "robot"},
+        {"role": 1},
+        {"content_types": "messages"},
+        {"conversation_id": ""},
+        {"conversation_id": "a\0b"},
+        {"conversation_id": ["x"] * (limits.FILTER_VALUES + 1)},
+        {"tags": "x" * (limits.IDENTIFIER_BYTES + 1)},
+        {"tags": "\ud800"},
+        {"entity_types": "Library`) DETACH"},
+        {"confidence_min": 1.1},
+        {"confidence_min": float("nan")},
+        {"confidence_min": True},
+        {"confidence_min": "0.5"},
+        {"metadata.team": None, "metadata.": "x"},
+        {"metadata.team": {"a": 1}},
+        {"metadata.team": float("inf")},
+        {1: "x"},
+    ],
+)
+def test_bad_values_are_refused(raw: Any) -> None:
+    with pytest.raises(ValidationError):
+        parse(raw)
+
+
+def test_errors_name_the_field_and_not_the_value() -> None:
+    with pytest.raises(ValidationError, match=r"filters\.conversation_id") as caught:
+        parse({"conversation_id": "secret\nvalue"})
+    assert "secret" not in str(caught.value)
+
+
+def test_a_date_is_a_whole_day() -> None:
+    filters = parse({"date_range": {"start": "2024-01-01", "end": "2024-12-31"}})
+    assert filters.start_ms == ms(2024, 1, 1)
+    assert filters.end_ms == ms(2025, 1, 1) - 1
+
+
+@pytest.mark.parametrize("start", ["2024-06-01", date(2024, 6, 1), datetime(2024, 6, 1), "2024-06-01T00:00:00Z", "2024-06-01Z"])  # noqa: DTZ001
+def test_either_end_may_be_missing(start: Any) -> None:
+    filters = parse({"date_range": {"start": start}})
+    assert (filters.start_ms, filters.end_ms) == (ms(2024, 6, 1), None)
+    assert parse({"date_range": {"end": start, "start": None}}).start_ms is None
+
+
+def test_an_offset_moves_the_day() -> None:
+    east = timezone(timedelta(hours=2))
+    filters = parse({"date_range": {"start": "2024-06-01+02:00", "end": "2024-06-01+02:00"}})
+    assert filters.start_ms == ms(2024, 6, 1, zone=east)
+    assert filters.end_ms == ms(2024, 6, 2, zone=east) - 1
+    assert parse({"date_range": {"start": "2024-06-01-0530"}}).start_ms == ms(2024, 6, 1, 5, 30)
+
+
+def test_a_time_is_a_moment() -> None:
+    filters = parse({"date_range": {"start": "2024-06-01T10:00:00+02:00", "end": "2024-06-01T08:00:00"}})
+    assert filters.start_ms == filters.end_ms == ms(2024, 6, 1, 8)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"start": "2024-12-31", "end": "2024-01-01"},
+        {"start": "yesterday"},
+        {"start": "2024-13-01"},
+        {"start": "2024-06-01+25:00"},
+        {"start": "2024-06-01+02:99"},
+        {"start": 1704067200},
+        {"start": True},
+        {"begin": "2024-01-01"},
+        {},
+        {"start": None},
+        "2024-01-01",
+        ["2024-01-01", "2024-01-02"],
+    ],
+)
+def test_date_ranges_that_say_nothing_are_refused(given: Any) -> None:
+    with pytest.raises(ValidationError, match="date_range"):
+        parse({"date_range": given})
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "0001-01-01+14:00", "9999-12-31-12:00"])
+def test_the_ends_of_the_calendar_work(day: str) -> None:
+    filters = parse({"date_range": {"start": day, "end": day}})
+    assert filters.start_ms is not None
+    assert filters.end_ms == filters.start_ms + 86_400_000 - 1
+
+
+@given(st.dates(), st.dates())
+def test_ranges_hold_in_order_only(first: date, last: date) -> None:
+    raw = {"date_range": {"start": first.isoformat(), "end": last}}
+    if first > last:
+        with pytest.raises(ValidationError):
+            parse(raw)
+    else:
+        filters = parse(raw)
+        assert filters.start_ms is not None
+        assert filters.end_ms is not None
+        assert filters.end_ms - filters.start_ms + 1 == ((last - first).days + 1) * 86_400_000
+
+
+def test_conversation_covers_its_messages() -> None:
+    assert parse({"content_types": "conversation"}).kinds == ("message", "conversation")
+    assert parse({"content_types": ["document", "entity"]}).kinds == ("entity", "document")
+
+
+def test_metadata_values_are_written_as_their_facets() -> None:
+    filters = parse({"metadata.team": ["blue", 3, True, 1.5]})
+    assert filters.metadata == {"team": ("blue", "3", "true", "1.5")}
+    assert filters.groups == [[facet("metadata.team", value) for value in ("blue", "3", "true", "1.5")]]
+    assert filters.residual
+
+
+def test_filters_as_an_object_are_the_same() -> None:
+    raw = {"conversation_id": ["a", "b"], "date_range": {"start": "2024-01-01"}, "metadata.team": "blue"}
+    assert parse(SearchFilters(**raw)) == parse(raw)
+
+
+def test_boxes_are_the_product_of_the_lists() -> None:
+    boxes, whole = parse({"conversation_id": ["a", "b"], "role": ["user", "assistant"], "content_types": "message"}).boxes()
+    assert whole
+    assert {(box["conversation_id_from"], box["role_to"]) for box in boxes} == {
+        (conversation, role) for conversation in ("a", "b") for role in ("user", "assistant")
+    }
+    assert all(box["kind"] == "message" and box["project_from"] == "" and box["project_to"] == "\uffff" for box in boxes)
+
+
+def test_too_many_boxes_leave_the_longest_list_to_a_check() -> None:
+    filters = parse({"conversation_id": [f"c{n}" for n in range(100)], "role": ["user", "assistant"]})
+    boxes, whole = filters.boxes()
+    assert not whole
+    assert 0 < len(boxes) <= BOXES
+    assert len(filters.groups) == 2
+
+
+def test_what_has_no_such_property_is_not_searched_for() -> None:
+    assert parse({"role": "user"}).vector_kinds == ("message",)
+    assert parse({"conversation_id": "c"}).vector_kinds == ("message", "decision")
+    assert parse({"content_types": "entity", "project": "p"}).vector_kinds == ()
+    assert parse({"content_types": "entity", "project": "p"}).boxes() == ([], True)
+
+
+def test_entity_types_are_no_range_of_the_vector_index() -> None:
+    filters = parse({"entity_types": ["technology", "concept"]})
+    assert filters.residual
+    assert not filters.boxes()[1]
+    assert filters.groups == [[facet("mentions", "technology"), facet("mentions", "concept")]]
