@@ -55,7 +55,7 @@ def main() -> int:
             do("bulk", lambda: writing.bulk(server.bolt_url, auth))
         with local.attach(None) as server:
             auth = (server.user, server.password)
-            do("hybrid", lambda: reading.hybrid(server.bolt_url, auth))
+            do("hybrid", lambda: reading.hybrid(server.bolt_url, auth, options.data))
             do("ingest", lambda: ingest.ingest(server.bolt_url, auth, options.data))
     console.print(table(rows))
     RESULTS.mkdir(exist_ok=True)

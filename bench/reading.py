@@ -1,14 +1,16 @@
 """Searching: the fused search against the bare vector call and the bare fulltext call, one after the other."""
 
+import re
 import statistics
 import uuid
+from pathlib import Path
 
 import neo4j
 import numpy as np
 from neo4j.vector import Vector
 
 from bench.measure import Row, in_turn
-from bench.texts import WORDS, made_texts, made_vectors
+from bench.texts import dialogue_texts, made_texts, made_vectors
 from kg.errors import SearchError
 from mcp_context_persistence import ContextPersistenceClient
 from queries import search
@@ -21,16 +23,17 @@ RETURN n.id AS id, score"""
 FULLTEXT = "CALL db.index.fulltext.queryNodes('memory_text', $query, {limit: 30}) YIELD node, score RETURN node.id AS id, score"
 
 
-def hybrid(url: str, auth: tuple[str, str], *, total: int = 20_000) -> Row:
-    """Hybrid search over `total` messages, the query's vector given."""
+def hybrid(url: str, auth: tuple[str, str], data: Path, *, total: int = 20_000) -> Row:
+    """Hybrid search over `total` messages, the query's vector given; real texts where there are some, made vectors."""
     namespace = f"search-{uuid.uuid4().hex}"
     client = ContextPersistenceClient(url, auth=auth, namespace=namespace, config={"deadline": 300.0})
-    texts, vectors = made_texts(total, seed=7), made_vectors(total, seed=7)
+    real = dialogue_texts(data, total + 400)
+    texts, vectors = (real or made_texts(total + 400, seed=7)), made_vectors(total, seed=7)
     for start in range(0, total, 1000):
         part = [{"role": "user", "content": text} for text in texts[start : start + 1000]]
         client.save_conversation(f"c{start}", part, mode="conversation", embeddings=vectors[start : start + 1000])
     random = np.random.default_rng(11)
-    queries = [" ".join(random.choice(WORDS, size=4)) for _ in range(400)]
+    queries = [" ".join(re.findall(r"[a-z]+", text.lower())[:12]) or "hello" for text in texts[total:]]
     asked = made_vectors(400, seed=7) + 0.02 * random.standard_normal((400, 384)).astype(np.float32)
     core = client._core
     driver = neo4j.GraphDatabase.driver(url, auth=auth, notifications_min_severity="OFF")
@@ -52,14 +55,14 @@ def hybrid(url: str, auth: tuple[str, str], *, total: int = 20_000) -> Row:
 
         def bare(number: int) -> None:
             list(session.run(VECTOR, vector=Vector(asked[number]), namespace=namespace))
-            list(session.run(FULLTEXT, query=queries[number]))
+            list(session.run(FULLTEXT, {"query": queries[number]}))
 
         first, second, _ = in_turn(ours, bare, times=300, warm=100)
     driver.close()
     client.close()
     left, right = statistics.median(first), statistics.median(second)
     return Row(
-        work=f"hybrid search over {total:,} messages, query vector given, p50",
+        work=f"hybrid search over {total:,} {'real' if real else 'made'} messages, query vector given, p50",
         ours=left * 1000,
         bare=right * 1000,
         unit="ms",

@@ -1,5 +1,6 @@
 """Texts and vectors to measure with: real texts where the data folder is given, made vectors that cluster as real ones do."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -74,4 +75,18 @@ def locomo_texts(data: Path, count: int) -> list[str] | None:
         for number in range(1, 100)
         for turn in sample["conversation"].get(f"session_{number}", [])
     ]
+    return texts[:count]
+
+
+def dialogue_texts(data: Path, count: int) -> list[str] | None:
+    """The first `count` turns of the Schema-Guided Dialogues, None where they are absent."""
+    file = data / "sgd" / "train.compact.jsonl.gz"
+    if not file.is_file():
+        return None
+    texts: list[str] = []
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            texts += [turn["text"] for turn in json.loads(line)["turns"]]
+            if len(texts) >= count:
+                break
     return texts[:count]
