@@ -9,8 +9,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from kg.errors import DatabaseError, GraphError, NLPError, SearchError
 from mcp_context_persistence import conversations, knowledge, searching
-from mcp_context_persistence.core import Core
+from mcp_context_persistence.core import Core, told_as
 from mcp_context_persistence.models import (
     Conversation,
     ConversationStats,
@@ -178,15 +179,16 @@ class ContextPersistenceClient:
             NLPError: The text could not be analysed, or what was found could not be stored.
             ValidationError: An argument is not valid.
         """
-        return knowledge.extract(
-            self._core,
-            text,
-            conversation_id=conversation_id,
-            message_id=message_id,
-            entity_types=entity_types,
-            context=context,
-            store=bool(store),
-        )
+        with told_as(NLPError):
+            return knowledge.extract(
+                self._core,
+                text,
+                conversation_id=conversation_id,
+                message_id=message_id,
+                entity_types=entity_types,
+                context=context,
+                store=bool(store),
+            )
 
     def create_relationship(
         self,
@@ -210,9 +212,10 @@ class ContextPersistenceClient:
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        return knowledge.relate(
-            self._core, source_entity_id, target_entity_id, relationship_type, confidence=confidence, properties=properties
-        )
+        with told_as(GraphError):
+            return knowledge.relate(
+                self._core, source_entity_id, target_entity_id, relationship_type, confidence=confidence, properties=properties
+            )
 
     def query_knowledge_graph(self, entity_id: str, depth: int = 2, operation: str = "context") -> QueryKnowledgeGraphResponse:
         """Look around an entity.
@@ -230,7 +233,8 @@ class ContextPersistenceClient:
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        return knowledge.query(self._core, entity_id, depth=depth, operation=operation)
+        with told_as(GraphError):
+            return knowledge.query(self._core, entity_id, depth=depth, operation=operation)
 
     def update_knowledge_graph(
         self,
@@ -251,7 +255,8 @@ class ContextPersistenceClient:
             NotFoundError: A relationship's end does not exist; nothing is written.
             GraphError: The graph operation failed.
         """
-        return knowledge.update(self._core, entities, relationships, merge_strategy)
+        with told_as(GraphError):
+            return knowledge.update(self._core, entities, relationships, merge_strategy)
 
     def search_similar_conversations(
         self,
@@ -278,9 +283,10 @@ class ContextPersistenceClient:
             SearchError: The search failed.
             ValidationError: An argument is not valid.
         """
-        return searching.similar(
-            self._core, query, limit=limit, min_score=min_score, filters=filters, include_metadata=bool(include_metadata)
-        )
+        with told_as(SearchError):
+            return searching.similar(
+                self._core, query, limit=limit, min_score=min_score, filters=filters, include_metadata=bool(include_metadata)
+            )
 
     def search_hybrid(
         self,
@@ -306,7 +312,8 @@ class ContextPersistenceClient:
             SearchError: The search failed.
             ValidationError: An argument is not valid.
         """
-        return searching.hybrid(self._core, query, mode=mode, filters=filters, limit=limit, include_metadata=include_metadata)
+        with told_as(SearchError):
+            return searching.hybrid(self._core, query, mode=mode, filters=filters, limit=limit, include_metadata=include_metadata)
 
     def save_decision(
         self,
@@ -329,7 +336,8 @@ class ContextPersistenceClient:
             DatabaseError: The database operation failed.
             ValidationError: An argument is not valid.
         """
-        return knowledge.decide(self._core, conversation_id, decision_type, context, outcome, confidence)
+        with told_as(DatabaseError):
+            return knowledge.decide(self._core, conversation_id, decision_type, context, outcome, confidence)
 
     def get_conversation_stats(self) -> GetConversationStatsResponse:
         """Count what the namespace holds.

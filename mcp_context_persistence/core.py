@@ -6,13 +6,14 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kg import address, checks, limits, local, schema
 from kg.driver import Graph
-from kg.errors import NotFoundError, ValidationError
+from kg.errors import ContextPersistenceError, NotFoundError, ValidationError
 from kg.knowledge import entity_labels, relationship_types, resolve
 from kg.maintenance import clear
 from mcp_context_persistence import config as settings
@@ -62,6 +63,19 @@ def throwaway(progress: Progress | None) -> local.Attachment:
             found = _throwaways[os.getpid()] = local.attach(None, progress=progress)
             atexit.register(found.close)
         return found
+
+
+@contextmanager
+def told_as(kind: type[ContextPersistenceError]) -> Iterator[None]:
+    """Report every failure inside in the one class that a call documents; what is wrong with the arguments stays as it is."""
+    try:
+        yield
+    except (ValidationError, NotFoundError):
+        raise
+    except ContextPersistenceError as error:
+        if isinstance(error, kind):
+            raise
+        raise kind(str(error), retryable=error.retryable, outcome=error.outcome) from error
 
 
 class Core:
@@ -170,17 +184,16 @@ class Core:
             raise ValidationError(f"type: the database has {limits.ENTITY_TYPES} types of entities already; use one of them")
         self._labels.add(label)
 
-    def entity_ids(self, references: Mapping[str, str], *, raises: type[Exception]) -> dict[str, str]:
+    def entity_ids(self, references: Mapping[str, str]) -> dict[str, str]:
         """Ids for words that may be ids, exact names or aliases.
 
         Args:
             references: For each argument's name the word.
-            raises: The class of error in which a failure of the database is reported.
 
         Raises:
             NotFoundError: There is no such entity; the text names the arguments.
         """
-        rows = self.graph.run(resolve(self.namespace, list(references.values())), raises=raises)  # type: ignore[arg-type]
+        rows = self.graph.run(resolve(self.namespace, list(references.values())))
         found = {row["reference"]: row["id"] for row in rows}
         missing = [name for name, word in references.items() if word not in found]
         if missing:

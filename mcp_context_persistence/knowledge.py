@@ -9,7 +9,7 @@ from typing import Any
 from ingest.rows import graph_rows, mention_rows, with_vectors
 from kg import checks, conversations, decisions, joining, knowledge, limits, names
 from kg.checks import moment
-from kg.errors import ContextPersistenceError, DatabaseError, GraphError, NLPError, NotFoundError, ValidationError
+from kg.errors import NotFoundError, ValidationError
 from kg.models import Decision, Entity, Relationship
 from mcp_context_persistence.core import Core, now_ms
 from mcp_context_persistence.models import (
@@ -83,11 +83,8 @@ def _types(given: object) -> set[str] | None:
 
 
 def _store(core: Core, rows: Any, mentions: Any, *, conversation: str | None, message: str | None, now: int) -> str | None:
-    try:
-        core.claim_model()
-        vectors = core.embedder.embed(list(rows.names.values()))
-    except ContextPersistenceError as error:
-        raise NLPError(f"the entities could not be embedded: {error}") from error
+    core.claim_model()
+    vectors = core.embedder.embed(list(rows.names.values()))
     ready = with_vectors(rows, dict(zip(rows.names, vectors, strict=True)))
     statement = knowledge.mention(
         core.namespace,
@@ -98,7 +95,7 @@ def _store(core: Core, rows: Any, mentions: Any, *, conversation: str | None, me
         relations=ready.relations,
         now=now,
     )
-    answer = core.graph.run(statement, raises=NLPError)
+    answer = core.graph.run(statement)
     return answer[0]["linked"] if answer else None
 
 
@@ -159,7 +156,7 @@ def relate(
     name = checks.type_name("relationship_type", relationship_type)
     sure = checks.confidence("confidence", confidence)
     checks.metadata("properties", properties)
-    ids = core.entity_ids(references, raises=GraphError)
+    ids = core.entity_ids(references)
     row = joining.RelationshipRow(
         source=ids["source_entity_id"],
         target=ids["target_entity_id"],
@@ -168,7 +165,7 @@ def relate(
         properties=properties,  # type: ignore[arg-type]  # checked above
     )
     core.check_type(row.type)
-    written = core.graph.run(knowledge.save_relationships(core.namespace, [row], now=now), raises=GraphError)
+    written = core.graph.run(knowledge.save_relationships(core.namespace, [row], now=now))
     if not written:
         raise NotFoundError("source_entity_id or target_entity_id: the entity was deleted meanwhile")
     return CreateRelationshipResponse(
@@ -192,9 +189,9 @@ def query(core: Core, entity_id: object, *, depth: object, operation: object) ->
     reference = checks.identifier("entity_id", entity_id)
     steps = checks.whole("depth", depth, least=1, most=limits.TRAVERSAL_DEPTH)
     asked = checks.choice("operation", operation, OPERATIONS)
-    found = core.entity_ids({"entity_id": reference}, raises=GraphError)["entity_id"]
-    seen = walk(lambda statement: core.graph.run(statement, raises=GraphError), core.namespace, found, depth=steps)
-    stored = core.graph.run(knowledge.get_entity(core.namespace, found), raises=GraphError)
+    found = core.entity_ids({"entity_id": reference})["entity_id"]
+    seen = walk(core.graph.run, core.namespace, found, depth=steps)
+    stored = core.graph.run(knowledge.get_entity(core.namespace, found))
     return QueryKnowledgeGraphResponse(
         entity_id=found,
         operation=asked,
@@ -296,7 +293,6 @@ def update(core: Core, entities: object, relationships: object, merge_strategy: 
     done = core.graph.transact(
         lambda run: knowledge.update(run, core.namespace, things, links, vectors, strategy=strategy, now=now),  # type: ignore[arg-type]
         name="update_knowledge_graph",
-        raises=GraphError,
     )
     return UpdateKnowledgeGraphResponse(**done, processing_time=time.perf_counter() - start)
 
@@ -333,12 +329,9 @@ def decide(
     )
     made.id = names.decision_id(made.conversation_id, made.decision_type, made.context, made.outcome)
     content = f"{made.context}\n{made.outcome}"
-    try:
-        core.claim_model()
-        vector = core.embedder.embed_query(content)
-        found = next(iter(core.extractor.extract([content])))
-    except ContextPersistenceError as error:
-        raise DatabaseError(f"the decision could not be analysed: {error}") from error
+    core.claim_model()
+    vector = core.embedder.embed_query(content)
+    found = next(iter(core.extractor.extract([content])))
     rows = graph_rows(core.namespace, [(made.id, found)], now=now, known_types=core.known_types())
     empty = conversations.conversation_properties(
         core.namespace, made.conversation_id, project_path=None, mode=core.config.default_mode, metadata=None

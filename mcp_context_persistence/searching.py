@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kg import checks, limits
-from kg.errors import ContextPersistenceError, SearchError, ValidationError
-from kg.statement import Row, Statement
+from kg.errors import ValidationError
 from mcp_context_persistence import conversations
 from mcp_context_persistence.core import Core
 from mcp_context_persistence.models import (
@@ -44,7 +43,7 @@ def hybrid(
     asked = _filters(filters)
     most = checks.whole("limit", limit, least=1, most=limits.SEARCH_LIMIT)
     answer = search.hybrid(
-        lambda statement: _run(core, statement),
+        core.graph.run,
         namespace=core.namespace,
         query=said,
         vector=_vector(core, said) if way in {"hybrid", "semantic"} else None,
@@ -94,7 +93,7 @@ def similar(
     most = checks.whole("limit", limit, least=1, most=limits.SEARCH_LIMIT)
     floor = checks.confidence("min_score", min_score)
     answer = search.similar_conversations(
-        lambda statement: _run(core, statement),
+        core.graph.run,
         namespace=core.namespace,
         vector=_vector(core, said),
         filters=_filters(filters),
@@ -132,15 +131,6 @@ def _filters(given: object) -> Filters:
     return parse(given)
 
 
-def _run(core: Core, statement: Statement[Row]) -> list[Row]:
-    return core.graph.run(statement, raises=SearchError)
-
-
 def _vector(core: Core, query: str) -> Any:
-    try:
-        core.claim_model()
-        return core.embedder.embed_query(query)
-    except ValidationError:
-        raise
-    except ContextPersistenceError as error:
-        raise SearchError(f"the query could not be embedded: {error}") from error
+    core.claim_model()
+    return core.embedder.embed_query(query)
