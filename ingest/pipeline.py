@@ -24,12 +24,12 @@ class Analysis:
     Attributes:
         findings: Rows for the statement that writes them.
         embedded: How many vectors were made.
-        by_text: For each text its vectors and findings, so that a second attempt need not make them again.
+        key: Which messages were analysed and what for, so that a second attempt at the same need not analyse them again.
     """
 
     findings: Findings = field(default_factory=Findings)
     embedded: int = 0
-    by_text: Mapping[str, Any] = field(default_factory=dict)
+    key: tuple[tuple[str, str, bool, bool], ...] = ()
 
 
 def analyse(
@@ -55,7 +55,8 @@ def analyse(
         before: What an earlier attempt found.
         now: Milliseconds since 1970.
     """
-    if before.by_text:
+    key = tuple((one.properties["id"], one.properties["hash"], one.needs_vector, one.needs_graph) for one in items)
+    if before.key == key:
         return before
     to_read = [item for item in items if item.needs_graph] if extractor else []
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="context-persistence-extract") as threads:
@@ -80,7 +81,7 @@ def analyse(
         mentions=[{**row, "facets": facets[row["message_id"]]} for row in graph.mentions],
         relations=graph.relations,
     )
-    return Analysis(findings=findings, embedded=embedded, by_text={"": True})
+    return Analysis(findings=findings, embedded=embedded, key=key)
 
 
 def _vectors(

@@ -44,11 +44,11 @@ def parse(url: object) -> Store | Remote:
 
 
 def _directory(text: str) -> Path:
-    path = Path(text).expanduser().absolute()
     try:
+        path = Path(text).expanduser().absolute()
         is_file = path.exists() and not path.is_dir()
         sqlite = is_file and path.is_file() and _starts_with(path, _SQLITE_MAGIC)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         raise ValidationError("database_url: the store's path cannot be read") from error
     if sqlite:
         raise ValidationError("database_url: there is a real SQLite file at that path; it was left as it is, choose another path")
@@ -61,6 +61,7 @@ def _remote(url: str) -> Remote:
     try:
         parts = urlsplit(url)
         port = parts.port
+        (parts.hostname or "").encode("idna")
     except ValueError as error:
         raise ValidationError(f"database_url must be one of: {FORMS}") from error
     if parts.scheme not in SCHEMES or not parts.hostname or parts.fragment:

@@ -5,7 +5,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from kg import limits
 from kg.errors import ValidationError, VectorDBError
 
 TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,62}")
+FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999  # the calendar's ends
 ROLES = frozenset({"user", "assistant", "system", "tool", "function", "developer"})
 
 
@@ -139,9 +140,12 @@ def vectors(field: str, value: object, *, count: int, dimension: int) -> NDArray
 def milliseconds(moment: datetime) -> int:
     """Milliseconds since 1970 UTC; a naive moment means UTC."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return round(aware.timestamp() * 1000)
+    found = (aware - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    if not FIRST_MS <= found <= LAST_MS:
+        raise ValidationError("a time stamp must lie in the years 1 to 9999 UTC")
+    return found
 
 
 def moment(stored: int | None) -> datetime | None:
     """The moment for stored milliseconds, in UTC."""
-    return None if stored is None else datetime.fromtimestamp(stored / 1000, tz=UTC)
+    return None if stored is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=stored)

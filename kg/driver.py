@@ -208,6 +208,8 @@ class Graph:
                 ) from error
             except (theirs.Neo4jError, theirs.DriverError, OSError) as error:
                 if self._revive and _unreachable(error) and self._revived(end):
+                    time.sleep(min(pause, max(0.0, end - time.monotonic())))
+                    pause = min(pause * 2, 2.0)
                     continue
                 wait = pause * (0.5 + random.random())  # noqa: S311 - jitter, not a secret
                 if not _replayable(error) or time.monotonic() + wait >= end:
@@ -277,6 +279,8 @@ def _replayable(error: Exception) -> bool:
 
 def _unreachable(error: BaseException) -> bool:
     """Whether nothing listens at the address, so that waiting is no use."""
+    if isinstance(error, theirs.Neo4jError):
+        return False  # the server spoke, and its text may hold anything
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, ConnectionRefusedError) or "refused" in str(seen).lower() or "resolve" in str(seen).lower():

@@ -86,7 +86,7 @@ def save_relationships(namespace: str, rows: Sequence[RelationshipRow], *, now: 
                 "namespace": namespace,
                 "name": row.name,
                 "confidence": row.confidence,
-                "properties": checks.metadata("properties", row.properties),
+                **({} if row.properties is None else {"properties": checks.metadata("properties", row.properties)}),
                 "origin": "user",
             },
         }

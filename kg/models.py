@@ -52,7 +52,7 @@ class Message(BaseModel):
     a time stamp gets the time at which it is first saved.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", revalidate_instances="always")
 
     role: Annotated[str, AfterValidator(_role)] = Field(..., description="Message role (user, assistant, system)")
     content: Annotated[str, AfterValidator(_content)] = Field(..., description="Message content")

@@ -4,6 +4,7 @@ import re
 from hashlib import blake2b
 
 RESERVED_LABELS = frozenset({"Conversation", "Message", "Chunk", "Entity", "Decision", "Document", "SchemaVersion"})
+RESERVED_TYPES = frozenset({"HAS_MESSAGE", "NEXT", "HAS_CHUNK", "MENTIONS", "HAS_DECISION", "ABOUT"})
 _WORD = re.compile(r"[A-Za-z0-9]+")
 
 
@@ -14,8 +15,9 @@ def label(entity_type: str) -> str:
 
 
 def relationship_type(name: str) -> str:
-    """The type under which a relationship is stored: ``depends on`` becomes ``DEPENDS_ON``."""
-    return "_".join(_WORD.findall(name)).upper()
+    """The type under which a relationship is stored: ``depends on`` becomes ``DEPENDS_ON``. One that the graph uses gets ``_TYPE`` appended."""
+    found = "_".join(_WORD.findall(name)).upper()
+    return f"{found}_TYPE" if found in RESERVED_TYPES else found
 
 
 def relationship_id(source: str, stored_type: str, target: str) -> str:

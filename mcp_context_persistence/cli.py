@@ -28,7 +28,7 @@ def demo(file: Path | None, store: str) -> None:
     from mcp_context_persistence.demo import run  # noqa: PLC0415 - the other commands start without the language models
 
     url = store if "://" in store or store.startswith((":", "local:")) else f"local:{store}"
-    run(file, store=url, console=Console(width=None if sys.stdout.isatty() else 160))
+    run(file, store=url, console=Console(markup=False, width=None if sys.stdout.isatty() else 160))
 
 
 def main() -> None:

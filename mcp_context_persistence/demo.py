@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from kg import address
 from kg.errors import NotFoundError, ValidationError
 from kg.models import Conversation
 from mcp_context_persistence.client import ContextPersistenceClient
@@ -27,7 +28,7 @@ def conversations(path: Path | None) -> list[Conversation]:
         text = (files("mcp_context_persistence") / "demo_conversations.json").read_text(encoding="utf-8")
     else:
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise ValidationError(f"the file cannot be read as UTF-8 text: {error.__class__.__name__}") from error
     found = [_conversation(one, place) for place, one in _objects(text)]
@@ -40,7 +41,7 @@ def _objects(text: str) -> Iterator[tuple[str, Any]]:
     try:
         whole = json.loads(text)
     except ValueError:
-        for number, line in enumerate(text.splitlines(), start=1):
+        for number, line in enumerate(text.split("\n"), start=1):
             if line.strip():
                 try:
                     yield f"line {number}", json.loads(line)
@@ -100,7 +101,7 @@ def run(path: Path | None, *, store: str, console: Console) -> None:
     """
     given = conversations(path)
     console.rule("Context Persistence")
-    console.print(f"Store: {store}\n")
+    console.print(f"Store: {_shown(store)}\n")
     provision = Provision(console)
     try:
         client = ContextPersistenceClient(database_url=store, namespace="demo", progress=provision)
@@ -120,6 +121,8 @@ def run(path: Path | None, *, store: str, console: Console) -> None:
         _show_decision(console, client, given[0].conversation_id, entity)
         _heading(console, "6. Statistics")
         _show_statistics(console, client)
+    if "://" in store and not store.startswith("sqlite:"):
+        return
     _heading(console, "7. Look at it yourself")
     place = store.removeprefix("local:")
     console.print(f"  context-persistence server start {place}", soft_wrap=True)
@@ -133,8 +136,14 @@ def run(path: Path | None, *, store: str, console: Console) -> None:
     console.print(f"  context-persistence server stop {place}", soft_wrap=True)
 
 
+def _shown(store: str) -> str:
+    """A database URL without its password."""
+    place = address.parse(store)
+    return place.uri if isinstance(place, address.Remote) else store
+
+
 def _heading(console: Console, text: str) -> None:
-    console.print(f"\n[bold]{text}[/bold]", highlight=False)
+    console.print(f"\n{text}", style="bold", highlight=False)
 
 
 def _show_saved(console: Console, responses: Sequence[SaveConversationResponse]) -> None:

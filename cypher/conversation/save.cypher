@@ -11,7 +11,7 @@ ON CREATE SET c.revision = 0, c.created_ms = $batch.now, c.kind = 'conversation'
 SET c.updated_ms = $batch.now
 WITH c
 WHERE c.revision = $batch.revision
-SET c.revision = $batch.revision + 1, c += $batch.conversation
+SET c.revision = $batch.revision + 1, c += $batch.conversation, c.facets = $batch.conversation.facets + coalesce(c.mentioned, [])
 WITH c
 CALL () {
   UNWIND $batch.stale AS id

@@ -12,5 +12,5 @@ CALL (a) {
   RETURN r, b ORDER BY r.confidence DESC, b.id LIMIT $batch.fan
 }
 RETURN startNode(r).id AS source, endNode(r).id AS target, a.id AS from, b.id AS to, b.name AS name, b.type AS type,
-  b.description AS description, r.name AS relationship_type, r.confidence AS confidence, r.evidence AS evidence, r.sources AS sources
+  b.description AS description, coalesce(r.name, type(r)) AS relationship_type, coalesce(r.confidence, 1.0) AS confidence, r.evidence AS evidence, r.sources AS sources
 LIMIT $batch.limit;

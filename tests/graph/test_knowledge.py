@@ -193,3 +193,16 @@ def test_statistics_count_what_is_there(client):
     assert (stats.total_conversations, stats.total_messages) == (1, 1)
     assert stats.storage_usage.conversations_size == len("The DataProcessor class uses pandas. äö".encode())
     assert stats.storage_usage.entities_count == stats.total_entities >= 2
+
+
+def test_types_of_the_graph_itself_can_be_used_between_entities(client):
+    client.update_knowledge_graph([{"id": "readme"}, {"id": "pandas"}], [])
+    client.create_relationship("readme", "pandas", "mentions", 0.9, {"by": "hand"})
+    client.create_relationship("readme", "pandas", "mentions", 0.8)
+    assert [(one.entity_id, one.relationship_type) for one in client.query_knowledge_graph("readme").neighbors] == [
+        ("pandas", "mentions")
+    ]
+    rows = client._core.graph._driver.execute_query(
+        "MATCH (:Entity {namespace: $n})-[r:MENTIONS_TYPE]->() RETURN r.properties AS properties", n=client._core.namespace
+    ).records
+    assert [row["properties"] for row in rows] == ['{"by":"hand"}']

@@ -69,3 +69,9 @@ def test_anything_else_is_refused_and_told_what_works(url):
     with pytest.raises(ValidationError, match="bolt://HOST:PORT") as caught:
         address.parse(url)
     assert "u:p" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["bolt://a..b:7687", f"bolt://{'x' * 64}:7687", "local:~nobody-of-that-name/x"])
+def test_odd_names_are_refused_too(url):
+    with pytest.raises(ValidationError):
+        address.parse(url)

@@ -105,3 +105,9 @@ def test_vectors_have_their_width_and_say_something():
             checks.vectors("v", wrong, count=1, dimension=2)
     with pytest.raises(VectorDBError):
         checks.vectors("v", [["a", "b"]], count=1, dimension=2)
+
+
+def test_times_at_the_ends_of_the_calendar_come_back_or_are_refused():
+    assert checks.moment(checks.milliseconds(datetime.max.replace(tzinfo=UTC))).year == 9999
+    with pytest.raises(ValidationError, match="1 to 9999"):
+        checks.milliseconds(datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-1))))

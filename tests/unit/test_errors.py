@@ -42,3 +42,13 @@ def test_what_the_driver_says_is_translated(error, retryable, outcome):
 )
 def test_the_dialect_follows_the_version(version, dialect):
     assert dialect_of(version) == dialect
+
+
+def test_a_server_that_spoke_is_not_unreachable_whatever_its_text_says():
+    from kg.driver import _unreachable
+
+    spoken = theirs.Neo4jError._basic_hydrate(
+        neo4j_code="Neo.ClientError.Schema.ConstraintValidationFailed", message="refused-orders"
+    )
+    assert not _unreachable(spoken)
+    assert _unreachable(ConnectionRefusedError())
