@@ -1,7 +1,8 @@
 """The managed local Neo4j: a store is a folder, and one server process serves every process that attaches to it.
 
-The first process to attach starts the server, through a small supervisor; each further one attaches to it; the last one out stops it.
-The names below load their modules when they are first used, because the supervisor enters this package with the standard library alone.
+The first process to attach starts the server, through a small supervisor; each further one attaches to it; the last one out stops
+it. The names below load their modules when they are first used, because the supervisor enters this package with the standard
+library alone.
 """
 
 from importlib import import_module

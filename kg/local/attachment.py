@@ -17,7 +17,7 @@ from kg.local import java, launch, leases
 from kg.local.jars import Progress, provision
 from kg.local.process import is_alive, kill
 from kg.local.settings import LOOPBACK, USER, ServerSettings
-from kg.local.store import State, Store
+from kg.local.store import A_FILE, State, Store
 
 POLL_SECONDS = 0.02
 SPAWNS = 3  # of a supervisor, for one attach
@@ -62,11 +62,11 @@ class Attachment:
         password: The password to log in with; it stands in no text form of this object.
     """
 
-    def __init__(self, store: Store, state: State, lease: tuple[Path, int], settings: ServerSettings) -> None:
+    def __init__(self, store: Store, state: State, lease: tuple[Path, int], settings: ServerSettings, *, throwaway: bool) -> None:
         self.store = store.folder
         self.user = USER
         self.password = store.password()
-        self._files, self._state, self._settings = store, state, settings
+        self._files, self._state, self._settings, self._throwaway = store, state, settings, throwaway
         self._lease: tuple[Path, int] | None = lease
         _open.add(self)
 
@@ -97,7 +97,7 @@ class Attachment:
         if self.closed:
             raise DatabaseError("This attachment to the local server is closed: attach again.")
         before = self.bolt_url
-        self._state = _join(self._files, self._settings, progress, throwaway=False)
+        self._state = _join(self._files, self._settings, progress, throwaway=self._throwaway)
         return self.bolt_url != before
 
     def close(self) -> None:
@@ -139,7 +139,8 @@ def attach(store: Path | None, *, settings: ServerSettings | None = None, progre
     Args:
         store: The store's folder, which is made where missing; None means a throw-away store, deleted at the end.
         settings: For a server that must be started.
-        progress: Called with ``(stage, done, total)``: bytes while jars are verified and downloaded, seconds while the server starts.
+        progress: Called with ``(stage, done, total)``: bytes while jars are verified and downloaded, seconds while the server
+            starts.
 
     Raises:
         ValidationError: The path holds something that is no store; it is untouched.
@@ -157,7 +158,8 @@ def attach(store: Path | None, *, settings: ServerSettings | None = None, progre
     try:
         files.prepare()
         lease = leases.take(files.leases)
-        return Attachment(files, _join(files, settings, progress, throwaway=throwaway), lease, settings)
+        state = _join(files, settings, progress, throwaway=throwaway)
+        return Attachment(files, state, lease, settings, throwaway=throwaway)
     except BaseException as error:
         if lease is not None:
             lease[0].unlink(missing_ok=True)
@@ -189,9 +191,7 @@ def status(store: Path) -> ServerStatus:
     """
     files = Store(_absolute(store))
     if files.folder.exists() and not files.folder.is_dir():
-        raise ValidationError(
-            "The path of the local store is a file, and a store is a folder: name another path. The file is untouched."
-        )
+        raise ValidationError(A_FILE)
     clients = tuple(sorted(set(leases.holders(files.leases)))) if files.leases.is_dir() else ()
     state = files.read_state()
     if state is None or not leases.is_locked(files.server) or state.phase != "running" or not _is_ours(state):
@@ -291,7 +291,7 @@ def _spawn(files: Store, prepared: dict[str, object]) -> str:
         old = files.read_state()
         ports = (old.bolt_port, old.http_port) if old else (0, 0)
         files.write_state(State(phase="starting", nonce=nonce, bolt_port=ports[0], http_port=ports[1]))
-        with (files.logs / "supervisor.log").open("wb") as log:
+        with open(files.logs / "supervisor.log", "wb", opener=_private) as log:
             done = subprocess.run(  # noqa: S603
                 [*launch.command(), str(held)],
                 input=json.dumps(specification).encode(),
@@ -309,6 +309,10 @@ def _spawn(files: Store, prepared: dict[str, object]) -> str:
     finally:
         os.close(held)  # the supervisor's copy holds the lock now
     return nonce
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _clear(files: Store) -> None:

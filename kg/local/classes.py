@@ -1,9 +1,9 @@
 """The start-up cache: Java's archive of loaded and parsed classes ("CDS archive"), with which a server starts in half the time.
 
-`classes-VERSION.txt.gz` beside this file names the classes that a server in real use loads; `kg.local.class_list` makes it. From the list
-a second process makes the archive, at a low priority, beside the first server and after its end as long as it may live then. Nobody
-waits for it. The AOT cache of Java 25 was tried instead: it starts no faster, and recording for it makes the first server 1.7 times
-slower and its stop many seconds longer.
+`classes-VERSION.txt.gz` beside this file names the classes that a server in real use loads; `kg.local.class_list` makes it. From
+the list a second process makes the archive, at a low priority, beside the first server and after its end as long as it may live
+then. Nobody waits for it. The AOT cache of Java 25 was tried instead: it starts no faster, and recording for it makes the first
+server 1.7 times slower and its stop many seconds longer.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ import gzip
 import os
 import signal
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from kg.local.settings import NEO4J_VERSION
 
 CLASS_LIST = Path(__file__).with_name(f"classes-{NEO4J_VERSION}.txt.gz")
 NICE = 10
+RETRY_SECONDS = 86_400.0
+UNUSED_SECONDS = 30 * 86_400.0  # archives of other runtimes or older jars, 200 MB each
 # Without -Xmixed Java interprets while it dumps, which takes twice as long; the heavy compiler does not pay in so short a life.
 DUMP_FLAGS = ("-Xshare:dump", "-Xmixed", "-XX:TieredStopAtLevel=1")
 
@@ -31,7 +34,7 @@ class StartCache:
     Attributes:
         archive: The finished cache; absent at first.
         lock: Held by the one process that makes it.
-        failed: Present where the archive could not be made; then nobody tries again.
+        failed: Written when the archive could not be made; then nobody tries again for a day.
     """
 
     archive: Path
@@ -53,7 +56,7 @@ class StartCache:
         return ["-Xshare:auto", f"-XX:SharedArchiveFile={self.archive}"] if self.archive.exists() else []
 
     def begin_making(self, java: str, flags: list[str], class_path: str, *, supervised: bool = True) -> None:
-        """Starts to make the archive if that is due; under supervision at a low priority, and no longer than the supervisor lives."""
+        """Starts to make the archive if that is due; supervised at a low priority, and no longer than the supervisor lives."""
         if self._maker is not None or self.archive.exists() or not self._claim():
             return
         classes, made = self._drafts()
@@ -78,6 +81,7 @@ class StartCache:
         if self._maker.returncode == 0 and made.exists():
             made.chmod(0o600)
             made.replace(self.archive)
+            self._remove_old()
         else:
             self.failed.touch()
         self._clear()
@@ -97,6 +101,11 @@ class StartCache:
             os.close(self._held)
             self._held = None
 
+    def _remove_old(self) -> None:
+        for other in self.archive.parent.glob("*.archive"):
+            if other != self.archive and time.time() - other.stat().st_mtime > UNUSED_SECONDS:
+                other.unlink(missing_ok=True)
+
     def _clear(self) -> None:
         self._maker = None
         for draft in self._drafts():
@@ -106,7 +115,7 @@ class StartCache:
         return self.archive.with_suffix(".classes"), self.archive.with_suffix(".made")
 
     def _claim(self) -> bool:
-        if self.failed.exists():
+        if self.failed.exists() and time.time() - self.failed.stat().st_mtime < RETRY_SECONDS:
             return False
         if self._held is None:
             self._held = lock(self.lock)

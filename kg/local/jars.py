@@ -1,7 +1,7 @@
 """The locked jars of the server: where they are, whether they are whole, and how they come here.
 
-`neo4j-VERSION.json` beside this file names each jar with its size and SHA-256; `kg.local.lock` makes it. The jars lie in one folder of
-the cache for all stores, and each of them is hashed before every start: 195 MB take 0.2 s on two cores.
+`neo4j-VERSION.json` beside this file names each jar with its size and SHA-256; `kg.local.lock` makes it. The jars lie in one
+folder of the cache for all stores, and each of them is hashed before every start: 200 MB take 0.2 s on two cores.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from kg.errors import DatabaseError
 from kg.local.leases import locked_file
 from kg.local.settings import NEO4J_VERSION, cache_folder
+from kg.local.unsigned import unsigned
 
 if TYPE_CHECKING:
     from kg.local.maven import Repository
@@ -38,14 +39,18 @@ class Jar:
     Attributes:
         coordinates: ``group:artifact:version`` or ``group:artifact:version:classifier``.
         target: The folder it belongs to: ``lib`` or ``plugins``.
-        sha256: Of its content, in hexadecimal.
+        sha256: Of its content as the repository has it, in hexadecimal.
         size: Bytes.
+        unsigned_sha256: Of the copy without signatures that takes its place in the cache (see `kg.local.unsigned`); empty for most.
+        unsigned_size: Bytes of that copy.
     """
 
     coordinates: str
     target: str
     sha256: str
     size: int
+    unsigned_sha256: str = ""
+    unsigned_size: int = 0
 
     @property
     def name(self) -> str:
@@ -98,7 +103,7 @@ def locked() -> tuple[Jar, ...]:
 
 @cache
 def _place() -> str:
-    text = "\n".join(f"{jar.target} {jar.coordinates} {jar.sha256}" for jar in locked())
+    text = "\n".join(f"{jar.target} {jar.coordinates} {jar.sha256} {jar.unsigned_sha256}" for jar in locked())
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -123,8 +128,8 @@ def provision(progress: Progress | None = None) -> Jars:
             if wanted:
                 _download(jars, wanted, progress)
     except OSError as error:
-        text = f"The jars of the local server cannot be written to {jars.home} ({error.strerror}): free space there or set CONTEXT_CACHE_DIR."
-        raise DatabaseError(text) from error
+        what = f"The jars of the local server cannot be written to {jars.home} ({error.strerror})"
+        raise DatabaseError(f"{what}: free space there or set CONTEXT_CACHE_DIR.") from error
     return jars
 
 
@@ -144,7 +149,7 @@ def _damaged(jars: Jars, wanted: Iterable[Jar], progress: Progress | None) -> li
     damaged = []
     with ThreadPoolExecutor(HASHES) as threads:
         for jar, whole in zip(
-            wanted, threads.map(lambda jar: is_whole(jars.home / jar.target / jar.name, jar), wanted), strict=True
+            wanted, threads.map(lambda jar: is_kept_whole(jars.home / jar.target / jar.name, jar), wanted), strict=True
         ):
             done += jar.size
             if not whole:
@@ -154,13 +159,18 @@ def _damaged(jars: Jars, wanted: Iterable[Jar], progress: Progress | None) -> li
     return damaged
 
 
-def is_whole(file: Path, jar: Jar) -> bool:
+def is_kept_whole(file: Path, jar: Jar) -> bool:
+    """Whether the file is what the cache shall hold of this jar: the jar itself, or its copy without signatures."""
+    return is_whole(file, jar.unsigned_sha256, jar.unsigned_size) if jar.unsigned_sha256 else is_whole(file, jar.sha256, jar.size)
+
+
+def is_whole(file: Path, sha256: str, size: int) -> bool:
     """Whether the file has the locked size and SHA-256."""
     try:
         with file.open("rb") as content:
-            if os.fstat(content.fileno()).st_size != jar.size:
+            if os.fstat(content.fileno()).st_size != size:
                 return False
-            return hashlib.file_digest(content, "sha256").hexdigest() == jar.sha256
+            return hashlib.file_digest(content, "sha256").hexdigest() == sha256
     except OSError:
         return False
 
@@ -193,10 +203,12 @@ def _fetch(repository: "Repository", jar: Jar, to: Path) -> bool:
     part = to.with_name(f".{to.name}.{uuid.uuid4().hex}")
     try:
         for source in (repository.copy_local, repository.fetch):
-            if source(jar.path, part) and is_whole(part, jar):
+            if source(jar.path, part) and is_whole(part, jar.sha256, jar.size):
+                if jar.unsigned_sha256:
+                    part.write_bytes(unsigned(part.read_bytes()))
                 os.utime(part, (MTIME, MTIME))
                 part.replace(to)
-                return True
+                return is_kept_whole(to, jar)
     finally:
         part.unlink(missing_ok=True)
     return False

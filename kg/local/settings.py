@@ -19,7 +19,8 @@ class ServerSettings:
     Attributes:
         heap: Memory of the Java heap at most, as Java writes it, such as ``1g``.
         page_cache: Memory for pages of the store, such as ``256m``.
-        aot: Start from an archive of loaded classes, and make it where it is missing.
+        aot: Start quickly: from an archive of loaded classes, which is made where it is missing, and with flags for it. False
+            starts the same server as the bare Java command would.
         list_classes: A file to which the server writes the classes it loads; for the maker of the list only.
         linger_seconds: How long the server of a lasting store waits for another process after the last one left.
         start_seconds: How long a start may take.

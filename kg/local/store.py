@@ -15,6 +15,7 @@ from kg.errors import DatabaseError, ValidationError
 from kg.local.settings import NEO4J_VERSION
 
 FORMAT = 1
+A_FILE = "The path of the local store is a file, and a store is a folder: name another path. The file is untouched."
 Phase = Literal["starting", "running", "stopping", "stopped", "failed"]
 
 
@@ -74,9 +75,7 @@ class Store:
             DatabaseError: A newer version has written the store, or it cannot be written.
         """
         if self.folder.exists() and not self.folder.is_dir():
-            raise ValidationError(
-                "The path of the local store is a file, and a store is a folder: name another path. The file is untouched."
-            )
+            raise ValidationError(A_FILE)
         try:
             if self.exists():
                 self._check_mark()
@@ -97,7 +96,7 @@ class Store:
             raise DatabaseError(f"{self.mark.name} in the local store cannot be read: restore it from a backup.") from error
         if form > FORMAT or _numbers(neo4j) > _numbers(NEO4J_VERSION):
             raise DatabaseError(
-                f"Neo4j {neo4j} has written this local store, and this package brings {NEO4J_VERSION}: upgrade mcp-context-persistence."
+                f"Neo4j {neo4j} has written this local store, this package has {NEO4J_VERSION}: upgrade mcp-context-persistence."
             )
 
     def write_mark(self) -> None:

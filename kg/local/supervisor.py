@@ -1,8 +1,9 @@
 """The small process beside each server: starts it, watches who uses the store, stops the server after the last one.
 
-It is started by the first process that opens a store, outlives it, and imports nothing but the standard library. Every process that
-uses the store holds a lease (`kg.local.leases`); the kernel frees it on any death. When the server dies while somebody uses it, it is
-started again on the same ports. When this process is killed, the kernel kills the server, and whoever opens the store next starts both.
+It is started by the first process that opens a store, outlives it, and imports nothing but the standard library. Every process
+that uses the store holds a lease (`kg.local.leases`); the kernel frees it on any death. When the server dies while somebody uses
+it, it is started again on the same ports. When this process is killed, the kernel kills the server, and whoever opens the store
+next starts both.
 """
 
 import contextlib

@@ -1,0 +1,215 @@
+"""The managed local server, for real: one server for many processes, and what crashes leave."""
+
+import contextlib
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import neo4j
+import psutil
+import pytest
+
+from kg import local
+from kg.errors import DatabaseError
+from kg.local import attachment as attaching
+from kg.local.store import Store
+
+ROOT = Path(local.__file__).parents[2]
+# Attaches, says so, and waits to be killed.
+CLIENT = """
+import sys, time
+from pathlib import Path
+from kg.local.attachment import attach
+began = time.perf_counter()
+attachment = attach(Path(sys.argv[1]) if sys.argv[1] else None)
+print(attachment.store, attachment.bolt_url, time.perf_counter() - began, flush=True)
+time.sleep(600)
+"""
+QUICK = local.ServerSettings(linger_seconds=0.0)
+
+
+def client(store):
+    return subprocess.Popen([sys.executable, "-c", CLIENT, str(store or "")], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def answer(process):
+    store, url, seconds = process.stdout.readline().rsplit(" ", 2)
+    return store, url, float(seconds)
+
+
+def end(*processes):
+    for process in processes:
+        process.kill()
+    for process in processes:
+        process.wait()
+        process.stdout.close()
+
+
+def run(attachment, text, **parameters):
+    with neo4j.GraphDatabase.driver(attachment.bolt_url, auth=(attachment.user, attachment.password)) as driver:
+        return [record.data() for record in driver.execute_query(text, parameters).records]
+
+
+def eventually(condition, seconds=30.0):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "not in time"
+        time.sleep(0.1)
+
+
+def gone(state):
+    return not psutil.pid_exists(state.pid) and not psutil.pid_exists(state.supervisor)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("local") / "størė mit Leerzeichen"
+
+
+@pytest.fixture(scope="module")
+def attached(place):
+    with local.attach(place, settings=QUICK) as attachment:
+        yield attachment
+    with contextlib.suppress(DatabaseError):
+        local.stop(place, force=True)
+
+
+def test_a_second_process_attaches_to_the_same_server(attached, place):
+    other = client(place)
+    _, url, seconds = answer(other)
+    assert url == attached.bolt_url
+    assert seconds < 2  # 0.05 s on a quiet machine; the benchmark holds it to 0.3 s
+    found = local.status(place)
+    assert found.running
+    assert found.clients == tuple(sorted((os.getpid(), other.pid)))
+    assert found.versions["neo4j"] == "2026.02.3"
+    end(other)
+    eventually(lambda: local.status(place).clients == (os.getpid(),), 5)
+
+
+def test_the_library_of_algorithms_is_there(attached):
+    assert run(attached, "RETURN gds.version() AS version") == [{"version": "2.26.0"}]
+
+
+def test_the_server_listens_on_loopback_only_and_asks_for_the_password(attached, place):
+    listening = [
+        c.laddr.ip for c in psutil.Process(local.status(place).pid).net_connections("tcp") if c.status == psutil.CONN_LISTEN
+    ]
+    assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
+    with neo4j.GraphDatabase.driver(attached.bolt_url) as driver, pytest.raises(neo4j.exceptions.ClientError):
+        driver.verify_connectivity()
+
+
+def test_the_browser_answers(attached):
+    def answers():
+        try:
+            with urllib.request.urlopen(f"{attached.http_url}/browser/", timeout=5) as page:
+                return page.status == 200
+        except OSError:
+            return False
+
+    eventually(answers)
+
+
+def test_files_are_private_and_the_password_stands_nowhere_else(attached, place):
+    for folder, _, files in os.walk(place):
+        assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700, folder
+        for name in files:
+            file = Path(folder, name)
+            assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, name
+            if name != "password":
+                assert attached.password.encode() not in file.read_bytes(), name
+    state = Store(place).read_state()
+    lines = [" ".join(psutil.Process(pid).cmdline()) for pid in (state.pid, state.supervisor)]
+    assert attached.password not in " ".join(lines) + repr(attached)
+
+
+def test_a_forked_child_holds_no_lease(attached, place):
+    before = len(list(Store(place).leases.glob("*.lease")))
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if attached.closed else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert not attached.closed
+    assert len(list(Store(place).leases.glob("*.lease"))) == before
+    assert os.getpid() in local.status(place).clients
+
+
+def test_a_listener_that_is_not_the_server_is_never_trusted(attached, place):
+    state = Store(place).read_state()
+    assert attaching._is_ours(state)
+    foreign = attaching.State(**{**state.__dict__, "pid": os.getpid(), "started": "1"})
+    assert not attaching._is_ours(foreign)
+    assert not attaching._is_ours(attaching.State(**{**state.__dict__, "bolt_port": 1}))
+
+
+def test_a_killed_server_comes_back_on_the_same_port_with_its_data(attached, place):
+    run(attached, "CREATE (:Kept {id: 1})")
+    url, pid = attached.bolt_url, local.status(place).pid
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: local.status(place).pid not in {0, pid}, 120)
+    assert not attached.renew()
+    assert attached.bolt_url == url
+    assert run(attached, "MATCH (n:Kept) RETURN n.id AS id") == [{"id": 1}]
+
+
+def test_a_killed_supervisor_takes_the_server_along_and_the_next_use_starts_both(attached, place):
+    state = Store(place).read_state()
+    os.kill(state.supervisor, signal.SIGKILL)
+    eventually(lambda: gone(state), 10)
+    attached.renew()
+    assert run(attached, "MATCH (n:Kept) RETURN n.id AS id") == [{"id": 1}]
+
+
+def test_stop_spares_a_used_server_unless_forced_and_a_kept_one_outlives_its_clients(attached, place):
+    with pytest.raises(DatabaseError, match="in use by process"):
+        local.stop(place)
+    assert local.start(place).kept
+    attached.close()
+    attached.close()
+    time.sleep(1.5)
+    found = local.status(place)
+    assert found.running
+    assert found.clients == ()
+    local.stop(place)
+    assert not local.status(place).running
+    assert not psutil.pid_exists(found.pid)
+    local.stop(place)
+
+
+def test_six_processes_open_one_store_at_once_and_after_their_death_nothing_is_left(tmp_path):
+    clients = [client(tmp_path / "six") for _ in range(6)]
+    try:
+        urls = {answer(process)[1] for process in clients}
+        state = Store(tmp_path / "six").read_state()
+    finally:
+        end(*clients)
+    assert len(urls) == 1
+    eventually(lambda: gone(state), 30)
+    assert not local.status(tmp_path / "six").running
+
+
+def test_a_throwaway_store_goes_with_its_owner_however_it_ends():
+    with local.attach(None) as kept_until_here:
+        store = kept_until_here.store
+        assert stat.S_IMODE(store.stat().st_mode) == 0o700
+    owner = client(None)
+    try:
+        killed = Path(answer(owner)[0])
+    finally:
+        end(owner)
+    eventually(lambda: not store.exists() and not killed.exists(), 30)
+
+
+def test_a_start_that_fails_names_the_log_and_leaves_nothing(tmp_path):
+    with pytest.raises(DatabaseError, match=r"memory.*neo4j\.log"):
+        local.attach(tmp_path / "s", settings=local.ServerSettings(heap="900000g"))
+    state = Store(tmp_path / "s").read_state()
+    assert state.phase == "failed"
+    eventually(lambda: not psutil.pid_exists(state.supervisor), 30)
+    assert local.status(tmp_path / "s").clients == ()
