@@ -11,7 +11,6 @@ from neo4j.vector import Vector
 
 from bench.measure import Row, in_turn
 from bench.texts import dialogue_texts, made_texts, made_vectors
-from kg.errors import SearchError
 from mcp_context_persistence import ContextPersistenceClient
 from queries import search
 from queries.filters import Filters
@@ -40,7 +39,7 @@ def hybrid(url: str, auth: tuple[str, str], data: Path, *, total: int = 20_000) 
 
     def ours(number: int) -> None:
         answer = search.hybrid(
-            lambda statement: core.graph.run(statement, raises=SearchError),
+            core.graph.run,
             namespace=namespace,
             query=queries[number],
             vector=asked[number],

@@ -10,7 +10,6 @@ from ingest import models
 from ingest.concepts import concepts
 from ingest.confidence import confidence
 from ingest.named import named, same_people
-from ingest.names import entity_id
 from ingest.patterns import definitions
 from ingest.pieces import Piece, code_blocks, pieces
 from ingest.relations import relations
@@ -19,6 +18,7 @@ from ingest.types import Extraction, Found, Mention, Parsed, Relation
 from ingest.vocabulary import entries
 from kg import limits
 from kg.errors import NLPError
+from kg.names import entity_id
 
 if TYPE_CHECKING:
     from spacy.language import Language

@@ -4,7 +4,7 @@ spaCy works on a thread of its own while the encoder computes: the encoder's mat
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +24,20 @@ class Analysis:
     Attributes:
         findings: Rows for the statement that writes them.
         embedded: How many vectors were made.
-        key: Which messages were analysed and what for, so that a second attempt at the same need not analyse them again.
+        truncated: Whether a message named more than is looked at.
     """
 
     findings: Findings = field(default_factory=Findings)
     embedded: int = 0
-    key: tuple[tuple[str, str, bool, bool], ...] = ()
+    truncated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What was read and embedded already, by the hash of the text, so that a second attempt at the same save need not do it again."""
+
+    extractions: dict[str, "Extraction"] = field(default_factory=dict)
+    passages: dict[str, "list[tuple[Passage, Any]]"] = field(default_factory=dict)
 
 
 def analyse(
@@ -40,7 +48,7 @@ def analyse(
     extractor: "Extractor | None",
     known_types: Sequence[str],
     vectors: Mapping[int, Any] | None,
-    before: Analysis,
+    seen: Seen,
     now: int,
 ) -> Analysis:
     """Embed and extract what needs it.
@@ -52,19 +60,16 @@ def analyse(
         extractor: Finds entities and relations; None when none are wanted.
         known_types: Relationship types that the database has.
         vectors: Vectors by place in `items`, given by the caller instead of being made.
-        before: What an earlier attempt found.
+        seen: What an earlier attempt did; it is added to.
         now: Milliseconds since 1970.
     """
-    key = tuple((one.properties["id"], one.properties["hash"], one.needs_vector, one.needs_graph) for one in items)
-    if before.key == key:
-        return before
     to_read = [item for item in items if item.needs_graph] if extractor else []
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="context-persistence-extract") as threads:
-        reading: Future[list[Extraction]] | None = None
-        if extractor and to_read:
-            reading = threads.submit(lambda: list(extractor.extract([item.properties["content"] for item in to_read])))
-        whole, chunks, embedded = _vectors(namespace, items, embedder, vectors)
-        found = reading.result() if reading else []
+        reading = threads.submit(_read, to_read, extractor, seen) if extractor and to_read else None
+        whole, chunks, embedded = _vectors(items, embedder, vectors, seen)
+        if reading:
+            reading.result()
+    found = [seen.extractions[item.properties["content_hash"]] for item in to_read]
     graph = graph_rows(
         namespace,
         zip((item.properties["id"] for item in to_read), found, strict=True),
@@ -72,7 +77,7 @@ def analyse(
         known_types=known_types,
     )
     if embedder and graph.entities:
-        graph = _entity_vectors(graph, embedder)
+        graph = entity_vectors(graph, embedder)
     facets = {item.properties["id"]: item.properties["facets"] for item in to_read}
     findings = Findings(
         vectors=whole,
@@ -81,11 +86,18 @@ def analyse(
         mentions=[{**row, "facets": facets[row["message_id"]]} for row in graph.mentions],
         relations=graph.relations,
     )
-    return Analysis(findings=findings, embedded=embedded, key=key)
+    return Analysis(findings=findings, embedded=embedded, truncated=any(one.truncated for one in found))
+
+
+def _read(items: Sequence[Item], extractor: "Extractor", seen: Seen) -> None:
+    """Extract from the texts that were not seen yet."""
+    texts = {item.properties["content_hash"]: item.properties["content"] for item in items}
+    new = [key for key in texts if key not in seen.extractions]
+    seen.extractions.update(zip(new, extractor.extract([texts[key] for key in new]), strict=True))
 
 
 def _vectors(
-    namespace: str, items: Sequence[Item], embedder: "Embedder | None", given: Mapping[int, Any] | None
+    items: Sequence[Item], embedder: "Embedder | None", given: Mapping[int, Any] | None, seen: Seen
 ) -> tuple[dict[str, Any], list[dict[str, Any]], int]:
     """Vectors by message id, rows for the passages of long messages, and how many vectors were made."""
     wanted = [(place, item) for place, item in enumerate(items) if item.needs_vector]
@@ -93,18 +105,19 @@ def _vectors(
         return {item.properties["id"]: given[place] for place, item in wanted}, [], 0
     if embedder is None or not wanted:
         return {}, [], 0
-    passages = [embedder.passages(item.properties["content"]) for _, item in wanted]
-    array = embedder.embed([passage.text for group in passages for passage in group])
+    texts = {item.properties["content_hash"]: item.properties["content"] for _, item in wanted}
+    passages = {key: embedder.passages(text) for key, text in texts.items() if key not in seen.passages}
+    array = iter(embedder.embed([passage.text for group in passages.values() for passage in group]))
+    seen.passages.update({key: [(passage, next(array)) for passage in group] for key, group in passages.items()})
     whole: dict[str, Any] = {}
     chunks: list[dict[str, Any]] = []
-    at = 0
-    for (_, item), group in zip(wanted, passages, strict=True):
+    for _, item in wanted:
+        group = seen.passages[item.properties["content_hash"]]
         if len(group) == 1:
-            whole[item.properties["id"]] = array[at]
+            whole[item.properties["id"]] = group[0][1]
         else:
-            chunks.extend(_chunk(item, place, passage, array[at + place]) for place, passage in enumerate(group))
-        at += len(group)
-    return whole, chunks, len(array)
+            chunks.extend(_chunk(item, place, passage, vector) for place, (passage, vector) in enumerate(group))
+    return whole, chunks, len(whole) + len(chunks)
 
 
 def _chunk(item: Item, place: int, passage: "Passage", vector: Any) -> dict[str, Any]:
@@ -128,7 +141,7 @@ def _chunk(item: Item, place: int, passage: "Passage", vector: Any) -> dict[str,
     }
 
 
-def _entity_vectors(graph: GraphRows, embedder: "Embedder") -> GraphRows:
+def entity_vectors(graph: GraphRows, embedder: "Embedder") -> GraphRows:
     """Each entity's vector is that of its name; equal names are embedded once."""
     names = graph.names
     array = embedder.embed(list(names.values()))

@@ -12,7 +12,7 @@ class Mention:
         start: First character, counted from 0 in the given text.
         end: One past the last character; ``text[start:end]`` is `text`.
         text: The words as they stand.
-        entity_id: The entity's id, see `ingest.names.entity_id`.
+        entity_id: The entity's id, see `kg.names.entity_id`.
         name: The words with every run of white space made one space.
         type: A lower-case word, such as ``class``, ``person`` or ``concept``.
         confidence: Measured precision of the rule, 0 to 1, see `ingest.confidence`.

@@ -3,12 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from kg import checks, limits
 from kg.errors import ValidationError
-from kg.facets import facet, facets
+from kg.facets import facet, facets, project_of, shared_facets, tags_of
 from kg.models import Conversation, Message
 from kg.names import digest, message_id
 from kg.statement import Row, Statement, as_is
@@ -60,15 +59,30 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The difference between a conversation as it is given and as it is stored."""
+    """The difference between a conversation as it is given and as it is stored.
+
+    Attributes:
+        conversation_id: Its id.
+        revision: The one that was read; nothing is written over another one.
+        properties: Of its own node.
+        changed: Whether those differ from what is stored.
+        items: Its messages as they are given.
+        removed: Ids of stored messages that go.
+        relink: Whether the order of the messages must be linked anew.
+        previous: Id of the last stored message, after which new ones are linked.
+        inherited: What all of its messages and decisions have from it, when that has changed: `old`, `new`, `project_facet` (lists of
+            filter tokens) and `project`.
+    """
 
     conversation_id: str
     revision: int
     properties: dict[str, Any]
+    changed: bool
     items: tuple[Item, ...]
     removed: tuple[str, ...] = ()
     relink: bool = False
     previous: str | None = None
+    inherited: Mapping[str, Any] | None = None
 
     @property
     def created(self) -> int:
@@ -83,7 +97,7 @@ class Plan:
     @property
     def unchanged(self) -> bool:
         """Whether there is nothing to write."""
-        return not self.removed and not any(item.stored is None or item.changed for item in self.items)
+        return not self.changed and not self.removed and not any(item.changed for item in self.items)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,31 +142,14 @@ def _state(row: Row) -> State:
     )
 
 
-def project_of(project_path: str | None, metadata: Mapping[str, Any] | None) -> str:
-    """The project that a filter names: `metadata["project"]`, else the last part of the path, else nothing."""
-    named = (metadata or {}).get("project")
-    if isinstance(named, str) and named.strip():
-        return named[: limits.IDENTIFIER_BYTES // 4]
-    if not project_path:
-        return ""
-    kind = PureWindowsPath if "\\" in project_path and "/" not in project_path else PurePosixPath
-    return kind(project_path).name
-
-
-def tags_of(metadata: Mapping[str, Any] | None) -> list[str]:
-    """The tags that a filter names: `metadata["tags"]`, a list of strings or one string."""
-    found = (metadata or {}).get("tags")
-    listed = [found] if isinstance(found, str) else found if isinstance(found, list) else []
-    return [tag for tag in listed if isinstance(tag, str)][: limits.TAGS]
-
-
-def metadata_facets(metadata: Mapping[str, Any] | None) -> list[str]:
-    """Tokens for the top-level values of metadata that a filter `metadata.KEY` can name: strings, numbers, booleans."""
-    return [
-        facet(f"metadata.{key}", value if isinstance(value, str) else json.dumps(value))
-        for key, value in (metadata or {}).items()
-        if isinstance(value, (str, bool, int, float))
-    ]
+def lock(namespace: str, conversation_id: str) -> Statement[Row]:
+    """Keep other writers from a conversation for the rest of the transaction."""
+    return Statement(
+        name="conversation/lock",
+        parameters={"namespace": namespace, "conversation_id": conversation_id},
+        read=as_is,
+        writes=True,
+    )
 
 
 def conversation_properties(
@@ -171,13 +168,21 @@ def conversation_properties(
         "content": " ".join(dict.fromkeys(word for word in words if word)),
         "facets": [
             *facets(namespace, kind="conversation", conversation_id=conversation_id, project=project),
-            *(facet("tag", tag) for tag in tags),
-            *metadata_facets(metadata),
+            *shared_facets(metadata),
         ],
     }
 
 
-def plan(namespace: str, conversation: Conversation, stored: State, *, mode: str, now: int, replace: bool = False) -> Plan:
+def plan(
+    namespace: str,
+    conversation: Conversation,
+    stored: State,
+    *,
+    mode: str,
+    now: int,
+    replace: bool = False,
+    most: int = limits.MESSAGES_PER_CONVERSATION,
+) -> Plan:
     """Compare a conversation with what is stored of it.
 
     Args:
@@ -187,38 +192,76 @@ def plan(namespace: str, conversation: Conversation, stored: State, *, mode: str
         mode: `conversation`, `knowledge` or `hybrid`.
         now: Milliseconds since 1970, for messages without a time stamp.
         replace: Whether stored messages that are no longer given go.
+        most: Messages that it may have in the end.
 
     Raises:
-        ValidationError: A message's id belongs to another conversation.
+        ValidationError: A message's id belongs to another conversation, or there are too many messages.
     """
     if stored.foreign:
         raise ValidationError("messages: an id is taken by a message of another conversation in this namespace")
     old = stored.conversation
-    metadata = conversation.metadata if conversation.metadata is not None else json.loads(old.get("metadata") or "null")
-    project_path = conversation.project_path if conversation.project_path is not None else old.get("project_path")
-    properties = conversation_properties(
-        namespace, conversation.conversation_id, project_path=project_path, mode=mode, metadata=metadata
-    )
-    if conversation.created_at is not None:
-        properties["created_ms"] = checks.milliseconds(conversation.created_at)
-    shared = {"project": properties["project"], "tags": properties["tags"], "metadata": metadata}
+    old_metadata = json.loads(old.get("metadata") or "null")
+    metadata = conversation.metadata if conversation.metadata is not None else old_metadata
+    properties = _properties(namespace, conversation, old, mode=mode, metadata=metadata)
     places = _places(conversation, stored, replace=replace)
     items = tuple(
-        _item(namespace, conversation.conversation_id, message, place, shared=shared, mode=mode, now=now)
+        _item(
+            namespace,
+            conversation.conversation_id,
+            message,
+            place,
+            project=properties["project"],
+            metadata=metadata,
+            mode=mode,
+            now=now,
+        )
         for message, place in zip(conversation.messages, places, strict=True)
     )
     given = {item.properties["id"] for item in items}
     removed = tuple(one.id for one in stored.messages if replace and one.id not in given)
-    moved = any(item.stored is not None and item.stored.position != item.properties["position"] for item in items)
+    if len(stored.messages) + sum(item.stored is None for item in items) - len(removed) > most:
+        raise ValidationError(f"a conversation has at most {most:,} messages (max_conversation_length), the stored ones included")
     return Plan(
         conversation_id=conversation.conversation_id,
         revision=stored.revision,
         properties=properties,
+        changed=not old or any(old[key] != properties.get(key, old[key]) for key in old),
         items=items,
         removed=removed,
-        relink=bool(removed) or moved,
+        relink=bool(removed) or any(item.stored and item.stored.position != item.properties["position"] for item in items),
         previous=stored.messages[-1].id if stored.messages else None,
+        inherited=_inherited(old, old_metadata, properties, metadata) if old else None,
     )
+
+
+def _properties(
+    namespace: str, conversation: Conversation, old: Mapping[str, Any], *, mode: str, metadata: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    project_path = conversation.project_path if conversation.project_path is not None else old.get("project_path")
+    found = conversation_properties(
+        namespace, conversation.conversation_id, project_path=project_path, mode=mode, metadata=metadata
+    )
+    if conversation.created_at is not None:
+        found["created_ms"] = checks.milliseconds(conversation.created_at)
+    return found
+
+
+def _inherited(
+    old: Mapping[str, Any], old_metadata: Mapping[str, Any] | None, new: Mapping[str, Any], metadata: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """What the messages have from their conversation, if it has changed; see `Plan`."""
+    before, after = shared_facets(old_metadata), shared_facets(metadata)
+    project_before = project_of(old.get("project_path"), old_metadata)
+    if (before, project_before) == (after, new["project"]):
+        return None
+    project = [facet("project", new["project"])] if new["project"] else []
+    stale = [*before, *after, *project, *([facet("project", project_before)] if project_before else [])]
+    return {
+        "old": list(dict.fromkeys(stale)),
+        "new": list(dict.fromkeys(after)),
+        "project_facet": project,
+        "project": new["project"],
+    }
 
 
 def _places(conversation: Conversation, stored: State, *, replace: bool) -> list[tuple[str, int, Stored | None]]:
@@ -249,17 +292,18 @@ def _item(
     message: Message,
     place: tuple[str, int, Stored | None],
     *,
-    shared: Mapping[str, Any],
+    project: str,
+    metadata: Mapping[str, Any] | None,
     mode: str,
     now: int,
 ) -> Item:
     known_id, position, stored = place
-    project = project_of(None, message.metadata) or shared["project"]
-    tokens = _tokens(namespace, conversation_id, message, project=project, shared=shared)
+    own_project = project_of(None, message.metadata)
+    own = [*([facet("project", own_project)] if own_project else []), *shared_facets(message.metadata)]
+    tokens = facets(namespace, kind="message", conversation_id=conversation_id, role=message.role, project=own_project or project)
     given_ms = None if message.timestamp is None else checks.milliseconds(message.timestamp)
     content_hash = digest(message.content)
-    own = (str(position), message.role, message.name or "", content_hash, message.metadata_json or "", str(given_ms or ""), project)
-    whole = digest(*own, *tokens)
+    whole = digest(str(position), message.role, message.name or "", content_hash, message.metadata_json or "", str(given_ms or ""))
     new_text = stored is None or stored.content_hash != content_hash
     needs_vector = mode in {"conversation", "hybrid"} and (new_text or not (stored and stored.embedded))
     needs_graph = mode in {"knowledge", "hybrid"} and (new_text or not (stored and stored.extracted))
@@ -275,10 +319,12 @@ def _item(
         "content_hash": content_hash,
         "hash": whole,
         "metadata": message.metadata_json,
-        "project": project,
+        "project": own_project or project,
         "timestamp_ms": given_ms if given_ms is not None else stored.timestamp_ms if stored else now,
         "confidence": 1.0,
-        "facets": tokens,
+        "facets": list(dict.fromkeys([*tokens, *shared_facets(metadata), *own])),
+        "own_facets": own or None,
+        "own_project": own_project or None,
         "embedded": needs_vector or bool(stored and stored.embedded and not new_text),
         "extracted": needs_graph or bool(stored and stored.extracted and not new_text),
         **({"mentioned": []} if new_text else {}),
@@ -291,18 +337,6 @@ def _item(
         needs_vector=needs_vector,
         needs_graph=needs_graph,
     )
-
-
-def _tokens(namespace: str, conversation_id: str, message: Message, *, project: str, shared: Mapping[str, Any]) -> list[str]:
-    """The filter tokens of a message: its own, and those that it has from its conversation."""
-    tags = dict.fromkeys([*shared["tags"], *tags_of(message.metadata)])
-    found = [
-        *facets(namespace, kind="message", conversation_id=conversation_id, role=message.role, project=project),
-        *(facet("tag", tag) for tag in tags),
-        *metadata_facets(shared["metadata"]),
-        *metadata_facets(message.metadata),
-    ]
-    return list(dict.fromkeys(found))
 
 
 def save(namespace: str, difference: Plan, findings: Findings, *, now: int) -> Statement[Row]:
@@ -337,6 +371,7 @@ def save(namespace: str, difference: Plan, findings: Findings, *, now: int) -> S
                 "created": created,
                 "previous": difference.previous,
                 "relink": difference.relink,
+                "inherited": None if difference.inherited is None else dict(difference.inherited),
                 "chunks": list(findings.chunks),
                 "entities": list(findings.entities),
                 "mentions": list(findings.mentions),

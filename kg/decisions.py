@@ -26,7 +26,7 @@ def save(
         content: The text by which it is found.
         vector: `(dim,) float32`.
         conversation: Properties of its conversation, for the case that it does not exist.
-        entities: Rows of the entities that it is about.
+        entities: Rows of the entities that it is about; they are stored already.
         now: Milliseconds since 1970.
     """
     properties = {
@@ -39,7 +39,6 @@ def save(
         "stated_confidence": decision.confidence,
         "kind": "decision",
         "role": "",
-        "project": "",
         "facets": [
             *facets(namespace, kind="decision", conversation_id=decision.conversation_id, type=decision.decision_type),
             *dict.fromkeys(facet("mentions", row["properties"]["type"]) for row in entities),
@@ -56,7 +55,7 @@ def save(
                 "conversation": dict(conversation),
                 "properties": properties,
                 "vector": vector,
-                "entities": list(entities),
+                "conversation_kind": facet("kind", "conversation"),
                 "about": [row["id"] for row in entities],
             }
         },

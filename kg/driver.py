@@ -9,7 +9,8 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -86,6 +87,7 @@ class Graph:
         self._revive = revive
         self._deadline = deadline
         self._threads = Threads(name="context-persistence-database")
+        self._left = threading.local()
         self._server: Server | None = None
         self._server_lock = threading.Lock()
         try:
@@ -115,18 +117,16 @@ class Graph:
         self,
         statement: Statement[T],
         *,
-        raises: type[ContextPersistenceError] = DatabaseError,
         deadline: float | None = None,
     ) -> list[T]:
         """Run one statement in a transaction of its own and read all of its rows.
 
         Args:
             statement: What to run.
-            raises: The class of error in which a failure is reported.
             deadline: Seconds, instead of the pool's own.
 
         Raises:
-            ContextPersistenceError: Of the class `raises`, with the driver's error as its cause.
+            DatabaseError: It failed; the driver's error is the cause.
         """
         text = statement.text(self.server.dialect)
         parameters = self._encode(statement.parameters)
@@ -136,14 +136,13 @@ class Graph:
                 query = neo4j.Query(text, metadata=_named(statement), timeout=seconds)
                 return [statement.read(row) for row in session.run(query, parameters)]
 
-        return self._in_time(once, statement.name, writes=statement.writes, raises=raises, deadline=deadline)
+        return self._in_time(once, statement.name, writes=statement.writes, deadline=deadline)
 
     def transact(
         self,
         work: Callable[[Run], T],
         *,
         name: str,
-        raises: type[ContextPersistenceError] = DatabaseError,
         deadline: float | None = None,
     ) -> T:
         """Run several statements in one transaction: all of them, or none.
@@ -151,7 +150,6 @@ class Graph:
         Args:
             work: Gets a function that runs a statement and returns its rows; may be called again from the start.
             name: What the transaction is called in the server's logs.
-            raises: The class of error in which a failure is reported.
             deadline: Seconds, instead of the pool's own.
         """
         dialect = self.server.dialect
@@ -170,7 +168,17 @@ class Graph:
                 transaction.commit()
                 return value
 
-        return self._in_time(once, name, writes=True, raises=raises, deadline=deadline)
+        return self._in_time(once, name, writes=True, deadline=deadline)
+
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        """Make everything that this thread runs inside share one deadline. What is computed between the statements does not count."""
+        outer = getattr(self._left, "seconds", None)
+        self._left.seconds = self._deadline if outer is None else outer
+        try:
+            yield
+        finally:
+            self._left.seconds = outer
 
     def close(self) -> None:
         """Close the pool. Calling it again does nothing."""
@@ -189,20 +197,27 @@ class Graph:
         name: str,
         *,
         writes: bool,
-        raises: type[ContextPersistenceError],
         deadline: float | None,
     ) -> T:
         """Call `once` until it succeeds, fails for good, or the deadline has passed."""
-        seconds = self._deadline if deadline is None else deadline
-        end = time.monotonic() + seconds
+        left = getattr(self._left, "seconds", None)
+        seconds = deadline if deadline is not None else self._deadline if left is None else left
+        start = time.monotonic()
+        try:
+            return self._until(start + seconds, once, name, writes=writes)
+        finally:
+            if left is not None:
+                self._left.seconds = left - (time.monotonic() - start)
+
+    def _until(self, end: float, once: Callable[[float], T], name: str, *, writes: bool) -> T:
         pause = FIRST_PAUSE_SECONDS
         while True:
-            left = end - time.monotonic()
+            left = max(0.001, end - time.monotonic())
             try:
                 return self._threads.call(partial(once, left), seconds=left)
             except TimeoutError as error:
-                raise raises(
-                    f"{name}: no answer within {seconds:g} s; is the server alive?",
+                raise DatabaseError(
+                    f"{name}: no answer within the deadline of {self._deadline:g} s; is the server alive?",
                     retryable=True,
                     outcome="unknown" if writes else "not_applied",
                 ) from error
@@ -213,7 +228,7 @@ class Graph:
                     continue
                 wait = pause * (0.5 + random.random())  # noqa: S311 - jitter, not a secret
                 if not _replayable(error) or time.monotonic() + wait >= end:
-                    raise translate(error, name=name, raises=raises, writes=writes) from error
+                    raise translate(error, name=name, writes=writes) from error
                 log.debug("%s: replayed after %s", name, type(error).__name__)
                 time.sleep(wait)
                 pause = min(pause * 2, 2.0)
@@ -238,7 +253,7 @@ class Graph:
                 kernel = rows["Neo4j Kernel"]
                 return kernel["versions"][0], kernel["edition"], result.consume().server.protocol_version >= (6, 0)
 
-        version, edition, binary = self._in_time(once, "server", writes=False, raises=DatabaseError, deadline=None)
+        version, edition, binary = self._in_time(once, "server", writes=False, deadline=None)
         return Server(version=version, edition=edition, dialect=dialect_of(version), binary_vectors=binary)
 
     def _encode(self, value: Any) -> Any:
@@ -289,18 +304,18 @@ def _unreachable(error: BaseException) -> bool:
     return False
 
 
-def translate(error: Exception, *, name: str, raises: type[ContextPersistenceError], writes: bool) -> ContextPersistenceError:
+def translate(error: Exception, *, name: str, writes: bool) -> DatabaseError:
     """The library's error for a driver's one. Its text holds the statement's name and what to do, nothing of the data."""
     outcome: Outcome = "not_applied"
     if isinstance(error, theirs.AuthError):
-        return raises(f"{name}: the server refused the credentials; check user and password")
+        return DatabaseError(f"{name}: the server refused the credentials; check user and password")
     if isinstance(error, theirs.Neo4jError):
-        return raises(f"{name}: {_advice(error)}", retryable=error.is_retryable(), outcome=outcome)
+        return DatabaseError(f"{name}: {_advice(error)}", retryable=error.is_retryable(), outcome=outcome)
     if writes and not _unreachable(error):
         outcome = "unknown"  # it may have been sent; everything may be sent again
     if isinstance(error, (theirs.ServiceUnavailable, theirs.SessionExpired, theirs.IncompleteCommit, OSError)):
-        return raises(f"{name}: the database could not be reached; is the server running?", retryable=True, outcome=outcome)
-    return raises(f"{name}: the driver refused the call ({type(error).__name__})", outcome=outcome)
+        return DatabaseError(f"{name}: the database could not be reached; is the server running?", retryable=True, outcome=outcome)
+    return DatabaseError(f"{name}: the driver refused the call ({type(error).__name__})", outcome=outcome)
 
 
 def _advice(error: theirs.Neo4jError) -> str:

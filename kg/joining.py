@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from kg import checks, limits
 from kg.errors import ValidationError
-from kg.names import relationship_type
+from kg.names import entity_id, relationship_type
 
 Strategy = Literal["upsert", "merge", "skip"]
 STRATEGIES: tuple[Strategy, ...] = ("upsert", "merge", "skip")
@@ -51,22 +51,23 @@ class RelationshipRow:
 
 
 def entity_row(given: object, *, place: str) -> EntityRow:
-    """A checked entity from a caller's dictionary.
+    """A checked entity from a caller's dictionary. One that has a name alone gets the id that it would have if it were found in text.
 
     Raises:
         ValidationError: A key is unknown, or a value is not valid; the text names the place and the field.
     """
     found = _mapping(given, place=place, keys=_ENTITY_KEYS)
-    if "id" not in found and "name" not in found:
+    if found.get("id") is None and found.get("name") is None:
         raise ValidationError(f"{place}.id is missing")
+    name = None if found.get("name") is None else checks.identifier(f"{place}.name", found["name"])
     aliases = found.get("aliases")
     if aliases is not None and (isinstance(aliases, str) or not isinstance(aliases, Sequence) or len(aliases) > limits.TAGS):
         raise ValidationError(f"{place}.aliases must be a list of at most {limits.TAGS} strings")
     metadata = found.get("metadata")
     checks.metadata(f"{place}.metadata", metadata)
     return EntityRow(
-        id=checks.identifier(f"{place}.id", found.get("id", found.get("name"))),
-        name=None if found.get("name") is None else checks.identifier(f"{place}.name", found["name"]),
+        id=entity_id(name or "") if found.get("id") is None else checks.identifier(f"{place}.id", found["id"]),
+        name=name,
         type=None if found.get("type") is None else checks.type_name(f"{place}.type", found["type"]),
         description=None
         if found.get("description") is None
@@ -79,9 +80,7 @@ def entity_row(given: object, *, place: str) -> EntityRow:
 
 def relationship_row(given: object, *, place: str) -> RelationshipRow:
     """A checked relationship from a caller's dictionary; `source_entity_id` and `target_entity_id` are understood too."""
-    if isinstance(given, Mapping):
-        given = {_RELATIONSHIP_SYNONYMS.get(key, key): value for key, value in given.items()}
-    found = _mapping(given, place=place, keys=_RELATIONSHIP_KEYS)
+    found = _named(_mapping(given, place=place, keys=_RELATIONSHIP_KEYS | _RELATIONSHIP_SYNONYMS.keys()), place=place)
     for key in ("from_entity", "to_entity", "relationship_type"):
         if found.get(key) is None:
             raise ValidationError(f"{place}.{key} is missing")
@@ -96,15 +95,39 @@ def relationship_row(given: object, *, place: str) -> RelationshipRow:
     )
 
 
+def _named(given: Mapping[str, Any], *, place: str) -> dict[str, Any]:
+    """The same under the keys that are documented first; two names of one key must not say two things."""
+    found: dict[str, Any] = {}
+    for key, value in given.items():
+        name = _RELATIONSHIP_SYNONYMS.get(key, key)
+        if name in found and found[name] != value:
+            raise ValidationError(f"{place}.{name} is given twice, under two names")
+        found[name] = value
+    return found
+
+
 def _mapping(given: object, *, place: str, keys: frozenset[str]) -> Mapping[str, Any]:
     if hasattr(given, "model_dump"):
-        given = {key: value for key, value in given.model_dump().items() if key in keys or key in _RELATIONSHIP_SYNONYMS}
+        given = {key: value for key, value in given.model_dump().items() if key in keys}
     if not isinstance(given, Mapping):
         raise ValidationError(f"{place} must be a mapping")
     unknown = sorted(str(key) for key in given if key not in keys)
     if unknown:
         raise ValidationError(f"{place} has an unknown key; known are: {', '.join(sorted(keys))}")
     return given
+
+
+def stored_entity(entity_id: str, properties: Mapping[str, Any]) -> EntityRow:
+    """An entity as it is stored."""
+    return EntityRow(
+        id=entity_id,
+        name=properties["name"],
+        type=properties["type"],
+        description=properties["description"],
+        confidence=properties["confidence"],
+        aliases=tuple(properties["aliases"] or ()),
+        metadata=json.loads(properties["metadata"]) if properties["metadata"] else None,
+    )
 
 
 def joined_entity(new: EntityRow, old: Mapping[str, Any] | None, strategy: Strategy) -> EntityRow | None:
@@ -124,15 +147,7 @@ def joined_entity(new: EntityRow, old: Mapping[str, Any] | None, strategy: Strat
         )
     if strategy == "skip":
         return None
-    stored = EntityRow(
-        id=new.id,
-        name=old["name"],
-        type=old["type"],
-        description=old["description"],
-        confidence=old["confidence"],
-        aliases=tuple(old["aliases"] or ()),
-        metadata=json.loads(old["metadata"]) if old["metadata"] else None,
-    )
+    stored = stored_entity(new.id, old)
     first, second = (new, stored) if strategy == "upsert" else (stored, new)
     result = EntityRow(
         id=new.id,
@@ -159,20 +174,20 @@ def joined_relationship(new: RelationshipRow, old: Mapping[str, Any] | None, str
     stored = RelationshipRow(
         source=new.source,
         target=new.target,
-        name=old["name"],
-        confidence=old["confidence"],
+        name=old.get("name") or new.name,  # one that was drawn by hand has neither name nor confidence
+        confidence=old.get("confidence"),
         properties=json.loads(old["properties"]) if old.get("properties") else None,
     )
     if strategy == "upsert":
         result = replace(
             new,
-            confidence=_given(new.confidence, stored.confidence),
+            confidence=_given(_given(new.confidence, stored.confidence), 1.0),
             properties=_given(new.properties, stored.properties),
         )
     else:
         result = replace(
             stored,
-            confidence=_given(stored.confidence, new.confidence),
+            confidence=_given(_given(stored.confidence, new.confidence), 1.0),
             properties=_maps(stored.properties, new.properties),
         )
     return None if result == stored and old.get("origin") == "user" else result

@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from kg import checks, limits
+from kg.driver import Run
 from kg.errors import NotFoundError
 from kg.facets import facet, facets
-from kg.joining import EntityRow, RelationshipRow, Strategy, joined_entity, joined_relationship
+from kg.joining import EntityRow, RelationshipRow, Strategy, joined_entity, joined_relationship, stored_entity
 from kg.names import label, relationship_id
 from kg.statement import Row, Statement, as_is
 
@@ -38,14 +39,14 @@ def save_entities(namespace: str, rows: Sequence[tuple[EntityRow, Mapping[str, A
     for row, old, vector in sorted(rows, key=lambda one: one[0].id):
         entity_type = row.type or "concept"
         properties = {
-            "name": row.name,
+            "name": row.name or row.id,
             "type": entity_type,
             "description": row.description or "",
             "confidence": row.confidence,
             "aliases": list(row.aliases or ()),
             "metadata": checks.metadata("metadata", row.metadata),
             "origin": "user",
-            "timestamp_ms": old["created_ms"] if old else now,
+            "timestamp_ms": (old and old["created_ms"]) or now,
             **searchable(
                 namespace,
                 entity_id=row.id,
@@ -55,15 +56,15 @@ def save_entities(namespace: str, rows: Sequence[tuple[EntityRow, Mapping[str, A
                 description=row.description or "",
             ),
         }
-        stale = label(old["type"]) if old else label(entity_type)
+        before = (old and old["type"]) or entity_type
         prepared.append(
             {
                 "id": row.id,
                 "label": label(entity_type),
-                "stale_label": stale,
+                "stale_label": label(before),
                 "properties": properties,
                 "vector": vector,
-                "retyped": old is not None and old["type"] != entity_type,
+                "retyped": before != entity_type,
             }
         )
     return Statement(
@@ -101,16 +102,21 @@ def save_relationships(namespace: str, rows: Sequence[RelationshipRow], *, now: 
 
 
 def read_entities(namespace: str, ids: Sequence[str]) -> Statement[Row]:
-    """Entities by id, locked."""
-    return Statement(
-        name="entity/read", parameters={"batch": {"namespace": namespace, "ids": sorted(set(ids))}}, read=as_is, writes=True
-    )
+    """Entities by id."""
+    return Statement(name="entity/read", parameters={"batch": {"namespace": namespace, "ids": list(ids)}}, read=as_is)
+
+
+def claim_entities(namespace: str, ids: Sequence[str], *, now: int) -> Statement[Row]:
+    """Entities by id, locked; those that do not exist are created, bare, for `save_entities` to complete."""
+    batch = {"namespace": namespace, "now": now, "ids": sorted(set(ids))}
+    return Statement(name="entity/claim", parameters={"batch": batch}, read=as_is, writes=True)
 
 
 def read_relationships(namespace: str, rows: Sequence[RelationshipRow]) -> Statement[Row]:
-    """The stored relationships that these rows mean."""
-    triples = [{"source": row.source, "target": row.target, "type": row.type} for row in rows]
-    return Statement(name="relationship/read", parameters={"batch": {"namespace": namespace, "rows": triples}}, read=as_is)
+    """The stored relationships that these rows mean; what they start from is locked."""
+    triples = [{"source": row.source, "target": row.target, "type": row.type} for row in sorted(rows, key=lambda one: one.key)]
+    batch = {"namespace": namespace, "rows": triples}
+    return Statement(name="relationship/read", parameters={"batch": batch}, read=as_is, writes=True)
 
 
 def resolve(namespace: str, references: Sequence[str]) -> Statement[Row]:
@@ -132,52 +138,78 @@ def entity_labels() -> Statement[str]:
     return Statement(name="entity/labels", read=lambda row: str(row["label"]))
 
 
-def get_entity(namespace: str, entity_id: str) -> Statement[Row]:
-    """One entity by its id."""
-    return Statement(name="entity/get", parameters={"namespace": namespace, "id": entity_id}, read=as_is)
+def store(
+    namespace: str, *, entities: Sequence[Mapping[str, Any]], relations: Sequence[Mapping[str, Any]], now: int
+) -> Statement[Row]:
+    """Store entities and relationships that were found in a text."""
+    batch = {
+        "namespace": namespace,
+        "now": now,
+        "entities": list(entities),
+        "relations": list(relations),
+        "evidence": limits.EVIDENCE_PER_RELATIONSHIP,
+    }
+    return Statement(name="entity/store", parameters={"batch": batch}, read=as_is, writes=True)
 
 
 def mention(
-    namespace: str,
-    *,
-    conversation_id: str | None,
-    message_id: str | None,
-    entities: Sequence[Mapping[str, Any]],
-    mentions: Sequence[Mapping[str, Any]],
-    relations: Sequence[Mapping[str, Any]],
-    now: int,
+    namespace: str, *, conversation_id: str | None, message_id: str | None, mentions: Sequence[Mapping[str, Any]]
 ) -> Statement[Row]:
-    """Store what was found in a text, and hang it on the message or the conversation, where that exists."""
-    return Statement(
-        name="entity/mention",
-        parameters={
-            "batch": {
-                "namespace": namespace,
-                "now": now,
-                "conversation_id": conversation_id,
-                "message_id": message_id,
-                "entities": list(entities),
-                "mentions": list(mentions),
-                "relations": list(relations),
-                "evidence": limits.EVIDENCE_PER_RELATIONSHIP,
-            }
-        },
-        read=as_is,
-        writes=True,
-    )
+    """Hang stored entities on the message or the conversation whose text names them, where that exists."""
+    batch = {"namespace": namespace, "conversation_id": conversation_id, "message_id": message_id, "mentions": list(mentions)}
+    return Statement(name="entity/mention", parameters={"batch": batch}, read=as_is, writes=True)
+
+
+def words(row: EntityRow) -> str:
+    """What the vector of an entity that somebody wrote is made of."""
+    return ". ".join(part for part in (row.name or row.id, row.description) if part)
+
+
+def join(
+    entities: Sequence[EntityRow], stored: Sequence[Row], strategy: Strategy
+) -> list[tuple[EntityRow, Mapping[str, Any] | None, bool]]:
+    """The entities that must be written.
+
+    Args:
+        entities: As they are given.
+        stored: Rows of `read_entities` or `claim_entities`.
+        strategy: How to join the two.
+
+    Returns:
+        For each the joined one, what was stored of it, and whether it needs a new vector; by id.
+    """
+    old = {row["id"]: row for row in stored if not row["fresh"]}
+    found = []
+    for given in sorted(entities, key=lambda one: one.id):
+        before = old.get(given.id)
+        row = joined_entity(given, before and before["properties"], strategy)
+        if row is None:
+            continue
+        same = before is not None and before["has_vector"] and words(row) == words(stored_entity(row.id, before["properties"]))
+        found.append((row, before and before["properties"], not same))
+    return found
 
 
 def update(
-    run: Callable[[Statement[Row]], list[Row]],
+    run: Run,
     namespace: str,
     entities: Sequence[EntityRow],
     relationships: Sequence[RelationshipRow],
-    vectors: Mapping[str, Any],
+    embed: Callable[[Sequence[str]], Sequence[Any]],
     *,
     strategy: Strategy,
     now: int,
 ) -> dict[str, int]:
     """Join new entities and relationships with what is stored, inside one transaction.
+
+    Args:
+        run: Runs a statement in the transaction.
+        namespace: Where they live.
+        entities: As they are given.
+        relationships: As they are given.
+        embed: Makes a vector for each text.
+        strategy: How to join them with what is stored.
+        now: Milliseconds since 1970.
 
     Returns:
         Counts by the names of `UpdateKnowledgeGraphResponse`.
@@ -185,9 +217,11 @@ def update(
     Raises:
         NotFoundError: An end of a relationship is neither stored nor among `entities`; nothing is written.
     """
-    old = {row["id"]: row["properties"] for row in run(read_entities(namespace, [one.id for one in entities]))} if entities else {}
-    joined = [(one, joined_entity(one, old.get(one.id), strategy)) for one in sorted(entities, key=lambda one: one.id)]
-    written = [(row, old.get(row.id), vectors.get(row.id)) for _, row in joined if row is not None]
+    claimed = run(claim_entities(namespace, [one.id for one in entities], now=now)) if entities else []
+    joined = join(entities, claimed, strategy)
+    texts = [words(row) for row, _, stale in joined if stale]
+    vectors = iter(embed(texts) if texts else ())
+    written = [(row, old, next(vectors) if stale else None) for row, old, stale in joined]
     if written:
         run(save_entities(namespace, written, now=now))
     links = _resolved(run, namespace, relationships)
@@ -212,9 +246,7 @@ def update(
     }
 
 
-def _resolved(
-    run: Callable[[Statement[Row]], list[Row]], namespace: str, relationships: Sequence[RelationshipRow]
-) -> list[RelationshipRow]:
+def _resolved(run: Run, namespace: str, relationships: Sequence[RelationshipRow]) -> list[RelationshipRow]:
     """The relationships with ids for the words that named their ends, each triple once (the last one given wins)."""
     if not relationships:
         return []

@@ -1,11 +1,31 @@
-"""From words to the identifiers of the graph: labels, relationship types, ids of relationships and decisions."""
+"""From words to the identifiers of the graph: ids of entities, labels, relationship types, ids of relationships and decisions."""
 
 import re
 from hashlib import blake2b
 
+from kg import limits
+
 RESERVED_LABELS = frozenset({"Conversation", "Message", "Chunk", "Entity", "Decision", "Document", "SchemaVersion"})
 RESERVED_TYPES = frozenset({"HAS_MESSAGE", "NEXT", "HAS_CHUNK", "MENTIONS", "HAS_DECISION", "ABOUT"})
+_DIGEST = 16  # hexadecimal digits that keep two long names apart once they are cut
 _WORD = re.compile(r"[A-Za-z0-9]+")
+
+
+def entity_id(name: str) -> str:
+    """The id of an entity of this name.
+
+    One token keeps its spelling (``DataProcessor``); several words are joined by ``_`` and lowered (``data transformation`` becomes
+    ``data_transformation``). An id has at most `kg.limits.IDENTIFIER_BYTES` bytes in UTF-8; a longer one is cut at a character and
+    ends in a digest of the whole name.
+    """
+    words = name.split()
+    slug = "_".join(words).lower() if len(words) > 1 else "".join(words)
+    data = slug.encode(errors="replace")
+    if len(data) <= limits.IDENTIFIER_BYTES:
+        return slug
+    digest = blake2b(data, digest_size=_DIGEST // 2).hexdigest()
+    kept = data[: limits.IDENTIFIER_BYTES - _DIGEST - 1].decode(errors="ignore")
+    return f"{kept}_{digest}"
 
 
 def label(entity_type: str) -> str:
@@ -33,7 +53,7 @@ def decision_id(conversation_id: str, decision_type: str, context: str, outcome:
 def message_id(conversation_id: str, position: int) -> str:
     """The id of a message that has none of its own. Long conversation ids are shortened by a hash to keep within the limit."""
     plain = f"{conversation_id}:{position}"
-    return plain if len(plain.encode()) <= 512 else f"message:{digest(conversation_id)}:{position}"
+    return plain if len(plain.encode()) <= limits.IDENTIFIER_BYTES else f"message:{digest(conversation_id)}:{position}"
 
 
 def digest(*parts: str) -> str:

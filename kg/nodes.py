@@ -76,7 +76,10 @@ class Conversation(Stored):
 
 
 class Message(Found):
-    """A message. One that the encoder takes whole carries its vector itself, a longer one has chunks."""
+    """A message. One that the encoder takes whole carries its vector itself, a longer one has chunks.
+
+    `own_facets` and `own_project` come from its own metadata, the rest of `facets` and `project` from its conversation.
+    """
 
     facets = ArrayProperty(StringProperty())
     position = IntegerProperty()
@@ -88,6 +91,8 @@ class Message(Found):
     embedded = BooleanProperty()
     extracted = BooleanProperty()
     mentioned = ArrayProperty(StringProperty())
+    own_facets = ArrayProperty(StringProperty())
+    own_project = StringProperty()
 
     conversation = RelationshipFrom("Conversation", "HAS_MESSAGE")
     next = RelationshipTo("Message", "NEXT")

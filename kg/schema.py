@@ -62,16 +62,22 @@ def ensure(graph: Graph, *, vector_size: int) -> State:
         ValidationError: The database holds vectors of another size.
     """
     state = read(graph)
+    if state is not None:
+        _check(state, vector_size=vector_size)
     if state is None or state.version < VERSION or not _ready(graph):
         _migrate(graph, vector_size=vector_size)
         state = read(graph)
-    if state is None:
-        raise DatabaseError("the schema could not be written")
+        if state is None:
+            raise DatabaseError("the schema could not be written")
+        _check(state, vector_size=vector_size)  # another opener may have written another one meanwhile
+    return state
+
+
+def _check(state: State, *, vector_size: int) -> None:
     if state.version > VERSION:
         raise DatabaseError(f"the database has schema version {state.version}, this release knows {VERSION}; use a newer release")
     if state.vector_size != vector_size:
         raise ValidationError(f"vector_size: the store holds vectors of {state.vector_size} numbers, not {vector_size}")
-    return state
 
 
 def read(graph: Graph) -> State | None:
@@ -88,7 +94,10 @@ def claim_model(graph: Graph, model: str) -> str:
         read=lambda row: str(row["embedding_model"]),
         writes=True,
     )
-    return graph.run(statement)[0]
+    noted = graph.run(statement)
+    if not noted:
+        raise DatabaseError("the database has lost the note of its schema; open it again")
+    return noted[0]
 
 
 def _state(row: Row) -> State:

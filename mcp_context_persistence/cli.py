@@ -34,7 +34,7 @@ def demo(file: Path | None, store: str) -> None:
 def main() -> None:
     """Run a command: exit 0 when it worked, 1 when it failed, 2 when it was called wrongly."""
     try:
-        commands(standalone_mode=False)
+        sys.exit(commands(standalone_mode=False) or 0)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.Abort:

@@ -9,9 +9,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from kg.errors import DatabaseError, GraphError, NLPError, SearchError
+from kg.errors import DatabaseError, GraphError, NLPError, SearchError, VectorDBError
 from mcp_context_persistence import conversations, knowledge, searching
-from mcp_context_persistence.core import Core, told_as
+from mcp_context_persistence.core import Core
 from mcp_context_persistence.models import (
     Conversation,
     ConversationStats,
@@ -136,7 +136,8 @@ class ContextPersistenceClient:
         made = conversations.given(
             conversation_id, messages, project_path, mode, metadata, most=self._core.config.max_conversation_length
         )
-        return conversations.save(self._core, made, embeddings=embeddings, replace=bool(replace))
+        with self._core.call(DatabaseError, VectorDBError, NLPError):
+            return conversations.save(self._core, made, embeddings=embeddings, replace=bool(replace))
 
     def load_conversation_history(self, conversation_id: str, limit: int | None = None) -> LoadConversationHistoryResponse:
         """Load the last messages of a conversation, oldest first.
@@ -150,7 +151,8 @@ class ContextPersistenceClient:
             ValidationError: An argument is not valid.
             DatabaseError: The database operation failed.
         """
-        return conversations.load(self._core, conversation_id, limit)
+        with self._core.call(DatabaseError):
+            return conversations.load(self._core, conversation_id, limit)
 
     def extract_entities(
         self,
@@ -179,7 +181,7 @@ class ContextPersistenceClient:
             NLPError: The text could not be analysed, or what was found could not be stored.
             ValidationError: An argument is not valid.
         """
-        with told_as(NLPError):
+        with self._core.call(NLPError):
             return knowledge.extract(
                 self._core,
                 text,
@@ -212,7 +214,7 @@ class ContextPersistenceClient:
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        with told_as(GraphError):
+        with self._core.call(GraphError):
             return knowledge.relate(
                 self._core, source_entity_id, target_entity_id, relationship_type, confidence=confidence, properties=properties
             )
@@ -233,7 +235,7 @@ class ContextPersistenceClient:
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        with told_as(GraphError):
+        with self._core.call(GraphError):
             return knowledge.query(self._core, entity_id, depth=depth, operation=operation)
 
     def update_knowledge_graph(
@@ -245,7 +247,7 @@ class ContextPersistenceClient:
         """Write entities and relationships in one transaction.
 
         Args:
-            entities: Mappings with `id` and perhaps `type`, `name`, `description`, `confidence`, `aliases`, `metadata`; 10,000 at most.
+            entities: Mappings with `id` (or `name`, from which one is made) and perhaps `type`, `name`, `description`, `confidence`, `aliases`, `metadata`; 10,000 at most.
             relationships: Mappings with `from_entity`, `to_entity`, `relationship_type` and perhaps `confidence`, `properties`.
             merge_strategy: `upsert` puts what is given in the place of what is stored, `merge` keeps what is stored and adds what is
                 missing (maps key by key), `skip` leaves existing ones alone.
@@ -255,7 +257,7 @@ class ContextPersistenceClient:
             NotFoundError: A relationship's end does not exist; nothing is written.
             GraphError: The graph operation failed.
         """
-        with told_as(GraphError):
+        with self._core.call(GraphError):
             return knowledge.update(self._core, entities, relationships, merge_strategy)
 
     def search_similar_conversations(
@@ -283,7 +285,7 @@ class ContextPersistenceClient:
             SearchError: The search failed.
             ValidationError: An argument is not valid.
         """
-        with told_as(SearchError):
+        with self._core.call(SearchError):
             return searching.similar(
                 self._core, query, limit=limit, min_score=min_score, filters=filters, include_metadata=bool(include_metadata)
             )
@@ -312,7 +314,7 @@ class ContextPersistenceClient:
             SearchError: The search failed.
             ValidationError: An argument is not valid.
         """
-        with told_as(SearchError):
+        with self._core.call(SearchError):
             return searching.hybrid(self._core, query, mode=mode, filters=filters, limit=limit, include_metadata=include_metadata)
 
     def save_decision(
@@ -336,7 +338,7 @@ class ContextPersistenceClient:
             DatabaseError: The database operation failed.
             ValidationError: An argument is not valid.
         """
-        with told_as(DatabaseError):
+        with self._core.call(DatabaseError):
             return knowledge.decide(self._core, conversation_id, decision_type, context, outcome, confidence)
 
     def get_conversation_stats(self) -> GetConversationStatsResponse:
@@ -346,7 +348,8 @@ class ContextPersistenceClient:
             DatabaseError: The database operation failed.
         """
         start = time.perf_counter()
-        row = self._core.graph.run(stats(self._core.namespace))[0]
+        with self._core.call(DatabaseError):
+            row = self._core.graph.run(stats(self._core.namespace))[0]
         return GetConversationStatsResponse(
             stats=ConversationStats(
                 total_conversations=row["conversations"],

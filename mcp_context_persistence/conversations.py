@@ -5,16 +5,17 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ingest.pipeline import Analysis, analyse
+from ingest.pipeline import Analysis, Seen, analyse
 from kg import checks, limits
 from kg import conversations as rows
 from kg import models as checked
+from kg.driver import Run
 from kg.errors import DatabaseError, NotFoundError, ValidationError
 from kg.models import MODES, Conversation, Message
 from mcp_context_persistence.core import Core, now_ms
 from mcp_context_persistence.models import LoadConversationHistoryResponse, SaveConversationResponse
 
-CONFLICTS = 20
+HOPEFUL_TRIES = 3  # without a lock
 
 
 def given(
@@ -53,24 +54,33 @@ def given(
 
 
 def save(core: Core, conversation: Conversation, *, embeddings: object, replace: bool) -> SaveConversationResponse:
-    """Save a conversation: read what is stored, analyse what is new, write the difference. Two statements, whatever its length."""
+    """Save a conversation: read what is stored, analyse what is new, write the difference. Two statements, whatever its length.
+
+    Where other writers of the same conversation come between the two again and again, it is locked from the first to the second.
+    """
     start, now = time.perf_counter(), now_ms()
     mode = checks.choice("mode", conversation.mode or core.config.default_mode, MODES)
     vectors = _given_vectors(core, conversation, embeddings)
-    analysis = Analysis()
-    for _ in range(CONFLICTS):
-        stored = core.graph.run(rows.state(core.namespace, conversation))[0]
-        difference = rows.plan(core.namespace, conversation, stored, mode=mode, now=now, replace=replace)
-        analysis = _analysed(core, difference, vectors, analysis, now=now)
-        if (difference.unchanged and stored.revision and _same(stored.conversation, difference.properties)) or core.graph.run(
-            rows.save(core.namespace, difference, analysis.findings, now=now)
-        ):
+    most, seen = core.config.max_conversation_length, Seen()
+
+    def attempt(run: Run) -> SaveConversationResponse | None:
+        stored = run(rows.state(core.namespace, conversation))[0]
+        difference = rows.plan(core.namespace, conversation, stored, mode=mode, now=now, replace=replace, most=most)
+        analysis = _analysed(core, difference, vectors, seen, now=now)
+        if difference.unchanged or run(rows.save(core.namespace, difference, analysis.findings, now=now)):
             return _response(difference, analysis, seconds=time.perf_counter() - start)
-    raise DatabaseError("other writers kept changing this conversation; try again", retryable=True)
+        return None
 
+    def alone(run: Run) -> SaveConversationResponse | None:
+        run(rows.lock(core.namespace, conversation.conversation_id))
+        return attempt(run)
 
-def _same(stored: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
-    return all(stored.get(key) == properties[key] for key in ("project_path", "metadata", "mode"))
+    for _ in range(HOPEFUL_TRIES):
+        if answer := attempt(core.graph.run):
+            return answer
+    if answer := core.graph.transact(alone, name="save_conversation"):
+        return answer
+    raise DatabaseError("the conversation was removed while it was saved; save it again", retryable=True)
 
 
 def _given_vectors(core: Core, conversation: Conversation, embeddings: object) -> dict[int, Any] | None:
@@ -81,12 +91,12 @@ def _given_vectors(core: Core, conversation: Conversation, embeddings: object) -
     return dict(enumerate(array))
 
 
-def _analysed(core: Core, difference: rows.Plan, vectors: dict[int, Any] | None, before: Analysis, *, now: int) -> Analysis:
-    """Vectors and findings for the messages that need them; what an earlier attempt found is used again."""
-    if not any(item.needs_vector or item.needs_graph for item in difference.items):
-        return Analysis()
+def _analysed(core: Core, difference: rows.Plan, vectors: dict[int, Any] | None, seen: Seen, *, now: int) -> Analysis:
+    """Vectors and findings for the messages that need them."""
     embeds = any(item.needs_vector for item in difference.items)
     extracts = any(item.needs_graph for item in difference.items)
+    if not embeds and not extracts:
+        return Analysis()
     if embeds:
         core.claim_model()
     return analyse(
@@ -96,7 +106,7 @@ def _analysed(core: Core, difference: rows.Plan, vectors: dict[int, Any] | None,
         extractor=core.extractor if extracts else None,
         known_types=core.known_types() if extracts else (),
         vectors=vectors,
-        before=before,
+        seen=seen,
         now=now,
     )
 
@@ -115,6 +125,7 @@ def _response(difference: rows.Plan, analysis: Analysis, *, seconds: float) -> S
         removed=len(difference.removed),
         entities_found=len(analysis.findings.entities),
         relationships_found=len(analysis.findings.relations),
+        truncated=analysis.truncated,
     )
 
 

@@ -65,19 +65,6 @@ def throwaway(progress: Progress | None) -> local.Attachment:
         return found
 
 
-@contextmanager
-def told_as(kind: type[ContextPersistenceError]) -> Iterator[None]:
-    """Report every failure inside in the one class that a call documents; what is wrong with the arguments stays as it is."""
-    try:
-        yield
-    except (ValidationError, NotFoundError):
-        raise
-    except ContextPersistenceError as error:
-        if isinstance(error, kind):
-            raise
-        raise kind(str(error), retryable=error.retryable, outcome=error.outcome) from error
-
-
 class Core:
     """An open graph. Safe to share between threads; a forked child opens its own."""
 
@@ -145,6 +132,21 @@ class Core:
     def extractor(self) -> "Extractor":
         """The extractor of entities and relations; loaded at its first use."""
         return shared_extractor(self._spacy_model)
+
+    @contextmanager
+    def call(self, *kinds: type[ContextPersistenceError]) -> Iterator[None]:
+        """One call of the interface: one deadline for all that it asks of the database, and only the errors that it documents.
+
+        Args:
+            kinds: Classes of errors; any other is reported as the first of them. What is wrong with the arguments stays as it is.
+        """
+        try:
+            with self.graph.call():
+                yield
+        except ContextPersistenceError as error:
+            if isinstance(error, (ValidationError, NotFoundError, *kinds)):
+                raise
+            raise kinds[0](str(error), retryable=error.retryable, outcome=error.outcome) from error
 
     def claim_model(self) -> None:
         """Make sure that the vectors of this database come from this embedder, before any is written or compared.

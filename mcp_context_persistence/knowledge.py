@@ -6,9 +6,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ingest.rows import graph_rows, mention_rows, with_vectors
+from ingest.pipeline import entity_vectors
+from ingest.rows import GraphRows, graph_rows, mention_rows
 from kg import checks, conversations, decisions, joining, knowledge, limits, names
 from kg.checks import moment
+from kg.driver import Run
 from kg.errors import NotFoundError, ValidationError
 from kg.models import Decision, Entity, Relationship
 from mcp_context_persistence.core import Core, now_ms
@@ -50,7 +52,7 @@ def extract(
     rows = graph_rows(core.namespace, [(source, found)], now=now, known_types=core.known_types())
     linked = None
     if store and rows.entities:
-        linked = _store(core, rows, found.mentions, conversation=conversation, message=message, now=now)
+        linked = _store(core, _with_vectors(core, rows), found.mentions, conversation=conversation, message=message, now=now)
     metadata = dict(context) if isinstance(context, Mapping) and context else None
     entities = [
         _entity(row, found.mentions, metadata=metadata, conversation=conversation, message=message, now=now)
@@ -61,12 +63,14 @@ def extract(
         one
         for one in sorted(entities, key=lambda one: first[one.id])
         if one.confidence >= core.config.entity_extraction_threshold and (wanted is None or one.type in wanted)
-    ][: core.config.max_entities_per_text]
+    ]
+    most = core.config.max_entities_per_text
     return ExtractEntitiesResponse(
-        entities=answer,
+        entities=answer[:most],
         conversation_id=conversation,
         message_id=message,
-        total_entities=len(answer),
+        total_entities=len(answer[:most]),
+        truncated=found.truncated or len(answer) > most,
         processing_time=time.perf_counter() - start,
         relationships=[_found_relationship(row) for row in rows.relations],
         stored=store and bool(rows.entities),
@@ -82,21 +86,24 @@ def _types(given: object) -> set[str] | None:
     return {checks.type_name("entity_types", one) for one in given}
 
 
-def _store(core: Core, rows: Any, mentions: Any, *, conversation: str | None, message: str | None, now: int) -> str | None:
+def _with_vectors(core: Core, rows: GraphRows) -> GraphRows:
     core.claim_model()
-    vectors = core.embedder.embed(list(rows.names.values()))
-    ready = with_vectors(rows, dict(zip(rows.names, vectors, strict=True)))
-    statement = knowledge.mention(
-        core.namespace,
-        conversation_id=conversation,
-        message_id=message,
-        entities=ready.entities,
-        mentions=mention_rows(mentions),
-        relations=ready.relations,
-        now=now,
-    )
-    answer = core.graph.run(statement)
-    return answer[0]["linked"] if answer else None
+    return entity_vectors(rows, core.embedder)
+
+
+def _store(core: Core, rows: GraphRows, mentions: Any, *, conversation: str | None, message: str | None, now: int) -> str | None:
+    """Store what was found; answers with what it hangs on."""
+    found = knowledge.store(core.namespace, entities=rows.entities, relations=rows.relations, now=now)
+    if conversation is None and message is None:
+        core.graph.run(found)
+        return None
+    link = knowledge.mention(core.namespace, conversation_id=conversation, message_id=message, mentions=mention_rows(mentions))
+
+    def work(run: Run) -> str | None:
+        run(found)
+        return run(link)[0]["linked"]  # type: ignore[no-any-return]
+
+    return core.graph.transact(work, name="extract_entities")
 
 
 def _entity(
@@ -175,7 +182,7 @@ def relate(
             target_entity_id=row.target,
             relationship_type=name,
             confidence=sure,
-            properties=row.properties,
+            properties=json.loads(written[0]["properties"] or "null"),
             created_at=moment(written[0]["created_ms"]),
         ),
         created=written[0]["created"],
@@ -191,7 +198,7 @@ def query(core: Core, entity_id: object, *, depth: object, operation: object) ->
     asked = checks.choice("operation", operation, OPERATIONS)
     found = core.entity_ids({"entity_id": reference})["entity_id"]
     seen = walk(core.graph.run, core.namespace, found, depth=steps)
-    stored = core.graph.run(knowledge.get_entity(core.namespace, found))
+    stored = core.graph.run(knowledge.read_entities(core.namespace, [found]))
     return QueryKnowledgeGraphResponse(
         entity_id=found,
         operation=asked,
@@ -206,10 +213,10 @@ def _stored_entity(row: Mapping[str, Any]) -> Entity:
     properties = row["properties"]
     return Entity.model_construct(
         id=row["id"],
-        type=properties["type"],
-        name=properties["name"],
-        description=properties["description"],
-        confidence=properties["confidence"],
+        type=properties["type"] or "concept",
+        name=properties["name"] or row["id"],
+        description=properties["description"] or "",
+        confidence=1.0 if properties["confidence"] is None else properties["confidence"],
         metadata=json.loads(properties["metadata"] or "null"),
         conversation_id=None,
         message_id=None,
@@ -271,7 +278,7 @@ def _context(seen: Walk, *, entity: Entity | None, operation: str) -> GraphConte
 def update(core: Core, entities: object, relationships: object, merge_strategy: object) -> UpdateKnowledgeGraphResponse:
     """Write entities and relationships together: all of them, or none."""
     start, now = time.perf_counter(), now_ms()
-    strategy = checks.choice("merge_strategy", merge_strategy, joining.STRATEGIES)
+    strategy: joining.Strategy = checks.choice("merge_strategy", merge_strategy, joining.STRATEGIES)  # type: ignore[assignment]
     things = [
         joining.entity_row(one, place=f"entities.{place}")
         for place, one in enumerate(_list("entities", entities, limits.ENTITIES_PER_UPDATE))
@@ -285,20 +292,22 @@ def update(core: Core, entities: object, relationships: object, merge_strategy: 
         core.check_type(link.type)
     for one in things:
         core.check_label(names.label(one.type or "concept"))
-    if things:
+    memory: dict[str, Any] = {}
+
+    def embed(texts: Sequence[str]) -> list[Any]:
+        new = [text for text in texts if text not in memory]
+        memory.update(zip(new, core.embedder.embed(new), strict=True))
+        return [memory[text] for text in texts]
+
+    if things:  # the vectors are made before the transaction, as far as it can be known which ones it needs
         core.claim_model()
-    vectors = (
-        dict(zip([one.id for one in things], core.embedder.embed([_words(one) for one in things]), strict=True)) if things else {}
-    )
+        stored = core.graph.run(knowledge.read_entities(core.namespace, [one.id for one in things]))
+        embed([knowledge.words(row) for row, _, stale in knowledge.join(things, stored, strategy) if stale])
     done = core.graph.transact(
-        lambda run: knowledge.update(run, core.namespace, things, links, vectors, strategy=strategy, now=now),  # type: ignore[arg-type]
+        lambda run: knowledge.update(run, core.namespace, things, links, embed, strategy=strategy, now=now),
         name="update_knowledge_graph",
     )
     return UpdateKnowledgeGraphResponse(**done, processing_time=time.perf_counter() - start)
-
-
-def _words(row: joining.EntityRow) -> str:
-    return ". ".join(part for part in (row.name or row.id, row.description) if part)
 
 
 def _list(field: str, value: object, most: int) -> Sequence[object]:
@@ -332,14 +341,20 @@ def decide(
     core.claim_model()
     vector = core.embedder.embed_query(content)
     found = next(iter(core.extractor.extract([content])))
-    rows = graph_rows(core.namespace, [(made.id, found)], now=now, known_types=core.known_types())
+    rows = _with_vectors(core, graph_rows(core.namespace, [(made.id, found)], now=now, known_types=core.known_types()))
     empty = conversations.conversation_properties(
         core.namespace, made.conversation_id, project_path=None, mode=core.config.default_mode, metadata=None
     )
-    statement = decisions.save(
+    things = knowledge.store(core.namespace, entities=rows.entities, relations=rows.relations, now=now)
+    decision = decisions.save(
         core.namespace, made, content=content, vector=vector, conversation=empty, entities=rows.entities, now=now
     )
-    written = core.graph.run(statement)[0]
+
+    def work(run: Run) -> Mapping[str, Any]:
+        run(things)
+        return run(decision)[0]  # type: ignore[no-any-return]
+
+    written = core.graph.transact(work, name="save_decision")
     made.created_at = moment(written["created_ms"])
     return SaveDecisionResponse(
         decision=made,

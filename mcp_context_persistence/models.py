@@ -98,6 +98,7 @@ class SaveConversationResponse(Response):
     removed: int = Field(0, description="Stored messages that are gone (only with replace)")
     entities_found: int = Field(0, description="Entities mentioned in the new and changed messages")
     relationships_found: int = Field(0, description="Relationships found in the new and changed messages")
+    truncated: bool = Field(False, description="Whether a message mentions more than is looked at in one text")
 
 
 class LoadConversationHistoryResponse(Response):
@@ -124,6 +125,7 @@ class ExtractEntitiesResponse(Response):
     processing_time: float = Field(..., description="Processing time in seconds")
     relationships: list[Relationship] = Field(default_factory=list, description="Relationships found in the text")
     stored: bool = Field(False, description="Whether the entities are in the graph now")
+    truncated: bool = Field(False, description="Whether the text mentions more entities than were looked at or returned")
     linked_to: str | None = Field(None, description="'message' or 'conversation' when linked to one, else None")
 
 

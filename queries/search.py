@@ -232,9 +232,16 @@ def _hit(score: float, row: Row, explanation: dict[str, Any]) -> Hit:
         type=row["kind"],
         conversation_id=row["conversation_id"] or None,
         message_id=row["id"] if row["kind"] == "message" else None,
-        content=row["content"] or "",
+        content=_content(row),
         score=score,
         timestamp_ms=row["timestamp_ms"],
         metadata=None if not row["metadata"] else json.loads(row["metadata"]),
         explanation=explanation,
     )
+
+
+def _content(row: Row) -> str:
+    """What a hit shows: its text, or the name and description of an entity."""
+    if row["kind"] == "entity":
+        return ": ".join(part for part in (row["name"] or row["id"], row["description"]) if part)
+    return row["content"] or ""

@@ -1,5 +1,6 @@
 """The neighbourhood of an entity: breadth first, one statement per step, the most confident relationships first, never unlimited."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -8,13 +9,15 @@ from kg.statement import Row, Statement, as_is
 
 Run = Callable[[Statement[Row]], list[Row]]
 
+ROWS = 4 * limits.TRAVERSAL_NODES  # relationships that are looked at in one step
+
 
 @dataclass(frozen=True, kw_only=True)
 class Neighbor:
     """An entity that was reached, by the last relationship of a shortest way to it.
 
-    An entity that is related to the start in several ways appears once for each of them. `direction` is ``outgoing`` when that relationship points away from the start, `distance` counts relationships from the start,
-    `confidence` is the product along the way.
+    An entity that is related to the start in several ways appears once for each of them. `direction` is ``outgoing`` when that
+    relationship points away from the start, `distance` counts relationships from the start, `confidence` is the product along the way.
     """
 
     entity_id: str
@@ -60,15 +63,15 @@ class _Progress:
 
 
 def expand(namespace: str, frontier: list[str]) -> Statement[Row]:
-    """One step outwards from `frontier`; one row more than fits, so that a cut is noticed."""
+    """One step outwards from `frontier`; one row more than fits of each kind, so that a cut is noticed."""
     return Statement(
         name="traverse/expand",
         parameters={
             "batch": {
                 "namespace": namespace,
                 "frontier": frontier,
-                "fan": limits.TRAVERSAL_NODES,
-                "limit": 4 * limits.TRAVERSAL_NODES + 1,
+                "fan": limits.TRAVERSAL_NODES + 1,
+                "limit": ROWS + 1,
             }
         },
         read=as_is,
@@ -84,20 +87,20 @@ def walk(run: Run, namespace: str, entity_id: str, *, depth: int) -> Walk:
     frontier, truncated = [entity_id], False
     for distance in range(1, depth + 1):
         rows = run(expand(namespace, frontier))
-        truncated = truncated or len(rows) > 4 * limits.TRAVERSAL_NODES
+        truncated = (
+            truncated or len(rows) > ROWS or max(Counter(row["from"] for row in rows).values(), default=0) > limits.TRAVERSAL_NODES
+        )
         rows.sort(key=lambda row: (-progress.confidence[row["from"]] * row["confidence"], row["to"]))
         frontier = _take(progress, rows, distance)
-        if len(progress.neighbors) >= limits.TRAVERSAL_NODES:
-            truncated = True
+        if not frontier or len(progress.ways) - 1 > limits.TRAVERSAL_NODES:
             break
-        if not frontier:
-            break
-    reached = dict.fromkeys(one.entity_id for one in progress.neighbors)
+    reached = list(dict.fromkeys(one.entity_id for one in progress.neighbors))
+    kept = set(reached[: limits.TRAVERSAL_NODES])
     ways = sorted([progress.ways[one] for one in reached] + progress.extra, key=len)
     return Walk(
-        neighbors=tuple(progress.neighbors[: limits.TRAVERSAL_NODES]),
+        neighbors=tuple(one for one in progress.neighbors if one.entity_id in kept),
         ways=tuple(ways[: limits.TRAVERSAL_PATHS]),
-        truncated=truncated or len(ways) > limits.TRAVERSAL_PATHS,
+        truncated=truncated or len(reached) > len(kept) or len(ways) > limits.TRAVERSAL_PATHS,
     )
 
 

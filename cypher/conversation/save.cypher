@@ -4,8 +4,9 @@
 // Plan: the conversation is locked first, so that two writers of one conversation queue up; entities come sorted by id, so that
 // writers of different conversations take their locks in one order. Vectors are set by procedure, which takes them in binary.
 // What `stale` messages said is forgotten first: their mentions, and their support of relationships.
+// What messages and decisions have from their conversation (project, tags, metadata) follows it, where they have nothing of their own.
 // Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
-:param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, stale: [], removed: [], changed: [], created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], previous: null, relink: false, chunks: [], entities: [], mentions: [], relations: [], evidence: 50}
+:param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, stale: [], removed: [], changed: [], created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], previous: null, relink: false, inherited: null, chunks: [], entities: [], mentions: [], relations: [], evidence: 50}
 MERGE (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 ON CREATE SET c.revision = 0, c.created_ms = $batch.now, c.kind = 'conversation'
 SET c.updated_ms = $batch.now
@@ -80,6 +81,17 @@ CALL (c) {
   UNWIND range(1, size(chain) - 1) AS i
   WITH chain[i - 1] AS a, chain[i] AS b
   CREATE (a)-[:NEXT]->(b)
+}
+CALL (c) {
+  WITH c WHERE $batch.inherited IS NOT NULL
+  MATCH (c)-[:HAS_MESSAGE|HAS_DECISION]->(m)
+  WITH m, coalesce(m.own_facets, []) AS own,
+    $batch.inherited.new + CASE WHEN m.own_project IS NULL THEN $batch.inherited.project_facet ELSE [] END AS new
+  SET m.facets = [f IN m.facets WHERE f IN own OR NOT f IN $batch.inherited.old] + [f IN new WHERE NOT f IN own],
+    m.project = CASE WHEN m.own_project IS NULL THEN $batch.inherited.project ELSE m.project END
+  WITH m
+  MATCH (m)-[:HAS_CHUNK]->(k:Chunk)
+  SET k.project = m.project
 }
 CALL () {
   UNWIND $batch.chunks AS row

@@ -1,7 +1,8 @@
 // Save a decision under its conversation, which is created, empty, where it does not exist, and link it to the entities it is about.
+// Project, tags and metadata to filter by are those of its conversation.
 // Columns: created, conversation_created (booleans), linked (entities it is about, integer), created_ms (integer).
 // Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
-:param batch => {namespace: "default", conversation_id: "conv-123", now: 1767225600000, id: "conv-123:decision:1", conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, properties: {decision_type: "architecture", context: "Two designs", outcome: "The simple one", content: "Two designs. The simple one", kind: "decision"}, vector: null, entities: [], about: ["DataProcessor"]}
+:param batch => {namespace: "default", conversation_id: "conv-123", now: 1767225600000, id: "conv-123:decision:1", conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, properties: {decision_type: "architecture", context: "Two designs", outcome: "The simple one", content: "Two designs. The simple one", kind: "decision", facets: ["1"]}, vector: null, conversation_kind: "1", about: ["DataProcessor"]}
 MERGE (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 ON CREATE SET c += $batch.conversation, c.revision = 0, c.created_ms = $batch.now, c.updated_ms = $batch.now, c.kind = 'conversation', c.fresh = true
 WITH c, coalesce(c.fresh, false) AS conversation_created
@@ -10,17 +11,15 @@ MERGE (d:Decision {namespace: $batch.namespace, id: $batch.id})
 ON CREATE SET d.created_ms = $batch.now, d.fresh = true
 WITH c, d, conversation_created, coalesce(d.fresh, false) AS created
 REMOVE d.fresh
-SET d += $batch.properties, d.updated_ms = $batch.now, d.timestamp_ms = d.created_ms
+SET d += $batch.properties, d.updated_ms = $batch.now, d.timestamp_ms = d.created_ms, d.project = coalesce(c.project, ''),
+  d.facets = $batch.properties.facets + [
+    f IN c.facets WHERE f <> $batch.conversation_kind AND NOT f IN $batch.properties.facets AND NOT f IN coalesce(c.mentioned, [])
+  ]
 MERGE (c)-[:HAS_DECISION]->(d)
 WITH d, conversation_created, created
 CALL (d) {
   WITH d WHERE $batch.vector IS NOT NULL
   CALL db.create.setNodeVectorProperty(d, 'embedding', $batch.vector)
-}
-CALL () {
-  UNWIND $batch.entities AS row
-  MERGE (e:Entity {namespace: $batch.namespace, id: row.id})
-  ON CREATE SET e += row.properties, e.created_ms = $batch.now, e.updated_ms = $batch.now, e:$(row.label)
 }
 CALL (d) {
   UNWIND $batch.about AS id

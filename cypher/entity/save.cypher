@@ -1,12 +1,11 @@
-// Write entities by hand, with a real label for their type. A changed type changes the label, and the filter tokens of what mentions it.
+// Write entities by hand that `entity/claim` has locked, with a real label for their type. A changed type changes the label, and the filter tokens of what mentions it.
 // Columns: id (string).
 // Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
 :param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataValidator", label: "Class", stale_label: "Concept", properties: {name: "DataValidator", type: "class", type_facet: "1"}, vector: null, retyped: false}]}
 UNWIND $batch.entities AS row
-MERGE (e:Entity {namespace: $batch.namespace, id: row.id})
-ON CREATE SET e.created_ms = $batch.now
+MATCH (e:Entity {namespace: $batch.namespace, id: row.id})
 SET e += row.properties, e.updated_ms = $batch.now
-REMOVE e:$(row.stale_label)
+REMOVE e.fresh, e:$(row.stale_label)
 SET e:$(row.label)
 WITH e, row
 CALL (e, row) {

@@ -1,5 +1,5 @@
 // Write relationships between entities that exist. The same source, type and target is one relationship.
-// Columns: id (string), source, target, type (strings), created (boolean), created_ms (integer). A missing end: no row.
+// Columns: id (string), source, target, type (strings), created (boolean), created_ms (integer), properties (JSON or null). A missing end: no row.
 // Plan: two seeks per row and a MERGE between bound nodes, which locks both, so that it is unique under concurrency.
 // One map as parameter: lists of other lengths would be planned anew.
 :param batch => {namespace: "default", now: 1767225600000, rows: [{source: "DataProcessor", target: "pandas", type: "USES", properties: {name: "uses", confidence: 0.9}}]}
@@ -11,4 +11,4 @@ ON CREATE SET r.created_ms = $batch.now, r.fresh = true, r.sources = []
 WITH row, a, b, r, coalesce(r.fresh, false) AS created
 SET r += row.properties, r.updated_ms = $batch.now
 REMOVE r.fresh
-RETURN r.id AS id, a.id AS source, b.id AS target, type(r) AS type, created, r.created_ms AS created_ms;
+RETURN r.id AS id, a.id AS source, b.id AS target, type(r) AS type, created, r.created_ms AS created_ms, r.properties AS properties;

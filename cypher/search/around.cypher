@@ -1,5 +1,5 @@
 // What lies around some entities: they themselves, their neighbourhood of up to two relationships, and what mentions or is about those.
-// Columns: best first. id, kind, conversation_id, content, timestamp_ms, metadata when asked for, name, score (0 to 1), through (names of
+// Columns: best first. id, kind, conversation_id, content, description, timestamp_ms, metadata when asked for, name, score (0 to 1), through (names of
 // the entities that led there, strongest first, at most 5).
 // A path weighs the product of its start's weight, the confidences of its relationships, and one half for each of them. What several
 // entities lead to scores as independent evidence: 1 - (1 - a)(1 - b)...
@@ -72,6 +72,6 @@ WITH n, 1 - reduce(left = 1.0, one IN collect(w) | left * (1 - one)) AS score, c
 WITH n, score, through
 ORDER BY score DESC, coalesce(n.timestamp_ms, n.created_ms) DESC, n.id
 LIMIT $batch.limit
-RETURN n.id AS id, n.kind AS kind, n.conversation_id AS conversation_id, n.content AS content,
+RETURN n.id AS id, n.kind AS kind, n.conversation_id AS conversation_id, n.content AS content, n.description AS description,
   coalesce(n.timestamp_ms, n.created_ms) AS timestamp_ms, n.name AS name,
   CASE WHEN $batch.metadata THEN n.metadata END AS metadata, score, through;

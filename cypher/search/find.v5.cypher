@@ -151,7 +151,7 @@ CALL (hits, nears, scores) {
   }
   WITH hit, hit.n AS n
   RETURN collect({
-    id: n.id, kind: hit.kind, conversation_id: n.conversation_id, content: n.content,
+    id: n.id, kind: hit.kind, conversation_id: n.conversation_id, content: n.content, description: n.description,
     timestamp_ms: coalesce(n.timestamp_ms, n.created_ms), name: n.name, aliases: n.aliases,
     metadata: CASE WHEN $batch.metadata THEN n.metadata END,
     meaning: hit.near, meaning_rank: 1 + size([one IN nears WHERE one > hit.near]),

@@ -11,6 +11,6 @@ CALL (a) {
   WHERE b.namespace = $batch.namespace
   RETURN r, b ORDER BY r.confidence DESC, b.id LIMIT $batch.fan
 }
-RETURN startNode(r).id AS source, endNode(r).id AS target, a.id AS from, b.id AS to, b.name AS name, b.type AS type,
+RETURN startNode(r).id AS source, endNode(r).id AS target, a.id AS from, b.id AS to, coalesce(b.name, b.id) AS name, coalesce(b.type, 'concept') AS type,
   b.description AS description, coalesce(r.name, type(r)) AS relationship_type, coalesce(r.confidence, 1.0) AS confidence, r.evidence AS evidence, r.sources AS sources
 LIMIT $batch.limit;

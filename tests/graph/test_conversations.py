@@ -218,9 +218,55 @@ def test_namespaces_see_nothing_of_each_other(server, namespace):
         assert one.load_conversation_history("c").messages[0].content.startswith("The DataProcessor")
 
 
+def hits(client, **filters):
+    return {
+        one.id for one in client.search_hybrid("pandas", "keyword", filters=filters).results if one.type in {"message", "decision"}
+    }
+
+
+def test_a_changed_project_tag_or_value_reaches_every_message_and_decision(client):
+    own = {"role": "user", "content": "pandas too", "metadata": {"project": "own", "tags": ["mine", "old"]}}
+    first = [{"role": "user", "content": "pandas first"}, own]
+    client.save_conversation("c", first, "/work/one", metadata={"tags": ["old"], "level": 1})
+    decision = client.save_decision("c", "tool", "pandas or polars", "pandas").decision_id
+    assert hits(client, project="one") == {"c:0", decision}
+    assert hits(client, tags=["old"]) == {"c:0", "c:1", decision}
+    again = client.save_conversation("c", first[:1], "/work/two", metadata={"tags": ["new"], "level": 2})
+    assert (again.status, again.created, again.updated) == ("saved", 0, 0)
+    assert hits(client, project="one") == set()
+    assert hits(client, project="two") == {"c:0", decision}
+    assert hits(client, project="own") == {"c:1"}
+    assert hits(client, tags=["new"]) == {"c:0", "c:1", decision}
+    assert hits(client, tags=["old"]) == {"c:1"}
+    assert hits(client, **{"metadata.level": 2}) == {"c:0", "c:1", decision}
+    assert hits(client, **{"metadata.level": 1}) == set()
+    assert client.save_conversation("c", first).status == "unchanged"
+
+
+def test_the_stored_messages_count_towards_the_limit_too(server, namespace):
+    config = {"max_conversation_length": 3}
+    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace, config=config) as client:
+        messages = [{"id": f"m{number}", "role": "user", "content": "text"} for number in range(4)]
+        client.save_conversation("c", messages[:3], mode="knowledge")
+        with pytest.raises(ValidationError, match="max_conversation_length"):
+            client.save_conversation("c", messages[3:], mode="knowledge")
+        client.save_conversation("c", messages[1:], mode="knowledge", replace=True)
+        assert [one.id for one in client.load_conversation_history("c").messages] == ["m1", "m2", "m3"]
+
+
+def test_when_a_conversation_began_can_be_told_later(client):
+    client.save_conversation(Conversation(conversation_id="c", messages=turns("a")))
+    began = datetime(2024, 5, 1, tzinfo=UTC)
+    assert client.save_conversation(Conversation(conversation_id="c", messages=turns("a"), created_at=began)).status == "saved"
+    assert client.load_conversation_history("c").created_at == began
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
+        {"conversation_id": "c", "messages": turns("a"), "metadata": {"tags": [str(number) for number in range(65)]}},
+        {"conversation_id": "c", "messages": turns("a"), "metadata": {"tags": ["x" * 513]}},
+        {"conversation_id": "c", "messages": turns("a"), "metadata": {"project": "x" * 513}},
         {"conversation_id": "", "messages": turns("a")},
         {"conversation_id": "a\nb", "messages": turns("a")},
         {"conversation_id": "a" * 513, "messages": turns("a")},

@@ -1,7 +1,11 @@
 """Entities, relationships, decisions and statistics on a real server."""
 
+import json
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
+from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import NotFoundError, ValidationError
 
 TEXT = """
@@ -83,6 +87,64 @@ def test_strategies_join_new_and_old(client):
     assert (stored().description, stored().metadata, stored().type, stored().confidence) == ("new", new["metadata"], "class", 0.5)
 
 
+def vector(client, entity_id):
+    return client._core.graph._driver.execute_query(
+        "MATCH (e:Entity {namespace: $n, id: $id}) RETURN e.embedding AS vector", n=client._core.namespace, id=entity_id
+    ).records[0]["vector"]
+
+
+def test_a_vector_is_that_of_the_joined_entity(client):
+    client.update_knowledge_graph([{"id": "e", "name": "Queue", "description": "keeps orders until they are packed"}], [])
+    whole = vector(client, "e")
+    client.update_knowledge_graph([{"id": "e", "confidence": 0.5}], [])
+    assert vector(client, "e") == whole
+    client.update_knowledge_graph([{"id": "e", "description": "keeps parcels"}], [])
+    assert vector(client, "e") != whole
+    client.update_knowledge_graph([{"id": "f", "name": "Queue", "description": "keeps parcels"}], [])
+    assert vector(client, "f") == pytest.approx(vector(client, "e"), abs=1e-6)
+
+
+def test_merging_writers_lose_none_of_their_keys(client):
+    def write(number):
+        link = {"from_entity": "e", "to_entity": "e", "relationship_type": "knows", "properties": {f"k{number}": number}}
+        client.update_knowledge_graph([{"id": "e", "metadata": {f"k{number}": number}}], [link], "merge")
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(write, range(16)))
+    keys = {f"k{number}": number for number in range(16)}
+    assert client.query_knowledge_graph("e").context.entity.metadata == keys
+    rows = client._core.graph._driver.execute_query(
+        "MATCH (:Entity {namespace: $n})-[r:KNOWS]->() RETURN r.properties AS properties", n=client._core.namespace
+    ).records
+    assert [json.loads(row["properties"]) for row in rows] == [keys]
+
+
+def test_entities_and_relationships_may_be_objects_or_have_a_name_alone(client):
+    client.update_knowledge_graph([{"name": "data transformation"}, {"name": "pandas"}], [])
+    link = client.create_relationship("data_transformation", "pandas", "uses", 0.9, {"why": "speed"}).relationship
+    entity = client.query_knowledge_graph("pandas").context.entity
+    assert client.update_knowledge_graph([entity], [link]).updated_relationships == 0
+    assert client.create_relationship("data_transformation", "pandas", "uses", 0.9).relationship.properties == {"why": "speed"}
+
+
+def test_two_names_of_one_key_must_not_say_two_things(client):
+    link = {"from_entity": "a", "source_entity_id": "b", "to_entity": "b", "relationship_type": "uses"}
+    with pytest.raises(ValidationError, match=r"relationships\.0\.from_entity"):
+        client.update_knowledge_graph([{"id": "a"}, {"id": "b"}], [link])
+
+
+def test_what_was_drawn_by_hand_can_be_read_and_updated(client):
+    client._core.graph._driver.execute_query(
+        "CREATE (:Entity {namespace: $n, id: 'x'})-[:LIKES]->(:Entity {namespace: $n, id: 'y'})", n=client._core.namespace
+    )
+    assert [one.relationship_type for one in client.query_knowledge_graph("x").neighbors] == ["LIKES"]
+    link = {"from_entity": "x", "to_entity": "y", "relationship_type": "likes"}
+    for strategy in ("skip", "merge", "upsert"):
+        client.update_knowledge_graph([{"id": "x", "type": "person"}], [link], strategy)
+    assert client.query_knowledge_graph("x").context.entity.type == "person"
+    assert [one.relationship_type for one in client.query_knowledge_graph("x").neighbors] == ["likes"]
+
+
 def test_relationships_follow_the_strategy_too(client):
     things = [{"id": "a"}, {"id": "b"}]
     link = {"from_entity": "a", "to_entity": "b", "relationship_type": "depends on", "confidence": 0.5, "properties": {"x": 1}}
@@ -159,6 +221,24 @@ def test_a_supernode_is_capped_and_says_so(client):
     assert (len(answer.context), answer.truncated) == (500, True)
 
 
+def test_exactly_as_many_as_fit_are_not_called_cut(client):
+    names = [f"n{number}" for number in range(500)]
+    links = [{"from_entity": "hub", "to_entity": name, "relationship_type": "has"} for name in names]
+    client.update_knowledge_graph([{"id": "hub"}, *({"id": name} for name in names)], links)
+    answer = client.query_knowledge_graph("hub", depth=2)
+    assert (len(answer.context), answer.truncated) == (500, False)
+    client.create_relationship("n7", "hub", "belongs to")
+    assert client.query_knowledge_graph("hub", depth=1).truncated
+
+
+def test_a_cut_answer_says_so(server, namespace):
+    with ContextPersistenceClient(
+        server.bolt_url, auth=server.auth, namespace=namespace, config={"max_entities_per_text": 2}
+    ) as client:
+        assert client.extract_entities("We use pandas, numpy and scipy.").truncated
+        assert not client.extract_entities("We use pandas.").truncated
+
+
 @pytest.mark.parametrize("depth", [0, -1, 6, 2.0, True, "2"])
 def test_depth_is_a_whole_number_from_1_to_5(client, depth):
     with pytest.raises(ValidationError, match="depth"):
@@ -183,6 +263,7 @@ def test_a_decision_is_saved_once_and_creates_its_conversation(client):
     assert (first.created, first.conversation_created, again.created, again.conversation_created) == (True, True, False, False)
     assert first.decision_id == again.decision_id
     assert first.entities_linked >= 2
+    assert len(vector(client, "PostgreSQL")) == 384
     assert client.load_conversation_history("c").total_messages == 0
     assert client.get_conversation_stats().stats.total_decisions == 1
 

@@ -51,7 +51,12 @@ def test_the_object_mapper_has_the_labels_and_properties_of_the_graph(client):
     client.save_conversation(
         "c",
         [
-            {"role": "user", "content": "The DataProcessor class uses pandas.", "name": "Ana", "metadata": {"a": 1}},
+            {
+                "role": "user",
+                "content": "The DataProcessor class uses pandas.",
+                "name": "Ana",
+                "metadata": {"a": 1, "project": "q"},
+            },
             {"role": "assistant", "content": "word " * 600},
         ],
         project_path="/p",

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from ingest import models
 from ingest.confidence import confidence
 from ingest.extract import Extraction, Extractor
-from ingest.names import entity_id
 from ingest.pieces import PIECE_CHARACTERS, pieces
 from kg import limits
 from kg.errors import NLPError
+from kg.names import entity_id
 
 PARAGRAPH = """
 The DataProcessor class in the data_processing module handles 

@@ -1,0 +1,26 @@
+// Store entities and relationships that were found in a text, whatever they hang on. Entities that exist keep their own properties.
+// Columns: entities (how many were given, integer).
+// Plan: entities come sorted by id, so that concurrent writers take their locks in one order.
+// Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
+:param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataProcessor", label: "Class", properties: {name: "DataProcessor", type: "class", type_facet: "1"}, vector: null}], relations: [], evidence: 50}
+CALL () {
+  UNWIND $batch.entities AS row
+  MERGE (e:Entity {namespace: $batch.namespace, id: row.id})
+  ON CREATE SET e += row.properties, e.created_ms = $batch.now, e.updated_ms = $batch.now, e:$(row.label)
+  WITH e, row
+  CALL (e, row) {
+    WITH e, row WHERE row.vector IS NOT NULL AND e.embedding IS NULL
+    CALL db.create.setNodeVectorProperty(e, 'embedding', row.vector)
+  }
+}
+CALL () {
+  UNWIND $batch.relations AS row
+  MATCH (a:Entity {namespace: $batch.namespace, id: row.source})
+  MATCH (b:Entity {namespace: $batch.namespace, id: row.target})
+  MERGE (a)-[r:$(row.type)]->(b)
+  ON CREATE SET r += row.properties, r.created_ms = $batch.now, r.sources = []
+  SET r.updated_ms = $batch.now
+  WITH r, row, coalesce(r.sources, []) + [id IN row.sources WHERE NOT id IN coalesce(r.sources, [])] AS sources
+  SET r.sources = sources[..$batch.evidence], r.capped = CASE WHEN size(sources) > $batch.evidence THEN true ELSE r.capped END
+}
+RETURN size($batch.entities) AS entities;
