@@ -286,6 +286,12 @@ def _places(conversation: Conversation, stored: State, *, replace: bool) -> list
     return places
 
 
+def _own(message: Message) -> tuple[str, list[str]]:
+    """The project and the filter tokens that a message has from its own metadata."""
+    project = project_of(None, message.metadata)
+    return project, [*([facet("project", project)] if project else []), *shared_facets(message.metadata)]
+
+
 def _item(
     namespace: str,
     conversation_id: str,
@@ -298,8 +304,7 @@ def _item(
     now: int,
 ) -> Item:
     known_id, position, stored = place
-    own_project = project_of(None, message.metadata)
-    own = [*([facet("project", own_project)] if own_project else []), *shared_facets(message.metadata)]
+    own_project, own = _own(message)
     tokens = facets(namespace, kind="message", conversation_id=conversation_id, role=message.role, project=own_project or project)
     given_ms = None if message.timestamp is None else checks.milliseconds(message.timestamp)
     content_hash = digest(message.content)
