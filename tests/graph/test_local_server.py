@@ -182,13 +182,16 @@ def test_stop_spares_a_used_server_unless_forced_and_a_kept_one_outlives_its_cli
     local.stop(place)
 
 
-def test_six_processes_open_one_store_at_once_and_after_their_death_nothing_is_left(tmp_path):
+def test_six_processes_open_one_store_at_once_and_the_last_one_out_stops_it(tmp_path):
     clients = [client(tmp_path / "six") for _ in range(6)]
     try:
         urls = {answer(process)[1] for process in clients}
         state = Store(tmp_path / "six").read_state()
+        end(*clients[1:])
+        eventually(lambda: local.status(tmp_path / "six").clients == (clients[0].pid,), 10)
+        assert local.status(tmp_path / "six").pid == state.pid
     finally:
-        end(*clients)
+        end(clients[0], *(one for one in clients[1:] if one.poll() is None))
     assert len(urls) == 1
     eventually(lambda: gone(state), 30)
     assert not local.status(tmp_path / "six").running
