@@ -1,0 +1,132 @@
+"""The calls that keep conversations and decisions."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kg.errors import DatabaseError, NLPError, VectorDBError
+from mcp_context_persistence import conversations, knowledge
+from mcp_context_persistence.core import Core
+from mcp_context_persistence.models import (
+    Conversation,
+    ConversationStats,
+    GetConversationStatsResponse,
+    LoadConversationHistoryResponse,
+    SaveConversationResponse,
+    SaveDecisionResponse,
+    StorageUsage,
+)
+from queries.stats import stats
+
+
+class ConversationCalls:
+    """What is said and decided: saved, loaded, counted."""
+
+    _core: Core
+
+    def save_conversation(
+        self,
+        conversation_id: str | Conversation,
+        messages: Sequence[Mapping[str, Any] | Any] | None = None,
+        project_path: str | None = None,
+        mode: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        *,
+        embeddings: NDArray[np.float32] | None = None,
+        replace: bool = False,
+    ) -> SaveConversationResponse:
+        """Save a conversation with its messages, their vectors, and what they talk about.
+
+        Saving again updates: a message is known by its id, or else by its place; changed text is analysed again, unchanged text costs
+        nothing, stored messages that are not given stay. Messages with ids that are new go to the end.
+
+        Args:
+            conversation_id: Its identifier (at most 512 bytes), or a `Conversation` object with everything in it.
+            messages: Messages in order, as mappings with `role`, `content` and perhaps `timestamp`, `metadata`, `id`, `name`.
+            project_path: A path that names the project; it is stored as text and never opened.
+            mode: `conversation` keeps text and vectors, `knowledge` text and graph, `hybrid` all of it. A `Conversation` object
+                carries its own; keywords without a mode mean the configured default, `hybrid`.
+            metadata: Anything that JSON can hold. `project` and `tags` can be searched by, and so can other plain values.
+            embeddings: Vectors instead of computed ones, `(number of messages, dimension) float32`, made by the store's own model.
+            replace: Whether stored messages that are not given are removed.
+
+        Raises:
+            ValidationError: Something in the arguments is not valid (a `ValueError` too).
+            DatabaseError: The database operation failed.
+            VectorDBError: A vector could not be made or is not valid.
+            NLPError: The text could not be analysed.
+        """
+        made = conversations.given(
+            conversation_id, messages, project_path, mode, metadata, most=self._core.config.max_conversation_length
+        )
+        with self._core.call(DatabaseError, VectorDBError, NLPError):
+            return conversations.save(self._core, made, embeddings=embeddings, replace=bool(replace))
+
+    def load_conversation_history(self, conversation_id: str, limit: int | None = None) -> LoadConversationHistoryResponse:
+        """Load the last messages of a conversation, oldest first.
+
+        Args:
+            conversation_id: The conversation.
+            limit: Messages at most, 1 to 10,000; None means 10,000.
+
+        Raises:
+            NotFoundError: The conversation does not exist.
+            ValidationError: An argument is not valid.
+            DatabaseError: The database operation failed.
+        """
+        with self._core.call(DatabaseError):
+            return conversations.load(self._core, conversation_id, limit)
+
+    def save_decision(
+        self,
+        conversation_id: str,
+        decision_type: str,
+        context: str,
+        outcome: str,
+        confidence: float | None = None,
+    ) -> SaveDecisionResponse:
+        """Save a decision and link it to its conversation and to the entities that it is about.
+
+        Args:
+            conversation_id: Its conversation; one that does not exist is created, empty, and the response says so.
+            decision_type: Such as `architecture`.
+            context: What led to it, at most 20,000 characters.
+            outcome: What was decided, at most 20,000 characters.
+            confidence: 0.0 to 1.0.
+
+        Raises:
+            DatabaseError: The database operation failed.
+            ValidationError: An argument is not valid.
+        """
+        with self._core.call(DatabaseError):
+            return knowledge.decide(self._core, conversation_id, decision_type, context, outcome, confidence)
+
+    def get_conversation_stats(self) -> GetConversationStatsResponse:
+        """Count what the namespace holds.
+
+        Raises:
+            DatabaseError: The database operation failed.
+        """
+        start = time.perf_counter()
+        with self._core.call(DatabaseError):
+            row = self._core.graph.run(stats(self._core.namespace))[0]
+        return GetConversationStatsResponse(
+            stats=ConversationStats(
+                total_conversations=row["conversations"],
+                total_messages=row["messages"],
+                total_entities=row["entities"],
+                total_relationships=row["relationships"],
+                total_decisions=row["decisions"],
+                storage_usage=StorageUsage(
+                    conversations_size=row["bytes"],
+                    entities_count=row["entities"],
+                    relationships_count=row["relationships"],
+                    messages_count=row["messages"],
+                    decisions_count=row["decisions"],
+                ),
+            ),
+            processing_time=time.perf_counter() - start,
+        )

@@ -1,0 +1,79 @@
+"""The calls that search."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from kg.errors import SearchError
+from mcp_context_persistence import searching
+from mcp_context_persistence.core import Core
+from mcp_context_persistence.models import (
+    HybridSearchParams,
+    SearchFilters,
+    SearchHybridResponse,
+    SearchSimilarConversationsResponse,
+)
+
+Filters = Mapping[str, Any] | SearchFilters
+
+
+class SearchCalls:
+    """Searches by meaning, words and graph."""
+
+    _core: Core
+
+    def search_similar_conversations(
+        self,
+        query: str,
+        limit: int = 5,
+        min_score: float = 0.7,
+        filters: Filters | None = None,
+        *,
+        include_metadata: bool = False,
+    ) -> SearchSimilarConversationsResponse:
+        """Find conversations that have something like the query in them.
+
+        Args:
+            query: At most 10,000 characters.
+            limit: Conversations at most, 1 to 100.
+            min_score: Least raw cosine of the best passage, 0.0 to 1.0.
+            filters: See `SearchFilters`.
+            include_metadata: Whether messages and conversations carry their metadata.
+
+        Returns:
+            Best first, each with its best-matching messages. `best_score` tells how near the nearest was when nothing reached the floor.
+
+        Raises:
+            SearchError: The search failed.
+            ValidationError: An argument is not valid.
+        """
+        with self._core.call(SearchError):
+            return searching.similar(
+                self._core, query, limit=limit, min_score=min_score, filters=filters, include_metadata=bool(include_metadata)
+            )
+
+    def search_hybrid(
+        self,
+        query: str | HybridSearchParams,
+        mode: str = "hybrid",
+        filters: Filters | None = None,
+        limit: int = 10,
+        include_metadata: bool = False,
+    ) -> SearchHybridResponse:
+        """Search messages, entities, decisions and conversations by meaning, words and graph.
+
+        Args:
+            query: At most 10,000 characters, or a `HybridSearchParams` object with everything in it.
+            mode: `hybrid` joins meaning, words and neighbourhood; `semantic`, `keyword` and `graph` use one of them.
+            filters: See `SearchFilters`.
+            limit: Results at most, 1 to 100.
+            include_metadata: Whether results carry their own metadata.
+
+        Returns:
+            Best first. `similarity_score` is the raw cosine in `semantic`, and between 0 and 1 in the other modes.
+
+        Raises:
+            SearchError: The search failed.
+            ValidationError: An argument is not valid.
+        """
+        with self._core.call(SearchError):
+            return searching.hybrid(self._core, query, mode=mode, filters=filters, limit=limit, include_metadata=include_metadata)
