@@ -134,10 +134,11 @@ class Core:
         return shared_extractor(self._spacy_model)
 
     @contextmanager
-    def call(self, *kinds: type[ContextPersistenceError]) -> Iterator[None]:
+    def call(self, name: str, *kinds: type[ContextPersistenceError]) -> Iterator[None]:
         """One call of the interface: one deadline for all that it asks of the database, and only the errors that it documents.
 
         Args:
+            name: Of the method.
             kinds: Classes of errors; any other is reported as the first of them. What is wrong with the arguments stays as it is.
         """
         try:

@@ -59,10 +59,10 @@ class ConversationCalls:
             VectorDBError: A vector could not be made or is not valid.
             NLPError: The text could not be analysed.
         """
-        made = conversations.given(
-            conversation_id, messages, project_path, mode, metadata, most=self._core.config.max_conversation_length
-        )
-        with self._core.call(DatabaseError, VectorDBError, NLPError):
+        with self._core.call("save_conversation", DatabaseError, VectorDBError, NLPError):
+            made = conversations.given(
+                conversation_id, messages, project_path, mode, metadata, most=self._core.config.max_conversation_length
+            )
             return conversations.save(self._core, made, embeddings=embeddings, replace=bool(replace))
 
     def load_conversation_history(self, conversation_id: str, limit: int | None = None) -> LoadConversationHistoryResponse:
@@ -77,7 +77,7 @@ class ConversationCalls:
             ValidationError: An argument is not valid.
             DatabaseError: The database operation failed.
         """
-        with self._core.call(DatabaseError):
+        with self._core.call("load_conversation_history", DatabaseError):
             return conversations.load(self._core, conversation_id, limit)
 
     def save_decision(
@@ -101,7 +101,7 @@ class ConversationCalls:
             DatabaseError: The database operation failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call(DatabaseError):
+        with self._core.call("save_decision", DatabaseError):
             return knowledge.decide(self._core, conversation_id, decision_type, context, outcome, confidence)
 
     def get_conversation_stats(self) -> GetConversationStatsResponse:
@@ -111,7 +111,7 @@ class ConversationCalls:
             DatabaseError: The database operation failed.
         """
         start = time.perf_counter()
-        with self._core.call(DatabaseError):
+        with self._core.call("get_conversation_stats", DatabaseError):
             row = self._core.graph.run(stats(self._core.namespace))[0]
         return GetConversationStatsResponse(
             stats=ConversationStats(

@@ -46,7 +46,7 @@ class GraphCalls:
             NLPError: The text could not be analysed, or what was found could not be stored.
             ValidationError: An argument is not valid.
         """
-        with self._core.call(NLPError):
+        with self._core.call("extract_entities", NLPError):
             return knowledge.extract(
                 self._core,
                 text,
@@ -79,7 +79,7 @@ class GraphCalls:
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call(GraphError):
+        with self._core.call("create_relationship", GraphError):
             return knowledge.relate(
                 self._core, source_entity_id, target_entity_id, relationship_type, confidence=confidence, properties=properties
             )
@@ -100,7 +100,7 @@ class GraphCalls:
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call(GraphError):
+        with self._core.call("query_knowledge_graph", GraphError):
             return knowledge.query(self._core, entity_id, depth=depth, operation=operation)
 
     def update_knowledge_graph(
@@ -122,5 +122,5 @@ class GraphCalls:
             NotFoundError: A relationship's end does not exist; nothing is written.
             GraphError: The graph operation failed.
         """
-        with self._core.call(GraphError):
+        with self._core.call("update_knowledge_graph", GraphError):
             return knowledge.update(self._core, entities, relationships, merge_strategy)

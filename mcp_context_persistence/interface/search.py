@@ -46,7 +46,7 @@ class SearchCalls:
             SearchError: The search failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call(SearchError):
+        with self._core.call("search_similar_conversations", SearchError):
             return searching.similar(
                 self._core, query, limit=limit, min_score=min_score, filters=filters, include_metadata=bool(include_metadata)
             )
@@ -75,5 +75,5 @@ class SearchCalls:
             SearchError: The search failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call(SearchError):
+        with self._core.call("search_hybrid", SearchError):
             return searching.hybrid(self._core, query, mode=mode, filters=filters, limit=limit, include_metadata=include_metadata)
