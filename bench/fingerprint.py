@@ -2,8 +2,10 @@
 
 import hashlib
 from collections import Counter
+from dataclasses import dataclass
 
 import neo4j
+import numpy as np
 
 TIMES = {"created_ms", "updated_ms", "timestamp_ms", "revision"}  # a message without a time has that of its first save
 NODES = "MATCH (n) WHERE n.namespace = $namespace RETURN labels(n) AS labels, properties(n) AS properties"
@@ -13,36 +15,56 @@ LINKS = (
 )
 
 
-def graph_of(driver: neo4j.Driver, namespace: str, *, without: frozenset[str] = frozenset()) -> tuple[list[str], list[str]]:
-    """Every node and every relationship of a namespace as sorted lines; vectors rounded to four digits."""
+TOLERANCE = 1e-5  # of a number in a vector: the encoder's last digits depend on what else was in the batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fingerprint:
+    """What a namespace holds.
+
+    Attributes:
+        counts: Nodes by label, and relationships.
+        hash: Of every node and relationship, vectors and times apart.
+        vectors: By label and id.
+    """
+
+    counts: Counter[str]
+    hash: str
+    vectors: dict[str, np.ndarray]
+
+    def same_as(self, other: "Fingerprint") -> bool:
+        """Whether both hold the same graph."""
+        return (
+            self.hash == other.hash
+            and self.vectors.keys() == other.vectors.keys()
+            and all(np.allclose(vector, other.vectors[key], atol=TOLERANCE) for key, vector in self.vectors.items())
+        )
+
+
+def fingerprint(driver: neo4j.Driver, namespace: str) -> Fingerprint:
+    """What a namespace holds, in a form that can be compared."""
     nodes = driver.execute_query(NODES, namespace=namespace).records
     links = driver.execute_query(LINKS, namespace=namespace).records
-    return (
-        sorted(f"{sorted(row['labels'])} {_stable(row['properties'], without)}" for row in nodes),
-        sorted(
-            f"{row['kind']} {row['a']} {row['type']} {row['other']} {row['b']} {_stable(row['properties'], without)}"
-            for row in links
-        ),
+    lines = sorted(
+        [f"{sorted(row['labels'])} {_stable(row['properties'])}" for row in nodes]
+        + [f"{row['kind']} {row['a']} {row['type']} {row['other']} {row['b']} {_stable(row['properties'])}" for row in links]
+    )
+    return Fingerprint(
+        counts=Counter({"relationships": len(links)}) + Counter(label for row in nodes for label in row["labels"]),
+        hash=hashlib.sha256("\n".join(lines).encode()).hexdigest(),
+        vectors={
+            f"{sorted(row['labels'])} {row['properties']['id']}": np.asarray(row["properties"]["embedding"], np.float32)
+            for row in nodes
+            if "embedding" in row["properties"]
+        },
     )
 
 
-def digest(driver: neo4j.Driver, namespace: str) -> tuple[Counter[str], str]:
-    """How many nodes and relationships of each kind there are, and a hash of them all."""
-    nodes, links = graph_of(driver, namespace)
-    counts = Counter(line.split("] ")[0].strip("[]").split(",")[0].strip("'") for line in nodes)
-    counts["relationships"] = len(links)
-    return counts, hashlib.sha256("\n".join(nodes + links).encode()).hexdigest()
-
-
-def _stable(properties: dict[str, object], without: frozenset[str]) -> str:
+def _stable(properties: dict[str, object]) -> str:
     return repr(
         {
-            key: [round(one, 4) for one in value]  # type: ignore[attr-defined]
-            if key == "embedding"
-            else sorted(value, key=str)
-            if isinstance(value, list)
-            else value
+            key: sorted(value, key=str) if isinstance(value, list) else value
             for key, value in sorted(properties.items())
-            if key not in TIMES and key not in without
+            if key not in TIMES and key != "embedding"
         }
     )

@@ -43,7 +43,7 @@ def ingest(url: str, auth: tuple[str, str], data: Path, *, count: int = 2_000, t
     pairs = []
     for number in range(times):
         forget(client)
-        pairs.append((seconds(lambda number=number: ours(number)), seconds(bare)))  # type: ignore[misc]
+        pairs.append((seconds(lambda number=number: ours(number)), seconds(bare)))
     client.close()
     ratio = statistics.median(b / a for a, b in pairs)
     left, right = (count / statistics.median(one) for one in zip(*pairs, strict=True))

@@ -82,7 +82,7 @@ def excerpts(folder: Path) -> list[tuple[str, set[tuple[str, str]]]]:
 
 
 def _lines(path: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]  # type: ignore[misc]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
 def turns(path: Path) -> list[str]:
