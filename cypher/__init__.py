@@ -18,7 +18,7 @@ Dialect = Literal["25", "5"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*")
 _SAMPLE = re.compile(r":param (?P<name>[a-z_][a-z0-9_]*) => (?P<value>.+)")
-_KEY = re.compile(r"([{,]\s*)([a-z_][a-z0-9_]*):")
+_KEY = re.compile(r"([{,]\s*)([a-zA-Z_][a-zA-Z0-9_]*):")
 _REPEATED = re.compile(r"\[i IN range\((?P<first>\d+), (?P<last>\d+)\) \| (?P<value>[0-9.]+)\]")
 _PARAMETER = re.compile(r"\$([a-zA-Z_][a-zA-Z0-9_]*)")
 

@@ -17,6 +17,7 @@ from kg.errors import ContextPersistenceError, NotFoundError, ValidationError
 from kg.knowledge import entity_labels, relationship_types, resolve
 from kg.maintenance import clear
 from mcp_context_persistence import config as settings
+from queries.analytics import Analytics
 
 if TYPE_CHECKING:
     from ingest.embed import Embedder
@@ -107,6 +108,7 @@ class Core:
             deadline=self.config.deadline,
             revive=self._attachment.renew if self._attachment else None,
         )
+        self.analytics = Analytics(self.graph)
         self._types: set[str] = set()
         self._labels: set[str] = set()
         self._model: str | None = None

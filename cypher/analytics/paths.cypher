@@ -1,0 +1,30 @@
+// The k cheapest paths between two entities that visit no entity twice (Yen).
+// Columns: cost (of the whole path), nodes (list of ids), steps (list of maps: source, target (as the relationship points), type (as given), confidence).
+// Plan: the algorithm knows entities only; for each pair on a path the most confident relationship between the two is looked up.
+:param batch => {namespace: "default", source: "DataProcessor", target: "pandas", name: "context-1767225600000-sample", config: {k: 3, concurrency: 4, relationshipWeightProperty: "weight"}, undirected: true}
+MATCH (a:Entity {namespace: $batch.namespace, id: $batch.source})
+MATCH (b:Entity {namespace: $batch.namespace, id: $batch.target})
+CALL gds.shortestPath.yens.stream($batch.name, {
+  sourceNode: a, targetNode: b, k: $batch.config.k, concurrency: $batch.config.concurrency,
+  relationshipWeightProperty: $batch.config.relationshipWeightProperty
+}) YIELD index, totalCost, nodeIds
+WITH index, totalCost, [id IN nodeIds | gds.util.asNode(id)] AS nodes
+CALL (nodes) {
+  UNWIND range(0, size(nodes) - 2) AS place
+  WITH place, nodes[place] AS from, nodes[place + 1] AS to
+  CALL (from, to) {
+    MATCH (from)-[r]->(to)
+    RETURN r
+    UNION
+    MATCH (from)<-[r]-(to)
+    WHERE $batch.undirected
+    RETURN r
+  }
+  WITH place, r ORDER BY coalesce(r.confidence, 1.0) DESC, type(r)
+  WITH place, collect(r)[0] AS r ORDER BY place
+  RETURN collect({
+    source: startNode(r).id, target: endNode(r).id, type: coalesce(r.name, type(r)), confidence: coalesce(r.confidence, 1.0)
+  }) AS steps
+}
+RETURN totalCost AS cost, [n IN nodes | n.id] AS nodes, steps
+ORDER BY cost, index;

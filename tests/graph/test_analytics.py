@@ -1,0 +1,315 @@
+"""The algorithms of Graph Data Science against networkx and against published answers."""
+
+import gzip
+import json
+import math
+import os
+import threading
+from collections import Counter
+from pathlib import Path
+
+import networkx as nx
+import pytest
+from sklearn.metrics import normalized_mutual_info_score
+
+from kg.statement import Statement, as_is
+from mcp_context_persistence.exceptions import GraphError, NotFoundError, ValidationError
+from queries.analytics import Analytics
+
+DATA = Path(os.environ.get("CONTEXT_DATA", Path(__file__).parents[3] / "shared/data"))
+LEFT = "CALL gds.graph.list() YIELD graphName WHERE graphName STARTS WITH 'context-' RETURN count(*) AS left"
+CREATE = """
+UNWIND $edges AS edge
+MERGE (a:Entity {namespace: $n, id: edge[0]}) ON CREATE SET a.name = edge[0], a.type = 'concept'
+MERGE (b:Entity {namespace: $n, id: edge[1]}) ON CREATE SET b.name = edge[1], b.type = 'concept'
+MERGE (a)-[r:KNOWS]->(b) SET r.confidence = edge[2]
+"""
+
+
+def data(name):
+    path = DATA / name
+    if not path.exists():
+        pytest.skip(f"LOUD: no data set at {path}")
+    return path
+
+
+def fill(client, edges, nodes=()):
+    """Entities and relationships straight into the namespace: (source, target, confidence)."""
+    driver, namespace = client._core.graph._driver, client._core.namespace
+    for start in range(0, len(edges), 2000):
+        driver.execute_query(CREATE, edges=edges[start : start + 2000], n=namespace)
+    driver.execute_query("UNWIND $ids AS id MERGE (:Entity {namespace: $n, id: id})", ids=list(nodes), n=namespace)
+
+
+def read(path):
+    text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
+    return [tuple(line.split()[:2]) for line in text.splitlines() if line.strip()]
+
+
+def load(client, name):
+    """A graph in the store and in networkx."""
+    edges = read(data(name))
+    fill(client, [(a, b, 1.0) for a, b in edges])
+    return nx.Graph(edges)
+
+
+def scores(client, metric, count, **options):
+    return {one.id: one.centrality_score for one in client.find_central_entities(metric, count, **options)}
+
+
+def left(client):
+    return client._core.graph._driver.execute_query(LEFT).records[0]["left"]
+
+
+@pytest.mark.parametrize("name", ["graphs/karate.csv", "graphs/dolphins.csv"])
+def test_centralities_equal_those_of_networkx(client, name):
+    graph = load(client, name)
+    count = len(graph)
+    expected = {
+        "pagerank": (nx.pagerank(graph, tol=1e-12, max_iter=1000), 1e-9),
+        "betweenness_centrality": (nx.betweenness_centrality(graph), 1e-12),
+        "closeness": (nx.closeness_centrality(graph), 1e-12),
+        "harmonic": ({node: score / (count - 1) for node, score in nx.harmonic_centrality(graph).items()}, 1e-12),
+        "eigenvector": (nx.eigenvector_centrality(graph, tol=1e-12, max_iter=5000), 1e-6),
+        "degree": (nx.degree_centrality(graph), 1e-12),
+    }
+    for metric, (reference, tolerance) in expected.items():
+        found = client.find_central_entities(metric, count)
+        assert {one.id: one.centrality_score for one in found} == pytest.approx(reference, abs=tolerance), metric
+        assert [one.centrality_score for one in found] == sorted((one.centrality_score for one in found), reverse=True)
+    shares = scores(client, "article rank", count)
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert set(shares) == set(graph)
+
+
+def test_directed_betweenness_and_degree_equal_those_of_networkx(client):
+    edges = read(data("graphs/karate.csv"))
+    fill(client, [(a, b, 1.0) for a, b in edges])
+    graph = nx.DiGraph(edges)
+    assert scores(client, "betweenness", 34, directed=True) == pytest.approx(nx.betweenness_centrality(graph), abs=1e-12)
+    out = {node: degree / 33 for node, degree in graph.out_degree()}
+    assert scores(client, "degree", 34, directed=True) == pytest.approx(out, abs=1e-12)
+
+
+def test_the_shape_equals_that_of_networkx(client):
+    edges = read(data("graphs/dolphins.csv"))  # each in both directions
+    fill(client, [(a, b, 1.0) for a, b in edges], nodes=["alone"])
+    directed = nx.DiGraph(edges)
+    directed.add_node("alone")
+    graph = directed.to_undirected()
+    found = client.get_graph_analytics()
+    assert (found.total_nodes, found.total_edges) == (len(directed), directed.number_of_edges())
+    assert found.density == pytest.approx(nx.density(directed))
+    assert found.avg_degree == pytest.approx(sum(degree for _, degree in directed.degree()) / len(directed))
+    assert found.clustering == pytest.approx(nx.average_clustering(graph))
+    assert found.triangles == sum(nx.triangles(graph).values()) // 3
+    assert found.components == nx.number_connected_components(graph)
+    assert found.largest_component == max(map(len, nx.connected_components(graph)))
+    assert found.degree_distribution == dict(Counter(degree for _, degree in graph.degree()))
+
+
+def members(communities):
+    return {one.id: place for place, community in enumerate(communities) for one in community.entities}
+
+
+@pytest.mark.parametrize("algorithm", ["leiden", "louvain"])
+def test_planted_communities_are_found(client, algorithm):
+    fill(client, [(a, b, 1.0) for a, b in read(data("graphs/LFR_N1000_mu0.1.csv.gz"))])
+    with gzip.open(data("graphs/LFR_N1000_mu0.1.json.gz"), "rt") as file:
+        planted = {str(node): place for place, group in enumerate(json.load(file)["communities"]) for node in group}
+    found = members(client.detect_communities(algorithm))
+    both = sorted(found)
+    assert len(both) == len(planted)
+    assert normalized_mutual_info_score([planted[node] for node in both], [found[node] for node in both]) >= 0.95
+    assert members(client.detect_communities(algorithm)) == found
+
+
+def test_communities_have_a_label_and_their_most_central_entities_first(client):
+    graph = load(client, "graphs/karate.csv")
+    found = client.detect_communities()
+    assert sum(one.size for one in found) == 34
+    assert [one.size for one in found] == sorted((one.size for one in found), reverse=True)
+    modularity = nx.community.modularity(graph, [{one.id for one in community.entities} for community in found])
+    assert modularity > 0.41
+    for community in found:
+        inside = graph.subgraph(one.id for one in community.entities)
+        assert [round(one.centrality_score * (community.size - 1)) for one in community.entities] == sorted(
+            (degree for _, degree in inside.degree()), reverse=True
+        )
+        assert community.label.split(", ") == [one.name for one in community.entities[:3]]
+    assert not found.truncated
+
+
+def test_the_other_algorithms_group_as_networkx_does(client):
+    graph = load(client, "graphs/karate.csv")
+    fill(client, [("x", "y", 1.0)], nodes=["alone"])
+    graph.add_edge("x", "y")
+    graph.add_node("alone")
+    groups = {frozenset(one.id for one in community.entities) for community in client.detect_communities("wcc", min_size=1)}
+    assert groups == {frozenset(group) for group in nx.connected_components(graph)}
+    cores = nx.core_number(graph)
+    groups = {frozenset(one.id for one in community.entities) for community in client.detect_communities("kcore", min_size=1)}
+    assert groups == {frozenset(node for node in graph if cores[node] == core) for core in set(cores.values())}
+    labelled = client.detect_communities("label propagation", min_size=1)
+    assert sum(one.size for one in labelled) == len(graph)
+
+
+def test_published_answers_are_met(client):
+    folder = data("ldbc_graphalytics/example")
+    lines = [line.split() for line in (folder / "example-undirected.e").read_text().splitlines()]
+    fill(client, [(a, b, math.exp(-float(weight))) for a, b, weight in lines])
+
+    def published(what):
+        return dict(line.split() for line in (folder / f"example-undirected-{what}").read_text().splitlines())
+
+    parts = published("WCC")
+    found = members(client.detect_communities("wcc", min_size=1))
+    assert len(set(zip((found[node] for node in parts), parts.values(), strict=True))) == len(set(parts.values()))
+    clustering = [float(value) for value in published("LCC").values()]
+    assert client.get_graph_analytics().clustering == pytest.approx(sum(clustering) / len(clustering))
+    for node, cost in published("SSSP").items():
+        if node == "2" or cost == "infinity":
+            continue
+        best = client.find_shortest_paths("2", node, 1)[0]
+        assert -math.log(best.confidence) == pytest.approx(float(cost)), node
+    for node, steps in published("BFS").items():
+        if node != "2" and int(steps) < 2**31:
+            assert client.find_shortest_paths("2", node, 1, weighted=False)[0].length == int(steps), node
+
+
+def test_shortest_paths_are_those_of_networkx_and_show_the_relationships(client):
+    edges = [("a", "b", 0.9), ("b", "c", 0.9), ("a", "c", 0.5), ("c", "d", 0.8), ("d", "a", 0.2)]
+    fill(client, edges)
+    graph = nx.Graph()
+    graph.add_weighted_edges_from((x, y, -math.log(confidence)) for x, y, confidence in edges)
+    expected = list(nx.shortest_simple_paths(graph, "a", "d", weight="weight"))
+    found = client.find_shortest_paths("a", "d", 10)
+    assert [one.entities for one in found] == expected
+    assert found[0].confidence == pytest.approx(0.9 * 0.9 * 0.8)
+    assert [(one.from_entity, one.to_entity) for one in found[-1].steps] == [("d", "a")]
+    assert client.find_shortest_paths("a", "d", 1, weighted=False)[0].length == 1
+    assert [one.entities for one in client.find_shortest_paths("a", "d", 10, directed=True)] == [
+        ["a", "b", "c", "d"],
+        ["a", "c", "d"],
+    ]
+    assert client.find_shortest_paths("a", "a") == []
+    with pytest.raises(NotFoundError, match="target_entity_id"):
+        client.find_shortest_paths("a", "nowhere")
+
+
+def test_entities_with_the_same_neighbours_are_alike(client):
+    fill(client, [("a", "x", 1.0), ("a", "y", 1.0), ("b", "x", 1.0), ("b", "y", 1.0), ("b", "z", 1.0), ("c", "z", 1.0)])
+    best = client.find_similar_entities("a")[0]
+    assert (best.entity_id, best.other_id, best.similarity) == ("a", "b", pytest.approx(2 / 3))
+    pairs = {(one.entity_id, one.other_id): one.similarity for one in client.find_similar_entities(top_k=100)}
+    assert pairs["a", "b"] == pytest.approx(2 / 3)
+    assert pairs["x", "y"] == 1.0
+    assert ("a", "c") not in pairs
+    assert client.find_similar_entities("a", min_similarity=0.9) == []
+
+
+def test_an_empty_graph_has_empty_answers(client):
+    found = client.get_graph_analytics()
+    assert (found.total_nodes, found.components, found.density, found.avg_degree) == (0, 0, 0.0, 0.0)
+    assert client.find_central_entities() == []
+    assert list(client.detect_communities()) == []
+    assert client.find_similar_entities() == []
+
+
+def test_another_namespace_is_not_seen(client, server, namespace):
+    from mcp_context_persistence import ContextPersistenceClient
+
+    fill(client, [("a", "b", 1.0)])
+    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=f"{namespace}-other") as other:
+        fill(other, [("c", "d", 1.0), ("d", "e", 1.0)])
+        other._core.graph._driver.execute_query(
+            "MATCH (a:Entity {namespace: $a, id: 'a'}), (c:Entity {namespace: $b, id: 'c'}) CREATE (a)-[:KNOWS]->(c)",
+            a=namespace,
+            b=f"{namespace}-other",
+        )
+        assert {one.id for one in other.find_central_entities()} == {"c", "d", "e"}
+    assert {one.id for one in client.find_central_entities("degree")} == {"a", "b"}
+
+
+def test_many_at_once_leave_no_projection_behind(client):
+    fill(client, [(f"n{number}", f"n{number * 7 % 50}", 0.5) for number in range(50)])
+    errors = []
+    calls = [
+        client.get_graph_analytics,
+        client.find_central_entities,
+        client.detect_communities,
+        lambda: client.find_shortest_paths("n1", "n2"),
+        client.find_similar_entities,
+    ]
+
+    def work(number):
+        try:
+            for step in range(10):
+                calls[(number + step) % len(calls)]()
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert left(client) == 0
+
+
+def test_a_projection_goes_when_the_question_fails_and_a_forgotten_one_with_the_next(client):
+    fill(client, [("a", "b", 1.0)])
+
+    def fail():
+        with client._core.analytics.projection(client._core.namespace, undirected=True):
+            assert left(client) == 1
+            raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        fail()
+    assert left(client) == 0
+    client._core.graph._driver.execute_query(
+        "MATCH (a:Entity {namespace: $n}) WITH gds.graph.project('context-1000-forgotten', a, null) AS g RETURN g.nodeCount",
+        n=client._core.namespace,
+    )
+    assert left(client) == 1
+    client.find_central_entities()
+    assert left(client) == 0
+
+
+def test_what_needs_more_memory_than_there_is_is_refused(client):
+    fill(client, [("a", "b", 1.0)])
+    client._core.analytics._most_bytes = 1000
+    with pytest.raises(GraphError, match="heap"):
+        client.find_central_entities()
+    assert left(client) == 0
+
+
+def test_a_server_without_the_library_is_told_how_to_get_it(client):
+    class Unknown(Statement):
+        def text(self, dialect="25"):
+            return "CALL gds.nothing.there() YIELD x RETURN x"
+
+    with pytest.raises(GraphError, match="Graph Data Science"):
+        Analytics(client._core.graph)._run(Unknown(name="analytics/heap", read=as_is))
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments", "field"),
+    [
+        ("find_central_entities", {"metric": "fame"}, "metric"),
+        ("find_central_entities", {"metric": None}, "metric"),
+        ("find_central_entities", {"top_k": 0}, "top_k"),
+        ("find_central_entities", {"top_k": 10_001}, "top_k"),
+        ("find_central_entities", {"metric": "closeness", "weighted": True}, "weighted"),
+        ("detect_communities", {"algorithm": "magic"}, "algorithm"),
+        ("detect_communities", {"min_size": 0}, "min_size"),
+        ("find_similar_entities", {"min_similarity": 2}, "min_similarity"),
+        ("find_similar_entities", {"top_k": True}, "top_k"),
+        ("find_shortest_paths", {"source_entity_id": "a", "target_entity_id": "b", "k": 51}, "k must"),
+    ],
+)
+def test_bad_arguments_are_refused(client, call, arguments, field):
+    with pytest.raises(ValidationError, match=field):
+        getattr(client, call)(**arguments)
