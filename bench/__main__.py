@@ -20,7 +20,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 from rich.console import Console
 from rich.table import Table
 
-from bench import ingest, reading, starting, writing
+from bench import analytics, ingest, reading, starting, writing
 from bench.measure import Row
 from kg import local
 
@@ -31,17 +31,17 @@ def main() -> int:
     """Run the measurements; 1 when one of them misses what it must reach."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data", help="folder of the data sets")
-    parser.add_argument("--only", nargs="+", default=[], help="start, attach, small, bulk, hybrid, ingest")
+    parser.add_argument("--only", nargs="+", default=[], help="start, attach, small, bulk, hybrid, ingest, analytics")
     options = parser.parse_args()
     rows: list[Row] = []
     console = Console(width=150)
 
-    def do(name: str, work: Callable[[], Row | None]) -> None:
+    def do(name: str, work: Callable[[], Row | list[Row]]) -> None:
         if options.only and name not in options.only:
             return
         console.print(f"{name} ...")
-        row = work()
-        if row:
+        found = work()
+        for row in found if isinstance(found, list) else [found]:
             rows.append(row)
             console.print(f"  ratio {row.ratio}  ours {row.ours:.3f}  bare {row.bare}  {row.unit}", highlight=False)
 
@@ -57,6 +57,7 @@ def main() -> int:
             auth = (server.user, server.password)
             do("hybrid", lambda: reading.hybrid(server.bolt_url, auth, options.data))
             do("ingest", lambda: ingest.ingest(server.bolt_url, auth, options.data))
+            do("analytics", lambda: analytics.analytics(server.bolt_url, auth, options.data))
     console.print(table(rows))
     RESULTS.mkdir(exist_ok=True)
     machine = {

@@ -106,6 +106,16 @@ class Graph:
             raise DatabaseError("the database address was refused by the driver; it must look like bolt://host:7687") from error
 
     @property
+    def driver(self) -> neo4j.Driver:
+        """The pool itself, for libraries that bring statements of their own."""
+        return self._driver
+
+    @property
+    def database(self) -> str | None:
+        """Name of the server's database, None for its default one."""
+        return self._database
+
+    @property
     def server(self) -> Server:
         """Version and abilities of the server; asked once."""
         with self._server_lock:

@@ -2,11 +2,12 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any, cast
 
-from kg import checks, limits
-from kg.errors import ValidationError
+from kg import checks, gds, limits
+from kg.errors import GraphError, ValidationError
 from mcp_context_persistence.analytics_models import CentralEntity, Communities, Community, GraphAnalytics, SimilarEntity
 from mcp_context_persistence.core import Core
 from mcp_context_persistence.models import GraphPath, GraphStep
@@ -29,6 +30,18 @@ def _choice(field: str, given: object, known: Mapping[Any, object], others: Mapp
     """One of the known names, under any of its spellings."""
     plain = given.strip().lower().replace("-", "_").replace(" ", "_") if isinstance(given, str) else given
     return checks.choice(field, others.get(plain, plain) if isinstance(plain, str) else plain, tuple(known))
+
+
+@contextmanager
+def library(core: Core, *, directed: bool, costs: bool) -> Iterator[Any]:
+    """The library's own client with the graph projected."""
+    with ExitStack() as stack:
+        with core.call("graph_data_science", GraphError):
+            projection = stack.enter_context(core.analytics.projection(core.namespace, undirected=not directed, costs=costs))
+            if projection is None:
+                raise GraphError("there are no entities yet; save or extract something first")
+            found = gds.client(core.graph, projection.name)
+        yield found
 
 
 def overview(core: Core) -> GraphAnalytics:

@@ -1,10 +1,17 @@
 """The calls that analyse the graph of entities with the algorithms of Graph Data Science."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
 from kg.errors import GraphError
 from mcp_context_persistence import analytics
 from mcp_context_persistence.analytics_models import CentralEntity, Communities, GraphAnalytics, SimilarEntity
 from mcp_context_persistence.core import Core
 from mcp_context_persistence.models import GraphPath
+
+if TYPE_CHECKING:
+    from graphdatascience import GraphDataScience
 
 
 class AnalyticsCalls:
@@ -25,6 +32,30 @@ class AnalyticsCalls:
         """
         with self._core.call("get_graph_analytics", GraphError):
             return analytics.overview(self._core)
+
+    @contextmanager
+    def graph_data_science(
+        self, *, directed: bool = False, costs: bool = False
+    ) -> "Iterator[tuple[GraphDataScience, Any]]":
+        """The library's own Python client with the namespace's graph projected, for algorithms that have no call here.
+
+            with client.graph_data_science() as (gds, graph):
+                print(gds.k1_coloring.stats(graph))
+
+        The projection has the relationship property `weight` and goes at the end of the block. No deadline holds inside.
+
+        Args:
+            directed: Whether relationships keep their direction.
+            costs: Whether `weight` is -ln of the confidence instead of the confidence.
+
+        Yields:
+            A `graphdatascience.GraphDataScience` and its graph object.
+
+        Raises:
+            GraphError: The server has no Graph Data Science or not enough memory for the projection, or there are no entities.
+        """
+        with analytics.library(self._core, directed=bool(directed), costs=bool(costs)) as found:
+            yield found
 
     def find_central_entities(
         self, metric: str = "pagerank", top_k: int = 10, *, directed: bool = False, weighted: bool = False

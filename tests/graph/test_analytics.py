@@ -208,6 +208,18 @@ def test_entities_with_the_same_neighbours_are_alike(client):
     assert client.find_similar_entities("a", min_similarity=0.9) == []
 
 
+def test_the_librarys_own_client_has_the_graph_as_long_as_the_block_lasts(client):
+    with pytest.raises(GraphError, match="no entities"), client.graph_data_science():
+        pass
+    graph = load(client, "graphs/karate.csv")
+    with client.graph_data_science() as (gds, projected):
+        assert (projected.node_count(), projected.relationship_count()) == (34, 2 * graph.number_of_edges())
+        assert len(gds.page_rank.stream(projected)) == 34
+        assert left(client) == 1
+    assert left(client) == 0
+    assert len(client.find_central_entities("degree")) == 10
+
+
 def test_an_empty_graph_has_empty_answers(client):
     found = client.get_graph_analytics()
     assert (found.total_nodes, found.components, found.density, found.avg_degree) == (0, 0, 0.0, 0.0)
