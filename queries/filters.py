@@ -90,11 +90,13 @@ class Filters:
 
     @property
     def vector_kinds(self) -> tuple[str, ...]:
-        """The kinds that have vectors and can pass: entities belong to no conversation, only messages have a role or a project."""
-        if self.roles or self.projects or self.tags or self.metadata:
+        """The kinds that have vectors and can pass: entities belong to no conversation and no project, only messages have a role."""
+        if self.roles:
             able: tuple[str, ...] = ("message",)
+        elif self.conversation_ids or self.projects or self.tags or self.metadata:
+            able = ("message", "decision")
         else:
-            able = ("message", "decision") if self.conversation_ids else _WITH_VECTORS
+            able = _WITH_VECTORS
         return tuple(kind for kind in self.kinds if kind in able)
 
     def boxes(self) -> tuple[list[dict[str, Any]], bool]:
