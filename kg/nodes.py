@@ -100,15 +100,40 @@ class Message(Found):
     mentions = RelationshipTo("Entity", "MENTIONS", model=Mentions)
 
 
+class Document(Stored):
+    """A text that belongs to no conversation; it is found through its chunks. `metadata` is JSON."""
+
+    kind = StringProperty()
+    content = StringProperty()
+    bytes = IntegerProperty()
+    hash = StringProperty()
+    project = StringProperty()
+    project_path = StringProperty()
+    metadata = StringProperty()
+
+    chunks = RelationshipTo("Chunk", "HAS_CHUNK")
+
+
 class Chunk(Found):
-    """A passage of a long message; `start` and `end` count characters of the message."""
+    """A passage of a long message or of a document; `start` and `end` count its characters.
+
+    Those of a message have a `message_id`. Those of a document have a `document_id`, the filter tokens in `facets` and `mentioned`, and the
+    document's metadata; they are linked in order and mention entities themselves.
+    """
 
     message_id = StringProperty()
+    document_id = StringProperty()
+    facets = ArrayProperty(StringProperty())
+    mentioned = ArrayProperty(StringProperty())
+    metadata = StringProperty()
     position = IntegerProperty()
     start = IntegerProperty()
     end = IntegerProperty()
 
     message = RelationshipFrom("Message", "HAS_CHUNK")
+    document = RelationshipFrom("Document", "HAS_CHUNK")
+    next = RelationshipTo("Chunk", "NEXT")
+    mentions = RelationshipTo("Entity", "MENTIONS", model=Mentions)
 
 
 class Entity(Found):
@@ -143,7 +168,7 @@ class Decision(Found):
 class SchemaVersion(StructuredNode):
     """Which schema the database has, and which model made its vectors."""
 
-    ALL: ClassVar[tuple[str, ...]] = ("Conversation", "Message", "Chunk", "Entity", "Decision", "SchemaVersion")
+    ALL: ClassVar[tuple[str, ...]] = ("Conversation", "Message", "Chunk", "Document", "Entity", "Decision", "SchemaVersion")
 
     uid = StringProperty(required=True, unique_index=True, db_property="id")
     version = IntegerProperty()

@@ -11,7 +11,7 @@ from kg.driver import Graph
 from kg.errors import ContextPersistenceError, DatabaseError, ValidationError
 from kg.statement import Row, Statement, as_is
 
-VERSION = 1
+VERSION = 2
 READY_SECONDS = 120
 
 # For each statement the name of the index that it leaves behind; a constraint has an index of its own name.
@@ -22,6 +22,7 @@ BASE = {
     "schema/unique_chunk": "chunk_id",
     "schema/unique_entity": "entity_id",
     "schema/unique_decision": "decision_id",
+    "schema/unique_document": "document_id",
     "schema/range_entity_name": "entity_name",
     "schema/range_entity_type": "entity_type",
     "schema/fulltext": "memory_text",
@@ -33,6 +34,8 @@ VECTORS_BY_LABEL = {
     "schema/vectors_entity": "memory_vectors_entity",
     "schema/vectors_decision": "memory_vectors_decision",
 }
+# What must go before the statements above can make a version: version 2 has the passages of documents in the fulltext index.
+DROPS = {2: ("schema/drop_fulltext",)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +68,7 @@ def ensure(graph: Graph, *, vector_size: int) -> State:
     if state is not None:
         _check(state, vector_size=vector_size)
     if state is None or state.version < VERSION or not _ready(graph):
-        _migrate(graph, vector_size=vector_size)
+        _migrate(graph, since=state.version if state else VERSION, vector_size=vector_size)
         state = read(graph)
         if state is None:
             raise DatabaseError("the schema could not be written")
@@ -119,7 +122,10 @@ def _ready(graph: Graph) -> bool:
     return all(states.get(name) == "ONLINE" for name in expected(graph).values())
 
 
-def _migrate(graph: Graph, *, vector_size: int) -> None:
+def _migrate(graph: Graph, *, since: int, vector_size: int) -> None:
+    for version in range(since + 1, VERSION + 1):
+        for name in DROPS.get(version, ()):
+            _create(graph, Statement(name=name, read=as_is, writes=True))
     for name in expected(graph):
         parameters = {"vector_size": vector_size} if "vectors" in name else {}
         _create(graph, Statement(name=name, parameters=parameters, read=as_is, writes=True))
@@ -139,7 +145,7 @@ def _migrate(graph: Graph, *, vector_size: int) -> None:
 
 
 def _create(graph: Graph, statement: Statement[Row]) -> None:
-    """Create one constraint or index. Another opener may be creating it too; the server then says so, and a second try finds it there."""
+    """Create or drop one constraint or index. Another opener may be creating it too; the server then says so, and a second try finds it there."""
     for attempt in range(5):
         try:
             graph.run(statement, deadline=READY_SECONDS)

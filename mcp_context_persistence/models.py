@@ -26,6 +26,7 @@ __all__ = [
     "Relationship",
     "SaveConversationResponse",
     "SaveDecisionResponse",
+    "SaveDocumentResponse",
     "SearchFilters",
     "SearchHybridResponse",
     "SearchResult",
@@ -99,6 +100,19 @@ class SaveConversationResponse(Response):
     entities_found: int = Field(0, description="Entities mentioned in the new and changed messages")
     relationships_found: int = Field(0, description="Relationships found in the new and changed messages")
     truncated: bool = Field(False, description="Whether a message mentions more than is looked at in one text")
+
+
+class SaveDocumentResponse(Response):
+    """What was saved of a document; `status` is `saved`, or `unchanged` when it was stored like this already."""
+
+    document_id: str = Field(..., description="Document identifier")
+    status: str = Field(..., description="Status message")
+    created: bool = Field(False, description="Whether it is new")
+    passages: int = Field(0, description="Passages written")
+    entities_found: int = Field(0, description="Entities mentioned in it")
+    relationships_found: int = Field(0, description="Relationships found in it")
+    truncated: bool = Field(False, description="Whether a passage mentions more than is looked at in one text")
+    processing_time: float = Field(0.0, description="Processing time in seconds")
 
 
 class LoadConversationHistoryResponse(Response):
@@ -311,6 +325,7 @@ class ConversationStats(BaseModel):
     total_entities: int
     total_relationships: int
     total_decisions: int = 0
+    total_documents: int = 0
     storage_usage: StorageUsage
 
 

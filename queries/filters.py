@@ -27,7 +27,7 @@ KEYS = (
 )
 BOXES = 12  # searches of the vector index that one filter may be turned into
 FIRST_MS, LAST_MS = -(2**63), 2**63 - 1
-_WITH_VECTORS = ("message", "entity", "decision")
+_WITH_VECTORS = ("message", "entity", "decision", "document")
 _HIGHEST = "\uffff"
 _DAY_MS = 86_400_000
 _DAY = re.compile(r"(?P<day>\d{4}-\d{2}-\d{2})(?P<offset>Z|[+-]\d{2}:?\d{2})?")
@@ -90,11 +90,13 @@ class Filters:
 
     @property
     def vector_kinds(self) -> tuple[str, ...]:
-        """The kinds that have vectors and can pass: entities belong to no conversation and no project, only messages have a role."""
+        """The kinds that have vectors and can pass: only messages have a role, entities and documents belong to no conversation."""
         if self.roles:
             able: tuple[str, ...] = ("message",)
-        elif self.conversation_ids or self.projects or self.tags or self.metadata:
+        elif self.conversation_ids:
             able = ("message", "decision")
+        elif self.projects or self.tags or self.metadata:
+            able = ("message", "decision", "document")
         else:
             able = _WITH_VECTORS
         return tuple(kind for kind in self.kinds if kind in able)

@@ -5,7 +5,7 @@ An entity has a scale of its own for words: its text is little more than a name,
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,14 +90,22 @@ def fuse(found: Row, *, arms: Arms, words: Sequence[str], limit: int) -> list[tu
     scored = [(row["total"] * scale, row) for row in messages]
     scored += [(_other(row, found, arms=arms, words=words), row) for row in found["others"]]
     scored.sort(key=lambda one: (-one[0], one[1]["kind"], one[1]["id"]))
-    return scored[:limit]
+    return one_passage_each(scored)[:limit]
 
 
 def by_meaning(found: Row, *, limit: int) -> list[tuple[float, Row]]:
     """Everything that has a vector by its raw cosine, best first, at most `limit`."""
     rows = [row for row in (*found["messages"], *found["others"]) if row["meaning"] is not None]
     rows.sort(key=lambda row: (-row["meaning"], row["kind"], row["id"]))
-    return [(row["meaning"], row) for row in rows[:limit]]
+    return one_passage_each([(row["meaning"], row) for row in rows])[:limit]
+
+
+def one_passage_each(scored: Iterable[tuple[float, Row]]) -> list[tuple[float, Row]]:
+    """Of a document only the first passage."""
+    found: dict[tuple[str, str], tuple[float, Row]] = {}
+    for score, row in scored:
+        found.setdefault((row["kind"], row["document_id"] if row["kind"] == "document" else row["id"]), (score, row))
+    return list(found.values())
 
 
 def _other(row: Row, found: Row, *, arms: Arms, words: Sequence[str]) -> float:

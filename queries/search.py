@@ -104,7 +104,7 @@ def hybrid(
         rows = around(run, namespace=namespace, starts=starts, filters=filters, limit=limit, metadata=include_metadata)
         hits = tuple(
             _hit(row["score"], row, {"graph": {"rank": rank, "score": row["score"], "through": row["through"]}})
-            for rank, row in enumerate(rows, start=1)
+            for rank, (_, row) in enumerate(fusion.one_passage_each((row["score"], row) for row in rows), start=1)
         )
         return Answer(hits=hits, best_score=hits[0].score if hits else None, notes=notes)
     arms = {"hybrid": fusion.HYBRID, "semantic": fusion.SEMANTIC, "keyword": fusion.KEYWORD}[mode]
@@ -227,8 +227,10 @@ def _explained(score: float, row: Row, *, mode: Mode) -> dict[str, Any]:
 
 
 def _hit(score: float, row: Row, explanation: dict[str, Any]) -> Hit:
+    if row["kind"] == "document":
+        explanation = {**explanation, "passage": {"start": row["start"], "end": row["end"]}}
     return Hit(
-        id=row["id"],
+        id=row["document_id"] if row["kind"] == "document" else row["id"],
         type=row["kind"],
         conversation_id=row["conversation_id"] or None,
         message_id=row["id"] if row["kind"] == "message" else None,

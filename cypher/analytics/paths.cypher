@@ -11,15 +11,10 @@ CALL gds.shortestPath.yens.stream($batch.name, {
 WITH index, totalCost, [id IN nodeIds | gds.util.asNode(id)] AS nodes
 CALL (nodes) {
   UNWIND range(0, size(nodes) - 2) AS place
-  WITH place, nodes[place] AS from, nodes[place + 1] AS to
-  CALL (from, to) {
-    MATCH (from)-[r]->(to)
-    RETURN r
-    UNION
-    MATCH (from)<-[r]-(to)
-    WHERE $batch.undirected
-    RETURN r
-  }
+  MATCH (from:Entity {namespace: $batch.namespace, id: nodes[place].id})
+  MATCH (to:Entity {namespace: $batch.namespace, id: nodes[place + 1].id})
+  MATCH (from)-[r]-(to)
+  WHERE $batch.undirected OR startNode(r) = from
   WITH place, r ORDER BY coalesce(r.confidence, 1.0) DESC, type(r)
   WITH place, collect(r)[0] AS r ORDER BY place
   RETURN collect({

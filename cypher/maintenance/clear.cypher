@@ -11,6 +11,8 @@ CALL () {
   UNION ALL
   MATCH (n:Entity {namespace: $namespace}) WHERE n.id IS NOT NULL RETURN n
   UNION ALL
+  MATCH (n:Document {namespace: $namespace}) WHERE n.id IS NOT NULL RETURN n
+  UNION ALL
   MATCH (n:Decision {namespace: $namespace}) WHERE n.id IS NOT NULL RETURN n
 }
 CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 1000 ROWS

@@ -1,5 +1,5 @@
 // How much is stored in a namespace?
-// Columns: conversations, messages, entities, relationships, decisions (integers), bytes (integer, message text in UTF-8).
+// Columns: conversations, messages, entities, relationships, decisions, documents (integers), bytes (integer, message text in UTF-8).
 // Plan: each label is counted on its constraint's index, which starts with the namespace; it needs a word about the id too.
 :param namespace => "default"
 CALL () { MATCH (c:Conversation {namespace: $namespace}) WHERE c.id IS NOT NULL RETURN count(c) AS conversations }
@@ -7,4 +7,5 @@ CALL () { MATCH (m:Message {namespace: $namespace}) WHERE m.id IS NOT NULL RETUR
 CALL () { MATCH (e:Entity {namespace: $namespace}) WHERE e.id IS NOT NULL RETURN count(e) AS entities }
 CALL () { MATCH (e:Entity {namespace: $namespace})-[r]->(:Entity) WHERE e.id IS NOT NULL RETURN count(r) AS relationships }
 CALL () { MATCH (d:Decision {namespace: $namespace}) WHERE d.id IS NOT NULL RETURN count(d) AS decisions }
-RETURN conversations, messages, entities, relationships, decisions, bytes;
+CALL () { MATCH (d:Document {namespace: $namespace}) WHERE d.id IS NOT NULL RETURN count(d) AS documents }
+RETURN conversations, messages, entities, relationships, decisions, documents, bytes;

@@ -1,5 +1,5 @@
 // What lies around some entities: they themselves, their neighbourhood of up to two relationships, and what mentions or is about those.
-// Columns: best first. id, kind, conversation_id, content, description, timestamp_ms, metadata when asked for, name, score (0 to 1), through (names of
+// Columns: best first. id, kind, conversation_id, content, description, timestamp_ms, metadata when asked for, name, document_id, start, end, score (0 to 1), through (names of
 // the entities that led there, strongest first, at most 5).
 // A path weighs the product of its start's weight, the confidences of its relationships, and one half for each of them. What several
 // entities lead to scores as independent evidence: 1 - (1 - a)(1 - b)...
@@ -46,7 +46,7 @@ CALL (x, weight) {
   RETURN x AS n, weight AS w
   UNION ALL
   CALL (x) {
-    MATCH (x)<-[r:MENTIONS|ABOUT]-(n:Message|Conversation|Decision)
+    MATCH (x)<-[r:MENTIONS|ABOUT]-(n:Message|Conversation|Decision|Chunk)
     WHERE n.namespace = $batch.namespace
       AND n.kind IN $batch.kinds
       AND all(tokens IN $batch.groups WHERE any(token IN tokens WHERE token IN n.facets))
@@ -73,5 +73,5 @@ WITH n, score, through
 ORDER BY score DESC, coalesce(n.timestamp_ms, n.created_ms) DESC, n.id
 LIMIT $batch.limit
 RETURN n.id AS id, n.kind AS kind, n.conversation_id AS conversation_id, n.content AS content, n.description AS description,
-  coalesce(n.timestamp_ms, n.created_ms) AS timestamp_ms, n.name AS name,
+  coalesce(n.timestamp_ms, n.created_ms) AS timestamp_ms, n.name AS name, n.document_id AS document_id, n.start AS start, n.end AS end,
   CASE WHEN $batch.metadata THEN n.metadata END AS metadata, score, through;

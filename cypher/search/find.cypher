@@ -70,7 +70,7 @@ CALL (scanned) {
     RETURN node AS n, null AS near, score
   }
   WITH
-    CASE WHEN n:Chunk THEN head([(m:Message)-[:HAS_CHUNK]->(n) | m]) ELSE n END AS n,
+    CASE WHEN n:Chunk AND n.kind = 'message' THEN head([(m:Message)-[:HAS_CHUNK]->(n) | m]) ELSE n END AS n,
     CASE
       WHEN near IS NULL THEN null
       WHEN $batch.exact THEN 2 * vector.similarity.cosine(n.embedding, $batch.vector) - 1
@@ -158,6 +158,7 @@ CALL (hits, nears, scores) {
   RETURN collect({
     id: n.id, kind: hit.kind, conversation_id: n.conversation_id, content: n.content, description: n.description,
     timestamp_ms: coalesce(n.timestamp_ms, n.created_ms), name: n.name, aliases: n.aliases,
+    document_id: n.document_id, start: n.start, end: n.end,
     metadata: CASE WHEN $batch.metadata THEN n.metadata END,
     meaning: hit.near, meaning_rank: 1 + size([one IN nears WHERE one > hit.near]),
     words: hit.score, words_rank: 1 + size([one IN scores WHERE one > hit.score])

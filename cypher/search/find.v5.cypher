@@ -12,25 +12,26 @@ CALL (scanned) {
   CALL (scanned) {
     WITH
       CASE
-        WHEN $batch.open THEN ['message', 'entity', 'decision']
+        WHEN $batch.open THEN ['message', 'entity', 'decision', 'document']
         WHEN size($batch.kinds) > 0 THEN $batch.kinds
         ELSE [box IN $batch.boxes | box.kind]
       END AS kinds
     UNWIND
       [
         index IN [
-          {kind: 'message', name: 'memory_vectors_message'},
-          {kind: 'message', name: 'memory_vectors_chunk'},
-          {kind: 'entity', name: 'memory_vectors_entity'},
-          {kind: 'decision', name: 'memory_vectors_decision'}
+          {kinds: ['message'], name: 'memory_vectors_message'},
+          {kinds: ['message', 'document'], name: 'memory_vectors_chunk'},
+          {kinds: ['entity'], name: 'memory_vectors_entity'},
+          {kinds: ['decision'], name: 'memory_vectors_decision'}
         ]
-        WHERE index.kind IN kinds
+        WHERE any(kind IN index.kinds WHERE kind IN kinds)
         | index.name
       ] AS index
     CALL db.index.vector.queryNodes(index, 5 * $batch.nearest, $batch.vector) YIELD node AS n, score AS near
     RETURN n,
       CASE
         WHEN n.namespace = $batch.namespace
+          AND n.kind IN kinds
           AND (
             size($batch.boxes) = 0
             OR any(
@@ -64,7 +65,7 @@ CALL (scanned) {
     RETURN node AS n, null AS near, score, 0 AS looked
   }
   WITH
-    CASE WHEN n:Chunk THEN head([(m:Message)-[:HAS_CHUNK]->(n) | m]) ELSE n END AS n,
+    CASE WHEN n:Chunk AND n.kind = 'message' THEN head([(m:Message)-[:HAS_CHUNK]->(n) | m]) ELSE n END AS n,
     CASE
       WHEN near IS NULL THEN null
       WHEN $batch.exact THEN 2 * vector.similarity.cosine(n.embedding, $batch.vector) - 1
@@ -153,6 +154,7 @@ CALL (hits, nears, scores) {
   RETURN collect({
     id: n.id, kind: hit.kind, conversation_id: n.conversation_id, content: n.content, description: n.description,
     timestamp_ms: coalesce(n.timestamp_ms, n.created_ms), name: n.name, aliases: n.aliases,
+    document_id: n.document_id, start: n.start, end: n.end,
     metadata: CASE WHEN $batch.metadata THEN n.metadata END,
     meaning: hit.near, meaning_rank: 1 + size([one IN nears WHERE one > hit.near]),
     words: hit.score, words_rank: 1 + size([one IN scores WHERE one > hit.score])

@@ -34,9 +34,7 @@ class AnalyticsCalls:
             return analytics.overview(self._core)
 
     @contextmanager
-    def graph_data_science(
-        self, *, directed: bool = False, costs: bool = False
-    ) -> "Iterator[tuple[GraphDataScience, Any]]":
+    def graph_data_science(self, *, directed: bool = False, costs: bool = False) -> "Iterator[tuple[GraphDataScience, Any]]":
         """The library's own Python client with the namespace's graph projected, for algorithms that have no call here.
 
             with client.graph_data_science() as (gds, graph):

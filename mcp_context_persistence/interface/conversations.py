@@ -120,6 +120,7 @@ class ConversationCalls:
                 total_entities=row["entities"],
                 total_relationships=row["relationships"],
                 total_decisions=row["decisions"],
+                total_documents=row["documents"],
                 storage_usage=StorageUsage(
                     conversations_size=row["bytes"],
                     entities_count=row["entities"],

@@ -1,0 +1,54 @@
+// Write a document: its own properties, its passages in order, what they mention. What was stored of it before goes.
+// Columns: created (boolean), passages (how many hang on it now).
+// Plan: the document is locked first, so that two writers of one document queue up. What old passages said is forgotten: their mentions,
+// and their support of relationships; an entity that nothing else supports goes at the end. Entities and relationships are stored by
+// `entity/store` before, in the same transaction.
+:param batch => {namespace: "default", now: 1767225600000, id: "handbook", properties: {kind: "document", content: "Text", hash: "1", project: ""}, passages: [{properties: {id: "document:handbook#0", document_id: "handbook", position: 0, start: 0, end: 4, content: "Text", kind: "document", facets: ["1"]}, vector: [0.1, 0.2], mentions: [{id: "DataProcessor", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}]}]}
+MERGE (d:Document {namespace: $batch.namespace, id: $batch.id})
+ON CREATE SET d.created_ms = $batch.now, d.fresh = true
+WITH d, coalesce(d.fresh, false) AS created
+REMOVE d.fresh
+SET d += $batch.properties, d.updated_ms = $batch.now
+WITH d, created
+CALL (d) {
+  MATCH (d)-[:HAS_CHUNK]->(old:Chunk)
+  OPTIONAL MATCH (old)-[:MENTIONS]->(e:Entity)
+  CALL (old, e) {
+    MATCH (e)-[r]->(:Entity)
+    WHERE old.id IN r.sources
+    SET r.sources = [id IN r.sources WHERE id <> old.id]
+    WITH r WHERE size(r.sources) = 0 AND r.origin = 'extracted' AND r.capped IS NULL
+    DELETE r
+  }
+  WITH collect(DISTINCT old) AS gone, collect(DISTINCT e) AS doubtful
+  FOREACH (one IN gone | DETACH DELETE one)
+  RETURN doubtful
+}
+CALL (d) {
+  UNWIND $batch.passages AS row
+  CREATE (d)-[:HAS_CHUNK]->(k:Chunk {namespace: $batch.namespace, created_ms: $batch.now, updated_ms: $batch.now})
+  SET k += row.properties
+  WITH k, row
+  CALL db.create.setNodeVectorProperty(k, 'embedding', row.vector)
+  CALL (k, row) {
+    UNWIND row.mentions AS one
+    MATCH (e:Entity {namespace: $batch.namespace, id: one.id})
+    CREATE (k)-[r:MENTIONS]->(e)
+    SET r += one.properties
+    RETURN collect(DISTINCT e.type_facet) AS types
+  }
+  SET k.mentioned = types, k.facets = row.properties.facets + types
+  WITH k ORDER BY k.position
+  WITH collect(k) AS chain
+  UNWIND range(1, size(chain) - 1) AS i
+  WITH chain[i - 1] AS a, chain[i] AS b
+  CREATE (a)-[:NEXT]->(b)
+}
+CALL (doubtful) {
+  UNWIND doubtful AS e
+  WITH e
+  WHERE e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)--(:Entity) }
+  DETACH DELETE e
+  RETURN count(*) AS gone
+}
+RETURN created, COUNT { (d)-[:HAS_CHUNK]->() } AS passages;

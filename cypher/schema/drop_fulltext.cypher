@@ -1,0 +1,3 @@
+// Drop the fulltext index, for a version of the schema that has it over other labels.
+// Columns: none.
+DROP INDEX memory_text IF EXISTS;

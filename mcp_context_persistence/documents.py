@@ -1,0 +1,76 @@
+"""Saving documents."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ingest.pipeline import entity_vectors
+from ingest.rows import GraphRows, graph_rows
+from kg import checks, documents, knowledge, limits
+from kg.driver import Run
+from mcp_context_persistence.core import Core, now_ms
+from mcp_context_persistence.models import SaveDocumentResponse
+
+
+def save(core: Core, document_id: object, text: object, *, metadata: object, project_path: object) -> SaveDocumentResponse:
+    """Read what is stored; when it is something else, split, embed, extract, and write all of it in one transaction."""
+    start, now = time.perf_counter(), now_ms()
+    known = checks.identifier("document_id", document_id)
+    said = checks.text("text", text, characters=limits.DOCUMENT_CHARACTERS)
+    path = None if project_path is None else checks.identifier("project_path", project_path)
+    checks.metadata("metadata", metadata)
+    own: Mapping[str, Any] | None = metadata  # type: ignore[assignment]  # checked above
+    properties = documents.document_properties(said, project_path=path, metadata=own)
+    core.claim_model()
+    stored = core.graph.run(documents.state(core.namespace, known))
+    if stored and stored[0]["hash"] == properties["hash"]:
+        return SaveDocumentResponse(document_id=known, status="unchanged", processing_time=time.perf_counter() - start)
+    rows, passages, truncated = _analysed(core, known, said, properties, own, now=now)
+    found = knowledge.store(core.namespace, entities=rows.entities, relations=rows.relations, now=now)
+    whole = documents.save(core.namespace, known, properties, passages, now=now)
+
+    def work(run: Run) -> Mapping[str, Any]:
+        run(found)
+        return run(whole)[0]  # type: ignore[no-any-return]
+
+    written = core.graph.transact(work, name="save_document")
+    return SaveDocumentResponse(
+        document_id=known,
+        status="saved",
+        created=written["created"],
+        passages=written["passages"],
+        entities_found=len(rows.entities),
+        relationships_found=len(rows.relations),
+        truncated=truncated,
+        processing_time=time.perf_counter() - start,
+    )
+
+
+def _analysed(
+    core: Core, document_id: str, text: str, properties: Mapping[str, Any], metadata: Mapping[str, Any] | None, *, now: int
+) -> tuple[GraphRows, list[dict[str, Any]], bool]:
+    """What the text talks about, its passages as rows, and whether a passage mentions more than was looked at."""
+    pieces = core.embedder.passages(text)
+    vectors = core.embedder.embed([piece.text for piece in pieces])
+    found = list(core.extractor.extract([piece.text for piece in pieces]))
+    ids = [documents.passage_id(document_id, place) for place in range(len(pieces))]
+    rows = graph_rows(core.namespace, zip(ids, found, strict=True), now=now, known_types=core.known_types())
+    passages = [
+        {
+            "properties": documents.passage_properties(
+                core.namespace,
+                document_id,
+                properties,
+                position=place,
+                start=piece.start,
+                end=piece.end,
+                content=piece.text,
+                metadata=metadata,
+                now=now,
+            ),
+            "vector": vectors[place],
+            "mentions": rows.mentions[place]["entities"],
+        }
+        for place, piece in enumerate(pieces)
+    ]
+    return entity_vectors(rows, core.embedder), passages, any(one.truncated for one in found)

@@ -1,0 +1,142 @@
+"""Documents: kept in passages, found like messages."""
+
+from contextlib import closing
+
+import pytest
+
+from kg import schema
+from kg.driver import Graph
+from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.exceptions import ValidationError
+
+FILLER = "The team met on Monday and talked about the weather, the lunch and the new chairs in the office. " * 30
+BOOK = f"{FILLER}The OrderValidator class uses pydantic to check every order. {FILLER}Backups run at four in the night with restic."
+
+
+def graph(client):
+    """Nodes and relationships of the namespace by kind."""
+    rows = client._core.graph._driver.execute_query(
+        "MATCH (n {namespace: $n}) OPTIONAL MATCH (n)-[r]->() "
+        "RETURN labels(n)[0] AS label, n.id AS id, n.content AS content, count(r) AS links ORDER BY label, id",
+        n=client._core.namespace,
+    ).records
+    return [tuple(row.values()) for row in rows]
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "semantic", "keyword"])
+def test_the_passage_that_tells_is_found(client, mode):
+    saved = client.save_document("book", BOOK, {"tags": ["handbook"], "level": 2}, "/work/orders")
+    assert (saved.status, saved.created) == ("saved", True)
+    assert saved.passages > 3
+    best = client.search_hybrid("when do the backups run", mode, filters={"content_types": ["document"]}, include_metadata=True)
+    assert [one.id for one in best.results] == ["book"]
+    found = best.results[0]
+    assert (found.type, found.conversation_id, found.message_id) == ("document", None, None)
+    assert "restic" in found.content
+    place = found.explanation["passage"]
+    assert BOOK[place["start"] : place["end"]] == found.content
+    assert found.metadata == {"tags": ["handbook"], "level": 2}
+
+
+def test_documents_are_found_beside_messages_and_by_the_graph(client):
+    client.save_document("book", BOOK)
+    client.save_conversation("c", [{"role": "user", "content": "Which class checks an order?"}])
+    types = {one.type for one in client.search_hybrid("OrderValidator checks the order", limit=20).results}
+    assert {"document", "message", "entity"} <= types
+    assert "book" in {one.id for one in client.search_hybrid("OrderValidator", "graph").results}
+    assert "pydantic" in {one.entity_id for one in client.query_knowledge_graph("OrderValidator").neighbors}
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ({"project": "orders"}, True),
+        ({"project": "other"}, False),
+        ({"tags": ["handbook"]}, True),
+        ({"tags": ["x"]}, False),
+        ({"metadata.level": 2}, True),
+        ({"metadata.level": 3}, False),
+        ({"role": "user"}, False),
+        ({"conversation_id": "c"}, False),
+        ({"entity_types": "class"}, True),
+        ({"entity_types": "place"}, False),
+        ({"content_types": "message"}, False),
+        ({"confidence_min": 1.0}, True),
+        ({"date_range": {"end": "2020-01-01"}}, False),
+    ],
+)
+def test_filters_hold_for_documents_in_every_mode(client, filters, found):
+    client.save_document("book", BOOK, {"tags": ["handbook"], "level": 2}, "/work/orders")
+    for mode in ("hybrid", "semantic", "keyword", "graph"):
+        results = client.search_hybrid("OrderValidator checks orders with pydantic", mode, filters=filters).results
+        assert ("book" in {one.id for one in results}) == found, mode
+
+
+def test_the_same_again_changes_nothing_and_something_else_takes_its_place(client):
+    client.save_document("book", BOOK)
+    before = graph(client)
+    assert client.save_document("book", BOOK).status == "unchanged"
+    assert graph(client) == before
+    again = client.save_document("book", "The DataProcessor class uses polars.")
+    assert (again.status, again.created, again.passages) == ("saved", False, 1)
+    left = {row[:2] for row in graph(client)}
+    assert not {id for _, id in left} & {"OrderValidator", "pydantic", "restic"}
+    assert ("Document", "book") in left
+    assert len([row for row in left if row[0] == "Chunk"]) == 1
+    assert client.get_conversation_stats().stats.total_documents == 1
+    client.save_document("book", BOOK)
+    assert graph(client) == before
+
+
+def test_what_others_say_too_stays_when_a_document_changes(client):
+    client.save_document("book", "The DataProcessor class uses polars.")
+    client.save_conversation("c", [{"role": "user", "content": "The DataProcessor class uses polars."}])
+    client.save_document("book", "Nothing about software.")
+    assert "polars" in {one.entity_id for one in client.query_knowledge_graph("DataProcessor").neighbors}
+
+
+def test_passages_stand_in_order(client):
+    count = client.save_document("book", BOOK).passages
+    rows = client._core.graph._driver.execute_query(
+        "MATCH (:Document {namespace: $n})-[:HAS_CHUNK]->(k) WITH k ORDER BY k.position WITH collect(k) AS all "
+        "RETURN all[0].start AS first, all[-1].end AS last, [k IN all | size([(k)-[:NEXT]->(x) | x])] AS next",
+        n=client._core.namespace,
+    ).records
+    assert (rows[0]["first"], rows[0]["last"]) == (0, len(BOOK))
+    assert rows[0]["next"] == [1] * (count - 1) + [0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        (("", "text"), "document_id"),
+        (("d", ""), "text"),
+        (("d", "x" * 1_000_001), "text"),
+        (("d", 5), "text"),
+        (("d", "text", {"x": {1}}), "metadata"),
+        (("d", "text", {"tags": ["t"] * 65}), "tags"),
+        (("d", "text", None, ""), "project_path"),
+    ],
+)
+def test_bad_documents_are_refused(client, arguments, field):
+    with pytest.raises(ValidationError, match=field):
+        client.save_document(*arguments)
+    assert client.get_conversation_stats().stats.total_documents == 0
+
+
+def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path):
+    from kg import local
+
+    with local.attach(tmp_path / "store") as server, closing(Graph(server.bolt_url, (server.user, server.password))) as old:
+        schema.ensure(old, vector_size=384)
+        with old.driver.session() as session:
+            session.run("DROP INDEX memory_text").consume()
+            session.run(
+                "CREATE FULLTEXT INDEX memory_text FOR (n:Message|Entity|Decision|Conversation) ON EACH [n.content, n.facets] "
+                "OPTIONS {indexConfig: {`fulltext.analyzer`: 'english'}}"
+            ).consume()
+            session.run("MATCH (v:SchemaVersion) SET v.version = 1").consume()
+        with ContextPersistenceClient(server.bolt_url, auth=(server.user, server.password)) as client:
+            assert schema.read(client._core.graph).version == schema.VERSION
+            client.save_document("book", "Backups run at night.")
+            assert [one.id for one in client.search_hybrid("backups", "keyword").results if one.type == "document"] == ["book"]
