@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from mcp_context_persistence.core import Core
+from mcp_context_persistence.interface.cache import CacheCalls
 from mcp_context_persistence.interface.conversations import ConversationCalls
 from mcp_context_persistence.interface.graph import GraphCalls
 from mcp_context_persistence.interface.search import SearchCalls
@@ -15,7 +16,7 @@ log = logging.getLogger(__name__)
 _vectors_mentioned = False
 
 
-class ContextPersistenceClient(ConversationCalls, GraphCalls, SearchCalls):
+class ContextPersistenceClient(ConversationCalls, GraphCalls, SearchCalls, CacheCalls):
     """Memory for an AI assistant, kept as one property graph in Neo4j.
 
     A client may be shared between threads. It is a context manager: leaving it closes it.
