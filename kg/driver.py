@@ -140,11 +140,15 @@ class Graph:
         """
         text = statement.text(self.server.dialect)
         parameters = self._encode(statement.parameters)
+        chain: list[neo4j.Bookmarks] | None = getattr(self._left, "chain", None)
 
         def once(seconds: float) -> list[T]:
-            with self._session(writes=statement.writes) as session:
+            with self._session(writes=statement.writes, after=chain[-1] if chain else None) as session:
                 query = neo4j.Query(text, metadata=_named(statement), timeout=seconds)
-                return [statement.read(row) for row in session.run(query, parameters)]
+                rows = [statement.read(row) for row in session.run(query, parameters)]
+                if chain is not None:
+                    chain.append(session.last_bookmarks())
+                return rows
 
         return self._in_time(once, statement.name, writes=statement.writes, deadline=deadline)
 
@@ -190,14 +194,24 @@ class Graph:
         finally:
             self._left.seconds = outer
 
+    @contextmanager
+    def in_order(self) -> Iterator[None]:
+        """Make each statement that this thread runs inside see everything that the ones before it saw, indexes and cluster members included."""
+        self._left.chain = []
+        try:
+            yield
+        finally:
+            self._left.chain = None
+
     def close(self) -> None:
         """Close the pool. Calling it again does nothing."""
         self._threads.close()
         self._driver.close()
 
-    def _session(self, *, writes: bool) -> neo4j.Session:
+    def _session(self, *, writes: bool, after: neo4j.Bookmarks | None = None) -> neo4j.Session:
         return self._driver.session(
             database=self._database,
+            bookmarks=after,
             default_access_mode=neo4j.WRITE_ACCESS if writes else neo4j.READ_ACCESS,
         )
 

@@ -11,6 +11,7 @@ from kg.facets import facet, facets
 from kg.joining import EntityRow, RelationshipRow, Strategy, joined_entity, joined_relationship, stored_entity
 from kg.names import label, relationship_id
 from kg.statement import Row, Statement, as_is
+from kg.versions import touch
 
 
 def searchable(
@@ -139,15 +140,21 @@ def entity_labels() -> Statement[str]:
 
 
 def store(
-    namespace: str, *, entities: Sequence[Mapping[str, Any]], relations: Sequence[Mapping[str, Any]], now: int
+    namespace: str,
+    *,
+    entities: Sequence[Mapping[str, Any]],
+    relations: Sequence[Mapping[str, Any]],
+    now: int,
+    last: bool,
 ) -> Statement[Row]:
-    """Store entities and relationships that were found in a text."""
+    """Store entities and relationships that were found in a text. `last` says that no other statement of the transaction writes."""
     batch = {
         "namespace": namespace,
         "now": now,
         "entities": list(entities),
         "relations": list(relations),
         "evidence": limits.EVIDENCE_PER_RELATIONSHIP,
+        "last": last,
     }
     return Statement(name="entity/store", parameters={"batch": batch}, read=as_is, writes=True)
 
@@ -232,6 +239,8 @@ def update(
     changed = [row for row in (joined_relationship(link, stored.get(link.key), strategy) for link in links) if row is not None]
     if changed:
         run(save_relationships(namespace, changed, now=now))
+    elif written:
+        run(touch(namespace))
     left_entities, left_links = len(entities) - len(written), len(links) - len(changed)
     skips = strategy == "skip"
     return {

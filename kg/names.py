@@ -5,7 +5,9 @@ from hashlib import blake2b
 
 from kg import limits
 
-RESERVED_LABELS = frozenset({"Conversation", "Message", "Chunk", "Entity", "Decision", "Document", "SchemaVersion"})
+RESERVED_LABELS = frozenset(
+    {"Conversation", "Message", "Chunk", "Entity", "Decision", "Document", "NamespaceVersion", "SchemaVersion"}
+)
 RESERVED_TYPES = frozenset({"HAS_MESSAGE", "NEXT", "HAS_CHUNK", "MENTIONS", "HAS_DECISION", "ABOUT"})
 _DIGEST = 16  # hexadecimal digits that keep two long names apart once they are cut
 _WORD = re.compile(r"[A-Za-z0-9]+")

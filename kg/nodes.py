@@ -165,10 +165,26 @@ class Decision(Found):
     about = RelationshipTo("Entity", "ABOUT")
 
 
+class NamespaceVersion(StructuredNode):
+    """Which state a namespace is in: every write gives it another version, never used before."""
+
+    namespace = StringProperty(required=True, unique_index=True)
+    version = StringProperty()
+
+
 class SchemaVersion(StructuredNode):
     """Which schema the database has, and which model made its vectors."""
 
-    ALL: ClassVar[tuple[str, ...]] = ("Conversation", "Message", "Chunk", "Document", "Entity", "Decision", "SchemaVersion")
+    ALL: ClassVar[tuple[str, ...]] = (
+        "Conversation",
+        "Message",
+        "Chunk",
+        "Document",
+        "Entity",
+        "Decision",
+        "NamespaceVersion",
+        "SchemaVersion",
+    )
 
     uid = StringProperty(required=True, unique_index=True, db_property="id")
     version = IntegerProperty()

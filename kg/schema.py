@@ -23,6 +23,7 @@ BASE = {
     "schema/unique_entity": "entity_id",
     "schema/unique_decision": "decision_id",
     "schema/unique_document": "document_id",
+    "schema/unique_namespace": "namespace_version",
     "schema/range_entity_name": "entity_name",
     "schema/range_entity_type": "entity_type",
     "schema/fulltext": "memory_text",

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from mcp_context_persistence.core import Core
 from mcp_context_persistence.interface.analytics import AnalyticsCalls
+from mcp_context_persistence.interface.cache import CacheCalls
 from mcp_context_persistence.interface.conversations import ConversationCalls
 from mcp_context_persistence.interface.documents import DocumentCalls
 from mcp_context_persistence.interface.graph import GraphCalls
@@ -17,7 +18,7 @@ log = logging.getLogger(__name__)
 _vectors_mentioned = False
 
 
-class ContextPersistenceClient(ConversationCalls, DocumentCalls, GraphCalls, SearchCalls, AnalyticsCalls):
+class ContextPersistenceClient(ConversationCalls, DocumentCalls, GraphCalls, SearchCalls, AnalyticsCalls, CacheCalls):
     """Memory for an AI assistant, kept as one property graph in Neo4j.
 
     A client may be shared between threads. It is a context manager: leaving it closes it.

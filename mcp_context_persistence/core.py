@@ -16,7 +16,10 @@ from kg.driver import Graph
 from kg.errors import ContextPersistenceError, NotFoundError, ValidationError
 from kg.knowledge import entity_labels, relationship_types, resolve
 from kg.maintenance import clear
+from kg.versions import Versions
+from mcp_context_persistence import cache_stores
 from mcp_context_persistence import config as settings
+from mcp_context_persistence.cache import A, Answers, key_of
 from queries.analytics import Analytics
 
 if TYPE_CHECKING:
@@ -113,6 +116,10 @@ class Core:
         self._labels: set[str] = set()
         self._model: str | None = None
         self._closed = False
+        self._place = str(self._attachment.store) if self._attachment else f"{uri} {database or ''}"
+        watched = self._attachment.store if self._attachment and database in {None, "neo4j"} else None
+        self._versions = Versions(self.graph, self.namespace, store=watched)
+        self.answers: Answers | None = None
         try:
             state = schema.ensure(self.graph, vector_size=self.config.vector_size)
         except BaseException:
@@ -150,6 +157,36 @@ class Core:
             if isinstance(error, (ValidationError, NotFoundError, *kinds)):
                 raise
             raise kinds[0](str(error), retryable=error.retryable, outcome=error.outcome) from error
+
+    def keep_answers(
+        self, cache_type: object, cache_size: object, ttl: object, *, redis_url: object = None, directory: object = None
+    ) -> None:
+        """Put a cache in the place of the one there is; see `configure_cache`."""
+        group = key_of(self._place, self.namespace) or b""
+        store = cache_stores.open_store(cache_type, cache_size, ttl, group=group, redis_url=redis_url, directory=directory)
+        old, self.answers = self.answers, Answers(store, self._versions.current) if store else None
+        if old:
+            old.close()
+
+    def cached(self, kind: type[A], compute: Callable[[], A], call: str, **arguments: object) -> A:
+        """The answer to a call, from the cache where one is configured and has it.
+
+        Args:
+            kind: Class of the answer.
+            compute: Makes it.
+            call: Name of the method.
+            arguments: All that the answer depends on, beside the graph and the settings.
+        """
+        answers = self.answers
+        if answers is None:
+            return compute()
+        from mcp_context_persistence import __version__  # noqa: PLC0415 - the package imports this module
+
+        key = key_of(__version__, self._model, self.config.model_dump(mode="json"), call, arguments)
+        if key is None:
+            return compute()
+        with self.graph.in_order():
+            return answers.given(kind, key, compute)
 
     def claim_model(self) -> None:
         """Make sure that the vectors of this database come from this embedder, before any is written or compared.
@@ -210,6 +247,8 @@ class Core:
         if self._closed:
             return
         self._closed = True
+        if self.answers:
+            self.answers.close()
         try:
             if self._throwaway:
                 self.graph.run(clear(self.namespace))

@@ -26,7 +26,7 @@ def save(core: Core, document_id: object, text: object, *, metadata: object, pro
     if stored and stored[0]["hash"] == properties["hash"]:
         return SaveDocumentResponse(document_id=known, status="unchanged", processing_time=time.perf_counter() - start)
     rows, passages, truncated = _analysed(core, known, said, properties, own, now=now)
-    found = knowledge.store(core.namespace, entities=rows.entities, relations=rows.relations, now=now)
+    found = knowledge.store(core.namespace, entities=rows.entities, relations=rows.relations, now=now, last=False)
     whole = documents.save(core.namespace, known, properties, passages, now=now)
 
     def work(run: Run) -> Mapping[str, Any]:

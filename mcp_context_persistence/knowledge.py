@@ -93,8 +93,9 @@ def _with_vectors(core: Core, rows: GraphRows) -> GraphRows:
 
 def _store(core: Core, rows: GraphRows, mentions: Any, *, conversation: str | None, message: str | None, now: int) -> str | None:
     """Store what was found; answers with what it hangs on."""
-    found = knowledge.store(core.namespace, entities=rows.entities, relations=rows.relations, now=now)
-    if conversation is None and message is None:
+    alone = conversation is None and message is None
+    found = knowledge.store(core.namespace, entities=rows.entities, relations=rows.relations, now=now, last=alone)
+    if alone:
         core.graph.run(found)
         return None
     link = knowledge.mention(core.namespace, conversation_id=conversation, message_id=message, mentions=mention_rows(mentions))
@@ -345,7 +346,7 @@ def decide(
     empty = conversations.conversation_properties(
         core.namespace, made.conversation_id, project_path=None, mode=core.config.default_mode, metadata=None
     )
-    things = knowledge.store(core.namespace, entities=rows.entities, relations=rows.relations, now=now)
+    things = knowledge.store(core.namespace, entities=rows.entities, relations=rows.relations, now=now, last=False)
     decision = decisions.save(
         core.namespace, made, content=content, vector=vector, conversation=empty, entities=rows.entities, now=now
     )

@@ -6,6 +6,7 @@
 // What `stale` messages said is forgotten first: their mentions, and their support of relationships.
 // What messages and decisions have from their conversation (project, tags, metadata) follows it, where they have nothing of their own.
 // Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
+// The namespace gets another version at the very end, so that its lock is held for the commit only.
 :param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, stale: [], removed: [], changed: [], created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], previous: null, relink: false, inherited: null, chunks: [], entities: [], mentions: [], relations: [], evidence: 50}
 MERGE (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 ON CREATE SET c.revision = 0, c.created_ms = $batch.now, c.kind = 'conversation'
@@ -140,5 +141,9 @@ CALL (doubtful) {
   WHERE e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)--(:Entity) }
   DETACH DELETE e
   RETURN count(*) AS gone
+}
+CALL () {
+  MERGE (v:NamespaceVersion {namespace: $batch.namespace})
+  SET v.version = randomUUID()
 }
 RETURN COUNT { (c)-[:HAS_MESSAGE]->() } AS linked, gone AS removed;

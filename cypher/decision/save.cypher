@@ -2,6 +2,7 @@
 // Project, tags and metadata to filter by are those of its conversation.
 // Columns: created, conversation_created (booleans), linked (entities it is about, integer), created_ms (integer).
 // Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
+// The namespace gets another version at the very end, so that its lock is held for the commit only.
 :param batch => {namespace: "default", conversation_id: "conv-123", now: 1767225600000, id: "conv-123:decision:1", conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, properties: {decision_type: "architecture", context: "Two designs", outcome: "The simple one", content: "Two designs. The simple one", kind: "decision", facets: ["1"]}, vector: null, conversation_kind: "1", about: ["DataProcessor"]}
 MERGE (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 ON CREATE SET c += $batch.conversation, c.revision = 0, c.created_ms = $batch.now, c.updated_ms = $batch.now, c.kind = 'conversation', c.fresh = true
@@ -25,5 +26,9 @@ CALL (d) {
   UNWIND $batch.about AS id
   MATCH (e:Entity {namespace: $batch.namespace, id: id})
   MERGE (d)-[:ABOUT]->(e)
+}
+CALL () {
+  MERGE (v:NamespaceVersion {namespace: $batch.namespace})
+  SET v.version = randomUUID()
 }
 RETURN created, conversation_created, COUNT { (d)-[:ABOUT]->() } AS linked, d.created_ms AS created_ms;

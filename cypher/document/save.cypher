@@ -2,7 +2,7 @@
 // Columns: created (boolean), passages (how many hang on it now).
 // Plan: the document is locked first, so that two writers of one document queue up. What old passages said is forgotten: their mentions,
 // and their support of relationships; an entity that nothing else supports goes at the end. Entities and relationships are stored by
-// `entity/store` before, in the same transaction.
+// `entity/store` before, in the same transaction. The namespace gets another version at the very end.
 :param batch => {namespace: "default", now: 1767225600000, id: "handbook", properties: {kind: "document", content: "Text", hash: "1", project: ""}, passages: [{properties: {id: "document:handbook#0", document_id: "handbook", position: 0, start: 0, end: 4, content: "Text", kind: "document", facets: ["1"]}, vector: [0.1, 0.2], mentions: [{id: "DataProcessor", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}]}]}
 MERGE (d:Document {namespace: $batch.namespace, id: $batch.id})
 ON CREATE SET d.created_ms = $batch.now, d.fresh = true
@@ -50,5 +50,9 @@ CALL (doubtful) {
   WHERE e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)--(:Entity) }
   DETACH DELETE e
   RETURN count(*) AS gone
+}
+CALL () {
+  MERGE (v:NamespaceVersion {namespace: $batch.namespace})
+  SET v.version = randomUUID()
 }
 RETURN created, COUNT { (d)-[:HAS_CHUNK]->() } AS passages;

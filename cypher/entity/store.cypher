@@ -2,7 +2,8 @@
 // Columns: entities (how many were given, integer).
 // Plan: entities come sorted by id, so that concurrent writers take their locks in one order.
 // Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
-:param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataProcessor", label: "Class", properties: {name: "DataProcessor", type: "class", type_facet: "1"}, vector: null}], relations: [], evidence: 50}
+// The namespace gets another version at the very end, so that its lock is held for the commit only; where the transaction goes on, `last` is false.
+:param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataProcessor", label: "Class", properties: {name: "DataProcessor", type: "class", type_facet: "1"}, vector: null}], relations: [], evidence: 50, last: true}
 CALL () {
   UNWIND $batch.entities AS row
   MERGE (e:Entity {namespace: $batch.namespace, id: row.id})
@@ -22,5 +23,10 @@ CALL () {
   SET r.updated_ms = $batch.now
   WITH r, row, coalesce(r.sources, []) + [id IN row.sources WHERE NOT id IN coalesce(r.sources, [])] AS sources
   SET r.sources = sources[..$batch.evidence], r.capped = CASE WHEN size(sources) > $batch.evidence THEN true ELSE r.capped END
+}
+CALL () {
+  WITH $batch AS batch WHERE batch.last
+  MERGE (v:NamespaceVersion {namespace: batch.namespace})
+  SET v.version = randomUUID()
 }
 RETURN size($batch.entities) AS entities;

@@ -1,6 +1,7 @@
 // Delete all that a namespace holds, a thousand nodes to a transaction.
 // Columns: deleted (integer).
 // Plan: every label by its constraint's index, which starts with the namespace; must run as an auto-commit transaction.
+// Each of them gives the namespace another version.
 :param namespace => "scratch"
 CALL () {
   MATCH (n:Conversation {namespace: $namespace}) WHERE n.id IS NOT NULL RETURN n
@@ -15,5 +16,10 @@ CALL () {
   UNION ALL
   MATCH (n:Decision {namespace: $namespace}) WHERE n.id IS NOT NULL RETURN n
 }
-CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 1000 ROWS
+CALL (n) {
+  DETACH DELETE n
+  WITH 1 AS done
+  MERGE (v:NamespaceVersion {namespace: $namespace})
+  SET v.version = randomUUID()
+} IN TRANSACTIONS OF 1000 ROWS
 RETURN count(*) AS deleted;

@@ -2,6 +2,7 @@
 // Columns: id (string), source, target, type (strings), created (boolean), created_ms (integer), properties (JSON or null). A missing end: no row.
 // Plan: two seeks per row and a MERGE between bound nodes, which locks both, so that it is unique under concurrency.
 // One map as parameter: lists of other lengths would be planned anew.
+// The namespace gets another version at the very end, so that its lock is held for the commit only.
 :param batch => {namespace: "default", now: 1767225600000, rows: [{source: "DataProcessor", target: "pandas", type: "USES", properties: {name: "uses", confidence: 0.9}}]}
 UNWIND $batch.rows AS row
 MATCH (a:Entity {namespace: $batch.namespace, id: row.source})
@@ -11,4 +12,11 @@ ON CREATE SET r.created_ms = $batch.now, r.fresh = true, r.sources = []
 WITH row, a, b, r, coalesce(r.fresh, false) AS created
 SET r += row.properties, r.updated_ms = $batch.now
 REMOVE r.fresh
-RETURN r.id AS id, a.id AS source, b.id AS target, type(r) AS type, created, r.created_ms AS created_ms, r.properties AS properties;
+WITH collect({id: r.id, source: a.id, target: b.id, type: type(r), created: created, created_ms: r.created_ms, properties: r.properties}) AS written
+CALL () {
+  MERGE (v:NamespaceVersion {namespace: $batch.namespace})
+  SET v.version = randomUUID()
+}
+UNWIND written AS one
+RETURN one.id AS id, one.source AS source, one.target AS target, one.type AS type, one.created AS created, one.created_ms AS created_ms,
+  one.properties AS properties;

@@ -31,7 +31,7 @@ class AnalyticsCalls:
             GraphError: The analysis failed.
         """
         with self._core.call("get_graph_analytics", GraphError):
-            return analytics.overview(self._core)
+            return self._core.cached(GraphAnalytics, lambda: analytics.overview(self._core), "get_graph_analytics")
 
     @contextmanager
     def graph_data_science(self, *, directed: bool = False, costs: bool = False) -> "Iterator[tuple[GraphDataScience, Any]]":

@@ -101,7 +101,14 @@ class GraphCalls:
             ValidationError: An argument is not valid.
         """
         with self._core.call("query_knowledge_graph", GraphError):
-            return knowledge.query(self._core, entity_id, depth=depth, operation=operation)
+            return self._core.cached(
+                QueryKnowledgeGraphResponse,
+                lambda: knowledge.query(self._core, entity_id, depth=depth, operation=operation),
+                "query_knowledge_graph",
+                entity_id=entity_id,
+                depth=depth,
+                operation=operation,
+            )
 
     def update_knowledge_graph(
         self,

@@ -47,8 +47,18 @@ class SearchCalls:
             ValidationError: An argument is not valid.
         """
         with self._core.call("search_similar_conversations", SearchError):
-            return searching.similar(
-                self._core, query, limit=limit, min_score=min_score, filters=filters, include_metadata=bool(include_metadata)
+            asked: dict[str, Any] = {
+                "limit": limit,
+                "min_score": min_score,
+                "filters": filters,
+                "include_metadata": bool(include_metadata),
+            }
+            return self._core.cached(
+                SearchSimilarConversationsResponse,
+                lambda: searching.similar(self._core, query, **asked),
+                "search_similar_conversations",
+                query=query,
+                **asked,
             )
 
     def search_hybrid(
@@ -76,4 +86,11 @@ class SearchCalls:
             ValidationError: An argument is not valid.
         """
         with self._core.call("search_hybrid", SearchError):
-            return searching.hybrid(self._core, query, mode=mode, filters=filters, limit=limit, include_metadata=include_metadata)
+            asked: dict[str, Any] = {"mode": mode, "filters": filters, "limit": limit, "include_metadata": include_metadata}
+            return self._core.cached(
+                SearchHybridResponse,
+                lambda: searching.hybrid(self._core, query, **asked),
+                "search_hybrid",
+                query=query,
+                **asked,
+            )

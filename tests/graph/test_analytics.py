@@ -1,5 +1,6 @@
 """The algorithms of Graph Data Science against networkx and against published answers."""
 
+import asyncio
 import gzip
 import json
 import math
@@ -218,6 +219,22 @@ def test_the_librarys_own_client_has_the_graph_as_long_as_the_block_lasts(client
         assert left(client) == 1
     assert left(client) == 0
     assert len(client.find_central_entities("degree")) == 10
+
+
+def test_the_librarys_own_client_is_there_for_asyncio(client, server, namespace):
+    from mcp_context_persistence import AsyncContextPersistenceClient
+
+    load(client, "graphs/karate.csv")
+
+    async def main():
+        async with (
+            AsyncContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as other,
+            other.graph_data_science(directed=True) as (_, projected),
+        ):
+            assert projected.node_count() == 34
+
+    asyncio.run(main())
+    assert left(client) == 0
 
 
 def test_an_empty_graph_has_empty_answers(client):

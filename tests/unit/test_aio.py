@@ -1,0 +1,46 @@
+"""The client for asyncio has the calls of the synchronous one."""
+
+import asyncio
+import inspect
+
+import pytest
+
+from mcp_context_persistence import AsyncContextPersistenceClient, ContextPersistenceClient
+from mcp_context_persistence.exceptions import DatabaseError, ValidationError
+
+
+def public(kind):
+    return {name: one for name, one in inspect.getmembers(kind, callable) if not name.startswith("_")}
+
+
+def test_every_call_is_there_with_the_same_signature_and_documentation():
+    """After a new call of the client: one line in `mcp_context_persistence/aio.py`, `NAME = _awaited(Client.NAME)`."""
+    theirs, ours = public(ContextPersistenceClient), public(AsyncContextPersistenceClient)
+    assert ours.keys() == theirs.keys()
+    assert inspect.signature(AsyncContextPersistenceClient) == inspect.signature(ContextPersistenceClient)
+    for name, method in theirs.items():
+        assert inspect.iscoroutinefunction(ours[name]) or name == "graph_data_science", name  # which is for `async with`
+        assert inspect.signature(ours[name]) == inspect.signature(method), name
+        if name != "close":
+            assert ours[name].__doc__ == method.__doc__, name
+
+
+def test_a_wrong_argument_is_refused_at_once():
+    with pytest.raises(TypeError, match="colour"):
+        AsyncContextPersistenceClient(colour="red")
+
+
+def test_what_could_not_be_opened_is_closed_and_stays_closed():
+    async def main():
+        client = AsyncContextPersistenceClient("nonsense")
+        with pytest.raises(ValidationError):
+            await client.search_hybrid("x")
+        with pytest.raises(ValidationError):
+            async with client:
+                pass
+        await client.close()
+        await client.close()
+        with pytest.raises(DatabaseError, match="closed"):
+            await client.search_hybrid("x")
+
+    asyncio.run(main())
