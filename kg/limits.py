@@ -26,4 +26,5 @@ SEARCH_LIMIT = 100
 EXTRACTION_CHARACTERS = 1_000_000
 ENTITIES_PER_TEXT = 2_000
 EVIDENCE_PER_RELATIONSHIP = 50  # message ids kept on one relationship
+RECENT_REQUESTS = 1_024  # whose times the percentiles of the metrics cover
 DEADLINE_SECONDS = 30.0
