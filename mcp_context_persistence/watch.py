@@ -30,13 +30,18 @@ class Watch:
         self._metrics = metrics
         self._tracer = trace.get_tracer("mcp_context_persistence") if TELEMETRY else None
 
-    @contextmanager
-    def call(self, name: str) -> Iterator[None]:
-        """Watch one call.
+    def call(self, name: str) -> AbstractContextManager[None]:
+        """Watch one call, if anybody listens.
 
         Args:
             name: Of the method.
         """
+        if self._metrics is None and not self._traced() and not log.isEnabledFor(logging.INFO):
+            return nullcontext()
+        return self._watched(name)
+
+    @contextmanager
+    def _watched(self, name: str) -> Iterator[None]:
         start, outcome = time.perf_counter(), OK
         with self._span(name) as span:
             try:
@@ -47,9 +52,12 @@ class Watch:
             finally:
                 self._tell(name, outcome, time.perf_counter() - start, span)
 
+    def _traced(self) -> bool:
+        return self._tracer is not None and not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+
     def _span(self, name: str) -> AbstractContextManager[Any]:
-        if self._tracer is None or isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
-            return nullcontext()  # nobody listens
+        if self._tracer is None or not self._traced():
+            return nullcontext()
         # What the SDK would record of an error, its text and its causes', may hold what a user wrote.
         return self._tracer.start_as_current_span(name, record_exception=False, set_status_on_exception=False)
 
