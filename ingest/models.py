@@ -18,7 +18,7 @@ _PACKAGED_SHA256 = "86e45dad8521f574685f7fc2af564ff71bfd2f97a93a33317992c7b7cfab
 _SMALL = "en_core_web_sm"
 _LARGER = ("en_core_web_md", "en_core_web_lg")
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger(f"mcp_context_persistence.{__name__}")
 
 
 class Loaded(NamedTuple):

@@ -27,7 +27,7 @@ from kg.errors import ContextPersistenceError, DatabaseError, Outcome
 from kg.limits import DEADLINE_SECONDS
 from kg.statement import Statement
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(f"mcp_context_persistence.{__name__}")
 
 T = TypeVar("T")
 Run = Callable[[Statement[Any]], list[Any]]

@@ -38,4 +38,5 @@ CACHE_ENTRY_BYTES = 1_048_576
 CACHE_MEMORY_BYTES = 268_435_456  # of a cache in the process's own memory
 CACHE_SECONDS = 2_592_000
 ASYNC_THREADS = 16
+RECENT_REQUESTS = 1_024  # whose times the percentiles of the metrics cover
 DEADLINE_SECONDS = 30.0

@@ -78,6 +78,8 @@ class AsyncContextPersistenceClient:
     find_shortest_paths = _awaited(Client.find_shortest_paths)
     configure_cache = _awaited(Client.configure_cache)
     clear_cache = _awaited(Client.clear_cache)
+    get_metrics = _awaited(Client.get_metrics)
+    configuration = _awaited(Client.configuration)
 
     @_signed(Client.graph_data_science)
     @asynccontextmanager

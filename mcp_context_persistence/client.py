@@ -1,24 +1,25 @@
 """The client that people use."""
 
-import logging
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
+from kg.errors import ValidationError
+from mcp_context_persistence.config import SPACY_MODEL
 from mcp_context_persistence.core import Core
 from mcp_context_persistence.interface.analytics import AnalyticsCalls
 from mcp_context_persistence.interface.cache import CacheCalls
 from mcp_context_persistence.interface.conversations import ConversationCalls
 from mcp_context_persistence.interface.documents import DocumentCalls
 from mcp_context_persistence.interface.graph import GraphCalls
+from mcp_context_persistence.interface.monitoring import MonitoringCalls
 from mcp_context_persistence.interface.search import SearchCalls
-
-log = logging.getLogger(__name__)
-
-_vectors_mentioned = False
+from mcp_context_persistence.metrics import Metrics
 
 
-class ContextPersistenceClient(ConversationCalls, DocumentCalls, GraphCalls, SearchCalls, AnalyticsCalls, CacheCalls):
+class ContextPersistenceClient(
+    ConversationCalls, DocumentCalls, GraphCalls, SearchCalls, AnalyticsCalls, CacheCalls, MonitoringCalls
+):
     """Memory for an AI assistant, kept as one property graph in Neo4j.
 
     A client may be shared between threads. It is a context manager: leaving it closes it.
@@ -27,46 +28,61 @@ class ContextPersistenceClient(ConversationCalls, DocumentCalls, GraphCalls, Sea
     repeated: writing the same again leaves the same graph.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the documented ones, and keywords
         self,
         database_url: str | None = None,
         vector_db_url: str | None = None,
-        spacy_model: str = "en_core_web_sm",
+        spacy_model: str = SPACY_MODEL,
         config: dict[str, Any] | None = None,
         *,
         namespace: str = "default",
         auth: tuple[str, str] | None = None,
         database: str | None = None,
         progress: Callable[[str, int, int], None] | None = None,
+        enable_metrics: bool = False,
+        metrics_port: int | None = None,
     ) -> None:
         """Open a graph.
 
         Args:
             database_url: `local:PATH` or `sqlite:///PATH` for a store in that directory, which a Neo4j of its own serves;
                 `:memory:` or `sqlite:///:memory:` for a throw-away graph; `bolt://` or `neo4j://` (`+s`, `+ssc`) for a server.
-                None means the environment's CONTEXT_DB_URL, else the user's own store in the platform's data folder.
+                None means the configured address (CONTEXT_DB_URL), else the user's own store in the platform's data folder.
             vector_db_url: Accepted for compatibility. Vectors live in Neo4j's own vector index.
-            spacy_model: Name of the installed spaCy model.
-            config: Settings by name, see `mcp_context_persistence.config.Config`.
+            spacy_model: Name of the installed spaCy model; the configured one (SPACY_MODEL) when left out.
+            config: Settings by name, see `mcp_context_persistence.config.Config`. They go before the environment, which goes before
+                `.env`, the file `config.yaml`, and the defaults.
             namespace: A part of the graph that sees nothing of the others, at most 128 bytes.
             auth: User and password for a server; they may stand in the URL or in CONTEXT_DB_USER and CONTEXT_DB_PASSWORD too.
             database: Name of the server's database, its default one when None.
             progress: Called with what is being done, how much of it is done, and how much there is, while a local server is provided.
+            enable_metrics: Whether requests are counted and timed for `get_metrics()`.
+            metrics_port: Port on the loopback address where Prometheus may read them, 0 for any free one (`client.metrics_port`
+                tells which), None for nowhere.
 
         Raises:
             ValidationError: An argument is not valid.
             DatabaseError: The database could not be reached or prepared.
         """
-        _mention_vectors(vector_db_url)
-        self._core = Core(
-            database_url=database_url,
-            auth=auth,
-            database=database,
-            namespace=namespace,
-            spacy_model=spacy_model,
-            config=config,
-            progress=progress,
-        )
+        if metrics_port is not None and not enable_metrics:
+            raise ValidationError("metrics_port needs enable_metrics=True")
+        metrics = Metrics(metrics_port) if enable_metrics else None
+        try:
+            self._core = Core(
+                database_url=database_url,
+                auth=auth,
+                database=database,
+                namespace=namespace,
+                spacy_model=spacy_model,
+                config=config,
+                progress=progress,
+                vector_db_url=vector_db_url,
+                metrics=metrics,
+            )
+        except BaseException:
+            if metrics is not None:
+                metrics.close()
+            raise
         self.namespace = namespace
 
     def __enter__(self) -> Self:
@@ -81,11 +97,3 @@ class ContextPersistenceClient(ConversationCalls, DocumentCalls, GraphCalls, Sea
     def close(self) -> None:
         """Leave the graph. The last one to leave a local store stops its server. Calling it again does nothing."""
         self._core.close()
-
-
-def _mention_vectors(vector_db_url: str | None) -> None:
-    """Say once where the vectors live, when somebody names another place for them."""
-    global _vectors_mentioned  # noqa: PLW0603 - once per process, whatever the number of clients
-    if vector_db_url is not None and not _vectors_mentioned:
-        _vectors_mentioned = True
-        log.info("vector_db_url is not used: vectors live in Neo4j's own vector index")

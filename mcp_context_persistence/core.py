@@ -17,9 +17,11 @@ from kg.errors import ContextPersistenceError, NotFoundError, ValidationError
 from kg.knowledge import entity_labels, relationship_types, resolve
 from kg.maintenance import clear
 from kg.versions import Versions
-from mcp_context_persistence import cache_stores
+from mcp_context_persistence import cache_stores, logs
 from mcp_context_persistence import config as settings
 from mcp_context_persistence.cache import A, Answers, key_of
+from mcp_context_persistence.metrics import Metrics
+from mcp_context_persistence.watch import Watch
 from queries.analytics import Analytics
 
 if TYPE_CHECKING:
@@ -52,6 +54,26 @@ def _say_once(message: str) -> None:
     log.info(message)
 
 
+UNUSED = {
+    "vector_db_url": "vector_db_url is not used: vectors live in Neo4j's own vector index",
+    "vector_db_api_key": "vector_db_api_key is not used: vectors live in Neo4j's own vector index",
+    "vector_collection_name": "vector_collection_name is not used: vectors live in Neo4j's own vector index",
+    "echo": "echo is not used: the server's query log names the statements",
+}
+
+
+def _mention_unused(config: settings.Config) -> None:
+    """Say once per process what is accepted without effect, where somebody sets it."""
+    for name, message in UNUSED.items():
+        if getattr(config, name):
+            _say_once(message)
+
+
+def default_url() -> str:
+    """The store that is meant when nothing names one."""
+    return f"local:{local.default_store()}"
+
+
 _throwaways: dict[int, local.Attachment] = {}
 _throwaways_lock = threading.Lock()
 
@@ -82,6 +104,8 @@ class Core:
         spacy_model: str,
         config: Mapping[str, Any] | None,
         progress: Progress | None,
+        vector_db_url: str | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         """Open the graph: start or attach to a local server, or connect to the named one, and see to its schema.
 
@@ -89,29 +113,17 @@ class Core:
             ValidationError: An argument is not valid.
             DatabaseError: The database could not be reached or prepared.
         """
-        self.config = settings.config(config)
+        named = None if spacy_model is settings.SPACY_MODEL else checks.identifier("spacy_model", spacy_model)
+        self.config = settings.config(config, database_url=database_url, vector_db_url=vector_db_url, spacy_model=named)
+        logs.configure(self.config)
+        _mention_unused(self.config)
         self.namespace = checks.identifier("namespace", namespace, size=limits.NAMESPACE_BYTES)
-        self._spacy_model = checks.identifier("spacy_model", spacy_model)
-        target = address.parse(database_url or settings.database_url() or f"local:{local.default_store()}")
+        self.metrics = metrics
         self._attachment: local.Attachment | None = None
-        self._throwaway = isinstance(target, address.Store) and target.path is None
-        if isinstance(target, address.Store):
-            self._attachment = throwaway(progress) if target.path is None else local.attach(target.path, progress=progress)
-            uri, credentials = self._attachment.bolt_url, (self._attachment.user, self._attachment.password)
-        else:
-            uri, credentials = target.uri, auth or target.auth or settings.database_auth()  # type: ignore[assignment]
-            database = database or target.database
-        if self._throwaway:
-            self.namespace = f"{uuid.uuid4().hex}:{namespace}"
-        self.graph = Graph(
-            uri,
-            credentials,
-            database=database,
-            pool_size=self.config.pool_size,
-            deadline=self.config.deadline,
-            revive=self._attachment.renew if self._attachment else None,
-        )
+        self._throwaway = False
+        uri, database = self._reach(auth, database, progress)
         self.analytics = Analytics(self.graph)
+        self._watch = Watch(self.namespace, metrics)
         self._types: set[str] = set()
         self._labels: set[str] = set()
         self._model: str | None = None
@@ -127,6 +139,29 @@ class Core:
             raise
         self._model = state.embedding_model
 
+    def _reach(self, auth: tuple[str, str] | None, database: str | None, progress: Progress | None) -> tuple[str, str | None]:
+        """Open the connections; returns where they lead to, and the database's name."""
+        target = address.parse(self.config.database_url or default_url())
+        credentials: tuple[str, str] | None
+        if isinstance(target, address.Store):
+            self._throwaway = target.path is None
+            self._attachment = throwaway(progress) if target.path is None else local.attach(target.path, progress=progress)
+            uri, credentials = self._attachment.bolt_url, (self._attachment.user, self._attachment.password)
+        else:
+            uri, credentials = target.uri, auth or target.auth or self.config.auth
+            database = database or target.database
+        if self._throwaway:
+            self.namespace = f"{uuid.uuid4().hex}:{self.namespace}"
+        self.graph = Graph(
+            uri,
+            credentials,
+            database=database,
+            pool_size=self.config.connections,
+            deadline=self.config.deadline,
+            revive=self._attachment.renew if self._attachment else None,
+        )
+        return uri, database
+
     @property
     def address(self) -> local.Attachment | None:
         """The managed server that this graph lives on, None when the server is somebody else's."""
@@ -140,7 +175,7 @@ class Core:
     @property
     def extractor(self) -> "Extractor":
         """The extractor of entities and relations; loaded at its first use."""
-        return shared_extractor(self._spacy_model)
+        return shared_extractor(self.config.spacy_model)
 
     @contextmanager
     def call(self, name: str, *kinds: type[ContextPersistenceError]) -> Iterator[None]:
@@ -150,18 +185,21 @@ class Core:
             name: Of the method.
             kinds: Classes of errors; any other is reported as the first of them. What is wrong with the arguments stays as it is.
         """
-        try:
-            with self.graph.call():
-                yield
-        except ContextPersistenceError as error:
-            if isinstance(error, (ValidationError, NotFoundError, *kinds)):
-                raise
-            raise kinds[0](str(error), retryable=error.retryable, outcome=error.outcome) from error
+        with self._watch.call(name):
+            try:
+                with self.graph.call():
+                    yield
+            except ContextPersistenceError as error:
+                if isinstance(error, (ValidationError, NotFoundError, *kinds)):
+                    raise
+                raise kinds[0](str(error), retryable=error.retryable, outcome=error.outcome) from error
 
     def keep_answers(
         self, cache_type: object, cache_size: object, ttl: object, *, redis_url: object = None, directory: object = None
     ) -> None:
         """Put a cache in the place of the one there is; see `configure_cache`."""
+        cache_size = self.config.cache_size if cache_size is settings.CACHE_SIZE else cache_size
+        ttl = round(self.config.cache_ttl) if ttl is settings.CACHE_TTL else ttl
         group = key_of(self._place, self.namespace) or b""
         store = cache_stores.open_store(cache_type, cache_size, ttl, group=group, redis_url=redis_url, directory=directory)
         old, self.answers = self.answers, Answers(store, self._versions.current) if store else None
@@ -256,6 +294,8 @@ class Core:
             self._release()
 
     def _release(self) -> None:
+        if self.metrics is not None:
+            self.metrics.close()
         self.graph.close()
         if self._attachment is not None and not self._throwaway:
             self._attachment.close()

@@ -6,8 +6,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from kg.models import Conversation, Decision, Entity, Message, Relationship
+from mcp_context_persistence.metrics_models import CallMetrics, GetMetricsResponse
 
 __all__ = [
+    "CallMetrics",
     "Conversation",
     "ConversationStats",
     "CreateRelationshipResponse",
@@ -15,6 +17,7 @@ __all__ = [
     "Entity",
     "ExtractEntitiesResponse",
     "GetConversationStatsResponse",
+    "GetMetricsResponse",
     "GraphContext",
     "GraphNeighbor",
     "GraphPath",

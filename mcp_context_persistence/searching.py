@@ -8,6 +8,7 @@ from typing import Any
 from kg import checks, limits
 from kg.errors import ValidationError
 from mcp_context_persistence import conversations
+from mcp_context_persistence.config import HYBRID_LIMIT, HYBRID_MODE, SIMILAR_LIMIT, SIMILAR_MIN_SCORE
 from mcp_context_persistence.core import Core
 from mcp_context_persistence.models import (
     DateRange,
@@ -36,12 +37,13 @@ def hybrid(
     if isinstance(query, HybridSearchParams):
         if (mode, filters, limit, include_metadata) != ("hybrid", None, 10, False):
             raise ValidationError("give a HybridSearchParams object or keywords, not both")
-        mode, filters, limit, include_metadata = query.mode, query.filters, query.limit, query.include_metadata
-        query = query.query
+        mode = query.mode if "mode" in query.model_fields_set else HYBRID_MODE
+        limit = query.limit if "limit" in query.model_fields_set else HYBRID_LIMIT
+        filters, include_metadata, query = query.filters, query.include_metadata, query.query
     said = checks.text("query", query, characters=limits.QUERY_CHARACTERS)
-    way = checks.choice("mode", mode, search.MODES)
+    way = _mode(core, mode)
     asked = _filters(filters)
-    most = checks.whole("limit", limit, least=1, most=limits.SEARCH_LIMIT)
+    most = _limit(core, limit, HYBRID_LIMIT)
     answer = search.hybrid(
         core.graph.run,
         namespace=core.namespace,
@@ -62,6 +64,22 @@ def hybrid(
         notes=list(answer.notes),
         processing_time=time.perf_counter() - start,
     )
+
+
+def _limit(core: Core, limit: object, default: int) -> int:
+    """The limit of a call: its own, else the configured one, else the documented one."""
+    most = core.config.max_search_results
+    if limit is default:
+        return core.config.default_search_limit or min(default, most)
+    return checks.whole("limit", limit, least=1, most=most)
+
+
+def _mode(core: Core, mode: object) -> str:
+    if not core.config.enable_hybrid_search and isinstance(mode, str) and mode == "hybrid":
+        if mode is HYBRID_MODE:
+            return "semantic"
+        raise ValidationError("mode: hybrid is turned off by enable_hybrid_search; name semantic, keyword or graph")
+    return checks.choice("mode", mode, search.MODES)
 
 
 def _result(hit: search.Hit) -> SearchResult:
@@ -90,8 +108,9 @@ def similar(
     """Find conversations with a passage like the query."""
     start = time.perf_counter()
     said = checks.text("query", query, characters=limits.QUERY_CHARACTERS)
-    most = checks.whole("limit", limit, least=1, most=limits.SEARCH_LIMIT)
-    floor = checks.confidence("min_score", min_score)
+    most = _limit(core, limit, SIMILAR_LIMIT)
+    configured = core.config.min_similarity_score
+    floor = checks.confidence("min_score", configured if min_score is SIMILAR_MIN_SCORE and configured is not None else min_score)
     answer = search.similar_conversations(
         core.graph.run,
         namespace=core.namespace,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from kg.errors import ValidationError
+from mcp_context_persistence.config import CACHE_SIZE, CACHE_TTL
 from mcp_context_persistence.core import Core
 
 
@@ -14,8 +15,8 @@ class CacheCalls:
     def configure_cache(
         self,
         cache_type: str = "memory",
-        cache_size: int = 1000,
-        ttl: int = 3600,
+        cache_size: int = CACHE_SIZE,
+        ttl: int = CACHE_TTL,
         redis_url: str | None = None,
         *,
         directory: str | Path | None = None,
@@ -29,8 +30,8 @@ class CacheCalls:
         Args:
             cache_type: `memory` (this process), `file` (processes of this user), `redis` (machines), or `none` to stop. Files and Redis
                 hold the answers' text.
-            cache_size: Answers at most, 1 to 100,000, for this namespace.
-            ttl: Seconds after which an answer is computed again in any case, 1 to 2,592,000 (30 days).
+            cache_size: Answers at most, 1 to 100,000, for this namespace; the configured number when left out.
+            ttl: Seconds after which an answer is computed again in any case, 1 to 2,592,000 (30 days); the configured ones when left out.
             redis_url: `redis://`, `rediss://` or `unix://`; for `redis` only.
             directory: Where the file lies, for `file` only; the platform's cache folder when None. One that does not exist is created.
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from kg.errors import SearchError
 from mcp_context_persistence import searching
+from mcp_context_persistence.config import HYBRID_LIMIT, HYBRID_MODE, SIMILAR_LIMIT, SIMILAR_MIN_SCORE
 from mcp_context_persistence.core import Core
 from mcp_context_persistence.models import (
     HybridSearchParams,
@@ -24,8 +25,8 @@ class SearchCalls:
     def search_similar_conversations(
         self,
         query: str,
-        limit: int = 5,
-        min_score: float = 0.7,
+        limit: int = SIMILAR_LIMIT,
+        min_score: float = SIMILAR_MIN_SCORE,
         filters: Filters | None = None,
         *,
         include_metadata: bool = False,
@@ -34,8 +35,8 @@ class SearchCalls:
 
         Args:
             query: At most 10,000 characters.
-            limit: Conversations at most, 1 to 100.
-            min_score: Least raw cosine of the best passage, 0.0 to 1.0.
+            limit: Conversations at most, 1 to 100 or `max_search_results`; `default_search_limit`, where it is set, when left out.
+            min_score: Least raw cosine of the best passage, 0.0 to 1.0; `min_similarity_score`, where it is set, when left out.
             filters: See `SearchFilters`.
             include_metadata: Whether messages and conversations carry their metadata.
 
@@ -64,18 +65,19 @@ class SearchCalls:
     def search_hybrid(
         self,
         query: str | HybridSearchParams,
-        mode: str = "hybrid",
+        mode: str = HYBRID_MODE,
         filters: Filters | None = None,
-        limit: int = 10,
+        limit: int = HYBRID_LIMIT,
         include_metadata: bool = False,
     ) -> SearchHybridResponse:
         """Search messages, entities, decisions and conversations by meaning, words and graph.
 
         Args:
             query: At most 10,000 characters, or a `HybridSearchParams` object with everything in it.
-            mode: `hybrid` joins meaning, words and neighbourhood; `semantic`, `keyword` and `graph` use one of them.
+            mode: `hybrid` joins meaning, words and neighbourhood; `semantic`, `keyword` and `graph` use one of them. Where `enable_hybrid_search` is off, `hybrid`
+                is refused, and a call that names no mode is `semantic`.
             filters: See `SearchFilters`.
-            limit: Results at most, 1 to 100.
+            limit: Results at most, 1 to 100 or `max_search_results`; `default_search_limit`, where it is set, when left out.
             include_metadata: Whether results carry their own metadata.
 
         Returns:

@@ -12,7 +12,11 @@ import pytest
 from mcp_context_persistence import ContextPersistenceClient
 
 REFERENCE = Path(os.environ.get("CONTEXT_REFERENCE", Path(__file__).parents[3] / "shared/reference/python-sdk.md"))
-SECTIONS = (("## Quick Start", "## Configuration"), ("## Error Handling", "## Deployment"))
+SECTIONS = (
+    ("## Quick Start", "## Configuration"),
+    ("## Error Handling", "## Deployment"),
+    ("### Monitoring and Logging", "## Best Practices"),
+)
 FREE = {"database_url", "vector_db_url"}  # their defaults name stores that the reference was written for
 
 
