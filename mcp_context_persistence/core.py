@@ -94,6 +94,10 @@ def throwaway(progress: Progress | None) -> local.Attachment:
 class Core:
     """An open graph. Safe to share between threads; a forked child opens its own."""
 
+    graph: Graph
+    _attachment: local.Attachment | None
+    _throwaway: bool
+
     def __init__(
         self,
         *,
@@ -119,8 +123,6 @@ class Core:
         _mention_unused(self.config)
         self.namespace = checks.identifier("namespace", namespace, size=limits.NAMESPACE_BYTES)
         self.metrics = metrics
-        self._attachment: local.Attachment | None = None
-        self._throwaway = False
         uri, database = self._reach(auth, database, progress)
         self.analytics = Analytics(self.graph)
         self._watch = Watch(self.namespace, metrics)
@@ -148,6 +150,7 @@ class Core:
             self._attachment = throwaway(progress) if target.path is None else local.attach(target.path, progress=progress)
             uri, credentials = self._attachment.bolt_url, (self._attachment.user, self._attachment.password)
         else:
+            self._throwaway, self._attachment = False, None
             uri, credentials = target.uri, auth or target.auth or self.config.auth
             database = database or target.database
         if self._throwaway:
