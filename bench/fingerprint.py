@@ -8,7 +8,9 @@ import neo4j
 import numpy as np
 
 TIMES = {"created_ms", "updated_ms", "timestamp_ms", "revision"}  # a message without a time has that of its first save
-NODES = "MATCH (n) WHERE n.namespace = $namespace RETURN labels(n) AS labels, properties(n) AS properties"
+NODES = (
+    "MATCH (n) WHERE n.namespace = $namespace AND NOT n:NamespaceVersion RETURN labels(n) AS labels, properties(n) AS properties"
+)
 LINKS = (
     "MATCH (a)-[r]->(b) WHERE a.namespace = $namespace "
     "RETURN labels(a)[0] AS kind, a.id AS a, type(r) AS type, properties(r) AS properties, labels(b)[0] AS other, b.id AS b"

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ingest.rows import GraphRows, graph_rows, with_vectors
-from kg.conversations import Findings, Item
+from kg.conversations import Findings
+from kg.plans import Item
 
 if TYPE_CHECKING:
     from ingest.chunk import Passage

@@ -39,10 +39,7 @@ def save(
         "stated_confidence": decision.confidence,
         "kind": "decision",
         "role": "",
-        "facets": [
-            *facets(namespace, kind="decision", conversation_id=decision.conversation_id, type=decision.decision_type),
-            *dict.fromkeys(facet("mentions", row["properties"]["type"]) for row in entities),
-        ],
+        "facets": facets(namespace, kind="decision", conversation_id=decision.conversation_id, type=decision.decision_type),
     }
     return Statement(
         name="decision/save",

@@ -41,6 +41,7 @@ MEMORY_CODES = frozenset(
         "Neo.TransientError.General.OutOfMemoryError",
     }
 )
+GONE_CODE = "Neo.ClientError.Statement.EntityNotFound"  # another transaction deleted it between a match and the lock; a second try sees that
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -310,7 +311,7 @@ def _replayable(error: Exception) -> bool:
     if isinstance(error, theirs.AuthError):
         return False
     if isinstance(error, theirs.Neo4jError):
-        return error.code not in MEMORY_CODES and error.is_retryable()
+        return error.code == GONE_CODE or (error.code not in MEMORY_CODES and error.is_retryable())
     return isinstance(error, (theirs.SessionExpired, theirs.IncompleteCommit)) or (
         isinstance(error, theirs.ServiceUnavailable) and not _unreachable(error)
     )

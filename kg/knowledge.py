@@ -9,7 +9,7 @@ from kg.driver import Run
 from kg.errors import NotFoundError
 from kg.facets import facet, facets
 from kg.joining import EntityRow, RelationshipRow, Strategy, joined_entity, joined_relationship, stored_entity
-from kg.names import label, relationship_id
+from kg.names import label, relationship_id, spaced
 from kg.statement import Row, Statement, as_is
 from kg.versions import touch
 
@@ -18,7 +18,9 @@ def searchable(
     namespace: str, *, entity_id: str, name: str, entity_type: str, aliases: Sequence[str], description: str = ""
 ) -> dict[str, Any]:
     """The properties by which an entity is found: its words, its filter tokens, and those that the vector index filters by."""
-    words = dict.fromkeys([name, entity_id.replace("_", " "), *aliases, description])
+    words = dict.fromkeys(
+        [name, spaced(name), entity_id.replace("_", " "), *aliases, *(spaced(alias) for alias in aliases), description]
+    )
     return {
         "type_facet": facet("mentions", entity_type),
         "content": " ".join(word for word in words if word),

@@ -10,6 +10,7 @@ RESERVED_LABELS = frozenset(
 )
 RESERVED_TYPES = frozenset({"HAS_MESSAGE", "NEXT", "HAS_CHUNK", "MENTIONS", "HAS_DECISION", "ABOUT"})
 _DIGEST = 16  # hexadecimal digits that keep two long names apart once they are cut
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[A-Za-z0-9]+")
 
 
@@ -28,6 +29,11 @@ def entity_id(name: str) -> str:
     digest = blake2b(data, digest_size=_DIGEST // 2).hexdigest()
     kept = data[: limits.IDENTIFIER_BYTES - _DIGEST - 1].decode(errors="ignore")
     return f"{kept}_{digest}"
+
+
+def spaced(name: str) -> str:
+    """A name as separate words: ``OrderParser`` and ``order_parser`` become ``Order Parser`` and ``order parser``."""
+    return " ".join(_HUMP.sub(" ", name.replace("_", " ")).split())
 
 
 def label(entity_type: str) -> str:

@@ -79,6 +79,7 @@ class Message(Found):
     """A message. One that the encoder takes whole carries its vector itself, a longer one has chunks.
 
     `own_facets` and `own_project` come from its own metadata, the rest of `facets` and `project` from its conversation.
+    `given_vector` is the hash of a vector that the caller gave.
     """
 
     facets = ArrayProperty(StringProperty())
@@ -93,6 +94,7 @@ class Message(Found):
     mentioned = ArrayProperty(StringProperty())
     own_facets = ArrayProperty(StringProperty())
     own_project = StringProperty()
+    given_vector = StringProperty()
 
     conversation = RelationshipFrom("Conversation", "HAS_MESSAGE")
     next = RelationshipTo("Message", "NEXT")
@@ -160,6 +162,7 @@ class Decision(Found):
     context = StringProperty()
     outcome = StringProperty()
     stated_confidence = FloatProperty()
+    mentioned = ArrayProperty(StringProperty())
 
     conversation = RelationshipFrom("Conversation", "HAS_DECISION")
     about = RelationshipTo("Entity", "ABOUT")

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 from ingest.pipeline import Analysis, Seen, analyse
@@ -12,6 +13,7 @@ from kg import models as checked
 from kg.driver import Run
 from kg.errors import DatabaseError, NotFoundError, ValidationError
 from kg.models import MODES, Conversation, Message
+from kg.plans import Plan, plan
 from mcp_context_persistence.core import Core, now_ms
 from mcp_context_persistence.models import LoadConversationHistoryResponse, SaveConversationResponse
 
@@ -62,10 +64,13 @@ def save(core: Core, conversation: Conversation, *, embeddings: object, replace:
     mode = checks.choice("mode", conversation.mode or core.config.default_mode, MODES)
     vectors = _given_vectors(core, conversation, embeddings)
     most, seen = core.config.max_conversation_length, Seen()
+    hashes = (
+        None if vectors is None else [blake2b(vectors[place].tobytes(), digest_size=16).hexdigest() for place in sorted(vectors)]
+    )
 
     def attempt(run: Run) -> SaveConversationResponse | None:
         stored = run(rows.state(core.namespace, conversation))[0]
-        difference = rows.plan(core.namespace, conversation, stored, mode=mode, now=now, replace=replace, most=most)
+        difference = plan(core.namespace, conversation, stored, mode=mode, now=now, replace=replace, most=most, vectors=hashes)
         analysis = _analysed(core, difference, vectors, seen, now=now)
         if difference.unchanged or run(rows.save(core.namespace, difference, analysis.findings, now=now)):
             return _response(difference, analysis, seconds=time.perf_counter() - start)
@@ -91,18 +96,17 @@ def _given_vectors(core: Core, conversation: Conversation, embeddings: object) -
     return dict(enumerate(array))
 
 
-def _analysed(core: Core, difference: rows.Plan, vectors: dict[int, Any] | None, seen: Seen, *, now: int) -> Analysis:
+def _analysed(core: Core, difference: Plan, vectors: dict[int, Any] | None, seen: Seen, *, now: int) -> Analysis:
     """Vectors and findings for the messages that need them."""
     embeds = any(item.needs_vector for item in difference.items)
     extracts = any(item.needs_graph for item in difference.items)
     if not embeds and not extracts:
         return Analysis()
-    if embeds:
-        core.claim_model()
+    core.claim_model()  # entities have vectors in every mode
     return analyse(
         core.namespace,
         difference.items,
-        embedder=core.embedder if embeds and (vectors is None or extracts) else None,
+        embedder=core.embedder if extracts or vectors is None else None,
         extractor=core.extractor if extracts else None,
         known_types=core.known_types() if extracts else (),
         vectors=vectors,
@@ -111,7 +115,7 @@ def _analysed(core: Core, difference: rows.Plan, vectors: dict[int, Any] | None,
     )
 
 
-def _response(difference: rows.Plan, analysis: Analysis, *, seconds: float) -> SaveConversationResponse:
+def _response(difference: Plan, analysis: Analysis, *, seconds: float) -> SaveConversationResponse:
     count, created, updated = len(difference.items), difference.created, difference.updated
     return SaveConversationResponse(
         conversation_id=difference.conversation_id,

@@ -8,7 +8,7 @@ from typing import Any
 
 from ingest.pipeline import entity_vectors
 from ingest.rows import GraphRows, graph_rows, mention_rows
-from kg import checks, conversations, decisions, joining, knowledge, limits, names
+from kg import checks, decisions, joining, knowledge, limits, names, plans
 from kg.checks import moment
 from kg.driver import Run
 from kg.errors import NotFoundError, ValidationError
@@ -343,7 +343,7 @@ def decide(
     vector = core.embedder.embed_query(content)
     found = next(iter(core.extractor.extract([content])))
     rows = _with_vectors(core, graph_rows(core.namespace, [(made.id, found)], now=now, known_types=core.known_types()))
-    empty = conversations.conversation_properties(
+    empty = plans.conversation_properties(
         core.namespace, made.conversation_id, project_path=None, mode=core.config.default_mode, metadata=None
     )
     things = knowledge.store(core.namespace, entities=rows.entities, relations=rows.relations, now=now, last=False)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kg.names import spaced
 from queries.text import tokens
 
 Row = Mapping[str, Any]
@@ -60,9 +61,9 @@ def overlap(words: Sequence[str], *, names: Sequence[str], content: str) -> floa
         return 0.0
     best = 0.0
     for name in names:
-        named = {stem(word) for word in tokens(name.replace("_", " "))}
-        if named:
-            best = max(best, len(asked & named) / len(asked | named))
+        for form in {name.replace("_", " "), spaced(name)}:
+            if named := {stem(word) for word in tokens(form)}:
+                best = max(best, len(asked & named) / len(asked | named))
     told = {stem(word) for word in tokens(content.replace("_", " "))}
     return max(best, 0.5 * len(asked & told) / len(asked))
 
@@ -70,8 +71,11 @@ def overlap(words: Sequence[str], *, names: Sequence[str], content: str) -> floa
 def coverage(words: Sequence[str], name: str) -> tuple[float, int]:
     """Which share of a name's words are among the query's, and how many."""
     asked = {stem(word) for word in words}
-    parts = {stem(word) for word in tokens(name.replace("_", " "))}
-    return (len(asked & parts) / len(parts), len(asked & parts)) if parts else (0.0, 0)
+    best = (0.0, 0)
+    for form in {name.replace("_", " "), spaced(name)}:
+        if parts := {stem(word) for word in tokens(form)}:
+            best = max(best, (len(asked & parts) / len(parts), len(asked & parts)))
+    return best
 
 
 def fuse(found: Row, *, arms: Arms, words: Sequence[str], limit: int) -> list[tuple[float, Row]]:

@@ -5,6 +5,7 @@
 // writers of different conversations take their locks in one order. Vectors are set by procedure, which takes them in binary.
 // What `stale` messages said is forgotten first: their mentions, and their support of relationships.
 // What messages and decisions have from their conversation (project, tags, metadata) follows it, where they have nothing of their own.
+// To remove `claimed`, which no entity has, locks an entity that exists: nobody deletes it before this transaction hangs something on it.
 // Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
 :param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, stale: [], removed: [], changed: [], created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], previous: null, relink: false, inherited: null, chunks: [], entities: [], mentions: [], relations: [], evidence: 50}
@@ -106,6 +107,7 @@ CALL () {
   UNWIND $batch.entities AS row
   MERGE (e:Entity {namespace: $batch.namespace, id: row.id})
   ON CREATE SET e += row.properties, e.created_ms = $batch.now, e.updated_ms = $batch.now, e:$(row.label)
+  REMOVE e.claimed
   WITH e, row
   CALL (e, row) {
     WITH e, row WHERE row.vector IS NOT NULL AND e.embedding IS NULL
@@ -137,6 +139,8 @@ CALL () {
 }
 CALL (doubtful) {
   UNWIND doubtful AS e
+  WITH e ORDER BY e.id
+  REMOVE e.claimed
   WITH e
   WHERE e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)--(:Entity) }
   DETACH DELETE e

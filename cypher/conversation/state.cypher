@@ -1,6 +1,6 @@
 // What does the store hold of this conversation already, so that unchanged messages cost nothing?
 // Columns: revision (integer, 0 when the conversation is new), conversation (map or null), messages (list of maps: id, position, hash,
-// content_hash, embedded, extracted, timestamp_ms, in order), foreign (those of `ids` that belong to another conversation). Always one row.
+// content_hash, embedded, extracted, timestamp_ms, given_vector, in order), foreign (those of `ids` that belong to another conversation). Always one row.
 // Plan: one seek on the conversation, one expand over its messages, one seek per given id.
 // One map as parameter: lists of other lengths would be planned anew.
 :param batch => {namespace: "default", conversation_id: "conv-123", ids: ["conv-123:0"]}
@@ -8,7 +8,7 @@ OPTIONAL MATCH (c:Conversation {namespace: $batch.namespace, id: $batch.conversa
 CALL (c) {
   OPTIONAL MATCH (c)-[:HAS_MESSAGE]->(m:Message)
   WITH m ORDER BY m.position
-  RETURN collect(m {.id, .position, .hash, .content_hash, .embedded, .extracted, .timestamp_ms}) AS messages
+  RETURN collect(m {.id, .position, .hash, .content_hash, .embedded, .extracted, .timestamp_ms, .given_vector}) AS messages
 }
 CALL () {
   UNWIND $batch.ids AS id

@@ -26,7 +26,10 @@ CALL (d) {
   UNWIND $batch.about AS id
   MATCH (e:Entity {namespace: $batch.namespace, id: id})
   MERGE (d)-[:ABOUT]->(e)
+  RETURN collect(DISTINCT e.type_facet) AS types
 }
+SET d.mentioned = types, d.facets = d.facets + [type IN types WHERE NOT type IN d.facets]
+WITH d, conversation_created, created
 CALL () {
   MERGE (v:NamespaceVersion {namespace: $batch.namespace})
   SET v.version = randomUUID()

@@ -14,9 +14,9 @@ CALL (e, row) {
 }
 CALL (e, row) {
   WITH e, row WHERE row.retyped
-  MATCH (e)<-[:MENTIONS]-(m)
+  MATCH (e)<-[:MENTIONS|ABOUT]-(m)
   WITH m, coalesce(m.mentioned, []) AS old
-  CALL (m) { MATCH (m)-[:MENTIONS]->(x:Entity) RETURN collect(DISTINCT x.type_facet) AS types }
+  CALL (m) { MATCH (m)-[:MENTIONS|ABOUT]->(x:Entity) RETURN collect(DISTINCT x.type_facet) AS types }
   SET m.mentioned = types, m.facets = [f IN m.facets WHERE NOT f IN old] + types
 }
 RETURN e.id AS id;

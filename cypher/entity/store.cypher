@@ -1,6 +1,7 @@
 // Store entities and relationships that were found in a text, whatever they hang on. Entities that exist keep their own properties.
 // Columns: entities (how many were given, integer).
 // Plan: entities come sorted by id, so that concurrent writers take their locks in one order.
+// To remove `claimed`, which no entity has, locks an entity that exists: nobody deletes it before this transaction hangs something on it.
 // Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
 // The namespace gets another version at the very end, so that its lock is held for the commit only; where the transaction goes on, `last` is false.
 :param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataProcessor", label: "Class", properties: {name: "DataProcessor", type: "class", type_facet: "1"}, vector: null}], relations: [], evidence: 50, last: true}
@@ -8,6 +9,7 @@ CALL () {
   UNWIND $batch.entities AS row
   MERGE (e:Entity {namespace: $batch.namespace, id: row.id})
   ON CREATE SET e += row.properties, e.created_ms = $batch.now, e.updated_ms = $batch.now, e:$(row.label)
+  REMOVE e.claimed
   WITH e, row
   CALL (e, row) {
     WITH e, row WHERE row.vector IS NOT NULL AND e.embedding IS NULL

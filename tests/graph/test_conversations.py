@@ -22,7 +22,8 @@ def dump(client):
     core = client._core
     with core.graph._driver.session(default_access_mode=neo4j.READ_ACCESS) as session:
         nodes = session.run(
-            "MATCH (n {namespace: $namespace}) RETURN labels(n) AS labels, properties(n) AS properties", namespace=core.namespace
+            "MATCH (n {namespace: $namespace}) WHERE NOT n:NamespaceVersion RETURN labels(n) AS labels, properties(n) AS properties",
+            namespace=core.namespace,
         ).data()
         links = session.run(
             "MATCH (a {namespace: $namespace})-[r]->(b) RETURN a.id AS a, type(r) AS type, properties(r) AS properties, b.id AS b",
@@ -290,3 +291,74 @@ def test_bad_conversations_are_refused_and_leave_nothing(client, arguments):
         client.save_conversation(**arguments)
     assert isinstance(caught.value, ValueError)
     assert client.get_conversation_stats().stats.total_conversations == 0
+
+
+def test_usual_ids_that_are_taken_are_no_obstacle(client):
+    client.save_conversation("p", turns("one", "two", "three"), mode="knowledge")
+    kept = client.load_conversation_history("p").messages[1:]
+    client.save_conversation("p", kept, mode="knowledge", replace=True)
+    client.save_conversation("p", turns("two", "three", "four"), mode="knowledge")
+    assert [one.content for one in client.load_conversation_history("p").messages] == ["two", "three", "four"]
+    assert client.save_conversation("p", turns("two", "three", "four"), mode="knowledge").updated == 0
+    client.save_conversation("other", [{"id": "victim:0", "role": "user", "content": "x"}], mode="knowledge")
+    client.save_conversation("victim", turns("hello"), mode="knowledge")
+    assert client.save_conversation("victim", turns("hello"), mode="knowledge").status == "unchanged"
+    assert [one.content for one in client.load_conversation_history("victim").messages] == ["hello"]
+    with pytest.raises(ValidationError, match="taken"):
+        client.save_conversation("third", [{"id": "victim:0", "role": "user", "content": "x"}], mode="knowledge")
+
+
+def test_other_vectors_take_the_place_of_stored_ones(client):
+    def stored():
+        return client._core.graph._driver.execute_query(
+            "MATCH (m:Message {namespace: $n}) RETURN m.embedding AS vector, COUNT { (m)-[:HAS_CHUNK]->() } AS chunks",
+            n=client._core.namespace,
+        ).records[0]
+
+    long = turns("word " * 600)
+    client.save_conversation("c", long, mode="conversation")
+    assert (stored()["vector"], stored()["chunks"] > 1) == (None, True)
+    for axis in (0, 1):
+        given = np.eye(384, dtype=np.float32)[axis : axis + 1]
+        assert client.save_conversation("c", long, mode="conversation", embeddings=given).updated == 1
+        assert (stored()["vector"][axis], stored()["chunks"]) == (1.0, 0)
+        assert client.save_conversation("c", long, mode="conversation", embeddings=given).status == "unchanged"
+        assert client.save_conversation("c", long, mode="conversation").status == "unchanged"
+
+
+def test_entities_have_vectors_in_every_mode(client):
+    client.save_conversation("c", turns("The OrderParser class uses pandas."), mode="knowledge")
+    found = client.search_hybrid("order parser", "semantic").results
+    assert "OrderParser" in {one.id for one in found}
+    assert {one.type for one in found} == {"entity"}
+
+
+def test_mentions_are_never_lost_to_a_save_that_forgets_the_same_entities(client):
+    for turn in range(8):
+        text = f"The RareWidget{turn} class uses OddGadget{turn}."
+        wanted = {one.id for one in client.extract_entities(text, store=False).entities}
+        client.save_conversation(f"a{turn}", turns(text), mode="knowledge")
+        start, errors = threading.Barrier(2), []
+
+        def save(key, words, start=start, errors=errors):
+            start.wait()
+            try:
+                client.save_conversation(key, turns(words), mode="knowledge")
+            except Exception as error:
+                errors.append(error)
+
+        threads = [
+            threading.Thread(target=save, args=(f"a{turn}", "Nothing at all.")),
+            threading.Thread(target=save, args=(f"b{turn}", text)),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+        rows = client._core.graph._driver.execute_query(
+            "MATCH (m:Message {namespace: $n, conversation_id: $c})-[:MENTIONS]->(e) RETURN e.id AS id",
+            n=client._core.namespace,
+            c=f"b{turn}",
+        ).records
+        assert {row["id"] for row in rows} == wanted

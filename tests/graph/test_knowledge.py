@@ -268,6 +268,25 @@ def test_a_decision_is_saved_once_and_creates_its_conversation(client):
     assert client.get_conversation_stats().stats.total_decisions == 1
 
 
+def test_a_decision_is_found_by_the_types_that_its_entities_have(client):
+    client.update_knowledge_graph([{"id": "pandas", "type": "animal"}], [])
+    decision = client.save_decision("c", "tool", "We compared pandas with polars", "Use pandas").decision_id
+
+    def found(kind):
+        results = client.search_hybrid("pandas", "keyword", filters={"entity_types": kind, "content_types": "decision"}).results
+        return decision in {one.id for one in results}
+
+    assert found("animal")
+    client.update_knowledge_graph([{"id": "pandas", "type": "robot"}], [])
+    assert (found("animal"), found("robot")) == (False, True)
+
+
+def test_names_are_found_by_their_words(client):
+    client.update_knowledge_graph([{"id": "BookingService", "type": "class"}], [])
+    for mode in ("keyword", "hybrid", "graph"):
+        assert "BookingService" in {one.id for one in client.search_hybrid("booking service", mode).results}, mode
+
+
 def test_statistics_count_what_is_there(client):
     client.save_conversation("c", [{"role": "user", "content": "The DataProcessor class uses pandas. äö"}])
     stats = client.get_conversation_stats().stats

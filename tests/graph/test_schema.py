@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from kg import schema
@@ -65,6 +66,8 @@ def test_the_object_mapper_has_the_labels_and_properties_of_the_graph(client):
     client.save_decision("c", "architecture", "We talked about pandas", "Use polars", 0.5)
     client.extract_entities("The OrderParser class uses polars.", conversation_id="c")
     client.update_knowledge_graph([{"id": "e", "metadata": {"a": 1}, "description": "d"}], [])
+    vector = np.ones((1, 384), np.float32)
+    client.save_conversation("g", [{"role": "user", "content": "Vector given."}], mode="conversation", embeddings=vector)
     client.save_document("d", "We use polars. " + "word " * 600, {"tags": ["x"], "project": "q"}, "/p")
     driver = client._core.graph._driver
     for name in nodes.SchemaVersion.ALL:
