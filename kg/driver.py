@@ -41,7 +41,10 @@ MEMORY_CODES = frozenset(
         "Neo.TransientError.General.OutOfMemoryError",
     }
 )
-GONE_CODE = "Neo.ClientError.Statement.EntityNotFound"  # another transaction deleted it between a match and the lock; a second try sees that
+# Another transaction deleted what this one had found but not locked; a second try sees that. Statements that miss something of theirs at
+# the end divide by zero to be rolled back.
+GONE_CODES = frozenset({"Neo.ClientError.Statement.EntityNotFound", "Neo.ClientError.Statement.ArithmeticError"})
+GONE = "EntityNotFoundException"  # in the text of a procedure's error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -311,7 +314,8 @@ def _replayable(error: Exception) -> bool:
     if isinstance(error, theirs.AuthError):
         return False
     if isinstance(error, theirs.Neo4jError):
-        return error.code == GONE_CODE or (error.code not in MEMORY_CODES and error.is_retryable())
+        gone = error.code in GONE_CODES or GONE in (error.message or "")
+        return gone or (error.code not in MEMORY_CODES and error.is_retryable())
     return isinstance(error, (theirs.SessionExpired, theirs.IncompleteCommit)) or (
         isinstance(error, theirs.ServiceUnavailable) and not _unreachable(error)
     )

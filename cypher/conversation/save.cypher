@@ -5,7 +5,9 @@
 // writers of different conversations take their locks in one order. Vectors are set by procedure, which takes them in binary.
 // What `stale` messages said is forgotten first: their mentions, and their support of relationships.
 // What messages and decisions have from their conversation (project, tags, metadata) follows it, where they have nothing of their own.
-// To remove `claimed`, which no entity has, locks an entity that exists: nobody deletes it before this transaction hangs something on it.
+// To set `updated_ms` locks an entity that exists, which `MERGE` alone does not. One that was deleted between the two is missing later: the
+// division by zero at the end rolls everything back then, and the client tries again.
+// Entities that may have to go are locked in the same way before it is looked at what supports them.
 // Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
 :param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, stale: [], removed: [], changed: [], created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], previous: null, relink: false, inherited: null, chunks: [], entities: [], mentions: [], relations: [], evidence: 50}
@@ -106,8 +108,8 @@ CALL () {
 CALL () {
   UNWIND $batch.entities AS row
   MERGE (e:Entity {namespace: $batch.namespace, id: row.id})
-  ON CREATE SET e += row.properties, e.created_ms = $batch.now, e.updated_ms = $batch.now, e:$(row.label)
-  REMOVE e.claimed
+  ON CREATE SET e += row.properties, e.created_ms = $batch.now, e:$(row.label)
+  SET e.updated_ms = $batch.now
   WITH e, row
   CALL (e, row) {
     WITH e, row WHERE row.vector IS NOT NULL AND e.embedding IS NULL
@@ -122,9 +124,10 @@ CALL () {
     MATCH (e:Entity {namespace: $batch.namespace, id: one.id})
     CREATE (m)-[r:MENTIONS]->(e)
     SET r += one.properties
-    RETURN collect(DISTINCT e.type_facet) AS types
+    RETURN collect(DISTINCT e.type_facet) AS types, count(*) AS made
   }
   SET m.mentioned = types, m.facets = row.facets + types
+  RETURN sum(size(row.entities) - made) AS lost
 }
 CALL () {
   UNWIND $batch.relations AS row
@@ -136,11 +139,12 @@ CALL () {
     r.confidence = CASE WHEN r.origin = 'extracted' AND r.confidence < row.properties.confidence THEN row.properties.confidence ELSE r.confidence END
   WITH r, row, coalesce(r.sources, []) + [id IN row.sources WHERE NOT id IN coalesce(r.sources, [])] AS sources
   SET r.sources = sources[..$batch.evidence], r.capped = CASE WHEN size(sources) > $batch.evidence THEN true ELSE r.capped END
+  RETURN size($batch.relations) - count(*) AS unrelated
 }
 CALL (doubtful) {
   UNWIND doubtful AS e
   WITH e ORDER BY e.id
-  REMOVE e.claimed
+  SET e.updated_ms = $batch.now
   WITH e
   WHERE e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)--(:Entity) }
   DETACH DELETE e
@@ -150,4 +154,4 @@ CALL () {
   MERGE (v:NamespaceVersion {namespace: $batch.namespace})
   SET v.version = randomUUID()
 }
-RETURN COUNT { (c)-[:HAS_MESSAGE]->() } AS linked, gone AS removed;
+RETURN COUNT { (c)-[:HAS_MESSAGE]->() } AS linked, CASE WHEN lost + unrelated > 0 THEN 1 / (gone * 0) ELSE gone END AS removed;

@@ -47,7 +47,7 @@ CALL (d) {
 CALL (doubtful) {
   UNWIND doubtful AS e
   WITH e ORDER BY e.id
-  REMOVE e.claimed
+  SET e.updated_ms = $batch.now
   WITH e
   WHERE e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)--(:Entity) }
   DETACH DELETE e

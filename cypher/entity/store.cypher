@@ -1,15 +1,16 @@
 // Store entities and relationships that were found in a text, whatever they hang on. Entities that exist keep their own properties.
 // Columns: entities (how many were given, integer).
 // Plan: entities come sorted by id, so that concurrent writers take their locks in one order.
-// To remove `claimed`, which no entity has, locks an entity that exists: nobody deletes it before this transaction hangs something on it.
+// To set `updated_ms` locks an entity that exists, which `MERGE` alone does not. One that was deleted between the two is missing later: the
+// division by zero at the end rolls everything back then, and the client tries again.
 // Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
 // The namespace gets another version at the very end, so that its lock is held for the commit only; where the transaction goes on, `last` is false.
 :param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataProcessor", label: "Class", properties: {name: "DataProcessor", type: "class", type_facet: "1"}, vector: null}], relations: [], evidence: 50, last: true}
 CALL () {
   UNWIND $batch.entities AS row
   MERGE (e:Entity {namespace: $batch.namespace, id: row.id})
-  ON CREATE SET e += row.properties, e.created_ms = $batch.now, e.updated_ms = $batch.now, e:$(row.label)
-  REMOVE e.claimed
+  ON CREATE SET e += row.properties, e.created_ms = $batch.now, e:$(row.label)
+  SET e.updated_ms = $batch.now
   WITH e, row
   CALL (e, row) {
     WITH e, row WHERE row.vector IS NOT NULL AND e.embedding IS NULL
@@ -25,10 +26,16 @@ CALL () {
   SET r.updated_ms = $batch.now
   WITH r, row, coalesce(r.sources, []) + [id IN row.sources WHERE NOT id IN coalesce(r.sources, [])] AS sources
   SET r.sources = sources[..$batch.evidence], r.capped = CASE WHEN size(sources) > $batch.evidence THEN true ELSE r.capped END
+  RETURN size($batch.relations) - count(*) AS unrelated
+}
+CALL () {
+  UNWIND $batch.entities AS row
+  MATCH (e:Entity {namespace: $batch.namespace, id: row.id})
+  RETURN size($batch.entities) - count(*) AS lost
 }
 CALL () {
   WITH $batch AS batch WHERE batch.last
   MERGE (v:NamespaceVersion {namespace: batch.namespace})
   SET v.version = randomUUID()
 }
-RETURN size($batch.entities) AS entities;
+RETURN CASE WHEN lost + unrelated > 0 THEN 1 / (lost * 0) ELSE size($batch.entities) END AS entities;
