@@ -3,6 +3,7 @@
 Keys are 16 bytes. A group is one namespace of one database; it sees and clears only its own entries.
 """
 
+import logging
 import os
 import sqlite3
 import threading
@@ -27,6 +28,8 @@ except ImportError:  # the extra is not installed
     FAILURES: tuple[type[Exception], ...] = (OSError, sqlite3.Error)
 else:
     FAILURES = (OSError, sqlite3.Error, RedisError)
+
+log = logging.getLogger(__name__)
 
 TYPES = ("memory", "file", "redis", "none")
 FILE_NAME = "answers.sqlite3"
@@ -242,7 +245,7 @@ def open_store(
     entries = checks.whole("cache_size", cache_size, least=1, most=limits.CACHE_ENTRIES)
     seconds = checks.whole("ttl", ttl, least=1, most=limits.CACHE_SECONDS)
     if redis_url is not None and kind != "redis":
-        raise ValidationError("redis_url goes with the cache_type redis only")
+        log.info("redis_url is not used by the cache_type %s", kind)
     if directory is not None and kind != "file":
         raise ValidationError("directory goes with the cache_type file only")
     if kind == "memory":

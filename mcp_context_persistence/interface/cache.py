@@ -32,7 +32,7 @@ class CacheCalls:
                 hold the answers' text.
             cache_size: Answers at most, 1 to 100,000, for this namespace; the configured number when left out.
             ttl: Seconds after which an answer is computed again in any case, 1 to 2,592,000 (30 days); the configured ones when left out.
-            redis_url: `redis://`, `rediss://` or `unix://`; for `redis` only.
+            redis_url: `redis://`, `rediss://` or `unix://`; the other types do not use it.
             directory: Where the file lies, for `file` only; the platform's cache folder when None. One that does not exist is created.
 
         Raises:

@@ -163,7 +163,6 @@ def test_a_store_that_fails_warns_once_and_rests(caplog):
         ({"cache_type": "redis"}, "redis_url"),
         ({"cache_type": "redis", "redis_url": "http://me:secret@host"}, "redis_url"),
         ({"cache_type": "redis", "redis_url": "redis://me:secret@host:port"}, "redis_url"),
-        ({"redis_url": "redis://host"}, "redis_url"),
         ({"directory": "/tmp"}, "directory"),
         ({"cache_type": "file", "directory": 5}, "directory"),
         ({"cache_type": "file", "directory": "a\0b"}, "directory"),
