@@ -22,7 +22,7 @@ ROLES = frozenset({"user", "assistant", "system", "tool", "function", "developer
 def text(field: str, value: object, *, characters: int) -> str:
     """A string that says something: neither empty nor only white space or invisible characters."""
     found = anything(field, value, characters=characters)
-    if not any(unicodedata.category(c)[0] not in "ZC" or c in "\t\n" for c in found) or not found.strip():
+    if not any(unicodedata.category(c)[0] not in "ZC" or unicodedata.category(c) in {"Cn", "Co"} for c in found):
         raise ValidationError(f"{field} must not be empty")
     return found
 
@@ -37,7 +37,14 @@ def anything(field: str, value: object, *, characters: int) -> str:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
         raise ValidationError(f"{field} holds half of a surrogate pair, which cannot be stored") from error
-    return value
+    return str.__str__(value)  # of an enumeration of strings, the string
+
+
+def flag(field: str, value: object) -> bool:
+    """A real boolean: a word such as "false" would be true."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValidationError(f"{field} must be True or False")
+    return bool(value)
 
 
 def identifier(field: str, value: object, *, size: int = limits.IDENTIFIER_BYTES) -> str:
@@ -76,7 +83,13 @@ def choice(field: str, value: object, allowed: Sequence[str]) -> str:
     """One of the allowed words."""
     if not isinstance(value, str) or value not in allowed:
         raise ValidationError(f"{field} must be one of: {', '.join(allowed)}")
-    return value
+    return str.__str__(value)
+
+
+def plain_metadata(field: str, value: object) -> dict[str, Any] | None:
+    """Free metadata as it will be stored: what JSON makes of it."""
+    written = metadata(field, value)
+    return None if written is None else json.loads(written)
 
 
 def metadata(field: str, value: object) -> str | None:
@@ -103,12 +116,10 @@ def metadata(field: str, value: object) -> str | None:
 def _plain(field: str, value: object, *, depth: int) -> Any:
     if depth > limits.METADATA_DEPTH:
         raise ValidationError(f"{field} is nested deeper than {limits.METADATA_DEPTH} levels, or in a circle")
-    if value is None or isinstance(value, (str, bool)):
-        return value
-    if isinstance(value, int) and -(2**63) <= value < 2**63:
-        return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return _scalar(field, value)
     if isinstance(value, (datetime, date)):
         return value.isoformat()
     if isinstance(value, Mapping):
@@ -120,6 +131,19 @@ def _plain(field: str, value: object, *, depth: int) -> Any:
     raise ValidationError(f"{field} holds a {type(value).__name__} that JSON cannot hold")
 
 
+def _scalar(field: str, value: str | float | None) -> str | float | None:
+    """A value of JSON, of its very own type: what derives from it (an enumeration of strings) is written as what it is worth."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int) and -(2**63) <= value < 2**63:
+        return int(value)
+    if not isinstance(value, int) and math.isfinite(value):
+        return float(value)
+    raise ValidationError(f"{field} holds a number that JSON cannot hold: it is not finite, or has more than 64 bits")
+
+
 def vectors(field: str, value: object, *, count: int, dimension: int) -> NDArray[np.float32]:
     """An array of shape ``(count, dimension)``, finite, no row of zeros.
 
@@ -127,19 +151,28 @@ def vectors(field: str, value: object, *, count: int, dimension: int) -> NDArray
         VectorDBError: The vectors cannot be stored.
     """
     try:
-        array = np.asarray(value, dtype=np.float32)
-    except (TypeError, ValueError) as error:
+        given = np.asarray(value)
+    except (TypeError, ValueError, OverflowError) as error:
         raise VectorDBError(f"{field} must be numbers in the shape ({count}, {dimension})") from error
+    if given.dtype.kind not in "fiu":
+        raise VectorDBError(f"{field} must be numbers in the shape ({count}, {dimension})")
+    with np.errstate(over="ignore"):
+        array = given.astype(np.float32)
     if array.shape != (count, dimension):
         raise VectorDBError(f"{field} must have the shape ({count}, {dimension}), not {array.shape}")
-    if not np.isfinite(array).all() or (count and not np.linalg.norm(array, axis=1).all()):
-        raise VectorDBError(f"{field} must be finite and must not hold a row of zeros")
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(array, axis=1)
+    if not np.isfinite(array).all() or not np.isfinite(lengths).all() or not lengths.all():
+        raise VectorDBError(f"{field} must be finite, also its rows' lengths, and must not hold a row of zeros")
     return array
 
 
 def milliseconds(moment: datetime) -> int:
     """Milliseconds since 1970 UTC; a naive moment means UTC."""
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        aware = moment if moment.utcoffset() is not None else moment.replace(tzinfo=UTC)
+    except Exception as error:  # a zone of the caller's own making
+        raise ValidationError("a time stamp must have a zone that tells its offset, or none") from error
     found = (aware - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
     if not FIRST_MS <= found <= LAST_MS:
         raise ValidationError("a time stamp must lie in the years 1 to 9999 UTC")

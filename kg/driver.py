@@ -5,25 +5,29 @@ like a read. A statement runs as an auto-commit transaction: one round trip, whe
 """
 
 import logging
+import os
 import random
 import re
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import neo4j
 import neo4j.exceptions as theirs
 import numpy as np
+from neo4j.auth_management import AuthManager
 from neo4j.vector import Vector
 
 import cypher
 from cypher import Dialect
 from kg.deadline import Threads
-from kg.errors import ContextPersistenceError, DatabaseError, Outcome
+from kg.errors import ContextPersistenceError, DatabaseError
+from kg.failures import replayable, translate, unreachable
 from kg.limits import DEADLINE_SECONDS
 from kg.statement import Statement
 
@@ -34,17 +38,6 @@ Run = Callable[[Statement[Any]], list[Any]]
 Auth = tuple[str, str] | None
 
 FIRST_PAUSE_SECONDS = 0.05
-MEMORY_CODES = frozenset(
-    {
-        "Neo.TransientError.General.MemoryPoolOutOfMemoryError",
-        "Neo.TransientError.General.TransactionMemoryLimit",
-        "Neo.TransientError.General.OutOfMemoryError",
-    }
-)
-# Another transaction deleted what this one had found but not locked; a second try sees that. Statements that miss something of theirs at
-# the end divide by zero to be rolled back.
-GONE_CODES = frozenset({"Neo.ClientError.Statement.EntityNotFound", "Neo.ClientError.Statement.ArithmeticError"})
-GONE = "EntityNotFoundException"  # in the text of a procedure's error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +68,8 @@ class Graph:
         database: str | None = None,
         pool_size: int = 30,
         deadline: float = DEADLINE_SECONDS,
-        revive: Callable[[], object] | None = None,
+        revive: Callable[[], str | None] | None = None,
+        alive: Callable[[], bool] | None = None,
     ) -> None:
         """Open a pool; nothing is sent before the first statement.
 
@@ -85,7 +79,9 @@ class Graph:
             database: The database's name; the server's default one when None.
             pool_size: Connections at most.
             deadline: Seconds after which a call ends, retries included.
-            revive: Called when nothing listens at the address; returns when the server is there again.
+            revive: Called when nothing listens at the address; returns when the server is there again, with its address if that has
+                changed.
+            alive: Tells whether the server that the password is meant for still lives; asked before it is sent.
         """
         self._database = database
         self._revive = revive
@@ -94,20 +90,23 @@ class Graph:
         self._left = threading.local()
         self._server: Server | None = None
         self._server_lock = threading.Lock()
+        self._state: Literal["open", "closed", "forked"] = "open"
+        self._uri = uri
+        self._options: dict[str, Any] = {
+            "auth": _Guarded(auth, alive) if auth and alive else auth,
+            "max_connection_pool_size": pool_size,
+            "connection_timeout": min(10.0, deadline),
+            "connection_acquisition_timeout": deadline,
+            "connection_write_timeout": deadline,
+            "notifications_min_severity": "OFF",
+            "telemetry_disabled": True,
+            "user_agent": "context-persistence",
+        }
         try:
-            self._driver = neo4j.GraphDatabase.driver(
-                uri,
-                auth=auth,
-                max_connection_pool_size=pool_size,
-                connection_timeout=min(10.0, deadline),
-                connection_acquisition_timeout=deadline,
-                connection_write_timeout=deadline,
-                notifications_min_severity="OFF",
-                telemetry_disabled=True,
-                user_agent="context-persistence",
-            )
+            self._driver = neo4j.GraphDatabase.driver(uri, **self._options)
         except (theirs.DriverError, ValueError) as error:
             raise DatabaseError("the database address was refused by the driver; it must look like bolt://host:7687") from error
+        _graphs.add(self)
 
     @property
     def driver(self) -> neo4j.Driver:
@@ -207,10 +206,36 @@ class Graph:
         finally:
             self._left.chain = None
 
+    @property
+    def forked(self) -> bool:
+        """Whether this is a copy in a forked child, which must not touch the parent's connections."""
+        return self._state == "forked"
+
     def close(self) -> None:
-        """Close the pool. Calling it again does nothing."""
-        self._threads.close()
-        self._driver.close()
+        """Close the pool. Calling it again does nothing; in a forked child it leaves the parent's connections alone."""
+        if self._state == "open":
+            self._state = "closed"
+            self._threads.close()
+            self._driver.close()
+
+    def _forget(self) -> None:
+        """In a forked child: the sockets are the parent's, and the threads are not here."""
+        self._state = "forked"
+        _of_parents.append(self._driver)  # kept, so that nothing closes it
+        self._threads = Threads(name="context-persistence-database")
+
+    def _check_open(self) -> None:
+        if self._state == "closed":
+            raise DatabaseError("the client is closed; open another one")
+        if self._state == "forked":
+            raise DatabaseError("this client belongs to the parent process; open another one in this one")
+
+    def _move(self, uri: str) -> None:
+        """The server is somewhere else now: a new pool takes the place of the old one."""
+        with self._server_lock:
+            if uri != self._uri and self._state == "open":
+                old, self._driver, self._uri = self._driver, neo4j.GraphDatabase.driver(uri, **self._options), uri
+                old.close()
 
     def _session(self, *, writes: bool, after: neo4j.Bookmarks | None = None) -> neo4j.Session:
         return self._driver.session(
@@ -228,6 +253,7 @@ class Graph:
         deadline: float | None,
     ) -> T:
         """Call `once` until it succeeds, fails for good, or the deadline has passed."""
+        self._check_open()
         left = getattr(self._left, "seconds", None)
         seconds = deadline if deadline is not None else self._deadline if left is None else left
         start = time.monotonic()
@@ -250,12 +276,13 @@ class Graph:
                     outcome="unknown" if writes else "not_applied",
                 ) from error
             except (theirs.Neo4jError, theirs.DriverError, OSError) as error:
-                if self._revive and _unreachable(error) and self._revived(end):
+                self._check_open()
+                if self._revive and unreachable(error) and self._revived(end):
                     time.sleep(min(pause, max(0.0, end - time.monotonic())))
                     pause = min(pause * 2, 2.0)
                     continue
                 wait = pause * (0.5 + random.random())  # noqa: S311 - jitter, not a secret
-                if not _replayable(error) or time.monotonic() + wait >= end:
+                if not replayable(error) or time.monotonic() + wait >= end:
                     raise translate(error, name=name, writes=writes) from error
                 log.debug("%s: replayed after %s", name, type(error).__name__)
                 time.sleep(wait)
@@ -267,8 +294,10 @@ class Graph:
         if self._revive is None or left <= 0:
             return False
         try:
-            self._threads.call(self._revive, seconds=left)
-        except (TimeoutError, ContextPersistenceError) as error:
+            moved = self._threads.call(self._revive, seconds=left)
+            if moved:
+                self._move(moved)
+        except (TimeoutError, OSError, ContextPersistenceError) as error:
             log.warning("the server could not be started again: %s", type(error).__name__)
             return False
         return True
@@ -297,6 +326,35 @@ class Graph:
         return value
 
 
+class _Guarded(AuthManager):
+    """Hands the credentials out while the server that they are meant for lives, and to nobody who took its port after its death."""
+
+    def __init__(self, auth: tuple[str, str], alive: Callable[[], bool]) -> None:
+        self._auth = neo4j.basic_auth(*auth)
+        self._alive = alive
+
+    def get_auth(self) -> neo4j.Auth:
+        if not self._alive():
+            raise theirs.ServiceUnavailable("the server is gone: refused to send the password to what may listen in its place")
+        return self._auth
+
+    def handle_security_exception(self, auth: object, error: theirs.Neo4jError) -> bool:
+        return False
+
+
+_graphs: "weakref.WeakSet[Graph]" = weakref.WeakSet()
+_of_parents: list[neo4j.Driver] = []
+
+
+def _in_forked_child() -> None:
+    for graph in list(_graphs):
+        graph._forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_forked_child)
+
+
 def _named(statement: Statement[Any]) -> dict[str, Any]:
     return {"statement": statement.name}
 
@@ -307,54 +365,3 @@ def dialect_of(version: str) -> Dialect:
     if match is None:
         return "25" if version.endswith("-aura") else "5"
     return "25" if (int(match[1]), int(match[2])) >= (2026, 2) else "5"
-
-
-def _replayable(error: Exception) -> bool:
-    """Whether the same statement may be tried again: never after wrong credentials, nor when memory ran out."""
-    if isinstance(error, theirs.AuthError):
-        return False
-    if isinstance(error, theirs.Neo4jError):
-        gone = error.code in GONE_CODES or GONE in (error.message or "")
-        return gone or (error.code not in MEMORY_CODES and error.is_retryable())
-    return isinstance(error, (theirs.SessionExpired, theirs.IncompleteCommit)) or (
-        isinstance(error, theirs.ServiceUnavailable) and not _unreachable(error)
-    )
-
-
-def _unreachable(error: BaseException) -> bool:
-    """Whether nothing listens at the address, so that waiting is no use."""
-    if isinstance(error, theirs.Neo4jError):
-        return False  # the server spoke, and its text may hold anything
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ConnectionRefusedError) or "refused" in str(seen).lower() or "resolve" in str(seen).lower():
-            return True
-        seen = seen.__cause__ or seen.__context__
-    return False
-
-
-def translate(error: Exception, *, name: str, writes: bool) -> DatabaseError:
-    """The library's error for a driver's one. Its text holds the statement's name and what to do, nothing of the data."""
-    outcome: Outcome = "not_applied"
-    if isinstance(error, theirs.AuthError):
-        return DatabaseError(f"{name}: the server refused the credentials; check user and password")
-    if isinstance(error, theirs.Neo4jError):
-        return DatabaseError(f"{name}: {_advice(error)}", retryable=error.is_retryable(), outcome=outcome)
-    if writes and not _unreachable(error):
-        outcome = "unknown"  # it may have been sent; everything may be sent again
-    if isinstance(error, (theirs.ServiceUnavailable, theirs.SessionExpired, theirs.IncompleteCommit, OSError)):
-        return DatabaseError(f"{name}: the database could not be reached; is the server running?", retryable=True, outcome=outcome)
-    return DatabaseError(f"{name}: the driver refused the call ({type(error).__name__})", outcome=outcome)
-
-
-def _advice(error: theirs.Neo4jError) -> str:
-    code = error.code or "unknown code"
-    if code in MEMORY_CODES:
-        return "the server's transaction memory is exhausted; send less at once, or give the server a larger heap"
-    if "ConstraintValidationFailed" in code:
-        return "an id is already taken by something else in this namespace"
-    if "TransactionTimedOut" in code:
-        return "the statement took too long and was ended by the server"
-    if "DatabaseNotFound" in code:
-        return "there is no such database"
-    return f"the server refused it ({code})"

@@ -59,7 +59,14 @@ def shared_facets(metadata: Mapping[str, Any] | None) -> list[str]:
 def metadata_facets(metadata: Mapping[str, Any] | None) -> list[str]:
     """Tokens for the top-level values of metadata that a filter `metadata.KEY` can name: strings, numbers, booleans."""
     return [
-        facet(f"metadata.{key}", value if isinstance(value, str) else json.dumps(value))
+        facet(f"metadata.{key}", written(value))
         for key, value in (metadata or {}).items()
         if isinstance(value, (str, bool, int, float))
     ]
+
+
+def written(value: str | bool | float) -> str:
+    """A plain value as its token has it: strings as they are, the rest as JSON, and 1.0 as 1."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)

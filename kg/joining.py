@@ -107,7 +107,7 @@ def _named(given: Mapping[str, Any], *, place: str) -> dict[str, Any]:
 
 
 def _mapping(given: object, *, place: str, keys: frozenset[str]) -> Mapping[str, Any]:
-    if hasattr(given, "model_dump"):
+    if hasattr(given, "model_dump") and not isinstance(given, type):
         given = {key: value for key, value in given.model_dump().items() if key in keys}
     if not isinstance(given, Mapping):
         raise ValidationError(f"{place} must be a mapping")

@@ -1,5 +1,6 @@
 """What goes in and comes out: conversations, messages, entities, relationships, decisions. Checked once, here."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -27,12 +28,21 @@ def _content(value: str) -> str:
 
 
 def _metadata(value: dict[str, Any] | None) -> dict[str, Any] | None:
-    checks.metadata("value", value)
-    return value
+    return checks.plain_metadata("value", value)
 
 
 def _number(value: object) -> object:
     return checks.confidence("value", value)
+
+
+def _moment(value: object) -> object:
+    if isinstance(value, (bool, int, float)) or (
+        isinstance(value, str) and re.fullmatch(r"[\s\d.+-]*", value) and value.count("-") < 2
+    ):
+        raise ValidationError("must be a date and time, such as 2026-01-31T12:00:00Z")
+    if isinstance(value, datetime):
+        checks.milliseconds(value)
+    return value
 
 
 def _role(value: str) -> str:
@@ -42,6 +52,7 @@ def _role(value: str) -> str:
 Identifier = Annotated[str, AfterValidator(_identifier)]
 TypeName = Annotated[str, AfterValidator(_type)]
 Metadata = Annotated[dict[str, Any] | None, AfterValidator(_metadata)]
+Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 Confidence = Annotated[float, BeforeValidator(_number)]
 
 
@@ -56,7 +67,7 @@ class Message(BaseModel):
 
     role: Annotated[str, AfterValidator(_role)] = Field(..., description="Message role (user, assistant, system)")
     content: Annotated[str, AfterValidator(_content)] = Field(..., description="Message content")
-    timestamp: datetime | None = Field(None, description="Message timestamp")
+    timestamp: Moment = Field(None, description="Message timestamp")
     metadata: Metadata = Field(None, description="Additional metadata")
     id: Identifier | None = Field(None, description="The message's own id, unique in the namespace")
     name: Identifier | None = Field(None, description="Name of the speaker")
@@ -77,8 +88,8 @@ class Conversation(BaseModel):
     project_path: str | None = Field(None, description="Optional project path for context")
     mode: str | None = Field("conversation", description="Storage mode")
     metadata: Metadata = Field(None, description="Additional metadata")
-    created_at: datetime | None = Field(None, description="Creation timestamp")
-    updated_at: datetime | None = Field(None, description="Last update timestamp")
+    created_at: Moment = Field(None, description="Creation timestamp")
+    updated_at: Moment = Field(None, description="Last update timestamp")
 
 
 class Entity(BaseModel):
@@ -122,15 +133,18 @@ class Decision(BaseModel):
 
 def explain(error: TheirValidationError) -> ValidationError:
     """Our error for pydantic's: the fields and what is wrong with each, without the values."""
-    problems = [
-        f"{'.'.join(str(part) for part in problem['loc'] if not _internal(part)) or 'value'}: {_reason(problem['msg'])}"
-        for problem in error.errors(include_input=False, include_url=False, include_context=False)[:5]
-    ]
-    return ValidationError("; ".join(problems))
+    problems = []
+    for problem in error.errors(include_input=False, include_url=False, include_context=False)[:5]:
+        unknown = problem["type"] == "extra_forbidden"  # its last part is what the caller wrote
+        place = [str(part) for part in (problem["loc"][:-1] if unknown else problem["loc"]) if not _internal(part)]
+        reason = "there is an unknown key" if unknown else _reason(problem["msg"])
+        problems.append(f"{'.'.join(place) or 'value'}: {reason}")
+    return ValidationError("; ".join(dict.fromkeys(problems)))
 
 
 def _internal(part: object) -> bool:
-    return isinstance(part, str) and "[" in part
+    """Whether a part of a place is no field and no number: pydantic's own words, or a key of somebody's metadata."""
+    return not isinstance(part, int) and not (isinstance(part, str) and re.fullmatch(r"[a-z_]{1,40}", part))
 
 
 def _reason(message: str) -> str:

@@ -33,14 +33,14 @@ def given(
     if isinstance(conversation_id, Conversation):
         if any(value is not None for value in (messages, project_path, mode, metadata)):
             raise ValidationError("give a Conversation object or keywords, not both")
-        whole = conversation_id
+        whole = dict(conversation_id)  # one that was made without a check may lack fields
         made = checked.conversation(
-            whole.conversation_id,
-            whole.messages,
-            project_path=whole.project_path,
-            mode=whole.mode,
-            metadata=whole.metadata,
-            created_at=whole.created_at,
+            whole.get("conversation_id"),
+            whole.get("messages"),
+            project_path=whole.get("project_path"),
+            mode=whole.get("mode"),
+            metadata=whole.get("metadata"),
+            created_at=whole.get("created_at"),
         )
     else:
         made = checked.conversation(
@@ -91,6 +91,8 @@ def save(core: Core, conversation: Conversation, *, embeddings: object, replace:
 def _given_vectors(core: Core, conversation: Conversation, embeddings: object) -> dict[int, Any] | None:
     if embeddings is None:
         return None
+    if (conversation.mode or core.config.default_mode) == "knowledge":
+        raise ValidationError("embeddings: the mode knowledge keeps no vectors of messages; use hybrid or conversation")
     core.claim_model()
     array = checks.vectors("embeddings", embeddings, count=len(conversation.messages), dimension=core.config.vector_size)
     return dict(enumerate(array))

@@ -122,6 +122,8 @@ class Core:
         logs.configure(self.config)
         _mention_unused(self.config)
         self.namespace = checks.identifier("namespace", namespace, size=limits.NAMESPACE_BYTES)
+        if progress is not None and not callable(progress):
+            raise ValidationError("progress must be a function")
         self.metrics = metrics
         uri, database = self._reach(auth, database, progress)
         self.analytics = Analytics(self.graph)
@@ -161,9 +163,15 @@ class Core:
             database=database,
             pool_size=self.config.connections,
             deadline=self.config.deadline,
-            revive=self._attachment.renew if self._attachment else None,
+            revive=self._revive if self._attachment else None,
+            alive=self._attachment.alive if self._attachment else None,
         )
         return uri, database
+
+    def _revive(self) -> str | None:
+        """Have the managed server run again; returns its address when that has changed."""
+        assert self._attachment is not None  # noqa: S101 - only a managed server is revived
+        return self._attachment.bolt_url if self._attachment.renew() else None
 
     @property
     def address(self) -> local.Attachment | None:
@@ -291,7 +299,7 @@ class Core:
         if self.answers:
             self.answers.close()
         try:
-            if self._throwaway:
+            if self._throwaway and not self.graph.forked:
                 self.graph.run(clear(self.namespace))
         finally:
             self._release()

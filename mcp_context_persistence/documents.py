@@ -18,8 +18,7 @@ def save(core: Core, document_id: object, text: object, *, metadata: object, pro
     known = checks.identifier("document_id", document_id)
     said = checks.text("text", text, characters=limits.DOCUMENT_CHARACTERS)
     path = None if project_path is None else checks.identifier("project_path", project_path)
-    checks.metadata("metadata", metadata)
-    own: Mapping[str, Any] | None = metadata  # type: ignore[assignment]  # checked above
+    own = checks.plain_metadata("metadata", metadata)
     properties = documents.document_properties(said, project_path=path, metadata=own)
     core.claim_model()
     stored = core.graph.run(documents.state(core.namespace, known))

@@ -289,6 +289,9 @@ def update(core: Core, entities: object, relationships: object, merge_strategy: 
         for place, one in enumerate(_list("relationships", relationships, limits.RELATIONSHIPS_PER_UPDATE))
     ]
     _no_contradiction("entities", [one.id for one in things])
+    told: dict[tuple[str, str, str], joining.RelationshipRow] = {}
+    if any(told.setdefault(link.key, link) != link for link in links):
+        raise ValidationError("relationships: the same one is given twice, with different values")
     for link in links:
         core.check_type(link.type)
     for one in things:

@@ -39,7 +39,8 @@ def hybrid(
             raise ValidationError("give a HybridSearchParams object or keywords, not both")
         mode = query.mode if "mode" in query.model_fields_set else HYBRID_MODE
         limit = query.limit if "limit" in query.model_fields_set else HYBRID_LIMIT
-        filters, include_metadata, query = query.filters, query.include_metadata, query.query
+        given = dict(query)  # one that was made without a check may lack fields
+        filters, include_metadata, query = given.get("filters"), given.get("include_metadata", False), given.get("query")
     said = checks.text("query", query, characters=limits.QUERY_CHARACTERS)
     way = _mode(core, mode)
     asked = _filters(filters)
@@ -52,7 +53,7 @@ def hybrid(
         mode=way,  # type: ignore[arg-type]  # checked above
         filters=asked,
         limit=most,
-        include_metadata=bool(include_metadata),
+        include_metadata=checks.flag("include_metadata", include_metadata),
     )
     results = [_result(hit) for hit in answer.hits]
     return SearchHybridResponse(

@@ -11,7 +11,7 @@ from typing import Any
 
 from kg import checks, limits
 from kg.errors import ValidationError
-from kg.facets import facet
+from kg.facets import facet, written
 
 CONTENT_TYPES = ("message", "entity", "decision", "conversation", "document")
 KEYS = (
@@ -151,7 +151,7 @@ def parse(raw: object) -> Filters:
     Raises:
         ValidationError: A key is unknown (the text names the nearest one), or a value is not valid.
     """
-    if raw is not None and hasattr(raw, "model_dump"):
+    if hasattr(raw, "model_dump") and not isinstance(raw, type):
         raw = raw.model_dump()
     if raw is None:
         return Filters()
@@ -162,7 +162,8 @@ def parse(raw: object) -> Filters:
     for key, value in raw.items():
         if isinstance(key, str) and key.startswith("metadata.") and len(key) > len("metadata."):
             if value is not None:
-                metadata[key.removeprefix("metadata.")] = _each("filters.metadata", value, _plain)
+                name = checks.anything("filters.metadata", key.removeprefix("metadata."), characters=limits.METADATA_BYTES)
+                metadata[name] = _each("filters.metadata", value, _plain)
         elif key not in _READERS:
             raise ValidationError(f"filters has an unknown key{_hint(key)}")
         elif value is not None:
@@ -190,10 +191,9 @@ def _each(name: str, value: object, check: Callable[[str, object], str]) -> tupl
 def _plain(name: str, value: object) -> str:
     if isinstance(value, str):
         return checks.text(name, value, characters=limits.METADATA_BYTES)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
-        return repr(value)
+    value = checks.plain_metadata(name, {"value": value})["value"]  # type: ignore[index]  # as a stored one would be
+    if isinstance(value, (bool, int, float)):
+        return written(value)
     raise ValidationError(f"{name} must be a string, a number or a boolean, or a list of them")
 
 

@@ -85,6 +85,10 @@ class Attachment:
         """Whether `close` was called, or this is a forked child."""
         return self._lease is None
 
+    def alive(self) -> bool:
+        """Whether the process that was proven to be this store's server still lives; while it does, its port is its own."""
+        return is_alive(self._state.pid, self._state.started)
+
     def renew(self, *, progress: Progress | None = None) -> bool:
         """Makes sure that the server runs, and starts it again where its supervisor was killed.
 
@@ -273,7 +277,8 @@ def _join(files: Store, settings: ServerSettings, progress: Progress | None, *, 
 def _prepare(files: Store, settings: ServerSettings, progress: Progress | None, *, throwaway: bool) -> dict[str, object]:
     runtime = java.find()
     jars = provision(progress)
-    files.password()
+    with leases.locked_file(files.gate, seconds=GATE_SECONDS):  # the first ones agree on one password
+        files.password()
     launch.write_configuration(files, jars, settings)
     return launch.specification(files, jars, runtime, settings, throwaway=throwaway)
 

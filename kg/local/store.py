@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import secrets
+import threading
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -79,7 +80,9 @@ class Store:
         try:
             if self.exists():
                 self._check_mark()
-            elif self.folder.is_dir() and any(entry.name not in OWN for entry in self.folder.iterdir()):
+            elif self.folder.is_dir() and any(
+                entry.name not in OWN and not _is_draft(entry.name) for entry in self.folder.iterdir()
+            ):
                 raise ValidationError("The folder of the local store holds other files: name an empty or a new folder.")
             for folder in (self.folder, self.leases, self.conf, self.logs, self.data):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -128,9 +131,14 @@ class Store:
 OWN = frozenset({"gate.lock", "server.lock", "leases", "conf", "logs", "data", "password", "server.json", "keep", "stop"})
 
 
+def _is_draft(name: str) -> bool:
+    """Whether a file is what a killed process, or one that is at work, has not put in its place yet."""
+    return name.startswith(".") and name[1:].rsplit(".", 1)[0] in OWN | {"store.json"}
+
+
 def write(file: Path, text: str) -> None:
     """Replaces a private file at once: a reader sees the old or the new text, and nobody but the owner reads it."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    draft = file.with_name(f".{file.name}.{os.getpid()}-{threading.get_ident()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as content:
         os.fchmod(descriptor, 0o600)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from kg import checks
 from kg.errors import GraphError
 from mcp_context_persistence import analytics
 from mcp_context_persistence.analytics_models import CentralEntity, Communities, GraphAnalytics, SimilarEntity
@@ -52,7 +53,7 @@ class AnalyticsCalls:
         Raises:
             GraphError: The server has no Graph Data Science or not enough memory for the projection, or there are no entities.
         """
-        with analytics.library(self._core, directed=bool(directed), costs=bool(costs)) as found:
+        with analytics.library(self._core, directed=checks.flag("directed", directed), costs=checks.flag("costs", costs)) as found:
             yield found
 
     def find_central_entities(
@@ -77,7 +78,9 @@ class AnalyticsCalls:
             ValidationError: An argument is not valid.
         """
         with self._core.call("find_central_entities", GraphError):
-            return analytics.central(self._core, metric, top_k, directed=bool(directed), weighted=bool(weighted))
+            return analytics.central(
+                self._core, metric, top_k, directed=checks.flag("directed", directed), weighted=checks.flag("weighted", weighted)
+            )
 
     def detect_communities(self, algorithm: str = "leiden", *, min_size: int = 2, weighted: bool = False) -> Communities:
         """Find entities that belong together.
@@ -96,7 +99,7 @@ class AnalyticsCalls:
             ValidationError: An argument is not valid.
         """
         with self._core.call("detect_communities", GraphError):
-            return analytics.communities(self._core, algorithm, min_size=min_size, weighted=bool(weighted))
+            return analytics.communities(self._core, algorithm, min_size=min_size, weighted=checks.flag("weighted", weighted))
 
     def find_similar_entities(
         self, entity_id: str | None = None, top_k: int = 10, *, min_similarity: float = 0.0
@@ -141,5 +144,10 @@ class AnalyticsCalls:
         """
         with self._core.call("find_shortest_paths", GraphError):
             return analytics.paths(
-                self._core, source_entity_id, target_entity_id, k, directed=bool(directed), weighted=bool(weighted)
+                self._core,
+                source_entity_id,
+                target_entity_id,
+                k,
+                directed=checks.flag("directed", directed),
+                weighted=checks.flag("weighted", weighted),
             )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kg import checks
 from kg.errors import DatabaseError, NLPError, VectorDBError
 from mcp_context_persistence import conversations, knowledge
 from mcp_context_persistence.core import Core
@@ -63,7 +64,7 @@ class ConversationCalls:
             made = conversations.given(
                 conversation_id, messages, project_path, mode, metadata, most=self._core.config.max_conversation_length
             )
-            return conversations.save(self._core, made, embeddings=embeddings, replace=bool(replace))
+            return conversations.save(self._core, made, embeddings=embeddings, replace=checks.flag("replace", replace))
 
     def load_conversation_history(self, conversation_id: str, limit: int | None = None) -> LoadConversationHistoryResponse:
         """Load the last messages of a conversation, oldest first.

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kg import checks
 from kg.errors import GraphError, NLPError
 from mcp_context_persistence import knowledge
 from mcp_context_persistence.core import Core
@@ -54,7 +55,7 @@ class GraphCalls:
                 message_id=message_id,
                 entity_types=entity_types,
                 context=context,
-                store=bool(store),
+                store=checks.flag("store", store),
             )
 
     def create_relationship(

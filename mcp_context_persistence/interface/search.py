@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from kg import checks
 from kg.errors import SearchError
 from mcp_context_persistence import searching
 from mcp_context_persistence.config import HYBRID_LIMIT, HYBRID_MODE, SIMILAR_LIMIT, SIMILAR_MIN_SCORE
@@ -52,7 +53,7 @@ class SearchCalls:
                 "limit": limit,
                 "min_score": min_score,
                 "filters": filters,
-                "include_metadata": bool(include_metadata),
+                "include_metadata": checks.flag("include_metadata", include_metadata),
             }
             return self._core.cached(
                 SearchSimilarConversationsResponse,

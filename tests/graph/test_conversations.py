@@ -1,7 +1,8 @@
 """Saving and loading on a real server."""
 
+import enum
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
@@ -265,6 +266,11 @@ def test_when_a_conversation_began_can_be_told_later(client):
 @pytest.mark.parametrize(
     "arguments",
     [
+        {"conversation_id": "c", "messages": turns("a"), "replace": "false"},
+        {"conversation_id": "c", "messages": [{"role": "user", "content": "a", "timestamp": "2024"}]},
+        {"conversation_id": "c", "messages": [{"role": "user", "content": "a", "timestamp": 5}]},
+        {"conversation_id": Conversation.model_construct()},
+        {"conversation_id": "c", "messages": turns("a"), "mode": "knowledge", "embeddings": np.ones((1, 384))},
         {"conversation_id": "c", "messages": turns("a"), "metadata": {"tags": [str(number) for number in range(65)]}},
         {"conversation_id": "c", "messages": turns("a"), "metadata": {"tags": ["x" * 513]}},
         {"conversation_id": "c", "messages": turns("a"), "metadata": {"project": "x" * 513}},
@@ -362,3 +368,27 @@ def test_mentions_are_never_lost_to_a_save_that_forgets_the_same_entities(client
             c=f"b{turn}",
         ).records
         assert {row["id"] for row in rows} == wanted
+
+
+def test_what_the_caller_wrote_stands_in_no_error(client):
+    for message in ({"SeCrEt": 1}, {("SeCrEt",): 1}, {"metadata": {("SeCrEt",): 1}}, {"role": "SeCrEt"}, {"timestamp": "SeCrEt"}):
+        with pytest.raises(ValidationError, match="messages") as caught:
+            client.save_conversation("c", [{"role": "user", "content": "a", **message}])
+        assert "SeCrEt" not in str(caught.value)
+
+
+def test_metadata_is_filtered_by_as_it_is_stored(client):
+    class Level(str, enum.Enum):  # noqa: UP042  a StrEnum would be told as what it is worth
+        HIGH = "high"
+
+    values = {"when": date(2024, 5, 1), "level": Level.HIGH, "share": 1.0, "tags": [Level.HIGH], "project": Level.HIGH}
+    client.save_conversation("c", turns("pandas"), mode="conversation", metadata=values)
+    client.save_conversation("c", turns("pandas", "pandas again"), mode="conversation", metadata=values)
+    both = {"c:0", "c:1"}
+    assert hits(client, **{"metadata.when": "2024-05-01"}) == both
+    assert hits(client, **{"metadata.level": "high"}) == hits(client, **{"metadata.level": Level.HIGH}) == both
+    assert hits(client, **{"metadata.share": 1}) == hits(client, **{"metadata.share": np.float64(1.0)}) == both
+    assert hits(client, tags=["high"]) == hits(client, project=Level.HIGH) == both
+    for bad in (10**30, float("inf")):
+        with pytest.raises(ValidationError, match="metadata"):
+            client.search_hybrid("pandas", filters={"metadata.x": bad})

@@ -133,6 +133,13 @@ def test_two_names_of_one_key_must_not_say_two_things(client):
         client.update_knowledge_graph([{"id": "a"}, {"id": "b"}], [link])
 
 
+def test_the_same_relationship_twice_must_say_the_same(client):
+    link = {"from_entity": "a", "to_entity": "b", "relationship_type": "uses", "confidence": 0.1}
+    with pytest.raises(ValidationError, match="relationships"):
+        client.update_knowledge_graph([{"id": "a"}, {"id": "b"}], [link, link | {"confidence": 0.9}])
+    assert client.update_knowledge_graph([{"id": "a"}, {"id": "b"}], [link, link]).created_relationships == 1
+
+
 def test_what_was_drawn_by_hand_can_be_read_and_updated(client):
     client._core.graph._driver.execute_query(
         "CREATE (:Entity {namespace: $n, id: 'x'})-[:LIKES]->(:Entity {namespace: $n, id: 'y'})", n=client._core.namespace

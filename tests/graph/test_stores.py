@@ -1,12 +1,18 @@
 """Stores as the client uses them: what was saved outlives the server, throw-away graphs are apart, files are left alone."""
 
+import contextlib
 import os
 import signal
+import socket
+import threading
+import time
 
+import psutil
 import pytest
 
 from kg import local
-from kg.errors import ValidationError
+from kg.errors import DatabaseError, ValidationError
+from kg.local.store import Store
 from mcp_context_persistence import ContextPersistenceClient
 
 
@@ -39,3 +45,118 @@ def test_a_file_where_the_store_should_be_is_left_alone(tmp_path):
     with pytest.raises(ValidationError):
         local.attach(file)
     assert file.read_text() == "precious"
+
+
+def listener(port):
+    """Somebody else's server: it takes what comes and says nothing."""
+    heard, sock = [], socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", port))
+    sock.listen()
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = sock.accept()
+                connection.settimeout(2)
+                with contextlib.suppress(OSError):
+                    connection.sendall(b"\x00\x00\x04\x05" if connection.recv(20) else b"")
+                    heard.append(connection.recv(4096))
+                connection.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    return sock, heard
+
+
+def test_who_takes_a_dead_servers_port_gets_no_password_and_the_client_finds_the_new_port(tmp_path):
+    store = tmp_path / "store"
+    try:
+        with ContextPersistenceClient(f"local:{store}", config={"deadline": 120.0}) as client:
+            client.save_conversation("c", [{"role": "user", "content": "remember me"}], mode="conversation")
+            address = client._core.address
+            before, port = address.bolt_url, int(address.bolt_url.rsplit(":", 1)[1])
+            state = Store(store).read_state()
+            os.kill(state.supervisor, signal.SIGKILL)
+            deadline = time.monotonic() + 30
+            while psutil.pid_exists(state.pid) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            sock, heard = listener(port)
+            try:
+                assert client.load_conversation_history("c").messages[0].content == "remember me"
+            finally:
+                sock.close()
+            assert address.bolt_url != before
+            assert address.password.encode() not in b"".join(heard)
+    finally:
+        local.stop(store, force=True)
+
+
+def test_threads_open_a_new_store_together_and_bring_its_server_back_together(tmp_path):
+    store = tmp_path / "store"
+    found, errors = [], []
+
+    def run(work):
+        def once():
+            try:
+                found.append(work())
+            except Exception as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=once) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    try:
+        run(lambda: ContextPersistenceClient(f"local:{store}", config={"deadline": 120.0}))
+        assert errors == []
+        client, clients = found[0], list(found)
+        os.kill(Store(store).read_state().supervisor, signal.SIGKILL)
+        found.clear()
+        run(lambda: client.get_conversation_stats().stats.total_messages)
+        assert (errors, found) == ([], [0] * 8)
+        for one in clients:
+            one.close()
+    finally:
+        local.stop(store, force=True)
+
+
+def test_what_a_killed_first_opener_left_is_no_obstacle(tmp_path):
+    store = tmp_path / "store"
+    store.mkdir()
+    (store / ".password.12345-678").write_text("half")
+    try:
+        with ContextPersistenceClient(f"local:{store}") as client:
+            assert client.get_conversation_stats().stats.total_messages == 0
+    finally:
+        local.stop(store, force=True)
+
+
+def test_a_forked_child_refuses_the_parents_client_and_opens_its_own(server, namespace):
+    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as client:
+        client.save_conversation("c", [{"role": "user", "content": "mine"}], mode="conversation")
+        child = os.fork()
+        if child == 0:
+            code = 1
+            with contextlib.suppress(BaseException):
+                try:
+                    client.get_conversation_stats()
+                except DatabaseError as error:
+                    code = 0 if "parent" in str(error) else 2
+                client.close()
+                with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as own:
+                    code += own.get_conversation_stats().stats.total_messages - 1
+            os._exit(code)
+        for _ in range(20):
+            assert client.load_conversation_history("c").messages[0].content == "mine"
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert client.load_conversation_history("c").messages[0].content == "mine"
+
+
+def test_a_closed_client_says_so(server, namespace):
+    client = ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace)
+    client.close()
+    with pytest.raises(DatabaseError, match="closed") as caught:
+        client.get_conversation_stats()
+    assert not caught.value.retryable

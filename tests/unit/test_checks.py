@@ -1,7 +1,8 @@
 """Values are checked where they enter; a message names the field and never the value."""
 
+import enum
 import math
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 
 import numpy as np
 import pytest
@@ -111,3 +112,50 @@ def test_times_at_the_ends_of_the_calendar_come_back_or_are_refused():
     assert checks.moment(checks.milliseconds(datetime.max.replace(tzinfo=UTC))).year == 9999
     with pytest.raises(ValidationError, match="1 to 9999"):
         checks.milliseconds(datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-1))))
+
+
+class Word(str, enum.Enum):  # noqa: UP042  a StrEnum would be told as what it is worth
+    ALPHA = "alpha"
+
+
+class Zone(tzinfo):
+    """A zone that tells nothing."""
+
+
+def test_a_flag_is_a_real_boolean():
+    assert (checks.flag("x", True), checks.flag("x", np.bool_(False))) == (True, False)
+    for value in ("false", 0, 1, None, np.array([1, 2])):
+        with pytest.raises(ValidationError, match=r"^x must be True or False"):
+            checks.flag("x", value)
+
+
+def test_what_derives_from_a_plain_type_is_stored_as_that_type():
+    assert type(checks.identifier("x", Word.ALPHA)) is str
+    assert checks.plain_metadata("x", {"a": Word.ALPHA, "b": np.float64(0.5), "c": np.int64(3), "d": date(2024, 5, 1)}) == {
+        "a": "alpha",
+        "b": 0.5,
+        "c": 3,
+        "d": "2024-05-01",
+    }
+
+
+@pytest.mark.parametrize("value", ["\u200b \n", "\t\n", "\u200b", " "])
+def test_text_that_shows_nothing_is_empty(value):
+    with pytest.raises(ValidationError, match="empty"):
+        checks.text("x", value, characters=10)
+
+
+def test_signs_without_a_name_are_not_nothing():
+    assert checks.text("x", "\U0010ffff", characters=10)
+    assert checks.text("x", "\ue000", characters=10)
+
+
+def test_a_zone_that_tells_no_offset_is_refused():
+    with pytest.raises(ValidationError, match="zone"):
+        checks.milliseconds(datetime(2024, 1, 1, tzinfo=Zone()))
+
+
+@pytest.mark.parametrize("rows", [[[10**400] * 2], [["1", "2"]], [[1j, 2j]], [[3e38, 3e38]], [[None, 1]]])
+def test_vectors_are_real_numbers_of_a_length_that_can_be_told(rows):
+    with pytest.raises(VectorDBError):
+        checks.vectors("x", rows, count=1, dimension=2)

@@ -4,7 +4,8 @@ import neo4j.exceptions as theirs
 import pytest
 
 from kg import errors
-from kg.driver import dialect_of, translate
+from kg.driver import dialect_of
+from kg.failures import translate, unreachable
 from mcp_context_persistence import exceptions
 
 
@@ -45,10 +46,8 @@ def test_the_dialect_follows_the_version(version, dialect):
 
 
 def test_a_server_that_spoke_is_not_unreachable_whatever_its_text_says():
-    from kg.driver import _unreachable
-
     spoken = theirs.Neo4jError._basic_hydrate(
         neo4j_code="Neo.ClientError.Schema.ConstraintValidationFailed", message="refused-orders"
     )
-    assert not _unreachable(spoken)
-    assert _unreachable(ConnectionRefusedError())
+    assert not unreachable(spoken)
+    assert unreachable(ConnectionRefusedError())
