@@ -13,7 +13,7 @@ from rich.table import Table
 
 from kg import address
 from kg.errors import NotFoundError, ValidationError
-from kg.models import Conversation
+from kg.models import Conversation, conversation, explain
 from mcp_context_persistence.client import ContextPersistenceClient
 from mcp_context_persistence.models import Entity, SaveConversationResponse
 
@@ -40,12 +40,14 @@ def conversations(path: Path | None) -> list[Conversation]:
 def _objects(text: str) -> Iterator[tuple[str, Any]]:
     try:
         whole = json.loads(text)
+    except RecursionError as error:
+        raise ValidationError("the file is nested too deeply to hold conversations") from error
     except ValueError:
         for number, line in enumerate(text.split("\n"), start=1):
             if line.strip():
                 try:
                     yield f"line {number}", json.loads(line)
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise ValidationError(f"line {number} is not JSON") from error
         return
     for number, one in enumerate(whole if isinstance(whole, list) else [whole], start=1):
@@ -55,11 +57,15 @@ def _objects(text: str) -> Iterator[tuple[str, Any]]:
 def _conversation(given: Any, place: str) -> Conversation:
     try:
         made = Conversation.model_validate(given)
-        return made if "mode" in made.model_fields_set else made.model_copy(update={"mode": "hybrid"})
+        checked = conversation(
+            made.conversation_id, made.messages, metadata=made.metadata
+        )  # ids and limits, before a server is started
+    except TheirValidationError as error:
+        raise ValidationError(f"{place}: {explain(error)}") from error
     except ValueError as error:
-        problems = error.errors() if isinstance(error, TheirValidationError) else []
-        where = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problems[:3])
-        raise ValidationError(f"{place}: {where or 'not a conversation'}") from error
+        raise ValidationError(f"{place}: {error}") from error
+    mode = made.mode if "mode" in made.model_fields_set else "hybrid"
+    return made.model_copy(update={"mode": mode, "messages": checked.messages})
 
 
 class Provision:
@@ -100,15 +106,16 @@ def run(path: Path | None, *, store: str, console: Console) -> None:
         console: Where to show it.
     """
     given = conversations(path)
+    namespace = "default" if path is None else path.stem
     console.rule("Context Persistence")
     console.print(f"Store: {_shown(store)}\n")
     provision = Provision(console)
     try:
-        client = ContextPersistenceClient(database_url=store, namespace="demo", progress=provision)
+        client = ContextPersistenceClient(database_url=store, namespace=namespace, progress=provision)
     finally:
         provision.stop()
     with client:
-        _heading(console, "1. Save conversations")
+        _heading(console, "1. Save conversations (the language models are loaded first)")
         _show_saved(console, [client.save_conversation(one) for one in given])
         _heading(console, "2. Entities and relationships")
         entity = _show_entities(console, client, given)
@@ -117,22 +124,22 @@ def run(path: Path | None, *, store: str, console: Console) -> None:
         _show_search(console, client, question)
         _heading(console, f"4. The graph around {entity}")
         _show_neighbourhood(console, client, entity)
-        _heading(console, "5. A decision")
-        _show_decision(console, client, given[0].conversation_id, entity)
-        _heading(console, "6. Statistics")
+        if path is None:
+            _heading(console, "5. A decision")
+            _show_decision(console, client, given[0].conversation_id)
+        _heading(console, "Statistics")
         _show_statistics(console, client)
     if "://" in store and not store.startswith("sqlite:"):
         return
-    _heading(console, "7. Look at it yourself")
+    _heading(console, "Look at it yourself")
     place = store.removeprefix("local:")
     console.print(f"  context-persistence server start {place}", soft_wrap=True)
     console.print(
         f"  context-persistence server browser {place} --show-password   (Neo4j Browser: address, user, password)", soft_wrap=True
     )
-    console.print(
-        "  then paste a script from cypher/explore/ there, such as knowledge_graph.cypher, after :param namespace => 'demo'",
-        soft_wrap=True,
-    )
+    console.print("  then paste a script from cypher/explore/ there, such as knowledge_graph.cypher", soft_wrap=True)
+    if namespace != "default":
+        console.print(f'  (with "{namespace}" instead of "default" in its line :param namespace)', markup=False, soft_wrap=True)
     console.print(f"  context-persistence server stop {place}", soft_wrap=True)
 
 
@@ -160,10 +167,10 @@ def _show_entities(console: Console, client: ContextPersistenceClient, given: Se
     found: dict[str, Entity] = {}
     degree: dict[str, int] = {}
     lines: list[str] = []
-    for conversation in given[:5]:
-        for message in conversation.messages[:20]:
+    for one in given[:5]:
+        for message in one.messages[:20]:
             answer = client.extract_entities(message.content, store=False)
-            found.update({one.id: one for one in answer.entities})
+            found.update({entity.id: entity for entity in answer.entities})
             for link in answer.relationships:
                 for end in (link.source_entity_id, link.target_entity_id):
                     degree[end] = degree.get(end, 0) + (link.relationship_type != "related_to")
@@ -193,7 +200,22 @@ def _show_search(console: Console, client: ContextPersistenceClient, question: s
         console.print(
             f"  {one.similarity_score:.3f}  {one.type:<8} {' '.join(one.content.split())[:110]}", highlight=False, soft_wrap=True
         )
-        console.print(f"         because {json.dumps(one.explanation, default=str)}", style="dim", highlight=False, soft_wrap=True)
+        console.print(f"         because {_because(one.explanation)}", style="dim", highlight=False, soft_wrap=True)
+
+
+def _because(explanation: dict[str, Any]) -> str:
+    """The ranks and scores of the arms in a few words."""
+    parts = []
+    for arm, name in (("semantic", "meaning"), ("keyword", "words")):
+        if arm in explanation:
+            parts.append(f"{name} #{explanation[arm]['rank']} ({explanation[arm]['score']:.2f})")
+    if "neighbours" in explanation:
+        parts.append(f"{explanation['neighbours']['share']:.0%} from its neighbours")
+    return ", ".join(parts) or "it is near to what was found"
+
+
+def _count(number: int, one: str, many: str | None = None) -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def _show_neighbourhood(console: Console, client: ContextPersistenceClient, entity: str) -> None:
@@ -202,23 +224,33 @@ def _show_neighbourhood(console: Console, client: ContextPersistenceClient, enti
     except NotFoundError:
         console.print("  nothing: these conversations say mode 'conversation', which keeps text and vectors only")
         return
-    console.print(f"  {len(answer.context)} related entities", highlight=False)
+    names = list(dict.fromkeys(one.name for one in answer.neighbors))
+    console.print(
+        f"  {_count(len(answer.context), 'related entity', 'related entities')}: {', '.join(names)}",
+        highlight=False,
+        soft_wrap=True,
+    )
     for path in answer.paths[:8]:
         console.print(f"  {path.from_entity} -> {path.relationship_type} -> {path.to_entity}", highlight=False)
 
 
-def _show_decision(console: Console, client: ContextPersistenceClient, conversation_id: str, entity: str) -> None:
-    name = entity.replace("_", " ")
+def _show_decision(console: Console, client: ContextPersistenceClient, conversation_id: str) -> None:
     answer = client.save_decision(
-        conversation_id, "architecture", f"We compared ways to go on with {name}", f"Keep {name} as it is for now", 0.8
+        conversation_id,
+        "architecture",
+        "We compared checks by hand with OrderValidator and pydantic",
+        "Keep OrderValidator on pydantic",
+        0.8,
     )
-    console.print(f"  {answer.decision.outcome}: saved, about {answer.entities_linked} entities", highlight=False)
+    about = _count(answer.entities_linked, "entity", "entities")
+    console.print(f"  {answer.decision.outcome}: saved, about {about}", highlight=False)
 
 
 def _show_statistics(console: Console, client: ContextPersistenceClient) -> None:
     stats = client.get_conversation_stats().stats
     console.print(
-        f"  {stats.total_conversations} conversations, {stats.total_messages} messages, {stats.total_entities} entities, "
-        f"{stats.total_relationships} relationships, {stats.total_decisions} decisions",
+        f"  {_count(stats.total_conversations, 'conversation')}, {_count(stats.total_messages, 'message')}, "
+        f"{_count(stats.total_entities, 'entity', 'entities')}, {_count(stats.total_relationships, 'relationship')}, "
+        f"{_count(stats.total_decisions, 'decision')}",
         highlight=False,
     )

@@ -1,7 +1,7 @@
 // A conversation as it was held, message after message.
 // Columns: position (integer), who (string), said (string), mentions (list of strings).
 :param namespace => "default"
-:param conversation => "conv-123"
+:param conversation => "orders-pipeline-kickoff"
 MATCH (c:Conversation {namespace: $namespace, id: $conversation})-[:HAS_MESSAGE]->(m:Message)
 OPTIONAL MATCH (m)-[:MENTIONS]->(e:Entity)
 WITH m, collect(e.name) AS mentions

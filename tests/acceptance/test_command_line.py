@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import neo4j
 import pytest
+
+import cypher
+from kg import local
 
 COMMAND = [str(Path(sys.executable).parent / "context-persistence")]
 
@@ -44,6 +48,13 @@ def test_a_second_demo_changes_nothing(store):
     assert "3 conversations, 18 messages" in done.stdout
 
 
+def test_every_script_for_people_shows_the_demos_graph_as_it_stands(store):
+    with local.attach(store) as server, neo4j.GraphDatabase.driver(server.bolt_url, auth=(server.user, server.password)) as driver:
+        for name in (name for name in cypher.names() if name.startswith("explore/")):
+            script = cypher.load(name)
+            assert driver.execute_query(script.text, script.samples).records, name
+
+
 def test_the_demo_takes_the_users_own_conversations(store, tmp_path):
     file = tmp_path / "own.jsonl"
     lines = [
@@ -60,7 +71,8 @@ def test_the_demo_takes_the_users_own_conversations(store, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "not json", '{"conversation_id": "x"}', '[{"conversation_id": "x", "messages": [{"role": "user"}]}]']
+    "text",
+    ["", "not json", "[" * 100_000, '{"conversation_id": "x"}', '[{"conversation_id": "x", "messages": [{"role": "user"}]}]'],
 )
 def test_a_file_that_holds_no_conversations_is_an_error(tmp_path, text):
     file = tmp_path / "own.json"
