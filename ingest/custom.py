@@ -1,6 +1,6 @@
-"""Types of entities of the caller's own: what a list of regular expressions finds, in time linear in the text.
+r"""Types of entities of the caller's own: what a list of regular expressions finds, in time linear in the text.
 
-The engine is RE2: no expression makes it slow, so there are no look-arounds and no back-references, and ``\\b``, ``\\w`` and ``\\d`` know
+The engine is RE2: no expression makes it slow, so there are no look-arounds and no back-references, and ``\b``, ``\w`` and ``\d`` know
 ASCII only.
 """
 

@@ -79,6 +79,8 @@ class AsyncContextPersistenceClient:
     batch_save_conversations = _awaited(Client.batch_save_conversations)
     batch_extract_entities = _awaited(Client.batch_extract_entities)
     configure_parallel_processing = _awaited(Client.configure_parallel_processing)
+    configure_entity_patterns = _awaited(Client.configure_entity_patterns)
+    reextract = _awaited(Client.reextract)
     configure_cache = _awaited(Client.configure_cache)
     clear_cache = _awaited(Client.clear_cache)
     get_metrics = _awaited(Client.get_metrics)

@@ -1,9 +1,10 @@
 """Extraction from many texts: they are read together, and what is found is stored together."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
+from ingest.custom import Patterns
 from ingest.pipeline import entity_vectors
 from ingest.rows import graph_rows
 from ingest.types import Extraction
@@ -61,11 +62,11 @@ class _Texts:
                 if place in self._found:
                     self._answers[place] = self._answer(place, types, each)
 
-    def _one_by_one(self, places: list[int], patterns: object) -> None:
+    def _one_by_one(self, places: Sequence[int], patterns: Patterns | None) -> None:
         """Read again one by one what could not be read together."""
         for place in places:
             try:
-                self._found[place] = next(iter(self._core.extractor.extract([self._texts[place]], patterns)))  # type: ignore[arg-type]
+                self._found[place] = next(iter(self._core.extractor.extract([self._texts[place]], patterns)))
             except ContextPersistenceError as error:
                 self._answers[place] = _failed(error)
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ingest import pipeline
 from kg import checks, limits
@@ -216,7 +217,8 @@ def _conversation(given: object, *, most: int) -> Conversation:
         raise ValidationError("conversations: each must be a Conversation or a mapping")
     if any(key not in FIELDS for key in given):
         raise ValidationError(f"conversations: an unknown key; known are: {', '.join(FIELDS)}")
-    whole = Conversation.model_construct(**{key: given.get(key) for key in FIELDS})
+    loose: dict[str, Any] = {key: given.get(key) for key in FIELDS}
+    whole = Conversation.model_construct(**loose)
     return conversations.given(whole, None, None, None, None, most=most)
 
 

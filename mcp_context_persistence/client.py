@@ -14,6 +14,7 @@ from mcp_context_persistence.interface.conversations import ConversationCalls
 from mcp_context_persistence.interface.documents import DocumentCalls
 from mcp_context_persistence.interface.graph import GraphCalls
 from mcp_context_persistence.interface.monitoring import MonitoringCalls
+from mcp_context_persistence.interface.patterns import PatternCalls
 from mcp_context_persistence.interface.search import SearchCalls
 from mcp_context_persistence.metrics import Metrics
 
@@ -27,6 +28,7 @@ class ContextPersistenceClient(
     BatchCalls,
     CacheCalls,
     MonitoringCalls,
+    PatternCalls,
 ):
     """Memory for an AI assistant, kept as one property graph in Neo4j.
 

@@ -66,6 +66,7 @@ def test_the_object_mapper_has_the_labels_and_properties_of_the_graph(client):
     client.extract_entities("The OrderParser class uses polars.", conversation_id="c")
     client.update_knowledge_graph([{"id": "e", "metadata": {"a": 1}, "description": "d"}], [])
     client.save_document("d", "We use polars. " + "word " * 600, {"tags": ["x"], "project": "q"}, "/p")
+    client.configure_entity_patterns({"tool": ["pandas"]})
     driver = client._core.graph._driver
     for name in nodes.SchemaVersion.ALL:
         model = getattr(nodes, name)
