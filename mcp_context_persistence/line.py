@@ -16,7 +16,7 @@ from kg import limits
 from mcp_context_persistence.core import Progress
 
 AHEAD = 2  # groups that are read and embedded before an earlier one is written
-SLICE = 64  # texts between two looks at whether the batch goes on
+SLICE = 128  # texts between two looks at whether the batch goes on
 
 T = TypeVar("T")
 
