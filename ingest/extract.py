@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ingest import models
 from ingest.concepts import concepts
 from ingest.confidence import confidence
+from ingest.custom import RULE, Patterns
 from ingest.named import named, same_people
 from ingest.patterns import definitions
 from ingest.pieces import Piece, code_blocks, pieces
@@ -70,11 +72,12 @@ class Extractor:
             self.model_used, self.substituted = loaded.name, loaded.instead_of is not None
         return self._nlp, self._vocabulary
 
-    def extract(self, texts: Sequence[str]) -> Iterator[Extraction]:
+    def extract(self, texts: Sequence[str], patterns: Patterns | None = None) -> Iterator[Extraction]:
         """What each text says, in the order of the texts.
 
         Args:
             texts: Any strings; an empty one gives an empty extraction.
+            patterns: Of the caller's own types; they go before all other rules.
 
         Yields:
             One extraction per text. Mentions do not overlap. Code in fences is read for definitions and imports only.
@@ -83,25 +86,29 @@ class Extractor:
             NLPError: The model is missing, or it failed.
         """
         jobs = ((number, piece) for number, text in enumerate(texts) for piece in pieces(text))
-        for number, parts in groupby(self._read(texts, jobs), key=itemgetter(0)):
+        for number, parts in groupby(self._read(texts, jobs, patterns), key=itemgetter(0)):
             mentions, found = _coded(texts[number]), []
             for _, more, related in parts:
                 mentions += more
                 found += related
             yield _extraction(mentions, found)
 
-    def _read(self, texts: Sequence[str], jobs: Iterator[tuple[int, Piece]]) -> Iterator[tuple[int, list[Mention], list[Relation]]]:
+    def _read(
+        self, texts: Sequence[str], jobs: Iterator[tuple[int, Piece]], patterns: Patterns | None
+    ) -> Iterator[tuple[int, list[Mention], list[Relation]]]:
         while batch := list(islice(jobs, _BATCH)):
-            yield from self._read_batch(texts, batch)
+            yield from self._read_batch(texts, batch, patterns)
 
-    def _read_batch(self, texts: Sequence[str], batch: list[tuple[int, Piece]]) -> list[tuple[int, list[Mention], list[Relation]]]:
+    def _read_batch(
+        self, texts: Sequence[str], batch: list[tuple[int, Piece]], patterns: Patterns | None
+    ) -> list[tuple[int, list[Mention], list[Relation]]]:
         with self._lock:
             nlp, vocabulary = self._load()
             try:
                 with nlp.memory_zone():  # words that only these texts have are forgotten afterwards
                     docs = nlp.pipe([piece.text for _, piece in batch], batch_size=_BATCH)
                     return [
-                        (number, *_understood(_parsed(doc, vocabulary), piece, texts[number]))
+                        (number, *_understood(_parsed(doc, vocabulary), piece, texts[number], patterns))
                         for (number, piece), doc in zip(batch, docs, strict=True)
                     ]
             except (ValueError, RuntimeError, MemoryError, KeyError, IndexError) as error:
@@ -141,13 +148,16 @@ def _known(doc: "Doc", vocabulary: "PhraseMatcher") -> list[tuple[int, int, str,
     return known
 
 
-def _understood(parsed: Parsed, piece: Piece, text: str) -> tuple[list[Mention], list[Relation]]:
+def _understood(parsed: Parsed, piece: Piece, text: str, patterns: Patterns | None) -> tuple[list[Mention], list[Relation]]:
     taken = bytearray(len(parsed.text))
-    spans = _chosen([*software(parsed), *named(parsed)], taken)
+    own = patterns.found(parsed.text) if patterns else ()
+    spans = _chosen([*own, *software(parsed), *named(parsed)], taken)
     spans = same_people(parsed.text, spans) + _chosen(concepts(parsed, taken), taken)
     spans = sorted(span for span in spans if _readable(parsed, piece, text, span))
     sentences = [_sentence(parsed, first, last) for first, last in parsed.sentences]
     mentions = [_mention(parsed, piece, text, span, sentences) for span in spans]
+    if patterns:
+        mentions = [replace(one, confidence=patterns.confidence) if one.extractor.startswith(RULE) else one for one in mentions]
     links = relations(parsed, spans)
     found = [
         Relation(

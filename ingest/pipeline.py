@@ -14,6 +14,7 @@ from kg.plans import Item
 
 if TYPE_CHECKING:
     from ingest.chunk import Passage
+    from ingest.custom import Patterns
     from ingest.embed import Embedder
     from ingest.extract import Extraction, Extractor
 
@@ -33,12 +34,19 @@ class Analysis:
     truncated: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Seen:
-    """What was read and embedded already, by the hash of the text, so that a second attempt at the same save need not do it again."""
+    """What was read and embedded already, by the hash of the text, so that a second attempt at the same save need not do it again.
+
+    Attributes:
+        extractions: What was found in each text.
+        passages: Each text's passages with their vectors, `(dimension,) float32`.
+        patterns: The patterns of the caller's own types by which the texts are read.
+    """
 
     extractions: dict[str, "Extraction"] = field(default_factory=dict)
     passages: dict[str, "list[tuple[Passage, Any]]"] = field(default_factory=dict)
+    patterns: "Patterns | None" = None
 
 
 def analyse(
@@ -65,11 +73,13 @@ def analyse(
         now: Milliseconds since 1970.
     """
     to_read = [item for item in items if item.needs_graph] if extractor else []
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="context-persistence-extract") as threads:
-        reading = threads.submit(_read, to_read, extractor, seen) if extractor and to_read else None
-        whole, chunks, embedded = _vectors(items, embedder, vectors, seen)
-        if reading:
+    if extractor and any(item.properties["content_hash"] not in seen.extractions for item in to_read):
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="context-persistence-extract") as threads:
+            reading = threads.submit(read, to_read, extractor, seen)
+            whole, chunks, embedded = _vectors(items, embedder, vectors, seen)
             reading.result()
+    else:
+        whole, chunks, embedded = _vectors(items, embedder, vectors, seen)
     found = [seen.extractions[item.properties["content_hash"]] for item in to_read]
     graph = graph_rows(
         namespace,
@@ -90,11 +100,19 @@ def analyse(
     return Analysis(findings=findings, embedded=embedded, truncated=any(one.truncated for one in found))
 
 
-def _read(items: Sequence[Item], extractor: "Extractor", seen: Seen) -> None:
-    """Extract from the texts that were not seen yet."""
-    texts = {item.properties["content_hash"]: item.properties["content"] for item in items}
+def read(items: Sequence[Item], extractor: "Extractor", seen: Seen) -> None:
+    """Extract from the texts that were not seen yet, as far as entities must be looked for in them."""
+    texts = {item.properties["content_hash"]: item.properties["content"] for item in items if item.needs_graph}
     new = [key for key in texts if key not in seen.extractions]
-    seen.extractions.update(zip(new, extractor.extract([texts[key] for key in new]), strict=True))
+    seen.extractions.update(zip(new, extractor.extract([texts[key] for key in new], seen.patterns), strict=True))
+
+
+def embed(items: Sequence[Item], embedder: "Embedder", seen: Seen) -> None:
+    """Embed the texts that were not seen yet, as far as they need vectors."""
+    texts = {item.properties["content_hash"]: item.properties["content"] for item in items if item.needs_vector}
+    passages = {key: embedder.passages(text) for key, text in texts.items() if key not in seen.passages}
+    array = iter(embedder.embed([passage.text for group in passages.values() for passage in group]))
+    seen.passages.update({key: [(passage, next(array)) for passage in group] for key, group in passages.items()})
 
 
 def _vectors(
@@ -106,10 +124,7 @@ def _vectors(
         return {item.properties["id"]: given[place] for place, item in wanted}, [], 0
     if embedder is None or not wanted:
         return {}, [], 0
-    texts = {item.properties["content_hash"]: item.properties["content"] for _, item in wanted}
-    passages = {key: embedder.passages(text) for key, text in texts.items() if key not in seen.passages}
-    array = iter(embedder.embed([passage.text for group in passages.values() for passage in group]))
-    seen.passages.update({key: [(passage, next(array)) for passage in group] for key, group in passages.items()})
+    embed(items, embedder, seen)
     whole: dict[str, Any] = {}
     chunks: list[dict[str, Any]] = []
     for _, item in wanted:

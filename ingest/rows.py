@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ingest.custom import RULE
 from ingest.extract import Extraction, Mention
 from kg import limits
 from kg.knowledge import searchable
@@ -46,7 +47,7 @@ def graph_rows(
     types = set(known_types)
     for source_id, extraction in found:
         for mention in extraction.mentions:
-            if mention.entity_id not in best or mention.confidence > best[mention.entity_id].confidence:
+            if mention.entity_id not in best or _rank(mention) > _rank(best[mention.entity_id]):
                 best[mention.entity_id] = mention
         mentions.append({"message_id": source_id, "entities": mention_rows(extraction.mentions)})
         for relation in extraction.relations:
@@ -80,6 +81,11 @@ def graph_rows(
         mentions=mentions,
         relations=[relations[key] for key in sorted(relations)],
     )
+
+
+def _rank(mention: Mention) -> tuple[bool, float]:
+    """By which an entity that is found twice gets its type: the caller's own patterns first, then the surest rule."""
+    return mention.extractor.startswith(RULE), mention.confidence
 
 
 def entity_row(namespace: str, mention: Mention, *, now: int) -> dict[str, Any]:

@@ -52,6 +52,7 @@ def _state(row: Row) -> State:
             if one["id"] is not None
         ),
         foreign=tuple(row["foreign"]),
+        patterns=row["patterns"],
     )
 
 

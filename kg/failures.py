@@ -41,6 +41,12 @@ def unreachable(error: BaseException) -> bool:
     return False
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether the server's transaction memory did not suffice, so that less at once, or alone, may do."""
+    cause = error.__cause__
+    return isinstance(cause, theirs.Neo4jError) and cause.code in MEMORY_CODES
+
+
 def translate(error: Exception, *, name: str, writes: bool) -> DatabaseError:
     """The library's error for a driver's one. Its text holds the statement's name and what to do, nothing of the data."""
     outcome: Outcome = "not_applied"

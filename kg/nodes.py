@@ -175,6 +175,16 @@ class NamespaceVersion(StructuredNode):
     version = StringProperty()
 
 
+class EntityPatterns(StructuredNode):
+    """Patterns of a namespace's own types of entities. `patterns` is JSON; `version` grows with every change."""
+
+    namespace = StringProperty(required=True, unique_index=True)
+    version = IntegerProperty()
+    patterns = StringProperty()
+    created_ms = IntegerProperty()
+    updated_ms = IntegerProperty()
+
+
 class SchemaVersion(StructuredNode):
     """Which schema the database has, and which model made its vectors."""
 
@@ -185,6 +195,7 @@ class SchemaVersion(StructuredNode):
         "Document",
         "Entity",
         "Decision",
+        "EntityPatterns",
         "NamespaceVersion",
         "SchemaVersion",
     )

@@ -29,12 +29,13 @@ class Stored:
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """What the store holds of a conversation. A new one has revision 0."""
+    """What the store holds of a conversation. A new one has revision 0; `patterns` is the version of the namespace's own patterns."""
 
     revision: int
     conversation: Mapping[str, Any]
     messages: tuple[Stored, ...]
     foreign: tuple[str, ...]
+    patterns: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from kg.driver import Graph
 from kg.errors import ContextPersistenceError, DatabaseError, ValidationError
 from kg.statement import Row, Statement, as_is
 
-VERSION = 2
+VERSION = 3
 READY_SECONDS = 120
 
 # For each statement the name of the index that it leaves behind; a constraint has an index of its own name.
@@ -24,6 +24,7 @@ BASE = {
     "schema/unique_decision": "decision_id",
     "schema/unique_document": "document_id",
     "schema/unique_namespace": "namespace_version",
+    "schema/unique_patterns": "entity_patterns",
     "schema/range_entity_name": "entity_name",
     "schema/range_entity_type": "entity_type",
     "schema/fulltext": "memory_text",
@@ -35,7 +36,8 @@ VECTORS_BY_LABEL = {
     "schema/vectors_entity": "memory_vectors_entity",
     "schema/vectors_decision": "memory_vectors_decision",
 }
-# What must go before the statements above can make a version: version 2 has the passages of documents in the fulltext index.
+# What must go before the statements above can make a version: version 2 has the passages of documents in the fulltext index. Version 3 adds
+# the constraint of the patterns.
 DROPS = {2: ("schema/drop_fulltext",)}
 
 

@@ -8,17 +8,27 @@ from kg.errors import ValidationError
 from mcp_context_persistence.config import SPACY_MODEL
 from mcp_context_persistence.core import Core
 from mcp_context_persistence.interface.analytics import AnalyticsCalls
+from mcp_context_persistence.interface.batches import BatchCalls
 from mcp_context_persistence.interface.cache import CacheCalls
 from mcp_context_persistence.interface.conversations import ConversationCalls
 from mcp_context_persistence.interface.documents import DocumentCalls
 from mcp_context_persistence.interface.graph import GraphCalls
 from mcp_context_persistence.interface.monitoring import MonitoringCalls
+from mcp_context_persistence.interface.patterns import PatternCalls
 from mcp_context_persistence.interface.search import SearchCalls
 from mcp_context_persistence.metrics import Metrics
 
 
 class ContextPersistenceClient(
-    ConversationCalls, DocumentCalls, GraphCalls, SearchCalls, AnalyticsCalls, CacheCalls, MonitoringCalls
+    ConversationCalls,
+    DocumentCalls,
+    GraphCalls,
+    SearchCalls,
+    AnalyticsCalls,
+    BatchCalls,
+    CacheCalls,
+    MonitoringCalls,
+    PatternCalls,
 ):
     """Memory for an AI assistant, kept as one property graph in Neo4j.
 

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -13,7 +14,7 @@ from kg import models as checked
 from kg.driver import Run
 from kg.errors import DatabaseError, NotFoundError, ValidationError
 from kg.models import MODES, Conversation, Message
-from kg.plans import Plan, plan
+from kg.plans import Plan, State, plan
 from mcp_context_persistence.core import Core, now_ms
 from mcp_context_persistence.models import LoadConversationHistoryResponse, SaveConversationResponse
 
@@ -55,7 +56,17 @@ def given(
     return made
 
 
-def save(core: Core, conversation: Conversation, *, embeddings: object, replace: bool) -> SaveConversationResponse:
+@dataclass(frozen=True, kw_only=True)
+class Ahead:
+    """What was done for a save before it: the state that was read, and what was read and embedded of its texts."""
+
+    state: State
+    seen: Seen
+
+
+def save(
+    core: Core, conversation: Conversation, *, embeddings: object, replace: bool, ahead: Ahead | None = None
+) -> SaveConversationResponse:
     """Save a conversation: read what is stored, analyse what is new, write the difference. Two statements, whatever its length.
 
     Where other writers of the same conversation come between the two again and again, it is locked from the first to the second.
@@ -63,13 +74,15 @@ def save(core: Core, conversation: Conversation, *, embeddings: object, replace:
     start, now = time.perf_counter(), now_ms()
     mode = checks.choice("mode", conversation.mode or core.config.default_mode, MODES)
     vectors = _given_vectors(core, conversation, embeddings)
-    most, seen = core.config.max_conversation_length, Seen()
+    most, seen = core.config.max_conversation_length, ahead.seen if ahead else Seen()
+    known = [ahead.state] if ahead else []
     hashes = (
         None if vectors is None else [blake2b(vectors[place].tobytes(), digest_size=16).hexdigest() for place in sorted(vectors)]
     )
 
     def attempt(run: Run) -> SaveConversationResponse | None:
-        stored = run(rows.state(core.namespace, conversation))[0]
+        stored = known.pop() if known else run(rows.state(core.namespace, conversation))[0]
+        seen.patterns = core.patterns(stored.patterns)
         difference = plan(core.namespace, conversation, stored, mode=mode, now=now, replace=replace, most=most, vectors=hashes)
         analysis = _analysed(core, difference, vectors, seen, now=now)
         if difference.unchanged or run(rows.save(core.namespace, difference, analysis.findings, now=now)):

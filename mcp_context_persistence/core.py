@@ -8,10 +8,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from kg import address, checks, limits, local, schema
+from kg import address, checks, limits, local, patterns, schema
 from kg.driver import Graph
 from kg.errors import ContextPersistenceError, NotFoundError, ValidationError
 from kg.knowledge import entity_labels, relationship_types, resolve
@@ -25,6 +26,7 @@ from mcp_context_persistence.watch import Watch
 from queries.analytics import Analytics
 
 if TYPE_CHECKING:
+    from ingest.custom import Patterns
     from ingest.embed import Embedder
     from ingest.extract import Extractor
 
@@ -91,6 +93,19 @@ def throwaway(progress: Progress | None) -> local.Attachment:
         return found
 
 
+@dataclass(frozen=True, kw_only=True)
+class Batches:
+    """How batches are worked off.
+
+    Attributes:
+        max_workers: Conversations that are written at the same time, at most; 1 means that nothing overlaps.
+        chunk_size: Messages or texts that are analysed together.
+    """
+
+    max_workers: int = limits.BATCH_WRITERS
+    chunk_size: int = 100
+
+
 class Core:
     """An open graph. Safe to share between threads; a forked child opens its own."""
 
@@ -131,6 +146,8 @@ class Core:
         self._types: set[str] = set()
         self._labels: set[str] = set()
         self._model: str | None = None
+        self._patterns: Patterns | None = None
+        self.batches = Batches()
         self._closed = False
         self._place = str(self._attachment.store) if self._attachment else f"{uri} {database or ''}"
         watched = self._attachment.store if self._attachment and database in {None, "neo4j"} else None
@@ -187,6 +204,24 @@ class Core:
     def extractor(self) -> "Extractor":
         """The extractor of entities and relations; loaded at its first use."""
         return shared_extractor(self.config.spacy_model)
+
+    def patterns(self, version: int | None = None) -> "Patterns | None":
+        """The patterns of the namespace's own types of entities, None where there are none.
+
+        Args:
+            version: Of the patterns that the store has, if it is known; else the store is asked.
+        """
+        known = self._patterns
+        if version is None or version != (known.version if known else 0):
+            rows = self.graph.run(patterns.read(self.namespace, known=known.version if known else 0))
+            if not rows:
+                known = None
+            elif rows[0]["patterns"] is not None:
+                from ingest.custom import stored  # noqa: PLC0415 - RE2 is not imported before it is needed
+
+                known = stored(rows[0]["version"], rows[0]["patterns"])
+            self._patterns = known
+        return known
 
     @contextmanager
     def call(self, name: str, *kinds: type[ContextPersistenceError]) -> Iterator[None]:

@@ -51,7 +51,7 @@ def _analysed(
     """What the text talks about, its passages as rows, and whether a passage mentions more than was looked at."""
     pieces = core.embedder.passages(text)
     vectors = core.embedder.embed([piece.text for piece in pieces])
-    found = list(core.extractor.extract([piece.text for piece in pieces]))
+    found = list(core.extractor.extract([piece.text for piece in pieces], core.patterns()))
     ids = [documents.passage_id(document_id, place) for place in range(len(pieces))]
     rows = graph_rows(core.namespace, zip(ids, found, strict=True), now=now, known_types=core.known_types())
     passages = [

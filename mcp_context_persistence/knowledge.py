@@ -8,6 +8,7 @@ from typing import Any
 
 from ingest.pipeline import entity_vectors
 from ingest.rows import GraphRows, graph_rows, mention_rows
+from ingest.types import Extraction
 from kg import checks, decisions, joining, knowledge, limits, names, plans
 from kg.checks import moment
 from kg.driver import Run
@@ -45,40 +46,62 @@ def extract(
     said = checks.text("text", text, characters=limits.EXTRACTION_CHARACTERS)
     conversation = None if conversation_id is None else checks.identifier("conversation_id", conversation_id)
     message = None if message_id is None else checks.identifier("message_id", message_id)
-    wanted = _types(entity_types)
+    wanted = types_wanted(entity_types)
     checks.metadata("context", context)
-    found = next(iter(core.extractor.extract([said])))
-    source = message or (f"text:{names.digest(said)}" if conversation is None else f"{conversation}:text:{names.digest(said)}")
+    found = next(iter(core.extractor.extract([said], core.patterns())))
+    source = message or (text_source(said) if conversation is None else f"{conversation}:{text_source(said)}")
     rows = graph_rows(core.namespace, [(source, found)], now=now, known_types=core.known_types())
     linked = None
     if store and rows.entities:
         linked = _store(core, _with_vectors(core, rows), found.mentions, conversation=conversation, message=message, now=now)
     metadata = dict(context) if isinstance(context, Mapping) and context else None
+    made = answer(core, rows, found, wanted, conversation=conversation, message=message, metadata=metadata, now=now)
+    return made.model_copy(
+        update={"stored": store and bool(rows.entities), "linked_to": linked, "processing_time": time.perf_counter() - start}
+    )
+
+
+def text_source(text: str) -> str:
+    """What supports the relationships of a text that is no message."""
+    return f"text:{names.digest(text)}"
+
+
+def answer(
+    core: Core,
+    rows: GraphRows,
+    found: Extraction,
+    wanted: set[str] | None,
+    *,
+    conversation: str | None = None,
+    message: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    now: int,
+) -> ExtractEntitiesResponse:
+    """The answer for one text, as long as nothing of it is stored."""
     entities = [
         _entity(row, found.mentions, metadata=metadata, conversation=conversation, message=message, now=now)
         for row in rows.entities
     ]
     first = {mention.entity_id: mention.start for mention in reversed(found.mentions)}
-    answer = [
+    chosen = [
         one
         for one in sorted(entities, key=lambda one: first[one.id])
         if one.confidence >= core.config.entity_extraction_threshold and (wanted is None or one.type in wanted)
     ]
     most = core.config.max_entities_per_text
     return ExtractEntitiesResponse(
-        entities=answer[:most],
+        entities=chosen[:most],
         conversation_id=conversation,
         message_id=message,
-        total_entities=len(answer[:most]),
-        truncated=found.truncated or len(answer) > most,
-        processing_time=time.perf_counter() - start,
+        total_entities=len(chosen[:most]),
+        truncated=found.truncated or len(chosen) > most,
+        processing_time=0.0,
         relationships=[_found_relationship(row) for row in rows.relations],
-        stored=store and bool(rows.entities),
-        linked_to=linked,
     )
 
 
-def _types(given: object) -> set[str] | None:
+def types_wanted(given: object) -> set[str] | None:
+    """The types that an answer is narrowed to, None for all."""
     if given is None:
         return None
     if isinstance(given, str) or not isinstance(given, Sequence) or len(given) > limits.FILTER_VALUES:
@@ -344,7 +367,7 @@ def decide(
     content = f"{made.context}\n{made.outcome}"
     core.claim_model()
     vector = core.embedder.embed_query(content)
-    found = next(iter(core.extractor.extract([content])))
+    found = next(iter(core.extractor.extract([content], core.patterns())))
     rows = _with_vectors(core, graph_rows(core.namespace, [(made.id, found)], now=now, known_types=core.known_types()))
     empty = plans.conversation_properties(
         core.namespace, made.conversation_id, project_path=None, mode=core.config.default_mode, metadata=None

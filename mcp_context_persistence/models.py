@@ -7,14 +7,17 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from kg.models import Conversation, Decision, Entity, Message, Relationship
 from mcp_context_persistence.metrics_models import CallMetrics, GetMetricsResponse
+from mcp_context_persistence.pattern_models import ConfigureEntityPatternsResponse, EntityChange, ReextractResponse
 
 __all__ = [
     "CallMetrics",
+    "ConfigureEntityPatternsResponse",
     "Conversation",
     "ConversationStats",
     "CreateRelationshipResponse",
     "Decision",
     "Entity",
+    "EntityChange",
     "ExtractEntitiesResponse",
     "GetConversationStatsResponse",
     "GetMetricsResponse",
@@ -26,6 +29,7 @@ __all__ = [
     "LoadConversationHistoryResponse",
     "Message",
     "QueryKnowledgeGraphResponse",
+    "ReextractResponse",
     "Relationship",
     "SaveConversationResponse",
     "SaveDecisionResponse",

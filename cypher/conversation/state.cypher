@@ -1,10 +1,12 @@
 // What does the store hold of this conversation already, so that unchanged messages cost nothing?
 // Columns: revision (integer, 0 when the conversation is new), conversation (map or null), messages (list of maps: id, position, hash,
-// content_hash, embedded, extracted, timestamp_ms, given_vector, in order), foreign (those of `ids` that belong to another conversation). Always one row.
+// content_hash, embedded, extracted, timestamp_ms, given_vector, in order), foreign (those of `ids` that belong to another conversation),
+// patterns (version of the namespace's own patterns, 0 for none). Always one row.
 // Plan: one seek on the conversation, one expand over its messages, one seek per given id.
 // One map as parameter: lists of other lengths would be planned anew.
 :param batch => {namespace: "default", conversation_id: "conv-123", ids: ["conv-123:0"]}
 OPTIONAL MATCH (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
+OPTIONAL MATCH (p:EntityPatterns {namespace: $batch.namespace})
 CALL (c) {
   OPTIONAL MATCH (c)-[:HAS_MESSAGE]->(m:Message)
   WITH m ORDER BY m.position
@@ -16,4 +18,5 @@ CALL () {
   WHERE m.conversation_id <> $batch.conversation_id
   RETURN collect(id) AS foreign
 }
-RETURN coalesce(c.revision, 0) AS revision, c {.project_path, .metadata, .mode, .created_ms} AS conversation, messages, foreign;
+RETURN coalesce(c.revision, 0) AS revision, c {.project_path, .metadata, .mode, .created_ms} AS conversation, messages, foreign,
+  coalesce(p.version, 0) AS patterns;

@@ -15,6 +15,8 @@ CALL () {
   MATCH (n:Document {namespace: $namespace}) WHERE n.id IS NOT NULL RETURN n
   UNION ALL
   MATCH (n:Decision {namespace: $namespace}) WHERE n.id IS NOT NULL RETURN n
+  UNION ALL
+  MATCH (n:EntityPatterns {namespace: $namespace}) RETURN n
 }
 CALL (n) {
   DETACH DELETE n

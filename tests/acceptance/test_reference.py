@@ -14,6 +14,8 @@ from mcp_context_persistence import ContextPersistenceClient
 REFERENCE = Path(os.environ.get("CONTEXT_REFERENCE", Path(__file__).parents[3] / "shared/reference/python-sdk.md"))
 SECTIONS = (
     ("## Quick Start", "## Configuration"),
+    ("### Batch Operations", "### Custom Embedding Models"),
+    ("### Parallel Processing", "### Memory Management"),
     ("## Error Handling", "## Deployment"),
     ("### Monitoring and Logging", "## Best Practices"),
 )
@@ -83,6 +85,8 @@ def test_the_documented_blocks_run_in_order(tmp_path, monkeypatch, capsys):
     shown = capsys.readouterr().out
     assert "Saved conversation with 2 messages" in shown
     assert "Failed" not in shown
+    assert "Successfully saved 10/10 conversations" in shown
+    assert "Processed 3 texts in parallel" in shown
     assert re.search(r"Found [1-9]\d* similar conversations", shown)
 
 

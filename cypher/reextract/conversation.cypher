@@ -1,0 +1,15 @@
+// The messages of a conversation whose text was read for entities, a page by position, with what they mention now.
+// Columns: id, position (integer), content, guard (string, another one once the text is another), mentions (list of maps: id, start, end, count, confidence, extractor).
+:param namespace => "default"
+:param conversation_id => "conv-123"
+:param after => -1
+:param limit => 100
+MATCH (:Conversation {namespace: $namespace, id: $conversation_id})-[:HAS_MESSAGE]->(m:Message)
+WHERE m.position > $after
+WITH m ORDER BY m.position LIMIT $limit
+CALL (m) {
+  WITH m WHERE m.extracted
+  MATCH (m)-[r:MENTIONS]->(e:Entity)
+  RETURN collect({id: e.id, start: r.start, end: r.end, count: r.count, confidence: r.confidence, extractor: r.extractor}) AS mentions
+}
+RETURN m.id AS id, m.position AS position, CASE WHEN m.extracted THEN m.content END AS content, m.content_hash AS guard, mentions;

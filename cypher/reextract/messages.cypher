@@ -1,0 +1,15 @@
+// A page of messages whose text was read for entities, by id, with what they mention now.
+// Columns: id, content, guard (string, another one once the text is another), mentions (list of maps: id, start, end, count, confidence, extractor).
+// Plan: a seek on the namespace's ids behind `after`, in the order of the index.
+:param namespace => "default"
+:param after => ""
+:param limit => 100
+MATCH (m:Message {namespace: $namespace})
+WHERE m.id > $after
+WITH m ORDER BY m.id LIMIT $limit
+CALL (m) {
+  WITH m WHERE m.extracted
+  MATCH (m)-[r:MENTIONS]->(e:Entity)
+  RETURN collect({id: e.id, start: r.start, end: r.end, count: r.count, confidence: r.confidence, extractor: r.extractor}) AS mentions
+}
+RETURN m.id AS id, CASE WHEN m.extracted THEN m.content END AS content, m.content_hash AS guard, mentions;

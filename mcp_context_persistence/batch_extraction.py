@@ -1,0 +1,165 @@
+"""Extraction from many texts: they are read together, and what is found is stored together."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from ingest.custom import Patterns
+from ingest.pipeline import entity_vectors
+from ingest.rows import graph_rows
+from ingest.types import Extraction
+from kg import checks, knowledge, limits
+from kg.errors import ContextPersistenceError
+from kg.failures import out_of_memory
+from mcp_context_persistence.batches import Fate, listed, workers
+from mcp_context_persistence.core import Core, Progress, now_ms
+from mcp_context_persistence.knowledge import answer, text_source, types_wanted
+from mcp_context_persistence.line import Line, told
+from mcp_context_persistence.models import ExtractEntitiesResponse
+
+STORED_TOGETHER = 100  # texts, at most: a statement of that size takes a tenth of a second
+
+
+class _Texts:
+    """Texts that are read together."""
+
+    def __init__(
+        self, core: Core, line: Line, fate: Fate, answers: list[ExtractEntitiesResponse], wanted: set[str] | None, *, store: bool
+    ) -> None:
+        self._core, self._line, self._fate, self._answers, self._wanted, self._store = core, line, fate, answers, wanted, store
+        self.size = 0
+        self._texts: dict[int, str] = {}
+        self._found: dict[int, Extraction] = {}
+
+    def add(self, place: int, given: object) -> None:
+        """Take one in; one that is not valid has its answer already."""
+        self.size += 1
+        try:
+            self._texts[place] = checks.text("text", given, characters=limits.EXTRACTION_CHARACTERS)
+        except ContextPersistenceError as error:
+            self._answers[place] = _failed(error)
+
+    def look(self) -> None:
+        """There is nothing to look up."""
+
+    def read(self) -> None:
+        """Find entities and relations, and make the answers."""
+        try:
+            patterns, types = self._core.patterns(), self._core.known_types()
+        except ContextPersistenceError as error:
+            self._fail(list(self._texts), error)
+            return
+        for part in self._line.slices(list(self._texts)):
+            start = time.perf_counter()
+            try:
+                found = list(self._core.extractor.extract([self._texts[place] for place in part], patterns))
+            except ContextPersistenceError:
+                self._one_by_one(part, patterns)
+            else:
+                self._found.update(zip(part, found, strict=True))
+            each = (time.perf_counter() - start) / len(part)
+            for place in part:
+                if place in self._found:
+                    self._answers[place] = self._answer(place, types, each)
+
+    def _one_by_one(self, places: Sequence[int], patterns: Patterns | None) -> None:
+        """Read again one by one what could not be read together."""
+        for place in places:
+            try:
+                self._found[place] = next(iter(self._core.extractor.extract([self._texts[place]], patterns)))
+            except ContextPersistenceError as error:
+                self._answers[place] = _failed(error)
+
+    def _answer(self, place: int, types: list[str], seconds: float) -> ExtractEntitiesResponse:
+        found, now = self._found[place], now_ms()
+        rows = graph_rows(self._core.namespace, [(text_source(self._texts[place]), found)], now=now, known_types=types)
+        made = answer(self._core, rows, found, self._wanted, now=now)
+        return made.model_copy(update={"processing_time": seconds})
+
+    def embed(self) -> None:
+        """Texts themselves have no vectors here."""
+
+    def name(self) -> None:
+        """Embed the names of what was found; the embedder remembers them until they are stored."""
+        if not self._store:
+            return
+        names = {mention.name for found in self._found.values() for mention in found.mentions}
+        for part in self._line.slices(sorted(names, key=len)):
+            try:
+                self._core.embedder.embed(part)
+            except ContextPersistenceError:  # fails again, with its reason, when the text is stored
+                return
+
+    def writes(self) -> Iterator[Callable[[], None]]:
+        """What was found, in portions."""
+        places = [place for place, found in self._found.items() if found.mentions] if self._store else []
+        for start in range(0, len(places), STORED_TOGETHER):
+            yield partial(self._write, places[start : start + STORED_TOGETHER])
+
+    def _write(self, places: list[int]) -> None:
+        """Store what some texts say in one statement; in halves, down to one text, where the server's memory does not suffice."""
+        self._line.goes_on()
+        core, now = self._core, now_ms()
+        try:
+            self._fate.check()
+            with core.graph.call():
+                sources = [(text_source(self._texts[place]), self._found[place]) for place in places]
+                rows = graph_rows(core.namespace, sources, now=now, known_types=core.known_types())
+                rows = entity_vectors(rows, core.embedder)
+                core.graph.run(
+                    knowledge.store(core.namespace, entities=rows.entities, relations=rows.relations, now=now, last=True)
+                )
+        except ContextPersistenceError as error:
+            self._fate.note(error)
+            if out_of_memory(error) and len(places) > 1:
+                half = len(places) // 2
+                self._write(places[:half])
+                self._write(places[half:])
+            else:
+                self._fail(places, error)
+        else:
+            self._fate.note(None)
+            for place in places:
+                self._answers[place].stored = True
+
+    def end(self) -> None:
+        """Nothing is left to do."""
+
+    def _fail(self, places: list[int], error: ContextPersistenceError) -> None:
+        for place in places:
+            self._answers[place] = _failed(error)
+
+
+def extract(
+    core: Core,
+    given: object,
+    *,
+    parallel: object,
+    max_workers: object,
+    entity_types: object,
+    store: bool,
+    progress: Progress | None,
+) -> list[ExtractEntitiesResponse]:
+    """Extract from texts, an answer for each in their order."""
+    texts = listed("texts", given, limits.TEXTS_PER_BATCH)
+    wanted = types_wanted(entity_types)
+    line = Line(workers=workers(core, parallel, max_workers))
+    if texts and store:
+        core.claim_model()
+    answers: list[ExtractEntitiesResponse] = [None] * len(texts)  # type: ignore[list-item]  # each place is filled
+
+    def jobs() -> Iterator[_Texts]:
+        fate, size = Fate(), core.batches.chunk_size
+        for start in range(0, len(texts), size):
+            job = _Texts(core, line, fate, answers, wanted, store=store)
+            for place in range(start, min(start + size, len(texts))):
+                job.add(place, texts[place])
+            yield job
+
+    with told(progress, "texts", len(texts)) as tell:
+        line.run(jobs(), tell)
+    return answers
+
+
+def _failed(error: ContextPersistenceError) -> ExtractEntitiesResponse:
+    return ExtractEntitiesResponse(success=False, error=str(error), entities=[], total_entities=0, processing_time=0.0)

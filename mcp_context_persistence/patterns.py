@@ -1,0 +1,195 @@
+"""Types of entities of the caller's own: configured, kept with the store, and applied to what is stored."""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ingest import custom
+from ingest.pipeline import entity_vectors
+from ingest.rows import graph_rows, mention_rows
+from ingest.types import Extraction
+from kg import checks, limits, names, reextraction
+from kg import conversations as stored_conversations
+from kg import patterns as stored_patterns
+from kg.errors import NotFoundError
+from kg.statement import Row, Statement
+from mcp_context_persistence.core import Core, now_ms
+from mcp_context_persistence.pattern_models import ConfigureEntityPatternsResponse, EntityChange, ReextractResponse
+
+
+def configure(core: Core, given: object, confidence: object) -> ConfigureEntityPatternsResponse:
+    """Check patterns and put them in the place of those that the namespace has."""
+    start = time.perf_counter()
+    found = custom.checked(given, confidence)
+    for name in found.types:
+        core.check_label(names.label(name))
+    row = core.graph.run(stored_patterns.save(core.namespace, found.written(), now=now_ms()))[0]
+    return ConfigureEntityPatternsResponse(
+        version=row["version"],
+        changed=row["changed"],
+        types=list(found.types),
+        patterns=sum(map(len, found.types.values())),
+        processing_time=time.perf_counter() - start,
+    )
+
+
+@dataclass
+class _Difference:
+    """What changes, as far as it is known."""
+
+    read: int = 0
+    changed: int = 0
+    mentions: Counter[str] = field(default_factory=Counter)
+    gained: Counter[str] = field(default_factory=Counter)
+    lost: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    added: dict[str, EntityChange] = field(default_factory=dict)
+    removed: dict[str, EntityChange] = field(default_factory=dict)
+    retyped: dict[str, EntityChange] = field(default_factory=dict)
+
+    def compare(self, place: str, old: Mapping[str, Row], new: Mapping[str, Row]) -> bool:
+        """Note how one place changes, if it does."""
+        self.read += 1
+        if old == new:
+            return False
+        self.changed += 1
+        self.mentions["added"] += len(new.keys() - old.keys())
+        self.mentions["removed"] += len(old.keys() - new.keys())
+        self.mentions["changed"] += sum(old[one] != new[one] for one in old.keys() & new.keys())
+        self.gained.update(new.keys() - old.keys())
+        for one in old.keys() - new.keys():
+            self.lost[one].append(place)
+        return True
+
+
+def reextract(core: Core, conversation_id: object, *, apply: bool) -> ReextractResponse:
+    """Read what is stored once more, page by page, and show the difference, or apply it."""
+    start = time.perf_counter()
+    known = None if conversation_id is None else checks.identifier("conversation_id", conversation_id)
+    if known is not None and not core.graph.run(stored_conversations.load(core.namespace, known, limit=1)):
+        raise NotFoundError("conversation_id: there is no such conversation")
+    if apply:
+        core.claim_model()
+    patterns, types = core.patterns(), core.known_types()
+    difference = _Difference()
+    for page in _pages(core, known):
+        found = dict(
+            zip((row["id"] for row in page), core.extractor.extract([row["content"] for row in page], patterns), strict=True)
+        )
+        changed = [row for row in page if difference.compare(row["id"], _stored(row), _found(found[row["id"]]))]
+        if changed:
+            _page(core, difference, changed, found, types, apply=apply)
+    if not apply:
+        _removed(core, difference)
+    for one in difference.added.keys() & difference.removed.keys():  # gone with one page, back with the next
+        del difference.added[one], difference.removed[one]
+    return _response(difference, applied=apply, version=patterns.version if patterns else 0, seconds=time.perf_counter() - start)
+
+
+def _pages(core: Core, conversation_id: str | None) -> Iterator[list[Row]]:
+    """What has text that was read for entities, in pages."""
+    namespace, size = core.namespace, core.batches.chunk_size
+    if conversation_id is not None:
+        known = conversation_id
+        yield from _paged(core, lambda last: reextraction.conversation(namespace, known, after=last, limit=size), -1, "position")
+    else:
+        yield from _paged(core, lambda last: reextraction.messages(namespace, after=last, limit=size), "", "id")
+        yield from _paged(core, lambda last: reextraction.passages(namespace, after=last, limit=size), "document:", "id")
+
+
+def _paged(core: Core, page: Callable[[Any], Statement[Row]], first: int | str, key: str) -> Iterator[list[Row]]:
+    """Pages until one is empty. Each statement has a deadline of its own, because there is no end to their number."""
+    last: Any = first
+    while True:
+        rows = core.graph.run(page(last), deadline=core.config.deadline)
+        yield [row for row in rows if row["content"] is not None]
+        if not rows:
+            return
+        last = rows[-1][key]
+
+
+def _stored(row: Row) -> dict[str, Row]:
+    return {one["id"]: {key: value for key, value in one.items() if key != "id"} for one in row["mentions"]}
+
+
+def _found(extraction: Extraction) -> dict[str, Row]:
+    return {one["id"]: one["properties"] for one in mention_rows(extraction.mentions)}
+
+
+def _page(
+    core: Core,
+    difference: _Difference,
+    changed: Sequence[Row],
+    found: Mapping[str, Extraction],
+    types: Sequence[str],
+    *,
+    apply: bool,
+) -> None:
+    """Note which entities come and which are of another type; write the page when it is to be applied."""
+    now = now_ms()
+    rows = graph_rows(core.namespace, [(row["id"], found[row["id"]]) for row in changed], now=now, known_types=types)
+    stored = _entities(core, {row["id"]: [] for row in rows.entities})
+    before = {one["id"] for row in changed for one in row["mentions"] if (one["extractor"] or "").startswith(custom.RULE)}
+    by_pattern = {
+        mention.entity_id for row in changed for mention in found[row["id"]].mentions if mention.extractor.startswith(custom.RULE)
+    }
+    retyped = []
+    for row in rows.entities:
+        properties, old = row["properties"], stored.get(row["id"])
+        change = EntityChange(id=row["id"], name=properties["name"], type=properties["type"])
+        if old is None:
+            difference.added.setdefault(row["id"], change)
+        elif old["origin"] == "extracted" and old["type"] != change.type and row["id"] in by_pattern | before:
+            difference.retyped.setdefault(row["id"], change).previous_type = old["type"]
+            retyped.append(reextraction.retyped(core.namespace, old, change.type, properties["confidence"]))
+    if apply:
+        rows = entity_vectors(rows, core.embedder)
+        mentions = {row["message_id"]: row["entities"] for row in rows.mentions}
+        places = [{"id": row["id"], "guard": row["guard"], "entities": mentions[row["id"]]} for row in changed]
+        statement = reextraction.apply(
+            core.namespace, places, entities=rows.entities, retyped=retyped, relations=rows.relations, now=now
+        )
+        gone = core.graph.run(statement, deadline=core.config.deadline)[0]["removed"]
+        difference.removed.update({one["id"]: EntityChange(**one) for one in gone})
+
+
+def _entities(core: Core, lost: Mapping[str, Sequence[str]]) -> dict[str, Row]:
+    found = core.graph.run(reextraction.entities(core.namespace, lost), deadline=core.config.deadline) if lost else []
+    return {row["id"]: row for row in found}
+
+
+def _removed(core: Core, difference: _Difference) -> None:
+    """Note which entities would go, if all that was found were applied."""
+    lost = [(one, places) for one, places in difference.lost.items() if not difference.gained[one]]
+    for start in range(0, len(lost), 1000):
+        rows = _entities(core, dict(lost[start : start + 1000])).values()
+        difference.removed.update(
+            {row["id"]: EntityChange(id=row["id"], name=row["name"], type=row["type"]) for row in rows if row["goes"]}
+        )
+
+
+def _response(difference: _Difference, *, applied: bool, version: int, seconds: float) -> ReextractResponse:
+    for changes in (difference.added, difference.removed, difference.retyped):
+        for one in changes.values():
+            one.mentions = difference.gained[one.id] + len(difference.lost.get(one.id, ()))
+    lists = {
+        f"entities_{name}": sorted(changes.values(), key=lambda one: (-one.mentions, one.id))[: limits.REEXTRACT_LISTED]
+        for name, changes in (("added", difference.added), ("removed", difference.removed), ("retyped", difference.retyped))
+    }
+    totals = (len(difference.added), len(difference.removed), len(difference.retyped))
+    return ReextractResponse(
+        applied=applied,
+        patterns_version=version,
+        texts_read=difference.read,
+        texts_changed=difference.changed,
+        mentions_added=difference.mentions["added"],
+        mentions_removed=difference.mentions["removed"],
+        mentions_changed=difference.mentions["changed"],
+        total_entities_added=totals[0],
+        total_entities_removed=totals[1],
+        total_entities_retyped=totals[2],
+        truncated=max(totals) > limits.REEXTRACT_LISTED,
+        processing_time=seconds,
+        **lists,
+    )
