@@ -15,6 +15,7 @@ REFERENCE = Path(os.environ.get("CONTEXT_REFERENCE", Path(__file__).parents[3] /
 SECTIONS = (
     ("## Quick Start", "## Configuration"),
     ("### Batch Operations", "### Custom Embedding Models"),
+    ("### Knowledge Graph Analytics", "## Performance Optimization"),
     ("### Parallel Processing", "### Memory Management"),
     ("## Error Handling", "## Deployment"),
     ("### Monitoring and Logging", "## Best Practices"),
@@ -62,7 +63,8 @@ def test_the_documented_blocks_run_in_order(tmp_path, monkeypatch, capsys):
         pytest.skip(f"LOUD: the reference is not at {REFERENCE}")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CONTEXT_DB_URL", raising=False)
-    names = {"__name__": "reference", "include_metadata": True}
+    names = {"__name__": "reference", "include_metadata": True}  # of what the blocks use without having made it
+    names["messages"] = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}]
     clients = []  # the blocks make several, and the last of them uses the name for a fixture
     for line, source in found:
         documented = signatures(source)
