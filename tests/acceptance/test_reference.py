@@ -62,7 +62,7 @@ def test_the_documented_blocks_run_in_order(tmp_path, monkeypatch, capsys):
         pytest.skip(f"LOUD: the reference is not at {REFERENCE}")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CONTEXT_DB_URL", raising=False)
-    names = {"__name__": "reference", "include_metadata": True}
+    names = {"__name__": "reference", "include_metadata": True, "messages": [{"role": "user", "content": "We use pandas."}]}
     clients = []  # the blocks make several, and the last of them uses the name for a fixture
     for line, source in found:
         documented = signatures(source)
