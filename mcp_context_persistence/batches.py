@@ -214,6 +214,8 @@ def _groups(
 def _conversation(given: object, *, most: int) -> Conversation:
     if isinstance(given, Conversation):
         return conversations.given(given, None, None, None, None, most=most)
+    if hasattr(given, "model_dump"):  # a model of the caller's own with the same fields
+        given = {key: value for key, value in given.model_dump().items() if key in FIELDS}
     if not isinstance(given, Mapping):
         raise ValidationError("conversations: each must be a Conversation or a mapping")
     if any(key not in FIELDS for key in given):

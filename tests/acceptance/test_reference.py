@@ -63,8 +63,7 @@ def test_the_documented_blocks_run_in_order(tmp_path, monkeypatch, capsys):
         pytest.skip(f"LOUD: the reference is not at {REFERENCE}")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CONTEXT_DB_URL", raising=False)
-    names = {"__name__": "reference", "include_metadata": True}  # of what the blocks use without having made it
-    names["messages"] = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}]
+    names = {"__name__": "reference", "include_metadata": True, "messages": [{"role": "user", "content": "We use pandas."}]}
     clients = []  # the blocks make several, and the last of them uses the name for a fixture
     for line, source in found:
         documented = signatures(source)
