@@ -77,7 +77,8 @@ def test_centralities_equal_those_of_networkx(client, name):
     for metric, (reference, tolerance) in expected.items():
         found = client.find_central_entities(metric, count)
         assert {one.id: one.centrality_score for one in found} == pytest.approx(reference, abs=tolerance), metric
-        assert [one.centrality_score for one in found] == sorted((one.centrality_score for one in found), reverse=True)
+        ordered = [round(one.centrality_score, 8) for one in found]  # the last digits depend on the threads' order
+        assert ordered == sorted(ordered, reverse=True)
     shares = scores(client, "article rank", count)
     assert sum(shares.values()) == pytest.approx(1.0)
     assert set(shares) == set(graph)
