@@ -47,6 +47,13 @@ def flag(field: str, value: object) -> bool:
     return bool(value)
 
 
+def function(field: str, value: Any) -> Any:
+    """Something that can be called, or None."""
+    if value is not None and not callable(value):
+        raise ValidationError(f"{field} must be a function")
+    return value
+
+
 def identifier(field: str, value: object, *, size: int = limits.IDENTIFIER_BYTES) -> str:
     """An id or a name: visible, on one line, short enough for a range index."""
     found = text(field, value, characters=size)
@@ -76,7 +83,7 @@ def whole(field: str, value: object, *, least: int, most: int) -> int:
     """A whole number within bounds; not a boolean, not a float."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise ValidationError(f"{field} must be a whole number from {least} to {most}")
-    return value
+    return int(value)
 
 
 def choice(field: str, value: object, allowed: Sequence[str]) -> str:
@@ -125,7 +132,7 @@ def _plain(field: str, value: object, *, depth: int) -> Any:
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise ValidationError(f"{field} must have strings as keys")
-        return {key: _plain(field, one, depth=depth + 1) for key, one in value.items()}
+        return {str.__str__(key): _plain(field, one, depth=depth + 1) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(field, one, depth=depth + 1) for one in value]
     raise ValidationError(f"{field} holds a {type(value).__name__} that JSON cannot hold")
@@ -145,14 +152,14 @@ def _scalar(field: str, value: str | float | None) -> str | float | None:
 
 
 def vectors(field: str, value: object, *, count: int, dimension: int) -> NDArray[np.float32]:
-    """An array of shape ``(count, dimension)``, finite, no row of zeros.
+    """Real numbers of the shape ``(count, dimension)`` as float32, all finite, the rows' lengths too, no row of zeros.
 
     Raises:
         VectorDBError: The vectors cannot be stored.
     """
     try:
         given = np.asarray(value)
-    except (TypeError, ValueError, OverflowError) as error:
+    except Exception as error:  # an array of the caller's own making
         raise VectorDBError(f"{field} must be numbers in the shape ({count}, {dimension})") from error
     if given.dtype.kind not in "fiu":
         raise VectorDBError(f"{field} must be numbers in the shape ({count}, {dimension})")
@@ -168,12 +175,16 @@ def vectors(field: str, value: object, *, count: int, dimension: int) -> NDArray
 
 
 def milliseconds(moment: datetime) -> int:
-    """Milliseconds since 1970 UTC; a naive moment means UTC."""
+    """Milliseconds since 1970 UTC; a moment without a zone means UTC.
+
+    Raises:
+        ValidationError: Its zone does not tell the offset, or it lies outside of the years 1 to 9999 UTC.
+    """
     try:
-        aware = moment if moment.utcoffset() is not None else moment.replace(tzinfo=UTC)
+        aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        found = (aware - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
     except Exception as error:  # a zone of the caller's own making
         raise ValidationError("a time stamp must have a zone that tells its offset, or none") from error
-    found = (aware - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
     if not FIRST_MS <= found <= LAST_MS:
         raise ValidationError("a time stamp must lie in the years 1 to 9999 UTC")
     return found

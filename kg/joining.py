@@ -63,8 +63,6 @@ def entity_row(given: object, *, place: str) -> EntityRow:
     aliases = found.get("aliases")
     if aliases is not None and (isinstance(aliases, str) or not isinstance(aliases, Sequence) or len(aliases) > limits.TAGS):
         raise ValidationError(f"{place}.aliases must be a list of at most {limits.TAGS} strings")
-    metadata = found.get("metadata")
-    checks.metadata(f"{place}.metadata", metadata)
     return EntityRow(
         id=entity_id(name or "") if found.get("id") is None else checks.identifier(f"{place}.id", found["id"]),
         name=name,
@@ -74,7 +72,7 @@ def entity_row(given: object, *, place: str) -> EntityRow:
         else checks.anything(f"{place}.description", found["description"], characters=limits.DESCRIPTION_CHARACTERS),
         confidence=None if found.get("confidence") is None else checks.confidence(f"{place}.confidence", found["confidence"]),
         aliases=None if aliases is None else tuple(checks.identifier(f"{place}.aliases", alias) for alias in aliases),
-        metadata=metadata,
+        metadata=checks.plain_metadata(f"{place}.metadata", found.get("metadata")),
     )
 
 
@@ -84,14 +82,12 @@ def relationship_row(given: object, *, place: str) -> RelationshipRow:
     for key in ("from_entity", "to_entity", "relationship_type"):
         if found.get(key) is None:
             raise ValidationError(f"{place}.{key} is missing")
-    properties = found.get("properties")
-    checks.metadata(f"{place}.properties", properties)
     return RelationshipRow(
         source=checks.identifier(f"{place}.from_entity", found["from_entity"]),
         target=checks.identifier(f"{place}.to_entity", found["to_entity"]),
         name=checks.type_name(f"{place}.relationship_type", found["relationship_type"]),
         confidence=None if found.get("confidence") is None else checks.confidence(f"{place}.confidence", found["confidence"]),
-        properties=properties,
+        properties=checks.plain_metadata(f"{place}.properties", found.get("properties")),
     )
 
 
@@ -100,7 +96,7 @@ def _named(given: Mapping[str, Any], *, place: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in given.items():
         name = _RELATIONSHIP_SYNONYMS.get(key, key)
-        if name in found and found[name] != value:
+        if name in found and not (isinstance(value, str) and isinstance(found[name], str) and found[name] == value):
             raise ValidationError(f"{place}.{name} is given twice, under two names")
         found[name] = value
     return found
@@ -108,11 +104,10 @@ def _named(given: Mapping[str, Any], *, place: str) -> dict[str, Any]:
 
 def _mapping(given: object, *, place: str, keys: frozenset[str]) -> Mapping[str, Any]:
     if hasattr(given, "model_dump") and not isinstance(given, type):
-        given = {key: value for key, value in given.model_dump().items() if key in keys}
+        given = {key: value for key, value in given.model_dump(warnings=False).items() if key in keys}
     if not isinstance(given, Mapping):
         raise ValidationError(f"{place} must be a mapping")
-    unknown = sorted(str(key) for key in given if key not in keys)
-    if unknown:
+    if any(key not in keys for key in given):
         raise ValidationError(f"{place} has an unknown key; known are: {', '.join(sorted(keys))}")
     return given
 

@@ -1,8 +1,8 @@
 """What goes in and comes out: conversations, messages, entities, relationships, decisions. Checked once, here."""
 
 import re
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -13,6 +13,9 @@ from kg.errors import ValidationError
 
 Mode = Literal["conversation", "knowledge", "hybrid"]
 MODES: tuple[Mode, ...] = ("conversation", "knowledge", "hybrid")
+MOMENT = "must be a date and time, such as 2026-01-31T12:00:00Z"
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_FIELD = re.compile(r"[a-z_]{1,40}")
 
 
 def _identifier(value: str) -> str:
@@ -27,7 +30,7 @@ def _content(value: str) -> str:
     return checks.text("value", value, characters=limits.MESSAGE_CHARACTERS)
 
 
-def _metadata(value: dict[str, Any] | None) -> dict[str, Any] | None:
+def _metadata(value: object) -> dict[str, Any] | None:
     return checks.plain_metadata("value", value)
 
 
@@ -35,12 +38,15 @@ def _number(value: object) -> object:
     return checks.confidence("value", value)
 
 
-def _moment(value: object) -> object:
-    if isinstance(value, (bool, int, float)) or (
-        isinstance(value, str) and re.fullmatch(r"[\s\d.+-]*", value) and value.count("-") < 2
-    ):
-        raise ValidationError("must be a date and time, such as 2026-01-31T12:00:00Z")
-    if isinstance(value, datetime):
+def _dated(value: object) -> object:
+    """No number, nor a string of one: pydantic would count seconds since 1970."""
+    if value is None or isinstance(value, date) or (isinstance(value, str) and _DAY.match(value)):
+        return value
+    raise ValidationError(MOMENT)
+
+
+def _in_calendar(value: datetime | None) -> datetime | None:
+    if value is not None:
         checks.milliseconds(value)
     return value
 
@@ -51,19 +57,19 @@ def _role(value: str) -> str:
 
 Identifier = Annotated[str, AfterValidator(_identifier)]
 TypeName = Annotated[str, AfterValidator(_type)]
-Metadata = Annotated[dict[str, Any] | None, AfterValidator(_metadata)]
-Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+Metadata = Annotated[dict[str, Any] | None, BeforeValidator(_metadata)]
+Moment = Annotated[datetime | None, BeforeValidator(_dated), AfterValidator(_in_calendar)]
 Confidence = Annotated[float, BeforeValidator(_number)]
 
 
 class Message(BaseModel):
     """One message of a conversation.
 
-    A message without an id is known by its place in the conversation. A time stamp without a zone means UTC; a message without
-    a time stamp gets the time at which it is first saved.
+    A message without an id is known by its place in the conversation. A time stamp is a `datetime`, a `date` or a string in ISO 8601
+    that begins with a whole date; one without a zone means UTC. A message without one gets the time at which it is first saved.
     """
 
-    model_config = ConfigDict(extra="forbid", revalidate_instances="always")
+    model_config = ConfigDict(extra="forbid", revalidate_instances="always", hide_input_in_errors=True)
 
     role: Annotated[str, AfterValidator(_role)] = Field(..., description="Message role (user, assistant, system)")
     content: Annotated[str, AfterValidator(_content)] = Field(..., description="Message content")
@@ -81,7 +87,7 @@ class Message(BaseModel):
 class Conversation(BaseModel):
     """A conversation: messages in order, and what is known about them as a whole."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     conversation_id: Identifier = Field(..., description="Unique conversation identifier")
     messages: list[Message] = Field(..., description="List of messages in the conversation")
@@ -131,24 +137,40 @@ class Decision(BaseModel):
     created_at: datetime | None = Field(None, description="Creation timestamp")
 
 
-def explain(error: TheirValidationError) -> ValidationError:
-    """Our error for pydantic's: the fields and what is wrong with each, without the values."""
+def explain(error: TheirValidationError, *, known: Iterable[str] = (), sources: Mapping[str, str] | None = None) -> ValidationError:
+    """Our error for pydantic's: the fields and what is wrong with each, without the values.
+
+    Args:
+        error: What pydantic says.
+        known: The keys that there are, where one that is not among them may have been given.
+        sources: For a field the argument that it was given in, '' where it is one itself.
+    """
     problems = []
     for problem in error.errors(include_input=False, include_url=False, include_context=False)[:5]:
-        unknown = problem["type"] == "extra_forbidden"  # its last part is what the caller wrote
+        unknown = problem["type"] in {"extra_forbidden", "invalid_key"}  # its last part is what the caller wrote
         place = [str(part) for part in (problem["loc"][:-1] if unknown else problem["loc"]) if not _internal(part)]
-        reason = "there is an unknown key" if unknown else _reason(problem["msg"])
-        problems.append(f"{'.'.join(place) or 'value'}: {reason}")
+        source = (sources or {}).get(place[0], "") if place else ""
+        reason = f"there is an unknown key; known are: {', '.join(known)}" if unknown else _reason(problem["type"], problem["msg"])
+        problems.append(f"{'.'.join([source, *place]).strip('.') or 'value'}: {reason}")
     return ValidationError("; ".join(dict.fromkeys(problems)))
 
 
 def _internal(part: object) -> bool:
-    """Whether a part of a place is no field and no number: pydantic's own words, or a key of somebody's metadata."""
-    return not isinstance(part, int) and not (isinstance(part, str) and re.fullmatch(r"[a-z_]{1,40}", part))
+    """Whether a part of a place is no field and no number, but pydantic's own words."""
+    return not isinstance(part, int) and not (isinstance(part, str) and _FIELD.fullmatch(part))
 
 
-def _reason(message: str) -> str:
-    return message.removeprefix("Value error, ").removeprefix("value ")
+def _reason(kind: str, message: str) -> str:
+    """What is wrong, as our own errors say it."""
+    if kind.startswith("datetime"):
+        return MOMENT
+    if kind in {"model_type", "dict_type"}:
+        return "must be a mapping"
+    if kind == "missing":
+        return "is missing"
+    if kind == "string_unicode":
+        return "holds half of a surrogate pair, which cannot be stored"
+    return message.removeprefix("Value error, ").removeprefix("value ").replace("Input should", "must", 1)
 
 
 def conversation(
@@ -171,10 +193,8 @@ def conversation(
         raise ValidationError("messages must not be empty")
     if len(messages) > limits.MESSAGES_PER_CONVERSATION:
         raise ValidationError(f"a conversation has at most {limits.MESSAGES_PER_CONVERSATION:,} messages")
-    if project_path is not None:
-        checks.identifier("project_path", project_path)
-    if mode is not None:
-        checks.choice("mode", mode, MODES)
+    project_path = None if project_path is None else checks.identifier("project_path", project_path)
+    mode = None if mode is None else checks.choice("mode", mode, MODES)
     try:
         made = Conversation(
             conversation_id=conversation_id,
@@ -185,7 +205,7 @@ def conversation(
             created_at=created_at,
         )
     except TheirValidationError as error:
-        raise explain(error) from error
+        raise explain(error, known=sorted(Message.model_fields)) from None  # pydantic's text holds the keys that were given
     _same_kind_of_ids(made)
     return made
 

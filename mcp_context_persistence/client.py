@@ -4,9 +4,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from kg.errors import ValidationError
+from kg import checks
 from mcp_context_persistence.config import SPACY_MODEL
 from mcp_context_persistence.core import Core
+from mcp_context_persistence.exceptions import ValidationError
 from mcp_context_persistence.interface.analytics import AnalyticsCalls
 from mcp_context_persistence.interface.batches import BatchCalls
 from mcp_context_persistence.interface.cache import CacheCalls
@@ -17,6 +18,13 @@ from mcp_context_persistence.interface.monitoring import MonitoringCalls
 from mcp_context_persistence.interface.patterns import PatternCalls
 from mcp_context_persistence.interface.search import SearchCalls
 from mcp_context_persistence.metrics import Metrics
+
+
+def _check_place(auth: object, database: object) -> None:
+    if auth is not None and not (isinstance(auth, (tuple, list)) and len(auth) == 2 and all(isinstance(one, str) for one in auth)):
+        raise ValidationError("auth must be a pair of strings, user and password")
+    if database is not None:
+        checks.identifier("database", database)
 
 
 class ContextPersistenceClient(
@@ -74,8 +82,9 @@ class ContextPersistenceClient(
             ValidationError: An argument is not valid.
             DatabaseError: The database could not be reached or prepared.
         """
-        if metrics_port is not None and not enable_metrics:
+        if not checks.flag("enable_metrics", enable_metrics) and metrics_port is not None:
             raise ValidationError("metrics_port needs enable_metrics=True")
+        _check_place(auth, database)
         metrics = Metrics(metrics_port) if enable_metrics else None
         try:
             self._core = Core(

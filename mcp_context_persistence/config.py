@@ -256,19 +256,19 @@ def config(given: Mapping[str, Any] | None = None, **arguments: object) -> Confi
     for key in stated:
         if key not in Config.model_fields:
             raise ValidationError(f"config has an unknown key{config_sources.nearest(key, Config.model_fields)}")
-    stated.update({name: value for name, value in arguments.items() if value is not None})
+    named = {name: value for name, value in arguments.items() if value is not None}
     try:
-        made = Config(**stated)
+        made = Config(**(stated | named))
     except TheirValidationError as error:
-        raise _explained(error, stated) from error
+        raise _explained(error, {**dict.fromkeys(stated, "config"), **dict.fromkeys(named, "")}) from error
     if (made.default_search_limit or 1) > made.max_search_results:
         raise ValidationError("default_search_limit must not be larger than max_search_results")
     return made
 
 
-def _explained(error: TheirValidationError, stated: Mapping[str, Any]) -> ValidationError:
-    """The error with the names under which the wrong values were given."""
-    text = str(explain(error))
+def _explained(error: TheirValidationError, stated: Mapping[str, str]) -> ValidationError:
+    """The error with the names under which the wrong values were given; `stated` has the argument that each field came in."""
+    text = str(explain(error, sources=stated))
     fields = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
     for field in sorted(fields - stated.keys()):
         for source in config_sources.read(Config.model_fields):

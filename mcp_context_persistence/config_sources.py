@@ -58,7 +58,7 @@ def key_of(field: FieldInfo) -> str:
 def nearest(key: object, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown key: the known one that is most like it, else all of them."""
     names = sorted(known)
-    near = difflib.get_close_matches(str(key), names, n=1)
+    near = difflib.get_close_matches(key, names, n=1) if isinstance(key, str) else []
     return f"; did you mean {near[0]}?" if near else f"; known are: {', '.join(names)}"
 
 

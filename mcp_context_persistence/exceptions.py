@@ -21,3 +21,6 @@ __all__ = [
     "ValidationError",
     "VectorDBError",
 ]
+
+for _name in __all__:  # tracebacks name the place where people import them from
+    globals()[_name].__module__ = __name__

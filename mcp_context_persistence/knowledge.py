@@ -186,14 +186,13 @@ def relate(
     }
     name = checks.type_name("relationship_type", relationship_type)
     sure = checks.confidence("confidence", confidence)
-    checks.metadata("properties", properties)
     ids = core.entity_ids(references)
     row = joining.RelationshipRow(
         source=ids["source_entity_id"],
         target=ids["target_entity_id"],
         name=name,
         confidence=sure,
-        properties=properties,  # type: ignore[arg-type]  # checked above
+        properties=checks.plain_metadata("properties", properties),
     )
     core.check_type(row.type)
     written = core.graph.run(knowledge.save_relationships(core.namespace, [row], now=now))

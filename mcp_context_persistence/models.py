@@ -82,7 +82,11 @@ class HybridSearchParams(BaseModel):
     @field_validator("filters", mode="before")
     @classmethod
     def _loose(cls, value: Any) -> Any:
-        return SearchFilters.model_construct(**value) if isinstance(value, dict) else value
+        if not isinstance(value, dict):
+            return value
+        if not all(isinstance(key, str) and not key.startswith("_") for key in value):
+            raise ValueError("there is an unknown key")
+        return SearchFilters.model_construct(**value)
 
 
 class Response(BaseModel):

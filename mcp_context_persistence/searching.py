@@ -35,7 +35,7 @@ def hybrid(
     """Search everything; `query` may be an object with all arguments in it."""
     start = time.perf_counter()
     if isinstance(query, HybridSearchParams):
-        if (mode, filters, limit, include_metadata) != ("hybrid", None, 10, False):
+        if mode is not HYBRID_MODE or filters is not None or limit is not HYBRID_LIMIT or include_metadata is not False:
             raise ValidationError("give a HybridSearchParams object or keywords, not both")
         mode = query.mode if "mode" in query.model_fields_set else HYBRID_MODE
         limit = query.limit if "limit" in query.model_fields_set else HYBRID_LIMIT

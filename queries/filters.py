@@ -146,13 +146,13 @@ class Filters:
 
 
 def parse(raw: object) -> Filters:
-    """Check filters as a caller gives them: a mapping, an object with `model_dump`, or None.
+    """Check filters as a caller gives them: a mapping, an object of pydantic, or None.
 
     Raises:
         ValidationError: A key is unknown (the text names the nearest one), or a value is not valid.
     """
     if hasattr(raw, "model_dump") and not isinstance(raw, type):
-        raw = raw.model_dump()
+        raw = raw.model_dump(warnings=False)
     if raw is None:
         return Filters()
     if not isinstance(raw, Mapping):
@@ -174,7 +174,7 @@ def parse(raw: object) -> Filters:
 
 
 def _hint(key: object) -> str:
-    near = difflib.get_close_matches(str(key), KEYS, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.5) if isinstance(key, str) else []
     return f"; did you mean {near[0]}?" if near else f"; known are: {', '.join(KEYS)}"
 
 
@@ -189,9 +189,9 @@ def _each(name: str, value: object, check: Callable[[str, object], str]) -> tupl
 
 
 def _plain(name: str, value: object) -> str:
+    value = checks.plain_metadata(name, {"value": value})["value"]  # type: ignore[index]  # as a stored one would be
     if isinstance(value, str):
         return checks.text(name, value, characters=limits.METADATA_BYTES)
-    value = checks.plain_metadata(name, {"value": value})["value"]  # type: ignore[index]  # as a stored one would be
     if isinstance(value, (bool, int, float)):
         return written(value)
     raise ValidationError(f"{name} must be a string, a number or a boolean, or a list of them")
@@ -211,8 +211,8 @@ def _listed(key: str, into: str, check: Callable[[str, object], str]) -> Callabl
 
 def _date_range(value: object) -> dict[str, Any]:
     name = "filters.date_range"
-    if hasattr(value, "model_dump"):
-        value = value.model_dump()
+    if hasattr(value, "model_dump") and not isinstance(value, type):
+        value = value.model_dump(warnings=False)
     if not isinstance(value, Mapping) or not value.keys() <= {"start", "end"}:
         raise ValidationError(f"{name} must be a mapping with 'start', 'end' or both")
     start, end = value.get("start"), value.get("end")

@@ -52,6 +52,7 @@ class AnalyticsCalls:
 
         Raises:
             GraphError: The server has no Graph Data Science or not enough memory for the projection, or there are no entities.
+            ValidationError: An argument is not valid.
         """
         with analytics.library(self._core, directed=checks.flag("directed", directed), costs=checks.flag("costs", costs)) as found:
             yield found

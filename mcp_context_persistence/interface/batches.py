@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from kg import checks
 from kg.errors import DatabaseError, NLPError, ValidationError, VectorDBError
 from mcp_context_persistence import batch_extraction, batches
 from mcp_context_persistence.core import Core
@@ -49,7 +50,12 @@ class BatchCalls:
         """
         with self._core.call("batch_save_conversations", DatabaseError, VectorDBError, NLPError):
             return batches.save(
-                self._core, conversations, parallel=parallel, max_workers=max_workers, replace=bool(replace), progress=progress
+                self._core,
+                conversations,
+                parallel=parallel,
+                max_workers=max_workers,
+                replace=checks.flag("replace", replace),
+                progress=checks.function("progress", progress),
             )
 
     def batch_extract_entities(
@@ -89,8 +95,8 @@ class BatchCalls:
                 parallel=parallel,
                 max_workers=max_workers,
                 entity_types=entity_types,
-                store=bool(store),
-                progress=progress,
+                store=checks.flag("store", store),
+                progress=checks.function("progress", progress),
             )
 
     def configure_parallel_processing(self, max_workers: int = 4, chunk_size: int = 100) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from kg import checks
 from kg.errors import DatabaseError, NLPError, VectorDBError
 from mcp_context_persistence import patterns as own
 from mcp_context_persistence.core import Core
@@ -60,4 +61,4 @@ class PatternCalls:
             VectorDBError: A vector could not be made.
         """
         with self._core.call("reextract", DatabaseError, NLPError, VectorDBError):
-            return own.reextract(self._core, conversation_id, apply=bool(apply))
+            return own.reextract(self._core, conversation_id, apply=checks.flag("apply", apply))

@@ -241,3 +241,17 @@ def test_empty_batches_have_empty_answers_and_the_largest_settings_hold(client):
     assert client.batch_save_conversations([]) == []
     assert client.batch_extract_entities([]) == []
     assert all(one.success for one in client.batch_save_conversations([talk(1), talk(2)], max_workers=limits.BATCH_WORKERS))
+
+
+def test_flags_and_callbacks_are_checked_before_anything_is_written(client):
+    client.save_conversation(**talk(0))
+    before = stored(client)
+    for wrong in ({"replace": "false"}, {"progress": 5}, {"parallel": "false"}):
+        with pytest.raises(ValidationError, match=next(iter(wrong))):
+            client.batch_save_conversations([talk(0, size=1)], **wrong)
+    for wrong in ({"store": "false"}, {"progress": 5}, {"parallel": 1}):
+        with pytest.raises(ValidationError, match=next(iter(wrong))):
+            client.batch_extract_entities(["The NewParser class uses scipy."], **wrong)
+    with pytest.raises(ValidationError, match="apply"):
+        client.reextract(apply="false")
+    assert stored(client) == before

@@ -7,6 +7,7 @@ import pytest
 
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import NotFoundError, ValidationError
+from mcp_context_persistence.models import Entity, Relationship
 
 TEXT = """
 The DataProcessor class in the data_processing module handles
@@ -137,6 +138,11 @@ def test_the_same_relationship_twice_must_say_the_same(client):
     link = {"from_entity": "a", "to_entity": "b", "relationship_type": "uses", "confidence": 0.1}
     with pytest.raises(ValidationError, match="relationships"):
         client.update_knowledge_graph([{"id": "a"}, {"id": "b"}], [link, link | {"confidence": 0.9}])
+    with pytest.raises(ValidationError, match="relationships"):
+        client.update_knowledge_graph([{"id": "a"}, {"id": "b"}], [link, link | {"properties": {"why": "speed"}}])
+    for wrong in ({"entities": [Entity]}, {"relationships": [Relationship]}):
+        with pytest.raises(ValidationError, match="0 must be a mapping"):
+            client.update_knowledge_graph(**({"entities": [], "relationships": []} | wrong))
     assert client.update_knowledge_graph([{"id": "a"}, {"id": "b"}], [link, link]).created_relationships == 1
 
 

@@ -92,6 +92,15 @@ def test_both_calling_styles_are_the_same(talk):
     params = HybridSearchParams(query="pottery", mode="keyword", filters={"role": "user"}, limit=3, include_metadata=True)
     keywords = talk.search_hybrid("pottery", mode="keyword", filters={"role": "user"}, limit=3, include_metadata=True)
     assert talk.search_hybrid(params).results == keywords.results
+    for keyword in ("mode", "filters", "limit", "include_metadata"):
+        with pytest.raises(ValidationError, match="not both"):
+            talk.search_hybrid(params, **{keyword: np.array([1, 2])})
+    with pytest.raises(ValidationError, match="query"):
+        talk.search_hybrid(HybridSearchParams.model_construct())
+    with pytest.raises(ValidationError, match="include_metadata"):
+        talk.search_hybrid(HybridSearchParams.model_construct(query="pottery", include_metadata="false"))
+    with pytest.raises(ValidationError, match="include_metadata"):
+        talk.search_similar_conversations("pottery", include_metadata=np.array([1, 2]))
 
 
 def test_semantic_is_the_raw_cosine(talk):

@@ -122,6 +122,30 @@ class Zone(tzinfo):
     """A zone that tells nothing."""
 
 
+class Silent(tzinfo):
+    """A zone without an offset."""
+
+    def utcoffset(self, moment):
+        return None
+
+
+class Fickle(tzinfo):
+    """A zone that tells its offset once."""
+
+    def __init__(self):
+        self.offsets = [timedelta(0)]
+
+    def utcoffset(self, moment):
+        return self.offsets.pop()
+
+
+class Unwilling:
+    """An array that cannot be read, like a tensor with a gradient."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("secret")
+
+
 def test_a_flag_is_a_real_boolean():
     assert (checks.flag("x", True), checks.flag("x", np.bool_(False))) == (True, False)
     for value in ("false", 0, 1, None, np.array([1, 2])):
@@ -150,12 +174,26 @@ def test_signs_without_a_name_are_not_nothing():
     assert checks.text("x", "\ue000", characters=10)
 
 
-def test_a_zone_that_tells_no_offset_is_refused():
+@pytest.mark.parametrize("zone", [Zone(), Silent(), Fickle()])
+def test_a_zone_that_tells_no_offset_is_refused(zone):
+    moment = datetime(2024, 1, 1, tzinfo=zone)
+    if isinstance(zone, Fickle):
+        assert moment.utcoffset() == timedelta(0)
     with pytest.raises(ValidationError, match="zone"):
-        checks.milliseconds(datetime(2024, 1, 1, tzinfo=Zone()))
+        checks.milliseconds(moment)
 
 
-@pytest.mark.parametrize("rows", [[[10**400] * 2], [["1", "2"]], [[1j, 2j]], [[3e38, 3e38]], [[None, 1]]])
+def test_a_callback_can_be_called():
+    assert checks.function("x", None) is None
+    assert checks.function("x", print) is print
+    with pytest.raises(ValidationError, match=r"^x must be a function"):
+        checks.function("x", 5)
+
+
+@pytest.mark.parametrize(
+    "rows", [[[10**400] * 2], [["1", "2"]], [[1j, 2j]], [[3e38, 3e38]], [[None, 1]], [[True, True]], Unwilling()]
+)
 def test_vectors_are_real_numbers_of_a_length_that_can_be_told(rows):
-    with pytest.raises(VectorDBError):
+    with pytest.raises(VectorDBError) as caught:
         checks.vectors("x", rows, count=1, dimension=2)
+    assert "secret" not in str(caught.value)

@@ -258,6 +258,8 @@ def test_a_file_that_is_not_text_is_refused():
         {"vector_size": None},
         {"pool_sise": 1},
         {7: 1},
+        {10**5000: 1},
+        {"deadline": 10**400},
         [("pool_size", 1)],
         "pool_size=1",
     ],
@@ -311,3 +313,10 @@ def test_the_page_of_the_settings_says_what_the_code_says():
         )
         for name, field in Config.model_fields.items()
     }
+
+
+def test_a_wrong_setting_is_named_by_the_argument_that_it_came_in():
+    with pytest.raises(ValidationError, match=r"^config\.deadline: must be greater than 0$"):
+        config({"deadline": 0})
+    with pytest.raises(ValidationError, match=r"^database_url: must be a valid string$"):
+        config({"deadline": 5}, database_url=7)

@@ -1,5 +1,8 @@
 """One tree of errors; its members say what happened to the data."""
 
+import pickle
+import traceback
+
 import neo4j.exceptions as theirs
 import pytest
 
@@ -14,6 +17,16 @@ def test_all_are_one_family_and_some_are_python_errors_too():
         assert issubclass(getattr(exceptions, name), errors.ContextPersistenceError)
     assert issubclass(errors.ValidationError, ValueError)
     assert issubclass(errors.NotFoundError, LookupError)
+
+
+def test_errors_are_shown_under_the_name_that_people_import_and_travel_between_processes():
+    for name in exceptions.__all__:
+        made = getattr(exceptions, name)("said", retryable=True, outcome="unknown")
+        shown = traceback.format_exception_only(made)[0]
+        assert shown == f"mcp_context_persistence.exceptions.{name}: said\n"
+        back = pickle.loads(pickle.dumps(made))
+        assert (type(back), str(back), back.retryable, back.outcome) == (type(made), "said", True, "unknown")
+        assert repr(back) == repr(made) == f"{name}('said')"
 
 
 def test_an_error_without_words_says_what_its_class_says():

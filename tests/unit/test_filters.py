@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 import pytest
@@ -8,8 +8,15 @@ from hypothesis import strategies as st
 from kg import limits
 from kg.errors import ValidationError
 from kg.facets import facet
-from mcp_context_persistence.models import SearchFilters
+from mcp_context_persistence.models import DateRange, SearchFilters
 from queries.filters import BOXES, CONTENT_TYPES, Filters, parse
+
+
+class Silent(tzinfo):
+    """A zone without an offset."""
+
+    def utcoffset(self, moment: datetime | None) -> None:
+        return None
 
 
 def ms(*parts: int, zone: timezone = UTC) -> int:
@@ -73,6 +80,16 @@ def test_a_key_like_nothing_is_refused_with_all_of_them() -> None:
         {"metadata.team": {"a": 1}},
         {"metadata.team": float("inf")},
         {1: "x"},
+        {10**5000: 1},
+        {"metadata.a\ud800": 1},
+        {"metadata.\ud800": "x"},
+        {"metadata.a": 10**30},
+        {"metadata.a": 10**5000},
+        {"tags": "\u200b \n"},
+        SearchFilters,
+        {"date_range": DateRange},
+        {"date_range": DateRange.model_construct(start=5)},
+        {"date_range": {"start": datetime(2024, 1, 1, tzinfo=Silent())}},
     ],
 )
 def test_bad_values_are_refused(raw: Any) -> None:
