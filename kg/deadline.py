@@ -67,7 +67,8 @@ class Threads:
                 return
 
     def close(self) -> None:
-        """Let the idle threads end."""
+        """Let the idle threads end, and the busy ones after what they do."""
+        self._keep = 0
         while True:
             try:
                 self._idle.get_nowait().put(None)

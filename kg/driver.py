@@ -20,22 +20,21 @@ from typing import Any, Literal, TypeVar
 import neo4j
 import neo4j.exceptions as theirs
 import numpy as np
-from neo4j.auth_management import AuthManager
 from neo4j.vector import Vector
 
 import cypher
 from cypher import Dialect
 from kg.deadline import Threads
-from kg.errors import ContextPersistenceError, DatabaseError
+from kg.errors import ContextPersistenceError, DatabaseError, Outcome
 from kg.failures import replayable, translate, unreachable
 from kg.limits import DEADLINE_SECONDS
+from kg.pool import Auth, Pool
 from kg.statement import Statement
 
 log = logging.getLogger(f"mcp_context_persistence.{__name__}")
 
 T = TypeVar("T")
 Run = Callable[[Statement[Any]], list[Any]]
-Auth = tuple[str, str] | None
 
 FIRST_PAUSE_SECONDS = 0.05
 
@@ -69,7 +68,7 @@ class Graph:
         pool_size: int = 30,
         deadline: float = DEADLINE_SECONDS,
         revive: Callable[[], str | None] | None = None,
-        alive: Callable[[], bool] | None = None,
+        credentials: Callable[[str], Auth] | None = None,
     ) -> None:
         """Open a pool; nothing is sent before the first statement.
 
@@ -79,9 +78,10 @@ class Graph:
             database: The database's name; the server's default one when None.
             pool_size: Connections at most.
             deadline: Seconds after which a call ends, retries included.
-            revive: Called when nothing listens at the address; returns when the server is there again, with its address if that has
+            revive: Called when the server is not at the address; returns when it is there again, with its address if that may have
                 changed.
-            alive: Tells whether the server that the password is meant for still lives; asked before it is sent.
+            credentials: Takes the place of `auth`: asked for each new connection, with the pool's address; None where what listens
+                there is not the server that the password is meant for, so that it is not sent.
         """
         self._database = database
         self._revive = revive
@@ -89,11 +89,11 @@ class Graph:
         self._threads = Threads(name="context-persistence-database")
         self._left = threading.local()
         self._server: Server | None = None
-        self._server_lock = threading.Lock()
+        self._lock = threading.Lock()  # of the state, the address and the pool
         self._state: Literal["open", "closed", "forked"] = "open"
-        self._uri = uri
+        self._credentials = credentials
         self._options: dict[str, Any] = {
-            "auth": _Guarded(auth, alive) if auth and alive else auth,
+            "auth": auth,
             "max_connection_pool_size": pool_size,
             "connection_timeout": min(10.0, deadline),
             "connection_acquisition_timeout": deadline,
@@ -103,7 +103,7 @@ class Graph:
             "user_agent": "context-persistence",
         }
         try:
-            self._driver = neo4j.GraphDatabase.driver(uri, **self._options)
+            self._pool = Pool(uri, self._options, credentials)
         except (theirs.DriverError, ValueError) as error:
             raise DatabaseError("the database address was refused by the driver; it must look like bolt://host:7687") from error
         _graphs.add(self)
@@ -111,7 +111,8 @@ class Graph:
     @property
     def driver(self) -> neo4j.Driver:
         """The pool itself, for libraries that bring statements of their own."""
-        return self._driver
+        self._check_open()
+        return self._pool.driver
 
     @property
     def database(self) -> str | None:
@@ -121,10 +122,9 @@ class Graph:
     @property
     def server(self) -> Server:
         """Version and abilities of the server; asked once."""
-        with self._server_lock:
-            if self._server is None:
-                self._server = self._look()
-            return self._server
+        if self._server is None:
+            self._server = self._look()
+        return self._server
 
     def run(
         self,
@@ -212,37 +212,43 @@ class Graph:
         return self._state == "forked"
 
     def close(self) -> None:
-        """Close the pool. Calling it again does nothing; in a forked child it leaves the parent's connections alone."""
-        if self._state == "open":
+        """Close the pool, after the calls that run. Calling it again does nothing; in a forked child it leaves the parent's connections alone."""
+        with self._lock:
+            if self._state != "open":
+                return
             self._state = "closed"
-            self._threads.close()
-            self._driver.close()
+        self._threads.close()
+        self._pool.close()
 
     def _forget(self) -> None:
         """In a forked child: the sockets are the parent's, and the threads are not here."""
         self._state = "forked"
-        _of_parents.append(self._driver)  # kept, so that nothing closes it
+        _of_parents.append(self._pool)  # kept, so that nothing closes it
         self._threads = Threads(name="context-persistence-database")
+        self._lock = threading.Lock()  # a thread that is not here may hold the old one
 
-    def _check_open(self) -> None:
+    def _check_open(self, outcome: Outcome = "not_applied") -> None:
         if self._state == "closed":
-            raise DatabaseError("the client is closed; open another one")
+            raise DatabaseError("the client is closed; open another one", outcome=outcome)
         if self._state == "forked":
             raise DatabaseError("this client belongs to the parent process; open another one in this one")
 
     def _move(self, uri: str) -> None:
         """The server is somewhere else now: a new pool takes the place of the old one."""
-        with self._server_lock:
-            if uri != self._uri and self._state == "open":
-                old, self._driver, self._uri = self._driver, neo4j.GraphDatabase.driver(uri, **self._options), uri
-                old.close()
+        with self._lock:
+            if uri == self._pool.uri or self._state != "open":
+                return
+            old, self._pool = self._pool, Pool(uri, self._options, self._credentials)
+        old.close()
 
-    def _session(self, *, writes: bool, after: neo4j.Bookmarks | None = None) -> neo4j.Session:
-        return self._driver.session(
-            database=self._database,
-            bookmarks=after,
-            default_access_mode=neo4j.WRITE_ACCESS if writes else neo4j.READ_ACCESS,
-        )
+    @contextmanager
+    def _session(self, *, writes: bool, after: neo4j.Bookmarks | None = None) -> Iterator[neo4j.Session]:
+        mode = neo4j.WRITE_ACCESS if writes else neo4j.READ_ACCESS
+        with (
+            self._pool.use() as driver,
+            driver.session(database=self._database, bookmarks=after, default_access_mode=mode) as session,
+        ):
+            yield session
 
     def _in_time(
         self,
@@ -265,22 +271,25 @@ class Graph:
 
     def _until(self, end: float, once: Callable[[float], T], name: str, *, writes: bool) -> T:
         pause = FIRST_PAUSE_SECONDS
+        lost: Outcome = "unknown" if writes else "not_applied"
         while True:
+            pool = self._pool
             left = max(0.001, end - time.monotonic())
             try:
                 return self._threads.call(partial(once, left), seconds=left)
             except TimeoutError as error:
-                raise DatabaseError(
-                    f"{name}: no answer within the deadline of {self._deadline:g} s; is the server alive?",
-                    retryable=True,
-                    outcome="unknown" if writes else "not_applied",
-                ) from error
+                self._check_open(lost)
+                text = f"{name}: no answer within the deadline of {self._deadline:g} s; is the server alive?"
+                raise DatabaseError(text, retryable=True, outcome=lost) from error
             except (theirs.Neo4jError, theirs.DriverError, OSError) as error:
-                self._check_open()
+                self._check_open(lost)
+                if self._pool is not pool:
+                    continue  # the server has moved, and another call has seen it first
                 if self._revive and unreachable(error) and self._revived(end):
                     time.sleep(min(pause, max(0.0, end - time.monotonic())))
                     pause = min(pause * 2, 2.0)
                     continue
+                self._check_open(lost)
                 wait = pause * (0.5 + random.random())  # noqa: S311 - jitter, not a secret
                 if not replayable(error) or time.monotonic() + wait >= end:
                     raise translate(error, name=name, writes=writes) from error
@@ -326,24 +335,8 @@ class Graph:
         return value
 
 
-class _Guarded(AuthManager):
-    """Hands the credentials out while the server that they are meant for lives, and to nobody who took its port after its death."""
-
-    def __init__(self, auth: tuple[str, str], alive: Callable[[], bool]) -> None:
-        self._auth = neo4j.basic_auth(*auth)
-        self._alive = alive
-
-    def get_auth(self) -> neo4j.Auth:
-        if not self._alive():
-            raise theirs.ServiceUnavailable("the server is gone: refused to send the password to what may listen in its place")
-        return self._auth
-
-    def handle_security_exception(self, auth: object, error: theirs.Neo4jError) -> bool:
-        return False
-
-
 _graphs: "weakref.WeakSet[Graph]" = weakref.WeakSet()
-_of_parents: list[neo4j.Driver] = []
+_of_parents: list[Pool] = []
 
 
 def _in_forked_child() -> None:

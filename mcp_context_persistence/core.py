@@ -181,14 +181,15 @@ class Core:
             pool_size=self.config.connections,
             deadline=self.config.deadline,
             revive=self._revive if self._attachment else None,
-            alive=self._attachment.alive if self._attachment else None,
+            credentials=self._attachment.credentials if self._attachment else None,
         )
         return uri, database
 
-    def _revive(self) -> str | None:
-        """Have the managed server run again; returns its address when that has changed."""
+    def _revive(self) -> str:
+        """Have the managed server run again; returns its address, which may be another one."""
         assert self._attachment is not None  # noqa: S101 - only a managed server is revived
-        return self._attachment.bolt_url if self._attachment.renew() else None
+        self._attachment.renew()
+        return self._attachment.bolt_url
 
     @property
     def address(self) -> local.Attachment | None:
@@ -340,7 +341,7 @@ class Core:
             self._release()
 
     def _release(self) -> None:
-        if self.metrics is not None:
+        if self.metrics is not None and not self.graph.forked:  # its thread is the parent's
             self.metrics.close()
         self.graph.close()
         if self._attachment is not None and not self._throwaway:

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,8 @@ from types import TracebackType
 from kg.errors import DatabaseError, ValidationError
 from kg.local import java, launch, leases
 from kg.local.jars import Progress, provision
-from kg.local.process import is_alive, kill
+from kg.local.listener import is_ours, url
+from kg.local.process import kill
 from kg.local.settings import LOOPBACK, USER, ServerSettings
 from kg.local.store import A_FILE, State, Store
 
@@ -73,7 +75,7 @@ class Attachment:
     @property
     def bolt_url(self) -> str:
         """Such as ``bolt://127.0.0.1:40001``."""
-        return f"bolt://{LOOPBACK}:{self._state.bolt_port}"
+        return url(self._state)
 
     @property
     def http_url(self) -> str:
@@ -85,9 +87,14 @@ class Attachment:
         """Whether `close` was called, or this is a forked child."""
         return self._lease is None
 
-    def alive(self) -> bool:
-        """Whether the process that was proven to be this store's server still lives; while it does, its port is its own."""
-        return is_alive(self._state.pid, self._state.started)
+    def credentials(self, address: str) -> tuple[str, str] | None:
+        """User and password for a new connection, None where the listener at the address is not proven to be this store's server.
+
+        Args:
+            address: Where the connection leads to.
+        """
+        state = self._state
+        return (self.user, self.password) if address == url(state) and is_ours(state) else None
 
     def renew(self, *, progress: Progress | None = None) -> bool:
         """Makes sure that the server runs, and starts it again where its supervisor was killed.
@@ -101,7 +108,9 @@ class Attachment:
         if self.closed:
             raise DatabaseError("This attachment to the local server is closed: attach again.")
         before = self.bolt_url
-        self._state = _join(self._files, self._settings, progress, throwaway=self._throwaway)
+        with _told():
+            self._state = _join(self._files, self._settings, progress, throwaway=self._throwaway)
+            self.password = self._files.password()
         return self.bolt_url != before
 
     def close(self) -> None:
@@ -164,17 +173,24 @@ def attach(store: Path | None, *, settings: ServerSettings | None = None, progre
         lease = leases.take(files.leases)
         state = _join(files, settings, progress, throwaway=throwaway)
         return Attachment(files, state, lease, settings, throwaway=throwaway)
-    except BaseException as error:
+    except BaseException:
         if lease is not None:
             lease[0].unlink(missing_ok=True)
             os.close(lease[1])
         if throwaway and not leases.is_locked(files.server):
             shutil.rmtree(folder, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise DatabaseError(
-                f"The local store cannot be used ({error.strerror}): check its folder, its owner and the free space."
-            ) from error
-        raise
+        with _told():
+            raise
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Tells what the system refuses as this package's error."""
+    try:
+        yield
+    except OSError as error:
+        text = f"The local store cannot be used ({error.strerror}): check its folder, its owner and the free space."
+        raise DatabaseError(text) from error
 
 
 def start(store: Path, *, settings: ServerSettings | None = None, progress: Progress | None = None) -> ServerStatus:
@@ -198,14 +214,14 @@ def status(store: Path) -> ServerStatus:
         raise ValidationError(A_FILE)
     clients = tuple(sorted(set(leases.holders(files.leases)))) if files.leases.is_dir() else ()
     state = files.read_state()
-    if state is None or not leases.is_locked(files.server) or state.phase != "running" or not _is_ours(state):
+    if state is None or not leases.is_locked(files.server) or state.phase != "running" or not is_ours(state):
         return ServerStatus(store=files.folder, running=False, clients=clients)
     kept = files.keep.exists() and files.keep.read_text(encoding="ascii").strip() == state.nonce
     return ServerStatus(
         store=files.folder,
         running=True,
         pid=state.pid,
-        bolt_url=f"bolt://{LOOPBACK}:{state.bolt_port}",
+        bolt_url=url(state),
         http_url=f"http://{LOOPBACK}:{state.http_port}",
         versions=state.versions,
         clients=clients,
@@ -256,7 +272,7 @@ def _join(files: Store, settings: ServerSettings, progress: Progress | None, *, 
         with leases.locked_file(files.gate, seconds=GATE_SECONDS):
             state = files.read_state()
             if leases.is_locked(files.server):
-                if state is not None and state.phase == "running" and _is_ours(state):
+                if state is not None and state.phase == "running" and is_ours(state):
                     return state
                 seen.update({state.nonce} if state is not None and state.phase in {"starting", "running"} else ())
             elif state is not None and state.nonce in seen and state.phase == "failed":
@@ -311,6 +327,8 @@ def _spawn(files: Store, prepared: dict[str, object]) -> str:
             )
         if done.returncode != 0:
             raise DatabaseError(f"The local server's supervisor could not be started: see {files.logs / 'supervisor.log'}.")
+    except subprocess.TimeoutExpired as error:
+        raise DatabaseError("The local server's supervisor did not start in time: try again.", retryable=True) from error
     finally:
         os.close(held)  # the supervisor's copy holds the lock now
     return nonce
@@ -327,21 +345,6 @@ def _clear(files: Store) -> None:
         raise DatabaseError(f"An old server of this store does not end: end process {old.pid} yourself.")
     for order in (files.keep, files.stop):
         order.unlink(missing_ok=True)
-
-
-def _is_ours(state: State) -> bool:
-    """Whether the listener on the port is the very process that the supervisor started, so that it may have the password."""
-    if not is_alive(state.pid, state.started):
-        return False
-    import psutil  # noqa: PLC0415  60 ms, and the supervisor imports this package without site packages
-
-    try:
-        connections = psutil.Process(state.pid).net_connections("tcp")
-    except psutil.NoSuchProcess:
-        return False
-    except (psutil.AccessDenied, NotImplementedError):
-        return True  # the system does not let us look into our own child; its identity must do
-    return any(c.status == psutil.CONN_LISTEN and c.laddr[1] == state.bolt_port for c in connections)
 
 
 def _absolute(store: Path) -> Path:

@@ -6,6 +6,7 @@ Only the standard library is used here, because the supervisor reads and writes 
 import contextlib
 import json
 import os
+import re
 import secrets
 import threading
 from dataclasses import asdict, dataclass, field
@@ -130,10 +131,13 @@ class Store:
 
 OWN = frozenset({"gate.lock", "server.lock", "leases", "conf", "logs", "data", "password", "server.json", "keep", "stop"})
 
+DRAFT = re.compile(r"\.(.+)\.\d+(-\d+)?")  # see `write`
+
 
 def _is_draft(name: str) -> bool:
     """Whether a file is what a killed process, or one that is at work, has not put in its place yet."""
-    return name.startswith(".") and name[1:].rsplit(".", 1)[0] in OWN | {"store.json"}
+    found = DRAFT.fullmatch(name)
+    return found is not None and found[1] in OWN | {"store.json"}
 
 
 def write(file: Path, text: str) -> None:

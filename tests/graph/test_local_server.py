@@ -16,8 +16,8 @@ import pytest
 
 from kg import local
 from kg.errors import DatabaseError
-from kg.local import attachment as attaching
-from kg.local.store import Store
+from kg.local.listener import is_ours
+from kg.local.store import State, Store
 
 ROOT = Path(local.__file__).parents[2]
 # Attaches, says so, and waits to be killed.
@@ -142,10 +142,10 @@ def test_a_forked_child_holds_no_lease(attached, place):
 
 def test_a_listener_that_is_not_the_server_is_never_trusted(attached, place):
     state = Store(place).read_state()
-    assert attaching._is_ours(state)
-    foreign = attaching.State(**{**state.__dict__, "pid": os.getpid(), "started": "1"})
-    assert not attaching._is_ours(foreign)
-    assert not attaching._is_ours(attaching.State(**{**state.__dict__, "bolt_port": 1}))
+    assert is_ours(state)
+    foreign = State(**{**state.__dict__, "pid": os.getpid(), "started": "1"})
+    assert not is_ours(foreign)
+    assert not is_ours(State(**{**state.__dict__, "bolt_port": 1}))
 
 
 def test_a_killed_server_comes_back_on_the_same_port_with_its_data(attached, place):

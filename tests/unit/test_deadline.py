@@ -32,3 +32,17 @@ def test_threads_are_used_again():
     seen = {threads.call(threading.get_ident, seconds=5) for _ in range(50)}
     assert len(seen) == 1
     threads.close()
+
+
+def test_a_thread_that_was_busy_at_the_close_ends_too():
+    threads, going, free = Threads(name="busy-at-close"), threading.Event(), threading.Event()
+    caller = threading.Thread(target=lambda: threads.call(lambda: going.set() or free.wait(), seconds=5))
+    caller.start()
+    going.wait(5)
+    threads.close()
+    free.set()
+    caller.join(5)
+    until = time.monotonic() + 5
+    while any(thread.name == "busy-at-close" for thread in threading.enumerate()):
+        assert time.monotonic() < until
+        time.sleep(0.01)

@@ -344,3 +344,43 @@ def test_stray_throwaway_stores_are_swept_and_others_are_not(tmp_path, monkeypat
         os.utime(folder, (1, 1))
     attachment._sweep()
     assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted([young.name, foreign.name])
+
+
+def test_what_the_system_refuses_while_a_server_is_sought_is_told_as_ours(tmp_path, monkeypatch):
+    store = Store(tmp_path / "s")
+    store.prepare()
+    state = State(phase="stopped", nonce="n")
+    attached = attachment.Attachment(store, state, leases.take(store.leases), ServerSettings(), throwaway=False)
+
+    def refuse(*_, **__):
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(attachment, "_join", refuse)
+    try:
+        with pytest.raises(DatabaseError, match="No such file"):
+            attached.renew()
+    finally:
+        attached.close()
+
+
+def test_a_supervisor_that_does_not_start_in_time_is_told_as_ours(tmp_path, monkeypatch):
+    store = Store(tmp_path / "s")
+    store.prepare()
+
+    def hang(command, **_):
+        raise subprocess.TimeoutExpired(command, 1)
+
+    monkeypatch.setattr(attachment.launch, "renewed", lambda _: {"nonce": "n"})
+    monkeypatch.setattr(attachment.subprocess, "run", hang)
+    with pytest.raises(DatabaseError, match="supervisor"):
+        attachment._spawn(store, {})
+
+
+def test_drafts_of_a_killed_first_opener_are_ours_and_a_letter_is_not(tmp_path):
+    store = Store(tmp_path)
+    for name in (".password.4711", ".password.4711-140", ".store.json.1-2", ".server.json.12"):
+        (tmp_path / name).write_text("half")
+    store.prepare()
+    (tmp_path / ".password.txt").write_text("dear")
+    with pytest.raises(ValidationError, match="other files"):
+        store.prepare()
