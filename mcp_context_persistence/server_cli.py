@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from kg import local
+from kg.local.store import Store
 
 STORE = click.argument("store", required=False, type=click.Path(file_okay=False, path_type=Path))
 
@@ -14,6 +15,14 @@ STORE = click.argument("store", required=False, type=click.Path(file_okay=False,
 @click.group()
 def server() -> None:
     """Show and control the Neo4j of a local STORE, a directory. Without one, your own store is meant."""
+
+
+def _known(store: Path) -> local.ServerStatus:
+    """The status of a store that exists."""
+    found = local.status(store)
+    if not Store(found.store).exists():
+        raise click.ClickException(f"there is no store at {found.store}")
+    return found
 
 
 @server.command()
@@ -30,8 +39,10 @@ def start(store: Path | None) -> None:
 @click.option("--force", is_flag=True, help="Stop it although processes use it.")
 def stop(store: Path | None, *, force: bool) -> None:
     """Stop the server."""
-    local.stop(store or local.default_store(), force=force)
-    click.echo("stopped")
+    place = store or local.default_store()
+    running = _known(place).running
+    local.stop(place, force=force)
+    click.echo("stopped" if running else "it was not running")
 
 
 @server.command()
@@ -45,7 +56,7 @@ def status(store: Path | None, *, as_json: bool) -> None:
         return
     click.echo(f"store: {found.store}")
     if not found.running:
-        click.echo("not running")
+        click.echo("not running" if Store(found.store).exists() else "there is no store here yet")
         return
     versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
     click.echo(f"running: {found.bolt_url}, process {found.pid}, {versions}")
@@ -59,9 +70,9 @@ def status(store: Path | None, *, as_json: bool) -> None:
 def browser(store: Path | None, *, show_password: bool, opens: bool) -> None:
     """Say where Neo4j Browser is found and how to log in. The server must be running."""
     place = store or local.default_store()
-    found = local.status(place)
+    found = _known(place)
     if not found.running:
-        raise click.ClickException("the server is not running: context-persistence server start STORE")
+        raise click.ClickException("the server is not running; start it: context-persistence server start STORE")
     with local.attach(place) as attachment:
         address = f"{attachment.http_url}/browser/"
         click.echo(f"address:  {address}")

@@ -249,8 +249,11 @@ def stop(store: Path, *, force: bool = False) -> None:
         return
     clients = leases.holders(files.leases)
     if clients and not force:
-        ids = ", ".join(str(pid) for pid in sorted(set(clients)))
-        raise DatabaseError(f"The local server is in use by process {ids}: close them first, or stop it with force (--force).")
+        ids = sorted(set(clients))
+        users, them = ("process", "it") if len(ids) == 1 else ("processes", "them")
+        raise DatabaseError(
+            f"The local server is in use by {users} {', '.join(map(str, ids))}: close {them} first, or stop it with force (--force)."
+        )
     files.stop.write_text(state.nonce, encoding="ascii")
     until = time.monotonic() + STOP_SECONDS
     while leases.is_locked(files.server):

@@ -41,16 +41,19 @@ class ConversationCalls:
     ) -> SaveConversationResponse:
         """Save a conversation with its messages, their vectors, and what they talk about.
 
-        Saving again updates: a message is known by its id, or else by its place; changed text is analysed again, unchanged text costs
-        nothing, stored messages that are not given stay. Messages with ids that are new go to the end.
+        Saving again updates: a message is known by its id, or else by its place, so a list of one message without an id takes the place of
+        the first one. Changed text is analysed again, unchanged text costs nothing, stored messages that are not given stay. Messages with
+        ids that are new go to the end.
 
         Args:
             conversation_id: Its identifier (at most 512 bytes), or a `Conversation` object with everything in it.
-            messages: Messages in order, as mappings with `role`, `content` and perhaps `timestamp`, `metadata`, `id`, `name`.
-            project_path: A path that names the project; it is stored as text and never opened.
+            messages: Messages in order, as mappings with `role`, `content` and perhaps `timestamp` (UTC where it has no zone), `metadata`,
+                `id`, `name`. All of them have an id, which is unique in the namespace, or none has.
+            project_path: A path whose last part names the project, unless `metadata["project"]` does; it is stored as text and never opened.
             mode: `conversation` keeps text and vectors, `knowledge` text and graph, `hybrid` all of it. A `Conversation` object
                 carries its own; keywords without a mode mean the configured default, `hybrid`.
-            metadata: Anything that JSON can hold. `project` and `tags` can be searched by, and so can other plain values.
+            metadata: Anything that JSON can hold. `project` and `tags` can be searched by, and so can other plain values. It takes the place
+                of all that was stored; None keeps that.
             embeddings: Vectors instead of computed ones, `(number of messages, dimension) float32`, made by the store's own model.
             replace: Whether stored messages that are not given are removed.
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -34,12 +35,17 @@ def test_the_demo_shows_the_main_job(store):
         "orders-pipeline-kickoff",
         "OrderValidator",
         "pydantic",
-        "because",
-        "-[uses]->",
-        "conversations,",
+        "Loading the language models",
+        "because: number ",
+        "OrderParser -[uses]-> pandas",
+        "DemandModel -[depends_on]-> orders-pipeline project\n",
+        "architecture: OrderValidator stays on pydantic",
+        "3 conversations, 18 messages",
+        "relationships, 1 decision\n",
         "server browser",
     ):
         assert words in done.stdout, words
+    assert not re.search(r"\d\.\d{5}|[{}]", done.stdout)  # neither raw floats nor JSON
 
 
 def test_a_second_demo_changes_nothing(store):
@@ -65,28 +71,59 @@ def test_the_demo_takes_the_users_own_conversations(store, tmp_path):
         {"conversation_id": "garden-2", "messages": [{"role": "user", "content": "The PumpController class handles irrigation."}]},
     ]
     file.write_text("\n".join(map(json.dumps, lines)))
-    done = run("demo", file, "--store", f"{store}-own")
+    done = run("demo", file, "--store", store)
     assert done.returncode == 0, done.stderr
     assert "PumpController" in done.stdout
+    assert "2 conversations, 2 messages" in done.stdout  # nothing of the demo's, which has another namespace
+    assert "0 decisions" in done.stdout
+    namespace = re.search(r"Namespace: (own-[0-9a-f]{8})\n", done.stdout)
+    assert namespace
+    assert f'"{namespace[1]}" instead of "default"' in done.stdout
+
+
+def test_the_demo_takes_conversations_in_which_nothing_is_recognised(store, tmp_path):
+    file = tmp_path / "own.json"
+    file.write_text('{"conversation_id": "x", "messages": [{"role": "user", "content": "Well, and then?"}]}')
+    done = run("demo", file, "--store", store)
+    assert done.returncode == 0, done.stderr
+    assert "nothing was recognised" in done.stdout
+    assert "1 conversation, 1 message, 0 entities" in done.stdout
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "not json", "[" * 100_000, '{"conversation_id": "x"}', '[{"conversation_id": "x", "messages": [{"role": "user"}]}]'],
+    ("text", "says"),
+    [
+        ("", "no conversation"),
+        ("not json", "line 1, column 1: "),
+        ('[\n  {"conversation_id" "x"}\n]', "line 2, column 22: "),
+        ('{"conversation_id": "x", "messages": [{"role": "user", "content": "Hm."}]}\n{"conv', "line 2: "),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"conversation_id": "x"}', "conversation 1: messages: "),
+        ('[{"conversation_id": "x", "messages": [{"role": "user"}]}]', "conversation 1: messages.0.content: "),
+        ('{"conversation_id": "x", "mode": "all", "messages": [{"role": "user", "content": "Hm."}]}', "conversation 1: mode"),
+        ('[{"conversation_id": "x", "messages": [{"role": "user", "content": "Hm."}]}, 7]', "conversation 2: "),
+        (
+            '{"conversation_id": "x", "messages": [{"role": "user", "content": "Hm."}]}\n' * 2,
+            "line 2: it has the conversation_id of line 1",
+        ),
+    ],
 )
-def test_a_file_that_holds_no_conversations_is_an_error(tmp_path, text):
+def test_a_file_that_holds_no_conversations_is_an_error(tmp_path, text, says):
     file = tmp_path / "own.json"
     file.write_text(text)
     done = run("demo", file, "--store", tmp_path / "store")
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
+    assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "store").exists()
 
 
 def test_wrong_calls_end_with_2():
     for arguments in (["demo", "/nowhere.json"], ["nothing"], ["server", "status", "--nothing"]):
-        assert run(*arguments).returncode == 2
+        done = run(*arguments)
+        assert done.returncode == 2
+        assert "\nerror: " in done.stderr
     assert run("--help").returncode == 0
 
 
@@ -101,3 +138,19 @@ def test_the_server_is_shown_and_controlled(store):
     finally:
         assert run("server", "stop", store).returncode == 0
     assert json.loads(run("server", "status", store, "--json").stdout)["running"] is False
+
+
+def test_a_store_that_is_not_there_is_an_error(tmp_path):
+    for command in ("stop", "browser"):
+        done = run("server", command, tmp_path / "nothing")
+        assert done.returncode == 1
+        assert done.stderr == f"error: there is no store at {tmp_path.resolve() / 'nothing'}\n"
+    assert "there is no store here yet" in run("server", "status", tmp_path / "nothing").stdout
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_who_uses_a_server_is_said_before_it_is_stopped(store):
+    with local.attach(store):
+        done = run("server", "stop", store)
+    assert done.returncode == 1
+    assert f"in use by process {os.getpid()}: close it first" in done.stderr

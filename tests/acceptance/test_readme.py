@@ -1,19 +1,59 @@
-"""The README's Python blocks run, from top to bottom, in an empty directory."""
+"""The Python blocks of the README and of the page on searching run, from top to bottom, in an empty directory; tables are complete."""
 
 import re
 from pathlib import Path
 
+import pytest
+
+from mcp_context_persistence import AsyncContextPersistenceClient, ContextPersistenceClient
+from queries.filters import CONTENT_TYPES, KEYS
+from queries.search import MODES
+
 README = Path(__file__).parents[2] / "README.md"
+SEARCHING = README.parent / "docs/searching.md"
 
 
-def test_the_blocks_of_the_readme_run(tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", [README, SEARCHING], ids=lambda page: page.name)
+def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = {"__name__": "readme"}
-    found = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    names = {"__name__": "page"}
+    found = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
     assert len(found) >= 4
     for source in found:
-        exec(compile(source, "README.md", "exec"), names)
+        exec(compile(source, page.name, "exec"), names)
     names["client"].close()
+
+
+def named(page, heading):
+    """What stands in the first column of the table below a heading."""
+    table = page.read_text().split(f"{heading}\n")[1].split("\n#")[0]
+    return set(re.findall(r"`([\w.]+)`", " ".join(re.findall(r"^\|([^|]*)\|", table, re.MULTILINE))))
+
+
+def test_the_readme_lists_every_call():
+    calls = {name for name in dir(ContextPersistenceClient) if not name.startswith("_")} - {"close", "namespace"}
+    assert named(README, "### The calls") == calls
+    assert calls - {"metrics_port"} <= set(dir(AsyncContextPersistenceClient))
+
+
+def test_the_page_on_searching_lists_every_mode_and_filter():
+    assert named(SEARCHING, "## Modes") - {"mode"} == set(MODES)
+    assert named(SEARCHING, "## Filters") == set(KEYS)
+    text = SEARCHING.read_text()
+    assert [kind for kind in CONTENT_TYPES if kind not in text] == []
+
+
+def test_saving_by_place_and_by_id_is_what_the_readme_says(client):
+    said = [{"role": "user", "content": "One."}, {"role": "user", "content": "Two."}]
+    client.save_conversation("by-place", said[:1], metadata={"a": 1, "b": 2})
+    client.save_conversation("by-place", said[1:], metadata={"b": 3})
+    client.save_conversation("by-place", said[1:])
+    found = client.load_conversation_history("by-place")
+    assert [message.content for message in found.messages] == ["Two."]
+    assert found.metadata == {"b": 3}
+    for number, message in enumerate(said):
+        client.save_conversation("by-id", [{**message, "id": f"own-{number}"}])
+    assert [message.content for message in client.load_conversation_history("by-id").messages] == ["One.", "Two."]
 
 
 def test_every_command_that_the_readme_names_exists():
