@@ -78,7 +78,7 @@ def test_two_hundred_cancelled_calls_leave_no_connection_and_no_thread(server, n
             assert settles(aio._threads._work_queue.qsize, 0)
             assert threads() <= before + 2 * limits.ASYNC_THREADS  # one for the call, and one that asks the database
             assert connections() <= limits.ASYNC_THREADS + 1
-            pool = graph._driver._pool
+            pool = graph.driver._pool
             busy = lambda: sum(one.in_use for held in pool.connections.values() for one in held)  # noqa: E731
             assert settles(busy, 0)
             assert (await aio.load_conversation_history("c1")).message_count == 1

@@ -36,7 +36,7 @@ def data(name):
 
 def fill(client, edges, nodes=()):
     """Entities and relationships straight into the namespace: (source, target, confidence)."""
-    driver, namespace = client._core.graph._driver, client._core.namespace
+    driver, namespace = client._core.graph.driver, client._core.namespace
     for start in range(0, len(edges), 2000):
         driver.execute_query(CREATE, edges=edges[start : start + 2000], n=namespace)
     driver.execute_query("UNWIND $ids AS id MERGE (:Entity {namespace: $n, id: id})", ids=list(nodes), n=namespace)
@@ -59,7 +59,7 @@ def scores(client, metric, count, **options):
 
 
 def left(client):
-    return client._core.graph._driver.execute_query(LEFT).records[0]["left"]
+    return client._core.graph.driver.execute_query(LEFT).records[0]["left"]
 
 
 @pytest.mark.parametrize("name", ["graphs/karate.csv", "graphs/dolphins.csv"])
@@ -252,7 +252,7 @@ def test_another_namespace_is_not_seen(client, server, namespace):
     fill(client, [("a", "b", 1.0)])
     with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=f"{namespace}-other") as other:
         fill(other, [("c", "d", 1.0), ("d", "e", 1.0)])
-        other._core.graph._driver.execute_query(
+        other._core.graph.driver.execute_query(
             "MATCH (a:Entity {namespace: $a, id: 'a'}), (c:Entity {namespace: $b, id: 'c'}) CREATE (a)-[:KNOWS]->(c)",
             a=namespace,
             b=f"{namespace}-other",
@@ -299,7 +299,7 @@ def test_a_projection_goes_when_the_question_fails_and_a_forgotten_one_with_the_
     with pytest.raises(RuntimeError, match="mine"):
         fail()
     assert left(client) == 0
-    client._core.graph._driver.execute_query(
+    client._core.graph.driver.execute_query(
         "MATCH (a:Entity {namespace: $n}) WITH gds.graph.project('context-1000-forgotten', a, null) AS g RETURN g.nodeCount",
         n=client._core.namespace,
     )

@@ -25,7 +25,7 @@ def talk(number, size=3):
 
 def stored(client):
     """For each conversation of the namespace its messages' texts, and what each mentions."""
-    rows = client._core.graph._driver.execute_query(
+    rows = client._core.graph.driver.execute_query(
         "MATCH (c:Conversation {namespace: $n})-[:HAS_MESSAGE]->(m) OPTIONAL MATCH (m)-[:MENTIONS]->(e) "
         "WITH c, m, e ORDER BY e.id WITH c, m, collect(e.id) AS e ORDER BY m.position "
         "RETURN c.id AS id, collect([m.content, e, m.embedding IS NOT NULL]) AS messages ORDER BY id",

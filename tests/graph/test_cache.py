@@ -160,7 +160,7 @@ def test_the_settled_version_waits_for_a_write_that_is_not_complete(server, name
     graph = Graph(server.bolt_url, server.auth)
     first = graph.run(versions.touch(namespace))
     assert graph.run(versions.version(namespace)) == first == graph.run(versions.settled(namespace))
-    with graph._driver.session() as session, session.begin_transaction() as transaction:
+    with graph.driver.session() as session, session.begin_transaction() as transaction:
         transaction.run(cypher.load("namespace/touch").text, namespace=namespace).consume()
         assert graph.run(versions.version(namespace)) == first
         threading.Timer(0.3, transaction.commit).start()
@@ -180,7 +180,7 @@ def test_a_managed_server_is_asked_only_after_a_commit(tmp_path):
         for _ in range(10):
             CALLS["graph"](client)
         assert asked == []
-        client._core.graph._driver.execute_query("CREATE (:Note)")  # whoever commits, the log grows
+        client._core.graph.driver.execute_query("CREATE (:Note)")  # whoever commits, the log grows
         CALLS["graph"](client)
         assert asked == ["namespace/settled"]
         client.create_relationship("DataProcessor", "pandas", "likes")

@@ -15,7 +15,7 @@ BOOK = f"{FILLER}The OrderValidator class uses pydantic to check every order. {F
 
 def graph(client):
     """Nodes and relationships of the namespace by kind."""
-    rows = client._core.graph._driver.execute_query(
+    rows = client._core.graph.driver.execute_query(
         "MATCH (n {namespace: $n}) OPTIONAL MATCH (n)-[r]->() "
         "RETURN labels(n)[0] AS label, n.id AS id, n.content AS content, count(r) AS links ORDER BY label, id",
         n=client._core.namespace,
@@ -97,7 +97,7 @@ def test_what_others_say_too_stays_when_a_document_changes(client):
 
 def test_passages_stand_in_order(client):
     count = client.save_document("book", BOOK).passages
-    rows = client._core.graph._driver.execute_query(
+    rows = client._core.graph.driver.execute_query(
         "MATCH (:Document {namespace: $n})-[:HAS_CHUNK]->(k) WITH k ORDER BY k.position WITH collect(k) AS all "
         "RETURN all[0].start AS first, all[-1].end AS last, [k IN all | size([(k)-[:NEXT]->(x) | x])] AS next",
         n=client._core.namespace,

@@ -70,7 +70,7 @@ def test_the_object_mapper_has_the_labels_and_properties_of_the_graph(client):
     client.save_conversation("g", [{"role": "user", "content": "Vector given."}], mode="conversation", embeddings=vector)
     client.save_document("d", "We use polars. " + "word " * 600, {"tags": ["x"], "project": "q"}, "/p")
     client.configure_entity_patterns({"tool": ["pandas"]})
-    driver = client._core.graph._driver
+    driver = client._core.graph.driver
     for name in nodes.SchemaVersion.ALL:
         model = getattr(nodes, name)
         rows = driver.execute_query(

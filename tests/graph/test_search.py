@@ -334,7 +334,7 @@ def old_server(talk):
     schema.ensure(graph, vector_size=384)
     yield talk
     graph._server = now
-    with graph._driver.session() as session:
+    with graph.driver.session() as session:
         for name in schema.VECTORS_BY_LABEL:
             session.run(f"DROP INDEX memory_{name.removeprefix('schema/')}").consume()
 

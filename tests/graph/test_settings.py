@@ -47,7 +47,7 @@ def test_the_file_names_the_server(server, namespace, tmp_path):
     (tmp_path / "config.yaml").write_text(lines)
     with ContextPersistenceClient(namespace=namespace) as client:
         assert client.get_conversation_stats().stats.total_conversations == 0
-        assert client._core.graph._driver._pool.pool_config.max_connection_pool_size == 3
+        assert client._core.graph.driver._pool.pool_config.max_connection_pool_size == 3
 
 
 def test_limits_of_searches(connect, monkeypatch):
