@@ -245,14 +245,14 @@ class Core:
             kind: Class of the answer.
             compute: Makes it.
             call: Name of the method.
-            arguments: All that the answer depends on, beside the graph and the settings.
+            arguments: All that the answer depends on, beside the graph and the settings; which model made the vectors is the graph's.
         """
         answers = self.answers
         if answers is None:
             return compute()
         from mcp_context_persistence import __version__  # noqa: PLC0415 - the package imports this module
 
-        key = key_of(__version__, self.embeddings.known(), self.config.model_dump(mode="json"), call, arguments)
+        key = key_of(__version__, self.config.model_dump(mode="json"), call, arguments)
         if key is None:
             return compute()
         with self.graph.in_order():

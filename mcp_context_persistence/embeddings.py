@@ -81,11 +81,6 @@ class Embeddings:
             known = self._known = self._look()
         return known
 
-    def known(self) -> tuple[object, ...]:
-        """What tells answers of one model from those of another, as far as it is known without asking."""
-        known = self._known
-        return (known.vectors.space.model, known.vectors.revision) if known else (None, len(self._own))
-
     def again(self, work: Callable[[], T]) -> T:
         """Do something with the `current` model, and again from the start where another one came into use meanwhile."""
         for _ in range(TRIES):

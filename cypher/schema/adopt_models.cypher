@@ -5,8 +5,15 @@
 MATCH (s:SchemaVersion {id: 'schema'})
 WHERE s.embedding_model IS NOT NULL
 CALL () {
-  MATCH (n:Message|Chunk|Entity|Decision)
-  WHERE n.embedding IS NOT NULL
+  CALL () {
+    MATCH (n:Message) WHERE n.namespace IS NOT NULL AND n.id IS NOT NULL AND n.embedding IS NOT NULL RETURN n
+    UNION ALL
+    MATCH (n:Chunk) WHERE n.namespace IS NOT NULL AND n.id IS NOT NULL AND n.embedding IS NOT NULL RETURN n
+    UNION ALL
+    MATCH (n:Entity) WHERE n.namespace IS NOT NULL AND n.id IS NOT NULL AND n.embedding IS NOT NULL RETURN n
+    UNION ALL
+    MATCH (n:Decision) WHERE n.namespace IS NOT NULL AND n.id IS NOT NULL AND n.embedding IS NOT NULL RETURN n
+  }
   RETURN DISTINCT n.namespace AS namespace
 }
 MERGE (v:NamespaceVersion {namespace: namespace})

@@ -1,13 +1,17 @@
 """Models of the caller's own: vectors at once, and a migration while the graph is searched and written to."""
 
 import hashlib
+import subprocess
+import sys
 import threading
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kg import spaces
+from kg import schema, spaces
 from kg.errors import ValidationError, VectorDBError
 from mcp_context_persistence import ContextPersistenceClient
 
@@ -325,3 +329,53 @@ def test_a_writer_that_knows_an_older_state_is_told(connect, namespace):
     stale = spaces.Vectors(space=known.space, revision=known.revision, other=other, progress="filling")
     with pytest.raises(spaces.Moved):
         graph.run(spaces.fill(namespace, stale, [], now=1))
+
+
+def test_servers_without_search_migrate_too(connect):
+    client = connect()
+    graph = client._core.graph
+    graph._server = replace(graph.server, dialect="5")
+    schema.ensure(graph, vector_size=384)
+    try:
+        fill(client, 6)
+        client.configure_embedding_model(Letters(48, 10), wait=True)
+        found = client.search_hybrid("Message 3.1 is about database backups", mode="semantic", limit=1)
+        assert (found.results[0].message_id, found.best_score > 0.7) == ("c3:1", True)
+        client.save_conversation("new", messages(77, "quantum physics"))
+        assert client.search_similar_conversations("about quantum physics", limit=1).results[0].conversation_id == "new"
+    finally:
+        with graph.driver.session() as session:
+            for label in ("message", "chunk", "entity", "decision"):
+                for name in ("memory_vectors", "memory_vectors_48_a"):
+                    session.run(f"DROP INDEX {name}_{label} IF EXISTS").consume()
+
+
+KILLED = """
+import sys, time
+from mcp_context_persistence import ContextPersistenceClient
+from tests.graph.test_embedding_models import Letters
+
+client = ContextPersistenceClient(sys.argv[1], auth=(sys.argv[2], sys.argv[3]), namespace=sys.argv[4])
+client.configure_embedding_model(Letters(384, 11, pause=0.4))
+while client.get_embedding_status().migrated < 128:
+    time.sleep(0.05)
+print("half", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_killed_migration_is_gone_on_with(connect, server, namespace):
+    client = connect()
+    fill(client, 80)
+    arguments = [sys.executable, "-c", KILLED, server.bolt_url, server.user, server.password, namespace]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as child:
+        assert child.stdout.readline() == "half\n"
+        client.save_conversation("c0", messages(99, "quantum physics"))
+        child.kill()
+    status = client.get_embedding_status()
+    assert (status.running, status.migrated >= 100, status.model[:6]) == (False, True, "all-Mi")
+    assert client.search_similar_conversations("about quantum physics", limit=1, min_score=0.1).results[0].conversation_id == "c0"
+    model = Letters(384, 11)
+    assert client.configure_embedding_model(model, wait=True).vectors == status.vectors
+    new = vectors(client, client._core.embeddings.current().vectors.space.vectors)
+    assert all(np.allclose(new[key], unit(model, text), atol=1e-4) for key, text in contents(client).items())
