@@ -140,8 +140,11 @@ class Embeddings:
                 begun = self._begun(state, embedder)
                 if begun and state.space.model == embedder.name:
                     return None
-                if begun:
-                    self._job = Migration(self._graph, self._namespace, embedder, begun, tell=tell, done=self._forget)
+                if begun and begun.other:
+                    before = state.other.vectors if state.other and state.other.vectors != begun.other.vectors else None
+                    self._job = Migration(
+                        self._graph, self._namespace, embedder, begun, leftover=before, tell=tell, done=self._forget
+                    )
                     return self._job
         raise DatabaseError("another embedding model was configured again and again; call again", retryable=True)
 

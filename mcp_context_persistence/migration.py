@@ -8,6 +8,7 @@ namespace is locked, the rest is made, and the two change places in the same tra
 import atexit
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,8 @@ log = logging.getLogger(__name__)
 Tell = Callable[[str, int, int], None]
 
 PAGE = 128  # texts between two looks at whether to go on
-LAST = 32  # texts that are embedded while nobody can write: a third of a second on two cores
+LAST = 32  # texts, at most, that are embedded while nobody can write
+LOCKED_SECONDS = 0.5  # that this should take at most
 FAILURES = 5  # in a row, after which the migration gives up; each took a deadline
 CLEAR_SECONDS = 3600.0
 
@@ -38,7 +40,15 @@ class Migration:
     """Makes the vectors of another model on a thread of its own. What it has made stays made when it ends before its time."""
 
     def __init__(
-        self, graph: Graph, namespace: str, embedder: "Embedder", state: Vectors, *, tell: Tell | None, done: Callable[[], None]
+        self,
+        graph: Graph,
+        namespace: str,
+        embedder: "Embedder",
+        state: Vectors,
+        *,
+        leftover: str | None,
+        tell: Tell | None,
+        done: Callable[[], None],
     ) -> None:
         """Start.
 
@@ -47,12 +57,13 @@ class Migration:
             namespace: The namespace.
             embedder: The new model.
             state: What the namespace says of its vectors, with those of the new model beside those in use.
+            leftover: A property with vectors that nobody needs any more.
             tell: Is told ``"vectors"``, how many are made, and how many there are to be.
             done: Called when the new ones are in use.
         """
         self._graph, self._namespace, self._embedder, self._state = graph, namespace, embedder, state
-        self._tell, self._done = tell, done
-        self._made, self._total = 0, 0
+        self._leftover, self._tell, self._done = leftover, tell, done
+        self._made, self._total, self._last = 0, 0, LAST
         self._ends = threading.Event()
         self.model = embedder.name
         self.failure: str | None = None
@@ -111,6 +122,9 @@ class Migration:
         failures = 0
         while True:
             try:
+                if self._leftover:
+                    self._graph.run(spaces.clear(self._namespace, self._leftover), deadline=CLEAR_SECONDS)
+                    self._leftover = None
                 if self._pass():
                     return
                 failures = 0
@@ -167,7 +181,10 @@ class Migration:
 
     def _fill(self, run: Run, rows: Sequence[Mapping[str, Any]]) -> int:
         """Make the vectors of some nodes; returns how many still had the same text when they were written."""
+        start = time.perf_counter()
         vectors = self._embedder.embed_whole([_text(row) for row in rows])
+        each = (time.perf_counter() - start) / len(rows)
+        self._last = max(1, min(LAST, int(LOCKED_SECONDS / max(each, 1e-6))))
         filled = [
             {
                 "label": row["label"],
@@ -186,8 +203,8 @@ class Migration:
         def work(run: Run) -> bool:
             if not run(spaces.lock(self._namespace, self._state, now=now_ms())):
                 raise Moved
-            rows = [row for label in LABELS for row in self._missing(run, label, limit=LAST + 1)]
-            if len(rows) > LAST or (rows and self._fill(run, rows) < len(rows)):
+            rows = [row for label in LABELS for row in self._missing(run, label, limit=self._last + 1)]
+            if len(rows) > self._last or (rows and self._fill(run, rows) < len(rows)):
                 return False
             if not run(spaces.switch(self._namespace, self._state)):
                 raise Moved

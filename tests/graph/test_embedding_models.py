@@ -262,15 +262,18 @@ def test_what_was_stopped_goes_on(connect):
     assert None not in vectors(again, again._core.embeddings.current().vectors.space.vectors).values()
 
 
-def test_the_call_with_the_model_in_use_stops_a_migration(connect):
+def test_the_call_with_the_model_in_use_stops_a_migration_and_what_nobody_needs_goes(connect):
     client = connect()
     fill(client, 40)
     client.configure_embedding_model(Letters(384, 6, pause=0.5))
     status = client.configure_embedding_model("all-MiniLM-L6-v2")
     assert (status.running, status.migrating_to) == (False, None)
     assert client.search_hybrid("birthday cake", mode="semantic", limit=1).results
-    third = client.configure_embedding_model(Letters(384, 7), wait=True)
+    third = client.configure_embedding_model(Letters(100, 7), wait=True)
     assert third.model != status.model
+    assert set(vectors(client, "embedding_384_a").values()) == {None}
+    client.configure_embedding_model(Letters(50, 7), wait=True)
+    assert set(vectors(client).values()) == {None}  # two models are kept, not three
 
 
 def test_a_second_model_takes_the_place_of_the_first_on_its_way(connect):
