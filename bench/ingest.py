@@ -10,14 +10,14 @@ from sentence_transformers import SentenceTransformer
 
 from bench.measure import Row, seconds
 from bench.texts import locomo_texts
-from mcp_context_persistence import ContextPersistenceClient
-from mcp_context_persistence import core as shared
+from mcp_context_persistence import ContextPersistenceClient, embeddings
 
 
 def forget(client: ContextPersistenceClient) -> None:
     """Make the client's embedder forget the texts it remembers, and load it again."""
-    shared.shared_embedder.cache_clear()
-    client._core.embedder.embed(["warm"])
+    embeddings.shared_embedder.cache_clear()
+    client._core.embeddings._forget()
+    client._core.embeddings.newest.embed(["warm"])
 
 
 def ingest(url: str, auth: tuple[str, str], data: Path, *, count: int = 2_000, times: int = 3) -> Row | None:

@@ -105,14 +105,30 @@ class Embedder:
         """
         vector = self._queries.get(text)
         if vector is None:
-            mean = self.embed([passage.text for passage in self.passages(text)]).mean(axis=0)
-            length = float(np.linalg.norm(mean))
-            if not length:
-                raise VectorDBError("The embedding model gave a vector of zeros.")
-            vector = np.asarray(mean / length, np.float32)
+            vector = self.embed_whole([text])[0]
             vector.flags.writeable = False
             self._queries.put(text, vector)
         return vector
+
+    def embed_whole(self, texts: Sequence[str]) -> Vector:
+        """Embed each text; of one that the model does not read whole, the vector is the mean of its passages.
+
+        Returns:
+            ``(len(texts), dimension) float32`` in the order of `texts`, every vector of length one.
+
+        Raises:
+            VectorDBError: As `embed`.
+        """
+        groups = [self.passages(text) for text in texts]
+        pieces = self.embed([passage.text for group in groups for passage in group])
+        if len(pieces) == len(texts):
+            return pieces
+        starts = np.cumsum([0, *(len(group) for group in groups[:-1])])
+        means = np.add.reduceat(pieces, starts, axis=0)
+        lengths = np.linalg.norm(means, axis=1, keepdims=True)
+        if not lengths.all():
+            raise VectorDBError("The embedding model gave vectors whose mean is zero.")
+        return np.asarray(means / lengths, np.float32)
 
     def passages(self, text: str) -> list[Passage]:
         """The text in pieces that the model reads whole: one if it fits, else overlapping ones; no character but space is lost."""
@@ -123,7 +139,7 @@ class Embedder:
         try:
             with self._lock:
                 vectors = model.encode(texts)
-        except (RuntimeError, MemoryError) as error:
+        except Exception as error:  # a model of the caller's own raises what it likes
             raise VectorDBError("The embedding model failed; a smaller batch_size needs less memory.", retryable=True) from error
         if vectors.shape != (len(texts), model.dimension):
             raise VectorDBError(f"The embedding model must give {model.dimension} numbers for each text.")
@@ -139,8 +155,14 @@ class Embedder:
                     if isinstance(self._model, str):
                         self._loaded = encoder.load(self._find(), **self._options)
                     else:
-                        self._loaded = encoder.SentenceEncoder(self._model, batch_size=self._options["batch_size"])
+                        self._loaded = self._given()
         return self._loaded
+
+    def _given(self) -> encoder.Encoder:
+        try:
+            return encoder.SentenceEncoder(self._model, batch_size=self._options["batch_size"])
+        except Exception as error:  # likewise
+            raise VectorDBError("The embedding model does not tell how long its vectors are.") from error
 
     def _find(self) -> Path:
         if self._folder is None:
@@ -178,6 +200,9 @@ def _fingerprint(model: Any) -> str:
             digest.update(key.encode())
             digest.update(tensor.detach().cpu().float().numpy().tobytes())
     else:
-        vector = np.asarray(model.encode(["The quick brown fox jumps over the lazy dog."])[0], np.float64)
+        try:
+            vector = np.asarray(model.encode(["The quick brown fox jumps over the lazy dog."])[0], np.float64)
+        except Exception as error:  # likewise
+            raise VectorDBError("The embedding model failed at its first text.") from error
         digest.update(np.round(vector, 3).tobytes())
     return digest.hexdigest()

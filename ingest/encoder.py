@@ -5,6 +5,7 @@ without that library's import, which takes longer than all the rest of the start
 """
 
 import hashlib
+import inspect
 import json
 import os
 import re
@@ -271,14 +272,20 @@ class BertEncoder:
 
 
 class SentenceEncoder:
-    """Any model with the `encode` method and the tokenizer of `SentenceTransformer`."""
+    """Any model with the method `encode` of `SentenceTransformer`; of its options those are given that the model takes."""
 
     def __init__(self, model: Any, *, batch_size: int) -> None:
-        newer = hasattr(model, "get_embedding_dimension")
-        self.dimension = int(model.get_embedding_dimension() if newer else model.get_sentence_embedding_dimension())
+        wanted = {"batch_size": batch_size, "normalize_embeddings": True, "convert_to_numpy": True, "show_progress_bar": False}
+        self._options = {name: value for name, value in wanted.items() if _takes(model.encode, name)}
         self.max_tokens = max(8, int(getattr(model, "max_seq_length", None) or 256) - 2)
         self._model = model
-        self._batch_size = batch_size
+        self.dimension = self._dimension()
+
+    def _dimension(self) -> int:
+        for name in ("get_embedding_dimension", "get_sentence_embedding_dimension"):
+            if found := getattr(self._model, name, lambda: None)():
+                return int(found)
+        return int(self.encode([""]).shape[-1])
 
     def offsets(self, text: str) -> Sequence[tuple[int, int]]:
         """The text's tokens as pairs of character positions; its words, where the model's tokenizer cannot tell them."""
@@ -292,10 +299,15 @@ class SentenceEncoder:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of length one, ``(n, dimension) float32``, in the order of `texts`."""
-        found = self._model.encode(
-            list(texts), batch_size=self._batch_size, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
-        )
-        return np.asarray(found, np.float32)
+        return np.asarray(self._model.encode(list(texts), **self._options), np.float32)
+
+
+def _takes(method: Callable[..., Any], name: str) -> bool:
+    try:
+        known = inspect.signature(method).parameters
+    except (TypeError, ValueError):  # written in C
+        return False
+    return name in known or any(one.kind is one.VAR_KEYWORD for one in known.values())
 
 
 def _json(file: Path) -> dict[str, Any]:

@@ -40,12 +40,12 @@ class Seen:
 
     Attributes:
         extractions: What was found in each text.
-        passages: Each text's passages with their vectors, `(dimension,) float32`.
+        passages: By each model, each text's passages with their vectors, `(dimension,) float32`.
         patterns: The patterns of the caller's own types by which the texts are read.
     """
 
     extractions: dict[str, "Extraction"] = field(default_factory=dict)
-    passages: dict[str, "list[tuple[Passage, Any]]"] = field(default_factory=dict)
+    passages: dict[tuple[str, str], "list[tuple[Passage, Any]]"] = field(default_factory=dict)
     patterns: "Patterns | None" = None
 
 
@@ -110,9 +110,10 @@ def read(items: Sequence[Item], extractor: "Extractor", seen: Seen) -> None:
 def embed(items: Sequence[Item], embedder: "Embedder", seen: Seen) -> None:
     """Embed the texts that were not seen yet, as far as they need vectors."""
     texts = {item.properties["content_hash"]: item.properties["content"] for item in items if item.needs_vector}
-    passages = {key: embedder.passages(text) for key, text in texts.items() if key not in seen.passages}
+    model = embedder.name
+    passages = {key: embedder.passages(text) for key, text in texts.items() if (model, key) not in seen.passages}
     array = iter(embedder.embed([passage.text for group in passages.values() for passage in group]))
-    seen.passages.update({key: [(passage, next(array)) for passage in group] for key, group in passages.items()})
+    seen.passages.update({(model, key): [(passage, next(array)) for passage in group] for key, group in passages.items()})
 
 
 def _vectors(
@@ -128,7 +129,7 @@ def _vectors(
     whole: dict[str, Any] = {}
     chunks: list[dict[str, Any]] = []
     for _, item in wanted:
-        group = seen.passages[item.properties["content_hash"]]
+        group = seen.passages[embedder.name, item.properties["content_hash"]]
         if len(group) == 1:
             whole[item.properties["id"]] = group[0][1]
         else:

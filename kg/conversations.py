@@ -8,6 +8,7 @@ from kg import limits
 from kg.models import Conversation
 from kg.names import message_id
 from kg.plans import Plan, State, Stored
+from kg.spaces import Vectors
 from kg.statement import Row, Statement, as_is
 
 
@@ -66,8 +67,16 @@ def lock(namespace: str, conversation_id: str) -> Statement[Row]:
     )
 
 
-def save(namespace: str, difference: Plan, findings: Findings, *, now: int) -> Statement[Row]:
-    """Write the difference. No row comes back when somebody else has written the conversation since it was read."""
+def save(namespace: str, difference: Plan, findings: Findings, vectors: Vectors | None, *, now: int) -> Statement[Row]:
+    """Write the difference. No row comes back when somebody else has written the conversation since it was read.
+
+    Args:
+        namespace: Where it lives.
+        difference: What must be written.
+        findings: What was found in the texts.
+        vectors: Where vectors go; None where there are none and no text has changed.
+        now: Milliseconds since 1970.
+    """
     created = [
         {"properties": item.properties, "vector": findings.vectors.get(item.properties["id"])}
         for item in sorted(difference.items, key=lambda item: item.properties["position"])
@@ -104,6 +113,7 @@ def save(namespace: str, difference: Plan, findings: Findings, *, now: int) -> S
                 "mentions": list(findings.mentions),
                 "relations": list(findings.relations),
                 "evidence": limits.EVIDENCE_PER_RELATIONSHIP,
+                "space": vectors.writing() if vectors else None,
             }
         },
         read=as_is,

@@ -5,6 +5,7 @@ from typing import Any
 
 from kg.facets import facet, facets
 from kg.models import Decision
+from kg.spaces import Vectors
 from kg.statement import Row, Statement, as_is
 
 
@@ -14,6 +15,7 @@ def save(
     *,
     content: str,
     vector: Any,
+    vectors: Vectors,
     conversation: Mapping[str, Any],
     entities: Sequence[Mapping[str, Any]],
     now: int,
@@ -25,6 +27,7 @@ def save(
         decision: Checked, with its id.
         content: The text by which it is found.
         vector: `(dim,) float32`.
+        vectors: Where it goes.
         conversation: Properties of its conversation, for the case that it does not exist.
         entities: Rows of the entities that it is about; they are stored already.
         now: Milliseconds since 1970.
@@ -54,6 +57,7 @@ def save(
                 "vector": vector,
                 "conversation_kind": facet("kind", "conversation"),
                 "about": [row["id"] for row in entities],
+                "space": vectors.writing(),
             }
         },
         read=as_is,

@@ -6,6 +6,7 @@ from typing import Any
 from kg import checks
 from kg.facets import facets, project_of, shared_facets
 from kg.names import digest
+from kg.spaces import Vectors
 from kg.statement import Row, Statement, as_is
 
 
@@ -68,7 +69,13 @@ def passage_properties(
 
 
 def save(
-    namespace: str, document_id: str, properties: Mapping[str, Any], passages: Sequence[Mapping[str, Any]], *, now: int
+    namespace: str,
+    document_id: str,
+    properties: Mapping[str, Any],
+    passages: Sequence[Mapping[str, Any]],
+    vectors: Vectors,
+    *,
+    now: int,
 ) -> Statement[Row]:
     """Write a document with its passages in the place of what was stored of it."""
     batch = {
@@ -77,5 +84,6 @@ def save(
         "id": document_id,
         "properties": dict(properties),
         "passages": list(passages),
+        "space": vectors.writing(),
     }
     return Statement(name="document/save", parameters={"batch": batch}, read=as_is, writes=True)

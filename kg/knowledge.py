@@ -10,6 +10,7 @@ from kg.errors import NotFoundError
 from kg.facets import facet, facets
 from kg.joining import EntityRow, RelationshipRow, Strategy, joined_entity, joined_relationship, stored_entity
 from kg.names import label, relationship_id, spaced
+from kg.spaces import NOWHERE, Vectors
 from kg.statement import Row, Statement, as_is
 from kg.versions import touch
 
@@ -36,7 +37,9 @@ def searchable(
     }
 
 
-def save_entities(namespace: str, rows: Sequence[tuple[EntityRow, Mapping[str, Any] | None, Any]], *, now: int) -> Statement[Row]:
+def save_entities(
+    namespace: str, rows: Sequence[tuple[EntityRow, Mapping[str, Any] | None, Any]], vectors: Vectors, *, now: int
+) -> Statement[Row]:
     """Write entities by hand: each with what was stored of it, and its vector or None."""
     prepared = []
     for row, old, vector in sorted(rows, key=lambda one: one[0].id):
@@ -72,7 +75,7 @@ def save_entities(namespace: str, rows: Sequence[tuple[EntityRow, Mapping[str, A
         )
     return Statement(
         name="entity/save",
-        parameters={"batch": {"namespace": namespace, "now": now, "entities": prepared}},
+        parameters={"batch": {"namespace": namespace, "now": now, "entities": prepared, "space": vectors.writing()}},
         read=as_is,
         writes=True,
     )
@@ -104,14 +107,15 @@ def save_relationships(namespace: str, rows: Sequence[RelationshipRow], *, now: 
     )
 
 
-def read_entities(namespace: str, ids: Sequence[str]) -> Statement[Row]:
-    """Entities by id."""
-    return Statement(name="entity/read", parameters={"batch": {"namespace": namespace, "ids": list(ids)}}, read=as_is)
+def read_entities(namespace: str, ids: Sequence[str], vectors: Vectors | None = None) -> Statement[Row]:
+    """Entities by id; `has_vector` tells whether they have one among `vectors`."""
+    batch = {"namespace": namespace, "ids": list(ids), "vectors": vectors.space.vectors if vectors else NOWHERE}
+    return Statement(name="entity/read", parameters={"batch": batch}, read=as_is)
 
 
-def claim_entities(namespace: str, ids: Sequence[str], *, now: int) -> Statement[Row]:
+def claim_entities(namespace: str, ids: Sequence[str], vectors: Vectors, *, now: int) -> Statement[Row]:
     """Entities by id, locked; those that do not exist are created, bare, for `save_entities` to complete."""
-    batch = {"namespace": namespace, "now": now, "ids": sorted(set(ids))}
+    batch = {"namespace": namespace, "now": now, "ids": sorted(set(ids)), "vectors": vectors.space.vectors}
     return Statement(name="entity/claim", parameters={"batch": batch}, read=as_is, writes=True)
 
 
@@ -146,10 +150,11 @@ def store(
     *,
     entities: Sequence[Mapping[str, Any]],
     relations: Sequence[Mapping[str, Any]],
+    vectors: Vectors,
     now: int,
     last: bool,
 ) -> Statement[Row]:
-    """Store entities and relationships that were found in a text. `last` says that no other statement of the transaction writes."""
+    """Store entities and relationships that were found in a text. `last` says that no other statement of the transaction writes vectors."""
     batch = {
         "namespace": namespace,
         "now": now,
@@ -157,6 +162,7 @@ def store(
         "relations": list(relations),
         "evidence": limits.EVIDENCE_PER_RELATIONSHIP,
         "last": last,
+        "space": vectors.writing(),
     }
     return Statement(name="entity/store", parameters={"batch": batch}, read=as_is, writes=True)
 
@@ -171,7 +177,12 @@ def mention(
 
 def words(row: EntityRow) -> str:
     """What the vector of an entity that somebody wrote is made of."""
-    return ". ".join(part for part in (row.name or row.id, row.description) if part)
+    return named(row.name or row.id, row.description)
+
+
+def named(name: str, description: str | None) -> str:
+    """A name with its description."""
+    return ". ".join(part for part in (name, description) if part)
 
 
 def join(
@@ -205,6 +216,7 @@ def update(
     entities: Sequence[EntityRow],
     relationships: Sequence[RelationshipRow],
     embed: Callable[[Sequence[str]], Sequence[Any]],
+    vectors: Vectors | None,
     *,
     strategy: Strategy,
     now: int,
@@ -217,6 +229,7 @@ def update(
         entities: As they are given.
         relationships: As they are given.
         embed: Makes a vector for each text.
+        vectors: Where they go; not needed without entities.
         strategy: How to join them with what is stored.
         now: Milliseconds since 1970.
 
@@ -226,13 +239,13 @@ def update(
     Raises:
         NotFoundError: An end of a relationship is neither stored nor among `entities`; nothing is written.
     """
-    claimed = run(claim_entities(namespace, [one.id for one in entities], now=now)) if entities else []
+    claimed = run(claim_entities(namespace, [one.id for one in entities], vectors, now=now)) if vectors else []
     joined = join(entities, claimed, strategy)
     texts = [words(row) for row, _, stale in joined if stale]
-    vectors = iter(embed(texts) if texts else ())
-    written = [(row, old, next(vectors) if stale else None) for row, old, stale in joined]
-    if written:
-        run(save_entities(namespace, written, now=now))
+    made = iter(embed(texts) if texts else ())
+    written = [(row, old, next(made) if stale else None) for row, old, stale in joined]
+    if written and vectors:
+        run(save_entities(namespace, written, vectors, now=now))
     links = _resolved(run, namespace, relationships)
     stored = {
         (row["source"], row["type"], row["target"]): row["properties"]
@@ -241,8 +254,8 @@ def update(
     changed = [row for row in (joined_relationship(link, stored.get(link.key), strategy) for link in links) if row is not None]
     if changed:
         run(save_relationships(namespace, changed, now=now))
-    elif written:
-        run(touch(namespace))
+    if written:
+        run(touch(namespace, vectors))
     left_entities, left_links = len(entities) - len(written), len(links) - len(changed)
     skips = strategy == "skip"
     return {

@@ -169,10 +169,22 @@ class Decision(Found):
 
 
 class NamespaceVersion(StructuredNode):
-    """Which state a namespace is in: every write gives it another version, never used before."""
+    """Which state a namespace is in: every write gives it another version, never used before. And which model made its vectors.
+
+    `vectors` is the property that has them. Those of `other_model` are on their way in, or were in use before.
+    """
 
     namespace = StringProperty(required=True, unique_index=True)
     version = StringProperty()
+    embedding_model = StringProperty()
+    vector_size = IntegerProperty()
+    vectors = StringProperty()
+    vectors_revision = IntegerProperty()
+    vectors_ms = IntegerProperty()
+    other_model = StringProperty()
+    other_size = IntegerProperty()
+    other_vectors = StringProperty()
+    other_progress = StringProperty()
 
 
 class EntityPatterns(StructuredNode):
@@ -186,7 +198,7 @@ class EntityPatterns(StructuredNode):
 
 
 class SchemaVersion(StructuredNode):
-    """Which schema the database has, and which model made its vectors."""
+    """Which schema the database has, and the size of the vectors in its first index of them."""
 
     ALL: ClassVar[tuple[str, ...]] = (
         "Conversation",
@@ -203,6 +215,5 @@ class SchemaVersion(StructuredNode):
     uid = StringProperty(required=True, unique_index=True, db_property="id")
     version = IntegerProperty()
     vector_size = IntegerProperty()
-    embedding_model = StringProperty()
     created_ms = IntegerProperty()
     updated_ms = IntegerProperty()

@@ -6,6 +6,7 @@ from typing import Any
 from kg import limits
 from kg.knowledge import searchable
 from kg.names import label
+from kg.spaces import Vectors
 from kg.statement import Row, Statement, as_is
 
 
@@ -54,6 +55,7 @@ def apply(
     entities: Sequence[Mapping[str, Any]],
     retyped: Sequence[Mapping[str, Any]],
     relations: Sequence[Mapping[str, Any]],
+    vectors: Vectors,
     now: int,
 ) -> Statement[Row]:
     """Put what was found in these places in the place of what they mention; those whose text is another one by now are left alone."""
@@ -65,5 +67,6 @@ def apply(
         "retyped": list(retyped),
         "relations": list(relations),
         "evidence": limits.EVIDENCE_PER_RELATIONSHIP,
+        "space": vectors.writing(),
     }
     return Statement(name="reextract/apply", parameters={"batch": batch}, read=as_is, writes=True)

@@ -5,13 +5,16 @@ concurrency, and a search on a populating index finds half of what is there.
 """
 
 import time
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from kg.clock import now_ms
 from kg.driver import Graph
-from kg.errors import ContextPersistenceError, DatabaseError, ValidationError
+from kg.errors import ContextPersistenceError, DatabaseError
+from kg.spaces import INDEX, PROPERTY, Space
 from kg.statement import Row, Statement, as_is
 
-VERSION = 3
+VERSION = 4
 READY_SECONDS = 120
 
 # For each statement the name of the index that it leaves behind; a constraint has an index of its own name.
@@ -37,7 +40,7 @@ VECTORS_BY_LABEL = {
     "schema/vectors_decision": "memory_vectors_decision",
 }
 # What must go before the statements above can make a version: version 2 has the passages of documents in the fulltext index. Version 3 adds
-# the constraint of the patterns.
+# the constraint of the patterns. In version 4 each namespace says which model made its vectors.
 DROPS = {2: ("schema/drop_fulltext",)}
 
 
@@ -47,12 +50,10 @@ class State:
 
     Attributes:
         version: Of its schema.
-        embedding_model: Name of the model that made its vectors, or None while it has none.
-        vector_size: Numbers per vector.
+        vector_size: Numbers per vector in its first index of vectors; others are made when a model needs them.
     """
 
     version: int
-    embedding_model: str | None
     vector_size: int
 
 
@@ -61,29 +62,25 @@ def ensure(graph: Graph, *, vector_size: int) -> State:
 
     Args:
         graph: The database.
-        vector_size: Numbers per vector that the caller is going to store.
+        vector_size: Numbers per vector, for a database that is new.
 
     Raises:
         DatabaseError: The schema is newer than this code, or an index did not become ready.
-        ValidationError: The database holds vectors of another size.
     """
     state = read(graph)
-    if state is not None:
-        _check(state, vector_size=vector_size)
+    _check(state)
     if state is None or state.version < VERSION or not _ready(graph):
-        _migrate(graph, since=state.version if state else VERSION, vector_size=vector_size)
+        _migrate(graph, since=state.version if state else VERSION, vector_size=state.vector_size if state else vector_size)
         state = read(graph)
         if state is None:
             raise DatabaseError("the schema could not be written")
-        _check(state, vector_size=vector_size)  # another opener may have written another one meanwhile
+        _check(state)  # another opener may have written another one meanwhile
     return state
 
 
-def _check(state: State, *, vector_size: int) -> None:
-    if state.version > VERSION:
+def _check(state: State | None) -> None:
+    if state is not None and state.version > VERSION:
         raise DatabaseError(f"the database has schema version {state.version}, this release knows {VERSION}; use a newer release")
-    if state.vector_size != vector_size:
-        raise ValidationError(f"vector_size: the store holds vectors of {state.vector_size} numbers, not {vector_size}")
 
 
 def read(graph: Graph) -> State | None:
@@ -92,37 +89,51 @@ def read(graph: Graph) -> State | None:
     return rows[0] if rows else None
 
 
-def claim_model(graph: Graph, model: str) -> str:
-    """Note that `model` makes this database's vectors, unless another one does; returns the one that does."""
-    statement = Statement(
-        name="schema/mark_model",
-        parameters={"embedding_model": model},
-        read=lambda row: str(row["embedding_model"]),
-        writes=True,
-    )
-    noted = graph.run(statement)
-    if not noted:
-        raise DatabaseError("the database has lost the note of its schema; open it again")
-    return noted[0]
+def ensure_vectors(graph: Graph, space: Space) -> None:
+    """Make the index of a model's vectors where it is not there yet, and wait until it is ready.
+
+    Raises:
+        DatabaseError: It did not become ready.
+    """
+    names = _vector_indexes(graph)
+    wanted = {statement: name.replace(INDEX, space.index, 1) for statement, name in names.items()}
+    for statement, name in wanted.items():
+        renamed = {names[statement]: name, PROPERTY: space.vectors}
+        _create(graph, Statement(name=statement, parameters={"vector_size": space.size}, read=as_is, writes=True, names=renamed))
+    _wait(graph, wanted.values())
 
 
 def _state(row: Row) -> State:
-    return State(version=row["version"], embedding_model=row["embedding_model"], vector_size=row["vector_size"])
+    return State(version=row["version"], vector_size=row["vector_size"])
+
+
+def _vector_indexes(graph: Graph) -> dict[str, str]:
+    return VECTORS if graph.server.dialect == "25" else VECTORS_BY_LABEL
 
 
 def expected(graph: Graph) -> dict[str, str]:
     """The statements that make the schema on this server, each with the name of its index."""
-    return BASE | (VECTORS if graph.server.dialect == "25" else VECTORS_BY_LABEL)
+    return BASE | _vector_indexes(graph)
 
 
-def _indexes(graph: Graph) -> dict[str, str]:
-    rows = graph.run(Statement(name="schema/indexes", read=as_is))
-    return {row["name"]: row["state"] for row in rows}
+def _indexes(graph: Graph) -> dict[str, Row]:
+    return {row["name"]: row for row in graph.run(Statement(name="schema/indexes", read=as_is))}
+
+
+def _missing(graph: Graph, names: Iterable[str]) -> list[str]:
+    found = _indexes(graph)
+    return sorted(name for name in names if name not in found or found[name]["state"] != "ONLINE")
 
 
 def _ready(graph: Graph) -> bool:
-    states = _indexes(graph)
-    return all(states.get(name) == "ONLINE" for name in expected(graph).values())
+    return not _missing(graph, expected(graph).values())
+
+
+def _wait(graph: Graph, names: Collection[str]) -> None:
+    waiting = Statement(name="schema/await", parameters={"seconds": READY_SECONDS}, read=as_is)
+    graph.run(waiting, deadline=READY_SECONDS + 10)
+    if missing := _missing(graph, names):
+        raise DatabaseError(f"these indexes did not become ready: {', '.join(missing)}", retryable=True)
 
 
 def _migrate(graph: Graph, *, since: int, vector_size: int) -> None:
@@ -132,19 +143,16 @@ def _migrate(graph: Graph, *, since: int, vector_size: int) -> None:
     for name in expected(graph):
         parameters = {"vector_size": vector_size} if "vectors" in name else {}
         _create(graph, Statement(name=name, parameters=parameters, read=as_is, writes=True))
-    waiting = Statement(name="schema/await", parameters={"seconds": READY_SECONDS}, read=as_is)
-    graph.run(waiting, deadline=READY_SECONDS + 10)
-    states = _indexes(graph)
-    missing = sorted(name for name in expected(graph).values() if states.get(name) != "ONLINE")
-    if missing:
-        raise DatabaseError(f"these indexes did not become ready: {', '.join(missing)}", retryable=True)
-    mark = Statement(
-        name="schema/mark",
-        parameters={"version": VERSION, "vector_size": vector_size, "now": time.time_ns() // 1_000_000},
-        read=as_is,
-        writes=True,
-    )
-    graph.run(mark)
+    _wait(graph, expected(graph).values())
+    now = now_ms()
+    if since < 4:
+        adopt: Statement[Row] = Statement(name="schema/adopt_models", parameters={"now": now}, read=as_is, writes=True)
+        graph.run(adopt, deadline=READY_SECONDS)
+    size = next(
+        row["size"] for name, row in _indexes(graph).items() if name in _vector_indexes(graph).values()
+    )  # who came first made it
+    parameters = {"version": VERSION, "vector_size": size, "now": now}
+    graph.run(Statement(name="schema/mark", parameters=parameters, read=as_is, writes=True))
 
 
 def _create(graph: Graph, statement: Statement[Row]) -> None:

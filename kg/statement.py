@@ -1,10 +1,13 @@
 """A question to the database as a value: what is asked, with which parameters, and how a row of the answer is read."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import cypher
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -24,13 +27,20 @@ class Statement(Generic[T]):
         parameters: Values for the statement's ``$parameters``.
         read: Turns one row of the answer into a value.
         writes: Whether the statement changes the graph.
+        names: Names of indexes and properties that take the place of those in the file, where Cypher takes no parameter.
     """
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     read: Callable[[Row], T]
     writes: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def text(self, dialect: cypher.Dialect = "25") -> str:
-        """The statement's text for a server of the given dialect, as it stands in its file."""
-        return cypher.load(self.name, dialect).text
+        """The statement's text for a server of the given dialect, as it stands in its file but for the `names`."""
+        text = cypher.load(self.name, dialect).text
+        for old, new in self.names.items():
+            if not _NAME.fullmatch(new):
+                raise ValueError(f"not a name: {new!r}")
+            text = re.sub(rf"\b{old}\b", new, text)
+        return text

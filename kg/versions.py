@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from kg.driver import Graph
+from kg.spaces import Vectors
 from kg.statement import Row, Statement
 
 _LOG = "neostore.transaction.db."  # Neo4j's transaction logs; not those of its checkpoints
@@ -24,9 +25,10 @@ def settled(namespace: str) -> Statement[str]:
     return Statement(name="namespace/settled", parameters={"namespace": namespace}, read=_version, writes=True)
 
 
-def touch(namespace: str) -> Statement[str]:
-    """Give the namespace another version."""
-    return Statement(name="namespace/touch", parameters={"namespace": namespace}, read=_version, writes=True)
+def touch(namespace: str, vectors: Vectors | None = None) -> Statement[str]:
+    """Give the namespace another version; the end of a transaction that wrote `vectors`."""
+    batch = {"namespace": namespace, "space": vectors.writing() if vectors else None}
+    return Statement(name="namespace/touch", parameters={"batch": batch}, read=_version, writes=True)
 
 
 def _version(row: Row) -> str:

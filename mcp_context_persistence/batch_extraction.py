@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from ingest.custom import Patterns
-from ingest.pipeline import entity_vectors
 from ingest.rows import graph_rows
 from ingest.types import Extraction
-from kg import checks, knowledge, limits
+from kg import checks, limits
+from kg.clock import now_ms
 from kg.errors import ContextPersistenceError
 from kg.failures import out_of_memory
 from mcp_context_persistence.batches import Fate, listed, workers
-from mcp_context_persistence.core import Core, Progress, now_ms
-from mcp_context_persistence.knowledge import answer, text_source, types_wanted
+from mcp_context_persistence.core import Core, Progress
+from mcp_context_persistence.knowledge import answer, store_entities, text_source, types_wanted
 from mcp_context_persistence.line import Line, told
 from mcp_context_persistence.models import ExtractEntitiesResponse
 
@@ -86,7 +86,7 @@ class _Texts:
         names = {mention.name for found in self._found.values() for mention in found.mentions}
         for part in self._line.slices(sorted(names, key=len)):
             try:
-                self._core.embedder.embed(part)
+                self._core.embeddings.current().embedder.embed(part)
             except ContextPersistenceError:  # fails again, with its reason, when the text is stored
                 return
 
@@ -105,10 +105,7 @@ class _Texts:
             with core.graph.call():
                 sources = [(text_source(self._texts[place]), self._found[place]) for place in places]
                 rows = graph_rows(core.namespace, sources, now=now, known_types=core.known_types())
-                rows = entity_vectors(rows, core.embedder)
-                core.graph.run(
-                    knowledge.store(core.namespace, entities=rows.entities, relations=rows.relations, now=now, last=True)
-                )
+                core.embeddings.again(lambda: store_entities(core, rows, now=now))
         except ContextPersistenceError as error:
             self._fate.note(error)
             if out_of_memory(error) and len(places) > 1:
@@ -145,7 +142,7 @@ def extract(
     wanted = types_wanted(entity_types)
     line = Line(workers=workers(core, parallel, max_workers))
     if texts and store:
-        core.claim_model()
+        core.embeddings.current()
     answers: list[ExtractEntitiesResponse] = [None] * len(texts)  # type: ignore[list-item]  # each place is filled
 
     def jobs() -> Iterator[_Texts]:

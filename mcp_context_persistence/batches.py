@@ -3,19 +3,23 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingest import pipeline
 from kg import checks, limits
 from kg import conversations as rows
+from kg.clock import now_ms
 from kg.errors import ContextPersistenceError, DatabaseError, ValidationError
 from kg.failures import out_of_memory
 from kg.models import MODES, Conversation
 from kg.plans import Item, Plan, State, plan
 from mcp_context_persistence import conversations
-from mcp_context_persistence.core import Batches, Core, Progress, now_ms
+from mcp_context_persistence.core import Batches, Core, Progress
 from mcp_context_persistence.line import Line, told
 from mcp_context_persistence.models import SaveConversationResponse
+
+if TYPE_CHECKING:
+    from ingest.embed import Embedder
 
 FIELDS = ("conversation_id", "messages", "project_path", "mode", "metadata", "created_at")
 GIVE_UP_AFTER = 3  # failures in a row of the database itself; the rest is then not tried
@@ -137,13 +141,16 @@ class _Group:
         wanted = [one for one in self._messages() if one.needs_vector]
         wanted.sort(key=lambda one: len(one.properties["content"]))
         for part in self._line.slices(wanted):
-            self._quietly(lambda part=part: pipeline.embed(part, self._core.embedder, self._seen))  # type: ignore[misc]
+            self._quietly(lambda part=part: pipeline.embed(part, self._embedder(), self._seen))  # type: ignore[misc]
 
     def name(self) -> None:
         """Embed the names of what was found; the embedder remembers them until they are written."""
         names = {mention.name for found in self._seen.extractions.values() for mention in found.mentions}
         for part in self._line.slices(sorted(names, key=len)):
-            self._quietly(lambda part=part: self._core.embedder.embed(part))  # type: ignore[misc]
+            self._quietly(lambda part=part: self._embedder().embed(part))  # type: ignore[misc]
+
+    def _embedder(self) -> "Embedder":
+        return self._core.embeddings.current().embedder
 
     def _quietly(self, work: Callable[[], object]) -> None:
         try:
@@ -186,7 +193,7 @@ def save(
     wanted = listed("conversations", given, limits.CONVERSATIONS_PER_BATCH)
     line = Line(workers=workers(core, parallel, max_workers))
     if wanted:
-        core.claim_model()
+        core.embeddings.current()
     answers: list[SaveConversationResponse] = [None] * len(wanted)  # type: ignore[list-item]  # each place is filled
     with told(progress, "conversations", len(wanted)) as tell:
         line.run(_groups(core, line, wanted, answers, replace=replace), tell)

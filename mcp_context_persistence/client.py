@@ -13,6 +13,7 @@ from mcp_context_persistence.interface.batches import BatchCalls
 from mcp_context_persistence.interface.cache import CacheCalls
 from mcp_context_persistence.interface.conversations import ConversationCalls
 from mcp_context_persistence.interface.documents import DocumentCalls
+from mcp_context_persistence.interface.embeddings import EmbeddingCalls
 from mcp_context_persistence.interface.graph import GraphCalls
 from mcp_context_persistence.interface.monitoring import MonitoringCalls
 from mcp_context_persistence.interface.patterns import PatternCalls
@@ -34,6 +35,7 @@ class ContextPersistenceClient(
     SearchCalls,
     AnalyticsCalls,
     BatchCalls,
+    EmbeddingCalls,
     CacheCalls,
     MonitoringCalls,
     PatternCalls,

@@ -11,11 +11,13 @@ from ingest.pipeline import Analysis, Seen, analyse
 from kg import checks, limits
 from kg import conversations as rows
 from kg import models as checked
+from kg.clock import now_ms
 from kg.driver import Run
 from kg.errors import DatabaseError, NotFoundError, ValidationError
 from kg.models import MODES, Conversation, Message
 from kg.plans import Plan, State, plan
-from mcp_context_persistence.core import Core, now_ms
+from kg.spaces import Vectors
+from mcp_context_persistence.core import Core
 from mcp_context_persistence.models import LoadConversationHistoryResponse, SaveConversationResponse
 
 HOPEFUL_TRIES = 3  # without a lock
@@ -73,19 +75,18 @@ def save(
     """
     start, now = time.perf_counter(), now_ms()
     mode = checks.choice("mode", conversation.mode or core.config.default_mode, MODES)
-    vectors = _given_vectors(core, conversation, embeddings)
+    if embeddings is not None and mode == "knowledge":
+        raise ValidationError("embeddings: the mode knowledge keeps no vectors of messages; use hybrid or conversation")
     most, seen = core.config.max_conversation_length, ahead.seen if ahead else Seen()
     known = [ahead.state] if ahead else []
-    hashes = (
-        None if vectors is None else [blake2b(vectors[place].tobytes(), digest_size=16).hexdigest() for place in sorted(vectors)]
-    )
 
     def attempt(run: Run) -> SaveConversationResponse | None:
+        vectors, hashes = _given_vectors(core, conversation, embeddings)
         stored = known.pop() if known else run(rows.state(core.namespace, conversation))[0]
         seen.patterns = core.patterns(stored.patterns)
         difference = plan(core.namespace, conversation, stored, mode=mode, now=now, replace=replace, most=most, vectors=hashes)
-        analysis = _analysed(core, difference, vectors, seen, now=now)
-        if difference.unchanged or run(rows.save(core.namespace, difference, analysis.findings, now=now)):
+        analysis, space = _analysed(core, difference, vectors, seen, now=now)
+        if difference.unchanged or run(rows.save(core.namespace, difference, analysis.findings, space, now=now)):
             return _response(difference, analysis, seconds=time.perf_counter() - start)
         return None
 
@@ -93,41 +94,46 @@ def save(
         run(rows.lock(core.namespace, conversation.conversation_id))
         return attempt(run)
 
-    for _ in range(HOPEFUL_TRIES):
-        if answer := attempt(core.graph.run):
+    def whole() -> SaveConversationResponse:
+        for _ in range(HOPEFUL_TRIES):
+            if answer := attempt(core.graph.run):
+                return answer
+        if answer := core.graph.transact(alone, name="save_conversation"):
             return answer
-    if answer := core.graph.transact(alone, name="save_conversation"):
-        return answer
-    raise DatabaseError("the conversation was removed while it was saved; save it again", retryable=True)
+        raise DatabaseError("the conversation was removed while it was saved; save it again", retryable=True)
+
+    return core.embeddings.again(whole)
 
 
-def _given_vectors(core: Core, conversation: Conversation, embeddings: object) -> dict[int, Any] | None:
+def _given_vectors(core: Core, conversation: Conversation, embeddings: object) -> tuple[dict[int, Any] | None, list[str] | None]:
+    """The caller's own vectors by place, and a hash of each."""
     if embeddings is None:
-        return None
-    if (conversation.mode or core.config.default_mode) == "knowledge":
-        raise ValidationError("embeddings: the mode knowledge keeps no vectors of messages; use hybrid or conversation")
-    core.claim_model()
-    array = checks.vectors("embeddings", embeddings, count=len(conversation.messages), dimension=core.config.vector_size)
-    return dict(enumerate(array))
+        return None, None
+    size = core.embeddings.current().vectors.space.size
+    array = checks.vectors("embeddings", embeddings, count=len(conversation.messages), dimension=size)
+    return dict(enumerate(array)), [blake2b(vector.tobytes(), digest_size=16).hexdigest() for vector in array]
 
 
-def _analysed(core: Core, difference: Plan, vectors: dict[int, Any] | None, seen: Seen, *, now: int) -> Analysis:
-    """Vectors and findings for the messages that need them."""
+def _analysed(
+    core: Core, difference: Plan, vectors: dict[int, Any] | None, seen: Seen, *, now: int
+) -> tuple[Analysis, Vectors | None]:
+    """Vectors and findings for the messages that need them, and where the vectors go."""
     embeds = any(item.needs_vector for item in difference.items)
     extracts = any(item.needs_graph for item in difference.items)
     if not embeds and not extracts:
-        return Analysis()
-    core.claim_model()  # entities have vectors in every mode
-    return analyse(
+        return Analysis(), None
+    found = core.embeddings.current()  # entities have vectors in every mode
+    analysis = analyse(
         core.namespace,
         difference.items,
-        embedder=core.embedder if extracts or vectors is None else None,
+        embedder=found.embedder if extracts or vectors is None else None,
         extractor=core.extractor if extracts else None,
         known_types=core.known_types() if extracts else (),
         vectors=vectors,
         seen=seen,
         now=now,
     )
+    return analysis, found.vectors
 
 
 def _response(difference: Plan, analysis: Analysis, *, seconds: float) -> SaveConversationResponse:

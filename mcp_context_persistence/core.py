@@ -4,7 +4,6 @@ import atexit
 import logging
 import os
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,26 +20,18 @@ from kg.versions import Versions
 from mcp_context_persistence import cache_stores, logs
 from mcp_context_persistence import config as settings
 from mcp_context_persistence.cache import A, Answers, key_of
+from mcp_context_persistence.embeddings import Embeddings
 from mcp_context_persistence.metrics import Metrics
 from mcp_context_persistence.watch import Watch
 from queries.analytics import Analytics
 
 if TYPE_CHECKING:
     from ingest.custom import Patterns
-    from ingest.embed import Embedder
     from ingest.extract import Extractor
 
 log = logging.getLogger("mcp_context_persistence")
 
 Progress = Callable[[str, int, int], None]
-
-
-@cache
-def shared_embedder(model: str, batch_size: int) -> "Embedder":
-    """One embedder per process and model: the weights are 90 MB and take a second to load."""
-    from ingest.embed import Embedder  # noqa: PLC0415 - torch is not imported before it is needed
-
-    return Embedder(model, batch_size=batch_size)
 
 
 @cache
@@ -145,7 +136,6 @@ class Core:
         self._watch = Watch(self.namespace, metrics)
         self._types: set[str] = set()
         self._labels: set[str] = set()
-        self._model: str | None = None
         self._patterns: Patterns | None = None
         self.batches = Batches()
         self._closed = False
@@ -158,7 +148,7 @@ class Core:
         except BaseException:
             self._release()
             raise
-        self._model = state.embedding_model
+        self.embeddings = Embeddings(self.graph, self.namespace, self.config, database_size=state.vector_size)
 
     def _reach(self, auth: tuple[str, str] | None, database: str | None, progress: Progress | None) -> tuple[str, str | None]:
         """Open the connections; returns where they lead to, and the database's name."""
@@ -195,11 +185,6 @@ class Core:
     def address(self) -> local.Attachment | None:
         """The managed server that this graph lives on, None when the server is somebody else's."""
         return self._attachment
-
-    @property
-    def embedder(self) -> "Embedder":
-        """The encoder of this graph's vectors; loaded at its first use."""
-        return shared_embedder(self.config.sentence_transformer_model, self.config.batch_size)
 
     @property
     def extractor(self) -> "Extractor":
@@ -260,32 +245,18 @@ class Core:
             kind: Class of the answer.
             compute: Makes it.
             call: Name of the method.
-            arguments: All that the answer depends on, beside the graph and the settings.
+            arguments: All that the answer depends on, beside the graph and the settings; which model made the vectors is the graph's.
         """
         answers = self.answers
         if answers is None:
             return compute()
         from mcp_context_persistence import __version__  # noqa: PLC0415 - the package imports this module
 
-        key = key_of(__version__, self._model, self.config.model_dump(mode="json"), call, arguments)
+        key = key_of(__version__, self.config.model_dump(mode="json"), call, arguments)
         if key is None:
             return compute()
         with self.graph.in_order():
             return answers.given(kind, key, compute)
-
-    def claim_model(self) -> None:
-        """Make sure that the vectors of this database come from this embedder, before any is written or compared.
-
-        Raises:
-            ValidationError: Another model made them, or this one makes vectors of another size.
-        """
-        embedder = self.embedder
-        if embedder.dimension != self.config.vector_size:
-            raise ValidationError(f"vector_size: the embedding model makes vectors of {embedder.dimension} numbers")
-        if self._model is None:
-            self._model = schema.claim_model(self.graph, embedder.name)
-        if self._model != embedder.name:
-            raise ValidationError("the store's vectors were made by another embedding model; vectors of two models are never mixed")
 
     def known_types(self) -> list[str]:
         """The relationship types of the database; asked once, then kept up with what this client adds."""
@@ -334,6 +305,8 @@ class Core:
         self._closed = True
         if self.answers:
             self.answers.close()
+        if not self.graph.forked:  # the thread of a migration is the parent's
+            self.embeddings.close()
         try:
             if self._throwaway and not self.graph.forked:
                 self.graph.run(clear(self.namespace))
@@ -346,8 +319,3 @@ class Core:
         self.graph.close()
         if self._attachment is not None and not self._throwaway:
             self._attachment.close()
-
-
-def now_ms() -> int:
-    """Milliseconds since 1970."""
-    return time.time_ns() // 1_000_000

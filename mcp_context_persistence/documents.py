@@ -2,14 +2,18 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingest.pipeline import entity_vectors
 from ingest.rows import GraphRows, graph_rows
 from kg import checks, documents, knowledge, limits
+from kg.clock import now_ms
 from kg.driver import Run
-from mcp_context_persistence.core import Core, now_ms
+from mcp_context_persistence.core import Core
 from mcp_context_persistence.models import SaveDocumentResponse
+
+if TYPE_CHECKING:
+    from ingest.embed import Embedder
 
 
 def save(core: Core, document_id: object, text: object, *, metadata: object, project_path: object) -> SaveDocumentResponse:
@@ -20,37 +24,51 @@ def save(core: Core, document_id: object, text: object, *, metadata: object, pro
     path = None if project_path is None else checks.identifier("project_path", project_path)
     own = checks.plain_metadata("metadata", metadata)
     properties = documents.document_properties(said, project_path=path, metadata=own)
-    core.claim_model()
     stored = core.graph.run(documents.state(core.namespace, known))
     if stored and stored[0]["hash"] == properties["hash"]:
         return SaveDocumentResponse(document_id=known, status="unchanged", processing_time=time.perf_counter() - start)
-    rows, passages, truncated = _analysed(core, known, said, properties, own, now=now)
-    found = knowledge.store(core.namespace, entities=rows.entities, relations=rows.relations, now=now, last=False)
-    whole = documents.save(core.namespace, known, properties, passages, now=now)
 
-    def work(run: Run) -> Mapping[str, Any]:
-        run(found)
-        return run(whole)[0]  # type: ignore[no-any-return]
+    def whole() -> SaveDocumentResponse:
+        encoding = core.embeddings.current()
+        rows, passages, truncated = _analysed(core, encoding.embedder, known, said, properties, own, now=now)
+        space = encoding.vectors
+        found = knowledge.store(
+            core.namespace, entities=rows.entities, relations=rows.relations, vectors=space, now=now, last=False
+        )
+        document = documents.save(core.namespace, known, properties, passages, space, now=now)
 
-    written = core.graph.transact(work, name="save_document")
-    return SaveDocumentResponse(
-        document_id=known,
-        status="saved",
-        created=written["created"],
-        passages=written["passages"],
-        entities_found=len(rows.entities),
-        relationships_found=len(rows.relations),
-        truncated=truncated,
-        processing_time=time.perf_counter() - start,
-    )
+        def work(run: Run) -> Mapping[str, Any]:
+            run(found)
+            return run(document)[0]  # type: ignore[no-any-return]
+
+        written = core.graph.transact(work, name="save_document")
+        return SaveDocumentResponse(
+            document_id=known,
+            status="saved",
+            created=written["created"],
+            passages=written["passages"],
+            entities_found=len(rows.entities),
+            relationships_found=len(rows.relations),
+            truncated=truncated,
+            processing_time=time.perf_counter() - start,
+        )
+
+    return core.embeddings.again(whole)
 
 
 def _analysed(
-    core: Core, document_id: str, text: str, properties: Mapping[str, Any], metadata: Mapping[str, Any] | None, *, now: int
+    core: Core,
+    embedder: "Embedder",
+    document_id: str,
+    text: str,
+    properties: Mapping[str, Any],
+    metadata: Mapping[str, Any] | None,
+    *,
+    now: int,
 ) -> tuple[GraphRows, list[dict[str, Any]], bool]:
     """What the text talks about, its passages as rows, and whether a passage mentions more than was looked at."""
-    pieces = core.embedder.passages(text)
-    vectors = core.embedder.embed([piece.text for piece in pieces])
+    pieces = embedder.passages(text)
+    vectors = embedder.embed([piece.text for piece in pieces])
     found = list(core.extractor.extract([piece.text for piece in pieces], core.patterns()))
     ids = [documents.passage_id(document_id, place) for place in range(len(pieces))]
     rows = graph_rows(core.namespace, zip(ids, found, strict=True), now=now, known_types=core.known_types())
@@ -72,4 +90,4 @@ def _analysed(
         }
         for place, piece in enumerate(pieces)
     ]
-    return entity_vectors(rows, core.embedder), passages, any(one.truncated for one in found)
+    return entity_vectors(rows, embedder), passages, any(one.truncated for one in found)

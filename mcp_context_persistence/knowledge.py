@@ -9,12 +9,14 @@ from typing import Any
 from ingest.pipeline import entity_vectors
 from ingest.rows import GraphRows, graph_rows, mention_rows
 from ingest.types import Extraction
-from kg import checks, decisions, joining, knowledge, limits, names, plans
+from kg import checks, joining, knowledge, limits, names
 from kg.checks import moment
+from kg.clock import now_ms
 from kg.driver import Run
 from kg.errors import NotFoundError, ValidationError
-from kg.models import Decision, Entity, Relationship
-from mcp_context_persistence.core import Core, now_ms
+from kg.models import Entity, Relationship
+from kg.statement import Row, Statement
+from mcp_context_persistence.core import Core
 from mcp_context_persistence.models import (
     CreateRelationshipResponse,
     ExtractEntitiesResponse,
@@ -23,7 +25,6 @@ from mcp_context_persistence.models import (
     GraphPath,
     GraphStep,
     QueryKnowledgeGraphResponse,
-    SaveDecisionResponse,
     UpdateKnowledgeGraphResponse,
 )
 from queries.traverse import Walk, walk
@@ -53,7 +54,11 @@ def extract(
     rows = graph_rows(core.namespace, [(source, found)], now=now, known_types=core.known_types())
     linked = None
     if store and rows.entities:
-        linked = _store(core, _with_vectors(core, rows), found.mentions, conversation=conversation, message=message, now=now)
+        link = None
+        if conversation is not None or message is not None:
+            mentioned = mention_rows(found.mentions)
+            link = knowledge.mention(core.namespace, conversation_id=conversation, message_id=message, mentions=mentioned)
+        linked = core.embeddings.again(lambda: store_entities(core, rows, link, now=now))
     metadata = dict(context) if isinstance(context, Mapping) and context else None
     made = answer(core, rows, found, wanted, conversation=conversation, message=message, metadata=metadata, now=now)
     return made.model_copy(
@@ -109,19 +114,14 @@ def types_wanted(given: object) -> set[str] | None:
     return {checks.type_name("entity_types", one) for one in given}
 
 
-def _with_vectors(core: Core, rows: GraphRows) -> GraphRows:
-    core.claim_model()
-    return entity_vectors(rows, core.embedder)
-
-
-def _store(core: Core, rows: GraphRows, mentions: Any, *, conversation: str | None, message: str | None, now: int) -> str | None:
-    """Store what was found; answers with what it hangs on."""
-    alone = conversation is None and message is None
-    found = knowledge.store(core.namespace, entities=rows.entities, relations=rows.relations, now=now, last=alone)
-    if alone:
+def store_entities(core: Core, rows: GraphRows, link: Statement[Row] | None = None, *, now: int) -> str | None:
+    """Store what was found in texts, then hang it on what `link` says; answers with what that is."""
+    encoding = core.embeddings.current()
+    things = entity_vectors(rows, encoding.embedder).entities
+    found = knowledge.store(core.namespace, entities=things, relations=rows.relations, vectors=encoding.vectors, now=now, last=True)
+    if link is None:
         core.graph.run(found)
         return None
-    link = knowledge.mention(core.namespace, conversation_id=conversation, message_id=message, mentions=mention_rows(mentions))
 
     def work(run: Run) -> str | None:
         run(found)
@@ -318,22 +318,36 @@ def update(core: Core, entities: object, relationships: object, merge_strategy: 
         core.check_type(link.type)
     for one in things:
         core.check_label(names.label(one.type or "concept"))
+    done = core.embeddings.again(lambda: _written(core, things, links, strategy, now=now))
+    return UpdateKnowledgeGraphResponse(**done, processing_time=time.perf_counter() - start)
+
+
+def _written(
+    core: Core,
+    things: Sequence[joining.EntityRow],
+    links: Sequence[joining.RelationshipRow],
+    strategy: joining.Strategy,
+    *,
+    now: int,
+) -> dict[str, int]:
+    """Write all of it; the vectors are made before the transaction, as far as it can be known which ones it needs."""
+    found = core.embeddings.current() if things else None
     memory: dict[str, Any] = {}
 
     def embed(texts: Sequence[str]) -> list[Any]:
+        assert found is not None  # noqa: S101 - without entities nothing is embedded
         new = [text for text in texts if text not in memory]
-        memory.update(zip(new, core.embedder.embed(new), strict=True))
+        memory.update(zip(new, found.embedder.embed(new), strict=True))
         return [memory[text] for text in texts]
 
-    if things:  # the vectors are made before the transaction, as far as it can be known which ones it needs
-        core.claim_model()
-        stored = core.graph.run(knowledge.read_entities(core.namespace, [one.id for one in things]))
+    if found:
+        stored = core.graph.run(knowledge.read_entities(core.namespace, [one.id for one in things], found.vectors))
         embed([knowledge.words(row) for row, _, stale in knowledge.join(things, stored, strategy) if stale])
-    done = core.graph.transact(
-        lambda run: knowledge.update(run, core.namespace, things, links, embed, strategy=strategy, now=now),
+    vectors = found.vectors if found else None
+    return core.graph.transact(
+        lambda run: knowledge.update(run, core.namespace, things, links, embed, vectors, strategy=strategy, now=now),
         name="update_knowledge_graph",
     )
-    return UpdateKnowledgeGraphResponse(**done, processing_time=time.perf_counter() - start)
 
 
 def _list(field: str, value: object, most: int) -> Sequence[object]:
@@ -347,45 +361,3 @@ def _list(field: str, value: object, most: int) -> Sequence[object]:
 def _no_contradiction(field: str, ids: Sequence[str]) -> None:
     if len(set(ids)) != len(ids):
         raise ValidationError(f"{field}: the same id is given twice")
-
-
-def decide(
-    core: Core, conversation_id: object, decision_type: object, context: object, outcome: object, confidence: object
-) -> SaveDecisionResponse:
-    """Save a decision and link it to what it is about."""
-    start, now = time.perf_counter(), now_ms()
-    made = Decision(
-        id="",
-        conversation_id=checks.identifier("conversation_id", conversation_id),
-        decision_type=checks.type_name("decision_type", decision_type),
-        context=checks.text("context", context, characters=limits.DECISION_CHARACTERS),
-        outcome=checks.text("outcome", outcome, characters=limits.DECISION_CHARACTERS),
-        confidence=None if confidence is None else checks.confidence("confidence", confidence),
-    )
-    made.id = names.decision_id(made.conversation_id, made.decision_type, made.context, made.outcome)
-    content = f"{made.context}\n{made.outcome}"
-    core.claim_model()
-    vector = core.embedder.embed_query(content)
-    found = next(iter(core.extractor.extract([content], core.patterns())))
-    rows = _with_vectors(core, graph_rows(core.namespace, [(made.id, found)], now=now, known_types=core.known_types()))
-    empty = plans.conversation_properties(
-        core.namespace, made.conversation_id, project_path=None, mode=core.config.default_mode, metadata=None
-    )
-    things = knowledge.store(core.namespace, entities=rows.entities, relations=rows.relations, now=now, last=False)
-    decision = decisions.save(
-        core.namespace, made, content=content, vector=vector, conversation=empty, entities=rows.entities, now=now
-    )
-
-    def work(run: Run) -> Mapping[str, Any]:
-        run(things)
-        return run(decision)[0]  # type: ignore[no-any-return]
-
-    written = core.graph.transact(work, name="save_decision")
-    made.created_at = moment(written["created_ms"])
-    return SaveDecisionResponse(
-        decision=made,
-        created=written["created"],
-        conversation_created=written["conversation_created"],
-        entities_linked=written["linked"],
-        processing_time=time.perf_counter() - start,
-    )

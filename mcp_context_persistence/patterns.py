@@ -8,14 +8,15 @@ from typing import Any
 
 from ingest import custom
 from ingest.pipeline import entity_vectors
-from ingest.rows import graph_rows, mention_rows
+from ingest.rows import GraphRows, graph_rows, mention_rows
 from ingest.types import Extraction
 from kg import checks, limits, names, reextraction
 from kg import conversations as stored_conversations
 from kg import patterns as stored_patterns
+from kg.clock import now_ms
 from kg.errors import NotFoundError
 from kg.statement import Row, Statement
-from mcp_context_persistence.core import Core, now_ms
+from mcp_context_persistence.core import Core
 from mcp_context_persistence.pattern_models import ConfigureEntityPatternsResponse, EntityChange, ReextractResponse
 
 
@@ -70,7 +71,7 @@ def reextract(core: Core, conversation_id: object, *, apply: bool) -> ReextractR
     if known is not None and not core.graph.run(stored_conversations.load(core.namespace, known, limit=1)):
         raise NotFoundError("conversation_id: there is no such conversation")
     if apply:
-        core.claim_model()
+        core.embeddings.current()
     patterns, types = core.patterns(), core.known_types()
     difference = _Difference()
     for page in _pages(core, known):
@@ -144,14 +145,27 @@ def _page(
             difference.retyped.setdefault(row["id"], change).previous_type = old["type"]
             retyped.append(reextraction.retyped(core.namespace, old, change.type, properties["confidence"]))
     if apply:
-        rows = entity_vectors(rows, core.embedder)
         mentions = {row["message_id"]: row["entities"] for row in rows.mentions}
         places = [{"id": row["id"], "guard": row["guard"], "entities": mentions[row["id"]]} for row in changed]
-        statement = reextraction.apply(
-            core.namespace, places, entities=rows.entities, retyped=retyped, relations=rows.relations, now=now
-        )
-        gone = core.graph.run(statement, deadline=core.config.deadline)[0]["removed"]
+        gone = core.embeddings.again(lambda: _applied(core, rows, places, retyped, now=now))
         difference.removed.update({one["id"]: EntityChange(**one) for one in gone})
+
+
+def _applied(
+    core: Core, rows: GraphRows, places: Sequence[Mapping[str, Any]], retyped: Sequence[Mapping[str, Any]], *, now: int
+) -> list[dict[str, Any]]:
+    """Write a page; answers with the entities that go."""
+    found = core.embeddings.current()
+    statement = reextraction.apply(
+        core.namespace,
+        places,
+        entities=entity_vectors(rows, found.embedder).entities,
+        retyped=retyped,
+        relations=rows.relations,
+        vectors=found.vectors,
+        now=now,
+    )
+    return core.graph.run(statement, deadline=core.config.deadline)[0]["removed"]  # type: ignore[no-any-return]
 
 
 def _entities(core: Core, lost: Mapping[str, Sequence[str]]) -> dict[str, Row]:

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Mapping
-from typing import Any
 
 from kg import checks, limits
 from kg.errors import ValidationError
@@ -21,6 +20,7 @@ from mcp_context_persistence.models import (
 )
 from queries import search
 from queries.filters import Filters, parse
+from queries.legs import QueryVector
 
 
 def hybrid(
@@ -45,15 +45,18 @@ def hybrid(
     way = _mode(core, mode)
     asked = _filters(filters)
     most = _limit(core, limit, HYBRID_LIMIT)
-    answer = search.hybrid(
-        core.graph.run,
-        namespace=core.namespace,
-        query=said,
-        vector=_vector(core, said) if way in {"hybrid", "semantic"} else None,
-        mode=way,  # type: ignore[arg-type]  # checked above
-        filters=asked,
-        limit=most,
-        include_metadata=checks.flag("include_metadata", include_metadata),
+    shows = checks.flag("include_metadata", include_metadata)
+    answer = core.embeddings.again(
+        lambda: search.hybrid(
+            core.graph.run,
+            namespace=core.namespace,
+            query=said,
+            vector=_vector(core, said) if way in {"hybrid", "semantic"} else None,
+            mode=way,  # type: ignore[arg-type]  # checked above
+            filters=asked,
+            limit=most,
+            include_metadata=shows,
+        )
     )
     results = [_result(hit) for hit in answer.hits]
     return SearchHybridResponse(
@@ -112,13 +115,11 @@ def similar(
     most = _limit(core, limit, SIMILAR_LIMIT)
     configured = core.config.min_similarity_score
     floor = checks.confidence("min_score", configured if min_score is SIMILAR_MIN_SCORE and configured is not None else min_score)
-    answer = search.similar_conversations(
-        core.graph.run,
-        namespace=core.namespace,
-        vector=_vector(core, said),
-        filters=_filters(filters),
-        limit=most,
-        min_score=floor,
+    asked = _filters(filters)
+    answer = core.embeddings.again(
+        lambda: search.similar_conversations(
+            core.graph.run, namespace=core.namespace, vector=_vector(core, said), filters=asked, limit=most, min_score=floor
+        )
     )
     results = [_similar(one, include_metadata=include_metadata) for one in answer.conversations]
     return SearchSimilarConversationsResponse(
@@ -151,6 +152,6 @@ def _filters(given: object) -> Filters:
     return parse(given)
 
 
-def _vector(core: Core, query: str) -> Any:
-    core.claim_model()
-    return core.embedder.embed_query(query)
+def _vector(core: Core, query: str) -> QueryVector:
+    found = core.embeddings.current()
+    return QueryVector(numbers=found.embedder.embed_query(query), vectors=found.vectors)

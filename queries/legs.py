@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kg.facets import facet
+from kg.spaces import INDEX, PROPERTY, Moved, Vectors
 from kg.statement import Row, Statement, as_is
 from queries import fusion
 from queries.filters import FIRST_MS, LAST_MS, Filters
@@ -23,6 +24,19 @@ ROUNDS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
+class QueryVector:
+    """What is looked for by meaning.
+
+    Attributes:
+        numbers: `(dim,) float32`.
+        vectors: Where the vectors of the same model are.
+    """
+
+    numbers: Any
+    vectors: Vectors
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """One round of a search: which legs run, and how far each looks."""
 
@@ -30,7 +44,7 @@ class Plan:
     filters: Filters
     arms: fusion.Arms
     words: tuple[str, ...]
-    vector: Any
+    vector: QueryVector | None
     limit: int
     content: bool = True
     metadata: bool = False
@@ -45,12 +59,16 @@ class Plan:
     def statement(self) -> Statement[Row]:
         """The round as a statement."""
         given = self.filters
+        space = self.vector.vectors.space if self.vector else None
         return Statement(
             name="search/find",
+            names={INDEX: space.index} if space else {},
             parameters={
                 "batch": {
                     "namespace": self.namespace,
-                    "vector": self.vector,
+                    "vector": self.vector.numbers if self.vector else None,
+                    "vectors": space.vectors if space else PROPERTY,
+                    "index": space.index if space else INDEX,
                     "exact": self.exact,
                     **self._meaning(),
                     "scan": SCAN + 1,
@@ -130,12 +148,23 @@ def _crowded(messages: int, kept: int, leg: int) -> bool:
 
 
 def look(run: Run, plan: Plan) -> Row:
-    """Run a search, further and further until each leg has as many hits as are wanted or has seen all there is."""
-    found = run(plan.statement())[0]
+    """Run a search, further and further until each leg has as many hits as are wanted or has seen all there is.
+
+    Raises:
+        Moved: Another model's vectors are in use.
+    """
+    found = _seen(run, plan)
     for _ in range(ROUNDS):
         further = plan.next(found)
         if further is None:
             break
         plan = further
-        found = run(plan.statement())[0]
+        found = _seen(run, plan)
+    return found
+
+
+def _seen(run: Run, plan: Plan) -> Row:
+    found = run(plan.statement())[0]
+    if plan.vector and not plan.vector.vectors.still(found):
+        raise Moved
     return found

@@ -9,7 +9,7 @@ from kg import limits
 from kg.statement import Row, Statement, as_is
 from queries import fusion
 from queries.filters import Filters
-from queries.legs import NEAREST, WIDER, WORDED, Plan, Run, look
+from queries.legs import NEAREST, WIDER, WORDED, Plan, QueryVector, Run, look
 from queries.named import around, named
 from queries.text import Terms, terms
 
@@ -76,7 +76,7 @@ def hybrid(
     *,
     namespace: str,
     query: str,
-    vector: Any,
+    vector: QueryVector | None,
     mode: Mode,
     filters: Filters,
     limit: int,
@@ -88,7 +88,7 @@ def hybrid(
         run: Runs a statement and returns its rows.
         namespace: Where to search; nothing else is seen.
         query: Any text.
-        vector: `(dim,) float32` for the query; not needed by `keyword` and `graph`.
+        vector: The query's, None for `keyword` and `graph`.
         mode: `hybrid` joins meaning, words and neighbourhood, the others use one of meaning, words, graph.
         filters: What may be returned.
         limit: Hits at most.
@@ -138,7 +138,7 @@ def similar_conversations(
     Args:
         run: Runs a statement and returns its rows.
         namespace: Where to search; nothing else is seen.
-        vector: `(dim,) float32` for the query.
+        vector: The query's.
         filters: Which messages count.
         limit: Conversations at most.
         min_score: Least raw cosine.

@@ -9,8 +9,9 @@
 // division by zero at the end rolls everything back then, and the client tries again.
 // Entities that may have to go are locked in the same way before it is looked at what supports them.
 // Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
+// `space` says where vectors go. Where another model's are in use by now, a range with a step of zero rolls everything back.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
-:param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, stale: [], removed: [], changed: [], created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], previous: null, relink: false, inherited: null, chunks: [], entities: [], mentions: [], relations: [], evidence: 50}
+:param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, stale: [], removed: [], changed: [], created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], previous: null, relink: false, inherited: null, chunks: [], entities: [], mentions: [], relations: [], evidence: 50, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1}}
 MERGE (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 ON CREATE SET c.revision = 0, c.created_ms = $batch.now, c.kind = 'conversation'
 SET c.updated_ms = $batch.now
@@ -44,14 +45,14 @@ CALL () {
   WITH m, row
   CALL (m, row) {
     WITH m, row WHERE row.stale_vector
-    REMOVE m.embedding
+    REMOVE m[$batch.space.vectors], m[$batch.space.other]
     WITH m
     MATCH (m)-[:HAS_CHUNK]->(old:Chunk)
     DETACH DELETE old
   }
   CALL (m, row) {
     WITH m, row WHERE row.vector IS NOT NULL
-    CALL db.create.setNodeVectorProperty(m, 'embedding', row.vector)
+    CALL db.create.setNodeVectorProperty(m, $batch.space.vectors, row.vector)
   }
   CALL (m, row) {
     WITH m, row WHERE NOT row.stale_vector
@@ -67,7 +68,7 @@ CALL (c) {
   WITH p, m, row
   CALL (m, row) {
     WITH m, row WHERE row.vector IS NOT NULL
-    CALL db.create.setNodeVectorProperty(m, 'embedding', row.vector)
+    CALL db.create.setNodeVectorProperty(m, $batch.space.vectors, row.vector)
   }
   WITH p, collect(m) AS new
   WITH CASE WHEN p IS NULL THEN new ELSE [p] + new END AS chain
@@ -103,7 +104,7 @@ CALL () {
   CREATE (m)-[:HAS_CHUNK]->(k:Chunk {namespace: $batch.namespace, created_ms: $batch.now, updated_ms: $batch.now})
   SET k += row.properties
   WITH k, row
-  CALL db.create.setNodeVectorProperty(k, 'embedding', row.vector)
+  CALL db.create.setNodeVectorProperty(k, $batch.space.vectors, row.vector)
 }
 CALL () {
   UNWIND $batch.entities AS row
@@ -112,8 +113,8 @@ CALL () {
   SET e.updated_ms = $batch.now
   WITH e, row
   CALL (e, row) {
-    WITH e, row WHERE row.vector IS NOT NULL AND e.embedding IS NULL
-    CALL db.create.setNodeVectorProperty(e, 'embedding', row.vector)
+    WITH e, row WHERE row.vector IS NOT NULL AND e[$batch.space.vectors] IS NULL
+    CALL db.create.setNodeVectorProperty(e, $batch.space.vectors, row.vector)
   }
 }
 CALL () {
@@ -153,5 +154,12 @@ CALL (doubtful) {
 CALL () {
   MERGE (v:NamespaceVersion {namespace: $batch.namespace})
   SET v.version = randomUUID()
+  WITH v, $batch.space AS space
+  WHERE space IS NOT NULL
+  FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
+    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors, v.vectors_revision = new.revision)
+  WITH v, space
+  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model
+  RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
 }
 RETURN COUNT { (c)-[:HAS_MESSAGE]->() } AS linked, CASE WHEN lost + unrelated > 0 THEN 1 / (gone * 0) ELSE gone END AS removed;

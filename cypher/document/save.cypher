@@ -3,7 +3,8 @@
 // Plan: the document is locked first, so that two writers of one document queue up. What old passages said is forgotten: their mentions,
 // and their support of relationships; an entity that nothing else supports goes at the end. Entities and relationships are stored by
 // `entity/store` before, in the same transaction. The namespace gets another version at the very end.
-:param batch => {namespace: "default", now: 1767225600000, id: "handbook", properties: {kind: "document", content: "Text", hash: "1", project: ""}, passages: [{properties: {id: "document:handbook#0", document_id: "handbook", position: 0, start: 0, end: 4, content: "Text", kind: "document", facets: ["1"]}, vector: [0.1, 0.2], mentions: [{id: "DataProcessor", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}]}]}
+// `space` says where vectors go. Where another model's are in use by now, a range with a step of zero rolls everything back.
+:param batch => {namespace: "default", now: 1767225600000, id: "handbook", properties: {kind: "document", content: "Text", hash: "1", project: ""}, passages: [{properties: {id: "document:handbook#0", document_id: "handbook", position: 0, start: 0, end: 4, content: "Text", kind: "document", facets: ["1"]}, vector: [0.1, 0.2], mentions: [{id: "DataProcessor", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}]}], space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1}}
 MERGE (d:Document {namespace: $batch.namespace, id: $batch.id})
 ON CREATE SET d.created_ms = $batch.now, d.fresh = true
 WITH d, coalesce(d.fresh, false) AS created
@@ -29,7 +30,7 @@ CALL (d) {
   CREATE (d)-[:HAS_CHUNK]->(k:Chunk {namespace: $batch.namespace, created_ms: $batch.now, updated_ms: $batch.now})
   SET k += row.properties
   WITH k, row
-  CALL db.create.setNodeVectorProperty(k, 'embedding', row.vector)
+  CALL db.create.setNodeVectorProperty(k, $batch.space.vectors, row.vector)
   CALL (k, row) {
     UNWIND row.mentions AS one
     MATCH (e:Entity {namespace: $batch.namespace, id: one.id})
@@ -56,5 +57,12 @@ CALL (doubtful) {
 CALL () {
   MERGE (v:NamespaceVersion {namespace: $batch.namespace})
   SET v.version = randomUUID()
+  WITH v, $batch.space AS space
+  WHERE space IS NOT NULL
+  FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
+    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors, v.vectors_revision = new.revision)
+  WITH v, space
+  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model
+  RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
 }
 RETURN created, COUNT { (d)-[:HAS_CHUNK]->() } AS passages;

@@ -1,7 +1,8 @@
 // Write entities by hand that `entity/claim` has locked, with a real label for their type. A changed type changes the label, and the filter tokens of what mentions it.
 // Columns: id (string).
 // Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
-:param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataValidator", label: "Class", stale_label: "Concept", properties: {name: "DataValidator", type: "class", type_facet: "1"}, vector: null, retyped: false}]}
+// `space` says where vectors go; `namespace/touch` ends the transaction, and compares it with what is in use by then.
+:param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataValidator", label: "Class", stale_label: "Concept", properties: {name: "DataValidator", type: "class", type_facet: "1"}, vector: null, retyped: false}], space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1}}
 UNWIND $batch.entities AS row
 MATCH (e:Entity {namespace: $batch.namespace, id: row.id})
 SET e += row.properties, e.updated_ms = $batch.now
@@ -10,7 +11,8 @@ SET e:$(row.label)
 WITH e, row
 CALL (e, row) {
   WITH e, row WHERE row.vector IS NOT NULL
-  CALL db.create.setNodeVectorProperty(e, 'embedding', row.vector)
+  CALL db.create.setNodeVectorProperty(e, $batch.space.vectors, row.vector)
+  REMOVE e[$batch.space.other]
 }
 CALL (e, row) {
   WITH e, row WHERE row.retyped

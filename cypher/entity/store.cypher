@@ -5,7 +5,8 @@
 // division by zero at the end rolls everything back then, and the client tries again.
 // Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
 // The namespace gets another version at the very end, so that its lock is held for the commit only; where the transaction goes on, `last` is false.
-:param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataProcessor", label: "Class", properties: {name: "DataProcessor", type: "class", type_facet: "1"}, vector: null}], relations: [], evidence: 50, last: true}
+// `space` says where vectors go. Where another model's are in use by now, a range with a step of zero rolls everything back.
+:param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataProcessor", label: "Class", properties: {name: "DataProcessor", type: "class", type_facet: "1"}, vector: null}], relations: [], evidence: 50, last: true, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1}}
 CALL () {
   UNWIND $batch.entities AS row
   MERGE (e:Entity {namespace: $batch.namespace, id: row.id})
@@ -13,8 +14,8 @@ CALL () {
   SET e.updated_ms = $batch.now
   WITH e, row
   CALL (e, row) {
-    WITH e, row WHERE row.vector IS NOT NULL AND e.embedding IS NULL
-    CALL db.create.setNodeVectorProperty(e, 'embedding', row.vector)
+    WITH e, row WHERE row.vector IS NOT NULL AND e[$batch.space.vectors] IS NULL
+    CALL db.create.setNodeVectorProperty(e, $batch.space.vectors, row.vector)
   }
 }
 CALL () {
@@ -34,8 +35,16 @@ CALL () {
   RETURN size($batch.entities) - count(*) AS lost
 }
 CALL () {
-  WITH $batch AS batch WHERE batch.last
+  WITH $batch AS batch, $batch.space AS space
+  WHERE batch.last
   MERGE (v:NamespaceVersion {namespace: batch.namespace})
   SET v.version = randomUUID()
+  WITH v, space
+  WHERE space IS NOT NULL
+  FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
+    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors, v.vectors_revision = new.revision)
+  WITH v, space
+  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model
+  RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
 }
 RETURN CASE WHEN lost + unrelated > 0 THEN 1 / (lost * 0) ELSE size($batch.entities) END AS entities;

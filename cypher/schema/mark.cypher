@@ -6,4 +6,5 @@
 MERGE (v:SchemaVersion {id: 'schema'})
 ON CREATE SET v.created_ms = $now, v.vector_size = $vector_size
 SET v.version = $version, v.updated_ms = $now
+REMOVE v.embedding_model
 RETURN v.version AS version;

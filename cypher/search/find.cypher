@@ -9,8 +9,9 @@
 // texts of the final hits come in one round trip: 0.85 of the time of the two bare calls over 20,000 messages of real dialogues.
 // The neighbours of the `seeds` best hits take part. A long message is found through its passages and counts with the best one.
 // Scores are spread between the leg's lowest and highest; what a leg found at all counts as at least `least`.
-// One map as parameter: lists of other lengths would be planned anew.
-:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 30, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, steps: [1.0, 0.4, 0.2], limit: 10, content: true, metadata: false}
+// One map as parameter: lists of other lengths would be planned anew. The index's name cannot be one: the SDK puts that of another
+// model's vectors in its place. revision and model say which model's vectors the namespace uses, so that the caller sees whether it had the right ones.
+:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 30, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, steps: [1.0, 0.4, 0.2], limit: 10, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
 CYPHER 25
 CALL () {
   UNWIND $batch.scans AS scan
@@ -62,8 +63,8 @@ CALL (scanned) {
       RETURN n
     }
     WITH n
-    WHERE n.embedding IS NOT NULL
-    RETURN n, vector.similarity.cosine(n.embedding, $batch.vector) AS near, null AS score
+    WHERE n[$batch.vectors] IS NOT NULL
+    RETURN n, vector.similarity.cosine(n[$batch.vectors], $batch.vector) AS near, null AS score
     UNION ALL
     UNWIND $batch.texts AS text
     CALL db.index.fulltext.queryNodes('memory_text', text, {limit: $batch.worded}) YIELD node, score
@@ -73,7 +74,7 @@ CALL (scanned) {
     CASE WHEN n:Chunk AND n.kind = 'message' THEN head([(m:Message)-[:HAS_CHUNK]->(n) | m]) ELSE n END AS n,
     CASE
       WHEN near IS NULL THEN null
-      WHEN $batch.exact THEN 2 * vector.similarity.cosine(n.embedding, $batch.vector) - 1
+      WHEN $batch.exact THEN 2 * vector.similarity.cosine(n[$batch.vectors], $batch.vector) - 1
       ELSE 2 * near - 1
     END AS near,
     score
@@ -164,6 +165,7 @@ CALL (hits, nears, scores) {
     words: hit.score, words_rank: 1 + size([one IN scores WHERE one > hit.score])
   }) AS others
 }
-RETURN messages, others,
+OPTIONAL MATCH (v:NamespaceVersion {namespace: $batch.namespace})
+RETURN messages, others, v.vectors_revision AS revision, v.embedding_model AS model,
   meaning_low, meaning_high, words_low, words_high, meaning_rows, words_rows, size(scanned) AS scanned,
   size(nears) AS meaning_kept, size(scores) AS words_kept, meaning_messages, words_messages;

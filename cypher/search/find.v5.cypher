@@ -2,7 +2,7 @@
 // Columns: as there. meaning_rows counts what the indexes returned before any filter, so that the caller can look further.
 // Plan: five times as many neighbours are taken from each label's index, and what is of another namespace or outside the boxes is dropped.
 // One map as parameter: lists of other lengths would be planned anew.
-:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 30, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, steps: [1.0, 0.4, 0.2], limit: 10, content: true, metadata: false}
+:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 30, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, steps: [1.0, 0.4, 0.2], limit: 10, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
 CALL () {
   UNWIND $batch.scans AS scan
   CALL db.index.fulltext.queryNodes('memory_text', scan, {limit: $batch.scan}) YIELD node
@@ -19,13 +19,13 @@ CALL (scanned) {
     UNWIND
       [
         index IN [
-          {kinds: ['message'], name: 'memory_vectors_message'},
-          {kinds: ['message', 'document'], name: 'memory_vectors_chunk'},
-          {kinds: ['entity'], name: 'memory_vectors_entity'},
-          {kinds: ['decision'], name: 'memory_vectors_decision'}
+          {kinds: ['message'], label: '_message'},
+          {kinds: ['message', 'document'], label: '_chunk'},
+          {kinds: ['entity'], label: '_entity'},
+          {kinds: ['decision'], label: '_decision'}
         ]
         WHERE any(kind IN index.kinds WHERE kind IN kinds)
-        | index.name
+        | $batch.index + index.label
       ] AS index
     CALL db.index.vector.queryNodes(index, 5 * $batch.nearest, $batch.vector) YIELD node AS n, score AS near
     RETURN n,
@@ -57,8 +57,8 @@ CALL (scanned) {
       RETURN n
     }
     WITH n
-    WHERE n.embedding IS NOT NULL
-    RETURN n, vector.similarity.cosine(n.embedding, $batch.vector) AS near, null AS score, 1 AS looked
+    WHERE n[$batch.vectors] IS NOT NULL
+    RETURN n, vector.similarity.cosine(n[$batch.vectors], $batch.vector) AS near, null AS score, 1 AS looked
     UNION ALL
     UNWIND $batch.texts AS text
     CALL db.index.fulltext.queryNodes('memory_text', text, {limit: $batch.worded}) YIELD node, score
@@ -68,7 +68,7 @@ CALL (scanned) {
     CASE WHEN n:Chunk AND n.kind = 'message' THEN head([(m:Message)-[:HAS_CHUNK]->(n) | m]) ELSE n END AS n,
     CASE
       WHEN near IS NULL THEN null
-      WHEN $batch.exact THEN 2 * vector.similarity.cosine(n.embedding, $batch.vector) - 1
+      WHEN $batch.exact THEN 2 * vector.similarity.cosine(n[$batch.vectors], $batch.vector) - 1
       ELSE 2 * near - 1
     END AS near,
     score,
@@ -160,6 +160,7 @@ CALL (hits, nears, scores) {
     words: hit.score, words_rank: 1 + size([one IN scores WHERE one > hit.score])
   }) AS others
 }
-RETURN messages, others,
+OPTIONAL MATCH (v:NamespaceVersion {namespace: $batch.namespace})
+RETURN messages, others, v.vectors_revision AS revision, v.embedding_model AS model,
   meaning_low, meaning_high, words_low, words_high, meaning_rows, words_rows, size(scanned) AS scanned,
   size(nears) AS meaning_kept, size(scores) AS words_kept, meaning_messages, words_messages;

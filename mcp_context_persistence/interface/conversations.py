@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from kg import checks
 from kg.errors import DatabaseError, NLPError, VectorDBError
-from mcp_context_persistence import conversations, knowledge
+from mcp_context_persistence import conversations, decisions
 from mcp_context_persistence.core import Core
 from mcp_context_persistence.models import (
     Conversation,
@@ -106,7 +106,7 @@ class ConversationCalls:
             ValidationError: An argument is not valid.
         """
         with self._core.call("save_decision", DatabaseError):
-            return knowledge.decide(self._core, conversation_id, decision_type, context, outcome, confidence)
+            return decisions.save(self._core, conversation_id, decision_type, context, outcome, confidence)
 
     def get_conversation_stats(self) -> GetConversationStatsResponse:
         """Count what the namespace holds.

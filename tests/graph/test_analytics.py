@@ -261,7 +261,7 @@ def test_another_namespace_is_not_seen(client, server, namespace):
     assert {one.id for one in client.find_central_entities("degree")} == {"a", "b"}
 
 
-def test_many_at_once_leave_no_projection_behind(client):
+def test_two_hundred_calls_from_four_threads_leave_no_projection_behind(client):
     fill(client, [(f"n{number}", f"n{number * 7 % 50}", 0.5) for number in range(50)])
     errors = []
     calls = [
@@ -274,7 +274,7 @@ def test_many_at_once_leave_no_projection_behind(client):
 
     def work(number):
         try:
-            for step in range(10):
+            for step in range(50):
                 calls[(number + step) % len(calls)]()
         except Exception as error:
             errors.append(error)

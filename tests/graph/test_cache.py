@@ -141,7 +141,14 @@ def test_another_namespace_ends_nothing(server, filled):
 
 
 # They write, and are never the last of their transaction; or their change is none of an answer.
-EXEMPT = {"conversation/lock", "entity/claim", "entity/save", "relationship/read", "namespace/settled"}
+EXEMPT = {
+    "conversation/lock",
+    "entity/claim",
+    "entity/save",
+    "relationship/read",
+    "namespace/settled",
+    *("vectors/begin", "vectors/fill", "vectors/lock"),  # what is beside the vectors in use is in no answer
+}
 
 
 def test_every_statement_that_writes_renews_the_version():
@@ -161,7 +168,7 @@ def test_the_settled_version_waits_for_a_write_that_is_not_complete(server, name
     first = graph.run(versions.touch(namespace))
     assert graph.run(versions.version(namespace)) == first == graph.run(versions.settled(namespace))
     with graph.driver.session() as session, session.begin_transaction() as transaction:
-        transaction.run(cypher.load("namespace/touch").text, namespace=namespace).consume()
+        transaction.run(cypher.load("namespace/touch").text, batch={"namespace": namespace, "space": None}).consume()
         assert graph.run(versions.version(namespace)) == first
         threading.Timer(0.3, transaction.commit).start()
         assert graph.run(versions.settled(namespace)) != first

@@ -5,9 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from kg import schema
+from kg import schema, spaces
 from kg.driver import Graph
-from kg.errors import ValidationError
 
 
 @pytest.fixture
@@ -19,8 +18,9 @@ def graph(server):
 
 def test_indexes_are_online_and_named(graph):
     schema.ensure(graph, vector_size=384)
-    states, names = schema._indexes(graph), schema.expected(graph).values()
-    assert {name: states[name] for name in names} == dict.fromkeys(names, "ONLINE")
+    found, names = schema._indexes(graph), schema.expected(graph).values()
+    assert {name: found[name]["state"] for name in names} == dict.fromkeys(names, "ONLINE")
+    assert {found[name]["size"] for name in schema._vector_indexes(graph).values()} == {384}
 
 
 def test_a_second_look_changes_nothing(graph):
@@ -28,10 +28,44 @@ def test_a_second_look_changes_nothing(graph):
     assert schema.ensure(graph, vector_size=384) == first
 
 
-def test_another_width_is_refused(graph):
+def test_the_first_index_keeps_its_size(graph):
     schema.ensure(graph, vector_size=384)
-    with pytest.raises(ValidationError, match="vector_size"):
-        schema.ensure(graph, vector_size=768)
+    assert schema.ensure(graph, vector_size=768).vector_size == 384
+
+
+def test_an_index_for_vectors_of_another_size_stands_beside_it(graph):
+    schema.ensure(graph, vector_size=384)
+    space = spaces.Space(model="wide@1", size=768, vectors="embedding_768_a")
+    for _ in range(2):
+        schema.ensure_vectors(graph, space)
+    found = schema._indexes(graph)
+    assert [row["size"] for name, row in found.items() if name.startswith("memory_vectors_768_a")] == [768] * len(
+        schema._vector_indexes(graph)
+    )
+    with pytest.raises(ValueError, match="not a name"):
+        schema.ensure_vectors(graph, spaces.Space(model="wide@1", size=768, vectors="embedding_x`"))
+
+
+def test_a_namespace_of_the_third_version_says_which_model_made_its_vectors(tmp_path):
+    from contextlib import closing
+
+    from kg import local
+    from mcp_context_persistence import ContextPersistenceClient
+
+    with (
+        local.attach(tmp_path / "store") as server,
+        closing(Graph(server.bolt_url, (server.user, server.password))) as old,
+        ContextPersistenceClient(server.bolt_url, auth=(server.user, server.password)) as client,
+    ):
+        client.save_conversation("c", [{"role": "user", "content": "The night train to Vienna."}])
+        before = client.get_embedding_status()
+        with old.driver.session() as session:
+            session.run("MATCH (v:NamespaceVersion) DETACH DELETE v").consume()
+            session.run("MATCH (v:SchemaVersion) SET v.version = 3, v.embedding_model = $model", model=before.model).consume()
+        with ContextPersistenceClient(server.bolt_url, auth=(server.user, server.password)) as again:
+            assert schema.read(old).version == schema.VERSION
+            assert again.get_embedding_status() == before
+            assert again.search_similar_conversations("train", min_score=0.0).results[0].conversation_id == "c"
 
 
 def test_many_openers_agree(server):
@@ -70,7 +104,10 @@ def test_the_object_mapper_has_the_labels_and_properties_of_the_graph(client):
     client.save_conversation("g", [{"role": "user", "content": "Vector given."}], mode="conversation", embeddings=vector)
     client.save_document("d", "We use polars. " + "word " * 600, {"tags": ["x"], "project": "q"}, "/p")
     client.configure_entity_patterns({"tool": ["pandas"]})
-    driver = client._core.graph.driver
+    graph, known = client._core.graph, client._core.embeddings.current().vectors
+    other = spaces.Space(model="other@1", size=384, vectors="embedding_384_a")
+    assert graph.run(spaces.begin(client._core.namespace, known, other, "stopped", now=1))
+    driver = graph.driver
     for name in nodes.SchemaVersion.ALL:
         model = getattr(nodes, name)
         rows = driver.execute_query(

@@ -105,7 +105,7 @@ def test_both_calling_styles_are_the_same(talk):
 
 def test_semantic_is_the_raw_cosine(talk):
     answer = talk.search_hybrid("Python code analysis", mode="semantic", filters={"content_types": "message"})
-    vectors = talk._core.embedder.embed(["Python code analysis", "Analyze this Python code"])
+    vectors = talk._core.embeddings.newest.embed(["Python code analysis", "Analyze this Python code"])
     assert answer.results[0].id == "f0"
     assert answer.results[0].similarity_score == pytest.approx(float(vectors[0] @ vectors[1]), abs=1e-4)
 

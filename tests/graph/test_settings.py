@@ -106,7 +106,7 @@ def test_settings_of_the_language_models(connect, monkeypatch):
     client = connect(spacy_model="en_core_web_sm")  # written out, so it goes before SPACY_MODEL
     found = client.extract_entities(MESSAGES[0]["content"])
     assert (found.entities, found.stored) == ([], True)
-    assert client._core.embedder._options["batch_size"] == 5
+    assert client._core.embeddings.newest._options["batch_size"] == 5
     with pytest.raises(ValidationError, match="max_conversation_length"):
         client.save_conversation("long", MESSAGES[:4])
     with pytest.raises(ContextPersistenceError, match="no_such_model"):

@@ -1,0 +1,8 @@
+// Keep everybody else from ending a write in a namespace until the transaction ends.
+// Columns: revision (integer). No row: it is another one than was known.
+:param batch => {namespace: "default", revision: 2, now: 1767225600000}
+MATCH (v:NamespaceVersion {namespace: $batch.namespace})
+SET v.vectors_ms = $batch.now
+WITH v
+WHERE v.vectors_revision = $batch.revision
+RETURN v.vectors_revision AS revision;

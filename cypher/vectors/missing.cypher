@@ -1,0 +1,27 @@
+// What has a vector of the model in use, but none of the other one?
+// Columns: label, id, content (the text by which it is found), name, description, origin (null but for entities), by id.
+// Plan: each label by a range of its constraint's index, in the index's order, so that a page costs what it returns and skips.
+:param batch => {namespace: "default", label: "Message", after: "", limit: 256, used: "embedding", other: "embedding_384_a"}
+CALL () {
+  WITH $batch AS batch WHERE batch.label = 'Message'
+  MATCH (n:Message)
+  WHERE n.namespace = batch.namespace AND n.id > batch.after AND n[batch.used] IS NOT NULL AND n[batch.other] IS NULL
+  RETURN n ORDER BY n.namespace, n.id LIMIT $batch.limit
+  UNION ALL
+  WITH $batch AS batch WHERE batch.label = 'Chunk'
+  MATCH (n:Chunk)
+  WHERE n.namespace = batch.namespace AND n.id > batch.after AND n[batch.used] IS NOT NULL AND n[batch.other] IS NULL
+  RETURN n ORDER BY n.namespace, n.id LIMIT $batch.limit
+  UNION ALL
+  WITH $batch AS batch WHERE batch.label = 'Entity'
+  MATCH (n:Entity)
+  WHERE n.namespace = batch.namespace AND n.id > batch.after AND n[batch.used] IS NOT NULL AND n[batch.other] IS NULL
+  RETURN n ORDER BY n.namespace, n.id LIMIT $batch.limit
+  UNION ALL
+  WITH $batch AS batch WHERE batch.label = 'Decision'
+  MATCH (n:Decision)
+  WHERE n.namespace = batch.namespace AND n.id > batch.after AND n[batch.used] IS NOT NULL AND n[batch.other] IS NULL
+  RETURN n ORDER BY n.namespace, n.id LIMIT $batch.limit
+}
+RETURN $batch.label AS label, n.id AS id, n.content AS content, n.name AS name, n.description AS description, n.origin AS origin
+ORDER BY id;
