@@ -14,6 +14,7 @@ from mcp_context_persistence.interface.cache import CacheCalls
 from mcp_context_persistence.interface.conversations import ConversationCalls
 from mcp_context_persistence.interface.documents import DocumentCalls
 from mcp_context_persistence.interface.graph import GraphCalls
+from mcp_context_persistence.interface.memory import MemoryCalls
 from mcp_context_persistence.interface.monitoring import MonitoringCalls
 from mcp_context_persistence.interface.patterns import PatternCalls
 from mcp_context_persistence.interface.search import SearchCalls
@@ -35,6 +36,7 @@ class ContextPersistenceClient(
     AnalyticsCalls,
     BatchCalls,
     CacheCalls,
+    MemoryCalls,
     MonitoringCalls,
     PatternCalls,
 ):
