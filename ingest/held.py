@@ -71,8 +71,8 @@ def forget() -> None:
 
 
 def _in_forked_child() -> None:
-    global _lock  # noqa: PLW0603
-    _lock = threading.Lock()  # a thread that is not here may hold the old one
+    global _lock, _most
+    _lock, _most = threading.Lock(), None  # a thread that is not here may hold the old lock; the limit was the parent's
 
 
 if hasattr(os, "register_at_fork"):

@@ -85,7 +85,6 @@ _shared = _Shared()
 def _in_forked_child() -> None:
     global _shared  # noqa: PLW0603 - a thread that is not here may hold its locks, and the clients are the parent's
     _shared = _Shared()
-    held.bound(None)
 
 
 if hasattr(os, "register_at_fork"):

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from kg import local
+from kg.local.store import Store, write
 from mcp_context_persistence import ContextPersistenceClient, memory
 from mcp_context_persistence.exceptions import ValidationError
 from mcp_context_persistence.memory import Limit
@@ -26,6 +27,7 @@ OTHER = """
 import sys
 from pathlib import Path
 from kg import local
+from kg.local.store import Store, write
 with local.attach(Path(sys.argv[1])):
     print("attached", flush=True)
     sys.stdin.readline()
@@ -113,6 +115,18 @@ def test_a_server_that_another_process_uses_is_left_alone_and_the_answer_says_so
         time.sleep(0.1)
     assert not opened.configure_memory_management("2GB").pending_restart
     assert in_effect(opened) == (421, 106)
+
+
+def test_an_order_that_is_not_meant_for_this_server_is_dropped(opened, place):
+    pid = local.running(place).pid
+    for text in ("", "{", "[]", '{"nonce": "another", "heap": "400m", "page_cache": "32m"}'):
+        write(Store(place).sizes, text)
+        until = time.monotonic() + 20
+        while Store(place).sizes.exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not Store(place).sizes.exists()
+    assert local.running(place).pid == pid
+    opened.save_conversation("a", TALK, mode="knowledge")
 
 
 def test_calls_that_run_meanwhile_lose_nothing(opened):

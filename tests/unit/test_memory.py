@@ -12,9 +12,10 @@ import pytest
 
 from ingest import held
 from ingest.embed import Embedder
-from kg import limits
+from kg import limits, local
 from kg.local import sizes
 from kg.local.settings import ServerSettings
+from kg.local.store import State, Store
 from mcp_context_persistence import memory
 from mcp_context_persistence.cache import Answers
 from mcp_context_persistence.cache_stores import File
@@ -97,6 +98,13 @@ def test_a_large_share_gives_the_usual_server():
 def test_sizes_are_read_and_the_heap_of_a_command_line_is_changed():
     assert [sizes.number(size) for size in ("1g", "1024m", "5k", "7", "", "x")] == [1 << 30, 1 << 30, 5 << 10, 7, 0, 0]
     assert sizes.changed(["-Xms1g", "-Xmx1g", "-XX:+UseG1GC"], "400m") == ["-Xms400m", "-Xmx400m", "-XX:+UseG1GC"]
+
+
+def test_a_server_of_an_older_version_has_the_usual_sizes_and_a_dead_one_no_process(tmp_path):
+    store = Store(tmp_path)
+    assert local.running(tmp_path) == local.Running(pid=0, heap=1 << 30, page_cache=256 << 20)
+    store.write_state(State(phase="running", nonce="n", pid=os.getpid(), started="another time", heap="400m", page_cache="32m"))
+    assert local.running(tmp_path) == local.Running(pid=0, heap=400 << 20, page_cache=32 << 20)
 
 
 def test_the_lowest_limit_of_the_open_clients_counts(member):
