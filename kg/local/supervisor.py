@@ -158,7 +158,7 @@ class Supervisor:
         try:
             order = json.loads(self.store.sizes.read_text(encoding="utf-8"))
             found = {"heap": str(order["heap"]), "page_cache": str(order["page_cache"])}
-            ours = order["nonce"] == self.state.nonce
+            ours = order["nonce"] == self.state.nonce and all(map(sizes.number, found.values()))
         except (OSError, ValueError, KeyError, TypeError):
             found, ours = {}, False
         self.store.sizes.unlink(missing_ok=True)
