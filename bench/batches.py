@@ -8,8 +8,6 @@ rounds' ratios. 1 when a ratio misses what it must reach.
 """
 
 import argparse
-import gzip
-import json
 import os
 import statistics
 import sys
@@ -25,36 +23,10 @@ from sentence_transformers import SentenceTransformer
 
 from bench.ingest import forget
 from bench.measure import seconds
-from bench.sets import locomo
+from bench.sets import Talk, real
 from mcp_context_persistence import ContextPersistenceClient
-from mcp_context_persistence.models import Conversation, Message
 
 BARE, LOOP, SERIAL, PARALLEL = "encode, then nlp.pipe", "loop of single saves", "batch, serial", "batch, parallel"
-Talk = list[Conversation]
-
-
-def real(data: Path, name: str, count: int) -> Talk:
-    """Conversations of a set with about `count` messages in all; none where the set is absent."""
-    found: Talk = []
-    if name == "locomo" and (data / "locomo" / "locomo_dev.json").is_file():
-        for number, (_, sessions, _) in enumerate(locomo(data)):
-            for place, session in enumerate(sessions):
-                messages = [Message(role=one.role, content=one.content) for one in session.messages]
-                found.append(Conversation(conversation_id=f"{number}:{place}", messages=messages, mode="hybrid"))
-    file = data / "sgd" / "train.compact.jsonl.gz"
-    if name == "sgd" and file.is_file():
-        with gzip.open(file, "rt", encoding="utf-8") as lines:
-            for number, line in enumerate(lines):
-                messages = [Message(role="user", content=turn["text"]) for turn in json.loads(line)["turns"]]
-                found.append(Conversation(conversation_id=str(number), messages=messages, mode="hybrid"))
-                if number * 10 > count:
-                    break
-    total = 0
-    for place, conversation in enumerate(found):
-        total += len(conversation.messages)
-        if total >= count:
-            return found[: place + 1]
-    return found
 
 
 def measure(url: str, talk: Talk, *, rounds: int, chunk_size: int) -> dict[str, list[float]]:

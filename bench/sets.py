@@ -1,5 +1,6 @@
 """The development sets as conversations."""
 
+import gzip
 import json
 import re
 from collections.abc import Iterator
@@ -7,7 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mcp_context_persistence.models import Conversation
+from mcp_context_persistence.models import Conversation, Message
+
+Talk = list[Conversation]
 
 
 def locomo(data: Path) -> Iterator[tuple[str, list[Conversation], dict[str, Any]]]:
@@ -58,3 +61,27 @@ def qmsum(data: Path) -> Iterator[tuple[str, Conversation, dict[str, Any]]]:
             for turn in meeting["meeting_transcripts"]
         ]
         yield f"meeting-{number}", Conversation(conversation_id=f"meeting-{number}", mode="hybrid", messages=turns), meeting
+
+
+def real(data: Path, name: str, count: int) -> Talk:
+    """Conversations of a set with about `count` messages in all; none where the set is absent."""
+    found: Talk = []
+    if name == "locomo" and (data / "locomo" / "locomo_dev.json").is_file():
+        for number, (_, sessions, _) in enumerate(locomo(data)):
+            for place, session in enumerate(sessions):
+                messages = [Message(role=one.role, content=one.content) for one in session.messages]
+                found.append(Conversation(conversation_id=f"{number}:{place}", messages=messages, mode="hybrid"))
+    file = data / "sgd" / "train.compact.jsonl.gz"
+    if name == "sgd" and file.is_file():
+        with gzip.open(file, "rt", encoding="utf-8") as lines:
+            for number, line in enumerate(lines):
+                messages = [Message(role="user", content=turn["text"]) for turn in json.loads(line)["turns"]]
+                found.append(Conversation(conversation_id=str(number), messages=messages, mode="hybrid"))
+                if number * 10 > count:
+                    break
+    total = 0
+    for place, conversation in enumerate(found):
+        total += len(conversation.messages)
+        if total >= count:
+            return found[: place + 1]
+    return found

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest import encoder
+from ingest import encoder, held
 from ingest.chunk import Passage, split
 from kg.errors import VectorDBError
 
@@ -46,6 +46,7 @@ class Embedder:
         self._name: str | None = None
         self._queries = _Recent(QUERIES)
         self._short = _Recent(SHORT_TEXTS)
+        held.register(self)
 
     @property
     def name(self) -> str:
@@ -135,6 +136,26 @@ class Embedder:
         model = self._encoder()
         return split(text, model.offsets, max_tokens=model.max_tokens, overlap=model.max_tokens // 8)
 
+    @property
+    def model_bytes(self) -> int:
+        """Bytes of the loaded weights, 0 before the first use."""
+        return self._loaded.weight_bytes if self._loaded else 0
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of the remembered vectors."""
+        return self._queries.size + self._short.size
+
+    def bound(self, size: int | None) -> None:
+        """Remember at most that many bytes of vectors, an eighth of them of queries; None means the usual numbers only."""
+        self._queries.bound(None if size is None else size // 8)
+        self._short.bound(None if size is None else size - size // 8)
+
+    def forget(self) -> None:
+        """Forget the remembered vectors; they are made again when they are needed."""
+        self._queries.clear()
+        self._short.clear()
+
     def _encode(self, model: encoder.Encoder, texts: Sequence[str]) -> Vector:
         try:
             with self._lock:
@@ -171,12 +192,18 @@ class Embedder:
 
 
 class _Recent:
-    """The vectors that were used last, by text."""
+    """The vectors that were used last, by text.
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    Attributes:
+        size: Bytes of the vectors.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._most_bytes: int | None = None
         self._lock = threading.Lock()
         self._vectors: OrderedDict[str, Vector] = OrderedDict()
+        self.size = 0
 
     def get(self, text: str) -> Vector | None:
         with self._lock:
@@ -186,10 +213,24 @@ class _Recent:
 
     def put(self, text: str, vector: Vector) -> None:
         with self._lock:
+            old = self._vectors.pop(text, None)
             self._vectors[text] = vector
-            self._vectors.move_to_end(text)
-            if len(self._vectors) > self._size:
-                self._vectors.popitem(last=False)
+            self.size += vector.nbytes - (old.nbytes if old is not None else 0)
+            self._shrink()
+
+    def bound(self, size: int | None) -> None:
+        with self._lock:
+            self._most_bytes = size
+            self._shrink()
+
+    def clear(self) -> None:
+        with self._lock:
+            self._vectors.clear()
+            self.size = 0
+
+    def _shrink(self) -> None:
+        while len(self._vectors) > self._most or (self._most_bytes is not None and self.size > self._most_bytes):
+            self.size -= self._vectors.popitem(last=False)[1].nbytes
 
 
 def _fingerprint(model: Any) -> str:

@@ -55,6 +55,11 @@ class Encoder(Protocol):
         """The text's tokens as pairs of character positions, special tokens left out, nothing cut off."""
         ...
 
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the weights."""
+        ...
+
 
 def find(model: str) -> Path:
     """The folder of a model: a path, an officially installed model of that name, or the packaged one. Nothing is downloaded.
@@ -184,6 +189,12 @@ class BertEncoder:
         self._norm = (weights["embeddings.LayerNorm.weight"], weights["embeddings.LayerNorm.bias"])
         self._layers = [_layer(weights, f"encoder.layer.{number}") for number in range(int(config["num_hidden_layers"]))]
 
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the weights."""
+        pairs = [self._norm, *(pair for layer in self._layers for pair in layer)]
+        return sum(tensor.nbytes for tensor in (self._words, self._places, *(one for pair in pairs for one in pair)))
+
     @staticmethod
     def runs(folder: Path) -> bool:
         """Whether the model in `folder` is one that this class computes exactly."""
@@ -286,6 +297,12 @@ class SentenceEncoder:
             if found := getattr(self._model, name, lambda: None)():
                 return int(found)
         return int(self.encode([""]).shape[-1])
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the weights; 0 where the model does not show them."""
+        state = self._model.state_dict() if hasattr(self._model, "state_dict") else {}
+        return sum(int(tensor.nbytes) for tensor in state.values())
 
     def offsets(self, text: str) -> Sequence[tuple[int, int]]:
         """The text's tokens as pairs of character positions; its words, where the model's tokenizer cannot tell them."""

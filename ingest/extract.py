@@ -7,7 +7,7 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from ingest import models
+from ingest import held, models
 from ingest.concepts import concepts
 from ingest.confidence import confidence
 from ingest.custom import RULE, Patterns
@@ -50,6 +50,20 @@ class Extractor:
         self._nlp: Language | None = None
         self._vocabulary: PhraseMatcher | None = None
         self._lock = threading.Lock()
+        held.register(self)
+
+    @property
+    def model_bytes(self) -> int:
+        """Bytes of the loaded weights, 0 before the first use."""
+        return models.weight_bytes(self._nlp) if self._nlp is not None else 0
+
+    kept_bytes = 0  # a text's words are forgotten with it
+
+    def bound(self, size: int | None) -> None:
+        """Nothing is remembered."""
+
+    def forget(self) -> None:
+        """Nothing is remembered."""
 
     def load(self) -> None:
         """Loads the model now.

@@ -72,6 +72,13 @@ def is_installed(name: str) -> bool:
     return bool(spacy.util.is_package(name))
 
 
+def weight_bytes(nlp: "Language") -> int:
+    """Bytes of a pipeline's parameters and word vectors. Its vocabulary and rules, which are no numbers, are not counted."""
+    nodes = {id(node): node for _, part in nlp.pipeline if hasattr(part, "model") for node in part.model.walk()}
+    sizes = [int(node.get_param(name).nbytes) for node in nodes.values() for name in node.param_names if node.has_param(name)]
+    return sum(sizes) + int(nlp.vocab.vectors.data.nbytes)
+
+
 def _missing(name: str) -> str:
     shown = name if name.replace("_", "").replace("-", "").isalnum() and len(name) < 100 else "NAME"
     return f"The spaCy model {shown} is not installed. Install it with: python -m spacy download {shown}"

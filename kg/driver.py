@@ -241,6 +241,14 @@ class Graph:
             old, self._pool = self._pool, Pool(uri, self._options, self._credentials)
         old.close()
 
+    def reconnect(self) -> None:
+        """Let go of the connections that nobody uses, and of the others after their calls; the server is about to be started again."""
+        with self._lock:
+            if self._state != "open":
+                return
+            old, self._pool = self._pool, Pool(self._pool.uri, self._options, self._credentials)
+        old.close()
+
     @contextmanager
     def _session(self, *, writes: bool, after: neo4j.Bookmarks | None = None) -> Iterator[neo4j.Session]:
         mode = neo4j.WRITE_ACCESS if writes else neo4j.READ_ACCESS

@@ -86,6 +86,9 @@ class AsyncContextPersistenceClient:
     generate_embeddings = _awaited(Client.generate_embeddings)
     configure_cache = _awaited(Client.configure_cache)
     clear_cache = _awaited(Client.clear_cache)
+    configure_memory_management = _awaited(Client.configure_memory_management)
+    get_memory_stats = _awaited(Client.get_memory_stats)
+    cleanup_memory = _awaited(Client.cleanup_memory)
     get_metrics = _awaited(Client.get_metrics)
     configuration = _awaited(Client.configuration)
 

@@ -35,7 +35,7 @@ def _choice(field: str, given: object, known: Mapping[Any, object], others: Mapp
 @contextmanager
 def library(core: Core, *, directed: bool, costs: bool) -> Iterator[Any]:
     """The library's own client with the graph projected."""
-    with ExitStack() as stack:
+    with core.memory.call(tidy=False), ExitStack() as stack:
         with core.call("graph_data_science", GraphError):
             projection = stack.enter_context(core.analytics.projection(core.namespace, undirected=not directed, costs=costs))
             if projection is None:

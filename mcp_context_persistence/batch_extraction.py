@@ -15,6 +15,7 @@ from mcp_context_persistence.batches import Fate, listed, workers
 from mcp_context_persistence.core import Core, Progress
 from mcp_context_persistence.knowledge import answer, store_entities, text_source, types_wanted
 from mcp_context_persistence.line import Line, told
+from mcp_context_persistence.memory import Gate
 from mcp_context_persistence.models import ExtractEntitiesResponse
 
 STORED_TOGETHER = 100  # texts, at most: a statement of that size takes a tenth of a second
@@ -28,12 +29,14 @@ class _Texts:
     ) -> None:
         self._core, self._line, self._fate, self._answers, self._wanted, self._store = core, line, fate, answers, wanted, store
         self.size = 0
+        self.characters = 0
         self._texts: dict[int, str] = {}
         self._found: dict[int, Extraction] = {}
 
     def add(self, place: int, given: object) -> None:
         """Take one in; one that is not valid has its answer already."""
         self.size += 1
+        self.characters += len(given) if isinstance(given, str) else 0
         try:
             self._texts[place] = checks.text("text", given, characters=limits.EXTRACTION_CHARACTERS)
         except ContextPersistenceError as error:
@@ -122,6 +125,10 @@ class _Texts:
     def end(self) -> None:
         """Nothing is left to do."""
 
+    def refuse(self, error: ContextPersistenceError) -> None:
+        """Give each text this error as its answer."""
+        self._fail(list(self._texts), error)
+
     def _fail(self, places: list[int], error: ContextPersistenceError) -> None:
         for place in places:
             self._answers[place] = _failed(error)
@@ -140,17 +147,20 @@ def extract(
     """Extract from texts, an answer for each in their order."""
     texts = listed("texts", given, limits.TEXTS_PER_BATCH)
     wanted = types_wanted(entity_types)
-    line = Line(workers=workers(core, parallel, max_workers))
+    line = Line(workers=workers(core, parallel, max_workers), gate=Gate(core.memory))
     if texts and store:
         core.embeddings.current()
     answers: list[ExtractEntitiesResponse] = [None] * len(texts)  # type: ignore[list-item]  # each place is filled
 
     def jobs() -> Iterator[_Texts]:
-        fate, size = Fate(), core.batches.chunk_size
-        for start in range(0, len(texts), size):
-            job = _Texts(core, line, fate, answers, wanted, store=store)
-            for place in range(start, min(start + size, len(texts))):
-                job.add(place, texts[place])
+        fate = Fate()
+        job = _Texts(core, line, fate, answers, wanted, store=store)
+        for place, text in enumerate(texts):
+            job.add(place, text)
+            if core.memory.is_full(core.batches.chunk_size, job.size, job.characters):
+                yield job
+                job = _Texts(core, line, fate, answers, wanted, store=store)
+        if job.size:
             yield job
 
     with told(progress, "texts", len(texts)) as tell:

@@ -16,6 +16,7 @@ from kg.plans import Item, Plan, State, plan
 from mcp_context_persistence import conversations
 from mcp_context_persistence.core import Batches, Core, Progress
 from mcp_context_persistence.line import Line, told
+from mcp_context_persistence.memory import Gate
 from mcp_context_persistence.models import SaveConversationResponse
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class _Group:
         self._core, self._line, self._fate, self._answers, self._replace = core, line, fate, answers, replace
         self.size = 0
         self.messages = 0
+        self._characters = 0
         self.items: list[_Item] = []
         self._again: list[_Item] = []
         self._seen = pipeline.Seen()
@@ -100,6 +102,11 @@ class _Group:
             return
         self.items.append(_Item(place, made))
         self.messages += len(made.messages)
+        self._characters += sum(len(message.content) for message in made.messages)
+
+    def is_full(self) -> bool:
+        """Whether no more should be analysed together with what is in it."""
+        return self._core.memory.is_full(self._core.batches.chunk_size, max(self.messages, self.size), self._characters)
 
     def has(self, given: object) -> bool:
         """Whether the same conversation is in this group already."""
@@ -185,13 +192,18 @@ class _Group:
             self._line.goes_on()
             self._save(item, again=True)
 
+    def refuse(self, error: ContextPersistenceError) -> None:
+        """Give each item this error as its answer."""
+        for item in self.items:
+            self._answers[item.place] = _failed(item.conversation.conversation_id, error, time.perf_counter())
+
 
 def save(
     core: Core, given: object, *, parallel: object, max_workers: object, replace: bool, progress: Progress | None
 ) -> list[SaveConversationResponse]:
     """Save conversations, an answer for each in their order."""
     wanted = listed("conversations", given, limits.CONVERSATIONS_PER_BATCH)
-    line = Line(workers=workers(core, parallel, max_workers))
+    line = Line(workers=workers(core, parallel, max_workers), gate=Gate(core.memory))
     if wanted:
         core.embeddings.current()
     answers: list[SaveConversationResponse] = [None] * len(wanted)  # type: ignore[list-item]  # each place is filled
@@ -211,7 +223,7 @@ def _groups(
             yield group
             group = _Group(core, line, fate, answers, replace=replace)
         group.add(place, one)
-        if group.messages >= core.batches.chunk_size or group.size >= core.batches.chunk_size:
+        if group.is_full():
             yield group
             group = _Group(core, line, fate, answers, replace=replace)
     if group.size:

@@ -101,6 +101,14 @@ class Answers:
         """Forget the answers of this namespace."""
         self._used(self._store.clear)
 
+    def bound(self, size: int | None) -> None:
+        """Keep at most that many bytes in this process's memory; None means the usual limit."""
+        self._store.bound(size)
+
+    def free(self) -> None:
+        """Forget what this process's memory holds; files and Redis keep theirs."""
+        self._store.free()
+
     def close(self) -> None:
         """Let the store go. What other processes share with it stays."""
         self._used(self._store.close)

@@ -55,6 +55,14 @@ class Store(Protocol):
         """Entries and bytes in this process's memory."""
         return 0, 0
 
+    def bound(self, size: int | None) -> None:
+        """Keep at most that many bytes in this process's memory, None means the usual limit; what lies elsewhere is not touched."""
+        return
+
+    def free(self) -> None:
+        """Forget what is kept in this process's memory; what lies elsewhere is not touched."""
+        return
+
 
 class _Counted(TTLCache[bytes, bytes]):
     """A cache that counts what goes to make room. Its size is counted in bytes."""
@@ -71,6 +79,7 @@ class Memory(Store):
 
     def __init__(self, *, entries: int, seconds: float) -> None:
         self._entries = entries
+        self._bytes = limits.CACHE_MEMORY_BYTES
         self._kept = _Counted(limits.CACHE_MEMORY_BYTES, seconds, getsizeof=len)
         self._lock = threading.Lock()
 
@@ -86,8 +95,24 @@ class Memory(Store):
             before = self._kept.evicted
             while key not in self._kept and len(self._kept) >= self._entries:
                 self._kept.popitem()
-            self._kept[key] = value
+            if len(value) <= self._bytes:
+                self._shrink(self._bytes - len(value))
+                self._kept[key] = value
             return self._kept.evicted - before
+
+    def bound(self, size: int | None) -> None:
+        """Keep at most that many bytes, never more than usual."""
+        with self._lock:
+            self._bytes = limits.CACHE_MEMORY_BYTES if size is None else min(size, limits.CACHE_MEMORY_BYTES)
+            self._shrink(self._bytes)
+
+    def _shrink(self, size: int) -> None:
+        while self._kept.currsize > size:
+            self._kept.popitem()
+
+    def free(self) -> None:
+        """Forget everything."""
+        self.clear()
 
     def clear(self) -> None:
         """Forget all entries of the group."""

@@ -15,6 +15,7 @@ from mcp_context_persistence.interface.conversations import ConversationCalls
 from mcp_context_persistence.interface.documents import DocumentCalls
 from mcp_context_persistence.interface.embeddings import EmbeddingCalls
 from mcp_context_persistence.interface.graph import GraphCalls
+from mcp_context_persistence.interface.memory import MemoryCalls
 from mcp_context_persistence.interface.monitoring import MonitoringCalls
 from mcp_context_persistence.interface.patterns import PatternCalls
 from mcp_context_persistence.interface.search import SearchCalls
@@ -37,6 +38,7 @@ class ContextPersistenceClient(
     BatchCalls,
     EmbeddingCalls,
     CacheCalls,
+    MemoryCalls,
     MonitoringCalls,
     PatternCalls,
 ):

@@ -189,6 +189,13 @@ class Config(BaseSettings):
         le=limits.CACHE_SECONDS,
         description="Seconds that a cache keeps an answer",
     )
+    max_memory_usage: Size | None = _setting(
+        None,
+        "performance.max_memory_usage",
+        "MAX_MEMORY_USAGE",
+        ge=limits.MEMORY_PROCESS_BYTES,
+        description="Bytes of memory that this process and its managed server may use; not bounded when not set",
+    )
     enable_parallel_processing: bool = _setting(
         True, "performance.enable_parallel_processing", description="Whether batches may use several workers"
     )

@@ -21,6 +21,7 @@ from mcp_context_persistence import cache_stores, logs
 from mcp_context_persistence import config as settings
 from mcp_context_persistence.cache import A, Answers, key_of
 from mcp_context_persistence.embeddings import Embeddings
+from mcp_context_persistence.memory import Memory
 from mcp_context_persistence.metrics import Metrics
 from mcp_context_persistence.watch import Watch
 from queries.analytics import Analytics
@@ -71,7 +72,7 @@ _throwaways: dict[int, local.Attachment] = {}
 _throwaways_lock = threading.Lock()
 
 
-def throwaway(progress: Progress | None) -> local.Attachment:
+def throwaway(progress: Progress | None, settings: local.ServerSettings | None = None) -> local.Attachment:
     """This process's throw-away server, started when it is first asked for, stopped when the process ends.
 
     A forked child gets one of its own.
@@ -79,7 +80,7 @@ def throwaway(progress: Progress | None) -> local.Attachment:
     with _throwaways_lock:
         found = _throwaways.get(os.getpid())
         if found is None:
-            found = _throwaways[os.getpid()] = local.attach(None, progress=progress)
+            found = _throwaways[os.getpid()] = local.attach(None, settings=settings, progress=progress)
             atexit.register(found.close)
         return found
 
@@ -144,6 +145,7 @@ class Core:
         self._versions = Versions(self.graph, self.namespace, store=watched)
         self.answers: Answers | None = None
         try:
+            self.memory.open(self._attachment, self.graph)
             state = schema.ensure(self.graph, vector_size=self.config.vector_size)
         except BaseException:
             self._release()
@@ -153,10 +155,16 @@ class Core:
     def _reach(self, auth: tuple[str, str] | None, database: str | None, progress: Progress | None) -> tuple[str, str | None]:
         """Open the connections; returns where they lead to, and the database's name."""
         target = address.parse(self.config.database_url or default_url())
+        self.memory = Memory(self.config.max_memory_usage, managed=isinstance(target, address.Store))
         credentials: tuple[str, str] | None
         if isinstance(target, address.Store):
             self._throwaway = target.path is None
-            self._attachment = throwaway(progress) if target.path is None else local.attach(target.path, progress=progress)
+            started = self.memory.server_settings
+            self._attachment = (
+                throwaway(progress, started)
+                if target.path is None
+                else local.attach(target.path, settings=started, progress=progress)
+            )
             uri, credentials = self._attachment.bolt_url, (self._attachment.user, self._attachment.password)
         else:
             self._throwaway, self._attachment = False, None
@@ -210,16 +218,17 @@ class Core:
         return known
 
     @contextmanager
-    def call(self, name: str, *kinds: type[ContextPersistenceError]) -> Iterator[None]:
+    def call(self, name: str, *kinds: type[ContextPersistenceError], tidy: bool = True) -> Iterator[None]:
         """One call of the interface: one deadline for all that it asks of the database, and only the errors that it documents.
 
         Args:
             name: Of the method.
             kinds: Classes of errors; any other is reported as the first of them. What is wrong with the arguments stays as it is.
+            tidy: Whether memory may be freed after it, where a limit on memory is near.
         """
         with self._watch.call(name):
             try:
-                with self.graph.call():
+                with self.memory.call(tidy=tidy), self.graph.call():
                     yield
             except ContextPersistenceError as error:
                 if isinstance(error, (ValidationError, NotFoundError, *kinds)):
@@ -235,6 +244,7 @@ class Core:
         group = key_of(self._place, self.namespace) or b""
         store = cache_stores.open_store(cache_type, cache_size, ttl, group=group, redis_url=redis_url, directory=directory)
         old, self.answers = self.answers, Answers(store, self._versions.current) if store else None
+        self.memory.keep(self.answers)
         if old:
             old.close()
 
@@ -314,6 +324,7 @@ class Core:
             self._release()
 
     def _release(self) -> None:
+        self.memory.close()
         if self.metrics is not None and not self.graph.forked:  # its thread is the parent's
             self.metrics.close()
         self.graph.close()

@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from kg import limits
+from kg.errors import ContextPersistenceError
 from mcp_context_persistence.core import Progress
+from mcp_context_persistence.memory import Gate
 
 AHEAD = 2  # groups that are read and embedded before an earlier one is written
 SLICE = 128  # texts between two looks at whether the batch goes on
@@ -48,16 +50,21 @@ class Job(Protocol):
     def end(self) -> None:
         """What is to be done when all was written."""
 
+    def refuse(self, error: ContextPersistenceError) -> None:
+        """Give each item this error as its answer; nothing was begun."""
+
 
 class Line:
     """The threads of one batch."""
 
-    def __init__(self, *, workers: int) -> None:
+    def __init__(self, *, workers: int, gate: Gate) -> None:
         """Start nothing yet.
 
         Args:
             workers: Items that are written at the same time, at most; with 1 everything is done in turn.
+            gate: Tells whether there is memory for another group.
         """
+        self._gate = gate
         self._stop = threading.Event()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="context-persistence-batch")
         alone = workers == 1
@@ -85,17 +92,27 @@ class Line:
         writing: list[_Written] = []
         try:
             for job in jobs:
+                if self._gate.tight():
+                    self._finish(waiting, writing, done)
+                    if refusal := self._gate.relieved():
+                        job.refuse(refusal)
+                        done(job.size)
+                        continue
                 waiting.append(self._begin(job))
                 if len(waiting) > AHEAD:
                     self._write(waiting.popleft(), writing, done)
-            while waiting:
-                self._write(waiting.popleft(), writing, done)
-            _settle(writing, done)
+            self._finish(waiting, writing, done)
         finally:
             self._stop.set()
             for threads in (self._reader, self._encoder):  # what they still do is thrown away
                 threads.shutdown(wait=False, cancel_futures=True)
             self._writers.shutdown(wait=True, cancel_futures=True)
+
+    def _finish(self, waiting: "deque[_Begun]", writing: "list[_Written]", done: Callable[[int], None]) -> None:
+        """Bring to its end what was begun."""
+        while waiting:
+            self._write(waiting.popleft(), writing, done)
+        _settle(writing, done)
 
     def _begin(self, job: Job) -> "_Begun":
         looked = self._reader.submit(self._guarded, job.look)

@@ -12,26 +12,31 @@ if TYPE_CHECKING:
     from kg.local.attachment import Attachment, ServerStatus, attach, start, status, stop
     from kg.local.jars import Jars, Progress, provision
     from kg.local.launch import make_start_cache
+    from kg.local.server import Running, running, users
     from kg.local.settings import ServerSettings, default_store
 
 __all__ = [
     "Attachment",
     "Jars",
     "Progress",
+    "Running",
     "ServerSettings",
     "ServerStatus",
     "attach",
     "default_store",
     "make_start_cache",
     "provision",
+    "running",
     "start",
     "status",
     "stop",
+    "users",
 ]
 
 _HOMES = {
     **dict.fromkeys(("Attachment", "ServerStatus", "attach", "start", "status", "stop"), "kg.local.attachment"),
     **dict.fromkeys(("Jars", "Progress", "provision"), "kg.local.jars"),
+    **dict.fromkeys(("Running", "running", "users"), "kg.local.server"),
     "make_start_cache": "kg.local.launch",
     **dict.fromkeys(("ServerSettings", "default_store"), "kg.local.settings"),
 }

@@ -9,12 +9,12 @@ import tempfile
 import time
 import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
 from kg.errors import DatabaseError, ValidationError
-from kg.local import java, launch, leases
+from kg.local import java, launch, leases, server
 from kg.local.jars import Progress, provision
 from kg.local.listener import is_ours, url
 from kg.local.process import kill
@@ -112,6 +112,24 @@ class Attachment:
             self._state = _join(self._files, self._settings, progress, throwaway=self._throwaway)
             self.password = self._files.password()
         return self.bolt_url != before
+
+    def bound(self, heap: str, page_cache: str, *, now: bool) -> None:
+        """Gives the server another heap and page cache.
+
+        Args:
+            heap: As Java writes it, such as ``512m``.
+            page_cache: Likewise.
+            now: Whether the server is started again with them, in order, with its data and at its address: calls that run meanwhile lose
+                their connections. Else they count when this process next starts it.
+
+        Raises:
+            DatabaseError: The server could not be started again.
+        """
+        self._settings = replace(self._settings, heap=heap, page_cache=page_cache)
+        if now and not self.closed:
+            with _told():
+                server.resize(self._files, self._settings)
+            self.renew()
 
     def close(self) -> None:
         """Gives the share back; may be called again. The server stops when nobody has a share any more."""
@@ -346,7 +364,7 @@ def _clear(files: Store) -> None:
     old = files.read_state()
     if old is not None and not kill(old.pid, old.started):
         raise DatabaseError(f"An old server of this store does not end: end process {old.pid} yourself.")
-    for order in (files.keep, files.stop):
+    for order in (files.keep, files.stop, files.sizes):
         order.unlink(missing_ok=True)
 
 

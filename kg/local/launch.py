@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from kg.local import java
+from kg.local import java, sizes
 from kg.local.classes import StartCache
 from kg.local.jars import Jars, provision
 from kg.local.java import VECTOR_MODULE, Java
@@ -64,6 +64,7 @@ def specification(store: Store, jars: Jars, runtime: Java, settings: ServerSetti
         "stop_seconds": settings.stop_seconds,
         "versions": {"neo4j": NEO4J_VERSION, "gds": GDS_VERSION, "java": runtime.version},
         "cache": _cache(jars, runtime, settings),
+        "sizes": {"heap": settings.heap, "page_cache": settings.page_cache},
     }
 
 
@@ -89,9 +90,7 @@ def write_configuration(store: Store, jars: Jars, settings: ServerSettings) -> N
         "server.https.enabled": "false",
         "server.http_enabled_modules": "BROWSER",  # one door less, and a second less
         "server.directories.plugins": str(jars.plugins),
-        "server.memory.heap.initial_size": settings.heap,
-        "server.memory.heap.max_size": settings.heap,
-        "server.memory.pagecache.size": settings.page_cache,
+        **sizes.options(settings.heap, settings.page_cache),
         "dbms.security.procedures.unrestricted": "gds.*",
         "dbms.usage_report.enabled": "false",
         "db.logs.query.enabled": "OFF",  # statements come with what users wrote
@@ -125,7 +124,7 @@ def _escaped(value: str) -> str:
 def _java_flags(runtime: Java, settings: ServerSettings) -> list[str]:
     listing = ["-Xshare:off", f"-XX:DumpLoadedClassList={settings.list_classes}"] if settings.list_classes else []
     quick = START_FLAGS if settings.aot else ()
-    return [f"-Xms{settings.heap}", f"-Xmx{settings.heap}", *_flags(runtime), *quick, *listing]
+    return [*sizes.flags(settings.heap), *_flags(runtime), *quick, *listing]
 
 
 def _flags(runtime: Java) -> tuple[str, ...]:

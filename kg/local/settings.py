@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from kg.local.sizes import HEAP, PAGE_CACHE
+
 NEO4J_VERSION = "2026.02.3"
 GDS_VERSION = "2.26.0"
 BROWSER_VERSION = "5.24.0"
@@ -27,8 +29,8 @@ class ServerSettings:
         stop_seconds: How long an orderly stop may take before the server is killed.
     """
 
-    heap: str = "1g"
-    page_cache: str = "256m"
+    heap: str = f"{HEAP}m"
+    page_cache: str = f"{PAGE_CACHE}m"
     aot: bool = True
     list_classes: Path | None = None
     linger_seconds: float = 3.0

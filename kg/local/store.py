@@ -35,6 +35,8 @@ class State:
         http_port: Of the web server with Neo4j Browser.
         versions: Of ``neo4j``, ``gds`` and ``java``.
         error: Why it failed, and what to do.
+        heap: Of the server's Java, as Java writes it, such as ``1g``; empty where an older version started it.
+        page_cache: For pages of the store, likewise.
     """
 
     phase: Phase
@@ -46,6 +48,8 @@ class State:
     http_port: int = 0
     versions: dict[str, str] = field(default_factory=dict)
     error: str = ""
+    heap: str = ""
+    page_cache: str = ""
 
 
 class Store:
@@ -61,6 +65,9 @@ class Store:
         self.secret = folder / "password"
         self.keep = folder / "keep"  # holds the nonce of a run that lasts until `stop`
         self.stop = folder / "stop"  # holds the nonce of a run that shall end
+        self.sizes = (
+            folder / "sizes"
+        )  # holds the nonce of a run that shall go on with another heap and page cache, and what they are
         self.conf = folder / "conf"
         self.logs = folder / "logs"
         self.data = folder / "data"
@@ -129,7 +136,7 @@ class Store:
         write(self.state, json.dumps(asdict(state)))
 
 
-OWN = frozenset({"gate.lock", "server.lock", "leases", "conf", "logs", "data", "password", "server.json", "keep", "stop"})
+OWN = frozenset({"gate.lock", "server.lock", "leases", "conf", "logs", "data", "password", "server.json", "keep", "stop", "sizes"})
 
 DRAFT = re.compile(r"\.(.+)\.\d+(-\d+)?")  # see `write`
 

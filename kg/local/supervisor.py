@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kg.local import diagnosis, leases
+from kg.local import diagnosis, leases, sizes
 from kg.local.classes import StartCache
 from kg.local.process import birth, dying_with_parent, free_port, speaks_bolt
 from kg.local.settings import LOOPBACK
@@ -78,12 +78,14 @@ class Supervisor:
 
     def _serve(self) -> str:
         """Returns why it failed, empty after an orderly life."""
-        for _ in range(RESTARTS):
+        deaths = 0
+        while deaths < RESTARTS:
             failure = self._start()
             if failure or not self._wanted():
                 return failure
             if self._watch():
                 return ""
+            deaths += self.java is not None  # it died; one that was stopped on purpose is None
         return f"The local server died {RESTARTS} times in a row: see {self.store.logs}."
 
     def _start(self) -> str:
@@ -109,6 +111,7 @@ class Supervisor:
             "server.bolt.advertised_address": f"localhost:{bolt}",
             "server.http.listen_address": f"{LOOPBACK}:{http}",
             "server.http.advertised_address": f"localhost:{http}",
+            **sizes.options(self.given["sizes"]["heap"], self.given["sizes"]["page_cache"]),
         }
         settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         flags = [*self.given["flags"], *(self.cache.flags() if self.cache else [])]
@@ -134,16 +137,38 @@ class Supervisor:
         return False
 
     def _watch(self) -> bool:
-        """Returns True when the server shall end, False when it died."""
+        """Returns True when the server shall end, False when it died or shall go on with other sizes."""
         while True:
             if self._stops_now():
                 return True
             if self.java is None or self.java.poll() is not None:
                 return not self._wanted()
+            if ordered := self._ordered():
+                self._resize(ordered)
+                return False
             if self.cache:
                 self.cache.begin_making(self.given["java"], self.given["flags"], self.given["class_path"])
                 self.cache.poll()
             time.sleep(TICK_SECONDS)
+
+    def _ordered(self) -> dict[str, str] | None:
+        """The sizes that the server shall go on with, None where nobody of this run has ordered any."""
+        if not self.store.sizes.exists():
+            return None
+        try:
+            order = json.loads(self.store.sizes.read_text(encoding="utf-8"))
+            found = {"heap": str(order["heap"]), "page_cache": str(order["page_cache"])}
+            ours = order["nonce"] == self.state.nonce and all(map(sizes.number, found.values()))
+        except (OSError, ValueError, KeyError, TypeError):
+            found, ours = {}, False
+        self.store.sizes.unlink(missing_ok=True)
+        return found if ours else None
+
+    def _resize(self, ordered: dict[str, str]) -> None:
+        """Stops the server in order, so that it is started again with these sizes, with the same data and on the same ports."""
+        self._tell("stopping")
+        self._end_java(orderly=True)
+        self.given.update(sizes=ordered, flags=sizes.changed(self.given["flags"], ordered["heap"]))
 
     def _wanted(self) -> bool:
         if self.told_to_stop or self._says(self.store.stop):
@@ -184,6 +209,7 @@ class Supervisor:
             started=birth(pid) if pid else "",
             bolt_port=self.ports[0],
             http_port=self.ports[1],
+            **self.given["sizes"],
         )
         self.store.write_state(self.state)
 
@@ -191,7 +217,7 @@ class Supervisor:
         """Stops the server, tidies up, lets the next one start, and only then makes the start-up cache."""
         if not failure and self.store.folder.exists():
             self._tell("stopping")
-        self._stop()
+        self._end_java(orderly=not self.given["throwaway"])
         if self.given["throwaway"]:
             shutil.rmtree(self.store.folder, ignore_errors=True)
         else:
@@ -205,8 +231,8 @@ class Supervisor:
                 self.cache.begin_making(self.given["java"], self.given["flags"], self.given["class_path"])
             self.cache.finish(seconds=AFTERLIFE_SECONDS - (time.monotonic() - self.last_use))
 
-    def _stop(self) -> None:
-        if self.java is not None and self.java.poll() is None and not self.given["throwaway"]:
+    def _end_java(self, *, orderly: bool) -> None:
+        if self.java is not None and self.java.poll() is None and orderly:
             self.java.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.java.wait(float(self.given["stop_seconds"]))

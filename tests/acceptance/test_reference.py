@@ -16,8 +16,7 @@ SECTIONS = (
     ("## Quick Start", "## Configuration"),
     ("### Batch Operations", "### Custom Embedding Models"),
     ("### Knowledge Graph Analytics", "## Performance Optimization"),
-    ("### Parallel Processing", "### Memory Management"),
-    ("## Error Handling", "## Deployment"),
+    ("### Parallel Processing", "## Deployment"),
     ("### Monitoring and Logging", "## Best Practices"),
 )
 FREE = {"database_url", "vector_db_url"}  # their defaults name stores that the reference was written for
@@ -88,6 +87,7 @@ def test_the_documented_blocks_run_in_order(tmp_path, monkeypatch, capsys):
     assert "Failed" not in shown
     assert "Successfully saved 10/10 conversations" in shown
     assert "Processed 3 texts in parallel" in shown
+    assert re.search(r"Memory usage: [1-9]\d{8,}\nMemory limit: 2000000000\nCleanup threshold: 0.8\n", shown)
     assert re.search(r"Found [1-9]\d* similar conversations", shown)
 
 

@@ -43,6 +43,7 @@ SETTINGS = {
     "batch_size": (["BATCH_SIZE"], "performance.batch_size", "100", 100),
     "cache_size": (["CACHE_SIZE"], "performance.cache_size", "10", 10),
     "cache_ttl": (["CACHE_TTL"], "performance.cache_ttl", "30s", 30.0),
+    "max_memory_usage": (["MAX_MEMORY_USAGE"], "performance.max_memory_usage", "2GB", 2_000_000_000),
     "enable_parallel_processing": ([], "performance.enable_parallel_processing", "false", False),
     "log_level": (["LOG_LEVEL"], "logging.level", "debug", "DEBUG"),
     "log_format": (["LOG_FORMAT"], "logging.format", "JSON", "json"),
