@@ -14,6 +14,7 @@ from bench.texts import dialogue_texts, made_texts, made_vectors
 from mcp_context_persistence import ContextPersistenceClient
 from queries import search
 from queries.filters import Filters
+from queries.legs import QueryVector
 
 VECTOR = """CYPHER 25
 MATCH (n)
@@ -42,7 +43,7 @@ def hybrid(url: str, auth: tuple[str, str], data: Path, *, total: int = 20_000) 
             core.graph.run,
             namespace=namespace,
             query=queries[number],
-            vector=asked[number],
+            vector=QueryVector(numbers=asked[number], vectors=core.embeddings.current().vectors),
             mode="hybrid",
             filters=Filters(),
             limit=10,
