@@ -6,11 +6,10 @@ CALL gds.closeness.stream.estimate($batch.name, $batch.config) YIELD bytesMax
 OPTIONAL CALL (bytesMax) {
   WITH bytesMax WHERE bytesMax <= $batch.most_bytes
   CALL gds.closeness.stream($batch.name, $batch.config) YIELD nodeId, score
-  WITH collect({nodeId: nodeId, score: score}) AS all, sum(score) AS total
-  UNWIND all AS one
-  WITH gds.util.asNode(one.nodeId) AS e, one.score AS score, total
+  WITH gds.util.asNode(nodeId) AS e, score
   ORDER BY round(score, 9) DESC, e.id
-  LIMIT $batch.limit
-  RETURN e, score, total
+  WITH collect({e: e, score: score}) AS ranked, sum(score) AS total
+  UNWIND ranked[..$batch.limit] AS one
+  RETURN one.e AS e, one.score AS score, total
 }
 RETURN e.id AS id, e.name AS name, e.type AS type, score, total, bytesMax AS bytes;

@@ -13,6 +13,7 @@ import networkx as nx
 import pytest
 from sklearn.metrics import normalized_mutual_info_score
 
+from kg import limits
 from kg.statement import Statement, as_is
 from mcp_context_persistence.exceptions import GraphError, NotFoundError, ValidationError
 from queries.analytics import Analytics
@@ -343,3 +344,13 @@ def test_a_server_without_the_library_is_told_how_to_get_it(client):
 def test_bad_arguments_are_refused(client, call, arguments, field):
     with pytest.raises(ValidationError, match=field):
         getattr(client, call)(**arguments)
+
+
+def test_as_many_central_entities_as_an_answer_may_have(client):
+    """Each row of an answer once counted as large as all of them: 200 of 10,000 used up the memory of a server of 1 GiB."""
+    edges = [(f"n{number}", f"n{(number * 7 + 1) % 10_000}", 0.5) for number in range(10_000)]
+    fill(client, edges)
+    found = client.find_central_entities("pagerank", limits.CENTRAL_ENTITIES)
+    assert len(found) == 10_000
+    assert sum(one.centrality_score for one in found) == pytest.approx(1)
+    assert [one.centrality_score for one in found] == sorted((one.centrality_score for one in found), reverse=True)
