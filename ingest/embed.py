@@ -134,7 +134,10 @@ class Embedder:
     def passages(self, text: str) -> list[Passage]:
         """The text in pieces that the model reads whole: one if it fits, else overlapping ones; no character but space is lost."""
         model = self._encoder()
-        return split(text, model.offsets, max_tokens=model.max_tokens, overlap=model.max_tokens // 8)
+        try:
+            return split(text, model.offsets, max_tokens=model.max_tokens, overlap=model.max_tokens // 8)
+        except Exception as error:  # the tokenizer of the caller's own model raises what it likes
+            raise VectorDBError("The tokenizer of the embedding model failed.") from error
 
     @property
     def model_bytes(self) -> int:
@@ -234,16 +237,20 @@ class _Recent:
 
 
 def _fingerprint(model: Any) -> str:
-    """SHA-256 of a loaded model's parameters; of the vector of one sentence, rounded, where it shows none."""
-    digest = hashlib.sha256()
-    if hasattr(model, "state_dict"):
-        for key, tensor in sorted(model.state_dict().items()):
-            digest.update(key.encode())
-            digest.update(tensor.detach().cpu().float().numpy().tobytes())
-    else:
-        try:
+    """SHA-256 of a loaded torch model's parts and parameters; of any other model, of its vector of one sentence, rounded."""
+    try:
+        digest = hashlib.sha256()
+        if hasattr(model, "state_dict") and hasattr(model, "named_modules"):
+            settings = [getattr(model, name, None) for name in ("truncate_dim", "max_seq_length", "prompts", "default_prompt_name")]
+            digest.update(f"{model!r} {settings}".encode())  # the parts of the model, such as how it pools
+            for key, tensor in sorted(model.state_dict().items()):
+                digest.update(key.encode())
+                digest.update(tensor.detach().cpu().float().numpy().tobytes())
+        else:
             vector = np.asarray(model.encode(["The quick brown fox jumps over the lazy dog."])[0], np.float64)
-        except Exception as error:  # likewise
-            raise VectorDBError("The embedding model failed at its first text.") from error
-        digest.update(np.round(vector, 3).tobytes())
-    return digest.hexdigest()
+            digest.update((np.round(vector / np.linalg.norm(vector), 2) + 0.0).tobytes())  # + 0.0: there is a zero below zero
+        return digest.hexdigest()
+    except Exception as error:  # likewise
+        raise VectorDBError(
+            "The embedding model cannot be told from others: its parts or its first vector cannot be read."
+        ) from error

@@ -56,7 +56,7 @@ def translate(error: Exception, *, name: str, writes: bool) -> DatabaseError:
     if isinstance(error, theirs.AuthError):
         return DatabaseError(f"{name}: the server refused the credentials; check user and password")
     if isinstance(error, theirs.Neo4jError):
-        if error.code == MOVED_CODE:
+        if error.code == MOVED_CODE and "range()" in (error.message or ""):
             return Moved(f"{name}: another embedding model came into use meanwhile; call again", retryable=True)
         return DatabaseError(f"{name}: {_advice(error)}", retryable=error.is_retryable(), outcome=outcome)
     if writes and not unreachable(error):

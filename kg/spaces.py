@@ -113,10 +113,10 @@ def begin(namespace: str, known: Vectors, other: Space, progress: Progress, *, n
     return Statement(name="vectors/begin", parameters={"batch": batch}, read=lambda row: int(row["revision"]), writes=True)
 
 
-def clear(namespace: str, vectors: str) -> Statement[int]:
-    """Remove all vectors of a property; an auto-commit transaction."""
-    parameters = {"batch": {"namespace": namespace, "vectors": vectors}}
-    return Statement(name="vectors/clear", parameters=parameters, read=lambda row: int(row["cleared"]), writes=True)
+def clear(namespace: str, known: Vectors, vectors: str, *, limit: int, now: int) -> Statement[int]:
+    """Remove some vectors of a property that is not in use, and tell how many; no row where `known` is not the state any more."""
+    batch = {"namespace": namespace, "vectors": vectors, "revision": known.revision, "limit": limit, "now": now}
+    return Statement(name="vectors/clear", parameters={"batch": batch}, read=lambda row: int(row["cleared"]), writes=True)
 
 
 def missing(namespace: str, known: Vectors, label: str, *, after: str, limit: int) -> Statement[Row]:

@@ -1,5 +1,6 @@
 """Which model makes the vectors of a namespace: the one in use, and another one on its way in."""
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -111,12 +112,12 @@ class Embeddings:
         for embedder in self._own:
             if embedder.name == model:
                 return embedder
-        self._check_default()
         if self._default.name != model:
             raise ValidationError(
                 "the stored vectors were made by another embedding model, and vectors of two models are never mixed; give "
                 "configure_embedding_model that model, or this one to have all vectors made anew"
             )
+        self._check_default()
         return self._default
 
     def _check_default(self) -> None:
@@ -125,6 +126,8 @@ class Embeddings:
 
     def use(self, embedder: "Embedder", tell: Tell | None) -> Migration | None:
         """Have a model's vectors used: at once where there are none yet, else when all are made; returns who makes them."""
+        if self._job and self._job.is_me():
+            raise ValidationError("progress must not configure another model")
         with self._lock:
             self._own = [embedder, *(one for one in self._own if one.name != embedder.name)]
             for _ in range(TRIES):
@@ -135,7 +138,7 @@ class Embeddings:
                     self._job = None
                 if state is None or (state.space.model == embedder.name and state.progress not in STOPS):
                     return None
-                if self._job:
+                if self._job and state.progress in STOPS:
                     return self._job
                 begun = self._begun(state, embedder)
                 if begun and state.space.model == embedder.name:
@@ -187,9 +190,9 @@ class Embeddings:
 
     def close(self) -> None:
         """Stop what is running; the same call of `configure_embedding_model` goes on with it."""
-        with self._lock:
-            if self._job:
-                self._job.stop()
+        job = self._job
+        if job:
+            job.stop()
 
 
 def configure(
@@ -201,8 +204,8 @@ def configure(
     size = checks.whole("batch_size", batch_size, least=1, most=limits.ENCODER_BATCH)
     if progress is not None and not callable(progress):
         raise ValidationError("progress must be a function")
-    if isinstance(model, str):
-        embedder = shared_embedder(checks.identifier("model", model), size)
+    if isinstance(model, (str, os.PathLike)):
+        embedder = shared_embedder(checks.identifier("model", os.fspath(model)), size)
     elif callable(getattr(model, "encode", None)):
         embedder = Embedder(model, batch_size=size)
     else:

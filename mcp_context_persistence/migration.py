@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from kg import knowledge, spaces
 from kg.clock import now_ms
 from kg.driver import Graph, Run
-from kg.errors import ContextPersistenceError, DatabaseError
+from kg.errors import ContextPersistenceError, DatabaseError, VectorDBError
 from kg.spaces import LABELS, Moved, Vectors
 
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ Tell = Callable[[str, int, int], None]
 PAGE = 128  # texts between two looks at whether to go on
 LAST = 32  # texts, at most, that are embedded while nobody can write
 LOCKED_SECONDS = 0.5  # that this should take at most
-FAILURES = 5  # in a row, after which the migration gives up; each took a deadline
-CLEAR_SECONDS = 3600.0
+FAILURES = 5  # in a row, after which the migration gives up
+CLEARED = 2_000  # vectors that are removed at a time
+STOP_SECONDS = 60.0  # to wait for the page that is at work; the thread dies with the process
 
 
 class _Stopped(Exception):  # noqa: N818 - not an error
@@ -63,7 +64,7 @@ class Migration:
         """
         self._graph, self._namespace, self._embedder, self._state = graph, namespace, embedder, state
         self._leftover, self._tell, self._done = leftover, tell, done
-        self._made, self._total, self._last = 0, 0, LAST
+        self._made, self._total, self._last, self._failures = 0, 0, LAST, 0
         self._ends = threading.Event()
         self.model = embedder.name
         self.failure: str | None = None
@@ -81,7 +82,7 @@ class Migration:
         """Wait for its end; an interruption ends it.
 
         Raises:
-            ContextPersistenceError: It failed.
+            ContextPersistenceError: It failed, or was stopped.
         """
         try:
             while self._thread.is_alive():
@@ -96,20 +97,25 @@ class Migration:
         """End it after the page that it is at."""
         self._ends.set()
         atexit.unregister(self.stop)
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
+        if not self.is_me():
+            self._thread.join(STOP_SECONDS)
+
+    def is_me(self) -> bool:
+        """Whether the caller is the migration itself, by way of `tell` or the model."""
+        return threading.current_thread() is self._thread
 
     def _work(self) -> None:
         try:
             self._migrate()
         except _Stopped:
+            self._error = DatabaseError("the migration was stopped; the same call goes on with it", retryable=True)
             log.info("the migration to another embedding model was stopped")
         except ContextPersistenceError as error:
             self._error, self.failure = error, str(error)
             log.warning("the migration to another embedding model ended: %s", error)
         except Exception as error:  # what the caller's own model or callback raises
-            self.failure = f"{type(error).__name__}; see its cause in the answer of wait=True"
-            self._error = DatabaseError(f"the migration ended by {type(error).__name__} in the model or in progress")
+            self.failure = f"the migration ended by {type(error).__name__} in the model or in progress"
+            self._error = DatabaseError(self.failure)
             self._error.__cause__ = error
             log.warning("the migration to another embedding model ended by %s", type(error).__name__)
         else:
@@ -119,23 +125,24 @@ class Migration:
             atexit.unregister(self.stop)
 
     def _migrate(self) -> None:
-        failures = 0
+        moved = False
         while True:
             try:
+                if moved and self._read():
+                    return
+                moved = False
                 if self._leftover:
-                    self._graph.run(spaces.clear(self._namespace, self._leftover), deadline=CLEAR_SECONDS)
+                    self._clear(self._leftover)
                     self._leftover = None
                 if self._pass():
                     return
-                failures = 0
             except Moved:
-                if self._read():
-                    return
-            except DatabaseError as error:
-                failures += 1
-                if not error.retryable or failures == FAILURES:
+                moved = True
+            except (DatabaseError, VectorDBError) as error:
+                self._failures += 1
+                if not error.retryable or self._failures == FAILURES:
                     raise
-                self._pause(failures)
+                self._pause(2.0**self._failures)
 
     def _pause(self, seconds: float) -> None:
         if self._ends.wait(seconds):
@@ -146,15 +153,17 @@ class Migration:
         rows = self._graph.run(spaces.read(self._namespace))
         if rows and rows[0].space.model == self.model:
             return True
-        if not rows or not rows[0].other or rows[0].other.model != self.model or rows[0].progress not in {"clearing", "filling"}:
+        if not rows or not rows[0].other or rows[0].other.model != self.model:
             raise DatabaseError("another embedding model was configured meanwhile")
+        if rows[0].progress not in {"clearing", "filling"}:
+            raise _Stopped
         self._state = rows[0]
         return False
 
     def _pass(self) -> bool:
         """Make what is missing; returns whether the new vectors are in use now."""
         if self._state.progress == "clearing":
-            self._clear()
+            self._prepare()
         counted = self._graph.run(spaces.count(self._namespace, self._state))[0]
         self._made, self._total = counted["other"], counted["used"]
         self._say()
@@ -163,14 +172,25 @@ class Migration:
             while rows := self._missing(self._graph.run, label, after=after, limit=PAGE):
                 self._pause(0)
                 self._made += self._fill(self._graph.run, rows)
+                self._failures = 0
                 self._say()
                 after = rows[-1]["id"]
         return self._switch()
 
-    def _clear(self) -> None:
+    def _clear(self, vectors: str) -> None:
+        """Remove what a property holds, some at a time, as long as nobody else has changed what it is for."""
+        while True:
+            self._pause(0)
+            cleared = self._graph.run(spaces.clear(self._namespace, self._state, vectors, limit=CLEARED, now=now_ms()))
+            if not cleared:
+                raise Moved
+            if not cleared[0]:
+                return
+
+    def _prepare(self) -> None:
         state = self._state
         assert state.other is not None  # noqa: S101 - a migration always has one
-        self._graph.run(spaces.clear(self._namespace, state.other.vectors), deadline=CLEAR_SECONDS)
+        self._clear(state.other.vectors)
         begun = self._graph.run(spaces.begin(self._namespace, state, state.other, "filling", now=now_ms()))
         if not begun:
             raise Moved

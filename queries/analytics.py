@@ -132,7 +132,7 @@ class Analytics:
                 type=row["type"] or "concept",
                 score=normal(metric, row["score"], total=row["total"], nodes=projection.nodes, undirected=projection.undirected),
             )
-            for row in rows
+            for row in sorted(rows, key=lambda row: (-round(row["score"] or 0.0, 9), row["id"] or ""))
             if row["id"] is not None
         ]
 

@@ -6,10 +6,10 @@ CALL gds.closeness.harmonic.stream.estimate($batch.name, $batch.config) YIELD by
 OPTIONAL CALL (bytesMax) {
   WITH bytesMax WHERE bytesMax <= $batch.most_bytes
   CALL gds.closeness.harmonic.stream($batch.name, $batch.config) YIELD nodeId, score
-  WITH gds.util.asNode(nodeId) AS e, score
-  ORDER BY round(score, 9) DESC, e.id
-  WITH collect({e: e, score: score}) AS ranked, sum(score) AS total
+  WITH nodeId, score
+  ORDER BY round(score, 9) DESC, nodeId
+  WITH collect({nodeId: nodeId, score: score}) AS ranked, sum(score) AS total
   UNWIND ranked[..$batch.limit] AS one
-  RETURN one.e AS e, one.score AS score, total
+  RETURN gds.util.asNode(one.nodeId) AS e, one.score AS score, total
 }
 RETURN e.id AS id, e.name AS name, e.type AS type, score, total, bytesMax AS bytes;

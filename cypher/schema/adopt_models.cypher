@@ -18,5 +18,7 @@ CALL () {
 }
 MERGE (v:NamespaceVersion {namespace: namespace})
 ON CREATE SET v.version = randomUUID()
+WITH s, v
+WHERE v.vectors_revision IS NULL
 SET v.embedding_model = s.embedding_model, v.vector_size = s.vector_size, v.vectors = 'embedding', v.vectors_revision = 1, v.vectors_ms = $now
 RETURN count(*) AS namespaces;

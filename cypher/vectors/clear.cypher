@@ -1,17 +1,24 @@
-// Remove all vectors that a namespace has in one property, a thousand nodes to a transaction.
-// Columns: cleared (integer).
-// Plan: every label by its constraint's index, which starts with the namespace; must run as an auto-commit transaction.
-:param batch => {namespace: "default", vectors: "embedding_384_a"}
+// Remove vectors that a namespace has in one property, some at a time.
+// Columns: cleared (integer; 0: none is left). No row: another model was begun meanwhile, or these vectors are in use.
+// Plan: every label by its constraint's index, which starts with the namespace. The namespace's own node is locked first, so that nothing
+// is removed that somebody has had made or used since.
+:param batch => {namespace: "default", vectors: "embedding_384_a", revision: 2, limit: 2000, now: 1767225600000}
+MATCH (v:NamespaceVersion {namespace: $batch.namespace})
+SET v.vectors_ms = $batch.now
+WITH v
+WHERE v.vectors_revision = $batch.revision AND v.vectors <> $batch.vectors
 CALL () {
-  MATCH (n:Message {namespace: $batch.namespace}) WHERE n.id IS NOT NULL AND n[$batch.vectors] IS NOT NULL RETURN n
-  UNION ALL
-  MATCH (n:Chunk {namespace: $batch.namespace}) WHERE n.id IS NOT NULL AND n[$batch.vectors] IS NOT NULL RETURN n
-  UNION ALL
-  MATCH (n:Entity {namespace: $batch.namespace}) WHERE n.id IS NOT NULL AND n[$batch.vectors] IS NOT NULL RETURN n
-  UNION ALL
-  MATCH (n:Decision {namespace: $batch.namespace}) WHERE n.id IS NOT NULL AND n[$batch.vectors] IS NOT NULL RETURN n
-}
-CALL (n) {
+  CALL () {
+    MATCH (n:Message {namespace: $batch.namespace}) WHERE n.id IS NOT NULL AND n[$batch.vectors] IS NOT NULL RETURN n
+    UNION ALL
+    MATCH (n:Chunk {namespace: $batch.namespace}) WHERE n.id IS NOT NULL AND n[$batch.vectors] IS NOT NULL RETURN n
+    UNION ALL
+    MATCH (n:Entity {namespace: $batch.namespace}) WHERE n.id IS NOT NULL AND n[$batch.vectors] IS NOT NULL RETURN n
+    UNION ALL
+    MATCH (n:Decision {namespace: $batch.namespace}) WHERE n.id IS NOT NULL AND n[$batch.vectors] IS NOT NULL RETURN n
+  }
+  WITH n LIMIT $batch.limit
   REMOVE n[$batch.vectors]
-} IN TRANSACTIONS OF 1000 ROWS
-RETURN count(*) AS cleared;
+  RETURN count(*) AS cleared
+}
+RETURN cleared;
