@@ -164,6 +164,9 @@ def test_what_is_written_while_it_runs_is_not_lost(connect):
         thread.start()
     time.sleep(1)
     status = client.configure_embedding_model(model, wait=True)
+    deadline = time.monotonic() + 30
+    while not refused and time.monotonic() < deadline:
+        time.sleep(0.1)
     time.sleep(1)
     ends.set()
     for thread in threads:
