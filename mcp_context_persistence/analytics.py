@@ -83,25 +83,18 @@ def communities(core: Core, algorithm: object, *, min_size: object, weighted: bo
         raise ValidationError(f"weighted is understood by these algorithms: {', '.join(sorted(WEIGHED_ALGORITHMS))}")
     with core.analytics.projection(core.namespace, undirected=True) as projection:
         rows = core.analytics.communities(projection, asked, min_size=least, weighted=weighted) if projection else []
-    found = Communities(
-        Community(
-            id=place,
-            label=", ".join(one["name"] or one["id"] for one in row["entities"][:LABEL_NAMES]),
-            size=row["size"],
-            entities=[
-                CentralEntity(
-                    id=one["id"],
-                    name=one["name"] or one["id"],
-                    type=one["type"] or "concept",
-                    centrality_score=one["inside"] / (row["size"] - 1) if row["size"] > 1 else 0.0,
-                )
-                for one in row["entities"]
-            ],
-        )
-        for place, row in enumerate(rows[: limits.COMMUNITIES])
-    )
+    found = Communities(_community(place, **row) for place, row in enumerate(rows[: limits.COMMUNITIES]))
     found.truncated = len(rows) > limits.COMMUNITIES
     return found
+
+
+def _community(place: int, *, size: int, ids: list[str], names: list[str], types: list[str], inside: list[int]) -> Community:
+    others = max(size - 1, 1)
+    members = [
+        CentralEntity(id=one, name=name, type=kind, centrality_score=within / others)
+        for one, name, kind, within in zip(ids, names, types, inside, strict=True)
+    ]
+    return Community(id=place, label=", ".join(names[:LABEL_NAMES]), size=size, entities=members)
 
 
 def similar(core: Core, entity_id: object, top_k: object, *, min_similarity: object) -> list[SimilarEntity]:

@@ -100,14 +100,28 @@ class Analytics:
         until = int((time.time() + limits.ANALYTICS_SECONDS) * 1000)
         name = f"context-{until}-{uuid.uuid4().hex}"
         most = self._memory()
-        batch = {"namespace": namespace, "name": name, "undirected": undirected, "costs": costs, "most_bytes": most}
+        size = self._one(Statement(name="analytics/size", parameters={"batch": {"namespace": namespace}}, read=as_is))
+        _refuse(size["bytes"], most)
+        batch = {
+            "namespace": namespace,
+            "name": name,
+            "undirected": undirected,
+            "types": ["*"] if undirected else [],
+            "costs": costs,
+        }
         try:
-            row = self._one(Statement(name="analytics/project", parameters={"batch": batch}, read=as_is, writes=True))
-            _refuse(row["bytes"], most)
-            made = Projection(
-                name=name, nodes=row["nodes"], relationships=row["relationships"], undirected=undirected, most_bytes=most
+            made = self._run(Statement(name="analytics/project", parameters={"batch": batch}, read=as_is, writes=True))
+            yield (
+                Projection(
+                    name=name,
+                    nodes=made[0]["nodes"],
+                    relationships=size["relationships"],
+                    undirected=undirected,
+                    most_bytes=most,
+                )
+                if made
+                else None
             )
-            yield made if row["made"] else None
         finally:
             self._drop(name)
 
@@ -137,7 +151,7 @@ class Analytics:
         ]
 
     def communities(self, projection: Projection, algorithm: Algorithm, *, min_size: int, weighted: bool) -> list[Row]:
-        """Communities, largest first: `size`, and `entities` with those of the most relationships inside first."""
+        """Communities, largest first, with those entities first that have the most relationships inside."""
         name, base = ALGORITHMS[algorithm]
         config = {**base, **({"relationshipWeightProperty": "weight"} if weighted else {}), "mutateProperty": "community"}
         batch = {"name": projection.name, "config": config, "most_bytes": projection.most_bytes}
