@@ -3,6 +3,7 @@
 import gzip
 import statistics
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import neo4j
@@ -63,57 +64,55 @@ def analytics(url: str, auth: tuple[str, str], data: Path) -> list[Row]:
         edges = [tuple(line.split()[:2]) for line in gzip.decompress((data / GRAPH).read_bytes()).decode().splitlines()]
         for start in range(0, len(edges), 5000):
             driver.execute_query(CREATE, edges=edges[start : start + 5000], n=SPACE)
-
-        def bare(calls: Sequence[str], config: object) -> None:
-            driver.execute_query(PROJECT, n=SPACE, g="bare")
-            for call in calls:
-                driver.execute_query(call, config=config)
-            driver.execute_query("CALL gds.graph.drop('bare', false) YIELD graphName RETURN graphName")
-
-        def row(
-            work: str, ours: Callable[[], object], calls: Sequence[str], config: object, *, times: int = 15, warm: int = 15
-        ) -> Row:
-            mine, theirs, ratio = in_turn(lambda _: ours(), lambda _: bare(calls, config), times=times, warm=warm)
-            return Row(
-                work=work,
-                ours=statistics.median(mine) * 1000,
-                bare=statistics.median(theirs) * 1000,
-                unit="ms",
-                ratio=ratio,
-                need="<= 1.2",
-                met=ratio <= 1.2,
-            )
-
+        central, communities = client.find_central_entities, client.detect_communities
         leiden = ALGORITHMS["leiden"][1]
-        rows = [
-            row(
-                "PageRank, 10,000 entities",
-                client.find_central_entities,
-                [f"CALL gds.pageRank.stream('bare', $config) {BEST}"],
-                METRICS["pagerank"][1],
-            ),
+        page_rank, betweenness, members = (
+            [f"CALL gds.{name}.stream('bare', $config) {what}"]
+            for name, what in (("pageRank", BEST), ("betweenness", BEST), ("leiden", MEMBERS))
+        )
+        row = partial(_row, driver)
+        return [
+            row("PageRank, 10,000 entities", central, page_rank, METRICS["pagerank"][1]),
             row(
                 "betweenness, 10,000 entities",
-                lambda: client.find_central_entities("betweenness"),
-                [f"CALL gds.betweenness.stream('bare', $config) {BEST}"],
+                lambda: central("betweenness"),
+                betweenness,
                 METRICS["betweenness"][1],
-                times=3,  # each takes ten seconds
+                times=3,
                 warm=1,
             ),
-            row(
-                "Leiden, 10,000 entities, the same answer",
-                client.detect_communities,
-                [KEEP, RANKED],
-                {**leiden, "mutateProperty": "community"},
-            ),
-            row(
-                "Leiden, 10,000 entities, bare without what is inside",
-                client.detect_communities,
-                [f"CALL gds.leiden.stream('bare', $config) {MEMBERS}"],
-                leiden,
-            ),
+            row("Leiden, 10,000 entities, the same answer", communities, [KEEP, RANKED], {**leiden, "mutateProperty": "community"}),
+            row("Leiden, 10,000 entities, bare without what is inside", communities, members, leiden),
+            _against_networkx(client, nx.Graph(edges)),
         ]
-        return [*rows, _against_networkx(client, nx.Graph(edges))]
+
+
+def _row(
+    driver: neo4j.Driver,
+    work: str,
+    ours: Callable[[], object],
+    calls: Sequence[str],
+    config: object,
+    *,
+    times: int = 15,
+    warm: int = 15,
+) -> Row:
+    def bare(_: int) -> None:
+        driver.execute_query(PROJECT, n=SPACE, g="bare")
+        for call in calls:
+            driver.execute_query(call, config=config)
+        driver.execute_query("CALL gds.graph.drop('bare', false) YIELD graphName RETURN graphName")
+
+    mine, theirs, ratio = in_turn(lambda _: ours(), bare, times=times, warm=warm)
+    return Row(
+        work=work,
+        ours=statistics.median(mine) * 1000,
+        bare=statistics.median(theirs) * 1000,
+        unit="ms",
+        ratio=ratio,
+        need="<= 1.2",
+        met=ratio <= 1.2,
+    )
 
 
 def _against_networkx(client: ContextPersistenceClient, graph: nx.Graph) -> Row:

@@ -185,8 +185,6 @@ def _because(explanation: dict[str, Any]) -> str:
     for arm, name in (("semantic", "by meaning (cosine"), ("keyword", "by words (score")):
         if arm in explanation:
             parts.append(f"number {explanation[arm]['rank']} {name} {explanation[arm]['score']:.2f})")
-    if "neighbours" in explanation:
-        parts.append(f"{explanation['neighbours']['share']:.0%} of its score from the messages beside it")
     return "because: " + (", ".join(parts) or "it is near to what was found")
 
 

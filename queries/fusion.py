@@ -1,6 +1,6 @@
 """How the arms of a search are joined: plain arithmetic on the scores that one statement returns.
 
-Messages come joined from the statement, because their neighbours take part there. What is no message is scored here on the same scale.
+Messages come with the scores that `queries.ranking` or a single arm gave them. What is no message is scored here on the same scale.
 An entity has a scale of its own for words: its text is little more than a name, which Lucene would prefer to any message.
 """
 
@@ -16,20 +16,21 @@ Row = Mapping[str, Any]
 
 MEANING, WORDS = 0.4, 0.6
 LEAST = 0.05  # what an arm gives for having found something at all
-STEPS = (1.0, 0.4, 0.2)  # what a message gives to itself, to its neighbours, and to theirs
-_SUFFIX = re.compile(r"(?:['’]s?|ies|ing|es|ed|s|e|y)$")
+REACH = 2  # places beside a hit that are looked at, too
+_POSSESSIVE = re.compile(r"['’]s?$")
+_SUFFIX = re.compile(r"(?:ies|ing|es|ed|s|e|y)$")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arms:
-    """How much each arm counts: of what it found itself, and of what a message gives to its neighbours by distance."""
+    """How much each arm counts, and how far around its hits messages are looked at."""
 
     meaning: float
     words: float
-    steps: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    reach: int = 0
 
 
-HYBRID = Arms(meaning=MEANING, words=WORDS, steps=STEPS)
+HYBRID = Arms(meaning=MEANING, words=WORDS, reach=REACH)
 SEMANTIC = Arms(meaning=1.0, words=0.0)
 KEYWORD = Arms(meaning=0.0, words=1.0)
 
@@ -45,6 +46,7 @@ def spread(value: float | None, low: float | None, high: float | None) -> float:
 
 def stem(word: str) -> str:
     """A word without its commonest English ending; enough to compare a name with a query."""
+    word = _POSSESSIVE.sub("", word)
     if len(word) <= 3:
         return word
     root = _SUFFIX.sub("", word)
@@ -78,21 +80,19 @@ def coverage(words: Sequence[str], name: str) -> tuple[float, int]:
     return best
 
 
-def fuse(found: Row, *, arms: Arms, words: Sequence[str], limit: int) -> list[tuple[float, Row]]:
+def fuse(
+    found: Row, *, messages: Iterable[tuple[float, Row]], arms: Arms, words: Sequence[str], limit: int
+) -> list[tuple[float, Row]]:
     """Scores between 0 and 1 for all that was found, best first, at most `limit`.
 
     Args:
         found: The row of `search/find`.
+        messages: Its messages with their scores.
         arms: How much each arm counts.
         words: The query's words.
         limit: How many to return.
     """
-    messages: Sequence[Row] = found["messages"]
-    best_own = max((row["own"] for row in messages), default=0.0)
-    best_total = max((row["total"] for row in messages), default=0.0)
-    scale = best_own / best_total if best_total else 0.0
-    scored = [(row["total"] * scale, row) for row in messages]
-    scored += [(_other(row, found, arms=arms, words=words), row) for row in found["others"]]
+    scored = [*messages, *((_other(row, found, arms=arms, words=words), row) for row in found["others"])]
     scored.sort(key=lambda one: (-one[0], one[1]["kind"], one[1]["id"]))
     return one_passage_each(scored)[:limit]
 

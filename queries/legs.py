@@ -13,10 +13,10 @@ from queries.text import query, required
 
 Run = Callable[[Statement[Row]], list[Row]]
 
-NEAREST, WORDED = (
-    20,
-    30,
-)  # best hits of each leg, at least; LoCoMo's R@10 is 0.765 with these, 0.766 with 30 and 30, 0.763 with 24 and 40
+NEAREST, WORDED = 30, 30  # best hits of each leg, at least
+SEEDS = 40  # of both legs together, whose neighbours are looked at
+CHARACTERS = 2_000  # of each message, from which it is judged
+WHOLE = 2**31 - 1
 FEW = 0.5  # in a leg with a smaller share of messages others crowd them out
 SCAN = 2_000  # nodes whose vectors are compared one by one when the index cannot filter them, 75 ms
 WIDER = 8  # how much further the next round looks
@@ -75,7 +75,10 @@ class Plan:
                     "texts": self._texts(),
                     "nearest": self.nearest,
                     "worded": self.worded,
-                    "seeds": max(WORDED, self.limit),
+                    "seeds": max(SEEDS, self.limit),
+                    "reach": self.arms.reach,
+                    "most": (1 + 2 * self.arms.reach) * max(SEEDS, self.limit) if self.arms.reach else self.limit,
+                    "characters": CHARACTERS if self.arms.reach else WHOLE,
                     "groups": given.groups,
                     "bounded": given.bounded,
                     "start_ms": FIRST_MS if given.start_ms is None else given.start_ms,
@@ -84,7 +87,6 @@ class Plan:
                     "meaning": self.arms.meaning,
                     "words": self.arms.words,
                     "least": fusion.LEAST,
-                    "steps": list(self.arms.steps),
                     "limit": self.limit,
                     "content": self.content,
                     "metadata": self.metadata,

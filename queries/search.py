@@ -7,14 +7,15 @@ from typing import Any, Literal
 
 from kg import limits
 from kg.statement import Row, Statement, as_is
-from queries import fusion
-from queries.filters import Filters
+from queries import fusion, ranking
+from queries.filters import Filters, parse
 from queries.legs import NEAREST, WIDER, WORDED, Plan, QueryVector, Run, look
 from queries.named import around, named
 from queries.text import Terms, terms
 
 Mode = Literal["hybrid", "semantic", "keyword", "graph"]
 MODES: tuple[Mode, ...] = ("hybrid", "semantic", "keyword", "graph")
+ARMS = {"hybrid": fusion.HYBRID, "semantic": fusion.SEMANTIC, "keyword": fusion.KEYWORD}
 PASSAGES = 5  # messages that are shown of a similar conversation
 
 
@@ -107,27 +108,56 @@ def hybrid(
             for rank, (_, row) in enumerate(fusion.one_passage_each((row["score"], row) for row in rows), start=1)
         )
         return Answer(hits=hits, best_score=hits[0].score if hits else None, notes=notes)
-    arms = {"hybrid": fusion.HYBRID, "semantic": fusion.SEMANTIC, "keyword": fusion.KEYWORD}[mode]
-    plan = Plan(
-        namespace=namespace,
-        filters=filters,
-        arms=arms,
-        words=asked.words,
-        vector=vector,
-        limit=limit,
-        metadata=include_metadata,
-        exact=mode == "semantic",
-        scan=filters.residual or not filters.boxes()[1],
-        nearest=max(NEAREST, limit),
-        worded=max(WORDED, limit) * (WIDER if filters.bounded else 1),
+    arms = ARMS[mode]
+    plan = _plan(
+        namespace, asked.words, vector, filters, arms=arms, limit=limit, metadata=include_metadata, exact=mode == "semantic"
     )
     found = look(run, plan)
     if mode == "semantic":
         scored = fusion.by_meaning(found, limit=limit)
     else:
-        scored = fusion.fuse(found, arms=arms, words=asked.words, limit=limit)
-    hits = tuple(_hit(score, row, _explained(score, row, mode=mode)) for score, row in scored)
+        messages = (
+            ranking.rank(found["messages"], query=query, words=asked.words, limit=limit)
+            if arms.reach
+            else [(row["own"], row) for row in found["messages"] if row["passes"]]
+        )
+        scored = fusion.fuse(found, messages=messages, arms=arms, words=asked.words, limit=limit)
+        scored = _whole(run, namespace, scored)
+    hits = tuple(_hit(score, row, _explained(row)) for score, row in scored)
     return Answer(hits=hits, best_score=hits[0].score if hits else None, notes=notes)
+
+
+def candidates(run: Run, *, namespace: str, query: str, vector: QueryVector, limit: int = 10) -> Sequence[Row]:
+    """The messages among which `queries.ranking` chooses in mode hybrid, in no order."""
+    plan = _plan(namespace, terms(query).words, vector, parse({"content_types": "message"}), arms=fusion.HYBRID, limit=limit)
+    rows: Sequence[Row] = look(run, plan)["messages"]
+    return rows
+
+
+def _plan(
+    namespace: str,
+    words: tuple[str, ...],
+    vector: QueryVector | None,
+    filters: Filters,
+    *,
+    arms: fusion.Arms,
+    limit: int,
+    metadata: bool = False,
+    exact: bool = False,
+) -> Plan:
+    return Plan(
+        namespace=namespace,
+        filters=filters,
+        arms=arms,
+        words=words,
+        vector=vector,
+        limit=limit,
+        metadata=metadata,
+        exact=exact,
+        scan=filters.residual or not filters.boxes()[1],
+        nearest=max(NEAREST, limit),
+        worded=max(WORDED, limit) * (WIDER if filters.bounded else 1),
+    )
 
 
 def similar_conversations(
@@ -214,15 +244,25 @@ def _notes(asked: Terms, filters: Filters, *, mode: Mode) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _explained(score: float, row: Row, *, mode: Mode) -> dict[str, Any]:
-    """For each arm its rank and score, and what the neighbours added."""
+def _whole(run: Run, namespace: str, scored: list[tuple[float, Row]]) -> list[tuple[float, Row]]:
+    """The same with the whole texts of messages that were too long to be carried by each candidate."""
+    ids = [row["id"] for _, row in scored if row.get("cut")]
+    if not ids:
+        return scored
+    batch = {"namespace": namespace, "ids": ids}
+    texts = {row["id"]: row["content"] for row in run(Statement(name="search/texts", parameters={"batch": batch}, read=as_is))}
+    return [(score, {**row, "content": texts.get(row["id"], row["content"])} if row.get("cut") else row) for score, row in scored]
+
+
+def _explained(row: Row) -> dict[str, Any]:
+    """For each arm its rank and score, and what the ranker made of them."""
     arms: dict[str, Any] = {}
     if row["meaning"] is not None:
         arms["semantic"] = {"rank": row["meaning_rank"], "score": row["meaning"]}
     if row["words"] is not None:
         arms["keyword"] = {"rank": row["words_rank"], "score": row["words"]}
-    if mode == "hybrid" and row["kind"] == "message" and row["total"] > row["own"]:
-        arms["neighbours"] = {"share": 1 - row["own"] / row["total"]}
+    if "ranking" in row:
+        arms["ranking"] = row["ranking"]
     return arms
 
 

@@ -2,7 +2,7 @@
 // Columns: as there. meaning_rows counts what the indexes returned before any filter, so that the caller can look further.
 // Plan: five times as many neighbours are taken from each label's index, and what is of another namespace or outside the boxes is dropped.
 // One map as parameter: lists of other lengths would be planned anew.
-:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 30, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, steps: [1.0, 0.4, 0.2], limit: 10, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
+:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 30, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, reach: 2, most: 150, characters: 2000, limit: 10, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
 CALL () {
   UNWIND $batch.scans AS scan
   CALL db.index.fulltext.queryNodes('memory_text', scan, {limit: $batch.scan}) YIELD node
@@ -116,22 +116,30 @@ CALL (hits, nears, scores, meaning_low, meaning_high, words_low, words_high) {
   ORDER BY own DESC, m.id
   LIMIT $batch.seeds
   MATCH (m)-[r:NEXT*0..2]-(c)
-  WITH c, size(r) AS distance, own, near, score
-  WITH c, sum($batch.steps[distance] * own) AS total,
-    max(CASE distance WHEN 0 THEN own END) AS own,
-    max(CASE distance WHEN 0 THEN near END) AS near,
-    max(CASE distance WHEN 0 THEN score END) AS score
-  WITH c, total, own, near, score
-  WHERE total > 0
-    AND all(tokens IN $batch.groups WHERE any(token IN tokens WHERE token IN c.facets))
-    AND (NOT $batch.bounded OR $batch.start_ms <= c.timestamp_ms <= $batch.end_ms)
-  ORDER BY total DESC, c.id
-  LIMIT $batch.limit
+  WHERE size(r) <= $batch.reach
+  WITH c,
+    max(CASE size(r) WHEN 0 THEN own END) AS own,
+    max(CASE size(r) WHEN 0 THEN near END) AS near,
+    max(CASE size(r) WHEN 0 THEN score END) AS score
+  WITH c, own, near, score,
+    all(tokens IN $batch.groups WHERE any(token IN tokens WHERE token IN c.facets))
+    AND (NOT $batch.bounded OR $batch.start_ms <= c.timestamp_ms <= $batch.end_ms) AS passes
+  ORDER BY coalesce(own, -1.0) DESC, c.id
+  LIMIT $batch.most
   RETURN collect({
     id: c.id, kind: 'message', conversation_id: c.conversation_id, timestamp_ms: c.timestamp_ms,
-    content: CASE WHEN $batch.content THEN c.content END, metadata: CASE WHEN $batch.metadata THEN c.metadata END,
+    content: CASE WHEN $batch.content THEN left(c.content, $batch.characters) END,
+    cut: $batch.content AND size(c.content) > $batch.characters,
+    metadata: CASE WHEN $batch.metadata THEN c.metadata END,
     meaning: near, meaning_rank: 1 + size([one IN nears WHERE one > near]),
-    words: score, words_rank: 1 + size([one IN scores WHERE one > score]), own: coalesce(own, 0.0), total: total
+    words: score, words_rank: 1 + size([one IN scores WHERE one > score]), own: coalesce(own, 0.0), passes: passes,
+    position: CASE WHEN $batch.reach > 0 THEN c.position END,
+    author: CASE WHEN $batch.reach > 0 THEN c.name END,
+    cosine: CASE
+      WHEN $batch.reach = 0 THEN null
+      WHEN near IS NULL THEN 2 * vector.similarity.cosine(c[$batch.vectors], $batch.vector) - 1
+      ELSE near
+    END
   }) AS messages
 }
 CALL (hits, nears, scores) {

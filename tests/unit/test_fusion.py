@@ -5,17 +5,17 @@ import pytest
 from queries.fusion import HYBRID, KEYWORD, LEAST, Arms, by_meaning, coverage, fuse, overlap, spread
 
 
-def message(name: str, *, own: float, total: float, meaning: float | None = 0.5) -> dict[str, Any]:
-    return {"id": name, "kind": "message", "own": own, "total": total, "meaning": meaning, "words": None}
+def message(name: str, *, meaning: float | None = 0.5) -> dict[str, Any]:
+    return {"id": name, "kind": "message", "meaning": meaning, "words": None}
 
 
 def other(kind: str, name: str, *, meaning: float | None = None, words: float | None = None, content: str = "") -> dict[str, Any]:
     return {"id": name, "kind": kind, "name": name, "aliases": [], "content": content or name, "meaning": meaning, "words": words}
 
 
-def found(messages: list[dict[str, Any]], others: list[dict[str, Any]], **ranges: float | None) -> dict[str, Any]:
+def found(others: list[dict[str, Any]], **ranges: float | None) -> dict[str, Any]:
     low_high = {"meaning_low": 0.2, "meaning_high": 0.6, "words_low": 1.0, "words_high": 5.0}
-    return {"messages": messages, "others": others, **low_high, **ranges}
+    return {"others": others, **low_high, **ranges}
 
 
 @pytest.mark.parametrize(
@@ -33,49 +33,40 @@ def test_scores_are_spread_over_their_leg(value: float | None, low: float | None
     assert spread(value, low, high) == pytest.approx(expected)
 
 
-def test_messages_keep_their_order_and_the_best_has_its_own_score() -> None:
-    rows = [message("a", own=0.8, total=1.6), message("b", own=0.8, total=1.0), message("c", own=0.0, total=0.4)]
-    scored = fuse(found(rows, []), arms=HYBRID, words=["x"], limit=10)
-    assert [row["id"] for _, row in scored] == ["a", "b", "c"]
-    assert [score for score, _ in scored] == pytest.approx([0.8, 0.5, 0.2])
-
-
 def test_an_entity_that_is_the_query_comes_first() -> None:
-    rows = [message("a", own=0.9, total=0.9)]
-    scored = fuse(found(rows, [other("entity", "pandas", meaning=0.7, words=9.0)]), arms=HYBRID, words=["pandas"], limit=10)
+    crowd = found([other("entity", "pandas", meaning=0.7, words=9.0)])
+    scored = fuse(crowd, messages=[(0.9, message("a"))], arms=HYBRID, words=["pandas"], limit=10)
     assert [(score, row["id"]) for score, row in scored] == [(pytest.approx(1.0), "pandas"), (pytest.approx(0.9), "a")]
 
 
 def test_an_entity_that_the_query_only_mentions_does_not_crowd_messages_out() -> None:
-    rows = [message(f"m{n}", own=0.9 - n / 20, total=0.9 - n / 20) for n in range(10)]
-    crowd = [other("entity", "Caroline", meaning=0.9, words=12.0)]
-    scored = fuse(found(rows, crowd), arms=HYBRID, words=["caroline", "research", "adoption", "agencies"], limit=10)
+    rows = [(0.9 - n / 20, message(f"m{n}")) for n in range(10)]
+    crowd = found([other("entity", "Caroline", meaning=0.9, words=12.0)])
+    scored = fuse(crowd, messages=rows, arms=HYBRID, words=["caroline", "research", "adoption", "agencies"], limit=10)
     assert [row["kind"] for _, row in scored] == ["message"] * 10
 
 
 def test_entities_alone_are_ordered_by_their_likeness() -> None:
     rows = [other("entity", "a", meaning=0.2), other("entity", "b", meaning=0.6)]
-    alone = found([], rows, meaning_low=None, meaning_high=None, words_low=None, words_high=None)
-    scored = fuse(alone, arms=HYBRID, words=["zebra"], limit=10)
+    alone = found(rows, meaning_low=None, meaning_high=None, words_low=None, words_high=None)
+    scored = fuse(alone, messages=[], arms=HYBRID, words=["zebra"], limit=10)
     assert [row["id"] for _, row in scored] == ["b", "a"]
     assert all(0 < score <= 1 for score, _ in scored)
 
 
 def test_a_decision_is_measured_as_a_message_is() -> None:
-    scored = fuse(found([], [other("decision", "d", meaning=0.6, words=5.0)]), arms=HYBRID, words=["x"], limit=10)
+    scored = fuse(found([other("decision", "d", meaning=0.6, words=5.0)]), messages=[], arms=HYBRID, words=["x"], limit=10)
     assert scored[0][0] == pytest.approx(1.0)
 
 
 def test_the_arms_count_as_they_are_told() -> None:
     rows = [other("decision", "d", meaning=0.6, words=1.0)]
-    assert fuse(found([], rows), arms=KEYWORD, words=["x"], limit=1)[0][0] == pytest.approx(LEAST)
-    assert fuse(found([], rows), arms=Arms(meaning=1.0, words=0.0), words=["x"], limit=1)[0][0] == pytest.approx(1.0)
+    assert fuse(found(rows), messages=[], arms=KEYWORD, words=["x"], limit=1)[0][0] == pytest.approx(LEAST)
+    assert fuse(found(rows), messages=[], arms=Arms(meaning=1.0, words=0.0), words=["x"], limit=1)[0][0] == pytest.approx(1.0)
 
 
 def test_by_meaning_is_the_raw_cosine_across_kinds() -> None:
-    rows = found(
-        [message("a", own=1, total=1, meaning=0.4), message("b", own=1, total=1, meaning=None)], [other("entity", "e", meaning=0.5)]
-    )
+    rows = found([other("entity", "e", meaning=0.5)]) | {"messages": [message("a", meaning=0.4), message("b", meaning=None)]}
     assert [(score, row["id"]) for score, row in by_meaning(rows, limit=10)] == [(0.5, "e"), (0.4, "a")]
     assert len(by_meaning(rows, limit=1)) == 1
 

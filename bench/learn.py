@@ -1,0 +1,204 @@
+"""Learn the weights of the ranker from judged questions, and tell how good they are on questions that they were not learned from.
+
+    python -m bench.learn DATA [--database-url URL] [--write]
+    python -m bench.learn --judgements FILE --namespace NAME --database-url URL [--write]
+
+DATA holds LoCoMo and QMSum; their development halves are learned together, chats at full weight, meetings at half. FILE has a line per
+question, {"query": "...", "relevant": ["message id", ...]}, about messages that are stored already. The ranker is a softmax over a
+question's candidates; what is maximised is the likelihood of the relevant ones (of all in a chat, of any in a meeting, where a span of
+many turns is relevant). Shown are the figures when each conversation is judged by weights learned without it. --write puts the weights,
+learned from everything, into queries/ranker.json.
+"""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from bench.qmsum import gold as meeting_gold
+from bench.sets import evidence, locomo, qmsum
+from mcp_context_persistence import ContextPersistenceClient
+from queries.legs import QueryVector
+from queries.ranking import FEATURES, WEIGHTS, features
+from queries.search import candidates
+from queries.text import terms
+
+Floats = NDArray[np.float64]
+
+RIDGE = 1e-3
+FOLDS = 5
+MEETINGS = 0.5  # what a meeting's question counts
+DEPTH = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A question's candidates: what the ranker sees of each, and which are relevant; `wanted` counts the relevant ones of all messages."""
+
+    seen: Floats
+    relevant: Floats
+    wanted: int
+    kind: str = ""
+
+
+@dataclass(kw_only=True)
+class Group:
+    """The questions about one long conversation, which are learned from, or judged, together."""
+
+    name: str
+    any_will_do: bool
+    weight: float = 1.0
+    questions: list[Judged] = field(default_factory=list)
+
+
+def judged(client: ContextPersistenceClient, question: str, relevant: set[str], kind: str = "") -> Judged:
+    """Ask the graph for the candidates."""
+    core = client._core
+    found = core.embeddings.current()
+    vector = QueryVector(numbers=found.embedder.embed_query(question), vectors=found.vectors)
+    rows = candidates(core.graph.run, namespace=core.namespace, query=question, vector=vector)
+    rows = sorted(rows, key=lambda row: (row["conversation_id"], row["position"]))
+    return Judged(
+        seen=features(rows, query=question, words=terms(question).words) if rows else np.zeros((0, len(FEATURES))),
+        relevant=np.array([row["id"] in relevant for row in rows], float),
+        wanted=len(relevant),
+        kind=kind,
+    )
+
+
+def chats(data: Path, url: str) -> list[Group]:
+    """LoCoMo."""
+    found = []
+    for namespace, sessions, sample in locomo(data):
+        group = Group(name=namespace, any_will_do=False)
+        with ContextPersistenceClient(url, namespace=f"learn-{namespace}", config={"deadline": 300.0}) as client:
+            client.batch_save_conversations([one.model_copy(update={"mode": "conversation"}) for one in sessions])
+            ids = {message.id for session in sessions for message in session.messages}
+            for question in sample["qa"]:
+                if relevant := evidence(question) & ids:
+                    group.questions.append(judged(client, question["question"], relevant, str(question["category"])))
+        print(f"{namespace}: {len(group.questions)} questions", flush=True)
+        found.append(group)
+    return found
+
+
+def meetings(data: Path, url: str) -> list[Group]:
+    """QMSum."""
+    found = []
+    for name, conversation, meeting in qmsum(data):
+        group = Group(name=name, any_will_do=True, weight=MEETINGS)
+        with ContextPersistenceClient(url, namespace=f"learn-{name}", config={"deadline": 300.0}) as client:
+            client.save_conversation(conversation.model_copy(update={"mode": "conversation"}))
+            for query in meeting["specific_query_list"]:
+                relevant = {f"{conversation.conversation_id}:{place}" for place in meeting_gold(query)}
+                group.questions.append(judged(client, query["query"], relevant))
+        found.append(group)
+    print(f"{len(found)} meetings: {sum(len(one.questions) for one in found)} questions", flush=True)
+    return found
+
+
+def own(file: Path, url: str, namespace: str) -> list[Group]:
+    """A user's own judgements, a group per question."""
+    found = []
+    with ContextPersistenceClient(url, namespace=namespace) as client:
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines()):
+            given = json.loads(line)
+            question = judged(client, given["query"], set(given["relevant"]))
+            found.append(Group(name=str(number), any_will_do=False, questions=[question]))
+    return found
+
+
+def learn(groups: Iterable[Group]) -> Floats:
+    """The weights, `(len(FEATURES),) float64`, that make the relevant candidates most likely."""
+    known = [
+        (question, group.weight, group.any_will_do) for group in groups for question in group.questions if question.relevant.any()
+    ]
+    seen = np.concatenate([question.seen for question, *_ in known])
+    relevant = np.concatenate([question.relevant for question, *_ in known])
+    sizes = [len(question.relevant) for question, *_ in known]
+    starts, owner = np.cumsum([0, *sizes[:-1]]), np.repeat(np.arange(len(known)), sizes)
+    counts = np.array([weight for _, weight, _ in known])
+    counts /= counts.sum()
+    loose = np.array([float(any_will_do) for *_, any_will_do in known])
+    even = relevant / np.add.reduceat(relevant, starts)[owner]
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        scores = seen @ weights
+        powers = np.exp(scores - np.maximum.reduceat(scores, starts)[owner])
+        likely = powers / np.add.reduceat(powers, starts)[owner]
+        any_of = np.add.reduceat(likely * relevant, starts) + 1e-30
+        target = (1 - loose[owner]) * even + loose[owner] * likely * relevant / any_of[owner]
+        each = (1 - loose) * np.add.reduceat(even * np.log(likely + 1e-30), starts) + loose * np.log(any_of)
+        slope = -(seen.T @ ((target - likely) * counts[owner])) + 2 * RIDGE * weights
+        return float(-(each * counts).sum() + RIDGE * weights @ weights), slope
+
+    found: Floats = minimize(loss, np.zeros(len(FEATURES)), jac=True, method="L-BFGS-B", options={"maxiter": 1000}).x
+    return found
+
+
+def figures(questions: Sequence[Judged], weights: Sequence[Floats]) -> dict[str, float]:
+    """R@10, MRR, nDCG@10 and hit@10, each question judged by its own weights."""
+    recall, reciprocal, gain, hit = [], [], [], []
+    for question, by in zip(questions, weights, strict=True):
+        best = question.relevant[np.argsort(-(question.seen @ by), kind="stable")]
+        recall.append(best[:DEPTH].sum() / question.wanted)
+        first = np.flatnonzero(best)
+        reciprocal.append(1 / (first[0] + 1) if len(first) else 0.0)
+        most = sum(1 / math.log2(place + 2) for place in range(min(DEPTH, question.wanted)))
+        gain.append(sum(one / math.log2(place + 2) for place, one in enumerate(best[:DEPTH])) / most)
+        hit.append(float(best[:DEPTH].any()))
+    return {name: float(np.mean(of)) for name, of in (("R@10", recall), ("MRR", reciprocal), ("nDCG@10", gain), ("hit@10", hit))}
+
+
+def left_out(groups: Sequence[Group]) -> dict[str, dict[str, float]]:
+    """The figures of each kind of question, its own conversation left out in learning; meetings in folds."""
+    parts: list[list[Group]] = [[one] for one in groups if not one.any_will_do]
+    spans = [one for one in groups if one.any_will_do]
+    if len(parts) > 2 * FOLDS:
+        parts = [[one for part in parts[number::FOLDS] for one in part] for number in range(FOLDS)]
+    parts += [spans[number::FOLDS] for number in range(FOLDS) if spans[number::FOLDS]]
+    kinds: dict[str, list[tuple[Judged, Floats]]] = {}
+    for part in parts:
+        names = {one.name for one in part}
+        weights = learn(one for one in groups if one.name not in names)
+        for group in part:
+            for question in group.questions:
+                for kind in {"meetings"} if group.any_will_do else {"chats", f"chats, category {question.kind}"}:
+                    kinds.setdefault(kind, []).append((question, weights))
+    return {kind: figures([one for one, _ in pairs], [by for _, by in pairs]) for kind, pairs in sorted(kinds.items())}
+
+
+def main() -> int:
+    """Ask, learn, judge, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, nargs="?")
+    parser.add_argument("--database-url", default=":memory:")
+    parser.add_argument("--judgements", type=Path)
+    parser.add_argument("--namespace", default="default")
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    if options.judgements:
+        groups = own(options.judgements, options.database_url, options.namespace)
+    elif options.data:
+        groups = [*chats(options.data, options.database_url), *meetings(options.data, options.database_url)]
+    else:
+        parser.error("give DATA or --judgements")
+    for kind, found in left_out(groups).items():
+        print(f"{kind:<20}" + "  ".join(f"{name} {value:.3f}" for name, value in found.items()))
+    weights: dict[str, Any] = {name: round(value, 4) for name, value in zip(FEATURES, learn(groups).tolist(), strict=True)}
+    print(json.dumps(weights, indent=2))
+    if options.write:
+        WEIGHTS.write_text(json.dumps({"weights": weights}, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

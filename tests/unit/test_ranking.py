@@ -1,0 +1,94 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from queries.ranking import FEATURES, features, rank, weights
+from queries.text import terms
+
+
+def row(place: int, content: str, *, cosine: float | None = 0.1, talk: str = "c", hit: bool = True, **more: Any) -> dict[str, Any]:
+    found = {
+        "id": f"{talk}:{place}",
+        "conversation_id": talk,
+        "position": place,
+        "content": content,
+        "author": None,
+        "cosine": cosine,
+    }
+    return {**found, "meaning": cosine if hit else None, "words": None, "own": 0.8 if hit else 0.0, "passes": True, **more}
+
+
+def seen(rows: list[dict[str, Any]], query: str) -> dict[str, list[float]]:
+    columns = features(rows, query=query, words=terms(query).words)
+    assert columns.shape == (len(rows), len(FEATURES))
+    assert np.isfinite(columns).all()
+    assert (columns >= 0).all()
+    return {name: columns[:, place].tolist() for place, name in enumerate(FEATURES)}
+
+
+def test_there_is_a_weight_for_each_feature() -> None:
+    assert list(weights()) == FEATURES
+
+
+def test_words_count_in_all_their_forms_and_rare_ones_more() -> None:
+    rows = [row(0, "We hiked a lot."), row(2, "hiking boots"), row(4, "hikers, and art"), row(6, "an article")]
+    cover = seen(rows, "hiking art")["cover"]
+    assert cover[0] == cover[1] > 0
+    assert cover[2] == pytest.approx(1.0)
+    assert cover[3] == 0.0  # art is too short to stand for article
+
+
+def test_a_view_has_the_neighbours_of_the_same_conversation_only() -> None:
+    rows = [row(0, "pottery"), row(1, "class"), row(2, "bowl"), row(0, "garden", talk="d")]
+    assert seen(rows, "pottery class")["view_cover"] == pytest.approx([1.0, 1.0, seen(rows, "pottery class")["cover"][1], 0.0])
+
+
+def test_the_author_that_is_named_and_the_answer_to_a_question_are_seen() -> None:
+    rows = [
+        row(0, "What did you paint?", author="Melanie"),
+        row(1, "A sunrise over the lake.", author="Caroline"),
+        row(3, "Hi", author="Melanie"),
+    ]
+    found = seen(rows, "What did Caroline's sister paint?")
+    assert found["speaker"] == [0.0, 1.0, 0.0]
+    assert found["question"] == [1.0, 0.0, 0.0]
+    assert found["answer"][1] > 0 == found["answer"][2]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [("When did she go?", [1.0, 0.0]), ("How long was it?", [1.0, 0.0]), ("What did she do when it rained?", [0.0, 0.0])],
+)
+def test_a_question_for_a_time_looks_for_words_of_time(query: str, expected: list[float]) -> None:
+    rows = [row(0, "We went there yesterday."), row(4, "We paid 20 euros.")]
+    found = seen(rows, query)
+    assert found["when"] == expected
+    assert found["time"] == [1.0, 0.0]
+    assert found["number"] == [0.0, 1.0]
+
+
+def test_candidates_without_anything_in_common_have_a_place_too() -> None:
+    rows = [row(0, "", cosine=None), row(5, "", cosine=None)]
+    assert [one["id"] for _, one in rank(rows, query="?", words=(), limit=5)] == ["c:0", "c:5"]
+    assert rank([], query="x", words=("x",), limit=5) == []
+
+
+def test_the_best_has_the_best_score_of_the_legs_and_each_tells_its_parts() -> None:
+    rows = [
+        row(0, "the pottery class is on Monday", cosine=0.8),
+        row(1, "no", cosine=0.1, hit=False),
+        row(5, "lunch", cosine=0.2, own=0.3),
+    ]
+    found = rank(rows, query="pottery class", words=("pottery", "class"), limit=10)
+    assert found[0][1]["id"] == "c:0"
+    assert [score for score, _ in found] == sorted((score for score, _ in found), reverse=True)
+    assert found[0][0] == pytest.approx(0.8)
+    for _, one in found:
+        assert sum(one["ranking"]["parts"].values()) == pytest.approx(one["ranking"]["score"])
+
+
+def test_what_the_filters_refuse_is_looked_at_but_not_returned() -> None:
+    rows = [row(0, "pottery"), row(1, "class", passes=False), row(7, "pottery", talk="d")]
+    assert [one["id"] for _, one in rank(rows, query="pottery class", words=("pottery", "class"), limit=10)] == ["c:0", "d:7"]
+    assert len(rank(rows, query="pottery class", words=("pottery", "class"), limit=1)) == 1
