@@ -17,8 +17,7 @@ candidates alone, so that nothing but the one statement is asked of the database
 import json
 import math
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -50,14 +49,14 @@ FEATURES = [
     "around",
     "around_best",
 ]
-VIEW = (-1, 0, 1)
 AROUND = 4
 SOFTNESS = 3.0  # of the linear scores, whose differences are logarithms of odds
 MEANING, WORDS = 0.4, 0.6  # of the plain score by which neighbours are judged
 K1, B = 1.2, 0.75  # Robertson and Zaragoza 2009
 SHORT = 3  # letters
-CHARACTERS_PER_WORD = 6
-LONG = math.log(1 + 1000 / CHARACTERS_PER_WORD)
+ENDING = 5
+FAR = 2**40  # more places than a conversation has
+LONG = math.log(1 + 1000)  # characters; more make no difference
 WEIGHTS = Path(__file__).with_name("ranker.json")
 _WHEN = re.compile(r"^\W*(?:(?:since|until) )?when\b|\bhow long\b|\b(?:what|which) (?:year|month|day|date)\b")
 _TIMES = """
@@ -67,7 +66,7 @@ years summer winter spring fall autumn since until
 """
 _TIME = frozenset(_TIMES.split())
 _DIGIT = re.compile(r"\d")
-_PLAIN = re.compile(r"[a-z]+")
+_WORD = re.compile(r"[^\W_]+")
 
 
 @cache
@@ -114,35 +113,33 @@ def _parts(values: Floats) -> dict[str, float]:
 def features(rows: Sequence[Row], *, query: str, words: Sequence[str]) -> Floats:
     """What the ranker sees, `(len(rows), len(FEATURES)) float64`; rows are in the order of conversation and position."""
     texts = [(row["content"] or "").lower() for row in rows]
-    hits = np.array([row["meaning"] is not None or row["words"] is not None for row in rows])
+    words_of = [_WORD.findall(text) for text in texts]
     cosines = [row["cosine"] for row in rows]
     least = min((one for one in cosines if one is not None), default=0.0)
     meaning = np.array([least if one is None else one for one in cosines], float)
-    near = _Neighbours(rows)
-    asked = _Asked(words, texts)
-    lengths = np.array([len(text) / CHARACTERS_PER_WORD for text in texts])
-    fits = asked.score(asked.counts, lengths, float(lengths.mean()) or 1.0)
+    hits = np.array([row["meaning"] is not None or row["words"] is not None for row in rows])
+    near, asked = _Neighbours(rows), _Asked(words, words_of)
+    lengths = np.array([len(text) for text in texts], float)
+    fits = asked.score(asked.counts, lengths)
     own = MEANING * _spread(meaning) + WORDS * _spread(fits)
-    view = sum((near.at(asked.counts, step) for step in VIEW), np.zeros_like(asked.counts))
+    view = asked.counts + near.at(asked.counts, -1) + near.at(asked.counts, 1)
     asks = np.array(["?" in text for text in texts], float)
-    named = _named(rows, query)
-    when = np.array([not _TIME.isdisjoint(_PLAIN.findall(text)) for text in texts], float)
+    time = np.array([not _TIME.isdisjoint(one) for one in words_of], float)
     around, best = _around(near, own * hits)
-    session = near.by_conversation(asked.counts, lambda part: asked.saturated(part.sum(axis=0)))
     columns = {
         "meaning": _spread(meaning),
-        "view_meaning": _spread(sum((near.at(meaning, step) for step in VIEW), np.zeros(len(rows)))),
+        "view_meaning": _spread(meaning + near.at(meaning, -1) + near.at(meaning, 1)),
         "cover": asked.cover(asked.counts),
         "view_cover": asked.cover(view),
-        "session": _spread(session),
-        "session_best": _spread(near.by_conversation(fits, lambda part: float(part.max()))),
-        "speaker": named,
+        "session": _spread(asked.score(near.summed(asked.counts))),
+        "session_best": _spread(near.greatest(fits)),
+        "speaker": _named(rows, query),
         "question": asks,
         "answer": near.at(own * asks, -1),
         "long": np.minimum(1.0, np.log1p(lengths) / LONG),
-        "time": when,
+        "time": time,
         "number": np.array([_DIGIT.search(text) is not None for text in texts], float),
-        "when": when if _WHEN.search(query.lower()) else np.zeros(len(rows)),
+        "when": time * float(_WHEN.search(query.lower()) is not None),
         "before": near.at(own, -2),
         "around": around / (around.max() or 1.0),
         "around_best": best,
@@ -151,58 +148,62 @@ def features(rows: Sequence[Row], *, query: str, words: Sequence[str]) -> Floats
 
 
 class _Neighbours:
-    """Which rows follow each other in a conversation."""
+    """Which rows follow each other in a conversation; they come in that order."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
-        self._places = {(row["conversation_id"], row["position"]): place for place, row in enumerate(rows)}
-        self._keys = (
-            list(self._places) if len(self._places) == len(rows) else [(row["conversation_id"], row["position"]) for row in rows]
-        )
-        groups: defaultdict[str, list[int]] = defaultdict(list)
-        for place, row in enumerate(rows):
-            groups[row["conversation_id"]].append(place)
-        self._groups = [np.array(places) for places in groups.values()]
+        talks: dict[str, int] = {}
+        owners = np.array([talks.setdefault(row["conversation_id"], len(talks)) for row in rows])
+        self._starts = np.searchsorted(owners, np.arange(len(talks)))
+        self._owners = owners
+        self._keys = owners * FAR + np.array([row["position"] for row in rows])
         self._steps: dict[int, tuple[NDArray[np.int64], Floats]] = {}
 
     def at(self, values: Floats, step: int) -> Floats:
         """Each row's neighbour's value, so many places on; 0 where there is none."""
         if step not in self._steps:
-            found = [self._places.get((key, position + step), -1) for key, position in self._keys]
-            places = np.array(found)
-            self._steps[step] = places, (places >= 0).astype(float)
+            places = np.minimum(np.searchsorted(self._keys, self._keys + step), len(self._keys) - 1)
+            self._steps[step] = places, (self._keys[places] == self._keys + step).astype(float)
         places, there = self._steps[step]
-        return values[places] * (there if values.ndim == 1 else there[:, None])
+        found: Floats = values[places] * (there if values.ndim == 1 else there[:, None])
+        return found
 
-    def by_conversation(self, values: Floats, what: Callable[[Floats], float]) -> Floats:
-        """One number per conversation, for each of its rows."""
-        found = np.zeros(len(self._keys))
-        for places in self._groups:
-            found[places] = what(values[places])
+    def summed(self, values: Floats) -> Floats:
+        """The sum over each conversation, for each of its rows."""
+        found: Floats = np.add.reduceat(values, self._starts)[self._owners]
+        return found
+
+    def greatest(self, values: Floats) -> Floats:
+        """The greatest of each conversation, for each of its rows."""
+        found: Floats = np.maximum.reduceat(values, self._starts)[self._owners]
         return found
 
 
 class _Asked:
     """The query's words in the texts, `counts` of `(texts, words)`; a word stands for those with the same beginning."""
 
-    def __init__(self, words: Sequence[str], texts: Sequence[str]) -> None:
-        roots = list(dict.fromkeys(map(_beginning, words)))
+    def __init__(self, words: Sequence[str], texts: Sequence[Sequence[str]]) -> None:
+        roots = list(dict.fromkeys(map(_root, words)))
+        beginnings = tuple(root for root, _ in roots)
+        meant: dict[str, int] = {}
+        for word in set().union(*texts):
+            if word.startswith(beginnings):
+                fits = (place for place, (root, most) in enumerate(roots) if word.startswith(root) and len(word) <= most)
+                if (place := next(fits, None)) is not None:
+                    meant[word] = place
         self.counts = np.zeros((len(texts), len(roots)))
-        if roots:
-            pattern = re.compile(r"(?<!\w)(?:" + "|".join(f"({root})" for root in roots) + r")(?!\w)")
-            for place, text in enumerate(texts):
-                for match in pattern.finditer(text):
-                    self.counts[place, (match.lastindex or 1) - 1] += 1
+        for place, text in enumerate(texts):
+            if not meant.keys().isdisjoint(text):
+                for word in text:
+                    if word in meant:
+                        self.counts[place, meant[word]] += 1
         having = (self.counts > 0).sum(axis=0)
         self._rare = np.log(1 + (len(texts) - having + 0.5) / (having + 0.5))
 
-    def score(self, counts: Floats, lengths: Floats, mean: float) -> Floats:
-        """BM25 of texts of these lengths."""
-        found: Floats = (self._rare * counts * (K1 + 1) / (counts + K1 * (1 - B + B * lengths / mean)[:, None])).sum(axis=1)
+    def score(self, counts: Floats, lengths: Floats | None = None) -> Floats:
+        """BM25; the lengths count as shares of the mean one, or as one text of twice that length where they are not given."""
+        norm = 2.0 if lengths is None else (1 - B + B * lengths / (lengths.mean() or 1.0))[:, None]
+        found: Floats = (self._rare * counts * (K1 + 1) / (counts + K1 * norm)).sum(axis=1)
         return found
-
-    def saturated(self, counts: Floats) -> float:
-        """The same for one text whose length does not count."""
-        return float((self._rare * counts * (K1 + 1) / (counts + 2 * K1)).sum())
 
     def cover(self, counts: Floats) -> Floats:
         """The share of the words that are there."""
@@ -210,11 +211,11 @@ class _Asked:
         return found
 
 
-def _beginning(word: str) -> str:
-    """A pattern for a word in its forms; one that is too short to have a stem stands for itself and its plural."""
-    if len(word) <= SHORT:
-        return re.escape(word) + r"(?:['’]?s)?"
-    return re.escape(stem(word)) + r"(?:['’]s|\w{0,5})"
+def _root(word: str) -> tuple[str, int]:
+    """What the forms of a word begin with, and how long they are at most; one that is too short to have a stem stands for itself."""
+    longest = max(_WORD.findall(word), key=len, default=word)
+    root = stem(longest)
+    return (longest, len(longest)) if len(longest) <= SHORT else (root, len(root) + ENDING)
 
 
 def _around(near: _Neighbours, own: Floats) -> tuple[Floats, Floats]:

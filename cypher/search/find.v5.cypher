@@ -2,7 +2,7 @@
 // Columns: as there. meaning_rows counts what the indexes returned before any filter, so that the caller can look further.
 // Plan: five times as many neighbours are taken from each label's index, and what is of another namespace or outside the boxes is dropped.
 // One map as parameter: lists of other lengths would be planned anew.
-:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 30, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, reach: 2, most: 150, characters: 2000, limit: 10, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
+:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 30, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, reach: 2, most: 150, characters: 8000, limit: 10, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
 CALL () {
   UNWIND $batch.scans AS scan
   CALL db.index.fulltext.queryNodes('memory_text', scan, {limit: $batch.scan}) YIELD node
@@ -131,8 +131,8 @@ CALL (hits, nears, scores, meaning_low, meaning_high, words_low, words_high) {
     content: CASE WHEN $batch.content THEN left(c.content, $batch.characters) END,
     cut: $batch.content AND size(c.content) > $batch.characters,
     metadata: CASE WHEN $batch.metadata THEN c.metadata END,
-    meaning: near, meaning_rank: 1 + size([one IN nears WHERE one > near]),
-    words: score, words_rank: 1 + size([one IN scores WHERE one > score]), own: coalesce(own, 0.0), passes: passes,
+    meaning: near, meaning_rank: CASE WHEN near IS NOT NULL THEN 1 + size([one IN nears WHERE one > near]) END,
+    words: score, words_rank: CASE WHEN score IS NOT NULL THEN 1 + size([one IN scores WHERE one > score]) END, own: coalesce(own, 0.0), passes: passes,
     position: CASE WHEN $batch.reach > 0 THEN c.position END,
     author: CASE WHEN $batch.reach > 0 THEN c.name END,
     cosine: CASE

@@ -285,6 +285,19 @@ def test_the_best_passage_counts_for_a_long_message(client):
     assert client.search_similar_conversations("why do volcanoes erupt", min_score=0.2).results[0].conversation_id == "long"
 
 
+def test_a_message_is_judged_by_its_beginning_and_returned_whole(client):
+    text = "Volcanoes erupt when magma rises. " * 1000
+    client.save_conversation("long", [{"id": "l", "role": "user", "content": text}], mode="conversation")
+    for mode in ("hybrid", "keyword", "semantic"):
+        assert client.search_hybrid("why do volcanoes erupt", mode=mode, limit=1).results[0].content == text
+
+
+def test_the_ranking_tells_what_each_feature_gave(talk):
+    ranking = talk.search_hybrid("pottery class", filters={"content_types": "message"}).results[0].explanation["ranking"]
+    assert sum(ranking["parts"].values()) == pytest.approx(ranking["score"])
+    assert ranking["parts"]["cover"] > 0
+
+
 def test_rare_matches_are_found_among_many(client):
     random = np.random.default_rng(1)
     vectors = random.standard_normal((600, 384)).astype(np.float32)
