@@ -248,7 +248,9 @@ def _fingerprint(model: Any) -> str:
                 digest.update(tensor.detach().cpu().float().numpy().tobytes())
         else:
             vector = np.asarray(model.encode(["The quick brown fox jumps over the lazy dog."])[0], np.float64)
-            digest.update((np.round(vector / np.linalg.norm(vector), 2) + 0.0).tobytes())  # + 0.0: there is a zero below zero
+            with np.errstate(invalid="ignore", divide="ignore"):  # what is no vector is refused when it is used
+                vector = vector / np.linalg.norm(vector)
+            digest.update((np.round(vector, 2) + 0.0).tobytes())  # + 0.0: there is a zero below zero
         return digest.hexdigest()
     except Exception as error:  # likewise
         raise VectorDBError(

@@ -213,8 +213,8 @@ def configure(
             "model must be a name, the path of a folder, or an object with the method encode of SentenceTransformer"
         )
     made = embedder.dimension
-    if made > limits.VECTOR_SIZE:
-        raise ValidationError(f"model: a vector has at most {limits.VECTOR_SIZE:,} numbers")
+    if not 1 <= made <= limits.VECTOR_SIZE:
+        raise ValidationError(f"model: a vector has 1 to {limits.VECTOR_SIZE:,} numbers")
     if vector_size is not None and checks.whole("vector_size", vector_size, least=1, most=limits.VECTOR_SIZE) != made:
         raise ValidationError(f"vector_size: the embedding model makes vectors of {made} numbers")
     job = embeddings.use(embedder, progress)

@@ -14,7 +14,7 @@ from queries.text import query, required
 Run = Callable[[Statement[Row]], list[Row]]
 
 NEAREST, WORDED = 30, 30  # best hits of each leg, at least
-SEEDS = 30  # of both legs together, whose neighbours are looked at
+SEEDS = 40  # of both legs together, whose neighbours are looked at
 CHARACTERS = 8_000  # of each message, from which it is judged
 WHOLE = 2**31 - 1
 FEW = 0.5  # in a leg with a smaller share of messages others crowd them out

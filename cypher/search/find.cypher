@@ -2,7 +2,7 @@
 // Columns: one row. messages (best first: id, kind, conversation_id, timestamp_ms, content (`characters` of it; `cut` says that there are
 // more) and metadata when asked for, meaning and words (raw cosine -1 to 1 and Lucene's score, null where that arm did not find it),
 // meaning_rank and words_rank, own (both arms joined, 0 to 1), passes (whether the filters let it through); with `reach`, what lies up
-// to so many places beside them as well, and position, author and cosine of all), others (the same of what is no message, unordered), meaning_low,
+// to so many places beside them as well, and position, author and, of hits and what is next to them, cosine), others (the same of what is no message, unordered), meaning_low,
 // meaning_high, words_low, words_high (the range of each arm's scores among all but entities), and counts by which the caller sees
 // whether a leg was cut: meaning_rows, words_rows, scanned, meaning_kept, words_kept, meaning_messages, words_messages.
 // Plan: `open` and `kinds` search the vector index with as few conditions as possible (each range costs 0.2 ms over 20,000 messages),
@@ -123,11 +123,11 @@ CALL (hits, nears, scores, meaning_low, meaning_high, words_low, words_high) {
   LIMIT $batch.seeds
   MATCH (m)-[r:NEXT*0..2]-(c)
   WHERE size(r) <= $batch.reach
-  WITH c,
+  WITH c, min(size(r)) AS distance,
     max(CASE size(r) WHEN 0 THEN own END) AS own,
     max(CASE size(r) WHEN 0 THEN near END) AS near,
     max(CASE size(r) WHEN 0 THEN score END) AS score
-  WITH c, own, near, score,
+  WITH c, distance, own, near, score,
     all(tokens IN $batch.groups WHERE any(token IN tokens WHERE token IN c.facets))
     AND (NOT $batch.bounded OR $batch.start_ms <= c.timestamp_ms <= $batch.end_ms) AS passes
   ORDER BY coalesce(own, -1.0) DESC, c.id
@@ -142,7 +142,7 @@ CALL (hits, nears, scores, meaning_low, meaning_high, words_low, words_high) {
     position: CASE WHEN $batch.reach > 0 THEN c.position END,
     author: CASE WHEN $batch.reach > 0 THEN c.name END,
     cosine: CASE
-      WHEN $batch.reach = 0 THEN null
+      WHEN $batch.reach = 0 OR distance > 1 THEN null
       WHEN near IS NULL THEN 2 * vector.similarity.cosine(c[$batch.vectors], $batch.vector) - 1
       ELSE near
     END

@@ -117,11 +117,11 @@ CALL (hits, nears, scores, meaning_low, meaning_high, words_low, words_high) {
   LIMIT $batch.seeds
   MATCH (m)-[r:NEXT*0..2]-(c)
   WHERE size(r) <= $batch.reach
-  WITH c,
+  WITH c, min(size(r)) AS distance,
     max(CASE size(r) WHEN 0 THEN own END) AS own,
     max(CASE size(r) WHEN 0 THEN near END) AS near,
     max(CASE size(r) WHEN 0 THEN score END) AS score
-  WITH c, own, near, score,
+  WITH c, distance, own, near, score,
     all(tokens IN $batch.groups WHERE any(token IN tokens WHERE token IN c.facets))
     AND (NOT $batch.bounded OR $batch.start_ms <= c.timestamp_ms <= $batch.end_ms) AS passes
   ORDER BY coalesce(own, -1.0) DESC, c.id
@@ -136,7 +136,7 @@ CALL (hits, nears, scores, meaning_low, meaning_high, words_low, words_high) {
     position: CASE WHEN $batch.reach > 0 THEN c.position END,
     author: CASE WHEN $batch.reach > 0 THEN c.name END,
     cosine: CASE
-      WHEN $batch.reach = 0 THEN null
+      WHEN $batch.reach = 0 OR distance > 1 THEN null
       WHEN near IS NULL THEN 2 * vector.similarity.cosine(c[$batch.vectors], $batch.vector) - 1
       ELSE near
     END

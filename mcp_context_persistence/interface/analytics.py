@@ -19,7 +19,7 @@ class AnalyticsCalls:
     """The graph of entities as a whole: its shape, what is central, what belongs together, what is alike, how one gets across.
 
     All of these see the entities of the namespace and the relationships between them; several relationships between the same two entities
-    count once, with the greatest of their confidences. The same graph gives the same answer. A server without Graph Data Science, or
+    count once, with the greatest of their confidences, those of an entity to itself not at all (`total_edges` counts what is stored). The same graph gives the same answer. A server without Graph Data Science, or
     without the memory for it, is a `GraphError`; nothing else needs the library.
     """
 

@@ -200,6 +200,14 @@ def test_shortest_paths_are_those_of_networkx_and_show_the_relationships(client)
         client.find_shortest_paths("a", "nowhere")
 
 
+@pytest.mark.parametrize("directed", [True, False])
+def test_parallel_relationships_count_once_and_those_to_oneself_not_at_all(client, directed):
+    fill(client, [("a", "b", 0.5), ("b", "c", 1.0), ("c", "c", 1.0)])
+    client.create_relationship("a", "b", "IMPLEMENTS", confidence=0.9)
+    scores = {one.id: one.centrality_score for one in client.find_central_entities("degree", directed=directed, weighted=True)}
+    assert scores == pytest.approx({"a": 0.45, "b": 0.5 if directed else 0.95, "c": 0.0 if directed else 0.5})
+
+
 def test_entities_with_the_same_neighbours_are_alike(client):
     fill(client, [("a", "x", 1.0), ("a", "y", 1.0), ("b", "x", 1.0), ("b", "y", 1.0), ("b", "z", 1.0), ("c", "z", 1.0)])
     best = client.find_similar_entities("a")[0]

@@ -310,6 +310,9 @@ def test_what_is_not_a_model_is_refused(connect):
         client.configure_embedding_model(object())
     with pytest.raises(ValidationError, match="vector_size"):
         client.configure_embedding_model(Letters(8, 1), vector_size=384)
+    for size in (0, 4_097):
+        with pytest.raises(ValidationError, match="1 to 4,096 numbers"):
+            client.configure_embedding_model(Letters(size, 1))
     with pytest.raises(ValidationError, match="batch_size"):
         client.configure_embedding_model(Letters(8, 1), batch_size=0)
     with pytest.raises(ValidationError, match="texts"):
