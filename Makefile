@@ -5,9 +5,10 @@ VENV := .venv
 RUN := $(VENV)/bin
 TOOLS := .cache/tools
 READY := $(VENV)/.ready
+DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench check cypher docs clean
+.PHONY: help setup demo test bench bench-quality check cypher docs clean
 
 help: ## What there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -22,6 +23,9 @@ test: $(READY) ## Run all tests: make test [ARGS="-k search"]
 
 bench: $(READY) ## Measure, and write the numbers to bench/results
 	@$(RUN)/python -m bench $(ARGS)
+
+bench-quality: $(READY) ## Measure what is found on the development sets: make bench-quality DATA=folder
+	@$(RUN)/python -m bench.quality $(DATA)
 
 check: $(READY) ## Style, types and layers
 	$(RUN)/ruff check .

@@ -13,8 +13,10 @@ learned from everything, into queries/ranker.json.
 import argparse
 import json
 import math
+import statistics
 import sys
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,12 +43,25 @@ DEPTH = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """A question's candidates: what the ranker sees of each, and which are relevant; `wanted` counts the relevant ones of all messages."""
+    """A question and its candidates.
 
+    Attributes:
+        question: The question.
+        seen: What the ranker sees of each candidate, `(candidates, features)`.
+        relevant: Which of them are relevant, `(candidates,)` of 0 and 1.
+        wanted: The relevant messages, of all there are.
+        ids: Of the candidates.
+        kind: The category of the question.
+        plain: What the modes semantic and keyword found, best first.
+    """
+
+    question: str
     seen: Floats
     relevant: Floats
-    wanted: int
+    wanted: frozenset[str]
+    ids: tuple[str, ...]
     kind: str = ""
+    plain: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -67,10 +82,16 @@ def judged(client: ContextPersistenceClient, question: str, relevant: set[str], 
     rows = candidates(core.graph.run, namespace=core.namespace, query=question, vector=vector)
     rows = sorted(rows, key=lambda row: (row["conversation_id"], row["position"]))
     return Judged(
+        question=question,
         seen=features(rows, query=question, words=terms(question).words) if rows else np.zeros((0, len(FEATURES))),
         relevant=np.array([row["id"] in relevant for row in rows], float),
-        wanted=len(relevant),
+        wanted=frozenset(relevant),
+        ids=tuple(row["id"] for row in rows),
         kind=kind,
+        plain={
+            mode: tuple(one.id for one in client.search_hybrid(question, mode=mode, filters={"content_types": "message"}).results)
+            for mode in ("semantic", "keyword")
+        },
     )
 
 
@@ -116,12 +137,13 @@ def own(file: Path, url: str, namespace: str) -> list[Group]:
     return found
 
 
-def learn(groups: Iterable[Group]) -> Floats:
-    """The weights, `(len(FEATURES),) float64`, that make the relevant candidates most likely."""
+def learn(groups: Iterable[Group], without: Sequence[str] = ()) -> Floats:
+    """The weights, `(len(FEATURES),) float64`, that make the relevant candidates most likely; 0 for features `without` which it must do."""
+    used = np.array([name not in without for name in FEATURES], float)
     known = [
         (question, group.weight, group.any_will_do) for group in groups for question in group.questions if question.relevant.any()
     ]
-    seen = np.concatenate([question.seen for question, *_ in known])
+    seen = np.concatenate([question.seen for question, *_ in known]) * used
     relevant = np.concatenate([question.relevant for question, *_ in known])
     sizes = [len(question.relevant) for question, *_ in known]
     starts, owner = np.cumsum([0, *sizes[:-1]]), np.repeat(np.arange(len(known)), sizes)
@@ -144,36 +166,42 @@ def learn(groups: Iterable[Group]) -> Floats:
     return found
 
 
-def figures(questions: Sequence[Judged], weights: Sequence[Floats]) -> dict[str, float]:
-    """R@10, MRR, nDCG@10 and hit@10, each question judged by its own weights."""
-    recall, reciprocal, gain, hit = [], [], [], []
-    for question, by in zip(questions, weights, strict=True):
-        best = question.relevant[np.argsort(-(question.seen @ by), kind="stable")]
-        recall.append(best[:DEPTH].sum() / question.wanted)
-        first = np.flatnonzero(best)
-        reciprocal.append(1 / (first[0] + 1) if len(first) else 0.0)
-        most = sum(1 / math.log2(place + 2) for place in range(min(DEPTH, question.wanted)))
-        gain.append(sum(one / math.log2(place + 2) for place, one in enumerate(best[:DEPTH])) / most)
-        hit.append(float(best[:DEPTH].any()))
-    return {name: float(np.mean(of)) for name, of in (("R@10", recall), ("MRR", reciprocal), ("nDCG@10", gain), ("hit@10", hit))}
+def order(question: Judged, weights: Floats) -> list[int]:
+    """The places of the candidates, best first."""
+    return np.argsort(-(question.seen @ weights), kind="stable").tolist()  # type: ignore[no-any-return]
 
 
-def left_out(groups: Sequence[Group]) -> dict[str, dict[str, float]]:
-    """The figures of each kind of question, its own conversation left out in learning; meetings in folds."""
-    parts: list[list[Group]] = [[one] for one in groups if not one.any_will_do]
-    spans = [one for one in groups if one.any_will_do]
-    if len(parts) > 2 * FOLDS:
-        parts = [[one for part in parts[number::FOLDS] for one in part] for number in range(FOLDS)]
-    parts += [spans[number::FOLDS] for number in range(FOLDS) if spans[number::FOLDS]]
-    kinds: dict[str, list[tuple[Judged, Floats]]] = {}
-    for part in parts:
+def judge(found: Sequence[bool], wanted: int) -> dict[str, float]:
+    """R@10, MRR, nDCG@10 and hit@10 of what was found, best first."""
+    first = next((1 / place for place, one in enumerate(found, start=1) if one), 0.0)
+    gained = sum(1 / math.log2(place + 2) for place, one in enumerate(found[:DEPTH]) if one)
+    most = sum(1 / math.log2(place + 2) for place in range(min(DEPTH, wanted)))
+    return {
+        "R@10": sum(found[:DEPTH]) / wanted,
+        "MRR": first,
+        "nDCG@10": gained / most,
+        "hit@10": float(any(found[:DEPTH])),
+    }
+
+
+def parts(groups: Sequence[Group]) -> list[list[Group]]:
+    """What is left out together: each chat, or a fifth of what there are many of."""
+    found = []
+    for spans in (False, True):
+        same = [one for one in groups if one.any_will_do is spans]
+        count = FOLDS if spans or len(same) > 2 * FOLDS else len(same)
+        found += [same[number::count] for number in range(count) if same[number::count]]
+    return found
+
+
+def left_out(groups: Sequence[Group], without: Sequence[str] = ()) -> list[tuple[Group, Judged, Floats]]:
+    """Each question with weights that were learned without its conversation, and without these features."""
+    found = []
+    for part in parts(groups):
         names = {one.name for one in part}
-        weights = learn(one for one in groups if one.name not in names)
-        for group in part:
-            for question in group.questions:
-                for kind in {"meetings"} if group.any_will_do else {"chats", f"chats, category {question.kind}"}:
-                    kinds.setdefault(kind, []).append((question, weights))
-    return {kind: figures([one for one, _ in pairs], [by for _, by in pairs]) for kind, pairs in sorted(kinds.items())}
+        weights = learn((one for one in groups if one.name not in names), without)
+        found += [(group, question, weights) for group in part for question in group.questions]
+    return found
 
 
 def main() -> int:
@@ -191,8 +219,14 @@ def main() -> int:
         groups = [*chats(options.data, options.database_url), *meetings(options.data, options.database_url)]
     else:
         parser.error("give DATA or --judgements")
-    for kind, found in left_out(groups).items():
-        print(f"{kind:<20}" + "  ".join(f"{name} {value:.3f}" for name, value in found.items()))
+    kinds: defaultdict[str, list[dict[str, float]]] = defaultdict(list)
+    for group, question, by in left_out(groups):
+        found = judge([bool(question.relevant[place]) for place in order(question, by)], len(question.wanted))
+        for kind in {"meetings"} if group.any_will_do else {"chats", f"chats, category {question.kind}"}:
+            kinds[kind].append(found)
+    for kind, all_found in sorted(kinds.items()):
+        means = "  ".join(f"{name} {statistics.mean(one[name] for one in all_found):.3f}" for name in all_found[0])
+        print(f"{kind:<20}{means}  ({len(all_found)} questions)")
     weights: dict[str, Any] = {name: round(value, 4) for name, value in zip(FEATURES, learn(groups).tolist(), strict=True)}
     print(json.dumps(weights, indent=2))
     if options.write:
