@@ -7,7 +7,7 @@
 // whether a leg was cut: meaning_rows, words_rows, scanned, meaning_kept, words_kept, meaning_messages, words_messages.
 // Plan: `open` and `kinds` search the vector index with as few conditions as possible (each range costs 0.2 ms over 20,000 messages),
 // `boxes` with all of them; `scans` compares all nodes that have some facets, exactly. Both legs, the neighbours along NEXT and the
-// texts of the final hits come in one round trip: 0.85 of the time of the two bare calls over 20,000 messages of real dialogues.
+// texts of all candidates come in one round trip.
 // The `seeds` best hits take part, at most `most` messages with their neighbours. A long message is found through its passages and counts with the best one.
 // Scores are spread between the leg's lowest and highest; what a leg found at all counts as at least `least`.
 // One map as parameter: lists of other lengths would be planned anew. The index's name cannot be one: the SDK puts that of another
