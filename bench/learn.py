@@ -27,11 +27,13 @@ from scipy.optimize import minimize
 
 from bench.qmsum import gold as meeting_gold
 from bench.sets import evidence, locomo, qmsum
+from kg.clock import now_ms
 from mcp_context_persistence import ContextPersistenceClient
+from queries.filters import parse
 from queries.legs import QueryVector
 from queries.ranking import FEATURES, WEIGHTS, features
-from queries.search import candidates
-from queries.text import terms
+from queries.recipes import BALANCED, Recipe
+from queries.search import Search, candidates
 
 Floats = NDArray[np.float64]
 
@@ -74,16 +76,28 @@ class Group:
     questions: list[Judged] = field(default_factory=list)
 
 
-def judged(client: ContextPersistenceClient, question: str, relevant: set[str], kind: str = "") -> Judged:
+def judged(
+    client: ContextPersistenceClient, question: str, relevant: set[str], kind: str = "", recipe: Recipe = BALANCED
+) -> Judged:
     """Ask the graph for the candidates."""
     core = client._core
     found = core.embeddings.current()
     vector = QueryVector(numbers=found.embedder.embed_query(question), vectors=found.vectors)
-    rows = candidates(core.graph.run, namespace=core.namespace, query=question, vector=vector)
-    rows = sorted(rows, key=lambda row: (row["conversation_id"], row["position"]))
+    rows, asked = candidates(
+        core.graph.run,
+        Search(
+            namespace=core.namespace,
+            query=question,
+            vector=vector,
+            filters=parse({"content_types": "message"}),
+            recipe=recipe,
+            now_ms=now_ms(),
+        ),
+    )
+    rows = sorted(rows, key=lambda row: (row["conversation_id"], row["position"], row["id"]))
     return Judged(
         question=question,
-        seen=features(rows, query=question, words=terms(question).words) if rows else np.zeros((0, len(FEATURES))),
+        seen=features(rows, asked) if rows else np.zeros((0, len(FEATURES))),
         relevant=np.array([row["id"] in relevant for row in rows], float),
         wanted=frozenset(relevant),
         ids=tuple(row["id"] for row in rows),

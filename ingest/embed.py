@@ -139,6 +139,13 @@ class Embedder:
         except Exception as error:  # the tokenizer of the caller's own model raises what it likes
             raise VectorDBError("The tokenizer of the embedding model failed.") from error
 
+    def tokens(self, text: str) -> int:
+        """How many tokens the model's tokenizer makes of a text."""
+        try:
+            return len(self._encoder().offsets(text))
+        except Exception as error:  # as above
+            raise VectorDBError("The tokenizer of the embedding model failed.") from error
+
     @property
     def model_bytes(self) -> int:
         """Bytes of the loaded weights, 0 before the first use."""

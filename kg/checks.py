@@ -74,8 +74,13 @@ def type_name(field: str, value: object) -> str:
 
 def confidence(field: str, value: object) -> float:
     """A number from 0 to 1; neither a boolean nor a string nor NaN."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 <= value <= 1.0:
-        raise ValidationError(f"{field} must be a number from 0 to 1")
+    return number(field, value, least=0.0, most=1.0)
+
+
+def number(field: str, value: object, *, least: float, most: float) -> float:
+    """A number within bounds; neither a boolean nor a string nor NaN."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
+        raise ValidationError(f"{field} must be a number from {least:g} to {most:g}")
     return float(value)
 
 

@@ -27,6 +27,7 @@ SIMILAR_ENTITIES = 1_000
 SHORTEST_PATHS = 50
 ANALYTICS_SECONDS = 3_600  # after which a projection is held for forgotten
 QUERY_CHARACTERS = 10_000
+TOKEN_BUDGET = 1_000_000  # of a text for a prompt
 QUERY_TERMS = 64  # terms of a query that reach the fulltext index
 FILTER_VALUES = 100  # values in one filter
 SEARCH_LIMIT = 100

@@ -70,6 +70,7 @@ class AsyncContextPersistenceClient:
     update_knowledge_graph = _awaited(Client.update_knowledge_graph)
     search_similar_conversations = _awaited(Client.search_similar_conversations)
     search_hybrid = _awaited(Client.search_hybrid)
+    build_context = _awaited(Client.build_context)
     save_document = _awaited(Client.save_document)
     get_graph_analytics = _awaited(Client.get_graph_analytics)
     find_central_entities = _awaited(Client.find_central_entities)

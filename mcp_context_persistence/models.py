@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from kg.models import Conversation, Decision, Entity, Message, Relationship
 from mcp_context_persistence.metrics_models import CallMetrics, GetMetricsResponse
 from mcp_context_persistence.pattern_models import ConfigureEntityPatternsResponse, EntityChange, ReextractResponse
+from queries.recipes import DEFAULT
 
 __all__ = [
     "CallMetrics",
@@ -78,6 +79,7 @@ class HybridSearchParams(BaseModel):
     filters: SearchFilters | None = Field(None, description="Filters for search results")
     limit: int = Field(10, description="Maximum number of results")
     include_metadata: bool = Field(False, description="Whether results carry metadata")
+    recipe: str | dict[str, Any] = Field(DEFAULT, description="How mode hybrid is made: a name, or a mapping that changes one")
 
     @field_validator("filters", mode="before")
     @classmethod

@@ -2,12 +2,15 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from kg import checks, limits
+from kg.clock import now_ms
 from kg.errors import ValidationError
 from mcp_context_persistence import conversations
 from mcp_context_persistence.config import HYBRID_LIMIT, HYBRID_MODE, SIMILAR_LIMIT, SIMILAR_MIN_SCORE
+from mcp_context_persistence.context_models import BuildContextResponse, Citation
 from mcp_context_persistence.core import Core
 from mcp_context_persistence.models import (
     DateRange,
@@ -18,9 +21,11 @@ from mcp_context_persistence.models import (
     SearchSimilarConversationsResponse,
     SimilarConversation,
 )
-from queries import search
+from queries import context as prompt
+from queries import recipes, search
 from queries.filters import Filters, parse
 from queries.legs import QueryVector
+from queries.text import terms
 
 
 def hybrid(
@@ -31,32 +36,28 @@ def hybrid(
     filters: object,
     limit: object,
     include_metadata: object,
+    recipe: object,
 ) -> SearchHybridResponse:
     """Search everything; `query` may be an object with all arguments in it."""
     start = time.perf_counter()
+    given = {"mode": mode, "filters": filters, "limit": limit, "include_metadata": include_metadata, "recipe": recipe}
     if isinstance(query, HybridSearchParams):
-        if mode is not HYBRID_MODE or filters is not None or limit is not HYBRID_LIMIT or include_metadata is not False:
-            raise ValidationError("give a HybridSearchParams object or keywords, not both")
-        mode = query.mode if "mode" in query.model_fields_set else HYBRID_MODE
-        limit = query.limit if "limit" in query.model_fields_set else HYBRID_LIMIT
-        given = dict(query)  # one that was made without a check may lack fields
-        filters, include_metadata, query = given.get("filters"), given.get("include_metadata", False), given.get("query")
+        query, given = _unpacked(query, given)
     said = checks.text("query", query, characters=limits.QUERY_CHARACTERS)
-    way = _mode(core, mode)
-    asked = _filters(filters)
-    most = _limit(core, limit, HYBRID_LIMIT)
-    shows = checks.flag("include_metadata", include_metadata)
+    way = _mode(core, given["mode"])
+    asked: dict[str, Any] = {
+        "namespace": core.namespace,
+        "query": said,
+        "mode": way,
+        "filters": _filters(given["filters"]),
+        "limit": _limit(core, given["limit"], HYBRID_LIMIT),
+        "metadata": checks.flag("include_metadata", given["include_metadata"]),
+        "recipe": recipes.recipe(given["recipe"]),
+        "now_ms": now_ms(),
+    }
+    needed = way in {"hybrid", "semantic"}
     answer = core.embeddings.again(
-        lambda: search.hybrid(
-            core.graph.run,
-            namespace=core.namespace,
-            query=said,
-            vector=_vector(core, said) if way in {"hybrid", "semantic"} else None,
-            mode=way,  # type: ignore[arg-type]  # checked above
-            filters=asked,
-            limit=most,
-            include_metadata=shows,
-        )
+        lambda: search.hybrid(core.graph.run, search.Search(**asked, vector=_vector(core, said) if needed else None))
     )
     results = [_result(hit) for hit in answer.hits]
     return SearchHybridResponse(
@@ -68,6 +69,66 @@ def hybrid(
         notes=list(answer.notes),
         processing_time=time.perf_counter() - start,
     )
+
+
+def _unpacked(params: HybridSearchParams, given: Mapping[str, object]) -> tuple[object, dict[str, object]]:
+    """The query and the arguments of an object; keywords beside it are refused."""
+    defaults = {"mode": HYBRID_MODE, "filters": None, "limit": HYBRID_LIMIT, "include_metadata": False, "recipe": recipes.DEFAULT}
+    if any(given[name] is not default for name, default in defaults.items()):
+        raise ValidationError("give a HybridSearchParams object or keywords, not both")
+    held = dict(params)  # one that was made without a check may lack fields
+    return held.get("query"), {
+        name: held.get(name, default) if name in params.model_fields_set else default for name, default in defaults.items()
+    }
+
+
+def context(
+    core: Core, query: object, token_budget: object, *, filters: object, recipe: object, count_tokens: Callable[[str], int] | None
+) -> BuildContextResponse:
+    """Search, and make a text of the best."""
+    start = time.perf_counter()
+    said = checks.text("query", query, characters=limits.QUERY_CHARACTERS)
+    budget = checks.whole("token_budget", token_budget, least=1, most=limits.TOKEN_BUDGET)
+    asked: dict[str, Any] = {
+        "namespace": core.namespace,
+        "query": said,
+        "filters": _filters(filters),
+        "recipe": recipes.recipe(recipe),
+        "now_ms": now_ms(),
+    }
+    found = core.embeddings.again(lambda: search.everything(core.graph.run, search.Search(**asked, vector=_vector(core, said))))
+    count = core.embeddings.current().embedder.tokens if count_tokens is None else _counter(count_tokens)
+    made = prompt.build(found, words=terms(said).words, budget=budget, count=count)
+    notes = ["nothing that was found fits into the budget"] if found and not made.shown else []
+    return BuildContextResponse(
+        query=said,
+        text=made.text,
+        citations=[_citation(score, row) for score, row in made.shown],
+        tokens=made.tokens,
+        token_budget=budget,
+        notes=notes,
+        processing_time=time.perf_counter() - start,
+    )
+
+
+def _citation(score: float, row: Mapping[str, Any]) -> Citation:
+    return Citation(
+        key=prompt.key(row),
+        id=row["document_id"] if row["kind"] == "document" else row["id"],
+        type=row["kind"],
+        conversation_id=row["conversation_id"] or None,
+        timestamp=checks.moment(row["timestamp_ms"]),
+        similarity_score=score,
+    )
+
+
+def _counter(given: object) -> Callable[[str], int]:
+    count = checks.function("count_tokens", given)
+
+    def counted(text: str) -> int:
+        return checks.whole("count_tokens returned what", count(text), least=0, most=2**62)
+
+    return counted
 
 
 def _limit(core: Core, limit: object, default: int) -> int:

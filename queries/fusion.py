@@ -16,21 +16,19 @@ Row = Mapping[str, Any]
 
 MEANING, WORDS = 0.4, 0.6
 LEAST = 0.05  # what an arm gives for having found something at all
-REACH = 2  # places beside a hit that are looked at, too
 _POSSESSIVE = re.compile(r"['’]s?$")
 _SUFFIX = re.compile(r"(?:ies|ing|es|ed|s|e|y)$")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arms:
-    """How much each arm counts, and how far around its hits messages are looked at."""
+    """How much each arm counts."""
 
     meaning: float
     words: float
-    reach: int = 0
 
 
-HYBRID = Arms(meaning=MEANING, words=WORDS, reach=REACH)
+HYBRID = Arms(meaning=MEANING, words=WORDS)
 SEMANTIC = Arms(meaning=1.0, words=0.0)
 KEYWORD = Arms(meaning=0.0, words=1.0)
 

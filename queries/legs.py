@@ -9,12 +9,14 @@ from kg.spaces import INDEX, PROPERTY, Moved, Vectors
 from kg.statement import Row, Statement, as_is
 from queries import fusion
 from queries.filters import FIRST_MS, LAST_MS, Filters
+from queries.recipes import Recipe
 from queries.text import query, required
+from queries.times import Span
 
 Run = Callable[[Statement[Row]], list[Row]]
 
-NEAREST, WORDED = 30, 30  # best hits of each leg, at least
-SEEDS = 40  # of both legs together, whose neighbours are looked at
+NEAREST, WORDED = Recipe.nearest, Recipe.worded  # best hits of each leg, at least
+BESIDE = 2  # places from a hit, up to which the cosine of the very next ones is enough
 CHARACTERS = 8_000  # of each message, from which it is judged
 WHOLE = 2**31 - 1
 FEW = 0.5  # in a leg with a smaller share of messages others crowd them out
@@ -38,7 +40,13 @@ class QueryVector:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """One round of a search: which legs run, and how far each looks."""
+    """One round of a search: which legs run, and how far each looks.
+
+    Attributes:
+        seeds: The best hits of both legs, so many, have their neighbours looked at, up to `reach` places beside them.
+        judged: Whether the candidates bring what `queries.ranking` asks for.
+        dated: Times in which the nearest messages are looked for besides.
+    """
 
     namespace: str
     filters: Filters
@@ -54,11 +62,17 @@ class Plan:
     texts_apart: bool = False
     nearest: int = NEAREST
     worded: int = WORDED
+    seeds: int = 0
+    reach: int = 0
+    judged: bool = False
+    dated: tuple[Span, ...] = ()
     seen: tuple[int, int] = (-1, -1)
 
     def statement(self) -> Statement[Row]:
         """The round as a statement."""
         given = self.filters
+        dated = self._dated()
+        seeds = max(self.seeds, self.limit) + (self.nearest if dated else 0)
         space = self.vector.vectors.space if self.vector else None
         return Statement(
             name="search/find",
@@ -75,10 +89,13 @@ class Plan:
                     "texts": self._texts(),
                     "nearest": self.nearest,
                     "worded": self.worded,
-                    "seeds": max(SEEDS, self.limit),
-                    "reach": self.arms.reach,
-                    "most": (1 + 2 * self.arms.reach) * max(SEEDS, self.limit) if self.arms.reach else self.limit,
-                    "characters": CHARACTERS if self.arms.reach else WHOLE,
+                    "dated": dated,
+                    "judged": self.judged,
+                    "seeds": seeds,
+                    "compared": 1 if self.reach <= BESIDE else self.reach,
+                    "reach": self.reach,
+                    "most": (1 + 2 * self.reach) * seeds,
+                    "characters": CHARACTERS if self.judged else WHOLE,
                     "groups": given.groups,
                     "bounded": given.bounded,
                     "start_ms": FIRST_MS if given.start_ms is None else given.start_ms,
@@ -108,6 +125,17 @@ class Plan:
         if self.filters.kind_group() or self.apart:
             return legs | {"kinds": list(self.filters.vector_kinds)}
         return legs | {"open": True}
+
+    def _dated(self) -> list[dict[str, Any]]:
+        """Boxes of the times that the query names, in which the nearest messages are looked for, too."""
+        legs = self._meaning()
+        if not self.dated or legs["scans"] or not (legs["open"] or legs["kinds"] or legs["boxes"]):
+            return []
+        boxes = [box for box in self.filters.boxes()[0] if box["kind"] == "message"]
+        spans = [
+            (box, max(box["start_ms"], span.start_ms), min(box["end_ms"], span.end_ms)) for box in boxes for span in self.dated
+        ]
+        return [{**box, "start_ms": start, "end_ms": end} for box, start, end in spans if start <= end]
 
     def _texts(self) -> list[str]:
         """The queries of the fulltext leg: one, or one for messages and one for the rest where others crowd messages out."""

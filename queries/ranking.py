@@ -10,6 +10,7 @@ candidates alone, so that nothing but the one statement is asked of the database
 - `question`, `answer`: it asks something; the message before asks and fits the query
 - `long`: logarithm of its length
 - `time`, `number`: it has a word of time, a digit; `when`: a word of time where the query asks when
+- `dated`, `month`: it is from a time that the query names; from the calendar month around that
 - `before`: how well the message two places before fits
 - `around`, `around_best`: the hits within four places, nearer ones counting more; the best of them
 """
@@ -18,6 +19,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,8 +27,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kg.clock import DAY_MS
+from queries import passages
 from queries.fusion import stem
+from queries.recipes import Recipe
 from queries.text import tokens
+from queries.times import NO_TIMES, Span, Times
 
 Row = Mapping[str, Any]
 Floats = NDArray[np.float64]
@@ -45,11 +51,14 @@ FEATURES = [
     "time",
     "number",
     "when",
+    "dated",
+    "month",
     "before",
     "around",
     "around_best",
 ]
 AROUND = 4
+TINY = 1e-9  # keeps equal scores in order
 SOFTNESS = 3.0  # of the linear scores, whose differences are logarithms of odds
 MEANING, WORDS = 0.4, 0.6  # of the plain score by which neighbours are judged
 K1, B = 1.2, 0.75  # Robertson and Zaragoza 2009
@@ -76,7 +85,24 @@ def weights() -> Mapping[str, float]:
     return found
 
 
-def rank(rows: Sequence[Row], *, query: str, words: Sequence[str], limit: int) -> list[tuple[float, Row]]:
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is asked.
+
+    Attributes:
+        text: As it was written.
+        words: Its telling words.
+        times: The times that it names.
+        now_ms: When it is asked.
+    """
+
+    text: str
+    words: Sequence[str]
+    times: Times = NO_TIMES
+    now_ms: int = 0
+
+
+def rank(rows: Sequence[Row], question: Question, *, limit: int, recipe: Recipe) -> list[tuple[float, Row]]:
     """Messages best first, with scores between 0 and 1.
 
     The best one has the best score that both legs together gave to any message, so that it can be compared with what is no message;
@@ -85,32 +111,47 @@ def rank(rows: Sequence[Row], *, query: str, words: Sequence[str], limit: int) -
 
     Args:
         rows: The messages of `search/find`, hits and what lies around them.
-        query: As it was written.
-        words: Its telling words.
+        question: What is asked.
         limit: How many to return.
+        recipe: How much each arm counts.
     """
     if not rows:
         return []
     ordered = sorted(rows, key=lambda row: (row["conversation_id"], row["position"], row["id"]))
-    counted = features(ordered, query=query, words=words) * np.array([weights()[name] for name in FEATURES])
-    scores = counted.sum(axis=1)
+    factors = recipe.factors()
+    counted = features(ordered, question) * np.array([weights()[name] * factors[name] for name in FEATURES])
+    fresh = _fresh(ordered, recipe, question.now_ms)
+    scores = counted.sum(axis=1) + fresh
+    worth = passages.worth(ordered, scores, width=recipe.passage) if recipe.passage else scores
     places = [place for place, row in enumerate(ordered) if row["passes"]]
-    best = sorted(places, key=lambda place: (-scores[place], ordered[place]["id"]))[:limit]
+    best = sorted(places, key=lambda place: (-worth[place], ordered[place]["id"]))
+    best = passages.apart(ordered, best, limit=limit) if recipe.passage else best[:limit]
     most = max(row["own"] for row in rows)
+    shown = np.minimum.accumulate(worth[best]) if best else worth
     return [
         (
-            most * math.exp((scores[place] - scores[best[0]]) / SOFTNESS),
-            {**ordered[place], "ranking": {"score": float(scores[place]), "parts": _parts(counted[place])}},
+            most * math.exp((shown[number] - shown[0]) / SOFTNESS) * (1 - number * TINY),
+            {**ordered[place], "ranking": {"score": float(scores[place]), "parts": _parts(counted[place], float(fresh[place]))}},
         )
-        for place in best
+        for number, place in enumerate(best)
     ]
 
 
-def _parts(values: Floats) -> dict[str, float]:
-    return {name: value for name, value in zip(FEATURES, values.tolist(), strict=True) if value}
+def _parts(values: Floats, fresh: float) -> dict[str, float]:
+    found = {name: value for name, value in zip(FEATURES, values.tolist(), strict=True) if value}
+    return found | ({"recency": fresh} if fresh else {})
 
 
-def features(rows: Sequence[Row], *, query: str, words: Sequence[str]) -> Floats:
+def _fresh(rows: Sequence[Row], recipe: Recipe, now_ms: int) -> Floats:
+    """What each message gets for being new."""
+    if not recipe.recency:
+        return np.zeros(len(rows))
+    days = np.array([max(0, now_ms - (row["timestamp_ms"] or 0)) for row in rows]) / DAY_MS
+    found: Floats = recipe.recency * 0.5 ** (days / recipe.half_life_days)
+    return found
+
+
+def features(rows: Sequence[Row], question: Question) -> Floats:
     """What the ranker sees, `(len(rows), len(FEATURES)) float64`; rows are in the order of conversation and position."""
     texts = [(row["content"] or "").lower() for row in rows]
     words_of = [_WORD.findall(text) for text in texts]
@@ -118,7 +159,7 @@ def features(rows: Sequence[Row], *, query: str, words: Sequence[str]) -> Floats
     least = min((one for one in cosines if one is not None), default=0.0)
     meaning = np.array([least if one is None else one for one in cosines], float)
     hits = np.array([row["meaning"] is not None or row["words"] is not None for row in rows])
-    near, asked = _Neighbours(rows), _Asked(words, words_of)
+    near, asked = _Neighbours(rows), _Asked(question.words, words_of)
     lengths = np.array([len(text) for text in texts], float)
     fits = asked.score(asked.counts, lengths)
     own = MEANING * _spread(meaning) + WORDS * _spread(fits)
@@ -133,13 +174,15 @@ def features(rows: Sequence[Row], *, query: str, words: Sequence[str]) -> Floats
         "view_cover": asked.cover(view),
         "session": _spread(asked.score(near.summed(asked.counts))),
         "session_best": _spread(near.greatest(fits)),
-        "speaker": _named(rows, query),
+        "speaker": _named(rows, question.text),
         "question": asks,
         "answer": near.at(own * asks, -1),
         "long": np.minimum(1.0, np.log1p(lengths) / LONG),
         "time": time,
         "number": np.array([_DIGIT.search(text) is not None for text in texts], float),
-        "when": time * float(_WHEN.search(query.lower()) is not None),
+        "when": time * float(_WHEN.search(question.text.lower()) is not None),
+        "dated": _within(rows, question.times.named),
+        "month": _within(rows, question.times.around),
         "before": near.at(own, -2),
         "around": around / (around.max() or 1.0),
         "around_best": best,
@@ -236,6 +279,16 @@ def _named(rows: Iterable[Row], query: str) -> Floats:
         if name not in known:
             known[name] = any(stem(word) in said for word in tokens(name))
     return np.array([known[row["author"]] for row in rows], float)
+
+
+def _within(rows: Sequence[Row], spans: Sequence[Span]) -> Floats:
+    """Whether each is from one of these times."""
+    if not spans:
+        return np.zeros(len(rows))
+    moments = np.array([-1 if row["timestamp_ms"] is None else row["timestamp_ms"] for row in rows])[:, None]
+    starts, ends = np.array([(span.start_ms, span.end_ms) for span in spans]).T
+    found: Floats = ((starts <= moments) & (moments <= ends)).any(axis=1).astype(float)
+    return found
 
 
 def _spread(values: Floats) -> Floats:

@@ -3,19 +3,23 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from kg import limits
 from kg.statement import Row, Statement, as_is
 from queries import fusion, ranking
-from queries.filters import Filters, parse
+from queries.filters import Filters
 from queries.legs import NEAREST, WIDER, WORDED, Plan, QueryVector, Run, look
 from queries.named import around, named
+from queries.recipes import BALANCED, Recipe
 from queries.text import Terms, terms
+from queries.times import NO_TIMES, times
 
 Mode = Literal["hybrid", "semantic", "keyword", "graph"]
 MODES: tuple[Mode, ...] = ("hybrid", "semantic", "keyword", "graph")
-ARMS = {"hybrid": fusion.HYBRID, "semantic": fusion.SEMANTIC, "keyword": fusion.KEYWORD}
+ARMS = {"semantic": fusion.SEMANTIC, "keyword": fusion.KEYWORD}
+LOOKED = 4  # times that a query names, in which messages are looked for besides; more are only recognised
 PASSAGES = 5  # messages that are shown of a similar conversation
 
 
@@ -72,91 +76,130 @@ class SimilarAnswer:
     notes: tuple[str, ...] = ()
 
 
-def hybrid(
-    run: Run,
-    *,
-    namespace: str,
-    query: str,
-    vector: QueryVector | None,
-    mode: Mode,
-    filters: Filters,
-    limit: int,
-    include_metadata: bool = False,
-) -> Answer:
-    """Search everything that can be found. One round trip, unless filters or a crowd of entities make the legs look further.
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """What is asked.
 
-    Args:
-        run: Runs a statement and returns its rows.
+    Attributes:
         namespace: Where to search; nothing else is seen.
         query: Any text.
         vector: The query's, None for `keyword` and `graph`.
         mode: `hybrid` joins meaning, words and neighbourhood, the others use one of meaning, words, graph.
         filters: What may be returned.
         limit: Hits at most.
-        include_metadata: Whether hits carry their own metadata.
+        metadata: Whether hits carry their own metadata.
+        recipe: How `hybrid` is made.
+        now_ms: What times like "last week", and recency, are reckoned from.
+    """
+
+    namespace: str
+    query: str
+    vector: QueryVector | None
+    mode: Mode = "hybrid"
+    filters: Filters
+    limit: int = 10
+    metadata: bool = False
+    recipe: Recipe = BALANCED
+    now_ms: int
+
+    @cached_property
+    def terms(self) -> Terms:
+        """Its telling words."""
+        return terms(self.query)
+
+
+def hybrid(run: Run, asked: Search) -> Answer:
+    """Search everything that can be found. One round trip, unless filters or a crowd of entities make the legs look further.
+
+    Args:
+        run: Runs a statement and returns its rows.
+        asked: What is asked.
 
     Returns:
         Hits, best first. Scores are raw cosines in `semantic`, else between 0 and 1.
     """
-    asked = terms(query)
-    notes = _notes(asked, filters, mode=mode)
-    if mode == "graph":
-        starts = named(run, namespace=namespace, words=asked.words)
-        rows = around(run, namespace=namespace, starts=starts, filters=filters, limit=limit, metadata=include_metadata)
-        hits = tuple(
-            _hit(row["score"], row, {"graph": {"rank": rank, "score": row["score"], "through": row["through"]}})
-            for rank, (_, row) in enumerate(fusion.one_passage_each((row["score"], row) for row in rows), start=1)
-        )
-        return Answer(hits=hits, best_score=hits[0].score if hits else None, notes=notes)
-    arms = ARMS[mode]
-    plan = _plan(
-        namespace, asked.words, vector, filters, arms=arms, limit=limit, metadata=include_metadata, exact=mode == "semantic"
-    )
-    found = look(run, plan)
-    if mode == "semantic":
-        scored = fusion.by_meaning(found, limit=limit)
+    if asked.mode == "graph":
+        hits = _by_graph(run, asked)
     else:
-        messages = (
-            ranking.rank(found["messages"], query=query, words=asked.words, limit=limit)
-            if arms.reach
-            else [(row["own"], row) for row in found["messages"] if row["passes"]]
-        )
-        scored = fusion.fuse(found, messages=messages, arms=arms, words=asked.words, limit=limit)
-        scored = _whole(run, namespace, scored)
-    hits = tuple(_hit(score, row, _explained(row)) for score, row in scored)
+        scored = _judged(run, asked) if asked.mode == "hybrid" else _by_one_arm(run, asked)
+        hits = tuple(_hit(score, row, _explained(row)) for score, row in scored)
+    notes = _notes(asked.terms, asked.filters, mode=asked.mode)
     return Answer(hits=hits, best_score=hits[0].score if hits else None, notes=notes)
 
 
-def candidates(run: Run, *, namespace: str, query: str, vector: QueryVector, limit: int = 10) -> Sequence[Row]:
-    """The messages among which `queries.ranking` chooses in mode hybrid, in no order."""
-    plan = _plan(namespace, terms(query).words, vector, parse({"content_types": "message"}), arms=fusion.HYBRID, limit=limit)
-    rows: Sequence[Row] = look(run, plan)["messages"]
-    return rows
+def _by_graph(run: Run, asked: Search) -> tuple[Hit, ...]:
+    """What lies around the entities that the query names."""
+    starts = named(run, namespace=asked.namespace, words=asked.terms.words)
+    rows = around(run, namespace=asked.namespace, starts=starts, filters=asked.filters, limit=asked.limit, metadata=asked.metadata)
+    return tuple(
+        _hit(row["score"], row, {"graph": {"rank": rank, "score": row["score"], "through": row["through"]}})
+        for rank, (_, row) in enumerate(fusion.one_passage_each((row["score"], row) for row in rows), start=1)
+    )
 
 
-def _plan(
-    namespace: str,
-    words: tuple[str, ...],
-    vector: QueryVector | None,
-    filters: Filters,
-    *,
-    arms: fusion.Arms,
-    limit: int,
-    metadata: bool = False,
-    exact: bool = False,
-) -> Plan:
+def _by_one_arm(run: Run, asked: Search) -> list[tuple[float, Row]]:
+    """What is nearest in meaning, or has the words."""
+    arms = ARMS[asked.mode]
+    found = look(run, replace(_plan(asked, arms), exact=asked.mode == "semantic"))
+    if asked.mode == "semantic":
+        return fusion.by_meaning(found, limit=asked.limit)
+    messages = [(row["own"], row) for row in found["messages"] if row["passes"]]
+    return fusion.fuse(found, messages=messages, arms=arms, words=asked.terms.words, limit=asked.limit)
+
+
+def _judged(run: Run, asked: Search) -> list[tuple[float, Row]]:
+    """What meaning, words and neighbourhood find, with messages in the ranker's order."""
+    arms, plan, question = _prepared(asked)
+    found = look(run, plan)
+    messages = ranking.rank(found["messages"], question, limit=asked.limit, recipe=asked.recipe)
+    scored = fusion.fuse(found, messages=messages, arms=arms, words=asked.terms.words, limit=asked.limit)
+    return _whole(run, asked.namespace, scored)
+
+
+def _prepared(asked: Search) -> tuple[fusion.Arms, Plan, ranking.Question]:
+    recipe = asked.recipe
+    arms = fusion.Arms(meaning=fusion.MEANING * recipe.factor("meaning"), words=fusion.WORDS * recipe.factor("words"))
+    when = times(asked.query, now_ms=asked.now_ms) if recipe.factor("time") else NO_TIMES
+    plan = replace(
+        _plan(asked, arms),
+        nearest=max(recipe.nearest, asked.limit),
+        worded=max(recipe.worded, asked.limit) * (WIDER if asked.filters.bounded else 1),
+        seeds=max(recipe.seeds, asked.limit),
+        reach=recipe.reach if recipe.factor("neighbours") else 0,
+        judged=True,
+        dated=when.named if len(when.named) <= LOOKED else (),
+    )
+    question = ranking.Question(text=asked.query, words=asked.terms.words, times=when, now_ms=asked.now_ms)
+    return arms, plan, question
+
+
+def everything(run: Run, asked: Search) -> list[tuple[float, Row]]:
+    """All candidates of mode hybrid with their scores, best first, and what else was found; long texts may be cut."""
+    arms, plan, question = _prepared(asked)
+    found = look(run, plan)
+    messages = ranking.rank(found["messages"], question, limit=len(found["messages"]), recipe=asked.recipe)
+    most = len(messages) + len(found["others"])
+    return fusion.fuse(found, messages=messages, arms=arms, words=asked.terms.words, limit=most)
+
+
+def candidates(run: Run, asked: Search) -> tuple[Sequence[Row], ranking.Question]:
+    """The messages among which `queries.ranking` chooses in mode hybrid, in no order, and the question by which it does."""
+    _, plan, question = _prepared(asked)
+    return look(run, plan)["messages"], question
+
+
+def _plan(asked: Search, arms: fusion.Arms) -> Plan:
     return Plan(
-        namespace=namespace,
-        filters=filters,
+        namespace=asked.namespace,
+        filters=asked.filters,
         arms=arms,
-        words=words,
-        vector=vector,
-        limit=limit,
-        metadata=metadata,
-        exact=exact,
-        scan=filters.residual or not filters.boxes()[1],
-        nearest=max(NEAREST, limit),
-        worded=max(WORDED, limit) * (WIDER if filters.bounded else 1),
+        words=asked.terms.words,
+        vector=asked.vector,
+        limit=asked.limit,
+        metadata=asked.metadata,
+        scan=asked.filters.residual or not asked.filters.boxes()[1],
+        nearest=max(NEAREST, asked.limit),
+        worded=max(WORDED, asked.limit) * (WIDER if asked.filters.bounded else 1),
     )
 
 

@@ -1,12 +1,14 @@
 """The calls that search."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kg import checks
+from kg.clock import DAY_MS, now_ms
 from kg.errors import SearchError
 from mcp_context_persistence import searching
 from mcp_context_persistence.config import HYBRID_LIMIT, HYBRID_MODE, SIMILAR_LIMIT, SIMILAR_MIN_SCORE
+from mcp_context_persistence.context_models import BuildContextResponse
 from mcp_context_persistence.core import Core
 from mcp_context_persistence.models import (
     HybridSearchParams,
@@ -14,6 +16,9 @@ from mcp_context_persistence.models import (
     SearchHybridResponse,
     SearchSimilarConversationsResponse,
 )
+from queries import recipes
+
+TOKEN_BUDGET = 2_000
 
 Filters = Mapping[str, Any] | SearchFilters
 
@@ -63,6 +68,35 @@ class SearchCalls:
                 **asked,
             )
 
+    def build_context(
+        self,
+        query: str,
+        token_budget: int = TOKEN_BUDGET,
+        *,
+        filters: Filters | None = None,
+        recipe: str | Mapping[str, Any] = recipes.DEFAULT,
+        count_tokens: Callable[[str], int] | None = None,
+    ) -> BuildContextResponse:
+        """Make a text for a prompt of what is remembered about a query.
+
+        The messages, decisions and documents that are most relevant, each judged also by what it adds to those chosen before it, stand by
+        conversation and time, each with a citation like `[m:chat-7:3]`. Short messages between two of them, and questions that they answer, are shown too. Nothing
+        is cut inside a sentence; the text ends where all that is relevant is in it, which may be long before the budget is used.
+
+        Args:
+            query: At most 10,000 characters.
+            token_budget: Tokens at most, 1 to 1,000,000. It is never exceeded.
+            filters: See `SearchFilters`.
+            recipe: See `search_hybrid`.
+            count_tokens: Counts the tokens of a text; that of the embedding model when left out, which finds a few more than language models do.
+
+        Raises:
+            SearchError: The search failed.
+            ValidationError: An argument is not valid.
+        """
+        with self._core.call("build_context", SearchError):
+            return searching.context(self._core, query, token_budget, filters=filters, recipe=recipe, count_tokens=count_tokens)
+
     def search_hybrid(
         self,
         query: str | HybridSearchParams,
@@ -70,6 +104,8 @@ class SearchCalls:
         filters: Filters | None = None,
         limit: int = HYBRID_LIMIT,
         include_metadata: bool = False,
+        *,
+        recipe: str | Mapping[str, Any] = recipes.DEFAULT,
     ) -> SearchHybridResponse:
         """Search messages, entities, decisions and conversations by meaning, words and graph.
 
@@ -80,6 +116,8 @@ class SearchCalls:
             filters: See `SearchFilters`.
             limit: Results at most, 1 to 100 or `max_search_results`; `default_search_limit`, where it is set, when left out.
             include_metadata: Whether results carry their own metadata.
+            recipe: How `hybrid` is made: `balanced`, `fast`, `precise`, `exploratory`, or a mapping that changes one of them,
+                `{"base": "fast", "arms": {"time": 0}, "recency": 1.5}`. See docs/searching.md.
 
         Returns:
             Best first. `similarity_score` is the raw cosine in `semantic`, and between 0 and 1 in the other modes.
@@ -90,10 +128,12 @@ class SearchCalls:
         """
         with self._core.call("search_hybrid", SearchError):
             asked: dict[str, Any] = {"mode": mode, "filters": filters, "limit": limit, "include_metadata": include_metadata}
+            asked["recipe"] = recipe
             return self._core.cached(
                 SearchHybridResponse,
                 lambda: searching.hybrid(self._core, query, **asked),
                 "search_hybrid",
                 query=query,
+                day=now_ms() // DAY_MS,  # "last week" is another one tomorrow
                 **asked,
             )

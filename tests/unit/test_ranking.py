@@ -3,8 +3,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from queries.ranking import FEATURES, features, rank, weights
+from queries.ranking import FEATURES, Question, features, rank, weights
+from queries.recipes import BALANCED
 from queries.text import terms
+from queries.times import times
 
 
 def row(place: int, content: str, *, cosine: float | None = 0.1, talk: str = "c", hit: bool = True, **more: Any) -> dict[str, Any]:
@@ -14,13 +16,21 @@ def row(place: int, content: str, *, cosine: float | None = 0.1, talk: str = "c"
         "position": place,
         "content": content,
         "author": None,
+        "timestamp_ms": NOW,
         "cosine": cosine,
     }
     return {**found, "meaning": cosine if hit else None, "words": None, "own": 0.8 if hit else 0.0, "passes": True, **more}
 
 
+NOW = 1_700_000_000_000  # 14 November 2023
+
+
+def asked(query: str) -> Question:
+    return Question(text=query, words=terms(query).words, times=times(query, now_ms=NOW), now_ms=NOW)
+
+
 def seen(rows: list[dict[str, Any]], query: str) -> dict[str, list[float]]:
-    columns = features(rows, query=query, words=terms(query).words)
+    columns = features(rows, asked(query))
     assert columns.shape == (len(rows), len(FEATURES))
     assert np.isfinite(columns).all()
     assert (columns >= 0).all()
@@ -70,8 +80,8 @@ def test_a_question_for_a_time_looks_for_words_of_time(query: str, expected: lis
 
 def test_candidates_without_anything_in_common_have_a_place_too() -> None:
     rows = [row(0, "", cosine=None), row(5, "", cosine=None)]
-    assert [one["id"] for _, one in rank(rows, query="?", words=(), limit=5)] == ["c:0", "c:5"]
-    assert rank([], query="x", words=("x",), limit=5) == []
+    assert [one["id"] for _, one in rank(rows, asked("?"), limit=5, recipe=BALANCED)] == ["c:0", "c:5"]
+    assert rank([], asked("x"), limit=5, recipe=BALANCED) == []
 
 
 def test_the_best_has_the_best_score_of_the_legs_and_each_tells_its_parts() -> None:
@@ -80,7 +90,7 @@ def test_the_best_has_the_best_score_of_the_legs_and_each_tells_its_parts() -> N
         row(1, "no", cosine=0.1, hit=False),
         row(5, "lunch", cosine=0.2, own=0.3),
     ]
-    found = rank(rows, query="pottery class", words=("pottery", "class"), limit=10)
+    found = rank(rows, asked("pottery class"), limit=10, recipe=BALANCED)
     assert found[0][1]["id"] == "c:0"
     assert [score for score, _ in found] == sorted((score for score, _ in found), reverse=True)
     assert found[0][0] == pytest.approx(0.8)
@@ -90,5 +100,5 @@ def test_the_best_has_the_best_score_of_the_legs_and_each_tells_its_parts() -> N
 
 def test_what_the_filters_refuse_is_looked_at_but_not_returned() -> None:
     rows = [row(0, "pottery"), row(1, "class", passes=False), row(7, "pottery", talk="d")]
-    assert [one["id"] for _, one in rank(rows, query="pottery class", words=("pottery", "class"), limit=10)] == ["c:0", "d:7"]
-    assert len(rank(rows, query="pottery class", words=("pottery", "class"), limit=1)) == 1
+    assert [one["id"] for _, one in rank(rows, asked("pottery class"), limit=10, recipe=BALANCED)] == ["c:0", "d:7"]
+    assert len(rank(rows, asked("pottery class"), limit=1, recipe=BALANCED)) == 1

@@ -1,0 +1,110 @@
+"""Recipes of the hybrid search: how far each arm looks, and how much it counts. They are plain data, in `recipes.json`.
+
+An arm is a part of the search with a name. Its factor multiplies what the learned weights give to its features; 0 turns it off, and
+an arm that finds candidates then finds none.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from kg import checks
+from kg.errors import ValidationError
+
+ARMS: Mapping[str, tuple[str, ...]] = {
+    "meaning": ("meaning", "view_meaning"),
+    "words": ("cover", "view_cover"),
+    "neighbours": ("answer", "before", "around", "around_best"),
+    "conversation": ("session", "session_best"),
+    "author": ("speaker",),
+    "time": ("dated", "month", "when"),
+    "form": ("question", "long", "time", "number"),
+}
+DEFAULT = "balanced"
+FILE = Path(__file__).with_name("recipes.json")
+_LEAST = {"nearest": 1, "worded": 1, "seeds": 1, "reach": 0, "passage": 0}
+_MOST = {"nearest": 500, "worded": 500, "seeds": 200, "reach": 5, "passage": 5}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a hybrid search is made.
+
+    Attributes:
+        nearest: Best hits by meaning, at least.
+        worded: Best hits by words, at least.
+        seeds: Of both together, whose neighbours are looked at.
+        reach: How many messages on either side of a seed are candidates, 0 to 5.
+        passage: Width in messages over which relevance is spread; 0 judges each message alone, which is best where answers are
+            single messages, and 3 finds stretches of a long talk.
+        arms: Factors by name, 1.0 where none is given.
+        recency: What a message of this moment gets on top of its score; the best of a search have scores of about 6.
+        half_life_days: After how many days a message gets half of that.
+    """
+
+    nearest: int = 30
+    worded: int = 30
+    seeds: int = 40
+    reach: int = 2
+    passage: int = 0
+    arms: Mapping[str, float] = field(default_factory=dict)
+    recency: float = 0.0
+    half_life_days: float = 30.0
+
+    def factor(self, arm: str) -> float:
+        """How much an arm counts."""
+        return self.arms.get(arm, 1.0)
+
+    def factors(self) -> dict[str, float]:
+        """How much each feature counts."""
+        return {name: self.factor(arm) for arm, names in ARMS.items() for name in names}
+
+
+BALANCED = Recipe()
+
+
+@cache
+def known() -> Mapping[str, Recipe]:
+    """The recipes that have a name."""
+    return {name: _made(Recipe(), given) for name, given in json.loads(FILE.read_text(encoding="utf-8")).items()}
+
+
+def recipe(given: object) -> Recipe:
+    """A recipe by its name, or from a mapping that changes one: `{"base": "fast", "arms": {"time": 0}, "recency": 1.5}`.
+
+    Raises:
+        ValidationError: No recipe, arm or key has that name, or a value is out of its range.
+    """
+    if isinstance(given, Mapping):
+        return _made(recipe(given.get("base", DEFAULT)), {key: value for key, value in given.items() if key != "base"})
+    return known()[checks.choice("recipe", given, tuple(known()))]
+
+
+def _made(base: Recipe, given: Mapping[Any, object]) -> Recipe:
+    changes: dict[str, Any] = {}
+    for key, value in given.items():
+        place = f"recipe.{key}"
+        if key in _LEAST:
+            changes[key] = checks.whole(place, value, least=_LEAST[key], most=_MOST[key])
+        elif key == "arms":
+            changes[key] = {**base.arms, **_arms(value)}
+        elif key == "recency":
+            changes[key] = checks.number(place, value, least=0.0, most=100.0)
+        elif key == "half_life_days":
+            changes[key] = checks.number(place, value, least=0.001, most=100_000.0)
+        else:
+            names = [*_LEAST, "arms", "recency", "half_life_days", "base"]
+            raise ValidationError(f"recipe has no {key!r}; there are {', '.join(names)}")
+    return replace(base, **changes)
+
+
+def _arms(given: object) -> dict[str, float]:
+    if not isinstance(given, Mapping):
+        raise ValidationError("recipe.arms must be a mapping from names to factors")
+    return {
+        checks.choice("recipe.arms", name, tuple(ARMS)): checks.number(f"recipe.arms.{name}", factor, least=0.0, most=10.0)
+        for name, factor in given.items()
+    }

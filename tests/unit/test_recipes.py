@@ -1,0 +1,48 @@
+import pytest
+
+from kg.errors import ValidationError
+from queries.ranking import FEATURES
+from queries.recipes import ARMS, Recipe, known, recipe
+
+
+def test_each_feature_belongs_to_one_arm() -> None:
+    names = [name for arm in ARMS.values() for name in arm]
+    assert sorted(names) == sorted(FEATURES)
+    assert Recipe().factors() == dict.fromkeys(names, 1.0)
+
+
+def test_recipes_have_names() -> None:
+    assert set(known()) == {"balanced", "fast", "precise", "exploratory"}
+    assert recipe("balanced") == Recipe()
+    assert recipe("fast").seeds < Recipe().seeds < recipe("precise").seeds
+    assert recipe("exploratory").passage > 0
+
+
+def test_a_mapping_changes_a_recipe() -> None:
+    made = recipe({"base": "fast", "arms": {"time": 0}, "recency": 1.5})
+    assert (made.seeds, made.recency, made.factor("time"), made.factor("words")) == (recipe("fast").seeds, 1.5, 0.0, 1.0)
+    assert made.factors()["dated"] == 0.0
+    assert recipe({"base": {"arms": {"words": 2}}, "arms": {"time": 0}}).arms == {"words": 2.0, "time": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("slow", "balanced"),
+        (None, "balanced"),
+        (3, "balanced"),
+        ({"base": "slow"}, "exploratory"),
+        ({"sees": 3}, "seeds"),
+        ({1: 3}, "seeds"),
+        ({"reach": 6}, "recipe.reach"),
+        ({"reach": True}, "recipe.reach"),
+        ({"recency": float("nan")}, "recipe.recency"),
+        ({"half_life_days": 0}, "recipe.half_life_days"),
+        ({"arms": {"tyme": 1}}, "time"),
+        ({"arms": {"time": -1}}, "recipe.arms.time"),
+        ({"arms": ["time"]}, "recipe.arms"),
+    ],
+)
+def test_what_is_wrong_is_told(given: object, told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        recipe(given)
