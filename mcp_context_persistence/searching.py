@@ -37,10 +37,12 @@ def hybrid(
     limit: object,
     include_metadata: object,
     recipe: object,
+    explain: object,
 ) -> SearchHybridResponse:
     """Search everything; `query` may be an object with all arguments in it."""
     start = time.perf_counter()
     given = {"mode": mode, "filters": filters, "limit": limit, "include_metadata": include_metadata, "recipe": recipe}
+    tells = checks.flag("explain", explain)
     if isinstance(query, HybridSearchParams):
         query, given = _unpacked(query, given)
     said = checks.text("query", query, characters=limits.QUERY_CHARACTERS)
@@ -53,6 +55,7 @@ def hybrid(
         "limit": _limit(core, given["limit"], HYBRID_LIMIT),
         "metadata": checks.flag("include_metadata", given["include_metadata"]),
         "recipe": recipes.recipe(given["recipe"]),
+        "explain": tells,
         "now_ms": now_ms(),
     }
     needed = way in {"hybrid", "semantic"}

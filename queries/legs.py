@@ -45,6 +45,7 @@ class Plan:
     Attributes:
         seeds: The best hits of both legs, so many, have their neighbours looked at, up to `reach` places beside them.
         judged: Whether the candidates bring what `queries.ranking` asks for.
+        explain: Whether they bring the seeds that led to them.
         dated: Times in which the nearest messages are looked for besides.
     """
 
@@ -65,6 +66,7 @@ class Plan:
     seeds: int = 0
     reach: int = 0
     judged: bool = False
+    explain: bool = False
     dated: tuple[Span, ...] = ()
     seen: tuple[int, int] = (-1, -1)
 
@@ -91,6 +93,7 @@ class Plan:
                     "worded": self.worded,
                     "dated": dated,
                     "judged": self.judged,
+                    "explain": self.explain,
                     "seeds": seeds,
                     "compared": 1 if self.reach <= BESIDE else self.reach,
                     "reach": self.reach,

@@ -89,6 +89,7 @@ class Search:
         limit: Hits at most.
         metadata: Whether hits carry their own metadata.
         recipe: How `hybrid` is made.
+        explain: Whether hits tell the path to them and the statements that were run.
         now_ms: What times like "last week", and recency, are reckoned from.
     """
 
@@ -100,6 +101,7 @@ class Search:
     limit: int = 10
     metadata: bool = False
     recipe: Recipe = BALANCED
+    explain: bool = False
     now_ms: int
 
     @cached_property
@@ -108,31 +110,39 @@ class Search:
         return terms(self.query)
 
 
-def hybrid(run: Run, asked: Search) -> Answer:
+def hybrid(send: Run, asked: Search) -> Answer:
     """Search everything that can be found. One round trip, unless filters or a crowd of entities make the legs look further.
 
     Args:
-        run: Runs a statement and returns its rows.
+        send: Runs a statement and returns its rows.
         asked: What is asked.
 
     Returns:
         Hits, best first. Scores are raw cosines in `semantic`, else between 0 and 1.
     """
+    ran: list[str] = []
+
+    def run(statement: Statement[Row]) -> list[Row]:
+        ran.append(statement.name)
+        return send(statement)
+
     if asked.mode == "graph":
-        hits = _by_graph(run, asked)
+        hits = _by_graph(run, asked, ran)
     else:
         scored = _judged(run, asked) if asked.mode == "hybrid" else _by_one_arm(run, asked)
-        hits = tuple(_hit(score, row, _explained(row)) for score, row in scored)
+        statements = list(dict.fromkeys(ran)) if asked.explain else None
+        hits = tuple(_hit(score, row, _explained(row, statements)) for score, row in scored)
     notes = _notes(asked.terms, asked.filters, mode=asked.mode)
     return Answer(hits=hits, best_score=hits[0].score if hits else None, notes=notes)
 
 
-def _by_graph(run: Run, asked: Search) -> tuple[Hit, ...]:
+def _by_graph(run: Run, asked: Search, ran: list[str]) -> tuple[Hit, ...]:
     """What lies around the entities that the query names."""
     starts = named(run, namespace=asked.namespace, words=asked.terms.words)
     rows = around(run, namespace=asked.namespace, starts=starts, filters=asked.filters, limit=asked.limit, metadata=asked.metadata)
+    told = {"statements": list(dict.fromkeys(ran))} if asked.explain else {}
     return tuple(
-        _hit(row["score"], row, {"graph": {"rank": rank, "score": row["score"], "through": row["through"]}})
+        _hit(row["score"], row, {"graph": {"rank": rank, "score": row["score"], "through": row["through"]}, **told})
         for rank, (_, row) in enumerate(fusion.one_passage_each((row["score"], row) for row in rows), start=1)
     )
 
@@ -167,6 +177,7 @@ def _prepared(asked: Search) -> tuple[fusion.Arms, Plan, ranking.Question]:
         seeds=max(recipe.seeds, asked.limit),
         reach=recipe.reach if recipe.factor("neighbours") else 0,
         judged=True,
+        explain=asked.explain,
         dated=when.named if len(when.named) <= LOOKED else (),
     )
     question = ranking.Question(text=asked.query, words=asked.terms.words, times=when, now_ms=asked.now_ms)
@@ -297,8 +308,8 @@ def _whole(run: Run, namespace: str, scored: list[tuple[float, Row]]) -> list[tu
     return [(score, {**row, "content": texts.get(row["id"], row["content"])} if row.get("cut") else row) for score, row in scored]
 
 
-def _explained(row: Row) -> dict[str, Any]:
-    """For each arm its rank and score, and what the ranker made of them."""
+def _explained(row: Row, statements: list[str] | None) -> dict[str, Any]:
+    """For each arm its rank and score, and what the ranker made of them; if asked for, the path and the statements."""
     arms: dict[str, Any] = {}
     if row["meaning"] is not None:
         arms["semantic"] = {"rank": row["meaning_rank"], "score": row["meaning"]}
@@ -306,6 +317,11 @@ def _explained(row: Row) -> dict[str, Any]:
         arms["keyword"] = {"rank": row["words_rank"], "score": row["words"]}
     if "ranking" in row:
         arms["ranking"] = row["ranking"]
+    if statements:
+        arms["statements"] = statements
+    if row.get("seeds"):
+        best = min(row["seeds"], key=lambda seed: (seed["steps"], -seed["own"], seed["id"]))
+        arms["path"] = {"from": best["id"], "relationship": "NEXT", "steps": best["steps"], "to": row["id"]}
     return arms
 
 

@@ -2,7 +2,7 @@
 // Columns: one row. messages (best first: id, kind, conversation_id, timestamp_ms, content (`characters` of it; `cut` says that there are
 // more) and metadata when asked for, meaning and words (raw cosine -1 to 1 and Lucene's score, null where that arm did not find it),
 // meaning_rank and words_rank, own (both arms joined, 0 to 1), passes (whether the filters let it through); what lies up to `reach`
-// places beside them as well; where they are `judged`, position, author and, up to `compared` places from a hit, cosine), others (the same of what is no message, unordered), meaning_low,
+// places beside them as well; where they are `judged`, position, author and, up to `compared` places from a hit, cosine; with `explain`, the seeds that led to it and their distances), others (the same of what is no message, unordered), meaning_low,
 // meaning_high, words_low, words_high (the range of each arm's scores among all but entities), and counts by which the caller sees
 // whether a leg was cut: meaning_rows, words_rows, scanned, meaning_kept, words_kept, meaning_messages, words_messages.
 // Plan: `open` and `kinds` search the vector index with as few conditions as possible (each range costs 0.2 ms over 20,000 messages),
@@ -12,7 +12,7 @@
 // Scores are spread between the leg's lowest and highest; what a leg found at all counts as at least `least`.
 // One map as parameter: lists of other lengths would be planned anew. The index's name cannot be one: the SDK puts that of another
 // model's vectors in its place. revision and model say which model's vectors the namespace uses, so that the caller sees whether it had the right ones.
-:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 30, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, dated: [], judged: true, compared: 1, reach: 2, most: 150, characters: 8000, limit: 10, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
+:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 30, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, dated: [], judged: true, explain: false, compared: 1, reach: 2, most: 150, characters: 8000, limit: 10, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
 CYPHER 25
 CALL () {
   UNWIND $batch.scans AS scan
@@ -134,8 +134,9 @@ CALL (hits, nears, scores, meaning_low, meaning_high, words_low, words_high) {
   WITH c, min(steps) AS distance,
     max(CASE steps WHEN 0 THEN own END) AS own,
     max(CASE steps WHEN 0 THEN near END) AS near,
-    max(CASE steps WHEN 0 THEN score END) AS score
-  WITH c, distance, own, near, score,
+    max(CASE steps WHEN 0 THEN score END) AS score,
+    collect(CASE WHEN $batch.explain THEN {id: m.id, steps: steps, own: own} END) AS seeds
+  WITH c, distance, own, near, score, seeds,
     all(tokens IN $batch.groups WHERE any(token IN tokens WHERE token IN c.facets))
     AND (NOT $batch.bounded OR $batch.start_ms <= c.timestamp_ms <= $batch.end_ms) AS passes
   ORDER BY coalesce(own, -1.0) DESC, c.id
@@ -147,7 +148,7 @@ CALL (hits, nears, scores, meaning_low, meaning_high, words_low, words_high) {
     metadata: CASE WHEN $batch.metadata THEN c.metadata END,
     meaning: near, meaning_rank: CASE WHEN near IS NOT NULL THEN 1 + size([one IN nears WHERE one > near]) END,
     words: score, words_rank: CASE WHEN score IS NOT NULL THEN 1 + size([one IN scores WHERE one > score]) END, own: coalesce(own, 0.0), passes: passes,
-    position: CASE WHEN $batch.judged THEN c.position END,
+    seeds: seeds, position: CASE WHEN $batch.judged THEN c.position END,
     author: CASE WHEN $batch.judged THEN c.name END,
     cosine: CASE
       WHEN NOT $batch.judged OR distance > $batch.compared THEN null

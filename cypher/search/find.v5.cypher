@@ -2,7 +2,7 @@
 // Columns: as there. meaning_rows counts what the indexes returned before any filter, so that the caller can look further.
 // Plan: five times as many neighbours are taken from each label's index, and what is of another namespace or outside the boxes is dropped.
 // One map as parameter: lists of other lengths would be planned anew.
-:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 30, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, dated: [], judged: true, compared: 1, reach: 2, most: 150, characters: 8000, limit: 10, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
+:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 30, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, dated: [], judged: true, explain: false, compared: 1, reach: 2, most: 150, characters: 8000, limit: 10, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
 CALL () {
   UNWIND $batch.scans AS scan
   CALL db.index.fulltext.queryNodes('memory_text', scan, {limit: $batch.scan}) YIELD node
@@ -128,8 +128,9 @@ CALL (hits, nears, scores, meaning_low, meaning_high, words_low, words_high) {
   WITH c, min(steps) AS distance,
     max(CASE steps WHEN 0 THEN own END) AS own,
     max(CASE steps WHEN 0 THEN near END) AS near,
-    max(CASE steps WHEN 0 THEN score END) AS score
-  WITH c, distance, own, near, score,
+    max(CASE steps WHEN 0 THEN score END) AS score,
+    collect(CASE WHEN $batch.explain THEN {id: m.id, steps: steps, own: own} END) AS seeds
+  WITH c, distance, own, near, score, seeds,
     all(tokens IN $batch.groups WHERE any(token IN tokens WHERE token IN c.facets))
     AND (NOT $batch.bounded OR $batch.start_ms <= c.timestamp_ms <= $batch.end_ms) AS passes
   ORDER BY coalesce(own, -1.0) DESC, c.id
@@ -141,7 +142,7 @@ CALL (hits, nears, scores, meaning_low, meaning_high, words_low, words_high) {
     metadata: CASE WHEN $batch.metadata THEN c.metadata END,
     meaning: near, meaning_rank: CASE WHEN near IS NOT NULL THEN 1 + size([one IN nears WHERE one > near]) END,
     words: score, words_rank: CASE WHEN score IS NOT NULL THEN 1 + size([one IN scores WHERE one > score]) END, own: coalesce(own, 0.0), passes: passes,
-    position: CASE WHEN $batch.judged THEN c.position END,
+    seeds: seeds, position: CASE WHEN $batch.judged THEN c.position END,
     author: CASE WHEN $batch.judged THEN c.name END,
     cosine: CASE
       WHEN NOT $batch.judged OR distance > $batch.compared THEN null

@@ -106,6 +106,7 @@ class SearchCalls:
         include_metadata: bool = False,
         *,
         recipe: str | Mapping[str, Any] = recipes.DEFAULT,
+        explain: bool = False,
     ) -> SearchHybridResponse:
         """Search messages, entities, decisions and conversations by meaning, words and graph.
 
@@ -118,6 +119,7 @@ class SearchCalls:
             include_metadata: Whether results carry their own metadata.
             recipe: How `hybrid` is made: `balanced`, `fast`, `precise`, `exploratory`, or a mapping that changes one of them,
                 `{"base": "fast", "arms": {"time": 0}, "recency": 1.5}`. See docs/searching.md.
+            explain: Whether explanations also have the `path` through the graph and the `statements` that were run.
 
         Returns:
             Best first. `similarity_score` is the raw cosine in `semantic`, and between 0 and 1 in the other modes.
@@ -128,7 +130,7 @@ class SearchCalls:
         """
         with self._core.call("search_hybrid", SearchError):
             asked: dict[str, Any] = {"mode": mode, "filters": filters, "limit": limit, "include_metadata": include_metadata}
-            asked["recipe"] = recipe
+            asked |= {"recipe": recipe, "explain": explain}
             return self._core.cached(
                 SearchHybridResponse,
                 lambda: searching.hybrid(self._core, query, **asked),

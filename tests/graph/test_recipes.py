@@ -1,0 +1,150 @@
+"""Recipes, times, explanations, and texts for a prompt, through the client."""
+
+from datetime import UTC, datetime
+from statistics import mean
+
+import numpy as np
+import pytest
+
+from mcp_context_persistence.exceptions import ValidationError
+from mcp_context_persistence.models import HybridSearchParams
+from queries.recipes import ARMS, known
+
+ONLY = {"content_types": "message"}
+NEWEST = {"recency": 100.0, "half_life_days": 740}
+
+
+@pytest.fixture
+def diary(client):
+    """A year of sessions, one a month, that all say nearly the same."""
+    random = np.random.default_rng(7)
+    for month in range(1, 13):
+        client.save_conversation(
+            f"month-{month}",
+            [
+                {
+                    "id": f"{month}:{number}",
+                    "role": "user" if number % 2 else "assistant",
+                    "name": "Ann" if number % 2 else "Bob",
+                    "content": ["How was the garden?", "The garden was green, I planted beans.", "Nice."][number % 3],
+                    "timestamp": f"2023-{month:02}-15T10:00:{number:02}",
+                }
+                for number in range(12)
+            ],
+            mode="conversation",
+            embeddings=random.standard_normal((12, 384)).astype(np.float32),
+        )
+    return client
+
+
+def ids(answer):
+    return [one.id for one in answer.results]
+
+
+def test_a_query_that_names_a_time_looks_there(diary):
+    found = ids(diary.search_hybrid("what did Ann plant in the garden in May 2023?", filters=ONLY, limit=5))
+    assert {one.split(":")[0] for one in found} == {"5"}
+    off = {"arms": {"time": 0}}
+    found = ids(diary.search_hybrid("what did Ann plant in the garden in May 2023?", filters=ONLY, limit=5, recipe=off))
+    assert {one.split(":")[0] for one in found} != {"5"}
+
+
+def test_the_time_that_is_named_does_not_widen_the_filters(diary):
+    answer = diary.search_hybrid("garden in May 2023", filters={**ONLY, "date_range": {"start": "2023-07-01"}}, limit=20)
+    assert answer.results
+    assert all(int(one.id.split(":")[0]) >= 7 for one in answer.results)
+    answer = diary.search_hybrid("garden in May 2023", filters={**ONLY, "conversation_id": "month-2"}, limit=20)
+    assert {one.conversation_id for one in answer.results} == {"month-2"}
+
+
+@pytest.mark.parametrize("name", sorted(known()))
+def test_every_recipe_finds_what_is_there(diary, name):
+    answer = diary.search_hybrid("planted beans", filters=ONLY, recipe=name)
+    assert len(answer.results) == 10
+    assert "beans" in answer.results[0].content
+    scores = [one.similarity_score for one in answer.results]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= score <= 1 for score in scores)
+
+
+@pytest.mark.parametrize("arm", sorted(ARMS))
+def test_every_arm_can_be_turned_off(diary, arm):
+    answer = diary.search_hybrid("what did Ann plant in May 2023?", filters=ONLY, recipe={"arms": {arm: 0}})
+    assert len(answer.results) == 10
+    for one in answer.results:
+        assert not set(ARMS[arm]) & one.explanation["ranking"]["parts"].keys()
+        assert arm != "meaning" or "semantic" not in one.explanation
+        assert arm != "words" or "keyword" not in one.explanation
+
+
+def test_recency_prefers_what_is_new(diary):
+    plain = diary.search_hybrid("garden", filters=ONLY, limit=20).results
+    found = diary.search_hybrid("garden", filters=ONLY, limit=20, recipe=NEWEST).results
+    for one in found:
+        days = (datetime.now(UTC) - one.timestamp).total_seconds() / 86_400
+        assert one.explanation["ranking"]["parts"]["recency"] == pytest.approx(100 * 0.5 ** (days / 740), rel=1e-3)
+    assert mean(one.timestamp.timestamp() for one in found) > mean(one.timestamp.timestamp() for one in plain)
+    assert "recency" not in plain[0].explanation["ranking"]["parts"]
+
+
+def test_an_object_holds_a_recipe_too(diary):
+    asked = HybridSearchParams(query="garden", filters=ONLY, recipe={"base": "fast", **NEWEST})
+    assert ids(diary.search_hybrid(asked)) == ids(diary.search_hybrid("garden", filters=ONLY, recipe={"base": "fast", **NEWEST}))
+    assert diary.search_hybrid(asked).results[0].explanation["ranking"]["parts"]["recency"] > 0
+    with pytest.raises(ValidationError, match="not both"):
+        diary.search_hybrid(asked, recipe="fast")
+    with pytest.raises(ValidationError, match="balanced"):
+        diary.search_hybrid("garden", recipe="slow")
+
+
+def test_an_explanation_leads_from_the_query_to_the_result(diary):
+    found = diary.search_hybrid("planted beans", filters=ONLY, limit=50, explain=True).results
+    assert all(one.explanation["statements"] == ["search/find"] for one in found)
+    steps = set()
+    for one in found:
+        path = one.explanation["path"]
+        assert path["to"] == one.id
+        conversation, place = one.id.split(":")
+        assert path["from"] in {f"{conversation}:{int(place) + step * path['steps']}" for step in (-1, 1)}
+        assert (path["steps"] == 0) == ("semantic" in one.explanation or "keyword" in one.explanation)
+        steps.add(path["steps"])
+    assert steps >= {0, 1}
+    assert "path" not in diary.search_hybrid("planted beans").results[0].explanation
+    named = diary.search_hybrid("Ann", mode="graph", explain=True).results
+    assert all(one.explanation["statements"] == ["search/named", "search/around"] for one in named)
+    with pytest.raises(ValidationError, match="explain"):
+        diary.search_hybrid("x", explain="yes")
+
+
+def test_a_text_for_a_prompt_keeps_to_its_budget(diary):
+    diary.save_decision("month-3", "garden", context="Beans grow well in the garden", outcome="Plant beans every year")
+    for budget in (1, 30, 100, 1000):
+        made = diary.build_context("which beans did Ann plant in the garden?", budget)
+        assert made.tokens <= budget
+        assert (made.text == "") == (made.citations == [])
+        for one in made.citations:
+            assert f"[{one.key}]" in made.text
+    assert {one.type for one in made.citations} == {"message", "decision"}
+    assert diary.build_context("garden", 1).notes
+    counted = diary.build_context("garden", 20, count_tokens=lambda text: len(text.split()), filters={"conversation_id": "month-4"})
+    assert 0 < len(counted.text.split()) == counted.tokens <= 20
+    assert {one.conversation_id for one in counted.citations} == {"month-4"}
+    assert diary.build_context("garden", filters={"conversation_id": "nowhere"}).text == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"token_budget": 0}, "token_budget"),
+        ({"token_budget": "many"}, "token_budget"),
+        ({"token_budget": 10**9}, "token_budget"),
+        ({"count_tokens": 7}, "count_tokens"),
+        ({"count_tokens": lambda text: -1}, "count_tokens"),
+        ({"count_tokens": lambda text: 1.5}, "count_tokens"),
+        ({"recipe": "none"}, "recipe"),
+        ({"filters": {"nothing": 1}}, "filters"),
+    ],
+)
+def test_what_is_wrong_with_a_text_for_a_prompt_is_told(diary, given, told):
+    with pytest.raises(ValidationError, match=told):
+        diary.build_context("garden", **given)
