@@ -18,6 +18,7 @@ def save(
     vectors: Vectors,
     conversation: Mapping[str, Any],
     entities: Sequence[Mapping[str, Any]],
+    evidence: Sequence[str] = (),
     now: int,
 ) -> Statement[Row]:
     """Write a decision.
@@ -30,6 +31,7 @@ def save(
         vectors: Where it goes.
         conversation: Properties of its conversation, for the case that it does not exist.
         entities: Rows of the entities that it is about; they are stored already.
+        evidence: Ids of the messages that tell of it.
         now: Milliseconds since 1970.
     """
     properties = {
@@ -42,6 +44,7 @@ def save(
         "stated_confidence": decision.confidence,
         "kind": "decision",
         "role": "",
+        "status": decision.status,
         "facets": facets(namespace, kind="decision", conversation_id=decision.conversation_id, type=decision.decision_type),
     }
     return Statement(
@@ -57,9 +60,23 @@ def save(
                 "vector": vector,
                 "conversation_kind": facet("kind", "conversation"),
                 "about": [row["id"] for row in entities],
+                "evidence": list(evidence),
                 "space": vectors.writing(),
             }
         },
         read=as_is,
         writes=True,
     )
+
+
+def known(namespace: str, conversation_id: str) -> Statement[Row]:
+    """The decisions that a conversation has: rows of `id` and `status`."""
+    return Statement(name="decision/known", parameters={"namespace": namespace, "conversation_id": conversation_id}, read=as_is)
+
+
+def review(namespace: str, decision_id: str, *, status: str, vectors: Vectors, now: int) -> Statement[Row]:
+    """Accept or reject a decision."""
+    batch = {"namespace": namespace, "id": decision_id, "status": status, "now": now}
+    space = vectors.writing()
+    batch |= {"vectors": space["vectors"], "other": space["other"]}
+    return Statement(name="decision/review", parameters={"batch": batch}, read=as_is, writes=True)

@@ -135,6 +135,7 @@ class Decision(BaseModel):
     outcome: str = Field(..., description="Decision outcome or result")
     confidence: Confidence | None = Field(None, ge=0.0, le=1.0, description="Confidence score")
     created_at: datetime | None = Field(None, description="Creation timestamp")
+    status: str = Field("accepted", description="accepted, proposed or rejected")
 
 
 def explain(error: TheirValidationError, *, known: Iterable[str] = (), sources: Mapping[str, str] | None = None) -> ValidationError:

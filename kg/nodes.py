@@ -155,17 +155,22 @@ class Entity(Found):
 
 
 class Decision(Found):
-    """A decision. `stated_confidence` is what the caller said, missing when nothing was said."""
+    """A decision. `stated_confidence` is what the caller said, missing when nothing was said.
+
+    `status` is accepted, proposed or rejected; one that was saved before there was a status is accepted.
+    """
 
     facets = ArrayProperty(StringProperty())
     decision_type = StringProperty()
     context = StringProperty()
     outcome = StringProperty()
     stated_confidence = FloatProperty()
+    status = StringProperty()
     mentioned = ArrayProperty(StringProperty())
 
     conversation = RelationshipFrom("Conversation", "HAS_DECISION")
     about = RelationshipTo("Entity", "ABOUT")
+    evidence = RelationshipTo("Message", "EVIDENCED_BY")
 
 
 class NamespaceVersion(StructuredNode):

@@ -63,6 +63,8 @@ class AsyncContextPersistenceClient:
     save_conversation = _awaited(Client.save_conversation)
     load_conversation_history = _awaited(Client.load_conversation_history)
     save_decision = _awaited(Client.save_decision)
+    propose_decisions = _awaited(Client.propose_decisions)
+    review_decision = _awaited(Client.review_decision)
     get_conversation_stats = _awaited(Client.get_conversation_stats)
     extract_entities = _awaited(Client.extract_entities)
     create_relationship = _awaited(Client.create_relationship)

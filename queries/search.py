@@ -328,6 +328,8 @@ def _explained(row: Row, statements: list[str] | None) -> dict[str, Any]:
 def _hit(score: float, row: Row, explanation: dict[str, Any]) -> Hit:
     if row["kind"] == "document":
         explanation = {**explanation, "passage": {"start": row["start"], "end": row["end"]}}
+    if row.get("status") == "proposed":
+        explanation = {**explanation, "status": "proposed"}
     return Hit(
         id=row["document_id"] if row["kind"] == "document" else row["id"],
         type=row["kind"],

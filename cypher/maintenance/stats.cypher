@@ -6,6 +6,6 @@ CALL () { MATCH (c:Conversation {namespace: $namespace}) WHERE c.id IS NOT NULL 
 CALL () { MATCH (m:Message {namespace: $namespace}) WHERE m.id IS NOT NULL RETURN count(m) AS messages, coalesce(sum(m.bytes), 0) AS bytes }
 CALL () { MATCH (e:Entity {namespace: $namespace}) WHERE e.id IS NOT NULL RETURN count(e) AS entities }
 CALL () { MATCH (e:Entity {namespace: $namespace})-[r]->(:Entity) WHERE e.id IS NOT NULL RETURN count(r) AS relationships }
-CALL () { MATCH (d:Decision {namespace: $namespace}) WHERE d.id IS NOT NULL RETURN count(d) AS decisions }
+CALL () { MATCH (d:Decision {namespace: $namespace}) WHERE d.id IS NOT NULL AND coalesce(d.status, 'accepted') <> 'rejected' RETURN count(d) AS decisions }
 CALL () { MATCH (d:Document {namespace: $namespace}) WHERE d.id IS NOT NULL RETURN count(d) AS documents }
 RETURN conversations, messages, entities, relationships, decisions, documents, bytes;

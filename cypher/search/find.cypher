@@ -177,7 +177,7 @@ CALL (hits, nears, scores) {
   RETURN collect({
     id: n.id, kind: hit.kind, conversation_id: n.conversation_id, content: n.content, description: n.description,
     timestamp_ms: coalesce(n.timestamp_ms, n.created_ms), name: n.name, aliases: n.aliases,
-    document_id: n.document_id, start: n.start, end: n.end,
+    document_id: n.document_id, start: n.start, end: n.end, status: n.status,
     metadata: CASE WHEN $batch.metadata THEN n.metadata END,
     meaning: hit.near, meaning_rank: 1 + size([one IN nears WHERE one > hit.near]),
     words: hit.score, words_rank: 1 + size([one IN scores WHERE one > hit.score])

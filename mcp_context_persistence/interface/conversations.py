@@ -11,6 +11,7 @@ from kg import checks
 from kg.errors import DatabaseError, NLPError, VectorDBError
 from mcp_context_persistence import conversations, decisions
 from mcp_context_persistence.core import Core
+from mcp_context_persistence.decision_models import ProposeDecisionsResponse, ReviewDecisionResponse
 from mcp_context_persistence.models import (
     Conversation,
     ConversationStats,
@@ -107,6 +108,39 @@ class ConversationCalls:
         """
         with self._core.call("save_decision", DatabaseError):
             return decisions.save(self._core, conversation_id, decision_type, context, outcome, confidence)
+
+    def propose_decisions(self, conversation_id: str, *, save: bool = True) -> ProposeDecisionsResponse:
+        """Find what the messages of a conversation tell of decisions, and keep it as proposals, with the messages as their evidence.
+
+        A proposal is a `Decision` whose `status` is `proposed`: it is found like others, and its explanation says what it is. One that was
+        proposed before keeps what became of it; nothing that was rejected comes back. Sentences are known by their wording, in English.
+
+        Args:
+            conversation_id: Its conversation.
+            save: Whether proposals are kept; else they are only returned.
+
+        Raises:
+            DatabaseError: The database operation failed.
+            NotFoundError: There is no such conversation.
+            ValidationError: An argument is not valid.
+        """
+        with self._core.call("propose_decisions", DatabaseError):
+            return decisions.propose(self._core, conversation_id, save=save)
+
+    def review_decision(self, decision_id: str, accept: bool = True) -> ReviewDecisionResponse:
+        """Accept a decision that was proposed, or reject it. A rejected one is found by nothing, and is not proposed again.
+
+        Args:
+            decision_id: As `propose_decisions` and searches give it.
+            accept: False rejects it. What is rejected cannot be accepted later; `save_decision` saves it anew.
+
+        Raises:
+            DatabaseError: The database operation failed.
+            NotFoundError: There is no such decision, or it was rejected before.
+            ValidationError: An argument is not valid.
+        """
+        with self._core.call("review_decision", DatabaseError):
+            return decisions.review(self._core, decision_id, accept)
 
     def get_conversation_stats(self) -> GetConversationStatsResponse:
         """Count what the namespace holds.

@@ -1,0 +1,27 @@
+// Accept a decision, or reject it: then it stays under its conversation, so that it is not proposed again, and nothing finds it.
+// Columns: the decision (id, conversation_id, decision_type, context, outcome, stated_confidence, created_ms), status as it is now, and
+// before as it was. No row where there is none, or where a rejected one is to be accepted: what it was about is forgotten.
+// `space` names the properties of vectors.
+// Plan: one key.
+:param batch => {namespace: "default", id: "conv-123:decision:1", status: "accepted", now: 1767225600000, vectors: "embedding", other: "embedding_none"}
+MATCH (d:Decision {namespace: $batch.namespace, id: $batch.id})
+SET d.updated_ms = $batch.now
+WITH d, coalesce(d.status, 'accepted') AS before
+WHERE before <> 'rejected' OR $batch.status = 'rejected'
+SET d.status = $batch.status
+WITH d, before
+CALL (d) {
+  WITH d WHERE $batch.status = 'rejected'
+  REMOVE d[$batch.vectors], d[$batch.other], d.content, d.kind
+  SET d.facets = [], d.mentioned = []
+  WITH d
+  OPTIONAL MATCH (d)-[r:ABOUT]->()
+  DELETE r
+}
+WITH DISTINCT d, before
+CALL () {
+  MERGE (v:NamespaceVersion {namespace: $batch.namespace})
+  SET v.version = randomUUID()
+}
+RETURN d.id AS id, d.conversation_id AS conversation_id, d.decision_type AS decision_type, d.context AS context, d.outcome AS outcome,
+  d.stated_confidence AS stated_confidence, d.created_ms AS created_ms, d.status AS status, before;
