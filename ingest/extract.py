@@ -16,6 +16,7 @@ from ingest.patterns import definitions
 from ingest.pieces import Piece, code_blocks, pieces
 from ingest.relations import relations
 from ingest.software import software
+from ingest.surroundings import surroundings
 from ingest.types import Extraction, Found, Mention, Parsed, Relation
 from ingest.vocabulary import entries
 from kg import limits
@@ -165,7 +166,7 @@ def _known(doc: "Doc", vocabulary: "PhraseMatcher") -> list[tuple[int, int, str,
 def _understood(parsed: Parsed, piece: Piece, text: str, patterns: Patterns | None) -> tuple[list[Mention], list[Relation]]:
     taken = bytearray(len(parsed.text))
     own = patterns.found(parsed.text) if patterns else ()
-    spans = _chosen([*own, *software(parsed), *named(parsed)], taken)
+    spans = _chosen([*own, *software(parsed), *named(parsed), *surroundings(parsed)], taken)
     spans = same_people(parsed.text, spans) + _chosen(concepts(parsed, taken), taken)
     spans = sorted(span for span in spans if _readable(parsed, piece, text, span))
     sentences = [_sentence(parsed, first, last) for first, last in parsed.sentences]

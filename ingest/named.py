@@ -4,7 +4,6 @@ import re
 
 from ingest.patterns import NAMED_BY_RULE, RECOGNISED
 from ingest.types import Found, Parsed
-from ingest.verbs import base
 from ingest.words import words
 
 TYPES = {
@@ -17,46 +16,18 @@ _JOINING = frozenset({"of", "and", "&", "for", "the", "de"})
 _PROJECTS = words("nouns after a project")
 _EDGE_WORDS = words("words around a name")
 _NEVER = words("never a name")  # fmt: skip
-_HUMAN = words("human verbs")
-_PEOPLE_DO = words("verbs of people")
 _TRIM = " \t\n\"'“”‘’`.,;:!?()[]{}<>*_~-–—…"
 _KEPT_DOT = re.compile(r"(?:\b[A-Z]|Inc|Corp|Ltd|Co|Jr|Sr|Bros)\.$")
 
 
 def named(parsed: Parsed) -> list[Found]:
     """Candidates from the recogniser and from the rules for organisations and projects."""
-    found = [*_organisations(parsed), *_projects(parsed), *_people(parsed)]
+    found = [*_organisations(parsed), *_projects(parsed)]
     for first, last, label in parsed.named:
         kind = TYPES.get(label)
         if kind is not None:
             found += _recognised(parsed, first, last, kind)
     return found
-
-
-def _people(parsed: Parsed) -> list[Found]:
-    """Names that the recogniser missed, or took for organisations, and that do what only people do: "Nadia Osei has lived here"."""
-    labels = {i: label for first, last, label in parsed.named for i in range(first, last)}
-    found = []
-    for i, dep in enumerate(parsed.deps):
-        if dep != "nsubj" or parsed.tags[i] != "NNP" or not _capital(parsed, i) or parsed.words[i].isupper():
-            continue
-        verb = base(parsed.lowers[parsed.heads[i]])
-        first = _walk_left(parsed, i)
-        kinds = {labels.get(k) for k in range(first, i + 1)}
-        human = (kinds == {None} and verb in _PEOPLE_DO) or (kinds <= {None, "ORG", "GPE", "NORP", "PRODUCT"} and verb in _HUMAN)
-        if (
-            human
-            and i - first < 3
-            and parsed.lowers[i] not in _NEVER
-            and parsed.lowers[first] not in _EDGE_WORDS
-            and _lone(parsed, i)
-        ):
-            found.append(Found(parsed.starts[first], parsed.ends[i], "person", "rule:person", RECOGNISED - 1))
-    return found
-
-
-def _lone(parsed: Parsed, i: int) -> bool:
-    return parsed.words[i].isalpha() and parsed.words[i] not in _ORGANISATIONS and parsed.words[i][1:].islower()
 
 
 def _recognised(parsed: Parsed, first: int, last: int, kind: str) -> list[Found]:
@@ -83,7 +54,8 @@ def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _capital(parsed: Parsed, i: int) -> bool:
+def capital(parsed: Parsed, i: int) -> bool:
+    """Whether a token may be part of a name: it begins with a capital, and is no pronoun, article or the like."""
     word = parsed.words[i]
     return (
         word[0].isupper()
@@ -96,23 +68,23 @@ def _organisations(parsed: Parsed) -> list[Found]:
     """Capitalised words that end in a word such as Institute, Trust or Labs."""
     found = []
     for i, word in enumerate(parsed.words):
-        if word not in _ORGANISATIONS or (i + 1 < len(parsed.words) and _capital(parsed, i + 1) and not word.endswith(".")):
+        if word not in _ORGANISATIONS or (i + 1 < len(parsed.words) and capital(parsed, i + 1) and not word.endswith(".")):
             continue
-        first = _walk_left(parsed, i)
+        first = walk_left(parsed, i)
         if first < i and not (first == i - 1 and parsed.tags[first] not in {"NNP", "NNPS", "NN", "NNS", "JJ"}):
             found.append(Found(parsed.starts[first], parsed.ends[i], "organization", "rule:organization", NAMED_BY_RULE))
     return found
 
 
-def _walk_left(parsed: Parsed, i: int) -> int:
+def walk_left(parsed: Parsed, i: int) -> int:
     """First token of the capitalised run that ends before or at token `i`."""
     begin = next((first for first, last in parsed.sentences if first <= i < last), 0)
     first = i
     while first > begin:
         previous = first - 1
-        if _capital(parsed, previous) and not (previous == begin and parsed.lowers[previous] in _EDGE_WORDS):
+        if capital(parsed, previous) and not (previous == begin and parsed.lowers[previous] in _EDGE_WORDS):
             first = previous
-        elif parsed.words[previous] == "-" and previous > begin and _capital(parsed, previous - 1):
+        elif parsed.words[previous] == "-" and previous > begin and capital(parsed, previous - 1):
             first = previous - 1
         else:
             break
@@ -123,10 +95,10 @@ def _projects(parsed: Parsed) -> list[Found]:
     """Two or more capitalised words, or one with a hyphen, before a word such as "project" or "repo"."""
     found = []
     for i, lower in enumerate(parsed.lowers):
-        if lower not in _PROJECTS or i == 0 or not _capital(parsed, i - 1):
+        if lower not in _PROJECTS or i == 0 or not capital(parsed, i - 1):
             continue
         cued = lower in {"project", "initiative", "repo", "repository", "codebase"}
-        first = _walk_left(parsed, i - 1)
+        first = walk_left(parsed, i - 1)
         if (first < i - 1 or cued) and not parsed.words[first].isupper():
             found.append(Found(parsed.starts[first], parsed.ends[i - 1], "project", "rule:project", NAMED_BY_RULE))
     return found

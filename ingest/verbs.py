@@ -11,7 +11,9 @@ _IRREGULAR = {
     "go": "went gone goes", "grow": "grew grown", "have": "had has", "hold": "held", "keep": "kept", "know": "knew known", "lead": "led",
     "learn": "learnt", "lie": "lay lain lying", "make": "made", "meet": "met", "read": "read", "run": "ran", "sell": "sold", "send": "sent",
     "set": "set", "show": "shown", "sit": "sat", "speak": "spoke spoken", "split": "split", "take": "took taken", "teach": "taught",
-    "wear": "wore worn", "win": "won", "write": "wrote written", "quit": "quit", "forget": "forgot forgotten",
+    "say": "said", "tell": "told", "think": "thought", "feel": "felt", "leave": "left", "lose": "lost", "bring": "brought", "give": "gave given",
+    "get": "got gotten", "hear": "heard", "see": "saw seen", "spend": "spent", "sleep": "slept", "wake": "woke woken", "sing": "sang sung",
+    "swim": "swam swum", "dream": "dreamt", "wear": "wore worn", "win": "won", "write": "wrote written", "quit": "quit", "forget": "forgot forgotten",
 }  # fmt: skip
 _DENYING = (
     "fail",
@@ -68,6 +70,12 @@ def base(form: str) -> str:
 def denies(form: str) -> bool:
     """Whether the verb says that what follows is not so: "stopped using", "refused to join"."""
     return base(form) in _DENYING
+
+
+def all_forms(verbs: frozenset[str]) -> frozenset[str]:
+    """The verbs themselves and every form of theirs, regular and irregular."""
+    irregular = {form for verb in verbs for form in _IRREGULAR.get(verb, "").split()}
+    return verbs | irregular | {form for verb in verbs for form in (_third(verb), *_regular(verb))}
 
 
 @cache

@@ -1,0 +1,111 @@
+"""What the words around a name say of what it names: who acts is a person, what one is in is a place."""
+
+from functools import cache
+
+from ingest.named import capital, trimmed, walk_left
+from ingest.patterns import RECOGNISED
+from ingest.types import Found, Parsed
+from ingest.verbs import all_forms
+from ingest.words import words
+
+_ORGANISATIONS = words("ends of organisations")
+_EDGE_WORDS = words("words around a name")
+_NEVER = words("never a name")
+_ROLES = words("roles of people")
+_PLACES = words("kinds of places")
+_COMMON = words("generic nouns") | words("empty modifiers")
+_OTHERWISE = {None, "ORG", "GPE", "NORP", "PRODUCT"}  # what the recogniser often says of a person
+_NOT_PLACES = {None, "ORG", "PERSON", "PRODUCT"}
+_TITLED = {None, "ORG", "PRODUCT"}
+_POSSESSIVE = (["'s"], ["’s"])
+BEFORE = RECOGNISED - 1  # wins over the recogniser's own span
+
+
+@cache
+def _verbs(name: str) -> frozenset[str]:
+    return all_forms(words(name))
+
+
+def surroundings(parsed: Parsed) -> list[Found]:
+    """Candidates for people and places, known by grammar."""
+    labels: list[str | None] = [None] * len(parsed.words)
+    for first, last, label in parsed.named:
+        labels[first:last] = [label] * (last - first)
+    found = []
+    for i, tag in enumerate(parsed.tags):
+        if tag not in {"NNP", "NNPS"} or not capital(parsed, i) or parsed.words[i].isupper():
+            continue
+        first = walk_left(parsed, i)
+        if not _plain(parsed, first, i):
+            continue
+        kinds = set(labels[first : i + 1])
+        rule = _person(parsed, first, i, kinds)
+        if rule:
+            found.append(Found(parsed.starts[first], parsed.ends[i], "person", rule, BEFORE))
+        elif kinds <= _NOT_PLACES and (rule := _place(parsed, first, i, kinds)):
+            found.append(Found(parsed.starts[first], parsed.ends[i], "location", rule, BEFORE))
+    return found
+
+
+def _plain(parsed: Parsed, first: int, last: int) -> bool:
+    """Whether a run of tokens is at most three words with a name's spelling."""
+    word = parsed.words[last]
+    return (
+        last - first < 3
+        and word.isalpha()
+        and word[1:].islower()
+        and word not in _ORGANISATIONS
+        and parsed.lowers[last] not in _NEVER
+        and not (first == last and parsed.lowers[last] in _COMMON)
+        and parsed.lowers[first] not in _EDGE_WORDS
+        and not (last + 1 < len(parsed.words) and capital(parsed, last + 1) and parsed.tags[last + 1] in {"NNP", "NNPS"})
+    )
+
+
+def _goes_on(parsed: Parsed, last: int) -> bool:
+    """Whether the name is part of a longer one: "Fate of the Furious", "Fahrenheit 451"."""
+    return last + 1 < len(parsed.words) and (parsed.lowers[last + 1] == "of" or parsed.tags[last + 1] == "CD")
+
+
+def _article(parsed: Parsed, first: int) -> bool:
+    return first > 0 and parsed.lowers[first - 1] in {"the", "a", "an"}
+
+
+def _begins(parsed: Parsed, i: int) -> bool:
+    return any(first == i for first, _ in parsed.sentences)
+
+
+def _person(parsed: Parsed, first: int, last: int, kinds: set[str | None]) -> str:
+    """The rule by which these tokens name a person, or nothing."""
+    dep, head = parsed.deps[last], parsed.heads[last]
+    if _article(parsed, first) or not kinds <= _OTHERWISE:
+        return ""
+    if dep == "nsubj":
+        verb = parsed.lowers[head]
+        if (kinds == {None} and verb in _verbs("verbs of people")) or verb in _verbs("human verbs"):
+            return "rule:person"
+    if dep == "appos" and parsed.lowers[head] in _ROLES and head < first:
+        return "rule:person_role"
+    if first > 0 and parsed.words[first - 1].lower() in _ROLES and first < last:
+        return "rule:person_role"
+    if dep == "poss" and kinds == {None} and first == last and _begins(parsed, first) and parsed.words[last + 1 : last + 2] in _POSSESSIVE:
+        return "rule:person_possessor"
+    return ""
+
+
+def _place(parsed: Parsed, first: int, last: int, kinds: set[str | None]) -> str:
+    """The rule by which these tokens name a place, or nothing."""
+    dep, head = parsed.deps[last], parsed.heads[last]
+    if dep == "conj" and parsed.tags[head] in {"NNP", "NNPS"}:
+        dep, head = parsed.deps[head], parsed.heads[head]
+    alone = first == last or parsed.words[last - 1] == "-"
+    lone = alone and (not _article(parsed, first) or parsed.tags[last] == "NNPS") and not _goes_on(parsed, last)
+    if dep == "pobj" and parsed.lowers[head] == "in" and head < first and lone and kinds <= _TITLED:
+        return "rule:place_in"
+    if dep == "appos" and parsed.lowers[head] in _PLACES and head < first:
+        return "rule:place_kind"
+    if dep == "oprd" and parsed.lowers[head] in {"called", "named"} and parsed.lowers[parsed.heads[head]] in _PLACES:
+        return "rule:place_kind"
+    if dep in {"compound", "nmod"} and last + 1 < len(parsed.words) and parsed.lowers[last + 1] in _PLACES and head == last + 1:
+        return "rule:place_kind"
+    return ""
