@@ -14,6 +14,7 @@ TYPES = {
 _ORGANISATIONS = words("ends of organisations")
 _JOINING = frozenset({"of", "and", "&", "for", "the", "de"})
 _PROJECTS = words("nouns after a project")
+_REPOSITORIES = frozenset({"repo", "repository", "codebase", "project"})
 _EDGE_WORDS = words("words around a name")
 _NEVER = words("never a name")  # fmt: skip
 _TRIM = " \t\n\"'“”‘’`.,;:!?()[]{}<>*_~-–—…"
@@ -68,6 +69,8 @@ def _organisations(parsed: Parsed) -> list[Found]:
     """Capitalised words that end in a word such as Institute, Trust or Labs."""
     found = []
     for i, word in enumerate(parsed.words):
+        if parsed.lowers[i + 1 : i + 2] and parsed.lowers[i + 1] in _REPOSITORIES:
+            continue
         if word not in _ORGANISATIONS or (i + 1 < len(parsed.words) and capital(parsed, i + 1) and not word.endswith(".")):
             continue
         first = walk_left(parsed, i)
@@ -97,7 +100,7 @@ def _projects(parsed: Parsed) -> list[Found]:
     for i, lower in enumerate(parsed.lowers):
         if lower not in _PROJECTS or i == 0 or not capital(parsed, i - 1):
             continue
-        cued = lower in {"project", "initiative", "repo", "repository", "codebase"}
+        cued = lower in _REPOSITORIES or lower == "initiative"
         first = walk_left(parsed, i - 1)
         if (first < i - 1 or cued) and not parsed.words[first].isupper():
             found.append(Found(parsed.starts[first], parsed.ends[i - 1], "project", "rule:project", NAMED_BY_RULE))

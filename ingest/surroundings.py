@@ -17,6 +17,7 @@ _COMMON = words("generic nouns") | words("empty modifiers")
 _OTHERWISE = {None, "ORG", "GPE", "NORP", "PRODUCT"}  # what the recogniser often says of a person
 _NOT_PLACES = {None, "ORG", "PERSON", "PRODUCT"}
 _TITLED = {None, "ORG", "PRODUCT"}
+_RELATIVE = frozenset({"where", "who", "which", "that", "when"})  # no name goes on over them
 _POSSESSIVE = (["'s"], ["’s"])
 BEFORE = RECOGNISED - 1  # wins over the recogniser's own span
 
@@ -30,12 +31,15 @@ def surroundings(parsed: Parsed) -> list[Found]:
     """Candidates for people and places, known by grammar."""
     labels: list[str | None] = [None] * len(parsed.words)
     for first, last, label in parsed.named:
-        labels[first:last] = [label] * (last - first)
+        if _RELATIVE.isdisjoint(parsed.lowers[first:last]):
+            labels[first:last] = [label] * (last - first)
     found = []
     for i, tag in enumerate(parsed.tags):
         if tag not in {"NNP", "NNPS"} or not capital(parsed, i) or parsed.words[i].isupper():
             continue
         first = walk_left(parsed, i)
+        while first < i and parsed.lowers[first] in _EDGE_WORDS:
+            first += 1
         if not _plain(parsed, first, i):
             continue
         kinds = set(labels[first : i + 1])
@@ -82,8 +86,10 @@ def _person(parsed: Parsed, first: int, last: int, kinds: set[str | None]) -> st
         return ""
     if dep == "nsubj":
         verb = parsed.lowers[head]
-        if (kinds == {None} and verb in _verbs("verbs of people")) or verb in _verbs("human verbs"):
+        if (kinds == {None} and (verb in _verbs("verbs of people") or parsed.tags[head] == "VBD")) or verb in _verbs("human verbs"):
             return "rule:person"
+        if any(parsed.deps[k] == "conj" and parsed.lowers[k] in _ROLES for k in parsed.children[last]):
+            return "rule:person_role"
     if dep == "appos" and parsed.lowers[head] in _ROLES and head < first:
         return "rule:person_role"
     if first > 0 and parsed.words[first - 1].lower() in _ROLES and first < last:
