@@ -38,6 +38,8 @@ def _recognised(parsed: Parsed, first: int, last: int, kind: str) -> list[Found]
         last -= 1
     if first == last:
         return []
+    if kind == "person" and last - first == 1 and first and parsed.lowers[first - 1] == "the":
+        return []  # no person has an article
     start, end = trimmed(parsed.text, parsed.starts[first], parsed.ends[last - 1])
     name = parsed.text[start:end]
     if name.lower() in _NEVER or len(name) < 2 or not any(c.isalpha() for c in name) or "\n" in name:
@@ -95,10 +97,17 @@ def walk_left(parsed: Parsed, i: int) -> int:
 
 
 def _projects(parsed: Parsed) -> list[Found]:
-    """Two or more capitalised words, or one with a hyphen, before a word such as "project" or "repo"."""
+    """Two or more capitalised words, or one with a hyphen, before a word such as "project" or "repo", or one noun ahead of it."""
+    people = {i for first, last, label in parsed.named if label == "PERSON" for i in range(first, last)}
     found = []
     for i, lower in enumerate(parsed.lowers):
-        if lower not in _PROJECTS or i == 0 or not capital(parsed, i - 1):
+        if lower not in _PROJECTS or i == 0:
+            continue
+        if not capital(parsed, i - 1):
+            noun = i > 1 and parsed.tags[i - 1] == "NN" and parsed.deps[i - 1] == "compound" and capital(parsed, i - 2)
+            first = walk_left(parsed, i - 2) if noun else i
+            if first < i - 2 and first not in people and parsed.words[i - 2] not in _ORGANISATIONS and not parsed.words[first].isupper():
+                found.append(Found(parsed.starts[first], parsed.ends[i - 2], "project", "rule:project", NAMED_BY_RULE))
             continue
         cued = lower in _REPOSITORIES or lower == "initiative"
         first = walk_left(parsed, i - 1)
@@ -110,13 +119,16 @@ def _projects(parsed: Parsed) -> list[Found]:
 def same_people(text: str, spans: list[Found]) -> list[Found]:
     """The spans, with the short form of a full name in the same text given that name's type: "Marcus" after "Marcus Bell"."""
     types: dict[str, str] = {}
+    first: set[str] = set()
     for span in spans:
         parts = text[span.start : span.end].split()
         if span.type == "person" and len(parts) > 1:
             types.update(dict.fromkeys(parts, span.type))
+            first.add(parts[0])
     return [
         span._replace(type=types[name], rule="rule:short_name")
-        if span.tier == RECOGNISED and span.type in {"organization", "product", "work"} and types.get(name, span.type) != span.type
+        if span.tier == RECOGNISED and (span.type in {"organization", "product", "work"} or (span.type == "location" and name in first))
+        and types.get(name, span.type) != span.type
         else span
         for span, name in ((span, text[span.start : span.end]) for span in spans)
     ]

@@ -13,10 +13,14 @@ _EDGE_WORDS = words("words around a name")
 _NEVER = words("never a name")
 _ROLES = words("roles of people")
 _PLACES = words("kinds of places")
-_COMMON = words("generic nouns") | words("empty modifiers")
+_MOODS = words("moods")
+_BELONGINGS = words("what only people have")
+_WHO = ([",", "who"], ["(", "who"])
+_COMMON = words("generic nouns") | words("empty modifiers") | _ROLES
 _OTHERWISE = {None, "ORG", "GPE", "NORP", "PRODUCT"}  # what the recogniser often says of a person
 _NOT_PLACES = {None, "ORG", "PERSON", "PRODUCT"}
 _TITLED = {None, "ORG", "PRODUCT"}
+_BEING = frozenset({"was", "were", "had", "did"})  # things do these too
 _RELATIVE = frozenset({"where", "who", "which", "that", "when"})  # no name goes on over them
 _POSSESSIVE = (["'s"], ["’s"])
 BEFORE = RECOGNISED - 1  # wins over the recogniser's own span
@@ -35,7 +39,7 @@ def surroundings(parsed: Parsed) -> list[Found]:
             labels[first:last] = [label] * (last - first)
     found = []
     for i, tag in enumerate(parsed.tags):
-        if tag not in {"NNP", "NNPS"} or not capital(parsed, i) or parsed.words[i].isupper():
+        if not (tag in {"NNP", "NNPS"} or (tag == "JJ" and _acts_alone(parsed, i))) or not capital(parsed, i) or parsed.words[i].isupper():
             continue
         first = walk_left(parsed, i)
         while first < i and parsed.lowers[first] in _EDGE_WORDS:
@@ -46,9 +50,15 @@ def surroundings(parsed: Parsed) -> list[Found]:
         rule = _person(parsed, first, i, kinds)
         if rule:
             found.append(Found(parsed.starts[first], parsed.ends[i], "person", rule, BEFORE))
-        elif kinds <= _NOT_PLACES and (rule := _place(parsed, first, i, kinds)):
+        elif kinds <= _NOT_PLACES | {"NORP"} and (rule := _place(parsed, first, i, kinds)):
             found.append(Found(parsed.starts[first], parsed.ends[i], "location", rule, BEFORE))
     return found
+
+
+def _acts_alone(parsed: Parsed, i: int) -> bool:
+    """Whether a word that looks like an adjective begins the sentence and does what people do: an unusual name."""
+    verb = parsed.lowers[parsed.heads[i]]
+    return parsed.deps[i] == "nsubj" and not parsed.children[i] and _begins(parsed, i) and verb in _verbs("human verbs")
 
 
 def _plain(parsed: Parsed, first: int, last: int) -> bool:
@@ -71,8 +81,13 @@ def _goes_on(parsed: Parsed, last: int) -> bool:
     return last + 1 < len(parsed.words) and (parsed.lowers[last + 1] == "of" or parsed.tags[last + 1] == "CD")
 
 
+def _title(parsed: Parsed, preposition: int) -> bool:
+    """Whether a preposition is inside a title: "Cities in Dust"."""
+    return preposition > 0 and capital(parsed, preposition - 1) and not _begins(parsed, preposition - 1)
+
+
 def _article(parsed: Parsed, first: int) -> bool:
-    return first > 0 and parsed.lowers[first - 1] in {"the", "a", "an"}
+    return first > 0 and (parsed.lowers[first - 1] in {"the", "a", "an"} or parsed.tags[first - 1] == "PRP$")
 
 
 def _begins(parsed: Parsed, i: int) -> bool:
@@ -86,14 +101,22 @@ def _person(parsed: Parsed, first: int, last: int, kinds: set[str | None]) -> st
         return ""
     if dep == "nsubj":
         verb = parsed.lowers[head]
-        if (kinds == {None} and (verb in _verbs("verbs of people") or parsed.tags[head] == "VBD")) or verb in _verbs("human verbs"):
+        if (kinds == {None} and (verb in _verbs("verbs of people") or (parsed.tags[head] == "VBD" and verb not in _BEING))) or verb in _verbs("human verbs"):
             return "rule:person"
-        if any(parsed.deps[k] == "conj" and parsed.lowers[k] in _ROLES for k in parsed.children[last]):
-            return "rule:person_role"
+        if kinds == {"GPE"} and first == last and verb in _verbs("verbs of no place"):
+            return "rule:person"
+        if any(parsed.deps[k] == "acomp" and parsed.lowers[k] in _MOODS for k in parsed.children[head]):
+            return "rule:person"
+    if any(parsed.deps[k] in {"conj", "appos"} and k > last and parsed.words[k] in _ROLES for k in parsed.children[last]):
+        return "rule:person_role"
+    if parsed.lowers[last + 1 : last + 3] in _WHO and first < last and "NORP" not in kinds:
+        return "rule:person_role"
     if dep == "appos" and parsed.lowers[head] in _ROLES and head < first:
         return "rule:person_role"
     if first > 0 and parsed.words[first - 1].lower() in _ROLES and first < last:
         return "rule:person_role"
+    if dep == "poss" and first == last and parsed.lowers[head] in _BELONGINGS:
+        return "rule:person_possessor"
     if dep == "poss" and kinds == {None} and first == last and _begins(parsed, first) and parsed.words[last + 1 : last + 2] in _POSSESSIVE:
         return "rule:person_possessor"
     return ""
@@ -102,11 +125,11 @@ def _person(parsed: Parsed, first: int, last: int, kinds: set[str | None]) -> st
 def _place(parsed: Parsed, first: int, last: int, kinds: set[str | None]) -> str:
     """The rule by which these tokens name a place, or nothing."""
     dep, head = parsed.deps[last], parsed.heads[last]
-    if dep == "conj" and parsed.tags[head] in {"NNP", "NNPS"}:
+    if dep == "conj" and parsed.tags[head] in {"NNP", "NNPS"} and kinds != {None}:
         dep, head = parsed.deps[head], parsed.heads[head]
     alone = first == last or parsed.words[last - 1] == "-"
     lone = alone and (not _article(parsed, first) or parsed.tags[last] == "NNPS") and not _goes_on(parsed, last)
-    if dep == "pobj" and parsed.lowers[head] == "in" and head < first and lone and kinds <= _TITLED:
+    if dep == "pobj" and parsed.lowers[head] == "in" and head < first and lone and kinds <= _TITLED and not _title(parsed, head):
         return "rule:place_in"
     if dep == "appos" and parsed.lowers[head] in _PLACES and head < first:
         return "rule:place_kind"
