@@ -18,6 +18,8 @@ _PROJECTS = words("nouns after a project")
 _EDGE_WORDS = words("words around a name")
 _NEVER = words("never a name")  # fmt: skip
 _HUMAN = words("human verbs")
+_ROLES = words("nouns of people")
+_INSIDE = frozenset({"in", "near", "outside", "throughout", "downtown"})
 _PEOPLE_DO = words("verbs of people")
 _TRIM = " \t\n\"'“”‘’`.,;:!?()[]{}<>*_~-–—…"
 _KEPT_DOT = re.compile(r"(?:\b[A-Z]|Inc|Corp|Ltd|Co|Jr|Sr|Bros)\.$")
@@ -66,12 +68,46 @@ def _recognised(parsed: Parsed, first: int, last: int, kind: str) -> list[Found]
         last -= 1
     if first == last:
         return []
+    kind = _by_place(parsed, first, last, kind)
     start, end = trimmed(parsed.text, parsed.starts[first], parsed.ends[last - 1])
     name = parsed.text[start:end]
     if name.lower() in _NEVER or len(name) < 2 or not any(c.isalpha() for c in name) or "\n" in name:
         return []
     rule = f"ner:{kind}" if " " in name else f"ner:{kind}_word"  # a single word is far less certain
     return [Found(start, end, kind, rule, RECOGNISED)]
+
+
+def _by_place(parsed: Parsed, first: int, last: int, kind: str) -> str:
+    """The type that the words around a name speak for, where the recogniser took it for an organisation or the like."""
+    if kind not in {"organization", "product", "work", "group"}:
+        return kind
+    capitals = all(
+        parsed.words[i].isalpha() and parsed.words[i][0].isupper() and not parsed.words[i].isupper() for i in range(first, last)
+    )
+    if 1 < last - first < 4 and capitals and parsed.words[last - 1] not in _ORGANISATIONS and _has_role(parsed, first, last):
+        return "person"
+    if first and last - first == 1 and kind in {"organization", "group"} and not parsed.words[first].isupper():
+        before, after = parsed.lowers[first - 1], parsed.lowers[last] if last < len(parsed.lowers) else "."
+        if after == "district" or (before in _INSIDE and not (last < len(parsed.words) and _capital(parsed, last))):
+            return "location"
+    return kind
+
+
+def _has_role(parsed: Parsed, first: int, last: int) -> bool:
+    """Whether the name stands beside what only people are: "director Nadia Osei", "Nadia Osei, the new director"."""
+    before = first - 2 if first > 1 and parsed.words[first - 1] == "," else first - 1
+    if before >= 0 and parsed.lowers[before] in _ROLES:
+        return True
+    if last + 1 >= len(parsed.words) or parsed.words[last] != ",":
+        return False
+    if parsed.lowers[last + 1] not in {"the", "a", "an", "my", "our", "your", "his", "her", "their", "its"}:
+        return False
+    for i in range(last + 2, min(last + 7, len(parsed.words))):
+        if parsed.words[i] in {",", "."}:
+            return False
+        if parsed.lowers[i] in _ROLES:
+            return True
+    return False
 
 
 def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
