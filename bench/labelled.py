@@ -81,6 +81,15 @@ def excerpts(folder: Path) -> list[tuple[str, set[tuple[str, str]]]]:
     ]
 
 
+def memories(folder: Path) -> list[tuple[str, list[str]]]:
+    """Texts with the decisions that they tell of."""
+    labels = {row["id"]: row["memories"] for row in _lines(folder / "memory_extraction_labels.jsonl")}
+    return [
+        (row["text"], [one["content"] for one in labels[row["id"]] if one["type"] == "decision"])
+        for row in _lines(folder / "memory_extraction_dataset.jsonl")
+    ]
+
+
 def _lines(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 

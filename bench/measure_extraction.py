@@ -16,6 +16,9 @@ from typing import Any
 from bench import labelled
 from ingest import models
 from ingest.extract import Extraction, Extractor, entity_id
+from ingest.proposals import proposals
+from queries.fusion import stem
+from queries.text import terms
 
 _HERE = Path(__file__).parent
 _CONFIDENCE = _HERE.parent / "ingest" / "confidence.json"
@@ -154,6 +157,23 @@ def measure_excerpts(data: Path, extractor: Extractor, counts: Counts) -> dict[s
     return {"typed_f1": overlap(typed), "names_f1": overlap(names)}
 
 
+def measure_decisions(data: Path) -> dict[str, Any]:
+    """Decisions: whether a document tells of one; and whether the sentence has at least half of the label's telling words."""
+    folder = data / "excerpts"
+    if not folder.exists():
+        print("skipped, not in the data folder: excerpts")
+        return {}
+    there, same = [], []
+    for number, (text, wanted) in enumerate(labelled.memories(folder)):
+        found = [{stem(word) for word in terms(one.text).words} for one in proposals(text)]
+        asked = [{stem(word) for word in terms(one).words} for one in wanted]
+        there.append(({number} if found else set(), {number} if wanted else set()))
+        hits = {place for place, one in enumerate(asked) if any(2 * len(one & other) >= len(one) for other in found)}
+        wrong = {f"wrong {place}" for place in range(len(found) - len(hits))}
+        same.append((hits | wrong, set(range(len(asked)))))
+    return {"documents_f1": overlap(there), "sentences_f1": overlap(same)}
+
+
 def measure_own(name: str, extractor: Extractor, counts: Counts) -> dict[str, Any]:
     """Our own sentences: exact span and type, and statements."""
     documents, where = labelled.sentences(_HERE / name), f"bench/{name}"
@@ -239,6 +259,7 @@ def main() -> None:
     report = {
         "names": measure_names(options.data, extractor, counts),
         "excerpts": measure_excerpts(options.data, extractor, counts),
+        "decisions": measure_decisions(options.data),
         "own": measure_own("sentences.txt", extractor, counts),
         "own_held_out": measure_own("sentences_held_out.txt", extractor, counts),
         "poleo": measure_poleo(options.data, extractor, counts),

@@ -14,6 +14,7 @@ _NEVER = words("never a name")
 _ROLES = words("roles of people")
 _PLACES = words("kinds of places")
 _MOODS = words("moods")
+_INSIDE = frozenset({"in", "near", "outside", "throughout"})
 _BELONGINGS = words("what only people have")
 _WHO = ([",", "who"], ["(", "who"])
 _COMMON = words("generic nouns") | words("empty modifiers") | _ROLES
@@ -129,7 +130,7 @@ def _place(parsed: Parsed, first: int, last: int, kinds: set[str | None]) -> str
         dep, head = parsed.deps[head], parsed.heads[head]
     alone = first == last or parsed.words[last - 1] == "-"
     lone = alone and (not _article(parsed, first) or parsed.tags[last] == "NNPS") and not _goes_on(parsed, last)
-    if dep == "pobj" and parsed.lowers[head] == "in" and head < first and lone and kinds <= _TITLED and not _title(parsed, head):
+    if dep == "pobj" and parsed.lowers[head] in _INSIDE and head < first and lone and kinds <= _TITLED and not _title(parsed, head):
         return "rule:place_in"
     if dep == "appos" and parsed.lowers[head] in _PLACES and head < first:
         return "rule:place_kind"

@@ -94,6 +94,10 @@ def test_the_documented_technologies(extractor: Extractor) -> None:
         ("We flew to Berlin with Angela Merkel.", "angela_merkel", "person"),
         ("Nadia Osei has lived in Paris since then.", "nadia_osei", "person"),
         ("I started pottery last month.", "pottery", "concept"),
+        ("Nadia Osei, the volunteer coordinator, walked me through it.", "nadia_osei", "person"),
+        ("The lab is in Dorrimoor, just down the road.", "Dorrimoor", "location"),
+        ("It grows in the Tarrowick district.", "Tarrowick", "location"),
+        ("They work in Microsoft Research.", "microsoft_research", "organization"),
     ],
 )
 def test_one_name(extractor: Extractor, text: str, entity: str, kind: str) -> None:
