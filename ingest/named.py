@@ -71,8 +71,8 @@ def _organisations(parsed: Parsed) -> list[Found]:
     """Capitalised words that end in a word such as Institute, Trust or Labs."""
     found = []
     for i, word in enumerate(parsed.words):
-        if parsed.lowers[i + 1 : i + 2] and parsed.lowers[i + 1] in _REPOSITORIES:
-            continue
+        if word in _ORGANISATIONS and any(after in _REPOSITORIES for after in parsed.lowers[i + 1 : i + 2]):
+            continue  # "the Type Checkers repo" names a project
         if word not in _ORGANISATIONS or (i + 1 < len(parsed.words) and capital(parsed, i + 1) and not word.endswith(".")):
             continue
         first = walk_left(parsed, i)
@@ -106,7 +106,12 @@ def _projects(parsed: Parsed) -> list[Found]:
         if not capital(parsed, i - 1):
             noun = i > 1 and parsed.tags[i - 1] == "NN" and parsed.deps[i - 1] == "compound" and capital(parsed, i - 2)
             first = walk_left(parsed, i - 2) if noun else i
-            if first < i - 2 and first not in people and parsed.words[i - 2] not in _ORGANISATIONS and not parsed.words[first].isupper():
+            if (
+                first < i - 2
+                and first not in people
+                and parsed.words[i - 2] not in _ORGANISATIONS
+                and not parsed.words[first].isupper()
+            ):
                 found.append(Found(parsed.starts[first], parsed.ends[i - 2], "project", "rule:project", NAMED_BY_RULE))
             continue
         cued = lower in _REPOSITORIES or lower == "initiative"
@@ -127,7 +132,8 @@ def same_people(text: str, spans: list[Found]) -> list[Found]:
             first.add(parts[0])
     return [
         span._replace(type=types[name], rule="rule:short_name")
-        if span.tier == RECOGNISED and (span.type in {"organization", "product", "work"} or (span.type == "location" and name in first))
+        if span.tier == RECOGNISED
+        and (span.type in {"organization", "product", "work"} or (span.type == "location" and name in first))
         and types.get(name, span.type) != span.type
         else span
         for span, name in ((span, text[span.start : span.end]) for span in spans)

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from ingest.named import capital, trimmed, walk_left
+from ingest.named import capital, walk_left
 from ingest.patterns import RECOGNISED
 from ingest.types import Found, Parsed
 from ingest.verbs import all_forms
@@ -40,7 +40,11 @@ def surroundings(parsed: Parsed) -> list[Found]:
             labels[first:last] = [label] * (last - first)
     found = []
     for i, tag in enumerate(parsed.tags):
-        if not (tag in {"NNP", "NNPS"} or (tag == "JJ" and _acts_alone(parsed, i))) or not capital(parsed, i) or parsed.words[i].isupper():
+        if (
+            not (tag in {"NNP", "NNPS"} or (tag == "JJ" and _acts_alone(parsed, i)))
+            or not capital(parsed, i)
+            or parsed.words[i].isupper()
+        ):
             continue
         first = walk_left(parsed, i)
         while first < i and parsed.lowers[first] in _EDGE_WORDS:
@@ -97,30 +101,44 @@ def _begins(parsed: Parsed, i: int) -> bool:
 
 def _person(parsed: Parsed, first: int, last: int, kinds: set[str | None]) -> str:
     """The rule by which these tokens name a person, or nothing."""
-    dep, head = parsed.deps[last], parsed.heads[last]
     if _article(parsed, first) or not kinds <= _OTHERWISE:
         return ""
-    if dep == "nsubj":
-        verb = parsed.lowers[head]
-        if (kinds == {None} and (verb in _verbs("verbs of people") or (parsed.tags[head] == "VBD" and verb not in _BEING))) or verb in _verbs("human verbs"):
-            return "rule:person"
-        if kinds == {"GPE"} and first == last and verb in _verbs("verbs of no place"):
-            return "rule:person"
-        if any(parsed.deps[k] == "acomp" and parsed.lowers[k] in _MOODS for k in parsed.children[head]):
-            return "rule:person"
+    if parsed.deps[last] == "nsubj" and _acts(parsed, first, last, kinds):
+        return "rule:person"
+    if _has_role(parsed, first, last, kinds):
+        return "rule:person_role"
+    return "rule:person_possessor" if parsed.deps[last] == "poss" and first == last and _owns(parsed, last, kinds) else ""
+
+
+def _acts(parsed: Parsed, first: int, last: int, kinds: set[str | None]) -> bool:
+    """Whether the subject does what only people do, or, where the recogniser says nothing, what people mostly do."""
+    head = parsed.heads[last]
+    verb = parsed.lowers[head]
+    if verb in _verbs("human verbs") or any(
+        parsed.deps[k] == "acomp" and parsed.lowers[k] in _MOODS for k in parsed.children[head]
+    ):
+        return True
+    if kinds == {None}:
+        return verb in _verbs("verbs of people") or (parsed.tags[head] == "VBD" and verb not in _BEING)
+    return kinds == {"GPE"} and first == last and verb in _verbs("verbs of no place")
+
+
+def _has_role(parsed: Parsed, first: int, last: int, kinds: set[str | None]) -> bool:
+    """Whether the name stands beside what only people are, or goes on with "who"."""
+    head = parsed.heads[last]
+    if parsed.deps[last] == "appos" and parsed.lowers[head] in _ROLES and head < first:
+        return True
     if any(parsed.deps[k] in {"conj", "appos"} and k > last and parsed.words[k] in _ROLES for k in parsed.children[last]):
-        return "rule:person_role"
-    if parsed.lowers[last + 1 : last + 3] in _WHO and first < last and "NORP" not in kinds:
-        return "rule:person_role"
-    if dep == "appos" and parsed.lowers[head] in _ROLES and head < first:
-        return "rule:person_role"
-    if first > 0 and parsed.words[first - 1].lower() in _ROLES and first < last:
-        return "rule:person_role"
-    if dep == "poss" and first == last and parsed.lowers[head] in _BELONGINGS:
-        return "rule:person_possessor"
-    if dep == "poss" and kinds == {None} and first == last and _begins(parsed, first) and parsed.words[last + 1 : last + 2] in _POSSESSIVE:
-        return "rule:person_possessor"
-    return ""
+        return True
+    before = parsed.lowers[first - 1] if first > 0 else ""
+    return first < last and (before in _ROLES or ("NORP" not in kinds and parsed.lowers[last + 1 : last + 3] in _WHO))
+
+
+def _owns(parsed: Parsed, i: int, kinds: set[str | None]) -> bool:
+    """Whether the owner has what only people have, or begins the sentence with nothing else known of it."""
+    if parsed.lowers[parsed.heads[i]] in _BELONGINGS:
+        return True
+    return kinds == {None} and parsed.tags[i] == "NNP" and _begins(parsed, i) and parsed.words[i + 1 : i + 2] in _POSSESSIVE
 
 
 def _place(parsed: Parsed, first: int, last: int, kinds: set[str | None]) -> str:
