@@ -11,11 +11,13 @@ _CUES = {
     "decided": r"(?<!not )(?<!n't )(?<!yet )\b(?:decided|opted|chose|elected|resolved|voted)\s+(?:to|on|that|for|not|against|upon|in favou?r|we|i)\b",
     "decision": r"\b(?:decision (?:is|was|has been )?\s*(?:made|taken|final|to\b)|final decision|it(?:'s| is| was) (?:been )?decided|our decision)",
     "agreed": r"\b(?:agreed|signed off|settled)\s+(?:to|on|that|upon|we)\b",
-    "go with": r"\b(?:going|went|go|gone|sticking|stick) with\b",
+    "chose over": r"\b(?:chose|chosen|picked|picking|selected|choosing)\s+(?:[\w.-]+\s+){1,5}?(?:over|instead of|rather than)\b",
+    "go with": r"(?<!keep )(?<!for )(?<!on )\b(?:going|went|go|gone|sticking|stick) with\b",
     "use": r"\b(?:let'?s|we(?:'ll| will)|i(?:'ll| will))\s+(?:just |all |now )?(?:use|adopt|switch|standardi[sz]e|keep using|drop)\b",
-    "switch": r"\b(?:am|are|'m|'re|is|now|^)\s*(?:switching|migrating|moving|standardi[sz]ing)\s+(?:\w+\s+){0,4}?(?:to|from|over|on)\b",
-    "adopt": r"\b(?:adopting|adopted|standardi[sz]ed on|switched (?:from|to|over))\b",
-    "from now on": r"\b(?:from now on|going forward|from here on|henceforth)\b",
+    "switch": r"\b(?:am|are|'m|'re|is|now|^)\s*(?:switching|migrating|moving(?! on\b)|standardi[sz]ing)\s+(?:\w+\s+){0,4}?(?:to|from|over|on)\b",
+    "drop": r"^(?:dropping|replacing|deferring|postponing|scrapping|retiring|deprecating|ruling out)\b|\b(?:we|i)(?:'ve| have)? ruled out\b",
+    "adopt": r"\b(?:adopting|(?:we|team|company|they|i)(?:'ve| have)? adopted (?!(?:a |an |my |our |this |the )?(?:\w+ )?(?:cat|dog|puppy|pup|kitten|pet|child|baby|boy|girl|son|daughter)s?\b)|standardi[sz]ed on|switched (?:from|to|over))\b",
+    "from now on": r"\b(?:from now on|from here on|henceforth)\b|(?:^(?:will|all|no|every)|\b(?:i|we)(?:'ll| will| won't))\b.*\bgoing forward\b",
 }
 _CUE = re.compile("|".join(f"(?P<c{number}>{cue})" for number, cue in enumerate(_CUES.values())), re.IGNORECASE)
 _OPEN = re.compile(

@@ -19,6 +19,11 @@ from ingest.proposals import proposals
         "All tickets go through the board from now on.",
         "We've decided not to ship on Friday.",
         "It’s decided: no meetings on Mondays.",
+        "We picked Redis over Memcached for the sessions.",
+        "Dropping the nightly job.",
+        "We ruled out the second supplier.",
+        "Our team adopted trunk-based development.",
+        "Will send every invoice as a PDF going forward.",
     ],
 )
 def test_what_is_settled_is_proposed(said: str) -> None:
@@ -41,6 +46,11 @@ def test_what_is_settled_is_proposed(said: str) -> None:
         "She suggested going with the old design.",
         "I will go with you to the station.",
         "I like green more than blue.",
+        "I adopted a puppy last week.",
+        "A friend of mine adopted last year.",
+        "Thank you for sticking with it.",
+        "There are challenges going forward.",
+        "We are moving on to the next item.",
         "Agreed!",
         "Going.",
         "",
