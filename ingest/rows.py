@@ -9,6 +9,7 @@ from ingest.custom import RULE
 from ingest.extract import Extraction, Mention
 from kg import limits
 from kg.knowledge import searchable
+from kg.mentions import joined
 from kg.names import label, relationship_id, relationship_type
 
 
@@ -83,9 +84,9 @@ def graph_rows(
     )
 
 
-def _rank(mention: Mention) -> tuple[bool, float]:
-    """By which an entity that is found twice gets its type: the caller's own patterns first, then the surest rule."""
-    return mention.extractor.startswith(RULE), mention.confidence
+def _rank(mention: Mention) -> tuple[bool, bool, float]:
+    """By which an entity that is found twice gets its name and type: its own name, the caller's own patterns, then the surest rule."""
+    return mention.named is None, mention.extractor.startswith(RULE), mention.confidence
 
 
 def entity_row(namespace: str, mention: Mention, *, now: int) -> dict[str, Any]:
@@ -108,27 +109,26 @@ def entity_row(namespace: str, mention: Mention, *, now: int) -> dict[str, Any]:
 
 
 def mention_rows(mentions: Sequence[Mention]) -> list[dict[str, Any]]:
-    """One row per entity of a text: where it stands first, how often, and how sure that is."""
-    by_entity: defaultdict[str, list[Mention]] = defaultdict(list)
+    """One row per entity of a text: where it stands first, how often, how sure that is, and under which names if not its own alone."""
+    by_entity: defaultdict[str, defaultdict[str, list[Mention]]] = defaultdict(lambda: defaultdict(list))
     for mention in mentions:
-        by_entity[mention.entity_id].append(mention)
-    rows: list[dict[str, Any]] = []
-    for entity_id in sorted(by_entity):
-        group = by_entity[entity_id]
-        first = min(group, key=lambda one: one.start)
-        rows.append(
-            {
-                "id": entity_id,
-                "properties": {
-                    "start": first.start,
-                    "end": first.end,
-                    "count": len(group),
-                    "confidence": max(one.confidence for one in group),
-                    "extractor": first.extractor,
-                },
-            }
-        )
-    return rows
+        by_entity[mention.entity_id][mention.named or mention.entity_id].append(mention)
+    return [
+        {"id": entity_id, "properties": joined(entity_id, [_part(known, group) for known, group in names.items()])}
+        for entity_id, names in sorted(by_entity.items())
+    ]
+
+
+def _part(entity_id: str, group: Sequence[Mention]) -> dict[str, Any]:
+    first = min(group, key=lambda one: one.start)
+    return {
+        "id": entity_id,
+        "start": first.start,
+        "end": first.end,
+        "count": len(group),
+        "confidence": max(one.confidence for one in group),
+        "extractor": first.extractor,
+    }
 
 
 def with_vectors(rows: GraphRows, vectors: Mapping[str, Any]) -> GraphRows:

@@ -20,7 +20,7 @@ Progress = Literal["clearing", "dropped", "filling", "stopped", "previous"]
 
 
 class Moved(DatabaseError):  # noqa: N818  nobody but the caller's own retry sees it
-    """Another model's vectors are in use, or were begun, since the caller looked."""
+    """Another model's vectors are in use, or were begun, or entities were merged, since the caller looked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +53,14 @@ class Vectors:
         other: Those that are on their way in, or were used before.
         progress: How far `other` is: `clearing` (what the property held before is being removed), `filling`, `dropped` or `stopped` (the
             same, but nobody goes on with it), or `previous`.
+        merges: How often entities of the namespace were merged, or that undone: which names mean which entities.
     """
 
     space: Space
     revision: int = 1
     other: Space | None = None
     progress: Progress | None = None
+    merges: int = 0
 
     def writing(self) -> dict[str, Any]:
         """What a statement that writes vectors must know."""
@@ -68,6 +70,7 @@ class Vectors:
             "vectors": self.space.vectors,
             "other": self.other.vectors if self.other else NOWHERE,
             "revision": self.revision,
+            "merges": self.merges,
         }
 
     def still(self, seen: Row) -> bool:
@@ -98,6 +101,7 @@ def _vectors(row: Row) -> Vectors:
         revision=row["revision"],
         other=Space(**other) if other["model"] else None,
         progress=row["progress"],
+        merges=row["merges"],
     )
 
 

@@ -131,6 +131,7 @@ def _analysed(
         known_types=core.known_types() if extracts else (),
         vectors=vectors,
         seen=seen,
+        merged=core.merged().names if extracts else {},
         now=now,
     )
     return analysis, found.vectors

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from ingest.merged import followed
 from ingest.pipeline import entity_vectors
 from ingest.rows import graph_rows
 from kg import checks, decisions, knowledge, limits, names, plans
@@ -44,7 +45,7 @@ def _written(core: Core, decision: Decision, *, now: int) -> Mapping[str, Any]:
     content = f"{decision.context}\n{decision.outcome}"
     encoding = core.embeddings.current()
     vector = encoding.embedder.embed_query(content)
-    found = next(iter(core.extractor.extract([content], core.patterns())))
+    found = followed(next(iter(core.extractor.extract([content], core.patterns()))), core.merged().names)
     rows = graph_rows(core.namespace, [(decision.id, found)], now=now, known_types=core.known_types())
     entities = entity_vectors(rows, encoding.embedder).entities
     empty = plans.conversation_properties(

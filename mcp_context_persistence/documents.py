@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ingest.merged import followed
 from ingest.pipeline import entity_vectors
 from ingest.rows import GraphRows, graph_rows
 from kg import checks, documents, knowledge, limits
@@ -69,7 +70,8 @@ def _analysed(
     """What the text talks about, its passages as rows, and whether a passage mentions more than was looked at."""
     pieces = embedder.passages(text)
     vectors = embedder.embed([piece.text for piece in pieces])
-    found = list(core.extractor.extract([piece.text for piece in pieces], core.patterns()))
+    names = core.merged().names
+    found = [followed(one, names) for one in core.extractor.extract([piece.text for piece in pieces], core.patterns())]
     ids = [documents.passage_id(document_id, place) for place in range(len(pieces))]
     rows = graph_rows(core.namespace, zip(ids, found, strict=True), now=now, known_types=core.known_types())
     passages = [

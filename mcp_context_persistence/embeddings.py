@@ -146,7 +146,7 @@ class Embeddings:
                 if begun and begun.other:
                     before = state.other.vectors if state.other and state.other.vectors != begun.other.vectors else None
                     self._job = Migration(
-                        self._graph, self._namespace, embedder, begun, leftover=before, tell=tell, done=self._forget
+                        self._graph, self._namespace, embedder, begun, leftover=before, tell=tell, done=self.forget
                     )
                     return self._job
         raise DatabaseError("another embedding model was configured again and again; call again", retryable=True)
@@ -166,7 +166,8 @@ class Embeddings:
         rows = self._graph.run(spaces.begin(self._namespace, state, other, progress, now=now_ms()))
         return Vectors(space=state.space, revision=rows[0], other=other, progress=progress) if rows else None
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Ask again which model is in use, and how often entities were merged."""
         self._known = None
 
     def status(self) -> EmbeddingStatus:

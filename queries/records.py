@@ -28,13 +28,19 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 
 @cache
 def profiles() -> dict[str, dict[str, Any]]:
-    """Kinds of records: for each the `types` of entities, its `fields` with what is in them, `bias`, `weights` and the threshold `same`."""
+    """Kinds of records: for each the `types` of entities, the field that is its `name`, its `fields` with what is in them, `bias`, `weights` and the threshold `same`."""
     return json.loads(WEIGHTS.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
 
 
 def profile_of(kind: str) -> str | None:
     """The kind of record that an entity of this type has, None where none is known."""
     return next((name for name, one in profiles().items() if kind in one["types"]), None)
+
+
+def named(kind: str, name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of an entity: its metadata, and its name as the field that a record of its type has for that."""
+    profile = profile_of(kind)
+    return {profiles()[profile]["name"]: name, **fields} if profile else dict(fields)
 
 
 def chance(kind: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
