@@ -28,11 +28,13 @@ class Analysis:
         findings: Rows for the statement that writes them.
         embedded: How many vectors were made.
         truncated: Whether a message named more than is looked at.
+        followed: Ids of merged entities that something was named by.
     """
 
     findings: Findings = field(default_factory=Findings)
     embedded: int = 0
     truncated: bool = False
+    followed: frozenset[str] = frozenset()
 
 
 @dataclass(kw_only=True)
@@ -100,7 +102,8 @@ def analyse(
         mentions=[{**row, "facets": facets[row["message_id"]]} for row in graph.mentions],
         relations=graph.relations,
     )
-    return Analysis(findings=findings, embedded=embedded, truncated=any(one.truncated for one in found))
+    truncated = any(one.truncated for one in found)
+    return Analysis(findings=findings, embedded=embedded, truncated=truncated, followed=graph.followed)
 
 
 def read(items: Sequence[Item], extractor: "Extractor", seen: Seen) -> None:

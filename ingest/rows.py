@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ingest.custom import RULE
@@ -15,11 +15,20 @@ from kg.names import label, relationship_id, relationship_type
 
 @dataclass(frozen=True, kw_only=True)
 class GraphRows:
-    """Rows by the names of the statements' parameters; entities sorted by id, so that all writers lock in one order."""
+    """Rows by the names of the statements' parameters; entities sorted by id, so that all writers lock in one order.
+
+    `followed` has the ids of merged entities that something was named by.
+    """
 
     entities: list[dict[str, Any]]
     mentions: list[dict[str, Any]]
     relations: list[dict[str, Any]]
+    followed: frozenset[str] = frozenset()
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of the entities."""
+        return [row["id"] for row in self.entities]
 
     @property
     def names(self) -> dict[str, str]:
@@ -45,9 +54,11 @@ def graph_rows(
     best: dict[str, Mention] = {}
     mentions: list[dict[str, Any]] = []
     relations: dict[tuple[str, str, str], dict[str, Any]] = {}
-    types = set(known_types)
+    types, followed = set(known_types), set()
     for source_id, extraction in found:
         for mention in extraction.mentions:
+            if mention.named:
+                followed.add(mention.named)
             if mention.entity_id not in best or _rank(mention) > _rank(best[mention.entity_id]):
                 best[mention.entity_id] = mention
         mentions.append({"message_id": source_id, "entities": mention_rows(extraction.mentions)})
@@ -81,6 +92,7 @@ def graph_rows(
         entities=[entity_row(namespace, best[entity_id], now=now) for entity_id in sorted(best)],
         mentions=mentions,
         relations=[relations[key] for key in sorted(relations)],
+        followed=frozenset(followed),
     )
 
 
@@ -133,5 +145,4 @@ def _part(entity_id: str, group: Sequence[Mention]) -> dict[str, Any]:
 
 def with_vectors(rows: GraphRows, vectors: Mapping[str, Any]) -> GraphRows:
     """The same rows, each entity with its vector where there is one."""
-    entities = [{**row, "vector": vectors.get(row["id"])} for row in rows.entities]
-    return GraphRows(entities=entities, mentions=rows.mentions, relations=rows.relations)
+    return replace(rows, entities=[{**row, "vector": vectors.get(row["id"])} for row in rows.entities])

@@ -35,4 +35,4 @@ def joined(entity_id: str, found: Iterable[Part]) -> dict[str, Any]:
 
 
 def _written(found: Sequence[Part]) -> str:
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(found, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

@@ -5,21 +5,20 @@ what is needed to undo it. Their mentions, relationships and decisions move, and
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kg import links, mentions
 from kg.driver import Run
-from kg.errors import NotFoundError, ValidationError
+from kg.errors import NotFoundError
 from kg.knowledge import searchable
 from kg.names import label
 from kg.spaces import Vectors
 from kg.statement import Row, Statement, as_is
 
 PLACES = 1_000  # conversations and documents, and neighbours, by which an entity is compared
-_NAMES = ("aliases", "content", "facets")
-_OWN = ("name", "type", "description", "confidence", "metadata")
+NAMES = ("aliases", "content", "facets")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +34,15 @@ class Merged:
     merges: int = 0
     direct: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
+
+    def writing(self, vectors: Vectors, ids: Iterable[str], followed: Iterable[str]) -> Vectors:
+        """The same vectors for a write that names the entities `ids`, and `followed` others to them."""
+        pairs: dict[str, str] = {}
+        for one in followed:
+            while one in self.direct and one not in pairs:
+                pairs[one] = self.direct[one]
+                one = self.direct[one]  # noqa: PLW2901 - a step along the chain
+        return replace(vectors, merges=self.merges, ids=tuple(ids), followed=tuple(sorted(pairs.items())))
 
 
 @dataclass(kw_only=True)
@@ -136,18 +144,16 @@ def merge(
         raise NotFoundError("keep or duplicates: an entity was merged or deleted meanwhile")
     names = dict.fromkeys(duplicates, keep)
     found = run(around(namespace, [keep, *duplicates]))[0]
-    change = Change(merged=[{"id": one, "label": label(claimed[one]["type"] or "concept")} for one in sorted(duplicates)])
-    change.mentions = _joined_mentions(found["mentions"], names)
     before, after = _joined_relationships(found["relationships"], names)
-    change.relationships = _rows(after, (key for key in before if key not in after))
-    change.decisions = [
-        row
-        for one in found["decisions"]
-        if one["entity"] in names
-        for row in ({**one, "there": False}, {"entity": keep, "decision": one["decision"], "there": True})
-    ]
     kept = _with_names(namespace, keep, claimed)
-    change.changed = [{"id": keep, "properties": kept}]
+    change = Change(
+        mentions=_joined_mentions(found["mentions"], names),
+        relationships=written(after, (key for key in before if key not in after)),
+        decisions=_joined_decisions(found["decisions"], names),
+        changed=[{"id": keep, "properties": kept}],
+        merged=[{"id": one, "label": label(claimed[one]["type"] or "concept")} for one in sorted(duplicates)],
+    )
+    counts = _counted(found, names)
     snapshot = {
         "kept": claimed[keep],
         "kept_after": kept,
@@ -155,11 +161,6 @@ def merge(
         "after": _listed(after),
         "decisions": found["decisions"],
         "places": sorted({one["place"] for one in found["mentions"] if one["entity"] in names}),
-    }
-    counts = {
-        "mentions": sum(one["entity"] in names for one in found["mentions"]),
-        "relationships": sum(one["source"] in names or one["target"] in names for one in found["relationships"]),
-        "decisions": sum(one["entity"] in names for one in found["decisions"]),
     }
     node = {
         **why,
@@ -175,6 +176,21 @@ def merge(
     }
     run(apply(namespace, change, node, vectors, undo=False, now=now))
     return counts
+
+
+def _counted(found: Row, names: Mapping[str, str]) -> dict[str, int]:
+    return {
+        "mentions": sum(one["entity"] in names for one in found["mentions"]),
+        "relationships": sum(one["source"] in names or one["target"] in names for one in found["relationships"]),
+        "decisions": sum(one["entity"] in names for one in found["decisions"]),
+    }
+
+
+def _joined_decisions(found: Sequence[Row], names: Mapping[str, str]) -> list[Row]:
+    """Decisions are about the kept entity instead."""
+    old = [one for one in found if one["entity"] in names]
+    gone = [{**one, "there": False} for one in old]
+    return [*gone, *({"entity": names[one["entity"]], "decision": one["decision"], "there": True} for one in old)]
 
 
 def _joined_mentions(found: Sequence[Row], names: Mapping[str, str]) -> list[Row]:
@@ -215,7 +231,8 @@ def _joined_relationships(
     return before, after
 
 
-def _rows(there: Mapping[links.Key, links.Properties | None], gone: Any = ()) -> list[Row]:
+def written(there: Mapping[links.Key, links.Properties | None], gone: Any = ()) -> list[Row]:
+    """Relationships as rows of `apply`, those that are gone too."""
     everything = {**dict.fromkeys(gone), **there}
     return [
         {"source": source, "type": kind, "target": target, "properties": None if one is None else dict(one)}
@@ -227,20 +244,16 @@ def _listed(known: Mapping[links.Key, links.Properties]) -> list[Any]:
     return [[list(key), dict(one)] for key, one in sorted(known.items())]
 
 
-def _unlisted(listed: Sequence[Any]) -> dict[links.Key, links.Properties]:
-    return {(source, kind, target): one for (source, kind, target), one in listed}
-
-
 def _with_names(namespace: str, keep: str, claimed: Mapping[str, Row]) -> dict[str, Any]:
     """The kept entity's properties that change: it has the others' names, and stays, whatever mentions it."""
     own = claimed[keep]
     name = own["name"] or keep
     others = [word for one in claimed if one != keep for word in (claimed[one]["name"] or one, *(claimed[one]["aliases"] or ()))]
     aliases = [one for one in dict.fromkeys([*(own["aliases"] or ()), *sorted(others)]) if one != name]
-    return {"aliases": aliases, "origin": "user", **_words(namespace, keep, own, aliases)}
+    return {"aliases": aliases, "origin": "user", **words(namespace, keep, own, aliases)}
 
 
-def _words(namespace: str, entity_id: str, own: Row, aliases: Sequence[str]) -> dict[str, Any]:
+def words(namespace: str, entity_id: str, own: Row, aliases: Sequence[str]) -> dict[str, Any]:
     """By which an entity is found that has these aliases."""
     found = searchable(
         namespace,
@@ -251,137 +264,3 @@ def _words(namespace: str, entity_id: str, own: Row, aliases: Sequence[str]) -> 
         description="" if own["origin"] == "extracted" else own["description"] or "",
     )
     return {"content": found["content"], "facets": found["facets"]}
-
-
-def undo(
-    run: Run,
-    namespace: str,
-    row: Row,
-    known: Merged,
-    *,
-    vectors: Vectors,
-    embedded: Mapping[str, Any],
-    now: int,
-) -> dict[str, int]:
-    """Undo a merge, inside one transaction.
-
-    Args:
-        run: Runs a statement in the transaction.
-        namespace: Where it is.
-        row: The merge, of `read`.
-        known: Which ids mean other entities.
-        vectors: Of the namespace, as the caller knows it.
-        embedded: New vectors of entities that come back, where another model is in use by now.
-        now: Milliseconds since 1970.
-
-    Returns:
-        How many `mentions`, `relationships` and `decisions` came back.
-
-    Raises:
-        ValidationError: The kept entity does not exist any more.
-    """
-    keep, back = str(row["kept_id"]), list(row["merged_ids"])
-    snapshot = json.loads(row["snapshot"])
-    before, after = (_renamed(_unlisted(snapshot[when]), known, keep, back) for when in ("before", "after"))
-    claimed = {one["id"]: one for one in run(claim(namespace, [keep, *back, *(end for key in before for end in (key[0], key[2]))]))}
-    if {keep, *back} - claimed.keys() or claimed[keep]["merged"] or not all(claimed[one]["merged"] for one in back):
-        done = run(read(namespace, row["id"]))[0]["merge"]
-        if done["undone_ms"] == now:  # by a try whose answer was lost
-            return json.loads(done["counts"])  # type: ignore[no-any-return]
-        raise ValidationError("merge_id: the entities of this merge have changed meanwhile")
-    found = run(around(namespace, [keep]))[0]
-    owners = _owners(found["mentions"], keep, back, known)
-    labels = dict(zip(sorted(back), row["merged_labels"], strict=True))
-    change = Change(restored=[{"id": one, "label": labels[one], "vector": embedded.get(one)} for one in back])
-    change.mentions = _parted_mentions(found["mentions"], keep, owners)
-    gone = [place for place in snapshot["places"] if not any(owner in back for owner in _owning(owners, place))]
-    parted = links.Apart(
-        dict.fromkeys(back, keep),
-        {key: one for key, one in before.items() if {key[0], key[2]} <= claimed.keys()},
-        after,
-        links.by_key(found["relationships"]),
-        lambda source: _only(_owning(owners, source)),
-        gone,
-    ).part()
-    change.relationships = _rows(parted)
-    change.decisions = _parted_decisions(found["decisions"], snapshot["decisions"], keep, back)
-    change.changed = [{"id": keep, "properties": _as_before(namespace, keep, claimed[keep]["properties"], snapshot)}]
-    counts = {
-        "mentions": sum(one["entity"] in back and one["properties"] is not None for one in change.mentions),
-        "relationships": sum(bool({key[0], key[2]} & set(back)) for key, one in parted.items() if one is not None),
-        "decisions": sum(one["entity"] in back and one["there"] for one in change.decisions),
-    }
-    undone = {"id": row["id"], "undone_ms": now, "counts": json.dumps(counts)}
-    run(apply(namespace, change, undone, vectors, undo=True, now=now))
-    return counts
-
-
-def _renamed(
-    rows: Mapping[links.Key, links.Properties], known: Merged, keep: str, back: Sequence[str]
-) -> dict[links.Key, links.Properties]:
-    """The same relationships where their other ends were merged since."""
-    names = {one: into for one, into in known.names.items() if one not in back and one != keep}
-    found: dict[links.Key, links.Properties] = {}
-    for key, one in rows.items():
-        there = names.get(key[0], key[0]), key[1], names.get(key[2], key[2])
-        found[there] = (
-            links.joined(there, [found[there], one]) if there in found else one if there == key else links.named(there, one)
-        )
-    return found
-
-
-Owners = dict[tuple[str, str], dict[str, list[mentions.Part]]]  # by label and id of the place: for each entity what is its own
-
-
-def _owners(found: Sequence[Row], keep: str, back: Sequence[str], known: Merged) -> Owners:
-    """Whose each part of a mention is: that of the entity which comes back that its id means, else the kept one's."""
-    owners: Owners = {}
-    for one in found:
-        parts: dict[str, list[mentions.Part]] = {}
-        for part in mentions.parts(keep, one["properties"]):
-            owner = part["id"]
-            while owner not in back and owner != keep and owner in known.direct:
-                owner = known.direct[owner]
-            parts.setdefault(owner if owner in back else keep, []).append(part)
-        owners[one["label"], one["place"]] = parts
-    return owners
-
-
-def _owning(owners: Owners, place: str) -> set[str]:
-    return {owner for (_, known), parts in owners.items() if known == place for owner in parts}
-
-
-def _only(owners: set[str]) -> str | None:
-    return next(iter(owners)) if len(owners) == 1 else None
-
-
-def _parted_mentions(found: Sequence[Row], keep: str, owners: Owners) -> list[Row]:
-    rows: list[Row] = []
-    for one in found:
-        parts = owners[one["label"], one["place"]]
-        if set(parts) == {keep}:
-            continue
-        place = {"label": one["label"], "place": one["place"]}
-        rows += [{**place, "entity": owner, "properties": mentions.joined(owner, mine)} for owner, mine in sorted(parts.items())]
-        if keep not in parts:
-            rows.append({**place, "entity": keep, "properties": None})
-    return rows
-
-
-def _parted_decisions(found: Sequence[Row], before: Sequence[Row], keep: str, back: Sequence[str]) -> list[Row]:
-    """Decisions of before the merge go back to what they were about; later ones stay with the kept entity."""
-    now = {one["decision"] for one in found}
-    kept = {one["decision"] for one in before if one["entity"] == keep}
-    rows = [{**one, "there": True} for one in before if one["entity"] in back and one["decision"] in now]
-    lost = sorted({row["decision"] for row in rows} - kept)
-    return [*rows, *({"entity": keep, "decision": one, "there": False} for one in lost)]
-
-
-def _as_before(namespace: str, keep: str, now: Row, snapshot: Mapping[str, Any]) -> dict[str, Any]:
-    """The kept entity without the names that the merge gave it, and otherwise as it is."""
-    before, after = snapshot["kept"], snapshot["kept_after"]
-    if all(now[key] == after[key] for key in _NAMES) and all(now[key] == before[key] for key in _OWN):
-        return {key: before[key] for key in (*_NAMES, "origin")}
-    given = set(after["aliases"]) - set(before["aliases"] or ())
-    aliases = [one for one in now["aliases"] or () if one not in given]
-    return {"aliases": aliases, **_words(namespace, keep, now, aliases)}

@@ -53,7 +53,9 @@ class Vectors:
         other: Those that are on their way in, or were used before.
         progress: How far `other` is: `clearing` (what the property held before is being removed), `filling`, `dropped` or `stopped` (the
             same, but nobody goes on with it), or `previous`.
-        merges: How often entities of the namespace were merged, or that undone: which names mean which entities.
+        merges: How often entities of the namespace were merged, or that undone.
+        ids: Entities that a write names; nothing is written where one of them is merged by then.
+        followed: Which merged entities a write took for which others; nothing is written where that is not so any more.
     """
 
     space: Space
@@ -61,6 +63,8 @@ class Vectors:
     other: Space | None = None
     progress: Progress | None = None
     merges: int = 0
+    ids: tuple[str, ...] = ()
+    followed: tuple[tuple[str, str], ...] = ()
 
     def writing(self) -> dict[str, Any]:
         """What a statement that writes vectors must know."""
@@ -71,6 +75,8 @@ class Vectors:
             "other": self.other.vectors if self.other else NOWHERE,
             "revision": self.revision,
             "merges": self.merges,
+            "ids": list(self.ids),
+            "followed": [{"id": one, "into": into} for one, into in self.followed],
         }
 
     def still(self, seen: Row) -> bool:

@@ -123,9 +123,9 @@ class _Texts:
                 self._answers[place].stored = True
 
     def _store_all(self, sources: Sequence[tuple[str, Extraction]], *, now: int) -> None:
-        core, names = self._core, self._core.merged().names
-        meant = [(source, followed(found, names)) for source, found in sources]
-        store_entities(core, graph_rows(core.namespace, meant, now=now, known_types=core.known_types()), now=now)
+        core, merged = self._core, self._core.merged()
+        meant = [(source, followed(found, merged.names)) for source, found in sources]
+        store_entities(core, graph_rows(core.namespace, meant, now=now, known_types=core.known_types()), merged, now=now)
 
     def end(self) -> None:
         """Nothing is left to do."""

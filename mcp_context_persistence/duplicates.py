@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kg import checks, knowledge, limits, merging
+from kg import checks, knowledge, limits, merging, parting
 from kg.clock import now_ms
 from kg.driver import Run
 from kg.errors import GraphError, NotFoundError, ValidationError
@@ -168,7 +168,7 @@ def undo(core: Core, merge_id: object) -> UndoMergeResponse:
             embedded = dict(zip(texts, encoding.embedder.embed(list(texts.values())), strict=True))
 
         def work(run: Run) -> dict[str, int]:
-            return merging.undo(run, core.namespace, row, names, vectors=vectors, embedded=embedded, now=now)
+            return parting.undo(run, core.namespace, row, names, vectors=vectors, embedded=embedded, now=now)
 
         counts = core.graph.transact(work, name="undo_merge")
         core.embeddings.forget()

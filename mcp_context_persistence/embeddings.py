@@ -89,7 +89,9 @@ class Embeddings:
                 return work()
             except Moved:
                 self._known = None
-        raise DatabaseError("another embedding model came into use again and again; call again", retryable=True)
+        raise DatabaseError(
+            "another embedding model came into use, or entities were merged, again and again; call again", retryable=True
+        )
 
     def _state(self) -> Vectors | None:
         rows = self._graph.run(spaces.read(self._namespace))

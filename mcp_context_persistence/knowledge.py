@@ -15,6 +15,7 @@ from kg.checks import moment
 from kg.clock import now_ms
 from kg.driver import Run
 from kg.errors import NotFoundError, ValidationError
+from kg.merging import Merged
 from kg.models import Entity, Relationship
 from kg.statement import Row, Statement
 from mcp_context_persistence.core import Core
@@ -54,7 +55,8 @@ def extract(
     source = message or (text_source(said) if conversation is None else f"{conversation}:{text_source(said)}")
 
     def kept() -> tuple[Extraction, GraphRows, str | None]:
-        meant = followed(found, core.merged().names) if store else found
+        merged = core.merged() if store else Merged()
+        meant = followed(found, merged.names)
         rows = graph_rows(core.namespace, [(source, meant)], now=now, known_types=core.known_types())
         if not store or not rows.entities:
             return meant, rows, None
@@ -62,7 +64,7 @@ def extract(
         if conversation is not None or message is not None:
             mentioned = mention_rows(meant.mentions)
             link = knowledge.mention(core.namespace, conversation_id=conversation, message_id=message, mentions=mentioned)
-        return meant, rows, store_entities(core, rows, link, now=now)
+        return meant, rows, store_entities(core, rows, merged, link, now=now)
 
     meant, rows, linked = core.embeddings.again(kept)
     metadata = dict(context) if isinstance(context, Mapping) and context else None
@@ -120,11 +122,12 @@ def types_wanted(given: object) -> set[str] | None:
     return {checks.type_name("entity_types", one) for one in given}
 
 
-def store_entities(core: Core, rows: GraphRows, link: Statement[Row] | None = None, *, now: int) -> str | None:
+def store_entities(core: Core, rows: GraphRows, merged: Merged, link: Statement[Row] | None = None, *, now: int) -> str | None:
     """Store what was found in texts, then hang it on what `link` says; answers with what that is."""
     encoding = core.embeddings.current()
+    space = merged.writing(encoding.vectors, rows.ids, rows.followed)
     things = entity_vectors(rows, encoding.embedder).entities
-    found = knowledge.store(core.namespace, entities=things, relations=rows.relations, vectors=encoding.vectors, now=now, last=True)
+    found = knowledge.store(core.namespace, entities=things, relations=rows.relations, vectors=space, now=now, last=True)
     if link is None:
         core.graph.run(found)
         return None
@@ -343,7 +346,8 @@ def _written(
 ) -> dict[str, int]:
     """Write all of it; the vectors are made before the transaction, as far as it can be known which ones it needs."""
     found = core.embeddings.current() if things else None
-    things = joining.followed(things, core.merged().names) if things else things
+    merged = core.merged() if things else Merged()
+    given, things = things, joining.followed(things, merged.names)
     memory: dict[str, Any] = {}
 
     def embed(texts: Sequence[str]) -> list[Any]:
@@ -355,7 +359,7 @@ def _written(
     if found:
         stored = core.graph.run(knowledge.read_entities(core.namespace, [one.id for one in things], found.vectors))
         embed([knowledge.words(row) for row, _, stale in knowledge.join(things, stored, strategy) if stale])
-    vectors = found.vectors if found else None
+    vectors = merged.writing(found.vectors, (one.id for one in things), (one.id for one in given)) if found else None
     return core.graph.transact(
         lambda run: knowledge.update(run, core.namespace, things, links, embed, vectors, strategy=strategy, now=now),
         name="update_knowledge_graph",

@@ -164,7 +164,7 @@ def _applied(
 ) -> list[dict[str, Any]]:
     """Write a page; answers with the entities that go."""
     found = core.embeddings.current()
-    if core.merged() is not merged:
+    if core.merged().names != merged.names:
         raise DatabaseError("entities were merged meanwhile; call reextract again", retryable=True)
     statement = reextraction.apply(
         core.namespace,
@@ -172,7 +172,7 @@ def _applied(
         entities=entity_vectors(rows, found.embedder).entities,
         retyped=retyped,
         relations=rows.relations,
-        vectors=found.vectors,
+        vectors=merged.writing(found.vectors, rows.ids, rows.followed),
         now=now,
     )
     return core.graph.run(statement, deadline=core.config.deadline)[0]["removed"]  # type: ignore[no-any-return]

@@ -10,15 +10,11 @@ ORDER BY mentions DESC, e.id
 LIMIT $batch.limit
 CALL (e) {
   MATCH (e)<-[:MENTIONS|ABOUT]-(m)
-  WITH DISTINCT coalesce(CASE WHEN m.conversation_id <> '' THEN m.conversation_id END, m.document_id, m.id) AS place
-  LIMIT $batch.places
-  RETURN collect(place) AS contexts
+  RETURN collect(DISTINCT coalesce(CASE WHEN m.conversation_id <> '' THEN m.conversation_id END, m.document_id, m.id)) AS contexts
 }
 CALL (e) {
   MATCH (e)--(x:Entity)
-  WITH DISTINCT x.id AS id
-  LIMIT $batch.places
-  RETURN collect(id) AS neighbours
+  RETURN collect(DISTINCT x.id) AS neighbours
 }
-RETURN e.id AS id, e.name AS name, e.type AS type, e.description AS description, e.aliases AS aliases, e.metadata AS metadata, mentions, contexts,
-  neighbours, e[$batch.vectors] AS vector;
+RETURN e.id AS id, e.name AS name, e.type AS type, e.description AS description, e.aliases AS aliases, e.metadata AS metadata, mentions,
+  contexts[..$batch.places] AS contexts, neighbours[..$batch.places] AS neighbours, e[$batch.vectors] AS vector;

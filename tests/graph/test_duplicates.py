@@ -269,8 +269,9 @@ def test_races_of_saves_and_merges_lose_nothing(server, namespace, client):
         with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as other:
             while not ends.is_set():
                 done = other.merge_entities("Acme", "acme_corp")
-                time.sleep(0.01)
+                time.sleep(0.3)
                 other.undo_merge(done.merge_id)
+                time.sleep(0.3)
 
     def save(number):
         try:
