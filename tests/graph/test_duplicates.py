@@ -299,8 +299,33 @@ def test_races_of_saves_and_merges_lose_nothing(server, namespace, client):
     made = query(client, "MATCH (:Entity {namespace: $n})-[r]->(:Entity) WHERE type(r) STARTS WITH 'MADE' RETURN count(r) AS made")[
         0
     ]
-    assert made["made"] >= 12
+    assert made["made"] == 24
     assert query(client, "MATCH (x:MergedEntity {namespace: $n}) RETURN count(x) AS count")[0]["count"] == 0
+
+
+def test_a_relationship_that_waited_for_a_merge_is_one_of_the_kept_entity(client):
+    """The entity is merged while the statement that has found it already waits for its lock."""
+    client.update_knowledge_graph([{"id": "gone"}, {"id": "kept"}, {"id": "audit"}], [])
+    blocked = "SHOW TRANSACTIONS YIELD status, metaData WHERE status STARTS WITH 'Blocked' RETURN metaData.statement AS name"
+    found = {"n": client._core.namespace}
+    with (
+        ThreadPoolExecutor(1) as threads,
+        client._core.graph.driver.session() as session,
+        session.begin_transaction() as transaction,
+    ):
+        transaction.run(
+            "MATCH (e:Entity {namespace: $n, id: 'gone'}), (k:Entity {namespace: $n, id: 'kept'}) SET e.updated_ms = 1 "
+            "CREATE (e)<-[:MERGED]-(:Merge {namespace: $n, id: 'merge:by-hand'})-[:INTO]->(k)",
+            found,
+        ).consume()
+        waiting = threads.submit(client.create_relationship, "gone", "audit", "pays")
+        while "create_relationship" not in {row["name"] for row in query(client, blocked)}:
+            time.sleep(0.05)
+        transaction.run("MATCH (e:Entity {namespace: $n, id: 'gone'}) REMOVE e:Entity SET e:MergedEntity", found).consume()
+        transaction.commit()
+        assert waiting.result().relationship.source_entity_id == "kept"
+    rows = query(client, "MATCH (e {namespace: $n})-[:PAYS]->() RETURN e.id AS id")
+    assert [row["id"] for row in rows] == ["kept"]
 
 
 def test_wrong_merges_are_refused(client):
