@@ -139,7 +139,7 @@ def likeness(one: Name, other: Name) -> Kind | None:
         return None
     if one.key == other.key and one.region == other.region:
         return "weak" if one.weak or other.weak else "exact"
-    kind = one.type if one.type not in _listed("vague") else other.type
+    kind = one.type if one.type == other.type else ""  # of a vague type nothing is known that would make a part of a name a name
     short, full = sorted((one, other), key=lambda name: (len(name.words), len(name.key), name.key))
     if short.described or full.described:
         return "described" if short.described and not full.described and _describes(short, full) else None

@@ -20,6 +20,7 @@ Band = Literal["same", "review", "different"]
 K = TypeVar("K", bound=Hashable)
 
 STRICT: frozenset[Kind] = frozenset({"exact", "shortened", "spelling"})  # what these say holds wherever the names stand
+MEANINGS = 3  # that a short name may have beside this one, for somebody to look
 COMMON = 200  # a word that more names have leads to no pairs
 ROWS = 1_000  # of vectors that are compared at once
 
@@ -150,14 +151,16 @@ class _Around:
             if likeness(short, name) is not None and conflict(short, name) is None and conflict(name, full) is not None
         }
 
-    def clear(self, one: Thing, other: Thing, short: Name, full: Name) -> Literal["here", "anywhere", "no"]:
-        """Whether a short name means this full one: where both are named, by being the only one anywhere, or not at all clearly."""
+    def clear(self, one: Thing, other: Thing, short: Name, full: Name) -> Literal["here", "anywhere", "no", "never"]:
+        """Whether a short name means this full one: where both are named, as the only one anywhere, as one of few, or of too many."""
         mine = one.contexts if short in one.names else other.contexts
         theirs = self._contexts[_spelled(full)]
         rivals = self.rivals(short, full)
         near = any(self._contexts[rival] & mine for rival in rivals)
         if mine & theirs and not near and (not rivals or mine <= theirs):
             return "here"
+        if len(rivals) > MEANINGS:
+            return "never"
         return "no" if rivals else "anywhere"
 
 
@@ -260,8 +263,8 @@ def _named(one: Thing, other: Thing, a: Name, b: Name, around: _Around) -> Evide
         return Evidence(stage="fuzzy", score=anywhere, detail=kind)
     short, full = sorted((a, b), key=lambda name: (len(name.words), len(name.key)))
     clear = around.clear(one, other, short, full)
-    score = {"here": here, "anywhere": anywhere, "no": min(anywhere, settings()["ambiguous"])}[clear]
-    return Evidence(stage="fuzzy", score=score, detail=kind if clear != "no" else f"{kind}, but of others too")
+    score = {"here": here, "anywhere": anywhere, "no": min(anywhere, settings()["ambiguous"]), "never": 0.0}[clear]
+    return Evidence(stage="fuzzy", score=score, detail=kind if clear in {"here", "anywhere"} else f"{kind}, but of others too")
 
 
 def _meaning(one: Thing, other: Thing, *, named: bool) -> Iterator[Evidence]:

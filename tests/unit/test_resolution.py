@@ -96,6 +96,19 @@ def test_an_ambiguous_name_joins_nobody() -> None:
     assert {pair.band for pair in pairs(things)} == {"review"}
 
 
+def test_a_name_of_many_is_not_worth_a_look() -> None:
+    many = [
+        thing(str(number), f"Marcus {name}", "person")
+        for number, name in enumerate(["Bell", "Wright", "Adeyemi", "Lind", "Okafor"])
+    ]
+    assert pairs([*many, thing("m", "Marcus", "person")]) == []
+
+
+def test_of_a_thing_of_a_vague_type_only_the_whole_name_counts() -> None:
+    assert only(thing("b", "Blue", "organization"), thing("v", "blue vase", "concept")) is None
+    assert grouped(thing("b", "Blue Vase", "organization"), thing("v", "blue vase", "concept")) == [["b", "v"]]
+
+
 def test_the_same_short_name_elsewhere_may_be_somebody_else() -> None:
     assert grouped(thing("1", "Marcus", "person", "1"), thing("2", "Marcus", "person", "2")) == []
     assert grouped(thing("1", "Lisbon", "location", "1"), thing("2", "Lisbon", "location", "2")) == [["1", "2"]]
