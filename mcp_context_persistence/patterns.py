@@ -17,6 +17,7 @@ from kg import patterns as stored_patterns
 from kg.clock import now_ms
 from kg.errors import DatabaseError, NotFoundError
 from kg.merging import Merged
+from kg.merging import merged as stored_merged
 from kg.statement import Row, Statement
 from mcp_context_persistence.core import Core
 from mcp_context_persistence.pattern_models import ConfigureEntityPatternsResponse, EntityChange, ReextractResponse
@@ -74,7 +75,8 @@ def reextract(core: Core, conversation_id: object, *, apply: bool) -> ReextractR
         raise NotFoundError("conversation_id: there is no such conversation")
     if apply:
         core.embeddings.current()
-    patterns, types, merged = core.patterns(), core.known_types(), core.merged()
+    patterns, types = core.patterns(), core.known_types()
+    merged = next(iter(core.graph.run(stored_merged(core.namespace))), Merged())
     difference = _Difference()
     for page in _pages(core, known):
         read = core.extractor.extract([row["content"] for row in page], patterns)

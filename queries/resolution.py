@@ -183,7 +183,7 @@ def candidates(things: Sequence[Thing]) -> Iterator[tuple[str, str]]:
 
 
 def _keys(name: Name) -> set[str]:
-    found = {name.key, *name.words, *(word[:4] for word in name.words if len(word) > 4)}
+    found = {name.key, f"= {name.key}", *name.words, *(word[:4] for word in name.words if len(word) > 4)}
     if len(name.words) > 1:
         fillers = settings()["fillers"]
         found.add("".join(word[0] for word in name.words))

@@ -230,6 +230,36 @@ def test_what_is_saved_after_the_merge_goes_to_whom_it_names(client):
     assert ("acme_corp", "scipy") not in uses
 
 
+def test_what_was_changed_since_the_merge_stays(client):
+    fill(client)
+    done = client.merge_entities("Acme", "acme_corp")
+    client.update_knowledge_graph([{"id": "Acme", "description": "A maker of rockets", "aliases": ["Acme Corp", "The Acme"]}], [])
+    client.create_relationship("Acme", "vienna", "works in", 0.7)
+    client.create_relationship("audit", "pandas", "uses", 0.7)
+    client.undo_merge(done.merge_id)
+    kept = client.query_knowledge_graph("Acme").context.entity
+    assert (kept.description, kept.aliases) == ("A maker of rockets", ["The Acme"])
+    rows = query(
+        client,
+        "MATCH (a:Entity {namespace: $n})-[r:WORKS_IN]->() RETURN a.id AS id, r.confidence AS confidence, r.properties AS own",
+    )
+    assert {row["id"]: (row["confidence"], row["own"]) for row in rows} == {"Acme": (0.7, '{"a":1}'), "acme_corp": (0.7, '{"b":2}')}
+    assert [one.id for one in client.search_hybrid("rockets", "keyword").results] == ["Acme"]
+
+
+def test_the_graph_around_may_have_changed_since_the_merge(client):
+    fill(client)
+    client.save_conversation("five", said("Northwind uses PostgreSQL. Acme Corp uses PostgreSQL."))
+    done = client.merge_entities("Acme", "acme_corp")
+    other = client.merge_entities("audit", "PostgreSQL")
+    client.undo_merge(done.merge_id)
+    assert "PostgreSQL" not in entities(client)
+    rows = query(client, "MATCH (a:Entity {namespace: $n})-[r:USES]->(b {id: 'audit'}) RETURN collect(DISTINCT a.id) AS ids")
+    assert {"acme_corp", "Northwind"} <= set(rows[0]["ids"])
+    client.undo_merge(other.merge_id)
+    assert "PostgreSQL" in entities(client)
+
+
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_graph_comes_back(server, namespace, data):
