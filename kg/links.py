@@ -97,7 +97,7 @@ class Apart:
     def _one(self, key: Key, origins: Sequence[Key]) -> None:
         now, after = self._now.get(key), self._after.get(key, {})
         there = list((now or {}).get("sources") or ())
-        known = {source for origin in origins for source in self._before[origin].get("sources") or ()}
+        known = {source for origin in origins for source in self._supports(origin)}
         later: dict[Key, list[str]] = {}
         for source in there:
             if source not in known:
@@ -109,13 +109,17 @@ class Apart:
             if now is None:
                 self._keep(origin, old, [])
                 continue
-            still = [
-                one for one in (old or {}).get("sources") or () if one in there or (now.get("capped") and one not in self._gone)
-            ]
+            still = [one for one in self._supports(origin) if one in there or (now.get("capped") and one not in self._gone)]
             mine = still + later.get(origin, [])
-            self._keep(origin, _restored(old, after, now), mine)
+            own = key not in origins or origin == key  # what was changed since, was changed of the kept entity's
+            self._keep(origin, _restored(old, after, now) if own or old is None else old, mine)
         if key not in origins and key not in later:
             self.rows[key] = None
+
+    def _supports(self, origin: Key) -> list[str]:
+        """The sources of a relationship before the merge, but for those that name somebody else alone by now."""
+        listed = self._before.get(origin, {}).get("sources") or ()
+        return [one for one in listed if (known := self._owner(one)) is None or known in {origin[0], origin[2]}]
 
     def _home(self, key: Key, source: str) -> Key:
         """Whose relationship a later source supports: that of the entity which it names alone, else the kept one's."""

@@ -243,8 +243,19 @@ def test_what_was_changed_since_the_merge_stays(client):
         client,
         "MATCH (a:Entity {namespace: $n})-[r:WORKS_IN]->() RETURN a.id AS id, r.confidence AS confidence, r.properties AS own",
     )
-    assert {row["id"]: (row["confidence"], row["own"]) for row in rows} == {"Acme": (0.7, '{"a":1}'), "acme_corp": (0.7, '{"b":2}')}
+    assert {row["id"]: (row["confidence"], row["own"]) for row in rows} == {"Acme": (0.7, '{"a":1}'), "acme_corp": (0.9, '{"b":2}')}
     assert [one.id for one in client.search_hybrid("rockets", "keyword").results] == ["Acme"]
+
+
+def test_a_message_that_names_the_other_one_now_supports_that(client):
+    fill(client)
+    done = client.merge_entities("Acme", "acme_corp")
+    client.save_conversation("one", said("Acme uses pandas."))
+    client.undo_merge(done.merge_id)
+    rows = query(client, "MATCH (a:Entity {namespace: $n})-[:USES]->({id: 'pandas'}) RETURN a.id AS id")
+    assert [row["id"] for row in rows] == ["Acme"]
+    assert "one:0" in mentioning(client, "Acme")
+    assert "one:0" not in mentioning(client, "acme_corp")
 
 
 def test_the_graph_around_may_have_changed_since_the_merge(client):
