@@ -56,13 +56,14 @@ def undo(
     labels = dict(zip(sorted(back), row["merged_labels"], strict=True))
     change = merging.Change(restored=[{"id": one, "label": labels[one], "vector": embedded.get(one)} for one in back])
     change.mentions = _parted_mentions(found["mentions"], keep, owners)
-    gone = [place for place in snapshot["places"] if not any(owner in back for owner in _owning(owners, place))]
+    naming = _naming(owners)
+    gone = [place for place in snapshot["places"] if naming.get(place, set()).isdisjoint(back)]
     parted = links.Apart(
         dict.fromkeys(back, keep),
         {key: one for key, one in before.items() if {key[0], key[2]} <= claimed.keys()},
         after,
         links.by_key(found["relationships"]),
-        lambda source: _only(_owning(owners, source)),
+        lambda source: _only(naming.get(source, set())),
         gone,
     ).part()
     change.relationships = merging.written(parted)
@@ -113,8 +114,12 @@ def _owners(found: Sequence[Row], keep: str, back: Sequence[str], known: merging
     return owners
 
 
-def _owning(owners: Owners, place: str) -> set[str]:
-    return {owner for (_, known), parts in owners.items() if known == place for owner in parts}
+def _naming(owners: Owners) -> dict[str, set[str]]:
+    """For each place the entities that it names."""
+    found: dict[str, set[str]] = {}
+    for (_, place), parts in owners.items():
+        found.setdefault(place, set()).update(parts)
+    return found
 
 
 def _only(owners: set[str]) -> str | None:
