@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench bench-quality check cypher docs clean
+.PHONY: help setup demo test bench bench-quality bench-peers check cypher docs clean
 
 help: ## What there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -26,6 +26,9 @@ bench: $(READY) ## Measure, and write the numbers to bench/results
 
 bench-quality: $(READY) ## Measure what is found on the development sets: make bench-quality DATA=folder
 	@$(RUN)/python -m bench.quality $(DATA)
+
+bench-peers: $(READY) ## Ask other libraries the same questions: make bench-peers DATA=folder
+	@$(RUN)/python -m bench.peers $(DATA)
 
 check: $(READY) ## Style, types and layers
 	$(RUN)/ruff check .

@@ -32,7 +32,7 @@ from mcp_context_persistence import ContextPersistenceClient
 from queries.filters import parse
 from queries.legs import QueryVector
 from queries.ranking import FEATURES, WEIGHTS, features
-from queries.recipes import BALANCED, Recipe
+from queries.recipes import known
 from queries.search import Search, candidates
 
 Floats = NDArray[np.float64]
@@ -41,6 +41,11 @@ RIDGE = 1e-3
 FOLDS = 5
 MEETINGS = 0.5  # what a meeting's question counts
 DEPTH = 10
+WAYS: dict[str, dict[str, str]] = {
+    "semantic": {"mode": "semantic"},
+    "keyword": {"mode": "keyword"},
+    **{f"recipe {name}": {"recipe": name} for name in known()},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +59,7 @@ class Judged:
         wanted: The relevant messages, of all there are.
         ids: Of the candidates.
         kind: The category of the question.
-        plain: What the modes semantic and keyword found, best first.
+        plain: What the searches of `WAYS` found, best first, with the weights as they are.
     """
 
     question: str
@@ -76,8 +81,13 @@ class Group:
     questions: list[Judged] = field(default_factory=list)
 
 
+def found_by(client: ContextPersistenceClient, question: str, **how: str) -> tuple[str, ...]:
+    """The ids that a search finds, best first."""
+    return tuple(one.id for one in client.search_hybrid(question, filters={"content_types": "message"}, **how).results)
+
+
 def judged(
-    client: ContextPersistenceClient, question: str, relevant: set[str], kind: str = "", recipe: Recipe = BALANCED
+    client: ContextPersistenceClient, question: str, relevant: set[str], kind: str = "", *, compared: bool = False
 ) -> Judged:
     """Ask the graph for the candidates."""
     core = client._core
@@ -90,7 +100,6 @@ def judged(
             query=question,
             vector=vector,
             filters=parse({"content_types": "message"}),
-            recipe=recipe,
             now_ms=now_ms(),
         ),
     )
@@ -102,14 +111,11 @@ def judged(
         wanted=frozenset(relevant),
         ids=tuple(row["id"] for row in rows),
         kind=kind,
-        plain={
-            mode: tuple(one.id for one in client.search_hybrid(question, mode=mode, filters={"content_types": "message"}).results)
-            for mode in ("semantic", "keyword")
-        },
+        plain={way: found_by(client, question, **how) for way, how in WAYS.items()} if compared else {},
     )
 
 
-def chats(data: Path, url: str) -> list[Group]:
+def chats(data: Path, url: str, *, compared: bool = False) -> list[Group]:
     """LoCoMo."""
     found = []
     for namespace, sessions, sample in locomo(data):
@@ -119,13 +125,15 @@ def chats(data: Path, url: str) -> list[Group]:
             ids = {message.id for session in sessions for message in session.messages}
             for question in sample["qa"]:
                 if relevant := evidence(question) & ids:
-                    group.questions.append(judged(client, question["question"], relevant, str(question["category"])))
+                    group.questions.append(
+                        judged(client, question["question"], relevant, str(question["category"]), compared=compared)
+                    )
         print(f"{namespace}: {len(group.questions)} questions", flush=True)
         found.append(group)
     return found
 
 
-def meetings(data: Path, url: str) -> list[Group]:
+def meetings(data: Path, url: str, *, compared: bool = False) -> list[Group]:
     """QMSum."""
     found = []
     for name, conversation, meeting in qmsum(data):
@@ -134,7 +142,7 @@ def meetings(data: Path, url: str) -> list[Group]:
             client.save_conversation(conversation.model_copy(update={"mode": "conversation"}))
             for query in meeting["specific_query_list"]:
                 relevant = {f"{conversation.conversation_id}:{place}" for place in meeting_gold(query)}
-                group.questions.append(judged(client, query["query"], relevant))
+                group.questions.append(judged(client, query["query"], relevant, compared=compared))
         found.append(group)
     print(f"{len(found)} meetings: {sum(len(one.questions) for one in found)} questions", flush=True)
     return found

@@ -2,7 +2,8 @@
 
     python -m bench.quality DATA [--database-url URL]
 
-Shown are, for chats (LoCoMo) and meetings (QMSum), the modes of the search, the ranker, and the ranker learned without each of its features;
+Shown are, for chats (LoCoMo) and meetings (QMSum), the modes and the recipes of the search with the weights as they are, the ranker with weights that
+were learned without the conversation in question, the same without each arm and each feature, and with weights of one half judged on the other;
 intervals are 95 %, from 1,000 draws of the questions. Writes bench/results/quality.json, and bench/results/questions.jsonl with a line per
 question.
 """
@@ -18,8 +19,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench.learn import DEPTH, Floats, Group, Judged, chats, judge, left_out, meetings, order
+from bench.learn import DEPTH, WAYS, Floats, Group, Judged, chats, judge, learn, left_out, meetings, order
 from queries.ranking import FEATURES
+from queries.recipes import ARMS
 
 RESULTS = Path(__file__).parent / "results"
 DRAWS = 1_000
@@ -61,6 +63,17 @@ def plain(groups: Sequence[Group], mode: str) -> Lines:
     ]
 
 
+def halves(groups: Sequence[Group]) -> Lines:
+    """Both halves of the chats and of the meetings, each judged by weights that were learned from the other."""
+    lines: Lines = []
+    for half in (0, 1):
+        by_kind = ([one for one in groups if one.any_will_do is kind] for kind in (False, True))
+        parts = [(kind[half::2], kind[1 - half :: 2]) for kind in by_kind]
+        weights = learn([one for known, _ in parts for one in known])
+        lines += judged([(group, question, weights) for _, rest in parts for group in rest for question in group.questions])
+    return lines
+
+
 def summary(lines: Lines) -> dict[str, dict[str, object]]:
     """For each set the means, and the interval of R@10."""
     random = np.random.default_rng(0)
@@ -81,13 +94,17 @@ def main() -> int:
     parser.add_argument("data", type=Path)
     parser.add_argument("--database-url", default=":memory:")
     options = parser.parse_args()
-    groups = [*chats(options.data, options.database_url), *meetings(options.data, options.database_url)]
+    groups = [
+        *chats(options.data, options.database_url, compared=True),
+        *meetings(options.data, options.database_url, compared=True),
+    ]
     ranked = left_out(groups)
     found = {
-        "semantic": summary(plain(groups, "semantic")),
-        "keyword": summary(plain(groups, "keyword")),
+        **{way: summary(plain(groups, way)) for way in WAYS},
         "hybrid": summary(judged(ranked)),
+        **{f"hybrid without arm {arm}": summary(judged(left_out(groups, names))) for arm, names in ARMS.items()},
         **{f"hybrid without {name}": summary(judged(left_out(groups, [name]))) for name in FEATURES},
+        "hybrid, learned on half of the chats, judged on the others": summary(halves(groups)),
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "quality.json").write_text(json.dumps(found, indent=2) + "\n")
@@ -99,7 +116,7 @@ def main() -> int:
     table = Table("search", "set", "questions", "R@10", "95 %", "MRR", "nDCG@10", "hit@10")
     for search, sets in found.items():
         for name, row in sets.items():
-            if search in {"semantic", "keyword", "hybrid"} or name in {"chats", "meetings"}:
+            if search in {*WAYS, "hybrid"} or name in {"chats", "meetings"}:
                 low, high = row["R@10 interval"]  # type: ignore[misc]
                 shown = [f"{row[key]:.3f}" for key in ("R@10", "MRR", "nDCG@10", "hit@10")]
                 table.add_row(search, name, str(row["questions"]), shown[0], f"{low:.3f} to {high:.3f}", *shown[1:])

@@ -15,6 +15,7 @@ from mcp_context_persistence import ContextPersistenceClient
 from queries import search
 from queries.filters import Filters
 from queries.legs import QueryVector
+from queries.recipes import BALANCED, Recipe
 
 VECTOR = """CYPHER 25
 MATCH (n)
@@ -23,9 +24,11 @@ RETURN n.id AS id, score"""
 FULLTEXT = "CALL db.index.fulltext.queryNodes('memory_text', $query, {limit: 30}) YIELD node, score RETURN node.id AS id, score"
 
 
-def hybrid(url: str, auth: tuple[str, str], data: Path, *, total: int = 20_000) -> Row:
+def hybrid(
+    url: str, auth: tuple[str, str], data: Path, *, total: int = 20_000, made: Recipe = BALANCED, namespace: str | None = None
+) -> Row:
     """Hybrid search over `total` messages, the query's vector given; real texts where there are some, made vectors."""
-    namespace = f"search-{uuid.uuid4().hex}"
+    namespace = namespace or f"search-{uuid.uuid4().hex}"
     client = ContextPersistenceClient(url, auth=auth, namespace=namespace, config={"deadline": 300.0})
     real = dialogue_texts(data, total + 400)
     texts, vectors = (real or made_texts(total + 400, seed=7)), made_vectors(total, seed=7)
@@ -41,12 +44,14 @@ def hybrid(url: str, auth: tuple[str, str], data: Path, *, total: int = 20_000) 
     def ours(number: int) -> None:
         answer = search.hybrid(
             core.graph.run,
-            namespace=namespace,
-            query=queries[number],
-            vector=QueryVector(numbers=asked[number], vectors=core.embeddings.current().vectors),
-            mode="hybrid",
-            filters=Filters(),
-            limit=10,
+            search.Search(
+                namespace=namespace,
+                query=queries[number],
+                vector=QueryVector(numbers=asked[number], vectors=core.embeddings.current().vectors),
+                filters=Filters(),
+                recipe=made,
+                now_ms=0,
+            ),
         )
         if len(answer.hits) != 10:
             raise RuntimeError("the search did not find ten messages")

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ingest.merged import followed
 from ingest.rows import GraphRows, graph_rows, with_vectors
 from kg.conversations import Findings
 from kg.plans import Item
@@ -27,11 +28,13 @@ class Analysis:
         findings: Rows for the statement that writes them.
         embedded: How many vectors were made.
         truncated: Whether a message named more than is looked at.
+        followed: Ids of merged entities that something was named by.
     """
 
     findings: Findings = field(default_factory=Findings)
     embedded: int = 0
     truncated: bool = False
+    followed: frozenset[str] = frozenset()
 
 
 @dataclass(kw_only=True)
@@ -58,6 +61,7 @@ def analyse(
     known_types: Sequence[str],
     vectors: Mapping[int, Any] | None,
     seen: Seen,
+    merged: Mapping[str, str],
     now: int,
 ) -> Analysis:
     """Embed and extract what needs it.
@@ -70,6 +74,7 @@ def analyse(
         known_types: Relationship types that the database has.
         vectors: Vectors by place in `items`, given by the caller instead of being made.
         seen: What an earlier attempt did; it is added to.
+        merged: For each id of a merged entity the one that it means now.
         now: Milliseconds since 1970.
     """
     to_read = [item for item in items if item.needs_graph] if extractor else []
@@ -80,7 +85,7 @@ def analyse(
             reading.result()
     else:
         whole, chunks, embedded = _vectors(items, embedder, vectors, seen)
-    found = [seen.extractions[item.properties["content_hash"]] for item in to_read]
+    found = [followed(seen.extractions[item.properties["content_hash"]], merged) for item in to_read]
     graph = graph_rows(
         namespace,
         zip((item.properties["id"] for item in to_read), found, strict=True),
@@ -97,7 +102,8 @@ def analyse(
         mentions=[{**row, "facets": facets[row["message_id"]]} for row in graph.mentions],
         relations=graph.relations,
     )
-    return Analysis(findings=findings, embedded=embedded, truncated=any(one.truncated for one in found))
+    truncated = any(one.truncated for one in found)
+    return Analysis(findings=findings, embedded=embedded, truncated=truncated, followed=graph.followed)
 
 
 def read(items: Sequence[Item], extractor: "Extractor", seen: Seen) -> None:

@@ -2,23 +2,33 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ingest.custom import RULE
 from ingest.extract import Extraction, Mention
 from kg import limits
 from kg.knowledge import searchable
+from kg.mentions import joined
 from kg.names import label, relationship_id, relationship_type
 
 
 @dataclass(frozen=True, kw_only=True)
 class GraphRows:
-    """Rows by the names of the statements' parameters; entities sorted by id, so that all writers lock in one order."""
+    """Rows by the names of the statements' parameters; entities sorted by id, so that all writers lock in one order.
+
+    `followed` has the ids of merged entities that something was named by.
+    """
 
     entities: list[dict[str, Any]]
     mentions: list[dict[str, Any]]
     relations: list[dict[str, Any]]
+    followed: frozenset[str] = frozenset()
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of the entities."""
+        return [row["id"] for row in self.entities]
 
     @property
     def names(self) -> dict[str, str]:
@@ -44,9 +54,11 @@ def graph_rows(
     best: dict[str, Mention] = {}
     mentions: list[dict[str, Any]] = []
     relations: dict[tuple[str, str, str], dict[str, Any]] = {}
-    types = set(known_types)
+    types, followed = set(known_types), set()
     for source_id, extraction in found:
         for mention in extraction.mentions:
+            if mention.named:
+                followed.add(mention.named)
             if mention.entity_id not in best or _rank(mention) > _rank(best[mention.entity_id]):
                 best[mention.entity_id] = mention
         mentions.append({"message_id": source_id, "entities": mention_rows(extraction.mentions)})
@@ -80,12 +92,13 @@ def graph_rows(
         entities=[entity_row(namespace, best[entity_id], now=now) for entity_id in sorted(best)],
         mentions=mentions,
         relations=[relations[key] for key in sorted(relations)],
+        followed=frozenset(followed),
     )
 
 
-def _rank(mention: Mention) -> tuple[bool, float]:
-    """By which an entity that is found twice gets its type: the caller's own patterns first, then the surest rule."""
-    return mention.extractor.startswith(RULE), mention.confidence
+def _rank(mention: Mention) -> tuple[bool, bool, float]:
+    """By which an entity that is found twice gets its name and type: its own name, the caller's own patterns, then the surest rule."""
+    return mention.named is None, mention.extractor.startswith(RULE), mention.confidence
 
 
 def entity_row(namespace: str, mention: Mention, *, now: int) -> dict[str, Any]:
@@ -108,30 +121,28 @@ def entity_row(namespace: str, mention: Mention, *, now: int) -> dict[str, Any]:
 
 
 def mention_rows(mentions: Sequence[Mention]) -> list[dict[str, Any]]:
-    """One row per entity of a text: where it stands first, how often, and how sure that is."""
-    by_entity: defaultdict[str, list[Mention]] = defaultdict(list)
+    """One row per entity of a text: where it stands first, how often, how sure that is, and under which names if not its own alone."""
+    by_entity: defaultdict[str, defaultdict[str, list[Mention]]] = defaultdict(lambda: defaultdict(list))
     for mention in mentions:
-        by_entity[mention.entity_id].append(mention)
-    rows: list[dict[str, Any]] = []
-    for entity_id in sorted(by_entity):
-        group = by_entity[entity_id]
-        first = min(group, key=lambda one: one.start)
-        rows.append(
-            {
-                "id": entity_id,
-                "properties": {
-                    "start": first.start,
-                    "end": first.end,
-                    "count": len(group),
-                    "confidence": max(one.confidence for one in group),
-                    "extractor": first.extractor,
-                },
-            }
-        )
-    return rows
+        by_entity[mention.entity_id][mention.named or mention.entity_id].append(mention)
+    return [
+        {"id": entity_id, "properties": joined(entity_id, [_part(known, group) for known, group in names.items()])}
+        for entity_id, names in sorted(by_entity.items())
+    ]
+
+
+def _part(entity_id: str, group: Sequence[Mention]) -> dict[str, Any]:
+    first = min(group, key=lambda one: one.start)
+    return {
+        "id": entity_id,
+        "start": first.start,
+        "end": first.end,
+        "count": len(group),
+        "confidence": max(one.confidence for one in group),
+        "extractor": first.extractor,
+    }
 
 
 def with_vectors(rows: GraphRows, vectors: Mapping[str, Any]) -> GraphRows:
     """The same rows, each entity with its vector where there is one."""
-    entities = [{**row, "vector": vectors.get(row["id"])} for row in rows.entities]
-    return GraphRows(entities=entities, mentions=rows.mentions, relations=rows.relations)
+    return replace(rows, entities=[{**row, "vector": vectors.get(row["id"])} for row in rows.entities])

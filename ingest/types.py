@@ -18,6 +18,7 @@ class Mention:
         confidence: Measured precision of the rule, 0 to 1, see `ingest.confidence`.
         extractor: The rule, such as ``cue:class`` or ``ner:person``.
         description: The sentence in which it stands, at most 500 characters.
+        named: The id that its name has by itself, where that entity was merged into another one.
     """
 
     start: int
@@ -29,6 +30,7 @@ class Mention:
     confidence: float
     extractor: str
     description: str
+    named: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

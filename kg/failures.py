@@ -15,7 +15,7 @@ MEMORY_CODES = frozenset(
 # Another transaction deleted what this one had found but not locked; a second try sees that. Statements that miss something of theirs at
 # the end divide by zero to be rolled back.
 GONE_CODES = frozenset({"Neo.ClientError.Statement.EntityNotFound", "Neo.ClientError.Statement.ArithmeticError"})
-# Statements that write vectors make a range with a step of zero where another model's are in use by then.
+# Statements that write vectors make a range with a step of zero where another model's are in use by then, or entities were merged.
 MOVED_CODE = "Neo.ClientError.Statement.ArgumentError"
 GONE = "EntityNotFoundException"  # in the text of a procedure's error
 
@@ -57,7 +57,9 @@ def translate(error: Exception, *, name: str, writes: bool) -> DatabaseError:
         return DatabaseError(f"{name}: the server refused the credentials; check user and password")
     if isinstance(error, theirs.Neo4jError):
         if error.code == MOVED_CODE and "range()" in (error.message or ""):
-            return Moved(f"{name}: another embedding model came into use meanwhile; call again", retryable=True)
+            return Moved(
+                f"{name}: another embedding model came into use, or entities were merged, meanwhile; call again", retryable=True
+            )
         return DatabaseError(f"{name}: {_advice(error)}", retryable=error.is_retryable(), outcome=outcome)
     if writes and not unreachable(error):
         outcome = "unknown"  # it may have been sent; everything may be sent again

@@ -112,6 +112,30 @@ def _mapping(given: object, *, place: str, keys: frozenset[str]) -> Mapping[str,
     return given
 
 
+def followed(rows: Sequence[EntityRow], names: Mapping[str, str]) -> list[EntityRow]:
+    """Entities as they are given, each under the id that its own means now; `names` has the ids of merged ones.
+
+    What is given under the id of a merged entity leaves name and type of the one that was kept, and only adds to what is given of that one.
+    """
+    found = {one.id: one for one in rows if one.id not in names}
+    for one in rows:
+        if one.id in names:
+            meant = replace(one, id=names[one.id], name=None, type=None)
+            given = found.get(meant.id)
+            found[meant.id] = meant if given is None else _added(given, meant)
+    return list(found.values())
+
+
+def _added(first: EntityRow, second: EntityRow) -> EntityRow:
+    return replace(
+        first,
+        description=first.description or second.description,
+        confidence=_given(first.confidence, second.confidence),
+        aliases=_given(first.aliases, second.aliases),
+        metadata=maps(first.metadata, second.metadata),
+    )
+
+
 def stored_entity(entity_id: str, properties: Mapping[str, Any]) -> EntityRow:
     """An entity as it is stored."""
     return EntityRow(
@@ -155,7 +179,7 @@ def joined_entity(new: EntityRow, old: Mapping[str, Any] | None, strategy: Strat
         aliases=tuple(dict.fromkeys([*(stored.aliases or ()), *(new.aliases or ())]))
         if strategy == "merge"
         else _given(first.aliases, second.aliases),
-        metadata=_maps(stored.metadata, new.metadata) if strategy == "merge" else _given(first.metadata, second.metadata),
+        metadata=maps(stored.metadata, new.metadata) if strategy == "merge" else _given(first.metadata, second.metadata),
     )
     return None if result == stored and old.get("origin") == "user" else result
 
@@ -171,7 +195,7 @@ def joined_relationship(new: RelationshipRow, old: Mapping[str, Any] | None, str
         target=new.target,
         name=old.get("name") or new.name,  # one that was drawn by hand has neither name nor confidence
         confidence=old.get("confidence"),
-        properties=json.loads(old["properties"]) if old.get("properties") else None,
+        properties=relationship_metadata(old),
     )
     if strategy == "upsert":
         result = replace(
@@ -183,7 +207,7 @@ def joined_relationship(new: RelationshipRow, old: Mapping[str, Any] | None, str
         result = replace(
             stored,
             confidence=_given(_given(stored.confidence, new.confidence), 1.0),
-            properties=_maps(stored.properties, new.properties),
+            properties=maps(stored.properties, new.properties),
         )
     return None if result == stored and old.get("origin") == "user" else result
 
@@ -192,12 +216,17 @@ def _given(first: Any, second: Any) -> Any:
     return first if first is not None else second
 
 
-def _maps(stored: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def relationship_metadata(properties: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The caller's own properties of a stored relationship."""
+    return json.loads(properties["properties"]) if properties.get("properties") else None
+
+
+def maps(stored: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """Two maps joined key by key; what is stored stays, maps inside are joined too."""
     if stored is None or new is None:
         return _given(stored, new)  # type: ignore[no-any-return]
     joined = dict(new) | dict(stored)
     for key in stored.keys() & new.keys():
         if isinstance(stored[key], Mapping) and isinstance(new[key], Mapping):
-            joined[key] = _maps(stored[key], new[key])
+            joined[key] = maps(stored[key], new[key])
     return joined

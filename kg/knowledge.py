@@ -246,7 +246,7 @@ def update(
     written = [(row, old, next(made) if stale else None) for row, old, stale in joined]
     if written and vectors:
         run(save_entities(namespace, written, vectors, now=now))
-    links = _resolved(run, namespace, relationships)
+    links = resolved(run, namespace, relationships)
     stored = {
         (row["source"], row["type"], row["target"]): row["properties"]
         for row in (run(read_relationships(namespace, links)) if links else [])
@@ -270,8 +270,12 @@ def update(
     }
 
 
-def _resolved(run: Run, namespace: str, relationships: Sequence[RelationshipRow]) -> list[RelationshipRow]:
-    """The relationships with ids for the words that named their ends, each triple once (the last one given wins)."""
+def resolved(run: Run, namespace: str, relationships: Sequence[RelationshipRow]) -> list[RelationshipRow]:
+    """The relationships with ids for the words that named their ends, each triple once (the last one given wins).
+
+    Raises:
+        NotFoundError: A word names nothing.
+    """
     if not relationships:
         return []
     words = list(dict.fromkeys(word for one in relationships for word in (one.source, one.target)))

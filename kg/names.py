@@ -6,7 +6,19 @@ from hashlib import blake2b
 from kg import limits
 
 RESERVED_LABELS = frozenset(
-    {"Conversation", "Message", "Chunk", "Entity", "Decision", "Document", "EntityPatterns", "NamespaceVersion", "SchemaVersion"}
+    {
+        "Conversation",
+        "Message",
+        "Chunk",
+        "Entity",
+        "Decision",
+        "Document",
+        "EntityPatterns",
+        "Merge",
+        "MergedEntity",
+        "NamespaceVersion",
+        "SchemaVersion",
+    }
 )
 RESERVED_TYPES = frozenset({"HAS_MESSAGE", "NEXT", "HAS_CHUNK", "MENTIONS", "HAS_DECISION", "ABOUT"})
 _DIGEST = 16  # hexadecimal digits that keep two long names apart once they are cut

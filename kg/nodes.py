@@ -20,13 +20,17 @@ from neomodel import (
 
 
 class Mentions(StructuredRel):
-    """Where and how often an entity is named; `start` and `end` count characters of the first place."""
+    """Where and how often an entity is named; `start` and `end` count characters of the first place.
+
+    `parts`, JSON, is there where it is named by the names of entities that were merged into it.
+    """
 
     start = IntegerProperty()
     end = IntegerProperty()
     count = IntegerProperty()
     confidence = FloatProperty()
     extractor = StringProperty()
+    parts = StringProperty()
 
 
 class Stored(StructuredNode):
@@ -154,6 +158,44 @@ class Entity(Found):
     decided_by = RelationshipFrom("Decision", "ABOUT")
 
 
+class MergedEntity(Found):
+    """An entity that was merged into another one: its properties, for the case that the merge is undone. It is in no answer."""
+
+    facets = ArrayProperty(StringProperty())
+    name = StringProperty()
+    type = StringProperty()
+    type_facet = StringProperty()
+    description = StringProperty()
+    aliases = ArrayProperty(StringProperty())
+    metadata = StringProperty()
+    origin = StringProperty(choices={"extracted": "extracted", "user": "user"})
+
+    merge = RelationshipFrom("Merge", "MERGED")
+
+
+class Merge(Stored):
+    """That entities were merged into one: when, by whom and why. `evidence`, `counts` and `snapshot` (what is needed to undo it) are JSON.
+
+    `place` orders the merges of a namespace. One that was undone has `undone_ms` and is linked to nothing.
+    """
+
+    place = IntegerProperty()
+    kept_id = StringProperty()
+    merged_ids = ArrayProperty(StringProperty())
+    merged_labels = ArrayProperty(StringProperty())
+    reason = StringProperty()
+    merged_by = StringProperty()
+    evidence = StringProperty()
+    snapshot = StringProperty()
+    counts = StringProperty()
+    model = StringProperty()
+    vectors = StringProperty()
+    undone_ms = IntegerProperty()
+
+    into = RelationshipTo("Entity", "INTO")
+    merged = RelationshipTo("MergedEntity", "MERGED")
+
+
 class Decision(Found):
     """A decision. `stated_confidence` is what the caller said, missing when nothing was said.
 
@@ -176,11 +218,13 @@ class Decision(Found):
 class NamespaceVersion(StructuredNode):
     """Which state a namespace is in: every write gives it another version, never used before. And which model made its vectors.
 
-    `vectors` is the property that has them. Those of `other_model` are on their way in, or were in use before.
+    `vectors` is the property that has them. Those of `other_model` are on their way in, or were in use before. `merges` grows whenever
+    entities are merged, or that is undone.
     """
 
     namespace = StringProperty(required=True, unique_index=True)
     version = StringProperty()
+    merges = IntegerProperty()
     embedding_model = StringProperty()
     vector_size = IntegerProperty()
     vectors = StringProperty()
@@ -213,6 +257,8 @@ class SchemaVersion(StructuredNode):
         "Entity",
         "Decision",
         "EntityPatterns",
+        "Merge",
+        "MergedEntity",
         "NamespaceVersion",
         "SchemaVersion",
     )

@@ -14,7 +14,7 @@ from kg.errors import ContextPersistenceError, DatabaseError
 from kg.spaces import INDEX, PROPERTY, Space
 from kg.statement import Row, Statement, as_is
 
-VERSION = 4
+VERSION = 5
 READY_SECONDS = 120
 
 # For each statement the name of the index that it leaves behind; a constraint has an index of its own name.
@@ -28,6 +28,8 @@ BASE = {
     "schema/unique_document": "document_id",
     "schema/unique_namespace": "namespace_version",
     "schema/unique_patterns": "entity_patterns",
+    "schema/unique_merge": "merge_id",
+    "schema/unique_merged_entity": "merged_entity_id",
     "schema/range_entity_name": "entity_name",
     "schema/range_entity_type": "entity_type",
     "schema/fulltext": "memory_text",
@@ -40,7 +42,7 @@ VECTORS_BY_LABEL = {
     "schema/vectors_decision": "memory_vectors_decision",
 }
 # What must go before the statements above can make a version: version 2 has the passages of documents in the fulltext index. Version 3 adds
-# the constraint of the patterns. In version 4 each namespace says which model made its vectors.
+# the constraint of the patterns. In version 4 each namespace says which model made its vectors. Version 5 adds merges.
 DROPS = {2: ("schema/drop_fulltext",)}
 
 

@@ -20,7 +20,7 @@ Progress = Literal["clearing", "dropped", "filling", "stopped", "previous"]
 
 
 class Moved(DatabaseError):  # noqa: N818  nobody but the caller's own retry sees it
-    """Another model's vectors are in use, or were begun, since the caller looked."""
+    """Another model's vectors are in use, or were begun, or entities were merged, since the caller looked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +53,18 @@ class Vectors:
         other: Those that are on their way in, or were used before.
         progress: How far `other` is: `clearing` (what the property held before is being removed), `filling`, `dropped` or `stopped` (the
             same, but nobody goes on with it), or `previous`.
+        merges: How often entities of the namespace were merged, or that undone.
+        ids: Entities that a write names; nothing is written where one of them is merged by then.
+        followed: Which merged entities a write took for which others; nothing is written where that is not so any more.
     """
 
     space: Space
     revision: int = 1
     other: Space | None = None
     progress: Progress | None = None
+    merges: int = 0
+    ids: tuple[str, ...] = ()
+    followed: tuple[tuple[str, str], ...] = ()
 
     def writing(self) -> dict[str, Any]:
         """What a statement that writes vectors must know."""
@@ -68,6 +74,9 @@ class Vectors:
             "vectors": self.space.vectors,
             "other": self.other.vectors if self.other else NOWHERE,
             "revision": self.revision,
+            "merges": self.merges,
+            "ids": list(self.ids),
+            "followed": [{"id": one, "into": into} for one, into in self.followed],
         }
 
     def still(self, seen: Row) -> bool:
@@ -98,6 +107,7 @@ def _vectors(row: Row) -> Vectors:
         revision=row["revision"],
         other=Space(**other) if other["model"] else None,
         progress=row["progress"],
+        merges=row["merges"],
     )
 
 

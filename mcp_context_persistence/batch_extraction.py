@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from ingest.custom import Patterns
+from ingest.merged import followed
 from ingest.rows import graph_rows
 from ingest.types import Extraction
 from kg import checks, limits
@@ -74,7 +75,7 @@ class _Texts:
                 self._answers[place] = _failed(error)
 
     def _answer(self, place: int, types: list[str], seconds: float) -> ExtractEntitiesResponse:
-        found, now = self._found[place], now_ms()
+        found, now = followed(self._found[place], self._core.merged().names if self._store else {}), now_ms()
         rows = graph_rows(self._core.namespace, [(text_source(self._texts[place]), found)], now=now, known_types=types)
         made = answer(self._core, rows, found, self._wanted, now=now)
         return made.model_copy(update={"processing_time": seconds})
@@ -107,8 +108,7 @@ class _Texts:
             self._fate.check()
             with core.graph.call():
                 sources = [(text_source(self._texts[place]), self._found[place]) for place in places]
-                rows = graph_rows(core.namespace, sources, now=now, known_types=core.known_types())
-                core.embeddings.again(lambda: store_entities(core, rows, now=now))
+                core.embeddings.again(lambda: self._store_all(sources, now=now))
         except ContextPersistenceError as error:
             self._fate.note(error)
             if out_of_memory(error) and len(places) > 1:
@@ -121,6 +121,11 @@ class _Texts:
             self._fate.note(None)
             for place in places:
                 self._answers[place].stored = True
+
+    def _store_all(self, sources: Sequence[tuple[str, Extraction]], *, now: int) -> None:
+        core, merged = self._core, self._core.merged()
+        meant = [(source, followed(found, merged.names)) for source, found in sources]
+        store_entities(core, graph_rows(core.namespace, meant, now=now, known_types=core.known_types()), merged, now=now)
 
     def end(self) -> None:
         """Nothing is left to do."""

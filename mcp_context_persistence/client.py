@@ -13,6 +13,7 @@ from mcp_context_persistence.interface.batches import BatchCalls
 from mcp_context_persistence.interface.cache import CacheCalls
 from mcp_context_persistence.interface.conversations import ConversationCalls
 from mcp_context_persistence.interface.documents import DocumentCalls
+from mcp_context_persistence.interface.duplicates import DuplicateCalls
 from mcp_context_persistence.interface.embeddings import EmbeddingCalls
 from mcp_context_persistence.interface.graph import GraphCalls
 from mcp_context_persistence.interface.memory import MemoryCalls
@@ -35,6 +36,7 @@ class ContextPersistenceClient(
     GraphCalls,
     SearchCalls,
     AnalyticsCalls,
+    DuplicateCalls,
     BatchCalls,
     EmbeddingCalls,
     CacheCalls,

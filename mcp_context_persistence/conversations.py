@@ -123,6 +123,7 @@ def _analysed(
     if not embeds and not extracts:
         return Analysis(), None
     found = core.embeddings.current()  # entities have vectors in every mode
+    merged = core.merged()
     analysis = analyse(
         core.namespace,
         difference.items,
@@ -131,9 +132,10 @@ def _analysed(
         known_types=core.known_types() if extracts else (),
         vectors=vectors,
         seen=seen,
+        merged=merged.names,
         now=now,
     )
-    return analysis, found.vectors
+    return analysis, merged.writing(found.vectors, (row["id"] for row in analysis.findings.entities), analysis.followed)
 
 
 def _response(difference: Plan, analysis: Analysis, *, seconds: float) -> SaveConversationResponse:

@@ -16,6 +16,7 @@ from kg.driver import Graph
 from kg.errors import ContextPersistenceError, NotFoundError, ValidationError
 from kg.knowledge import entity_labels, relationship_types, resolve
 from kg.maintenance import clear
+from kg.merging import Merged, merged
 from kg.versions import Versions
 from mcp_context_persistence import cache_stores, logs
 from mcp_context_persistence import config as settings
@@ -138,6 +139,7 @@ class Core:
         self._types: set[str] = set()
         self._labels: set[str] = set()
         self._patterns: Patterns | None = None
+        self._merged = Merged()
         self.batches = Batches()
         self._closed = False
         self._place = str(self._attachment.store) if self._attachment else f"{uri} {database or ''}"
@@ -273,6 +275,15 @@ class Core:
         if not self._types:
             self._types.update(self.graph.run(relationship_types()))
         return sorted(self._types)
+
+    def merged(self) -> Merged:
+        """Which ids mean other entities by now; asked again only after entities were merged."""
+        merges = self.embeddings.current().vectors.merges
+        known = self._merged
+        if known.merges != merges:
+            rows = self.graph.run(merged(self.namespace))
+            known = self._merged = rows[0] if rows else Merged()
+        return known
 
     def check_type(self, stored_type: str) -> None:
         """Refuse a relationship type that is new where the database has as many as it may."""

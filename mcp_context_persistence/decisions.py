@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from ingest.merged import followed
 from ingest.pipeline import entity_vectors
 from ingest.proposals import proposals
 from ingest.rows import graph_rows
@@ -51,21 +52,21 @@ def _written(core: Core, decision: Decision, *, evidence: Sequence[str] = (), no
     content = f"{decision.context}\n{decision.outcome}"
     encoding = core.embeddings.current()
     vector = encoding.embedder.embed_query(content)
-    found = next(iter(core.extractor.extract([content], core.patterns())))
+    merged = core.merged()
+    found = followed(next(iter(core.extractor.extract([content], core.patterns()))), merged.names)
     rows = graph_rows(core.namespace, [(decision.id, found)], now=now, known_types=core.known_types())
     entities = entity_vectors(rows, encoding.embedder).entities
+    space = merged.writing(encoding.vectors, rows.ids, rows.followed)
     empty = plans.conversation_properties(
         core.namespace, decision.conversation_id, project_path=None, mode=core.config.default_mode, metadata=None
     )
-    things = knowledge.store(
-        core.namespace, entities=entities, relations=rows.relations, vectors=encoding.vectors, now=now, last=False
-    )
+    things = knowledge.store(core.namespace, entities=entities, relations=rows.relations, vectors=space, now=now, last=False)
     whole = decisions.save(
         core.namespace,
         decision,
         content=content,
         vector=vector,
-        vectors=encoding.vectors,
+        vectors=space,
         conversation=empty,
         entities=entities,
         evidence=evidence,

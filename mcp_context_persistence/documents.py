@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ingest.merged import followed
 from ingest.pipeline import entity_vectors
 from ingest.rows import GraphRows, graph_rows
 from kg import checks, documents, knowledge, limits
@@ -30,8 +31,9 @@ def save(core: Core, document_id: object, text: object, *, metadata: object, pro
 
     def whole() -> SaveDocumentResponse:
         encoding = core.embeddings.current()
-        rows, passages, truncated = _analysed(core, encoding.embedder, known, said, properties, own, now=now)
-        space = encoding.vectors
+        merged = core.merged()
+        rows, passages, truncated = _analysed(core, encoding.embedder, known, said, properties, own, merged.names, now=now)
+        space = merged.writing(encoding.vectors, rows.ids, rows.followed)
         found = knowledge.store(
             core.namespace, entities=rows.entities, relations=rows.relations, vectors=space, now=now, last=False
         )
@@ -63,13 +65,14 @@ def _analysed(
     text: str,
     properties: Mapping[str, Any],
     metadata: Mapping[str, Any] | None,
+    names: Mapping[str, str],
     *,
     now: int,
 ) -> tuple[GraphRows, list[dict[str, Any]], bool]:
     """What the text talks about, its passages as rows, and whether a passage mentions more than was looked at."""
     pieces = embedder.passages(text)
     vectors = embedder.embed([piece.text for piece in pieces])
-    found = list(core.extractor.extract([piece.text for piece in pieces], core.patterns()))
+    found = [followed(one, names) for one in core.extractor.extract([piece.text for piece in pieces], core.patterns())]
     ids = [documents.passage_id(document_id, place) for place in range(len(pieces))]
     rows = graph_rows(core.namespace, zip(ids, found, strict=True), now=now, known_types=core.known_types())
     passages = [

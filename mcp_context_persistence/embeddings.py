@@ -89,7 +89,9 @@ class Embeddings:
                 return work()
             except Moved:
                 self._known = None
-        raise DatabaseError("another embedding model came into use again and again; call again", retryable=True)
+        raise DatabaseError(
+            "another embedding model came into use, or entities were merged, again and again; call again", retryable=True
+        )
 
     def _state(self) -> Vectors | None:
         rows = self._graph.run(spaces.read(self._namespace))
@@ -146,7 +148,7 @@ class Embeddings:
                 if begun and begun.other:
                     before = state.other.vectors if state.other and state.other.vectors != begun.other.vectors else None
                     self._job = Migration(
-                        self._graph, self._namespace, embedder, begun, leftover=before, tell=tell, done=self._forget
+                        self._graph, self._namespace, embedder, begun, leftover=before, tell=tell, done=self.forget
                     )
                     return self._job
         raise DatabaseError("another embedding model was configured again and again; call again", retryable=True)
@@ -166,7 +168,8 @@ class Embeddings:
         rows = self._graph.run(spaces.begin(self._namespace, state, other, progress, now=now_ms()))
         return Vectors(space=state.space, revision=rows[0], other=other, progress=progress) if rows else None
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Ask again which model is in use, and how often entities were merged."""
         self._known = None
 
     def status(self) -> EmbeddingStatus:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ingest.merged import followed
 from ingest.pipeline import entity_vectors
 from ingest.rows import GraphRows, graph_rows, mention_rows
 from ingest.types import Extraction
@@ -14,6 +15,7 @@ from kg.checks import moment
 from kg.clock import now_ms
 from kg.driver import Run
 from kg.errors import NotFoundError, ValidationError
+from kg.merging import Merged
 from kg.models import Entity, Relationship
 from kg.statement import Row, Statement
 from mcp_context_persistence.core import Core
@@ -51,16 +53,22 @@ def extract(
     checks.metadata("context", context)
     found = next(iter(core.extractor.extract([said], core.patterns())))
     source = message or (text_source(said) if conversation is None else f"{conversation}:{text_source(said)}")
-    rows = graph_rows(core.namespace, [(source, found)], now=now, known_types=core.known_types())
-    linked = None
-    if store and rows.entities:
+
+    def kept() -> tuple[Extraction, GraphRows, str | None]:
+        merged = core.merged() if store else Merged()
+        meant = followed(found, merged.names)
+        rows = graph_rows(core.namespace, [(source, meant)], now=now, known_types=core.known_types())
+        if not store or not rows.entities:
+            return meant, rows, None
         link = None
         if conversation is not None or message is not None:
-            mentioned = mention_rows(found.mentions)
+            mentioned = mention_rows(meant.mentions)
             link = knowledge.mention(core.namespace, conversation_id=conversation, message_id=message, mentions=mentioned)
-        linked = core.embeddings.again(lambda: store_entities(core, rows, link, now=now))
+        return meant, rows, store_entities(core, rows, merged, link, now=now)
+
+    meant, rows, linked = core.embeddings.again(kept)
     metadata = dict(context) if isinstance(context, Mapping) and context else None
-    made = answer(core, rows, found, wanted, conversation=conversation, message=message, metadata=metadata, now=now)
+    made = answer(core, rows, meant, wanted, conversation=conversation, message=message, metadata=metadata, now=now)
     return made.model_copy(
         update={"stored": store and bool(rows.entities), "linked_to": linked, "processing_time": time.perf_counter() - start}
     )
@@ -114,11 +122,12 @@ def types_wanted(given: object) -> set[str] | None:
     return {checks.type_name("entity_types", one) for one in given}
 
 
-def store_entities(core: Core, rows: GraphRows, link: Statement[Row] | None = None, *, now: int) -> str | None:
+def store_entities(core: Core, rows: GraphRows, merged: Merged, link: Statement[Row] | None = None, *, now: int) -> str | None:
     """Store what was found in texts, then hang it on what `link` says; answers with what that is."""
     encoding = core.embeddings.current()
+    space = merged.writing(encoding.vectors, rows.ids, rows.followed)
     things = entity_vectors(rows, encoding.embedder).entities
-    found = knowledge.store(core.namespace, entities=things, relations=rows.relations, vectors=encoding.vectors, now=now, last=True)
+    found = knowledge.store(core.namespace, entities=things, relations=rows.relations, vectors=space, now=now, last=True)
     if link is None:
         core.graph.run(found)
         return None
@@ -186,16 +195,21 @@ def relate(
     }
     name = checks.type_name("relationship_type", relationship_type)
     sure = checks.confidence("confidence", confidence)
-    ids = core.entity_ids(references)
-    row = joining.RelationshipRow(
-        source=ids["source_entity_id"],
-        target=ids["target_entity_id"],
+    given = joining.RelationshipRow(
+        source=references["source_entity_id"],
+        target=references["target_entity_id"],
         name=name,
         confidence=sure,
         properties=checks.plain_metadata("properties", properties),
     )
-    core.check_type(row.type)
-    written = core.graph.run(knowledge.save_relationships(core.namespace, [row], now=now))
+    core.entity_ids(references)
+    core.check_type(given.type)
+
+    def work(run: Run) -> tuple[joining.RelationshipRow, list[Row]]:
+        (row,) = knowledge.resolved(run, core.namespace, [given])
+        return row, run(knowledge.save_relationships(core.namespace, [row], now=now))
+
+    row, written = core.graph.transact(work, name="create_relationship")
     if not written:
         raise NotFoundError("source_entity_id or target_entity_id: the entity was deleted meanwhile")
     return CreateRelationshipResponse(
@@ -332,6 +346,8 @@ def _written(
 ) -> dict[str, int]:
     """Write all of it; the vectors are made before the transaction, as far as it can be known which ones it needs."""
     found = core.embeddings.current() if things else None
+    merged = core.merged() if things else Merged()
+    given, things = things, joining.followed(things, merged.names)
     memory: dict[str, Any] = {}
 
     def embed(texts: Sequence[str]) -> list[Any]:
@@ -343,7 +359,7 @@ def _written(
     if found:
         stored = core.graph.run(knowledge.read_entities(core.namespace, [one.id for one in things], found.vectors))
         embed([knowledge.words(row) for row, _, stale in knowledge.join(things, stored, strategy) if stale])
-    vectors = found.vectors if found else None
+    vectors = merged.writing(found.vectors, (one.id for one in things), (one.id for one in given)) if found else None
     return core.graph.transact(
         lambda run: knowledge.update(run, core.namespace, things, links, embed, vectors, strategy=strategy, now=now),
         name="update_knowledge_graph",

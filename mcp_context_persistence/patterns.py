@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ingest import custom
+from ingest.merged import followed
 from ingest.pipeline import entity_vectors
 from ingest.rows import GraphRows, graph_rows, mention_rows
 from ingest.types import Extraction
@@ -14,7 +15,9 @@ from kg import checks, limits, names, reextraction
 from kg import conversations as stored_conversations
 from kg import patterns as stored_patterns
 from kg.clock import now_ms
-from kg.errors import NotFoundError
+from kg.errors import DatabaseError, NotFoundError
+from kg.merging import Merged
+from kg.merging import merged as stored_merged
 from kg.statement import Row, Statement
 from mcp_context_persistence.core import Core
 from mcp_context_persistence.pattern_models import ConfigureEntityPatternsResponse, EntityChange, ReextractResponse
@@ -73,14 +76,14 @@ def reextract(core: Core, conversation_id: object, *, apply: bool) -> ReextractR
     if apply:
         core.embeddings.current()
     patterns, types = core.patterns(), core.known_types()
+    merged = next(iter(core.graph.run(stored_merged(core.namespace))), Merged())
     difference = _Difference()
     for page in _pages(core, known):
-        found = dict(
-            zip((row["id"] for row in page), core.extractor.extract([row["content"] for row in page], patterns), strict=True)
-        )
+        read = core.extractor.extract([row["content"] for row in page], patterns)
+        found = {row["id"]: followed(one, merged.names) for row, one in zip(page, read, strict=True)}
         changed = [row for row in page if difference.compare(row["id"], _stored(row), _found(found[row["id"]]))]
         if changed:
-            _page(core, difference, changed, found, types, apply=apply)
+            _page(core, difference, changed, found, types, merged=merged if apply else None)
     if not apply:
         _removed(core, difference)
     for one in difference.added.keys() & difference.removed.keys():  # gone with one page, back with the next
@@ -115,7 +118,8 @@ def _stored(row: Row) -> dict[str, Row]:
 
 
 def _found(extraction: Extraction) -> dict[str, Row]:
-    return {one["id"]: one["properties"] for one in mention_rows(extraction.mentions)}
+    found = {one["id"]: one["properties"] for one in mention_rows(extraction.mentions)}
+    return {one: {key: value for key, value in properties.items() if key != "parts"} for one, properties in found.items()}
 
 
 def _page(
@@ -125,9 +129,9 @@ def _page(
     found: Mapping[str, Extraction],
     types: Sequence[str],
     *,
-    apply: bool,
+    merged: Merged | None,
 ) -> None:
-    """Note which entities come and which are of another type; write the page when it is to be applied."""
+    """Note which entities come and which are of another type; write the page where `merged` says which ids mean which entities."""
     now = now_ms()
     rows = graph_rows(core.namespace, [(row["id"], found[row["id"]]) for row in changed], now=now, known_types=types)
     stored = _entities(core, {row["id"]: [] for row in rows.entities})
@@ -144,25 +148,33 @@ def _page(
         elif old["origin"] == "extracted" and old["type"] != change.type and row["id"] in by_pattern | before:
             difference.retyped.setdefault(row["id"], change).previous_type = old["type"]
             retyped.append(reextraction.retyped(core.namespace, old, change.type, properties["confidence"]))
-    if apply:
+    if merged is not None:
         mentions = {row["message_id"]: row["entities"] for row in rows.mentions}
         places = [{"id": row["id"], "guard": row["guard"], "entities": mentions[row["id"]]} for row in changed]
-        gone = core.embeddings.again(lambda: _applied(core, rows, places, retyped, now=now))
+        gone = core.embeddings.again(lambda: _applied(core, rows, places, retyped, merged=merged, now=now))
         difference.removed.update({one["id"]: EntityChange(**one) for one in gone})
 
 
 def _applied(
-    core: Core, rows: GraphRows, places: Sequence[Mapping[str, Any]], retyped: Sequence[Mapping[str, Any]], *, now: int
+    core: Core,
+    rows: GraphRows,
+    places: Sequence[Mapping[str, Any]],
+    retyped: Sequence[Mapping[str, Any]],
+    *,
+    merged: Merged,
+    now: int,
 ) -> list[dict[str, Any]]:
     """Write a page; answers with the entities that go."""
     found = core.embeddings.current()
+    if core.merged().names != merged.names:
+        raise DatabaseError("entities were merged meanwhile; call reextract again", retryable=True)
     statement = reextraction.apply(
         core.namespace,
         places,
         entities=entity_vectors(rows, found.embedder).entities,
         retyped=retyped,
         relations=rows.relations,
-        vectors=found.vectors,
+        vectors=merged.writing(found.vectors, rows.ids, rows.followed),
         now=now,
     )
     return core.graph.run(statement, deadline=core.config.deadline)[0]["removed"]  # type: ignore[no-any-return]

@@ -9,9 +9,9 @@
 // division by zero at the end rolls everything back then, and the client tries again.
 // Entities that may have to go are locked in the same way before it is looked at what supports them.
 // Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
-// `space` says where vectors go. Where another model's are in use by now, a range with a step of zero rolls everything back.
+// `space` says where vectors go. Where another model's are in use by now, or one of the names means another entity, a range with a step of zero rolls everything back.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
-:param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, stale: [], removed: [], changed: [], created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], previous: null, relink: false, inherited: null, chunks: [], entities: [], mentions: [], relations: [], evidence: 50, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1}}
+:param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, stale: [], removed: [], changed: [], created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], previous: null, relink: false, inherited: null, chunks: [], entities: [], mentions: [], relations: [], evidence: 50, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 MERGE (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 ON CREATE SET c.revision = 0, c.created_ms = $batch.now, c.kind = 'conversation'
 SET c.updated_ms = $batch.now
@@ -159,7 +159,14 @@ CALL () {
   FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
     SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors, v.vectors_revision = new.revision)
   WITH v, space
-  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model
+  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model OR (coalesce(v.merges, 0) <> space.merges AND (
+    EXISTS { UNWIND space.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
+    OR EXISTS {
+      UNWIND space.followed AS row
+      WITH row WHERE NOT EXISTS { (:MergedEntity {namespace: $batch.namespace, id: row.id})<-[:MERGED]-(:Merge)-[:INTO]->({id: row.into}) }
+      RETURN row
+    }
+  ))
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
 }
 RETURN COUNT { (c)-[:HAS_MESSAGE]->() } AS linked, CASE WHEN lost + unrelated > 0 THEN 1 / (gone * 0) ELSE gone END AS removed;

@@ -4,8 +4,8 @@
 // Columns: created, conversation_created (booleans), linked (entities it is about, integer), created_ms (integer).
 // Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
-// `space` says where vectors go. Where another model's are in use by now, a range with a step of zero rolls everything back.
-:param batch => {namespace: "default", conversation_id: "conv-123", now: 1767225600000, id: "conv-123:decision:1", conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, properties: {decision_type: "architecture", context: "Two designs", outcome: "The simple one", content: "Two designs. The simple one", kind: "decision", facets: ["1"], status: "accepted"}, vector: null, conversation_kind: "1", about: ["DataProcessor"], evidence: ["conv-123:3"], space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1}}
+// `space` says where vectors go. Where another model's are in use by now, or one of the names means another entity, a range with a step of zero rolls everything back.
+:param batch => {namespace: "default", conversation_id: "conv-123", now: 1767225600000, id: "conv-123:decision:1", conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, properties: {decision_type: "architecture", context: "Two designs", outcome: "The simple one", content: "Two designs. The simple one", kind: "decision", facets: ["1"], status: "accepted"}, vector: null, conversation_kind: "1", about: ["DataProcessor"], evidence: ["conv-123:3"], space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 MERGE (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 ON CREATE SET c += $batch.conversation, c.revision = 0, c.created_ms = $batch.now, c.updated_ms = $batch.now, c.kind = 'conversation', c.fresh = true
 WITH c, coalesce(c.fresh, false) AS conversation_created
@@ -46,7 +46,14 @@ CALL () {
   FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
     SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors, v.vectors_revision = new.revision)
   WITH v, space
-  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model
+  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model OR (coalesce(v.merges, 0) <> space.merges AND (
+    EXISTS { UNWIND space.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
+    OR EXISTS {
+      UNWIND space.followed AS row
+      WITH row WHERE NOT EXISTS { (:MergedEntity {namespace: $batch.namespace, id: row.id})<-[:MERGED]-(:Merge)-[:INTO]->({id: row.into}) }
+      RETURN row
+    }
+  ))
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
 }
 RETURN created, conversation_created, COUNT { (d)-[:ABOUT]->() } AS linked, d.created_ms AS created_ms;

@@ -11,7 +11,7 @@ CALL (place) {
   UNWIND $batch.mentions AS row
   MATCH (e:Entity {namespace: $batch.namespace, id: row.id})
   MERGE (place)-[r:MENTIONS]->(e)
-  SET r += row.properties
+  SET r += row.properties, r.parts = row.properties.parts
   WITH place, collect(DISTINCT e.type_facet) AS types
   SET place.mentioned = [f IN coalesce(place.mentioned, []) WHERE NOT f IN types] + types,
     place.facets = [f IN place.facets WHERE NOT f IN types] + types

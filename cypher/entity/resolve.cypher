@@ -1,11 +1,14 @@
-// Which entities do these words mean? An id comes first, then an exact name, then an alias.
+// Which entities do these words mean? An id comes first, that of a merged entity too, then an exact name, then an alias.
 // Columns: reference (string, as asked), id (string), rank (0 id, 1 name, 2 alias). Words that mean nothing have no row.
-// Plan: two index seeks per word; an alias is found through its facet in the fulltext index.
+// Plan: three index seeks per word; an alias is found through its facet in the fulltext index.
 // One map as parameter: lists of other lengths would be planned anew.
 :param batch => {namespace: "default", references: [{text: "DataProcessor", alias: "+facets:1 +facets:2"}]}
 UNWIND $batch.references AS row
 CALL (row) {
   MATCH (e:Entity {namespace: $batch.namespace, id: row.text})
+  RETURN e.id AS id, 0 AS rank
+  UNION ALL
+  MATCH (g:MergedEntity {namespace: $batch.namespace, id: row.text}) (()<-[:MERGED]-(:Merge)-[:INTO]->()){1,20} (e:Entity)
   RETURN e.id AS id, 0 AS rank
   UNION ALL
   MATCH (e:Entity {namespace: $batch.namespace, name: row.text})

@@ -2,7 +2,7 @@
 // Columns: id (string).
 // Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
 // `space` says where vectors go; `namespace/touch` ends the transaction, and compares it with what is in use by then.
-:param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataValidator", label: "Class", stale_label: "Concept", properties: {name: "DataValidator", type: "class", type_facet: "1"}, vector: null, retyped: false}], space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1}}
+:param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataValidator", label: "Class", stale_label: "Concept", properties: {name: "DataValidator", type: "class", type_facet: "1"}, vector: null, retyped: false}], space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 UNWIND $batch.entities AS row
 MATCH (e:Entity {namespace: $batch.namespace, id: row.id})
 SET e += row.properties, e.updated_ms = $batch.now

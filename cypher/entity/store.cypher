@@ -5,8 +5,8 @@
 // division by zero at the end rolls everything back then, and the client tries again.
 // Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
 // The namespace gets another version at the very end, so that its lock is held for the commit only; where the transaction goes on, `last` is false.
-// `space` says where vectors go. Where another model's are in use by now, a range with a step of zero rolls everything back.
-:param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataProcessor", label: "Class", properties: {name: "DataProcessor", type: "class", type_facet: "1"}, vector: null}], relations: [], evidence: 50, last: true, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1}}
+// `space` says where vectors go. Where another model's are in use by now, or one of the names means another entity, a range with a step of zero rolls everything back.
+:param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataProcessor", label: "Class", properties: {name: "DataProcessor", type: "class", type_facet: "1"}, vector: null}], relations: [], evidence: 50, last: true, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CALL () {
   UNWIND $batch.entities AS row
   MERGE (e:Entity {namespace: $batch.namespace, id: row.id})
@@ -44,7 +44,14 @@ CALL () {
   FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
     SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors, v.vectors_revision = new.revision)
   WITH v, space
-  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model
+  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model OR (coalesce(v.merges, 0) <> space.merges AND (
+    EXISTS { UNWIND space.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
+    OR EXISTS {
+      UNWIND space.followed AS row
+      WITH row WHERE NOT EXISTS { (:MergedEntity {namespace: $batch.namespace, id: row.id})<-[:MERGED]-(:Merge)-[:INTO]->({id: row.into}) }
+      RETURN row
+    }
+  ))
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
 }
 RETURN CASE WHEN lost + unrelated > 0 THEN 1 / (lost * 0) ELSE size($batch.entities) END AS entities;

@@ -3,8 +3,8 @@
 // Plan: each place is locked before its guard is read; entities come sorted by id, so that concurrent writers take their locks in one order.
 // `retyped` entities were found in text and are of another type by the present patterns: label and filter tokens follow, those of what
 // mentions them too. The namespace gets another version at the very end.
-// `space` says where vectors go. Where another model's are in use by now, a range with a step of zero rolls everything back.
-:param batch => {namespace: "default", now: 1767225600000, places: [{id: "conv-123:0", guard: "1", entities: [{id: "pandas", properties: {start: 0, end: 6, count: 1, confidence: 0.5, extractor: "pattern:technology"}}]}], entities: [{id: "pandas", label: "Technology", vector: null, properties: {name: "pandas", type: "technology", type_facet: "1"}}], retyped: [{id: "pandas", label: "Technology", stale_label: "Library", properties: {type: "technology", type_facet: "1", facets: ["1"]}}], relations: [], evidence: 50, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1}}
+// `space` says where vectors go. Where another model's are in use by now, or one of the names means another entity, a range with a step of zero rolls everything back.
+:param batch => {namespace: "default", now: 1767225600000, places: [{id: "conv-123:0", guard: "1", entities: [{id: "pandas", properties: {start: 0, end: 6, count: 1, confidence: 0.5, extractor: "pattern:technology"}}]}], entities: [{id: "pandas", label: "Technology", vector: null, properties: {name: "pandas", type: "technology", type_facet: "1"}}], retyped: [{id: "pandas", label: "Technology", stale_label: "Library", properties: {type: "technology", type_facet: "1", facets: ["1"]}}], relations: [], evidence: 50, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CALL () {
   UNWIND $batch.places AS row
   MATCH (m:Message|Chunk {namespace: $batch.namespace, id: row.id})
@@ -92,7 +92,14 @@ CALL () {
   FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
     SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors, v.vectors_revision = new.revision)
   WITH v, space
-  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model
+  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model OR (coalesce(v.merges, 0) <> space.merges AND (
+    EXISTS { UNWIND space.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
+    OR EXISTS {
+      UNWIND space.followed AS row
+      WITH row WHERE NOT EXISTS { (:MergedEntity {namespace: $batch.namespace, id: row.id})<-[:MERGED]-(:Merge)-[:INTO]->({id: row.into}) }
+      RETURN row
+    }
+  ))
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
 }
 RETURN size(places) AS applied, gone AS removed;

@@ -116,6 +116,7 @@ WRITES = {
     "update, both": lambda client: client.update_knowledge_graph(
         [{"id": "x"}], [{"from_entity": "x", "to_entity": "DataProcessor", "relationship_type": "serves"}]
     ),
+    "merge_entities": lambda client: client.merge_entities("DataProcessor", "pandas"),
     "clear": lambda client: client._core.graph.run(clear(client.namespace)),
 }
 
@@ -144,6 +145,7 @@ def test_another_namespace_ends_nothing(server, filled):
 EXEMPT = {
     "conversation/lock",
     "entity/claim",
+    "merge/claim",
     "entity/save",
     "relationship/read",
     "namespace/settled",

@@ -104,6 +104,9 @@ def test_the_object_mapper_has_the_labels_and_properties_of_the_graph(client):
     client.save_conversation("g", [{"role": "user", "content": "Vector given."}], mode="conversation", embeddings=vector)
     client.save_document("d", "We use polars. " + "word " * 600, {"tags": ["x"], "project": "q"}, "/p")
     client.configure_entity_patterns({"tool": ["pandas"]})
+    client.update_knowledge_graph([{"id": "f", "metadata": {"a": 1}, "description": "d"}, {"id": "g"}], [])
+    client.merge_entities("e", "f", reason="the same", merged_by="Ana", evidence={"score": 0.9})
+    client.undo_merge(client.merge_entities("e", "g").merge_id)
     graph, known = client._core.graph, client._core.embeddings.current().vectors
     other = spaces.Space(model="other@1", size=384, vectors="embedding_384_a")
     assert graph.run(spaces.begin(client._core.namespace, known, other, "stopped", now=1))

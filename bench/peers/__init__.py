@@ -1,0 +1,1 @@
+"""The peers, each run in an environment of its own."""

@@ -1,0 +1,122 @@
+// Merge entities into one, or undo that: relabel, write or delete what hangs on them, and note it in a `Merge`. `merge/claim` has locked them.
+// Columns: places (whose mentions have changed, integer).
+// Rows whose `properties` are null are deleted. Entities that come back are relabelled first, those that go last, when nothing may hang on them
+// any more: a division by zero rolls everything back where somebody was faster, and the client tries again.
+// What mentions another type than before gets its filter tokens anew. The namespace gets another version at the very end, and another number
+// of merges, by which writers see that a name means another entity than they knew; a range with a step of zero rolls back what comes too late.
+:param batch => {namespace: "default", now: 1767225600000, restored: [{id: "beta", label: "Class", vector: null}], mentions: [{label: "Message", place: "conv-123:0", entity: "Acme", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}], relationships: [{source: "Acme", target: "pandas", type: "USES", properties: {name: "uses", confidence: 0.9}}], decisions: [{decision: "decision:1", entity: "Acme", there: true}], changed: [{id: "Acme", properties: {aliases: ["Acme Corp"]}}], merged: [{id: "acme_corp", label: "Organization"}], merge: {id: "merge:1", kept_id: "Acme", merged_ids: ["acme_corp"]}, undo: false, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+CALL () {
+  UNWIND $batch.restored AS row
+  MATCH (e:MergedEntity {namespace: $batch.namespace, id: row.id})
+  REMOVE e:MergedEntity
+  SET e:Entity, e.updated_ms = $batch.now
+  SET e:$(row.label)
+  WITH e, row
+  CALL (e, row) {
+    WITH e, row WHERE row.vector IS NOT NULL
+    CALL db.create.setNodeVectorProperty(e, $batch.space.vectors, row.vector)
+    REMOVE e[$batch.space.other]
+  }
+  RETURN count(*) AS restored
+}
+CALL () {
+  UNWIND $batch.mentions AS row
+  MATCH (e:Entity {namespace: $batch.namespace, id: row.entity})
+  MATCH (m:Message|Chunk|Conversation {namespace: $batch.namespace, id: row.place})
+  WHERE row.label IN labels(m)
+  CALL (e, m, row) {
+    WITH e, m, row WHERE row.properties IS NULL
+    MATCH (m)-[old:MENTIONS]->(e)
+    DELETE old
+  }
+  CALL (e, m, row) {
+    WITH e, m, row WHERE row.properties IS NOT NULL
+    MERGE (m)-[r:MENTIONS]->(e)
+    SET r = row.properties
+  }
+  RETURN collect(DISTINCT m) AS places
+}
+CALL () {
+  UNWIND $batch.relationships AS row
+  MATCH (a:Entity {namespace: $batch.namespace, id: row.source})
+  MATCH (b:Entity {namespace: $batch.namespace, id: row.target})
+  CALL (a, b, row) {
+    WITH a, b, row WHERE row.properties IS NULL
+    MATCH (a)-[old:$(row.type)]->(b)
+    DELETE old
+  }
+  CALL (a, b, row) {
+    WITH a, b, row WHERE row.properties IS NOT NULL
+    MERGE (a)-[r:$(row.type)]->(b)
+    SET r = row.properties
+  }
+  RETURN size($batch.relationships) - count(*) AS unrelated
+}
+CALL () {
+  UNWIND $batch.decisions AS row
+  MATCH (e:Entity {namespace: $batch.namespace, id: row.entity})
+  MATCH (d:Decision {namespace: $batch.namespace, id: row.decision})
+  CALL (e, d, row) {
+    WITH e, d, row WHERE NOT row.there
+    MATCH (d)-[old:ABOUT]->(e)
+    DELETE old
+  }
+  CALL (e, d, row) {
+    WITH e, d, row WHERE row.there
+    MERGE (d)-[:ABOUT]->(e)
+  }
+  RETURN collect(DISTINCT d) AS decided
+}
+CALL (places, decided) {
+  UNWIND places + decided AS m
+  WITH m, coalesce(m.mentioned, []) AS old
+  CALL (m) { MATCH (m)-[:MENTIONS|ABOUT]->(x:Entity) RETURN collect(DISTINCT x.type_facet) AS types }
+  SET m.mentioned = types, m.facets = [f IN m.facets WHERE NOT f IN old] + types
+}
+CALL () {
+  UNWIND $batch.changed AS row
+  MATCH (e:Entity {namespace: $batch.namespace, id: row.id})
+  SET e += row.properties, e.updated_ms = $batch.now
+}
+CALL () {
+  UNWIND $batch.merged AS row
+  MATCH (e:Entity {namespace: $batch.namespace, id: row.id})
+  REMOVE e:Entity, e:$(row.label)
+  SET e:MergedEntity
+  WITH e WHERE EXISTS { (e)--(x) WHERE NOT x:Merge }
+  RETURN count(*) AS held
+}
+CALL () {
+  MERGE (g:Merge {namespace: $batch.namespace, id: $batch.merge.id})
+  SET g += $batch.merge, g.created_ms = coalesce(g.created_ms, $batch.now), g.updated_ms = $batch.now
+  WITH g
+  CALL (g) {
+    WITH g WHERE $batch.undo
+    MATCH (g)-[old:INTO|MERGED]->()
+    DELETE old
+  }
+  CALL (g) {
+    WITH g WHERE NOT $batch.undo
+    MATCH (k:Entity {namespace: $batch.namespace, id: g.kept_id})
+    MERGE (g)-[:INTO]->(k)
+  }
+  CALL (g) {
+    UNWIND $batch.merged AS row
+    MATCH (e:MergedEntity {namespace: $batch.namespace, id: row.id})
+    MERGE (g)-[:MERGED]->(e)
+  }
+}
+CALL () {
+  MERGE (v:NamespaceVersion {namespace: $batch.namespace})
+  SET v.version = randomUUID()
+  WITH v, $batch.space AS space
+  FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
+    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors, v.vectors_revision = new.revision)
+  WITH v, space,
+    v.vectors_revision <> space.revision OR v.embedding_model <> space.model OR coalesce(v.merges, 0) <> space.merges AS late
+  SET v.merges = coalesce(v.merges, 0) + 1
+  WITH v, late
+  WHERE late
+  RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
+}
+RETURN CASE WHEN held + unrelated > 0 THEN 1 / (held * 0) ELSE size(places) END AS places;

@@ -1,0 +1,74 @@
+"""What comes back when duplicates are looked for, merged, and parted again."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+
+class DuplicateEvidence(BaseModel):
+    """What one stage says of a pair."""
+
+    stage: str = Field(..., description="exact, fuzzy, fields, vector or neighbours")
+    score: float = Field(..., description="How alike the two are in this, 0.0 to 1.0")
+    detail: str = Field("", description="How")
+
+
+class DuplicatePair(BaseModel):
+    """Two entities that may be one. `keep_id` is the one with the fuller name."""
+
+    keep_id: str
+    keep_name: str
+    duplicate_id: str
+    duplicate_name: str
+    type: str = Field(..., description="Type of the one to keep")
+    score: float = Field(..., description="0.0 to 1.0")
+    band: Literal["same", "review"] = Field(..., description="same: beyond the threshold; review: somebody should look")
+    evidence: list[DuplicateEvidence]
+
+
+class DuplicateGroup(BaseModel):
+    """Entities that are one by all pairs of the band `same`, none of which contradicts another."""
+
+    keep_id: str = Field(..., description="The one with the fullest name")
+    duplicate_ids: list[str]
+
+
+class FindDuplicateEntitiesResponse(BaseModel):
+    """Pairs, best first, and the groups that can be merged."""
+
+    success: bool = Field(True, description="Operation success status")
+    error: str | None = Field(None, description="Error message if failed")
+    pairs: list[DuplicatePair]
+    groups: list[DuplicateGroup]
+    total_pairs: int = Field(..., description="Pairs that were found, those that were cut off too")
+    compared: int = Field(..., description="Entities that were compared")
+    truncated: bool = Field(False, description="Whether there were more entities, or more pairs")
+    processing_time: float = Field(0.0, description="Processing time in seconds")
+
+
+class MergeEntitiesResponse(BaseModel):
+    """A merge; `merge_id` is what `undo_merge` needs."""
+
+    success: bool = Field(True, description="Operation success status")
+    error: str | None = Field(None, description="Error message if failed")
+    merge_id: str
+    kept_id: str
+    merged_ids: list[str]
+    mentions: int = Field(..., description="Mentions of the merged entities, which are mentions of the kept one now")
+    relationships: int = Field(..., description="Relationships of the merged entities")
+    decisions: int = Field(..., description="Links from decisions to the merged entities")
+    processing_time: float = Field(0.0, description="Processing time in seconds")
+
+
+class UndoMergeResponse(BaseModel):
+    """Entities that were parted again."""
+
+    success: bool = Field(True, description="Operation success status")
+    error: str | None = Field(None, description="Error message if failed")
+    merge_id: str
+    kept_id: str
+    restored_ids: list[str]
+    mentions: int = Field(..., description="Mentions that are those of the restored entities again")
+    relationships: int = Field(..., description="Relationships that they have again")
+    decisions: int = Field(..., description="Decisions that are about them again")
+    processing_time: float = Field(0.0, description="Processing time in seconds")

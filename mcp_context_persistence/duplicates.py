@@ -1,0 +1,189 @@
+"""Entities that are the same thing under several names: found, merged, and parted again."""
+
+import json
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from kg import checks, knowledge, limits, merging, parting
+from kg.clock import now_ms
+from kg.driver import Run
+from kg.errors import GraphError, NotFoundError, ValidationError
+from kg.statement import Row
+from mcp_context_persistence.core import Core
+from mcp_context_persistence.duplicate_models import (
+    DuplicateEvidence,
+    DuplicateGroup,
+    DuplicatePair,
+    FindDuplicateEntitiesResponse,
+    MergeEntitiesResponse,
+    UndoMergeResponse,
+)
+from queries import records, resolution
+from queries.resolution import Pair, Thing
+
+
+def find(core: Core, entity_id: object, entity_types: object, *, min_score: object, limit: object) -> FindDuplicateEntitiesResponse:
+    """Compare the entities of the namespace with each other, or one with the others."""
+    start = time.perf_counter()
+    least = checks.confidence("min_score", min_score)
+    most = checks.whole("limit", limit, least=1, most=limits.DUPLICATE_PAIRS)
+    types = _types(entity_types)
+    asked = None if entity_id is None else core.entity_ids({"entity_id": checks.identifier("entity_id", entity_id)})["entity_id"]
+    used = core.embeddings.current().vectors.space.vectors
+    rows = core.graph.run(merging.things(core.namespace, types=types, limit=limits.COMPARED_ENTITIES + 1, vectors=used))
+    compared = rows[: limits.COMPARED_ENTITIES]
+    if asked is not None and all(row["id"] != asked for row in compared):
+        raise NotFoundError("entity_id: it is not among the entities that are compared; narrow them by entity_types")
+    things = {row["id"]: _thing(row) for row in compared}
+    found = resolution.pairs(list(things.values()))
+    groups = [group for group in resolution.clusters(list(things.values()), found) if len(group) > 1]
+    shown = [pair for pair in found if pair.score >= least and (asked is None or asked in {pair.first, pair.second})]
+    return FindDuplicateEntitiesResponse(
+        pairs=[_pair(pair, things) for pair in shown[:most]],
+        groups=[_group(group, things) for group in groups if asked is None or asked in group],
+        total_pairs=len(shown),
+        compared=len(compared),
+        truncated=len(rows) > len(compared) or len(shown) > most,
+        processing_time=time.perf_counter() - start,
+    )
+
+
+def _types(given: object) -> list[str] | None:
+    if given is None:
+        return None
+    listed = [given] if isinstance(given, str) else given
+    if not isinstance(listed, Sequence) or len(listed) > limits.FILTER_VALUES:
+        raise ValidationError(f"entity_types must be a type or a list of at most {limits.FILTER_VALUES} types")
+    return [checks.type_name("entity_types", one) for one in listed]
+
+
+def _thing(row: Row) -> Thing:
+    name, kind = row["name"] or row["id"], row["type"] or "concept"
+    fields = json.loads(row["metadata"]) if row["metadata"] else {}
+    vector = None
+    if row["vector"] is not None:
+        vector = np.asarray(row["vector"], np.float32)
+        length = float(np.linalg.norm(vector))
+        vector = vector / length if length else None
+    return Thing(
+        id=row["id"],
+        name=name,
+        type=kind,
+        aliases=tuple(row["aliases"] or ()),
+        contexts=frozenset(row["contexts"]),
+        neighbours=frozenset(row["neighbours"]),
+        vector=vector,
+        fields=records.named(kind, name, fields),
+    )
+
+
+def _pair(pair: Pair, things: Mapping[str, Thing]) -> DuplicatePair:
+    kept = things[pair.first]
+    return DuplicatePair(
+        keep_id=kept.id,
+        keep_name=kept.name,
+        duplicate_id=pair.second,
+        duplicate_name=things[pair.second].name,
+        type=kept.type,
+        score=pair.score,
+        band="same" if pair.band == "same" else "review",
+        evidence=[DuplicateEvidence(stage=one.stage, score=one.score, detail=one.detail) for one in pair.evidence],
+    )
+
+
+def _group(group: Sequence[str], things: Mapping[str, Thing]) -> DuplicateGroup:
+    kept = resolution.main_name(things[one] for one in group).id
+    return DuplicateGroup(keep_id=kept, duplicate_ids=[one for one in group if one != kept])
+
+
+def merge(
+    core: Core, keep: object, duplicates: object, *, reason: object, merged_by: object, evidence: object
+) -> MergeEntitiesResponse:
+    """Merge entities into one."""
+    start, now = time.perf_counter(), now_ms()
+    listed = [duplicates] if isinstance(duplicates, str) else duplicates
+    if not isinstance(listed, Sequence) or not 1 <= len(listed) <= limits.MERGED_AT_ONCE:
+        raise ValidationError(f"duplicates must be an entity or a list of 1 to {limits.MERGED_AT_ONCE} entities")
+    words = {"keep": checks.identifier("keep", keep)}
+    words |= {f"duplicates.{place}": checks.identifier(f"duplicates.{place}", one) for place, one in enumerate(listed)}
+    why = {
+        "reason": None if reason is None else checks.anything("reason", reason, characters=limits.DESCRIPTION_CHARACTERS),
+        "merged_by": None if merged_by is None else checks.identifier("merged_by", merged_by),
+        "evidence": _evidence(evidence),
+    }
+    merge_id = f"merge:{uuid.uuid4().hex}"
+
+    def whole() -> MergeEntitiesResponse:
+        vectors = core.embeddings.current().vectors
+        ids = core.entity_ids(words)
+        kept, others = ids["keep"], sorted({one for field, one in ids.items() if field != "keep"})
+        if kept in others:
+            raise ValidationError("duplicates: the entity to keep is among them, perhaps by another of its names")
+
+        def work(run: Run) -> dict[str, int]:
+            return merging.merge(run, core.namespace, merge_id, kept, others, why=why, vectors=vectors, now=now)
+
+        counts = core.graph.transact(work, name="merge_entities")
+        core.embeddings.forget()
+        return MergeEntitiesResponse(
+            merge_id=merge_id, kept_id=kept, merged_ids=others, **counts, processing_time=time.perf_counter() - start
+        )
+
+    return core.embeddings.again(whole)
+
+
+def _evidence(given: object) -> str | None:
+    """What a caller says in support of a merge, such as pairs of `find`, as JSON."""
+    if given is None:
+        return None
+    listed = given if isinstance(given, (list, tuple)) else [given]
+    plain: list[Any] = [one.model_dump() if isinstance(one, DuplicatePair) else one for one in listed]
+    return checks.metadata("evidence", {"pairs": plain})
+
+
+def undo(core: Core, merge_id: object) -> UndoMergeResponse:
+    """Part what was merged."""
+    start, now = time.perf_counter(), now_ms()
+    known = checks.identifier("merge_id", merge_id)
+
+    def whole() -> UndoMergeResponse:
+        encoding = core.embeddings.current()
+        vectors, names = encoding.vectors, core.merged()
+        rows = core.graph.run(merging.read(core.namespace, known))
+        if not rows:
+            raise NotFoundError("merge_id: there is no such merge")
+        row, later = rows[0]["merge"], rows[0]["later"]
+        if row["undone_ms"] is not None:
+            raise ValidationError("merge_id: this merge was undone already")
+        if later:
+            raise GraphError(f"later merges of the same entities must be undone first: {', '.join(later)}")
+        embedded: dict[str, Any] = {}
+        if (row["model"], row["vectors"]) != (vectors.space.model, vectors.space.vectors):
+            stored = core.graph.run(merging.claim(core.namespace, row["merged_ids"]))
+            texts = {one["id"]: _words(one) for one in stored}
+            embedded = dict(zip(texts, encoding.embedder.embed(list(texts.values())), strict=True))
+
+        def work(run: Run) -> dict[str, int]:
+            return parting.undo(run, core.namespace, row, names, vectors=vectors, embedded=embedded, now=now)
+
+        counts = core.graph.transact(work, name="undo_merge")
+        core.embeddings.forget()
+        return UndoMergeResponse(
+            merge_id=known,
+            kept_id=row["kept_id"],
+            restored_ids=list(row["merged_ids"]),
+            **counts,
+            processing_time=time.perf_counter() - start,
+        )
+
+    return core.embeddings.again(whole)
+
+
+def _words(row: Row) -> str:
+    """What the vector of a stored entity is made of."""
+    own = row["properties"]
+    return knowledge.named(own["name"] or row["id"], "" if own["origin"] == "extracted" else own["description"])

@@ -1,0 +1,247 @@
+"""Names, taken apart: which forms of a name can mean the same thing, and which cannot.
+
+Nothing here knows where a name stands. What a shorter form means is decided by `queries.resolution`, which knows the other names around it.
+"""
+
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from rapidfuzz.distance import OSA
+
+SETTINGS = Path(__file__).with_name("resolution.json")
+
+# How two names are alike; `queries/resolution.json` has a score for each.
+Kind = Literal["exact", "weak", "shortened", "spelling", "typo", "region", "nickname", "initial", "acronym", "part", "described"]
+
+NAMED = frozenset({"organization", "event", "project", "group"})  # whose names may lose words
+LETTERS_PER_EDIT = 8  # of a word that may be misspelt by one edit
+_WORD = re.compile(r"[\w+#]+")
+_DOTTED = re.compile(r"\b(\w)\.(?=\w\b)")
+_NUMERAL = re.compile(r"(?=..)(x{0,3})(ix|iv|v?i{0,3})")
+_DESCRIPTION = re.compile(r"(the|this|that|our|their) [a-z]")
+
+
+@cache
+def settings() -> dict[str, Any]:
+    """The scores, thresholds and lists of words of `queries/resolution.json`."""
+    return json.loads(SETTINGS.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+
+
+@cache
+def _listed(key: str) -> frozenset[str]:
+    return frozenset(settings()[key])
+
+
+@cache
+def _nicknames() -> dict[str, frozenset[str]]:
+    """For each given name the full names that it may stand for, itself among them."""
+    found: dict[str, set[str]] = {}
+    for group in settings()["nicknames"]:
+        for name in group:
+            found.setdefault(name, {name}).add(group[0])
+    return {name: frozenset(full) for name, full in found.items()}
+
+
+def plain(text: str) -> str:
+    """A text in lower case, without accents and marks, `&` as a word."""
+    spread = unicodedata.normalize("NFKD", text.replace("&", " and ").replace("ß", "ss"))
+    return "".join(one for one in spread if not unicodedata.combining(one)).casefold().replace("'", "").replace("’", "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Name:
+    """A name of a thing of some type.
+
+    Attributes:
+        type: Of the thing, a lower-case word.
+        words: Its words in lower case, without accents, articles, honorifics and legal suffixes.
+        key: The words as one; names with the same key are spelled alike.
+        numbers: Its numbers, Roman ones and generations (Jr) among them, in order.
+        region: What comes after the comma of a place.
+        described: Whether it is a description ("the union").
+    """
+
+    type: str
+    words: tuple[str, ...]
+    key: str
+    numbers: tuple[str, ...] = ()
+    region: str = ""
+    described: bool = False
+
+    @property
+    def initials(self) -> bool:
+        """Whether it is somebody's initials."""
+        return self.type == "person" and len(self.key) in {2, 3} and all(len(word) == 1 for word in self.words)
+
+    @property
+    def weak(self) -> bool:
+        """Whether others may well have the same: a description, initials, somebody's given or family name alone."""
+        return self.described or self.initials or (self.type == "person" and len(self.words) == 1)
+
+
+@cache
+def parse(text: str, kind: str) -> Name:
+    """Take a name of a thing of type `kind` apart."""
+    described = _DESCRIPTION.match(text[:1].lower() + text[1:]) is not None
+    region = ""
+    if kind == "location" and "," in text:
+        text, _, after = text.partition(",")
+        region = "".join(_WORD.findall(plain(after)))
+    if kind != "person":
+        text = _DOTTED.sub(r"\1", text)
+    words = [part for word in _WORD.findall(plain(text)) for part in word.split("_") if part]
+    while len(words) > 1 and words[0] in _listed("articles") and kind != "person":
+        del words[0]
+    if kind == "person":
+        words = _without_titles(words)
+    elif kind != "location":
+        while len(words) > 1 and words[-1] in _listed("legal"):
+            del words[-1]
+    numbers = tuple(word for place, word in enumerate(words) if _number(word, first=place == 0))
+    return Name(type=kind, words=tuple(words), key="".join(words), numbers=numbers, region=region, described=described)
+
+
+def _without_titles(words: list[str]) -> list[str]:
+    while len(words) > 1 and words[0] in _listed("honorifics"):
+        words = words[1:]
+    while len(words) > 1 and words[-1] in _listed("degrees"):
+        words = words[:-1]
+    return words
+
+
+def _number(word: str, *, first: bool) -> bool:
+    return any(one.isdigit() for one in word) or (
+        not first and (word in _listed("generations") or _NUMERAL.fullmatch(word) is not None)
+    )
+
+
+def conflict(one: Name, other: Name) -> str | None:
+    """Why two names cannot mean the same thing, whatever else is alike; None when they can."""
+    if one.type != other.type and not _listed("vague") & {one.type, other.type}:
+        return "other types"
+    if one.numbers != other.numbers and one.numbers and other.numbers:
+        return "other numbers"
+    if one.region and other.region and one.region != other.region:
+        return "other regions"
+    if len(one.words) > 1 and len(other.words) > 1 and likeness(one, other) is None:
+        return "other names" if "person" in {one.type, other.type} else "other words"
+    return None
+
+
+def likeness(one: Name, other: Name) -> Kind | None:
+    """How two names are alike, None when they are not."""
+    if one.numbers != other.numbers and (one.numbers and other.numbers):
+        return None
+    if one.key == other.key and one.region == other.region:
+        return "weak" if one.weak or other.weak else "exact"
+    kind = one.type if one.type == other.type else ""  # of a vague type nothing is known that would make a part of a name a name
+    short, full = sorted((one, other), key=lambda name: (len(name.words), len(name.key), name.key))
+    if short.described or full.described:
+        return "described" if short.described and not full.described and _describes(short, full) else None
+    if one.key == other.key:
+        return "region" if not (one.region and other.region) else None
+    if kind == "person":
+        return _people(short, full)
+    return _things(short, full, kind)
+
+
+def _describes(short: Name, full: Name) -> bool:
+    """Whether a description is the last words of a name: the union, of the Harbour Freight Union."""
+    return len(full.words) > len(short.words) and full.words[-len(short.words) :] == short.words
+
+
+def _people(short: Name, full: Name) -> Kind | None:
+    if short.initials:
+        letters = "".join(word[0] for word in full.words)
+        return "initial" if len(full.words) > 1 and letters in {short.key, short.key[0] + short.key[-1]} else None
+    if len(short.words) == 1:
+        known = short.words[0]
+        if len(full.words) > 1 and known in {full.words[0], full.words[-1]}:
+            return "part"
+        return "nickname" if len(full.words) > 1 and same_given(known, full.words[0]) else None
+    if short.numbers != full.numbers:
+        return "typo" if _bare(short) == _bare(full) else None
+    return _full_names(short.words, full.words)
+
+
+def _bare(name: Name) -> tuple[str, ...]:
+    return tuple(word for word in name.words if word not in name.numbers)
+
+
+def _full_names(short: tuple[str, ...], full: tuple[str, ...]) -> Kind | None:
+    """How two names of people are alike that both have given and family names."""
+    given, family = (short[0], full[0]), (short[-1], full[-1])
+    if family[0] != family[1]:
+        return (
+            "typo"
+            if given[0] == given[1] and len(short) == len(full) and short[1:-1] == full[1:-1] and _misspelt(*family)
+            else None
+        )
+    if not _middles(short[1:-1], full[1:-1]):
+        return None
+    if given[0] == given[1]:
+        return "shortened"
+    if 1 in {len(given[0]), len(given[1])}:
+        return "initial" if given[0][0] == given[1][0] else None
+    if same_given(*given):
+        return "nickname"
+    return "typo" if _misspelt(*given) else None
+
+
+def _middles(few: tuple[str, ...], many: tuple[str, ...]) -> bool:
+    """Whether one person can have both middle names: what both have begins alike, one of a single letter for the whole."""
+    return all(
+        a == b or (1 in {len(a), len(b)} and a[0] == b[0]) for a, b in zip(few, many, strict=False)
+    )  # the longer one may have more
+
+
+def same_given(one: str, other: str) -> bool:
+    """Whether two given names may be short and long forms of one."""
+    known = _nicknames()
+    return bool(known.get(one, frozenset({one})) & known.get(other, frozenset({other})))
+
+
+def _things(short: Name, full: Name, kind: str) -> Kind | None:
+    if _acronym(short, full):
+        return "acronym"
+    if short.numbers == full.numbers and (spelled := _spelled(short.words, full.words)):
+        return spelled
+    if len(short.words) < len(full.words) and short.words == full.words[: len(short.words)]:
+        numbered = bool(short.numbers) and short.numbers == full.numbers
+        named = kind in NAMED and len(short.key) > 3 and short.words[0] not in _listed("fillers")
+        return "part" if numbered or (named and not full.numbers) else None
+    if kind in NAMED and 1 < len(short.words) < len(full.words) and short.words == full.words[-len(short.words) :]:
+        return "part"
+    return None
+
+
+def _acronym(short: Name, full: Name) -> bool:
+    """Whether one name is the first letters of the other, with or without its little words."""
+    if not 2 <= len(short.key) <= 8 or len(full.words) < 2 or any(len(word) > 1 for word in short.words) != (len(short.words) == 1):
+        return False
+    every = "".join(word[0] for word in full.words)
+    telling = "".join(word[0] for word in full.words if word not in _listed("fillers"))
+    return short.key in {every, telling}
+
+
+def _spelled(one: tuple[str, ...], other: tuple[str, ...]) -> Kind | None:
+    """Names of as many words that differ in one, by a plural or an edit; a word alone may as well be another one."""
+    if len(one) != len(other):
+        return None
+    different = [(a, b) for a, b in zip(one, other, strict=True) if a != b]
+    if len(different) != 1 or not _misspelt(*different[0]):
+        return None
+    return "spelling" if len(one) > 1 and min(map(len, different[0])) >= LETTERS_PER_EDIT else "typo"
+
+
+def _misspelt(one: str, other: str) -> bool:
+    """Whether one word may be the other one, misspelt: few edits for its length, none at its beginning."""
+    shorter = min(len(one), len(other))
+    if shorter < 4 or one[0] != other[0] or any(letter.isdigit() for letter in one + other):
+        return False
+    return OSA.distance(one, other) <= max(1, shorter // LETTERS_PER_EDIT)

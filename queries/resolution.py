@@ -1,0 +1,286 @@
+"""The same thing under several names: pairs of entities that may be one, with the evidence of each stage, and groups of those that are.
+
+The stages are the name (exact, fuzzy), the fields of a record, the meaning (cosine of the stored vectors), and the neighbours that two
+entities share. Evidence to the contrary forbids a pair whatever its score.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from queries import records
+from queries.forms import Kind, Name, conflict, likeness, parse, settings
+
+Band = Literal["same", "review", "different"]
+K = TypeVar("K", bound=Hashable)
+
+STRICT: frozenset[Kind] = frozenset({"exact", "shortened", "spelling"})  # what these say holds wherever the names stand
+MEANINGS = 3  # that a short name may have beside this one, for somebody to look
+COMMON = 200  # a word that more names have leads to no pairs
+ROWS = 1_000  # of vectors that are compared at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thing:
+    """An entity, or one mention of it.
+
+    Attributes:
+        id: Its id.
+        name: Its name.
+        type: A lower-case word.
+        aliases: Other names that it is known by.
+        contexts: Where it is named: ids of conversations and documents.
+        neighbours: Ids of the entities that it is related to.
+        vector: `(dimension,) float32` of unit length, of its name and description; None where there is none.
+        fields: Its plain metadata, compared field by field where `queries.records` knows such records.
+    """
+
+    id: str
+    name: str
+    type: str
+    aliases: tuple[str, ...] = ()
+    contexts: frozenset[str] = frozenset()
+    neighbours: frozenset[str] = frozenset()
+    vector: NDArray[np.float32] | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[Name, ...]:
+        """Its name and its aliases, taken apart."""
+        return tuple(parse(one, self.type) for one in dict.fromkeys((self.name, *self.aliases)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What one stage says of a pair: `stage` is `exact`, `fuzzy`, `fields`, `vector` or `neighbours`, `score` 0 to 1, `detail` says how."""
+
+    stage: str
+    score: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Two things that may be one; `first` is the fuller name. `score` is 0 to 1."""
+
+    first: str
+    second: str
+    score: float
+    band: Band
+    evidence: tuple[Evidence, ...]
+
+
+def band(score: float, *, same: float | None = None) -> Band:
+    """What a score means. `same` is the threshold, that of `queries/resolution.json` when it is None."""
+    if score >= (settings()["same"] if same is None else same):
+        return "same"
+    return "review" if score >= settings()["review"] else "different"
+
+
+def pairs(things: Sequence[Thing], *, same: float | None = None) -> list[Pair]:
+    """Pairs that may be one, best first; those that are different are left out.
+
+    Args:
+        things: The entities, each id once.
+        same: Score from which two are the same, 0 to 1.
+    """
+    by_id = {one.id: one for one in things}
+    around = _Around(things)
+    found = []
+    for a, b in candidates(things):
+        pair = _compared(by_id[a], by_id[b], around, same=same)
+        if pair and pair.band != "different":
+            found.append(pair)
+    return sorted(found, key=lambda pair: (-pair.score, pair.first, pair.second))
+
+
+def forbidden(one: Thing, other: Thing) -> str | None:
+    """Why two things are not one, whatever is alike; None where nothing says so."""
+    if (chance := records.chance(one.type, one.fields, other.fields)) is not None:
+        return "other fields" if chance < settings()["unlike"] else None
+    return conflict(one.names[0], other.names[0])
+
+
+def clusters(things: Sequence[Thing], links: Iterable[Pair]) -> list[list[str]]:
+    """Groups of ids that are the same thing, from pairs of the band `same`; each thing is in one group.
+
+    Pairs are joined best first. Two groups are not joined where anything of one is forbidden to be anything of the other.
+    """
+    by_id = {one.id: one for one in things}
+    same = [(pair.first, pair.second) for pair in links if pair.band == "same"]
+    return agglomerate(list(by_id), same, lambda a, b: forbidden(by_id[a], by_id[b]) is None)
+
+
+def agglomerate(ids: Sequence[K], links: Iterable[tuple[K, K]], may: Callable[[K, K], bool]) -> list[list[K]]:
+    """Join groups along links, best link first, unless two members may not be together; groups in the order of their first member."""
+    group = {one: [one] for one in ids}
+    for a, b in links:
+        mine, other = group[a], group[b]
+        if mine is not other and all(may(x, y) for x in mine for y in other):
+            mine.extend(other)
+            group.update(dict.fromkeys(other, mine))
+    place = {one: number for number, one in enumerate(ids)}
+    distinct = {id(one): one for one in group.values()}.values()
+    return sorted((sorted(one, key=place.__getitem__) for one in distinct), key=lambda one: place[one[0]])
+
+
+class _Around:
+    """Who else a short name may mean, and where."""
+
+    def __init__(self, things: Sequence[Thing]) -> None:
+        self._contexts: defaultdict[str, set[str]] = defaultdict(set)
+        self._known: defaultdict[str, dict[str, Name]] = defaultdict(dict)
+        for one in things:
+            for name in one.names:
+                self._contexts[_spelled(name)] |= one.contexts
+                for key in _keys(name):
+                    self._known[key][_spelled(name)] = name
+
+    def rivals(self, short: Name, full: Name) -> set[str]:
+        """The other names that a short one may stand for; not those that are themselves forms of `full`."""
+        return {
+            spelled
+            for key in _keys(short)
+            for spelled, name in self._known.get(key, {}).items()
+            if spelled not in {_spelled(short), _spelled(full)} and len(name.words) >= len(short.words)
+            if likeness(short, name) is not None and conflict(short, name) is None and conflict(name, full) is not None
+        }
+
+    def clear(self, one: Thing, other: Thing, short: Name, full: Name) -> Literal["here", "anywhere", "no", "never"]:
+        """Whether a short name means this full one: where both are named, as the only one anywhere, as one of few, or of too many."""
+        mine = one.contexts if short in one.names else other.contexts
+        theirs = self._contexts[_spelled(full)]
+        rivals = self.rivals(short, full)
+        near = any(self._contexts[rival] & mine for rival in rivals)
+        if mine & theirs and not near and (not rivals or mine <= theirs):
+            return "here"
+        if len(rivals) > MEANINGS:
+            return "never"
+        return "no" if rivals else "anywhere"
+
+
+def _spelled(name: Name) -> str:
+    return f"{name.type} {name.key} {name.region}"
+
+
+def candidates(things: Sequence[Thing]) -> Iterator[tuple[str, str]]:
+    """Pairs with something in common: a word, a beginning of one, first letters, a field, or their meaning."""
+    blocks: defaultdict[str, list[str]] = defaultdict(list)
+    for one in things:
+        for key in sorted({key for name in one.names for key in _keys(name)} | records.keys(one.type, one.fields)):
+            blocks[key].append(one.id)
+    seen: set[tuple[str, str]] = set()
+    for ids in blocks.values():
+        if len(ids) <= COMMON:
+            seen.update((min(a, b), max(a, b)) for a, b in combinations(ids, 2) if a != b)
+    seen.update(_alike([one for one in things if one.vector is not None]))
+    yield from sorted(seen)
+
+
+def _keys(name: Name) -> set[str]:
+    found = {name.key, f"= {name.key}", *name.words, *(word[:4] for word in name.words if len(word) > 4)}
+    if len(name.words) > 1:
+        fillers = settings()["fillers"]
+        found.add("".join(word[0] for word in name.words))
+        found.add("".join(word[0] for word in name.words if word not in fillers))
+    if name.type == "person":
+        found.update(_full_givens(name.words[0]))
+    return found
+
+
+def _full_givens(given: str) -> set[str]:
+    return {group[0] for group in settings()["nicknames"] if given in group}
+
+
+def _alike(things: Sequence[Thing]) -> Iterator[tuple[str, str]]:
+    """Pairs whose vectors are close."""
+    if not things:
+        return
+    array = np.stack([one.vector for one in things if one.vector is not None])
+    for start in range(0, len(things), ROWS):
+        close = array[start : start + ROWS] @ array.T >= settings()["meaning"]
+        for row, column in zip(*np.nonzero(close), strict=True):
+            if start + row < column:
+                a, b = sorted((things[start + row].id, things[column].id))
+                yield a, b
+
+
+def _compared(one: Thing, other: Thing, around: _Around, *, same: float | None) -> Pair | None:
+    """The pair with what each stage says; None where something forbids it."""
+    if forbidden(one, other):
+        return None
+    first, second = sorted((one, other), key=lambda thing: (-len(thing.names[0].words), -len(thing.name), thing.id))
+    said = [*_fields(one, other)] or [*_names(first, second, around)]
+    score = max((evidence.score for evidence in said), default=0.0)
+    for evidence in (*_meaning(one, other, named=bool(said)), *_neighbours(one, other)):
+        said.append(evidence)
+        score += _worth(evidence) if score and said[0].stage != "fields" else 0.0
+    if score == 0.0 and any(evidence.stage == "vector" for evidence in said):
+        score = settings()["alike"] + sum(_worth(evidence) for evidence in said if evidence.stage == "neighbours") / 2
+    score = round(min(score, 1.0), 4)
+    least = records.threshold(one.type) if same is None and said and said[0].stage == "fields" else same
+    return Pair(first=first.id, second=second.id, score=score, band=band(score, same=least), evidence=tuple(said))
+
+
+def _worth(evidence: Evidence) -> float:
+    known = settings()
+    if evidence.stage == "vector":
+        return float(known["meaning_adds"]) if evidence.score >= known["close"] else 0.0
+    return float(known["neighbours_add"]) * evidence.score
+
+
+def _fields(one: Thing, other: Thing) -> Iterator[Evidence]:
+    chance = records.chance(one.type, one.fields, other.fields)
+    if chance is not None:
+        yield Evidence(stage="fields", score=round(chance, 4))
+
+
+def _names(one: Thing, other: Thing, around: _Around) -> Iterator[Evidence]:
+    """What the names say: the best of all that either is known by."""
+    best = max(
+        (_named(one, other, a, b, around) for a in one.names for b in other.names),
+        key=lambda evidence: evidence.score,
+    )
+    if best.score:
+        yield best
+
+
+def _named(one: Thing, other: Thing, a: Name, b: Name, around: _Around) -> Evidence:
+    kind = likeness(a, b)
+    if kind is None or conflict(a, b):
+        return Evidence(stage="fuzzy", score=0.0)
+    here, anywhere = settings()["scores"][kind]
+    if kind in STRICT:
+        return Evidence(stage="exact" if kind == "exact" else "fuzzy", score=here, detail=kind)
+    if kind == "weak":
+        return Evidence(stage="exact", score=here if one.contexts & other.contexts else anywhere, detail="the same, but short")
+    if kind == "typo":
+        return Evidence(stage="fuzzy", score=anywhere, detail=kind)
+    short, full = sorted((a, b), key=lambda name: (len(name.words), len(name.key)))
+    clear = around.clear(one, other, short, full)
+    score = {"here": here, "anywhere": anywhere, "no": min(anywhere, settings()["ambiguous"]), "never": 0.0}[clear]
+    return Evidence(stage="fuzzy", score=score, detail=kind if clear in {"here", "anywhere"} else f"{kind}, but of others too")
+
+
+def _meaning(one: Thing, other: Thing, *, named: bool) -> Iterator[Evidence]:
+    if one.vector is None or other.vector is None:
+        return
+    cosine = float(one.vector @ other.vector)
+    if named or cosine >= settings()["meaning"]:
+        yield Evidence(stage="vector", score=round(max(0.0, min(1.0, cosine)), 4), detail="cosine")
+
+
+def _neighbours(one: Thing, other: Thing) -> Iterator[Evidence]:
+    mine, theirs = one.neighbours - {other.id}, other.neighbours - {one.id}
+    if shared := mine & theirs:
+        yield Evidence(stage="neighbours", score=round(len(shared) / len(mine | theirs), 4), detail=f"{len(shared)} shared")
+
+
+def main_name(things: Iterable[Thing]) -> Thing:
+    """Which of several names of one thing is kept: the fullest one; of equals the first by id."""
+    return min(things, key=lambda one: (-len(one.names[0].words), -len(one.name), one.id))
