@@ -98,7 +98,7 @@ def test_the_documented_technologies(extractor: Extractor) -> None:
         ("The lab is in Dorrimoor, just down the road.", "Dorrimoor", "location"),
         ("It grows in the Tarrowick district.", "Tarrowick", "location"),
         ("Tarvek mentioned the paper on glaciers.", "Tarvek", "person"),
-        ("Oslin overhauled the last part of the report.", "Oslin", "person"),
+        ("Perrin overhauled the report.", "Perrin", "person"),
         ("Oslin and the editor had a long talk.", "Oslin", "person"),
         ("We met with their founder, Ilka Brandvold, about prices.", "ilka_brandvold", "person"),
         ("Ilka Brandvold is excited about the plan.", "ilka_brandvold", "person"),
