@@ -11,7 +11,7 @@ from ingest import held, models
 from ingest.concepts import concepts
 from ingest.confidence import confidence
 from ingest.custom import RULE, Patterns
-from ingest.named import named, same_people
+from ingest.named import named, short_names
 from ingest.patterns import definitions
 from ingest.pieces import Piece, code_blocks, pieces
 from ingest.relations import relations
@@ -167,7 +167,7 @@ def _understood(parsed: Parsed, piece: Piece, text: str, patterns: Patterns | No
     taken = bytearray(len(parsed.text))
     own = patterns.found(parsed.text) if patterns else ()
     spans = _chosen([*own, *software(parsed), *named(parsed), *surroundings(parsed)], taken)
-    spans = same_people(parsed.text, spans) + _chosen(concepts(parsed, taken), taken)
+    spans = short_names(parsed.text, spans) + _chosen(concepts(parsed, taken), taken)
     spans = sorted(span for span in spans if _readable(parsed, piece, text, span))
     sentences = [_sentence(parsed, first, last) for first, last in parsed.sentences]
     mentions = [_mention(parsed, piece, text, span, sentences) for span in spans]

@@ -121,20 +121,29 @@ def _projects(parsed: Parsed) -> list[Found]:
     return found
 
 
-def same_people(text: str, spans: list[Found]) -> list[Found]:
-    """The spans, with the short form of a full name in the same text given that name's type: "Marcus" after "Marcus Bell"."""
-    types: dict[str, str] = {}
-    first: set[str] = set()
+def short_names(text: str, spans: list[Found]) -> list[Found]:
+    """The spans, with the short form of a full name in the same text given that name's type.
+
+    "Marcus" after "Marcus Bell" is a person. "Kestrel", who acts, is an organisation beside "Kestrel Robotics".
+    """
+    people: set[str] = set()
+    given: set[str] = set()
+    firms: set[str] = set()
     for span in spans:
         parts = text[span.start : span.end].split()
-        if span.type == "person" and len(parts) > 1:
-            types.update(dict.fromkeys(parts, span.type))
-            first.add(parts[0])
-    return [
-        span._replace(type=types[name], rule="rule:short_name")
-        if span.tier == RECOGNISED
-        and (span.type in {"organization", "product", "work"} or (span.type == "location" and name in first))
-        and types.get(name, span.type) != span.type
-        else span
-        for span, name in ((span, text[span.start : span.end]) for span in spans)
-    ]
+        if len(parts) > 1 and span.type == "person":
+            people.update(parts)
+            given.add(parts[0])
+        elif len(parts) > 1 and span.type == "organization" and parts[-1] in _ORGANISATIONS:
+            firms.add(parts[0])
+    return [_as_in_full(span, text[span.start : span.end], people, given, firms) for span in spans]
+
+
+def _as_in_full(span: Found, name: str, people: set[str], given: set[str], firms: set[str]) -> Found:
+    if span.tier == RECOGNISED and (
+        (span.type in {"organization", "product", "work"} and name in people) or (span.type == "location" and name in given)
+    ):
+        return span._replace(type="person", rule="rule:short_name")
+    if span.rule == "rule:person" and name in firms and name not in people:
+        return span._replace(type="organization", rule="rule:short_name")
+    return span

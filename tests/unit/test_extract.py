@@ -113,6 +113,18 @@ def test_one_name(extractor: Extractor, text: str, entity: str, kind: str) -> No
     assert types(extractor, text).get(entity) == kind
 
 
+def test_the_short_name_of_an_organisation_that_acts_is_no_person(extractor: Extractor) -> None:
+    text = "Tallow Robotics owns the building. Tallow bought it in spring."
+    assert {m.name: m.type for m in read(extractor, text).mentions if m.type != "concept"} == {
+        "Tallow Robotics": "organization",
+        "Tallow": "organization",
+    }
+
+
+def test_who_chairs_is_a_person(extractor: Extractor) -> None:
+    assert types(extractor, "Marcus Bell chaired the session.")["marcus_bell"] == "person"
+
+
 @pytest.mark.parametrize(
     "text",
     [
