@@ -1,5 +1,6 @@
 """Finds the names behind the tokens of a parsed text: subjects, objects, what pronouns stand for, and what is denied."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from ingest.concepts import hidden_verbs
@@ -9,6 +10,7 @@ from ingest.vocabulary import CUES
 from ingest.words import words
 
 CLAUSE, PRONOUN = "parse:clause", "parse:pronoun"
+_REACH = 50  # mentions back that "the union" may stand for
 SUBJECTS = ("nsubj", "nsubjpass")
 NEGATIONS = words("negations")
 SOFTWARE_TYPES = frozenset({"class", "function", "module", "library", "technology", "file", "project"})
@@ -98,11 +100,26 @@ class Grammar:
         if word in _WHICH and self.p.deps[verb] == "relcl":
             return self.mentions(self.p.heads[verb]), CLAUSE
         if word in _WHO or word == "it":
-            meant = self._meant(token, person=word != "it")
+            meant = self.meant(token, person=word != "it")
             return ([meant] if meant >= 0 else []), PRONOUN
-        return self.mentions(token), CLAUSE
+        kind = self._of_that_kind(token)
+        return ([kind], PRONOUN) if kind >= 0 else (self.mentions(token), CLAUSE)
 
-    def _meant(self, pronoun: int, *, person: bool) -> int:
+    def _of_that_kind(self, token: int) -> int:
+        """The nearest earlier organisation whose name ends in this noun: "the union" after "Harbour Freight Union"; or -1."""
+        if token == 0 or self.p.lowers[token - 1] != "the" or self.p.words[token] != self.p.lowers[token]:
+            return -1
+        start = self.p.starts[token]
+        before = bisect_left(self.spans, start, key=lambda span: span.start)
+        for number in range(before - 1, max(-1, before - 1 - _REACH), -1):
+            span = self.spans[number]
+            if span.type == "organization" and span.end <= start:
+                words = self.p.text[span.start : span.end].lower().split()
+                if len(words) > 1 and words[-1] == self.p.lowers[token]:
+                    return number
+        return -1
+
+    def meant(self, pronoun: int, *, person: bool) -> int:
         """What "he" or "it" stands for: the nearest earlier subject of its kind in this sentence, else the previous one's."""
         first = next((begin for begin, last in self.p.sentences if begin <= pronoun < last), 0)
         for i in range(pronoun - 1, first - 1, -1):

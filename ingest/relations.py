@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from itertools import combinations
 
-from ingest.grammar import NEGATIONS, SOFTWARE_TYPES, Grammar
+from ingest.grammar import NEGATIONS, PRONOUN, SOFTWARE_TYPES, Grammar
 from ingest.types import Found, Link, Parsed
-from ingest.verbs import base, noun_type, verb_type
+from ingest.verbs import all_forms, base, noun_type, verb_type
 
 Said = tuple[int, str, int, str]  # source, type, target, rule; positions in the list of mentions
 
@@ -16,6 +16,9 @@ _SENTENCE_TOKENS = 200  # longer ones are lists or data, and their parses mean n
 
 _BEING = frozenset({"be", "is", "are", "was", "were", "'s", "’s", "being", "been"})
 _USING = frozenset({"use", "utilize", "utilise", "leverage", "adopt", "choose", "employ", "need", "recommend"})
+_KEEPING = all_forms(frozenset({"keep", "have"}))
+_OFFICES = frozenset({"office", "offices", "headquarters", "seat", "base"})
+_PARENTS = frozenset({"company", "organization", "organisation", "firm", "group"})
 _PLACES = frozenset({"located_in", "lives_in", "moves_to", "comes_from", "visits"})
 _INNER = {
     "function": {"class", "module", "file", "library"},
@@ -72,6 +75,11 @@ class _Reader(Grammar):
         if lemma in _BEING:
             yield from self._copula(verb, subjects, rule)
             return
+        if self.p.lowers[verb] in _KEEPING:
+            seats = list(self._seat(verb, subjects, rule))
+            if seats:
+                yield from seats
+                return
         passive = any(self.p.deps[child] in {"auxpass", "nsubjpass"} for child in self.p.children[verb])
         passive = passive or (self.p.tags[verb] == "VBN" and self.p.deps[verb] == "acl")
         objects = list(self.objects(verb))
@@ -83,6 +91,17 @@ class _Reader(Grammar):
             for agent in self.agents(verb):
                 for patient in subjects:
                     yield from self._clause(lemma, "", [agent], patient, _PASSIVE)
+
+    def _seat(self, verb: int, subjects: list[int], rule: str) -> Iterator[Said]:
+        """Where an organisation has its office: "keeps its head office in Lisbon"."""
+        for office in self.p.children[verb]:
+            if self.p.deps[office] != "dobj" or self.p.lowers[office] not in _OFFICES or self.has_no(office):
+                continue
+            for preposition in (*self.p.children[verb], *self.p.children[office]):
+                if self.p.deps[preposition] == "prep" and self.p.lowers[preposition] in {"in", "at", "near"}:
+                    for place, _ in self.after_preposition(preposition):
+                        if self.spans[place].type == "location":
+                            yield from ((s, "located_in", place, rule) for s in subjects if self.spans[s].type == "organization")
 
     def _clause(self, lemma: str, preposition: str, subjects: list[int], target: int, rule: str) -> Iterator[Said]:
         kind = verb_type(lemma, preposition)
@@ -130,6 +149,7 @@ class _Reader(Grammar):
         if self.p.deps[token] == "appos":
             for subject in self.mentions(self.p.heads[token])[:1]:
                 yield from self._described(subject, token, _APPOSITION)
+            yield from self._parent(token)
         inner = self.mention(token)
         kind = self.spans[inner].type if inner >= 0 else ""
         if kind != "person" and kind not in _INNER:
@@ -143,6 +163,16 @@ class _Reader(Grammar):
             elif kind in _INNER and self.p.lowers[child] in {"in", "of", "from"}:
                 found = self._containers(child)
                 yield from ((inner, "part_of", outer, _PART) for outer in found if self.spans[outer].type in _INNER[kind])
+
+    def _parent(self, token: int) -> Iterator[Said]:
+        """What belongs to whom: "Its parent company, Acme"."""
+        noun = self.p.heads[token]
+        around = {self.p.lowers[child] for child in self.p.children[noun]}
+        if self.p.lowers[noun] in _PARENTS and {"its", "parent"} <= around:
+            part = self.meant(noun, person=False)
+            if part >= 0 and self.spans[part].type == "organization":
+                whole = [one for one in self.mentions(token) if self.spans[one].type == "organization"]
+                yield from ((part, "part_of", one, PRONOUN) for one in whole)
 
     def _containers(self, preposition: int) -> list[int]:
         """Mentions after a preposition, or the first one beside it where the parser lost the noun phrase."""

@@ -47,6 +47,12 @@ def said(extractor: Extractor, text: str) -> set[tuple[str, str, str]]:
             ("marcus_bell", "works_for", "harbour_freight_union"),
         ),
         ("The Kubernetes cluster runs on AWS.", ("Kubernetes", "runs_on", "AWS")),
+        ("Tallow Robotics keeps its head office in Berlin.", ("tallow_robotics", "located_in", "Berlin")),
+        ("Elmsford Seed Bank grew fast. The bank has its offices in Berlin.", ("elmsford_seed_bank", "located_in", "Berlin")),
+        (
+            "Tallow Robotics grew fast. Its parent company, Acme Corporation, sold it.",
+            ("tallow_robotics", "part_of", "acme_corporation"),
+        ),
     ],
 )
 def test_statement(extractor: Extractor, text: str, statement: tuple[str, str, str]) -> None:
@@ -121,3 +127,15 @@ def test_base_forms(form: str, verb: str) -> None:
 
 def test_third_person() -> None:
     assert {"uses", "handles", "modifies", "publishes"} <= third_person()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Tallow Robotics has no office in Berlin.",
+        "Tallow Robotics does not keep its head office in Berlin.",
+        "Elmsford Seed Bank grew fast. The club has its offices in Berlin.",
+    ],
+)
+def test_no_office_is_read_where_there_is_none(extractor: Extractor, text: str) -> None:
+    assert not {statement for statement in said(extractor, text) if statement[1] == "located_in"}
