@@ -85,7 +85,7 @@ def ask(name: str, folder: Path) -> list[dict[str, Any]]:
     with local.attach(None) as server:
         place = {"PEER_URI": server.bolt_url, "PEER_USER": server.user, "PEER_PASSWORD": server.password}
         done = subprocess.run(
-            [environment(name), HERE / f"{name}.py", folder, out],
+            [environment(name), HERE / f"ask_{name}.py", folder, out],
             env={**os.environ, **place},
             capture_output=True,
             text=True,

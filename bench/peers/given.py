@@ -28,7 +28,9 @@ class Vectors:
         self._places = {text: place for place, text in enumerate(json.loads((folder / "texts.json").read_text()))}
 
     def of(self, text: str) -> list[float]:
-        """The vector of a text or a question."""
+        """The vector of a text or a question; of any other, which some libraries try, one that is like nothing."""
+        if text not in self._places:
+            return [1.0] + [0.0] * (self.size - 1)
         found: list[float] = self._rows[self._places[text]].tolist()
         return found
 

@@ -9,7 +9,7 @@ from neo4j_graphrag.indexes import create_fulltext_index, create_vector_index
 from neo4j_graphrag.retrievers import HybridRetriever
 
 driver = neo4j.GraphDatabase.driver(address()[0], auth=address()[1])
-ALPHAS = (0.3, 0.5, 0.7)
+ALPHAS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7)
 
 
 def work(chat: Chat, vectors: Vectors) -> Iterable[tuple[str, Search]]:

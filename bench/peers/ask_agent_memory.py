@@ -6,6 +6,7 @@ from typing import Any
 
 from given import DEPTH, Chat, Search, Vectors, address, answer
 from neo4j_agent_memory import MemoryClient, MemorySettings, Neo4jConfig
+from neo4j_agent_memory.config.settings import ExtractionConfig, ExtractorType
 from pydantic import SecretStr
 
 loop = asyncio.new_event_loop()
@@ -37,7 +38,10 @@ async def stored(chat: Chat, vectors: Vectors) -> MemoryClient:
     """A client with nothing but this chat: its search takes no account of sessions, so what was there before goes."""
     url, (user, password) = address()
     settings = MemorySettings(
-        neo4j=Neo4jConfig(uri=url, username=user, password=SecretStr(password)), embedding=Given(vectors), llm=None
+        neo4j=Neo4jConfig(uri=url, username=user, password=SecretStr(password)),
+        embedding=Given(vectors),
+        llm=None,
+        extraction=ExtractionConfig(extractor_type=ExtractorType.NONE, enable_llm_fallback=False),
     )
     client = MemoryClient(settings)
     await client.connect()
