@@ -1,1 +1,0 @@
-"""The peers, each run in an environment of its own."""
