@@ -11,7 +11,7 @@ DATA ?= ../shared/data
 .PHONY: help setup demo test bench bench-quality bench-peers check cypher docs clean
 
 help: ## What there is to make
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
 
 setup: $(READY) ## Make .venv and install the project with its tools
 
@@ -24,11 +24,11 @@ test: $(READY) ## Run all tests: make test [ARGS="-k search"]
 bench: $(READY) ## Measure, and write the numbers to bench/results
 	@$(RUN)/python -m bench $(ARGS)
 
+bench-peers: $(READY) ## Measure what other libraries find of the same texts: make bench-peers DATA=folder [ARGS="--peer NAME"]
+	@$(RUN)/python -m bench.peers $(DATA) $(ARGS)
+
 bench-quality: $(READY) ## Measure what is found on the development sets: make bench-quality DATA=folder
 	@$(RUN)/python -m bench.quality $(DATA)
-
-bench-peers: $(READY) ## Ask other libraries the same questions: make bench-peers DATA=folder
-	@$(RUN)/python -m bench.peers $(DATA)
 
 check: $(READY) ## Style, types and layers
 	$(RUN)/ruff check .

@@ -1,0 +1,68 @@
+"""This library, asked through its client."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bench.learn import Group, judged, left_out, order
+from bench.peers.exchange import LIMIT, WARM
+from bench.sets import evidence
+from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.models import Conversation
+
+MESSAGES = {"content_types": ["message"]}
+LEFT_OUT = "hybrid, weights learned without the conversation"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a search brought back for a question: ids best first, and the seconds it took; None where nobody looked at the clock."""
+
+    settings: str
+    namespace: str
+    question: str
+    ids: list[str]
+    seconds: float | None
+    error: str | None = None
+
+
+def ask(
+    url: str, auth: tuple[str, str], namespace: str, sessions: list[Conversation], sample: dict[str, Any]
+) -> tuple[list[Answer], Group]:
+    """Save a conversation, ask its questions in each mode; the group is for `without_it`.
+
+    The questions' vectors are known when the clock starts, as the peers' are: the client remembers the last 1,024.
+    """
+    group = Group(name=namespace, any_will_do=False)
+    answers = []
+    with ContextPersistenceClient(url, auth=auth, namespace=namespace, config={"deadline": 300.0}) as client:
+        client.batch_save_conversations(sessions)
+        ids = {message.id for session in sessions for message in session.messages}
+        asked = [(number, one) for number, one in enumerate(sample["qa"]) if evidence(one) & ids]
+        for number, one in asked:
+            group.questions.append(judged(client, one["question"], evidence(one) & ids, str(number)))
+        for mode in ("hybrid", "semantic", "keyword"):
+            for _, one in asked[:WARM]:
+                client.search_hybrid(one["question"], mode=mode, limit=LIMIT, filters=MESSAGES)
+            for number, one in asked:
+                start = time.perf_counter()
+                found = client.search_hybrid(one["question"], mode=mode, limit=LIMIT, filters=MESSAGES)
+                seconds = time.perf_counter() - start
+                answers.append(
+                    Answer(
+                        settings=mode,
+                        namespace=namespace,
+                        question=str(number),
+                        ids=[one.message_id or one.id for one in found.results],
+                        seconds=seconds,
+                    )
+                )
+    return answers, group
+
+
+def without_it(groups: list[Group]) -> Iterator[Answer]:
+    """The fused search once more, each conversation ranked by weights learned from the other ones alone."""
+    for group, question, weights in left_out(groups):
+        ids = [question.ids[place] for place in order(question, weights)[:LIMIT]]
+        yield Answer(settings=LEFT_OUT, namespace=group.name, question=question.kind, ids=ids, seconds=None)
