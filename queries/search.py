@@ -152,9 +152,9 @@ def _by_one_arm(run: Run, asked: Search) -> list[tuple[float, Row]]:
     arms = ARMS[asked.mode]
     found = look(run, replace(_plan(asked, arms), exact=asked.mode == "semantic"))
     if asked.mode == "semantic":
-        return fusion.by_meaning(found, limit=asked.limit)
+        return _placed(found, fusion.by_meaning(found, limit=asked.limit))
     messages = [(row["own"], row) for row in found["messages"] if row["passes"]]
-    return fusion.fuse(found, messages=messages, arms=arms, words=asked.terms.words, limit=asked.limit)
+    return _placed(found, fusion.fuse(found, messages=messages, arms=arms, words=asked.terms.words, limit=asked.limit))
 
 
 def _judged(run: Run, asked: Search) -> list[tuple[float, Row]]:
@@ -163,7 +163,22 @@ def _judged(run: Run, asked: Search) -> list[tuple[float, Row]]:
     found = look(run, plan)
     messages = ranking.rank(found["messages"], question, limit=asked.limit, recipe=asked.recipe)
     scored = fusion.fuse(found, messages=messages, arms=arms, words=asked.terms.words, limit=asked.limit)
-    return _whole(run, asked.namespace, scored)
+    return _whole(run, asked.namespace, _placed(found, scored))
+
+
+def _placed(found: Row, scored: list[tuple[float, Row]]) -> list[tuple[float, Row]]:
+    """The same with each one's place among all that an arm found; equal ones share a place."""
+    return [
+        (
+            score,
+            {
+                **row,
+                "meaning_rank": None if row["meaning"] is None else 1 + sum(one > row["meaning"] for one in found["nears"]),
+                "words_rank": None if row["words"] is None else 1 + sum(one > row["words"] for one in found["scores"]),
+            },
+        )
+        for score, row in scored
+    ]
 
 
 def _prepared(asked: Search) -> tuple[fusion.Arms, Plan, ranking.Question]:

@@ -1,9 +1,10 @@
 // What is nearest to a vector, and what has the words, among everything that can be found; messages with their neighbourhood.
 // Columns: one row. messages (best first: id, kind, conversation_id, timestamp_ms, content (`characters` of it; `cut` says that there are
 // more) and metadata when asked for, meaning and words (raw cosine -1 to 1 and Lucene's score, null where that arm did not find it),
-// meaning_rank and words_rank, own (both arms joined, 0 to 1), passes (whether the filters let it through); what lies up to `reach`
+// own (both arms joined, 0 to 1), passes (whether the filters let it through); what lies up to `reach`
 // places beside them as well; where they are `judged`, position, author and, up to `compared` places from a hit, cosine; with `explain`, the seeds that led to it and their distances), others (the same of what is no message, unordered), meaning_low,
-// meaning_high, words_low, words_high (the range of each arm's scores among all but entities), and counts by which the caller sees
+// meaning_high, words_low, words_high (the range of each arm's scores among all but entities), and `nears` and `scores`, in which a hit's
+// places can be counted, and counts by which the caller sees
 // whether a leg was cut: meaning_rows, words_rows, scanned, meaning_kept, words_kept, meaning_messages, words_messages.
 // Plan: `open` and `kinds` search the vector index with as few conditions as possible (each range costs 0.2 ms over 20,000 messages),
 // `boxes` with all of them; `scans` compares all nodes that have some facets, exactly. Both legs, the neighbours along NEXT and the
@@ -104,7 +105,7 @@ CALL (scanned) {
     count(CASE kind WHEN 'message' THEN score END) AS words_messages
 }
 WITH *, CASE WHEN words_rows < $batch.worded THEN 0.0 ELSE least_words END AS words_low
-CALL (hits, nears, scores, meaning_low, meaning_high, words_low, words_high) {
+CALL (hits, meaning_low, meaning_high, words_low, words_high) {
   UNWIND hits AS hit
   WITH hit
   WHERE hit.kind = 'message'
@@ -146,8 +147,8 @@ CALL (hits, nears, scores, meaning_low, meaning_high, words_low, words_high) {
     content: CASE WHEN $batch.content THEN left(c.content, $batch.characters) END,
     cut: $batch.content AND size(c.content) > $batch.characters,
     metadata: CASE WHEN $batch.metadata THEN c.metadata END,
-    meaning: near, meaning_rank: CASE WHEN near IS NOT NULL THEN 1 + size([one IN nears WHERE one > near]) END,
-    words: score, words_rank: CASE WHEN score IS NOT NULL THEN 1 + size([one IN scores WHERE one > score]) END, own: coalesce(own, 0.0), passes: passes,
+    meaning: near,
+    words: score, own: coalesce(own, 0.0), passes: passes,
     seeds: seeds, position: CASE WHEN $batch.judged THEN c.position END,
     author: CASE WHEN $batch.judged THEN c.name END,
     cosine: CASE
@@ -157,7 +158,7 @@ CALL (hits, nears, scores, meaning_low, meaning_high, words_low, words_high) {
     END
   }) AS messages
 }
-CALL (hits, nears, scores) {
+CALL (hits) {
   CALL (hits) {
     UNWIND hits AS hit
     WITH hit
@@ -179,11 +180,10 @@ CALL (hits, nears, scores) {
     timestamp_ms: coalesce(n.timestamp_ms, n.created_ms), name: n.name, aliases: n.aliases,
     document_id: n.document_id, start: n.start, end: n.end, status: n.status,
     metadata: CASE WHEN $batch.metadata THEN n.metadata END,
-    meaning: hit.near, meaning_rank: 1 + size([one IN nears WHERE one > hit.near]),
-    words: hit.score, words_rank: 1 + size([one IN scores WHERE one > hit.score])
+    meaning: hit.near, words: hit.score
   }) AS others
 }
 OPTIONAL MATCH (v:NamespaceVersion {namespace: $batch.namespace})
 RETURN messages, others, v.vectors_revision AS revision, v.embedding_model AS model,
-  meaning_low, meaning_high, words_low, words_high, meaning_rows, words_rows, size(scanned) AS scanned,
+  nears, scores, meaning_low, meaning_high, words_low, words_high, meaning_rows, words_rows, size(scanned) AS scanned,
   size(nears) AS meaning_kept, size(scores) AS words_kept, meaning_messages, words_messages;

@@ -98,7 +98,7 @@ CALL (scanned) {
     count(CASE kind WHEN 'message' THEN score END) AS words_messages
 }
 WITH *, CASE WHEN words_rows < $batch.worded THEN 0.0 ELSE least_words END AS words_low
-CALL (hits, nears, scores, meaning_low, meaning_high, words_low, words_high) {
+CALL (hits, meaning_low, meaning_high, words_low, words_high) {
   UNWIND hits AS hit
   WITH hit
   WHERE hit.kind = 'message'
@@ -140,8 +140,8 @@ CALL (hits, nears, scores, meaning_low, meaning_high, words_low, words_high) {
     content: CASE WHEN $batch.content THEN left(c.content, $batch.characters) END,
     cut: $batch.content AND size(c.content) > $batch.characters,
     metadata: CASE WHEN $batch.metadata THEN c.metadata END,
-    meaning: near, meaning_rank: CASE WHEN near IS NOT NULL THEN 1 + size([one IN nears WHERE one > near]) END,
-    words: score, words_rank: CASE WHEN score IS NOT NULL THEN 1 + size([one IN scores WHERE one > score]) END, own: coalesce(own, 0.0), passes: passes,
+    meaning: near,
+    words: score, own: coalesce(own, 0.0), passes: passes,
     seeds: seeds, position: CASE WHEN $batch.judged THEN c.position END,
     author: CASE WHEN $batch.judged THEN c.name END,
     cosine: CASE
@@ -151,7 +151,7 @@ CALL (hits, nears, scores, meaning_low, meaning_high, words_low, words_high) {
     END
   }) AS messages
 }
-CALL (hits, nears, scores) {
+CALL (hits) {
   CALL (hits) {
     UNWIND hits AS hit
     WITH hit
@@ -173,11 +173,10 @@ CALL (hits, nears, scores) {
     timestamp_ms: coalesce(n.timestamp_ms, n.created_ms), name: n.name, aliases: n.aliases,
     document_id: n.document_id, start: n.start, end: n.end, status: n.status,
     metadata: CASE WHEN $batch.metadata THEN n.metadata END,
-    meaning: hit.near, meaning_rank: 1 + size([one IN nears WHERE one > hit.near]),
-    words: hit.score, words_rank: 1 + size([one IN scores WHERE one > hit.score])
+    meaning: hit.near, words: hit.score
   }) AS others
 }
 OPTIONAL MATCH (v:NamespaceVersion {namespace: $batch.namespace})
 RETURN messages, others, v.vectors_revision AS revision, v.embedding_model AS model,
-  meaning_low, meaning_high, words_low, words_high, meaning_rows, words_rows, size(scanned) AS scanned,
+  nears, scores, meaning_low, meaning_high, words_low, words_high, meaning_rows, words_rows, size(scanned) AS scanned,
   size(nears) AS meaning_kept, size(scores) AS words_kept, meaning_messages, words_messages;
