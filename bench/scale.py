@@ -89,7 +89,7 @@ def main() -> int:
             found.append(hybrid(server.bolt_url, auth, options.data, total=total, namespace="scale"))
             with ContextPersistenceClient(server.bolt_url, auth=auth, namespace="scale", config={"deadline": 300.0}) as client:
                 found += rows(recall(client, total), (0.97, 0.99), total)
-        print(f"{total:,} messages: {time.monotonic() - start:.0f} s", flush=True)
+        print(f"{total:,} messages: {time.monotonic() - start:.0f} s", *found[-3:], sep="\n", flush=True)
     small, large = (row for row in found if row.work.startswith("hybrid"))
     grown = large.ours / small.ours
     found.append(

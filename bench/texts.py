@@ -80,13 +80,14 @@ def locomo_texts(data: Path, count: int) -> list[str] | None:
 
 def dialogue_texts(data: Path, count: int) -> list[str] | None:
     """The first `count` turns of the Schema-Guided Dialogues, None where they are absent."""
-    file = data / "sgd" / "train.compact.jsonl.gz"
-    if not file.is_file():
-        return None
     texts: list[str] = []
-    with gzip.open(file, "rt", encoding="utf-8") as lines:
-        for line in lines:
-            texts += [turn["text"] for turn in json.loads(line)["turns"]]
-            if len(texts) >= count:
-                break
+    for part in ("train", "dev"):
+        file = data / "sgd" / f"{part}.compact.jsonl.gz"
+        if not file.is_file():
+            return None
+        with gzip.open(file, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                texts += [turn["text"] for turn in json.loads(line)["turns"]]
+                if len(texts) >= count:
+                    return texts[:count]
     return texts[:count]

@@ -19,6 +19,7 @@ from queries.times import NO_TIMES, times
 Mode = Literal["hybrid", "semantic", "keyword", "graph"]
 MODES: tuple[Mode, ...] = ("hybrid", "semantic", "keyword", "graph")
 ARMS = {"semantic": fusion.SEMANTIC, "keyword": fusion.KEYWORD}
+FILTERED = 100  # hits by meaning among what a filter lets through: the index finds the nearest of these less surely
 LOOKED = 4  # times that a query names, in which messages are looked for besides; more are only recognised
 PASSAGES = 5  # messages that are shown of a similar conversation
 
@@ -224,7 +225,7 @@ def _plan(asked: Search, arms: fusion.Arms) -> Plan:
         limit=asked.limit,
         metadata=asked.metadata,
         scan=asked.filters.residual or not asked.filters.boxes()[1],
-        nearest=max(NEAREST, asked.limit),
+        nearest=max(NEAREST if asked.filters.only_kinds else FILTERED, asked.limit),
         worded=max(WORDED, asked.limit) * (WIDER if asked.filters.bounded else 1),
     )
 
