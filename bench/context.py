@@ -10,8 +10,9 @@ import argparse
 import statistics
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -19,6 +20,7 @@ from rich.table import Table
 from bench.sets import evidence, locomo
 from mcp_context_persistence import ContextPersistenceClient
 
+Figures = defaultdict[tuple[int, str], list[tuple[float, int]]]
 BUDGETS = (250, 500, 1_000)
 DEEP = 50
 
@@ -34,7 +36,7 @@ def fitting(found: Sequence[tuple[str, int]], budget: int) -> tuple[set[str], in
     return shown, used
 
 
-def measure(client: ContextPersistenceClient, sample: dict, ids: set[str], figures: dict) -> None:  # type: ignore[type-arg]
+def measure(client: ContextPersistenceClient, sample: Mapping[str, Any], ids: set[str], figures: Figures) -> None:
     """Adds the figures of one chat."""
     count = client._core.embeddings.current().embedder.tokens
     for question in sample["qa"]:
@@ -66,7 +68,7 @@ def main() -> int:
     parser.add_argument("data", type=Path)
     parser.add_argument("--database-url", default=":memory:")
     options = parser.parse_args()
-    figures: defaultdict[tuple[int, str], list[tuple[float, int]]] = defaultdict(list)
+    figures: Figures = defaultdict(list)
     for namespace, sessions, sample in locomo(options.data):
         with ContextPersistenceClient(options.database_url, namespace=f"learn-{namespace}", config={"deadline": 300.0}) as client:
             client.batch_save_conversations([one.model_copy(update={"mode": "conversation"}) for one in sessions])

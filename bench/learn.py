@@ -190,7 +190,8 @@ def learn(groups: Iterable[Group], without: Sequence[str] = ()) -> Floats:
 
 def order(question: Judged, weights: Floats) -> list[int]:
     """The places of the candidates, best first."""
-    return np.argsort(-(question.seen @ weights), kind="stable").tolist()  # type: ignore[no-any-return]
+    found: list[int] = np.argsort(-(question.seen @ weights), kind="stable").tolist()
+    return found
 
 
 def judge(found: Sequence[bool], wanted: int) -> dict[str, float]:

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -67,9 +66,13 @@ def best_threshold(chances: Sequence[float], same: Sequence[bool]) -> float:
 @contextmanager
 def using(**learned: Learned) -> Iterator[None]:
     """Compare by these weights instead of the stored ones."""
-    known = {**records.profiles(), **learned}
-    with patch.object(records, "profiles", lambda: known):
+    known = records.profiles()
+    before = dict(known)
+    known.update(learned)
+    try:
         yield
+    finally:
+        known.update(before)
 
 
 def main() -> int:

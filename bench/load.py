@@ -37,9 +37,9 @@ def work(data: Path, sets: list[str]) -> Work:
     return found
 
 
-def load(store: Path, todo: Work) -> None:
+def load(store: Path, given: Work) -> None:
     """Save everything, starting again where a conversation failed because its server was gone."""
-    for namespace, conversations in todo:
+    for namespace, conversations in given:
         waiting = list(conversations)
         while waiting:
             try:
@@ -52,10 +52,10 @@ def load(store: Path, todo: Work) -> None:
                 time.sleep(1)
 
 
-def look(store: Path, todo: Work) -> dict[str, Fingerprint]:
+def look(store: Path, given: Work) -> dict[str, Fingerprint]:
     """What each namespace holds."""
     with local.attach(store) as server, neo4j.GraphDatabase.driver(server.bolt_url, auth=(server.user, server.password)) as driver:
-        return {namespace: fingerprint(driver, namespace) for namespace, _ in todo}
+        return {namespace: fingerprint(driver, namespace) for namespace, _ in given}
 
 
 def kill_once(store: Path, after: float) -> None:
@@ -78,7 +78,7 @@ def main() -> int:
     parser.add_argument("--sets", nargs="+", default=["locomo", "qmsum"])
     parser.add_argument("--store", type=Path)
     options = parser.parse_args()
-    todo = work(options.data, options.sets)
+    given = work(options.data, options.sets)
     place = options.store or Path(tempfile.mkdtemp(prefix="context-load-"))
     failed = 0
 
@@ -92,22 +92,22 @@ def main() -> int:
         function()
         print(f"     {what}: {time.perf_counter() - start:.0f} s", flush=True)
 
-    timed("loaded", lambda: load(place / "whole", todo))
-    first = look(place / "whole", todo)
-    for namespace, conversations in todo:
+    timed("loaded", lambda: load(place / "whole", given))
+    first = look(place / "whole", given)
+    for namespace, conversations in given:
         counts = first[namespace].counts
         messages = sum(len(one.messages) for one in conversations)
         check(
             f"{namespace}: {len(conversations)} conversations, {messages} messages: as many in the graph: {dict(counts)}",
             counts["Conversation"] == len(conversations) and counts["Message"] == messages,
         )
-    timed("loaded again", lambda: load(place / "whole", todo))
-    again = look(place / "whole", todo)
+    timed("loaded again", lambda: load(place / "whole", given))
+    again = look(place / "whole", given)
     check("loading again changed nothing", all(again[name].same_as(found) for name, found in first.items()))
     kill_once(place / "killed", 20 if "qmsum" not in options.sets else 60)
-    timed("loaded with a kill -9 in the middle", lambda: load(place / "killed", todo))
-    timed("loaded again", lambda: load(place / "killed", todo))
-    again = look(place / "killed", todo)
+    timed("loaded with a kill -9 in the middle", lambda: load(place / "killed", given))
+    timed("loaded again", lambda: load(place / "killed", given))
+    again = look(place / "killed", given)
     check("the graph is the same", all(again[name].same_as(found) for name, found in first.items()))
     return bool(failed)
 

@@ -117,7 +117,7 @@ def main() -> int:
     for search, sets in found.items():
         for name, row in sets.items():
             if search in {*WAYS, "hybrid"} or name in {"chats", "meetings"}:
-                low, high = row["R@10 interval"]  # type: ignore[misc]
+                low, high = row["R@10 interval"]
                 shown = [f"{row[key]:.3f}" for key in ("R@10", "MRR", "nDCG@10", "hit@10")]
                 table.add_row(search, name, str(row["questions"]), shown[0], f"{low:.3f} to {high:.3f}", *shown[1:])
     Console(width=130).print(table)

@@ -59,10 +59,11 @@ def proposals(text: str) -> list[Proposal]:
     return found
 
 
-def _cue(said: str) -> str | None:
+def _cue(written: str) -> str | None:
+    said = written.replace("’", "'")
     if said.endswith("?") or not LEAST <= len(said.split()) <= MOST or _PROMISE.search(said):
         return None
-    cue = _CUE.search(said.replace("’", "'"))
-    if cue is None or _OPEN.search(said.replace("’", "'")):
+    cue = _CUE.search(said)
+    if cue is None or _OPEN.search(said):
         return None
     return list(_CUES)[int(str(cue.lastgroup)[1:])]

@@ -142,8 +142,10 @@ class Chunk(Found):
     mentions = RelationshipTo("Entity", "MENTIONS", model=Mentions)
 
 
-class Entity(Found):
-    """Something that is talked about. It carries a second label for its type. Relationships between entities have types of their own."""
+class Thing(Found):
+    """What an entity is, merged or not."""
+
+    __abstract_node__ = True
 
     facets = ArrayProperty(StringProperty())
     name = StringProperty()
@@ -153,22 +155,17 @@ class Entity(Found):
     aliases = ArrayProperty(StringProperty())
     metadata = StringProperty()
     origin = StringProperty(choices={"extracted": "extracted", "user": "user"})
+
+
+class Entity(Thing):
+    """Something that is talked about. It carries a second label for its type. Relationships between entities have types of their own."""
 
     mentioned_by = RelationshipFrom("Message", "MENTIONS", model=Mentions)
     decided_by = RelationshipFrom("Decision", "ABOUT")
 
 
-class MergedEntity(Found):
+class MergedEntity(Thing):
     """An entity that was merged into another one: its properties, for the case that the merge is undone. It is in no answer."""
-
-    facets = ArrayProperty(StringProperty())
-    name = StringProperty()
-    type = StringProperty()
-    type_facet = StringProperty()
-    description = StringProperty()
-    aliases = ArrayProperty(StringProperty())
-    metadata = StringProperty()
-    origin = StringProperty(choices={"extracted": "extracted", "user": "user"})
 
     merge = RelationshipFrom("Merge", "MERGED")
 

@@ -4,6 +4,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from mcp_context_persistence.models import Response
+
 
 class Citation(BaseModel):
     """Something that the text shows, under its key."""
@@ -18,11 +20,9 @@ class Citation(BaseModel):
     similarity_score: float = Field(..., description="0.0 to 1.0, ordered within one answer")
 
 
-class BuildContextResponse(BaseModel):
+class BuildContextResponse(Response):
     """A text for a prompt."""
 
-    success: bool = True
-    error: str | None = None
     query: str
     text: str = Field(..., description="Passages by conversation and time; empty where nothing fits")
     citations: list[Citation] = Field(default_factory=list, description="What is shown, in the order of the text")

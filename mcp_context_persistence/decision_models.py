@@ -3,6 +3,7 @@
 from pydantic import BaseModel, Field
 
 from kg.models import Decision
+from mcp_context_persistence.models import Response
 
 
 class ProposedDecision(BaseModel):
@@ -16,22 +17,18 @@ class ProposedDecision(BaseModel):
     created: bool = Field(..., description="Whether it was not there before")
 
 
-class ProposeDecisionsResponse(BaseModel):
+class ProposeDecisionsResponse(Response):
     """What a conversation tells of decisions, in the order of its messages."""
 
-    success: bool = True
-    error: str | None = None
     conversation_id: str
     proposals: list[ProposedDecision] = Field(default_factory=list)
     saved: int = Field(0, description="How many were kept that were not there before")
     processing_time: float = Field(0.0, description="Processing time in seconds")
 
 
-class ReviewDecisionResponse(BaseModel):
+class ReviewDecisionResponse(Response):
     """A decision as it is now."""
 
-    success: bool = True
-    error: str | None = None
     decision: Decision
     changed: bool = Field(..., description="Whether its status was another one before")
     processing_time: float = Field(0.0, description="Processing time in seconds")

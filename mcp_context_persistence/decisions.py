@@ -19,7 +19,7 @@ from mcp_context_persistence.core import Core
 from mcp_context_persistence.decision_models import ProposedDecision, ProposeDecisionsResponse, ReviewDecisionResponse
 from mcp_context_persistence.models import SaveDecisionResponse
 
-PROPOSED_TYPE = "proposed"
+PROPOSED_TYPE = "unspecified"  # a sentence does not say of what type it is; what became of a proposal is its status
 
 
 def save(
@@ -124,7 +124,7 @@ def _proposed(conversation_id: str, outcome: str, context: str) -> Decision:
 def review(core: Core, decision_id: object, accept: object) -> ReviewDecisionResponse:
     """Accept or reject a decision."""
     start = time.perf_counter()
-    known = checks.identifier("decision_id", decision_id, size=2 * limits.IDENTIFIER_BYTES)
+    known = checks.identifier("decision_id", decision_id)
     status = "accepted" if checks.flag("accept", accept) else "rejected"
     statement = decisions.review(core.namespace, known, status=status, vectors=core.embeddings.current().vectors, now=now_ms())
     rows = core.graph.run(statement)

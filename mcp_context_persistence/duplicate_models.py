@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from mcp_context_persistence.models import Response
+
 
 class DuplicateEvidence(BaseModel):
     """What one stage says of a pair."""
@@ -33,11 +35,9 @@ class DuplicateGroup(BaseModel):
     duplicate_ids: list[str]
 
 
-class FindDuplicateEntitiesResponse(BaseModel):
+class FindDuplicateEntitiesResponse(Response):
     """Pairs, best first, and the groups that can be merged."""
 
-    success: bool = Field(True, description="Operation success status")
-    error: str | None = Field(None, description="Error message if failed")
     pairs: list[DuplicatePair]
     groups: list[DuplicateGroup]
     total_pairs: int = Field(..., description="Pairs that were found, those that were cut off too")
@@ -46,11 +46,9 @@ class FindDuplicateEntitiesResponse(BaseModel):
     processing_time: float = Field(0.0, description="Processing time in seconds")
 
 
-class MergeEntitiesResponse(BaseModel):
+class MergeEntitiesResponse(Response):
     """A merge; `merge_id` is what `undo_merge` needs."""
 
-    success: bool = Field(True, description="Operation success status")
-    error: str | None = Field(None, description="Error message if failed")
     merge_id: str
     kept_id: str
     merged_ids: list[str]
@@ -60,11 +58,9 @@ class MergeEntitiesResponse(BaseModel):
     processing_time: float = Field(0.0, description="Processing time in seconds")
 
 
-class UndoMergeResponse(BaseModel):
+class UndoMergeResponse(Response):
     """Entities that were parted again."""
 
-    success: bool = Field(True, description="Operation success status")
-    error: str | None = Field(None, description="Error message if failed")
     merge_id: str
     kept_id: str
     restored_ids: list[str]

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from itertools import groupby
 
 from kg.statement import Row
 from queries.fusion import stem
@@ -98,28 +98,29 @@ def _pieces(scored: Sequence[tuple[float, Row]], *, words: Sequence[str], budget
 
 def _chosen(pieces: Sequence[Piece], *, budget: int, count: Count) -> list[Piece]:
     """The pieces that are worth most, each judged by what it adds to those that are there already."""
-    left, chosen, heads = list(pieces), list[Piece](), dict[str, int]()
+    left = {piece.place: piece for piece in pieces}
+    alike = dict.fromkeys(left, 0.0)  # to the one that is most like it of those that are chosen
+    chosen, heads = list[Piece](), set[str]()
     room, covered = budget, 0.0
     while left and covered < ENOUGH:
-        best = max(left, key=lambda piece: _gain(piece, chosen))
-        left.remove(best)
+        best = left.pop(max(left, key=lambda place: _gain(left[place], alike[place])))
         covered += best.share
-        for piece in [best, *_readable(best, left, chosen)]:
+        for piece in [best, *_readable(best, list(left.values()), chosen)]:
             head = _head(piece.row)
             cost = piece.size + (0 if head in heads else count(head) + 2)
             if cost <= room:
-                heads[head] = 1
+                heads.add(head)
                 room -= cost
                 chosen.append(piece)
-                if piece is not best:
-                    left.remove(piece)
+                if left.pop(piece.place, None):
                     covered += piece.share
+                for place, other in left.items():
+                    alike[place] = max(alike[place], _alike(other, piece))
     return chosen
 
 
-def _gain(piece: Piece, chosen: Sequence[Piece]) -> float:
+def _gain(piece: Piece, alike: float) -> float:
     """Maximal marginal relevance (Carbonell and Goldstein 1998), for each token the more the shorter it is."""
-    alike = max((_alike(piece, other) for other in chosen), default=0.0)
     return piece.share * (1 - ALIKE * alike) / math.sqrt(piece.size)
 
 
@@ -150,6 +151,8 @@ def _said(row: Row, *, words: Sequence[str], most: int, count: Count) -> str:
     if not row.get("cut") and count(text) <= most:
         return text
     sentences = [one.strip() for one in _SENTENCE.split((row["content"] or "").strip()) if one.strip()]
+    if row.get("cut"):
+        sentences = sentences[:-1]  # it ends where the text was cut off
     sizes = [count(one) + 1 for one in sentences]
     asked = frozenset(map(stem, words))
     held = [asked & frozenset(map(stem, tokens(one))) for one in sentences]
@@ -159,7 +162,7 @@ def _said(row: Row, *, words: Sequence[str], most: int, count: Count) -> str:
         default=(0, 0),
     )
     said = " ".join(" ".join(one.split()) for one in sentences[start:end])
-    return f"{'… ' * (start > 0)}{said}{' …' * (end < len(sentences))}" if said else ""
+    return f"{'… ' * (start > 0)}{said}{' …' * (end < len(sentences) or bool(row.get('cut')))}" if said else ""
 
 
 def _run(sizes: Sequence[int], start: int, most: int) -> tuple[int, int]:
@@ -189,14 +192,7 @@ def _head(row: Row) -> str:
 
 
 def _text(chosen: Sequence[Piece]) -> str:
-    """Passages in order; what is left out between two messages is marked."""
+    """Passages in order, each under the day and the conversation that it is from."""
     ordered = sorted(chosen, key=lambda one: one.place)
-    lines: list[str] = []
-    before: Any = None
-    for piece in ordered:
-        head = _head(piece.row)
-        if before is None or head != _head(before.row):
-            lines += [*([""] if lines else []), head]
-        lines.append(piece.line)
-        before = piece
-    return "\n".join(lines)
+    passages = groupby(ordered, key=lambda piece: _head(piece.row))
+    return "\n\n".join("\n".join([head, *(piece.line for piece in passage)]) for head, passage in passages)

@@ -74,7 +74,7 @@ class Plan:
         """The round as a statement."""
         given = self.filters
         dated = self._dated()
-        seeds = max(self.seeds, self.limit) + (self.nearest if dated else 0)
+        seeds = max(self.seeds, self.limit) + (NEAREST if dated else 0)
         space = self.vector.vectors.space if self.vector else None
         return Statement(
             name="search/find",
@@ -131,8 +131,10 @@ class Plan:
 
     def _dated(self) -> list[dict[str, Any]]:
         """Boxes of the times that the query names, in which the nearest messages are looked for, too."""
+        if not self.dated:
+            return []
         legs = self._meaning()
-        if not self.dated or legs["scans"] or not (legs["open"] or legs["kinds"] or legs["boxes"]):
+        if legs["scans"] or not (legs["open"] or legs["kinds"] or legs["boxes"]):
             return []
         boxes = [box for box in self.filters.boxes()[0] if box["kind"] == "message"]
         spans = [

@@ -14,17 +14,16 @@ TOGETHER = 0.6  # of what is shown may be from one place
 APART = 10  # messages between one place and another
 
 
-def worth(rows: Sequence[Row], scores: Floats, *, width: int) -> Floats:
-    """The scores with those of the neighbours up to `width` messages away, nearer ones counting more; `(len(rows),) float64`."""
+def worth(distances: Floats, scores: Floats, *, width: int) -> Floats:
+    """The scores with those of the neighbours up to `width` messages away, nearer ones counting more; `(rows,) float64`."""
     shares = np.exp((scores - scores.max()) / HEAT)
-    near = np.maximum(0.0, 1 - _distances(rows) / (width + 1))
+    near = np.maximum(0.0, 1 - distances / (width + 1))
     found: Floats = HEAT * np.log(near @ shares) + scores.max()
     return found
 
 
-def apart(rows: Sequence[Row], best: Sequence[int], *, limit: int) -> list[int]:
+def apart(distances: Floats, best: Sequence[int], *, limit: int) -> list[int]:
     """The best ones; after the first of them only what is not near to what is there already, as long as there is such."""
-    distances = _distances(rows)
     found = list(best[: max(1, round(limit * TOGETHER))])
     left = list(best[len(found) :])
     while left and len(found) < limit:
@@ -34,8 +33,8 @@ def apart(rows: Sequence[Row], best: Sequence[int], *, limit: int) -> list[int]:
     return found
 
 
-def _distances(rows: Sequence[Row]) -> Floats:
-    """How many messages lie between two; infinity in different conversations."""
+def distances(rows: Sequence[Row]) -> Floats:
+    """How many places lie between two messages, `(rows, rows) float64`; infinity in different conversations."""
     places = np.array([row["position"] for row in rows], float)
     talks = np.unique([row["conversation_id"] for row in rows], return_inverse=True)[1]
     found: Floats = np.where(talks[:, None] == talks[None], np.abs(places[:, None] - places[None]), np.inf)

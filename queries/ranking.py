@@ -122,10 +122,11 @@ def rank(rows: Sequence[Row], question: Question, *, limit: int, recipe: Recipe)
     counted = features(ordered, question) * np.array([weights()[name] * factors[name] for name in FEATURES])
     fresh = _fresh(ordered, recipe, question.now_ms)
     scores = counted.sum(axis=1) + fresh
-    worth = passages.worth(ordered, scores, width=recipe.passage) if recipe.passage else scores
     places = [place for place, row in enumerate(ordered) if row["passes"]]
+    apart = passages.distances(ordered) if recipe.passage else None
+    worth = scores if apart is None else passages.worth(apart, scores, width=recipe.passage)
     best = sorted(places, key=lambda place: (-worth[place], ordered[place]["id"]))
-    best = passages.apart(ordered, best, limit=limit) if recipe.passage else best[:limit]
+    best = best[:limit] if apart is None else passages.apart(apart, best, limit=limit)
     most = max(row["own"] for row in rows)
     shown = np.minimum.accumulate(worth[best]) if best else worth
     return [

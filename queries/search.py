@@ -19,6 +19,7 @@ from queries.times import NO_TIMES, times
 Mode = Literal["hybrid", "semantic", "keyword", "graph"]
 MODES: tuple[Mode, ...] = ("hybrid", "semantic", "keyword", "graph")
 ARMS = {"semantic": fusion.SEMANTIC, "keyword": fusion.KEYWORD}
+ALL = 10_000  # more than there are candidates
 FILTERED = 100  # hits by meaning among what a filter lets through: the index finds the nearest of these less surely
 LOOKED = 4  # times that a query names, in which messages are looked for besides; more are only recognised
 PASSAGES = 5  # messages that are shown of a similar conversation
@@ -121,65 +122,50 @@ def hybrid(send: Run, asked: Search) -> Answer:
     Returns:
         Hits, best first. Scores are raw cosines in `semantic`, else between 0 and 1.
     """
-    ran: list[str] = []
+    ran: dict[str, None] = {}
 
     def run(statement: Statement[Row]) -> list[Row]:
-        ran.append(statement.name)
+        ran[statement.name] = None
         return send(statement)
 
     if asked.mode == "graph":
-        hits = _by_graph(run, asked, ran)
+        explained = _by_graph(run, asked)
     else:
-        scored = _judged(run, asked) if asked.mode == "hybrid" else _by_one_arm(run, asked)
-        statements = list(dict.fromkeys(ran)) if asked.explain else None
-        hits = tuple(_hit(score, row, _explained(row, statements)) for score, row in scored)
+        found, scored = _judged(run, asked, limit=asked.limit) if asked.mode == "hybrid" else _by_one_arm(run, asked)
+        scored = _whole(run, asked.namespace, scored)
+        explained = [(score, row, _explained(row, found)) for score, row in scored]
+    told = {"statements": list(ran)} if asked.explain else {}
+    hits = tuple(_hit(score, row, {**explanation, **told}) for score, row, explanation in explained)
     notes = _notes(asked.terms, asked.filters, mode=asked.mode)
     return Answer(hits=hits, best_score=hits[0].score if hits else None, notes=notes)
 
 
-def _by_graph(run: Run, asked: Search, ran: list[str]) -> tuple[Hit, ...]:
+def _by_graph(run: Run, asked: Search) -> list[tuple[float, Row, dict[str, Any]]]:
     """What lies around the entities that the query names."""
     starts = named(run, namespace=asked.namespace, words=asked.terms.words)
     rows = around(run, namespace=asked.namespace, starts=starts, filters=asked.filters, limit=asked.limit, metadata=asked.metadata)
-    told = {"statements": list(dict.fromkeys(ran))} if asked.explain else {}
-    return tuple(
-        _hit(row["score"], row, {"graph": {"rank": rank, "score": row["score"], "through": row["through"]}, **told})
-        for rank, (_, row) in enumerate(fusion.one_passage_each((row["score"], row) for row in rows), start=1)
-    )
+    return [
+        (score, row, {"graph": {"rank": rank, "score": score, "through": row["through"]}})
+        for rank, (score, row) in enumerate(fusion.one_passage_each((row["score"], row) for row in rows), start=1)
+    ]
 
 
-def _by_one_arm(run: Run, asked: Search) -> list[tuple[float, Row]]:
+def _by_one_arm(run: Run, asked: Search) -> tuple[Row, list[tuple[float, Row]]]:
     """What is nearest in meaning, or has the words."""
     arms = ARMS[asked.mode]
     found = look(run, replace(_plan(asked, arms), exact=asked.mode == "semantic"))
     if asked.mode == "semantic":
-        return _placed(found, fusion.by_meaning(found, limit=asked.limit))
+        return found, fusion.by_meaning(found, limit=asked.limit)
     messages = [(row["own"], row) for row in found["messages"] if row["passes"]]
-    return _placed(found, fusion.fuse(found, messages=messages, arms=arms, words=asked.terms.words, limit=asked.limit))
+    return found, fusion.fuse(found, messages=messages, arms=arms, words=asked.terms.words, limit=asked.limit)
 
 
-def _judged(run: Run, asked: Search) -> list[tuple[float, Row]]:
+def _judged(run: Run, asked: Search, *, limit: int) -> tuple[Row, list[tuple[float, Row]]]:
     """What meaning, words and neighbourhood find, with messages in the ranker's order."""
     arms, plan, question = _prepared(asked)
     found = look(run, plan)
-    messages = ranking.rank(found["messages"], question, limit=asked.limit, recipe=asked.recipe)
-    scored = fusion.fuse(found, messages=messages, arms=arms, words=asked.terms.words, limit=asked.limit)
-    return _whole(run, asked.namespace, _placed(found, scored))
-
-
-def _placed(found: Row, scored: list[tuple[float, Row]]) -> list[tuple[float, Row]]:
-    """The same with each one's place among all that an arm found; equal ones share a place."""
-    return [
-        (
-            score,
-            {
-                **row,
-                "meaning_rank": None if row["meaning"] is None else 1 + sum(one > row["meaning"] for one in found["nears"]),
-                "words_rank": None if row["words"] is None else 1 + sum(one > row["words"] for one in found["scores"]),
-            },
-        )
-        for score, row in scored
-    ]
+    messages = ranking.rank(found["messages"], question, limit=limit, recipe=asked.recipe)
+    return found, fusion.fuse(found, messages=messages, arms=arms, words=asked.terms.words, limit=limit)
 
 
 def _prepared(asked: Search) -> tuple[fusion.Arms, Plan, ranking.Question]:
@@ -202,11 +188,7 @@ def _prepared(asked: Search) -> tuple[fusion.Arms, Plan, ranking.Question]:
 
 def everything(run: Run, asked: Search) -> list[tuple[float, Row]]:
     """All candidates of mode hybrid with their scores, best first, and what else was found; long texts may be cut."""
-    arms, plan, question = _prepared(asked)
-    found = look(run, plan)
-    messages = ranking.rank(found["messages"], question, limit=len(found["messages"]), recipe=asked.recipe)
-    most = len(messages) + len(found["others"])
-    return fusion.fuse(found, messages=messages, arms=arms, words=asked.terms.words, limit=most)
+    return _judged(run, asked, limit=ALL)[1]
 
 
 def candidates(run: Run, asked: Search) -> tuple[Sequence[Row], ranking.Question]:
@@ -324,17 +306,15 @@ def _whole(run: Run, namespace: str, scored: list[tuple[float, Row]]) -> list[tu
     return [(score, {**row, "content": texts.get(row["id"], row["content"])} if row.get("cut") else row) for score, row in scored]
 
 
-def _explained(row: Row, statements: list[str] | None) -> dict[str, Any]:
-    """For each arm its rank and score, and what the ranker made of them; if asked for, the path and the statements."""
+def _explained(row: Row, found: Row) -> dict[str, Any]:
+    """For each arm its score and the place among all that it found, what the ranker made of them, and the path where it was asked for."""
     arms: dict[str, Any] = {}
     if row["meaning"] is not None:
-        arms["semantic"] = {"rank": row["meaning_rank"], "score": row["meaning"]}
+        arms["semantic"] = {"rank": 1 + sum(one > row["meaning"] for one in found["nears"]), "score": row["meaning"]}
     if row["words"] is not None:
-        arms["keyword"] = {"rank": row["words_rank"], "score": row["words"]}
+        arms["keyword"] = {"rank": 1 + sum(one > row["words"] for one in found["scores"]), "score": row["words"]}
     if "ranking" in row:
         arms["ranking"] = row["ranking"]
-    if statements:
-        arms["statements"] = statements
     if row.get("seeds"):
         best = min(row["seeds"], key=lambda seed: (seed["steps"], -seed["own"], seed["id"]))
         arms["path"] = {"from": best["id"], "relationship": "NEXT", "steps": best["steps"], "to": row["id"]}

@@ -44,14 +44,12 @@ class Times:
     """What a query says of time.
 
     Attributes:
-        named: What it names: days, weeks, months, years.
+        named: What it names: days, weeks, months, years; a month without a year is one span for each year.
         around: The calendar months of the named days and weeks; what is named itself where it is longer.
-        anyway: Whether a month of any year is meant, so that `named` is many spans.
     """
 
     named: tuple[Span, ...] = ()
     around: tuple[Span, ...] = ()
-    anyway: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.named)
@@ -70,14 +68,12 @@ def times(query: str, *, now_ms: int) -> Times:
     said = query.lower()
     today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
     found: list[tuple[date, date]] = [*_iso(said), *_relative(said, today)]
-    named, anyway = _months(said, today)
-    found += named
+    found += _months(said, today)
     if not found:
         found = [(date(int(match[1]), 1, 1), date(int(match[1]), 12, 31)) for match in _ALONE.finditer(said)]
     return Times(
         named=tuple(dict.fromkeys(_span(*one) for one in found)),
         around=tuple(dict.fromkeys(_span(*_month_around(*one)) for one in found)),
-        anyway=anyway,
     )
 
 
@@ -89,10 +85,9 @@ def _iso(said: str) -> list[tuple[date, date]]:
     ]
 
 
-def _months(said: str, today: date) -> tuple[list[tuple[date, date]], bool]:
+def _months(said: str, today: date) -> list[tuple[date, date]]:
     """Months by name, with or without a day and a year."""
     found: list[tuple[date, date]] = []
-    anyway = False
     for match in _NAMED.finditer(said):
         before, preposition, name, after, year = match.groups()
         day = int(before or after) if before or after else None
@@ -104,9 +99,9 @@ def _months(said: str, today: date) -> tuple[list[tuple[date, date]], bool]:
         elif preposition in {"last", "this", "next"}:
             years = range(_nearest(preposition, month, today), _nearest(preposition, month, today) + 1)
         else:
-            years, anyway = range(FIRST_YEAR, today.year + 2), True
+            years = range(FIRST_YEAR, today.year + 2)
         found += [one for each in years if (one := _calendar(each, month, day))]
-    return found, anyway
+    return found
 
 
 def _nearest(which: str, month: int, today: date) -> int:

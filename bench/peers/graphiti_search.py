@@ -35,7 +35,7 @@ class Known(EmbedderClient):
 
     async def create(self, input_data: str | list[str] | Iterable[int] | Iterable[Iterable[int]]) -> list[float]:
         """The text's vector."""
-        return self._found[input_data if isinstance(input_data, str) else next(iter(input_data))]  # type: ignore[index]
+        return self._found[input_data if isinstance(input_data, str) else next(iter(input_data))]
 
 
 class NoModel(LLMClient):

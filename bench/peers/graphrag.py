@@ -22,7 +22,7 @@ def prepare(texts: list[Text], _: list[Question]) -> dict[str, Search]:
     near = VectorRetriever(driver, "texts", return_properties=["id"])
 
     def ids(raw: object) -> list[str]:
-        return [record["node"]["id"] for record in raw.records]  # type: ignore[attr-defined]
+        return [record["node"]["id"] for record in raw.records]
 
     def hybrid(question: Question, text: str, retriever: HybridRetriever = both, **settings: object) -> list[str]:
         given = {"query_text": text, "query_vector": question.vector, "top_k": LIMIT, **settings}

@@ -62,6 +62,12 @@ def test_a_long_message_is_shown_in_the_sentences_that_are_asked_for() -> None:
     assert made.text == ""
 
 
+def test_the_sentence_in_which_a_message_was_cut_off_is_left_out() -> None:
+    cut = row(0, "The password is long. The policy is str", cut=True)
+    assert build([(0.9, cut)], words=["policy", "password"], budget=60, count=count).text.endswith("Ann: The password is long. …")
+    assert build([(0.9, row(0, "One sentence that was cut", cut=True))], words=[], budget=60, count=count).text == ""
+
+
 def test_decisions_and_documents_have_citations_and_entities_none() -> None:
     other = {"position": None, "author": None, "cut": None}
     scored = [
