@@ -155,7 +155,11 @@ class Plan:
     def next(self, found: Row) -> "Plan | None":
         """The round to follow this one, None when nothing more can be found or nothing more is wanted."""
         changes = self._further_meaning(found) | self._further_words(found)
-        return replace(self, **changes, seen=(found["meaning_rows"], found["words_rows"])) if changes else None
+        if not changes:
+            return None
+        # To look by kind is no wider look: the same rows after it do not say that there are no more.
+        seen = -1 if "apart" in changes else found["meaning_rows"], -1 if "texts_apart" in changes else found["words_rows"]
+        return replace(self, **changes, seen=seen)
 
     def _further_meaning(self, found: Row) -> dict[str, Any]:
         if self.scan:
