@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import cypher
@@ -38,9 +39,14 @@ class Statement(Generic[T]):
 
     def text(self, dialect: cypher.Dialect = "25") -> str:
         """The statement's text for a server of the given dialect, as it stands in its file but for the `names`."""
-        text = cypher.load(self.name, dialect).text
-        for old, new in self.names.items():
-            if not _NAME.fullmatch(new):
-                raise ValueError(f"not a name: {new!r}")
-            text = re.sub(rf"\b{old}\b", new, text)
-        return text
+        return _renamed(self.name, dialect, tuple(self.names.items()))
+
+
+@lru_cache(maxsize=256)
+def _renamed(name: str, dialect: cypher.Dialect, names: tuple[tuple[str, str], ...]) -> str:
+    text = cypher.load(name, dialect).text
+    for old, new in names:
+        if not _NAME.fullmatch(new):
+            raise ValueError(f"not a name: {new!r}")
+        text = re.sub(rf"\b{old}\b", new, text)
+    return text

@@ -6,7 +6,7 @@ from typing import Any
 
 from kg.facets import facet
 from kg.spaces import INDEX, PROPERTY, Moved, Vectors
-from kg.statement import Row, Statement, as_is
+from kg.statement import Row, Statement
 from queries import fusion
 from queries.filters import FIRST_MS, LAST_MS, Filters
 from queries.recipes import Recipe
@@ -43,7 +43,8 @@ class Plan:
     """One round of a search: which legs run, and how far each looks.
 
     Attributes:
-        seeds: The best hits of both legs, so many, have their neighbours looked at, up to `reach` places beside them.
+        hits: Messages among the hits of both legs that take part, at most.
+        seeds: The best of them, so many, have their neighbours looked at, up to `reach` places beside them.
         judged: Whether the candidates bring what `queries.ranking` asks for.
         explain: Whether they bring the seeds that led to them.
         dated: Times in which the nearest messages are looked for besides.
@@ -63,6 +64,7 @@ class Plan:
     texts_apart: bool = False
     nearest: int = NEAREST
     worded: int = WORDED
+    hits: int = 0
     seeds: int = 0
     reach: int = 0
     judged: bool = False
@@ -74,7 +76,7 @@ class Plan:
         """The round as a statement."""
         given = self.filters
         dated = self._dated()
-        seeds = max(self.seeds, self.limit) + (NEAREST if dated else 0)
+        more = NEAREST if dated else 0
         space = self.vector.vectors.space if self.vector else None
         return Statement(
             name="search/find",
@@ -94,10 +96,10 @@ class Plan:
                     "dated": dated,
                     "judged": self.judged,
                     "explain": self.explain,
-                    "seeds": seeds,
+                    "hits": max(self.hits, self.limit) + more,
+                    "seeds": self.seeds + more if self.reach else 0,
                     "compared": 1 if self.reach <= BESIDE else self.reach,
                     "reach": self.reach,
-                    "most": (1 + 2 * self.reach) * seeds,
                     "characters": CHARACTERS if self.judged else WHOLE,
                     "groups": given.groups,
                     "bounded": given.bounded,
@@ -112,7 +114,7 @@ class Plan:
                     "metadata": self.metadata,
                 }
             },
-            read=as_is,
+            read=_read,
         )
 
     def _meaning(self) -> dict[str, Any]:
@@ -180,6 +182,12 @@ class Plan:
         if mixed and _crowded(found["words_messages"], found["words_kept"], WORDED):
             return {"texts_apart": True}
         return {"worded": self.worded * WIDER} if found["words_kept"] < self.limit else {}
+
+
+def _read(row: Row) -> Row:
+    """The row with its messages, which came as lists, by the names of their columns."""
+    columns = row["columns"]
+    return {**row, "messages": [{"kind": "message", **dict(zip(columns, one, strict=True))} for one in row["messages"]]}
 
 
 def _crowded(messages: int, kept: int, leg: int) -> bool:

@@ -18,7 +18,7 @@ candidates alone, so that nothing but the one statement is asked of the database
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -118,14 +118,12 @@ def rank(rows: Sequence[Row], question: Question, *, limit: int, recipe: Recipe)
     if not rows:
         return []
     ordered = sorted(rows, key=lambda row: (row["conversation_id"], row["position"], row["id"]))
-    factors = recipe.factors()
-    counted = features(ordered, question) * np.array([weights()[name] * factors[name] for name in FEATURES])
+    counted = features(ordered, question) * _counts(recipe)
     fresh = _fresh(ordered, recipe, question.now_ms)
     scores = counted.sum(axis=1) + fresh
-    places = [place for place, row in enumerate(ordered) if row["passes"]]
     apart = passages.distances(ordered) if recipe.passage else None
     worth = scores if apart is None else passages.worth(apart, scores, width=recipe.passage)
-    best = sorted(places, key=lambda place: (-worth[place], ordered[place]["id"]))
+    best = [place for place in np.argsort(-worth, kind="stable").tolist() if ordered[place]["passes"]]
     best = best[:limit] if apart is None else passages.apart(apart, best, limit=limit)
     most = max(row["own"] for row in rows)
     shown = np.minimum.accumulate(worth[best]) if best else worth
@@ -136,6 +134,12 @@ def rank(rows: Sequence[Row], question: Question, *, limit: int, recipe: Recipe)
         )
         for number, place in enumerate(best)
     ]
+
+
+def _counts(recipe: Recipe) -> Floats:
+    """What each feature counts."""
+    factors = recipe.factors()
+    return np.array([weights()[name] * factors[name] for name in FEATURES])
 
 
 def _parts(values: Floats, fresh: float) -> dict[str, float]:
@@ -200,16 +204,15 @@ class _Neighbours:
         self._starts = np.searchsorted(owners, np.arange(len(talks)))
         self._owners = owners
         self._keys = owners * FAR + np.array([row["position"] for row in rows])
-        self._steps: dict[int, tuple[NDArray[np.int64], Floats]] = {}
 
-    def at(self, values: Floats, step: int) -> Floats:
-        """Each row's neighbour's value, so many places on; 0 where there is none."""
-        if step not in self._steps:
-            places = np.minimum(np.searchsorted(self._keys, self._keys + step), len(self._keys) - 1)
-            self._steps[step] = places, (self._keys[places] == self._keys + step).astype(float)
-        places, there = self._steps[step]
-        found: Floats = values[places] * (there if values.ndim == 1 else there[:, None])
-        return found
+    def at(self, values: Floats, steps: int | NDArray[np.int64]) -> Floats:
+        """Each row's neighbour's value, so many places on; 0 where there is none. `(n, 1)` steps give `(n, rows)`."""
+        wanted = self._keys + steps
+        places = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
+        there = self._keys[places] == wanted
+        found = values[places]
+        kept: Floats = found * (there if found.ndim == there.ndim else there[:, None])
+        return kept
 
     def summed(self, values: Floats) -> Floats:
         """The sum over each conversation, for each of its rows."""
@@ -236,10 +239,8 @@ class _Asked:
                     meant[word] = place
         self.counts = np.zeros((len(texts), len(roots)))
         for place, text in enumerate(texts):
-            if not meant.keys().isdisjoint(text):
-                for word in text:
-                    if word in meant:
-                        self.counts[place, meant[word]] += 1
+            for word in filter(meant.__contains__, text):
+                self.counts[place, meant[word]] += 1
         having = (self.counts > 0).sum(axis=0)
         self._rare = np.log(1 + (len(texts) - having + 0.5) / (having + 0.5))
 
@@ -264,22 +265,17 @@ def _root(word: str) -> tuple[str, int]:
 
 def _around(near: _Neighbours, own: Floats) -> tuple[Floats, Floats]:
     """The sum of what lies within `AROUND` places, the nearer the more, and its greatest."""
-    total, best = own.copy(), own.copy()
-    for step in (*range(-AROUND, 0), *range(1, AROUND + 1)):
-        value = near.at(own, step) * (1 - abs(step) / (AROUND + 1))
-        total, best = total + value, np.maximum(best, value)
-    return total, best
+    steps = np.arange(-AROUND, AROUND + 1)[:, None]
+    values = near.at(own, steps) * (1 - np.abs(steps) / (AROUND + 1))
+    return values.sum(axis=0), values.max(axis=0)
 
 
-def _named(rows: Iterable[Row], query: str) -> Floats:
+def _named(rows: Sequence[Row], query: str) -> Floats:
     """Whether the query names the author."""
-    said = {stem(word) for word in tokens(query)}
-    known: dict[str | None, bool] = {None: False}
-    for row in rows:
-        name = row["author"]
-        if name not in known:
-            known[name] = any(stem(word) in said for word in tokens(name))
-    return np.array([known[row["author"]] for row in rows], float)
+    authors = {row["author"] for row in rows if row["author"]}
+    said = {stem(word) for word in tokens(query)} if authors else set[str]()
+    named = {author for author in authors if any(stem(word) in said for word in tokens(author))}
+    return np.array([row["author"] in named for row in rows], float)
 
 
 def _within(rows: Sequence[Row], spans: Sequence[Span]) -> Floats:

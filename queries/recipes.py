@@ -36,7 +36,7 @@ class Recipe:
     Attributes:
         nearest: Best hits by meaning, at least.
         worded: Best hits by words, at least.
-        seeds: Of both together, whose neighbours are looked at.
+        seeds: The best of both together, whose neighbours are looked at, too.
         reach: How many messages on either side of a seed are candidates, 0 to 5.
         passage: Width in messages over which relevance is spread; 0 judges each message alone, which is best where answers are
             single messages, and 3 finds stretches of a long talk.
@@ -47,7 +47,7 @@ class Recipe:
 
     nearest: int = 30
     worded: int = 30
-    seeds: int = 40
+    seeds: int = 10
     reach: int = 2
     passage: int = 0
     arms: Mapping[str, float] = field(default_factory=dict)

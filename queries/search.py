@@ -172,11 +172,13 @@ def _prepared(asked: Search) -> tuple[fusion.Arms, Plan, ranking.Question]:
     recipe = asked.recipe
     arms = fusion.Arms(meaning=fusion.MEANING * recipe.factor("meaning"), words=fusion.WORDS * recipe.factor("words"))
     when = times(asked.query, now_ms=asked.now_ms) if recipe.factor("time") else NO_TIMES
+    nearest, worded = max(recipe.nearest, asked.limit), max(recipe.worded, asked.limit)
     plan = replace(
         _plan(asked, arms),
-        nearest=max(recipe.nearest, asked.limit),
-        worded=max(recipe.worded, asked.limit) * (WIDER if asked.filters.bounded else 1),
-        seeds=max(recipe.seeds, asked.limit),
+        nearest=nearest,
+        worded=worded * (WIDER if asked.filters.bounded else 1),
+        hits=nearest + worded,
+        seeds=recipe.seeds,
         reach=recipe.reach if recipe.factor("neighbours") else 0,
         judged=True,
         explain=asked.explain,

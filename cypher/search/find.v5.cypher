@@ -2,7 +2,7 @@
 // Columns: as there. meaning_rows counts what the indexes returned before any filter, so that the caller can look further.
 // Plan: five times as many neighbours are taken from each label's index, and what is of another namespace or outside the boxes is dropped.
 // One map as parameter: lists of other lengths would be planned anew.
-:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 30, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, dated: [], judged: true, explain: false, compared: 1, reach: 2, most: 150, characters: 8000, limit: 10, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
+:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 20, hits: 60, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, dated: [], judged: true, explain: false, compared: 1, reach: 2, characters: 8000, limit: 10, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
 CALL () {
   UNWIND $batch.scans AS scan
   CALL db.index.fulltext.queryNodes('memory_text', scan, {limit: $batch.scan}) YIELD node
@@ -114,42 +114,40 @@ CALL (hits, meaning_low, meaning_high, words_low, words_high) {
       ELSE $batch.words * ($batch.least + (1 - $batch.least) * (hit.score - words_low) / (words_high - words_low))
     END AS own
   ORDER BY own DESC, m.id
-  LIMIT $batch.seeds
-  CALL (m) {
-    MATCH (m)-[r:NEXT*0..2]-(c)
-    WHERE size(r) <= $batch.reach
-    RETURN c, size(r) AS steps
+  LIMIT $batch.hits
+  WITH collect({m: m, own: own, near: near, score: score}) AS found
+  CALL (found) {
+    UNWIND found AS hit
+    RETURN hit.m AS c, hit, 0 AS steps
     UNION ALL
-    WITH m WHERE $batch.reach > 2
-    MATCH (m)-[r:NEXT*3..5]-(c)
+    UNWIND found[..$batch.seeds] AS hit
+    WITH hit, hit.m AS m
+    MATCH (m)-[r:NEXT*1..5]-(c)
     WHERE size(r) <= $batch.reach
-    RETURN c, size(r) AS steps
+    RETURN c, hit, size(r) AS steps
   }
   WITH c, min(steps) AS distance,
-    max(CASE steps WHEN 0 THEN own END) AS own,
-    max(CASE steps WHEN 0 THEN near END) AS near,
-    max(CASE steps WHEN 0 THEN score END) AS score,
-    collect(CASE WHEN $batch.explain THEN {id: m.id, steps: steps, own: own} END) AS seeds
+    max(CASE steps WHEN 0 THEN hit.own END) AS own,
+    max(CASE steps WHEN 0 THEN hit.near END) AS near,
+    max(CASE steps WHEN 0 THEN hit.score END) AS score,
+    collect(CASE WHEN $batch.explain THEN {id: hit.m.id, steps: steps, own: hit.own} END) AS seeds
   WITH c, distance, own, near, score, seeds,
     all(tokens IN $batch.groups WHERE any(token IN tokens WHERE token IN c.facets))
     AND (NOT $batch.bounded OR $batch.start_ms <= c.timestamp_ms <= $batch.end_ms) AS passes
-  ORDER BY coalesce(own, -1.0) DESC, c.id
-  LIMIT $batch.most
-  RETURN collect({
-    id: c.id, kind: 'message', conversation_id: c.conversation_id, timestamp_ms: c.timestamp_ms,
-    content: CASE WHEN $batch.content THEN left(c.content, $batch.characters) END,
-    cut: $batch.content AND size(c.content) > $batch.characters,
-    metadata: CASE WHEN $batch.metadata THEN c.metadata END,
-    meaning: near,
-    words: score, own: coalesce(own, 0.0), passes: passes,
-    seeds: seeds, position: CASE WHEN $batch.judged THEN c.position END,
-    author: CASE WHEN $batch.judged THEN c.name END,
-    cosine: CASE
+  RETURN collect([
+    c.id, c.conversation_id, c.timestamp_ms,
+    CASE WHEN $batch.content THEN left(c.content, $batch.characters) END,
+    $batch.content AND size(c.content) > $batch.characters,
+    CASE WHEN $batch.metadata THEN c.metadata END,
+    near, score, coalesce(own, 0.0), passes, seeds,
+    CASE WHEN $batch.judged THEN c.position END,
+    CASE WHEN $batch.judged THEN c.name END,
+    CASE
       WHEN NOT $batch.judged OR distance > $batch.compared THEN null
       WHEN near IS NULL THEN 2 * vector.similarity.cosine(c[$batch.vectors], $batch.vector) - 1
       ELSE near
     END
-  }) AS messages
+  ]) AS messages
 }
 CALL (hits) {
   CALL (hits) {
@@ -177,6 +175,8 @@ CALL (hits) {
   }) AS others
 }
 OPTIONAL MATCH (v:NamespaceVersion {namespace: $batch.namespace})
-RETURN messages, others, v.vectors_revision AS revision, v.embedding_model AS model,
+RETURN
+  ['id', 'conversation_id', 'timestamp_ms', 'content', 'cut', 'metadata', 'meaning', 'words', 'own', 'passes', 'seeds', 'position', 'author', 'cosine'] AS columns,
+  messages, others, v.vectors_revision AS revision, v.embedding_model AS model,
   nears, scores, meaning_low, meaning_high, words_low, words_high, meaning_rows, words_rows, size(scanned) AS scanned,
   size(nears) AS meaning_kept, size(scores) AS words_kept, meaning_messages, words_messages;
