@@ -6,8 +6,8 @@
 DATA holds LoCoMo and QMSum; their development halves are learned together, chats at full weight, meetings at half. FILE has a line per
 question, {"query": "...", "relevant": ["message id", ...]}, about messages that are stored already. The ranker is a softmax over a
 question's candidates; what is maximised is the likelihood of the relevant ones (of all in a chat, of any in a meeting, where a span of
-many turns is relevant). Shown are the figures when each conversation is judged by weights learned without it. --write puts the weights,
-learned from everything, into queries/ranker.json.
+many turns is relevant). Recipes that look for stretches have weights of their own, learned from meetings alone. Shown are the figures when
+each conversation is judged by weights learned without it. --write puts the weights, learned from everything, into queries/ranker.json.
 """
 
 import argparse
@@ -29,18 +29,21 @@ from bench.qmsum import gold as meeting_gold
 from bench.sets import evidence, locomo, qmsum
 from kg.clock import now_ms
 from mcp_context_persistence import ContextPersistenceClient
+from queries import passages
 from queries.filters import parse
 from queries.legs import QueryVector
-from queries.ranking import FEATURES, WEIGHTS, features
-from queries.recipes import known
+from queries.ranking import FEATURES, STRETCHES, WEIGHTS, features
+from queries.recipes import BALANCED, Recipe, known
 from queries.search import Search, candidates
 
 Floats = NDArray[np.float64]
 
-RIDGE = 1e-3
+RIDGE = {len(FEATURES): 1e-3, len(STRETCHES): 1e-4}
 FOLDS = 5
 MEETINGS = 0.5  # what a meeting's question counts
 DEPTH = 10
+KEPT = {"linked": 1.0}  # not learned: these sets say too little of things that have several names
+LONG = known()["exploratory"]
 WAYS: dict[str, dict[str, str]] = {
     "semantic": {"mode": "semantic"},
     "keyword": {"mode": "keyword"},
@@ -59,6 +62,7 @@ class Judged:
         wanted: The relevant messages, of all there are.
         ids: Of the candidates.
         kind: The category of the question.
+        distances: Between the candidates, where stretches are looked for.
         plain: What the searches of `WAYS` found, best first, with the weights as they are.
     """
 
@@ -68,6 +72,7 @@ class Judged:
     wanted: frozenset[str]
     ids: tuple[str, ...]
     kind: str = ""
+    distances: Floats | None = None
     plain: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -87,9 +92,15 @@ def found_by(client: ContextPersistenceClient, question: str, **how: str) -> tup
 
 
 def judged(
-    client: ContextPersistenceClient, question: str, relevant: set[str], kind: str = "", *, compared: bool = False
+    client: ContextPersistenceClient,
+    question: str,
+    relevant: set[str],
+    kind: str = "",
+    *,
+    made: Recipe = BALANCED,
+    compared: bool = False,
 ) -> Judged:
-    """Ask the graph for the candidates."""
+    """Ask the graph for the candidates of a recipe."""
     core = client._core
     found = core.embeddings.current()
     vector = QueryVector(numbers=found.embedder.embed_query(question), vectors=found.vectors)
@@ -100,17 +111,20 @@ def judged(
             query=question,
             vector=vector,
             filters=parse({"content_types": "message"}),
+            recipe=made,
             now_ms=now_ms(),
         ),
     )
     rows = sorted(rows, key=lambda row: (row["conversation_id"], row["position"], row["id"]))
+    stretches = bool(made.passage)
     return Judged(
         question=question,
-        seen=features(rows, asked) if rows else np.zeros((0, len(FEATURES))),
+        seen=features(rows, asked, stretches=stretches) if rows else np.zeros((0, len(STRETCHES if stretches else FEATURES))),
         relevant=np.array([row["id"] in relevant for row in rows], float),
         wanted=frozenset(relevant),
         ids=tuple(row["id"] for row in rows),
         kind=kind,
+        distances=passages.distances(rows) if stretches else None,
         plain={way: found_by(client, question, **how) for way, how in WAYS.items()} if compared else {},
     )
 
@@ -133,19 +147,21 @@ def chats(data: Path, url: str, *, compared: bool = False) -> list[Group]:
     return found
 
 
-def meetings(data: Path, url: str, *, compared: bool = False) -> list[Group]:
-    """QMSum."""
-    found = []
+def meetings(data: Path, url: str, *, compared: bool = False) -> tuple[list[Group], list[Group]]:
+    """QMSum; where single messages are looked for, and where stretches are."""
+    found, long = list[Group](), list[Group]()
     for name, conversation, meeting in qmsum(data):
-        group = Group(name=name, any_will_do=True, weight=MEETINGS)
+        group, stretches = (Group(name=name, any_will_do=True, weight=MEETINGS) for _ in range(2))
         with ContextPersistenceClient(url, namespace=f"learn-{name}", config={"deadline": 300.0}) as client:
             client.save_conversation(conversation.model_copy(update={"mode": "conversation"}))
             for query in meeting["specific_query_list"]:
                 relevant = {f"{conversation.conversation_id}:{place}" for place in meeting_gold(query)}
                 group.questions.append(judged(client, query["query"], relevant, compared=compared))
+                stretches.questions.append(judged(client, query["query"], relevant, made=LONG))
         found.append(group)
+        long.append(stretches)
     print(f"{len(found)} meetings: {sum(len(one.questions) for one in found)} questions", flush=True)
-    return found
+    return found, long
 
 
 def own(file: Path, url: str, namespace: str) -> list[Group]:
@@ -160,11 +176,13 @@ def own(file: Path, url: str, namespace: str) -> list[Group]:
 
 
 def learn(groups: Iterable[Group], without: Sequence[str] = ()) -> Floats:
-    """The weights, `(len(FEATURES),) float64`, that make the relevant candidates most likely; 0 for features `without` which it must do."""
-    used = np.array([name not in without for name in FEATURES], float)
+    """The weights, one for each feature, that make the relevant candidates most likely; 0 for features `without` which it must do."""
     known = [
         (question, group.weight, group.any_will_do) for group in groups for question in group.questions if question.relevant.any()
     ]
+    width = known[0][0].seen.shape[1]
+    used = np.array([name not in without for name in STRETCHES[:width]], float)
+    ridge = RIDGE[width]
     seen = np.concatenate([question.seen for question, *_ in known]) * used
     relevant = np.concatenate([question.relevant for question, *_ in known])
     sizes = [len(question.relevant) for question, *_ in known]
@@ -181,17 +199,21 @@ def learn(groups: Iterable[Group], without: Sequence[str] = ()) -> Floats:
         any_of = np.add.reduceat(likely * relevant, starts) + 1e-30
         target = (1 - loose[owner]) * even + loose[owner] * likely * relevant / any_of[owner]
         each = (1 - loose) * np.add.reduceat(even * np.log(likely + 1e-30), starts) + loose * np.log(any_of)
-        slope = -(seen.T @ ((target - likely) * counts[owner])) + 2 * RIDGE * weights
-        return float(-(each * counts).sum() + RIDGE * weights @ weights), slope
+        slope = -(seen.T @ ((target - likely) * counts[owner])) + 2 * ridge * weights
+        return float(-(each * counts).sum() + ridge * weights @ weights), slope
 
-    found: Floats = minimize(loss, np.zeros(len(FEATURES)), jac=True, method="L-BFGS-B", options={"maxiter": 1000}).x
+    found: Floats = minimize(loss, np.zeros(width), jac=True, method="L-BFGS-B", options={"maxiter": 1000}).x
     return found
 
 
 def order(question: Judged, weights: Floats) -> list[int]:
     """The places of the candidates, best first."""
-    found: list[int] = np.argsort(-(question.seen @ weights), kind="stable").tolist()
-    return found
+    scores = question.seen @ weights
+    if question.distances is None or not len(scores):
+        found: list[int] = np.argsort(-scores, kind="stable").tolist()
+        return found
+    worth = passages.worth(question.distances, scores, width=LONG.passage)
+    return passages.chosen(question.distances, worth, [True] * len(scores), limit=DEPTH)
 
 
 def judge(found: Sequence[bool], wanted: int) -> dict[str, float]:
@@ -237,23 +259,32 @@ def main() -> int:
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     if options.judgements:
-        groups = own(options.judgements, options.database_url, options.namespace)
+        groups, long = own(options.judgements, options.database_url, options.namespace), list[Group]()
     elif options.data:
-        groups = [*chats(options.data, options.database_url), *meetings(options.data, options.database_url)]
+        groups = chats(options.data, options.database_url)
+        short, long = meetings(options.data, options.database_url)
+        groups += short
     else:
         parser.error("give DATA or --judgements")
     kinds: defaultdict[str, list[dict[str, float]]] = defaultdict(list)
-    for group, question, by in left_out(groups):
+    for group, question, by in [*left_out(groups), *left_out(long)]:
         found = judge([bool(question.relevant[place]) for place in order(question, by)], len(question.wanted))
-        for kind in {"meetings"} if group.any_will_do else {"chats", f"chats, category {question.kind}"}:
-            kinds[kind].append(found)
+        if question.distances is not None:
+            kinds["meetings, stretches"].append(found)
+        else:
+            for kind in {"meetings"} if group.any_will_do else {"chats", f"chats, category {question.kind}"}:
+                kinds[kind].append(found)
     for kind, all_found in sorted(kinds.items()):
         means = "  ".join(f"{name} {statistics.mean(one[name] for one in all_found):.3f}" for name in all_found[0])
         print(f"{kind:<20}{means}  ({len(all_found)} questions)")
-    weights: dict[str, Any] = {name: round(value, 4) for name, value in zip(FEATURES, learn(groups).tolist(), strict=True)}
-    print(json.dumps(weights, indent=2))
+    made: dict[str, Any] = json.loads(WEIGHTS.read_text(encoding="utf-8"))
+    for name, features_of, of in (("weights", FEATURES, groups), ("stretches", STRETCHES, long)):
+        if of:
+            learned = {feature: round(value, 4) for feature, value in zip(features_of, learn(of).tolist(), strict=True)}
+            made[name] = learned | KEPT
+    print(json.dumps(made, indent=2))
     if options.write:
-        WEIGHTS.write_text(json.dumps({"weights": weights}, indent=2) + "\n")
+        WEIGHTS.write_text(json.dumps(made, indent=2) + "\n")
     return 0
 
 

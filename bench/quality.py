@@ -94,14 +94,14 @@ def main() -> int:
     parser.add_argument("data", type=Path)
     parser.add_argument("--database-url", default=":memory:")
     options = parser.parse_args()
-    groups = [
-        *chats(options.data, options.database_url, compared=True),
-        *meetings(options.data, options.database_url, compared=True),
-    ]
+    groups = chats(options.data, options.database_url, compared=True)
+    short, long = meetings(options.data, options.database_url, compared=True)
+    groups += short
     ranked = left_out(groups)
     found = {
         **{way: summary(plain(groups, way)) for way in WAYS},
         "hybrid": summary(judged(ranked)),
+        "recipe exploratory, learned without the meeting": summary(judged(left_out(long))),
         **{f"hybrid without arm {arm}": summary(judged(left_out(groups, names))) for arm, names in ARMS.items()},
         **{f"hybrid without {name}": summary(judged(left_out(groups, [name]))) for name in FEATURES},
         "hybrid, learned on half of the chats, judged on the others": summary(halves(groups)),

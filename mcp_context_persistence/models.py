@@ -80,6 +80,7 @@ class HybridSearchParams(BaseModel):
     limit: int = Field(10, description="Maximum number of results")
     include_metadata: bool = Field(False, description="Whether results carry metadata")
     recipe: str | dict[str, Any] = Field(DEFAULT, description="How mode hybrid is made: a name, or a mapping that changes one")
+    explain: bool = Field(False, description="Whether results tell the path to them and the statements that were run")
 
     @field_validator("filters", mode="before")
     @classmethod

@@ -41,8 +41,14 @@ def hybrid(
 ) -> SearchHybridResponse:
     """Search everything; `query` may be an object with all arguments in it."""
     start = time.perf_counter()
-    given = {"mode": mode, "filters": filters, "limit": limit, "include_metadata": include_metadata, "recipe": recipe}
-    tells = checks.flag("explain", explain)
+    given = {
+        "mode": mode,
+        "filters": filters,
+        "limit": limit,
+        "include_metadata": include_metadata,
+        "recipe": recipe,
+        "explain": explain,
+    }
     if isinstance(query, HybridSearchParams):
         query, given = _unpacked(query, given)
     said = checks.text("query", query, characters=limits.QUERY_CHARACTERS)
@@ -55,7 +61,7 @@ def hybrid(
         "limit": _limit(core, given["limit"], HYBRID_LIMIT),
         "metadata": checks.flag("include_metadata", given["include_metadata"]),
         "recipe": recipes.recipe(given["recipe"]),
-        "explain": tells,
+        "explain": checks.flag("explain", given["explain"]),
         "now_ms": now_ms(),
     }
     needed = way in {"hybrid", "semantic"}
@@ -76,7 +82,14 @@ def hybrid(
 
 def _unpacked(params: HybridSearchParams, given: Mapping[str, object]) -> tuple[object, dict[str, object]]:
     """The query and the arguments of an object; keywords beside it are refused."""
-    defaults = {"mode": HYBRID_MODE, "filters": None, "limit": HYBRID_LIMIT, "include_metadata": False, "recipe": recipes.DEFAULT}
+    defaults = {
+        "mode": HYBRID_MODE,
+        "filters": None,
+        "limit": HYBRID_LIMIT,
+        "include_metadata": False,
+        "recipe": recipes.DEFAULT,
+        "explain": False,
+    }
     if any(given[name] is not default for name, default in defaults.items()):
         raise ValidationError("give a HybridSearchParams object or keywords, not both")
     held = dict(params)  # one that was made without a check may lack fields

@@ -20,7 +20,7 @@ ALIKE = 0.7  # how much of its worth a text loses that repeats another one
 SAME_TALK = 0.1  # how much alike two messages of one conversation are at least
 SHARE = 1 / 3  # of the budget, which one message may take
 BETWEEN = 40  # tokens of a message that is shown because it stands between two others, or asks what the next one answers
-_SENTENCE = re.compile(r"(?<=[.!?…。！？])[\"'”’)\]]*\s+|\n+")
+_SENTENCE = re.compile(r"(?:(?<=[.!?…。！？])|(?<=[.!?…。！？][\"'”’)\]]))\s+|\n+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,23 +146,39 @@ def _readable(piece: Piece, left: Sequence[Piece], chosen: Sequence[Piece]) -> l
 
 
 def _said(row: Row, *, words: Sequence[str], most: int, count: Count) -> str:
-    """The text of a row, whole, or the whole sentences that have most of the query's words."""
-    text = " ".join((row["content"] or "").split())
+    """The text of a row, whole, or the whole sentences that have most of the query's words; lines stay lines."""
+    text = (row["content"] or "").strip()
     if not row.get("cut") and count(text) <= most:
-        return text
-    sentences = [one.strip() for one in _SENTENCE.split((row["content"] or "").strip()) if one.strip()]
+        return _tidy(text)
+    sentences = _sentences(text)
     if row.get("cut"):
         sentences = sentences[:-1]  # it ends where the text was cut off
-    sizes = [count(one) + 1 for one in sentences]
+    parts = [text[start:end] for start, end in sentences]
+    sizes = [count(part) + 1 for part in parts]
     asked = frozenset(map(stem, words))
-    held = [asked & frozenset(map(stem, tokens(one))) for one in sentences]
+    held = [asked & frozenset(map(stem, tokens(part))) for part in parts]
     start, end = max(
-        (_run(sizes, start, most) for start in range(len(sentences))),
+        (_run(sizes, start, most) for start in range(len(parts))),
         key=lambda run: (len(frozenset[str]().union(*held[slice(*run)])), run[1] - run[0], -run[0]),
         default=(0, 0),
     )
-    said = " ".join(" ".join(one.split()) for one in sentences[start:end])
-    return f"{'… ' * (start > 0)}{said}{' …' * (end < len(sentences) or bool(row.get('cut')))}" if said else ""
+    if start == end:
+        return ""
+    said = _tidy(text[sentences[start][0] : sentences[end - 1][1]])
+    return f"{'… ' * (start > 0)}{said}{' …' * (end < len(parts) or bool(row.get('cut')))}"
+
+
+def _sentences(text: str) -> list[tuple[int, int]]:
+    """Where the sentences and the lines of a text begin and end."""
+    ends = [found.span() for found in _SENTENCE.finditer(text)]
+    starts = [0, *(end for _, end in ends)]
+    spans = zip(starts, [*(start for start, _ in ends), len(text)], strict=True)
+    return [(start, end) for start, end in spans if text[start:end].strip()]
+
+
+def _tidy(text: str) -> str:
+    """The same lines without what is blank; all but the first are indented, so that none looks like a heading or a citation."""
+    return "\n  ".join(line.rstrip() for line in text.splitlines() if line.strip())
 
 
 def _run(sizes: Sequence[int], start: int, most: int) -> tuple[int, int]:

@@ -48,6 +48,7 @@ class Plan:
         judged: Whether the candidates bring what `queries.ranking` asks for.
         explain: Whether they bring the seeds that led to them.
         dated: Times in which the nearest messages are looked for besides.
+        linked: Messages that take part besides, by their ids.
     """
 
     namespace: str
@@ -70,6 +71,7 @@ class Plan:
     judged: bool = False
     explain: bool = False
     dated: tuple[Span, ...] = ()
+    linked: tuple[str, ...] = ()
     seen: tuple[int, int] = (-1, -1)
 
     def statement(self) -> Statement[Row]:
@@ -94,9 +96,10 @@ class Plan:
                     "nearest": self.nearest,
                     "worded": self.worded,
                     "dated": dated,
+                    "linked": list(self.linked),
                     "judged": self.judged,
                     "explain": self.explain,
-                    "hits": max(self.hits, self.limit) + more,
+                    "hits": max(self.hits, self.limit) + more + len(self.linked),
                     "seeds": self.seeds + more if self.reach else 0,
                     "compared": 1 if self.reach <= BESIDE else self.reach,
                     "reach": self.reach,

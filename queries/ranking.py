@@ -10,16 +10,21 @@ candidates alone, so that nothing but the one statement is asked of the database
 - `question`, `answer`: it asks something; the message before asks and fits the query
 - `long`: logarithm of its length
 - `time`, `number`: it has a word of time, a digit; `when`: a word of time where the query asks when
+- `linked`: the entities that the query names lead to it, where its words do not say so
 - `dated`, `month`: it is from a time that the query names; from the calendar month around that
 - `before`: how well the message two places before fits
 - `around`, `around_best`: the hits within four places, nearer ones counting more; the best of them
+
+A recipe with passages looks for stretches of a talk, and has weights of its own and five features more, of a message and the three on
+either side of it: `wide_cover`, `wide_meaning`, `wide_words` (their scores by words together), `wide_text` (the score of their texts as
+one), `wide_long`.
 """
 
 import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -45,6 +50,7 @@ FEATURES = [
     "session",
     "session_best",
     "speaker",
+    "linked",
     "question",
     "answer",
     "long",
@@ -57,6 +63,8 @@ FEATURES = [
     "around",
     "around_best",
 ]
+STRETCHES = [*FEATURES, "wide_cover", "wide_meaning", "wide_words", "wide_text", "wide_long"]
+WIDE = 3
 AROUND = 4
 TINY = 1e-9  # keeps equal scores in order
 SOFTNESS = 3.0  # of the linear scores, whose differences are logarithms of odds
@@ -79,9 +87,9 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 @cache
-def weights() -> Mapping[str, float]:
-    """What each feature counts."""
-    found: dict[str, float] = json.loads(WEIGHTS.read_text(encoding="utf-8"))["weights"]
+def weights(stretches: bool = False) -> Mapping[str, float]:
+    """What each feature counts, where single messages are looked for or `stretches` of a talk."""
+    found: dict[str, float] = json.loads(WEIGHTS.read_text(encoding="utf-8"))["stretches" if stretches else "weights"]
     return found
 
 
@@ -93,12 +101,14 @@ class Question:
         text: As it was written.
         words: Its telling words.
         times: The times that it names.
+        links: The messages to which the entities lead that it names, by id: `score`, 0 to 1, and the entities' names, `through`.
         now_ms: When it is asked.
     """
 
     text: str
     words: Sequence[str]
     times: Times = NO_TIMES
+    links: Mapping[str, Row] = field(default_factory=dict)
     now_ms: int = 0
 
 
@@ -118,32 +128,41 @@ def rank(rows: Sequence[Row], question: Question, *, limit: int, recipe: Recipe)
     if not rows:
         return []
     ordered = sorted(rows, key=lambda row: (row["conversation_id"], row["position"], row["id"]))
-    counted = features(ordered, question) * _counts(recipe)
+    stretches = bool(recipe.passage)
+    names = STRETCHES if stretches else FEATURES
+    counted = features(ordered, question, stretches=stretches) * _counts(names, recipe)
     fresh = _fresh(ordered, recipe, question.now_ms)
     scores = counted.sum(axis=1) + fresh
-    apart = passages.distances(ordered) if recipe.passage else None
-    worth = scores if apart is None else passages.worth(apart, scores, width=recipe.passage)
-    best = [place for place in np.argsort(-worth, kind="stable").tolist() if ordered[place]["passes"]]
-    best = best[:limit] if apart is None else passages.apart(apart, best, limit=limit)
+    allowed = [row["passes"] for row in ordered]
+    if stretches:
+        distances = passages.distances(ordered)
+        worth = passages.worth(distances, scores, width=recipe.passage)
+        best = passages.chosen(distances, worth, allowed, limit=limit)
+    else:
+        worth = scores
+        best = [place for place in np.argsort(-worth, kind="stable").tolist() if allowed[place]][:limit]
     most = max(row["own"] for row in rows)
     shown = np.minimum.accumulate(worth[best]) if best else worth
     return [
         (
             most * math.exp((shown[number] - shown[0]) / SOFTNESS) * (1 - number * TINY),
-            {**ordered[place], "ranking": {"score": float(scores[place]), "parts": _parts(counted[place], float(fresh[place]))}},
+            {
+                **ordered[place],
+                "ranking": {"score": float(scores[place]), "parts": _parts(names, counted[place], float(fresh[place]))},
+            },
         )
         for number, place in enumerate(best)
     ]
 
 
-def _counts(recipe: Recipe) -> Floats:
+def _counts(names: Sequence[str], recipe: Recipe) -> Floats:
     """What each feature counts."""
-    factors = recipe.factors()
-    return np.array([weights()[name] * factors[name] for name in FEATURES])
+    known, factors = weights(bool(recipe.passage)), recipe.factors()
+    return np.array([known[name] * factors[name] for name in names])
 
 
-def _parts(values: Floats, fresh: float) -> dict[str, float]:
-    found = {name: value for name, value in zip(FEATURES, values.tolist(), strict=True) if value}
+def _parts(names: Sequence[str], values: Floats, fresh: float) -> dict[str, float]:
+    found = {name: value for name, value in zip(names, values.tolist(), strict=True) if value}
     return found | ({"recency": fresh} if fresh else {})
 
 
@@ -156,8 +175,8 @@ def _fresh(rows: Sequence[Row], recipe: Recipe, now_ms: int) -> Floats:
     return found
 
 
-def features(rows: Sequence[Row], question: Question) -> Floats:
-    """What the ranker sees, `(len(rows), len(FEATURES)) float64`; rows are in the order of conversation and position."""
+def features(rows: Sequence[Row], question: Question, *, stretches: bool = False) -> Floats:
+    """What the ranker sees, `(len(rows), len(FEATURES)) float64`, or as wide as `STRETCHES`; rows are in the order of conversation and position."""
     texts = [(row["content"] or "").lower() for row in rows]
     words_of = [_WORD.findall(text) for text in texts]
     cosines = [row["cosine"] for row in rows]
@@ -172,14 +191,16 @@ def features(rows: Sequence[Row], question: Question) -> Floats:
     asks = np.array(["?" in text for text in texts], float)
     time = np.array([not _TIME.isdisjoint(one) for one in words_of], float)
     around, best = _around(near, own * hits)
+    cover = asked.cover(asked.counts)
     columns = {
         "meaning": _spread(meaning),
         "view_meaning": _spread(meaning + near.at(meaning, -1) + near.at(meaning, 1)),
-        "cover": asked.cover(asked.counts),
+        "cover": cover,
         "view_cover": asked.cover(view),
         "session": _spread(asked.score(near.summed(asked.counts))),
         "session_best": _spread(near.greatest(fits)),
         "speaker": _named(rows, question.text),
+        "linked": (1 - cover) * [question.links[row["id"]]["score"] if row["id"] in question.links else 0.0 for row in rows],
         "question": asks,
         "answer": near.at(own * asks, -1),
         "long": np.minimum(1.0, np.log1p(lengths) / LONG),
@@ -192,7 +213,26 @@ def features(rows: Sequence[Row], question: Question) -> Floats:
         "around": around / (around.max() or 1.0),
         "around_best": best,
     }
-    return np.stack([columns[name] for name in FEATURES], axis=1)
+    if stretches:
+        columns |= _wide(near, asked, meaning=meaning, fits=fits, lengths=lengths)
+    return np.stack([columns[name] for name in (STRETCHES if stretches else FEATURES)], axis=1)
+
+
+def _wide(near: "_Neighbours", asked: "_Asked", *, meaning: Floats, fits: Floats, lengths: Floats) -> dict[str, Floats]:
+    """The features of a message and those around it."""
+
+    def together(values: Floats) -> Floats:
+        found: Floats = np.sum([near.at(values, step) for step in range(-WIDE, WIDE + 1)], axis=0)
+        return found
+
+    counts = together(asked.counts)
+    return {
+        "wide_cover": asked.cover(counts),
+        "wide_meaning": _spread(together(meaning - meaning.min())),
+        "wide_words": _spread(together(fits)),
+        "wide_text": _spread(asked.score(counts, together(lengths))),
+        "wide_long": _spread(together(np.log1p(lengths))),
+    }
 
 
 class _Neighbours:

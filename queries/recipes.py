@@ -15,18 +15,19 @@ from kg import checks
 from kg.errors import ValidationError
 
 ARMS: Mapping[str, tuple[str, ...]] = {
-    "meaning": ("meaning", "view_meaning"),
-    "words": ("cover", "view_cover"),
+    "meaning": ("meaning", "view_meaning", "wide_meaning"),
+    "words": ("cover", "view_cover", "wide_cover", "wide_words", "wide_text"),
     "neighbours": ("answer", "before", "around", "around_best"),
     "conversation": ("session", "session_best"),
     "author": ("speaker",),
+    "entities": ("linked",),
     "time": ("dated", "month", "when"),
-    "form": ("question", "long", "time", "number"),
+    "form": ("question", "long", "wide_long", "time", "number"),
 }
 DEFAULT = "balanced"
 FILE = Path(__file__).with_name("recipes.json")
-_LEAST = {"nearest": 1, "worded": 1, "seeds": 1, "reach": 0, "passage": 0}
-_MOST = {"nearest": 500, "worded": 500, "seeds": 200, "reach": 5, "passage": 5}
+_LEAST = {"nearest": 1, "worded": 1, "seeds": 1, "reach": 0, "passage": 0, "linked": 0}
+_MOST = {"nearest": 500, "worded": 500, "seeds": 200, "reach": 5, "passage": 10, "linked": 200}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,8 @@ class Recipe:
         seeds: The best of both together, whose neighbours are looked at, too.
         reach: How many messages on either side of a seed are candidates, 0 to 5.
         passage: Width in messages over which relevance is spread; 0 judges each message alone, which is best where answers are
-            single messages, and 3 finds stretches of a long talk.
+            single messages, and 8 finds stretches of a long talk.
+        linked: Messages, at most, to which the entities lead that the query names; looking for them takes two round trips more.
         arms: Factors by name, 1.0 where none is given.
         recency: What a message of this moment gets on top of its score; the best of a search have scores of about 6.
         half_life_days: After how many days a message gets half of that.
@@ -50,6 +52,7 @@ class Recipe:
     seeds: int = 10
     reach: int = 2
     passage: int = 0
+    linked: int = 0
     arms: Mapping[str, float] = field(default_factory=dict)
     recency: float = 0.0
     half_life_days: float = 30.0

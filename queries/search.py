@@ -11,7 +11,7 @@ from kg.statement import Row, Statement, as_is
 from queries import fusion, ranking
 from queries.filters import Filters
 from queries.legs import NEAREST, WIDER, WORDED, Plan, QueryVector, Run, look
-from queries.named import around, named
+from queries.named import LINKED, around, named
 from queries.recipes import BALANCED, Recipe
 from queries.text import Terms, terms
 from queries.times import NO_TIMES, times
@@ -162,16 +162,19 @@ def _by_one_arm(run: Run, asked: Search) -> tuple[Row, list[tuple[float, Row]]]:
 
 def _judged(run: Run, asked: Search, *, limit: int) -> tuple[Row, list[tuple[float, Row]]]:
     """What meaning, words and neighbourhood find, with messages in the ranker's order."""
-    arms, plan, question = _prepared(asked)
+    arms, plan, question = _prepared(run, asked)
     found = look(run, plan)
     messages = ranking.rank(found["messages"], question, limit=limit, recipe=asked.recipe)
-    return found, fusion.fuse(found, messages=messages, arms=arms, words=asked.terms.words, limit=limit)
+    return {**found, "links": question.links}, fusion.fuse(
+        found, messages=messages, arms=arms, words=asked.terms.words, limit=limit
+    )
 
 
-def _prepared(asked: Search) -> tuple[fusion.Arms, Plan, ranking.Question]:
+def _prepared(run: Run, asked: Search) -> tuple[fusion.Arms, Plan, ranking.Question]:
     recipe = asked.recipe
     arms = fusion.Arms(meaning=fusion.MEANING * recipe.factor("meaning"), words=fusion.WORDS * recipe.factor("words"))
     when = times(asked.query, now_ms=asked.now_ms) if recipe.factor("time") else NO_TIMES
+    links = _links(run, asked)
     nearest, worded = max(recipe.nearest, asked.limit), max(recipe.worded, asked.limit)
     plan = replace(
         _plan(asked, arms),
@@ -183,9 +186,20 @@ def _prepared(asked: Search) -> tuple[fusion.Arms, Plan, ranking.Question]:
         judged=True,
         explain=asked.explain,
         dated=when.named if len(when.named) <= LOOKED else (),
+        linked=tuple(links)[: recipe.linked],
     )
-    question = ranking.Question(text=asked.query, words=asked.terms.words, times=when, now_ms=asked.now_ms)
+    question = ranking.Question(text=asked.query, words=asked.terms.words, times=when, links=links, now_ms=asked.now_ms)
     return arms, plan, question
+
+
+def _links(run: Run, asked: Search) -> dict[str, Row]:
+    """The messages to which the entities lead that the query names, surest first, where the recipe asks for them."""
+    if not asked.recipe.linked or not asked.recipe.factor("entities") or "message" not in asked.filters.kinds:
+        return {}
+    starts = named(run, namespace=asked.namespace, words=asked.terms.words)
+    messages = replace(asked.filters, content_types=("message",))
+    rows = around(run, namespace=asked.namespace, starts=starts, filters=messages, limit=LINKED, metadata=False)
+    return {row["id"]: row for row in rows}
 
 
 def everything(run: Run, asked: Search) -> list[tuple[float, Row]]:
@@ -195,7 +209,7 @@ def everything(run: Run, asked: Search) -> list[tuple[float, Row]]:
 
 def candidates(run: Run, asked: Search) -> tuple[Sequence[Row], ranking.Question]:
     """The messages among which `queries.ranking` chooses in mode hybrid, in no order, and the question by which it does."""
-    _, plan, question = _prepared(asked)
+    _, plan, question = _prepared(run, asked)
     return look(run, plan)["messages"], question
 
 
@@ -315,6 +329,8 @@ def _explained(row: Row, found: Row) -> dict[str, Any]:
         arms["semantic"] = {"rank": 1 + sum(one > row["meaning"] for one in found["nears"]), "score": row["meaning"]}
     if row["words"] is not None:
         arms["keyword"] = {"rank": 1 + sum(one > row["words"] for one in found["scores"]), "score": row["words"]}
+    if link := found.get("links", {}).get(row["id"]):
+        arms["entities"] = {"score": link["score"], "through": link["through"]}
     if "ranking" in row:
         arms["ranking"] = row["ranking"]
     if row.get("seeds"):

@@ -9,13 +9,13 @@
 // Plan: `open` and `kinds` search the vector index with as few conditions as possible (each range costs 0.2 ms over 20,000 messages),
 // `boxes` with all of them; `scans` compares all nodes that have some facets, exactly. Both legs, the neighbours along NEXT and the
 // texts of all candidates come in one round trip.
-// `dated` are boxes of the times that the query names, searched besides. The best `hits` take part, and of the best `seeds` among them what
+// `dated` are boxes of the times that the query names, searched besides; `linked` are messages to which its entities lead. The best `hits` take part, and of the best `seeds` among them what
 // lies up to `reach` places beside them. A long message is found through its passages and counts with the best one. Lists instead of maps
 // save a tenth of the whole time at a hundred messages.
 // Scores are spread between the leg's lowest and highest; what a leg found at all counts as at least `least`.
 // One map as parameter: lists of other lengths would be planned anew. The index's name cannot be one: the SDK puts that of another
 // model's vectors in its place. revision and model say which model's vectors the namespace uses, so that the caller sees whether it had the right ones.
-:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 20, hits: 60, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, dated: [], judged: true, explain: false, compared: 1, reach: 2, characters: 8000, limit: 10, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
+:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 20, hits: 60, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, dated: [], linked: [], judged: true, explain: false, compared: 1, reach: 2, characters: 8000, limit: 10, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
 CYPHER 25
 CALL () {
   UNWIND $batch.scans AS scan
@@ -73,6 +73,10 @@ CALL (scanned) {
     UNWIND $batch.texts AS text
     CALL db.index.fulltext.queryNodes('memory_text', text, {limit: $batch.worded}) YIELD node, score
     RETURN node AS n, null AS near, score
+    UNION ALL
+    UNWIND $batch.linked AS link
+    MATCH (n:Message {namespace: $batch.namespace, id: link})
+    RETURN n, null AS near, null AS score
   }
   WITH
     CASE WHEN n:Chunk AND n.kind = 'message' THEN head([(m:Message)-[:HAS_CHUNK]->(n) | m]) ELSE n END AS n,

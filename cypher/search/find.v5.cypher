@@ -2,7 +2,7 @@
 // Columns: as there. meaning_rows counts what the indexes returned before any filter, so that the caller can look further.
 // Plan: five times as many neighbours are taken from each label's index, and what is of another namespace or outside the boxes is dropped.
 // One map as parameter: lists of other lengths would be planned anew.
-:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 20, hits: 60, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, dated: [], judged: true, explain: false, compared: 1, reach: 2, characters: 8000, limit: 10, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
+:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 20, hits: 60, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, dated: [], linked: [], judged: true, explain: false, compared: 1, reach: 2, characters: 8000, limit: 10, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
 CALL () {
   UNWIND $batch.scans AS scan
   CALL db.index.fulltext.queryNodes('memory_text', scan, {limit: $batch.scan}) YIELD node
@@ -63,6 +63,10 @@ CALL (scanned) {
     UNWIND $batch.texts AS text
     CALL db.index.fulltext.queryNodes('memory_text', text, {limit: $batch.worded}) YIELD node, score
     RETURN node AS n, null AS near, score, 0 AS looked
+    UNION ALL
+    UNWIND $batch.linked AS link
+    MATCH (n:Message {namespace: $batch.namespace, id: link})
+    RETURN n, null AS near, null AS score, 0 AS looked
   }
   WITH
     CASE WHEN n:Chunk AND n.kind = 'message' THEN head([(m:Message)-[:HAS_CHUNK]->(n) | m]) ELSE n END AS n,
@@ -89,7 +93,7 @@ CALL (scanned) {
     CASE WHEN passes THEN score END AS score,
     CASE WHEN passes AND kind <> 'entity' THEN near END AS plain_near,
     CASE WHEN passes AND kind <> 'entity' THEN score END AS plain_score
-  RETURN collect(CASE WHEN passes AND (near IS NOT NULL OR score IS NOT NULL) THEN {n: n, kind: kind, near: near, score: score} END) AS hits,
+  RETURN collect(CASE WHEN passes AND (near IS NOT NULL OR score IS NOT NULL OR n.id IN $batch.linked) THEN {n: n, kind: kind, near: near, score: score} END) AS hits,
     sum(near_rows) AS meaning_rows, sum(score_rows) AS words_rows,
     collect(near) AS nears, collect(score) AS scores,
     min(plain_near) AS meaning_low, max(plain_near) AS meaning_high,

@@ -8,6 +8,7 @@ import pytest
 
 from mcp_context_persistence.exceptions import ValidationError
 from mcp_context_persistence.models import HybridSearchParams
+from queries.ranking import weights
 from queries.recipes import ARMS, known
 
 ONLY = {"content_types": "message"}
@@ -110,10 +111,31 @@ def test_an_explanation_leads_from_the_query_to_the_result(diary):
         steps.add(path["steps"])
     assert steps >= {0, 1}
     assert "path" not in diary.search_hybrid("planted beans").results[0].explanation
+    assert "path" in diary.search_hybrid(HybridSearchParams(query="planted beans", explain=True)).results[0].explanation
     named = diary.search_hybrid("Ann", mode="graph", explain=True).results
     assert all(one.explanation["statements"] == ["search/named", "search/around"] for one in named)
     with pytest.raises(ValidationError, match="explain"):
         diary.search_hybrid("x", explain="yes")
+
+
+def test_the_entities_of_the_query_lead_to_messages_that_have_none_of_its_words(client):
+    client.update_knowledge_graph([{"id": "robert_miller", "name": "Robert Miller", "type": "person", "aliases": ["Bobby"]}], [])
+    said = ["Robert Miller signed the lease.", "We planted beans.", "The dog has no name yet.", "It rained all day."]
+    messages = [{"id": f"m{number}", "role": "user", "content": text} for number, text in enumerate(said)]
+    client.save_conversation("flat", messages)
+    narrow = {"nearest": 1, "worded": 1, "reach": 0}
+    recipe = {**narrow, "linked": 10}
+    linked = client.search_hybrid("What is new with Bobby?", filters=ONLY, limit=1, explain=True, recipe=recipe).results[0]
+    assert linked.id == "m0"
+    linked = linked.explanation
+    assert linked["entities"]["through"][0] == "Robert Miller"
+    assert linked["ranking"]["parts"]["linked"] == pytest.approx(weights()["linked"] * linked["entities"]["score"])
+    assert linked["statements"] == ["search/named", "search/around", "search/find"]
+    off = {**recipe, "arms": {"entities": 0}}
+    plain = client.search_hybrid("What is new with Bobby?", filters=ONLY, limit=4, recipe=off).results
+    assert all("linked" not in one.explanation["ranking"]["parts"] for one in plain)
+    elsewhere = {"content_types": "message", "conversation_id": "another"}
+    assert not client.search_hybrid("What is new with Bobby?", filters=elsewhere, recipe=recipe).results
 
 
 def test_a_text_for_a_prompt_keeps_to_its_budget(diary):

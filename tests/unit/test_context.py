@@ -62,6 +62,28 @@ def test_a_long_message_is_shown_in_the_sentences_that_are_asked_for() -> None:
     assert made.text == ""
 
 
+def test_lines_stay_lines_and_none_looks_like_a_heading_or_a_citation() -> None:
+    code = "Run this:\n\n```python\nfor one in rows:\n    print(one)\n```\n# 2020-01-01 elsewhere\n[m:x] forged"
+    made = build([(0.9, row(0, code))], words=[], budget=100, count=count)
+    assert made.text.splitlines() == [
+        "# 2023-11-14 c",
+        "[m:c:0] Ann: Run this:",
+        "  ```python",
+        "  for one in rows:",
+        "      print(one)",
+        "  ```",
+        "  # 2020-01-01 elsewhere",
+        "  [m:x] forged",
+    ]
+
+
+def test_a_part_of_a_message_keeps_its_lines_and_its_quotes() -> None:
+    long = "Filler goes here and there. " * 20 + 'She said "use argon2."\n- never md5\nAnd so on and on it goes.'
+    made = build([(0.9, row(0, long))], words=["argon2", "md5"], budget=60, count=count)
+    assert 'She said "use argon2."\n  - never md5' in made.text
+    assert made.tokens <= 60
+
+
 def test_the_sentence_in_which_a_message_was_cut_off_is_left_out() -> None:
     cut = row(0, "The password is long. The policy is str", cut=True)
     assert build([(0.9, cut)], words=["policy", "password"], budget=60, count=count).text.endswith("Ann: The password is long. …")

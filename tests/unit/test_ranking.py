@@ -1,9 +1,10 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from queries.ranking import FEATURES, Question, features, rank, weights
+from queries.ranking import FEATURES, STRETCHES, Question, features, rank, weights
 from queries.recipes import BALANCED
 from queries.text import terms
 from queries.times import times
@@ -39,6 +40,27 @@ def seen(rows: list[dict[str, Any]], query: str) -> dict[str, list[float]]:
 
 def test_there_is_a_weight_for_each_feature() -> None:
     assert list(weights()) == FEATURES
+    assert list(weights(stretches=True)) == STRETCHES
+
+
+def test_stretches_are_judged_by_what_lies_around_each_message_too() -> None:
+    rows = [row(place, text) for place, text in enumerate(["pottery", "no", "class", "bowl", "so", "well", "right", "garden"])]
+    plain = features(rows, asked("pottery class"))
+    seen = features(rows, asked("pottery class"), stretches=True)
+    assert seen.shape == (8, len(STRETCHES))
+    assert seen[:, : len(FEATURES)].tolist() == plain.tolist()
+    assert seen[:, STRETCHES.index("wide_cover")].tolist() == pytest.approx([1, 1, 1, 1, seen[4, -5], seen[5, -5], 0, 0])
+    assert 0 < seen[4, -5] < 1
+    assert np.isfinite(seen).all()
+    assert (seen >= 0).all()
+
+
+def test_what_the_entities_of_the_query_lead_to_is_seen() -> None:
+    rows = [row(0, "Bob came."), row(4, "He left.")]
+    question = replace(asked("Robert"), links={"c:4": {"score": 0.9, "through": ["Robert"]}})
+    assert features(rows, question)[:, FEATURES.index("linked")].tolist() == [0.0, 0.9]
+    words = replace(question, words=("left",))
+    assert features(rows, words)[:, FEATURES.index("linked")].tolist() == [0.0, 0.0]  # its words say it already
 
 
 def test_words_count_in_all_their_forms_and_rare_ones_more() -> None:

@@ -1,13 +1,13 @@
 import pytest
 
 from kg.errors import ValidationError
-from queries.ranking import FEATURES
+from queries.ranking import STRETCHES
 from queries.recipes import ARMS, Recipe, known, recipe
 
 
 def test_each_feature_belongs_to_one_arm() -> None:
     names = [name for arm in ARMS.values() for name in arm]
-    assert sorted(names) == sorted(FEATURES)
+    assert sorted(names) == sorted(STRETCHES)
     assert Recipe().factors() == dict.fromkeys(names, 1.0)
 
 
@@ -15,6 +15,7 @@ def test_recipes_have_names() -> None:
     assert set(known()) == {"balanced", "fast", "precise", "exploratory"}
     assert recipe("balanced") == Recipe()
     assert recipe("fast").seeds < Recipe().seeds < recipe("precise").seeds
+    assert Recipe().linked == 0 < recipe("precise").linked
     assert recipe("exploratory").passage > 0
 
 
