@@ -17,7 +17,7 @@ Row = Mapping[str, Any]
 MEANING, WORDS = 0.4, 0.6
 LEAST = 0.05  # what an arm gives for having found something at all
 _POSSESSIVE = re.compile(r"['’]s?$")
-_SUFFIX = re.compile(r"(?:ies|ing|es|ed|s|e|y)$")
+_SUFFIX = re.compile(r"(?<=...)(?:ies|ing|es|ed|s|e|y)$")  # what is left has three letters: "king" is no form of "k"
 
 
 @dataclass(frozen=True, kw_only=True)

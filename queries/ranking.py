@@ -36,7 +36,7 @@ from kg.clock import DAY_MS
 from queries import passages
 from queries.fusion import stem
 from queries.recipes import Recipe
-from queries.text import tokens
+from queries.text import DROPPED, QUESTION, tokens
 from queries.times import NO_TIMES, Span, Times
 
 Row = Mapping[str, Any]
@@ -82,6 +82,7 @@ february march april may june july august september october november december mo
 years summer winter spring fall autumn since until
 """
 _TIME = frozenset(_TIMES.split())
+_NAMELESS = DROPPED | QUESTION
 _DIGIT = re.compile(r"\d")
 _WORD = re.compile(r"[^\W_]+")
 
@@ -311,10 +312,10 @@ def _around(near: _Neighbours, own: Floats) -> tuple[Floats, Floats]:
 
 
 def _named(rows: Sequence[Row], query: str) -> Floats:
-    """Whether the query names the author."""
+    """Whether the query names the author; words that most queries have name nobody."""
     authors = {row["author"] for row in rows if row["author"]}
-    said = {stem(word) for word in tokens(query)} if authors else set[str]()
-    named = {author for author in authors if any(stem(word) in said for word in tokens(author))}
+    said = {stem(word) for word in tokens(query) if word not in _NAMELESS} if authors else set[str]()
+    named = {author for author in authors if any(len(word) > 1 and stem(word) in said for word in tokens(author))}
     return np.array([row["author"] in named for row in rows], float)
 
 

@@ -71,6 +71,17 @@ def test_words_count_in_all_their_forms_and_rare_ones_more() -> None:
     assert cover[3] == 0.0  # art is too short to stand for article
 
 
+def test_short_words_stand_for_themselves() -> None:
+    rows = [row(0, "a king"), row(2, "kings"), row(4, "kilos of kiwis"), row(6, "we go"), row(8, "I am going")]
+    assert [one > 0 for one in seen(rows, "king")["cover"]] == [True, True, False, False, False]
+    assert [one > 0 for one in seen(rows, "going")["cover"]] == [False, False, False, False, True]
+
+
+@pytest.mark.parametrize(("author", "query"), [("Will", "Will it rain?"), ("User A", "What is a hammer?"), ("May", "may I ask")])
+def test_words_that_most_queries_have_name_nobody(author: str, query: str) -> None:
+    assert seen([row(0, "It rains.", author=author)], query)["speaker"] == [0.0]
+
+
 def test_a_view_has_the_neighbours_of_the_same_conversation_only() -> None:
     rows = [row(0, "pottery"), row(1, "class"), row(2, "bowl"), row(0, "garden", talk="d")]
     assert seen(rows, "pottery class")["view_cover"] == pytest.approx([1.0, 1.0, seen(rows, "pottery class")["cover"][1], 0.0])
