@@ -38,7 +38,7 @@ from queries.search import Search, candidates
 
 Floats = NDArray[np.float64]
 
-RIDGE = {len(FEATURES): 1e-3, len(STRETCHES): 1e-4}
+RIDGE, STRETCHED_RIDGE = 1e-3, 2e-4
 FOLDS = 5
 MEETINGS = 0.5  # what a meeting's question counts
 DEPTH = 10
@@ -181,8 +181,9 @@ def learn(groups: Iterable[Group], without: Sequence[str] = ()) -> Floats:
         (question, group.weight, group.any_will_do) for group in groups for question in group.questions if question.relevant.any()
     ]
     width = known[0][0].seen.shape[1]
-    used = np.array([name not in without for name in STRETCHES[:width]], float)
-    ridge = RIDGE[width]
+    stretches = known[0][0].distances is not None
+    used = np.array([name not in without for name in (STRETCHES if stretches else FEATURES)], float)
+    ridge = STRETCHED_RIDGE if stretches else RIDGE
     seen = np.concatenate([question.seen for question, *_ in known]) * used
     relevant = np.concatenate([question.relevant for question, *_ in known])
     sizes = [len(question.relevant) for question, *_ in known]
@@ -217,8 +218,8 @@ def order(question: Judged, weights: Floats) -> list[int]:
 
 
 def judge(found: Sequence[bool], wanted: int) -> dict[str, float]:
-    """R@10, MRR, nDCG@10 and hit@10 of what was found, best first."""
-    first = next((1 / place for place, one in enumerate(found, start=1) if one), 0.0)
+    """R@10, MRR, nDCG@10 and hit@10 of the first ten of what was found, best first."""
+    first = next((1 / place for place, one in enumerate(found[:DEPTH], start=1) if one), 0.0)
     gained = sum(1 / math.log2(place + 2) for place, one in enumerate(found[:DEPTH]) if one)
     most = sum(1 / math.log2(place + 2) for place in range(min(DEPTH, wanted)))
     return {
@@ -230,11 +231,12 @@ def judge(found: Sequence[bool], wanted: int) -> dict[str, float]:
 
 
 def parts(groups: Sequence[Group]) -> list[list[Group]]:
-    """What is left out together: each chat, or a fifth of what there are many of."""
+    """What is left out together: each chat, each meeting where nothing else is learned from, or a fifth of what there are many of."""
     found = []
     for spans in (False, True):
         same = [one for one in groups if one.any_will_do is spans]
-        count = FOLDS if spans or len(same) > 2 * FOLDS else len(same)
+        many = len(same) > 2 * FOLDS and not (spans and len(same) == len(groups))
+        count = FOLDS if many else len(same)
         found += [same[number::count] for number in range(count) if same[number::count]]
     return found
 

@@ -1,6 +1,6 @@
 """Stretches of a long talk: relevance is spread over neighbouring messages, and what is shown is not all from one place.
 
-The constants were chosen on QMSum's meetings, each fifth judged by weights learned from the others; their neighbours do nearly as well.
+The constants were chosen on QMSum's meetings, each judged by weights learned from the others; their neighbours do nearly as well.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Row = Mapping[str, Any]
 Floats = NDArray[np.float64]
 
-HEAT = 2.0  # by which differences of linear scores are divided before they become shares
+HEAT = 1.5  # by which differences of linear scores are divided before they become shares
 TOGETHER = 0.6  # of what is shown may be from one place
 APART = 8  # messages between one place and another
 
@@ -21,7 +21,7 @@ def worth(distances: Floats, scores: Floats, *, width: int) -> Floats:
     """The scores with those of the neighbours up to `width` messages away, nearer ones counting more; `(rows,) float64`."""
     shares = np.exp((scores - scores.max()) / HEAT)
     near = np.maximum(0.0, 1 - distances / (width + 1))
-    found: Floats = HEAT * np.log(near @ shares) + scores.max()
+    found: Floats = HEAT * np.log(near @ shares + np.finfo(float).tiny) + scores.max()
     return found
 
 

@@ -14,9 +14,10 @@ candidates alone, so that nothing but the one statement is asked of the database
 - `dated`, `month`: it is from a time that the query names; from the calendar month around that
 - `before`: how well the message two places before fits
 - `around`, `around_best`: the hits within four places, nearer ones counting more; the best of them
+- `answer_time`, `month_around`, `question_time`, `long_long`: products of two of these, where one counts more, or less, if the other is there
 
-A recipe with passages looks for stretches of a talk, and has weights of its own and five features more, of a message and the three on
-either side of it: `wide_cover`, `wide_meaning`, `wide_words` (their scores by words together), `wide_text` (the score of their texts as
+A recipe with passages looks for stretches of a talk, and has weights of its own and, in the place of the products, five features of a message and the
+three on either side of it: `wide_cover`, `wide_meaning`, `wide_words` (their scores by words together), `wide_text` (the score of their texts as
 one), `wide_long`.
 """
 
@@ -42,7 +43,7 @@ from queries.times import NO_TIMES, Span, Times
 Row = Mapping[str, Any]
 Floats = NDArray[np.float64]
 
-FEATURES = [
+PLAIN = [
     "meaning",
     "view_meaning",
     "cover",
@@ -63,8 +64,17 @@ FEATURES = [
     "around",
     "around_best",
 ]
-STRETCHES = [*FEATURES, "wide_cover", "wide_meaning", "wide_words", "wide_text", "wide_long"]
+JOINED = {
+    "answer_time": ("answer", "time"),
+    "month_around": ("month", "around_best"),
+    "question_time": ("question", "time"),
+    "long_long": ("long", "long"),
+}
+FEATURES = [*PLAIN, *JOINED]
+STRETCHES = [*PLAIN, "wide_cover", "wide_meaning", "wide_words", "wide_text", "wide_long"]
 WIDE = 3
+SEVERAL = 3  # people
+MOST = 0.8  # of the candidates
 AROUND = 4
 TINY = 1e-9  # keeps equal scores in order
 SOFTNESS = 3.0  # of the linear scores, whose differences are logarithms of odds
@@ -84,6 +94,7 @@ years summer winter spring fall autumn since until
 _TIME = frozenset(_TIMES.split())
 _NAMELESS = DROPPED | QUESTION
 _DIGIT = re.compile(r"\d")
+_SPEAKER = re.compile(r"([^\W\d_][\w .'’-]{0,40}):\s")
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -216,6 +227,8 @@ def features(rows: Sequence[Row], question: Question, *, stretches: bool = False
     }
     if stretches:
         columns |= _wide(near, asked, meaning=meaning, fits=fits, lengths=lengths)
+    else:
+        columns |= {name: columns[one] * columns[other] for name, (one, other) in JOINED.items()}
     return np.stack([columns[name] for name in (STRETCHES if stretches else FEATURES)], axis=1)
 
 
@@ -313,10 +326,35 @@ def _around(near: _Neighbours, own: Floats) -> tuple[Floats, Floats]:
 
 def _named(rows: Sequence[Row], query: str) -> Floats:
     """Whether the query names the author; words that most queries have name nobody."""
-    authors = {row["author"] for row in rows if row["author"]}
+    by = _authors(rows)
+    authors = set(filter(None, by))
     said = {stem(word) for word in tokens(query) if word not in _NAMELESS} if authors else set[str]()
     named = {author for author in authors if any(len(word) > 1 and stem(word) in said for word in tokens(author))}
-    return np.array([row["author"] in named for row in rows], float)
+    return np.array([author in named for author in by], float)
+
+
+def _authors(rows: Sequence[Row]) -> list[str | None]:
+    """Who wrote each: its author, or where none is told what stands before a colon, if most of those texts begin like that."""
+    found = [row["author"] for row in rows]
+    untold = [place for place, author in enumerate(found) if not author]
+    begun = [(place, match[1]) for place in untold if (match := _SPEAKER.match(rows[place]["content"] or ""))]
+    if 2 * len(begun) > len(untold):
+        for place, name in begun:
+            found[place] = name
+    return found
+
+
+def meeting(rows: Sequence[Row], *, least: int) -> bool:
+    """Whether these messages are from talks of three people or more that have at least so many messages."""
+    if not rows:
+        return False
+    people, length = dict[str, set[str | None]](), dict[str, int]()
+    for row, author in zip(rows, _authors(rows), strict=True):
+        talk = row["conversation_id"]
+        people.setdefault(talk, set()).add(author)
+        length[talk] = max(length.get(talk, 0), row["position"] + 1)
+    talks = {talk for talk, names in people.items() if len(names - {None}) >= SEVERAL and length[talk] >= least}
+    return sum(row["conversation_id"] in talks for row in rows) >= MOST * len(rows)
 
 
 def _within(rows: Sequence[Row], spans: Sequence[Span]) -> Floats:

@@ -17,17 +17,17 @@ from kg.errors import ValidationError
 ARMS: Mapping[str, tuple[str, ...]] = {
     "meaning": ("meaning", "view_meaning", "wide_meaning"),
     "words": ("cover", "view_cover", "wide_cover", "wide_words", "wide_text"),
-    "neighbours": ("answer", "before", "around", "around_best"),
+    "neighbours": ("answer", "answer_time", "before", "around", "around_best"),
     "conversation": ("session", "session_best"),
     "author": ("speaker",),
     "entities": ("linked",),
-    "time": ("dated", "month", "when"),
-    "form": ("question", "long", "wide_long", "time", "number"),
+    "time": ("dated", "month", "month_around", "when"),
+    "form": ("question", "question_time", "long", "long_long", "wide_long", "time", "number"),
 }
 DEFAULT = "balanced"
 FILE = Path(__file__).with_name("recipes.json")
-_LEAST = {"nearest": 1, "worded": 1, "seeds": 1, "reach": 0, "passage": 0, "linked": 0}
-_MOST = {"nearest": 500, "worded": 500, "seeds": 200, "reach": 5, "passage": 10, "linked": 200}
+_LEAST = {"nearest": 1, "worded": 1, "seeds": 1, "reach": 0, "passage": 0, "linked": 0, "meetings": 0}
+_MOST = {"nearest": 500, "worded": 500, "seeds": 200, "reach": 5, "passage": 10, "linked": 200, "meetings": 1_000_000}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +40,10 @@ class Recipe:
         seeds: The best of both together, whose neighbours are looked at, too.
         reach: How many messages on either side of a seed are candidates, 0 to 5.
         passage: Width in messages over which relevance is spread; 0 judges each message alone, which is best where answers are
-            single messages, and 8 finds stretches of a long talk.
+            single messages, and 7 finds stretches of a long talk.
         linked: Messages, at most, to which the entities lead that the query names; looking for them takes two round trips more.
+        meetings: Messages from which on a talk of three people or more counts as a meeting. Where most of what is found is from such
+            talks, the search is made again by the recipe `exploratory`, as answers are stretches there; 0 never does that.
         arms: Factors by name, 1.0 where none is given.
         recency: What a message of this moment gets on top of its score; the best of a search have scores of about 6.
         half_life_days: After how many days a message gets half of that.
@@ -53,6 +55,7 @@ class Recipe:
     reach: int = 2
     passage: int = 0
     linked: int = 0
+    meetings: int = 0
     arms: Mapping[str, float] = field(default_factory=dict)
     recency: float = 0.0
     half_life_days: float = 30.0
@@ -66,13 +69,15 @@ class Recipe:
         return {name: self.factor(arm) for arm, names in ARMS.items() for name in names}
 
 
-BALANCED = Recipe()
-
-
 @cache
 def known() -> Mapping[str, Recipe]:
     """The recipes that have a name."""
     return {name: _made(Recipe(), given) for name, given in json.loads(FILE.read_text(encoding="utf-8")).items()}
+
+
+def for_meetings(asked: Recipe) -> Recipe:
+    """The recipe `exploratory` with the factors and the recency of another one."""
+    return replace(known()["exploratory"], arms=asked.arms, recency=asked.recency, half_life_days=asked.half_life_days)
 
 
 def recipe(given: object) -> Recipe:
@@ -111,3 +116,6 @@ def _arms(given: object) -> dict[str, float]:
         checks.choice("recipe.arms", name, tuple(ARMS)): checks.number(f"recipe.arms.{name}", factor, least=0.0, most=10.0)
         for name, factor in given.items()
     }
+
+
+BALANCED = known()[DEFAULT]

@@ -12,7 +12,7 @@ from queries import fusion, ranking
 from queries.filters import Filters
 from queries.legs import NEAREST, WIDER, WORDED, Plan, QueryVector, Run, look
 from queries.named import LINKED, around, named
-from queries.recipes import BALANCED, Recipe
+from queries.recipes import BALANCED, Recipe, for_meetings
 from queries.text import Terms, terms
 from queries.times import NO_TIMES, times
 
@@ -161,9 +161,11 @@ def _by_one_arm(run: Run, asked: Search) -> tuple[Row, list[tuple[float, Row]]]:
 
 
 def _judged(run: Run, asked: Search, *, limit: int) -> tuple[Row, list[tuple[float, Row]]]:
-    """What meaning, words and neighbourhood find, with messages in the ranker's order."""
+    """What meaning, words and neighbourhood find, with messages in the ranker's order; meetings are looked through for stretches."""
     arms, plan, question = _prepared(run, asked)
     found = look(run, plan)
+    if asked.recipe.meetings and ranking.meeting(found["messages"], least=asked.recipe.meetings):
+        return _judged(run, replace(asked, recipe=for_meetings(asked.recipe)), limit=limit)
     messages = ranking.rank(found["messages"], question, limit=limit, recipe=asked.recipe)
     return {**found, "links": question.links}, fusion.fuse(
         found, messages=messages, arms=arms, words=asked.terms.words, limit=limit

@@ -4,7 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from queries.ranking import FEATURES, STRETCHES, Question, features, rank, weights
+from queries import passages
+from queries.ranking import FEATURES, PLAIN, STRETCHES, Question, features, meeting, rank, weights
 from queries.recipes import BALANCED
 from queries.text import terms
 from queries.times import times
@@ -48,7 +49,7 @@ def test_stretches_are_judged_by_what_lies_around_each_message_too() -> None:
     plain = features(rows, asked("pottery class"))
     seen = features(rows, asked("pottery class"), stretches=True)
     assert seen.shape == (8, len(STRETCHES))
-    assert seen[:, : len(FEATURES)].tolist() == plain.tolist()
+    assert seen[:, : len(PLAIN)].tolist() == plain[:, : len(PLAIN)].tolist()
     assert seen[:, STRETCHES.index("wide_cover")].tolist() == pytest.approx([1, 1, 1, 1, seen[4, -5], seen[5, -5], 0, 0])
     assert 0 < seen[4, -5] < 1
     assert np.isfinite(seen).all()
@@ -80,6 +81,50 @@ def test_short_words_stand_for_themselves() -> None:
 @pytest.mark.parametrize(("author", "query"), [("Will", "Will it rain?"), ("User A", "What is a hammer?"), ("May", "may I ask")])
 def test_words_that_most_queries_have_name_nobody(author: str, query: str) -> None:
     assert seen([row(0, "It rains.", author=author)], query)["speaker"] == [0.0]
+
+
+def talk(people: list[str | None], count: int, *, prefix: bool = False, named: str = "c") -> list[dict[str, Any]]:
+    by = [people[place % len(people)] for place in range(count)]
+    return [
+        row(place, f"{who}: well" if prefix else "well", talk=named, author=None if prefix else who) for place, who in enumerate(by)
+    ]
+
+
+def test_a_long_talk_of_three_is_a_meeting() -> None:
+    assert meeting(talk(["Ann", "Bob", "Cy"], 120), least=100)
+    assert meeting(talk(["Ann", "Bob", "Cy"], 120)[100:], least=100)  # candidates from its end
+    assert not meeting(talk(["Ann", "Bob", "Cy"], 99), least=100)
+    assert not meeting(talk(["Ann", "Bob"], 120), least=100)
+    assert not meeting(talk(["Ann", "Bob", None], 120), least=100)
+    assert not meeting([], least=1)
+
+
+def test_who_speaks_may_stand_before_a_colon() -> None:
+    assert meeting(talk(["Ann", "Bob", "Project Manager"], 120, prefix=True), least=100)
+    rows = [row(0, "Ann: hello"), row(1, "Bob: a dog")]
+    assert seen(rows, "What does Bob have?")["speaker"] == [0.0, 1.0]
+    assert seen([*rows, row(2, "Hi"), row(3, "Ho")], "What does Bob have?")["speaker"] == [0.0] * 4  # most do not begin so
+
+
+def test_most_candidates_must_be_from_meetings() -> None:
+    long = talk(["Ann", "Bob", "Cy"], 120)
+    assert meeting([*long, *talk(["Ann"], 30, named="d")], least=100)
+    assert not meeting([*long, *talk(["Ann"], 31, named="d")], least=100)
+
+
+def test_products_say_what_two_features_say_together() -> None:
+    rows = [row(0, "When did you go?"), row(1, "We went yesterday."), row(2, "We went.")]
+    found = seen(rows, "when did you go")
+    assert found["question_time"] == [0.0, 0.0, 0.0]
+    assert found["answer_time"][1] == found["answer"][1] > 0 == found["answer_time"][2]
+    assert found["long_long"] == pytest.approx([value**2 for value in found["long"]])
+
+
+def test_scores_far_apart_can_be_spread() -> None:
+    rows = [row(place, "well") for place in (0, 50, 100)]
+    found = passages.worth(passages.distances(rows), np.array([0.0, -5000.0, 5000.0]), width=3)
+    assert np.isfinite(found).all()
+    assert found.argmax() == 2
 
 
 def test_a_view_has_the_neighbours_of_the_same_conversation_only() -> None:

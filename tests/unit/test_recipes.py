@@ -1,22 +1,30 @@
+from dataclasses import replace
+
 import pytest
 
 from kg.errors import ValidationError
-from queries.ranking import STRETCHES
-from queries.recipes import ARMS, Recipe, known, recipe
+from queries.ranking import FEATURES, STRETCHES
+from queries.recipes import ARMS, Recipe, for_meetings, known, recipe
 
 
 def test_each_feature_belongs_to_one_arm() -> None:
     names = [name for arm in ARMS.values() for name in arm]
-    assert sorted(names) == sorted(STRETCHES)
+    assert sorted(names) == sorted({*FEATURES, *STRETCHES})
     assert Recipe().factors() == dict.fromkeys(names, 1.0)
 
 
 def test_recipes_have_names() -> None:
     assert set(known()) == {"balanced", "fast", "precise", "exploratory"}
-    assert recipe("balanced") == Recipe()
+    assert recipe("balanced") == Recipe(meetings=100)
     assert recipe("fast").seeds < Recipe().seeds < recipe("precise").seeds
     assert Recipe().linked == 0 < recipe("precise").linked
     assert recipe("exploratory").passage > 0
+
+
+def test_meetings_are_looked_through_by_exploratory_with_the_factors_that_were_asked_for() -> None:
+    made = for_meetings(recipe({"arms": {"time": 0}, "recency": 1.5}))
+    assert made == replace(recipe("exploratory"), arms={"time": 0.0}, recency=1.5)
+    assert made.meetings == 0
 
 
 def test_a_mapping_changes_a_recipe() -> None:
