@@ -166,12 +166,36 @@ def meetings(data: Path, url: str, *, compared: bool = False) -> tuple[list[Grou
 
 def own(file: Path, url: str, namespace: str) -> list[Group]:
     """A user's own judgements, a group per question."""
-    found = []
+    given = judgements(file.read_text(encoding="utf-8"))
     with ContextPersistenceClient(url, namespace=namespace) as client:
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines()):
+        return [
+            Group(name=str(number), any_will_do=False, questions=[judged(client, query, set(relevant))])
+            for number, (query, relevant) in enumerate(given)
+        ]
+
+
+def judgements(text: str) -> list[tuple[str, list[str]]]:
+    """Queries with the ids of their relevant messages, one a line; blank lines are none.
+
+    Raises:
+        SystemExit: A line is something else.
+    """
+    found = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
             given = json.loads(line)
-            question = judged(client, given["query"], set(given["relevant"]))
-            found.append(Group(name=str(number), any_will_do=False, questions=[question]))
+            query, relevant = given["query"], given["relevant"]
+        except (ValueError, KeyError, TypeError):
+            query, relevant = None, None
+        if not (
+            isinstance(query, str) and isinstance(relevant, list) and relevant and all(isinstance(one, str) for one in relevant)
+        ):
+            raise SystemExit(f'line {number}: wanted is {{"query": "...", "relevant": ["message id", ...]}}')
+        found.append((query, relevant))
+    if not found:
+        raise SystemExit("there are no judgements")
     return found
 
 
@@ -180,6 +204,8 @@ def learn(groups: Iterable[Group], without: Sequence[str] = ()) -> Floats:
     known = [
         (question, group.weight, group.any_will_do) for group in groups for question in group.questions if question.relevant.any()
     ]
+    if not known:
+        raise SystemExit("no question has a relevant message among its candidates, so there is nothing to learn from")
     width = known[0][0].seen.shape[1]
     stretches = known[0][0].distances is not None
     used = np.array([name not in without for name in (STRETCHES if stretches else FEATURES)], float)
