@@ -27,8 +27,8 @@ bench: $(READY) ## Measure, and write the numbers to bench/results
 bench-peers: $(READY) ## Measure what other libraries find of the same texts: make bench-peers DATA=folder [ARGS="--peer NAME"]
 	@$(RUN)/python -m bench.peers $(DATA) $(ARGS)
 
-bench-quality: $(READY) ## Measure what is found on the development sets: make bench-quality DATA=folder
-	@$(RUN)/python -m bench.quality $(DATA)
+bench-quality: $(READY) ## Measure what is found on the development sets: make bench-quality DATA=folder [ARGS="--only quality"]
+	@$(RUN)/python -m bench.required $(DATA) $(ARGS)
 
 check: $(READY) ## Style, types and layers
 	$(RUN)/ruff check .

@@ -21,6 +21,7 @@ from queries.fusion import stem
 from queries.text import terms
 
 _HERE = Path(__file__).parent
+RESULTS = _HERE / "results"
 _CONFIDENCE = _HERE.parent / "ingest" / "confidence.json"
 _CORE = ("person", "organization", "location")
 _RECOGNISER = {"PERSON": "person", "ORG": "organization", "GPE": "location", "LOC": "location", "FAC": "location"}
@@ -275,6 +276,8 @@ def main() -> None:
             f"{rule:24} {entry['confidence']:.3f}  {entry['right']:5} right {entry['wrong']:5} wrong  {', '.join(entry['measured_on'])}"
         )
     print(json.dumps(report, indent=1))
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "extraction.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     if options.write:
         _CONFIDENCE.write_text(json.dumps({"about": _ABOUT, "rules": rules}, indent=2) + "\n", encoding="utf-8")
 
