@@ -2,13 +2,13 @@
 // Columns: the decision (id, conversation_id, decision_type, context, outcome, stated_confidence, created_ms), status as it is now, and
 // before as it was. No row where there is none, or where a rejected one is to be accepted: what it was about is forgotten.
 // `space` names the properties of vectors.
-// Plan: one key.
+// Plan: one key. To remove `fresh` locks the node before its status is read; a refused acceptance writes nothing.
 :param batch => {namespace: "default", id: "conv-123:decision:1", status: "accepted", now: 1767225600000, vectors: "embedding", other: "embedding_none"}
 MATCH (d:Decision {namespace: $batch.namespace, id: $batch.id})
-SET d.updated_ms = $batch.now
+REMOVE d.fresh
 WITH d, coalesce(d.status, 'accepted') AS before
 WHERE before <> 'rejected' OR $batch.status = 'rejected'
-SET d.status = $batch.status
+SET d.status = $batch.status, d.updated_ms = $batch.now
 WITH d, before
 CALL (d) {
   WITH d WHERE $batch.status = 'rejected'
