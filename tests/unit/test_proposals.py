@@ -24,6 +24,28 @@ from ingest.proposals import proposals
         "We ruled out the second supplier.",
         "Our team adopted trunk-based development.",
         "Will send every invoice as a PDF going forward.",
+        "We're going with the bigger truck.",
+        "We settled on weekly demos, because monthly ones could be too rare.",
+        "The plan is to move the files to the new disk.",
+        "We'll stick with Gradle for now.",
+        "Opted for the aisle seats.",
+        "Legal signed off on the contract.",
+        "Final call: no dark mode in this version.",
+        "Postgres it is!",
+        "Okay, blue it is then.",
+        "It was decided that the cellar is closed.",
+        "It has been agreed to share the costs.",
+        "We won't be using the old templates any more.",
+        "We're not going with the glass roof.",
+        "I've made up my mind about the flat.",
+        "The board approved the merger.",
+        "The motion was carried.",
+        "She chose the smaller flat over the house.",
+        "Something to consider is that we decided not to paint the door.",
+        "We've more or less agreed that the shop moves.",
+        "We're all agreed: dogs stay outside.",
+        "We picked oak for the table.",
+        "Decision: the party is on Sunday.",
     ],
 )
 def test_what_is_settled_is_proposed(said: str) -> None:
@@ -51,6 +73,42 @@ def test_what_is_settled_is_proposed(said: str) -> None:
         "Thank you for sticking with it.",
         "There are challenges going forward.",
         "We are moving on to the next item.",
+        "Did we settle on a name",
+        "What did the board decide on the merger?",
+        "One option is to go with the bigger truck.",
+        "If we go with the bigger truck, we need a new gate.",
+        "You said the plan is to wait, but is it?",
+        "We never agreed on that.",
+        "Nobody signed off on this.",
+        "I will let you know when we've decided on a date.",
+        "They would have opted for the bus.",
+        "What it is, nobody knows.",
+        "Here it is.",
+        "I thought it is late.",
+        "We should go with the first one, I think.",
+        "Can we go with the first one.",
+        "We can stick with what we have.",
+        "I would like to stick with tea.",
+        "That is the button we agreed on.",
+        "This is what we decided to do.",
+        "We went with friends to the sea.",
+        "Let's use this minute to breathe.",
+        "We have to make our decisions in June.",
+        "He agreed to help me.",
+        "The method that we're going to use has three parts.",
+        "I will show the pictures we just chose, and more.",
+        "Farmers take the difficult decision to sell their land.",
+        "Users will find that they won't use most of it.",
+        "We ended up with some friends at the lake.",
+        "Going forward, we need to talk more.",
+        "Yes, it is!",
+        "Well, maybe it is.",
+        "No more questions from me.",
+        "We will continue to be nimble going forward.",
+        "I'm going to keep using my voice.",
+        "The dust has settled on the shelves.",
+        "Each case will be decided on its own.",
+        "We are not going with you.",
         "Agreed!",
         "Going.",
         "",
@@ -66,6 +124,11 @@ def test_each_sentence_is_one_proposal_and_dots_inside_words_end_none() -> None:
     found = proposals(text)
     assert [one.text for one in found] == ['He said: "We agreed on v1.2."', "Let's use Python 3.12 for it"]
     assert [text[one.start : one.end] for one in found] == [one.text for one in found]
+
+
+def test_a_sentence_beyond_all_measure_tells_of_nothing() -> None:
+    assert proposals(f"We decided to use {'x' * 1_900}.")
+    assert proposals(f"We decided to use {'x' * 2_000}.") == []
 
 
 def test_a_long_text_takes_no_long_time() -> None:
