@@ -13,8 +13,8 @@ _BY_NOW = r"(?:(?:finally|already|all|now|just|then|also|both|unanimously|jointl
 _IT = r"(?!\s*(?:\W*$|,|which\b|to do\b))"  # what was decided follows: not "the one we agreed on", "what we decided to do"
 _WITH_IT = rf"{_IT}(?! (?:you|him|her|them|me|us|it|that|friends?|family|my|kids)\b)"
 _DO = (
-    r"(?:(?:just|all|now|simply|instead)\s+)*(?:(?:keep|start|stop|be)\s+using(?! (?:my|your)\b)|use|adopt|switch|standardi[sz]e|migrate|replace|scrap|retire|abandon|postpone|"
-    r"drop(?! (?:by|in|off|me|you)\b)|move\s+(?:everything|them|all)|stay\s+(?:with|on)|go\s+with|stick\s+(?:with|to)|settle\s+on|opt\s+for|do\s+without)\b"
+    r"(?:(?:just|all|now|simply|instead)\s+)*(?:(?:keep|start|stop|be)\s+using(?! (?:my|your)\b)|use|adopt|switch|standardi[sz]e|migrate|replace|deprecate|scrap|retire|abandon|postpone|"
+    r"drop(?! (?:by|in|off|me|you)\b)|move\s+(?:everything|them|all)|stay\s+(?:with|on)|(?:go(?:\s+ahead|\s+forward)?|proceed|move\s+(?:ahead|forward))\s+with|stick\s+(?:with|to)|settle\s+on|opt\s+for|do\s+without)\b"
     r"(?!\s+(?:you|him|her|them|me|us|it|this|these|the (?:next|rest))\b)"
 )
 _ENDING = "dropping|replacing|deferring|postponing|scrapping|retiring|deprecating|ruling out|cancelling|discontinuing"
@@ -30,6 +30,7 @@ _CUES = {
         r"\bdecision (?:is |was |has been )?(?:made|taken|final)\b",
         r"\b(?:our|the|my) decision (?:stands|is to|was to)\b",
         r"\bfinal decision\b",
+        r"\b(?:our|my|the final) choice is\b",
         r"\b(?:made|taken) (?:the|a|our|my) (?:\w+ )?(?:decision|call) (?:to|on|that|about)\b",
         r"\bmade up (?:my|our|her|his|their) minds?\b",
     ],
@@ -41,7 +42,7 @@ _CUES = {
         r"\b(?:was|were|has been|have been) (?:finally |unanimously |jointly |formally )*(?:decided (?:on|upon|against)|agreed (?:on|upon|to)|voted down|ruled out|signed off)\b",
     ],
     "agreed": [
-        rf"\b{_BODY}\s+{_BY_NOW}agreed\s+(?:to|we)\b",
+        rf"\b{_BODY}(?:'ve)?\s+{_BY_NOW}agreed\s+(?:to|we)\b",
         rf"\bagreed\s+(?:on|that|upon|we)\b{_IT}",
         r"^(?:all |we )?agreed (?:to|we)\b",
         r"\b(?:we're|we are) all agreed\b",
@@ -49,7 +50,7 @@ _CUES = {
         rf"(?:\b{_WHO}\s+{_BY_NOW}|\b{_BODY}\s+{_BY_NOW}|^)settled\s+(?:on|upon|for)\b{_IT}",
     ],
     "approved": [
-        rf"\b{_BODY}\s+{_BY_NOW}(?:approved|rejected|endorsed|ruled out|selected|picked|chosen|chose)\b(?=\s+[\w\"'])(?! (?:and|but|yet)\b)",
+        rf"\b{_BODY}(?:'ve)?\s+{_BY_NOW}(?:approved|rejected|endorsed|ruled out|selected|picked|chosen|chose)\b(?=\s+[\w\"'])(?! (?:and|but|yet)\b)",
         r"\bmotion\b.{0,60}\b(?:carried|carries|passed|passes)\b",
         r"\b(?:consensus|verdict) (?:is|was)\b",
     ],
@@ -58,7 +59,7 @@ _CUES = {
         r"\bwe (?:have |'ve )?(?:landed on|ended up (?:using|picking|choosing|going with))\b",
     ],
     "go with": [
-        rf"\b(?:we|i|they|team|client)(?:'ve| have|'ll| will|'re| are|'m| am)?\s+(?:(?:all|just|now|then|basically|provisionally|going to|gonna)\s+)*(?:going|went|go|gone|sticking|stick|stuck) with\b{_WITH_IT}",
+        rf"\b(?:we|i|they|team|client)(?:'ve| have|'ll| will|'re| are|'m| am)?\s+(?:(?:all|just|now|then|basically|provisionally|going to|gonna)\s+)*(?:(?:going|went|go|gone)(?: ahead| forward)?|(?:moving|moved) (?:ahead|forward)|proceeding|sticking|stick|stuck) with\b{_WITH_IT}",
         rf"\blet'?s (?:just |all |then )*(?:go|stick) with\b{_WITH_IT}",
         rf"^(?:(?:so|okay|ok|then|and|but|well|yeah|yes|basically|um|uh)[\s,]+)*(?:going|sticking|went|stick|gone) with\b{_WITH_IT}",
     ],
@@ -66,7 +67,7 @@ _CUES = {
         rf"^(?:\W*(?:ok(?:ay)?|alright|all right|great|fine|right|then|so|well|good|perfect|yes|sure|done)\b[,.! ]+)*(?:(?!{_NOT_THAT})[\w.+#&'-]+ ){{1,4}}it is(?:,? then)?\W*$",
     ],
     "use": [
-        rf"\b(?:let'?s|(?:we|i)(?:'ll| will|'re going to| are going to|'m going to| am going to|'re gonna| are gonna))\s+{_DO}",
+        rf"\b(?:let'?s(?: not)?|(?:we|i)(?:'ll| will|'re going to| are going to|'m going to| am going to|'re gonna| are gonna))\s+{_DO}",
     ],
     "stop": [
         r"\b(?:we|they|i) (?:will |shall )?no longer (?:use|support|offer|accept|buy|order)\b",
@@ -113,6 +114,7 @@ _BEFORE = re.compile(
     rf"ask(?:s|ed|ing)?)\b|'d (?!{_BY_NOW}$)|\b(?:what|which|as|like|than|before|after|when|once|how|where|why) {_WHO}(?:'ve|'d)?\s+{_BY_NOW}$|\b(?:what|which|how|where|when|why|than|as|the \w+(?: \w+)? that)\s+$",
     re.IGNORECASE,
 )
+_OLDER = re.compile(r"\W*(?:the|this|these|those|an?) \w+ $", re.IGNORECASE)  # "the hall we chose is small": the words before "we"
 _CLAUSE = re.compile(r"[,;:()–—]\s|\b(?:because|since|but|so)\b", re.IGNORECASE)
 _PROMISE = re.compile(r"\b(?:promis\w+|commit(?:ted|ting)?\b)", re.IGNORECASE)
 _SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?](?![\s\"'”’)]|$)[^.!?\n]*)*[.!?]*[\"'”’)]*")
@@ -160,4 +162,5 @@ def _cue(written: str) -> str | None:
 def _settled(said: str, cue: re.Match[str]) -> bool:
     """Whether the clause of a cue leaves nothing open."""
     start = max((end.end() for end in _CLAUSE.finditer(said, 0, cue.start())), default=0)
-    return not _BEFORE.search(said, start, cue.start())
+    before = said[start : cue.start()]
+    return not _BEFORE.search(before) and not (_OLDER.match(before) and cue[0].lower().startswith(("we", "they", "i ")))

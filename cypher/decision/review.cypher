@@ -1,4 +1,5 @@
 // Accept a decision, or reject it: then it stays under its conversation, so that it is not proposed again, and nothing finds it.
+// What its words alone support of relationships and entities goes.
 // Columns: the decision (id, conversation_id, decision_type, context, outcome, stated_confidence, created_ms), status as it is now, and
 // before as it was. No row where there is none, or where a rejected one is to be accepted: what it was about is forgotten.
 // `space` names the properties of vectors.
@@ -15,8 +16,22 @@ CALL (d) {
   REMOVE d[$batch.vectors], d[$batch.other], d.content, d.kind
   SET d.facets = [], d.mentioned = []
   WITH d
-  OPTIONAL MATCH (d)-[r:ABOUT]->()
-  DELETE r
+  MATCH (d)-[about:ABOUT]->(e:Entity)
+  CALL (d, e) {
+    MATCH (e)-[r]->(:Entity)
+    WHERE d.id IN r.sources
+    SET r.sources = [id IN r.sources WHERE id <> d.id]
+    WITH r WHERE size(r.sources) = 0 AND r.origin = 'extracted' AND r.capped IS NULL
+    DELETE r
+  }
+  DELETE about
+  WITH collect(e) AS doubtful
+  UNWIND doubtful AS e
+  WITH e ORDER BY e.id
+  SET e.updated_ms = $batch.now
+  WITH e
+  WHERE e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)--(:Entity) }
+  DETACH DELETE e
 }
 WITH DISTINCT d, before
 CALL () {

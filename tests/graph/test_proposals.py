@@ -249,6 +249,16 @@ def test_a_context_that_is_cut_has_the_sentence_and_says_so(client):
     assert stored(client, "context")[NEO4J] == (long.decision.context,)
 
 
+def test_what_a_rejected_proposal_says_is_no_knowledge(client):
+    client.save_conversation("design", [{"role": "user", "content": "We decided that Zanzibar uses Neo4j."}], mode="conversation")
+    proposed = client.propose_decisions("design").proposals[0].decision
+    supported = "MATCH (:Entity {namespace: $namespace})-[r]->(:Entity) RETURN r.sources AS sources"
+    assert rows(client, supported) == [{"sources": [proposed.id]}]
+    client.review_decision(proposed.id, accept=False)
+    assert rows(client, supported) == []
+    assert rows(client, "MATCH (e:Entity {namespace: $namespace}) RETURN e.id AS id") == []
+
+
 def test_a_refused_acceptance_changes_nothing(talk):
     rejected = talk.propose_decisions("design").proposals[0].decision.id
     talk.review_decision(rejected, accept=False)
