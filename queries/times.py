@@ -6,12 +6,14 @@ an open end ("before June") the nearest one.
 
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from functools import partial
 
+from kg.clock import DAY_MS
 from queries.moments import Moment, counted, moments, part
 from queries.stretches import Days, beside, month_around, shifted
 
+_EPOCH = date(1970, 1, 1).toordinal()
 _NEAR = 48  # characters before a time in which the words lie that belong to it
 _PART = re.compile(
     r"\b(?:(early|mid|late)(?:\s{1,3}in)?(?:\s{1,3}|-)|(?:the\s{1,3})?(?:(beginning|start|middle|end)|"
@@ -207,6 +209,4 @@ def _single(moment: Moment, word: str | None, today: date) -> list[Days]:
 
 
 def _span(start: date, end: date) -> Span:
-    first = datetime.combine(start, time.min, UTC)
-    last = datetime.combine(end + timedelta(days=1), time.min, UTC) if end < date.max else datetime.max.replace(tzinfo=UTC)
-    return Span(start_ms=int(first.timestamp() * 1000), end_ms=int(last.timestamp() * 1000) - 1)
+    return Span(start_ms=(start.toordinal() - _EPOCH) * DAY_MS, end_ms=(end.toordinal() + 1 - _EPOCH) * DAY_MS - 1)
