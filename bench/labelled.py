@@ -32,6 +32,11 @@ def sentences(path: Path) -> list[Labelled]:
     return found
 
 
+def decisions(path: Path) -> list[tuple[str, bool]]:
+    """Our own sentences, and whether each tells of a decision: ``+`` or ``-`` before it."""
+    return [(line[2:], line[0] == "+") for line in path.read_text(encoding="utf-8").splitlines() if line[:2] in {"+ ", "- "}]
+
+
 def _marked(line: str) -> Labelled:
     parts, spans, length, at = [], set(), 0, 0
     for mark in _MARK.finditer(line):

@@ -159,12 +159,22 @@ def measure_excerpts(data: Path, extractor: Extractor, counts: Counts) -> dict[s
 
 
 def measure_decisions(data: Path) -> dict[str, Any]:
-    """Decisions: whether a document tells of one; and whether the sentence has at least half of the label's telling words."""
+    """Decisions of our own sentences, and of the excerpts.
+
+    There: whether a document tells of one; whether a sentence has half of the label's telling words; and whether the label, which often
+    covers several sentences, has half of the sentence's.
+    """
+    own = labelled.decisions(_HERE / "decisions_held_out.txt")
+    told = (
+        {place for place, (text, _) in enumerate(own) if proposals(text)},
+        {place for place, (_, is_one) in enumerate(own) if is_one},
+    )
+    report = {"own_held_out_f1": overlap([told])}
     folder = data / "excerpts"
     if not folder.exists():
         print("skipped, not in the data folder: excerpts")
-        return {}
-    there, same = [], []
+        return report
+    there, same, parts = [], [], []
     for number, (text, wanted) in enumerate(labelled.memories(folder)):
         found = [{stem(word) for word in terms(one.text).words} for one in proposals(text)]
         asked = [{stem(word) for word in terms(one).words} for one in wanted]
@@ -172,7 +182,11 @@ def measure_decisions(data: Path) -> dict[str, Any]:
         hits = {place for place, one in enumerate(asked) if any(2 * len(one & other) >= len(one) for other in found)}
         wrong = {f"wrong {place}" for place in range(len(found) - len(hits))}
         same.append((hits | wrong, set(range(len(asked)))))
-    return {"documents_f1": overlap(there), "sentences_f1": overlap(same)}
+        covered = [{place for place, one in enumerate(asked) if 2 * len(one & other) >= len(other)} for other in found]
+        parts.append(
+            (set().union(*covered) | {f"wrong {place}" for place, one in enumerate(covered) if not one}, set(range(len(asked))))
+        )
+    return {**report, "documents_f1": overlap(there), "sentences_f1": overlap(same), "parts_of_labels_f1": overlap(parts)}
 
 
 def measure_own(name: str, extractor: Extractor, counts: Counts) -> dict[str, Any]:

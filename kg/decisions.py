@@ -18,7 +18,6 @@ def save(
     vectors: Vectors,
     conversation: Mapping[str, Any],
     entities: Sequence[Mapping[str, Any]],
-    evidence: Sequence[str] = (),
     now: int,
 ) -> Statement[Row]:
     """Write a decision.
@@ -31,9 +30,56 @@ def save(
         vectors: Where it goes.
         conversation: Properties of its conversation, for the case that it does not exist.
         entities: Rows of the entities that it is about; they are stored already.
-        evidence: Ids of the messages that tell of it.
         now: Milliseconds since 1970.
     """
+    batch = _batch(namespace, decision, content=content, vector=vector, vectors=vectors, entities=entities, now=now)
+    batch["conversation"] = dict(conversation)
+    batch["properties"]["status"] = decision.status
+    return Statement(name="decision/save", parameters={"batch": batch}, read=as_is, writes=True)
+
+
+def propose(
+    namespace: str,
+    decision: Decision,
+    *,
+    content: str,
+    vector: Any,
+    vectors: Vectors,
+    entities: Sequence[Mapping[str, Any]],
+    supported: Sequence[str],
+    evidence: Mapping[str, str],
+    now: int,
+) -> Statement[Row]:
+    """Keep a decision as a proposal. No row comes back where a message has another text by now; what was reviewed stays as it is.
+
+    Args:
+        namespace: Where it lives.
+        decision: With its id; its conversation exists.
+        content: The text by which it is found.
+        vector: `(dim,) float32`.
+        vectors: Where it goes.
+        entities: Rows of the entities that it is about; they are stored already.
+        supported: Ids of the relationships that its words support.
+        evidence: For the id of each message that tells of it the hash of its text.
+        now: Milliseconds since 1970.
+    """
+    batch = _batch(namespace, decision, content=content, vector=vector, vectors=vectors, entities=entities, now=now)
+    batch["supported"] = list(supported)
+    batch["evidence"] = [{"id": key, "hash": text} for key, text in evidence.items()]
+    return Statement(name="decision/propose", parameters={"batch": batch}, read=as_is, writes=True)
+
+
+def _batch(
+    namespace: str,
+    decision: Decision,
+    *,
+    content: str,
+    vector: Any,
+    vectors: Vectors,
+    entities: Sequence[Mapping[str, Any]],
+    now: int,
+) -> dict[str, Any]:
+    """What both ways to write a decision need."""
     properties = {
         "conversation_id": decision.conversation_id,
         "decision_type": decision.decision_type,
@@ -44,33 +90,23 @@ def save(
         "stated_confidence": decision.confidence,
         "kind": "decision",
         "role": "",
-        "status": decision.status,
         "facets": facets(namespace, kind="decision", conversation_id=decision.conversation_id, type=decision.decision_type),
     }
-    return Statement(
-        name="decision/save",
-        parameters={
-            "batch": {
-                "namespace": namespace,
-                "conversation_id": decision.conversation_id,
-                "now": now,
-                "id": decision.id,
-                "conversation": dict(conversation),
-                "properties": properties,
-                "vector": vector,
-                "conversation_kind": facet("kind", "conversation"),
-                "about": [row["id"] for row in entities],
-                "evidence": list(evidence),
-                "space": vectors.writing(),
-            }
-        },
-        read=as_is,
-        writes=True,
-    )
+    return {
+        "namespace": namespace,
+        "conversation_id": decision.conversation_id,
+        "now": now,
+        "id": decision.id,
+        "properties": properties,
+        "vector": vector,
+        "conversation_kind": facet("kind", "conversation"),
+        "about": [row["id"] for row in entities],
+        "space": vectors.writing(),
+    }
 
 
 def known(namespace: str, conversation_id: str) -> Statement[Row]:
-    """The decisions that a conversation has: rows of `id` and `status`."""
+    """The decisions that a conversation has: rows of `id`, `status`, `created_ms`, `context` and `evidence`."""
     return Statement(name="decision/known", parameters={"namespace": namespace, "conversation_id": conversation_id}, read=as_is)
 
 

@@ -70,6 +70,11 @@ def decision_id(conversation_id: str, decision_type: str, context: str, outcome:
     return f"decision:{digest(conversation_id, decision_type, context, outcome)}"
 
 
+def proposal_id(conversation_id: str, sentence: str) -> str:
+    """The id of a decision that messages tell of; the same sentence of a conversation always has the same one, however it is spaced."""
+    return f"decision:{digest('proposed', conversation_id, ' '.join(sentence.split()))}"
+
+
 def message_id(conversation_id: str, position: int) -> str:
     """The id of a message that has none of its own. Long conversation ids are shortened by a hash to keep within the limit."""
     plain = f"{conversation_id}:{position}"

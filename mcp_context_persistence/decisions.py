@@ -2,18 +2,21 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from ingest.merged import followed
 from ingest.pipeline import entity_vectors
-from ingest.proposals import proposals
+from ingest.proposals import Proposal, proposals
 from ingest.rows import graph_rows
 from kg import checks, decisions, knowledge, limits, names, plans
+from kg import conversations as rows
 from kg.clock import now_ms
 from kg.driver import Run
 from kg.errors import NotFoundError
-from kg.models import Decision
+from kg.models import Decision, Message
+from kg.statement import Row, Statement
 from mcp_context_persistence import conversations
 from mcp_context_persistence.core import Core
 from mcp_context_persistence.decision_models import ProposedDecision, ProposeDecisionsResponse, ReviewDecisionResponse
@@ -36,7 +39,7 @@ def save(
         confidence=None if confidence is None else checks.confidence("confidence", confidence),
     )
     made.id = names.decision_id(made.conversation_id, made.decision_type, made.context, made.outcome)
-    written = core.embeddings.again(lambda: _written(core, made, now=now))
+    written = core.embeddings.again(lambda: _saved(core, made, now=now))
     made.created_at = checks.moment(written["created_ms"])
     return SaveDecisionResponse(
         decision=made,
@@ -47,37 +50,74 @@ def save(
     )
 
 
-def _written(core: Core, decision: Decision, *, evidence: Sequence[str] = (), now: int) -> Mapping[str, Any]:
-    """Embed, extract, and write all of it in one transaction."""
+@dataclass(frozen=True, kw_only=True)
+class _Prepared:
+    """What a decision needs to be written: the statement that stores what it is about, and what the one that writes it takes besides."""
+
+    things: Statement[Row]
+    relations: list[str]
+    given: dict[str, Any]
+
+
+def _prepared(core: Core, decision: Decision, *, now: int) -> _Prepared:
+    """Embed and extract."""
     content = f"{decision.context}\n{decision.outcome}"
     encoding = core.embeddings.current()
     vector = encoding.embedder.embed_query(content)
     merged = core.merged()
     found = followed(next(iter(core.extractor.extract([content], core.patterns()))), merged.names)
-    rows = graph_rows(core.namespace, [(decision.id, found)], now=now, known_types=core.known_types())
-    entities = entity_vectors(rows, encoding.embedder).entities
-    space = merged.writing(encoding.vectors, rows.ids, rows.followed)
+    made = graph_rows(core.namespace, [(decision.id, found)], now=now, known_types=core.known_types())
+    entities = entity_vectors(made, encoding.embedder).entities
+    space = merged.writing(encoding.vectors, made.ids, made.followed)
+    return _Prepared(
+        things=knowledge.store(core.namespace, entities=entities, relations=made.relations, vectors=space, now=now, last=False),
+        relations=[row["properties"]["id"] for row in made.relations],
+        given={"content": content, "vector": vector, "vectors": space, "entities": entities, "now": now},
+    )
+
+
+def _saved(core: Core, decision: Decision, *, now: int) -> Row:
+    """Write a decision, and what it is about, in one transaction."""
+    prepared = _prepared(core, decision, now=now)
     empty = plans.conversation_properties(
         core.namespace, decision.conversation_id, project_path=None, mode=core.config.default_mode, metadata=None
     )
-    things = knowledge.store(core.namespace, entities=entities, relations=rows.relations, vectors=space, now=now, last=False)
-    whole = decisions.save(
-        core.namespace,
-        decision,
-        content=content,
-        vector=vector,
-        vectors=space,
-        conversation=empty,
-        entities=entities,
-        evidence=evidence,
-        now=now,
-    )
+    whole = decisions.save(core.namespace, decision, conversation=empty, **prepared.given)
 
-    def work(run: Run) -> Mapping[str, Any]:
-        run(things)
+    def work(run: Run) -> Row:
+        run(prepared.things)
         return run(whole)[0]  # type: ignore[no-any-return]
 
     return core.graph.transact(work, name="save_decision")
+
+
+class _Left(Exception):  # noqa: N818 - no error: it rolls back what was begun
+    """A proposal is left as it is: reviewed, or with a message that has changed or gone."""
+
+    def __init__(self, row: Row | None) -> None:
+        super().__init__()
+        self.row = row
+
+
+def _kept(core: Core, shown: ProposedDecision, *, hashes: Mapping[str, str], now: int) -> Row | None:
+    """Write a proposal, in one transaction; None where a message has another text by now. Nothing is written then, or where it was reviewed."""
+    decision = shown.decision
+    prepared = _prepared(core, decision, now=now)
+    evidence = {key: hashes[key] for key in shown.evidence}
+    whole = decisions.propose(core.namespace, decision, supported=prepared.relations, evidence=evidence, **prepared.given)
+
+    def work(run: Run) -> Row:
+        run(rows.lock(core.namespace, decision.conversation_id))
+        run(prepared.things)
+        written: list[Row] = run(whole)
+        if not written or written[0]["status"] != "proposed":
+            raise _Left(written[0] if written else None)
+        return written[0]
+
+    try:
+        return core.graph.transact(work, name="propose_decisions")
+    except _Left as left:
+        return left.row
 
 
 def propose(core: Core, conversation_id: object, *, save: object) -> ProposeDecisionsResponse:
@@ -86,38 +126,68 @@ def propose(core: Core, conversation_id: object, *, save: object) -> ProposeDeci
     keeps = checks.flag("save", save)
     talk = checks.identifier("conversation_id", conversation_id)
     said = conversations.load(core, talk, None).messages
+    hashes = {str(one.id): names.digest(one.content) for one in said}
     known = {row["id"]: row for row in core.graph.run(decisions.known(core.namespace, talk))}
-    found: dict[str, ProposedDecision] = {}
-    for message in said:
-        for one in proposals(message.content):
-            made = _proposed(talk, one.text, message.content)
-            row = known.get(made.id)
-            made.status = "proposed" if row is None else row["status"]
-            made.created_at = checks.moment(None if row is None else row["created_ms"])
-            shown = ProposedDecision(
-                decision=made, message_id=message.id, start=one.start, end=one.end, cue=one.cue, created=row is None
-            )
-            found.setdefault(made.id, shown)
-    for shown in found.values():
-        if keeps and shown.created:
-            written = core.embeddings.again(partial(_written, core, shown.decision, evidence=[shown.message_id], now=now))
-            shown.decision.created_at = checks.moment(written["created_ms"])
+    found = _found(talk, said, known)
+    saved = outdated = 0
+    for shown in found if keeps else ():
+        before = known.get(shown.decision.id)
+        if before and (before["status"] != "proposed" or _same(before, shown)):
+            continue
+        row = core.embeddings.again(partial(_kept, core, shown, hashes=hashes, now=now))
+        shown.kept, shown.created = row is not None, row is not None and row["created"]
+        saved, outdated = saved + shown.created, outdated + (not shown.kept)
+        if row:
+            shown.decision.status = row["status"]
+            shown.decision.created_at = checks.moment(row["created_ms"])
     return ProposeDecisionsResponse(
-        conversation_id=talk,
-        proposals=list(found.values()),
-        saved=sum(one.created for one in found.values()) if keeps else 0,
-        processing_time=time.perf_counter() - start,
+        conversation_id=talk, proposals=found, saved=saved, outdated=outdated, processing_time=time.perf_counter() - start
     )
 
 
-def _proposed(conversation_id: str, outcome: str, context: str) -> Decision:
-    text = context[: limits.DECISION_CHARACTERS]
-    return Decision(
-        id=names.decision_id(conversation_id, PROPOSED_TYPE, text, outcome),
-        conversation_id=conversation_id,
-        decision_type=PROPOSED_TYPE,
-        context=text,
-        outcome=outcome,
+def _same(row: Row, shown: ProposedDecision) -> bool:
+    """Whether a proposal is stored as it was found now."""
+    return row["context"] == shown.decision.context and set(row["evidence"]) == set(shown.evidence)
+
+
+def _found(conversation_id: str, said: Sequence[Message], known: Mapping[str, Row]) -> list[ProposedDecision]:
+    """What messages tell of decisions, each sentence once, with what became of it."""
+    found: dict[str, ProposedDecision] = {}
+    for message in said:
+        for one in proposals(message.content):
+            key, place = names.proposal_id(conversation_id, one.text), str(message.id)
+            shown = found.get(key)
+            if shown is None:
+                shown = found[key] = _shown(conversation_id, key, message, one, known.get(key))
+            elif place not in shown.evidence:
+                shown.evidence.append(place)
+                shown.timestamp = min(filter(None, (shown.timestamp, message.timestamp)), default=None)
+    return list(found.values())
+
+
+def _shown(conversation_id: str, key: str, message: Message, one: Proposal, row: Row | None) -> ProposedDecision:
+    """A proposal as it is shown. A long message is cut to what lies around the sentence."""
+    most = limits.DECISION_CHARACTERS
+    start = max(0, min((one.start + one.end - most) // 2, len(message.content) - most))
+    return ProposedDecision(
+        decision=Decision(
+            id=key,
+            conversation_id=conversation_id,
+            decision_type=PROPOSED_TYPE,
+            context=message.content[start : start + most],
+            outcome=one.text,
+            created_at=checks.moment(None if row is None else row["created_ms"]),
+            status="proposed" if row is None else row["status"],
+        ),
+        context_cut=len(message.content) > most,
+        message_id=str(message.id),
+        evidence=[str(message.id)],
+        timestamp=message.timestamp,
+        start=one.start,
+        end=one.end,
+        cue=one.cue,
+        created=row is None,
+        kept=row is not None,
     )
 
 
@@ -127,10 +197,10 @@ def review(core: Core, decision_id: object, accept: object) -> ReviewDecisionRes
     known = checks.identifier("decision_id", decision_id)
     status = "accepted" if checks.flag("accept", accept) else "rejected"
     statement = decisions.review(core.namespace, known, status=status, vectors=core.embeddings.current().vectors, now=now_ms())
-    rows = core.graph.run(statement)
-    if not rows:
+    found = core.graph.run(statement)
+    if not found:
         raise NotFoundError("decision_id: there is no such decision, or it was rejected before")
-    row = rows[0]
+    row = found[0]
     decision = Decision.model_construct(
         id=row["id"],
         conversation_id=row["conversation_id"],

@@ -4,6 +4,8 @@
 // Plan: the conversation is locked first, so that two writers of one conversation queue up; entities come sorted by id, so that
 // writers of different conversations take their locks in one order. Vectors are set by procedure, which takes them in binary.
 // What `stale` messages said is forgotten first: their mentions, and their support of relationships.
+// A proposed decision goes with the last message that has its sentence, and its time is that of the first one; what somebody has reviewed
+// stays. To remove `fresh` locks it before its status is read.
 // What messages and decisions have from their conversation (project, tags, metadata) follows it, where they have nothing of their own.
 // To set `updated_ms` locks an entity that exists, which `MERGE` alone does not. One that was deleted between the two is missing later: the
 // division by zero at the end rolls everything back then, and the client tries again.
@@ -33,12 +35,6 @@ CALL () {
   RETURN collect(DISTINCT e) AS doubtful
 }
 CALL () {
-  UNWIND $batch.removed AS id
-  MATCH (m:Message {namespace: $batch.namespace, id: id})
-  OPTIONAL MATCH (m)-[:HAS_CHUNK]->(k:Chunk)
-  DETACH DELETE k, m
-}
-CALL () {
   UNWIND $batch.changed AS row
   MATCH (m:Message {namespace: $batch.namespace, id: row.properties.id})
   SET m += row.properties, m.updated_ms = $batch.now, m.facets = row.properties.facets + coalesce(m.mentioned, [])
@@ -59,6 +55,52 @@ CALL () {
     MATCH (m)-[:HAS_CHUNK]->(k:Chunk)
     SET k.role = m.role, k.project = m.project, k.timestamp_ms = m.timestamp_ms
   }
+}
+CALL () {
+  UNWIND $batch.stale AS id
+  MATCH (m:Message {namespace: $batch.namespace, id: id})<-[told:EVIDENCED_BY]-(d:Decision)
+  WHERE id IN $batch.removed OR NOT m.content CONTAINS d.outcome
+  REMOVE d.fresh
+  WITH told, d
+  WHERE d.status = 'proposed'
+  DELETE told
+  WITH DISTINCT d
+  CALL (d) {
+    OPTIONAL MATCH (d)-[:EVIDENCED_BY]->(other:Message)
+    RETURN min(other.timestamp_ms) AS said
+  }
+  SET d.timestamp_ms = coalesce(said, d.timestamp_ms)
+  WITH d, said
+  WHERE said IS NULL
+  CALL (d) {
+    MATCH (d)-[:ABOUT]->(e:Entity)
+    CALL (d, e) {
+      MATCH (e)-[r]->(:Entity)
+      WHERE d.id IN r.sources
+      SET r.sources = [id IN r.sources WHERE id <> d.id]
+      WITH r WHERE size(r.sources) = 0 AND r.origin = 'extracted' AND r.capped IS NULL
+      DELETE r
+    }
+    RETURN collect(e) AS about
+  }
+  DETACH DELETE d
+  WITH about
+  UNWIND about AS e
+  RETURN collect(DISTINCT e) AS undecided
+}
+CALL () {
+  UNWIND $batch.changed AS row
+  MATCH (:Message {namespace: $batch.namespace, id: row.properties.id})<-[:EVIDENCED_BY]-(d:Decision)
+  WITH DISTINCT d
+  MATCH (d)-[:EVIDENCED_BY]->(m:Message)
+  WITH d, min(m.timestamp_ms) AS said
+  SET d.timestamp_ms = said
+}
+CALL () {
+  UNWIND $batch.removed AS id
+  MATCH (m:Message {namespace: $batch.namespace, id: id})
+  OPTIONAL MATCH (m)-[:HAS_CHUNK]->(k:Chunk)
+  DETACH DELETE k, m
 }
 CALL (c) {
   OPTIONAL MATCH (p:Message {namespace: $batch.namespace, id: $batch.previous})
@@ -142,9 +184,9 @@ CALL () {
   SET r.sources = sources[..$batch.evidence], r.capped = CASE WHEN size(sources) > $batch.evidence THEN true ELSE r.capped END
   RETURN size($batch.relations) - count(*) AS unrelated
 }
-CALL (doubtful) {
-  UNWIND doubtful AS e
-  WITH e ORDER BY e.id
+CALL (doubtful, undecided) {
+  UNWIND doubtful + undecided AS e
+  WITH DISTINCT e ORDER BY e.id
   SET e.updated_ms = $batch.now
   WITH e
   WHERE e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)--(:Entity) }

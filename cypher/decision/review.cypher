@@ -1,22 +1,37 @@
 // Accept a decision, or reject it: then it stays under its conversation, so that it is not proposed again, and nothing finds it.
+// What its words alone support of relationships and entities goes.
 // Columns: the decision (id, conversation_id, decision_type, context, outcome, stated_confidence, created_ms), status as it is now, and
 // before as it was. No row where there is none, or where a rejected one is to be accepted: what it was about is forgotten.
 // `space` names the properties of vectors.
-// Plan: one key.
+// Plan: one key. To remove `fresh` locks the node before its status is read; a refused acceptance writes nothing.
 :param batch => {namespace: "default", id: "conv-123:decision:1", status: "accepted", now: 1767225600000, vectors: "embedding", other: "embedding_none"}
 MATCH (d:Decision {namespace: $batch.namespace, id: $batch.id})
-SET d.updated_ms = $batch.now
+REMOVE d.fresh
 WITH d, coalesce(d.status, 'accepted') AS before
 WHERE before <> 'rejected' OR $batch.status = 'rejected'
-SET d.status = $batch.status
+SET d.status = $batch.status, d.updated_ms = $batch.now
 WITH d, before
 CALL (d) {
   WITH d WHERE $batch.status = 'rejected'
   REMOVE d[$batch.vectors], d[$batch.other], d.content, d.kind
   SET d.facets = [], d.mentioned = []
   WITH d
-  OPTIONAL MATCH (d)-[r:ABOUT]->()
-  DELETE r
+  MATCH (d)-[about:ABOUT]->(e:Entity)
+  CALL (d, e) {
+    MATCH (e)-[r]->(:Entity)
+    WHERE d.id IN r.sources
+    SET r.sources = [id IN r.sources WHERE id <> d.id]
+    WITH r WHERE size(r.sources) = 0 AND r.origin = 'extracted' AND r.capped IS NULL
+    DELETE r
+  }
+  DELETE about
+  WITH collect(e) AS doubtful
+  UNWIND doubtful AS e
+  WITH e ORDER BY e.id
+  SET e.updated_ms = $batch.now
+  WITH e
+  WHERE e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)--(:Entity) }
+  DETACH DELETE e
 }
 WITH DISTINCT d, before
 CALL () {

@@ -113,7 +113,12 @@ class ConversationCalls:
         """Find what the messages of a conversation tell of decisions, and keep it as proposals, with the messages as their evidence.
 
         A proposal is a `Decision` whose `status` is `proposed`: it is found like others, and its explanation says what it is. One that was
-        proposed before keeps what became of it; nothing that was rejected comes back. Sentences are known by their wording, in English.
+        proposed before keeps what became of it; nothing that was rejected comes back, also where its message has changed elsewhere or another
+        one has the same sentence. Its time is that of its message, and it goes when the last message that has its sentence goes or loses it;
+        what was reviewed stays. Sentences of 3 to 80 words are known by their wording, in English; longer ones are none.
+
+        A message that changes or goes meanwhile leaves its proposals unkept: `kept` is false then, and `outdated` counts them. Of a message
+        that is longer than a context may be (20,000 characters) what lies around the sentence is kept, and `context_cut` says so.
 
         Args:
             conversation_id: Its conversation.

@@ -1,7 +1,11 @@
 """Decisions that messages tell of: proposed with their evidence, reviewed, found or not found."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from kg import limits
+from mcp_context_persistence import decisions as saving
 from mcp_context_persistence.exceptions import NotFoundError, ValidationError
 
 TALK = [
@@ -79,8 +83,8 @@ def test_an_accepted_one_is_a_decision_and_a_rejected_one_is_gone_for_good(talk)
     assert talk.get_conversation_stats().stats.total_decisions == 1
     with pytest.raises(NotFoundError):
         talk.review_decision(second.id)
-    talk.save_decision("design", second.decision_type, second.context, second.outcome)
-    assert {one.id for one in decisions(talk, "pandas reports")} == {first.id, second.id}
+    saved = talk.save_decision("design", second.decision_type, second.context, second.outcome).decision
+    assert {one.id for one in decisions(talk, "pandas reports")} == {first.id, saved.id}
 
 
 def test_a_decision_that_was_saved_is_accepted(talk):
@@ -102,3 +106,163 @@ def test_what_is_wrong_is_told(talk):
         talk.review_decision("decision:none", accept="yes")
     with pytest.raises(ValidationError, match="conversation_id"):
         talk.propose_decisions("")
+
+
+def stored(client, *fields):
+    """What the graph has of each decision, by its sentence."""
+    found = rows(
+        client,
+        "MATCH (d:Decision {namespace: $namespace}) "
+        "RETURN d.outcome AS outcome, d {.*, evidence: COLLECT { MATCH (d)-[:EVIDENCED_BY]->(m) RETURN m.id ORDER BY m.id }} AS d",
+    )
+    return {row["outcome"]: tuple(row["d"].get(field) for field in fields) for row in found}
+
+
+def beside(monkeypatch, act):
+    """Do something once after the messages were read and before proposals are kept."""
+    real, done = saving.proposals, []
+
+    def between(text):
+        if not done:
+            done.append(True)
+            act()
+        return real(text)
+
+    monkeypatch.setattr(saving, "proposals", between)
+
+
+NEO4J, PANDAS = "We decided to use Neo4j for the orders graph.", "Let's use pandas for the reports."
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_proposal_whose_message_changes_or_goes_meanwhile_is_not_kept(talk, monkeypatch, replace):
+    other = {"id": "m1", "role": "assistant", "content": "Neo4j does not fit Zanzibar."}
+    given = [TALK[0], TALK[2]] if replace else [other]
+    beside(monkeypatch, lambda: talk.save_conversation("design", given, replace=replace))
+    found = talk.propose_decisions("design")
+    assert [(one.message_id, one.kept, one.created) for one in found.proposals] == [("m1", False, False), ("m2", True, True)]
+    assert (found.saved, found.outdated) == (1, 1)
+    assert stored(talk, "evidence") == {PANDAS: (["m2"],)}
+    again = talk.propose_decisions("design")
+    assert (len(again.proposals), again.saved, again.outdated) == (1, 0, 0)
+
+
+def test_a_review_beside_a_running_proposal_stays(talk, monkeypatch):
+    def act():
+        for one in talk.propose_decisions("design").proposals:
+            talk.review_decision(one.decision.id, accept=one.message_id == "m1")
+
+    beside(monkeypatch, act)
+    found = talk.propose_decisions("design")
+    assert found.saved == 0
+    assert [(one.decision.status, one.created) for one in found.proposals] == [("accepted", False), ("rejected", False)]
+    assert stored(talk, "status") == {NEO4J: ("accepted",), PANDAS: ("rejected",)}
+    assert stored(talk, "content")[PANDAS] == (None,)
+
+
+def test_an_edit_elsewhere_in_the_message_brings_no_rejected_proposal_back(talk):
+    for one in talk.propose_decisions("design").proposals:
+        talk.review_decision(one.decision.id, accept=False)
+    talk.save_conversation("design", [{"id": "m1", "role": "assistant", "content": f"Neo4j suits us.\n\n{NEO4J}"}])
+    found = talk.propose_decisions("design")
+    assert [one.decision.status for one in found.proposals] == ["rejected", "rejected"]
+    assert found.saved == 0
+
+
+def test_equal_sentences_are_evidence_of_one_proposal_with_the_time_of_the_first(talk):
+    talk.save_conversation("design", [{"id": "m3", "role": "user", "content": f"As I said. {NEO4J}", "timestamp": "2024-03-01"}])
+    found = talk.propose_decisions("design")
+    assert [one.evidence for one in found.proposals] == [["m1", "m3"], ["m2"]]
+    assert found.proposals[0].timestamp == datetime(2024, 3, 1, tzinfo=UTC)
+    assert stored(talk, "evidence")[NEO4J] == (["m1", "m3"],)
+    assert decisions(talk)[0].timestamp == datetime(2024, 3, 1, tzinfo=UTC)
+    talk.save_conversation("design", [{"id": "m4", "role": "user", "content": NEO4J}])
+    again = talk.propose_decisions("design")
+    assert (again.saved, again.proposals[0].created) == (0, False)
+    assert stored(talk, "evidence")[NEO4J] == (["m1", "m3", "m4"],)
+
+
+def test_a_proposal_follows_the_time_of_its_message(talk):
+    talk.propose_decisions("design")
+    talk.save_conversation("design", [{**TALK[1], "timestamp": "2023-05-08T10:00:00Z"}])
+    moment = int(datetime(2023, 5, 8, 10, tzinfo=UTC).timestamp() * 1000)
+    assert stored(talk, "timestamp_ms")[NEO4J] == (moment,)
+    within = {"content_types": "decision", "date_range": {"start": "2023-05-08", "end": "2023-05-08"}}
+    assert [one.timestamp for one in talk.search_hybrid("orders graph", filters=within).results] == [
+        datetime(2023, 5, 8, 10, tzinfo=UTC)
+    ]
+
+
+@pytest.mark.parametrize("mode", ["conversation", "hybrid"])
+def test_a_proposal_goes_with_its_message_and_with_its_sentence(client, mode):
+    client.save_conversation("design", TALK, mode=mode)
+    client.propose_decisions("design")
+    client.save_conversation("design", [{"id": "m1", "role": "user", "content": f"Well. {NEO4J}"}], mode=mode)
+    assert set(stored(client)) == {NEO4J, PANDAS}
+    client.save_conversation("design", [{"id": "m1", "role": "user", "content": "Forget that."}], mode=mode)
+    assert set(stored(client)) == {PANDAS}
+    client.save_conversation("design", TALK[:1], replace=True, mode=mode)
+    assert stored(client) == {}
+    left = rows(client, "MATCH (e:Entity {namespace: $namespace}) WHERE e.id IN ['Neo4j', 'pandas'] RETURN e.id AS id")
+    assert left == []
+
+
+def test_one_of_two_messages_that_tell_of_it_is_enough(talk):
+    talk.save_conversation("design", [{"id": "m3", "role": "user", "content": NEO4J, "timestamp": "2024-03-01"}])
+    talk.propose_decisions("design")
+    talk.save_conversation("design", TALK, replace=True)
+    assert stored(talk, "evidence")[NEO4J] == (["m1"],)
+    assert decisions(talk)[0].timestamp.year > 2024
+
+
+def test_what_was_reviewed_stays_without_its_message(talk):
+    first, second = (one.decision for one in talk.propose_decisions("design").proposals)
+    talk.review_decision(first.id)
+    talk.review_decision(second.id, accept=False)
+    talk.save_conversation("design", TALK[:1], replace=True)
+    assert stored(talk, "status") == {NEO4J: ("accepted",), PANDAS: ("rejected",)}
+    assert [one.id for one in decisions(talk)] == [first.id]
+
+
+def test_the_context_of_a_proposal_follows_its_message_until_it_is_reviewed(talk):
+    talk.propose_decisions("design")
+    talk.save_conversation("design", [{"id": "m1", "role": "assistant", "content": f"{NEO4J} Redis is no choice."}])
+    shown = talk.propose_decisions("design").proposals[0]
+    assert (shown.created, shown.kept) == (False, True)
+    assert stored(talk, "context")[NEO4J] == (f"{NEO4J} Redis is no choice.",)
+    assert "Redis" in decisions(talk)[0].content
+    talk.review_decision(shown.decision.id)
+    talk.save_conversation("design", [{"id": "m1", "role": "assistant", "content": f"{NEO4J} Kafka is no choice."}])
+    talk.propose_decisions("design")
+    assert stored(talk, "context")[NEO4J] == (f"{NEO4J} Redis is no choice.",)
+
+
+def test_a_context_that_is_cut_has_the_sentence_and_says_so(client):
+    filler = "Nothing of this is settled. " * (limits.DECISION_CHARACTERS // 20)
+    client.save_conversation(
+        "long", [{"role": "user", "content": f"{filler}{NEO4J} {filler}"}, {"role": "user", "content": PANDAS}]
+    )
+    long, short = client.propose_decisions("long").proposals
+    assert (long.context_cut, short.context_cut) == (True, False)
+    assert NEO4J in long.decision.context
+    assert len(long.decision.context) == limits.DECISION_CHARACTERS
+    assert stored(client, "context")[NEO4J] == (long.decision.context,)
+
+
+def test_what_a_rejected_proposal_says_is_no_knowledge(client):
+    client.save_conversation("design", [{"role": "user", "content": "We decided that Zanzibar uses Neo4j."}], mode="conversation")
+    proposed = client.propose_decisions("design").proposals[0].decision
+    supported = "MATCH (:Entity {namespace: $namespace})-[r]->(:Entity) RETURN r.sources AS sources"
+    assert rows(client, supported) == [{"sources": [proposed.id]}]
+    client.review_decision(proposed.id, accept=False)
+    assert rows(client, supported) == []
+    assert rows(client, "MATCH (e:Entity {namespace: $namespace}) RETURN e.id AS id") == []
+
+
+def test_a_refused_acceptance_changes_nothing(talk):
+    rejected = talk.propose_decisions("design").proposals[0].decision.id
+    talk.review_decision(rejected, accept=False)
+    before = stored(talk, "updated_ms", "status")
+    with pytest.raises(NotFoundError):
+        talk.review_decision(rejected)
+    assert stored(talk, "updated_ms", "status") == before

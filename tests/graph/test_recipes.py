@@ -50,6 +50,20 @@ def test_a_query_that_names_a_time_looks_there(diary):
     assert {one.split(":")[0] for one in found} != {"5"}
 
 
+@pytest.mark.parametrize(
+    ("time", "months"),
+    [
+        ("before February 2023", {"1"}),
+        ("since November 2023", {"11", "12"}),
+        ("between May and June 2023", {"5", "6"}),
+        ("in the second quarter of 2023", {"4", "5", "6"}),
+    ],
+)
+def test_a_stretch_and_an_open_end_are_looked_at(diary, time, months):
+    found = ids(diary.search_hybrid(f"what did Ann plant in the garden {time}?", filters=ONLY, limit=4))
+    assert {one.split(":")[0] for one in found} <= months
+
+
 def test_the_time_that_is_named_does_not_widen_the_filters(diary):
     answer = diary.search_hybrid("garden in May 2023", filters={**ONLY, "date_range": {"start": "2023-07-01"}}, limit=20)
     assert answer.results

@@ -1,0 +1,91 @@
+// Keep a decision that messages of a conversation tell of as a proposal, with these messages as its evidence and with their time.
+// It is kept only where each of them has the text that was read. One that somebody has reviewed meanwhile stays as it is; one that is still
+// a proposal is written anew, and what it was about by its old words is forgotten first.
+// Columns: created (boolean), status (string), created_ms (integer). No row: a message has changed or gone.
+// Plan: one key per message. The transaction has locked the conversation, as all do that write its messages. To remove `fresh` locks the
+// decision before its status is read.
+// Entities come sorted by id, so that writers take their locks in one order.
+// The namespace gets another version at the very end, so that its lock is held for the commit only.
+// `space` says where vectors go. Where another model's are in use by now, or one of the names means another entity, a range with a step of zero rolls everything back.
+:param batch => {namespace: "default", conversation_id: "conv-123", now: 1767225600000, id: "decision:1", supported: ["rel:1"], properties: {conversation_id: "conv-123", decision_type: "unspecified", context: "We use it.", outcome: "We use it.", content: "We use it.", kind: "decision", facets: ["1"]}, vector: null, conversation_kind: "1", about: ["DataProcessor"], evidence: [{id: "conv-123:3", hash: "1"}], space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+MATCH (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
+CALL (c) {
+  UNWIND $batch.evidence AS row
+  MATCH (m:Message {namespace: $batch.namespace, id: row.id})
+  WHERE m.conversation_id = c.id AND m.content_hash = row.hash
+  RETURN collect(m) AS messages, min(m.timestamp_ms) AS said
+}
+WITH c, messages, said
+WHERE size(messages) = size($batch.evidence)
+MERGE (d:Decision {namespace: $batch.namespace, id: $batch.id})
+ON CREATE SET d.created_ms = $batch.now, d.status = 'proposed', d.fresh = true
+WITH c, d, messages, said, coalesce(d.fresh, false) AS created
+REMOVE d.fresh
+WITH c, d, messages, said, created
+CALL (c, d, messages, said) {
+  WITH c, d, messages, said
+  WHERE d.status = 'proposed'
+  CALL (d) {
+    MATCH (d)-[about:ABOUT]->(e:Entity)
+    CALL (d, e) {
+      MATCH (e)-[r]->(:Entity)
+      WHERE d.id IN r.sources AND NOT r.id IN $batch.supported
+      SET r.sources = [id IN r.sources WHERE id <> d.id]
+      WITH r WHERE size(r.sources) = 0 AND r.origin = 'extracted' AND r.capped IS NULL
+      DELETE r
+    }
+    WITH about, e
+    WHERE NOT e.id IN $batch.about
+    DELETE about
+    RETURN collect(e) AS doubtful
+  }
+  SET d += $batch.properties, d.updated_ms = $batch.now, d.timestamp_ms = said, d.project = coalesce(c.project, ''),
+    d.facets = $batch.properties.facets + [
+      f IN c.facets WHERE f <> $batch.conversation_kind AND NOT f IN $batch.properties.facets AND NOT f IN coalesce(c.mentioned, [])
+    ]
+  MERGE (c)-[:HAS_DECISION]->(d)
+  WITH d, messages, doubtful
+  CALL (d) {
+    WITH d WHERE $batch.vector IS NOT NULL
+    CALL db.create.setNodeVectorProperty(d, $batch.space.vectors, $batch.vector)
+    REMOVE d[$batch.space.other]
+  }
+  CALL (d) {
+    UNWIND $batch.about AS id
+    MATCH (e:Entity {namespace: $batch.namespace, id: id})
+    MERGE (d)-[:ABOUT]->(e)
+    RETURN collect(DISTINCT e.type_facet) AS types
+  }
+  CALL (d, messages) {
+    UNWIND messages AS m
+    MERGE (d)-[:EVIDENCED_BY]->(m)
+  }
+  SET d.mentioned = types, d.facets = d.facets + [type IN types WHERE NOT type IN d.facets]
+  WITH doubtful
+  UNWIND doubtful AS e
+  WITH e ORDER BY e.id
+  SET e.updated_ms = $batch.now
+  WITH e
+  WHERE e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)--(:Entity) }
+  DETACH DELETE e
+}
+WITH d, created
+CALL () {
+  MERGE (v:NamespaceVersion {namespace: $batch.namespace})
+  SET v.version = randomUUID()
+  WITH v, $batch.space AS space
+  WHERE space IS NOT NULL
+  FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
+    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors, v.vectors_revision = new.revision)
+  WITH v, space
+  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model OR (coalesce(v.merges, 0) <> space.merges AND (
+    EXISTS { UNWIND space.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
+    OR EXISTS {
+      UNWIND space.followed AS row
+      WITH row WHERE NOT EXISTS { (:MergedEntity {namespace: $batch.namespace, id: row.id})<-[:MERGED]-(:Merge)-[:INTO]->({id: row.into}) }
+      RETURN row
+    }
+  ))
+  RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
+}
+RETURN created, coalesce(d.status, 'accepted') AS status, d.created_ms AS created_ms;
