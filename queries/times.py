@@ -67,14 +67,6 @@ class Times:
     def __bool__(self) -> bool:
         return bool(self.named)
 
-    def rest(self, query: str) -> str:
-        """The query without its times: each is one space."""
-        parts, at = [], 0
-        for start, end in self.said:
-            parts += [query[at:start], " "]
-            at = end
-        return "".join([*parts, query[at:]])
-
 
 NO_TIMES = Times()
 

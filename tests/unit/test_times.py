@@ -271,8 +271,11 @@ def test_two_times_are_both_looked_at() -> None:
         ("two weeks before 3 August 2023", " "),
     ],
 )
-def test_the_rest_of_a_query_is_what_is_no_time(query: str, rest: str) -> None:
-    assert times(query, now_ms=NOW).rest(query) == rest
+def test_where_a_query_says_a_time_is_told(query: str, rest: str) -> None:
+    left, at = "", 0
+    for start, end in times(query, now_ms=NOW).said:
+        left, at = f"{left}{query[at:start]} ", end
+    assert left + query[at:] == rest
 
 
 WORDS = """
