@@ -4,7 +4,6 @@ A BERT model with mean pooling, such as all-MiniLM-L6-v2, runs in `BertEncoder`:
 without that library's import, which takes longer than all the rest of the start-up. Every other model runs in `SentenceEncoder`.
 """
 
-import hashlib
 import inspect
 import json
 import os
@@ -18,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest import folders
 from kg.errors import VectorDBError
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
@@ -67,12 +67,9 @@ def find(model: str) -> Path:
     Raises:
         VectorDBError: It is not on this machine, or the packaged weights are not the published ones.
     """
-    path = Path(model).expanduser()
-    if (path / "config.json").is_file() or (path / "modules.json").is_file():
-        return path
-    installed = _installed(model)
-    if installed is not None:
-        return installed
+    cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME")
+    if folder := folders.found(model, marks=("config.json", "modules.json"), owner="sentence-transformers", cache=cache):
+        return folder
     if model not in (DEFAULT_MODEL, f"sentence-transformers/{DEFAULT_MODEL}"):
         name = model if "/" in model else f"sentence-transformers/{model}"
         raise VectorDBError(
@@ -83,32 +80,10 @@ def find(model: str) -> Path:
 
 def fingerprint(folder: Path) -> str:
     """SHA-256 of the folder's weights, as 64 hexadecimal digits; of several files, of their digests in the order of their names."""
-    files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
+    files = folders.weights(folder)
     if not files:
         raise VectorDBError("The folder of the embedding model holds no weights. Install the model again.")
-    digests = []
-    for file in files:
-        with file.open("rb") as stream:
-            digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
-    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-
-
-def _installed(model: str) -> Path | None:
-    """The model in the local cache of the Hugging Face hub, if it is there with its weights."""
-    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - half a second that only the first use should pay
-    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
-
-    cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME")
-    for name in [model] if "/" in model else [f"sentence-transformers/{model}", model]:
-        try:
-            found = try_to_load_from_cache(name, "config.json", cache_dir=cache)
-        except HFValidationError:  # a path that does not exist, say
-            continue
-        if isinstance(found, str):
-            folder = Path(found).parent
-            if any(folder.glob("*.safetensors")) or any(folder.glob("*.bin")):
-                return folder
-    return None
+    return folders.digest(files)
 
 
 def _packaged() -> Path:

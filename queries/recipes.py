@@ -23,11 +23,12 @@ ARMS: Mapping[str, tuple[str, ...]] = {
     "entities": ("linked",),
     "time": ("dated", "month", "when"),
     "form": ("question", "long", "wide_long", "time", "number"),
+    "cross_encoder": (),  # no learned weight: see queries.rereading
 }
 DEFAULT = "balanced"
 FILE = Path(__file__).with_name("recipes.json")
-_LEAST = {"nearest": 1, "worded": 1, "seeds": 1, "reach": 0, "passage": 0, "linked": 0}
-_MOST = {"nearest": 500, "worded": 500, "seeds": 200, "reach": 5, "passage": 10, "linked": 200}
+_LEAST = {"nearest": 1, "worded": 1, "seeds": 1, "reach": 0, "passage": 0, "linked": 0, "reranked": 0}
+_MOST = {"nearest": 500, "worded": 500, "seeds": 200, "reach": 5, "passage": 10, "linked": 200, "reranked": 100}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,7 @@ class Recipe:
         passage: Width in messages over which relevance is spread; 0 judges each message alone, which is best where answers are
             single messages, and 8 finds stretches of a long talk.
         linked: Messages, at most, to which the entities lead that the query names; looking for them takes two round trips more.
+        reranked: Messages, at most, that a cross-encoder reads again, where one is configured; the best by all else.
         arms: Factors by name, 1.0 where none is given.
         recency: What a message of this moment gets on top of its score; the best of a search have scores of about 6.
         half_life_days: After how many days a message gets half of that.
@@ -53,6 +55,7 @@ class Recipe:
     reach: int = 2
     passage: int = 0
     linked: int = 0
+    reranked: int = 0
     arms: Mapping[str, float] = field(default_factory=dict)
     recency: float = 0.0
     half_life_days: float = 30.0
