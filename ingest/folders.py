@@ -1,6 +1,7 @@
 """Folders of models: where they lie on this machine, and what tells them apart. Nothing is downloaded."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ def found(model: str, *, marks: Sequence[str], owner: str, cache: str | None = N
         owner: Under whose name one without an owner is looked for first.
         cache: The cache's folder, where it is not the usual one.
     """
-    path = Path(model).expanduser()
+    path = Path(os.path.expanduser(model))  # Path.expanduser raises where there is no such user
     if any((path / mark).is_file() for mark in marks):
         return path
     from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - half a second that only the first use should pay

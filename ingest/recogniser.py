@@ -4,6 +4,7 @@ The package `gliner` would load what a model's folder does not hold from the net
 hold everything, and must be of the plain kind: one encoder, no generator of labels, no relations.
 """
 
+import importlib.util
 import json
 import math
 from collections.abc import Sequence, Set
@@ -109,6 +110,11 @@ class Recogniser:
                 f"The GLiNER model reads {limit} tokens, and the labels leave too little of that; give fewer gliner_labels."
             )
         return _Loaded(model, int(model.config.max_len), room)
+
+
+def installed() -> bool:
+    """Whether the package is there; it is not loaded."""
+    return importlib.util.find_spec("gliner") is not None
 
 
 def _check(folder: Path) -> None:
