@@ -58,6 +58,10 @@ class Lazy(Generic[M]):
                 model = self._loaded = self._load()
             yield model
 
+    def unlock(self) -> None:
+        """Take a new lock, in a forked child."""
+        self._lock = threading.Lock()
+
     @property
     def model_bytes(self) -> int:
         """Bytes of the weights that are loaded."""
@@ -117,6 +121,9 @@ def forget() -> None:
 def _in_forked_child() -> None:
     global _lock, _most
     _lock, _most = threading.Lock(), None  # a thread that is not here may hold the old lock; the limit was the parent's
+    for one in list(_holders):
+        if isinstance(one, Lazy):
+            one.unlock()
 
 
 if hasattr(os, "register_at_fork"):

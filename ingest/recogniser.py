@@ -25,6 +25,7 @@ CONFIG = "gliner_config.json"
 KNOWN = (*dict.fromkeys(TYPES.values()), *sorted(SOFTWARE_TYPES))
 THRESHOLD = 0.5  # the package's own
 BATCH = 8  # stretches that are read together, likewise
+DIGITS = 4  # of a score; those after them depend on what is read together, and would make the same text say something else
 LEAST_ROOM = 32  # tokens of text beside the labels
 UNBOUNDED = 10**6  # tokens; more is a tokenizer's way to say that it knows no limit
 
@@ -83,7 +84,7 @@ class Recogniser:
         name = text[start:end]
         if "\n" in name or not any(c.isalnum() for c in name) or len(name.encode()) > limits.IDENTIFIER_BYTES:
             return None
-        return Found(shift + start, shift + end, kind, RULE + kind, LABELLED, score)
+        return Found(shift + start, shift + end, kind, RULE + kind, LABELLED, round(score, DIGITS))
 
     def _load(self) -> _Loaded:
         try:
