@@ -9,8 +9,9 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,6 +35,19 @@ _QKV = ("query", "key", "value")
 
 
 _ENCODING = threading.Lock()  # torch's number of threads belongs to the process
+
+
+@contextmanager
+def fewer_threads() -> Iterator[None]:
+    """Half of torch's threads: a database works on the same cores, and torch waits for its slowest thread at each step."""
+    import torch  # noqa: PLC0415 - seconds that only the first use should pay
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, before // 2))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Encoder(Protocol):

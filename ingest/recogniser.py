@@ -11,7 +11,7 @@ from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ingest import folders, held
+from ingest import encoder, folders, held
 from ingest.grammar import SOFTWARE_TYPES
 from ingest.named import TYPES, trimmed
 from ingest.patterns import LABELLED
@@ -60,7 +60,8 @@ class Recogniser:
         """
         with self._model.using() as loaded:
             try:
-                return self._read(loaded, texts)
+                with encoder.fewer_threads():
+                    return self._read(loaded, texts)
             except NLPError:
                 raise
             except Exception as error:  # torch and the package raise what they like
@@ -100,8 +101,8 @@ class Recogniser:
         try:
             model = gliner.GLiNER.from_pretrained(str(folder), local_files_only=True)
             tokenizer = model.data_processor.transformer_tokenizer
-            encoder = model.config.encoder_config
-            limit = min(tokenizer.model_max_length, getattr(encoder, "max_position_embeddings", None) or UNBOUNDED, UNBOUNDED)
+            places = getattr(model.config.encoder_config, "max_position_embeddings", None) or UNBOUNDED
+            limit = min(tokenizer.model_max_length, places, UNBOUNDED)
             labels = sum(1 + len(tokenizer.tokenize(label)) for label in self._types)
             room = limit - labels - 1 - tokenizer.num_special_tokens_to_add()  # and what parts labels from text
         except Exception as error:  # as above

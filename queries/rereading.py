@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 Judge = Callable[[str, Sequence[str]], Sequence[float] | Floats]
 
 ARM = "cross_encoder"
-WEIGHT = 4.0  # of a sure yes, where the best messages of a search have linear scores of about 6. Set by hand
+WEIGHT = 4.0  # of a sure yes; from the first to the tenth message of a search it is about 4.6. Set by hand
 
 
 @dataclass(frozen=True, kw_only=True)

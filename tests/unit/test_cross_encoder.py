@@ -221,3 +221,20 @@ def test_what_is_no_score_is_an_error(said):
 
 def test_scores_lie_between_0_and_1_whatever_the_model_says():
     assert saying([-1e9, -1.0, 0.0, 1.0, 1e9]).scores("a", list("abcde")) == pytest.approx([0, 0.2689414, 0.5, 0.7310586, 1])
+
+
+def test_it_leaves_half_of_the_threads_to_others():
+    import torch
+
+    class Counting(Stub):
+        def predict(self, pairs, **_):
+            self.threads = torch.get_num_threads()
+            raise RuntimeError
+
+    model, before = Counting(None), torch.get_num_threads()
+    judge = CrossEncoder("none")
+    judge._model = held.Lazy(lambda: model, lambda _: 0)
+    with pytest.raises(SearchError):
+        judge.scores("a", ["b"])
+    assert model.threads == max(1, before // 2)
+    assert torch.get_num_threads() == before
