@@ -4,20 +4,21 @@ A BERT model with mean pooling, such as all-MiniLM-L6-v2, runs in `BertEncoder`:
 without that library's import, which takes longer than all the rest of the start-up. Every other model runs in `SentenceEncoder`.
 """
 
-import hashlib
 import inspect
 import json
 import os
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest import folders
 from kg.errors import VectorDBError
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
@@ -34,6 +35,19 @@ _QKV = ("query", "key", "value")
 
 
 _ENCODING = threading.Lock()  # torch's number of threads belongs to the process
+
+
+@contextmanager
+def fewer_threads() -> Iterator[None]:
+    """Half of torch's threads: a database works on the same cores, and torch waits for its slowest thread at each step."""
+    import torch  # noqa: PLC0415 - seconds that only the first use should pay
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, before // 2))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Encoder(Protocol):
@@ -67,12 +81,9 @@ def find(model: str) -> Path:
     Raises:
         VectorDBError: It is not on this machine, or the packaged weights are not the published ones.
     """
-    path = Path(model).expanduser()
-    if (path / "config.json").is_file() or (path / "modules.json").is_file():
-        return path
-    installed = _installed(model)
-    if installed is not None:
-        return installed
+    cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME")
+    if folder := folders.found(model, marks=("config.json", "modules.json"), owner="sentence-transformers", cache=cache):
+        return folder
     if model not in (DEFAULT_MODEL, f"sentence-transformers/{DEFAULT_MODEL}"):
         name = model if "/" in model else f"sentence-transformers/{model}"
         raise VectorDBError(
@@ -83,32 +94,10 @@ def find(model: str) -> Path:
 
 def fingerprint(folder: Path) -> str:
     """SHA-256 of the folder's weights, as 64 hexadecimal digits; of several files, of their digests in the order of their names."""
-    files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
+    files = folders.weights(folder)
     if not files:
         raise VectorDBError("The folder of the embedding model holds no weights. Install the model again.")
-    digests = []
-    for file in files:
-        with file.open("rb") as stream:
-            digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
-    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-
-
-def _installed(model: str) -> Path | None:
-    """The model in the local cache of the Hugging Face hub, if it is there with its weights."""
-    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - half a second that only the first use should pay
-    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
-
-    cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME")
-    for name in [model] if "/" in model else [f"sentence-transformers/{model}", model]:
-        try:
-            found = try_to_load_from_cache(name, "config.json", cache_dir=cache)
-        except HFValidationError:  # a path that does not exist, say
-            continue
-        if isinstance(found, str):
-            folder = Path(found).parent
-            if any(folder.glob("*.safetensors")) or any(folder.glob("*.bin")):
-                return folder
-    return None
+    return folders.digest(files)
 
 
 def _packaged() -> Path:

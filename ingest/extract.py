@@ -1,6 +1,5 @@
 """Entities and relations of texts: one parse by spaCy, then rules of our own."""
 
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
     from spacy.matcher import PhraseMatcher
     from spacy.tokens import Doc
 
+    from ingest.recogniser import Recogniser
+
 __all__ = ["Extraction", "Extractor", "Mention", "Relation", "entity_id"]
 
 EVIDENCE_CHARACTERS = 500
@@ -44,27 +45,18 @@ class Extractor:
         substituted: Whether the asked-for model is not installed and a smaller one stands in for it.
     """
 
-    def __init__(self, model: str = "en_core_web_sm") -> None:
+    def __init__(self, model: str = "en_core_web_sm", *, recogniser: "Recogniser | None" = None) -> None:
+        """Nothing is loaded yet.
+
+        Args:
+            model: A spaCy pipeline.
+            recogniser: A second recogniser of names.
+        """
         self.model = model
         self.model_used: str | None = None
         self.substituted = False
-        self._nlp: Language | None = None
-        self._vocabulary: PhraseMatcher | None = None
-        self._lock = threading.Lock()
-        held.register(self)
-
-    @property
-    def model_bytes(self) -> int:
-        """Bytes of the loaded weights, 0 before the first use."""
-        return models.weight_bytes(self._nlp) if self._nlp is not None else 0
-
-    kept_bytes = 0  # a text's words are forgotten with it
-
-    def bound(self, size: int | None) -> None:
-        """Nothing is remembered."""
-
-    def forget(self) -> None:
-        """Nothing is remembered."""
+        self._recogniser = recogniser
+        self._parser = held.Lazy(self._load, lambda loaded: models.weight_bytes(loaded[0]))
 
     def load(self) -> None:
         """Loads the model now.
@@ -72,20 +64,18 @@ class Extractor:
         Raises:
             NLPError: The model is not installed or damaged; the text names the command that installs it.
         """
-        with self._lock:
-            self._load()
+        with self._parser.using():
+            pass
 
     def _load(self) -> "tuple[Language, PhraseMatcher]":
-        if self._nlp is None or self._vocabulary is None:
-            from spacy.matcher import PhraseMatcher  # noqa: PLC0415 - spaCy takes a second to import
+        from spacy.matcher import PhraseMatcher  # noqa: PLC0415 - spaCy takes a second to import
 
-            loaded = models.load(self.model, without=_UNUSED)
-            matcher = PhraseMatcher(loaded.nlp.vocab, attr="LOWER")
-            for entry in entries():
-                matcher.add(f"{entry.type}:{'sure' if entry.sure else 'spelled'}", [loaded.nlp.make_doc(entry.name)])
-            self._nlp, self._vocabulary = loaded.nlp, matcher
-            self.model_used, self.substituted = loaded.name, loaded.instead_of is not None
-        return self._nlp, self._vocabulary
+        loaded = models.load(self.model, without=_UNUSED)
+        matcher = PhraseMatcher(loaded.nlp.vocab, attr="LOWER")
+        for entry in entries():
+            matcher.add(f"{entry.type}:{'sure' if entry.sure else 'spelled'}", [loaded.nlp.make_doc(entry.name)])
+        self.model_used, self.substituted = loaded.name, loaded.instead_of is not None
+        return loaded.nlp, matcher
 
     def extract(self, texts: Sequence[str], patterns: Patterns | None = None) -> Iterator[Extraction]:
         """What each text says, in the order of the texts.
@@ -117,17 +107,22 @@ class Extractor:
     def _read_batch(
         self, texts: Sequence[str], batch: list[tuple[int, Piece]], patterns: Patterns | None
     ) -> list[tuple[int, list[Mention], list[Relation]]]:
-        with self._lock:
-            nlp, vocabulary = self._load()
-            try:
-                with nlp.memory_zone():  # words that only these texts have are forgotten afterwards
-                    docs = nlp.pipe([piece.text for _, piece in batch], batch_size=_BATCH)
-                    return [
-                        (number, *_understood(_parsed(doc, vocabulary), piece, texts[number], patterns))
-                        for (number, piece), doc in zip(batch, docs, strict=True)
-                    ]
-            except (ValueError, RuntimeError, MemoryError, KeyError, IndexError) as error:
-                raise NLPError("spaCy failed on a text; see the cause.") from error
+        try:
+            parsed = self._parse([piece.text for _, piece in batch])
+            recognised = self._recogniser.found(parsed) if self._recogniser else [[]] * len(parsed)
+            return [
+                (number, *_understood(one, piece, texts[number], patterns, more))
+                for (number, piece), one, more in zip(batch, parsed, recognised, strict=True)
+            ]
+        except (ValueError, RuntimeError, MemoryError, KeyError, IndexError) as error:
+            raise NLPError("spaCy failed on a text; see the cause.") from error
+
+    def _parse(self, texts: Sequence[str]) -> list[Parsed]:
+        with (
+            self._parser.using() as (nlp, vocabulary),
+            nlp.memory_zone(),
+        ):  # words that only these texts have are forgotten afterwards
+            return [_parsed(doc, vocabulary) for doc in nlp.pipe(texts, batch_size=_BATCH)]
 
 
 def _parsed(doc: "Doc", vocabulary: "PhraseMatcher") -> Parsed:
@@ -163,10 +158,12 @@ def _known(doc: "Doc", vocabulary: "PhraseMatcher") -> list[tuple[int, int, str,
     return known
 
 
-def _understood(parsed: Parsed, piece: Piece, text: str, patterns: Patterns | None) -> tuple[list[Mention], list[Relation]]:
+def _understood(
+    parsed: Parsed, piece: Piece, text: str, patterns: Patterns | None, recognised: Sequence[Found]
+) -> tuple[list[Mention], list[Relation]]:
     taken = bytearray(len(parsed.text))
     own = patterns.found(parsed.text) if patterns else ()
-    spans = _chosen([*own, *software(parsed), *named(parsed), *surroundings(parsed)], taken)
+    spans = _chosen([*own, *software(parsed), *named(parsed), *surroundings(parsed), *recognised], taken)
     spans = short_names(parsed.text, spans) + _chosen(concepts(parsed, taken), taken)
     spans = sorted(span for span in spans if _readable(parsed, piece, text, span))
     sentences = [_sentence(parsed, first, last) for first, last in parsed.sentences]
@@ -219,7 +216,8 @@ def _mention(parsed: Parsed, piece: Piece, text: str, span: Found, sentences: li
     start, end = piece.position(span.start), piece.position(span.end - 1) + 1
     return Mention(
         start=start, end=end, text=text[start:end], entity_id=entity_id(name), name=name, type=span.type,
-        confidence=confidence(span.rule), extractor=span.rule, description=description,
+        confidence=confidence(span.rule) if span.confidence is None else span.confidence, extractor=span.rule,
+        description=description,
     )  # fmt: skip
 
 

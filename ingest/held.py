@@ -3,7 +3,11 @@
 import os
 import threading
 import weakref
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Generic, Protocol, TypeVar
+
+M = TypeVar("M")
 
 
 class Holder(Protocol):
@@ -24,8 +28,52 @@ class Holder(Protocol):
         ...
 
     def forget(self) -> None:
-        """Forget what is remembered; it is computed again when it is needed."""
+        """Forget what can be had again: it is computed, or loaded, when it is needed."""
         ...
+
+
+class Lazy(Generic[M]):
+    """A model that is loaded when it is first used, once, and that one thread uses at a time."""
+
+    kept_bytes = 0  # it remembers nothing
+
+    def __init__(self, load: Callable[[], M], weigh: Callable[[M], int], *, lasting: bool = True) -> None:
+        """Nothing is loaded yet.
+
+        Args:
+            load: Loads the model; what it raises reaches the caller of `using`, and the next one tries again.
+            weigh: Bytes of its weights.
+            lasting: Whether it stays when memory is freed. Another one is loaded again by its next use.
+        """
+        self._load, self._weigh, self._lasting = load, weigh, lasting
+        self._lock = threading.Lock()
+        self._loaded: M | None = None
+        register(self)
+
+    @contextmanager
+    def using(self) -> Iterator[M]:
+        """The model, and nobody else has it meanwhile."""
+        with self._lock:
+            if (model := self._loaded) is None:
+                model = self._loaded = self._load()
+            yield model
+
+    def unlock(self) -> None:
+        """Take a new lock, in a forked child."""
+        self._lock = threading.Lock()
+
+    @property
+    def model_bytes(self) -> int:
+        """Bytes of the weights that are loaded."""
+        return 0 if (model := self._loaded) is None else self._weigh(model)
+
+    def bound(self, size: int | None) -> None:
+        """Nothing is remembered."""
+
+    def forget(self) -> None:
+        """Let go of the weights, unless they last; a call that uses them keeps them to its end."""
+        if not self._lasting:
+            self._loaded = None
 
 
 _holders: "weakref.WeakSet[Holder]" = weakref.WeakSet()
@@ -65,7 +113,7 @@ def bound(size: int | None) -> None:
 
 
 def forget() -> None:
-    """Forget all that is remembered."""
+    """Forget all that can be had again."""
     for one in holders():
         one.forget()
 
@@ -73,6 +121,9 @@ def forget() -> None:
 def _in_forked_child() -> None:
     global _lock, _most
     _lock, _most = threading.Lock(), None  # a thread that is not here may hold the old lock; the limit was the parent's
+    for one in list(_holders):
+        if isinstance(one, Lazy):
+            one.unlock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from ingest.types import Found
 
-CODE, NAMED_BY_RULE, SOFTWARE, SHAPED, RECOGNISED, NOUNS = range(6)  # tiers: what wins where two candidates overlap
+# Tiers: what wins where two candidates overlap. LABELLED is a second recogniser, which is there only where somebody wants it.
+CODE, NAMED_BY_RULE, SOFTWARE, SHAPED, LABELLED, RECOGNISED, NOUNS = range(7)
 
 _ENDINGS = [
     "py",

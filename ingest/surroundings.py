@@ -3,7 +3,7 @@
 from functools import cache
 
 from ingest.named import capital, walk_left
-from ingest.patterns import RECOGNISED
+from ingest.patterns import SHAPED
 from ingest.types import Found, Parsed
 from ingest.verbs import all_forms
 from ingest.words import words
@@ -24,7 +24,7 @@ _TITLED = {None, "ORG", "PRODUCT"}
 _BEING = frozenset({"was", "were", "had", "did"})  # things do these too
 _RELATIVE = frozenset({"where", "who", "which", "that", "when"})  # no name goes on over them
 _POSSESSIVE = (["'s"], ["’s"])
-BEFORE = RECOGNISED - 1  # wins over the recogniser's own span
+BEFORE = SHAPED  # wins over the recogniser's own span
 
 
 @cache

@@ -15,8 +15,8 @@ class Mention:
         entity_id: The entity's id, see `kg.names.entity_id`.
         name: The words with every run of white space made one space.
         type: A lower-case word, such as ``class``, ``person`` or ``concept``.
-        confidence: Measured precision of the rule, 0 to 1, see `ingest.confidence`.
-        extractor: The rule, such as ``cue:class`` or ``ner:person``.
+        confidence: Measured precision of the rule, 0 to 1, see `ingest.confidence`; for ``gliner:`` what the model gave.
+        extractor: The rule, such as ``cue:class``, ``ner:person`` or ``gliner:person``.
         description: The sentence in which it stands, at most 500 characters.
         named: The id that its name has by itself, where that entity was merged into another one.
     """
@@ -74,13 +74,17 @@ class Extraction:
 
 
 class Found(NamedTuple):
-    """A candidate: characters ``start`` to ``end`` may name something of this type. Lower tiers win overlaps."""
+    """A candidate: characters ``start`` to ``end`` may name something of this type. Lower tiers win overlaps.
+
+    `confidence` is what a model gave to it, None where the rule's measured precision counts.
+    """
 
     start: int
     end: int
     type: str
     rule: str
     tier: int
+    confidence: float | None = None
 
 
 class Link(NamedTuple):

@@ -1,14 +1,15 @@
 """Settings: constructor over environment over `.env` over configuration file over the defaults that stand here."""
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, ByteSize, Field, SecretStr
 from pydantic import ValidationError as TheirValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from kg import limits
+from kg import checks, limits
 from kg.errors import ValidationError
 from kg.models import Mode, explain
 from mcp_context_persistence import config_sources
@@ -63,9 +64,34 @@ def _level(value: object) -> object:
     return {"WARN": "WARNING", "FATAL": "CRITICAL"}.get(value.upper(), value.upper()) if isinstance(value, str) else value
 
 
+def _model(value: object) -> object:
+    """The name or the path of a model; no name is None, not an empty one."""
+    return _checked(checks.identifier, os.fspath(value) if isinstance(value, os.PathLike) else value)
+
+
+def _labels(value: object) -> object:
+    """Types of entities: a list, or a text with commas between them."""
+    listed = value.split(",") if isinstance(value, str) else value
+    if not isinstance(listed, (list, tuple)) or not listed:
+        raise ValueError("must be a list of types of entities")
+    if len(listed) > limits.GLINER_LABELS:
+        raise ValueError(f"has more than {limits.GLINER_LABELS} types")
+    return tuple(dict.fromkeys(_checked(checks.type_name, one.strip() if isinstance(one, str) else one) for one in listed))
+
+
+def _checked(check: Callable[[str, object], T], value: object) -> T:
+    """The checked value; the name of the field is told by whoever hears of the error."""
+    try:
+        return check("", value)
+    except ValidationError as error:
+        raise ValueError(str(error).strip()) from None
+
+
 Whole = Annotated[int, BeforeValidator(_no_boolean)]
 Share = Annotated[float, BeforeValidator(_no_boolean), Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(allow_inf_nan=False)]
+Model = Annotated[str, BeforeValidator(_model)]
+Labels = Annotated[tuple[str, ...], BeforeValidator(_labels)]
 Size = Annotated[ByteSize, BeforeValidator(_no_boolean)]
 Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_level)]
 Format = Annotated[Literal["json", "text"], BeforeValidator(_lowered)]
@@ -115,12 +141,27 @@ class Config(BaseSettings):
         "cosine", "vector_db.distance_metric", description="Only cosine"
     )
 
-    spacy_model: str = _setting("en_core_web_sm", "nlp.spacy_model", "SPACY_MODEL", description="Installed spaCy model")
-    sentence_transformer_model: str = _setting(
+    spacy_model: Model = _setting("en_core_web_sm", "nlp.spacy_model", "SPACY_MODEL", description="Installed spaCy model")
+    sentence_transformer_model: Model = _setting(
         "all-MiniLM-L6-v2",
         "nlp.sentence_transformer_model",
         "SENTENCE_TRANSFORMER_MODEL",
         description="Name or path of the embedding model",
+    )
+    cross_encoder_model: Model | None = _setting(
+        None,
+        "nlp.cross_encoder_model",
+        "CROSS_ENCODER_MODEL",
+        description="Path or name of a cross-encoder that reads the best messages of a search again; none when not set",
+    )
+    gliner_model: Model | None = _setting(
+        None,
+        "nlp.gliner_model",
+        "GLINER_MODEL",
+        description="Path or name of a GLiNER model that finds names beside spaCy (extra gliner); none when not set",
+    )
+    gliner_labels: Labels | None = _setting(
+        None, "nlp.gliner_labels", "GLINER_LABELS", description="Types of entities that it looks for beside the usual ones"
     )
     entity_extraction_threshold: Share = _setting(
         0.0,

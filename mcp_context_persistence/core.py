@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from kg import address, checks, limits, local, patterns, schema
+from kg import address, checks, limits, local, names, patterns, schema
 from kg.driver import Graph
 from kg.errors import ContextPersistenceError, NotFoundError, ValidationError
 from kg.knowledge import entity_labels, relationship_types, resolve
@@ -28,6 +28,7 @@ from mcp_context_persistence.watch import Watch
 from queries.analytics import Analytics
 
 if TYPE_CHECKING:
+    from ingest.cross_encoder import CrossEncoder
     from ingest.custom import Patterns
     from ingest.extract import Extractor
 
@@ -37,11 +38,20 @@ Progress = Callable[[str, int, int], None]
 
 
 @cache
-def shared_extractor(model: str) -> "Extractor":
-    """One extractor per process and model."""
+def shared_extractor(model: str, gliner_model: str | None, gliner_labels: tuple[str, ...]) -> "Extractor":
+    """One extractor per process, models and types."""
     from ingest.extract import Extractor  # noqa: PLC0415 - spaCy is not imported before it is needed
+    from ingest.recogniser import Recogniser  # noqa: PLC0415 - likewise
 
-    return Extractor(model)
+    return Extractor(model, recogniser=Recogniser(gliner_model, gliner_labels) if gliner_model else None)
+
+
+@cache
+def shared_cross_encoder(model: str) -> "CrossEncoder":
+    """One cross-encoder per process and model."""
+    from ingest.cross_encoder import CrossEncoder  # noqa: PLC0415 - likewise
+
+    return CrossEncoder(model)
 
 
 @cache
@@ -198,8 +208,21 @@ class Core:
 
     @property
     def extractor(self) -> "Extractor":
-        """The extractor of entities and relations; loaded at its first use."""
-        return shared_extractor(self.config.spacy_model)
+        """The extractor of entities and relations; loaded at its first use.
+
+        Raises:
+            ValidationError: A type that a GLiNER model shall look for is one too many for the database.
+        """
+        labels = (self.config.gliner_labels or ()) if self.config.gliner_model else ()
+        for one in labels:
+            self.check_label(names.label(one))
+        return shared_extractor(self.config.spacy_model, self.config.gliner_model, labels)
+
+    @property
+    def cross_encoder(self) -> "CrossEncoder | None":
+        """What reads the best messages of a search again; loaded at its first use, None where none is configured."""
+        name = self.config.cross_encoder_model
+        return shared_cross_encoder(name) if name else None
 
     def patterns(self, version: int | None = None) -> "Patterns | None":
         """The patterns of the namespace's own types of entities, None where there are none.
@@ -264,11 +287,18 @@ class Core:
             return compute()
         from mcp_context_persistence import __version__  # noqa: PLC0415 - the package imports this module
 
-        key = key_of(__version__, self.config.model_dump(mode="json"), call, arguments)
+        key = key_of(__version__, self.config.model_dump(mode="json"), self._judging(), call, arguments)
         if key is None:
             return compute()
         with self.graph.in_order():
             return answers.given(kind, key, compute)
+
+    def _judging(self) -> str | None:
+        """What the cross-encoder is made of: another one may have come to lie under its name. None where it cannot be read."""
+        try:
+            return self.cross_encoder.name if self.cross_encoder else None
+        except ContextPersistenceError:  # the search that needs it says why
+            return None
 
     def known_types(self) -> list[str]:
         """The relationship types of the database; asked once, then kept up with what this client adds."""

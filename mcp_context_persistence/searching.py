@@ -60,7 +60,7 @@ def hybrid(
         "filters": _filters(given["filters"]),
         "limit": _limit(core, given["limit"], HYBRID_LIMIT),
         "metadata": checks.flag("include_metadata", given["include_metadata"]),
-        "recipe": recipes.recipe(given["recipe"]),
+        **_read(core, given["recipe"]),
         "explain": checks.flag("explain", given["explain"]),
         "now_ms": now_ms(),
     }
@@ -78,6 +78,17 @@ def hybrid(
         notes=list(answer.notes),
         processing_time=time.perf_counter() - start,
     )
+
+
+def _read(core: Core, given: object) -> dict[str, Any]:
+    """The recipe, and what reads the best messages again.
+
+    A recipe with a name uses it where there is one; who asks for it must have it.
+    """
+    recipe, judge = recipes.recipe(given), core.cross_encoder
+    if judge is None and isinstance(given, Mapping) and given.get("reranked"):
+        raise ValidationError("recipe.reranked needs a cross-encoder; name one in the setting cross_encoder_model")
+    return {"recipe": recipe, "judge": judge.scores if judge else None}
 
 
 def _unpacked(params: HybridSearchParams, given: Mapping[str, object]) -> tuple[object, dict[str, object]]:
@@ -109,7 +120,7 @@ def context(
         "namespace": core.namespace,
         "query": said,
         "filters": _filters(filters),
-        "recipe": recipes.recipe(recipe),
+        **_read(core, recipe),
         "now_ms": now_ms(),
     }
     found = core.embeddings.again(lambda: search.everything(core.graph.run, search.Search(**asked, vector=_vector(core, said))))

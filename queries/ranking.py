@@ -37,6 +37,7 @@ from kg.clock import DAY_MS
 from queries import passages
 from queries.fusion import stem
 from queries.recipes import Recipe
+from queries.rereading import Judge, reread
 from queries.text import DROPPED, QUESTION, tokens
 from queries.times import NO_TIMES, Span, Times
 
@@ -115,6 +116,7 @@ class Question:
         times: The times that it names.
         links: The messages to which the entities lead that it names, by id: `score`, 0 to 1, and the entities' names, `through`.
         now_ms: When it is asked.
+        judge: Judges texts by the query, where there is a model for that.
     """
 
     text: str
@@ -122,6 +124,7 @@ class Question:
     times: Times = NO_TIMES
     links: Mapping[str, Row] = field(default_factory=dict)
     now_ms: int = 0
+    judge: Judge | None = None
 
 
 def rank(rows: Sequence[Row], question: Question, *, limit: int, recipe: Recipe) -> list[tuple[float, Row]]:
@@ -145,6 +148,8 @@ def rank(rows: Sequence[Row], question: Question, *, limit: int, recipe: Recipe)
     counted = features(ordered, question, stretches=stretches) * _counts(names, recipe)
     fresh = _fresh(ordered, recipe, question.now_ms)
     scores = counted.sum(axis=1) + fresh
+    judged = reread(ordered, scores, question.text, recipe=recipe, judge=question.judge)
+    scores += judged.added
     allowed = [row["passes"] for row in ordered]
     if stretches:
         distances = passages.distances(ordered)
@@ -160,7 +165,11 @@ def rank(rows: Sequence[Row], question: Question, *, limit: int, recipe: Recipe)
             most * math.exp((shown[number] - shown[0]) / SOFTNESS) * (1 - number * TINY),
             {
                 **ordered[place],
-                "ranking": {"score": float(scores[place]), "parts": _parts(names, counted[place], float(fresh[place]))},
+                **judged.explained(place),
+                "ranking": {
+                    "score": float(scores[place]),
+                    "parts": _parts(names, counted[place], float(fresh[place])) | judged.part(place),
+                },
             },
         )
         for number, place in enumerate(best)

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kg import checks
+from kg import checks, limits
 from kg.errors import ValidationError
 
 ARMS: Mapping[str, tuple[str, ...]] = {
@@ -23,11 +23,21 @@ ARMS: Mapping[str, tuple[str, ...]] = {
     "entities": ("linked",),
     "time": ("dated", "month", "month_around", "when"),
     "form": ("question", "question_time", "long", "long_long", "wide_long", "time", "number"),
+    "cross_encoder": (),  # no learned weight: see queries.rereading
 }
 DEFAULT = "balanced"
 FILE = Path(__file__).with_name("recipes.json")
-_LEAST = {"nearest": 1, "worded": 1, "seeds": 1, "reach": 0, "passage": 0, "linked": 0, "meetings": 0}
-_MOST = {"nearest": 500, "worded": 500, "seeds": 200, "reach": 5, "passage": 10, "linked": 200, "meetings": 1_000_000}
+_LEAST = {"nearest": 1, "worded": 1, "seeds": 1, "reach": 0, "passage": 0, "linked": 0, "meetings": 0, "reranked": 0}
+_MOST = {
+    "nearest": 500,
+    "worded": 500,
+    "seeds": 200,
+    "reach": 5,
+    "passage": 10,
+    "linked": 200,
+    "meetings": limits.MESSAGES_PER_CONVERSATION,
+    "reranked": 100,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +54,7 @@ class Recipe:
         linked: Messages, at most, to which the entities lead that the query names; looking for them takes two round trips more.
         meetings: Messages from which on a talk of three people or more counts as a meeting. Where most of what is found is from such
             talks, the search is made again by the recipe `exploratory`, as answers are stretches there; 0 never does that.
+        reranked: Messages, at most, that a cross-encoder reads again, where one is configured; the best by all else.
         arms: Factors by name, 1.0 where none is given.
         recency: What a message of this moment gets on top of its score; the best of a search have scores of about 6.
         half_life_days: After how many days a message gets half of that.
@@ -56,6 +67,7 @@ class Recipe:
     passage: int = 0
     linked: int = 0
     meetings: int = 0
+    reranked: int = 0
     arms: Mapping[str, float] = field(default_factory=dict)
     recency: float = 0.0
     half_life_days: float = 30.0
@@ -76,8 +88,9 @@ def known() -> Mapping[str, Recipe]:
 
 
 def for_meetings(asked: Recipe) -> Recipe:
-    """The recipe `exploratory` with the factors and the recency of another one."""
-    return replace(known()["exploratory"], arms=asked.arms, recency=asked.recency, half_life_days=asked.half_life_days)
+    """The recipe `exploratory` with the factors, the recency and the cross-encoder of another one."""
+    same = {name: getattr(asked, name) for name in ("arms", "recency", "half_life_days", "reranked")}
+    return replace(known()["exploratory"], **same)
 
 
 def recipe(given: object) -> Recipe:

@@ -13,6 +13,7 @@ from queries.filters import Filters
 from queries.legs import NEAREST, WIDER, WORDED, Plan, QueryVector, Run, look
 from queries.named import LINKED, around, named
 from queries.recipes import BALANCED, Recipe, for_meetings
+from queries.rereading import ARM, Judge
 from queries.text import Terms, terms
 from queries.times import NO_TIMES, times
 
@@ -93,6 +94,7 @@ class Search:
         recipe: How `hybrid` is made.
         explain: Whether hits tell the path to them and the statements that were run.
         now_ms: What times like "last week", and recency, are reckoned from.
+        judge: Reads the best messages again, where the recipe asks for it.
     """
 
     namespace: str
@@ -105,6 +107,7 @@ class Search:
     recipe: Recipe = BALANCED
     explain: bool = False
     now_ms: int
+    judge: Judge | None = None
 
     @cached_property
     def terms(self) -> Terms:
@@ -190,7 +193,9 @@ def _prepared(run: Run, asked: Search) -> tuple[fusion.Arms, Plan, ranking.Quest
         dated=when.named if len(when.named) <= LOOKED else (),
         linked=tuple(links)[: recipe.linked],
     )
-    question = ranking.Question(text=asked.query, words=asked.terms.words, times=when, links=links, now_ms=asked.now_ms)
+    question = ranking.Question(
+        text=asked.query, words=asked.terms.words, times=when, links=links, now_ms=asked.now_ms, judge=asked.judge
+    )
     return arms, plan, question
 
 
@@ -333,8 +338,7 @@ def _explained(row: Row, found: Row) -> dict[str, Any]:
         arms["keyword"] = {"rank": 1 + sum(one > row["words"] for one in found["scores"]), "score": row["words"]}
     if link := found.get("links", {}).get(row["id"]):
         arms["entities"] = {"score": link["score"], "through": link["through"]}
-    if "ranking" in row:
-        arms["ranking"] = row["ranking"]
+    arms |= {name: row[name] for name in (ARM, "ranking") if name in row}
     if row.get("seeds"):
         best = min(row["seeds"], key=lambda seed: (seed["steps"], -seed["own"], seed["id"]))
         arms["path"] = {"from": best["id"], "relationship": "NEXT", "steps": best["steps"], "to": row["id"]}

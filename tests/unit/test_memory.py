@@ -264,15 +264,17 @@ from mcp_context_persistence.memory import Memory
 one = Memory(10**9, managed=False)
 one.open(None, None)
 held_up = threading.Event()
+model = held.Lazy(lambda: 7, lambda _: 0)
 def hold():
-    with memory._shared.lock, memory._shared.cleaning, memory._shared.sizing, held._lock:
+    with memory._shared.lock, memory._shared.cleaning, memory._shared.sizing, held._lock, model.using():
         held_up.set()
         threading.Event().wait(60)
 threading.Thread(target=hold, daemon=True).start()
 held_up.wait()
 child = os.fork()
 if not child:
-    print(memory.limit(), memory.clean() >= 0, held._most, flush=True)
+    with model.using() as loaded:
+        print(memory.limit(), memory.clean() >= 0, held._most, loaded, flush=True)
     os._exit(0)
 os.waitpid(child, 0)
 os._exit(0)
@@ -281,7 +283,7 @@ os._exit(0)
 
 def test_a_forked_child_begins_without_a_limit_and_without_locks():
     done = subprocess.run([sys.executable, "-c", FORK], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.split() == ["None", "True", "None"]
+    assert done.stdout.split() == ["None", "True", "None", "7"]
 
 
 def test_many_threads_measure_and_clean(member):
