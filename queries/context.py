@@ -20,7 +20,7 @@ PAYS = 0.24  # of all relevance, which a whole budget of such texts must have at
 FREE = 250  # tokens of a budget beyond which less will do: the more there are, the less each of them is worth
 DIVERSITY = 0.1
 ALIKE = 0.7  # how much of its worth a text loses that repeats another one
-SHARE = 1 / 3  # of the budget, which one message may take
+SHARE = 1 / 3  # of the budget, which one message may take if its sentences are not longer
 BRIEF = 20  # tokens of an answer that is not understood without its question
 BETWEEN = 20  # tokens of a message that is shown because it stands between two others, or asks what the next one answers
 LINE, PASSAGE = "\n", "\n\n"
@@ -59,6 +59,7 @@ class Piece:
         community: The label of what it talks about.
         position: Its place in the conversation, None for what goes by its time.
         moment: When it was said, milliseconds since 1970 UTC.
+        talk: The conversation or the document.
     """
 
     row: Row
@@ -72,11 +73,7 @@ class Piece:
     community: str | None
     position: float | None
     moment: int | None
-
-    @property
-    def talk(self) -> str:
-        """The conversation or the document."""
-        return _talk(self.row)
+    talk: str
 
     def cost(self, shown: Mapping[str, set[str]]) -> int:
         """Tokens that it takes after what is shown already: headings by conversation."""
@@ -120,22 +117,19 @@ def build(
         diversity: How much alike two texts of one conversation, or of one community of entities, are at least, 0 to 1.
     """
     found = showable(scored)
-    for most in (int(budget * SHARE), budget):  # a long message has the whole budget where nothing else fits
-        pieces = _pieces(found, words=words, budget=budget, most=most, count=count, around=around)
-        chosen = _chosen(pieces, budget=budget, diversity=diversity)
-        while chosen:
-            ordered = _ordered(chosen)
-            text = _text(ordered)
-            (used,) = count([text])
-            if used <= budget:
-                return Context(text=text, tokens=used, shown=tuple((piece.score, piece.row) for piece in ordered))
-            chosen.remove(min(chosen, key=lambda piece: piece.share))
+    pieces = _pieces(found, words=words, budget=budget, count=count, around=around)
+    chosen = _chosen(pieces, budget=budget, diversity=diversity)
+    while chosen:
+        ordered = _ordered(chosen)
+        text = _text(ordered)
+        (used,) = count([text])
+        if used <= budget:
+            return Context(text=text, tokens=used, shown=tuple((piece.score, piece.row) for piece in ordered))
+        chosen.remove(min(chosen, key=lambda piece: piece.share))
     return Context(text="", tokens=0, shown=())
 
 
-def _pieces(
-    scored: Sequence[tuple[float, Row]], *, words: Sequence[str], budget: int, most: int, count: Count, around: Around
-) -> list[Piece]:
+def _pieces(scored: Sequence[tuple[float, Row]], *, words: Sequence[str], budget: int, count: Count, around: Around) -> list[Piece]:
     """What can be shown, with its tokens; all are counted together."""
     likely = _likely(scored, least=_least(budget))
     said = [sentences.split(row["content"], cut=bool(row.get("cut"))) for _, _, row in likely]
@@ -147,9 +141,10 @@ def _pieces(
     pieces = []
     for (score, share, row), one, names, titles in zip(likely, said, named, heads, strict=True):
         costs = [size[part] for part in one.parts]
-        room = most - max(map(size.__getitem__, names)) - line
-        whole = sum(costs) <= room and not one.cut
-        first, last = (0, len(costs)) if whole else sentences.best(one, costs, words=words, most=room - 2 * mark)
+        least = max(map(size.__getitem__, names)) + line
+        first, last = sentences.best(one, costs, words=words, most=int(budget * SHARE) - least, mark=mark)
+        if first == last:  # a sentence may be longer than that
+            first, last = sentences.best(one, costs, words=words, most=budget - least, mark=mark)
         if first < last:
             shown = one.between(first, last)
             name = names[0] if shown.startswith(f"{_by(row)}:") else names[-1]
@@ -166,6 +161,7 @@ def _pieces(
                     community=groups.get(key(row)),
                     position=_position(row, around),
                     moment=_moment(row, around),
+                    talk=_talk(row),
                 )
             )
     return pieces
@@ -218,19 +214,19 @@ def _chosen(pieces: Sequence[Piece], *, budget: int, diversity: float) -> list[P
         place = max(left, key=pays)
         if chosen and pays(place) < _least(budget):
             break
-        best = left[place]
-        for number in [place, *_readable(best, left, chosen)]:
-            piece = left[number]
-            cost = piece.cost(heads)
+        if left[place].cost(heads) > room:
+            del left[place]
+            continue
+        for number in [place, *_readable(left[place], left, chosen)]:
+            cost = left[number].cost(heads)
             if cost <= room:
-                del left[number]
+                piece = left.pop(number)
                 room -= cost
                 covered += piece.share
                 heads.setdefault(piece.talk, set()).add(piece.heads[1])
                 chosen.append(piece)
                 for other, one in left.items():
                     alike[other] = max(alike[other], _alike(one, piece, diversity))
-        left.pop(place, None)
     return chosen
 
 

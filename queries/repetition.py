@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from queries.fusion import stem
-from queries.text import tokens
 
 ROUNDS = 10  # of label propagation; it is settled after three or four
 EVERYWHERE = 0.5  # of the messages: what so many of them mention tells them apart no more
@@ -18,6 +17,7 @@ monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat
 no not never none nobody nothing cannot without
 """
 _TELLING = frozenset(_DIFFERENT.split())
+_WORD = re.compile(r"\w+(?:['’]\w+)*")
 _NUMBER = re.compile(r"\d|n['’]t$")
 
 
@@ -36,7 +36,7 @@ class Said:
 
 def said(text: str) -> Said:
     """The words of a text."""
-    found = tokens(text)
+    found = frozenset(_WORD.findall(text.lower()))
     return Said(
         words=frozenset(map(stem, found)), telling=frozenset(word for word in found if word in _TELLING or _NUMBER.search(word))
     )

@@ -54,12 +54,25 @@ def split(text: str, *, cut: bool = False) -> Sentences:
     return Sentences(text=text, spans=whole[:-1] if cut else whole, cut=cut)
 
 
-def best(text: Sentences, sizes: Sequence[int], *, words: Sequence[str], most: int) -> tuple[int, int]:
-    """The first and the last (exclusive) of the sentences in a row that have most of the words in so many tokens; the same twice where none fits."""
+def best(text: Sentences, sizes: Sequence[int], *, words: Sequence[str], most: int, mark: int) -> tuple[int, int]:
+    """The sentences in a row that have most of the words.
+
+    Args:
+        text: The text.
+        sizes: The tokens of each sentence.
+        words: What they should have.
+        most: Tokens at most.
+        mark: Tokens of a mark of what is left out.
+
+    Returns:
+        The first one and the last (exclusive): all where they fit, the same twice where none does.
+    """
+    if sum(sizes) + mark * text.marks(0, len(sizes)) <= most:
+        return 0, len(sizes)
     asked = frozenset(map(stem, words))
     held = [asked & frozenset(map(stem, tokens(part))) for part in text.parts]
     return max(
-        (_run(sizes, start, most) for start in range(len(sizes))),
+        (_run(sizes, start, most - 2 * mark) for start in range(len(sizes))),
         key=lambda run: (len(frozenset[str]().union(*held[slice(*run)])), run[1] - run[0], -run[0]),
         default=(0, 0),
     )

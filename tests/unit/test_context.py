@@ -121,7 +121,8 @@ def test_decisions_and_documents_have_citations_and_entities_none() -> None:
 def test_the_budget_is_never_exceeded(found: list[tuple[float, int, str]], budget: int) -> None:
     scored = [(score, row(place, text, talk=f"t{talk}")) for place, (score, talk, text) in enumerate(found)]
     made = build(scored, words=["a"], budget=budget, count=count)
-    assert count([made.text]) == [made.tokens] and made.tokens <= budget
+    assert count([made.text]) == [made.tokens]
+    assert made.tokens <= budget
     for _, one in made.shown:
         assert f"[m:{one['id']}]" in made.text
 
