@@ -141,7 +141,7 @@ def context(
 
 def _why_empty(found: Sequence[tuple[float, Mapping[str, Any]]], allowed: Filters) -> str:
     if not prompt.KEYS.keys() & set(allowed.kinds):
-        return "entities and conversations have no text to show: content_types must name message, decision or document"
+        return "entities have no text to show: content_types must name message, conversation, decision or document, too"
     if not found:
         return "nothing was found"
     if not prompt.showable(found):

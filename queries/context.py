@@ -132,7 +132,7 @@ def build(
 def _pieces(scored: Sequence[tuple[float, Row]], *, words: Sequence[str], budget: int, count: Count, around: Around) -> list[Piece]:
     """What can be shown, with its tokens; all are counted together."""
     likely = _likely(scored, least=_least(budget))
-    said = [sentences.split(row["content"], cut=bool(row.get("cut"))) for _, _, row in likely]
+    said = [sentences.split(_content(row), cut=bool(row.get("cut"))) for _, _, row in likely]
     heads = [_heads(row, around) for _, _, row in likely]
     named = [(f"[{key(row)}] ", f"[{key(row)}] {by}: ") if (by := _by(row)) else (f"[{key(row)}] ",) for _, _, row in likely]
     size = _counted(count, [LINE, PASSAGE, sentences.OMITTED, *chain(*(one.parts for one in said), *heads, *named)])
@@ -254,6 +254,13 @@ def key(row: Row) -> str:
     """The citation of a row, made of what it is and its id, in which brackets and percent signs are percent-encoded (RFC 3986)."""
     own = row["document_id"] if row["kind"] == "document" else row["id"]
     return f"{KEYS[row['kind']]}:{own.replace('%', '%25').replace('[', '%5B').replace(']', '%5D')}"
+
+
+def _content(row: Row) -> str:
+    """Its text; the outcome of a decision is left out where the context says the same."""
+    text: str = row["content"].strip()
+    context, _, outcome = text.rpartition("\n")
+    return context if row["kind"] == "decision" and outcome in context else text
 
 
 def _by(row: Row) -> str:

@@ -66,7 +66,7 @@ def communities(mentions: Mapping[str, Sequence[str]]) -> dict[str, str]:
         The label of each text, the id of an entity; none for one that mentions nothing, or only what half of all texts mention.
     """
     counted = Counter(entity for entities in mentions.values() for entity in set(entities))
-    most = max(1, int(EVERYWHERE * len(mentions)))
+    most = max(2, int(EVERYWHERE * len(mentions)))
     kept = {text: sorted({one for one in entities if counted[one] <= most}) for text, entities in mentions.items()}
     beside: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for entities in kept.values():

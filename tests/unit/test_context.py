@@ -199,6 +199,16 @@ def test_a_decision_that_nobody_has_accepted_is_marked() -> None:
     assert "[d:d1] Use Neo4j." in made[1]
 
 
+def test_a_decision_does_not_say_its_outcome_twice() -> None:
+    other = {"kind": "decision", "position": None, "author": None, "id": "d1"}
+    for content, told in (
+        ("Well. We use Neo4j.\nWe use Neo4j.", "Well. We use Neo4j."),
+        ("Two stores\nNeo4j", "Two stores\n  Neo4j"),
+    ):
+        text = build([(0.9, row(0, content, **other))], words=[], budget=100, count=count).text
+        assert text == f"# 14 November 2023 c\n[d:d1] {told}"
+
+
 def test_what_does_not_fit_is_not_counted_as_said() -> None:
     long = ["a b c d e f g h i", "k l m n o p q r s", "t u v w x y z aa bb"]
     scored = [(0.9, row(0, text, talk=f"t{place}")) for place, text in enumerate(long)]
