@@ -126,7 +126,8 @@ def context(
     }
     found = core.embeddings.again(lambda: search.everything(core.graph.run, search.Search(**asked, vector=_vector(core, said))))
     texts = prompt.showable(found)
-    around = surroundings.read(core.graph.run, core.namespace, [row for _, row in texts], entities=spread > 0)
+    shown = [row for _, _, row in prompt.likely(texts, budget=budget)]
+    around = surroundings.read(core.graph.run, core.namespace, shown, entities=spread > 0)
     made = prompt.build(texts, words=terms(said).words, budget=budget, count=count, around=around, diversity=spread)
     return BuildContextResponse(
         query=said,

@@ -97,6 +97,26 @@ def showable(scored: Iterable[tuple[float, Row]]) -> list[tuple[float, Row]]:
     return [(score, row) for score, row in scored if row["kind"] in KEYS and (row["content"] or "").strip()]
 
 
+def likely(scored: Sequence[tuple[float, Row]], *, budget: int) -> list[tuple[float, float, Row]]:
+    """Scores, shares of all relevance, and rows of what may be worth a token each, and of what stands beside it; the others are never shown."""
+    best = max((score for score, _ in scored), default=0.0)
+    worth = [(score / best) ** SOFTNESS if best > 0 else 1.0 for score, _ in scored]
+    total = sum(worth) or 1.0
+    shares = [value / total for value in worth]
+    least = min(_least(budget), max(shares, default=0.0))
+    near = {
+        (row["conversation_id"], row["position"] + step)
+        for share, (_, row) in zip(shares, scored, strict=True)
+        if share >= least and row.get("position") is not None
+        for step in (-1, 0, 1)
+    }
+    return [
+        (score, share, row)
+        for share, (score, row) in zip(shares, scored, strict=True)
+        if share >= least or (row["conversation_id"], row.get("position")) in near
+    ]
+
+
 def build(
     scored: Sequence[tuple[float, Row]],
     *,
@@ -116,8 +136,7 @@ def build(
         around: What the graph knows of it.
         diversity: How much alike two texts of one conversation, or of one community of entities, are at least, 0 to 1.
     """
-    found = showable(scored)
-    pieces = _pieces(found, words=words, budget=budget, count=count, around=around)
+    pieces = _pieces(likely(showable(scored), budget=budget), words=words, budget=budget, count=count, around=around)
     chosen = _chosen(pieces, budget=budget, diversity=diversity)
     while chosen:
         ordered = _ordered(chosen)
@@ -129,17 +148,18 @@ def build(
     return Context(text="", tokens=0, shown=())
 
 
-def _pieces(scored: Sequence[tuple[float, Row]], *, words: Sequence[str], budget: int, count: Count, around: Around) -> list[Piece]:
+def _pieces(
+    found: Sequence[tuple[float, float, Row]], *, words: Sequence[str], budget: int, count: Count, around: Around
+) -> list[Piece]:
     """What can be shown, with its tokens; all are counted together."""
-    likely = _likely(scored, least=_least(budget))
-    said = [sentences.split(_content(row), cut=bool(row.get("cut"))) for _, _, row in likely]
-    heads = [_heads(row, around) for _, _, row in likely]
-    named = [(f"[{key(row)}] ", f"[{key(row)}] {by}: ") if (by := _by(row)) else (f"[{key(row)}] ",) for _, _, row in likely]
+    said = [sentences.split(_content(row), cut=bool(row.get("cut"))) for _, _, row in found]
+    heads = [_heads(row, around) for _, _, row in found]
+    named = [(f"[{key(row)}] ", f"[{key(row)}] {by}: ") if (by := _by(row)) else (f"[{key(row)}] ",) for _, _, row in found]
     size = _counted(count, [LINE, PASSAGE, sentences.OMITTED, *chain(*(one.parts for one in said), *heads, *named)])
     line, mark = size[LINE], size[sentences.OMITTED]
-    groups = repetition.communities({key(row): around.entities.get(key(row), ()) for _, _, row in likely})
+    groups = repetition.communities({key(row): around.entities.get(key(row), ()) for _, _, row in found})
     pieces = []
-    for (score, share, row), one, names, titles in zip(likely, said, named, heads, strict=True):
+    for (score, share, row), one, names, titles in zip(found, said, named, heads, strict=True):
         costs = [size[part] for part in one.parts]
         least = max(map(size.__getitem__, names)) + line
         first, last = sentences.best(one, costs, words=words, most=int(budget * SHARE) - least, mark=mark)
@@ -170,26 +190,6 @@ def _pieces(scored: Sequence[tuple[float, Row]], *, words: Sequence[str], budget
 def _least(budget: int) -> float:
     """The share of all relevance that a token must bring."""
     return PAYS * min(1.0, math.sqrt(FREE / budget)) / budget
-
-
-def _likely(scored: Sequence[tuple[float, Row]], *, least: float) -> list[tuple[float, float, Row]]:
-    """With their shares of all relevance those that may be worth a token each, and what stands beside them: the others need not be counted."""
-    best = max((score for score, _ in scored), default=0.0)
-    worth = [(score / best) ** SOFTNESS if best > 0 else 1.0 for score, _ in scored]
-    total = sum(worth) or 1.0
-    shares = [value / total for value in worth]
-    top = max(shares, default=0.0)
-    near = {
-        (row["conversation_id"], row["position"] + step)
-        for share, (_, row) in zip(shares, scored, strict=True)
-        if share >= min(least, top) and row.get("position") is not None
-        for step in (-1, 0, 1)
-    }
-    return [
-        (score, share, row)
-        for share, (score, row) in zip(shares, scored, strict=True)
-        if share >= min(least, top) or (row["conversation_id"], row.get("position")) in near
-    ]
 
 
 def _counted(count: Count, texts: Iterable[str]) -> dict[str, int]:
