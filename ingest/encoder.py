@@ -69,6 +69,10 @@ class Encoder(Protocol):
         """The text's tokens as pairs of character positions, special tokens left out, nothing cut off."""
         ...
 
+    def known(self, text: str) -> Sequence[tuple[int, int]]:
+        """Those of them that its vocabulary has; none where the tokenizer cannot tell."""
+        ...
+
     @property
     def weight_bytes(self) -> int:
         """Bytes of the weights."""
@@ -165,6 +169,7 @@ class BertEncoder:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
+        self._unknown = self._tokenizer.token_to_id(getattr(self._tokenizer.model, "unk_token", None) or "[UNK]")
         self._cutter = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._cutter.no_padding()
         self._cutter.enable_truncation(limit)
@@ -215,6 +220,11 @@ class BertEncoder:
         """The text's tokens as pairs of character positions."""
         found: list[tuple[int, int]] = self._tokenizer.encode(text, add_special_tokens=False).offsets
         return found
+
+    def known(self, text: str) -> Sequence[tuple[int, int]]:
+        """Those of them that the vocabulary has."""
+        found = self._tokenizer.encode(text, add_special_tokens=False)
+        return _without(self._unknown, found.ids, found.offsets)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of length one, ``(n, dimension) float32``, in the order of `texts`."""
@@ -295,13 +305,20 @@ class SentenceEncoder:
 
     def offsets(self, text: str) -> Sequence[tuple[int, int]]:
         """The text's tokens as pairs of character positions; its words, where the model's tokenizer cannot tell them."""
+        found = self._read(text)
+        return _words(text) if found is None else found[1]
+
+    def known(self, text: str) -> Sequence[tuple[int, int]]:
+        """Those of them that the vocabulary has; none where the model's tokenizer cannot tell."""
+        found = self._read(text)
+        return [] if found is None else _without(getattr(self._model.tokenizer, "unk_token_id", None), *found)
+
+    def _read(self, text: str) -> tuple[list[int], list[tuple[int, int]]] | None:
         tokenizer = getattr(self._model, "tokenizer", None)
         if tokenizer is None or not getattr(tokenizer, "is_fast", False):
-            return _words(text)
-        found: list[tuple[int, int]] = tokenizer(
-            text, add_special_tokens=False, truncation=False, return_offsets_mapping=True, verbose=False
-        )["offset_mapping"]
-        return found
+            return None
+        found = tokenizer(text, add_special_tokens=False, truncation=False, return_offsets_mapping=True, verbose=False)
+        return found["input_ids"], found["offset_mapping"]
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of length one, ``(n, dimension) float32``, in the order of `texts`."""
@@ -352,6 +369,10 @@ def _together(work: Callable[[], None], count: int) -> None:
         work()
         for other in others:
             other.result()
+
+
+def _without(unknown: int | None, ids: Sequence[int], offsets: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    return [span for number, span in zip(ids, offsets, strict=True) if number != unknown]
 
 
 def _words(text: str) -> list[tuple[int, int]]:

@@ -11,7 +11,8 @@ class Citation(BaseModel):
     """Something that the text shows, under its key."""
 
     key: str = Field(
-        ..., description="As it stands in the text between brackets: m:, d: or doc: and the id; the same in every answer"
+        ...,
+        description="As it stands in the text between brackets: m:, d: or doc: and the id, with %, [ and ] percent-encoded; the same in every answer",
     )
     id: str
     type: str = Field(..., description="message, decision or document")

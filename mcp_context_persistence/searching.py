@@ -2,8 +2,10 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from kg import checks, limits
 from kg.clock import now_ms
@@ -22,7 +24,7 @@ from mcp_context_persistence.models import (
     SimilarConversation,
 )
 from queries import context as prompt
-from queries import recipes, search
+from queries import recipes, search, surroundings
 from queries.filters import Filters, parse
 from queries.legs import QueryVector
 from queries.text import terms
@@ -110,32 +112,53 @@ def _unpacked(params: HybridSearchParams, given: Mapping[str, object]) -> tuple[
 
 
 def context(
-    core: Core, query: object, token_budget: object, *, filters: object, recipe: object, count_tokens: Callable[[str], int] | None
+    core: Core,
+    query: object,
+    token_budget: object,
+    *,
+    filters: object,
+    recipe: object,
+    diversity: object,
+    count_tokens: Callable[[str], int] | None,
 ) -> BuildContextResponse:
     """Search, and make a text of the best."""
     start = time.perf_counter()
     said = checks.text("query", query, characters=limits.QUERY_CHARACTERS)
     budget = checks.whole("token_budget", token_budget, least=1, most=limits.TOKEN_BUDGET)
+    spread = checks.number("diversity", diversity, least=0.0, most=1.0)
+    count = core.embeddings.current().embedder.tokens if count_tokens is None else _counter(count_tokens)
+    allowed = _filters(filters)
     asked: dict[str, Any] = {
         "namespace": core.namespace,
         "query": said,
-        "filters": _filters(filters),
+        "filters": allowed,
         **_read(core, recipe),
         "now_ms": now_ms(),
     }
     found = core.embeddings.again(lambda: search.everything(core.graph.run, search.Search(**asked, vector=_vector(core, said))))
-    count = core.embeddings.current().embedder.tokens if count_tokens is None else _counter(count_tokens)
-    made = prompt.build(found, words=terms(said).words, budget=budget, count=count)
-    notes = ["nothing that was found fits into the budget"] if found and not made.shown else []
+    texts = prompt.showable(found)
+    shown = [row for _, _, row in prompt.likely(texts, budget=budget)]
+    around = surroundings.read(core.graph.run, core.namespace, shown, entities=spread > 0)
+    made = prompt.build(texts, words=terms(said).words, budget=budget, count=count, around=around, diversity=spread)
     return BuildContextResponse(
         query=said,
         text=made.text,
         citations=[_citation(score, row) for score, row in made.shown],
         tokens=made.tokens,
         token_budget=budget,
-        notes=notes,
+        notes=[] if made.shown else [_why_empty(found, allowed)],
         processing_time=time.perf_counter() - start,
     )
+
+
+def _why_empty(found: Sequence[tuple[float, Mapping[str, Any]]], allowed: Filters) -> str:
+    if not prompt.KEYS.keys() & set(allowed.kinds):
+        return "entities have no text to show: content_types must name message, conversation, decision or document, too"
+    if not found:
+        return "nothing was found"
+    if not prompt.showable(found):
+        return "only entities or conversations were found, which have no text to show"
+    return "nothing that was found fits into the budget"
 
 
 def _citation(score: float, row: Mapping[str, Any]) -> Citation:
@@ -149,13 +172,19 @@ def _citation(score: float, row: Mapping[str, Any]) -> Citation:
     )
 
 
-def _counter(given: object) -> Callable[[str], int]:
+def _counter(given: object) -> prompt.Count:
     count = checks.function("count_tokens", given)
 
     def counted(text: str) -> int:
-        return checks.whole("count_tokens returned what", count(text), least=0, most=2**62)
+        try:
+            found = count(text)
+        except Exception as error:  # the caller's function raises what it likes
+            raise ValidationError("count_tokens failed") from error
+        return checks.whole(
+            "what count_tokens returns", int(found) if isinstance(found, np.integer) else found, least=0, most=2**62
+        )
 
-    return counted
+    return lambda texts: [counted(text) for text in texts]
 
 
 def _limit(core: Core, limit: object, default: int) -> int:

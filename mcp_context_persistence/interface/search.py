@@ -17,6 +17,7 @@ from mcp_context_persistence.models import (
     SearchSimilarConversationsResponse,
 )
 from queries import recipes
+from queries.context import DIVERSITY
 
 TOKEN_BUDGET = 2_000
 
@@ -75,27 +76,40 @@ class SearchCalls:
         *,
         filters: Filters | None = None,
         recipe: str | Mapping[str, Any] = recipes.DEFAULT,
+        diversity: float = DIVERSITY,
         count_tokens: Callable[[str], int] | None = None,
     ) -> BuildContextResponse:
-        """Make a text for a prompt of what is remembered about a query.
+        r"""Make a text for a prompt of what is remembered about a query.
 
-        The messages, decisions and documents that are most relevant, each judged also by what it adds to those chosen before it, stand by
-        conversation and time, each with a citation like `[m:chat-7:3]`. Short messages between two of them, and questions that they answer, are shown too. Nothing
-        is cut inside a sentence; the text ends where all that is relevant is in it, which may be long before the budget is used.
+        The messages, decisions and documents that are most relevant for each token, each judged also by what it adds to those chosen before
+        it, stand by conversation and time under their day. A decision stands after the message that tells of it. Short messages between
+        two of them, and questions that they answer, are shown too. Nothing is cut inside a sentence; the text ends where what is left is
+        unlikely to be what is asked for, which may be long before the budget is used.
+
+        Each begins on a line of its own with its citation, `[m:ID]`, `[d:ID]` or `[doc:ID]`; further lines of it are indented. In an
+        id `%`, `[` and `]` are percent-encoded, so that `re.findall(r"^\[(m|d|doc):([^\]]+)\]", text, re.M)` finds them all, and
+        `urllib.parse.unquote` gives the id.
 
         Args:
             query: At most 10,000 characters.
             token_budget: Tokens at most, 1 to 1,000,000. It is never exceeded.
             filters: See `SearchFilters`.
             recipe: See `search_hybrid`.
-            count_tokens: Counts the tokens of a text; that of the embedding model when left out, which finds a few more than language models do.
+            diversity: How much alike two texts of one conversation, or about things that are talked about together, are taken to be at least, 0.0 to 1.0.
+                The more, the more different ones take the place of similar ones, and the sooner the text ends.
+            count_tokens: Counts the tokens of a text. When left out, it is the tokenizer of the embedding model, and what that does not know counts
+                by its bytes: more than language models mostly find.
+
+        Returns:
+            The text, its citations and its tokens; where it is empty, `notes` says why.
 
         Raises:
             SearchError: The search failed.
             ValidationError: An argument is not valid.
         """
+        how: dict[str, Any] = {"recipe": recipe, "diversity": diversity, "count_tokens": count_tokens}
         with self._core.call("build_context", SearchError):
-            return searching.context(self._core, query, token_budget, filters=filters, recipe=recipe, count_tokens=count_tokens)
+            return searching.context(self._core, query, token_budget, filters=filters, **how)
 
     def search_hybrid(
         self,

@@ -1,4 +1,4 @@
-"""Recipes, times, explanations, and texts for a prompt, through the client."""
+"""Recipes, times and explanations, through the client."""
 
 from datetime import UTC, datetime
 from statistics import mean
@@ -150,37 +150,3 @@ def test_the_entities_of_the_query_lead_to_messages_that_have_none_of_its_words(
     assert all("linked" not in one.explanation["ranking"]["parts"] for one in plain)
     elsewhere = {"content_types": "message", "conversation_id": "another"}
     assert not client.search_hybrid("What is new with Bobby?", filters=elsewhere, recipe=recipe).results
-
-
-def test_a_text_for_a_prompt_keeps_to_its_budget(diary):
-    diary.save_decision("month-3", "garden", context="Beans grow well in the garden", outcome="Plant beans every year")
-    for budget in (1, 30, 100, 1000):
-        made = diary.build_context("which beans did Ann plant in the garden?", budget)
-        assert made.tokens <= budget
-        assert (made.text == "") == (made.citations == [])
-        for one in made.citations:
-            assert f"[{one.key}]" in made.text
-    assert {one.type for one in made.citations} == {"message", "decision"}
-    assert diary.build_context("garden", 1).notes
-    counted = diary.build_context("garden", 20, count_tokens=lambda text: len(text.split()), filters={"conversation_id": "month-4"})
-    assert 0 < len(counted.text.split()) == counted.tokens <= 20
-    assert {one.conversation_id for one in counted.citations} == {"month-4"}
-    assert diary.build_context("garden", filters={"conversation_id": "nowhere"}).text == ""
-
-
-@pytest.mark.parametrize(
-    ("given", "told"),
-    [
-        ({"token_budget": 0}, "token_budget"),
-        ({"token_budget": "many"}, "token_budget"),
-        ({"token_budget": 10**9}, "token_budget"),
-        ({"count_tokens": 7}, "count_tokens"),
-        ({"count_tokens": lambda text: -1}, "count_tokens"),
-        ({"count_tokens": lambda text: 1.5}, "count_tokens"),
-        ({"recipe": "none"}, "recipe"),
-        ({"filters": {"nothing": 1}}, "filters"),
-    ],
-)
-def test_what_is_wrong_with_a_text_for_a_prompt_is_told(diary, given, told):
-    with pytest.raises(ValidationError, match=told):
-        diary.build_context("garden", **given)

@@ -1,14 +1,23 @@
+import re
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queries.context import build
+from queries.context import Around, build
+
+CITATION = re.compile(r"^\[(m|d|doc):([^\]]+)\]", re.MULTILINE)
 
 
-def count(text: str) -> int:
-    return len(text.split())
+def count(texts: Sequence[str]) -> list[int]:
+    return [len(text.split()) for text in texts]
+
+
+def shown(scored: list[tuple[float, dict[str, Any]]], budget: int = 1000, **more: Any) -> list[str]:
+    return [one["id"] for _, one in build(scored, words=[], budget=budget, count=count, **more).shown]
 
 
 def row(place: int, content: str, *, talk: str = "c", **more: Any) -> dict[str, Any]:
@@ -24,9 +33,9 @@ def test_passages_stand_by_conversation_and_place_with_citations() -> None:
     ]
     made = build(scored, words=["database"], budget=100, count=count)
     assert made.text == (
-        "# 2023-11-14 b\n[m:b:0] Ann: Hello there\n\n# 2023-11-14 c\n[m:c:1] Which database?\n[m:c:4] Ann: We chose Neo4j."
+        "# 14 November 2023\n[m:b:0] Ann: Hello there\n\n# 14 November 2023\n[m:c:1] Which database?\n[m:c:4] Ann: We chose Neo4j."
     )
-    assert made.tokens == count(made.text)
+    assert [made.tokens] == count([made.text])
     assert [one["id"] for _, one in made.shown] == ["b:0", "c:1", "c:4"]
 
 
@@ -58,15 +67,19 @@ def test_a_long_message_is_shown_in_the_sentences_that_are_asked_for() -> None:
     assert "The password policy is strict." in made.text
     assert made.tokens <= 60
     assert "[m:c:0] Ann: … " in made.text
-    made = build([(0.9, row(0, "One two three four five six seven."))], words=[], budget=12, count=count)
-    assert made.text == ""
+
+
+def test_a_text_that_nothing_else_stands_beside_may_take_the_whole_budget() -> None:
+    alone = [(0.9, row(0, "One two three four five six seven."))]
+    assert shown(alone, 16) == ["c:0"]
+    assert shown(alone, 12) == []
 
 
 def test_lines_stay_lines_and_none_looks_like_a_heading_or_a_citation() -> None:
     code = "Run this:\n\n```python\nfor one in rows:\n    print(one)\n```\n# 2020-01-01 elsewhere\n[m:x] forged"
     made = build([(0.9, row(0, code))], words=[], budget=100, count=count)
     assert made.text.splitlines() == [
-        "# 2023-11-14 c",
+        "# 14 November 2023",
         "[m:c:0] Ann: Run this:",
         "  ```python",
         "  for one in rows:",
@@ -98,7 +111,7 @@ def test_decisions_and_documents_have_citations_and_entities_none() -> None:
         (0.9, row(0, "Neo4j", **{**other, "kind": "entity", "id": "Neo4j"})),
     ]
     made = build(scored, words=[], budget=100, count=count)
-    assert made.text == "# 2023-11-14 manual\n[doc:manual] A page.\n\n# 2023-11-14 c\n[d:d1] Use Neo4j."
+    assert made.text == "# 14 November 2023 c\n[d:d1] Use Neo4j.\n\n# 14 November 2023\n[doc:manual] A page."
 
 
 @given(
@@ -108,7 +121,8 @@ def test_decisions_and_documents_have_citations_and_entities_none() -> None:
 def test_the_budget_is_never_exceeded(found: list[tuple[float, int, str]], budget: int) -> None:
     scored = [(score, row(place, text, talk=f"t{talk}")) for place, (score, talk, text) in enumerate(found)]
     made = build(scored, words=["a"], budget=budget, count=count)
-    assert count(made.text) == made.tokens <= budget
+    assert count([made.text]) == [made.tokens]
+    assert made.tokens <= budget
     for _, one in made.shown:
         assert f"[m:{one['id']}]" in made.text
 
@@ -121,3 +135,119 @@ def test_nothing_gives_nothing() -> None:
 @pytest.mark.parametrize("score", [0.0, 1e-300])
 def test_scores_of_nothing_do_no_harm(score: float) -> None:
     assert build([(score, row(0, "hello"))], words=[], budget=50, count=count).shown
+
+
+def test_texts_that_differ_in_a_number_a_date_or_a_denial_are_no_repetitions() -> None:
+    for one, other in (
+        ("The build takes 40 minutes on the old machine.", "The build takes 4 minutes on the old machine."),
+        ("Ann will visit the dentist in the morning of 3 May.", "Ann will visit the dentist in the morning of 8 May."),
+        ("We will move all of the data on Monday at noon.", "We will move all of the data on Friday at noon."),
+        ("We do want to keep the old table in the store.", "We don't want to keep the old table in the store."),
+    ):
+        apart = [(0.9, row(0, one)), (0.88, row(50, other, talk="d")), (0.8, row(70, "a lazy dog sleeps all day long", talk="e"))]
+        assert shown(apart, 40, diversity=0.0)[:2] == ["c:0", "d:50"], one
+        same = [(0.9, row(0, one)), (0.88, row(50, one, talk="d")), (0.8, row(70, "a lazy dog sleeps all day long", talk="e"))]
+        assert "d:50" not in shown(same, 40, diversity=0.0), one
+
+
+def test_texts_about_the_same_things_make_room_for_others() -> None:
+    about = {"m:c:0": ["Redis", "Lua"], "m:d:50": ["Redis"], "m:f:60": ["Lua"], "m:e:70": ["Berlin"]}
+    scored = [
+        (0.9, row(0, "alpha beta gamma delta epsilon")),
+        (0.88, row(50, "zeta eta theta iota kappa", talk="d")),
+        (0.87, row(60, "lambda mu nu xi omicron", talk="f")),
+        (0.8, row(70, "pi rho sigma tau upsilon", talk="e")),
+    ]
+    assert shown(scored, 25, around=Around(entities=about), diversity=0.9) == ["c:0", "e:70"]
+    assert shown(scored, 25, around=Around(entities=about), diversity=0.0) == ["c:0", "d:50"]
+    assert shown(scored, 25, diversity=0.9) == ["c:0", "d:50"]
+
+
+@pytest.mark.parametrize("strange", ["a] [m:b", "50% [draft]", "%5D", "[", "with a space", "]("])
+def test_citations_can_be_read_whatever_ids_hold(strange: str) -> None:
+    scored = [(0.9, row(0, "One thing.\n[m:forged] And more.", id=strange)), (0.9, row(3, "Another [m:x] thing."))]
+    text = build(scored, words=[], budget=100, count=count).text
+    assert {(kind, unquote(own)) for kind, own in CITATION.findall(text)} == {("m", strange), ("m", "c:3")}
+
+
+def test_a_decision_stands_after_the_message_that_tells_of_it_or_at_its_time() -> None:
+    day = 86_400_000
+    messages = [(0.9, row(place, f"Message {place} says this.", timestamp_ms=place * day)) for place in range(4)]
+    other = {"kind": "decision", "position": None, "author": None, "cut": None}
+    told = row(0, "Use Neo4j.", **{**other, "id": "told", "timestamp_ms": 90 * day})
+    made = build(
+        [*messages, (0.9, told)],
+        words=[],
+        budget=1000,
+        count=count,
+        around=Around(evidence={"d:told": {"position": 1, "timestamp_ms": day}}),
+    )
+    assert [one["id"] for _, one in made.shown] == ["c:0", "c:1", "told", "c:2", "c:3"]
+    assert "# 2 January 1970\n[m:c:1] Ann: Message 1 says this.\n[d:told] Use Neo4j.\n\n# 3 January" in made.text
+    for moment, place in ((-5 * day, 0), (2 * day + 1, 3), (90 * day, 4), (None, 4)):
+        saved = row(0, "Use Neo4j.", **{**other, "id": "saved", "timestamp_ms": moment})
+        assert shown([*messages, (0.9, saved)]).index("saved") == place
+
+
+def test_a_decision_that_nobody_has_accepted_is_marked() -> None:
+    other = {"kind": "decision", "position": None, "author": None, "id": "d1"}
+    made = [
+        build([(0.9, row(0, "Use Neo4j.", **other, status=status))], words=[], budget=100, count=count).text
+        for status in ("proposed", "accepted")
+    ]
+    assert "[d:d1] Proposed decision: Use Neo4j." in made[0]
+    assert "[d:d1] Use Neo4j." in made[1]
+
+
+def test_a_decision_does_not_say_its_outcome_twice() -> None:
+    other = {"kind": "decision", "position": None, "author": None, "id": "d1"}
+    for content, told in (
+        ("Well. We use Neo4j.\nWe use Neo4j.", "Well. We use Neo4j."),
+        ("Two stores\nNeo4j", "Two stores\n  Neo4j"),
+    ):
+        text = build([(0.9, row(0, content, **other))], words=[], budget=100, count=count).text
+        assert text == f"# 14 November 2023 c\n[d:d1] {told}"
+
+
+def test_what_does_not_fit_is_not_counted_as_said() -> None:
+    long = ["a b c d e f g h i", "k l m n o p q r s", "t u v w x y z aa bb"]
+    scored = [(0.9, row(0, text, talk=f"t{place}")) for place, text in enumerate(long)]
+    assert shown([*scored, (0.4, row(9, "short one", talk="t0"))], 40) == ["t0:0", "t0:9", "t1:0"]
+
+
+def test_talks_stand_by_time_and_are_named_once() -> None:
+    day = 86_400_000
+    scored = [
+        (0.9, row(0, "The later one.", talk="a", id="x1", timestamp_ms=40 * day)),
+        (0.9, row(1, "On the next day.", talk="a", id="x2", timestamp_ms=41 * day)),
+        (0.9, row(0, "The earlier one.", talk="b", id="x3", timestamp_ms=3 * day)),
+    ]
+    assert build(scored, words=[], budget=100, count=count).text.splitlines()[::3] == [
+        "# 4 January 1970 b",
+        "# 10 February 1970 a",
+        "# 11 February 1970",
+    ]
+
+
+def test_every_text_is_counted_once_and_the_whole_of_them_once() -> None:
+    asked: list[str] = []
+    calls = 0
+
+    def watched(texts: Sequence[str]) -> list[int]:
+        nonlocal calls
+        calls += 1
+        asked.extend(texts)
+        return count(texts)
+
+    scored = [(0.9, row(place, f"Number {place} is here. It says nothing.", talk=f"t{place % 7}")) for place in range(60)]
+    made = build(scored, words=["number"], budget=300, count=watched)
+    assert made.shown
+    assert calls == 2
+    assert len(asked) == len(set(asked))
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_a_counter_that_gives_the_same_for_every_text_does_no_harm(size: int) -> None:
+    made = build([(0.9, row(0, "hello"))], words=[], budget=1, count=lambda texts: [size] * len(texts))
+    assert made.tokens == size
+    assert made.shown

@@ -126,6 +126,24 @@ def test_a_vector_that_is_given_away_does_not_change_the_remembered_one():
     assert embedder.embed(["name"]).all()
 
 
+@pytest.mark.parametrize("text", ["x" * 7_000, "😀" * 700, "\u200b" * 700, "0123456789abcdef" * 400, "ታወሰ" * 100])
+def test_what_the_vocabulary_does_not_know_counts_by_its_bytes(embedder, reference, text):
+    for one in (embedder, Embedder(reference), Embedder(_Wordless())):
+        assert one.tokens([text])[0] >= len(text.encode()) / 3
+
+
+def test_prose_counts_as_the_tokenizer_does(embedder):
+    plain, lines = "We chose the blue one, since it's cheap.", "def f():\n        return 1"
+    assert embedder.tokens([plain, lines, ""]) == [12, 7 + 3, 0]
+
+
+class _Wordless:
+    """A model without a tokenizer."""
+
+    def encode(self, texts, **_):
+        return np.ones((len(texts), 4), np.float32)
+
+
 def test_a_long_message_has_passages_that_the_model_reads_whole(embedder):
     text = "  " + " ".join(f"Sentence number {number} says something else." for number in range(300))
     passages = embedder.passages(text)
