@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from kg.clock import DAY_MS
 from queries import passages
-from queries.fusion import stem
+from queries.fusion import LEAST, stem
 from queries.recipes import Recipe
 from queries.text import tokens
 from queries.times import NO_TIMES, Span, Times
@@ -141,7 +141,7 @@ def rank(rows: Sequence[Row], question: Question, *, limit: int, recipe: Recipe)
     else:
         worth = scores
         best = [place for place in np.argsort(-worth, kind="stable").tolist() if allowed[place]][:limit]
-    most = max(row["own"] for row in rows)
+    most = max(row["own"] for row in rows) or LEAST  # where only entities led to them
     shown = np.minimum.accumulate(worth[best]) if best else worth
     return [
         (
