@@ -8,6 +8,7 @@
 // through, the latest first, so that a supernode stays cheap.
 // One map as parameter: lists of other lengths would be planned anew.
 :param batch => {namespace: "default", starts: [{id: "DataProcessor", weight: 1.0}], fan: 50, linked: 500, kinds: ["message", "entity", "decision", "conversation"], groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, limit: 10, metadata: false, explain: false}
+CYPHER replan=skip
 UNWIND $batch.starts AS start
 MATCH (e:Entity {namespace: $batch.namespace, id: start.id})
 CALL (e, start) {

@@ -4,6 +4,7 @@
 // the times that the query names it is fifty times as many: no index of theirs has the times.
 // One map as parameter: lists of other lengths would be planned anew.
 :param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, looked: 100, worded: 30, seeds: 20, hits: 60, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, dated: [], linked: [], judged: true, explain: false, compared: 1, reach: 2, characters: 8000, limit: 10, passages: 3, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
+CYPHER replan=skip
 CALL () {
   UNWIND $batch.scans AS scan
   CALL db.index.fulltext.queryNodes('memory_text', scan, {limit: $batch.scan}) YIELD node
