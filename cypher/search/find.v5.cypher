@@ -147,7 +147,13 @@ CALL (hits, meaning_low, meaning_high, words_low, words_high) {
     UNWIND found AS hit
     RETURN hit.m AS c, hit, 0 AS steps
     UNION ALL
-    UNWIND found[..$batch.seeds] AS hit
+    UNWIND CASE WHEN $batch.reach <= 2 THEN found[..$batch.seeds] ELSE [] END AS hit
+    WITH hit, hit.m AS m
+    MATCH (m)-[r:NEXT*1..2]-(c)
+    WHERE size(r) <= $batch.reach
+    RETURN c, hit, size(r) AS steps
+    UNION ALL
+    UNWIND CASE WHEN $batch.reach > 2 THEN found[..$batch.seeds] ELSE [] END AS hit
     WITH hit, hit.m AS m
     MATCH (m)-[r:NEXT*1..5]-(c)
     WHERE size(r) <= $batch.reach
