@@ -117,8 +117,13 @@ def test_each_result_tells_its_score_and_the_path_to_it(tools):
 
 
 def test_graph_searches_tell_the_relationships_on_the_way(client):
-    things = [{"id": "robert_miller", "name": "Robert Miller", "type": "person", "aliases": ["Bobby"]}, {"id": "pandas", "type": "library"}]
-    client.update_knowledge_graph(things, [{"source_entity_id": "robert_miller", "target_entity_id": "pandas", "type": "founded", "confidence": 0.9}])
+    things = [
+        {"id": "robert_miller", "name": "Robert Miller", "type": "person", "aliases": ["Bobby"]},
+        {"id": "pandas", "type": "library"},
+    ]
+    client.update_knowledge_graph(
+        things, [{"source_entity_id": "robert_miller", "target_entity_id": "pandas", "type": "founded", "confidence": 0.9}]
+    )
     client.save_conversation("firm", [{"id": "m", "role": "user", "content": "The pandas library is large."}])
     asked = HybridSearchParams(query="Where is Bobby?", mode="graph", explain=True)
     found = {one.id: one.explanation["path"] for one in client.search_hybrid(asked).results}

@@ -102,7 +102,10 @@ def test_an_arm_with_factor_0_has_no_influence_on_the_order(client):
 
     def order(arm, **more):
         made = recipe({"arms": {arm: 0}, "linked": 10})
-        return [(hit.id, hit.score) for hit in search.hybrid(run, asked(client, recipe=made, filters=parse(None), limit=40, **more)).hits]
+        return [
+            (hit.id, hit.score)
+            for hit in search.hybrid(run, asked(client, recipe=made, filters=parse(None), limit=40, **more)).hits
+        ]
 
     first = order("meaning", seed=1)
     assert len(first) == 40
@@ -124,44 +127,46 @@ def test_the_time_that_is_named_is_looked_at_on_older_servers_too(old_server):
     assert [hit.conversation_id for hit in found] == ["c4"] * 8
 
 
-def test_searches_beside_deletions_answer(client):
-    fill(client, conversations=3)
-    end = time.monotonic() + 8
-    wrong: list[BaseException] = []
+class Threads:
+    """Repeats each work on a thread of its own until the time is over, or one goes wrong for good."""
 
-    def again(work):
-        while time.monotonic() < end and not wrong:
+    def __init__(self, *, seconds):
+        self._end = time.monotonic() + seconds
+        self._wrong = []
+
+    def run(self, works):
+        threads = [threading.Thread(target=self._again, args=(work,)) for work in works]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+        if self._wrong:
+            raise self._wrong[0]
+
+    def _again(self, work):
+        while time.monotonic() < self._end and not self._wrong:
             try:
                 work()
-            except ContextPersistenceError as error:
-                if not error.retryable:
-                    wrong.append(error)
             except Exception as error:
-                wrong.append(error)
+                if not (isinstance(error, ContextPersistenceError) and error.retryable):
+                    self._wrong.append(error)
+
+
+def test_searches_beside_deletions_answer(client):
+    fill(client, conversations=3)
 
     def look(mode):
-        for hit in client.search_hybrid("green apples of the garden", mode=mode, limit=50, recipe="precise", explain=True).results:
-            assert hit.id
-            assert hit.type
+        found = client.search_hybrid("green apples of the garden", mode=mode, limit=50, recipe="precise", explain=True).results
+        assert all(hit.id and hit.type for hit in found)
 
     def replace():
-        client.save_conversation(
-            "c1",
-            [{"role": "user", "content": f"Green apples of the garden, {time.monotonic_ns()}"} for _ in range(50)],
-            mode="conversation",
-            replace=True,
-        )
+        texts = [{"role": "user", "content": f"Green apples of the garden, {time.monotonic_ns()}"} for _ in range(50)]
+        client.save_conversation("c1", texts, mode="conversation", replace=True)
 
     def delete():
         client._core.graph.driver.execute_query(
             "MATCH (m:Message {namespace: $n, conversation_id: 'c2'}) WITH m LIMIT 5 DETACH DELETE m", n=client.namespace
         )
 
-    works = [lambda mode=mode: look(mode) for mode in ("hybrid", "semantic", "keyword", "graph")]
-    threads = [threading.Thread(target=again, args=(work,)) for work in (*works, replace, delete)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
-    if wrong:
-        raise wrong[0]
+    modes = ("hybrid", "semantic", "keyword", "graph")
+    Threads(seconds=8).run([*(lambda mode=mode: look(mode) for mode in modes), replace, delete])

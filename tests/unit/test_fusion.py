@@ -67,12 +67,16 @@ def test_the_arms_count_as_they_are_told() -> None:
 
 def test_kinds_count_as_they_are_told_and_never_more_than_1() -> None:
     rows = [other("decision", "d", meaning=0.6, words=5.0), other("decision", "e", meaning=0.5, words=5.0), other("entity", "x")]
-    scored = fuse(found(rows), messages=[(0.9, message("a"))], arms=HYBRID, words=["y"], limit=9, factors={"decision": 5, "entity": 0})
+    scored = fuse(
+        found(rows), messages=[(0.9, message("a"))], arms=HYBRID, words=["y"], limit=9, factors={"decision": 5, "entity": 0}
+    )
     assert [row["id"] for _, row in scored] == ["d", "e", "a"]
     assert [score for score, _ in scored] == [pytest.approx(1.0), pytest.approx(0.905), pytest.approx(0.9 / 5)]
     for score, row in scored[:2]:
         assert row["fusion"]["factor"] * sum(row["fusion"]["parts"].values()) == pytest.approx(score) == row["fusion"]["score"]
-    half = fuse(found(rows[:1]), messages=[(0.9, message("a"))], arms=HYBRID, words=[], limit=9, factors={"decision": 0.5, "entity": 9})
+    half = fuse(
+        found(rows[:1]), messages=[(0.9, message("a"))], arms=HYBRID, words=[], limit=9, factors={"decision": 0.5, "entity": 9}
+    )
     assert [(score, row["id"]) for score, row in half] == [(pytest.approx(0.9), "a"), (pytest.approx(0.5), "d")]
 
 

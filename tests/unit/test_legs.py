@@ -15,7 +15,9 @@ def found(**counts: int) -> dict[str, Any]:
 
 def plan(**more: Any) -> Plan:
     given = QueryVector(numbers=np.zeros(3, np.float32), vectors=Vectors(space=Space(model="m", size=3, vectors="embedding")))
-    return Plan(**{"namespace": "n", "filters": Filters(), "arms": fusion.HYBRID, "words": (), "vector": given, "limit": 10, **more})
+    return Plan(
+        **{"namespace": "n", "filters": Filters(), "arms": fusion.HYBRID, "words": (), "vector": given, "limit": 10, **more}
+    )
 
 
 def test_a_leg_looks_further_even_where_looking_by_kind_brought_the_same_rows() -> None:
