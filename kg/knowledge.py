@@ -22,12 +22,13 @@ def searchable(
     words = dict.fromkeys(
         [name, spaced(name), entity_id.replace("_", " "), *aliases, *(spaced(alias) for alias in aliases), description]
     )
+    mentions = facet("mentions", entity_type.lower())
     return {
-        "type_facet": facet("mentions", entity_type),
+        "type_facet": mentions,
         "content": " ".join(word for word in words if word),
         "facets": [
             *facets(namespace, kind="entity", type=entity_type),
-            facet("mentions", entity_type),
+            mentions,
             *(facet("alias", alias) for alias in aliases),
         ],
         "kind": "entity",

@@ -101,6 +101,12 @@ class Filters:
             able = _WITH_VECTORS
         return tuple(kind for kind in self.kinds if kind in able)
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The kinds that are asked for, or would be, and cannot pass: they have nothing of what is filtered by."""
+        able = {*self.vector_kinds, *(() if self.roles else ("conversation",))}
+        return tuple(kind for kind in self.kinds if kind not in able)
+
     def boxes(self) -> tuple[list[dict[str, Any]], bool]:
         """Ranges of the vector index's properties, and whether they are all there is to the filter.
 
@@ -140,7 +146,8 @@ class Filters:
 
     @property
     def _residual_groups(self) -> list[list[str]]:
-        given = [("tag", self.tags), ("mentions", self.entity_types)]
+        types = tuple(dict.fromkeys(form for one in self.entity_types for form in (one.lower(), one)))
+        given = [("tag", self.tags), ("mentions", types)]
         given += [(f"metadata.{key}", values) for key, values in self.metadata.items()]
         return [[facet(name, value) for value in values] for name, values in given if values]
 

@@ -27,6 +27,11 @@ class Arms:
     meaning: float
     words: float
 
+    def times(self, meaning: float, words: float) -> "Arms":
+        """The same multiplied by factors, so that the sum is 1 at most."""
+        most = max(1.0, self.meaning * meaning + self.words * words)
+        return Arms(meaning=self.meaning * meaning / most, words=self.words * words / most)
+
 
 HYBRID = Arms(meaning=MEANING, words=WORDS)
 SEMANTIC = Arms(meaning=1.0, words=0.0)
@@ -79,9 +84,17 @@ def coverage(words: Sequence[str], name: str) -> tuple[float, int]:
 
 
 def fuse(
-    found: Row, *, messages: Iterable[tuple[float, Row]], arms: Arms, words: Sequence[str], limit: int
+    found: Row,
+    *,
+    messages: Iterable[tuple[float, Row]],
+    arms: Arms,
+    words: Sequence[str],
+    limit: int,
+    factors: Mapping[str, float] | None = None,
 ) -> list[tuple[float, Row]]:
     """Scores between 0 and 1 for all that was found, best first, at most `limit`.
+
+    What is no message gets `fusion`: its `score`, which is the `factor` times the sum of the `parts` that the arms gave to it.
 
     Args:
         found: The row of `search/find`.
@@ -89,8 +102,16 @@ def fuse(
         arms: How much each arm counts.
         words: The query's words.
         limit: How many to return.
+        factors: How much kinds count beside messages; what has 0 is left out. Where one is above 1, the scores of all others become less.
     """
-    scored = [*messages, *((_other(row, found, arms=arms, words=words), row) for row in found["others"])]
+    factors = factors or {}
+    others = [row for row in found["others"] if factors.get(row["kind"], 1.0)]
+    most = max((1.0, *(factors.get(row["kind"], 1.0) for row in others)))
+    scored = [(score / most, row) for score, row in messages]
+    for row in others:
+        factor, parts = factors.get(row["kind"], 1.0) / most, _parts(row, found, arms=arms, words=words)
+        score = factor * sum(parts.values())
+        scored.append((score, {**row, "fusion": {"score": score, "factor": factor, "parts": parts}}))
     scored.sort(key=lambda one: (-one[0], one[1]["kind"], one[1]["id"]))
     return one_passage_each(scored)[:limit]
 
@@ -110,17 +131,19 @@ def one_passage_each(scored: Iterable[tuple[float, Row]]) -> list[tuple[float, R
     return list(found.values())
 
 
-def _other(row: Row, found: Row, *, arms: Arms, words: Sequence[str]) -> float:
-    """The score of what is no message, on the scale of a message's own.
+def _parts(row: Row, found: Row, *, arms: Arms, words: Sequence[str]) -> dict[str, float]:
+    """What each arm gives to what is no message; the sum is on the scale of a message's own.
 
     An entity scores to the degree in which the query names it; one that is only like the query gets at most half of that arm.
     """
     low, high = found["meaning_low"], found["meaning_high"]
     if row["kind"] != "entity":
-        return arms.meaning * spread(row["meaning"], low, high) + arms.words * spread(
-            row["words"], found["words_low"], found["words_high"]
-        )
+        by_words = spread(row["words"], found["words_low"], found["words_high"])
+        return {"meaning": arms.meaning * spread(row["meaning"], low, high), "words": arms.words * by_words}
     meaning = max(0.0, row["meaning"] or 0.0) if low is None else spread(row["meaning"], low, high)
     names = [row["name"] or row["id"], row["id"], *(row["aliases"] or ())]
     named = overlap(words, names=names, content=row["content"] or "")
-    return max(named * (arms.meaning * meaning + arms.words), arms.meaning * meaning / 2)
+    alike = arms.meaning * meaning
+    if named * (alike + arms.words) >= alike / 2:
+        return {"meaning": named * alike, "words": named * arms.words}
+    return {"meaning": alike / 2, "words": 0.0}

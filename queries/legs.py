@@ -21,6 +21,8 @@ CHARACTERS = 8_000  # of each message, from which it is judged
 WHOLE = 2**31 - 1
 FEW = 0.5  # in a leg with a smaller share of messages others crowd them out
 SCAN = 2_000  # nodes whose vectors are compared one by one when the index cannot filter them, 75 ms
+SURELY = 100  # asked of the index where it filters: it finds the nearest of these less surely than without a condition
+PASSAGES = 3  # of one document, by each arm
 WIDER = 8  # how much further the next round looks
 ROUNDS = 8
 
@@ -94,6 +96,7 @@ class Plan:
                     "scan": SCAN + 1,
                     "texts": self._texts(),
                     "nearest": self.nearest,
+                    "looked": max(self.nearest, SURELY),
                     "worded": self.worded,
                     "dated": dated,
                     "linked": list(self.linked),
@@ -101,7 +104,7 @@ class Plan:
                     "explain": self.explain,
                     "hits": max(self.hits, self.limit) + more + len(self.linked),
                     "seeds": self.seeds + more if self.reach else 0,
-                    "compared": 1 if self.reach <= BESIDE else self.reach,
+                    "compared": self._compared(),
                     "reach": self.reach,
                     "characters": CHARACTERS if self.judged else WHOLE,
                     "groups": given.groups,
@@ -113,6 +116,7 @@ class Plan:
                     "words": self.arms.words,
                     "least": fusion.LEAST,
                     "limit": self.limit,
+                    "passages": PASSAGES,
                     "content": self.content,
                     "metadata": self.metadata,
                 }
@@ -133,6 +137,12 @@ class Plan:
         if self.filters.kind_group() or self.apart:
             return legs | {"kinds": list(self.filters.vector_kinds)}
         return legs | {"open": True}
+
+    def _compared(self) -> int:
+        """How far from a hit messages are compared with the query's vector; -1 where meaning is not to count."""
+        if not self.arms.meaning:
+            return -1
+        return 1 if self.reach <= BESIDE else self.reach
 
     def _dated(self) -> list[dict[str, Any]]:
         """Boxes of the times that the query names, in which the nearest messages are looked for, too."""
@@ -188,9 +198,20 @@ class Plan:
 
 
 def _read(row: Row) -> Row:
-    """The row with its messages, which came as lists, by the names of their columns."""
+    """The row with its messages, which came as lists, by the names of their columns; without what was deleted while it was read."""
     columns = row["columns"]
-    return {**row, "messages": [{"kind": "message", **dict(zip(columns, one, strict=True))} for one in row["messages"]]}
+    messages = [{"kind": "message", **dict(zip(columns, one, strict=True))} for one in row["messages"]]
+    return {
+        **row,
+        "messages": [one for one in messages if there(one) and one["position"] is not None],
+        "others": [one for one in row["others"] if there(one)],
+    }
+
+
+def there(row: Row) -> bool:
+    """Whether it was there to the end: what is deleted while a statement runs has nulls from then on."""
+    needed = {"message": "conversation_id", "document": "document_id"}.get(row["kind"], "kind")
+    return row["id"] is not None and row[needed] is not None
 
 
 def _crowded(messages: int, kept: int, leg: int) -> bool:

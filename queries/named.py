@@ -7,7 +7,7 @@ from kg.facets import facet
 from kg.statement import Row, Statement, as_is
 from queries.filters import FIRST_MS, LAST_MS, Filters
 from queries.fusion import coverage
-from queries.legs import Run
+from queries.legs import Run, there
 from queries.text import query
 
 CANDIDATES = 100  # entities that share a word with the query
@@ -17,7 +17,7 @@ LINKED = 500  # entities that are looked at, and messages of each
 
 
 def named(run: Run, *, namespace: str, words: Sequence[str]) -> list[dict[str, Any]]:
-    """The entities that a query names, as starts for `around`: id and weight, heaviest first.
+    """The entities that a query names, as starts for `around`: id, weight and the name that the query has of it, heaviest first.
 
     An entity is named when all the words of its name or of an alias are among the query's. Where none is, those that share words with the
     query stand in, with less weight.
@@ -32,22 +32,26 @@ def named(run: Run, *, namespace: str, words: Sequence[str]) -> list[dict[str, A
     )
     weighed = []
     for row in candidates:
-        share, count = max(coverage(words, name) for name in (row["name"] or row["id"], row["id"], *row["aliases"]))
-        weighed.append((share, count, row))
+        if row["id"] is not None:
+            names = (row["name"] or row["id"], row["id"], *row["aliases"])
+            share, count, name = max(((*coverage(words, name), name) for name in names), key=lambda one: one[:2])
+            weighed.append((share, count, name, row))
     best = [one for one in weighed if one[0] == 1.0] or [one for one in weighed if one[0] > 0]
-    longest = max((count for _, count, _ in best), default=1)
-    starts = [{"id": row["id"], "weight": share * count / longest * row["confidence"]} for share, count, row in best]
+    longest = max((count for _, count, _, _ in best), default=1)
+    starts = [
+        {"id": row["id"], "weight": share * count / longest * row["confidence"], "name": name} for share, count, name, row in best
+    ]
     starts.sort(key=lambda start: (-start["weight"], start["id"]))
     return starts[:STARTS]
 
 
 def around(
-    run: Run, *, namespace: str, starts: Sequence[dict[str, Any]], filters: Filters, limit: int, metadata: bool
+    run: Run, *, namespace: str, starts: Sequence[dict[str, Any]], filters: Filters, limit: int, metadata: bool, explain: bool
 ) -> list[Row]:
     """What lies around the starts, best first: rows of `search/around`."""
     if not starts:
         return []
-    return run(
+    rows = run(
         Statement(
             name="search/around",
             parameters={
@@ -64,8 +68,10 @@ def around(
                     "confidence_min": filters.confidence_min or 0.0,
                     "limit": limit,
                     "metadata": metadata,
+                    "explain": explain,
                 }
             },
             read=as_is,
         )
     )
+    return [row for row in rows if there(row)]

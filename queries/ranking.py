@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 
 from kg.clock import DAY_MS
 from queries import passages
-from queries.fusion import stem
+from queries.fusion import LEAST, stem
 from queries.recipes import Recipe
 from queries.rereading import Judge, reread
 from queries.text import DROPPED, QUESTION, tokens
@@ -158,7 +158,7 @@ def rank(rows: Sequence[Row], question: Question, *, limit: int, recipe: Recipe)
     else:
         worth = scores
         best = [place for place in np.argsort(-worth, kind="stable").tolist() if allowed[place]][:limit]
-    most = max(row["own"] for row in rows)
+    most = max(row["own"] for row in rows) or LEAST  # where only entities led to them
     shown = np.minimum.accumulate(worth[best]) if best else worth
     return [
         (

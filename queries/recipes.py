@@ -1,7 +1,7 @@
 """Recipes of the hybrid search: how far each arm looks, and how much it counts. They are plain data, in `recipes.json`.
 
 An arm is a part of the search with a name. Its factor multiplies what the learned weights give to its features; 0 turns it off, and
-an arm that finds candidates then finds none.
+an arm that finds candidates then finds none. Those of entities and decisions multiply the scores of these beside those of messages.
 """
 
 import json
@@ -21,10 +21,12 @@ ARMS: Mapping[str, tuple[str, ...]] = {
     "conversation": ("session", "session_best"),
     "author": ("speaker",),
     "entities": ("linked",),
+    "decisions": (),
     "time": ("dated", "month", "month_around", "when"),
     "form": ("question", "question_time", "long", "long_long", "wide_long", "time", "number"),
     "cross_encoder": (),  # no learned weight: see queries.rereading
 }
+KINDS: Mapping[str, str] = {"entities": "entity", "decisions": "decision"}  # arms that also are kinds of what is found
 DEFAULT = "balanced"
 FILE = Path(__file__).with_name("recipes.json")
 _LEAST = {"nearest": 1, "worded": 1, "seeds": 1, "reach": 0, "passage": 0, "linked": 0, "meetings": 0, "reranked": 0}
@@ -79,6 +81,10 @@ class Recipe:
     def factors(self) -> dict[str, float]:
         """How much each feature counts."""
         return {name: self.factor(arm) for arm, names in ARMS.items() for name in names}
+
+    def kinds(self) -> dict[str, float]:
+        """How much what is found of a kind counts."""
+        return {kind: self.factor(arm) for arm, kind in KINDS.items()}
 
 
 @cache

@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 from kg import limits
 from kg.statement import Row, Statement, as_is
-from queries import fusion, ranking
+from queries import explanation, fusion, ranking
 from queries.filters import Filters
-from queries.legs import NEAREST, WIDER, WORDED, Plan, QueryVector, Run, look
-from queries.named import LINKED, around, named
+from queries.legs import NEAREST, SURELY, WIDER, WORDED, Plan, QueryVector, Run, look
+from queries.named import around, named
 from queries.recipes import BALANCED, Recipe, for_meetings
-from queries.rereading import ARM, Judge
+from queries.rereading import Judge
 from queries.text import Terms, terms
 from queries.times import NO_TIMES, times
 
@@ -21,7 +21,6 @@ Mode = Literal["hybrid", "semantic", "keyword", "graph"]
 MODES: tuple[Mode, ...] = ("hybrid", "semantic", "keyword", "graph")
 ARMS = {"semantic": fusion.SEMANTIC, "keyword": fusion.KEYWORD}
 ALL = 10_000  # more than there are candidates
-FILTERED = 100  # hits by meaning among what a filter lets through: the index finds the nearest of these less surely
 LOOKED = 4  # times that a query names, in which messages are looked for besides; more are only recognised
 PASSAGES = 5  # messages that are shown of a similar conversation
 
@@ -136,9 +135,9 @@ def hybrid(send: Run, asked: Search) -> Answer:
     else:
         found, scored = _judged(run, asked, limit=asked.limit) if asked.mode == "hybrid" else _by_one_arm(run, asked)
         scored = _whole(run, asked.namespace, scored)
-        explained = [(score, row, _explained(row, found)) for score, row in scored]
+        explained = [(score, row, explanation.explained(row, found, explain=asked.explain)) for score, row in scored]
     told = {"statements": list(ran)} if asked.explain else {}
-    hits = tuple(_hit(score, row, {**explanation, **told}) for score, row, explanation in explained)
+    hits = tuple(_hit(score, row, {**how, **told}) for score, row, how in explained)
     notes = _notes(asked.terms, asked.filters, mode=asked.mode)
     return Answer(hits=hits, best_score=hits[0].score if hits else None, notes=notes)
 
@@ -146,10 +145,19 @@ def hybrid(send: Run, asked: Search) -> Answer:
 def _by_graph(run: Run, asked: Search) -> list[tuple[float, Row, dict[str, Any]]]:
     """What lies around the entities that the query names."""
     starts = named(run, namespace=asked.namespace, words=asked.terms.words)
-    rows = around(run, namespace=asked.namespace, starts=starts, filters=asked.filters, limit=asked.limit, metadata=asked.metadata)
+    rows = around(
+        run,
+        namespace=asked.namespace,
+        starts=starts,
+        filters=asked.filters,
+        limit=asked.limit,
+        metadata=asked.metadata,
+        explain=asked.explain,
+    )
+    names = {start["id"]: start["name"] for start in starts}
     return [
-        (score, row, {"graph": {"rank": rank, "score": score, "through": row["through"]}})
-        for rank, (score, row) in enumerate(fusion.one_passage_each((row["score"], row) for row in rows), start=1)
+        (row["score"], row, explanation.by_graph(row, rank=rank, names=names, explain=asked.explain))
+        for rank, row in enumerate(rows, start=1)
     ]
 
 
@@ -159,7 +167,11 @@ def _by_one_arm(run: Run, asked: Search) -> tuple[Row, list[tuple[float, Row]]]:
     found = look(run, replace(_plan(asked, arms), exact=asked.mode == "semantic"))
     if asked.mode == "semantic":
         return found, fusion.by_meaning(found, limit=asked.limit)
-    messages = [(row["own"], row) for row in found["messages"] if row["passes"]]
+    messages = [
+        (row["own"], {**row, "fusion": {"score": row["own"], "factor": 1.0, "parts": {"words": row["own"]}}})
+        for row in found["messages"]
+        if row["passes"]
+    ]
     return found, fusion.fuse(found, messages=messages, arms=arms, words=asked.terms.words, limit=asked.limit)
 
 
@@ -171,13 +183,13 @@ def _judged(run: Run, asked: Search, *, limit: int) -> tuple[Row, list[tuple[flo
         return _judged(run, replace(asked, recipe=for_meetings(asked.recipe)), limit=limit)
     messages = ranking.rank(found["messages"], question, limit=limit, recipe=asked.recipe)
     return {**found, "links": question.links}, fusion.fuse(
-        found, messages=messages, arms=arms, words=asked.terms.words, limit=limit
+        found, messages=messages, arms=arms, words=question.words, limit=limit, factors=asked.recipe.kinds()
     )
 
 
 def _prepared(run: Run, asked: Search) -> tuple[fusion.Arms, Plan, ranking.Question]:
     recipe = asked.recipe
-    arms = fusion.Arms(meaning=fusion.MEANING * recipe.factor("meaning"), words=fusion.WORDS * recipe.factor("words"))
+    arms = fusion.HYBRID.times(recipe.factor("meaning"), recipe.factor("words"))
     when = times(asked.query, now_ms=asked.now_ms) if recipe.factor("time") else NO_TIMES
     links = _links(run, asked)
     nearest, worded = max(recipe.nearest, asked.limit), max(recipe.worded, asked.limit)
@@ -189,24 +201,33 @@ def _prepared(run: Run, asked: Search) -> tuple[fusion.Arms, Plan, ranking.Quest
         seeds=recipe.seeds,
         reach=recipe.reach if recipe.factor("neighbours") else 0,
         judged=True,
-        explain=asked.explain,
         dated=when.named if len(when.named) <= LOOKED else (),
-        linked=tuple(links)[: recipe.linked],
+        linked=tuple(links),
     )
-    question = ranking.Question(
-        text=asked.query, words=asked.terms.words, times=when, links=links, now_ms=asked.now_ms, judge=asked.judge
-    )
+    words = asked.terms.words if recipe.factor("words") else ()
+    question = ranking.Question(text=asked.query, words=words, times=when, links=links, now_ms=asked.now_ms, judge=asked.judge)
     return arms, plan, question
 
 
 def _links(run: Run, asked: Search) -> dict[str, Row]:
-    """The messages to which the entities lead that the query names, surest first, where the recipe asks for them."""
+    """The messages to which the entities lead that the query names, surest first, as many as the recipe asks for."""
     if not asked.recipe.linked or not asked.recipe.factor("entities") or "message" not in asked.filters.kinds:
         return {}
     starts = named(run, namespace=asked.namespace, words=asked.terms.words)
     messages = replace(asked.filters, content_types=("message",))
-    rows = around(run, namespace=asked.namespace, starts=starts, filters=messages, limit=LINKED, metadata=False)
-    return {row["id"]: row for row in rows}
+    rows = around(
+        run,
+        namespace=asked.namespace,
+        starts=starts,
+        filters=messages,
+        limit=asked.recipe.linked,
+        metadata=False,
+        explain=asked.explain,
+    )
+    if not asked.explain:
+        return {row["id"]: row for row in rows}
+    names = {start["id"]: start["name"] for start in starts}
+    return {row["id"]: {**row, "path": explanation.along(row, names)} for row in rows}
 
 
 def everything(run: Run, asked: Search) -> list[tuple[float, Row]]:
@@ -229,8 +250,9 @@ def _plan(asked: Search, arms: fusion.Arms) -> Plan:
         vector=asked.vector,
         limit=asked.limit,
         metadata=asked.metadata,
+        explain=asked.explain,
         scan=asked.filters.residual or not asked.filters.boxes()[1],
-        nearest=max(NEAREST if asked.filters.only_kinds else FILTERED, asked.limit),
+        nearest=max(NEAREST if asked.filters.only_kinds else SURELY, asked.limit),
         worded=max(WORDED, asked.limit) * (WIDER if asked.filters.bounded else 1),
     )
 
@@ -272,7 +294,7 @@ def similar_conversations(
             Similar(
                 id=key,
                 score=rows[0]["meaning"],
-                messages=tuple(told[key]["messages"]),
+                messages=tuple(one for one in told[key]["messages"] if one["id"] is not None and one["role"] is not None),
                 project_path=told[key]["project_path"],
                 metadata=told[key]["metadata"],
             )
@@ -313,9 +335,8 @@ def _notes(asked: Terms, filters: Filters, *, mode: Mode) -> tuple[str, ...]:
         )
     if not asked.words and mode != "semantic":
         notes.append("the query has no words that the search by words knows: only stop words or signs")
-    nowhere = (filters.conversation_ids, filters.projects, filters.tags, filters.roles, filters.metadata)
-    if "entity" in filters.content_types and any(nowhere):
-        notes.append("entities have no conversation, project, tag, role or metadata to filter by: these filters leave them out")
+    if filters.left_out:
+        notes.append(f"what the filters ask for is nothing that these have, so they are left out: {', '.join(filters.left_out)}")
     return tuple(notes)
 
 
@@ -329,27 +350,7 @@ def _whole(run: Run, namespace: str, scored: list[tuple[float, Row]]) -> list[tu
     return [(score, {**row, "content": texts.get(row["id"], row["content"])} if row.get("cut") else row) for score, row in scored]
 
 
-def _explained(row: Row, found: Row) -> dict[str, Any]:
-    """For each arm its score and the place among all that it found, what the ranker made of them, and the path where it was asked for."""
-    arms: dict[str, Any] = {}
-    if row["meaning"] is not None:
-        arms["semantic"] = {"rank": 1 + sum(one > row["meaning"] for one in found["nears"]), "score": row["meaning"]}
-    if row["words"] is not None:
-        arms["keyword"] = {"rank": 1 + sum(one > row["words"] for one in found["scores"]), "score": row["words"]}
-    if link := found.get("links", {}).get(row["id"]):
-        arms["entities"] = {"score": link["score"], "through": link["through"]}
-    arms |= {name: row[name] for name in (ARM, "ranking") if name in row}
-    if row.get("seeds"):
-        best = min(row["seeds"], key=lambda seed: (seed["steps"], -seed["own"], seed["id"]))
-        arms["path"] = {"from": best["id"], "relationship": "NEXT", "steps": best["steps"], "to": row["id"]}
-    return arms
-
-
 def _hit(score: float, row: Row, explanation: dict[str, Any]) -> Hit:
-    if row["kind"] == "document":
-        explanation = {**explanation, "passage": {"start": row["start"], "end": row["end"]}}
-    if row.get("status") == "proposed":
-        explanation = {**explanation, "status": "proposed"}
     return Hit(
         id=row["document_id"] if row["kind"] == "document" else row["id"],
         type=row["kind"],

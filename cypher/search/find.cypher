@@ -2,21 +2,21 @@
 // Columns: one row. messages as lists, whose `columns` are: id, conversation_id, timestamp_ms, content (`characters` of it; `cut` says that
 // there are more) and metadata when asked for, meaning and words (raw cosine -1 to 1 and Lucene's score, null where that arm did not find
 // it), own (both arms joined, 0 to 1), passes (whether the filters let it through), with `explain` the seeds that led to it and their
-// distances; where they are `judged`, position, author and, up to `compared` places from a hit, cosine. others (the same of what is no
-// message, as maps), meaning_low, meaning_high, words_low, words_high (the range of each arm's scores among all but entities), and `nears`
+// distances, position, author; where they are `judged`, and up to `compared` places from a hit, cosine. What is deleted meanwhile comes as nulls. others (the same of what is no
+// message, as maps, of a document the best `passages`), meaning_low, meaning_high, words_low, words_high (the range of each arm's scores among all but entities), and `nears`
 // and `scores`, in which a hit's places can be counted, and counts by which the caller sees whether a leg was cut: meaning_rows,
 // words_rows, scanned, meaning_kept, words_kept, meaning_messages, words_messages.
 // Plan: `open` and `kinds` search the vector index with as few conditions as possible (each range costs 0.2 ms over 20,000 messages),
-// `boxes` with all of them; `scans` compares all nodes that have some facets, exactly. Both legs, the neighbours along NEXT and the
-// texts of all candidates come in one round trip.
+// `boxes` with all of them, where the index is asked for the `looked` nearest, of which it finds the `nearest` more surely; `scans` compares all nodes that have some facets, exactly. Both legs, the neighbours along NEXT and the
+// texts of all candidates come in one round trip. A pattern's length cannot be a parameter, and to walk five places for two costs 2 % of the whole.
 // `dated` are boxes of the times that the query names, searched besides; `linked` are messages to which its entities lead. The best `hits` take part, and of the best `seeds` among them what
 // lies up to `reach` places beside them. A long message is found through its passages and counts with the best one. Lists instead of maps
 // save a tenth of the whole time at a hundred messages.
 // Scores are spread between the leg's lowest and highest; what a leg found at all counts as at least `least`.
 // One map as parameter: lists of other lengths would be planned anew. The index's name cannot be one: the SDK puts that of another
 // model's vectors in its place. revision and model say which model's vectors the namespace uses, so that the caller sees whether it had the right ones.
-:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 20, hits: 60, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, dated: [], linked: [], judged: true, explain: false, compared: 1, reach: 2, characters: 8000, limit: 10, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
-CYPHER 25
+:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, looked: 100, worded: 30, seeds: 20, hits: 60, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, dated: [], linked: [], judged: true, explain: false, compared: 1, reach: 2, characters: 8000, limit: 10, passages: 3, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
+CYPHER 25 replan=skip
 CALL () {
   UNWIND $batch.scans AS scan
   CALL db.index.fulltext.queryNodes('memory_text', scan, {limit: $batch.scan}) YIELD node
@@ -53,9 +53,11 @@ CALL (scanned) {
             AND n.project >= box.project_from AND n.project <= box.project_to
             AND n.timestamp_ms >= box.start_ms AND n.timestamp_ms <= box.end_ms
             AND n.confidence >= box.confidence_min
-          LIMIT $batch.nearest
+          LIMIT $batch.looked
         ) SCORE AS near
       RETURN n, near
+      ORDER BY near DESC
+      LIMIT $batch.nearest
     }
     RETURN n, near, null AS score
     UNION ALL
@@ -107,6 +109,8 @@ CALL (scanned) {
     collect(near) AS nears, collect(score) AS scores,
     min(plain_near) AS meaning_low, max(plain_near) AS meaning_high,
     min(plain_score) AS least_words, max(plain_score) AS words_high,
+    count(DISTINCT CASE WHEN near IS NOT NULL THEN CASE kind WHEN 'document' THEN n.document_id ELSE n END END) AS meaning_kept,
+    count(DISTINCT CASE WHEN score IS NOT NULL THEN CASE kind WHEN 'document' THEN n.document_id ELSE n END END) AS words_kept,
     count(CASE kind WHEN 'message' THEN near END) AS meaning_messages,
     count(CASE kind WHEN 'message' THEN score END) AS words_messages
 }
@@ -133,7 +137,13 @@ CALL (hits, meaning_low, meaning_high, words_low, words_high) {
     UNWIND found AS hit
     RETURN hit.m AS c, hit, 0 AS steps
     UNION ALL
-    UNWIND found[..$batch.seeds] AS hit
+    UNWIND CASE WHEN $batch.reach <= 2 THEN found[..$batch.seeds] ELSE [] END AS hit
+    WITH hit, hit.m AS m
+    MATCH (m)-[r:NEXT*1..2]-(c)
+    WHERE size(r) <= $batch.reach
+    RETURN c, hit, size(r) AS steps
+    UNION ALL
+    UNWIND CASE WHEN $batch.reach > 2 THEN found[..$batch.seeds] ELSE [] END AS hit
     WITH hit, hit.m AS m
     MATCH (m)-[r:NEXT*1..5]-(c)
     WHERE size(r) <= $batch.reach
@@ -153,8 +163,8 @@ CALL (hits, meaning_low, meaning_high, words_low, words_high) {
     $batch.content AND size(c.content) > $batch.characters,
     CASE WHEN $batch.metadata THEN c.metadata END,
     near, score, coalesce(own, 0.0), passes, seeds,
-    CASE WHEN $batch.judged THEN c.position END,
-    CASE WHEN $batch.judged THEN c.name END,
+    c.position,
+    c.name,
     CASE
       WHEN NOT $batch.judged OR distance > $batch.compared THEN null
       WHEN near IS NULL THEN 2 * vector.similarity.cosine(c[$batch.vectors], $batch.vector) - 1
@@ -167,15 +177,25 @@ CALL (hits) {
     UNWIND hits AS hit
     WITH hit
     WHERE hit.kind <> 'message' AND hit.near IS NOT NULL
+    WITH hit
     ORDER BY hit.near DESC
+    WITH CASE hit.kind WHEN 'document' THEN hit.n.document_id ELSE hit.n END AS thing, max(hit.near) AS best, collect(hit) AS passages
+    WITH best, passages
+    ORDER BY best DESC
     LIMIT $batch.limit
+    UNWIND passages[..$batch.passages] AS hit
     RETURN hit
     UNION
     UNWIND hits AS hit
     WITH hit
     WHERE hit.kind <> 'message' AND hit.score IS NOT NULL
+    WITH hit
     ORDER BY hit.score DESC
+    WITH CASE hit.kind WHEN 'document' THEN hit.n.document_id ELSE hit.n END AS thing, max(hit.score) AS best, collect(hit) AS passages
+    WITH best, passages
+    ORDER BY best DESC
     LIMIT $batch.limit
+    UNWIND passages[..$batch.passages] AS hit
     RETURN hit
   }
   WITH hit, hit.n AS n
@@ -192,4 +212,4 @@ RETURN
   ['id', 'conversation_id', 'timestamp_ms', 'content', 'cut', 'metadata', 'meaning', 'words', 'own', 'passes', 'seeds', 'position', 'author', 'cosine'] AS columns,
   messages, others, v.vectors_revision AS revision, v.embedding_model AS model,
   nears, scores, meaning_low, meaning_high, words_low, words_high, meaning_rows, words_rows, size(scanned) AS scanned,
-  size(nears) AS meaning_kept, size(scores) AS words_kept, meaning_messages, words_messages;
+  meaning_kept, words_kept, meaning_messages, words_messages;

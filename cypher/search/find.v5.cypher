@@ -1,8 +1,10 @@
 // The same as find.cypher for servers without Cypher 25, whose vector indexes have one label and no filters.
 // Columns: as there. meaning_rows counts what the indexes returned before any filter, so that the caller can look further.
-// Plan: five times as many neighbours are taken from each label's index, and what is of another namespace or outside the boxes is dropped.
+// Plan: five times as many neighbours are taken from each label's index, and what is of another namespace or outside the boxes is dropped. For
+// the times that the query names it is fifty times as many: no index of theirs has the times.
 // One map as parameter: lists of other lengths would be planned anew.
-:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, worded: 30, seeds: 20, hits: 60, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, dated: [], linked: [], judged: true, explain: false, compared: 1, reach: 2, characters: 8000, limit: 10, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
+:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, looked: 100, worded: 30, seeds: 20, hits: 60, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, dated: [], linked: [], judged: true, explain: false, compared: 1, reach: 2, characters: 8000, limit: 10, passages: 3, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
+CYPHER replan=skip
 CALL () {
   UNWIND $batch.scans AS scan
   CALL db.index.fulltext.queryNodes('memory_text', scan, {limit: $batch.scan}) YIELD node
@@ -27,7 +29,8 @@ CALL (scanned) {
         WHERE any(kind IN index.kinds WHERE kind IN kinds)
         | $batch.index + index.label
       ] AS index
-    CALL db.index.vector.queryNodes(index, 5 * $batch.nearest, $batch.vector) YIELD node AS n, score AS near
+    WITH kinds, index, 5 * CASE WHEN size($batch.boxes) > 0 THEN $batch.looked ELSE $batch.nearest END AS most
+    CALL db.index.vector.queryNodes(index, most, $batch.vector) YIELD node AS n, score AS near
     RETURN n,
       CASE
         WHEN n.namespace = $batch.namespace
@@ -48,6 +51,24 @@ CALL (scanned) {
       END AS near,
       null AS score,
       1 AS looked
+    UNION ALL
+    CALL () {
+      UNWIND CASE WHEN size($batch.dated) > 0 THEN ['_message', '_chunk'] ELSE [] END AS label
+      CALL db.index.vector.queryNodes($batch.index + label, 50 * $batch.nearest, $batch.vector) YIELD node AS n, score AS near
+      WHERE n.namespace = $batch.namespace
+        AND any(
+          box IN $batch.dated
+          WHERE n.kind = box.kind
+            AND box.conversation_id_from <= n.conversation_id <= box.conversation_id_to
+            AND box.role_from <= n.role <= box.role_to
+            AND box.project_from <= n.project <= box.project_to
+            AND box.start_ms <= n.timestamp_ms <= box.end_ms
+        )
+      RETURN n, near
+      ORDER BY near DESC
+      LIMIT $batch.nearest
+    }
+    RETURN n, near, null AS score, 0 AS looked
     UNION ALL
     UNWIND scanned AS node
     CALL (node) {
@@ -98,6 +119,8 @@ CALL (scanned) {
     collect(near) AS nears, collect(score) AS scores,
     min(plain_near) AS meaning_low, max(plain_near) AS meaning_high,
     min(plain_score) AS least_words, max(plain_score) AS words_high,
+    count(DISTINCT CASE WHEN near IS NOT NULL THEN CASE kind WHEN 'document' THEN n.document_id ELSE n END END) AS meaning_kept,
+    count(DISTINCT CASE WHEN score IS NOT NULL THEN CASE kind WHEN 'document' THEN n.document_id ELSE n END END) AS words_kept,
     count(CASE kind WHEN 'message' THEN near END) AS meaning_messages,
     count(CASE kind WHEN 'message' THEN score END) AS words_messages
 }
@@ -124,7 +147,13 @@ CALL (hits, meaning_low, meaning_high, words_low, words_high) {
     UNWIND found AS hit
     RETURN hit.m AS c, hit, 0 AS steps
     UNION ALL
-    UNWIND found[..$batch.seeds] AS hit
+    UNWIND CASE WHEN $batch.reach <= 2 THEN found[..$batch.seeds] ELSE [] END AS hit
+    WITH hit, hit.m AS m
+    MATCH (m)-[r:NEXT*1..2]-(c)
+    WHERE size(r) <= $batch.reach
+    RETURN c, hit, size(r) AS steps
+    UNION ALL
+    UNWIND CASE WHEN $batch.reach > 2 THEN found[..$batch.seeds] ELSE [] END AS hit
     WITH hit, hit.m AS m
     MATCH (m)-[r:NEXT*1..5]-(c)
     WHERE size(r) <= $batch.reach
@@ -144,8 +173,8 @@ CALL (hits, meaning_low, meaning_high, words_low, words_high) {
     $batch.content AND size(c.content) > $batch.characters,
     CASE WHEN $batch.metadata THEN c.metadata END,
     near, score, coalesce(own, 0.0), passes, seeds,
-    CASE WHEN $batch.judged THEN c.position END,
-    CASE WHEN $batch.judged THEN c.name END,
+    c.position,
+    c.name,
     CASE
       WHEN NOT $batch.judged OR distance > $batch.compared THEN null
       WHEN near IS NULL THEN 2 * vector.similarity.cosine(c[$batch.vectors], $batch.vector) - 1
@@ -158,15 +187,25 @@ CALL (hits) {
     UNWIND hits AS hit
     WITH hit
     WHERE hit.kind <> 'message' AND hit.near IS NOT NULL
+    WITH hit
     ORDER BY hit.near DESC
+    WITH CASE hit.kind WHEN 'document' THEN hit.n.document_id ELSE hit.n END AS thing, max(hit.near) AS best, collect(hit) AS passages
+    WITH best, passages
+    ORDER BY best DESC
     LIMIT $batch.limit
+    UNWIND passages[..$batch.passages] AS hit
     RETURN hit
     UNION
     UNWIND hits AS hit
     WITH hit
     WHERE hit.kind <> 'message' AND hit.score IS NOT NULL
+    WITH hit
     ORDER BY hit.score DESC
+    WITH CASE hit.kind WHEN 'document' THEN hit.n.document_id ELSE hit.n END AS thing, max(hit.score) AS best, collect(hit) AS passages
+    WITH best, passages
+    ORDER BY best DESC
     LIMIT $batch.limit
+    UNWIND passages[..$batch.passages] AS hit
     RETURN hit
   }
   WITH hit, hit.n AS n
@@ -183,4 +222,4 @@ RETURN
   ['id', 'conversation_id', 'timestamp_ms', 'content', 'cut', 'metadata', 'meaning', 'words', 'own', 'passes', 'seeds', 'position', 'author', 'cosine'] AS columns,
   messages, others, v.vectors_revision AS revision, v.embedding_model AS model,
   nears, scores, meaning_low, meaning_high, words_low, words_high, meaning_rows, words_rows, size(scanned) AS scanned,
-  size(nears) AS meaning_kept, size(scores) AS words_kept, meaning_messages, words_messages;
+  meaning_kept, words_kept, meaning_messages, words_messages;

@@ -9,6 +9,7 @@ import pytest
 
 from mcp_context_persistence import AsyncContextPersistenceClient
 from mcp_context_persistence.aio import limits
+from mcp_context_persistence.models import HybridSearchParams
 
 MESSAGES = [{"role": "user", "content": "The DataProcessor class uses pandas."}]
 NAMES = ("context-persistence-async", "context-persistence-database", "context-persistence-close")
@@ -45,11 +46,13 @@ def test_calls_run_at_the_same_time_and_answer_like_the_synchronous_ones(server,
     async def main():
         async with AsyncContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as aio:
             await asyncio.gather(*(aio.save_conversation(f"c{n}", MESSAGES) for n in range(8)))
-            return await aio.search_hybrid("pandas", limit=3), await aio.get_conversation_stats()
+            asked = HybridSearchParams(query="pandas", limit=3, explain=True)
+            return await aio.search_hybrid(asked), await aio.get_conversation_stats()
 
     found, stats = asyncio.run(main())
     assert stats.stats.total_conversations == 8
     assert [one.id for one in found.results] == [one.id for one in client.search_hybrid("pandas", limit=3).results]
+    assert all({"path", "statements"} <= one.explanation.keys() for one in found.results)
 
 
 def test_two_hundred_cancelled_calls_leave_no_connection_and_no_thread(server, namespace, connections):

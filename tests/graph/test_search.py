@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kg import limits, schema
+from kg import limits
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import ValidationError
 from mcp_context_persistence.models import HybridSearchParams
@@ -338,21 +338,7 @@ def test_a_namespace_sees_nothing_of_another(talk, server, namespace):
     assert "pottery:0" not in ids(talk.search_hybrid("pottery", limit=50))
 
 
-@pytest.fixture
-def old_server(talk):
-    """The client as it is on a server without SEARCH; the indexes that it needs there are dropped afterwards."""
-    graph = talk._core.graph
-    now = graph.server
-    graph._server = replace(now, dialect="5")
-    schema.ensure(graph, vector_size=384)
-    yield talk
-    graph._server = now
-    with graph.driver.session() as session:
-        for name in schema.VECTORS_BY_LABEL:
-            session.run(f"DROP INDEX memory_{name.removeprefix('schema/')}").consume()
-
-
-def test_servers_without_search_find_the_same(old_server):
+def test_servers_without_search_find_the_same(talk, old_server):
     graph = old_server._core.graph
     now, old = replace(graph.server, dialect="25"), graph.server
     filters = (

@@ -65,6 +65,28 @@ def test_the_arms_count_as_they_are_told() -> None:
     assert fuse(found(rows), messages=[], arms=Arms(meaning=1.0, words=0.0), words=["x"], limit=1)[0][0] == pytest.approx(1.0)
 
 
+def test_kinds_count_as_they_are_told_and_never_more_than_1() -> None:
+    rows = [other("decision", "d", meaning=0.6, words=5.0), other("decision", "e", meaning=0.5, words=5.0), other("entity", "x")]
+    scored = fuse(
+        found(rows), messages=[(0.9, message("a"))], arms=HYBRID, words=["y"], limit=9, factors={"decision": 5, "entity": 0}
+    )
+    assert [row["id"] for _, row in scored] == ["d", "e", "a"]
+    assert [score for score, _ in scored] == [pytest.approx(1.0), pytest.approx(0.905), pytest.approx(0.9 / 5)]
+    for score, row in scored[:2]:
+        assert row["fusion"]["factor"] * sum(row["fusion"]["parts"].values()) == pytest.approx(score) == row["fusion"]["score"]
+    half = fuse(
+        found(rows[:1]), messages=[(0.9, message("a"))], arms=HYBRID, words=[], limit=9, factors={"decision": 0.5, "entity": 9}
+    )
+    assert [(score, row["id"]) for score, row in half] == [(pytest.approx(0.9), "a"), (pytest.approx(0.5), "d")]
+
+
+def test_arms_multiplied_stay_within_1() -> None:
+    assert HYBRID.times(10, 0) == Arms(meaning=1.0, words=0.0)
+    assert HYBRID.times(1, 0) == Arms(meaning=0.4, words=0.0)
+    loud = HYBRID.times(3, 3)
+    assert loud.meaning + loud.words == pytest.approx(1.0)
+
+
 def test_by_meaning_is_the_raw_cosine_across_kinds() -> None:
     rows = found([other("entity", "e", meaning=0.5)]) | {"messages": [message("a", meaning=0.4), message("b", meaning=None)]}
     assert [(score, row["id"]) for score, row in by_meaning(rows, limit=10)] == [(0.5, "e"), (0.4, "a")]

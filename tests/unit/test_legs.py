@@ -4,8 +4,8 @@ import numpy as np
 
 from kg.spaces import Space, Vectors
 from queries import fusion
-from queries.filters import Filters
-from queries.legs import NEAREST, WIDER, Plan, QueryVector
+from queries.filters import Filters, parse
+from queries.legs import NEAREST, SURELY, WIDER, Plan, QueryVector
 
 
 def found(**counts: int) -> dict[str, Any]:
@@ -13,15 +13,46 @@ def found(**counts: int) -> dict[str, Any]:
     return {**none, "scanned": 0, **counts}
 
 
+def plan(**more: Any) -> Plan:
+    given = QueryVector(numbers=np.zeros(3, np.float32), vectors=Vectors(space=Space(model="m", size=3, vectors="embedding")))
+    return Plan(
+        **{"namespace": "n", "filters": Filters(), "arms": fusion.HYBRID, "words": (), "vector": given, "limit": 10, **more}
+    )
+
+
 def test_a_leg_looks_further_even_where_looking_by_kind_brought_the_same_rows() -> None:
     """Servers without SEARCH always look by kind, so the second round returns as many rows as the first."""
-    given = QueryVector(numbers=np.zeros(3, np.float32), vectors=Vectors(space=Space(model="m", size=3, vectors="embedding")))
-    plan = Plan(namespace="n", filters=Filters(), arms=fusion.SEMANTIC, words=(), vector=given, limit=50)
     crowded = found(meaning_rows=5 * NEAREST, meaning_kept=5)
-    apart = plan.next(crowded)
+    apart = plan(arms=fusion.SEMANTIC, limit=50).next(crowded)
     assert apart is not None
     assert (apart.apart, apart.nearest) == (True, NEAREST)
     wider = apart.next(crowded)
     assert wider is not None
     assert wider.nearest == WIDER * NEAREST
     assert wider.next(crowded) is None
+
+
+def test_where_the_index_filters_it_is_asked_for_more_than_is_kept() -> None:
+    batch = plan(filters=parse({"role": "user"}), nearest=30).statement().parameters["batch"]
+    assert batch["boxes"]
+    assert (batch["nearest"], batch["looked"]) == (30, SURELY)
+    assert plan(nearest=500).statement().parameters["batch"]["looked"] == 500
+
+
+def test_nothing_is_compared_where_meaning_does_not_count() -> None:
+    assert plan(arms=fusion.KEYWORD).statement().parameters["batch"]["compared"] == -1
+    assert plan().statement().parameters["batch"]["compared"] == 1
+
+
+def test_what_is_deleted_while_it_is_read_is_left_out() -> None:
+    columns = ["id", "conversation_id", "position", "content"]
+    others = [
+        {"id": None, "kind": "entity"},
+        {"id": "e", "kind": "entity"},
+        {"id": "d", "kind": None},
+        {"id": "k", "kind": "document", "document_id": None},
+    ]
+    messages = [["a", "c", 0, "hi"], [None, None, None, None], ["b", None, None, None], ["d", "c", None, None]]
+    row = plan().statement().read({"columns": columns, "messages": messages, "others": others})
+    assert [one["id"] for one in row["messages"]] == ["a"]
+    assert [one["id"] for one in row["others"]] == ["e"]

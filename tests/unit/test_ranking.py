@@ -176,6 +176,14 @@ def test_the_best_has_the_best_score_of_the_legs_and_each_tells_its_parts() -> N
         assert sum(one["ranking"]["parts"].values()) == pytest.approx(one["ranking"]["score"])
 
 
+def test_messages_that_no_leg_scored_keep_their_order() -> None:
+    rows = [row(place, text, hit=False) for place, text in enumerate(["no", "the pottery class", "pottery"])]
+    found = rank(rows, asked("pottery class"), limit=10, recipe=BALANCED)
+    scores = [score for score, _ in found]
+    assert scores == sorted(set(scores), reverse=True)
+    assert scores[-1] > 0
+
+
 def test_what_the_filters_refuse_is_looked_at_but_not_returned() -> None:
     rows = [row(0, "pottery"), row(1, "class", passes=False), row(7, "pottery", talk="d")]
     assert [one["id"] for _, one in rank(rows, asked("pottery class"), limit=10, recipe=BALANCED)] == ["c:0", "d:7"]

@@ -1,0 +1,184 @@
+"""Searches of which filters leave little, arms that are turned off, and searches beside writers."""
+
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kg.errors import ContextPersistenceError
+from queries import search
+from queries.filters import parse
+from queries.legs import QueryVector
+from queries.recipes import recipe
+
+CONVERSATIONS, MESSAGES = 30, 100
+
+
+def direction(seed):
+    vector = np.random.default_rng(seed).standard_normal(384).astype(np.float32)
+    return vector / np.linalg.norm(vector)
+
+
+def fill(client, *, conversations=CONVERSATIONS, towards=None):
+    """Conversations that all say nearly the same; of each hundred messages one has what the filters ask for."""
+    random = np.random.default_rng(3)
+    common = np.zeros(384, np.float32) if towards is None else 20 * direction(towards)  # as long as what is added
+    for number in range(conversations):
+        special = number == 7
+        client.save_conversation(
+            f"c{number}",
+            [
+                {
+                    "id": f"{number}:{place}",
+                    "role": "system" if place == 50 else "user",
+                    "content": f"The apples of the garden are green, says number {place} of {number}",
+                    "timestamp": f"2024-01-{number + 1:02}T10:{place // 60:02}:{place % 60:02}",
+                    "metadata": {"rare": 1, "tags": ["odd"]} if place == 50 else None,
+                }
+                for place in range(MESSAGES)
+            ],
+            mode="conversation",
+            embeddings=random.standard_normal((MESSAGES, 384)).astype(np.float32) + common,
+            metadata={"project": "special" if special else "plain"},
+        )
+
+
+@pytest.fixture
+def many(client):
+    fill(client)
+    return client
+
+
+def asked(client, *, seed=0, query="green apples", **more):
+    return search.Search(
+        namespace=client.namespace,
+        query=query,
+        vector=QueryVector(numbers=direction(seed), vectors=client._core.embeddings.current().vectors),
+        now_ms=0,
+        **more,
+    )
+
+
+def test_a_filter_that_leaves_one_in_a_hundred_leaves_as_many_as_are_asked_for(many):
+    one_in_a_hundred = (
+        {"conversation_id": "c7"},
+        {"role": "system"},
+        {"project": "special"},
+        {"date_range": {"start": "2024-01-08", "end": "2024-01-08"}},
+        {"metadata.rare": 1},
+        {"tags": "odd"},
+    )
+    run = many._core.graph.run
+    for given in one_in_a_hundred:
+        for mode in ("hybrid", "semantic", "keyword"):
+            answer = search.hybrid(run, asked(many, mode=mode, filters=parse({**given, "content_types": "message"}), limit=25))
+            assert len(answer.hits) == 25, (given, mode)
+            places = {tuple(hit.id.split(":")) for hit in answer.hits}
+            assert all(conversation == "7" or place == "50" for conversation, place in places), (given, mode)
+    # The nearest are found, not just any: as an exact comparison orders them.
+    graph = many._core.graph.driver
+    vector = asked(many, filters=parse(None)).vector.numbers
+    exact = graph.execute_query(
+        "MATCH (m:Message {namespace: $n, conversation_id: 'c7'}) "
+        "RETURN m.id AS id ORDER BY vector.similarity.cosine(m.embedding, $v) DESC LIMIT 25",
+        n=many.namespace,
+        v=vector.tolist(),
+    ).records
+    found = search.hybrid(run, asked(many, mode="semantic", filters=parse({"conversation_id": "c7"}), limit=25)).hits
+    assert {hit.id for hit in found} == {row["id"] for row in exact}
+
+
+def test_messages_that_mention_a_rare_type_are_found_among_many(many):
+    many.update_knowledge_graph([{"id": "quince", "type": "fruit"}], [])
+    texts = [{"id": f"q{n}", "role": "user", "content": f"The quince of the garden is green, says number {n}"} for n in range(12)]
+    many.save_conversation("quinces", texts)
+    filters = {"entity_types": "fruit", "content_types": "message"}
+    for mode in ("hybrid", "semantic", "keyword", "graph"):
+        found = many.search_hybrid("green garden quince", mode=mode, filters=filters, limit=10).results
+        assert len(found) == 10, mode
+        assert all(one.id.startswith("q") for one in found)
+
+
+def test_an_arm_with_factor_0_has_no_influence_on_the_order(client):
+    fill(client, conversations=3)
+    client.save_decision("c1", "apples", "Green apples", "Keep the green apples of the garden")
+    run = client._core.graph.run
+
+    def order(arm, **more):
+        made = recipe({"arms": {arm: 0}, "linked": 10})
+        return [
+            (hit.id, hit.score)
+            for hit in search.hybrid(run, asked(client, recipe=made, filters=parse(None), limit=40, **more)).hits
+        ]
+
+    first = order("meaning", seed=1)
+    assert len(first) == 40
+    for seed in (2, 3):
+        assert order("meaning", seed=seed) == first
+    first = order("words", query="green apples")
+    assert len(first) == 40
+    for query in ("number", "garden says"):
+        assert order("words", query=query) == first
+
+
+def test_the_time_that_is_named_is_looked_at_on_older_servers_too(old_server):
+    fill(old_server, conversations=12, towards=0)  # nearer to the query than what other tests leave in the server
+    narrow = recipe({"nearest": 1, "worded": 1, "reach": 0, "arms": {"words": 0}})
+    graph = old_server._core.graph
+    question = asked(
+        old_server, query="what was on 5 January 2024?", recipe=narrow, filters=parse({"content_types": "message"}), limit=8
+    )
+    found = []
+    servers = graph.server, replace(graph.server, dialect="25")
+    for graph._server in servers:
+        rows, _ = search.candidates(graph.run, question)
+        found.append({row["id"] for row in rows if row["conversation_id"] == "c4"})
+    assert found[0] == found[1]
+    assert len(found[0]) == 8
+
+
+class Threads:
+    """Repeats each work on a thread of its own until the time is over, or one goes wrong for good."""
+
+    def __init__(self, *, seconds):
+        self._end = time.monotonic() + seconds
+        self._wrong = []
+
+    def run(self, works):
+        threads = [threading.Thread(target=self._again, args=(work,)) for work in works]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+        if self._wrong:
+            raise self._wrong[0]
+
+    def _again(self, work):
+        while time.monotonic() < self._end and not self._wrong:
+            try:
+                work()
+            except Exception as error:
+                if not (isinstance(error, ContextPersistenceError) and error.retryable):
+                    self._wrong.append(error)
+
+
+def test_searches_beside_deletions_answer(client):
+    fill(client, conversations=3)
+
+    def look(mode):
+        found = client.search_hybrid("green apples of the garden", mode=mode, limit=50, recipe="precise", explain=True).results
+        assert all(hit.id and hit.type for hit in found)
+
+    def replace():
+        texts = [{"role": "user", "content": f"Green apples of the garden, {time.monotonic_ns()}"} for _ in range(50)]
+        client.save_conversation("c1", texts, mode="conversation", replace=True)
+
+    def delete():
+        client._core.graph.driver.execute_query(
+            "MATCH (m:Message {namespace: $n, conversation_id: 'c2'}) WITH m LIMIT 5 DETACH DELETE m", n=client.namespace
+        )
+
+    modes = ("hybrid", "semantic", "keyword", "graph")
+    Threads(seconds=8).run([*(lambda mode=mode: look(mode) for mode in modes), replace, delete])
