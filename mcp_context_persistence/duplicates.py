@@ -19,7 +19,10 @@ from mcp_context_persistence.duplicate_models import (
     DuplicateGroup,
     DuplicatePair,
     FindDuplicateEntitiesResponse,
+    ListMergesResponse,
     MergeEntitiesResponse,
+    MergeMember,
+    MergeRecord,
     UndoMergeResponse,
 )
 from queries import records, resolution
@@ -156,11 +159,10 @@ def undo(core: Core, merge_id: object) -> UndoMergeResponse:
         rows = core.graph.run(merging.read(core.namespace, known))
         if not rows:
             raise NotFoundError("merge_id: there is no such merge")
-        row, later = rows[0]["merge"], rows[0]["later"]
+        row = rows[0]["merge"]
         if row["undone_ms"] is not None:
             raise ValidationError("merge_id: this merge was undone already")
-        if later:
-            raise GraphError(f"later merges of the same entities must be undone first: {', '.join(later)}")
+        _refuse_before_others(core, known)
         embedded: dict[str, Any] = {}
         if (row["model"], row["vectors"]) != (vectors.space.model, vectors.space.vectors):
             stored = core.graph.run(merging.claim(core.namespace, row["merged_ids"]))
@@ -183,7 +185,50 @@ def undo(core: Core, merge_id: object) -> UndoMergeResponse:
     return core.embeddings.again(whole)
 
 
+def _refuse_before_others(core: Core, merge_id: str) -> None:
+    (row,) = core.graph.run(merging.later(core.namespace, [merge_id]))
+    if row["later"]:
+        more = row["count"] - len(row["later"])
+        others = ", ".join([*row["later"], *([f"and {more:,} more"] if more else [])])
+        raise GraphError(f"later merges of the same entities must be undone first, in this order: {others}")
+
+
 def _words(row: Row) -> str:
     """What the vector of a stored entity is made of."""
     own = row["properties"]
     return knowledge.named(own["name"] or row["id"], "" if own["origin"] == "extracted" else own["description"])
+
+
+def history(core: Core, *, limit: object, before: object) -> ListMergesResponse:
+    """The merges of the namespace, newest first."""
+    start = time.perf_counter()
+    most = checks.whole("limit", limit, least=1, most=limits.LISTED_MERGES)
+    newer = None if before is None else checks.identifier("before", before)
+    row = core.graph.run(merging.listed(core.namespace, before=newer, limit=most + 1))[0]
+    if not row["known"]:
+        raise NotFoundError("before: there is no such merge")
+    shown = row["merges"][:most]
+    order = {one["id"]: one for one in core.graph.run(merging.later(core.namespace, [one["id"] for one in shown]))}
+    return ListMergesResponse(
+        merges=[_record(one, order[one["id"]]) for one in shown if one["id"] in order],
+        total_merges=row["total"],
+        truncated=len(row["merges"]) > most,
+        processing_time=time.perf_counter() - start,
+    )
+
+
+def _record(row: Row, order: Row) -> MergeRecord:
+    kept, *merged = (MergeMember(id=one["id"], name=one["name"] or one["id"]) for one in (row["kept"], *row["merged"]))
+    return MergeRecord(
+        merge_id=row["id"],
+        kept=kept,
+        merged=merged,
+        merged_at=checks.moment(row["created_ms"]),
+        reason=row["reason"],
+        merged_by=row["merged_by"],
+        evidence=json.loads(row["evidence"])["pairs"] if row["evidence"] else [],
+        undone_at=checks.moment(row["undone_ms"]),
+        can_undo=order["whole"] and not order["later"],
+        undo_first=order["later"],
+        undo_first_count=order["count"],
+    )

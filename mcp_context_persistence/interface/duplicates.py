@@ -6,7 +6,12 @@ from typing import Any
 from kg.errors import GraphError
 from mcp_context_persistence import duplicates as found
 from mcp_context_persistence.core import Core
-from mcp_context_persistence.duplicate_models import FindDuplicateEntitiesResponse, MergeEntitiesResponse, UndoMergeResponse
+from mcp_context_persistence.duplicate_models import (
+    FindDuplicateEntitiesResponse,
+    ListMergesResponse,
+    MergeEntitiesResponse,
+    UndoMergeResponse,
+)
 
 
 class DuplicateCalls:
@@ -78,7 +83,8 @@ class DuplicateCalls:
         """Undo a merge.
 
         The graph is as it was as far as the merge touched it. What was saved since goes to the entity that its text names; what names none,
-        or both, stays with the kept one, as do later decisions. Later merges of the same entities must be undone first.
+        or both, stays with the kept one, as do later decisions. Later merges of the same entities must be undone first; the error names them
+        in their order, and `list_merges` does so beforehand.
 
         Args:
             merge_id: What `merge_entities` answered.
@@ -90,3 +96,22 @@ class DuplicateCalls:
         """
         with self._core.call("undo_merge", GraphError):
             return found.undo(self._core, merge_id)
+
+    def list_merges(self, *, limit: int = 100, before: str | None = None) -> ListMergesResponse:
+        """List the merges of the namespace, newest first, those that were undone too. Nothing is changed.
+
+        Args:
+            limit: Merges at most, 1 to 100.
+            before: Id of a merge, to see only older ones: the last one of a list leads to the next.
+
+        Returns:
+            For each merge who became part of whom, why, when, whether it was undone, and whether it can be undone now or which merges must be
+            undone before it, in their order.
+
+        Raises:
+            NotFoundError: There is no merge `before`.
+            GraphError: The graph operation failed.
+            ValidationError: An argument is not valid.
+        """
+        with self._core.call("list_merges", GraphError):
+            return found.history(self._core, limit=limit, before=before)
