@@ -61,7 +61,7 @@ def _types(given: object) -> list[str] | None:
     listed = [given] if isinstance(given, str) else given
     if not isinstance(listed, Sequence) or len(listed) > limits.FILTER_VALUES:
         raise ValidationError(f"entity_types must be a type or a list of at most {limits.FILTER_VALUES} types")
-    return [checks.type_name("entity_types", one) for one in listed]
+    return [checks.type_name("entity_types", one).lower() for one in listed]
 
 
 def _thing(row: Row) -> Thing:

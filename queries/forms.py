@@ -58,7 +58,7 @@ class Name:
     """A name of a thing of some type.
 
     Attributes:
-        type: Of the thing, a lower-case word.
+        type: Of the thing, in lower case.
         words: Its words in lower case, without accents, articles, honorifics and legal suffixes.
         key: The words as one; names with the same key are spelled alike.
         numbers: Its numbers, Roman ones and generations (Jr) among them, in order.
@@ -86,7 +86,8 @@ class Name:
 
 @cache
 def parse(text: str, kind: str) -> Name:
-    """Take a name of a thing of type `kind` apart."""
+    """Take a name of a thing of type `kind`, in whatever case, apart. One of signs only has no words."""
+    kind = kind.casefold()
     described = _DESCRIPTION.match(text[:1].lower() + text[1:]) is not None
     region = ""
     if kind == "location" and "," in text:
@@ -94,7 +95,7 @@ def parse(text: str, kind: str) -> Name:
         region = "".join(_WORD.findall(plain(after)))
     if kind != "person":
         text = _DOTTED.sub(r"\1", text)
-    words = [part for word in _WORD.findall(plain(text)) for part in word.split("_") if part]
+    words = [part for word in _WORD.findall(plain(text)) for part in word.split("_") if any(map(str.isalnum, part))]
     while len(words) > 1 and words[0] in _listed("articles") and kind != "person":
         del words[0]
     if kind == "person":
@@ -122,7 +123,7 @@ def _number(word: str, *, first: bool) -> bool:
 
 def conflict(one: Name, other: Name) -> str | None:
     """Why two names cannot mean the same thing, whatever else is alike; None when they can."""
-    if one.type != other.type and not _listed("vague") & {one.type, other.type}:
+    if other_types(one, other):
         return "other types"
     if one.numbers != other.numbers and one.numbers and other.numbers:
         return "other numbers"
@@ -133,9 +134,14 @@ def conflict(one: Name, other: Name) -> str | None:
     return None
 
 
+def other_types(one: Name, other: Name) -> bool:
+    """Whether things of these types cannot be one."""
+    return one.type != other.type and not _listed("vague") & {one.type, other.type}
+
+
 def likeness(one: Name, other: Name) -> Kind | None:
     """How two names are alike, None when they are not."""
-    if one.numbers != other.numbers and (one.numbers and other.numbers):
+    if not (one.words and other.words) or (one.numbers != other.numbers and one.numbers and other.numbers):
         return None
     if one.key == other.key and one.region == other.region:
         return "weak" if one.weak or other.weak else "exact"

@@ -33,8 +33,8 @@ def profiles() -> dict[str, dict[str, Any]]:
 
 
 def profile_of(kind: str) -> str | None:
-    """The kind of record that an entity of this type has, None where none is known."""
-    return next((name for name, one in profiles().items() if kind in one["types"]), None)
+    """The kind of record that an entity of this type, in whatever case, has; None where none is known."""
+    return next((name for name, one in profiles().items() if kind.casefold() in one["types"]), None)
 
 
 def named(kind: str, name: str, fields: Mapping[str, Any]) -> dict[str, Any]:

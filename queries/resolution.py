@@ -6,7 +6,8 @@ entities share. Evidence to the contrary forbids a pair whatever its score.
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import combinations
 from typing import Any, Literal, TypeVar
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from queries import records
-from queries.forms import Kind, Name, conflict, likeness, parse, settings
+from queries.forms import Kind, Name, conflict, likeness, other_types, parse, settings
 
 Band = Literal["same", "review", "different"]
 K = TypeVar("K", bound=Hashable)
@@ -32,7 +33,7 @@ class Thing:
     Attributes:
         id: Its id.
         name: Its name.
-        type: A lower-case word.
+        type: Its type; case does not matter.
         aliases: Other names that it is known by.
         contexts: Where it is named: ids of conversations and documents.
         neighbours: Ids of the entities that it is related to.
@@ -49,7 +50,7 @@ class Thing:
     vector: NDArray[np.float32] | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def names(self) -> tuple[Name, ...]:
         """Its name and its aliases, taken apart."""
         return tuple(parse(one, self.type) for one in dict.fromkeys((self.name, *self.aliases)))
@@ -96,14 +97,63 @@ def pairs(things: Sequence[Thing], *, same: float | None = None) -> list[Pair]:
         pair = _compared(by_id[a], by_id[b], around, same=same)
         if pair and pair.band != "different":
             found.append(pair)
-    return sorted(found, key=lambda pair: (-pair.score, pair.first, pair.second))
+    place = {one.id: number for number, one in enumerate(sorted(things, key=_content))}
+    return sorted(_decided(found, by_id), key=lambda pair: (-pair.score, *sorted((place[pair.first], place[pair.second]))))
+
+
+def _content(one: Thing) -> tuple[Any, ...]:
+    """What a thing is, by which equal scores are put in order, and its id only where nothing else differs."""
+    vector = b"" if one.vector is None else one.vector.tobytes()
+    fields = sorted(map(str, one.fields.items()))
+    return one.name, one.type, one.aliases, sorted(one.contexts), sorted(one.neighbours), fields, vector, one.id
+
+
+def _fullness(one: Thing) -> tuple[Any, ...]:
+    """By which the fuller one of several names is the first."""
+    return -len(one.names[0].words), -len(one.name), one.name, one.id
+
+
+def _decided(found: Sequence[Pair], by_id: Mapping[str, Thing]) -> Iterator[Pair]:
+    """The same, but what may as well be either of two that are not one, by their names alone, is for somebody to look at."""
+    links: defaultdict[tuple[str, float], set[Name]] = defaultdict(set)
+
+    def ends(pair: Pair) -> Iterator[tuple[tuple[str, float], Name]]:
+        if pair.band == "same" and pair.evidence[0].stage != "fields":
+            yield (pair.first, pair.score), by_id[pair.second].names[0]
+            yield (pair.second, pair.score), by_id[pair.first].names[0]
+
+    for pair in found:
+        for key, name in ends(pair):
+            links[key].add(name)
+    torn = {key: {a for a in names if any(conflict(a, b) for b in names)} for key, names in links.items() if len(names) > 1}
+    for pair in found:
+        yield _unsure(pair) if any(name in torn.get(key, ()) for key, name in ends(pair)) else pair
+
+
+def _unsure(pair: Pair) -> Pair:
+    score = settings()["ambiguous"]
+    first, *others = pair.evidence
+    return replace(
+        pair,
+        score=score,
+        band=band(score),
+        evidence=(replace(first, score=score, detail=f"{first.detail}, but of others too"), *others),
+    )
 
 
 def forbidden(one: Thing, other: Thing) -> str | None:
     """Why two things are not one, whatever is alike; None where nothing says so."""
-    if (chance := records.chance(one.type, one.fields, other.fields)) is not None:
+    if other_types(one.names[0], other.names[0]):
+        return "other types"
+    if (chance := _chance(one, other)) is not None:
         return "other fields" if chance < settings()["unlike"] else None
     return conflict(one.names[0], other.names[0])
+
+
+def _chance(one: Thing, other: Thing) -> float | None:
+    """What the fields say, where both have a record of one kind."""
+    same = records.profile_of(one.type) == records.profile_of(other.type)
+    return records.chance(one.type, one.fields, other.fields) if same else None
 
 
 def clusters(things: Sequence[Thing], links: Iterable[Pair]) -> list[list[str]]:
@@ -134,26 +184,25 @@ class _Around:
 
     def __init__(self, things: Sequence[Thing]) -> None:
         self._contexts: defaultdict[str, set[str]] = defaultdict(set)
-        self._known: defaultdict[str, dict[str, Name]] = defaultdict(dict)
+        self._known: defaultdict[str, set[Name]] = defaultdict(set)
         for one in things:
             for name in one.names:
                 self._contexts[_spelled(name)] |= one.contexts
                 for key in _keys(name):
-                    self._known[key][_spelled(name)] = name
+                    self._known[key].add(name)
 
     def rivals(self, short: Name, full: Name) -> set[str]:
         """The other names that a short one may stand for; not those that are themselves forms of `full`."""
         return {
             spelled
             for key in _keys(short)
-            for spelled, name in self._known.get(key, {}).items()
-            if spelled not in {_spelled(short), _spelled(full)} and len(name.words) >= len(short.words)
+            for name in self._known.get(key, ())
+            if (spelled := _spelled(name)) not in {_spelled(short), _spelled(full)} and len(name.words) >= len(short.words)
             if likeness(short, name) is not None and conflict(short, name) is None and conflict(name, full) is not None
         }
 
-    def clear(self, one: Thing, other: Thing, short: Name, full: Name) -> Literal["here", "anywhere", "no", "never"]:
-        """Whether a short name means this full one: where both are named, as the only one anywhere, as one of few, or of too many."""
-        mine = one.contexts if short in one.names else other.contexts
+    def clear(self, mine: frozenset[str], short: Name, full: Name) -> Literal["here", "anywhere", "no", "never"]:
+        """Whether a short name, named in the places `mine`, means this full one: where both are named, as the only one anywhere, as one of few, or of too many."""
         theirs = self._contexts[_spelled(full)]
         rivals = self.rivals(short, full)
         near = any(self._contexts[rival] & mine for rival in rivals)
@@ -183,6 +232,8 @@ def candidates(things: Sequence[Thing]) -> Iterator[tuple[str, str]]:
 
 
 def _keys(name: Name) -> set[str]:
+    if not name.words:
+        return set()
     found = {name.key, f"= {name.key}", *name.words, *(word[:4] for word in name.words if len(word) > 4)}
     if len(name.words) > 1:
         fillers = settings()["fillers"]
@@ -214,7 +265,7 @@ def _compared(one: Thing, other: Thing, around: _Around, *, same: float | None) 
     """The pair with what each stage says; None where something forbids it."""
     if forbidden(one, other):
         return None
-    first, second = sorted((one, other), key=lambda thing: (-len(thing.names[0].words), -len(thing.name), thing.id))
+    first, second = sorted((one, other), key=_fullness)
     said = [*_fields(one, other)] or [*_names(first, second, around)]
     score = max((evidence.score for evidence in said), default=0.0)
     for evidence in (*_meaning(one, other, named=bool(said)), *_neighbours(one, other)):
@@ -235,8 +286,7 @@ def _worth(evidence: Evidence) -> float:
 
 
 def _fields(one: Thing, other: Thing) -> Iterator[Evidence]:
-    chance = records.chance(one.type, one.fields, other.fields)
-    if chance is not None:
+    if (chance := _chance(one, other)) is not None:
         yield Evidence(stage="fields", score=round(chance, 4))
 
 
@@ -244,7 +294,7 @@ def _names(one: Thing, other: Thing, around: _Around) -> Iterator[Evidence]:
     """What the names say: the best of all that either is known by."""
     best = max(
         (_named(one, other, a, b, around) for a in one.names for b in other.names),
-        key=lambda evidence: evidence.score,
+        key=lambda evidence: (evidence.score, evidence.stage, evidence.detail),
     )
     if best.score:
         yield best
@@ -261,8 +311,9 @@ def _named(one: Thing, other: Thing, a: Name, b: Name, around: _Around) -> Evide
         return Evidence(stage="exact", score=here if one.contexts & other.contexts else anywhere, detail="the same, but short")
     if kind == "typo":
         return Evidence(stage="fuzzy", score=anywhere, detail=kind)
-    short, full = sorted((a, b), key=lambda name: (len(name.words), len(name.key)))
-    clear = around.clear(one, other, short, full)
+    short, full = sorted((a, b), key=lambda name: (len(name.words), len(name.key), len(name.region), name.key))
+    mine = (one if short is a else other).contexts
+    clear = around.clear(mine, short, full)
     score = {"here": here, "anywhere": anywhere, "no": min(anywhere, settings()["ambiguous"]), "never": 0.0}[clear]
     return Evidence(stage="fuzzy", score=score, detail=kind if clear in {"here", "anywhere"} else f"{kind}, but of others too")
 
@@ -282,5 +333,5 @@ def _neighbours(one: Thing, other: Thing) -> Iterator[Evidence]:
 
 
 def main_name(things: Iterable[Thing]) -> Thing:
-    """Which of several names of one thing is kept: the fullest one; of equals the first by id."""
-    return min(things, key=lambda one: (-len(one.names[0].words), -len(one.name), one.id))
+    """Which of several names of one thing is kept: the fullest one; of equals the first by the alphabet."""
+    return min(things, key=_fullness)

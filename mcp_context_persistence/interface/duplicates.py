@@ -35,7 +35,7 @@ class DuplicateCalls:
 
         Args:
             entity_id: Id, exact name or alias of an entity, to see only what may be the same as it.
-            entity_types: Types to compare; all when it is None.
+            entity_types: Types to compare, in whatever case; all when it is None.
             min_score: Least score of a pair, 0.0 to 1.0; nothing below 0.5 is ever found.
             limit: Pairs at most, 1 to 1,000.
 
