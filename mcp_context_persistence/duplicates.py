@@ -26,7 +26,8 @@ from mcp_context_persistence.duplicate_models import (
     UndoMergeResponse,
 )
 from queries import records, resolution
-from queries.resolution import Pair, Thing
+from queries.candidates import Thing
+from queries.resolution import Pair
 
 
 def find(core: Core, entity_id: object, entity_types: object, *, min_score: object, limit: object) -> FindDuplicateEntitiesResponse:

@@ -7,7 +7,7 @@ import json
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ SETTINGS = Path(__file__).with_name("resolution.json")
 Kind = Literal["exact", "weak", "shortened", "spelling", "typo", "region", "nickname", "initial", "acronym", "part", "described"]
 
 NAMED = frozenset({"organization", "event", "project", "group"})  # whose names may lose words
+NAMES = 65_536  # that are kept as they were taken apart
 LETTERS_PER_EDIT = 8  # of a word that may be misspelt by one edit
 _WORD = re.compile(r"[\w+#]+")
 _DOTTED = re.compile(r"\b(\w)\.(?=\w\b)")
@@ -83,8 +84,32 @@ class Name:
         """Whether others may well have the same: a description, initials, somebody's given or family name alone."""
         return self.described or self.initials or (self.type == "person" and len(self.words) == 1)
 
+    @property
+    def vague(self) -> bool:
+        """Whether its type says nothing, so that it may be of any other one."""
+        return self.type in _listed("vague")
 
-@cache
+    @cached_property
+    def spelled(self) -> str:
+        """What makes two names of one type the same."""
+        return f"{self.type} {self.key} {self.region}"
+
+    @cached_property
+    def size(self) -> tuple[int, int, int, str]:
+        """Of two names the shorter one is the one whose size is less."""
+        return len(self.words), len(self.key), len(self.region), self.key
+
+    @cached_property
+    def letters(self) -> frozenset[str]:
+        """The first letters of its words, with and without the little ones; none of a word alone."""
+        if len(self.words) < 2:
+            return frozenset()
+        return frozenset(
+            ("".join(word[0] for word in self.words), "".join(word[0] for word in self.words if word not in _listed("fillers")))
+        )
+
+
+@lru_cache(NAMES)
 def parse(text: str, kind: str) -> Name:
     """Take a name of a thing of type `kind`, in whatever case, apart. One of signs only has no words."""
     kind = kind.casefold()
@@ -136,7 +161,7 @@ def conflict(one: Name, other: Name) -> str | None:
 
 def other_types(one: Name, other: Name) -> bool:
     """Whether things of these types cannot be one."""
-    return one.type != other.type and not _listed("vague") & {one.type, other.type}
+    return one.type != other.type and not (one.vague or other.vague)
 
 
 def likeness(one: Name, other: Name) -> Kind | None:
@@ -146,7 +171,7 @@ def likeness(one: Name, other: Name) -> Kind | None:
     if one.key == other.key and one.region == other.region:
         return "weak" if one.weak or other.weak else "exact"
     kind = one.type if one.type == other.type else ""  # of a vague type nothing is known that would make a part of a name a name
-    short, full = sorted((one, other), key=lambda name: (len(name.words), len(name.key), name.key))
+    short, full = (one, other) if one.size <= other.size else (other, one)
     if short.described or full.described:
         return "described" if short.described and not full.described and _describes(short, full) else None
     if one.key == other.key:
@@ -228,11 +253,9 @@ def _things(short: Name, full: Name, kind: str) -> Kind | None:
 
 def _acronym(short: Name, full: Name) -> bool:
     """Whether one name is the first letters of the other, with or without its little words."""
-    if not 2 <= len(short.key) <= 8 or len(full.words) < 2 or any(len(word) > 1 for word in short.words) != (len(short.words) == 1):
+    if short.key not in full.letters or not 2 <= len(short.key) <= 8:
         return False
-    every = "".join(word[0] for word in full.words)
-    telling = "".join(word[0] for word in full.words if word not in _listed("fillers"))
-    return short.key in {every, telling}
+    return any(len(word) > 1 for word in short.words) == (len(short.words) == 1)
 
 
 def _spelled(one: tuple[str, ...], other: tuple[str, ...]) -> Kind | None:

@@ -6,54 +6,18 @@ entities share. Evidence to the contrary forbids a pair whatever its score.
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from itertools import combinations
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from queries import records
-from queries.forms import Kind, Name, conflict, likeness, other_types, parse, settings
+from queries.candidates import Thing, candidates, keys
+from queries.forms import Kind, Name, conflict, likeness, other_types, settings
 
 Band = Literal["same", "review", "different"]
 K = TypeVar("K", bound=Hashable)
 
 STRICT: frozenset[Kind] = frozenset({"exact", "shortened", "spelling"})  # what these say holds wherever the names stand
 MEANINGS = 3  # that a short name may have beside this one, for somebody to look
-COMMON = 200  # a word that more names have leads to no pairs
-ROWS = 1_000  # of vectors that are compared at once
-
-
-@dataclass(frozen=True, kw_only=True)
-class Thing:
-    """An entity, or one mention of it.
-
-    Attributes:
-        id: Its id.
-        name: Its name.
-        type: Its type; case does not matter.
-        aliases: Other names that it is known by.
-        contexts: Where it is named: ids of conversations and documents.
-        neighbours: Ids of the entities that it is related to.
-        vector: `(dimension,) float32` of unit length, of its name and description; None where there is none.
-        fields: Its plain metadata, compared field by field where `queries.records` knows such records.
-    """
-
-    id: str
-    name: str
-    type: str
-    aliases: tuple[str, ...] = ()
-    contexts: frozenset[str] = frozenset()
-    neighbours: frozenset[str] = frozenset()
-    vector: NDArray[np.float32] | None = None
-    fields: Mapping[str, Any] = field(default_factory=dict)
-
-    @cached_property
-    def names(self) -> tuple[Name, ...]:
-        """Its name and its aliases, taken apart."""
-        return tuple(parse(one, self.type) for one in dict.fromkeys((self.name, *self.aliases)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +27,9 @@ class Evidence:
     stage: str
     score: float
     detail: str = ""
+
+
+NOTHING = Evidence(stage="fuzzy", score=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +60,7 @@ def pairs(things: Sequence[Thing], *, same: float | None = None) -> list[Pair]:
     by_id = {one.id: one for one in things}
     around = _Around(things)
     found = []
-    for a, b in candidates(things):
+    for a, b in candidates(things):  # of types that may be one
         pair = _compared(by_id[a], by_id[b], around, same=same)
         if pair and pair.band != "different":
             found.append(pair)
@@ -145,15 +112,20 @@ def forbidden(one: Thing, other: Thing) -> str | None:
     """Why two things are not one, whatever is alike; None where nothing says so."""
     if other_types(one.names[0], other.names[0]):
         return "other types"
-    if (chance := _chance(one, other)) is not None:
+    return _unlike(one, other, _chance(one, other))
+
+
+def _unlike(one: Thing, other: Thing, chance: float | None) -> str | None:
+    if chance is not None:
         return "other fields" if chance < settings()["unlike"] else None
     return conflict(one.names[0], other.names[0])
 
 
 def _chance(one: Thing, other: Thing) -> float | None:
     """What the fields say, where both have a record of one kind."""
-    same = records.profile_of(one.type) == records.profile_of(other.type)
-    return records.chance(one.type, one.fields, other.fields) if same else None
+    if not records.comparable(one.told, other.told) or records.profile_of(one.type) != records.profile_of(other.type):
+        return None
+    return records.chance(one.type, one.fields, other.fields)
 
 
 def clusters(things: Sequence[Thing], links: Iterable[Pair]) -> list[list[str]]:
@@ -185,25 +157,33 @@ class _Around:
     def __init__(self, things: Sequence[Thing]) -> None:
         self._contexts: defaultdict[str, set[str]] = defaultdict(set)
         self._known: defaultdict[str, set[Name]] = defaultdict(set)
+        self._meanings: dict[Name, set[Name]] = {}
         for one in things:
             for name in one.names:
-                self._contexts[_spelled(name)] |= one.contexts
-                for key in _keys(name):
+                self._contexts[name.spelled] |= one.contexts
+                for key in keys(name):
                     self._known[key].add(name)
+
+    def meanings(self, short: Name) -> set[Name]:
+        """The names that a short one may stand for."""
+        found = self._meanings.get(short)
+        if found is None:
+            near = {name for key in keys(short) for name in self._known.get(key, ()) if len(name.words) >= len(short.words)}
+            found = {name for name in near if conflict(short, name) is None and likeness(short, name) is not None}
+            self._meanings[short] = found
+        return found
 
     def rivals(self, short: Name, full: Name) -> set[str]:
         """The other names that a short one may stand for; not those that are themselves forms of `full`."""
         return {
-            spelled
-            for key in _keys(short)
-            for name in self._known.get(key, ())
-            if (spelled := _spelled(name)) not in {_spelled(short), _spelled(full)} and len(name.words) >= len(short.words)
-            if likeness(short, name) is not None and conflict(short, name) is None and conflict(name, full) is not None
+            name.spelled
+            for name in self.meanings(short)
+            if name.spelled not in {short.spelled, full.spelled} and conflict(name, full) is not None
         }
 
     def clear(self, mine: frozenset[str], short: Name, full: Name) -> Literal["here", "anywhere", "no", "never"]:
         """Whether a short name, named in the places `mine`, means this full one: where both are named, as the only one anywhere, as one of few, or of too many."""
-        theirs = self._contexts[_spelled(full)]
+        theirs = self._contexts[full.spelled]
         rivals = self.rivals(short, full)
         near = any(self._contexts[rival] & mine for rival in rivals)
         if mine & theirs and not near and (not rivals or mine <= theirs):
@@ -213,68 +193,24 @@ class _Around:
         return "no" if rivals else "anywhere"
 
 
-def _spelled(name: Name) -> str:
-    return f"{name.type} {name.key} {name.region}"
-
-
-def candidates(things: Sequence[Thing]) -> Iterator[tuple[str, str]]:
-    """Pairs with something in common: a word, a beginning of one, first letters, a field, or their meaning."""
-    blocks: defaultdict[str, list[str]] = defaultdict(list)
-    for one in things:
-        for key in sorted({key for name in one.names for key in _keys(name)} | records.keys(one.type, one.fields)):
-            blocks[key].append(one.id)
-    seen: set[tuple[str, str]] = set()
-    for ids in blocks.values():
-        if len(ids) <= COMMON:
-            seen.update((min(a, b), max(a, b)) for a, b in combinations(ids, 2) if a != b)
-    seen.update(_alike([one for one in things if one.vector is not None]))
-    yield from sorted(seen)
-
-
-def _keys(name: Name) -> set[str]:
-    if not name.words:
-        return set()
-    found = {name.key, f"= {name.key}", *name.words, *(word[:4] for word in name.words if len(word) > 4)}
-    if len(name.words) > 1:
-        fillers = settings()["fillers"]
-        found.add("".join(word[0] for word in name.words))
-        found.add("".join(word[0] for word in name.words if word not in fillers))
-    if name.type == "person":
-        found.update(_full_givens(name.words[0]))
-    return found
-
-
-def _full_givens(given: str) -> set[str]:
-    return {group[0] for group in settings()["nicknames"] if given in group}
-
-
-def _alike(things: Sequence[Thing]) -> Iterator[tuple[str, str]]:
-    """Pairs whose vectors are close."""
-    if not things:
-        return
-    array = np.stack([one.vector for one in things if one.vector is not None])
-    for start in range(0, len(things), ROWS):
-        close = array[start : start + ROWS] @ array.T >= settings()["meaning"]
-        for row, column in zip(*np.nonzero(close), strict=True):
-            if start + row < column:
-                a, b = sorted((things[start + row].id, things[column].id))
-                yield a, b
-
-
 def _compared(one: Thing, other: Thing, around: _Around, *, same: float | None) -> Pair | None:
     """The pair with what each stage says; None where something forbids it."""
-    if forbidden(one, other):
+    chance = _chance(one, other)
+    if _unlike(one, other, chance):
         return None
-    first, second = sorted((one, other), key=_fullness)
-    said = [*_fields(one, other)] or [*_names(first, second, around)]
-    score = max((evidence.score for evidence in said), default=0.0)
+    best = _best(one, other, around) if chance is None else Evidence(stage="fields", score=round(chance, 4))
+    said = [best] if best.score or chance is not None else []
+    score = best.score
     for evidence in (*_meaning(one, other, named=bool(said)), *_neighbours(one, other)):
         said.append(evidence)
-        score += _worth(evidence) if score and said[0].stage != "fields" else 0.0
+        score += _worth(evidence) if score and chance is None else 0.0
     if score == 0.0 and any(evidence.stage == "vector" for evidence in said):
         score = settings()["alike"] + sum(_worth(evidence) for evidence in said if evidence.stage == "neighbours") / 2
+    if score == 0.0:
+        return None
     score = round(min(score, 1.0), 4)
-    least = records.threshold(one.type) if same is None and said and said[0].stage == "fields" else same
+    least = same if chance is None or same is not None else records.threshold(one.type)
+    first, second = sorted((one, other), key=_fullness)
     return Pair(first=first.id, second=second.id, score=score, band=band(score, same=least), evidence=tuple(said))
 
 
@@ -285,25 +221,16 @@ def _worth(evidence: Evidence) -> float:
     return float(known["neighbours_add"]) * evidence.score
 
 
-def _fields(one: Thing, other: Thing) -> Iterator[Evidence]:
-    if (chance := _chance(one, other)) is not None:
-        yield Evidence(stage="fields", score=round(chance, 4))
-
-
-def _names(one: Thing, other: Thing, around: _Around) -> Iterator[Evidence]:
-    """What the names say: the best of all that either is known by."""
-    best = max(
-        (_named(one, other, a, b, around) for a in one.names for b in other.names),
-        key=lambda evidence: (evidence.score, evidence.stage, evidence.detail),
-    )
-    if best.score:
-        yield best
+def _best(one: Thing, other: Thing, around: _Around) -> Evidence:
+    """What the names say: the best of all that either is known by; a score of 0 where they say nothing."""
+    said = (_named(one, other, a, b, around) for a in one.names for b in other.names)
+    return max(said, key=lambda evidence: (evidence.score, evidence.stage, evidence.detail))
 
 
 def _named(one: Thing, other: Thing, a: Name, b: Name, around: _Around) -> Evidence:
     kind = likeness(a, b)
     if kind is None or conflict(a, b):
-        return Evidence(stage="fuzzy", score=0.0)
+        return NOTHING
     here, anywhere = settings()["scores"][kind]
     if kind in STRICT:
         return Evidence(stage="exact" if kind == "exact" else "fuzzy", score=here, detail=kind)
@@ -311,7 +238,7 @@ def _named(one: Thing, other: Thing, a: Name, b: Name, around: _Around) -> Evide
         return Evidence(stage="exact", score=here if one.contexts & other.contexts else anywhere, detail="the same, but short")
     if kind == "typo":
         return Evidence(stage="fuzzy", score=anywhere, detail=kind)
-    short, full = sorted((a, b), key=lambda name: (len(name.words), len(name.key), len(name.region), name.key))
+    short, full = sorted((a, b), key=lambda name: name.size)
     mine = (one if short is a else other).contexts
     clear = around.clear(mine, short, full)
     score = {"here": here, "anywhere": anywhere, "no": min(anywhere, settings()["ambiguous"]), "never": 0.0}[clear]

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from queries import records
+from queries.candidates import Thing
 from queries.forms import conflict, likeness, parse
-from queries.resolution import Pair, Thing, agglomerate, clusters, main_name, pairs
+from queries.resolution import Pair, agglomerate, clusters, main_name, pairs
 
 
 def thing(known: str, name: str, kind: str, places: str = "1", **more: Any) -> Thing:

@@ -1,6 +1,7 @@
 """Which things are one depends on what they are, and not on their order or their ids."""
 
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queries.resolution import Pair, Thing, clusters, forbidden, pairs
+from queries import records
+from queries.candidates import COMMON, Thing, candidates, keys
+from queries.forms import other_types
+from queries.resolution import Pair, clusters, forbidden, pairs
 
 PERSON = {"phone": "+1 702 919 1300", "email": "maria@example.org", "address": "12 Elm Street, Porto"}
 WORDS = [
@@ -31,8 +35,6 @@ TYPES = ["person", "Person", "organization", "concept", "class", "location", "pu
 
 
 def thing(known: str, name: str, kind: str, **more: Any) -> Thing:
-    from queries import records
-
     more["fields"] = records.named(kind, name, more.get("fields", {}))
     return Thing(id=known, name=name, type=kind, contexts=frozenset(more.pop("contexts", "1")), **more)
 
@@ -103,6 +105,33 @@ def _things(draw: st.DrawFn) -> list[Thing]:
             )
         )
     return found
+
+
+@settings(max_examples=100, deadline=None)
+@given(things=_things())
+def test_compared_is_what_has_something_in_common(things: list[Thing]) -> None:
+    """The pairs are found by blocks of arrays; here by looking at each."""
+    known = {one.id: {key for name in one.names for key in keys(name)} | records.keys(one.type, one.fields) for one in things}
+    wanted = {
+        (one.id, other.id)
+        for one, other in combinations(sorted(things, key=lambda thing: thing.id), 2)
+        if not other_types(one.names[0], other.names[0])
+        and (
+            known[one.id] & known[other.id]
+            or (one.vector is not None and other.vector is not None and one.vector @ other.vector >= 0.85)
+        )
+    }
+    assert list(candidates(things)) == sorted(wanted)
+
+
+def test_what_too_many_mean_says_nothing() -> None:
+    vector = np.eye(1, 3, dtype=np.float32)[0]
+    things = [
+        thing(f"{place:03}", f"{chr(97 + place // 26)}{chr(97 + place % 26)}", "concept", vector=vector)
+        for place in range(COMMON + 1)
+    ]
+    assert len(pairs(things[:10])) == 45
+    assert pairs(things) == []
 
 
 @settings(max_examples=150, deadline=None)
