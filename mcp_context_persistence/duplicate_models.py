@@ -43,6 +43,11 @@ class FindDuplicateEntitiesResponse(Response):
     groups: list[DuplicateGroup]
     total_pairs: int = Field(..., description="Pairs that were found, those that were cut off too")
     compared: int = Field(..., description="Entities that were compared")
+    neighbors_by: Literal["gds", "cypher"] | None = Field(
+        None,
+        description="Who found the pairs that share neighbours: Graph Data Science, or without it what was read of the graph; None where no "
+        "entity has enough of them",
+    )
     truncated: bool = Field(False, description="Whether there were more entities, or more pairs")
     processing_time: float = Field(0.0, description="Processing time in seconds")
 

@@ -3,8 +3,8 @@
 import json
 import time
 import uuid
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from mcp_context_persistence.duplicate_models import (
 )
 from queries import records, resolution
 from queries.candidates import Thing
+from queries.forms import settings
 from queries.resolution import Pair
 
 
@@ -43,7 +44,8 @@ def find(core: Core, entity_id: object, entity_types: object, *, min_score: obje
     if asked is not None and all(row["id"] != asked for row in compared):
         raise NotFoundError("entity_id: it is not among the entities that are compared; narrow them by entity_types")
     things = {row["id"]: _thing(row) for row in compared}
-    found = resolution.pairs(list(things.values()))
+    related, told_by = _related(core, things.values())
+    found = resolution.pairs(list(things.values()), related=related)
     groups = [group for group in resolution.clusters(list(things.values()), found) if len(group) > 1]
     shown = [pair for pair in found if pair.score >= least and (asked is None or asked in {pair.first, pair.second})]
     return FindDuplicateEntitiesResponse(
@@ -51,9 +53,19 @@ def find(core: Core, entity_id: object, entity_types: object, *, min_score: obje
         groups=[_group(group, things) for group in groups if asked is None or asked in group],
         total_pairs=len(shown),
         compared=len(compared),
+        neighbors_by=told_by,
         truncated=len(rows) > len(compared) or len(shown) > most,
         processing_time=time.perf_counter() - start,
     )
+
+
+def _related(core: Core, things: Iterable[Thing]) -> tuple[list[tuple[str, str]] | None, Literal["gds", "cypher"] | None]:
+    """Entities that share neighbours, as the server's library knows them, and who told; None where they must be found from what was read."""
+    wanted = settings()["related"]
+    if all(len(one.neighbours) < wanted["shared"] for one in things):
+        return [], None
+    told = core.analytics.related(core.namespace, cutoff=wanted["overlap"], least=wanted["shared"])
+    return told, "cypher" if told is None else "gds"
 
 
 def _types(given: object) -> list[str] | None:
@@ -79,7 +91,7 @@ def _thing(row: Row) -> Thing:
         type=kind,
         aliases=tuple(row["aliases"] or ()),
         contexts=frozenset(row["contexts"]),
-        neighbours=frozenset(row["neighbours"]),
+        neighbours=frozenset(row["neighbours"]) - {row["id"]},
         vector=vector,
         fields=records.named(kind, name, fields),
     )

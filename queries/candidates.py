@@ -4,7 +4,7 @@ Blocks of entities with the same word and the like make the pairs, in arrays, so
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -55,14 +55,23 @@ class Thing:
         return records.told(self.type, self.fields)
 
 
-def candidates(things: Sequence[Thing]) -> Iterator[tuple[str, str]]:
-    """Pairs whose types allow it with something in common: a word, a beginning of one, first letters, a field, or their meaning."""
+def candidates(things: Sequence[Thing], related: Iterable[tuple[str, str]] | None = None) -> Iterator[tuple[str, str]]:
+    """Pairs whose types allow it with something in common: a word, a beginning of one, first letters, a field, their meaning, or neighbours.
+
+    Args:
+        things: The entities.
+        related: Ids of those that share neighbours, where somebody has looked for them; None to look here.
+    """
     order = sorted(things, key=lambda one: one.id)
     blocks: defaultdict[str, list[int]] = defaultdict(list)
     for place, one in enumerate(order):
         for key in {key for name in one.names for key in keys(name)} | records.keys(one.type, one.fields):
             blocks[key].append(place)
-    found = [_alike(order), *(_within(places, len(order)) for places in blocks.values() if 1 < len(places) <= COMMON)]
+    found = [
+        _alike(order),
+        _related(order, related),
+        *(_within(places, len(order)) for places in blocks.values() if 1 < len(places) <= COMMON),
+    ]
     first, second = np.divmod(np.unique(np.concatenate(found)), len(order) or 1)
     number: dict[str, int] = {}
     kinds = np.array([number.setdefault(one.names[0].type, len(number)) for one in order], np.int64)
@@ -102,6 +111,37 @@ def _alike(things: Sequence[Thing]) -> Codes:
     kept = (first < second) & ~crowded[second]
     codes: Codes = places[first[kept]] * len(things) + places[second[kept]]
     return codes
+
+
+def overlap(one: Thing, other: Thing) -> tuple[int, float]:
+    """How many neighbours two things share, and which part that is of all that either has, each other left out."""
+    mine, theirs = one.neighbours - {other.id}, other.neighbours - {one.id}
+    shared = len(mine & theirs)
+    return shared, shared / len(mine | theirs) if shared else 0.0
+
+
+def _related(things: Sequence[Thing], given: Iterable[tuple[str, str]] | None) -> Codes:
+    """Pairs that share enough neighbours; one that too many have does not count."""
+    near: defaultdict[str, list[int]] = defaultdict(list)
+    for place, one in enumerate(things):
+        for known in one.neighbours:
+            near[known].append(place)
+    telling = {known: places for known, places in near.items() if 1 < len(places) <= COMMON}
+    least, part = settings()["related"]["shared"], settings()["related"]["overlap"]
+    if given is None:
+        found = [_within(places, len(things)) for places in telling.values()]
+        codes, counts = np.unique(np.concatenate([np.empty(0, np.int64), *found]), return_counts=True)
+        first, second = np.divmod(codes, len(things) or 1)
+        degrees = np.array([len(one.neighbours) for one in things], np.int64)
+        like = np.minimum(degrees[first], degrees[second]) >= part * np.maximum(degrees[first], degrees[second])
+        enough: Codes = codes[(counts >= least) & like]
+        return enough
+    by_id = {one.id: number for number, one in enumerate(things)}
+    told = []
+    for a, b in (sorted((by_id[one], by_id[other])) for one, other in given if one in by_id and other in by_id):
+        if len(things[a].neighbours & things[b].neighbours & telling.keys()) >= least:
+            told.append(a * len(things) + b)
+    return np.array(told, np.int64)
 
 
 def keys(name: Name) -> set[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from queries import records
-from queries.candidates import Thing, candidates, keys
+from queries.candidates import Thing, candidates, keys, overlap
 from queries.forms import Kind, Name, conflict, likeness, other_types, settings
 
 Band = Literal["same", "review", "different"]
@@ -50,17 +50,18 @@ def band(score: float, *, same: float | None = None) -> Band:
     return "review" if score >= settings()["review"] else "different"
 
 
-def pairs(things: Sequence[Thing], *, same: float | None = None) -> list[Pair]:
+def pairs(things: Sequence[Thing], *, same: float | None = None, related: Iterable[tuple[str, str]] | None = None) -> list[Pair]:
     """Pairs that may be one, best first; those that are different are left out.
 
     Args:
         things: The entities, each id once.
         same: Score from which two are the same, 0 to 1.
+        related: Ids of things that share neighbours, where the server has told them.
     """
     by_id = {one.id: one for one in things}
     around = _Around(things)
     found = []
-    for a, b in candidates(things):  # of types that may be one
+    for a, b in candidates(things, related):  # of types that may be one
         pair = _compared(by_id[a], by_id[b], around, same=same)
         if pair and pair.band != "different":
             found.append(pair)
@@ -204,9 +205,7 @@ def _compared(one: Thing, other: Thing, around: _Around, *, same: float | None) 
     for evidence in (*_meaning(one, other, named=bool(said)), *_neighbours(one, other)):
         said.append(evidence)
         score += _worth(evidence) if score and chance is None else 0.0
-    if score == 0.0 and any(evidence.stage == "vector" for evidence in said):
-        score = settings()["alike"] + sum(_worth(evidence) for evidence in said if evidence.stage == "neighbours") / 2
-    if score == 0.0:
+    if score == 0.0 and (score := _unnamed(one, other, said)) == 0.0:
         return None
     score = round(min(score, 1.0), 4)
     least = same if chance is None or same is not None else records.threshold(one.type)
@@ -254,9 +253,22 @@ def _meaning(one: Thing, other: Thing, *, named: bool) -> Iterator[Evidence]:
 
 
 def _neighbours(one: Thing, other: Thing) -> Iterator[Evidence]:
-    mine, theirs = one.neighbours - {other.id}, other.neighbours - {one.id}
-    if shared := mine & theirs:
-        yield Evidence(stage="neighbours", score=round(len(shared) / len(mine | theirs), 4), detail=f"{len(shared)} shared")
+    shared, part = overlap(one, other)
+    if shared:
+        yield Evidence(stage="neighbours", score=round(part, 4), detail=f"{shared} shared")
+
+
+def _unnamed(one: Thing, other: Thing, said: Sequence[Evidence]) -> float:
+    """What meaning and neighbours are worth where the names say nothing: enough for somebody to look, or nothing."""
+    near = [evidence for evidence in said if evidence.stage == "neighbours"]
+    more = sum(map(_worth, near)) / 2
+    if len(said) > len(near):
+        return float(settings()["alike"]) + more
+    known = settings()["related"]
+    shared, part = overlap(one, other)
+    if shared < known["shared"] or part < known["overlap"] or other.id in one.neighbours or one.id in other.neighbours:
+        return 0.0
+    return float(known["score"]) + more
 
 
 def main_name(things: Iterable[Thing]) -> Thing:

@@ -124,6 +124,19 @@ def test_compared_is_what_has_something_in_common(things: list[Thing]) -> None:
     assert list(candidates(things)) == sorted(wanted)
 
 
+def test_shared_neighbours_lead_to_a_look_and_no_further() -> None:
+    near = frozenset("xyz")
+    things = [thing("p", "Postgres", "technology", neighbours=near), thing("e", "elephant", "technology", neighbours=near | {"w"})]
+    (pair,) = pairs(things)
+    assert (pair.band, pair.score, [one.stage for one in pair.evidence]) == ("review", 0.575, ["neighbours"])
+    assert pairs(things, related=[("p", "e")]) == [pair]
+    assert pairs(things, related=[]) == []
+    assert pairs([replace(one, neighbours=one.neighbours - {"z"}) for one in things]) == []
+    assert pairs([things[0], replace(things[1], neighbours=near | {"p"})]) == []
+    many = [replace(things[0], id=f"{place:03}", name=f"{chr(97 + place // 26)}{chr(97 + place % 26)}") for place in range(COMMON + 1)]
+    assert pairs(many) == pairs(many, related=[(many[0].id, many[1].id)]) == []
+
+
 def test_what_too_many_mean_says_nothing() -> None:
     vector = np.eye(1, 3, dtype=np.float32)[0]
     things = [
