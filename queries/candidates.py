@@ -148,7 +148,13 @@ def keys(name: Name) -> set[str]:
     """Under which a name is looked for."""
     if not name.words:
         return set()
-    found = {name.key, f"= {name.key}", *name.words, *(word[:4] for word in name.words if len(word) > 4)}
+    found = {
+        name.key,
+        f"= {name.key}",
+        *filter(None, [name.counted]),
+        *name.words,
+        *(word[:4] for word in name.words if len(word) > 4),
+    }
     if len(name.words) > 1:
         fillers = settings()["fillers"]
         found.add("".join(word[0] for word in name.words))

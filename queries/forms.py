@@ -21,7 +21,8 @@ Kind = Literal["exact", "weak", "shortened", "spelling", "typo", "region", "nick
 NAMED = frozenset({"organization", "event", "project", "group"})  # whose names may lose words
 NAMES = 65_536  # that are kept as they were taken apart
 LETTERS_PER_EDIT = 8  # of a word that may be misspelt by one edit
-_WORD = re.compile(r"[\w+#]+")
+COUNTED = 6  # letters that a number in a name may stand for, at least
+_ACCENT = re.compile("[\u0300-\u036f]")
 _DOTTED = re.compile(r"\b(\w)\.(?=\w\b)")
 _NUMERAL = re.compile(r"(?=..)(x{0,3})(ix|iv|v?i{0,3})")
 _DESCRIPTION = re.compile(r"(the|this|that|our|their) [a-z]")
@@ -49,9 +50,16 @@ def _nicknames() -> dict[str, frozenset[str]]:
 
 
 def plain(text: str) -> str:
-    """A text in lower case, without accents and marks, `&` as a word."""
+    """A text in lower case, without accents, `&` as a word. Marks that make other letters, as in Hindi and Japanese, stay."""
     spread = unicodedata.normalize("NFKD", text.replace("&", " and ").replace("ß", "ss"))
-    return "".join(one for one in spread if not unicodedata.combining(one)).casefold().replace("'", "").replace("’", "")
+    bare = unicodedata.normalize("NFC", _ACCENT.sub("", spread))
+    return bare.casefold().replace("'", "").replace("’", "")
+
+
+def _words(text: str) -> list[str]:
+    """The words of a plain text: letters with their marks, digits, `+` and `#`; those without a letter or digit are left out."""
+    spaced = "".join(one if one in "+#" or one.isalnum() or unicodedata.category(one) in {"Mn", "Mc"} else " " for one in text)
+    return [word for word in spaced.split() if any(map(str.isalnum, word))]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +108,12 @@ class Name:
         return len(self.words), len(self.key), len(self.region), self.key
 
     @cached_property
+    def counted(self) -> str:
+        """Its first and last letter with the number of those between, as `k8s` for Kubernetes; empty where they are few."""
+        between = len(self.key) - 2
+        return f"{self.key[0]}{between}{self.key[-1]}" if between >= COUNTED and self.key.isalpha() else ""
+
+    @cached_property
     def letters(self) -> frozenset[str]:
         """The first letters of its words, with and without the little ones; none of a word alone."""
         if len(self.words) < 2:
@@ -117,10 +131,10 @@ def parse(text: str, kind: str) -> Name:
     region = ""
     if kind == "location" and "," in text:
         text, _, after = text.partition(",")
-        region = "".join(_WORD.findall(plain(after)))
+        region = "".join(_words(plain(after)))
     if kind != "person":
         text = _DOTTED.sub(r"\1", text)
-    words = [part for word in _WORD.findall(plain(text)) for part in word.split("_") if any(map(str.isalnum, part))]
+    words = _words(plain(text))
     while len(words) > 1 and words[0] in _listed("articles") and kind != "person":
         del words[0]
     if kind == "person":
@@ -238,7 +252,7 @@ def same_given(one: str, other: str) -> bool:
 
 
 def _things(short: Name, full: Name, kind: str) -> Kind | None:
-    if _acronym(short, full):
+    if _acronym(short, full) or (full.counted and short.key == full.counted):
         return "acronym"
     if short.numbers == full.numbers and (spelled := _spelled(short.words, full.words)):
         return spelled

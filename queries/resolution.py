@@ -179,7 +179,8 @@ class _Around:
         return {
             name.spelled
             for name in self.meanings(short)
-            if name.spelled not in {short.spelled, full.spelled} and conflict(name, full) is not None
+            if name.spelled not in {short.spelled, full.spelled}
+            and (conflict(name, full) is not None or (short.key == name.counted and likeness(name, full) is None))
         }
 
     def clear(self, mine: frozenset[str], short: Name, full: Name) -> Literal["here", "anywhere", "no", "never"]:

@@ -133,7 +133,9 @@ def test_shared_neighbours_lead_to_a_look_and_no_further() -> None:
     assert pairs(things, related=[]) == []
     assert pairs([replace(one, neighbours=one.neighbours - {"z"}) for one in things]) == []
     assert pairs([things[0], replace(things[1], neighbours=near | {"p"})]) == []
-    many = [replace(things[0], id=f"{place:03}", name=f"{chr(97 + place // 26)}{chr(97 + place % 26)}") for place in range(COMMON + 1)]
+    many = [
+        replace(things[0], id=f"{place:03}", name=f"{chr(97 + place // 26)}{chr(97 + place % 26)}") for place in range(COMMON + 1)
+    ]
     assert pairs(many) == pairs(many, related=[(many[0].id, many[1].id)]) == []
 
 
