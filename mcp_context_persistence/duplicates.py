@@ -175,7 +175,7 @@ def undo(core: Core, merge_id: object) -> UndoMergeResponse:
         row = rows[0]["merge"]
         if row["undone_ms"] is not None:
             raise ValidationError("merge_id: this merge was undone already")
-        _refuse_before_others(core, known)
+        _refuse(core, known)
         embedded: dict[str, Any] = {}
         if (row["model"], row["vectors"]) != (vectors.space.model, vectors.space.vectors):
             stored = core.graph.run(merging.claim(core.namespace, row["merged_ids"]))
@@ -198,12 +198,14 @@ def undo(core: Core, merge_id: object) -> UndoMergeResponse:
     return core.embeddings.again(whole)
 
 
-def _refuse_before_others(core: Core, merge_id: str) -> None:
+def _refuse(core: Core, merge_id: str) -> None:
     (row,) = core.graph.run(merging.later(core.namespace, [merge_id]))
     if row["later"]:
         more = row["count"] - len(row["later"])
         others = ", ".join([*row["later"], *([f"and {more:,} more"] if more else [])])
         raise GraphError(f"later merges of the same entities must be undone first, in this order: {others}")
+    if not row["whole"]:
+        raise ValidationError("merge_id: an entity of this merge was deleted, so that it cannot be undone")
 
 
 def _words(row: Row) -> str:

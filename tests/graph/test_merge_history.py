@@ -69,10 +69,12 @@ def test_the_whole_order_in_which_merges_must_be_undone(client):
 
 def test_a_merge_whose_entity_was_deleted_by_hand_says_so(client):
     fill(client, "a", "b")
-    client.merge_entities("a", "b")
+    done = client.merge_entities("a", "b")
     query(client, "MATCH (e:Entity {namespace: $n, id: 'a'}) DETACH DELETE e")
     (only,) = client.list_merges().merges
     assert (only.can_undo, only.undo_first, only.kept.name) == (False, [], "a")
+    with pytest.raises(ValidationError, match="was deleted"):
+        client.undo_merge(done.merge_id)
 
 
 def test_lists_of_merges_are_bounded(client):
