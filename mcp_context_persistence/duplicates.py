@@ -169,13 +169,14 @@ def undo(core: Core, merge_id: object) -> UndoMergeResponse:
     def whole() -> UndoMergeResponse:
         encoding = core.embeddings.current()
         vectors, names = encoding.vectors, core.merged()
+        order = core.graph.run(merging.later(core.namespace, [known]))  # first: what is undone meanwhile is undone, not deleted
         rows = core.graph.run(merging.read(core.namespace, known))
-        if not rows:
+        if not rows or not order:
             raise NotFoundError("merge_id: there is no such merge")
         row = rows[0]["merge"]
         if row["undone_ms"] is not None:
             raise ValidationError("merge_id: this merge was undone already")
-        _refuse(core, known)
+        _refuse(order[0])
         embedded: dict[str, Any] = {}
         if (row["model"], row["vectors"]) != (vectors.space.model, vectors.space.vectors):
             stored = core.graph.run(merging.claim(core.namespace, row["merged_ids"]))
@@ -198,8 +199,7 @@ def undo(core: Core, merge_id: object) -> UndoMergeResponse:
     return core.embeddings.again(whole)
 
 
-def _refuse(core: Core, merge_id: str) -> None:
-    (row,) = core.graph.run(merging.later(core.namespace, [merge_id]))
+def _refuse(row: Row) -> None:
     if row["later"]:
         more = row["count"] - len(row["later"])
         others = ", ".join([*row["later"], *([f"and {more:,} more"] if more else [])])

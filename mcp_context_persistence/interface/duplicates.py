@@ -29,9 +29,10 @@ class DuplicateCalls:
     ) -> FindDuplicateEntitiesResponse:
         """Find entities that may be the same thing. Nothing is changed.
 
-        Compared are names and aliases (equal but for case, accents, legal forms and titles; acronyms, initials, short and misspelt forms), the
-        metadata of people, companies and publications field by field, the vectors, and the shared neighbours. A name that may mean
-        several of the others is never more than `review`. Other types, numbers, or names of people forbid a pair.
+        Compared are names and aliases (equal but for case, accents, legal forms and titles; acronyms, initials, `k8s`, short and misspelt
+        forms), the metadata of people, companies and publications field by field, the vectors, and the shared neighbours. A name that may
+        mean several of the others is never more than `review`, nor is what only means the same or has the same neighbours. Other types,
+        numbers, or names of people forbid a pair.
 
         Args:
             entity_id: Id, exact name or alias of an entity, to see only what may be the same as it.
@@ -83,8 +84,8 @@ class DuplicateCalls:
         """Undo a merge.
 
         The graph is as it was as far as the merge touched it. What was saved since goes to the entity that its text names; what names none,
-        or both, stays with the kept one, as do later decisions. Later merges of the same entities must be undone first; the error names them
-        in their order, and `list_merges` does so beforehand.
+        or both, stays with the kept one, as do later decisions; what a text said meanwhile of two of them was not kept. Later merges of the
+        same entities must be undone first; the error names them in their order, and `list_merges` does so beforehand.
 
         Args:
             merge_id: What `merge_entities` answered.
@@ -92,7 +93,7 @@ class DuplicateCalls:
         Raises:
             NotFoundError: There is no such merge.
             GraphError: The graph operation failed, or a later merge must be undone first.
-            ValidationError: An argument is not valid, or the merge was undone already.
+            ValidationError: An argument is not valid, the merge was undone already, or an entity of it was deleted.
         """
         with self._core.call("undo_merge", GraphError):
             return found.undo(self._core, merge_id)
