@@ -21,7 +21,8 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from bench.record_sets import Judged, JudgedPair, febrl, publications, senzing
-from queries import records, resolution
+from queries import records
+from queries.candidates import candidates
 
 STRENGTH = 10.0  # of the data against the ridge
 Learned = dict[str, Any]
@@ -36,7 +37,7 @@ def pairs_of(judged: Judged) -> list[JudgedPair]:
     wanted = {(min(a, b), max(a, b)) for group in same.values() for a, b in combinations(group, 2)}
     return [
         JudgedPair(type="customer", one=dict(by_id[a].fields), other=dict(by_id[b].fields), same=(a, b) in wanted)
-        for a, b in sorted({*resolution.candidates(judged.things), *wanted})
+        for a, b in sorted({*candidates(judged.things), *wanted})
     ]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from queries.resolution import Thing
+from queries.candidates import Thing
 
 _COLUMN = re.compile(r"COL (\w+) VAL (.*?)(?= COL |$)")
 _ENDS = re.compile(r"rec-(\d+)-")

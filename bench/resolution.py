@@ -20,7 +20,8 @@ from rich.table import Table
 from bench.learn_records import learn, pairs_of, using
 from bench.record_sets import Judged, JudgedPair, febrl, poleo, publications, senzing
 from queries import records
-from queries.resolution import Thing, clusters, pairs
+from queries.candidates import Thing
+from queries.resolution import clusters, pairs
 
 Figures = tuple[float, float, float]
 Line = tuple[str, str, int, Figures]

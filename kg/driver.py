@@ -188,14 +188,19 @@ class Graph:
         return self._in_time(once, name, writes=True, deadline=deadline)
 
     @contextmanager
-    def call(self) -> Iterator[None]:
-        """Make everything that this thread runs inside share one deadline. What is computed between the statements does not count."""
+    def call(self, seconds: float | None = None) -> Iterator[None]:
+        """Make everything that this thread runs inside share one deadline. What is computed between the statements does not count.
+
+        Args:
+            seconds: Inside a call, a part of its deadline.
+        """
         outer = getattr(self._left, "seconds", None)
-        self._left.seconds = self._deadline if outer is None else outer
+        whole = self._deadline if outer is None else outer
+        given = self._left.seconds = whole if seconds is None else min(seconds, whole)
         try:
             yield
         finally:
-            self._left.seconds = outer
+            self._left.seconds = None if outer is None else outer - (given - self._left.seconds)
 
     @contextmanager
     def in_order(self) -> Iterator[None]:

@@ -37,6 +37,7 @@ COMPARED_ENTITIES = 5_000  # that one search for duplicates looks at
 DUPLICATE_PAIRS = 1_000  # of one answer
 MERGED_AT_ONCE = 100  # entities that one merge takes away
 GLINER_LABELS = 30  # types that a GLiNER model is asked for beside the usual ones; they take room from the text
+LISTED_MERGES = 100  # of one answer, and of those that must be undone before one of them
 ENTITY_PATTERNS = 200  # expressions of a namespace, all types together
 PATTERN_CHARACTERS = 1_000
 CONVERSATIONS_PER_BATCH = 100_000

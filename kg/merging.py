@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kg import links, mentions
+from kg import limits, links, mentions
 from kg.driver import Run
 from kg.errors import NotFoundError
 from kg.knowledge import searchable
@@ -74,8 +74,20 @@ def _merged(row: Row) -> Merged:
 
 
 def read(namespace: str, merge_id: str) -> Statement[Row]:
-    """A merge, and those that came after it on the same entities."""
+    """What is needed to undo a merge."""
     return Statement(name="merge/read", parameters={"batch": {"namespace": namespace, "id": merge_id}}, read=as_is)
+
+
+def later(namespace: str, ids: Sequence[str]) -> Statement[Row]:
+    """Which merges must be undone before each of these."""
+    batch = {"namespace": namespace, "ids": list(ids), "limit": limits.LISTED_MERGES}
+    return Statement(name="merge/later", parameters={"batch": batch}, read=as_is)
+
+
+def listed(namespace: str, *, before: str | None, limit: int) -> Statement[Row]:
+    """Merges, the latest first; only older ones than `before` where one is given."""
+    batch = {"namespace": namespace, "before": before, "limit": limit}
+    return Statement(name="merge/list", parameters={"batch": batch}, read=as_is)
 
 
 def things(namespace: str, *, types: Sequence[str] | None, limit: int, vectors: str) -> Statement[Row]:

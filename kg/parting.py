@@ -6,8 +6,7 @@ from typing import Any
 
 from kg import links, mentions, merging
 from kg.driver import Run
-from kg.errors import ValidationError
-from kg.spaces import Vectors
+from kg.spaces import Moved, Vectors
 from kg.statement import Row
 
 _OWN = ("name", "type", "description", "confidence", "metadata")
@@ -38,7 +37,7 @@ def undo(
         How many `mentions`, `relationships` and `decisions` came back.
 
     Raises:
-        ValidationError: The kept entity does not exist any more.
+        Moved: Its entities are not what they were when the merge was read.
     """
     keep, back = str(row["kept_id"]), list(row["merged_ids"])
     snapshot = json.loads(row["snapshot"])
@@ -50,7 +49,7 @@ def undo(
         done = run(merging.read(namespace, row["id"]))[0]["merge"]
         if done["undone_ms"] == now:  # by a try whose answer was lost
             return json.loads(done["counts"])  # type: ignore[no-any-return]
-        raise ValidationError("merge_id: the entities of this merge have changed meanwhile")
+        raise Moved("undo_merge: other entities were merged, or that undone, meanwhile; call again", retryable=True)
     found = run(merging.around(namespace, [keep]))[0]
     owners = _owners(found["mentions"], keep, back, known)
     labels = dict(zip(sorted(back), row["merged_labels"], strict=True))

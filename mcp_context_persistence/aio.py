@@ -82,6 +82,7 @@ class AsyncContextPersistenceClient:
     find_duplicate_entities = _awaited(Client.find_duplicate_entities)
     merge_entities = _awaited(Client.merge_entities)
     undo_merge = _awaited(Client.undo_merge)
+    list_merges = _awaited(Client.list_merges)
     batch_save_conversations = _awaited(Client.batch_save_conversations)
     batch_extract_entities = _awaited(Client.batch_extract_entities)
     configure_parallel_processing = _awaited(Client.configure_parallel_processing)

@@ -1,6 +1,7 @@
 """What comes back when duplicates are looked for, merged, and parted again."""
 
-from typing import Literal
+from datetime import datetime
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -42,6 +43,11 @@ class FindDuplicateEntitiesResponse(Response):
     groups: list[DuplicateGroup]
     total_pairs: int = Field(..., description="Pairs that were found, those that were cut off too")
     compared: int = Field(..., description="Entities that were compared")
+    neighbors_by: Literal["gds", "cypher"] | None = Field(
+        None,
+        description="Who found the pairs that share neighbours: Graph Data Science, or without it what was read of the graph; None where no "
+        "entity has enough of them",
+    )
     truncated: bool = Field(False, description="Whether there were more entities, or more pairs")
     processing_time: float = Field(0.0, description="Processing time in seconds")
 
@@ -67,4 +73,40 @@ class UndoMergeResponse(Response):
     mentions: int = Field(..., description="Mentions that are those of the restored entities again")
     relationships: int = Field(..., description="Relationships that they have again")
     decisions: int = Field(..., description="Decisions that are about them again")
+    processing_time: float = Field(0.0, description="Processing time in seconds")
+
+
+class MergeMember(BaseModel):
+    """An entity of a merge."""
+
+    id: str
+    name: str = Field(..., description="Its name, or its id where there is no such entity any more")
+
+
+class MergeRecord(BaseModel):
+    """A merge in the history of the graph."""
+
+    merge_id: str
+    kept: MergeMember = Field(..., description="The entity that the others became part of; it may have been merged itself since")
+    merged: list[MergeMember]
+    merged_at: datetime
+    reason: str | None = None
+    merged_by: str | None = None
+    evidence: list[Any] = Field(default_factory=list, description="What `merge_entities` was given")
+    undone_at: datetime | None = Field(None, description="When it was undone; None for one that is in effect")
+    can_undo: bool = Field(
+        ..., description="Whether `undo_merge` can undo it now; not when it was undone, others come first, or an entity was deleted"
+    )
+    undo_first: list[str] = Field(
+        default_factory=list, description="Merges that must be undone before it, in this order; 100 at most"
+    )
+    undo_first_count: int = Field(0, description="How many these are in all")
+
+
+class ListMergesResponse(Response):
+    """Merges, newest first."""
+
+    merges: list[MergeRecord]
+    total_merges: int = Field(..., description="Merges of the namespace, those that were undone too")
+    truncated: bool = Field(False, description="Whether there are older ones")
     processing_time: float = Field(0.0, description="Processing time in seconds")

@@ -3,8 +3,8 @@
 import json
 import time
 import uuid
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,11 +19,16 @@ from mcp_context_persistence.duplicate_models import (
     DuplicateGroup,
     DuplicatePair,
     FindDuplicateEntitiesResponse,
+    ListMergesResponse,
     MergeEntitiesResponse,
+    MergeMember,
+    MergeRecord,
     UndoMergeResponse,
 )
 from queries import records, resolution
-from queries.resolution import Pair, Thing
+from queries.candidates import Thing
+from queries.forms import settings
+from queries.resolution import Pair
 
 
 def find(core: Core, entity_id: object, entity_types: object, *, min_score: object, limit: object) -> FindDuplicateEntitiesResponse:
@@ -39,7 +44,8 @@ def find(core: Core, entity_id: object, entity_types: object, *, min_score: obje
     if asked is not None and all(row["id"] != asked for row in compared):
         raise NotFoundError("entity_id: it is not among the entities that are compared; narrow them by entity_types")
     things = {row["id"]: _thing(row) for row in compared}
-    found = resolution.pairs(list(things.values()))
+    related, told_by = _related(core, things.values())
+    found = resolution.pairs(list(things.values()), related=related)
     groups = [group for group in resolution.clusters(list(things.values()), found) if len(group) > 1]
     shown = [pair for pair in found if pair.score >= least and (asked is None or asked in {pair.first, pair.second})]
     return FindDuplicateEntitiesResponse(
@@ -47,9 +53,19 @@ def find(core: Core, entity_id: object, entity_types: object, *, min_score: obje
         groups=[_group(group, things) for group in groups if asked is None or asked in group],
         total_pairs=len(shown),
         compared=len(compared),
+        neighbors_by=told_by,
         truncated=len(rows) > len(compared) or len(shown) > most,
         processing_time=time.perf_counter() - start,
     )
+
+
+def _related(core: Core, things: Iterable[Thing]) -> tuple[list[tuple[str, str]] | None, Literal["gds", "cypher"] | None]:
+    """Entities that share neighbours, as the server's library knows them, and who told; None where they must be found from what was read."""
+    wanted = settings()["related"]
+    if all(len(one.neighbours) < wanted["shared"] for one in things):
+        return [], None
+    told = core.analytics.related(core.namespace, cutoff=wanted["overlap"], least=wanted["shared"])
+    return told, "cypher" if told is None else "gds"
 
 
 def _types(given: object) -> list[str] | None:
@@ -58,7 +74,7 @@ def _types(given: object) -> list[str] | None:
     listed = [given] if isinstance(given, str) else given
     if not isinstance(listed, Sequence) or len(listed) > limits.FILTER_VALUES:
         raise ValidationError(f"entity_types must be a type or a list of at most {limits.FILTER_VALUES} types")
-    return [checks.type_name("entity_types", one) for one in listed]
+    return [checks.type_name("entity_types", one).lower() for one in listed]
 
 
 def _thing(row: Row) -> Thing:
@@ -75,7 +91,7 @@ def _thing(row: Row) -> Thing:
         type=kind,
         aliases=tuple(row["aliases"] or ()),
         contexts=frozenset(row["contexts"]),
-        neighbours=frozenset(row["neighbours"]),
+        neighbours=frozenset(row["neighbours"]) - {row["id"]},
         vector=vector,
         fields=records.named(kind, name, fields),
     )
@@ -153,14 +169,14 @@ def undo(core: Core, merge_id: object) -> UndoMergeResponse:
     def whole() -> UndoMergeResponse:
         encoding = core.embeddings.current()
         vectors, names = encoding.vectors, core.merged()
+        order = core.graph.run(merging.later(core.namespace, [known]))  # first: what is undone meanwhile is undone, not deleted
         rows = core.graph.run(merging.read(core.namespace, known))
-        if not rows:
+        if not rows or not order:
             raise NotFoundError("merge_id: there is no such merge")
-        row, later = rows[0]["merge"], rows[0]["later"]
+        row = rows[0]["merge"]
         if row["undone_ms"] is not None:
             raise ValidationError("merge_id: this merge was undone already")
-        if later:
-            raise GraphError(f"later merges of the same entities must be undone first: {', '.join(later)}")
+        _refuse(order[0])
         embedded: dict[str, Any] = {}
         if (row["model"], row["vectors"]) != (vectors.space.model, vectors.space.vectors):
             stored = core.graph.run(merging.claim(core.namespace, row["merged_ids"]))
@@ -183,7 +199,51 @@ def undo(core: Core, merge_id: object) -> UndoMergeResponse:
     return core.embeddings.again(whole)
 
 
+def _refuse(row: Row) -> None:
+    if row["later"]:
+        more = row["count"] - len(row["later"])
+        others = ", ".join([*row["later"], *([f"and {more:,} more"] if more else [])])
+        raise GraphError(f"later merges of the same entities must be undone first, in this order: {others}")
+    if not row["whole"]:
+        raise ValidationError("merge_id: an entity of this merge was deleted, so that it cannot be undone")
+
+
 def _words(row: Row) -> str:
     """What the vector of a stored entity is made of."""
     own = row["properties"]
     return knowledge.named(own["name"] or row["id"], "" if own["origin"] == "extracted" else own["description"])
+
+
+def history(core: Core, *, limit: object, before: object) -> ListMergesResponse:
+    """The merges of the namespace, newest first."""
+    start = time.perf_counter()
+    most = checks.whole("limit", limit, least=1, most=limits.LISTED_MERGES)
+    newer = None if before is None else checks.identifier("before", before)
+    row = core.graph.run(merging.listed(core.namespace, before=newer, limit=most + 1))[0]
+    if not row["known"]:
+        raise NotFoundError("before: there is no such merge")
+    shown = row["merges"][:most]
+    order = {one["id"]: one for one in core.graph.run(merging.later(core.namespace, [one["id"] for one in shown]))}
+    return ListMergesResponse(
+        merges=[_record(one, order[one["id"]]) for one in shown if one["id"] in order],
+        total_merges=row["total"],
+        truncated=len(row["merges"]) > most,
+        processing_time=time.perf_counter() - start,
+    )
+
+
+def _record(row: Row, order: Row) -> MergeRecord:
+    kept, *merged = (MergeMember(id=one["id"], name=one["name"] or one["id"]) for one in (row["kept"], *row["merged"]))
+    return MergeRecord(
+        merge_id=row["id"],
+        kept=kept,
+        merged=merged,
+        merged_at=checks.moment(row["created_ms"]),
+        reason=row["reason"],
+        merged_by=row["merged_by"],
+        evidence=json.loads(row["evidence"])["pairs"] if row["evidence"] else [],
+        undone_at=checks.moment(row["undone_ms"]),
+        can_undo=order["whole"] and not order["later"],
+        undo_first=order["later"],
+        undo_first_count=order["count"],
+    )

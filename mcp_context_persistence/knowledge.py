@@ -19,6 +19,7 @@ from kg.merging import Merged
 from kg.models import Entity, Relationship
 from kg.statement import Row, Statement
 from mcp_context_persistence.core import Core
+from mcp_context_persistence.embeddings import TRIES
 from mcp_context_persistence.models import (
     CreateRelationshipResponse,
     ExtractEntitiesResponse,
@@ -209,8 +210,12 @@ def relate(
         (row,) = knowledge.resolved(run, core.namespace, [given])
         return row, run(knowledge.save_relationships(core.namespace, [row], now=now))
 
-    row, written = core.graph.transact(work, name="create_relationship")
-    if not written:
+    for _ in range(TRIES):
+        row, written = core.graph.transact(work, name="create_relationship")
+        if written:
+            break
+        core.entity_ids(references)  # it is another one, if it was merged meanwhile
+    else:
         raise NotFoundError("source_entity_id or target_entity_id: the entity was deleted meanwhile")
     return CreateRelationshipResponse(
         relationship=Relationship(

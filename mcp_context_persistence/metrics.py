@@ -9,9 +9,9 @@ from prometheus_client import CollectorRegistry, Histogram, start_http_server
 
 from kg import checks, limits
 from kg.errors import ValidationError
+from kg.local.settings import LOOPBACK
 from mcp_context_persistence.metrics_models import CallMetrics, GetMetricsResponse
 
-LOOPBACK = "127.0.0.1"
 OK = "ok"
 NAME = "context_persistence_call_seconds"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds

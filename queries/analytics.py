@@ -4,6 +4,7 @@ Each question makes a projection of its own name, asks it, and drops it again, w
 use; the projections of clients that died are dropped by the next one that passes.
 """
 
+import logging
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,8 @@ from kg.driver import Graph
 from kg.errors import DatabaseError, GraphError
 from kg.statement import Row, Statement, as_is
 
+log = logging.getLogger(f"mcp_context_persistence.{__name__}")
+
 Metric = Literal["pagerank", "article_rank", "betweenness", "closeness", "harmonic", "eigenvector", "degree"]
 Algorithm = Literal["leiden", "louvain", "label_propagation", "wcc", "k_core"]
 
@@ -23,6 +26,9 @@ SEED = 42
 THREADS = 4  # the open library allows no more
 HEAP_SHARE = 0.5  # of the server's heap that one projection, or one algorithm, may take
 DROP_SECONDS = 10.0
+RELATED_SECONDS = 10.0  # that a search for duplicates waits for shared neighbours
+RELATED_PAIRS = 20_000
+RELATED_TOP = 50  # of one entity
 NO_LIMIT = 2**62
 MISSING = ("ProcedureNotFound", "Statement.SyntaxError")  # what a server without the library says
 
@@ -165,14 +171,26 @@ class Analytics:
         }
         return self._run(Statement(name="analytics/communities", parameters={"batch": asked}, read=as_is))
 
-    def similar(self, projection: Projection, namespace: str, *, entity_id: str | None, limit: int, cutoff: float) -> list[Row]:
-        """Pairs of entities with the same neighbours, most similar first."""
+    def similar(
+        self,
+        projection: Projection,
+        namespace: str,
+        *,
+        entity_id: str | None,
+        limit: int,
+        cutoff: float,
+        least: int = 1,
+        top: int | None = None,
+    ) -> list[Row]:
+        """Pairs of entities with the same neighbours, most similar first; of entities with `least` neighbours, and each one's `top` best."""
         batch = {
             "namespace": namespace,
             "entity_id": entity_id,
             "name": projection.name,
             "concurrency": THREADS,
             "cutoff": cutoff,
+            "least": least,
+            "top": limit if top is None else top,
             "most_bytes": projection.most_bytes,
             "limit": limit,
         }
@@ -180,6 +198,23 @@ class Analytics:
         if rows:
             _refuse(rows[0]["bytes"], projection.most_bytes)
         return [row for row in rows if row["id"] is not None]
+
+    def related(self, namespace: str, *, cutoff: float, least: int) -> list[tuple[str, str]] | None:
+        """Ids of entities with the same neighbours, whose overlap is `cutoff` at least; None where the server cannot tell.
+
+        It cannot without the library, without memory for it, or when it takes too long.
+        """
+        try:
+            with self._graph.call(RELATED_SECONDS), self.projection(namespace, undirected=True) as projection:
+                if projection is None:
+                    return []
+                found = self.similar(
+                    projection, namespace, entity_id=None, limit=RELATED_PAIRS, cutoff=cutoff, least=least, top=RELATED_TOP
+                )
+        except (GraphError, DatabaseError) as error:
+            log.info("shared neighbours are not looked for by Graph Data Science: %s", error)
+            return None
+        return [(row["id"], row["other_id"]) for row in found]
 
     def paths(self, projection: Projection, namespace: str, *, source: str, target: str, count: int, weighted: bool) -> list[Row]:
         """The cheapest paths between two entities, cheapest first."""

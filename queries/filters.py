@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 from kg import checks, limits
+from kg.clock import DAY_MS
 from kg.errors import ValidationError
 from kg.facets import facet, written
 
@@ -29,7 +30,6 @@ BOXES = 12  # searches of the vector index that one filter may be turned into
 FIRST_MS, LAST_MS = -(2**63), 2**63 - 1
 _WITH_VECTORS = ("message", "entity", "decision", "document")
 _HIGHEST = "\uffff"
-_DAY_MS = 86_400_000
 _DAY = re.compile(r"(?P<day>\d{4}-\d{2}-\d{2})(?P<offset>Z|[+-]\d{2}:?\d{2})?")
 
 
@@ -246,7 +246,7 @@ def _moment(name: str, value: object) -> tuple[int, int]:
             day, zone = value
             midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
             first = checks.milliseconds(midnight) - int(zone.utcoffset(None).total_seconds() * 1000)
-            return first, first + _DAY_MS - 1
+            return first, first + DAY_MS - 1
     except (ValueError, OverflowError) as error:
         raise ValidationError(f"{name} must be a date such as 2024-12-31 or a time in ISO 8601") from error
     raise ValidationError(f"{name} must be a date such as 2024-12-31 or a time in ISO 8601")

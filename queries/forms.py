@@ -7,7 +7,7 @@ import json
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,8 +19,10 @@ SETTINGS = Path(__file__).with_name("resolution.json")
 Kind = Literal["exact", "weak", "shortened", "spelling", "typo", "region", "nickname", "initial", "acronym", "part", "described"]
 
 NAMED = frozenset({"organization", "event", "project", "group"})  # whose names may lose words
+NAMES = 65_536  # that are kept as they were taken apart
 LETTERS_PER_EDIT = 8  # of a word that may be misspelt by one edit
-_WORD = re.compile(r"[\w+#]+")
+COUNTED = 6  # letters that a number in a name may stand for, at least
+_ACCENT = re.compile("[\u0300-\u036f]")
 _DOTTED = re.compile(r"\b(\w)\.(?=\w\b)")
 _NUMERAL = re.compile(r"(?=..)(x{0,3})(ix|iv|v?i{0,3})")
 _DESCRIPTION = re.compile(r"(the|this|that|our|their) [a-z]")
@@ -48,9 +50,16 @@ def _nicknames() -> dict[str, frozenset[str]]:
 
 
 def plain(text: str) -> str:
-    """A text in lower case, without accents and marks, `&` as a word."""
+    """A text in lower case, without accents, `&` as a word. Marks that make other letters, as in Hindi and Japanese, stay."""
     spread = unicodedata.normalize("NFKD", text.replace("&", " and ").replace("ß", "ss"))
-    return "".join(one for one in spread if not unicodedata.combining(one)).casefold().replace("'", "").replace("’", "")
+    bare = unicodedata.normalize("NFC", _ACCENT.sub("", spread))
+    return bare.casefold().replace("'", "").replace("’", "")
+
+
+def _words(text: str) -> list[str]:
+    """The words of a plain text: letters with their marks, digits, `+` and `#`; those without a letter or digit are left out."""
+    spaced = "".join(one if one in "+#" or one.isalnum() or unicodedata.category(one) in {"Mn", "Mc"} else " " for one in text)
+    return [word for word in spaced.split() if any(map(str.isalnum, word))]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +67,7 @@ class Name:
     """A name of a thing of some type.
 
     Attributes:
-        type: Of the thing, a lower-case word.
+        type: Of the thing, in lower case.
         words: Its words in lower case, without accents, articles, honorifics and legal suffixes.
         key: The words as one; names with the same key are spelled alike.
         numbers: Its numbers, Roman ones and generations (Jr) among them, in order.
@@ -83,18 +92,49 @@ class Name:
         """Whether others may well have the same: a description, initials, somebody's given or family name alone."""
         return self.described or self.initials or (self.type == "person" and len(self.words) == 1)
 
+    @property
+    def vague(self) -> bool:
+        """Whether its type says nothing, so that it may be of any other one."""
+        return self.type in _listed("vague")
 
-@cache
+    @cached_property
+    def spelled(self) -> str:
+        """What makes two names of one type the same."""
+        return f"{self.type} {self.key} {self.region}"
+
+    @cached_property
+    def size(self) -> tuple[int, int, int, str]:
+        """Of two names the shorter one is the one whose size is less."""
+        return len(self.words), len(self.key), len(self.region), self.key
+
+    @cached_property
+    def counted(self) -> str:
+        """Its first and last letter with the number of those between, as `k8s` for Kubernetes; empty where they are few."""
+        between = len(self.key) - 2
+        return f"{self.key[0]}{between}{self.key[-1]}" if between >= COUNTED and self.key.isalpha() else ""
+
+    @cached_property
+    def letters(self) -> frozenset[str]:
+        """The first letters of its words, with and without the little ones; none of a word alone."""
+        if len(self.words) < 2:
+            return frozenset()
+        return frozenset(
+            ("".join(word[0] for word in self.words), "".join(word[0] for word in self.words if word not in _listed("fillers")))
+        )
+
+
+@lru_cache(NAMES)
 def parse(text: str, kind: str) -> Name:
-    """Take a name of a thing of type `kind` apart."""
+    """Take a name of a thing of type `kind`, in whatever case, apart. One of signs only has no words."""
+    kind = kind.casefold()
     described = _DESCRIPTION.match(text[:1].lower() + text[1:]) is not None
     region = ""
     if kind == "location" and "," in text:
         text, _, after = text.partition(",")
-        region = "".join(_WORD.findall(plain(after)))
+        region = "".join(_words(plain(after)))
     if kind != "person":
         text = _DOTTED.sub(r"\1", text)
-    words = [part for word in _WORD.findall(plain(text)) for part in word.split("_") if part]
+    words = _words(plain(text))
     while len(words) > 1 and words[0] in _listed("articles") and kind != "person":
         del words[0]
     if kind == "person":
@@ -122,7 +162,7 @@ def _number(word: str, *, first: bool) -> bool:
 
 def conflict(one: Name, other: Name) -> str | None:
     """Why two names cannot mean the same thing, whatever else is alike; None when they can."""
-    if one.type != other.type and not _listed("vague") & {one.type, other.type}:
+    if other_types(one, other):
         return "other types"
     if one.numbers != other.numbers and one.numbers and other.numbers:
         return "other numbers"
@@ -133,14 +173,19 @@ def conflict(one: Name, other: Name) -> str | None:
     return None
 
 
+def other_types(one: Name, other: Name) -> bool:
+    """Whether things of these types cannot be one."""
+    return one.type != other.type and not (one.vague or other.vague)
+
+
 def likeness(one: Name, other: Name) -> Kind | None:
     """How two names are alike, None when they are not."""
-    if one.numbers != other.numbers and (one.numbers and other.numbers):
+    if not (one.words and other.words) or (one.numbers != other.numbers and one.numbers and other.numbers):
         return None
     if one.key == other.key and one.region == other.region:
         return "weak" if one.weak or other.weak else "exact"
     kind = one.type if one.type == other.type else ""  # of a vague type nothing is known that would make a part of a name a name
-    short, full = sorted((one, other), key=lambda name: (len(name.words), len(name.key), name.key))
+    short, full = (one, other) if one.size <= other.size else (other, one)
     if short.described or full.described:
         return "described" if short.described and not full.described and _describes(short, full) else None
     if one.key == other.key:
@@ -207,7 +252,7 @@ def same_given(one: str, other: str) -> bool:
 
 
 def _things(short: Name, full: Name, kind: str) -> Kind | None:
-    if _acronym(short, full):
+    if _acronym(short, full) or (full.counted and short.key == full.counted):
         return "acronym"
     if short.numbers == full.numbers and (spelled := _spelled(short.words, full.words)):
         return spelled
@@ -222,11 +267,9 @@ def _things(short: Name, full: Name, kind: str) -> Kind | None:
 
 def _acronym(short: Name, full: Name) -> bool:
     """Whether one name is the first letters of the other, with or without its little words."""
-    if not 2 <= len(short.key) <= 8 or len(full.words) < 2 or any(len(word) > 1 for word in short.words) != (len(short.words) == 1):
+    if short.key not in full.letters or not 2 <= len(short.key) <= 8:
         return False
-    every = "".join(word[0] for word in full.words)
-    telling = "".join(word[0] for word in full.words if word not in _listed("fillers"))
-    return short.key in {every, telling}
+    return any(len(word) > 1 for word in short.words) == (len(short.words) == 1)
 
 
 def _spelled(one: tuple[str, ...], other: tuple[str, ...]) -> Kind | None:

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from kg.names import spaced
-from queries.text import tokens
+from queries.text import bare, tokens
 
 Row = Mapping[str, Any]
 
 MEANING, WORDS = 0.4, 0.6
 LEAST = 0.05  # what an arm gives for having found something at all
-_POSSESSIVE = re.compile(r"['’]s?$")
 _SUFFIX = re.compile(r"(?<=...)(?:ies|ing|es|ed|s|e|y)$")  # what is left has three letters: "king" is no form of "k"
 
 
@@ -49,7 +48,7 @@ def spread(value: float | None, low: float | None, high: float | None) -> float:
 
 def stem(word: str) -> str:
     """A word without its commonest English ending; enough to compare a name with a query."""
-    word = _POSSESSIVE.sub("", word)
+    word = bare(word)
     if len(word) <= 3:
         return word
     root = _SUFFIX.sub("", word)

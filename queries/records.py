@@ -32,9 +32,10 @@ def profiles() -> dict[str, dict[str, Any]]:
     return json.loads(WEIGHTS.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
 
 
+@cache
 def profile_of(kind: str) -> str | None:
-    """The kind of record that an entity of this type has, None where none is known."""
-    return next((name for name, one in profiles().items() if kind in one["types"]), None)
+    """The kind of record that an entity of this type, in whatever case, has; None where none is known."""
+    return next((name for name, one in profiles().items() if kind.casefold() in one["types"]), None)
 
 
 def named(kind: str, name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,15 +53,23 @@ def chance(kind: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> float
         other: Likewise.
     """
     name = profile_of(kind)
-    if name is None:
+    if name is None or not comparable(told(kind, one), told(kind, other)):
         return None
     known = profiles()[name]
-    mine, theirs = ({each for each in known["fields"] if _texts(record.get(each))} for record in (one, other))
-    if min(len(mine), len(theirs)) < LEAST or not mine & theirs:
-        return None
     weights = known["weights"]
     total = known["bias"] + sum(weights[each] * value for each, value in features(known["fields"], one, other).items())
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
+
+
+def told(kind: str, record: Mapping[str, Any]) -> frozenset[str]:
+    """The fields of an entity of type `kind` that say something."""
+    name = profile_of(kind)
+    return frozenset(each for each in profiles()[name]["fields"] if _texts(record.get(each))) if name else frozenset()
+
+
+def comparable(mine: frozenset[str], theirs: frozenset[str]) -> bool:
+    """Whether two records that tell these fields are enough to compare."""
+    return min(len(mine), len(theirs)) >= LEAST and not mine.isdisjoint(theirs)
 
 
 def threshold(kind: str) -> float:

@@ -6,53 +6,18 @@ entities share. Evidence to the contrary forbids a pair whatever its score.
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import combinations
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from queries import records
-from queries.forms import Kind, Name, conflict, likeness, parse, settings
+from queries.candidates import Thing, candidates, keys, overlap
+from queries.forms import Kind, Name, conflict, likeness, other_types, settings
 
 Band = Literal["same", "review", "different"]
 K = TypeVar("K", bound=Hashable)
 
 STRICT: frozenset[Kind] = frozenset({"exact", "shortened", "spelling"})  # what these say holds wherever the names stand
 MEANINGS = 3  # that a short name may have beside this one, for somebody to look
-COMMON = 200  # a word that more names have leads to no pairs
-ROWS = 1_000  # of vectors that are compared at once
-
-
-@dataclass(frozen=True, kw_only=True)
-class Thing:
-    """An entity, or one mention of it.
-
-    Attributes:
-        id: Its id.
-        name: Its name.
-        type: A lower-case word.
-        aliases: Other names that it is known by.
-        contexts: Where it is named: ids of conversations and documents.
-        neighbours: Ids of the entities that it is related to.
-        vector: `(dimension,) float32` of unit length, of its name and description; None where there is none.
-        fields: Its plain metadata, compared field by field where `queries.records` knows such records.
-    """
-
-    id: str
-    name: str
-    type: str
-    aliases: tuple[str, ...] = ()
-    contexts: frozenset[str] = frozenset()
-    neighbours: frozenset[str] = frozenset()
-    vector: NDArray[np.float32] | None = None
-    fields: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def names(self) -> tuple[Name, ...]:
-        """Its name and its aliases, taken apart."""
-        return tuple(parse(one, self.type) for one in dict.fromkeys((self.name, *self.aliases)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +27,9 @@ class Evidence:
     stage: str
     score: float
     detail: str = ""
+
+
+NOTHING = Evidence(stage="fuzzy", score=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,28 +50,83 @@ def band(score: float, *, same: float | None = None) -> Band:
     return "review" if score >= settings()["review"] else "different"
 
 
-def pairs(things: Sequence[Thing], *, same: float | None = None) -> list[Pair]:
+def pairs(things: Sequence[Thing], *, same: float | None = None, related: Iterable[tuple[str, str]] | None = None) -> list[Pair]:
     """Pairs that may be one, best first; those that are different are left out.
 
     Args:
         things: The entities, each id once.
         same: Score from which two are the same, 0 to 1.
+        related: Ids of things that share neighbours, where the server has told them.
     """
     by_id = {one.id: one for one in things}
     around = _Around(things)
     found = []
-    for a, b in candidates(things):
+    for a, b in candidates(things, related):  # of types that may be one
         pair = _compared(by_id[a], by_id[b], around, same=same)
         if pair and pair.band != "different":
             found.append(pair)
-    return sorted(found, key=lambda pair: (-pair.score, pair.first, pair.second))
+    place = {one.id: number for number, one in enumerate(sorted(things, key=_content))}
+    return sorted(_decided(found, by_id), key=lambda pair: (-pair.score, *sorted((place[pair.first], place[pair.second]))))
+
+
+def _content(one: Thing) -> tuple[Any, ...]:
+    """What a thing is, by which equal scores are put in order, and its id only where nothing else differs."""
+    vector = b"" if one.vector is None else one.vector.tobytes()
+    fields = sorted(map(str, one.fields.items()))
+    return one.name, one.type, one.aliases, sorted(one.contexts), sorted(one.neighbours), fields, vector, one.id
+
+
+def _fullness(one: Thing) -> tuple[Any, ...]:
+    """By which the fuller one of several names is the first."""
+    return -len(one.names[0].words), -len(one.name), one.name, one.id
+
+
+def _decided(found: Sequence[Pair], by_id: Mapping[str, Thing]) -> Iterator[Pair]:
+    """The same, but what may as well be either of two that are not one, by their names alone, is for somebody to look at."""
+    links: defaultdict[tuple[str, float], set[Name]] = defaultdict(set)
+
+    def ends(pair: Pair) -> Iterator[tuple[tuple[str, float], Name]]:
+        if pair.band == "same" and pair.evidence[0].stage != "fields":
+            yield (pair.first, pair.score), by_id[pair.second].names[0]
+            yield (pair.second, pair.score), by_id[pair.first].names[0]
+
+    for pair in found:
+        for key, name in ends(pair):
+            links[key].add(name)
+    torn = {key: {a for a in names if any(conflict(a, b) for b in names)} for key, names in links.items() if len(names) > 1}
+    for pair in found:
+        yield _unsure(pair) if any(name in torn.get(key, ()) for key, name in ends(pair)) else pair
+
+
+def _unsure(pair: Pair) -> Pair:
+    score = settings()["ambiguous"]
+    first, *others = pair.evidence
+    return replace(
+        pair,
+        score=score,
+        band=band(score),
+        evidence=(replace(first, score=score, detail=f"{first.detail}, but of others too"), *others),
+    )
 
 
 def forbidden(one: Thing, other: Thing) -> str | None:
     """Why two things are not one, whatever is alike; None where nothing says so."""
-    if (chance := records.chance(one.type, one.fields, other.fields)) is not None:
+    if other_types(one.names[0], other.names[0]):
+        return "other types"
+    return _unlike(one, other, _chance(one, other))
+
+
+def _unlike(one: Thing, other: Thing, chance: float | None) -> str | None:
+    if chance is not None:
         return "other fields" if chance < settings()["unlike"] else None
     return conflict(one.names[0], other.names[0])
+
+
+def _chance(one: Thing, other: Thing) -> float | None:
+    """What the fields say, where both have a record of one kind."""
+    if not records.comparable(one.told, other.told) or records.profile_of(one.type) != records.profile_of(other.type):
+        return None
+    return records.chance(one.type, one.fields, other.fields)
 
 
 def clusters(things: Sequence[Thing], links: Iterable[Pair]) -> list[list[str]]:
@@ -134,27 +157,35 @@ class _Around:
 
     def __init__(self, things: Sequence[Thing]) -> None:
         self._contexts: defaultdict[str, set[str]] = defaultdict(set)
-        self._known: defaultdict[str, dict[str, Name]] = defaultdict(dict)
+        self._known: defaultdict[str, set[Name]] = defaultdict(set)
+        self._meanings: dict[Name, set[Name]] = {}
         for one in things:
             for name in one.names:
-                self._contexts[_spelled(name)] |= one.contexts
-                for key in _keys(name):
-                    self._known[key][_spelled(name)] = name
+                self._contexts[name.spelled] |= one.contexts
+                for key in keys(name):
+                    self._known[key].add(name)
+
+    def meanings(self, short: Name) -> set[Name]:
+        """The names that a short one may stand for."""
+        found = self._meanings.get(short)
+        if found is None:
+            near = {name for key in keys(short) for name in self._known.get(key, ()) if len(name.words) >= len(short.words)}
+            found = {name for name in near if conflict(short, name) is None and likeness(short, name) is not None}
+            self._meanings[short] = found
+        return found
 
     def rivals(self, short: Name, full: Name) -> set[str]:
         """The other names that a short one may stand for; not those that are themselves forms of `full`."""
         return {
-            spelled
-            for key in _keys(short)
-            for spelled, name in self._known.get(key, {}).items()
-            if spelled not in {_spelled(short), _spelled(full)} and len(name.words) >= len(short.words)
-            if likeness(short, name) is not None and conflict(short, name) is None and conflict(name, full) is not None
+            name.spelled
+            for name in self.meanings(short)
+            if name.spelled not in {short.spelled, full.spelled}
+            and (conflict(name, full) is not None or (short.key == name.counted and likeness(name, full) is None))
         }
 
-    def clear(self, one: Thing, other: Thing, short: Name, full: Name) -> Literal["here", "anywhere", "no", "never"]:
-        """Whether a short name means this full one: where both are named, as the only one anywhere, as one of few, or of too many."""
-        mine = one.contexts if short in one.names else other.contexts
-        theirs = self._contexts[_spelled(full)]
+    def clear(self, mine: frozenset[str], short: Name, full: Name) -> Literal["here", "anywhere", "no", "never"]:
+        """Whether a short name, named in the places `mine`, means this full one: where both are named, as the only one anywhere, as one of few, or of too many."""
+        theirs = self._contexts[full.spelled]
         rivals = self.rivals(short, full)
         near = any(self._contexts[rival] & mine for rival in rivals)
         if mine & theirs and not near and (not rivals or mine <= theirs):
@@ -164,66 +195,22 @@ class _Around:
         return "no" if rivals else "anywhere"
 
 
-def _spelled(name: Name) -> str:
-    return f"{name.type} {name.key} {name.region}"
-
-
-def candidates(things: Sequence[Thing]) -> Iterator[tuple[str, str]]:
-    """Pairs with something in common: a word, a beginning of one, first letters, a field, or their meaning."""
-    blocks: defaultdict[str, list[str]] = defaultdict(list)
-    for one in things:
-        for key in sorted({key for name in one.names for key in _keys(name)} | records.keys(one.type, one.fields)):
-            blocks[key].append(one.id)
-    seen: set[tuple[str, str]] = set()
-    for ids in blocks.values():
-        if len(ids) <= COMMON:
-            seen.update((min(a, b), max(a, b)) for a, b in combinations(ids, 2) if a != b)
-    seen.update(_alike([one for one in things if one.vector is not None]))
-    yield from sorted(seen)
-
-
-def _keys(name: Name) -> set[str]:
-    found = {name.key, f"= {name.key}", *name.words, *(word[:4] for word in name.words if len(word) > 4)}
-    if len(name.words) > 1:
-        fillers = settings()["fillers"]
-        found.add("".join(word[0] for word in name.words))
-        found.add("".join(word[0] for word in name.words if word not in fillers))
-    if name.type == "person":
-        found.update(_full_givens(name.words[0]))
-    return found
-
-
-def _full_givens(given: str) -> set[str]:
-    return {group[0] for group in settings()["nicknames"] if given in group}
-
-
-def _alike(things: Sequence[Thing]) -> Iterator[tuple[str, str]]:
-    """Pairs whose vectors are close."""
-    if not things:
-        return
-    array = np.stack([one.vector for one in things if one.vector is not None])
-    for start in range(0, len(things), ROWS):
-        close = array[start : start + ROWS] @ array.T >= settings()["meaning"]
-        for row, column in zip(*np.nonzero(close), strict=True):
-            if start + row < column:
-                a, b = sorted((things[start + row].id, things[column].id))
-                yield a, b
-
-
 def _compared(one: Thing, other: Thing, around: _Around, *, same: float | None) -> Pair | None:
     """The pair with what each stage says; None where something forbids it."""
-    if forbidden(one, other):
+    chance = _chance(one, other)
+    if _unlike(one, other, chance):
         return None
-    first, second = sorted((one, other), key=lambda thing: (-len(thing.names[0].words), -len(thing.name), thing.id))
-    said = [*_fields(one, other)] or [*_names(first, second, around)]
-    score = max((evidence.score for evidence in said), default=0.0)
+    best = _best(one, other, around) if chance is None else Evidence(stage="fields", score=round(chance, 4))
+    said = [best] if best.score or chance is not None else []
+    score = best.score
     for evidence in (*_meaning(one, other, named=bool(said)), *_neighbours(one, other)):
         said.append(evidence)
-        score += _worth(evidence) if score and said[0].stage != "fields" else 0.0
-    if score == 0.0 and any(evidence.stage == "vector" for evidence in said):
-        score = settings()["alike"] + sum(_worth(evidence) for evidence in said if evidence.stage == "neighbours") / 2
+        score += _worth(evidence) if score and chance is None else 0.0
+    if score == 0.0 and (score := _unnamed(one, other, said)) == 0.0:
+        return None
     score = round(min(score, 1.0), 4)
-    least = records.threshold(one.type) if same is None and said and said[0].stage == "fields" else same
+    least = same if chance is None or same is not None else records.threshold(one.type)
+    first, second = sorted((one, other), key=_fullness)
     return Pair(first=first.id, second=second.id, score=score, band=band(score, same=least), evidence=tuple(said))
 
 
@@ -234,26 +221,16 @@ def _worth(evidence: Evidence) -> float:
     return float(known["neighbours_add"]) * evidence.score
 
 
-def _fields(one: Thing, other: Thing) -> Iterator[Evidence]:
-    chance = records.chance(one.type, one.fields, other.fields)
-    if chance is not None:
-        yield Evidence(stage="fields", score=round(chance, 4))
-
-
-def _names(one: Thing, other: Thing, around: _Around) -> Iterator[Evidence]:
-    """What the names say: the best of all that either is known by."""
-    best = max(
-        (_named(one, other, a, b, around) for a in one.names for b in other.names),
-        key=lambda evidence: evidence.score,
-    )
-    if best.score:
-        yield best
+def _best(one: Thing, other: Thing, around: _Around) -> Evidence:
+    """What the names say: the best of all that either is known by; a score of 0 where they say nothing."""
+    said = (_named(one, other, a, b, around) for a in one.names for b in other.names)
+    return max(said, key=lambda evidence: (evidence.score, evidence.stage, evidence.detail))
 
 
 def _named(one: Thing, other: Thing, a: Name, b: Name, around: _Around) -> Evidence:
     kind = likeness(a, b)
     if kind is None or conflict(a, b):
-        return Evidence(stage="fuzzy", score=0.0)
+        return NOTHING
     here, anywhere = settings()["scores"][kind]
     if kind in STRICT:
         return Evidence(stage="exact" if kind == "exact" else "fuzzy", score=here, detail=kind)
@@ -261,8 +238,9 @@ def _named(one: Thing, other: Thing, a: Name, b: Name, around: _Around) -> Evide
         return Evidence(stage="exact", score=here if one.contexts & other.contexts else anywhere, detail="the same, but short")
     if kind == "typo":
         return Evidence(stage="fuzzy", score=anywhere, detail=kind)
-    short, full = sorted((a, b), key=lambda name: (len(name.words), len(name.key)))
-    clear = around.clear(one, other, short, full)
+    short, full = sorted((a, b), key=lambda name: name.size)
+    mine = (one if short is a else other).contexts
+    clear = around.clear(mine, short, full)
     score = {"here": here, "anywhere": anywhere, "no": min(anywhere, settings()["ambiguous"]), "never": 0.0}[clear]
     return Evidence(stage="fuzzy", score=score, detail=kind if clear in {"here", "anywhere"} else f"{kind}, but of others too")
 
@@ -276,11 +254,24 @@ def _meaning(one: Thing, other: Thing, *, named: bool) -> Iterator[Evidence]:
 
 
 def _neighbours(one: Thing, other: Thing) -> Iterator[Evidence]:
-    mine, theirs = one.neighbours - {other.id}, other.neighbours - {one.id}
-    if shared := mine & theirs:
-        yield Evidence(stage="neighbours", score=round(len(shared) / len(mine | theirs), 4), detail=f"{len(shared)} shared")
+    shared, part = overlap(one, other)
+    if shared:
+        yield Evidence(stage="neighbours", score=round(part, 4), detail=f"{shared} shared")
+
+
+def _unnamed(one: Thing, other: Thing, said: Sequence[Evidence]) -> float:
+    """What meaning and neighbours are worth where the names say nothing: enough for somebody to look, or nothing."""
+    near = [evidence for evidence in said if evidence.stage == "neighbours"]
+    more = sum(map(_worth, near)) / 2
+    if len(said) > len(near):
+        return float(settings()["alike"]) + more
+    known = settings()["related"]
+    shared, part = overlap(one, other)
+    if shared < known["shared"] or part < known["overlap"] or other.id in one.neighbours or one.id in other.neighbours:
+        return 0.0
+    return float(known["score"]) + more
 
 
 def main_name(things: Iterable[Thing]) -> Thing:
-    """Which of several names of one thing is kept: the fullest one; of equals the first by id."""
-    return min(things, key=lambda one: (-len(one.names[0].words), -len(one.name), one.id))
+    """Which of several names of one thing is kept: the fullest one; of equals the first by the alphabet."""
+    return min(things, key=_fullness)

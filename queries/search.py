@@ -22,6 +22,9 @@ MODES: tuple[Mode, ...] = ("hybrid", "semantic", "keyword", "graph")
 ARMS = {"semantic": fusion.SEMANTIC, "keyword": fusion.KEYWORD}
 ALL = 10_000  # more than there are candidates
 LOOKED = 4  # times that a query names, in which messages are looked for besides; more are only recognised
+MEETING = (
+    "most of what was found is from long talks of several people, so stretches were looked for, as the recipe 'exploratory' does"
+)
 PASSAGES = 5  # messages that are shown of a similar conversation
 
 
@@ -130,15 +133,16 @@ def hybrid(send: Run, asked: Search) -> Answer:
         ran[statement.name] = None
         return send(statement)
 
+    notes = _notes(asked.terms, asked.filters, mode=asked.mode)
     if asked.mode == "graph":
         explained = _by_graph(run, asked)
     else:
         found, scored = _judged(run, asked, limit=asked.limit) if asked.mode == "hybrid" else _by_one_arm(run, asked)
         scored = _whole(run, asked.namespace, scored)
         explained = [(score, row, explanation.explained(row, found, explain=asked.explain)) for score, row in scored]
+        notes += (MEETING,) if found.get("meeting") else ()
     told = {"statements": list(ran)} if asked.explain else {}
     hits = tuple(_hit(score, row, {**how, **told}) for score, row, how in explained)
-    notes = _notes(asked.terms, asked.filters, mode=asked.mode)
     return Answer(hits=hits, best_score=hits[0].score if hits else None, notes=notes)
 
 
@@ -180,7 +184,8 @@ def _judged(run: Run, asked: Search, *, limit: int) -> tuple[Row, list[tuple[flo
     arms, plan, question = _prepared(run, asked)
     found = look(run, plan)
     if asked.recipe.meetings and ranking.meeting(found["messages"], least=asked.recipe.meetings):
-        return _judged(run, replace(asked, recipe=for_meetings(asked.recipe)), limit=limit)
+        found, scored = _judged(run, replace(asked, recipe=for_meetings(asked.recipe)), limit=limit)
+        return {**found, "meeting": True}, scored
     messages = ranking.rank(found["messages"], question, limit=limit, recipe=asked.recipe)
     return {**found, "links": question.links}, fusion.fuse(
         found, messages=messages, arms=arms, words=question.words, limit=limit, factors=asked.recipe.kinds()

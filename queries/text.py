@@ -58,14 +58,19 @@ def tokens(text: str) -> list[str]:
     return found
 
 
+def bare(token: str) -> str:
+    """A token without the `'s` of an owner."""
+    return _POSSESSIVE.sub("", token)
+
+
 def terms(query: str) -> Terms:
     """The telling words of a query.
 
     Stop words go. Words of which questions are made go where others remain. Of too many the most telling stay: those that come
     more often, then the longer ones.
     """
-    counted = Counter(token for token in tokens(query) if _POSSESSIVE.sub("", token) not in DROPPED)
-    telling = [token for token in counted if _POSSESSIVE.sub("", token) not in QUESTION]
+    counted = Counter(token for token in tokens(query) if bare(token) not in DROPPED)
+    telling = [token for token in counted if bare(token) not in QUESTION]
     kept = telling or list(counted)
     if len(kept) <= limits.QUERY_TERMS:
         return Terms(words=tuple(kept))

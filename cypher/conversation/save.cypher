@@ -9,7 +9,8 @@
 // What messages and decisions have from their conversation (project, tags, metadata) follows it, where they have nothing of their own.
 // To set `updated_ms` locks an entity that exists, which `MERGE` alone does not. One that was deleted between the two is missing later: the
 // division by zero at the end rolls everything back then, and the client tries again.
-// Entities that may have to go are locked in the same way before it is looked at what supports them.
+// Entities that may have to go are locked in the same way before it is looked at what supports them. A merge, or the undoing of one, that was
+// waited for there may have moved what was to be forgotten, so that a message mentions more than it should: then the same is done.
 // Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
 // `space` says where vectors go. Where another model's are in use by now, or one of the names means another entity, a range with a step of zero rolls everything back.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
@@ -190,9 +191,15 @@ CALL (doubtful, undecided) {
   WITH DISTINCT e ORDER BY e.id
   SET e.updated_ms = $batch.now
   WITH e
-  WHERE e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)--(:Entity) }
+  WHERE e:Entity AND e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)--(:Entity) }
   DETACH DELETE e
   RETURN count(*) AS gone
+}
+CALL () {
+  UNWIND CASE WHEN size($batch.stale) > 0 THEN $batch.mentions ELSE [] END AS row
+  MATCH (m:Message {namespace: $batch.namespace, id: row.message_id})
+  WHERE COUNT { (m)-[:MENTIONS]->() } <> size(row.entities)
+  RETURN count(*) AS remembered
 }
 CALL () {
   MERGE (v:NamespaceVersion {namespace: $batch.namespace})
@@ -212,4 +219,4 @@ CALL () {
   ))
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
 }
-RETURN COUNT { (c)-[:HAS_MESSAGE]->() } AS linked, CASE WHEN lost + unrelated > 0 THEN 1 / (gone * 0) ELSE gone END AS removed;
+RETURN COUNT { (c)-[:HAS_MESSAGE]->() } AS linked, CASE WHEN lost + unrelated + remembered > 0 THEN 1 / (gone * 0) ELSE gone END AS removed;

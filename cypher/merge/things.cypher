@@ -4,7 +4,7 @@
 // Plan: the namespace's entities by the index of their constraint; one expand each over what mentions it and what it is related to.
 :param batch => {namespace: "default", types: null, limit: 5000, places: 1000, vectors: "embedding"}
 MATCH (e:Entity {namespace: $batch.namespace})
-WHERE e.id IS NOT NULL AND ($batch.types IS NULL OR e.type IN $batch.types)
+WHERE e.id IS NOT NULL AND ($batch.types IS NULL OR toLower(coalesce(e.type, 'concept')) IN $batch.types)
 WITH e, COUNT { (e)<-[:MENTIONS|ABOUT]-() } AS mentions
 ORDER BY mentions DESC, e.id
 LIMIT $batch.limit

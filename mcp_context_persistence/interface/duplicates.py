@@ -6,7 +6,12 @@ from typing import Any
 from kg.errors import GraphError
 from mcp_context_persistence import duplicates as found
 from mcp_context_persistence.core import Core
-from mcp_context_persistence.duplicate_models import FindDuplicateEntitiesResponse, MergeEntitiesResponse, UndoMergeResponse
+from mcp_context_persistence.duplicate_models import (
+    FindDuplicateEntitiesResponse,
+    ListMergesResponse,
+    MergeEntitiesResponse,
+    UndoMergeResponse,
+)
 
 
 class DuplicateCalls:
@@ -24,13 +29,14 @@ class DuplicateCalls:
     ) -> FindDuplicateEntitiesResponse:
         """Find entities that may be the same thing. Nothing is changed.
 
-        Compared are names and aliases (equal but for case, accents, legal forms and titles; acronyms, initials, short and misspelt forms), the
-        metadata of people, companies and publications field by field, the vectors, and the shared neighbours. A name that may mean
-        several of the others is never more than `review`. Other types, numbers, or names of people forbid a pair.
+        Compared are names and aliases (equal but for case, accents, legal forms and titles; acronyms, initials, `k8s`, short and misspelt
+        forms), the metadata of people, companies and publications field by field, the vectors, and the shared neighbours. A name that may
+        mean several of the others is never more than `review`, nor is what only means the same or has the same neighbours. Other types,
+        numbers, or names of people forbid a pair.
 
         Args:
             entity_id: Id, exact name or alias of an entity, to see only what may be the same as it.
-            entity_types: Types to compare; all when it is None.
+            entity_types: Types to compare, in whatever case; all when it is None.
             min_score: Least score of a pair, 0.0 to 1.0; nothing below 0.5 is ever found.
             limit: Pairs at most, 1 to 1,000.
 
@@ -78,7 +84,8 @@ class DuplicateCalls:
         """Undo a merge.
 
         The graph is as it was as far as the merge touched it. What was saved since goes to the entity that its text names; what names none,
-        or both, stays with the kept one, as do later decisions. Later merges of the same entities must be undone first.
+        or both, stays with the kept one, as do later decisions; what a text said meanwhile of two of them was not kept. Later merges of the
+        same entities must be undone first; the error names them in their order, and `list_merges` does so beforehand.
 
         Args:
             merge_id: What `merge_entities` answered.
@@ -86,7 +93,26 @@ class DuplicateCalls:
         Raises:
             NotFoundError: There is no such merge.
             GraphError: The graph operation failed, or a later merge must be undone first.
-            ValidationError: An argument is not valid, or the merge was undone already.
+            ValidationError: An argument is not valid, the merge was undone already, or an entity of it was deleted.
         """
         with self._core.call("undo_merge", GraphError):
             return found.undo(self._core, merge_id)
+
+    def list_merges(self, *, limit: int = 100, before: str | None = None) -> ListMergesResponse:
+        """List the merges of the namespace, newest first, those that were undone too. Nothing is changed.
+
+        Args:
+            limit: Merges at most, 1 to 100.
+            before: Id of a merge, to see only older ones: the last one of a list leads to the next.
+
+        Returns:
+            For each merge who became part of whom, why, when, whether it was undone, and whether it can be undone now or which merges must be
+            undone before it, in their order.
+
+        Raises:
+            NotFoundError: There is no merge `before`.
+            GraphError: The graph operation failed.
+            ValidationError: An argument is not valid.
+        """
+        with self._core.call("list_merges", GraphError):
+            return found.history(self._core, limit=limit, before=before)

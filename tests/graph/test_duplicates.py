@@ -110,6 +110,19 @@ def test_duplicates_are_found_with_their_evidence_and_merged(client):
     assert json.loads(row["why"])["pairs"][0]["score"] == pair.score
 
 
+def test_types_are_compared_and_asked_for_in_any_case(client):
+    client.update_knowledge_graph(
+        [
+            {"id": "json", "type": "format", "name": "json"},
+            {"id": "JSON", "type": "Format", "name": "JSON"},
+            {"id": "x", "name": "json"},
+        ],
+        [],
+    )
+    found = client.find_duplicate_entities(entity_types="FORMAT")
+    assert (found.compared, [pair.band for pair in found.pairs]) == (2, ["same"])
+
+
 def test_all_that_hangs_on_it_moves(client):
     fill(client)
     done = client.merge_entities("Acme", "acme_corp")

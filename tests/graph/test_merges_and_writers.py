@@ -1,11 +1,16 @@
 """What is written between a merge and its undoing, and at the same time as them, on a real server."""
 
+import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 
 from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.exceptions import DatabaseError, GraphError, NotFoundError, ValidationError
 from tests.graph.test_duplicates import entities, fill, mentioning, query, said
+
+BLOCKED = "SHOW TRANSACTIONS YIELD status, metaData WHERE status STARTS WITH 'Blocked' RETURN metaData.statement AS name"
 
 
 def test_what_is_saved_after_the_merge_goes_to_whom_it_names(client):
@@ -113,7 +118,6 @@ def test_races_of_saves_and_merges_lose_nothing(server, namespace, client):
 def test_a_relationship_that_waited_for_a_merge_is_one_of_the_kept_entity(client):
     """The entity is merged while the statement that has found it already waits for its lock."""
     client.update_knowledge_graph([{"id": "gone"}, {"id": "kept"}, {"id": "audit"}], [])
-    blocked = "SHOW TRANSACTIONS YIELD status, metaData WHERE status STARTS WITH 'Blocked' RETURN metaData.statement AS name"
     found = {"n": client._core.namespace}
     with (
         ThreadPoolExecutor(1) as threads,
@@ -126,10 +130,58 @@ def test_a_relationship_that_waited_for_a_merge_is_one_of_the_kept_entity(client
             found,
         ).consume()
         waiting = threads.submit(client.create_relationship, "gone", "audit", "pays")
-        while "create_relationship" not in {row["name"] for row in query(client, blocked)}:
+        while "create_relationship" not in {row["name"] for row in query(client, BLOCKED)}:
             time.sleep(0.05)
         transaction.run("MATCH (e:Entity {namespace: $n, id: 'gone'}) REMOVE e:Entity SET e:MergedEntity", found).consume()
         transaction.commit()
         assert waiting.result().relationship.source_entity_id == "kept"
     rows = query(client, "MATCH (e {namespace: $n})-[:PAYS]->() RETURN e.id AS id")
     assert [row["id"] for row in rows] == ["kept"]
+
+
+NAMES = ["Alpha", "Beta", "Gamma", "Delta"]
+
+
+def merge_and_part(client, drawn, ends):
+    while not ends.is_set():
+        with suppress(NotFoundError, ValidationError, GraphError):  # the other one was faster
+            if drawn.random() < 0.5:
+                client.merge_entities(*drawn.sample(NAMES, 2))
+            elif open_ones := [one.merge_id for one in client.list_merges().merges if one.can_undo]:
+                client.undo_merge(drawn.choice(open_ones))
+
+
+def save_again(client, talk, drawn):
+    """Save a conversation with other words, again and again; the last ones."""
+    for _ in range(40):
+        words = [drawn.sample([*NAMES, "Nobody"], drawn.choice([1, 2, 3])) for _ in range(3)]
+        while True:
+            with suppress(DatabaseError):  # entities were merged again and again
+                client.save_conversation(talk, said(*(f"{' and '.join(one)}." for one in words)))
+                break
+    return {f"{talk}:{place}": word for place, word in enumerate(words)}
+
+
+def test_races_of_changing_texts_and_merges_leave_what_the_texts_say(server, namespace, client):
+    """Texts change while what they name is merged and parted: in the end each mentions what it names, and every merge could be undone."""
+    client.configure_entity_patterns({"thing": ["|".join(NAMES)]})
+    client.update_knowledge_graph([{"id": one, "type": "thing"} for one in NAMES], [])
+    ends = threading.Event()
+    with ExitStack() as stack:
+        clients = [
+            stack.enter_context(ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace)) for _ in range(4)
+        ]
+        threads = stack.enter_context(ThreadPoolExecutor(4))
+        merging = [threads.submit(merge_and_part, one, random.Random(seed), ends) for seed, one in enumerate(clients[:2])]
+        writers = [threads.submit(save_again, one, f"r{seed}", random.Random(seed)) for seed, one in enumerate(clients[2:])]
+        try:
+            named = {place: words for one in writers for place, words in one.result().items()}
+        finally:
+            ends.set()
+        assert [one.result() for one in merging] == [None, None]
+    while left := [one.merge_id for one in client.list_merges().merges if one.undone_at is None]:
+        client.undo_merge(left[0])
+    assert {name: set(mentioning(client, name)) for name in NAMES} == {
+        name: {place for place, words in named.items() if name in words} for name in NAMES
+    }
+    assert query(client, "MATCH (x:MergedEntity {namespace: $n}) RETURN count(x) AS count")[0]["count"] == 0

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from queries import records
+from queries.candidates import Thing
 from queries.forms import conflict, likeness, parse
-from queries.resolution import Pair, Thing, agglomerate, clusters, main_name, pairs
+from queries.resolution import Pair, agglomerate, clusters, main_name, pairs
 
 
 def thing(known: str, name: str, kind: str, places: str = "1", **more: Any) -> Thing:
@@ -186,3 +187,41 @@ def test_each_weight_has_its_feature() -> None:
     for profile in records.profiles().values():
         assert set(profile["weights"]) == set(records.features(profile["fields"], {}, {}))
         assert 0.0 < profile["same"] < 1.0
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "kind", "expected"),
+    [
+        ("k8s", "Kubernetes", "technology", "acronym"),
+        ("i18n", "internationalization", "concept", "acronym"),
+        ("a11y", "Accessibility", "concept", "acronym"),
+        ("K8s", "kubectl", "technology", None),  # not so many letters between
+        ("k8s", "Kubernetex", "technology", None),
+        ("h2o", "hero", "concept", None),  # a formula; too few letters for an abbreviation
+        ("robert_miller", "Robert Miller", "person", "exact"),
+        ("a16z", "Andreessen Horowitz", "organization", "acronym"),
+        ("m4a", "Marina", "concept", None),
+        ("कि", "की", "concept", None),
+        ("がく", "かく", "concept", None),
+        ("Ёлка", "елка", "concept", "exact"),
+        ("bob_miller", "Robert Miller", "person", "nickname"),
+        ("JSON", "json", "technology", "exact"),
+    ],
+)
+def test_short_and_joined_spellings(one: str, other: str, kind: str, expected: str | None) -> None:
+    assert likeness(parse(one, kind), parse(other, kind)) == expected
+    assert likeness(parse(other, kind), parse(one, kind)) == expected
+
+
+def test_a_numeronym_means_the_only_one_that_it_counts() -> None:
+    assert grouped(thing("k", "Kubernetes", "technology", "1"), thing("s", "k8s", "technology", "1 2")) == [["k", "s"]]
+    several = [thing("a", "k8s", "technology"), thing("b", "Kubernetes", "technology"), thing("c", "Kuberneeds", "technology")]
+    assert [pair.band for pair in pairs(several) if "a" in {pair.first, pair.second}] == ["review", "review"]
+
+
+def test_a_name_by_hand_and_one_that_was_extracted_are_one() -> None:
+    assert grouped(thing("h", "Robert Miller", "person", "1"), thing("e", "robert_miller", "person", "9")) == [["h", "e"]]
+    assert grouped(thing("h", "Robert Miller", "person", "1"), thing("e", "robert_miller", "concept", "9")) == [["h", "e"]]
+    assert grouped(thing("h", "Robert Miller", "person", "1"), thing("e", "Bob Miller", "person", "1")) == [["h", "e"]]
+    assert grouped(thing("a", "JSON", "format"), thing("b", "json", "Format")) == [["a", "b"]]
+    assert grouped(thing("a", "JSON", "format"), thing("b", "json", "technology")) == []
