@@ -3,7 +3,7 @@
 The weights are plain numbers in `ranker.json`, learned by `python -m bench.learn`. Every feature lies between 0 and 1 and is made from the
 candidates alone, so that nothing but the one statement is asked of the database:
 
-- `meaning`, `view_meaning`: cosine of the message, and the mean of its own and its two neighbours'
+- `meaning`, `view_meaning`: cosine of the message, and the sum of its own and its two neighbours'
 - `cover`, `view_cover`: share of the query's words in it, and in it and its neighbours together; rare words among the candidates count more
 - `session`, `session_best`: the query's words in all candidates of the conversation together, and in the best one
 - `speaker`: its author is named in the query

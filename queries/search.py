@@ -134,6 +134,7 @@ def hybrid(send: Run, asked: Search) -> Answer:
         return send(statement)
 
     notes = _notes(asked.terms, asked.filters, mode=asked.mode)
+    found: Row = {}
     if asked.mode == "graph":
         explained = _by_graph(run, asked)
     else:
@@ -141,7 +142,9 @@ def hybrid(send: Run, asked: Search) -> Answer:
         scored = _whole(run, asked.namespace, scored)
         explained = [(score, row, explanation.explained(row, found, explain=asked.explain)) for score, row in scored]
         notes += (MEETING,) if found.get("meeting") else ()
-    told = {"statements": list(ran)} if asked.explain else {}
+    told: dict[str, Any] = {"statements": list(ran)} if asked.explain else {}
+    if asked.explain and found.get("times"):
+        told["times"] = [asked.query[start:end] for start, end in found["times"].said]
     hits = tuple(_hit(score, row, {**how, **told}) for score, row, how in explained)
     return Answer(hits=hits, best_score=hits[0].score if hits else None, notes=notes)
 
@@ -187,7 +190,7 @@ def _judged(run: Run, asked: Search, *, limit: int) -> tuple[Row, list[tuple[flo
         found, scored = _judged(run, replace(asked, recipe=for_meetings(asked.recipe)), limit=limit)
         return {**found, "meeting": True}, scored
     messages = ranking.rank(found["messages"], question, limit=limit, recipe=asked.recipe)
-    return {**found, "links": question.links}, fusion.fuse(
+    return {**found, "links": question.links, "times": question.times}, fusion.fuse(
         found, messages=messages, arms=arms, words=question.words, limit=limit, factors=asked.recipe.kinds()
     )
 

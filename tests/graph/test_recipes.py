@@ -64,6 +64,29 @@ def test_a_stretch_and_an_open_end_are_looked_at(diary, time, months):
     assert {one.split(":")[0] for one in found} <= months
 
 
+def test_an_explanation_tells_which_words_were_a_time(diary):
+    found = diary.search_hybrid("what did Ann plant in the garden in May 2023?", filters=ONLY, limit=1, explain=True).results[0]
+    assert found.explanation["times"] == ["in May 2023"]
+    plain = diary.search_hybrid("what did Ann plant?", filters=ONLY, limit=1, explain=True).results[0]
+    assert "times" not in plain.explanation
+    off = diary.search_hybrid("garden in May 2023", filters=ONLY, limit=1, explain=True, recipe={"arms": {"time": 0}}).results[0]
+    assert "times" not in off.explanation
+
+
+@pytest.mark.parametrize(("people", "is_one"), [(["Ann", "Bob", "Cy"], True), (["Ann", "Bob"], False)])
+def test_meetings_are_looked_through_for_stretches(client, people, is_one):
+    said = ["Well.", "The remote is yellow.", "Yes, yellow plastic.", "And the case is rubber."]
+    turns = [{"role": "user", "name": people[place % len(people)], "content": said[place % 4]} for place in range(120)]
+    vectors = np.random.default_rng(3).standard_normal((120, 384)).astype(np.float32)
+    client.save_conversation("kick-off", turns, mode="conversation", embeddings=vectors)
+    answer = client.search_hybrid("what colour is the remote?", filters=ONLY)
+    assert any("stretches" in note for note in answer.notes) is is_one
+    assert all(("wide_long" in one.explanation["ranking"]["parts"]) is is_one for one in answer.results)
+    alone = client.search_hybrid("what colour is the remote?", filters=ONLY, recipe={"meetings": 0})
+    assert not alone.notes
+    assert all("wide_long" not in one.explanation["ranking"]["parts"] for one in alone.results)
+
+
 def test_the_time_that_is_named_does_not_widen_the_filters(diary):
     answer = diary.search_hybrid("garden in May 2023", filters={**ONLY, "date_range": {"start": "2023-07-01"}}, limit=20)
     assert answer.results
