@@ -37,6 +37,7 @@ _FROM_THERE = re.compile(r"\s{1,3}(before|after|prior\sto)\s{1,3}(?:the\s{1,3})?
 _UNIT = re.compile(r"(?:last\s{1,3})?(week|weekend|month|year|[a-z]+day)", re.IGNORECASE)
 _OF = re.compile(r"\s{1,3}(?:of\s{1,3})?", re.IGNORECASE)
 _ONWARDS = re.compile(r"\s{1,3}onwards?\b", re.IGNORECASE)
+_LATIN = str.maketrans("ıİſ\u212a", "iIsK")  # what an expression that ignores case takes for a letter, and no list of words has
 _OPEN_START = frozenset({"before", "prior to", "until", "till", "up to", "by"})
 _OPEN_END = frozenset({"after", "since"})
 
@@ -92,6 +93,7 @@ def times(query: str, *, now_ms: int) -> Times:
         query: Any text.
         now_ms: What relative times are reckoned from.
     """
+    query = query.translate(_LATIN)
     today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
     found: list[Days] = []
     said: list[tuple[int, int]] = []

@@ -278,6 +278,20 @@ def test_where_a_query_says_a_time_is_told(query: str, rest: str) -> None:
     assert left + query[at:] == rest
 
 
+@pytest.mark.parametrize(
+    ("query", "plain"),
+    [
+        ("in Aprıl 2023", "in April 2023"),
+        ("sİx days ago", "six days ago"),
+        ("the fırst week of Auguſt 2023", "the first week of August 2023"),
+        ("last wee\u212aend", "last weekend"),
+    ],
+)
+def test_letters_that_expressions_take_for_latin_ones_are_read_as_these(query: str, plain: str) -> None:
+    assert times(query, now_ms=NOW) == times(plain, now_ms=NOW)
+    assert read(query)
+
+
 WORDS = """
 in on of the may March june sept monday weekend week month year day days ago last this next first second third half quarter early late mid end before
 after since until by from to between and - / . , 3 31 2000 2023 1975 2023-05-08 5/3/2023 3rd Q3 summer winter fall two 999 yesterday RFC users İ ſ
