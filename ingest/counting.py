@@ -4,9 +4,8 @@ import math
 import re
 from collections.abc import Sequence
 
-BYTES = (
-    1.5  # for a token of what the vocabulary does not know: byte-level tokenizers make 1.4 to 2.4 of random letters, digits, emoji
-)
+# For a token of what the vocabulary does not know: byte-level tokenizers make 1.4 to 2.4 of random letters, digits, emoji.
+BYTES = 1.5
 SPACES = 4  # for a token of white space beyond a single space
 _SPACE = re.compile(r"\s+")
 

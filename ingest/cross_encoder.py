@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest import encoder, folders, held
+from ingest import folders, held, torch_threads
 from kg.errors import SearchError
 
 TOKENS = 512  # of a query and a text together; models that read more take time by the square of it
@@ -55,7 +55,7 @@ class CrossEncoder:
                 import torch  # noqa: PLC0415 - seconds that only the first use should pay
 
                 pairs = [(query, text) for text in texts]
-                with encoder.fewer_threads():
+                with torch_threads.half():
                     said = model.predict(pairs, batch_size=BATCH, activation_fn=torch.nn.Identity(), show_progress_bar=False)
                 found = np.asarray(said, np.float64)
             except Exception as error:  # torch and the library raise what they like

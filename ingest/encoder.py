@@ -9,16 +9,15 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest import folders
+from ingest import folders, torch_threads
 from kg.errors import VectorDBError
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
@@ -34,20 +33,7 @@ _PARTS = (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"])
 _QKV = ("query", "key", "value")
 
 
-_ENCODING = threading.Lock()  # torch's number of threads belongs to the process
-
-
-@contextmanager
-def fewer_threads() -> Iterator[None]:
-    """Half of torch's threads: a database works on the same cores, and torch waits for its slowest thread at each step."""
-    import torch  # noqa: PLC0415 - seconds that only the first use should pay
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(1, before // 2))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+_ENCODING = threading.Lock()  # one call at a time has all threads
 
 
 class Encoder(Protocol):
@@ -234,14 +220,13 @@ class BertEncoder:
         tokens = [self._cutter.encode(text).ids for text in texts]
         vectors = np.empty((len(texts), self.dimension), np.float32)
         lengths = [len(ids) for ids in tokens]
-        with _ENCODING:
-            before = torch.get_num_threads()
-            workers = min(before, WORKERS) if self._device.type == "cpu" else 1
+        with _ENCODING, torch_threads.whole() as whole:
+            workers = min(whole, WORKERS) if self._device.type == "cpu" else 1
             steps = iter(_batches(lengths, min(self._budget, max(SMALLEST_STEP, sum(lengths) // workers))))
             taking = threading.Lock()
 
             def work() -> None:
-                torch.set_num_threads(before // workers)
+                torch.set_num_threads(whole // workers)
                 while True:
                     with taking:
                         step = next(steps, None)
@@ -249,10 +234,7 @@ class BertEncoder:
                         return
                     vectors[step] = self._forward([tokens[index] for index in step])
 
-            try:
-                _together(work, max(1, min(workers, sum(lengths) // SMALLEST_STEP)))
-            finally:
-                torch.set_num_threads(before)
+            _together(work, max(1, min(workers, sum(lengths) // SMALLEST_STEP)))
         return vectors
 
     def _forward(self, tokens: Sequence[Sequence[int]]) -> NDArray[np.float32]:

@@ -118,10 +118,8 @@ class Extractor:
             raise NLPError("spaCy failed on a text; see the cause.") from error
 
     def _parse(self, texts: Sequence[str]) -> list[Parsed]:
-        with (
-            self._parser.using() as (nlp, vocabulary),
-            nlp.memory_zone(),
-        ):  # words that only these texts have are forgotten afterwards
+        # Words that only these texts have are forgotten afterwards.
+        with self._parser.using() as (nlp, vocabulary), nlp.memory_zone():
             return [_parsed(doc, vocabulary) for doc in nlp.pipe(texts, batch_size=_BATCH)]
 
 

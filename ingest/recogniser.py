@@ -11,7 +11,7 @@ from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ingest import encoder, folders, held
+from ingest import folders, held, torch_threads
 from ingest.grammar import SOFTWARE_TYPES
 from ingest.named import TYPES, trimmed
 from ingest.patterns import LABELLED
@@ -60,7 +60,7 @@ class Recogniser:
         """
         with self._model.using() as loaded:
             try:
-                with encoder.fewer_threads():
+                with torch_threads.half():
                     return self._read(loaded, texts)
             except NLPError:
                 raise

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest import encoder
+from ingest import encoder, torch_threads
 from ingest.embed import Embedder
 from kg.errors import VectorDBError
 
@@ -274,3 +274,37 @@ def test_several_files_of_weights_have_one_fingerprint(tmp_path):
     one = encoder.fingerprint(tmp_path)
     (tmp_path / "b.safetensors").write_bytes(b"b")
     assert len({one, encoder.fingerprint(tmp_path)}) == 2
+
+
+def test_torch_has_all_its_threads_again_however_calls_that_take_half_of_them_overlap():
+    import torch
+
+    before, seen = torch.get_num_threads(), []
+    inside, leave, done = threading.Event(), threading.Event(), threading.Event()
+
+    def first():
+        with torch_threads.half():
+            seen.append(torch.get_num_threads())
+            inside.set()
+            leave.wait(10)
+        done.set()
+
+    def second():
+        inside.wait(10)
+        with torch_threads.half():
+            seen.append(torch.get_num_threads())
+            leave.set()
+            done.wait(10)
+        seen.append(torch.get_num_threads())
+
+    torch.set_num_threads(4)
+    try:
+        for works in ((first, second), (lambda: seen.append(torch.get_num_threads()),)):
+            threads = [threading.Thread(target=work) for work in works]
+            for one in threads:
+                one.start()
+            for one in threads:
+                one.join()
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [2, 2, 4, 4]
