@@ -4,14 +4,16 @@
 
 DATA holds `poleo/` and `resolution/`. Shown are for each set B-cubed precision, recall and F1 (pair F1 for publications, whose set is one
 of pairs) with what is shipped, and for halves of the set: threshold, and for records the weights too, are chosen on one half and judged on
-the other one. A set that DATA lacks is skipped, and that is said.
+the other one. A set that DATA lacks is skipped, and that is said. Writes bench/results/resolution.json.
 """
 
 import argparse
+import json
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 from rich.console import Console
@@ -23,6 +25,7 @@ from queries import records
 from queries.candidates import Thing
 from queries.resolution import clusters, pairs
 
+RESULTS = Path(__file__).parent / "results"
 Figures = tuple[float, float, float]
 Line = tuple[str, str, int, Figures]
 THRESHOLDS = (0.55, 0.65, 0.75, 0.85, 0.89, 0.95)
@@ -124,14 +127,22 @@ def lines(data: Path) -> Iterator[Line]:
             print(f"skipped, not in the data folder: {path.relative_to(data)}")
 
 
+def rows(found: Sequence[Line]) -> list[dict[str, Any]]:
+    """The figures as they are written."""
+    return [{"set": name, "what": what, "count": count, "figures": figures} for name, what, count, figures in found]
+
+
 def main() -> int:
-    """Measure and show."""
+    """Measure, show, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     table = Table("set", "what", "things or pairs", "precision", "recall", "F1")
-    for name, what, count, figures in lines(parser.parse_args().data):
+    found = list(lines(parser.parse_args().data))
+    for name, what, count, figures in found:
         table.add_row(name, what, str(count), *(f"{one:.4f}" for one in figures))
     Console(width=110).print(table)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "resolution.json").write_text(json.dumps(rows(found), indent=2) + "\n", encoding="utf-8")
     return 0
 
 
