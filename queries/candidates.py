@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from queries import records
-from queries.forms import Name, parse, settings
+from queries.forms import Name, full_givens, parse, settings
 
 COMMON = 200  # a word that more names have, or a meaning, leads to no pairs
 ROWS = 1_000  # of vectors that are compared at once
@@ -148,21 +148,9 @@ def keys(name: Name) -> set[str]:
     """Under which a name is looked for."""
     if not name.words:
         return set()
-    found = {
-        name.key,
-        f"= {name.key}",
-        *filter(None, [name.counted]),
-        *name.words,
-        *(word[:4] for word in name.words if len(word) > 4),
-    }
-    if len(name.words) > 1:
-        fillers = settings()["fillers"]
-        found.add("".join(word[0] for word in name.words))
-        found.add("".join(word[0] for word in name.words if word not in fillers))
+    found = {name.key, f"= {name.key}", *name.letters, *name.words, *(word[:4] for word in name.words if len(word) > 4)}
+    if name.counted:
+        found.add(name.counted)
     if name.type == "person":
-        found.update(_full_givens(name.words[0]))
+        found |= full_givens(name.words[0])
     return found
-
-
-def _full_givens(given: str) -> set[str]:
-    return {group[0] for group in settings()["nicknames"] if given in group}

@@ -41,7 +41,7 @@ def _listed(key: str) -> frozenset[str]:
 
 @cache
 def _nicknames() -> dict[str, frozenset[str]]:
-    """For each given name the full names that it may stand for, itself among them."""
+    """For each given name that has a short form or is one, the full names that it may stand for, itself among them."""
     found: dict[str, set[str]] = {}
     for group in settings()["nicknames"]:
         for name in group:
@@ -245,10 +245,14 @@ def _middles(few: tuple[str, ...], many: tuple[str, ...]) -> bool:
     )  # the longer one may have more
 
 
+def full_givens(given: str) -> frozenset[str]:
+    """The full names that a given name may stand for, itself among them."""
+    return _nicknames().get(given, frozenset({given}))
+
+
 def same_given(one: str, other: str) -> bool:
     """Whether two given names may be short and long forms of one."""
-    known = _nicknames()
-    return bool(known.get(one, frozenset({one})) & known.get(other, frozenset({other})))
+    return not full_givens(one).isdisjoint(full_givens(other))
 
 
 def _things(short: Name, full: Name, kind: str) -> Kind | None:
