@@ -96,13 +96,10 @@ _CLAUSE = re.compile(
 
 _IN = frozenset({"in", "during", "throughout"})
 _OPEN = frozenset({"since", "before", "prior to", "after", "until", "till", "up to", "by", "from"})
-YEAR, MONTH, SEASON, DATE, WEEKDAY = (
-    _IN | _OPEN | {"of"},
-    _IN | _OPEN | {"of"},
-    _IN | _OPEN | {"over"},
-    _IN | _OPEN | {"of", "on"},
-    _OPEN | {"on"},
-)
+YEAR_OR_MONTH = _IN | _OPEN | {"of"}
+SEASON = _IN | _OPEN | {"over"}
+DATE = YEAR_OR_MONTH | {"on"}
+WEEKDAY = _OPEN | {"on"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,9 +213,9 @@ def _alone(text: str, today: date) -> Iterator[Moment]:
     for match in _ALONE.finditer(text):
         year = int(match[0])
         if (year % 100 > 0 and year <= today.year + 1) or not _COUNTED.match(text, match.end()):
-            yield from _found(match, months(year, 1, 12), weak=YEAR)
+            yield from _found(match, months(year, 1, 12), weak=YEAR_OR_MONTH)
     for match in _DECADE.finditer(text):
-        yield from _found(match, months(int(match[1]), 1, 120), weak=YEAR)
+        yield from _found(match, months(int(match[1]), 1, 120), weak=YEAR_OR_MONTH)
 
 
 def _named(text: str, today: date) -> Iterator[Moment]:
@@ -273,7 +270,7 @@ def _doubt(match: re.Match[str], text: str) -> frozenset[str] | None:
         return None if match["which"] else _IN | {"since"}
     if name.lower() not in {"may", "march"} or match["which"]:
         return None
-    return _IN if name == "may" and _PRONOUN.match(text, match.end()) else MONTH
+    return _IN if name == "may" and _PRONOUN.match(text, match.end()) else YEAR_OR_MONTH
 
 
 def _whose(which: str, month: int, today: date) -> int:
@@ -309,7 +306,7 @@ def _quarter(text: str, today: date) -> Iterator[Moment]:
         if match[2] or match[3]:
             yield from _found(match, months(int(match[2] or match[3]), month, 3))
         else:
-            yield Moment(start=match.start(), end=match.end(), month=month, count=3, weak=MONTH)
+            yield Moment(start=match.start(), end=match.end(), month=month, count=3, weak=YEAR_OR_MONTH)
 
 
 def counted(written: str) -> tuple[int, int]:

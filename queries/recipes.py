@@ -29,16 +29,15 @@ ARMS: Mapping[str, tuple[str, ...]] = {
 KINDS: Mapping[str, str] = {"entities": "entity", "decisions": "decision"}  # arms that also are kinds of what is found
 DEFAULT = "balanced"
 FILE = Path(__file__).with_name("recipes.json")
-_LEAST = {"nearest": 1, "worded": 1, "seeds": 1, "reach": 0, "passage": 0, "linked": 0, "meetings": 0, "reranked": 0}
-_MOST = {
-    "nearest": 500,
-    "worded": 500,
-    "seeds": 200,
-    "reach": 5,
-    "passage": 10,
-    "linked": 200,
-    "meetings": limits.MESSAGES_PER_CONVERSATION,
-    "reranked": 100,
+_RANGES = {
+    "nearest": (1, 500),
+    "worded": (1, 500),
+    "seeds": (1, 200),
+    "reach": (0, 5),
+    "passage": (0, 10),
+    "linked": (0, 200),
+    "meetings": (0, limits.MESSAGES_PER_CONVERSATION),
+    "reranked": (0, 100),
 }
 
 
@@ -114,8 +113,9 @@ def _made(base: Recipe, given: Mapping[Any, object]) -> Recipe:
     changes: dict[str, Any] = {}
     for key, value in given.items():
         place = f"recipe.{key}"
-        if key in _LEAST:
-            changes[key] = checks.whole(place, value, least=_LEAST[key], most=_MOST[key])
+        if key in _RANGES:
+            least, most = _RANGES[key]
+            changes[key] = checks.whole(place, value, least=least, most=most)
         elif key == "arms":
             changes[key] = {**base.arms, **_arms(value)}
         elif key == "recency":
@@ -123,7 +123,7 @@ def _made(base: Recipe, given: Mapping[Any, object]) -> Recipe:
         elif key == "half_life_days":
             changes[key] = checks.number(place, value, least=0.001, most=100_000.0)
         else:
-            names = [*_LEAST, "arms", "recency", "half_life_days", "base"]
+            names = [*_RANGES, "arms", "recency", "half_life_days", "base"]
             raise ValidationError(f"recipe has no {key!r}; there are {', '.join(names)}")
     return replace(base, **changes)
 
