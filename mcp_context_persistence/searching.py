@@ -27,6 +27,7 @@ from queries import context as prompt
 from queries import recipes, search, surroundings
 from queries.filters import Filters, parse
 from queries.legs import QueryVector
+from queries.similar import Similar, similar_conversations
 from queries.text import terms
 
 
@@ -234,7 +235,7 @@ def similar(
     floor = checks.confidence("min_score", configured if min_score is SIMILAR_MIN_SCORE and configured is not None else min_score)
     asked = _filters(filters)
     answer = core.embeddings.again(
-        lambda: search.similar_conversations(
+        lambda: similar_conversations(
             core.graph.run, namespace=core.namespace, vector=_vector(core, said), filters=asked, limit=most, min_score=floor
         )
     )
@@ -249,7 +250,7 @@ def similar(
     )
 
 
-def _similar(found: search.Similar, *, include_metadata: bool) -> SimilarConversation:
+def _similar(found: Similar, *, include_metadata: bool) -> SimilarConversation:
     messages = conversations.messages([row if include_metadata else {**row, "metadata": None} for row in found.messages])
     return SimilarConversation.model_construct(
         conversation_id=found.id,

@@ -78,11 +78,6 @@ class Filters:
         """Facets, but for those of kinds: a node must have one of each group."""
         return [*self._exact_groups, *self._residual_groups]
 
-    @property
-    def residual(self) -> bool:
-        """Whether something is restricted that the vector index cannot filter by."""
-        return bool(self._residual_groups)
-
     def kind_group(self, kinds: Sequence[str] | None = None) -> list[list[str]]:
         """The group of facets for kinds; none where every kind will do."""
         wanted = self.kinds if kinds is None else kinds

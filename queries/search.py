@@ -1,7 +1,7 @@
-"""Searching by meaning, by words, by both, and for conversations: what is asked of the graph, and the hits that come back."""
+"""Searching by meaning, by words, by both and by the graph: what is asked of it, and the hits that come back."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -25,7 +25,6 @@ LOOKED = 4  # times that a query names, in which messages are looked for besides
 MEETING = (
     "most of what was found is from long talks of several people, so stretches were looked for, as the recipe 'exploratory' does"
 )
-PASSAGES = 5  # messages that are shown of a similar conversation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,32 +50,6 @@ class Answer:
     """What was found, best first, and what the caller should know about it."""
 
     hits: tuple[Hit, ...]
-    best_score: float | None = None
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Similar:
-    """A conversation with its best-matching messages, best first.
-
-    Attributes:
-        score: Raw cosine of its best passage, -1.0 to 1.0.
-        messages: Rows with `id`, `role`, `name`, `content`, `timestamp_ms` and `metadata` (JSON or None).
-        metadata: JSON as it is stored, or None.
-    """
-
-    id: str
-    score: float
-    messages: tuple[Row, ...]
-    project_path: str | None = None
-    metadata: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SimilarAnswer:
-    """Conversations like the query, best first; `best_score` is the best cosine there was, even below the floor."""
-
-    conversations: tuple[Similar, ...]
     best_score: float | None = None
     notes: tuple[str, ...] = ()
 
@@ -118,7 +91,10 @@ class Search:
 
 
 def hybrid(send: Run, asked: Search) -> Answer:
-    """Search everything that can be found. One round trip, unless filters or a crowd of entities make the legs look further.
+    """Search everything that can be found, in any of the modes.
+
+    One round trip; more of them where filters or a crowd of entities make the legs look further, where entities that the query names are
+    looked for, for a meeting, and for the whole of long texts.
 
     Args:
         send: Runs a statement and returns its rows.
@@ -259,79 +235,10 @@ def _plan(asked: Search, arms: fusion.Arms) -> Plan:
         limit=asked.limit,
         metadata=asked.metadata,
         explain=asked.explain,
-        scan=asked.filters.residual or not asked.filters.boxes()[1],
+        scan=not asked.filters.boxes()[1],
         nearest=max(NEAREST if asked.filters.only_kinds else SURELY, asked.limit),
         worded=max(WORDED, asked.limit) * (WIDER if asked.filters.bounded else 1),
     )
-
-
-def similar_conversations(
-    run: Run, *, namespace: str, vector: Any, filters: Filters, limit: int, min_score: float
-) -> SimilarAnswer:
-    """Conversations that have a passage like the query, by the raw cosine of the best one.
-
-    Args:
-        run: Runs a statement and returns its rows.
-        namespace: Where to search; nothing else is seen.
-        vector: The query's.
-        filters: Which messages count.
-        limit: Conversations at most.
-        min_score: Least raw cosine.
-    """
-    if "message" not in filters.kinds:
-        return SimilarAnswer(conversations=(), notes=("content_types leaves out messages, by which conversations are compared",))
-    plan = Plan(
-        namespace=namespace,
-        filters=replace(filters, content_types=("message",)),
-        arms=fusion.SEMANTIC,
-        words=(),
-        vector=vector,
-        limit=10 * limit,
-        content=False,
-        exact=True,
-        scan=filters.residual or not filters.boxes()[1],
-        nearest=max(NEAREST, 10 * limit),
-    )
-    groups, best = _by_conversation(run, plan, limit=limit, min_score=min_score)
-    if not groups:
-        notes = () if best is None else (f"nothing reached min_score; the best score was {best:.2f}",)
-        return SimilarAnswer(conversations=(), best_score=best, notes=notes)
-    told = {row["id"]: row for row in run(_conversations(namespace, groups))}
-    return SimilarAnswer(
-        conversations=tuple(
-            Similar(
-                id=key,
-                score=rows[0]["meaning"],
-                messages=tuple(one for one in told[key]["messages"] if one["id"] is not None and one["role"] is not None),
-                project_path=told[key]["project_path"],
-                metadata=told[key]["metadata"],
-            )
-            for key, rows in groups.items()
-            if key in told
-        ),
-        best_score=best,
-    )
-
-
-def _by_conversation(run: Run, plan: Plan, *, limit: int, min_score: float) -> tuple[dict[str, list[Row]], float | None]:
-    """The messages that reach the floor, by conversation, best first; and the best cosine of all.
-
-    A conversation of many good messages hides others, so more messages are asked for until there are enough conversations.
-    """
-    while True:
-        rows = sorted(look(run, plan)["messages"], key=lambda row: (-row["meaning"], row["id"]))
-        groups: dict[str, list[Row]] = {}
-        for row in rows:
-            if row["meaning"] >= min_score:
-                groups.setdefault(row["conversation_id"], []).append(row)
-        if len(groups) >= limit or len(rows) < plan.limit or rows[-1]["meaning"] < min_score:
-            return dict(list(groups.items())[:limit]), rows[0]["meaning"] if rows else None
-        plan = replace(plan, limit=plan.limit * WIDER, nearest=plan.nearest * WIDER)
-
-
-def _conversations(namespace: str, groups: Mapping[str, Sequence[Row]]) -> Statement[Row]:
-    found = [{"id": key, "messages": [row["id"] for row in rows[:PASSAGES]]} for key, rows in groups.items()]
-    return Statement(name="search/conversations", parameters={"batch": {"namespace": namespace, "found": found}}, read=as_is)
 
 
 def _notes(asked: Terms, filters: Filters, *, mode: Mode) -> tuple[str, ...]:

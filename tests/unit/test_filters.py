@@ -180,7 +180,7 @@ def test_metadata_values_are_written_as_their_facets() -> None:
     filters = parse({"metadata.team": ["blue", 3, True, 1.5]})
     assert filters.metadata == {"team": ("blue", "3", "true", "1.5")}
     assert filters.groups == [[facet("metadata.team", value) for value in ("blue", "3", "true", "1.5")]]
-    assert filters.residual
+    assert not filters.boxes()[1]
 
 
 def test_filters_as_an_object_are_the_same() -> None:
@@ -214,6 +214,5 @@ def test_what_has_no_such_property_is_not_searched_for() -> None:
 
 def test_entity_types_are_no_range_of_the_vector_index() -> None:
     filters = parse({"entity_types": ["technology", "concept"]})
-    assert filters.residual
     assert not filters.boxes()[1]
     assert filters.groups == [[facet("mentions", "technology"), facet("mentions", "concept")]]
