@@ -8,6 +8,7 @@
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
 // `space` says where vectors go. Where another model's are in use by now, or one of the names means another entity, a range with a step of zero rolls everything back.
 :param batch => {namespace: "default", conversation_id: "conv-123", now: 1767225600000, id: "decision:1", supported: ["rel:1"], properties: {conversation_id: "conv-123", decision_type: "unspecified", context: "We use it.", outcome: "We use it.", content: "We use it.", kind: "decision", facets: ["1"]}, vector: null, conversation_kind: "1", about: ["DataProcessor"], evidence: [{id: "conv-123:3", hash: "1"}], space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+CYPHER replan=skip
 MATCH (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 CALL (c) {
   UNWIND $batch.evidence AS row
