@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 
-from queries.stretches import WEEKDAYS, Days, day_or_month, months, nth, share, shifted, unit, whole
+from queries.days import WEEKDAYS, Days, day_or_month, months, nth, share, shifted, unit, whole
 
 FIRST_YEAR = 1990  # in which a month without a year may lie
 SOON = 92  # days before a month within which "before June" means the coming one

@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime
 from functools import partial
 
 from kg.clock import DAY_MS
+from queries.days import Days, beside, month_around, shifted
 from queries.moments import Moment, counted, moments, part
-from queries.stretches import Days, beside, month_around, shifted
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _NEAR = 48  # characters before a time in which the words lie that belong to it

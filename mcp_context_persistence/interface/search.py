@@ -122,7 +122,7 @@ class SearchCalls:
         recipe: str | Mapping[str, Any] = recipes.DEFAULT,
         explain: bool = False,
     ) -> SearchHybridResponse:
-        """Search messages, entities, decisions and conversations by meaning, words and graph.
+        """Search messages, entities, decisions, conversations and documents by meaning, words and graph.
 
         Args:
             query: At most 10,000 characters, or a `HybridSearchParams` object with everything in it.
@@ -133,7 +133,7 @@ class SearchCalls:
             include_metadata: Whether results carry their own metadata.
             recipe: How `hybrid` is made: `balanced`, `fast`, `precise`, `exploratory`, or a mapping that changes one of them,
                 `{"base": "fast", "arms": {"time": 0}, "recency": 1.5}`. See docs/searching.md.
-            explain: Whether explanations also have the `path` through the graph and the `statements` that were run.
+            explain: Whether explanations also have the `path` through the graph, the `statements` that were run and the words that were a time.
 
         Returns:
             Best first. `similarity_score` is the raw cosine in `semantic`, and between 0 and 1 in the other modes.
