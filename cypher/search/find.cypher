@@ -1,20 +1,25 @@
 // What is nearest to a vector, and what has the words, among everything that can be found; messages with their neighbourhood.
-// Columns: one row. messages as lists, whose `columns` are: id, conversation_id, timestamp_ms, content (`characters` of it; `cut` says that
-// there are more) and metadata when asked for, meaning and words (raw cosine -1 to 1 and Lucene's score, null where that arm did not find
-// it), own (both arms joined, 0 to 1), passes (whether the filters let it through), with `explain` the seeds that led to it and their
-// distances, position, author; where they are `judged`, and up to `compared` places from a hit, cosine. What is deleted meanwhile comes as nulls. others (the same of what is no
-// message, as maps, of a document the best `passages`), meaning_low, meaning_high, words_low, words_high (the range of each arm's scores among all but entities), and `nears`
-// and `scores`, in which a hit's places can be counted, and counts by which the caller sees whether a leg was cut: meaning_rows,
-// words_rows, scanned, meaning_kept, words_kept, meaning_messages, words_messages.
+// Columns: one row.
+// - messages: lists, whose `columns` are id, conversation_id, timestamp_ms, content (`characters` of it; `cut` says that there are more) and
+//   metadata when asked for, meaning and words (raw cosine -1 to 1 and Lucene's score, null where that arm did not find it), own (both arms
+//   joined, 0 to 1), passes (whether the filters let it through), with `explain` the seeds that led to it and their distances, position,
+//   author; where they are `judged`, and up to `compared` places from a hit, cosine. What is deleted meanwhile comes as nulls.
+// - others: the same of what is no message, as maps, of a document the best `passages`.
+// - meaning_low, meaning_high, words_low, words_high: the range of each arm's scores among all but entities; `nears` and `scores`: all of
+//   them, in which a hit's places can be counted.
+// - meaning_rows, words_rows, scanned, meaning_kept, words_kept, meaning_messages, words_messages: counts by which the caller sees whether a
+//   leg was cut.
+// - revision and model say which model's vectors the namespace uses, so that the caller sees whether it had the right ones.
 // Plan: `open` and `kinds` search the vector index with as few conditions as possible (each range costs 0.2 ms over 20,000 messages),
-// `boxes` with all of them, where the index is asked for the `looked` nearest, of which it finds the `nearest` more surely; `scans` compares all nodes that have some facets, exactly. Both legs, the neighbours along NEXT and the
-// texts of all candidates come in one round trip. A pattern's length cannot be a parameter, and to walk five places for two costs 2 % of the whole.
-// `dated` are boxes of the times that the query names, searched besides; `linked` are messages to which its entities lead. The best `hits` take part, and of the best `seeds` among them what
-// lies up to `reach` places beside them. A long message is found through its passages and counts with the best one. Lists instead of maps
-// save a tenth of the whole time at a hundred messages.
+// `boxes` with all of them, where the index is asked for the `looked` nearest, of which it finds the `nearest` more surely; `scans` compares
+// all nodes that have some facets, exactly. Both legs, the neighbours along NEXT and the texts of all candidates come in one round trip. A
+// pattern's length cannot be a parameter, and to walk five places for two costs 2 % of the whole.
+// `dated` are boxes of the times that the query names, searched besides; `linked` are messages to which its entities lead. The best `hits`
+// take part, and of the best `seeds` among them what lies up to `reach` places beside them. A long message is found through its passages and
+// counts with the best one. Lists instead of maps save a tenth of the whole time at a hundred messages.
 // Scores are spread between the leg's lowest and highest; what a leg found at all counts as at least `least`.
 // One map as parameter: lists of other lengths would be planned anew. The index's name cannot be one: the SDK puts that of another
-// model's vectors in its place. revision and model say which model's vectors the namespace uses, so that the caller sees whether it had the right ones.
+// model's vectors in its place.
 :param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, looked: 100, worded: 30, seeds: 20, hits: 60, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, dated: [], linked: [], judged: true, explain: false, compared: 1, reach: 2, characters: 8000, limit: 10, passages: 3, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
 CYPHER 25 replan=skip
 CALL () {

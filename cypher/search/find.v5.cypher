@@ -1,5 +1,5 @@
 // The same as find.cypher for servers without Cypher 25, whose vector indexes have one label and no filters.
-// Columns: as there. meaning_rows counts what the indexes returned before any filter, so that the caller can look further.
+// Columns: as there. meaning_rows counts what the indexes returned before any filter (`counted`), so that the caller can look further.
 // Plan: five times as many neighbours are taken from each label's index, and what is of another namespace or outside the boxes is dropped. For
 // the times that the query names it is fifty times as many: no index of theirs has the times.
 // One map as parameter: lists of other lengths would be planned anew.
@@ -50,7 +50,7 @@ CALL (scanned) {
           THEN near
       END AS near,
       null AS score,
-      1 AS looked
+      1 AS counted
     UNION ALL
     CALL () {
       UNWIND CASE WHEN size($batch.dated) > 0 THEN ['_message', '_chunk'] ELSE [] END AS label
@@ -63,12 +63,13 @@ CALL (scanned) {
             AND box.role_from <= n.role <= box.role_to
             AND box.project_from <= n.project <= box.project_to
             AND box.start_ms <= n.timestamp_ms <= box.end_ms
+            AND n.confidence >= box.confidence_min
         )
       RETURN n, near
       ORDER BY near DESC
       LIMIT $batch.nearest
     }
-    RETURN n, near, null AS score, 0 AS looked
+    RETURN n, near, null AS score, 0 AS counted
     UNION ALL
     UNWIND scanned AS node
     CALL (node) {
@@ -79,15 +80,15 @@ CALL (scanned) {
     }
     WITH n
     WHERE n[$batch.vectors] IS NOT NULL
-    RETURN n, vector.similarity.cosine(n[$batch.vectors], $batch.vector) AS near, null AS score, 1 AS looked
+    RETURN n, vector.similarity.cosine(n[$batch.vectors], $batch.vector) AS near, null AS score, 1 AS counted
     UNION ALL
     UNWIND $batch.texts AS text
     CALL db.index.fulltext.queryNodes('memory_text', text, {limit: $batch.worded}) YIELD node, score
-    RETURN node AS n, null AS near, score, 0 AS looked
+    RETURN node AS n, null AS near, score, 0 AS counted
     UNION ALL
     UNWIND $batch.linked AS link
     MATCH (n:Message {namespace: $batch.namespace, id: link})
-    RETURN n, null AS near, null AS score, 0 AS looked
+    RETURN n, null AS near, null AS score, 0 AS counted
   }
   WITH
     CASE WHEN n:Chunk AND n.kind = 'message' THEN head([(m:Message)-[:HAS_CHUNK]->(n) | m]) ELSE n END AS n,
@@ -97,8 +98,8 @@ CALL (scanned) {
       ELSE 2 * near - 1
     END AS near,
     score,
-    looked
-  WITH n, max(near) AS near, max(score) AS score, sum(looked) AS near_rows, count(score) AS score_rows
+    counted
+  WITH n, max(near) AS near, max(score) AS score, sum(counted) AS near_rows, count(score) AS score_rows
   WITH n, n.kind AS kind, near, score, near_rows, score_rows,
     n.namespace = $batch.namespace
     AND all(tokens IN $batch.groups WHERE any(token IN tokens WHERE token IN n.facets))
@@ -114,7 +115,12 @@ CALL (scanned) {
     CASE WHEN passes THEN score END AS score,
     CASE WHEN passes AND kind <> 'entity' THEN near END AS plain_near,
     CASE WHEN passes AND kind <> 'entity' THEN score END AS plain_score
-  RETURN collect(CASE WHEN passes AND (near IS NOT NULL OR score IS NOT NULL OR n.id IN $batch.linked) THEN {n: n, kind: kind, near: near, score: score} END) AS hits,
+  RETURN
+    collect(
+      CASE
+        WHEN passes AND (near IS NOT NULL OR score IS NOT NULL OR n.id IN $batch.linked) THEN {n: n, kind: kind, near: near, score: score}
+      END
+    ) AS hits,
     sum(near_rows) AS meaning_rows, sum(score_rows) AS words_rows,
     collect(near) AS nears, collect(score) AS scores,
     min(plain_near) AS meaning_low, max(plain_near) AS meaning_high,
