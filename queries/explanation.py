@@ -19,7 +19,7 @@ def explained(row: Row, found: Row, *, explain: bool) -> dict[str, Any]:
         arms["semantic"] = {"rank": 1 + sum(one > row["meaning"] for one in found["nears"]), "score": row["meaning"]}
     if row["words"] is not None:
         arms["keyword"] = {"rank": 1 + sum(one > row["words"] for one in found["scores"]), "score": row["words"]}
-    if link := found.get("links", {}).get(row["id"]):
+    if link := found.get("links", {}).get(row["id"]) if row["kind"] == "message" else None:  # others may have the same id
         arms["entities"] = {"score": link["score"], "through": link["through"]}
     arms |= {name: row[name] for name in (ARM, "ranking", "fusion") if name in row}
     if explain:
