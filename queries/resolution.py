@@ -5,16 +5,15 @@ entities share. Evidence to the contrary forbids a pair whatever its score.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from queries import records
 from queries.candidates import Thing, candidates, keys, overlap
 from queries.forms import Kind, Name, conflict, likeness, other_types, settings
 
 Band = Literal["same", "review", "different"]
-K = TypeVar("K", bound=Hashable)
 
 STRICT: frozenset[Kind] = frozenset({"exact", "shortened", "spelling"})  # what these say holds wherever the names stand
 MEANINGS = 3  # that a short name may have beside this one, for somebody to look
@@ -139,7 +138,7 @@ def clusters(things: Sequence[Thing], links: Iterable[Pair]) -> list[list[str]]:
     return agglomerate(list(by_id), same, lambda a, b: forbidden(by_id[a], by_id[b]) is None)
 
 
-def agglomerate(ids: Sequence[K], links: Iterable[tuple[K, K]], may: Callable[[K, K], bool]) -> list[list[K]]:
+def agglomerate(ids: Sequence[str], links: Iterable[tuple[str, str]], may: Callable[[str, str], bool]) -> list[list[str]]:
     """Join groups along links, best link first, unless two members may not be together; groups in the order of their first member."""
     group = {one: [one] for one in ids}
     for a, b in links:
