@@ -16,6 +16,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("any machine", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("any machine")
 
 TESTS = Path(__file__).resolve().parent
 FOLDERS = ("unit", "graph", "acceptance", "integration")

@@ -222,7 +222,7 @@ def test_a_fresh_save_after_a_merge_makes_the_same_graph_as_a_merge_after_the_sa
     assert rows[0] == rows[1]
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_graph_comes_back(server, namespace, data):
     names = ["a", "b", "c", "d"]

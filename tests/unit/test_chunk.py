@@ -52,7 +52,7 @@ def check(text: str, passages: list[Passage], offsets_of, max_tokens: int, overl
 
 @pytest.mark.parametrize("offsets_of", [words, word_pieces])
 @given(text=texts, max_tokens=st.integers(8, 40), share=st.floats(0, 0.49))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_passages_cover_the_text_and_keep_their_limits(offsets_of, text, max_tokens, share):
     overlap = int(max_tokens * share)
     check(text, split(text, offsets_of, max_tokens=max_tokens, overlap=overlap), offsets_of, max_tokens, overlap)

@@ -202,7 +202,7 @@ def test_a_long_text(extractor: Extractor) -> None:
     assert [(r.source, r.type, r.target) for r in extraction.relations] == [("DataProcessor", "uses", "pandas")]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.lists(
         st.one_of(

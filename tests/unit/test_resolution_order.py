@@ -107,7 +107,7 @@ def _things(draw: st.DrawFn) -> list[Thing]:
     return found
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(things=_things())
 def test_compared_is_what_has_something_in_common(things: list[Thing]) -> None:
     """The pairs are found by blocks of arrays; here by looking at each."""
@@ -149,7 +149,7 @@ def test_what_too_many_mean_says_nothing() -> None:
     assert pairs(things) == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(things=_things(), data=st.data())
 def test_neither_the_order_of_things_nor_of_ids_matters(things: list[Thing], data: st.DataObject) -> None:
     found = pairs(things)
