@@ -49,7 +49,7 @@ def split(text: str, offsets_of: Callable[[str], Offsets], *, max_tokens: int, o
         return [Passage(start=0, end=len(text), text=text)]
     levels = _levels(text, offsets)
     passages: list[Passage] = []
-    first = 0
+    first = done = 0
     while True:
         last = _cut(levels, first, min(first + max_tokens, len(offsets)), len(offsets))
         passage = _between(text, offsets, first, last)
@@ -57,10 +57,14 @@ def split(text: str, offsets_of: Callable[[str], Offsets], *, max_tokens: int, o
         while last - first > 1 and (surplus := len(offsets_of(passage.text)) - max_tokens) > 0:
             last = _separable(levels, first, max(first + 1, last - surplus))
             passage = _between(text, offsets, first, last)
+        if last <= done:  # all of it is in the one before, so that they cannot overlap
+            first = done
+            continue
         if passage.text:
             passages.append(passage)
         if last == len(offsets):
             return passages
+        done = last
         first = _next_start(levels, first, last, overlap)
 
 

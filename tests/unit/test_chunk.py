@@ -58,6 +58,11 @@ def test_passages_cover_the_text_and_keep_their_limits(offsets_of, text, max_tok
     check(text, split(text, offsets_of, max_tokens=max_tokens, overlap=overlap), offsets_of, max_tokens, overlap)
 
 
+def test_no_passage_is_a_part_of_the_one_before():
+    text = "the the the the end. the the the the the the"
+    check(text, split(text, words, max_tokens=9, overlap=4), words, 9, 4)
+
+
 @pytest.mark.parametrize("text", ["", "   ", "Short.", "  kept as it is \n"])
 def test_a_text_that_fits_is_one_passage(text):
     assert split(text, words, max_tokens=8, overlap=2) == [Passage(start=0, end=len(text), text=text)]
