@@ -5,7 +5,7 @@
 For each question of LoCoMo (or for every N-th): `build_context` with several budgets, and the messages of `search_hybrid` and of its mode `semantic`, best
 first, as many as fit the same budget. Shown are the share of the evidence that is in the text, the share of the answer's words that are, the tokens, the
 evidence for 1,000 tokens, and how many times that of the best messages of `hybrid` it is; once for the conversations by which the constants of
-`queries.context` were chosen, once for the others, and for all. Writes bench/results/context.json.
+`queries.context` were chosen, and once for the others. Writes bench/results/context.json.
 """
 
 import argparse
@@ -27,11 +27,11 @@ from queries.context import DIVERSITY
 from queries.fusion import stem
 from queries.text import terms, tokens
 
+RESULTS = Path(__file__).parent / "results"
 BUDGETS = (250, 500, 1_000)
 DEEP = 50
 CHOSEN_BY = 3  # conversations
-PARTS = ("chosen by", "others", "all")
-RESULTS = Path(__file__).parent / "results"
+PARTS = ("chosen by", "others")
 ONLY = {"content_types": "message"}
 
 
@@ -99,24 +99,22 @@ def summary(figures: Sequence[Figure]) -> tuple[float, float, float, float]:
     return covered, statistics.mean(answers) if answers else 0.0, used, 1_000 * covered / used if used else 0.0
 
 
-def rows(figures: Figures) -> list[dict[str, Any]]:
-    """The means of each text as they are written; `of hybrid` is None where the messages of `hybrid` have no evidence."""
-    found = []
-    for (part, budget, name), those in sorted(figures.items(), key=lambda one: (PARTS.index(one[0][0]), *one[0][1:])):
-        covered, answer, used, rate = summary(those)
-        plain = summary(figures[part, budget, "hybrid"])[-1]
-        row = {"part": part, "budget": budget, "text": name, "evidence": covered, "answer": answer, "tokens": used}
-        found.append({**row, "rate": rate, "of hybrid": rate / plain if plain else None})
-    return found
-
-
-def shown(found: Sequence[Mapping[str, Any]]) -> Table:
+def shown(figures: Figures) -> Table:
     """The table of it."""
     table = Table("conversations", "budget", "text", "evidence", "answer", "tokens", "for 1,000", "of hybrid")
-    for row in found:
-        ratio = "" if row["of hybrid"] is None else f"{row['of hybrid']:.2f}"
-        means = f"{row['evidence']:.3f}", f"{row['answer']:.3f}", f"{row['tokens']:.0f}", f"{row['rate']:.2f}", ratio
-        table.add_row(row["part"], str(row["budget"]), row["text"], *means)
+    for (part, budget, name), found in sorted(figures.items(), key=lambda one: (PARTS.index(one[0][0]), *one[0][1:])):
+        covered, answer, used, rate = summary(found)
+        plain = summary(figures[part, budget, "hybrid"])[-1]
+        table.add_row(
+            part,
+            str(budget),
+            name,
+            f"{covered:.3f}",
+            f"{answer:.3f}",
+            f"{used:.0f}",
+            f"{rate:.2f}",
+            f"{rate / plain:.2f}" if plain else "",
+        )
     return table
 
 
@@ -137,11 +135,18 @@ def main() -> int:
             found = measure(client, questions, ids, part=PARTS[number >= CHOSEN_BY], diversity=options.diversity)
             for key, values in found.items():
                 figures[key].extend(values)
-                figures["all", *key[1:]].extend(values)
-    means = rows(figures)
-    Console(width=110).print(shown(means))
+    Console(width=110).print(shown(figures))
+    kept = [
+        {
+            "part": part,
+            "budget": budget,
+            "text": name,
+            **dict(zip(("evidence", "answer", "tokens", "rate"), summary(found), strict=True)),
+        }
+        for (part, budget, name), found in figures.items()
+    ]
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "context.json").write_text(json.dumps(means, indent=2) + "\n", encoding="utf-8")
+    (RESULTS / "context.json").write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

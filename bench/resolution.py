@@ -13,7 +13,6 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 from zlib import crc32
 
 from rich.console import Console
@@ -25,9 +24,9 @@ from queries import records
 from queries.candidates import Thing
 from queries.resolution import clusters, pairs
 
-RESULTS = Path(__file__).parent / "results"
 Figures = tuple[float, float, float]
 Line = tuple[str, str, int, Figures]
+RESULTS = Path(__file__).parent / "results"
 THRESHOLDS = (0.55, 0.65, 0.75, 0.85, 0.89, 0.95)
 
 
@@ -127,13 +126,8 @@ def lines(data: Path) -> Iterator[Line]:
             print(f"skipped, not in the data folder: {path.relative_to(data)}")
 
 
-def rows(found: Sequence[Line]) -> list[dict[str, Any]]:
-    """The figures as they are written."""
-    return [{"set": name, "what": what, "count": count, "figures": figures} for name, what, count, figures in found]
-
-
 def main() -> int:
-    """Measure, show, write."""
+    """Measure and show."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     table = Table("set", "what", "things or pairs", "precision", "recall", "F1")
@@ -142,7 +136,8 @@ def main() -> int:
         table.add_row(name, what, str(count), *(f"{one:.4f}" for one in figures))
     Console(width=110).print(table)
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "resolution.json").write_text(json.dumps(rows(found), indent=2) + "\n", encoding="utf-8")
+    kept = [{"set": name, "what": what, "count": count, "figures": figures} for name, what, count, figures in found]
+    (RESULTS / "resolution.json").write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
     return 0
 
 
