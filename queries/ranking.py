@@ -18,7 +18,7 @@ candidates alone, so that nothing but the one statement is asked of the database
 
 A recipe with passages looks for stretches of a talk, and has weights of its own and, in the place of the products, five features of a message and the
 three on either side of it: `wide_cover`, `wide_meaning`, `wide_words` (their scores by words together), `wide_text` (the score of their texts as
-one), `wide_long`.
+one), `wide_long`; and `far_words`, the scores by words of eight on either side.
 """
 
 import json
@@ -72,8 +72,8 @@ JOINED = {
     "long_long": ("long", "long"),
 }
 FEATURES = [*PLAIN, *JOINED]
-STRETCHES = [*PLAIN, "wide_cover", "wide_meaning", "wide_words", "wide_text", "wide_long"]
-WIDE = 3
+STRETCHES = [*PLAIN, "wide_cover", "wide_meaning", "wide_words", "wide_text", "wide_long", "far_words"]
+WIDE, FARTHER = 3, 8  # places on either side
 SEVERAL = 3  # people
 MOST = 0.8  # of the candidates
 AROUND = 4
@@ -245,8 +245,8 @@ def features(rows: Sequence[Row], question: Question, *, stretches: bool = False
 def _wide(near: "_Neighbours", asked: "_Asked", *, meaning: Floats, fits: Floats, lengths: Floats) -> dict[str, Floats]:
     """The features of a message and those around it."""
 
-    def together(values: Floats) -> Floats:
-        found: Floats = np.sum([near.at(values, step) for step in range(-WIDE, WIDE + 1)], axis=0)
+    def together(values: Floats, reach: int = WIDE) -> Floats:
+        found: Floats = np.sum([near.at(values, step) for step in range(-reach, reach + 1)], axis=0)
         return found
 
     counts = together(asked.counts)
@@ -256,6 +256,7 @@ def _wide(near: "_Neighbours", asked: "_Asked", *, meaning: Floats, fits: Floats
         "wide_words": _spread(together(fits)),
         "wide_text": _spread(asked.score(counts, together(lengths))),
         "wide_long": _spread(together(np.log1p(lengths))),
+        "far_words": _spread(together(fits, FARTHER)),
     }
 
 

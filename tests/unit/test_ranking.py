@@ -53,10 +53,17 @@ def test_stretches_are_judged_by_what_lies_around_each_message_too() -> None:
     seen = features(rows, asked("pottery class"), stretches=True)
     assert seen.shape == (8, len(STRETCHES))
     assert seen[:, : len(PLAIN)].tolist() == plain[:, : len(PLAIN)].tolist()
-    assert seen[:, STRETCHES.index("wide_cover")].tolist() == pytest.approx([1, 1, 1, 1, seen[4, -5], seen[5, -5], 0, 0])
-    assert 0 < seen[4, -5] < 1
+    cover = seen[:, STRETCHES.index("wide_cover")].tolist()
+    assert cover == pytest.approx([1, 1, 1, 1, cover[4], cover[4], 0, 0])
+    assert 0 < cover[4] < 1
     assert np.isfinite(seen).all()
     assert (seen >= 0).all()
+
+
+def test_stretches_know_the_words_of_eight_on_either_side() -> None:
+    rows = [row(place, "pottery" if place == 9 else "well") for place in range(19)]
+    far = features(rows, asked("pottery"), stretches=True)[:, STRETCHES.index("far_words")]
+    assert far.tolist() == [0.0, *[1.0] * 17, 0.0]
 
 
 def test_what_the_entities_of_the_query_lead_to_is_seen() -> None:
