@@ -16,7 +16,7 @@ from kg.errors import ValidationError
 
 ARMS: Mapping[str, tuple[str, ...]] = {
     "meaning": ("meaning", "view_meaning", "wide_meaning"),
-    "words": ("cover", "view_cover", "wide_cover", "wide_words", "wide_text"),
+    "words": ("cover", "view_cover", "wide_cover", "wide_words", "wide_text", "far_words"),
     "neighbours": ("answer", "answer_time", "before", "around", "around_best"),
     "conversation": ("session", "session_best"),
     "author": ("speaker",),
@@ -51,7 +51,7 @@ class Recipe:
         seeds: The best of both together, whose neighbours are looked at, too.
         reach: How many messages on either side of a seed are candidates, 0 to 5.
         passage: Width in messages over which relevance is spread; 0 judges each message alone, which is best where answers are
-            single messages, and 7 finds stretches of a long talk.
+            single messages, and 6 finds stretches of a long talk.
         linked: Messages, at most, to which the entities lead that the query names; looking for them takes two round trips more.
         meetings: Messages from which on a talk of three people or more counts as a meeting. Where most of what is found is from such
             talks, the search is made again by the recipe `exploratory`, as answers are stretches there; 0 never does that.
@@ -63,7 +63,7 @@ class Recipe:
 
     nearest: int = 30
     worded: int = 30
-    seeds: int = 10
+    seeds: int = 8
     reach: int = 2
     passage: int = 0
     linked: int = 0

@@ -1,11 +1,14 @@
+import re
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from queries import passages
-from queries.ranking import FEATURES, PLAIN, STRETCHES, Question, features, meeting, rank, weights
+from queries.ranking import FEATURES, PLAIN, STRETCHES, Question, _words, features, meeting, rank, weights
 from queries.recipes import BALANCED
 from queries.text import terms
 from queries.times import times
@@ -50,10 +53,17 @@ def test_stretches_are_judged_by_what_lies_around_each_message_too() -> None:
     seen = features(rows, asked("pottery class"), stretches=True)
     assert seen.shape == (8, len(STRETCHES))
     assert seen[:, : len(PLAIN)].tolist() == plain[:, : len(PLAIN)].tolist()
-    assert seen[:, STRETCHES.index("wide_cover")].tolist() == pytest.approx([1, 1, 1, 1, seen[4, -5], seen[5, -5], 0, 0])
-    assert 0 < seen[4, -5] < 1
+    cover = seen[:, STRETCHES.index("wide_cover")].tolist()
+    assert cover == pytest.approx([1, 1, 1, 1, cover[4], cover[4], 0, 0])
+    assert 0 < cover[4] < 1
     assert np.isfinite(seen).all()
     assert (seen >= 0).all()
+
+
+def test_stretches_know_the_words_of_eight_on_either_side() -> None:
+    rows = [row(place, "pottery" if place == 9 else "well") for place in range(19)]
+    far = features(rows, asked("pottery"), stretches=True)[:, STRETCHES.index("far_words")]
+    assert far.tolist() == [0.0, *[1.0] * 17, 0.0]
 
 
 def test_what_the_entities_of_the_query_lead_to_is_seen() -> None:
@@ -125,6 +135,11 @@ def test_scores_far_apart_can_be_spread() -> None:
     found = passages.worth(passages.distances(rows), np.array([0.0, -5000.0, 5000.0]), width=3)
     assert np.isfinite(found).all()
     assert found.argmax() == 2
+
+
+@given(st.text(st.characters(max_codepoint=400)))
+def test_words_are_split_alike_in_any_text(text: str) -> None:
+    assert _words(text.lower()) == re.findall(r"[^\W_]+", text.lower())
 
 
 def test_a_view_has_the_neighbours_of_the_same_conversation_only() -> None:
