@@ -93,9 +93,11 @@ def known() -> Mapping[str, Recipe]:
 
 
 def for_meetings(asked: Recipe) -> Recipe:
-    """The recipe `exploratory` with the factors, the recency and the cross-encoder of another one."""
+    """The recipe `exploratory` with the factors, the recency and the cross-encoder of another one, that looks as far as the wider of both."""
+    wide = known()["exploratory"]
+    more = {name: max(getattr(asked, name), getattr(wide, name)) for name in ("nearest", "worded", "seeds", "reach", "linked")}
     same = {name: getattr(asked, name) for name in ("arms", "recency", "half_life_days", "reranked")}
-    return replace(known()["exploratory"], **same)
+    return replace(wide, **more, **same)
 
 
 def recipe(given: object) -> Recipe:

@@ -25,6 +25,7 @@ def test_meetings_are_looked_through_by_exploratory_with_the_factors_that_were_a
     made = for_meetings(recipe({"arms": {"time": 0}, "recency": 1.5}))
     assert made == replace(recipe("exploratory"), arms={"time": 0.0}, recency=1.5)
     assert made.meetings == 0
+    assert for_meetings(recipe({"nearest": 200, "seeds": 5})) == replace(recipe("exploratory"), nearest=200)
 
 
 def test_a_mapping_changes_a_recipe() -> None:
