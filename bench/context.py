@@ -5,10 +5,11 @@
 For each question of LoCoMo (or for every N-th): `build_context` with several budgets, and the messages of `search_hybrid` and of its mode `semantic`, best
 first, as many as fit the same budget. Shown are the share of the evidence that is in the text, the share of the answer's words that are, the tokens, the
 evidence for 1,000 tokens, and how many times that of the best messages of `hybrid` it is; once for the conversations by which the constants of
-`queries.context` were chosen, and once for the others.
+`queries.context` were chosen, and once for the others. Writes bench/results/context.json.
 """
 
 import argparse
+import json
 import statistics
 import sys
 from collections import defaultdict
@@ -26,6 +27,7 @@ from queries.context import DIVERSITY
 from queries.fusion import stem
 from queries.text import terms, tokens
 
+RESULTS = Path(__file__).parent / "results"
 BUDGETS = (250, 500, 1_000)
 DEEP = 50
 CHOSEN_BY = 3  # conversations
@@ -134,6 +136,17 @@ def main() -> int:
             for key, values in found.items():
                 figures[key].extend(values)
     Console(width=110).print(shown(figures))
+    kept = [
+        {
+            "part": part,
+            "budget": budget,
+            "text": name,
+            **dict(zip(("evidence", "answer", "tokens", "rate"), summary(found), strict=True)),
+        }
+        for (part, budget, name), found in figures.items()
+    ]
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "context.json").write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

@@ -72,11 +72,15 @@ def _peer(found: Any) -> float | None:
     return ours / best if ours and best else None
 
 
-def _context(found: Any) -> float | None:
-    rates = {(row["budget"], row["text"]): row["rate"] for row in found if row["part"] == "all"}
-    return min(
-        (rate / rates[budget, "semantic"] for (budget, text), rate in rates.items() if text == "build_context"), default=None
-    )
+def _context(plain: str) -> Callable[[Any], float | None]:
+    """The least of all budgets, and of both parts of the chats."""
+
+    def read(found: Any) -> float | None:
+        rates = {(row["part"], row["budget"], row["text"]): row["rate"] for row in found}
+        ratios = (rate / rates[part, budget, plain] for (part, budget, text), rate in rates.items() if text == "build_context")
+        return min(ratios, default=None)
+
+    return read
 
 
 ASKED: Sequence[Asked] = [
@@ -106,7 +110,8 @@ ASKED: Sequence[Asked] = [
     Asked(work="hybrid search, growth of p50", bench="scale", read=_scaled("growth", "ratio"), least=2.0, most=True),
     Asked(work="vector recall@10, unfiltered", bench="scale", read=_scaled("unfiltered", "ours"), least=0.97),
     Asked(work="vector recall@10, one conversation", bench="scale", read=_scaled("one conversation", "ours"), least=0.99),
-    Asked(work="build_context, evidence by token, least / nearest messages", bench="context", read=_context, least=1.3),
+    Asked(work="build_context, evidence by token / best of semantic", bench="context", read=_context("semantic"), least=1.3),
+    Asked(work="build_context, evidence by token / best of hybrid", bench="context", read=_context("hybrid"), least=1.3),
 ]
 
 

@@ -4,10 +4,11 @@
 
 DATA holds `poleo/` and `resolution/`. Shown are for each set B-cubed precision, recall and F1 (pair F1 for publications, whose set is one
 of pairs) with what is shipped, and for halves of the set: threshold, and for records the weights too, are chosen on one half and judged on
-the other one. A set that DATA lacks is skipped, and that is said.
+the other one. A set that DATA lacks is skipped, and that is said. Writes bench/results/resolution.json.
 """
 
 import argparse
+import json
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from queries.resolution import clusters, pairs
 
 Figures = tuple[float, float, float]
 Line = tuple[str, str, int, Figures]
+RESULTS = Path(__file__).parent / "results"
 THRESHOLDS = (0.55, 0.65, 0.75, 0.85, 0.89, 0.95)
 
 
@@ -129,9 +131,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     table = Table("set", "what", "things or pairs", "precision", "recall", "F1")
-    for name, what, count, figures in lines(parser.parse_args().data):
+    found = list(lines(parser.parse_args().data))
+    for name, what, count, figures in found:
         table.add_row(name, what, str(count), *(f"{one:.4f}" for one in figures))
     Console(width=110).print(table)
+    RESULTS.mkdir(exist_ok=True)
+    kept = [{"set": name, "what": what, "count": count, "figures": figures} for name, what, count, figures in found]
+    (RESULTS / "resolution.json").write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

@@ -97,6 +97,7 @@ _NAMELESS = DROPPED | QUESTION
 _DIGIT = re.compile(r"\d")
 _SPEAKER = re.compile(r"([^\W\d_][\w .'’-]{0,40}):\s")
 _WORD = re.compile(r"[^\W_]+")
+_SPACED = bytes(code if code < 128 and chr(code).isalnum() else ord(" ") for code in range(256))
 
 
 @cache
@@ -199,7 +200,7 @@ def _fresh(rows: Sequence[Row], recipe: Recipe, now_ms: int) -> Floats:
 def features(rows: Sequence[Row], question: Question, *, stretches: bool = False) -> Floats:
     """What the ranker sees, `(len(rows), len(FEATURES)) float64`, or as wide as `STRETCHES`; rows are in the order of conversation and position."""
     texts = [(row["content"] or "").lower() for row in rows]
-    words_of = [_WORD.findall(text) for text in texts]
+    words_of = [_words(text) for text in texts]
     cosines = [row["cosine"] for row in rows]
     least = min((one for one in cosines if one is not None), default=0.0)
     meaning = np.array([least if one is None else one for one in cosines], float)
@@ -295,11 +296,10 @@ class _Asked:
         roots = list(dict.fromkeys(map(_root, words)))
         beginnings = tuple(root for root, _ in roots)
         meant: dict[str, int] = {}
-        for word in set().union(*texts):
-            if word.startswith(beginnings):
-                fits = (place for place, (root, most) in enumerate(roots) if word.startswith(root) and len(word) <= most)
-                if (place := next(fits, None)) is not None:
-                    meant[word] = place
+        for word in [word for word in set().union(*texts) if word.startswith(beginnings)]:
+            fits = (place for place, (root, most) in enumerate(roots) if word.startswith(root) and len(word) <= most)
+            if (place := next(fits, None)) is not None:
+                meant[word] = place
         self.counts = np.zeros((len(texts), len(roots)))
         for place, text in enumerate(texts):
             for word in filter(meant.__contains__, text):
@@ -317,6 +317,11 @@ class _Asked:
         """The share of the words that are there."""
         found: Floats = ((counts > 0) * self._rare).sum(axis=1) / (self._rare.sum() or 1.0)
         return found
+
+
+def _words(text: str) -> list[str]:
+    """The runs of letters and digits in a text of lower case; twice as quick where all of it is ASCII."""
+    return text.encode().translate(_SPACED).decode().split() if text.isascii() else _WORD.findall(text)
 
 
 def _root(word: str) -> tuple[str, int]:

@@ -64,7 +64,7 @@ class Recipe:
 
     nearest: int = 30
     worded: int = 30
-    seeds: int = 10
+    seeds: int = 8
     reach: int = 2
     passage: int = 0
     linked: int = 0

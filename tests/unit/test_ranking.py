@@ -1,11 +1,14 @@
+import re
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from queries import passages
-from queries.ranking import FEATURES, PLAIN, STRETCHES, Question, features, meeting, rank, weights
+from queries.ranking import FEATURES, PLAIN, STRETCHES, Question, _words, features, meeting, rank, weights
 from queries.recipes import BALANCED
 from queries.text import terms
 from queries.times import times
@@ -125,6 +128,11 @@ def test_scores_far_apart_can_be_spread() -> None:
     found = passages.worth(passages.distances(rows), np.array([0.0, -5000.0, 5000.0]), width=3)
     assert np.isfinite(found).all()
     assert found.argmax() == 2
+
+
+@given(st.text(st.characters(max_codepoint=400)))
+def test_words_are_split_alike_in_any_text(text: str) -> None:
+    assert _words(text.lower()) == re.findall(r"[^\W_]+", text.lower())
 
 
 def test_a_view_has_the_neighbours_of_the_same_conversation_only() -> None:
