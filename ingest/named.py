@@ -16,6 +16,8 @@ _JOINING = frozenset({"of", "and", "&", "for", "the", "de"})
 _PROJECTS = words("nouns after a project")
 _REPOSITORIES = frozenset({"repo", "repository", "codebase", "project"})
 _EDGE_WORDS = words("words around a name")
+_ASKING = words("verbs that begin a question")
+_BEFORE = _EDGE_WORDS | _ASKING
 _NEVER = words("never a name")  # fmt: skip
 _TRIM = " \t\n\"'“”‘’`.,;:!?()[]{}<>*_~-–—…"
 _KEPT_DOT = re.compile(r"(?:\b[A-Z]|Inc|Corp|Ltd|Co|Jr|Sr|Bros)\.$")
@@ -32,6 +34,8 @@ def named(parsed: Parsed) -> list[Found]:
 
 
 def _recognised(parsed: Parsed, first: int, last: int, kind: str) -> list[Found]:
+    if kind != "work" and first < last - 1 and parsed.lowers[first] in _ASKING and first == _beginning(parsed, first):
+        first += 1
     while first < last and parsed.lowers[first] in _EDGE_WORDS:
         first += 1
     while first < last and parsed.lowers[last - 1] in {"'s", "’s", "'", "and", "&"}:
@@ -81,13 +85,18 @@ def _organisations(parsed: Parsed) -> list[Found]:
     return found
 
 
+def _beginning(parsed: Parsed, i: int) -> int:
+    """First token of the sentence of token `i`."""
+    return next((first for first, last in parsed.sentences if first <= i < last), 0)
+
+
 def walk_left(parsed: Parsed, i: int) -> int:
     """First token of the capitalised run that ends before or at token `i`."""
-    begin = next((first for first, last in parsed.sentences if first <= i < last), 0)
+    begin = _beginning(parsed, i)
     first = i
     while first > begin:
         previous = first - 1
-        if capital(parsed, previous) and not (previous == begin and parsed.lowers[previous] in _EDGE_WORDS):
+        if capital(parsed, previous) and not (previous == begin and parsed.lowers[previous] in _BEFORE):
             first = previous
         elif parsed.words[previous] == "-" and previous > begin and capital(parsed, previous - 1):
             first = previous - 1

@@ -162,9 +162,8 @@ def _pieces(
     for (score, share, row), one, names, titles in zip(found, said, named, heads, strict=True):
         costs = [size[part] for part in one.parts]
         least = max(map(size.__getitem__, names)) + line
-        first, last = sentences.best(one, costs, words=words, most=int(budget * SHARE) - least, mark=mark)
-        if first == last:  # a sentence may be longer than that
-            first, last = sentences.best(one, costs, words=words, most=budget - least, mark=mark)
+        most, room = int(budget * SHARE) - least, budget - least
+        first, last = sentences.best(one, costs, words=words, most=most, room=room, mark=mark)
         if first < last:
             shown = one.between(first, last)
             name = names[0] if shown.startswith(f"{_by(row)}:") else names[-1]

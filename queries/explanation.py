@@ -41,9 +41,13 @@ def by_graph(row: Row, *, rank: int, names: dict[str, str], explain: bool) -> di
 
 
 def along(row: Row, names: dict[str, str]) -> dict[str, Any]:
-    """The way over relationships from an entity that the query names."""
-    start = row["path"][0]["from"] if row["path"] else row["id"]
-    return {"named": names.get(start), "from": start, "relationships": row["path"], "steps": len(row["path"]), "to": row["id"]}
+    """The way over relationships from an entity that the query names; to a document it leads through its passage."""
+    way, end = row["path"], row["id"]
+    start = way[0]["from"] if way else end
+    if row["kind"] == "document":
+        end = row["document_id"]
+        way = [*way, {"from": row["id"], "relationship": "HAS_CHUNK", "direction": "incoming", "to": end}]
+    return {"named": names.get(start), "from": start, "relationships": way, "steps": len(way), "to": end}
 
 
 def _path(row: Row, link: Row | None) -> dict[str, Any]:

@@ -54,14 +54,15 @@ def split(text: str, *, cut: bool = False) -> Sentences:
     return Sentences(text=text, spans=whole[:-1] if cut else whole, cut=cut)
 
 
-def best(text: Sentences, sizes: Sequence[int], *, words: Sequence[str], most: int, mark: int) -> tuple[int, int]:
+def best(text: Sentences, sizes: Sequence[int], *, words: Sequence[str], most: int, room: int, mark: int) -> tuple[int, int]:
     """The sentences in a row that have most of the words.
 
     Args:
         text: The text.
         sizes: The tokens of each sentence.
         words: What they should have.
-        most: Tokens at most.
+        most: Tokens at most, if so few are enough for any sentence, or for one that has a word where some have.
+        room: Tokens at most, otherwise.
         mark: Tokens of a mark of what is left out.
 
     Returns:
@@ -71,8 +72,19 @@ def best(text: Sentences, sizes: Sequence[int], *, words: Sequence[str], most: i
         return 0, len(sizes)
     asked = frozenset(map(stem, words))
     held = [asked & frozenset(map(stem, tokens(part))) for part in text.parts]
+    first, last = _most(held, sizes, most - 2 * mark)
+    if any(held[first:last]):
+        return first, last
+    wide = _most(held, sizes, room - 2 * mark)
+    telling = [place for place in range(*wide) if held[place]]
+    if telling:
+        return telling[0], telling[-1] + 1
+    return (first, last) if first < last else wide
+
+
+def _most(held: Sequence[frozenset[str]], sizes: Sequence[int], most: int) -> tuple[int, int]:
     return max(
-        (_run(sizes, start, most - 2 * mark) for start in range(len(sizes))),
+        (_run(sizes, start, most) for start in range(len(sizes))),
         key=lambda run: (len(frozenset[str]().union(*held[slice(*run)])), run[1] - run[0], -run[0]),
         default=(0, 0),
     )

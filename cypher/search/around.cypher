@@ -1,7 +1,7 @@
 // What lies around some entities: they themselves, their neighbourhood of up to two relationships, and what mentions or is about those.
 // Columns: best first, of a document its best passage. id, kind, conversation_id, content, description, timestamp_ms, metadata when asked for,
 // name, author (of a message), position, aliases, status, document_id, start, end, score (0 to 1), through (names of the entities that led there,
-// strongest first, at most 5), with `explain` the path from a start on the way of the strongest of them: a list of {from, relationship, to}.
+// strongest first, at most 5), with `explain` the path from a start on the way of the strongest of them: a list of {from, relationship, direction, to}.
 // A path weighs the product of its start's weight, the confidences of its relationships, and one half for each of them. What several
 // entities lead to scores as independent evidence: 1 - (1 - a)(1 - b)...
 // Plan: one seek per start; at most `fan` relationships of each entity, the most confident first, and of each `linked` messages that the filters let
@@ -22,7 +22,10 @@ CALL (e, start) {
     LIMIT $batch.fan
   }
   RETURN x, start.weight * 0.5 * r.confidence AS weight,
-    CASE WHEN $batch.explain THEN [{from: e.id, relationship: type(r), to: x.id}] END AS trail
+    CASE
+      WHEN $batch.explain
+        THEN [{from: e.id, relationship: type(r), direction: CASE startNode(r) WHEN e THEN 'outgoing' ELSE 'incoming' END, to: x.id}]
+    END AS trail
   UNION ALL
   CALL (e) {
     MATCH (e)-[r:!MENTIONS&!ABOUT]-(y:Entity)
@@ -42,7 +45,10 @@ CALL (e, start) {
   RETURN x, start.weight * 0.25 * r.confidence * s.confidence AS weight,
     CASE
       WHEN $batch.explain
-        THEN [{from: e.id, relationship: type(r), to: y.id}, {from: y.id, relationship: type(s), to: x.id}]
+        THEN [
+          {from: e.id, relationship: type(r), direction: CASE startNode(r) WHEN e THEN 'outgoing' ELSE 'incoming' END, to: y.id},
+          {from: y.id, relationship: type(s), direction: CASE startNode(s) WHEN y THEN 'outgoing' ELSE 'incoming' END, to: x.id}
+        ]
     END AS trail
 }
 WITH x, weight, trail
@@ -82,7 +88,7 @@ WHERE n.kind IN $batch.kinds
       AND coalesce(n.confidence, 1.0) >= $batch.confidence_min
     )
   )
-WITH n, x, w, CASE WHEN by IS NULL THEN trail ELSE trail + [{from: x.id, relationship: by, to: n.id}] END AS path
+WITH n, x, w, CASE WHEN by IS NULL THEN trail ELSE trail + [{from: x.id, relationship: by, direction: 'incoming', to: n.id}] END AS path
 ORDER BY w DESC
 WITH n, 1 - reduce(left = 1.0, one IN collect(w) | left * (1 - one)) AS score, collect(x.name)[..5] AS through, head(collect(path)) AS path
 WITH n, score, through, path

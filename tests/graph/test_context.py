@@ -84,7 +84,7 @@ def test_a_proposed_decision_stands_where_it_was_told(client):
     said = [
         "Which store do we take?",
         "We decided to use Neo4j for the orders graph.",
-        "Good, the orders graph it is.",
+        "Good, the orders graph will be fine.",
         "And the store is quick.",
     ]
     messages = [

@@ -116,6 +116,26 @@ def test_each_result_tells_its_score_and_the_path_to_it(tools):
     assert all("path" not in one.explanation for one in plain)
 
 
+def test_a_path_tells_which_way_its_relationships_point_and_ends_at_the_result(client):
+    client.update_knowledge_graph(
+        [{"id": name} for name in ("ledger", "bookkeeper", "abacus")],
+        [
+            {"source_entity_id": "ledger", "target_entity_id": "bookkeeper", "type": "kept by", "confidence": 0.9},
+            {"source_entity_id": "abacus", "target_entity_id": "bookkeeper", "type": "helps", "confidence": 0.9},
+        ],
+    )
+    client.save_document("manual", "The abacus has beads.")
+    found = {one.id: one.explanation["path"] for one in client.search_hybrid("ledger", mode="graph", explain=True).results}
+    kept = {"from": "ledger", "relationship": "KEPT_BY", "direction": "outgoing", "to": "bookkeeper"}
+    helps = {"from": "bookkeeper", "relationship": "HELPS", "direction": "incoming", "to": "abacus"}
+    assert found["abacus"]["relationships"] == [kept, helps]
+    *way, mentioned, part = found["manual"]["relationships"]
+    assert way == [kept, helps]
+    assert (mentioned["relationship"], mentioned["direction"]) == ("MENTIONS", "incoming")
+    assert part == {"from": mentioned["to"], "relationship": "HAS_CHUNK", "direction": "incoming", "to": "manual"}
+    assert (found["manual"]["to"], found["manual"]["steps"]) == ("manual", 4)
+
+
 def test_graph_searches_tell_the_relationships_on_the_way(client):
     things = [
         {"id": "robert_miller", "name": "Robert Miller", "type": "person", "aliases": ["Bobby"]},
@@ -134,9 +154,9 @@ def test_graph_searches_tell_the_relationships_on_the_way(client):
         "steps": 0,
         "to": "robert_miller",
     }
-    founded = {"from": "robert_miller", "relationship": "FOUNDED", "to": "pandas"}
+    founded = {"from": "robert_miller", "relationship": "FOUNDED", "direction": "outgoing", "to": "pandas"}
     assert found["pandas"]["relationships"] == [founded]
-    mentioned = {"from": "pandas", "relationship": "MENTIONS", "to": "m"}
+    mentioned = {"from": "pandas", "relationship": "MENTIONS", "direction": "incoming", "to": "m"}
     assert (found["m"]["named"], found["m"]["relationships"], found["m"]["steps"]) == ("Bobby", [founded, mentioned], 2)
     by_words = {"linked": 5, "reach": 0, "arms": {"meaning": 0}}
     client.save_conversation("talk", [{"role": "user", "content": "Bobby says where it is."}], mode="conversation")

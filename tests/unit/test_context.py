@@ -69,6 +69,12 @@ def test_a_long_message_is_shown_in_the_sentences_that_are_asked_for() -> None:
     assert "[m:c:0] Ann: … " in made.text
 
 
+def test_sentences_that_say_nothing_of_what_is_asked_do_not_stand_for_one_that_takes_more_room() -> None:
+    spots = row(0, "The tomatoes near the old greenhouse have brown spots on their lowest leaves. What is it? Who knows?")
+    assert build([(0.9, spots)], words=["tomatoes"], budget=24, count=count).text.endswith("lowest leaves. …")
+    assert build([(0.9, spots)], words=["roses"], budget=24, count=count).text.endswith("… What is it? …")
+
+
 def test_a_text_that_nothing_else_stands_beside_may_take_the_whole_budget() -> None:
     alone = [(0.9, row(0, "One two three four five six seven."))]
     assert shown(alone, 16) == ["c:0"]

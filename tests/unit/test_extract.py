@@ -294,3 +294,18 @@ def test_changed_model_files_are_refused(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_every_rule_that_was_measured_has_a_probability() -> None:
     assert 0.5 <= confidence("cue:class") <= 1
     assert confidence("no such rule") == 0.5
+
+
+@pytest.mark.parametrize(
+    ("question", "name"),
+    [
+        ("Did ACME Corp. pay the invoice in the end?", "ACME Corp."),
+        ("Does Harbor Retail use Kafka?", "Harbor Retail"),
+        ("Was Blue Lake Trust asked?", "Blue Lake Trust"),
+        ("Are Northwind Labs in Berlin?", "Northwind Labs"),
+        ("Did Anna call?", "Anna"),
+        ("Have Google replied?", "Google"),
+    ],
+)
+def test_the_verb_that_begins_a_question_is_no_part_of_a_name(extractor: Extractor, question: str, name: str) -> None:
+    assert name in {mention.text for mention in read(extractor, question).mentions}
