@@ -14,6 +14,8 @@ from queries.moments import Moment, counted, moments, part
 from queries.stretches import Days, beside, month_around, shifted
 
 _EPOCH = date(1970, 1, 1).toordinal()
+# letters that a pattern takes for these whatever their case, and that no table of names has: long s, kelvin, and i with and without a dot
+_SAME = str.maketrans("\u017f\u212a\u0130\u0131", "skii")
 _NEAR = 48  # characters before a time in which the words lie that belong to it
 _PART = re.compile(
     r"\b(?:(early|mid|late)(?:\s{1,3}in)?(?:\s{1,3}|-)|(?:the\s{1,3})?(?:(beginning|start|middle|end)|"
@@ -92,6 +94,7 @@ def times(query: str, *, now_ms: int) -> Times:
         query: Any text.
         now_ms: What relative times are reckoned from.
     """
+    query = query.translate(_SAME)
     today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
     found: list[Days] = []
     said: list[tuple[int, int]] = []
