@@ -161,7 +161,7 @@ def key_of(*parts: object) -> bytes | None:
 def _plain(value: object) -> dict[str, Any]:
     name = type(value).__qualname__
     if isinstance(value, BaseModel):
-        return {name: value.model_dump(warnings=False)}
+        return {name: [value.model_dump(warnings=False), sorted(value.model_fields_set)]}
     if isinstance(value, (datetime, date)):
         return {name: value.isoformat()}
     if isinstance(value, Mapping):

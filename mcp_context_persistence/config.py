@@ -29,7 +29,12 @@ def documented(value: T) -> T:
     take its place without a change of the documented signature.
     """
     kind: Any = type(value)
-    return type(kind.__name__, (kind,), {})(value)  # type: ignore[no-any-return]
+    return type(kind.__name__, (kind,), {"left_out": True})(value)  # type: ignore[no-any-return]
+
+
+def left_out(value: object) -> bool:
+    """Whether a value is the default of an argument whose place a setting may take."""
+    return getattr(type(value), "left_out", False) is True
 
 
 SPACY_MODEL = documented("en_core_web_sm")

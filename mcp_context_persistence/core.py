@@ -287,7 +287,8 @@ class Core:
             return compute()
         from mcp_context_persistence import __version__  # noqa: PLC0415 - the package imports this module
 
-        key = key_of(__version__, self.config.model_dump(mode="json"), self._judging(), call, arguments)
+        left = [name for name, value in arguments.items() if settings.left_out(value)]  # a setting may take their place
+        key = key_of(__version__, self.config.model_dump(mode="json"), self._judging(), call, arguments, left)
         if key is None:
             return compute()
         with self.graph.in_order():

@@ -14,7 +14,7 @@ from kg import checks, decisions, knowledge, limits, names, plans
 from kg import conversations as rows
 from kg.clock import now_ms
 from kg.driver import Run
-from kg.errors import NotFoundError
+from kg.errors import ContextPersistenceError, DatabaseError, NotFoundError
 from kg.models import Decision, Message
 from kg.statement import Row, Statement
 from mcp_context_persistence import conversations
@@ -129,12 +129,19 @@ def propose(core: Core, conversation_id: object, *, save: object) -> ProposeDeci
     hashes = {str(one.id): names.digest(one.content) for one in said}
     known = {row["id"]: row for row in core.graph.run(decisions.known(core.namespace, talk))}
     found = _found(talk, said, known)
-    saved = outdated = 0
+    saved = outdated = written = 0
     for shown in found if keeps else ():
         before = known.get(shown.decision.id)
         if before and (before["status"] != "proposed" or _same(before, shown)):
             continue
-        row = core.embeddings.again(partial(_kept, core, shown, hashes=hashes, now=now))
+        try:
+            row = core.embeddings.again(partial(_kept, core, shown, hashes=hashes, now=now))
+        except ContextPersistenceError as error:
+            if not written:
+                raise
+            text = f"{error}; {written} proposals were kept before that, and the same call goes on after them"
+            raise DatabaseError(text, retryable=error.retryable, outcome="unknown") from error
+        written += row is not None
         shown.kept, shown.created = row is not None, row is not None and row["created"]
         saved, outdated = saved + shown.created, outdated + (not shown.kept)
         if row:

@@ -106,27 +106,33 @@ def recipe(given: object) -> Recipe:
     Raises:
         ValidationError: No recipe, arm or key has that name, or a value is out of its range.
     """
-    if isinstance(given, Mapping):
-        return _made(recipe(given.get("base", DEFAULT)), {key: value for key, value in given.items() if key != "base"})
-    return known()[checks.choice("recipe", given, tuple(known()))]
+    changes: list[Mapping[Any, object]] = []
+    while isinstance(given, Mapping):
+        if len(changes) == limits.METADATA_DEPTH:
+            raise ValidationError(f"recipe is nested deeper than {limits.METADATA_DEPTH} levels, or in a circle")
+        changes.append({key: value for key, value in given.items() if key != "base"})
+        given = given.get("base", DEFAULT)
+    made = known()[checks.choice("recipe", given, tuple(known()))]
+    for one in reversed(changes):
+        made = _made(made, one)
+    return made
 
 
 def _made(base: Recipe, given: Mapping[Any, object]) -> Recipe:
     changes: dict[str, Any] = {}
     for key, value in given.items():
-        place = f"recipe.{key}"
         if key in _RANGES:
             least, most = _RANGES[key]
-            changes[key] = checks.whole(place, value, least=least, most=most)
+            changes[key] = checks.whole(f"recipe.{key}", value, least=least, most=most)
         elif key == "arms":
             changes[key] = {**base.arms, **_arms(value)}
         elif key == "recency":
-            changes[key] = checks.number(place, value, least=0.0, most=100.0)
+            changes[key] = checks.number(f"recipe.{key}", value, least=0.0, most=100.0)
         elif key == "half_life_days":
-            changes[key] = checks.number(place, value, least=0.001, most=100_000.0)
+            changes[key] = checks.number(f"recipe.{key}", value, least=0.001, most=100_000.0)
         else:
             names = [*_RANGES, "arms", "recency", "half_life_days", "base"]
-            raise ValidationError(f"recipe has no {key!r}; there are {', '.join(names)}")
+            raise ValidationError(f"recipe has an unknown key; known are: {', '.join(names)}")
     return replace(base, **changes)
 
 

@@ -120,6 +120,9 @@ class ConversationCalls:
         A message that changes or goes meanwhile leaves its proposals unkept: `kept` is false then, and `outdated` counts them. Of a message
         that is longer than a context may be (20,000 characters) what lies around the sentence is kept, and `context_cut` says so.
 
+        Each proposal is kept by itself. A call that fails after some of them, as with more than a deadline has room for (several hundred), says so
+        with the outcome `unknown`; called again, it goes on with the others.
+
         Args:
             conversation_id: Its conversation.
             save: Whether proposals are kept; else they are only returned.

@@ -15,8 +15,10 @@ import pytest
 import cypher
 from kg import versions
 from kg.driver import Graph
+from kg.errors import ValidationError
 from kg.maintenance import clear
 from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.models import HybridSearchParams
 
 ROOT = Path(__file__).resolve().parents[2]
 MESSAGES = [
@@ -130,6 +132,20 @@ def test_every_write_of_another_client_ends_what_is_kept(server, filled, write):
         WRITES[write](other)
     CALLS["hybrid"](filled)
     assert counts(filled) == (1, 2)
+
+
+def test_an_argument_that_is_left_out_is_not_the_one_that_is_given(server, namespace):
+    """A setting takes the place of what is left out, never of what is given, be it equal to the documented default."""
+    config = {"default_search_limit": 1, "enable_hybrid_search": False}
+    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace, config=config) as client:
+        client.save_conversation("c", [{"role": "user", "content": f"pandas, part {number}"} for number in range(3)])
+        client.configure_cache("memory")
+        assert len(client.search_hybrid("pandas").results) == 1
+        assert len(client.search_hybrid("pandas", limit=10).results) == 4  # and the entity
+        assert len(client.search_hybrid(HybridSearchParams(query="pandas", mode="semantic")).results) == 1
+        assert len(client.search_hybrid(HybridSearchParams(query="pandas", mode="semantic", limit=10)).results) == 4
+        with pytest.raises(ValidationError, match="mode"):
+            client.search_hybrid("pandas", mode="hybrid")
 
 
 def test_another_namespace_ends_nothing(server, filled):

@@ -6,7 +6,7 @@ import pytest
 
 from kg import limits
 from mcp_context_persistence import decisions as saving
-from mcp_context_persistence.exceptions import NotFoundError, ValidationError
+from mcp_context_persistence.exceptions import DatabaseError, NotFoundError, ValidationError
 
 TALK = [
     {"id": "m0", "role": "user", "content": "Which database shall we take?"},
@@ -266,3 +266,23 @@ def test_a_refused_acceptance_changes_nothing(talk):
     with pytest.raises(NotFoundError):
         talk.review_decision(rejected)
     assert stored(talk, "updated_ms", "status") == before
+
+
+def test_a_call_that_fails_after_some_proposals_tells_so_and_goes_on_when_it_is_repeated(client, monkeypatch):
+    client.save_conversation(
+        "c", [{"role": "user", "content": f"We decided to use {name}."} for name in ("pandas", "numpy", "polars")]
+    )
+    graph, calls = client._core.graph, []
+
+    def transact(*given, **named):
+        calls.append(1)
+        if len(calls) == 3:
+            raise DatabaseError("no answer", retryable=True)
+        return type(graph).transact(graph, *given, **named)
+
+    monkeypatch.setattr(graph, "transact", transact)
+    with pytest.raises(DatabaseError, match="2 proposals were kept") as error:
+        client.propose_decisions("c")
+    assert (error.value.outcome, error.value.retryable) == ("unknown", True)
+    answer = client.propose_decisions("c")
+    assert (answer.saved, [one.kept for one in answer.proposals]) == (1, [True, True, True])

@@ -56,3 +56,18 @@ def test_a_mapping_changes_a_recipe() -> None:
 def test_what_is_wrong_is_told(given: object, told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         recipe(given)
+
+
+def test_a_recipe_that_changes_itself_is_refused() -> None:
+    circle: dict[str, object] = {}
+    circle["base"] = circle
+    with pytest.raises(ValidationError, match="circle"):
+        recipe(circle)
+
+
+@pytest.mark.parametrize("given", [{"mine": 3}, {"\ud800": 3}, {b"mine": 3}])
+def test_what_a_caller_wrote_is_not_in_the_text_of_an_error(given: object) -> None:
+    with pytest.raises(ValidationError) as error:
+        recipe(given)
+    assert "mine" not in str(error.value)
+    assert str(error.value).isascii()

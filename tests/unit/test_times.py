@@ -307,6 +307,22 @@ def test_nothing_fails_whatever_is_asked(query: str, now_ms: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("query", "same"),
+    [
+        ("last fr\u0131day", "last friday"),
+        ("on fr\u0130day", "on friday"),
+        ("in augu\u017ft 2023", "in august 2023"),
+        ("past \u017fix months", "past six months"),
+        ("the \u017fecond week of May 2023", "the second week of May 2023"),
+        ("two wee\u212as ago", "two weeks ago"),
+    ],
+)
+def test_letters_that_are_others_in_another_case_are_read_as_these(query: str, same: str) -> None:
+    assert times(query, now_ms=NOW) == times(same, now_ms=NOW)
+    assert times(same, now_ms=NOW)
+
+
+@pytest.mark.parametrize(
     "part",
     ["may ", "in ", " ", "3 ", "2023-05-08 to ", "between ", "the ", "first week of ", "3-", "20", "5/3/2023", "since 2023 ", "٣ "],
 )
