@@ -286,6 +286,8 @@ def main() -> int:
     parser.add_argument("--namespace", default="default")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
+    if options.judgements and options.database_url == ":memory:":
+        parser.error("--judgements are about messages that are stored: say where, with --database-url")
     if options.judgements:
         groups, long = own(options.judgements, options.database_url, options.namespace), list[Group]()
     elif options.data:

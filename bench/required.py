@@ -145,8 +145,8 @@ def main() -> int:
     found = rows()
     table = Table("work", "asked for", "seen", "met")
     for row in found:
-        seen = "not measured" if row["seen"] is None else f"{row['seen']:.3f}"
-        table.add_row(row["work"], f"{'<=' if row['most'] else '>='} {row['least']}", seen, "yes" if row["met"] else "NO")
+        seen, met = (f"{row['seen']:.3f}", "yes" if row["met"] else "NO") if row["seen"] is not None else ("not measured", "")
+        table.add_row(row["work"], f"{'<=' if row['most'] else '>='} {row['least']}", seen, met)
     Console(width=110).print(table)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "required.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

@@ -14,13 +14,33 @@ from queries.legs import NEAREST, SURELY, WIDER, WORDED, Plan, QueryVector, Run,
 from queries.named import around, named
 from queries.recipes import BALANCED, Recipe, for_meetings
 from queries.rereading import Judge
-from queries.text import Terms, terms
-from queries.times import NO_TIMES, times
+from queries.text import Terms, terms, tokens
+from queries.times import NO_TIMES, Times, times
 
 Mode = Literal["hybrid", "semantic", "keyword", "graph"]
 MODES: tuple[Mode, ...] = ("hybrid", "semantic", "keyword", "graph")
 ARMS = {"semantic": fusion.SEMANTIC, "keyword": fusion.KEYWORD}
 ALL = 10_000  # more than there are candidates
+TIMELY = 3.0  # times as much the time counts where nothing else is asked for
+GENERAL = frozenset(
+    [
+        "happen",
+        "happened",
+        "happens",
+        "happening",
+        "going",
+        "new",
+        "said",
+        "say",
+        "talk",
+        "talked",
+        "discuss",
+        "discussed",
+        "anything",
+        "everything",
+        "something",
+    ]
+)
 LOOKED = 4  # times that a query names, in which messages are looked for besides; more are only recognised
 MEETING = (
     "most of what was found is from long talks of several people, so stretches were looked for, as the recipe 'exploratory' does"
@@ -165,7 +185,10 @@ def _judged(run: Run, asked: Search, *, limit: int) -> tuple[Row, list[tuple[flo
     if asked.recipe.meetings and ranking.meeting(found["messages"], least=asked.recipe.meetings):
         found, scored = _judged(run, replace(asked, recipe=for_meetings(asked.recipe)), limit=limit)
         return {**found, "meeting": True}, scored
-    messages = ranking.rank(found["messages"], question, limit=limit, recipe=asked.recipe)
+    recipe = asked.recipe
+    if _of_a_time(asked, question.times):  # few messages say when they are from
+        recipe = replace(recipe, arms={**recipe.arms, "time": TIMELY * recipe.factor("time")})
+    messages = ranking.rank(found["messages"], question, limit=limit, recipe=recipe)
     return {**found, "links": question.links, "times": question.times}, fusion.fuse(
         found, messages=messages, arms=arms, words=question.words, limit=limit, factors=asked.recipe.kinds()
     )
@@ -188,9 +211,15 @@ def _prepared(run: Run, asked: Search) -> tuple[fusion.Arms, Plan, ranking.Quest
         dated=when.named if len(when.named) <= LOOKED else (),
         linked=tuple(links),
     )
-    words = asked.terms.words if recipe.factor("words") else ()
+    words = () if not recipe.factor("words") or _of_a_time(asked, when) else asked.terms.words
     question = ranking.Question(text=asked.query, words=words, times=when, links=links, now_ms=asked.now_ms, judge=asked.judge)
     return arms, plan, question
+
+
+def _of_a_time(asked: Search, when: Times) -> bool:
+    """Whether the query asks for nothing but a time: "what happened in June 2025?"."""
+    timed = {word for start, end in when.said for word in tokens(asked.query[start:end])}
+    return bool(timed) and not set(asked.terms.words) - timed - GENERAL
 
 
 def _links(run: Run, asked: Search) -> dict[str, Row]:

@@ -73,6 +73,17 @@ def test_an_explanation_tells_which_words_were_a_time(diary):
     assert "times" not in off.explanation
 
 
+@pytest.mark.parametrize("query", ["What happened in June 2025?", "on 10 June 2025", "in the second week of June 2025"])
+def test_a_query_of_nothing_but_a_time_finds_what_is_from_then(client, query):
+    client.save_conversation("plans", [{"role": "user", "content": "The budget of June 2025 is done.", "timestamp": "2025-03-02"}])
+    client.save_conversation("notes", [{"role": "user", "content": "What happened in 2025, by the way? June was nice."}])
+    said = ["The dog ran off to the lake.", "We painted the fence green."]
+    client.save_conversation("june", [{"role": "user", "content": one, "timestamp": "2025-06-10T10:00"} for one in said])
+    found = client.search_hybrid(query, filters=ONLY, limit=2).results
+    assert {one.conversation_id for one in found} == {"june"}
+    assert client.search_hybrid("the budget of June 2025", filters=ONLY, limit=1).results[0].conversation_id == "plans"
+
+
 @pytest.mark.parametrize(("people", "is_one"), [(["Ann", "Bob", "Cy"], True), (["Ann", "Bob"], False)])
 def test_meetings_are_looked_through_for_stretches(client, people, is_one):
     said = ["Well.", "The remote is yellow.", "Yes, yellow plastic.", "And the case is rubber."]
