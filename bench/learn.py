@@ -166,6 +166,8 @@ def meetings(data: Path, url: str, *, compared: bool = False) -> tuple[list[Grou
 
 def own(file: Path, url: str, namespace: str) -> list[Group]:
     """A user's own judgements, a group per question."""
+    if url == ":memory:":
+        raise SystemExit("--judgements are about messages that are stored: say where, with --database-url")
     given = judgements(file.read_text(encoding="utf-8"))
     with ContextPersistenceClient(url, namespace=namespace) as client:
         return [
@@ -286,8 +288,6 @@ def main() -> int:
     parser.add_argument("--namespace", default="default")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    if options.judgements and options.database_url == ":memory:":
-        parser.error("--judgements are about messages that are stored: say where, with --database-url")
     if options.judgements:
         groups, long = own(options.judgements, options.database_url, options.namespace), list[Group]()
     elif options.data:

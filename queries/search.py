@@ -22,25 +22,8 @@ MODES: tuple[Mode, ...] = ("hybrid", "semantic", "keyword", "graph")
 ARMS = {"semantic": fusion.SEMANTIC, "keyword": fusion.KEYWORD}
 ALL = 10_000  # more than there are candidates
 TIMELY = 3.0  # times as much the time counts where nothing else is asked for
-GENERAL = frozenset(
-    [
-        "happen",
-        "happened",
-        "happens",
-        "happening",
-        "going",
-        "new",
-        "said",
-        "say",
-        "talk",
-        "talked",
-        "discuss",
-        "discussed",
-        "anything",
-        "everything",
-        "something",
-    ]
-)
+_SAID = "happen happened happens happening going new said say talk talked discuss discussed anything everything something"
+GENERAL = frozenset(_SAID.split())  # words that ask for nothing in particular
 LOOKED = 4  # times that a query names, in which messages are looked for besides; more are only recognised
 MEETING = (
     "most of what was found is from long talks of several people, so stretches were looked for, as the recipe 'exploratory' does"
