@@ -15,7 +15,9 @@ from kg.models import Conversation
 from mcp_context_persistence.client import ContextPersistenceClient
 from mcp_context_persistence.demo_files import conversations, namespace_of
 from mcp_context_persistence.models import Entity, GraphPath, SaveConversationResponse
+from queries.recipes import ARMS
 
+STRONGEST = 3  # arms that are named for a result
 SHOWN = 20  # conversations that are listed one by one
 STAGES = {"verify": "Checking the files of Neo4j", "download": "Downloading Neo4j", "start": "Starting Neo4j"}
 
@@ -180,8 +182,12 @@ def _show_search(console: Console, client: ContextPersistenceClient, question: s
 
 
 def _because(explanation: dict[str, Any]) -> str:
-    """The ranks and scores of the arms in a few words."""
+    """What the strongest arms gave to its place, and the ranks and scores of both legs, in a few words."""
     parts = []
+    if "ranking" in explanation:
+        given = {arm: sum(explanation["ranking"]["parts"].get(name, 0.0) for name in names) for arm, names in ARMS.items()}
+        best = sorted(given, key=given.__getitem__, reverse=True)[:STRONGEST]
+        parts.append("most by " + ", ".join(f"{arm} {given[arm]:.1f}" for arm in best if given[arm] > 0))
     for arm, name in (("semantic", "by meaning (cosine"), ("keyword", "by words (score")):
         if arm in explanation:
             parts.append(f"number {explanation[arm]['rank']} {name} {explanation[arm]['score']:.2f})")

@@ -36,7 +36,7 @@ def test_the_demo_shows_the_main_job(store):
         "OrderValidator",
         "pydantic",
         "Loading the language models",
-        "because: number ",
+        "because: most by ",
         "OrderParser -[uses]-> pandas",
         "DemandModel -[depends_on]-> orders-pipeline project\n",
         "architecture: OrderValidator stays on pydantic",
