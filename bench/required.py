@@ -3,7 +3,7 @@
     python -m bench.required DATA [--only quality extraction ...]
 
 The benches write their figures to bench/results, quality also a line per question. With --only the figures of the others are those of an earlier run, and
-"not measured" where there is none. The best peer is taken from the last `make bench-peers`. Needs about forty minutes, most of it for `scale` and `context`.
+"not measured" where there is none. The best peer is taken from the last `make bench-peers`. Needs about twenty minutes on two cores, half of it for `quality`.
 """
 
 import argparse
