@@ -118,6 +118,15 @@ def shown(figures: Figures) -> Table:
     return table
 
 
+def kept(figures: Figures) -> list[dict[str, object]]:
+    """The same as it is written down."""
+    names = ("evidence", "answer", "tokens", "rate")
+    return [
+        {"part": part, "budget": budget, "text": text, **dict(zip(names, summary(found), strict=True))}
+        for (part, budget, text), found in figures.items()
+    ]
+
+
 def main() -> int:
     """Ask, count, show."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -136,17 +145,8 @@ def main() -> int:
             for key, values in found.items():
                 figures[key].extend(values)
     Console(width=110).print(shown(figures))
-    kept = [
-        {
-            "part": part,
-            "budget": budget,
-            "text": name,
-            **dict(zip(("evidence", "answer", "tokens", "rate"), summary(found), strict=True)),
-        }
-        for (part, budget, name), found in figures.items()
-    ]
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "context.json").write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+    (RESULTS / "context.json").write_text(json.dumps(kept(figures), indent=2) + "\n", encoding="utf-8")
     return 0
 
 

@@ -25,6 +25,7 @@ from queries.recipes import ARMS
 
 RESULTS = Path(__file__).parent / "results"
 DRAWS = 1_000
+MEETINGS = "recipe exploratory, learned without the meeting"
 CATEGORIES = {"1": "multi-hop", "2": "temporal", "3": "open domain", "4": "single hop", "5": "adversarial"}
 Lines = list[tuple[str, dict[str, float]]]
 
@@ -101,7 +102,7 @@ def main() -> int:
     found = {
         **{way: summary(plain(groups, way)) for way in WAYS},
         "hybrid": summary(judged(ranked)),
-        "recipe exploratory, learned without the meeting": summary(judged(left_out(long))),
+        MEETINGS: summary(judged(left_out(long))),
         **{f"hybrid without arm {arm}": summary(judged(left_out(groups, names))) for arm, names in ARMS.items()},
         **{f"hybrid without {name}": summary(judged(left_out(groups, [name]))) for name in FEATURES},
         "hybrid, learned on half of the chats, judged on the others": summary(halves(groups)),

@@ -18,6 +18,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.quality import MEETINGS
+
 RESULTS = Path(__file__).parent / "results"
 BENCHES = {
     "quality": "bench.quality",
@@ -26,7 +28,6 @@ BENCHES = {
     "context": "bench.context",
     "scale": "bench.scale",
 }
-STRETCHES = "recipe exploratory, learned without the meeting"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +90,8 @@ ASKED: Sequence[Asked] = [
     Asked(work="chats, multi-hop, R@10", bench="quality", read=_of("hybrid", "chats, multi-hop", "R@10"), least=0.50),
     Asked(work="chats, temporal, R@10", bench="quality", read=_of("hybrid", "chats, temporal", "R@10"), least=0.88),
     Asked(work="chats, sessions, R@10", bench="quality", read=_of("hybrid", "chats, sessions", "R@10"), least=0.94),
-    Asked(work="meetings, nDCG@10", bench="quality", read=_of(STRETCHES, "meetings", "nDCG@10"), least=0.42),
-    Asked(work="meetings, hit@10", bench="quality", read=_of(STRETCHES, "meetings", "hit@10"), least=0.85),
+    Asked(work="meetings, nDCG@10", bench="quality", read=_of(MEETINGS, "meetings", "nDCG@10"), least=0.42),
+    Asked(work="meetings, hit@10", bench="quality", read=_of(MEETINGS, "meetings", "hit@10"), least=0.85),
     Asked(work="R@10 of chats, ours / best peer", bench="peers", read=_peer, least=1.5),
     Asked(work="excerpts, typed names, F1", bench="extraction", read=lambda found: found["excerpts"].get("typed_f1"), least=0.60),
     Asked(work="excerpts, names, F1", bench="extraction", read=lambda found: found["excerpts"].get("names_f1"), least=0.80),

@@ -126,6 +126,11 @@ def lines(data: Path) -> Iterator[Line]:
             print(f"skipped, not in the data folder: {path.relative_to(data)}")
 
 
+def kept(found: Sequence[Line]) -> list[dict[str, object]]:
+    """The figures as they are written down."""
+    return [{"set": name, "what": what, "count": count, "figures": figures} for name, what, count, figures in found]
+
+
 def main() -> int:
     """Measure and show."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -136,8 +141,7 @@ def main() -> int:
         table.add_row(name, what, str(count), *(f"{one:.4f}" for one in figures))
     Console(width=110).print(table)
     RESULTS.mkdir(exist_ok=True)
-    kept = [{"set": name, "what": what, "count": count, "figures": figures} for name, what, count, figures in found]
-    (RESULTS / "resolution.json").write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+    (RESULTS / "resolution.json").write_text(json.dumps(kept(found), indent=2) + "\n", encoding="utf-8")
     return 0
 
 

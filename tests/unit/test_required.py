@@ -1,35 +1,52 @@
-"""The bench of everything that is asked for."""
-
 import json
-import subprocess
-import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections import defaultdict
+from dataclasses import asdict
 
 import pytest
 
-from bench import required
+from bench import context, quality, required, resolution, scale
+from bench.learn import judge
+from bench.measure import Row
 
 
-def asked(folder: Path, monkeypatch: pytest.MonkeyPatch, *only: str) -> int:
-    monkeypatch.setattr(required, "RESULTS", folder)
-    monkeypatch.setattr(sys, "argv", ["required", str(folder), *(["--only", *only] if only else [])])
-    return required.main()
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """What the benches write, made by their own functions from small figures."""
+    monkeypatch.setattr(required, "RESULTS", tmp_path)
+    figures = judge([True], 1)
+    sets = ["chats", "chats, multi-hop", "chats, temporal", "chats, sessions", "meetings"]
+    judged = quality.summary([(name, figures) for name in sets])
+    written = {"quality": {"hybrid": judged, quality.MEETINGS: judged}}
+    written["resolution"] = resolution.kept([(name, "shipped", 2, (1.0, 0.9, 0.95)) for name in ("poleo", "DBLP-ACM")])
+    texts: context.Figures = defaultdict(list)
+    for name, tokens in (("build_context", 100), ("hybrid", 150), ("semantic", 200)):
+        texts["others", 250, name].append(context.Figure(evidence=0.5, answer=None, tokens=tokens))
+    written["context"] = context.kept(texts)
+    works = ["hybrid search over 262,000 real messages, query vector given, p50", "the same, growth of p50"]
+    times = [Row(work=work, ours=12.0, bare=11.0, unit="ms", ratio=1.1, need="", met=True) for work in works]
+    shares = scale.rows({"unfiltered": 0.98, "one conversation": 1.0}, (0.97, 0.99), 262_000)
+    written["scale"] = [asdict(row) for row in (times[0], *shares, times[1])]
+    for name, found in written.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(found))
+    return tmp_path
 
 
-def test_a_first_run_has_no_folder_of_results_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 0))
-    assert asked(tmp_path / "results", monkeypatch, "resolution") == 1
-    assert {row["seen"] for row in json.loads((tmp_path / "results" / "required.json").read_text(encoding="utf-8"))} == {None}
+def test_what_the_benches_write_is_read(results):
+    found = {row["work"]: row for row in required.rows()}
+    missing = {row["bench"] for row in found.values() if row["seen"] is None}
+    assert missing == {"extraction", "peers"}  # which are not written here
+    assert all(row["met"] for row in found.values() if row["seen"] is not None)
+    assert found["POLE+O, B-cubed F1"]["seen"] == 0.95
+    assert found["build_context, evidence by token / best of hybrid"]["seen"] == pytest.approx(1.5)
+    assert found["hybrid search, large store, ours / bare calls"]["seen"] == 1.1
 
 
-def test_only_what_was_asked_for_decides_how_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [{"set": name, "what": "shipped", "figures": [1.0, 1.0, 1.0]} for name in ("poleo", "DBLP-ACM")]
-
-    def measured(command: Sequence[str], **_: object) -> subprocess.CompletedProcess[str]:
-        (tmp_path / "resolution.json").write_text(json.dumps(rows), encoding="utf-8")
-        return subprocess.CompletedProcess(command, 0)
-
-    monkeypatch.setattr(subprocess, "run", measured)
-    assert asked(tmp_path, monkeypatch, "resolution") == 0
-    assert asked(tmp_path, monkeypatch) == 1
+def test_what_falls_short_is_told(results):
+    written = json.loads((results / "resolution.json").read_text())
+    written[0]["figures"] = [0.9, 0.9, 0.9]
+    (results / "resolution.json").write_text(json.dumps(written))
+    (results / "scale.json").unlink()
+    found = {row["work"]: row for row in required.rows()}
+    assert not found["POLE+O, B-cubed F1"]["met"]
+    assert found["vector recall@10, unfiltered"]["seen"] is None
+    assert not found["vector recall@10, unfiltered"]["met"]
