@@ -7,7 +7,7 @@ DATA holds LoCoMo and QMSum; their development halves are learned together, chat
 question, {"query": "...", "relevant": ["message id", ...]}, about messages that are stored already. The ranker is a softmax over a
 question's candidates; what is maximised is the likelihood of the relevant ones (of all in a chat, of any in a meeting, where a span of
 many turns is relevant). Recipes that look for stretches have weights of their own, learned from meetings alone. Shown are the figures when
-each conversation is judged by weights learned without it. --write puts the weights, learned from everything, into queries/ranker.json.
+each conversation is judged by weights learned without it, and by the weights as they are: what is no better than these had better not be written. --write puts the weights, learned from everything, into queries/ranker.json.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import json
 import math
 import statistics
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +29,7 @@ from bench.qmsum import gold as meeting_gold
 from bench.sets import evidence, locomo, qmsum
 from kg.clock import now_ms
 from mcp_context_persistence import ContextPersistenceClient
-from queries import passages
+from queries import passages, ranking
 from queries.filters import parse
 from queries.legs import QueryVector
 from queries.ranking import FEATURES, STRETCHES, WEIGHTS, features
@@ -279,6 +279,36 @@ def left_out(groups: Sequence[Group], without: Sequence[str] = ()) -> list[tuple
     return found
 
 
+def in_use(question: Judged) -> Floats:
+    """The weights as they are."""
+    stretches = question.distances is not None
+    known = ranking.weights(stretches)
+    return np.array([known[name] for name in (STRETCHES if stretches else FEATURES)])
+
+
+def show(judgements_by: Iterable[tuple[Group, Judged, Floats]]) -> None:
+    """Print the mean figures of questions by given weights, and how many of them have anything to find among their candidates."""
+    kinds: defaultdict[str, list[dict[str, float]]] = defaultdict(list)
+    there: Counter[str] = Counter()
+    for group, question, by in judgements_by:
+        found = judge([bool(question.relevant[place]) for place in order(question, by)], len(question.wanted))
+        for kind in kinds_of(group, question):
+            kinds[kind].append(found)
+            there[kind] += bool(question.relevant.any())
+    for kind, all_found in sorted(kinds.items()):
+        means = "  ".join(f"{name} {statistics.mean(one[name] for one in all_found):.3f}" for name in all_found[0])
+        print(f"  {kind:<20}{means}  ({len(all_found)} questions, {there[kind]} with a relevant candidate)")
+
+
+def kinds_of(group: Group, question: Judged) -> set[str]:
+    """The sets whose figures a question counts for."""
+    if question.distances is not None:
+        return {"meetings, stretches"}
+    if group.any_will_do:
+        return {"meetings"}
+    return {"chats", f"chats, category {question.kind}"} if question.kind else {"questions"}
+
+
 def main() -> int:
     """Ask, learn, judge, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -296,17 +326,10 @@ def main() -> int:
         groups += short
     else:
         parser.error("give DATA or --judgements")
-    kinds: defaultdict[str, list[dict[str, float]]] = defaultdict(list)
-    for group, question, by in [*left_out(groups), *left_out(long)]:
-        found = judge([bool(question.relevant[place]) for place in order(question, by)], len(question.wanted))
-        if question.distances is not None:
-            kinds["meetings, stretches"].append(found)
-        else:
-            for kind in {"meetings"} if group.any_will_do else {"chats", f"chats, category {question.kind}"}:
-                kinds[kind].append(found)
-    for kind, all_found in sorted(kinds.items()):
-        means = "  ".join(f"{name} {statistics.mean(one[name] for one in all_found):.3f}" for name in all_found[0])
-        print(f"{kind:<20}{means}  ({len(all_found)} questions)")
+    print("Each conversation, or question, judged by weights that were learned without it:")
+    show([*left_out(groups), *left_out(long)])
+    print("The same by the weights as they are:")
+    show([(group, question, in_use(question)) for group in (*groups, *long) for question in group.questions])
     made: dict[str, Any] = json.loads(WEIGHTS.read_text(encoding="utf-8"))
     for name, features_of, of in (("weights", FEATURES, groups), ("stretches", STRETCHES, long)):
         if of:

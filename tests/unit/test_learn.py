@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bench.learn import Group, Judged, judge, judgements, learn, left_out, parts
+from bench.learn import Group, Judged, in_use, judge, judgements, learn, left_out, parts, show
 from queries.ranking import FEATURES
 
 
@@ -40,6 +40,16 @@ def test_many_are_left_out_in_fifths_and_meetings_alone_one_by_one() -> None:
     assert [len(part) for part in parts(groups(20))] == [4] * 5
     assert [len(part) for part in parts(groups(20, any_will_do=True))] == [1] * 20
     assert [len(part) for part in parts([*groups(2), *groups(20, any_will_do=True)])] == [1, 1, *[4] * 5]
+
+
+def test_the_weights_as_they_are_stand_beside_the_learned_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    hidden = question(0)
+    lost = Judged(question="?", seen=hidden.seen, relevant=hidden.relevant * 0, wanted=hidden.wanted, ids=hidden.ids)
+    group = Group(name="a", any_will_do=False, questions=[question(0), lost])
+    show([(group, one, in_use(one)) for one in group.questions])
+    told = capsys.readouterr().out
+    assert "(2 questions, 1 with a relevant candidate)" in told
+    assert "R@10 0.500" in told
 
 
 def test_figures_are_of_the_first_ten() -> None:
