@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench bench-quality bench-peers check cypher docs clean
+.PHONY: help setup demo test test-long bench bench-quality bench-peers check cypher docs clean
 
 help: ## What there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
@@ -20,6 +20,9 @@ demo: $(READY) ## Save, search and explore real conversations: make demo [FILE=m
 
 test: $(READY) ## Run all tests: make test [ARGS="-k search"]
 	@$(RUN)/python -m pytest $(ARGS)
+
+test-long: $(READY) ## Run the long fault tests, for minutes to hours: make test-long [ARGS="-k soak"]
+	@$(RUN)/python -m pytest -m long $(ARGS)
 
 bench: $(READY) ## Measure, and write the numbers to bench/results
 	@$(RUN)/python -m bench $(ARGS)

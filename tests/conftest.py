@@ -22,7 +22,7 @@ settings.register_profile("any machine", deadline=None)  # how long an example t
 settings.load_profile("any machine")
 
 TESTS = Path(__file__).resolve().parent
-FOLDERS = ("unit", "graph", "acceptance", "integration")
+FOLDERS = ("unit", "graph", "acceptance", "integration", "faults")
 RUN = f"test-{uuid.uuid4().hex[:8]}-"
 CLEAN = "MATCH (n) WHERE n.namespace STARTS WITH $run CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS"
 
