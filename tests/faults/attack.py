@@ -3,9 +3,10 @@
 import itertools
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import neo4j
@@ -52,6 +53,7 @@ class Undisturbed:
     before: Snapshot
     after: Snapshot
     calls: int = 0  # of the database
+    messages: Counter[str] = field(default_factory=Counter)  # that were sent, by kind
 
 
 class Attack:
@@ -61,21 +63,32 @@ class Attack:
         self.target, self.driver = target, driver
         self._known: dict[str, Undisturbed] = {}
 
-    def undisturbed(self, call: WriteCall, *, watch: Injection | None = None) -> Undisturbed:
-        """The graph before and after the call, of a run that is made once, with its calls of the database counted by `watch`."""
+    def undisturbed(self, call: WriteCall, *, watch: Injection | None = None, proxy: Proxy | None = None) -> Undisturbed:
+        """The graph before and after the call, of a run that is made once.
+
+        Args:
+            call: The call.
+            watch: Counts its calls of the database.
+            proxy: Counts its messages.
+        """
         if call.name not in self._known:
-            namespace = self.namespace()
+            namespace, messages = self.namespace(), Counter[str]()
             with self.target.client(namespace) as client:
                 state = call.prepare(client)
-                before = snapshot(self.driver, namespace)
+            before = snapshot(self.driver, namespace)
+            with self.target.client(namespace, proxy) as client:
+                client.get_conversation_stats()
                 if watch:
                     watch.arm(0, "hard")
+                if proxy:
+                    proxy.counts.clear()
                 call.call(client, state)
+                messages.update(proxy.counts if proxy else {})
                 if watch:
                     watch.disarm()
-                after = snapshot(self.driver, namespace)
+            after = snapshot(self.driver, namespace)
             assert before != after, f"{call.name} writes nothing"
-            self._known[call.name] = Undisturbed(before, after, watch.count if watch else 0)
+            self._known[call.name] = Undisturbed(before, after, watch.count if watch else 0, messages)
         return self._known[call.name]
 
     @staticmethod
