@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from kg import schema, spaces
+from kg import indexes, schema, spaces
 from kg.driver import Graph
 
 
@@ -18,9 +18,10 @@ def graph(server):
 
 def test_indexes_are_online_and_named(graph):
     schema.ensure(graph, vector_size=384)
-    found, names = schema._indexes(graph), schema.expected(graph).values()
-    assert {name: found[name]["state"] for name in names} == dict.fromkeys(names, "ONLINE")
-    assert {found[name]["size"] for name in schema._vector_indexes(graph).values()} == {384}
+    existing = indexes.read(graph)
+    wanted = schema.expected(graph, vector_size=384)
+    assert {index.name: index.verdict(existing) for index in wanted} == {index.name: "ready" for index in wanted}
+    assert {name for name, row in existing.items() if row["constraint"] == name} == {one.name for one in wanted if one.unique}
 
 
 def test_a_second_look_changes_nothing(graph):
@@ -38,10 +39,8 @@ def test_an_index_for_vectors_of_another_size_stands_beside_it(graph):
     space = spaces.Space(model="wide@1", size=768, vectors="embedding_768_a")
     for _ in range(2):
         schema.ensure_vectors(graph, space)
-    found = schema._indexes(graph)
-    assert [row["size"] for name, row in found.items() if name.startswith("memory_vectors_768_a")] == [768] * len(
-        schema._vector_indexes(graph)
-    )
+    rows = [row for name, row in indexes.read(graph).items() if name.startswith("memory_vectors_768_a")]
+    assert [row["config"]["vector.dimensions"] for row in rows] == [768] * len(schema.vector_indexes(graph, space))
     with pytest.raises(ValueError, match="not a name"):
         schema.ensure_vectors(graph, spaces.Space(model="wide@1", size=768, vectors="embedding_x`"))
 
