@@ -130,23 +130,23 @@ class _Reconciliation:
     def __init__(self, graph: Graph, wanted: Sequence[Index], *, end: float, ours: bool) -> None:
         self._graph, self._wanted, self._end, self._ours = graph, wanted, end, ours
         self._seconds = end - time.monotonic()
+        self._unfinished: list[str] = []
         self._changes: Counter[str] = Counter()  # how often each was made
 
     def run(self) -> dict[str, Row]:
         pause = FIRST_PAUSE_SECONDS
         while True:
-            with self._graph.call(max(FIRST_PAUSE_SECONDS, self._left)):
-                existing = read(self._graph)
+            existing = self._read()
             verdicts = {index.name: index.verdict(existing) for index in self._wanted}
-            if set(verdicts.values()) <= {"ready"}:
+            self._unfinished = sorted(name for name, verdict in verdicts.items() if verdict != "ready")
+            if not self._unfinished:
                 return existing
-            unfinished = sorted(name for name, verdict in verdicts.items() if verdict != "ready")
             if self._left <= 0:
-                raise self._late(unfinished)
+                raise self._late()
             changed = False
             for index in self._wanted:
                 if verdicts[index.name] in {"missing", "broken"}:
-                    changed |= self._make(index, existing.get(index.name), unfinished)
+                    changed |= self._make(index, existing.get(index.name))
             if not changed:
                 time.sleep(max(0.0, min(pause, self._left)))
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
@@ -155,7 +155,16 @@ class _Reconciliation:
     def _left(self) -> float:
         return self._end - time.monotonic()
 
-    def _make(self, index: Index, row: Row | None, unfinished: Sequence[str]) -> bool:
+    def _read(self) -> dict[str, Row]:
+        try:
+            with self._graph.call(max(FIRST_PAUSE_SECONDS, self._left)):
+                return read(self._graph)
+        except DatabaseError as error:
+            if self._left <= 0 and self._unfinished:
+                raise self._late() from error
+            raise
+
+    def _make(self, index: Index, row: Row | None) -> bool:
         """Make one index, after what has its name was dropped; returns False where another opener interfered."""
         if self._changes[index.name] == TRIES:
             raise DatabaseError(f"the index {index.name} was made {TRIES} times and is still not there; see the server's log")
@@ -167,7 +176,7 @@ class _Reconciliation:
         except DatabaseError as error:
             if _code(error) in INTERFERENCE and self._changes[index.name] < TRIES:
                 return False
-            raise self._explained(error, index, unfinished) from error
+            raise self._explained(error, index) from error
         return True
 
     def _drop(self, index: Index, row: Row) -> Statement[Row]:
@@ -183,7 +192,7 @@ class _Reconciliation:
             raise DatabaseError("no time is left", retryable=True)
         self._graph.run(statement, deadline=self._left)
 
-    def _explained(self, error: DatabaseError, index: Index, unfinished: Sequence[str]) -> DatabaseError:
+    def _explained(self, error: DatabaseError, index: Index) -> DatabaseError:
         code = _code(error)
         if code == CREATION_FAILED and _is_not_unique(error):
             keys = " and ".join(index.properties)
@@ -192,16 +201,16 @@ class _Reconciliation:
                 "nothing is written before all but one of them are removed"
             )
         if code == FORBIDDEN:
-            names = ", ".join(unfinished)
+            names = ", ".join(self._unfinished)
             return DatabaseError(
                 f"these indexes are missing, and this user may not make them: {names}; open it once as one who may"
             )
         if code in INTERFERENCE:
             return DatabaseError(f"something else has the name or the place of the index {index.name}: drop that; {error}")
-        return self._late(unfinished) if self._left <= 0 else error
+        return self._late() if self._left <= 0 else error
 
-    def _late(self, unfinished: Sequence[str]) -> DatabaseError:
-        names = ", ".join(unfinished)
+    def _late(self) -> DatabaseError:
+        names = ", ".join(self._unfinished)
         text = f"these indexes are still being built after {self._seconds:.0f} s: {names}; try again later"
         return DatabaseError(text, retryable=True)
 
