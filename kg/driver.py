@@ -179,6 +179,12 @@ class Graph:
 
         return self._in_time(once, name, applies_when_sent=False, keeps=True, deadline=deadline)
 
+    @property
+    def seconds_left(self) -> float:
+        """Seconds that this thread's call has left for the database; a whole deadline outside of a call."""
+        left: float | None = getattr(self._left, "seconds", None)
+        return self._deadline if left is None else left
+
     @contextmanager
     def call(self, seconds: float | None = None) -> Iterator[None]:
         """Make everything that this thread runs inside share one deadline. What is computed between the statements does not count.

@@ -74,6 +74,8 @@ def _types(given: object) -> list[str] | None:
     listed = [given] if isinstance(given, str) else given
     if not isinstance(listed, Sequence) or len(listed) > limits.FILTER_VALUES:
         raise ValidationError(f"entity_types must be a type or a list of at most {limits.FILTER_VALUES} types")
+    if not listed:
+        raise ValidationError("entity_types must not be an empty list; None means all types")
     return [checks.type_name("entity_types", one).lower() for one in listed]
 
 
