@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from kg.clock import now_ms
 from kg.driver import Graph
 from kg.errors import ContextPersistenceError, DatabaseError
+from kg.names import GRAPH_TYPES
 from kg.spaces import INDEX, PROPERTY, Space
 from kg.statement import Row, Statement, as_is
 
-VERSION = 5
+VERSION = 6
 READY_SECONDS = 120
 
 # For each statement the name of the index that it leaves behind; a constraint has an index of its own name.
@@ -43,6 +44,7 @@ VECTORS_BY_LABEL = {
 }
 # What must go before the statements above can make a version: version 2 has the passages of documents in the fulltext index. Version 3 adds
 # the constraint of the patterns. In version 4 each namespace says which model made its vectors. Version 5 adds merges.
+# In version 6 each namespace lists its types, and the graph's own relationship types exist from the start.
 DROPS = {2: ("schema/drop_fulltext",)}
 
 
@@ -150,6 +152,10 @@ def _migrate(graph: Graph, *, since: int, vector_size: int) -> None:
     if since < 4:
         adopt: Statement[Row] = Statement(name="schema/adopt_models", parameters={"now": now}, read=as_is, writes=True)
         graph.run(adopt, deadline=READY_SECONDS)
+    if since < 6:
+        list_types: Statement[Row] = Statement(name="schema/list_types", read=as_is, writes=True)
+        graph.run(list_types, deadline=READY_SECONDS)
+    graph.run(Statement(name="schema/graph_types", parameters={"types": list(GRAPH_TYPES)}, read=as_is, writes=True))
     size = next(
         row["size"] for name, row in _indexes(graph).items() if name in _vector_indexes(graph).values()
     )  # who came first made it
