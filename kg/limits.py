@@ -59,3 +59,4 @@ MEMORY_SERVER_BYTES = 900_000_000  # and for a managed server
 ASYNC_THREADS = 16
 RECENT_REQUESTS = 1_024  # whose times the percentiles of the metrics cover
 DEADLINE_SECONDS = 30.0
+SCHEMA_SECONDS = 120.0  # that opening spends on constraints, indexes and the data of older versions
