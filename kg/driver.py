@@ -26,7 +26,7 @@ import cypher
 from cypher import Dialect
 from kg.deadline import Threads
 from kg.errors import ContextPersistenceError, DatabaseError, Outcome
-from kg.failures import replayable, translate, unreachable
+from kg.failures import is_panicked, replayable, translate, unreachable
 from kg.limits import DEADLINE_SECONDS
 from kg.pool import Auth, Pool
 from kg.statement import Statement
@@ -68,6 +68,7 @@ class Graph:
         pool_size: int = 30,
         deadline: float = DEADLINE_SECONDS,
         revive: Callable[[], str | None] | None = None,
+        restart: Callable[[], str | None] | None = None,
         credentials: Callable[[str], Auth] | None = None,
     ) -> None:
         """Open a pool; nothing is sent before the first statement.
@@ -79,12 +80,14 @@ class Graph:
             pool_size: Connections at most.
             deadline: Seconds after which a call ends, retries included.
             revive: Called when the server is not at the address; returns when it is there again, with its address if that may have
-                changed.
+                changed, or raises what the user is told.
+            restart: Like `revive`, when the server answers, but its database has stopped after an error.
             credentials: Takes the place of `auth`: asked for each new connection, with the pool's address; None where what listens
                 there is not the server that the password is meant for, so that it is not sent.
         """
         self._database = database
         self._revive = revive
+        self._restart = restart
         self._deadline = deadline
         self._threads = Threads(name="context-persistence-database")
         self._left = threading.local()
@@ -298,7 +301,7 @@ class Graph:
                 self._check_open(lost)
                 if self._pool is not pool:
                     continue  # the server has moved, and another call has seen it first
-                if self._revive and unreachable(error) and self._revived(end):
+                if self._recovered(error, name, end, outcome=lost):
                     time.sleep(min(pause, max(0.0, end - time.monotonic())))
                     pause = min(pause * 2, 2.0)
                     continue
@@ -310,17 +313,25 @@ class Graph:
                 time.sleep(wait)
                 pause = min(pause * 2, 2.0)
 
-    def _revived(self, end: float) -> bool:
-        """Whether the server is there again before `end`."""
+    def _recovered(self, error: Exception, name: str, end: float, *, outcome: Outcome) -> bool:
+        """Have the server run again before `end`, if that is what the error needs; return whether it does.
+
+        Raises:
+            DatabaseError: The server cannot run again; the text says why, and what to do.
+        """
+        recover = self._restart if is_panicked(error) else self._revive if unreachable(error) else None
         left = end - time.monotonic()
-        if self._revive is None or left <= 0:
+        if recover is None or left <= 0:
             return False
         try:
-            moved = self._threads.call(self._revive, seconds=left)
+            moved = self._threads.call(recover, seconds=left)
             if moved:
                 self._move(moved)
-        except (TimeoutError, OSError, ContextPersistenceError) as error:
-            log.warning("the server could not be started again: %s", type(error).__name__)
+        except ContextPersistenceError as refusal:
+            self._check_open(outcome)
+            raise DatabaseError(f"{name}: {refusal}", retryable=refusal.retryable, outcome=outcome) from error
+        except (TimeoutError, OSError) as failure:
+            log.warning("the server could not be started again: %s", type(failure).__name__)
             return False
         return True
 

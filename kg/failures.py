@@ -17,6 +17,11 @@ MEMORY_CODES = frozenset(
 GONE_CODES = frozenset({"Neo.ClientError.Statement.EntityNotFound", "Neo.ClientError.Statement.ArithmeticError"})
 # Statements that write vectors make a range with a step of zero where another model's are in use by then, or entities were merged.
 MOVED_CODE = "Neo.ClientError.Statement.ArgumentError"
+# A database that could not write its transaction log, mostly because its disk is full, refuses everything, reads too, until it is
+# started again; the first of these codes is the one that it answers then.
+PANIC_CODES = frozenset(
+    f"Neo.DatabaseError.Transaction.{name}" for name in ("TransactionStartFailed", "TransactionLogError", "TransactionCommitFailed")
+)
 GONE = "EntityNotFoundException"  # in the text of a procedure's error
 
 
@@ -44,6 +49,11 @@ def unreachable(error: BaseException) -> bool:
     return False
 
 
+def is_panicked(error: BaseException) -> bool:
+    """Return whether the server's database has stopped after an error, so that it must be started again."""
+    return isinstance(error, theirs.Neo4jError) and error.code in PANIC_CODES
+
+
 def out_of_memory(error: BaseException) -> bool:
     """Whether the server's transaction memory did not suffice, so that less at once, or alone, may do."""
     cause = error.__cause__
@@ -60,7 +70,7 @@ def translate(error: Exception, *, name: str, writes: bool) -> DatabaseError:
             return Moved(
                 f"{name}: another embedding model came into use, or entities were merged, meanwhile; call again", retryable=True
             )
-        return DatabaseError(f"{name}: {_advice(error)}", retryable=error.is_retryable(), outcome=outcome)
+        return DatabaseError(f"{name}: {_advice(error)}", retryable=error.is_retryable() or is_panicked(error), outcome=outcome)
     if writes and not unreachable(error):
         outcome = "unknown"  # it may have been sent; everything may be sent again
     if isinstance(error, (theirs.ServiceUnavailable, theirs.SessionExpired, theirs.IncompleteCommit, OSError)):
@@ -72,6 +82,8 @@ def _advice(error: theirs.Neo4jError) -> str:
     code = error.code or "unknown code"
     if code in MEMORY_CODES:
         return "the server's transaction memory is exhausted; send less at once, or give the server a larger heap"
+    if code in PANIC_CODES:
+        return "the server's database has stopped, most likely because its disk is full; free space there, then restart the server"
     if "ConstraintValidationFailed" in code:
         return "an id is already taken by something else in this namespace"
     if "TransactionTimedOut" in code:

@@ -57,6 +57,7 @@ MEMORY_PROCESS_BYTES = 1_000_000_000  # that a limit on memory must leave for th
 MEMORY_SERVER_BYTES = 900_000_000  # and for a managed server
 OPEN_SECONDS = 240.0  # that opening a local store takes at most, beyond a first download of jars
 FREE_BYTES = 16_777_216  # that must be free on a store's disk for its server to be started
+OPEN_FILES = 1_024  # that a local store's server must be allowed; it has about 450 open when it starts
 SERVER_LOG_BYTES = 50_000_000  # of all logs of a local store
 ASYNC_THREADS = 16
 RECENT_REQUESTS = 1_024  # whose times the percentiles of the metrics cover

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from kg.limits import OPEN_FILES
 from kg.local.space import describe_full_disk
 
 CONSOLE, LOG, DEBUG = "console.log", "neo4j.log", "debug.log"
@@ -48,6 +49,7 @@ class Failure:
     is_known: bool = True
 
 
+MORE_FILES = "raise the hard limit (`ulimit -Hn`, `LimitNOFILE=` of systemd), better to 40,000"
 PORT_TAKEN = re.compile(r"Address already in use|BindException|PortBindException")
 DISK_FULL = Cause(pattern=r"No space left on device|Disk quota", advice="", retryable=True, is_final=True)
 CAUSES = (
@@ -59,7 +61,7 @@ CAUSES = (
     ),
     Cause(
         pattern=r"Too many open files",
-        advice="too few open files are allowed: raise the hard limit (ulimit -Hn, LimitNOFILE=) to 4,096 or more",
+        advice=f"too few open files are allowed: {MORE_FILES}",
         is_final=True,
     ),
     Cause(
@@ -69,7 +71,7 @@ CAUSES = (
         is_final=True,
     ),
     Cause(
-        pattern=r"Could not reserve enough space|insufficient memory|OutOfMemoryError|Cannot allocate memory|"
+        pattern=r"Could not (?:reserve enough space|allocate compressed class space)|insufficient memory|OutOfMemoryError|Cannot allocate memory|"
         r"Invalid maximum heap|exceeds the maximum representable size",
         advice="there is not enough memory: lower the heap (max_memory_usage), or free some",
         retryable=True,
@@ -87,7 +89,7 @@ CAUSES = (
     ),
     Cause(
         pattern=r"failed to map segment from shared object|cannot (?:execute|enable executable)",
-        advice="the folder is on a file system that forbids to execute (noexec): mount it without, or choose another folder",
+        advice="Java or the cache is on a file system that forbids to execute (noexec): set CONTEXT_CACHE_DIR to another folder",
     ),
     Cause(
         pattern=r"Permission denied|AccessDeniedException|Operation not permitted",
@@ -98,7 +100,7 @@ CAUSES = (
         advice="the Java runtime does not fit: unset CONTEXT_JAVA_HOME and JAVA_HOME",
     ),
     Cause(
-        pattern=r"Could not find or load main class|NoClassDefFoundError|ZipException",
+        pattern=r"Could not find or load main class|NoClassDefFoundError|VerifyError|ZipException",
         advice="a jar is missing or damaged; it is looked at and mended by the next start",
         retryable=True,
     ),
@@ -155,6 +157,12 @@ def explain(logs: Path, *, died: bool) -> Failure:
     if cause is None:
         return Failure(text=f"The local server {what}. {where}", retryable=True, is_known=False)
     return Failure(text=f"The local server {what}: {cause.advice}. {where}", retryable=cause.retryable)
+
+
+def explain_few_files(allowed: int) -> Failure:
+    """Return what to do where the system lets a process open only so many files."""
+    words = f"only {allowed:,} open files are allowed, its server needs {OPEN_FILES:,} at least: {MORE_FILES}"
+    return Failure(text=f"The local store cannot be opened: {words}.")
 
 
 def is_heap_exhausted(logs: Path) -> bool:

@@ -14,7 +14,7 @@ KEPT = frozenset(
 )
 # Java encodes file names as the locale says; under C or POSIX it refuses every path that is not ASCII.
 LOCALES = ("C.UTF-8", "C.utf8", "en_US.UTF-8")
-OPEN_FILES = 40_000  # what Neo4j recommends; the server itself has about 450 files open at its start
+WANTED_FILES = 40_000  # what Neo4j recommends where the system sets no limit
 
 
 def environment() -> dict[str, str]:
@@ -42,10 +42,12 @@ def _exists(name: str) -> bool:
     return True
 
 
-def allow_open_files() -> None:
-    """Let this process and its children open as many files as the system lets them."""
+def allow_open_files() -> int:
+    """Let this process and its children open as many files as the system lets them; return how many that are."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else hard
+    wanted = WANTED_FILES if hard == resource.RLIM_INFINITY else hard
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return WANTED_FILES if allowed == resource.RLIM_INFINITY else allowed

@@ -68,7 +68,7 @@ def specification(store: Store, jars: Jars, runtime: Java, settings: ServerSetti
         "nonce": secrets.token_hex(16),
         "throwaway": throwaway,
         "java": str(runtime.program),
-        "flags": _java_flags(runtime, settings),
+        "flags": [*_java_flags(runtime, settings), *_native_flags()],
         "class_path": jars.class_path,
         "arguments": [MAIN_CLASS, f"--home-dir={store.folder}", f"--config-dir={store.conf}"],
         "ports": [old.bolt_port, old.http_port] if old else [0, 0],
@@ -133,6 +133,13 @@ def _java_flags(runtime: Java, settings: ServerSettings) -> list[str]:
     listing = ["-Xshare:off", f"-XX:DumpLoadedClassList={settings.list_classes}"] if settings.list_classes else []
     quick = START_FLAGS if settings.aot else ()
     return [*sizes.flags(settings.heap), *_flags(runtime), *QUIET_FLAGS, *quick, *listing]
+
+
+def _native_flags() -> list[str]:
+    """Return where native libraries are unpacked to; the file is gone once it is loaded. A store's disk may forbid to execute."""
+    folder = cache_folder() / "native"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return [f"-D{name}={folder}" for name in ("jna.tmpdir", "io.netty.native.workdir")]
 
 
 def _flags(runtime: Java) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from kg.limits import OPEN_FILES
 from kg.local import diagnosis, leases, sizes
 from kg.local.classes import StartCache
 from kg.local.diagnosis import Failure
@@ -36,7 +37,7 @@ LOGS_TICK_SECONDS = 0.5
 TRIES = 3  # at one start, for a port or against a kill
 DEATHS = 5  # within the time below; then it gives up
 DEATHS_SECONDS = 600.0
-RESTART_PAUSE_SECONDS = 10.0  # from a start to the next one that is ordered
+RESTART_PAUSE_SECONDS = 5.0  # from a start to the next one that is ordered
 AFTERLIFE_SECONDS = 25.0  # no process may outlive the last user by more than 30 s
 
 
@@ -84,7 +85,6 @@ class Supervisor:
             signal.signal(ignored, signal.SIG_IGN)
         failure: Failure | None = None
         try:
-            allow_open_files()
             environment = with_utf8(dict(os.environ))
             os.environ.clear()
             os.environ.update(environment)
@@ -104,6 +104,9 @@ class Supervisor:
 
     def _serve(self) -> Failure | None:
         """Return why it failed, None after an orderly life."""
+        allowed = allow_open_files()
+        if allowed < OPEN_FILES:
+            return diagnosis.explain_few_files(allowed)
         deaths: deque[float] = deque(maxlen=DEATHS)
         while True:
             failure = self._start()
@@ -172,8 +175,7 @@ class Supervisor:
     def _flags(self) -> list[str]:
         """Return Java's flags, with those for this store: nothing is written beside it."""
         temporary, report = self.store.temporary, self.store.logs / diagnosis.CRASH_REPORT
-        places = {"java.io.tmpdir": temporary, "jna.tmpdir": temporary}
-        return [*self.given["flags"], *(f"-D{name}={place}" for name, place in places.items()), f"-XX:ErrorFile={report}"]
+        return [*self.given["flags"], f"-Djava.io.tmpdir={temporary}", f"-XX:ErrorFile={report}"]
 
     def _until_ready(self) -> bool:
         until = time.monotonic() + float(self.given["start_seconds"])
