@@ -62,3 +62,4 @@ SERVER_LOG_BYTES = 50_000_000  # of all logs of a local store
 ASYNC_THREADS = 16
 RECENT_REQUESTS = 1_024  # whose times the percentiles of the metrics cover
 DEADLINE_SECONDS = 30.0
+SCHEMA_SECONDS = 120.0  # that opening spends on constraints, indexes and the data of older versions

@@ -120,6 +120,8 @@ def types_wanted(given: object) -> set[str] | None:
         return None
     if isinstance(given, str) or not isinstance(given, Sequence) or len(given) > limits.FILTER_VALUES:
         raise ValidationError(f"entity_types must be a list of at most {limits.FILTER_VALUES} types")
+    if not given:
+        raise ValidationError("entity_types must not be an empty list; None means all types")
     return {checks.type_name("entity_types", one) for one in given}
 
 
