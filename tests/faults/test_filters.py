@@ -119,7 +119,11 @@ OTHER = {
     "search_similar_conversations": {"query", "limit", "min_score", "include_metadata"},
     "update_knowledge_graph": {"entities", "relationships", "merge_strategy"},
 }
-MAPPINGS = {"build_context": {"filters", "recipe"}, "search_hybrid": {"filters", "recipe"}, "search_similar_conversations": {"filters"}}
+MAPPINGS = {
+    "build_context": {"filters", "recipe"},
+    "search_hybrid": {"filters", "recipe"},
+    "search_similar_conversations": {"filters"},
+}
 REQUIRED = {
     "batch_extract_entities": {"texts": ["Pandas is a library."]},
     "create_relationship": {"source_entity_id": "a", "target_entity_id": "b", "relationship_type": "uses"},
@@ -173,7 +177,9 @@ def forms(key, value):
         made = SearchFilters(**{key: value})
     except ValueError:  # refused by the object itself
         return
-    if value is None or isinstance(value, dict) or made.model_dump().get(key) is value:  # else it was made a proper value, as b"a" is
+    if (
+        value is None or isinstance(value, dict) or made.model_dump().get(key) is value
+    ):  # else it was made a proper value, as b"a" is
         yield made
 
 

@@ -68,4 +68,4 @@ def test_each_database_call_fails(attack, injection, call, fault):
         outcomes[error.outcome if error else "acknowledged"] += 1
     else:
         raise AssertionError("it never passes")
-    log.info("%s, %s: %d faults, %s", call.name, fault, nth - 1, dict(outcomes))
+    log.warning("%s, %s: %d faults, %s", call.name, fault, nth - 1, dict(outcomes))
