@@ -67,6 +67,8 @@ def nobody_listens(error: BaseException) -> bool:
             return True
         if isinstance(cause, OSError) and cause.errno in NO_WAY:
             return True
+        if isinstance(cause, BaseExceptionGroup):  # of the servers of a cluster
+            return all(nobody_listens(one) for one in cause.exceptions)
         cause = cause.__cause__
     return False
 

@@ -6,14 +6,13 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import neo4j
 
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import ContextPersistenceError
-from tests.faults.injection import Injection
 from tests.faults.proxy import Proxy
 from tests.faults.snapshot import Snapshot, difference, snapshot
 from tests.faults.write_calls import WriteCall
@@ -52,43 +51,43 @@ class Undisturbed:
 
     before: Snapshot
     after: Snapshot
-    calls: int = 0  # of the database
-    messages: Counter[str] = field(default_factory=Counter)  # that were sent, by kind
+    messages: Counter[str]  # that were sent, by kind
+
+    @property
+    def calls(self) -> int:
+        """How many calls of the database the client made: each sends one of these."""
+        return sum(self.messages[kind] for kind in ("RUN", "BEGIN", "COMMIT"))
 
 
 class Attack:
     """Runs calls against one server and compares the graph with what an undisturbed run makes of it."""
 
-    def __init__(self, target: Target, driver: neo4j.Driver) -> None:
-        self.target, self.driver = target, driver
-        self._known: dict[str, Undisturbed] = {}
-
-    def undisturbed(self, call: WriteCall, *, watch: Injection | None = None, proxy: Proxy | None = None) -> Undisturbed:
-        """The graph before and after the call, of a run that is made once.
+    def __init__(self, target: Target, driver: neo4j.Driver, known: dict[str, Undisturbed]) -> None:
+        """Run nothing yet.
 
         Args:
-            call: The call.
-            watch: Counts its calls of the database.
-            proxy: Counts its messages.
+            target: The server, and how clients know it.
+            driver: Reads what is stored, past every fault.
+            known: Takes up the undisturbed runs; may be shared, as they do not depend on the target.
         """
+        self.target, self.driver = target, driver
+        self._known = known
+
+    def undisturbed(self, call: WriteCall) -> Undisturbed:
+        """The graph before and after the call, and what was sent, of a run that is made once."""
         if call.name not in self._known:
-            namespace, messages = self.namespace(), Counter[str]()
+            namespace = self.namespace()
             with self.target.client(namespace) as client:
                 state = call.prepare(client)
             before = snapshot(self.driver, namespace)
-            with self.target.client(namespace, proxy) as client:
+            with Proxy.to(self.target.bolt_url) as proxy, self.target.client(namespace, proxy) as client:
                 client.get_conversation_stats()
-                if watch:
-                    watch.arm(0, "hard")
-                if proxy:
-                    proxy.counts.clear()
+                proxy.counts.clear()
                 call.call(client, state)
-                messages.update(proxy.counts if proxy else {})
-                if watch:
-                    watch.disarm()
+                messages = proxy.counts.copy()
             after = snapshot(self.driver, namespace)
             assert before != after, f"{call.name} writes nothing"
-            self._known[call.name] = Undisturbed(before, after, watch.count if watch else 0, messages)
+            self._known[call.name] = Undisturbed(before, after, messages)
         return self._known[call.name]
 
     @staticmethod

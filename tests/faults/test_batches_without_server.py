@@ -70,5 +70,5 @@ def test_a_server_that_is_not_there_any_more(work, proxy, bolt_target):
 def test_a_server_that_is_silent(work, proxy, bolt_target):
     deadline = 10.0
     seconds = run_until_the_server_is_gone(work, proxy, bolt_target, deadline, lambda: proxy.silence(new=True))
-    log.info("%s: %.1f s after the server fell silent, with a deadline of %g s", work.__name__, seconds, deadline)
+    log.warning("%s: %.1f s after the server fell silent, with a deadline of %g s", work.__name__, seconds, deadline)
     assert seconds < 2 * deadline + 5
