@@ -1,14 +1,18 @@
 """A store whose processes are killed at any moment opens again without a hand, with all that was acknowledged and nothing else."""
 
 import contextlib
+import os
 import random
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from kg import local, schema
 from kg.errors import DatabaseError
+from kg.local import launch
+from kg.local.store import Store
 from tests.faults import kills, writes
 from tests.faults.kills import VECTOR_SIZE, Killer, ask, check_files, check_schema, insist, opened
 from tests.graph.versions import make_old
@@ -81,6 +85,43 @@ def test_a_server_killed_in_a_migration(store):
         make_old(graph, version, vector_size=VECTOR_SIZE)
     open_under_fire(store, seed, statement=1)
     open_again(store)
+
+
+def test_a_client_killed_at_each_step_of_making_a_folder_leaves_one_that_can_be_used(tmp_path, monkeypatch):
+    """The files that are written before the server is started, of which each may be missing or not in its place yet."""
+    jars, replace = local.provision(), Path.replace
+    for number in range(1, 5):
+        for after in (False, True):
+            files = Store(tmp_path / f"{number}-{after}")
+            child = os.fork()
+            if child == 0:
+                moves = iter(range(1, 100))
+
+                def die(self, target, number=number, after=after, moves=moves):
+                    here = next(moves) == number
+                    if not here or after:
+                        replace(self, target)
+                    if here:
+                        os._exit(9)
+
+                monkeypatch.setattr(Path, "replace", die)
+                with contextlib.suppress(BaseException):
+                    make(files, jars)
+                    files.write_mark()
+                os._exit(0)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+            make(files, jars)
+            user, kept, _ = (files.data / "dbms" / "auth.ini").read_text().split(":")
+            salt = bytes.fromhex(kept.split(",")[2])
+            assert (user, kept) == ("neo4j", launch.hashed(files.password(), salt))
+            assert "server.memory.heap.max_size=400m" in (files.conf / "neo4j.conf").read_text()
+
+
+def make(files, jars):
+    """All that an opening writes before it starts the server."""
+    files.prepare()
+    files.password()
+    launch.write_configuration(files, jars, kills.SETTINGS)
 
 
 def write_under_fire(store, namespace, made, seed, *, every, victims=("server",), within=0.15):
