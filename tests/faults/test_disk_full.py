@@ -96,7 +96,7 @@ def test_stop_works_on_a_full_disk(tmp_path):
         state = state_of(disk / "store")
         fill(disk)
         local.stop(disk / "store", force=True)
-        assert is_gone(state)
+        eventually(lambda: is_gone(state))
         assert not local.status(disk / "store").running
 
 

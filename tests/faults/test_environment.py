@@ -90,7 +90,7 @@ def test_a_server_starts_in_an_empty_environment_and_leaves_nothing_beside_its_s
             assert given["LC_ALL"].lower().replace("-", "").endswith("utf8")
             assert not {"CONTEXT_CACHE_DIR", "PYTHONPATH"} & set(given)
             assert {file for file in files_of(state.pid, TEMPORARY) if not file.startswith(str(place))} == set()
-            assert any(Store(place).temporary.iterdir())
+            eventually(lambda: any(Store(place).temporary.glob("jetty-*")))  # the web server comes after Bolt
         finally:
             answer(process)
         eventually(lambda: is_gone(state))
@@ -333,11 +333,8 @@ def test_a_server_that_is_killed_while_it_starts_is_started_again(tmp_path):
         local.stop(place, force=True)
 
 
-HEAP = "UNWIND range(1, 400) AS i WITH collect(range(1, 1000000)) AS lists RETURN size(lists)"
-
-
 @pytest.mark.long
-def test_a_server_whose_heap_is_exhausted_is_there_for_the_next_call_however_often(tmp_path):
+def test_a_server_that_dies_is_there_for_the_next_call(tmp_path):
     place = tmp_path / "store"
     with stopped_at_the_end(place), local.attach(place, settings=QUICK) as attached:
         pids = set()
