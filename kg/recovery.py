@@ -51,6 +51,9 @@ class Recovery:
             self._check_open(replay.outcome)
             raise DatabaseError(f"{replay.name}: {refusal}", retryable=refusal.retryable, outcome=replay.outcome) from error
         except (TimeoutError, OSError) as failure:
+            if recover is self._restart:
+                text = f"{replay.name}: the server is being started again, and was not there within the deadline; try again"
+                raise DatabaseError(text, retryable=True, outcome=replay.outcome) from error
             log.warning("the server could not be started again: %s", type(failure).__name__)
             return False
         if moved:

@@ -105,6 +105,9 @@ def write_configuration(store: Store, jars: Jars, settings: ServerSettings) -> N
         "db.tx_log.rotation.retention_policy": "2 files",
         "db.tx_log.rotation.size": "64m",
         "db.tx_log.preallocate": "false",
+        # By volume, where the default looks every 15 minutes: else all that is written in that time stays in the log.
+        "db.checkpoint": "VOLUME",
+        "db.checkpoint.interval.volume": "64m",
     }
     for name, text in log_configurations().items():
         write(store.conf / name, text)

@@ -36,8 +36,9 @@ FILES = {
     "user-logs.xml": (LogFile(name="neo4j.log", size=2_000_000, older=1),),
 }
 LEVEL = "INFO"
-# The library of algorithms logs each step of each run, 20 MB a minute under load; its warnings stay.
-LEVELS = {"org.neo4j.gds": "WARN"}
+# The library of algorithms logs each step of each run, 20 MB a minute under load; its projections do so as procedures of the
+# server. Warnings stay.
+LEVELS = {"org.neo4j.gds": "WARN", "org.neo4j.kernel.api.procedure.GlobalProcedures": "WARN"}
 
 _LAYOUT = '<PatternLayout pattern="%d{yyyy-MM-dd HH:mm:ss.SSSZ}{GMT+0} %-5p [%c{1.}] %m%n"/>'
 

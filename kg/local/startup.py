@@ -99,7 +99,8 @@ def join(files: Store, settings: ServerSettings, progress: Progress | None, *, t
 @contextlib.contextmanager
 def _closed_gate(files: Store, deadline: Deadline) -> Iterator[None]:
     """Hold the gate for the time of the block."""
-    descriptor = leases.lock(files.gate, seconds=min(GATE_SECONDS, deadline.left))
+    # Others that wait for the same server have it for a moment at a time: at the very end that is no reason to give up.
+    descriptor = leases.lock(files.gate, seconds=max(1.0, min(GATE_SECONDS, deadline.left)))
     if descriptor is None:
         owner = leases.owner(files.gate)
         who = f"process {owner}" if owner else "another process"

@@ -37,6 +37,7 @@ LOGS_TICK_SECONDS = 0.5
 TRIES = 3  # at one start, for a port or against a kill
 DEATHS = 5  # within the time below; then it gives up
 DEATHS_SECONDS = 600.0
+HOPELESS_STOP_SECONDS = 3.0  # for an orderly stop of a database that cannot write; what it acknowledged is in its log
 RESTART_PAUSE_SECONDS = 5.0  # from a start to the next one that is ordered
 AFTERLIFE_SECONDS = 25.0  # no process may outlive the last user by more than 30 s
 
@@ -87,7 +88,7 @@ class Supervisor:
         try:
             environment = with_utf8(dict(os.environ))
             os.environ.clear()
-            os.environ.update(environment)
+            os.environ.update({**environment, "TMPDIR": str(self.store.temporary)})
             failure = self._serve()
         except OSError as error:
             words = f"The supervisor of the local server failed ({error.strerror}): see {self.store.logs}."
@@ -202,7 +203,7 @@ class Supervisor:
                 return False
             if self._is_restart_ordered():
                 self._tell("stopping")
-                self._end_java(orderly=True)
+                self._end_java(orderly=True, seconds=HOPELESS_STOP_SECONDS)
                 return False
             if self.cache:
                 self.cache.begin_making(self.given["java"], self._flags(), self.given["class_path"])
@@ -342,11 +343,11 @@ class Supervisor:
             self.store.empty_temporary()
         self._tell("failed" if failure else "stopped", failure)
 
-    def _end_java(self, *, orderly: bool) -> None:
+    def _end_java(self, *, orderly: bool, seconds: float = float("inf")) -> None:
         if self.java is not None and self.java.poll() is None and orderly:
             self.java.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.java.wait(float(self.given["stop_seconds"]))
+                self.java.wait(min(seconds, float(self.given["stop_seconds"])))
         self._kill()
 
     def _kill(self) -> None:

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,8 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        (folder / "ballast").unlink(missing_ok=True)
+        with suppress(OSError):  # it may have been made read-only
+            (folder / "ballast").unlink(missing_ok=True)
         for _ in range(50):
             if subprocess.run(["umount", folder], capture_output=True, check=False).returncode == 0:
                 break
