@@ -5,11 +5,13 @@ like a read. A statement runs as an auto-commit transaction: one round trip, whe
 """
 
 import logging
+import math
 import os
 import random
 import re
 import threading
 import time
+import uuid
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -84,6 +86,7 @@ class Graph:
                 there is not the server that the password is meant for, so that it is not sent.
         """
         self._database = database
+        self.client_id = uuid.uuid4().hex  # by which the server knows its connections
         self._revive = revive
         self._deadline = deadline
         self._threads = Threads(name="context-persistence-database")
@@ -100,7 +103,7 @@ class Graph:
             "connection_write_timeout": deadline,
             "notifications_min_severity": "OFF",
             "telemetry_disabled": True,
-            "user_agent": "context-persistence",
+            "user_agent": f"context-persistence/{self.client_id}",
         }
         try:
             self._pool = Pool(uri, self._options, credentials)
@@ -118,6 +121,29 @@ class Graph:
     def database(self) -> str | None:
         """Name of the server's database, None for its default one."""
         return self._database
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the deadline of this thread's call, the whole deadline outside of one."""
+        left: float | None = getattr(self._left, "seconds", None)
+        return self._deadline if left is None else left
+
+    def wait(self, event: threading.Event, seconds: float = math.inf) -> bool:
+        """Wait for an event within the deadline of this thread's call, which goes on meanwhile.
+
+        Args:
+            event: What to wait for.
+            seconds: For which to wait at most.
+
+        Returns:
+            Whether time is left.
+        """
+        start, left = time.monotonic(), self.seconds_left
+        event.wait(max(0.0, min(seconds, left)))
+        left -= time.monotonic() - start
+        if getattr(self._left, "seconds", None) is not None:
+            self._left.seconds = left
+        return left > 0
 
     @property
     def server(self) -> Server:
