@@ -1,49 +1,67 @@
-"""The schema: constraints and indexes, in versions, and the wait until they are ready.
+"""The schema in versions: which constraints and indexes a database must have, and what its data must say.
 
 Nothing is written before every constraint exists and every index is ONLINE: `MERGE` without a constraint is not unique under
-concurrency, and a search on a populating index finds half of what is there.
+concurrency, and a search on a populating index finds half of what is there. Every step can be cut anywhere and repeated; the version is
+written last.
 """
 
 import time
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+from kg import indexes
 from kg.clock import now_ms
 from kg.driver import Graph
-from kg.errors import ContextPersistenceError, DatabaseError
-from kg.spaces import INDEX, PROPERTY, Space
+from kg.errors import DatabaseError
+from kg.indexes import Index
+from kg.limits import SCHEMA_SECONDS
+from kg.names import GRAPH_TYPES
+from kg.spaces import INDEX, LABELS, PROPERTY, Space
 from kg.statement import Row, Statement, as_is
 
-VERSION = 5
-READY_SECONDS = 120
+# 2: passages of documents by words; 3: patterns; 4: namespaces say which model made their vectors; 5: merges;
+# 6: namespaces list their types, and the graph's own relationship types exist from the start.
+VERSION = 6
+MOMENT_SECONDS = 0.02  # that a statement gets at least
+SIZE = "vector.dimensions"
+KEY = ("namespace", "id")
 
-# For each statement the name of the index that it leaves behind; a constraint has an index of its own name.
-BASE = {
-    "schema/unique_version": "schema_version_id",
-    "schema/unique_conversation": "conversation_id",
-    "schema/unique_message": "message_id",
-    "schema/unique_chunk": "chunk_id",
-    "schema/unique_entity": "entity_id",
-    "schema/unique_decision": "decision_id",
-    "schema/unique_document": "document_id",
-    "schema/unique_namespace": "namespace_version",
-    "schema/unique_patterns": "entity_patterns",
-    "schema/unique_merge": "merge_id",
-    "schema/unique_merged_entity": "merged_entity_id",
-    "schema/range_entity_name": "entity_name",
-    "schema/range_entity_type": "entity_type",
-    "schema/fulltext": "memory_text",
-}
-VECTORS = {"schema/vectors": "memory_vectors"}
+
+def _unique(name: str, create: str, label: str, properties: tuple[str, ...] = KEY) -> Index:
+    return Index(name=name, create=create, labels=(label,), properties=properties, unique=True)
+
+
+BASE = (
+    _unique("schema_version_id", "schema/unique_version", "SchemaVersion", ("id",)),
+    _unique("conversation_id", "schema/unique_conversation", "Conversation"),
+    _unique("message_id", "schema/unique_message", "Message"),
+    _unique("chunk_id", "schema/unique_chunk", "Chunk"),
+    _unique("entity_id", "schema/unique_entity", "Entity"),
+    _unique("decision_id", "schema/unique_decision", "Decision"),
+    _unique("document_id", "schema/unique_document", "Document"),
+    _unique("namespace_version", "schema/unique_namespace", "NamespaceVersion", ("namespace",)),
+    _unique("entity_patterns", "schema/unique_patterns", "EntityPatterns", ("namespace",)),
+    _unique("merge_id", "schema/unique_merge", "Merge"),
+    _unique("merged_entity_id", "schema/unique_merged_entity", "MergedEntity"),
+    Index(name="entity_name", create="schema/range_entity_name", labels=("Entity",), properties=("namespace", "name")),
+    Index(name="entity_type", create="schema/range_entity_type", labels=("Entity",), properties=("namespace", "type")),
+    Index(
+        name="memory_text",
+        create="schema/fulltext",
+        type="FULLTEXT",
+        labels=("Message", "Chunk", "Entity", "Decision", "Conversation"),
+        properties=("content", "facets"),
+        config={"fulltext.analyzer": "english"},
+    ),
+)
+FILTERED = ("namespace", "kind", "conversation_id", "role", "project", "timestamp_ms", "confidence")
+VECTORS = {"schema/vectors": INDEX}
 VECTORS_BY_LABEL = {
-    "schema/vectors_message": "memory_vectors_message",
-    "schema/vectors_chunk": "memory_vectors_chunk",
-    "schema/vectors_entity": "memory_vectors_entity",
-    "schema/vectors_decision": "memory_vectors_decision",
+    "schema/vectors_message": f"{INDEX}_message",
+    "schema/vectors_chunk": f"{INDEX}_chunk",
+    "schema/vectors_entity": f"{INDEX}_entity",
+    "schema/vectors_decision": f"{INDEX}_decision",
 }
-# What must go before the statements above can make a version: version 2 has the passages of documents in the fulltext index. Version 3 adds
-# the constraint of the patterns. In version 4 each namespace says which model made its vectors. Version 5 adds merges.
-DROPS = {2: ("schema/drop_fulltext",)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,27 +80,29 @@ class State:
 def ensure(graph: Graph, *, vector_size: int) -> State:
     """Bring a database to this version of the schema and wait until its indexes are ready.
 
+    A database that has all of it is only read: one statement for its version, one for its indexes.
+
     Args:
         graph: The database.
         vector_size: Numbers per vector, for a database that is new.
 
     Raises:
-        DatabaseError: The schema is newer than this code, or an index did not become ready.
+        DatabaseError: The schema is newer than this code, or an index is not ready within `SCHEMA_SECONDS`.
     """
-    state = read(graph)
-    _check(state)
-    if state is None or state.version < VERSION or not _ready(graph):
-        _migrate(graph, since=state.version if state else VERSION, vector_size=state.vector_size if state else vector_size)
-        state = read(graph)
+    end = time.monotonic() + SCHEMA_SECONDS
+    state = _read_known(graph, end)
+    while True:
+        wanted = expected(graph, vector_size=state.vector_size if state else vector_size)
+        if state is None:  # whoever came first decided on the size
+            wanted = [replace(index, config=_without_size(index)) for index in wanted]
+        existing = indexes.reconcile(graph, wanted, end=end, ours=state is not None)
+        if state is not None and state.version == VERSION:
+            return state
+        sizes = [existing[index.name]["config"][SIZE] for index in wanted if index.type == "VECTOR"]
+        _migrate(graph, since=state.version if state else VERSION, vector_size=sizes[0], end=end)
+        state = _read_known(graph, end)  # another opener may have written another one meanwhile
         if state is None:
             raise DatabaseError("the schema could not be written")
-        _check(state)  # another opener may have written another one meanwhile
-    return state
-
-
-def _check(state: State | None) -> None:
-    if state is not None and state.version > VERSION:
-        raise DatabaseError(f"the database has schema version {state.version}, this release knows {VERSION}; use a newer release")
 
 
 def read(graph: Graph) -> State | None:
@@ -92,79 +112,70 @@ def read(graph: Graph) -> State | None:
 
 
 def ensure_vectors(graph: Graph, space: Space) -> None:
-    """Make the index of a model's vectors where it is not there yet, and wait until it is ready.
+    """Make the index of a model's vectors where it is missing or broken, and wait until it is ready.
 
     Raises:
-        DatabaseError: It did not become ready.
+        DatabaseError: It is not ready within what is left of the call's deadline.
     """
-    names = _vector_indexes(graph)
-    wanted = {statement: name.replace(INDEX, space.index, 1) for statement, name in names.items()}
-    for statement, name in wanted.items():
-        renamed = {names[statement]: name, PROPERTY: space.vectors}
-        _create(graph, Statement(name=statement, parameters={"vector_size": space.size}, read=as_is, writes=True, names=renamed))
-    _wait(graph, wanted.values())
+    indexes.reconcile(graph, vector_indexes(graph, space), end=time.monotonic() + graph.seconds_left)
+
+
+def expected(graph: Graph, *, vector_size: int) -> list[Index]:
+    """The indexes that a database on this server must have.
+
+    Args:
+        graph: The database.
+        vector_size: Numbers per vector in its first index of vectors.
+    """
+    first = Space(model="", size=vector_size, vectors=PROPERTY)
+    return [*BASE, *vector_indexes(graph, first)]
+
+
+def vector_indexes(graph: Graph, space: Space) -> Sequence[Index]:
+    """The indexes of a model's vectors: one for all labels, or one for each where the server has no Cypher 25."""
+    together = graph.server.dialect == "25"
+    return [
+        Index(
+            name=name.replace(INDEX, space.index, 1),
+            create=create,
+            type="VECTOR",
+            labels=LABELS if together else (label,),
+            properties=(space.vectors, *FILTERED) if together else (space.vectors,),
+            config={SIZE: space.size, "vector.similarity_function": "cosine"},
+            parameters={"vector_size": space.size},
+            names={name: name.replace(INDEX, space.index, 1), PROPERTY: space.vectors},
+        )
+        for (create, name), label in zip((VECTORS if together else VECTORS_BY_LABEL).items(), LABELS, strict=False)
+    ]
+
+
+def _read_known(graph: Graph, end: float) -> State | None:
+    with graph.call(max(MOMENT_SECONDS, end - time.monotonic())):
+        state = read(graph)
+    if state is not None and state.version > VERSION:
+        raise DatabaseError(f"the database has schema version {state.version}, this release knows {VERSION}; use a newer release")
+    return state
 
 
 def _state(row: Row) -> State:
     return State(version=row["version"], vector_size=row["vector_size"])
 
 
-def _vector_indexes(graph: Graph) -> dict[str, str]:
-    return VECTORS if graph.server.dialect == "25" else VECTORS_BY_LABEL
+def _without_size(index: Index) -> dict[str, object]:
+    return {key: value for key, value in index.config.items() if key != SIZE}
 
 
-def expected(graph: Graph) -> dict[str, str]:
-    """The statements that make the schema on this server, each with the name of its index."""
-    return BASE | _vector_indexes(graph)
-
-
-def _indexes(graph: Graph) -> dict[str, Row]:
-    return {row["name"]: row for row in graph.run(Statement(name="schema/indexes", read=as_is))}
-
-
-def _missing(graph: Graph, names: Iterable[str]) -> list[str]:
-    found = _indexes(graph)
-    return sorted(name for name in names if name not in found or found[name]["state"] != "ONLINE")
-
-
-def _ready(graph: Graph) -> bool:
-    return not _missing(graph, expected(graph).values())
-
-
-def _wait(graph: Graph, names: Collection[str]) -> None:
-    waiting = Statement(name="schema/await", parameters={"seconds": READY_SECONDS}, read=as_is)
-    graph.run(waiting, deadline=READY_SECONDS + 10)
-    if missing := _missing(graph, names):
-        raise DatabaseError(f"these indexes did not become ready: {', '.join(missing)}", retryable=True)
-
-
-def _migrate(graph: Graph, *, since: int, vector_size: int) -> None:
-    for version in range(since + 1, VERSION + 1):
-        for name in DROPS.get(version, ()):
-            _create(graph, Statement(name=name, read=as_is, writes=True))
-    for name in expected(graph):
-        parameters = {"vector_size": vector_size} if "vectors" in name else {}
-        _create(graph, Statement(name=name, parameters=parameters, read=as_is, writes=True))
-    _wait(graph, expected(graph).values())
+def _migrate(graph: Graph, *, since: int, vector_size: int, end: float) -> None:
+    """Change the data from one version to this one, and write the version last: whoever is cut before that begins again."""
     now = now_ms()
     if since < 4:
         adopt: Statement[Row] = Statement(name="schema/adopt_models", parameters={"now": now}, read=as_is, writes=True)
-        graph.run(adopt, deadline=READY_SECONDS)
-    size = next(
-        row["size"] for name, row in _indexes(graph).items() if name in _vector_indexes(graph).values()
-    )  # who came first made it
-    parameters = {"version": VERSION, "vector_size": size, "now": now}
-    graph.run(Statement(name="schema/mark", parameters=parameters, read=as_is, writes=True))
-
-
-def _create(graph: Graph, statement: Statement[Row]) -> None:
-    """Create or drop one constraint or index. Another opener may be creating it too; the server then says so, and a second try finds it there."""
-    for attempt in range(5):
-        try:
-            graph.run(statement, deadline=READY_SECONDS)
-        except ContextPersistenceError:
-            if attempt == 4:
-                raise
-            time.sleep(0.2 * (attempt + 1))
-        else:
-            return
+        graph.run(adopt, deadline=max(MOMENT_SECONDS, end - time.monotonic()))
+    if since < 6:
+        list_types: Statement[Row] = Statement(name="schema/list_types", read=as_is, writes=True)
+        graph.run(list_types, deadline=max(MOMENT_SECONDS, end - time.monotonic()))
+    graph_types = Statement(name="schema/graph_types", parameters={"types": list(GRAPH_TYPES)}, read=as_is, writes=True)
+    graph.run(graph_types, deadline=max(MOMENT_SECONDS, end - time.monotonic()))
+    parameters = {"version": VERSION, "vector_size": vector_size, "now": now}
+    with graph.call(max(MOMENT_SECONDS, end - time.monotonic())):
+        graph.run(Statement(name="schema/mark", parameters=parameters, read=as_is, writes=True))

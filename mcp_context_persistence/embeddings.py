@@ -100,6 +100,8 @@ class Embeddings:
     def _look(self) -> Encoding:
         state = self._state()
         if state is not None:
+            if state.space.vectors != spaces.PROPERTY:  # opening has seen to the index of that one
+                schema.ensure_vectors(self._graph, state.space)
             return Encoding(embedder=self._named(state.space.model), vectors=state)
         embedder = self.newest
         if not self._own:

@@ -203,7 +203,7 @@ class Admission:
                     if can_fit and time.monotonic() - queued > QUEUE_SECONDS:
                         batch["since"] = self._queue(stays=True)
                         queued = time.monotonic()
-                    if not self._graph.wait(threading.Event(), pause):
+                    if not wait(self._graph, threading.Event(), pause):
                         raise busy()
                     pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             finally:
@@ -281,7 +281,7 @@ class _Turns:
             self._waiting.append(turn)
             self._waiting[0].set()
         try:
-            if not turn.is_set() and (not graph.wait(turn) or not turn.is_set()):
+            if not turn.is_set() and (not wait(graph, turn) or not turn.is_set()):
                 raise busy()
             yield
         finally:
@@ -289,6 +289,23 @@ class _Turns:
                 self._waiting.remove(turn)
                 if self._waiting:
                     self._waiting[0].set()
+
+
+def wait(graph: Graph, event: threading.Event, seconds: float = math.inf) -> bool:
+    """Wait for an event within the deadline of this thread's call, which goes on meanwhile.
+
+    Args:
+        graph: Whose call it is.
+        event: What to wait for.
+        seconds: For which to wait at most.
+
+    Returns:
+        Whether time is left.
+    """
+    start = time.monotonic()
+    event.wait(max(0.0, min(seconds, graph.seconds_left)))
+    graph.spend(time.monotonic() - start)
+    return graph.seconds_left > 0
 
 
 def busy() -> GraphError:

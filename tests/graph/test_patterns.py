@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from kg import limits, schema
+from kg import indexes, limits, schema
 from kg.driver import Graph
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import NotFoundError, ValidationError
@@ -230,5 +230,5 @@ def test_a_store_of_the_second_version_gets_its_constraint(tmp_path):
             session.run("MATCH (v:SchemaVersion) SET v.version = 2").consume()
         with ContextPersistenceClient(server.bolt_url, auth=(server.user, server.password)) as client:
             assert schema.read(client._core.graph).version == schema.VERSION
-            assert "entity_patterns" in schema._indexes(client._core.graph)
+            assert "entity_patterns" in indexes.read(client._core.graph)
             assert client.configure_entity_patterns(TICKETS).version == 1

@@ -1,3 +1,0 @@
-// Drop the fulltext index, for a version of the schema that has it over other labels.
-// Columns: none.
-DROP INDEX memory_text IF EXISTS;
