@@ -27,6 +27,7 @@ from kg.local.diagnosis import Failure
 from kg.local.environment import allow_open_files, with_utf8
 from kg.local.identity import Identity
 from kg.local.process import birth, dying_with_parent, free_port, speaks_bolt
+from kg.local.server_logs import remove_surplus
 from kg.local.settings import LOOPBACK
 from kg.local.space import FULL, describe_full_disk
 from kg.local.store import Phase, State, Store
@@ -161,6 +162,7 @@ class Supervisor:
         flags = [*self._flags(), *(self.cache.flags() if self.cache else [])]
         arguments = [*self.given["arguments"], *settings]
         diagnosis.begin(self.store.logs)
+        remove_surplus(self.store.logs)
         self.store.empty_temporary()
         with (self.store.logs / diagnosis.CONSOLE).open("ab") as console:
             self.java = subprocess.Popen(  # noqa: S603
