@@ -12,6 +12,7 @@ from kg import checks, limits
 from kg.clock import now_ms
 from kg.errors import ContextPersistenceError
 from kg.failures import out_of_memory
+from kg.type_limits import Snapshot
 from mcp_context_persistence.batches import Fate, listed, workers
 from mcp_context_persistence.core import Core, Progress
 from mcp_context_persistence.knowledge import answer, store_entities, text_source, types_wanted
@@ -50,7 +51,7 @@ class _Texts:
         """Find entities and relations, and make the answers."""
         try:
             self._fate.check()
-            patterns, types = self._core.patterns(), self._core.known_types()
+            patterns, types = self._core.patterns(), self._core.types.snapshot()
             names = self._core.merged().names if self._store else {}
         except ContextPersistenceError as error:
             self._fate.note(error)
@@ -77,9 +78,9 @@ class _Texts:
             except ContextPersistenceError as error:
                 self._answers[place] = _failed(error)
 
-    def _answer(self, place: int, types: list[str], names: Mapping[str, str], seconds: float) -> ExtractEntitiesResponse:
+    def _answer(self, place: int, types: Snapshot, names: Mapping[str, str], seconds: float) -> ExtractEntitiesResponse:
         found, now = followed(self._found[place], names), now_ms()
-        rows = graph_rows(self._core.namespace, [(text_source(self._texts[place]), found)], now=now, known_types=types)
+        rows = graph_rows(self._core.namespace, [(text_source(self._texts[place]), found)], now=now, admission=types)
         made = answer(self._core, rows, found, self._wanted, now=now)
         return made.model_copy(update={"processing_time": seconds})
 
@@ -129,7 +130,7 @@ class _Texts:
     def _store_all(self, sources: Sequence[tuple[str, Extraction]], *, now: int) -> None:
         core, merged = self._core, self._core.merged()
         meant = [(source, followed(found, merged.names)) for source, found in sources]
-        store_entities(core, graph_rows(core.namespace, meant, now=now, known_types=core.known_types()), merged, now=now)
+        store_entities(core, graph_rows(core.namespace, meant, now=now, admission=core.types), merged, now=now)
 
     def end(self) -> None:
         """Nothing is left to do."""
