@@ -6,14 +6,12 @@ like a read. A statement runs as an auto-commit transaction: one round trip, whe
 
 import logging
 import os
-import random
-import re
 import threading
 import time
+import uuid
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeVar
 
@@ -23,12 +21,15 @@ import numpy as np
 from neo4j.vector import Vector
 
 import cypher
-from cypher import Dialect
-from kg.deadline import Threads
+from kg.attempt import Attempt, Call
+from kg.deadline import OverdueError, Threads
+from kg.dialects import Server, dialect_of
 from kg.errors import ContextPersistenceError, DatabaseError, Outcome
-from kg.failures import replayable, translate, unreachable
+from kg.failures import replayable, translate
 from kg.limits import DEADLINE_SECONDS
-from kg.pool import Auth, Pool
+from kg.pool import PROBE_SECONDS, Auth, Pool
+from kg.recovery import Recover, Recovery
+from kg.replay import Replay
 from kg.statement import Statement
 
 log = logging.getLogger(f"mcp_context_persistence.{__name__}")
@@ -36,24 +37,7 @@ log = logging.getLogger(f"mcp_context_persistence.{__name__}")
 T = TypeVar("T")
 Run = Callable[[Statement[Any]], list[Any]]
 
-FIRST_PAUSE_SECONDS = 0.05
-
-
-@dataclass(frozen=True, kw_only=True)
-class Server:
-    """What is known of the server after the first contact.
-
-    Attributes:
-        version: Such as ``2026.02.3``.
-        edition: ``community`` or ``enterprise``.
-        dialect: ``25`` where Cypher 25 with `SEARCH` is there, else ``5``.
-        binary_vectors: Whether vectors travel as binary (Bolt 6), four bytes a number, instead of as lists.
-    """
-
-    version: str
-    edition: str
-    dialect: Dialect
-    binary_vectors: bool
+SPARE_THREADS = 4  # beside two for each connection
 
 
 class Graph:
@@ -67,7 +51,8 @@ class Graph:
         database: str | None = None,
         pool_size: int = 30,
         deadline: float = DEADLINE_SECONDS,
-        revive: Callable[[], str | None] | None = None,
+        revive: Recover | None = None,
+        restart: Recover | None = None,
         credentials: Callable[[str], Auth] | None = None,
     ) -> None:
         """Open a pool; nothing is sent before the first statement.
@@ -79,14 +64,17 @@ class Graph:
             pool_size: Connections at most.
             deadline: Seconds after which a call ends, retries included.
             revive: Called when the server is not at the address; returns when it is there again, with its address if that may have
-                changed.
+                changed, or raises what the user is told.
+            restart: Like `revive`, when the server answers, but its database has stopped after an error.
             credentials: Takes the place of `auth`: asked for each new connection, with the pool's address; None where what listens
                 there is not the server that the password is meant for, so that it is not sent.
         """
         self._database = database
-        self._revive = revive
+        self.client_id = uuid.uuid4().hex  # by which the server knows its connections
+        self._recovery = Recovery(revive=revive, restart=restart, move=self._move, check_open=self._check_open)
         self._deadline = deadline
-        self._threads = Threads(name="context-persistence-database")
+        self._thread_limit = 2 * pool_size + SPARE_THREADS
+        self._threads = self._new_threads()
         self._left = threading.local()
         self._server: Server | None = None
         self._lock = threading.Lock()  # of the state, the address and the pool
@@ -100,10 +88,10 @@ class Graph:
             "connection_write_timeout": deadline,
             "notifications_min_severity": "OFF",
             "telemetry_disabled": True,
-            "user_agent": "context-persistence",
+            "user_agent": f"context-persistence/{self.client_id}",
         }
         try:
-            self._pool = Pool(uri, self._options, credentials)
+            self._pool = self._new_pool(uri)
         except (theirs.DriverError, ValueError) as error:
             raise DatabaseError("the database address was refused by the driver; it must look like bolt://host:7687") from error
         _graphs.add(self)
@@ -145,15 +133,20 @@ class Graph:
         parameters = self._encode(statement.parameters)
         chain: list[neo4j.Bookmarks] | None = getattr(self._left, "chain", None)
 
-        def once(seconds: float) -> list[T]:
-            with self._session(writes=statement.writes, after=chain[-1] if chain else None) as session:
+        def once(attempt: Attempt, seconds: float) -> list[T]:
+            with self._session(attempt, writes=statement.writes, after=chain[-1] if chain else None) as session:
                 query = neo4j.Query(text, metadata=_named(statement), timeout=seconds)
-                rows = [statement.read(row) for row in session.run(query, parameters)]
+                result = session.run(query, parameters)
+                rows = [statement.read(row) for row in result]
+                if statement.changes_data:
+                    attempt.has_changed = result.consume().counters.contains_updates
                 if chain is not None:
                     chain.append(session.last_bookmarks())
                 return rows
 
-        return self._in_time(once, statement.name, writes=statement.writes, deadline=deadline)
+        return self._in_time(
+            once, statement.name, applies_when_sent=statement.writes, keeps=statement.changes_data, deadline=deadline
+        )
 
     def transact(
         self,
@@ -171,42 +164,63 @@ class Graph:
         """
         dialect = self.server.dialect
 
-        def once(seconds: float) -> T:
+        def once(attempt: Attempt, seconds: float) -> T:
             with (
-                self._session(writes=True) as session,
+                self._session(attempt, writes=True) as session,
                 session.begin_transaction(metadata={"statement": name}, timeout=seconds) as transaction,
             ):
 
                 def run(statement: Statement[Any]) -> list[Any]:
-                    rows = transaction.run(statement.text(dialect), self._encode(statement.parameters))
-                    return [statement.read(row) for row in rows]
+                    result = transaction.run(statement.text(dialect), self._encode(statement.parameters))
+                    rows = [statement.read(row) for row in result]
+                    if statement.changes_data and result.consume().counters.contains_updates:
+                        attempt.has_changed = True
+                    return rows
 
                 value = work(run)
+                attempt.commit()
                 transaction.commit()
                 return value
 
-        return self._in_time(once, name, writes=True, deadline=deadline)
+        return self._in_time(once, name, applies_when_sent=False, keeps=True, deadline=deadline)
 
     @property
     def seconds_left(self) -> float:
         """Seconds that this thread's call has left for the database; a whole deadline outside of a call."""
-        left: float | None = getattr(self._left, "seconds", None)
-        return self._deadline if left is None else left
+        call: Call | None = getattr(self._left, "call", None)
+        return self._deadline if call is None else call.seconds
+
+    def spend(self, seconds: float) -> None:
+        """Count a wait that is no statement against the deadline of this thread's call."""
+        call: Call | None = getattr(self._left, "call", None)
+        if call is not None:
+            call.seconds -= seconds
 
     @contextmanager
     def call(self, seconds: float | None = None) -> Iterator[None]:
         """Make everything that this thread runs inside share one deadline. What is computed between the statements does not count.
 
+        An error that ends it says that nothing was applied only where no statement of it can have been: neither one that the
+        server acknowledged, nor one whose answer was lost, whatever a replay of it was answered.
+
         Args:
             seconds: Inside a call, a part of its deadline.
         """
-        outer = getattr(self._left, "seconds", None)
-        whole = self._deadline if outer is None else outer
-        given = self._left.seconds = whole if seconds is None else min(seconds, whole)
+        outer: Call | None = getattr(self._left, "call", None)
+        whole = self._deadline if outer is None else outer.seconds
+        share = whole if seconds is None else min(seconds, whole)
+        inner = self._left.call = Call(share)
         try:
             yield
+        except ContextPersistenceError as error:
+            if inner.may_be_applied and error.outcome == "not_applied":
+                error.outcome = "unknown"
+            raise
         finally:
-            self._left.seconds = None if outer is None else outer - (given - self._left.seconds)
+            self._left.call = outer
+            if outer is not None:
+                outer.seconds -= share - inner.seconds
+                outer.may_be_applied = outer.may_be_applied or inner.may_be_applied
 
     @contextmanager
     def in_order(self) -> Iterator[None]:
@@ -235,7 +249,7 @@ class Graph:
         """In a forked child: the sockets are the parent's, and the threads are not here."""
         self._state = "forked"
         _of_parents.append(self._pool)  # kept, so that nothing closes it
-        self._threads = Threads(name="context-persistence-database")
+        self._threads = self._new_threads()
         self._lock = threading.Lock()  # a thread that is not here may hold the old one
 
     def _check_open(self, outcome: Outcome = "not_applied") -> None:
@@ -249,7 +263,7 @@ class Graph:
         with self._lock:
             if uri == self._pool.uri or self._state != "open":
                 return
-            old, self._pool = self._pool, Pool(uri, self._options, self._credentials)
+            old, self._pool = self._pool, self._new_pool(uri)
         old.close()
 
     def reconnect(self) -> None:
@@ -257,88 +271,96 @@ class Graph:
         with self._lock:
             if self._state != "open":
                 return
-            old, self._pool = self._pool, Pool(self._pool.uri, self._options, self._credentials)
+            old, self._pool = self._pool, self._new_pool(self._pool.uri)
         old.close()
 
+    def _new_pool(self, uri: str) -> Pool:
+        return Pool(uri, self._options, self._credentials, probe=min(PROBE_SECONDS, self._deadline / 4))
+
+    def _new_threads(self) -> Threads:
+        return Threads(name="context-persistence-database", limit=self._thread_limit)
+
     @contextmanager
-    def _session(self, *, writes: bool, after: neo4j.Bookmarks | None = None) -> Iterator[neo4j.Session]:
+    def _session(self, attempt: Attempt, *, writes: bool, after: neo4j.Bookmarks | None = None) -> Iterator[neo4j.Session]:
         mode = neo4j.WRITE_ACCESS if writes else neo4j.READ_ACCESS
         with (
-            self._pool.use() as driver,
+            self._pool.use(attempt) as driver,
             driver.session(database=self._database, bookmarks=after, default_access_mode=mode) as session,
         ):
             yield session
 
     def _in_time(
         self,
-        once: Callable[[float], T],
+        once: Callable[[Attempt, float], T],
         name: str,
         *,
-        writes: bool,
-        deadline: float | None,
+        applies_when_sent: bool = False,
+        keeps: bool = False,
+        deadline: float | None = None,
     ) -> T:
-        """Call `once` until it succeeds, fails for good, or the deadline has passed."""
-        self._check_open()
-        left = getattr(self._left, "seconds", None)
-        seconds = deadline if deadline is not None else self._deadline if left is None else left
-        start = time.monotonic()
-        try:
-            return self._until(start + seconds, once, name, writes=writes)
-        finally:
-            if left is not None:
-                self._left.seconds = left - (time.monotonic() - start)
+        """Call `once` until it succeeds, fails for good, or the deadline has passed.
 
-    def _until(self, end: float, once: Callable[[float], T], name: str, *, writes: bool) -> T:
-        pause = FIRST_PAUSE_SECONDS
-        lost: Outcome = "unknown" if writes else "not_applied"
+        Args:
+            once: Makes an attempt that is given up after so many seconds.
+            name: For errors.
+            applies_when_sent: See `Attempt`.
+            keeps: Whether it writes what people keep in the graph, and not only what the library needs for itself.
+            deadline: Seconds, instead of the call's or the graph's own.
+        """
+        self._check_open()
+        call: Call | None = getattr(self._left, "call", None)
+        seconds = deadline if deadline is not None else self._deadline if call is None else call.seconds
+        start = time.monotonic()
+        replay = Replay(end=start + seconds, name=name, applies_when_sent=applies_when_sent)
+        try:
+            return self._until(replay, once)
+        finally:
+            if call is not None:
+                call.seconds -= time.monotonic() - start
+                call.may_be_applied = call.may_be_applied or (keeps and replay.may_be_applied)
+
+    def _until(self, replay: Replay, once: Callable[[Attempt, float], T]) -> T:
         while True:
-            pool = self._pool
-            left = max(0.001, end - time.monotonic())
+            pool, attempt = self._pool, replay.begin()
+            left = replay.left
             try:
-                return self._threads.call(partial(once, left), seconds=left)
-            except TimeoutError as error:
-                self._check_open(lost)
-                text = f"{name}: no answer within the deadline of {self._deadline:g} s; is the server alive?"
-                raise DatabaseError(text, retryable=True, outcome=lost) from error
+                value = self._threads.call(partial(once, attempt, left), seconds=left)
+            except OverdueError as error:
+                attempt.abandon()
+                replay.end_attempt(attempt, error)
+                self._check_open(replay.outcome)
+                text = f"{replay.name}: no answer within the deadline of {self._deadline:g} s; is the server alive?"
+                raise DatabaseError(text, retryable=True, outcome=replay.outcome) from error
             except (theirs.Neo4jError, theirs.DriverError, OSError) as error:
-                self._check_open(lost)
+                replay.end_attempt(attempt, error)
+                self._check_open(replay.outcome)
                 if self._pool is not pool:
                     continue  # the server has moved, and another call has seen it first
-                if self._revive and unreachable(error) and self._revived(end):
-                    time.sleep(min(pause, max(0.0, end - time.monotonic())))
-                    pause = min(pause * 2, 2.0)
+                if self._recovery.has_recovered(error, replay, self._threads):
+                    replay.pause()
                     continue
-                self._check_open(lost)
-                wait = pause * (0.5 + random.random())  # noqa: S311 - jitter, not a secret
-                if not replayable(error) or time.monotonic() + wait >= end:
-                    raise translate(error, name=name, writes=writes) from error
-                log.debug("%s: replayed after %s", name, type(error).__name__)
-                time.sleep(wait)
-                pause = min(pause * 2, 2.0)
-
-    def _revived(self, end: float) -> bool:
-        """Whether the server is there again before `end`."""
-        left = end - time.monotonic()
-        if self._revive is None or left <= 0:
-            return False
-        try:
-            moved = self._threads.call(self._revive, seconds=left)
-            if moved:
-                self._move(moved)
-        except (TimeoutError, OSError, ContextPersistenceError) as error:
-            log.warning("the server could not be started again: %s", type(error).__name__)
-            return False
-        return True
+                self._check_open(replay.outcome)
+                if not replayable(error) or not replay.has_time:
+                    raise translate(error, name=replay.name, may_be_applied=replay.may_be_applied) from error
+                log.debug("%s: replayed after %s", replay.name, type(error).__name__)
+                replay.pause()
+            except ContextPersistenceError as error:  # of the transaction's own work
+                if replay.may_be_applied:
+                    error.outcome = "unknown"
+                raise
+            else:
+                replay.may_be_applied = replay.may_be_applied or attempt.has_changed
+                return value
 
     def _look(self) -> Server:
-        def once(_seconds: float) -> tuple[str, str, bool]:
-            with self._session(writes=False) as session:
+        def once(attempt: Attempt, _seconds: float) -> tuple[str, str, bool]:
+            with self._session(attempt, writes=False) as session:
                 result = session.run(cypher.load("maintenance/components").text)
                 rows = {row["name"]: row for row in result}
                 kernel = rows["Neo4j Kernel"]
                 return kernel["versions"][0], kernel["edition"], result.consume().server.protocol_version >= (6, 0)
 
-        version, edition, binary = self._in_time(once, "server", writes=False, deadline=None)
+        version, edition, binary = self._in_time(once, "server")
         return Server(version=version, edition=edition, dialect=dialect_of(version), binary_vectors=binary)
 
     def _encode(self, value: Any) -> Any:
@@ -369,11 +391,3 @@ if hasattr(os, "register_at_fork"):
 
 def _named(statement: Statement[Any]) -> dict[str, Any]:
     return {"statement": statement.name}
-
-
-def dialect_of(version: str) -> Dialect:
-    """The dialect that a server of this version speaks with `SEARCH`: 2026.02 and later, and Aura, whose versions end in ``-aura``."""
-    match = re.match(r"(\d{4})\.(\d+)", version)
-    if match is None:
-        return "25" if version.endswith("-aura") else "5"
-    return "25" if (int(match[1]), int(match[2])) >= (2026, 2) else "5"

@@ -10,6 +10,9 @@ import cypher
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
+# Folders of statements that write only what the library needs for itself.
+BOOKKEEPING = frozenset({"analytics", "namespace", "schema"})
+
 T = TypeVar("T")
 Row = Mapping[str, Any]
 
@@ -36,6 +39,11 @@ class Statement(Generic[T]):
     read: Callable[[Row], T]
     writes: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def changes_data(self) -> bool:
+        """Whether it changes what people keep in the graph, and not only indexes, projections or the version of a namespace."""
+        return self.writes and self.name.partition("/")[0] not in BOOKKEEPING
 
     def text(self, dialect: cypher.Dialect = "25") -> str:
         """The statement's text for a server of the given dialect, as it stands in its file but for the `names`."""

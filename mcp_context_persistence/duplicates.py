@@ -74,6 +74,8 @@ def _types(given: object) -> list[str] | None:
     listed = [given] if isinstance(given, str) else given
     if not isinstance(listed, Sequence) or len(listed) > limits.FILTER_VALUES:
         raise ValidationError(f"entity_types must be a type or a list of at most {limits.FILTER_VALUES} types")
+    if not listed:
+        raise ValidationError("entity_types must not be an empty list; None means all types")
     return [checks.type_name("entity_types", one).lower() for one in listed]
 
 
@@ -133,7 +135,13 @@ def merge(
     }
     merge_id = f"merge:{uuid.uuid4().hex}"
 
-    def whole() -> MergeEntitiesResponse:
+    def made(kept: str, others: Sequence[str], counts: Mapping[str, int]) -> MergeEntitiesResponse:
+        core.embeddings.forget()
+        return MergeEntitiesResponse(
+            merge_id=merge_id, kept_id=kept, merged_ids=list(others), **counts, processing_time=time.perf_counter() - start
+        )
+
+    def attempt() -> MergeEntitiesResponse:
         vectors = core.embeddings.current().vectors
         ids = core.entity_ids(words)
         kept, others = ids["keep"], sorted({one for field, one in ids.items() if field != "keep"})
@@ -143,11 +151,17 @@ def merge(
         def work(run: Run) -> dict[str, int]:
             return merging.merge(run, core.namespace, merge_id, kept, others, why=why, vectors=vectors, now=now)
 
-        counts = core.graph.transact(work, name="merge_entities")
-        core.embeddings.forget()
-        return MergeEntitiesResponse(
-            merge_id=merge_id, kept_id=kept, merged_ids=others, **counts, processing_time=time.perf_counter() - start
-        )
+        return made(kept, others, core.graph.transact(work, name="merge_entities"))
+
+    def whole() -> MergeEntitiesResponse:
+        try:
+            return attempt()
+        except (NotFoundError, ValidationError):
+            rows = core.graph.run(merging.read(core.namespace, merge_id))
+            if not rows:
+                raise
+            row = rows[0]["merge"]  # an attempt whose answer was lost has merged them
+            return made(row["kept_id"], row["merged_ids"], json.loads(row["counts"]))
 
     return core.embeddings.again(whole)
 
@@ -166,6 +180,16 @@ def undo(core: Core, merge_id: object) -> UndoMergeResponse:
     start, now = time.perf_counter(), now_ms()
     known = checks.identifier("merge_id", merge_id)
 
+    def made(row: Row, counts: Mapping[str, int]) -> UndoMergeResponse:
+        core.embeddings.forget()
+        return UndoMergeResponse(
+            merge_id=known,
+            kept_id=row["kept_id"],
+            restored_ids=list(row["merged_ids"]),
+            **counts,
+            processing_time=time.perf_counter() - start,
+        )
+
     def whole() -> UndoMergeResponse:
         encoding = core.embeddings.current()
         vectors, names = encoding.vectors, core.merged()
@@ -174,6 +198,8 @@ def undo(core: Core, merge_id: object) -> UndoMergeResponse:
         if not rows or not order:
             raise NotFoundError("merge_id: there is no such merge")
         row = rows[0]["merge"]
+        if row["undone_ms"] == now:  # by an attempt whose answer was lost
+            return made(row, json.loads(row["counts"]))
         if row["undone_ms"] is not None:
             raise ValidationError("merge_id: this merge was undone already")
         _refuse(order[0])
@@ -186,15 +212,7 @@ def undo(core: Core, merge_id: object) -> UndoMergeResponse:
         def work(run: Run) -> dict[str, int]:
             return parting.undo(run, core.namespace, row, names, vectors=vectors, embedded=embedded, now=now)
 
-        counts = core.graph.transact(work, name="undo_merge")
-        core.embeddings.forget()
-        return UndoMergeResponse(
-            merge_id=known,
-            kept_id=row["kept_id"],
-            restored_ids=list(row["merged_ids"]),
-            **counts,
-            processing_time=time.perf_counter() - start,
-        )
+        return made(row, core.graph.transact(work, name="undo_merge"))
 
     return core.embeddings.again(whole)
 

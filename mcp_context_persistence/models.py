@@ -3,7 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 
 from kg.models import Conversation, Decision, Entity, Message, Relationship
 from mcp_context_persistence.metrics_models import CallMetrics, GetMetricsResponse
@@ -45,8 +52,21 @@ __all__ = [
 ]
 
 
-class DateRange(BaseModel):
-    """A span of time; either end may be missing. A plain date means the whole day, UTC unless it carries an offset."""
+class _OnlySetFields(BaseModel):
+    """A model that is dumped without the fields that were not set.
+
+    An explicit None is refused where filters are read, so a dump that is validated again must not
+    make one of a field that nobody set.
+    """
+
+    @model_serializer(mode="wrap")
+    def _without_unset_fields(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        unset = type(self).model_fields.keys() - self.model_fields_set
+        return {name: value for name, value in dump(self).items() if name not in unset}
+
+
+class DateRange(_OnlySetFields):
+    """A span of time; either end may be left out. A plain date means the whole day, UTC unless it carries an offset."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -54,8 +74,11 @@ class DateRange(BaseModel):
     end: datetime | str | None = Field(None, description="Last moment or day, included")
 
 
-class SearchFilters(BaseModel):
-    """What a search may return. All given filters must hold; within one filter any of its values will do."""
+class SearchFilters(_OnlySetFields):
+    """What a search may return. All given filters must hold; within one filter any of its values will do.
+
+    A field that is not set does not restrict; one that is set to None is refused when the search is made.
+    """
 
     model_config = ConfigDict(extra="allow")  # `metadata.KEY`; unknown keys are refused when the search is made
 

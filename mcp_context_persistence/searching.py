@@ -15,9 +15,7 @@ from mcp_context_persistence.config import HYBRID_LIMIT, HYBRID_MODE, SIMILAR_LI
 from mcp_context_persistence.context_models import BuildContextResponse, Citation
 from mcp_context_persistence.core import Core
 from mcp_context_persistence.models import (
-    DateRange,
     HybridSearchParams,
-    SearchFilters,
     SearchHybridResponse,
     SearchResult,
     SearchSimilarConversationsResponse,
@@ -60,7 +58,7 @@ def hybrid(
         "namespace": core.namespace,
         "query": said,
         "mode": way,
-        "filters": _filters(given["filters"]),
+        "filters": parse(given["filters"]),
         "limit": _limit(core, given["limit"], HYBRID_LIMIT),
         "metadata": checks.flag("include_metadata", given["include_metadata"]),
         **_read(core, given["recipe"]),
@@ -128,7 +126,7 @@ def context(
     budget = checks.whole("token_budget", token_budget, least=1, most=limits.TOKEN_BUDGET)
     spread = checks.number("diversity", diversity, least=0.0, most=1.0)
     count = core.embeddings.current().embedder.tokens if count_tokens is None else _counter(count_tokens)
-    allowed = _filters(filters)
+    allowed = parse(filters)
     asked: dict[str, Any] = {
         "namespace": core.namespace,
         "query": said,
@@ -233,7 +231,7 @@ def similar(
     most = _limit(core, limit, SIMILAR_LIMIT)
     configured = core.config.min_similarity_score
     floor = checks.confidence("min_score", configured if min_score is SIMILAR_MIN_SCORE and configured is not None else min_score)
-    asked = _filters(filters)
+    asked = parse(filters)
     answer = core.embeddings.again(
         lambda: similar_conversations(
             core.graph.run, namespace=core.namespace, vector=_vector(core, said), filters=asked, limit=most, min_score=floor
@@ -259,15 +257,6 @@ def _similar(found: Similar, *, include_metadata: bool) -> SimilarConversation:
         project_path=found.project_path,
         metadata=json.loads(found.metadata or "null") if include_metadata else None,
     )
-
-
-def _filters(given: object) -> Filters:
-    """Checked filters from a mapping or an object."""
-    if isinstance(given, SearchFilters):
-        given = {key: value for key, value in given.model_dump(warnings=False).items() if value is not None}
-    if isinstance(given, Mapping) and isinstance(given.get("date_range"), DateRange):
-        given = {**given, "date_range": given["date_range"].model_dump()}
-    return parse(given)
 
 
 def _vector(core: Core, query: str) -> QueryVector:

@@ -150,11 +150,13 @@ class Filters:
 def parse(raw: object) -> Filters:
     """Check filters as a caller gives them: a mapping, an object of pydantic, or None.
 
+    A key whose value is None is refused: the value is missing, and without the filter the search
+    would return everybody's data. Fields of an object that were not set are no keys.
+
     Raises:
         ValidationError: A key is unknown (the text names the nearest one), or a value is not valid.
     """
-    if hasattr(raw, "model_dump") and not isinstance(raw, type):
-        raw = raw.model_dump(warnings=False)
+    raw = _set_fields(raw)
     if raw is None:
         return Filters()
     if not isinstance(raw, Mapping):
@@ -163,16 +165,29 @@ def parse(raw: object) -> Filters:
     metadata: dict[str, tuple[str, ...]] = {}
     for key, value in raw.items():
         if isinstance(key, str) and key.startswith("metadata.") and len(key) > len("metadata."):
-            if value is not None:
-                name = checks.anything("filters.metadata", key.removeprefix("metadata."), characters=limits.METADATA_BYTES)
-                metadata[name] = _each("filters.metadata", value, _plain)
+            _refuse_none("filters.metadata.KEY", value)
+            name = checks.anything("filters.metadata", key.removeprefix("metadata."), characters=limits.METADATA_BYTES)
+            metadata[name] = _each("filters.metadata", value, _plain)
         elif key not in _READERS:
             raise ValidationError(f"filters has an unknown key{_hint(key)}")
-        elif value is not None:
+        else:
+            _refuse_none(f"filters.{key}", value)
             found |= _READERS[key](value)
     if len(metadata) > limits.TAGS:
         raise ValidationError(f"filters has more than {limits.TAGS} keys of metadata")
     return Filters(**found, metadata=metadata)
+
+
+def _set_fields(value: object) -> object:
+    """Return an object of pydantic as a mapping of the fields that were set, anything else as it is."""
+    if hasattr(value, "model_dump") and not isinstance(value, type):
+        return value.model_dump(exclude_unset=True, warnings=False)
+    return value
+
+
+def _refuse_none(name: str, value: object) -> None:
+    if value is None:
+        raise ValidationError(f"{name} must not be None; leave it out where nothing should be filtered by it")
 
 
 def _hint(key: object) -> str:
@@ -213,15 +228,15 @@ def _listed(key: str, into: str, check: Callable[[str, object], str]) -> Callabl
 
 def _date_range(value: object) -> dict[str, Any]:
     name = "filters.date_range"
-    if hasattr(value, "model_dump") and not isinstance(value, type):
-        value = value.model_dump(warnings=False)
+    value = _set_fields(value)
     if not isinstance(value, Mapping) or not value.keys() <= {"start", "end"}:
         raise ValidationError(f"{name} must be a mapping with 'start', 'end' or both")
-    start, end = value.get("start"), value.get("end")
-    if start is None and end is None:
+    if not value:
         raise ValidationError(f"{name} must have 'start', 'end' or both")
-    first = None if start is None else _moment(f"{name}.start", start)[0]
-    last = None if end is None else _moment(f"{name}.end", end)[1]
+    for end, moment in value.items():
+        _refuse_none(f"{name}.{end}", moment)
+    first = _moment(f"{name}.start", value["start"])[0] if "start" in value else None
+    last = _moment(f"{name}.end", value["end"])[1] if "end" in value else None
     if first is not None and last is not None and first > last:
         raise ValidationError(f"{name} ends before it starts")
     return {"start_ms": first, "end_ms": last}

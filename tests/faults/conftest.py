@@ -1,1 +1,58 @@
 """Fault tests: each starts, cuts and kills servers of its own, so that no other test is disturbed."""
+
+from collections.abc import Iterator
+
+import neo4j
+import pytest
+
+from kg import local
+from kg.local import ServerSettings
+from tests.faults.attack import Attack, Target, Undisturbed
+
+
+@pytest.fixture(scope="session")
+def managed_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """A managed server of these tests' own, which clients know as a store. Its wire may be cut; it is not killed."""
+    store = tmp_path_factory.mktemp("faults") / "store"
+    try:
+        with local.attach(store, settings=ServerSettings(heap="1g")) as attachment:
+            yield Target(attachment.bolt_url, (attachment.user, attachment.password), str(store))
+    finally:
+        local.stop(store, force=True)
+
+
+@pytest.fixture(scope="session")
+def bolt_target(managed_target: Target) -> Target:
+    """The same server, which clients know by its address only."""
+    return Target(managed_target.bolt_url, managed_target.auth)
+
+
+@pytest.fixture(scope="session")
+def direct(managed_target: Target) -> Iterator[neo4j.Driver]:
+    """A driver of the tests' own, past every fault."""
+    with neo4j.GraphDatabase.driver(managed_target.bolt_url, auth=managed_target.auth) as driver:
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def undisturbed_runs() -> dict[str, Undisturbed]:
+    """What each write call does where nothing fails; filled as it is needed."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def bolt_attack(bolt_target: Target, direct: neo4j.Driver, undisturbed_runs: dict[str, Undisturbed]) -> Attack:
+    """Faults in calls to a server that is known by its address."""
+    return Attack(bolt_target, direct, undisturbed_runs)
+
+
+@pytest.fixture(scope="session")
+def managed_attack(managed_target: Target, direct: neo4j.Driver, undisturbed_runs: dict[str, Undisturbed]) -> Attack:
+    """Faults in calls to a managed store."""
+    return Attack(managed_target, direct, undisturbed_runs)
+
+
+@pytest.fixture
+def impatient_migration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A migration gives up at its first failure, instead of after half a minute of trying."""
+    monkeypatch.setattr("mcp_context_persistence.migration.FAILURES", 1)

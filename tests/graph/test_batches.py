@@ -7,7 +7,8 @@ import neo4j.exceptions
 import pytest
 
 from kg import limits
-from kg.driver import Graph, translate
+from kg.driver import Graph
+from kg.failures import translate
 from kg.models import Conversation
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import DatabaseError, ValidationError
@@ -135,7 +136,7 @@ def test_progress_is_told_in_order(client):
 
 def memory_error():
     error = neo4j.exceptions.Neo4jError._hydrate_neo4j(code="Neo.TransientError.General.MemoryPoolOutOfMemoryError", message="x")
-    made = translate(error, name="conversation/save", writes=True)
+    made = translate(error, name="conversation/save")
     made.__cause__ = error
     return made
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from kg.deadline import Threads
+from kg.deadline import OverdueError, Threads
 
 
 def test_a_value_and_an_error_come_back():
@@ -46,3 +46,30 @@ def test_a_thread_that_was_busy_at_the_close_ends_too():
     while any(thread.name == "busy-at-close" for thread in threading.enumerate()):
         assert time.monotonic() < until
         time.sleep(0.01)
+
+
+def test_there_are_no_more_threads_than_the_limit():
+    threads, free = Threads(name="few", limit=2), threading.Event()
+    for _ in range(2):
+        with pytest.raises(OverdueError):
+            threads.call(free.wait, seconds=0.05)
+    start = time.monotonic()
+    with pytest.raises(OverdueError):
+        threads.call(lambda: "no thread", seconds=0.2)
+    assert time.monotonic() - start < 5
+    assert sum(thread.name == "few" for thread in threading.enumerate()) == 2
+    free.set()
+    assert threads.call(lambda: "a thread", seconds=5) == "a thread"
+    threads.close()
+
+
+def test_who_waits_for_a_thread_gets_the_first_that_is_free():
+    threads, free, results = Threads(name="busy", keep=1, limit=1), threading.Event(), []
+    callers = [threading.Thread(target=lambda: results.append(threads.call(free.wait, seconds=5))) for _ in range(5)]
+    for caller in callers:
+        caller.start()
+    free.set()
+    for caller in callers:
+        caller.join(10)
+    assert results == [True] * 5
+    threads.close()

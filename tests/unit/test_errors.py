@@ -1,6 +1,9 @@
 """One tree of errors; its members say what happened to the data."""
 
+import errno
+import itertools
 import pickle
+import socket
 import traceback
 
 import neo4j.exceptions as theirs
@@ -8,7 +11,8 @@ import pytest
 
 from kg import errors
 from kg.driver import dialect_of
-from kg.failures import translate, unreachable
+from kg.failures import is_rolled_back, nobody_listens, replayable, translate
+from kg.pool import WrongListenerError
 from mcp_context_persistence import exceptions
 
 
@@ -34,18 +38,34 @@ def test_an_error_without_words_says_what_its_class_says():
     assert (errors.GraphError().retryable, errors.GraphError().outcome) == (False, "not_applied")
 
 
+def spoken(code, message="x"):
+    return theirs.Neo4jError._basic_hydrate(neo4j_code=code, message=message)
+
+
+def caused(error, *causes):
+    """The error with a chain of causes."""
+    for effect, cause in itertools.pairwise([error, *causes]):
+        effect.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize("may_be_applied", [False, True])
 @pytest.mark.parametrize(
-    ("error", "retryable", "outcome"),
+    ("error", "retryable"),
     [
-        (theirs.ServiceUnavailable("gone"), True, "unknown"),
-        (theirs.SessionExpired("gone"), True, "unknown"),
-        (theirs.AuthError("secret in here"), False, "not_applied"),
+        (theirs.ServiceUnavailable("gone"), True),
+        (theirs.SessionExpired("gone"), True),
+        (theirs.AuthError("secret in here"), False),
+        (spoken("Neo.ClientError.Statement.SyntaxError"), False),
+        (spoken("Neo.ClientError.Statement.ArgumentError", "range()"), True),
+        (ConnectionRefusedError(), True),
+        (theirs.ConfigurationError("x"), False),
     ],
 )
-def test_what_the_driver_says_is_translated(error, retryable, outcome):
-    made = translate(error, name="conversation/save", writes=True)
-    assert type(made) is errors.DatabaseError
-    assert (made.retryable, made.outcome) == (retryable, outcome)
+def test_what_the_driver_says_is_translated(error, retryable, may_be_applied):
+    made = translate(error, name="conversation/save", may_be_applied=may_be_applied)
+    assert isinstance(made, errors.DatabaseError)
+    assert (made.retryable, made.outcome) == (retryable, "unknown" if may_be_applied else "not_applied")
     assert "secret" not in str(made)
     assert "conversation/save" in str(made)
 
@@ -58,9 +78,54 @@ def test_the_dialect_follows_the_version(version, dialect):
     assert dialect_of(version) == dialect
 
 
-def test_a_server_that_spoke_is_not_unreachable_whatever_its_text_says():
-    spoken = theirs.Neo4jError._basic_hydrate(
-        neo4j_code="Neo.ClientError.Schema.ConstraintValidationFailed", message="refused-orders"
+@pytest.mark.parametrize("words", ["refused-orders", "Failed to read from ResolvedIPv4Address", "Cannot resolve"])
+def test_no_words_make_nobody_listen(words):
+    """Only types do: the driver's text of any lost connection has the address, `ResolvedIPv4Address`, in it."""
+    lost = caused(theirs.ServiceUnavailable(words), ConnectionResetError(words))
+    assert not nobody_listens(spoken("Neo.ClientError.Schema.ConstraintValidationFailed", words))
+    assert not nobody_listens(lost)
+    assert replayable(lost)
+
+
+@pytest.mark.parametrize(
+    "cause", [ConnectionRefusedError(), socket.gaierror(), OSError(errno.EHOSTUNREACH, "x"), WrongListenerError()]
+)
+def test_nobody_listens_where_no_connection_could_be_made(cause):
+    error = caused(theirs.ServiceUnavailable("x"), theirs.ServiceUnavailable("y"), cause)
+    assert nobody_listens(error)
+    assert not replayable(error)
+
+
+def test_nobody_listens_where_that_is_so_at_each_server_of_a_cluster():
+    nobody, lost = (
+        caused(theirs.ServiceUnavailable("x"), ConnectionRefusedError()),
+        caused(theirs.ServiceUnavailable("x"), OSError()),
     )
-    assert not unreachable(spoken)
-    assert unreachable(ConnectionRefusedError())
+    assert nobody_listens(caused(theirs.ServiceUnavailable("x"), ExceptionGroup("routers", [nobody, nobody])))
+    assert not nobody_listens(caused(theirs.ServiceUnavailable("x"), ExceptionGroup("routers", [nobody, lost])))
+
+
+def test_what_lay_behind_an_earlier_error_says_nothing():
+    error = theirs.ServiceUnavailable("x")
+    error.__context__ = ConnectionRefusedError()
+    assert not nobody_listens(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "rolled_back"),
+    [
+        (spoken("Neo.DatabaseError.Transaction.TransactionCommitFailed"), False),
+        (spoken("Neo.DatabaseError.Transaction.TransactionLogError"), False),
+        (spoken("Neo.DatabaseError.General.UnknownError"), False),
+        (spoken("Neo.TransientError.Cluster.ReplicationFailure"), False),
+        (spoken("Neo.TransientError.General.DatabaseUnavailable"), False),
+        (spoken("Neo.TransientError.Transaction.DeadlockDetected"), True),
+        (spoken("Neo.TransientError.General.MemoryPoolOutOfMemoryError"), True),
+        (spoken("Neo.ClientError.Schema.ConstraintValidationFailed"), True),
+        (spoken("Neo.ClientError.Transaction.TransactionTimedOut"), True),
+        (theirs.IncompleteCommit("x"), False),
+        (theirs.ServiceUnavailable("x"), False),
+    ],
+)
+def test_only_some_answers_to_a_commit_say_that_nothing_is_applied(error, rolled_back):
+    assert is_rolled_back(error) is rolled_back

@@ -24,7 +24,7 @@ def ms(*parts: int, zone: timezone = UTC) -> int:
 
 
 def test_nothing_given_restricts_nothing() -> None:
-    for nothing in (None, {}, {"role": None}, SearchFilters()):
+    for nothing in (None, {}, SearchFilters()):
         filters = parse(nothing)
         assert filters == Filters()
         assert filters.only_kinds
@@ -113,7 +113,6 @@ def test_a_date_is_a_whole_day() -> None:
 def test_either_end_may_be_missing(start: Any) -> None:
     filters = parse({"date_range": {"start": start}})
     assert (filters.start_ms, filters.end_ms) == (ms(2024, 6, 1), None)
-    assert parse({"date_range": {"end": start, "start": None}}).start_ms is None
 
 
 def test_an_offset_moves_the_day() -> None:
