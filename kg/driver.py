@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 import time
+import uuid
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,9 +25,10 @@ from kg.attempt import Attempt, Call
 from kg.deadline import OverdueError, Threads
 from kg.dialects import Server, dialect_of
 from kg.errors import ContextPersistenceError, DatabaseError, Outcome
-from kg.failures import nobody_listens, replayable, translate
+from kg.failures import replayable, translate
 from kg.limits import DEADLINE_SECONDS
 from kg.pool import PROBE_SECONDS, Auth, Pool
+from kg.recovery import Recover, Recovery
 from kg.replay import Replay
 from kg.statement import Statement
 
@@ -49,7 +51,8 @@ class Graph:
         database: str | None = None,
         pool_size: int = 30,
         deadline: float = DEADLINE_SECONDS,
-        revive: Callable[[], str | None] | None = None,
+        revive: Recover | None = None,
+        restart: Recover | None = None,
         credentials: Callable[[str], Auth] | None = None,
     ) -> None:
         """Open a pool; nothing is sent before the first statement.
@@ -61,12 +64,14 @@ class Graph:
             pool_size: Connections at most.
             deadline: Seconds after which a call ends, retries included.
             revive: Called when the server is not at the address; returns when it is there again, with its address if that may have
-                changed.
+                changed, or raises what the user is told.
+            restart: Like `revive`, when the server answers, but its database has stopped after an error.
             credentials: Takes the place of `auth`: asked for each new connection, with the pool's address; None where what listens
                 there is not the server that the password is meant for, so that it is not sent.
         """
         self._database = database
-        self._revive = revive
+        self.client_id = uuid.uuid4().hex  # by which the server knows its connections
+        self._recovery = Recovery(revive=revive, restart=restart, move=self._move, check_open=self._check_open)
         self._deadline = deadline
         self._thread_limit = 2 * pool_size + SPARE_THREADS
         self._threads = self._new_threads()
@@ -83,7 +88,7 @@ class Graph:
             "connection_write_timeout": deadline,
             "notifications_min_severity": "OFF",
             "telemetry_disabled": True,
-            "user_agent": "context-persistence",
+            "user_agent": f"context-persistence/{self.client_id}",
         }
         try:
             self._pool = self._new_pool(uri)
@@ -182,8 +187,14 @@ class Graph:
     @property
     def seconds_left(self) -> float:
         """Seconds that this thread's call has left for the database; a whole deadline outside of a call."""
-        left: float | None = getattr(self._left, "seconds", None)
-        return self._deadline if left is None else left
+        call: Call | None = getattr(self._left, "call", None)
+        return self._deadline if call is None else call.seconds
+
+    def spend(self, seconds: float) -> None:
+        """Count a wait that is no statement against the deadline of this thread's call."""
+        call: Call | None = getattr(self._left, "call", None)
+        if call is not None:
+            call.seconds -= seconds
 
     @contextmanager
     def call(self, seconds: float | None = None) -> Iterator[None]:
@@ -325,7 +336,7 @@ class Graph:
                 self._check_open(replay.outcome)
                 if self._pool is not pool:
                     continue  # the server has moved, and another call has seen it first
-                if self._revive and nobody_listens(error) and self._revived(replay.end):
+                if self._recovery.has_recovered(error, replay, self._threads):
                     replay.pause()
                     continue
                 self._check_open(replay.outcome)
@@ -340,20 +351,6 @@ class Graph:
             else:
                 replay.may_be_applied = replay.may_be_applied or attempt.has_changed
                 return value
-
-    def _revived(self, end: float) -> bool:
-        """Whether the server is there again before `end`."""
-        left = end - time.monotonic()
-        if self._revive is None or left <= 0:
-            return False
-        try:
-            moved = self._threads.call(self._revive, seconds=left)
-            if moved:
-                self._move(moved)
-        except (TimeoutError, OSError, ContextPersistenceError) as error:
-            log.warning("the server could not be started again: %s", type(error).__name__)
-            return False
-        return True
 
     def _look(self) -> Server:
         def once(attempt: Attempt, _seconds: float) -> tuple[str, str, bool]:

@@ -38,6 +38,11 @@ ROLLED_BACK_CODES = MEMORY_CODES | {
 GONE_CODES = frozenset({"Neo.ClientError.Statement.EntityNotFound", "Neo.ClientError.Statement.ArithmeticError"})
 # Statements that write vectors make a range with a step of zero where another model's are in use by then, or entities were merged.
 MOVED_CODE = "Neo.ClientError.Statement.ArgumentError"
+# A database that could not write its transaction log, mostly because its disk is full, refuses everything, reads too, until it is
+# started again; the first of these codes is the one that it answers then.
+PANIC_CODES = frozenset(
+    f"Neo.DatabaseError.Transaction.{name}" for name in ("TransactionStartFailed", "TransactionLogError", "TransactionCommitFailed")
+)
 GONE = "EntityNotFoundException"  # in the text of a procedure's error
 
 
@@ -62,8 +67,15 @@ def nobody_listens(error: BaseException) -> bool:
             return True
         if isinstance(cause, OSError) and cause.errno in NO_WAY:
             return True
+        if isinstance(cause, BaseExceptionGroup):  # of the servers of a cluster
+            return all(nobody_listens(one) for one in cause.exceptions)
         cause = cause.__cause__
     return False
+
+
+def is_panicked(error: BaseException) -> bool:
+    """Return whether the server's database has stopped after an error, so that it must be started again."""
+    return isinstance(error, theirs.Neo4jError) and error.code in PANIC_CODES
 
 
 def is_rolled_back(error: BaseException) -> bool:
@@ -97,7 +109,7 @@ def translate(error: Exception, *, name: str, may_be_applied: bool = False) -> D
         if error.code == MOVED_CODE and "range()" in (error.message or ""):
             text = f"{name}: another embedding model came into use, or entities were merged, meanwhile; call again"
             return Moved(text, retryable=True, outcome=outcome)
-        return DatabaseError(f"{name}: {_advice(error)}", retryable=error.is_retryable(), outcome=outcome)
+        return DatabaseError(f"{name}: {_advice(error)}", retryable=error.is_retryable() or is_panicked(error), outcome=outcome)
     if isinstance(error, LOST):
         text = f"{name}: the database could not be reached; is the server running?"
         return DatabaseError(text, retryable=True, outcome=outcome)
@@ -108,6 +120,8 @@ def _advice(error: theirs.Neo4jError) -> str:
     code = error.code or "unknown code"
     if code in MEMORY_CODES:
         return "the server's transaction memory is exhausted; send less at once, or give the server a larger heap"
+    if code in PANIC_CODES:
+        return "the server's database has stopped, most likely because its disk is full; free space there, then restart the server"
     if "ConstraintValidationFailed" in code:
         return "an id is already taken by something else in this namespace"
     if "TransactionTimedOut" in code:

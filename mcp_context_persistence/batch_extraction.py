@@ -1,7 +1,7 @@
 """Extraction from many texts: they are read together, and what is found is stored together."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from ingest.custom import Patterns
@@ -50,8 +50,11 @@ class _Texts:
     def read(self) -> None:
         """Find entities and relations, and make the answers."""
         try:
+            self._fate.check()
             patterns, types = self._core.patterns(), self._core.types.snapshot()
+            names = self._core.merged().names if self._store else {}
         except ContextPersistenceError as error:
+            self._fate.note(error)
             self._fail(list(self._texts), error)
             return
         for part in self._line.slices(list(self._texts)):
@@ -65,7 +68,7 @@ class _Texts:
             each = (time.perf_counter() - start) / len(part)
             for place in part:
                 if place in self._found:
-                    self._answers[place] = self._answer(place, types, each)
+                    self._answers[place] = self._answer(place, types, names, each)
 
     def _one_by_one(self, places: Sequence[int], patterns: Patterns | None) -> None:
         """Read again one by one what could not be read together."""
@@ -75,8 +78,8 @@ class _Texts:
             except ContextPersistenceError as error:
                 self._answers[place] = _failed(error)
 
-    def _answer(self, place: int, types: Snapshot, seconds: float) -> ExtractEntitiesResponse:
-        found, now = followed(self._found[place], self._core.merged().names if self._store else {}), now_ms()
+    def _answer(self, place: int, types: Snapshot, names: Mapping[str, str], seconds: float) -> ExtractEntitiesResponse:
+        found, now = followed(self._found[place], names), now_ms()
         rows = graph_rows(self._core.namespace, [(text_source(self._texts[place]), found)], now=now, admission=types)
         made = answer(self._core, rows, found, self._wanted, now=now)
         return made.model_copy(update={"processing_time": seconds})
@@ -91,6 +94,7 @@ class _Texts:
         names = {mention.name for found in self._found.values() for mention in found.mentions}
         for part in self._line.slices(sorted(names, key=len)):
             try:
+                self._fate.check()
                 self._core.embeddings.current().embedder.embed(part)
             except ContextPersistenceError:  # fails again, with its reason, when the text is stored
                 return
@@ -159,7 +163,7 @@ def extract(
     answers: list[ExtractEntitiesResponse] = [None] * len(texts)  # type: ignore[list-item]  # each place is filled
 
     def jobs() -> Iterator[_Texts]:
-        fate = Fate()
+        fate = Fate(core.graph)
         job = _Texts(core, line, fate, answers, wanted, store=store)
         for place, text in enumerate(texts):
             job.add(place, text)

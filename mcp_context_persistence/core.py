@@ -192,6 +192,7 @@ class Core:
             pool_size=self.config.connections,
             deadline=self.config.deadline,
             revive=self._revive if self._attachment else None,
+            restart=self._restart if self._attachment else None,
             credentials=self._attachment.credentials if self._attachment else None,
         )
         return uri, database
@@ -200,6 +201,12 @@ class Core:
         """Have the managed server run again; returns its address, which may be another one."""
         assert self._attachment is not None  # noqa: S101 - only a managed server is revived
         self._attachment.renew()
+        return self._attachment.bolt_url
+
+    def _restart(self) -> str:
+        """Have the managed server started again, whose database has stopped; returns its address."""
+        assert self._attachment is not None  # noqa: S101 - only a managed server is started again
+        self._attachment.restart()
         return self._attachment.bolt_url
 
     @property

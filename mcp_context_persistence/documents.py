@@ -37,7 +37,7 @@ def save(core: Core, document_id: object, text: object, *, metadata: object, pro
         found = knowledge.store(
             core.namespace, entities=rows.entities, relations=rows.relations, vectors=space, now=now, last=False
         )
-        document = documents.save(core.namespace, known, properties, passages, space, now=now)
+        document = documents.save(core.namespace, known, properties, passages, rows.relations, space, now=now)
 
         def work(run: Run) -> Mapping[str, Any]:
             run(found)

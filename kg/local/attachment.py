@@ -1,30 +1,26 @@
 """Attaching to a store's server, starting it where nobody has, and asking for its status."""
 
 import contextlib
-import json
 import os
 import shutil
-import subprocess
+import signal
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
 from kg.errors import DatabaseError, ValidationError
-from kg.local import java, launch, leases, server
-from kg.local.jars import Progress, provision
+from kg.local import leases, server
+from kg.local.identity import Identity, end_servers, holds
+from kg.local.jars import Progress
 from kg.local.listener import is_ours, url
-from kg.local.process import kill
 from kg.local.settings import LOOPBACK, USER, ServerSettings
-from kg.local.store import A_FILE, State, Store
+from kg.local.space import FULL, check_space
+from kg.local.startup import POLL_SECONDS, join, translated_errors
+from kg.local.store import A_FILE, State, Store, write
 
-POLL_SECONDS = 0.02
-SPAWNS = 3  # of a supervisor, for one attach
-SPAWN_SECONDS = 30.0
-GATE_SECONDS = 60.0
 STOP_SECONDS = 60.0
 THROWAWAY = "context-persistence-throwaway-"
 STRAY_SECONDS = 60.0  # a throw-away store younger than this may be just being made
@@ -70,6 +66,7 @@ class Attachment:
         self.password = store.password()
         self._files, self._state, self._settings, self._throwaway = store, state, settings, throwaway
         self._lease: tuple[Path, int] | None = lease
+        self._identity = Identity.of(store.folder)
         _open.add(self)
 
     @property
@@ -94,24 +91,54 @@ class Attachment:
             address: Where the connection leads to.
         """
         state = self._state
-        return (self.user, self.password) if address == url(state) and is_ours(state) else None
+        return (self.user, self.password) if address == url(state) and is_ours(self.store, state) else None
 
     def renew(self, *, progress: Progress | None = None) -> bool:
-        """Makes sure that the server runs, and starts it again where its supervisor was killed.
+        """Make sure that the server runs, and start it again where its supervisor was killed.
 
         Returns:
             Whether its address has changed, so that a driver must be made anew. Usually the old one is free again and is kept.
 
         Raises:
-            DatabaseError: The attachment is closed, or the server cannot be started.
+            DatabaseError: The attachment is closed, its folder was moved, or the server cannot be started.
         """
-        if self.closed:
-            raise DatabaseError("This attachment to the local server is closed: attach again.")
         before = self.bolt_url
-        with _told():
-            self._state = _join(self._files, self._settings, progress, throwaway=self._throwaway)
+        with translated_errors(self.store):
+            self._check_folder()
+            self._state = join(self._files, self._settings, progress, throwaway=self._throwaway)
             self.password = self._files.password()
         return self.bolt_url != before
+
+    def restart(self) -> None:
+        """Have the server started again, in order, because its database has stopped after an error; wait for it.
+
+        Nothing is restarted where that was done already since the attachment last saw the server.
+
+        Raises:
+            DatabaseError: The disk is full, or the server cannot be started. The text says what to do.
+        """
+        with translated_errors(self.store):
+            self._check_folder()
+            check_space(self.store)
+            server.restart(self._files, self._state, self._settings)
+        self.renew()
+
+    def _check_folder(self) -> None:
+        """Refuse to go on with another folder than the one that was opened, and see to the lease in it."""
+        lease = self._lease
+        if lease is None:
+            raise DatabaseError("This attachment to the local server is closed: attach again.")
+        try:
+            here = Identity.of(self.store)
+        except FileNotFoundError as error:
+            text = f"The local store is not at {self.store} any more, it was moved or deleted: open it where it is now."
+            raise DatabaseError(text) from error
+        if not here.is_same(self._identity):
+            text = f"Another folder is at {self.store} than the one that was opened, which was moved or deleted: open it again."
+            raise DatabaseError(text)
+        if not lease[0].exists():  # something restored the folder's content
+            self._lease = leases.take(self._files.leases)
+            os.close(lease[1])
 
     def bound(self, heap: str, page_cache: str, *, now: bool) -> None:
         """Gives the server another heap and page cache.
@@ -127,7 +154,7 @@ class Attachment:
         """
         self._settings = replace(self._settings, heap=heap, page_cache=page_cache)
         if now and not self.closed:
-            with _told():
+            with translated_errors(self.store):
                 server.resize(self._files, self._settings)
             self.renew()
 
@@ -175,7 +202,8 @@ def attach(store: Path | None, *, settings: ServerSettings | None = None, progre
 
     Raises:
         ValidationError: The path holds something that is no store; it is untouched.
-        DatabaseError: The server cannot be had; the text says what to do. Nothing is left running.
+        DatabaseError: The server cannot be had; the text says what to do. Nothing is left running. It comes within
+            `kg.limits.OPEN_SECONDS`, whatever hangs, beyond a first download of jars.
     """
     settings = settings or ServerSettings()
     throwaway = store is None
@@ -189,7 +217,7 @@ def attach(store: Path | None, *, settings: ServerSettings | None = None, progre
     try:
         files.prepare()
         lease = leases.take(files.leases)
-        state = _join(files, settings, progress, throwaway=throwaway)
+        state = join(files, settings, progress, throwaway=throwaway)
         return Attachment(files, state, lease, settings, throwaway=throwaway)
     except BaseException:
         if lease is not None:
@@ -197,18 +225,8 @@ def attach(store: Path | None, *, settings: ServerSettings | None = None, progre
             os.close(lease[1])
         if throwaway and not leases.is_locked(files.server):
             shutil.rmtree(folder, ignore_errors=True)
-        with _told():
+        with translated_errors(folder):
             raise
-
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """Tells what the system refuses as this package's error."""
-    try:
-        yield
-    except OSError as error:
-        text = f"The local store cannot be used ({error.strerror}): check its folder, its owner and the free space."
-        raise DatabaseError(text) from error
 
 
 def start(store: Path, *, settings: ServerSettings | None = None, progress: Progress | None = None) -> ServerStatus:
@@ -232,7 +250,7 @@ def status(store: Path) -> ServerStatus:
         raise ValidationError(A_FILE)
     clients = tuple(sorted(set(leases.holders(files.leases)))) if files.leases.is_dir() else ()
     state = files.read_state()
-    if state is None or not leases.is_locked(files.server) or state.phase != "running" or not is_ours(state):
+    if state is None or not leases.is_locked(files.server) or state.phase != "running" or not is_ours(files.folder, state):
         return ServerStatus(store=files.folder, running=False, clients=clients)
     kept = files.keep.exists() and files.keep.read_text(encoding="ascii").strip() == state.nonce
     return ServerStatus(
@@ -258,12 +276,12 @@ def stop(store: Path, *, force: bool = False) -> None:
         DatabaseError: Processes use it, or it does not end.
     """
     files = Store(_absolute(store))
-    state = files.read_state()
-    if state is None or not files.server.exists():
-        return
     if not leases.is_locked(files.server):
-        if not kill(state.pid, state.started):
-            raise DatabaseError(f"The local server does not end: end process {state.pid} yourself.")
+        if files.folder.is_dir():
+            state = files.read_state()
+            left = end_servers(files.folder, state.pid if state else 0, state.started if state else "")
+            if left:
+                raise DatabaseError(f"The local server does not end: end process {left} yourself.", retryable=True)
         return
     clients = leases.holders(files.leases)
     if clients and not force:
@@ -272,100 +290,26 @@ def stop(store: Path, *, force: bool = False) -> None:
         raise DatabaseError(
             f"The local server is in use by {users} {', '.join(map(str, ids))}: close {them} first, or stop it with force (--force)."
         )
-    files.stop.write_text(state.nonce, encoding="ascii")
-    until = time.monotonic() + STOP_SECONDS
+    _order_end(files)
+
+
+def _order_end(files: Store) -> None:
+    """Have the supervisor end, and wait for it."""
+    until, ordered = time.monotonic() + STOP_SECONDS, ""
     while leases.is_locked(files.server):
+        state = files.read_state()
+        if state is not None and state.nonce != ordered:  # the file may have been restored: the supervisor corrects it
+            ordered = state.nonce
+            try:
+                write(files.stop, ordered)
+            except OSError as error:
+                if error.errno not in FULL or not holds(state.supervisor, state.supervisor_started, files.server):
+                    raise
+                os.kill(state.supervisor, signal.SIGTERM)  # the disk is full: no order can be written
         if time.monotonic() > until:
-            raise DatabaseError(f"The local server does not end: end process {state.supervisor} yourself.", retryable=True)
+            pid = leases.owner(files.server) or (state.supervisor if state is not None else 0)
+            raise DatabaseError(f"The local server does not end: end process {pid} yourself.", retryable=True)
         time.sleep(POLL_SECONDS)
-
-
-def _join(files: Store, settings: ServerSettings, progress: Progress | None, *, throwaway: bool) -> State:
-    """Waits for a server that is proven ours; starts one where none lives. The caller holds a lease already."""
-    began = time.monotonic()
-    seen: set[str] = set()  # runs that were alive while we waited: their failure is ours
-    prepared: dict[str, object] | None = None
-    spawned = 0
-    while True:
-        if not leases.is_locked(files.server) and prepared is None:
-            prepared = _prepare(files, settings, progress, throwaway=throwaway)
-            began = time.monotonic()  # a first download takes its time
-        with leases.locked_file(files.gate, seconds=GATE_SECONDS):
-            state = files.read_state()
-            if leases.is_locked(files.server):
-                if state is not None and state.phase == "running" and is_ours(state):
-                    return state
-                seen.update({state.nonce} if state is not None and state.phase in {"starting", "running"} else ())
-            elif state is not None and state.nonce in seen and state.phase == "failed":
-                raise DatabaseError(state.error)
-            elif prepared is not None:
-                if spawned == SPAWNS:
-                    raise DatabaseError(f"The local server's supervisor died {SPAWNS} times: see {files.logs}.")
-                spawned += 1
-                seen.add(_spawn(files, prepared))
-        waited = time.monotonic() - began
-        if waited > settings.start_seconds + GATE_SECONDS:
-            raise DatabaseError(f"The local server did not start in time: see {files.logs}.", retryable=True)
-        if progress:
-            progress("start", int(waited), int(settings.start_seconds))
-        time.sleep(POLL_SECONDS)
-
-
-def _prepare(files: Store, settings: ServerSettings, progress: Progress | None, *, throwaway: bool) -> dict[str, object]:
-    runtime = java.find()
-    jars = provision(progress)
-    with leases.locked_file(files.gate, seconds=GATE_SECONDS):  # the first ones agree on one password
-        files.password()
-    launch.write_configuration(files, jars, settings)
-    return launch.specification(files, jars, runtime, settings, throwaway=throwaway)
-
-
-def _spawn(files: Store, prepared: dict[str, object]) -> str:
-    """Starts the supervisor, with the gate closed; returns the nonce of its run."""
-    held = leases.lock(files.server, seconds=1.0)
-    if held is None:
-        return ""
-    try:
-        _clear(files)
-        specification = launch.renewed(prepared)
-        nonce = str(specification["nonce"])
-        files.write_mark()
-        old = files.read_state()
-        ports = (old.bolt_port, old.http_port) if old else (0, 0)
-        files.write_state(State(phase="starting", nonce=nonce, bolt_port=ports[0], http_port=ports[1]))
-        with open(files.logs / "supervisor.log", "wb", opener=_private) as log:
-            done = subprocess.run(  # noqa: S603
-                [*launch.command(), str(held)],
-                input=json.dumps(specification).encode(),
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                pass_fds=(held,),
-                start_new_session=True,
-                cwd="/",
-                env=launch.environment(),
-                timeout=SPAWN_SECONDS,
-                check=False,
-            )
-        if done.returncode != 0:
-            raise DatabaseError(f"The local server's supervisor could not be started: see {files.logs / 'supervisor.log'}.")
-    except subprocess.TimeoutExpired as error:
-        raise DatabaseError("The local server's supervisor did not start in time: try again.", retryable=True) from error
-    finally:
-        os.close(held)  # the supervisor's copy holds the lock now
-    return nonce
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-def _clear(files: Store) -> None:
-    """Removes what a killed supervisor left: its server where the kernel could not end it, and its orders."""
-    old = files.read_state()
-    if old is not None and not kill(old.pid, old.started):
-        raise DatabaseError(f"An old server of this store does not end: end process {old.pid} yourself.")
-    for order in (files.keep, files.stop, files.sizes):
-        order.unlink(missing_ok=True)
 
 
 def _absolute(store: Path) -> Path:
@@ -387,5 +331,5 @@ def _sweep() -> None:
             if leases.holders(files.leases) or leases.is_locked(files.server):
                 continue
             state = files.read_state()
-            if state is None or kill(state.pid, state.started):
+            if end_servers(folder, state.pid if state else 0, state.started if state else "") == 0:
                 shutil.rmtree(folder, ignore_errors=True)

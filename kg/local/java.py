@@ -91,7 +91,7 @@ def inspect(home: Path) -> Java | None:
 def _ask(program: Path) -> str | None:
     try:
         answer = subprocess.run(  # noqa: S603
-            [program, "-version"], capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False
+            [program, "-XX:-UsePerfData", "-version"], capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

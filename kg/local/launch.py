@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-import os
 import secrets
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,10 @@ from kg.local import java, sizes
 from kg.local.classes import StartCache
 from kg.local.jars import Jars, provision
 from kg.local.java import VECTOR_MODULE, Java
-from kg.local.settings import GDS_VERSION, LOOPBACK, NEO4J_VERSION, USER, ServerSettings, cache_folder
+from kg.local.server_logs import log_configurations
+from kg.local.settings import GDS_VERSION, LOOPBACK, MAIN_CLASS, NEO4J_VERSION, USER, ServerSettings, cache_folder
 from kg.local.store import Store, write
 
-MAIN_CLASS = "org.neo4j.server.Neo4jCommunity"
 # A changed flag changes the name of the start-up cache, which is bound to them.
 FLAGS = (
     "-XX:+UseG1GC",
@@ -32,6 +32,8 @@ FLAGS = (
     "-Dfile.encoding=UTF-8",
     "-Djava.awt.headless=true",
 )
+# No files beside the store; they do not change what the start-up cache is bound to.
+QUIET_FLAGS = ("-XX:-UsePerfData", "-XX:-CreateCoredumpOnCrash")
 # For a quick start. The default metaspace starts four collections while the server loads its classes. The optimizing compiler waits
 # for five times as much work as by default: what is hot gets there a moment later, and a start spends 2 s instead of 4 s in it.
 START_FLAGS = (
@@ -41,10 +43,21 @@ START_FLAGS = (
     "-XX:Tier4CompileThreshold=75000",
     "-XX:Tier4BackEdgeThreshold=200000",
 )
-# Variables that would change the JVM behind our back.
-UNWANTED = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH", "NEO4J_HOME", "NEO4J_CONF")
 PAUSE_SECONDS = 0.1
 HASH_ROUNDS = 1024  # as `neo4j-admin dbms set-initial-password` does it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """What a server is started with.
+
+    Attributes:
+        java: The Java runtime.
+        jars: The verified jars.
+    """
+
+    java: Java
+    jars: Jars
 
 
 def specification(store: Store, jars: Jars, runtime: Java, settings: ServerSettings, *, throwaway: bool) -> dict[str, Any]:
@@ -55,7 +68,7 @@ def specification(store: Store, jars: Jars, runtime: Java, settings: ServerSetti
         "nonce": secrets.token_hex(16),
         "throwaway": throwaway,
         "java": str(runtime.program),
-        "flags": _java_flags(runtime, settings),
+        "flags": [*_java_flags(runtime, settings), *_native_flags()],
         "class_path": jars.class_path,
         "arguments": [MAIN_CLASS, f"--home-dir={store.folder}", f"--config-dir={store.conf}"],
         "ports": [old.bolt_port, old.http_port] if old else [0, 0],
@@ -68,18 +81,11 @@ def specification(store: Store, jars: Jars, runtime: Java, settings: ServerSetti
     }
 
 
-def environment() -> dict[str, str]:
-    """The environment of the supervisor and the server."""
-    return {
-        name: value for name, value in os.environ.items() if name not in UNWANTED and not name.startswith(("NEO4J_", "CONTEXT_"))
-    }
-
-
 def command() -> list[str]:
     """The supervisor's command line: this Python without site packages, which would only take memory."""
     root = Path(__file__).resolve().parents[2]
     start = "import sys; sys.path.insert(0, sys.argv[1]); from kg.local.supervisor import main; main(int(sys.argv[2]))"
-    return [sys.executable, "-E", "-s", "-S", "-c", start, str(root)]
+    return [sys.executable, "-E", "-s", "-S", "-X", "utf8", "-c", start, str(root)]
 
 
 def write_configuration(store: Store, jars: Jars, settings: ServerSettings) -> None:
@@ -99,10 +105,15 @@ def write_configuration(store: Store, jars: Jars, settings: ServerSettings) -> N
         "db.tx_log.rotation.retention_policy": "2 files",
         "db.tx_log.rotation.size": "64m",
         "db.tx_log.preallocate": "false",
+        # By volume, where the default looks every 15 minutes: else all that is written in that time stays in the log.
+        "db.checkpoint": "VOLUME",
+        "db.checkpoint.interval.volume": "64m",
     }
+    for name, text in log_configurations().items():
+        write(store.conf / name, text)
     lines = [f"{name}={_escaped(value)}" for name, value in options.items()]
     write(store.conf / "neo4j.conf", "# Written anew at every start.\n" + "\n".join(lines) + "\n")
-    if not (store.data / "databases").exists():
+    if not store.has_data:
         folder = store.data / "dbms"
         folder.mkdir(mode=0o700, exist_ok=True)
         write(folder / "auth.ini", f"{USER}:{hashed(store.password(), secrets.token_bytes(32))}:\n")
@@ -124,7 +135,14 @@ def _escaped(value: str) -> str:
 def _java_flags(runtime: Java, settings: ServerSettings) -> list[str]:
     listing = ["-Xshare:off", f"-XX:DumpLoadedClassList={settings.list_classes}"] if settings.list_classes else []
     quick = START_FLAGS if settings.aot else ()
-    return [*sizes.flags(settings.heap), *_flags(runtime), *quick, *listing]
+    return [*sizes.flags(settings.heap), *_flags(runtime), *QUIET_FLAGS, *quick, *listing]
+
+
+def _native_flags() -> list[str]:
+    """Return where native libraries are unpacked to; the file is gone once it is loaded. A store's disk may forbid to execute."""
+    folder = cache_folder() / "native"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return [f"-D{name}={folder}" for name in ("jna.tmpdir", "io.netty.native.workdir")]
 
 
 def _flags(runtime: Java) -> tuple[str, ...]:

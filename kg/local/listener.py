@@ -1,12 +1,14 @@
 """Who listens where a store's server should be, so that nobody else is told the password."""
 
 import os
+from pathlib import Path
 
-from kg.local.process import is_alive
+from kg.local.identity import serves
 from kg.local.settings import LOOPBACK
 from kg.local.store import State
 
-_proven: dict[tuple[int, str, int], tuple[str, str]] = {}  # of processes with their ports: the file of the socket, and the socket
+# Of stores and processes with their ports: the file of the socket, and the socket.
+_proven: dict[tuple[Path, int, str, int], tuple[str, str]] = {}
 
 
 def url(state: State) -> str:
@@ -14,13 +16,17 @@ def url(state: State) -> str:
     return f"bolt://{LOOPBACK}:{state.bolt_port}"
 
 
-def is_ours(state: State) -> bool:
-    """Whether the listener on the port is the very process that the supervisor started, so that it may have the password.
+def is_ours(folder: Path, state: State) -> bool:
+    """Return whether the listener on the port is the very server of this folder, so that it may have the password.
 
     To find the socket takes 30 ms, to see that the process still holds it takes 0.1 ms: while it does, nobody else has the port.
+
+    Args:
+        folder: The store's folder.
+        state: What its supervisor wrote.
     """
-    process = (state.pid, state.started, state.bolt_port)
-    if not is_alive(state.pid, state.started):
+    process = (folder, state.pid, state.started, state.bolt_port)
+    if not serves(folder, state.pid, state.started):
         _proven.pop(process, None)
         return False
     file, socket = _proven.get(process, ("", ""))

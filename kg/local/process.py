@@ -43,6 +43,15 @@ def is_alive(pid: int, started: str) -> bool:
     return pid > 0 and started != "" and birth(pid) == started
 
 
+def is_frozen(pid: int) -> bool:
+    """Return whether the process is stopped by a signal, so that it does nothing until it is let go on."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] in {"T", "t"}
+
+
 def kill(pid: int, started: str, *, seconds: float = 10.0) -> bool:
     """Kills the process if it is the one that began then, and waits for its end; returns whether it is gone."""
     until = time.monotonic() + seconds

@@ -2,14 +2,15 @@
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from kg.errors import DatabaseError
 from kg.local import leases, sizes
-from kg.local.process import is_alive
+from kg.local.identity import is_server_of
 from kg.local.settings import ServerSettings
-from kg.local.store import Store, write
+from kg.local.store import State, Store, write
 
 POLL_SECONDS = 0.05
 
@@ -34,7 +35,7 @@ def running(store: Path) -> Running:
     state, usual = Store(store).read_state(), ServerSettings()
     heap, page_cache = (state.heap, state.page_cache) if state is not None else ("", "")
     return Running(
-        pid=state.pid if state is not None and is_alive(state.pid, state.started) else 0,
+        pid=state.pid if state is not None and is_server_of(store, state.pid, state.started) else 0,
         heap=sizes.number(heap or usual.heap),
         page_cache=sizes.number(page_cache or usual.page_cache),
     )
@@ -57,11 +58,44 @@ def resize(files: Store, settings: ServerSettings) -> None:
     if state is None or not leases.is_locked(files.server):
         return
     wanted = (settings.heap, settings.page_cache)
+
+    def is_done(now: State) -> bool:
+        return (now.heap, now.page_cache) == wanted
+
     write(files.sizes, json.dumps({"nonce": state.nonce, "heap": settings.heap, "page_cache": settings.page_cache}))
+    _wait(files, settings, is_done)
+
+
+def restart(files: Store, seen: State, settings: ServerSettings) -> None:
+    """Have the supervisor stop the server in order and start it again; wait for that.
+
+    Nothing happens where no server runs, or another process serves the store already.
+
+    Args:
+        files: The store.
+        seen: The server that shall not go on.
+        settings: How long a start and a stop may take.
+
+    Raises:
+        DatabaseError: It was not done in time.
+    """
+    state = files.read_state()
+    if state is None or not leases.is_locked(files.server) or state.pid != seen.pid:
+        return
+
+    def is_done(now: State) -> bool:
+        return now.pid != seen.pid
+
+    write(files.restart, json.dumps({"nonce": state.nonce, "pid": seen.pid}))
+    _wait(files, settings, is_done)
+
+
+def _wait(files: Store, settings: ServerSettings, is_done: Callable[[State], bool]) -> None:
+    """Wait until the server runs as ordered, or its supervisor has ended."""
     until = time.monotonic() + settings.stop_seconds + settings.start_seconds
     while leases.is_locked(files.server):
-        now = files.read_state()
-        if now is not None and now.phase == "running" and (now.heap, now.page_cache) == wanted:
+        state = files.read_state()
+        if state is not None and state.phase == "running" and is_done(state):
             return
         if time.monotonic() > until:
             raise DatabaseError(f"The local server was not started again in time: see {files.logs}.", retryable=True)

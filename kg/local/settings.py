@@ -11,7 +11,9 @@ GDS_VERSION = "2.26.0"
 BROWSER_VERSION = "5.24.0"
 APPLICATION = "context-persistence"
 USER = "neo4j"
+MAIN_CLASS = "org.neo4j.server.Neo4jCommunity"
 LOOPBACK = "127.0.0.1"
+JOIN_SECONDS = 60.0  # that opening a store may take beside the start of its server
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -142,10 +142,10 @@ def test_a_forked_child_holds_no_lease(attached, place):
 
 def test_a_listener_that_is_not_the_server_is_never_trusted(attached, place):
     state = Store(place).read_state()
-    assert is_ours(state)
+    assert is_ours(place, state)
     foreign = State(**{**state.__dict__, "pid": os.getpid(), "started": "1"})
-    assert not is_ours(foreign)
-    assert not is_ours(State(**{**state.__dict__, "bolt_port": 1}))
+    assert not is_ours(place, foreign)
+    assert not is_ours(place, State(**{**state.__dict__, "bolt_port": 1}))
 
 
 def test_a_killed_server_comes_back_on_the_same_port_with_its_data(attached, place):

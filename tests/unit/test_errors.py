@@ -96,6 +96,15 @@ def test_nobody_listens_where_no_connection_could_be_made(cause):
     assert not replayable(error)
 
 
+def test_nobody_listens_where_that_is_so_at_each_server_of_a_cluster():
+    nobody, lost = (
+        caused(theirs.ServiceUnavailable("x"), ConnectionRefusedError()),
+        caused(theirs.ServiceUnavailable("x"), OSError()),
+    )
+    assert nobody_listens(caused(theirs.ServiceUnavailable("x"), ExceptionGroup("routers", [nobody, nobody])))
+    assert not nobody_listens(caused(theirs.ServiceUnavailable("x"), ExceptionGroup("routers", [nobody, lost])))
+
+
 def test_what_lay_behind_an_earlier_error_says_nothing():
     error = theirs.ServiceUnavailable("x")
     error.__context__ = ConnectionRefusedError()

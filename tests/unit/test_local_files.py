@@ -15,8 +15,9 @@ import pytest
 from jgo.maven import MavenContext
 
 from kg.errors import DatabaseError, ValidationError
-from kg.local import attachment, diagnosis, jars, java, launch, leases, maven, process
+from kg.local import attachment, diagnosis, jars, java, launch, leases, maven, process, startup
 from kg.local.classes import CLASS_LIST, StartCache
+from kg.local.environment import environment
 from kg.local.settings import NEO4J_VERSION, ServerSettings
 from kg.local.store import State, Store
 from kg.local.unsigned import is_signed, unsigned
@@ -244,8 +245,8 @@ def test_neither_specification_nor_environment_holds_the_password(small, tmp_pat
     place = jars.provision()
     runtime = java.Java(program=Path("/java"), version="25.0.1", vectors=True)
     text = json.dumps(launch.specification(store, place, runtime, ServerSettings(), throwaway=False))
-    assert store.password() not in text + str(launch.environment())
-    assert not {"JAVA_TOOL_OPTIONS", "CONTEXT_DB_URL"} & set(launch.environment())
+    assert store.password() not in text + str(environment())
+    assert not {"JAVA_TOOL_OPTIONS", "CONTEXT_DB_URL"} & set(environment())
     launch.write_configuration(store, place, ServerSettings())
     written = (store.conf / "neo4j.conf").read_text()
     assert "server.default_listen_address=127.0.0.1" in written
@@ -307,7 +308,7 @@ def test_the_class_list_names_no_place_of_a_machine():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("java.io.IOException: No space left on device", "disk is full"),
+        ("java.io.IOException: No space left on device", "is full"),
         ("Error occurred: Could not reserve enough space for 9g object heap", "memory"),
         ("Unrecognized VM option 'X'", "Java runtime does not fit"),
         ("who knows", "neo4j.log"),
@@ -315,15 +316,15 @@ def test_the_class_list_names_no_place_of_a_machine():
 )
 def test_the_likely_cause_of_a_failed_start_is_named(tmp_path, text, words):
     (tmp_path / "neo4j.log").write_text(text)
-    told, lost_race = diagnosis.explain(tmp_path, died=True)
-    assert words in told
-    assert str(tmp_path / "neo4j.log") in told
-    assert not lost_race
+    failure = diagnosis.explain(tmp_path, died=True)
+    assert words in failure.text
+    assert str(tmp_path.parent if words == "is full" else tmp_path / "neo4j.log") in failure.text
+    assert not failure.is_port_taken
 
 
 def test_a_port_lost_to_another_process_is_seen(tmp_path):
     (tmp_path / "console.log").write_text("java.net.BindException: Address already in use")
-    assert diagnosis.explain(tmp_path, died=True)[1]
+    assert diagnosis.explain(tmp_path, died=True).is_port_taken
 
 
 def test_a_process_is_known_by_its_birth():
@@ -355,7 +356,7 @@ def test_what_the_system_refuses_while_a_server_is_sought_is_told_as_ours(tmp_pa
     def refuse(*_, **__):
         raise FileNotFoundError(2, "No such file or directory")
 
-    monkeypatch.setattr(attachment, "_join", refuse)
+    monkeypatch.setattr(attachment, "join", refuse)
     try:
         with pytest.raises(DatabaseError, match="No such file"):
             attached.renew()
@@ -370,10 +371,10 @@ def test_a_supervisor_that_does_not_start_in_time_is_told_as_ours(tmp_path, monk
     def hang(command, **_):
         raise subprocess.TimeoutExpired(command, 1)
 
-    monkeypatch.setattr(attachment.launch, "renewed", lambda _: {"nonce": "n"})
-    monkeypatch.setattr(attachment.subprocess, "run", hang)
+    monkeypatch.setattr(startup.launch, "renewed", lambda _: {"nonce": "n"})
+    monkeypatch.setattr(startup.subprocess, "run", hang)
     with pytest.raises(DatabaseError, match="supervisor"):
-        attachment._spawn(store, {})
+        startup._spawn(store, {})
 
 
 def test_drafts_of_a_killed_first_opener_are_ours_and_a_letter_is_not(tmp_path):

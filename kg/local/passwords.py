@@ -1,0 +1,57 @@
+"""The password of a copied store: the data has the original's, so it is changed as soon as the server runs."""
+
+import neo4j
+import neo4j.exceptions as theirs
+
+import cypher
+from kg.deadline import Threads
+from kg.errors import DatabaseError
+from kg.local.settings import USER
+from kg.local.store import Store, write
+
+CHANGE_SECONDS = 20.0
+
+
+def change_password(files: Store, uri: str) -> None:
+    """Give the data the password that `password.new` orders, and write it to `password`. May be repeated at any point.
+
+    Args:
+        files: The store; the caller holds its gate.
+        uri: Of its server, which is proven to be it.
+
+    Raises:
+        DatabaseError: No password fits, or the server does not answer.
+    """
+    ordered = files.ordered_secrets()
+    if not ordered:
+        return
+    threads = Threads(name="context-persistence-password")
+    try:
+        threads.call(lambda: _change(uri, [files.password(), *ordered]), seconds=CHANGE_SECONDS)
+    except theirs.AuthError as error:
+        raise DatabaseError(
+            f"The data of the local store {files.folder} has another password than its file: restore both from one backup."
+        ) from error
+    except (theirs.Neo4jError, theirs.DriverError, TimeoutError) as error:
+        raise DatabaseError("The copied store could not be given a password of its own: try again.", retryable=True) from error
+    finally:
+        threads.close()
+    write(files.secret, ordered[-1])
+    files.next_secret.unlink(missing_ok=True)
+
+
+def _change(uri: str, candidates: list[str]) -> None:
+    """Log in with the candidate that is in force, and change it to the last one."""
+    wanted = candidates[-1]
+    for candidate in candidates:
+        auth = (USER, candidate)
+        try:
+            with neo4j.GraphDatabase.driver(uri, auth=auth, connection_timeout=CHANGE_SECONDS, telemetry_disabled=True) as driver:
+                driver.verify_connectivity()
+                if candidate != wanted:
+                    text = cypher.load("maintenance/change_password").text
+                    driver.execute_query(text, {"old": candidate, "new": wanted}, database_="system")
+                return
+        except theirs.AuthError:
+            if candidate == wanted:
+                raise

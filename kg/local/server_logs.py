@@ -1,0 +1,75 @@
+"""How the server of a store logs: little, and into files whose size is bounded whatever happens."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogFile:
+    """One log file of the server.
+
+    Attributes:
+        name: The file's name.
+        logger: Whose records it takes, empty for all that no other file takes.
+        size: Bytes after which a new file is begun.
+        older: How many older files are kept.
+    """
+
+    name: str
+    logger: str = ""
+    size: int
+    older: int
+
+    @property
+    def most(self) -> int:
+        """Bytes of all of them at most; a record may begin below the size and end above it."""
+        return (self.size + 200_000) * (1 + self.older)
+
+
+# By the name of Neo4j's file of configuration.
+FILES = {
+    "server-logs.xml": (
+        LogFile(name="debug.log", size=5_000_000, older=3),
+        LogFile(name="security.log", logger="SecurityLogger", size=1_000_000, older=1),
+        LogFile(name="http.log", logger="HttpLogger", size=1_000_000, older=1),
+        LogFile(name="query.log", logger="QueryLogger", size=1_000_000, older=1),
+    ),
+    "user-logs.xml": (LogFile(name="neo4j.log", size=2_000_000, older=1),),
+}
+LEVEL = "INFO"
+# The library of algorithms logs each step of each run, 20 MB a minute under load; its projections do so as procedures of the
+# server. Warnings stay.
+LEVELS = {"org.neo4j.gds": "WARN", "org.neo4j.kernel.api.procedure.GlobalProcedures": "WARN"}
+
+_LAYOUT = '<PatternLayout pattern="%d{yyyy-MM-dd HH:mm:ss.SSSZ}{GMT+0} %-5p [%c{1.}] %m%n"/>'
+
+
+def log_configurations() -> dict[str, str]:
+    """Return the text of each file of configuration for the server's logs, by its name."""
+    return {name: _configuration(files) for name, files in FILES.items()}
+
+
+def _configuration(files: tuple[LogFile, ...]) -> str:
+    appenders = "".join(_appender(file) for file in files)
+    loggers = "".join(
+        f'<Logger name="{file.logger}" level="{LEVEL}" additivity="false"><AppenderRef ref="{file.name}"/></Logger>\n'
+        for file in files
+        if file.logger
+    )
+    levels = "".join(f'<Logger name="{name}" level="{level}"/>\n' for name, level in LEVELS.items())
+    root = next(file for file in files if not file.logger)
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<Configuration status="ERROR">\n'
+        f"<Appenders>\n{appenders}</Appenders>\n"
+        f'<Loggers>\n{loggers}{levels}<Root level="{LEVEL}"><AppenderRef ref="{root.name}"/></Root>\n</Loggers>\n'
+        "</Configuration>\n"
+    )
+
+
+def _appender(file: LogFile) -> str:
+    folder = "${config:server.directories.logs}"
+    return (
+        f'<RollingRandomAccessFile name="{file.name}" fileName="{folder}/{file.name}" '
+        f'filePattern="${folder}/{file.name}.%02i">\n'
+        f'{_LAYOUT}\n<Policies><SizeBasedTriggeringPolicy size="{file.size} B"/></Policies>\n'
+        f'<DefaultRolloverStrategy fileIndex="min" max="{file.older}"/>\n</RollingRandomAccessFile>\n'
+    )

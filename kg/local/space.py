@@ -1,0 +1,36 @@
+"""Free space on the disk of a store. Only the standard library, for the supervisor."""
+
+import errno
+import shutil
+from pathlib import Path
+
+from kg.errors import DatabaseError
+from kg.limits import FREE_BYTES
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def free_bytes(folder: Path) -> int:
+    """Return how many bytes are free on the folder's disk, -1 where the system does not tell."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return -1
+
+
+def describe_full_disk(folder: Path) -> str:
+    """Return what to do about a full disk, with the folder and the free bytes."""
+    return (
+        f"The disk of the local store {folder} is full ({max(0, free_bytes(folder)):,} bytes are free, {FREE_BYTES:,} are "
+        "needed): free some space. The next call then works, nothing needs to be closed or restarted."
+    )
+
+
+def check_space(folder: Path) -> None:
+    """Refuse to start a server where it could not write.
+
+    Raises:
+        DatabaseError: Too little space is free.
+    """
+    if 0 <= free_bytes(folder) < FREE_BYTES:
+        raise DatabaseError(describe_full_disk(folder), retryable=True)

@@ -1,0 +1,61 @@
+"""What is done about a managed server that is gone, or whose database has stopped, before a statement is sent again."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from kg.deadline import Threads
+from kg.errors import ContextPersistenceError, DatabaseError, Outcome
+from kg.failures import is_panicked, nobody_listens
+from kg.replay import Replay
+
+log = logging.getLogger(f"mcp_context_persistence.{__name__}")
+
+Recover = Callable[[], str | None]
+
+
+class Recovery:
+    """Brings a server back, if somebody manages it."""
+
+    def __init__(
+        self, *, revive: Recover | None, restart: Recover | None, move: Callable[[str], None], check_open: Callable[[Outcome], None]
+    ) -> None:
+        """Nothing is done yet.
+
+        Args:
+            revive: See `kg.driver.Graph`.
+            restart: Likewise.
+            move: Is told the server's address.
+            check_open: Raises where the graph was closed.
+        """
+        self._revive, self._restart, self._move, self._check_open = revive, restart, move, check_open
+
+    def has_recovered(self, error: Exception, replay: Replay, threads: Threads) -> bool:
+        """Have the server run again in time, if that is what the error needs; return whether it does.
+
+        Args:
+            error: What an attempt ended with.
+            replay: The attempts.
+            threads: Where it may wait.
+
+        Raises:
+            DatabaseError: The server cannot run again; the text says why, and what to do.
+        """
+        recover = self._restart if is_panicked(error) else self._revive if nobody_listens(error) else None
+        left = replay.end - time.monotonic()
+        if recover is None or left <= 0:
+            return False
+        try:
+            moved = threads.call(recover, seconds=left)
+        except ContextPersistenceError as refusal:
+            self._check_open(replay.outcome)
+            raise DatabaseError(f"{replay.name}: {refusal}", retryable=refusal.retryable, outcome=replay.outcome) from error
+        except (TimeoutError, OSError) as failure:
+            if recover is self._restart:
+                text = f"{replay.name}: the server is being started again, and was not there within the deadline; try again"
+                raise DatabaseError(text, retryable=True, outcome=replay.outcome) from error
+            log.warning("the server could not be started again: %s", type(failure).__name__)
+            return False
+        if moved:
+            self._move(moved)
+        return True

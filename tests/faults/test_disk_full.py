@@ -1,0 +1,121 @@
+"""The disk of a store is full: the error says so and where, and the next call works once there is space again."""
+
+import shutil
+import time
+
+import pytest
+
+from kg import local
+from kg.errors import DatabaseError
+from kg.limits import FREE_BYTES, OPEN_SECONDS
+from kg.local.store import Store
+from mcp_context_persistence import ContextPersistenceClient
+from tests.faults.local_stores import QUICK, eventually, fill, is_gone, run, small_disk, state_of, stopped_at_the_end
+
+DEADLINE = 120.0  # a busy machine takes its time to start a server
+TEXT = "a text of some length, so that the disk has no room for it. " * 150
+
+
+def save(client, name, size=1):
+    return client.save_conversation(name, [{"role": "user", "content": TEXT}] * size, mode="conversation")
+
+
+def save_until_full(client):
+    for number in range(100):
+        save(client, f"during{number}", size=5)
+
+
+def test_a_disk_that_was_full_is_told_and_the_next_call_after_it_works(tmp_path):
+    with small_disk(tmp_path / "disk", "60m") as disk, stopped_at_the_end(disk / "store"):
+        with ContextPersistenceClient(f"local:{disk / 'store'}", config={"deadline": DEADLINE}) as client:
+            save(client, "before")
+            server = state_of(disk / "store").pid
+            fill(disk)
+            with pytest.raises(DatabaseError, match="is full") as caught:
+                save_until_full(client)
+            assert caught.value.retryable
+            assert str(disk / "store") in str(caught.value)
+            assert "bytes are free" in str(caught.value)
+            for call in (client.get_conversation_stats, lambda: client.load_conversation_history("before")):
+                began = time.monotonic()
+                with pytest.raises(DatabaseError, match="is full") as caught:
+                    call()
+                assert caught.value.retryable
+                assert time.monotonic() - began < 10
+            (disk / "ballast").unlink()
+            assert client.load_conversation_history("before").total_messages == 1
+            assert save(client, "after").success
+            assert state_of(disk / "store").pid != server
+        assert not Store(disk / "store").restart.exists()
+
+
+def test_a_store_is_not_opened_without_free_space_and_says_so_at_once(tmp_path):
+    with small_disk(tmp_path / "disk", "20m") as disk:
+        for leave in (1 << 20, 0):
+            fill(disk, leave=leave)
+            began = time.monotonic()
+            with pytest.raises(DatabaseError, match="is full") as caught:
+                local.attach(disk / "store", settings=QUICK)
+            assert caught.value.retryable
+            assert str(disk / "store") in str(caught.value)
+            assert f"{FREE_BYTES:,}" in str(caught.value)
+            assert time.monotonic() - began < 15
+            (disk / "ballast").unlink()
+            shutil.rmtree(disk / "store", ignore_errors=True)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("leave", [0, 200_000, 1 << 20])
+def test_a_disk_that_becomes_full_while_the_server_starts_is_told_long_before_the_start_is_given_up(tmp_path, monkeypatch, leave):
+    from kg.local import startup
+
+    with small_disk(tmp_path / "disk", "60m") as disk, stopped_at_the_end(disk / "store"):
+        monkeypatch.setattr(startup, "check_space", lambda folder: fill(disk, leave=leave))
+        began = time.monotonic()
+        failures = []
+        try:
+            with local.attach(disk / "store", settings=QUICK) as attached:
+                run(attached, "RETURN 1")
+        except DatabaseError as error:
+            failures.append(error)
+        assert [(error.retryable, "is full" in str(error)) for error in failures] in ([], [(True, True)]), failures
+        assert time.monotonic() - began < OPEN_SECONDS / 2
+        monkeypatch.undo()
+        (disk / "ballast").unlink()
+        with local.attach(disk / "store", settings=QUICK) as attached:
+            run(attached, "CREATE (:Kept)")
+
+
+@pytest.mark.long
+def test_stop_works_on_a_full_disk(tmp_path):
+    with (
+        small_disk(tmp_path / "disk", "60m") as disk,
+        stopped_at_the_end(disk / "store"),
+        local.attach(disk / "store", settings=QUICK),
+    ):
+        state = state_of(disk / "store")
+        fill(disk)
+        local.stop(disk / "store", force=True)
+        eventually(lambda: is_gone(state))
+        assert not local.status(disk / "store").running
+
+
+@pytest.mark.long
+def test_two_clients_on_a_disk_that_was_full_go_on_with_one_server(tmp_path):
+    with small_disk(tmp_path / "disk", "60m") as disk, stopped_at_the_end(disk / "store"):
+        url = f"local:{disk / 'store'}"
+        with (
+            ContextPersistenceClient(url, config={"deadline": DEADLINE}) as one,
+            ContextPersistenceClient(url, config={"deadline": DEADLINE}, namespace="other") as other,
+        ):
+            save(one, "a"), save(other, "a")
+            for _ in range(2):
+                fill(disk)
+                with pytest.raises(DatabaseError, match="is full"):
+                    save_until_full(one)
+                (disk / "ballast").unlink()
+                assert other.load_conversation_history("a").total_messages == 1
+                pid = state_of(disk / "store").pid
+                assert one.load_conversation_history("a").total_messages == 1
+                assert state_of(disk / "store").pid == pid
+        eventually(lambda: not local.status(disk / "store").clients)
