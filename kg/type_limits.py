@@ -141,6 +141,8 @@ class TypeRegistry:
         """
         wanted = types(relationship_types, labels)
         snapshot = self._looked_up(wanted)
+        if snapshot.stored.has(wanted):
+            return
         admitted = snapshot.admit(wanted.relationship_types, wanted.labels)
         kinds = (
             ("relationship_type", "relationship types", wanted.relationship_types - admitted.relationship_types),

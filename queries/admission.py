@@ -20,13 +20,17 @@ from typing import Any, Literal
 from kg import limits
 from kg.driver import Graph
 from kg.errors import DatabaseError, GraphError
+from kg.local import sizes
 from kg.statement import Row, Statement, as_is
 
 log = logging.getLogger(f"mcp_context_persistence.{__name__}")
 
 MIB = 1 << 20
 NO_LIMIT = 2**62
-HEAP_SHARE = 0.35  # of the server's heap, for all analyses together; statements have as much
+# Of the server's heap for all analyses together; transactions have as much, and 248 MiB at least (`kg.local.sizes`). The rest
+# is the server's own: 130 MiB with little data.
+HEAP_SHARE = 0.35
+OWN_BYTES, LEAST_BYTES = 150 * MIB, 24 * MIB
 HEAP_SECONDS = 5.0  # for which the heap's size is remembered; a managed server may be given another one
 # What a projection takes beyond what the library estimates, measured on graphs of 60 entities: a page for each of four
 # chunks of relationships (256 KiB, and 2 MiB more for weights, which take three regions of G1), and the import's buffers.
@@ -241,7 +245,7 @@ class Admission:
         if self._share is None or now - self._share[0] > HEAP_SECONDS:
             try:
                 heap = self._graph.run(Statement(name="analytics/heap", read=as_is))[0]["bytes"]
-                self._share = (now, int(HEAP_SHARE * heap))
+                self._share = (now, share_of(heap))
             except DatabaseError as error:
                 if error.retryable:
                     raise
@@ -297,6 +301,12 @@ class _Turns:
                 self._waiting.remove(turn)
                 if self._waiting:
                     self._waiting[0].set()
+
+
+def share_of(heap: int) -> int:
+    """Return the bytes of a server's heap that all analyses together may take."""
+    rest = heap - OWN_BYTES - sizes.statements(heap)
+    return max(LEAST_BYTES, min(int(HEAP_SHARE * heap), rest))
 
 
 def wait(graph: Graph, event: threading.Event, seconds: float = math.inf) -> bool:
