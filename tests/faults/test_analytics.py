@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -53,3 +54,15 @@ def test_memory_of_a_client_that_has_died_is_taken_while_another_one_waits(clien
         name=f"context-{uuid.uuid4().hex}-call-3600-{2**50}-dead",
     )
     assert client.find_central_entities(metric="degree")
+
+
+def test_a_place_in_the_queue_is_as_new_as_it_was_written_however_long_that_waited(client, direct):
+    queue = client._core.analytics._admission._queue
+    with ThreadPoolExecutor(1) as pool, direct.session() as session, session.begin_transaction() as transaction:
+        transaction.run("MATCH (s:SchemaVersion {id: 'schema'}) REMOVE s.namespace").consume()  # locks it
+        place = pool.submit(queue, stays=True)
+        time.sleep(1)
+        now = transaction.run("RETURN datetime.realtime().epochMillis AS now").single(strict=True)["now"]
+        transaction.commit()
+        assert place.result() >= now
+    queue(stays=False)
