@@ -164,7 +164,7 @@ def work(store: str, namespaces: list[str], seconds: float, threads: int, entiti
         end = time.monotonic() + seconds
 
         def run(number: int) -> None:
-            rng = random.Random(number * 1000 + seconds)
+            rng = random.Random(f"{namespaces} {number}")
             while time.monotonic() < end:
                 name = rng.choice(list(calls))
                 tally.make(name, calls[name], clients[number % len(clients)], rng)

@@ -20,6 +20,7 @@ from tests.graph.test_analytics import fill, left
 ROOT = Path(__file__).resolve().parents[2]
 EDGES = [("a", "b", 0.9), ("b", "c", 0.8), ("c", "a", 0.7)]
 QUEUE = "MATCH (s:SchemaVersion) RETURN s.analytics_queue AS queue"
+RUNNING = "SHOW TRANSACTIONS YIELD metaData WHERE metaData.statement = 'analytics/project' RETURN count(*) AS running"
 HOLD = """
 import sys, time
 from mcp_context_persistence import ContextPersistenceClient
@@ -137,6 +138,23 @@ def test_what_a_client_held_that_was_killed_is_free_again(client, server, namesp
         time.sleep(0.2)
         client.find_central_entities("degree")
     assert left(client) == 0
+
+
+def test_a_client_that_hangs_while_it_is_admitted_keeps_others_for_their_deadline_at_most(client, other):
+    fill(client, EDGES)
+    driver = client._core.graph.driver
+    with driver.session() as session, session.begin_transaction() as transaction:
+        transaction.run("MATCH (s:SchemaVersion) REMOVE s.namespace").consume()
+        with pytest.raises(GraphError) as caught:
+            other.find_central_entities()
+        assert (caught.value.retryable, caught.value.outcome) == (True, "not_applied")
+        transaction.rollback()
+    deadline = time.monotonic() + 15
+    while driver.execute_query(RUNNING).records[0]["running"] and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert driver.execute_query(RUNNING).records[0]["running"] == 0
+    assert left(client) == 0
+    assert len(client.find_central_entities()) == 3
 
 
 @pytest.mark.parametrize("hours", [2, -2])
