@@ -145,7 +145,7 @@ def is_close(answer, expected):
         return True
     numbers = [[float(number) for number in FRACTION.findall(text)] for text in (answer, expected)]
     same_words = FRACTION.sub("#", answer) == FRACTION.sub("#", expected)
-    return same_words and all(abs(one - other) < 1e-4 for one, other in zip(*numbers, strict=True))
+    return same_words and all(abs(first - second) < 1e-4 for first, second in zip(*numbers, strict=True))
 
 
 def differs_by_words_only(answer, expected):
@@ -154,12 +154,12 @@ def differs_by_words_only(answer, expected):
         return False  # an error
     answer, expected = json.loads(answer), json.loads(expected)
     if "citations" in answer:  # a text has room for some of what was found
-        scores = [{row["key"]: row["similarity_score"] for row in one["citations"]} for one in (answer, expected)]
+        scores = [{row["key"]: row["similarity_score"] for row in text["citations"]} for text in (answer, expected)]
         common = scores[0].keys() & scores[1].keys()
         return len(common) > 0.5 * len(scores[1]) and all(abs(scores[0][key] - scores[1][key]) < SCORE for key in common)
     if answer.get("mode") not in {"hybrid", "keyword"}:
         return False
-    scores = [{row["id"]: row["similarity_score"] for row in one["results"]} for one in (answer, expected)]
+    scores = [{row["id"]: row["similarity_score"] for row in search["results"]} for search in (answer, expected)]
     return scores[0].keys() == scores[1].keys() and all(abs(score - scores[1][key]) < SCORE for key, score in scores[0].items())
 
 
