@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ingest.merged import followed
-from ingest.rows import GraphRows, graph_rows, with_vectors
+from ingest.rows import GraphRows, TypeAdmission, graph_rows, with_vectors
 from kg.conversations import Findings
 from kg.plans import Item
+from kg.type_limits import Types
 
 if TYPE_CHECKING:
     from ingest.chunk import Passage
@@ -29,12 +30,14 @@ class Analysis:
         embedded: How many vectors were made.
         truncated: Whether a message named more than is looked at.
         followed: Ids of merged entities that something was named by.
+        types: Relationship types and labels of what was found.
     """
 
     findings: Findings = field(default_factory=Findings)
     embedded: int = 0
     truncated: bool = False
     followed: frozenset[str] = frozenset()
+    types: Types = field(default_factory=Types)
 
 
 @dataclass(kw_only=True)
@@ -58,7 +61,7 @@ def analyse(
     *,
     embedder: "Embedder | None",
     extractor: "Extractor | None",
-    known_types: Sequence[str],
+    admission: TypeAdmission,
     vectors: Mapping[int, Any] | None,
     seen: Seen,
     merged: Mapping[str, str],
@@ -71,7 +74,7 @@ def analyse(
         items: The messages, in the order in which they were given.
         embedder: Makes the vectors; None when none are needed.
         extractor: Finds entities and relations; None when none are wanted.
-        known_types: Relationship types that the database has.
+        admission: Which types may be stored.
         vectors: Vectors by place in `items`, given by the caller instead of being made.
         seen: What an earlier attempt did; it is added to.
         merged: For each id of a merged entity the one that it means now.
@@ -90,7 +93,7 @@ def analyse(
         namespace,
         zip((item.properties["id"] for item in to_read), found, strict=True),
         now=now,
-        known_types=known_types,
+        admission=admission,
     )
     if embedder and graph.entities:
         graph = entity_vectors(graph, embedder)
@@ -103,7 +106,7 @@ def analyse(
         relations=graph.relations,
     )
     truncated = any(one.truncated for one in found)
-    return Analysis(findings=findings, embedded=embedded, truncated=truncated, followed=graph.followed)
+    return Analysis(findings=findings, embedded=embedded, truncated=truncated, followed=graph.followed, types=graph.types)
 
 
 def read(items: Sequence[Item], extractor: "Extractor", seen: Seen) -> None:

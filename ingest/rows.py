@@ -3,14 +3,21 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from ingest.custom import RULE
-from ingest.extract import Extraction, Mention
-from kg import limits
+from ingest.types import Extraction, Mention, Relation
 from kg.knowledge import searchable
 from kg.mentions import joined
 from kg.names import label, relationship_id, relationship_type
+from kg.type_limits import FALLBACK_ENTITY_TYPE, FALLBACK_LABEL, FALLBACK_TYPE, Types, types
+
+
+class TypeAdmission(Protocol):
+    """Decides which types may be stored: what the namespace has, and new ones as far as there is room."""
+
+    def admit(self, relationship_types: Iterable[str], labels: Iterable[str]) -> Types:
+        """Return those that may, the first ones first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +31,11 @@ class GraphRows:
     mentions: list[dict[str, Any]]
     relations: list[dict[str, Any]]
     followed: frozenset[str] = frozenset()
+
+    @property
+    def types(self) -> Types:
+        """Relationship types and labels that the rows store."""
+        return types((row["type"] for row in self.relations), (row["label"] for row in self.entities))
 
     @property
     def ids(self) -> list[str]:
@@ -41,7 +53,7 @@ def graph_rows(
     found: Iterable[tuple[str, Extraction]],
     *,
     now: int,
-    known_types: Sequence[str] = (),
+    admission: TypeAdmission,
 ) -> GraphRows:
     """Rows for what was found in several texts.
 
@@ -49,51 +61,68 @@ def graph_rows(
         namespace: Where they live.
         found: For each text the id of its message (or of what else supports its relations), and what was found in it.
         now: Milliseconds since 1970.
-        known_types: Relationship types that the database has; a new one beyond the limit of types is stored as `RELATED_TO`.
+        admission: Which types may be stored. A relationship of another one becomes `RELATED_TO` and keeps its name, an entity a concept.
     """
     best: dict[str, Mention] = {}
     mentions: list[dict[str, Any]] = []
     relations: dict[tuple[str, str, str], dict[str, Any]] = {}
-    types, followed = set(known_types), set()
-    for source_id, extraction in found:
+    followed: set[str] = set()
+    found = list(found)
+    for _, extraction in found:
         for mention in extraction.mentions:
             if mention.named:
                 followed.add(mention.named)
             if mention.entity_id not in best or _rank(mention) > _rank(best[mention.entity_id]):
                 best[mention.entity_id] = mention
+    admitted = admission.admit(
+        [relationship_type(relation.type) for _, extraction in found for relation in extraction.relations],
+        [label(mention.type) for mention in best.values()],
+    )
+    for source_id, extraction in found:
         mentions.append({"message_id": source_id, "entities": mention_rows(extraction.mentions)})
         for relation in extraction.relations:
             stored_type = relationship_type(relation.type)
-            if stored_type not in types and len(types) >= limits.RELATIONSHIP_TYPES:
-                stored_type = "RELATED_TO"
-            types.add(stored_type)
+            if stored_type not in admitted.relationship_types:
+                stored_type = FALLBACK_TYPE
             key = (relation.source, stored_type, relation.target)
             if key not in relations:
-                relations[key] = {
-                    "source": relation.source,
-                    "target": relation.target,
-                    "type": stored_type,
-                    "sources": [],
-                    "properties": {
-                        "id": relationship_id(*key),
-                        "namespace": namespace,
-                        "name": relation.type,
-                        "confidence": relation.confidence,
-                        "evidence": relation.evidence,
-                        "extractor": relation.extractor,
-                        "origin": "extracted",
-                    },
-                }
+                relations[key] = _relation_row(namespace, relation, stored_type)
             row = relations[key]
             row["properties"]["confidence"] = max(row["properties"]["confidence"], relation.confidence)
             if source_id and source_id not in row["sources"]:
                 row["sources"].append(source_id)
     return GraphRows(
-        entities=[entity_row(namespace, best[entity_id], now=now) for entity_id in sorted(best)],
+        entities=[entity_row(namespace, _with_admitted_type(best[entity_id], admitted), now=now) for entity_id in sorted(best)],
         mentions=mentions,
         relations=[relations[key] for key in sorted(relations)],
         followed=frozenset(followed),
     )
+
+
+def _relation_row(namespace: str, relation: Relation, stored_type: str) -> dict[str, Any]:
+    """Return the row of a relationship that nothing supports yet."""
+    return {
+        "source": relation.source,
+        "target": relation.target,
+        "type": stored_type,
+        "sources": [],
+        "properties": {
+            "id": relationship_id(relation.source, stored_type, relation.target),
+            "namespace": namespace,
+            "name": relation.type,
+            "confidence": relation.confidence,
+            "evidence": relation.evidence,
+            "extractor": relation.extractor,
+            "origin": "extracted",
+        },
+    }
+
+
+def _with_admitted_type(mention: Mention, admitted: Types) -> Mention:
+    stored_label = label(mention.type)
+    if stored_label in admitted.labels or stored_label == FALLBACK_LABEL:
+        return mention
+    return replace(mention, type=FALLBACK_ENTITY_TYPE)
 
 
 def _rank(mention: Mention) -> tuple[bool, bool, float]:

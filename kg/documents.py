@@ -73,17 +73,29 @@ def save(
     document_id: str,
     properties: Mapping[str, Any],
     passages: Sequence[Mapping[str, Any]],
+    relations: Sequence[Mapping[str, Any]],
     vectors: Vectors,
     *,
     now: int,
 ) -> Statement[Row]:
-    """Write a document with its passages in the place of what was stored of it."""
+    """Write a document with its passages in the place of what was stored of it.
+
+    Args:
+        namespace: Where it is.
+        document_id: Its id.
+        properties: Of the document.
+        passages: With their vectors and mentions.
+        relations: The relationships that the passages support, as they are stored before in the same transaction.
+        vectors: Of the namespace, as the caller knows it.
+        now: Milliseconds since 1970.
+    """
     batch = {
         "namespace": namespace,
         "now": now,
         "id": document_id,
         "properties": dict(properties),
         "passages": list(passages),
+        "supported": {row["properties"]["id"]: list(row["sources"]) for row in relations},
         "space": vectors.writing(),
     }
     return Statement(name="document/save", parameters={"batch": batch}, read=as_is, writes=True)

@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 import time
+import uuid
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -69,6 +70,7 @@ class Graph:
                 there is not the server that the password is meant for, so that it is not sent.
         """
         self._database = database
+        self.client_id = uuid.uuid4().hex  # by which the server knows its connections
         self._recovery = Recovery(revive=revive, restart=restart, move=self._move, check_open=self._check_open)
         self._deadline = deadline
         self._thread_limit = 2 * pool_size + SPARE_THREADS
@@ -86,7 +88,7 @@ class Graph:
             "connection_write_timeout": deadline,
             "notifications_min_severity": "OFF",
             "telemetry_disabled": True,
-            "user_agent": "context-persistence",
+            "user_agent": f"context-persistence/{self.client_id}",
         }
         try:
             self._pool = self._new_pool(uri)
@@ -185,8 +187,14 @@ class Graph:
     @property
     def seconds_left(self) -> float:
         """Seconds that this thread's call has left for the database; a whole deadline outside of a call."""
-        left: float | None = getattr(self._left, "seconds", None)
-        return self._deadline if left is None else left
+        call: Call | None = getattr(self._left, "call", None)
+        return self._deadline if call is None else call.seconds
+
+    def spend(self, seconds: float) -> None:
+        """Count a wait that is no statement against the deadline of this thread's call."""
+        call: Call | None = getattr(self._left, "call", None)
+        if call is not None:
+            call.seconds -= seconds
 
     @contextmanager
     def call(self, seconds: float | None = None) -> Iterator[None]:

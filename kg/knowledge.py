@@ -12,6 +12,7 @@ from kg.joining import EntityRow, RelationshipRow, Strategy, joined_entity, join
 from kg.names import label, relationship_id, spaced
 from kg.spaces import NOWHERE, Vectors
 from kg.statement import Row, Statement, as_is
+from kg.type_limits import Types, types
 from kg.versions import touch
 
 
@@ -136,16 +137,6 @@ def resolve(namespace: str, references: Sequence[str]) -> Statement[Row]:
     return Statement(name="entity/resolve", parameters={"batch": {"namespace": namespace, "references": asked}}, read=as_is)
 
 
-def relationship_types() -> Statement[str]:
-    """The relationship types that the database knows."""
-    return Statement(name="relationship/types", read=lambda row: str(row["type"]))
-
-
-def entity_labels() -> Statement[str]:
-    """The labels that the database knows."""
-    return Statement(name="entity/labels", read=lambda row: str(row["label"]))
-
-
 def store(
     namespace: str,
     *,
@@ -220,6 +211,7 @@ def update(
     vectors: Vectors | None,
     *,
     strategy: Strategy,
+    register: Callable[[Run, Types], None],
     now: int,
 ) -> dict[str, int]:
     """Join new entities and relationships with what is stored, inside one transaction.
@@ -232,6 +224,7 @@ def update(
         embed: Makes a vector for each text.
         vectors: Where they go; not needed without entities.
         strategy: How to join them with what is stored.
+        register: Lists the types that were stored among those of the namespace, under its limits.
         now: Milliseconds since 1970.
 
     Returns:
@@ -257,6 +250,7 @@ def update(
         run(save_relationships(namespace, changed, now=now))
     if written:
         run(touch(namespace, vectors))
+    register(run, types((link.type for link in changed), (label(row.type or "concept") for row, _, _ in written)))
     left_entities, left_links = len(entities) - len(written), len(links) - len(changed)
     skips = strategy == "skip"
     return {

@@ -21,6 +21,8 @@ RESERVED_LABELS = frozenset(
     }
 )
 RESERVED_TYPES = frozenset({"HAS_MESSAGE", "NEXT", "HAS_CHUNK", "MENTIONS", "HAS_DECISION", "ABOUT"})
+# All relationship types that the graph itself needs; RELATED_TO is what a type becomes for which there is no room.
+GRAPH_TYPES = (*sorted(RESERVED_TYPES), "EVIDENCED_BY", "INTO", "MERGED", "RELATED_TO")
 _DIGEST = 16  # hexadecimal digits that keep two long names apart once they are cut
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[A-Za-z0-9]+")

@@ -216,12 +216,14 @@ class NamespaceVersion(StructuredNode):
     """Which state a namespace is in: every write gives it another version, never used before. And which model made its vectors.
 
     `vectors` is the property that has them. Those of `other_model` are on their way in, or were in use before. `merges` grows whenever
-    entities are merged, or that is undone.
+    entities are merged, or that is undone. `relationship_types` and `entity_labels` are all that the namespace ever stored.
     """
 
     namespace = StringProperty(required=True, unique_index=True)
     version = StringProperty()
     merges = IntegerProperty()
+    relationship_types = ArrayProperty(StringProperty())
+    entity_labels = ArrayProperty(StringProperty())
     embedding_model = StringProperty()
     vector_size = IntegerProperty()
     vectors = StringProperty()

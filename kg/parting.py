@@ -8,6 +8,7 @@ from kg import links, mentions, merging
 from kg.driver import Run
 from kg.spaces import Moved, Vectors
 from kg.statement import Row
+from kg.type_limits import register, types
 
 _OWN = ("name", "type", "description", "confidence", "metadata")
 
@@ -75,6 +76,8 @@ def undo(
     }
     undone = {"id": row["id"], "undone_ms": now, "counts": json.dumps(counts)}
     run(merging.apply(namespace, change, undone, vectors, undo=True, now=now))
+    stored = types((key[1] for key, properties in parted.items() if properties is not None), labels.values())
+    run(register(namespace, stored, is_limited=False))  # they were the namespace's before
     return counts
 
 

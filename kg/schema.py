@@ -15,10 +15,13 @@ from kg.driver import Graph
 from kg.errors import DatabaseError
 from kg.indexes import Index
 from kg.limits import SCHEMA_SECONDS
+from kg.names import GRAPH_TYPES
 from kg.spaces import INDEX, LABELS, PROPERTY, Space
 from kg.statement import Row, Statement, as_is
 
-VERSION = 5  # 2: passages of documents by words; 3: patterns; 4: namespaces say which model made their vectors; 5: merges
+# 2: passages of documents by words; 3: patterns; 4: namespaces say which model made their vectors; 5: merges;
+# 6: namespaces list their types, and the graph's own relationship types exist from the start.
+VERSION = 6
 MOMENT_SECONDS = 0.02  # that a statement gets at least
 SIZE = "vector.dimensions"
 KEY = ("namespace", "id")
@@ -168,6 +171,11 @@ def _migrate(graph: Graph, *, since: int, vector_size: int, end: float) -> None:
     if since < 4:
         adopt: Statement[Row] = Statement(name="schema/adopt_models", parameters={"now": now}, read=as_is, writes=True)
         graph.run(adopt, deadline=max(MOMENT_SECONDS, end - time.monotonic()))
+    if since < 6:
+        list_types: Statement[Row] = Statement(name="schema/list_types", read=as_is, writes=True)
+        graph.run(list_types, deadline=max(MOMENT_SECONDS, end - time.monotonic()))
+    graph_types = Statement(name="schema/graph_types", parameters={"types": list(GRAPH_TYPES)}, read=as_is, writes=True)
+    graph.run(graph_types, deadline=max(MOMENT_SECONDS, end - time.monotonic()))
     parameters = {"version": VERSION, "vector_size": vector_size, "now": now}
     with graph.call(max(MOMENT_SECONDS, end - time.monotonic())):
         graph.run(Statement(name="schema/mark", parameters=parameters, read=as_is, writes=True))

@@ -37,7 +37,9 @@ def library(core: Core, *, directed: bool, costs: bool) -> Iterator[Any]:
     """The library's own client with the graph projected."""
     with core.memory.call(tidy=False), ExitStack() as stack:
         with core.call("graph_data_science", GraphError):
-            projection = stack.enter_context(core.analytics.projection(core.namespace, undirected=not directed, costs=costs))
+            projection = stack.enter_context(
+                core.analytics.projection(core.namespace, undirected=not directed, task="block", weighted=True, costs=costs)
+            )
             if projection is None:
                 raise GraphError("there are no entities yet; save or extract something first")
             found = gds.client(core.graph, projection.name)
@@ -47,7 +49,7 @@ def library(core: Core, *, directed: bool, costs: bool) -> Iterator[Any]:
 def overview(core: Core) -> GraphAnalytics:
     """The shape of the graph."""
     start = time.perf_counter()
-    with core.analytics.projection(core.namespace, undirected=True) as projection:
+    with core.analytics.projection(core.namespace, undirected=True, task="summary") as projection:
         row = core.analytics.summary(projection) if projection else {}
     nodes, edges = (projection.nodes, projection.relationships) if projection else (0, 0)
     return GraphAnalytics(
@@ -70,7 +72,7 @@ def central(core: Core, metric: object, top_k: object, *, directed: bool, weight
     most = checks.whole("top_k", top_k, least=1, most=limits.CENTRAL_ENTITIES)
     if weighted and asked not in WEIGHED_METRICS:
         raise ValidationError(f"weighted is understood by these metrics: {', '.join(sorted(WEIGHED_METRICS))}")
-    with core.analytics.projection(core.namespace, undirected=not directed) as projection:
+    with core.analytics.projection(core.namespace, undirected=not directed, task=asked, weighted=weighted) as projection:
         found = core.analytics.central(projection, asked, limit=most, weighted=weighted) if projection else []
     return [CentralEntity(id=one.id, name=one.name, type=one.type, centrality_score=one.score) for one in found]
 
@@ -81,7 +83,7 @@ def communities(core: Core, algorithm: object, *, min_size: object, weighted: bo
     least = checks.whole("min_size", min_size, least=1, most=2**31)
     if weighted and asked not in WEIGHED_ALGORITHMS:
         raise ValidationError(f"weighted is understood by these algorithms: {', '.join(sorted(WEIGHED_ALGORITHMS))}")
-    with core.analytics.projection(core.namespace, undirected=True) as projection:
+    with core.analytics.projection(core.namespace, undirected=True, task=asked, weighted=weighted) as projection:
         rows = core.analytics.communities(projection, asked, min_size=least, weighted=weighted) if projection else []
     found = Communities(_community(place, **row) for place, row in enumerate(rows[: limits.COMMUNITIES]))
     found.truncated = len(rows) > limits.COMMUNITIES
@@ -102,7 +104,7 @@ def similar(core: Core, entity_id: object, top_k: object, *, min_similarity: obj
     most = checks.whole("top_k", top_k, least=1, most=limits.SIMILAR_ENTITIES)
     cutoff = checks.confidence("min_similarity", min_similarity)
     start = None if entity_id is None else core.entity_ids({"entity_id": checks.identifier("entity_id", entity_id)})["entity_id"]
-    with core.analytics.projection(core.namespace, undirected=True) as projection:
+    with core.analytics.projection(core.namespace, undirected=True, task="similar", top=most) as projection:
         rows = core.analytics.similar(projection, core.namespace, entity_id=start, limit=most, cutoff=cutoff) if projection else []
     return [
         SimilarEntity(
@@ -127,7 +129,9 @@ def paths(core: Core, source: object, target: object, count: object, *, directed
     first, last = ids["source_entity_id"], ids["target_entity_id"]
     if first == last:
         return []
-    with core.analytics.projection(core.namespace, undirected=not directed, costs=True) as projection:
+    with core.analytics.projection(
+        core.namespace, undirected=not directed, task="paths", weighted=weighted, costs=True
+    ) as projection:
         rows = (
             core.analytics.paths(projection, core.namespace, source=first, target=last, count=most, weighted=weighted)
             if projection

@@ -1,7 +1,7 @@
 """Extraction from many texts: they are read together, and what is found is stored together."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from ingest.custom import Patterns
@@ -12,6 +12,7 @@ from kg import checks, limits
 from kg.clock import now_ms
 from kg.errors import ContextPersistenceError
 from kg.failures import out_of_memory
+from kg.type_limits import Snapshot
 from mcp_context_persistence.batches import Fate, listed, workers
 from mcp_context_persistence.core import Core, Progress
 from mcp_context_persistence.knowledge import answer, store_entities, text_source, types_wanted
@@ -49,8 +50,11 @@ class _Texts:
     def read(self) -> None:
         """Find entities and relations, and make the answers."""
         try:
-            patterns, types = self._core.patterns(), self._core.known_types()
+            self._fate.check()
+            patterns, types = self._core.patterns(), self._core.types.snapshot()
+            names = self._core.merged().names if self._store else {}
         except ContextPersistenceError as error:
+            self._fate.note(error)
             self._fail(list(self._texts), error)
             return
         for part in self._line.slices(list(self._texts)):
@@ -64,7 +68,7 @@ class _Texts:
             each = (time.perf_counter() - start) / len(part)
             for place in part:
                 if place in self._found:
-                    self._answers[place] = self._answer(place, types, each)
+                    self._answers[place] = self._answer(place, types, names, each)
 
     def _one_by_one(self, places: Sequence[int], patterns: Patterns | None) -> None:
         """Read again one by one what could not be read together."""
@@ -74,9 +78,9 @@ class _Texts:
             except ContextPersistenceError as error:
                 self._answers[place] = _failed(error)
 
-    def _answer(self, place: int, types: list[str], seconds: float) -> ExtractEntitiesResponse:
-        found, now = followed(self._found[place], self._core.merged().names if self._store else {}), now_ms()
-        rows = graph_rows(self._core.namespace, [(text_source(self._texts[place]), found)], now=now, known_types=types)
+    def _answer(self, place: int, types: Snapshot, names: Mapping[str, str], seconds: float) -> ExtractEntitiesResponse:
+        found, now = followed(self._found[place], names), now_ms()
+        rows = graph_rows(self._core.namespace, [(text_source(self._texts[place]), found)], now=now, admission=types)
         made = answer(self._core, rows, found, self._wanted, now=now)
         return made.model_copy(update={"processing_time": seconds})
 
@@ -90,6 +94,7 @@ class _Texts:
         names = {mention.name for found in self._found.values() for mention in found.mentions}
         for part in self._line.slices(sorted(names, key=len)):
             try:
+                self._fate.check()
                 self._core.embeddings.current().embedder.embed(part)
             except ContextPersistenceError:  # fails again, with its reason, when the text is stored
                 return
@@ -125,7 +130,7 @@ class _Texts:
     def _store_all(self, sources: Sequence[tuple[str, Extraction]], *, now: int) -> None:
         core, merged = self._core, self._core.merged()
         meant = [(source, followed(found, merged.names)) for source, found in sources]
-        store_entities(core, graph_rows(core.namespace, meant, now=now, known_types=core.known_types()), merged, now=now)
+        store_entities(core, graph_rows(core.namespace, meant, now=now, admission=core.types), merged, now=now)
 
     def end(self) -> None:
         """Nothing is left to do."""
@@ -158,7 +163,7 @@ def extract(
     answers: list[ExtractEntitiesResponse] = [None] * len(texts)  # type: ignore[list-item]  # each place is filled
 
     def jobs() -> Iterator[_Texts]:
-        fate = Fate()
+        fate = Fate(core.graph)
         job = _Texts(core, line, fate, answers, wanted, store=store)
         for place, text in enumerate(texts):
             job.add(place, text)

@@ -1,5 +1,6 @@
 """Saving many conversations: their texts are analysed together, and each is written as a whole."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +10,10 @@ from ingest import pipeline
 from kg import checks, limits
 from kg import conversations as rows
 from kg.clock import now_ms
+from kg.driver import Graph
 from kg.errors import ContextPersistenceError, DatabaseError, ValidationError
 from kg.failures import out_of_memory
+from kg.maintenance import components
 from kg.models import MODES, Conversation
 from kg.plans import Item, Plan, State, plan
 from mcp_context_persistence import conversations
@@ -55,20 +58,39 @@ def listed(field: str, value: object, most: int) -> Sequence[object]:
 
 
 class Fate:
-    """Whether the database still answers; shared by the jobs of one batch."""
+    """Whether the database still answers; shared by the jobs of one batch.
 
-    def __init__(self) -> None:
+    However many items there are: where the server is dead, the batch ends two deadlines later. That is one for the items which are under
+    way, and one in which the server is asked whether it lives at all; nothing else is begun meanwhile. Where it lives, but fails for
+    items in a row, `GIVE_UP_AFTER` of them have their deadlines.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
         self._failures = 0
+        self._lock = threading.Lock()
 
     def note(self, error: ContextPersistenceError | None) -> None:
         """Note how an item ended."""
         cut_off = isinstance(error, DatabaseError) and error.retryable and not out_of_memory(error)
-        self._failures = self._failures + 1 if cut_off else 0
+        with self._lock:
+            self._failures = self._failures + 1 if cut_off else 0
+            if 0 < self._failures < GIVE_UP_AFTER and not self._lives():
+                self._failures = GIVE_UP_AFTER
 
     def check(self) -> None:
-        """Refuse to try another item where the database has failed again and again."""
-        if self._failures >= GIVE_UP_AFTER:
+        """Refuse to try another item where the database is dead, or has failed again and again."""
+        with self._lock:
+            gives_up = self._failures >= GIVE_UP_AFTER
+        if gives_up:
             raise DatabaseError("not tried: the database failed for the items before; run the batch again", retryable=True)
+
+    def _lives(self) -> bool:
+        try:
+            self._graph.run(components())
+        except ContextPersistenceError:
+            return False
+        return True
 
 
 @dataclass
@@ -121,7 +143,6 @@ class _Group:
 
     def _look(self, item: _Item) -> None:
         core = self._core
-        self._fate.check()
         item.state = core.graph.run(rows.state(core.namespace, item.conversation))[0]
         self._seen.patterns = core.patterns(item.state.patterns)
         item.difference = plan(
@@ -161,6 +182,7 @@ class _Group:
 
     def _quietly(self, work: Callable[[], object]) -> None:
         try:
+            self._fate.check()
             work()
         except ContextPersistenceError as error:
             self._fate.note(error)
@@ -216,7 +238,7 @@ def _groups(
     core: Core, line: Line, given: Iterable[object], answers: list[SaveConversationResponse], *, replace: bool
 ) -> Iterator[_Group]:
     """The conversations in groups of about `chunk_size` messages; no group has a conversation twice."""
-    fate = Fate()
+    fate = Fate(core.graph)
     group = _Group(core, line, fate, answers, replace=replace)
     for place, one in enumerate(given):
         if group.has(one):

@@ -214,7 +214,9 @@ class Redis(Store):
 
     def put(self, key: bytes, value: bytes) -> int:
         """Keep a value; answers with how many others went to make room."""
-        name, index, now = self._name(key), f"{self._prefix}keys", time.time()
+        name, index = self._name(key), f"{self._prefix}keys"
+        seconds, micros = self._client.time()  # Redis's own clock: clients may have different ones
+        now = seconds + micros / 1e6
         steps = self._client.pipeline(transaction=True)
         steps.set(name, value, px=int(self._seconds * 1000))
         steps.zremrangebyscore(index, "-inf", now - self._seconds)

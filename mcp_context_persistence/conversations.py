@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -17,6 +17,8 @@ from kg.errors import DatabaseError, NotFoundError, ValidationError
 from kg.models import MODES, Conversation, Message
 from kg.plans import Plan, State, plan
 from kg.spaces import Vectors
+from kg.statement import Row, Statement
+from kg.type_limits import Types
 from mcp_context_persistence.core import Core
 from mcp_context_persistence.models import LoadConversationHistoryResponse, SaveConversationResponse
 
@@ -80,25 +82,30 @@ def save(
     most, seen = core.config.max_conversation_length, ahead.seen if ahead else Seen()
     known = [ahead.state] if ahead else []
 
-    def attempt(run: Run) -> SaveConversationResponse | None:
+    def attempt(run: Run, write: Callable[[Statement[Row], Types], list[Row]]) -> SaveConversationResponse | None:
         vectors, hashes = _given_vectors(core, conversation, embeddings)
         stored = known.pop() if known else run(rows.state(core.namespace, conversation))[0]
         seen.patterns = core.patterns(stored.patterns)
         difference = plan(core.namespace, conversation, stored, mode=mode, now=now, replace=replace, most=most, vectors=hashes)
         analysis, space = _analysed(core, difference, vectors, seen, now=now)
-        if difference.unchanged or run(rows.save(core.namespace, difference, analysis.findings, space, now=now)):
+        if difference.unchanged or write(rows.save(core.namespace, difference, analysis.findings, space, now=now), analysis.types):
             return _response(difference, analysis, seconds=time.perf_counter() - start)
         return None
 
     def alone(run: Run) -> SaveConversationResponse | None:
+        def write(statement: Statement[Row], used: Types) -> list[Row]:
+            written: list[Row] = run(statement)
+            core.types.register(run, used)
+            return written
+
         run(rows.lock(core.namespace, conversation.conversation_id))
-        return attempt(run)
+        return attempt(run, write)
 
     def whole() -> SaveConversationResponse:
         for _ in range(HOPEFUL_TRIES):
-            if answer := attempt(core.graph.run):
+            if answer := attempt(core.graph.run, core.types.run):
                 return answer
-        if answer := core.graph.transact(alone, name="save_conversation"):
+        if answer := core.types.transact(alone, name="save_conversation"):
             return answer
         raise DatabaseError("the conversation was removed while it was saved; save it again", retryable=True)
 
@@ -129,7 +136,7 @@ def _analysed(
         difference.items,
         embedder=found.embedder if extracts or vectors is None else None,
         extractor=core.extractor if extracts else None,
-        known_types=core.known_types() if extracts else (),
+        admission=core.types,
         vectors=vectors,
         seen=seen,
         merged=merged.names,

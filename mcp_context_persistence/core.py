@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from kg import address, checks, limits, local, names, patterns, schema
 from kg.driver import Graph
 from kg.errors import ContextPersistenceError, NotFoundError, ValidationError
-from kg.knowledge import entity_labels, relationship_types, resolve
+from kg.knowledge import resolve
 from kg.maintenance import clear
 from kg.merging import Merged, merged
+from kg.type_limits import TypeRegistry
 from kg.versions import Versions
 from mcp_context_persistence import cache_stores, logs
 from mcp_context_persistence import config as settings
@@ -146,8 +147,8 @@ class Core:
         uri, database = self._reach(auth, database, progress)
         self.analytics = Analytics(self.graph)
         self._watch = Watch(self.namespace, metrics)
-        self._types: set[str] = set()
-        self._labels: set[str] = set()
+        self.types = TypeRegistry(self.graph, self.namespace)
+        self._are_labels_checked = False
         self._patterns: Patterns | None = None
         self._merged = Merged()
         self.batches = Batches()
@@ -218,11 +219,12 @@ class Core:
         """The extractor of entities and relations; loaded at its first use.
 
         Raises:
-            ValidationError: A type that a GLiNER model shall look for is one too many for the database.
+            ValidationError: A type that a GLiNER model shall look for is one too many for the namespace.
         """
         labels = (self.config.gliner_labels or ()) if self.config.gliner_model else ()
-        for one in labels:
-            self.check_label(names.label(one))
+        if labels and not self._are_labels_checked:
+            self.types.check((), map(names.label, labels))
+            self._are_labels_checked = True
         return shared_extractor(self.config.spacy_model, self.config.gliner_model, labels)
 
     @property
@@ -308,12 +310,6 @@ class Core:
         except ContextPersistenceError:  # the search that needs it says why
             return None
 
-    def known_types(self) -> list[str]:
-        """The relationship types of the database; asked once, then kept up with what this client adds."""
-        if not self._types:
-            self._types.update(self.graph.run(relationship_types()))
-        return sorted(self._types)
-
     def merged(self) -> Merged:
         """Which ids mean other entities by now; asked again only after entities were merged."""
         merges = self.embeddings.current().vectors.merges
@@ -322,24 +318,6 @@ class Core:
             rows = self.graph.run(merged(self.namespace))
             known = self._merged = rows[0] if rows else Merged()
         return known
-
-    def check_type(self, stored_type: str) -> None:
-        """Refuse a relationship type that is new where the database has as many as it may."""
-        if stored_type in self._types:
-            return
-        self._types.update(self.graph.run(relationship_types()))
-        if stored_type not in self._types and len(self._types) >= limits.RELATIONSHIP_TYPES:
-            raise ValidationError(f"relationship_type: the database has {limits.RELATIONSHIP_TYPES} types already; use one of them")
-        self._types.add(stored_type)
-
-    def check_label(self, label: str) -> None:
-        """Refuse a type of entity that is new where the database has as many labels as it may."""
-        if label in self._labels:
-            return
-        self._labels.update(self.graph.run(entity_labels()))
-        if label not in self._labels and len(self._labels) >= limits.ENTITY_TYPES:
-            raise ValidationError(f"type: the database has {limits.ENTITY_TYPES} types of entities already; use one of them")
-        self._labels.add(label)
 
     def entity_ids(self, references: Mapping[str, str]) -> dict[str, str]:
         """Ids for words that may be ids, exact names or aliases.

@@ -17,6 +17,7 @@ from kg.driver import Run
 from kg.errors import ContextPersistenceError, DatabaseError, NotFoundError
 from kg.models import Decision, Message
 from kg.statement import Row, Statement
+from kg.type_limits import Types
 from mcp_context_persistence import conversations
 from mcp_context_persistence.core import Core
 from mcp_context_persistence.decision_models import ProposedDecision, ProposeDecisionsResponse, ReviewDecisionResponse
@@ -55,6 +56,7 @@ class _Prepared:
     """What a decision needs to be written: the statement that stores what it is about, and what the one that writes it takes besides."""
 
     things: Statement[Row]
+    types: Types
     relations: list[str]
     given: dict[str, Any]
 
@@ -66,11 +68,12 @@ def _prepared(core: Core, decision: Decision, *, now: int) -> _Prepared:
     vector = encoding.embedder.embed_query(content)
     merged = core.merged()
     found = followed(next(iter(core.extractor.extract([content], core.patterns()))), merged.names)
-    made = graph_rows(core.namespace, [(decision.id, found)], now=now, known_types=core.known_types())
+    made = graph_rows(core.namespace, [(decision.id, found)], now=now, admission=core.types)
     entities = entity_vectors(made, encoding.embedder).entities
     space = merged.writing(encoding.vectors, made.ids, made.followed)
     return _Prepared(
         things=knowledge.store(core.namespace, entities=entities, relations=made.relations, vectors=space, now=now, last=False),
+        types=made.types,
         relations=[row["properties"]["id"] for row in made.relations],
         given={"content": content, "vector": vector, "vectors": space, "entities": entities, "now": now},
     )
@@ -86,9 +89,11 @@ def _saved(core: Core, decision: Decision, *, now: int) -> Row:
 
     def work(run: Run) -> Row:
         run(prepared.things)
-        return run(whole)[0]  # type: ignore[no-any-return]
+        written: Row = run(whole)[0]
+        core.types.register(run, prepared.types)
+        return written
 
-    return core.graph.transact(work, name="save_decision")
+    return core.types.transact(work, name="save_decision")
 
 
 class _Left(Exception):  # noqa: N818 - no error: it rolls back what was begun
@@ -112,10 +117,11 @@ def _kept(core: Core, shown: ProposedDecision, *, hashes: Mapping[str, str], now
         written: list[Row] = run(whole)
         if not written or written[0]["status"] != "proposed":
             raise _Left(written[0] if written else None)
+        core.types.register(run, prepared.types)
         return written[0]
 
     try:
-        return core.graph.transact(work, name="propose_decisions")
+        return core.types.transact(work, name="propose_decisions")
     except _Left as left:
         return left.row
 

@@ -37,13 +37,15 @@ def save(core: Core, document_id: object, text: object, *, metadata: object, pro
         found = knowledge.store(
             core.namespace, entities=rows.entities, relations=rows.relations, vectors=space, now=now, last=False
         )
-        document = documents.save(core.namespace, known, properties, passages, space, now=now)
+        document = documents.save(core.namespace, known, properties, passages, rows.relations, space, now=now)
 
         def work(run: Run) -> Mapping[str, Any]:
             run(found)
-            return run(document)[0]  # type: ignore[no-any-return]
+            written: Mapping[str, Any] = run(document)[0]
+            core.types.register(run, rows.types)
+            return written
 
-        written = core.graph.transact(work, name="save_document")
+        written = core.types.transact(work, name="save_document")
         return SaveDocumentResponse(
             document_id=known,
             status="saved",
@@ -74,7 +76,7 @@ def _analysed(
     vectors = embedder.embed([piece.text for piece in pieces])
     found = [followed(one, names) for one in core.extractor.extract([piece.text for piece in pieces], core.patterns())]
     ids = [documents.passage_id(document_id, place) for place in range(len(pieces))]
-    rows = graph_rows(core.namespace, zip(ids, found, strict=True), now=now, known_types=core.known_types())
+    rows = graph_rows(core.namespace, zip(ids, found, strict=True), now=now, admission=core.types)
     passages = [
         {
             "properties": documents.passage_properties(

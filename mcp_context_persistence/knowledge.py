@@ -18,6 +18,7 @@ from kg.errors import NotFoundError, ValidationError
 from kg.merging import Merged
 from kg.models import Entity, Relationship
 from kg.statement import Row, Statement
+from kg.type_limits import types
 from mcp_context_persistence.core import Core
 from mcp_context_persistence.embeddings import TRIES
 from mcp_context_persistence.models import (
@@ -58,7 +59,7 @@ def extract(
     def kept() -> tuple[Extraction, GraphRows, str | None]:
         merged = core.merged() if store else Merged()
         meant = followed(found, merged.names)
-        rows = graph_rows(core.namespace, [(source, meant)], now=now, known_types=core.known_types())
+        rows = graph_rows(core.namespace, [(source, meant)], now=now, admission=core.types)
         if not store or not rows.entities:
             return meant, rows, None
         link = None
@@ -132,14 +133,16 @@ def store_entities(core: Core, rows: GraphRows, merged: Merged, link: Statement[
     things = entity_vectors(rows, encoding.embedder).entities
     found = knowledge.store(core.namespace, entities=things, relations=rows.relations, vectors=space, now=now, last=True)
     if link is None:
-        core.graph.run(found)
+        core.types.run(found, rows.types)
         return None
 
     def work(run: Run) -> str | None:
         run(found)
-        return run(link)[0]["linked"]  # type: ignore[no-any-return]
+        linked: str | None = run(link)[0]["linked"]
+        core.types.register(run, rows.types)
+        return linked
 
-    return core.graph.transact(work, name="extract_entities")
+    return core.types.transact(work, name="extract_entities")
 
 
 def _entity(
@@ -206,19 +209,7 @@ def relate(
         properties=checks.plain_metadata("properties", properties),
     )
     core.entity_ids(references)
-    core.check_type(given.type)
-
-    def work(run: Run) -> tuple[joining.RelationshipRow, list[Row]]:
-        (row,) = knowledge.resolved(run, core.namespace, [given])
-        return row, run(knowledge.save_relationships(core.namespace, [row], now=now))
-
-    for _ in range(TRIES):
-        row, written = core.graph.transact(work, name="create_relationship")
-        if written:
-            break
-        core.entity_ids(references)  # it is another one, if it was merged meanwhile
-    else:
-        raise NotFoundError("source_entity_id or target_entity_id: the entity was deleted meanwhile")
+    row, written = core.embeddings.again(lambda: _related(core, given, references, now=now))
     return CreateRelationshipResponse(
         relationship=Relationship(
             id=written[0]["id"],
@@ -232,6 +223,27 @@ def relate(
         created=written[0]["created"],
         processing_time=time.perf_counter() - start,
     )
+
+
+def _related(
+    core: Core, given: joining.RelationshipRow, references: Mapping[str, str], *, now: int
+) -> tuple[joining.RelationshipRow, list[Row]]:
+    """Write a relationship, and return it with the ids of its ends and the row that was written."""
+    core.types.check([given.type], ())
+
+    def work(run: Run) -> tuple[joining.RelationshipRow, list[Row]]:
+        (row,) = knowledge.resolved(run, core.namespace, [given])
+        written = run(knowledge.save_relationships(core.namespace, [row], now=now))
+        if written:
+            core.types.register(run, types([row.type]))
+        return row, written
+
+    for _ in range(TRIES):
+        row, written = core.types.transact(work, name="create_relationship")
+        if written:
+            return row, written
+        core.entity_ids(references)  # it is another one, if it was merged meanwhile
+    raise NotFoundError("source_entity_id or target_entity_id: the entity was deleted meanwhile")
 
 
 def query(core: Core, entity_id: object, *, depth: object, operation: object) -> QueryKnowledgeGraphResponse:
@@ -335,10 +347,6 @@ def update(core: Core, entities: object, relationships: object, merge_strategy: 
     told: dict[tuple[str, str, str], joining.RelationshipRow] = {}
     if any(told.setdefault(link.key, link) != link for link in links):
         raise ValidationError("relationships: the same one is given twice, with different values")
-    for link in links:
-        core.check_type(link.type)
-    for one in things:
-        core.check_label(names.label(one.type or "concept"))
     done = core.embeddings.again(lambda: _written(core, things, links, strategy, now=now))
     return UpdateKnowledgeGraphResponse(**done, processing_time=time.perf_counter() - start)
 
@@ -352,6 +360,7 @@ def _written(
     now: int,
 ) -> dict[str, int]:
     """Write all of it; the vectors are made before the transaction, as far as it can be known which ones it needs."""
+    core.types.check((link.type for link in links), (names.label(entity.type or "concept") for entity in things))
     found = core.embeddings.current() if things else None
     merged = core.merged() if things else Merged()
     given, things = things, joining.followed(things, merged.names)
@@ -367,8 +376,9 @@ def _written(
         stored = core.graph.run(knowledge.read_entities(core.namespace, [one.id for one in things], found.vectors))
         embed([knowledge.words(row) for row, _, stale in knowledge.join(things, stored, strategy) if stale])
     vectors = merged.writing(found.vectors, (one.id for one in things), (one.id for one in given)) if found else None
-    return core.graph.transact(
-        lambda run: knowledge.update(run, core.namespace, things, links, embed, vectors, strategy=strategy, now=now),
+    how: dict[str, Any] = {"strategy": strategy, "register": core.types.register, "now": now}
+    return core.types.transact(
+        lambda run: knowledge.update(run, core.namespace, things, links, embed, vectors, **how),
         name="update_knowledge_graph",
     )
 

@@ -4,6 +4,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ingest import custom
@@ -19,6 +20,7 @@ from kg.errors import DatabaseError, NotFoundError
 from kg.merging import Merged
 from kg.merging import merged as stored_merged
 from kg.statement import Row, Statement
+from kg.type_limits import types
 from mcp_context_persistence.core import Core
 from mcp_context_persistence.pattern_models import ConfigureEntityPatternsResponse, EntityChange, ReextractResponse
 
@@ -27,9 +29,14 @@ def configure(core: Core, given: object, confidence: object) -> ConfigureEntityP
     """Check patterns and put them in the place of those that the namespace has."""
     start = time.perf_counter()
     found = custom.checked(given, confidence)
-    for name in found.types:
-        core.check_label(names.label(name))
-    row = core.graph.run(stored_patterns.save(core.namespace, found.written(), now=now_ms()))[0]
+    labels = [names.label(name) for name in found.types]
+
+    def attempt() -> Row:
+        core.types.check((), labels)
+        statement = stored_patterns.save(core.namespace, found.written(), now=now_ms())
+        return core.types.run(statement, types((), labels))[0]
+
+    row = core.embeddings.again(attempt)
     return ConfigureEntityPatternsResponse(
         version=row["version"],
         changed=row["changed"],
@@ -75,7 +82,7 @@ def reextract(core: Core, conversation_id: object, *, apply: bool) -> ReextractR
         raise NotFoundError("conversation_id: there is no such conversation")
     if apply:
         core.embeddings.current()
-    patterns, types = core.patterns(), core.known_types()
+    patterns = core.patterns()
     merged = next(iter(core.graph.run(stored_merged(core.namespace))), Merged())
     difference = _Difference()
     for page in _pages(core, known):
@@ -83,7 +90,8 @@ def reextract(core: Core, conversation_id: object, *, apply: bool) -> ReextractR
         found = {row["id"]: followed(one, merged.names) for row, one in zip(page, read, strict=True)}
         changed = [row for row in page if difference.compare(row["id"], _stored(row), _found(found[row["id"]]))]
         if changed:
-            _page(core, difference, changed, found, types, merged=merged if apply else None)
+            write = partial(_page, core, difference, changed, found, merged=merged if apply else None)
+            core.embeddings.again(write)  # again from the start: other types may have to stand for what was found
     if not apply:
         _removed(core, difference)
     for one in difference.added.keys() & difference.removed.keys():  # gone with one page, back with the next
@@ -127,13 +135,12 @@ def _page(
     difference: _Difference,
     changed: Sequence[Row],
     found: Mapping[str, Extraction],
-    types: Sequence[str],
     *,
     merged: Merged | None,
 ) -> None:
     """Note which entities come and which are of another type; write the page where `merged` says which ids mean which entities."""
     now = now_ms()
-    rows = graph_rows(core.namespace, [(row["id"], found[row["id"]]) for row in changed], now=now, known_types=types)
+    rows = graph_rows(core.namespace, [(row["id"], found[row["id"]]) for row in changed], now=now, admission=core.types)
     stored = _entities(core, {row["id"]: [] for row in rows.entities})
     before = {one["id"] for row in changed for one in row["mentions"] if (one["extractor"] or "").startswith(custom.RULE)}
     by_pattern = {
@@ -151,7 +158,7 @@ def _page(
     if merged is not None:
         mentions = {row["message_id"]: row["entities"] for row in rows.mentions}
         places = [{"id": row["id"], "guard": row["guard"], "entities": mentions[row["id"]]} for row in changed]
-        gone = core.embeddings.again(lambda: _applied(core, rows, places, retyped, merged=merged, now=now))
+        gone = _applied(core, rows, places, retyped, merged=merged, now=now)
         difference.removed.update({one["id"]: EntityChange(**one) for one in gone})
 
 
@@ -177,7 +184,8 @@ def _applied(
         vectors=merged.writing(found.vectors, rows.ids, rows.followed),
         now=now,
     )
-    return core.graph.run(statement, deadline=core.config.deadline)[0]["removed"]  # type: ignore[no-any-return]
+    written: Row = core.types.run(statement, rows.types, deadline=core.config.deadline)[0]
+    return list(written["removed"])
 
 
 def _entities(core: Core, lost: Mapping[str, Sequence[str]]) -> dict[str, Row]:

@@ -1,12 +1,9 @@
 """Algorithms of Graph Data Science on the entities of a namespace and their relationships.
 
-Each question makes a projection of its own name, asks it, and drops it again, whatever happens. The name tells until when it may be in
-use; the projections of clients that died are dropped by the next one that passes.
+Each question makes a projection of its own, as soon as there is memory for it, asks it, and drops it again, whatever happens.
 """
 
 import logging
-import time
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,32 +13,33 @@ from kg import limits
 from kg.driver import Graph
 from kg.errors import DatabaseError, GraphError
 from kg.statement import Row, Statement, as_is
+from queries.admission import Admission, Kind, Need, Options, too_large
 
 log = logging.getLogger(f"mcp_context_persistence.{__name__}")
 
 Metric = Literal["pagerank", "article_rank", "betweenness", "closeness", "harmonic", "eigenvector", "degree"]
 Algorithm = Literal["leiden", "louvain", "label_propagation", "wcc", "k_core"]
+Task = Metric | Algorithm | Literal["summary", "similar", "paths", "block"]
 
 SEED = 42
 THREADS = 4  # the open library allows no more
-HEAP_SHARE = 0.5  # of the server's heap that one projection, or one algorithm, may take
-DROP_SECONDS = 10.0
+# Entities and relationships up to which one thread is as quick as four, which first have to find together.
+SMALL_GRAPH = 20_000
 RELATED_SECONDS = 10.0  # that a search for duplicates waits for shared neighbours
 RELATED_PAIRS = 20_000
 RELATED_TOP = 50  # of one entity
-NO_LIMIT = 2**62
 MISSING = ("ProcedureNotFound", "Statement.SyntaxError")  # what a server without the library says
 
-CONVERGING = {"concurrency": THREADS, "maxIterations": 300, "tolerance": 1e-10}
+CONVERGING = {"maxIterations": 300, "tolerance": 1e-10}
 # For each the statement, and the configuration of its algorithm.
 METRICS: Mapping[Metric, tuple[str, Mapping[str, Any]]] = {
     "pagerank": ("analytics/pagerank", CONVERGING),
     "article_rank": ("analytics/article_rank", CONVERGING),
-    "betweenness": ("analytics/betweenness", {"concurrency": THREADS}),
-    "closeness": ("analytics/closeness", {"concurrency": THREADS, "useWassermanFaust": True}),
-    "harmonic": ("analytics/harmonic", {"concurrency": THREADS}),
+    "betweenness": ("analytics/betweenness", {}),
+    "closeness": ("analytics/closeness", {"useWassermanFaust": True}),
+    "harmonic": ("analytics/harmonic", {}),
     "eigenvector": ("analytics/eigenvector", {**CONVERGING, "maxIterations": 1000}),
-    "degree": ("analytics/degree", {"concurrency": THREADS}),
+    "degree": ("analytics/degree", {}),
 }
 WEIGHED_METRICS = frozenset({"pagerank", "article_rank", "eigenvector", "degree"})
 # One thread and a seed: the same graph always has the same communities.
@@ -49,10 +47,32 @@ ALGORITHMS: Mapping[Algorithm, tuple[str, Mapping[str, Any]]] = {
     "leiden": ("analytics/leiden", {"concurrency": 1, "randomSeed": SEED}),
     "louvain": ("analytics/louvain", {"concurrency": 1}),
     "label_propagation": ("analytics/label_propagation", {"concurrency": 1}),
-    "wcc": ("analytics/wcc", {"concurrency": THREADS}),
-    "k_core": ("analytics/k_core", {"concurrency": THREADS}),
+    "wcc": ("analytics/wcc", {}),
+    "k_core": ("analytics/k_core", {}),
 }
 WEIGHED_ALGORITHMS = frozenset({"leiden", "louvain", "label_propagation"})
+
+# Bytes that each algorithm may take with four threads, a fifth more than the library's estimates (GDS 2.26) from 10,000
+# entities on; what smaller graphs need lies within the fixed part of each reservation.
+SIMILAR_BYTES = 20  # for each similar entity that is kept of one
+NEEDS: Mapping[Task, Need] = {
+    "pagerank": Need(per_entity=32),
+    "article_rank": Need(per_entity=32),
+    "eigenvector": Need(per_entity=32),
+    "betweenness": Need(per_entity=280, per_relationship=80),
+    "closeness": Need(per_entity=140),
+    "harmonic": Need(per_entity=130),
+    "degree": Need(per_entity=16),
+    "leiden": Need(per_entity=340, per_relationship=50),
+    "louvain": Need(per_entity=230, per_relationship=50),
+    "label_propagation": Need(per_entity=64),
+    "wcc": Need(per_entity=16),
+    "k_core": Need(per_entity=64),
+    "summary": Need(per_entity=32),
+    "similar": Need(per_entity=240, per_relationship=50),
+    "paths": Need(per_entity=280),
+    "block": Need(per_entity=340, per_relationship=80),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,14 +84,16 @@ class Projection:
         nodes: Entities.
         relationships: As they are stored.
         undirected: Whether its relationships have no direction.
-        most_bytes: What an algorithm on it may take.
+        threads: With which algorithms run on it.
+        bytes: That are reserved for it and the algorithm.
     """
 
     name: str
     nodes: int
     relationships: int
     undirected: bool
-    most_bytes: int
+    threads: int
+    bytes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,62 +111,68 @@ class Analytics:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._most_bytes: int | None = None
+        self._admission = Admission(graph, self._run)
 
     @contextmanager
-    def projection(self, namespace: str, *, undirected: bool, costs: bool = False) -> Iterator[Projection | None]:
-        """A projection of a namespace, which lives as long as the block; None where there are no entities.
+    def projection(
+        self,
+        namespace: str,
+        *,
+        undirected: bool,
+        task: Task,
+        weighted: bool = False,
+        costs: bool = False,
+        top: int = 0,
+    ) -> Iterator[Projection | None]:
+        """Project a namespace for the time of the block, as soon as there is memory for it.
 
         Args:
             namespace: What is projected.
             undirected: Whether relationships count in both directions.
+            task: What the projection is for; `block` for the user's own questions.
+            weighted: Whether relationships have a weight.
             costs: Whether their weight is -ln of the confidence instead of the confidence.
+            top: Similar entities that are kept of each one.
+
+        Yields:
+            The projection; None where there are no entities.
 
         Raises:
             GraphError: The server has no Graph Data Science, or not enough memory.
         """
-        until = int((time.time() + limits.ANALYTICS_SECONDS) * 1000)
-        name = f"context-{until}-{uuid.uuid4().hex}"
-        most = self._memory()
-        size = self._one(Statement(name="analytics/size", parameters={"batch": {"namespace": namespace}}, read=as_is))
-        _refuse(size["bytes"], most)
-        batch = {
-            "namespace": namespace,
-            "name": name,
-            "undirected": undirected,
-            "types": ["*"] if undirected else [],
-            "costs": costs,
-        }
-        try:
-            made = self._run(Statement(name="analytics/project", parameters={"batch": batch}, read=as_is, writes=True))
+        kind: Kind = "block" if task == "block" else "call"
+        options = Options(undirected=undirected, weighted=weighted, costs=costs)
+        need = NEEDS[task]
+        if top:
+            need = Need(per_entity=need.per_entity + SIMILAR_BYTES * top, per_relationship=need.per_relationship)
+        with self._admission.admit(namespace, need, kind=kind, options=options) as admitted:
             yield (
                 Projection(
-                    name=name,
-                    nodes=made[0]["nodes"],
-                    relationships=size["relationships"],
+                    name=admitted.name,
+                    nodes=admitted.nodes,
+                    relationships=admitted.relationships,
                     undirected=undirected,
-                    most_bytes=most,
+                    threads=threads(admitted.nodes, admitted.relationships),
+                    bytes=admitted.bytes,
                 )
-                if made
+                if admitted.nodes
                 else None
             )
-        finally:
-            self._drop(name)
 
     def summary(self, projection: Projection) -> Row:
         """Components, clustering and degrees of an undirected projection."""
-        batch = {"name": projection.name, "concurrency": THREADS}
+        batch = {"name": projection.name, "concurrency": projection.threads}
         return self._one(Statement(name="analytics/summary", parameters={"batch": batch}, read=as_is))
 
     def central(self, projection: Projection, metric: Metric, *, limit: int, weighted: bool) -> list[Scored]:
         """The entities with the greatest scores, greatest first; scores are normalised as `normal` says."""
         name, base = METRICS[metric]
-        config = {**base, **({"relationshipWeightProperty": "weight"} if weighted else {})}
+        config = _configuration(projection, base, weighted=weighted)
         if metric == "degree" and not projection.undirected:
             config["orientation"] = "NATURAL"
-        batch = {"name": projection.name, "config": config, "most_bytes": projection.most_bytes, "limit": limit}
+        batch = {"name": projection.name, "config": config, "most_bytes": projection.bytes, "limit": limit}
         rows = self._run(Statement(name=name, parameters={"batch": batch}, read=as_is))
-        _refuse(rows[0]["bytes"], projection.most_bytes)
+        _check(rows[0]["bytes"], projection)
         return [
             Scored(
                 id=row["id"],
@@ -159,10 +187,10 @@ class Analytics:
     def communities(self, projection: Projection, algorithm: Algorithm, *, min_size: int, weighted: bool) -> list[Row]:
         """Communities, largest first, with those entities first that have the most relationships inside."""
         name, base = ALGORITHMS[algorithm]
-        config = {**base, **({"relationshipWeightProperty": "weight"} if weighted else {}), "mutateProperty": "community"}
-        batch = {"name": projection.name, "config": config, "most_bytes": projection.most_bytes}
+        config = {**_configuration(projection, base, weighted=weighted), "mutateProperty": "community"}
+        batch = {"name": projection.name, "config": config, "most_bytes": projection.bytes}
         row = self._one(Statement(name=name, parameters={"batch": batch}, read=as_is))
-        _refuse(row["bytes"], projection.most_bytes)
+        _check(row["bytes"], projection)
         asked = {
             "name": projection.name,
             "members": limits.COMMUNITY_ENTITIES,
@@ -187,16 +215,16 @@ class Analytics:
             "namespace": namespace,
             "entity_id": entity_id,
             "name": projection.name,
-            "concurrency": THREADS,
+            "concurrency": projection.threads,
             "cutoff": cutoff,
             "least": least,
             "top": limit if top is None else top,
-            "most_bytes": projection.most_bytes,
+            "most_bytes": projection.bytes,
             "limit": limit,
         }
         rows = self._run(Statement(name="analytics/similar", parameters={"batch": batch}, read=as_is))
         if rows:
-            _refuse(rows[0]["bytes"], projection.most_bytes)
+            _check(rows[0]["bytes"], projection)
         return [row for row in rows if row["id"] is not None]
 
     def related(self, namespace: str, *, cutoff: float, least: int) -> list[tuple[str, str]] | None:
@@ -205,7 +233,10 @@ class Analytics:
         It cannot without the library, without memory for it, or when it takes too long.
         """
         try:
-            with self._graph.call(RELATED_SECONDS), self.projection(namespace, undirected=True) as projection:
+            with (
+                self._graph.call(RELATED_SECONDS),
+                self.projection(namespace, undirected=True, task="similar", top=RELATED_TOP) as projection,
+            ):
                 if projection is None:
                     return []
                 found = self.similar(
@@ -218,7 +249,7 @@ class Analytics:
 
     def paths(self, projection: Projection, namespace: str, *, source: str, target: str, count: int, weighted: bool) -> list[Row]:
         """The cheapest paths between two entities, cheapest first."""
-        config = {"k": count, "concurrency": THREADS, "relationshipWeightProperty": "weight" if weighted else None}
+        config = {"k": count, "concurrency": projection.threads, "relationshipWeightProperty": "weight" if weighted else None}
         batch = {
             "namespace": namespace,
             "source": source,
@@ -229,26 +260,15 @@ class Analytics:
         }
         return self._run(Statement(name="analytics/paths", parameters={"batch": batch}, read=as_is))
 
-    def _memory(self) -> int:
-        """What one projection or algorithm may take; a server that does not tell its heap has no limit but its own."""
-        if self._most_bytes is None:
-            try:
-                self._most_bytes = int(HEAP_SHARE * self._graph.run(Statement(name="analytics/heap", read=as_is))[0]["bytes"])
-            except DatabaseError as error:
-                if error.retryable:
-                    raise
-                self._most_bytes = NO_LIMIT
-        return self._most_bytes
-
-    def _drop(self, name: str) -> None:
-        batch = {"name": name, "now": int(time.time() * 1000)}
-        statement = Statement(name="analytics/drop", parameters={"batch": batch}, read=as_is, writes=True)
-        self._graph.run(statement, deadline=DROP_SECONDS)
-
     def _one(self, statement: Statement[Row]) -> Row:
         return self._run(statement)[0]
 
     def _run(self, statement: Statement[Row]) -> list[Row]:
+        """Run a statement of an analysis, none of which changes the graph.
+
+        Raises:
+            GraphError: It failed, or the server has no Graph Data Science.
+        """
         try:
             return self._graph.run(statement)
         except DatabaseError as error:
@@ -258,7 +278,24 @@ class Analytics:
                     "the server has no Graph Data Science library; put its jar into the server's plugins folder and allow gds.* in "
                     "dbms.security.procedures.unrestricted, or use a local store, which brings it along"
                 ) from error
-            raise
+            raise GraphError(str(error), retryable=error.retryable, outcome="not_applied") from error
+
+
+def threads(nodes: int, relationships: int) -> int:
+    """Return the number of threads with which algorithms run on a graph of this size."""
+    return 1 if nodes + relationships <= SMALL_GRAPH else THREADS
+
+
+def _configuration(projection: Projection, base: Mapping[str, Any], *, weighted: bool) -> dict[str, Any]:
+    """Return the configuration of an algorithm on a projection."""
+    weight = {"relationshipWeightProperty": "weight"} if weighted else {}
+    return {"concurrency": projection.threads, "logProgress": False, **base, **weight}
+
+
+def _check(needed: int, projection: Projection) -> None:
+    """Refuse an algorithm for which the library says that it needs more than was reserved."""
+    if needed > projection.bytes:
+        raise too_large(needed, projection.bytes)
 
 
 def normal(metric: Metric, score: float, *, total: float, nodes: int, undirected: bool) -> float:
@@ -275,10 +312,3 @@ def normal(metric: Metric, score: float, *, total: float, nodes: int, undirected
     if metric == "degree":
         return score / (nodes - 1) if nodes > 1 else 0.0
     return score
-
-
-def _refuse(needed: int, most: int) -> None:
-    if needed > most:
-        raise GraphError(
-            f"the server's heap is too small: {needed // 2**20:,} MiB are needed, {most // 2**20:,} MiB may be taken; give it a larger heap"
-        )

@@ -1,9 +1,9 @@
-// Drop a projection, and those that a client left behind when it died: their names tell until when they could be in use.
+// Drop one's own projection, and those that are older than they may become. Ages are by the server's clock.
 // Columns: name (of each that was dropped).
-:param batch => {name: "context-1767225600000-sample", now: 1767225600000}
-CALL gds.graph.list() YIELD graphName
-WITH graphName
-WHERE graphName = $batch.name
-  OR (graphName STARTS WITH 'context-' AND toInteger(split(graphName, '-')[1]) < $batch.now)
+// A name without these parts was made by an earlier release; it may last an hour.
+:param batch => {name: "context-sample-call-40-1048576-sample", seconds: 3600}
+CALL gds.graph.list() YIELD graphName, creationTime
+WITH graphName, split(graphName, '-') AS parts, (datetime.realtime().epochMillis - creationTime.epochMillis) / 1000 AS age
+WHERE parts[0] = 'context' AND (graphName = $batch.name OR age > coalesce(toInteger(parts[3]), $batch.seconds))
 CALL gds.graph.drop(graphName, false) YIELD graphName AS name
 RETURN name;

@@ -5,7 +5,7 @@
 MATCH (a:Entity {namespace: $batch.namespace, id: $batch.source})
 MATCH (b:Entity {namespace: $batch.namespace, id: $batch.target})
 CALL gds.shortestPath.yens.stream($batch.name, {
-  sourceNode: a, targetNode: b, k: $batch.config.k, concurrency: $batch.config.concurrency,
+  sourceNode: a, targetNode: b, k: $batch.config.k, concurrency: $batch.config.concurrency, logProgress: false,
   relationshipWeightProperty: $batch.config.relationshipWeightProperty
 }) YIELD index, totalCost, nodeIds
 WITH index, totalCost, [id IN nodeIds | gds.util.asNode(id)] AS nodes

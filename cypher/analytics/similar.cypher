@@ -5,7 +5,7 @@
 // Plan: with an entity only the pairs that begin with it are compared.
 :param batch => {namespace: "default", entity_id: "DataProcessor", name: "context-1767225600000-sample", concurrency: 4, cutoff: 0.0, least: 1, top: 10, most_bytes: 0, limit: 10}
 OPTIONAL MATCH (start:Entity {namespace: $batch.namespace, id: $batch.entity_id})
-WITH start, {concurrency: $batch.concurrency, similarityCutoff: $batch.cutoff, degreeCutoff: $batch.least, topK: $batch.top} AS config
+WITH start, {concurrency: $batch.concurrency, logProgress: false, similarityCutoff: $batch.cutoff, degreeCutoff: $batch.least, topK: $batch.top} AS config
 CALL gds.nodeSimilarity.stream.estimate($batch.name, config) YIELD bytesMax
 OPTIONAL CALL (start, config, bytesMax) {
   WITH start, config, bytesMax
@@ -19,7 +19,7 @@ OPTIONAL CALL (start, config, bytesMax) {
   WITH start, config, bytesMax
   WHERE bytesMax <= $batch.most_bytes AND start IS NOT NULL
   CALL gds.nodeSimilarity.filtered.stream($batch.name, {
-    concurrency: $batch.concurrency, similarityCutoff: $batch.cutoff, degreeCutoff: $batch.least, topK: $batch.top, sourceNodeFilter: start
+    concurrency: $batch.concurrency, logProgress: false, similarityCutoff: $batch.cutoff, degreeCutoff: $batch.least, topK: $batch.top, sourceNodeFilter: start
   }) YIELD node1, node2, similarity
   WITH node1, node2, similarity
   WHERE similarity > 0

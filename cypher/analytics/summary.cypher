@@ -2,11 +2,11 @@
 // Columns: components, largest_component, triangles (integers), clustering (average local clustering coefficient, 0 to 1), degrees (list
 // of maps: degree, entities). Always one row.
 :param batch => {name: "context-1767225600000-sample", concurrency: 4}
-CALL gds.wcc.stats($batch.name, {concurrency: $batch.concurrency}) YIELD componentCount, componentDistribution
-CALL gds.localClusteringCoefficient.stats($batch.name, {concurrency: $batch.concurrency}) YIELD averageClusteringCoefficient
-CALL gds.triangleCount.stats($batch.name, {concurrency: $batch.concurrency}) YIELD globalTriangleCount
+CALL gds.wcc.stats($batch.name, {concurrency: $batch.concurrency, logProgress: false}) YIELD componentCount, componentDistribution
+CALL gds.localClusteringCoefficient.stats($batch.name, {concurrency: $batch.concurrency, logProgress: false}) YIELD averageClusteringCoefficient
+CALL gds.triangleCount.stats($batch.name, {concurrency: $batch.concurrency, logProgress: false}) YIELD globalTriangleCount
 CALL () {
-  CALL gds.degree.stream($batch.name, {concurrency: $batch.concurrency}) YIELD score
+  CALL gds.degree.stream($batch.name, {concurrency: $batch.concurrency, logProgress: false}) YIELD score
   WITH toInteger(score) AS degree, count(*) AS entities ORDER BY degree
   RETURN collect({degree: degree, entities: entities}) AS degrees
 }

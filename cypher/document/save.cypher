@@ -2,9 +2,10 @@
 // Columns: created (boolean), passages (how many hang on it now).
 // Plan: the document is locked first, so that two writers of one document queue up. What old passages said is forgotten: their mentions,
 // and their support of relationships; an entity that nothing else supports goes at the end. Entities and relationships are stored by
-// `entity/store` before, in the same transaction. The namespace gets another version at the very end.
+// `entity/store` before, in the same transaction, so what the new passages support stays: they have the ids of the old ones. `supported` has
+// for the id of each of their relationships the passages that support it. The namespace gets another version at the very end.
 // `space` says where vectors go. Where another model's are in use by now, or one of the names means another entity, or entities were merged while something was forgotten, a range with a step of zero rolls everything back.
-:param batch => {namespace: "default", now: 1767225600000, id: "handbook", properties: {kind: "document", content: "Text", hash: "1", project: ""}, passages: [{properties: {id: "document:handbook#0", document_id: "handbook", position: 0, start: 0, end: 4, content: "Text", kind: "document", facets: ["1"]}, vector: [0.1, 0.2], mentions: [{id: "DataProcessor", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}]}], space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+:param batch => {namespace: "default", now: 1767225600000, id: "handbook", properties: {kind: "document", content: "Text", hash: "1", project: ""}, passages: [{properties: {id: "document:handbook#0", document_id: "handbook", position: 0, start: 0, end: 4, content: "Text", kind: "document", facets: ["1"]}, vector: [0.1, 0.2], mentions: [{id: "DataProcessor", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}]}], supported: {rel1: ["document:handbook#0"]}, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CYPHER replan=skip
 MERGE (d:Document {namespace: $batch.namespace, id: $batch.id})
 ON CREATE SET d.created_ms = $batch.now, d.fresh = true
@@ -18,7 +19,7 @@ CALL (d) {
   CALL (old, e) {
     MATCH (e)-[r]->(:Entity)
     WHERE old.id IN r.sources
-    SET r.sources = [id IN r.sources WHERE id <> old.id]
+    SET r.sources = [id IN r.sources WHERE id <> old.id OR id IN coalesce($batch.supported[r.id], [])]
     WITH r WHERE size(r.sources) = 0 AND r.origin = 'extracted' AND r.capped IS NULL
     DELETE r
   }

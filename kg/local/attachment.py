@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import tempfile
+import threading
 import time
 import weakref
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ from kg.local.startup import POLL_SECONDS, join, translated_errors
 from kg.local.store import A_FILE, State, Store, write
 
 STOP_SECONDS = 60.0
+CLOSED = "This attachment to the local server is closed: attach again."
 THROWAWAY = "context-persistence-throwaway-"
 STRAY_SECONDS = 60.0  # a throw-away store younger than this may be just being made
 
@@ -66,6 +68,7 @@ class Attachment:
         self.password = store.password()
         self._files, self._state, self._settings, self._throwaway = store, state, settings, throwaway
         self._lease: tuple[Path, int] | None = lease
+        self._lock = threading.Lock()  # of the lease
         self._identity = Identity.of(store.folder)
         _open.add(self)
 
@@ -127,9 +130,8 @@ class Attachment:
 
     def _check_folder(self) -> None:
         """Refuse to go on with another folder than the one that was opened, and see to the lease in it."""
-        lease = self._lease
-        if lease is None:
-            raise DatabaseError("This attachment to the local server is closed: attach again.")
+        if self.closed:
+            raise DatabaseError(CLOSED)
         try:
             here = Identity.of(self.store)
         except FileNotFoundError as error:
@@ -138,9 +140,13 @@ class Attachment:
         if not here.is_same(self._identity):
             text = f"Another folder is at {self.store} than the one that was opened, which was moved or deleted: open it again."
             raise DatabaseError(text)
-        if not lease[0].exists():  # something restored the folder's content
-            self._lease = leases.take(self._files.leases)
-            os.close(lease[1])
+        with self._lock:  # many calls may find the server gone at the same time
+            lease = self._lease
+            if lease is None:
+                raise DatabaseError(CLOSED)
+            if not lease[0].exists():  # something restored the folder's content
+                self._lease = leases.take(self._files.leases)
+                os.close(lease[1])
 
     def bound(self, heap: str, page_cache: str, *, now: bool) -> None:
         """Gives the server another heap and page cache.
@@ -162,7 +168,8 @@ class Attachment:
 
     def close(self) -> None:
         """Gives the share back; may be called again. The server stops when nobody has a share any more."""
-        lease, self._lease = self._lease, None
+        with self._lock:
+            lease, self._lease = self._lease, None
         if lease is not None:
             lease[0].unlink(missing_ok=True)
             os.close(lease[1])
@@ -177,6 +184,7 @@ class Attachment:
         return f"Attachment(store={str(self.store)!r}, bolt_url={self.bolt_url!r}, closed={self.closed})"
 
     def _forget(self) -> None:
+        self._lock = threading.Lock()  # a thread that is not here may hold the old one
         lease, self._lease = self._lease, None
         if lease is not None:
             os.close(lease[1])  # the parent's descriptor goes on holding the lease
@@ -292,7 +300,8 @@ def stop(store: Path, *, force: bool = False) -> None:
         raise DatabaseError(
             f"The local server is in use by {users} {', '.join(map(str, ids))}: close {them} first, or stop it with force (--force)."
         )
-    _order_end(files)
+    with translated_errors(files.folder):
+        _order_end(files)
 
 
 def _order_end(files: Store) -> None:

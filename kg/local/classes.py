@@ -115,7 +115,7 @@ class StartCache:
         return self.archive.with_suffix(".classes"), self.archive.with_suffix(".made")
 
     def _claim(self) -> bool:
-        if self.failed.exists() and time.time() - self.failed.stat().st_mtime < RETRY_SECONDS:
+        if self.failed.exists() and abs(time.time() - self.failed.stat().st_mtime) < RETRY_SECONDS:
             return False
         if self._held is None:
             self._held = lock(self.lock)

@@ -258,7 +258,7 @@ class Supervisor:
             try:
                 lock = os.path.samestat(self.store.server.stat(), os.fstat(self.lock))
                 self.lost = not (lock and Identity.of(self.store.folder).is_same(self.folder))
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 self.lost = True
         return not self.lost
 

@@ -28,7 +28,8 @@ class BatchCalls:
 
         Running the same again resumes: what is stored already costs a look at it. After an interruption (Ctrl-C) the graph holds whole
         conversations only. Where the server's memory does not suffice, a conversation is tried once more with nothing beside it. Each
-        conversation has the deadline of one call; when the database fails again and again, the rest is not tried, and says so.
+        conversation has the deadline of one call; when the database fails again and again, the rest is not tried, and says so. On a server
+        that does not answer any more the batch ends two deadlines later, however many conversations there are.
 
         Args:
             conversations: `Conversation` objects, or mappings with `conversation_id`, `messages` and perhaps `project_path`, `mode`,

@@ -3,6 +3,7 @@
 import itertools
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ import neo4j
 
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import ContextPersistenceError
-from tests.faults.injection import Injection
 from tests.faults.proxy import Proxy
 from tests.faults.snapshot import Snapshot, difference, snapshot
 from tests.faults.write_calls import WriteCall
@@ -51,31 +51,43 @@ class Undisturbed:
 
     before: Snapshot
     after: Snapshot
-    calls: int = 0  # of the database
+    messages: Counter[str]  # that were sent, by kind
+
+    @property
+    def calls(self) -> int:
+        """How many calls of the database the client made: each sends one of these."""
+        return sum(self.messages[kind] for kind in ("RUN", "BEGIN", "COMMIT"))
 
 
 class Attack:
     """Runs calls against one server and compares the graph with what an undisturbed run makes of it."""
 
-    def __init__(self, target: Target, driver: neo4j.Driver) -> None:
-        self.target, self.driver = target, driver
-        self._known: dict[str, Undisturbed] = {}
+    def __init__(self, target: Target, driver: neo4j.Driver, known: dict[str, Undisturbed]) -> None:
+        """Run nothing yet.
 
-    def undisturbed(self, call: WriteCall, *, watch: Injection | None = None) -> Undisturbed:
-        """The graph before and after the call, of a run that is made once, with its calls of the database counted by `watch`."""
+        Args:
+            target: The server, and how clients know it.
+            driver: Reads what is stored, past every fault.
+            known: Takes up the undisturbed runs; may be shared, as they do not depend on the target.
+        """
+        self.target, self.driver = target, driver
+        self._known = known
+
+    def undisturbed(self, call: WriteCall) -> Undisturbed:
+        """The graph before and after the call, and what was sent, of a run that is made once."""
         if call.name not in self._known:
             namespace = self.namespace()
             with self.target.client(namespace) as client:
                 state = call.prepare(client)
-                before = snapshot(self.driver, namespace)
-                if watch:
-                    watch.arm(0, "hard")
+            before = snapshot(self.driver, namespace)
+            with Proxy.to(self.target.bolt_url) as proxy, self.target.client(namespace, proxy) as client:
+                client.get_conversation_stats()
+                proxy.counts.clear()
                 call.call(client, state)
-                if watch:
-                    watch.disarm()
-                after = snapshot(self.driver, namespace)
+                messages = proxy.counts.copy()
+            after = snapshot(self.driver, namespace)
             assert before != after, f"{call.name} writes nothing"
-            self._known[call.name] = Undisturbed(before, after, watch.count if watch else 0)
+            self._known[call.name] = Undisturbed(before, after, messages)
         return self._known[call.name]
 
     @staticmethod

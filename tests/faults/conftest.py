@@ -7,7 +7,7 @@ import pytest
 
 from kg import local
 from kg.local import ServerSettings
-from tests.faults.attack import Target
+from tests.faults.attack import Attack, Target, Undisturbed
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +32,27 @@ def direct(managed_target: Target) -> Iterator[neo4j.Driver]:
     """A driver of the tests' own, past every fault."""
     with neo4j.GraphDatabase.driver(managed_target.bolt_url, auth=managed_target.auth) as driver:
         yield driver
+
+
+@pytest.fixture(scope="session")
+def undisturbed_runs() -> dict[str, Undisturbed]:
+    """What each write call does where nothing fails; filled as it is needed."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def bolt_attack(bolt_target: Target, direct: neo4j.Driver, undisturbed_runs: dict[str, Undisturbed]) -> Attack:
+    """Faults in calls to a server that is known by its address."""
+    return Attack(bolt_target, direct, undisturbed_runs)
+
+
+@pytest.fixture(scope="session")
+def managed_attack(managed_target: Target, direct: neo4j.Driver, undisturbed_runs: dict[str, Undisturbed]) -> Attack:
+    """Faults in calls to a managed store."""
+    return Attack(managed_target, direct, undisturbed_runs)
+
+
+@pytest.fixture
+def impatient_migration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A migration gives up at its first failure, instead of after half a minute of trying."""
+    monkeypatch.setattr("mcp_context_persistence.migration.FAILURES", 1)

@@ -11,16 +11,13 @@ from tests.faults.attack import Attack
 from tests.faults.injection import FAULTS, Injection
 from tests.faults.write_calls import OTHERS, WRITE_CALLS, WriteCall
 
+pytestmark = pytest.mark.usefixtures("impatient_migration")
+
 log = logging.getLogger(__name__)
 
 BY_NAME = pytest.mark.parametrize("call", WRITE_CALLS, ids=lambda call: call.name)
 MOST = 200  # database calls, at which something goes round in circles
 ALWAYS_ENDS_WELL = {"not sent", "reply lost", "transient"}  # one fault that a replay survives
-
-
-@pytest.fixture(scope="module")
-def attack(bolt_target, direct):
-    return Attack(bolt_target, direct)
 
 
 @pytest.fixture
@@ -46,26 +43,27 @@ def test_every_public_name_of_the_client_is_classified():
 
 
 @BY_NAME
-def test_a_database_call_fails(attack, injection, call):
+def test_a_database_call_fails(bolt_attack, injection, call):
     """One fault for each call, each fault for two calls; the other test has all of them."""
-    count = attack.undisturbed(call, watch=injection).calls
+    count = bolt_attack.undisturbed(call).calls
     place = WRITE_CALLS.index(call)
     fault = list(FAULTS)[place % len(FAULTS)]
     is_applied = FAULTS[fault][0]
-    assert strike(attack, injection, call, count if is_applied else 1 + place % count, fault)[1]
+    nth = count if is_applied and call.is_atomic else 1 + place % (count // 2 or 1)
+    assert strike(bolt_attack, injection, call, nth, fault)[1]
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("fault", FAULTS)
 @BY_NAME
-def test_each_database_call_fails(attack, injection, call, fault):
+def test_each_database_call_fails(bolt_attack, injection, call, fault):
     outcomes = Counter()
     for nth in range(1, MOST):
-        error, fired = strike(attack, injection, call, nth, fault)
+        error, fired = strike(bolt_attack, injection, call, nth, fault)
         if not fired:
             break
         outcomes[error.outcome if error else "acknowledged"] += 1
     else:
         raise AssertionError("it never passes")
-    log.info("%s, %s: %d faults, %s", call.name, fault, nth - 1, dict(outcomes))
+    log.warning("%s, %s: %d faults, %s", call.name, fault, nth - 1, dict(outcomes))

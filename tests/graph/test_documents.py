@@ -140,3 +140,22 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path):
             assert schema.read(client._core.graph).version == schema.VERSION
             client.save_document("book", "Backups run at night.")
             assert [one.id for one in client.search_hybrid("backups", "keyword").results if one.type == "document"] == ["book"]
+
+
+def test_what_a_new_text_still_says_keeps_its_relationships(client):
+    """Its passages have the ids of the old ones, so that forgetting what the old ones said must not take it away."""
+    said = "The OrderService class depends on numpy. "
+
+    def related():
+        rows = client._core.graph.driver.execute_query(
+            "MATCH (:Entity {namespace: $n})-[r]->(:Entity) RETURN type(r) AS type, r.sources AS sources ORDER BY type",
+            n=client._core.namespace,
+        ).records
+        return [(row["type"], len(row["sources"])) for row in rows]
+
+    client.save_document("paper", said)
+    assert ("DEPENDS_ON", 1) in related()
+    client.save_document("paper", f"{said}It is fast.")
+    assert ("DEPENDS_ON", 1) in related()
+    client.save_document("paper", "It is fast.")
+    assert related() == []

@@ -1,5 +1,7 @@
 """The schema on a real server, and the neomodel classes on what is written."""
 
+import contextlib
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -9,6 +11,8 @@ import pytest
 from kg import indexes, schema, spaces
 from kg.driver import Graph
 from kg.errors import DatabaseError
+from mcp_context_persistence import ContextPersistenceClient
+from tests.graph.versions import make_old
 
 
 @pytest.fixture
@@ -47,26 +51,70 @@ def test_an_index_for_vectors_of_another_size_stands_beside_it(graph):
         schema.ensure_vectors(graph, spaces.Space(model="wide@1", size=768, vectors="embedding_x`"))
 
 
-def test_a_namespace_of_the_third_version_says_which_model_made_its_vectors(tmp_path):
-    from contextlib import closing
+@pytest.mark.parametrize("version", range(1, schema.VERSION))
+def test_an_older_version_is_brought_up_to_date_by_openers_that_die_after_each_statement(client, server, namespace, version):
+    graph = client._core.graph
+    client.save_conversation("c", [{"role": "user", "content": "The night train to Vienna."}])
+    before = client.get_embedding_status()
+    make_old(graph, version, vector_size=384, model=before.model, namespace=namespace)
+    deaths = 0
+    while schema.read(graph).version < schema.VERSION:
+        assert deaths < 10
+        opener = Counted(server.bolt_url, server.auth, dies="after", spares=deaths % 2)  # what is only repeated is got over
+        with closing(opener), contextlib.suppress(KeyboardInterrupt):
+            schema.ensure(opener, vector_size=384)
+        deaths += 1
+    assert deaths >= {1: 5, 2: 4, 3: 4, 4: 2}[version]
+    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as again:
+        assert verdicts(graph) == {"ready"}
+        assert again.get_embedding_status() == before
+        assert again.search_similar_conversations("train", min_score=0.0).results[0].conversation_id == "c"
+        assert "c:0" in {one.message_id for one in again.search_hybrid("night train", "keyword").results}
 
-    from kg import local
-    from mcp_context_persistence import ContextPersistenceClient
 
-    with (
-        local.attach(tmp_path / "store") as server,
-        closing(Graph(server.bolt_url, (server.user, server.password))) as old,
-        ContextPersistenceClient(server.bolt_url, auth=(server.user, server.password)) as client,
-    ):
-        client.save_conversation("c", [{"role": "user", "content": "The night train to Vienna."}])
-        before = client.get_embedding_status()
-        with old.driver.session() as session:
-            session.run("MATCH (v:NamespaceVersion) DETACH DELETE v").consume()
-            session.run("MATCH (v:SchemaVersion) SET v.version = 3, v.embedding_model = $model", model=before.model).consume()
-        with ContextPersistenceClient(server.bolt_url, auth=(server.user, server.password)) as again:
-            assert schema.read(old).version == schema.VERSION
-            assert again.get_embedding_status() == before
-            assert again.search_similar_conversations("train", min_score=0.0).results[0].conversation_id == "c"
+def test_a_client_goes_on_while_others_bring_the_database_up_to_date(client, server):
+    graph, ended, failures = client._core.graph, threading.Event(), []
+
+    def write():
+        number = 0
+        while not ended.is_set():
+            try:
+                client.save_conversation(f"c{number}", [{"role": "user", "content": f"Message {number}"}], mode="conversation")
+            except Exception as error:
+                failures.append(error)
+            number += 1
+        failures.extend([] if client.get_conversation_stats().stats.total_conversations == number else ["a save is missing"])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(3):
+            make_old(graph, 4, vector_size=384)
+            with closing(Graph(server.bolt_url, server.auth)) as opener:
+                schema.ensure(opener, vector_size=384)
+    finally:
+        ended.set()
+        writer.join()
+    assert failures == []
+    assert verdicts(graph) == {"ready"}
+
+
+def test_the_index_of_a_models_vectors_is_made_again_where_it_is_lost(client, server, namespace):
+    class Small:
+        def encode(self, texts):
+            return np.ones((len(texts), 48))
+
+    client.configure_embedding_model(Small())
+    client.save_conversation("c", [{"role": "user", "content": "A message"}], mode="conversation")
+    space = client._core.embeddings.current().vectors.space
+    names = [index.name for index in schema.vector_indexes(client._core.graph, space)]
+    for name in names:
+        run(client._core.graph, f"DROP INDEX {name}")
+    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as other:
+        other.configure_embedding_model(Small())
+        assert other.search_hybrid("anything", mode="semantic").results[0].message_id == "c:0"
+    for name in names:
+        run(client._core.graph, f"DROP INDEX {name}")
 
 
 def test_many_openers_agree(server):
@@ -245,19 +293,19 @@ def test_a_constraint_that_nodes_violate_is_told_and_made_when_they_are_gone(who
 
 
 class Counted(Graph):
-    """A graph that notes its statements, and whose process dies, as it were, before or after one of its writes."""
+    """A graph that notes its statements, and whose process dies, as it were, before or after a write, but for those that it spares."""
 
-    def __init__(self, *arguments, dies=None, **options):
+    def __init__(self, *arguments, dies=None, spares=0, **options):
         super().__init__(*arguments, **options)
-        self.names, self.writes, self._dies = [], 0, dies
+        self.names, self.writes, self._dies, self._spares = [], 0, dies, spares
 
     def run(self, statement, *, deadline=None):
         self.names.append(statement.name)
         self.writes += statement.writes
-        if statement.writes and self._dies == "before":
+        if self.writes > self._spares and statement.writes and self._dies == "before":
             raise KeyboardInterrupt
         rows = super().run(statement, deadline=deadline)
-        if statement.writes and self._dies == "after":
+        if self.writes > self._spares and statement.writes and self._dies == "after":
             raise KeyboardInterrupt
         return rows
 

@@ -1,5 +1,6 @@
 """Entities that are related to the same others, found by Graph Data Science on a real server and without it: the same is said of them."""
 
+import math
 import random
 
 import pytest
@@ -95,9 +96,9 @@ def test_without_the_library_the_same_is_found(client, request, seed):
 
 def test_too_little_memory_or_time_is_no_failure(client, monkeypatch):
     fill(client)
-    monkeypatch.setattr(client._core.analytics, "_most_bytes", 1)
+    monkeypatch.setattr(client._core.analytics._admission, "_share", (math.inf, 1))
     assert client.find_duplicate_entities().neighbors_by == "cypher"
-    monkeypatch.setattr(client._core.analytics, "_most_bytes", None)
+    monkeypatch.setattr(client._core.analytics._admission, "_share", None)
     monkeypatch.setattr(analytics, "RELATED_SECONDS", 0.0001)
     found = client.find_duplicate_entities()
     assert found.neighbors_by == "cypher"

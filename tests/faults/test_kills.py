@@ -1,0 +1,279 @@
+"""A store whose processes are killed at any moment opens again without a hand, with all that was acknowledged and nothing else."""
+
+import contextlib
+import os
+import random
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from kg import local, schema
+from kg.errors import DatabaseError
+from kg.local import launch
+from kg.local.store import Store
+from tests.faults import kills, writes
+from tests.faults.kills import VECTOR_SIZE, Killer, ask, check_files, check_schema, insist, opened
+from tests.graph.versions import make_old
+
+SEED = int(os.environ.get("KILLS_SEED") or random.SystemRandom().randrange(10**6))  # of all moments of a run
+STATEMENTS = len(schema.BASE) + 2  # that make a whole schema
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tally():
+    kills.say(f"\nKILLS_SEED={SEED}")
+    yield
+    kills.say(f"\nkills: {dict(kills.tally)}, {kills.tally.total()} in all")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A store with a schema, that all tests of a module wreck and mend."""
+    folder = tmp_path_factory.mktemp("kills") / "store"
+    with opened(folder) as graph:
+        schema.ensure(graph, vector_size=VECTOR_SIZE)
+        yield folder
+    local.stop(folder, force=True)
+
+
+def open_again(folder):
+    """Open as a user does who does not know what happened, and look whether all is there."""
+    with opened(folder) as graph:
+        insist(lambda: schema.ensure(graph, vector_size=VECTOR_SIZE))
+        check_schema(graph)
+
+
+def open_under_fire(folder, seed, *, statement=None, most=1, within=0.12):
+    """Open while the server is killed: a moment after the n-th statement that writes, or after any of them."""
+    with Killer(folder, seed, most=most, within=within) as killer, opened(folder) as graph:
+        graph.on_write = lambda number: killer.arm() if statement in {None, number} else None
+        with contextlib.suppress(DatabaseError):
+            schema.ensure(graph, vector_size=VECTOR_SIZE)
+    return killer.kills
+
+
+def drop_all(graph):
+    """Leave nothing of the schema."""
+    ask(graph, "MATCH (v:SchemaVersion) DETACH DELETE v")
+    for index in schema.expected(graph, vector_size=VECTOR_SIZE):
+        ask(graph, f"DROP {'CONSTRAINT' if index.unique else 'INDEX'} {index.name} IF EXISTS")
+
+
+def test_a_server_killed_while_a_fresh_store_is_opened(tmp_path):
+    seed = SEED
+    open_under_fire(tmp_path / "store", seed, most=2)
+    open_again(tmp_path / "store")
+    local.stop(tmp_path / "store", force=True)
+
+
+def test_a_killed_client_leaves_a_store_that_opens(tmp_path):
+    seed = SEED + 1
+    process = kills.program("open", tmp_path / "store")
+    time.sleep(random.Random(seed).uniform(0.2, 4))
+    kills.kill_program(process)
+    open_again(tmp_path / "store")
+    local.stop(tmp_path / "store", force=True)
+
+
+def test_a_server_killed_in_a_migration(store):
+    version = 1
+    with opened(store) as graph:
+        make_old(graph, version, vector_size=VECTOR_SIZE)
+    open_under_fire(store, SEED, statement=1)
+    open_again(store)
+
+
+def test_a_client_killed_at_each_step_of_making_a_folder_leaves_one_that_can_be_used(tmp_path, monkeypatch):
+    """The files that are written before the server is started, of which each may be missing or not in its place yet."""
+    jars, replace = local.provision(), Path.replace
+    for number in range(1, 5):
+        for after in (False, True):
+            files = Store(tmp_path / f"{number}-{after}")
+            child = os.fork()
+            if child == 0:
+                moves = iter(range(1, 100))
+
+                def die(self, target, number=number, after=after, moves=moves):
+                    here = next(moves) == number
+                    if not here or after:
+                        replace(self, target)
+                    if here:
+                        os._exit(9)
+
+                monkeypatch.setattr(Path, "replace", die)
+                with contextlib.suppress(BaseException):
+                    make(files, jars)
+                    files.write_mark()
+                os._exit(0)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+            make(files, jars)
+            user, kept, _ = (files.data / "dbms" / "auth.ini").read_text().split(":")
+            salt = bytes.fromhex(kept.split(",")[2])
+            assert (user, kept) == ("neo4j", launch.hashed(files.password(), salt))
+            assert "server.memory.heap.max_size=400m" in (files.conf / "neo4j.conf").read_text()
+
+
+def make(files, jars):
+    """All that an opening writes before it starts the server."""
+    files.prepare()
+    files.password()
+    launch.write_configuration(files, jars, kills.SETTINGS)
+
+
+def write_under_fire(store, namespace, made, seed, *, every, victims=("server",), within=0.15):
+    """Make the steps, of which every n-th one is hit, and hold what is there after each against the model."""
+    done = 0
+    while done < len(made):  # a supervisor gives up after five deaths of its server, and begins again with its next client
+        with contextlib.closing(writes.client_of(store, namespace)) as client:
+            graph = client._core.graph
+            for number in range(done, min(done + 4 * every, len(made))):
+                hit = number % every == every - 1
+                with Killer(store, seed + number, most=int(hit), within=within, victims=victims) as killer:
+                    killer.arm()
+                    step = made[number]
+                    insist(partial(writes.do, client, step))
+                    model = writes.Model(made[: number + 1])
+                if hit:
+                    insist(partial(hold, graph, namespace, model))
+                done = number + 1
+            insist(client.get_conversation_stats)
+
+
+def hold(graph, namespace, model):
+    assert writes.found(graph, namespace) == model
+
+
+def compare(store, namespace, made):
+    """Make the same steps undisturbed in another namespace, and compare all of both."""
+    with contextlib.closing(writes.client_of(store, f"{namespace}-twin")) as client:
+        for step in made:
+            writes.do(client, step)
+        graph = client._core.graph
+        assert writes.canonical(graph, namespace) == writes.canonical(graph, f"{namespace}-twin")
+        assert writes.found(graph, namespace) == writes.Model(made)
+        check_schema(graph)
+
+
+def test_a_server_killed_while_it_is_written_to(store):
+    made = writes.steps(SEED, 12)
+    write_under_fire(store, "fire", made, SEED, every=6)
+    compare(store, "fire", made)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", range(SEED, SEED + 10), ids=range(10))
+def test_fresh_stores_whose_openers_and_servers_are_killed(tmp_path, seed):
+    """Clients at any moment of the first start, then the server and its supervisor, then the server while the schema is made."""
+    chance, folder = random.Random(seed), tmp_path / "store"
+    for _ in range(2):
+        process = kills.program("open", folder)
+        time.sleep(chance.uniform(0, 6))
+        kills.kill_program(process)
+    with Killer(folder, seed, most=3, within=4, victims=("server", "supervisor"), always=True):
+        for _ in range(4):
+            with contextlib.suppress(DatabaseError), opened(folder) as graph:
+                schema.ensure(graph, vector_size=VECTOR_SIZE)
+    with opened(folder) as graph:
+        insist(lambda: schema.ensure(graph, vector_size=VECTOR_SIZE))
+        drop_all(graph)
+    open_under_fire(folder, seed, most=4)
+    open_again(folder)
+    local.stop(folder, force=True)
+    check_files(folder)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("statement", range(1, STATEMENTS + 1))
+def test_a_server_killed_at_each_statement_of_the_schema(store, statement):
+    with opened(store) as graph:
+        drop_all(graph)
+    for seed in (SEED + statement, SEED - statement):
+        open_under_fire(store, seed, statement=min(statement, 1 + statement % 3) if seed < SEED else statement, within=0.08)
+    open_again(store)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_a_server_killed_at_each_statement_of_a_migration_with_data_in_it(store, version):
+    made, namespace = writes.steps(version, 8, calls=("save", "graph")), f"old-{version}"
+    with contextlib.closing(writes.client_of(store, namespace)) as client:
+        for step in made:
+            writes.do(client, step)
+        model = client.get_embedding_status().model
+    for statement in range(1, 7):
+        with opened(store) as graph:
+            make_old(graph, version, vector_size=VECTOR_SIZE, model=model)
+        open_under_fire(store, statement, statement=statement, within=0.08)
+        open_again(store)
+        with opened(store) as graph:
+            assert writes.found(graph, namespace) == writes.Model(made)
+    compare(store, namespace, made)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(
+    "calls",
+    [
+        ("save",),
+        ("save", "graph", "merge", "merge", "undo", "undo"),
+        ("merge", "undo", "graph"),
+        ("save", "configure", "configure"),
+        ("save", "reextract", "reextract"),
+    ],
+)
+def test_servers_killed_in_every_call_that_writes(store, calls):
+    namespace, seed = "-".join(calls), SEED + len(calls)
+    made = [{**step, "mode": "hybrid"} if "reextract" in calls else step for step in writes.steps(seed, 50, calls=calls)]
+    write_under_fire(store, namespace, made, seed, every=3, victims=("server", "server", "server", "supervisor"), within=0.4)
+    compare(store, namespace, made)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_clients_killed_while_they_write(store, tmp_path):
+    seed, count = SEED, 60
+    journal, made = tmp_path / "journal", writes.steps(seed, count)
+    chance, done = random.Random(seed), 0
+    while done < count:
+        process = kills.program("write", store, seed, count, journal)
+        with contextlib.suppress(kills.subprocess.TimeoutExpired):
+            process.wait(chance.uniform(2, 8))
+        kills.kill_program(process)
+        lines = writes.noted(journal)
+        done = sum(line["done"] for line in lines)
+        with opened(store) as graph:  # all that was acknowledged, and of what was begun all or nothing
+            assert writes.found(graph, "journal") in [writes.Model(made[:end]) for end in (done, done + 1)]
+    compare(store, "journal", made)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_servers_killed_while_indexes_are_filled(store):
+    with opened(store) as graph:
+        ask(
+            graph,
+            "UNWIND range(0, 49) AS page CALL (page) { UNWIND range(0, 999) AS i CREATE (:Entity {namespace: 'full', "
+            "id: page + '-' + i, name: 'n' + i, type: 't' + i, content: 'x'}) } IN TRANSACTIONS OF 10 ROWS",
+        )
+    for seed, index in enumerate(["entity_name", "entity_type", "memory_text", "entity_id"] * 2):
+        with opened(store) as graph:
+            ask(graph, f"DROP {'CONSTRAINT' if index == 'entity_id' else 'INDEX'} {index} IF EXISTS")
+        open_under_fire(store, seed, within=0.6)
+        open_again(store)
+    with opened(store) as graph:
+        assert ask(graph, "MATCH (n:Entity {namespace: 'full'}) RETURN count(n) AS number") == [{"number": 50_000}]
+        ask(graph, "MATCH (n:Entity {namespace: 'full'}) CALL (n) { DELETE n } IN TRANSACTIONS OF 10000 ROWS")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_the_store_that_all_of_these_wrecked_is_whole(store):
+    open_again(store)
+    local.stop(store, force=True)
+    check_files(store)

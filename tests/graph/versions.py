@@ -1,0 +1,38 @@
+"""Databases of older versions of the schema, made from one of the present version."""
+
+from kg import schema
+from kg.driver import Graph
+
+FULLTEXT = (
+    "CREATE FULLTEXT INDEX memory_text FOR (n:Message|Entity|Decision|Conversation) ON EACH [n.content, n.facets] "
+    "OPTIONS {indexConfig: {`fulltext.analyzer`: 'english'}}"
+)
+VECTORS = (
+    "MATCH (v:NamespaceVersion) WHERE $n IS NULL OR v.namespace = $n "
+    "REMOVE v.embedding_model, v.vector_size, v.vectors, v.vectors_revision"
+)
+
+
+def make_old(graph: Graph, version: int, *, vector_size: int, model: str = "model@1", namespace: str | None = None) -> None:
+    """Take from a database what its schema has more than that of an older version.
+
+    Args:
+        graph: The database.
+        version: The older version.
+        vector_size: Numbers per vector.
+        model: What made the vectors of the database, before namespaces said that.
+        namespace: The namespace that does not say it; all of them where None.
+    """
+    schema.ensure(graph, vector_size=vector_size)
+    with graph.driver.session() as session:
+        if version < 2:
+            session.run("DROP INDEX memory_text").consume()
+            session.run(FULLTEXT).consume()
+        if version < 3:
+            session.run("DROP CONSTRAINT entity_patterns").consume()
+        if version < 4:
+            session.run(VECTORS, n=namespace).consume()
+            session.run("MATCH (v:SchemaVersion) SET v.embedding_model = $model", model=model).consume()
+        session.run("DROP CONSTRAINT merge_id").consume()
+        session.run("DROP CONSTRAINT merged_entity_id").consume()
+        session.run("MATCH (v:SchemaVersion) SET v.version = $version", version=version).consume()

@@ -1,0 +1,93 @@
+"""What a database has of an index, by the rows that a server tells, and why an index cannot be made."""
+
+import time
+
+import pytest
+from neo4j.exceptions import Neo4jError
+
+from kg import indexes, schema
+from kg.errors import DatabaseError
+
+UNIQUE = next(index for index in schema.BASE if index.name == "entity_id")
+TEXT = next(index for index in schema.BASE if index.name == "memory_text")
+
+
+def row(index, **changes):
+    return {
+        "name": index.name,
+        "type": index.type,
+        "state": "ONLINE",
+        "percent": 100.0,
+        "labels": list(index.labels),
+        "properties": list(index.properties),
+        "constraint": index.name if index.unique else None,
+        "config": dict(index.config),
+        **changes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, "ready"),
+        ({"state": "POPULATING", "percent": 3.0}, "building"),
+        ({"state": "POPULATING", "percent": 3.0, "constraint": None}, "building"),  # by another opener, perhaps
+        ({"state": "POPULATING", "percent": 100.0, "constraint": None}, "broken"),
+        ({"constraint": None}, "broken"),
+        ({"state": "FAILED"}, "broken"),
+        ({"state": "FAILED", "constraint": None}, "broken"),
+        ({"properties": ["id", "namespace"]}, "broken"),
+        ({"labels": ["Person"]}, "broken"),
+        ({"type": "TEXT"}, "broken"),
+        ({"labels": None, "properties": None, "type": "LOOKUP", "config": None}, "broken"),
+    ],
+)
+def test_the_verdict_on_a_constraint(changes, verdict):
+    assert UNIQUE.verdict({UNIQUE.name: row(UNIQUE, **changes)}) == verdict
+
+
+def test_the_verdict_on_an_index_of_text():
+    assert TEXT.verdict({}) == "missing"
+    shuffled = row(TEXT, labels=list(reversed(TEXT.labels)), config={"fulltext.analyzer": "ENGLISH", "other": 1})
+    assert TEXT.verdict({TEXT.name: shuffled}) == "ready"
+    assert TEXT.verdict({TEXT.name: row(TEXT, config={"fulltext.analyzer": "standard"})}) == "broken"
+    assert TEXT.verdict({"theirs": row(TEXT)}) == "missing"  # searches name it
+
+
+class Refusing:
+    """A database without indexes, for a user who may not make any: Neo4j Community has no such users."""
+
+    def __init__(self, code):
+        self.code, self.tries = code, 0
+
+    def run(self, statement, *, deadline=None):
+        if not statement.writes:
+            return []
+        self.tries += 1
+        raise DatabaseError("refused") from Neo4jError._hydrate_neo4j(code=self.code, message="no")
+
+    def call(self, seconds):
+        import contextlib
+
+        return contextlib.nullcontext()
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "tries"),
+    [
+        ("Neo.ClientError.Security.Forbidden", "are missing, and this user may not make them: entity_id, memory_text", 1),
+        (
+            "Neo.ClientError.Schema.IndexAlreadyExists",
+            "something else has the name or the place of the index entity_id",
+            2 * indexes.TRIES,
+        ),
+        ("Neo.ClientError.Statement.SyntaxError", "refused", 1),
+    ],
+)
+def test_what_is_told_where_an_index_cannot_be_made(monkeypatch, code, text, tries):
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    database = Refusing(code)
+    with pytest.raises(DatabaseError, match=text) as error:
+        indexes.reconcile(database, [UNIQUE, TEXT], end=time.monotonic() + 60)
+    assert not error.value.retryable
+    assert database.tries in {tries, tries - 1}  # the first of them gives up before the second
