@@ -113,7 +113,7 @@ class Attachment:
         return self.bolt_url != before
 
     def restart(self) -> None:
-        """Have the server started again, in order, because its database has stopped after an error; wait for it.
+        """Have the server started again, because its database has stopped after an error; wait for it.
 
         Nothing is restarted where that was done already since the attachment last saw the server.
 
@@ -122,6 +122,8 @@ class Attachment:
         """
         with translated_errors(self.store):
             self._check_folder()
+            with contextlib.suppress(OSError):  # an empty file needs no space on most file systems
+                self._files.panicked.touch(mode=0o600)
             check_space(self.store)
             server.restart(self._files, self._state, self._settings)
         self.renew()

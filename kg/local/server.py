@@ -67,7 +67,7 @@ def resize(files: Store, settings: ServerSettings) -> None:
 
 
 def restart(files: Store, seen: State, settings: ServerSettings) -> None:
-    """Have the supervisor stop the server in order and start it again; wait for that.
+    """Have the supervisor start the server again, whose database has stopped; wait for that.
 
     Nothing happens where no server runs, or another process serves the store already.
 
