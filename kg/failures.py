@@ -25,16 +25,19 @@ MEMORY_CODES = frozenset(
 )
 # What ends a transaction before its commit, or instead of it. Other failures of a server say nothing about a commit that was begun.
 ROLLED_BACK_CODES = MEMORY_CODES | {
-    f"Neo.TransientError.Transaction.{name}"
-    for name in (
-        "BookmarkTimeout",
-        "ConstraintsChanged",
-        "DeadlockDetected",
-        "LeaseExpired",
-        "LockAcquisitionTimeout",
-        "MaximumTransactionLimitReached",
-        "Outdated",
-    )
+    "Neo.DatabaseError.Transaction.TransactionStartFailed",
+    *(
+        f"Neo.TransientError.Transaction.{name}"
+        for name in (
+            "BookmarkTimeout",
+            "ConstraintsChanged",
+            "DeadlockDetected",
+            "LeaseExpired",
+            "LockAcquisitionTimeout",
+            "MaximumTransactionLimitReached",
+            "Outdated",
+        )
+    ),
 }
 # Another transaction deleted what this one had found but not locked; a second try sees that. Statements that miss something of theirs at
 # the end divide by zero to be rolled back.

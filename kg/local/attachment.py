@@ -8,11 +8,13 @@ import tempfile
 import threading
 import time
 import weakref
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
 from kg.errors import DatabaseError, ValidationError
+from kg.limits import DEADLINE_SECONDS
 from kg.local import leases, server
 from kg.local.identity import Identity, end_servers, holds
 from kg.local.jars import Progress
@@ -68,7 +70,8 @@ class Attachment:
         self.password = store.password()
         self._files, self._state, self._settings, self._throwaway = store, state, settings, throwaway
         self._lease: tuple[Path, int] | None = lease
-        self._lock = threading.Lock()  # of the lease
+        self._lock = threading.Lock()  # of the lease and the renewal
+        self._renewal: Future[None] | None = None
         self._identity = Identity.of(store.folder)
         _open.add(self)
 
@@ -106,16 +109,37 @@ class Attachment:
             DatabaseError: The attachment is closed, its folder was moved, or the server cannot be started.
         """
         before = self.bolt_url
-        with translated_errors(self.store):
-            self._check_folder()
-            self._state = join(self._files, self._settings, progress, throwaway=self._throwaway)
-            self.password = self._files.password()
+        with self._lock:
+            renewal, is_first = self._renewal or Future(), self._renewal is None
+            self._renewal = renewal
+        if not is_first:  # many calls find the server gone at the same time, and one of them starts it
+            renewal.result(DEADLINE_SECONDS)
+            return self.bolt_url != before
+        try:
+            with translated_errors(self.store):
+                self._check_folder()
+                self._state = join(self._files, self._settings, progress, throwaway=self._throwaway)
+                self.password = self._files.password()
+        except BaseException as error:
+            renewal.set_exception(error)
+            raise
+        else:
+            renewal.set_result(None)
+        finally:
+            with self._lock:
+                self._renewal = None
         return self.bolt_url != before
 
-    def restart(self) -> None:
+    @property
+    def server_pid(self) -> int:
+        """The process id of the server."""
+        return self._state.pid
+
+    def restart(self, server_pid: int) -> None:
         """Have the server started again, because its database has stopped after an error; wait for it.
 
-        Nothing is restarted where that was done already since the attachment last saw the server.
+        Args:
+            server_pid: The process that must not go on. Where another one serves the store by now, that one does.
 
         Raises:
             DatabaseError: The disk is full, or the server cannot be started. The text says what to do.
@@ -125,7 +149,7 @@ class Attachment:
             with contextlib.suppress(OSError):  # an empty file needs no space on most file systems
                 self._files.panicked.touch(mode=0o600)
             check_space(self.store)
-            server.restart(self._files, self._state, self._settings)
+            server.restart(self._files, server_pid, self._settings)
         self.renew()
 
     def _check_folder(self) -> None:
@@ -185,6 +209,7 @@ class Attachment:
 
     def _forget(self) -> None:
         self._lock = threading.Lock()  # a thread that is not here may hold the old one
+        self._renewal = None
         lease, self._lease = self._lease, None
         if lease is not None:
             os.close(lease[1])  # the parent's descriptor goes on holding the lease
@@ -286,12 +311,7 @@ def stop(store: Path, *, force: bool = False) -> None:
         DatabaseError: Processes use it, or it does not end.
     """
     files = Store(_absolute(store))
-    if not leases.is_locked(files.server):
-        if files.folder.is_dir():
-            state = files.read_state()
-            left = end_servers(files.folder, state.pid if state else 0, state.started if state else "")
-            if left:
-                raise DatabaseError(f"The local server does not end: end process {left} yourself.", retryable=True)
+    if not leases.is_locked(files.server) and (not files.folder.is_dir() or _end_unsupervised(files)):
         return
     clients = leases.holders(files.leases)
     if clients and not force:
@@ -302,6 +322,22 @@ def stop(store: Path, *, force: bool = False) -> None:
         )
     with translated_errors(files.folder):
         _order_end(files)
+
+
+def _end_unsupervised(files: Store) -> bool:
+    """End the servers that no supervisor holds; return False where one has come meanwhile, whose server was left alone."""
+    lock = leases.lock(files.server) if files.server.exists() else None
+    if lock is None and files.server.exists():
+        return False
+    try:
+        state = files.read_state()
+        left = end_servers(files.folder, state.pid if state else 0, state.started if state else "")
+    finally:
+        if lock is not None:
+            os.close(lock)
+    if left:
+        raise DatabaseError(f"The local server does not end: end process {left} yourself.", retryable=True)
+    return True
 
 
 def _order_end(files: Store) -> None:
