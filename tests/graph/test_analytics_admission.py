@@ -73,12 +73,14 @@ def test_a_wait_ends_as_soon_as_there_is_memory(client, other):
 def test_small_analyses_do_not_starve_a_large_one(client, other):
     """Three threads always hold some of the memory; the large one needs all of it."""
     fill(client, EDGES)
+    reserve(client, 0.1)  # the server has seen the statements
+    reserve(other, 0.1)
     is_over, errors = threading.Event(), []
 
     def run():
         while not is_over.is_set():
             try:
-                reserve(client, 0.3, 0.2)
+                reserve(client, 0.3, 2.0)
             except Exception as error:
                 errors.append(error)
 
@@ -87,7 +89,7 @@ def test_small_analyses_do_not_starve_a_large_one(client, other):
         thread.start()
     time.sleep(0.5)
     try:
-        other._core.graph._deadline = 30.0
+        other._core.graph._deadline = 20.0
         reserve(other, 0.95)
     finally:
         is_over.set()
