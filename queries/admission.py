@@ -20,20 +20,26 @@ from typing import Any, Literal
 from kg import limits
 from kg.driver import Graph
 from kg.errors import DatabaseError, GraphError
+from kg.local import sizes
 from kg.statement import Row, Statement, as_is
 
 log = logging.getLogger(f"mcp_context_persistence.{__name__}")
 
 MIB = 1 << 20
 NO_LIMIT = 2**62
-HEAP_SHARE = 0.35  # of the server's heap, for all analyses together; statements have as much
+# Of the server's heap for all analyses together; transactions have as much, and 248 MiB at least (`kg.local.sizes`). The rest
+# is the server's own: 130 MiB with little data.
+HEAP_SHARE = 0.35
+OWN_BYTES, LEAST_BYTES = 150 * MIB, 24 * MIB
 HEAP_SECONDS = 5.0  # for which the heap's size is remembered; a managed server may be given another one
 # What a projection takes beyond what the library estimates, measured on graphs of 60 entities: a page for each of four
 # chunks of relationships (256 KiB, and 2 MiB more for weights, which take three regions of G1), and the import's buffers.
 FIXED_BYTES, WEIGHTED_BYTES = 6 * MIB, 20 * MIB
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.25
-QUEUE_SECONDS = 1.0  # after which a place in the queue is confirmed; it is lost after three
-DROP_SECONDS = 10.0
+QUEUE_SECONDS = 1.0  # after which a place in the queue is confirmed; it is lost after ten
+SWEEP_SECONDS = 2.0  # between two looks for what others left behind, while memory is waited for
+DROP_SECONDS = 10.0  # that a clean-up may take of what is left of the call's deadline
+LAST_SECONDS = 1.0  # that it may take where nothing is left
 GRACE_SECONDS = 10  # for which a projection is left alone whose owner has no connection
 
 Kind = Literal["call", "block"]
@@ -193,12 +199,13 @@ class Admission:
             GraphError: Others used the memory for the whole deadline.
         """
         statement = Statement(name="analytics/project", parameters={"batch": batch}, read=as_is, writes=True)
-        pause, queued = FIRST_PAUSE_SECONDS, -math.inf
+        pause, queued, swept = FIRST_PAUSE_SECONDS, -math.inf, -math.inf
         with self._turns.take(self._graph):
             try:
                 while not (row := self._run(statement)[0])["admitted"]:
-                    if pause == FIRST_PAUSE_SECONDS:
+                    if time.monotonic() - swept > SWEEP_SECONDS:
                         self._drop(batch["name"])  # sweeps what others left behind
+                        swept = time.monotonic()
                     can_fit = row["blocked"] + batch["bytes"] <= batch["share"]
                     if can_fit and time.monotonic() - queued > QUEUE_SECONDS:
                         batch["since"] = self._queue(stays=True)
@@ -216,7 +223,12 @@ class Admission:
         statement = Statement[Row](name="analytics/queue", parameters={"batch": batch}, read=as_is, writes=True)
         if stays:
             return int(self._run(statement)[0]["since"])
-        return int(self._graph.run(statement, deadline=DROP_SECONDS)[0]["since"])
+        return int(self._graph.run(statement, deadline=self._cleanup_seconds)[0]["since"])
+
+    @property
+    def _cleanup_seconds(self) -> float:
+        """Seconds for a statement that tidies up; a call whose deadline is over must not go on for long."""
+        return max(LAST_SECONDS, min(DROP_SECONDS, self._graph.seconds_left))
 
     def _leave(self) -> None:
         try:
@@ -233,7 +245,7 @@ class Admission:
         if self._share is None or now - self._share[0] > HEAP_SECONDS:
             try:
                 heap = self._graph.run(Statement(name="analytics/heap", read=as_is))[0]["bytes"]
-                self._share = (now, int(HEAP_SHARE * heap))
+                self._share = (now, share_of(heap))
             except DatabaseError as error:
                 if error.retryable:
                     raise
@@ -252,7 +264,7 @@ class Admission:
         drop = Statement[Row](name="analytics/drop", parameters={"batch": batch}, read=as_is, writes=True)
         for statement in (sweep, drop):  # the second one where connections are not to be seen
             try:
-                rows = self._graph.run(statement, deadline=DROP_SECONDS)
+                rows = self._graph.run(statement, deadline=self._cleanup_seconds)
             except DatabaseError as error:
                 log.debug("a projection could not be dropped: %s", error)
                 if error.retryable:
@@ -289,6 +301,12 @@ class _Turns:
                 self._waiting.remove(turn)
                 if self._waiting:
                     self._waiting[0].set()
+
+
+def share_of(heap: int) -> int:
+    """Return the bytes of a server's heap that all analyses together may take."""
+    rest = heap - OWN_BYTES - sizes.statements(heap)
+    return max(LEAST_BYTES, min(int(HEAP_SHARE * heap), rest))
 
 
 def wait(graph: Graph, event: threading.Event, seconds: float = math.inf) -> bool:

@@ -12,6 +12,9 @@ HEAP, PAGE_CACHE = 1024, 256  # MiB, where nothing is bounded
 LEAST_HEAP, LEAST_PAGE_CACHE = 400, 32  # MiB
 # Resident beyond heap and page cache: compiled code, classes, the collector's tables, network buffers, mapped index files; 426 MiB.
 OVERHEAD = limits.MEMORY_SERVER_BYTES - (LEAST_HEAP + LEAST_PAGE_CACHE) * MIB
+STATEMENTS_SHARE = 0.35  # of the heap, for all transactions together
+# What the largest update needs, 10,000 entities and as many relationships: it fails with 210 MiB and passes with 245.
+LEAST_STATEMENTS = 248  # MiB
 _SIZE = re.compile(r"([0-9]+)([kmg]?)", re.IGNORECASE)
 _UNITS = {"": 1, "k": 1 << 10, "m": MIB, "g": 1 << 30}
 
@@ -43,12 +46,21 @@ def flags(heap: str) -> list[str]:
 
 
 def options(heap: str, page_cache: str) -> dict[str, str]:
-    """Neo4j's settings for both."""
+    """Neo4j's settings for both, and for what transactions may take of the heap, so that a heavy one fails instead of the server."""
     return {
+        "dbms.memory.transaction.total.max": str(statements(number(heap))),
         "server.memory.heap.initial_size": heap,
         "server.memory.heap.max_size": heap,
         "server.memory.pagecache.size": page_cache,
     }
+
+
+def statements(heap: int) -> int:
+    """Return the bytes of a heap that all transactions may take together.
+
+    Neo4j does not count what graph algorithms take: see `queries.admission`.
+    """
+    return max(int(heap * STATEMENTS_SHARE), LEAST_STATEMENTS * MIB)
 
 
 def changed(given: list[str], heap: str) -> list[str]:
