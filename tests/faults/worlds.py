@@ -164,10 +164,9 @@ def _metrics(world: World, _other: World, _random: Random) -> Any:
 def _communities(world: World, _other: World, random: Random) -> Any:
     algorithm = random.choice(["leiden", "wcc", "k_core"])
     communities = world.client.detect_communities(algorithm, min_size=1)
-    if algorithm != "leiden":
-        return communities
-    # Of equally good divisions it takes one by the order of the nodes in the store.
-    return sorted(entity.name for community in communities for entity in community.entities)
+    # Equally good divisions, and members that are equally central, come in the order of the nodes in the store.
+    members = [sorted(f"{entity.id} {entity.name} {entity.type}" for entity in community.entities) for community in communities]
+    return sorted(name for names in members for name in names) if algorithm == "leiden" else sorted(members)
 
 
 def _library(world: World, _other: World, _random: Random) -> Any:
