@@ -35,7 +35,7 @@ HEAP_SECONDS = 5.0  # for which the heap's size is remembered; a managed server 
 # What a projection takes beyond what the library estimates, measured on graphs of 60 entities: a page for each of four
 # chunks of relationships (256 KiB, and 2 MiB more for weights, which take three regions of G1), and the import's buffers.
 FIXED_BYTES, WEIGHTED_BYTES = 6 * MIB, 20 * MIB
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.25
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.1
 QUEUE_SECONDS = 1.0  # after which a place in the queue is confirmed; it is lost after ten
 DROP_SECONDS = 10.0
 GRACE_SECONDS = 10  # for which a projection is left alone whose owner has no connection
