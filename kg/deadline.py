@@ -69,13 +69,17 @@ class Threads:
         return job.value  # type: ignore[return-value]  # set when there is no error
 
     def _start(self) -> Inbox | None:
-        """Start a thread, unless there are as many as there may be."""
+        """Start a thread; return None where there are as many as there may be."""
         with self._lock:
             if self._count >= self._limit:
                 return None
             self._count += 1
         inbox: Inbox = queue.SimpleQueue()
-        threading.Thread(target=self._work, args=(inbox,), name=self._name, daemon=True).start()
+        try:
+            threading.Thread(target=self._work, args=(inbox,), name=self._name, daemon=True).start()
+        except RuntimeError:  # the system lets this process have no more threads
+            self._end()
+            return None
         return inbox
 
     def _wait(self, end: float) -> Inbox:
@@ -94,6 +98,8 @@ class Threads:
             stays = self._idle.qsize() < self._keep
             if stays:
                 self._idle.put(inbox)
+                if not self._keep:  # closed meanwhile
+                    self.close()
             else:
                 self._end()
             job.done.set()

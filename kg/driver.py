@@ -28,7 +28,7 @@ from kg.errors import ContextPersistenceError, DatabaseError, Outcome
 from kg.failures import replayable, translate
 from kg.limits import DEADLINE_SECONDS
 from kg.pool import PROBE_SECONDS, Auth, Pool
-from kg.recovery import Recover, Recovery
+from kg.recovery import Recover, Recovery, Restart
 from kg.replay import Replay
 from kg.statement import Statement
 
@@ -52,7 +52,8 @@ class Graph:
         pool_size: int = 30,
         deadline: float = DEADLINE_SECONDS,
         revive: Recover | None = None,
-        restart: Recover | None = None,
+        restart: Restart | None = None,
+        server_pid: Callable[[], int] = int,
         credentials: Callable[[str], Auth] | None = None,
     ) -> None:
         """Open a pool; nothing is sent before the first statement.
@@ -65,13 +66,16 @@ class Graph:
             deadline: Seconds after which a call ends, retries included.
             revive: Called when the server is not at the address; returns when it is there again, with its address if that may have
                 changed, or raises what the user is told.
-            restart: Like `revive`, when the server answers, but its database has stopped after an error.
+            restart: Like `revive`, when the server answers, but its database has stopped after an error. It gets the process that answered.
+            server_pid: The process that serves now; 0 where nobody manages it.
             credentials: Takes the place of `auth`: asked for each new connection, with the pool's address; None where what listens
                 there is not the server that the password is meant for, so that it is not sent.
         """
         self._database = database
         self.client_id = uuid.uuid4().hex  # by which the server knows its connections
-        self._recovery = Recovery(revive=revive, restart=restart, move=self._move, check_open=self._check_open)
+        self._recovery = Recovery(
+            revive=revive, restart=restart, server_pid=server_pid, move=self._move, check_open=self._check_open
+        )
         self._deadline = deadline
         self._thread_limit = 2 * pool_size + SPARE_THREADS
         self._threads = self._new_threads()
@@ -321,7 +325,7 @@ class Graph:
 
     def _until(self, replay: Replay, once: Callable[[Attempt, float], T]) -> T:
         while True:
-            pool, attempt = self._pool, replay.begin()
+            pool, server_pid, attempt = self._pool, self._recovery.server_pid(), replay.begin()
             left = replay.left
             try:
                 value = self._threads.call(partial(once, attempt, left), seconds=left)
@@ -336,7 +340,7 @@ class Graph:
                 self._check_open(replay.outcome)
                 if self._pool is not pool:
                     continue  # the server has moved, and another call has seen it first
-                if self._recovery.has_recovered(error, replay, self._threads):
+                if self._recovery.has_recovered(error, replay, self._threads, server_pid=server_pid):
                     replay.pause()
                     continue
                 self._check_open(replay.outcome)

@@ -2,6 +2,8 @@
 
 import errno
 import socket
+import ssl
+from collections.abc import Iterator
 
 import neo4j.exceptions as theirs
 
@@ -12,6 +14,7 @@ from kg.spaces import Moved
 # A connection was lost, or could not be made.
 LOST = (theirs.ServiceUnavailable, theirs.SessionExpired, OSError)
 NO_WAY = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EADDRNOTAVAIL})
+NOT_ENCRYPTED = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST"})  # OpenSSL's reasons, where the peer answers in plain text
 
 MEMORY_CODES = frozenset(
     {
@@ -22,16 +25,19 @@ MEMORY_CODES = frozenset(
 )
 # What ends a transaction before its commit, or instead of it. Other failures of a server say nothing about a commit that was begun.
 ROLLED_BACK_CODES = MEMORY_CODES | {
-    f"Neo.TransientError.Transaction.{name}"
-    for name in (
-        "BookmarkTimeout",
-        "ConstraintsChanged",
-        "DeadlockDetected",
-        "LeaseExpired",
-        "LockAcquisitionTimeout",
-        "MaximumTransactionLimitReached",
-        "Outdated",
-    )
+    "Neo.DatabaseError.Transaction.TransactionStartFailed",
+    *(
+        f"Neo.TransientError.Transaction.{name}"
+        for name in (
+            "BookmarkTimeout",
+            "ConstraintsChanged",
+            "DeadlockDetected",
+            "LeaseExpired",
+            "LockAcquisitionTimeout",
+            "MaximumTransactionLimitReached",
+            "Outdated",
+        )
+    ),
 }
 # Another transaction deleted what this one had found but not locked; a second try sees that. Statements that miss something of theirs at
 # the end divide by zero to be rolled back.
@@ -54,23 +60,37 @@ def replayable(error: Exception) -> bool:
         gone = error.code in GONE_CODES or GONE in (error.message or "")
         return gone or (error.code not in MEMORY_CODES and error.is_retryable())
     lost = isinstance(error, LOST) or (isinstance(error, theirs.DriverError) and error.is_retryable())
-    return lost and not nobody_listens(error)
+    return lost and not nobody_listens(error) and not is_encryption_refused(error)
 
 
 def nobody_listens(error: BaseException) -> bool:
     """Whether no connection was made because nobody listens at the address, so that waiting is no use."""
     if isinstance(error, theirs.Neo4jError):
         return False  # the server spoke
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in _causes(error):
         if isinstance(cause, (ConnectionRefusedError, socket.gaierror, WrongListenerError)):
             return True
         if isinstance(cause, OSError) and cause.errno in NO_WAY:
             return True
         if isinstance(cause, BaseExceptionGroup):  # of the servers of a cluster
             return all(nobody_listens(one) for one in cause.exceptions)
-        cause = cause.__cause__
     return False
+
+
+def is_encryption_refused(error: BaseException) -> bool:
+    """Return whether no connection was made because the server's certificate is not trusted, or it does not encrypt."""
+    return any(
+        isinstance(cause, ssl.SSLCertVerificationError)
+        or (isinstance(cause, ssl.SSLError) and getattr(cause, "reason", "") in NOT_ENCRYPTED)
+        for cause in _causes(error)
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
 
 
 def is_panicked(error: BaseException) -> bool:
@@ -110,6 +130,9 @@ def translate(error: Exception, *, name: str, may_be_applied: bool = False) -> D
             text = f"{name}: another embedding model came into use, or entities were merged, meanwhile; call again"
             return Moved(text, retryable=True, outcome=outcome)
         return DatabaseError(f"{name}: {_advice(error)}", retryable=error.is_retryable() or is_panicked(error), outcome=outcome)
+    if is_encryption_refused(error):
+        text = f"{name}: no encrypted connection could be made; check the address (bolt+s, bolt+ssc) and the server's certificate"
+        return DatabaseError(text, outcome=outcome)
     if isinstance(error, LOST):
         text = f"{name}: the database could not be reached; is the server running?"
         return DatabaseError(text, retryable=True, outcome=outcome)

@@ -40,8 +40,7 @@ class Types:
 
 def types(relationship_types: Iterable[str] = (), labels: Iterable[str] = ()) -> Types:
     """Return those that count, each once."""
-    counted = (frozenset(names) - _UNCOUNTED for names in (relationship_types, labels))
-    return Types(relationship_types=next(counted), labels=next(counted))
+    return Types(relationship_types=frozenset(relationship_types) - _UNCOUNTED, labels=frozenset(labels) - _UNCOUNTED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +141,8 @@ class TypeRegistry:
         """
         wanted = types(relationship_types, labels)
         snapshot = self._looked_up(wanted)
+        if snapshot.stored.has(wanted):
+            return
         admitted = snapshot.admit(wanted.relationship_types, wanted.labels)
         kinds = (
             ("relationship_type", "relationship types", wanted.relationship_types - admitted.relationship_types),
@@ -195,8 +196,9 @@ class TypeRegistry:
             raise Moved("the database takes no further types; call again", retryable=True) from error
 
     def _has(self, used: Types) -> bool:
-        """Return whether all of these are in the list already."""
-        return used == Types() or self.snapshot().stored.has(used)
+        """Return whether all of these are known to be in the list already."""
+        last = self._last  # not read here: `register` runs inside a transaction, which has a connection already
+        return used == Types() or (last is not None and last.stored.has(used))
 
     def _looked_up(self, wanted: Types) -> Snapshot:
         """Return what was read, read again where it lacks a type and others may have added it."""

@@ -88,8 +88,7 @@ def save(
         seen.patterns = core.patterns(stored.patterns)
         difference = plan(core.namespace, conversation, stored, mode=mode, now=now, replace=replace, most=most, vectors=hashes)
         analysis, space = _analysed(core, difference, vectors, seen, now=now)
-        statement = rows.save(core.namespace, difference, analysis.findings, space, now=now)
-        if difference.unchanged or write(statement, analysis.types):
+        if difference.unchanged or write(rows.save(core.namespace, difference, analysis.findings, space, now=now), analysis.types):
             return _response(difference, analysis, seconds=time.perf_counter() - start)
         return None
 

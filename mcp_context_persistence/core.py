@@ -193,6 +193,7 @@ class Core:
             deadline=self.config.deadline,
             revive=self._revive if self._attachment else None,
             restart=self._restart if self._attachment else None,
+            server_pid=self._server_pid,
             credentials=self._attachment.credentials if self._attachment else None,
         )
         return uri, database
@@ -203,10 +204,14 @@ class Core:
         self._attachment.renew()
         return self._attachment.bolt_url
 
-    def _restart(self) -> str:
+    def _server_pid(self) -> int:
+        """The process of the managed server, 0 where the server is somebody else's."""
+        return self._attachment.server_pid if self._attachment else 0
+
+    def _restart(self, server_pid: int) -> str:
         """Have the managed server started again, whose database has stopped; returns its address."""
         assert self._attachment is not None  # noqa: S101 - only a managed server is started again
-        self._attachment.restart()
+        self._attachment.restart(server_pid)
         return self._attachment.bolt_url
 
     @property

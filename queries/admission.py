@@ -37,7 +37,9 @@ HEAP_SECONDS = 5.0  # for which the heap's size is remembered; a managed server 
 FIXED_BYTES, WEIGHTED_BYTES = 6 * MIB, 20 * MIB
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.1
 QUEUE_SECONDS = 1.0  # after which a place in the queue is confirmed; it is lost after ten
-DROP_SECONDS = 10.0
+SWEEP_SECONDS = 2.0  # between two looks for what others left behind, while memory is waited for
+DROP_SECONDS = 10.0  # that a clean-up may take of what is left of the call's deadline
+LAST_SECONDS = 1.0  # that it may take where nothing is left
 GRACE_SECONDS = 10  # for which a projection is left alone whose owner has no connection
 
 Kind = Literal["call", "block"]
@@ -197,12 +199,13 @@ class Admission:
             GraphError: Others used the memory for the whole deadline.
         """
         statement = Statement(name="analytics/project", parameters={"batch": batch}, read=as_is, writes=True)
-        pause, queued = FIRST_PAUSE_SECONDS, -math.inf
+        pause, queued, swept = FIRST_PAUSE_SECONDS, -math.inf, -math.inf
         with self._turns.take(self._graph):
             try:
                 while not (row := self._run(statement)[0])["admitted"]:
-                    if pause == FIRST_PAUSE_SECONDS:
+                    if time.monotonic() - swept > SWEEP_SECONDS:
                         self._drop(batch["name"])  # sweeps what others left behind
+                        swept = time.monotonic()
                     can_fit = row["blocked"] + batch["bytes"] <= batch["share"]
                     if can_fit and time.monotonic() - queued > QUEUE_SECONDS:
                         batch["since"] = self._queue(stays=True)
@@ -220,7 +223,12 @@ class Admission:
         statement = Statement[Row](name="analytics/queue", parameters={"batch": batch}, read=as_is, writes=True)
         if stays:
             return int(self._run(statement)[0]["since"])
-        return int(self._graph.run(statement, deadline=DROP_SECONDS)[0]["since"])
+        return int(self._graph.run(statement, deadline=self._cleanup_seconds)[0]["since"])
+
+    @property
+    def _cleanup_seconds(self) -> float:
+        """Seconds for a statement that tidies up; a call whose deadline is over must not go on for long."""
+        return max(LAST_SECONDS, min(DROP_SECONDS, self._graph.seconds_left))
 
     def _leave(self) -> None:
         try:
@@ -256,7 +264,7 @@ class Admission:
         drop = Statement[Row](name="analytics/drop", parameters={"batch": batch}, read=as_is, writes=True)
         for statement in (sweep, drop):  # the second one where connections are not to be seen
             try:
-                rows = self._graph.run(statement, deadline=DROP_SECONDS)
+                rows = self._graph.run(statement, deadline=self._cleanup_seconds)
             except DatabaseError as error:
                 log.debug("a projection could not be dropped: %s", error)
                 if error.retryable:

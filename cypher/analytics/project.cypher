@@ -15,7 +15,7 @@ UNWIND [1] AS once
 CALL (once) {
   MATCH (gate:SchemaVersion {id: 'schema'})
   REMOVE gate.namespace
-  WITH gate
+  WITH gate, datetime.realtime().epochMillis AS now  // not as old as the statement, which may have waited
   CALL () {
     CALL gds.graph.list() YIELD graphName
     WITH graphName, split(graphName, '-') AS parts
@@ -25,7 +25,7 @@ CALL (once) {
       sum(CASE WHEN block OR own THEN 0 ELSE 1 END) AS running, coalesce(max(own), false) AS made
   }
   WITH *, any(t IN [t IN gate.analytics_queue | split(t, ' ')] WHERE t[0] <> $batch.client
-    AND toInteger(t[1]) < coalesce($batch.since, timestamp()) AND toInteger(t[2]) > timestamp() - 10000) AS waits
+    AND toInteger(t[1]) < coalesce($batch.since, now) AND toInteger(t[2]) > now - 10000) AS waits
   WITH *, made OR (NOT coalesce(waits, false) AND held + $batch.bytes <= $batch.share
     AND ($batch.kind = 'block' OR running < $batch.at_once)) AS admitted
   CALL (made, admitted) {

@@ -4,7 +4,7 @@
 :param batch => {client: "sample", stays: true}
 MATCH (gate:SchemaVersion {id: 'schema'})
 REMOVE gate.namespace
-WITH gate, timestamp() AS now
+WITH gate, datetime.realtime().epochMillis AS now  // not as old as the statement, which may have waited
 WITH gate, now, [t IN coalesce(gate.analytics_queue, []) WHERE toInteger(split(t, ' ')[2]) > now - 10000] AS queue
 WITH gate, now, [t IN queue WHERE split(t, ' ')[0] <> $batch.client] AS others,
   coalesce(toInteger(split([t IN queue WHERE split(t, ' ')[0] = $batch.client][0], ' ')[1]), now) AS since

@@ -5,13 +5,16 @@ import os
 import shutil
 import signal
 import tempfile
+import threading
 import time
 import weakref
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
 from kg.errors import DatabaseError, ValidationError
+from kg.limits import DEADLINE_SECONDS
 from kg.local import leases, server
 from kg.local.identity import Identity, end_servers, holds
 from kg.local.jars import Progress
@@ -22,6 +25,7 @@ from kg.local.startup import POLL_SECONDS, join, translated_errors
 from kg.local.store import A_FILE, State, Store, write
 
 STOP_SECONDS = 60.0
+CLOSED = "This attachment to the local server is closed: attach again."
 THROWAWAY = "context-persistence-throwaway-"
 STRAY_SECONDS = 60.0  # a throw-away store younger than this may be just being made
 
@@ -66,6 +70,8 @@ class Attachment:
         self.password = store.password()
         self._files, self._state, self._settings, self._throwaway = store, state, settings, throwaway
         self._lease: tuple[Path, int] | None = lease
+        self._lock = threading.Lock()  # of the lease and the renewal
+        self._renewal: Future[None] | None = None
         self._identity = Identity.of(store.folder)
         _open.add(self)
 
@@ -103,31 +109,53 @@ class Attachment:
             DatabaseError: The attachment is closed, its folder was moved, or the server cannot be started.
         """
         before = self.bolt_url
-        with translated_errors(self.store):
-            self._check_folder()
-            self._state = join(self._files, self._settings, progress, throwaway=self._throwaway)
-            self.password = self._files.password()
+        with self._lock:
+            renewal, is_first = self._renewal or Future(), self._renewal is None
+            self._renewal = renewal
+        if not is_first:  # many calls find the server gone at the same time, and one of them starts it
+            renewal.result(DEADLINE_SECONDS)
+            return self.bolt_url != before
+        try:
+            with translated_errors(self.store):
+                self._check_folder()
+                self._state = join(self._files, self._settings, progress, throwaway=self._throwaway)
+                self.password = self._files.password()
+        except BaseException as error:
+            renewal.set_exception(error)
+            raise
+        else:
+            renewal.set_result(None)
+        finally:
+            with self._lock:
+                self._renewal = None
         return self.bolt_url != before
 
-    def restart(self) -> None:
-        """Have the server started again, in order, because its database has stopped after an error; wait for it.
+    @property
+    def server_pid(self) -> int:
+        """The process id of the server."""
+        return self._state.pid
 
-        Nothing is restarted where that was done already since the attachment last saw the server.
+    def restart(self, server_pid: int) -> None:
+        """Have the server started again, because its database has stopped after an error; wait for it.
+
+        Args:
+            server_pid: The process that must not go on. Where another one serves the store by now, that one does.
 
         Raises:
             DatabaseError: The disk is full, or the server cannot be started. The text says what to do.
         """
         with translated_errors(self.store):
             self._check_folder()
+            with contextlib.suppress(OSError):  # an empty file needs no space on most file systems
+                self._files.panicked.touch(mode=0o600)
             check_space(self.store)
-            server.restart(self._files, self._state, self._settings)
+            server.restart(self._files, server_pid, self._settings)
         self.renew()
 
     def _check_folder(self) -> None:
         """Refuse to go on with another folder than the one that was opened, and see to the lease in it."""
-        lease = self._lease
-        if lease is None:
-            raise DatabaseError("This attachment to the local server is closed: attach again.")
+        if self.closed:
+            raise DatabaseError(CLOSED)
         try:
             here = Identity.of(self.store)
         except FileNotFoundError as error:
@@ -136,9 +164,13 @@ class Attachment:
         if not here.is_same(self._identity):
             text = f"Another folder is at {self.store} than the one that was opened, which was moved or deleted: open it again."
             raise DatabaseError(text)
-        if not lease[0].exists():  # something restored the folder's content
-            self._lease = leases.take(self._files.leases)
-            os.close(lease[1])
+        with self._lock:  # many calls may find the server gone at the same time
+            lease = self._lease
+            if lease is None:
+                raise DatabaseError(CLOSED)
+            if not lease[0].exists():  # something restored the folder's content
+                self._lease = leases.take(self._files.leases)
+                os.close(lease[1])
 
     def bound(self, heap: str, page_cache: str, *, now: bool) -> None:
         """Gives the server another heap and page cache.
@@ -160,7 +192,8 @@ class Attachment:
 
     def close(self) -> None:
         """Gives the share back; may be called again. The server stops when nobody has a share any more."""
-        lease, self._lease = self._lease, None
+        with self._lock:
+            lease, self._lease = self._lease, None
         if lease is not None:
             lease[0].unlink(missing_ok=True)
             os.close(lease[1])
@@ -175,6 +208,8 @@ class Attachment:
         return f"Attachment(store={str(self.store)!r}, bolt_url={self.bolt_url!r}, closed={self.closed})"
 
     def _forget(self) -> None:
+        self._lock = threading.Lock()  # a thread that is not here may hold the old one
+        self._renewal = None
         lease, self._lease = self._lease, None
         if lease is not None:
             os.close(lease[1])  # the parent's descriptor goes on holding the lease
@@ -276,12 +311,7 @@ def stop(store: Path, *, force: bool = False) -> None:
         DatabaseError: Processes use it, or it does not end.
     """
     files = Store(_absolute(store))
-    if not leases.is_locked(files.server):
-        if files.folder.is_dir():
-            state = files.read_state()
-            left = end_servers(files.folder, state.pid if state else 0, state.started if state else "")
-            if left:
-                raise DatabaseError(f"The local server does not end: end process {left} yourself.", retryable=True)
+    if not leases.is_locked(files.server) and (not files.folder.is_dir() or _end_unsupervised(files)):
         return
     clients = leases.holders(files.leases)
     if clients and not force:
@@ -290,7 +320,24 @@ def stop(store: Path, *, force: bool = False) -> None:
         raise DatabaseError(
             f"The local server is in use by {users} {', '.join(map(str, ids))}: close {them} first, or stop it with force (--force)."
         )
-    _order_end(files)
+    with translated_errors(files.folder):
+        _order_end(files)
+
+
+def _end_unsupervised(files: Store) -> bool:
+    """End the servers that no supervisor holds; return False where one has come meanwhile, whose server was left alone."""
+    lock = leases.lock(files.server) if files.server.exists() else None
+    if lock is None and files.server.exists():
+        return False
+    try:
+        state = files.read_state()
+        left = end_servers(files.folder, state.pid if state else 0, state.started if state else "")
+    finally:
+        if lock is not None:
+            os.close(lock)
+    if left:
+        raise DatabaseError(f"The local server does not end: end process {left} yourself.", retryable=True)
+    return True
 
 
 def _order_end(files: Store) -> None:

@@ -50,10 +50,16 @@ class Failure:
 
 
 MORE_FILES = "raise the hard limit (`ulimit -Hn`, `LimitNOFILE=` of systemd), better to 40,000"
+FAILED_DATABASE = re.compile(r"Failed to start DatabaseId\{[^}]*\[neo4j\]")
 PORT_TAKEN = re.compile(r"Address already in use|BindException|PortBindException")
 DISK_FULL = Cause(pattern=r"No space left on device|Disk quota", advice="", retryable=True, is_final=True)
 CAUSES = (
     DISK_FULL,
+    Cause(
+        pattern=r"Error reading transaction logs|Unreadable bytes are encountered",
+        advice="the end of its transaction log cannot be read: restore a backup, or make an empty file named `panicked` in the "
+        "store's folder and open it again, which cuts the unreadable end off and keeps it as a zip file in the data",
+    ),
     Cause(
         pattern=r"InvalidPathException|unmappable characters",
         advice="the path of the store, of Java or of the cache holds characters that no locale of this machine can encode: "
@@ -115,13 +121,16 @@ CAUSES = (
 )
 
 
-def begin(logs: Path) -> None:
-    """Put the short logs of the last start aside, so that only this one's are read. `debug.log` stays."""
+def begin(logs: Path) -> int:
+    """Put the short logs of the last start aside, so that only this one's are read; return the size of `debug.log`, which stays."""
     with contextlib.suppress(OSError):
         (logs / CONSOLE).replace(logs / LAST_CONSOLE)
     for name in (CONSOLE, LOG, CRASH_REPORT):
         with contextlib.suppress(OSError):
             (logs / name).unlink()
+    with contextlib.suppress(OSError):
+        return (logs / DEBUG).stat().st_size
+    return 0
 
 
 def bound_console(logs: Path) -> None:
@@ -159,6 +168,24 @@ def explain(logs: Path, *, died: bool) -> Failure:
     return Failure(text=f"The local server {what}: {cause.advice}. {where}", retryable=cause.retryable)
 
 
+def explain_database(logs: Path, since: int) -> Failure | None:
+    """Return why the database did not start though its server runs, None where it did.
+
+    Args:
+        logs: The store's folder of logs.
+        since: The size of `debug.log` before the start.
+    """
+    text = _tail(logs / DEBUG, since=since, most=10 * TAIL_BYTES)  # a start writes 130 KB
+    if not FAILED_DATABASE.search(text):
+        return None
+    cause = next((cause for cause in CAUSES if re.search(cause.pattern, text)), None)
+    if cause is DISK_FULL:
+        return Failure(text=describe_full_disk(logs.parent), retryable=True)
+    advice = f": {cause.advice}" if cause else ""
+    words = f"The database of the local store did not start{advice}. See {logs / DEBUG}."
+    return Failure(text=words, retryable=cause is None or cause.retryable)
+
+
 def explain_few_files(allowed: int) -> Failure:
     """Return what to do where the system lets a process open only so many files."""
     words = f"only {allowed:,} open files are allowed, its server needs {OPEN_FILES:,} at least: {MORE_FILES}"
@@ -174,11 +201,12 @@ def _written(logs: Path) -> str:
     return "".join(_tail(logs / name) for name in (CONSOLE, LOG))
 
 
-def _tail(file: Path) -> str:
+def _tail(file: Path, *, since: int = 0, most: int = TAIL_BYTES) -> str:
+    """Return the end of a file, as far as it lies behind a position; all of it where the file is shorter by now."""
     try:
         with file.open("rb") as content:
-            content.seek(0, 2)
-            content.seek(max(0, content.tell() - TAIL_BYTES))
+            size = content.seek(0, 2)
+            content.seek(max(0, size - most, since if since <= size else 0))
             return content.read().decode("utf-8", "replace")
     except OSError:
         return ""

@@ -66,27 +66,27 @@ def resize(files: Store, settings: ServerSettings) -> None:
     _wait(files, settings, is_done)
 
 
-def restart(files: Store, seen: State, settings: ServerSettings) -> None:
-    """Have the supervisor stop the server in order and start it again; wait for that.
+def restart(files: Store, pid: int, settings: ServerSettings) -> None:
+    """Have the supervisor start the server again, whose database has stopped; wait for that.
 
     Nothing happens where no server runs, or another process serves the store already.
 
     Args:
         files: The store.
-        seen: The server that shall not go on.
+        pid: The process of the server that must not go on.
         settings: How long a start and a stop may take.
 
     Raises:
         DatabaseError: It was not done in time.
     """
     state = files.read_state()
-    if state is None or not leases.is_locked(files.server) or state.pid != seen.pid:
+    if state is None or not leases.is_locked(files.server) or state.pid != pid:
         return
 
     def is_done(now: State) -> bool:
-        return now.pid != seen.pid
+        return now.pid != pid
 
-    write(files.restart, json.dumps({"nonce": state.nonce, "pid": seen.pid}))
+    write(files.restart, json.dumps({"nonce": state.nonce, "pid": pid}))
     _wait(files, settings, is_done)
 
 

@@ -1,6 +1,10 @@
 """How the server of a store logs: little, and into files whose size is bounded whatever happens."""
 
+import contextlib
 from dataclasses import dataclass
+from pathlib import Path
+
+RECORD_BYTES = 200_000  # a record may begin below the size of a file and end above it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +25,8 @@ class LogFile:
 
     @property
     def most(self) -> int:
-        """Bytes of all of them at most; a record may begin below the size and end above it."""
-        return (self.size + 200_000) * (1 + self.older)
+        """Bytes of all of them at most."""
+        return (self.size + RECORD_BYTES) * (1 + self.older)
 
 
 # By the name of Neo4j's file of configuration.
@@ -46,6 +50,20 @@ _LAYOUT = '<PatternLayout pattern="%d{yyyy-MM-dd HH:mm:ss.SSSZ}{GMT+0} %-5p [%c{
 def log_configurations() -> dict[str, str]:
     """Return the text of each file of configuration for the server's logs, by its name."""
     return {name: _configuration(files) for name, files in FILES.items()}
+
+
+def remove_surplus(logs: Path) -> None:
+    """Delete older files of which an earlier version of this package kept more, or larger ones: nobody rolls them any more.
+
+    Args:
+        logs: The store's folder of logs; its server does not run.
+    """
+    for file in (file for files in FILES.values() for file in files):
+        for path in logs.glob(f"{file.name}.*"):
+            number = path.suffix.removeprefix(".")
+            with contextlib.suppress(OSError):
+                if number.isdigit() and (int(number) > file.older or path.stat().st_size > file.size + RECORD_BYTES):
+                    path.unlink()
 
 
 def _configuration(files: tuple[LogFile, ...]) -> str:

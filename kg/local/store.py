@@ -91,6 +91,8 @@ class Store:
         # Each holds the nonce of a run that shall go on: with another heap and page cache, with another process.
         self.sizes = folder / "sizes"
         self.restart = folder / "restart"
+        # Is there while the database has stopped because it could not write: its log may end in half an entry.
+        self.panicked = folder / "panicked"
         self.temporary = folder / "temporary"  # of the server's process; emptied at every start
         self.conf = folder / "conf"
         self.logs = folder / "logs"
@@ -213,7 +215,7 @@ class Store:
 OWN = frozenset(
     {
         *("gate.lock", "server.lock", "leases", "conf", "logs", "data", "temporary", "identity", "password", "password.new"),
-        *("server.json", "keep", "stop", "sizes", "restart"),
+        *("server.json", "keep", "stop", "sizes", "restart", "panicked"),
     }
 )
 

@@ -20,15 +20,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kg.limits import OPEN_FILES
+from kg.limits import FREE_BYTES, OPEN_FILES
 from kg.local import diagnosis, leases, sizes
 from kg.local.classes import StartCache
 from kg.local.diagnosis import Failure
 from kg.local.environment import allow_open_files, with_utf8
 from kg.local.identity import Identity
 from kg.local.process import birth, dying_with_parent, free_port, speaks_bolt
+from kg.local.server_logs import remove_surplus
 from kg.local.settings import LOOPBACK
-from kg.local.space import FULL, describe_full_disk
+from kg.local.space import FULL, describe_full_disk, free_bytes
 from kg.local.store import Phase, State, Store
 
 TICK_SECONDS = 0.2
@@ -37,7 +38,9 @@ LOGS_TICK_SECONDS = 0.5
 TRIES = 3  # at one start, for a port or against a kill
 DEATHS = 5  # within the time below; then it gives up
 DEATHS_SECONDS = 600.0
-HOPELESS_STOP_SECONDS = 3.0  # for an orderly stop of a database that cannot write; what it acknowledged is in its log
+# A database whose log could not be written has half an entry there. In an orderly stop it would write the rest of its buffer behind
+# that, and the log could never be read again; after a kill it is cut off.
+FORCE_RECOVERY = "internal.dbms.tx_log.fail_on_corrupted_log_files"
 RESTART_PAUSE_SECONDS = 5.0  # from a start to the next one that is ordered
 AFTERLIFE_SECONDS = 25.0  # no process may outlive the last user by more than 30 s
 
@@ -76,6 +79,8 @@ class Supervisor:
         self.folder = Identity.of(self.store.folder)
         self.lost = False  # whether the folder is no longer where it was
         self.started_at = time.monotonic()
+        self.may_have_panicked = False
+        self.debug_bytes = 0  # of its log before the last start
         self.last_use = time.monotonic()
         self.told_to_stop = False
 
@@ -133,7 +138,12 @@ class Supervisor:
         for _ in range(TRIES):
             self._spawn()
             if self._until_ready():
+                failure = diagnosis.explain_database(self.store.logs, self.debug_bytes)
+                if failure:
+                    self._kill()
+                    return failure
                 self.started_at = time.monotonic()
+                self.store.panicked.unlink(missing_ok=True)
                 self._tell("running")
                 return None
             if not self._wanted():
@@ -156,11 +166,13 @@ class Supervisor:
             "server.http.listen_address": f"{LOOPBACK}:{http}",
             "server.http.advertised_address": f"localhost:{http}",
             **sizes.options(self.given["sizes"]["heap"], self.given["sizes"]["page_cache"]),
+            **({FORCE_RECOVERY: "false"} if self.store.panicked.exists() else {}),
         }
         settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         flags = [*self._flags(), *(self.cache.flags() if self.cache else [])]
         arguments = [*self.given["arguments"], *settings]
-        diagnosis.begin(self.store.logs)
+        self.debug_bytes, self.may_have_panicked = diagnosis.begin(self.store.logs), False
+        remove_surplus(self.store.logs)
         self.store.empty_temporary()
         with (self.store.logs / diagnosis.CONSOLE).open("ab") as console:
             self.java = subprocess.Popen(  # noqa: S603
@@ -203,12 +215,13 @@ class Supervisor:
                 return False
             if self._is_restart_ordered():
                 self._tell("stopping")
-                self._end_java(orderly=True, seconds=HOPELESS_STOP_SECONDS)
+                self._kill()
                 return False
             if self.cache:
                 self.cache.begin_making(self.given["java"], self._flags(), self.given["class_path"])
                 self.cache.poll()
             diagnosis.bound_console(self.store.logs)
+            self.may_have_panicked = self.may_have_panicked or 0 <= free_bytes(self.store.folder) < FREE_BYTES
             self._correct_state()
             time.sleep(TICK_SECONDS)
 
@@ -247,7 +260,7 @@ class Supervisor:
             try:
                 lock = os.path.samestat(self.store.server.stat(), os.fstat(self.lock))
                 self.lost = not (lock and Identity.of(self.store.folder).is_same(self.folder))
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 self.lost = True
         return not self.lost
 
@@ -343,11 +356,12 @@ class Supervisor:
             self.store.empty_temporary()
         self._tell("failed" if failure else "stopped", failure)
 
-    def _end_java(self, *, orderly: bool, seconds: float = float("inf")) -> None:
+    def _end_java(self, *, orderly: bool) -> None:
+        orderly = orderly and not self.may_have_panicked and not self.store.panicked.exists()
         if self.java is not None and self.java.poll() is None and orderly:
             self.java.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.java.wait(min(seconds, float(self.given["stop_seconds"])))
+                self.java.wait(float(self.given["stop_seconds"]))
         self._kill()
 
     def _kill(self) -> None:

@@ -3,6 +3,7 @@
 import shutil
 import time
 
+import psutil
 import pytest
 
 from kg import local
@@ -119,3 +120,48 @@ def test_two_clients_on_a_disk_that_was_full_go_on_with_one_server(tmp_path):
                 assert one.load_conversation_history("a").total_messages == 1
                 assert state_of(disk / "store").pid == pid
         eventually(lambda: not local.status(disk / "store").clients)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("freed", ["before the last user leaves", "after it"])
+def test_a_store_whose_last_user_left_while_the_disk_was_full_opens_with_all_that_was_acknowledged(tmp_path, freed):
+    with small_disk(tmp_path / "disk", "60m") as disk, stopped_at_the_end(disk / "store"):
+        with ContextPersistenceClient(f"local:{disk / 'store'}", config={"deadline": DEADLINE}) as client:
+            save(client, "before")
+            fill(disk)
+            with pytest.raises(DatabaseError, match="is full"):
+                save_until_full(client)
+            state = state_of(disk / "store")
+            if freed.startswith("before"):
+                (disk / "ballast").unlink()
+        eventually(lambda: is_gone(state))
+        (disk / "ballast").unlink(missing_ok=True)
+        with ContextPersistenceClient(f"local:{disk / 'store'}", config={"deadline": DEADLINE}) as client:
+            assert client.load_conversation_history("before").total_messages == 1
+            assert save(client, "after").success
+        assert not Store(disk / "store").panicked.exists()
+
+
+@pytest.mark.long
+def test_a_log_with_an_unreadable_end_is_told_and_is_cut_where_the_database_had_stopped(tmp_path):
+    place = tmp_path / "store"
+    with stopped_at_the_end(place):
+        with local.attach(place, settings=QUICK) as attached:
+            run(attached, "CREATE (:Kept {id: 1})")
+            run(attached, "CREATE (:Kept {id: 2})")
+            state = state_of(place)
+            for pid in (state.supervisor, state.pid):
+                if psutil.pid_exists(pid):
+                    psutil.Process(pid).kill()
+            eventually(lambda: is_gone(state))
+        log = place / "data" / "transactions" / "neo4j" / "neostore.transaction.db.0"
+        content = log.read_bytes().rstrip(b"\0")
+        log.write_bytes(content + content[-300:-40] + bytes(range(1, 250)) * 8)
+        with pytest.raises(DatabaseError, match="end of its transaction log cannot be read") as caught:
+            local.attach(place, settings=QUICK)
+        assert not caught.value.retryable
+        Store(place).panicked.touch()
+        with local.attach(place, settings=QUICK) as attached:
+            assert run(attached, "MATCH (n:Kept) RETURN n.id AS id ORDER BY id") == [{"id": 1}, {"id": 2}]
+        assert not Store(place).panicked.exists()
+        assert list(Store(place).data.glob("**/corrupted-*.zip"))

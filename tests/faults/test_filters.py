@@ -138,7 +138,7 @@ REQUIRED = {
 
 def parameters():
     return {
-        name: [one for one in inspect.signature(method).parameters.values() if one.name != "self"]
+        name: [row for row in inspect.signature(method).parameters.values() if row.name != "self"]
         for name, method in inspect.getmembers(ContextPersistenceClient, inspect.isfunction)
         if not name.startswith("_")
     }
@@ -150,8 +150,10 @@ def test_every_key_and_every_parameter_has_a_row():
     tables = (NARROWING, OTHER, MAPPINGS)
     for name, listed in parameters().items():
         rows = [row for table in tables for row in table.get(name, ())]
-        assert sorted(rows) == sorted(one.name for one in listed), name
-    assert {name for name, listed in parameters().items() if any(one.name == "filters" for one in listed)} == set(SEARCHES)
+        assert sorted(rows) == sorted(parameter.name for parameter in listed), name
+    assert {name for name, listed in parameters().items() if any(parameter.name == "filters" for parameter in listed)} == set(
+        SEARCHES
+    )
 
 
 @pytest.fixture(scope="module")
@@ -247,10 +249,10 @@ def test_a_recipe_without_a_proper_value_is_refused(shared, key, value):
         assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize(("name", "parameter"), [(name, one) for name in NARROWING for one in sorted(NARROWING[name])])
+@pytest.mark.parametrize(("name", "parameter"), [(name, parameter) for name in NARROWING for parameter in sorted(NARROWING[name])])
 def test_a_parameter_that_narrows_is_refused_without_a_proper_value(shared, name, parameter):
-    given = {one.name: one.default for one in parameters()[name]}
-    takes_none = given[parameter] is None
+    defaults = {row.name: row.default for row in parameters()[name]}
+    takes_none = defaults[parameter] is None
     for value in WRONG:
         if value is None and takes_none:
             continue

@@ -17,12 +17,13 @@ from tests.faults import kills, writes
 from tests.faults.kills import VECTOR_SIZE, Killer, ask, check_files, check_schema, insist, opened
 from tests.graph.versions import make_old
 
-SEEDS = [random.SystemRandom().randrange(10**6) for _ in range(40)]
-STATEMENTS = len(schema.BASE) + 2  # that make a whole schema
+SEED = int(os.environ.get("KILLS_SEED") or random.SystemRandom().randrange(10**6))  # of all moments of a run
+STATEMENTS = len(schema.BASE) + 3  # that make a whole schema: also the vectors' index, the graph's types and the mark
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _tally():
+    kills.say(f"\nKILLS_SEED={SEED}")
     yield
     kills.say(f"\nkills: {dict(kills.tally)}, {kills.tally.total()} in all")
 
@@ -61,16 +62,14 @@ def drop_all(graph):
 
 
 def test_a_server_killed_while_a_fresh_store_is_opened(tmp_path):
-    seed = SEEDS[0]
-    kills.say(f"seed {seed}")
+    seed = SEED
     open_under_fire(tmp_path / "store", seed, most=2)
     open_again(tmp_path / "store")
     local.stop(tmp_path / "store", force=True)
 
 
 def test_a_killed_client_leaves_a_store_that_opens(tmp_path):
-    seed = SEEDS[1]
-    kills.say(f"seed {seed}")
+    seed = SEED + 1
     process = kills.program("open", tmp_path / "store")
     time.sleep(random.Random(seed).uniform(0.2, 4))
     kills.kill_program(process)
@@ -79,11 +78,10 @@ def test_a_killed_client_leaves_a_store_that_opens(tmp_path):
 
 
 def test_a_server_killed_in_a_migration(store):
-    seed, version = SEEDS[2], 1
-    kills.say(f"seed {seed}")
+    version = 1
     with opened(store) as graph:
         make_old(graph, version, vector_size=VECTOR_SIZE)
-    open_under_fire(store, seed, statement=1)
+    open_under_fire(store, SEED, statement=1)
     open_again(store)
 
 
@@ -159,20 +157,14 @@ def compare(store, namespace, made):
 
 
 def test_a_server_killed_while_it_is_written_to(store):
-    seed = SEEDS[3]
-    kills.say(f"seed {seed}")
-    made = writes.steps(seed, 12)
-    write_under_fire(store, f"fire-{seed}", made, seed, every=6)
-    compare(store, f"fire-{seed}", made)
-
-
-def long_seeds(count):
-    return [random.SystemRandom().randrange(10**6) for _ in range(count)]
+    made = writes.steps(SEED, 12)
+    write_under_fire(store, "fire", made, SEED, every=6)
+    compare(store, "fire", made)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("seed", long_seeds(10))
+@pytest.mark.parametrize("seed", range(SEED, SEED + 10), ids=range(10))
 def test_fresh_stores_whose_openers_and_servers_are_killed(tmp_path, seed):
     """Clients at any moment of the first start, then the server and its supervisor, then the server while the schema is made."""
     chance, folder = random.Random(seed), tmp_path / "store"
@@ -199,21 +191,21 @@ def test_fresh_stores_whose_openers_and_servers_are_killed(tmp_path, seed):
 def test_a_server_killed_at_each_statement_of_the_schema(store, statement):
     with opened(store) as graph:
         drop_all(graph)
-    for seed in (statement, statement + 1000):
-        open_under_fire(store, seed, statement=min(statement, 1 + statement % 3) if seed > 1000 else statement, within=0.08)
+    for seed in (SEED + statement, SEED - statement):
+        open_under_fire(store, seed, statement=min(statement, 1 + statement % 3) if seed < SEED else statement, within=0.08)
     open_again(store)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("version", [1, 2, 3, 4])
+@pytest.mark.parametrize("version", range(1, schema.VERSION))
 def test_a_server_killed_at_each_statement_of_a_migration_with_data_in_it(store, version):
     made, namespace = writes.steps(version, 8, calls=("save", "graph")), f"old-{version}"
     with contextlib.closing(writes.client_of(store, namespace)) as client:
         for step in made:
             writes.do(client, step)
         model = client.get_embedding_status().model
-    for statement in range(1, 7):
+    for statement in range(1, 10):
         with opened(store) as graph:
             make_old(graph, version, vector_size=VECTOR_SIZE, model=model)
         open_under_fire(store, statement, statement=statement, within=0.08)
@@ -236,18 +228,16 @@ def test_a_server_killed_at_each_statement_of_a_migration_with_data_in_it(store,
     ],
 )
 def test_servers_killed_in_every_call_that_writes(store, calls):
-    seed = long_seeds(1)[0]
-    kills.say(f"seed {seed} of {calls}")
+    namespace, seed = "-".join(calls), SEED + len(calls)
     made = [{**step, "mode": "hybrid"} if "reextract" in calls else step for step in writes.steps(seed, 50, calls=calls)]
-    write_under_fire(store, f"fire-{seed}", made, seed, every=3, victims=("server", "server", "server", "supervisor"), within=0.4)
-    compare(store, f"fire-{seed}", made)
+    write_under_fire(store, namespace, made, seed, every=3, victims=("server", "server", "server", "supervisor"), within=0.4)
+    compare(store, namespace, made)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_clients_killed_while_they_write(store, tmp_path):
-    seed, count = long_seeds(1)[0], 60
-    kills.say(f"seed {seed}")
+    seed, count = SEED, 60
     journal, made = tmp_path / "journal", writes.steps(seed, count)
     chance, done = random.Random(seed), 0
     while done < count:

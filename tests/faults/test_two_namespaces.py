@@ -5,6 +5,7 @@ other's, and every answer is the same as where it makes these calls with nobody 
 """
 
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -23,6 +24,7 @@ from tests.faults.snapshot import difference, snapshot
 from tests.faults.worlds import CALLS, OF_THE_PROCESS, PROBES, World, fill, outcome
 
 BY_WORDS, SCORE = {"search_hybrid", "build_context"}, 0.1  # how far a score of words may move
+FRACTION = re.compile(r"-?\d+\.\d+(?:e-\d+)?")
 SECRETS = {"quenby": "vexilla", "zorblax": "mumpish"}  # of two worlds, by their names
 
 
@@ -137,24 +139,33 @@ def check_sequences(server, folder, redis, seed, lengths, *, alone):
             assert second.client.get_conversation_stats().stats.total_conversations
 
 
+def is_close(answer, expected):
+    """Whether two answers are equal but for the seventh digit of a score: texts are embedded in other groups beside others."""
+    if answer == expected:
+        return True
+    numbers = [[float(number) for number in FRACTION.findall(text)] for text in (answer, expected)]
+    same_words = FRACTION.sub("#", answer) == FRACTION.sub("#", expected)
+    return same_words and all(abs(first - second) < 1e-4 for first, second in zip(*numbers, strict=True))
+
+
 def differs_by_words_only(answer, expected):
     """Whether two searches found the same with other scores: how often a word is in the whole index moves the score of words a little."""
     if not answer.startswith("{") or not expected.startswith("{"):
         return False  # an error
     answer, expected = json.loads(answer), json.loads(expected)
     if "citations" in answer:  # a text has room for some of what was found
-        scores = [{row["key"]: row["similarity_score"] for row in one["citations"]} for one in (answer, expected)]
+        scores = [{row["key"]: row["similarity_score"] for row in text["citations"]} for text in (answer, expected)]
         common = scores[0].keys() & scores[1].keys()
         return len(common) > 0.5 * len(scores[1]) and all(abs(scores[0][key] - scores[1][key]) < SCORE for key in common)
     if answer.get("mode") not in {"hybrid", "keyword"}:
         return False
-    scores = [{row["id"]: row["similarity_score"] for row in one["results"]} for one in (answer, expected)]
+    scores = [{row["id"]: row["similarity_score"] for row in search["results"]} for search in (answer, expected)]
     return scores[0].keys() == scores[1].keys() and all(abs(score - scores[1][key]) < SCORE for key, score in scores[0].items())
 
 
 def check_answers(together, alone):
     for (name, answer), (_, expected) in zip(together, alone, strict=True):
-        if name in OF_THE_PROCESS or answer == expected:
+        if name in OF_THE_PROCESS or is_close(answer, expected):
             continue
         if name not in BY_WORDS or not differs_by_words_only(answer, expected):
             place = next((place for place, (a, b) in enumerate(zip(answer, expected, strict=False)) if a != b), 0)

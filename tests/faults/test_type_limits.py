@@ -131,6 +131,21 @@ def test_the_last_places_are_given_once_to_writers_in_two_clients(server, namesp
         assert stored(other) == (spare, 0)
 
 
+def test_a_transaction_does_not_wait_for_a_second_connection(server, namespace):
+    """Its list of types may be forgotten meanwhile, by a write that came too late; the pool has no other connection."""
+    with ContextPersistenceClient(
+        database_url=server.bolt_url, auth=server.auth, namespace=namespace, config={"pool_size": 1, "max_overflow": 0}
+    ) as client:
+        client.update_knowledge_graph(ENDS, links(1, 2))
+        registry = client._core.types
+
+        def work(run):
+            registry._last = None
+            registry.register(run, type_limits.types(["KIND_1"]))
+
+        registry.transact(work, name="test", deadline=10)
+
+
 @pytest.mark.parametrize("text", [False, True])
 def test_a_write_that_comes_too_late_is_rolled_back(server, client, namespace, monkeypatch, text):
     """A client that has read the list before another one filled it."""

@@ -143,16 +143,30 @@ def memory_error():
 
 def failing(monkeypatch, name, when):
     """Let the statement `name` fail where `when(batch)`; returns the batches that were run."""
-    real, ran = Graph.run, []
+    real_run, real_transact, ran = Graph.run, Graph.transact, []
 
-    def run(self, statement, **given):
+    def check(statement):
         if statement.name == name:
             ran.append(statement.parameters["batch"])
             if error := when(statement.parameters["batch"]):
                 raise error
-        return real(self, statement, **given)
+
+    def run(self, statement, **given):
+        check(statement)
+        return real_run(self, statement, **given)
+
+    def transact(self, work, **given):
+        def checked(run):
+            def run_checked(statement):
+                check(statement)
+                return run(statement)
+
+            return work(run_checked)
+
+        return real_transact(self, checked, **given)
 
     monkeypatch.setattr(Graph, "run", run)
+    monkeypatch.setattr(Graph, "transact", transact)
     return ran
 
 

@@ -247,3 +247,65 @@ def test_a_managed_client_in_a_child_is_refused_and_its_close_leaves_the_parent_
     assert in_child(managed.close) == "None"
     assert local.status(managed._core.address.store).clients == before
     assert managed.get_conversation_stats().success
+
+
+def test_a_server_that_took_the_place_of_the_stopped_one_goes_on(managed):
+    address = managed._core.address
+    now = local.running(address.store).pid
+    address.restart(now + 1)  # another call has restarted that one already
+    assert local.running(address.store).pid == now == address.server_pid
+
+
+def test_calls_that_find_the_server_gone_at_the_same_time_start_it_once(managed, monkeypatch):
+    from kg.local import attachment
+
+    address, joins, errors = managed._core.address, [], []
+    join = attachment.join
+
+    def count(*args, **options):
+        joins.append(threading.get_ident())
+        time.sleep(1)  # the others come meanwhile
+        return join(*args, **options)
+
+    def renew():
+        try:
+            address.renew()
+        except Exception as error:
+            errors.append(error)
+
+    monkeypatch.setattr(attachment, "join", count)
+    threads = [threading.Thread(target=renew) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert errors == []
+    assert len(joins) == 1
+    assert managed.get_conversation_stats().success
+
+
+def test_a_renewal_that_failed_fails_for_all_who_waited_and_the_next_one_is_a_new_try(managed, monkeypatch):
+    from kg.local import attachment
+
+    address, errors = managed._core.address, []
+
+    def fail(*_, **__):
+        time.sleep(1)
+        raise DatabaseError("no server today")
+
+    def renew():
+        try:
+            address.renew()
+        except DatabaseError as error:
+            errors.append(str(error))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(attachment, "join", fail)
+        threads = [threading.Thread(target=renew) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+    assert errors == ["no server today"] * 4
+    address.renew()
+    assert managed.get_conversation_stats().success

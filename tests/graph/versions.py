@@ -7,6 +7,7 @@ FULLTEXT = (
     "CREATE FULLTEXT INDEX memory_text FOR (n:Message|Entity|Decision|Conversation) ON EACH [n.content, n.facets] "
     "OPTIONS {indexConfig: {`fulltext.analyzer`: 'english'}}"
 )
+TYPES = "MATCH (v:NamespaceVersion) WHERE $n IS NULL OR v.namespace = $n REMOVE v.relationship_types, v.entity_labels"
 VECTORS = (
     "MATCH (v:NamespaceVersion) WHERE $n IS NULL OR v.namespace = $n "
     "REMOVE v.embedding_model, v.vector_size, v.vectors, v.vectors_revision"
@@ -33,6 +34,8 @@ def make_old(graph: Graph, version: int, *, vector_size: int, model: str = "mode
         if version < 4:
             session.run(VECTORS, n=namespace).consume()
             session.run("MATCH (v:SchemaVersion) SET v.embedding_model = $model", model=model).consume()
-        session.run("DROP CONSTRAINT merge_id").consume()
-        session.run("DROP CONSTRAINT merged_entity_id").consume()
+        if version < 5:
+            session.run("DROP CONSTRAINT merge_id").consume()
+            session.run("DROP CONSTRAINT merged_entity_id").consume()
+        session.run(TYPES, n=namespace).consume()
         session.run("MATCH (v:SchemaVersion) SET v.version = $version", version=version).consume()

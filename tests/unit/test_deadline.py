@@ -73,3 +73,16 @@ def test_who_waits_for_a_thread_gets_the_first_that_is_free():
         caller.join(10)
     assert results == [True] * 5
     threads.close()
+
+
+def test_a_thread_that_cannot_be_started_is_waited_for_and_does_not_count(monkeypatch):
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    threads = Threads(name="none", limit=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(OverdueError):
+            threads.call(lambda: 1, seconds=0.1)
+    assert threads.call(lambda: 1, seconds=5) == 1
+    threads.close()

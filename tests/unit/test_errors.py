@@ -4,6 +4,7 @@ import errno
 import itertools
 import pickle
 import socket
+import ssl
 import traceback
 
 import neo4j.exceptions as theirs
@@ -47,6 +48,17 @@ def caused(error, *causes):
     for effect, cause in itertools.pairwise([error, *causes]):
         effect.__cause__ = cause
     return error
+
+
+def plain_text():
+    """What OpenSSL says where the peer does not encrypt."""
+    mine, peer = socket.socketpair()
+    with mine, peer:
+        peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        context = ssl.create_default_context()
+        with pytest.raises(ssl.SSLError) as caught:
+            context.wrap_socket(mine, server_hostname="localhost")
+    return caught.value
 
 
 @pytest.mark.parametrize("may_be_applied", [False, True])
@@ -94,6 +106,19 @@ def test_nobody_listens_where_no_connection_could_be_made(cause):
     error = caused(theirs.ServiceUnavailable("x"), theirs.ServiceUnavailable("y"), cause)
     assert nobody_listens(error)
     assert not replayable(error)
+
+
+@pytest.mark.parametrize("cause", [ssl.SSLCertVerificationError(), plain_text()])
+def test_a_connection_that_cannot_be_encrypted_is_not_tried_again(cause):
+    error = caused(theirs.ServiceUnavailable("x"), theirs.DriverError("y"), cause)
+    assert not replayable(error)
+    made = translate(error, name="a/b")
+    assert (made.retryable, made.outcome) == (False, "not_applied")
+    assert "certificate" in str(made)
+
+
+def test_an_encrypted_connection_that_breaks_is_tried_again():
+    assert replayable(caused(theirs.ServiceUnavailable("x"), ssl.SSLEOFError()))
 
 
 def test_nobody_listens_where_that_is_so_at_each_server_of_a_cluster():

@@ -46,6 +46,7 @@ def test_a_supervisor_whose_folder_is_not_its_own_any_more_knows(tmp_path):
     for change in (
         lambda store: store.folder.rename(tmp_path / "moved"),
         lambda store: (store.server.unlink(), store.server.touch()),
+        lambda store: (store.folder.rename(tmp_path / "kept"), store.folder.touch()),
         lambda store: (store.folder.rename(tmp_path / "other"), Store(store.folder).prepare(), store.server.touch()),
     ):
         store = Store(tmp_path / "s")
@@ -58,4 +59,4 @@ def test_a_supervisor_whose_folder_is_not_its_own_any_more_knows(tmp_path):
         assert not supervisor._is_at_home()
         assert not supervisor._wanted()
         os.close(lock)
-        shutil.rmtree(store.folder, ignore_errors=True)
+        shutil.rmtree(store.folder) if store.folder.is_dir() else store.folder.unlink(missing_ok=True)

@@ -1,0 +1,68 @@
+"""Analyses of a server that fails, and of clients that have died."""
+
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.exceptions import GraphError
+from queries import admission
+from tests.faults.attack import Attack
+from tests.faults.proxy import Proxy
+
+DEADLINE = 5.0
+
+
+@pytest.fixture
+def proxy(bolt_target):
+    with Proxy.to(bolt_target.bolt_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def client(bolt_target, proxy, direct):
+    namespace = Attack.namespace()
+    direct.execute_query("CREATE (:Entity {namespace: $n, id: 'a'})-[:USES]->(:Entity {namespace: $n, id: 'b'})", n=namespace)
+    with ContextPersistenceClient(proxy.url, auth=bolt_target.auth, namespace=namespace, config={"deadline": 60.0}) as client:
+        assert client.find_central_entities(metric="degree")  # the first one takes its time
+        yield client
+
+
+def test_an_analysis_of_a_server_that_falls_silent_ends_soon_after_its_deadline(client, proxy):
+    client._core.graph._deadline = DEADLINE
+    cut = proxy.cut(
+        "RUN",
+        silent=True,
+        matches=lambda message: message.statement == "analytics/project",
+        then=lambda: proxy.silence(new=True),
+    )
+    start = time.monotonic()
+    with pytest.raises(GraphError) as caught:
+        client.find_central_entities(metric="degree")
+    assert time.monotonic() - start < DEADLINE + admission.DROP_SECONDS - 2
+    assert caught.value.retryable
+    assert cut.fired == 1
+
+
+def test_memory_of_a_client_that_has_died_is_taken_while_another_one_waits(client, direct, monkeypatch):
+    monkeypatch.setattr(admission, "GRACE_SECONDS", 4)
+    direct.execute_query(
+        "MATCH (a:Entity {namespace: $n}) WITH gds.graph.project($name, a, null) AS g RETURN g.nodeCount",
+        n=client.namespace,
+        name=f"context-{uuid.uuid4().hex}-call-3600-{2**50}-dead",
+    )
+    assert client.find_central_entities(metric="degree")
+
+
+def test_a_place_in_the_queue_is_as_new_as_it_was_written_however_long_that_waited(client, direct):
+    queue = client._core.analytics._admission._queue
+    with ThreadPoolExecutor(1) as pool, direct.session() as session, session.begin_transaction() as transaction:
+        transaction.run("MATCH (s:SchemaVersion {id: 'schema'}) REMOVE s.namespace").consume()  # locks it
+        place = pool.submit(queue, stays=True)
+        time.sleep(1)
+        now = transaction.run("RETURN datetime.realtime().epochMillis AS now").single(strict=True)["now"]
+        transaction.commit()
+        assert place.result() >= now
+    queue(stays=False)
