@@ -35,7 +35,7 @@ HEAP_SECONDS = 5.0  # for which the heap's size is remembered; a managed server 
 # What a projection takes beyond what the library estimates, measured on graphs of 60 entities: a page for each of four
 # chunks of relationships (256 KiB, and 2 MiB more for weights, which take three regions of G1), and the import's buffers.
 FIXED_BYTES, WEIGHTED_BYTES = 6 * MIB, 20 * MIB
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.25
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.1
 QUEUE_SECONDS = 1.0  # after which a place in the queue is confirmed; it is lost after ten
 SWEEP_SECONDS = 2.0  # between two looks for what others left behind, while memory is waited for
 DROP_SECONDS = 10.0  # that a clean-up may take of what is left of the call's deadline

@@ -9,6 +9,7 @@ from tests.faults.soak import MIB, Soak, percentile, soak
 
 LONG_SECONDS, HARD_SECONDS, SHORT_SECONDS = 900.0, 180.0, 20.0
 SLACK_SECONDS = 3.0  # to the deadline: what a call computes itself does not count
+WITHOUT_DEADLINE = {"graph_data_science"}  # none holds inside the user's block
 
 
 def check(measured: Soak) -> None:
@@ -19,7 +20,7 @@ def check(measured: Soak) -> None:
     late = {
         name: percentile(sorted(times), 0.99)
         for name, times in measured.seconds.items()
-        if percentile(sorted(times), 0.99) > DEADLINE_SECONDS + SLACK_SECONDS
+        if name not in WITHOUT_DEADLINE and percentile(sorted(times), 0.99) > DEADLINE_SECONDS + SLACK_SECONDS
     }
     assert late == {}
     assert measured.left == []
