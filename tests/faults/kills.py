@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import psutil
 from neo4j.exceptions import ServiceUnavailable, SessionExpired
 
 from kg import indexes, local, schema
 from kg.driver import Graph
 from kg.errors import ContextPersistenceError, NotFoundError, ValidationError
 from kg.local import java
+from kg.local.process import is_alive
 from kg.local.store import Store
 from kg.statement import Statement
 
@@ -42,10 +42,7 @@ def pid_of(store: Path, victim: Victim) -> int:
     if victim == "server":
         return local.running(store).pid
     state = Store(store).read_state()
-    with contextlib.suppress(psutil.Error):
-        if state is not None and state.supervisor and "kg.local.supervisor" in " ".join(psutil.Process(state.supervisor).cmdline()):
-            return state.supervisor
-    return 0
+    return state.supervisor if state is not None and is_alive(state.supervisor, state.supervisor_started) else 0
 
 
 class Killer:

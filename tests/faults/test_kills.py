@@ -21,11 +21,10 @@ SEED = int(os.environ.get("KILLS_SEED") or random.SystemRandom().randrange(10**6
 STATEMENTS = len(schema.BASE) + 3  # that make a whole schema: also the vectors' index, the graph's types and the mark
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def _tally():
-    kills.say(f"\nKILLS_SEED={SEED}")
     yield
-    kills.say(f"\nkills: {dict(kills.tally)}, {kills.tally.total()} in all")
+    kills.say(f" [KILLS_SEED={SEED}; kills so far: {dict(kills.tally)}, {kills.tally.total()} in all]")
 
 
 @pytest.fixture(scope="module")
@@ -61,20 +60,14 @@ def drop_all(graph):
         ask(graph, f"DROP {'CONSTRAINT' if index.unique else 'INDEX'} {index.name} IF EXISTS")
 
 
-def test_a_server_killed_while_a_fresh_store_is_opened(tmp_path):
-    seed = SEED
-    open_under_fire(tmp_path / "store", seed, most=2)
-    open_again(tmp_path / "store")
-    local.stop(tmp_path / "store", force=True)
-
-
-def test_a_killed_client_leaves_a_store_that_opens(tmp_path):
-    seed = SEED + 1
-    process = kills.program("open", tmp_path / "store")
-    time.sleep(random.Random(seed).uniform(0.2, 4))
+def test_a_client_and_then_servers_killed_while_a_fresh_store_is_opened(tmp_path):
+    folder = tmp_path / "store"
+    process = kills.program("open", folder)
+    time.sleep(random.Random(SEED).uniform(0.2, 4))
     kills.kill_program(process)
-    open_again(tmp_path / "store")
-    local.stop(tmp_path / "store", force=True)
+    open_under_fire(folder, SEED, most=2)
+    open_again(folder)
+    local.stop(folder, force=True)
 
 
 def test_a_server_killed_in_a_migration(store):
