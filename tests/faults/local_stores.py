@@ -49,11 +49,22 @@ def copy(source: Path, target: Path) -> Path:
     return target
 
 
+def pack(folder: Path, archive: Path) -> None:
+    """Pack a folder with tar. A file may change meanwhile, which is status 1."""
+    done = subprocess.run(["tar", "-C", folder, "-cf", archive, "."], check=False, capture_output=True)
+    assert done.returncode in {0, 1}, done.stderr
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack it over what is there; files are replaced by new ones."""
+    subprocess.run(["tar", "-C", folder, "-xf", archive], check=True)
+
+
 def restore(source: Path, archive: Path, target: Path) -> Path:
     """Pack a folder with tar, and unpack it somewhere else."""
     target.mkdir()
-    subprocess.run(["tar", "-C", source, "-cf", archive, "."], check=True)
-    subprocess.run(["tar", "-C", target, "-xf", archive], check=True)
+    pack(source, archive)
+    unpack(archive, target)
     return target
 
 
