@@ -1,6 +1,6 @@
 // Project a namespace's entities and their relationships for an analysis, if there is memory for it beside the other projections.
-// Columns: held (bytes of all other projections), blocked (those of them that users hold), running (analyses that compute), admitted
-// (false: no projection was made), nodes (projected entities). Always one row.
+// Columns: blocked (bytes of the projections that users hold), admitted (false: no projection was made), nodes (projected entities).
+// Always one row. The clock is read anew, because the statement may have waited for the lock.
 // A projection's name tells its owner, its kind (`call` or `block`), the seconds that it may last, its bytes, and its id.
 // Relationships of an entity to itself are left out. Relationships of several types between the same two entities are one; its `weight` is the
 // greatest confidence, or with `costs` -ln of it, so that the cheapest path has the greatest product of confidences. Without `weighted`
@@ -15,7 +15,7 @@ UNWIND [1] AS once
 CALL (once) {
   MATCH (gate:SchemaVersion {id: 'schema'})
   REMOVE gate.namespace
-  WITH gate, datetime.realtime().epochMillis AS now  // not as old as the statement, which may have waited
+  WITH gate, datetime.realtime().epochMillis AS now
   CALL () {
     CALL gds.graph.list() YIELD graphName
     WITH graphName, split(graphName, '-') AS parts
@@ -49,6 +49,6 @@ CALL (once) {
     ) AS projected
     RETURN projected.nodeCount AS nodes
   }
-  RETURN held, blocked, running, admitted, nodes
+  RETURN blocked, admitted, nodes
 } IN 2 CONCURRENT TRANSACTIONS
-RETURN held, blocked, running, admitted, nodes;
+RETURN blocked, admitted, nodes;
