@@ -14,6 +14,7 @@ from kg.spaces import Moved
 # A connection was lost, or could not be made.
 LOST = (theirs.ServiceUnavailable, theirs.SessionExpired, OSError)
 NO_WAY = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EADDRNOTAVAIL})
+HTTP = "(looks like HTTP)"  # at the end of the driver's text, which has no type for it
 NOT_ENCRYPTED = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST"})  # OpenSSL's reasons, where the peer answers in plain text
 
 MEMORY_CODES = frozenset(
@@ -45,10 +46,10 @@ GONE_CODES = frozenset({"Neo.ClientError.Statement.EntityNotFound", "Neo.ClientE
 # Statements that write vectors make a range with a step of zero where another model's are in use by then, or entities were merged.
 MOVED_CODE = "Neo.ClientError.Statement.ArgumentError"
 # A database that could not write its transaction log, mostly because its disk is full, refuses everything, reads too, until it is
-# started again; the first of these codes is the one that it answers then.
-PANIC_CODES = frozenset(
-    f"Neo.DatabaseError.Transaction.{name}" for name in ("TransactionStartFailed", "TransactionLogError", "TransactionCommitFailed")
-)
+# started again, with the first of these codes. The others end the transaction that finds out, and may have another reason.
+STOPPED_CODE = "Neo.DatabaseError.Transaction.TransactionStartFailed"
+FAILED_CODES = frozenset(f"Neo.DatabaseError.Transaction.{name}" for name in ("TransactionLogError", "TransactionCommitFailed"))
+PANIC_CODES = FAILED_CODES | {STOPPED_CODE}
 GONE = "EntityNotFoundException"  # in the text of a procedure's error
 
 
@@ -60,7 +61,7 @@ def replayable(error: Exception) -> bool:
         gone = error.code in GONE_CODES or GONE in (error.message or "")
         return gone or (error.code not in MEMORY_CODES and error.is_retryable())
     lost = isinstance(error, LOST) or (isinstance(error, theirs.DriverError) and error.is_retryable())
-    return lost and not nobody_listens(error) and not is_encryption_refused(error)
+    return lost and not (nobody_listens(error) or is_encryption_refused(error) or is_http(error))
 
 
 def nobody_listens(error: BaseException) -> bool:
@@ -86,6 +87,11 @@ def is_encryption_refused(error: BaseException) -> bool:
     )
 
 
+def is_http(error: BaseException) -> bool:
+    """Return whether the address is that of a web server, most often Neo4j's port for the Browser."""
+    return any(isinstance(cause, theirs.ServiceUnavailable) and str(cause).endswith(HTTP) for cause in _causes(error))
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = error
     while cause is not None:
@@ -93,9 +99,14 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__
 
 
-def is_panicked(error: BaseException) -> bool:
-    """Return whether the server's database has stopped after an error, so that it must be started again."""
-    return isinstance(error, theirs.Neo4jError) and error.code in PANIC_CODES
+def has_stopped(error: BaseException) -> bool:
+    """Return whether the server's database refuses everything after an error, so that it must be started again."""
+    return isinstance(error, theirs.Neo4jError) and error.code == STOPPED_CODE
+
+
+def may_have_stopped(error: BaseException) -> bool:
+    """Return whether an error may have stopped the server's database; what it answers next tells."""
+    return isinstance(error, theirs.Neo4jError) and error.code in FAILED_CODES
 
 
 def is_rolled_back(error: BaseException) -> bool:
@@ -129,14 +140,22 @@ def translate(error: Exception, *, name: str, may_be_applied: bool = False) -> D
         if error.code == MOVED_CODE and "range()" in (error.message or ""):
             text = f"{name}: another embedding model came into use, or entities were merged, meanwhile; call again"
             return Moved(text, retryable=True, outcome=outcome)
-        return DatabaseError(f"{name}: {_advice(error)}", retryable=error.is_retryable() or is_panicked(error), outcome=outcome)
+        return DatabaseError(
+            f"{name}: {_advice(error)}", retryable=error.is_retryable() or error.code in PANIC_CODES, outcome=outcome
+        )
+    text, retryable = _explain_unreached(error)
+    return DatabaseError(f"{name}: {text}", retryable=retryable, outcome=outcome)
+
+
+def _explain_unreached(error: Exception) -> tuple[str, bool]:
+    """Return what to do where no server answered, and whether a repeat may work."""
     if is_encryption_refused(error):
-        text = f"{name}: no encrypted connection could be made; check the address (bolt+s, bolt+ssc) and the server's certificate"
-        return DatabaseError(text, outcome=outcome)
+        return "no encrypted connection could be made; check the address (bolt+s, bolt+ssc) and the server's certificate", False
+    if is_http(error):
+        return "a web server answers at the address; give the port for Bolt, which is 7687 where nobody changed it", False
     if isinstance(error, LOST):
-        text = f"{name}: the database could not be reached; is the server running?"
-        return DatabaseError(text, retryable=True, outcome=outcome)
-    return DatabaseError(f"{name}: the driver refused the call ({type(error).__name__})", outcome=outcome)
+        return "the database could not be reached; is the server running?", True
+    return f"the driver refused the call ({type(error).__name__})", False
 
 
 def _advice(error: theirs.Neo4jError) -> str:

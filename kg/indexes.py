@@ -167,7 +167,8 @@ class _Reconciliation:
     def _make(self, index: Index, row: Row | None) -> bool:
         """Make one index, after what has its name was dropped; returns False where another opener interfered."""
         if self._changes[index.name] == TRIES:
-            raise DatabaseError(f"the index {index.name} was made {TRIES} times and is still not there; see the server's log")
+            text = f"the index {index.name} was made {TRIES} times and is still not there; see the server's log, and try again"
+            raise DatabaseError(text, retryable=True)
         self._changes[index.name] += 1
         try:
             if row is not None:

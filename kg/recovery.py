@@ -7,7 +7,7 @@ from functools import partial
 
 from kg.deadline import Threads
 from kg.errors import ContextPersistenceError, DatabaseError, Outcome
-from kg.failures import is_panicked, nobody_listens
+from kg.failures import has_stopped, may_have_stopped, nobody_listens
 from kg.replay import Replay
 
 log = logging.getLogger(f"mcp_context_persistence.{__name__}")
@@ -52,7 +52,9 @@ class Recovery:
         Raises:
             DatabaseError: The server cannot run again; the text says why, and what to do.
         """
-        restarts = self._restart is not None and is_panicked(error)
+        if self._restart is not None and may_have_stopped(error):
+            return replay.has_time  # the next attempt tells
+        restarts = self._restart is not None and has_stopped(error)
         recover: Recover | None = self._revive if nobody_listens(error) else None
         if self._restart is not None and restarts:
             recover = partial(self._restart, server_pid)

@@ -51,13 +51,13 @@ class Snapshot:
         stored: The types that it has.
         free_relationship_types: How many new relationship types there is room for.
         free_labels: How many new labels there is room for.
-        is_database_full: Whether it is the database that has no room.
+        full_database: Of relationship types and of labels, whether it is the database that has no room.
     """
 
     stored: Types = Types()
     free_relationship_types: int = limits.RELATIONSHIP_TYPES
     free_labels: int = limits.ENTITY_TYPES
-    is_database_full: bool = False
+    full_database: tuple[bool, bool] = (False, False)
 
     def admit(self, relationship_types: Iterable[str], labels: Iterable[str]) -> Types:
         """Return which of these may be stored, the first ones first where there is not room for all."""
@@ -86,7 +86,7 @@ def _snapshot(row: Row) -> Snapshot:
         stored=stored,
         free_relationship_types=0 if full[0] else max(0, limits.RELATIONSHIP_TYPES - len(stored.relationship_types)),
         free_labels=0 if full[1] else max(0, limits.ENTITY_TYPES - len(stored.labels)),
-        is_database_full=any(full),
+        full_database=full,
     )
 
 
@@ -144,15 +144,21 @@ class TypeRegistry:
         if snapshot.stored.has(wanted):
             return
         admitted = snapshot.admit(wanted.relationship_types, wanted.labels)
+        of_relationships, of_labels = snapshot.full_database
         kinds = (
-            ("relationship_type", "relationship types", wanted.relationship_types - admitted.relationship_types),
-            ("type", "types of entities", wanted.labels - admitted.labels),
+            (
+                "relationship_type",
+                "relationship types",
+                limits.RELATIONSHIP_TYPES,
+                wanted.relationship_types - admitted.relationship_types,
+                of_relationships,
+            ),
+            ("type", "types of entities", limits.ENTITY_TYPES, wanted.labels - admitted.labels, of_labels),
         )
-        for field, kind, refused in kinds:
-            if refused and snapshot.is_database_full:
+        for field, kind, most, refused, is_database_full in kinds:
+            if refused and is_database_full:
                 raise ValidationError(f"{field}: the database takes no further {kind}; use one that the namespace has")
             if refused:
-                most = limits.RELATIONSHIP_TYPES if field == "relationship_type" else limits.ENTITY_TYPES
                 raise ValidationError(
                     f"{field}: a namespace has at most {most} {kind}, and this one would have more; use one of them"
                 )
@@ -213,6 +219,6 @@ class TypeRegistry:
     def _read(self) -> Snapshot:
         (snapshot,) = self._graph.run(read(self._namespace))
         if self._is_database_full:
-            snapshot = replace(snapshot, free_relationship_types=0, is_database_full=True)
+            snapshot = replace(snapshot, free_relationship_types=0, full_database=(True, snapshot.full_database[1]))
         self._last = snapshot
         return snapshot

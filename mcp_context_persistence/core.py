@@ -87,11 +87,11 @@ _throwaways_lock = threading.Lock()
 def throwaway(progress: Progress | None, settings: local.ServerSettings | None = None) -> local.Attachment:
     """This process's throw-away server, started when it is first asked for, stopped when the process ends.
 
-    A forked child gets one of its own.
+    A forked child gets one of its own, and so does a process whose temporary folder was emptied.
     """
     with _throwaways_lock:
         found = _throwaways.get(os.getpid())
-        if found is None:
+        if found is None or not found.store.exists():
             found = _throwaways[os.getpid()] = local.attach(None, settings=settings, progress=progress)
             atexit.register(found.close)
         return found

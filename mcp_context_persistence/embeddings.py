@@ -84,14 +84,14 @@ class Embeddings:
 
     def again(self, work: Callable[[], T]) -> T:
         """Do something with the `current` model, and again from the start where another one came into use meanwhile."""
+        last: Moved | None = None
         for _ in range(TRIES):
             try:
                 return work()
-            except Moved:
+            except Moved as error:
                 self._known = None
-        raise DatabaseError(
-            "another embedding model came into use, or entities were merged, again and again; call again", retryable=True
-        )
+                last = error
+        raise DatabaseError(f"{TRIES} attempts met changes by others, at the last one: {last}", retryable=True) from last
 
     def _state(self) -> Vectors | None:
         rows = self._graph.run(spaces.read(self._namespace))

@@ -57,6 +57,10 @@ class Need:
     per_entity: int
     per_relationship: int = 0
 
+    def plus(self, per_entity: int) -> "Need":
+        """Return the memory with so many more bytes for each entity."""
+        return Need(per_entity=self.per_entity + per_entity, per_relationship=self.per_relationship)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Admitted:
@@ -134,8 +138,8 @@ class Admission:
                 bytes=batch["bytes"],
             )
         except GraphError as error:
-            is_there = not batch or self._drop(batch["name"])
-            if is_there or error.retryable or not is_projected:
+            is_lost = bool(batch) and self._drop(batch["name"]) is False
+            if not is_lost or error.retryable or not is_projected:
                 raise
             text = "the server was started again, or lost the projection; call again"
             raise GraphError(text, retryable=True) from error
@@ -252,8 +256,8 @@ class Admission:
                 self._share = (now, NO_LIMIT)
         return self._share[1]
 
-    def _drop(self, name: str) -> bool:
-        """Drop a projection, and those that others left behind; return whether it was there.
+    def _drop(self, name: str) -> bool | None:
+        """Drop a projection, and those that others left behind; return whether it was there, None where nobody told.
 
         A projection that cannot be dropped goes when its time is over: the answer of an analysis
         is not lost for it.
@@ -271,7 +275,7 @@ class Admission:
                     break
             else:
                 return any(row["name"] == name for row in rows)
-        return False
+        return None
 
 
 class _Turns:

@@ -4,6 +4,7 @@ Each question makes a projection of its own, as soon as there is memory for it, 
 """
 
 import logging
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from kg import limits
 from kg.driver import Graph
 from kg.errors import DatabaseError, GraphError
 from kg.statement import Row, Statement, as_is
-from queries.admission import Admission, Kind, Need, Options, too_large
+from queries.admission import Admission, Kind, Need, Options
 
 log = logging.getLogger(f"mcp_context_persistence.{__name__}")
 
@@ -81,6 +82,7 @@ class Projection:
 
     Attributes:
         name: In the library's catalogue.
+        task: What it is for.
         nodes: Entities.
         relationships: As they are stored.
         undirected: Whether its relationships have no direction.
@@ -89,6 +91,7 @@ class Projection:
     """
 
     name: str
+    task: Task
     nodes: int
     relationships: int
     undirected: bool
@@ -112,6 +115,8 @@ class Analytics:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._admission = Admission(graph, self._run)
+        # Bytes of an entity by which an estimate exceeded what was reserved, as that of another version of the library may.
+        self._excess: dict[Task, int] = {}
 
     @contextmanager
     def projection(
@@ -144,11 +149,13 @@ class Analytics:
         options = Options(undirected=undirected, weighted=weighted, costs=costs)
         need = NEEDS[task]
         if top:
-            need = Need(per_entity=need.per_entity + SIMILAR_BYTES * top, per_relationship=need.per_relationship)
+            need = need.plus(SIMILAR_BYTES * top)
+        need = need.plus(self._excess.get(task, 0))
         with self._admission.admit(namespace, need, kind=kind, options=options) as admitted:
             yield (
                 Projection(
                     name=admitted.name,
+                    task=task,
                     nodes=admitted.nodes,
                     relationships=admitted.relationships,
                     undirected=undirected,
@@ -172,7 +179,7 @@ class Analytics:
             config["orientation"] = "NATURAL"
         batch = {"name": projection.name, "config": config, "most_bytes": projection.bytes, "limit": limit}
         rows = self._run(Statement(name=name, parameters={"batch": batch}, read=as_is))
-        _check(rows[0]["bytes"], projection)
+        self._check(rows[0]["bytes"], projection)
         return [
             Scored(
                 id=row["id"],
@@ -190,7 +197,7 @@ class Analytics:
         config = {**_configuration(projection, base, weighted=weighted), "mutateProperty": "community"}
         batch = {"name": projection.name, "config": config, "most_bytes": projection.bytes}
         row = self._one(Statement(name=name, parameters={"batch": batch}, read=as_is))
-        _check(row["bytes"], projection)
+        self._check(row["bytes"], projection)
         asked = {
             "name": projection.name,
             "members": limits.COMMUNITY_ENTITIES,
@@ -224,7 +231,7 @@ class Analytics:
         }
         rows = self._run(Statement(name="analytics/similar", parameters={"batch": batch}, read=as_is))
         if rows:
-            _check(rows[0]["bytes"], projection)
+            self._check(rows[0]["bytes"], projection)
         return [row for row in rows if row["id"] is not None]
 
     def related(self, namespace: str, *, cutoff: float, least: int) -> list[tuple[str, str]] | None:
@@ -260,6 +267,15 @@ class Analytics:
         }
         return self._run(Statement(name="analytics/paths", parameters={"batch": batch}, read=as_is))
 
+    def _check(self, needed: int, projection: Projection) -> None:
+        """Refuse an algorithm for which the library says that it needs more than was reserved, and reserve as much the next time."""
+        if needed > projection.bytes:
+            excess = math.ceil((needed - projection.bytes) / projection.nodes)
+            self._excess[projection.task] = self._excess.get(projection.task, 0) + excess
+            raise GraphError(
+                "the analysis needs more memory than was reserved for it; call again, more is reserved then", retryable=True
+            )
+
     def _one(self, statement: Statement[Row]) -> Row:
         return self._run(statement)[0]
 
@@ -290,12 +306,6 @@ def _configuration(projection: Projection, base: Mapping[str, Any], *, weighted:
     """Return the configuration of an algorithm on a projection."""
     weight = {"relationshipWeightProperty": "weight"} if weighted else {}
     return {"concurrency": projection.threads, "logProgress": False, **base, **weight}
-
-
-def _check(needed: int, projection: Projection) -> None:
-    """Refuse an algorithm for which the library says that it needs more than was reserved."""
-    if needed > projection.bytes:
-        raise too_large(needed, projection.bytes)
 
 
 def normal(metric: Metric, score: float, *, total: float, nodes: int, undirected: bool) -> float:

@@ -175,7 +175,7 @@ def explain_database(logs: Path, since: int) -> Failure | None:
         logs: The store's folder of logs.
         since: The size of `debug.log` before the start.
     """
-    text = _tail(logs / DEBUG, since=since, most=10 * TAIL_BYTES)  # a start writes 130 KB
+    text = _without_path(_tail(logs / DEBUG, since=since, most=10 * TAIL_BYTES), logs)  # a start writes 130 KB
     if not FAILED_DATABASE.search(text):
         return None
     cause = next((cause for cause in CAUSES if re.search(cause.pattern, text)), None)
@@ -198,7 +198,12 @@ def is_heap_exhausted(logs: Path) -> bool:
 
 
 def _written(logs: Path) -> str:
-    return "".join(_tail(logs / name) for name in (CONSOLE, LOG))
+    return _without_path("".join(_tail(logs / name) for name in (CONSOLE, LOG)), logs)
+
+
+def _without_path(text: str, logs: Path) -> str:
+    """Return a text without the path of the store, whose words are no cause."""
+    return text.replace(str(logs.parent), "")
 
 
 def _tail(file: Path, *, since: int = 0, most: int = TAIL_BYTES) -> str:

@@ -135,6 +135,8 @@ class Supervisor:
 
     def _start(self) -> Failure | None:
         failure = None
+        if self._is_disk_full():
+            return Failure(text=describe_full_disk(self.store.folder), retryable=True)
         for _ in range(TRIES):
             self._spawn()
             if self._until_ready():
@@ -221,9 +223,20 @@ class Supervisor:
                 self.cache.begin_making(self.given["java"], self._flags(), self.given["class_path"])
                 self.cache.poll()
             diagnosis.bound_console(self.store.logs)
-            self.may_have_panicked = self.may_have_panicked or 0 <= free_bytes(self.store.folder) < FREE_BYTES
+            if self._is_disk_full():
+                self._remember_full_disk()
             self._correct_state()
             time.sleep(TICK_SECONDS)
+
+    def _is_disk_full(self) -> bool:
+        return 0 <= free_bytes(self.store.folder) < FREE_BYTES
+
+    def _remember_full_disk(self) -> None:
+        """Leave a mark that outlives this process: whoever ends the server now, the next start cuts off what it could not write."""
+        self.may_have_panicked = True
+        with contextlib.suppress(OSError):  # tried again while there is no space
+            if not self.store.panicked.exists():
+                self.store.panicked.touch(mode=0o600)
 
     def _is_restart_ordered(self) -> bool:
         """Return whether a client has found that the database of this very process has stopped."""

@@ -227,11 +227,6 @@ class Proxy:
         return f"bolt://127.0.0.1:{self._port}"
 
     @property
-    def listening_port(self) -> int:
-        """The port that it listens on; the same after `refuse` and `listen`."""
-        return self._port
-
-    @property
     def open_connections(self) -> int:
         """How many connections there are."""
         with self._lock:

@@ -1,10 +1,14 @@
 """The disk of a store is full: the error says so and where, and the next call works once there is space again."""
 
+import os
 import shutil
+import signal
 import time
 
+import neo4j
 import psutil
 import pytest
+from neo4j.exceptions import Neo4jError
 
 from kg import local
 from kg.errors import DatabaseError
@@ -24,6 +28,20 @@ def save(client, name, size=1):
 def save_until_full(client):
     for number in range(100):
         save(client, f"during{number}", size=5)
+
+
+def create_until_full(attached):
+    """Write past our client, which would look after a full disk; return the ids of what was acknowledged."""
+    acknowledged = set()
+    auth = (attached.user, attached.password)
+    with neo4j.GraphDatabase.driver(attached.bolt_url, auth=auth) as driver, driver.session() as session:
+        for number in range(5_000):
+            try:
+                session.run("CREATE (:Kept {id: $id, text: $text})", id=number, text=TEXT * 5).consume()
+            except Neo4jError:
+                return acknowledged
+            acknowledged.add(number)
+    return pytest.fail("the disk was never full")
 
 
 def test_a_disk_that_was_full_is_told_and_the_next_call_after_it_works(tmp_path):
@@ -139,6 +157,26 @@ def test_a_store_whose_last_user_left_while_the_disk_was_full_opens_with_all_tha
         with ContextPersistenceClient(f"local:{disk / 'store'}", config={"deadline": DEADLINE}) as client:
             assert client.load_conversation_history("before").total_messages == 1
             assert save(client, "after").success
+        assert not Store(disk / "store").panicked.exists()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("whom", ["the server alone", "the server and its supervisor"])
+def test_a_server_told_to_end_while_the_disk_is_full_before_any_client_has_noticed_opens_again(tmp_path, whom):
+    with small_disk(tmp_path / "disk", "60m") as disk, stopped_at_the_end(disk / "store"):
+        with local.attach(disk / "store", settings=QUICK) as attached:
+            fill(disk, leave=8 << 20)
+            acknowledged = create_until_full(attached)
+            state = state_of(disk / "store")
+            for pid in (state.pid, state.supervisor)[: 1 if whom.endswith("alone") else 2]:
+                os.kill(pid, signal.SIGTERM)
+            time.sleep(3)  # its database is ended first, and may hang in that for ever
+        eventually(lambda: is_gone(state))
+        (disk / "ballast").unlink()
+        with local.attach(disk / "store", settings=QUICK) as attached:
+            found = {row["id"] for row in run(attached, "MATCH (n:Kept) RETURN n.id AS id")}
+            assert acknowledged <= found
+            run(attached, "CREATE (:Kept {id: -1})")
         assert not Store(disk / "store").panicked.exists()
 
 

@@ -18,6 +18,7 @@ from kg import local
 from kg.errors import DatabaseError
 from kg.local.listener import is_ours
 from kg.local.store import State, Store
+from mcp_context_persistence import ContextPersistenceClient
 
 ROOT = Path(local.__file__).parents[2]
 # Attaches, says so, and waits to be killed.
@@ -114,6 +115,14 @@ def test_the_browser_answers(attached):
             return False
 
     eventually(answers)
+
+
+def test_the_address_of_the_browser_is_refused_at_once_and_the_right_port_is_told(attached):
+    began = time.monotonic()
+    with pytest.raises(DatabaseError, match="7687") as caught:
+        ContextPersistenceClient(attached.http_url.replace("http:", "bolt:"), auth=(attached.user, attached.password))
+    assert (caught.value.retryable, caught.value.outcome) == (False, "not_applied")
+    assert time.monotonic() - began < 10
 
 
 def test_files_are_private_and_the_password_stands_nowhere_else(attached, place):

@@ -5,15 +5,19 @@ import itertools
 import pickle
 import socket
 import ssl
+import time
 import traceback
 
 import neo4j.exceptions as theirs
 import pytest
 
 from kg import errors
+from kg.deadline import Threads
 from kg.driver import dialect_of
-from kg.failures import is_rolled_back, nobody_listens, replayable, translate
+from kg.failures import has_stopped, is_rolled_back, may_have_stopped, nobody_listens, replayable, translate
 from kg.pool import WrongListenerError
+from kg.recovery import Recovery
+from kg.replay import Replay
 from mcp_context_persistence import exceptions
 
 
@@ -119,6 +123,44 @@ def test_a_connection_that_cannot_be_encrypted_is_not_tried_again(cause):
 
 def test_an_encrypted_connection_that_breaks_is_tried_again():
     assert replayable(caused(theirs.ServiceUnavailable("x"), ssl.SSLEOFError()))
+
+
+@pytest.mark.parametrize(
+    ("code", "has", "may_have"),
+    [
+        ("Neo.DatabaseError.Transaction.TransactionStartFailed", True, False),
+        ("Neo.DatabaseError.Transaction.TransactionCommitFailed", False, True),
+        ("Neo.DatabaseError.Transaction.TransactionLogError", False, True),
+        ("Neo.TransientError.Transaction.DeadlockDetected", False, False),
+    ],
+)
+def test_only_a_database_that_begins_no_transaction_has_stopped(code, has, may_have):
+    error = spoken(code)
+    assert (has_stopped(error), may_have_stopped(error)) == (has, may_have)
+
+
+@pytest.mark.parametrize("restart", [None, lambda _pid: None])
+def test_a_failed_commit_restarts_nothing_before_the_database_refuses_the_next_attempt(restart):
+    restarted = []
+    recovery = Recovery(
+        revive=None,
+        restart=restart and restarted.append,
+        server_pid=lambda: 7,
+        move=lambda _uri: None,
+        check_open=lambda _outcome: None,
+    )
+    threads = Threads(name="test")
+    replay = Replay(end=time.monotonic() + 5, name="a/b", applies_when_sent=True)
+    replay.begin()
+    failed = spoken("Neo.DatabaseError.Transaction.TransactionCommitFailed")
+    refused = spoken("Neo.DatabaseError.Transaction.TransactionStartFailed")
+    try:
+        assert recovery.has_recovered(failed, replay, threads, server_pid=7) is bool(restart)
+        assert not restarted
+        assert recovery.has_recovered(refused, replay, threads, server_pid=7) is bool(restart)
+        assert restarted == ([7] if restart else [])
+    finally:
+        threads.close()
 
 
 def test_nobody_listens_where_that_is_so_at_each_server_of_a_cluster():

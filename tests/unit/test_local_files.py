@@ -322,6 +322,13 @@ def test_the_likely_cause_of_a_failed_start_is_named(tmp_path, text, words):
     assert not failure.is_port_taken
 
 
+def test_the_path_of_a_store_is_no_cause(tmp_path):
+    logs = tmp_path / "upgrade of corrupt data" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "neo4j.log").write_text(f"who knows what is in {logs.parent}/data")
+    assert not diagnosis.explain(logs, died=True).is_known
+
+
 def test_a_port_lost_to_another_process_is_seen(tmp_path):
     (tmp_path / "console.log").write_text("java.net.BindException: Address already in use")
     assert diagnosis.explain(tmp_path, died=True).is_port_taken
