@@ -20,9 +20,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 from rich.console import Console
 from rich.table import Table
 
-from bench import analytics, ingest, reading, starting, writing
 from bench.measure import Row
-from kg import local
+from bench.speed import analytics, ingest, reading, starting, writing
+from mcp_context_persistence.kg import local
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -18,15 +18,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.quality import MEETINGS
+from bench.quality.evidence import MEETINGS
 
 RESULTS = Path(__file__).parent / "results"
 BENCHES = {
-    "quality": "bench.quality",
-    "extraction": "bench.measure_extraction",
-    "resolution": "bench.resolution",
-    "context": "bench.context",
-    "scale": "bench.scale",
+    "quality": "bench.quality.evidence",
+    "extraction": "bench.quality.extraction",
+    "resolution": "bench.quality.entity_resolution",
+    "context": "bench.quality.context",
+    "scale": "bench.speed.scale",
 }
 
 

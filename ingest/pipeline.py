@@ -8,17 +8,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ingest.merged import followed
-from ingest.rows import GraphRows, TypeAdmission, graph_rows, with_vectors
-from kg.conversations import Findings
-from kg.plans import Item
-from kg.type_limits import Types
+from mcp_context_persistence.ingest.graph_rows import (
+    GraphRows,
+    TypeAdmission,
+    graph_rows,
+    with_vectors,
+)
+from mcp_context_persistence.ingest.redirects import followed
+from mcp_context_persistence.kg.schema.type_limits import Types
+from mcp_context_persistence.kg.writes.conversation_diff import Item
+from mcp_context_persistence.kg.writes.conversations import Findings
 
 if TYPE_CHECKING:
-    from ingest.chunk import Passage
-    from ingest.custom import Patterns
-    from ingest.embed import Embedder
-    from ingest.extract import Extraction, Extractor
+    from mcp_context_persistence.ingest.chunking import Passage
+    from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor
+    from mcp_context_persistence.ingest.extraction.user_patterns import Patterns
+    from mcp_context_persistence.ingest.models.embedder import Embedder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +46,7 @@ class Analysis:
 
 
 @dataclass(kw_only=True)
-class Seen:
+class ExtractionCache:
     """What was read and embedded already, by the hash of the text, so that a second attempt at the same save need not do it again.
 
     Attributes:
@@ -63,7 +68,7 @@ def analyse(
     extractor: "Extractor | None",
     admission: TypeAdmission,
     vectors: Mapping[int, Any] | None,
-    seen: Seen,
+    seen: ExtractionCache,
     merged: Mapping[str, str],
     now: int,
 ) -> Analysis:
@@ -109,14 +114,14 @@ def analyse(
     return Analysis(findings=findings, embedded=embedded, truncated=truncated, followed=graph.followed, types=graph.types)
 
 
-def read(items: Sequence[Item], extractor: "Extractor", seen: Seen) -> None:
+def read(items: Sequence[Item], extractor: "Extractor", seen: ExtractionCache) -> None:
     """Extract from the texts that were not seen yet, as far as entities must be looked for in them."""
     texts = {item.properties["content_hash"]: item.properties["content"] for item in items if item.needs_graph}
     new = [key for key in texts if key not in seen.extractions]
     seen.extractions.update(zip(new, extractor.extract([texts[key] for key in new], seen.patterns), strict=True))
 
 
-def embed(items: Sequence[Item], embedder: "Embedder", seen: Seen) -> None:
+def embed(items: Sequence[Item], embedder: "Embedder", seen: ExtractionCache) -> None:
     """Embed the texts that were not seen yet, as far as they need vectors."""
     texts = {item.properties["content_hash"]: item.properties["content"] for item in items if item.needs_vector}
     model = embedder.name
@@ -126,7 +131,7 @@ def embed(items: Sequence[Item], embedder: "Embedder", seen: Seen) -> None:
 
 
 def _vectors(
-    items: Sequence[Item], embedder: "Embedder | None", given: Mapping[int, Any] | None, seen: Seen
+    items: Sequence[Item], embedder: "Embedder | None", given: Mapping[int, Any] | None, seen: ExtractionCache
 ) -> tuple[dict[str, Any], list[dict[str, Any]], int]:
     """Vectors by message id, rows for the passages of long messages, and how many vectors were made."""
     wanted = [(place, item) for place, item in enumerate(items) if item.needs_vector]

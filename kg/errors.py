@@ -61,3 +61,7 @@ class ValidationError(ContextPersistenceError, ValueError):
 
 class NotFoundError(ContextPersistenceError, LookupError):
     """What was asked for does not exist."""
+
+
+class StaleVectorState(DatabaseError):  # noqa: N818  nobody but the caller's own retry sees it
+    """Another model's vectors are in use, or were begun, or entities were merged, since the caller looked."""

@@ -1,6 +1,6 @@
 """Care of the graph."""
 
-from kg.statement import Row, Statement, as_is
+from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 
 
 def clear(namespace: str) -> Statement[Row]:

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic import ValidationError as TheirValidationError
 
-from kg import checks, limits
-from kg.errors import ValidationError
+from mcp_context_persistence.kg import limits, validation
+from mcp_context_persistence.kg.errors import ValidationError
 
 Mode = Literal["conversation", "knowledge", "hybrid"]
 MODES: tuple[Mode, ...] = ("conversation", "knowledge", "hybrid")
@@ -19,23 +19,23 @@ _FIELD = re.compile(r"[a-z_]{1,40}")
 
 
 def _identifier(value: str) -> str:
-    return checks.identifier("value", value)
+    return validation.identifier("value", value)
 
 
 def _type(value: str) -> str:
-    return checks.type_name("value", value)
+    return validation.type_name("value", value)
 
 
 def _content(value: str) -> str:
-    return checks.text("value", value, characters=limits.MESSAGE_CHARACTERS)
+    return validation.text("value", value, characters=limits.MESSAGE_CHARACTERS)
 
 
 def _metadata(value: object) -> dict[str, Any] | None:
-    return checks.plain_metadata("value", value)
+    return validation.plain_metadata("value", value)
 
 
 def _number(value: object) -> object:
-    return checks.confidence("value", value)
+    return validation.confidence("value", value)
 
 
 def _dated(value: object) -> object:
@@ -47,12 +47,12 @@ def _dated(value: object) -> object:
 
 def _in_calendar(value: datetime | None) -> datetime | None:
     if value is not None:
-        checks.milliseconds(value)
+        validation.milliseconds(value)
     return value
 
 
 def _role(value: str) -> str:
-    return checks.choice("value", value, sorted(checks.ROLES))
+    return validation.choice("value", value, sorted(validation.ROLES))
 
 
 Identifier = Annotated[str, AfterValidator(_identifier)]
@@ -81,7 +81,7 @@ class Message(BaseModel):
     @property
     def metadata_json(self) -> str | None:
         """The metadata as canonical JSON."""
-        return checks.metadata("metadata", self.metadata)
+        return validation.metadata("metadata", self.metadata)
 
 
 class Conversation(BaseModel):
@@ -194,8 +194,8 @@ def conversation(
         raise ValidationError("messages must not be empty")
     if len(messages) > limits.MESSAGES_PER_CONVERSATION:
         raise ValidationError(f"a conversation has at most {limits.MESSAGES_PER_CONVERSATION:,} messages")
-    project_path = None if project_path is None else checks.identifier("project_path", project_path)
-    mode = None if mode is None else checks.choice("mode", mode, MODES)
+    project_path = None if project_path is None else validation.identifier("project_path", project_path)
+    mode = None if mode is None else validation.choice("mode", mode, MODES)
     try:
         made = Conversation(
             conversation_id=conversation_id,

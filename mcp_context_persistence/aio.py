@@ -15,9 +15,9 @@ from contextvars import copy_context
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
-from kg import limits
-from kg.errors import DatabaseError
 from mcp_context_persistence.client import ContextPersistenceClient as Client
+from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.errors import DatabaseError
 
 P = ParamSpec("P")
 R = TypeVar("R")

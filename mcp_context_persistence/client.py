@@ -4,30 +4,30 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from kg import checks
-from mcp_context_persistence.config import SPACY_MODEL
-from mcp_context_persistence.core import Core
 from mcp_context_persistence.exceptions import ValidationError
-from mcp_context_persistence.interface.analytics import AnalyticsCalls
-from mcp_context_persistence.interface.batches import BatchCalls
-from mcp_context_persistence.interface.cache import CacheCalls
-from mcp_context_persistence.interface.conversations import ConversationCalls
-from mcp_context_persistence.interface.documents import DocumentCalls
-from mcp_context_persistence.interface.duplicates import DuplicateCalls
-from mcp_context_persistence.interface.embeddings import EmbeddingCalls
-from mcp_context_persistence.interface.graph import GraphCalls
-from mcp_context_persistence.interface.memory import MemoryCalls
-from mcp_context_persistence.interface.monitoring import MonitoringCalls
-from mcp_context_persistence.interface.patterns import PatternCalls
-from mcp_context_persistence.interface.search import SearchCalls
-from mcp_context_persistence.metrics import Metrics
+from mcp_context_persistence.kg import validation
+from mcp_context_persistence.methods.analytics import AnalyticsCalls
+from mcp_context_persistence.methods.batches import BatchCalls
+from mcp_context_persistence.methods.cache import CacheCalls
+from mcp_context_persistence.methods.conversations import ConversationCalls
+from mcp_context_persistence.methods.documents import DocumentCalls
+from mcp_context_persistence.methods.duplicates import DuplicateCalls
+from mcp_context_persistence.methods.embeddings import EmbeddingCalls
+from mcp_context_persistence.methods.graph import GraphCalls
+from mcp_context_persistence.methods.memory_usage import MemoryCalls
+from mcp_context_persistence.methods.monitoring import MonitoringCalls
+from mcp_context_persistence.methods.patterns import PatternCalls
+from mcp_context_persistence.methods.search import SearchCalls
+from mcp_context_persistence.runtime.config.settings import SPACY_MODEL
+from mcp_context_persistence.runtime.engine import Engine
+from mcp_context_persistence.runtime.telemetry.metrics import Metrics
 
 
 def _check_place(auth: object, database: object) -> None:
     if auth is not None and not (isinstance(auth, (tuple, list)) and len(auth) == 2 and all(isinstance(one, str) for one in auth)):
         raise ValidationError("auth must be a pair of strings, user and password")
     if database is not None:
-        checks.identifier("database", database)
+        validation.identifier("database", database)
 
 
 class ContextPersistenceClient(
@@ -74,7 +74,7 @@ class ContextPersistenceClient(
                 None means the configured address (CONTEXT_DB_URL), else the user's own store in the platform's data folder.
             vector_db_url: Accepted for compatibility. Vectors live in Neo4j's own vector index.
             spacy_model: Name of the installed spaCy model; the configured one (SPACY_MODEL) when left out.
-            config: Settings by name, see `mcp_context_persistence.config.Config`. They go before the environment, which goes before
+            config: Settings by name, see `mcp_context_persistence.runtime.config.settings.Config`. They go before the environment, which goes before
                 `.env`, the file `config.yaml`, and the defaults.
             namespace: A part of the graph that sees nothing of the others, at most 128 bytes.
             auth: User and password for a server; they may stand in the URL or in CONTEXT_DB_USER and CONTEXT_DB_PASSWORD too.
@@ -88,12 +88,12 @@ class ContextPersistenceClient(
             ValidationError: An argument is not valid.
             DatabaseError: The database could not be reached or prepared.
         """
-        if not checks.flag("enable_metrics", enable_metrics) and metrics_port is not None:
+        if not validation.flag("enable_metrics", enable_metrics) and metrics_port is not None:
             raise ValidationError("metrics_port needs enable_metrics=True")
         _check_place(auth, database)
         metrics = Metrics(metrics_port) if enable_metrics else None
         try:
-            self._core = Core(
+            self._core = Engine(
                 database_url=database_url,
                 auth=auth,
                 database=database,

@@ -1,6 +1,6 @@
 """Every error that the library raises."""
 
-from kg.errors import (
+from mcp_context_persistence.kg.errors import (
     ContextPersistenceError,
     DatabaseError,
     GraphError,

@@ -68,8 +68,8 @@ def server() -> Iterator[Server]:
         yield given
         sweep(given)
         return
-    from kg import local
-    from kg.errors import DatabaseError
+    from mcp_context_persistence.kg import local
+    from mcp_context_persistence.kg.errors import DatabaseError
 
     store = Path(tempfile.mkdtemp(prefix="context-persistence-tests-"))
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import cypher
+from mcp_context_persistence import cypher
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("mcp_context_persistence", "ingest", "queries", "kg", "cypher")

@@ -29,13 +29,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench.learn import judge
+from bench.datasets.sets import evidence, locomo
 from bench.peers import environments, ours
 from bench.peers.exchange import Question, Text
 from bench.peers.ours import Answer
 from bench.peers.vectors import vectors_of
-from bench.sets import evidence, locomo
-from kg import local
+from bench.quality.learn import judge
+from mcp_context_persistence.kg import local
 
 RESULTS = Path(__file__).parents[1] / "results"
 OURS = "ours"

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bench.learn import Group, judged, left_out, order
+from bench.datasets.sets import evidence
 from bench.peers.exchange import LIMIT, WARM
-from bench.sets import evidence
+from bench.quality.learn import Group, judged, left_out, order
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.models import Conversation
 

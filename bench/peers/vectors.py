@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.peers.environments import ROOT
-from ingest.embed import Embedder
+from mcp_context_persistence.ingest.models.embedder import Embedder
 
 FILE = ROOT / ".cache" / "peers" / "vectors.npz"
 

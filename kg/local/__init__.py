@@ -9,11 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kg.local.attachment import Attachment, ServerStatus, attach, start, status, stop
-    from kg.local.jars import Jars, Progress, provision
-    from kg.local.launch import make_start_cache
-    from kg.local.server import Running, running, users
-    from kg.local.settings import ServerSettings, default_store
+    from mcp_context_persistence.kg.local.attachment import (
+        Attachment,
+        ServerStatus,
+        attach,
+        start,
+        status,
+        stop,
+    )
+    from mcp_context_persistence.kg.local.jars import Jars, Progress, provision
+    from mcp_context_persistence.kg.local.launch import make_start_cache
+    from mcp_context_persistence.kg.local.server import Running, running, users
+    from mcp_context_persistence.kg.local.settings import ServerSettings, default_store
 
 __all__ = [
     "Attachment",
@@ -34,11 +41,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    **dict.fromkeys(("Attachment", "ServerStatus", "attach", "start", "status", "stop"), "kg.local.attachment"),
-    **dict.fromkeys(("Jars", "Progress", "provision"), "kg.local.jars"),
-    **dict.fromkeys(("Running", "running", "users"), "kg.local.server"),
-    "make_start_cache": "kg.local.launch",
-    **dict.fromkeys(("ServerSettings", "default_store"), "kg.local.settings"),
+    **dict.fromkeys(
+        ("Attachment", "ServerStatus", "attach", "start", "status", "stop"), "mcp_context_persistence.kg.local.attachment"
+    ),
+    **dict.fromkeys(("Jars", "Progress", "provision"), "mcp_context_persistence.kg.local.jars"),
+    **dict.fromkeys(("Running", "running", "users"), "mcp_context_persistence.kg.local.server"),
+    "make_start_cache": "mcp_context_persistence.kg.local.launch",
+    **dict.fromkeys(("ServerSettings", "default_store"), "mcp_context_persistence.kg.local.settings"),
 }
 
 

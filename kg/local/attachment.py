@@ -13,16 +13,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
-from kg.errors import DatabaseError, ValidationError
-from kg.limits import DEADLINE_SECONDS
-from kg.local import leases, server
-from kg.local.identity import Identity, end_servers, holds
-from kg.local.jars import Progress
-from kg.local.listener import is_ours, url
-from kg.local.settings import LOOPBACK, USER, ServerSettings
-from kg.local.space import FULL, check_space
-from kg.local.startup import POLL_SECONDS, join, translated_errors
-from kg.local.store import A_FILE, State, Store, write
+from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
+from mcp_context_persistence.kg.limits import DEADLINE_SECONDS
+from mcp_context_persistence.kg.local import leases, server
+from mcp_context_persistence.kg.local.identity import Identity, end_servers, holds
+from mcp_context_persistence.kg.local.jars import Progress
+from mcp_context_persistence.kg.local.listener_check import is_ours, url
+from mcp_context_persistence.kg.local.settings import LOOPBACK, USER, ServerSettings
+from mcp_context_persistence.kg.local.space import FULL, check_space
+from mcp_context_persistence.kg.local.startup import POLL_SECONDS, join, translated_errors
+from mcp_context_persistence.kg.local.store import A_FILE, State, Store, write
 
 STOP_SECONDS = 60.0
 CLOSED = "This attachment to the local server is closed: attach again."

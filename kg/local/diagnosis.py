@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from kg.limits import OPEN_FILES
-from kg.local.space import describe_full_disk
+from mcp_context_persistence.kg.limits import OPEN_FILES
+from mcp_context_persistence.kg.local.space import describe_full_disk
 
 CONSOLE, LOG, DEBUG = "console.log", "neo4j.log", "debug.log"
 LAST_CONSOLE = "console.log.01"  # of the run before

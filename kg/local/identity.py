@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from kg.local.process import birth, is_alive, kill
-from kg.local.settings import MAIN_CLASS
+from mcp_context_persistence.kg.local.process import birth, is_alive, kill
+from mcp_context_persistence.kg.local.settings import MAIN_CLASS
 
 HOME_OPTION = "--home-dir="
 

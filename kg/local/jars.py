@@ -1,6 +1,6 @@
 """The locked jars of the server: where they are, whether they are whole, and how they come here.
 
-`neo4j-VERSION.json` beside this file names each jar with its size and SHA-256; `kg.local.lock` makes it. The jars lie in one
+`neo4j-VERSION.json` beside this file names each jar with its size and SHA-256; `tools.lock_jars` makes it. The jars lie in one
 folder of the cache for all stores, and each of them is hashed before every start: 200 MB take 0.2 s on two cores.
 """
 
@@ -15,13 +15,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kg.errors import DatabaseError
-from kg.local.leases import locked_file
-from kg.local.settings import NEO4J_VERSION, cache_folder
-from kg.local.unsigned import unsigned
+from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.local.leases import locked_file
+from mcp_context_persistence.kg.local.settings import NEO4J_VERSION, cache_folder
+from mcp_context_persistence.kg.local.signature_stripping import unsigned
 
 if TYPE_CHECKING:
-    from kg.local.maven import Repository
+    from mcp_context_persistence.kg.local.maven import Repository
 
 Progress = Callable[[str, int, int], None]
 
@@ -41,7 +41,7 @@ class Jar:
         target: The folder it belongs to: ``lib`` or ``plugins``.
         sha256: Of its content as the repository has it, in hexadecimal.
         size: Bytes.
-        unsigned_sha256: Of the copy without signatures that takes its place in the cache (see `kg.local.unsigned`); empty for most.
+        unsigned_sha256: Of the copy without signatures that takes its place in the cache (see `kg.local.signature_stripping`); empty for most.
         unsigned_size: Bytes of that copy.
     """
 
@@ -176,7 +176,7 @@ def is_whole(file: Path, sha256: str, size: int) -> bool:
 
 
 def _download(jars: Jars, wanted: list[Jar], progress: Progress | None) -> None:
-    from kg.local.maven import Repository  # noqa: PLC0415  jgo and requests take 0.4 s to import
+    from mcp_context_persistence.kg.local.maven import Repository  # noqa: PLC0415  jgo and requests take 0.4 s to import
 
     repository = Repository()
     total, done, failed = sum(jar.size for jar in wanted), 0, []

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kg.errors import DatabaseError
+from mcp_context_persistence.kg.errors import DatabaseError
 
 OLDEST, NEWEST = 21, 25
 VECTOR_MODULE = "jdk.incubator.vector"

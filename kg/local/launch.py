@@ -9,13 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kg.local import java, sizes
-from kg.local.classes import StartCache
-from kg.local.jars import Jars, provision
-from kg.local.java import VECTOR_MODULE, Java
-from kg.local.server_logs import log_configurations
-from kg.local.settings import GDS_VERSION, LOOPBACK, MAIN_CLASS, NEO4J_VERSION, USER, ServerSettings, cache_folder
-from kg.local.store import Store, write
+import mcp_context_persistence
+from mcp_context_persistence.kg.local import java, sizes
+from mcp_context_persistence.kg.local.cds_archive import StartCache
+from mcp_context_persistence.kg.local.jars import Jars, provision
+from mcp_context_persistence.kg.local.java import VECTOR_MODULE, Java
+from mcp_context_persistence.kg.local.server_logs import log_configurations
+from mcp_context_persistence.kg.local.settings import (
+    GDS_VERSION,
+    LOOPBACK,
+    MAIN_CLASS,
+    NEO4J_VERSION,
+    USER,
+    ServerSettings,
+    cache_folder,
+)
+from mcp_context_persistence.kg.local.store import Store, write
 
 # A changed flag changes the name of the start-up cache, which is bound to them.
 FLAGS = (
@@ -83,8 +92,8 @@ def specification(store: Store, jars: Jars, runtime: Java, settings: ServerSetti
 
 def command() -> list[str]:
     """The supervisor's command line: this Python without site packages, which would only take memory."""
-    root = Path(__file__).resolve().parents[2]
-    start = "import sys; sys.path.insert(0, sys.argv[1]); from kg.local.supervisor import main; main(int(sys.argv[2]))"
+    root = Path(mcp_context_persistence.__file__).resolve().parents[1]
+    start = "import sys; sys.path.insert(0, sys.argv[1]); from mcp_context_persistence.kg.local.supervisor import main; main(int(sys.argv[2]))"
     return [sys.executable, "-E", "-s", "-S", "-X", "utf8", "-c", start, str(root)]
 
 

@@ -3,11 +3,11 @@
 import neo4j
 import neo4j.exceptions as theirs
 
-import cypher
-from kg.deadline import Threads
-from kg.errors import DatabaseError
-from kg.local.settings import USER
-from kg.local.store import Store, write
+from mcp_context_persistence import cypher
+from mcp_context_persistence.kg.driver.deadline import Threads
+from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.local.settings import USER
+from mcp_context_persistence.kg.local.store import Store, write
 
 CHANGE_SECONDS = 20.0
 

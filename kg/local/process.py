@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from kg.local.settings import LOOPBACK
+from mcp_context_persistence.kg.local.settings import LOOPBACK
 
 PR_SET_PDEATHSIG = 1
 # Bolt's magic number and four proposals: 6.0 to 5.0 by range, 5.8, 5.4, 4.4.

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kg.errors import DatabaseError
-from kg.local import leases, sizes
-from kg.local.identity import is_server_of
-from kg.local.settings import ServerSettings
-from kg.local.store import State, Store, write
+from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.local import leases, sizes
+from mcp_context_persistence.kg.local.identity import is_server_of
+from mcp_context_persistence.kg.local.settings import ServerSettings
+from mcp_context_persistence.kg.local.store import State, Store, write
 
 POLL_SECONDS = 0.05
 

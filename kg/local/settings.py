@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from kg.local.sizes import HEAP, PAGE_CACHE
+from mcp_context_persistence.kg.local.sizes import HEAP, PAGE_CACHE
 
 NEO4J_VERSION = "2026.02.3"
 GDS_VERSION = "2.26.0"

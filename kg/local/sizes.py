@@ -5,7 +5,7 @@ Only the standard library is used here, because the supervisor uses the same fun
 
 import re
 
-from kg import limits
+from mcp_context_persistence.kg import limits
 
 MIB = 1 << 20
 HEAP, PAGE_CACHE = 1024, 256  # MiB, where nothing is bounded
@@ -58,7 +58,7 @@ def options(heap: str, page_cache: str) -> dict[str, str]:
 def statements(heap: int) -> int:
     """Return the bytes of a heap that all transactions may take together.
 
-    Neo4j does not count what graph algorithms take: see `queries.admission`.
+    Neo4j does not count what graph algorithms take: see `queries.analytics.admission`.
     """
     return max(int(heap * STATEMENTS_SHARE), LEAST_STATEMENTS * MIB)
 

@@ -4,8 +4,8 @@ import errno
 import shutil
 from pathlib import Path
 
-from kg.errors import DatabaseError
-from kg.limits import FREE_BYTES
+from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.limits import FREE_BYTES
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 

@@ -8,16 +8,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from kg.errors import DatabaseError
-from kg.local import java, launch, leases
-from kg.local.environment import environment
-from kg.local.identity import end_servers
-from kg.local.jars import Progress, provision
-from kg.local.listener import is_ours, url
-from kg.local.process import is_frozen
-from kg.local.settings import JOIN_SECONDS, ServerSettings
-from kg.local.space import FULL, check_space, describe_full_disk
-from kg.local.store import State, Store
+from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.local import java, launch, leases
+from mcp_context_persistence.kg.local.environment import environment
+from mcp_context_persistence.kg.local.identity import end_servers
+from mcp_context_persistence.kg.local.jars import Progress, provision
+from mcp_context_persistence.kg.local.listener_check import is_ours, url
+from mcp_context_persistence.kg.local.process import is_frozen
+from mcp_context_persistence.kg.local.settings import JOIN_SECONDS, ServerSettings
+from mcp_context_persistence.kg.local.space import FULL, check_space, describe_full_disk
+from mcp_context_persistence.kg.local.store import State, Store
 
 POLL_SECONDS = 0.02
 SPAWNS = 3  # of a supervisor, for one attach
@@ -125,7 +125,7 @@ def _too_late(files: Store, deadline: Deadline) -> DatabaseError:
 
 def _change_password(files: Store, state: State) -> None:
     if files.next_secret.exists():
-        from kg.local.passwords import change_password  # noqa: PLC0415  the driver; only for a copied store
+        from mcp_context_persistence.kg.local.passwords import change_password  # noqa: PLC0415  the driver; only for a copied store
 
         change_password(files, url(state))
 

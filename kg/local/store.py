@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from kg.errors import DatabaseError, ValidationError
-from kg.local.identity import Identity
-from kg.local.settings import NEO4J_VERSION
-from kg.local.space import FULL, describe_full_disk
+from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
+from mcp_context_persistence.kg.local.identity import Identity
+from mcp_context_persistence.kg.local.settings import NEO4J_VERSION
+from mcp_context_persistence.kg.local.space import FULL, describe_full_disk
 
 FORMAT = 1
 A_FILE = "The path of the local store is a file, and a store is a folder: name another path. The file is untouched."

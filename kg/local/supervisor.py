@@ -20,17 +20,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kg.limits import FREE_BYTES, OPEN_FILES
-from kg.local import diagnosis, leases, sizes
-from kg.local.classes import StartCache
-from kg.local.diagnosis import Failure
-from kg.local.environment import allow_open_files, with_utf8
-from kg.local.identity import Identity
-from kg.local.process import birth, dying_with_parent, free_port, speaks_bolt
-from kg.local.server_logs import remove_surplus
-from kg.local.settings import LOOPBACK
-from kg.local.space import FULL, describe_full_disk, free_bytes
-from kg.local.store import Phase, State, Store
+from mcp_context_persistence.kg.limits import FREE_BYTES, OPEN_FILES
+from mcp_context_persistence.kg.local import diagnosis, leases, sizes
+from mcp_context_persistence.kg.local.cds_archive import StartCache
+from mcp_context_persistence.kg.local.diagnosis import Failure
+from mcp_context_persistence.kg.local.environment import allow_open_files, with_utf8
+from mcp_context_persistence.kg.local.identity import Identity
+from mcp_context_persistence.kg.local.process import (
+    birth,
+    dying_with_parent,
+    free_port,
+    speaks_bolt,
+)
+from mcp_context_persistence.kg.local.server_logs import remove_surplus
+from mcp_context_persistence.kg.local.settings import LOOPBACK
+from mcp_context_persistence.kg.local.space import FULL, describe_full_disk, free_bytes
+from mcp_context_persistence.kg.local.store import Phase, State, Store
 
 TICK_SECONDS = 0.2
 READY_TICK_SECONDS = 0.03

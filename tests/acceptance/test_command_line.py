@@ -10,8 +10,8 @@ from pathlib import Path
 import neo4j
 import pytest
 
-import cypher
-from kg import local
+from mcp_context_persistence import cypher
+from mcp_context_persistence.kg import local
 
 COMMAND = [str(Path(sys.executable).parent / "context-persistence")]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from mcp_context_persistence import AsyncContextPersistenceClient, ContextPersistenceClient
-from queries.filters import CONTENT_TYPES, KEYS
-from queries.search import MODES
+from mcp_context_persistence.queries.search.filters import CONTENT_TYPES, KEYS
+from mcp_context_persistence.queries.search.hybrid import MODES
 
 README = Path(__file__).parents[2] / "README.md"
 SEARCHING = README.parent / "docs/searching.md"
@@ -59,7 +59,7 @@ def test_saving_by_place_and_by_id_is_what_the_readme_says(client):
 def test_every_command_that_the_readme_names_exists():
     from click.testing import CliRunner
 
-    from mcp_context_persistence.cli import commands
+    from mcp_context_persistence.cli.main import commands
 
     makefile = (README.parent / "Makefile").read_text()
     text = README.read_text()
@@ -72,7 +72,7 @@ def test_every_command_that_the_readme_names_exists():
 
 
 def test_the_limits_page_says_what_the_code_says():
-    from kg import limits
+    from mcp_context_persistence.kg import limits
 
     page = (README.parent / "docs/limits.md").read_text()
     named = {name: getattr(limits, name) for name in dir(limits) if name.isupper()}

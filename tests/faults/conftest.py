@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import neo4j
 import pytest
 
-from kg import local
-from kg.local import ServerSettings
+from mcp_context_persistence.kg import local
+from mcp_context_persistence.kg.local import ServerSettings
 from tests.faults.attack import Attack, Target, Undisturbed
 
 
@@ -55,4 +55,4 @@ def managed_attack(managed_target: Target, direct: neo4j.Driver, undisturbed_run
 @pytest.fixture
 def impatient_migration(monkeypatch: pytest.MonkeyPatch) -> None:
     """A migration gives up at its first failure, instead of after half a minute of trying."""
-    monkeypatch.setattr("mcp_context_persistence.migration.FAILURES", 1)
+    monkeypatch.setattr("mcp_context_persistence.runtime.embedding_migration.FAILURES", 1)

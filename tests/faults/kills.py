@@ -19,13 +19,18 @@ from typing import Any, Literal, TypeVar
 
 from neo4j.exceptions import ServiceUnavailable, SessionExpired
 
-from kg import indexes, local, schema
-from kg.driver import Graph
-from kg.errors import ContextPersistenceError, NotFoundError, ValidationError
-from kg.local import java
-from kg.local.process import is_alive
-from kg.local.store import Store
-from kg.statement import Statement
+from mcp_context_persistence.kg import local
+from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.driver.statement import Statement
+from mcp_context_persistence.kg.errors import (
+    ContextPersistenceError,
+    NotFoundError,
+    ValidationError,
+)
+from mcp_context_persistence.kg.local import java
+from mcp_context_persistence.kg.local.process import is_alive
+from mcp_context_persistence.kg.local.store import Store
+from mcp_context_persistence.kg.schema import indexes, migrations
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = local.ServerSettings(heap="400m", page_cache="64m")
@@ -150,10 +155,10 @@ def say(text: str) -> None:
 def check_schema(graph: Graph) -> None:
     """Hold that every constraint and index is there, ONLINE, and that statements run."""
     existing = indexes.read(graph)
-    state = schema.read(graph)
+    state = migrations.read(graph)
     assert state is not None
-    assert state.version == schema.VERSION
-    wanted = schema.expected(graph, vector_size=state.vector_size)
+    assert state.version == migrations.VERSION
+    wanted = migrations.expected(graph, vector_size=state.vector_size)
     assert {index.name: index.verdict(existing) for index in wanted} == {index.name: "ready" for index in wanted}
     owned = {row["name"] for row in ask(graph, "SHOW CONSTRAINTS YIELD name")}
     assert owned >= {index.name for index in wanted if index.unique}
@@ -178,7 +183,7 @@ def check_files(store: Path) -> None:
 def ask(graph: Graph, text: str, **parameters: Any) -> list[dict[str, Any]]:
     """The rows of a statement that is only here; it may be run twice."""
     for _ in range(5):
-        schema.read(graph)  # the library has the server started again
+        migrations.read(graph)  # the library has the server started again
         with contextlib.suppress(ServiceUnavailable, SessionExpired), graph.driver.session() as session:
             return [dict(row) for row in session.run(text, parameters)]
     raise AssertionError("no answer")
@@ -201,7 +206,7 @@ if __name__ == "__main__":
     order, folder, *rest = sys.argv[1:]
     if order == "open":
         with opened(Path(folder)) as opened_graph:
-            schema.ensure(opened_graph, vector_size=VECTOR_SIZE)
+            migrations.ensure(opened_graph, vector_size=VECTOR_SIZE)
             say("opened")
     else:
         from tests.faults.writes import write

@@ -13,9 +13,9 @@ import neo4j
 import psutil
 import pytest
 
-from kg import local
-from kg.errors import DatabaseError
-from kg.local.store import State, Store
+from mcp_context_persistence.kg import local
+from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.local.store import State, Store
 
 QUICK = local.ServerSettings(heap="512m", page_cache="64m", linger_seconds=0.0)
 

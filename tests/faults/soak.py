@@ -17,11 +17,11 @@ from typing import Any
 import neo4j
 import psutil
 
-from kg import local
-from kg.local import ServerSettings
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import ContextPersistenceError
-from queries.analytics import ALGORITHMS, METRICS
+from mcp_context_persistence.kg import local
+from mcp_context_persistence.kg.local import ServerSettings
+from mcp_context_persistence.queries.analytics.algorithms import ALGORITHMS, METRICS
 
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 1 << 20

@@ -8,7 +8,7 @@ import pytest
 
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import GraphError
-from queries import admission
+from mcp_context_persistence.queries.analytics import admission
 from tests.faults.attack import Attack
 from tests.faults.proxy import Proxy
 

@@ -13,12 +13,12 @@ import neo4j
 import psutil
 import pytest
 
-from kg import local
-from kg.errors import DatabaseError
-from kg.local import attachment as attachments
-from kg.local.identity import Identity, is_server_of
-from kg.local.store import Store
 from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.kg import local
+from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.local import attachment as attachments
+from mcp_context_persistence.kg.local.identity import Identity, is_server_of
+from mcp_context_persistence.kg.local.store import Store
 from tests.faults.local_stores import (
     QUICK,
     copy,
@@ -258,7 +258,7 @@ def test_an_older_state_file_is_corrected_and_harms_nobody(user, signals):
     now = state_of(place)
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
-        from kg.local.process import birth
+        from mcp_context_persistence.kg.local.process import birth
 
         for pid, started, supervisor in ((stranger.pid, birth(stranger.pid), stranger.pid), (now.pid, "1", now.supervisor)):
             row = {**now.__dict__, "nonce": "old", "pid": pid, "started": started, "supervisor": supervisor, "phase": "stopped"}
@@ -323,8 +323,8 @@ def test_a_copy_whose_first_opener_is_killed_opens_all_the_same(tmp_path, when):
         local.stop(place)
         copy(place, other)
         code = {
-            "before": "import kg.local.passwords as p, os\np._change = lambda *_: os._exit(9)\n",
-            "after": "import kg.local.passwords as p, os\np.write = lambda *_: os._exit(9)\n",
+            "before": "import mcp_context_persistence.kg.local.passwords as p, os\np._change = lambda *_: os._exit(9)\n",
+            "after": "import mcp_context_persistence.kg.local.passwords as p, os\np.write = lambda *_: os._exit(9)\n",
         }[when]
         code += f"from pathlib import Path\nfrom kg import local\nlocal.attach(Path({str(other)!r}))\n"
         assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 9

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from kg.driver import Graph
-from kg.errors import DatabaseError
-from kg.pool import IDLE_SECONDS
-from kg.statement import Statement, as_is
+from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.driver.pool import IDLE_SECONDS
+from mcp_context_persistence.kg.driver.statement import Statement, as_is
+from mcp_context_persistence.kg.errors import DatabaseError
 from tests.faults.attack import Attack
 from tests.faults.proxy import Proxy
 
@@ -68,7 +68,7 @@ def fill(graph, count=POOL):
 @pytest.fixture
 def short_probe(monkeypatch):
     """A connection that was idle must answer within a second, so that these tests are short."""
-    monkeypatch.setattr("kg.driver.PROBE_SECONDS", 1.0)
+    monkeypatch.setattr("mcp_context_persistence.kg.driver.graph.PROBE_SECONDS", 1.0)
 
 
 @pytest.fixture

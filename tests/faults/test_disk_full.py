@@ -10,11 +10,11 @@ import psutil
 import pytest
 from neo4j.exceptions import Neo4jError
 
-from kg import local
-from kg.errors import DatabaseError
-from kg.limits import FREE_BYTES, OPEN_SECONDS
-from kg.local.store import Store
 from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.kg import local
+from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.limits import FREE_BYTES, OPEN_SECONDS
+from mcp_context_persistence.kg.local.store import Store
 from tests.faults.local_stores import QUICK, eventually, fill, is_gone, run, small_disk, state_of, stopped_at_the_end
 
 DEADLINE = 120.0  # a busy machine takes its time to start a server
@@ -86,7 +86,7 @@ def test_a_store_is_not_opened_without_free_space_and_says_so_at_once(tmp_path):
 @pytest.mark.long
 @pytest.mark.parametrize("leave", [0, 200_000, 1 << 20])
 def test_a_disk_that_becomes_full_while_the_server_starts_is_told_long_before_the_start_is_given_up(tmp_path, monkeypatch, leave):
-    from kg.local import startup
+    from mcp_context_persistence.kg.local import startup
 
     with small_disk(tmp_path / "disk", "60m") as disk, stopped_at_the_end(disk / "store"):
         monkeypatch.setattr(startup, "check_space", lambda folder: fill(disk, leave=leave))

@@ -14,14 +14,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from kg import local
-from kg.errors import DatabaseError
-from kg.limits import SERVER_LOG_BYTES
-from kg.local import diagnosis, leases
-from kg.local.environment import environment
-from kg.local.server_logs import FILES
-from kg.local.settings import JOIN_SECONDS
-from kg.local.store import Store
+from mcp_context_persistence.kg import local
+from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.limits import SERVER_LOG_BYTES
+from mcp_context_persistence.kg.local import diagnosis, leases
+from mcp_context_persistence.kg.local.environment import environment
+from mcp_context_persistence.kg.local.server_logs import FILES
+from mcp_context_persistence.kg.local.settings import JOIN_SECONDS
+from mcp_context_persistence.kg.local.store import Store
 from tests.faults.local_stores import QUICK, end_by_force, eventually, is_gone, run, small_disk, state_of, stopped_at_the_end
 
 ROOT = Path(local.__file__).parents[2]
@@ -30,7 +30,7 @@ OPEN = """
 import sys
 from pathlib import Path
 from kg import local
-from kg.local import diagnosis
+from mcp_context_persistence.kg.local import diagnosis
 settings = local.ServerSettings(heap='512m', page_cache='64m', linger_seconds=0.0)
 try:
     with local.attach(Path(sys.argv[1]), settings=settings) as attached:
@@ -55,7 +55,7 @@ def opener(place, variables, **options):
 
 
 def cache():
-    from kg.local.settings import cache_folder
+    from mcp_context_persistence.kg.local.settings import cache_folder
 
     return cache_folder()
 
@@ -299,7 +299,7 @@ def test_a_frozen_server_does_not_hold_an_opening_beyond_its_bound(tmp_path):
 def test_a_stopped_process_that_holds_the_gate_is_named(tmp_path):
     place = tmp_path / "store"
     Store(place).prepare()
-    code = "import os, signal, sys\nfrom kg.local import leases\nfrom pathlib import Path\nleases.lock(Path(sys.argv[1]))\n"
+    code = "import os, signal, sys\nfrom mcp_context_persistence.kg.local import leases\nfrom pathlib import Path\nleases.lock(Path(sys.argv[1]))\n"
     code += "print('locked', flush=True)\nos.kill(os.getpid(), signal.SIGSTOP)"
     holder = subprocess.Popen([sys.executable, "-c", code, Store(place).gate], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:

@@ -8,7 +8,7 @@ import pytest
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import ValidationError
 from mcp_context_persistence.models import DateRange, HybridSearchParams, SearchFilters
-from queries.filters import _READERS, KEYS
+from mcp_context_persistence.queries.search.filters import _READERS, KEYS
 
 SECRET = "canary-7f3a"
 NAN = math.nan

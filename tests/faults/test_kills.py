@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from kg import local, schema
-from kg.errors import DatabaseError
-from kg.local import launch
-from kg.local.store import Store
+from mcp_context_persistence.kg import local
+from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.local import launch
+from mcp_context_persistence.kg.local.store import Store
+from mcp_context_persistence.kg.schema import migrations
 from tests.faults import kills, writes
 from tests.faults.kills import VECTOR_SIZE, Killer, ask, check_files, check_schema, insist, opened
 from tests.graph.versions import make_old
 
 SEED = int(os.environ.get("KILLS_SEED") or random.SystemRandom().randrange(10**6))  # of all moments of a run
-STATEMENTS = len(schema.BASE) + 3  # that make a whole schema: also the vectors' index, the graph's types and the mark
+STATEMENTS = len(migrations.BASE) + 3  # that make a whole schema: also the vectors' index, the graph's types and the mark
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +33,7 @@ def store(tmp_path_factory):
     """A store with a schema, that all tests of a module wreck and mend."""
     folder = tmp_path_factory.mktemp("kills") / "store"
     with opened(folder) as graph:
-        schema.ensure(graph, vector_size=VECTOR_SIZE)
+        migrations.ensure(graph, vector_size=VECTOR_SIZE)
         yield folder
     local.stop(folder, force=True)
 
@@ -40,7 +41,7 @@ def store(tmp_path_factory):
 def open_again(folder):
     """Open as a user does who does not know what happened, and look whether all is there."""
     with opened(folder) as graph:
-        insist(lambda: schema.ensure(graph, vector_size=VECTOR_SIZE))
+        insist(lambda: migrations.ensure(graph, vector_size=VECTOR_SIZE))
         check_schema(graph)
 
 
@@ -49,14 +50,14 @@ def open_under_fire(folder, seed, *, statement=None, most=1, within=0.12):
     with Killer(folder, seed, most=most, within=within) as killer, opened(folder) as graph:
         graph.on_write = lambda number: killer.arm() if statement in {None, number} else None
         with contextlib.suppress(DatabaseError):
-            schema.ensure(graph, vector_size=VECTOR_SIZE)
+            migrations.ensure(graph, vector_size=VECTOR_SIZE)
     return killer.kills
 
 
 def drop_all(graph):
     """Leave nothing of the schema."""
     ask(graph, "MATCH (v:SchemaVersion) DETACH DELETE v")
-    for index in schema.expected(graph, vector_size=VECTOR_SIZE):
+    for index in migrations.expected(graph, vector_size=VECTOR_SIZE):
         ask(graph, f"DROP {'CONSTRAINT' if index.unique else 'INDEX'} {index.name} IF EXISTS")
 
 
@@ -168,9 +169,9 @@ def test_fresh_stores_whose_openers_and_servers_are_killed(tmp_path, seed):
     with Killer(folder, seed, most=3, within=4, victims=("server", "supervisor"), always=True):
         for _ in range(4):
             with contextlib.suppress(DatabaseError), opened(folder) as graph:
-                schema.ensure(graph, vector_size=VECTOR_SIZE)
+                migrations.ensure(graph, vector_size=VECTOR_SIZE)
     with opened(folder) as graph:
-        insist(lambda: schema.ensure(graph, vector_size=VECTOR_SIZE))
+        insist(lambda: migrations.ensure(graph, vector_size=VECTOR_SIZE))
         drop_all(graph)
     open_under_fire(folder, seed, most=4)
     open_again(folder)
@@ -191,7 +192,7 @@ def test_a_server_killed_at_each_statement_of_the_schema(store, statement):
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("version", range(1, schema.VERSION))
+@pytest.mark.parametrize("version", range(1, migrations.VERSION))
 def test_a_server_killed_at_each_statement_of_a_migration_with_data_in_it(store, version):
     made, namespace = writes.steps(version, 8, calls=("save", "graph")), f"old-{version}"
     with contextlib.closing(writes.client_of(store, namespace)) as client:

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from kg.limits import DEADLINE_SECONDS
+from mcp_context_persistence.kg.limits import DEADLINE_SECONDS
 from tests.faults.soak import MIB, Soak, percentile, soak
 
 LONG_SECONDS, HARD_SECONDS, SHORT_SECONDS = 900.0, 180.0, 20.0

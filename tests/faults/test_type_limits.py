@@ -6,10 +6,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from kg import limits, schema, type_limits
-from kg.names import GRAPH_TYPES
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import ValidationError
+from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.identifiers import GRAPH_TYPES
+from mcp_context_persistence.kg.schema import migrations, type_limits
 
 TEXT = "The DataProcessor class uses pandas. The DataProcessor class depends on numpy."
 ENDS = [{"id": "a"}, {"id": "b"}]
@@ -176,9 +177,9 @@ def test_an_older_store_lists_its_types_when_it_is_opened(client, namespace):
             "MATCH (v:NamespaceVersion {namespace: $namespace}) REMOVE v.relationship_types, v.entity_labels", namespace=namespace
         ).consume()
         session.run("MATCH (s:SchemaVersion) SET s.version = 5").consume()
-    schema.ensure(graph, vector_size=384)
+    migrations.ensure(graph, vector_size=384)
     assert stored(client) == (before[0], before[1] - 1)  # that of the merged entity comes back with it
-    schema.ensure(graph, vector_size=384)
+    migrations.ensure(graph, vector_size=384)
     client.undo_merge(client.list_merges().merges[0].merge_id)
     assert stored(client) == before
 
@@ -230,7 +231,7 @@ def test_the_last_places_are_given_once_to_two_processes(server, namespace):
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_a_database_without_room_for_a_type_harms_nobody_who_brings_none(tmp_path):
-    from kg import local
+    from mcp_context_persistence.kg import local
 
     with local.attach(tmp_path / "store") as managed:
         url, auth = managed.bolt_url, (managed.user, managed.password)

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from kg.names import decision_id
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import ContextPersistenceError
+from mcp_context_persistence.kg.identifiers import decision_id
 from mcp_context_persistence.models import HybridSearchParams, SearchFilters
 
 COMMON = "The budget of the DataProcessor class is open. It uses pandas and numpy."

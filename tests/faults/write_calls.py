@@ -6,7 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from mcp_context_persistence.exceptions import ContextPersistenceError, NotFoundError, ValidationError
+from mcp_context_persistence.exceptions import (
+    ContextPersistenceError,
+    NotFoundError,
+    ValidationError,
+)
 
 SAID = [
     {"role": "user", "content": "Which database shall we take for the DataProcessor class?"},

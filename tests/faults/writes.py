@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kg.driver import Graph
+from mcp_context_persistence.kg.driver.graph import Graph
 from tests.faults.kills import VECTOR_SIZE, ask, insist
 
 PASSING = {"updated_ms", "created_ms", "timestamp_ms", "vectors_ms", "version", "revision", "merges", "namespace"}

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from kg import schema
+from mcp_context_persistence.kg.schema import migrations
 
 
 @pytest.fixture
@@ -13,9 +13,9 @@ def old_server(client):
     graph = client._core.graph
     now = graph.server
     graph._server = replace(now, dialect="5")
-    schema.ensure(graph, vector_size=384)
+    migrations.ensure(graph, vector_size=384)
     yield client
     graph._server = now
     with graph.driver.session() as session:
-        for name in schema.VECTORS_BY_LABEL:
+        for name in migrations.VECTORS_BY_LABEL:
             session.run(f"DROP INDEX memory_{name.removeprefix('schema/')}").consume()

@@ -13,10 +13,10 @@ import networkx as nx
 import pytest
 from sklearn.metrics import normalized_mutual_info_score
 
-from kg import limits
-from kg.statement import Statement, as_is
 from mcp_context_persistence.exceptions import GraphError, NotFoundError, ValidationError
-from queries.analytics import Analytics
+from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.driver.statement import Statement, as_is
+from mcp_context_persistence.queries.analytics.algorithms import Analytics
 
 DATA = Path(os.environ.get("CONTEXT_DATA", Path(__file__).parents[3] / "shared/data"))
 LEFT = "CALL gds.graph.list() YIELD graphName WHERE graphName STARTS WITH 'context-' RETURN count(*) AS left"

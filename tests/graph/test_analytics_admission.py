@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from kg import clock
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import GraphError
-from queries import admission
-from queries.admission import MIB, Need, Options, share_of
-from queries.analytics import NEEDS, SIMILAR_BYTES, THREADS
+from mcp_context_persistence.kg import clock
+from mcp_context_persistence.queries.analytics import admission
+from mcp_context_persistence.queries.analytics.admission import MIB, Need, Options, share_of
+from mcp_context_persistence.queries.analytics.algorithms import NEEDS, SIMILAR_BYTES, THREADS
 from tests.graph.test_analytics import fill, left
 
 ROOT = Path(__file__).resolve().parents[2]

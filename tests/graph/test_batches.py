@@ -6,12 +6,12 @@ import threading
 import neo4j.exceptions
 import pytest
 
-from kg import limits
-from kg.driver import Graph
-from kg.failures import translate
-from kg.models import Conversation
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import DatabaseError, ValidationError
+from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.driver.error_mapping import translate
+from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.models import Conversation
 
 
 def talk(number, size=3):

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import pytest
 
-import cypher
-from kg import versions
-from kg.driver import Graph
-from kg.errors import ValidationError
-from kg.maintenance import clear
-from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence import ContextPersistenceClient, cypher
+from mcp_context_persistence.kg import namespace_version
+from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.maintenance import clear
 from mcp_context_persistence.models import HybridSearchParams
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -185,13 +184,13 @@ def test_every_statement_that_writes_renews_the_version():
 
 def test_the_settled_version_waits_for_a_write_that_is_not_complete(server, namespace):
     graph = Graph(server.bolt_url, server.auth)
-    first = graph.run(versions.touch(namespace))
-    assert graph.run(versions.version(namespace)) == first == graph.run(versions.settled(namespace))
+    first = graph.run(namespace_version.touch(namespace))
+    assert graph.run(namespace_version.version(namespace)) == first == graph.run(namespace_version.settled(namespace))
     with graph.driver.session() as session, session.begin_transaction() as transaction:
         transaction.run(cypher.load("namespace/touch").text, batch={"namespace": namespace, "space": None}).consume()
-        assert graph.run(versions.version(namespace)) == first
+        assert graph.run(namespace_version.version(namespace)) == first
         threading.Timer(0.3, transaction.commit).start()
-        assert graph.run(versions.settled(namespace)) != first
+        assert graph.run(namespace_version.settled(namespace)) != first
         time.sleep(0.2)
     graph.close()
 
@@ -216,11 +215,11 @@ def test_a_managed_server_is_asked_only_after_a_commit(tmp_path):
 
 
 def stale_reads(url, namespace, **environment):
-    """Two processes, one of them writing: `bench/caching.py` says whether an answer was stale."""
+    """Two processes, one of them writing: `bench/speed/caching.py` says whether an answer was stale."""
     command = [
         sys.executable,
         "-m",
-        "bench.caching",
+        "bench.speed.caching",
         "--only",
         "stale",
         "--reads",
@@ -261,5 +260,7 @@ def test_redis_is_bounded_shared_and_may_go_away(server, filled, redis_url, capl
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             assert filled.search_hybrid("pandas", limit=2).results
-    assert [record.name for record in caplog.records if record.levelno >= logging.WARNING] == ["mcp_context_persistence.cache"]
+    assert [record.name for record in caplog.records if record.levelno >= logging.WARNING] == [
+        "mcp_context_persistence.runtime.cache.response_cache"
+    ]
     filled.clear_cache()

@@ -6,13 +6,13 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
-from kg.clock import now_ms
 from mcp_context_persistence.exceptions import ValidationError
-from mcp_context_persistence.searching import _vector
-from queries import surroundings
-from queries.context import showable
-from queries.filters import parse
-from queries.search import Search, everything
+from mcp_context_persistence.kg.clock import now_ms
+from mcp_context_persistence.queries.prompt_context import graph_context
+from mcp_context_persistence.queries.prompt_context.builder import showable
+from mcp_context_persistence.queries.search.filters import parse
+from mcp_context_persistence.queries.search.hybrid import Search, everything
+from mcp_context_persistence.services.search import _vector
 
 
 @pytest.fixture
@@ -126,13 +126,13 @@ def test_the_graph_tells_what_texts_mention_and_where_decisions_come_from(client
         namespace=client._core.namespace, query="runs", vector=_vector(client._core, "runs"), filters=parse(None), now_ms=now_ms()
     )
     rows = [row for _, row in showable(everything(client._core.graph.run, asked))]
-    found = surroundings.read(client._core.graph.run, client._core.namespace, rows, entities=True)
+    found = graph_context.read(client._core.graph.run, client._core.namespace, rows, entities=True)
     assert {"Redis", "Berlin"} <= set(found.entities["m:s1"])
     assert {"Kafka", "Oslo"} <= set(found.entities["doc:manual"])
     assert "Redis" in found.entities[f"d:{decision}"]
     assert found.entities["m:s0"] == []
     assert found.evidence == {}
-    without = surroundings.read(client._core.graph.run, client._core.namespace, rows, entities=False)
+    without = graph_context.read(client._core.graph.run, client._core.namespace, rows, entities=False)
     assert without.entities == {}
 
 

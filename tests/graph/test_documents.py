@@ -4,10 +4,10 @@ from contextlib import closing
 
 import pytest
 
-from kg import schema
-from kg.driver import Graph
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import ValidationError
+from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.schema import migrations
 
 FILLER = "The team met on Monday and talked about the weather, the lunch and the new chairs in the office. " * 30
 BOOK = f"{FILLER}The OrderValidator class uses pydantic to check every order. {FILLER}Backups run at four in the night with restic."
@@ -125,10 +125,10 @@ def test_bad_documents_are_refused(client, arguments, field):
 
 
 def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path):
-    from kg import local
+    from mcp_context_persistence.kg import local
 
     with local.attach(tmp_path / "store") as server, closing(Graph(server.bolt_url, (server.user, server.password))) as old:
-        schema.ensure(old, vector_size=384)
+        migrations.ensure(old, vector_size=384)
         with old.driver.session() as session:
             session.run("DROP INDEX memory_text").consume()
             session.run(
@@ -137,7 +137,7 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path):
             ).consume()
             session.run("MATCH (v:SchemaVersion) SET v.version = 1").consume()
         with ContextPersistenceClient(server.bolt_url, auth=(server.user, server.password)) as client:
-            assert schema.read(client._core.graph).version == schema.VERSION
+            assert migrations.read(client._core.graph).version == migrations.VERSION
             client.save_document("book", "Backups run at night.")
             assert [one.id for one in client.search_hybrid("backups", "keyword").results if one.type == "document"] == ["book"]
 

@@ -267,7 +267,7 @@ def test_wrong_merges_are_refused(client):
 
 
 def test_merges_end_cached_answers_and_are_cleared(client):
-    from kg.maintenance import clear
+    from mcp_context_persistence.kg.maintenance import clear
 
     fill(client)
     client.configure_cache()

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kg import schema, spaces
-from kg.errors import ValidationError, VectorDBError
 from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.kg import vector_spaces
+from mcp_context_persistence.kg.errors import ValidationError, VectorDBError
+from mcp_context_persistence.kg.schema import migrations
 
 TOPICS = ["the night train", "order validation", "garden irrigation", "database backups", "a birthday cake", "chess openings"]
 
@@ -329,22 +330,22 @@ def test_a_writer_that_knows_an_older_state_is_told(connect, namespace):
     client = connect()
     client.save_conversation("c", messages(1, TOPICS[0]))
     graph = client._core.graph
-    known = graph.run(spaces.read(namespace))[0]
-    other = spaces.Space(model="x@1", size=384, vectors="embedding_384_a")
-    assert graph.run(spaces.begin(namespace, known, other, "filling", now=1)) == [known.revision + 1]
-    assert graph.run(spaces.begin(namespace, known, other, "filling", now=1)) == []
+    known = graph.run(vector_spaces.read(namespace))[0]
+    other = vector_spaces.Space(model="x@1", size=384, vectors="embedding_384_a")
+    assert graph.run(vector_spaces.begin(namespace, known, other, "filling", now=1)) == [known.revision + 1]
+    assert graph.run(vector_spaces.begin(namespace, known, other, "filling", now=1)) == []
     client.save_conversation("c2", messages(2, TOPICS[1]))  # with what it knew: told, read again, written
     assert client._core.embeddings.current().vectors.revision == known.revision + 1
-    stale = spaces.Vectors(space=known.space, revision=known.revision, other=other, progress="filling")
-    with pytest.raises(spaces.Moved):
-        graph.run(spaces.fill(namespace, stale, [], now=1))
+    stale = vector_spaces.Vectors(space=known.space, revision=known.revision, other=other, progress="filling")
+    with pytest.raises(vector_spaces.StaleVectorState):
+        graph.run(vector_spaces.fill(namespace, stale, [], now=1))
 
 
 def test_servers_without_search_migrate_too(connect):
     client = connect()
     graph = client._core.graph
     graph._server = replace(graph.server, dialect="5")
-    schema.ensure(graph, vector_size=384)
+    migrations.ensure(graph, vector_size=384)
     try:
         fill(client, 6)
         client.configure_embedding_model(Letters(48, 10), wait=True)

@@ -9,11 +9,11 @@ from concurrent.futures import Future
 
 import pytest
 
-from kg import local
-from kg.driver import Graph
-from kg.errors import DatabaseError
-from kg.statement import Statement, as_is
 from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.kg import local
+from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.driver.statement import Statement, as_is
+from mcp_context_persistence.kg.errors import DatabaseError
 
 COUNT = Statement(name="maintenance/components", parameters={}, read=as_is)
 
@@ -257,7 +257,7 @@ def test_a_server_that_took_the_place_of_the_stopped_one_goes_on(managed):
 
 
 def test_calls_that_find_the_server_gone_at_the_same_time_start_it_once(managed, monkeypatch):
-    from kg.local import attachment
+    from mcp_context_persistence.kg.local import attachment
 
     address, joins, errors = managed._core.address, [], []
     join = attachment.join
@@ -285,7 +285,7 @@ def test_calls_that_find_the_server_gone_at_the_same_time_start_it_once(managed,
 
 
 def test_a_renewal_that_failed_fails_for_all_who_waited_and_the_next_one_is_a_new_try(managed, monkeypatch):
-    from kg.local import attachment
+    from mcp_context_persistence.kg.local import attachment
 
     address, errors = managed._core.address, []
 

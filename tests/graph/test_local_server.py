@@ -14,18 +14,18 @@ import neo4j
 import psutil
 import pytest
 
-from kg import local
-from kg.errors import DatabaseError
-from kg.local.listener import is_ours
-from kg.local.store import State, Store
 from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.kg import local
+from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.local.listener_check import is_ours
+from mcp_context_persistence.kg.local.store import State, Store
 
 ROOT = Path(local.__file__).parents[2]
 # Attaches, says so, and waits to be killed.
 CLIENT = """
 import sys, time
 from pathlib import Path
-from kg.local.attachment import attach
+from mcp_context_persistence.kg.local.attachment import attach
 began = time.perf_counter()
 attachment = attach(Path(sys.argv[1]) if sys.argv[1] else None)
 print(attachment.store, attachment.bolt_url, time.perf_counter() - began, flush=True)

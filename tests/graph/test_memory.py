@@ -11,11 +11,12 @@ import neo4j
 import psutil
 import pytest
 
-from kg import local
-from kg.local.store import Store, write
-from mcp_context_persistence import ContextPersistenceClient, memory
+from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import ValidationError
-from mcp_context_persistence.memory import Limit
+from mcp_context_persistence.kg import local
+from mcp_context_persistence.kg.local.store import Store, write
+from mcp_context_persistence.runtime import memory_limit
+from mcp_context_persistence.runtime.memory_limit import Limit
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
@@ -27,7 +28,7 @@ OTHER = """
 import sys
 from pathlib import Path
 from kg import local
-from kg.local.store import Store, write
+from mcp_context_persistence.kg.local.store import Store, write
 with local.attach(Path(sys.argv[1])):
     print("attached", flush=True)
     sys.stdin.readline()
@@ -89,7 +90,7 @@ def test_a_store_that_is_opened_with_a_limit_starts_with_the_right_size(place):
         stats = client.get_memory_stats()
         assert (stats.max_usage, stats.pending_restart, stats.auto_cleanup) == (2_000_000_000, False, True)
         assert in_effect(client) == (421, 106)
-    assert memory.limit() is None
+    assert memory_limit.limit() is None
     with pytest.raises(ValidationError, match="max_memory_usage"):
         ContextPersistenceClient(f"local:{place}", config={"max_memory_usage": "1.1GB"})
 
@@ -104,7 +105,7 @@ def test_a_server_that_another_process_uses_is_left_alone_and_the_answer_says_so
         assert local.running(place).pid == pid
         with monkeypatch.context() as grown:  # the server counts as its share then, and truly in the statistics
             grown.setattr(opened._core.memory, "_server_bytes", lambda: 1_500_000_000)
-            assert opened._core.memory.used(memory.limit()) - memory.process_bytes() < 1_100_000_000
+            assert opened._core.memory.used(memory_limit.limit()) - memory_limit.process_bytes() < 1_100_000_000
             assert opened.get_memory_stats().parts.database_server == 1_500_000_000
         other.communicate("\n")
     assert opened.get_memory_stats().pending_restart
@@ -165,15 +166,15 @@ def test_calls_that_run_meanwhile_lose_nothing(opened):
 
 
 def test_a_batch_without_memory_says_so_and_a_rerun_resumes(client, monkeypatch):
-    monkeypatch.setattr(memory, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(memory_limit, "WAIT_SECONDS", 0.2)
     talks = [{"conversation_id": f"c{number}", "messages": TALK} for number in range(30)]
     client.configure_parallel_processing(chunk_size=10)
-    client._core.memory.own = Limit(most=memory.process_bytes() // 2)
+    client._core.memory.own = Limit(most=memory_limit.process_bytes() // 2)
     for answers in (client.batch_save_conversations(talks), client.batch_extract_entities(["The Reader class."] * 30)):
         assert len(answers) == 30
         assert all(not answer.success and "bytes of memory are in use" in answer.error for answer in answers)
     assert client.get_conversation_stats().stats.total_conversations == 0
-    client._core.memory.own = Limit(most=3 * memory.process_bytes())
+    client._core.memory.own = Limit(most=3 * memory_limit.process_bytes())
     assert all(answer.success for answer in client.batch_save_conversations(talks))
     assert all(answer.success for answer in client.batch_extract_entities(["The Reader class."] * 30))
 
@@ -181,7 +182,7 @@ def test_a_batch_without_memory_says_so_and_a_rerun_resumes(client, monkeypatch)
 def test_a_batch_near_the_limit_works_in_small_groups_and_ends(client):
     talks = [{"conversation_id": f"c{number}", "messages": TALK} for number in range(40)]
     client.save_conversation("warm", TALK)
-    client._core.memory.own = Limit(most=2 * memory.process_bytes(), threshold=0.0)
+    client._core.memory.own = Limit(most=2 * memory_limit.process_bytes(), threshold=0.0)
     for parallel in (True, False):
         assert all(answer.success for answer in client.batch_save_conversations(talks, parallel=parallel))
     assert all(answer.success for answer in client.batch_extract_entities(["The Reader class."] * 30, parallel=True))
@@ -218,7 +219,7 @@ def test_a_throw_away_server_keeps_its_data_too():
 def test_real_messages_go_in_within_the_limit():
     if not (DATA / "sgd").is_dir():
         pytest.skip(f"LOUD: the SGD data set is not at {DATA}")
-    command = [sys.executable, "-m", "bench.memory", "--data", str(DATA), "--messages", "300", "--limit", "2.2GB"]
+    command = [sys.executable, "-m", "bench.speed.memory_usage", "--data", str(DATA), "--messages", "300", "--limit", "2.2GB"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stdout
     assert "peak" in done.stdout

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from kg import limits
 from mcp_context_persistence import AsyncContextPersistenceClient
 from mcp_context_persistence.exceptions import GraphError, NotFoundError, ValidationError
+from mcp_context_persistence.kg import limits
 from tests.graph.test_duplicates import query
 
 

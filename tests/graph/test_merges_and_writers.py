@@ -7,7 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 
 from mcp_context_persistence import ContextPersistenceClient
-from mcp_context_persistence.exceptions import DatabaseError, GraphError, NotFoundError, ValidationError
+from mcp_context_persistence.exceptions import (
+    DatabaseError,
+    GraphError,
+    NotFoundError,
+    ValidationError,
+)
 from tests.graph.test_duplicates import entities, fill, mentioning, query, said
 
 BLOCKED = "SHOW TRANSACTIONS YIELD status, metaData WHERE status STARTS WITH 'Blocked' RETURN metaData.statement AS name"

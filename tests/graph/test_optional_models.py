@@ -6,10 +6,10 @@ from pathlib import Path
 import neo4j
 import pytest
 
-from ingest import recogniser
-from ingest.cross_encoder import CrossEncoder
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import NLPError, SearchError, ValidationError
+from mcp_context_persistence.ingest.extraction import gliner as recogniser
+from mcp_context_persistence.ingest.models.cross_encoder import CrossEncoder
 from mcp_context_persistence.models import HybridSearchParams
 
 ONLY = {"content_types": "message"}
@@ -98,7 +98,7 @@ def test_a_missing_model_is_an_error_of_the_search_that_needs_it(talk, connect):
 
 def test_another_model_under_the_same_name_has_answers_of_its_own(talk, connect, cross_encoder_folder, tmp_path):
     """Two processes may share a cache; what the name means to each of them is in the key."""
-    from mcp_context_persistence.core import shared_cross_encoder
+    from mcp_context_persistence.runtime.engine import shared_cross_encoder
 
     folder, counts = tmp_path / "judge", []
     shutil.copytree(cross_encoder_folder, folder, copy_function=lambda source, to: Path(to).symlink_to(source))

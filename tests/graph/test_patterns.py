@@ -5,10 +5,11 @@ from contextlib import closing
 
 import pytest
 
-from kg import indexes, limits, schema
-from kg.driver import Graph
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import NotFoundError, ValidationError
+from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.schema import indexes, migrations
 
 REFERENCE = {
     "technology": [
@@ -221,14 +222,14 @@ def test_as_many_and_as_long_as_allowed_are_taken(client):
 
 
 def test_a_store_of_the_second_version_gets_its_constraint(tmp_path):
-    from kg import local
+    from mcp_context_persistence.kg import local
 
     with local.attach(tmp_path / "store") as server, closing(Graph(server.bolt_url, (server.user, server.password))) as old:
-        schema.ensure(old, vector_size=384)
+        migrations.ensure(old, vector_size=384)
         with old.driver.session() as session:
             session.run("DROP CONSTRAINT entity_patterns").consume()
             session.run("MATCH (v:SchemaVersion) SET v.version = 2").consume()
         with ContextPersistenceClient(server.bolt_url, auth=(server.user, server.password)) as client:
-            assert schema.read(client._core.graph).version == schema.VERSION
+            assert migrations.read(client._core.graph).version == migrations.VERSION
             assert "entity_patterns" in indexes.read(client._core.graph)
             assert client.configure_entity_patterns(TICKETS).version == 1

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kg import limits
-from mcp_context_persistence import decisions as saving
 from mcp_context_persistence.exceptions import DatabaseError, NotFoundError, ValidationError
+from mcp_context_persistence.kg import limits
+from mcp_context_persistence.services import decisions as saving
 
 TALK = [
     {"id": "m0", "role": "user", "content": "Which database shall we take?"},

@@ -8,8 +8,8 @@ import pytest
 
 from mcp_context_persistence.exceptions import ValidationError
 from mcp_context_persistence.models import HybridSearchParams
-from queries.ranking import weights
-from queries.recipes import ARMS, known
+from mcp_context_persistence.queries.search.ranker import weights
+from mcp_context_persistence.queries.search.recipes import ARMS, known
 
 ONLY = {"content_types": "message"}
 NEWEST = {"recency": 100.0, "half_life_days": 740}

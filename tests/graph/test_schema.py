@@ -8,10 +8,11 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from kg import indexes, schema, spaces
-from kg.driver import Graph
-from kg.errors import DatabaseError
 from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.kg import vector_spaces
+from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.schema import indexes, migrations
 from tests.graph.versions import make_old
 
 
@@ -23,46 +24,46 @@ def graph(server):
 
 
 def test_indexes_are_online_and_named(graph):
-    schema.ensure(graph, vector_size=384)
+    migrations.ensure(graph, vector_size=384)
     existing = indexes.read(graph)
-    wanted = schema.expected(graph, vector_size=384)
+    wanted = migrations.expected(graph, vector_size=384)
     assert {index.name: index.verdict(existing) for index in wanted} == {index.name: "ready" for index in wanted}
     assert {name for name, row in existing.items() if row["constraint"] == name} == {one.name for one in wanted if one.unique}
 
 
 def test_a_second_look_changes_nothing(graph):
-    first = schema.ensure(graph, vector_size=384)
-    assert schema.ensure(graph, vector_size=384) == first
+    first = migrations.ensure(graph, vector_size=384)
+    assert migrations.ensure(graph, vector_size=384) == first
 
 
 def test_the_first_index_keeps_its_size(graph):
-    schema.ensure(graph, vector_size=384)
-    assert schema.ensure(graph, vector_size=768).vector_size == 384
+    migrations.ensure(graph, vector_size=384)
+    assert migrations.ensure(graph, vector_size=768).vector_size == 384
 
 
 def test_an_index_for_vectors_of_another_size_stands_beside_it(graph):
-    schema.ensure(graph, vector_size=384)
-    space = spaces.Space(model="wide@1", size=768, vectors="embedding_768_a")
+    migrations.ensure(graph, vector_size=384)
+    space = vector_spaces.Space(model="wide@1", size=768, vectors="embedding_768_a")
     for _ in range(2):
-        schema.ensure_vectors(graph, space)
+        migrations.ensure_vectors(graph, space)
     rows = [row for name, row in indexes.read(graph).items() if name.startswith("memory_vectors_768_a")]
-    assert [row["config"]["vector.dimensions"] for row in rows] == [768] * len(schema.vector_indexes(graph, space))
+    assert [row["config"]["vector.dimensions"] for row in rows] == [768] * len(migrations.vector_indexes(graph, space))
     with pytest.raises(ValueError, match="not a name"):
-        schema.ensure_vectors(graph, spaces.Space(model="wide@1", size=768, vectors="embedding_x`"))
+        migrations.ensure_vectors(graph, vector_spaces.Space(model="wide@1", size=768, vectors="embedding_x`"))
 
 
-@pytest.mark.parametrize("version", range(1, schema.VERSION))
+@pytest.mark.parametrize("version", range(1, migrations.VERSION))
 def test_an_older_version_is_brought_up_to_date_by_openers_that_die_after_each_statement(client, server, namespace, version):
     graph = client._core.graph
     client.save_conversation("c", [{"role": "user", "content": "The night train to Vienna."}])
     before = client.get_embedding_status()
     make_old(graph, version, vector_size=384, model=before.model, namespace=namespace)
     deaths = 0
-    while schema.read(graph).version < schema.VERSION:
+    while migrations.read(graph).version < migrations.VERSION:
         assert deaths < 10
         opener = Counted(server.bolt_url, server.auth, dies="after", spares=deaths)  # data is changed again until the mark is there
         with closing(opener), contextlib.suppress(KeyboardInterrupt):
-            schema.ensure(opener, vector_size=384)
+            migrations.ensure(opener, vector_size=384)
         deaths += 1
     assert deaths >= 3
     with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as again:
@@ -91,7 +92,7 @@ def test_a_client_goes_on_while_others_bring_the_database_up_to_date(client, ser
         for _ in range(3):
             make_old(graph, 4, vector_size=384)
             with closing(Graph(server.bolt_url, server.auth)) as opener:
-                schema.ensure(opener, vector_size=384)
+                migrations.ensure(opener, vector_size=384)
     finally:
         ended.set()
         writer.join()
@@ -107,7 +108,7 @@ def test_the_index_of_a_models_vectors_is_made_again_where_it_is_lost(client, se
     client.configure_embedding_model(Small())
     client.save_conversation("c", [{"role": "user", "content": "A message"}], mode="conversation")
     space = client._core.embeddings.current().vectors.space
-    names = [index.name for index in schema.vector_indexes(client._core.graph, space)]
+    names = [index.name for index in migrations.vector_indexes(client._core.graph, space)]
     for name in names:
         run(client._core.graph, f"DROP INDEX {name}")
     with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as other:
@@ -121,16 +122,16 @@ def test_many_openers_agree(server):
     def open_one(_):
         graph = Graph(server.bolt_url, server.auth)
         try:
-            return schema.ensure(graph, vector_size=384).version
+            return migrations.ensure(graph, vector_size=384).version
         finally:
             graph.close()
 
     with ThreadPoolExecutor(8) as threads:
-        assert set(threads.map(open_one, range(8))) == {schema.VERSION}
+        assert set(threads.map(open_one, range(8))) == {migrations.VERSION}
 
 
 def test_the_object_mapper_has_the_labels_and_properties_of_the_graph(client):
-    from kg import nodes
+    from mcp_context_persistence.kg import ogm
 
     client.save_conversation(
         "c",
@@ -157,11 +158,11 @@ def test_the_object_mapper_has_the_labels_and_properties_of_the_graph(client):
     client.merge_entities("e", "f", reason="the same", merged_by="Ana", evidence={"score": 0.9})
     client.undo_merge(client.merge_entities("e", "g").merge_id)
     graph, known = client._core.graph, client._core.embeddings.current().vectors
-    other = spaces.Space(model="other@1", size=384, vectors="embedding_384_a")
-    assert graph.run(spaces.begin(client._core.namespace, known, other, "stopped", now=1))
+    other = vector_spaces.Space(model="other@1", size=384, vectors="embedding_384_a")
+    assert graph.run(vector_spaces.begin(client._core.namespace, known, other, "stopped", now=1))
     driver = graph.driver
-    for name in nodes.SchemaVersion.ALL:
-        model = getattr(nodes, name)
+    for name in ogm.SchemaVersion.ALL:
+        model = getattr(ogm, name)
         rows = driver.execute_query(
             f"MATCH (n:{name}) WHERE n.namespace = $n OR n:SchemaVersion UNWIND keys(n) AS key RETURN collect(DISTINCT key) AS keys",
             n=client._core.namespace,
@@ -170,7 +171,7 @@ def test_the_object_mapper_has_the_labels_and_properties_of_the_graph(client):
         assert model.__label__ == name
         assert set(rows[0]["keys"]) == described, name
     constraints = driver.execute_query("SHOW CONSTRAINTS YIELD labelsOrTypes, properties RETURN labelsOrTypes[0] AS label").records
-    assert {row["label"] for row in constraints} == set(nodes.SchemaVersion.ALL)
+    assert {row["label"] for row in constraints} == set(ogm.SchemaVersion.ALL)
 
 
 def run(graph, text, **parameters):
@@ -180,28 +181,28 @@ def run(graph, text, **parameters):
 
 def verdicts(graph):
     existing = indexes.read(graph)
-    return {index.verdict(existing) for index in schema.expected(graph, vector_size=384)}
+    return {index.verdict(existing) for index in migrations.expected(graph, vector_size=384)}
 
 
 @pytest.fixture
 def whole(graph):
     """The graph with a whole schema, before the test and after it."""
-    schema.ensure(graph, vector_size=384)
+    migrations.ensure(graph, vector_size=384)
     yield graph
-    schema.ensure(graph, vector_size=384)
+    migrations.ensure(graph, vector_size=384)
     assert verdicts(graph) == {"ready"}
 
 
 def test_a_constraint_whose_making_was_killed_is_made_again(whole):
-    for index in schema.BASE:
+    for index in migrations.BASE:
         if index.unique:
             keys = ", ".join(f"n.{key}" for key in index.properties)
             run(whole, f"DROP CONSTRAINT {index.name}")
             run(whole, f"CREATE RANGE INDEX {index.name} FOR (n:{index.labels[0]}) ON ({keys})")
-    schema.ensure(whole, vector_size=384)
+    migrations.ensure(whole, vector_size=384)
     assert verdicts(whole) == {"ready"}
     names = {row["name"] for row in run(whole, "SHOW CONSTRAINTS YIELD name")}
-    assert names >= {index.name for index in schema.BASE if index.unique}
+    assert names >= {index.name for index in migrations.BASE if index.unique}
 
 
 FULLTEXT = "CREATE FULLTEXT INDEX memory_text FOR (n:{}) ON EACH [n.content, n.facets] OPTIONS {{indexConfig: {{`fulltext.analyzer`: '{}'}}}}"
@@ -229,21 +230,21 @@ def test_an_index_of_another_shape_is_made_again(whole, changes):
     for text in changes:
         run(whole, text)
     assert verdicts(whole) == {"ready", "broken"}
-    assert schema.ensure(whole, vector_size=768).vector_size == 384
+    assert migrations.ensure(whole, vector_size=768).vector_size == 384
     assert verdicts(whole) == {"ready"}
 
 
 def test_a_models_index_of_another_size_is_made_again(whole):
-    space = spaces.Space(model="wide@1", size=64, vectors="embedding_64_b")
-    schema.ensure_vectors(whole, space)
+    space = vector_spaces.Space(model="wide@1", size=64, vectors="embedding_64_b")
+    migrations.ensure_vectors(whole, space)
     run(whole, "DROP INDEX memory_vectors_64_b")
     run(
         whole,
         "CREATE VECTOR INDEX memory_vectors_64_b FOR (n:Message) ON (n.embedding_64_b) OPTIONS {indexConfig: {`vector.dimensions`: 32}}",
     )
-    schema.ensure_vectors(whole, space)
+    migrations.ensure_vectors(whole, space)
     existing = indexes.read(whole)
-    assert {index.verdict(existing) for index in schema.vector_indexes(whole, space)} == {"ready"}
+    assert {index.verdict(existing) for index in migrations.vector_indexes(whole, space)} == {"ready"}
     run(whole, "DROP INDEX memory_vectors_64_b")
 
 
@@ -257,7 +258,7 @@ def test_a_models_index_of_another_size_is_made_again(whole):
 def test_somebody_elses_index_that_is_as_good_is_taken(whole, drop, text):
     run(whole, drop)
     run(whole, text)
-    schema.ensure(whole, vector_size=384)
+    migrations.ensure(whole, vector_size=384)
     assert indexes.read(whole)["theirs"]["state"] == "ONLINE"
     run(whole, "DROP CONSTRAINT theirs" if "CONSTRAINT" in text else "DROP INDEX theirs")
 
@@ -274,7 +275,7 @@ def test_somebody_elses_index_is_named_and_not_dropped(whole, monkeypatch, drop,
     run(whole, drop)
     run(whole, text)
     with pytest.raises(DatabaseError, match=r"merge_id|memory_text") as error:
-        schema.ensure(whole, vector_size=384)
+        migrations.ensure(whole, vector_size=384)
     assert not error.value.retryable
     assert "theirs" in indexes.read(whole)
     run(whole, "DROP INDEX theirs")
@@ -285,7 +286,7 @@ def test_a_constraint_that_nodes_violate_is_told_and_made_when_they_are_gone(who
     run(whole, "CREATE (:Merge {namespace: 'twice', id: 'm'}), (:Merge {namespace: 'twice', id: 'm'})")
     try:
         with pytest.raises(DatabaseError, match=r"merge_id .* several Merge nodes have the same namespace and id") as error:
-            schema.ensure(whole, vector_size=384)
+            migrations.ensure(whole, vector_size=384)
         assert not error.value.retryable
         assert "twice" not in str(error.value)
     finally:
@@ -312,27 +313,27 @@ class Counted(Graph):
 
 def test_a_whole_schema_is_only_read(whole, server):
     with closing(Counted(server.bolt_url, server.auth, dies="before")) as graph:
-        schema.ensure(graph, vector_size=384)
+        migrations.ensure(graph, vector_size=384)
         assert graph.names == ["schema/state", "schema/indexes"]
 
 
 def drop_all(graph):
     """Leave nothing of the schema."""
     run(graph, "MATCH (v:SchemaVersion) DETACH DELETE v")
-    for index in schema.expected(graph, vector_size=384):
+    for index in migrations.expected(graph, vector_size=384):
         run(graph, f"DROP {'CONSTRAINT' if index.unique else 'INDEX'} {index.name} IF EXISTS")
 
 
 def test_openers_that_die_after_each_statement_make_a_whole_schema_together(whole, server):
     drop_all(whole)
-    wanted = schema.expected(whole, vector_size=384)
+    wanted = migrations.expected(whole, vector_size=384)
     for spares in [0] * len(wanted) + list(range(5)):  # data is changed again until the mark is there
         opener = Counted(server.bolt_url, server.auth, dies="after", spares=spares)
         with closing(opener), contextlib.suppress(KeyboardInterrupt):
-            schema.ensure(opener, vector_size=384)
+            migrations.ensure(opener, vector_size=384)
             break
     with closing(Counted(server.bolt_url, server.auth, dies="before")) as graph:
-        assert schema.ensure(graph, vector_size=384) == schema.State(version=schema.VERSION, vector_size=384)
+        assert migrations.ensure(graph, vector_size=384) == migrations.State(version=migrations.VERSION, vector_size=384)
 
 
 def test_openers_with_models_of_two_sizes_agree(whole, server):
@@ -340,7 +341,7 @@ def test_openers_with_models_of_two_sizes_agree(whole, server):
 
     def open_one(size):
         with closing(Graph(server.bolt_url, server.auth)) as graph:
-            return schema.ensure(graph, vector_size=size)
+            return migrations.ensure(graph, vector_size=size)
 
     with ThreadPoolExecutor(4) as threads:
         states = set(threads.map(open_one, [384, 96, 384, 96]))
@@ -354,7 +355,7 @@ def test_another_applications_constraint_in_a_database_that_is_not_ours_stays(wh
     run(whole, "DROP CONSTRAINT merge_id")
     run(whole, "CREATE CONSTRAINT merge_id FOR (n:Merge) REQUIRE n.id IS UNIQUE")
     with pytest.raises(DatabaseError, match="another application's constraint has the name merge_id"):
-        schema.ensure(whole, vector_size=384)
+        migrations.ensure(whole, vector_size=384)
     assert run(whole, "SHOW CONSTRAINTS YIELD name, properties WHERE name = 'merge_id'")[0]["properties"] == ["id"]
     run(whole, "DROP CONSTRAINT merge_id")
 
@@ -363,12 +364,12 @@ def test_an_index_that_takes_longer_than_opening_may_is_told_and_made_by_the_nex
     run(whole, "DROP INDEX entity_type")
     with monkeypatch.context() as patch, whole.driver.session() as session, session.begin_transaction() as writer:
         writer.run("CREATE (:Entity {namespace: 'full', type: 'x'})").consume()  # no index over its label is made before it ends
-        patch.setattr(schema, "SCHEMA_SECONDS", 1.0)
+        patch.setattr(migrations, "SCHEMA_SECONDS", 1.0)
         with pytest.raises(DatabaseError, match=r"still being built after 1 s: entity_type") as error:
-            schema.ensure(whole, vector_size=384)
+            migrations.ensure(whole, vector_size=384)
         writer.rollback()
     assert error.value.retryable
-    schema.ensure(whole, vector_size=384)
+    migrations.ensure(whole, vector_size=384)
 
 
 @pytest.fixture
@@ -385,7 +386,7 @@ def test_openers_at_once_mend_a_constraint_of_a_full_store(full, server):
 
     def open_one(_):
         with closing(Graph(server.bolt_url, server.auth)) as graph:
-            schema.ensure(graph, vector_size=384)
+            migrations.ensure(graph, vector_size=384)
             return verdicts(graph)
 
     with ThreadPoolExecutor(4) as threads:

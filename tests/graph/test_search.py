@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kg import limits
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import ValidationError
+from mcp_context_persistence.kg import limits
 from mcp_context_persistence.models import HybridSearchParams
 
 OPERATORS = [

@@ -3,7 +3,7 @@
 import pytest
 
 from mcp_context_persistence.models import HybridSearchParams
-from queries import named
+from mcp_context_persistence.queries.search import graph_search
 
 ONLY = {"content_types": "message"}
 
@@ -33,7 +33,7 @@ def test_graph_searches_tell_that_a_decision_is_only_proposed(client):
 
 
 def test_graph_searches_filter_before_they_cut(tools, monkeypatch):
-    monkeypatch.setattr(named, "LINKED", 3)
+    monkeypatch.setattr(graph_search, "LINKED", 3)
     old = {**ONLY, "date_range": {"end": "2024-03-02"}}
     assert set(ids(tools.search_hybrid("pandas", mode="graph", filters=old))) == {"t1", "t2"}
     assert set(ids(tools.search_hybrid("pandas", mode="graph", filters=ONLY))) == {"t10", "t11", "t12"}

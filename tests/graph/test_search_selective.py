@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kg.errors import ContextPersistenceError
-from queries import search
-from queries.filters import parse
-from queries.legs import QueryVector
-from queries.recipes import recipe
+from mcp_context_persistence.kg.errors import ContextPersistenceError
+from mcp_context_persistence.queries.search import hybrid
+from mcp_context_persistence.queries.search.filters import parse
+from mcp_context_persistence.queries.search.recipes import recipe
+from mcp_context_persistence.queries.search.retrieval import QueryVector
 
 CONVERSATIONS, MESSAGES = 30, 100
 
@@ -52,7 +52,7 @@ def many(client):
 
 
 def asked(client, *, seed=0, query="green apples", **more):
-    return search.Search(
+    return hybrid.Search(
         namespace=client.namespace,
         query=query,
         vector=QueryVector(numbers=direction(seed), vectors=client._core.embeddings.current().vectors),
@@ -73,7 +73,7 @@ def test_a_filter_that_leaves_one_in_a_hundred_leaves_as_many_as_are_asked_for(m
     run = many._core.graph.run
     for given in one_in_a_hundred:
         for mode in ("hybrid", "semantic", "keyword"):
-            answer = search.hybrid(run, asked(many, mode=mode, filters=parse({**given, "content_types": "message"}), limit=25))
+            answer = hybrid.hybrid(run, asked(many, mode=mode, filters=parse({**given, "content_types": "message"}), limit=25))
             assert len(answer.hits) == 25, (given, mode)
             places = {tuple(hit.id.split(":")) for hit in answer.hits}
             assert all(conversation == "7" or place == "50" for conversation, place in places), (given, mode)
@@ -86,7 +86,7 @@ def test_a_filter_that_leaves_one_in_a_hundred_leaves_as_many_as_are_asked_for(m
         n=many.namespace,
         v=vector.tolist(),
     ).records
-    found = search.hybrid(run, asked(many, mode="semantic", filters=parse({"conversation_id": "c7"}), limit=25)).hits
+    found = hybrid.hybrid(run, asked(many, mode="semantic", filters=parse({"conversation_id": "c7"}), limit=25)).hits
     assert {hit.id for hit in found} == {row["id"] for row in exact}
 
 
@@ -110,7 +110,7 @@ def test_an_arm_with_factor_0_has_no_influence_on_the_order(client):
         made = recipe({"arms": {arm: 0}, "linked": 10})
         return [
             (hit.id, hit.score)
-            for hit in search.hybrid(run, asked(client, recipe=made, filters=parse(None), limit=40, **more)).hits
+            for hit in hybrid.hybrid(run, asked(client, recipe=made, filters=parse(None), limit=40, **more)).hits
         ]
 
     first = order("meaning", seed=1)
@@ -133,7 +133,7 @@ def test_the_time_that_is_named_is_looked_at_on_older_servers_too(old_server):
     found = []
     servers = graph.server, replace(graph.server, dialect="25")
     for graph._server in servers:
-        rows, _ = search.candidates(graph.run, question)
+        rows, _ = hybrid.candidates(graph.run, question)
         found.append({row["id"] for row in rows if row["conversation_id"] == "c4"})
     assert found[0] == found[1]
     assert len(found[0]) == 8

@@ -5,9 +5,14 @@ import urllib.request
 
 import pytest
 
-from kg.errors import ContextPersistenceError, DatabaseError, ValidationError
-from mcp_context_persistence import ContextPersistenceClient, logs
+from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.kg.errors import (
+    ContextPersistenceError,
+    DatabaseError,
+    ValidationError,
+)
 from mcp_context_persistence.models import HybridSearchParams
+from mcp_context_persistence.runtime.telemetry import log_settings
 
 MESSAGES = [{"role": "user", "content": f"The OrderValidator class number {number} uses pandas."} for number in range(12)]
 
@@ -126,12 +131,12 @@ def test_a_vector_size_that_the_store_does_not_have_is_refused(server, namespace
 
 
 def test_what_has_no_meaning_is_said_once(connect, monkeypatch, caplog):
-    from mcp_context_persistence.core import _say_once
+    from mcp_context_persistence.runtime.engine import _say_once
 
     _say_once.cache_clear()
     for name in ("VECTOR_DB_URL", "VECTOR_DB_API_KEY", "VECTOR_COLLECTION_NAME"):
         monkeypatch.setenv(name, "s3cret")
-    with caplog.at_level(logging.INFO, logger=logs.TREE):
+    with caplog.at_level(logging.INFO, logger=log_settings.TREE):
         connect({"echo": True})
         connect({"echo": True}, vector_db_url="other")
     said = [record.getMessage().split(" ")[0] for record in caplog.records if "not used" in record.getMessage()]
@@ -196,7 +201,7 @@ def test_a_client_that_cannot_open_leaves_no_port(monkeypatch):
 
 def test_no_record_holds_what_was_written_or_a_secret(server, namespace, tmp_path, monkeypatch):
     """Every kind of call, good and bad, at DEBUG, with a canary in every text."""
-    tree = logging.getLogger(logs.TREE)
+    tree = logging.getLogger(log_settings.TREE)
     before = list(tree.handlers), tree.level
     canary = "Kanarienvogel"
     monkeypatch.setenv("CONTEXT_DB_PASSWORD", server.password)

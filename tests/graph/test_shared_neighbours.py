@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from kg.statement import Statement
-from queries import analytics
+from mcp_context_persistence.kg.driver.statement import Statement
+from mcp_context_persistence.queries.analytics import algorithms
 from tests.graph.test_duplicates import query
 
 TYPES = ("technology", "organization", "concept")
@@ -15,7 +15,7 @@ TYPES = ("technology", "organization", "concept")
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch):
     """The library's first answer takes long on a busy machine."""
-    monkeypatch.setattr(analytics, "RELATED_SECONDS", 25.0)
+    monkeypatch.setattr(algorithms, "RELATED_SECONDS", 25.0)
 
 
 @pytest.fixture
@@ -99,11 +99,11 @@ def test_too_little_memory_or_time_is_no_failure(client, monkeypatch):
     monkeypatch.setattr(client._core.analytics._admission, "_share", (math.inf, 1))
     assert client.find_duplicate_entities().neighbors_by == "cypher"
     monkeypatch.setattr(client._core.analytics._admission, "_share", None)
-    monkeypatch.setattr(analytics, "RELATED_SECONDS", 0.0001)
+    monkeypatch.setattr(algorithms, "RELATED_SECONDS", 0.0001)
     found = client.find_duplicate_entities()
     assert found.neighbors_by == "cypher"
     assert any(pair.evidence[-1].stage == "neighbours" for pair in found.pairs)
-    monkeypatch.setattr(analytics, "RELATED_SECONDS", 25.0)
+    monkeypatch.setattr(algorithms, "RELATED_SECONDS", 25.0)
     assert client.find_duplicate_entities().neighbors_by == "gds"
     assert projections(client) == []
 

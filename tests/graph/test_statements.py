@@ -3,9 +3,9 @@
 import neo4j
 import pytest
 
-import cypher
-from kg import schema
-from kg.driver import Graph
+from mcp_context_persistence import cypher
+from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.schema import migrations
 
 LONG = 2_000  # characters; to plan such a statement takes half a second on idle cores
 RARE = {"merge/apply", "reextract/apply"}
@@ -15,7 +15,7 @@ WORDS_OF_OTHERS = ("SHOW ", "CREATE CONSTRAINT", "CREATE INDEX", "CREATE FULLTEX
 @pytest.fixture(scope="module")
 def driver(server):
     graph = Graph(server.bolt_url, server.auth)
-    schema.ensure(graph, vector_size=384)
+    migrations.ensure(graph, vector_size=384)
     graph.close()
     with neo4j.GraphDatabase.driver(server.bolt_url, auth=server.auth, notifications_min_severity="OFF") as driver:
         yield driver

@@ -10,10 +10,10 @@ import time
 import psutil
 import pytest
 
-from kg import local
-from kg.errors import DatabaseError, ValidationError
-from kg.local.store import Store
 from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.kg import local
+from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
+from mcp_context_persistence.kg.local.store import Store
 
 
 def test_what_was_saved_outlives_a_killed_server_and_the_client(tmp_path):

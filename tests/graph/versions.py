@@ -1,7 +1,7 @@
 """Databases of older versions of the schema, made from one of the present version."""
 
-from kg import schema
-from kg.driver import Graph
+from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.schema import migrations
 
 FULLTEXT = (
     "CREATE FULLTEXT INDEX memory_text FOR (n:Message|Entity|Decision|Conversation) ON EACH [n.content, n.facets] "
@@ -24,7 +24,7 @@ def make_old(graph: Graph, version: int, *, vector_size: int, model: str = "mode
         model: What made the vectors of the database, before namespaces said that.
         namespace: The namespace that does not say it; all of them where None.
     """
-    schema.ensure(graph, vector_size=vector_size)
+    migrations.ensure(graph, vector_size=vector_size)
     with graph.driver.session() as session:
         if version < 2:
             session.run("DROP INDEX memory_text").consume()

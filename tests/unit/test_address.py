@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from kg import address
-from kg.errors import ValidationError
+from mcp_context_persistence.kg.driver import url as address
+from mcp_context_persistence.kg.errors import ValidationError
 
 
 @pytest.mark.parametrize("url", [":memory:", "sqlite:///:memory:"])

@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from kg.errors import DatabaseError
-from kg.local import leases
-from kg.local.attachment import Attachment
-from kg.local.settings import ServerSettings
-from kg.local.store import State, Store
+from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.local import leases
+from mcp_context_persistence.kg.local.attachment import Attachment
+from mcp_context_persistence.kg.local.settings import ServerSettings
+from mcp_context_persistence.kg.local.store import State, Store
 
 
 def test_a_lease_that_is_gone_is_taken_again_once_however_many_calls_see_it(tmp_path, monkeypatch):

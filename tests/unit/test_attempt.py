@@ -2,7 +2,7 @@
 
 import pytest
 
-from kg.attempt import AbandonedError, Attempt
+from mcp_context_persistence.kg.driver.attempt import AbandonedError, Attempt
 
 
 def test_a_statement_may_be_applied_once_it_is_sent():

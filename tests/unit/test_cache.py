@@ -8,12 +8,12 @@ from datetime import UTC, date, datetime
 import pytest
 from pydantic import BaseModel
 
-from kg import limits
-from mcp_context_persistence import cache_stores
-from mcp_context_persistence.cache import Answers, key_of
-from mcp_context_persistence.cache_stores import File, Memory, open_store
 from mcp_context_persistence.exceptions import ValidationError
+from mcp_context_persistence.kg import limits
 from mcp_context_persistence.models import HybridSearchParams, SearchFilters
+from mcp_context_persistence.runtime.cache import stores
+from mcp_context_persistence.runtime.cache.response_cache import Answers, key_of
+from mcp_context_persistence.runtime.cache.stores import File, Memory, open_store
 
 A, B = b"a" * 16, b"b" * 16
 V1, V2 = "1" * 36, "2" * 36
@@ -121,12 +121,12 @@ def test_a_file_is_shared_private_and_kept_apart_by_group(tmp_path):
 
 
 def test_a_file_that_is_no_cache_is_refused_and_a_link_not_followed(tmp_path):
-    (tmp_path / cache_stores.FILE_NAME).write_text("something else " * 100)
+    (tmp_path / stores.FILE_NAME).write_text("something else " * 100)
     with pytest.raises(ValidationError, match="directory"):
         open_store("file", 10, 10, group=A, redis_url=None, directory=tmp_path)
     place = tmp_path / "linked"
     place.mkdir()
-    (place / cache_stores.FILE_NAME).symlink_to(tmp_path / "target")
+    (place / stores.FILE_NAME).symlink_to(tmp_path / "target")
     with pytest.raises(ValidationError, match="directory"):
         open_store("file", 10, 10, group=A, redis_url=None, directory=str(place))
     assert not (tmp_path / "target").exists()

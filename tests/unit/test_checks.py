@@ -9,30 +9,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kg import checks, limits
-from kg.errors import ValidationError, VectorDBError
+from mcp_context_persistence.kg import limits, validation
+from mcp_context_persistence.kg.errors import ValidationError, VectorDBError
 
 
 @pytest.mark.parametrize("value", ["", " ", "\u200b\u200d", "\t\n", 7, None, b"x", "secret\ud800", "secret\0"])
 def test_identifiers_must_be_visible_and_whole(value):
     with pytest.raises(ValidationError, match="field") as caught:
-        checks.identifier("field", value)
+        validation.identifier("field", value)
     assert "secret" not in str(caught.value)
 
 
 def test_identifiers_are_limited_in_bytes():
     most = limits.IDENTIFIER_BYTES
-    assert checks.identifier("field", "x" * most)
-    assert checks.identifier("field", "ä" * (most // 2))
+    assert validation.identifier("field", "x" * most)
+    assert validation.identifier("field", "ä" * (most // 2))
     for value in ("x" * (most + 1), "ä" * (most // 2 + 1)):
         with pytest.raises(ValidationError):
-            checks.identifier("field", value)
+            validation.identifier("field", value)
 
 
 @given(st.text(min_size=1).filter(lambda text: text.strip()))
 def test_what_is_accepted_can_be_stored(text):
     try:
-        checks.identifier("field", text)
+        validation.identifier("field", text)
     except ValidationError:
         return
     text.encode("utf-8")
@@ -55,7 +55,7 @@ def test_metadata_comes_back_as_it_was_given(value):
     import json
 
     try:
-        written = checks.metadata("field", value)
+        written = validation.metadata("field", value)
     except ValidationError:
         return
     assert json.loads(written) == value
@@ -66,52 +66,52 @@ def test_metadata_is_limited_in_depth_and_size():
     for _ in range(limits.METADATA_DEPTH):
         current["x"] = {}
         current = current["x"]
-    assert checks.metadata("field", deep)
+    assert validation.metadata("field", deep)
     current["x"] = {}
     with pytest.raises(ValidationError, match="deeper"):
-        checks.metadata("field", deep)
+        validation.metadata("field", deep)
     size = limits.METADATA_BYTES - len('{"x":""}')
-    assert checks.metadata("field", {"x": "a" * size})
+    assert validation.metadata("field", {"x": "a" * size})
     with pytest.raises(ValidationError, match="bytes"):
-        checks.metadata("field", {"x": "a" * (size + 1)})
+        validation.metadata("field", {"x": "a" * (size + 1)})
 
 
 def test_metadata_in_a_circle_is_refused():
     circle = {}
     circle["x"] = circle
     with pytest.raises(ValidationError, match="circle"):
-        checks.metadata("field", circle)
+        validation.metadata("field", circle)
 
 
 @pytest.mark.parametrize("value", [{"x": math.nan}, {"x": math.inf}, {"x": {1}}, {"x": object()}, {1: 2}, {"x": 2**63}, [1], "x"])
 def test_metadata_that_json_cannot_hold_is_refused(value):
     with pytest.raises(ValidationError, match="field"):
-        checks.metadata("field", value)
+        validation.metadata("field", value)
 
 
 def test_dates_in_metadata_become_text():
-    assert checks.metadata("field", {"d": date(2026, 1, 2)}) == '{"d":"2026-01-02"}'
+    assert validation.metadata("field", {"d": date(2026, 1, 2)}) == '{"d":"2026-01-02"}'
 
 
 def test_naive_times_mean_utc_and_zones_are_respected():
-    assert checks.milliseconds(datetime(1970, 1, 1, 0, 0, 1)) == 1000  # noqa: DTZ001 - a naive time is the subject
-    assert checks.milliseconds(datetime(1970, 1, 1, 1, 0, 1, tzinfo=timezone(timedelta(hours=1)))) == 1000
-    assert checks.moment(1500) == datetime(1970, 1, 1, 0, 0, 1, 500_000, tzinfo=UTC)
+    assert validation.milliseconds(datetime(1970, 1, 1, 0, 0, 1)) == 1000  # noqa: DTZ001 - a naive time is the subject
+    assert validation.milliseconds(datetime(1970, 1, 1, 1, 0, 1, tzinfo=timezone(timedelta(hours=1)))) == 1000
+    assert validation.moment(1500) == datetime(1970, 1, 1, 0, 0, 1, 500_000, tzinfo=UTC)
 
 
 def test_vectors_have_their_width_and_say_something():
-    assert checks.vectors("v", [[1, 0]], count=1, dimension=2).dtype == np.float32
+    assert validation.vectors("v", [[1, 0]], count=1, dimension=2).dtype == np.float32
     for wrong in ([[0, 0]], [[1, math.nan]], [[1, 0, 0]], [[1, 0], [1, 0]], [1, 0]):
         with pytest.raises(VectorDBError):
-            checks.vectors("v", wrong, count=1, dimension=2)
+            validation.vectors("v", wrong, count=1, dimension=2)
     with pytest.raises(VectorDBError):
-        checks.vectors("v", [["a", "b"]], count=1, dimension=2)
+        validation.vectors("v", [["a", "b"]], count=1, dimension=2)
 
 
 def test_times_at_the_ends_of_the_calendar_come_back_or_are_refused():
-    assert checks.moment(checks.milliseconds(datetime.max.replace(tzinfo=UTC))).year == 9999
+    assert validation.moment(validation.milliseconds(datetime.max.replace(tzinfo=UTC))).year == 9999
     with pytest.raises(ValidationError, match="1 to 9999"):
-        checks.milliseconds(datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-1))))
+        validation.milliseconds(datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-1))))
 
 
 class Word(str, enum.Enum):  # noqa: UP042  a StrEnum would be told as what it is worth
@@ -147,15 +147,15 @@ class Unwilling:
 
 
 def test_a_flag_is_a_real_boolean():
-    assert (checks.flag("x", True), checks.flag("x", np.bool_(False))) == (True, False)
+    assert (validation.flag("x", True), validation.flag("x", np.bool_(False))) == (True, False)
     for value in ("false", 0, 1, None, np.array([1, 2])):
         with pytest.raises(ValidationError, match=r"^x must be True or False"):
-            checks.flag("x", value)
+            validation.flag("x", value)
 
 
 def test_what_derives_from_a_plain_type_is_stored_as_that_type():
-    assert type(checks.identifier("x", Word.ALPHA)) is str
-    assert checks.plain_metadata("x", {"a": Word.ALPHA, "b": np.float64(0.5), "c": np.int64(3), "d": date(2024, 5, 1)}) == {
+    assert type(validation.identifier("x", Word.ALPHA)) is str
+    assert validation.plain_metadata("x", {"a": Word.ALPHA, "b": np.float64(0.5), "c": np.int64(3), "d": date(2024, 5, 1)}) == {
         "a": "alpha",
         "b": 0.5,
         "c": 3,
@@ -166,12 +166,12 @@ def test_what_derives_from_a_plain_type_is_stored_as_that_type():
 @pytest.mark.parametrize("value", ["\u200b \n", "\t\n", "\u200b", " "])
 def test_text_that_shows_nothing_is_empty(value):
     with pytest.raises(ValidationError, match="empty"):
-        checks.text("x", value, characters=10)
+        validation.text("x", value, characters=10)
 
 
 def test_signs_without_a_name_are_not_nothing():
-    assert checks.text("x", "\U0010ffff", characters=10)
-    assert checks.text("x", "\ue000", characters=10)
+    assert validation.text("x", "\U0010ffff", characters=10)
+    assert validation.text("x", "\ue000", characters=10)
 
 
 @pytest.mark.parametrize("zone", [Zone(), Silent(), Fickle()])
@@ -180,14 +180,14 @@ def test_a_zone_that_tells_no_offset_is_refused(zone):
     if isinstance(zone, Fickle):
         assert moment.utcoffset() == timedelta(0)
     with pytest.raises(ValidationError, match="zone"):
-        checks.milliseconds(moment)
+        validation.milliseconds(moment)
 
 
 def test_a_callback_can_be_called():
-    assert checks.function("x", None) is None
-    assert checks.function("x", print) is print
+    assert validation.function("x", None) is None
+    assert validation.function("x", print) is print
     with pytest.raises(ValidationError, match=r"^x must be a function"):
-        checks.function("x", 5)
+        validation.function("x", 5)
 
 
 @pytest.mark.parametrize(
@@ -195,5 +195,5 @@ def test_a_callback_can_be_called():
 )
 def test_vectors_are_real_numbers_of_a_length_that_can_be_told(rows):
     with pytest.raises(VectorDBError) as caught:
-        checks.vectors("x", rows, count=1, dimension=2)
+        validation.vectors("x", rows, count=1, dimension=2)
     assert "secret" not in str(caught.value)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.chunk import Passage, split
+from mcp_context_persistence.ingest.chunking import Passage, split
 
 ALPHABET = "abé各각\u0301 \n\t.!?\"'’)。-_/0\u200b\x00"
 texts = st.one_of(

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kg import limits
-from kg.errors import ValidationError
 from mcp_context_persistence.client import ContextPersistenceClient
-from mcp_context_persistence.config import HIDDEN, Config, config, documented
-from mcp_context_persistence.config_sources import key_of, variables_of
+from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.runtime.config.settings import HIDDEN, Config, config, documented
+from mcp_context_persistence.runtime.config.sources import key_of, variables_of
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = Path(os.environ.get("CONTEXT_REFERENCE", ROOT.parent / "shared/reference/python-sdk.md"))

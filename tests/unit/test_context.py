@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queries.context import Around, build
+from mcp_context_persistence.queries.prompt_context.builder import Around, build
 
 CITATION = re.compile(r"^\[(m|d|doc):([^\]]+)\]", re.MULTILINE)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest import held
-from ingest.cross_encoder import CrossEncoder
-from kg.errors import SearchError
+from mcp_context_persistence.ingest.models import registry
+from mcp_context_persistence.ingest.models.cross_encoder import CrossEncoder
+from mcp_context_persistence.kg.errors import SearchError
 
 ROOT = Path(__file__).resolve().parents[2]
 QUERY = "who fixed the parser?"
@@ -23,7 +23,7 @@ ALONE = """
 import socket, sys
 def refuse(*_, **__): raise AssertionError("a connection was opened")
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
-from ingest.cross_encoder import CrossEncoder
+from mcp_context_persistence.ingest.models.cross_encoder import CrossEncoder
 print(CrossEncoder(sys.argv[1]).scores("a", ["b", "c"]).shape, file=sys.__stdout__)
 """
 
@@ -66,7 +66,7 @@ class Stub:
 
 def saying(said):
     made = CrossEncoder("none")
-    made._model = held.Lazy(lambda: Stub(said), lambda _: 0)
+    made._model = registry.Lazy(lambda: Stub(said), lambda _: 0)
     return made
 
 
@@ -111,8 +111,8 @@ def test_its_weights_count_and_are_let_go_of(cross_encoder_folder):
     judge.scores(QUERY, ["a"])
     size = (cross_encoder_folder / "model.safetensors").stat().st_size
     assert judge._model.model_bytes == pytest.approx(size, rel=0.01)
-    assert judge._model in held.holders()
-    held.forget()
+    assert judge._model in registry.holders()
+    registry.forget()
     assert judge._model.model_bytes == 0
     assert judge.scores(QUERY, ["a"]).shape == (1,)
 
@@ -234,7 +234,7 @@ def test_it_leaves_half_of_the_threads_to_others():
 
     model, before = Counting(None), torch.get_num_threads()
     judge = CrossEncoder("none")
-    judge._model = held.Lazy(lambda: model, lambda _: 0)
+    judge._model = registry.Lazy(lambda: model, lambda _: 0)
     with pytest.raises(SearchError):
         judge.scores("a", ["b"])
     assert model.threads == max(1, before // 2)

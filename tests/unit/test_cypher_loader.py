@@ -2,7 +2,7 @@
 
 import pytest
 
-import cypher
+from mcp_context_persistence import cypher
 
 GOOD = '// What is it?\n:param id => "a"\n:param rows => [{name: "x", n: 1}]\n:param v => [i IN range(1, 4) | 0.5]\nRETURN $id, $rows, $v;\n'
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from kg.deadline import OverdueError, Threads
+from mcp_context_persistence.kg.driver.deadline import OverdueError, Threads
 
 
 def test_a_value_and_an_error_come_back():

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest import encoder, torch_threads
-from ingest.embed import Embedder
-from kg.errors import VectorDBError
+from mcp_context_persistence.ingest.models import encoders, torch_threads
+from mcp_context_persistence.ingest.models.embedder import Embedder
+from mcp_context_persistence.kg.errors import VectorDBError
 
 TEXTS = [
     "We moved the parser to Rust last week.",
@@ -112,7 +112,7 @@ def test_short_texts_and_queries_are_remembered():
 
 
 def test_what_is_remembered_is_bounded(monkeypatch):
-    monkeypatch.setattr("ingest.embed.QUERIES", 2)
+    monkeypatch.setattr("mcp_context_persistence.ingest.models.embedder.QUERIES", 2)
     model = Stub()
     embedder = Embedder(model)
     for text in ("a" * 70, "b" * 70, "c" * 70, "b" * 70, "a" * 70):
@@ -190,7 +190,7 @@ def test_a_model_that_fails_is_an_error_with_its_cause():
 
 def test_the_default_is_known_without_loading_anything():
     code = (
-        "import sys; from ingest.embed import Embedder; e = Embedder(); assert e.dimension == 384;"
+        "import sys; from mcp_context_persistence.ingest.models.embedder import Embedder; e = Embedder(); assert e.dimension == 384;"
         "assert e.name == 'all-MiniLM-L6-v2@53aa5117', e.name;"
         "assert not {'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)"
     )
@@ -198,7 +198,7 @@ def test_the_default_is_known_without_loading_anything():
 
 
 def test_the_default_needs_no_import_of_sentence_transformers():
-    code = "import sys; from ingest.embed import Embedder; Embedder().embed(['x']); assert 'transformers' not in sys.modules"
+    code = "import sys; from mcp_context_persistence.ingest.models.embedder import Embedder; Embedder().embed(['x']); assert 'transformers' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).resolve().parents[2], timeout=120)
 
 
@@ -229,9 +229,9 @@ def test_an_installed_model_comes_before_the_packaged_one(packaged, tmp_path):
     (repository / "refs" / "main").write_text("a" * 40)
     (packaged / "model.safetensors").write_bytes(b"packaged")
     with pytest.raises(VectorDBError, match="not the published ones"):  # an installed one without weights does not count
-        encoder.find("all-MiniLM-L6-v2")
+        encoders.find("all-MiniLM-L6-v2")
     (snapshot / "model.safetensors").write_bytes(b"installed")
-    assert encoder.find("all-MiniLM-L6-v2") == snapshot
+    assert encoders.find("all-MiniLM-L6-v2") == snapshot
     assert Embedder().name != "all-MiniLM-L6-v2@53aa5117"
 
 
@@ -262,18 +262,18 @@ def test_a_folder_is_a_model_too(tmp_path, embedder):
 )
 def test_another_kind_of_model_is_left_to_its_library(packaged, file, change):
     (packaged / "model.safetensors").write_bytes(b"")
-    assert encoder.BertEncoder.runs(packaged)
+    assert encoders.BertEncoder.runs(packaged)
     (packaged / file).write_text(json.dumps(json.loads((packaged / file).read_text()) | change))
-    assert not encoder.BertEncoder.runs(packaged)
+    assert not encoders.BertEncoder.runs(packaged)
 
 
 def test_several_files_of_weights_have_one_fingerprint(tmp_path):
     with pytest.raises(VectorDBError, match="holds no weights"):
-        encoder.fingerprint(tmp_path)
+        encoders.fingerprint(tmp_path)
     (tmp_path / "a.safetensors").write_bytes(b"a")
-    one = encoder.fingerprint(tmp_path)
+    one = encoders.fingerprint(tmp_path)
     (tmp_path / "b.safetensors").write_bytes(b"b")
-    assert len({one, encoder.fingerprint(tmp_path)}) == 2
+    assert len({one, encoders.fingerprint(tmp_path)}) == 2
 
 
 def test_torch_has_all_its_threads_again_however_calls_that_take_half_of_them_overlap():

@@ -11,14 +11,21 @@ import traceback
 import neo4j.exceptions as theirs
 import pytest
 
-from kg import errors
-from kg.deadline import Threads
-from kg.driver import dialect_of
-from kg.failures import has_stopped, is_rolled_back, may_have_stopped, nobody_listens, replayable, translate
-from kg.pool import WrongListenerError
-from kg.recovery import Recovery
-from kg.replay import Replay
 from mcp_context_persistence import exceptions
+from mcp_context_persistence.kg import errors
+from mcp_context_persistence.kg.driver.deadline import Threads
+from mcp_context_persistence.kg.driver.error_mapping import (
+    has_stopped,
+    is_rolled_back,
+    may_have_stopped,
+    nobody_listens,
+    replayable,
+    translate,
+)
+from mcp_context_persistence.kg.driver.graph import dialect_of
+from mcp_context_persistence.kg.driver.pool import WrongListenerError
+from mcp_context_persistence.kg.driver.recovery import Recovery
+from mcp_context_persistence.kg.driver.replay import Replay
 
 
 def test_all_are_one_family_and_some_are_python_errors_too():

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from queries.explanation import explained
+from mcp_context_persistence.queries.search.explanation import explained
 
 LINK = {"score": 0.5, "through": ["Robert Miller"], "path": {"from": "robert_miller", "steps": 1}}
 FOUND = {"nears": [0.9, 0.7], "scores": [3.0], "links": {"lease": LINK}}

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest import models
-from ingest.confidence import confidence
-from ingest.extract import Extraction, Extractor
-from ingest.pieces import PIECE_CHARACTERS, pieces
-from kg import limits
-from kg.errors import NLPError
-from kg.names import entity_id
+from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor
+from mcp_context_persistence.ingest.extraction.rule_confidence import confidence
+from mcp_context_persistence.ingest.extraction.segmentation import PIECE_CHARACTERS, pieces
+from mcp_context_persistence.ingest.models import spacy_pipeline
+from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.errors import NLPError
+from mcp_context_persistence.kg.identifiers import entity_id
 
 PARAGRAPH = """
 The DataProcessor class in the data_processing module handles 
@@ -285,10 +285,10 @@ def test_a_larger_model_that_is_missing_is_replaced_and_that_is_said(caplog: pyt
 
 
 def test_changed_model_files_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "_PACKAGED_SHA256", "0" * 64)
-    if not models.is_installed("en_core_web_sm"):
+    monkeypatch.setattr(spacy_pipeline, "_PACKAGED_SHA256", "0" * 64)
+    if not spacy_pipeline.is_installed("en_core_web_sm"):
         with pytest.raises(NLPError, match="differs"):
-            models.load("en_core_web_sm")
+            spacy_pipeline.load("en_core_web_sm")
 
 
 def test_every_rule_that_was_measured_has_a_probability() -> None:

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kg import limits
-from kg.errors import ValidationError
-from kg.facets import facet
+from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.filter_tokens import facet
 from mcp_context_persistence.models import DateRange, SearchFilters
-from queries.filters import BOXES, CONTENT_TYPES, Filters, parse
+from mcp_context_persistence.queries.search.filters import BOXES, CONTENT_TYPES, Filters, parse
 
 
 class Silent(tzinfo):

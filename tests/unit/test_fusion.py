@@ -2,7 +2,17 @@ from typing import Any
 
 import pytest
 
-from queries.fusion import HYBRID, KEYWORD, LEAST, Arms, by_meaning, coverage, fuse, overlap, spread
+from mcp_context_persistence.queries.search.score_fusion import (
+    HYBRID,
+    KEYWORD,
+    LEAST,
+    Arms,
+    by_meaning,
+    coverage,
+    fuse,
+    overlap,
+    spread,
+)
 
 
 def message(name: str, *, meaning: float | None = 0.5) -> dict[str, Any]:

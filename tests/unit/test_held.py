@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from ingest import held
+from mcp_context_persistence.ingest.models import registry
 
 
 def lazy(loads, *, lasting):
@@ -16,7 +16,7 @@ def lazy(loads, *, lasting):
         time.sleep(0.05)
         return bytearray(100)
 
-    return held.Lazy(load, len, lasting=lasting)
+    return registry.Lazy(load, len, lasting=lasting)
 
 
 @pytest.mark.parametrize("lasting", [True, False])
@@ -40,8 +40,8 @@ def test_a_model_is_loaded_once_by_whoever_is_first_and_counts(lasting):
     assert len({which for _, which in used}) == 1
     assert used == sorted(used)  # nobody had it while another one did
     assert model.model_bytes == 100
-    assert model in held.holders()
-    assert held.model_bytes() >= 100
+    assert model in registry.holders()
+    assert registry.model_bytes() >= 100
     known = weakref.ref(model)
     del model, threads, one
     gc.collect()
@@ -52,7 +52,7 @@ def test_freeing_memory_lets_go_of_what_does_not_last_and_a_call_keeps_what_it_h
     loads = []
     lasting, passing = lazy(loads, lasting=True), lazy(loads, lasting=False)
     with lasting.using() as one, passing.using() as other:
-        held.forget()
+        registry.forget()
         assert (len(one), len(other)) == (100, 100)
         assert (lasting.model_bytes, passing.model_bytes) == (100, 0)
     with lasting.using(), passing.using():
@@ -69,7 +69,7 @@ def test_a_model_that_could_not_be_loaded_is_tried_again():
             raise OSError("not there yet")
         return b"x"
 
-    model = held.Lazy(load, len)
+    model = registry.Lazy(load, len)
     with pytest.raises(OSError, match="not there yet"), model.using():
         pass
     with model.using() as loaded:

@@ -5,11 +5,11 @@ import time
 import pytest
 from neo4j.exceptions import Neo4jError
 
-from kg import indexes, schema
-from kg.errors import DatabaseError
+from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.schema import indexes, migrations
 
-UNIQUE = next(index for index in schema.BASE if index.name == "entity_id")
-TEXT = next(index for index in schema.BASE if index.name == "memory_text")
+UNIQUE = next(index for index in migrations.BASE if index.name == "entity_id")
+TEXT = next(index for index in migrations.BASE if index.name == "memory_text")
 
 
 def row(index, **changes):

@@ -1,8 +1,18 @@
 import numpy as np
 import pytest
 
-from bench.learn import Group, Judged, in_use, judge, judgements, learn, left_out, parts, show
-from queries.ranking import FEATURES
+from bench.quality.learn import (
+    Group,
+    Judged,
+    in_use,
+    judge,
+    judgements,
+    learn,
+    left_out,
+    parts,
+    show,
+)
+from mcp_context_persistence.queries.search.ranker import FEATURES
 
 
 def question(relevant: int, *, feature: str = "cover", of: int = 5, seed: int = 0) -> Judged:

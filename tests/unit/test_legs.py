@@ -2,10 +2,16 @@ from typing import Any
 
 import numpy as np
 
-from kg.spaces import Space, Vectors
-from queries import fusion
-from queries.filters import Filters, parse
-from queries.legs import NEAREST, SURELY, WIDER, Plan, QueryVector
+from mcp_context_persistence.kg.vector_spaces import Space, Vectors
+from mcp_context_persistence.queries.search import score_fusion
+from mcp_context_persistence.queries.search.filters import Filters, parse
+from mcp_context_persistence.queries.search.retrieval import (
+    NEAREST,
+    SURELY,
+    WIDER,
+    Plan,
+    QueryVector,
+)
 
 
 def found(**counts: int) -> dict[str, Any]:
@@ -16,14 +22,14 @@ def found(**counts: int) -> dict[str, Any]:
 def plan(**more: Any) -> Plan:
     given = QueryVector(numbers=np.zeros(3, np.float32), vectors=Vectors(space=Space(model="m", size=3, vectors="embedding")))
     return Plan(
-        **{"namespace": "n", "filters": Filters(), "arms": fusion.HYBRID, "words": (), "vector": given, "limit": 10, **more}
+        **{"namespace": "n", "filters": Filters(), "arms": score_fusion.HYBRID, "words": (), "vector": given, "limit": 10, **more}
     )
 
 
 def test_a_leg_looks_further_even_where_looking_by_kind_brought_the_same_rows() -> None:
     """Servers without SEARCH always look by kind, so the second round returns as many rows as the first."""
     crowded = found(meaning_rows=5 * NEAREST, meaning_kept=5)
-    apart = plan(arms=fusion.SEMANTIC, limit=50).next(crowded)
+    apart = plan(arms=score_fusion.SEMANTIC, limit=50).next(crowded)
     assert apart is not None
     assert (apart.apart, apart.nearest) == (True, NEAREST)
     wider = apart.next(crowded)
@@ -40,7 +46,7 @@ def test_where_the_index_filters_it_is_asked_for_more_than_is_kept() -> None:
 
 
 def test_nothing_is_compared_where_meaning_does_not_count() -> None:
-    assert plan(arms=fusion.KEYWORD).statement().parameters["batch"]["compared"] == -1
+    assert plan(arms=score_fusion.KEYWORD).statement().parameters["batch"]["compared"] == -1
     assert plan().statement().parameters["batch"]["compared"] == 1
 
 

@@ -14,13 +14,23 @@ from pathlib import Path
 import pytest
 from jgo.maven import MavenContext
 
-from kg.errors import DatabaseError, ValidationError
-from kg.local import attachment, diagnosis, jars, java, launch, leases, maven, process, startup
-from kg.local.classes import CLASS_LIST, StartCache
-from kg.local.environment import environment
-from kg.local.settings import NEO4J_VERSION, ServerSettings
-from kg.local.store import State, Store
-from kg.local.unsigned import is_signed, unsigned
+from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
+from mcp_context_persistence.kg.local import (
+    attachment,
+    diagnosis,
+    jars,
+    java,
+    launch,
+    leases,
+    maven,
+    process,
+    startup,
+)
+from mcp_context_persistence.kg.local.cds_archive import CLASS_LIST, StartCache
+from mcp_context_persistence.kg.local.environment import environment
+from mcp_context_persistence.kg.local.settings import NEO4J_VERSION, ServerSettings
+from mcp_context_persistence.kg.local.signature_stripping import is_signed, unsigned
+from mcp_context_persistence.kg.local.store import State, Store
 
 
 def test_the_lock_file_names_every_jar_once_with_its_checksum():
@@ -163,7 +173,7 @@ def test_without_any_java_the_error_says_what_to_install(monkeypatch):
 def test_a_lease_ends_with_its_process(tmp_path):
     mine = leases.take(tmp_path)
     code = (
-        "import sys; sys.path.insert(0, sys.argv[2]); from kg.local import leases; from pathlib import Path; "
+        "import sys; sys.path.insert(0, sys.argv[2]); from mcp_context_persistence.kg.local import leases; from pathlib import Path; "
         "leases.take(Path(sys.argv[1]))"
     )
     root = str(Path(leases.__file__).parents[2])

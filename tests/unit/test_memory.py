@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest import held
-from ingest.embed import Embedder
-from kg import limits, local
-from kg.local import sizes
-from kg.local.settings import ServerSettings
-from kg.local.store import State, Store
-from mcp_context_persistence import memory
-from mcp_context_persistence.cache import Answers
-from mcp_context_persistence.cache_stores import File
-from mcp_context_persistence.cache_stores import Memory as Kept
 from mcp_context_persistence.exceptions import ValidationError
-from mcp_context_persistence.memory import Gate, Limit, Memory, checked
+from mcp_context_persistence.ingest.models import registry
+from mcp_context_persistence.ingest.models.embedder import Embedder
+from mcp_context_persistence.kg import limits, local
+from mcp_context_persistence.kg.local import sizes
+from mcp_context_persistence.kg.local.settings import ServerSettings
+from mcp_context_persistence.kg.local.store import State, Store
+from mcp_context_persistence.runtime import memory_limit
+from mcp_context_persistence.runtime.cache.response_cache import Answers
+from mcp_context_persistence.runtime.cache.stores import File
+from mcp_context_persistence.runtime.cache.stores import Memory as Kept
+from mcp_context_persistence.runtime.memory_limit import Gate, Limit, Memory, checked
 
 ROOT = Path(__file__).resolve().parents[2]
 ALONE, BOTH = limits.MEMORY_PROCESS_BYTES, limits.MEMORY_PROCESS_BYTES + limits.MEMORY_SERVER_BYTES
@@ -76,10 +76,10 @@ def test_a_threshold_is_a_share(member, threshold):
 
 
 def test_a_process_that_is_larger_than_the_limit_is_told_so(member, monkeypatch):
-    monkeypatch.setattr(memory, "process_bytes", lambda: 2 * ALONE)
+    monkeypatch.setattr(memory_limit, "process_bytes", lambda: 2 * ALONE)
     with pytest.raises(ValidationError, match="this process alone uses 2,000,000,000 bytes"):
         member().configure(ALONE, 0.8, auto_cleanup=True, restart=False)
-    assert memory.limit() is None
+    assert memory_limit.limit() is None
 
 
 @pytest.mark.parametrize("share", [0, limits.MEMORY_SERVER_BYTES, 10**9, 1_200_000_000, 1_500_000_000, 10**10])
@@ -91,7 +91,7 @@ def test_a_server_stays_within_its_share(share):
 
 
 def test_a_large_share_gives_the_usual_server():
-    assert memory._settings(10**10) == memory._settings(None) == ServerSettings()
+    assert memory_limit._settings(10**10) == memory_limit._settings(None) == ServerSettings()
     assert sizes.within(10**10) == (1024, 256)
 
 
@@ -109,19 +109,19 @@ def test_a_server_of_an_older_version_has_the_usual_sizes_and_a_dead_one_no_proc
 
 def test_the_lowest_limit_of_the_open_clients_counts(member):
     first, second, _ = member(5 * ALONE), member(4 * ALONE), member()
-    assert memory.limit() == Limit(most=4 * ALONE)
+    assert memory_limit.limit() == Limit(most=4 * ALONE)
     second.close()
-    assert memory.limit() == Limit(most=5 * ALONE)
+    assert memory_limit.limit() == Limit(most=5 * ALONE)
     first.configure(None, 0.8, auto_cleanup=True, restart=False)
-    assert memory.limit() is None
+    assert memory_limit.limit() is None
 
 
 def test_a_client_that_nobody_holds_has_no_limit(member):
     forgotten = Memory(3 * ALONE, managed=False)
     forgotten.open(None, NoGraph())
-    assert memory.limit()
+    assert memory_limit.limit()
     del forgotten
-    assert memory.limit() is None
+    assert memory_limit.limit() is None
 
 
 def test_caches_in_memory_share_a_sixteenth(member):
@@ -181,11 +181,11 @@ def test_clean_up_frees_resident_memory(member, tmp_path):
     for number in range(8_000):
         kept.put(number.to_bytes(16), os.urandom(10_000))
         embedder._short.put(str(number), np.ones(384, np.float32))
-    before, parts = memory.process_bytes(), one.stats().parts
+    before, parts = memory_limit.process_bytes(), one.stats().parts
     assert parts.caches >= 80_000_000 + 8_000 * 1_536
-    found = memory.cleanup(one)
+    found = memory_limit.cleanup(one)
     assert found.freed >= 60_000_000
-    assert before - memory.process_bytes() >= 60_000_000
+    assert before - memory_limit.process_bytes() >= 60_000_000
     assert found.before.parts.caches - found.after.parts.caches >= 80_000_000 + 8_000 * 1_536
     assert found.after.freed >= found.freed
     assert file.get(b"k") == b"v"
@@ -193,27 +193,27 @@ def test_clean_up_frees_resident_memory(member, tmp_path):
 
 def test_memory_is_freed_after_a_call_where_the_limit_is_near_and_not_again_at_once(member, monkeypatch):
     one = member()
-    monkeypatch.setattr(memory._shared, "cleaned_at", float("-inf"))
-    one.own = Limit(most=memory.process_bytes(), auto=False)
-    before = memory._shared.cleanups
+    monkeypatch.setattr(memory_limit._shared, "cleaned_at", float("-inf"))
+    one.own = Limit(most=memory_limit.process_bytes(), auto=False)
+    before = memory_limit._shared.cleanups
     for auto, tidy, expected in [(False, True, 0), (True, False, 0), (True, True, 1), (True, True, 1)]:
-        one.own = Limit(most=memory.process_bytes(), auto=auto)
+        one.own = Limit(most=memory_limit.process_bytes(), auto=auto)
         with one.call(tidy=tidy):
             pass
-        assert memory._shared.cleanups - before == expected
-    one.own = Limit(most=100 * memory.process_bytes())
-    monkeypatch.setattr(memory._shared, "cleaned_at", float("-inf"))
+        assert memory_limit._shared.cleanups - before == expected
+    one.own = Limit(most=100 * memory_limit.process_bytes())
+    monkeypatch.setattr(memory_limit._shared, "cleaned_at", float("-inf"))
     with one.call(tidy=True):
         pass
-    assert memory._shared.cleanups - before == 1
+    assert memory_limit._shared.cleanups - before == 1
 
 
 def test_a_batch_waits_for_memory_and_then_gives_its_items_an_error(member, monkeypatch):
-    monkeypatch.setattr(memory, "WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(memory_limit, "WAIT_SECONDS", 0.3)
     one = member()
     gate = Gate(one)
     assert (gate.tight(), gate.relieved()) == (False, None)
-    one.own = Limit(most=memory.process_bytes() // 2)
+    one.own = Limit(most=memory_limit.process_bytes() // 2)
     start = time.monotonic()
     assert gate.tight()
     error = gate.relieved()
@@ -224,14 +224,14 @@ def test_a_batch_waits_for_memory_and_then_gives_its_items_an_error(member, monk
     start = time.monotonic()
     assert gate.relieved() is not None  # nobody waits for each of a hundred thousand items
     assert time.monotonic() - start < 0.2
-    one.own = Limit(most=3 * memory.process_bytes())
+    one.own = Limit(most=3 * memory_limit.process_bytes())
     assert (gate.tight(), gate.relieved()) == (False, None)
 
 
 def test_a_batch_goes_on_as_soon_as_there_is_memory(member):
     one = member()
-    one.own = Limit(most=memory.process_bytes() // 2)
-    raised = threading.Timer(0.3, lambda: setattr(one, "own", Limit(most=3 * memory.process_bytes())))
+    one.own = Limit(most=memory_limit.process_bytes() // 2)
+    raised = threading.Timer(0.3, lambda: setattr(one, "own", Limit(most=3 * memory_limit.process_bytes())))
     raised.start()
     assert Gate(one).relieved() is None
     raised.join()
@@ -240,9 +240,9 @@ def test_a_batch_goes_on_as_soon_as_there_is_memory(member):
 def test_groups_are_smaller_where_the_limit_is_near(member):
     one = member()
     assert [one.is_full(100, items, 10**9) for items in (99, 100)] == [False, True]
-    one.own = Limit(most=100 * memory.process_bytes())
-    assert [one.is_full(100, 99, count) for count in (memory.CHARACTERS - 1, memory.CHARACTERS)] == [False, True]
-    one.own = Limit(most=memory.process_bytes())
+    one.own = Limit(most=100 * memory_limit.process_bytes())
+    assert [one.is_full(100, 99, count) for count in (memory_limit.CHARACTERS - 1, memory_limit.CHARACTERS)] == [False, True]
+    one.own = Limit(most=memory_limit.process_bytes())
     assert [one.is_full(100, items, 0) for items in (24, 25)] == [False, True]
     assert one.is_full(1, 1, 0)
 
@@ -260,7 +260,7 @@ import os, threading, warnings
 warnings.simplefilter("ignore")
 from ingest import held
 from mcp_context_persistence import memory
-from mcp_context_persistence.memory import Memory
+from mcp_context_persistence.runtime.memory_limit import Memory
 one = Memory(10**9, managed=False)
 one.open(None, None)
 held_up = threading.Event()
@@ -295,9 +295,9 @@ def test_many_threads_measure_and_clean(member):
         try:
             for _ in range(5):
                 one.stats()
-                memory.clean()
+                memory_limit.clean()
                 with one.call(tidy=True):
-                    held.forget()
+                    registry.forget()
         except Exception as error:
             failed.append(error)
 

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.merged import followed
-from ingest.rows import mention_rows
-from ingest.types import Extraction, Mention, Relation
-from kg import links, mentions
-from kg.joining import EntityRow
-from kg.joining import followed as followed_rows
-from kg.merging import Merged
-from kg.spaces import Space, Vectors
+from mcp_context_persistence.ingest.extraction.results import Extraction, Mention, Relation
+from mcp_context_persistence.ingest.graph_rows import mention_rows
+from mcp_context_persistence.ingest.redirects import followed
+from mcp_context_persistence.kg.merging import mentions, relationships
+from mcp_context_persistence.kg.merging.merge import Merged
+from mcp_context_persistence.kg.vector_spaces import Space, Vectors
+from mcp_context_persistence.kg.writes.upsert import EntityRow
+from mcp_context_persistence.kg.writes.upsert import followed as followed_rows
 
 PART = st.fixed_dictionaries(
     {
@@ -78,12 +78,12 @@ def test_what_is_found_means_the_kept_entity() -> None:
 def test_parallel_relationships_become_one() -> None:
     first = {"id": "x", "name": "uses", "confidence": 0.5, "sources": ["1", "2"], "origin": "extracted", "properties": '{"a":1}'}
     second = {"id": "y", "name": "uses", "confidence": 0.9, "sources": ["2", "3"], "origin": "user", "properties": '{"a":2,"b":2}'}
-    whole = links.joined(("Acme", "USES", "pandas"), [first, second])
+    whole = relationships.joined(("Acme", "USES", "pandas"), [first, second])
     assert whole["sources"] == ["1", "2", "3"]
     assert (whole["confidence"], whole["origin"], whole["properties"]) == (0.9, "user", '{"a":1,"b":2}')
     assert whole["id"] not in {"x", "y"}
     many = {"sources": [str(number) for number in range(60)]}
-    assert links.joined(("a", "USES", "b"), [many])["capped"] is True
+    assert relationships.joined(("a", "USES", "b"), [many])["capped"] is True
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,8 @@ def test_parallel_relationships_become_one() -> None:
         (("b", "USES", "b"), ("a", "USES", "a")),
     ],
 )
-def test_where_a_relationship_goes(key: links.Key, expected: links.Key | None) -> None:
-    assert links.moved(key, {"b": "a"}) == expected
+def test_where_a_relationship_goes(key: relationships.Key, expected: relationships.Key | None) -> None:
+    assert relationships.moved(key, {"b": "a"}) == expected
 
 
 def test_an_entity_given_under_a_merged_id_adds_to_the_kept_one() -> None:

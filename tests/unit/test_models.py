@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime, tzinfo
 import numpy as np
 import pytest
 
-from kg import joining, models
-from kg.errors import ValidationError
-from kg.facets import metadata_facets, project_of, tags_of
-from queries.filters import parse
+from mcp_context_persistence.kg import models
+from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.filter_tokens import metadata_facets, project_of, tags_of
+from mcp_context_persistence.kg.writes import upsert
+from mcp_context_persistence.queries.search.filters import parse
 
 SECRET = "SeCrEt"
 
@@ -165,12 +166,12 @@ def test_metadata_is_hashed_as_it_is_stored_and_filtered_by_the_same():
 def test_entities_and_relationships_keep_what_json_makes_of_their_metadata():
     given = {"day": date(2024, 5, 1), "pair": (1, 2)}
     kept = {"day": "2024-05-01", "pair": [1, 2]}
-    assert joining.entity_row({"id": "a", "metadata": given}, place="x").metadata == kept
+    assert upsert.entity_row({"id": "a", "metadata": given}, place="x").metadata == kept
     link = {"from_entity": "a", "to_entity": "b", "relationship_type": "uses", "properties": given}
-    assert joining.relationship_row(link, place="x").properties == kept
+    assert upsert.relationship_row(link, place="x").properties == kept
 
 
 def test_two_names_of_one_end_are_compared_only_when_they_are_words():
     link = {"from_entity": np.array([1, 2]), "source_entity_id": np.array([1, 2]), "to_entity": "b", "relationship_type": "uses"}
     with pytest.raises(ValidationError, match=r"^x\.from_entity is given twice"):
-        joining.relationship_row(link, place="x")
+        upsert.relationship_row(link, place="x")

@@ -1,6 +1,6 @@
 import pytest
 
-from ingest.proposals import proposals
+from mcp_context_persistence.ingest.extraction.decision_cues import proposals
 
 
 @pytest.mark.parametrize(

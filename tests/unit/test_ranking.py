@@ -7,11 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queries import passages
-from queries.ranking import FEATURES, PLAIN, STRETCHES, Question, _words, features, meeting, rank, weights
-from queries.recipes import BALANCED
-from queries.text import terms
-from queries.times import times
+from mcp_context_persistence.queries.search import diversification
+from mcp_context_persistence.queries.search.query_terms import terms
+from mcp_context_persistence.queries.search.ranker import (
+    FEATURES,
+    PLAIN,
+    STRETCHES,
+    Question,
+    _words,
+    features,
+    meeting,
+    rank,
+    weights,
+)
+from mcp_context_persistence.queries.search.recipes import BALANCED
+from mcp_context_persistence.queries.temporal.query_dates import times
 
 
 def row(place: int, content: str, *, cosine: float | None = 0.1, talk: str = "c", hit: bool = True, **more: Any) -> dict[str, Any]:
@@ -132,7 +142,7 @@ def test_products_say_what_two_features_say_together() -> None:
 
 def test_scores_far_apart_can_be_spread() -> None:
     rows = [row(place, "well") for place in (0, 50, 100)]
-    found = passages.worth(passages.distances(rows), np.array([0.0, -5000.0, 5000.0]), width=3)
+    found = diversification.worth(diversification.distances(rows), np.array([0.0, -5000.0, 5000.0]), width=3)
     assert np.isfinite(found).all()
     assert found.argmax() == 2
 

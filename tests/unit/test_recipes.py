@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from kg.errors import ValidationError
-from queries.ranking import FEATURES, STRETCHES
-from queries.recipes import ARMS, Recipe, for_meetings, known, recipe
+from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.queries.search.ranker import FEATURES, STRETCHES
+from mcp_context_persistence.queries.search.recipes import ARMS, Recipe, for_meetings, known, recipe
 
 
 def test_each_feature_belongs_to_one_arm() -> None:

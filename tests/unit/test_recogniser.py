@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from ingest import held, recogniser
-from ingest.confidence import confidence
-from ingest.custom import checked
-from ingest.extract import Extractor
-from ingest.recogniser import KNOWN, Recogniser, cut
-from kg import limits
-from kg.errors import NLPError
+from mcp_context_persistence.ingest.extraction import gliner as recogniser
+from mcp_context_persistence.ingest.extraction.extractor import Extractor
+from mcp_context_persistence.ingest.extraction.gliner import KNOWN, Recogniser, cut
+from mcp_context_persistence.ingest.extraction.rule_confidence import confidence
+from mcp_context_persistence.ingest.extraction.user_patterns import checked
+from mcp_context_persistence.ingest.models import registry
+from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.errors import NLPError
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = "Ada Lovelace worked with Charles Babbage in London. The OrderParser class uses pandas."
@@ -23,8 +24,8 @@ ALONE = """
 import socket, sys
 def refuse(*_, **__): raise AssertionError("a connection was opened")
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
-from ingest.extract import Extractor
-from ingest.recogniser import Recogniser
+from mcp_context_persistence.ingest.extraction.extractor import Extractor
+from mcp_context_persistence.ingest.extraction.gliner import Recogniser
 found = next(iter(Extractor(recogniser=Recogniser(sys.argv[1])).extract(["Ada Lovelace lives in London."])))
 print(any(one.extractor.startswith("gliner:") for one in found.mentions), file=sys.__stdout__)
 """
@@ -66,7 +67,7 @@ def extractor(*names, labels=(), reading=None):
     """An extractor whose GLiNER model finds these names; a name, a label and a score each."""
     found = Recogniser("none", labels)
     model = reading or Words(names)
-    found._model = held.Lazy(lambda: recogniser._Loaded(model, model.max_len, model.tokens), lambda _: 0)
+    found._model = registry.Lazy(lambda: recogniser._Loaded(model, model.max_len, model.tokens), lambda _: 0)
     return Extractor(recogniser=found)
 
 
@@ -123,8 +124,8 @@ def test_a_real_model_counts_and_is_let_go_of(gliner_folder):
     read(reading, "Ada")
     size = (gliner_folder / "model.safetensors").stat().st_size
     assert found._model.model_bytes == pytest.approx(size, rel=0.05)
-    assert {found._model, reading._parser} <= set(held.holders())
-    held.forget()
+    assert {found._model, reading._parser} <= set(registry.holders())
+    registry.forget()
     assert found._model.model_bytes == 0 < reading._parser.model_bytes  # spaCy's are needed by every save
     assert isinstance(read(reading, "Ada"), dict)
 

@@ -4,8 +4,12 @@ import re
 
 import pytest
 
-from ingest.extract import EVIDENCE_CHARACTERS, Extractor
-from ingest.verbs import base, relation_types, third_person
+from mcp_context_persistence.ingest.extraction.extractor import EVIDENCE_CHARACTERS, Extractor
+from mcp_context_persistence.ingest.extraction.relation_verbs import (
+    base,
+    relation_types,
+    third_person,
+)
 
 
 @pytest.fixture(scope="module")

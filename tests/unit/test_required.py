@@ -4,9 +4,11 @@ from dataclasses import asdict
 
 import pytest
 
-from bench import context, quality, required, resolution, scale
-from bench.learn import judge
+from bench import required
 from bench.measure import Row
+from bench.quality import context, entity_resolution, evidence
+from bench.quality.learn import judge
+from bench.speed import scale
 
 
 @pytest.fixture
@@ -15,9 +17,9 @@ def results(tmp_path, monkeypatch):
     monkeypatch.setattr(required, "RESULTS", tmp_path)
     figures = judge([True], 1)
     sets = ["chats", "chats, multi-hop", "chats, temporal", "chats, sessions", "meetings"]
-    judged = quality.summary([(name, figures) for name in sets])
-    written = {"quality": {"hybrid": judged, quality.MEETINGS: judged}}
-    written["resolution"] = resolution.kept([(name, "shipped", 2, (1.0, 0.9, 0.95)) for name in ("poleo", "DBLP-ACM")])
+    judged = evidence.summary([(name, figures) for name in sets])
+    written = {"quality": {"hybrid": judged, evidence.MEETINGS: judged}}
+    written["resolution"] = entity_resolution.kept([(name, "shipped", 2, (1.0, 0.9, 0.95)) for name in ("poleo", "DBLP-ACM")])
     texts: context.Figures = defaultdict(list)
     for name, tokens in (("build_context", 100), ("hybrid", 150), ("semantic", 200)):
         texts["others", 250, name].append(context.Figure(evidence=0.5, answer=None, tokens=tokens))

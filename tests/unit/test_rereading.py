@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from queries.ranking import Question, rank
-from queries.recipes import recipe
-from queries.rereading import WEIGHT
+from mcp_context_persistence.queries.search.ranker import Question, rank
+from mcp_context_persistence.queries.search.recipes import recipe
+from mcp_context_persistence.queries.search.reranking import WEIGHT
 
 TEXTS = ["The parser is slow.", "Ann fixed the parser.", "It rained.", "The parser again.", "Bob wrote a parser in a week."]
 

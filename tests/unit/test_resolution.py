@@ -3,21 +3,31 @@ from typing import Any
 import numpy as np
 import pytest
 
-from queries import records
-from queries.candidates import Thing
-from queries.forms import conflict, likeness, parse
-from queries.resolution import Pair, agglomerate, clusters, main_name, pairs
+from mcp_context_persistence.queries.entity_resolution import record_matching
+from mcp_context_persistence.queries.entity_resolution.blocking import EntityProfile
+from mcp_context_persistence.queries.entity_resolution.name_matching import (
+    conflict,
+    likeness,
+    parse,
+)
+from mcp_context_persistence.queries.entity_resolution.scoring import (
+    Pair,
+    agglomerate,
+    clusters,
+    main_name,
+    pairs,
+)
 
 
-def thing(known: str, name: str, kind: str, places: str = "1", **more: Any) -> Thing:
-    return Thing(id=known, name=name, type=kind, contexts=frozenset(places.split()), **more)
+def thing(known: str, name: str, kind: str, places: str = "1", **more: Any) -> EntityProfile:
+    return EntityProfile(id=known, name=name, type=kind, contexts=frozenset(places.split()), **more)
 
 
-def grouped(*things: Thing) -> list[list[str]]:
+def grouped(*things: EntityProfile) -> list[list[str]]:
     return [group for group in clusters(things, pairs(things)) if len(group) > 1]
 
 
-def only(*things: Thing) -> Pair | None:
+def only(*things: EntityProfile) -> Pair | None:
     found = pairs(things)
     assert len(found) <= 1
     return found[0] if found else None
@@ -154,12 +164,12 @@ PAPER = {
 def test_records_are_compared_field_by_field() -> None:
     other = PAPER | {"authors": "flip korn , hosagrahar jagadish", "venue": "international conference on management of data"}
     later = PAPER | {"title": "indexing of moving objects on flash disks", "year": "2003", "authors": "pedro brandao"}
-    chances = [records.chance("publication", PAPER, one) for one in (PAPER, other, later)]
+    chances = [record_matching.chance("publication", PAPER, one) for one in (PAPER, other, later)]
     assert all(one is not None for one in chances)
     assert chances[0] > 0.95  # type: ignore[operator]
-    assert chances[1] > records.threshold("publication") > chances[2]  # type: ignore[operator]
-    assert records.chance("publication", PAPER, {}) is None
-    assert records.chance("location", PAPER, PAPER) is None
+    assert chances[1] > record_matching.threshold("publication") > chances[2]  # type: ignore[operator]
+    assert record_matching.chance("publication", PAPER, {}) is None
+    assert record_matching.chance("location", PAPER, PAPER) is None
     papers = [thing(str(number), "Paper", "publication", fields=one) for number, one in enumerate((PAPER, other, later))]
     assert grouped(*papers) == [["0", "1"]]
 
@@ -167,15 +177,15 @@ def test_records_are_compared_field_by_field() -> None:
 @pytest.mark.parametrize(
     ("compare", "one", "other", "least", "most"),
     [
-        (records.date, "12/11/1978", "1978-11-12", 1.0, 1.0),
-        (records.date, "Mar 1 1970", "3/1/70", 1.0, 1.0),
-        (records.date, "19150612", "19150612", 1.0, 1.0),
-        (records.date, "12/11/1978", "4/9/2011", 0.0, 0.4),
-        (records.code, "+1 702 919 1300", "702-919-1300", 0.9, 1.0),
-        (records.code, "294-66-9999", "294669998", 0.5, 0.7),
-        (records.venue, "vldb", "very large data bases", 1.0, 1.0),
-        (records.year, "1999", "2000", 0.6, 0.6),
-        (records.person, "Smith, Bob", "Robert Smith", 0.9, 1.0),
+        (record_matching.date, "12/11/1978", "1978-11-12", 1.0, 1.0),
+        (record_matching.date, "Mar 1 1970", "3/1/70", 1.0, 1.0),
+        (record_matching.date, "19150612", "19150612", 1.0, 1.0),
+        (record_matching.date, "12/11/1978", "4/9/2011", 0.0, 0.4),
+        (record_matching.code, "+1 702 919 1300", "702-919-1300", 0.9, 1.0),
+        (record_matching.code, "294-66-9999", "294669998", 0.5, 0.7),
+        (record_matching.venue, "vldb", "very large data bases", 1.0, 1.0),
+        (record_matching.year, "1999", "2000", 0.6, 0.6),
+        (record_matching.person, "Smith, Bob", "Robert Smith", 0.9, 1.0),
     ],
 )
 def test_fields(compare: Any, one: str, other: str, least: float, most: float) -> None:
@@ -184,8 +194,8 @@ def test_fields(compare: Any, one: str, other: str, least: float, most: float) -
 
 
 def test_each_weight_has_its_feature() -> None:
-    for profile in records.profiles().values():
-        assert set(profile["weights"]) == set(records.features(profile["fields"], {}, {}))
+    for profile in record_matching.profiles().values():
+        assert set(profile["weights"]) == set(record_matching.features(profile["fields"], {}, {}))
         assert 0.0 < profile["same"] < 1.0
 
 

@@ -9,10 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queries import records
-from queries.candidates import COMMON, Thing, candidates, keys
-from queries.forms import other_types
-from queries.resolution import Pair, clusters, forbidden, pairs
+from mcp_context_persistence.queries.entity_resolution import record_matching
+from mcp_context_persistence.queries.entity_resolution.blocking import (
+    COMMON,
+    EntityProfile,
+    candidates,
+    keys,
+)
+from mcp_context_persistence.queries.entity_resolution.name_matching import other_types
+from mcp_context_persistence.queries.entity_resolution.scoring import (
+    Pair,
+    clusters,
+    forbidden,
+    pairs,
+)
 
 PERSON = {"phone": "+1 702 919 1300", "email": "maria@example.org", "address": "12 Elm Street, Porto"}
 WORDS = [
@@ -34,9 +44,9 @@ SIGNS = ["+", "???", "#", "—", "C++", "A.C.", "The union"]
 TYPES = ["person", "Person", "organization", "concept", "class", "location", "publication", "Paper"]
 
 
-def thing(known: str, name: str, kind: str, **more: Any) -> Thing:
-    more["fields"] = records.named(kind, name, more.get("fields", {}))
-    return Thing(id=known, name=name, type=kind, contexts=frozenset(more.pop("contexts", "1")), **more)
+def thing(known: str, name: str, kind: str, **more: Any) -> EntityProfile:
+    more["fields"] = record_matching.named(kind, name, more.get("fields", {}))
+    return EntityProfile(id=known, name=name, type=kind, contexts=frozenset(more.pop("contexts", "1")), **more)
 
 
 def said(found: list[Pair]) -> set[tuple[Any, ...]]:
@@ -80,7 +90,7 @@ def test_what_may_be_either_of_two_joins_neither() -> None:
 
 
 @st.composite
-def _things(draw: st.DrawFn) -> list[Thing]:
+def _things(draw: st.DrawFn) -> list[EntityProfile]:
     names = st.one_of(st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join), st.sampled_from(SIGNS))
     found = []
     for place in range(draw(st.integers(2, 9))):
@@ -109,9 +119,11 @@ def _things(draw: st.DrawFn) -> list[Thing]:
 
 @settings(max_examples=100)
 @given(things=_things())
-def test_compared_is_what_has_something_in_common(things: list[Thing]) -> None:
+def test_compared_is_what_has_something_in_common(things: list[EntityProfile]) -> None:
     """The pairs are found by blocks of arrays; here by looking at each."""
-    known = {one.id: {key for name in one.names for key in keys(name)} | records.keys(one.type, one.fields) for one in things}
+    known = {
+        one.id: {key for name in one.names for key in keys(name)} | record_matching.keys(one.type, one.fields) for one in things
+    }
     wanted = {
         (one.id, other.id)
         for one, other in combinations(sorted(things, key=lambda thing: thing.id), 2)
@@ -151,7 +163,7 @@ def test_what_too_many_mean_says_nothing() -> None:
 
 @settings(max_examples=150)
 @given(things=_things(), data=st.data())
-def test_neither_the_order_of_things_nor_of_ids_matters(things: list[Thing], data: st.DataObject) -> None:
+def test_neither_the_order_of_things_nor_of_ids_matters(things: list[EntityProfile], data: st.DataObject) -> None:
     found = pairs(things)
     groups = {frozenset(group) for group in clusters(things, found)}
     shuffled = data.draw(st.permutations(things))

@@ -1,6 +1,6 @@
 """The logs of a store's server."""
 
-from kg.local.server_logs import FILES, remove_surplus
+from mcp_context_persistence.kg.local.server_logs import FILES, remove_surplus
 
 
 def test_logs_that_an_earlier_version_kept_go_and_those_of_this_one_stay(tmp_path):

@@ -5,9 +5,9 @@ import shutil
 
 import pytest
 
-from kg.local import diagnosis, leases
-from kg.local import supervisor as supervisors
-from kg.local.store import Store
+from mcp_context_persistence.kg.local import diagnosis, leases
+from mcp_context_persistence.kg.local import supervisor as supervisors
+from mcp_context_persistence.kg.local.store import Store
 
 
 @pytest.mark.parametrize(("pause", "gives_up"), [(1.0, True), (3600.0, False)])

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kg import limits
-from kg.facets import facet
-from queries.text import query, terms, tokens
+from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.filter_tokens import facet
+from mcp_context_persistence.queries.search.query_terms import query, terms, tokens
 
 OPERATORS = set('+-&|!(){}[]^"~*?:\\/')
 

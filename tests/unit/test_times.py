@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queries.times import Span, times
+from mcp_context_persistence.queries.temporal.query_dates import Span, times
 
 NOW = int(datetime(2026, 11, 25, 15, tzinfo=UTC).timestamp() * 1000)  # a Wednesday
 MARCH = int(datetime(2026, 3, 10, tzinfo=UTC).timestamp() * 1000)

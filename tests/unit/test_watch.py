@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from kg import limits
-from kg.errors import NotFoundError, ValidationError
-from mcp_context_persistence import logs
-from mcp_context_persistence.config import config
-from mcp_context_persistence.metrics import Metrics
-from mcp_context_persistence.watch import Watch
+from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.errors import NotFoundError, ValidationError
+from mcp_context_persistence.runtime.config.settings import config
+from mcp_context_persistence.runtime.telemetry import log_settings
+from mcp_context_persistence.runtime.telemetry.call_telemetry import Watch
+from mcp_context_persistence.runtime.telemetry.metrics import Metrics
 
 CANARY = "canary-7f3a"
 
@@ -23,15 +23,15 @@ CANARY = "canary-7f3a"
 def tree(tmp_path, monkeypatch):
     """The library's logger, left as it was found."""
     monkeypatch.chdir(tmp_path)
-    logger = logging.getLogger(logs.TREE)
+    logger = logging.getLogger(log_settings.TREE)
     before = list(logger.handlers), logger.level
     yield logger
     for handler in set(logger.handlers) - set(before[0]):
         handler.close()
     logger.handlers[:], level = before
     logger.setLevel(level)
-    monkeypatch.setattr(logs, "_handler", None)
-    monkeypatch.setattr(logs, "_wanted", None)
+    monkeypatch.setattr(log_settings, "_handler", None)
+    monkeypatch.setattr(log_settings, "_wanted", None)
 
 
 def fail(watch, name="search_hybrid", kind=NotFoundError):
@@ -150,7 +150,7 @@ def test_spans_carry_name_namespace_and_outcome_and_no_text(monkeypatch):
 
 
 def test_without_opentelemetry_calls_go_on(monkeypatch):
-    from mcp_context_persistence import watch
+    from mcp_context_persistence.runtime.telemetry import call_telemetry as watch
 
     monkeypatch.setattr(watch, "TELEMETRY", False)
     monkeypatch.delattr(watch, "trace")
@@ -172,13 +172,13 @@ def test_the_other_packages_log_below_the_same_logger(package):
 
 def test_nothing_is_touched_unless_configured(tree):
     before = list(tree.handlers), tree.level, list(logging.getLogger().handlers), logging.getLogger().level
-    logs.configure(config())
+    log_settings.configure(config())
     assert before == (list(tree.handlers), tree.level, list(logging.getLogger().handlers), logging.getLogger().level)
 
 
 def test_json_lines_go_to_the_file(tree):
     root = list(logging.getLogger().handlers), logging.getLogger().level
-    logs.configure(config({"log_format": "json", "log_file": "out.log", "log_level": "info"}))
+    log_settings.configure(config({"log_format": "json", "log_file": "out.log", "log_level": "info"}))
     watch = Watch("here", None)
     with watch.call("save_conversation"):
         pass
@@ -200,18 +200,18 @@ def test_json_lines_go_to_the_file(tree):
 def test_text_goes_to_standard_error(tree, monkeypatch):
     shown = io.StringIO()
     monkeypatch.setattr("sys.stderr", shown)
-    logs.configure(config({"log_level": "WARNING"}))
+    log_settings.configure(config({"log_level": "WARNING"}))
     with Watch("here", None).call("save_conversation"):
         pass
-    log_an_error("mcp_context_persistence.core", "broken")
+    log_an_error("mcp_context_persistence.runtime.engine", "broken")
     lines = shown.getvalue().splitlines()
     assert len(lines) == 2
-    assert lines[0].endswith(" - mcp_context_persistence.core - ERROR - broken")
+    assert lines[0].endswith(" - mcp_context_persistence.runtime.engine - ERROR - broken")
     assert lines[1] == "ValueError"
 
 
 def test_files_are_rotated_by_size(tree, tmp_path):
-    logs.configure(config({"log_file": "out.log", "log_max_size": "2kB", "log_backup_count": 2}))
+    log_settings.configure(config({"log_file": "out.log", "log_max_size": "2kB", "log_backup_count": 2}))
     watch = Watch("here", None)
     for _ in range(200):
         with watch.call("save_conversation"):
@@ -223,16 +223,16 @@ def test_files_are_rotated_by_size(tree, tmp_path):
 def test_one_handler_whatever_the_number_of_clients(tree):
     before = len(tree.handlers)
     for _ in range(3):
-        logs.configure(config({"log_file": "one.log"}))
+        log_settings.configure(config({"log_file": "one.log"}))
     assert len(tree.handlers) == before + 1
-    logs.configure(config({"log_file": "two.log", "log_level": "DEBUG"}))
+    log_settings.configure(config({"log_file": "two.log", "log_level": "DEBUG"}))
     assert len(tree.handlers) == before + 1
     assert tree.level == logging.DEBUG
-    logs.configure(config())
+    log_settings.configure(config())
     assert tree.level == logging.DEBUG
 
 
 @pytest.mark.parametrize("path", ["missing/out.log", "."])
 def test_a_file_that_cannot_be_written_is_refused(tree, path):
     with pytest.raises(ValidationError, match="log_file"):
-        logs.configure(config({"log_file": path}))
+        log_settings.configure(config({"log_file": path}))

@@ -1,0 +1,1 @@
+"""Benchmarks of retrieval, extraction and entity resolution."""

@@ -1,0 +1,76 @@
+"""Turn retrieval on LoCoMo's development half, through the client: R@k, the share of a question's evidence among the first k messages.
+
+    python -m bench.quality.locomo DATA [--store URL] [--modes hybrid ...]
+
+One long conversation is one namespace, one session one conversation, one turn one message. Writes bench/results/locomo.json with a line per
+question and search.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.datasets.sets import evidence, locomo
+from mcp_context_persistence import ContextPersistenceClient
+
+RESULTS = Path(__file__).parent / "results"
+DEPTHS = (5, 10, 20)
+KINDS = {"all kinds": None, "messages": {"content_types": ["message"]}}
+
+
+def ask(
+    client: ContextPersistenceClient, question: str, gold: set[str], modes: list[str]
+) -> Iterator[tuple[tuple[str, str, int], float]]:
+    """For each search the share of the evidence that it brings back; nothing for a question without evidence."""
+    if not gold:
+        return
+    for mode in modes:
+        for kinds, filters in KINDS.items():
+            for (
+                depth
+            ) in DEPTHS:  # each depth is a search of its own: judged is what it returns, not the first part of a longer answer
+                answer = client.search_hybrid(question, mode=mode, limit=depth, filters=filters)
+                hit = {one.message_id for one in answer.results if one.message_id}
+                yield (mode, kinds, depth), len(gold & hit) / len(gold)
+
+
+def main() -> int:
+    """Save, ask, count."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--store", default=":memory:", help="database URL")
+    parser.add_argument("--modes", nargs="+", default=["hybrid", "semantic", "keyword"])
+    options = parser.parse_args()
+    if not (options.data / "locomo" / "locomo_dev.json").is_file():
+        print(f"skipped: there is no LoCoMo in {options.data}")
+        return 0
+    found: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
+    lines = []
+    for namespace, sessions, sample in locomo(options.data):
+        with ContextPersistenceClient(options.store, namespace=namespace, config={"deadline": 120.0}) as client:
+            start = time.perf_counter()
+            for session in sessions:
+                client.save_conversation(session)
+            print(f"{namespace}: saved in {time.perf_counter() - start:.0f} s", flush=True)
+            turns = {message.id for session in sessions for message in session.messages}
+            for question in sample["qa"]:
+                gold = evidence(question) & turns
+                for key, share in ask(client, question["question"], gold, options.modes):
+                    found[key].append(share)
+                    lines.append({"set": namespace, "question": question["question"], "search": key, "recall": share})
+    for mode in options.modes:
+        for kinds in KINDS:
+            shares = "  ".join(f"R@{depth} {statistics.mean(found[mode, kinds, depth]):.3f}" for depth in DEPTHS)
+            print(f"{mode:<10} {kinds:<10} {shares}  ({len(found[mode, kinds, 10])} questions)")
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "locomo.json").write_text("\n".join(map(json.dumps, lines)) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

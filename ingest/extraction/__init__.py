@@ -1,0 +1,1 @@
+"""Extract entities, relations and decisions from text."""

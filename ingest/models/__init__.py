@@ -1,0 +1,1 @@
+"""Language models: embedders, spaCy pipelines, cross-encoders, and the memory they hold."""

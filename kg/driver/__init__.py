@@ -1,0 +1,1 @@
+"""The database connection: pool, statements, deadlines, replay and error mapping."""

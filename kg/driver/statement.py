@@ -1,0 +1,60 @@
+"""A question to the database as a value: what is asked, with which parameters, and how a row of the answer is read."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
+
+from mcp_context_persistence import cypher
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+# Folders of statements that write only what the library needs for itself.
+BOOKKEEPING = frozenset({"analytics", "namespace", "schema"})
+
+T = TypeVar("T")
+Row = Mapping[str, Any]
+
+
+def as_is(row: Row) -> Row:
+    """The row itself."""
+    return row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement(Generic[T]):
+    """One statement, ready to run.
+
+    Attributes:
+        name: The statement's file below `cypher/`, without its ending, such as ``conversation/load``.
+        parameters: Values for the statement's ``$parameters``.
+        read: Turns one row of the answer into a value.
+        writes: Whether the statement changes the graph.
+        names: Names of indexes and properties that take the place of those in the file, where Cypher takes no parameter.
+    """
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    read: Callable[[Row], T]
+    writes: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def changes_data(self) -> bool:
+        """Whether it changes what people keep in the graph, and not only indexes, projections or the version of a namespace."""
+        return self.writes and self.name.partition("/")[0] not in BOOKKEEPING
+
+    def text(self, dialect: cypher.Dialect = "25") -> str:
+        """The statement's text for a server of the given dialect, as it stands in its file but for the `names`."""
+        return _renamed(self.name, dialect, tuple(self.names.items()))
+
+
+@lru_cache(maxsize=256)
+def _renamed(name: str, dialect: cypher.Dialect, names: tuple[tuple[str, str], ...]) -> str:
+    text = cypher.load(name, dialect).text
+    for old, new in names:
+        if not _NAME.fullmatch(new):
+            raise ValueError(f"not a name: {new!r}")
+        text = re.sub(rf"\b{old}\b", new, text)
+    return text

@@ -1,0 +1,1 @@
+"""Merge entities into one, and undo it."""

@@ -1,0 +1,1 @@
+"""Indexes, constraints and migrations of the database schema."""

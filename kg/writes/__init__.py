@@ -1,0 +1,1 @@
+"""Statements that write conversations, documents, decisions and entities."""

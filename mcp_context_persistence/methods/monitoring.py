@@ -1,0 +1,36 @@
+"""The calls that tell how the client is doing."""
+
+from typing import Any
+
+from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.responses.metrics import CacheMetrics, GetMetricsResponse
+from mcp_context_persistence.runtime.engine import Engine, default_url
+
+
+class MonitoringCalls:
+    """Metrics, and the settings in effect. None of these calls asks the database."""
+
+    _core: Engine
+
+    @property
+    def metrics_port(self) -> int | None:
+        """The port on the loopback address where Prometheus finds the metrics, None when nothing listens."""
+        return self._core.metrics.port if self._core.metrics else None
+
+    def get_metrics(self) -> GetMetricsResponse:
+        """Count this client's requests: how many, how long, how many failed, together and by call.
+
+        Raises:
+            ValidationError: The client was opened without `enable_metrics=True`.
+        """
+        if self._core.metrics is None:
+            raise ValidationError("metrics are off; open the client with enable_metrics=True")
+        found = self._core.metrics.answer()
+        return found.model_copy(update={"cache": CacheMetrics(**self._core.answers.counts) if self._core.answers else None})
+
+    def configuration(self) -> dict[str, Any]:
+        """The settings in effect by name (see `mcp_context_persistence.runtime.config.settings.Config`), with secrets and credentials hidden."""
+        shown = self._core.config.shown()
+        return {**shown, "database_url": shown["database_url"] or default_url(), "namespace": self.namespace}
+
+    namespace: str

@@ -1,0 +1,120 @@
+"""Requests and responses of the searches."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, field_validator, model_serializer
+
+from mcp_context_persistence.kg.models import Message
+from mcp_context_persistence.queries.search.recipes import DEFAULT
+from mcp_context_persistence.responses.base import Response
+
+
+class _OnlySetFields(BaseModel):
+    """A model that is dumped without the fields that were not set.
+
+    An explicit None is refused where filters are read, so a dump that is validated again must not
+    make one of a field that nobody set.
+    """
+
+    @model_serializer(mode="wrap")
+    def _without_unset_fields(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        unset = type(self).model_fields.keys() - self.model_fields_set
+        return {name: value for name, value in dump(self).items() if name not in unset}
+
+
+class DateRange(_OnlySetFields):
+    """A span of time; either end may be left out. A plain date means the whole day, UTC unless it carries an offset."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    start: datetime | str | None = Field(None, description="First moment or day")
+    end: datetime | str | None = Field(None, description="Last moment or day, included")
+
+
+class SearchFilters(_OnlySetFields):
+    """What a search may return. All given filters must hold; within one filter any of its values will do.
+
+    A field that is not set does not restrict; one that is set to None is refused when the search is made.
+    """
+
+    model_config = ConfigDict(extra="allow")  # `metadata.KEY`; unknown keys are refused when the search is made
+
+    conversation_id: str | list[str] | None = Field(None, description="Conversations to search")
+    date_range: DateRange | dict[str, Any] | None = Field(None, description="Time of the messages")
+    entity_types: str | list[str] | None = Field(None, description="Messages that mention such entities, and such entities")
+    content_types: str | list[str] | None = Field(None, description="message, entity, decision, conversation, document")
+    confidence_min: float | None = Field(None, description="Least confidence, 0.0 to 1.0")
+    project: str | list[str] | None = Field(None, description="Projects")
+    tags: str | list[str] | None = Field(None, description="Tags")
+    role: str | list[str] | None = Field(None, description="Roles of the messages")
+
+
+class HybridSearchParams(BaseModel):
+    """The arguments of `search_hybrid` as one object."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: str = Field(..., description="Search query")
+    mode: str = Field("hybrid", description="hybrid, semantic, keyword or graph")
+    filters: SearchFilters | None = Field(None, description="Filters for search results")
+    limit: int = Field(10, description="Maximum number of results")
+    include_metadata: bool = Field(False, description="Whether results carry metadata")
+    recipe: str | dict[str, Any] = Field(DEFAULT, description="How mode hybrid is made: a name, or a mapping that changes one")
+    explain: bool = Field(False, description="Whether results tell the path to them and the statements that were run")
+
+    @field_validator("filters", mode="before")
+    @classmethod
+    def _loose(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        if not all(isinstance(key, str) and not key.startswith("_") for key in value):
+            raise ValueError("there is an unknown key")
+        return SearchFilters.model_construct(**value)
+
+
+class SearchResult(BaseModel):
+    """One thing that was found."""
+
+    id: str
+    type: str = Field(..., description="message, entity, decision, conversation or document")
+    content: str
+    similarity_score: float = Field(..., description="semantic: raw cosine; the other modes: 0.0 to 1.0, ordered within one answer")
+    conversation_id: str | None = None
+    message_id: str | None = None
+    timestamp: datetime | None = None
+    metadata: dict[str, Any] | None = Field(None, description="Own metadata, when asked for")
+    explanation: dict[str, Any] = Field(default_factory=dict, description="Rank and score of each arm that found it")
+
+
+class SearchHybridResponse(Response):
+    """What was found, best first."""
+
+    query: str = ""
+    mode: str = "hybrid"
+    results: list[SearchResult] = Field(default_factory=list)
+    total_results: int = 0
+    best_score: float | None = None
+    notes: list[str] = Field(default_factory=list, description="What the caller should know about how the answer came about")
+    processing_time: float = Field(0.0, description="Processing time in seconds")
+
+
+class SimilarConversation(BaseModel):
+    """A conversation that has something like the query in it."""
+
+    conversation_id: str
+    similarity_score: float = Field(..., description="Raw cosine of its best passage, -1.0 to 1.0")
+    messages: list[Message] = Field(default_factory=list, description="Its best-matching messages, best first")
+    project_path: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class SearchSimilarConversationsResponse(Response):
+    """Conversations like the query, best first. `best_score` is the best cosine there was, even when it did not reach the floor."""
+
+    query: str = ""
+    results: list[SimilarConversation] = Field(default_factory=list)
+    total_results: int = 0
+    best_score: float | None = None
+    notes: list[str] = Field(default_factory=list, description="What the caller should know about how the answer came about")
+    processing_time: float = Field(0.0, description="Processing time in seconds")

@@ -1,0 +1,1 @@
+"""What every call needs: the engine, settings, caches, telemetry and the memory limit."""

@@ -1,0 +1,237 @@
+"""Types of entities of the caller's own: configured, kept with the store, and applied to what is stored."""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from mcp_context_persistence.ingest.extraction import user_patterns
+from mcp_context_persistence.ingest.extraction.results import Extraction
+from mcp_context_persistence.ingest.graph_rows import GraphRows, graph_rows, mention_rows
+from mcp_context_persistence.ingest.pipeline import entity_vectors
+from mcp_context_persistence.ingest.redirects import followed
+from mcp_context_persistence.kg import identifiers, limits, validation
+from mcp_context_persistence.kg.clock import now_ms
+from mcp_context_persistence.kg.driver.statement import Row, Statement
+from mcp_context_persistence.kg.errors import DatabaseError, NotFoundError
+from mcp_context_persistence.kg.merging.merge import Merged
+from mcp_context_persistence.kg.merging.merge import merged as stored_merged
+from mcp_context_persistence.kg.schema.type_limits import types
+from mcp_context_persistence.kg.writes import conversations as stored_conversations
+from mcp_context_persistence.kg.writes import patterns as stored_patterns
+from mcp_context_persistence.kg.writes import reextraction
+from mcp_context_persistence.responses.patterns import (
+    ConfigureEntityPatternsResponse,
+    EntityChange,
+    ReextractResponse,
+)
+from mcp_context_persistence.runtime.engine import Engine
+
+
+def configure(core: Engine, given: object, confidence: object) -> ConfigureEntityPatternsResponse:
+    """Check patterns and put them in the place of those that the namespace has."""
+    start = time.perf_counter()
+    found = user_patterns.checked(given, confidence)
+    labels = [identifiers.label(name) for name in found.types]
+
+    def attempt() -> Row:
+        core.types.check((), labels)
+        statement = stored_patterns.save(core.namespace, found.written(), now=now_ms())
+        return core.types.run(statement, types((), labels))[0]
+
+    row = core.embeddings.again(attempt)
+    return ConfigureEntityPatternsResponse(
+        version=row["version"],
+        changed=row["changed"],
+        types=list(found.types),
+        patterns=sum(map(len, found.types.values())),
+        processing_time=time.perf_counter() - start,
+    )
+
+
+@dataclass
+class _Difference:
+    """What changes, as far as it is known."""
+
+    read: int = 0
+    changed: int = 0
+    mentions: Counter[str] = field(default_factory=Counter)
+    gained: Counter[str] = field(default_factory=Counter)
+    lost: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    added: dict[str, EntityChange] = field(default_factory=dict)
+    removed: dict[str, EntityChange] = field(default_factory=dict)
+    retyped: dict[str, EntityChange] = field(default_factory=dict)
+
+    def compare(self, place: str, old: Mapping[str, Row], new: Mapping[str, Row]) -> bool:
+        """Note how one place changes, if it does."""
+        self.read += 1
+        if old == new:
+            return False
+        self.changed += 1
+        self.mentions["added"] += len(new.keys() - old.keys())
+        self.mentions["removed"] += len(old.keys() - new.keys())
+        self.mentions["changed"] += sum(old[one] != new[one] for one in old.keys() & new.keys())
+        self.gained.update(new.keys() - old.keys())
+        for one in old.keys() - new.keys():
+            self.lost[one].append(place)
+        return True
+
+
+def reextract(core: Engine, conversation_id: object, *, apply: bool) -> ReextractResponse:
+    """Read what is stored once more, page by page, and show the difference, or apply it."""
+    start = time.perf_counter()
+    known = None if conversation_id is None else validation.identifier("conversation_id", conversation_id)
+    if known is not None and not core.graph.run(stored_conversations.load(core.namespace, known, limit=1)):
+        raise NotFoundError("conversation_id: there is no such conversation")
+    if apply:
+        core.embeddings.current()
+    patterns = core.patterns()
+    merged = next(iter(core.graph.run(stored_merged(core.namespace))), Merged())
+    difference = _Difference()
+    for page in _pages(core, known):
+        read = core.extractor.extract([row["content"] for row in page], patterns)
+        found = {row["id"]: followed(one, merged.names) for row, one in zip(page, read, strict=True)}
+        changed = [row for row in page if difference.compare(row["id"], _stored(row), _found(found[row["id"]]))]
+        if changed:
+            write = partial(_page, core, difference, changed, found, merged=merged if apply else None)
+            core.embeddings.again(write)  # again from the start: other types may have to stand for what was found
+    if not apply:
+        _removed(core, difference)
+    for one in difference.added.keys() & difference.removed.keys():  # gone with one page, back with the next
+        del difference.added[one], difference.removed[one]
+    return _response(difference, applied=apply, version=patterns.version if patterns else 0, seconds=time.perf_counter() - start)
+
+
+def _pages(core: Engine, conversation_id: str | None) -> Iterator[list[Row]]:
+    """What has text that was read for entities, in pages."""
+    namespace, size = core.namespace, core.batches.chunk_size
+    if conversation_id is not None:
+        known = conversation_id
+        yield from _paged(core, lambda last: reextraction.conversation(namespace, known, after=last, limit=size), -1, "position")
+    else:
+        yield from _paged(core, lambda last: reextraction.messages(namespace, after=last, limit=size), "", "id")
+        yield from _paged(core, lambda last: reextraction.passages(namespace, after=last, limit=size), "document:", "id")
+
+
+def _paged(core: Engine, page: Callable[[Any], Statement[Row]], first: int | str, key: str) -> Iterator[list[Row]]:
+    """Pages until one is empty. Each statement has a deadline of its own, because there is no end to their number."""
+    last: Any = first
+    while True:
+        rows = core.graph.run(page(last), deadline=core.config.deadline)
+        yield [row for row in rows if row["content"] is not None]
+        if not rows:
+            return
+        last = rows[-1][key]
+
+
+def _stored(row: Row) -> dict[str, Row]:
+    return {one["id"]: {key: value for key, value in one.items() if key != "id"} for one in row["mentions"]}
+
+
+def _found(extraction: Extraction) -> dict[str, Row]:
+    found = {one["id"]: one["properties"] for one in mention_rows(extraction.mentions)}
+    return {one: {key: value for key, value in properties.items() if key != "parts"} for one, properties in found.items()}
+
+
+def _page(
+    core: Engine,
+    difference: _Difference,
+    changed: Sequence[Row],
+    found: Mapping[str, Extraction],
+    *,
+    merged: Merged | None,
+) -> None:
+    """Note which entities come and which are of another type; write the page where `merged` says which ids mean which entities."""
+    now = now_ms()
+    rows = graph_rows(core.namespace, [(row["id"], found[row["id"]]) for row in changed], now=now, admission=core.types)
+    stored = _entities(core, {row["id"]: [] for row in rows.entities})
+    before = {one["id"] for row in changed for one in row["mentions"] if (one["extractor"] or "").startswith(user_patterns.RULE)}
+    by_pattern = {
+        mention.entity_id
+        for row in changed
+        for mention in found[row["id"]].mentions
+        if mention.extractor.startswith(user_patterns.RULE)
+    }
+    retyped = []
+    for row in rows.entities:
+        properties, old = row["properties"], stored.get(row["id"])
+        change = EntityChange(id=row["id"], name=properties["name"], type=properties["type"])
+        if old is None:
+            difference.added.setdefault(row["id"], change)
+        elif old["origin"] == "extracted" and old["type"] != change.type and row["id"] in by_pattern | before:
+            difference.retyped.setdefault(row["id"], change).previous_type = old["type"]
+            retyped.append(reextraction.retyped(core.namespace, old, change.type, properties["confidence"]))
+    if merged is not None:
+        mentions = {row["message_id"]: row["entities"] for row in rows.mentions}
+        places = [{"id": row["id"], "guard": row["guard"], "entities": mentions[row["id"]]} for row in changed]
+        gone = _applied(core, rows, places, retyped, merged=merged, now=now)
+        difference.removed.update({one["id"]: EntityChange(**one) for one in gone})
+
+
+def _applied(
+    core: Engine,
+    rows: GraphRows,
+    places: Sequence[Mapping[str, Any]],
+    retyped: Sequence[Mapping[str, Any]],
+    *,
+    merged: Merged,
+    now: int,
+) -> list[dict[str, Any]]:
+    """Write a page; answers with the entities that go."""
+    found = core.embeddings.current()
+    if core.merged().names != merged.names:
+        raise DatabaseError("entities were merged meanwhile; call reextract again", retryable=True)
+    statement = reextraction.apply(
+        core.namespace,
+        places,
+        entities=entity_vectors(rows, found.embedder).entities,
+        retyped=retyped,
+        relations=rows.relations,
+        vectors=merged.writing(found.vectors, rows.ids, rows.followed),
+        now=now,
+    )
+    written: Row = core.types.run(statement, rows.types, deadline=core.config.deadline)[0]
+    return list(written["removed"])
+
+
+def _entities(core: Engine, lost: Mapping[str, Sequence[str]]) -> dict[str, Row]:
+    found = core.graph.run(reextraction.entities(core.namespace, lost), deadline=core.config.deadline) if lost else []
+    return {row["id"]: row for row in found}
+
+
+def _removed(core: Engine, difference: _Difference) -> None:
+    """Note which entities would go, if all that was found were applied."""
+    lost = [(one, places) for one, places in difference.lost.items() if not difference.gained[one]]
+    for start in range(0, len(lost), 1000):
+        rows = _entities(core, dict(lost[start : start + 1000])).values()
+        difference.removed.update(
+            {row["id"]: EntityChange(id=row["id"], name=row["name"], type=row["type"]) for row in rows if row["goes"]}
+        )
+
+
+def _response(difference: _Difference, *, applied: bool, version: int, seconds: float) -> ReextractResponse:
+    for changes in (difference.added, difference.removed, difference.retyped):
+        for one in changes.values():
+            one.mentions = difference.gained[one.id] + len(difference.lost.get(one.id, ()))
+    lists = {
+        f"entities_{name}": sorted(changes.values(), key=lambda one: (-one.mentions, one.id))[: limits.REEXTRACT_LISTED]
+        for name, changes in (("added", difference.added), ("removed", difference.removed), ("retyped", difference.retyped))
+    }
+    totals = (len(difference.added), len(difference.removed), len(difference.retyped))
+    return ReextractResponse(
+        applied=applied,
+        patterns_version=version,
+        texts_read=difference.read,
+        texts_changed=difference.changed,
+        mentions_added=difference.mentions["added"],
+        mentions_removed=difference.mentions["removed"],
+        mentions_changed=difference.mentions["changed"],
+        total_entities_added=totals[0],
+        total_entities_removed=totals[1],
+        total_entities_retyped=totals[2],
+        truncated=max(totals) > limits.REEXTRACT_LISTED,
+        processing_time=seconds,
+        **lists,
+    )

@@ -1,0 +1,276 @@
+"""Searches: arguments are checked, the query is embedded, the answer is told."""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mcp_context_persistence.kg import limits, validation
+from mcp_context_persistence.kg.clock import now_ms
+from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.models import (
+    HybridSearchParams,
+    SearchHybridResponse,
+    SearchResult,
+    SearchSimilarConversationsResponse,
+    SimilarConversation,
+)
+from mcp_context_persistence.queries.prompt_context import builder as prompt
+from mcp_context_persistence.queries.prompt_context import graph_context
+from mcp_context_persistence.queries.search import hybrid as search
+from mcp_context_persistence.queries.search import recipes
+from mcp_context_persistence.queries.search.filters import Filters, parse
+from mcp_context_persistence.queries.search.query_terms import terms
+from mcp_context_persistence.queries.search.retrieval import QueryVector
+from mcp_context_persistence.queries.search.similar_conversations import (
+    Similar,
+    similar_conversations,
+)
+from mcp_context_persistence.responses.context import BuildContextResponse, Citation
+from mcp_context_persistence.runtime.config.settings import (
+    HYBRID_LIMIT,
+    HYBRID_MODE,
+    SIMILAR_LIMIT,
+    SIMILAR_MIN_SCORE,
+)
+from mcp_context_persistence.runtime.engine import Engine
+from mcp_context_persistence.services import conversations
+
+
+def hybrid(
+    core: Engine,
+    query: object,
+    *,
+    mode: object,
+    filters: object,
+    limit: object,
+    include_metadata: object,
+    recipe: object,
+    explain: object,
+) -> SearchHybridResponse:
+    """Search everything; `query` may be an object with all arguments in it."""
+    start = time.perf_counter()
+    given = {
+        "mode": mode,
+        "filters": filters,
+        "limit": limit,
+        "include_metadata": include_metadata,
+        "recipe": recipe,
+        "explain": explain,
+    }
+    if isinstance(query, HybridSearchParams):
+        query, given = _unpacked(query, given)
+    said = validation.text("query", query, characters=limits.QUERY_CHARACTERS)
+    way = _mode(core, given["mode"])
+    asked: dict[str, Any] = {
+        "namespace": core.namespace,
+        "query": said,
+        "mode": way,
+        "filters": parse(given["filters"]),
+        "limit": _limit(core, given["limit"], HYBRID_LIMIT),
+        "metadata": validation.flag("include_metadata", given["include_metadata"]),
+        **_read(core, given["recipe"]),
+        "explain": validation.flag("explain", given["explain"]),
+        "now_ms": now_ms(),
+    }
+    needed = way in {"hybrid", "semantic"}
+    answer = core.embeddings.again(
+        lambda: search.hybrid(core.graph.run, search.Search(**asked, vector=_vector(core, said) if needed else None))
+    )
+    results = [_result(hit) for hit in answer.hits]
+    return SearchHybridResponse(
+        query=said,
+        mode=way,
+        results=results,
+        total_results=len(results),
+        best_score=answer.best_score,
+        notes=list(answer.notes),
+        processing_time=time.perf_counter() - start,
+    )
+
+
+def _read(core: Engine, given: object) -> dict[str, Any]:
+    """The recipe, and what reads the best messages again.
+
+    A recipe with a name uses it where there is one; who asks for it must have it.
+    """
+    recipe, judge = recipes.recipe(given), core.cross_encoder
+    if judge is None and isinstance(given, Mapping) and given.get("reranked"):
+        raise ValidationError("recipe.reranked needs a cross-encoder; name one in the setting cross_encoder_model")
+    return {"recipe": recipe, "judge": judge.scores if judge else None}
+
+
+def _unpacked(params: HybridSearchParams, given: Mapping[str, object]) -> tuple[object, dict[str, object]]:
+    """The query and the arguments of an object; keywords beside it are refused."""
+    defaults = {
+        "mode": HYBRID_MODE,
+        "filters": None,
+        "limit": HYBRID_LIMIT,
+        "include_metadata": False,
+        "recipe": recipes.DEFAULT,
+        "explain": False,
+    }
+    if any(given[name] is not default for name, default in defaults.items()):
+        raise ValidationError("give a HybridSearchParams object or keywords, not both")
+    held = dict(params)  # one that was made without a check may lack fields
+    return held.get("query"), {
+        name: held.get(name, default) if name in params.model_fields_set else default for name, default in defaults.items()
+    }
+
+
+def context(
+    core: Engine,
+    query: object,
+    token_budget: object,
+    *,
+    filters: object,
+    recipe: object,
+    diversity: object,
+    count_tokens: Callable[[str], int] | None,
+) -> BuildContextResponse:
+    """Search, and make a text of the best."""
+    start = time.perf_counter()
+    said = validation.text("query", query, characters=limits.QUERY_CHARACTERS)
+    budget = validation.whole("token_budget", token_budget, least=1, most=limits.TOKEN_BUDGET)
+    spread = validation.number("diversity", diversity, least=0.0, most=1.0)
+    count = core.embeddings.current().embedder.tokens if count_tokens is None else _counter(count_tokens)
+    allowed = parse(filters)
+    asked: dict[str, Any] = {
+        "namespace": core.namespace,
+        "query": said,
+        "filters": allowed,
+        **_read(core, recipe),
+        "now_ms": now_ms(),
+    }
+    found = core.embeddings.again(lambda: search.everything(core.graph.run, search.Search(**asked, vector=_vector(core, said))))
+    texts = prompt.showable(found)
+    shown = [row for _, _, row in prompt.likely(texts, budget=budget)]
+    around = graph_context.read(core.graph.run, core.namespace, shown, entities=spread > 0)
+    made = prompt.build(texts, words=terms(said).words, budget=budget, count=count, around=around, diversity=spread)
+    return BuildContextResponse(
+        query=said,
+        text=made.text,
+        citations=[_citation(score, row) for score, row in made.shown],
+        tokens=made.tokens,
+        token_budget=budget,
+        notes=[] if made.shown else [_why_empty(found, allowed)],
+        processing_time=time.perf_counter() - start,
+    )
+
+
+def _why_empty(found: Sequence[tuple[float, Mapping[str, Any]]], allowed: Filters) -> str:
+    if not prompt.KEYS.keys() & set(allowed.kinds):
+        return "entities have no text to show: content_types must name message, conversation, decision or document, too"
+    if not found:
+        return "nothing was found"
+    if not prompt.showable(found):
+        return "only entities or conversations were found, which have no text to show"
+    return "nothing that was found fits into the budget"
+
+
+def _citation(score: float, row: Mapping[str, Any]) -> Citation:
+    return Citation(
+        key=prompt.key(row),
+        id=row["document_id"] if row["kind"] == "document" else row["id"],
+        type=row["kind"],
+        conversation_id=row["conversation_id"] or None,
+        timestamp=validation.moment(row["timestamp_ms"]),
+        similarity_score=score,
+    )
+
+
+def _counter(given: object) -> prompt.Count:
+    count = validation.function("count_tokens", given)
+
+    def counted(text: str) -> int:
+        try:
+            found = count(text)
+        except Exception as error:  # the caller's function raises what it likes
+            raise ValidationError("count_tokens failed") from error
+        return validation.whole(
+            "what count_tokens returns", int(found) if isinstance(found, np.integer) else found, least=0, most=2**62
+        )
+
+    return lambda texts: [counted(text) for text in texts]
+
+
+def _limit(core: Engine, limit: object, default: int) -> int:
+    """The limit of a call: its own, else the configured one, else the documented one."""
+    most = core.config.max_search_results
+    if limit is default:
+        return core.config.default_search_limit or min(default, most)
+    return validation.whole("limit", limit, least=1, most=most)
+
+
+def _mode(core: Engine, mode: object) -> str:
+    if not core.config.enable_hybrid_search and isinstance(mode, str) and mode == "hybrid":
+        if mode is HYBRID_MODE:
+            return "semantic"
+        raise ValidationError("mode: hybrid is turned off by enable_hybrid_search; name semantic, keyword or graph")
+    return validation.choice("mode", mode, search.MODES)
+
+
+def _result(hit: search.Hit) -> SearchResult:
+    return SearchResult.model_construct(
+        id=hit.id,
+        type=hit.type,
+        conversation_id=hit.conversation_id,
+        message_id=hit.message_id,
+        content=hit.content,
+        similarity_score=hit.score,
+        timestamp=validation.moment(hit.timestamp_ms),
+        metadata=hit.metadata,
+        explanation=hit.explanation,
+    )
+
+
+def similar(
+    core: Engine,
+    query: object,
+    *,
+    limit: object,
+    min_score: object,
+    filters: object,
+    include_metadata: bool,
+) -> SearchSimilarConversationsResponse:
+    """Find conversations with a passage like the query."""
+    start = time.perf_counter()
+    said = validation.text("query", query, characters=limits.QUERY_CHARACTERS)
+    most = _limit(core, limit, SIMILAR_LIMIT)
+    configured = core.config.min_similarity_score
+    floor = validation.confidence(
+        "min_score", configured if min_score is SIMILAR_MIN_SCORE and configured is not None else min_score
+    )
+    asked = parse(filters)
+    answer = core.embeddings.again(
+        lambda: similar_conversations(
+            core.graph.run, namespace=core.namespace, vector=_vector(core, said), filters=asked, limit=most, min_score=floor
+        )
+    )
+    results = [_similar(one, include_metadata=include_metadata) for one in answer.conversations]
+    return SearchSimilarConversationsResponse(
+        query=said,
+        results=results,
+        total_results=len(results),
+        best_score=answer.best_score,
+        notes=list(answer.notes),
+        processing_time=time.perf_counter() - start,
+    )
+
+
+def _similar(found: Similar, *, include_metadata: bool) -> SimilarConversation:
+    messages = conversations.messages([row if include_metadata else {**row, "metadata": None} for row in found.messages])
+    return SimilarConversation.model_construct(
+        conversation_id=found.id,
+        similarity_score=found.score,
+        messages=messages,
+        project_path=found.project_path,
+        metadata=json.loads(found.metadata or "null") if include_metadata else None,
+    )
+
+
+def _vector(core: Engine, query: str) -> QueryVector:
+    found = core.embeddings.current()
+    return QueryVector(numbers=found.embedder.embed_query(query), vectors=found.vectors)

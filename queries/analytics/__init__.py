@@ -1,0 +1,1 @@
+"""Graph algorithms of Graph Data Science, admitted by memory."""

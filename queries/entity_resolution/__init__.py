@@ -1,0 +1,1 @@
+"""Find entities that are the same thing under several names."""

@@ -1,0 +1,1 @@
+"""Build a prompt context from search results within a token budget."""

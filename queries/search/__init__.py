@@ -1,0 +1,1 @@
+"""Hybrid search: filters, retrieval, score fusion, ranking and reranking."""

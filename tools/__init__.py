@@ -1,0 +1,1 @@
+"""Commands for maintainers: lock jars, list classes, build the test image."""

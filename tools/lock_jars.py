@@ -1,0 +1,98 @@
+"""Makes the lock file of the server's jars: ``python -m tools.lock_jars``. Needed only when a version changes; takes some minutes.
+
+jgo resolves the dependencies. Every jar is then downloaded, compared with the checksum that its repository publishes, and written
+down with its SHA-256.
+"""
+
+import hashlib
+import json
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+from jgo.maven import MavenContext
+
+from mcp_context_persistence.kg.local.jars import DOWNLOADS, LOCK_FILE, Jar
+from mcp_context_persistence.kg.local.maven import Repository
+from mcp_context_persistence.kg.local.settings import BROWSER_VERSION, GDS_VERSION, NEO4J_VERSION
+from mcp_context_persistence.kg.local.signature_stripping import is_signed, unsigned
+
+SERVER = (
+    f"org.neo4j:neo4j:{NEO4J_VERSION}",
+    f"org.neo4j.app:neo4j-server:{NEO4J_VERSION}",
+    f"org.neo4j.client:neo4j-browser:{BROWSER_VERSION}",
+)
+GDS = tuple(f"org.neo4j.gds:{name}:{GDS_VERSION}" for name in ("proc", "opengds-extension", "proc-sysinfo", "open-model-catalog"))
+SIGNED_GROUPS = ("org.bouncycastle:",)
+SCOPES = ("compile", "runtime", None)
+
+
+def main() -> None:
+    """Resolves, downloads, hashes and writes."""
+    context = MavenContext(timeout=60)
+    server, gds = resolve(context, SERVER), resolve(context, GDS)
+    brought = {_artifact(coordinates) for coordinates in server}
+    wanted = [("lib", coordinates) for coordinates in server]
+    wanted += [("plugins", coordinates) for coordinates in gds if _artifact(coordinates) not in brought]
+    repository = Repository(context)
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(DOWNLOADS) as threads:
+        jars = list(threads.map(lambda item: measure(repository, item[0], item[1], Path(folder)), wanted))
+    rows = [{name: value for name, value in asdict(jar).items() if value} for jar in jars]
+    lines = ",\n".join(json.dumps(row) for row in sorted(rows, key=lambda row: (str(row["target"]), str(row["coordinates"]))))
+    LOCK_FILE.write_text(f'{{"neo4j": "{NEO4J_VERSION}", "gds": "{GDS_VERSION}", "jars": [\n{lines}\n]}}\n', encoding="utf-8")
+    sys.stdout.write(f"{len(jars)} jars, {sum(jar.size for jar in jars) / 1e6:.0f} MB: {LOCK_FILE}\n")
+
+
+def resolve(context: MavenContext, roots: tuple[str, ...]) -> list[str]:
+    """The given artifacts and what they need at run time, as ``group:artifact:version[:classifier]``, each artifact once."""
+    inputs, resolved = context.resolver.resolve([context.create_dependency(root) for root in roots])
+    found: dict[str, str] = {}
+    for dependency in [*inputs, *resolved]:
+        group, artifact, packaging, *rest = str(dependency.artifact).split(":")
+        if packaging != "jar" or dependency.scope not in SCOPES:
+            continue
+        *classifier, version = rest
+        coordinates = ":".join([group, artifact, version, *classifier])
+        found.setdefault(_artifact(coordinates), coordinates)
+    return list(found.values())
+
+
+def _artifact(coordinates: str) -> str:
+    group, artifact, _, *classifier = coordinates.split(":")
+    return ":".join([group, artifact, *classifier])
+
+
+def measure(repository: Repository, target: str, coordinates: str, folder: Path) -> Jar:
+    """Downloads one jar and hashes it.
+
+    Raises:
+        RuntimeError: It cannot be had, or differs from its published checksum.
+    """
+    jar = Jar(coordinates=coordinates, target=target, sha256="", size=0)
+    file, published = folder / jar.name, folder / f"{jar.name}.sha1"
+    if not repository.fetch(jar.path, file) or not repository.fetch(f"{jar.path}.sha1", published):
+        raise RuntimeError(f"{coordinates} could not be downloaded.")
+    content = file.read_bytes()
+    if hashlib.sha1(content, usedforsecurity=False).hexdigest() != published.read_text().split()[0].lower():
+        raise RuntimeError(f"{coordinates} differs from its published checksum.")
+    file.unlink()
+    return described(coordinates, target, content)
+
+
+def described(coordinates: str, target: str, content: bytes) -> Jar:
+    """What the lock file says of a jar. Security providers keep their signatures, because some Java runtimes insist on them."""
+    copy = unsigned(content) if is_signed(content) and not coordinates.startswith(SIGNED_GROUPS) else b""
+    return Jar(
+        coordinates=coordinates,
+        target=target,
+        sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+        unsigned_sha256=hashlib.sha256(copy).hexdigest() if copy else "",
+        unsigned_size=len(copy),
+    )
+
+
+if __name__ == "__main__":
+    main()
