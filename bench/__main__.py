@@ -29,9 +29,21 @@ RESULTS = Path(__file__).parent / "results"
 
 def main() -> int:
     """Run the measurements; 1 when one of them misses what it must reach."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data", help="folder of the data sets")
-    parser.add_argument("--only", nargs="+", default=[], help="start, attach, small, bulk, hybrid, ingest, analytics")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path(__file__).parents[2] / "shared" / "data",
+        help="folder of the data sets",
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=[],
+        help="start, attach, small, bulk, hybrid, ingest, analytics",
+    )
     options = parser.parse_args()
     rows: list[Row] = []
     console = Console(width=150)
@@ -43,7 +55,10 @@ def main() -> int:
         found = work()
         for row in found if isinstance(found, list) else [found]:
             rows.append(row)
-            console.print(f"  ratio {row.ratio}  ours {row.ours:.3f}  bare {row.bare}  {row.unit}", highlight=False)
+            console.print(
+                f"  ratio {row.ratio}  ours {row.ours:.3f}  bare {row.bare}  {row.unit}",
+                highlight=False,
+            )
 
     with tempfile.TemporaryDirectory(prefix="context-bench-") as folder:
         place = Path(folder) / "store"
@@ -76,7 +91,15 @@ def table(rows: list[Row]) -> Table:
     for row in rows:
         bare = "" if row.bare is None else f"{row.bare:,.2f}"
         ratio = "" if row.ratio is None else f"{row.ratio:.3f}"
-        shown.add_row(row.work, f"{row.ours:,.2f}", bare, row.unit, ratio, row.need, "yes" if row.met else "NO")
+        shown.add_row(
+            row.work,
+            f"{row.ours:,.2f}",
+            bare,
+            row.unit,
+            ratio,
+            row.need,
+            "yes" if row.met else "NO",
+        )
     return shown
 
 

@@ -38,7 +38,10 @@ def in_turn(
     first: list[float] = []
     second: list[float] = []
     for number in range(warm + times):
-        pair = (seconds(lambda number=number: ours(number)), seconds(lambda number=number: theirs(number)))
+        pair = (
+            seconds(lambda number=number: ours(number)),
+            seconds(lambda number=number: theirs(number)),
+        )
         if number >= warm:
             first.append(pair[0])
             second.append(pair[1])

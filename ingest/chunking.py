@@ -26,7 +26,9 @@ class Passage:
     text: str
 
 
-def split(text: str, offsets_of: Callable[[str], Offsets], *, max_tokens: int, overlap: int) -> list[Passage]:
+def split(
+    text: str, offsets_of: Callable[[str], Offsets], *, max_tokens: int, overlap: int
+) -> list[Passage]:
     """Cut a text into passages of at most `max_tokens` tokens.
 
     A text that fits is one passage, from its first to its last character. A longer one is cut at the end of a paragraph, else of a
@@ -78,7 +80,8 @@ def _levels(text: str, offsets: Offsets) -> list[int]:
         elif "\n\n" in gap or "\r\n\r\n" in gap:
             levels.append(_PARAGRAPH)
         elif "\n" in gap or (
-            (gap.strip() != gap or text[end - 1] in "。！？") and _SENTENCE_END.search(text, max(0, end - 4), end)
+            (gap.strip() != gap or text[end - 1] in "。！？")
+            and _SENTENCE_END.search(text, max(0, end - 4), end)
         ):
             levels.append(_SENTENCE)
         else:
@@ -103,7 +106,9 @@ def _separable(levels: Sequence[int], first: int, last: int) -> int:
     for index in range(last, first, -1):
         if levels[index] >= _INSIDE:
             return index
-    return next((index for index in range(last + 1, len(levels)) if levels[index] >= _INSIDE), len(levels))
+    return next(
+        (index for index in range(last + 1, len(levels)) if levels[index] >= _INSIDE), len(levels)
+    )
 
 
 def _next_start(levels: Sequence[int], first: int, last: int, overlap: int) -> int:

@@ -41,7 +41,9 @@ class GraphRows:
     @property
     def types(self) -> Types:
         """Relationship types and labels that the rows store."""
-        return types((row["type"] for row in self.relations), (row["label"] for row in self.entities))
+        return types(
+            (row["type"] for row in self.relations), (row["label"] for row in self.entities)
+        )
 
     @property
     def ids(self) -> list[str]:
@@ -81,7 +83,11 @@ def graph_rows(
             if mention.entity_id not in best or _rank(mention) > _rank(best[mention.entity_id]):
                 best[mention.entity_id] = mention
     admitted = admission.admit(
-        [relationship_type(relation.type) for _, extraction in found for relation in extraction.relations],
+        [
+            relationship_type(relation.type)
+            for _, extraction in found
+            for relation in extraction.relations
+        ],
         [label(mention.type) for mention in best.values()],
     )
     for source_id, extraction in found:
@@ -94,11 +100,16 @@ def graph_rows(
             if key not in relations:
                 relations[key] = _relation_row(namespace, relation, stored_type)
             row = relations[key]
-            row["properties"]["confidence"] = max(row["properties"]["confidence"], relation.confidence)
+            row["properties"]["confidence"] = max(
+                row["properties"]["confidence"], relation.confidence
+            )
             if source_id and source_id not in row["sources"]:
                 row["sources"].append(source_id)
     return GraphRows(
-        entities=[entity_row(namespace, _with_admitted_type(best[entity_id], admitted), now=now) for entity_id in sorted(best)],
+        entities=[
+            entity_row(namespace, _with_admitted_type(best[entity_id], admitted), now=now)
+            for entity_id in sorted(best)
+        ],
         mentions=mentions,
         relations=[relations[key] for key in sorted(relations)],
         followed=frozenset(followed),
@@ -150,18 +161,31 @@ def entity_row(namespace: str, mention: Mention, *, now: int) -> dict[str, Any]:
             "aliases": [],
             "origin": "extracted",
             "timestamp_ms": now,
-            **searchable(namespace, entity_id=mention.entity_id, name=mention.name, entity_type=mention.type, aliases=()),
+            **searchable(
+                namespace,
+                entity_id=mention.entity_id,
+                name=mention.name,
+                entity_type=mention.type,
+                aliases=(),
+            ),
         },
     }
 
 
 def mention_rows(mentions: Sequence[Mention]) -> list[dict[str, Any]]:
     """One row per entity of a text: where it stands first, how often, how sure that is, and under which names if not its own alone."""
-    by_entity: defaultdict[str, defaultdict[str, list[Mention]]] = defaultdict(lambda: defaultdict(list))
+    by_entity: defaultdict[str, defaultdict[str, list[Mention]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     for mention in mentions:
         by_entity[mention.entity_id][mention.named or mention.entity_id].append(mention)
     return [
-        {"id": entity_id, "properties": joined(entity_id, [_part(known, group) for known, group in names.items()])}
+        {
+            "id": entity_id,
+            "properties": joined(
+                entity_id, [_part(known, group) for known, group in names.items()]
+            ),
+        }
         for entity_id, names in sorted(by_entity.items())
     ]
 
@@ -180,4 +204,6 @@ def _part(entity_id: str, group: Sequence[Mention]) -> dict[str, Any]:
 
 def with_vectors(rows: GraphRows, vectors: Mapping[str, Any]) -> GraphRows:
     """The same rows, each entity with its vector where there is one."""
-    return replace(rows, entities=[{**row, "vector": vectors.get(row["id"])} for row in rows.entities])
+    return replace(
+        rows, entities=[{**row, "vector": vectors.get(row["id"])} for row in rows.entities]
+    )

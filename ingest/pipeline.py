@@ -86,14 +86,20 @@ def analyse(
         now: Milliseconds since 1970.
     """
     to_read = [item for item in items if item.needs_graph] if extractor else []
-    if extractor and any(item.properties["content_hash"] not in seen.extractions for item in to_read):
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="context-persistence-extract") as threads:
+    if extractor and any(
+        item.properties["content_hash"] not in seen.extractions for item in to_read
+    ):
+        with ThreadPoolExecutor(
+            max_workers=1, thread_name_prefix="context-persistence-extract"
+        ) as threads:
             reading = threads.submit(read, to_read, extractor, seen)
             whole, chunks, embedded = _vectors(items, embedder, vectors, seen)
             reading.result()
     else:
         whole, chunks, embedded = _vectors(items, embedder, vectors, seen)
-    found = [followed(seen.extractions[item.properties["content_hash"]], merged) for item in to_read]
+    found = [
+        followed(seen.extractions[item.properties["content_hash"]], merged) for item in to_read
+    ]
     graph = graph_rows(
         namespace,
         zip((item.properties["id"] for item in to_read), found, strict=True),
@@ -111,27 +117,55 @@ def analyse(
         relations=graph.relations,
     )
     truncated = any(one.truncated for one in found)
-    return Analysis(findings=findings, embedded=embedded, truncated=truncated, followed=graph.followed, types=graph.types)
+    return Analysis(
+        findings=findings,
+        embedded=embedded,
+        truncated=truncated,
+        followed=graph.followed,
+        types=graph.types,
+    )
 
 
 def read(items: Sequence[Item], extractor: "Extractor", seen: ExtractionCache) -> None:
     """Extract from the texts that were not seen yet, as far as entities must be looked for in them."""
-    texts = {item.properties["content_hash"]: item.properties["content"] for item in items if item.needs_graph}
+    texts = {
+        item.properties["content_hash"]: item.properties["content"]
+        for item in items
+        if item.needs_graph
+    }
     new = [key for key in texts if key not in seen.extractions]
-    seen.extractions.update(zip(new, extractor.extract([texts[key] for key in new], seen.patterns), strict=True))
+    seen.extractions.update(
+        zip(new, extractor.extract([texts[key] for key in new], seen.patterns), strict=True)
+    )
 
 
 def embed(items: Sequence[Item], embedder: "Embedder", seen: ExtractionCache) -> None:
     """Embed the texts that were not seen yet, as far as they need vectors."""
-    texts = {item.properties["content_hash"]: item.properties["content"] for item in items if item.needs_vector}
+    texts = {
+        item.properties["content_hash"]: item.properties["content"]
+        for item in items
+        if item.needs_vector
+    }
     model = embedder.name
-    passages = {key: embedder.passages(text) for key, text in texts.items() if (model, key) not in seen.passages}
+    passages = {
+        key: embedder.passages(text)
+        for key, text in texts.items()
+        if (model, key) not in seen.passages
+    }
     array = iter(embedder.embed([passage.text for group in passages.values() for passage in group]))
-    seen.passages.update({(model, key): [(passage, next(array)) for passage in group] for key, group in passages.items()})
+    seen.passages.update(
+        {
+            (model, key): [(passage, next(array)) for passage in group]
+            for key, group in passages.items()
+        }
+    )
 
 
 def _vectors(
-    items: Sequence[Item], embedder: "Embedder | None", given: Mapping[int, Any] | None, seen: ExtractionCache
+    items: Sequence[Item],
+    embedder: "Embedder | None",
+    given: Mapping[int, Any] | None,
+    seen: ExtractionCache,
 ) -> tuple[dict[str, Any], list[dict[str, Any]], int]:
     """Vectors by message id, rows for the passages of long messages, and how many vectors were made."""
     wanted = [(place, item) for place, item in enumerate(items) if item.needs_vector]
@@ -147,7 +181,10 @@ def _vectors(
         if len(group) == 1:
             whole[item.properties["id"]] = group[0][1]
         else:
-            chunks.extend(_chunk(item, place, passage, vector) for place, (passage, vector) in enumerate(group))
+            chunks.extend(
+                _chunk(item, place, passage, vector)
+                for place, (passage, vector) in enumerate(group)
+            )
     return whole, chunks, len(whole) + len(chunks)
 
 

@@ -19,12 +19,18 @@ def followed(found: Extraction, names: Mapping[str, str]) -> Extraction:
     if names.keys().isdisjoint(mention.entity_id for mention in found.mentions):
         return found
     mentions = tuple(
-        replace(one, entity_id=names[one.entity_id], named=one.entity_id) if one.entity_id in names else one
+        replace(one, entity_id=names[one.entity_id], named=one.entity_id)
+        if one.entity_id in names
+        else one
         for one in found.mentions
     )
     relations: dict[tuple[str, str, str], Relation] = {}
     for one in found.relations:
-        meant = replace(one, source=names.get(one.source, one.source), target=names.get(one.target, one.target))
+        meant = replace(
+            one, source=names.get(one.source, one.source), target=names.get(one.target, one.target)
+        )
         if one.source == one.target or meant.source != meant.target:
             relations.setdefault((meant.source, meant.type, meant.target), meant)
-    return Extraction(mentions=mentions, relations=tuple(relations.values()), truncated=found.truncated)
+    return Extraction(
+        mentions=mentions, relations=tuple(relations.values()), truncated=found.truncated
+    )

@@ -21,7 +21,10 @@ def facet(field: str, value: str) -> str:
 
 def facets(namespace: str, **values: str | None) -> list[str]:
     """The namespace's token and one for each value that is not empty."""
-    return [facet("namespace", namespace), *(facet(field, value) for field, value in values.items() if value)]
+    return [
+        facet("namespace", namespace),
+        *(facet(field, value) for field, value in values.items() if value),
+    ]
 
 
 def project_of(project_path: str | None, metadata: Mapping[str, Any] | None) -> str:
@@ -42,12 +45,16 @@ def tags_of(metadata: Mapping[str, Any] | None) -> list[str]:
         ValidationError: There are too many, or one is too long.
     """
     found = (metadata or {}).get("tags")
-    listed = [found] if isinstance(found, str) else found if isinstance(found, (list, tuple)) else []
+    listed = (
+        [found] if isinstance(found, str) else found if isinstance(found, (list, tuple)) else []
+    )
     tags = [tag for tag in listed if isinstance(tag, str)]
     if len(tags) > limits.TAGS:
         raise ValidationError(f"metadata.tags has more than {limits.TAGS} tags")
     if any(len(tag.encode()) > limits.IDENTIFIER_BYTES for tag in tags):
-        raise ValidationError(f"metadata.tags has a tag of more than {limits.IDENTIFIER_BYTES} bytes")
+        raise ValidationError(
+            f"metadata.tags has a tag of more than {limits.IDENTIFIER_BYTES} bytes"
+        )
     return tags
 
 

@@ -20,7 +20,9 @@ RESERVED_LABELS = frozenset(
         "SchemaVersion",
     }
 )
-RESERVED_TYPES = frozenset({"HAS_MESSAGE", "NEXT", "HAS_CHUNK", "MENTIONS", "HAS_DECISION", "ABOUT"})
+RESERVED_TYPES = frozenset(
+    {"HAS_MESSAGE", "NEXT", "HAS_CHUNK", "MENTIONS", "HAS_DECISION", "ABOUT"}
+)
 # All relationship types that the graph itself needs; RELATED_TO is what a type becomes for which there is no room.
 GRAPH_TYPES = (*sorted(RESERVED_TYPES), "EVIDENCED_BY", "INTO", "MERGED", "RELATED_TO")
 _DIGEST = 16  # hexadecimal digits that keep two long names apart once they are cut
@@ -80,7 +82,11 @@ def proposal_id(conversation_id: str, sentence: str) -> str:
 def message_id(conversation_id: str, position: int) -> str:
     """The id of a message that has none of its own. Long conversation ids are shortened by a hash to keep within the limit."""
     plain = f"{conversation_id}:{position}"
-    return plain if len(plain.encode()) <= limits.IDENTIFIER_BYTES else f"message:{digest(conversation_id)}:{position}"
+    return (
+        plain
+        if len(plain.encode()) <= limits.IDENTIFIER_BYTES
+        else f"message:{digest(conversation_id)}:{position}"
+    )
 
 
 def digest(*parts: str) -> str:

@@ -3,7 +3,9 @@
 Lengths of text are in characters unless the name says bytes; sizes are counts.
 """
 
-IDENTIFIER_BYTES = 512  # ids, names, types, tags, namespaces; longer ones do not fit a range index well
+IDENTIFIER_BYTES = (
+    512  # ids, names, types, tags, namespaces; longer ones do not fit a range index well
+)
 NAMESPACE_BYTES = 128
 MESSAGE_CHARACTERS = 1_000_000
 MESSAGES_PER_CONVERSATION = 10_000
@@ -13,7 +15,9 @@ METADATA_DEPTH = 16
 TAGS = 64
 ENTITIES_PER_UPDATE = 10_000
 RELATIONSHIPS_PER_UPDATE = 10_000
-RELATIONSHIP_TYPES = 500  # that a namespace ever stored, beside RELATED_TO; the server never forgets a type
+RELATIONSHIP_TYPES = (
+    500  # that a namespace ever stored, beside RELATED_TO; the server never forgets a type
+)
 ENTITY_TYPES = 200  # likewise, beside concept
 DATABASE_TYPES = 60_000  # relationship types in a database, and labels; Neo4j has room for 65,536 relationship types
 DESCRIPTION_CHARACTERS = 4_000
@@ -38,7 +42,9 @@ ENTITIES_PER_TEXT = 2_000
 COMPARED_ENTITIES = 5_000  # that one search for duplicates looks at
 DUPLICATE_PAIRS = 1_000  # of one answer
 MERGED_AT_ONCE = 100  # entities that one merge takes away
-GLINER_LABELS = 30  # types that a GLiNER model is asked for beside the usual ones; they take room from the text
+GLINER_LABELS = (
+    30  # types that a GLiNER model is asked for beside the usual ones; they take room from the text
+)
 LISTED_MERGES = 100  # of one answer, and of those that must be undone before one of them
 ENTITY_PATTERNS = 200  # expressions of a namespace, all types together
 PATTERN_CHARACTERS = 1_000
@@ -55,11 +61,15 @@ CACHE_ENTRIES = 100_000  # in one cache
 CACHE_ENTRY_BYTES = 1_048_576
 CACHE_MEMORY_BYTES = 268_435_456  # of a cache in the process's own memory
 CACHE_SECONDS = 2_592_000
-MEMORY_PROCESS_BYTES = 1_000_000_000  # that a limit on memory must leave for this process with its language models
+MEMORY_PROCESS_BYTES = (
+    1_000_000_000  # that a limit on memory must leave for this process with its language models
+)
 MEMORY_SERVER_BYTES = 900_000_000  # and for a managed server
 OPEN_SECONDS = 240.0  # that opening a local store takes at most, beyond a first download of jars
 FREE_BYTES = 16_777_216  # that must be free on a store's disk for its server to be started
-OPEN_FILES = 1_024  # that a local store's server must be allowed; it has about 450 open when it starts
+OPEN_FILES = (
+    1_024  # that a local store's server must be allowed; it has about 450 open when it starts
+)
 SERVER_LOG_BYTES = 50_000_000  # of all logs of a local store
 ASYNC_THREADS = 16
 RECENT_REQUESTS = 1_024  # whose times the percentiles of the metrics cover

@@ -5,7 +5,9 @@ from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 
 def clear(namespace: str) -> Statement[Row]:
     """Delete all that a namespace holds, in batches; what was stored with the model that made the vectors stays noted."""
-    return Statement(name="maintenance/clear", parameters={"namespace": namespace}, read=as_is, writes=True)
+    return Statement(
+        name="maintenance/clear", parameters={"namespace": namespace}, read=as_is, writes=True
+    )
 
 
 def components() -> Statement[Row]:

@@ -69,9 +69,13 @@ class Message(BaseModel):
     that begins with a whole date; one without a zone means UTC. A message without one gets the time at which it is first saved.
     """
 
-    model_config = ConfigDict(extra="forbid", revalidate_instances="always", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", revalidate_instances="always", hide_input_in_errors=True
+    )
 
-    role: Annotated[str, AfterValidator(_role)] = Field(..., description="Message role (user, assistant, system)")
+    role: Annotated[str, AfterValidator(_role)] = Field(
+        ..., description="Message role (user, assistant, system)"
+    )
     content: Annotated[str, AfterValidator(_content)] = Field(..., description="Message content")
     timestamp: Moment = Field(None, description="Message timestamp")
     metadata: Metadata = Field(None, description="Additional metadata")
@@ -110,7 +114,9 @@ class Entity(BaseModel):
     conversation_id: str | None = Field(None, description="Related conversation ID")
     message_id: str | None = Field(None, description="Related message ID")
     created_at: datetime | None = Field(None, description="Creation timestamp")
-    aliases: list[Identifier] = Field(default_factory=list, description="Other names of the same entity")
+    aliases: list[Identifier] = Field(
+        default_factory=list, description="Other names of the same entity"
+    )
 
 
 class Relationship(BaseModel):
@@ -138,7 +144,12 @@ class Decision(BaseModel):
     status: str = Field("accepted", description="accepted, proposed or rejected")
 
 
-def explain(error: TheirValidationError, *, known: Iterable[str] = (), sources: Mapping[str, str] | None = None) -> ValidationError:
+def explain(
+    error: TheirValidationError,
+    *,
+    known: Iterable[str] = (),
+    sources: Mapping[str, str] | None = None,
+) -> ValidationError:
     """Our error for pydantic's: the fields and what is wrong with each, without the values.
 
     Args:
@@ -148,10 +159,21 @@ def explain(error: TheirValidationError, *, known: Iterable[str] = (), sources: 
     """
     problems = []
     for problem in error.errors(include_input=False, include_url=False, include_context=False)[:5]:
-        unknown = problem["type"] in {"extra_forbidden", "invalid_key"}  # its last part is what the caller wrote
-        place = [str(part) for part in (problem["loc"][:-1] if unknown else problem["loc"]) if not _internal(part)]
+        unknown = problem["type"] in {
+            "extra_forbidden",
+            "invalid_key",
+        }  # its last part is what the caller wrote
+        place = [
+            str(part)
+            for part in (problem["loc"][:-1] if unknown else problem["loc"])
+            if not _internal(part)
+        ]
         source = (sources or {}).get(place[0], "") if place else ""
-        reason = f"there is an unknown key; known are: {', '.join(known)}" if unknown else _reason(problem["type"], problem["msg"])
+        reason = (
+            f"there is an unknown key; known are: {', '.join(known)}"
+            if unknown
+            else _reason(problem["type"], problem["msg"])
+        )
         problems.append(f"{'.'.join([source, *place]).strip('.') or 'value'}: {reason}")
     return ValidationError("; ".join(dict.fromkeys(problems)))
 
@@ -171,7 +193,11 @@ def _reason(kind: str, message: str) -> str:
         return "is missing"
     if kind == "string_unicode":
         return "holds half of a surrogate pair, which cannot be stored"
-    return message.removeprefix("Value error, ").removeprefix("value ").replace("Input should", "must", 1)
+    return (
+        message.removeprefix("Value error, ")
+        .removeprefix("value ")
+        .replace("Input should", "must", 1)
+    )
 
 
 def conversation(
@@ -193,8 +219,12 @@ def conversation(
     if not messages:
         raise ValidationError("messages must not be empty")
     if len(messages) > limits.MESSAGES_PER_CONVERSATION:
-        raise ValidationError(f"a conversation has at most {limits.MESSAGES_PER_CONVERSATION:,} messages")
-    project_path = None if project_path is None else validation.identifier("project_path", project_path)
+        raise ValidationError(
+            f"a conversation has at most {limits.MESSAGES_PER_CONVERSATION:,} messages"
+        )
+    project_path = (
+        None if project_path is None else validation.identifier("project_path", project_path)
+    )
     mode = None if mode is None else validation.choice("mode", mode, MODES)
     try:
         made = Conversation(
@@ -206,7 +236,9 @@ def conversation(
             created_at=created_at,
         )
     except TheirValidationError as error:
-        raise explain(error, known=sorted(Message.model_fields)) from None  # pydantic's text holds the keys that were given
+        raise explain(
+            error, known=sorted(Message.model_fields)
+        ) from None  # pydantic's text holds the keys that were given
     _same_kind_of_ids(made)
     return made
 

@@ -22,13 +22,17 @@ def version(namespace: str) -> Statement[str]:
 
 def settled(namespace: str) -> Statement[str]:
     """The same, after all writes that were being committed are complete."""
-    return Statement(name="namespace/settled", parameters={"namespace": namespace}, read=_version, writes=True)
+    return Statement(
+        name="namespace/settled", parameters={"namespace": namespace}, read=_version, writes=True
+    )
 
 
 def touch(namespace: str, vectors: Vectors | None = None) -> Statement[str]:
     """Give the namespace another version; the end of a transaction that wrote `vectors`."""
     batch = {"namespace": namespace, "space": vectors.writing() if vectors else None}
-    return Statement(name="namespace/touch", parameters={"batch": batch}, read=_version, writes=True)
+    return Statement(
+        name="namespace/touch", parameters={"batch": batch}, read=_version, writes=True
+    )
 
 
 def _version(row: Row) -> str:
@@ -78,4 +82,7 @@ def _mark(logs: Path) -> _Mark | None:
             found = [(one.name, one.stat()) for one in entries if one.name.startswith(_LOG)]
     except OSError:
         return None
-    return tuple(sorted((name, seen.st_ino, seen.st_size, seen.st_mtime_ns) for name, seen in found)) or None
+    return (
+        tuple(sorted((name, seen.st_ino, seen.st_size, seen.st_mtime_ns) for name, seen in found))
+        or None
+    )

@@ -22,7 +22,10 @@ ROLES = frozenset({"user", "assistant", "system", "tool", "function", "developer
 def text(field: str, value: object, *, characters: int) -> str:
     """A string that says something: neither empty nor only white space or invisible characters."""
     found = anything(field, value, characters=characters)
-    if not any(unicodedata.category(c)[0] not in "ZC" or unicodedata.category(c) in {"Cn", "Co"} for c in found):
+    if not any(
+        unicodedata.category(c)[0] not in "ZC" or unicodedata.category(c) in {"Cn", "Co"}
+        for c in found
+    ):
         raise ValidationError(f"{field} must not be empty")
     return found
 
@@ -36,7 +39,9 @@ def anything(field: str, value: object, *, characters: int) -> str:
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise ValidationError(f"{field} holds half of a surrogate pair, which cannot be stored") from error
+        raise ValidationError(
+            f"{field} holds half of a surrogate pair, which cannot be stored"
+        ) from error
     return str.__str__(value)  # of an enumeration of strings, the string
 
 
@@ -68,7 +73,9 @@ def type_name(field: str, value: object) -> str:
     """The type of an entity or a relationship: a letter, then letters, digits, spaces, `_` or `-`, 63 in all."""
     found = identifier(field, value)
     if not TYPE.fullmatch(found):
-        raise ValidationError(f"{field} must be a letter and then at most 62 letters, digits, spaces, '_' or '-'")
+        raise ValidationError(
+            f"{field} must be a letter and then at most 62 letters, digits, spaces, '_' or '-'"
+        )
     return found
 
 
@@ -119,7 +126,9 @@ def metadata(field: str, value: object) -> str | None:
     try:
         size = len(written.encode("utf-8"))
     except UnicodeEncodeError as error:
-        raise ValidationError(f"{field} holds half of a surrogate pair, which cannot be stored") from error
+        raise ValidationError(
+            f"{field} holds half of a surrogate pair, which cannot be stored"
+        ) from error
     if size > limits.METADATA_BYTES:
         raise ValidationError(f"{field} has more than {limits.METADATA_BYTES:,} bytes as JSON")
     return written
@@ -127,7 +136,9 @@ def metadata(field: str, value: object) -> str | None:
 
 def _plain(field: str, value: object, *, depth: int) -> Any:
     if depth > limits.METADATA_DEPTH:
-        raise ValidationError(f"{field} is nested deeper than {limits.METADATA_DEPTH} levels, or in a circle")
+        raise ValidationError(
+            f"{field} is nested deeper than {limits.METADATA_DEPTH} levels, or in a circle"
+        )
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, (str, bool, int, float)):
@@ -153,7 +164,9 @@ def _scalar(field: str, value: str | float | None) -> str | float | None:
         return int(value)
     if not isinstance(value, int) and math.isfinite(value):
         return float(value)
-    raise ValidationError(f"{field} holds a number that JSON cannot hold: it is not finite, or has more than 64 bits")
+    raise ValidationError(
+        f"{field} holds a number that JSON cannot hold: it is not finite, or has more than 64 bits"
+    )
 
 
 def vectors(field: str, value: object, *, count: int, dimension: int) -> NDArray[np.float32]:
@@ -165,17 +178,23 @@ def vectors(field: str, value: object, *, count: int, dimension: int) -> NDArray
     try:
         given = np.asarray(value)
     except Exception as error:  # an array of the caller's own making
-        raise VectorDBError(f"{field} must be numbers in the shape ({count}, {dimension})") from error
+        raise VectorDBError(
+            f"{field} must be numbers in the shape ({count}, {dimension})"
+        ) from error
     if given.dtype.kind not in "fiu":
         raise VectorDBError(f"{field} must be numbers in the shape ({count}, {dimension})")
     with np.errstate(over="ignore"):
         array = given.astype(np.float32)
     if array.shape != (count, dimension):
-        raise VectorDBError(f"{field} must have the shape ({count}, {dimension}), not {array.shape}")
+        raise VectorDBError(
+            f"{field} must have the shape ({count}, {dimension}), not {array.shape}"
+        )
     with np.errstate(over="ignore"):
         lengths = np.linalg.norm(array, axis=1)
     if not np.isfinite(array).all() or not np.isfinite(lengths).all() or not lengths.all():
-        raise VectorDBError(f"{field} must be finite, also its rows' lengths, and must not hold a row of zeros")
+        raise VectorDBError(
+            f"{field} must be finite, also its rows' lengths, and must not hold a row of zeros"
+        )
     return array
 
 
@@ -189,7 +208,9 @@ def milliseconds(moment: datetime) -> int:
         aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
         found = (aware - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
     except Exception as error:  # a zone of the caller's own making
-        raise ValidationError("a time stamp must have a zone that tells its offset, or none") from error
+        raise ValidationError(
+            "a time stamp must have a zone that tells its offset, or none"
+        ) from error
     if not FIRST_MS <= found <= LAST_MS:
         raise ValidationError("a time stamp must lie in the years 1 to 9999 UTC")
     return found
@@ -197,4 +218,8 @@ def milliseconds(moment: datetime) -> int:
 
 def moment(stored: int | None) -> datetime | None:
     """The moment for stored milliseconds, in UTC."""
-    return None if stored is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=stored)
+    return (
+        None
+        if stored is None
+        else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=stored)
+    )

@@ -11,7 +11,10 @@ from typing import Any, Literal
 
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 
-PROPERTY, INDEX = "embedding", "memory_vectors"  # of the vectors that have the size for which the database was made
+PROPERTY, INDEX = (
+    "embedding",
+    "memory_vectors",
+)  # of the vectors that have the size for which the database was made
 NOWHERE = "embedding_none"  # no node has it
 LABELS = ("Message", "Chunk", "Entity", "Decision")
 
@@ -76,7 +79,9 @@ class Vectors:
 
     def still(self, seen: Row) -> bool:
         """Whether a search saw the state that the caller knew: a row with `revision` and `model`, null where there are no vectors."""
-        return seen["revision"] is None or (seen["revision"] == self.revision and seen["model"] == self.space.model)
+        return seen["revision"] is None or (
+            seen["revision"] == self.revision and seen["model"] == self.space.model
+        )
 
 
 def first(size: int, database_size: int) -> str:
@@ -106,7 +111,9 @@ def _vectors(row: Row) -> Vectors:
     )
 
 
-def begin(namespace: str, known: Vectors, other: Space, progress: Progress, *, now: int) -> Statement[int]:
+def begin(
+    namespace: str, known: Vectors, other: Space, progress: Progress, *, now: int
+) -> Statement[int]:
     """Say what is beside the vectors in use, and how far it is. Returns the new revision; no row where `known` is not the state any more."""
     batch = {
         "namespace": namespace,
@@ -115,16 +122,34 @@ def begin(namespace: str, known: Vectors, other: Space, progress: Progress, *, n
         "progress": progress,
         "now": now,
     }
-    return Statement(name="vectors/begin", parameters={"batch": batch}, read=lambda row: int(row["revision"]), writes=True)
+    return Statement(
+        name="vectors/begin",
+        parameters={"batch": batch},
+        read=lambda row: int(row["revision"]),
+        writes=True,
+    )
 
 
 def clear(namespace: str, known: Vectors, vectors: str, *, limit: int, now: int) -> Statement[int]:
     """Remove some vectors of a property that is not in use, and tell how many; no row where `known` is not the state any more."""
-    batch = {"namespace": namespace, "vectors": vectors, "revision": known.revision, "limit": limit, "now": now}
-    return Statement(name="vectors/clear", parameters={"batch": batch}, read=lambda row: int(row["cleared"]), writes=True)
+    batch = {
+        "namespace": namespace,
+        "vectors": vectors,
+        "revision": known.revision,
+        "limit": limit,
+        "now": now,
+    }
+    return Statement(
+        name="vectors/clear",
+        parameters={"batch": batch},
+        read=lambda row: int(row["cleared"]),
+        writes=True,
+    )
 
 
-def missing(namespace: str, known: Vectors, label: str, *, after: str, limit: int) -> Statement[Row]:
+def missing(
+    namespace: str, known: Vectors, label: str, *, after: str, limit: int
+) -> Statement[Row]:
     """Nodes that have a vector in use and none in `other`, by id."""
     batch = {
         "namespace": namespace,
@@ -137,7 +162,9 @@ def missing(namespace: str, known: Vectors, label: str, *, after: str, limit: in
     return Statement(name="vectors/missing", parameters={"batch": batch}, read=as_is)
 
 
-def fill(namespace: str, known: Vectors, rows: Sequence[Mapping[str, Any]], *, now: int) -> Statement[int]:
+def fill(
+    namespace: str, known: Vectors, rows: Sequence[Mapping[str, Any]], *, now: int
+) -> Statement[int]:
     """Give nodes their vectors in `other`, unless their text has changed since it was read."""
     batch = {
         "namespace": namespace,
@@ -147,7 +174,12 @@ def fill(namespace: str, known: Vectors, rows: Sequence[Mapping[str, Any]], *, n
         "revision": known.revision,
         "now": now,
     }
-    return Statement(name="vectors/fill", parameters={"batch": batch}, read=lambda row: int(row["filled"]), writes=True)
+    return Statement(
+        name="vectors/fill",
+        parameters={"batch": batch},
+        read=lambda row: int(row["filled"]),
+        writes=True,
+    )
 
 
 def lock(namespace: str, known: Vectors, *, now: int) -> Statement[Row]:
@@ -159,7 +191,12 @@ def lock(namespace: str, known: Vectors, *, now: int) -> Statement[Row]:
 def switch(namespace: str, known: Vectors) -> Statement[int]:
     """Have `other` in use from now on, and what is in use beside it. Returns the new revision."""
     batch = {"namespace": namespace, "revision": known.revision}
-    return Statement(name="vectors/switch", parameters={"batch": batch}, read=lambda row: int(row["revision"]), writes=True)
+    return Statement(
+        name="vectors/switch",
+        parameters={"batch": batch},
+        read=lambda row: int(row["revision"]),
+        writes=True,
+    )
 
 
 def count(namespace: str, known: Vectors) -> Statement[Row]:

@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from mcp_context_persistence.client import ContextPersistenceClient
     from mcp_context_persistence.exceptions import ContextPersistenceError
 
-__all__ = ["AsyncContextPersistenceClient", "ContextPersistenceClient", "ContextPersistenceError", "__version__"]
+__all__ = [
+    "AsyncContextPersistenceClient",
+    "ContextPersistenceClient",
+    "ContextPersistenceError",
+    "__version__",
+]
 __version__ = "0.1.0"
 
 _MODULES = {

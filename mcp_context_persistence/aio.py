@@ -51,11 +51,15 @@ class AsyncContextPersistenceClient:
 
     @_signed(Client.__init__)
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        given = inspect.signature(Client).bind(*args, **kwargs)  # a wrong call is noticed here, not at the first use
+        given = inspect.signature(Client).bind(
+            *args, **kwargs
+        )  # a wrong call is noticed here, not at the first use
         given.apply_defaults()
         self.namespace: str = given.arguments["namespace"]
         self._make = functools.partial(Client, *args, **kwargs)
-        self._threads = ThreadPoolExecutor(limits.ASYNC_THREADS, thread_name_prefix="context-persistence-async")
+        self._threads = ThreadPoolExecutor(
+            limits.ASYNC_THREADS, thread_name_prefix="context-persistence-async"
+        )
         self._lock = threading.Lock()
         self._opened: Future[Client] | None = None
         self._released: Future[None] | None = None
@@ -117,7 +121,12 @@ class AsyncContextPersistenceClient:
             raise
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         await self.close()
 
     def __repr__(self) -> str:
@@ -150,7 +159,9 @@ class AsyncContextPersistenceClient:
         with self._lock:
             if self._released is None:
                 self._released = Future()
-                threading.Thread(target=self._leave, args=(self._released,), name="context-persistence-close").start()
+                threading.Thread(
+                    target=self._leave, args=(self._released,), name="context-persistence-close"
+                ).start()
             return self._released
 
     def _leave(self, done: "Future[None]") -> None:

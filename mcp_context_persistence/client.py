@@ -24,7 +24,11 @@ from mcp_context_persistence.runtime.telemetry.metrics import Metrics
 
 
 def _check_place(auth: object, database: object) -> None:
-    if auth is not None and not (isinstance(auth, (tuple, list)) and len(auth) == 2 and all(isinstance(one, str) for one in auth)):
+    if auth is not None and not (
+        isinstance(auth, (tuple, list))
+        and len(auth) == 2
+        and all(isinstance(one, str) for one in auth)
+    ):
         raise ValidationError("auth must be a pair of strings, user and password")
     if database is not None:
         validation.identifier("database", database)
@@ -113,7 +117,12 @@ class ContextPersistenceClient(
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -1,9 +1,18 @@
 """Every model that calls take or return."""
 
 from mcp_context_persistence.kg.models import Conversation, Decision, Entity, Message, Relationship
-from mcp_context_persistence.responses.analytics import CentralEntity, Communities, Community, GraphAnalytics, SimilarEntity
+from mcp_context_persistence.responses.analytics import (
+    CentralEntity,
+    Communities,
+    Community,
+    GraphAnalytics,
+    SimilarEntity,
+)
 from mcp_context_persistence.responses.context import BuildContextResponse, Citation
-from mcp_context_persistence.responses.conversations import LoadConversationHistoryResponse, SaveConversationResponse
+from mcp_context_persistence.responses.conversations import (
+    LoadConversationHistoryResponse,
+    SaveConversationResponse,
+)
 from mcp_context_persistence.responses.decisions import (
     ProposedDecision,
     ProposeDecisionsResponse,
@@ -33,9 +42,17 @@ from mcp_context_persistence.responses.graph import (
     QueryKnowledgeGraphResponse,
     UpdateKnowledgeGraphResponse,
 )
-from mcp_context_persistence.responses.memory_usage import CleanupMemoryResponse, MemoryParts, MemoryStats
+from mcp_context_persistence.responses.memory_usage import (
+    CleanupMemoryResponse,
+    MemoryParts,
+    MemoryStats,
+)
 from mcp_context_persistence.responses.metrics import CacheMetrics, CallMetrics, GetMetricsResponse
-from mcp_context_persistence.responses.patterns import ConfigureEntityPatternsResponse, EntityChange, ReextractResponse
+from mcp_context_persistence.responses.patterns import (
+    ConfigureEntityPatternsResponse,
+    EntityChange,
+    ReextractResponse,
+)
 from mcp_context_persistence.responses.search import (
     DateRange,
     HybridSearchParams,
@@ -45,7 +62,11 @@ from mcp_context_persistence.responses.search import (
     SearchSimilarConversationsResponse,
     SimilarConversation,
 )
-from mcp_context_persistence.responses.statistics import ConversationStats, GetConversationStatsResponse, StorageUsage
+from mcp_context_persistence.responses.statistics import (
+    ConversationStats,
+    GetConversationStatsResponse,
+    StorageUsage,
+)
 
 __all__ = [
     "BuildContextResponse",

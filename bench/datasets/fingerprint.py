@@ -7,17 +7,22 @@ from dataclasses import dataclass
 import neo4j
 import numpy as np
 
-TIMES = {"created_ms", "updated_ms", "timestamp_ms", "revision"}  # a message without a time has that of its first save
-NODES = (
-    "MATCH (n) WHERE n.namespace = $namespace AND NOT n:NamespaceVersion RETURN labels(n) AS labels, properties(n) AS properties"
-)
+TIMES = {
+    "created_ms",
+    "updated_ms",
+    "timestamp_ms",
+    "revision",
+}  # a message without a time has that of its first save
+NODES = "MATCH (n) WHERE n.namespace = $namespace AND NOT n:NamespaceVersion RETURN labels(n) AS labels, properties(n) AS properties"
 LINKS = (
     "MATCH (a)-[r]->(b) WHERE a.namespace = $namespace "
     "RETURN labels(a)[0] AS kind, a.id AS a, type(r) AS type, properties(r) AS properties, labels(b)[0] AS other, b.id AS b"
 )
 
 
-TOLERANCE = 1e-5  # of a number in a vector: the encoder's last digits depend on what else was in the batch
+TOLERANCE = (
+    1e-5  # of a number in a vector: the encoder's last digits depend on what else was in the batch
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +44,10 @@ class Fingerprint:
         return (
             self.hash == other.hash
             and self.vectors.keys() == other.vectors.keys()
-            and all(np.allclose(vector, other.vectors[key], atol=TOLERANCE) for key, vector in self.vectors.items())
+            and all(
+                np.allclose(vector, other.vectors[key], atol=TOLERANCE)
+                for key, vector in self.vectors.items()
+            )
         )
 
 
@@ -49,13 +57,19 @@ def fingerprint(driver: neo4j.Driver, namespace: str) -> Fingerprint:
     links = driver.execute_query(LINKS, namespace=namespace).records
     lines = sorted(
         [f"{sorted(row['labels'])} {_stable(row['properties'])}" for row in nodes]
-        + [f"{row['kind']} {row['a']} {row['type']} {row['other']} {row['b']} {_stable(row['properties'])}" for row in links]
+        + [
+            f"{row['kind']} {row['a']} {row['type']} {row['other']} {row['b']} {_stable(row['properties'])}"
+            for row in links
+        ]
     )
     return Fingerprint(
-        counts=Counter({"relationships": len(links)}) + Counter(label for row in nodes for label in row["labels"]),
+        counts=Counter({"relationships": len(links)})
+        + Counter(label for row in nodes for label in row["labels"]),
         hash=hashlib.sha256("\n".join(lines).encode()).hexdigest(),
         vectors={
-            f"{sorted(row['labels'])} {row['properties']['id']}": np.asarray(row["properties"]["embedding"], np.float32)
+            f"{sorted(row['labels'])} {row['properties']['id']}": np.asarray(
+                row["properties"]["embedding"], np.float32
+            )
             for row in nodes
             if "embedding" in row["properties"]
         },

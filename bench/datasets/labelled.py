@@ -34,7 +34,11 @@ def sentences(path: Path) -> list[Labelled]:
 
 def decisions(path: Path) -> list[tuple[str, bool]]:
     """Our own sentences, and whether each tells of a decision: ``+`` or ``-`` before it."""
-    return [(line[2:], line[0] == "+") for line in path.read_text(encoding="utf-8").splitlines() if line[:2] in {"+ ", "- "}]
+    return [
+        (line[2:], line[0] == "+")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line[:2] in {"+ ", "- "}
+    ]
 
 
 def _marked(line: str) -> Labelled:
@@ -78,17 +82,27 @@ def _joined(rows: list[tuple[str, str]]) -> Labelled:
 
 def excerpts(folder: Path) -> list[tuple[str, set[tuple[str, str]]]]:
     """Texts with the (lower-case name, type) pairs that they hold."""
-    labels = {row["id"]: row["entities"] for row in _lines(folder / "entity_extraction_labels.jsonl")}
+    labels = {
+        row["id"]: row["entities"] for row in _lines(folder / "entity_extraction_labels.jsonl")
+    }
     types = {"place": "location"}
     return [
-        (row["text"], {(entity["name"].lower(), types.get(entity["type"], entity["type"])) for entity in labels[row["id"]]})
+        (
+            row["text"],
+            {
+                (entity["name"].lower(), types.get(entity["type"], entity["type"]))
+                for entity in labels[row["id"]]
+            },
+        )
         for row in _lines(folder / "entity_extraction_dataset.jsonl")
     ]
 
 
 def memories(folder: Path) -> list[tuple[str, list[str]]]:
     """Texts with the decisions that they tell of."""
-    labels = {row["id"]: row["memories"] for row in _lines(folder / "memory_extraction_labels.jsonl")}
+    labels = {
+        row["id"]: row["memories"] for row in _lines(folder / "memory_extraction_labels.jsonl")
+    }
     return [
         (row["text"], [one["content"] for one in labels[row["id"]] if one["type"] == "decision"])
         for row in _lines(folder / "memory_extraction_dataset.jsonl")
@@ -96,7 +110,9 @@ def memories(folder: Path) -> list[tuple[str, list[str]]]:
 
 
 def _lines(path: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [
+        json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()
+    ]
 
 
 def turns(path: Path) -> list[str]:
@@ -104,6 +120,9 @@ def turns(path: Path) -> list[str]:
     found = []
     for chat in json.loads(path.read_text(encoding="utf-8")):
         sessions = chat["conversation"]
-        names = sorted((key for key in sessions if re.fullmatch(r"session_\d+", key)), key=lambda key: int(key[8:]))
+        names = sorted(
+            (key for key in sessions if re.fullmatch(r"session_\d+", key)),
+            key=lambda key: int(key[8:]),
+        )
         found += [turn["text"] for name in names for turn in sessions[name]]
     return found

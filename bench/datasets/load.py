@@ -48,13 +48,19 @@ def load(store: Path, given: Work) -> None:
                         client.save_conversation(waiting[0])
                         waiting.pop(0)
             except ContextPersistenceError as error:
-                print(f"  {namespace}: {type(error).__name__}: {error} (retryable: {error.retryable}); going on", flush=True)
+                print(
+                    f"  {namespace}: {type(error).__name__}: {error} (retryable: {error.retryable}); going on",
+                    flush=True,
+                )
                 time.sleep(1)
 
 
 def look(store: Path, given: Work) -> dict[str, Fingerprint]:
     """What each namespace holds."""
-    with local.attach(store) as server, neo4j.GraphDatabase.driver(server.bolt_url, auth=(server.user, server.password)) as driver:
+    with (
+        local.attach(store) as server,
+        neo4j.GraphDatabase.driver(server.bolt_url, auth=(server.user, server.password)) as driver,
+    ):
         return {namespace: fingerprint(driver, namespace) for namespace, _ in given}
 
 
@@ -103,7 +109,10 @@ def main() -> int:
         )
     timed("loaded again", lambda: load(place / "whole", given))
     again = look(place / "whole", given)
-    check("loading again changed nothing", all(again[name].same_as(found) for name, found in first.items()))
+    check(
+        "loading again changed nothing",
+        all(again[name].same_as(found) for name, found in first.items()),
+    )
     kill_once(place / "killed", 20 if "qmsum" not in options.sets else 60)
     timed("loaded with a kill -9 in the middle", lambda: load(place / "killed", given))
     timed("loaded again", lambda: load(place / "killed", given))

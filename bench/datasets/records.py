@@ -12,7 +12,14 @@ from mcp_context_persistence.queries.entity_resolution.blocking import EntityPro
 
 _COLUMN = re.compile(r"COL (\w+) VAL (.*?)(?= COL |$)")
 _ENDS = re.compile(r"rec-(\d+)-")
-_IDENTIFIERS = ("SSN_NUMBER", "PASSPORT_NUMBER", "DRIVERS_LICENSE_NUMBER", "NATIONAL_ID_NUMBER", "TAX_ID_NUMBER", "OTHER_ID_NUMBER")
+_IDENTIFIERS = (
+    "SSN_NUMBER",
+    "PASSPORT_NUMBER",
+    "DRIVERS_LICENSE_NUMBER",
+    "NATIONAL_ID_NUMBER",
+    "TAX_ID_NUMBER",
+    "OTHER_ID_NUMBER",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +45,14 @@ def publications(path: Path) -> list[JudgedPair]:
     found = []
     for line in path.read_text(encoding="utf-8").splitlines():
         one, other, same = line.split("\t")
-        found.append(JudgedPair(type="publication", one=_columns(one), other=_columns(other), same=same.strip() == "1"))
+        found.append(
+            JudgedPair(
+                type="publication",
+                one=_columns(one),
+                other=_columns(other),
+                same=same.strip() == "1",
+            )
+        )
     return found
 
 
@@ -50,7 +64,12 @@ def poleo(path: Path) -> Judged:
     """Mentions in short documents."""
     given = json.loads(path.read_text(encoding="utf-8"))
     things = [
-        EntityProfile(id=one["id"], name=one["text"], type=one["type"].lower(), contexts=frozenset([one["doc"]]))
+        EntityProfile(
+            id=one["id"],
+            name=one["text"],
+            type=one["type"].lower(),
+            contexts=frozenset([one["doc"]]),
+        )
         for one in given["mentions"]
     ]
     return Judged(things=things, truth=given["clusters"])
@@ -66,12 +85,25 @@ def febrl(path: Path) -> Judged:
                 "name": f"{row['given_name']} {row['surname']}".strip(),
                 "born": row["date_of_birth"],
                 "address": " ".join(
-                    row[key] for key in ("street_number", "address_1", "address_2", "suburb", "postcode", "state") if row[key]
+                    row[key]
+                    for key in (
+                        "street_number",
+                        "address_1",
+                        "address_2",
+                        "suburb",
+                        "postcode",
+                        "state",
+                    )
+                    if row[key]
                 ),
                 "identifier": row["soc_sec_id"],
             }
             known = row["rec_id"]
-            things.append(EntityProfile(id=known, name=fields["name"] or known, type="customer", fields=fields))
+            things.append(
+                EntityProfile(
+                    id=known, name=fields["name"] or known, type="customer", fields=fields
+                )
+            )
             match = _ENDS.match(known)
             truth[known] = match[1] if match else known
     return Judged(things=things, truth=truth)
@@ -87,9 +119,15 @@ def senzing(folder: Path) -> Judged:
     for name in ("senzing_customers.jsonl", "senzing_reference.jsonl", "senzing_watchlist.jsonl"):
         if (folder / name).is_file():
             lines = (folder / name).read_text(encoding="utf-8").splitlines()
-            things += [one for one in map(_customer, map(json.loads, filter(str.strip, lines))) if one.id in truth]
+            things += [
+                one
+                for one in map(_customer, map(json.loads, filter(str.strip, lines)))
+                if one.id in truth
+            ]
     kept = {one.id for one in things}
-    return Judged(things=things, truth={known: one for known, one in truth.items() if known in kept})
+    return Judged(
+        things=things, truth={known: one for known, one in truth.items() if known in kept}
+    )
 
 
 def _customer(row: dict[str, Any]) -> EntityProfile:
@@ -99,9 +137,15 @@ def _customer(row: dict[str, Any]) -> EntityProfile:
         name = (
             one.get("NAME_FULL")
             or one.get("NAME_ORG")
-            or " ".join(one[key] for key in ("NAME_FIRST", "NAME_MIDDLE", "NAME_LAST", "NAME_SUFFIX") if one.get(key))
+            or " ".join(
+                one[key]
+                for key in ("NAME_FIRST", "NAME_MIDDLE", "NAME_LAST", "NAME_SUFFIX")
+                if one.get(key)
+            )
         )
-        place = one.get("ADDR_FULL") or " ".join(one[key] for key in sorted(one) if key.startswith("ADDR_") and key != "ADDR_TYPE")
+        place = one.get("ADDR_FULL") or " ".join(
+            one[key] for key in sorted(one) if key.startswith("ADDR_") and key != "ADDR_TYPE"
+        )
         values = {
             "name": name,
             "born": one.get("DATE_OF_BIRTH"),
@@ -114,4 +158,9 @@ def _customer(row: dict[str, Any]) -> EntityProfile:
                 fields[key].append(value)
         fields["identifier"] += [one[key] for key in _IDENTIFIERS if one.get(key)]
     known = f"{row['DATA_SOURCE']}:{row['RECORD_ID']}"
-    return EntityProfile(id=known, name=fields["name"][0] if fields["name"] else known, type=kind, fields=dict(fields))
+    return EntityProfile(
+        id=known,
+        name=fields["name"][0] if fields["name"] else known,
+        type=kind,
+        fields=dict(fields),
+    )

@@ -24,12 +24,17 @@ def locomo(data: Path) -> Iterator[tuple[str, list[Conversation], dict[str, Any]
         for number in range(1, 100):
             if not talk.get(f"session_{number}"):
                 continue
-            when = datetime.strptime(talk[f"session_{number}_date_time"], "%I:%M %p on %d %B, %Y").replace(tzinfo=UTC)
+            when = datetime.strptime(
+                talk[f"session_{number}_date_time"], "%I:%M %p on %d %B, %Y"
+            ).replace(tzinfo=UTC)
             sessions.append(
                 Conversation(
                     conversation_id=f"session-{number}",
                     mode="hybrid",
-                    messages=[_turn(turn, when, first=talk["speaker_a"]) for turn in talk[f"session_{number}"]],
+                    messages=[
+                        _turn(turn, when, first=talk["speaker_a"])
+                        for turn in talk[f"session_{number}"]
+                    ],
                 )
             )
         yield f"locomo-{sample['sample_id']}", sessions, sample
@@ -49,7 +54,11 @@ def _turn(turn: dict[str, Any], when: datetime, *, first: str) -> dict[str, Any]
 
 def evidence(question: dict[str, Any]) -> set[str]:
     """The dialog ids that a question's answer stands in, spelled alike."""
-    return {f"D{a}:{int(b)}" for one in question.get("evidence", []) for a, b in re.findall(r"D:?(\d+):0*(\d+)", one)}
+    return {
+        f"D{a}:{int(b)}"
+        for one in question.get("evidence", [])
+        for a, b in re.findall(r"D:?(\d+):0*(\d+)", one)
+    }
 
 
 def qmsum(data: Path) -> Iterator[tuple[str, Conversation, dict[str, Any]]]:
@@ -57,10 +66,18 @@ def qmsum(data: Path) -> Iterator[tuple[str, Conversation, dict[str, Any]]]:
     for number, line in enumerate((data / "qmsum" / "val.jsonl").read_text().splitlines()):
         meeting = json.loads(line)
         turns = [
-            {"role": "user", "name": turn["speaker"], "content": f"{turn['speaker']}: {turn['content']}"}
+            {
+                "role": "user",
+                "name": turn["speaker"],
+                "content": f"{turn['speaker']}: {turn['content']}",
+            }
             for turn in meeting["meeting_transcripts"]
         ]
-        yield f"meeting-{number}", Conversation(conversation_id=f"meeting-{number}", mode="hybrid", messages=turns), meeting
+        yield (
+            f"meeting-{number}",
+            Conversation(conversation_id=f"meeting-{number}", mode="hybrid", messages=turns),
+            meeting,
+        )
 
 
 def real(data: Path, name: str, count: int) -> Talk:
@@ -70,13 +87,21 @@ def real(data: Path, name: str, count: int) -> Talk:
         for number, (_, sessions, _) in enumerate(locomo(data)):
             for place, session in enumerate(sessions):
                 messages = [Message(role=one.role, content=one.content) for one in session.messages]
-                found.append(Conversation(conversation_id=f"{number}:{place}", messages=messages, mode="hybrid"))
+                found.append(
+                    Conversation(
+                        conversation_id=f"{number}:{place}", messages=messages, mode="hybrid"
+                    )
+                )
     file = data / "sgd" / "train.compact.jsonl.gz"
     if name == "sgd" and file.is_file():
         with gzip.open(file, "rt", encoding="utf-8") as lines:
             for number, line in enumerate(lines):
-                messages = [Message(role="user", content=turn["text"]) for turn in json.loads(line)["turns"]]
-                found.append(Conversation(conversation_id=str(number), messages=messages, mode="hybrid"))
+                messages = [
+                    Message(role="user", content=turn["text"]) for turn in json.loads(line)["turns"]
+                ]
+                found.append(
+                    Conversation(conversation_id=str(number), messages=messages, mode="hybrid")
+                )
                 if number * 10 > count:
                     break
     total = 0

@@ -50,17 +50,24 @@ WORDS = [
 def made_texts(count: int, *, seed: int = 1) -> list[str]:
     """`count` different texts of 8 to 24 words."""
     random = np.random.default_rng(seed)
-    return [" ".join([*random.choice(WORDS, size=random.integers(8, 24)), f"item{number}"]) for number in range(count)]
+    return [
+        " ".join([*random.choice(WORDS, size=random.integers(8, 24)), f"item{number}"])
+        for number in range(count)
+    ]
 
 
-def made_vectors(count: int, *, dimension: int = 384, clusters: int = 200, seed: int = 1) -> NDArray[np.float32]:
+def made_vectors(
+    count: int, *, dimension: int = 384, clusters: int = 200, seed: int = 1
+) -> NDArray[np.float32]:
     """`(count, dimension) float32` of unit length, around `clusters` centres.
 
     Vectors of real texts cluster too, and pure noise is the worst case of every nearest-neighbour index.
     """
     random = np.random.default_rng(seed)
     centres = random.standard_normal((clusters, dimension))
-    vectors = centres[random.integers(0, clusters, count)] + 0.7 * random.standard_normal((count, dimension))
+    vectors = centres[random.integers(0, clusters, count)] + 0.7 * random.standard_normal(
+        (count, dimension)
+    )
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 

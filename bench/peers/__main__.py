@@ -55,14 +55,24 @@ def clear(driver: neo4j.Driver) -> None:
 
 def wanted(sample: dict[str, Any], turns: set[str]) -> dict[str, set[str]]:
     """For each question that has evidence, by its number, the messages it stands in."""
-    return {str(number): gold for number, one in enumerate(sample["qa"]) if (gold := evidence(one) & turns)}
+    return {
+        str(number): gold
+        for number, one in enumerate(sample["qa"])
+        if (gold := evidence(one) & turns)
+    }
 
 
-def write(file: Path, sessions: list[Any], sample: dict[str, Any], gold: dict[str, set[str]]) -> None:
+def write(
+    file: Path, sessions: list[Any], sample: dict[str, Any], gold: dict[str, set[str]]
+) -> None:
     """What a peer is given, as `exchange` describes it."""
-    turns = [(session.conversation_id, message) for session in sessions for message in session.messages]
+    turns = [
+        (session.conversation_id, message) for session in sessions for message in session.messages
+    ]
     questions = [(number, sample["qa"][int(number)]["question"]) for number in gold]
-    found = vectors_of([*(message.content for _, message in turns), *(text for _, text in questions)])
+    found = vectors_of(
+        [*(message.content for _, message in turns), *(text for _, text in questions)]
+    )
     with file.open("w", encoding="utf-8") as out:
         for session, message in turns:
             given = Text(
@@ -76,7 +86,10 @@ def write(file: Path, sessions: list[Any], sample: dict[str, Any], gold: dict[st
             )
             out.write(json.dumps({"text": asdict(given)}) + "\n")
         for number, text in questions:
-            out.write(json.dumps({"question": asdict(Question(id=number, text=text, vector=found[text]))}) + "\n")
+            out.write(
+                json.dumps({"question": asdict(Question(id=number, text=text, vector=found[text]))})
+                + "\n"
+            )
 
 
 def run(name: str, given: Path, server: local.Attachment, namespace: str) -> list[Answer]:
@@ -99,22 +112,36 @@ def run(name: str, given: Path, server: local.Attachment, namespace: str) -> lis
     command = [str(python), str(Path(__file__).with_name(f"{name}.py")), str(given), str(answers)]
     try:
         done = subprocess.run(
-            command, env=environment, cwd=given.parent, capture_output=True, text=True, timeout=SECONDS, check=False
+            command,
+            env=environment,
+            cwd=given.parent,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise RuntimeError(f"no answer within {SECONDS} s") from error
     said = [line for line in done.stderr.splitlines() if line.strip()]
     if done.returncode:
         raise RuntimeError(said[-1] if said else f"ended with {done.returncode}")
-    print(f"  {namespace}: {next((line for line in said if line.startswith('stored ')), '')}", flush=True)
-    return [Answer(namespace=namespace, **json.loads(line)) for line in answers.read_text(encoding="utf-8").splitlines()]
+    print(
+        f"  {namespace}: {next((line for line in said if line.startswith('stored ')), '')}",
+        flush=True,
+    )
+    return [
+        Answer(namespace=namespace, **json.loads(line))
+        for line in answers.read_text(encoding="utf-8").splitlines()
+    ]
 
 
 def answers_of(name: str, data: Path, server: local.Attachment) -> Iterator[Answer]:
     """A peer's answers to all questions, or ours."""
     auth = (server.user, server.password)
     groups = []
-    with neo4j.GraphDatabase.driver(server.bolt_url, auth=auth, notifications_min_severity="OFF") as driver:
+    with neo4j.GraphDatabase.driver(
+        server.bolt_url, auth=auth, notifications_min_severity="OFF"
+    ) as driver:
         for namespace, sessions, sample in locomo(data):
             clear(driver)
             if name == OURS:
@@ -174,25 +201,49 @@ def keep(name: str, rows: list[Row]) -> list[Row]:
 def show(rows: list[Row]) -> None:
     """The table, best first. Ours is the fused search: where ours / it is above 1 it finds more, and takes longer."""
     best = next((row["R@10"] for row in rows if row["settings"] == ours.LEFT_OUT), None)
-    pace = next((row["p50 ms"] for row in rows if row["peer"] == OURS and row["settings"] == "hybrid"), None)
-    table = Table("peer", "version", "settings", "R@10", "MRR", "p50 ms", "R@10\nours / it", "p50\nours / it")
+    pace = next(
+        (row["p50 ms"] for row in rows if row["peer"] == OURS and row["settings"] == "hybrid"), None
+    )
+    table = Table(
+        "peer", "version", "settings", "R@10", "MRR", "p50 ms", "R@10\nours / it", "p50\nours / it"
+    )
     for row in sorted(rows, key=lambda row: -(row.get("R@10") or 0)):
         if row.get("R@10") is None:
             table.add_row(row["peer"], row["version"], f"cannot run: {row['error']}")
             continue
-        settings = row["settings"] + (f" ({row['failed']} of {row['questions']} failed: {row['error']})" if row["failed"] else "")
+        settings = row["settings"] + (
+            f" ({row['failed']} of {row['questions']} failed: {row['error']})"
+            if row["failed"]
+            else ""
+        )
         clock = f"{row['p50 ms']:.1f}" if row["p50 ms"] else ""
         more = f"{best / row['R@10']:.2f}" if best and row["R@10"] else ""
         slower = f"{pace / row['p50 ms']:.2f}" if pace and row["p50 ms"] else ""
-        table.add_row(row["peer"], row["version"], settings, f"{row['R@10']:.3f}", f"{row['MRR']:.3f}", clock, more, slower)
+        table.add_row(
+            row["peer"],
+            row["version"],
+            settings,
+            f"{row['R@10']:.3f}",
+            f"{row['MRR']:.3f}",
+            clock,
+            more,
+            slower,
+        )
     Console(width=150).print(table)
 
 
 def main() -> int:
     """Install, ask, score, show."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
-    parser.add_argument("--peer", nargs="+", choices=[OURS, *environments.PEERS], default=[OURS, *environments.PEERS])
+    parser.add_argument(
+        "--peer",
+        nargs="+",
+        choices=[OURS, *environments.PEERS],
+        default=[OURS, *environments.PEERS],
+    )
     options = parser.parse_args()
     if not (options.data / "locomo" / "locomo_dev.json").is_file():
         print(f"skipped: there is no LoCoMo in {options.data}")
@@ -209,7 +260,17 @@ def main() -> int:
                 answers = list(answers_of(name, options.data, server))
                 rows = score(name, answers, gold)
             except RuntimeError as error:
-                answers, rows = [], [{"peer": name, "version": environments.version(name), "settings": "", "error": str(error)}]
+                answers, rows = (
+                    [],
+                    [
+                        {
+                            "peer": name,
+                            "version": environments.version(name),
+                            "settings": "",
+                            "error": str(error),
+                        }
+                    ],
+                )
             keep(name, rows)
             with (RESULTS / f"peers-{name}.jsonl").open("w", encoding="utf-8") as out:
                 out.writelines(json.dumps(asdict(one)) + "\n" for one in answers)

@@ -33,7 +33,14 @@ async def store(client: MemoryClient, texts: list[Text]) -> None:
     for session, messages in groupby(texts, key=lambda one: one.session):
         await client.short_term.add_messages_batch(
             session,
-            [{"role": one.role, "content": one.text, "metadata": {"source": one.id, "speaker": one.speaker}} for one in messages],
+            [
+                {
+                    "role": one.role,
+                    "content": one.text,
+                    "metadata": {"source": one.id, "speaker": one.speaker},
+                }
+                for one in messages
+            ],
         )
 
 
@@ -46,13 +53,17 @@ def prepare(texts: list[Text], questions: list[Question]) -> dict[str, Search]:
             neo4j=Neo4jConfig(uri=address, username=user, password=password),
             embedding=Known(vectors(texts, questions)),
             llm=None,
-            extraction=ExtractionConfig(extractor_type=ExtractorType.NONE, enable_llm_fallback=False),
+            extraction=ExtractionConfig(
+                extractor_type=ExtractorType.NONE, enable_llm_fallback=False
+            ),
         )
     )
     loop.run_until_complete(store(client, texts))
 
     def search(question: Question, **settings: object) -> list[str]:
-        found = loop.run_until_complete(client.short_term.search_messages(question.text, limit=LIMIT, **settings))
+        found = loop.run_until_complete(
+            client.short_term.search_messages(question.text, limit=LIMIT, **settings)
+        )
         return [one.metadata["source"] for one in found]
 
     return {

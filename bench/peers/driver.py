@@ -8,9 +8,7 @@ from exchange import LIMIT, Question, Search, Text, serve, server
 VECTOR = """CYPHER 25
 MATCH (n) SEARCH n IN (VECTOR INDEX texts FOR $vector LIMIT $looked_at) SCORE AS score
 RETURN n.id AS id ORDER BY score DESC LIMIT 10"""
-FULLTEXT = (
-    "CALL db.index.fulltext.queryNodes($index, $words, {limit: $limit}) YIELD node, score RETURN node.id AS id ORDER BY score DESC"
-)
+FULLTEXT = "CALL db.index.fulltext.queryNodes($index, $words, {limit: $limit}) YIELD node, score RETURN node.id AS id ORDER BY score DESC"
 
 
 def words(text: str) -> str:
@@ -29,9 +27,14 @@ def store(driver: neo4j.Driver, texts: list[Text]) -> None:
     driver.execute_query(
         "CREATE FULLTEXT INDEX stems FOR (n:Text) ON EACH [n.english] OPTIONS {indexConfig: {`fulltext.analyzer`: 'english'}}"
     )
-    rows = [{"id": one.id, "text": one.text, "english": one.text, "embedding": one.vector} for one in texts]
+    rows = [
+        {"id": one.id, "text": one.text, "english": one.text, "embedding": one.vector}
+        for one in texts
+    ]
     for start in range(0, len(rows), 1000):
-        driver.execute_query("UNWIND $rows AS row CREATE (n:Text) SET n = row", rows=rows[start : start + 1000])
+        driver.execute_query(
+            "UNWIND $rows AS row CREATE (n:Text) SET n = row", rows=rows[start : start + 1000]
+        )
     driver.execute_query("CALL db.awaitIndexes(300)")
 
 
@@ -46,9 +49,15 @@ def prepare(texts: list[Text], _: list[Question]) -> dict[str, Search]:
 
     return {
         "vector only": lambda question: ask(VECTOR, vector=question.vector, looked_at=LIMIT),
-        "vector only, best of 100": lambda question: ask(VECTOR, vector=question.vector, looked_at=100),
-        "fulltext only": lambda question: ask(FULLTEXT, index="words", words=words(question.text), limit=LIMIT),
-        "fulltext only, analyzer english": lambda question: ask(FULLTEXT, index="stems", words=words(question.text), limit=LIMIT),
+        "vector only, best of 100": lambda question: ask(
+            VECTOR, vector=question.vector, looked_at=100
+        ),
+        "fulltext only": lambda question: ask(
+            FULLTEXT, index="words", words=words(question.text), limit=LIMIT
+        ),
+        "fulltext only, analyzer english": lambda question: ask(
+            FULLTEXT, index="stems", words=words(question.text), limit=LIMIT
+        ),
     }
 
 

@@ -37,7 +37,11 @@ def version(name: str) -> str:
     """The peer's pinned version; empty for ours."""
     if name not in PEERS:
         return ""
-    found = re.search(rf"^{re.escape(PEERS[name])}==(\S+)", requirements(name).read_text(encoding="utf-8"), re.MULTILINE)
+    found = re.search(
+        rf"^{re.escape(PEERS[name])}==(\S+)",
+        requirements(name).read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
     return found[1] if found else "?"
 
 
@@ -58,10 +62,21 @@ def build(name: str) -> Path:
         raise RuntimeError("uv is missing; `make setup` installs it")
     for command in (
         [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(place)],
-        [uv, "pip", "install", "--quiet", "--python", str(python), "--requirement", str(requirements(name))],
+        [
+            uv,
+            "pip",
+            "install",
+            "--quiet",
+            "--python",
+            str(python),
+            "--requirement",
+            str(requirements(name)),
+        ],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise RuntimeError(f"cannot be installed: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
+            raise RuntimeError(
+                f"cannot be installed: {(done.stderr.strip().splitlines() or ['?'])[-1]}"
+            )
     mark.write_text(digest)
     return python

@@ -56,7 +56,9 @@ def vectors(texts: Sequence[Text], questions: Sequence[Question]) -> dict[str, l
 
 def serve(prepare: Prepare) -> None:
     """Store the texts, ask every question with every search, write a line per answer; a question that fails has an error for an answer."""
-    lines = [json.loads(line) for line in Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()]
+    lines = [
+        json.loads(line) for line in Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()
+    ]
     texts = [Text(**line["text"]) for line in lines if "text" in line]
     questions = [Question(**line["question"]) for line in lines if "question" in line]
     start = time.perf_counter()
@@ -68,7 +70,12 @@ def serve(prepare: Prepare) -> None:
                 with contextlib.suppress(Exception):
                     search(question)
             for question in questions:
-                out.write(json.dumps({"settings": settings, "question": question.id, **_ask(search, question)}) + "\n")
+                out.write(
+                    json.dumps(
+                        {"settings": settings, "question": question.id, **_ask(search, question)}
+                    )
+                    + "\n"
+                )
 
 
 def _ask(search: Search, question: Question) -> dict[str, object]:
@@ -76,5 +83,9 @@ def _ask(search: Search, question: Question) -> dict[str, object]:
     try:
         found = list(search(question))
     except Exception as error:
-        return {"ids": [], "seconds": None, "error": f"{type(error).__name__}: {error}".splitlines()[0][:300]}
+        return {
+            "ids": [],
+            "seconds": None,
+            "error": f"{type(error).__name__}: {error}".splitlines()[0][:300],
+        }
     return {"ids": found, "seconds": time.perf_counter() - start}

@@ -24,20 +24,39 @@ def prepare(texts: list[Text], _: list[Question]) -> dict[str, Search]:
     def ids(raw: object) -> list[str]:
         return [record["node"]["id"] for record in raw.records]
 
-    def hybrid(question: Question, text: str, retriever: HybridRetriever = both, **settings: object) -> list[str]:
+    def hybrid(
+        question: Question, text: str, retriever: HybridRetriever = both, **settings: object
+    ) -> list[str]:
         given = {"query_text": text, "query_vector": question.vector, "top_k": LIMIT, **settings}
         return ids(retriever.get_search_results(**given))
 
-    def linear(question: Question, *, alpha: float, ratio: int, retriever: HybridRetriever = both, **more: int) -> list[str]:
+    def linear(
+        question: Question,
+        *,
+        alpha: float,
+        ratio: int,
+        retriever: HybridRetriever = both,
+        **more: int,
+    ) -> list[str]:
         return hybrid(
-            question, words(question.text), retriever, ranker="linear", alpha=alpha, effective_search_ratio=ratio, **more
+            question,
+            words(question.text),
+            retriever,
+            ranker="linear",
+            alpha=alpha,
+            effective_search_ratio=ratio,
+            **more,
         )[:LIMIT]
 
     return {
-        "HybridRetriever, ranker naive, question as it is": lambda question: hybrid(question, question.text),
+        "HybridRetriever, ranker naive, question as it is": lambda question: hybrid(
+            question, question.text
+        ),
         "HybridRetriever, ranker naive": lambda question: hybrid(question, words(question.text)),
         **{
-            f"HybridRetriever, ranker linear, alpha {alpha}, search ratio {ratio}": partial(linear, alpha=alpha, ratio=ratio)
+            f"HybridRetriever, ranker linear, alpha {alpha}, search ratio {ratio}": partial(
+                linear, alpha=alpha, ratio=ratio
+            )
             for ratio in RATIOS
             for alpha in ALPHAS
         },
@@ -50,7 +69,9 @@ def prepare(texts: list[Text], _: list[Question]) -> dict[str, Search]:
         },
         **{
             f"VectorRetriever, search ratio {ratio}": lambda question, ratio=ratio: ids(
-                near.get_search_results(query_vector=question.vector, top_k=LIMIT, effective_search_ratio=ratio)
+                near.get_search_results(
+                    query_vector=question.vector, top_k=LIMIT, effective_search_ratio=ratio
+                )
             )
             for ratio in RATIOS
         },

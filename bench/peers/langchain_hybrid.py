@@ -38,11 +38,16 @@ def prepare(texts: list[Text], questions: list[Question]) -> dict[str, Search]:
     vector = Neo4jVector.from_existing_index(known, index_name="vector", **login)
 
     def search(store: Neo4jVector, question: Question, **settings: object) -> list[str]:
-        return [one.metadata["source"] for one in store.similarity_search(question.text, k=LIMIT, **settings)]
+        return [
+            one.metadata["source"]
+            for one in store.similarity_search(question.text, k=LIMIT, **settings)
+        ]
 
     return {
         "search_type hybrid": lambda question: search(hybrid, question),
-        "search_type hybrid, search ratio 5": lambda question: search(hybrid, question, effective_search_ratio=5),
+        "search_type hybrid, search ratio 5": lambda question: search(
+            hybrid, question, effective_search_ratio=5
+        ),
         "search_type vector (default)": lambda question: search(vector, question),
     }
 

@@ -9,7 +9,9 @@ import tempfile
 
 from exchange import LIMIT, Question, Search, Text, serve, vectors
 
-os.environ.setdefault("OPENAI_API_KEY", "unused")  # its language model is constructed and never called
+os.environ.setdefault(
+    "OPENAI_API_KEY", "unused"
+)  # its language model is constructed and never called
 
 import spacy
 from fastembed import SparseTextEmbedding
@@ -40,7 +42,10 @@ def store(texts: list[Text], known: Known, *, keywords: bool) -> Memory:
     spacy_models._load_failed_full = spacy_models._load_failed_lemma = not keywords
     qdrant = {"path": f"{folder}/qdrant", "collection_name": "chat", "embedding_model_dims": 384}
     memory = Memory.from_config(
-        {"vector_store": {"provider": "qdrant", "config": qdrant}, "history_db_path": f"{folder}/history.db"}
+        {
+            "vector_store": {"provider": "qdrant", "config": qdrant},
+            "history_db_path": f"{folder}/history.db",
+        }
     )
     memory.embedding_model = known
     encoder = SparseTextEmbedding("Qdrant/bm25", specific_model_path=folder) if keywords else False
@@ -62,7 +67,9 @@ def prepare(texts: list[Text], questions: list[Question]) -> dict[str, Search]:
 
     return {
         "search with keyword scores": lambda question: search(hybrid, question),
-        "search with keyword scores, threshold 0": lambda question: search(hybrid, question, threshold=0.0),
+        "search with keyword scores, threshold 0": lambda question: search(
+            hybrid, question, threshold=0.0
+        ),
         "search without the extras, by vectors (default)": lambda question: search(plain, question),
     }
 

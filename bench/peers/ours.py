@@ -28,7 +28,11 @@ class Answer:
 
 
 def ask(
-    url: str, auth: tuple[str, str], namespace: str, sessions: list[Conversation], sample: dict[str, Any]
+    url: str,
+    auth: tuple[str, str],
+    namespace: str,
+    sessions: list[Conversation],
+    sample: dict[str, Any],
 ) -> tuple[list[Answer], Group]:
     """Save a conversation, ask its questions in each mode; the group is for `without_it`.
 
@@ -36,18 +40,24 @@ def ask(
     """
     group = Group(name=namespace, any_will_do=False)
     answers = []
-    with ContextPersistenceClient(url, auth=auth, namespace=namespace, config={"deadline": 300.0}) as client:
+    with ContextPersistenceClient(
+        url, auth=auth, namespace=namespace, config={"deadline": 300.0}
+    ) as client:
         client.batch_save_conversations(sessions)
         ids = {message.id for session in sessions for message in session.messages}
         asked = [(number, one) for number, one in enumerate(sample["qa"]) if evidence(one) & ids]
         for number, one in asked:
-            group.questions.append(judged(client, one["question"], evidence(one) & ids, str(number)))
+            group.questions.append(
+                judged(client, one["question"], evidence(one) & ids, str(number))
+            )
         for mode in ("hybrid", "semantic", "keyword"):
             for _, one in asked[:WARM]:
                 client.search_hybrid(one["question"], mode=mode, limit=LIMIT, filters=MESSAGES)
             for number, one in asked:
                 start = time.perf_counter()
-                found = client.search_hybrid(one["question"], mode=mode, limit=LIMIT, filters=MESSAGES)
+                found = client.search_hybrid(
+                    one["question"], mode=mode, limit=LIMIT, filters=MESSAGES
+                )
                 seconds = time.perf_counter() - start
                 answers.append(
                     Answer(
@@ -65,4 +75,6 @@ def without_it(groups: list[Group]) -> Iterator[Answer]:
     """The fused search once more, each conversation ranked by weights learned from the other ones alone."""
     for group, question, weights in left_out(groups):
         ids = [question.ids[place] for place in order(question, weights)[:LIMIT]]
-        yield Answer(settings=LEFT_OUT, namespace=group.name, question=question.kind, ids=ids, seconds=None)
+        yield Answer(
+            settings=LEFT_OUT, namespace=group.name, question=question.kind, ids=ids, seconds=None
+        )

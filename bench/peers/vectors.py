@@ -21,7 +21,9 @@ def vectors_of(texts: Sequence[str]) -> dict[str, list[float]]:
     keys = {text: hashlib.sha256(f"{embedder.name}\n{text}".encode()).hexdigest() for text in texts}
     missing = [text for text, key in keys.items() if key not in known]
     if missing:
-        known.update(zip((keys[text] for text in missing), embedder.embed_whole(missing), strict=True))
+        known.update(
+            zip((keys[text] for text in missing), embedder.embed_whole(missing), strict=True)
+        )
         FILE.parent.mkdir(parents=True, exist_ok=True)
         np.savez(FILE, keys=np.array(list(known)), vectors=np.stack(list(known.values())))
     return {text: known[key].tolist() for text, key in keys.items()}

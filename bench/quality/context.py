@@ -59,7 +59,9 @@ def fitting(found: Sequence[tuple[str, str, int]], budget: int) -> tuple[set[str
     return shown, "\n".join(texts), used
 
 
-def figure(question: Mapping[str, Any], wanted: set[str], text: tuple[set[str], str, int]) -> Figure:
+def figure(
+    question: Mapping[str, Any], wanted: set[str], text: tuple[set[str], str, int]
+) -> Figure:
     """Judges one text."""
     shown, said, used = text
     answer = set(map(stem, terms(str(question.get("answer") or "")).words))
@@ -68,7 +70,12 @@ def figure(question: Mapping[str, Any], wanted: set[str], text: tuple[set[str], 
 
 
 def measure(
-    client: ContextPersistenceClient, questions: Sequence[Mapping[str, Any]], ids: set[str], *, part: str, diversity: float
+    client: ContextPersistenceClient,
+    questions: Sequence[Mapping[str, Any]],
+    ids: set[str],
+    *,
+    part: str,
+    diversity: float,
 ) -> Figures:
     """The figures of one chat."""
     count = client._core.embeddings.current().embedder.tokens
@@ -79,11 +86,17 @@ def measure(
             continue
         plain = {}
         for mode in ("hybrid", "semantic"):
-            found = client.search_hybrid(question["question"], mode=mode, limit=DEEP, filters=ONLY).results
+            found = client.search_hybrid(
+                question["question"], mode=mode, limit=DEEP, filters=ONLY
+            ).results
             sizes = count([one.content for one in found])
-            plain[mode] = [(one.id, one.content, size + 1) for one, size in zip(found, sizes, strict=True)]
+            plain[mode] = [
+                (one.id, one.content, size + 1) for one, size in zip(found, sizes, strict=True)
+            ]
         for budget in BUDGETS:
-            made = client.build_context(question["question"], budget, filters=ONLY, diversity=diversity)
+            made = client.build_context(
+                question["question"], budget, filters=ONLY, diversity=diversity
+            )
             texts = {mode: fitting(found, budget) for mode, found in plain.items()}
             texts["build_context"] = {one.id for one in made.citations}, made.text, made.tokens
             for name, text in texts.items():
@@ -96,13 +109,22 @@ def summary(figures: Sequence[Figure]) -> tuple[float, float, float, float]:
     covered = statistics.mean(one.evidence for one in figures)
     answers = [one.answer for one in figures if one.answer is not None]
     used = statistics.mean(one.tokens for one in figures)
-    return covered, statistics.mean(answers) if answers else 0.0, used, 1_000 * covered / used if used else 0.0
+    return (
+        covered,
+        statistics.mean(answers) if answers else 0.0,
+        used,
+        1_000 * covered / used if used else 0.0,
+    )
 
 
 def shown(figures: Figures) -> Table:
     """The table of it."""
-    table = Table("conversations", "budget", "text", "evidence", "answer", "tokens", "for 1,000", "of hybrid")
-    for (part, budget, name), found in sorted(figures.items(), key=lambda one: (PARTS.index(one[0][0]), *one[0][1:])):
+    table = Table(
+        "conversations", "budget", "text", "evidence", "answer", "tokens", "for 1,000", "of hybrid"
+    )
+    for (part, budget, name), found in sorted(
+        figures.items(), key=lambda one: (PARTS.index(one[0][0]), *one[0][1:])
+    ):
         covered, answer, used, rate = summary(found)
         plain = summary(figures[part, budget, "hybrid"])[-1]
         table.add_row(
@@ -122,14 +144,21 @@ def kept(figures: Figures) -> list[dict[str, object]]:
     """The same as it is written down."""
     names = ("evidence", "answer", "tokens", "rate")
     return [
-        {"part": part, "budget": budget, "text": text, **dict(zip(names, summary(found), strict=True))}
+        {
+            "part": part,
+            "budget": budget,
+            "text": text,
+            **dict(zip(names, summary(found), strict=True)),
+        }
         for (part, budget, text), found in figures.items()
     ]
 
 
 def main() -> int:
     """Ask, count, show."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("--database-url", default=":memory:")
     parser.add_argument("--every", type=int, default=1, help="ask every so manieth question only")
@@ -137,16 +166,22 @@ def main() -> int:
     options = parser.parse_args()
     figures: Figures = defaultdict(list)
     for number, (namespace, sessions, sample) in enumerate(locomo(options.data)):
-        with ContextPersistenceClient(options.database_url, namespace=namespace, config={"deadline": 300.0}) as client:
+        with ContextPersistenceClient(
+            options.database_url, namespace=namespace, config={"deadline": 300.0}
+        ) as client:
             client.batch_save_conversations(sessions)
             ids = {message.id for session in sessions for message in session.messages}
             questions = sample["qa"][:: options.every]
-            found = measure(client, questions, ids, part=PARTS[number >= CHOSEN_BY], diversity=options.diversity)
+            found = measure(
+                client, questions, ids, part=PARTS[number >= CHOSEN_BY], diversity=options.diversity
+            )
             for key, values in found.items():
                 figures[key].extend(values)
     Console(width=110).print(shown(figures))
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "context.json").write_text(json.dumps(kept(figures), indent=2) + "\n", encoding="utf-8")
+    (RESULTS / "context.json").write_text(
+        json.dumps(kept(figures), indent=2) + "\n", encoding="utf-8"
+    )
     return 0
 
 

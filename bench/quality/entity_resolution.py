@@ -53,7 +53,9 @@ def b_cubed(found: Sequence[Collection[str]], truth: Mapping[str, str]) -> Figur
 def pair_figures(judged: Sequence[JudgedPair]) -> Figures:
     """Precision, recall and F1 of pairs."""
     least = record_matching.threshold("publication")
-    said = [(record_matching.chance(one.type, one.one, one.other) or 0.0) >= least for one in judged]
+    said = [
+        (record_matching.chance(one.type, one.one, one.other) or 0.0) >= least for one in judged
+    ]
     right = sum(yes and one.same for yes, one in zip(said, judged, strict=True))
     precision, recall = right / max(1, sum(said)), right / max(1, sum(one.same for one in judged))
     return precision, recall, f1(precision, recall)
@@ -69,7 +71,9 @@ def halves(judged: Judged, of: Callable[[EntityProfile], str]) -> tuple[Judged, 
     parts: tuple[list[EntityProfile], list[EntityProfile]] = [], []
     for one in judged.things:
         parts[crc32(of(one).encode()) % 2].append(one)
-    first, second = (Judged(things=part, truth={one.id: judged.truth[one.id] for one in part}) for part in parts)
+    first, second = (
+        Judged(things=part, truth={one.id: judged.truth[one.id] for one in part}) for part in parts
+    )
     return first, second
 
 
@@ -79,7 +83,10 @@ def mentions(path: Path) -> Iterator[BatchPipeline]:
     yield "poleo", "shipped", len(whole.things), b_cubed(grouped(whole.things), whole.truth)
     parts = halves(whole, lambda one: min(one.contexts))
     for chosen, judged in (parts, parts[::-1]):
-        best = max(THRESHOLDS, key=lambda same: (*rounded(b_cubed(grouped(chosen.things, same), chosen.truth)), same))
+        best = max(
+            THRESHOLDS,
+            key=lambda same: (*rounded(b_cubed(grouped(chosen.things, same), chosen.truth)), same),
+        )
         figures = b_cubed(grouped(judged.things, best), judged.truth)
         yield "poleo", f"held-out half, threshold {best}", len(judged.things), figures
 
@@ -107,17 +114,28 @@ def customers(name: str, whole: Judged) -> Iterator[BatchPipeline]:
     parts = halves(whole, lambda one: whole.truth[one.id])
     for chosen, judged in (parts, parts[::-1]):
         with using(customer=learn("customer", pairs_of(chosen))):
-            yield name, "held-out half", len(judged.things), b_cubed(grouped(judged.things), judged.truth)
+            yield (
+                name,
+                "held-out half",
+                len(judged.things),
+                b_cubed(grouped(judged.things), judged.truth),
+            )
 
 
 def lines(data: Path) -> Iterator[BatchPipeline]:
     """All figures."""
     folder = data / "resolution"
     sets: list[tuple[Path, Callable[[], Iterator[BatchPipeline]]]] = [
-        (data / "poleo" / "poleo_resolution_gold.json", lambda: mentions(data / "poleo" / "poleo_resolution_gold.json")),
+        (
+            data / "poleo" / "poleo_resolution_gold.json",
+            lambda: mentions(data / "poleo" / "poleo_resolution_gold.json"),
+        ),
         (folder / "dblp_acm_valid.txt", lambda: papers(folder / "dblp_acm_valid.txt")),
         (folder / "senzing_customers.jsonl", lambda: customers("Senzing", senzing(folder))),
-        (folder / "febrl_dataset1.csv", lambda: customers("FEBRL 1", febrl(folder / "febrl_dataset1.csv"))),
+        (
+            folder / "febrl_dataset1.csv",
+            lambda: customers("FEBRL 1", febrl(folder / "febrl_dataset1.csv")),
+        ),
     ]
     for path, figures in sets:
         if path.is_file():
@@ -128,12 +146,17 @@ def lines(data: Path) -> Iterator[BatchPipeline]:
 
 def kept(found: Sequence[BatchPipeline]) -> list[dict[str, object]]:
     """The figures as they are written down."""
-    return [{"set": name, "what": what, "count": count, "figures": figures} for name, what, count, figures in found]
+    return [
+        {"set": name, "what": what, "count": count, "figures": figures}
+        for name, what, count, figures in found
+    ]
 
 
 def main() -> int:
     """Measure and show."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     table = Table("set", "what", "things or pairs", "precision", "recall", "F1")
     found = list(lines(parser.parse_args().data))
@@ -141,7 +164,9 @@ def main() -> int:
         table.add_row(name, what, str(count), *(f"{one:.4f}" for one in figures))
     Console(width=110).print(table)
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "resolution.json").write_text(json.dumps(kept(found), indent=2) + "\n", encoding="utf-8")
+    (RESULTS / "resolution.json").write_text(
+        json.dumps(kept(found), indent=2) + "\n", encoding="utf-8"
+    )
     return 0
 
 

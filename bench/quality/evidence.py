@@ -38,7 +38,13 @@ from mcp_context_persistence.queries.search.recipes import ARMS
 RESULTS = Path(__file__).parent / "results"
 DRAWS = 1_000
 MEETINGS = "recipe exploratory, learned without the meeting"
-CATEGORIES = {"1": "multi-hop", "2": "temporal", "3": "open domain", "4": "single hop", "5": "adversarial"}
+CATEGORIES = {
+    "1": "multi-hop",
+    "2": "temporal",
+    "3": "open domain",
+    "4": "single hop",
+    "5": "adversarial",
+}
 Lines = list[tuple[str, dict[str, float]]]
 
 
@@ -83,7 +89,14 @@ def halves(groups: Sequence[Group]) -> Lines:
         by_kind = ([one for one in groups if one.any_will_do is kind] for kind in (False, True))
         parts = [(kind[half::2], kind[1 - half :: 2]) for kind in by_kind]
         weights = learn([one for known, _ in parts for one in known])
-        lines += judged([(group, question, weights) for _, rest in parts for group in rest for question in group.questions])
+        lines += judged(
+            [
+                (group, question, weights)
+                for _, rest in parts
+                for group in rest
+                for question in group.questions
+            ]
+        )
     return lines
 
 
@@ -103,7 +116,9 @@ def summary(lines: Lines) -> dict[str, dict[str, object]]:
 
 def main() -> int:
     """Ask, learn, judge, show."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("--database-url", default=":memory:")
     options = parser.parse_args()
@@ -115,8 +130,13 @@ def main() -> int:
         **{way: summary(plain(groups, way)) for way in WAYS},
         "hybrid": summary(judged(ranked)),
         MEETINGS: summary(judged(left_out(long))),
-        **{f"hybrid without arm {arm}": summary(judged(left_out(groups, names))) for arm, names in ARMS.items()},
-        **{f"hybrid without {name}": summary(judged(left_out(groups, [name]))) for name in FEATURES},
+        **{
+            f"hybrid without arm {arm}": summary(judged(left_out(groups, names)))
+            for arm, names in ARMS.items()
+        },
+        **{
+            f"hybrid without {name}": summary(judged(left_out(groups, [name]))) for name in FEATURES
+        },
         "hybrid, learned on half of the chats, judged on the others": summary(halves(groups)),
     }
     RESULTS.mkdir(exist_ok=True)
@@ -124,7 +144,12 @@ def main() -> int:
     with (RESULTS / "questions.jsonl").open("w", encoding="utf-8") as file:
         for group, question, weights in ranked:
             best = [question.ids[place] for place in order(question, weights)[:DEPTH]]
-            line = {"set": group.name, "question": question.question, "wanted": sorted(question.wanted), "found": best}
+            line = {
+                "set": group.name,
+                "question": question.question,
+                "wanted": sorted(question.wanted),
+                "found": best,
+            }
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
     table = Table("search", "set", "questions", "R@10", "95 %", "MRR", "nDCG@10", "hit@10")
     for search, sets in found.items():
@@ -132,7 +157,14 @@ def main() -> int:
             if search in {*WAYS, "hybrid"} or name in {"chats", "meetings"}:
                 low, high = row["R@10 interval"]
                 shown = [f"{row[key]:.3f}" for key in ("R@10", "MRR", "nDCG@10", "hit@10")]
-                table.add_row(search, name, str(row["questions"]), shown[0], f"{low:.3f} to {high:.3f}", *shown[1:])
+                table.add_row(
+                    search,
+                    name,
+                    str(row["questions"]),
+                    shown[0],
+                    f"{low:.3f} to {high:.3f}",
+                    *shown[1:],
+                )
     Console(width=130).print(table)
     return 0
 

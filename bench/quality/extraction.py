@@ -24,7 +24,13 @@ _HERE = Path(__file__).parent
 RESULTS = _HERE / "results"
 _CONFIDENCE = _HERE.parent / "ingest" / "confidence.json"
 _CORE = ("person", "organization", "location")
-_RECOGNISER = {"PERSON": "person", "ORG": "organization", "GPE": "location", "LOC": "location", "FAC": "location"}
+_RECOGNISER = {
+    "PERSON": "person",
+    "ORG": "organization",
+    "GPE": "location",
+    "LOC": "location",
+    "FAC": "location",
+}
 _OTHER = ("product", "event", "work", "law", "language", "group")
 _STRICT_ON_CHAT = ("code:", "cue:", "command:")
 _POLEO = {
@@ -73,7 +79,11 @@ def f1(right: int, found: int, wanted: int) -> float:
 def overlap(pairs: Iterable[tuple[set[Any], set[Any]]]) -> float:
     """F1 over documents, each a pair of what was found and what was wanted."""
     listed = list(pairs)
-    return f1(sum(len(a & b) for a, b in listed), sum(len(a) for a, _ in listed), sum(len(b) for _, b in listed))
+    return f1(
+        sum(len(a & b) for a, b in listed),
+        sum(len(a) for a, _ in listed),
+        sum(len(b) for _, b in listed),
+    )
 
 
 def measure_names(data: Path, extractor: Extractor, counts: Counts) -> dict[str, Any]:
@@ -90,7 +100,11 @@ def measure_names(data: Path, extractor: Extractor, counts: Counts) -> dict[str,
         wanted = [{span for span in document.spans if span[2] in _CORE} for document in documents]
         with nlp.select_pipes(enable=["ner"]):
             bare = [
-                {(e.start_char, e.end_char, _RECOGNISER[e.label_]) for e in doc.ents if e.label_ in _RECOGNISER}
+                {
+                    (e.start_char, e.end_char, _RECOGNISER[e.label_])
+                    for e in doc.ents
+                    if e.label_ in _RECOGNISER
+                }
                 for doc in nlp.pipe(texts)
             ]
         ours = []
@@ -103,14 +117,19 @@ def measure_names(data: Path, extractor: Extractor, counts: Counts) -> dict[str,
         }
         for kind in _CORE:
             a, b = (
-                [({s for s in d if s[2] == kind}, {s for s in w if s[2] == kind}) for d, w in zip(x, wanted, strict=True)]
+                [
+                    ({s for s in d if s[2] == kind}, {s for s in w if s[2] == kind})
+                    for d, w in zip(x, wanted, strict=True)
+                ]
                 for x in (bare, ours)
             )
             report[name][kind] = (overlap(a), overlap(b))
     return report
 
 
-def _count_names(name: str, document: labelled.Labelled, extraction: Extraction, counts: Counts) -> None:
+def _count_names(
+    name: str, document: labelled.Labelled, extraction: Extraction, counts: Counts
+) -> None:
     others = {span[:2] for span in document.spans if span[2] in {"other", "product", "work"}}
     for mention in extraction.mentions:
         span = (mention.start, mention.end, mention.type)
@@ -119,7 +138,9 @@ def _count_names(name: str, document: labelled.Labelled, extraction: Extraction,
         elif mention.type in _OTHER and name != "uner_ewt_dev.iob2":
             counts.add(mention.extractor, name, right=span[:2] in others)
         elif name == "wikigold.conll" and mention.extractor.startswith(_STRICT_ON_CHAT):
-            counts.add(mention.extractor, name, right=False, note=f"{mention.text} | {mention.description}")
+            counts.add(
+                mention.extractor, name, right=False, note=f"{mention.text} | {mention.description}"
+            )
 
 
 def measure_chat(data: Path, extractor: Extractor, counts: Counts) -> dict[str, Any]:
@@ -134,10 +155,22 @@ def measure_chat(data: Path, extractor: Extractor, counts: Counts) -> dict[str, 
         for mention in extraction.mentions:
             fired[mention.extractor] += 1
             if mention.extractor.startswith(_STRICT_ON_CHAT):
-                counts.add(mention.extractor, "locomo_dev.json", right=False, note=f"{mention.text} | {mention.description}")
+                counts.add(
+                    mention.extractor,
+                    "locomo_dev.json",
+                    right=False,
+                    note=f"{mention.text} | {mention.description}",
+                )
             elif mention.extractor.startswith(("vocabulary:", "spelled:")):
-                counts.errors.append(f"locomo_dev.json: {mention.extractor}, not counted: {mention.text} | {mention.description}")
-    return {"turns": len(texts), "per_1000_turns": {rule: round(1000 * n / len(texts), 1) for rule, n in fired.most_common()}}
+                counts.errors.append(
+                    f"locomo_dev.json: {mention.extractor}, not counted: {mention.text} | {mention.description}"
+                )
+    return {
+        "turns": len(texts),
+        "per_1000_turns": {
+            rule: round(1000 * n / len(texts), 1) for rule, n in fired.most_common()
+        },
+    }
 
 
 def measure_excerpts(data: Path, extractor: Extractor, counts: Counts) -> dict[str, Any]:
@@ -148,13 +181,20 @@ def measure_excerpts(data: Path, extractor: Extractor, counts: Counts) -> dict[s
         return {}
     documents = labelled.excerpts(folder)
     typed, names = [], []
-    for (_, wanted), extraction in zip(documents, extractor.extract([text for text, _ in documents]), strict=True):
+    for (_, wanted), extraction in zip(
+        documents, extractor.extract([text for text, _ in documents]), strict=True
+    ):
         kept = [m for m in extraction.mentions if m.type in {*_CORE, "project"}]
         typed.append(({(m.name.lower(), m.type) for m in kept}, wanted))
         names.append(({m.name.lower() for m in kept}, {name for name, _ in wanted}))
         for mention in kept:
             if mention.type == "project":
-                counts.add(mention.extractor, "excerpts", right=(mention.name.lower(), "project") in wanted, note=mention.text)
+                counts.add(
+                    mention.extractor,
+                    "excerpts",
+                    right=(mention.name.lower(), "project") in wanted,
+                    note=mention.text,
+                )
     return {"typed_f1": overlap(typed), "names_f1": overlap(names)}
 
 
@@ -179,21 +219,39 @@ def measure_decisions(data: Path) -> dict[str, Any]:
         found = [{stem(word) for word in terms(one.text).words} for one in proposals(text)]
         asked = [{stem(word) for word in terms(one).words} for one in wanted]
         there.append(({number} if found else set(), {number} if wanted else set()))
-        hits = {place for place, one in enumerate(asked) if any(2 * len(one & other) >= len(one) for other in found)}
+        hits = {
+            place
+            for place, one in enumerate(asked)
+            if any(2 * len(one & other) >= len(one) for other in found)
+        }
         wrong = {f"wrong {place}" for place in range(len(found) - len(hits))}
         same.append((hits | wrong, set(range(len(asked)))))
-        covered = [{place for place, one in enumerate(asked) if 2 * len(one & other) >= len(other)} for other in found]
+        covered = [
+            {place for place, one in enumerate(asked) if 2 * len(one & other) >= len(other)}
+            for other in found
+        ]
         parts.append(
-            (set().union(*covered) | {f"wrong {place}" for place, one in enumerate(covered) if not one}, set(range(len(asked))))
+            (
+                set().union(*covered)
+                | {f"wrong {place}" for place, one in enumerate(covered) if not one},
+                set(range(len(asked))),
+            )
         )
-    return {**report, "documents_f1": overlap(there), "sentences_f1": overlap(same), "parts_of_labels_f1": overlap(parts)}
+    return {
+        **report,
+        "documents_f1": overlap(there),
+        "sentences_f1": overlap(same),
+        "parts_of_labels_f1": overlap(parts),
+    }
 
 
 def measure_own(name: str, extractor: Extractor, counts: Counts) -> dict[str, Any]:
     """Our own sentences: exact span and type, and statements."""
     documents, where = labelled.sentences(_HERE / name), f"bench/{name}"
     pairs, stated = [], []
-    for document, extraction in zip(documents, extractor.extract([d.text for d in documents]), strict=True):
+    for document, extraction in zip(
+        documents, extractor.extract([d.text for d in documents]), strict=True
+    ):
         pairs.append(({(m.start, m.end, m.type) for m in extraction.mentions}, document.spans))
         for m in extraction.mentions:
             if not m.extractor.startswith("ner:"):
@@ -204,14 +262,27 @@ def measure_own(name: str, extractor: Extractor, counts: Counts) -> dict[str, An
                     note=f"{m.text} | {document.text}",
                 )
         wanted = {(entity_id(s), kind, entity_id(t)) for s, kind, t in document.statements}
-        said = {(r.source, r.type, r.target) for r in extraction.relations if r.type != "related_to"}
+        said = {
+            (r.source, r.type, r.target) for r in extraction.relations if r.type != "related_to"
+        }
         stated.append((said, wanted))
         ends = {frozenset((s, t)) for s, _, t in wanted}
         for r in extraction.relations:
-            right = (r.source, r.type, r.target) in wanted if r.type != "related_to" else frozenset((r.source, r.target)) in ends
-            counts.add(r.extractor, where, right=right, note=f"{r.source} {r.type} {r.target} | {document.text}")
+            right = (
+                (r.source, r.type, r.target) in wanted
+                if r.type != "related_to"
+                else frozenset((r.source, r.target)) in ends
+            )
+            counts.add(
+                r.extractor,
+                where,
+                right=right,
+                note=f"{r.source} {r.type} {r.target} | {document.text}",
+            )
         missed = wanted - said
-        counts.errors += [f"{where}: missed {statement} | {document.text}" for statement in sorted(missed)]
+        counts.errors += [
+            f"{where}: missed {statement} | {document.text}" for statement in sorted(missed)
+        ]
     return {"entities_f1": overlap(pairs), "statements_f1": overlap(stated)}
 
 
@@ -223,27 +294,55 @@ def measure_poleo(data: Path, extractor: Extractor, counts: Counts) -> dict[str,
         return {}
     cases = json.loads(path.read_text(encoding="utf-8"))["test_cases"]
     entities, statements, denied = [], [], 0
-    for case, extraction in zip(cases, extractor.extract([case["text"] for case in cases]), strict=True):
-        canonical = {entity_id(alias): e["name"] for e in case["expected_entities"] for alias in (e["name"], *e["aliases"])}
-        named = {m.entity_id for m in extraction.mentions if m.type != "concept" or m.entity_id in canonical}
-        entities.append(({canonical.get(i, i) for i in named}, {e["name"] for e in case["expected_entities"]}))
-        wanted = {(r["source"], r["relation_type"], r["target"]) for r in case["expected_relations"]}
+    for case, extraction in zip(
+        cases, extractor.extract([case["text"] for case in cases]), strict=True
+    ):
+        canonical = {
+            entity_id(alias): e["name"]
+            for e in case["expected_entities"]
+            for alias in (e["name"], *e["aliases"])
+        }
+        named = {
+            m.entity_id
+            for m in extraction.mentions
+            if m.type != "concept" or m.entity_id in canonical
+        }
+        entities.append(
+            ({canonical.get(i, i) for i in named}, {e["name"] for e in case["expected_entities"]})
+        )
+        wanted = {
+            (r["source"], r["relation_type"], r["target"]) for r in case["expected_relations"]
+        }
         ends = {frozenset((s, t)) for s, _, t in wanted}
         said = set()
         for r in extraction.relations:
             source, target = canonical.get(r.source, r.source), canonical.get(r.target, r.target)
-            kind = next((k for s, k, t in wanted if (s, t) == (source, target) and r.type in _POLEO[k]), r.type)
+            kind = next(
+                (k for s, k, t in wanted if (s, t) == (source, target) and r.type in _POLEO[k]),
+                r.type,
+            )
             denied += any(
-                (source, target) == (s, t) and r.type in _POLEO[k] for s, k, t in case["metadata"].get("negative_relations", [])
+                (source, target) == (s, t) and r.type in _POLEO[k]
+                for s, k, t in case["metadata"].get("negative_relations", [])
             )
             if not {source, target} <= set(canonical.values()):
                 continue  # the set cannot tell
-            right = (source, kind, target) in wanted if r.type != "related_to" else frozenset((source, target)) in ends
-            counts.add(r.extractor, "poleo", right=right, note=f"{source} {r.type} {target} | {r.evidence}")
+            right = (
+                (source, kind, target) in wanted
+                if r.type != "related_to"
+                else frozenset((source, target)) in ends
+            )
+            counts.add(
+                r.extractor, "poleo", right=right, note=f"{source} {r.type} {target} | {r.evidence}"
+            )
             if r.type != "related_to":
                 said.add((source, kind, target))
         statements.append((said, wanted))
-    return {"entities_f1": overlap(entities), "statements_f1": overlap(statements), "denied_statements_emitted": denied}
+    return {
+        "entities_f1": overlap(entities),
+        "statements_f1": overlap(statements),
+        "denied_statements_emitted": denied,
+    }
 
 
 def measure_speed(data: Path, extractor: Extractor) -> dict[str, Any]:
@@ -260,12 +359,18 @@ def measure_speed(data: Path, extractor: Extractor) -> dict[str, Any]:
         for _ in extractor.extract(texts):
             pass
         ours.append(time.process_time() - start)
-    return {"plain_texts_per_s": 2000 / min(plain), "ours_texts_per_s": 2000 / min(ours), "ratio": min(plain) / min(ours)}
+    return {
+        "plain_texts_per_s": 2000 / min(plain),
+        "ours_texts_per_s": 2000 / min(ours),
+        "ratio": min(plain) / min(ours),
+    }
 
 
 def main() -> None:
     """Runs the measurements that the arguments ask for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     for option in ("--write", "--speed", "--errors"):
         parser.add_argument(option, action="store_true")
@@ -293,7 +398,9 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "extraction.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     if options.write:
-        _CONFIDENCE.write_text(json.dumps({"about": _ABOUT, "rules": rules}, indent=2) + "\n", encoding="utf-8")
+        _CONFIDENCE.write_text(
+            json.dumps({"about": _ABOUT, "rules": rules}, indent=2) + "\n", encoding="utf-8"
+        )
 
 
 _ABOUT = (

@@ -88,7 +88,12 @@ class Group:
 
 def found_by(client: ContextPersistenceClient, question: str, **how: str) -> tuple[str, ...]:
     """The ids that a search finds, best first."""
-    return tuple(one.id for one in client.search_hybrid(question, filters={"content_types": "message"}, **how).results)
+    return tuple(
+        one.id
+        for one in client.search_hybrid(
+            question, filters={"content_types": "message"}, **how
+        ).results
+    )
 
 
 def judged(
@@ -119,13 +124,17 @@ def judged(
     stretches = bool(made.passage)
     return Judged(
         question=question,
-        seen=features(rows, asked, stretches=stretches) if rows else np.zeros((0, len(STRETCHES if stretches else FEATURES))),
+        seen=features(rows, asked, stretches=stretches)
+        if rows
+        else np.zeros((0, len(STRETCHES if stretches else FEATURES))),
         relevant=np.array([row["id"] in relevant for row in rows], float),
         wanted=frozenset(relevant),
         ids=tuple(row["id"] for row in rows),
         kind=kind,
         distances=diversification.distances(rows) if stretches else None,
-        plain={way: found_by(client, question, **how) for way, how in WAYS.items()} if compared else {},
+        plain={way: found_by(client, question, **how) for way, how in WAYS.items()}
+        if compared
+        else {},
     )
 
 
@@ -134,13 +143,23 @@ def chats(data: Path, url: str, *, compared: bool = False) -> list[Group]:
     found = []
     for namespace, sessions, sample in locomo(data):
         group = Group(name=namespace, any_will_do=False)
-        with ContextPersistenceClient(url, namespace=f"learn-{namespace}", config={"deadline": 300.0}) as client:
-            client.batch_save_conversations([one.model_copy(update={"mode": "conversation"}) for one in sessions])
+        with ContextPersistenceClient(
+            url, namespace=f"learn-{namespace}", config={"deadline": 300.0}
+        ) as client:
+            client.batch_save_conversations(
+                [one.model_copy(update={"mode": "conversation"}) for one in sessions]
+            )
             ids = {message.id for session in sessions for message in session.messages}
             for question in sample["qa"]:
                 if relevant := evidence(question) & ids:
                     group.questions.append(
-                        judged(client, question["question"], relevant, str(question["category"]), compared=compared)
+                        judged(
+                            client,
+                            question["question"],
+                            relevant,
+                            str(question["category"]),
+                            compared=compared,
+                        )
                     )
         print(f"{namespace}: {len(group.questions)} questions", flush=True)
         found.append(group)
@@ -152,26 +171,38 @@ def meetings(data: Path, url: str, *, compared: bool = False) -> tuple[list[Grou
     found, long = list[Group](), list[Group]()
     for name, conversation, meeting in qmsum(data):
         group, stretches = (Group(name=name, any_will_do=True, weight=MEETINGS) for _ in range(2))
-        with ContextPersistenceClient(url, namespace=f"learn-{name}", config={"deadline": 300.0}) as client:
+        with ContextPersistenceClient(
+            url, namespace=f"learn-{name}", config={"deadline": 300.0}
+        ) as client:
             client.save_conversation(conversation.model_copy(update={"mode": "conversation"}))
             for query in meeting["specific_query_list"]:
-                relevant = {f"{conversation.conversation_id}:{place}" for place in meeting_gold(query)}
+                relevant = {
+                    f"{conversation.conversation_id}:{place}" for place in meeting_gold(query)
+                }
                 group.questions.append(judged(client, query["query"], relevant, compared=compared))
                 stretches.questions.append(judged(client, query["query"], relevant, made=LONG))
         found.append(group)
         long.append(stretches)
-    print(f"{len(found)} meetings: {sum(len(one.questions) for one in found)} questions", flush=True)
+    print(
+        f"{len(found)} meetings: {sum(len(one.questions) for one in found)} questions", flush=True
+    )
     return found, long
 
 
 def own(file: Path, url: str, namespace: str) -> list[Group]:
     """A user's own judgements, a group per question."""
     if url == ":memory:":
-        raise SystemExit("--judgements are about messages that are stored: say where, with --database-url")
+        raise SystemExit(
+            "--judgements are about messages that are stored: say where, with --database-url"
+        )
     given = judgements(file.read_text(encoding="utf-8"))
     with ContextPersistenceClient(url, namespace=namespace) as client:
         return [
-            Group(name=str(number), any_will_do=False, questions=[judged(client, query, set(relevant))])
+            Group(
+                name=str(number),
+                any_will_do=False,
+                questions=[judged(client, query, set(relevant))],
+            )
             for number, (query, relevant) in enumerate(given)
         ]
 
@@ -192,9 +223,14 @@ def judgements(text: str) -> list[tuple[str, list[str]]]:
         except (ValueError, KeyError, TypeError):
             query, relevant = None, None
         if not (
-            isinstance(query, str) and isinstance(relevant, list) and relevant and all(isinstance(one, str) for one in relevant)
+            isinstance(query, str)
+            and isinstance(relevant, list)
+            and relevant
+            and all(isinstance(one, str) for one in relevant)
         ):
-            raise SystemExit(f'line {number}: wanted is {{"query": "...", "relevant": ["message id", ...]}}')
+            raise SystemExit(
+                f'line {number}: wanted is {{"query": "...", "relevant": ["message id", ...]}}'
+            )
         found.append((query, relevant))
     if not found:
         raise SystemExit("there are no judgements")
@@ -204,10 +240,15 @@ def judgements(text: str) -> list[tuple[str, list[str]]]:
 def learn(groups: Iterable[Group], without: Sequence[str] = ()) -> Floats:
     """The weights, one for each feature, that make the relevant candidates most likely; 0 for features `without` which it must do."""
     known = [
-        (question, group.weight, group.any_will_do) for group in groups for question in group.questions if question.relevant.any()
+        (question, group.weight, group.any_will_do)
+        for group in groups
+        for question in group.questions
+        if question.relevant.any()
     ]
     if not known:
-        raise SystemExit("no question has a relevant message among its candidates, so there is nothing to learn from")
+        raise SystemExit(
+            "no question has a relevant message among its candidates, so there is nothing to learn from"
+        )
     width = known[0][0].seen.shape[1]
     stretches = known[0][0].distances is not None
     used = np.array([name not in without for name in (STRETCHES if stretches else FEATURES)], float)
@@ -227,11 +268,15 @@ def learn(groups: Iterable[Group], without: Sequence[str] = ()) -> Floats:
         likely = powers / np.add.reduceat(powers, starts)[owner]
         any_of = np.add.reduceat(likely * relevant, starts) + 1e-30
         target = (1 - loose[owner]) * even + loose[owner] * likely * relevant / any_of[owner]
-        each = (1 - loose) * np.add.reduceat(even * np.log(likely + 1e-30), starts) + loose * np.log(any_of)
+        each = (1 - loose) * np.add.reduceat(
+            even * np.log(likely + 1e-30), starts
+        ) + loose * np.log(any_of)
         slope = -(seen.T @ ((target - likely) * counts[owner])) + 2 * ridge * weights
         return float(-(each * counts).sum() + ridge * weights @ weights), slope
 
-    found: Floats = minimize(loss, np.zeros(width), jac=True, method="L-BFGS-B", options={"maxiter": 1000}).x
+    found: Floats = minimize(
+        loss, np.zeros(width), jac=True, method="L-BFGS-B", options={"maxiter": 1000}
+    ).x
     return found
 
 
@@ -269,7 +314,9 @@ def parts(groups: Sequence[Group]) -> list[list[Group]]:
     return found
 
 
-def left_out(groups: Sequence[Group], without: Sequence[str] = ()) -> list[tuple[Group, Judged, Floats]]:
+def left_out(
+    groups: Sequence[Group], without: Sequence[str] = ()
+) -> list[tuple[Group, Judged, Floats]]:
     """Each question with weights that were learned without its conversation, and without these features."""
     found = []
     for part in parts(groups):
@@ -291,13 +338,19 @@ def show(judgements_by: Iterable[tuple[Group, Judged, Floats]]) -> None:
     kinds: defaultdict[str, list[dict[str, float]]] = defaultdict(list)
     there: Counter[str] = Counter()
     for group, question, by in judgements_by:
-        found = judge([bool(question.relevant[place]) for place in order(question, by)], len(question.wanted))
+        found = judge(
+            [bool(question.relevant[place]) for place in order(question, by)], len(question.wanted)
+        )
         for kind in kinds_of(group, question):
             kinds[kind].append(found)
             there[kind] += bool(question.relevant.any())
     for kind, all_found in sorted(kinds.items()):
-        means = "  ".join(f"{name} {statistics.mean(one[name] for one in all_found):.3f}" for name in all_found[0])
-        print(f"  {kind:<20}{means}  ({len(all_found)} questions, {there[kind]} with a relevant candidate)")
+        means = "  ".join(
+            f"{name} {statistics.mean(one[name] for one in all_found):.3f}" for name in all_found[0]
+        )
+        print(
+            f"  {kind:<20}{means}  ({len(all_found)} questions, {there[kind]} with a relevant candidate)"
+        )
 
 
 def kinds_of(group: Group, question: Judged) -> set[str]:
@@ -311,7 +364,9 @@ def kinds_of(group: Group, question: Judged) -> set[str]:
 
 def main() -> int:
     """Ask, learn, judge, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path, nargs="?")
     parser.add_argument("--database-url", default=":memory:")
     parser.add_argument("--judgements", type=Path)
@@ -319,7 +374,10 @@ def main() -> int:
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     if options.judgements:
-        groups, long = own(options.judgements, options.database_url, options.namespace), list[Group]()
+        groups, long = (
+            own(options.judgements, options.database_url, options.namespace),
+            list[Group](),
+        )
     elif options.data:
         groups = chats(options.data, options.database_url)
         short, long = meetings(options.data, options.database_url)
@@ -329,11 +387,20 @@ def main() -> int:
     print("Each conversation, or question, judged by weights that were learned without it:")
     show([*left_out(groups), *left_out(long)])
     print("The same by the weights as they are:")
-    show([(group, question, in_use(question)) for group in (*groups, *long) for question in group.questions])
+    show(
+        [
+            (group, question, in_use(question))
+            for group in (*groups, *long)
+            for question in group.questions
+        ]
+    )
     made: dict[str, Any] = json.loads(WEIGHTS.read_text(encoding="utf-8"))
     for name, features_of, of in (("weights", FEATURES, groups), ("stretches", STRETCHES, long)):
         if of:
-            learned = {feature: round(value, 4) for feature, value in zip(features_of, learn(of).tolist(), strict=True)}
+            learned = {
+                feature: round(value, 4)
+                for feature, value in zip(features_of, learn(of).tolist(), strict=True)
+            }
             made[name] = learned | KEPT
     print(json.dumps(made, indent=2))
     if options.write:

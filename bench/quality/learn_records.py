@@ -36,7 +36,12 @@ def pairs_of(judged: Judged) -> list[JudgedPair]:
         same.setdefault(one, []).append(known)
     wanted = {(min(a, b), max(a, b)) for group in same.values() for a, b in combinations(group, 2)}
     return [
-        JudgedPair(type="customer", one=dict(by_id[a].fields), other=dict(by_id[b].fields), same=(a, b) in wanted)
+        JudgedPair(
+            type="customer",
+            one=dict(by_id[a].fields),
+            other=dict(by_id[b].fields),
+            same=(a, b) in wanted,
+        )
         for a, b in sorted({*candidates(judged.things), *wanted})
     ]
 
@@ -49,8 +54,13 @@ def learn(name: str, judged: Sequence[JudgedPair]) -> Learned:
     array = np.array([[one[column] for column in columns] for one in seen])
     model = LogisticRegression(C=STRENGTH, max_iter=5000).fit(array, [one.same for one in judged])
     found["bias"] = round(float(model.intercept_[0]), 4)
-    found["weights"] = {column: round(float(weight), 4) for column, weight in zip(columns, model.coef_[0], strict=True)}
-    found["same"] = best_threshold(model.predict_proba(array)[:, 1].tolist(), [one.same for one in judged])
+    found["weights"] = {
+        column: round(float(weight), 4)
+        for column, weight in zip(columns, model.coef_[0], strict=True)
+    }
+    found["same"] = best_threshold(
+        model.predict_proba(array)[:, 1].tolist(), [one.same for one in judged]
+    )
     return found
 
 
@@ -78,7 +88,9 @@ def using(**learned: Learned) -> Iterator[None]:
 
 def main() -> int:
     """Learn, show, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
@@ -86,7 +98,10 @@ def main() -> int:
     found = {
         **record_matching.profiles(),
         "publication": learn("publication", publications(folder / "dblp_acm_valid.txt")),
-        "customer": learn("customer", [*pairs_of(febrl(folder / "febrl_dataset1.csv")), *pairs_of(senzing(folder))]),
+        "customer": learn(
+            "customer",
+            [*pairs_of(febrl(folder / "febrl_dataset1.csv")), *pairs_of(senzing(folder))],
+        ),
     }
     print(json.dumps(found, indent=2))
     if options.write:

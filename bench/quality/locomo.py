@@ -31,9 +31,7 @@ def ask(
         return
     for mode in modes:
         for kinds, filters in KINDS.items():
-            for (
-                depth
-            ) in DEPTHS:  # each depth is a search of its own: judged is what it returns, not the first part of a longer answer
+            for depth in DEPTHS:  # each depth is a search of its own: judged is what it returns, not the first part of a longer answer
                 answer = client.search_hybrid(question, mode=mode, limit=depth, filters=filters)
                 hit = {one.message_id for one in answer.results if one.message_id}
                 yield (mode, kinds, depth), len(gold & hit) / len(gold)
@@ -41,7 +39,9 @@ def ask(
 
 def main() -> int:
     """Save, ask, count."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("--store", default=":memory:", help="database URL")
     parser.add_argument("--modes", nargs="+", default=["hybrid", "semantic", "keyword"])
@@ -52,7 +52,9 @@ def main() -> int:
     found: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
     lines = []
     for namespace, sessions, sample in locomo(options.data):
-        with ContextPersistenceClient(options.store, namespace=namespace, config={"deadline": 120.0}) as client:
+        with ContextPersistenceClient(
+            options.store, namespace=namespace, config={"deadline": 120.0}
+        ) as client:
             start = time.perf_counter()
             for session in sessions:
                 client.save_conversation(session)
@@ -62,10 +64,19 @@ def main() -> int:
                 gold = evidence(question) & turns
                 for key, share in ask(client, question["question"], gold, options.modes):
                     found[key].append(share)
-                    lines.append({"set": namespace, "question": question["question"], "search": key, "recall": share})
+                    lines.append(
+                        {
+                            "set": namespace,
+                            "question": question["question"],
+                            "search": key,
+                            "recall": share,
+                        }
+                    )
     for mode in options.modes:
         for kinds in KINDS:
-            shares = "  ".join(f"R@{depth} {statistics.mean(found[mode, kinds, depth]):.3f}" for depth in DEPTHS)
+            shares = "  ".join(
+                f"R@{depth} {statistics.mean(found[mode, kinds, depth]):.3f}" for depth in DEPTHS
+            )
             print(f"{mode:<10} {kinds:<10} {shares}  ({len(found[mode, kinds, 10])} questions)")
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "locomo.json").write_text("\n".join(map(json.dumps, lines)) + "\n")

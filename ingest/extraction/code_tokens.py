@@ -101,7 +101,23 @@ _SPECIAL_FILES = {
     ".gitignore",
     ".env",
 }
-_TOP_DOMAINS = {"com", "org", "net", "io", "dev", "edu", "gov", "uk", "de", "ai", "app", "co", "me", "tv", "info"}
+_TOP_DOMAINS = {
+    "com",
+    "org",
+    "net",
+    "io",
+    "dev",
+    "edu",
+    "gov",
+    "uk",
+    "de",
+    "ai",
+    "app",
+    "co",
+    "me",
+    "tv",
+    "info",
+}
 _BRANDS = {
     "YouTube", "LinkedIn", "PayPal", "MacBook", "GoPro", "PlayStation", "FaceTime", "WhatsApp", "TikTok", "OpenAI", "DeepMind", "iPhone",
     "iPad", "iPod", "iMac", "iCloud", "eBay", "AirPods", "AirBnB", "FedEx", "DoorDash", "SnapChat", "StarCraft", "WarCraft", "BuzzFeed",
@@ -115,8 +131,12 @@ _WORD = re.compile(r"\S+")
 _WORTH_A_LOOK = re.compile(r"[a-z0-9][A-Z]|\w_\w|\w\(|\.\w|/\w|`|file$")
 _EDGES = re.compile(r"[`'\"“”‘’(\[{<*]*+(?P<core>.*?)(?P<call>\(\))?[`'\"“”‘’)\]}>.,;:!?*]*")
 _CALLED = re.compile(r"(?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\((?P<rest>.*)")
-_PATH = re.compile(r"(?:~|\.{1,2})?/?(?:[\w@.+-]+/)*+[\w@.+-]*\.(?P<ending>[A-Za-z0-9]{1,10})(?::\d+)?")
-_FOLDER = re.compile(r"(?:~|\.{1,2})?/[\w@.+-]+(?:/[\w@.+-]+)++/?|(?:\.{1,2}/|~/)[\w@.+-]+/?|(?:[\w@.+-]+/){2,}+")
+_PATH = re.compile(
+    r"(?:~|\.{1,2})?/?(?:[\w@.+-]+/)*+[\w@.+-]*\.(?P<ending>[A-Za-z0-9]{1,10})(?::\d+)?"
+)
+_FOLDER = re.compile(
+    r"(?:~|\.{1,2})?/[\w@.+-]+(?:/[\w@.+-]+)++/?|(?:\.{1,2}/|~/)[\w@.+-]+/?|(?:[\w@.+-]+/){2,}+"
+)
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)++")
 _CAMEL = re.compile(r"_{0,2}[A-Z]+[a-z0-9]+(?:[A-Z]+[a-z0-9]*)++")
 _LOWER_CAMEL = re.compile(r"[a-z]+[a-z0-9]*(?:[A-Z][a-z0-9]+)++")
@@ -163,13 +183,27 @@ def _shape(core: str, *, called: bool, quoted: bool) -> tuple[str, int]:
     call = _CALLED.match(core)
     if call is not None:
         name = call["name"]
-        sure = quoted or call["rest"].startswith(")") or any(c in name for c in "_.") or _LOWER_CAMEL.fullmatch(name)
-        return ("function", len(name)) if sure and call["rest"] not in {"s", "es", "ies"} else ("", 0)
+        sure = (
+            quoted
+            or call["rest"].startswith(")")
+            or any(c in name for c in "_.")
+            or _LOWER_CAMEL.fullmatch(name)
+        )
+        return (
+            ("function", len(name)) if sure and call["rest"] not in {"s", "es", "ies"} else ("", 0)
+        )
     if core in _SPECIAL_FILES:
         return "file", len(core)
     path = _PATH.fullmatch(core)
-    if path is not None and _is_ending(path["ending"]) and len(core) > len(path["ending"]) + 2 and not core.startswith("."):
-        return ("", 0) if _is_technology_name(core) else ("file", len(core.split(":", maxsplit=1)[0]))
+    if (
+        path is not None
+        and _is_ending(path["ending"])
+        and len(core) > len(path["ending"]) + 2
+        and not core.startswith(".")
+    ):
+        return (
+            ("", 0) if _is_technology_name(core) else ("file", len(core.split(":", maxsplit=1)[0]))
+        )
     if _FOLDER.fullmatch(core):
         return "file", len(core)
     return _identifier_shape(core, quoted=quoted), len(core)

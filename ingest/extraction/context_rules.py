@@ -63,7 +63,12 @@ def surroundings(parsed: Parsed) -> list[Found]:
 def _acts_alone(parsed: Parsed, i: int) -> bool:
     """Whether a word that looks like an adjective begins the sentence and does what people do: an unusual name."""
     verb = parsed.lowers[parsed.heads[i]]
-    return parsed.deps[i] == "nsubj" and not parsed.children[i] and _begins(parsed, i) and verb in _verbs("human verbs")
+    return (
+        parsed.deps[i] == "nsubj"
+        and not parsed.children[i]
+        and _begins(parsed, i)
+        and verb in _verbs("human verbs")
+    )
 
 
 def _plain(parsed: Parsed, first: int, last: int) -> bool:
@@ -77,22 +82,34 @@ def _plain(parsed: Parsed, first: int, last: int) -> bool:
         and parsed.lowers[last] not in _NEVER
         and not (first == last and parsed.lowers[last] in _COMMON)
         and parsed.lowers[first] not in _EDGE_WORDS
-        and not (last + 1 < len(parsed.words) and capital(parsed, last + 1) and parsed.tags[last + 1] in {"NNP", "NNPS"})
+        and not (
+            last + 1 < len(parsed.words)
+            and capital(parsed, last + 1)
+            and parsed.tags[last + 1] in {"NNP", "NNPS"}
+        )
     )
 
 
 def _goes_on(parsed: Parsed, last: int) -> bool:
     """Whether the name is part of a longer one: "Fate of the Furious", "Fahrenheit 451"."""
-    return last + 1 < len(parsed.words) and (parsed.lowers[last + 1] == "of" or parsed.tags[last + 1] == "CD")
+    return last + 1 < len(parsed.words) and (
+        parsed.lowers[last + 1] == "of" or parsed.tags[last + 1] == "CD"
+    )
 
 
 def _title(parsed: Parsed, preposition: int) -> bool:
     """Whether a preposition is inside a title: "Cities in Dust"."""
-    return preposition > 0 and capital(parsed, preposition - 1) and not _begins(parsed, preposition - 1)
+    return (
+        preposition > 0
+        and capital(parsed, preposition - 1)
+        and not _begins(parsed, preposition - 1)
+    )
 
 
 def _article(parsed: Parsed, first: int) -> bool:
-    return first > 0 and (parsed.lowers[first - 1] in {"the", "a", "an"} or parsed.tags[first - 1] == "PRP$")
+    return first > 0 and (
+        parsed.lowers[first - 1] in {"the", "a", "an"} or parsed.tags[first - 1] == "PRP$"
+    )
 
 
 def _begins(parsed: Parsed, i: int) -> bool:
@@ -107,7 +124,11 @@ def _person(parsed: Parsed, first: int, last: int, kinds: set[str | None]) -> st
         return "rule:person"
     if _has_role(parsed, first, last, kinds):
         return "rule:person_role"
-    return "rule:person_possessor" if parsed.deps[last] == "poss" and first == last and _owns(parsed, last, kinds) else ""
+    return (
+        "rule:person_possessor"
+        if parsed.deps[last] == "poss" and first == last and _owns(parsed, last, kinds)
+        else ""
+    )
 
 
 def _acts(parsed: Parsed, first: int, last: int, kinds: set[str | None]) -> bool:
@@ -119,7 +140,9 @@ def _acts(parsed: Parsed, first: int, last: int, kinds: set[str | None]) -> bool
     ):
         return True
     if kinds == {None}:
-        return verb in _verbs("verbs of people") or (parsed.tags[head] == "VBD" and verb not in _BEING)
+        return verb in _verbs("verbs of people") or (
+            parsed.tags[head] == "VBD" and verb not in _BEING
+        )
     return kinds == {"GPE"} and first == last and verb in _verbs("verbs of no place")
 
 
@@ -128,17 +151,27 @@ def _has_role(parsed: Parsed, first: int, last: int, kinds: set[str | None]) -> 
     head = parsed.heads[last]
     if parsed.deps[last] == "appos" and parsed.lowers[head] in _ROLES and head < first:
         return True
-    if any(parsed.deps[k] in {"conj", "appos"} and k > last and parsed.words[k] in _ROLES for k in parsed.children[last]):
+    if any(
+        parsed.deps[k] in {"conj", "appos"} and k > last and parsed.words[k] in _ROLES
+        for k in parsed.children[last]
+    ):
         return True
     before = parsed.lowers[first - 1] if first > 0 else ""
-    return first < last and (before in _ROLES or ("NORP" not in kinds and parsed.lowers[last + 1 : last + 3] in _WHO))
+    return first < last and (
+        before in _ROLES or ("NORP" not in kinds and parsed.lowers[last + 1 : last + 3] in _WHO)
+    )
 
 
 def _owns(parsed: Parsed, i: int, kinds: set[str | None]) -> bool:
     """Whether the owner has what only people have, or begins the sentence with nothing else known of it."""
     if parsed.lowers[parsed.heads[i]] in _BELONGINGS:
         return True
-    return kinds == {None} and parsed.tags[i] == "NNP" and _begins(parsed, i) and parsed.words[i + 1 : i + 2] in _POSSESSIVE
+    return (
+        kinds == {None}
+        and parsed.tags[i] == "NNP"
+        and _begins(parsed, i)
+        and parsed.words[i + 1 : i + 2] in _POSSESSIVE
+    )
 
 
 def _place(parsed: Parsed, first: int, last: int, kinds: set[str | None]) -> str:
@@ -147,13 +180,33 @@ def _place(parsed: Parsed, first: int, last: int, kinds: set[str | None]) -> str
     if dep == "conj" and parsed.tags[head] in {"NNP", "NNPS"} and kinds != {None}:
         dep, head = parsed.deps[head], parsed.heads[head]
     alone = first == last or parsed.words[last - 1] == "-"
-    lone = alone and (not _article(parsed, first) or parsed.tags[last] == "NNPS") and not _goes_on(parsed, last)
-    if dep == "pobj" and parsed.lowers[head] in _INSIDE and head < first and lone and kinds <= _TITLED and not _title(parsed, head):
+    lone = (
+        alone
+        and (not _article(parsed, first) or parsed.tags[last] == "NNPS")
+        and not _goes_on(parsed, last)
+    )
+    if (
+        dep == "pobj"
+        and parsed.lowers[head] in _INSIDE
+        and head < first
+        and lone
+        and kinds <= _TITLED
+        and not _title(parsed, head)
+    ):
         return "rule:place_in"
     if dep == "appos" and parsed.lowers[head] in _PLACES and head < first:
         return "rule:place_kind"
-    if dep == "oprd" and parsed.lowers[head] in {"called", "named"} and parsed.lowers[parsed.heads[head]] in _PLACES:
+    if (
+        dep == "oprd"
+        and parsed.lowers[head] in {"called", "named"}
+        and parsed.lowers[parsed.heads[head]] in _PLACES
+    ):
         return "rule:place_kind"
-    if dep in {"compound", "nmod"} and last + 1 < len(parsed.words) and parsed.lowers[last + 1] in _PLACES and head == last + 1:
+    if (
+        dep in {"compound", "nmod"}
+        and last + 1 < len(parsed.words)
+        and parsed.lowers[last + 1] in _PLACES
+        and head == last + 1
+    ):
         return "rule:place_kind"
     return ""

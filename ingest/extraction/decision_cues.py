@@ -74,7 +74,10 @@ _CUES = {
         rf"\b(?:we|they|i)(?:'re| are|'m| am) not (?:going with\b{_WITH_IT}|going to (?:use|adopt|switch|renew)|renewing|extending)\b",
         rf"\b(?:we|i)(?:'ll not| will not| won't)\s+{_DO}",
     ],
-    "plan": [r"\b(?:the|our|my) (?:new |current |final |agreed )?plan (?:is|now is|remains) to\b", r"\bplan of record\b"],
+    "plan": [
+        r"\b(?:the|our|my) (?:new |current |final |agreed )?plan (?:is|now is|remains) to\b",
+        r"\bplan of record\b",
+    ],
     "switch": [
         r"\b(?:am|are|'m|'re|is|now|^)\s*(?:switching|migrating|moving(?! on\b)|standardi[sz]ing)\s+(?:\w+\s+){0,4}?(?:to|from|over|on)\b",
     ],
@@ -94,7 +97,10 @@ _CUES = {
         r"^(?:going forward|starting (?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|tomorrow|today|next \w+)),(?!.*\b(?:need|hope|should|could|can|want)\b)",
     ],
 }
-_CUE = re.compile("|".join(f"(?P<c{number}>{'|'.join(cues)})" for number, cues in enumerate(_CUES.values())), re.IGNORECASE)
+_CUE = re.compile(
+    "|".join(f"(?P<c{number}>{'|'.join(cues)})" for number, cues in enumerate(_CUES.values())),
+    re.IGNORECASE,
+)
 
 # What makes a sentence open, wherever it stands; and how questions and conditions begin.
 _OPEN = re.compile(
@@ -114,7 +120,9 @@ _BEFORE = re.compile(
     rf"ask(?:s|ed|ing)?)\b|'d (?!{_BY_NOW}$)|\b(?:what|which|as|like|than|before|after|when|once|how|where|why) {_WHO}(?:'ve|'d)?\s+{_BY_NOW}$|\b(?:what|which|how|where|when|why|than|as|the \w+(?: \w+)? that)\s+$",
     re.IGNORECASE,
 )
-_OLDER = re.compile(r"\W*(?:the|this|these|those|an?) \w+ $", re.IGNORECASE)  # "the hall we chose is small": the words before "we"
+_OLDER = re.compile(
+    r"\W*(?:the|this|these|those|an?) \w+ $", re.IGNORECASE
+)  # "the hall we chose is small": the words before "we"
 _CLAUSE = re.compile(r"[,;:()–—]\s|\b(?:because|since|but|so)\b", re.IGNORECASE)
 _PROMISE = re.compile(r"\b(?:promis\w+|commit(?:ted|ting)?\b)", re.IGNORECASE)
 _SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?](?![\s\"'”’)]|$)[^.!?\n]*)*[.!?]*[\"'”’)]*")
@@ -156,11 +164,20 @@ def _cue(written: str) -> str | None:
         return None
     if _PROMISE.search(said) or _OPEN.search(said):
         return None
-    return next((list(_CUES)[int(str(cue.lastgroup)[1:])] for cue in _CUE.finditer(said) if _settled(said, cue)), None)
+    return next(
+        (
+            list(_CUES)[int(str(cue.lastgroup)[1:])]
+            for cue in _CUE.finditer(said)
+            if _settled(said, cue)
+        ),
+        None,
+    )
 
 
 def _settled(said: str, cue: re.Match[str]) -> bool:
     """Whether the clause of a cue leaves nothing open."""
     start = max((end.end() for end in _CLAUSE.finditer(said, 0, cue.start())), default=0)
     before = said[start : cue.start()]
-    return not _BEFORE.search(before) and not (_OLDER.match(before) and cue[0].lower().startswith(("we", "they", "i ")))
+    return not _BEFORE.search(before) and not (
+        _OLDER.match(before) and cue[0].lower().startswith(("we", "they", "i "))
+    )

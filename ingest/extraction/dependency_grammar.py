@@ -13,17 +13,25 @@ CLAUSE, PRONOUN = "parse:clause", "parse:pronoun"
 _REACH = 50  # mentions back that "the union" may stand for
 SUBJECTS = ("nsubj", "nsubjpass")
 NEGATIONS = words("negations")
-SOFTWARE_TYPES = frozenset({"class", "function", "module", "library", "technology", "file", "project"})
+SOFTWARE_TYPES = frozenset(
+    {"class", "function", "module", "library", "technology", "file", "project"}
+)
 
 _UNSURE = words("words of doubt")
 _HOLDERS = frozenset(CUES) | words("nouns that stand for a name")  # "the Redis server" is Redis
 _BEFORE_HOLDER = frozenset({"compound", "nmod", "amod", "appos", "poss", "nummod"})
 _LEADING_ON = words("nouns that lead on")  # "on the board of the trust" is about the trust
-_DENY_THEIR_OBJECT = frozenset({"instead", "rather", "without", "unlike", "except"})  # and not the verb they belong to
+_DENY_THEIR_OBJECT = frozenset(
+    {"instead", "rather", "without", "unlike", "except"}
+)  # and not the verb they belong to
 _WHO = frozenset({"he", "she", "him", "her"})
 _WHICH = frozenset({"that", "which", "who"})
-_SHARING = frozenset({"conj", "xcomp", "advcl", "pcomp"})  # verbs that may share the subject of the one above
-_RAISING = frozenset({"xcomp", "ccomp", "pcomp", "prep", "advcl", "acl"})  # what is said of the one above holds here too
+_SHARING = frozenset(
+    {"conj", "xcomp", "advcl", "pcomp"}
+)  # verbs that may share the subject of the one above
+_RAISING = frozenset(
+    {"xcomp", "ccomp", "pcomp", "prep", "advcl", "acl"}
+)  # what is said of the one above holds here too
 
 
 class Grammar:
@@ -40,7 +48,11 @@ class Grammar:
         self.p = parsed
         self.spans = spans
         self.at = _mention_of_each_token(parsed, spans)
-        named = {i for i, mention in enumerate(self.at) if mention >= 0 and spans[mention].type in SOFTWARE_TYPES}
+        named = {
+            i
+            for i, mention in enumerate(self.at)
+            if mention >= 0 and spans[mention].type in SOFTWARE_TYPES
+        }
         self.hidden = frozenset(hidden_verbs(parsed, named))
         self._last_person = self._last_thing = -1
 
@@ -48,7 +60,9 @@ class Grammar:
         """Whether it is tagged as a verb, or has a subject although it is not ("our pipeline stores events")."""
         if self.p.tags[token].startswith("VB"):
             return True
-        return self.p.tags[token] == "NNS" and any(self.p.deps[child] in SUBJECTS for child in self.p.children[token])
+        return self.p.tags[token] == "NNS" and any(
+            self.p.deps[child] in SUBJECTS for child in self.p.children[token]
+        )
 
     def mention(self, token: int) -> int:
         """The mention at a token; of a general noun such as "class" or "server" the name before or after it; or -1."""
@@ -57,25 +71,37 @@ class Grammar:
         if not holder or (found >= 0 and self.spans[found].type != "concept"):
             return found
         for child in reversed(self.p.children[token]):
-            if self.at[child] >= 0 and self.p.deps[child] in _BEFORE_HOLDER and abs(child - token) < 4:
+            if (
+                self.at[child] >= 0
+                and self.p.deps[child] in _BEFORE_HOLDER
+                and abs(child - token) < 4
+            ):
                 return self.at[child]
         return found
 
     def closest(self, token: int) -> int:
         """The last mention that ends at most five tokens before this one, or -1."""
-        return next((self.at[i] for i in range(token - 1, max(-1, token - 6), -1) if self.at[i] >= 0), -1)
+        return next(
+            (self.at[i] for i in range(token - 1, max(-1, token - 6), -1) if self.at[i] >= 0), -1
+        )
 
     def group(self, token: int) -> Iterator[int]:
         """A token and what is joined to it by "and" or "or", but not by "but not"."""
         yield token
         for child in self.p.children[token]:
-            contrasted = any(self.p.lowers[i] in {"not", "n't", "never"} for i in range(token + 1, child))
+            contrasted = any(
+                self.p.lowers[i] in {"not", "n't", "never"} for i in range(token + 1, child)
+            )
             if self.p.deps[child] == "conj" and not contrasted:
                 yield from self.group(child)
 
     def mentions(self, token: int) -> list[int]:
         """The mentions of a token and of what is joined to it."""
-        return [self.mention(t) for t in self.group(token) if self.mention(t) >= 0 and not self.has_no(t)]
+        return [
+            self.mention(t)
+            for t in self.group(token)
+            if self.mention(t) >= 0 and not self.has_no(t)
+        ]
 
     def subjects(self, verb: int) -> tuple[list[int], str]:
         """Mentions that are the verb's subject, its own or one that it shares, and the rule by which they were found."""
@@ -107,7 +133,11 @@ class Grammar:
 
     def _of_that_kind(self, token: int) -> int:
         """The nearest earlier organisation whose name ends in this noun: "the union" after "Harbour Freight Union"; or -1."""
-        if token == 0 or self.p.lowers[token - 1] != "the" or self.p.words[token] != self.p.lowers[token]:
+        if (
+            token == 0
+            or self.p.lowers[token - 1] != "the"
+            or self.p.words[token] != self.p.lowers[token]
+        ):
             return -1
         start = self.p.starts[token]
         before = bisect_left(self.spans, start, key=lambda span: span.start)
@@ -124,7 +154,11 @@ class Grammar:
         first = next((begin for begin, last in self.p.sentences if begin <= pronoun < last), 0)
         for i in range(pronoun - 1, first - 1, -1):
             found = self.mention(i) if self.p.deps[i] in SUBJECTS else -1
-            if found >= 0 and self.spans[found].type != "concept" and (self.spans[found].type == "person") == person:
+            if (
+                found >= 0
+                and self.spans[found].type != "concept"
+                and (self.spans[found].type == "person") == person
+            ):
                 return found
         return self._last_person if person else self._last_thing
 
@@ -148,7 +182,9 @@ class Grammar:
             dep = self.p.deps[child]
             if dep in {"dobj", "attr", "oprd"}:
                 yield from ((found, "") for found in self.mentions(child))
-            elif dep == "prep" and not NEGATIONS & {self.p.lowers[i] for i in (child, *self.p.children[child])}:
+            elif dep == "prep" and not NEGATIONS & {
+                self.p.lowers[i] for i in (child, *self.p.children[child])
+            }:
                 yield from self.after_preposition(child)
 
     def after_preposition(self, preposition: int) -> Iterator[tuple[int, str]]:
@@ -159,21 +195,28 @@ class Grammar:
                 if self.p.lowers[child] in _LEADING_ON and self.mention(child) < 0:
                     for deeper in self.p.children[child]:
                         if self.p.lowers[deeper] in {"of", "at"}:
-                            yield from ((found, self.p.lowers[preposition]) for found, _ in self.after_preposition(deeper))
+                            yield from (
+                                (found, self.p.lowers[preposition])
+                                for found, _ in self.after_preposition(deeper)
+                            )
             elif self.p.deps[child] == "prep":
                 yield from self.after_preposition(child)
 
     def agents(self, verb: int) -> Iterator[int]:
         """Mentions by which something is done."""
         for child in self.p.children[verb]:
-            if self.p.deps[child] == "agent" or (self.p.deps[child] == "prep" and self.p.lowers[child] == "by"):
+            if self.p.deps[child] == "agent" or (
+                self.p.deps[child] == "prep" and self.p.lowers[child] == "by"
+            ):
                 for token in self.p.children[child]:
                     if self.p.deps[token] == "pobj":
                         yield from self.mentions(token)
 
     def has_no(self, noun: int) -> bool:
         """Whether the noun itself is negated: "no tests"."""
-        return any(self.p.lowers[child] in {"no", "neither", "not"} for child in self.p.children[noun])
+        return any(
+            self.p.lowers[child] in {"no", "neither", "not"} for child in self.p.children[noun]
+        )
 
     def denied(self, verb: int) -> bool:
         """Whether the verb, or one above it, is negated, only possible, or itself says that it is not so."""
@@ -195,8 +238,14 @@ class Grammar:
 
     def _modifiers(self, verb: int) -> set[str]:
         """Small words that belong to a verb, and to its adverbs ("no longer")."""
-        near = [c for c in self.p.children[verb] if self.p.deps[c] in {"neg", "aux", "advmod", "mark", "cc", "preconj", "prep"}]
-        inner = [c for child in near if self.p.deps[child] == "advmod" for c in self.p.children[child]]
+        near = [
+            c
+            for c in self.p.children[verb]
+            if self.p.deps[c] in {"neg", "aux", "advmod", "mark", "cc", "preconj", "prep"}
+        ]
+        inner = [
+            c for child in near if self.p.deps[child] == "advmod" for c in self.p.children[child]
+        ]
         return {self.p.lowers[i] for i in (*near, *inner)}
 
 

@@ -39,7 +39,12 @@ __all__ = ["Extraction", "Extractor", "Mention", "Relation", "entity_id"]
 
 EVIDENCE_CHARACTERS = 500
 _BATCH = 256  # pieces that are parsed together
-_UNUSED = ("senter", "lemmatizer", "attribute_ruler", "textcat")  # no rule reads what they add; they take 7 % of the time
+_UNUSED = (
+    "senter",
+    "lemmatizer",
+    "attribute_ruler",
+    "textcat",
+)  # no rule reads what they add; they take 7 % of the time
 
 
 class Extractor:
@@ -51,7 +56,9 @@ class Extractor:
         substituted: Whether the asked-for model is not installed and a smaller one stands in for it.
     """
 
-    def __init__(self, model: str = "en_core_web_sm", *, recogniser: "Recogniser | None" = None) -> None:
+    def __init__(
+        self, model: str = "en_core_web_sm", *, recogniser: "Recogniser | None" = None
+    ) -> None:
         """Nothing is loaded yet.
 
         Args:
@@ -62,7 +69,9 @@ class Extractor:
         self.model_used: str | None = None
         self.substituted = False
         self._recogniser = recogniser
-        self._parser = registry.Lazy(self._load, lambda loaded: spacy_pipeline.weight_bytes(loaded[0]))
+        self._parser = registry.Lazy(
+            self._load, lambda loaded: spacy_pipeline.weight_bytes(loaded[0])
+        )
 
     def load(self) -> None:
         """Loads the model now.
@@ -79,11 +88,16 @@ class Extractor:
         loaded = spacy_pipeline.load(self.model, without=_UNUSED)
         matcher = PhraseMatcher(loaded.nlp.vocab, attr="LOWER")
         for entry in entries():
-            matcher.add(f"{entry.type}:{'sure' if entry.sure else 'spelled'}", [loaded.nlp.make_doc(entry.name)])
+            matcher.add(
+                f"{entry.type}:{'sure' if entry.sure else 'spelled'}",
+                [loaded.nlp.make_doc(entry.name)],
+            )
         self.model_used, self.substituted = loaded.name, loaded.instead_of is not None
         return loaded.nlp, matcher
 
-    def extract(self, texts: Sequence[str], patterns: Patterns | None = None) -> Iterator[Extraction]:
+    def extract(
+        self, texts: Sequence[str], patterns: Patterns | None = None
+    ) -> Iterator[Extraction]:
         """What each text says, in the order of the texts.
 
         Args:
@@ -167,13 +181,18 @@ def _understood(
 ) -> tuple[list[Mention], list[Relation]]:
     taken = bytearray(len(parsed.text))
     own = patterns.found(parsed.text) if patterns else ()
-    spans = _chosen([*own, *software(parsed), *named(parsed), *surroundings(parsed), *recognised], taken)
+    spans = _chosen(
+        [*own, *software(parsed), *named(parsed), *surroundings(parsed), *recognised], taken
+    )
     spans = short_names(parsed.text, spans) + _chosen(concepts(parsed, taken), taken)
     spans = sorted(span for span in spans if _readable(parsed, piece, text, span))
     sentences = [_sentence(parsed, first, last) for first, last in parsed.sentences]
     mentions = [_mention(parsed, piece, text, span, sentences) for span in spans]
     if patterns:
-        mentions = [replace(one, confidence=patterns.confidence) if one.extractor.startswith(RULE) else one for one in mentions]
+        mentions = [
+            replace(one, confidence=patterns.confidence) if one.extractor.startswith(RULE) else one
+            for one in mentions
+        ]
     links = relations(parsed, spans)
     found = [
         Relation(
@@ -211,12 +230,20 @@ def _chosen(found: Iterable[Found], taken: bytearray) -> list[Found]:
 def _sentence(parsed: Parsed, first: int, last: int) -> tuple[int, int, str]:
     start, end = parsed.starts[first], parsed.ends[last - 1]
     text = " ".join(parsed.text[start:end].split())
-    return start, end, text if len(text) <= EVIDENCE_CHARACTERS else text[: EVIDENCE_CHARACTERS - 1] + "…"
+    return (
+        start,
+        end,
+        text if len(text) <= EVIDENCE_CHARACTERS else text[: EVIDENCE_CHARACTERS - 1] + "…",
+    )
 
 
-def _mention(parsed: Parsed, piece: Piece, text: str, span: Found, sentences: list[tuple[int, int, str]]) -> Mention:
+def _mention(
+    parsed: Parsed, piece: Piece, text: str, span: Found, sentences: list[tuple[int, int, str]]
+) -> Mention:
     name = " ".join(parsed.text[span.start : span.end].split())
-    description = next((words for begin, stop, words in sentences if begin <= span.start < stop), "")
+    description = next(
+        (words for begin, stop, words in sentences if begin <= span.start < stop), ""
+    )
     start, end = piece.position(span.start), piece.position(span.end - 1) + 1
     return Mention(
         start=start, end=end, text=text[start:end], entity_id=entity_id(name), name=name, type=span.type,
@@ -232,7 +259,11 @@ def _coded(text: str) -> list[Mention]:
         taken = bytearray(len(block.code))
         for span in _chosen(definitions(block.code), taken):
             name = block.code[span.start : span.end]
-            line = block.code[block.code.rfind("\n", 0, span.start) + 1 :].partition("\n")[0].strip()[:EVIDENCE_CHARACTERS]
+            line = (
+                block.code[block.code.rfind("\n", 0, span.start) + 1 :]
+                .partition("\n")[0]
+                .strip()[:EVIDENCE_CHARACTERS]
+            )
             mentions.append(
                 Mention(
                     start=block.start + span.start,
@@ -257,6 +288,10 @@ def _extraction(mentions: list[Mention], found: list[Relation]) -> Extraction:
     ids = {mention.entity_id for mention in ordered}
     return Extraction(
         mentions=tuple(ordered),
-        relations=tuple(relation for relation in statements.values() if relation.source in ids and relation.target in ids),
+        relations=tuple(
+            relation
+            for relation in statements.values()
+            if relation.source in ids and relation.target in ids
+        ),
         truncated=len(mentions) > limits.ENTITIES_PER_TEXT,
     )

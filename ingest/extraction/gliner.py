@@ -65,12 +65,22 @@ class Recogniser:
             except NLPError:
                 raise
             except Exception as error:  # torch and the package raise what they like
-                raise NLPError("The GLiNER model failed on a text; see the cause.", retryable=True) from error
+                raise NLPError(
+                    "The GLiNER model failed on a text; see the cause.", retryable=True
+                ) from error
 
     def _read(self, loaded: _Loaded, texts: Sequence[Parsed]) -> list[list[Found]]:
-        stretches = [(number, *place) for number, parsed in enumerate(texts) for place in _stretches(loaded, parsed)]
+        stretches = [
+            (number, *place)
+            for number, parsed in enumerate(texts)
+            for place in _stretches(loaded, parsed)
+        ]
         given = [texts[number].text[start:end] for number, start, end in stretches]
-        spans = loaded.model.inference(given, list(self._types), threshold=THRESHOLD, batch_size=BATCH) if given else []
+        spans = (
+            loaded.model.inference(given, list(self._types), threshold=THRESHOLD, batch_size=BATCH)
+            if given
+            else []
+        )
         found: list[list[Found]] = [[] for _ in texts]
         for (number, start, _), text, named in zip(stretches, given, spans, strict=True):
             found[number] += [one for span in named if (one := self._candidate(text, start, span))]
@@ -79,11 +89,21 @@ class Recogniser:
     def _candidate(self, text: str, shift: int, span: dict[str, Any]) -> Found | None:
         """The span as a candidate, None where it is no name."""
         kind, score = self._types.get(span["label"]), float(span["score"])
-        if kind is None or not 0 <= span["start"] < span["end"] <= len(text) or not (math.isfinite(score) and 0 <= score <= 1):
-            raise NLPError("The GLiNER model gave something that is not a part of the text with a type and a score from 0 to 1.")
+        if (
+            kind is None
+            or not 0 <= span["start"] < span["end"] <= len(text)
+            or not (math.isfinite(score) and 0 <= score <= 1)
+        ):
+            raise NLPError(
+                "The GLiNER model gave something that is not a part of the text with a type and a score from 0 to 1."
+            )
         start, end = trimmed(text, span["start"], span["end"])
         name = text[start:end]
-        if "\n" in name or not any(c.isalnum() for c in name) or len(name.encode()) > limits.IDENTIFIER_BYTES:
+        if (
+            "\n" in name
+            or not any(c.isalnum() for c in name)
+            or len(name.encode()) > limits.IDENTIFIER_BYTES
+        ):
             return None
         return Found(shift + start, shift + end, kind, RULE + kind, LABELLED, round(score, DIGITS))
 
@@ -101,12 +121,18 @@ class Recogniser:
         try:
             model = gliner.GLiNER.from_pretrained(str(folder), local_files_only=True)
             tokenizer = model.data_processor.transformer_tokenizer
-            places = getattr(model.config.encoder_config, "max_position_embeddings", None) or UNBOUNDED
+            places = (
+                getattr(model.config.encoder_config, "max_position_embeddings", None) or UNBOUNDED
+            )
             limit = min(tokenizer.model_max_length, places, UNBOUNDED)
             labels = sum(1 + len(tokenizer.tokenize(label)) for label in self._types)
-            room = limit - labels - 1 - tokenizer.num_special_tokens_to_add()  # and what parts labels from text
+            room = (
+                limit - labels - 1 - tokenizer.num_special_tokens_to_add()
+            )  # and what parts labels from text
         except Exception as error:  # as above
-            raise NLPError("The GLiNER model cannot be loaded. Install it again, or give another one.") from error
+            raise NLPError(
+                "The GLiNER model cannot be loaded. Install it again, or give another one."
+            ) from error
         if room < LEAST_ROOM:
             raise NLPError(
                 f"The GLiNER model reads {limit} tokens, and the labels leave too little of that; give fewer gliner_labels."
@@ -130,8 +156,13 @@ def _check(folder: Path) -> None:
     if not complete:
         raise NLPError(_incomplete())
     others = ("labels_encoder", "labels_decoder", "relations_layer")
-    if any(config.get(name) for name in others) or config.get("words_splitter_type", "whitespace") != "whitespace":
-        raise NLPError("gliner_model must be a GLiNER model with one encoder, for names alone, that parts words at white space.")
+    if (
+        any(config.get(name) for name in others)
+        or config.get("words_splitter_type", "whitespace") != "whitespace"
+    ):
+        raise NLPError(
+            "gliner_model must be a GLiNER model with one encoder, for names alone, that parts words at white space."
+        )
     if any("auto_map" in settings for settings in (config, config["encoder_config"], tokenizer)):
         raise NLPError("The GLiNER model brings code of its own, which is never run.")
 
@@ -150,14 +181,21 @@ def _weigh(loaded: _Loaded) -> int:
 def _stretches(loaded: _Loaded, parsed: Parsed) -> list[tuple[int, int]]:
     """The text in parts that the model reads whole, as characters."""
     tokenizer = loaded.model.data_processor.transformer_tokenizer
-    words = [(start, end) for _, start, end in loaded.model.data_processor.words_splitter(parsed.text)]
+    words = [
+        (start, end) for _, start, end in loaded.model.data_processor.words_splitter(parsed.text)
+    ]
     costs = [len(tokenizer.tokenize(parsed.text[start:end])) for start, end in words]
     begins = {parsed.starts[first] for first, _ in parsed.sentences}
     return cut(words, costs, begins, words_at_once=loaded.words, tokens_at_once=loaded.tokens)
 
 
 def cut(
-    words: Sequence[tuple[int, int]], costs: Sequence[int], begins: Set[int], *, words_at_once: int, tokens_at_once: int
+    words: Sequence[tuple[int, int]],
+    costs: Sequence[int],
+    begins: Set[int],
+    *,
+    words_at_once: int,
+    tokens_at_once: int,
 ) -> list[tuple[int, int]]:
     """Parts of a text that stay within both limits; they end before a sentence where one begins in their second half.
 
@@ -179,7 +217,9 @@ def cut(
             last += 1
         if last < len(words):
             half = first + (last - first) // 2
-            last = next((place for place in range(last, half, -1) if words[place][0] in begins), last)
+            last = next(
+                (place for place in range(last, half, -1) if words[place][0] in begins), last
+            )
         parts.append((words[first][0], words[last - 1][1]))
         first = last
     return parts

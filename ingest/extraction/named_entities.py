@@ -34,7 +34,12 @@ def named(parsed: Parsed) -> list[Found]:
 
 
 def _recognised(parsed: Parsed, first: int, last: int, kind: str) -> list[Found]:
-    if kind != "work" and first < last - 1 and parsed.lowers[first] in _ASKING and first == _beginning(parsed, first):
+    if (
+        kind != "work"
+        and first < last - 1
+        and parsed.lowers[first] in _ASKING
+        and first == _beginning(parsed, first)
+    ):
         first += 1
     while first < last and parsed.lowers[first] in _EDGE_WORDS:
         first += 1
@@ -46,7 +51,12 @@ def _recognised(parsed: Parsed, first: int, last: int, kind: str) -> list[Found]
         return []  # no person has an article
     start, end = trimmed(parsed.text, parsed.starts[first], parsed.ends[last - 1])
     name = parsed.text[start:end]
-    if name.lower() in _NEVER or len(name) < 2 or not any(c.isalpha() for c in name) or "\n" in name:
+    if (
+        name.lower() in _NEVER
+        or len(name) < 2
+        or not any(c.isalpha() for c in name)
+        or "\n" in name
+    ):
         return []
     rule = f"ner:{kind}" if " " in name else f"ner:{kind}_word"  # a single word is far less certain
     return [Found(start, end, kind, rule, RECOGNISED)]
@@ -56,7 +66,11 @@ def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     """The span without quotes and punctuation at its ends; the point of an initial or of "Inc." stays."""
     while start < end and text[start] in _TRIM:
         start += 1
-    while start < end and text[end - 1] in _TRIM and not (text[end - 1] == "." and _KEPT_DOT.search(text, start, end)):
+    while (
+        start < end
+        and text[end - 1] in _TRIM
+        and not (text[end - 1] == "." and _KEPT_DOT.search(text, start, end))
+    ):
         end -= 1
     return start, end
 
@@ -75,13 +89,27 @@ def _organisations(parsed: Parsed) -> list[Found]:
     """Capitalised words that end in a word such as Institute, Trust or Labs."""
     found = []
     for i, word in enumerate(parsed.words):
-        if word in _ORGANISATIONS and any(after in _REPOSITORIES for after in parsed.lowers[i + 1 : i + 2]):
+        if word in _ORGANISATIONS and any(
+            after in _REPOSITORIES for after in parsed.lowers[i + 1 : i + 2]
+        ):
             continue  # "the Type Checkers repo" names a project
-        if word not in _ORGANISATIONS or (i + 1 < len(parsed.words) and capital(parsed, i + 1) and not word.endswith(".")):
+        if word not in _ORGANISATIONS or (
+            i + 1 < len(parsed.words) and capital(parsed, i + 1) and not word.endswith(".")
+        ):
             continue
         first = walk_left(parsed, i)
-        if first < i and not (first == i - 1 and parsed.tags[first] not in {"NNP", "NNPS", "NN", "NNS", "JJ"}):
-            found.append(Found(parsed.starts[first], parsed.ends[i], "organization", "rule:organization", NAMED_BY_RULE))
+        if first < i and not (
+            first == i - 1 and parsed.tags[first] not in {"NNP", "NNPS", "NN", "NNS", "JJ"}
+        ):
+            found.append(
+                Found(
+                    parsed.starts[first],
+                    parsed.ends[i],
+                    "organization",
+                    "rule:organization",
+                    NAMED_BY_RULE,
+                )
+            )
     return found
 
 
@@ -96,7 +124,9 @@ def walk_left(parsed: Parsed, i: int) -> int:
     first = i
     while first > begin:
         previous = first - 1
-        if capital(parsed, previous) and not (previous == begin and parsed.lowers[previous] in _BEFORE):
+        if capital(parsed, previous) and not (
+            previous == begin and parsed.lowers[previous] in _BEFORE
+        ):
             first = previous
         elif parsed.words[previous] == "-" and previous > begin and capital(parsed, previous - 1):
             first = previous - 1
@@ -107,13 +137,20 @@ def walk_left(parsed: Parsed, i: int) -> int:
 
 def _projects(parsed: Parsed) -> list[Found]:
     """Two or more capitalised words, or one with a hyphen, before a word such as "project" or "repo", or one noun ahead of it."""
-    people = {i for first, last, label in parsed.named if label == "PERSON" for i in range(first, last)}
+    people = {
+        i for first, last, label in parsed.named if label == "PERSON" for i in range(first, last)
+    }
     found = []
     for i, lower in enumerate(parsed.lowers):
         if lower not in _PROJECTS or i == 0:
             continue
         if not capital(parsed, i - 1):
-            noun = i > 1 and parsed.tags[i - 1] == "NN" and parsed.deps[i - 1] == "compound" and capital(parsed, i - 2)
+            noun = (
+                i > 1
+                and parsed.tags[i - 1] == "NN"
+                and parsed.deps[i - 1] == "compound"
+                and capital(parsed, i - 2)
+            )
             first = walk_left(parsed, i - 2) if noun else i
             if (
                 first < i - 2
@@ -121,12 +158,28 @@ def _projects(parsed: Parsed) -> list[Found]:
                 and parsed.words[i - 2] not in _ORGANISATIONS
                 and not parsed.words[first].isupper()
             ):
-                found.append(Found(parsed.starts[first], parsed.ends[i - 2], "project", "rule:project", NAMED_BY_RULE))
+                found.append(
+                    Found(
+                        parsed.starts[first],
+                        parsed.ends[i - 2],
+                        "project",
+                        "rule:project",
+                        NAMED_BY_RULE,
+                    )
+                )
             continue
         cued = lower in _REPOSITORIES or lower == "initiative"
         first = walk_left(parsed, i - 1)
         if (first < i - 1 or cued) and not parsed.words[first].isupper():
-            found.append(Found(parsed.starts[first], parsed.ends[i - 1], "project", "rule:project", NAMED_BY_RULE))
+            found.append(
+                Found(
+                    parsed.starts[first],
+                    parsed.ends[i - 1],
+                    "project",
+                    "rule:project",
+                    NAMED_BY_RULE,
+                )
+            )
     return found
 
 
@@ -148,9 +201,12 @@ def short_names(text: str, spans: list[Found]) -> list[Found]:
     return [_as_in_full(span, text[span.start : span.end], people, given, firms) for span in spans]
 
 
-def _as_in_full(span: Found, name: str, people: set[str], given: set[str], firms: set[str]) -> Found:
+def _as_in_full(
+    span: Found, name: str, people: set[str], given: set[str], firms: set[str]
+) -> Found:
     if span.tier == RECOGNISED and (
-        (span.type in {"organization", "product", "work"} and name in people) or (span.type == "location" and name in given)
+        (span.type in {"organization", "product", "work"} and name in people)
+        or (span.type == "location" and name in given)
     ):
         return span._replace(type="person", rule="rule:short_name")
     if span.rule == "rule:person" and name in firms and name not in people:

@@ -11,7 +11,9 @@ from mcp_context_persistence.ingest.extraction.software_terms import CUES
 _LONGEST = 4  # tokens of one concept
 
 _GENERIC = words("generic nouns")
-_EMPTY_PHRASE_HEADS = words("empty heads")  # heads that say nothing even with a modifier: "good time", "other people"
+_EMPTY_PHRASE_HEADS = words(
+    "empty heads"
+)  # heads that say nothing even with a modifier: "good time", "other people"
 _EMPTY_MODIFIERS = words("empty modifiers")
 _AFTER_NAME = words("nouns after a name")  # "the Redis cluster" is Redis
 _NOUN = frozenset({"NN", "NNS"})
@@ -36,7 +38,10 @@ def concepts(parsed: Parsed, taken: bytearray) -> list[Found]:
             continue
         first = _first(parsed, i, verbs, taken)
         if _telling(parsed, first, i) and not (
-            first == i and i - 1 in named and parsed.heads[i - 1] == i and parsed.lowers[i] in _AFTER_NAME
+            first == i
+            and i - 1 in named
+            and parsed.heads[i - 1] == i
+            and parsed.lowers[i] in _AFTER_NAME
         ):
             rule = "concept:word" if first == i else "concept:phrase"
             found.append(Found(parsed.starts[first], parsed.ends[i], "concept", rule, NOUNS))
@@ -54,8 +59,12 @@ def hidden_verbs(parsed: Parsed, named: Collection[int]) -> list[int]:
     for i in range(1, len(parsed.words) - 1):
         if parsed.lowers[i] not in third_person() or not parsed.words[i + 1][0].isalnum():
             continue
-        lost = parsed.tags[i] == "NNS" or (parsed.tags[i] == "VBZ" and parsed.deps[i] in {"compound", "nmod", "amod", "nsubj"})
-        has_subject = any(parsed.deps[child] in {"nsubj", "nsubjpass"} for child in parsed.children[i])
+        lost = parsed.tags[i] == "NNS" or (
+            parsed.tags[i] == "VBZ" and parsed.deps[i] in {"compound", "nmod", "amod", "nsubj"}
+        )
+        has_subject = any(
+            parsed.deps[child] in {"nsubj", "nsubjpass"} for child in parsed.children[i]
+        )
         before = i - 2 if parsed.lowers[i - 1] in _AFTER_NAME else i - 1
         if lost and not has_subject and (parsed.lowers[i - 1] in CUES or before in named):
             found.append(i)
@@ -77,7 +86,8 @@ def _first(parsed: Parsed, head: int, verbs: frozenset[int], taken: bytearray) -
             break
         first = previous
     while first < head and (
-        (parsed.lowers[first] in _EMPTY_MODIFIERS and parsed.tags[first + 1] != "HYPH") or not parsed.words[first][0].isalnum()
+        (parsed.lowers[first] in _EMPTY_MODIFIERS and parsed.tags[first + 1] != "HYPH")
+        or not parsed.words[first][0].isalnum()
     ):
         first += 1
     return first
@@ -85,7 +95,11 @@ def _first(parsed: Parsed, head: int, verbs: frozenset[int], taken: bytearray) -
 
 def _telling(parsed: Parsed, first: int, head: int) -> bool:
     word = parsed.lowers[head]
-    if len(word) < 3 or not word.replace("-", "").isalpha() or not (word[0].isalpha() and word[-1].isalpha()):
+    if (
+        len(word) < 3
+        or not word.replace("-", "").isalpha()
+        or not (word[0].isalpha() and word[-1].isalpha())
+    ):
         return False
     if first == head:
         return word not in _GENERIC and len(word) > 3 and parsed.deps[head] in _SINGLE_PLACES

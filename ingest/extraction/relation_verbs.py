@@ -37,7 +37,9 @@ _DENYING = (
 
 @cache
 def _data() -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(Path(__file__).with_name("relation_verbs.json").read_text(encoding="utf-8"))
+    data: dict[str, Any] = json.loads(
+        Path(__file__).with_name("relation_verbs.json").read_text(encoding="utf-8")
+    )
     return data
 
 
@@ -59,7 +61,16 @@ def noun_type(noun: str, preposition: str) -> str | None:
 @cache
 def relation_types() -> frozenset[str]:
     """Every type that this package can give to a relation. The set is closed: a server never forgets a relationship type."""
-    return frozenset({*_types("verbs").values(), *_types("nouns").values(), "related_to", "part_of", "used_for", "has"})
+    return frozenset(
+        {
+            *_types("verbs").values(),
+            *_types("nouns").values(),
+            "related_to",
+            "part_of",
+            "used_for",
+            "has",
+        }
+    )
 
 
 def base(form: str) -> str:

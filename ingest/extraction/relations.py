@@ -17,15 +17,24 @@ from mcp_context_persistence.ingest.extraction.relation_verbs import (
 )
 from mcp_context_persistence.ingest.extraction.results import Found, Link, Parsed
 
-Extracted = tuple[int, str, int, str]  # source, type, target, rule; positions in the list of mentions
+Extracted = tuple[
+    int, str, int, str
+]  # source, type, target, rule; positions in the list of mentions
 
-_PASSIVE, _APPOSITION, _PURPOSE, _PART = "parse:passive", "parse:apposition", "parse:purpose", "parse:part"
+_PASSIVE, _APPOSITION, _PURPOSE, _PART = (
+    "parse:passive",
+    "parse:apposition",
+    "parse:purpose",
+    "parse:part",
+)
 _SURFACE, _UNTYPED, _TOGETHER = "parse:surface", "parse:untyped", "together"
 _PAIRS = 10  # pairs per sentence that merely stand together
 _SENTENCE_TOKENS = 200  # longer ones are lists or data, and their parses mean nothing
 
 _BEING = frozenset({"be", "is", "are", "was", "were", "'s", "’s", "being", "been"})
-_USING = frozenset({"use", "utilize", "utilise", "leverage", "adopt", "choose", "employ", "need", "recommend"})
+_USING = frozenset(
+    {"use", "utilize", "utilise", "leverage", "adopt", "choose", "employ", "need", "recommend"}
+)
 _KEEPING = all_forms(frozenset({"keep", "have"}))
 _OFFICES = frozenset({"office", "offices", "headquarters", "seat", "base"})
 _PARENTS = frozenset({"company", "organization", "organisation", "firm", "group"})
@@ -48,7 +57,9 @@ def relations(parsed: Parsed, spans: list[Found]) -> list[Link]:
     reader = _Reader(parsed, spans)
     found: list[Link] = []
     for number, (first, last) in enumerate(parsed.sentences):
-        if last - first <= _SENTENCE_TOKENS and any(mention >= 0 for mention in reader.at[first:last]):
+        if last - first <= _SENTENCE_TOKENS and any(
+            mention >= 0 for mention in reader.at[first:last]
+        ):
             if parsed.words[last - 1] != "?":
                 said = reader.sentence(number, first, last)
                 found += said
@@ -74,7 +85,9 @@ class _Reader(Grammar):
                 found = self._noun(i)
             for source, kind, target, rule in found:
                 if source != target:
-                    said.setdefault((source, kind, target), Link(source, kind, target, rule, number))
+                    said.setdefault(
+                        (source, kind, target), Link(source, kind, target, rule, number)
+                    )
         return list(said.values())
 
     def _verb(self, verb: int) -> Iterator[Extracted]:
@@ -90,13 +103,23 @@ class _Reader(Grammar):
             if seats:
                 yield from seats
                 return
-        passive = any(self.p.deps[child] in {"auxpass", "nsubjpass"} for child in self.p.children[verb])
+        passive = any(
+            self.p.deps[child] in {"auxpass", "nsubjpass"} for child in self.p.children[verb]
+        )
         passive = passive or (self.p.tags[verb] == "VBN" and self.p.deps[verb] == "acl")
         objects = list(self.objects(verb))
         things = [target for target, preposition in objects if not preposition]
         for target, preposition in objects:
-            moved = not passive and verb_type(lemma, preposition) == "stored_in"  # what is stored there is the object
-            yield from self._clause(lemma, preposition, things if moved else subjects, target, _PASSIVE if passive else rule)
+            moved = (
+                not passive and verb_type(lemma, preposition) == "stored_in"
+            )  # what is stored there is the object
+            yield from self._clause(
+                lemma,
+                preposition,
+                things if moved else subjects,
+                target,
+                _PASSIVE if passive else rule,
+            )
         if passive:
             for agent in self.agents(verb):
                 for patient in subjects:
@@ -105,15 +128,29 @@ class _Reader(Grammar):
     def _seat(self, verb: int, subjects: list[int], rule: str) -> Iterator[Extracted]:
         """Where an organisation has its office: "keeps its head office in Lisbon"."""
         for office in self.p.children[verb]:
-            if self.p.deps[office] != "dobj" or self.p.lowers[office] not in _OFFICES or self.has_no(office):
+            if (
+                self.p.deps[office] != "dobj"
+                or self.p.lowers[office] not in _OFFICES
+                or self.has_no(office)
+            ):
                 continue
             for preposition in (*self.p.children[verb], *self.p.children[office]):
-                if self.p.deps[preposition] == "prep" and self.p.lowers[preposition] in {"in", "at", "near"}:
+                if self.p.deps[preposition] == "prep" and self.p.lowers[preposition] in {
+                    "in",
+                    "at",
+                    "near",
+                }:
                     for place, _ in self.after_preposition(preposition):
                         if self.spans[place].type == "location":
-                            yield from ((s, "located_in", place, rule) for s in subjects if self.spans[s].type == "organization")
+                            yield from (
+                                (s, "located_in", place, rule)
+                                for s in subjects
+                                if self.spans[s].type == "organization"
+                            )
 
-    def _clause(self, lemma: str, preposition: str, subjects: list[int], target: int, rule: str) -> Iterator[Extracted]:
+    def _clause(
+        self, lemma: str, preposition: str, subjects: list[int], target: int, rule: str
+    ) -> Iterator[Extracted]:
         kind = verb_type(lemma, preposition)
         if kind is None:
             if preposition:
@@ -143,8 +180,15 @@ class _Reader(Grammar):
                     yield from self._described(subject, child, rule)
             elif self.p.deps[child] == "prep":
                 for target, preposition in self.after_preposition(child):
-                    if preposition in {"in", "at", "near"} and self.spans[target].type == "location":
-                        yield from ((s, "located_in", target, rule) for s in subjects if self.spans[s].type != "concept")
+                    if (
+                        preposition in {"in", "at", "near"}
+                        and self.spans[target].type == "location"
+                    ):
+                        yield from (
+                            (s, "located_in", target, rule)
+                            for s in subjects
+                            if self.spans[s].type != "concept"
+                        )
 
     def _described(self, subject: int, noun: int, rule: str) -> Iterator[Extracted]:
         """What "X is a NOUN of Y" or "X, a NOUN for Y" says."""
@@ -167,12 +211,22 @@ class _Reader(Grammar):
         for child in self.p.children[token]:
             if self.p.deps[child] != "prep":
                 continue
-            if kind == "person" and self.p.lowers[child] == "of":  # "Giulia Marchetti of the Veneto Review"
+            if (
+                kind == "person" and self.p.lowers[child] == "of"
+            ):  # "Giulia Marchetti of the Veneto Review"
                 found = [target for target, _ in self.after_preposition(child)]
-                yield from ((inner, "works_for", target, _PART) for target in found if self.spans[target].type == "organization")
+                yield from (
+                    (inner, "works_for", target, _PART)
+                    for target in found
+                    if self.spans[target].type == "organization"
+                )
             elif kind in _INNER and self.p.lowers[child] in {"in", "of", "from"}:
                 found = self._containers(child)
-                yield from ((inner, "part_of", outer, _PART) for outer in found if self.spans[outer].type in _INNER[kind])
+                yield from (
+                    (inner, "part_of", outer, _PART)
+                    for outer in found
+                    if self.spans[outer].type in _INNER[kind]
+                )
 
     def _parent(self, token: int) -> Iterator[Extracted]:
         """What belongs to whom: "Its parent company, Acme"."""
@@ -181,7 +235,9 @@ class _Reader(Grammar):
         if self.p.lowers[noun] in _PARENTS and {"its", "parent"} <= around:
             part = self.meant(noun, person=False)
             if part >= 0 and self.spans[part].type == "organization":
-                whole = [one for one in self.mentions(token) if self.spans[one].type == "organization"]
+                whole = [
+                    one for one in self.mentions(token) if self.spans[one].type == "organization"
+                ]
                 yield from ((part, "part_of", one, PRONOUN) for one in whole)
 
     def _containers(self, preposition: int) -> list[int]:
@@ -189,14 +245,24 @@ class _Reader(Grammar):
         proper = [target for target, _ in self.after_preposition(preposition)]
         if proper and self.spans[proper[0]].type != "concept":
             return proper
-        return [self.at[i] for i in range(preposition + 1, min(preposition + 4, len(self.at))) if self.at[i] >= 0][:1]
+        return [
+            self.at[i]
+            for i in range(preposition + 1, min(preposition + 4, len(self.at)))
+            if self.at[i] >= 0
+        ][:1]
 
     def _purposes(self, token: int, first: int) -> Iterator[Extracted]:
         """What something is used for: "uses pandas for data manipulation and numpy for plots"."""
         target = self.at[token - 1] if token > first else -1
-        if target < 0 or self.spans[target].type not in SOFTWARE_TYPES or not self._used(first, token):
+        if (
+            target < 0
+            or self.spans[target].type not in SOFTWARE_TYPES
+            or not self._used(first, token)
+        ):
             return
-        purpose = next((i for i in range(token + 1, min(token + 4, len(self.at))) if self.at[i] >= 0), -1)
+        purpose = next(
+            (i for i in range(token + 1, min(token + 4, len(self.at))) if self.at[i] >= 0), -1
+        )
         while 0 <= purpose < len(self.at) - 1 and self.at[purpose + 1] == self.at[purpose]:
             purpose += 1
         for at in self.group(purpose) if purpose >= 0 else ():
@@ -215,7 +281,11 @@ class _Reader(Grammar):
         preposition = self.p.lowers[verb + 1] if self.p.tags[verb + 1] in {"IN", "TO"} else ""
         kind = verb_type(base(self.p.lowers[verb]), preposition)
         subject = self._surface_subject(verb, first)
-        if kind is None or subject < 0 or any(word in NEGATIONS for word in self.p.lowers[first:verb]):
+        if (
+            kind is None
+            or subject < 0
+            or any(word in NEGATIONS for word in self.p.lowers[first:verb])
+        ):
             return
         for i in range(verb + 2 if preposition else verb + 1, last):
             target = self.at[i]
@@ -227,7 +297,11 @@ class _Reader(Grammar):
     def _surface_subject(self, verb: int, first: int) -> int:
         """The name before the cue word; the earlier one in "the X class in the Y module"."""
         subject = self.closest(verb)
-        begin = next((i for i in range(first, verb) if self.at[i] == subject), verb) if subject >= 0 else verb
+        begin = (
+            next((i for i in range(first, verb) if self.at[i] == subject), verb)
+            if subject >= 0
+            else verb
+        )
         before = begin - 1
         while before > first and self.p.lowers[before] in {"the", "a", "our"}:
             before -= 1
@@ -240,7 +314,9 @@ class _Reader(Grammar):
         """Pairs of names in one sentence about which nothing was said, unless the sentence denies something."""
         if any(word in NEGATIONS for word in self.p.lowers[first:last]):
             return
-        present = dict.fromkeys(m for m in self.at[first:last] if m >= 0 and self.spans[m].type != "concept")
+        present = dict.fromkeys(
+            m for m in self.at[first:last] if m >= 0 and self.spans[m].type != "concept"
+        )
         text = {m: self.p.text[self.spans[m].start : self.spans[m].end] for m in present}
         known = {frozenset((text.get(link.source), text.get(link.target))) for link in said}
         count = 0

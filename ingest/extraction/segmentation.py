@@ -5,7 +5,9 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
-PIECE_CHARACTERS = 4_000  # the parser's memory grows with the longest piece; ordinary messages are one piece
+PIECE_CHARACTERS = (
+    4_000  # the parser's memory grows with the longest piece; ordinary messages are one piece
+)
 WORD_CHARACTERS = 200  # longer runs without a space are data, not words, and some tokenizer rules are quadratic in them
 
 _FENCE = re.compile(r"```[^\n]*\n(?P<code>.*?)(?:```|\Z)", re.DOTALL)

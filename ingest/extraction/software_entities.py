@@ -19,10 +19,31 @@ from mcp_context_persistence.ingest.extraction.software_terms import (
     spelled_lowers,
 )
 
-_SHAPE_TYPES = {"camel": "class", "lower_camel": "function", "snake": "concept", "identifier": "concept"}
+_SHAPE_TYPES = {
+    "camel": "class",
+    "lower_camel": "function",
+    "snake": "concept",
+    "identifier": "concept",
+}
 _SURE_SHAPES = {"function": ("function", "code:call"), "file": ("file", "code:path")}
 _FUNCTION_STARTS = frozenset(
-    {"get", "set", "is", "has", "to", "from", "on", "init", "do", "parse", "refresh", "flush", "clear", "reset", "apply"}
+    {
+        "get",
+        "set",
+        "is",
+        "has",
+        "to",
+        "from",
+        "on",
+        "init",
+        "do",
+        "parse",
+        "refresh",
+        "flush",
+        "clear",
+        "reset",
+        "apply",
+    }
 )
 _SIGN_SHAPES = {"function", "snake", "file", "lower_camel"}
 _NOT_NAMES = words("never the name of a class or module")
@@ -39,7 +60,9 @@ def software(parsed: Parsed) -> list[Found]:
     by_start = {start: (start, end, shape) for start, end, shape, _ in shapes}
     by_end = {end: (start, end, shape) for start, end, shape, _ in shapes}
     known_ends = {
-        parsed.ends[last - 1] for first, last, _, sure in parsed.known if sure or (talk and _spelled(parsed, first, last))
+        parsed.ends[last - 1]
+        for first, last, _, sure in parsed.known
+        if sure or (talk and _spelled(parsed, first, last))
     }
     taken: set[int] = set()
     for i, lower in enumerate(parsed.lowers):
@@ -57,12 +80,18 @@ def software(parsed: Parsed) -> list[Found]:
 
 def _about_software(parsed: Parsed, shapes: list[tuple[int, int, str, bool]]) -> bool:
     """Whether the text shows, beyond one ambiguous word, that it is about software."""
-    if any(shape in _SIGN_SHAPES or quoted for _, _, shape, quoted in shapes) or any(sure for *_, sure in parsed.known):
+    if any(shape in _SIGN_SHAPES or quoted for _, _, shape, quoted in shapes) or any(
+        sure for *_, sure in parsed.known
+    ):
         return True
     words = set(parsed.lowers)
     if words & STRONG_SIGNS:
         return True
-    names = {parsed.words[first] for first, last, _, sure in parsed.known if not sure and _spelled(parsed, first, last)}
+    names = {
+        parsed.words[first]
+        for first, last, _, sure in parsed.known
+        if not sure and _spelled(parsed, first, last)
+    }
     return len(words & SIGNS) + len(names) > 1
 
 
@@ -70,7 +99,9 @@ def _spelled(parsed: Parsed, first: int, last: int) -> bool:
     if parsed.text[parsed.starts[first] : parsed.ends[last - 1]] not in spelled():
         return False
     return not any(
-        begin <= first and last <= end and end - begin > last - first for begin, end, label in parsed.named if label != "PRODUCT"
+        begin <= first and last <= end and end - begin > last - first
+        for begin, end, label in parsed.named
+        if label != "PRODUCT"
     )
 
 
@@ -108,7 +139,9 @@ def _cued(
     return _named_after(parsed, i, by_start, talk=talk)
 
 
-def _named_after(parsed: Parsed, i: int, by_start: dict[int, tuple[int, int, str]], *, talk: bool) -> Found | None:
+def _named_after(
+    parsed: Parsed, i: int, by_start: dict[int, tuple[int, int, str]], *, talk: bool
+) -> Found | None:
     """What follows the cue: "module data_loader", "a library called Pillow"."""
     kind = CUES[parsed.lowers[i]]
     rule = f"cue:{kind}"
@@ -142,7 +175,14 @@ def _plain_name(parsed: Parsed, i: int, cue: int, kind: str, *, talk: bool) -> b
         return False
     if kind == "library" and lower in spelled_lowers():
         return True
-    if parsed.heads[i] != cue or parsed.lowers[cue] in {"packages", "libraries", "classes", "methods", "functions", "modules"}:
+    if parsed.heads[i] != cue or parsed.lowers[cue] in {
+        "packages",
+        "libraries",
+        "classes",
+        "methods",
+        "functions",
+        "modules",
+    }:
         return False
     preceded = parsed.lowers[i - 1] if i else ""
     if kind in {"class", "technology"}:

@@ -21,7 +21,10 @@ def entries() -> tuple[Entry, ...]:
     """All names of `vocabulary.json`."""
     data = json.loads(Path(__file__).with_name("software_terms.json").read_text(encoding="utf-8"))
     return tuple(
-        Entry(name, kind, part == "sure") for part in ("sure", "spelled") for kind, names in data[part].items() for name in names
+        Entry(name, kind, part == "sure")
+        for part in ("sure", "spelled")
+        for kind, names in data[part].items()
+        for name in names
     )
 
 
@@ -40,7 +43,9 @@ def spelled_lowers() -> frozenset[str]:
 @cache
 def library_names() -> frozenset[str]:
     """Unmistakable names of libraries, in lower case, and two that everybody shortens."""
-    return frozenset(entry.name for entry in entries() if entry.sure and entry.type == "library") | {"np", "pd", "os", "sys"}
+    return frozenset(
+        entry.name for entry in entries() if entry.sure and entry.type == "library"
+    ) | {"np", "pd", "os", "sys"}
 
 
 SIGNS = words("signs of software")

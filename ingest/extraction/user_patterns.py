@@ -30,12 +30,16 @@ class Patterns:
         types: The expressions by type.
     """
 
-    def __init__(self, types: Mapping[str, Sequence[str]], *, confidence: float, version: int = 0) -> None:
+    def __init__(
+        self, types: Mapping[str, Sequence[str]], *, confidence: float, version: int = 0
+    ) -> None:
         self.types = {name: tuple(listed) for name, listed in types.items()}
         self.confidence = confidence
         self.version = version
         self._compiled = [
-            (name, _compiled(f"patterns.{name}[{place}]", one)) for name in types for place, one in enumerate(types[name])
+            (name, _compiled(f"patterns.{name}[{place}]", one))
+            for name in types
+            for place, one in enumerate(types[name])
         ]
 
     def found(self, text: str) -> Iterator[Found]:
@@ -44,8 +48,14 @@ class Patterns:
             for match in compiled.finditer(text):
                 start, end = match.span()
                 words = text[start:end]
-                start, end = start + len(words) - len(words.lstrip()), end - len(words) + len(words.rstrip())
-                if start < end and len(text[start:end].encode(errors="replace")) <= limits.IDENTIFIER_BYTES:
+                start, end = (
+                    start + len(words) - len(words.lstrip()),
+                    end - len(words) + len(words.rstrip()),
+                )
+                if (
+                    start < end
+                    and len(text[start:end].encode(errors="replace")) <= limits.IDENTIFIER_BYTES
+                ):
                     yield Found(start, end, name, RULE + name, CUSTOM)
 
     def written(self) -> str:
@@ -95,7 +105,9 @@ def _compiled(field: str, pattern: str) -> Any:
         ) from None
     for probe in _PROBES:
         if any(match.start() == match.end() for match in compiled.finditer(probe)):
-            raise ValidationError(f"{field} matches the empty string; let it match at least one character")
+            raise ValidationError(
+                f"{field} matches the empty string; let it match at least one character"
+            )
     return compiled
 
 

@@ -15,7 +15,10 @@ from mcp_context_persistence.kg.errors import SearchError
 
 TOKENS = 512  # of a query and a text together; models that read more take time by the square of it
 BATCH = 32
-KINDS = ("ForSequenceClassification", "ForCausalLM")  # what the library makes a score of without inventing weights
+KINDS = (
+    "ForSequenceClassification",
+    "ForCausalLM",
+)  # what the library makes a score of without inventing weights
 
 
 class CrossEncoder:
@@ -56,10 +59,17 @@ class CrossEncoder:
 
                 pairs = [(query, text) for text in texts]
                 with torch_threads.half():
-                    said = model.predict(pairs, batch_size=BATCH, activation_fn=torch.nn.Identity(), show_progress_bar=False)
+                    said = model.predict(
+                        pairs,
+                        batch_size=BATCH,
+                        activation_fn=torch.nn.Identity(),
+                        show_progress_bar=False,
+                    )
                 found = np.asarray(said, np.float64)
             except Exception as error:  # torch and the library raise what they like
-                raise SearchError("The cross-encoder failed; see the cause.", retryable=True) from error
+                raise SearchError(
+                    "The cross-encoder failed; see the cause.", retryable=True
+                ) from error
         if found.shape != (len(texts),) or not np.isfinite(found).all():
             raise SearchError("The cross-encoder must give one finite number for each text.")
         return np.asarray(0.5 * (1 + np.tanh(found / 2)), np.float64)
@@ -67,7 +77,9 @@ class CrossEncoder:
     @cached_property
     def _folder(self) -> Path:
         cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME")
-        folder = model_files.found(self._given, marks=("config.json",), owner="cross-encoder", cache=cache)
+        folder = model_files.found(
+            self._given, marks=("config.json",), owner="cross-encoder", cache=cache
+        )
         if folder is None:
             raise SearchError(
                 "The cross-encoder is not on this machine. Give the path of its folder in cross_encoder_model, or a name that 'hf download NAME' has "
@@ -84,20 +96,32 @@ class CrossEncoder:
             model.max_seq_length = min(model.max_seq_length or TOKENS, TOKENS)
             answers = int(model.num_labels)
         except Exception as error:  # as above
-            raise SearchError("The cross-encoder cannot be loaded. Install it again, or give another one.") from error
+            raise SearchError(
+                "The cross-encoder cannot be loaded. Install it again, or give another one."
+            ) from error
         if answers != 1:
-            raise SearchError("cross_encoder_model must be a model that gives one number for a pair of texts.")
+            raise SearchError(
+                "cross_encoder_model must be a model that gives one number for a pair of texts."
+            )
         return model
 
 
 def _check(folder: Path) -> None:
     """Refuse other kinds of models: the library would give them a last layer of random numbers, and only log that."""
     try:
-        kinds = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("architectures")
+        kinds = json.loads((folder / "config.json").read_text(encoding="utf-8")).get(
+            "architectures"
+        )
     except (OSError, ValueError, AttributeError) as error:
-        raise SearchError("The settings of the cross-encoder cannot be read. Install it again, or give another one.") from error
-    if not (isinstance(kinds, list) and kinds and str(kinds[0]).endswith(KINDS)) or not model_files.weights(folder):
-        raise SearchError("The folder in cross_encoder_model holds no cross-encoder with its weights.")
+        raise SearchError(
+            "The settings of the cross-encoder cannot be read. Install it again, or give another one."
+        ) from error
+    if not (
+        isinstance(kinds, list) and kinds and str(kinds[0]).endswith(KINDS)
+    ) or not model_files.weights(folder):
+        raise SearchError(
+            "The folder in cross_encoder_model holds no cross-encoder with its weights."
+        )
 
 
 def _weigh(model: Any) -> int:

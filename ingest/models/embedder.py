@@ -36,10 +36,19 @@ class Embedder:
     """
 
     def __init__(
-        self, model: Any = encoders.DEFAULT_MODEL, *, batch_size: int = 32, device: str | None = None, threads: int | None = None
+        self,
+        model: Any = encoders.DEFAULT_MODEL,
+        *,
+        batch_size: int = 32,
+        device: str | None = None,
+        threads: int | None = None,
     ) -> None:
         self._model = os.fspath(model) if isinstance(model, os.PathLike) else model
-        self._options: dict[str, Any] = {"batch_size": batch_size, "device": device, "threads": threads}
+        self._options: dict[str, Any] = {
+            "batch_size": batch_size,
+            "device": device,
+            "threads": threads,
+        }
         self._lock = threading.RLock()
         self._loaded: encoders.Encoder | None = None
         self._folder: Path | None = None
@@ -58,7 +67,9 @@ class Embedder:
         with self._lock:
             if self._name is None:
                 if isinstance(self._model, str):
-                    self._name = f"{Path(self._model).name}@{encoders.fingerprint(self._find())[:8]}"
+                    self._name = (
+                        f"{Path(self._model).name}@{encoders.fingerprint(self._find())[:8]}"
+                    )
                 else:
                     self._name = f"{type(self._model).__name__}@{_fingerprint(self._model)[:8]}"
             return self._name
@@ -135,7 +146,9 @@ class Embedder:
         """The text in pieces that the model reads whole: one if it fits, else overlapping ones; no character but space is lost."""
         model = self._encoder()
         try:
-            return split(text, model.offsets, max_tokens=model.max_tokens, overlap=model.max_tokens // 8)
+            return split(
+                text, model.offsets, max_tokens=model.max_tokens, overlap=model.max_tokens // 8
+            )
         except Exception as error:  # the tokenizer of the caller's own model raises what it likes
             raise VectorDBError("The tokenizer of the embedding model failed.") from error
 
@@ -179,12 +192,19 @@ class Embedder:
             with self._lock:
                 vectors = model.encode(texts)
         except Exception as error:  # a model of the caller's own raises what it likes
-            raise VectorDBError("The embedding model failed; a smaller batch_size needs less memory.", retryable=True) from error
+            raise VectorDBError(
+                "The embedding model failed; a smaller batch_size needs less memory.",
+                retryable=True,
+            ) from error
         if vectors.shape != (len(texts), model.dimension):
-            raise VectorDBError(f"The embedding model must give {model.dimension} numbers for each text.")
+            raise VectorDBError(
+                f"The embedding model must give {model.dimension} numbers for each text."
+            )
         lengths = np.linalg.norm(vectors, axis=1)
         if not np.isfinite(lengths).all() or not lengths.all():
-            raise VectorDBError("The embedding model gave a vector of zeros, or numbers that are not finite.")
+            raise VectorDBError(
+                "The embedding model gave a vector of zeros, or numbers that are not finite."
+            )
         return np.asarray(vectors / lengths[:, None], np.float32)
 
     def _encoder(self) -> encoders.Encoder:
@@ -201,7 +221,9 @@ class Embedder:
         try:
             return encoders.SentenceEncoder(self._model, batch_size=self._options["batch_size"])
         except Exception as error:  # likewise
-            raise VectorDBError("The embedding model does not tell how long its vectors are.") from error
+            raise VectorDBError(
+                "The embedding model does not tell how long its vectors are."
+            ) from error
 
     def _find(self) -> Path:
         if self._folder is None:
@@ -247,7 +269,9 @@ class _Recent:
             self.size = 0
 
     def _shrink(self) -> None:
-        while len(self._vectors) > self._most or (self._most_bytes is not None and self.size > self._most_bytes):
+        while len(self._vectors) > self._most or (
+            self._most_bytes is not None and self.size > self._most_bytes
+        ):
             self.size -= self._vectors.popitem(last=False)[1].nbytes
 
 
@@ -256,16 +280,27 @@ def _fingerprint(model: Any) -> str:
     try:
         digest = hashlib.sha256()
         if hasattr(model, "state_dict") and hasattr(model, "named_modules"):
-            settings = [getattr(model, name, None) for name in ("truncate_dim", "max_seq_length", "prompts", "default_prompt_name")]
-            digest.update(f"{model!r} {settings}".encode())  # the parts of the model, such as how it pools
+            settings = [
+                getattr(model, name, None)
+                for name in ("truncate_dim", "max_seq_length", "prompts", "default_prompt_name")
+            ]
+            digest.update(
+                f"{model!r} {settings}".encode()
+            )  # the parts of the model, such as how it pools
             for key, tensor in sorted(model.state_dict().items()):
                 digest.update(key.encode())
                 digest.update(tensor.detach().cpu().float().numpy().tobytes())
         else:
-            vector = np.asarray(model.encode(["The quick brown fox jumps over the lazy dog."])[0], np.float64)
-            with np.errstate(invalid="ignore", divide="ignore"):  # what is no vector is refused when it is used
+            vector = np.asarray(
+                model.encode(["The quick brown fox jumps over the lazy dog."])[0], np.float64
+            )
+            with np.errstate(
+                invalid="ignore", divide="ignore"
+            ):  # what is no vector is refused when it is used
                 vector = vector / np.linalg.norm(vector)
-            digest.update((np.round(vector, 2) + 0.0).tobytes())  # + 0.0: there is a zero below zero
+            digest.update(
+                (np.round(vector, 2) + 0.0).tobytes()
+            )  # + 0.0: there is a zero below zero
         return digest.hexdigest()
     except Exception as error:  # likewise
         raise VectorDBError(

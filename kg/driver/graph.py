@@ -74,7 +74,11 @@ class Graph:
         self._database = database
         self.client_id = uuid.uuid4().hex  # by which the server knows its connections
         self._recovery = Recovery(
-            revive=revive, restart=restart, server_pid=server_pid, move=self._move, check_open=self._check_open
+            revive=revive,
+            restart=restart,
+            server_pid=server_pid,
+            move=self._move,
+            check_open=self._check_open,
         )
         self._deadline = deadline
         self._thread_limit = 2 * pool_size + SPARE_THREADS
@@ -97,7 +101,9 @@ class Graph:
         try:
             self._pool = self._new_pool(uri)
         except (theirs.DriverError, ValueError) as error:
-            raise DatabaseError("the database address was refused by the driver; it must look like bolt://host:7687") from error
+            raise DatabaseError(
+                "the database address was refused by the driver; it must look like bolt://host:7687"
+            ) from error
         _graphs.add(self)
 
     @property
@@ -138,7 +144,9 @@ class Graph:
         chain: list[neo4j.Bookmarks] | None = getattr(self._left, "chain", None)
 
         def once(attempt: Attempt, seconds: float) -> list[T]:
-            with self._session(attempt, writes=statement.writes, after=chain[-1] if chain else None) as session:
+            with self._session(
+                attempt, writes=statement.writes, after=chain[-1] if chain else None
+            ) as session:
                 query = neo4j.Query(text, metadata=_named(statement), timeout=seconds)
                 result = session.run(query, parameters)
                 rows = [statement.read(row) for row in result]
@@ -149,7 +157,11 @@ class Graph:
                 return rows
 
         return self._in_time(
-            once, statement.name, applies_when_sent=statement.writes, keeps=statement.changes_data, deadline=deadline
+            once,
+            statement.name,
+            applies_when_sent=statement.writes,
+            keeps=statement.changes_data,
+            deadline=deadline,
         )
 
     def transact(
@@ -171,11 +183,15 @@ class Graph:
         def once(attempt: Attempt, seconds: float) -> T:
             with (
                 self._session(attempt, writes=True) as session,
-                session.begin_transaction(metadata={"statement": name}, timeout=seconds) as transaction,
+                session.begin_transaction(
+                    metadata={"statement": name}, timeout=seconds
+                ) as transaction,
             ):
 
                 def run(statement: Statement[Any]) -> list[Any]:
-                    result = transaction.run(statement.text(dialect), self._encode(statement.parameters))
+                    result = transaction.run(
+                        statement.text(dialect), self._encode(statement.parameters)
+                    )
                     rows = [statement.read(row) for row in result]
                     if statement.changes_data and result.consume().counters.contains_updates:
                         attempt.has_changed = True
@@ -260,7 +276,9 @@ class Graph:
         if self._state == "closed":
             raise DatabaseError("the client is closed; open another one", outcome=outcome)
         if self._state == "forked":
-            raise DatabaseError("this client belongs to the parent process; open another one in this one")
+            raise DatabaseError(
+                "this client belongs to the parent process; open another one in this one"
+            )
 
     def _move(self, uri: str) -> None:
         """The server is somewhere else now: a new pool takes the place of the old one."""
@@ -279,17 +297,23 @@ class Graph:
         old.close()
 
     def _new_pool(self, uri: str) -> Pool:
-        return Pool(uri, self._options, self._credentials, probe=min(PROBE_SECONDS, self._deadline / 4))
+        return Pool(
+            uri, self._options, self._credentials, probe=min(PROBE_SECONDS, self._deadline / 4)
+        )
 
     def _new_threads(self) -> Threads:
         return Threads(name="context-persistence-database", limit=self._thread_limit)
 
     @contextmanager
-    def _session(self, attempt: Attempt, *, writes: bool, after: neo4j.Bookmarks | None = None) -> Iterator[neo4j.Session]:
+    def _session(
+        self, attempt: Attempt, *, writes: bool, after: neo4j.Bookmarks | None = None
+    ) -> Iterator[neo4j.Session]:
         mode = neo4j.WRITE_ACCESS if writes else neo4j.READ_ACCESS
         with (
             self._pool.use(attempt) as driver,
-            driver.session(database=self._database, bookmarks=after, default_access_mode=mode) as session,
+            driver.session(
+                database=self._database, bookmarks=after, default_access_mode=mode
+            ) as session,
         ):
             yield session
 
@@ -313,7 +337,9 @@ class Graph:
         """
         self._check_open()
         call: Call | None = getattr(self._left, "call", None)
-        seconds = deadline if deadline is not None else self._deadline if call is None else call.seconds
+        seconds = (
+            deadline if deadline is not None else self._deadline if call is None else call.seconds
+        )
         start = time.monotonic()
         replay = Replay(end=start + seconds, name=name, applies_when_sent=applies_when_sent)
         try:
@@ -340,12 +366,16 @@ class Graph:
                 self._check_open(replay.outcome)
                 if self._pool is not pool:
                     continue  # the server has moved, and another call has seen it first
-                if self._recovery.has_recovered(error, replay, self._threads, server_pid=server_pid):
+                if self._recovery.has_recovered(
+                    error, replay, self._threads, server_pid=server_pid
+                ):
                     replay.pause()
                     continue
                 self._check_open(replay.outcome)
                 if not replayable(error) or not replay.has_time:
-                    raise translate(error, name=replay.name, may_be_applied=replay.may_be_applied) from error
+                    raise translate(
+                        error, name=replay.name, may_be_applied=replay.may_be_applied
+                    ) from error
                 log.debug("%s: replayed after %s", replay.name, type(error).__name__)
                 replay.pause()
             except ContextPersistenceError as error:  # of the transaction's own work
@@ -362,10 +392,16 @@ class Graph:
                 result = session.run(cypher.load("maintenance/components").text)
                 rows = {row["name"]: row for row in result}
                 kernel = rows["Neo4j Kernel"]
-                return kernel["versions"][0], kernel["edition"], result.consume().server.protocol_version >= (6, 0)
+                return (
+                    kernel["versions"][0],
+                    kernel["edition"],
+                    result.consume().server.protocol_version >= (6, 0),
+                )
 
         version, edition, binary = self._in_time(once, "server")
-        return Server(version=version, edition=edition, dialect=dialect_of(version), binary_vectors=binary)
+        return Server(
+            version=version, edition=edition, dialect=dialect_of(version), binary_vectors=binary
+        )
 
     def _encode(self, value: Any) -> Any:
         """Parameters with their vectors in the encoding that this server takes; arrays are looked for in maps and lists."""
@@ -374,7 +410,10 @@ class Graph:
                 return Vector(value.astype(np.float32, copy=False))
             return value.astype(float).tolist()
         if isinstance(value, Mapping):
-            return {key: self._encode(one) if isinstance(one, (list, dict, np.ndarray)) else one for key, one in value.items()}
+            return {
+                key: self._encode(one) if isinstance(one, (list, dict, np.ndarray)) else one
+                for key, one in value.items()
+            }
         if isinstance(value, list) and value and isinstance(value[0], (dict, list, np.ndarray)):
             return [self._encode(one) for one in value]
         return value

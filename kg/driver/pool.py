@@ -23,7 +23,9 @@ from mcp_context_persistence.kg.driver.attempt import AbandonedError, Attempt
 
 Auth = tuple[str, str] | None
 
-IDLE_SECONDS = 1.0  # without a message, after which a connection must answer before it is used again
+IDLE_SECONDS = (
+    1.0  # without a message, after which a connection must answer before it is used again
+)
 PROBE_SECONDS = 5.0  # to wait for that answer, at most
 
 
@@ -66,7 +68,10 @@ class Pool:
         self._owners: weakref.WeakKeyDictionary[Any, Attempt] = weakref.WeakKeyDictionary()
         self._connections: Any = self.driver._pool
         self._acquire_any, self._acquire = self._connections._acquire, self._connections.acquire
-        self._connections._acquire, self._connections.acquire = self._acquire_alive, self._acquire_to_send
+        self._connections._acquire, self._connections.acquire = (
+            self._acquire_alive,
+            self._acquire_to_send,
+        )
 
     @contextmanager
     def use(self, attempt: Attempt | None = None) -> Iterator[neo4j.Driver]:
@@ -97,7 +102,9 @@ class Pool:
         if last:
             self.driver.close()
 
-    def _acquire_alive(self, address: Any, auth: Any, deadline: Any, *rest: Any, **more: Any) -> Any:
+    def _acquire_alive(
+        self, address: Any, auth: Any, deadline: Any, *rest: Any, **more: Any
+    ) -> Any:
         """Take a connection to any server, proven to answer where it was idle; a dead one takes the other idle ones with it."""
         attempt: Attempt | None = getattr(self._current, "attempt", None)
         while True:
@@ -141,7 +148,9 @@ class Pool:
         """Shut a connection's socket down, if the attempt still has it: whoever waits for it sees its end, and closes it."""
         if connection.in_use and self._owners.get(connection) is attempt:
             with contextlib.suppress(OSError):
-                socket.socket.shutdown(connection.socket._socket, socket.SHUT_RDWR)  # also below TLS
+                socket.socket.shutdown(
+                    connection.socket._socket, socket.SHUT_RDWR
+                )  # also below TLS
 
 
 class _Guard(AuthManager):

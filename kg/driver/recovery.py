@@ -41,10 +41,17 @@ class Recovery:
             move: Is told the server's address.
             check_open: Raises where the graph was closed.
         """
-        self._revive, self._restart, self._move, self._check_open = revive, restart, move, check_open
+        self._revive, self._restart, self._move, self._check_open = (
+            revive,
+            restart,
+            move,
+            check_open,
+        )
         self.server_pid = server_pid
 
-    def has_recovered(self, error: Exception, replay: Replay, threads: Threads, *, server_pid: int) -> bool:
+    def has_recovered(
+        self, error: Exception, replay: Replay, threads: Threads, *, server_pid: int
+    ) -> bool:
         """Have the server run again in time, if that is what the error needs; return whether it does.
 
         Args:
@@ -69,7 +76,9 @@ class Recovery:
             moved = threads.call(recover, seconds=left)
         except ContextPersistenceError as refusal:
             self._check_open(replay.outcome)
-            raise DatabaseError(f"{replay.name}: {refusal}", retryable=refusal.retryable, outcome=replay.outcome) from error
+            raise DatabaseError(
+                f"{replay.name}: {refusal}", retryable=refusal.retryable, outcome=replay.outcome
+            ) from error
         except (TimeoutError, OSError) as failure:
             if restarts:
                 text = f"{replay.name}: the server is being started again, and was not there within the deadline; try again"

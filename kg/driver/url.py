@@ -51,9 +51,13 @@ def _directory(text: str) -> Path:
     except (OSError, RuntimeError) as error:
         raise ValidationError("database_url: the store's path cannot be read") from error
     if sqlite:
-        raise ValidationError("database_url: there is a real SQLite file at that path; it was left as it is, choose another path")
+        raise ValidationError(
+            "database_url: there is a real SQLite file at that path; it was left as it is, choose another path"
+        )
     if is_file:
-        raise ValidationError("database_url: there is a file at that path; a store needs a directory")
+        raise ValidationError(
+            "database_url: there is a file at that path; a store needs a directory"
+        )
     return path
 
 
@@ -72,7 +76,9 @@ def _remote(url: str) -> Remote:
     auth = None
     if parts.username is not None:
         auth = (unquote(parts.username), unquote(parts.password or ""))
-    return Remote(uri=f"{parts.scheme}://{place}{query}", auth=auth, database=parts.path.strip("/") or None)
+    return Remote(
+        uri=f"{parts.scheme}://{place}{query}", auth=auth, database=parts.path.strip("/") or None
+    )
 
 
 def _starts_with(path: Path, magic: bytes) -> bool:

@@ -42,12 +42,15 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(
-        ("Attachment", "ServerStatus", "attach", "start", "status", "stop"), "mcp_context_persistence.kg.local.attachment"
+        ("Attachment", "ServerStatus", "attach", "start", "status", "stop"),
+        "mcp_context_persistence.kg.local.attachment",
     ),
     **dict.fromkeys(("Jars", "Progress", "provision"), "mcp_context_persistence.kg.local.jars"),
     **dict.fromkeys(("Running", "running", "users"), "mcp_context_persistence.kg.local.server"),
     "make_start_cache": "mcp_context_persistence.kg.local.launch",
-    **dict.fromkeys(("ServerSettings", "default_store"), "mcp_context_persistence.kg.local.settings"),
+    **dict.fromkeys(
+        ("ServerSettings", "default_store"), "mcp_context_persistence.kg.local.settings"
+    ),
 }
 
 

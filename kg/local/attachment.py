@@ -64,11 +64,24 @@ class Attachment:
         password: The password to log in with; it stands in no text form of this object.
     """
 
-    def __init__(self, store: Store, state: State, lease: tuple[Path, int], settings: ServerSettings, *, throwaway: bool) -> None:
+    def __init__(
+        self,
+        store: Store,
+        state: State,
+        lease: tuple[Path, int],
+        settings: ServerSettings,
+        *,
+        throwaway: bool,
+    ) -> None:
         self.store = store.folder
         self.user = USER
         self.password = store.password()
-        self._files, self._state, self._settings, self._throwaway = store, state, settings, throwaway
+        self._files, self._state, self._settings, self._throwaway = (
+            store,
+            state,
+            settings,
+            throwaway,
+        )
         self._lease: tuple[Path, int] | None = lease
         self._lock = threading.Lock()  # of the lease and the renewal
         self._renewal: Future[None] | None = None
@@ -97,7 +110,11 @@ class Attachment:
             address: Where the connection leads to.
         """
         state = self._state
-        return (self.user, self.password) if address == url(state) and is_ours(self.store, state) else None
+        return (
+            (self.user, self.password)
+            if address == url(state) and is_ours(self.store, state)
+            else None
+        )
 
     def renew(self, *, progress: Progress | None = None) -> bool:
         """Make sure that the server runs, and start it again where its supervisor was killed.
@@ -112,7 +129,9 @@ class Attachment:
         with self._lock:
             renewal, is_first = self._renewal or Future(), self._renewal is None
             self._renewal = renewal
-        if not is_first:  # many calls find the server gone at the same time, and one of them starts it
+        if (
+            not is_first
+        ):  # many calls find the server gone at the same time, and one of them starts it
             renewal.result(DEADLINE_SECONDS)
             return self.bolt_url != before
         try:
@@ -201,7 +220,12 @@ class Attachment:
     def __enter__(self) -> "Attachment":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -226,7 +250,9 @@ def _in_forked_child() -> None:
 os.register_at_fork(after_in_child=_in_forked_child)
 
 
-def attach(store: Path | None, *, settings: ServerSettings | None = None, progress: Progress | None = None) -> Attachment:
+def attach(
+    store: Path | None, *, settings: ServerSettings | None = None, progress: Progress | None = None
+) -> Attachment:
     """Attaches to the server of a store and starts it where it does not run.
 
     Args:
@@ -264,7 +290,9 @@ def attach(store: Path | None, *, settings: ServerSettings | None = None, progre
             raise
 
 
-def start(store: Path, *, settings: ServerSettings | None = None, progress: Progress | None = None) -> ServerStatus:
+def start(
+    store: Path, *, settings: ServerSettings | None = None, progress: Progress | None = None
+) -> ServerStatus:
     """Like `attach`, but the server then runs until `stop`, whoever uses it."""
     with attach(store, settings=settings, progress=progress) as attachment:
         files = Store(attachment.store)
@@ -285,7 +313,12 @@ def status(store: Path) -> ServerStatus:
         raise ValidationError(A_FILE)
     clients = tuple(sorted(set(leases.holders(files.leases)))) if files.leases.is_dir() else ()
     state = files.read_state()
-    if state is None or not leases.is_locked(files.server) or state.phase != "running" or not is_ours(files.folder, state):
+    if (
+        state is None
+        or not leases.is_locked(files.server)
+        or state.phase != "running"
+        or not is_ours(files.folder, state)
+    ):
         return ServerStatus(store=files.folder, running=False, clients=clients)
     kept = files.keep.exists() and files.keep.read_text(encoding="ascii").strip() == state.nonce
     return ServerStatus(
@@ -311,7 +344,9 @@ def stop(store: Path, *, force: bool = False) -> None:
         DatabaseError: Processes use it, or it does not end.
     """
     files = Store(_absolute(store))
-    if not leases.is_locked(files.server) and (not files.folder.is_dir() or _end_unsupervised(files)):
+    if not leases.is_locked(files.server) and (
+        not files.folder.is_dir() or _end_unsupervised(files)
+    ):
         return
     clients = leases.holders(files.leases)
     if clients and not force:
@@ -336,7 +371,9 @@ def _end_unsupervised(files: Store) -> bool:
         if lock is not None:
             os.close(lock)
     if left:
-        raise DatabaseError(f"The local server does not end: end process {left} yourself.", retryable=True)
+        raise DatabaseError(
+            f"The local server does not end: end process {left} yourself.", retryable=True
+        )
     return True
 
 
@@ -345,17 +382,25 @@ def _order_end(files: Store) -> None:
     until, ordered = time.monotonic() + STOP_SECONDS, ""
     while leases.is_locked(files.server):
         state = files.read_state()
-        if state is not None and state.nonce != ordered:  # the file may have been restored: the supervisor corrects it
+        if (
+            state is not None and state.nonce != ordered
+        ):  # the file may have been restored: the supervisor corrects it
             ordered = state.nonce
             try:
                 write(files.stop, ordered)
             except OSError as error:
-                if error.errno not in FULL or not holds(state.supervisor, state.supervisor_started, files.server):
+                if error.errno not in FULL or not holds(
+                    state.supervisor, state.supervisor_started, files.server
+                ):
                     raise
-                os.kill(state.supervisor, signal.SIGTERM)  # the disk is full: no order can be written
+                os.kill(
+                    state.supervisor, signal.SIGTERM
+                )  # the disk is full: no order can be written
         if time.monotonic() > until:
             pid = leases.owner(files.server) or (state.supervisor if state is not None else 0)
-            raise DatabaseError(f"The local server does not end: end process {pid} yourself.", retryable=True)
+            raise DatabaseError(
+                f"The local server does not end: end process {pid} yourself.", retryable=True
+            )
         time.sleep(POLL_SECONDS)
 
 
@@ -363,7 +408,9 @@ def _absolute(store: Path) -> Path:
     try:
         return Path(store).expanduser().resolve()
     except (OSError, RuntimeError, ValueError) as error:
-        raise ValidationError("The path of the local store cannot be used: name another one.") from error
+        raise ValidationError(
+            "The path of the local store cannot be used: name another one."
+        ) from error
 
 
 def _sweep() -> None:
@@ -373,7 +420,13 @@ def _sweep() -> None:
         with contextlib.suppress(OSError):
             entry = folder.lstat()
             old = time.time() - entry.st_mtime > STRAY_SECONDS
-            if not (folder.is_dir() and not folder.is_symlink() and entry.st_uid == os.getuid() and old and files.leases.is_dir()):
+            if not (
+                folder.is_dir()
+                and not folder.is_symlink()
+                and entry.st_uid == os.getuid()
+                and old
+                and files.leases.is_dir()
+            ):
                 continue
             if leases.holders(files.leases) or leases.is_locked(files.server):
                 continue

@@ -53,16 +53,26 @@ class StartCache:
 
     def flags(self) -> list[str]:
         """The Java flags for the next start. An archive that does not fit is passed over by Java."""
-        return ["-Xshare:auto", f"-XX:SharedArchiveFile={self.archive}"] if self.archive.exists() else []
+        return (
+            ["-Xshare:auto", f"-XX:SharedArchiveFile={self.archive}"]
+            if self.archive.exists()
+            else []
+        )
 
-    def begin_making(self, java: str, flags: list[str], class_path: str, *, supervised: bool = True) -> None:
+    def begin_making(
+        self, java: str, flags: list[str], class_path: str, *, supervised: bool = True
+    ) -> None:
         """Starts to make the archive if that is due; supervised at a low priority, and no longer than the supervisor lives."""
         if self._maker is not None or self.archive.exists() or not self._claim():
             return
         classes, made = self._drafts()
         with contextlib.suppress(OSError):
             classes.write_bytes(gzip.decompress(CLASS_LIST.read_bytes()))
-            modes = [*DUMP_FLAGS, f"-XX:SharedClassListFile={classes}", f"-XX:SharedArchiveFile={made}"]
+            modes = [
+                *DUMP_FLAGS,
+                f"-XX:SharedClassListFile={classes}",
+                f"-XX:SharedArchiveFile={made}",
+            ]
             self._maker = subprocess.Popen(  # noqa: S603
                 [java, *flags, *modes, "-cp", class_path],
                 stdin=subprocess.DEVNULL,

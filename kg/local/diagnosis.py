@@ -52,7 +52,9 @@ class Failure:
 MORE_FILES = "raise the hard limit (`ulimit -Hn`, `LimitNOFILE=` of systemd), better to 40,000"
 FAILED_DATABASE = re.compile(r"Failed to start DatabaseId\{[^}]*\[neo4j\]")
 PORT_TAKEN = re.compile(r"Address already in use|BindException|PortBindException")
-DISK_FULL = Cause(pattern=r"No space left on device|Disk quota", advice="", retryable=True, is_final=True)
+DISK_FULL = Cause(
+    pattern=r"No space left on device|Disk quota", advice="", retryable=True, is_final=True
+)
 CAUSES = (
     DISK_FULL,
     Cause(
@@ -88,7 +90,11 @@ CAUSES = (
         retryable=True,
         is_final=True,
     ),
-    Cause(pattern=r"File too large", advice="the size of files is limited: raise it (ulimit -f)", is_final=True),
+    Cause(
+        pattern=r"File too large",
+        advice="the size of files is limited: raise it (ulimit -f)",
+        is_final=True,
+    ),
     Cause(
         pattern=r"Read-only file system",
         advice="the folder is on a file system that is mounted read-only: mount it for writing, or choose another folder",
@@ -165,7 +171,9 @@ def explain(logs: Path, *, died: bool) -> Failure:
     what = "ended while it was starting" if died else "did not start in time"
     if cause is None:
         return Failure(text=f"The local server {what}. {where}", retryable=True, is_known=False)
-    return Failure(text=f"The local server {what}: {cause.advice}. {where}", retryable=cause.retryable)
+    return Failure(
+        text=f"The local server {what}: {cause.advice}. {where}", retryable=cause.retryable
+    )
 
 
 def explain_database(logs: Path, since: int) -> Failure | None:
@@ -175,7 +183,9 @@ def explain_database(logs: Path, since: int) -> Failure | None:
         logs: The store's folder of logs.
         since: The size of `debug.log` before the start.
     """
-    text = _without_path(_tail(logs / DEBUG, since=since, most=10 * TAIL_BYTES), logs)  # a start writes 130 KB
+    text = _without_path(
+        _tail(logs / DEBUG, since=since, most=10 * TAIL_BYTES), logs
+    )  # a start writes 130 KB
     if not FAILED_DATABASE.search(text):
         return None
     cause = next((cause for cause in CAUSES if re.search(cause.pattern, text)), None)

@@ -10,7 +10,17 @@ import resource
 
 # Nothing else of the caller's environment reaches the server: no secrets, and no variables that change Java or Neo4j.
 KEPT = frozenset(
-    {"PATH", "HOME", "USER", "LOGNAME", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "MALLOC_ARENA_MAX"}
+    {
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "TZ",
+        "LD_LIBRARY_PATH",
+        "DYLD_LIBRARY_PATH",
+        "SYSTEMROOT",
+        "MALLOC_ARENA_MAX",
+    }
 )
 # Java encodes file names as the locale says; under C or POSIX it refuses every path that is not ASCII.
 LOCALES = ("C.UTF-8", "C.utf8", "en_US.UTF-8")
@@ -30,7 +40,11 @@ def with_utf8(variables: dict[str, str]) -> dict[str, str]:
     before = locale.setlocale(locale.LC_CTYPE)
     name = next((one for one in LOCALES if _exists(one)), "C")
     locale.setlocale(locale.LC_CTYPE, before)
-    rest = {key: value for key, value in variables.items() if key != "LANG" and not key.startswith("LC_")}
+    rest = {
+        key: value
+        for key, value in variables.items()
+        if key != "LANG" and not key.startswith("LC_")
+    }
     return {**rest, "LANG": name, "LC_ALL": name}
 
 

@@ -61,7 +61,9 @@ class Identity:
 
         File systems may get another device number at a mount: the same inode at the same path is the same folder then.
         """
-        return self.inode == other.inode and (self.device == other.device or self.path == other.path)
+        return self.inode == other.inode and (
+            self.device == other.device or self.path == other.path
+        )
 
 
 def is_server_of(folder: Path, pid: int, started: str) -> bool:
@@ -82,7 +84,11 @@ def serves(folder: Path, pid: int, started: str) -> bool:
     """
     if not is_server_of(folder, pid, started):
         return False
-    homes = [word.removeprefix(HOME_OPTION) for word in _command_line(pid) if word.startswith(HOME_OPTION)]
+    homes = [
+        word.removeprefix(HOME_OPTION)
+        for word in _command_line(pid)
+        if word.startswith(HOME_OPTION)
+    ]
     with contextlib.suppress(OSError):
         return any(os.path.samefile(home, folder) for home in homes)
     return False
@@ -127,7 +133,11 @@ def holds(pid: int, started: str, file: Path) -> bool:
 def _servers_in(folder: Path) -> Iterator[tuple[int, str]]:
     """Yield id and start of every process that is a server and works in the folder, as far as the system tells."""
     for name in os.listdir("/proc") if sys.platform.startswith("linux") else ():
-        if name.isdigit() and _works_in(int(name), folder) and MAIN_CLASS in _command_line(int(name)):
+        if (
+            name.isdigit()
+            and _works_in(int(name), folder)
+            and MAIN_CLASS in _command_line(int(name))
+        ):
             yield int(name), birth(int(name))
 
 

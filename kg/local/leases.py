@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 if sys.platform == "win32":
-    raise ImportError("The managed local server needs Linux or macOS: give bolt://HOST:PORT of a Neo4j of your own instead.")
+    raise ImportError(
+        "The managed local server needs Linux or macOS: give bolt://HOST:PORT of a Neo4j of your own instead."
+    )
 
 import fcntl
 

@@ -94,7 +94,10 @@ def remotes(context: MavenContext, settings: Path | None = None) -> list[Remote]
     mirrors = _mirrors(settings or Path.home() / ".m2" / "settings.xml")
     found: list[Remote] = []
     for name, url in {**context.remote_repos, **GlobalSettings.load().repositories}.items():
-        remote = next((mirror for names, mirror in mirrors if _mirrored(name, names)), Remote(url=str(url).rstrip("/")))
+        remote = next(
+            (mirror for names, mirror in mirrors if _mirrored(name, names)),
+            Remote(url=str(url).rstrip("/")),
+        )
         if remote not in found:
             found.append(remote)
     return found
@@ -118,7 +121,9 @@ def _mirrors(settings: Path) -> list[tuple[list[str], Remote]]:
         if _tag(mirror) != "mirror" or not url.startswith("http"):
             continue
         server = servers.get(_text(mirror, "id"))
-        auth = (_text(server, "username"), _text(server, "password")) if server is not None else None
+        auth = (
+            (_text(server, "username"), _text(server, "password")) if server is not None else None
+        )
         names = [name.strip() for name in _text(mirror, "mirrorOf").split(",")]
         mirrors.append((names, Remote(url=url.rstrip("/"), auth=auth)))
     return mirrors
@@ -129,4 +134,7 @@ def _tag(element: Any) -> str:
 
 
 def _text(element: Any, tag: str) -> str:
-    return next((os.path.expandvars((child.text or "").strip()) for child in element if _tag(child) == tag), "")
+    return next(
+        (os.path.expandvars((child.text or "").strip()) for child in element if _tag(child) == tag),
+        "",
+    )

@@ -33,7 +33,9 @@ def change_password(files: Store, uri: str) -> None:
             f"The data of the local store {files.folder} has another password than its file: restore both from one backup."
         ) from error
     except (theirs.Neo4jError, theirs.DriverError, TimeoutError) as error:
-        raise DatabaseError("The copied store could not be given a password of its own: try again.", retryable=True) from error
+        raise DatabaseError(
+            "The copied store could not be given a password of its own: try again.", retryable=True
+        ) from error
     finally:
         threads.close()
     write(files.secret, ordered[-1])
@@ -46,11 +48,15 @@ def _change(uri: str, candidates: list[str]) -> None:
     for candidate in candidates:
         auth = (USER, candidate)
         try:
-            with neo4j.GraphDatabase.driver(uri, auth=auth, connection_timeout=CHANGE_SECONDS, telemetry_disabled=True) as driver:
+            with neo4j.GraphDatabase.driver(
+                uri, auth=auth, connection_timeout=CHANGE_SECONDS, telemetry_disabled=True
+            ) as driver:
                 driver.verify_connectivity()
                 if candidate != wanted:
                     text = cypher.load("maintenance/change_password").text
-                    driver.execute_query(text, {"old": candidate, "new": wanted}, database_="system")
+                    driver.execute_query(
+                        text, {"old": candidate, "new": wanted}, database_="system"
+                    )
                 return
         except theirs.AuthError:
             if candidate == wanted:

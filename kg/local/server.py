@@ -62,7 +62,12 @@ def resize(files: Store, settings: ServerSettings) -> None:
     def is_done(now: State) -> bool:
         return (now.heap, now.page_cache) == wanted
 
-    write(files.sizes, json.dumps({"nonce": state.nonce, "heap": settings.heap, "page_cache": settings.page_cache}))
+    write(
+        files.sizes,
+        json.dumps(
+            {"nonce": state.nonce, "heap": settings.heap, "page_cache": settings.page_cache}
+        ),
+    )
     _wait(files, settings, is_done)
 
 
@@ -98,5 +103,7 @@ def _wait(files: Store, settings: ServerSettings, is_done: Callable[[State], boo
         if state is not None and state.phase == "running" and is_done(state):
             return
         if time.monotonic() > until:
-            raise DatabaseError(f"The local server was not started again in time: see {files.logs}.", retryable=True)
+            raise DatabaseError(
+                f"The local server was not started again in time: see {files.logs}.", retryable=True
+            )
         time.sleep(POLL_SECONDS)

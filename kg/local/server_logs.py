@@ -62,7 +62,9 @@ def remove_surplus(logs: Path) -> None:
         for path in logs.glob(f"{file.name}.*"):
             number = path.suffix.removeprefix(".")
             with contextlib.suppress(OSError):
-                if number.isdigit() and (int(number) > file.older or path.stat().st_size > file.size + RECORD_BYTES):
+                if number.isdigit() and (
+                    int(number) > file.older or path.stat().st_size > file.size + RECORD_BYTES
+                ):
                     path.unlink()
 
 

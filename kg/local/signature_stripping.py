@@ -33,13 +33,29 @@ def unsigned(jar: bytes) -> bytes:
                 continue
             data = archive.read(entry)
             if entry.filename == MANIFEST:
-                data = re.split(rb"\r?\n\r?\n", data, maxsplit=1)[0] + b"\r\n\r\n"  # the sections after the first hold the digests
+                data = (
+                    re.split(rb"\r?\n\r?\n", data, maxsplit=1)[0] + b"\r\n\r\n"
+                )  # the sections after the first hold the digests
             name = entry.filename.encode()
             fields = struct.pack(
-                "<HHHHHIIIHH", VERSION, UTF8_NAMES, STORED, TIME, DAY, zlib.crc32(data), len(data), len(data), len(name), 0
+                "<HHHHHIIIHH",
+                VERSION,
+                UTF8_NAMES,
+                STORED,
+                TIME,
+                DAY,
+                zlib.crc32(data),
+                len(data),
+                len(data),
+                len(name),
+                0,
             )
             directory.write(
-                CENTRAL + struct.pack("<H", VERSION) + fields + struct.pack("<HHHII", 0, 0, 0, 0, content.tell()) + name
+                CENTRAL
+                + struct.pack("<H", VERSION)
+                + fields
+                + struct.pack("<HHHII", 0, 0, 0, 0, content.tell())
+                + name
             )
             content.write(LOCAL + fields + name + data)
             count += 1

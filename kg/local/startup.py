@@ -59,7 +59,9 @@ class Deadline:
         return max(0.0, self.seconds - self.waited)
 
 
-def join(files: Store, settings: ServerSettings, progress: Progress | None, *, throwaway: bool) -> State:
+def join(
+    files: Store, settings: ServerSettings, progress: Progress | None, *, throwaway: bool
+) -> State:
     """Wait for a server that is proven ours; start one where none lives. The caller holds a lease already.
 
     Raises:
@@ -74,19 +76,32 @@ def join(files: Store, settings: ServerSettings, progress: Progress | None, *, t
         if not leases.is_locked(files.server) and prepared is None:
             runtime, jars = java.find(), provision(progress)
             deadline = Deadline(settings)  # a first download takes its time
-            prepared = _prepare(files, settings, launch.Runtime(java=runtime, jars=jars), deadline, throwaway=throwaway)
+            prepared = _prepare(
+                files,
+                settings,
+                launch.Runtime(java=runtime, jars=jars),
+                deadline,
+                throwaway=throwaway,
+            )
         with _closed_gate(files, deadline):
             state = files.read_state()
             if leases.is_locked(files.server):
                 if state is not None and state.phase == "running" and is_ours(files.folder, state):
                     _change_password(files, state)
                     return state
-                seen.update({state.nonce} if state is not None and state.phase in {"starting", "running"} else ())
+                seen.update(
+                    {state.nonce}
+                    if state is not None and state.phase in {"starting", "running"}
+                    else ()
+                )
             elif state is not None and state.nonce in seen and state.phase == "failed":
                 raise DatabaseError(state.error, retryable=state.retryable)
             elif prepared is not None:
                 if spawned == SPAWNS:
-                    raise DatabaseError(f"The local server's supervisor died {SPAWNS} times: see {files.logs}.", retryable=True)
+                    raise DatabaseError(
+                        f"The local server's supervisor died {SPAWNS} times: see {files.logs}.",
+                        retryable=True,
+                    )
                 spawned += 1
                 seen.add(_spawn(files, prepared))
         if deadline.left == 0:
@@ -104,8 +119,14 @@ def _closed_gate(files: Store, deadline: Deadline) -> Iterator[None]:
     if descriptor is None:
         owner = leases.owner(files.gate)
         who = f"process {owner}" if owner else "another process"
-        advice = f"let it go on (kill -CONT {owner}), or end it" if is_frozen(owner) else "end it if it hangs"
-        raise DatabaseError(f"The local store {files.folder} is locked by {who}: {advice}.", retryable=True)
+        advice = (
+            f"let it go on (kill -CONT {owner}), or end it"
+            if is_frozen(owner)
+            else "end it if it hangs"
+        )
+        raise DatabaseError(
+            f"The local store {files.folder} is locked by {who}: {advice}.", retryable=True
+        )
     try:
         yield
     finally:
@@ -115,12 +136,17 @@ def _closed_gate(files: Store, deadline: Deadline) -> Iterator[None]:
 def _too_late(files: Store, deadline: Deadline) -> DatabaseError:
     """Return the error of a server that was not there in time, with the process that does not go on."""
     state = files.read_state()
-    processes = (("supervisor", state.supervisor), ("process", state.pid)) if state is not None else ()
+    processes = (
+        (("supervisor", state.supervisor), ("process", state.pid)) if state is not None else ()
+    )
     for name, pid in processes:
         if is_frozen(pid):
             text = f"The local server's {name} {pid} is stopped: let it go on (kill -CONT {pid}), or end it."
             return DatabaseError(text, retryable=True)
-    return DatabaseError(f"The local server did not start within {deadline.seconds:g} s: see {files.logs}.", retryable=True)
+    return DatabaseError(
+        f"The local server did not start within {deadline.seconds:g} s: see {files.logs}.",
+        retryable=True,
+    )
 
 
 def _change_password(files: Store, state: State) -> None:
@@ -131,7 +157,12 @@ def _change_password(files: Store, state: State) -> None:
 
 
 def _prepare(
-    files: Store, settings: ServerSettings, runtime: launch.Runtime, deadline: Deadline, *, throwaway: bool
+    files: Store,
+    settings: ServerSettings,
+    runtime: launch.Runtime,
+    deadline: Deadline,
+    *,
+    throwaway: bool,
 ) -> dict[str, object]:
     """Write what a server needs to be started; return the specification for its supervisor."""
     check_space(files.folder)
@@ -155,7 +186,9 @@ def _spawn(files: Store, prepared: dict[str, object]) -> str:
         files.write_mark()
         old = files.read_state()
         ports = (old.bolt_port, old.http_port) if old else (0, 0)
-        files.write_state(State(phase="starting", nonce=nonce, bolt_port=ports[0], http_port=ports[1]))
+        files.write_state(
+            State(phase="starting", nonce=nonce, bolt_port=ports[0], http_port=ports[1])
+        )
         with open(files.logs / "supervisor.log", "wb", opener=_private) as log:
             done = subprocess.run(  # noqa: S603
                 [*launch.command(), str(lock)],
@@ -173,7 +206,9 @@ def _spawn(files: Store, prepared: dict[str, object]) -> str:
             text = f"The local server's supervisor could not be started: see {files.logs / 'supervisor.log'}."
             raise DatabaseError(text, retryable=done.returncode < 0)
     except subprocess.TimeoutExpired as error:
-        raise DatabaseError("The local server's supervisor did not start in time: try again.", retryable=True) from error
+        raise DatabaseError(
+            "The local server's supervisor did not start in time: try again.", retryable=True
+        ) from error
     finally:
         os.close(lock)  # the supervisor's copy holds the lock now
     return nonce
@@ -188,6 +223,9 @@ def _clear(files: Store) -> None:
     old = files.read_state()
     left = end_servers(files.folder, old.pid if old else 0, old.started if old else "")
     if left:
-        raise DatabaseError(f"An old server of this store does not end: end process {left} yourself.", retryable=True)
+        raise DatabaseError(
+            f"An old server of this store does not end: end process {left} yourself.",
+            retryable=True,
+        )
     for order in (files.keep, files.stop, files.sizes, files.restart):
         order.unlink(missing_ok=True)

@@ -68,7 +68,9 @@ class State:
         known = {one.name for one in fields(cls)}
         state = cls(**{name: value for name, value in row.items() if name in known})
         for one in fields(cls):
-            if one.default.__class__ in {int, str, bool} and not isinstance(getattr(state, one.name), one.default.__class__):
+            if one.default.__class__ in {int, str, bool} and not isinstance(
+                getattr(state, one.name), one.default.__class__
+            ):
                 raise TypeError(one.name)
         return state
 
@@ -85,7 +87,9 @@ class Store:
         self.mark = folder / "store.json"
         self.identity = folder / "identity"  # where the folder was when this file was written
         self.secret = folder / "password"
-        self.next_secret = folder / "password.new"  # what the password shall become, once the server runs
+        self.next_secret = (
+            folder / "password.new"
+        )  # what the password shall become, once the server runs
         self.keep = folder / "keep"  # holds the nonce of a run that lasts until `stop`
         self.stop = folder / "stop"  # holds the nonce of a run that shall end
         # Each holds the nonce of a run that shall go on: with another heap and page cache, with another process.
@@ -115,10 +119,20 @@ class Store:
             if self.exists():
                 self._check_mark()
             elif self.folder.is_dir() and any(
-                entry.name not in OWN and not _is_draft(entry.name) for entry in self.folder.iterdir()
+                entry.name not in OWN and not _is_draft(entry.name)
+                for entry in self.folder.iterdir()
             ):
-                raise ValidationError("The folder of the local store holds other files: name an empty or a new folder.")
-            for folder in (self.folder, self.leases, self.conf, self.logs, self.data, self.temporary):
+                raise ValidationError(
+                    "The folder of the local store holds other files: name an empty or a new folder."
+                )
+            for folder in (
+                self.folder,
+                self.leases,
+                self.conf,
+                self.logs,
+                self.data,
+                self.temporary,
+            ):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 folder.chmod(0o700)
             if self.server.exists() and self.server.stat().st_nlink > 1:
@@ -136,7 +150,9 @@ class Store:
             mark = json.loads(self.mark.read_text(encoding="utf-8"))
             form, neo4j = int(mark["format"]), str(mark["neo4j"])
         except (ValueError, KeyError, TypeError) as error:
-            raise DatabaseError(f"{self.mark.name} in the local store cannot be read: restore it from a backup.") from error
+            raise DatabaseError(
+                f"{self.mark.name} in the local store cannot be read: restore it from a backup."
+            ) from error
         if form > FORMAT or _numbers(neo4j) > _numbers(NEO4J_VERSION):
             raise DatabaseError(
                 f"Neo4j {neo4j} has written this local store, this package has {NEO4J_VERSION}: upgrade mcp-context-persistence."
@@ -214,7 +230,18 @@ class Store:
 
 OWN = frozenset(
     {
-        *("gate.lock", "server.lock", "leases", "conf", "logs", "data", "temporary", "identity", "password", "password.new"),
+        *(
+            "gate.lock",
+            "server.lock",
+            "leases",
+            "conf",
+            "logs",
+            "data",
+            "temporary",
+            "identity",
+            "password",
+            "password.new",
+        ),
         *("server.json", "keep", "stop", "sizes", "restart", "panicked"),
     }
 )

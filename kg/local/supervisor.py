@@ -103,7 +103,9 @@ class Supervisor:
         except OSError as error:
             words = f"The supervisor of the local server failed ({error.strerror}): see {self.store.logs}."
             full = error.errno in FULL
-            failure = Failure(text=describe_full_disk(self.store.folder) if full else words, retryable=full)
+            failure = Failure(
+                text=describe_full_disk(self.store.folder) if full else words, retryable=full
+            )
         except Exception as error:  # whatever it was, the server must not stay behind
             words = f"The supervisor of the local server failed ({type(error).__name__}): see {self.store.logs}."
             failure = Failure(text=words)
@@ -200,7 +202,12 @@ class Supervisor:
     def _until_ready(self) -> bool:
         until = time.monotonic() + float(self.given["start_seconds"])
         look = time.monotonic() + LOGS_TICK_SECONDS
-        while self.java is not None and self.java.poll() is None and time.monotonic() < until and self._wanted():
+        while (
+            self.java is not None
+            and self.java.poll() is None
+            and time.monotonic() < until
+            and self._wanted()
+        ):
             if speaks_bolt(self.ports[0]):
                 return True
             if time.monotonic() > look:
@@ -245,17 +252,25 @@ class Supervisor:
 
     def _is_restart_ordered(self) -> bool:
         """Return whether a client has found that the database of this very process has stopped."""
-        if not self.store.restart.exists() or time.monotonic() - self.started_at < RESTART_PAUSE_SECONDS:
+        if (
+            not self.store.restart.exists()
+            or time.monotonic() - self.started_at < RESTART_PAUSE_SECONDS
+        ):
             return False
         order = self._read_order(self.store.restart, lambda row: {"pid": str(row["pid"])})
         return order is not None and self.java is not None and order["pid"] == str(self.java.pid)
 
     def _ordered(self) -> dict[str, str] | None:
         """The sizes that the server shall go on with, None where nobody of this run has ordered any."""
-        found = self._read_order(self.store.sizes, lambda row: {"heap": str(row["heap"]), "page_cache": str(row["page_cache"])})
+        found = self._read_order(
+            self.store.sizes,
+            lambda row: {"heap": str(row["heap"]), "page_cache": str(row["page_cache"])},
+        )
         return found if found and all(map(sizes.number, found.values())) else None
 
-    def _read_order(self, file: Path, read: Callable[[dict[str, Any]], dict[str, str]]) -> dict[str, str] | None:
+    def _read_order(
+        self, file: Path, read: Callable[[dict[str, Any]], dict[str, str]]
+    ) -> dict[str, str] | None:
         """Take what a client orders, None where there is nothing that is meant for this run."""
         if not file.exists():
             return None
@@ -360,7 +375,9 @@ class Supervisor:
         os.close(self.lock)
         if self.cache:
             if failure is None and at_home:
-                self.cache.begin_making(self.given["java"], self.given["flags"], self.given["class_path"])
+                self.cache.begin_making(
+                    self.given["java"], self.given["flags"], self.given["class_path"]
+                )
             self.cache.finish(seconds=AFTERLIFE_SECONDS - (time.monotonic() - self.last_use))
 
     def _tidy_up(self, failure: Failure | None) -> None:

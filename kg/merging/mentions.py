@@ -15,12 +15,16 @@ def parts(entity_id: str, properties: Mapping[str, Any]) -> list[Part]:
     """What the ids that a mention was found under would have by themselves."""
     if properties.get("parts"):
         return json.loads(properties["parts"])  # type: ignore[no-any-return]
-    return [{"id": entity_id, **{key: value for key, value in properties.items() if key != "parts"}}]
+    return [
+        {"id": entity_id, **{key: value for key, value in properties.items() if key != "parts"}}
+    ]
 
 
 def joined(entity_id: str, found: Iterable[Part]) -> dict[str, Any]:
     """The properties of one mention of `entity_id` for all of these parts: the first place, the number of all, the best confidence."""
-    ordered = sorted(found, key=lambda one: (one.get("start") is None, one.get("start") or 0, one["id"]))
+    ordered = sorted(
+        found, key=lambda one: (one.get("start") is None, one.get("start") or 0, one["id"])
+    )
     first = {key: value for key, value in ordered[0].items() if key != "id"}
     if len(ordered) == 1:
         return first if ordered[0]["id"] == entity_id else {**first, "parts": _written(ordered)}

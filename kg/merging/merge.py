@@ -44,7 +44,9 @@ class Merged:
             while one in self.direct and one not in pairs:
                 pairs[one] = self.direct[one]
                 one = self.direct[one]  # noqa: PLW2901 - a step along the chain
-        return replace(vectors, merges=self.merges, ids=tuple(ids), followed=tuple(sorted(pairs.items())))
+        return replace(
+            vectors, merges=self.merges, ids=tuple(ids), followed=tuple(sorted(pairs.items()))
+        )
 
 
 @dataclass(kw_only=True)
@@ -77,7 +79,11 @@ def _merged(row: Row) -> Merged:
 
 def read(namespace: str, merge_id: str) -> Statement[Row]:
     """What is needed to undo a merge."""
-    return Statement(name="merge/read", parameters={"batch": {"namespace": namespace, "id": merge_id}}, read=as_is)
+    return Statement(
+        name="merge/read",
+        parameters={"batch": {"namespace": namespace, "id": merge_id}},
+        read=as_is,
+    )
 
 
 def later(namespace: str, ids: Sequence[str]) -> Statement[Row]:
@@ -92,9 +98,17 @@ def listed(namespace: str, *, before: str | None, limit: int) -> Statement[Row]:
     return Statement(name="merge/list", parameters={"batch": batch}, read=as_is)
 
 
-def things(namespace: str, *, types: Sequence[str] | None, limit: int, vectors: str) -> Statement[Row]:
+def things(
+    namespace: str, *, types: Sequence[str] | None, limit: int, vectors: str
+) -> Statement[Row]:
     """Entities with what they are compared by, those with the most mentions first."""
-    batch = {"namespace": namespace, "types": types, "limit": limit, "places": PLACES, "vectors": vectors}
+    batch = {
+        "namespace": namespace,
+        "types": types,
+        "limit": limit,
+        "places": PLACES,
+        "vectors": vectors,
+    }
     return Statement(name="merge/things", parameters={"batch": batch}, read=as_is)
 
 
@@ -106,10 +120,23 @@ def claim(namespace: str, ids: Sequence[str]) -> Statement[Row]:
 
 def around(namespace: str, ids: Sequence[str]) -> Statement[Row]:
     """What hangs on entities."""
-    return Statement(name="merge/around", parameters={"batch": {"namespace": namespace, "ids": list(ids)}}, read=as_is, writes=True)
+    return Statement(
+        name="merge/around",
+        parameters={"batch": {"namespace": namespace, "ids": list(ids)}},
+        read=as_is,
+        writes=True,
+    )
 
 
-def apply(namespace: str, change: Change, merge: Mapping[str, Any], vectors: Vectors, *, undo: bool, now: int) -> Statement[Row]:
+def apply(
+    namespace: str,
+    change: Change,
+    merge: Mapping[str, Any],
+    vectors: Vectors,
+    *,
+    undo: bool,
+    now: int,
+) -> Statement[Row]:
     """Write a change."""
     batch = {
         "namespace": namespace,
@@ -151,7 +178,11 @@ def merge(
     Raises:
         NotFoundError: One of them does not exist.
     """
-    claimed = {row["id"]: row["properties"] for row in run(claim(namespace, [keep, *duplicates])) if not row["merged"]}
+    claimed = {
+        row["id"]: row["properties"]
+        for row in run(claim(namespace, [keep, *duplicates]))
+        if not row["merged"]
+    }
     if {keep, *duplicates} - claimed.keys():
         if done := run(read(namespace, merge_id)):  # by a try whose answer was lost
             return json.loads(done[0]["merge"]["counts"])  # type: ignore[no-any-return]
@@ -165,7 +196,10 @@ def merge(
         relationships=written(after, (key for key in before if key not in after)),
         decisions=_joined_decisions(found["decisions"], names),
         changed=[{"id": keep, "properties": kept}],
-        merged=[{"id": one, "label": label(claimed[one]["type"] or "concept")} for one in sorted(duplicates)],
+        merged=[
+            {"id": one, "label": label(claimed[one]["type"] or "concept")}
+            for one in sorted(duplicates)
+        ],
     )
     counts = _counted(found, names)
     snapshot = {
@@ -195,7 +229,9 @@ def merge(
 def _counted(found: Row, names: Mapping[str, str]) -> dict[str, int]:
     return {
         "mentions": sum(one["entity"] in names for one in found["mentions"]),
-        "relationships": sum(one["source"] in names or one["target"] in names for one in found["relationships"]),
+        "relationships": sum(
+            one["source"] in names or one["target"] in names for one in found["relationships"]
+        ),
         "decisions": sum(one["entity"] in names for one in found["decisions"]),
     }
 
@@ -204,7 +240,13 @@ def _joined_decisions(found: Sequence[Row], names: Mapping[str, str]) -> list[Ro
     """Decisions are about the kept entity instead."""
     old = [one for one in found if one["entity"] in names]
     gone = [{**one, "there": False} for one in old]
-    return [*gone, *({"entity": names[one["entity"]], "decision": one["decision"], "there": True} for one in old)]
+    return [
+        *gone,
+        *(
+            {"entity": names[one["entity"]], "decision": one["decision"], "there": True}
+            for one in old
+        ),
+    ]
 
 
 def _joined_mentions(found: Sequence[Row], names: Mapping[str, str]) -> list[Row]:
@@ -219,8 +261,18 @@ def _joined_mentions(found: Sequence[Row], names: Mapping[str, str]) -> list[Row
             continue
         keep = names[old[0]["entity"]]
         parts = [part for one in group for part in mentions.parts(one["entity"], one["properties"])]
-        rows += [{"label": kind, "place": place, "entity": one["entity"], "properties": None} for one in old]
-        rows.append({"label": kind, "place": place, "entity": keep, "properties": mentions.joined(keep, parts)})
+        rows += [
+            {"label": kind, "place": place, "entity": one["entity"], "properties": None}
+            for one in old
+        ]
+        rows.append(
+            {
+                "label": kind,
+                "place": place,
+                "entity": keep,
+                "properties": mentions.joined(keep, parts),
+            }
+        )
     return rows
 
 
@@ -249,7 +301,12 @@ def written(there: Mapping[links.Key, links.Properties | None], gone: Any = ()) 
     """Relationships as rows of `apply`, those that are gone too."""
     everything = {**dict.fromkeys(gone), **there}
     return [
-        {"source": source, "type": kind, "target": target, "properties": None if one is None else dict(one)}
+        {
+            "source": source,
+            "type": kind,
+            "target": target,
+            "properties": None if one is None else dict(one),
+        }
         for (source, kind, target), one in sorted(everything.items())
     ]
 
@@ -262,8 +319,15 @@ def _with_names(namespace: str, keep: str, claimed: Mapping[str, Row]) -> dict[s
     """The kept entity's properties that change: it has the others' names, and stays, whatever mentions it."""
     own = claimed[keep]
     name = own["name"] or keep
-    others = [word for one in claimed if one != keep for word in (claimed[one]["name"] or one, *(claimed[one]["aliases"] or ()))]
-    aliases = [one for one in dict.fromkeys([*(own["aliases"] or ()), *sorted(others)]) if one != name]
+    others = [
+        word
+        for one in claimed
+        if one != keep
+        for word in (claimed[one]["name"] or one, *(claimed[one]["aliases"] or ()))
+    ]
+    aliases = [
+        one for one in dict.fromkeys([*(own["aliases"] or ()), *sorted(others)]) if one != name
+    ]
     return {"aliases": aliases, "origin": "user", **words(namespace, keep, own, aliases)}
 
 

@@ -37,10 +37,18 @@ def joined(key: Key, found: Sequence[Properties]) -> dict[str, Any]:
     for each in metadata:
         whole = maps(whole, each)
     result |= {"confidence": max(sure)} if sure else {}
-    result |= {"sources": sources[: limits.EVIDENCE_PER_RELATIONSHIP]} if any("sources" in one for one in found) else {}
+    result |= (
+        {"sources": sources[: limits.EVIDENCE_PER_RELATIONSHIP]}
+        if any("sources" in one for one in found)
+        else {}
+    )
     result |= {"capped": True} if len(sources) > limits.EVIDENCE_PER_RELATIONSHIP else {}
     result |= {"origin": "user"} if any(one.get("origin") == "user" for one in found) else {}
-    result |= {"properties": validation.metadata("properties", whole)} if len(found) > 1 and whole is not None else {}
+    result |= (
+        {"properties": validation.metadata("properties", whole)}
+        if len(found) > 1 and whole is not None
+        else {}
+    )
     return named(key, result)
 
 
@@ -86,7 +94,9 @@ class RelationshipSplit:
                 origins.setdefault(there, []).append(key)
         for key in {**origins, **self._now}:
             self._one(key, origins.get(key, []))
-        return {key: value for key, value in self.rows.items() if value is not None or key in self._now}
+        return {
+            key: value for key, value in self.rows.items() if value is not None or key in self._now
+        }
 
     def _between(self, key: Key) -> None:
         old = self._before[key]
@@ -109,9 +119,15 @@ class RelationshipSplit:
             if now is None:
                 self._keep(origin, old, [])
                 continue
-            still = [one for one in self._supports(origin) if one in there or (now.get("capped") and one not in self._gone)]
+            still = [
+                one
+                for one in self._supports(origin)
+                if one in there or (now.get("capped") and one not in self._gone)
+            ]
             mine = still + later.get(origin, [])
-            own = key not in origins or origin == key  # what was changed since, was changed of the kept entity's
+            own = (
+                key not in origins or origin == key
+            )  # what was changed since, was changed of the kept entity's
             self._keep(origin, _restored(old, after, now) if own or old is None else old, mine)
         if key not in origins and key not in later:
             self.rows[key] = None
@@ -119,7 +135,11 @@ class RelationshipSplit:
     def _supports(self, origin: Key) -> list[str]:
         """The sources of a relationship before the merge, but for those that name somebody else alone by now."""
         listed = self._before.get(origin, {}).get("sources") or ()
-        return [one for one in listed if (known := self._owner(one)) is None or known in {origin[0], origin[2]}]
+        return [
+            one
+            for one in listed
+            if (known := self._owner(one)) is None or known in {origin[0], origin[2]}
+        ]
 
     def _home(self, key: Key, source: str) -> Key:
         """Whose relationship a later source supports: that of the entity which it names alone, else the kept one's."""
@@ -127,18 +147,27 @@ class RelationshipSplit:
         if named_one is None or named_one not in self._names:
             return key
         kept = self._names[named_one]
-        return named_one if key[0] == kept else key[0], key[1], named_one if key[2] == kept else key[2]
+        return (
+            named_one if key[0] == kept else key[0],
+            key[1],
+            named_one if key[2] == kept else key[2],
+        )
 
     def _keep(self, key: Key, properties: Properties | None, sources: list[str]) -> None:
         if properties is None or _unsupported(properties, sources):
             self.rows.setdefault(key, None)
             return
-        self.rows[key] = named(key, {**properties, **({"sources": sources} if "sources" in properties else {})})
+        self.rows[key] = named(
+            key, {**properties, **({"sources": sources} if "sources" in properties else {})}
+        )
 
 
 def _unsupported(properties: Properties, sources: Sequence[str]) -> bool:
     return (
-        properties.get("origin") == "extracted" and not properties.get("capped") and bool(properties.get("sources")) and not sources
+        properties.get("origin") == "extracted"
+        and not properties.get("capped")
+        and bool(properties.get("sources"))
+        and not sources
     )
 
 

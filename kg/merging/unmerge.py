@@ -43,19 +43,35 @@ def undo(
     """
     keep, back = str(row["kept_id"]), list(row["merged_ids"])
     snapshot = json.loads(row["snapshot"])
-    before, after = (_renamed(_unlisted(snapshot[when]), known, keep, back) for when in ("before", "after"))
+    before, after = (
+        _renamed(_unlisted(snapshot[when]), known, keep, back) for when in ("before", "after")
+    )
     claimed = {
-        one["id"]: one for one in run(merge.claim(namespace, [keep, *back, *(end for key in before for end in (key[0], key[2]))]))
+        one["id"]: one
+        for one in run(
+            merge.claim(
+                namespace, [keep, *back, *(end for key in before for end in (key[0], key[2]))]
+            )
+        )
     }
-    if {keep, *back} - claimed.keys() or claimed[keep]["merged"] or not all(claimed[one]["merged"] for one in back):
+    if (
+        {keep, *back} - claimed.keys()
+        or claimed[keep]["merged"]
+        or not all(claimed[one]["merged"] for one in back)
+    ):
         done = run(merge.read(namespace, row["id"]))[0]["merge"]
         if done["undone_ms"] == now:  # by a try whose answer was lost
             return json.loads(done["counts"])  # type: ignore[no-any-return]
-        raise StaleVectorState("undo_merge: other entities were merged, or that undone, meanwhile; call again", retryable=True)
+        raise StaleVectorState(
+            "undo_merge: other entities were merged, or that undone, meanwhile; call again",
+            retryable=True,
+        )
     found = run(merge.around(namespace, [keep]))[0]
     owners = _owners(found["mentions"], keep, back, known)
     labels = dict(zip(sorted(back), row["merged_labels"], strict=True))
-    change = merge.Change(restored=[{"id": one, "label": labels[one], "vector": embedded.get(one)} for one in back])
+    change = merge.Change(
+        restored=[{"id": one, "label": labels[one], "vector": embedded.get(one)} for one in back]
+    )
     change.mentions = _parted_mentions(found["mentions"], keep, owners)
     naming = _naming(owners)
     gone = [place for place in snapshot["places"] if naming.get(place, set()).isdisjoint(back)]
@@ -69,21 +85,35 @@ def undo(
     ).part()
     change.relationships = merge.written(parted)
     change.decisions = _parted_decisions(found["decisions"], snapshot["decisions"], keep, back)
-    change.changed = [{"id": keep, "properties": _as_before(namespace, keep, claimed[keep]["properties"], snapshot)}]
+    change.changed = [
+        {
+            "id": keep,
+            "properties": _as_before(namespace, keep, claimed[keep]["properties"], snapshot),
+        }
+    ]
     counts = {
-        "mentions": sum(one["entity"] in back and one["properties"] is not None for one in change.mentions),
-        "relationships": sum(bool({key[0], key[2]} & set(back)) for key, one in parted.items() if one is not None),
+        "mentions": sum(
+            one["entity"] in back and one["properties"] is not None for one in change.mentions
+        ),
+        "relationships": sum(
+            bool({key[0], key[2]} & set(back)) for key, one in parted.items() if one is not None
+        ),
         "decisions": sum(one["entity"] in back and one["there"] for one in change.decisions),
     }
     undone = {"id": row["id"], "undone_ms": now, "counts": json.dumps(counts)}
     run(merge.apply(namespace, change, undone, vectors, undo=True, now=now))
-    stored = types((key[1] for key, properties in parted.items() if properties is not None), labels.values())
+    stored = types(
+        (key[1] for key, properties in parted.items() if properties is not None), labels.values()
+    )
     run(register(namespace, stored, is_limited=False))  # they were the namespace's before
     return counts
 
 
 def _renamed(
-    rows: Mapping[relationships.Key, relationships.Properties], known: merge.Merged, keep: str, back: Sequence[str]
+    rows: Mapping[relationships.Key, relationships.Properties],
+    known: merge.Merged,
+    keep: str,
+    back: Sequence[str],
 ) -> dict[relationships.Key, relationships.Properties]:
     """The same relationships where their other ends were merged since."""
     names = {one: into for one, into in known.names.items() if one not in back and one != keep}
@@ -104,7 +134,9 @@ def _unlisted(listed: Sequence[Any]) -> dict[relationships.Key, relationships.Pr
     return {(source, kind, target): one for (source, kind, target), one in listed}
 
 
-Owners = dict[tuple[str, str], dict[str, list[mentions.Part]]]  # by label and id of the place: for each entity what is its own
+Owners = dict[
+    tuple[str, str], dict[str, list[mentions.Part]]
+]  # by label and id of the place: for each entity what is its own
 
 
 def _owners(found: Sequence[Row], keep: str, back: Sequence[str], known: merge.Merged) -> Owners:
@@ -140,17 +172,24 @@ def _parted_mentions(found: Sequence[Row], keep: str, owners: Owners) -> list[Ro
         if set(parts) == {keep}:
             continue
         place = {"label": one["label"], "place": one["place"]}
-        rows += [{**place, "entity": owner, "properties": mentions.joined(owner, mine)} for owner, mine in sorted(parts.items())]
+        rows += [
+            {**place, "entity": owner, "properties": mentions.joined(owner, mine)}
+            for owner, mine in sorted(parts.items())
+        ]
         if keep not in parts:
             rows.append({**place, "entity": keep, "properties": None})
     return rows
 
 
-def _parted_decisions(found: Sequence[Row], before: Sequence[Row], keep: str, back: Sequence[str]) -> list[Row]:
+def _parted_decisions(
+    found: Sequence[Row], before: Sequence[Row], keep: str, back: Sequence[str]
+) -> list[Row]:
     """Decisions of before the merge go back to what they were about; later ones stay with the kept entity."""
     now = {one["decision"] for one in found}
     kept = {one["decision"] for one in before if one["entity"] == keep}
-    rows = [{**one, "there": True} for one in before if one["entity"] in back and one["decision"] in now]
+    rows = [
+        {**one, "there": True} for one in before if one["entity"] in back and one["decision"] in now
+    ]
     lost = sorted({row["decision"] for row in rows} - kept)
     return [*rows, *({"entity": keep, "decision": one, "there": False} for one in lost)]
 
@@ -158,7 +197,9 @@ def _parted_decisions(found: Sequence[Row], before: Sequence[Row], keep: str, ba
 def _as_before(namespace: str, keep: str, now: Row, snapshot: Mapping[str, Any]) -> dict[str, Any]:
     """The kept entity without the names that the merge gave it, and otherwise as it is."""
     before, after = snapshot["kept"], snapshot["kept_after"]
-    if all(now[key] == after[key] for key in merge.NAMES) and all(now[key] == before[key] for key in _OWN):
+    if all(now[key] == after[key] for key in merge.NAMES) and all(
+        now[key] == before[key] for key in _OWN
+    ):
         return {key: before[key] for key in (*merge.NAMES, "origin")}
     given = set(after["aliases"]) - set(before["aliases"] or ())
     aliases = [one for one in now["aliases"] or () if one not in given]

@@ -88,7 +88,9 @@ class Index:
         """Find somebody else's index that is just as good: searches name those of text and of vectors, and no others."""
         if self.type != "RANGE":
             return None
-        rows = (row for row in existing.values() if self._has_shape(row) and row["state"] != "FAILED")
+        rows = (
+            row for row in existing.values() if self._has_shape(row) and row["state"] != "FAILED"
+        )
         return next((row for row in rows if row["constraint"] is not None or not self.unique), None)
 
     def _has_shape(self, row: Row) -> bool:
@@ -98,7 +100,9 @@ class Index:
         if set(labels) != set(self.labels) or properties != self.properties:
             return False
         config = row["config"] or {}
-        return all(str(config.get(key)).lower() == str(value).lower() for key, value in self.config.items())
+        return all(
+            str(config.get(key)).lower() == str(value).lower() for key, value in self.config.items()
+        )
 
 
 def read(graph: Graph) -> dict[str, Row]:
@@ -106,7 +110,9 @@ def read(graph: Graph) -> dict[str, Row]:
     return {row["name"]: row for row in graph.run(Statement(name="schema/indexes", read=as_is))}
 
 
-def reconcile(graph: Graph, wanted: Sequence[Index], *, end: float, ours: bool = True) -> dict[str, Row]:
+def reconcile(
+    graph: Graph, wanted: Sequence[Index], *, end: float, ours: bool = True
+) -> dict[str, Row]:
     """Make the wanted indexes and constraints where they are missing or broken, and wait until all are ready.
 
     Several openers may do this at once: the server lets one of them change an index at a time, and the others see what it did.
@@ -138,7 +144,9 @@ class _Reconciliation:
         while True:
             existing = self._read()
             verdicts = {index.name: index.verdict(existing) for index in self._wanted}
-            self._unfinished = sorted(name for name, verdict in verdicts.items() if verdict != "ready")
+            self._unfinished = sorted(
+                name for name, verdict in verdicts.items() if verdict != "ready"
+            )
             if not self._unfinished:
                 return existing
             if self._left <= 0:
@@ -173,7 +181,15 @@ class _Reconciliation:
         try:
             if row is not None:
                 self._change(self._drop(index, row))
-            self._change(Statement(name=index.create, parameters=index.parameters, read=as_is, writes=True, names=index.names))
+            self._change(
+                Statement(
+                    name=index.create,
+                    parameters=index.parameters,
+                    read=as_is,
+                    writes=True,
+                    names=index.names,
+                )
+            )
         except DatabaseError as error:
             if _code(error) in INTERFERENCE and self._changes[index.name] < TRIES:
                 return False
@@ -182,11 +198,18 @@ class _Reconciliation:
 
     def _drop(self, index: Index, row: Row) -> Statement[Row]:
         if row["constraint"] is None:
-            return Statement(name="schema/drop_index", read=as_is, writes=True, names={"memory_text": index.name})
+            return Statement(
+                name="schema/drop_index", read=as_is, writes=True, names={"memory_text": index.name}
+            )
         if not self._ours:
             text = f"another application's constraint has the name {index.name}: use a database of its own, or drop the constraint"
             raise DatabaseError(text)
-        return Statement(name="schema/drop_constraint", read=as_is, writes=True, names={"entity_id": row["constraint"]})
+        return Statement(
+            name="schema/drop_constraint",
+            read=as_is,
+            writes=True,
+            names={"entity_id": row["constraint"]},
+        )
 
     def _change(self, statement: Statement[Row]) -> None:
         if self._left <= 0:
@@ -207,7 +230,9 @@ class _Reconciliation:
                 f"these indexes are missing, and this user may not make them: {names}; open it once as one who may"
             )
         if code in INTERFERENCE:
-            return DatabaseError(f"something else has the name or the place of the index {index.name}: drop that; {error}")
+            return DatabaseError(
+                f"something else has the name or the place of the index {index.name}: drop that; {error}"
+            )
         return self._late() if self._left <= 0 else error
 
     def _late(self) -> DatabaseError:

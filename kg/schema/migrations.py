@@ -43,8 +43,18 @@ BASE = (
     _unique("entity_patterns", "schema/unique_patterns", "EntityPatterns", ("namespace",)),
     _unique("merge_id", "schema/unique_merge", "Merge"),
     _unique("merged_entity_id", "schema/unique_merged_entity", "MergedEntity"),
-    Index(name="entity_name", create="schema/range_entity_name", labels=("Entity",), properties=("namespace", "name")),
-    Index(name="entity_type", create="schema/range_entity_type", labels=("Entity",), properties=("namespace", "type")),
+    Index(
+        name="entity_name",
+        create="schema/range_entity_name",
+        labels=("Entity",),
+        properties=("namespace", "name"),
+    ),
+    Index(
+        name="entity_type",
+        create="schema/range_entity_type",
+        labels=("Entity",),
+        properties=("namespace", "type"),
+    ),
     Index(
         name="memory_text",
         create="schema/fulltext",
@@ -117,7 +127,9 @@ def ensure_vectors(graph: Graph, space: Space) -> None:
     Raises:
         DatabaseError: It is not ready within what is left of the call's deadline.
     """
-    indexes.reconcile(graph, vector_indexes(graph, space), end=time.monotonic() + graph.seconds_left)
+    indexes.reconcile(
+        graph, vector_indexes(graph, space), end=time.monotonic() + graph.seconds_left
+    )
 
 
 def expected(graph: Graph, *, vector_size: int) -> list[Index]:
@@ -145,7 +157,9 @@ def vector_indexes(graph: Graph, space: Space) -> Sequence[Index]:
             parameters={"vector_size": space.size},
             names={name: name.replace(INDEX, space.index, 1), PROPERTY: space.vectors},
         )
-        for (create, name), label in zip((VECTORS if together else VECTORS_BY_LABEL).items(), LABELS, strict=False)
+        for (create, name), label in zip(
+            (VECTORS if together else VECTORS_BY_LABEL).items(), LABELS, strict=False
+        )
     ]
 
 
@@ -153,7 +167,9 @@ def _read_known(graph: Graph, end: float) -> State | None:
     with graph.call(max(MOMENT_SECONDS, end - time.monotonic())):
         state = read(graph)
     if state is not None and state.version > VERSION:
-        raise DatabaseError(f"the database has schema version {state.version}, this release knows {VERSION}; use a newer release")
+        raise DatabaseError(
+            f"the database has schema version {state.version}, this release knows {VERSION}; use a newer release"
+        )
     return state
 
 
@@ -169,12 +185,16 @@ def _migrate(graph: Graph, *, since: int, vector_size: int, end: float) -> None:
     """Change the data from one version to this one, and write the version last: whoever is cut before that begins again."""
     now = now_ms()
     if since < 4:
-        adopt: Statement[Row] = Statement(name="schema/adopt_models", parameters={"now": now}, read=as_is, writes=True)
+        adopt: Statement[Row] = Statement(
+            name="schema/adopt_models", parameters={"now": now}, read=as_is, writes=True
+        )
         graph.run(adopt, deadline=max(MOMENT_SECONDS, end - time.monotonic()))
     if since < 6:
         list_types: Statement[Row] = Statement(name="schema/list_types", read=as_is, writes=True)
         graph.run(list_types, deadline=max(MOMENT_SECONDS, end - time.monotonic()))
-    graph_types = Statement(name="schema/graph_types", parameters={"types": list(GRAPH_TYPES)}, read=as_is, writes=True)
+    graph_types = Statement(
+        name="schema/graph_types", parameters={"types": list(GRAPH_TYPES)}, read=as_is, writes=True
+    )
     graph.run(graph_types, deadline=max(MOMENT_SECONDS, end - time.monotonic()))
     parameters = {"version": VERSION, "vector_size": vector_size, "now": now}
     with graph.call(max(MOMENT_SECONDS, end - time.monotonic())):

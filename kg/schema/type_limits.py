@@ -39,7 +39,10 @@ class Types:
 
 def types(relationship_types: Iterable[str] = (), labels: Iterable[str] = ()) -> Types:
     """Return those that count, each once."""
-    return Types(relationship_types=frozenset(relationship_types) - _UNCOUNTED, labels=frozenset(labels) - _UNCOUNTED)
+    return Types(
+        relationship_types=frozenset(relationship_types) - _UNCOUNTED,
+        labels=frozenset(labels) - _UNCOUNTED,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +64,9 @@ class Snapshot:
     def admit(self, relationship_types: Iterable[str], labels: Iterable[str]) -> Types:
         """Return which of these may be stored, the first ones first where there is not room for all."""
         return types(
-            _admitted(relationship_types, self.stored.relationship_types, self.free_relationship_types),
+            _admitted(
+                relationship_types, self.stored.relationship_types, self.free_relationship_types
+            ),
             _admitted(labels, self.stored.labels, self.free_labels),
         )
 
@@ -80,10 +85,15 @@ def read(namespace: str) -> Statement[Snapshot]:
 
 def _snapshot(row: Row) -> Snapshot:
     stored = types(row["relationship_types"], row["entity_labels"])
-    full = row["database_types"] >= limits.DATABASE_TYPES, row["database_labels"] >= limits.DATABASE_TYPES
+    full = (
+        row["database_types"] >= limits.DATABASE_TYPES,
+        row["database_labels"] >= limits.DATABASE_TYPES,
+    )
     return Snapshot(
         stored=stored,
-        free_relationship_types=0 if full[0] else max(0, limits.RELATIONSHIP_TYPES - len(stored.relationship_types)),
+        free_relationship_types=0
+        if full[0]
+        else max(0, limits.RELATIONSHIP_TYPES - len(stored.relationship_types)),
         free_labels=0 if full[1] else max(0, limits.ENTITY_TYPES - len(stored.labels)),
         full_database=full,
     )
@@ -99,7 +109,10 @@ def register(namespace: str, used: Types, *, is_limited: bool = True) -> Stateme
         "most_entity_labels": limits.ENTITY_TYPES if is_limited else _NO_LIMIT,
     }
     return Statement(
-        name="namespace/register_types", parameters={"batch": batch}, read=lambda row: bool(row["is_too_long"]), writes=True
+        name="namespace/register_types",
+        parameters={"batch": batch},
+        read=lambda row: bool(row["is_too_long"]),
+        writes=True,
     )
 
 
@@ -152,11 +165,19 @@ class TypeRegistry:
                 wanted.relationship_types - admitted.relationship_types,
                 of_relationships,
             ),
-            ("type", "types of entities", limits.ENTITY_TYPES, wanted.labels - admitted.labels, of_labels),
+            (
+                "type",
+                "types of entities",
+                limits.ENTITY_TYPES,
+                wanted.labels - admitted.labels,
+                of_labels,
+            ),
         )
         for field, kind, most, refused, is_database_full in kinds:
             if refused and is_database_full:
-                raise ValidationError(f"{field}: the database takes no further {kind}; use one that the namespace has")
+                raise ValidationError(
+                    f"{field}: the database takes no further {kind}; use one that the namespace has"
+                )
             if refused:
                 raise ValidationError(
                     f"{field}: a namespace has at most {most} {kind}, and this one would have more; use one of them"
@@ -171,10 +192,13 @@ class TypeRegistry:
         if not self._has(used) and run(register(self._namespace, used))[0]:
             self._last = None
             raise StaleVectorState(
-                "other types were stored in the namespace, up to its limit, meanwhile; call again", retryable=True
+                "other types were stored in the namespace, up to its limit, meanwhile; call again",
+                retryable=True,
             )
 
-    def run(self, statement: Statement[T], used: Types, *, deadline: float | None = None) -> list[T]:
+    def run(
+        self, statement: Statement[T], used: Types, *, deadline: float | None = None
+    ) -> list[T]:
         """Run a statement that stores these types; one that returns no row stored nothing."""
         if self._has(used):
             return self._graph.run(statement, deadline=deadline)
@@ -200,11 +224,15 @@ class TypeRegistry:
                 raise
             self._is_database_full = True
             self._last = None
-            raise StaleVectorState("the database takes no further types; call again", retryable=True) from error
+            raise StaleVectorState(
+                "the database takes no further types; call again", retryable=True
+            ) from error
 
     def _has(self, used: Types) -> bool:
         """Return whether all of these are known to be in the list already."""
-        last = self._last  # not read here: `register` runs inside a transaction, which has a connection already
+        last = (
+            self._last
+        )  # not read here: `register` runs inside a transaction, which has a connection already
         return used == Types() or (last is not None and last.stored.has(used))
 
     def _looked_up(self, wanted: Types) -> Snapshot:
@@ -212,14 +240,17 @@ class TypeRegistry:
         last = self._last
         if last is None:
             return self._read()
-        may_have_come = (last.free_relationship_types and wanted.relationship_types - last.stored.relationship_types) or (
-            last.free_labels and wanted.labels - last.stored.labels
-        )
+        may_have_come = (
+            last.free_relationship_types
+            and wanted.relationship_types - last.stored.relationship_types
+        ) or (last.free_labels and wanted.labels - last.stored.labels)
         return self._read() if may_have_come else last
 
     def _read(self) -> Snapshot:
         (snapshot,) = self._graph.run(read(self._namespace))
         if self._is_database_full:
-            snapshot = replace(snapshot, free_relationship_types=0, full_database=(True, snapshot.full_database[1]))
+            snapshot = replace(
+                snapshot, free_relationship_types=0, full_database=(True, snapshot.full_database[1])
+            )
         self._last = snapshot
         return snapshot

@@ -105,15 +105,26 @@ class Plan:
     @property
     def unchanged(self) -> bool:
         """Whether there is nothing to write."""
-        return not self.changed and not self.removed and not any(item.changed for item in self.items)
+        return (
+            not self.changed and not self.removed and not any(item.changed for item in self.items)
+        )
 
 
 def conversation_properties(
-    namespace: str, conversation_id: str, *, project_path: str | None, mode: str, metadata: Mapping[str, Any] | None
+    namespace: str,
+    conversation_id: str,
+    *,
+    project_path: str | None,
+    mode: str,
+    metadata: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Properties of a conversation's own node. It is found by the words of its metadata, its project and its tags."""
     project, tags = project_of(project_path, metadata), tags_of(metadata)
-    words = [project, *tags, *(value for value in (metadata or {}).values() if isinstance(value, str))]
+    words = [
+        project,
+        *tags,
+        *(value for value in (metadata or {}).values() if isinstance(value, str)),
+    ]
     return {
         "mode": mode,
         "project_path": project_path,
@@ -123,7 +134,9 @@ def conversation_properties(
         "conversation_id": conversation_id,
         "content": " ".join(dict.fromkeys(word for word in words if word)),
         "facets": [
-            *facets(namespace, kind="conversation", conversation_id=conversation_id, project=project),
+            *facets(
+                namespace, kind="conversation", conversation_id=conversation_id, project=project
+            ),
             *shared_facets(metadata),
         ],
     }
@@ -156,7 +169,9 @@ def plan(
         ValidationError: A message's id belongs to another conversation, or there are too many messages.
     """
     if any(message.id in stored.foreign for message in conversation.messages):
-        raise ValidationError("messages: an id is taken by a message of another conversation in this namespace")
+        raise ValidationError(
+            "messages: an id is taken by a message of another conversation in this namespace"
+        )
     old = stored.conversation
     old_metadata = json.loads(old.get("metadata") or "null")
     metadata = conversation.metadata if conversation.metadata is not None else old_metadata
@@ -177,7 +192,9 @@ def plan(
     given = {item.properties["id"] for item in items}
     removed = tuple(one.id for one in stored.messages if replace and one.id not in given)
     if len(stored.messages) + sum(item.stored is None for item in items) - len(removed) > most:
-        raise ValidationError(f"a conversation has at most {most:,} messages (max_conversation_length), the stored ones included")
+        raise ValidationError(
+            f"a conversation has at most {most:,} messages (max_conversation_length), the stored ones included"
+        )
     return Plan(
         conversation_id=conversation.conversation_id,
         revision=stored.revision,
@@ -185,18 +202,34 @@ def plan(
         changed=not old or any(old[key] != properties.get(key, old[key]) for key in old),
         items=items,
         removed=removed,
-        relink=bool(removed) or any(item.stored and item.stored.position != item.properties["position"] for item in items),
+        relink=bool(removed)
+        or any(
+            item.stored and item.stored.position != item.properties["position"] for item in items
+        ),
         previous=stored.messages[-1].id if stored.messages else None,
         inherited=_inherited(old, old_metadata, properties, metadata) if old else None,
     )
 
 
 def _properties(
-    namespace: str, conversation: Conversation, old: Mapping[str, Any], *, mode: str, metadata: Mapping[str, Any] | None
+    namespace: str,
+    conversation: Conversation,
+    old: Mapping[str, Any],
+    *,
+    mode: str,
+    metadata: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    project_path = conversation.project_path if conversation.project_path is not None else old.get("project_path")
+    project_path = (
+        conversation.project_path
+        if conversation.project_path is not None
+        else old.get("project_path")
+    )
     found = conversation_properties(
-        namespace, conversation.conversation_id, project_path=project_path, mode=mode, metadata=metadata
+        namespace,
+        conversation.conversation_id,
+        project_path=project_path,
+        mode=mode,
+        metadata=metadata,
     )
     if conversation.created_at is not None:
         found["created_ms"] = validation.milliseconds(conversation.created_at)
@@ -204,7 +237,10 @@ def _properties(
 
 
 def _inherited(
-    old: Mapping[str, Any], old_metadata: Mapping[str, Any] | None, new: Mapping[str, Any], metadata: Mapping[str, Any] | None
+    old: Mapping[str, Any],
+    old_metadata: Mapping[str, Any] | None,
+    new: Mapping[str, Any],
+    metadata: Mapping[str, Any] | None,
 ) -> dict[str, Any] | None:
     """What the messages have from their conversation, if it has changed; see `Plan`."""
     before, after = shared_facets(old_metadata), shared_facets(metadata)
@@ -212,7 +248,12 @@ def _inherited(
     if (before, project_before) == (after, new["project"]):
         return None
     project = [facet("project", new["project"])] if new["project"] else []
-    stale = [*before, *after, *project, *([facet("project", project_before)] if project_before else [])]
+    stale = [
+        *before,
+        *after,
+        *project,
+        *([facet("project", project_before)] if project_before else []),
+    ]
     return {
         "old": list(dict.fromkeys(stale)),
         "new": list(dict.fromkeys(after)),
@@ -221,7 +262,9 @@ def _inherited(
     }
 
 
-def _places(conversation: Conversation, stored: State, *, replace: bool) -> list[tuple[str, int, Stored | None]]:
+def _places(
+    conversation: Conversation, stored: State, *, replace: bool
+) -> list[tuple[str, int, Stored | None]]:
     """For each given message its id, its position and what is stored under it."""
     by_id = {one.id: one for one in stored.messages}
     end = max((one.position for one in stored.messages), default=-1) + 1
@@ -231,7 +274,13 @@ def _places(conversation: Conversation, stored: State, *, replace: bool) -> list
         if message.id is None:
             known = at.get(index)
             places.append(
-                (known.id if known else _free_id(conversation.conversation_id, index, {*by_id, *stored.foreign}), index, known)
+                (
+                    known.id
+                    if known
+                    else _free_id(conversation.conversation_id, index, {*by_id, *stored.foreign}),
+                    index,
+                    known,
+                )
             )
             continue
         known = by_id.get(message.id)
@@ -258,13 +307,23 @@ def _free_id(conversation_id: str, position: int, taken: Container[str]) -> str:
 def _hashes(message: Message, position: int, given_ms: int | None) -> tuple[str, str]:
     """Of the text, and of the whole message."""
     text = digest(message.content)
-    return text, digest(str(position), message.role, message.name or "", text, message.metadata_json or "", str(given_ms or ""))
+    return text, digest(
+        str(position),
+        message.role,
+        message.name or "",
+        text,
+        message.metadata_json or "",
+        str(given_ms or ""),
+    )
 
 
 def _own(message: Message) -> tuple[str, list[str]]:
     """The project and the filter tokens that a message has from its own metadata."""
     project = project_of(None, message.metadata)
-    return project, [*([facet("project", project)] if project else []), *shared_facets(message.metadata)]
+    return project, [
+        *([facet("project", project)] if project else []),
+        *shared_facets(message.metadata),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,11 +338,19 @@ class _Frame:
     now: int
 
 
-def _item(frame: _Frame, message: Message, place: tuple[str, int, Stored | None], *, vector: str | None) -> Item:
+def _item(
+    frame: _Frame, message: Message, place: tuple[str, int, Stored | None], *, vector: str | None
+) -> Item:
     known_id, position, stored = place
     own_project, own = _own(message)
     project = own_project or frame.project
-    tokens = facets(frame.namespace, kind="message", conversation_id=frame.conversation_id, role=message.role, project=project)
+    tokens = facets(
+        frame.namespace,
+        kind="message",
+        conversation_id=frame.conversation_id,
+        role=message.role,
+        project=project,
+    )
     given_ms = None if message.timestamp is None else validation.milliseconds(message.timestamp)
     content_hash, whole = _hashes(message, position, given_ms)
     new_text = stored is None or stored.content_hash != content_hash
@@ -304,7 +371,11 @@ def _item(frame: _Frame, message: Message, place: tuple[str, int, Stored | None]
         "hash": whole,
         "metadata": message.metadata_json,
         "project": project,
-        "timestamp_ms": given_ms if given_ms is not None else stored.timestamp_ms if stored else frame.now,
+        "timestamp_ms": given_ms
+        if given_ms is not None
+        else stored.timestamp_ms
+        if stored
+        else frame.now,
         "confidence": 1.0,
         "facets": list(dict.fromkeys([*tokens, *frame.facets, *own])),
         "own_facets": own or None,

@@ -26,10 +26,19 @@ class Findings:
 def state(namespace: str, conversation: Conversation) -> Statement[State]:
     """What the store holds of a conversation."""
     known = conversation.conversation_id
-    ids = [message_id(known, place) if one.id is None else one.id for place, one in enumerate(conversation.messages)]
+    ids = [
+        message_id(known, place) if one.id is None else one.id
+        for place, one in enumerate(conversation.messages)
+    ]
     return Statement(
         name="conversation/state",
-        parameters={"batch": {"namespace": namespace, "conversation_id": conversation.conversation_id, "ids": ids}},
+        parameters={
+            "batch": {
+                "namespace": namespace,
+                "conversation_id": conversation.conversation_id,
+                "ids": ids,
+            }
+        },
         read=_state,
     )
 
@@ -67,7 +76,9 @@ def lock(namespace: str, conversation_id: str) -> Statement[Row]:
     )
 
 
-def save(namespace: str, difference: Plan, findings: Findings, vectors: Vectors | None, *, now: int) -> Statement[Row]:
+def save(
+    namespace: str, difference: Plan, findings: Findings, vectors: Vectors | None, *, now: int
+) -> Statement[Row]:
     """Write the difference. No row comes back when somebody else has written the conversation since it was read.
 
     Args:
@@ -91,7 +102,11 @@ def save(namespace: str, difference: Plan, findings: Findings, vectors: Vectors 
         for item in difference.items
         if item.stored is not None and item.changed
     ]
-    stale = [item.properties["id"] for item in difference.items if item.stored is not None and (item.new_text or item.needs_graph)]
+    stale = [
+        item.properties["id"]
+        for item in difference.items
+        if item.stored is not None and (item.new_text or item.needs_graph)
+    ]
     return Statement(
         name="conversation/save",
         parameters={

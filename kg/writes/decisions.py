@@ -32,7 +32,15 @@ def save(
         entities: Rows of the entities that it is about; they are stored already.
         now: Milliseconds since 1970.
     """
-    batch = _batch(namespace, decision, content=content, vector=vector, vectors=vectors, entities=entities, now=now)
+    batch = _batch(
+        namespace,
+        decision,
+        content=content,
+        vector=vector,
+        vectors=vectors,
+        entities=entities,
+        now=now,
+    )
     batch["conversation"] = dict(conversation)
     batch["properties"]["status"] = decision.status
     return Statement(name="decision/save", parameters={"batch": batch}, read=as_is, writes=True)
@@ -63,7 +71,15 @@ def propose(
         evidence: For the id of each message that tells of it the hash of its text.
         now: Milliseconds since 1970.
     """
-    batch = _batch(namespace, decision, content=content, vector=vector, vectors=vectors, entities=entities, now=now)
+    batch = _batch(
+        namespace,
+        decision,
+        content=content,
+        vector=vector,
+        vectors=vectors,
+        entities=entities,
+        now=now,
+    )
     batch["supported"] = list(supported)
     batch["evidence"] = [{"id": key, "hash": text} for key, text in evidence.items()]
     return Statement(name="decision/propose", parameters={"batch": batch}, read=as_is, writes=True)
@@ -90,7 +106,12 @@ def _batch(
         "stated_confidence": decision.confidence,
         "kind": "decision",
         "role": "",
-        "facets": facets(namespace, kind="decision", conversation_id=decision.conversation_id, type=decision.decision_type),
+        "facets": facets(
+            namespace,
+            kind="decision",
+            conversation_id=decision.conversation_id,
+            type=decision.decision_type,
+        ),
     }
     return {
         "namespace": namespace,
@@ -107,10 +128,16 @@ def _batch(
 
 def known(namespace: str, conversation_id: str) -> Statement[Row]:
     """The decisions that a conversation has: rows of `id`, `status`, `created_ms`, `context` and `evidence`."""
-    return Statement(name="decision/known", parameters={"namespace": namespace, "conversation_id": conversation_id}, read=as_is)
+    return Statement(
+        name="decision/known",
+        parameters={"namespace": namespace, "conversation_id": conversation_id},
+        read=as_is,
+    )
 
 
-def review(namespace: str, decision_id: str, *, status: str, vectors: Vectors, now: int) -> Statement[Row]:
+def review(
+    namespace: str, decision_id: str, *, status: str, vectors: Vectors, now: int
+) -> Statement[Row]:
     """Accept or reject a decision."""
     batch = {"namespace": namespace, "id": decision_id, "status": status, "now": now}
     space = vectors.writing()

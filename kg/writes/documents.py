@@ -12,10 +12,16 @@ from mcp_context_persistence.kg.vector_spaces import Vectors
 
 def state(namespace: str, document_id: str) -> Statement[Row]:
     """What the store holds of a document."""
-    return Statement(name="document/state", parameters={"batch": {"namespace": namespace, "id": document_id}}, read=as_is)
+    return Statement(
+        name="document/state",
+        parameters={"batch": {"namespace": namespace, "id": document_id}},
+        read=as_is,
+    )
 
 
-def document_properties(text: str, *, project_path: str | None, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+def document_properties(
+    text: str, *, project_path: str | None, metadata: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """Properties of a document's own node; by `hash` a change is seen."""
     written = validation.metadata("metadata", metadata)
     return {
@@ -62,7 +68,9 @@ def passage_properties(
         "timestamp_ms": now,
         "confidence": 1.0,
         "facets": [
-            *facets(namespace, kind="document", document_id=document_id, project=document["project"]),
+            *facets(
+                namespace, kind="document", document_id=document_id, project=document["project"]
+            ),
             *shared_facets(metadata),
         ],
     }

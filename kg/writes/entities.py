@@ -24,11 +24,24 @@ from mcp_context_persistence.kg.writes.upsert import (
 
 
 def searchable(
-    namespace: str, *, entity_id: str, name: str, entity_type: str, aliases: Sequence[str], description: str = ""
+    namespace: str,
+    *,
+    entity_id: str,
+    name: str,
+    entity_type: str,
+    aliases: Sequence[str],
+    description: str = "",
 ) -> dict[str, Any]:
     """The properties by which an entity is found: its words, its filter tokens, and those that the vector index filters by."""
     words = dict.fromkeys(
-        [name, spaced(name), entity_id.replace("_", " "), *aliases, *(spaced(alias) for alias in aliases), description]
+        [
+            name,
+            spaced(name),
+            entity_id.replace("_", " "),
+            *aliases,
+            *(spaced(alias) for alias in aliases),
+            description,
+        ]
     )
     mentions = facet("mentions", entity_type.lower())
     return {
@@ -47,7 +60,11 @@ def searchable(
 
 
 def save_entities(
-    namespace: str, rows: Sequence[tuple[EntityRow, Mapping[str, Any] | None, Any]], vectors: Vectors, *, now: int
+    namespace: str,
+    rows: Sequence[tuple[EntityRow, Mapping[str, Any] | None, Any]],
+    vectors: Vectors,
+    *,
+    now: int,
 ) -> Statement[Row]:
     """Write entities by hand: each with what was stored of it, and its vector or None."""
     prepared = []
@@ -84,13 +101,22 @@ def save_entities(
         )
     return Statement(
         name="entity/save",
-        parameters={"batch": {"namespace": namespace, "now": now, "entities": prepared, "space": vectors.writing()}},
+        parameters={
+            "batch": {
+                "namespace": namespace,
+                "now": now,
+                "entities": prepared,
+                "space": vectors.writing(),
+            }
+        },
         read=as_is,
         writes=True,
     )
 
 
-def save_relationships(namespace: str, rows: Sequence[RelationshipRow], *, now: int) -> Statement[Row]:
+def save_relationships(
+    namespace: str, rows: Sequence[RelationshipRow], *, now: int
+) -> Statement[Row]:
     """Write relationships by hand."""
     prepared = [
         {
@@ -102,7 +128,11 @@ def save_relationships(namespace: str, rows: Sequence[RelationshipRow], *, now: 
                 "namespace": namespace,
                 "name": row.name,
                 "confidence": row.confidence,
-                **({} if row.properties is None else {"properties": validation.metadata("properties", row.properties)}),
+                **(
+                    {}
+                    if row.properties is None
+                    else {"properties": validation.metadata("properties", row.properties)}
+                ),
                 "origin": "user",
             },
         }
@@ -116,21 +146,37 @@ def save_relationships(namespace: str, rows: Sequence[RelationshipRow], *, now: 
     )
 
 
-def read_entities(namespace: str, ids: Sequence[str], vectors: Vectors | None = None) -> Statement[Row]:
+def read_entities(
+    namespace: str, ids: Sequence[str], vectors: Vectors | None = None
+) -> Statement[Row]:
     """Entities by id; `has_vector` tells whether they have one among `vectors`."""
-    batch = {"namespace": namespace, "ids": list(ids), "vectors": vectors.space.vectors if vectors else NOWHERE}
+    batch = {
+        "namespace": namespace,
+        "ids": list(ids),
+        "vectors": vectors.space.vectors if vectors else NOWHERE,
+    }
     return Statement(name="entity/read", parameters={"batch": batch}, read=as_is)
 
 
-def claim_entities(namespace: str, ids: Sequence[str], vectors: Vectors, *, now: int) -> Statement[Row]:
+def claim_entities(
+    namespace: str, ids: Sequence[str], vectors: Vectors, *, now: int
+) -> Statement[Row]:
     """Entities by id, locked; those that do not exist are created, bare, for `save_entities` to complete."""
-    batch = {"namespace": namespace, "now": now, "ids": sorted(set(ids)), "vectors": vectors.space.vectors}
+    batch = {
+        "namespace": namespace,
+        "now": now,
+        "ids": sorted(set(ids)),
+        "vectors": vectors.space.vectors,
+    }
     return Statement(name="entity/claim", parameters={"batch": batch}, read=as_is, writes=True)
 
 
 def read_relationships(namespace: str, rows: Sequence[RelationshipRow]) -> Statement[Row]:
     """The stored relationships that these rows mean; what they start from is locked."""
-    triples = [{"source": row.source, "target": row.target, "type": row.type} for row in sorted(rows, key=lambda one: one.key)]
+    triples = [
+        {"source": row.source, "target": row.target, "type": row.type}
+        for row in sorted(rows, key=lambda one: one.key)
+    ]
     batch = {"namespace": namespace, "rows": triples}
     return Statement(name="relationship/read", parameters={"batch": batch}, read=as_is, writes=True)
 
@@ -138,10 +184,17 @@ def read_relationships(namespace: str, rows: Sequence[RelationshipRow]) -> State
 def resolve(namespace: str, references: Sequence[str]) -> Statement[Row]:
     """Ids for words that may be ids, names or aliases."""
     asked = [
-        {"text": reference, "alias": f"+facets:{facet('namespace', namespace)} +facets:{facet('alias', reference)}"}
+        {
+            "text": reference,
+            "alias": f"+facets:{facet('namespace', namespace)} +facets:{facet('alias', reference)}",
+        }
         for reference in dict.fromkeys(references)
     ]
-    return Statement(name="entity/resolve", parameters={"batch": {"namespace": namespace, "references": asked}}, read=as_is)
+    return Statement(
+        name="entity/resolve",
+        parameters={"batch": {"namespace": namespace, "references": asked}},
+        read=as_is,
+    )
 
 
 def store(
@@ -167,10 +220,19 @@ def store(
 
 
 def mention(
-    namespace: str, *, conversation_id: str | None, message_id: str | None, mentions: Sequence[Mapping[str, Any]]
+    namespace: str,
+    *,
+    conversation_id: str | None,
+    message_id: str | None,
+    mentions: Sequence[Mapping[str, Any]],
 ) -> Statement[Row]:
     """Hang stored entities on the message or the conversation whose text names them, where that exists."""
-    batch = {"namespace": namespace, "conversation_id": conversation_id, "message_id": message_id, "mentions": list(mentions)}
+    batch = {
+        "namespace": namespace,
+        "conversation_id": conversation_id,
+        "message_id": message_id,
+        "mentions": list(mentions),
+    }
     return Statement(name="entity/mention", parameters={"batch": batch}, read=as_is, writes=True)
 
 
@@ -204,7 +266,11 @@ def join(
         row = joined_entity(given, before and before["properties"], strategy)
         if row is None:
             continue
-        same = before is not None and before["has_vector"] and words(row) == words(stored_entity(row.id, before["properties"]))
+        same = (
+            before is not None
+            and before["has_vector"]
+            and words(row) == words(stored_entity(row.id, before["properties"]))
+        )
         found.append((row, before and before["properties"], not same))
     return found
 
@@ -240,7 +306,11 @@ def update(
     Raises:
         NotFoundError: An end of a relationship is neither stored nor among `entities`; nothing is written.
     """
-    claimed = run(claim_entities(namespace, [one.id for one in entities], vectors, now=now)) if vectors else []
+    claimed = (
+        run(claim_entities(namespace, [one.id for one in entities], vectors, now=now))
+        if vectors
+        else []
+    )
     joined = join(entities, claimed, strategy)
     texts = [words(row) for row, _, stale in joined if stale]
     made = iter(embed(texts) if texts else ())
@@ -252,12 +322,21 @@ def update(
         (row["source"], row["type"], row["target"]): row["properties"]
         for row in (run(read_relationships(namespace, links)) if links else [])
     }
-    changed = [row for row in (joined_relationship(link, stored.get(link.key), strategy) for link in links) if row is not None]
+    changed = [
+        row
+        for row in (joined_relationship(link, stored.get(link.key), strategy) for link in links)
+        if row is not None
+    ]
     if changed:
         run(save_relationships(namespace, changed, now=now))
     if written:
         run(touch(namespace, vectors))
-    register(run, types((link.type for link in changed), (label(row.type or "concept") for row, _, _ in written)))
+    register(
+        run,
+        types(
+            (link.type for link in changed), (label(row.type or "concept") for row, _, _ in written)
+        ),
+    )
     left_entities, left_links = len(entities) - len(written), len(links) - len(changed)
     skips = strategy == "skip"
     return {
@@ -272,7 +351,9 @@ def update(
     }
 
 
-def resolved(run: Run, namespace: str, relationships: Sequence[RelationshipRow]) -> list[RelationshipRow]:
+def resolved(
+    run: Run, namespace: str, relationships: Sequence[RelationshipRow]
+) -> list[RelationshipRow]:
     """The relationships with ids for the words that named their ends, each triple once (the last one given wins).
 
     Raises:
@@ -285,6 +366,8 @@ def resolved(run: Run, namespace: str, relationships: Sequence[RelationshipRow])
     for place, one in enumerate(relationships):
         for field, word in (("from_entity", one.source), ("to_entity", one.target)):
             if word not in ids:
-                raise NotFoundError(f"relationships.{place}.{field}: there is no entity with that id, name or alias")
+                raise NotFoundError(
+                    f"relationships.{place}.{field}: there is no entity with that id, name or alias"
+                )
     named = [replace(one, source=ids[one.source], target=ids[one.target]) for one in relationships]
     return list({one.key: one for one in named}.values())

@@ -5,7 +5,9 @@ from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 
 def read(namespace: str, *, known: int) -> Statement[Row]:
     """The patterns, unless `known` is their version; no row where there were never any."""
-    return Statement(name="pattern/read", parameters={"namespace": namespace, "known": known}, read=as_is)
+    return Statement(
+        name="pattern/read", parameters={"namespace": namespace, "known": known}, read=as_is
+    )
 
 
 def save(namespace: str, patterns: str, *, now: int) -> Statement[Row]:

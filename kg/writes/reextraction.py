@@ -12,29 +12,47 @@ from mcp_context_persistence.kg.writes.entities import searchable
 
 def messages(namespace: str, *, after: str, limit: int) -> Statement[Row]:
     """A page of messages by id."""
-    return Statement(name="reextract/messages", parameters={"namespace": namespace, "after": after, "limit": limit}, read=as_is)
+    return Statement(
+        name="reextract/messages",
+        parameters={"namespace": namespace, "after": after, "limit": limit},
+        read=as_is,
+    )
 
 
 def passages(namespace: str, *, after: str, limit: int) -> Statement[Row]:
     """A page of the passages of documents by id."""
-    return Statement(name="reextract/passages", parameters={"namespace": namespace, "after": after, "limit": limit}, read=as_is)
+    return Statement(
+        name="reextract/passages",
+        parameters={"namespace": namespace, "after": after, "limit": limit},
+        read=as_is,
+    )
 
 
 def conversation(namespace: str, conversation_id: str, *, after: int, limit: int) -> Statement[Row]:
     """A page of a conversation's messages by position."""
-    parameters = {"namespace": namespace, "conversation_id": conversation_id, "after": after, "limit": limit}
+    parameters = {
+        "namespace": namespace,
+        "conversation_id": conversation_id,
+        "after": after,
+        "limit": limit,
+    }
     return Statement(name="reextract/conversation", parameters=parameters, read=as_is)
 
 
 def entities(namespace: str, lost: Mapping[str, Sequence[str]]) -> Statement[Row]:
     """Entities by id, and whether they go once these places no longer mention them."""
-    batch = {"namespace": namespace, "entities": [{"id": one, "lost": list(places)} for one, places in sorted(lost.items())]}
+    batch = {
+        "namespace": namespace,
+        "entities": [{"id": one, "lost": list(places)} for one, places in sorted(lost.items())],
+    }
     return Statement(name="reextract/entities", parameters={"batch": batch}, read=as_is)
 
 
 def retyped(namespace: str, stored: Row, new_type: str, confidence: float) -> dict[str, Any]:
     """The row of an entity that was found in text and is of another type now."""
-    words = searchable(namespace, entity_id=stored["id"], name=stored["name"], entity_type=new_type, aliases=())
+    words = searchable(
+        namespace, entity_id=stored["id"], name=stored["name"], entity_type=new_type, aliases=()
+    )
     return {
         "id": stored["id"],
         "label": label(new_type),

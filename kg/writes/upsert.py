@@ -12,8 +12,14 @@ from mcp_context_persistence.kg.identifiers import entity_id, relationship_type
 Strategy = Literal["upsert", "merge", "skip"]
 STRATEGIES: tuple[Strategy, ...] = ("upsert", "merge", "skip")
 _ENTITY_KEYS = frozenset({"id", "type", "name", "description", "confidence", "aliases", "metadata"})
-_RELATIONSHIP_KEYS = frozenset({"from_entity", "to_entity", "relationship_type", "confidence", "properties"})
-_RELATIONSHIP_SYNONYMS = {"source_entity_id": "from_entity", "target_entity_id": "to_entity", "type": "relationship_type"}
+_RELATIONSHIP_KEYS = frozenset(
+    {"from_entity", "to_entity", "relationship_type", "confidence", "properties"}
+)
+_RELATIONSHIP_SYNONYMS = {
+    "source_entity_id": "from_entity",
+    "target_entity_id": "to_entity",
+    "type": "relationship_type",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,26 +65,43 @@ def entity_row(given: object, *, place: str) -> EntityRow:
     found = _mapping(given, place=place, keys=_ENTITY_KEYS)
     if found.get("id") is None and found.get("name") is None:
         raise ValidationError(f"{place}.id is missing")
-    name = None if found.get("name") is None else validation.identifier(f"{place}.name", found["name"])
+    name = (
+        None if found.get("name") is None else validation.identifier(f"{place}.name", found["name"])
+    )
     aliases = found.get("aliases")
-    if aliases is not None and (isinstance(aliases, str) or not isinstance(aliases, Sequence) or len(aliases) > limits.TAGS):
+    if aliases is not None and (
+        isinstance(aliases, str) or not isinstance(aliases, Sequence) or len(aliases) > limits.TAGS
+    ):
         raise ValidationError(f"{place}.aliases must be a list of at most {limits.TAGS} strings")
     return EntityRow(
-        id=entity_id(name or "") if found.get("id") is None else validation.identifier(f"{place}.id", found["id"]),
+        id=entity_id(name or "")
+        if found.get("id") is None
+        else validation.identifier(f"{place}.id", found["id"]),
         name=name,
-        type=None if found.get("type") is None else validation.type_name(f"{place}.type", found["type"]),
+        type=None
+        if found.get("type") is None
+        else validation.type_name(f"{place}.type", found["type"]),
         description=None
         if found.get("description") is None
-        else validation.anything(f"{place}.description", found["description"], characters=limits.DESCRIPTION_CHARACTERS),
-        confidence=None if found.get("confidence") is None else validation.confidence(f"{place}.confidence", found["confidence"]),
-        aliases=None if aliases is None else tuple(validation.identifier(f"{place}.aliases", alias) for alias in aliases),
+        else validation.anything(
+            f"{place}.description", found["description"], characters=limits.DESCRIPTION_CHARACTERS
+        ),
+        confidence=None
+        if found.get("confidence") is None
+        else validation.confidence(f"{place}.confidence", found["confidence"]),
+        aliases=None
+        if aliases is None
+        else tuple(validation.identifier(f"{place}.aliases", alias) for alias in aliases),
         metadata=validation.plain_metadata(f"{place}.metadata", found.get("metadata")),
     )
 
 
 def relationship_row(given: object, *, place: str) -> RelationshipRow:
     """A checked relationship from a caller's dictionary; `source_entity_id` and `target_entity_id` are understood too."""
-    found = _named(_mapping(given, place=place, keys=_RELATIONSHIP_KEYS | _RELATIONSHIP_SYNONYMS.keys()), place=place)
+    found = _named(
+        _mapping(given, place=place, keys=_RELATIONSHIP_KEYS | _RELATIONSHIP_SYNONYMS.keys()),
+        place=place,
+    )
     for key in ("from_entity", "to_entity", "relationship_type"):
         if found.get(key) is None:
             raise ValidationError(f"{place}.{key} is missing")
@@ -86,7 +109,9 @@ def relationship_row(given: object, *, place: str) -> RelationshipRow:
         source=validation.identifier(f"{place}.from_entity", found["from_entity"]),
         target=validation.identifier(f"{place}.to_entity", found["to_entity"]),
         name=validation.type_name(f"{place}.relationship_type", found["relationship_type"]),
-        confidence=None if found.get("confidence") is None else validation.confidence(f"{place}.confidence", found["confidence"]),
+        confidence=None
+        if found.get("confidence") is None
+        else validation.confidence(f"{place}.confidence", found["confidence"]),
         properties=validation.plain_metadata(f"{place}.properties", found.get("properties")),
     )
 
@@ -96,7 +121,9 @@ def _named(given: Mapping[str, Any], *, place: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in given.items():
         name = _RELATIONSHIP_SYNONYMS.get(key, key)
-        if name in found and not (isinstance(value, str) and isinstance(found[name], str) and found[name] == value):
+        if name in found and not (
+            isinstance(value, str) and isinstance(found[name], str) and found[name] == value
+        ):
             raise ValidationError(f"{place}.{name} is given twice, under two names")
         found[name] = value
     return found
@@ -104,7 +131,9 @@ def _named(given: Mapping[str, Any], *, place: str) -> dict[str, Any]:
 
 def _mapping(given: object, *, place: str, keys: frozenset[str]) -> Mapping[str, Any]:
     if hasattr(given, "model_dump") and not isinstance(given, type):
-        given = {key: value for key, value in given.model_dump(warnings=False).items() if key in keys}
+        given = {
+            key: value for key, value in given.model_dump(warnings=False).items() if key in keys
+        }
     if not isinstance(given, Mapping):
         raise ValidationError(f"{place} must be a mapping")
     if any(key not in keys for key in given):
@@ -149,7 +178,9 @@ def stored_entity(entity_id: str, properties: Mapping[str, Any]) -> EntityRow:
     )
 
 
-def joined_entity(new: EntityRow, old: Mapping[str, Any] | None, strategy: Strategy) -> EntityRow | None:
+def joined_entity(
+    new: EntityRow, old: Mapping[str, Any] | None, strategy: Strategy
+) -> EntityRow | None:
     """What an entity is after the update; None when the stored one stays as it is.
 
     `upsert` puts what is given in the place of what is stored, `merge` adds what is missing (maps key by key, aliases as a set),
@@ -179,12 +210,16 @@ def joined_entity(new: EntityRow, old: Mapping[str, Any] | None, strategy: Strat
         aliases=tuple(dict.fromkeys([*(stored.aliases or ()), *(new.aliases or ())]))
         if strategy == "merge"
         else _given(first.aliases, second.aliases),
-        metadata=maps(stored.metadata, new.metadata) if strategy == "merge" else _given(first.metadata, second.metadata),
+        metadata=maps(stored.metadata, new.metadata)
+        if strategy == "merge"
+        else _given(first.metadata, second.metadata),
     )
     return None if result == stored and old.get("origin") == "user" else result
 
 
-def joined_relationship(new: RelationshipRow, old: Mapping[str, Any] | None, strategy: Strategy) -> RelationshipRow | None:
+def joined_relationship(
+    new: RelationshipRow, old: Mapping[str, Any] | None, strategy: Strategy
+) -> RelationshipRow | None:
     """What a relationship is after the update; None when the stored one stays as it is."""
     if old is None:
         return replace(new, confidence=1.0 if new.confidence is None else new.confidence)
@@ -193,7 +228,8 @@ def joined_relationship(new: RelationshipRow, old: Mapping[str, Any] | None, str
     stored = RelationshipRow(
         source=new.source,
         target=new.target,
-        name=old.get("name") or new.name,  # one that was drawn by hand has neither name nor confidence
+        name=old.get("name")
+        or new.name,  # one that was drawn by hand has neither name nor confidence
         confidence=old.get("confidence"),
         properties=relationship_metadata(old),
     )
@@ -221,7 +257,9 @@ def relationship_metadata(properties: Mapping[str, Any]) -> Mapping[str, Any] | 
     return json.loads(properties["properties"]) if properties.get("properties") else None
 
 
-def maps(stored: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def maps(
+    stored: Mapping[str, Any] | None, new: Mapping[str, Any] | None
+) -> Mapping[str, Any] | None:
     """Two maps joined key by key; what is stored stays, maps inside are joined too."""
     if stored is None or new is None:
         return _given(stored, new)  # type: ignore[no-any-return]

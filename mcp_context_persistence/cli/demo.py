@@ -19,7 +19,11 @@ from mcp_context_persistence.queries.search.recipes import ARMS
 
 STRONGEST = 3  # arms that are named for a result
 SHOWN = 20  # conversations that are listed one by one
-STAGES = {"verify": "Checking the files of Neo4j", "download": "Downloading Neo4j", "start": "Starting Neo4j"}
+STAGES = {
+    "verify": "Checking the files of Neo4j",
+    "download": "Downloading Neo4j",
+    "start": "Starting Neo4j",
+}
 
 
 class Provision:
@@ -48,7 +52,9 @@ class Provision:
             self._progress.start()
             self._tasks[stage] = self._progress.add_task(text, total=total or None, amount="")
         amount = f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB" if total else ""
-        self._progress.update(self._tasks[stage], completed=done, total=total or None, amount=amount)
+        self._progress.update(
+            self._tasks[stage], completed=done, total=total or None, amount=amount
+        )
 
     def stop(self) -> None:
         """Take the bars down."""
@@ -72,7 +78,9 @@ def run(path: Path | None, *, store: str, console: Console) -> None:
     console.print(f"Store: {_shown(store)}   Namespace: {namespace}\n", soft_wrap=True)
     provision = Provision(console)
     try:
-        client = ContextPersistenceClient(database_url=store, namespace=namespace, progress=provision)
+        client = ContextPersistenceClient(
+            database_url=store, namespace=namespace, progress=provision
+        )
     finally:
         provision.stop()
     with client:
@@ -83,7 +91,9 @@ def run(path: Path | None, *, store: str, console: Console) -> None:
         _show_saved(console, [client.save_conversation(one, replace=True) for one in given])
         _heading(console, "2. Entities and relationships, with their confidence")
         entity = _show_entities(console, client, given)
-        question = _question(given, entity) if path else "how do we check the quality of order data?"
+        question = (
+            _question(given, entity) if path else "how do we check the quality of order data?"
+        )
         _heading(console, f'3. Hybrid search: "{question}"')
         _show_search(console, client, question)
         if entity:
@@ -103,11 +113,19 @@ def _show_way_on(console: Console, place: str, namespace: str) -> None:
     place = f'"{place}"' if " " in place else place
     console.print(f"  context-persistence server start {place}", soft_wrap=True)
     console.print(
-        f"  context-persistence server browser {place} --show-password   (Neo4j Browser: address, user, password)", soft_wrap=True
+        f"  context-persistence server browser {place} --show-password   (Neo4j Browser: address, user, password)",
+        soft_wrap=True,
     )
-    console.print("  then paste a script from cypher/explore/ there, such as knowledge_graph.cypher", soft_wrap=True)
+    console.print(
+        "  then paste a script from cypher/explore/ there, such as knowledge_graph.cypher",
+        soft_wrap=True,
+    )
     if namespace != "default":
-        console.print(f'  (with "{namespace}" instead of "default" in its line :param namespace)', markup=False, soft_wrap=True)
+        console.print(
+            f'  (with "{namespace}" instead of "default" in its line :param namespace)',
+            markup=False,
+            soft_wrap=True,
+        )
     console.print(f"  context-persistence server stop {place}", soft_wrap=True)
 
 
@@ -130,17 +148,32 @@ def _short(text: str, size: int = 110) -> str:
 
 
 def _show_saved(console: Console, responses: Sequence[SaveConversationResponse]) -> None:
-    table = Table("conversation", "messages", "new", "updated", "kept", "vectors", "entities", "relationships", "seconds", box=None)
+    table = Table(
+        "conversation",
+        "messages",
+        "new",
+        "updated",
+        "kept",
+        "vectors",
+        "entities",
+        "relationships",
+        "seconds",
+        box=None,
+    )
     for one in responses[:SHOWN]:
         numbers = (one.message_count, one.created, one.updated, one.kept, one.embeddings_generated)
         found = (one.entities_found, one.relationships_found)
-        table.add_row(one.conversation_id, *map(str, numbers), *map(str, found), f"{one.processing_time:.2f}")
+        table.add_row(
+            one.conversation_id, *map(str, numbers), *map(str, found), f"{one.processing_time:.2f}"
+        )
     console.print(table)
     if len(responses) > SHOWN:
         _line(console, f"and {_count(len(responses) - SHOWN, 'more conversation')}")
 
 
-def _show_entities(console: Console, client: ContextPersistenceClient, given: Sequence[Conversation]) -> Entity | None:
+def _show_entities(
+    console: Console, client: ContextPersistenceClient, given: Sequence[Conversation]
+) -> Entity | None:
     """Show what the first texts talk about; returns the entity that has most relationships, None when there is none."""
     found: dict[str, Entity] = {}
     degree: dict[str, int] = {}
@@ -161,13 +194,19 @@ def _show_entities(console: Console, client: ContextPersistenceClient, given: Se
     table = Table("type", "entities", box=None)
     for kind in sorted({one.type for one in found.values()}):
         names = [one.name for one in found.values() if one.type == kind]
-        table.add_row(kind, ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else ""))
+        table.add_row(
+            kind, ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        )
     console.print(table)
     if links:
         console.print()
     for text, confidence in list(links.items())[:12]:
         _line(console, f"{confidence:.2f}  {text}")
-    return found[max(degree, key=lambda one: (degree[one], one))] if degree else next(iter(found.values()))
+    return (
+        found[max(degree, key=lambda one: (degree[one], one))]
+        if degree
+        else next(iter(found.values()))
+    )
 
 
 def _question(given: Sequence[Conversation], entity: Entity | None) -> str:
@@ -185,12 +224,19 @@ def _because(explanation: dict[str, Any]) -> str:
     """What the strongest arms gave to its place, and the ranks and scores of both legs, in a few words."""
     parts = []
     if "ranking" in explanation:
-        given = {arm: sum(explanation["ranking"]["parts"].get(name, 0.0) for name in names) for arm, names in ARMS.items()}
+        given = {
+            arm: sum(explanation["ranking"]["parts"].get(name, 0.0) for name in names)
+            for arm, names in ARMS.items()
+        }
         best = sorted(given, key=given.__getitem__, reverse=True)[:STRONGEST]
-        parts.append("most by " + ", ".join(f"{arm} {given[arm]:.1f}" for arm in best if given[arm] > 0))
+        parts.append(
+            "most by " + ", ".join(f"{arm} {given[arm]:.1f}" for arm in best if given[arm] > 0)
+        )
     for arm, name in (("semantic", "by meaning (cosine"), ("keyword", "by words (score")):
         if arm in explanation:
-            parts.append(f"number {explanation[arm]['rank']} {name} {explanation[arm]['score']:.2f})")
+            parts.append(
+                f"number {explanation[arm]['rank']} {name} {explanation[arm]['score']:.2f})"
+            )
     return "because: " + (", ".join(parts) or "it is near to what was found")
 
 
@@ -202,7 +248,10 @@ def _show_neighbourhood(console: Console, client: ContextPersistenceClient, enti
     try:
         answer = client.query_knowledge_graph(entity_id, depth=2)
     except NotFoundError:
-        _line(console, "nothing: these conversations say mode 'conversation', which keeps text and vectors only")
+        _line(
+            console,
+            "nothing: these conversations say mode 'conversation', which keeps text and vectors only",
+        )
         return
     names = {one.entity_id: one.name for one in answer.neighbors}
     if answer.context.entity:
@@ -223,12 +272,18 @@ def _way(path: GraphPath, names: dict[str, str]) -> str:
     """A path by names, each relationship as it points."""
     text = names.get(path.entities[0], path.entities[0])
     for at, step in zip(path.entities[1:], path.steps, strict=True):
-        arrow = f"-[{step.relationship_type}]->" if step.to_entity == at else f"<-[{step.relationship_type}]-"
+        arrow = (
+            f"-[{step.relationship_type}]->"
+            if step.to_entity == at
+            else f"<-[{step.relationship_type}]-"
+        )
         text += f" {arrow} {names.get(at, at)}"
     return text
 
 
-def _show_decision(console: Console, client: ContextPersistenceClient, conversation_id: str) -> None:
+def _show_decision(
+    console: Console, client: ContextPersistenceClient, conversation_id: str
+) -> None:
     answer = client.save_decision(
         conversation_id,
         "architecture",
@@ -239,7 +294,10 @@ def _show_decision(console: Console, client: ContextPersistenceClient, conversat
     decided = answer.decision
     _line(console, f"{decided.decision_type}: {decided.outcome}")
     _line(console, f"because: {decided.context}")
-    _line(console, f"kept with {conversation_id}, linked to {_count(answer.entities_linked, 'entity', 'entities')} that it names")
+    _line(
+        console,
+        f"kept with {conversation_id}, linked to {_count(answer.entities_linked, 'entity', 'entities')} that it names",
+    )
 
 
 def _show_statistics(console: Console, client: ContextPersistenceClient) -> None:

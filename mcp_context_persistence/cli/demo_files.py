@@ -24,7 +24,9 @@ def conversations(path: Path | None) -> list[Conversation]:
         try:
             text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise ValidationError(f"the file cannot be read as UTF-8 text: {error.__class__.__name__}") from error
+            raise ValidationError(
+                f"the file cannot be read as UTF-8 text: {error.__class__.__name__}"
+            ) from error
     found = [(place, _conversation(one, place)) for place, one in _objects(text)]
     if not found:
         raise ValidationError("the file holds no conversation")
@@ -55,7 +57,9 @@ def _objects(text: str) -> Iterator[tuple[str, Any]]:
 
 def _lines(text: str, problem: ValueError) -> Iterator[tuple[str, Any]]:
     """The objects of JSON lines; a file whose first line is no JSON by itself has the `problem` that it has as a whole."""
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    lines = [
+        (number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()
+    ]
     for number, line in lines:
         try:
             yield f"line {number}", json.loads(line)
@@ -92,5 +96,8 @@ def _no_id_twice(found: Sequence[tuple[str, Conversation]]) -> None:
         if before != place:
             raise ValidationError(f"{place}: it has the conversation_id of {before}")
         for message in one.messages:
-            if message.id is not None and (before := messages.setdefault(message.id, place)) != place:
+            if (
+                message.id is not None
+                and (before := messages.setdefault(message.id, place)) != place
+            ):
                 raise ValidationError(f"{place}: a message has the id of one in {before}")

@@ -21,8 +21,15 @@ commands.add_command(server)
 
 
 @commands.command()
-@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--store", default=".cache/demo-store", show_default=True, help="Directory of the store, or any database URL.")
+@click.argument(
+    "file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option(
+    "--store",
+    default=".cache/demo-store",
+    show_default=True,
+    help="Directory of the store, or any database URL.",
+)
 def demo(file: Path | None, store: str) -> None:
     """Run the main job and show what it does, on FILE (JSON or JSON lines of conversations) or on text that comes with the package."""
     from mcp_context_persistence.cli.demo import run  # noqa: PLC0415 - the other commands start without the language models

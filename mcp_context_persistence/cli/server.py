@@ -60,7 +60,9 @@ def status(store: Path | None, *, as_json: bool) -> None:
         return
     versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
     click.echo(f"running: {found.bolt_url}, process {found.pid}, {versions}")
-    click.echo(f"clients: {', '.join(map(str, found.clients)) or 'none'}{', kept until it is stopped' if found.kept else ''}")
+    click.echo(
+        f"clients: {', '.join(map(str, found.clients)) or 'none'}{', kept until it is stopped' if found.kept else ''}"
+    )
 
 
 @server.command()
@@ -72,12 +74,16 @@ def browser(store: Path | None, *, show_password: bool, opens: bool) -> None:
     place = store or local.default_store()
     found = _known(place)
     if not found.running:
-        raise click.ClickException("the server is not running; start it: context-persistence server start STORE")
+        raise click.ClickException(
+            "the server is not running; start it: context-persistence server start STORE"
+        )
     with local.attach(place) as attachment:
         address = f"{attachment.http_url}/browser/"
         click.echo(f"address:  {address}")
         click.echo(f"connect:  {attachment.bolt_url}")
         click.echo(f"user:     {attachment.user}")
-        click.echo(f"password: {attachment.password if show_password else '(shown with --show-password)'}")
+        click.echo(
+            f"password: {attachment.password if show_password else '(shown with --show-password)'}"
+        )
     if opens:
         click.launch(address)

@@ -37,10 +37,14 @@ class AnalyticsCalls:
             GraphError: The analysis failed.
         """
         with self._core.call("get_graph_analytics", GraphError):
-            return self._core.cached(GraphAnalytics, lambda: analytics.overview(self._core), "get_graph_analytics")
+            return self._core.cached(
+                GraphAnalytics, lambda: analytics.overview(self._core), "get_graph_analytics"
+            )
 
     @contextmanager
-    def graph_data_science(self, *, directed: bool = False, costs: bool = False) -> "Iterator[tuple[GraphDataScience, Any]]":
+    def graph_data_science(
+        self, *, directed: bool = False, costs: bool = False
+    ) -> "Iterator[tuple[GraphDataScience, Any]]":
         """The library's own Python client with the namespace's graph projected, for algorithms that have no call here.
 
             with client.graph_data_science() as (gds, graph):
@@ -60,12 +64,19 @@ class AnalyticsCalls:
             ValidationError: An argument is not valid.
         """
         with analytics.library(
-            self._core, directed=validation.flag("directed", directed), costs=validation.flag("costs", costs)
+            self._core,
+            directed=validation.flag("directed", directed),
+            costs=validation.flag("costs", costs),
         ) as found:
             yield found
 
     def find_central_entities(
-        self, metric: str = "pagerank", top_k: int = 10, *, directed: bool = False, weighted: bool = False
+        self,
+        metric: str = "pagerank",
+        top_k: int = 10,
+        *,
+        directed: bool = False,
+        weighted: bool = False,
     ) -> list[CentralEntity]:
         """Find the most central entities.
 
@@ -94,7 +105,9 @@ class AnalyticsCalls:
                 weighted=validation.flag("weighted", weighted),
             )
 
-    def detect_communities(self, algorithm: str = "leiden", *, min_size: int = 2, weighted: bool = False) -> Communities:
+    def detect_communities(
+        self, algorithm: str = "leiden", *, min_size: int = 2, weighted: bool = False
+    ) -> Communities:
         """Find entities that belong together.
 
         Args:
@@ -111,7 +124,12 @@ class AnalyticsCalls:
             ValidationError: An argument is not valid.
         """
         with self._core.call("detect_communities", GraphError):
-            return analytics.communities(self._core, algorithm, min_size=min_size, weighted=validation.flag("weighted", weighted))
+            return analytics.communities(
+                self._core,
+                algorithm,
+                min_size=min_size,
+                weighted=validation.flag("weighted", weighted),
+            )
 
     def find_similar_entities(
         self, entity_id: str | None = None, top_k: int = 10, *, min_similarity: float = 0.0
@@ -135,7 +153,13 @@ class AnalyticsCalls:
             return analytics.similar(self._core, entity_id, top_k, min_similarity=min_similarity)
 
     def find_shortest_paths(
-        self, source_entity_id: str, target_entity_id: str, k: int = 3, *, directed: bool = False, weighted: bool = True
+        self,
+        source_entity_id: str,
+        target_entity_id: str,
+        k: int = 3,
+        *,
+        directed: bool = False,
+        weighted: bool = True,
     ) -> list[GraphPath]:
         """Find the best ways between two entities, by Yen's algorithm; none of them visits an entity twice.
 

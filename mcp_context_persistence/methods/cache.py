@@ -39,7 +39,9 @@ class CacheCalls:
             ValidationError: An argument is not valid, or what the type needs is not there.
         """
         with self._core.call("configure_cache", ValidationError):
-            self._core.keep_answers(cache_type, cache_size, ttl, redis_url=redis_url, directory=directory)
+            self._core.keep_answers(
+                cache_type, cache_size, ttl, redis_url=redis_url, directory=directory
+            )
 
     def clear_cache(self) -> None:
         """Forget the cached answers of this namespace. Nothing happens where no cache is configured."""

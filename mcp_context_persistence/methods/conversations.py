@@ -69,11 +69,20 @@ class ConversationCalls:
         """
         with self._core.call("save_conversation", DatabaseError, VectorDBError, NLPError):
             made = conversations.given(
-                conversation_id, messages, project_path, mode, metadata, most=self._core.config.max_conversation_length
+                conversation_id,
+                messages,
+                project_path,
+                mode,
+                metadata,
+                most=self._core.config.max_conversation_length,
             )
-            return conversations.save(self._core, made, embeddings=embeddings, replace=validation.flag("replace", replace))
+            return conversations.save(
+                self._core, made, embeddings=embeddings, replace=validation.flag("replace", replace)
+            )
 
-    def load_conversation_history(self, conversation_id: str, limit: int | None = None) -> LoadConversationHistoryResponse:
+    def load_conversation_history(
+        self, conversation_id: str, limit: int | None = None
+    ) -> LoadConversationHistoryResponse:
         """Load the last messages of a conversation, oldest first.
 
         Args:
@@ -110,9 +119,13 @@ class ConversationCalls:
             ValidationError: An argument is not valid.
         """
         with self._core.call("save_decision", DatabaseError):
-            return decisions.save(self._core, conversation_id, decision_type, context, outcome, confidence)
+            return decisions.save(
+                self._core, conversation_id, decision_type, context, outcome, confidence
+            )
 
-    def propose_decisions(self, conversation_id: str, *, save: bool = True) -> ProposeDecisionsResponse:
+    def propose_decisions(
+        self, conversation_id: str, *, save: bool = True
+    ) -> ProposeDecisionsResponse:
         """Find what the messages of a conversation tell of decisions, and keep it as proposals, with the messages as their evidence.
 
         A proposal is a `Decision` whose `status` is `proposed`: it is found like others, and its explanation says what it is. One that was

@@ -14,7 +14,11 @@ class DocumentCalls:
     _core: Engine
 
     def save_document(
-        self, document_id: str, text: str, metadata: dict[str, Any] | None = None, project_path: str | None = None
+        self,
+        document_id: str,
+        text: str,
+        metadata: dict[str, Any] | None = None,
+        project_path: str | None = None,
     ) -> SaveDocumentResponse:
         """Save a document in overlapping passages, with their vectors and what they talk about.
 
@@ -34,4 +38,6 @@ class DocumentCalls:
             NLPError: The text could not be analysed.
         """
         with self._core.call("save_document", DatabaseError, VectorDBError, NLPError):
-            return documents.save(self._core, document_id, text, metadata=metadata, project_path=project_path)
+            return documents.save(
+                self._core, document_id, text, metadata=metadata, project_path=project_path
+            )

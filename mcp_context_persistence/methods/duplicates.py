@@ -78,7 +78,9 @@ class DuplicateCalls:
             ValidationError: An argument is not valid.
         """
         with self._core.call("merge_entities", GraphError):
-            return found.merge(self._core, keep, duplicates, reason=reason, merged_by=merged_by, evidence=evidence)
+            return found.merge(
+                self._core, keep, duplicates, reason=reason, merged_by=merged_by, evidence=evidence
+            )
 
     def undo_merge(self, merge_id: str) -> UndoMergeResponse:
         """Undo a merge.

@@ -55,7 +55,9 @@ class EmbeddingCalls:
         """
         with self._core.call("configure_embedding_model", DatabaseError, VectorDBError):
             waits = validation.flag("wait", wait)
-            return embedding_models.configure(self._core.embeddings, model, vector_size, batch_size, wait=waits, progress=progress)
+            return embedding_models.configure(
+                self._core.embeddings, model, vector_size, batch_size, wait=waits, progress=progress
+            )
 
     def get_embedding_status(self) -> EmbeddingStatus:
         """Which model made the namespace's vectors, and how far another one is on its way in, whichever process sees to that.

@@ -82,10 +82,17 @@ class GraphCalls:
         """
         with self._core.call("create_relationship", GraphError):
             return graph.relate(
-                self._core, source_entity_id, target_entity_id, relationship_type, confidence=confidence, properties=properties
+                self._core,
+                source_entity_id,
+                target_entity_id,
+                relationship_type,
+                confidence=confidence,
+                properties=properties,
             )
 
-    def query_knowledge_graph(self, entity_id: str, depth: int = 2, operation: str = "context") -> QueryKnowledgeGraphResponse:
+    def query_knowledge_graph(
+        self, entity_id: str, depth: int = 2, operation: str = "context"
+    ) -> QueryKnowledgeGraphResponse:
         """Look around an entity.
 
         Args:

@@ -26,11 +26,19 @@ class MonitoringCalls:
         if self._core.metrics is None:
             raise ValidationError("metrics are off; open the client with enable_metrics=True")
         found = self._core.metrics.answer()
-        return found.model_copy(update={"cache": CacheMetrics(**self._core.answers.counts) if self._core.answers else None})
+        return found.model_copy(
+            update={
+                "cache": CacheMetrics(**self._core.answers.counts) if self._core.answers else None
+            }
+        )
 
     def configuration(self) -> dict[str, Any]:
         """The settings in effect by name (see `mcp_context_persistence.runtime.config.settings.Config`), with secrets and credentials hidden."""
         shown = self._core.config.shown()
-        return {**shown, "database_url": shown["database_url"] or default_url(), "namespace": self.namespace}
+        return {
+            **shown,
+            "database_url": shown["database_url"] or default_url(),
+            "namespace": self.namespace,
+        }
 
     namespace: str

@@ -44,7 +44,9 @@ class PatternCalls:
         with self._core.call("configure_entity_patterns", DatabaseError):
             return own.configure(self._core, patterns, confidence)
 
-    def reextract(self, conversation_id: str | None = None, *, apply: bool = False) -> ReextractResponse:
+    def reextract(
+        self, conversation_id: str | None = None, *, apply: bool = False
+    ) -> ReextractResponse:
         """Read what is stored once more by the present patterns and rules, and show what would change; apply it when told so.
 
         Messages and passages of documents are read; decisions keep what they are about. Entities, mentions and relationships that were

@@ -112,7 +112,11 @@ class SearchCalls:
             SearchError: The search failed.
             ValidationError: An argument is not valid.
         """
-        how: dict[str, Any] = {"recipe": recipe, "diversity": diversity, "count_tokens": count_tokens}
+        how: dict[str, Any] = {
+            "recipe": recipe,
+            "diversity": diversity,
+            "count_tokens": count_tokens,
+        }
         with self._core.call("build_context", SearchError):
             return search.context(self._core, query, token_budget, filters=filters, **how)
 
@@ -148,7 +152,12 @@ class SearchCalls:
             ValidationError: An argument is not valid.
         """
         with self._core.call("search_hybrid", SearchError):
-            asked: dict[str, Any] = {"mode": mode, "filters": filters, "limit": limit, "include_metadata": include_metadata}
+            asked: dict[str, Any] = {
+                "mode": mode,
+                "filters": filters,
+                "limit": limit,
+                "include_metadata": include_metadata,
+            }
             asked |= {"recipe": recipe, "explain": explain}
             return self._core.cached(
                 SearchHybridResponse,

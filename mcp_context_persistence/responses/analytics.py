@@ -12,13 +12,21 @@ class GraphAnalytics(BaseModel):
 
     total_nodes: int = Field(..., description="Entities")
     total_edges: int = Field(..., description="Relationships between entities")
-    density: float = Field(..., description="Relationships by ordered pairs of entities, 0.0 or more")
-    avg_degree: float = Field(..., description="Relationships per entity, incoming and outgoing together")
+    density: float = Field(
+        ..., description="Relationships by ordered pairs of entities, 0.0 or more"
+    )
+    avg_degree: float = Field(
+        ..., description="Relationships per entity, incoming and outgoing together"
+    )
     components: int = Field(..., description="Parts that are not connected with each other")
     largest_component: int = Field(..., description="Entities in the largest of them")
     clustering: float = Field(..., description="Average local clustering coefficient, 0.0 to 1.0")
-    triangles: int = Field(..., description="Triples of entities that are all related to each other")
-    degree_distribution: dict[int, int] = Field(..., description="For each number of neighbours how many entities have it")
+    triangles: int = Field(
+        ..., description="Triples of entities that are all related to each other"
+    )
+    degree_distribution: dict[int, int] = Field(
+        ..., description="For each number of neighbours how many entities have it"
+    )
     processing_time: float = Field(0.0, description="Processing time in seconds")
 
 
@@ -28,7 +36,9 @@ class CentralEntity(BaseModel):
     id: str
     name: str
     type: str
-    centrality_score: float = Field(..., description="Normalised as the call documents, 0.0 or more")
+    centrality_score: float = Field(
+        ..., description="Normalised as the call documents, 0.0 or more"
+    )
 
 
 class Community(BaseModel):
@@ -41,7 +51,9 @@ class Community(BaseModel):
     id: int = Field(..., description="Place by size, 0 for the largest")
     label: str = Field(..., description="Names of its most central entities")
     size: int = Field(..., description="Entities in it")
-    entities: list[CentralEntity] = Field(..., description="Its most central entities, 1,000 at most")
+    entities: list[CentralEntity] = Field(
+        ..., description="Its most central entities, 1,000 at most"
+    )
 
 
 class Communities(list[Community]):

@@ -25,9 +25,16 @@ class BuildContextResponse(Response):
     """A text for a prompt."""
 
     query: str
-    text: str = Field(..., description="Passages by conversation and time; empty where nothing fits")
-    citations: list[Citation] = Field(default_factory=list, description="What is shown, in the order of the text")
+    text: str = Field(
+        ..., description="Passages by conversation and time; empty where nothing fits"
+    )
+    citations: list[Citation] = Field(
+        default_factory=list, description="What is shown, in the order of the text"
+    )
     tokens: int = Field(..., description="Of the text")
     token_budget: int
-    notes: list[str] = Field(default_factory=list, description="What the caller should know about how the answer came about")
+    notes: list[str] = Field(
+        default_factory=list,
+        description="What the caller should know about how the answer came about",
+    )
     processing_time: float = Field(0.0, description="Processing time in seconds")

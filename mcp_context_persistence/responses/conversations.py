@@ -22,8 +22,12 @@ class SaveConversationResponse(Response):
     kept: int = Field(0, description="Messages that were stored and stay as they are")
     removed: int = Field(0, description="Stored messages that are gone (only with replace)")
     entities_found: int = Field(0, description="Entities mentioned in the new and changed messages")
-    relationships_found: int = Field(0, description="Relationships found in the new and changed messages")
-    truncated: bool = Field(False, description="Whether a message mentions more than is looked at in one text")
+    relationships_found: int = Field(
+        0, description="Relationships found in the new and changed messages"
+    )
+    truncated: bool = Field(
+        False, description="Whether a message mentions more than is looked at in one text"
+    )
 
 
 class LoadConversationHistoryResponse(Response):

@@ -11,19 +11,26 @@ from mcp_context_persistence.responses.base import Response
 class ProposedDecision(BaseModel):
     """A sentence that tells of a decision, in one message or in several."""
 
-    decision: Decision = Field(..., description="`outcome` is the sentence, `context` the message; `status` what became of it")
+    decision: Decision = Field(
+        ...,
+        description="`outcome` is the sentence, `context` the message; `status` what became of it",
+    )
     context_cut: bool = Field(
-        False, description="Whether the message is longer than a context may be; then that is what lies around the sentence"
+        False,
+        description="Whether the message is longer than a context may be; then that is what lies around the sentence",
     )
     message_id: str = Field(..., description="The first message that has the sentence")
     evidence: list[str] = Field(..., description="All messages that have it, in their order")
-    timestamp: datetime | None = Field(None, description="When it was first said: the earliest time of these messages")
+    timestamp: datetime | None = Field(
+        None, description="When it was first said: the earliest time of these messages"
+    )
     start: int = Field(..., description="Where the sentence begins in the message, in characters")
     end: int = Field(..., description="Where it ends, exclusive")
     cue: str = Field(..., description="Name of the wording by which it was known")
     created: bool = Field(..., description="Whether it was not there before")
     kept: bool = Field(
-        ..., description="Whether it is kept now; not where it was only looked for, or a message has changed or gone meanwhile"
+        ...,
+        description="Whether it is kept now; not where it was only looked for, or a message has changed or gone meanwhile",
     )
 
 
@@ -33,7 +40,10 @@ class ProposeDecisionsResponse(Response):
     conversation_id: str
     proposals: list[ProposedDecision] = Field(default_factory=list)
     saved: int = Field(0, description="How many were kept that were not there before")
-    outdated: int = Field(0, description="How many were not kept because a message had changed or gone meanwhile; propose again")
+    outdated: int = Field(
+        0,
+        description="How many were not kept because a message had changed or gone meanwhile; propose again",
+    )
     processing_time: float = Field(0.0, description="Processing time in seconds")
 
 
@@ -50,7 +60,9 @@ class SaveDecisionResponse(Response):
 
     decision: Decision = Field(..., description="The decision")
     created: bool = Field(..., description="Whether it is new")
-    conversation_created: bool = Field(False, description="Whether its conversation had to be created")
+    conversation_created: bool = Field(
+        False, description="Whether its conversation had to be created"
+    )
     entities_linked: int = Field(0, description="Entities that it is about")
     processing_time: float = Field(0.0, description="Processing time in seconds")
 

@@ -14,5 +14,7 @@ class SaveDocumentResponse(Response):
     passages: int = Field(0, description="Passages written")
     entities_found: int = Field(0, description="Entities mentioned in it")
     relationships_found: int = Field(0, description="Relationships found in it")
-    truncated: bool = Field(False, description="Whether a passage mentions more than is looked at in one text")
+    truncated: bool = Field(
+        False, description="Whether a passage mentions more than is looked at in one text"
+    )
     processing_time: float = Field(0.0, description="Processing time in seconds")

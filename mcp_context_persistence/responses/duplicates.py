@@ -25,7 +25,9 @@ class DuplicatePair(BaseModel):
     duplicate_name: str
     type: str = Field(..., description="Type of the one to keep")
     score: float = Field(..., description="0.0 to 1.0")
-    band: Literal["same", "review"] = Field(..., description="same: beyond the threshold; review: somebody should look")
+    band: Literal["same", "review"] = Field(
+        ..., description="same: beyond the threshold; review: somebody should look"
+    )
     evidence: list[DuplicateEvidence]
 
 
@@ -58,7 +60,9 @@ class MergeEntitiesResponse(Response):
     merge_id: str
     kept_id: str
     merged_ids: list[str]
-    mentions: int = Field(..., description="Mentions of the merged entities, which are mentions of the kept one now")
+    mentions: int = Field(
+        ..., description="Mentions of the merged entities, which are mentions of the kept one now"
+    )
     relationships: int = Field(..., description="Relationships of the merged entities")
     decisions: int = Field(..., description="Links from decisions to the merged entities")
     processing_time: float = Field(0.0, description="Processing time in seconds")
@@ -87,18 +91,25 @@ class MergeRecord(BaseModel):
     """A merge in the history of the graph."""
 
     merge_id: str
-    kept: MergeMember = Field(..., description="The entity that the others became part of; it may have been merged itself since")
+    kept: MergeMember = Field(
+        ...,
+        description="The entity that the others became part of; it may have been merged itself since",
+    )
     merged: list[MergeMember]
     merged_at: datetime
     reason: str | None = None
     merged_by: str | None = None
     evidence: list[Any] = Field(default_factory=list, description="What `merge_entities` was given")
-    undone_at: datetime | None = Field(None, description="When it was undone; None for one that is in effect")
+    undone_at: datetime | None = Field(
+        None, description="When it was undone; None for one that is in effect"
+    )
     can_undo: bool = Field(
-        ..., description="Whether `undo_merge` can undo it now; not when it was undone, others come first, or an entity was deleted"
+        ...,
+        description="Whether `undo_merge` can undo it now; not when it was undone, others come first, or an entity was deleted",
     )
     undo_first: list[str] = Field(
-        default_factory=list, description="Merges that must be undone before it, in this order; 100 at most"
+        default_factory=list,
+        description="Merges that must be undone before it, in this order; 100 at most",
     )
     undo_first_count: int = Field(0, description="How many these are in all")
 
@@ -107,6 +118,8 @@ class ListMergesResponse(Response):
     """Merges, newest first."""
 
     merges: list[MergeRecord]
-    total_merges: int = Field(..., description="Merges of the namespace, those that were undone too")
+    total_merges: int = Field(
+        ..., description="Merges of the namespace, those that were undone too"
+    )
     truncated: bool = Field(False, description="Whether there are older ones")
     processing_time: float = Field(0.0, description="Processing time in seconds")

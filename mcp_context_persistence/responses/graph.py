@@ -14,10 +14,16 @@ class ExtractEntitiesResponse(Response):
     message_id: str | None = Field(None, description="Message ID")
     total_entities: int = Field(..., description="Total number of entities")
     processing_time: float = Field(..., description="Processing time in seconds")
-    relationships: list[Relationship] = Field(default_factory=list, description="Relationships found in the text")
+    relationships: list[Relationship] = Field(
+        default_factory=list, description="Relationships found in the text"
+    )
     stored: bool = Field(False, description="Whether the entities are in the graph now")
-    truncated: bool = Field(False, description="Whether the text mentions more entities than were looked at or returned")
-    linked_to: str | None = Field(None, description="'message' or 'conversation' when linked to one, else None")
+    truncated: bool = Field(
+        False, description="Whether the text mentions more entities than were looked at or returned"
+    )
+    linked_to: str | None = Field(
+        None, description="'message' or 'conversation' when linked to one, else None"
+    )
 
 
 class CreateRelationshipResponse(Response):
@@ -40,12 +46,18 @@ class GraphNeighbor(BaseModel):
     name: str
     type: str
     description: str = ""
-    relationship_type: str = Field(..., description="Type of the last relationship on the way, as given")
+    relationship_type: str = Field(
+        ..., description="Type of the last relationship on the way, as given"
+    )
     direction: str = Field(..., description="'outgoing' or 'incoming', seen from the start")
     confidence: float
     distance: int = Field(..., description="Relationships from the start, 1 or more")
-    evidence: str | None = Field(None, description="The sentence that says so, for relationships found in text")
-    sources: list[str] = Field(default_factory=list, description="Messages that support the relationship")
+    evidence: str | None = Field(
+        None, description="The sentence that says so, for relationships found in text"
+    )
+    sources: list[str] = Field(
+        default_factory=list, description="Messages that support the relationship"
+    )
 
 
 class GraphStep(BaseModel):
@@ -116,7 +128,9 @@ class UpdateKnowledgeGraphResponse(Response):
     created_entities: int = Field(0, description="Of these, entities that are new")
     created_relationships: int = Field(0, description="Of these, relationships that are new")
     unchanged_entities: int = Field(0, description="Entities that were stored like this already")
-    unchanged_relationships: int = Field(0, description="Relationships that were stored like this already")
+    unchanged_relationships: int = Field(
+        0, description="Relationships that were stored like this already"
+    )
     skipped_entities: int = Field(0, description="Existing entities left alone by 'skip'")
     skipped_relationships: int = Field(0, description="Existing relationships left alone by 'skip'")
     processing_time: float = Field(0.0, description="Processing time in seconds")

@@ -18,7 +18,9 @@ class ConfigureEntityPatternsResponse(BaseModel):
 
     success: bool = Field(True, description="Operation success status")
     error: str | None = Field(None, description="Error message if failed")
-    version: int = Field(..., description="Version of the namespace's patterns, one more after every change")
+    version: int = Field(
+        ..., description="Version of the namespace's patterns, one more after every change"
+    )
     changed: bool = Field(..., description="Whether they differ from those before")
     types: list[str] = Field(..., description="Types that have patterns")
     patterns: int = Field(..., description="How many expressions there are")
@@ -31,15 +33,27 @@ class ReextractResponse(BaseModel):
     success: bool = Field(True, description="Operation success status")
     error: str | None = Field(None, description="Error message if failed")
     applied: bool = Field(..., description="Whether the graph was changed accordingly")
-    patterns_version: int = Field(..., description="Version of the patterns that were used, 0 for none")
+    patterns_version: int = Field(
+        ..., description="Version of the patterns that were used, 0 for none"
+    )
     texts_read: int = Field(0, description="Messages and passages of documents that were read")
-    texts_changed: int = Field(0, description="Those that mention something else, or elsewhere, or by another rule")
+    texts_changed: int = Field(
+        0, description="Those that mention something else, or elsewhere, or by another rule"
+    )
     mentions_added: int = Field(0, description="Mentions that come")
     mentions_removed: int = Field(0, description="Mentions that go")
-    mentions_changed: int = Field(0, description="Mentions that stay, with another place, count, confidence or rule")
-    entities_added: list[EntityChange] = Field(default_factory=list, description="Entities that come")
-    entities_removed: list[EntityChange] = Field(default_factory=list, description="Entities that nothing supports any more")
-    entities_retyped: list[EntityChange] = Field(default_factory=list, description="Entities of another type")
+    mentions_changed: int = Field(
+        0, description="Mentions that stay, with another place, count, confidence or rule"
+    )
+    entities_added: list[EntityChange] = Field(
+        default_factory=list, description="Entities that come"
+    )
+    entities_removed: list[EntityChange] = Field(
+        default_factory=list, description="Entities that nothing supports any more"
+    )
+    entities_retyped: list[EntityChange] = Field(
+        default_factory=list, description="Entities of another type"
+    )
     total_entities_added: int = Field(0, description="Number of entities that come")
     total_entities_removed: int = Field(0, description="Number of entities that go")
     total_entities_retyped: int = Field(0, description="Number of entities of another type")

@@ -3,7 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, field_validator, model_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 
 from mcp_context_persistence.kg.models import Message
 from mcp_context_persistence.queries.search.recipes import DEFAULT
@@ -38,12 +45,18 @@ class SearchFilters(_OnlySetFields):
     A field that is not set does not restrict; one that is set to None is refused when the search is made.
     """
 
-    model_config = ConfigDict(extra="allow")  # `metadata.KEY`; unknown keys are refused when the search is made
+    model_config = ConfigDict(
+        extra="allow"
+    )  # `metadata.KEY`; unknown keys are refused when the search is made
 
     conversation_id: str | list[str] | None = Field(None, description="Conversations to search")
     date_range: DateRange | dict[str, Any] | None = Field(None, description="Time of the messages")
-    entity_types: str | list[str] | None = Field(None, description="Messages that mention such entities, and such entities")
-    content_types: str | list[str] | None = Field(None, description="message, entity, decision, conversation, document")
+    entity_types: str | list[str] | None = Field(
+        None, description="Messages that mention such entities, and such entities"
+    )
+    content_types: str | list[str] | None = Field(
+        None, description="message, entity, decision, conversation, document"
+    )
     confidence_min: float | None = Field(None, description="Least confidence, 0.0 to 1.0")
     project: str | list[str] | None = Field(None, description="Projects")
     tags: str | list[str] | None = Field(None, description="Tags")
@@ -60,8 +73,12 @@ class HybridSearchParams(BaseModel):
     filters: SearchFilters | None = Field(None, description="Filters for search results")
     limit: int = Field(10, description="Maximum number of results")
     include_metadata: bool = Field(False, description="Whether results carry metadata")
-    recipe: str | dict[str, Any] = Field(DEFAULT, description="How mode hybrid is made: a name, or a mapping that changes one")
-    explain: bool = Field(False, description="Whether results tell the path to them and the statements that were run")
+    recipe: str | dict[str, Any] = Field(
+        DEFAULT, description="How mode hybrid is made: a name, or a mapping that changes one"
+    )
+    explain: bool = Field(
+        False, description="Whether results tell the path to them and the statements that were run"
+    )
 
     @field_validator("filters", mode="before")
     @classmethod
@@ -79,12 +96,17 @@ class SearchResult(BaseModel):
     id: str
     type: str = Field(..., description="message, entity, decision, conversation or document")
     content: str
-    similarity_score: float = Field(..., description="semantic: raw cosine; the other modes: 0.0 to 1.0, ordered within one answer")
+    similarity_score: float = Field(
+        ...,
+        description="semantic: raw cosine; the other modes: 0.0 to 1.0, ordered within one answer",
+    )
     conversation_id: str | None = None
     message_id: str | None = None
     timestamp: datetime | None = None
     metadata: dict[str, Any] | None = Field(None, description="Own metadata, when asked for")
-    explanation: dict[str, Any] = Field(default_factory=dict, description="Rank and score of each arm that found it")
+    explanation: dict[str, Any] = Field(
+        default_factory=dict, description="Rank and score of each arm that found it"
+    )
 
 
 class SearchHybridResponse(Response):
@@ -95,7 +117,10 @@ class SearchHybridResponse(Response):
     results: list[SearchResult] = Field(default_factory=list)
     total_results: int = 0
     best_score: float | None = None
-    notes: list[str] = Field(default_factory=list, description="What the caller should know about how the answer came about")
+    notes: list[str] = Field(
+        default_factory=list,
+        description="What the caller should know about how the answer came about",
+    )
     processing_time: float = Field(0.0, description="Processing time in seconds")
 
 
@@ -104,7 +129,9 @@ class SimilarConversation(BaseModel):
 
     conversation_id: str
     similarity_score: float = Field(..., description="Raw cosine of its best passage, -1.0 to 1.0")
-    messages: list[Message] = Field(default_factory=list, description="Its best-matching messages, best first")
+    messages: list[Message] = Field(
+        default_factory=list, description="Its best-matching messages, best first"
+    )
     project_path: str | None = None
     metadata: dict[str, Any] | None = None
 
@@ -116,5 +143,8 @@ class SearchSimilarConversationsResponse(Response):
     results: list[SimilarConversation] = Field(default_factory=list)
     total_results: int = 0
     best_score: float | None = None
-    notes: list[str] = Field(default_factory=list, description="What the caller should know about how the answer came about")
+    notes: list[str] = Field(
+        default_factory=list,
+        description="What the caller should know about how the answer came about",
+    )
     processing_time: float = Field(0.0, description="Processing time in seconds")

@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Any
 from mcp_context_persistence.kg import vector_spaces
 from mcp_context_persistence.kg.clock import now_ms
 from mcp_context_persistence.kg.driver.graph import Graph, Run
-from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError, StaleVectorState, VectorDBError
+from mcp_context_persistence.kg.errors import (
+    ContextPersistenceError,
+    DatabaseError,
+    StaleVectorState,
+    VectorDBError,
+)
 from mcp_context_persistence.kg.vector_spaces import LABELS, Vectors
 from mcp_context_persistence.kg.writes import entities
 
@@ -63,14 +68,21 @@ class Migration:
             tell: Is told ``"vectors"``, how many are made, and how many there are to be.
             done: Called when the new ones are in use.
         """
-        self._graph, self._namespace, self._embedder, self._state = graph, namespace, embedder, state
+        self._graph, self._namespace, self._embedder, self._state = (
+            graph,
+            namespace,
+            embedder,
+            state,
+        )
         self._leftover, self._tell, self._done = leftover, tell, done
         self._made, self._total, self._last, self._failures = 0, 0, LAST, 0
         self._ends = threading.Event()
         self.model = embedder.name
         self.failure: str | None = None
         self._error: ContextPersistenceError | None = None
-        self._thread = threading.Thread(target=self._work, name="context-persistence-migration", daemon=True)
+        self._thread = threading.Thread(
+            target=self._work, name="context-persistence-migration", daemon=True
+        )
         atexit.register(self.stop)
         self._thread.start()
 
@@ -109,16 +121,22 @@ class Migration:
         try:
             self._migrate()
         except _Stopped:
-            self._error = DatabaseError("the migration was stopped; the same call goes on with it", retryable=True)
+            self._error = DatabaseError(
+                "the migration was stopped; the same call goes on with it", retryable=True
+            )
             log.info("the migration to another embedding model was stopped")
         except ContextPersistenceError as error:
             self._error, self.failure = error, str(error)
             log.warning("the migration to another embedding model ended: %s", error)
         except Exception as error:  # what the caller's own model or callback raises
-            self.failure = f"the migration ended by {type(error).__name__} in the model or in progress"
+            self.failure = (
+                f"the migration ended by {type(error).__name__} in the model or in progress"
+            )
             self._error = DatabaseError(self.failure)
             self._error.__cause__ = error
-            log.warning("the migration to another embedding model ended by %s", type(error).__name__)
+            log.warning(
+                "the migration to another embedding model ended by %s", type(error).__name__
+            )
         else:
             log.info("the vectors of another embedding model are in use")
             self._done()
@@ -182,7 +200,11 @@ class Migration:
         """Remove what a property holds, some at a time, as long as nobody else has changed what it is for."""
         while True:
             self._pause(0)
-            cleared = self._graph.run(vector_spaces.clear(self._namespace, self._state, vectors, limit=CLEARED, now=now_ms()))
+            cleared = self._graph.run(
+                vector_spaces.clear(
+                    self._namespace, self._state, vectors, limit=CLEARED, now=now_ms()
+                )
+            )
             if not cleared:
                 raise StaleVectorState
             if not cleared[0]:
@@ -192,13 +214,21 @@ class Migration:
         state = self._state
         assert state.other is not None  # noqa: S101 - a migration always has one
         self._clear(state.other.vectors)
-        begun = self._graph.run(vector_spaces.begin(self._namespace, state, state.other, "filling", now=now_ms()))
+        begun = self._graph.run(
+            vector_spaces.begin(self._namespace, state, state.other, "filling", now=now_ms())
+        )
         if not begun:
             raise StaleVectorState
-        self._state = Vectors(space=state.space, revision=begun[0], other=state.other, progress="filling")
+        self._state = Vectors(
+            space=state.space, revision=begun[0], other=state.other, progress="filling"
+        )
 
-    def _missing(self, run: Run, label: str, *, after: str = "", limit: int) -> Sequence[Mapping[str, Any]]:
-        return run(vector_spaces.missing(self._namespace, self._state, label, after=after, limit=limit))
+    def _missing(
+        self, run: Run, label: str, *, after: str = "", limit: int
+    ) -> Sequence[Mapping[str, Any]]:
+        return run(
+            vector_spaces.missing(self._namespace, self._state, label, after=after, limit=limit)
+        )
 
     def _fill(self, run: Run, rows: Sequence[Mapping[str, Any]]) -> int:
         """Make the vectors of some nodes; returns how many still had the same text when they were written."""
@@ -224,7 +254,9 @@ class Migration:
         def work(run: Run) -> bool:
             if not run(vector_spaces.lock(self._namespace, self._state, now=now_ms())):
                 raise StaleVectorState
-            rows = [row for label in LABELS for row in self._missing(run, label, limit=self._last + 1)]
+            rows = [
+                row for label in LABELS for row in self._missing(run, label, limit=self._last + 1)
+            ]
             if len(rows) > self._last or (rows and self._fill(run, rows) < len(rows)):
                 return False
             if not run(vector_spaces.switch(self._namespace, self._state)):

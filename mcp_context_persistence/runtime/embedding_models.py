@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TRIES = 5  # of a call while others change the model
-GOES_ON: dict[Progress, Progress] = {"clearing": "clearing", "dropped": "clearing"}  # all else is filled
+GOES_ON: dict[Progress, Progress] = {
+    "clearing": "clearing",
+    "dropped": "clearing",
+}  # all else is filled
 STOPS: dict[Progress, Progress] = {"clearing": "dropped", "filling": "stopped"}
 
 
@@ -55,7 +58,12 @@ class Embeddings:
             config: Names the model that is used unless another one is configured.
             database_size: Numbers per vector in the database's first index of vectors.
         """
-        self._graph, self._namespace, self._config, self._size = graph, namespace, config, database_size
+        self._graph, self._namespace, self._config, self._size = (
+            graph,
+            namespace,
+            config,
+            database_size,
+        )
         self._own: list[Embedder] = []  # models that were configured, the newest first
         self._known: Encoding | None = None
         self._job: Migration | None = None
@@ -92,7 +100,9 @@ class Embeddings:
             except StaleVectorState as error:
                 self._known = None
                 last = error
-        raise DatabaseError(f"{TRIES} attempts met changes by others, at the last one: {last}", retryable=True) from last
+        raise DatabaseError(
+            f"{TRIES} attempts met changes by others, at the last one: {last}", retryable=True
+        ) from last
 
     def _state(self) -> Vectors | None:
         rows = self._graph.run(vector_spaces.read(self._namespace))
@@ -101,7 +111,9 @@ class Embeddings:
     def _look(self) -> Encoding:
         state = self._state()
         if state is not None:
-            if state.space.vectors != vector_spaces.PROPERTY:  # opening has seen to the index of that one
+            if (
+                state.space.vectors != vector_spaces.PROPERTY
+            ):  # opening has seen to the index of that one
                 migrations.ensure_vectors(self._graph, state.space)
             return Encoding(embedder=self._named(state.space.model), vectors=state)
         embedder = self.newest
@@ -127,7 +139,9 @@ class Embeddings:
 
     def _check_default(self) -> None:
         if self._default.dimension != self._config.vector_size:
-            raise ValidationError(f"vector_size: the embedding model makes vectors of {self._default.dimension} numbers")
+            raise ValidationError(
+                f"vector_size: the embedding model makes vectors of {self._default.dimension} numbers"
+            )
 
     def use(self, embedder: "Embedder", tell: Tell | None) -> Migration | None:
         """Have a model's vectors used: at once where there are none yet, else when all are made; returns who makes them."""
@@ -138,10 +152,14 @@ class Embeddings:
             for _ in range(TRIES):
                 self._known = None
                 state = self._state()
-                if self._job and (state is None or self._job.model != embedder.name or not self._job.running):
+                if self._job and (
+                    state is None or self._job.model != embedder.name or not self._job.running
+                ):
                     self._job.stop()
                     self._job = None
-                if state is None or (state.space.model == embedder.name and state.progress not in STOPS):
+                if state is None or (
+                    state.space.model == embedder.name and state.progress not in STOPS
+                ):
                     return None
                 if self._job and state.progress in STOPS:
                     return self._job
@@ -149,12 +167,24 @@ class Embeddings:
                 if begun and state.space.model == embedder.name:
                     return None
                 if begun and begun.other:
-                    before = state.other.vectors if state.other and state.other.vectors != begun.other.vectors else None
+                    before = (
+                        state.other.vectors
+                        if state.other and state.other.vectors != begun.other.vectors
+                        else None
+                    )
                     self._job = Migration(
-                        self._graph, self._namespace, embedder, begun, leftover=before, tell=tell, done=self.forget
+                        self._graph,
+                        self._namespace,
+                        embedder,
+                        begun,
+                        leftover=before,
+                        tell=tell,
+                        done=self.forget,
                     )
                     return self._job
-        raise DatabaseError("another embedding model was configured again and again; call again", retryable=True)
+        raise DatabaseError(
+            "another embedding model was configured again and again; call again", retryable=True
+        )
 
     def _begun(self, state: Vectors, embedder: "Embedder") -> Vectors | None:
         """The state with the model beside the one in use, or with what was beside it stopped; None where somebody was faster."""
@@ -162,14 +192,25 @@ class Embeddings:
         if state.space.model == embedder.name:
             assert other is not None and progress is not None  # noqa: S101, PT018 - there is something to stop
             progress = STOPS[progress]
-        elif other and progress and other.model == embedder.name and other.size == embedder.dimension:
+        elif (
+            other and progress and other.model == embedder.name and other.size == embedder.dimension
+        ):
             progress = GOES_ON.get(progress, "filling")
         else:
             place = vector_spaces.beside(state.space, embedder.dimension, self._size)
-            other, progress = Space(model=embedder.name, size=embedder.dimension, vectors=place), "clearing"
+            other, progress = (
+                Space(model=embedder.name, size=embedder.dimension, vectors=place),
+                "clearing",
+            )
         migrations.ensure_vectors(self._graph, other)
-        rows = self._graph.run(vector_spaces.begin(self._namespace, state, other, progress, now=now_ms()))
-        return Vectors(space=state.space, revision=rows[0], other=other, progress=progress) if rows else None
+        rows = self._graph.run(
+            vector_spaces.begin(self._namespace, state, other, progress, now=now_ms())
+        )
+        return (
+            Vectors(space=state.space, revision=rows[0], other=other, progress=progress)
+            if rows
+            else None
+        )
 
     def forget(self) -> None:
         """Ask again which model is in use, and how often entities were merged."""
@@ -202,7 +243,13 @@ class Embeddings:
 
 
 def configure(
-    embeddings: Embeddings, model: object, vector_size: object, batch_size: object, *, wait: bool, progress: Tell | None
+    embeddings: Embeddings,
+    model: object,
+    vector_size: object,
+    batch_size: object,
+    *,
+    wait: bool,
+    progress: Tell | None,
 ) -> EmbeddingStatus:
     """Use another model from now on."""
     from mcp_context_persistence.ingest.models.embedder import Embedder  # noqa: PLC0415 - torch is not imported before it is needed
@@ -221,7 +268,10 @@ def configure(
     made = embedder.dimension
     if not 1 <= made <= limits.VECTOR_SIZE:
         raise ValidationError(f"model: a vector has 1 to {limits.VECTOR_SIZE:,} numbers")
-    if vector_size is not None and validation.whole("vector_size", vector_size, least=1, most=limits.VECTOR_SIZE) != made:
+    if (
+        vector_size is not None
+        and validation.whole("vector_size", vector_size, least=1, most=limits.VECTOR_SIZE) != made
+    ):
         raise ValidationError(f"vector_size: the embedding model makes vectors of {made} numbers")
     job = embeddings.use(embedder, progress)
     if job and wait:
@@ -236,6 +286,7 @@ def generate(embeddings: Embeddings, texts: object) -> "Vector":
     if len(texts) > limits.TEXTS_PER_BATCH:
         raise ValidationError(f"texts has more than {limits.TEXTS_PER_BATCH:,} items")
     said: list[Any] = [
-        validation.text(f"texts.{place}", one, characters=limits.MESSAGE_CHARACTERS) for place, one in enumerate(texts)
+        validation.text(f"texts.{place}", one, characters=limits.MESSAGE_CHARACTERS)
+        for place, one in enumerate(texts)
     ]
     return embeddings.newest.embed_whole(said)

@@ -47,12 +47,16 @@ Progress = Callable[[str, int, int], None]
 
 
 @cache
-def shared_extractor(model: str, gliner_model: str | None, gliner_labels: tuple[str, ...]) -> "Extractor":
+def shared_extractor(
+    model: str, gliner_model: str | None, gliner_labels: tuple[str, ...]
+) -> "Extractor":
     """One extractor per process, models and types."""
     from mcp_context_persistence.ingest.extraction.extractor import Extractor  # noqa: PLC0415 - spaCy is not imported before it is needed
     from mcp_context_persistence.ingest.extraction.gliner import Recogniser  # noqa: PLC0415 - likewise
 
-    return Extractor(model, recogniser=Recogniser(gliner_model, gliner_labels) if gliner_model else None)
+    return Extractor(
+        model, recogniser=Recogniser(gliner_model, gliner_labels) if gliner_model else None
+    )
 
 
 @cache
@@ -92,7 +96,9 @@ _throwaways: dict[int, local.Attachment] = {}
 _throwaways_lock = threading.Lock()
 
 
-def throwaway(progress: Progress | None, settings: local.ServerSettings | None = None) -> local.Attachment:
+def throwaway(
+    progress: Progress | None, settings: local.ServerSettings | None = None
+) -> local.Attachment:
     """This process's throw-away server, started when it is first asked for, stopped when the process ends.
 
     A forked child gets one of its own, and so does a process whose temporary folder was emptied.
@@ -100,7 +106,9 @@ def throwaway(progress: Progress | None, settings: local.ServerSettings | None =
     with _throwaways_lock:
         found = _throwaways.get(os.getpid())
         if found is None or not found.store.exists():
-            found = _throwaways[os.getpid()] = local.attach(None, settings=settings, progress=progress)
+            found = _throwaways[os.getpid()] = local.attach(
+                None, settings=settings, progress=progress
+            )
             atexit.register(found.close)
         return found
 
@@ -144,8 +152,14 @@ class Engine:
             ValidationError: An argument is not valid.
             DatabaseError: The database could not be reached or prepared.
         """
-        named = None if spacy_model is settings.SPACY_MODEL else validation.identifier("spacy_model", spacy_model)
-        self.config = settings.config(config, database_url=database_url, vector_db_url=vector_db_url, spacy_model=named)
+        named = (
+            None
+            if spacy_model is settings.SPACY_MODEL
+            else validation.identifier("spacy_model", spacy_model)
+        )
+        self.config = settings.config(
+            config, database_url=database_url, vector_db_url=vector_db_url, spacy_model=named
+        )
         log_settings.configure(self.config)
         _mention_unused(self.config)
         self.namespace = validation.identifier("namespace", namespace, size=limits.NAMESPACE_BYTES)
@@ -162,7 +176,9 @@ class Engine:
         self.batches = Batches()
         self._closed = False
         self._place = str(self._attachment.store) if self._attachment else f"{uri} {database or ''}"
-        watched = self._attachment.store if self._attachment and database in {None, "neo4j"} else None
+        watched = (
+            self._attachment.store if self._attachment and database in {None, "neo4j"} else None
+        )
         self._versions = Versions(self.graph, self.namespace, store=watched)
         self.answers: Answers | None = None
         try:
@@ -171,12 +187,18 @@ class Engine:
         except BaseException:
             self._release()
             raise
-        self.embeddings = Embeddings(self.graph, self.namespace, self.config, database_size=state.vector_size)
+        self.embeddings = Embeddings(
+            self.graph, self.namespace, self.config, database_size=state.vector_size
+        )
 
-    def _reach(self, auth: tuple[str, str] | None, database: str | None, progress: Progress | None) -> tuple[str, str | None]:
+    def _reach(
+        self, auth: tuple[str, str] | None, database: str | None, progress: Progress | None
+    ) -> tuple[str, str | None]:
         """Open the connections; returns where they lead to, and the database's name."""
         target = address.parse(self.config.database_url or default_url())
-        self.memory = Memory(self.config.max_memory_usage, managed=isinstance(target, address.Store))
+        self.memory = Memory(
+            self.config.max_memory_usage, managed=isinstance(target, address.Store)
+        )
         credentials: tuple[str, str] | None
         if isinstance(target, address.Store):
             self._throwaway = target.path is None
@@ -186,7 +208,10 @@ class Engine:
                 if target.path is None
                 else local.attach(target.path, settings=started, progress=progress)
             )
-            uri, credentials = self._attachment.bolt_url, (self._attachment.user, self._attachment.password)
+            uri, credentials = (
+                self._attachment.bolt_url,
+                (self._attachment.user, self._attachment.password),
+            )
         else:
             self._throwaway, self._attachment = False, None
             uri, credentials = target.uri, auth or target.auth or self.config.auth
@@ -254,7 +279,9 @@ class Engine:
         """
         known = self._patterns
         if version is None or version != (known.version if known else 0):
-            rows = self.graph.run(patterns.read(self.namespace, known=known.version if known else 0))
+            rows = self.graph.run(
+                patterns.read(self.namespace, known=known.version if known else 0)
+            )
             if not rows:
                 known = None
             elif rows[0]["patterns"] is not None:
@@ -265,7 +292,9 @@ class Engine:
         return known
 
     @contextmanager
-    def call(self, name: str, *kinds: type[ContextPersistenceError], tidy: bool = True) -> Iterator[None]:
+    def call(
+        self, name: str, *kinds: type[ContextPersistenceError], tidy: bool = True
+    ) -> Iterator[None]:
         """One call of the interface: one deadline for all that it asks of the database, and only the errors that it documents.
 
         Args:
@@ -280,16 +309,26 @@ class Engine:
             except ContextPersistenceError as error:
                 if isinstance(error, (ValidationError, NotFoundError, *kinds)):
                     raise
-                raise kinds[0](str(error), retryable=error.retryable, outcome=error.outcome) from error
+                raise kinds[0](
+                    str(error), retryable=error.retryable, outcome=error.outcome
+                ) from error
 
     def keep_answers(
-        self, cache_type: object, cache_size: object, ttl: object, *, redis_url: object = None, directory: object = None
+        self,
+        cache_type: object,
+        cache_size: object,
+        ttl: object,
+        *,
+        redis_url: object = None,
+        directory: object = None,
     ) -> None:
         """Put a cache in the place of the one there is; see `configure_cache`."""
         cache_size = self.config.cache_size if cache_size is settings.CACHE_SIZE else cache_size
         ttl = round(self.config.cache_ttl) if ttl is settings.CACHE_TTL else ttl
         group = key_of(self._place, self.namespace) or b""
-        store = stores.open_store(cache_type, cache_size, ttl, group=group, redis_url=redis_url, directory=directory)
+        store = stores.open_store(
+            cache_type, cache_size, ttl, group=group, redis_url=redis_url, directory=directory
+        )
         old, self.answers = self.answers, Answers(store, self._versions.current) if store else None
         self.memory.keep(self.answers)
         if old:
@@ -309,8 +348,12 @@ class Engine:
             return compute()
         from mcp_context_persistence import __version__  # noqa: PLC0415 - the package imports this module
 
-        left = [name for name, value in arguments.items() if settings.left_out(value)]  # a setting may take their place
-        key = key_of(__version__, self.config.model_dump(mode="json"), self._judging(), call, arguments, left)
+        left = [
+            name for name, value in arguments.items() if settings.left_out(value)
+        ]  # a setting may take their place
+        key = key_of(
+            __version__, self.config.model_dump(mode="json"), self._judging(), call, arguments, left
+        )
         if key is None:
             return compute()
         with self.graph.in_order():
@@ -345,7 +388,9 @@ class Engine:
         found = {row["reference"]: row["id"] for row in rows}
         missing = [name for name, word in references.items() if word not in found]
         if missing:
-            raise NotFoundError(f"{' and '.join(missing)}: there is no entity with that id, name or alias")
+            raise NotFoundError(
+                f"{' and '.join(missing)}: there is no entity with that id, name or alias"
+            )
         return {name: found[word] for name, word in references.items()}
 
     def close(self) -> None:

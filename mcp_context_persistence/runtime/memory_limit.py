@@ -111,7 +111,9 @@ def checked(max_memory_usage: object, *, managed: bool) -> int:
     try:
         most = int(TypeAdapter(ByteSize).validate_python(max_memory_usage))
     except TheirValidationError as error:
-        raise ValidationError('max_memory_usage must be bytes, such as 2000000000 or "2GB"') from error
+        raise ValidationError(
+            'max_memory_usage must be bytes, such as 2000000000 or "2GB"'
+        ) from error
     server = limits.MEMORY_SERVER_BYTES if managed else 0
     if most < limits.MEMORY_PROCESS_BYTES + server:
         text = f"{limits.MEMORY_PROCESS_BYTES:,} for this process with its language models"
@@ -129,7 +131,9 @@ def process_bytes() -> int:
 
 def limit() -> Limit | None:
     """The limit in force, None where no open client has set one."""
-    return min((one.own for one in _shared.members() if one.own), key=lambda one: one.most, default=None)
+    return min(
+        (one.own for one in _shared.members() if one.own), key=lambda one: one.most, default=None
+    )
 
 
 def clean() -> int:
@@ -224,7 +228,14 @@ class Memory:
         self.answers = answers
         _bound_caches()
 
-    def configure(self, max_memory_usage: object, cleanup_threshold: object, *, auto_cleanup: bool, restart: bool) -> None:
+    def configure(
+        self,
+        max_memory_usage: object,
+        cleanup_threshold: object,
+        *,
+        auto_cleanup: bool,
+        restart: bool,
+    ) -> None:
         """Set the limit; see `configure_memory_management`."""
         threshold = validation.confidence("cleanup_threshold", cleanup_threshold)
         if max_memory_usage is None:
@@ -250,11 +261,17 @@ class Memory:
             found = limit()
             wanted = _settings(found.most if found else None)
             store = self._attachment.store
-            beside = [one for one in _shared.members() if one._attachment and one._attachment.store == store]
+            beside = [
+                one
+                for one in _shared.members()
+                if one._attachment and one._attachment.store == store
+            ]
             calls = sum(one._calls for one in beside) - min(
                 1, self._calls
             )  # but for this one; a client that is being opened has none
-            alone = restart and self._pending() and calls <= 0 and local.users(store) <= {os.getpid()}
+            alone = (
+                restart and self._pending() and calls <= 0 and local.users(store) <= {os.getpid()}
+            )
             for one in beside if alone else ():
                 if one._graph:
                     one._graph.reconnect()  # no connection is cut that somebody would miss
@@ -266,14 +283,18 @@ class Memory:
         if self._attachment is None or found is None:
             return False
         now, wanted = local.running(self._attachment.store), _settings(found.most)
-        return now.pid > 0 and (now.heap > sizes.number(wanted.heap) or now.page_cache > sizes.number(wanted.page_cache))
+        return now.pid > 0 and (
+            now.heap > sizes.number(wanted.heap) or now.page_cache > sizes.number(wanted.page_cache)
+        )
 
     def _server_bytes(self) -> int | None:
         """Resident bytes of the managed server, None where there is none."""
         if self._attachment is None:
             return None
         try:
-            return int(psutil.Process(local.running(self._attachment.store).pid or -1).memory_info().rss)
+            return int(
+                psutil.Process(local.running(self._attachment.store).pid or -1).memory_info().rss
+            )
         except (psutil.Error, ValueError):  # it does not run just now
             return 0
 
@@ -281,7 +302,9 @@ class Memory:
         """What counts against the limit: the process, and the managed server, which counts at most its share while it is pending."""
         server = self._server_bytes() or 0
         share = found.most - limits.MEMORY_PROCESS_BYTES
-        return process_bytes() + (min(server, share) if server > share and self._pending() else server)
+        return process_bytes() + (
+            min(server, share) if server > share and self._pending() else server
+        )
 
     @contextmanager
     def call(self, *, tidy: bool) -> Iterator[None]:
@@ -300,7 +323,13 @@ class Memory:
         """Free memory where the limit is near and that was not just done."""
         found = limit()
         rested = time.monotonic() - _shared.cleaned_at > REST_SECONDS
-        if found and found.auto and rested and not _shared.cleaning.locked() and self.used(found) >= found.near:
+        if (
+            found
+            and found.auto
+            and rested
+            and not _shared.cleaning.locked()
+            and self.used(found) >= found.near
+        ):
             clean()
 
     def is_full(self, most: int, items: int, characters: int) -> bool:
@@ -380,7 +409,9 @@ class Gate:
         until = time.monotonic() + (0.0 if self._refused else WAIT_SECONDS)
         while found:
             rested = time.monotonic() - _shared.cleaned_at > REST_SECONDS
-            if found.auto and (rested or (self._memory.used(found) >= found.full and not self._refused)):
+            if found.auto and (
+                rested or (self._memory.used(found) >= found.full and not self._refused)
+            ):
                 clean()
             used = self._memory.used(found)
             if used < found.full:

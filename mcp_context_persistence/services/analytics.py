@@ -37,13 +37,25 @@ _METRIC_NAMES = {
     "degree_centrality": "degree",
     "page_rank": "pagerank",
 }
-_ALGORITHM_NAMES = {"kcore": "k_core", "labelpropagation": "label_propagation", "weakly_connected_components": "wcc"}
+_ALGORITHM_NAMES = {
+    "kcore": "k_core",
+    "labelpropagation": "label_propagation",
+    "weakly_connected_components": "wcc",
+}
 
 
-def _choice(field: str, given: object, known: Mapping[Any, object], others: Mapping[str, str]) -> str:
+def _choice(
+    field: str, given: object, known: Mapping[Any, object], others: Mapping[str, str]
+) -> str:
     """One of the known names, under any of its spellings."""
-    plain = given.strip().lower().replace("-", "_").replace(" ", "_") if isinstance(given, str) else given
-    return validation.choice(field, others.get(plain, plain) if isinstance(plain, str) else plain, tuple(known))
+    plain = (
+        given.strip().lower().replace("-", "_").replace(" ", "_")
+        if isinstance(given, str)
+        else given
+    )
+    return validation.choice(
+        field, others.get(plain, plain) if isinstance(plain, str) else plain, tuple(known)
+    )
 
 
 @contextmanager
@@ -52,7 +64,13 @@ def library(core: Engine, *, directed: bool, costs: bool) -> Iterator[Any]:
     with core.memory.call(tidy=False), ExitStack() as stack:
         with core.call("graph_data_science", GraphError):
             projection = stack.enter_context(
-                core.analytics.projection(core.namespace, undirected=not directed, task="block", weighted=True, costs=costs)
+                core.analytics.projection(
+                    core.namespace,
+                    undirected=not directed,
+                    task="block",
+                    weighted=True,
+                    costs=costs,
+                )
             )
             if projection is None:
                 raise GraphError("there are no entities yet; save or extract something first")
@@ -80,31 +98,58 @@ def overview(core: Engine) -> GraphAnalytics:
     )
 
 
-def central(core: Engine, metric: object, top_k: object, *, directed: bool, weighted: bool) -> list[CentralEntity]:
+def central(
+    core: Engine, metric: object, top_k: object, *, directed: bool, weighted: bool
+) -> list[CentralEntity]:
     """The most central entities."""
     asked = cast("Metric", _choice("metric", metric, METRICS, _METRIC_NAMES))
     most = validation.whole("top_k", top_k, least=1, most=limits.CENTRAL_ENTITIES)
     if weighted and asked not in WEIGHED_METRICS:
-        raise ValidationError(f"weighted is understood by these metrics: {', '.join(sorted(WEIGHED_METRICS))}")
-    with core.analytics.projection(core.namespace, undirected=not directed, task=asked, weighted=weighted) as projection:
-        found = core.analytics.central(projection, asked, limit=most, weighted=weighted) if projection else []
-    return [CentralEntity(id=one.id, name=one.name, type=one.type, centrality_score=one.score) for one in found]
+        raise ValidationError(
+            f"weighted is understood by these metrics: {', '.join(sorted(WEIGHED_METRICS))}"
+        )
+    with core.analytics.projection(
+        core.namespace, undirected=not directed, task=asked, weighted=weighted
+    ) as projection:
+        found = (
+            core.analytics.central(projection, asked, limit=most, weighted=weighted)
+            if projection
+            else []
+        )
+    return [
+        CentralEntity(id=one.id, name=one.name, type=one.type, centrality_score=one.score)
+        for one in found
+    ]
 
 
-def communities(core: Engine, algorithm: object, *, min_size: object, weighted: bool) -> Communities:
+def communities(
+    core: Engine, algorithm: object, *, min_size: object, weighted: bool
+) -> Communities:
     """The communities."""
     asked = cast("Algorithm", _choice("algorithm", algorithm, ALGORITHMS, _ALGORITHM_NAMES))
     least = validation.whole("min_size", min_size, least=1, most=2**31)
     if weighted and asked not in WEIGHED_ALGORITHMS:
-        raise ValidationError(f"weighted is understood by these algorithms: {', '.join(sorted(WEIGHED_ALGORITHMS))}")
-    with core.analytics.projection(core.namespace, undirected=True, task=asked, weighted=weighted) as projection:
-        rows = core.analytics.communities(projection, asked, min_size=least, weighted=weighted) if projection else []
-    found = Communities(_community(place, **row) for place, row in enumerate(rows[: limits.COMMUNITIES]))
+        raise ValidationError(
+            f"weighted is understood by these algorithms: {', '.join(sorted(WEIGHED_ALGORITHMS))}"
+        )
+    with core.analytics.projection(
+        core.namespace, undirected=True, task=asked, weighted=weighted
+    ) as projection:
+        rows = (
+            core.analytics.communities(projection, asked, min_size=least, weighted=weighted)
+            if projection
+            else []
+        )
+    found = Communities(
+        _community(place, **row) for place, row in enumerate(rows[: limits.COMMUNITIES])
+    )
     found.truncated = len(rows) > limits.COMMUNITIES
     return found
 
 
-def _community(place: int, *, size: int, ids: list[str], names: list[str], types: list[str], inside: list[int]) -> Community:
+def _community(
+    place: int, *, size: int, ids: list[str], names: list[str], types: list[str], inside: list[int]
+) -> Community:
     others = max(size - 1, 1)
     members = [
         CentralEntity(id=one, name=name, type=kind, centrality_score=within / others)
@@ -113,15 +158,29 @@ def _community(place: int, *, size: int, ids: list[str], names: list[str], types
     return Community(id=place, label=", ".join(names[:LABEL_NAMES]), size=size, entities=members)
 
 
-def similar(core: Engine, entity_id: object, top_k: object, *, min_similarity: object) -> list[SimilarEntity]:
+def similar(
+    core: Engine, entity_id: object, top_k: object, *, min_similarity: object
+) -> list[SimilarEntity]:
     """Entities with the same neighbours."""
     most = validation.whole("top_k", top_k, least=1, most=limits.SIMILAR_ENTITIES)
     cutoff = validation.confidence("min_similarity", min_similarity)
     start = (
-        None if entity_id is None else core.entity_ids({"entity_id": validation.identifier("entity_id", entity_id)})["entity_id"]
+        None
+        if entity_id is None
+        else core.entity_ids({"entity_id": validation.identifier("entity_id", entity_id)})[
+            "entity_id"
+        ]
     )
-    with core.analytics.projection(core.namespace, undirected=True, task="similar", top=most) as projection:
-        rows = core.analytics.similar(projection, core.namespace, entity_id=start, limit=most, cutoff=cutoff) if projection else []
+    with core.analytics.projection(
+        core.namespace, undirected=True, task="similar", top=most
+    ) as projection:
+        rows = (
+            core.analytics.similar(
+                projection, core.namespace, entity_id=start, limit=most, cutoff=cutoff
+            )
+            if projection
+            else []
+        )
     return [
         SimilarEntity(
             entity_id=row["id"],
@@ -134,7 +193,9 @@ def similar(core: Engine, entity_id: object, top_k: object, *, min_similarity: o
     ]
 
 
-def paths(core: Engine, source: object, target: object, count: object, *, directed: bool, weighted: bool) -> list[GraphPath]:
+def paths(
+    core: Engine, source: object, target: object, count: object, *, directed: bool, weighted: bool
+) -> list[GraphPath]:
     """The shortest paths between two entities."""
     references = {
         "source_entity_id": validation.identifier("source_entity_id", source),
@@ -149,7 +210,9 @@ def paths(core: Engine, source: object, target: object, count: object, *, direct
         core.namespace, undirected=not directed, task="paths", weighted=weighted, costs=True
     ) as projection:
         rows = (
-            core.analytics.paths(projection, core.namespace, source=first, target=last, count=most, weighted=weighted)
+            core.analytics.paths(
+                projection, core.namespace, source=first, target=last, count=most, weighted=weighted
+            )
             if projection
             else []
         )

@@ -36,7 +36,14 @@ class _Texts:
         *,
         store: bool,
     ) -> None:
-        self._core, self._line, self._fate, self._answers, self._wanted, self._store = core, line, fate, answers, wanted, store
+        self._core, self._line, self._fate, self._answers, self._wanted, self._store = (
+            core,
+            line,
+            fate,
+            answers,
+            wanted,
+            store,
+        )
         self.size = 0
         self.characters = 0
         self._texts: dict[int, str] = {}
@@ -47,7 +54,9 @@ class _Texts:
         self.size += 1
         self.characters += len(given) if isinstance(given, str) else 0
         try:
-            self._texts[place] = validation.text("text", given, characters=limits.EXTRACTION_CHARACTERS)
+            self._texts[place] = validation.text(
+                "text", given, characters=limits.EXTRACTION_CHARACTERS
+            )
         except ContextPersistenceError as error:
             self._answers[place] = _failed(error)
 
@@ -67,7 +76,9 @@ class _Texts:
         for part in self._line.slices(list(self._texts)):
             start = time.perf_counter()
             try:
-                found = list(self._core.extractor.extract([self._texts[place] for place in part], patterns))
+                found = list(
+                    self._core.extractor.extract([self._texts[place] for place in part], patterns)
+                )
             except ContextPersistenceError:
                 self._one_by_one(part, patterns)
             else:
@@ -81,13 +92,22 @@ class _Texts:
         """Read again one by one what could not be read together."""
         for place in places:
             try:
-                self._found[place] = next(iter(self._core.extractor.extract([self._texts[place]], patterns)))
+                self._found[place] = next(
+                    iter(self._core.extractor.extract([self._texts[place]], patterns))
+                )
             except ContextPersistenceError as error:
                 self._answers[place] = _failed(error)
 
-    def _answer(self, place: int, types: Snapshot, names: Mapping[str, str], seconds: float) -> ExtractEntitiesResponse:
+    def _answer(
+        self, place: int, types: Snapshot, names: Mapping[str, str], seconds: float
+    ) -> ExtractEntitiesResponse:
         found, now = followed(self._found[place], names), now_ms()
-        rows = graph_rows(self._core.namespace, [(text_source(self._texts[place]), found)], now=now, admission=types)
+        rows = graph_rows(
+            self._core.namespace,
+            [(text_source(self._texts[place]), found)],
+            now=now,
+            admission=types,
+        )
         made = answer(self._core, rows, found, self._wanted, now=now)
         return made.model_copy(update={"processing_time": seconds})
 
@@ -108,7 +128,9 @@ class _Texts:
 
     def writes(self) -> Iterator[Callable[[], None]]:
         """What was found, in portions."""
-        places = [place for place, found in self._found.items() if found.mentions] if self._store else []
+        places = (
+            [place for place, found in self._found.items() if found.mentions] if self._store else []
+        )
         for start in range(0, len(places), STORED_TOGETHER):
             yield partial(self._write, places[start : start + STORED_TOGETHER])
 
@@ -119,7 +141,9 @@ class _Texts:
         try:
             self._fate.check()
             with core.graph.call():
-                sources = [(text_source(self._texts[place]), self._found[place]) for place in places]
+                sources = [
+                    (text_source(self._texts[place]), self._found[place]) for place in places
+                ]
                 core.embeddings.again(lambda: self._store_all(sources, now=now))
         except ContextPersistenceError as error:
             self._fate.note(error)
@@ -137,7 +161,9 @@ class _Texts:
     def _store_all(self, sources: Sequence[tuple[str, Extraction]], *, now: int) -> None:
         core, merged = self._core, self._core.merged()
         meant = [(source, followed(found, merged.names)) for source, found in sources]
-        store_entities(core, graph_rows(core.namespace, meant, now=now, admission=core.types), merged, now=now)
+        store_entities(
+            core, graph_rows(core.namespace, meant, now=now, admission=core.types), merged, now=now
+        )
 
     def end(self) -> None:
         """Nothing is left to do."""
@@ -186,4 +212,6 @@ def extract(
 
 
 def _failed(error: ContextPersistenceError) -> ExtractEntitiesResponse:
-    return ExtractEntitiesResponse(success=False, error=str(error), entities=[], total_entities=0, processing_time=0.0)
+    return ExtractEntitiesResponse(
+        success=False, error=str(error), entities=[], total_entities=0, processing_time=0.0
+    )

@@ -68,11 +68,17 @@ class BatchPipeline:
         self._stop = threading.Event()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="context-persistence-batch")
         alone = workers == 1
-        self._encoder = self._reader if alone else ThreadPoolExecutor(1, thread_name_prefix="context-persistence-batch")
+        self._encoder = (
+            self._reader
+            if alone
+            else ThreadPoolExecutor(1, thread_name_prefix="context-persistence-batch")
+        )
         self._writers = (
             self._reader
             if alone
-            else ThreadPoolExecutor(min(workers, limits.BATCH_WRITERS), thread_name_prefix="context-persistence-batch")
+            else ThreadPoolExecutor(
+                min(workers, limits.BATCH_WRITERS), thread_name_prefix="context-persistence-batch"
+            )
         )
 
     def goes_on(self) -> None:
@@ -108,7 +114,9 @@ class BatchPipeline:
                 threads.shutdown(wait=False, cancel_futures=True)
             self._writers.shutdown(wait=True, cancel_futures=True)
 
-    def _finish(self, waiting: "deque[_Begun]", writing: "list[_Written]", done: Callable[[int], None]) -> None:
+    def _finish(
+        self, waiting: "deque[_Begun]", writing: "list[_Written]", done: Callable[[int], None]
+    ) -> None:
         """Bring to its end what was begun."""
         while waiting:
             self._write(waiting.popleft(), writing, done)
@@ -120,12 +128,18 @@ class BatchPipeline:
         embedded = self._encoder.submit(self._guarded, job.embed, looked)
         return _Begun(job, read, embedded)
 
-    def _write(self, begun: "_Begun", writing: "list[_Written]", done: Callable[[int], None]) -> None:
+    def _write(
+        self, begun: "_Begun", writing: "list[_Written]", done: Callable[[int], None]
+    ) -> None:
         """Write what is ready, once everything before it is written: of two items of one id the later one then wins."""
         named = self._encoder.submit(self._guarded, begun.job.name, begun.read, begun.embedded)
         named.result()
         _settle(writing, done)
-        writing.append(_Written(begun.job, [self._writers.submit(self._guarded, one) for one in begun.job.writes()]))
+        writing.append(
+            _Written(
+                begun.job, [self._writers.submit(self._guarded, one) for one in begun.job.writes()]
+            )
+        )
 
     def _guarded(self, work: Callable[[], None], *before: "Future[None]") -> None:
         for one in before:
@@ -168,7 +182,13 @@ def told(progress: Progress | None, what: str, total: int) -> Iterator[Callable[
         yield tell
     elif sys.stderr.isatty():
         from rich.console import Console  # noqa: PLC0415 - only for people who look
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
         columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True)) as bar:

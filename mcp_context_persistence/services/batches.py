@@ -36,7 +36,9 @@ GIVE_UP_AFTER = 3  # failures in a row of the database itself; the rest is then 
 def configure(max_workers: object, chunk_size: object) -> Batches:
     """Checked settings of batches."""
     return Batches(
-        max_workers=validation.whole("max_workers", max_workers, least=1, most=limits.BATCH_WORKERS),
+        max_workers=validation.whole(
+            "max_workers", max_workers, least=1, most=limits.BATCH_WORKERS
+        ),
         chunk_size=validation.whole("chunk_size", chunk_size, least=1, most=limits.CHUNK_SIZE),
     )
 
@@ -87,7 +89,10 @@ class FailureStreak:
         with self._lock:
             gives_up = self._failures >= GIVE_UP_AFTER
         if gives_up:
-            raise DatabaseError("not tried: the database failed for the items before; run the batch again", retryable=True)
+            raise DatabaseError(
+                "not tried: the database failed for the items before; run the batch again",
+                retryable=True,
+            )
 
     def _lives(self) -> bool:
         try:
@@ -109,9 +114,21 @@ class _Group:
     """Conversations that are analysed together."""
 
     def __init__(
-        self, core: Engine, line: BatchPipeline, fate: FailureStreak, answers: list[SaveConversationResponse], *, replace: bool
+        self,
+        core: Engine,
+        line: BatchPipeline,
+        fate: FailureStreak,
+        answers: list[SaveConversationResponse],
+        *,
+        replace: bool,
     ) -> None:
-        self._core, self._line, self._fate, self._answers, self._replace = core, line, fate, answers, replace
+        self._core, self._line, self._fate, self._answers, self._replace = (
+            core,
+            line,
+            fate,
+            answers,
+            replace,
+        )
         self.size = 0
         self.messages = 0
         self._characters = 0
@@ -134,7 +151,9 @@ class _Group:
 
     def is_full(self) -> bool:
         """Whether no more should be analysed together with what is in it."""
-        return self._core.memory.is_full(self._core.batches.chunk_size, max(self.messages, self.size), self._characters)
+        return self._core.memory.is_full(
+            self._core.batches.chunk_size, max(self.messages, self.size), self._characters
+        )
 
     def has(self, given: object) -> bool:
         """Whether the same conversation is in this group already."""
@@ -155,7 +174,9 @@ class _Group:
             core.namespace,
             item.conversation,
             item.state,
-            mode=validation.choice("mode", item.conversation.mode or core.config.default_mode, MODES),
+            mode=validation.choice(
+                "mode", item.conversation.mode or core.config.default_mode, MODES
+            ),
             now=now_ms(),
             replace=self._replace,
             most=core.config.max_conversation_length,
@@ -179,7 +200,9 @@ class _Group:
 
     def name(self) -> None:
         """Embed the names of what was found; the embedder remembers them until they are written."""
-        names = {mention.name for found in self._seen.extractions.values() for mention in found.mentions}
+        names = {
+            mention.name for found in self._seen.extractions.values() for mention in found.mentions
+        }
         for part in self._line.slices(sorted(names, key=len)):
             self._quietly(lambda part=part: self._embedder().embed(part))  # type: ignore[misc]
 
@@ -200,11 +223,21 @@ class _Group:
 
     def _save(self, item: _Item, *, again: bool = False) -> None:
         start = time.perf_counter()
-        ahead = conversations.PreparedSave(state=item.state, seen=self._seen) if item.state and not again else None
+        ahead = (
+            conversations.PreparedSave(state=item.state, seen=self._seen)
+            if item.state and not again
+            else None
+        )
         try:
             self._fate.check()
             with self._core.graph.call():
-                answer = conversations.save(self._core, item.conversation, embeddings=None, replace=self._replace, ahead=ahead)
+                answer = conversations.save(
+                    self._core,
+                    item.conversation,
+                    embeddings=None,
+                    replace=self._replace,
+                    ahead=ahead,
+                )
         except ContextPersistenceError as error:
             self._fate.note(error)
             if out_of_memory(error) and not again:
@@ -223,11 +256,19 @@ class _Group:
     def refuse(self, error: ContextPersistenceError) -> None:
         """Give each item this error as its answer."""
         for item in self.items:
-            self._answers[item.place] = _failed(item.conversation.conversation_id, error, time.perf_counter())
+            self._answers[item.place] = _failed(
+                item.conversation.conversation_id, error, time.perf_counter()
+            )
 
 
 def save(
-    core: Engine, given: object, *, parallel: object, max_workers: object, replace: bool, progress: Progress | None
+    core: Engine,
+    given: object,
+    *,
+    parallel: object,
+    max_workers: object,
+    replace: bool,
+    progress: Progress | None,
 ) -> list[SaveConversationResponse]:
     """Save conversations, an answer for each in their order."""
     wanted = listed("conversations", given, limits.CONVERSATIONS_PER_BATCH)
@@ -241,7 +282,12 @@ def save(
 
 
 def _groups(
-    core: Engine, line: BatchPipeline, given: Iterable[object], answers: list[SaveConversationResponse], *, replace: bool
+    core: Engine,
+    line: BatchPipeline,
+    given: Iterable[object],
+    answers: list[SaveConversationResponse],
+    *,
+    replace: bool,
 ) -> Iterator[_Group]:
     """The conversations in groups of about `chunk_size` messages; no group has a conversation twice."""
     fate = FailureStreak(core.graph)
@@ -274,14 +320,20 @@ def _conversation(given: object, *, most: int) -> Conversation:
 
 def _id(given: object) -> str:
     """The id that an item names, '' where it names none that is valid."""
-    known = given.get("conversation_id") if isinstance(given, Mapping) else getattr(given, "conversation_id", None)
+    known = (
+        given.get("conversation_id")
+        if isinstance(given, Mapping)
+        else getattr(given, "conversation_id", None)
+    )
     try:
         return validation.identifier("conversation_id", known)
     except ValidationError:
         return ""
 
 
-def _failed(conversation_id: str, error: ContextPersistenceError, start: float) -> SaveConversationResponse:
+def _failed(
+    conversation_id: str, error: ContextPersistenceError, start: float
+) -> SaveConversationResponse:
     return SaveConversationResponse(
         success=False,
         error=str(error),

@@ -56,7 +56,9 @@ def given(
             metadata=metadata,
         )
     if len(made.messages) > most:
-        raise ValidationError(f"a conversation has at most {most:,} messages (max_conversation_length)")
+        raise ValidationError(
+            f"a conversation has at most {most:,} messages (max_conversation_length)"
+        )
     return made
 
 
@@ -69,7 +71,12 @@ class PreparedSave:
 
 
 def save(
-    core: Engine, conversation: Conversation, *, embeddings: object, replace: bool, ahead: PreparedSave | None = None
+    core: Engine,
+    conversation: Conversation,
+    *,
+    embeddings: object,
+    replace: bool,
+    ahead: PreparedSave | None = None,
 ) -> SaveConversationResponse:
     """Save a conversation: read what is stored, analyse what is new, write the difference. Two statements, whatever its length.
 
@@ -78,17 +85,32 @@ def save(
     start, now = time.perf_counter(), now_ms()
     mode = validation.choice("mode", conversation.mode or core.config.default_mode, MODES)
     if embeddings is not None and mode == "knowledge":
-        raise ValidationError("embeddings: the mode knowledge keeps no vectors of messages; use hybrid or conversation")
+        raise ValidationError(
+            "embeddings: the mode knowledge keeps no vectors of messages; use hybrid or conversation"
+        )
     most, seen = core.config.max_conversation_length, ahead.seen if ahead else ExtractionCache()
     known = [ahead.state] if ahead else []
 
-    def attempt(run: Run, write: Callable[[Statement[Row], Types], list[Row]]) -> SaveConversationResponse | None:
+    def attempt(
+        run: Run, write: Callable[[Statement[Row], Types], list[Row]]
+    ) -> SaveConversationResponse | None:
         vectors, hashes = _given_vectors(core, conversation, embeddings)
         stored = known.pop() if known else run(rows.state(core.namespace, conversation))[0]
         seen.patterns = core.patterns(stored.patterns)
-        difference = plan(core.namespace, conversation, stored, mode=mode, now=now, replace=replace, most=most, vectors=hashes)
+        difference = plan(
+            core.namespace,
+            conversation,
+            stored,
+            mode=mode,
+            now=now,
+            replace=replace,
+            most=most,
+            vectors=hashes,
+        )
         analysis, space = _analysed(core, difference, vectors, seen, now=now)
-        if difference.unchanged or write(rows.save(core.namespace, difference, analysis.findings, space, now=now), analysis.types):
+        if difference.unchanged or write(
+            rows.save(core.namespace, difference, analysis.findings, space, now=now), analysis.types
+        ):
             return _response(difference, analysis, seconds=time.perf_counter() - start)
         return None
 
@@ -107,22 +129,35 @@ def save(
                 return answer
         if answer := core.types.transact(alone, name="save_conversation"):
             return answer
-        raise DatabaseError("the conversation was removed while it was saved; save it again", retryable=True)
+        raise DatabaseError(
+            "the conversation was removed while it was saved; save it again", retryable=True
+        )
 
     return core.embeddings.again(whole)
 
 
-def _given_vectors(core: Engine, conversation: Conversation, embeddings: object) -> tuple[dict[int, Any] | None, list[str] | None]:
+def _given_vectors(
+    core: Engine, conversation: Conversation, embeddings: object
+) -> tuple[dict[int, Any] | None, list[str] | None]:
     """The caller's own vectors by place, and a hash of each."""
     if embeddings is None:
         return None, None
     size = core.embeddings.current().vectors.space.size
-    array = validation.vectors("embeddings", embeddings, count=len(conversation.messages), dimension=size)
-    return dict(enumerate(array)), [blake2b(vector.tobytes(), digest_size=16).hexdigest() for vector in array]
+    array = validation.vectors(
+        "embeddings", embeddings, count=len(conversation.messages), dimension=size
+    )
+    return dict(enumerate(array)), [
+        blake2b(vector.tobytes(), digest_size=16).hexdigest() for vector in array
+    ]
 
 
 def _analysed(
-    core: Engine, difference: Plan, vectors: dict[int, Any] | None, seen: ExtractionCache, *, now: int
+    core: Engine,
+    difference: Plan,
+    vectors: dict[int, Any] | None,
+    seen: ExtractionCache,
+    *,
+    now: int,
 ) -> tuple[Analysis, Vectors | None]:
     """Vectors and findings for the messages that need them, and where the vectors go."""
     embeds = any(item.needs_vector for item in difference.items)
@@ -142,7 +177,9 @@ def _analysed(
         merged=merged.names,
         now=now,
     )
-    return analysis, merged.writing(found.vectors, (row["id"] for row in analysis.findings.entities), analysis.followed)
+    return analysis, merged.writing(
+        found.vectors, (row["id"] for row in analysis.findings.entities), analysis.followed
+    )
 
 
 def _response(difference: Plan, analysis: Analysis, *, seconds: float) -> SaveConversationResponse:

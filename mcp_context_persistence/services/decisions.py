@@ -33,7 +33,12 @@ PROPOSED_TYPE = "unspecified"  # a sentence does not say of what type it is; wha
 
 
 def save(
-    core: Engine, conversation_id: object, decision_type: object, context: object, outcome: object, confidence: object
+    core: Engine,
+    conversation_id: object,
+    decision_type: object,
+    context: object,
+    outcome: object,
+    confidence: object,
 ) -> SaveDecisionResponse:
     """Save a decision and link it to what it is about."""
     start, now = time.perf_counter(), now_ms()
@@ -45,7 +50,9 @@ def save(
         outcome=validation.text("outcome", outcome, characters=limits.DECISION_CHARACTERS),
         confidence=None if confidence is None else validation.confidence("confidence", confidence),
     )
-    made.id = identifiers.decision_id(made.conversation_id, made.decision_type, made.context, made.outcome)
+    made.id = identifiers.decision_id(
+        made.conversation_id, made.decision_type, made.context, made.outcome
+    )
     written = core.embeddings.again(lambda: _saved(core, made, now=now))
     made.created_at = validation.moment(written["created_ms"])
     return SaveDecisionResponse(
@@ -78,10 +85,23 @@ def _prepared(core: Engine, decision: Decision, *, now: int) -> _Prepared:
     entities = entity_vectors(made, encoding.embedder).entities
     space = merged.writing(encoding.vectors, made.ids, made.followed)
     return _Prepared(
-        things=knowledge.store(core.namespace, entities=entities, relations=made.relations, vectors=space, now=now, last=False),
+        things=knowledge.store(
+            core.namespace,
+            entities=entities,
+            relations=made.relations,
+            vectors=space,
+            now=now,
+            last=False,
+        ),
         types=made.types,
         relations=[row["properties"]["id"] for row in made.relations],
-        given={"content": content, "vector": vector, "vectors": space, "entities": entities, "now": now},
+        given={
+            "content": content,
+            "vector": vector,
+            "vectors": space,
+            "entities": entities,
+            "now": now,
+        },
     )
 
 
@@ -89,7 +109,11 @@ def _saved(core: Engine, decision: Decision, *, now: int) -> Row:
     """Write a decision, and what it is about, in one transaction."""
     prepared = _prepared(core, decision, now=now)
     empty = conversation_diff.conversation_properties(
-        core.namespace, decision.conversation_id, project_path=None, mode=core.config.default_mode, metadata=None
+        core.namespace,
+        decision.conversation_id,
+        project_path=None,
+        mode=core.config.default_mode,
+        metadata=None,
     )
     whole = decisions.save(core.namespace, decision, conversation=empty, **prepared.given)
 
@@ -110,12 +134,16 @@ class _Left(Exception):  # noqa: N818 - no error: it rolls back what was begun
         self.row = row
 
 
-def _kept(core: Engine, shown: ProposedDecision, *, hashes: Mapping[str, str], now: int) -> Row | None:
+def _kept(
+    core: Engine, shown: ProposedDecision, *, hashes: Mapping[str, str], now: int
+) -> Row | None:
     """Write a proposal, in one transaction; None where a message has another text by now. Nothing is written then, or where it was reviewed."""
     decision = shown.decision
     prepared = _prepared(core, decision, now=now)
     evidence = {key: hashes[key] for key in shown.evidence}
-    whole = decisions.propose(core.namespace, decision, supported=prepared.relations, evidence=evidence, **prepared.given)
+    whole = decisions.propose(
+        core.namespace, decision, supported=prepared.relations, evidence=evidence, **prepared.given
+    )
 
     def work(run: Run) -> Row:
         run(rows.lock(core.namespace, decision.conversation_id))
@@ -160,7 +188,11 @@ def propose(core: Engine, conversation_id: object, *, save: object) -> ProposeDe
             shown.decision.status = row["status"]
             shown.decision.created_at = validation.moment(row["created_ms"])
     return ProposeDecisionsResponse(
-        conversation_id=talk, proposals=found, saved=saved, outdated=outdated, processing_time=time.perf_counter() - start
+        conversation_id=talk,
+        proposals=found,
+        saved=saved,
+        outdated=outdated,
+        processing_time=time.perf_counter() - start,
     )
 
 
@@ -169,7 +201,9 @@ def _same(row: Row, shown: ProposedDecision) -> bool:
     return row["context"] == shown.decision.context and set(row["evidence"]) == set(shown.evidence)
 
 
-def _found(conversation_id: str, said: Sequence[Message], known: Mapping[str, Row]) -> list[ProposedDecision]:
+def _found(
+    conversation_id: str, said: Sequence[Message], known: Mapping[str, Row]
+) -> list[ProposedDecision]:
     """What messages tell of decisions, each sentence once, with what became of it."""
     found: dict[str, ProposedDecision] = {}
     for message in said:
@@ -180,11 +214,15 @@ def _found(conversation_id: str, said: Sequence[Message], known: Mapping[str, Ro
                 shown = found[key] = _shown(conversation_id, key, message, one, known.get(key))
             elif place not in shown.evidence:
                 shown.evidence.append(place)
-                shown.timestamp = min(filter(None, (shown.timestamp, message.timestamp)), default=None)
+                shown.timestamp = min(
+                    filter(None, (shown.timestamp, message.timestamp)), default=None
+                )
     return list(found.values())
 
 
-def _shown(conversation_id: str, key: str, message: Message, one: Proposal, row: Row | None) -> ProposedDecision:
+def _shown(
+    conversation_id: str, key: str, message: Message, one: Proposal, row: Row | None
+) -> ProposedDecision:
     """A proposal as it is shown. A long message is cut to what lies around the sentence."""
     most = limits.DECISION_CHARACTERS
     start = max(0, min((one.start + one.end - most) // 2, len(message.content) - most))
@@ -215,7 +253,13 @@ def review(core: Engine, decision_id: object, accept: object) -> ReviewDecisionR
     start = time.perf_counter()
     known = validation.identifier("decision_id", decision_id)
     status = "accepted" if validation.flag("accept", accept) else "rejected"
-    statement = decisions.review(core.namespace, known, status=status, vectors=core.embeddings.current().vectors, now=now_ms())
+    statement = decisions.review(
+        core.namespace,
+        known,
+        status=status,
+        vectors=core.embeddings.current().vectors,
+        now=now_ms(),
+    )
     found = core.graph.run(statement)
     if not found:
         raise NotFoundError("decision_id: there is no such decision, or it was rejected before")
@@ -230,4 +274,8 @@ def review(core: Engine, decision_id: object, accept: object) -> ReviewDecisionR
         created_at=validation.moment(row["created_ms"]),
         status=row["status"],
     )
-    return ReviewDecisionResponse(decision=decision, changed=row["before"] != status, processing_time=time.perf_counter() - start)
+    return ReviewDecisionResponse(
+        decision=decision,
+        changed=row["before"] != status,
+        processing_time=time.perf_counter() - start,
+    )

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from mcp_context_persistence.ingest.models.embedder import Embedder
 
 
-def save(core: Engine, document_id: object, text: object, *, metadata: object, project_path: object) -> SaveDocumentResponse:
+def save(
+    core: Engine, document_id: object, text: object, *, metadata: object, project_path: object
+) -> SaveDocumentResponse:
     """Read what is stored; when it is something else, split, embed, extract, and write all of it in one transaction."""
     start, now = time.perf_counter(), now_ms()
     known = validation.identifier("document_id", document_id)
@@ -28,15 +30,28 @@ def save(core: Engine, document_id: object, text: object, *, metadata: object, p
     properties = documents.document_properties(said, project_path=path, metadata=own)
     stored = core.graph.run(documents.state(core.namespace, known))
     if stored and stored[0]["hash"] == properties["hash"]:
-        return SaveDocumentResponse(document_id=known, status="unchanged", processing_time=time.perf_counter() - start)
+        return SaveDocumentResponse(
+            document_id=known, status="unchanged", processing_time=time.perf_counter() - start
+        )
 
     def whole() -> SaveDocumentResponse:
         encoding = core.embeddings.current()
         merged = core.merged()
-        rows, passages, truncated = _analysed(core, encoding.embedder, known, said, properties, own, merged.names, now=now)
+        rows, passages, truncated = _analysed(
+            core, encoding.embedder, known, said, properties, own, merged.names, now=now
+        )
         space = merged.writing(encoding.vectors, rows.ids, rows.followed)
-        found = entities.store(core.namespace, entities=rows.entities, relations=rows.relations, vectors=space, now=now, last=False)
-        document = documents.save(core.namespace, known, properties, passages, rows.relations, space, now=now)
+        found = entities.store(
+            core.namespace,
+            entities=rows.entities,
+            relations=rows.relations,
+            vectors=space,
+            now=now,
+            last=False,
+        )
+        document = documents.save(
+            core.namespace, known, properties, passages, rows.relations, space, now=now
+        )
 
         def work(run: Run) -> Mapping[str, Any]:
             run(found)
@@ -73,7 +88,10 @@ def _analysed(
     """What the text talks about, its passages as rows, and whether a passage mentions more than was looked at."""
     pieces = embedder.passages(text)
     vectors = embedder.embed([piece.text for piece in pieces])
-    found = [followed(one, names) for one in core.extractor.extract([piece.text for piece in pieces], core.patterns())]
+    found = [
+        followed(one, names)
+        for one in core.extractor.extract([piece.text for piece in pieces], core.patterns())
+    ]
     ids = [documents.passage_id(document_id, place) for place in range(len(pieces))]
     rows = graph_rows(core.namespace, zip(ids, found, strict=True), now=now, admission=core.types)
     passages = [

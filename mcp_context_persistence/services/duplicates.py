@@ -43,18 +43,32 @@ def find(
     most = validation.whole("limit", limit, least=1, most=limits.DUPLICATE_PAIRS)
     types = _types(entity_types)
     asked = (
-        None if entity_id is None else core.entity_ids({"entity_id": validation.identifier("entity_id", entity_id)})["entity_id"]
+        None
+        if entity_id is None
+        else core.entity_ids({"entity_id": validation.identifier("entity_id", entity_id)})[
+            "entity_id"
+        ]
     )
     used = core.embeddings.current().vectors.space.vectors
-    rows = core.graph.run(merging.things(core.namespace, types=types, limit=limits.COMPARED_ENTITIES + 1, vectors=used))
+    rows = core.graph.run(
+        merging.things(
+            core.namespace, types=types, limit=limits.COMPARED_ENTITIES + 1, vectors=used
+        )
+    )
     compared = rows[: limits.COMPARED_ENTITIES]
     if asked is not None and all(row["id"] != asked for row in compared):
-        raise NotFoundError("entity_id: it is not among the entities that are compared; narrow them by entity_types")
+        raise NotFoundError(
+            "entity_id: it is not among the entities that are compared; narrow them by entity_types"
+        )
     things = {row["id"]: _thing(row) for row in compared}
     related, told_by = _related(core, things.values())
     found = scoring.pairs(list(things.values()), related=related)
     groups = [group for group in scoring.clusters(list(things.values()), found) if len(group) > 1]
-    shown = [pair for pair in found if pair.score >= least and (asked is None or asked in {pair.first, pair.second})]
+    shown = [
+        pair
+        for pair in found
+        if pair.score >= least and (asked is None or asked in {pair.first, pair.second})
+    ]
     return FindDuplicateEntitiesResponse(
         pairs=[_pair(pair, things) for pair in shown[:most]],
         groups=[_group(group, things) for group in groups if asked is None or asked in group],
@@ -66,7 +80,9 @@ def find(
     )
 
 
-def _related(core: Engine, things: Iterable[EntityProfile]) -> tuple[list[tuple[str, str]] | None, Literal["gds", "cypher"] | None]:
+def _related(
+    core: Engine, things: Iterable[EntityProfile]
+) -> tuple[list[tuple[str, str]] | None, Literal["gds", "cypher"] | None]:
     """Entities that share neighbours, as the server's library knows them, and who told; None where they must be found from what was read."""
     wanted = settings()["related"]
     if all(len(one.neighbours) < wanted["shared"] for one in things):
@@ -80,7 +96,9 @@ def _types(given: object) -> list[str] | None:
         return None
     listed = [given] if isinstance(given, str) else given
     if not isinstance(listed, Sequence) or len(listed) > limits.FILTER_VALUES:
-        raise ValidationError(f"entity_types must be a type or a list of at most {limits.FILTER_VALUES} types")
+        raise ValidationError(
+            f"entity_types must be a type or a list of at most {limits.FILTER_VALUES} types"
+        )
     if not listed:
         raise ValidationError("entity_types must not be an empty list; None means all types")
     return [validation.type_name("entity_types", one).lower() for one in listed]
@@ -116,7 +134,10 @@ def _pair(pair: Pair, things: Mapping[str, EntityProfile]) -> DuplicatePair:
         type=kept.type,
         score=pair.score,
         band="same" if pair.band == "same" else "review",
-        evidence=[DuplicateEvidence(stage=one.stage, score=one.score, detail=one.detail) for one in pair.evidence],
+        evidence=[
+            DuplicateEvidence(stage=one.stage, score=one.score, detail=one.detail)
+            for one in pair.evidence
+        ],
     )
 
 
@@ -126,17 +147,30 @@ def _group(group: Sequence[str], things: Mapping[str, EntityProfile]) -> Duplica
 
 
 def merge(
-    core: Engine, keep: object, duplicates: object, *, reason: object, merged_by: object, evidence: object
+    core: Engine,
+    keep: object,
+    duplicates: object,
+    *,
+    reason: object,
+    merged_by: object,
+    evidence: object,
 ) -> MergeEntitiesResponse:
     """Merge entities into one."""
     start, now = time.perf_counter(), now_ms()
     listed = [duplicates] if isinstance(duplicates, str) else duplicates
     if not isinstance(listed, Sequence) or not 1 <= len(listed) <= limits.MERGED_AT_ONCE:
-        raise ValidationError(f"duplicates must be an entity or a list of 1 to {limits.MERGED_AT_ONCE} entities")
+        raise ValidationError(
+            f"duplicates must be an entity or a list of 1 to {limits.MERGED_AT_ONCE} entities"
+        )
     words = {"keep": validation.identifier("keep", keep)}
-    words |= {f"duplicates.{place}": validation.identifier(f"duplicates.{place}", one) for place, one in enumerate(listed)}
+    words |= {
+        f"duplicates.{place}": validation.identifier(f"duplicates.{place}", one)
+        for place, one in enumerate(listed)
+    }
     why = {
-        "reason": None if reason is None else validation.anything("reason", reason, characters=limits.DESCRIPTION_CHARACTERS),
+        "reason": None
+        if reason is None
+        else validation.anything("reason", reason, characters=limits.DESCRIPTION_CHARACTERS),
         "merged_by": None if merged_by is None else validation.identifier("merged_by", merged_by),
         "evidence": _evidence(evidence),
     }
@@ -145,7 +179,11 @@ def merge(
     def made(kept: str, others: Sequence[str], counts: Mapping[str, int]) -> MergeEntitiesResponse:
         core.embeddings.forget()
         return MergeEntitiesResponse(
-            merge_id=merge_id, kept_id=kept, merged_ids=list(others), **counts, processing_time=time.perf_counter() - start
+            merge_id=merge_id,
+            kept_id=kept,
+            merged_ids=list(others),
+            **counts,
+            processing_time=time.perf_counter() - start,
         )
 
     def attempt() -> MergeEntitiesResponse:
@@ -153,10 +191,14 @@ def merge(
         ids = core.entity_ids(words)
         kept, others = ids["keep"], sorted({one for field, one in ids.items() if field != "keep"})
         if kept in others:
-            raise ValidationError("duplicates: the entity to keep is among them, perhaps by another of its names")
+            raise ValidationError(
+                "duplicates: the entity to keep is among them, perhaps by another of its names"
+            )
 
         def work(run: Run) -> dict[str, int]:
-            return merging.merge(run, core.namespace, merge_id, kept, others, why=why, vectors=vectors, now=now)
+            return merging.merge(
+                run, core.namespace, merge_id, kept, others, why=why, vectors=vectors, now=now
+            )
 
         return made(kept, others, core.graph.transact(work, name="merge_entities"))
 
@@ -178,7 +220,9 @@ def _evidence(given: object) -> str | None:
     if given is None:
         return None
     listed = given if isinstance(given, (list, tuple)) else [given]
-    plain: list[Any] = [one.model_dump() if isinstance(one, DuplicatePair) else one for one in listed]
+    plain: list[Any] = [
+        one.model_dump() if isinstance(one, DuplicatePair) else one for one in listed
+    ]
     return validation.metadata("evidence", {"pairs": plain})
 
 
@@ -200,7 +244,9 @@ def undo(core: Engine, merge_id: object) -> UndoMergeResponse:
     def whole() -> UndoMergeResponse:
         encoding = core.embeddings.current()
         vectors, names = encoding.vectors, core.merged()
-        order = core.graph.run(merging.later(core.namespace, [known]))  # first: what is undone meanwhile is undone, not deleted
+        order = core.graph.run(
+            merging.later(core.namespace, [known])
+        )  # first: what is undone meanwhile is undone, not deleted
         rows = core.graph.run(merging.read(core.namespace, known))
         if not rows or not order:
             raise NotFoundError("merge_id: there is no such merge")
@@ -217,7 +263,9 @@ def undo(core: Engine, merge_id: object) -> UndoMergeResponse:
             embedded = dict(zip(texts, encoding.embedder.embed(list(texts.values())), strict=True))
 
         def work(run: Run) -> dict[str, int]:
-            return unmerge.undo(run, core.namespace, row, names, vectors=vectors, embedded=embedded, now=now)
+            return unmerge.undo(
+                run, core.namespace, row, names, vectors=vectors, embedded=embedded, now=now
+            )
 
         return made(row, core.graph.transact(work, name="undo_merge"))
 
@@ -228,15 +276,21 @@ def _refuse(row: Row) -> None:
     if row["later"]:
         more = row["count"] - len(row["later"])
         others = ", ".join([*row["later"], *([f"and {more:,} more"] if more else [])])
-        raise GraphError(f"later merges of the same entities must be undone first, in this order: {others}")
+        raise GraphError(
+            f"later merges of the same entities must be undone first, in this order: {others}"
+        )
     if not row["whole"]:
-        raise ValidationError("merge_id: an entity of this merge was deleted, so that it cannot be undone")
+        raise ValidationError(
+            "merge_id: an entity of this merge was deleted, so that it cannot be undone"
+        )
 
 
 def _words(row: Row) -> str:
     """What the vector of a stored entity is made of."""
     own = row["properties"]
-    return entities.named(own["name"] or row["id"], "" if own["origin"] == "extracted" else own["description"])
+    return entities.named(
+        own["name"] or row["id"], "" if own["origin"] == "extracted" else own["description"]
+    )
 
 
 def history(core: Engine, *, limit: object, before: object) -> ListMergesResponse:
@@ -248,7 +302,10 @@ def history(core: Engine, *, limit: object, before: object) -> ListMergesRespons
     if not row["known"]:
         raise NotFoundError("before: there is no such merge")
     shown = row["merges"][:most]
-    order = {one["id"]: one for one in core.graph.run(merging.later(core.namespace, [one["id"] for one in shown]))}
+    order = {
+        one["id"]: one
+        for one in core.graph.run(merging.later(core.namespace, [one["id"] for one in shown]))
+    }
     return ListMergesResponse(
         merges=[_record(one, order[one["id"]]) for one in shown if one["id"] in order],
         total_merges=row["total"],
@@ -258,7 +315,10 @@ def history(core: Engine, *, limit: object, before: object) -> ListMergesRespons
 
 
 def _record(row: Row, order: Row) -> MergeRecord:
-    kept, *merged = (MergeMember(id=one["id"], name=one["name"] or one["id"]) for one in (row["kept"], *row["merged"]))
+    kept, *merged = (
+        MergeMember(id=one["id"], name=one["name"] or one["id"])
+        for one in (row["kept"], *row["merged"])
+    )
     return MergeRecord(
         merge_id=row["id"],
         kept=kept,

@@ -51,12 +51,18 @@ def extract(
     """Find entities and relations in a text, keep all of them, and answer with those that were asked for."""
     start, now = time.perf_counter(), now_ms()
     said = validation.text("text", text, characters=limits.EXTRACTION_CHARACTERS)
-    conversation = None if conversation_id is None else validation.identifier("conversation_id", conversation_id)
+    conversation = (
+        None
+        if conversation_id is None
+        else validation.identifier("conversation_id", conversation_id)
+    )
     message = None if message_id is None else validation.identifier("message_id", message_id)
     wanted = types_wanted(entity_types)
     validation.metadata("context", context)
     found = next(iter(core.extractor.extract([said], core.patterns())))
-    source = message or (text_source(said) if conversation is None else f"{conversation}:{text_source(said)}")
+    source = message or (
+        text_source(said) if conversation is None else f"{conversation}:{text_source(said)}"
+    )
 
     def kept() -> tuple[Extraction, GraphRows, str | None]:
         merged = core.merged() if store else Merged()
@@ -67,14 +73,29 @@ def extract(
         link = None
         if conversation is not None or message is not None:
             mentioned = mention_rows(meant.mentions)
-            link = knowledge.mention(core.namespace, conversation_id=conversation, message_id=message, mentions=mentioned)
+            link = knowledge.mention(
+                core.namespace, conversation_id=conversation, message_id=message, mentions=mentioned
+            )
         return meant, rows, store_entities(core, rows, merged, link, now=now)
 
     meant, rows, linked = core.embeddings.again(kept)
     metadata = dict(context) if isinstance(context, Mapping) and context else None
-    made = answer(core, rows, meant, wanted, conversation=conversation, message=message, metadata=metadata, now=now)
+    made = answer(
+        core,
+        rows,
+        meant,
+        wanted,
+        conversation=conversation,
+        message=message,
+        metadata=metadata,
+        now=now,
+    )
     return made.model_copy(
-        update={"stored": store and bool(rows.entities), "linked_to": linked, "processing_time": time.perf_counter() - start}
+        update={
+            "stored": store and bool(rows.entities),
+            "linked_to": linked,
+            "processing_time": time.perf_counter() - start,
+        }
     )
 
 
@@ -96,14 +117,22 @@ def answer(
 ) -> ExtractEntitiesResponse:
     """The answer for one text, as long as nothing of it is stored."""
     entities = [
-        _entity(row, found.mentions, metadata=metadata, conversation=conversation, message=message, now=now)
+        _entity(
+            row,
+            found.mentions,
+            metadata=metadata,
+            conversation=conversation,
+            message=message,
+            now=now,
+        )
         for row in rows.entities
     ]
     first = {mention.entity_id: mention.start for mention in reversed(found.mentions)}
     chosen = [
         one
         for one in sorted(entities, key=lambda one: first[one.id])
-        if one.confidence >= core.config.entity_extraction_threshold and (wanted is None or one.type in wanted)
+        if one.confidence >= core.config.entity_extraction_threshold
+        and (wanted is None or one.type in wanted)
     ]
     most = core.config.max_entities_per_text
     return ExtractEntitiesResponse(
@@ -121,19 +150,29 @@ def types_wanted(given: object) -> set[str] | None:
     """The types that an answer is narrowed to, None for all."""
     if given is None:
         return None
-    if isinstance(given, str) or not isinstance(given, Sequence) or len(given) > limits.FILTER_VALUES:
-        raise ValidationError(f"entity_types must be a list of at most {limits.FILTER_VALUES} types")
+    if (
+        isinstance(given, str)
+        or not isinstance(given, Sequence)
+        or len(given) > limits.FILTER_VALUES
+    ):
+        raise ValidationError(
+            f"entity_types must be a list of at most {limits.FILTER_VALUES} types"
+        )
     if not given:
         raise ValidationError("entity_types must not be an empty list; None means all types")
     return {validation.type_name("entity_types", one) for one in given}
 
 
-def store_entities(core: Engine, rows: GraphRows, merged: Merged, link: Statement[Row] | None = None, *, now: int) -> str | None:
+def store_entities(
+    core: Engine, rows: GraphRows, merged: Merged, link: Statement[Row] | None = None, *, now: int
+) -> str | None:
     """Store what was found in texts, then hang it on what `link` says; answers with what that is."""
     encoding = core.embeddings.current()
     space = merged.writing(encoding.vectors, rows.ids, rows.followed)
     things = entity_vectors(rows, encoding.embedder).entities
-    found = knowledge.store(core.namespace, entities=things, relations=rows.relations, vectors=space, now=now, last=True)
+    found = knowledge.store(
+        core.namespace, entities=things, relations=rows.relations, vectors=space, now=now, last=True
+    )
     if link is None:
         core.types.run(found, rows.types)
         return None
@@ -165,7 +204,11 @@ def _entity(
         name=properties["name"],
         description=properties["description"],
         confidence=properties["confidence"],
-        metadata={"spans": spans, "extractors": extractors, **({"context": metadata} if metadata else {})},
+        metadata={
+            "spans": spans,
+            "extractors": extractors,
+            **({"context": metadata} if metadata else {}),
+        },
         conversation_id=conversation,
         message_id=message,
         created_at=moment(now),
@@ -248,7 +291,9 @@ def _related(
     raise NotFoundError("source_entity_id or target_entity_id: the entity was deleted meanwhile")
 
 
-def query(core: Engine, entity_id: object, *, depth: object, operation: object) -> QueryKnowledgeGraphResponse:
+def query(
+    core: Engine, entity_id: object, *, depth: object, operation: object
+) -> QueryKnowledgeGraphResponse:
     """What lies around an entity."""
     start = time.perf_counter()
     reference = validation.identifier("entity_id", entity_id)
@@ -261,7 +306,9 @@ def query(core: Engine, entity_id: object, *, depth: object, operation: object) 
         entity_id=found,
         operation=asked,
         depth=steps,
-        context=_context(seen, entity=_stored_entity(stored[0]) if stored else None, operation=asked),
+        context=_context(
+            seen, entity=_stored_entity(stored[0]) if stored else None, operation=asked
+        ),
         truncated=seen.truncated,
         processing_time=time.perf_counter() - start,
     )
@@ -333,17 +380,23 @@ def _context(seen: Walk, *, entity: Entity | None, operation: str) -> GraphConte
     )
 
 
-def update(core: Engine, entities: object, relationships: object, merge_strategy: object) -> UpdateKnowledgeGraphResponse:
+def update(
+    core: Engine, entities: object, relationships: object, merge_strategy: object
+) -> UpdateKnowledgeGraphResponse:
     """Write entities and relationships together: all of them, or none."""
     start, now = time.perf_counter(), now_ms()
-    strategy: upsert.Strategy = validation.choice("merge_strategy", merge_strategy, upsert.STRATEGIES)  # type: ignore[assignment]
+    strategy: upsert.Strategy = validation.choice(
+        "merge_strategy", merge_strategy, upsert.STRATEGIES
+    )  # type: ignore[assignment]
     things = [
         upsert.entity_row(one, place=f"entities.{place}")
         for place, one in enumerate(_list("entities", entities, limits.ENTITIES_PER_UPDATE))
     ]
     links = [
         upsert.relationship_row(one, place=f"relationships.{place}")
-        for place, one in enumerate(_list("relationships", relationships, limits.RELATIONSHIPS_PER_UPDATE))
+        for place, one in enumerate(
+            _list("relationships", relationships, limits.RELATIONSHIPS_PER_UPDATE)
+        )
     ]
     _no_contradiction("entities", [one.id for one in things])
     told: dict[tuple[str, str, str], upsert.RelationshipRow] = {}
@@ -362,7 +415,10 @@ def _written(
     now: int,
 ) -> dict[str, int]:
     """Write all of it; the vectors are made before the transaction, as far as it can be known which ones it needs."""
-    core.types.check((link.type for link in links), (identifiers.label(entity.type or "concept") for entity in things))
+    core.types.check(
+        (link.type for link in links),
+        (identifiers.label(entity.type or "concept") for entity in things),
+    )
     found = core.embeddings.current() if things else None
     merged = core.merged() if things else Merged()
     given, things = things, upsert.followed(things, merged.names)
@@ -375,9 +431,21 @@ def _written(
         return [memory[text] for text in texts]
 
     if found:
-        stored = core.graph.run(knowledge.read_entities(core.namespace, [one.id for one in things], found.vectors))
-        embed([knowledge.words(row) for row, _, stale in knowledge.join(things, stored, strategy) if stale])
-    vectors = merged.writing(found.vectors, (one.id for one in things), (one.id for one in given)) if found else None
+        stored = core.graph.run(
+            knowledge.read_entities(core.namespace, [one.id for one in things], found.vectors)
+        )
+        embed(
+            [
+                knowledge.words(row)
+                for row, _, stale in knowledge.join(things, stored, strategy)
+                if stale
+            ]
+        )
+    vectors = (
+        merged.writing(found.vectors, (one.id for one in things), (one.id for one in given))
+        if found
+        else None
+    )
     how: dict[str, Any] = {"strategy": strategy, "register": core.types.register, "now": now}
     return core.types.transact(
         lambda run: knowledge.update(run, core.namespace, things, links, embed, vectors, **how),
@@ -388,7 +456,11 @@ def _written(
 def _list(field: str, value: object, most: int) -> Sequence[object]:
     if value is None:
         return []
-    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Sequence) or len(value) > most:
+    if (
+        isinstance(value, (str, bytes, Mapping))
+        or not isinstance(value, Sequence)
+        or len(value) > most
+    ):
         raise ValidationError(f"{field} must be a list of at most {most:,} mappings")
     return value
 

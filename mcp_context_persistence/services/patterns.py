@@ -82,8 +82,14 @@ class _Difference:
 def reextract(core: Engine, conversation_id: object, *, apply: bool) -> ReextractResponse:
     """Read what is stored once more, page by page, and show the difference, or apply it."""
     start = time.perf_counter()
-    known = None if conversation_id is None else validation.identifier("conversation_id", conversation_id)
-    if known is not None and not core.graph.run(stored_conversations.load(core.namespace, known, limit=1)):
+    known = (
+        None
+        if conversation_id is None
+        else validation.identifier("conversation_id", conversation_id)
+    )
+    if known is not None and not core.graph.run(
+        stored_conversations.load(core.namespace, known, limit=1)
+    ):
         raise NotFoundError("conversation_id: there is no such conversation")
     if apply:
         core.embeddings.current()
@@ -92,16 +98,33 @@ def reextract(core: Engine, conversation_id: object, *, apply: bool) -> Reextrac
     difference = _Difference()
     for page in _pages(core, known):
         read = core.extractor.extract([row["content"] for row in page], patterns)
-        found = {row["id"]: followed(one, merged.names) for row, one in zip(page, read, strict=True)}
-        changed = [row for row in page if difference.compare(row["id"], _stored(row), _found(found[row["id"]]))]
+        found = {
+            row["id"]: followed(one, merged.names) for row, one in zip(page, read, strict=True)
+        }
+        changed = [
+            row
+            for row in page
+            if difference.compare(row["id"], _stored(row), _found(found[row["id"]]))
+        ]
         if changed:
-            write = partial(_page, core, difference, changed, found, merged=merged if apply else None)
-            core.embeddings.again(write)  # again from the start: other types may have to stand for what was found
+            write = partial(
+                _page, core, difference, changed, found, merged=merged if apply else None
+            )
+            core.embeddings.again(
+                write
+            )  # again from the start: other types may have to stand for what was found
     if not apply:
         _removed(core, difference)
-    for one in difference.added.keys() & difference.removed.keys():  # gone with one page, back with the next
+    for one in (
+        difference.added.keys() & difference.removed.keys()
+    ):  # gone with one page, back with the next
         del difference.added[one], difference.removed[one]
-    return _response(difference, applied=apply, version=patterns.version if patterns else 0, seconds=time.perf_counter() - start)
+    return _response(
+        difference,
+        applied=apply,
+        version=patterns.version if patterns else 0,
+        seconds=time.perf_counter() - start,
+    )
 
 
 def _pages(core: Engine, conversation_id: str | None) -> Iterator[list[Row]]:
@@ -109,13 +132,27 @@ def _pages(core: Engine, conversation_id: str | None) -> Iterator[list[Row]]:
     namespace, size = core.namespace, core.batches.chunk_size
     if conversation_id is not None:
         known = conversation_id
-        yield from _paged(core, lambda last: reextraction.conversation(namespace, known, after=last, limit=size), -1, "position")
+        yield from _paged(
+            core,
+            lambda last: reextraction.conversation(namespace, known, after=last, limit=size),
+            -1,
+            "position",
+        )
     else:
-        yield from _paged(core, lambda last: reextraction.messages(namespace, after=last, limit=size), "", "id")
-        yield from _paged(core, lambda last: reextraction.passages(namespace, after=last, limit=size), "document:", "id")
+        yield from _paged(
+            core, lambda last: reextraction.messages(namespace, after=last, limit=size), "", "id"
+        )
+        yield from _paged(
+            core,
+            lambda last: reextraction.passages(namespace, after=last, limit=size),
+            "document:",
+            "id",
+        )
 
 
-def _paged(core: Engine, page: Callable[[Any], Statement[Row]], first: int | str, key: str) -> Iterator[list[Row]]:
+def _paged(
+    core: Engine, page: Callable[[Any], Statement[Row]], first: int | str, key: str
+) -> Iterator[list[Row]]:
     """Pages until one is empty. Each statement has a deadline of its own, because there is no end to their number."""
     last: Any = first
     while True:
@@ -127,12 +164,18 @@ def _paged(core: Engine, page: Callable[[Any], Statement[Row]], first: int | str
 
 
 def _stored(row: Row) -> dict[str, Row]:
-    return {one["id"]: {key: value for key, value in one.items() if key != "id"} for one in row["mentions"]}
+    return {
+        one["id"]: {key: value for key, value in one.items() if key != "id"}
+        for one in row["mentions"]
+    }
 
 
 def _found(extraction: Extraction) -> dict[str, Row]:
     found = {one["id"]: one["properties"] for one in mention_rows(extraction.mentions)}
-    return {one: {key: value for key, value in properties.items() if key != "parts"} for one, properties in found.items()}
+    return {
+        one: {key: value for key, value in properties.items() if key != "parts"}
+        for one, properties in found.items()
+    }
 
 
 def _page(
@@ -145,9 +188,19 @@ def _page(
 ) -> None:
     """Note which entities come and which are of another type; write the page where `merged` says which ids mean which entities."""
     now = now_ms()
-    rows = graph_rows(core.namespace, [(row["id"], found[row["id"]]) for row in changed], now=now, admission=core.types)
+    rows = graph_rows(
+        core.namespace,
+        [(row["id"], found[row["id"]]) for row in changed],
+        now=now,
+        admission=core.types,
+    )
     stored = _entities(core, {row["id"]: [] for row in rows.entities})
-    before = {one["id"] for row in changed for one in row["mentions"] if (one["extractor"] or "").startswith(user_patterns.RULE)}
+    before = {
+        one["id"]
+        for row in changed
+        for one in row["mentions"]
+        if (one["extractor"] or "").startswith(user_patterns.RULE)
+    }
     by_pattern = {
         mention.entity_id
         for row in changed
@@ -160,12 +213,21 @@ def _page(
         change = EntityChange(id=row["id"], name=properties["name"], type=properties["type"])
         if old is None:
             difference.added.setdefault(row["id"], change)
-        elif old["origin"] == "extracted" and old["type"] != change.type and row["id"] in by_pattern | before:
+        elif (
+            old["origin"] == "extracted"
+            and old["type"] != change.type
+            and row["id"] in by_pattern | before
+        ):
             difference.retyped.setdefault(row["id"], change).previous_type = old["type"]
-            retyped.append(reextraction.retyped(core.namespace, old, change.type, properties["confidence"]))
+            retyped.append(
+                reextraction.retyped(core.namespace, old, change.type, properties["confidence"])
+            )
     if merged is not None:
         mentions = {row["message_id"]: row["entities"] for row in rows.mentions}
-        places = [{"id": row["id"], "guard": row["guard"], "entities": mentions[row["id"]]} for row in changed]
+        places = [
+            {"id": row["id"], "guard": row["guard"], "entities": mentions[row["id"]]}
+            for row in changed
+        ]
         gone = _applied(core, rows, places, retyped, merged=merged, now=now)
         difference.removed.update({one["id"]: EntityChange(**one) for one in gone})
 
@@ -197,7 +259,11 @@ def _applied(
 
 
 def _entities(core: Engine, lost: Mapping[str, Sequence[str]]) -> dict[str, Row]:
-    found = core.graph.run(reextraction.entities(core.namespace, lost), deadline=core.config.deadline) if lost else []
+    found = (
+        core.graph.run(reextraction.entities(core.namespace, lost), deadline=core.config.deadline)
+        if lost
+        else []
+    )
     return {row["id"]: row for row in found}
 
 
@@ -207,17 +273,29 @@ def _removed(core: Engine, difference: _Difference) -> None:
     for start in range(0, len(lost), 1000):
         rows = _entities(core, dict(lost[start : start + 1000])).values()
         difference.removed.update(
-            {row["id"]: EntityChange(id=row["id"], name=row["name"], type=row["type"]) for row in rows if row["goes"]}
+            {
+                row["id"]: EntityChange(id=row["id"], name=row["name"], type=row["type"])
+                for row in rows
+                if row["goes"]
+            }
         )
 
 
-def _response(difference: _Difference, *, applied: bool, version: int, seconds: float) -> ReextractResponse:
+def _response(
+    difference: _Difference, *, applied: bool, version: int, seconds: float
+) -> ReextractResponse:
     for changes in (difference.added, difference.removed, difference.retyped):
         for one in changes.values():
             one.mentions = difference.gained[one.id] + len(difference.lost.get(one.id, ()))
     lists = {
-        f"entities_{name}": sorted(changes.values(), key=lambda one: (-one.mentions, one.id))[: limits.REEXTRACT_LISTED]
-        for name, changes in (("added", difference.added), ("removed", difference.removed), ("retyped", difference.retyped))
+        f"entities_{name}": sorted(changes.values(), key=lambda one: (-one.mentions, one.id))[
+            : limits.REEXTRACT_LISTED
+        ]
+        for name, changes in (
+            ("added", difference.added),
+            ("removed", difference.removed),
+            ("retyped", difference.retyped),
+        )
     }
     totals = (len(difference.added), len(difference.removed), len(difference.retyped))
     return ReextractResponse(

@@ -77,7 +77,9 @@ def hybrid(
     }
     needed = way in {"hybrid", "semantic"}
     answer = core.embeddings.again(
-        lambda: search.hybrid(core.graph.run, search.Search(**asked, vector=_vector(core, said) if needed else None))
+        lambda: search.hybrid(
+            core.graph.run, search.Search(**asked, vector=_vector(core, said) if needed else None)
+        )
     )
     results = [_result(hit) for hit in answer.hits]
     return SearchHybridResponse(
@@ -98,11 +100,15 @@ def _read(core: Engine, given: object) -> dict[str, Any]:
     """
     recipe, judge = recipes.recipe(given), core.cross_encoder
     if judge is None and isinstance(given, Mapping) and given.get("reranked"):
-        raise ValidationError("recipe.reranked needs a cross-encoder; name one in the setting cross_encoder_model")
+        raise ValidationError(
+            "recipe.reranked needs a cross-encoder; name one in the setting cross_encoder_model"
+        )
     return {"recipe": recipe, "judge": judge.scores if judge else None}
 
 
-def _unpacked(params: HybridSearchParams, given: Mapping[str, object]) -> tuple[object, dict[str, object]]:
+def _unpacked(
+    params: HybridSearchParams, given: Mapping[str, object]
+) -> tuple[object, dict[str, object]]:
     """The query and the arguments of an object; keywords beside it are refused."""
     defaults = {
         "mode": HYBRID_MODE,
@@ -116,7 +122,8 @@ def _unpacked(params: HybridSearchParams, given: Mapping[str, object]) -> tuple[
         raise ValidationError("give a HybridSearchParams object or keywords, not both")
     held = dict(params)  # one that was made without a check may lack fields
     return held.get("query"), {
-        name: held.get(name, default) if name in params.model_fields_set else default for name, default in defaults.items()
+        name: held.get(name, default) if name in params.model_fields_set else default
+        for name, default in defaults.items()
     }
 
 
@@ -135,7 +142,11 @@ def context(
     said = validation.text("query", query, characters=limits.QUERY_CHARACTERS)
     budget = validation.whole("token_budget", token_budget, least=1, most=limits.TOKEN_BUDGET)
     spread = validation.number("diversity", diversity, least=0.0, most=1.0)
-    count = core.embeddings.current().embedder.tokens if count_tokens is None else _counter(count_tokens)
+    count = (
+        core.embeddings.current().embedder.tokens
+        if count_tokens is None
+        else _counter(count_tokens)
+    )
     allowed = parse(filters)
     asked: dict[str, Any] = {
         "namespace": core.namespace,
@@ -144,11 +155,17 @@ def context(
         **_read(core, recipe),
         "now_ms": now_ms(),
     }
-    found = core.embeddings.again(lambda: search.everything(core.graph.run, search.Search(**asked, vector=_vector(core, said))))
+    found = core.embeddings.again(
+        lambda: search.everything(
+            core.graph.run, search.Search(**asked, vector=_vector(core, said))
+        )
+    )
     texts = prompt.showable(found)
     shown = [row for _, _, row in prompt.likely(texts, budget=budget)]
     around = graph_context.read(core.graph.run, core.namespace, shown, entities=spread > 0)
-    made = prompt.build(texts, words=terms(said).words, budget=budget, count=count, around=around, diversity=spread)
+    made = prompt.build(
+        texts, words=terms(said).words, budget=budget, count=count, around=around, diversity=spread
+    )
     return BuildContextResponse(
         query=said,
         text=made.text,
@@ -190,7 +207,10 @@ def _counter(given: object) -> prompt.Count:
         except Exception as error:  # the caller's function raises what it likes
             raise ValidationError("count_tokens failed") from error
         return validation.whole(
-            "what count_tokens returns", int(found) if isinstance(found, np.integer) else found, least=0, most=2**62
+            "what count_tokens returns",
+            int(found) if isinstance(found, np.integer) else found,
+            least=0,
+            most=2**62,
         )
 
     return lambda texts: [counted(text) for text in texts]
@@ -208,7 +228,9 @@ def _mode(core: Engine, mode: object) -> str:
     if not core.config.enable_hybrid_search and isinstance(mode, str) and mode == "hybrid":
         if mode is HYBRID_MODE:
             return "semantic"
-        raise ValidationError("mode: hybrid is turned off by enable_hybrid_search; name semantic, keyword or graph")
+        raise ValidationError(
+            "mode: hybrid is turned off by enable_hybrid_search; name semantic, keyword or graph"
+        )
     return validation.choice("mode", mode, search.MODES)
 
 
@@ -241,12 +263,18 @@ def similar(
     most = _limit(core, limit, SIMILAR_LIMIT)
     configured = core.config.min_similarity_score
     floor = validation.confidence(
-        "min_score", configured if min_score is SIMILAR_MIN_SCORE and configured is not None else min_score
+        "min_score",
+        configured if min_score is SIMILAR_MIN_SCORE and configured is not None else min_score,
     )
     asked = parse(filters)
     answer = core.embeddings.again(
         lambda: similar_conversations(
-            core.graph.run, namespace=core.namespace, vector=_vector(core, said), filters=asked, limit=most, min_score=floor
+            core.graph.run,
+            namespace=core.namespace,
+            vector=_vector(core, said),
+            filters=asked,
+            limit=most,
+            min_score=floor,
         )
     )
     results = [_similar(one, include_metadata=include_metadata) for one in answer.conversations]
@@ -261,7 +289,9 @@ def similar(
 
 
 def _similar(found: Similar, *, include_metadata: bool) -> SimilarConversation:
-    messages = conversations.messages([row if include_metadata else {**row, "metadata": None} for row in found.messages])
+    messages = conversations.messages(
+        [row if include_metadata else {**row, "metadata": None} for row in found.messages]
+    )
     return SimilarConversation.model_construct(
         conversation_id=found.id,
         similarity_score=found.score,

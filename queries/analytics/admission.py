@@ -31,7 +31,9 @@ NO_LIMIT = 2**62
 # is the server's own: 130 MiB with little data.
 HEAP_SHARE = 0.35
 OWN_BYTES, LEAST_BYTES = 150 * MIB, 24 * MIB
-HEAP_SECONDS = 5.0  # for which the heap's size is remembered; a managed server may be given another one
+HEAP_SECONDS = (
+    5.0  # for which the heap's size is remembered; a managed server may be given another one
+)
 # What a projection takes beyond what the library estimates, measured on graphs of 60 entities: a page for each of four
 # chunks of relationships (256 KiB, and 2 MiB more for weights, which take three regions of G1), and the import's buffers.
 FIXED_BYTES, WEIGHTED_BYTES = 6 * MIB, 20 * MIB
@@ -110,7 +112,9 @@ class Admission:
         self._share: tuple[float, int] | None = None
 
     @contextmanager
-    def admit(self, namespace: str, need: Need, *, kind: Kind, options: Options) -> Iterator[Admitted]:
+    def admit(
+        self, namespace: str, need: Need, *, kind: Kind, options: Options
+    ) -> Iterator[Admitted]:
         """Wait until there is memory for an analysis, and hold its projection for the time of the block.
 
         Args:
@@ -158,9 +162,13 @@ class Admission:
             "orientation": "UNDIRECTED" if options.undirected else "NATURAL",
             "properties": ["weight"] if options.weighted else [],
         }
-        return self._run(Statement(name="analytics/size", parameters={"batch": batch}, read=as_is))[0]
+        return self._run(Statement(name="analytics/size", parameters={"batch": batch}, read=as_is))[
+            0
+        ]
 
-    def _batch(self, size: Row, namespace: str, need: Need, kind: Kind, options: Options) -> dict[str, Any]:
+    def _batch(
+        self, size: Row, namespace: str, need: Need, kind: Kind, options: Options
+    ) -> dict[str, Any]:
         """Return the parameters of the projection.
 
         Raises:
@@ -202,7 +210,9 @@ class Admission:
         Raises:
             GraphError: Others used the memory for the whole deadline.
         """
-        statement = Statement(name="analytics/project", parameters={"batch": batch}, read=as_is, writes=True)
+        statement = Statement(
+            name="analytics/project", parameters={"batch": batch}, read=as_is, writes=True
+        )
         pause, queued, swept = FIRST_PAUSE_SECONDS, -math.inf, -math.inf
         with self._turns.take(self._graph):
             try:
@@ -224,7 +234,9 @@ class Admission:
     def _queue(self, *, stays: bool) -> int:
         """Take, keep or leave this client's place in the queue; return when it came."""
         batch = {"client": self._graph.client_id, "stays": stays}
-        statement = Statement[Row](name="analytics/queue", parameters={"batch": batch}, read=as_is, writes=True)
+        statement = Statement[Row](
+            name="analytics/queue", parameters={"batch": batch}, read=as_is, writes=True
+        )
         if stays:
             return int(self._run(statement)[0]["since"])
         return int(self._graph.run(statement, deadline=self._cleanup_seconds)[0]["since"])
@@ -264,8 +276,12 @@ class Admission:
         """
         batch = {"name": name, "seconds": limits.ANALYTICS_SECONDS}
         seen = {"client": self._graph.client_id, "grace": GRACE_SECONDS}
-        sweep = Statement[Row](name="analytics/sweep", parameters={"batch": {**batch, **seen}}, read=as_is, writes=True)
-        drop = Statement[Row](name="analytics/drop", parameters={"batch": batch}, read=as_is, writes=True)
+        sweep = Statement[Row](
+            name="analytics/sweep", parameters={"batch": {**batch, **seen}}, read=as_is, writes=True
+        )
+        drop = Statement[Row](
+            name="analytics/drop", parameters={"batch": batch}, read=as_is, writes=True
+        )
         for statement in (sweep, drop):  # the second one where connections are not to be seen
             try:
                 rows = self._graph.run(statement, deadline=self._cleanup_seconds)

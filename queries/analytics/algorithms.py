@@ -18,7 +18,9 @@ from mcp_context_persistence.queries.analytics.admission import Admission, Kind,
 
 log = logging.getLogger(__name__)
 
-Metric = Literal["pagerank", "article_rank", "betweenness", "closeness", "harmonic", "eigenvector", "degree"]
+Metric = Literal[
+    "pagerank", "article_rank", "betweenness", "closeness", "harmonic", "eigenvector", "degree"
+]
 Algorithm = Literal["leiden", "louvain", "label_propagation", "wcc", "k_core"]
 Task = Metric | Algorithm | Literal["summary", "similar", "paths", "block"]
 
@@ -169,15 +171,24 @@ class Analytics:
     def summary(self, projection: Projection) -> Row:
         """Components, clustering and degrees of an undirected projection."""
         batch = {"name": projection.name, "concurrency": projection.threads}
-        return self._one(Statement(name="analytics/summary", parameters={"batch": batch}, read=as_is))
+        return self._one(
+            Statement(name="analytics/summary", parameters={"batch": batch}, read=as_is)
+        )
 
-    def central(self, projection: Projection, metric: Metric, *, limit: int, weighted: bool) -> list[Scored]:
+    def central(
+        self, projection: Projection, metric: Metric, *, limit: int, weighted: bool
+    ) -> list[Scored]:
         """The entities with the greatest scores, greatest first; scores are normalised as `normal` says."""
         name, base = METRICS[metric]
         config = _configuration(projection, base, weighted=weighted)
         if metric == "degree" and not projection.undirected:
             config["orientation"] = "NATURAL"
-        batch = {"name": projection.name, "config": config, "most_bytes": projection.bytes, "limit": limit}
+        batch = {
+            "name": projection.name,
+            "config": config,
+            "most_bytes": projection.bytes,
+            "limit": limit,
+        }
         rows = self._run(Statement(name=name, parameters={"batch": batch}, read=as_is))
         self._check(rows[0]["bytes"], projection)
         return [
@@ -185,16 +196,29 @@ class Analytics:
                 id=row["id"],
                 name=row["name"] or row["id"],
                 type=row["type"] or "concept",
-                score=normal(metric, row["score"], total=row["total"], nodes=projection.nodes, undirected=projection.undirected),
+                score=normal(
+                    metric,
+                    row["score"],
+                    total=row["total"],
+                    nodes=projection.nodes,
+                    undirected=projection.undirected,
+                ),
             )
-            for row in sorted(rows, key=lambda row: (-round(row["score"] or 0.0, 9), row["id"] or ""))
+            for row in sorted(
+                rows, key=lambda row: (-round(row["score"] or 0.0, 9), row["id"] or "")
+            )
             if row["id"] is not None
         ]
 
-    def communities(self, projection: Projection, algorithm: Algorithm, *, min_size: int, weighted: bool) -> list[Row]:
+    def communities(
+        self, projection: Projection, algorithm: Algorithm, *, min_size: int, weighted: bool
+    ) -> list[Row]:
         """Communities, largest first, with those entities first that have the most relationships inside."""
         name, base = ALGORITHMS[algorithm]
-        config = {**_configuration(projection, base, weighted=weighted), "mutateProperty": "community"}
+        config = {
+            **_configuration(projection, base, weighted=weighted),
+            "mutateProperty": "community",
+        }
         batch = {"name": projection.name, "config": config, "most_bytes": projection.bytes}
         row = self._one(Statement(name=name, parameters={"batch": batch}, read=as_is))
         self._check(row["bytes"], projection)
@@ -204,7 +228,9 @@ class Analytics:
             "min_size": min_size,
             "limit": limits.COMMUNITIES + 1,
         }
-        return self._run(Statement(name="analytics/communities", parameters={"batch": asked}, read=as_is))
+        return self._run(
+            Statement(name="analytics/communities", parameters={"batch": asked}, read=as_is)
+        )
 
     def similar(
         self,
@@ -229,7 +255,9 @@ class Analytics:
             "most_bytes": projection.bytes,
             "limit": limit,
         }
-        rows = self._run(Statement(name="analytics/similar", parameters={"batch": batch}, read=as_is))
+        rows = self._run(
+            Statement(name="analytics/similar", parameters={"batch": batch}, read=as_is)
+        )
         if rows:
             self._check(rows[0]["bytes"], projection)
         return [row for row in rows if row["id"] is not None]
@@ -242,21 +270,42 @@ class Analytics:
         try:
             with (
                 self._graph.call(RELATED_SECONDS),
-                self.projection(namespace, undirected=True, task="similar", top=RELATED_TOP) as projection,
+                self.projection(
+                    namespace, undirected=True, task="similar", top=RELATED_TOP
+                ) as projection,
             ):
                 if projection is None:
                     return []
                 found = self.similar(
-                    projection, namespace, entity_id=None, limit=RELATED_PAIRS, cutoff=cutoff, least=least, top=RELATED_TOP
+                    projection,
+                    namespace,
+                    entity_id=None,
+                    limit=RELATED_PAIRS,
+                    cutoff=cutoff,
+                    least=least,
+                    top=RELATED_TOP,
                 )
         except (GraphError, DatabaseError) as error:
             log.info("shared neighbours are not looked for by Graph Data Science: %s", error)
             return None
         return [(row["id"], row["other_id"]) for row in found]
 
-    def paths(self, projection: Projection, namespace: str, *, source: str, target: str, count: int, weighted: bool) -> list[Row]:
+    def paths(
+        self,
+        projection: Projection,
+        namespace: str,
+        *,
+        source: str,
+        target: str,
+        count: int,
+        weighted: bool,
+    ) -> list[Row]:
         """The cheapest paths between two entities, cheapest first."""
-        config = {"k": count, "concurrency": projection.threads, "relationshipWeightProperty": "weight" if weighted else None}
+        config = {
+            "k": count,
+            "concurrency": projection.threads,
+            "relationshipWeightProperty": "weight" if weighted else None,
+        }
         batch = {
             "namespace": namespace,
             "source": source,
@@ -273,7 +322,8 @@ class Analytics:
             excess = math.ceil((needed - projection.bytes) / projection.nodes)
             self._excess[projection.task] = self._excess.get(projection.task, 0) + excess
             raise GraphError(
-                "the analysis needs more memory than was reserved for it; call again, more is reserved then", retryable=True
+                "the analysis needs more memory than was reserved for it; call again, more is reserved then",
+                retryable=True,
             )
 
     def _one(self, statement: Statement[Row]) -> Row:
@@ -294,7 +344,9 @@ class Analytics:
                     "the server has no Graph Data Science library; put its jar into the server's plugins folder and allow gds.* in "
                     "dbms.security.procedures.unrestricted, or use a local store, which brings it along"
                 ) from error
-            raise GraphError(str(error), retryable=error.retryable, outcome="not_applied") from error
+            raise GraphError(
+                str(error), retryable=error.retryable, outcome="not_applied"
+            ) from error
 
 
 def threads(nodes: int, relationships: int) -> int:
@@ -302,7 +354,9 @@ def threads(nodes: int, relationships: int) -> int:
     return 1 if nodes + relationships <= SMALL_GRAPH else THREADS
 
 
-def _configuration(projection: Projection, base: Mapping[str, Any], *, weighted: bool) -> dict[str, Any]:
+def _configuration(
+    projection: Projection, base: Mapping[str, Any], *, weighted: bool
+) -> dict[str, Any]:
     """Return the configuration of an algorithm on a projection."""
     weight = {"relationshipWeightProperty": "weight"} if weighted else {}
     return {"concurrency": projection.threads, "logProgress": False, **base, **weight}

@@ -22,7 +22,9 @@ from mcp_context_persistence.queries.entity_resolution.name_matching import (
 
 COMMON = 200  # a word that more names have, or a meaning, leads to no pairs
 ROWS = 1_000  # of vectors that are compared at once
-Codes = NDArray[np.int64]  # pairs of places: the first one times the number of things, and the second
+Codes = NDArray[
+    np.int64
+]  # pairs of places: the first one times the number of things, and the second
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +62,9 @@ class EntityProfile:
         return record_matching.told(self.type, self.fields)
 
 
-def candidates(things: Sequence[EntityProfile], related: Iterable[tuple[str, str]] | None = None) -> Iterator[tuple[str, str]]:
+def candidates(
+    things: Sequence[EntityProfile], related: Iterable[tuple[str, str]] | None = None
+) -> Iterator[tuple[str, str]]:
     """Pairs whose types allow it with something in common: a word, a beginning of one, first letters, a field, their meaning, or neighbours.
 
     Args:
@@ -70,7 +74,9 @@ def candidates(things: Sequence[EntityProfile], related: Iterable[tuple[str, str
     order = sorted(things, key=lambda one: one.id)
     blocks: defaultdict[str, list[int]] = defaultdict(list)
     for place, one in enumerate(order):
-        for key in {key for name in one.names for key in keys(name)} | record_matching.keys(one.type, one.fields):
+        for key in {key for name in one.names for key in keys(name)} | record_matching.keys(
+            one.type, one.fields
+        ):
             blocks[key].append(place)
     found = [
         _alike(order),
@@ -100,7 +106,9 @@ def _corner(size: int) -> tuple[Codes, Codes]:
 
 def _alike(things: Sequence[EntityProfile]) -> Codes:
     """Pairs whose vectors are close; what too many are close to says nothing."""
-    places = np.array([place for place, one in enumerate(things) if one.vector is not None], np.int64)
+    places = np.array(
+        [place for place, one in enumerate(things) if one.vector is not None], np.int64
+    )
     if not len(places):
         return places
     array = np.stack([one.vector for one in things if one.vector is not None])
@@ -135,15 +143,23 @@ def _related(things: Sequence[EntityProfile], given: Iterable[tuple[str, str]] |
     least, part = settings()["related"]["shared"], settings()["related"]["overlap"]
     if given is None:
         found = [_within(places, len(things)) for places in telling.values()]
-        codes, counts = np.unique(np.concatenate([np.empty(0, np.int64), *found]), return_counts=True)
+        codes, counts = np.unique(
+            np.concatenate([np.empty(0, np.int64), *found]), return_counts=True
+        )
         first, second = np.divmod(codes, len(things) or 1)
         degrees = np.array([len(one.neighbours) for one in things], np.int64)
-        like = np.minimum(degrees[first], degrees[second]) >= part * np.maximum(degrees[first], degrees[second])
+        like = np.minimum(degrees[first], degrees[second]) >= part * np.maximum(
+            degrees[first], degrees[second]
+        )
         enough: Codes = codes[(counts >= least) & like]
         return enough
     by_id = {one.id: number for number, one in enumerate(things)}
     told = []
-    for a, b in (sorted((by_id[one], by_id[other])) for one, other in given if one in by_id and other in by_id):
+    for a, b in (
+        sorted((by_id[one], by_id[other]))
+        for one, other in given
+        if one in by_id and other in by_id
+    ):
         if len(things[a].neighbours & things[b].neighbours & telling.keys()) >= least:
             told.append(a * len(things) + b)
     return np.array(told, np.int64)
@@ -153,7 +169,13 @@ def keys(name: Name) -> set[str]:
     """Under which a name is looked for."""
     if not name.words:
         return set()
-    found = {name.key, f"= {name.key}", *name.letters, *name.words, *(word[:4] for word in name.words if len(word) > 4)}
+    found = {
+        name.key,
+        f"= {name.key}",
+        *name.letters,
+        *name.words,
+        *(word[:4] for word in name.words if len(word) > 4),
+    }
     if name.counted:
         found.add(name.counted)
     if name.type == "person":

@@ -16,7 +16,19 @@ from rapidfuzz.distance import OSA
 SETTINGS = Path(__file__).with_name("name_matching.json")
 
 # How two names are alike; `queries/entity_resolution/name_matching.json` has a score for each.
-Kind = Literal["exact", "weak", "shortened", "spelling", "typo", "region", "nickname", "initial", "acronym", "part", "described"]
+Kind = Literal[
+    "exact",
+    "weak",
+    "shortened",
+    "spelling",
+    "typo",
+    "region",
+    "nickname",
+    "initial",
+    "acronym",
+    "part",
+    "described",
+]
 
 NAMED = frozenset({"organization", "event", "project", "group"})  # whose names may lose words
 NAMES = 65_536  # that are kept as they were taken apart
@@ -58,7 +70,10 @@ def plain(text: str) -> str:
 
 def _words(text: str) -> list[str]:
     """The words of a plain text: letters with their marks, digits, `+` and `#`; those without a letter or digit are left out."""
-    spaced = "".join(one if one in "+#" or one.isalnum() or unicodedata.category(one) in {"Mn", "Mc"} else " " for one in text)
+    spaced = "".join(
+        one if one in "+#" or one.isalnum() or unicodedata.category(one) in {"Mn", "Mc"} else " "
+        for one in text
+    )
     return [word for word in spaced.split() if any(map(str.isalnum, word))]
 
 
@@ -85,7 +100,11 @@ class Name:
     @property
     def initials(self) -> bool:
         """Whether it is somebody's initials."""
-        return self.type == "person" and len(self.key) in {2, 3} and all(len(word) == 1 for word in self.words)
+        return (
+            self.type == "person"
+            and len(self.key) in {2, 3}
+            and all(len(word) == 1 for word in self.words)
+        )
 
     @property
     def weak(self) -> bool:
@@ -111,7 +130,11 @@ class Name:
     def counted(self) -> str:
         """Its first and last letter with the number of those between, as `k8s` for Kubernetes; empty where they are few."""
         between = len(self.key) - 2
-        return f"{self.key[0]}{between}{self.key[-1]}" if between >= COUNTED and self.key.isalpha() else ""
+        return (
+            f"{self.key[0]}{between}{self.key[-1]}"
+            if between >= COUNTED and self.key.isalpha()
+            else ""
+        )
 
     @cached_property
     def letters(self) -> frozenset[str]:
@@ -119,7 +142,10 @@ class Name:
         if len(self.words) < 2:
             return frozenset()
         return frozenset(
-            ("".join(word[0] for word in self.words), "".join(word[0] for word in self.words if word not in _listed("fillers")))
+            (
+                "".join(word[0] for word in self.words),
+                "".join(word[0] for word in self.words if word not in _listed("fillers")),
+            )
         )
 
 
@@ -143,7 +169,14 @@ def parse(text: str, kind: str) -> Name:
         while len(words) > 1 and words[-1] in _listed("legal"):
             del words[-1]
     numbers = tuple(word for place, word in enumerate(words) if _number(word, first=place == 0))
-    return Name(type=kind, words=tuple(words), key="".join(words), numbers=numbers, region=region, described=described)
+    return Name(
+        type=kind,
+        words=tuple(words),
+        key="".join(words),
+        numbers=numbers,
+        region=region,
+        described=described,
+    )
 
 
 def _without_titles(words: list[str]) -> list[str]:
@@ -180,14 +213,22 @@ def other_types(one: Name, other: Name) -> bool:
 
 def likeness(one: Name, other: Name) -> Kind | None:
     """How two names are alike, None when they are not."""
-    if not (one.words and other.words) or (one.numbers != other.numbers and one.numbers and other.numbers):
+    if not (one.words and other.words) or (
+        one.numbers != other.numbers and one.numbers and other.numbers
+    ):
         return None
     if one.key == other.key and one.region == other.region:
         return "weak" if one.weak or other.weak else "exact"
-    kind = one.type if one.type == other.type else ""  # of a vague type nothing is known that would make a part of a name a name
+    kind = (
+        one.type if one.type == other.type else ""
+    )  # of a vague type nothing is known that would make a part of a name a name
     short, full = (one, other) if one.size <= other.size else (other, one)
     if short.described or full.described:
-        return "described" if short.described and not full.described and _describes(short, full) else None
+        return (
+            "described"
+            if short.described and not full.described and _describes(short, full)
+            else None
+        )
     if one.key == other.key:
         return "region" if not (one.region and other.region) else None
     if kind == "person":
@@ -203,7 +244,11 @@ def _describes(short: Name, full: Name) -> bool:
 def _people(short: Name, full: Name) -> Kind | None:
     if short.initials:
         letters = "".join(word[0] for word in full.words)
-        return "initial" if len(full.words) > 1 and letters in {short.key, short.key[0] + short.key[-1]} else None
+        return (
+            "initial"
+            if len(full.words) > 1 and letters in {short.key, short.key[0] + short.key[-1]}
+            else None
+        )
     if len(short.words) == 1:
         known = short.words[0]
         if len(full.words) > 1 and known in {full.words[0], full.words[-1]}:
@@ -224,7 +269,10 @@ def _full_names(short: tuple[str, ...], full: tuple[str, ...]) -> Kind | None:
     if family[0] != family[1]:
         return (
             "typo"
-            if given[0] == given[1] and len(short) == len(full) and short[1:-1] == full[1:-1] and _misspelt(*family)
+            if given[0] == given[1]
+            and len(short) == len(full)
+            and short[1:-1] == full[1:-1]
+            and _misspelt(*family)
             else None
         )
     if not _middles(short[1:-1], full[1:-1]):
@@ -264,7 +312,11 @@ def _things(short: Name, full: Name, kind: str) -> Kind | None:
         numbered = bool(short.numbers) and short.numbers == full.numbers
         named = kind in NAMED and len(short.key) > 3 and short.words[0] not in _listed("fillers")
         return "part" if numbered or (named and not full.numbers) else None
-    if kind in NAMED and 1 < len(short.words) < len(full.words) and short.words == full.words[-len(short.words) :]:
+    if (
+        kind in NAMED
+        and 1 < len(short.words) < len(full.words)
+        and short.words == full.words[-len(short.words) :]
+    ):
         return "part"
     return None
 
@@ -283,7 +335,9 @@ def _spelled(one: tuple[str, ...], other: tuple[str, ...]) -> Kind | None:
     different = [(a, b) for a, b in zip(one, other, strict=True) if a != b]
     if len(different) != 1 or not _misspelt(*different[0]):
         return None
-    return "spelling" if len(one) > 1 and min(map(len, different[0])) >= LETTERS_PER_EDIT else "typo"
+    return (
+        "spelling" if len(one) > 1 and min(map(len, different[0])) >= LETTERS_PER_EDIT else "typo"
+    )
 
 
 def _misspelt(one: str, other: str) -> bool:

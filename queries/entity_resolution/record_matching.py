@@ -57,14 +57,20 @@ def chance(kind: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> float
         return None
     known = profiles()[name]
     weights = known["weights"]
-    total = known["bias"] + sum(weights[each] * value for each, value in features(known["fields"], one, other).items())
+    total = known["bias"] + sum(
+        weights[each] * value for each, value in features(known["fields"], one, other).items()
+    )
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
 
 
 def told(kind: str, record: Mapping[str, Any]) -> frozenset[str]:
     """The fields of an entity of type `kind` that say something."""
     name = profile_of(kind)
-    return frozenset(each for each in profiles()[name]["fields"] if _texts(record.get(each))) if name else frozenset()
+    return (
+        frozenset(each for each in profiles()[name]["fields"] if _texts(record.get(each)))
+        if name
+        else frozenset()
+    )
 
 
 def comparable(mine: frozenset[str], theirs: frozenset[str]) -> bool:
@@ -78,7 +84,9 @@ def threshold(kind: str) -> float:
     return float(profiles()[name]["same"]) if name else 1.0
 
 
-def features(fields: Mapping[str, str], one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, float]:
+def features(
+    fields: Mapping[str, str], one: Mapping[str, Any], other: Mapping[str, Any]
+) -> dict[str, float]:
     """What the logistic sees: for each field how alike the two are, whether they differ clearly, and whether one is missing."""
     found = {}
     for name, kind in fields.items():
@@ -110,7 +118,9 @@ def keys(kind: str, record: Mapping[str, Any]) -> set[str]:
 def _texts(value: object) -> list[str]:
     given = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
     return [
-        str(one).strip() for one in given[:VALUES] if one is not None and not isinstance(one, (Mapping, list)) and str(one).strip()
+        str(one).strip()
+        for one in given[:VALUES]
+        if one is not None and not isinstance(one, (Mapping, list)) and str(one).strip()
     ]
 
 
@@ -135,7 +145,12 @@ def venue(one: str, other: str) -> float:
 def listed(one: str, other: str) -> float:
     """How alike two lists of people are, apart by commas, semicolons or `and`: the mean over the shorter list of each one's best match."""
     mine, theirs = (
-        [" ".join(_WORD.findall(each)) for each in re.split(r"[,;]| and ", plain(text)) if each.strip()] for text in (one, other)
+        [
+            " ".join(_WORD.findall(each))
+            for each in re.split(r"[,;]| and ", plain(text))
+            if each.strip()
+        ]
+        for text in (one, other)
     )
     few, many = sorted((mine, theirs), key=len)
     if not few:
@@ -186,7 +201,8 @@ def date(one: str, other: str) -> float:
     if equal == len(mine) == len(theirs):
         return 1.0
     return 0.95 * max(
-        equal / max(len(mine), len(theirs)), OSA.normalized_similarity("".join(map(str, mine)), "".join(map(str, theirs))) - 0.1
+        equal / max(len(mine), len(theirs)),
+        OSA.normalized_similarity("".join(map(str, mine)), "".join(map(str, theirs))) - 0.1,
     )
 
 

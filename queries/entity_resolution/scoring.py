@@ -27,7 +27,9 @@ from mcp_context_persistence.queries.entity_resolution.name_matching import (
 
 Band = Literal["same", "review", "different"]
 
-STRICT: frozenset[Kind] = frozenset({"exact", "shortened", "spelling"})  # what these say holds wherever the names stand
+STRICT: frozenset[Kind] = frozenset(
+    {"exact", "shortened", "spelling"}
+)  # what these say holds wherever the names stand
 MEANINGS = 3  # that a short name may have beside this one, for somebody to look
 
 
@@ -62,7 +64,10 @@ def band(score: float, *, same: float | None = None) -> Band:
 
 
 def pairs(
-    things: Sequence[EntityProfile], *, same: float | None = None, related: Iterable[tuple[str, str]] | None = None
+    things: Sequence[EntityProfile],
+    *,
+    same: float | None = None,
+    related: Iterable[tuple[str, str]] | None = None,
 ) -> list[Pair]:
     """Pairs that may be one, best first; those that are different are left out.
 
@@ -79,14 +84,26 @@ def pairs(
         if pair and pair.band != "different":
             found.append(pair)
     place = {one.id: number for number, one in enumerate(sorted(things, key=_content))}
-    return sorted(_decided(found, by_id), key=lambda pair: (-pair.score, *sorted((place[pair.first], place[pair.second]))))
+    return sorted(
+        _decided(found, by_id),
+        key=lambda pair: (-pair.score, *sorted((place[pair.first], place[pair.second]))),
+    )
 
 
 def _content(one: EntityProfile) -> tuple[Any, ...]:
     """What a thing is, by which equal scores are put in order, and its id only where nothing else differs."""
     vector = b"" if one.vector is None else one.vector.tobytes()
     fields = sorted(map(str, one.fields.items()))
-    return one.name, one.type, one.aliases, sorted(one.contexts), sorted(one.neighbours), fields, vector, one.id
+    return (
+        one.name,
+        one.type,
+        one.aliases,
+        sorted(one.contexts),
+        sorted(one.neighbours),
+        fields,
+        vector,
+        one.id,
+    )
 
 
 def _fullness(one: EntityProfile) -> tuple[Any, ...]:
@@ -106,7 +123,11 @@ def _decided(found: Sequence[Pair], by_id: Mapping[str, EntityProfile]) -> Itera
     for pair in found:
         for key, name in ends(pair):
             links[key].add(name)
-    torn = {key: {a for a in names if any(conflict(a, b) for b in names)} for key, names in links.items() if len(names) > 1}
+    torn = {
+        key: {a for a in names if any(conflict(a, b) for b in names)}
+        for key, names in links.items()
+        if len(names) > 1
+    }
     for pair in found:
         yield _unsure(pair) if any(name in torn.get(key, ()) for key, name in ends(pair)) else pair
 
@@ -118,7 +139,10 @@ def _unsure(pair: Pair) -> Pair:
         pair,
         score=score,
         band=band(score),
-        evidence=(replace(first, score=score, detail=f"{first.detail}, but of others too"), *others),
+        evidence=(
+            replace(first, score=score, detail=f"{first.detail}, but of others too"),
+            *others,
+        ),
     )
 
 
@@ -137,9 +161,9 @@ def _unlike(one: EntityProfile, other: EntityProfile, chance: float | None) -> s
 
 def _chance(one: EntityProfile, other: EntityProfile) -> float | None:
     """What the fields say, where both have a record of one kind."""
-    if not record_matching.comparable(one.told, other.told) or record_matching.profile_of(one.type) != record_matching.profile_of(
-        other.type
-    ):
+    if not record_matching.comparable(one.told, other.told) or record_matching.profile_of(
+        one.type
+    ) != record_matching.profile_of(other.type):
         return None
     return record_matching.chance(one.type, one.fields, other.fields)
 
@@ -154,7 +178,9 @@ def clusters(things: Sequence[EntityProfile], links: Iterable[Pair]) -> list[lis
     return agglomerate(list(by_id), same, lambda a, b: forbidden(by_id[a], by_id[b]) is None)
 
 
-def agglomerate(ids: Sequence[str], links: Iterable[tuple[str, str]], may: Callable[[str, str], bool]) -> list[list[str]]:
+def agglomerate(
+    ids: Sequence[str], links: Iterable[tuple[str, str]], may: Callable[[str, str], bool]
+) -> list[list[str]]:
     """Join groups along links, best link first, unless two members may not be together; groups in the order of their first member."""
     group = {one: [one] for one in ids}
     for a, b in links:
@@ -164,7 +190,9 @@ def agglomerate(ids: Sequence[str], links: Iterable[tuple[str, str]], may: Calla
             group.update(dict.fromkeys(other, mine))
     place = {one: number for number, one in enumerate(ids)}
     distinct = {id(one): one for one in group.values()}.values()
-    return sorted((sorted(one, key=place.__getitem__) for one in distinct), key=lambda one: place[one[0]])
+    return sorted(
+        (sorted(one, key=place.__getitem__) for one in distinct), key=lambda one: place[one[0]]
+    )
 
 
 class _Around:
@@ -184,8 +212,17 @@ class _Around:
         """The names that a short one may stand for."""
         found = self._meanings.get(short)
         if found is None:
-            near = {name for key in keys(short) for name in self._known.get(key, ()) if len(name.words) >= len(short.words)}
-            found = {name for name in near if conflict(short, name) is None and likeness(short, name) is not None}
+            near = {
+                name
+                for key in keys(short)
+                for name in self._known.get(key, ())
+                if len(name.words) >= len(short.words)
+            }
+            found = {
+                name
+                for name in near
+                if conflict(short, name) is None and likeness(short, name) is not None
+            }
             self._meanings[short] = found
         return found
 
@@ -195,10 +232,15 @@ class _Around:
             name.spelled
             for name in self.meanings(short)
             if name.spelled not in {short.spelled, full.spelled}
-            and (conflict(name, full) is not None or (short.key == name.counted and likeness(name, full) is None))
+            and (
+                conflict(name, full) is not None
+                or (short.key == name.counted and likeness(name, full) is None)
+            )
         }
 
-    def clear(self, mine: frozenset[str], short: Name, full: Name) -> Literal["here", "anywhere", "no", "never"]:
+    def clear(
+        self, mine: frozenset[str], short: Name, full: Name
+    ) -> Literal["here", "anywhere", "no", "never"]:
         """Whether a short name, named in the places `mine`, means this full one: where both are named, as the only one anywhere, as one of few, or of too many."""
         theirs = self._contexts[full.spelled]
         rivals = self.rivals(short, full)
@@ -210,12 +252,18 @@ class _Around:
         return "no" if rivals else "anywhere"
 
 
-def _compared(one: EntityProfile, other: EntityProfile, around: _Around, *, same: float | None) -> Pair | None:
+def _compared(
+    one: EntityProfile, other: EntityProfile, around: _Around, *, same: float | None
+) -> Pair | None:
     """The pair with what each stage says; None where something forbids it."""
     chance = _chance(one, other)
     if _unlike(one, other, chance):
         return None
-    best = _best(one, other, around) if chance is None else Evidence(stage="fields", score=round(chance, 4))
+    best = (
+        _best(one, other, around)
+        if chance is None
+        else Evidence(stage="fields", score=round(chance, 4))
+    )
     said = [best] if best.score or chance is not None else []
     score = best.score
     for evidence in (*_meaning(one, other, named=bool(said)), *_neighbours(one, other)):
@@ -226,7 +274,13 @@ def _compared(one: EntityProfile, other: EntityProfile, around: _Around, *, same
     score = round(min(score, 1.0), 4)
     least = same if chance is None or same is not None else record_matching.threshold(one.type)
     first, second = sorted((one, other), key=_fullness)
-    return Pair(first=first.id, second=second.id, score=score, band=band(score, same=least), evidence=tuple(said))
+    return Pair(
+        first=first.id,
+        second=second.id,
+        score=score,
+        band=band(score, same=least),
+        evidence=tuple(said),
+    )
 
 
 def _worth(evidence: Evidence) -> float:
@@ -250,14 +304,27 @@ def _named(one: EntityProfile, other: EntityProfile, a: Name, b: Name, around: _
     if kind in STRICT:
         return Evidence(stage="exact" if kind == "exact" else "fuzzy", score=here, detail=kind)
     if kind == "weak":
-        return Evidence(stage="exact", score=here if one.contexts & other.contexts else anywhere, detail="the same, but short")
+        return Evidence(
+            stage="exact",
+            score=here if one.contexts & other.contexts else anywhere,
+            detail="the same, but short",
+        )
     if kind == "typo":
         return Evidence(stage="fuzzy", score=anywhere, detail=kind)
     short, full = sorted((a, b), key=lambda name: name.size)
     mine = (one if short is a else other).contexts
     clear = around.clear(mine, short, full)
-    score = {"here": here, "anywhere": anywhere, "no": min(anywhere, settings()["ambiguous"]), "never": 0.0}[clear]
-    return Evidence(stage="fuzzy", score=score, detail=kind if clear in {"here", "anywhere"} else f"{kind}, but of others too")
+    score = {
+        "here": here,
+        "anywhere": anywhere,
+        "no": min(anywhere, settings()["ambiguous"]),
+        "never": 0.0,
+    }[clear]
+    return Evidence(
+        stage="fuzzy",
+        score=score,
+        detail=kind if clear in {"here", "anywhere"} else f"{kind}, but of others too",
+    )
 
 
 def _meaning(one: EntityProfile, other: EntityProfile, *, named: bool) -> Iterator[Evidence]:
@@ -282,7 +349,12 @@ def _unnamed(one: EntityProfile, other: EntityProfile, said: Sequence[Evidence])
         return float(settings()["alike"]) + more
     known = settings()["related"]
     shared, part = overlap(one, other)
-    if shared < known["shared"] or part < known["overlap"] or other.id in one.neighbours or one.id in other.neighbours:
+    if (
+        shared < known["shared"]
+        or part < known["overlap"]
+        or other.id in one.neighbours
+        or one.id in other.neighbours
+    ):
         return 0.0
     return float(known["score"]) + more
 

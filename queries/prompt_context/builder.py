@@ -94,7 +94,11 @@ class Context:
 
 def showable(scored: Iterable[tuple[float, Row]]) -> list[tuple[float, Row]]:
     """What has a text of its own to show: messages, decisions and documents."""
-    return [(score, row) for score, row in scored if row["kind"] in KEYS and (row["content"] or "").strip()]
+    return [
+        (score, row)
+        for score, row in scored
+        if row["kind"] in KEYS and (row["content"] or "").strip()
+    ]
 
 
 def likely(scored: Sequence[tuple[float, Row]], *, budget: int) -> list[tuple[float, float, Row]]:
@@ -136,28 +140,49 @@ def build(
         around: What the graph knows of it.
         diversity: How much alike two texts of one conversation, or of one community of entities, are at least, 0 to 1.
     """
-    pieces = _pieces(likely(showable(scored), budget=budget), words=words, budget=budget, count=count, around=around)
+    pieces = _pieces(
+        likely(showable(scored), budget=budget),
+        words=words,
+        budget=budget,
+        count=count,
+        around=around,
+    )
     chosen = _chosen(pieces, budget=budget, diversity=diversity)
     while chosen:
         ordered = _ordered(chosen)
         text = _text(ordered)
         (used,) = count([text])
         if used <= budget:
-            return Context(text=text, tokens=used, shown=tuple((piece.score, piece.row) for piece in ordered))
+            return Context(
+                text=text, tokens=used, shown=tuple((piece.score, piece.row) for piece in ordered)
+            )
         chosen.remove(min(chosen, key=lambda piece: piece.share))
     return Context(text="", tokens=0, shown=())
 
 
 def _pieces(
-    found: Sequence[tuple[float, float, Row]], *, words: Sequence[str], budget: int, count: Count, around: Around
+    found: Sequence[tuple[float, float, Row]],
+    *,
+    words: Sequence[str],
+    budget: int,
+    count: Count,
+    around: Around,
 ) -> list[Piece]:
     """What can be shown, with its tokens; all are counted together."""
     said = [sentences.split(_content(row), cut=bool(row.get("cut"))) for _, _, row in found]
     heads = [_heads(row, around) for _, _, row in found]
-    named = [(f"[{key(row)}] ", f"[{key(row)}] {by}: ") if (by := _by(row)) else (f"[{key(row)}] ",) for _, _, row in found]
-    size = _counted(count, [LINE, PASSAGE, sentences.OMITTED, *chain(*(one.parts for one in said), *heads, *named)])
+    named = [
+        (f"[{key(row)}] ", f"[{key(row)}] {by}: ") if (by := _by(row)) else (f"[{key(row)}] ",)
+        for _, _, row in found
+    ]
+    size = _counted(
+        count,
+        [LINE, PASSAGE, sentences.OMITTED, *chain(*(one.parts for one in said), *heads, *named)],
+    )
     line, mark = size[LINE], size[sentences.OMITTED]
-    groups = redundancy.communities({key(row): around.entities.get(key(row), ()) for _, _, row in found})
+    groups = redundancy.communities(
+        {key(row): around.entities.get(key(row), ()) for _, _, row in found}
+    )
     pieces = []
     for (score, share, row), one, names, titles in zip(found, said, named, heads, strict=True):
         costs = [size[part] for part in one.parts]
@@ -173,7 +198,10 @@ def _pieces(
                     score=score,
                     share=share,
                     line=name + shown,
-                    size=size[name] + sum(costs[first:last]) + line * (1 + shown.count("\n")) + mark * one.marks(first, last),
+                    size=size[name]
+                    + sum(costs[first:last])
+                    + line * (1 + shown.count("\n"))
+                    + mark * one.marks(first, last),
                     heads=titles,
                     head_sizes=(size[titles[0]] + size[PASSAGE], size[titles[1]] + size[PASSAGE]),
                     said=redundancy.said(shown),
@@ -230,7 +258,9 @@ def _chosen(pieces: Sequence[Piece], *, budget: int, diversity: float) -> list[P
 
 
 def _alike(one: Piece, other: Piece, diversity: float) -> float:
-    together = one.talk == other.talk or (one.community is not None and one.community == other.community)
+    together = one.talk == other.talk or (
+        one.community is not None and one.community == other.community
+    )
     return max(diversity * together, redundancy.repeated(one.said, other.said))
 
 
@@ -242,8 +272,15 @@ def _readable(piece: Piece, left: Mapping[int, Piece], chosen: Sequence[Piece]) 
     found = []
     for number, one in left.items():
         if one.talk == piece.talk and one.position is not None and one.size <= BETWEEN:
-            between = abs(one.position - piece.position) == 1 and 2 * one.position - piece.position in there
-            asked = one.position == piece.position - 1 and piece.size <= BRIEF and (one.row["content"] or "").rstrip().endswith("?")
+            between = (
+                abs(one.position - piece.position) == 1
+                and 2 * one.position - piece.position in there
+            )
+            asked = (
+                one.position == piece.position - 1
+                and piece.size <= BRIEF
+                and (one.row["content"] or "").rstrip().endswith("?")
+            )
             if between or asked:
                 found.append(number)
     return found
@@ -287,7 +324,11 @@ def _position(row: Row, around: Around) -> float | None:
 def _heads(row: Row, around: Around) -> tuple[str, str]:
     """The headings of a conversation and of its further days; a conversation whose id is in the citation anyway is not named."""
     moment, talk = _moment(row, around), _talk(row)
-    day = "" if moment is None else f"{(on := datetime.fromtimestamp(moment / 1000, UTC)).day} {_MONTHS[on.month]} {on.year}"
+    day = (
+        ""
+        if moment is None
+        else f"{(on := datetime.fromtimestamp(moment / 1000, UTC)).day} {_MONTHS[on.month]} {on.year}"
+    )
     named = f"{row['id']}:".startswith(f"{talk}:") or row.get("document_id") == talk
     return f"# {day if named and day else f'{day} {talk}'.strip()}", f"# {day or talk}"
 
@@ -298,7 +339,9 @@ def _ordered(chosen: Sequence[Piece]) -> list[Piece]:
     for piece in chosen:
         moment = float("inf") if piece.moment is None else piece.moment
         first[piece.talk] = min(moment, first.get(piece.talk, moment))
-    return sorted(chosen, key=lambda one: (first[one.talk], one.talk, _place(one, chosen), key(one.row)))
+    return sorted(
+        chosen, key=lambda one: (first[one.talk], one.talk, _place(one, chosen), key(one.row))
+    )
 
 
 def _place(piece: Piece, chosen: Sequence[Piece]) -> float:
@@ -309,7 +352,10 @@ def _place(piece: Piece, chosen: Sequence[Piece]) -> float:
     before = (
         one.position
         for one in chosen
-        if one.talk == piece.talk and one.position is not None and one.moment is not None and one.moment <= piece.moment
+        if one.talk == piece.talk
+        and one.position is not None
+        and one.moment is not None
+        and one.moment <= piece.moment
     )
     return max(before, default=-1.0) + 0.5
 
@@ -319,6 +365,10 @@ def _text(ordered: Sequence[Piece]) -> str:
     passages, named = list[str](), set[str]()
     for (talk, day), pieces in groupby(ordered, key=lambda piece: (piece.talk, piece.heads[1])):
         found = list(pieces)
-        passages.append(LINE.join([day if talk in named else found[0].heads[0], *(piece.line for piece in found)]))
+        passages.append(
+            LINE.join(
+                [day if talk in named else found[0].heads[0], *(piece.line for piece in found)]
+            )
+        )
         named.add(talk)
     return PASSAGE.join(passages)

@@ -19,7 +19,10 @@ def read(run: Run, namespace: str, rows: Sequence[Row], *, entities: bool) -> Ar
         rows: Messages, decisions and passages of documents, best first.
         entities: Whether it matters what they mention.
     """
-    asked = {kind: [row for row in rows if row["kind"] == kind][:TEXTS] for kind in ("message", "decision", "document")}
+    asked = {
+        kind: [row for row in rows if row["kind"] == kind][:TEXTS]
+        for kind in ("message", "decision", "document")
+    }
     if not entities:
         asked |= {"message": [], "document": []}
     if not any(asked.values()):
@@ -34,7 +37,9 @@ def read(run: Run, namespace: str, rows: Sequence[Row], *, entities: bool) -> Ar
     cited = {(kind, row["id"]): key(row) for kind, some in asked.items() for row in some}
     found = {
         cited[one["kind"], one["id"]]: one
-        for one in run(Statement(name="search/surroundings", parameters={"batch": batch}, read=as_is))
+        for one in run(
+            Statement(name="search/surroundings", parameters={"batch": batch}, read=as_is)
+        )
     }
     return Around(
         entities={name: one["entities"] for name, one in found.items() if entities},

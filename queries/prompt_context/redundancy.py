@@ -38,7 +38,8 @@ def said(text: str) -> TextTerms:
     """The words of a text."""
     found = frozenset(_WORD.findall(text.lower()))
     return TextTerms(
-        words=frozenset(map(stem, found)), telling=frozenset(word for word in found if word in _TELLING or _NUMBER.search(word))
+        words=frozenset(map(stem, found)),
+        telling=frozenset(word for word in found if word in _TELLING or _NUMBER.search(word)),
     )
 
 
@@ -67,7 +68,10 @@ def communities(mentions: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """
     counted = Counter(entity for entities in mentions.values() for entity in set(entities))
     most = max(2, int(EVERYWHERE * len(mentions)))
-    kept = {text: sorted({one for one in entities if counted[one] <= most}) for text, entities in mentions.items()}
+    kept = {
+        text: sorted({one for one in entities if counted[one] <= most})
+        for text, entities in mentions.items()
+    }
     beside: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for entities in kept.values():
         for one in entities:
@@ -83,7 +87,11 @@ def communities(mentions: Mapping[str, Sequence[str]]) -> dict[str, str]:
                 labels[entity] = _first(around)
         if labels == before:
             break
-    return {text: _first(Counter(labels[one] for one in entities)) for text, entities in kept.items() if entities}
+    return {
+        text: _first(Counter(labels[one] for one in entities))
+        for text, entities in kept.items()
+        if entities
+    }
 
 
 def _first(counted: Counter[str]) -> str:

@@ -54,7 +54,9 @@ def split(text: str, *, cut: bool = False) -> Sentences:
     return Sentences(text=text, spans=whole[:-1] if cut else whole, cut=cut)
 
 
-def best(text: Sentences, sizes: Sequence[int], *, words: Sequence[str], most: int, room: int, mark: int) -> tuple[int, int]:
+def best(
+    text: Sentences, sizes: Sequence[int], *, words: Sequence[str], most: int, room: int, mark: int
+) -> tuple[int, int]:
     """The sentences in a row that have most of the words.
 
     Args:

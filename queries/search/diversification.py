@@ -27,7 +27,11 @@ def worth(distances: Floats, scores: Floats, *, width: int) -> Floats:
 
 def chosen(distances: Floats, worth: Floats, allowed: Sequence[bool], *, limit: int) -> list[int]:
     """The places of the allowed rows, best first, as they are shown."""
-    return apart(distances, [place for place in np.argsort(-worth, kind="stable").tolist() if allowed[place]], limit=limit)
+    return apart(
+        distances,
+        [place for place in np.argsort(-worth, kind="stable").tolist() if allowed[place]],
+        limit=limit,
+    )
 
 
 def apart(distances: Floats, best: Sequence[int], *, limit: int) -> list[int]:
@@ -45,5 +49,7 @@ def distances(rows: Sequence[Row]) -> Floats:
     """How many places lie between two messages, `(rows, rows) float64`; infinity in different conversations."""
     places = np.array([row["position"] for row in rows], float)
     talks = np.unique([row["conversation_id"] for row in rows], return_inverse=True)[1]
-    found: Floats = np.where(talks[:, None] == talks[None], np.abs(places[:, None] - places[None]), np.inf)
+    found: Floats = np.where(
+        talks[:, None] == talks[None], np.abs(places[:, None] - places[None]), np.inf
+    )
     return found

@@ -16,10 +16,18 @@ def explained(row: Row, found: Row, *, explain: bool) -> dict[str, Any]:
     """
     arms: dict[str, Any] = {}
     if row["meaning"] is not None:
-        arms["semantic"] = {"rank": 1 + sum(one > row["meaning"] for one in found["nears"]), "score": row["meaning"]}
+        arms["semantic"] = {
+            "rank": 1 + sum(one > row["meaning"] for one in found["nears"]),
+            "score": row["meaning"],
+        }
     if row["words"] is not None:
-        arms["keyword"] = {"rank": 1 + sum(one > row["words"] for one in found["scores"]), "score": row["words"]}
-    if link := found.get("links", {}).get(row["id"]) if row["kind"] == "message" else None:  # others may have the same id
+        arms["keyword"] = {
+            "rank": 1 + sum(one > row["words"] for one in found["scores"]),
+            "score": row["words"],
+        }
+    if (
+        link := found.get("links", {}).get(row["id"]) if row["kind"] == "message" else None
+    ):  # others may have the same id
         arms["entities"] = {"score": link["score"], "through": link["through"]}
     arms |= {name: row[name] for name in (ARM, "ranking", "fusion") if name in row}
     if explain:
@@ -46,19 +54,37 @@ def along(row: Row, names: dict[str, str]) -> dict[str, Any]:
     start = way[0]["from"] if way else end
     if row["kind"] == "document":
         end = row["document_id"]
-        way = [*way, {"from": row["id"], "relationship": "HAS_CHUNK", "direction": "incoming", "to": end}]
-    return {"named": names.get(start), "from": start, "relationships": way, "steps": len(way), "to": end}
+        way = [
+            *way,
+            {"from": row["id"], "relationship": "HAS_CHUNK", "direction": "incoming", "to": end},
+        ]
+    return {
+        "named": names.get(start),
+        "from": start,
+        "relationships": way,
+        "steps": len(way),
+        "to": end,
+    }
 
 
 def _path(row: Row, link: Row | None) -> dict[str, Any]:
     """How the row was reached: by an index, from a hit beside it, or from an entity."""
     if row["kind"] == "document":
-        return {"from": row["id"], "relationship": "HAS_CHUNK", "steps": 1, "to": row["document_id"]}
+        return {
+            "from": row["id"],
+            "relationship": "HAS_CHUNK",
+            "steps": 1,
+            "to": row["document_id"],
+        }
     hit = row["meaning"] is not None or row["words"] is not None
     if link and not hit:
         return dict(link["path"])
     seeds = [seed for seed in row.get("seeds") or () if seed["id"] is not None]
-    best = min(seeds, key=lambda seed: (seed["steps"], -seed["own"], seed["id"]), default={"id": row["id"], "steps": 0})
+    best = min(
+        seeds,
+        key=lambda seed: (seed["steps"], -seed["own"], seed["id"]),
+        default={"id": row["id"], "steps": 0},
+    )
     return {"from": best["id"], "relationship": "NEXT", "steps": best["steps"], "to": row["id"]}
 
 

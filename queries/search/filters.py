@@ -66,7 +66,9 @@ class Filters:
     @property
     def bounded(self) -> bool:
         """Whether time or confidence is restricted."""
-        return self.start_ms is not None or self.end_ms is not None or self.confidence_min is not None
+        return (
+            self.start_ms is not None or self.end_ms is not None or self.confidence_min is not None
+        )
 
     @property
     def only_kinds(self) -> bool:
@@ -81,7 +83,9 @@ class Filters:
     def kind_group(self, kinds: Sequence[str] | None = None) -> list[list[str]]:
         """The group of facets for kinds; none where every kind will do."""
         wanted = self.kinds if kinds is None else kinds
-        return [] if set(wanted) == set(CONTENT_TYPES) else [[facet("kind", kind) for kind in wanted]]
+        return (
+            [] if set(wanted) == set(CONTENT_TYPES) else [[facet("kind", kind) for kind in wanted]]
+        )
 
     @property
     def vector_kinds(self) -> tuple[str, ...]:
@@ -122,12 +126,19 @@ class Filters:
             "end_ms": LAST_MS if self.end_ms is None else self.end_ms,
             "confidence_min": self.confidence_min or 0.0,
         }
-        ranges = [[(name, value, value) for value in values] or [(name, "", _HIGHEST)] for name, values in lists.items()]
+        ranges = [
+            [(name, value, value) for value in values] or [(name, "", _HIGHEST)]
+            for name, values in lists.items()
+        ]
         boxes = [
             {
                 "kind": kind,
                 **shared,
-                **{f"{name}_{end}": value for name, *ends in sides for end, value in zip(("from", "to"), ends, strict=True)},
+                **{
+                    f"{name}_{end}": value
+                    for name, *ends in sides
+                    for end, value in zip(("from", "to"), ends, strict=True)
+                },
             }
             for kind in kinds
             for sides in itertools.product(*ranges)
@@ -136,12 +147,18 @@ class Filters:
 
     @property
     def _exact_groups(self) -> list[list[str]]:
-        given = (("conversation_id", self.conversation_ids), ("role", self.roles), ("project", self.projects))
+        given = (
+            ("conversation_id", self.conversation_ids),
+            ("role", self.roles),
+            ("project", self.projects),
+        )
         return [[facet(name, value) for value in values] for name, values in given if values]
 
     @property
     def _residual_groups(self) -> list[list[str]]:
-        types = tuple(dict.fromkeys(form for one in self.entity_types for form in (one.lower(), one)))
+        types = tuple(
+            dict.fromkeys(form for one in self.entity_types for form in (one.lower(), one))
+        )
         given = [("tag", self.tags), ("mentions", types)]
         given += [(f"metadata.{key}", values) for key, values in self.metadata.items()]
         return [[facet(name, value) for value in values] for name, values in given if values]
@@ -166,7 +183,9 @@ def parse(raw: object) -> Filters:
     for key, value in raw.items():
         if isinstance(key, str) and key.startswith("metadata.") and len(key) > len("metadata."):
             _refuse_none("filters.metadata.KEY", value)
-            name = validation.anything("filters.metadata", key.removeprefix("metadata."), characters=limits.METADATA_BYTES)
+            name = validation.anything(
+                "filters.metadata", key.removeprefix("metadata."), characters=limits.METADATA_BYTES
+            )
             metadata[name] = _each("filters.metadata", value, _plain)
         elif key not in _READERS:
             raise ValidationError(f"filters has an unknown key{_hint(key)}")
@@ -187,7 +206,9 @@ def _set_fields(value: object) -> object:
 
 def _refuse_none(name: str, value: object) -> None:
     if value is None:
-        raise ValidationError(f"{name} must not be None; leave it out where nothing should be filtered by it")
+        raise ValidationError(
+            f"{name} must not be None; leave it out where nothing should be filtered by it"
+        )
 
 
 def _hint(key: object) -> str:
@@ -222,7 +243,9 @@ def _content_type(name: str, value: object) -> str:
     return validation.choice(name, value, CONTENT_TYPES)
 
 
-def _listed(key: str, into: str, check: Callable[[str, object], str]) -> Callable[[object], dict[str, Any]]:
+def _listed(
+    key: str, into: str, check: Callable[[str, object], str]
+) -> Callable[[object], dict[str, Any]]:
     return lambda value: {into: _each(f"filters.{key}", value, check)}
 
 
@@ -255,10 +278,14 @@ def _moment(name: str, value: object) -> tuple[int, int]:
         if isinstance(value, tuple):
             day, zone = value
             midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-            first = validation.milliseconds(midnight) - int(zone.utcoffset(None).total_seconds() * 1000)
+            first = validation.milliseconds(midnight) - int(
+                zone.utcoffset(None).total_seconds() * 1000
+            )
             return first, first + DAY_MS - 1
     except (ValueError, OverflowError) as error:
-        raise ValidationError(f"{name} must be a date such as 2024-12-31 or a time in ISO 8601") from error
+        raise ValidationError(
+            f"{name} must be a date such as 2024-12-31 or a time in ISO 8601"
+        ) from error
     raise ValidationError(f"{name} must be a date such as 2024-12-31 or a time in ISO 8601")
 
 
@@ -284,7 +311,9 @@ _READERS: dict[object, Callable[[object], dict[str, Any]]] = {
     "date_range": _date_range,
     "entity_types": _listed("entity_types", "entity_types", validation.type_name),
     "content_types": _listed("content_types", "content_types", _content_type),
-    "confidence_min": lambda value: {"confidence_min": validation.confidence("filters.confidence_min", value)},
+    "confidence_min": lambda value: {
+        "confidence_min": validation.confidence("filters.confidence_min", value)
+    },
     "project": _listed("project", "projects", validation.identifier),
     "tags": _listed("tags", "tags", validation.identifier),
     "role": _listed("role", "roles", _role),

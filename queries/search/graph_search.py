@@ -27,26 +27,38 @@ def named(run: Run, *, namespace: str, words: Sequence[str]) -> list[dict[str, A
     text = query(namespace, [[facet("kind", "entity")]], words)
     candidates = run(
         Statement(
-            name="search/named", parameters={"batch": {"namespace": namespace, "text": text, "limit": CANDIDATES}}, read=as_is
+            name="search/named",
+            parameters={"batch": {"namespace": namespace, "text": text, "limit": CANDIDATES}},
+            read=as_is,
         )
     )
     weighed = []
     for row in candidates:
         if row["id"] is not None:
             names = (row["name"] or row["id"], row["id"], *row["aliases"])
-            share, count, name = max(((*coverage(words, name), name) for name in names), key=lambda one: one[:2])
+            share, count, name = max(
+                ((*coverage(words, name), name) for name in names), key=lambda one: one[:2]
+            )
             weighed.append((share, count, name, row))
     best = [one for one in weighed if one[0] == 1.0] or [one for one in weighed if one[0] > 0]
     longest = max((count for _, count, _, _ in best), default=1)
     starts = [
-        {"id": row["id"], "weight": share * count / longest * row["confidence"], "name": name} for share, count, name, row in best
+        {"id": row["id"], "weight": share * count / longest * row["confidence"], "name": name}
+        for share, count, name, row in best
     ]
     starts.sort(key=lambda start: (-start["weight"], start["id"]))
     return starts[:STARTS]
 
 
 def around(
-    run: Run, *, namespace: str, starts: Sequence[dict[str, Any]], filters: Filters, limit: int, metadata: bool, explain: bool
+    run: Run,
+    *,
+    namespace: str,
+    starts: Sequence[dict[str, Any]],
+    filters: Filters,
+    limit: int,
+    metadata: bool,
+    explain: bool,
 ) -> list[Row]:
     """What lies around the starts, best first: rows of `search/around`."""
     if not starts:

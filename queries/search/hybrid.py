@@ -34,9 +34,7 @@ TIMELY = 3.0  # times as much the time counts where nothing else is asked for
 _SAID = "happen happened happens happening going new said say talk talked discuss discussed anything everything something"
 GENERAL = frozenset(_SAID.split())  # words that ask for nothing in particular
 LOOKED = 4  # times that a query names, in which messages are looked for besides; more are only recognised
-MEETING = (
-    "most of what was found is from long talks of several people, so stretches were looked for, as the recipe 'exploratory' does"
-)
+MEETING = "most of what was found is from long talks of several people, so stretches were looked for, as the recipe 'exploratory' does"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,9 +124,16 @@ def hybrid(send: Run, asked: Search) -> Answer:
     if asked.mode == "graph":
         explained = _by_graph(run, asked)
     else:
-        found, scored = _judged(run, asked, limit=asked.limit) if asked.mode == "hybrid" else _by_one_arm(run, asked)
+        found, scored = (
+            _judged(run, asked, limit=asked.limit)
+            if asked.mode == "hybrid"
+            else _by_one_arm(run, asked)
+        )
         scored = _whole(run, asked.namespace, scored)
-        explained = [(score, row, explanation.explained(row, found, explain=asked.explain)) for score, row in scored]
+        explained = [
+            (score, row, explanation.explained(row, found, explain=asked.explain))
+            for score, row in scored
+        ]
         notes += (MEETING,) if found.get("meeting") else ()
     told: dict[str, Any] = {"statements": list(ran)} if asked.explain else {}
     if asked.explain and found.get("times"):
@@ -151,7 +156,11 @@ def _by_graph(run: Run, asked: Search) -> list[tuple[float, Row, dict[str, Any]]
     )
     names = {start["id"]: start["name"] for start in starts}
     return [
-        (row["score"], row, explanation.by_graph(row, rank=rank, names=names, explain=asked.explain))
+        (
+            row["score"],
+            row,
+            explanation.by_graph(row, rank=rank, names=names, explain=asked.explain),
+        )
         for rank, row in enumerate(rows, start=1)
     ]
 
@@ -163,11 +172,16 @@ def _by_one_arm(run: Run, asked: Search) -> tuple[Row, list[tuple[float, Row]]]:
     if asked.mode == "semantic":
         return found, score_fusion.by_meaning(found, limit=asked.limit)
     messages = [
-        (row["own"], {**row, "fusion": {"score": row["own"], "factor": 1.0, "parts": {"words": row["own"]}}})
+        (
+            row["own"],
+            {**row, "fusion": {"score": row["own"], "factor": 1.0, "parts": {"words": row["own"]}}},
+        )
         for row in found["messages"]
         if row["passes"]
     ]
-    return found, score_fusion.fuse(found, messages=messages, arms=arms, words=asked.terms.words, limit=asked.limit)
+    return found, score_fusion.fuse(
+        found, messages=messages, arms=arms, words=asked.terms.words, limit=asked.limit
+    )
 
 
 def _judged(run: Run, asked: Search, *, limit: int) -> tuple[Row, list[tuple[float, Row]]]:
@@ -182,7 +196,12 @@ def _judged(run: Run, asked: Search, *, limit: int) -> tuple[Row, list[tuple[flo
         recipe = replace(recipe, arms={**recipe.arms, "time": TIMELY * recipe.factor("time")})
     messages = ranker.rank(found["messages"], question, limit=limit, recipe=recipe)
     return {**found, "links": question.links, "times": question.times}, score_fusion.fuse(
-        found, messages=messages, arms=arms, words=question.words, limit=limit, factors=asked.recipe.kinds()
+        found,
+        messages=messages,
+        arms=arms,
+        words=question.words,
+        limit=limit,
+        factors=asked.recipe.kinds(),
     )
 
 
@@ -204,7 +223,14 @@ def _prepared(run: Run, asked: Search) -> tuple[score_fusion.Arms, Plan, ranker.
         linked=tuple(links),
     )
     words = () if not recipe.factor("words") or _of_a_time(asked, when) else asked.terms.words
-    question = ranker.Question(text=asked.query, words=words, times=when, links=links, now_ms=asked.now_ms, judge=asked.judge)
+    question = ranker.Question(
+        text=asked.query,
+        words=words,
+        times=when,
+        links=links,
+        now_ms=asked.now_ms,
+        judge=asked.judge,
+    )
     return arms, plan, question
 
 
@@ -216,7 +242,11 @@ def _of_a_time(asked: Search, when: Times) -> bool:
 
 def _links(run: Run, asked: Search) -> dict[str, Row]:
     """The messages to which the entities lead that the query names, surest first, as many as the recipe asks for."""
-    if not asked.recipe.linked or not asked.recipe.factor("entities") or "message" not in asked.filters.kinds:
+    if (
+        not asked.recipe.linked
+        or not asked.recipe.factor("entities")
+        or "message" not in asked.filters.kinds
+    ):
         return {}
     starts = named(run, namespace=asked.namespace, words=asked.terms.words)
     messages = replace(asked.filters, content_types=("message",))
@@ -270,9 +300,13 @@ def _notes(asked: Terms, filters: Filters, *, mode: Mode) -> tuple[str, ...]:
             f"the query was cut to its {limits.QUERY_TERMS} most telling words for the search by words; {asked.cut} were left out"
         )
     if not asked.words and mode != "semantic":
-        notes.append("the query has no words that the search by words knows: only stop words or signs")
+        notes.append(
+            "the query has no words that the search by words knows: only stop words or signs"
+        )
     if filters.left_out:
-        notes.append(f"what the filters ask for is nothing that these have, so they are left out: {', '.join(filters.left_out)}")
+        notes.append(
+            f"what the filters ask for is nothing that these have, so they are left out: {', '.join(filters.left_out)}"
+        )
     return tuple(notes)
 
 
@@ -282,8 +316,14 @@ def _whole(run: Run, namespace: str, scored: list[tuple[float, Row]]) -> list[tu
     if not ids:
         return scored
     batch = {"namespace": namespace, "ids": ids}
-    texts = {row["id"]: row["content"] for row in run(Statement(name="search/texts", parameters={"batch": batch}, read=as_is))}
-    return [(score, {**row, "content": texts.get(row["id"], row["content"])} if row.get("cut") else row) for score, row in scored]
+    texts = {
+        row["id"]: row["content"]
+        for row in run(Statement(name="search/texts", parameters={"batch": batch}, read=as_is))
+    }
+    return [
+        (score, {**row, "content": texts.get(row["id"], row["content"])} if row.get("cut") else row)
+        for score, row in scored
+    ]
 
 
 def _hit(score: float, row: Row, explanation: dict[str, Any]) -> Hit:

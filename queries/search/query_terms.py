@@ -90,4 +90,8 @@ def query(namespace: str, groups: Iterable[Sequence[str]], words: Sequence[str])
 
 
 def _inside(character: str) -> bool:
-    return character in "_.'’" or character.isalnum() or unicodedata.category(character) in {"Mn", "Mc"}
+    return (
+        character in "_.'’"
+        or character.isalnum()
+        or unicodedata.category(character) in {"Mn", "Mc"}
+    )

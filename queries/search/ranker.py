@@ -72,7 +72,15 @@ JOINED = {
     "long_long": ("long", "long"),
 }
 FEATURES = [*PLAIN, *JOINED]
-STRETCHES = [*PLAIN, "wide_cover", "wide_meaning", "wide_words", "wide_text", "wide_long", "far_words"]
+STRETCHES = [
+    *PLAIN,
+    "wide_cover",
+    "wide_meaning",
+    "wide_words",
+    "wide_text",
+    "wide_long",
+    "far_words",
+]
 WIDE, FARTHER = 3, 8  # places on either side
 SEVERAL = 3  # people
 MOST = 0.8  # of the candidates
@@ -86,7 +94,9 @@ ENDING = 5
 FAR = 2**40  # more places than a conversation has
 LONG = math.log(1 + 1000)  # characters; more make no difference
 WEIGHTS = Path(__file__).with_name("ranker.json")
-_WHEN = re.compile(r"^\W*(?:(?:since|until) )?when\b|\bhow long\b|\b(?:what|which) (?:year|month|day|date)\b")
+_WHEN = re.compile(
+    r"^\W*(?:(?:since|until) )?when\b|\bhow long\b|\b(?:what|which) (?:year|month|day|date)\b"
+)
 _TIMES = """
 yesterday today tomorrow tonight week weekend month year ago last next monday tuesday wednesday thursday friday saturday sunday january
 february march april may june july august september october november december morning evening night recently soon day days weeks months
@@ -103,7 +113,9 @@ _SPACED = bytes(code if code < 128 and chr(code).isalnum() else ord(" ") for cod
 @cache
 def weights(stretches: bool = False) -> Mapping[str, float]:
     """What each feature counts, where single messages are looked for or `stretches` of a talk."""
-    found: dict[str, float] = json.loads(WEIGHTS.read_text(encoding="utf-8"))["stretches" if stretches else "weights"]
+    found: dict[str, float] = json.loads(WEIGHTS.read_text(encoding="utf-8"))[
+        "stretches" if stretches else "weights"
+    ]
     return found
 
 
@@ -128,7 +140,9 @@ class Question:
     judge: Judge | None = None
 
 
-def rank(rows: Sequence[Row], question: Question, *, limit: int, recipe: Recipe) -> list[tuple[float, Row]]:
+def rank(
+    rows: Sequence[Row], question: Question, *, limit: int, recipe: Recipe
+) -> list[tuple[float, Row]]:
     """Messages best first, with scores between 0 and 1.
 
     The best one has the best score that both legs together gave to any message, so that it can be compared with what is no message;
@@ -158,7 +172,9 @@ def rank(rows: Sequence[Row], question: Question, *, limit: int, recipe: Recipe)
         best = diversification.chosen(distances, worth, allowed, limit=limit)
     else:
         worth = scores
-        best = [place for place in np.argsort(-worth, kind="stable").tolist() if allowed[place]][:limit]
+        best = [place for place in np.argsort(-worth, kind="stable").tolist() if allowed[place]][
+            :limit
+        ]
     most = max(row["own"] for row in rows) or LEAST  # where only entities led to them
     shown = np.minimum.accumulate(worth[best]) if best else worth
     return [
@@ -169,7 +185,8 @@ def rank(rows: Sequence[Row], question: Question, *, limit: int, recipe: Recipe)
                 **judged.explained(place),
                 "ranking": {
                     "score": float(scores[place]),
-                    "parts": _parts(names, counted[place], float(fresh[place])) | judged.part(place),
+                    "parts": _parts(names, counted[place], float(fresh[place]))
+                    | judged.part(place),
                 },
             },
         )
@@ -222,7 +239,11 @@ def features(rows: Sequence[Row], question: Question, *, stretches: bool = False
         "session": _spread(asked.score(near.summed(asked.counts))),
         "session_best": _spread(near.greatest(fits)),
         "speaker": _named(rows, question.text),
-        "linked": (1 - cover) * [question.links[row["id"]]["score"] if row["id"] in question.links else 0.0 for row in rows],
+        "linked": (1 - cover)
+        * [
+            question.links[row["id"]]["score"] if row["id"] in question.links else 0.0
+            for row in rows
+        ],
         "question": asks,
         "answer": near.at(own * asks, -1),
         "long": np.minimum(1.0, np.log1p(lengths) / LONG),
@@ -242,7 +263,9 @@ def features(rows: Sequence[Row], question: Question, *, stretches: bool = False
     return np.stack([columns[name] for name in (STRETCHES if stretches else FEATURES)], axis=1)
 
 
-def _wide(near: "_Neighbours", asked: "_Asked", *, meaning: Floats, fits: Floats, lengths: Floats) -> dict[str, Floats]:
+def _wide(
+    near: "_Neighbours", asked: "_Asked", *, meaning: Floats, fits: Floats, lengths: Floats
+) -> dict[str, Floats]:
     """The features of a message and those around it."""
 
     def together(values: Floats, reach: int = WIDE) -> Floats:
@@ -298,7 +321,11 @@ class _Asked:
         beginnings = tuple(root for root, _ in roots)
         meant: dict[str, int] = {}
         for word in [word for word in set().union(*texts) if word.startswith(beginnings)]:
-            fits = (place for place, (root, most) in enumerate(roots) if word.startswith(root) and len(word) <= most)
+            fits = (
+                place
+                for place, (root, most) in enumerate(roots)
+                if word.startswith(root) and len(word) <= most
+            )
             if (place := next(fits, None)) is not None:
                 meant[word] = place
         self.counts = np.zeros((len(texts), len(roots)))
@@ -322,7 +349,9 @@ class _Asked:
 
 def _words(text: str) -> list[str]:
     """The runs of letters and digits in a text of lower case; twice as quick where all of it is ASCII."""
-    return text.encode().translate(_SPACED).decode().split() if text.isascii() else _WORD.findall(text)
+    return (
+        text.encode().translate(_SPACED).decode().split() if text.isascii() else _WORD.findall(text)
+    )
 
 
 def _root(word: str) -> tuple[str, int]:
@@ -343,8 +372,14 @@ def _named(rows: Sequence[Row], query: str) -> Floats:
     """Whether the query names the author; words that most queries have name nobody."""
     by = _authors(rows)
     authors = set(filter(None, by))
-    said = {stem(word) for word in tokens(query) if word not in _NAMELESS} if authors else set[str]()
-    named = {author for author in authors if any(len(word) > 1 and stem(word) in said for word in tokens(author))}
+    said = (
+        {stem(word) for word in tokens(query) if word not in _NAMELESS} if authors else set[str]()
+    )
+    named = {
+        author
+        for author in authors
+        if any(len(word) > 1 and stem(word) in said for word in tokens(author))
+    }
     return np.array([author in named for author in by], float)
 
 
@@ -352,7 +387,11 @@ def _authors(rows: Sequence[Row]) -> list[str | None]:
     """Who wrote each: its author, or where none is told what stands before a colon, if most of those texts begin like that."""
     found = [row["author"] for row in rows]
     untold = [place for place, author in enumerate(found) if not author]
-    begun = [(place, match[1]) for place in untold if (match := _SPEAKER.match(rows[place]["content"] or ""))]
+    begun = [
+        (place, match[1])
+        for place in untold
+        if (match := _SPEAKER.match(rows[place]["content"] or ""))
+    ]
     if 2 * len(begun) > len(untold):
         for place, name in begun:
             found[place] = name
@@ -368,7 +407,11 @@ def meeting(rows: Sequence[Row], *, least: int) -> bool:
         talk = row["conversation_id"]
         people.setdefault(talk, set()).add(author)
         length[talk] = max(length.get(talk, 0), row["position"] + 1)
-    talks = {talk for talk, names in people.items() if len(names - {None}) >= SEVERAL and length[talk] >= least}
+    talks = {
+        talk
+        for talk, names in people.items()
+        if len(names - {None}) >= SEVERAL and length[talk] >= least
+    }
     return sum(row["conversation_id"] in talks for row in rows) >= MOST * len(rows)
 
 
@@ -376,7 +419,9 @@ def _within(rows: Sequence[Row], spans: Sequence[Span]) -> Floats:
     """Whether each is from one of these times."""
     if not spans:
         return np.zeros(len(rows))
-    moments = np.array([-1 if row["timestamp_ms"] is None else row["timestamp_ms"] for row in rows])[:, None]
+    moments = np.array(
+        [-1 if row["timestamp_ms"] is None else row["timestamp_ms"] for row in rows]
+    )[:, None]
     starts, ends = np.array([(span.start_ms, span.end_ms) for span in spans]).T
     found: Floats = ((starts <= moments) & (moments <= ends)).any(axis=1).astype(float)
     return found

@@ -26,7 +26,10 @@ ARMS: Mapping[str, tuple[str, ...]] = {
     "form": ("question", "question_time", "long", "long_long", "wide_long", "time", "number"),
     "cross_encoder": (),  # no learned weight: see mcp_context_persistence.queries.search.reranking
 }
-KINDS: Mapping[str, str] = {"entities": "entity", "decisions": "decision"}  # arms that also are kinds of what is found
+KINDS: Mapping[str, str] = {
+    "entities": "entity",
+    "decisions": "decision",
+}  # arms that also are kinds of what is found
 DEFAULT = "balanced"
 FILE = Path(__file__).with_name("recipes.json")
 _RANGES = {
@@ -89,14 +92,22 @@ class Recipe:
 @cache
 def known() -> Mapping[str, Recipe]:
     """The recipes that have a name."""
-    return {name: _made(Recipe(), given) for name, given in json.loads(FILE.read_text(encoding="utf-8")).items()}
+    return {
+        name: _made(Recipe(), given)
+        for name, given in json.loads(FILE.read_text(encoding="utf-8")).items()
+    }
 
 
 def for_meetings(asked: Recipe) -> Recipe:
     """The recipe `exploratory` with the factors, the recency and the cross-encoder of another one, that looks as far as the wider of both."""
     wide = known()["exploratory"]
-    more = {name: max(getattr(asked, name), getattr(wide, name)) for name in ("nearest", "worded", "seeds", "reach", "linked")}
-    same = {name: getattr(asked, name) for name in ("arms", "recency", "half_life_days", "reranked")}
+    more = {
+        name: max(getattr(asked, name), getattr(wide, name))
+        for name in ("nearest", "worded", "seeds", "reach", "linked")
+    }
+    same = {
+        name: getattr(asked, name) for name in ("arms", "recency", "half_life_days", "reranked")
+    }
     return replace(wide, **more, **same)
 
 
@@ -109,7 +120,9 @@ def recipe(given: object) -> Recipe:
     changes: list[Mapping[Any, object]] = []
     while isinstance(given, Mapping):
         if len(changes) == limits.METADATA_DEPTH:
-            raise ValidationError(f"recipe is nested deeper than {limits.METADATA_DEPTH} levels, or in a circle")
+            raise ValidationError(
+                f"recipe is nested deeper than {limits.METADATA_DEPTH} levels, or in a circle"
+            )
         changes.append({key: value for key, value in given.items() if key != "base"})
         given = given.get("base", DEFAULT)
     made = known()[validation.choice("recipe", given, tuple(known()))]
@@ -140,7 +153,9 @@ def _arms(given: object) -> dict[str, float]:
     if not isinstance(given, Mapping):
         raise ValidationError("recipe.arms must be a mapping from names to factors")
     return {
-        validation.choice("recipe.arms", name, tuple(ARMS)): validation.number(f"recipe.arms.{name}", factor, least=0.0, most=10.0)
+        validation.choice("recipe.arms", name, tuple(ARMS)): validation.number(
+            f"recipe.arms.{name}", factor, least=0.0, most=10.0
+        )
         for name, factor in given.items()
     }
 

@@ -41,7 +41,9 @@ class Judged:
         return {ARM: float(self.added[place])} if place in self.said else {}
 
 
-def reread(rows: Sequence[Row], scores: Floats, query: str, *, recipe: Recipe, judge: Judge | None) -> Judged:
+def reread(
+    rows: Sequence[Row], scores: Floats, query: str, *, recipe: Recipe, judge: Judge | None
+) -> Judged:
     """Have the best rows read that may be shown, as many as the recipe says.
 
     Args:
@@ -53,7 +55,9 @@ def reread(rows: Sequence[Row], scores: Floats, query: str, *, recipe: Recipe, j
     """
     added = np.zeros(len(rows))
     factor = recipe.factor(ARM)
-    best = [place for place in np.argsort(-scores, kind="stable").tolist() if rows[place]["passes"]][: recipe.reranked]
+    best = [
+        place for place in np.argsort(-scores, kind="stable").tolist() if rows[place]["passes"]
+    ][: recipe.reranked]
     if judge is None or not factor or not best:
         return Judged(added=added)
     found = np.asarray(judge(query, [rows[place]["content"] or "" for place in best]), float)

@@ -131,7 +131,11 @@ class Plan:
         if self.vector is None or not self.arms.meaning or not self.filters.vector_kinds:
             return legs
         if self.scan:
-            groups = [[facet("namespace", self.namespace)], *self.filters.groups, *self.filters.kind_group()]
+            groups = [
+                [facet("namespace", self.namespace)],
+                *self.filters.groups,
+                *self.filters.kind_group(),
+            ]
             return legs | {"scans": [required(groups)]}
         if not self.filters.only_kinds:
             return legs | {"boxes": self.filters.boxes()[0]}
@@ -154,9 +158,13 @@ class Plan:
             return []
         boxes = [box for box in self.filters.boxes()[0] if box["kind"] == "message"]
         spans = [
-            (box, max(box["start_ms"], span.start_ms), min(box["end_ms"], span.end_ms)) for box in boxes for span in self.dated
+            (box, max(box["start_ms"], span.start_ms), min(box["end_ms"], span.end_ms))
+            for box in boxes
+            for span in self.dated
         ]
-        return [{**box, "start_ms": start, "end_ms": end} for box, start, end in spans if start <= end]
+        return [
+            {**box, "start_ms": start, "end_ms": end} for box, start, end in spans if start <= end
+        ]
 
     def _texts(self) -> list[str]:
         """The queries of the fulltext leg: one, or one for messages and one for the rest where others crowd messages out."""
@@ -164,9 +172,19 @@ class Plan:
             return []
         kinds = self.filters.kinds
         if not self.texts_apart:
-            return [query(self.namespace, [*self.filters.groups, *self.filters.kind_group()], self.words)]
+            return [
+                query(
+                    self.namespace, [*self.filters.groups, *self.filters.kind_group()], self.words
+                )
+            ]
         parts = [["message"], [kind for kind in kinds if kind != "message"]]
-        return [query(self.namespace, [*self.filters.groups, *self.filters.kind_group(part)], self.words) for part in parts if part]
+        return [
+            query(
+                self.namespace, [*self.filters.groups, *self.filters.kind_group(part)], self.words
+            )
+            for part in parts
+            if part
+        ]
 
     def next(self, found: Row) -> "Plan | None":
         """The round to follow this one, None when nothing more can be found or nothing more is wanted."""
@@ -174,7 +192,10 @@ class Plan:
         if not changes:
             return None
         # To look by kind is no wider look: the same rows after it do not say that there are no more.
-        seen = -1 if "apart" in changes else found["meaning_rows"], -1 if "texts_apart" in changes else found["words_rows"]
+        seen = (
+            -1 if "apart" in changes else found["meaning_rows"],
+            -1 if "texts_apart" in changes else found["words_rows"],
+        )
         return replace(self, **changes, seen=seen)
 
     def _further_meaning(self, found: Row) -> dict[str, Any]:
@@ -201,7 +222,9 @@ class Plan:
 def _read(row: Row) -> Row:
     """The row with its messages, which came as lists, by the names of their columns; without what was deleted while it was read."""
     columns = row["columns"]
-    messages = [{"kind": "message", **dict(zip(columns, one, strict=True))} for one in row["messages"]]
+    messages = [
+        {"kind": "message", **dict(zip(columns, one, strict=True))} for one in row["messages"]
+    ]
     return {
         **row,
         "messages": [one for one in messages if there(one) and one["position"] is not None],

@@ -16,7 +16,9 @@ Row = Mapping[str, Any]
 
 MEANING, WORDS = 0.4, 0.6
 LEAST = 0.05  # what an arm gives for having found something at all
-_SUFFIX = re.compile(r"(?<=...)(?:ies|ing|es|ed|s|e|y)$")  # what is left has three letters: "king" is no form of "k"
+_SUFFIX = re.compile(
+    r"(?<=...)(?:ies|ing|es|ed|s|e|y)$"
+)  # what is left has three letters: "king" is no form of "k"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,9 +110,14 @@ def fuse(
     most = max((1.0, *(factors.get(row["kind"], 1.0) for row in others)))
     scored = [(score / most, row) for score, row in messages]
     for row in others:
-        factor, parts = factors.get(row["kind"], 1.0) / most, _parts(row, found, arms=arms, words=words)
+        factor, parts = (
+            factors.get(row["kind"], 1.0) / most,
+            _parts(row, found, arms=arms, words=words),
+        )
         score = factor * sum(parts.values())
-        scored.append((score, {**row, "fusion": {"score": score, "factor": factor, "parts": parts}}))
+        scored.append(
+            (score, {**row, "fusion": {"score": score, "factor": factor, "parts": parts}})
+        )
     scored.sort(key=lambda one: (-one[0], one[1]["kind"], one[1]["id"]))
     return one_passage_each(scored)[:limit]
 
@@ -126,7 +133,10 @@ def one_passage_each(scored: Iterable[tuple[float, Row]]) -> list[tuple[float, R
     """Of a document only the first passage."""
     found: dict[tuple[str, str], tuple[float, Row]] = {}
     for score, row in scored:
-        found.setdefault((row["kind"], row["document_id"] if row["kind"] == "document" else row["id"]), (score, row))
+        found.setdefault(
+            (row["kind"], row["document_id"] if row["kind"] == "document" else row["id"]),
+            (score, row),
+        )
     return list(found.values())
 
 
@@ -138,7 +148,10 @@ def _parts(row: Row, found: Row, *, arms: Arms, words: Sequence[str]) -> dict[st
     low, high = found["meaning_low"], found["meaning_high"]
     if row["kind"] != "entity":
         by_words = spread(row["words"], found["words_low"], found["words_high"])
-        return {"meaning": arms.meaning * spread(row["meaning"], low, high), "words": arms.words * by_words}
+        return {
+            "meaning": arms.meaning * spread(row["meaning"], low, high),
+            "words": arms.words * by_words,
+        }
     meaning = max(0.0, row["meaning"] or 0.0) if low is None else spread(row["meaning"], low, high)
     names = [row["name"] or row["id"], row["id"], *(row["aliases"] or ())]
     named = overlap(words, names=names, content=row["content"] or "")

@@ -52,7 +52,10 @@ def similar_conversations(
         min_score: Least raw cosine.
     """
     if "message" not in filters.kinds:
-        return SimilarAnswer(conversations=(), notes=("content_types leaves out messages, by which conversations are compared",))
+        return SimilarAnswer(
+            conversations=(),
+            notes=("content_types leaves out messages, by which conversations are compared",),
+        )
     messages = replace(filters, content_types=("message",))
     plan = Plan(
         namespace=namespace,
@@ -68,7 +71,9 @@ def similar_conversations(
     )
     groups, best = _by_conversation(run, plan, limit=limit, min_score=min_score)
     if not groups:
-        notes = () if best is None else (f"nothing reached min_score; the best score was {best:.2f}",)
+        notes = (
+            () if best is None else (f"nothing reached min_score; the best score was {best:.2f}",)
+        )
         return SimilarAnswer(conversations=(), best_score=best, notes=notes)
     told = {row["id"]: row for row in run(_conversations(namespace, groups))}
     return SimilarAnswer(
@@ -76,7 +81,11 @@ def similar_conversations(
             Similar(
                 id=key,
                 score=rows[0]["meaning"],
-                messages=tuple(one for one in told[key]["messages"] if one["id"] is not None and one["role"] is not None),
+                messages=tuple(
+                    one
+                    for one in told[key]["messages"]
+                    if one["id"] is not None and one["role"] is not None
+                ),
                 project_path=told[key]["project_path"],
                 metadata=told[key]["metadata"],
             )
@@ -87,7 +96,9 @@ def similar_conversations(
     )
 
 
-def _by_conversation(run: Run, plan: Plan, *, limit: int, min_score: float) -> tuple[dict[str, list[Row]], float | None]:
+def _by_conversation(
+    run: Run, plan: Plan, *, limit: int, min_score: float
+) -> tuple[dict[str, list[Row]], float | None]:
     """The messages that reach the floor, by conversation, best first; and the best cosine of all.
 
     A conversation of many good messages hides others, so more messages are asked for until there are enough conversations.
@@ -104,5 +115,12 @@ def _by_conversation(run: Run, plan: Plan, *, limit: int, min_score: float) -> t
 
 
 def _conversations(namespace: str, groups: Mapping[str, Sequence[Row]]) -> Statement[Row]:
-    found = [{"id": key, "messages": [row["id"] for row in rows[:PASSAGES]]} for key, rows in groups.items()]
-    return Statement(name="search/conversations", parameters={"batch": {"namespace": namespace, "found": found}}, read=as_is)
+    found = [
+        {"id": key, "messages": [row["id"] for row in rows[:PASSAGES]]}
+        for key, rows in groups.items()
+    ]
+    return Statement(
+        name="search/conversations",
+        parameters={"batch": {"namespace": namespace, "found": found}},
+        read=as_is,
+    )

@@ -23,7 +23,10 @@ def day_or_month(year: int, month: int, day: int | None = None) -> Days | None:
 
 def months(year: int, month: int, count: int) -> Days:
     """So many whole months. What lies beyond the calendar's ends is left out."""
-    first, last = (max(12, min(place, 12 * date.max.year + 11)) for place in (year * 12 + month - 1, year * 12 + month + count - 2))
+    first, last = (
+        max(12, min(place, 12 * date.max.year + 11))
+        for place in (year * 12 + month - 1, year * 12 + month + count - 2)
+    )
     end = calendar.monthrange(last // 12, last % 12 + 1)[1]
     return date(first // 12, first % 12 + 1, 1), date(last // 12, last % 12 + 1, end)
 
@@ -39,13 +42,17 @@ def unit(day: date, name: str, *, back: int = 0) -> Days:
     if name == "year":
         return months(day.year - back, 1, 12)
     if name == "quarter":
-        return months(day.year, (day.month - 1) // _QUARTER * _QUARTER + 1 - _QUARTER * back, _QUARTER)
+        return months(
+            day.year, (day.month - 1) // _QUARTER * _QUARTER + 1 - _QUARTER * back, _QUARTER
+        )
     return months(day.year, day.month - back, 1)
 
 
 def shifted(day: date, days: int) -> date:
     """So many days on, within the calendar."""
-    return date.fromordinal(max(date.min.toordinal(), min(day.toordinal() + days, date.max.toordinal())))
+    return date.fromordinal(
+        max(date.min.toordinal(), min(day.toordinal() + days, date.max.toordinal()))
+    )
 
 
 def beside(days: Days, name: str, *, count: int, after: bool) -> Days:
@@ -54,7 +61,11 @@ def beside(days: Days, name: str, *, count: int, after: bool) -> Days:
     if name == "weekend" or name in WEEKDAYS:
         wanted = WEEKDAYS.get(name, _SATURDAY)
         weeks = 7 * (count - 1)
-        steps = (wanted - edge.weekday() - 1) % 7 + 1 + weeks if after else -((edge.weekday() - wanted - 1) % 7 + 1 + weeks)
+        steps = (
+            (wanted - edge.weekday() - 1) % 7 + 1 + weeks
+            if after
+            else -((edge.weekday() - wanted - 1) % 7 + 1 + weeks)
+        )
         return shifted(edge, steps), shifted(edge, steps + (name == "weekend"))
     far = unit(edge, name, back=-count if after else count)
     if count > 1 or name == "day":
@@ -67,7 +78,9 @@ def share(days: Days, place: int, of: int) -> Days:
     first, last = days
     if (last - first).days < MONTH:
         length = (last - first).days + 1
-        return shifted(first, place * length // of), shifted(first, max((place + 1) * length // of - 1, place * length // of))
+        return shifted(first, place * length // of), shifted(
+            first, max((place + 1) * length // of - 1, place * length // of)
+        )
     length = (last.year - first.year) * 12 + last.month - first.month + 1
     start = place * length // of
     return months(first.year, first.month + start, (place + 1) * length // of - start)

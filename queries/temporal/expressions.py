@@ -26,7 +26,9 @@ FIRST_YEAR = 1990  # in which a month without a year may lie
 SOON = 92  # days before a month within which "before June" means the coming one
 
 _MONTHS = {name.lower(): number for number, name in enumerate(calendar.month_name) if name}
-_SHORT = {name.lower(): number for number, name in enumerate(calendar.month_abbr) if name} | {"sept": 9}
+_SHORT = {name.lower(): number for number, name in enumerate(calendar.month_abbr) if name} | {
+    "sept": 9
+}
 _SEASONS = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}
 _ORDINALS = """
 first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth
@@ -34,7 +36,20 @@ nineteenth twentieth twenty-first twenty-second twenty-third twenty-fourth twent
 thirtieth thirty-first
 """
 ORDINALS = {word: number for number, word in enumerate(_ORDINALS.split(), start=1)}
-_NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+_NUMBERS = [
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+]
 COUNTS = {word: number for number, word in enumerate(_NUMBERS, start=1)} | {
     "a": 1,
     "an": 1,
@@ -57,7 +72,10 @@ _ISO = re.compile(
     rf"{_FREE}((?:19|20)[0-9][0-9])-([0-9][0-9])(?:-([0-9][0-9])(?:[T ][0-9]{{2}}:[0-9]{{2}}(?::[0-9.]{{2,12}})?(?:Z|[+-][0-9]{{2}}:?[0-9]{{2}})?)?)?{_ENDS}"
 )
 _DIGITS = re.compile(rf"{_FREE}([0-9]{{1,2}})([./-])([0-9]{{1,2}})\2((?:19|20)[0-9][0-9]){_ENDS}")
-_YEARS = re.compile(rf"{_FREE}((?:19|20)[0-9][0-9])\s?[-–]\s?((?:19|20)?[0-9][0-9]){_ENDS}(?!\s{{0,3}}{_UNITS})", re.VERBOSE)
+_YEARS = re.compile(
+    rf"{_FREE}((?:19|20)[0-9][0-9])\s?[-–]\s?((?:19|20)?[0-9][0-9]){_ENDS}(?!\s{{0,3}}{_UNITS})",
+    re.VERBOSE,
+)
 _NAMED = re.compile(
     rf"""\b(?=[0-9adefjlmnost])(?<!/)
     (?:(?:(?P<first>{_DAY}){_RANGE % "1"})?(?P<before>{_DAY})(?:{S}of)?(?:{S}|-)|(?P<word>{"|".join(ORDINALS)}){S}of{S})?
@@ -67,7 +85,9 @@ _NAMED = re.compile(
     (?:(?:,?\s{{0,3}}|-)(?:of\s)?(?P<year>{_YEAR}))?""",
     re.IGNORECASE | re.VERBOSE,
 )
-_HYPHEN = re.compile(rf"\b(?:{'|'.join([*_MONTHS, *_SHORT])}|early|mid|late)-$", re.IGNORECASE)  # what "-May" may follow
+_HYPHEN = re.compile(
+    rf"\b(?:{'|'.join([*_MONTHS, *_SHORT])}|early|mid|late)-$", re.IGNORECASE
+)  # what "-May" may follow
 _SEASON = re.compile(
     rf"\b(?:(last|this|next){S})?({'|'.join(_SEASONS)})\b(?:{S}(?:of{S})?({_YEAR})(?:[/–-]((?:20)?[0-9][0-9])\b)?)?",
     re.IGNORECASE | re.VERBOSE,
@@ -79,11 +99,18 @@ _QUARTER = re.compile(
 _ALONE = re.compile(rf"(?<![\w$€£#.,/+-]){_YEAR}", re.VERBOSE | re.IGNORECASE)
 _DECADE = re.compile(r"\b((?:19|20)[0-9]0)s\b")
 _UNIT_NAMES = "day|weekend|week|month|quarter|year"
-_UNIT = re.compile(rf"\b(last|past|this){S}(weekend|week|month|quarter|year)\b(?!{S}of\b)", re.IGNORECASE)
+_UNIT = re.compile(
+    rf"\b(last|past|this){S}(weekend|week|month|quarter|year)\b(?!{S}of\b)", re.IGNORECASE
+)
 _NUMBER = rf"[0-9]{{1,3}}|(?:a{S})?(?:couple{S}of|few)|{'|'.join(_NUMBERS)}"
-_SPELL = re.compile(rf"\b(?:last|past){S}({_NUMBER}){S}({_UNIT_NAMES})s?\b(?!{S}of\b)", re.IGNORECASE)
+_SPELL = re.compile(
+    rf"\b(?:last|past){S}({_NUMBER}){S}({_UNIT_NAMES})s?\b(?!{S}of\b)", re.IGNORECASE
+)
 _AGO = re.compile(rf"\b({_NUMBER}|an?){S}({_UNIT_NAMES})s?{S}ago\b", re.IGNORECASE)
-_NEAR = re.compile(rf"\b(?:(today|tonight|this{S}(?:morning|afternoon|evening))|(yesterday)|last{S}night)\b", re.IGNORECASE)
+_NEAR = re.compile(
+    rf"\b(?:(today|tonight|this{S}(?:morning|afternoon|evening))|(yesterday)|last{S}night)\b",
+    re.IGNORECASE,
+)
 _WEEKDAY = re.compile(rf"\b(?:(last){S})?({'|'.join(WEEKDAYS)})\b", re.IGNORECASE)
 
 _NUMBERED = re.compile(
@@ -94,7 +121,8 @@ _NUMBERED = re.compile(
 _BETWEEN = re.compile(r"\bbetween\s{1,3}(?:the\s)?$", re.IGNORECASE)
 _COUNTED = re.compile(r"(?:\s(?:to|and)\s[0-9]+)?\s{1,3}[a-z]+s\b", re.IGNORECASE)
 _VERB = re.compile(
-    r"\s{1,3}(?:be|have|not|also|well|need|still|only|never|or may|contain|include|require|take|seem)\b", re.IGNORECASE
+    r"\s{1,3}(?:be|have|not|also|well|need|still|only|never|or may|contain|include|require|take|seem)\b",
+    re.IGNORECASE,
 )
 _PRONOUN = re.compile(r"\s{1,3}(?:i|we|you)\b", re.IGNORECASE)
 _STOP = re.compile(r"\s*(?:$|[,.;:?!)])")
@@ -147,14 +175,19 @@ class Moment:
     @property
     def year(self) -> int | None:
         """The year that it is, where it is one."""
-        first, last = self.fixed[0] if len(self.fixed) == 1 and not self.changes else (date.min, date.min)
+        first, last = (
+            self.fixed[0] if len(self.fixed) == 1 and not self.changes else (date.min, date.min)
+        )
         return first.year if (first, last) == months(first.year, 1, 12) else None
 
     def of(self, year: int) -> Days | None:
         """The one of this year, for what has no year of its own."""
         if self.count > 1:
             return self.changed(months(year, self.month, self.count))
-        first, last = day_or_month(year, self.month, self.day), day_or_month(year, self.month, self.last or self.day)
+        first, last = (
+            day_or_month(year, self.month, self.day),
+            day_or_month(year, self.month, self.last or self.day),
+        )
         return self.changed((first[0], last[1])) if first and last and first <= last else None
 
     def each(self, today: date) -> list[Days]:
@@ -171,13 +204,19 @@ class Moment:
         if self.fixed:
             return found
         soon = 0 if word in {"since", "after", "from"} else SOON
-        begun = [one for one in found if one[word == "after"] <= shifted(today, soon - (word == "after"))]
+        begun = [
+            one for one in found if one[word == "after"] <= shifted(today, soon - (word == "after"))
+        ]
         return begun[-1:]
 
 
 def moments(text: str, today: date) -> list[Moment]:
     """The times of a text in their order; none lies in another one."""
-    found = [one for read in (_iso, _digits, _years, _named, _season, _quarter, _relative, _alone) for one in read(text, today)]
+    found = [
+        one
+        for read in (_iso, _digits, _years, _named, _season, _quarter, _relative, _alone)
+        for one in read(text, today)
+    ]
     kept: list[Moment] = []
     for one in sorted(found, key=lambda one: (one.start, -one.end)):
         if not kept or one.start >= kept[-1].end:
@@ -185,7 +224,9 @@ def moments(text: str, today: date) -> list[Moment]:
     return kept
 
 
-def _found(match: re.Match[str], *days: Days | None, weak: frozenset[str] | None = None) -> Iterator[Moment]:
+def _found(
+    match: re.Match[str], *days: Days | None, weak: frozenset[str] | None = None
+) -> Iterator[Moment]:
     fixed = tuple(dict.fromkeys(one for one in days if one))
     if fixed:
         yield Moment(start=match.start(), end=match.end(), fixed=fixed, weak=weak)
@@ -199,7 +240,10 @@ def _numbered(text: str, start: int) -> bool:
 def _iso(text: str, today: date) -> Iterator[Moment]:
     for match in _ISO.finditer(text):
         if not _numbered(text, match.start()):
-            yield from _found(match, day_or_month(int(match[1]), int(match[2]), int(match[3]) if match[3] else None))
+            yield from _found(
+                match,
+                day_or_month(int(match[1]), int(match[2]), int(match[3]) if match[3] else None),
+            )
 
 
 def _digits(text: str, today: date) -> Iterator[Moment]:
@@ -207,7 +251,11 @@ def _digits(text: str, today: date) -> Iterator[Moment]:
     for match in _DIGITS.finditer(text):
         one, other, year = int(match[1]), int(match[3]), int(match[4])
         if not _numbered(text, match.start()):
-            yield from _found(match, day_or_month(year, other, one), None if match[2] == "." else day_or_month(year, one, other))
+            yield from _found(
+                match,
+                day_or_month(year, other, one),
+                None if match[2] == "." else day_or_month(year, one, other),
+            )
 
 
 def _years(text: str, today: date) -> Iterator[Moment]:
@@ -234,11 +282,17 @@ def _named(text: str, today: date) -> Iterator[Moment]:
         start, end, first, last = _days(match, text)
         weak, month = _doubt(match, text), _month(match["month"])
         made = Moment(start=start, end=end, month=month, day=first, last=last, weak=weak)
-        joined = text[start - 1 : start] == "-" and not _HYPHEN.search(text, max(0, start - 10), start)
+        joined = text[start - 1 : start] == "-" and not _HYPHEN.search(
+            text, max(0, start - 10), start
+        )
         if joined or weak == frozenset() or not made.of(2000):
             continue
         if match["year"] or match["which"]:
-            one = made.of(int(match["year"]) if match["year"] else _whose(match["which"].lower(), month, today))
+            one = made.of(
+                int(match["year"])
+                if match["year"]
+                else _whose(match["which"].lower(), month, today)
+            )
             if one:
                 yield replace(made, fixed=(one,))
         else:
@@ -256,7 +310,11 @@ def _days(match: re.Match[str], text: str) -> tuple[int, int, int | None, int | 
         return start, end, ORDINALS[match["word"].lower()], None
     first, last = (match["first"], before) if match["first"] else (before or after, match["last"])
     if (match["and1"] or match["and2"]) and not _BETWEEN.search(text, max(0, start - 16), start):
-        start, first, last = match.start("before") if match["and1"] else start, before or after, None
+        start, first, last = (
+            match.start("before") if match["and1"] else start,
+            before or after,
+            None,
+        )
         end = end if match["and1"] or match["year"] else match.end("after")
     return start, end, _number(first), _number(last)
 
@@ -268,10 +326,16 @@ def _number(written: str | None) -> int | None:
 
 def _doubt(match: re.Match[str], text: str) -> frozenset[str] | None:
     """What a month needs to be one; no words, where it is none; None, where it is surely one."""
-    name, day, stops = match["month"], match["before"] or match["after"] or match["word"], _STOP.match(text, match.end())
+    name, day, stops = (
+        match["month"],
+        match["before"] or match["after"] or match["word"],
+        _STOP.match(text, match.end()),
+    )
     if match["year"]:
         return None
-    if name.lower() == "may" and (_VERB.match(text, match.end()) or (name == "may" and match["which"] and not stops)):
+    if name.lower() == "may" and (
+        _VERB.match(text, match.end()) or (name == "may" and match["which"] and not stops)
+    ):
         return frozenset()
     if day:
         sure = name not in {"may", "march"} or not match["before"] or day[-1].isalpha() or stops
@@ -304,7 +368,10 @@ def _season(text: str, today: date) -> Iterator[Moment]:
             coming = all_of_them[len(ended) :]
             following = coming[1] if which == "next" and coming[0][0] <= today else coming[0]
             yield from _found(
-                match, ended[-1] if which == "last" or (which == "this" and ended[-1][0].year == today.year) else following
+                match,
+                ended[-1]
+                if which == "last" or (which == "this" and ended[-1][0].year == today.year)
+                else following,
             )
         elif _CLAUSE.match(text, match.end()):
             yield Moment(start=match.start(), end=match.end(), month=month, count=3, weak=SEASON)
@@ -316,7 +383,9 @@ def _quarter(text: str, today: date) -> Iterator[Moment]:
         if match[2] or match[3]:
             yield from _found(match, months(int(match[2] or match[3]), month, 3))
         else:
-            yield Moment(start=match.start(), end=match.end(), month=month, count=3, weak=YEAR_OR_MONTH)
+            yield Moment(
+                start=match.start(), end=match.end(), month=month, count=3, weak=YEAR_OR_MONTH
+            )
 
 
 def counted(written: str) -> tuple[int, int]:
@@ -330,22 +399,52 @@ def counted(written: str) -> tuple[int, int]:
 
 def _relative(text: str, today: date) -> Iterator[Moment]:
     for match in _UNIT.finditer(text):
-        yield from _found(match, unit(today, match[2].lower(), back=int(match[1].lower() != "this")))
+        yield from _found(
+            match, unit(today, match[2].lower(), back=int(match[1].lower() != "this"))
+        )
     for match in _SPELL.finditer(text):
-        yield from _found(match, (unit(today, match[2].lower(), back=counted(match[1])[1])[0], today))
+        yield from _found(
+            match, (unit(today, match[2].lower(), back=counted(match[1])[1])[0], today)
+        )
     for match in _AGO.finditer(text):
         least, most = counted(match[1])
-        yield from _found(match, (unit(today, match[2].lower(), back=most)[0], unit(today, match[2].lower(), back=least)[1]))
+        yield from _found(
+            match,
+            (
+                unit(today, match[2].lower(), back=most)[0],
+                unit(today, match[2].lower(), back=least)[1],
+            ),
+        )
     for match in _NEAR.finditer(text):
-        yield from _found(match, (shifted(today, -1 if not match[1] else 0), shifted(today, -1 if match[2] else 0)))
+        yield from _found(
+            match,
+            (shifted(today, -1 if not match[1] else 0), shifted(today, -1 if match[2] else 0)),
+        )
     for match in _WEEKDAY.finditer(text):
         back = (today.weekday() - WEEKDAYS[match[2].lower()] - 1) % 7 + 1
         past, coming = shifted(today, -back), shifted(today, 7 - back)
         weak = None if match[1] else WEEKDAY
-        yield Moment(start=match.start(), end=match.end(), fixed=((past, past),), coming=(coming, coming), weak=weak)
+        yield Moment(
+            start=match.start(),
+            end=match.end(),
+            fixed=((past, past),),
+            coming=(coming, coming),
+            weak=weak,
+        )
 
 
-_PLACES = {"first": 0, "second": 1, "third": 2, "fourth": 3, "1st": 0, "2nd": 1, "3rd": 2, "4th": 3, "last": -1, "final": -1}
+_PLACES = {
+    "first": 0,
+    "second": 1,
+    "third": 2,
+    "fourth": 3,
+    "1st": 0,
+    "2nd": 1,
+    "3rd": 2,
+    "4th": 3,
+    "last": -1,
+    "final": -1,
+}
 _SHARES = {"early": 0, "beginning": 0, "start": 0, "mid": 1, "middle": 1, "late": 2, "end": 2}
 
 

@@ -31,13 +31,18 @@ _LEAD = re.compile(
 )
 _TO = re.compile(r"\s{0,3}(?:-|–|\.\.|to|until|till|through)\s{0,3}(?:the\s{1,3})?", re.IGNORECASE)
 _AND = re.compile(r"\s{1,3}and\s{1,3}(?:the\s{1,3})?", re.IGNORECASE)
-_THEN = re.compile(r",?\s{1,3}(?:(?:and|but)\s{1,3})?(before|prior\sto|until|till|up\sto|by)\s{1,3}(?:the\s{1,3})?", re.IGNORECASE)
+_THEN = re.compile(
+    r",?\s{1,3}(?:(?:and|but)\s{1,3})?(before|prior\sto|until|till|up\sto|by)\s{1,3}(?:the\s{1,3})?",
+    re.IGNORECASE,
+)
 _COMMA = re.compile(r",?\s{1,3}(?:the\s{1,3})?", re.IGNORECASE)
 _FROM_THERE = re.compile(r"\s{1,3}(before|after|prior\sto)\s{1,3}(?:the\s{1,3})?", re.IGNORECASE)
 _UNIT = re.compile(r"(?:last\s{1,3})?(week|weekend|month|year|[a-z]+day)", re.IGNORECASE)
 _OF = re.compile(r"\s{1,3}(?:of\s{1,3})?", re.IGNORECASE)
 _ONWARDS = re.compile(r"\s{1,3}onwards?\b", re.IGNORECASE)
-_LATIN = str.maketrans("ıİſ\u212a", "iIsK")  # what an expression that ignores case takes for a letter, and no list of words has
+_LATIN = str.maketrans(
+    "ıİſ\u212a", "iIsK"
+)  # what an expression that ignores case takes for a letter, and no list of words has
 _OPEN_START = frozenset({"before", "prior to", "until", "till", "up to", "by"})
 _OPEN_END = frozenset({"after", "since"})
 
@@ -83,7 +88,9 @@ class _Led:
 
     @property
     def counts(self) -> bool:
-        return self.moment.weak is None or self.word in self.moment.weak or bool(self.moment.changes)
+        return (
+            self.moment.weak is None or self.word in self.moment.weak or bool(self.moment.changes)
+        )
 
 
 def times(query: str, *, now_ms: int) -> Times:
@@ -100,9 +107,13 @@ def times(query: str, *, now_ms: int) -> Times:
     ones, place = moments(query, today), 0
     while place < len(ones):
         one = _led(query, ones[place], floor=said[-1][1] if said else 0)
-        other = _led(query, ones[place + 1], floor=one.moment.end) if place + 1 < len(ones) else None
+        other = (
+            _led(query, ones[place + 1], floor=one.moment.end) if place + 1 < len(ones) else None
+        )
         days = _together(query, one, other, today) if other else []
-        end, place = (other.moment.end, place + 2) if other and days else (one.moment.end, place + 1)
+        end, place = (
+            (other.moment.end, place + 2) if other and days else (one.moment.end, place + 1)
+        )
         if not days and one.counts:
             onwards = _ONWARDS.match(query, end)
             days = _single(one.moment, "since" if onwards else one.word, today)
@@ -126,12 +137,17 @@ def _led(query: str, moment: Moment, *, floor: int) -> _Led:
     start, changes = moment.start, []
     if match := before(_PART, start):
         start = match.start()
-        word, name = (match[1] or match[2] or match[3] or match[5]).lower(), (match[4] or match[6] or "").lower()
+        word, name = (
+            (match[1] or match[2] or match[3] or match[5]).lower(),
+            (match[4] or match[6] or "").lower(),
+        )
         changes.append(part(word, name))
     if match := before(_BESIDE, start):
         start = match.start()
         name, after = (match[2] or match[3]).lower(), match[4].lower() == "after"
-        changes.append(partial(beside, name=name, count=counted(match[1])[0] if match[1] else 1, after=after))
+        changes.append(
+            partial(beside, name=name, count=counted(match[1])[0] if match[1] else 1, after=after)
+        )
     match = before(_LEAD, start)
     return _Led(
         moment=replace(moment, changes=tuple(changes)),
@@ -149,21 +165,36 @@ def _together(query: str, one: _Led, other: _Led, today: date) -> list[Days]:
     """What two moments mean that belong together, like a weekday and its date, or a stretch between them; nothing, where they do not."""
     a, b = one.moment, other.moment
     between = query[a.end : other.inner]
-    if a.coming and all(first == last for first, last in b.each(today)) and _COMMA.fullmatch(between):
+    if (
+        a.coming
+        and all(first == last for first, last in b.each(today))
+        and _COMMA.fullmatch(between)
+    ):
         return _single(b, one.word, today)
-    if (match := _FROM_THERE.fullmatch(between)) and (name := _UNIT.fullmatch(query[a.start : a.end])):
-        return [beside(days, name[1].lower(), count=1, after=match[1].lower() == "after") for days in b.each(today)]
+    if (match := _FROM_THERE.fullmatch(between)) and (
+        name := _UNIT.fullmatch(query[a.start : a.end])
+    ):
+        return [
+            beside(days, name[1].lower(), count=1, after=match[1].lower() == "after")
+            for days in b.each(today)
+        ]
     if not a.fixed and b.year and _OF.fullmatch(between):
         year = a.of(b.year)
         return _single(replace(a, fixed=(year,), changes=()), one.word, today) if year else []
     if one.word in _OPEN_END and one.counts and (match := _THEN.fullmatch(between)):
         return [
             (max(start[0], end[0]), min(start[1], end[1]))
-            for start, end in _paired(_single(a, one.word, today), _single(b, _plain(match[1]), today))
+            for start, end in _paired(
+                _single(a, one.word, today), _single(b, _plain(match[1]), today)
+            )
             if start[0] <= end[1]
         ]
     joined = _AND.fullmatch(between) if one.word == "between" else _TO.fullmatch(between)
-    if not joined or one.word in _OPEN_START or not (one.counts or b.weak is None or one.word == "between"):
+    if (
+        not joined
+        or one.word in _OPEN_START
+        or not (one.counts or b.weak is None or one.word == "between")
+    ):
         return []
     return [(start[0], end[1]) for start, end in _ends(a, b, today) if start[0] <= end[1]]
 
@@ -173,7 +204,12 @@ def _ends(a: Moment, b: Moment, today: date) -> list[tuple[Days, Days]]:
     if b.fixed and a.fixed:
         back = 7 if a.coming else 0  # the Monday before that Friday
         return [
-            (start if start[0] <= end[1] else (shifted(start[0], -back), shifted(start[1], -back)), end)
+            (
+                start
+                if start[0] <= end[1]
+                else (shifted(start[0], -back), shifted(start[1], -back)),
+                end,
+            )
             for start, end in _paired(a.each(today), b.each(today))
         ]
     nearest: dict[Days, tuple[Days, Days]] = {}
@@ -196,11 +232,20 @@ def _single(moment: Moment, word: str | None, today: date) -> list[Days]:
     """What a moment means after a word."""
     if word in _OPEN_START:
         inside = word not in {"before", "prior to"}
-        return [(date.min, last if inside else shifted(first, -1)) for first, last in moment.nearest(word, today)]
+        return [
+            (date.min, last if inside else shifted(first, -1))
+            for first, last in moment.nearest(word, today)
+        ]
     if word in _OPEN_END:
-        return [(first if word == "since" else shifted(last, 1), date.max) for first, last in moment.nearest(word, today)]
+        return [
+            (first if word == "since" else shifted(last, 1), date.max)
+            for first, last in moment.nearest(word, today)
+        ]
     return moment.each(today)
 
 
 def _span(start: date, end: date) -> Span:
-    return Span(start_ms=(start.toordinal() - _EPOCH) * DAY_MS, end_ms=(end.toordinal() + 1 - _EPOCH) * DAY_MS - 1)
+    return Span(
+        start_ms=(start.toordinal() - _EPOCH) * DAY_MS,
+        end_ms=(end.toordinal() + 1 - _EPOCH) * DAY_MS - 1,
+    )

@@ -17,9 +17,16 @@ COMMAND = [str(Path(sys.executable).parent / "context-persistence")]
 
 
 def run(*arguments, seconds=240):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CONTEXT_DB")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("CONTEXT_DB")
+    }
     return subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=seconds, check=False, env=environment
+        [*COMMAND, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+        env=environment,
     )
 
 
@@ -55,7 +62,10 @@ def test_a_second_demo_changes_nothing(store):
 
 
 def test_every_script_for_people_shows_the_demos_graph_as_it_stands(store):
-    with local.attach(store) as server, neo4j.GraphDatabase.driver(server.bolt_url, auth=(server.user, server.password)) as driver:
+    with (
+        local.attach(store) as server,
+        neo4j.GraphDatabase.driver(server.bolt_url, auth=(server.user, server.password)) as driver,
+    ):
         for name in (name for name in cypher.names() if name.startswith("explore/")):
             script = cypher.load(name)
             assert driver.execute_query(script.text, script.samples).records, name
@@ -66,15 +76,27 @@ def test_the_demo_takes_the_users_own_conversations(store, tmp_path):
     lines = [
         {
             "conversation_id": "garden",
-            "messages": [{"role": "user", "content": "Elena uses the Weathervane library in the greenhouse project."}],
+            "messages": [
+                {
+                    "role": "user",
+                    "content": "Elena uses the Weathervane library in the greenhouse project.",
+                }
+            ],
         },
-        {"conversation_id": "garden-2", "messages": [{"role": "user", "content": "The PumpController class handles irrigation."}]},
+        {
+            "conversation_id": "garden-2",
+            "messages": [
+                {"role": "user", "content": "The PumpController class handles irrigation."}
+            ],
+        },
     ]
     file.write_text("\n".join(map(json.dumps, lines)))
     done = run("demo", file, "--store", store)
     assert done.returncode == 0, done.stderr
     assert "PumpController" in done.stdout
-    assert "2 conversations, 2 messages" in done.stdout  # nothing of the demo's, which has another namespace
+    assert (
+        "2 conversations, 2 messages" in done.stdout
+    )  # nothing of the demo's, which has another namespace
     assert "0 decisions" in done.stdout
     namespace = re.search(r"Namespace: (own-[0-9a-f]{8})\n", done.stdout)
     assert namespace
@@ -83,7 +105,9 @@ def test_the_demo_takes_the_users_own_conversations(store, tmp_path):
 
 def test_the_demo_takes_conversations_in_which_nothing_is_recognised(store, tmp_path):
     file = tmp_path / "own.json"
-    file.write_text('{"conversation_id": "x", "messages": [{"role": "user", "content": "Well, and then?"}]}')
+    file.write_text(
+        '{"conversation_id": "x", "messages": [{"role": "user", "content": "Well, and then?"}]}'
+    )
     done = run("demo", file, "--store", store)
     assert done.returncode == 0, done.stderr
     assert "nothing was recognised" in done.stdout
@@ -96,12 +120,24 @@ def test_the_demo_takes_conversations_in_which_nothing_is_recognised(store, tmp_
         ("", "no conversation"),
         ("not json", "line 1, column 1: "),
         ('[\n  {"conversation_id" "x"}\n]', "line 2, column 22: "),
-        ('{"conversation_id": "x", "messages": [{"role": "user", "content": "Hm."}]}\n{"conv', "line 2: "),
+        (
+            '{"conversation_id": "x", "messages": [{"role": "user", "content": "Hm."}]}\n{"conv',
+            "line 2: ",
+        ),
         ("[" * 100_000, "nested too deeply"),
         ('{"conversation_id": "x"}', "conversation 1: messages: "),
-        ('[{"conversation_id": "x", "messages": [{"role": "user"}]}]', "conversation 1: messages.0.content: "),
-        ('{"conversation_id": "x", "mode": "all", "messages": [{"role": "user", "content": "Hm."}]}', "conversation 1: mode"),
-        ('[{"conversation_id": "x", "messages": [{"role": "user", "content": "Hm."}]}, 7]', "conversation 2: "),
+        (
+            '[{"conversation_id": "x", "messages": [{"role": "user"}]}]',
+            "conversation 1: messages.0.content: ",
+        ),
+        (
+            '{"conversation_id": "x", "mode": "all", "messages": [{"role": "user", "content": "Hm."}]}',
+            "conversation 1: mode",
+        ),
+        (
+            '[{"conversation_id": "x", "messages": [{"role": "user", "content": "Hm."}]}, 7]',
+            "conversation 2: ",
+        ),
         (
             '{"conversation_id": "x", "messages": [{"role": "user", "content": "Hm."}]}\n' * 2,
             "line 2: it has the conversation_id of line 1",

@@ -27,11 +27,16 @@ def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch):
 def named(page, heading):
     """What stands in the first column of the table below a heading."""
     table = page.read_text().split(f"{heading}\n")[1].split("\n#")[0]
-    return set(re.findall(r"`([\w.]+)`", " ".join(re.findall(r"^\|([^|]*)\|", table, re.MULTILINE))))
+    return set(
+        re.findall(r"`([\w.]+)`", " ".join(re.findall(r"^\|([^|]*)\|", table, re.MULTILINE)))
+    )
 
 
 def test_the_readme_lists_every_call():
-    calls = {name for name in dir(ContextPersistenceClient) if not name.startswith("_")} - {"close", "namespace"}
+    calls = {name for name in dir(ContextPersistenceClient) if not name.startswith("_")} - {
+        "close",
+        "namespace",
+    }
     assert named(README, "### The calls") == calls
     assert calls - {"metrics_port"} <= set(dir(AsyncContextPersistenceClient))
 
@@ -53,7 +58,10 @@ def test_saving_by_place_and_by_id_is_what_the_readme_says(client):
     assert found.metadata == {"b": 3}
     for number, message in enumerate(said):
         client.save_conversation("by-id", [{**message, "id": f"own-{number}"}])
-    assert [message.content for message in client.load_conversation_history("by-id").messages] == ["One.", "Two."]
+    assert [message.content for message in client.load_conversation_history("by-id").messages] == [
+        "One.",
+        "Two.",
+    ]
 
 
 def test_every_command_that_the_readme_names_exists():
@@ -66,7 +74,11 @@ def test_every_command_that_the_readme_names_exists():
     for target in set(re.findall(r"\bmake ([a-z-]+)", text)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     for words in set(re.findall(r"^context-persistence ((?:[a-z]+ ?)+)", text, re.MULTILINE)):
-        names = [word for word in words.split() if word in {"server", "start", "stop", "status", "browser", "demo"}]
+        names = [
+            word
+            for word in words.split()
+            if word in {"server", "start", "stop", "status", "browser", "demo"}
+        ]
         result = CliRunner().invoke(commands, [*names, "--help"])
         assert result.exit_code == 0, words
 

@@ -11,7 +11,11 @@ import pytest
 
 from mcp_context_persistence import ContextPersistenceClient
 
-REFERENCE = Path(os.environ.get("CONTEXT_REFERENCE", Path(__file__).parents[3] / "shared/reference/python-sdk.md"))
+REFERENCE = Path(
+    os.environ.get(
+        "CONTEXT_REFERENCE", Path(__file__).parents[3] / "shared/reference/python-sdk.md"
+    )
+)
 SECTIONS = (
     ("## Quick Start", "## Configuration"),
     ("### Batch Operations", "### Custom Embedding Models"),
@@ -19,12 +23,17 @@ SECTIONS = (
     ("### Parallel Processing", "## Deployment"),
     ("### Monitoring and Logging", "## Best Practices"),
 )
-FREE = {"database_url", "vector_db_url"}  # their defaults name stores that the reference was written for
+FREE = {
+    "database_url",
+    "vector_db_url",
+}  # their defaults name stores that the reference was written for
 
 
 def blocks():
     if not REFERENCE.is_file():
-        warnings.warn(f"the reference is not at {REFERENCE}; its blocks are not checked", stacklevel=1)
+        warnings.warn(
+            f"the reference is not at {REFERENCE}; its blocks are not checked", stacklevel=1
+        )
         return []
     text = REFERENCE.read_text()
     spans = [(text.index(first), text.index(last)) for first, last in SECTIONS]
@@ -40,8 +49,16 @@ def signatures(source):
     body = ast.parse(source).body
     found = []
     for node in body:
-        inside = node.body if isinstance(node, ast.ClassDef) and node.name == "ContextPersistenceClient" else [node]
-        found += [one for one in inside if isinstance(one, ast.FunctionDef) and one.args.args and one.args.args[0].arg == "self"]
+        inside = (
+            node.body
+            if isinstance(node, ast.ClassDef) and node.name == "ContextPersistenceClient"
+            else [node]
+        )
+        found += [
+            one
+            for one in inside
+            if isinstance(one, ast.FunctionDef) and one.args.args and one.args.args[0].arg == "self"
+        ]
     return found
 
 
@@ -62,7 +79,11 @@ def test_the_documented_blocks_run_in_order(tmp_path, monkeypatch, capsys):
         pytest.skip(f"LOUD: the reference is not at {REFERENCE}")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CONTEXT_DB_URL", raising=False)
-    names = {"__name__": "reference", "include_metadata": True, "messages": [{"role": "user", "content": "We use pandas."}]}
+    names = {
+        "__name__": "reference",
+        "include_metadata": True,
+        "messages": [{"role": "user", "content": "We use pandas."}],
+    }
     clients = []  # the blocks make several, and the last of them uses the name for a fixture
     for line, source in found:
         documented = signatures(source)
@@ -70,14 +91,18 @@ def test_the_documented_blocks_run_in_order(tmp_path, monkeypatch, capsys):
             check_signature(one)
         if documented:
             continue
-        runnable = source.replace("postgresql://user:pass@localhost/context_db", "sqlite:///context.db")
+        runnable = source.replace(
+            "postgresql://user:pass@localhost/context_db", "sqlite:///context.db"
+        )
         exec(compile(runnable, f"reference, line {line}", "exec"), names)
         if isinstance(names.get("client"), ContextPersistenceClient):
             clients.append(names["client"])
     tests = [value for name, value in names.items() if name.startswith("test_")]
     assert len(tests) == 3
     for test in tests:
-        with ContextPersistenceClient(database_url="sqlite:///:memory:", vector_db_url=":memory:") as client:
+        with ContextPersistenceClient(
+            database_url="sqlite:///:memory:", vector_db_url=":memory:"
+        ) as client:
             test(client)
     assert clients
     for client in clients:
@@ -87,7 +112,9 @@ def test_the_documented_blocks_run_in_order(tmp_path, monkeypatch, capsys):
     assert "Failed" not in shown
     assert "Successfully saved 10/10 conversations" in shown
     assert "Processed 3 texts in parallel" in shown
-    assert re.search(r"Memory usage: [1-9]\d{8,}\nMemory limit: 2000000000\nCleanup threshold: 0.8\n", shown)
+    assert re.search(
+        r"Memory usage: [1-9]\d{8,}\nMemory limit: 2000000000\nCleanup threshold: 0.8\n", shown
+    )
     assert re.search(r"Found [1-9]\d* similar conversations", shown)
 
 
@@ -95,10 +122,13 @@ def test_the_documented_models_have_their_fields():
     import mcp_context_persistence.models as ours
 
     found = {
-        node.name: [(one.target.id, one.value) for one in node.body if isinstance(one, ast.AnnAssign)]
+        node.name: [
+            (one.target.id, one.value) for one in node.body if isinstance(one, ast.AnnAssign)
+        ]
         for _, source in blocks()
         for node in ast.parse(source).body
-        if isinstance(node, ast.ClassDef) and any(getattr(base, "id", "") == "BaseModel" for base in node.bases)
+        if isinstance(node, ast.ClassDef)
+        and any(getattr(base, "id", "") == "BaseModel" for base in node.bases)
     }
     if not found:
         pytest.skip(f"LOUD: the reference is not at {REFERENCE}")
@@ -114,6 +144,10 @@ def test_the_documented_models_have_their_fields():
         model = getattr(ours, name)
         for field, value in fields:
             assert field in model.model_fields, (name, field)
-            required = isinstance(value, ast.Call) and bool(value.args) and getattr(value.args[0], "value", None) is ...
+            required = (
+                isinstance(value, ast.Call)
+                and bool(value.args)
+                and getattr(value.args[0], "value", None) is ...
+            )
             if not (name.endswith("Response") and field in {"success"}):
                 assert model.model_fields[field].is_required() == required, (name, field)

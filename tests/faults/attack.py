@@ -33,7 +33,9 @@ class Target:
     def client(self, namespace: str, proxy: Proxy | None = None) -> Iterator[Any]:
         """A client, whose wire goes through the proxy where there is one."""
         where = f"local:{self.store}" if self.store else proxy.url if proxy else self.bolt_url
-        with ContextPersistenceClient(where, auth=None if self.store else self.auth, namespace=namespace, config=CONFIG) as client:
+        with ContextPersistenceClient(
+            where, auth=None if self.store else self.auth, namespace=namespace, config=CONFIG
+        ) as client:
             if self.store and proxy:
                 self.lead_through(client, proxy)
             yield client
@@ -80,7 +82,10 @@ class Attack:
             with self.target.client(namespace) as client:
                 state = call.prepare(client)
             before = snapshot(self.driver, namespace)
-            with Proxy.to(self.target.bolt_url) as proxy, self.target.client(namespace, proxy) as client:
+            with (
+                Proxy.to(self.target.bolt_url) as proxy,
+                self.target.client(namespace, proxy) as client,
+            ):
                 client.get_conversation_stats()
                 proxy.counts.clear()
                 call.call(client, state)
@@ -129,11 +134,18 @@ class Attack:
             self._check(call, namespace, known, error, answer)
             again = repeat(call, client, state)
             stored = snapshot(self.driver, namespace)
-            assert stored == known.after, f"{call.name}, {again}: repeated after {error!r}:\n{difference(known.after, stored)}"
+            assert stored == known.after, (
+                f"{call.name}, {again}: repeated after {error!r}:\n{difference(known.after, stored)}"
+            )
         return error
 
     def _check(
-        self, call: WriteCall, namespace: str, known: Undisturbed, error: ContextPersistenceError | None, answer: Any
+        self,
+        call: WriteCall,
+        namespace: str,
+        known: Undisturbed,
+        error: ContextPersistenceError | None,
+        answer: Any,
     ) -> None:
         """Whether the graph is what the outcome says."""
         failed = [one for one in answer if not one.success] if isinstance(answer, list) else []
@@ -158,7 +170,9 @@ class Attack:
             f"{call.name} ended with {error!r} ({error.outcome if error else 'acknowledged'}):\n{difference(allowed[-1], stored)}"
         )
 
-    def _check_parts(self, call: WriteCall, namespace: str, known: Undisturbed, answer: Any) -> None:
+    def _check_parts(
+        self, call: WriteCall, namespace: str, known: Undisturbed, answer: Any
+    ) -> None:
         """Whether each of several conversations is there as a whole, or not at all, and is there where its answer says so."""
         stored = snapshot(self.driver, namespace)
         answers = answer if isinstance(answer, list) else []
@@ -166,7 +180,9 @@ class Attack:
             there = [_part(rows, part) for rows in (known.before, known.after)] if part else []
             if part:
                 now = _part(stored, part)
-                assert now in ([there[1]] if one and one.success else there), f"{part}: {difference(there[1], now)}"
+                assert now in ([there[1]] if one and one.success else there), (
+                    f"{part}: {difference(there[1], now)}"
+                )
 
 
 def _part(rows: Snapshot, conversation: str) -> Snapshot:
@@ -175,7 +191,9 @@ def _part(rows: Snapshot, conversation: str) -> Snapshot:
     for row in rows:
         if row[0] == "node":
             own = dict(row[2])
-            if own.get("id") == conversation or str(own.get("id", "")).startswith(f"{conversation}:"):
+            if own.get("id") == conversation or str(own.get("id", "")).startswith(
+                f"{conversation}:"
+            ):
                 found.append((row[1], own.get("id"), own.get("content")))
     return tuple(sorted(found, key=repr))
 
@@ -187,5 +205,7 @@ def repeat(call: WriteCall, client: Any, state: Any) -> str:
     except call.refuses_again as error:
         return f"refused: {error}"
     if isinstance(answer, list):
-        assert all(one.success or not one.error or "empty" in one.error for one in answer), [one.error for one in answer]
+        assert all(one.success or not one.error or "empty" in one.error for one in answer), [
+            one.error for one in answer
+        ]
     return "repeated"

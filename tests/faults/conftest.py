@@ -41,13 +41,17 @@ def undisturbed_runs() -> dict[str, Undisturbed]:
 
 
 @pytest.fixture(scope="session")
-def bolt_attack(bolt_target: Target, direct: neo4j.Driver, undisturbed_runs: dict[str, Undisturbed]) -> Attack:
+def bolt_attack(
+    bolt_target: Target, direct: neo4j.Driver, undisturbed_runs: dict[str, Undisturbed]
+) -> Attack:
     """Faults in calls to a server that is known by its address."""
     return Attack(bolt_target, direct, undisturbed_runs)
 
 
 @pytest.fixture(scope="session")
-def managed_attack(managed_target: Target, direct: neo4j.Driver, undisturbed_runs: dict[str, Undisturbed]) -> Attack:
+def managed_attack(
+    managed_target: Target, direct: neo4j.Driver, undisturbed_runs: dict[str, Undisturbed]
+) -> Attack:
     """Faults in calls to a managed store."""
     return Attack(managed_target, direct, undisturbed_runs)
 

@@ -13,14 +13,18 @@ THREADS = "context-persistence-database"  # only what runs on these is the clien
 
 def lost() -> Exception:
     """A connection that was lost, with the words of the driver."""
-    error = ServiceUnavailable("Failed to read from defunct connection ResolvedIPv4Address(('127.0.0.1', 7687))")
+    error = ServiceUnavailable(
+        "Failed to read from defunct connection ResolvedIPv4Address(('127.0.0.1', 7687))"
+    )
     error.__cause__ = OSError("No data")
     return error
 
 
 def incomplete() -> Exception:
     """The same while a commit was not answered."""
-    error = IncompleteCommit("Failed to read from defunct connection ResolvedIPv4Address(('127.0.0.1', 7687))")
+    error = IncompleteCommit(
+        "Failed to read from defunct connection ResolvedIPv4Address(('127.0.0.1', 7687))"
+    )
     error.__cause__ = OSError("No data")
     return error
 
@@ -47,7 +51,11 @@ FAULTS: dict[str, tuple[bool, Callable[[], Exception], Callable[[], Exception] |
     "reply lost": (True, lost, None),
     "reply lost, then refused": (True, lost, refused),
     "not sent": (False, lost, None),
-    "commit failed, but applied": (True, answered("Neo.DatabaseError.Transaction.TransactionCommitFailed"), None),
+    "commit failed, but applied": (
+        True,
+        answered("Neo.DatabaseError.Transaction.TransactionCommitFailed"),
+        None,
+    ),
     "reply lost, then denied": (True, lost, denied),
     "transient": (False, answered("Neo.TransientError.Transaction.DeadlockDetected"), None),
     "not sent, then refused": (False, lost, refused),
@@ -75,7 +83,9 @@ class Injection:
             (neo4j.Transaction, "run"),
             (neo4j.Transaction, "commit"),
         ):
-            monkeypatch.setattr(owner, name, self._wrapped(getattr(owner, name), is_commit=name == "commit"))
+            monkeypatch.setattr(
+                owner, name, self._wrapped(getattr(owner, name), is_commit=name == "commit")
+            )
 
     def arm(self, nth: int, fault: str) -> None:
         """Let the n-th call from now on fail; one of 0 only counts."""

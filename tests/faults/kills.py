@@ -47,7 +47,11 @@ def pid_of(store: Path, victim: Victim) -> int:
     if victim == "server":
         return local.running(store).pid
     state = Store(store).read_state()
-    return state.supervisor if state is not None and is_alive(state.supervisor, state.supervisor_started) else 0
+    return (
+        state.supervisor
+        if state is not None and is_alive(state.supervisor, state.supervisor_started)
+        else 0
+    )
 
 
 class Killer:
@@ -58,7 +62,14 @@ class Killer:
     """
 
     def __init__(
-        self, store: Path, seed: int, *, most: int, within: float, victims: Sequence[Victim] = ("server",), always: bool = False
+        self,
+        store: Path,
+        seed: int,
+        *,
+        most: int,
+        within: float,
+        victims: Sequence[Victim] = ("server",),
+        always: bool = False,
     ) -> None:
         """Wait to be armed.
 
@@ -70,7 +81,13 @@ class Killer:
             victims: Whom it kills.
             always: Whether it is armed again and again.
         """
-        self._store, self._most, self._within, self._victims, self._always = store, most, within, victims, always
+        self._store, self._most, self._within, self._victims, self._always = (
+            store,
+            most,
+            within,
+            victims,
+            always,
+        )
         self._random = random.Random(seed)
         self._armed, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -105,7 +122,9 @@ class Killer:
 class Watched(Graph):
     """A graph that says when it runs a statement that writes, by its number."""
 
-    def __init__(self, *arguments: Any, on_write: Callable[[int], None] = lambda _: None, **options: Any) -> None:
+    def __init__(
+        self, *arguments: Any, on_write: Callable[[int], None] = lambda _: None, **options: Any
+    ) -> None:
         super().__init__(*arguments, **options)
         self.on_write, self._writes = on_write, 0
 
@@ -126,7 +145,13 @@ def opened(store: Path, *, on_write: Callable[[int], None] = lambda _: None) -> 
             return attachment.bolt_url
 
         auth = (attachment.user, attachment.password)
-        graph = Watched(attachment.bolt_url, auth, revive=revive, credentials=attachment.credentials, on_write=on_write)
+        graph = Watched(
+            attachment.bolt_url,
+            auth,
+            revive=revive,
+            credentials=attachment.credentials,
+            on_write=on_write,
+        )
         with contextlib.closing(graph):
             yield graph
 
@@ -141,7 +166,9 @@ def insist(work: Callable[[], T], *, tries: int = 8) -> T:
         except ContextPersistenceError as error:
             if attempt == tries - 1:
                 raise
-            say(f"repeated ({'' if error.retryable else 'not '}retryable, {error.outcome}): {error}")
+            say(
+                f"repeated ({'' if error.retryable else 'not '}retryable, {error.outcome}): {error}"
+            )
             time.sleep(0.2)
     raise AssertionError
 
@@ -159,7 +186,9 @@ def check_schema(graph: Graph) -> None:
     assert state is not None
     assert state.version == migrations.VERSION
     wanted = migrations.expected(graph, vector_size=state.vector_size)
-    assert {index.name: index.verdict(existing) for index in wanted} == {index.name: "ready" for index in wanted}
+    assert {index.name: index.verdict(existing) for index in wanted} == {
+        index.name: "ready" for index in wanted
+    }
     owned = {row["name"] for row in ask(graph, "SHOW CONSTRAINTS YIELD name")}
     assert owned >= {index.name for index in wanted if index.unique}
     lookups = [row for row in existing.values() if row["type"] == "LOOKUP"]
@@ -168,7 +197,13 @@ def check_schema(graph: Graph) -> None:
 
 def check_files(store: Path) -> None:
     """Hold that Neo4j's own check finds nothing in a stopped store."""
-    command = [str(java.find().program), "-Xmx400m", "-cp", local.provision().class_path, "org.neo4j.cli.AdminTool"]
+    command = [
+        str(java.find().program),
+        "-Xmx400m",
+        "-cp",
+        local.provision().class_path,
+        "org.neo4j.cli.AdminTool",
+    ]
     environment = {**os.environ, "NEO4J_HOME": str(store), "NEO4J_CONF": str(store / "conf")}
     answer = subprocess.run(
         [*command, "database", "check", "neo4j", "--force", f"--report-path={store}"],
@@ -184,7 +219,10 @@ def ask(graph: Graph, text: str, **parameters: Any) -> list[dict[str, Any]]:
     """The rows of a statement that is only here; it may be run twice."""
     for _ in range(5):
         migrations.read(graph)  # the library has the server started again
-        with contextlib.suppress(ServiceUnavailable, SessionExpired), graph.driver.session() as session:
+        with (
+            contextlib.suppress(ServiceUnavailable, SessionExpired),
+            graph.driver.session() as session,
+        ):
             return [dict(row) for row in session.run(text, parameters)]
     raise AssertionError("no answer")
 
@@ -192,7 +230,9 @@ def ask(graph: Graph, text: str, **parameters: Any) -> list[dict[str, Any]]:
 def program(*arguments: object) -> "subprocess.Popen[str]":
     """Start this file as a program."""
     command = [sys.executable, "-m", "tests.faults.kills", *map(str, arguments)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
 
 
 def kill_program(process: "subprocess.Popen[str]") -> None:

@@ -51,7 +51,9 @@ def copy(source: Path, target: Path) -> Path:
 
 def pack(folder: Path, archive: Path) -> None:
     """Pack a folder with tar. A file may change meanwhile, which is status 1."""
-    done = subprocess.run(["tar", "-C", folder, "-cf", archive, "."], check=False, capture_output=True)
+    done = subprocess.run(
+        ["tar", "-C", folder, "-cf", archive, "."], check=False, capture_output=True
+    )
     assert done.returncode in {0, 1}, done.stderr
 
 
@@ -108,10 +110,15 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
     """Mount a small file system in memory; where that is not allowed the test fails with the reason."""
     folder.mkdir()
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
-        pytest.fail(f"a full disk cannot be tested here, mount refuses a tmpfs: {done.stderr.strip()}")
+        pytest.fail(
+            f"a full disk cannot be tested here, mount refuses a tmpfs: {done.stderr.strip()}"
+        )
     try:
         yield folder
     finally:

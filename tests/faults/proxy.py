@@ -79,7 +79,9 @@ class _Connection:
         """Shake hands, then forward both ways until one side closes or it is cut."""
         try:
             self._shake_hands()
-            replies = threading.Thread(target=self._guarded, args=(self._forward_replies,), daemon=True)
+            replies = threading.Thread(
+                target=self._guarded, args=(self._forward_replies,), daemon=True
+            )
             replies.start()
             self._guarded(self._forward_requests)
             replies.join()

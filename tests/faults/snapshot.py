@@ -26,7 +26,12 @@ def snapshot(driver: neo4j.Driver, namespace: str) -> Snapshot:
         links = session.run(LINKS, namespace=namespace).data()
     found = [("node", _labels(row["labels"]), _plain(row["properties"])) for row in nodes]
     for row in links:
-        ends = (_labels(row["from_labels"]), _value("", row["from_id"]), _labels(row["to_labels"]), _value("", row["to_id"]))
+        ends = (
+            _labels(row["from_labels"]),
+            _value("", row["from_id"]),
+            _labels(row["to_labels"]),
+            _value("", row["to_id"]),
+        )
         found.append(("link", row["type"], ends, _plain(row["properties"])))
     return tuple(sorted(found, key=repr))
 
@@ -34,7 +39,10 @@ def snapshot(driver: neo4j.Driver, namespace: str) -> Snapshot:
 def difference(one: Snapshot, other: Snapshot) -> str:
     """What the one has and the other has not, and the other way round, in words."""
     gone, new = [row for row in one if row not in other], [row for row in other if row not in one]
-    return "\n".join([*(f"- {row}" for row in gone), *(f"+ {row}" for row in new)]) or "as many as, but not the same"
+    return (
+        "\n".join([*(f"- {row}" for row in gone), *(f"+ {row}" for row in new)])
+        or "as many as, but not the same"
+    )
 
 
 def _labels(labels: list[str]) -> tuple[str, ...]:
@@ -42,7 +50,11 @@ def _labels(labels: list[str]) -> tuple[str, ...]:
 
 
 def _plain(properties: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
-    return tuple(sorted((key, _value(key, value)) for key, value in properties.items() if key not in VOLATILE))
+    return tuple(
+        sorted(
+            (key, _value(key, value)) for key, value in properties.items() if key not in VOLATILE
+        )
+    )
 
 
 def _value(key: str, value: Any) -> Any:
@@ -60,4 +72,6 @@ def _value(key: str, value: Any) -> Any:
 def _listed(values: Any) -> Any:
     if len(values) and isinstance(values[0], float):
         return len(values), tuple(round(number, 1) + 0.0 for number in values[:16])
-    return tuple(sorted(MERGE_ID.sub("merge:*", one) if isinstance(one, str) else one for one in values))
+    return tuple(
+        sorted(MERGE_ID.sub("merge:*", one) if isinstance(one, str) else one for one in values)
+    )

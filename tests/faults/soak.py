@@ -32,15 +32,29 @@ MERGE (a:Entity {namespace: $n, id: edge[0]}) ON CREATE SET a.name = edge[0], a.
 MERGE (b:Entity {namespace: $n, id: edge[1]}) ON CREATE SET b.name = edge[1], b.type = 'concept'
 MERGE (a)-[r:KNOWS]->(b) SET r.confidence = edge[2]
 """
-LEFT = "CALL gds.graph.list() YIELD graphName WHERE graphName STARTS WITH 'context-' RETURN graphName"
-WORDS = ["pandas", "Neo4j", "Acme Corp", "the OrderService class", "numpy", "the billing team", "Kafka", "PostgreSQL"]
+LEFT = (
+    "CALL gds.graph.list() YIELD graphName WHERE graphName STARTS WITH 'context-' RETURN graphName"
+)
+WORDS = [
+    "pandas",
+    "Neo4j",
+    "Acme Corp",
+    "the OrderService class",
+    "numpy",
+    "the billing team",
+    "Kafka",
+    "PostgreSQL",
+]
 
 Call = Callable[[Any, random.Random], Any]
 
 
 def _messages(rng: random.Random) -> list[dict[str, str]]:
     return [
-        {"role": "user", "content": f"We use {rng.choice(WORDS)} with {rng.choice(WORDS)} for case {rng.randrange(200)}."}
+        {
+            "role": "user",
+            "content": f"We use {rng.choice(WORDS)} with {rng.choice(WORDS)} for case {rng.randrange(200)}.",
+        }
         for _ in range(rng.randrange(1, 8))
     ]
 
@@ -51,7 +65,9 @@ def _entity(rng: random.Random, entities: int) -> str:
 
 def _merge(client: Any, rng: random.Random) -> None:
     pair = f"pair-{rng.randrange(10**9)}"
-    client.update_knowledge_graph([{"id": f"{pair}-a", "name": "A"}, {"id": f"{pair}-b", "name": "B"}], [])
+    client.update_knowledge_graph(
+        [{"id": f"{pair}-a", "name": "A"}, {"id": f"{pair}-b", "name": "B"}], []
+    )
     client.undo_merge(client.merge_entities(f"{pair}-a", f"{pair}-b", reason="a soak").merge_id)
 
 
@@ -65,23 +81,35 @@ def analytics_calls(entities: int) -> dict[str, Call]:
     """Return every call that uses Graph Data Science, by its name in the table."""
     calls: dict[str, Call] = {
         "get_graph_analytics": lambda client, _: client.get_graph_analytics(),
-        "find_similar_entities": lambda client, rng: client.find_similar_entities(_entity(rng, entities)),
+        "find_similar_entities": lambda client, rng: client.find_similar_entities(
+            _entity(rng, entities)
+        ),
         "find_similar_entities of all": lambda client, _: client.find_similar_entities(),
-        "find_shortest_paths": lambda client, rng: client.find_shortest_paths("n0", f"n{rng.randrange(1, entities)}"),
+        "find_shortest_paths": lambda client, rng: client.find_shortest_paths(
+            "n0", f"n{rng.randrange(1, entities)}"
+        ),
         "graph_data_science": _block,
-        "find_central_entities weighted": lambda client, _: client.find_central_entities(weighted=True),
+        "find_central_entities weighted": lambda client, _: client.find_central_entities(
+            weighted=True
+        ),
     }
     for metric in METRICS:
-        calls[f"find_central_entities {metric}"] = lambda client, _, metric=metric: client.find_central_entities(metric)
+        calls[f"find_central_entities {metric}"] = lambda client, _, metric=metric: (
+            client.find_central_entities(metric)
+        )
     for algorithm in ALGORITHMS:
-        calls[f"detect_communities {algorithm}"] = lambda client, _, algorithm=algorithm: client.detect_communities(algorithm)
+        calls[f"detect_communities {algorithm}"] = lambda client, _, algorithm=algorithm: (
+            client.detect_communities(algorithm)
+        )
     return calls
 
 
 def other_calls(entities: int) -> dict[str, Call]:
     """Return the other calls that read and write, by their names in the table."""
     return {
-        "save_conversation": lambda client, rng: client.save_conversation(f"c{rng.randrange(50)}", _messages(rng), replace=True),
+        "save_conversation": lambda client, rng: client.save_conversation(
+            f"c{rng.randrange(50)}", _messages(rng), replace=True
+        ),
         "load_conversation_history": lambda client, _: client.load_conversation_history("c-first"),
         "get_conversation_stats": lambda client, _: client.get_conversation_stats(),
         "save_decision": lambda client, rng: client.save_decision(
@@ -91,11 +119,15 @@ def other_calls(entities: int) -> dict[str, Call]:
         "save_document": lambda client, rng: client.save_document(
             f"d{rng.randrange(20)}", f"{rng.choice(WORDS)} needs {rng.choice(WORDS)}. " * 20
         ),
-        "extract_entities": lambda client, rng: client.extract_entities(f"{rng.choice(WORDS)} uses {rng.choice(WORDS)}."),
+        "extract_entities": lambda client, rng: client.extract_entities(
+            f"{rng.choice(WORDS)} uses {rng.choice(WORDS)}."
+        ),
         "create_relationship": lambda client, rng: client.create_relationship(
             _entity(rng, entities), _entity(rng, entities), "uses"
         ),
-        "query_knowledge_graph": lambda client, rng: client.query_knowledge_graph(_entity(rng, entities)),
+        "query_knowledge_graph": lambda client, rng: client.query_knowledge_graph(
+            _entity(rng, entities)
+        ),
         "update_knowledge_graph": lambda client, rng: client.update_knowledge_graph(
             [{"id": _entity(rng, entities), "description": f"seen {rng.random()}"}], []
         ),
@@ -103,11 +135,19 @@ def other_calls(entities: int) -> dict[str, Call]:
         "list_merges": lambda client, _: client.list_merges(),
         "find_duplicate_entities": lambda client, _: client.find_duplicate_entities(),
         "batch_save_conversations": lambda client, rng: client.batch_save_conversations(
-            [{"id": f"b{rng.randrange(30)}-{number}", "messages": _messages(rng)} for number in range(4)], replace=True
+            [
+                {"id": f"b{rng.randrange(30)}-{number}", "messages": _messages(rng)}
+                for number in range(4)
+            ],
+            replace=True,
         ),
-        "batch_extract_entities": lambda client, rng: client.batch_extract_entities([rng.choice(WORDS) for _ in range(4)]),
+        "batch_extract_entities": lambda client, rng: client.batch_extract_entities(
+            [rng.choice(WORDS) for _ in range(4)]
+        ),
         "reextract": lambda client, _: client.reextract("c-first"),
-        "search_similar_conversations": lambda client, rng: client.search_similar_conversations(rng.choice(WORDS)),
+        "search_similar_conversations": lambda client, rng: client.search_similar_conversations(
+            rng.choice(WORDS)
+        ),
         "search_hybrid": lambda client, rng: client.search_hybrid(rng.choice(WORDS)),
         "build_context": lambda client, rng: client.build_context(rng.choice(WORDS)),
         "get_embedding_status": lambda client, _: client.get_embedding_status(),
@@ -118,10 +158,16 @@ def other_calls(entities: int) -> dict[str, Call]:
 def fill(client: Any, entities: int) -> None:
     """Write entities with random relationships, and a conversation."""
     rng = random.Random(entities)
-    edges = [(f"n{number}", _entity(rng, entities), rng.random()) for number in range(entities) for _ in range(2)]
+    edges = [
+        (f"n{number}", _entity(rng, entities), rng.random())
+        for number in range(entities)
+        for _ in range(2)
+    ]
     graph = client._core.graph
     for start in range(0, len(edges), 2000):
-        graph.driver.execute_query(CREATE, edges=edges[start : start + 2000], n=client._core.namespace)
+        graph.driver.execute_query(
+            CREATE, edges=edges[start : start + 2000], n=client._core.namespace
+        )
     client.save_conversation("c-first", _messages(rng), replace=True)
 
 
@@ -152,13 +198,24 @@ class Tally:
                 self.failures.append(failure)
 
 
-def work(store: str, namespaces: list[str], seconds: float, threads: int, entities: int, kind: str) -> None:
+def work(
+    store: str, namespaces: list[str], seconds: float, threads: int, entities: int, kind: str
+) -> None:
     """Run calls in threads until the time is over, and print what came of it as JSON."""
-    calls = analytics_calls(entities) if kind == "analytics" else {**analytics_calls(entities), **other_calls(entities)}
+    calls = (
+        analytics_calls(entities)
+        if kind == "analytics"
+        else {**analytics_calls(entities), **other_calls(entities)}
+    )
     tally, process = Tally(), psutil.Process()
     with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(ContextPersistenceClient(f"local:{store}", namespace=name)) for name in namespaces]
-        for client in clients:  # language models are loaded at their first use, outside of every deadline
+        clients = [
+            stack.enter_context(ContextPersistenceClient(f"local:{store}", namespace=name))
+            for name in namespaces
+        ]
+        for (
+            client
+        ) in clients:  # language models are loaded at their first use, outside of every deadline
             client.save_conversation("c-first", _messages(random.Random(0)), replace=True)
             client.search_hybrid("pandas")
         end = time.monotonic() + seconds
@@ -174,11 +231,23 @@ def work(store: str, namespaces: list[str], seconds: float, threads: int, entiti
             worker.start()
         while any(worker.is_alive() for worker in workers):
             tally.samples.append(
-                (time.monotonic() - end + seconds, process.num_fds(), process.num_threads(), process.memory_info().rss)
+                (
+                    time.monotonic() - end + seconds,
+                    process.num_fds(),
+                    process.num_threads(),
+                    process.memory_info().rss,
+                )
             )
             time.sleep(SAMPLE_SECONDS)
     sys.stdout.write(
-        json.dumps({"seconds": tally.seconds, "refused": tally.refused, "failures": tally.failures, "samples": tally.samples})
+        json.dumps(
+            {
+                "seconds": tally.seconds,
+                "refused": tally.refused,
+                "failures": tally.failures,
+                "samples": tally.samples,
+            }
+        )
     )
 
 
@@ -212,7 +281,9 @@ class Soak:
         for name in sorted(self.seconds):
             times = sorted(self.seconds[name])
             middle, last = times[len(times) // 2], percentile(times, 0.99)
-            lines.append(f"{name:<40}{len(times):>8}{middle:>8.2f}{last:>8.2f}{times[-1]:>9.2f}{self.refused.get(name, 0):>9}")
+            lines.append(
+                f"{name:<40}{len(times):>8}{middle:>8.2f}{last:>8.2f}{times[-1]:>9.2f}{self.refused.get(name, 0):>9}"
+            )
         return "\n".join(lines)
 
     def growth(self, warm: float) -> int:
@@ -227,7 +298,9 @@ class Soak:
         for samples in self.clients:
             before = [sample for sample in samples if sample[0] <= warm]
             after = [sample for sample in samples if sample[0] > warm][:-1] or samples[-1:]
-            grown.append(tuple(max(s[i] for s in after) - max(s[i] for s in before) for i in (1, 2, 3)))
+            grown.append(
+                tuple(max(s[i] for s in after) - max(s[i] for s in before) for i in (1, 2, 3))
+            )
         return grown
 
 
@@ -237,7 +310,14 @@ def percentile(times: list[float], share: float) -> float:
 
 
 def soak(
-    store: Path, *, seconds: float, threads: int, processes: int = 2, entities: int = 100, kind: str = "all", heap: str = "1g"
+    store: Path,
+    *,
+    seconds: float,
+    threads: int,
+    processes: int = 2,
+    entities: int = 100,
+    kind: str = "all",
+    heap: str = "1g",
 ) -> Soak:
     """Run processes on a managed store and measure; the store is stopped afterwards."""
     try:
@@ -249,7 +329,13 @@ def soak(
             running = [
                 subprocess.Popen(
                     [
-                        *(sys.executable, "-m", "tests.faults.soak", str(store), f"{names[number]},{names[-1]}"),
+                        *(
+                            sys.executable,
+                            "-m",
+                            "tests.faults.soak",
+                            str(store),
+                            f"{names[number]},{names[-1]}",
+                        ),
                         *(str(seconds), str(threads // processes), str(entities), kind),
                     ],
                     cwd=ROOT,
@@ -260,9 +346,13 @@ def soak(
             ]
             pids, server, outputs = _watch(store, running)
             reports = [json.loads(output) for output in outputs]
-            with neo4j.GraphDatabase.driver(attachment.bolt_url, auth=(attachment.user, attachment.password)) as driver:
+            with neo4j.GraphDatabase.driver(
+                attachment.bolt_url, auth=(attachment.user, attachment.password)
+            ) as driver:
                 left = [row["graphName"] for row in driver.execute_query(LEFT).records]
-            log_bytes = sum(file.stat().st_size for file in (store / "logs").rglob("*") if file.is_file())
+            log_bytes = sum(
+                file.stat().st_size for file in (store / "logs").rglob("*") if file.is_file()
+            )
     finally:
         local.stop(store, force=True)
     measured: dict[str, list[float]] = defaultdict(list)
@@ -283,7 +373,9 @@ def soak(
     )
 
 
-def _watch(store: Path, running: list["subprocess.Popen[str]"]) -> tuple[list[int], list[tuple[float, int]], list[str]]:
+def _watch(
+    store: Path, running: list["subprocess.Popen[str]"]
+) -> tuple[list[int], list[tuple[float, int]], list[str]]:
     """Look at the server until the processes have ended; return its process ids, its sizes, and what they printed."""
     pids: list[int] = []
     server: list[tuple[float, int]] = []
@@ -295,7 +387,9 @@ def _watch(store: Path, running: list["subprocess.Popen[str]"]) -> tuple[list[in
             if state.pid and state.pid not in pids:
                 pids.append(state.pid)
             with contextlib.suppress(psutil.Error):
-                server.append((time.monotonic() - start, psutil.Process(state.pid).memory_info().rss))
+                server.append(
+                    (time.monotonic() - start, psutil.Process(state.pid).memory_info().rss)
+                )
             time.sleep(SAMPLE_SECONDS)
     return pids, server, [output.result()[0] for output in outputs]
 

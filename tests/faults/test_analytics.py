@@ -24,8 +24,13 @@ def proxy(bolt_target):
 @pytest.fixture
 def client(bolt_target, proxy, direct):
     namespace = Attack.namespace()
-    direct.execute_query("CREATE (:Entity {namespace: $n, id: 'a'})-[:USES]->(:Entity {namespace: $n, id: 'b'})", n=namespace)
-    with ContextPersistenceClient(proxy.url, auth=bolt_target.auth, namespace=namespace, config={"deadline": 60.0}) as client:
+    direct.execute_query(
+        "CREATE (:Entity {namespace: $n, id: 'a'})-[:USES]->(:Entity {namespace: $n, id: 'b'})",
+        n=namespace,
+    )
+    with ContextPersistenceClient(
+        proxy.url, auth=bolt_target.auth, namespace=namespace, config={"deadline": 60.0}
+    ) as client:
         assert client.find_central_entities(metric="degree")  # the first one takes its time
         yield client
 
@@ -46,7 +51,9 @@ def test_an_analysis_of_a_server_that_falls_silent_ends_soon_after_its_deadline(
     assert cut.fired == 1
 
 
-def test_memory_of_a_client_that_has_died_is_taken_while_another_one_waits(client, direct, monkeypatch):
+def test_memory_of_a_client_that_has_died_is_taken_while_another_one_waits(
+    client, direct, monkeypatch
+):
     monkeypatch.setattr(admission, "GRACE_SECONDS", 4)
     direct.execute_query(
         "MATCH (a:Entity {namespace: $n}) WITH gds.graph.project($name, a, null) AS g RETURN g.nodeCount",
@@ -58,11 +65,19 @@ def test_memory_of_a_client_that_has_died_is_taken_while_another_one_waits(clien
 
 def test_a_place_in_the_queue_is_as_new_as_it_was_written_however_long_that_waited(client, direct):
     queue = client._core.analytics._admission._queue
-    with ThreadPoolExecutor(1) as pool, direct.session() as session, session.begin_transaction() as transaction:
-        transaction.run("MATCH (s:SchemaVersion {id: 'schema'}) REMOVE s.namespace").consume()  # locks it
+    with (
+        ThreadPoolExecutor(1) as pool,
+        direct.session() as session,
+        session.begin_transaction() as transaction,
+    ):
+        transaction.run(
+            "MATCH (s:SchemaVersion {id: 'schema'}) REMOVE s.namespace"
+        ).consume()  # locks it
         place = pool.submit(queue, stays=True)
         time.sleep(1)
-        now = transaction.run("RETURN datetime.realtime().epochMillis AS now").single(strict=True)["now"]
+        now = transaction.run("RETURN datetime.realtime().epochMillis AS now").single(strict=True)[
+            "now"
+        ]
         transaction.commit()
         assert place.result() >= now
     queue(stays=False)

@@ -12,7 +12,10 @@ from tests.faults.proxy import Proxy
 log = logging.getLogger(__name__)
 
 COUNT = 60
-TALKS = [{"conversation_id": f"c{n}", "messages": [{"role": "user", "content": f"Note {n}."}]} for n in range(COUNT)]
+TALKS = [
+    {"conversation_id": f"c{n}", "messages": [{"role": "user", "content": f"Note {n}."}]}
+    for n in range(COUNT)
+]
 TEXTS = [f"The Order{n}Service class uses pandas." for n in range(COUNT)]
 
 
@@ -36,7 +39,9 @@ def run_until_the_server_is_gone(work, proxy, target, deadline, vanish):
         proxy.url, auth=target.auth, namespace=Attack.namespace(), config={"deadline": deadline}
     ) as client:
         client.configure_parallel_processing(chunk_size=5)
-        client.save_conversation("warm", [{"role": "user", "content": "The WarmService class uses numpy."}])
+        client.save_conversation(
+            "warm", [{"role": "user", "content": "The WarmService class uses numpy."}]
+        )
         since = []
 
         def progress(*_):
@@ -69,6 +74,13 @@ def test_a_server_that_is_not_there_any_more(work, proxy, bolt_target):
 @pytest.mark.parametrize("work", [save, extract])
 def test_a_server_that_is_silent(work, proxy, bolt_target):
     deadline = 10.0
-    seconds = run_until_the_server_is_gone(work, proxy, bolt_target, deadline, lambda: proxy.silence(new=True))
-    log.warning("%s: %.1f s after the server fell silent, with a deadline of %g s", work.__name__, seconds, deadline)
+    seconds = run_until_the_server_is_gone(
+        work, proxy, bolt_target, deadline, lambda: proxy.silence(new=True)
+    )
+    log.warning(
+        "%s: %.1f s after the server fell silent, with a deadline of %g s",
+        work.__name__,
+        seconds,
+        deadline,
+    )
     assert seconds < 2 * deadline + 5

@@ -54,7 +54,9 @@ def look_at(folder):
     local.stop(folder, force=True)
 
 
-def test_a_copy_of_a_running_store_has_a_server_and_a_password_of_its_own(original, tmp_path, signals):
+def test_a_copy_of_a_running_store_has_a_server_and_a_password_of_its_own(
+    original, tmp_path, signals
+):
     before = state_of(original.store)
     place = copy(original.store, tmp_path / "copy")
     look_at(place)
@@ -73,9 +75,14 @@ def test_a_copy_of_a_running_store_has_a_server_and_a_password_of_its_own(origin
     assert run(original, "MATCH (n:Kept) RETURN n.id AS id") == [{"id": 1}]
 
 
-def test_what_only_looks_at_a_copy_or_a_restored_folder_signals_nobody(original, tmp_path, signals, monkeypatch):
+def test_what_only_looks_at_a_copy_or_a_restored_folder_signals_nobody(
+    original, tmp_path, signals, monkeypatch
+):
     before = state_of(original.store)
-    for place in (copy(original.store, tmp_path / "copy"), restore(original.store, tmp_path / "a.tar", tmp_path / "restored")):
+    for place in (
+        copy(original.store, tmp_path / "copy"),
+        restore(original.store, tmp_path / "a.tar", tmp_path / "restored"),
+    ):
         look_at(place)
     monkeypatch.setattr(attachments.tempfile, "gettempdir", lambda: str(tmp_path))
     stray = copy(original.store, tmp_path / f"{attachments.THROWAWAY}copy")
@@ -147,11 +154,14 @@ def test_a_copy_with_hard_links_is_refused(tmp_path):
 
 def client_in(place, code):
     """Another process that has the store open and does as it is told."""
-    text = (
-        f"from mcp_context_persistence import ContextPersistenceClient\nclient = ContextPersistenceClient('local:{place}')\n{code}"
-    )
+    text = f"from mcp_context_persistence import ContextPersistenceClient\nclient = ContextPersistenceClient('local:{place}')\n{code}"
     return subprocess.Popen(
-        [sys.executable, "-c", text], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-c", text],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
 
 
@@ -195,7 +205,9 @@ def messages(place):
 
 
 @pytest.mark.long
-def test_a_store_that_is_moved_while_it_runs_leaves_no_process_and_works_at_its_new_place(user, tmp_path, signals):
+def test_a_store_that_is_moved_while_it_runs_leaves_no_process_and_works_at_its_new_place(
+    user, tmp_path, signals
+):
     place, process = user
     before = state_of(place)
     moved = place.rename(tmp_path / "moved")
@@ -246,7 +258,8 @@ def test_a_store_that_is_restored_over_itself_is_served_by_one_server(user, tmp_
     servers = [
         one.pid
         for one in psutil.process_iter(["cmdline"])
-        if f"--home-dir={place}" in (one.info["cmdline"] or []) and one.status() != psutil.STATUS_ZOMBIE
+        if f"--home-dir={place}" in (one.info["cmdline"] or [])
+        and one.status() != psutil.STATUS_ZOMBIE
     ]
     assert servers == [state_of(place).pid]
     assert signals == []
@@ -260,8 +273,18 @@ def test_an_older_state_file_is_corrected_and_harms_nobody(user, signals):
     try:
         from mcp_context_persistence.kg.local.process import birth
 
-        for pid, started, supervisor in ((stranger.pid, birth(stranger.pid), stranger.pid), (now.pid, "1", now.supervisor)):
-            row = {**now.__dict__, "nonce": "old", "pid": pid, "started": started, "supervisor": supervisor, "phase": "stopped"}
+        for pid, started, supervisor in (
+            (stranger.pid, birth(stranger.pid), stranger.pid),
+            (now.pid, "1", now.supervisor),
+        ):
+            row = {
+                **now.__dict__,
+                "nonce": "old",
+                "pid": pid,
+                "started": started,
+                "supervisor": supervisor,
+                "phase": "stopped",
+            }
             Store(place).state.write_text(json.dumps(row))
             eventually(lambda: state_of(place).nonce == now.nonce, 10)
             assert ask(process) == "1"
@@ -272,7 +295,9 @@ def test_an_older_state_file_is_corrected_and_harms_nobody(user, signals):
         Store(place).state.write_text("{")
         local.stop(place, force=True)
         eventually(lambda: is_gone(now))
-        Store(place).state.write_text(json.dumps({**now.__dict__, "pid": stranger.pid, "started": birth(stranger.pid)}))
+        Store(place).state.write_text(
+            json.dumps({**now.__dict__, "pid": stranger.pid, "started": birth(stranger.pid)})
+        )
         local.stop(place, force=True)
         assert messages(place) == 1
         assert stranger.poll() is None
@@ -285,7 +310,9 @@ def test_an_older_state_file_is_corrected_and_harms_nobody(user, signals):
 @pytest.mark.long
 @pytest.mark.parametrize("how", ["copy", "restore"])
 @pytest.mark.parametrize("original_runs", [True, False])
-def test_original_and_copy_run_side_by_side_and_end_each_for_itself(tmp_path, signals, how, original_runs):
+def test_original_and_copy_run_side_by_side_and_end_each_for_itself(
+    tmp_path, signals, how, original_runs
+):
     place, other = tmp_path / "original", tmp_path / "other"
     with stopped_at_the_end(place, other):
         with local.attach(place, settings=QUICK) as attached:
@@ -295,11 +322,15 @@ def test_original_and_copy_run_side_by_side_and_end_each_for_itself(tmp_path, si
                 first = restore(place, tmp_path / "a.tar", other)
         if first is None:
             local.stop(place)
-            first = copy(place, other) if how == "copy" else restore(place, tmp_path / "a.tar", other)
+            first = (
+                copy(place, other) if how == "copy" else restore(place, tmp_path / "a.tar", other)
+            )
         with local.attach(place, settings=QUICK) as one, local.attach(other, settings=QUICK) as two:
             states = state_of(place), state_of(other)
             assert states[0].pid != states[1].pid
-            assert {states[0].bolt_port, states[0].http_port}.isdisjoint({states[1].bolt_port, states[1].http_port})
+            assert {states[0].bolt_port, states[0].http_port}.isdisjoint(
+                {states[1].bolt_port, states[1].http_port}
+            )
             assert one.password != two.password
             assert local.status(place).clients == local.status(other).clients == (os.getpid(),)
             local.stop(other, force=True)
@@ -326,7 +357,7 @@ def test_a_copy_whose_first_opener_is_killed_opens_all_the_same(tmp_path, when):
             "before": "import mcp_context_persistence.kg.local.passwords as p, os\np._change = lambda *_: os._exit(9)\n",
             "after": "import mcp_context_persistence.kg.local.passwords as p, os\np.write = lambda *_: os._exit(9)\n",
         }[when]
-        code += f"from pathlib import Path\nfrom kg import local\nlocal.attach(Path({str(other)!r}))\n"
+        code += f"from pathlib import Path\nfrom mcp_context_persistence.kg import local\nlocal.attach(Path({str(other)!r}))\n"
         assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 9
         assert Store(other).next_secret.exists()
         third = copy(other, tmp_path / "third")
@@ -340,7 +371,9 @@ def test_a_copy_whose_first_opener_is_killed_opens_all_the_same(tmp_path, when):
 
 
 @pytest.mark.long
-def test_a_server_whose_supervisor_cannot_end_it_is_ended_by_the_next_opener_of_this_folder_only(tmp_path, signals):
+def test_a_server_whose_supervisor_cannot_end_it_is_ended_by_the_next_opener_of_this_folder_only(
+    tmp_path, signals
+):
     place, other = tmp_path / "store", tmp_path / "copy"
     with stopped_at_the_end(place, other):
         with local.attach(place, settings=QUICK):
@@ -349,7 +382,9 @@ def test_a_server_whose_supervisor_cannot_end_it_is_ended_by_the_next_opener_of_
             # The kernel ends a server with its supervisor; where it cannot, the server stays behind: as this one, started by hand.
             line = psutil.Process(state.pid).cmdline()
             local.stop(place, force=True)
-            left = subprocess.Popen(line, cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            left = subprocess.Popen(
+                line, cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
             time.sleep(2)
         try:
             local.attach(other, settings=QUICK).close()

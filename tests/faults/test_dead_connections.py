@@ -17,7 +17,10 @@ log = logging.getLogger(__name__)
 
 LOOK = Statement(name="maintenance/components", read=as_is)
 WRITE = Statement(
-    name="namespace/touch", parameters={"batch": {"namespace": "dead-connections", "space": None}}, read=as_is, writes=True
+    name="namespace/touch",
+    parameters={"batch": {"namespace": "dead-connections", "space": None}},
+    read=as_is,
+    writes=True,
 )
 POOL = 30
 DEADLINE = 20.0
@@ -173,10 +176,14 @@ def test_a_healthy_connection_is_used_again_after_a_rest(graph, proxy):
 
 
 @pytest.mark.parametrize("kind", ["bolt", "managed"])
-def test_a_client_goes_on_after_its_connections_have_died(short_probe, kind, bolt_target, managed_target, direct, proxy):
+def test_a_client_goes_on_after_its_connections_have_died(
+    short_probe, kind, bolt_target, managed_target, direct, proxy
+):
     target = bolt_target if kind == "bolt" else managed_target
     with target.client(Attack.namespace(), proxy) as client:
-        client.save_conversation("talk", [{"role": "user", "content": "We use pandas."}], mode="knowledge")
+        client.save_conversation(
+            "talk", [{"role": "user", "content": "We use pandas."}], mode="knowledge"
+        )
         time.sleep(IDLE_SECONDS + 0.1)
         proxy.silence()
         assert client.save_decision("talk", "style", "Tables are slow.", "Use pandas.").success

@@ -15,14 +15,25 @@ from mcp_context_persistence.kg import local
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.limits import FREE_BYTES, OPEN_SECONDS
 from mcp_context_persistence.kg.local.store import Store
-from tests.faults.local_stores import QUICK, eventually, fill, is_gone, run, small_disk, state_of, stopped_at_the_end
+from tests.faults.local_stores import (
+    QUICK,
+    eventually,
+    fill,
+    is_gone,
+    run,
+    small_disk,
+    state_of,
+    stopped_at_the_end,
+)
 
 DEADLINE = 120.0  # a busy machine takes its time to start a server
 TEXT = "a text of some length, so that the disk has no room for it. " * 150
 
 
 def save(client, name, size=1):
-    return client.save_conversation(name, [{"role": "user", "content": TEXT}] * size, mode="conversation")
+    return client.save_conversation(
+        name, [{"role": "user", "content": TEXT}] * size, mode="conversation"
+    )
 
 
 def save_until_full(client):
@@ -34,10 +45,15 @@ def create_until_full(attached):
     """Write past our client, which would look after a full disk; return the ids of what was acknowledged."""
     acknowledged = set()
     auth = (attached.user, attached.password)
-    with neo4j.GraphDatabase.driver(attached.bolt_url, auth=auth) as driver, driver.session() as session:
+    with (
+        neo4j.GraphDatabase.driver(attached.bolt_url, auth=auth) as driver,
+        driver.session() as session,
+    ):
         for number in range(5_000):
             try:
-                session.run("CREATE (:Kept {id: $id, text: $text})", id=number, text=TEXT * 5).consume()
+                session.run(
+                    "CREATE (:Kept {id: $id, text: $text})", id=number, text=TEXT * 5
+                ).consume()
             except Neo4jError:
                 return acknowledged
             acknowledged.add(number)
@@ -46,7 +62,9 @@ def create_until_full(attached):
 
 def test_a_disk_that_was_full_is_told_and_the_next_call_after_it_works(tmp_path):
     with small_disk(tmp_path / "disk", "60m") as disk, stopped_at_the_end(disk / "store"):
-        with ContextPersistenceClient(f"local:{disk / 'store'}", config={"deadline": DEADLINE}) as client:
+        with ContextPersistenceClient(
+            f"local:{disk / 'store'}", config={"deadline": DEADLINE}
+        ) as client:
             save(client, "before")
             server = state_of(disk / "store").pid
             fill(disk)
@@ -55,7 +73,10 @@ def test_a_disk_that_was_full_is_told_and_the_next_call_after_it_works(tmp_path)
             assert caught.value.retryable
             assert str(disk / "store") in str(caught.value)
             assert "bytes are free" in str(caught.value)
-            for call in (client.get_conversation_stats, lambda: client.load_conversation_history("before")):
+            for call in (
+                client.get_conversation_stats,
+                lambda: client.load_conversation_history("before"),
+            ):
                 began = time.monotonic()
                 with pytest.raises(DatabaseError, match="is full") as caught:
                     call()
@@ -85,7 +106,9 @@ def test_a_store_is_not_opened_without_free_space_and_says_so_at_once(tmp_path):
 
 @pytest.mark.long
 @pytest.mark.parametrize("leave", [0, 200_000, 1 << 20])
-def test_a_disk_that_becomes_full_while_the_server_starts_is_told_long_before_the_start_is_given_up(tmp_path, monkeypatch, leave):
+def test_a_disk_that_becomes_full_while_the_server_starts_is_told_long_before_the_start_is_given_up(
+    tmp_path, monkeypatch, leave
+):
     from mcp_context_persistence.kg.local import startup
 
     with small_disk(tmp_path / "disk", "60m") as disk, stopped_at_the_end(disk / "store"):
@@ -97,7 +120,10 @@ def test_a_disk_that_becomes_full_while_the_server_starts_is_told_long_before_th
                 run(attached, "RETURN 1")
         except DatabaseError as error:
             failures.append(error)
-        assert [(error.retryable, "is full" in str(error)) for error in failures] in ([], [(True, True)]), failures
+        assert [(error.retryable, "is full" in str(error)) for error in failures] in (
+            [],
+            [(True, True)],
+        ), failures
         assert time.monotonic() - began < OPEN_SECONDS / 2
         monkeypatch.undo()
         (disk / "ballast").unlink()
@@ -125,7 +151,9 @@ def test_two_clients_on_a_disk_that_was_full_go_on_with_one_server(tmp_path):
         url = f"local:{disk / 'store'}"
         with (
             ContextPersistenceClient(url, config={"deadline": DEADLINE}) as one,
-            ContextPersistenceClient(url, config={"deadline": DEADLINE}, namespace="other") as other,
+            ContextPersistenceClient(
+                url, config={"deadline": DEADLINE}, namespace="other"
+            ) as other,
         ):
             save(one, "a"), save(other, "a")
             for _ in range(2):
@@ -142,9 +170,13 @@ def test_two_clients_on_a_disk_that_was_full_go_on_with_one_server(tmp_path):
 
 @pytest.mark.long
 @pytest.mark.parametrize("freed", ["before the last user leaves", "after it"])
-def test_a_store_whose_last_user_left_while_the_disk_was_full_opens_with_all_that_was_acknowledged(tmp_path, freed):
+def test_a_store_whose_last_user_left_while_the_disk_was_full_opens_with_all_that_was_acknowledged(
+    tmp_path, freed
+):
     with small_disk(tmp_path / "disk", "60m") as disk, stopped_at_the_end(disk / "store"):
-        with ContextPersistenceClient(f"local:{disk / 'store'}", config={"deadline": DEADLINE}) as client:
+        with ContextPersistenceClient(
+            f"local:{disk / 'store'}", config={"deadline": DEADLINE}
+        ) as client:
             save(client, "before")
             fill(disk)
             with pytest.raises(DatabaseError, match="is full"):
@@ -154,7 +186,9 @@ def test_a_store_whose_last_user_left_while_the_disk_was_full_opens_with_all_tha
                 (disk / "ballast").unlink()
         eventually(lambda: is_gone(state))
         (disk / "ballast").unlink(missing_ok=True)
-        with ContextPersistenceClient(f"local:{disk / 'store'}", config={"deadline": DEADLINE}) as client:
+        with ContextPersistenceClient(
+            f"local:{disk / 'store'}", config={"deadline": DEADLINE}
+        ) as client:
             assert client.load_conversation_history("before").total_messages == 1
             assert save(client, "after").success
         assert not Store(disk / "store").panicked.exists()
@@ -162,7 +196,9 @@ def test_a_store_whose_last_user_left_while_the_disk_was_full_opens_with_all_tha
 
 @pytest.mark.long
 @pytest.mark.parametrize("whom", ["the server alone", "the server and its supervisor"])
-def test_a_server_told_to_end_while_the_disk_is_full_before_any_client_has_noticed_opens_again(tmp_path, whom):
+def test_a_server_told_to_end_while_the_disk_is_full_before_any_client_has_noticed_opens_again(
+    tmp_path, whom
+):
     with small_disk(tmp_path / "disk", "60m") as disk, stopped_at_the_end(disk / "store"):
         with local.attach(disk / "store", settings=QUICK) as attached:
             fill(disk, leave=8 << 20)
@@ -195,11 +231,16 @@ def test_a_log_with_an_unreadable_end_is_told_and_is_cut_where_the_database_had_
         log = place / "data" / "transactions" / "neo4j" / "neostore.transaction.db.0"
         content = log.read_bytes().rstrip(b"\0")
         log.write_bytes(content + content[-300:-40] + bytes(range(1, 250)) * 8)
-        with pytest.raises(DatabaseError, match="end of its transaction log cannot be read") as caught:
+        with pytest.raises(
+            DatabaseError, match="end of its transaction log cannot be read"
+        ) as caught:
             local.attach(place, settings=QUICK)
         assert not caught.value.retryable
         Store(place).panicked.touch()
         with local.attach(place, settings=QUICK) as attached:
-            assert run(attached, "MATCH (n:Kept) RETURN n.id AS id ORDER BY id") == [{"id": 1}, {"id": 2}]
+            assert run(attached, "MATCH (n:Kept) RETURN n.id AS id ORDER BY id") == [
+                {"id": 1},
+                {"id": 2},
+            ]
         assert not Store(place).panicked.exists()
         assert list(Store(place).data.glob("**/corrupted-*.zip"))

@@ -22,14 +22,23 @@ from mcp_context_persistence.kg.local.environment import environment
 from mcp_context_persistence.kg.local.server_logs import FILES
 from mcp_context_persistence.kg.local.settings import JOIN_SECONDS
 from mcp_context_persistence.kg.local.store import Store
-from tests.faults.local_stores import QUICK, end_by_force, eventually, is_gone, run, small_disk, state_of, stopped_at_the_end
+from tests.faults.local_stores import (
+    QUICK,
+    end_by_force,
+    eventually,
+    is_gone,
+    run,
+    small_disk,
+    state_of,
+    stopped_at_the_end,
+)
 
 ROOT = Path(local.__file__).parents[2]
 TEMPORARY = Path(tempfile.gettempdir())
 OPEN = """
 import sys
 from pathlib import Path
-from kg import local
+from mcp_context_persistence.kg import local
 from mcp_context_persistence.kg.local import diagnosis
 settings = local.ServerSettings(heap='512m', page_cache='64m', linger_seconds=0.0)
 try:
@@ -43,7 +52,12 @@ NAMES = "störe ł 猫 with spaces"
 
 
 def opener(place, variables, **options):
-    given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "CONTEXT_CACHE_DIR": str(cache()), **variables}
+    given = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "CONTEXT_CACHE_DIR": str(cache()),
+        **variables,
+    }
     return subprocess.Popen(
         [sys.executable, "-c", OPEN, os.fsencode(place)],
         env=given,
@@ -67,7 +81,9 @@ def answer(process):
 
 def left_in_temporary(state):
     """What a server has left in the system's temporary folder: named by its port, or by its process."""
-    pattern = re.compile(rf"jetty-.*-{state.http_port}-|hs_err_pid{state.pid}\.|\.java_pid{state.pid}$")
+    pattern = re.compile(
+        rf"jetty-.*-{state.http_port}-|hs_err_pid{state.pid}\.|\.java_pid{state.pid}$"
+    )
     named = [name for name in os.listdir(TEMPORARY) if pattern.match(name)]
     return named + [str(path) for path in TEMPORARY.glob(f"hsperfdata_*/{state.pid}")]
 
@@ -76,7 +92,9 @@ def files_of(pid, folder):
     """Files below a folder that a process has open or mapped."""
     lines = [line.split(maxsplit=5) for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
     found = {line[5] for line in lines if len(line) == 6 and line[5].startswith(f"{folder}/")}
-    return found | {one.path for one in psutil.Process(pid).open_files() if one.path.startswith(f"{folder}/")}
+    return found | {
+        one.path for one in psutil.Process(pid).open_files() if one.path.startswith(f"{folder}/")
+    }
 
 
 def test_a_server_starts_in_an_empty_environment_and_leaves_nothing_beside_its_store(tmp_path):
@@ -89,8 +107,12 @@ def test_a_server_starts_in_an_empty_environment_and_leaves_nothing_beside_its_s
             given = psutil.Process(state.pid).environ()
             assert given["LC_ALL"].lower().replace("-", "").endswith("utf8")
             assert not {"CONTEXT_CACHE_DIR", "PYTHONPATH"} & set(given)
-            assert {file for file in files_of(state.pid, TEMPORARY) if not file.startswith(str(place))} == set()
-            eventually(lambda: any(Store(place).temporary.glob("jetty-*")))  # the web server comes after Bolt
+            assert {
+                file for file in files_of(state.pid, TEMPORARY) if not file.startswith(str(place))
+            } == set()
+            eventually(
+                lambda: any(Store(place).temporary.glob("jetty-*"))
+            )  # the web server comes after Bolt
         finally:
             answer(process)
         eventually(lambda: is_gone(state))
@@ -118,9 +140,25 @@ def test_a_console_that_grows_is_emptied(tmp_path):
 
 
 def test_only_few_variables_reach_the_server(monkeypatch):
-    for name in ("AWS_SECRET_ACCESS_KEY", "JAVA_TOOL_OPTIONS", "NEO4J_AUTH", "CONTEXT_DB_URL", "LC_ALL", "LANG", "LD_PRELOAD"):
+    for name in (
+        "AWS_SECRET_ACCESS_KEY",
+        "JAVA_TOOL_OPTIONS",
+        "NEO4J_AUTH",
+        "CONTEXT_DB_URL",
+        "LC_ALL",
+        "LANG",
+        "LD_PRELOAD",
+    ):
         monkeypatch.setenv(name, "x")
-    assert set(environment()) <= {"PATH", "HOME", "USER", "LOGNAME", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"}
+    assert set(environment()) <= {
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "TZ",
+        "LD_LIBRARY_PATH",
+        "DYLD_LIBRARY_PATH",
+    }
 
 
 def test_who_holds_a_lock_is_told_where_the_system_tells_it(tmp_path):
@@ -133,11 +171,23 @@ def test_who_holds_a_lock_is_told_where_the_system_tells_it(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words", "retryable"),
     [
-        ("InvalidPathException: Malformed input or input contains unmappable characters: /st??re", "locale", False),
+        (
+            "InvalidPathException: Malformed input or input contains unmappable characters: /st??re",
+            "locale",
+            False,
+        ),
         ("java.io.IOException: Too many open files", "ulimit -Hn", False),
-        ("unable to create native thread: possibly out of memory or process/resource limits reached", "ulimit -u", True),
+        (
+            "unable to create native thread: possibly out of memory or process/resource limits reached",
+            "ulimit -u",
+            True,
+        ),
         ("Could not allocate compressed class space: 1073741824 bytes", "not enough memory", True),
-        ("org.neo4j.io.locker.FileLockException: Lock file has been locked by another process", "another Neo4j", True),
+        (
+            "org.neo4j.io.locker.FileLockException: Lock file has been locked by another process",
+            "another Neo4j",
+            True,
+        ),
         ("java.io.IOException: File too large", "ulimit -f", False),
         ("FileSystemException: x: Read-only file system", "read-only", False),
         ("jna1.tmp: failed to map segment from shared object", "noexec", False),
@@ -154,7 +204,10 @@ def test_each_known_cause_is_told_with_what_to_do(tmp_path, text, words, retryab
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("variables", [{}, {"LC_ALL": "POSIX"}, {"LANG": "de_DE.ISO-8859-1"}, {"LC_CTYPE": "C", "HOME": "/"}])
+@pytest.mark.parametrize(
+    "variables",
+    [{}, {"LC_ALL": "POSIX"}, {"LANG": "de_DE.ISO-8859-1"}, {"LC_CTYPE": "C", "HOME": "/"}],
+)
 def test_a_server_starts_in_every_locale(tmp_path, variables):
     place = tmp_path / NAMES
     with stopped_at_the_end(place):
@@ -194,12 +247,16 @@ def test_the_soft_limit_of_open_files_is_raised(tmp_path):
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     lower = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))  # noqa: E731
     with stopped_at_the_end(tmp_path / "store"):
-        assert answer(opener(tmp_path / "store", {}, preexec_fn=lower)) == ascii(str(tmp_path / "store"))
+        assert answer(opener(tmp_path / "store", {}, preexec_fn=lower)) == ascii(
+            str(tmp_path / "store")
+        )
 
 
 @pytest.mark.long
 def test_too_little_address_space_is_told(tmp_path):
-    text = answer(opener(tmp_path / "store", {}, preexec_fn=limited(resource.RLIMIT_AS, 2_500_000_000)))
+    text = answer(
+        opener(tmp_path / "store", {}, preexec_fn=limited(resource.RLIMIT_AS, 2_500_000_000))
+    )
     assert "memory" in text
     assert "retryable=True" in text
 
@@ -231,7 +288,9 @@ def test_another_neo4j_on_the_same_data_is_told(tmp_path):
         local.attach(place, settings=QUICK).close()
         local.stop(place, force=True)
         lock = place / "data" / "databases" / "store_lock"
-        holder = subprocess.Popen([sys.executable, "-c", code, lock], stdout=subprocess.PIPE, text=True)
+        holder = subprocess.Popen(
+            [sys.executable, "-c", code, lock], stdout=subprocess.PIPE, text=True
+        )
         try:
             assert holder.stdout.readline().strip() == "locked"
             with pytest.raises(DatabaseError, match="another Neo4j uses the same data") as caught:
@@ -261,7 +320,9 @@ def test_a_frozen_supervisor_does_not_hold_an_opening_beyond_its_bound(tmp_path)
         os.kill(state.supervisor, signal.SIGSTOP)
         os.kill(state.pid, signal.SIGKILL)
         began = time.monotonic()
-        with pytest.raises(DatabaseError, match=f"supervisor {state.supervisor} is stopped") as caught:
+        with pytest.raises(
+            DatabaseError, match=f"supervisor {state.supervisor} is stopped"
+        ) as caught:
             local.attach(place, settings=SOON)
         assert caught.value.retryable
         assert in_time(began)
@@ -301,7 +362,9 @@ def test_a_stopped_process_that_holds_the_gate_is_named(tmp_path):
     Store(place).prepare()
     code = "import os, signal, sys\nfrom mcp_context_persistence.kg.local import leases\nfrom pathlib import Path\nleases.lock(Path(sys.argv[1]))\n"
     code += "print('locked', flush=True)\nos.kill(os.getpid(), signal.SIGSTOP)"
-    holder = subprocess.Popen([sys.executable, "-c", code, Store(place).gate], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, Store(place).gate], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
     try:
         assert holder.stdout.readline().strip() == "locked"
         began = time.monotonic()
@@ -322,7 +385,13 @@ def test_a_server_that_is_killed_while_it_starts_is_started_again(tmp_path):
     try:
         killed = set()
         for _ in range(2):
-            eventually(lambda: Store(place).read_state() is not None and state_of(place).pid not in {0, *killed}, 60)
+            eventually(
+                lambda: (
+                    Store(place).read_state() is not None
+                    and state_of(place).pid not in {0, *killed}
+                ),
+                60,
+            )
             time.sleep(0.5)
             killed.add(state_of(place).pid)
             os.kill(state_of(place).pid, signal.SIGKILL)
@@ -341,7 +410,9 @@ def test_a_server_that_dies_is_there_for_the_next_call(tmp_path):
         for _ in range(2):
             pids.add(state_of(place).pid)
             os.kill(state_of(place).pid, signal.SIGKILL)
-            eventually(lambda: state_of(place).phase == "running" and state_of(place).pid not in pids, 180)
+            eventually(
+                lambda: state_of(place).phase == "running" and state_of(place).pid not in pids, 180
+            )
             attached.renew()
             assert run(attached, "RETURN 1 AS one") == [{"one": 1}]
 
@@ -350,10 +421,16 @@ def test_a_server_that_dies_is_there_for_the_next_call(tmp_path):
 def test_the_algorithms_do_not_fill_the_logs(tmp_path):
     place = tmp_path / "store"
     with stopped_at_the_end(place), local.attach(place, settings=QUICK) as attached:
-        run(attached, "UNWIND range(0, 50) AS i MERGE (a:N {i: i}) MERGE (b:N {i: i + 1}) MERGE (a)-[:R]->(b)")
+        run(
+            attached,
+            "UNWIND range(0, 50) AS i MERGE (a:N {i: i}) MERGE (b:N {i: i + 1}) MERGE (a)-[:R]->(b)",
+        )
         before = sum(path.stat().st_size for path in Store(place).logs.iterdir())
         for _ in range(20):
-            run(attached, "MATCH (a:N)-[:R]->(b:N) WITH gds.graph.project('g', a, b) AS g RETURN g.nodeCount")
+            run(
+                attached,
+                "MATCH (a:N)-[:R]->(b:N) WITH gds.graph.project('g', a, b) AS g RETURN g.nodeCount",
+            )
             run(attached, "CALL gds.pageRank.stream('g') YIELD nodeId RETURN count(*) AS c")
             run(attached, "CALL gds.graph.drop('g') YIELD graphName RETURN graphName")
         assert sum(path.stat().st_size for path in Store(place).logs.iterdir()) - before < 50_000

@@ -13,7 +13,23 @@ from mcp_context_persistence.queries.search.filters import _READERS, KEYS
 SECRET = "canary-7f3a"
 NAN = math.nan
 # Wrong whatever the key is; a list of them is wrong too.
-WRONG = (None, "", " \n", [], (), set(), [None], [""], {}, {SECRET: None}, [[SECRET]], object(), NAN, [NAN], SECRET.encode())
+WRONG = (
+    None,
+    "",
+    " \n",
+    [],
+    (),
+    set(),
+    [None],
+    [""],
+    {},
+    {SECRET: None},
+    [[SECRET]],
+    object(),
+    NAN,
+    [NAN],
+    SECRET.encode(),
+)
 NO_NAME = (True, 5, 0.5, [5])
 BAD = {
     "conversation_id": (*WRONG, *NO_NAME, f"{SECRET}\n", ["mine", None]),
@@ -59,10 +75,14 @@ SEARCHES = {
     "search_hybrid": [
         lambda client, filters: client.search_hybrid("budget", filters=filters),
         lambda client, filters: client.search_hybrid("budget", "keyword", filters),
-        lambda client, filters: client.search_hybrid(HybridSearchParams(query="budget", filters=filters)),
+        lambda client, filters: client.search_hybrid(
+            HybridSearchParams(query="budget", filters=filters)
+        ),
     ],
     "search_similar_conversations": [
-        lambda client, filters: client.search_similar_conversations("budget", min_score=0.0, filters=filters)
+        lambda client, filters: client.search_similar_conversations(
+            "budget", min_score=0.0, filters=filters
+        )
     ],
     "build_context": [lambda client, filters: client.build_context("budget", filters=filters)],
 }
@@ -94,7 +114,12 @@ OTHER = {
     "configure_cache": {"cache_type", "cache_size", "ttl", "redis_url", "directory"},
     "configure_embedding_model": {"model", "vector_size", "batch_size", "wait", "progress"},
     "configure_entity_patterns": {"patterns", "confidence"},
-    "configure_memory_management": {"max_memory_usage", "cleanup_threshold", "auto_cleanup", "restart_server"},
+    "configure_memory_management": {
+        "max_memory_usage",
+        "cleanup_threshold",
+        "auto_cleanup",
+        "restart_server",
+    },
     "configure_parallel_processing": {"max_workers", "chunk_size"},
     "create_relationship": {"confidence", "properties"},
     "detect_communities": {"algorithm", "min_size", "weighted"},
@@ -126,12 +151,21 @@ MAPPINGS = {
 }
 REQUIRED = {
     "batch_extract_entities": {"texts": ["Pandas is a library."]},
-    "create_relationship": {"source_entity_id": "a", "target_entity_id": "b", "relationship_type": "uses"},
+    "create_relationship": {
+        "source_entity_id": "a",
+        "target_entity_id": "b",
+        "relationship_type": "uses",
+    },
     "extract_entities": {"text": "Pandas is a library."},
     "find_shortest_paths": {"source_entity_id": "a", "target_entity_id": "b"},
     "merge_entities": {"keep": "a", "duplicates": ["b"]},
     "save_conversation": {"messages": [{"role": "user", "content": "We use pandas."}]},
-    "save_decision": {"conversation_id": "mine", "decision_type": "plan", "context": "Two ways.", "outcome": "One way."},
+    "save_decision": {
+        "conversation_id": "mine",
+        "decision_type": "plan",
+        "context": "Two ways.",
+        "outcome": "One way.",
+    },
     "save_document": {"text": "We use pandas."},
 }
 
@@ -151,9 +185,11 @@ def test_every_key_and_every_parameter_has_a_row():
     for name, listed in parameters().items():
         rows = [row for table in tables for row in table.get(name, ())]
         assert sorted(rows) == sorted(parameter.name for parameter in listed), name
-    assert {name for name, listed in parameters().items() if any(parameter.name == "filters" for parameter in listed)} == set(
-        SEARCHES
-    )
+    assert {
+        name
+        for name, listed in parameters().items()
+        if any(parameter.name == "filters" for parameter in listed)
+    } == set(SEARCHES)
 
 
 @pytest.fixture(scope="module")
@@ -161,10 +197,18 @@ def shared(server, request):
     """A client with the data of somebody: whoever lacks an id must not see it."""
     from tests.conftest import RUN
 
-    with ContextPersistenceClient(database_url=server.bolt_url, auth=server.auth, namespace=f"{RUN}filters") as client:
+    with ContextPersistenceClient(
+        database_url=server.bolt_url, auth=server.auth, namespace=f"{RUN}filters"
+    ) as client:
         client.save_conversation(
             "theirs",
-            [{"role": "user", "content": f"The budget {SECRET} is a secret.", "timestamp": "2024-03-01"}],
+            [
+                {
+                    "role": "user",
+                    "content": f"The budget {SECRET} is a secret.",
+                    "timestamp": "2024-03-01",
+                }
+            ],
             metadata={"project": "theirs", "tags": ["theirs"], "KEY": "theirs"},
         )
         yield client
@@ -179,7 +223,9 @@ def forms(key, value):
         made = SearchFilters(**{key: value})
     except ValueError:  # refused by the object itself
         return
-    was_coerced = made.model_dump().get(key) is not value and not isinstance(value, dict)  # as b"a" is to "a"
+    was_coerced = made.model_dump().get(key) is not value and not isinstance(
+        value, dict
+    )  # as b"a" is to "a"
     if value is None or not was_coerced:
         yield made
 
@@ -190,7 +236,9 @@ def test_a_filter_without_a_proper_value_is_refused_by_every_search(shared, key)
         for search in searches:
             for value in BAD[key]:
                 for filters in forms(key, value):
-                    with pytest.raises(ValidationError, match=rf"filters\.{key.split('.')[0]}") as caught:
+                    with pytest.raises(
+                        ValidationError, match=rf"filters\.{key.split('.')[0]}"
+                    ) as caught:
                         search(shared, filters)
                     assert SECRET not in str(caught.value), (key, value)
 
@@ -200,7 +248,10 @@ def test_a_proper_value_lets_nothing_else_through(shared, key):
     for name, searches in SEARCHES.items():
         for search in searches:
             answer = search(shared, {key: GOOD[key]})
-            if (name, key) in {("search_similar_conversations", "confidence_min"), ("search_hybrid", "confidence_min")}:
+            if (name, key) in {
+                ("search_similar_conversations", "confidence_min"),
+                ("search_hybrid", "confidence_min"),
+            }:
                 continue  # a message has the confidence 1.0
             if key != "confidence_min":
                 assert SECRET not in answer.model_dump_json(), (name, key)
@@ -214,33 +265,52 @@ def test_an_answer_that_was_kept_is_no_answer_to_a_filter_of_none(shared):
             for filters in (SearchFilters(project=None), {"project": None}):
                 with pytest.raises(ValidationError, match=r"filters\.project"):
                     search("budget", filters=filters)
-        assert shared.search_hybrid(HybridSearchParams(query="budget", filters=SearchFilters())).total_results
+        assert shared.search_hybrid(
+            HybridSearchParams(query="budget", filters=SearchFilters())
+        ).total_results
         with pytest.raises(ValidationError, match=r"filters\.project"):
-            shared.search_hybrid(HybridSearchParams(query="budget", filters=SearchFilters(project=None)))
+            shared.search_hybrid(
+                HybridSearchParams(query="budget", filters=SearchFilters(project=None))
+            )
     finally:
         shared.configure_cache("none")
 
 
 def test_filters_that_are_none_themselves_and_fields_that_are_not_set_restrict_nothing(shared):
-    for filters in (None, {}, SearchFilters(), SearchFilters.model_validate(SearchFilters().model_dump())):
+    for filters in (
+        None,
+        {},
+        SearchFilters(),
+        SearchFilters.model_validate(SearchFilters().model_dump()),
+    ):
         assert SECRET in shared.search_hybrid("budget", filters=filters).model_dump_json()
     asked = HybridSearchParams(query="budget", filters=SearchFilters(project="theirs"))
-    for again in (HybridSearchParams(**asked.model_dump()), HybridSearchParams.model_validate_json(asked.model_dump_json())):
+    for again in (
+        HybridSearchParams(**asked.model_dump()),
+        HybridSearchParams.model_validate_json(asked.model_dump_json()),
+    ):
         assert SECRET in shared.search_hybrid(again).model_dump_json()
 
 
-@pytest.mark.parametrize("filters", ["", [], (), 5, SECRET, [("project", "mine")], SearchFilters, {SECRET: 1}, {None: 1}, {"": 1}])
+@pytest.mark.parametrize(
+    "filters",
+    ["", [], (), 5, SECRET, [("project", "mine")], SearchFilters, {SECRET: 1}, {None: 1}, {"": 1}],
+)
 def test_what_is_no_mapping_of_known_keys_is_refused(shared, filters):
     for name, searches in SEARCHES.items():
         for search in searches:
-            with pytest.raises(ValueError, match=r"filters|unknown key") as caught:  # a HybridSearchParams refuses some itself
+            with pytest.raises(
+                ValueError, match=r"filters|unknown key"
+            ) as caught:  # a HybridSearchParams refuses some itself
                 search(shared, filters)
             assert isinstance(caught.value, ValidationError) or name == "search_hybrid"
             if isinstance(caught.value, ValidationError):
                 assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize("key", ["base", "arms", "recency", "half_life_days", "nearest", "linked", "reranked", SECRET])
+@pytest.mark.parametrize(
+    "key", ["base", "arms", "recency", "half_life_days", "nearest", "linked", "reranked", SECRET]
+)
 @pytest.mark.parametrize("value", [None, "", [], [None], {"x": None}, NAN, True])
 def test_a_recipe_without_a_proper_value_is_refused(shared, key, value):
     for search in (shared.search_hybrid, shared.build_context):
@@ -249,7 +319,10 @@ def test_a_recipe_without_a_proper_value_is_refused(shared, key, value):
         assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize(("name", "parameter"), [(name, parameter) for name in NARROWING for parameter in sorted(NARROWING[name])])
+@pytest.mark.parametrize(
+    ("name", "parameter"),
+    [(name, parameter) for name in NARROWING for parameter in sorted(NARROWING[name])],
+)
 def test_a_parameter_that_narrows_is_refused_without_a_proper_value(shared, name, parameter):
     defaults = {row.name: row.default for row in parameters()[name]}
     takes_none = defaults[parameter] is None

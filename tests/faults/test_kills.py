@@ -18,14 +18,20 @@ from tests.faults import kills, writes
 from tests.faults.kills import VECTOR_SIZE, Killer, ask, check_files, check_schema, insist, opened
 from tests.graph.versions import make_old
 
-SEED = int(os.environ.get("KILLS_SEED") or random.SystemRandom().randrange(10**6))  # of all moments of a run
-STATEMENTS = len(migrations.BASE) + 3  # that make a whole schema: also the vectors' index, the graph's types and the mark
+SEED = int(
+    os.environ.get("KILLS_SEED") or random.SystemRandom().randrange(10**6)
+)  # of all moments of a run
+STATEMENTS = (
+    len(migrations.BASE) + 3
+)  # that make a whole schema: also the vectors' index, the graph's types and the mark
 
 
 @pytest.fixture(autouse=True)
 def _tally():
     yield
-    kills.say(f" [KILLS_SEED={SEED}; kills so far: {dict(kills.tally)}, {kills.tally.total()} in all]")
+    kills.say(
+        f" [KILLS_SEED={SEED}; kills so far: {dict(kills.tally)}, {kills.tally.total()} in all]"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +85,9 @@ def test_a_server_killed_in_a_migration(store):
     open_again(store)
 
 
-def test_a_client_killed_at_each_step_of_making_a_folder_leaves_one_that_can_be_used(tmp_path, monkeypatch):
+def test_a_client_killed_at_each_step_of_making_a_folder_leaves_one_that_can_be_used(
+    tmp_path, monkeypatch
+):
     """The files that are written before the server is started, of which each may be missing or not in its place yet."""
     jars, replace = local.provision(), Path.replace
     for number in range(1, 5):
@@ -119,12 +127,16 @@ def make(files, jars):
 def write_under_fire(store, namespace, made, seed, *, every, victims=("server",), within=0.15):
     """Make the steps, of which every n-th one is hit, and hold what is there after each against the model."""
     done = 0
-    while done < len(made):  # a supervisor gives up after five deaths of its server, and begins again with its next client
+    while (
+        done < len(made)
+    ):  # a supervisor gives up after five deaths of its server, and begins again with its next client
         with contextlib.closing(writes.client_of(store, namespace)) as client:
             graph = client._core.graph
             for number in range(done, min(done + 4 * every, len(made))):
                 hit = number % every == every - 1
-                with Killer(store, seed + number, most=int(hit), within=within, victims=victims) as killer:
+                with Killer(
+                    store, seed + number, most=int(hit), within=within, victims=victims
+                ) as killer:
                     killer.arm()
                     step = made[number]
                     insist(partial(writes.do, client, step))
@@ -186,7 +198,12 @@ def test_a_server_killed_at_each_statement_of_the_schema(store, statement):
     with opened(store) as graph:
         drop_all(graph)
     for seed in (SEED + statement, SEED - statement):
-        open_under_fire(store, seed, statement=min(statement, 1 + statement % 3) if seed < SEED else statement, within=0.08)
+        open_under_fire(
+            store,
+            seed,
+            statement=min(statement, 1 + statement % 3) if seed < SEED else statement,
+            within=0.08,
+        )
     open_again(store)
 
 
@@ -223,8 +240,19 @@ def test_a_server_killed_at_each_statement_of_a_migration_with_data_in_it(store,
 )
 def test_servers_killed_in_every_call_that_writes(store, calls):
     namespace, seed = "-".join(calls), SEED + len(calls)
-    made = [{**step, "mode": "hybrid"} if "reextract" in calls else step for step in writes.steps(seed, 50, calls=calls)]
-    write_under_fire(store, namespace, made, seed, every=3, victims=("server", "server", "server", "supervisor"), within=0.4)
+    made = [
+        {**step, "mode": "hybrid"} if "reextract" in calls else step
+        for step in writes.steps(seed, 50, calls=calls)
+    ]
+    write_under_fire(
+        store,
+        namespace,
+        made,
+        seed,
+        every=3,
+        victims=("server", "server", "server", "supervisor"),
+        within=0.4,
+    )
     compare(store, namespace, made)
 
 
@@ -241,8 +269,12 @@ def test_clients_killed_while_they_write(store, tmp_path):
         kills.kill_program(process)
         lines = writes.noted(journal)
         done = sum(line["done"] for line in lines)
-        with opened(store) as graph:  # all that was acknowledged, and of what was begun all or nothing
-            assert writes.found(graph, "journal") in [writes.Model(made[:end]) for end in (done, done + 1)]
+        with opened(
+            store
+        ) as graph:  # all that was acknowledged, and of what was begun all or nothing
+            assert writes.found(graph, "journal") in [
+                writes.Model(made[:end]) for end in (done, done + 1)
+            ]
     compare(store, "journal", made)
 
 
@@ -257,12 +289,19 @@ def test_servers_killed_while_indexes_are_filled(store):
         )
     for seed, index in enumerate(["entity_name", "entity_type", "memory_text", "entity_id"] * 2):
         with opened(store) as graph:
-            ask(graph, f"DROP {'CONSTRAINT' if index == 'entity_id' else 'INDEX'} {index} IF EXISTS")
+            ask(
+                graph, f"DROP {'CONSTRAINT' if index == 'entity_id' else 'INDEX'} {index} IF EXISTS"
+            )
         open_under_fire(store, seed, within=0.6)
         open_again(store)
     with opened(store) as graph:
-        assert ask(graph, "MATCH (n:Entity {namespace: 'full'}) RETURN count(n) AS number") == [{"number": 50_000}]
-        ask(graph, "MATCH (n:Entity {namespace: 'full'}) CALL (n) { DELETE n } IN TRANSACTIONS OF 10000 ROWS")
+        assert ask(graph, "MATCH (n:Entity {namespace: 'full'}) RETURN count(n) AS number") == [
+            {"number": 50_000}
+        ]
+        ask(
+            graph,
+            "MATCH (n:Entity {namespace: 'full'}) CALL (n) { DELETE n } IN TRANSACTIONS OF 10000 ROWS",
+        )
 
 
 @pytest.mark.long

@@ -62,7 +62,9 @@ def test_a_lost_reply_is_replayed(request, proxy, call, kind_of_address):
 
 
 @pytest.mark.parametrize("call", WRITE_CALLS[::3], ids=lambda call: call.name)
-def test_a_server_that_is_gone_after_it_applied_leaves_the_outcome_unknown(bolt_attack, proxy, call):
+def test_a_server_that_is_gone_after_it_applied_leaves_the_outcome_unknown(
+    bolt_attack, proxy, call
+):
     counts = messages(bolt_attack, call)
     kind = "COMMIT" if "COMMIT" in counts else "PULL"
     error, _ = strike(bolt_attack, proxy, call, kind, counts[kind], reply=True, then=proxy.refuse)
@@ -72,14 +74,21 @@ def test_a_server_that_is_gone_after_it_applied_leaves_the_outcome_unknown(bolt_
 @pytest.mark.long
 @pytest.mark.timeout(7200)
 def test_a_thousand_lost_replies(attack, proxy):
-    chance, outcomes, places, turn = random.Random(7), Counter(), Counter(), itertools.cycle(WRITE_CALLS)
+    chance, outcomes, places, turn = (
+        random.Random(7),
+        Counter(),
+        Counter(),
+        itertools.cycle(WRITE_CALLS),
+    )
     while outcomes.total() < LOSSES // 2:  # the same again for the other kind of address
         call = next(turn)
         counts = messages(attack, call)
         kind = chance.choice(list(counts))
         is_gone = chance.random() < 0.3
         how = {"then": proxy.refuse} if is_gone else {}
-        error, fired = strike(attack, proxy, call, kind, chance.randint(1, counts[kind]), reply=True, **how)
+        error, fired = strike(
+            attack, proxy, call, kind, chance.randint(1, counts[kind]), reply=True, **how
+        )
         if not is_gone:
             assert error is None, f"{call.name}: {kind} was not replayed"
         if fired:

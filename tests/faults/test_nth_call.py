@@ -36,7 +36,9 @@ def strike(attack: Attack, injection: Injection, call: WriteCall, nth: int, faul
 
 def test_every_public_name_of_the_client_is_classified():
     """A method that is new must say whether it writes; if it does, it takes part in these tests."""
-    public = {name for name, _ in inspect.getmembers(ContextPersistenceClient) if not name.startswith("_")}
+    public = {
+        name for name, _ in inspect.getmembers(ContextPersistenceClient) if not name.startswith("_")
+    }
     written = {call.method for call in WRITE_CALLS}
     assert written & OTHERS == set()
     assert public - {"namespace"} == written | OTHERS

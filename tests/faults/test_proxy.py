@@ -22,12 +22,21 @@ def driver(server, proxy):
 
 def count(driver, marker):
     with driver.session() as session:
-        return session.run("MATCH (n:ProxyTest {marker: $marker}) RETURN count(n)", marker=marker).single(strict=True).value()
+        return (
+            session.run("MATCH (n:ProxyTest {marker: $marker}) RETURN count(n)", marker=marker)
+            .single(strict=True)
+            .value()
+        )
 
 
 def write(driver, marker):
-    with driver.session() as session, session.begin_transaction(metadata={"statement": "proxy/test"}) as transaction:
-        transaction.run("CREATE (:ProxyTest {marker: $marker, namespace: $marker})", marker=marker).consume()
+    with (
+        driver.session() as session,
+        session.begin_transaction(metadata={"statement": "proxy/test"}) as transaction,
+    ):
+        transaction.run(
+            "CREATE (:ProxyTest {marker: $marker, namespace: $marker})", marker=marker
+        ).consume()
         transaction.commit()
 
 
@@ -36,8 +45,14 @@ def test_messages_are_split_wherever_the_bytes_are_divided():
     for size in range(1, len(whole)):
         messages = Messages(REQUESTS)
         parts = [whole[start : start + size] for start in range(0, len(whole), size)]
-        assert [one.kind for part in parts for one in messages.feed(part)] == ["RUN", "NOOP", "PULL"]
-    assert [one.kind for one in Messages(REPLIES).feed(b"\x00\x03\xb1\x70\xa0\x00\x00")] == ["SUCCESS"]
+        assert [one.kind for part in parts for one in messages.feed(part)] == [
+            "RUN",
+            "NOOP",
+            "PULL",
+        ]
+    assert [one.kind for one in Messages(REPLIES).feed(b"\x00\x03\xb1\x70\xa0\x00\x00")] == [
+        "SUCCESS"
+    ]
 
 
 def test_a_message_tells_its_statement():
@@ -56,7 +71,9 @@ def test_what_is_not_cut_gets_through(driver, proxy, namespace):
 
 
 @pytest.mark.parametrize(("reply", "stored"), [(False, 0), (True, 1)])
-def test_a_lost_commit_is_not_applied_and_one_whose_reply_is_lost_is(driver, proxy, namespace, reply, stored):
+def test_a_lost_commit_is_not_applied_and_one_whose_reply_is_lost_is(
+    driver, proxy, namespace, reply, stored
+):
     cut = proxy.cut("COMMIT", reply=reply)
     with pytest.raises(DriverError):
         write(driver, namespace)

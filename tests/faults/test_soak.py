@@ -20,7 +20,8 @@ def check(measured: Soak) -> None:
     late = {
         name: percentile(sorted(times), 0.99)
         for name, times in measured.seconds.items()
-        if name not in WITHOUT_DEADLINE and percentile(sorted(times), 0.99) > DEADLINE_SECONDS + SLACK_SECONDS
+        if name not in WITHOUT_DEADLINE
+        and percentile(sorted(times), 0.99) > DEADLINE_SECONDS + SLACK_SECONDS
     }
     assert late == {}
     assert measured.left == []
@@ -57,6 +58,8 @@ def test_a_soak_of_all_calls_leaves_the_server_alive(tmp_path):
 @pytest.mark.long
 @pytest.mark.timeout(1_800)
 def test_thirty_threads_of_analytics_leave_the_server_alive(tmp_path):
-    measured = soak(tmp_path / "store", seconds=HARD_SECONDS, threads=30, entities=10_000, kind="analytics")
+    measured = soak(
+        tmp_path / "store", seconds=HARD_SECONDS, threads=30, entities=10_000, kind="analytics"
+    )
     check(measured)
     check_growth(measured, HARD_SECONDS / 2)

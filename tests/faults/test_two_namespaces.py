@@ -35,7 +35,10 @@ def redis():
         yield None  # tests/graph/test_cache.py says so
         return
     socket = Path("/tmp") / f"redis-{uuid.uuid4().hex[:12]}.sock"
-    process = subprocess.Popen([binary, "--port", "0", "--unixsocket", str(socket), "--save", ""], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [binary, "--port", "0", "--unixsocket", str(socket), "--save", ""],
+        stdout=subprocess.DEVNULL,
+    )
     while not socket.exists():
         assert process.poll() is None
         time.sleep(0.02)
@@ -59,7 +62,9 @@ def sequence(seed, length):
     rows = [(name, call) for table in (CALLS, PROBES) for name, call in table.items() if call]
     if length is None:
         return random.sample(rows, len(rows))
-    cheap = [row for row in rows if row[0] != "configure_embedding_model"]  # it takes seconds; the other world does it once
+    cheap = [
+        row for row in rows if row[0] != "configure_embedding_model"
+    ]  # it takes seconds; the other world does it once
     return random.choices(cheap, k=length)
 
 
@@ -73,7 +78,11 @@ class Runner:
             namespace = f"{RUN}{self.full(name)}-{uuid.uuid4().hex[:8]}"
             client = stack.enter_context(
                 ContextPersistenceClient(
-                    server.bolt_url, auth=server.auth, namespace=namespace, enable_metrics=True, metrics_port=0
+                    server.bolt_url,
+                    auth=server.auth,
+                    namespace=namespace,
+                    enable_metrics=True,
+                    metrics_port=0,
                 )
             )
             self.worlds.append(World(client, self.full(name), SECRETS[name], folder, redis))
@@ -94,7 +103,9 @@ class Runner:
             place = next(places[world.name])
             name, call = sequences[world.name][place]
             other = self.other(world)
-            self.answers[world.name].append((name, outcome(call, world, other, Random(f"{self.seed} {world.name} {place}"))))
+            self.answers[world.name].append(
+                (name, outcome(call, world, other, Random(f"{self.seed} {world.name} {place}")))
+            )
             is_probe = call is PROBES[name]
             self.check(self.answers[world.name][-1], other, is_probe=is_probe)
 
@@ -109,7 +120,9 @@ class Runner:
     def check(self, answer, other, *, is_probe):
         name, text = answer
         assert other.secret not in text.lower(), name
-        assert is_probe or other.name not in text.lower(), name  # which is in the name of the namespace, too
+        assert is_probe or other.name not in text.lower(), (
+            name
+        )  # which is in the name of the namespace, too
 
 
 def check_sequences(server, folder, redis, seed, lengths, *, alone):
@@ -122,7 +135,10 @@ def check_sequences(server, folder, redis, seed, lengths, *, alone):
                 runner = Runner(stack, server, folder / f"alone-{name}", redis, seed, [name])
                 runner.run(sequences)
                 (world,) = runner.worlds
-                expected[world.name] = runner.answers[world.name], snapshot(driver, world.client.namespace)
+                expected[world.name] = (
+                    runner.answers[world.name],
+                    snapshot(driver, world.client.namespace),
+                )
         with ExitStack() as stack:
             runner = Runner(stack, server, folder / "together", redis, seed, SECRETS)
             runner.run(sequences)
@@ -145,7 +161,9 @@ def is_close(answer, expected):
         return True
     numbers = [[float(number) for number in FRACTION.findall(text)] for text in (answer, expected)]
     same_words = FRACTION.sub("#", answer) == FRACTION.sub("#", expected)
-    return same_words and all(abs(first - second) < 1e-4 for first, second in zip(*numbers, strict=True))
+    return same_words and all(
+        abs(first - second) < 1e-4 for first, second in zip(*numbers, strict=True)
+    )
 
 
 def differs_by_words_only(answer, expected):
@@ -154,13 +172,23 @@ def differs_by_words_only(answer, expected):
         return False  # an error
     answer, expected = json.loads(answer), json.loads(expected)
     if "citations" in answer:  # a text has room for some of what was found
-        scores = [{row["key"]: row["similarity_score"] for row in text["citations"]} for text in (answer, expected)]
+        scores = [
+            {row["key"]: row["similarity_score"] for row in text["citations"]}
+            for text in (answer, expected)
+        ]
         common = scores[0].keys() & scores[1].keys()
-        return len(common) > 0.5 * len(scores[1]) and all(abs(scores[0][key] - scores[1][key]) < SCORE for key in common)
+        return len(common) > 0.5 * len(scores[1]) and all(
+            abs(scores[0][key] - scores[1][key]) < SCORE for key in common
+        )
     if answer.get("mode") not in {"hybrid", "keyword"}:
         return False
-    scores = [{row["id"]: row["similarity_score"] for row in search["results"]} for search in (answer, expected)]
-    return scores[0].keys() == scores[1].keys() and all(abs(score - scores[1][key]) < SCORE for key, score in scores[0].items())
+    scores = [
+        {row["id"]: row["similarity_score"] for row in search["results"]}
+        for search in (answer, expected)
+    ]
+    return scores[0].keys() == scores[1].keys() and all(
+        abs(score - scores[1][key]) < SCORE for key, score in scores[0].items()
+    )
 
 
 def check_answers(together, alone):
@@ -168,9 +196,18 @@ def check_answers(together, alone):
         if name in OF_THE_PROCESS or is_close(answer, expected):
             continue
         if name not in BY_WORDS or not differs_by_words_only(answer, expected):
-            place = next((place for place, (a, b) in enumerate(zip(answer, expected, strict=False)) if a != b), 0)
+            place = next(
+                (
+                    place
+                    for place, (a, b) in enumerate(zip(answer, expected, strict=False))
+                    if a != b
+                ),
+                0,
+            )
             start = max(0, place - 60)
-            pytest.fail(f"{name}: ...{answer[start : start + 200]}... instead of ...{expected[start : start + 200]}...")
+            pytest.fail(
+                f"{name}: ...{answer[start : start + 200]}... instead of ...{expected[start : start + 200]}..."
+            )
 
 
 def test_two_namespaces_do_not_meet(server, tmp_path, redis):

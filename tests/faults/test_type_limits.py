@@ -17,12 +17,17 @@ ENDS = [{"id": "a"}, {"id": "b"}]
 
 
 def opened(server, namespace):
-    return ContextPersistenceClient(database_url=server.bolt_url, auth=server.auth, namespace=namespace)
+    return ContextPersistenceClient(
+        database_url=server.bolt_url, auth=server.auth, namespace=namespace
+    )
 
 
 def links(first, last):
     """Relationships of the types FIRST to LAST. All tests use the same names: the server never forgets one."""
-    return [{"from_entity": "a", "to_entity": "b", "relationship_type": f"kind {number}"} for number in range(first, last)]
+    return [
+        {"from_entity": "a", "to_entity": "b", "relationship_type": f"kind {number}"}
+        for number in range(first, last)
+    ]
 
 
 def things(first, last):
@@ -63,7 +68,9 @@ def outcomes(calls):
     return succeeded
 
 
-def test_relationship_types_end_at_their_limit_and_only_in_their_namespace(server, client, namespace):
+def test_relationship_types_end_at_their_limit_and_only_in_their_namespace(
+    server, client, namespace
+):
     most = limits.RELATIONSHIP_TYPES
     client.update_knowledge_graph(ENDS, links(0, most))
     assert stored(client) == (most, 0)
@@ -71,24 +78,36 @@ def test_relationship_types_end_at_their_limit_and_only_in_their_namespace(serve
         lambda: client.create_relationship("a", "b", f"kind {most}"),
         lambda: client.update_knowledge_graph([{"id": "c"}], links(most, most + 1)),
     ):
-        with pytest.raises(ValidationError, match=r"^relationship_type: a namespace has at most 500 relationship types"):
+        with pytest.raises(
+            ValidationError,
+            match=r"^relationship_type: a namespace has at most 500 relationship types",
+        ):
             write()
     assert client.get_conversation_stats().stats.total_entities == 2
     assert client.create_relationship("a", "b", "kind 7", 0.5).created is False
     assert client.create_relationship("b", "a", "related to").created
     with opened(server, f"{namespace}-other") as other:
-        other.update_knowledge_graph(ENDS, [{"from_entity": "a", "to_entity": "b", "relationship_type": "kind 1"}])
+        other.update_knowledge_graph(
+            ENDS, [{"from_entity": "a", "to_entity": "b", "relationship_type": "kind 1"}]
+        )
         assert other.create_relationship("a", "b", f"kind {most}").created
         with pytest.raises(ValidationError, match="at most 500"):
             other.update_knowledge_graph([], links(0, most + 1))
         assert stored(other) == (2, 0)
-    assert client.save_conversation("c", [{"role": "user", "content": TEXT}]).relationships_found >= 2
+    assert (
+        client.save_conversation("c", [{"role": "user", "content": TEXT}]).relationships_found >= 2
+    )
     found = client.query_knowledge_graph("DataProcessor", depth=1).neighbors
-    assert {neighbor.relationship_type for neighbor in found} >= {"uses", "depends_on"}  # their names are kept
+    assert {neighbor.relationship_type for neighbor in found} >= {
+        "uses",
+        "depends_on",
+    }  # their names are kept
     assert stored(client)[0] == most
 
 
-def test_types_of_entities_end_at_their_limit_and_only_in_their_namespace(server, client, namespace):
+def test_types_of_entities_end_at_their_limit_and_only_in_their_namespace(
+    server, client, namespace
+):
     most = limits.ENTITY_TYPES
     client.update_knowledge_graph(things(0, most), [])
     assert stored(client) == (0, most)
@@ -96,14 +115,18 @@ def test_types_of_entities_end_at_their_limit_and_only_in_their_namespace(server
         lambda: client.update_knowledge_graph(things(most, most + 1), []),
         lambda: client.configure_entity_patterns({f"sort {most}": ["x+"]}),
     ):
-        with pytest.raises(ValidationError, match=r"^type: a namespace has at most 200 types of entities"):
+        with pytest.raises(
+            ValidationError, match=r"^type: a namespace has at most 200 types of entities"
+        ):
             write()
     client.update_knowledge_graph([{"id": "plain"}, {"id": "known", "type": "sort 3"}], [])
     assert client.configure_entity_patterns({"sort 5": ["zebra"]}).changed
     answer = client.extract_entities(f"{TEXT} A zebra.")
     assert {entity.type for entity in answer.entities} == {"concept", "sort 5"}
     with opened(server, f"{namespace}-other") as other:
-        assert other.configure_entity_patterns({f"sort {most}": ["x+"]}).changed  # the types of patterns have their place at once
+        assert other.configure_entity_patterns(
+            {f"sort {most}": ["x+"]}
+        ).changed  # the types of patterns have their place at once
         other.update_knowledge_graph(things(0, most - 1), [])
         with pytest.raises(ValidationError, match="at most 200"):
             other.update_knowledge_graph(things(most - 1, most), [])
@@ -121,10 +144,19 @@ def test_the_last_places_are_given_once_to_writers_in_two_clients(server, namesp
         other.update_knowledge_graph(ENDS, [])
         pool = stack.enter_context(ThreadPoolExecutor(16))
         names = range(limits.RELATIONSHIP_TYPES - spare, limits.RELATIONSHIP_TYPES + spare)
-        by_hand = [pool.submit(clients[number % 2].create_relationship, "a", "b", f"kind {number}") for number in names]
+        by_hand = [
+            pool.submit(clients[number % 2].create_relationship, "a", "b", f"kind {number}")
+            for number in names
+        ]
         sorts = range(limits.ENTITY_TYPES - spare, limits.ENTITY_TYPES + spare)
-        entities = [pool.submit(clients[number % 2].update_knowledge_graph, things(number, number + 1), []) for number in sorts]
-        elsewhere = [pool.submit(other.create_relationship, "a", "b", f"kind {number}") for number in range(spare)]
+        entities = [
+            pool.submit(clients[number % 2].update_knowledge_graph, things(number, number + 1), [])
+            for number in sorts
+        ]
+        elsewhere = [
+            pool.submit(other.create_relationship, "a", "b", f"kind {number}")
+            for number in range(spare)
+        ]
         assert outcomes(by_hand) == spare
         assert outcomes(entities) == spare
         assert outcomes(elsewhere) == spare
@@ -135,7 +167,10 @@ def test_the_last_places_are_given_once_to_writers_in_two_clients(server, namesp
 def test_a_transaction_does_not_wait_for_a_second_connection(server, namespace):
     """Its list of types may be forgotten meanwhile, by a write that came too late; the pool has no other connection."""
     with ContextPersistenceClient(
-        database_url=server.bolt_url, auth=server.auth, namespace=namespace, config={"pool_size": 1, "max_overflow": 0}
+        database_url=server.bolt_url,
+        auth=server.auth,
+        namespace=namespace,
+        config={"pool_size": 1, "max_overflow": 0},
     ) as client:
         client.update_knowledge_graph(ENDS, links(1, 2))
         registry = client._core.types
@@ -161,7 +196,10 @@ def test_a_write_that_comes_too_late_is_rolled_back(server, client, namespace, m
             late.save_conversation("late", [{"role": "user", "content": TEXT}])
         else:
             with pytest.raises(ValidationError, match="at most 500"):
-                late.update_knowledge_graph([{"id": "late"}], links(limits.RELATIONSHIP_TYPES, limits.RELATIONSHIP_TYPES + 1))
+                late.update_knowledge_graph(
+                    [{"id": "late"}],
+                    links(limits.RELATIONSHIP_TYPES, limits.RELATIONSHIP_TYPES + 1),
+                )
             assert client.get_conversation_stats().stats.total_entities == 2
         assert next(answers, None) is None
         assert stored(client)[0] == limits.RELATIONSHIP_TYPES
@@ -174,17 +212,23 @@ def test_an_older_store_lists_its_types_when_it_is_opened(client, namespace):
     graph, before = client._core.graph, stored(client)
     with graph.driver.session() as session:
         session.run(
-            "MATCH (v:NamespaceVersion {namespace: $namespace}) REMOVE v.relationship_types, v.entity_labels", namespace=namespace
+            "MATCH (v:NamespaceVersion {namespace: $namespace}) REMOVE v.relationship_types, v.entity_labels",
+            namespace=namespace,
         ).consume()
         session.run("MATCH (s:SchemaVersion) SET s.version = 5").consume()
     migrations.ensure(graph, vector_size=384)
-    assert stored(client) == (before[0], before[1] - 1)  # that of the merged entity comes back with it
+    assert stored(client) == (
+        before[0],
+        before[1] - 1,
+    )  # that of the merged entity comes back with it
     migrations.ensure(graph, vector_size=384)
     client.undo_merge(client.list_merges().merges[0].merge_id)
     assert stored(client) == before
 
 
-def test_what_a_full_database_has_no_room_for_is_told_to_who_brings_it(server, client, namespace, monkeypatch):
+def test_what_a_full_database_has_no_room_for_is_told_to_who_brings_it(
+    server, client, namespace, monkeypatch
+):
     client.update_knowledge_graph([*ENDS, {"id": "known", "type": "sort 1"}], links(1, 2))
     monkeypatch.setattr(limits, "DATABASE_TYPES", 0)
     with opened(server, namespace) as full:
@@ -202,8 +246,16 @@ def test_what_a_full_database_has_no_room_for_is_told_to_who_brings_it(server, c
 
 def add_types(url, auth, namespace, numbers, results):
     succeeded = 0
-    with ContextPersistenceClient(database_url=url, auth=auth, namespace=namespace) as client, ThreadPoolExecutor(8) as pool:
-        succeeded += outcomes([pool.submit(client.create_relationship, "a", "b", f"kind {number}") for number in numbers])
+    with (
+        ContextPersistenceClient(database_url=url, auth=auth, namespace=namespace) as client,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        succeeded += outcomes(
+            [
+                pool.submit(client.create_relationship, "a", "b", f"kind {number}")
+                for number in numbers
+            ]
+        )
         succeeded += outcomes([pool.submit(client.extract_entities, TEXT) for _ in range(8)]) - 8
     results.put(succeeded)
 
@@ -216,7 +268,10 @@ def test_the_last_places_are_given_once_to_two_processes(server, namespace):
         results = context.Queue()
         numbers = [range(first, 600, 2) for first in (0, 1)]
         processes = [
-            context.Process(target=add_types, args=(server.bolt_url, server.auth, namespace, half, results)) for half in numbers
+            context.Process(
+                target=add_types, args=(server.bolt_url, server.auth, namespace, half, results)
+            )
+            for half in numbers
         ]
         for process in processes:
             process.start()
@@ -235,7 +290,10 @@ def test_a_database_without_room_for_a_type_harms_nobody_who_brings_none(tmp_pat
 
     with local.attach(tmp_path / "store") as managed:
         url, auth = managed.bolt_url, (managed.user, managed.password)
-        with ContextPersistenceClient(url, auth=auth, namespace="one") as client, client._core.graph.driver.session() as session:
+        with (
+            ContextPersistenceClient(url, auth=auth, namespace="one") as client,
+            client._core.graph.driver.session() as session,
+        ):
             client.update_knowledge_graph(ENDS, links(1, 2))
             for start in range(0, 70_000, 1000):
                 try:
@@ -246,10 +304,17 @@ def test_a_database_without_room_for_a_type_harms_nobody_who_brings_none(tmp_pat
                 except Exception as error:
                     assert "TokenLimitReached" in str(error)  # noqa: PT017 - it is how the loop ends
                     break
-            with pytest.raises(ValidationError, match="the database takes no further relationship types"):
+            with pytest.raises(
+                ValidationError, match="the database takes no further relationship types"
+            ):
                 client.create_relationship("a", "b", "kind 2")
             with ContextPersistenceClient(url, auth=auth, namespace="two") as other:
-                assert other.save_conversation("c", [{"role": "user", "content": TEXT}]).relationships_found >= 2
+                assert (
+                    other.save_conversation(
+                        "c", [{"role": "user", "content": TEXT}]
+                    ).relationships_found
+                    >= 2
+                )
                 other.update_knowledge_graph(ENDS, [])
                 merge = other.merge_entities("a", "b")
                 other.undo_merge(merge.merge_id)
@@ -262,6 +327,8 @@ def test_a_database_without_room_for_a_type_harms_nobody_who_brings_none(tmp_pat
 
 def test_the_graphs_own_types_exist_from_the_start(client):
     with client._core.graph.driver.session() as session:
-        tokens = session.run("CALL db.stats.retrieve('TOKENS') YIELD data RETURN data.relationshipTypes AS types").single()["types"]
+        tokens = session.run(
+            "CALL db.stats.retrieve('TOKENS') YIELD data RETURN data.relationshipTypes AS types"
+        ).single()["types"]
     assert set(GRAPH_TYPES) <= set(tokens)
     assert type_limits.FALLBACK_TYPE in GRAPH_TYPES

@@ -19,14 +19,23 @@ from mcp_context_persistence.kg.identifiers import decision_id
 from mcp_context_persistence.models import HybridSearchParams, SearchFilters
 
 COMMON = "The budget of the DataProcessor class is open. It uses pandas and numpy."
-QUESTIONS = ("budget", "pandas", "which class uses numpy", "what was decided about the budget", "What happened in June 2025?")
+QUESTIONS = (
+    "budget",
+    "pandas",
+    "which class uses numpy",
+    "what was decided about the budget",
+    "What happened in June 2025?",
+)
 
 
 class Lengths:
     """A small model: a vector says how often each of a few letters comes."""
 
     def encode(self, texts: list[str]) -> Any:
-        return np.array([[1.0 + text.lower().count(letter) for letter in "aeionrst"] for text in texts], np.float32)
+        return np.array(
+            [[1.0 + text.lower().count(letter) for letter in "aeionrst"] for text in texts],
+            np.float32,
+        )
 
 
 @dataclass
@@ -52,7 +61,12 @@ class World:
     @property
     def decision(self) -> tuple[str, str, str, str]:
         """What `save_decision` is given: the other world knows it but for the secret."""
-        return f"{self.name}-talk", f"{self.name} plan", f"The budget of {self.secret}.", f"We use pandas for {self.name}."
+        return (
+            f"{self.name}-talk",
+            f"{self.name} plan",
+            f"The budget of {self.secret}.",
+            f"We use pandas for {self.name}.",
+        )
 
     def message(self, number: int) -> dict[str, Any]:
         """A message that says something new with every number."""
@@ -71,24 +85,57 @@ class World:
     def talk(self, number: int) -> dict[str, Any]:
         """A conversation; the first one has an id that both worlds have."""
         return {
-            "conversation_id": "talk" if number == 0 else f"{self.name}-talk" if number == 1 else f"{self.name}-talk-{number}",
+            "conversation_id": "talk"
+            if number == 0
+            else f"{self.name}-talk"
+            if number == 1
+            else f"{self.name}-talk-{number}",
             "messages": [self.message(3 * number + place) for place in range(3)],
             "project_path": f"/{self.name}",
-            "metadata": {"project": self.name, "tags": [self.name, self.secret], "team": self.name, "note": self.secret},
+            "metadata": {
+                "project": self.name,
+                "tags": [self.name, self.secret],
+                "team": self.name,
+                "note": self.secret,
+            },
         }
 
     def graph(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Entities and relationships; `pandas` is in both worlds."""
         described = {"description": f"It is {self.secret}", "metadata": {"note": self.secret}}
         entities = [
-            {"id": f"{self.name}-corp", "name": f"{self.name} Corp", "type": f"{self.name} firm", **described},
-            {"id": f"{self.name}-inc", "name": f"{self.name} Inc", "type": f"{self.name} firm", "aliases": [self.secret]},
-            {"id": "pandas", "name": "pandas", "type": "library", "aliases": [f"{self.name} panda"], **described},
-            *({"id": f"{self.name}-part-{number}", "type": f"{self.name} part"} for number in range(4)),
+            {
+                "id": f"{self.name}-corp",
+                "name": f"{self.name} Corp",
+                "type": f"{self.name} firm",
+                **described,
+            },
+            {
+                "id": f"{self.name}-inc",
+                "name": f"{self.name} Inc",
+                "type": f"{self.name} firm",
+                "aliases": [self.secret],
+            },
+            {
+                "id": "pandas",
+                "name": "pandas",
+                "type": "library",
+                "aliases": [f"{self.name} panda"],
+                **described,
+            },
+            *(
+                {"id": f"{self.name}-part-{number}", "type": f"{self.name} part"}
+                for number in range(4)
+            ),
         ]
         link = {"relationship_type": f"{self.name} links", "properties": {"note": self.secret}}
         relationships = [
-            {"from_entity": start, "to_entity": end, **link, "confidence": 0.9 - 0.07 * place}  # no two paths are equally good
+            {
+                "from_entity": start,
+                "to_entity": end,
+                **link,
+                "confidence": 0.9 - 0.07 * place,
+            }  # no two paths are equally good
             for place, (start, end) in enumerate(
                 [
                     (f"{self.name}-corp", "pandas"),
@@ -111,7 +158,11 @@ def fill(world: World) -> None:
     client.update_knowledge_graph(*world.graph())
     for number in range(3):
         client.save_conversation(**world.talk(number))
-    client.save_document("handbook", f"{COMMON} Its owner is {world.secret}. {world.name} Corp wrote it.", {"tags": [world.name]})
+    client.save_document(
+        "handbook",
+        f"{COMMON} Its owner is {world.secret}. {world.name} Corp wrote it.",
+        {"tags": [world.name]},
+    )
     client.save_decision(*world.decision)
     client.propose_decisions("talk")
 
@@ -124,11 +175,17 @@ def _save_again(world: World, _other: World, random: Random) -> Any:
 
 def _review(world: World, _other: World, random: Random) -> Any:
     proposals = world.client.propose_decisions("talk").proposals
-    return [world.client.review_decision(proposals[0].decision.id, accept=random.random() < 0.7)] if proposals else []
+    return (
+        [world.client.review_decision(proposals[0].decision.id, accept=random.random() < 0.7)]
+        if proposals
+        else []
+    )
 
 
 def _merge(world: World, _other: World, _random: Random) -> Any:
-    merged = world.client.merge_entities(f"{world.name}-corp", [f"{world.name}-inc"], reason=world.secret, merged_by=world.name)
+    merged = world.client.merge_entities(
+        f"{world.name}-corp", [f"{world.name}-inc"], reason=world.secret, merged_by=world.name
+    )
     world.merges.append(merged.merge_id)
     return merged
 
@@ -139,21 +196,34 @@ def _undo(world: World, _other: World, _random: Random) -> Any:
 
 def _filters(world: World, random: Random) -> dict[str, Any] | None:
     return random.choice(
-        [None, {"project": world.name}, {"tags": [world.secret]}, {"metadata.team": world.name}, {"conversation_id": "talk"}]
+        [
+            None,
+            {"project": world.name},
+            {"tags": [world.secret]},
+            {"metadata.team": world.name},
+            {"conversation_id": "talk"},
+        ]
     )
 
 
 def _hybrid(world: World, _other: World, random: Random) -> Any:
     mode = random.choice(["hybrid", "semantic", "keyword", "graph"])
     return world.client.search_hybrid(
-        random.choice(QUESTIONS), mode, _filters(world, random), include_metadata=True, explain=True, limit=100
+        random.choice(QUESTIONS),
+        mode,
+        _filters(world, random),
+        include_metadata=True,
+        explain=True,
+        limit=100,
     )
 
 
 def _cache(world: World, _other: World, random: Random) -> Any:
     kinds = ["memory", "file", "none"] + ["redis"] * (world.redis is not None)
     kind = random.choice(kinds)
-    return world.client.configure_cache(kind, directory=world.folder if kind == "file" else None, redis_url=world.redis)
+    return world.client.configure_cache(
+        kind, directory=world.folder if kind == "file" else None, redis_url=world.redis
+    )
 
 
 def _metrics(world: World, _other: World, _random: Random) -> Any:
@@ -165,8 +235,15 @@ def _communities(world: World, _other: World, random: Random) -> Any:
     algorithm = random.choice(["leiden", "wcc", "k_core"])
     communities = world.client.detect_communities(algorithm, min_size=1)
     # Equally good divisions, and members that are equally central, come in the order of the nodes in the store.
-    members = [sorted(f"{entity.id} {entity.name} {entity.type}" for entity in community.entities) for community in communities]
-    return sorted(name for names in members for name in names) if algorithm == "leiden" else sorted(members)
+    members = [
+        sorted(f"{entity.id} {entity.name} {entity.type}" for entity in community.entities)
+        for community in communities
+    ]
+    return (
+        sorted(name for names in members for name in names)
+        if algorithm == "leiden"
+        else sorted(members)
+    )
 
 
 def _library(world: World, _other: World, _random: Random) -> Any:
@@ -193,7 +270,9 @@ CALLS: dict[str, Call] = {
         [world.talk(random.randrange(6)) for _ in range(2)],
         parallel=False,  # else the order of what supports a relationship is that in which they come
     ),
-    "build_context": lambda world, _, random: world.client.build_context(random.choice(QUESTIONS), filters=_filters(world, random)),
+    "build_context": lambda world, _, random: world.client.build_context(
+        random.choice(QUESTIONS), filters=_filters(world, random)
+    ),
     "cleanup_memory": lambda world, *_: world.client.cleanup_memory(),
     "clear_cache": lambda world, *_: world.client.clear_cache(),
     "close": lambda world, *_: ExitStack().close(),  # at the end of the test, in both orders
@@ -201,14 +280,20 @@ CALLS: dict[str, Call] = {
     "configure_cache": _cache,
     "configure_embedding_model": _model,
     "configure_entity_patterns": lambda world, _, random: world.client.configure_entity_patterns(
-        {f"{world.name} ticket": [rf"{world.name}\d+"], f"{world.name} {random.choice('ab')}": [world.secret]}
+        {
+            f"{world.name} ticket": [rf"{world.name}\d+"],
+            f"{world.name} {random.choice('ab')}": [world.secret],
+        }
     ),
     "configure_memory_management": lambda world, *_: world.client.configure_memory_management(None),
-    "configure_parallel_processing": lambda world, _, random: world.client.configure_parallel_processing(
-        random.randint(1, 4), random.randint(1, 100)
+    "configure_parallel_processing": lambda world, _, random: (
+        world.client.configure_parallel_processing(random.randint(1, 4), random.randint(1, 100))
     ),
     "create_relationship": lambda world, _, random: world.client.create_relationship(
-        f"{world.name}-part-{random.randrange(4)}", "pandas", f"{world.name} likes", properties={"note": world.secret}
+        f"{world.name}-part-{random.randrange(4)}",
+        "pandas",
+        f"{world.name} likes",
+        properties={"note": world.secret},
     ),
     "detect_communities": _communities,
     "extract_entities": lambda world, _, random: world.client.extract_entities(
@@ -218,7 +303,9 @@ CALLS: dict[str, Call] = {
         random.choice(["pagerank", "degree"]), 1000
     ),
     "find_duplicate_entities": lambda world, *_: world.client.find_duplicate_entities(),
-    "find_shortest_paths": lambda world, *_: world.client.find_shortest_paths(f"{world.name}-part-0", "pandas"),
+    "find_shortest_paths": lambda world, *_: world.client.find_shortest_paths(
+        f"{world.name}-part-0", "pandas"
+    ),
     "find_similar_entities": lambda world, *_: world.client.find_similar_entities(top_k=1000),
     "generate_embeddings": lambda world, *_: world.client.generate_embeddings(_texts(world)),
     "get_conversation_stats": lambda world, *_: world.client.get_conversation_stats(),
@@ -233,20 +320,28 @@ CALLS: dict[str, Call] = {
     ),
     "merge_entities": _merge,
     "metrics_port": lambda world, *_: world.client.metrics_port,
-    "propose_decisions": lambda world, _, random: world.client.propose_decisions("talk", save=random.random() < 0.5),
+    "propose_decisions": lambda world, _, random: world.client.propose_decisions(
+        "talk", save=random.random() < 0.5
+    ),
     "query_knowledge_graph": lambda world, _, random: world.client.query_knowledge_graph(
         random.choice(["pandas", f"{world.name} Corp", "DataProcessor"]), depth=random.randint(1, 5)
     ),
-    "reextract": lambda world, _, random: world.client.reextract(random.choice([None, "talk"]), apply=random.random() < 0.5),
+    "reextract": lambda world, _, random: world.client.reextract(
+        random.choice([None, "talk"]), apply=random.random() < 0.5
+    ),
     "review_decision": _review,
     "save_conversation": _save_again,
     "save_decision": lambda world, *_: world.client.save_decision(*world.decision),
     "save_document": lambda world, _, random: world.client.save_document(
-        "handbook", f"{COMMON} Page {random.randrange(3)} is about {world.secret}.", {"tags": [world.name]}
+        "handbook",
+        f"{COMMON} Page {random.randrange(3)} is about {world.secret}.",
+        {"tags": [world.name]},
     ),
     "search_hybrid": _hybrid,
-    "search_similar_conversations": lambda world, _, random: world.client.search_similar_conversations(
-        random.choice(QUESTIONS), 50, 0.0, _filters(world, random), include_metadata=True
+    "search_similar_conversations": lambda world, _, random: (
+        world.client.search_similar_conversations(
+            random.choice(QUESTIONS), 50, 0.0, _filters(world, random), include_metadata=True
+        )
     ),
     "undo_merge": _undo,
     "update_knowledge_graph": lambda world, _, random: world.client.update_knowledge_graph(
@@ -258,29 +353,56 @@ PROBES: dict[str, Call | None] = dict.fromkeys(CALLS) | {
     "batch_extract_entities": lambda world, other, _: world.client.batch_extract_entities(
         [f"{other.name} Corp uses {other.name}1."], store=False
     ),
-    "build_context": lambda world, other, _: world.client.build_context(other.name, filters={"project": other.name}),
-    "create_relationship": lambda world, other, _: world.client.create_relationship("pandas", f"{other.name}-corp", "uses"),
+    "build_context": lambda world, other, _: world.client.build_context(
+        other.name, filters={"project": other.name}
+    ),
+    "create_relationship": lambda world, other, _: world.client.create_relationship(
+        "pandas", f"{other.name}-corp", "uses"
+    ),
     "extract_entities": lambda world, other, _: world.client.extract_entities(
-        f"{other.name} Corp uses {other.name}1.", f"{other.name}-talk", f"{other.name}-talk:0", store=False
+        f"{other.name} Corp uses {other.name}1.",
+        f"{other.name}-talk",
+        f"{other.name}-talk:0",
+        store=False,
     ),
     "find_duplicate_entities": lambda world, other, random: world.client.find_duplicate_entities(
         *random.choice([(f"{other.name}-corp",), (None, [f"{other.name} firm"])])
     ),
-    "find_shortest_paths": lambda world, other, _: world.client.find_shortest_paths("pandas", f"{other.name}-corp"),
-    "find_similar_entities": lambda world, other, _: world.client.find_similar_entities(f"{other.name} Corp"),
-    "list_merges": lambda world, other, _: world.client.list_merges(before=(other.merges or ["merge:none"])[-1]),
-    "load_conversation_history": lambda world, other, _: world.client.load_conversation_history(f"{other.name}-talk"),
-    "merge_entities": lambda world, other, _: world.client.merge_entities("pandas", [f"{other.name}-inc"]),
-    "propose_decisions": lambda world, other, _: world.client.propose_decisions(f"{other.name}-talk"),
+    "find_shortest_paths": lambda world, other, _: world.client.find_shortest_paths(
+        "pandas", f"{other.name}-corp"
+    ),
+    "find_similar_entities": lambda world, other, _: world.client.find_similar_entities(
+        f"{other.name} Corp"
+    ),
+    "list_merges": lambda world, other, _: world.client.list_merges(
+        before=(other.merges or ["merge:none"])[-1]
+    ),
+    "load_conversation_history": lambda world, other, _: world.client.load_conversation_history(
+        f"{other.name}-talk"
+    ),
+    "merge_entities": lambda world, other, _: world.client.merge_entities(
+        "pandas", [f"{other.name}-inc"]
+    ),
+    "propose_decisions": lambda world, other, _: world.client.propose_decisions(
+        f"{other.name}-talk"
+    ),
     "query_knowledge_graph": lambda world, other, random: world.client.query_knowledge_graph(
         random.choice([f"{other.name}-corp", f"{other.name} Corp", f"{other.name} panda"])
     ),
     "reextract": lambda world, other, _: world.client.reextract(f"{other.name}-talk"),
-    "review_decision": lambda world, other, _: world.client.review_decision(decision_id(*other.decision)),
+    "review_decision": lambda world, other, _: world.client.review_decision(
+        decision_id(*other.decision)
+    ),
     "search_hybrid": lambda world, other, random: world.client.search_hybrid(
         random.choice(
             [
-                HybridSearchParams(query=f"{other.name} budget", mode=mode, filters=filters, explain=True, include_metadata=True)
+                HybridSearchParams(
+                    query=f"{other.name} budget",
+                    mode=mode,
+                    filters=filters,
+                    explain=True,
+                    include_metadata=True,
+                )
                 for mode in ("hybrid", "semantic", "graph")
                 for filters in (
                     SearchFilters(project=other.name),
@@ -292,16 +414,28 @@ PROBES: dict[str, Call | None] = dict.fromkeys(CALLS) | {
             ]
         )
     ),
-    "search_similar_conversations": lambda world, other, _: world.client.search_similar_conversations(
-        f"{other.name} budget", 50, 0.0, {"conversation_id": [f"{other.name}-talk", "talk"]}
+    "search_similar_conversations": lambda world, other, _: (
+        world.client.search_similar_conversations(
+            f"{other.name} budget", 50, 0.0, {"conversation_id": [f"{other.name}-talk", "talk"]}
+        )
     ),
-    "undo_merge": lambda world, other, _: world.client.undo_merge((other.merges or ["merge:none"])[-1]),
+    "undo_merge": lambda world, other, _: world.client.undo_merge(
+        (other.merges or ["merge:none"])[-1]
+    ),
 }
 # Whose answers tell of the process, and not of what is stored.
-OF_THE_PROCESS = {"cleanup_memory", "configure_memory_management", "get_memory_stats", "get_metrics", "metrics_port"}
+OF_THE_PROCESS = {
+    "cleanup_memory",
+    "configure_memory_management",
+    "get_memory_stats",
+    "get_metrics",
+    "metrics_port",
+}
 
 MERGE_ID = re.compile(r"merge:[0-9a-f]{32}")
-NOW = re.compile(rf"{datetime.now(UTC):%Y}-\d\d-\d\dT[0-9:.]+(Z|\+00:00)?")  # what is said in the tests was said the year before
+NOW = re.compile(
+    rf"{datetime.now(UTC):%Y}-\d\d-\d\dT[0-9:.]+(Z|\+00:00)?"
+)  # what is said in the tests was said the year before
 SECONDS = re.compile(r'(?<="processing_time":)[0-9.e-]+')
 
 

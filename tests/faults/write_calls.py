@@ -24,7 +24,12 @@ ENTITIES = [
     {"id": "orders", "name": "Orders", "type": "concept", "description": "What customers want"},
 ]
 RELATIONSHIPS = [
-    {"from_entity": "orders", "to_entity": "neo4j", "relationship_type": "stored in", "confidence": 0.9},
+    {
+        "from_entity": "orders",
+        "to_entity": "neo4j",
+        "relationship_type": "stored in",
+        "confidence": 0.9,
+    },
     {"from_entity": "orders", "to_entity": "neo4j_db", "relationship_type": "depends on"},
 ]
 TEXT = "Acme Corp uses pandas and Neo4j. The OrderService class depends on numpy."
@@ -34,7 +39,10 @@ class Lengths:
     """A small model: a vector says how often each of a few letters comes."""
 
     def encode(self, texts: list[str]) -> Any:
-        return np.array([[1.0 + text.lower().count(letter) for letter in "aeionrst"] for text in texts], np.float32)
+        return np.array(
+            [[1.0 + text.lower().count(letter) for letter in "aeionrst"] for text in texts],
+            np.float32,
+        )
 
 
 def _nothing(_client: Any) -> None:
@@ -94,26 +102,59 @@ class WriteCall:
 
 
 WRITE_CALLS = [
-    WriteCall("save_conversation", lambda client, _: client.save_conversation("talk", SAID, metadata={"project": "shop"})),
+    WriteCall(
+        "save_conversation",
+        lambda client, _: client.save_conversation("talk", SAID, metadata={"project": "shop"}),
+    ),
     WriteCall(
         "save_conversation",
         lambda client, _: client.save_conversation("talk", CHANGED[1:], replace=True),
         _talk,
         case="again",
     ),
-    WriteCall("save_decision", lambda client, _: client.save_decision("talk", "architecture", "We need a graph.", "Use Neo4j.")),
-    WriteCall("propose_decisions", lambda client, _: client.propose_decisions("talk"), _talk, is_atomic=False),
-    WriteCall("review_decision", lambda client, one: client.review_decision(one), _proposed, case="accept"),
-    WriteCall("review_decision", lambda client, one: client.review_decision(one, accept=False), _proposed, case="reject"),
-    WriteCall("save_document", lambda client, _: client.save_document("paper", TEXT, metadata={"project": "shop"})),
+    WriteCall(
+        "save_decision",
+        lambda client, _: client.save_decision(
+            "talk", "architecture", "We need a graph.", "Use Neo4j."
+        ),
+    ),
+    WriteCall(
+        "propose_decisions",
+        lambda client, _: client.propose_decisions("talk"),
+        _talk,
+        is_atomic=False,
+    ),
+    WriteCall(
+        "review_decision", lambda client, one: client.review_decision(one), _proposed, case="accept"
+    ),
+    WriteCall(
+        "review_decision",
+        lambda client, one: client.review_decision(one, accept=False),
+        _proposed,
+        case="reject",
+    ),
+    WriteCall(
+        "save_document",
+        lambda client, _: client.save_document("paper", TEXT, metadata={"project": "shop"}),
+    ),
     WriteCall("extract_entities", lambda client, _: client.extract_entities(TEXT)),
-    WriteCall("extract_entities", lambda client, _: client.extract_entities(TEXT, "talk"), _talk, case="linked"),
+    WriteCall(
+        "extract_entities",
+        lambda client, _: client.extract_entities(TEXT, "talk"),
+        _talk,
+        case="linked",
+    ),
     WriteCall(
         "create_relationship",
-        lambda client, _: client.create_relationship("Orders", "Neo4j", "written to", properties={"since": 2020}),
+        lambda client, _: client.create_relationship(
+            "Orders", "Neo4j", "written to", properties={"since": 2020}
+        ),
         _graph,
     ),
-    WriteCall("update_knowledge_graph", lambda client, _: client.update_knowledge_graph(ENTITIES, RELATIONSHIPS)),
+    WriteCall(
+        "update_knowledge_graph",
+        lambda client, _: client.update_knowledge_graph(ENTITIES, RELATIONSHIPS),
+    ),
     WriteCall(
         "update_knowledge_graph",
         lambda client, _: client.update_knowledge_graph(
@@ -126,26 +167,44 @@ WRITE_CALLS = [
     ),
     WriteCall(
         "merge_entities",
-        lambda client, _: client.merge_entities("neo4j", ["neo4j_db"], reason="the same", merged_by="me"),
+        lambda client, _: client.merge_entities(
+            "neo4j", ["neo4j_db"], reason="the same", merged_by="me"
+        ),
         lambda client: (_talk(client), _graph(client)),
         refuses_again=(NotFoundError, ValidationError),
     ),
-    WriteCall("undo_merge", lambda client, one: client.undo_merge(one), _merged, refuses_again=(ValidationError,)),
+    WriteCall(
+        "undo_merge",
+        lambda client, one: client.undo_merge(one),
+        _merged,
+        refuses_again=(ValidationError,),
+    ),
     WriteCall(
         "configure_embedding_model",
         lambda client, _: client.configure_embedding_model(Lengths(), wait=True),
         _talk,
         is_atomic=False,
     ),
-    WriteCall("configure_entity_patterns", lambda client, _: client.configure_entity_patterns({"ticket": [r"#\d{1,6}\b"]})),
-    WriteCall("reextract", lambda client, _: client.reextract(apply=True), _with_patterns, is_atomic=False),
+    WriteCall(
+        "configure_entity_patterns",
+        lambda client, _: client.configure_entity_patterns({"ticket": [r"#\d{1,6}\b"]}),
+    ),
+    WriteCall(
+        "reextract", lambda client, _: client.reextract(apply=True), _with_patterns, is_atomic=False
+    ),
     WriteCall(
         "batch_save_conversations",
         lambda client, _: client.batch_save_conversations(
             [
                 {"conversation_id": "first", "messages": SAID},
-                {"conversation_id": "second", "messages": [{"role": "user", "content": "PyTorch runs on Kubernetes."}]},
-                {"conversation_id": "third", "messages": [{"role": "user", "content": "Nothing to see here."}]},
+                {
+                    "conversation_id": "second",
+                    "messages": [{"role": "user", "content": "PyTorch runs on Kubernetes."}],
+                },
+                {
+                    "conversation_id": "third",
+                    "messages": [{"role": "user", "content": "Nothing to see here."}],
+                },
             ],
             progress=lambda *_: None,
         ),
@@ -154,7 +213,9 @@ WRITE_CALLS = [
     ),
     WriteCall(
         "batch_extract_entities",
-        lambda client, _: client.batch_extract_entities([TEXT, "PyTorch runs on Kubernetes.", ""], progress=lambda *_: None),
+        lambda client, _: client.batch_extract_entities(
+            [TEXT, "PyTorch runs on Kubernetes.", ""], progress=lambda *_: None
+        ),
         is_atomic=False,
     ),
 ]

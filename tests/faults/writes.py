@@ -13,7 +13,16 @@ import numpy as np
 from mcp_context_persistence.kg.driver.graph import Graph
 from tests.faults.kills import VECTOR_SIZE, ask, insist
 
-PASSING = {"updated_ms", "created_ms", "timestamp_ms", "vectors_ms", "version", "revision", "merges", "namespace"}
+PASSING = {
+    "updated_ms",
+    "created_ms",
+    "timestamp_ms",
+    "vectors_ms",
+    "version",
+    "revision",
+    "merges",
+    "namespace",
+}
 
 
 class Letters:
@@ -34,7 +43,9 @@ class Letters:
 Step = dict[str, Any]
 
 
-def steps(seed: int, count: int, *, calls: Sequence[str] = ("save", "save", "graph", "merge", "undo")) -> list[Step]:
+def steps(
+    seed: int, count: int, *, calls: Sequence[str] = ("save", "save", "graph", "merge", "undo")
+) -> list[Step]:
     """Calls that write, with their arguments, the same ones for the same seed."""
     chance = random.Random(seed)
     made: list[Step] = [{"call": "graph", "entities": [f"e{number}" for number in range(6)]}]
@@ -45,15 +56,23 @@ def steps(seed: int, count: int, *, calls: Sequence[str] = ("save", "save", "gra
             conversations += 1
             old = chance.randrange(conversations) if chance.random() < 0.3 else conversations - 1
             texts = [
-                f"Message {place} of step {len(made)}: T-{chance.randrange(50)} is open" for place in range(chance.randint(2, 8))
+                f"Message {place} of step {len(made)}: T-{chance.randrange(50)} is open"
+                for place in range(chance.randint(2, 8))
             ]
             made.append({"call": "save", "conversation": f"c{old}", "texts": texts})
         elif call == "graph":
-            made.append({"call": "graph", "entities": [f"e{number}" for number in range(entities, entities + 3)]})
+            made.append(
+                {
+                    "call": "graph",
+                    "entities": [f"e{number}" for number in range(entities, entities + 3)],
+                }
+            )
             entities += 3
         elif call == "merge" and entities - 2 * len(merges) > 3:
             gone = {name for pair in merges for name in pair}
-            keep, other = chance.sample([f"e{number}" for number in range(entities) if f"e{number}" not in gone], 2)
+            keep, other = chance.sample(
+                [f"e{number}" for number in range(entities) if f"e{number}" not in gone], 2
+            )
             merges.append((keep, other))
             made.append({"call": "merge", "keep": keep, "gone": other})
         elif call == "undo" and merges:
@@ -67,12 +86,22 @@ def steps(seed: int, count: int, *, calls: Sequence[str] = ("save", "save", "gra
 def do(client: Any, step: Step) -> None:
     """Make one call; that it was applied before its answer was lost is no error."""
     if step["call"] == "save":
-        said = [{"role": "user", "content": text, "timestamp": "2026-01-01T00:00:00Z"} for text in step["texts"]]
-        client.save_conversation(step["conversation"], said, mode=step.get("mode", "conversation"), replace=True)
+        said = [
+            {"role": "user", "content": text, "timestamp": "2026-01-01T00:00:00Z"}
+            for text in step["texts"]
+        ]
+        client.save_conversation(
+            step["conversation"], said, mode=step.get("mode", "conversation"), replace=True
+        )
     elif step["call"] == "graph":
-        entities = [{"id": name, "name": name.upper(), "type": "project"} for name in step["entities"]]
+        entities = [
+            {"id": name, "name": name.upper(), "type": "project"} for name in step["entities"]
+        ]
         pairs = zip(step["entities"], step["entities"][1:], strict=False)
-        relations = [{"from_entity": one, "to_entity": other, "relationship_type": "uses"} for one, other in pairs]
+        relations = [
+            {"from_entity": one, "to_entity": other, "relationship_type": "uses"}
+            for one, other in pairs
+        ]
         client.update_knowledge_graph(entities, relations)
     elif step["call"] == "merge":
         if not _merge(client, step):
@@ -83,14 +112,20 @@ def do(client: Any, step: Step) -> None:
     elif step["call"] == "configure":
         client.configure_embedding_model(Letters(step["number"]), wait=True)
     elif step["call"] == "reextract":
-        client.configure_entity_patterns({"ticket": [r"T-\d+"]} if step["number"] % 2 else {"ticket": [r"T-\d*5"]})
+        client.configure_entity_patterns(
+            {"ticket": [r"T-\d+"]} if step["number"] % 2 else {"ticket": [r"T-\d*5"]}
+        )
         client.reextract(apply=True)
 
 
 def _merge(client: Any, step: Step) -> str | None:
     """The merge of a step, where it is in force."""
     for merge in client.list_merges().merges:
-        if merge.undone_at is None and merge.kept.id == step["keep"] and [one.id for one in merge.merged] == [step["gone"]]:
+        if (
+            merge.undone_at is None
+            and merge.kept.id == step["keep"]
+            and [one.id for one in merge.merged] == [step["gone"]]
+        ):
             return str(merge.merge_id)
     return None
 
@@ -130,7 +165,9 @@ def digest(text: str) -> str:
 def found(graph: Graph, namespace: str) -> Model:
     """What a namespace holds; what no model can hold is told as an error."""
     model = Model()
-    used = ask(graph, "MATCH (v:NamespaceVersion {namespace: $n}) RETURN v.vectors AS vectors", n=namespace)
+    used = ask(
+        graph, "MATCH (v:NamespaceVersion {namespace: $n}) RETURN v.vectors AS vectors", n=namespace
+    )
     vectors = used[0]["vectors"] if used else "embedding"
     for row in ask(graph, "MATCH (c:Conversation {namespace: $n}) RETURN c.id AS id", n=namespace):
         model.conversations[row["id"]] = []
@@ -138,7 +175,9 @@ def found(graph: Graph, namespace: str) -> Model:
     rows = ask(graph, nodes, n=namespace, v=vectors)
     assert len({row["id"] for row in rows}) == len(rows), "something is there twice"
     for row in rows:
-        length = float(np.linalg.norm(np.asarray(row["vector"] if row["vector"] is not None else [0.0])))
+        length = float(
+            np.linalg.norm(np.asarray(row["vector"] if row["vector"] is not None else [0.0]))
+        )
         assert abs(length - 1) < 1e-3, (row["id"], length)
     messages = (
         "MATCH (m:Message {namespace: $n}) RETURN m.id AS id, m.content AS text, "
@@ -151,7 +190,9 @@ def found(graph: Graph, namespace: str) -> Model:
         model.conversations[row["conversations"][0]].append(digest(row["text"]))
         same = following is not None and following["conversations"] == row["conversations"]
         assert row["next"] == ([following["id"]] if same and following else []), row
-    named = "MATCH (e:Entity|MergedEntity {namespace: $n}) WHERE e.id =~ 'e[0-9]+' RETURN e.id AS id"
+    named = (
+        "MATCH (e:Entity|MergedEntity {namespace: $n}) WHERE e.id =~ 'e[0-9]+' RETURN e.id AS id"
+    )
     model.entities = {row["id"] for row in ask(graph, named, n=namespace)}
     into = (
         "MATCH (gone:MergedEntity {namespace: $n})<-[:MERGED]-(m:Merge)-[:INTO]->(kept) WHERE m.undone_ms IS NULL "
@@ -165,11 +206,25 @@ def canonical(graph: Graph, namespace: str) -> Any:
     """All of a namespace but its merges, without what every write changes, so that two namespaces can be compared."""
 
     def plain(properties: dict[str, Any]) -> str:
-        kept = {key: value for key, value in properties.items() if key not in PASSING and not key.startswith("embedding")}
-        return json.dumps({key: sorted(value) if isinstance(value, list) else value for key, value in kept.items()}, sort_keys=True)
+        kept = {
+            key: value
+            for key, value in properties.items()
+            if key not in PASSING and not key.startswith("embedding")
+        }
+        return json.dumps(
+            {
+                key: sorted(value) if isinstance(value, list) else value
+                for key, value in kept.items()
+            },
+            sort_keys=True,
+        )
 
     labels = "Conversation|Message|Chunk|Entity|Decision|MergedEntity"
-    nodes = ask(graph, f"MATCH (x:{labels} {{namespace: $n}}) RETURN labels(x) AS labels, properties(x) AS own", n=namespace)
+    nodes = ask(
+        graph,
+        f"MATCH (x:{labels} {{namespace: $n}}) RETURN labels(x) AS labels, properties(x) AS own",
+        n=namespace,
+    )
     links = ask(
         graph,
         f"MATCH (x:{labels} {{namespace: $n}})-[r]->(y:{labels}) RETURN x.id AS a, type(r) AS type, y.id AS b, properties(r) AS own",
@@ -177,7 +232,10 @@ def canonical(graph: Graph, namespace: str) -> Any:
     )
     facets = {"facets", "mentioned"}  # tokens that hold the namespace's name
     return (
-        sorted((sorted(row["labels"]), plain({k: v for k, v in row["own"].items() if k not in facets})) for row in nodes),
+        sorted(
+            (sorted(row["labels"]), plain({k: v for k, v in row["own"].items() if k not in facets}))
+            for row in nodes
+        ),
         sorted((row["a"], row["type"], row["b"], plain(row["own"])) for row in links),
     )
 
@@ -187,7 +245,9 @@ def client_of(store: Path, namespace: str) -> Any:
     from mcp_context_persistence import ContextPersistenceClient
 
     client = ContextPersistenceClient(
-        f"local:{store}", namespace=namespace, config={"max_memory_usage": "2GB", "vector_size": VECTOR_SIZE}
+        f"local:{store}",
+        namespace=namespace,
+        config={"max_memory_usage": "2GB", "vector_size": VECTOR_SIZE},
     )
     client.configure_embedding_model(Letters(0))
     return client

@@ -34,35 +34,43 @@ def connections(server, monkeypatch):
     """Counts the connections that the server has from this test's clients."""
     agent = f"context-persistence-{time.time_ns()}"
     real = neo4j.GraphDatabase.driver
-    monkeypatch.setattr(neo4j.GraphDatabase, "driver", lambda *a, **k: real(*a, **{**k, "user_agent": agent}))
+    monkeypatch.setattr(
+        neo4j.GraphDatabase, "driver", lambda *a, **k: real(*a, **{**k, "user_agent": agent})
+    )
     with real(server.bolt_url, auth=server.auth) as driver:
-        question = (
-            "CALL dbms.listConnections() YIELD userAgent WITH userAgent WHERE userAgent STARTS WITH $agent RETURN count(*) AS n"
-        )
+        question = "CALL dbms.listConnections() YIELD userAgent WITH userAgent WHERE userAgent STARTS WITH $agent RETURN count(*) AS n"
         yield lambda: driver.execute_query(question, agent=agent).records[0]["n"]
 
 
 def test_calls_run_at_the_same_time_and_answer_like_the_synchronous_ones(server, namespace, client):
     async def main():
-        async with AsyncContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as aio:
+        async with AsyncContextPersistenceClient(
+            server.bolt_url, auth=server.auth, namespace=namespace
+        ) as aio:
             await asyncio.gather(*(aio.save_conversation(f"c{n}", MESSAGES) for n in range(8)))
             asked = HybridSearchParams(query="pandas", limit=3, explain=True)
             return await aio.search_hybrid(asked), await aio.get_conversation_stats()
 
     found, stats = asyncio.run(main())
     assert stats.stats.total_conversations == 8
-    assert [one.id for one in found.results] == [one.id for one in client.search_hybrid("pandas", limit=3).results]
+    assert [one.id for one in found.results] == [
+        one.id for one in client.search_hybrid("pandas", limit=3).results
+    ]
     assert all({"path", "statements"} <= one.explanation.keys() for one in found.results)
 
 
-def test_two_hundred_cancelled_calls_leave_no_connection_and_no_thread(server, namespace, connections):
+def test_two_hundred_cancelled_calls_leave_no_connection_and_no_thread(
+    server, namespace, connections
+):
     before = threads()
 
     async def cancelled(aio, number):
         if number % 2:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.0005 * (number % 9)):
-                    await aio.save_conversation(f"c{number % 10}", [{"role": "user", "content": f"Text {number}"}])
+                    await aio.save_conversation(
+                        f"c{number % 10}", [{"role": "user", "content": f"Text {number}"}]
+                    )
             return
         task = asyncio.create_task(aio.search_hybrid(f"pandas {number}"))
         await asyncio.sleep(0.0005 * (number % 7))
@@ -71,15 +79,23 @@ def test_two_hundred_cancelled_calls_leave_no_connection_and_no_thread(server, n
             await task
 
     async def main():
-        async with AsyncContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as aio:
-            await asyncio.gather(*(aio.save_conversation(f"c{n}", MESSAGES) for n in range(2 * limits.ASYNC_THREADS)))
+        async with AsyncContextPersistenceClient(
+            server.bolt_url, auth=server.auth, namespace=namespace
+        ) as aio:
+            await asyncio.gather(
+                *(aio.save_conversation(f"c{n}", MESSAGES) for n in range(2 * limits.ASYNC_THREADS))
+            )
             assert connections() > 1
             for number in range(200):
                 await cancelled(aio, number)
             graph = aio._opened.result()._core.graph
-            await asyncio.gather(*(aio.get_conversation_stats() for _ in range(limits.ASYNC_THREADS)))
+            await asyncio.gather(
+                *(aio.get_conversation_stats() for _ in range(limits.ASYNC_THREADS))
+            )
             assert settles(aio._threads._work_queue.qsize, 0)
-            assert threads() <= before + 2 * limits.ASYNC_THREADS  # one for the call, and one that asks the database
+            assert (
+                threads() <= before + 2 * limits.ASYNC_THREADS
+            )  # one for the call, and one that asks the database
             assert connections() <= limits.ASYNC_THREADS + 1
             pool = graph.driver._pool
             busy = lambda: sum(one.in_use for held in pool.connections.values() for one in held)  # noqa: E731
@@ -96,7 +112,9 @@ def test_a_cancelled_opening_leaves_nothing(server, namespace, connections):
 
     async def main():
         for number in range(20):
-            aio = AsyncContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace)
+            aio = AsyncContextPersistenceClient(
+                server.bolt_url, auth=server.auth, namespace=namespace
+            )
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(aio.__aenter__(), 0.0005 * (number % 5))
 

@@ -40,7 +40,9 @@ def fill(client, edges, nodes=()):
     driver, namespace = client._core.graph.driver, client._core.namespace
     for start in range(0, len(edges), 2000):
         driver.execute_query(CREATE, edges=edges[start : start + 2000], n=namespace)
-    driver.execute_query("UNWIND $ids AS id MERGE (:Entity {namespace: $n, id: id})", ids=list(nodes), n=namespace)
+    driver.execute_query(
+        "UNWIND $ids AS id MERGE (:Entity {namespace: $n, id: id})", ids=list(nodes), n=namespace
+    )
 
 
 def read(path):
@@ -56,7 +58,10 @@ def load(client, name):
 
 
 def scores(client, metric, count, **options):
-    return {one.id: one.centrality_score for one in client.find_central_entities(metric, count, **options)}
+    return {
+        one.id: one.centrality_score
+        for one in client.find_central_entities(metric, count, **options)
+    }
 
 
 def left(client):
@@ -71,14 +76,21 @@ def test_centralities_equal_those_of_networkx(client, name):
         "pagerank": (nx.pagerank(graph, tol=1e-12, max_iter=1000), 1e-9),
         "betweenness_centrality": (nx.betweenness_centrality(graph), 1e-12),
         "closeness": (nx.closeness_centrality(graph), 1e-12),
-        "harmonic": ({node: score / (count - 1) for node, score in nx.harmonic_centrality(graph).items()}, 1e-12),
+        "harmonic": (
+            {node: score / (count - 1) for node, score in nx.harmonic_centrality(graph).items()},
+            1e-12,
+        ),
         "eigenvector": (nx.eigenvector_centrality(graph, tol=1e-12, max_iter=5000), 1e-6),
         "degree": (nx.degree_centrality(graph), 1e-12),
     }
     for metric, (reference, tolerance) in expected.items():
         found = client.find_central_entities(metric, count)
-        assert {one.id: one.centrality_score for one in found} == pytest.approx(reference, abs=tolerance), metric
-        ordered = [round(one.centrality_score, 8) for one in found]  # the last digits depend on the threads' order
+        assert {one.id: one.centrality_score for one in found} == pytest.approx(
+            reference, abs=tolerance
+        ), metric
+        ordered = [
+            round(one.centrality_score, 8) for one in found
+        ]  # the last digits depend on the threads' order
         assert ordered == sorted(ordered, reverse=True)
     shares = scores(client, "article rank", count)
     assert sum(shares.values()) == pytest.approx(1.0)
@@ -89,7 +101,9 @@ def test_directed_betweenness_and_degree_equal_those_of_networkx(client):
     edges = read(data("graphs/karate.csv"))
     fill(client, [(a, b, 1.0) for a, b in edges])
     graph = nx.DiGraph(edges)
-    assert scores(client, "betweenness", 34, directed=True) == pytest.approx(nx.betweenness_centrality(graph), abs=1e-12)
+    assert scores(client, "betweenness", 34, directed=True) == pytest.approx(
+        nx.betweenness_centrality(graph), abs=1e-12
+    )
     out = {node: degree / 33 for node, degree in graph.out_degree()}
     assert scores(client, "degree", 34, directed=True) == pytest.approx(out, abs=1e-12)
 
@@ -103,7 +117,9 @@ def test_the_shape_equals_that_of_networkx(client):
     found = client.get_graph_analytics()
     assert (found.total_nodes, found.total_edges) == (len(directed), directed.number_of_edges())
     assert found.density == pytest.approx(nx.density(directed))
-    assert found.avg_degree == pytest.approx(sum(degree for _, degree in directed.degree()) / len(directed))
+    assert found.avg_degree == pytest.approx(
+        sum(degree for _, degree in directed.degree()) / len(directed)
+    )
     assert found.clustering == pytest.approx(nx.average_clustering(graph))
     assert found.triangles == sum(nx.triangles(graph).values()) // 3
     assert found.components == nx.number_connected_components(graph)
@@ -112,18 +128,29 @@ def test_the_shape_equals_that_of_networkx(client):
 
 
 def members(communities):
-    return {one.id: place for place, community in enumerate(communities) for one in community.entities}
+    return {
+        one.id: place for place, community in enumerate(communities) for one in community.entities
+    }
 
 
 @pytest.mark.parametrize("algorithm", ["leiden", "louvain"])
 def test_planted_communities_are_found(client, algorithm):
     fill(client, [(a, b, 1.0) for a, b in read(data("graphs/LFR_N1000_mu0.1.csv.gz"))])
     with gzip.open(data("graphs/LFR_N1000_mu0.1.json.gz"), "rt") as file:
-        planted = {str(node): place for place, group in enumerate(json.load(file)["communities"]) for node in group}
+        planted = {
+            str(node): place
+            for place, group in enumerate(json.load(file)["communities"])
+            for node in group
+        }
     found = members(client.detect_communities(algorithm))
     both = sorted(found)
     assert len(both) == len(planted)
-    assert normalized_mutual_info_score([planted[node] for node in both], [found[node] for node in both]) >= 0.95
+    assert (
+        normalized_mutual_info_score(
+            [planted[node] for node in both], [found[node] for node in both]
+        )
+        >= 0.95
+    )
     assert members(client.detect_communities(algorithm)) == found
 
 
@@ -132,13 +159,15 @@ def test_communities_have_a_label_and_their_most_central_entities_first(client):
     found = client.detect_communities()
     assert sum(one.size for one in found) == 34
     assert [one.size for one in found] == sorted((one.size for one in found), reverse=True)
-    modularity = nx.community.modularity(graph, [{one.id for one in community.entities} for community in found])
+    modularity = nx.community.modularity(
+        graph, [{one.id for one in community.entities} for community in found]
+    )
     assert modularity > 0.41
     for community in found:
         inside = graph.subgraph(one.id for one in community.entities)
-        assert [round(one.centrality_score * (community.size - 1)) for one in community.entities] == sorted(
-            (degree for _, degree in inside.degree()), reverse=True
-        )
+        assert [
+            round(one.centrality_score * (community.size - 1)) for one in community.entities
+        ] == sorted((degree for _, degree in inside.degree()), reverse=True)
         assert community.label.split(", ") == [one.name for one in community.entities[:3]]
     assert not found.truncated
 
@@ -148,11 +177,19 @@ def test_the_other_algorithms_group_as_networkx_does(client):
     fill(client, [("x", "y", 1.0)], nodes=["alone"])
     graph.add_edge("x", "y")
     graph.add_node("alone")
-    groups = {frozenset(one.id for one in community.entities) for community in client.detect_communities("wcc", min_size=1)}
+    groups = {
+        frozenset(one.id for one in community.entities)
+        for community in client.detect_communities("wcc", min_size=1)
+    }
     assert groups == {frozenset(group) for group in nx.connected_components(graph)}
     cores = nx.core_number(graph)
-    groups = {frozenset(one.id for one in community.entities) for community in client.detect_communities("kcore", min_size=1)}
-    assert groups == {frozenset(node for node in graph if cores[node] == core) for core in set(cores.values())}
+    groups = {
+        frozenset(one.id for one in community.entities)
+        for community in client.detect_communities("kcore", min_size=1)
+    }
+    assert groups == {
+        frozenset(node for node in graph if cores[node] == core) for core in set(cores.values())
+    }
     labelled = client.detect_communities("label propagation", min_size=1)
     assert sum(one.size for one in labelled) == len(graph)
 
@@ -163,13 +200,20 @@ def test_published_answers_are_met(client):
     fill(client, [(a, b, math.exp(-float(weight))) for a, b, weight in lines])
 
     def published(what):
-        return dict(line.split() for line in (folder / f"example-undirected-{what}").read_text().splitlines())
+        return dict(
+            line.split()
+            for line in (folder / f"example-undirected-{what}").read_text().splitlines()
+        )
 
     parts = published("WCC")
     found = members(client.detect_communities("wcc", min_size=1))
-    assert len(set(zip((found[node] for node in parts), parts.values(), strict=True))) == len(set(parts.values()))
+    assert len(set(zip((found[node] for node in parts), parts.values(), strict=True))) == len(
+        set(parts.values())
+    )
     clustering = [float(value) for value in published("LCC").values()]
-    assert client.get_graph_analytics().clustering == pytest.approx(sum(clustering) / len(clustering))
+    assert client.get_graph_analytics().clustering == pytest.approx(
+        sum(clustering) / len(clustering)
+    )
     for node, cost in published("SSSP").items():
         if node == "2" or cost == "infinity":
             continue
@@ -177,7 +221,9 @@ def test_published_answers_are_met(client):
         assert -math.log(best.confidence) == pytest.approx(float(cost)), node
     for node, steps in published("BFS").items():
         if node != "2" and int(steps) < 2**31:
-            assert client.find_shortest_paths("2", node, 1, weighted=False)[0].length == int(steps), node
+            assert client.find_shortest_paths("2", node, 1, weighted=False)[0].length == int(
+                steps
+            ), node
 
 
 def test_shortest_paths_are_those_of_networkx_and_show_the_relationships(client):
@@ -204,15 +250,33 @@ def test_shortest_paths_are_those_of_networkx_and_show_the_relationships(client)
 def test_parallel_relationships_count_once_and_those_to_oneself_not_at_all(client, directed):
     fill(client, [("a", "b", 0.5), ("b", "c", 1.0), ("c", "c", 1.0)])
     client.create_relationship("a", "b", "IMPLEMENTS", confidence=0.9)
-    scores = {one.id: one.centrality_score for one in client.find_central_entities("degree", directed=directed, weighted=True)}
-    assert scores == pytest.approx({"a": 0.45, "b": 0.5 if directed else 0.95, "c": 0.0 if directed else 0.5})
+    scores = {
+        one.id: one.centrality_score
+        for one in client.find_central_entities("degree", directed=directed, weighted=True)
+    }
+    assert scores == pytest.approx(
+        {"a": 0.45, "b": 0.5 if directed else 0.95, "c": 0.0 if directed else 0.5}
+    )
 
 
 def test_entities_with_the_same_neighbours_are_alike(client):
-    fill(client, [("a", "x", 1.0), ("a", "y", 1.0), ("b", "x", 1.0), ("b", "y", 1.0), ("b", "z", 1.0), ("c", "z", 1.0)])
+    fill(
+        client,
+        [
+            ("a", "x", 1.0),
+            ("a", "y", 1.0),
+            ("b", "x", 1.0),
+            ("b", "y", 1.0),
+            ("b", "z", 1.0),
+            ("c", "z", 1.0),
+        ],
+    )
     best = client.find_similar_entities("a")[0]
     assert (best.entity_id, best.other_id, best.similarity) == ("a", "b", pytest.approx(2 / 3))
-    pairs = {(one.entity_id, one.other_id): one.similarity for one in client.find_similar_entities(top_k=100)}
+    pairs = {
+        (one.entity_id, one.other_id): one.similarity
+        for one in client.find_similar_entities(top_k=100)
+    }
     assert pairs["a", "b"] == pytest.approx(2 / 3)
     assert pairs["x", "y"] == 1.0
     assert ("a", "c") not in pairs
@@ -224,7 +288,10 @@ def test_the_librarys_own_client_has_the_graph_as_long_as_the_block_lasts(client
         pass
     graph = load(client, "graphs/karate.csv")
     with client.graph_data_science() as (gds, projected):
-        assert (projected.node_count(), projected.relationship_count()) == (34, 2 * graph.number_of_edges())
+        assert (projected.node_count(), projected.relationship_count()) == (
+            34,
+            2 * graph.number_of_edges(),
+        )
         assert len(gds.page_rank.stream(projected)) == 34
         assert left(client) == 1
     assert left(client) == 0
@@ -238,7 +305,9 @@ def test_the_librarys_own_client_is_there_for_asyncio(client, server, namespace)
 
     async def main():
         async with (
-            AsyncContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as other,
+            AsyncContextPersistenceClient(
+                server.bolt_url, auth=server.auth, namespace=namespace
+            ) as other,
             other.graph_data_science(directed=True) as (_, projected),
         ):
             assert projected.node_count() == 34
@@ -249,7 +318,12 @@ def test_the_librarys_own_client_is_there_for_asyncio(client, server, namespace)
 
 def test_an_empty_graph_has_empty_answers(client):
     found = client.get_graph_analytics()
-    assert (found.total_nodes, found.components, found.density, found.avg_degree) == (0, 0, 0.0, 0.0)
+    assert (found.total_nodes, found.components, found.density, found.avg_degree) == (
+        0,
+        0,
+        0.0,
+        0.0,
+    )
     assert client.find_central_entities() == []
     assert list(client.detect_communities()) == []
     assert client.find_similar_entities() == []
@@ -259,7 +333,9 @@ def test_another_namespace_is_not_seen(client, server, namespace):
     from mcp_context_persistence import ContextPersistenceClient
 
     fill(client, [("a", "b", 1.0)])
-    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=f"{namespace}-other") as other:
+    with ContextPersistenceClient(
+        server.bolt_url, auth=server.auth, namespace=f"{namespace}-other"
+    ) as other:
         fill(other, [("c", "d", 1.0), ("d", "e", 1.0)])
         other._core.graph.driver.execute_query(
             "MATCH (a:Entity {namespace: $a, id: 'a'}), (c:Entity {namespace: $b, id: 'c'}) CREATE (a)-[:KNOWS]->(c)",
@@ -305,7 +381,9 @@ def test_a_projection_goes_when_the_question_fails(client):
     fill(client, [("a", "b", 1.0)])
 
     def fail():
-        with client._core.analytics.projection(client._core.namespace, undirected=True, task="degree"):
+        with client._core.analytics.projection(
+            client._core.namespace, undirected=True, task="degree"
+        ):
             assert left(client) == 1
             raise RuntimeError("mine")
 
@@ -343,7 +421,11 @@ def test_a_server_without_the_library_is_told_how_to_get_it(client):
         ("detect_communities", {"min_size": 0}, "min_size"),
         ("find_similar_entities", {"min_similarity": 2}, "min_similarity"),
         ("find_similar_entities", {"top_k": True}, "top_k"),
-        ("find_shortest_paths", {"source_entity_id": "a", "target_entity_id": "b", "k": 51}, "k must"),
+        (
+            "find_shortest_paths",
+            {"source_entity_id": "a", "target_entity_id": "b", "k": 51},
+            "k must",
+        ),
     ],
 )
 def test_bad_arguments_are_refused(client, call, arguments, field):
@@ -358,4 +440,6 @@ def test_as_many_central_entities_as_an_answer_may_have(client):
     found = client.find_central_entities("pagerank", limits.CENTRAL_ENTITIES)
     assert len(found) == 10_000
     assert sum(one.centrality_score for one in found) == pytest.approx(1)
-    assert [one.centrality_score for one in found] == sorted((one.centrality_score for one in found), reverse=True)
+    assert [one.centrality_score for one in found] == sorted(
+        (one.centrality_score for one in found), reverse=True
+    )

@@ -35,7 +35,9 @@ with client.graph_data_science():
 @pytest.fixture
 def other(server, namespace):
     """Another client in the same namespace, with a short deadline."""
-    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace, config={"deadline": 3.0}) as client:
+    with ContextPersistenceClient(
+        server.bolt_url, auth=server.auth, namespace=namespace, config={"deadline": 3.0}
+    ) as client:
         yield client
 
 
@@ -98,7 +100,9 @@ def test_small_analyses_do_not_starve_a_large_one(client, other):
     assert errors == []
 
 
-def test_a_large_analysis_that_a_block_keeps_out_does_not_keep_out_others(client, other, server, namespace):
+def test_a_large_analysis_that_a_block_keeps_out_does_not_keep_out_others(
+    client, other, server, namespace
+):
     fill(client, EDGES)
     part = client._core.analytics._admission
     need = Need(per_entity=int(part.share() * 0.5 / 3))
@@ -124,9 +128,18 @@ def test_a_large_analysis_that_a_block_keeps_out_does_not_keep_out_others(client
 
 def test_what_a_client_held_that_was_killed_is_free_again(client, server, namespace, monkeypatch):
     fill(client, EDGES)
-    arguments = [server.bolt_url, server.auth[0] if server.auth else "", server.auth[1] if server.auth else "", namespace]
+    arguments = [
+        server.bolt_url,
+        server.auth[0] if server.auth else "",
+        server.auth[1] if server.auth else "",
+        namespace,
+    ]
     with subprocess.Popen(
-        [sys.executable, "-c", HOLD, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True, env=os.environ
+        [sys.executable, "-c", HOLD, *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ,
     ) as holder:
         assert holder.stdout.readline() == "holds\n"
         client.find_central_entities("degree")
@@ -142,7 +155,9 @@ def test_what_a_client_held_that_was_killed_is_free_again(client, server, namesp
     assert left(client) == 0
 
 
-def test_a_client_that_hangs_while_it_is_admitted_keeps_others_for_their_deadline_at_most(client, other):
+def test_a_client_that_hangs_while_it_is_admitted_keeps_others_for_their_deadline_at_most(
+    client, other
+):
     fill(client, EDGES)
     driver = client._core.graph.driver
     with driver.session() as session, session.begin_transaction() as transaction:
@@ -179,7 +194,11 @@ def test_a_wrong_clock_drops_nothing_of_others(client, other, monkeypatch, hours
 
 @pytest.mark.parametrize(
     ("name", "remains"),
-    [("context-someone-call-0-1-x", False), ("context-someone-call-600-1-x", True), ("context-1000-earlier", True)],
+    [
+        ("context-someone-call-0-1-x", False),
+        ("context-someone-call-600-1-x", True),
+        ("context-1000-earlier", True),
+    ],
 )
 def test_a_projection_goes_when_its_time_is_over_by_the_servers_clock(client, name, remains):
     """The name of an earlier release holds a time by its client's clock, which does not count."""
@@ -195,7 +214,9 @@ def test_a_projection_goes_when_its_time_is_over_by_the_servers_clock(client, na
         client.find_central_entities("degree")
         assert left(client) == remains
     finally:
-        driver.execute_query("CALL gds.graph.drop($name, false) YIELD graphName RETURN graphName", name=name)
+        driver.execute_query(
+            "CALL gds.graph.drop($name, false) YIELD graphName RETURN graphName", name=name
+        )
 
 
 def test_a_projection_that_the_server_lost_is_told_as_retryable(client):
@@ -203,7 +224,9 @@ def test_a_projection_that_the_server_lost_is_told_as_retryable(client):
     analytics = client._core.analytics
 
     def lose():
-        with analytics.projection(client._core.namespace, undirected=True, task="degree") as projection:
+        with analytics.projection(
+            client._core.namespace, undirected=True, task="degree"
+        ) as projection:
             client._core.graph.driver.execute_query(
                 "CALL gds.graph.drop($name) YIELD graphName RETURN graphName", name=projection.name
             )
@@ -243,13 +266,17 @@ def test_what_is_reserved_is_what_the_library_estimates(client):
             "nodeCount": nodes,
             "relationshipCount": relationships,
             "nodeProjection": "*",
-            "relationshipProjection": {"r": {"type": "*", "orientation": "UNDIRECTED", "properties": "weight"}},
+            "relationshipProjection": {
+                "r": {"type": "*", "orientation": "UNDIRECTED", "properties": "weight"}
+            },
         }
         text = f"CALL gds.{procedure}.estimate($graph, $options) YIELD bytesMax RETURN bytesMax"
         return driver.execute_query(text, graph=graph, options=options).records[0]["bytesMax"]
 
     for task, procedure in PROCEDURES.items():
-        options = {"concurrency": 1 if task in {"leiden", "louvain", "label_propagation"} else THREADS}
+        options = {
+            "concurrency": 1 if task in {"leiden", "louvain", "label_propagation"} else THREADS
+        }
         if procedure.endswith(".mutate"):
             options["mutateProperty"] = "x"
         if task == "similar":
@@ -257,7 +284,9 @@ def test_what_is_reserved_is_what_the_library_estimates(client):
         if task == "paths":
             options |= {"k": 3, "sourceNode": 0, "targetNode": 1}
         for nodes, relationships in SIZES:
-            graph = estimate("degree.stream", nodes, relationships, concurrency=1)  # it needs next to nothing itself
+            graph = estimate(
+                "degree.stream", nodes, relationships, concurrency=1
+            )  # it needs next to nothing itself
             needed = estimate(procedure, nodes, relationships, **options) - graph
             need = NEEDS[task]
             reserved = need.per_entity * nodes + need.per_relationship * relationships

@@ -18,7 +18,10 @@ def talk(number, size=3):
     return {
         "conversation_id": f"c{number}",
         "messages": [
-            {"role": "user", "content": f"Turn {place} of {number}: the Order{number}Parser class uses pandas and numpy."}
+            {
+                "role": "user",
+                "content": f"Turn {place} of {number}: the Order{number}Parser class uses pandas and numpy.",
+            }
             for place in range(size)
         ],
     }
@@ -38,7 +41,9 @@ def stored(client):
 @pytest.fixture
 def beside(server, namespace):
     """A client in another namespace of the same database."""
-    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=f"{namespace}-2") as client:
+    with ContextPersistenceClient(
+        server.bolt_url, auth=server.auth, namespace=f"{namespace}-2"
+    ) as client:
         yield client
 
 
@@ -51,7 +56,9 @@ def test_a_batch_leaves_the_graph_of_single_saves(client, beside, parallel, chun
     singles = [beside.save_conversation(**one) for one in given]
     assert stored(client) == stored(beside)
     told = {"processing_time"}
-    assert [one.model_dump(exclude=told) for one in answers] == [one.model_dump(exclude=told) for one in singles]
+    assert [one.model_dump(exclude=told) for one in answers] == [
+        one.model_dump(exclude=told) for one in singles
+    ]
 
 
 def test_bad_items_have_their_answer_and_the_rest_is_saved(client):
@@ -68,9 +75,37 @@ def test_bad_items_have_their_answer_and_the_rest_is_saved(client):
         Conversation(**talk(7)),
     ]
     answers = client.batch_save_conversations(given)
-    assert [one.success for one in answers] == [True, False, False, False, False, False, False, False, True]
-    assert [one.conversation_id for one in answers] == ["c0", "secret-one", "", "c2", "c3", "c4", "c5", "c6", "c7"]
-    fields = ["messages", "conversations", "key", "role", "messages: an id is taken", "mode", "metadata"]
+    assert [one.success for one in answers] == [
+        True,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        False,
+        True,
+    ]
+    assert [one.conversation_id for one in answers] == [
+        "c0",
+        "secret-one",
+        "",
+        "c2",
+        "c3",
+        "c4",
+        "c5",
+        "c6",
+        "c7",
+    ]
+    fields = [
+        "messages",
+        "conversations",
+        "key",
+        "role",
+        "messages: an id is taken",
+        "mode",
+        "metadata",
+    ]
     for field, answer in zip(fields, answers[1:8], strict=True):
         assert field in answer.error
         assert "secret" not in answer.error
@@ -79,7 +114,10 @@ def test_bad_items_have_their_answer_and_the_rest_is_saved(client):
 
 
 def test_the_same_conversation_twice_is_saved_in_order(client):
-    given = [talk(1, size=2), {**talk(1, size=2), "messages": [{"role": "user", "content": "Now this."}]}] * 3
+    given = [
+        talk(1, size=2),
+        {**talk(1, size=2), "messages": [{"role": "user", "content": "Now this."}]},
+    ] * 3
     answers = client.batch_save_conversations(given)
     assert all(one.success for one in answers)
     assert stored(client)["c1"][0][0] == "Now this."
@@ -97,7 +135,9 @@ def test_a_rerun_costs_nothing_for_what_is_stored(client, monkeypatch):
     monkeypatch.setattr(type(client._core.extractor), "extract", refuse)
     assert {one.status for one in client.batch_save_conversations(given[:4])} == {"unchanged"}
     monkeypatch.undo()
-    assert [one.status for one in client.batch_save_conversations(given)] == ["unchanged"] * 4 + ["saved"] * 2
+    assert [one.status for one in client.batch_save_conversations(given)] == ["unchanged"] * 4 + [
+        "saved"
+    ] * 2
     assert {id: messages for id, messages in stored(client).items() if id in before} == before
 
 
@@ -114,7 +154,10 @@ def test_an_interruption_leaves_whole_conversations_and_no_thread_and_is_resumed
         client.batch_save_conversations(given, parallel=True, progress=interrupt)
     left = stored(client)
     assert 6 <= len(left) < 40
-    assert all(len(messages) == 4 and all(vector for _, _, vector in messages) for messages in left.values())
+    assert all(
+        len(messages) == 4 and all(vector for _, _, vector in messages)
+        for messages in left.values()
+    )
     for one in threading.enumerate():
         if one.name.startswith("context-persistence-batch"):
             one.join(30)
@@ -127,7 +170,9 @@ def test_an_interruption_leaves_whole_conversations_and_no_thread_and_is_resumed
 def test_progress_is_told_in_order(client):
     told = []
     client.configure_parallel_processing(chunk_size=6)
-    client.batch_save_conversations([talk(number) for number in range(5)], progress=lambda *one: told.append(one))
+    client.batch_save_conversations(
+        [talk(number) for number in range(5)], progress=lambda *one: told.append(one)
+    )
     assert told == [("conversations", 2, 5), ("conversations", 4, 5), ("conversations", 5, 5)]
     told.clear()
     client.batch_extract_entities(["We use pandas.", ""], progress=lambda *one: told.append(one))
@@ -135,7 +180,9 @@ def test_progress_is_told_in_order(client):
 
 
 def memory_error():
-    error = neo4j.exceptions.Neo4jError._hydrate_neo4j(code="Neo.TransientError.General.MemoryPoolOutOfMemoryError", message="x")
+    error = neo4j.exceptions.Neo4jError._hydrate_neo4j(
+        code="Neo.TransientError.General.MemoryPoolOutOfMemoryError", message="x"
+    )
     made = translate(error, name="conversation/save")
     made.__cause__ = error
     return made
@@ -174,7 +221,9 @@ def test_what_the_servers_memory_does_not_suffice_for_is_tried_alone(client, mon
     once = {"c1"}
 
     def when(batch):
-        if batch["conversation_id"] == "c2" or (batch["conversation_id"] in once and not once.discard(batch["conversation_id"])):
+        if batch["conversation_id"] == "c2" or (
+            batch["conversation_id"] in once and not once.discard(batch["conversation_id"])
+        ):
             return memory_error()
         return None
 
@@ -186,7 +235,11 @@ def test_what_the_servers_memory_does_not_suffice_for_is_tried_alone(client, mon
 
 def test_texts_are_stored_in_halves_where_memory_does_not_suffice(client, monkeypatch):
     texts = [f"The Order{number}Parser class uses pandas." for number in range(5)]
-    ran = failing(monkeypatch, "entity/store", lambda batch: memory_error() if len(batch["entities"]) > 2 else None)
+    ran = failing(
+        monkeypatch,
+        "entity/store",
+        lambda batch: memory_error() if len(batch["entities"]) > 2 else None,
+    )
     answers = client.batch_extract_entities(texts)
     assert all(one.success and one.stored for one in answers)
     assert len(ran) > 5
@@ -194,7 +247,11 @@ def test_texts_are_stored_in_halves_where_memory_does_not_suffice(client, monkey
 
 
 def test_a_database_that_fails_again_and_again_is_not_asked_for_ever(client, monkeypatch):
-    ran = failing(monkeypatch, "conversation/state", lambda _: DatabaseError("conversation/state: no answer", retryable=True))
+    ran = failing(
+        monkeypatch,
+        "conversation/state",
+        lambda _: DatabaseError("conversation/state: no answer", retryable=True),
+    )
     answers = client.batch_save_conversations([talk(number) for number in range(50)])
     assert not any(one.success for one in answers)
     assert len(ran) < 15
@@ -202,7 +259,14 @@ def test_a_database_that_fails_again_and_again_is_not_asked_for_ever(client, mon
 
 
 def test_texts_are_answered_in_order(client, beside):
-    texts = ["The DataProcessor class uses pandas.", "", ..., "x" * (limits.EXTRACTION_CHARACTERS + 1), "Nothing.", "We use numpy."]
+    texts = [
+        "The DataProcessor class uses pandas.",
+        "",
+        ...,
+        "x" * (limits.EXTRACTION_CHARACTERS + 1),
+        "Nothing.",
+        "We use numpy.",
+    ]
     for parallel in (False, True):
         answers = client.batch_extract_entities(texts, parallel=parallel, max_workers=4)
         assert [one.success for one in answers] == [True, False, False, False, True, True]
@@ -217,15 +281,23 @@ def test_texts_are_answered_in_order(client, beside):
 
 
 def test_looking_only_stores_nothing(client):
-    answers = client.batch_extract_entities(["We use pandas."], store=False, entity_types=["concept"])
+    answers = client.batch_extract_entities(
+        ["We use pandas."], store=False, entity_types=["concept"]
+    )
     assert (answers[0].entities, answers[0].stored) == ([], False)
     assert client.get_conversation_stats().stats.total_entities == 0
 
 
 def test_patterns_hold_in_batches(client):
     client.configure_entity_patterns({"ticket": [r"#\d+"]})
-    assert [one.type for one in client.batch_extract_entities(["We closed #17."])[0].entities if one.id == "#17"] == ["ticket"]
-    client.batch_save_conversations([{"conversation_id": "c", "messages": [{"role": "user", "content": "We closed #18."}]}])
+    assert [
+        one.type
+        for one in client.batch_extract_entities(["We closed #17."])[0].entities
+        if one.id == "#17"
+    ] == ["ticket"]
+    client.batch_save_conversations(
+        [{"conversation_id": "c", "messages": [{"role": "user", "content": "We closed #18."}]}]
+    )
     assert any("#18" in mentioned for _, mentioned, _ in stored(client)["c"])
 
 
@@ -233,11 +305,19 @@ def test_patterns_hold_in_batches(client):
     ("call", "given", "field"),
     [
         ("batch_save_conversations", {"conversations": "abc"}, "conversations must be a list"),
-        ("batch_save_conversations", {"conversations": [1] * (limits.CONVERSATIONS_PER_BATCH + 1)}, "more than 100,000"),
+        (
+            "batch_save_conversations",
+            {"conversations": [1] * (limits.CONVERSATIONS_PER_BATCH + 1)},
+            "more than 100,000",
+        ),
         ("batch_save_conversations", {"conversations": [], "max_workers": 0}, "max_workers"),
         ("batch_save_conversations", {"conversations": [], "parallel": "yes"}, "parallel"),
         ("batch_extract_entities", {"texts": {"a": 1}}, "texts must be a list"),
-        ("batch_extract_entities", {"texts": [""] * (limits.TEXTS_PER_BATCH + 1)}, "more than 100,000"),
+        (
+            "batch_extract_entities",
+            {"texts": [""] * (limits.TEXTS_PER_BATCH + 1)},
+            "more than 100,000",
+        ),
         ("batch_extract_entities", {"texts": [], "max_workers": 1_000_000}, "max_workers"),
         ("batch_extract_entities", {"texts": [], "entity_types": "x"}, "entity_types"),
         ("configure_parallel_processing", {"max_workers": 0}, "max_workers"),
@@ -252,10 +332,17 @@ def test_bad_arguments_are_refused(client, call, given, field):
 
 
 def test_empty_batches_have_empty_answers_and_the_largest_settings_hold(client):
-    client.configure_parallel_processing(max_workers=limits.BATCH_WORKERS, chunk_size=limits.CHUNK_SIZE)
+    client.configure_parallel_processing(
+        max_workers=limits.BATCH_WORKERS, chunk_size=limits.CHUNK_SIZE
+    )
     assert client.batch_save_conversations([]) == []
     assert client.batch_extract_entities([]) == []
-    assert all(one.success for one in client.batch_save_conversations([talk(1), talk(2)], max_workers=limits.BATCH_WORKERS))
+    assert all(
+        one.success
+        for one in client.batch_save_conversations(
+            [talk(1), talk(2)], max_workers=limits.BATCH_WORKERS
+        )
+    )
 
 
 def test_flags_and_callbacks_are_checked_before_anything_is_written(client):

@@ -25,8 +25,12 @@ MESSAGES = [
     {"role": "assistant", "content": "DataProcessor depends on numpy — naïve, but fast 🐼.", "name": "Ana"},
 ]  # fmt: skip
 CALLS = {
-    "similar": lambda client: client.search_similar_conversations("uses pandas", min_score=0.0, include_metadata=True),
-    "hybrid": lambda client: client.search_hybrid("pandas", filters={"tags": "x"}, include_metadata=True),
+    "similar": lambda client: client.search_similar_conversations(
+        "uses pandas", min_score=0.0, include_metadata=True
+    ),
+    "hybrid": lambda client: client.search_hybrid(
+        "pandas", filters={"tags": "x"}, include_metadata=True
+    ),
     "graph": lambda client: client.query_knowledge_graph("DataProcessor", depth=3),
 }
 REDIS = shutil.which("redis-server")
@@ -34,7 +38,9 @@ REDIS = shutil.which("redis-server")
 
 @pytest.fixture
 def filled(client):
-    client.save_conversation("c", MESSAGES, project_path="/p", metadata={"tags": ["x"], "deep": {"b": "c"}})
+    client.save_conversation(
+        "c", MESSAGES, project_path="/p", metadata={"tags": ["x"], "deep": {"b": "c"}}
+    )
     return client
 
 
@@ -45,7 +51,17 @@ def redis_url(tmp_path):
             "NO REDIS HERE: redis-server is not installed (Debian: apt-get install redis-server); the cache in Redis is not tested"
         )
     socket = Path("/tmp") / f"redis-{uuid.uuid4().hex[:12]}.sock"  # a socket's path must be short
-    command = [REDIS, "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(tmp_path)]
+    command = [
+        REDIS,
+        "--port",
+        "0",
+        "--unixsocket",
+        str(socket),
+        "--save",
+        "",
+        "--dir",
+        str(tmp_path),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     while not socket.exists():
         assert process.poll() is None
@@ -61,7 +77,9 @@ def cached(request, filled, tmp_path):
     if request.param == "redis":
         filled.configure_cache("redis", redis_url=request.getfixturevalue("redis_url")[0])
     else:
-        filled.configure_cache(request.param, **({"directory": tmp_path} if request.param == "file" else {}))
+        filled.configure_cache(
+            request.param, **({"directory": tmp_path} if request.param == "file" else {})
+        )
     return filled
 
 
@@ -78,7 +96,9 @@ def test_a_kept_answer_equals_the_computed_one(cached):
     for call in CALLS.values():
         computed, kept = call(cached), call(cached)
         assert without_time(kept) == without_time(computed)
-        assert kept.model_dump_json(exclude={"processing_time"}) == computed.model_dump_json(exclude={"processing_time"})
+        assert kept.model_dump_json(exclude={"processing_time"}) == computed.model_dump_json(
+            exclude={"processing_time"}
+        )
         assert type(kept) is type(computed)
     assert counts(cached) == (3, 3)
     assert CALLS["similar"](cached).results[0].messages[0].timestamp is not None
@@ -105,17 +125,30 @@ def test_arguments_namespaces_and_settings_have_answers_of_their_own(server, cac
 
 
 WRITES = {
-    "save_conversation": lambda client: client.save_conversation("c", [*MESSAGES, {"role": "user", "content": "pandas again"}]),
-    "save_decision": lambda client: client.save_decision("c", "tool", "We compared pandas with polars", "Use pandas"),
-    "extract_entities": lambda client: client.extract_entities("The OrderParser class uses polars."),
-    "extract_entities, linked": lambda client: client.extract_entities("The OrderParser class uses polars.", conversation_id="c"),
-    "create_relationship": lambda client: client.create_relationship("DataProcessor", "pandas", "likes"),
-    "update, entities": lambda client: client.update_knowledge_graph([{"id": "pandas", "description": "d"}], []),
+    "save_conversation": lambda client: client.save_conversation(
+        "c", [*MESSAGES, {"role": "user", "content": "pandas again"}]
+    ),
+    "save_decision": lambda client: client.save_decision(
+        "c", "tool", "We compared pandas with polars", "Use pandas"
+    ),
+    "extract_entities": lambda client: client.extract_entities(
+        "The OrderParser class uses polars."
+    ),
+    "extract_entities, linked": lambda client: client.extract_entities(
+        "The OrderParser class uses polars.", conversation_id="c"
+    ),
+    "create_relationship": lambda client: client.create_relationship(
+        "DataProcessor", "pandas", "likes"
+    ),
+    "update, entities": lambda client: client.update_knowledge_graph(
+        [{"id": "pandas", "description": "d"}], []
+    ),
     "update, relationships": lambda client: client.update_knowledge_graph(
         [], [{"from_entity": "pandas", "to_entity": "DataProcessor", "relationship_type": "serves"}]
     ),
     "update, both": lambda client: client.update_knowledge_graph(
-        [{"id": "x"}], [{"from_entity": "x", "to_entity": "DataProcessor", "relationship_type": "serves"}]
+        [{"id": "x"}],
+        [{"from_entity": "x", "to_entity": "DataProcessor", "relationship_type": "serves"}],
     ),
     "merge_entities": lambda client: client.merge_entities("DataProcessor", "pandas"),
     "clear": lambda client: client._core.graph.run(clear(client.namespace)),
@@ -127,7 +160,9 @@ def test_every_write_of_another_client_ends_what_is_kept(server, filled, write):
     filled.configure_cache()
     CALLS["hybrid"](filled)
     CALLS["hybrid"](filled)
-    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=filled.namespace) as other:
+    with ContextPersistenceClient(
+        server.bolt_url, auth=server.auth, namespace=filled.namespace
+    ) as other:
         WRITES[write](other)
     CALLS["hybrid"](filled)
     assert counts(filled) == (1, 2)
@@ -136,13 +171,27 @@ def test_every_write_of_another_client_ends_what_is_kept(server, filled, write):
 def test_an_argument_that_is_left_out_is_not_the_one_that_is_given(server, namespace):
     """A setting takes the place of what is left out, never of what is given, be it equal to the documented default."""
     config = {"default_search_limit": 1, "enable_hybrid_search": False}
-    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace, config=config) as client:
-        client.save_conversation("c", [{"role": "user", "content": f"pandas, part {number}"} for number in range(3)])
+    with ContextPersistenceClient(
+        server.bolt_url, auth=server.auth, namespace=namespace, config=config
+    ) as client:
+        client.save_conversation(
+            "c", [{"role": "user", "content": f"pandas, part {number}"} for number in range(3)]
+        )
         client.configure_cache("memory")
         assert len(client.search_hybrid("pandas").results) == 1
         assert len(client.search_hybrid("pandas", limit=10).results) == 4  # and the entity
-        assert len(client.search_hybrid(HybridSearchParams(query="pandas", mode="semantic")).results) == 1
-        assert len(client.search_hybrid(HybridSearchParams(query="pandas", mode="semantic", limit=10)).results) == 4
+        assert (
+            len(client.search_hybrid(HybridSearchParams(query="pandas", mode="semantic")).results)
+            == 1
+        )
+        assert (
+            len(
+                client.search_hybrid(
+                    HybridSearchParams(query="pandas", mode="semantic", limit=10)
+                ).results
+            )
+            == 4
+        )
         with pytest.raises(ValidationError, match="mode"):
             client.search_hybrid("pandas", mode="hybrid")
 
@@ -150,7 +199,9 @@ def test_an_argument_that_is_left_out_is_not_the_one_that_is_given(server, names
 def test_another_namespace_ends_nothing(server, filled):
     filled.configure_cache()
     CALLS["graph"](filled)
-    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=filled.namespace + "-other") as other:
+    with ContextPersistenceClient(
+        server.bolt_url, auth=server.auth, namespace=filled.namespace + "-other"
+    ) as other:
         other.save_conversation("c", MESSAGES, mode="knowledge")
     CALLS["graph"](filled)
     assert counts(filled) == (1, 1)
@@ -166,7 +217,12 @@ EXEMPT = {
     "namespace/settled",
     "analytics/queue",  # who waits for memory is in no answer
     "maintenance/change_password",
-    *("vectors/begin", "vectors/clear", "vectors/fill", "vectors/lock"),  # what is beside the vectors in use is in no answer
+    *(
+        "vectors/begin",
+        "vectors/clear",
+        "vectors/fill",
+        "vectors/lock",
+    ),  # what is beside the vectors in use is in no answer
 }
 
 
@@ -185,9 +241,15 @@ def test_every_statement_that_writes_renews_the_version():
 def test_the_settled_version_waits_for_a_write_that_is_not_complete(server, namespace):
     graph = Graph(server.bolt_url, server.auth)
     first = graph.run(namespace_version.touch(namespace))
-    assert graph.run(namespace_version.version(namespace)) == first == graph.run(namespace_version.settled(namespace))
+    assert (
+        graph.run(namespace_version.version(namespace))
+        == first
+        == graph.run(namespace_version.settled(namespace))
+    )
     with graph.driver.session() as session, session.begin_transaction() as transaction:
-        transaction.run(cypher.load("namespace/touch").text, batch={"namespace": namespace, "space": None}).consume()
+        transaction.run(
+            cypher.load("namespace/touch").text, batch={"namespace": namespace, "space": None}
+        ).consume()
         assert graph.run(namespace_version.version(namespace)) == first
         threading.Timer(0.3, transaction.commit).start()
         assert graph.run(namespace_version.settled(namespace)) != first
@@ -200,7 +262,10 @@ def test_a_managed_server_is_asked_only_after_a_commit(tmp_path):
         client.save_conversation("c", MESSAGES, mode="knowledge")
         client.configure_cache()
         asked, run = [], client._core.graph.run
-        client._core.graph.run = lambda statement, **options: (asked.append(statement.name), run(statement, **options))[1]
+        client._core.graph.run = lambda statement, **options: (
+            asked.append(statement.name),
+            run(statement, **options),
+        )[1]
         CALLS["graph"](client)
         del asked[:]
         for _ in range(10):
@@ -229,13 +294,23 @@ def stale_reads(url, namespace, **environment):
         "--namespace",
         namespace,
     ]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=200, check=False)
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
     assert " 0 stale" in done.stdout
 
 
 def test_no_answer_is_stale_while_another_process_writes(server, namespace):
-    stale_reads(server.bolt_url, namespace, CONTEXT_DB_USER=server.user, CONTEXT_DB_PASSWORD=server.password)
+    stale_reads(
+        server.bolt_url, namespace, CONTEXT_DB_USER=server.user, CONTEXT_DB_PASSWORD=server.password
+    )
 
 
 def test_redis_is_bounded_shared_and_may_go_away(server, filled, redis_url, caplog):
@@ -249,7 +324,9 @@ def test_redis_is_bounded_shared_and_may_go_away(server, filled, redis_url, capl
     assert len(keys) == 3
     assert all(0 < store._client.pttl(key) <= 60_000 for key in keys)
     assert not any(b"pandas" in key or filled.namespace.encode() in key for key in keys)
-    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=filled.namespace) as other:
+    with ContextPersistenceClient(
+        server.bolt_url, auth=server.auth, namespace=filled.namespace
+    ) as other:
         other.configure_cache("redis", cache_size=2, ttl=60, redis_url=url)
         other.search_hybrid("pandas", limit=4)
         assert counts(other) == (1, 0)

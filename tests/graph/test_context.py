@@ -19,7 +19,11 @@ from mcp_context_persistence.services.search import _vector
 def diary(client):
     """A season of talks about a garden."""
     for month in range(1, 5):
-        said = ["How was the garden?", f"The garden was green, I planted {month * 10} beans.", "Nice."]
+        said = [
+            "How was the garden?",
+            f"The garden was green, I planted {month * 10} beans.",
+            "Nice.",
+        ]
         client.save_conversation(
             f"month-{month}",
             [
@@ -37,7 +41,12 @@ def diary(client):
 
 
 def test_a_text_for_a_prompt_keeps_to_its_budget(diary):
-    diary.save_decision("month-3", "garden", context="Beans grow well in the garden", outcome="Plant beans every year")
+    diary.save_decision(
+        "month-3",
+        "garden",
+        context="Beans grow well in the garden",
+        outcome="Plant beans every year",
+    )
     for budget in (1, 30, 100, 1000):
         made = diary.build_context("which beans did Ann plant in the garden?", budget)
         assert made.tokens <= budget
@@ -45,7 +54,12 @@ def test_a_text_for_a_prompt_keeps_to_its_budget(diary):
         for one in made.citations:
             assert f"[{one.key}]" in made.text
     assert {one.type for one in made.citations} == {"message", "decision"}
-    counted = diary.build_context("garden", 20, count_tokens=lambda text: len(text.split()), filters={"conversation_id": "month-4"})
+    counted = diary.build_context(
+        "garden",
+        20,
+        count_tokens=lambda text: len(text.split()),
+        filters={"conversation_id": "month-4"},
+    )
     assert 0 < len(counted.text.split()) == counted.tokens <= 20
     assert {one.conversation_id for one in counted.citations} == {"month-4"}
 
@@ -66,11 +80,15 @@ def test_an_empty_text_says_why(diary):
 
 def test_only_entities_are_no_matter_of_the_budget(client):
     client.update_knowledge_graph([{"id": "garden", "name": "Garden", "type": "place"}], [])
-    assert client.build_context("garden").notes == ["only entities or conversations were found, which have no text to show"]
+    assert client.build_context("garden").notes == [
+        "only entities or conversations were found, which have no text to show"
+    ]
 
 
 def test_a_word_of_any_length_counts(client):
-    for number, text in enumerate(["garden " + "x" * 7_000, "garden " + "😀" * 2_000, "garden " + "\u200b" * 2_000 + " beans"]):
+    for number, text in enumerate(
+        ["garden " + "x" * 7_000, "garden " + "😀" * 2_000, "garden " + "\u200b" * 2_000 + " beans"]
+    ):
         client.save_conversation(f"flood-{number}", [{"role": "user", "content": text}])
     client.save_conversation("flood-3", [{"role": "user", "content": "The garden is small."}])
     made = client.build_context("garden", 200)
@@ -88,7 +106,12 @@ def test_a_proposed_decision_stands_where_it_was_told(client):
         "And the store is quick.",
     ]
     messages = [
-        {"id": f"m{number}", "role": "user", "content": text, "timestamp": f"2024-03-0{number + 1}T10:00:00Z"}
+        {
+            "id": f"m{number}",
+            "role": "user",
+            "content": text,
+            "timestamp": f"2024-03-0{number + 1}T10:00:00Z",
+        }
         for number, text in enumerate(said)
     ]
     client.save_conversation("design", messages)
@@ -105,7 +128,9 @@ def test_a_proposed_decision_stands_where_it_was_told(client):
 def test_citations_can_be_read_whatever_ids_hold(client):
     ids = ["x] [m:y", "100%", "%5D"]
     for one in ids:
-        client.save_conversation(f"talk {one}", [{"id": one, "role": "user", "content": "The garden [m:z] of beans."}])
+        client.save_conversation(
+            f"talk {one}", [{"id": one, "role": "user", "content": "The garden [m:z] of beans."}]
+        )
         made = client.build_context("garden beans", 500, filters={"conversation_id": f"talk {one}"})
         found = re.findall(r"^\[(m|d|doc):([^\]]+)\]", made.text, re.MULTILINE)
         assert [(kind, unquote(own)) for kind, own in found] == [("m", one)]
@@ -121,9 +146,15 @@ def test_the_graph_tells_what_texts_mention_and_where_decisions_come_from(client
         ],
     )
     client.save_document("manual", "Kafka runs in Oslo.")
-    decision = client.save_decision("store", "database", context="Redis in Berlin", outcome="Redis stays").decision_id
+    decision = client.save_decision(
+        "store", "database", context="Redis in Berlin", outcome="Redis stays"
+    ).decision_id
     asked = Search(
-        namespace=client._core.namespace, query="runs", vector=_vector(client._core, "runs"), filters=parse(None), now_ms=now_ms()
+        namespace=client._core.namespace,
+        query="runs",
+        vector=_vector(client._core, "runs"),
+        filters=parse(None),
+        now_ms=now_ms(),
     )
     rows = [row for _, row in showable(everything(client._core.graph.run, asked))]
     found = graph_context.read(client._core.graph.run, client._core.namespace, rows, entities=True)
@@ -132,7 +163,9 @@ def test_the_graph_tells_what_texts_mention_and_where_decisions_come_from(client
     assert "Redis" in found.entities[f"d:{decision}"]
     assert found.entities["m:s0"] == []
     assert found.evidence == {}
-    without = graph_context.read(client._core.graph.run, client._core.namespace, rows, entities=False)
+    without = graph_context.read(
+        client._core.graph.run, client._core.namespace, rows, entities=False
+    )
     assert without.entities == {}
 
 
@@ -165,4 +198,6 @@ def test_what_is_wrong_with_a_text_for_a_prompt_is_told(diary, given, told):
 
 
 def test_a_counter_may_give_numbers_of_numpy(diary):
-    assert diary.build_context("garden", 50, count_tokens=lambda text: np.int64(len(text.split()))).citations
+    assert diary.build_context(
+        "garden", 50, count_tokens=lambda text: np.int64(len(text.split()))
+    ).citations

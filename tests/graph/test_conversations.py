@@ -13,7 +13,10 @@ from mcp_context_persistence.models import Conversation
 
 
 def turns(*texts):
-    return [{"role": "user" if place % 2 == 0 else "assistant", "content": text} for place, text in enumerate(texts)]
+    return [
+        {"role": "user" if place % 2 == 0 else "assistant", "content": text}
+        for place, text in enumerate(texts)
+    ]
 
 
 def dump(client):
@@ -35,7 +38,9 @@ def dump(client):
     def stable(one):
         return repr(
             {
-                key: sorted(value, key=str) if isinstance(value, list) and key != "embedding" else value
+                key: sorted(value, key=str)
+                if isinstance(value, list) and key != "embedding"
+                else value
                 for key, value in sorted(one.items())
                 if key not in clean
             }
@@ -58,7 +63,9 @@ def test_a_conversation_comes_back_as_it_was_saved(client):
         },
         {"role": "assistant", "content": "  spaces stay  "},
     ]
-    saved = client.save_conversation("c", messages, project_path="/projects/x y", metadata={"project": "p", "tags": ["a", "b"]})
+    saved = client.save_conversation(
+        "c", messages, project_path="/projects/x y", metadata={"project": "p", "tags": ["a", "b"]}
+    )
     loaded = client.load_conversation_history("c")
     assert (saved.message_count, saved.created, saved.updated, saved.kept) == (2, 2, 0, 0)
     assert [one.content for one in loaded.messages] == [one["content"] for one in messages]
@@ -67,11 +74,18 @@ def test_a_conversation_comes_back_as_it_was_saved(client):
         messages[0]["metadata"],
         "Ana",
     )
-    assert (loaded.project_path, loaded.metadata) == ("/projects/x y", {"project": "p", "tags": ["a", "b"]})
+    assert (loaded.project_path, loaded.metadata) == (
+        "/projects/x y",
+        {"project": "p", "tags": ["a", "b"]},
+    )
 
 
 def test_saving_again_changes_nothing_and_embeds_nothing(client):
-    texts = turns("The DataProcessor class uses pandas.", "It depends on numpy too.", "Marta works for Harbor Retail.")
+    texts = turns(
+        "The DataProcessor class uses pandas.",
+        "It depends on numpy too.",
+        "Marta works for Harbor Retail.",
+    )
     client.save_conversation("c", texts)
     before = dump(client)
     again = client.save_conversation("c", texts)
@@ -90,17 +104,26 @@ def test_a_changed_message_is_replaced_and_what_it_said_is_forgotten(client):
 
 def test_the_graph_after_a_change_equals_the_graph_of_a_fresh_save(server, namespace):
     new = turns("The OrderParser class uses polars.", "Fine, it depends on numpy.", "Thanks")
-    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=f"{namespace}a") as one:
-        one.save_conversation("c", turns("The DataProcessor class uses pandas.", "Fine, it depends on numpy."))
+    with ContextPersistenceClient(
+        server.bolt_url, auth=server.auth, namespace=f"{namespace}a"
+    ) as one:
+        one.save_conversation(
+            "c", turns("The DataProcessor class uses pandas.", "Fine, it depends on numpy.")
+        )
         one.save_conversation("c", new)
         left = dump(one)
-    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=f"{namespace}b") as other:
+    with ContextPersistenceClient(
+        server.bolt_url, auth=server.auth, namespace=f"{namespace}b"
+    ) as other:
         other.save_conversation("c", new)
         right = dump(other)
 
     def plain(rows):
         return [
-            row.replace(f"{namespace}a", "N").replace(f"{namespace}b", "N").split("'facets'")[0].split("'embedding'")[0]
+            row.replace(f"{namespace}a", "N")
+            .replace(f"{namespace}b", "N")
+            .split("'facets'")[0]
+            .split("'embedding'")[0]
             for row in rows
         ]
 
@@ -120,12 +143,26 @@ def test_messages_are_linked_in_order(client):
 
 
 def test_ids_identify_messages_and_new_ones_go_to_the_end(client):
-    client.save_conversation("c", [{"id": "m1", "role": "user", "content": "a"}, {"id": "m2", "role": "user", "content": "b"}])
+    client.save_conversation(
+        "c",
+        [
+            {"id": "m1", "role": "user", "content": "a"},
+            {"id": "m2", "role": "user", "content": "b"},
+        ],
+    )
     answer = client.save_conversation(
-        "c", [{"id": "m2", "role": "user", "content": "B"}, {"id": "m3", "role": "user", "content": "c"}]
+        "c",
+        [
+            {"id": "m2", "role": "user", "content": "B"},
+            {"id": "m3", "role": "user", "content": "c"},
+        ],
     )
     assert (answer.created, answer.updated) == (1, 1)
-    assert [one.content for one in client.load_conversation_history("c").messages] == ["a", "B", "c"]
+    assert [one.content for one in client.load_conversation_history("c").messages] == [
+        "a",
+        "B",
+        "c",
+    ]
     with pytest.raises(ValidationError, match="another conversation"):
         client.save_conversation("d", [{"id": "m1", "role": "user", "content": "a"}])
 
@@ -153,15 +190,29 @@ def test_modes_decide_what_is_kept(client):
 def test_history_gives_the_last_messages_in_order(client):
     client.save_conversation("c", turns(*"abcdef"), mode="knowledge")
     answer = client.load_conversation_history("c", limit=2)
-    assert ([one.content for one in answer.messages], answer.message_count, answer.total_messages) == (["e", "f"], 2, 6)
+    assert (
+        [one.content for one in answer.messages],
+        answer.message_count,
+        answer.total_messages,
+    ) == (["e", "f"], 2, 6)
     with pytest.raises(NotFoundError):
         client.load_conversation_history("nothing")
 
 
 def test_given_vectors_are_stored_and_wrong_ones_refused(client):
     vectors = np.eye(2, 384, dtype=np.float32)
-    assert client.save_conversation("c", turns("a", "b"), mode="conversation", embeddings=vectors).embeddings_generated == 0
-    for wrong in (np.zeros((2, 384)), np.full((2, 384), np.nan), np.ones((2, 3)), np.ones((3, 384))):
+    assert (
+        client.save_conversation(
+            "c", turns("a", "b"), mode="conversation", embeddings=vectors
+        ).embeddings_generated
+        == 0
+    )
+    for wrong in (
+        np.zeros((2, 384)),
+        np.full((2, 384), np.nan),
+        np.ones((2, 3)),
+        np.ones((3, 384)),
+    ):
         with pytest.raises(VectorDBError):
             client.save_conversation("d", turns("a", "b"), mode="conversation", embeddings=wrong)
     with pytest.raises(NotFoundError):
@@ -188,10 +239,20 @@ def test_many_writers_of_one_conversation_lose_nothing(server, namespace):
 
     def write(number):
         try:
-            with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as client:
+            with ContextPersistenceClient(
+                server.bolt_url, auth=server.auth, namespace=namespace
+            ) as client:
                 for step in range(4):
                     client.save_conversation(
-                        "c", [{"id": f"m{number}-{step}", "role": "user", "content": f"{number} {step}"}], mode="knowledge"
+                        "c",
+                        [
+                            {
+                                "id": f"m{number}-{step}",
+                                "role": "user",
+                                "content": f"{number} {step}",
+                            }
+                        ],
+                        mode="knowledge",
                     )
         except Exception as error:
             errors.append(error)
@@ -204,36 +265,52 @@ def test_many_writers_of_one_conversation_lose_nothing(server, namespace):
     assert errors == []
     with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as client:
         loaded = client.load_conversation_history("c")
-    assert sorted(one.id for one in loaded.messages) == sorted(f"m{n}-{s}" for n in range(6) for s in range(4))
+    assert sorted(one.id for one in loaded.messages) == sorted(
+        f"m{n}-{s}" for n in range(6) for s in range(4)
+    )
 
 
 def test_namespaces_see_nothing_of_each_other(server, namespace):
     with (
-        ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=f"{namespace}-a") as one,
-        ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=f"{namespace}-b") as other,
+        ContextPersistenceClient(
+            server.bolt_url, auth=server.auth, namespace=f"{namespace}-a"
+        ) as one,
+        ContextPersistenceClient(
+            server.bolt_url, auth=server.auth, namespace=f"{namespace}-b"
+        ) as other,
     ):
         one.save_conversation("c", turns("The DataProcessor class uses pandas."))
         with pytest.raises(NotFoundError):
             other.load_conversation_history("c")
         assert other.get_conversation_stats().stats.total_messages == 0
         assert other.save_conversation("c", turns("other")).created == 1
-        assert one.load_conversation_history("c").messages[0].content.startswith("The DataProcessor")
+        assert (
+            one.load_conversation_history("c").messages[0].content.startswith("The DataProcessor")
+        )
 
 
 def hits(client, **filters):
     return {
-        one.id for one in client.search_hybrid("pandas", "keyword", filters=filters).results if one.type in {"message", "decision"}
+        one.id
+        for one in client.search_hybrid("pandas", "keyword", filters=filters).results
+        if one.type in {"message", "decision"}
     }
 
 
 def test_a_changed_project_tag_or_value_reaches_every_message_and_decision(client):
-    own = {"role": "user", "content": "pandas too", "metadata": {"project": "own", "tags": ["mine", "old"]}}
+    own = {
+        "role": "user",
+        "content": "pandas too",
+        "metadata": {"project": "own", "tags": ["mine", "old"]},
+    }
     first = [{"role": "user", "content": "pandas first"}, own]
     client.save_conversation("c", first, "/work/one", metadata={"tags": ["old"], "level": 1})
     decision = client.save_decision("c", "tool", "pandas or polars", "pandas").decision_id
     assert hits(client, project="one") == {"c:0", decision}
     assert hits(client, tags=["old"]) == {"c:0", "c:1", decision}
-    again = client.save_conversation("c", first[:1], "/work/two", metadata={"tags": ["new"], "level": 2})
+    again = client.save_conversation(
+        "c", first[:1], "/work/two", metadata={"tags": ["new"], "level": 2}
+    )
     assert (again.status, again.created, again.updated) == ("saved", 0, 0)
     assert hits(client, project="one") == set()
     assert hits(client, project="two") == {"c:0", decision}
@@ -247,19 +324,30 @@ def test_a_changed_project_tag_or_value_reaches_every_message_and_decision(clien
 
 def test_the_stored_messages_count_towards_the_limit_too(server, namespace):
     config = {"max_conversation_length": 3}
-    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace, config=config) as client:
+    with ContextPersistenceClient(
+        server.bolt_url, auth=server.auth, namespace=namespace, config=config
+    ) as client:
         messages = [{"id": f"m{number}", "role": "user", "content": "text"} for number in range(4)]
         client.save_conversation("c", messages[:3], mode="knowledge")
         with pytest.raises(ValidationError, match="max_conversation_length"):
             client.save_conversation("c", messages[3:], mode="knowledge")
         client.save_conversation("c", messages[1:], mode="knowledge", replace=True)
-        assert [one.id for one in client.load_conversation_history("c").messages] == ["m1", "m2", "m3"]
+        assert [one.id for one in client.load_conversation_history("c").messages] == [
+            "m1",
+            "m2",
+            "m3",
+        ]
 
 
 def test_when_a_conversation_began_can_be_told_later(client):
     client.save_conversation(Conversation(conversation_id="c", messages=turns("a")))
     began = datetime(2024, 5, 1, tzinfo=UTC)
-    assert client.save_conversation(Conversation(conversation_id="c", messages=turns("a"), created_at=began)).status == "saved"
+    assert (
+        client.save_conversation(
+            Conversation(conversation_id="c", messages=turns("a"), created_at=began)
+        ).status
+        == "saved"
+    )
     assert client.load_conversation_history("c").created_at == began
 
 
@@ -267,11 +355,23 @@ def test_when_a_conversation_began_can_be_told_later(client):
     "arguments",
     [
         {"conversation_id": "c", "messages": turns("a"), "replace": "false"},
-        {"conversation_id": "c", "messages": [{"role": "user", "content": "a", "timestamp": "2024"}]},
+        {
+            "conversation_id": "c",
+            "messages": [{"role": "user", "content": "a", "timestamp": "2024"}],
+        },
         {"conversation_id": "c", "messages": [{"role": "user", "content": "a", "timestamp": 5}]},
         {"conversation_id": Conversation.model_construct()},
-        {"conversation_id": "c", "messages": turns("a"), "mode": "knowledge", "embeddings": np.ones((1, 384))},
-        {"conversation_id": "c", "messages": turns("a"), "metadata": {"tags": [str(number) for number in range(65)]}},
+        {
+            "conversation_id": "c",
+            "messages": turns("a"),
+            "mode": "knowledge",
+            "embeddings": np.ones((1, 384)),
+        },
+        {
+            "conversation_id": "c",
+            "messages": turns("a"),
+            "metadata": {"tags": [str(number) for number in range(65)]},
+        },
         {"conversation_id": "c", "messages": turns("a"), "metadata": {"tags": ["x" * 513]}},
         {"conversation_id": "c", "messages": turns("a"), "metadata": {"project": "x" * 513}},
         {"conversation_id": "", "messages": turns("a")},
@@ -287,9 +387,18 @@ def test_when_a_conversation_began_can_be_told_later(client):
         {"conversation_id": "c", "messages": turns("a"), "metadata": {"x": float("nan")}},
         {"conversation_id": "c", "messages": turns("a"), "metadata": {"x": {1}}},
         {"conversation_id": "c", "messages": turns("a"), "metadata": {"x": 2**70}},
-        {"conversation_id": "c", "messages": [{"id": "x", "role": "user", "content": "a"}, {"role": "user", "content": "b"}]},
+        {
+            "conversation_id": "c",
+            "messages": [
+                {"id": "x", "role": "user", "content": "a"},
+                {"role": "user", "content": "b"},
+            ],
+        },
         {"conversation_id": "c", "messages": [{"id": "x", "role": "user", "content": "a"}] * 2},
-        {"conversation_id": Conversation(conversation_id="c", messages=turns("a")), "messages": turns("a")},
+        {
+            "conversation_id": Conversation(conversation_id="c", messages=turns("a")),
+            "messages": turns("a"),
+        },
     ],
 )
 def test_bad_conversations_are_refused_and_leave_nothing(client, arguments):
@@ -304,14 +413,26 @@ def test_usual_ids_that_are_taken_are_no_obstacle(client):
     kept = client.load_conversation_history("p").messages[1:]
     client.save_conversation("p", kept, mode="knowledge", replace=True)
     client.save_conversation("p", turns("two", "three", "four"), mode="knowledge")
-    assert [one.content for one in client.load_conversation_history("p").messages] == ["two", "three", "four"]
-    assert client.save_conversation("p", turns("two", "three", "four"), mode="knowledge").updated == 0
-    client.save_conversation("other", [{"id": "victim:0", "role": "user", "content": "x"}], mode="knowledge")
+    assert [one.content for one in client.load_conversation_history("p").messages] == [
+        "two",
+        "three",
+        "four",
+    ]
+    assert (
+        client.save_conversation("p", turns("two", "three", "four"), mode="knowledge").updated == 0
+    )
+    client.save_conversation(
+        "other", [{"id": "victim:0", "role": "user", "content": "x"}], mode="knowledge"
+    )
     client.save_conversation("victim", turns("hello"), mode="knowledge")
-    assert client.save_conversation("victim", turns("hello"), mode="knowledge").status == "unchanged"
+    assert (
+        client.save_conversation("victim", turns("hello"), mode="knowledge").status == "unchanged"
+    )
     assert [one.content for one in client.load_conversation_history("victim").messages] == ["hello"]
     with pytest.raises(ValidationError, match="taken"):
-        client.save_conversation("third", [{"id": "victim:0", "role": "user", "content": "x"}], mode="knowledge")
+        client.save_conversation(
+            "third", [{"id": "victim:0", "role": "user", "content": "x"}], mode="knowledge"
+        )
 
 
 def test_other_vectors_take_the_place_of_stored_ones(client):
@@ -326,9 +447,14 @@ def test_other_vectors_take_the_place_of_stored_ones(client):
     assert (stored()["vector"], stored()["chunks"] > 1) == (None, True)
     for axis in (0, 1):
         given = np.eye(384, dtype=np.float32)[axis : axis + 1]
-        assert client.save_conversation("c", long, mode="conversation", embeddings=given).updated == 1
+        assert (
+            client.save_conversation("c", long, mode="conversation", embeddings=given).updated == 1
+        )
         assert (stored()["vector"][axis], stored()["chunks"]) == (1.0, 0)
-        assert client.save_conversation("c", long, mode="conversation", embeddings=given).status == "unchanged"
+        assert (
+            client.save_conversation("c", long, mode="conversation", embeddings=given).status
+            == "unchanged"
+        )
         assert client.save_conversation("c", long, mode="conversation").status == "unchanged"
 
 
@@ -371,7 +497,13 @@ def test_mentions_are_never_lost_to_a_save_that_forgets_the_same_entities(client
 
 
 def test_what_the_caller_wrote_stands_in_no_error(client):
-    for message in ({"SeCrEt": 1}, {("SeCrEt",): 1}, {"metadata": {("SeCrEt",): 1}}, {"role": "SeCrEt"}, {"timestamp": "SeCrEt"}):
+    for message in (
+        {"SeCrEt": 1},
+        {("SeCrEt",): 1},
+        {"metadata": {("SeCrEt",): 1}},
+        {"role": "SeCrEt"},
+        {"timestamp": "SeCrEt"},
+    ):
         with pytest.raises(ValidationError, match="messages") as caught:
             client.save_conversation("c", [{"role": "user", "content": "a", **message}])
         assert "SeCrEt" not in str(caught.value)
@@ -381,13 +513,29 @@ def test_metadata_is_filtered_by_as_it_is_stored(client):
     class Level(str, enum.Enum):  # noqa: UP042  a StrEnum would be told as what it is worth
         HIGH = "high"
 
-    values = {"when": date(2024, 5, 1), "level": Level.HIGH, "share": 1.0, "tags": [Level.HIGH], "project": Level.HIGH}
+    values = {
+        "when": date(2024, 5, 1),
+        "level": Level.HIGH,
+        "share": 1.0,
+        "tags": [Level.HIGH],
+        "project": Level.HIGH,
+    }
     client.save_conversation("c", turns("pandas"), mode="conversation", metadata=values)
-    client.save_conversation("c", turns("pandas", "pandas again"), mode="conversation", metadata=values)
+    client.save_conversation(
+        "c", turns("pandas", "pandas again"), mode="conversation", metadata=values
+    )
     both = {"c:0", "c:1"}
     assert hits(client, **{"metadata.when": "2024-05-01"}) == both
-    assert hits(client, **{"metadata.level": "high"}) == hits(client, **{"metadata.level": Level.HIGH}) == both
-    assert hits(client, **{"metadata.share": 1}) == hits(client, **{"metadata.share": np.float64(1.0)}) == both
+    assert (
+        hits(client, **{"metadata.level": "high"})
+        == hits(client, **{"metadata.level": Level.HIGH})
+        == both
+    )
+    assert (
+        hits(client, **{"metadata.share": 1})
+        == hits(client, **{"metadata.share": np.float64(1.0)})
+        == both
+    )
     assert hits(client, tags=["high"]) == hits(client, project=Level.HIGH) == both
     for bad in (10**30, float("inf")):
         with pytest.raises(ValidationError, match="metadata"):

@@ -9,7 +9,10 @@ from mcp_context_persistence.exceptions import ValidationError
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.schema import migrations
 
-FILLER = "The team met on Monday and talked about the weather, the lunch and the new chairs in the office. " * 30
+FILLER = (
+    "The team met on Monday and talked about the weather, the lunch and the new chairs in the office. "
+    * 30
+)
 BOOK = f"{FILLER}The OrderValidator class uses pydantic to check every order. {FILLER}Backups run at four in the night with restic."
 
 
@@ -28,7 +31,12 @@ def test_the_passage_that_tells_is_found(client, mode):
     saved = client.save_document("book", BOOK, {"tags": ["handbook"], "level": 2}, "/work/orders")
     assert (saved.status, saved.created) == ("saved", True)
     assert saved.passages > 3
-    best = client.search_hybrid("when do the backups run", mode, filters={"content_types": ["document"]}, include_metadata=True)
+    best = client.search_hybrid(
+        "when do the backups run",
+        mode,
+        filters={"content_types": ["document"]},
+        include_metadata=True,
+    )
     assert [one.id for one in best.results] == ["book"]
     found = best.results[0]
     assert (found.type, found.conversation_id, found.message_id) == ("document", None, None)
@@ -41,10 +49,15 @@ def test_the_passage_that_tells_is_found(client, mode):
 def test_documents_are_found_beside_messages_and_by_the_graph(client):
     client.save_document("book", BOOK)
     client.save_conversation("c", [{"role": "user", "content": "Which class checks an order?"}])
-    types = {one.type for one in client.search_hybrid("OrderValidator checks the order", limit=20).results}
+    types = {
+        one.type
+        for one in client.search_hybrid("OrderValidator checks the order", limit=20).results
+    }
     assert {"document", "message", "entity"} <= types
     assert "book" in {one.id for one in client.search_hybrid("OrderValidator", "graph").results}
-    assert "pydantic" in {one.entity_id for one in client.query_knowledge_graph("OrderValidator").neighbors}
+    assert "pydantic" in {
+        one.entity_id for one in client.query_knowledge_graph("OrderValidator").neighbors
+    }
 
 
 @pytest.mark.parametrize(
@@ -68,7 +81,9 @@ def test_documents_are_found_beside_messages_and_by_the_graph(client):
 def test_filters_hold_for_documents_in_every_mode(client, filters, found):
     client.save_document("book", BOOK, {"tags": ["handbook"], "level": 2}, "/work/orders")
     for mode in ("hybrid", "semantic", "keyword", "graph"):
-        results = client.search_hybrid("OrderValidator checks orders with pydantic", mode, filters=filters).results
+        results = client.search_hybrid(
+            "OrderValidator checks orders with pydantic", mode, filters=filters
+        ).results
         assert ("book" in {one.id for one in results}) == found, mode
 
 
@@ -90,9 +105,13 @@ def test_the_same_again_changes_nothing_and_something_else_takes_its_place(clien
 
 def test_what_others_say_too_stays_when_a_document_changes(client):
     client.save_document("book", "The DataProcessor class uses polars.")
-    client.save_conversation("c", [{"role": "user", "content": "The DataProcessor class uses polars."}])
+    client.save_conversation(
+        "c", [{"role": "user", "content": "The DataProcessor class uses polars."}]
+    )
     client.save_document("book", "Nothing about software.")
-    assert "polars" in {one.entity_id for one in client.query_knowledge_graph("DataProcessor").neighbors}
+    assert "polars" in {
+        one.entity_id for one in client.query_knowledge_graph("DataProcessor").neighbors
+    }
 
 
 def test_passages_stand_in_order(client):
@@ -127,7 +146,10 @@ def test_bad_documents_are_refused(client, arguments, field):
 def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path):
     from mcp_context_persistence.kg import local
 
-    with local.attach(tmp_path / "store") as server, closing(Graph(server.bolt_url, (server.user, server.password))) as old:
+    with (
+        local.attach(tmp_path / "store") as server,
+        closing(Graph(server.bolt_url, (server.user, server.password))) as old,
+    ):
         migrations.ensure(old, vector_size=384)
         with old.driver.session() as session:
             session.run("DROP INDEX memory_text").consume()
@@ -136,10 +158,16 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path):
                 "OPTIONS {indexConfig: {`fulltext.analyzer`: 'english'}}"
             ).consume()
             session.run("MATCH (v:SchemaVersion) SET v.version = 1").consume()
-        with ContextPersistenceClient(server.bolt_url, auth=(server.user, server.password)) as client:
+        with ContextPersistenceClient(
+            server.bolt_url, auth=(server.user, server.password)
+        ) as client:
             assert migrations.read(client._core.graph).version == migrations.VERSION
             client.save_document("book", "Backups run at night.")
-            assert [one.id for one in client.search_hybrid("backups", "keyword").results if one.type == "document"] == ["book"]
+            assert [
+                one.id
+                for one in client.search_hybrid("backups", "keyword").results
+                if one.type == "document"
+            ] == ["book"]
 
 
 def test_what_a_new_text_still_says_keeps_its_relationships(client):

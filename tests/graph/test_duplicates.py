@@ -14,7 +14,9 @@ LABELS = "Conversation|Message|Chunk|Entity|Decision|Document|MergedEntity"
 
 
 def query(client, text, **parameters):
-    return client._core.graph.driver.execute_query(text, n=client._core.namespace, **parameters).records
+    return client._core.graph.driver.execute_query(
+        text, n=client._core.namespace, **parameters
+    ).records
 
 
 def canonical(client):
@@ -23,16 +25,26 @@ def canonical(client):
     def plain(properties):
         found = {key: value for key, value in properties.items() if key not in PASSING}
         return json.dumps(
-            {key: sorted(value) if key in {"facets", "mentioned"} else value for key, value in found.items()}, sort_keys=True
+            {
+                key: sorted(value) if key in {"facets", "mentioned"} else value
+                for key, value in found.items()
+            },
+            sort_keys=True,
         )
 
-    nodes = query(client, f"MATCH (x:{LABELS} {{namespace: $n}}) RETURN labels(x) AS labels, properties(x) AS properties")
+    nodes = query(
+        client,
+        f"MATCH (x:{LABELS} {{namespace: $n}}) RETURN labels(x) AS labels, properties(x) AS properties",
+    )
     links = query(
         client,
         f"MATCH (x:{LABELS} {{namespace: $n}})-[r]->(y:{LABELS}) RETURN x.id AS a, type(r) AS type, y.id AS b, properties(r) AS properties",
     )
     return (
-        {(tuple(sorted(row["labels"])), row["properties"]["id"]): plain(row["properties"]) for row in nodes},
+        {
+            (tuple(sorted(row["labels"])), row["properties"]["id"]): plain(row["properties"])
+            for row in nodes
+        },
         sorted((row["a"], row["type"], row["b"], plain(row["properties"])) for row in links),
     )
 
@@ -44,7 +56,12 @@ def said(*texts):
 def fill(client):
     client.update_knowledge_graph(
         [
-            {"id": "Acme", "type": "organization", "name": "Acme", "description": "A maker of anvils"},
+            {
+                "id": "Acme",
+                "type": "organization",
+                "name": "Acme",
+                "description": "A maker of anvils",
+            },
             {"id": "acme_corp", "type": "organization", "name": "Acme Corp"},
             {"id": "vienna", "type": "location", "name": "Vienna"},
             {"id": "audit", "type": "project", "name": "Audit"},
@@ -68,20 +85,33 @@ def fill(client):
             {"from_entity": "acme_corp", "to_entity": "Acme", "relationship_type": "owns"},
         ],
     )
-    client.configure_entity_patterns({"organization": [r"\bAcme Corp\b", r"\bAcme\b", r"\bNorthwind\b"]})
-    client.save_conversation("one", said("Acme Corp uses pandas.", "Acme is in Vienna.", "Acme and Acme Corp use PostgreSQL."))
-    client.save_conversation("two", said("Nothing.", "Acme Corp uses PostgreSQL. Acme Corp is large."))
+    client.configure_entity_patterns(
+        {"organization": [r"\bAcme Corp\b", r"\bAcme\b", r"\bNorthwind\b"]}
+    )
+    client.save_conversation(
+        "one",
+        said("Acme Corp uses pandas.", "Acme is in Vienna.", "Acme and Acme Corp use PostgreSQL."),
+    )
+    client.save_conversation(
+        "two", said("Nothing.", "Acme Corp uses PostgreSQL. Acme Corp is large.")
+    )
     client.save_document("handbook", "Acme Corp uses PostgreSQL for its orders.")
-    client.save_decision("one", "tool", "Acme Corp compared pandas with polars", "Acme Corp uses polars")
+    client.save_decision(
+        "one", "tool", "Acme Corp compared pandas with polars", "Acme Corp uses polars"
+    )
 
 
 def entities(client):
-    return {row["id"] for row in query(client, "MATCH (e:Entity {namespace: $n}) RETURN e.id AS id")}
+    return {
+        row["id"] for row in query(client, "MATCH (e:Entity {namespace: $n}) RETURN e.id AS id")
+    }
 
 
 def mentioning(client, entity_id):
     rows = query(
-        client, "MATCH (e:Entity {namespace: $n, id: $id})<-[r:MENTIONS]-(m) RETURN m.id AS id, r.count AS count", id=entity_id
+        client,
+        "MATCH (e:Entity {namespace: $n, id: $id})<-[r:MENTIONS]-(m) RETURN m.id AS id, r.count AS count",
+        id=entity_id,
     )
     return {row["id"]: row["count"] for row in rows}
 
@@ -92,11 +122,19 @@ def test_duplicates_are_found_with_their_evidence_and_merged(client):
     found = client.find_duplicate_entities("Acme")
     assert canonical(client) == before
     pair = found.pairs[0]
-    assert (pair.keep_id, pair.duplicate_id, pair.band, pair.evidence[0].stage) == ("acme_corp", "Acme", "same", "exact")
+    assert (pair.keep_id, pair.duplicate_id, pair.band, pair.evidence[0].stage) == (
+        "acme_corp",
+        "Acme",
+        "same",
+        "exact",
+    )
     assert {"vector", "neighbours"} <= {one.stage for one in pair.evidence}
     assert [group.duplicate_ids for group in found.groups] == [["Acme"]]
     done = client.merge_entities(
-        found.groups[0].keep_id, found.groups[0].duplicate_ids, reason="the same firm", evidence=found.pairs
+        found.groups[0].keep_id,
+        found.groups[0].duplicate_ids,
+        reason="the same firm",
+        evidence=found.pairs,
     )
     assert (done.kept_id, done.merged_ids) == ("acme_corp", ["Acme"])
     assert "Acme" not in entities(client)
@@ -104,7 +142,8 @@ def test_duplicates_are_found_with_their_evidence_and_merged(client):
     assert (kept.id, kept.aliases) == ("acme_corp", ["Acme"])
     assert client.find_duplicate_entities("Acme").groups == []
     row = query(
-        client, "MATCH (g:Merge {namespace: $n})-[:INTO]->(k:Entity) RETURN g.reason AS reason, g.evidence AS why, k.id AS id"
+        client,
+        "MATCH (g:Merge {namespace: $n})-[:INTO]->(k:Entity) RETURN g.reason AS reason, g.evidence AS why, k.id AS id",
     )[0]
     assert (row["reason"], row["id"]) == ("the same firm", "acme_corp")
     assert json.loads(row["why"])["pairs"][0]["score"] == pair.score
@@ -140,15 +179,25 @@ def test_all_that_hangs_on_it_moves(client):
     assert by_type["works in", "vienna"] == 0.9
     assert ("checks", "audit") in by_type
     assert not any(one.entity_id == "Acme" for one in around)
-    row = query(client, "MATCH (:Entity {namespace: $n, id: 'Acme'})-[r:WORKS_IN]->() RETURN r.properties AS properties")[0]
+    row = query(
+        client,
+        "MATCH (:Entity {namespace: $n, id: 'Acme'})-[r:WORKS_IN]->() RETURN r.properties AS properties",
+    )[0]
     assert json.loads(row["properties"]) == {"a": 1, "b": 2}
-    decided = query(client, "MATCH (d:Decision {namespace: $n})-[:ABOUT]->(e) RETURN collect(e.id) AS ids")[0]["ids"]
+    decided = query(
+        client, "MATCH (d:Decision {namespace: $n})-[:ABOUT]->(e) RETURN collect(e.id) AS ids"
+    )[0]["ids"]
     assert "Acme" in decided
-    results = client.search_hybrid("Acme Corp", "keyword", filters={"content_types": "entity"}).results
+    results = client.search_hybrid(
+        "Acme Corp", "keyword", filters={"content_types": "entity"}
+    ).results
     assert [one.id for one in results if one.id in {"Acme", "acme_corp"}] == ["Acme"]
 
 
-@pytest.mark.parametrize(("keep", "others"), [("Acme", ["acme_corp"]), ("acme_corp", ["Acme"]), ("vienna", ["Acme", "acme_corp"])])
+@pytest.mark.parametrize(
+    ("keep", "others"),
+    [("Acme", ["acme_corp"]), ("acme_corp", ["Acme"]), ("vienna", ["Acme", "acme_corp"])],
+)
 def test_undone_the_graph_is_what_it_was(client, keep, others):
     fill(client)
     before = canonical(client)
@@ -156,8 +205,14 @@ def test_undone_the_graph_is_what_it_was(client, keep, others):
     assert canonical(client) != before
     undone = client.undo_merge(done.merge_id)
     assert canonical(client) == before
-    assert (undone.kept_id, undone.restored_ids, undone.mentions) == (keep, sorted(others), done.mentions)
-    assert query(client, "MATCH (g:Merge {namespace: $n}) RETURN g.undone_ms IS NOT NULL AS undone")[0]["undone"]
+    assert (undone.kept_id, undone.restored_ids, undone.mentions) == (
+        keep,
+        sorted(others),
+        done.mentions,
+    )
+    assert query(
+        client, "MATCH (g:Merge {namespace: $n}) RETURN g.undone_ms IS NOT NULL AS undone"
+    )[0]["undone"]
     with pytest.raises(ValidationError, match="undone already"):
         client.undo_merge(done.merge_id)
     again = client.merge_entities(keep, others)
@@ -168,7 +223,8 @@ def test_undone_the_graph_is_what_it_was(client, keep, others):
 def test_merges_of_merges_are_undone_in_order(client):
     fill(client)
     client.update_knowledge_graph(
-        [{"id": "ACME", "type": "organization"}], [{"from_entity": "ACME", "to_entity": "vienna", "relationship_type": "works in"}]
+        [{"id": "ACME", "type": "organization"}],
+        [{"from_entity": "ACME", "to_entity": "vienna", "relationship_type": "works in"}],
     )
     states = [canonical(client)]
     first = client.merge_entities("Acme", "acme_corp")
@@ -187,20 +243,31 @@ def test_merges_of_merges_are_undone_in_order(client):
     assert client.query_knowledge_graph("acme_corp").entity_id == "Acme"
     client.undo_merge(first.merge_id)
     with_three = canonical(client)
-    assert {key: value for key, value in with_three[0].items() if "three" not in key[1] and "numpy" not in key[1]} == states[0][0]
+    assert {
+        key: value
+        for key, value in with_three[0].items()
+        if "three" not in key[1] and "numpy" not in key[1]
+    } == states[0][0]
 
 
 def test_merged_names_do_not_come_back(client):
     fill(client)
     client.merge_entities("Acme", "acme_corp")
     before, merged = entities(client), canonical(client)
-    client.save_conversation("one", said("Acme Corp uses pandas.", "Acme is in Vienna.", "Acme and Acme Corp use PostgreSQL."))
+    client.save_conversation(
+        "one",
+        said("Acme Corp uses pandas.", "Acme is in Vienna.", "Acme and Acme Corp use PostgreSQL."),
+    )
     client.save_conversation("three", said("Acme Corp uses pandas."))
     client.save_document("handbook", "Acme Corp uses PostgreSQL for its orders. Really.")
-    client.save_decision("one", "tool", "Acme Corp compared pandas with polars", "Acme Corp uses polars")
+    client.save_decision(
+        "one", "tool", "Acme Corp compared pandas with polars", "Acme Corp uses polars"
+    )
     client.extract_entities("Acme Corp uses pandas.", conversation_id="three")
     client.batch_extract_entities(["Acme Corp uses pandas."])
-    client.batch_save_conversations([{"conversation_id": "four", "messages": said("Acme Corp uses pandas.")}])
+    client.batch_save_conversations(
+        [{"conversation_id": "four", "messages": said("Acme Corp uses pandas.")}]
+    )
     client.update_knowledge_graph([{"id": "acme_corp", "description": "A firm"}], [])
     client.create_relationship("acme_corp", "pandas", "likes")
     assert entities(client) == before
@@ -212,13 +279,18 @@ def test_merged_names_do_not_come_back(client):
 
 
 def test_a_fresh_save_after_a_merge_makes_the_same_graph_as_a_merge_after_the_save(client, server):
-    texts = said("Acme Corp uses pandas.", "Acme is in Vienna.", "Acme and Acme Corp use PostgreSQL.")
+    texts = said(
+        "Acme Corp uses pandas.", "Acme is in Vienna.", "Acme and Acme Corp use PostgreSQL."
+    )
     fill(client)
     client.merge_entities("Acme", "acme_corp")
     before = canonical(client)
     client.save_conversation("one", said("x", "y", "z"))
     client.save_conversation("one", texts)
-    rows = [[row for row in found if row[1] == "MENTIONS"] for found in (before[1], canonical(client)[1])]
+    rows = [
+        [row for row in found if row[1] == "MENTIONS"]
+        for found in (before[1], canonical(client)[1])
+    ]
     assert rows[0] == rows[1]
 
 
@@ -228,23 +300,43 @@ def test_any_graph_comes_back(server, namespace, data):
     names = ["a", "b", "c", "d"]
     links = data.draw(
         st.lists(
-            st.tuples(st.sampled_from(names), st.sampled_from(["uses", "knows"]), st.sampled_from(names)), max_size=8, unique=True
+            st.tuples(
+                st.sampled_from(names), st.sampled_from(["uses", "knows"]), st.sampled_from(names)
+            ),
+            max_size=8,
+            unique=True,
         )
     )
-    texts = data.draw(st.lists(st.lists(st.sampled_from(["Alpha", "Beta", "Gamma", "Delta"]), min_size=1, max_size=4), max_size=4))
+    texts = data.draw(
+        st.lists(
+            st.lists(st.sampled_from(["Alpha", "Beta", "Gamma", "Delta"]), min_size=1, max_size=4),
+            max_size=4,
+        )
+    )
     keep, *others = data.draw(st.permutations(names))
     others = others[: data.draw(st.integers(1, 3))]
     name = f"{namespace}-{data.draw(st.integers(0, 2**60))}"
     with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=name) as client:
         client.configure_entity_patterns({"thing": ["Alpha|Beta|Gamma|Delta"]})
         client.update_knowledge_graph(
-            [{"id": one, "type": kind} for one, kind in zip(names, ["thing", "robot", "thing", "animal"], strict=True)],
-            [{"from_entity": a, "to_entity": b, "relationship_type": kind, "confidence": 0.5} for a, kind, b in links],
+            [
+                {"id": one, "type": kind}
+                for one, kind in zip(names, ["thing", "robot", "thing", "animal"], strict=True)
+            ],
+            [
+                {"from_entity": a, "to_entity": b, "relationship_type": kind, "confidence": 0.5}
+                for a, kind, b in links
+            ],
         )
-        client.save_conversation("t", said("Start.", *(" uses ".join(words) + "." for words in texts)))
+        client.save_conversation(
+            "t", said("Start.", *(" uses ".join(words) + "." for words in texts))
+        )
         found = {"a": "Alpha", "b": "Beta", "c": "Gamma", "d": "Delta"}
         there = entities(client)
-        group = [found[one] if found[one] in there and data.draw(st.booleans()) else one for one in (keep, *others)]
+        group = [
+            found[one] if found[one] in there and data.draw(st.booleans()) else one
+            for one in (keep, *others)
+        ]
         before = canonical(client)
         done = client.merge_entities(group[0], group[1:])
         assert there - entities(client) == set(group[1:])
@@ -275,7 +367,12 @@ def test_merges_end_cached_answers_and_are_cleared(client):
     client.merge_entities("Acme", "acme_corp")
     assert client.query_knowledge_graph("Acme").context.entity.aliases == ["Acme Corp"]
     client._core.graph.run(clear(client._core.namespace))
-    assert query(client, "MATCH (x:Merge|MergedEntity {namespace: $n}) RETURN count(x) AS count")[0]["count"] == 0
+    assert (
+        query(client, "MATCH (x:Merge|MergedEntity {namespace: $n}) RETURN count(x) AS count")[0][
+            "count"
+        ]
+        == 0
+    )
     client.save_conversation("one", said("Acme Corp uses pandas."))
     assert "acme_corp" in entities(client)
 
@@ -290,5 +387,9 @@ def test_vectors_of_another_model_are_made_anew(client):
     client.configure_embedding_model(Letters(384, 5), wait=True)
     client.undo_merge(done.merge_id)
     model, space = client._core.embeddings.newest, client._core.embeddings.current().vectors.space
-    rows = query(client, "MATCH (e:Entity {namespace: $n, id: 'acme_corp'}) RETURN e[$p] AS vector", p=space.vectors)
+    rows = query(
+        client,
+        "MATCH (e:Entity {namespace: $n, id: 'acme_corp'}) RETURN e[$p] AS vector",
+        p=space.vectors,
+    )
     assert np.allclose(rows[0]["vector"], model.embed(["Acme Corp"])[0], atol=1e-5)

@@ -16,7 +16,14 @@ from mcp_context_persistence.kg import vector_spaces
 from mcp_context_persistence.kg.errors import ValidationError, VectorDBError
 from mcp_context_persistence.kg.schema import migrations
 
-TOPICS = ["the night train", "order validation", "garden irrigation", "database backups", "a birthday cake", "chess openings"]
+TOPICS = [
+    "the night train",
+    "order validation",
+    "garden irrigation",
+    "database backups",
+    "a birthday cake",
+    "chess openings",
+]
 
 
 class Letters:
@@ -38,7 +45,13 @@ class Letters:
 
 
 def messages(number, about):
-    return [{"role": "user", "content": f"Message {number}.{place} is about {about} and project{number}."} for place in range(4)]
+    return [
+        {
+            "role": "user",
+            "content": f"Message {number}.{place} is about {about} and project{number}.",
+        }
+        for place in range(4)
+    ]
 
 
 def fill(client, count=12):
@@ -61,7 +74,12 @@ def connect(server, namespace):
 
     def open_one(**given):
         opened.append(
-            ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=given.pop("namespace", namespace), **given)
+            ContextPersistenceClient(
+                server.bolt_url,
+                auth=server.auth,
+                namespace=given.pop("namespace", namespace),
+                **given,
+            )
         )
         return opened[-1]
 
@@ -88,7 +106,12 @@ def test_a_new_namespace_uses_the_model_at_once(connect, size):
     assert connect().search_hybrid("birthday", mode="keyword").results  # words need no model
     other = connect()
     other.configure_embedding_model(Letters(size, 1))
-    assert other.search_hybrid("Message 3.1 is about database backups", mode="semantic", limit=1).results[0].message_id == "c3:1"
+    assert (
+        other.search_hybrid("Message 3.1 is about database backups", mode="semantic", limit=1)
+        .results[0]
+        .message_id
+        == "c3:1"
+    )
 
 
 def test_other_namespaces_keep_their_model(connect, namespace):
@@ -96,7 +119,12 @@ def test_other_namespaces_keep_their_model(connect, namespace):
     other.save_conversation("c", messages(1, TOPICS[0]))
     client.configure_embedding_model(Letters(384, 1))
     fill(client, 2)
-    assert other.search_similar_conversations("night train", limit=1, min_score=0.1).results[0].conversation_id == "c"
+    assert (
+        other.search_similar_conversations("night train", limit=1, min_score=0.1)
+        .results[0]
+        .conversation_id
+        == "c"
+    )
     fill(other, 2)
 
 
@@ -104,14 +132,27 @@ def test_other_namespaces_keep_their_model(connect, namespace):
 def test_a_migration_and_the_way_back(connect, size):
     client = connect()
     fill(client)
-    client.save_conversation("long", [{"role": "user", "content": "The irrigation of the garden. " * 300}])
+    client.save_conversation(
+        "long", [{"role": "user", "content": "The irrigation of the garden. " * 300}]
+    )
     client.save_document("d", "A document about chess openings and the OrderParser class.")
-    client.save_decision("c1", "architecture", "We compared two parsers", "The OrderParser class stays")
-    client.update_knowledge_graph([{"id": "Parser", "type": "class", "name": "Parser", "description": "It parses orders"}], [])
+    client.save_decision(
+        "c1", "architecture", "We compared two parsers", "The OrderParser class stays"
+    )
+    client.update_knowledge_graph(
+        [{"id": "Parser", "type": "class", "name": "Parser", "description": "It parses orders"}], []
+    )
     before = vectors(client)
     told = []
-    status = client.configure_embedding_model(Letters(size, 2), wait=True, progress=lambda *said: told.append(said))
-    assert (status.vector_size, status.running, status.failure, status.migrating_to) == (size, False, None, None)
+    status = client.configure_embedding_model(
+        Letters(size, 2), wait=True, progress=lambda *said: told.append(said)
+    )
+    assert (status.vector_size, status.running, status.failure, status.migrating_to) == (
+        size,
+        False,
+        None,
+        None,
+    )
     assert status.previous_model.startswith("all-MiniLM-L6-v2@")
     total = sum(vector is not None for vector in before.values())
     assert status.vectors == total
@@ -123,11 +164,22 @@ def test_a_migration_and_the_way_back(connect, size):
         key for key, vector in before.items() if vector is not None
     }
     model = client._core.embeddings.newest
-    assert np.allclose(after["Message", "c0:0"], model.embed([messages(0, TOPICS[0])[0]["content"]])[0], atol=1e-5)
-    assert np.allclose(after["Entity", "Parser"], model.embed(["Parser. It parses orders"])[0], atol=1e-5)
+    assert np.allclose(
+        after["Message", "c0:0"], model.embed([messages(0, TOPICS[0])[0]["content"]])[0], atol=1e-5
+    )
+    assert np.allclose(
+        after["Entity", "Parser"], model.embed(["Parser. It parses orders"])[0], atol=1e-5
+    )
     found = client.search_hybrid("Message 3.1 is about database backups", mode="semantic", limit=1)
     assert found.results[0].message_id == "c3:1"
-    assert client.search_hybrid("chess openings", mode="semantic", filters={"content_types": ["document"]}).results[0].id == "d"
+    assert (
+        client.search_hybrid(
+            "chess openings", mode="semantic", filters={"content_types": ["document"]}
+        )
+        .results[0]
+        .id
+        == "d"
+    )
     client.save_conversation("new", messages(77, "quantum physics"))
 
     back = client.configure_embedding_model("all-MiniLM-L6-v2", wait=True)
@@ -137,7 +189,12 @@ def test_a_migration_and_the_way_back(connect, size):
         key: one for key, one in before.items() if one is not None
     }
     assert now["Message", "new:0"] is not None
-    assert client.search_similar_conversations("quantum physics", limit=1, min_score=0.1).results[0].conversation_id == "new"
+    assert (
+        client.search_similar_conversations("quantum physics", limit=1, min_score=0.1)
+        .results[0]
+        .conversation_id
+        == "new"
+    )
 
 
 def test_what_is_written_while_it_runs_is_not_lost(connect):
@@ -152,15 +209,29 @@ def test_what_is_written_while_it_runs_is_not_lost(connect):
         while not ends.is_set():
             number += 2
             try:
-                by.save_conversation(f"w{number % 60}", messages(number, TOPICS[number % 6]), replace=True)
-                by.update_knowledge_graph([{"id": f"Thing{number % 7}", "type": "class", "description": f"number {number}"}], [])
+                by.save_conversation(
+                    f"w{number % 60}", messages(number, TOPICS[number % 6]), replace=True
+                )
+                by.update_knowledge_graph(
+                    [
+                        {
+                            "id": f"Thing{number % 7}",
+                            "type": "class",
+                            "description": f"number {number}",
+                        }
+                    ],
+                    [],
+                )
             except ValidationError as error:
                 refused.append(error)
                 return
             except Exception as error:
                 failures.append(error)
 
-    threads = [threading.Thread(target=write, args=(client, 0)), threading.Thread(target=write, args=(other, 1))]
+    threads = [
+        threading.Thread(target=write, args=(client, 0)),
+        threading.Thread(target=write, args=(other, 1)),
+    ]
     for thread in threads:
         thread.start()
     time.sleep(1)
@@ -180,7 +251,9 @@ def test_what_is_written_while_it_runs_is_not_lost(connect):
     new, texts = vectors(client, name), contents(client)
     assert [key for key, vector in new.items() if vector is None] == []
     wrong = [
-        key for key, vector in new.items() if key[0] == "Message" and not np.allclose(vector, unit(model, texts[key]), atol=1e-4)
+        key
+        for key, vector in new.items()
+        if key[0] == "Message" and not np.allclose(vector, unit(model, texts[key]), atol=1e-4)
     ]
     assert wrong == []
 
@@ -192,7 +265,8 @@ def unit(model, text):
 
 def contents(client):
     records = client._core.graph.driver.execute_query(
-        "MATCH (n:Message {namespace: $n}) RETURN n.id AS id, n.content AS content", n=client._core.namespace
+        "MATCH (n:Message {namespace: $n}) RETURN n.id AS id, n.content AS content",
+        n=client._core.namespace,
     ).records
     return {("Message", row["id"]): row["content"] for row in records}
 
@@ -202,7 +276,10 @@ def test_searches_go_on_with_one_model_or_the_other(connect):
     client = connect()
     fill(client, 40)
     old, model = client._core.embeddings.newest, Letters(384, 4, pause=0.1)
-    said = {row["content"] for row in map(dict, ({"content": text} for text in contents(client).values()))}
+    said = {
+        row["content"]
+        for row in map(dict, ({"content": text} for text in contents(client).values()))
+    }
     new = {text: unit(model, text) for text in said}
     before = dict(zip(sorted(said), old.embed(sorted(said)), strict=True))
     ends, failures, seen = threading.Event(), [], []
@@ -210,8 +287,16 @@ def test_searches_go_on_with_one_model_or_the_other(connect):
     def search(by):
         while not ends.is_set():
             try:
-                answer = by.search_hybrid("Message 3.1 is about database backups", mode="semantic", limit=10)
-                seen.append([(one.content, one.similarity_score) for one in answer.results if one.type == "message"])
+                answer = by.search_hybrid(
+                    "Message 3.1 is about database backups", mode="semantic", limit=10
+                )
+                seen.append(
+                    [
+                        (one.content, one.similarity_score)
+                        for one in answer.results
+                        if one.type == "message"
+                    ]
+                )
             except Exception as error:
                 failures.append(error)
 
@@ -235,7 +320,9 @@ def test_searches_go_on_with_one_model_or_the_other(connect):
             {
                 name
                 for name, known in (("old", before), ("new", new))
-                if all(abs(float(known[text] @ asked[name]) - score) < 2e-3 for text, score in answer)
+                if all(
+                    abs(float(known[text] @ asked[name]) - score) < 2e-3 for text, score in answer
+                )
             }
         )
     assert all(len(kind) == 1 for kind in kinds)
@@ -250,7 +337,9 @@ def test_what_was_stopped_goes_on(connect):
     status = client.configure_embedding_model(slow)
     assert status.running
     assert status.migrating_to is not None
-    assert client.generate_embeddings(["at once"])[0] == pytest.approx(unit(slow, "at once"), abs=1e-5)
+    assert client.generate_embeddings(["at once"])[0] == pytest.approx(
+        unit(slow, "at once"), abs=1e-5
+    )
     while client.get_embedding_status().migrated < 100:
         time.sleep(0.05)
     client.close()
@@ -258,12 +347,16 @@ def test_what_was_stopped_goes_on(connect):
     half = again.get_embedding_status()
     assert half.migrated >= 100
     assert (half.running, half.migrating_to is not None) == (False, True)
-    assert again.search_hybrid("birthday cake", mode="semantic", limit=1).results  # by the old model
+    assert again.search_hybrid(
+        "birthday cake", mode="semantic", limit=1
+    ).results  # by the old model
     quick = Letters(384, 5)
     done = again.configure_embedding_model(quick, wait=True)
     assert (done.migrating_to, done.failure) == (None, None)
     assert quick.calls < slow.calls + 400 / 64  # what was made is not made again
-    assert None not in vectors(again, again._core.embeddings.current().vectors.space.vectors).values()
+    assert (
+        None not in vectors(again, again._core.embeddings.current().vectors.space.vectors).values()
+    )
 
 
 def test_the_call_with_the_model_in_use_stops_a_migration_and_what_nobody_needs_goes(connect):
@@ -332,11 +425,17 @@ def test_a_writer_that_knows_an_older_state_is_told(connect, namespace):
     graph = client._core.graph
     known = graph.run(vector_spaces.read(namespace))[0]
     other = vector_spaces.Space(model="x@1", size=384, vectors="embedding_384_a")
-    assert graph.run(vector_spaces.begin(namespace, known, other, "filling", now=1)) == [known.revision + 1]
+    assert graph.run(vector_spaces.begin(namespace, known, other, "filling", now=1)) == [
+        known.revision + 1
+    ]
     assert graph.run(vector_spaces.begin(namespace, known, other, "filling", now=1)) == []
-    client.save_conversation("c2", messages(2, TOPICS[1]))  # with what it knew: told, read again, written
+    client.save_conversation(
+        "c2", messages(2, TOPICS[1])
+    )  # with what it knew: told, read again, written
     assert client._core.embeddings.current().vectors.revision == known.revision + 1
-    stale = vector_spaces.Vectors(space=known.space, revision=known.revision, other=other, progress="filling")
+    stale = vector_spaces.Vectors(
+        space=known.space, revision=known.revision, other=other, progress="filling"
+    )
     with pytest.raises(vector_spaces.StaleVectorState):
         graph.run(vector_spaces.fill(namespace, stale, [], now=1))
 
@@ -349,10 +448,17 @@ def test_servers_without_search_migrate_too(connect):
     try:
         fill(client, 6)
         client.configure_embedding_model(Letters(48, 10), wait=True)
-        found = client.search_hybrid("Message 3.1 is about database backups", mode="semantic", limit=1)
+        found = client.search_hybrid(
+            "Message 3.1 is about database backups", mode="semantic", limit=1
+        )
         assert (found.results[0].message_id, found.best_score > 0.7) == ("c3:1", True)
         client.save_conversation("new", messages(77, "quantum physics"))
-        assert client.search_similar_conversations("about quantum physics", limit=1).results[0].conversation_id == "new"
+        assert (
+            client.search_similar_conversations("about quantum physics", limit=1)
+            .results[0]
+            .conversation_id
+            == "new"
+        )
     finally:
         with graph.driver.session() as session:
             for label in ("message", "chunk", "entity", "decision"):
@@ -377,15 +483,33 @@ time.sleep(60)
 def test_a_killed_migration_is_gone_on_with(connect, server, namespace):
     client = connect()
     fill(client, 80)
-    arguments = [sys.executable, "-c", KILLED, server.bolt_url, server.user, server.password, namespace]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as child:
+    arguments = [
+        sys.executable,
+        "-c",
+        KILLED,
+        server.bolt_url,
+        server.user,
+        server.password,
+        namespace,
+    ]
+    with subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+    ) as child:
         assert child.stdout.readline() == "half\n"
         client.save_conversation("c0", messages(99, "quantum physics"))
         child.kill()
     status = client.get_embedding_status()
     assert (status.running, status.migrated >= 100, status.model[:6]) == (False, True, "all-Mi")
-    assert client.search_similar_conversations("about quantum physics", limit=1, min_score=0.1).results[0].conversation_id == "c0"
+    assert (
+        client.search_similar_conversations("about quantum physics", limit=1, min_score=0.1)
+        .results[0]
+        .conversation_id
+        == "c0"
+    )
     model = Letters(384, 11)
     assert client.configure_embedding_model(model, wait=True).vectors == status.vectors
     new = vectors(client, client._core.embeddings.current().vectors.space.vectors)
-    assert all(np.allclose(new[key], unit(model, text), atol=1e-4) for key, text in contents(client).items())
+    assert all(
+        np.allclose(new[key], unit(model, text), atol=1e-4)
+        for key, text in contents(client).items()
+    )

@@ -143,7 +143,12 @@ def test_a_password_that_has_changed_is_read_again(managed):
 
 
 def test_a_server_that_moved_before_the_first_statement_is_found(server):
-    graph = Graph(f"bolt://127.0.0.1:{unused_port()}", server.auth, deadline=10, revive=lambda: server.bolt_url)
+    graph = Graph(
+        f"bolt://127.0.0.1:{unused_port()}",
+        server.auth,
+        deadline=10,
+        revive=lambda: server.bolt_url,
+    )
     try:
         assert in_time(lambda: graph.run(COUNT))
     finally:
@@ -192,7 +197,10 @@ def test_a_client_that_is_closed_while_its_server_is_sought_says_so(server):
 
 def test_calls_that_run_while_the_client_is_closed_say_so(server, namespace):
     for _ in range(3):
-        client, errors = ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace), []
+        client, errors = (
+            ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace),
+            [],
+        )
         threads = [threading.Thread(target=call_on, args=(client, errors)) for _ in range(4)]
         for thread in threads:
             thread.start()
@@ -200,9 +208,9 @@ def test_calls_that_run_while_the_client_is_closed_say_so(server, namespace):
         client.close()
         for thread in threads:
             thread.join(30)
-        assert [(type(error), "the client is closed" in str(error), error.retryable) for error in errors] == [
-            (DatabaseError, True, False)
-        ] * 4
+        assert [
+            (type(error), "the client is closed" in str(error), error.retryable) for error in errors
+        ] == [(DatabaseError, True, False)] * 4
 
 
 def test_the_pool_of_a_closed_or_forked_graph_is_not_given_out(server):
@@ -284,7 +292,9 @@ def test_calls_that_find_the_server_gone_at_the_same_time_start_it_once(managed,
     assert managed.get_conversation_stats().success
 
 
-def test_a_renewal_that_failed_fails_for_all_who_waited_and_the_next_one_is_a_new_try(managed, monkeypatch):
+def test_a_renewal_that_failed_fails_for_all_who_waited_and_the_next_one_is_a_new_try(
+    managed, monkeypatch
+):
     from mcp_context_persistence.kg.local import attachment
 
     address, errors = managed._core.address, []

@@ -17,8 +17,12 @@ for data manipulation and numpy for numerical operations.
 
 
 def test_entities_are_found_stored_and_narrowed(client):
-    answer = client.extract_entities(TEXT, entity_types=["class", "module", "library"], context={"domain": "data"})
-    assert {"DataProcessor", "data_processing", "pandas", "numpy"} <= {one.id for one in answer.entities}
+    answer = client.extract_entities(
+        TEXT, entity_types=["class", "module", "library"], context={"domain": "data"}
+    )
+    assert {"DataProcessor", "data_processing", "pandas", "numpy"} <= {
+        one.id for one in answer.entities
+    }
     assert {one.type for one in answer.entities} <= {"class", "module", "library"}
     assert all(0.0 <= one.confidence <= 1.0 and one.description for one in answer.entities)
     assert (answer.stored, answer.linked_to) == (True, None)
@@ -32,7 +36,9 @@ def test_store_false_only_looks(client):
 
 
 def test_entities_are_linked_to_what_exists(client):
-    client.save_conversation("c", [{"id": "m", "role": "user", "content": "Hello there"}], mode="conversation")
+    client.save_conversation(
+        "c", [{"id": "m", "role": "user", "content": "Hello there"}], mode="conversation"
+    )
     assert client.extract_entities(TEXT, conversation_id="c").linked_to == "conversation"
     assert client.extract_entities(TEXT, conversation_id="c", message_id="m").linked_to == "message"
     assert client.extract_entities(TEXT, conversation_id="missing").linked_to is None
@@ -41,17 +47,25 @@ def test_entities_are_linked_to_what_exists(client):
 def test_the_same_triple_is_one_relationship(client):
     client.extract_entities("The DataProcessor class handles data transformation and cleanup.")
     first = client.create_relationship("DataProcessor", "data_transformation", "implements", 0.9)
-    again = client.create_relationship("DataProcessor", "data_transformation", "implements", 0.4, {"why": "x"})
+    again = client.create_relationship(
+        "DataProcessor", "data_transformation", "implements", 0.4, {"why": "x"}
+    )
     assert (first.created, again.created) == (True, False)
     assert first.relationship.id == again.relationship.id
     neighbours = client.query_knowledge_graph("DataProcessor", depth=1).neighbors
     found = [one for one in neighbours if one.relationship_type == "implements"]
-    assert [(one.entity_id, one.confidence, one.direction) for one in found] == [("data_transformation", 0.4, "outgoing")]
+    assert [(one.entity_id, one.confidence, one.direction) for one in found] == [
+        ("data_transformation", 0.4, "outgoing")
+    ]
 
 
 def test_names_and_aliases_stand_for_ids(client):
     client.update_knowledge_graph(
-        [{"id": "pg", "name": "PostgreSQL", "type": "technology", "aliases": ["Postgres"]}, {"id": "x"}], []
+        [
+            {"id": "pg", "name": "PostgreSQL", "type": "technology", "aliases": ["Postgres"]},
+            {"id": "x"},
+        ],
+        [],
     )
     assert client.create_relationship("Postgres", "x", "uses").relationship.source_entity_id == "pg"
     assert client.query_knowledge_graph("PostgreSQL").entity_id == "pg"
@@ -65,14 +79,23 @@ def test_confidence_must_be_a_number_from_0_to_1(client, confidence):
         client.create_relationship("a", "b", "uses", confidence)
 
 
-@pytest.mark.parametrize("name", ["", "A`]->() DELETE", "\\u0060", "a" * 64, "ＵＳＥＳ", "x\n", "1st", "uses;"])
+@pytest.mark.parametrize(
+    "name", ["", "A`]->() DELETE", "\\u0060", "a" * 64, "ＵＳＥＳ", "x\n", "1st", "uses;"]
+)
 def test_types_that_are_no_names_are_refused(client, name):
     with pytest.raises(ValidationError, match="relationship_type"):
         client.create_relationship("a", "b", name)
 
 
 def test_strategies_join_new_and_old(client):
-    old = {"id": "e", "type": "class", "name": "E", "description": "old", "confidence": 0.5, "metadata": {"a": {"x": 1}, "b": 1}}
+    old = {
+        "id": "e",
+        "type": "class",
+        "name": "E",
+        "description": "old",
+        "confidence": 0.5,
+        "metadata": {"a": {"x": 1}, "b": 1},
+    }
     assert client.update_knowledge_graph([old], []).created_entities == 1
     assert client.update_knowledge_graph([old], []).unchanged_entities == 1
     new = {"id": "e", "description": "new", "metadata": {"a": {"x": 2, "y": 2}, "c": 3}}
@@ -83,53 +106,84 @@ def test_strategies_join_new_and_old(client):
     assert client.update_knowledge_graph([new], [], "skip").skipped_entities == 1
     assert stored().description == "old"
     assert client.update_knowledge_graph([new], [], "merge").updated_entities == 1
-    assert (stored().description, stored().metadata) == ("old", {"a": {"x": 1, "y": 2}, "b": 1, "c": 3})
+    assert (stored().description, stored().metadata) == (
+        "old",
+        {"a": {"x": 1, "y": 2}, "b": 1, "c": 3},
+    )
     assert client.update_knowledge_graph([new], [], "upsert").updated_entities == 1
-    assert (stored().description, stored().metadata, stored().type, stored().confidence) == ("new", new["metadata"], "class", 0.5)
+    assert (stored().description, stored().metadata, stored().type, stored().confidence) == (
+        "new",
+        new["metadata"],
+        "class",
+        0.5,
+    )
 
 
 def vector(client, entity_id):
     return client._core.graph.driver.execute_query(
-        "MATCH (e:Entity {namespace: $n, id: $id}) RETURN e.embedding AS vector", n=client._core.namespace, id=entity_id
+        "MATCH (e:Entity {namespace: $n, id: $id}) RETURN e.embedding AS vector",
+        n=client._core.namespace,
+        id=entity_id,
     ).records[0]["vector"]
 
 
 def test_a_vector_is_that_of_the_joined_entity(client):
-    client.update_knowledge_graph([{"id": "e", "name": "Queue", "description": "keeps orders until they are packed"}], [])
+    client.update_knowledge_graph(
+        [{"id": "e", "name": "Queue", "description": "keeps orders until they are packed"}], []
+    )
     whole = vector(client, "e")
     client.update_knowledge_graph([{"id": "e", "confidence": 0.5}], [])
     assert vector(client, "e") == whole
     client.update_knowledge_graph([{"id": "e", "description": "keeps parcels"}], [])
     assert vector(client, "e") != whole
-    client.update_knowledge_graph([{"id": "f", "name": "Queue", "description": "keeps parcels"}], [])
+    client.update_knowledge_graph(
+        [{"id": "f", "name": "Queue", "description": "keeps parcels"}], []
+    )
     assert vector(client, "f") == pytest.approx(vector(client, "e"), abs=1e-6)
 
 
 def test_merging_writers_lose_none_of_their_keys(client):
     def write(number):
-        link = {"from_entity": "e", "to_entity": "e", "relationship_type": "knows", "properties": {f"k{number}": number}}
-        client.update_knowledge_graph([{"id": "e", "metadata": {f"k{number}": number}}], [link], "merge")
+        link = {
+            "from_entity": "e",
+            "to_entity": "e",
+            "relationship_type": "knows",
+            "properties": {f"k{number}": number},
+        }
+        client.update_knowledge_graph(
+            [{"id": "e", "metadata": {f"k{number}": number}}], [link], "merge"
+        )
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(write, range(16)))
     keys = {f"k{number}": number for number in range(16)}
     assert client.query_knowledge_graph("e").context.entity.metadata == keys
     rows = client._core.graph.driver.execute_query(
-        "MATCH (:Entity {namespace: $n})-[r:KNOWS]->() RETURN r.properties AS properties", n=client._core.namespace
+        "MATCH (:Entity {namespace: $n})-[r:KNOWS]->() RETURN r.properties AS properties",
+        n=client._core.namespace,
     ).records
     assert [json.loads(row["properties"]) for row in rows] == [keys]
 
 
 def test_entities_and_relationships_may_be_objects_or_have_a_name_alone(client):
     client.update_knowledge_graph([{"name": "data transformation"}, {"name": "pandas"}], [])
-    link = client.create_relationship("data_transformation", "pandas", "uses", 0.9, {"why": "speed"}).relationship
+    link = client.create_relationship(
+        "data_transformation", "pandas", "uses", 0.9, {"why": "speed"}
+    ).relationship
     entity = client.query_knowledge_graph("pandas").context.entity
     assert client.update_knowledge_graph([entity], [link]).updated_relationships == 0
-    assert client.create_relationship("data_transformation", "pandas", "uses", 0.9).relationship.properties == {"why": "speed"}
+    assert client.create_relationship(
+        "data_transformation", "pandas", "uses", 0.9
+    ).relationship.properties == {"why": "speed"}
 
 
 def test_two_names_of_one_key_must_not_say_two_things(client):
-    link = {"from_entity": "a", "source_entity_id": "b", "to_entity": "b", "relationship_type": "uses"}
+    link = {
+        "from_entity": "a",
+        "source_entity_id": "b",
+        "to_entity": "b",
+        "relationship_type": "uses",
+    }
     with pytest.raises(ValidationError, match=r"relationships\.0\.from_entity"):
         client.update_knowledge_graph([{"id": "a"}, {"id": "b"}], [link])
 
@@ -137,30 +191,50 @@ def test_two_names_of_one_key_must_not_say_two_things(client):
 def test_the_same_relationship_twice_must_say_the_same(client):
     link = {"from_entity": "a", "to_entity": "b", "relationship_type": "uses", "confidence": 0.1}
     with pytest.raises(ValidationError, match="relationships"):
-        client.update_knowledge_graph([{"id": "a"}, {"id": "b"}], [link, link | {"confidence": 0.9}])
+        client.update_knowledge_graph(
+            [{"id": "a"}, {"id": "b"}], [link, link | {"confidence": 0.9}]
+        )
     with pytest.raises(ValidationError, match="relationships"):
-        client.update_knowledge_graph([{"id": "a"}, {"id": "b"}], [link, link | {"properties": {"why": "speed"}}])
+        client.update_knowledge_graph(
+            [{"id": "a"}, {"id": "b"}], [link, link | {"properties": {"why": "speed"}}]
+        )
     for wrong in ({"entities": [Entity]}, {"relationships": [Relationship]}):
         with pytest.raises(ValidationError, match="0 must be a mapping"):
             client.update_knowledge_graph(**({"entities": [], "relationships": []} | wrong))
-    assert client.update_knowledge_graph([{"id": "a"}, {"id": "b"}], [link, link]).created_relationships == 1
+    assert (
+        client.update_knowledge_graph(
+            [{"id": "a"}, {"id": "b"}], [link, link]
+        ).created_relationships
+        == 1
+    )
 
 
 def test_what_was_drawn_by_hand_can_be_read_and_updated(client):
     client._core.graph.driver.execute_query(
-        "CREATE (:Entity {namespace: $n, id: 'x'})-[:LIKES]->(:Entity {namespace: $n, id: 'y'})", n=client._core.namespace
+        "CREATE (:Entity {namespace: $n, id: 'x'})-[:LIKES]->(:Entity {namespace: $n, id: 'y'})",
+        n=client._core.namespace,
     )
-    assert [one.relationship_type for one in client.query_knowledge_graph("x").neighbors] == ["LIKES"]
+    assert [one.relationship_type for one in client.query_knowledge_graph("x").neighbors] == [
+        "LIKES"
+    ]
     link = {"from_entity": "x", "to_entity": "y", "relationship_type": "likes"}
     for strategy in ("skip", "merge", "upsert"):
         client.update_knowledge_graph([{"id": "x", "type": "person"}], [link], strategy)
     assert client.query_knowledge_graph("x").context.entity.type == "person"
-    assert [one.relationship_type for one in client.query_knowledge_graph("x").neighbors] == ["likes"]
+    assert [one.relationship_type for one in client.query_knowledge_graph("x").neighbors] == [
+        "likes"
+    ]
 
 
 def test_relationships_follow_the_strategy_too(client):
     things = [{"id": "a"}, {"id": "b"}]
-    link = {"from_entity": "a", "to_entity": "b", "relationship_type": "depends on", "confidence": 0.5, "properties": {"x": 1}}
+    link = {
+        "from_entity": "a",
+        "to_entity": "b",
+        "relationship_type": "depends on",
+        "confidence": 0.5,
+        "properties": {"x": 1},
+    }
     assert client.update_knowledge_graph(things, [link]).created_relationships == 1
     assert client.update_knowledge_graph([], [link]).unchanged_relationships == 1
     other = link | {"confidence": 0.9, "properties": {"x": 2, "y": 2}}
@@ -173,7 +247,9 @@ def test_relationships_follow_the_strategy_too(client):
 
 def test_an_update_is_all_or_nothing(client):
     with pytest.raises(NotFoundError, match="to_entity"):
-        client.update_knowledge_graph([{"id": "a"}], [{"from_entity": "a", "to_entity": "zzz", "relationship_type": "uses"}])
+        client.update_knowledge_graph(
+            [{"id": "a"}], [{"from_entity": "a", "to_entity": "zzz", "relationship_type": "uses"}]
+        )
     assert client.get_conversation_stats().stats.total_entities == 0
 
 
@@ -210,7 +286,11 @@ def test_the_walk_goes_as_far_as_asked_and_shows_the_way(client):
         ("d", 3, 0.125),
     ]
     longest = far.paths[-1]
-    assert (longest.from_entity, longest.to_entity, longest.entities) == ("a", "d", ["a", "b", "c", "d"])
+    assert (longest.from_entity, longest.to_entity, longest.entities) == (
+        "a",
+        "d",
+        ["a", "b", "c", "d"],
+    )
     assert longest.relationship_type == "next to -> next to -> next to"
     back = client.query_knowledge_graph("e", depth=1).paths[0]
     assert (back.from_entity, back.to_entity) == ("d", "e")
@@ -219,7 +299,10 @@ def test_the_walk_goes_as_far_as_asked_and_shows_the_way(client):
 
 
 def test_cycles_and_self_loops_end(client):
-    links = [{"from_entity": x, "to_entity": y, "relationship_type": "knows"} for x, y in ("ab", "ba", "aa")]
+    links = [
+        {"from_entity": x, "to_entity": y, "relationship_type": "knows"}
+        for x, y in ("ab", "ba", "aa")
+    ]
     client.update_knowledge_graph([{"id": "a"}, {"id": "b"}], links)
     answer = client.query_knowledge_graph("a", depth=5)
     assert len(answer.context) == 1
@@ -228,7 +311,10 @@ def test_cycles_and_self_loops_end(client):
 
 def test_a_supernode_is_capped_and_says_so(client):
     things = [{"id": "hub"}] + [{"id": f"n{number}"} for number in range(600)]
-    links = [{"from_entity": "hub", "to_entity": f"n{number}", "relationship_type": "has"} for number in range(600)]
+    links = [
+        {"from_entity": "hub", "to_entity": f"n{number}", "relationship_type": "has"}
+        for number in range(600)
+    ]
     client.update_knowledge_graph(things, links)
     answer = client.query_knowledge_graph("hub", depth=2)
     assert (len(answer.context), answer.truncated) == (500, True)
@@ -236,7 +322,9 @@ def test_a_supernode_is_capped_and_says_so(client):
 
 def test_exactly_as_many_as_fit_are_not_called_cut(client):
     names = [f"n{number}" for number in range(500)]
-    links = [{"from_entity": "hub", "to_entity": name, "relationship_type": "has"} for name in names]
+    links = [
+        {"from_entity": "hub", "to_entity": name, "relationship_type": "has"} for name in names
+    ]
     client.update_knowledge_graph([{"id": "hub"}, *({"id": name} for name in names)], links)
     answer = client.query_knowledge_graph("hub", depth=2)
     assert (len(answer.context), answer.truncated) == (500, False)
@@ -267,13 +355,20 @@ def test_types_are_real_labels_and_relationship_types(client):
         "MATCH (a:DataStore {namespace: $n})-[r:DEPENDS_ON]->(m:MessageType) RETURN r.name AS name, labels(m) AS labels",
         n=client._core.namespace,
     ).records
-    assert [(row["name"], sorted(row["labels"])) for row in rows] == [("depends on", ["Entity", "MessageType"])]
+    assert [(row["name"], sorted(row["labels"])) for row in rows] == [
+        ("depends on", ["Entity", "MessageType"])
+    ]
 
 
 def test_a_decision_is_saved_once_and_creates_its_conversation(client):
     arguments = ("c", "architecture", "Team compared Kafka with PostgreSQL", "Use PostgreSQL", 0.85)
     first, again = client.save_decision(*arguments), client.save_decision(*arguments)
-    assert (first.created, first.conversation_created, again.created, again.conversation_created) == (True, True, False, False)
+    assert (
+        first.created,
+        first.conversation_created,
+        again.created,
+        again.conversation_created,
+    ) == (True, True, False, False)
     assert first.decision_id == again.decision_id
     assert first.entities_linked >= 2
     assert len(vector(client, "PostgreSQL")) == 384
@@ -283,10 +378,14 @@ def test_a_decision_is_saved_once_and_creates_its_conversation(client):
 
 def test_a_decision_is_found_by_the_types_that_its_entities_have(client):
     client.update_knowledge_graph([{"id": "pandas", "type": "animal"}], [])
-    decision = client.save_decision("c", "tool", "We compared pandas with polars", "Use pandas").decision_id
+    decision = client.save_decision(
+        "c", "tool", "We compared pandas with polars", "Use pandas"
+    ).decision_id
 
     def found(kind):
-        results = client.search_hybrid("pandas", "keyword", filters={"entity_types": kind, "content_types": "decision"}).results
+        results = client.search_hybrid(
+            "pandas", "keyword", filters={"entity_types": kind, "content_types": "decision"}
+        ).results
         return decision in {one.id for one in results}
 
     assert found("animal")
@@ -297,14 +396,20 @@ def test_a_decision_is_found_by_the_types_that_its_entities_have(client):
 def test_names_are_found_by_their_words(client):
     client.update_knowledge_graph([{"id": "BookingService", "type": "class"}], [])
     for mode in ("keyword", "hybrid", "graph"):
-        assert "BookingService" in {one.id for one in client.search_hybrid("booking service", mode).results}, mode
+        assert "BookingService" in {
+            one.id for one in client.search_hybrid("booking service", mode).results
+        }, mode
 
 
 def test_statistics_count_what_is_there(client):
-    client.save_conversation("c", [{"role": "user", "content": "The DataProcessor class uses pandas. äö"}])
+    client.save_conversation(
+        "c", [{"role": "user", "content": "The DataProcessor class uses pandas. äö"}]
+    )
     stats = client.get_conversation_stats().stats
     assert (stats.total_conversations, stats.total_messages) == (1, 1)
-    assert stats.storage_usage.conversations_size == len("The DataProcessor class uses pandas. äö".encode())
+    assert stats.storage_usage.conversations_size == len(
+        "The DataProcessor class uses pandas. äö".encode()
+    )
     assert stats.storage_usage.entities_count == stats.total_entities >= 2
 
 
@@ -312,10 +417,12 @@ def test_types_of_the_graph_itself_can_be_used_between_entities(client):
     client.update_knowledge_graph([{"id": "readme"}, {"id": "pandas"}], [])
     client.create_relationship("readme", "pandas", "mentions", 0.9, {"by": "hand"})
     client.create_relationship("readme", "pandas", "mentions", 0.8)
-    assert [(one.entity_id, one.relationship_type) for one in client.query_knowledge_graph("readme").neighbors] == [
-        ("pandas", "mentions")
-    ]
+    assert [
+        (one.entity_id, one.relationship_type)
+        for one in client.query_knowledge_graph("readme").neighbors
+    ] == [("pandas", "mentions")]
     rows = client._core.graph.driver.execute_query(
-        "MATCH (:Entity {namespace: $n})-[r:MENTIONS_TYPE]->() RETURN r.properties AS properties", n=client._core.namespace
+        "MATCH (:Entity {namespace: $n})-[r:MENTIONS_TYPE]->() RETURN r.properties AS properties",
+        n=client._core.namespace,
     ).records
     assert [row["properties"] for row in rows] == ['{"by":"hand"}']

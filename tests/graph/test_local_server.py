@@ -35,7 +35,12 @@ QUICK = local.ServerSettings(linger_seconds=0.0)
 
 
 def client(store):
-    return subprocess.Popen([sys.executable, "-c", CLIENT, str(store or "")], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", CLIENT, str(store or "")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 def answer(process):
@@ -52,7 +57,9 @@ def end(*processes):
 
 
 def run(attachment, text, **parameters):
-    with neo4j.GraphDatabase.driver(attachment.bolt_url, auth=(attachment.user, attachment.password)) as driver:
+    with neo4j.GraphDatabase.driver(
+        attachment.bolt_url, auth=(attachment.user, attachment.password)
+    ) as driver:
         return [record.data() for record in driver.execute_query(text, parameters).records]
 
 
@@ -99,10 +106,15 @@ def test_the_library_of_algorithms_is_there(attached):
 
 def test_the_server_listens_on_loopback_only_and_asks_for_the_password(attached, place):
     listening = [
-        c.laddr.ip for c in psutil.Process(local.status(place).pid).net_connections("tcp") if c.status == psutil.CONN_LISTEN
+        c.laddr.ip
+        for c in psutil.Process(local.status(place).pid).net_connections("tcp")
+        if c.status == psutil.CONN_LISTEN
     ]
     assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
-    with neo4j.GraphDatabase.driver(attached.bolt_url) as driver, pytest.raises(neo4j.exceptions.ClientError):
+    with (
+        neo4j.GraphDatabase.driver(attached.bolt_url) as driver,
+        pytest.raises(neo4j.exceptions.ClientError),
+    ):
         driver.verify_connectivity()
 
 
@@ -120,7 +132,9 @@ def test_the_browser_answers(attached):
 def test_the_address_of_the_browser_is_refused_at_once_and_the_right_port_is_told(attached):
     began = time.monotonic()
     with pytest.raises(DatabaseError, match="7687") as caught:
-        ContextPersistenceClient(attached.http_url.replace("http:", "bolt:"), auth=(attached.user, attached.password))
+        ContextPersistenceClient(
+            attached.http_url.replace("http:", "bolt:"), auth=(attached.user, attached.password)
+        )
     assert (caught.value.retryable, caught.value.outcome) == (False, "not_applied")
     assert time.monotonic() - began < 10
 
@@ -175,7 +189,9 @@ def test_a_killed_supervisor_takes_the_server_along_and_the_next_use_starts_both
     assert run(attached, "MATCH (n:Kept) RETURN n.id AS id") == [{"id": 1}]
 
 
-def test_stop_spares_a_used_server_unless_forced_and_a_kept_one_outlives_its_clients(attached, place):
+def test_stop_spares_a_used_server_unless_forced_and_a_kept_one_outlives_its_clients(
+    attached, place
+):
     with pytest.raises(DatabaseError, match="in use by process"):
         local.stop(place)
     assert local.start(place).kept

@@ -27,7 +27,7 @@ PAGES = 'SHOW SETTINGS YIELD name, value WHERE name = "server.memory.pagecache.s
 OTHER = """
 import sys
 from pathlib import Path
-from kg import local
+from mcp_context_persistence.kg import local
 from mcp_context_persistence.kg.local.store import Store, write
 with local.attach(Path(sys.argv[1])):
     print("attached", flush=True)
@@ -38,7 +38,9 @@ with local.attach(Path(sys.argv[1])):
 def in_effect(client):
     """Heap and page cache of the server, as it says itself and as its command line says; both in MiB."""
     attached = client._core.address
-    with neo4j.GraphDatabase.driver(attached.bolt_url, auth=(attached.user, attached.password)) as driver:
+    with neo4j.GraphDatabase.driver(
+        attached.bolt_url, auth=(attached.user, attached.password)
+    ) as driver:
         heap = driver.execute_query(HEAP).records[0]["heap"]
         pages = driver.execute_query(PAGES).records[0]["value"]
     line = psutil.Process(local.running(attached.store).pid).cmdline()
@@ -63,11 +65,21 @@ def test_the_limit_bounds_a_running_server_which_keeps_its_data_and_its_address(
     opened.save_conversation("a", TALK)
     before, url = opened.get_memory_stats(), opened._core.address.bolt_url
     assert in_effect(opened) == (1024, 256)
-    assert (before.max_usage, before.pending_restart, before.database_heap) == (None, False, 1 << 30)
+    assert (before.max_usage, before.pending_restart, before.database_heap) == (
+        None,
+        False,
+        1 << 30,
+    )
     pid = local.running(place).pid
-    stats = opened.configure_memory_management(max_memory_usage="2GB", cleanup_threshold=0.8, auto_cleanup=True)
+    stats = opened.configure_memory_management(
+        max_memory_usage="2GB", cleanup_threshold=0.8, auto_cleanup=True
+    )
     heap, page_cache = in_effect(opened)
-    assert (heap, page_cache) == (stats.database_heap >> 20, stats.database_page_cache >> 20) == (421, 106)
+    assert (
+        (heap, page_cache)
+        == (stats.database_heap >> 20, stats.database_page_cache >> 20)
+        == (421, 106)
+    )
     assert not stats.pending_restart
     assert stats.parts.database_server < before.parts.database_server
     assert stats.current_usage == stats.parts.process + stats.parts.database_server
@@ -88,24 +100,39 @@ def test_the_limit_bounds_a_running_server_which_keeps_its_data_and_its_address(
 def test_a_store_that_is_opened_with_a_limit_starts_with_the_right_size(place):
     with ContextPersistenceClient(f"local:{place}", config={"max_memory_usage": "2GB"}) as client:
         stats = client.get_memory_stats()
-        assert (stats.max_usage, stats.pending_restart, stats.auto_cleanup) == (2_000_000_000, False, True)
+        assert (stats.max_usage, stats.pending_restart, stats.auto_cleanup) == (
+            2_000_000_000,
+            False,
+            True,
+        )
         assert in_effect(client) == (421, 106)
     assert memory_limit.limit() is None
     with pytest.raises(ValidationError, match="max_memory_usage"):
         ContextPersistenceClient(f"local:{place}", config={"max_memory_usage": "1.1GB"})
 
 
-def test_a_server_that_another_process_uses_is_left_alone_and_the_answer_says_so(opened, place, monkeypatch):
+def test_a_server_that_another_process_uses_is_left_alone_and_the_answer_says_so(
+    opened, place, monkeypatch
+):
     pid = local.running(place).pid
     with subprocess.Popen(
-        [sys.executable, "-c", OTHER, str(place)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", OTHER, str(place)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as other:
         assert other.stdout.readline() == "attached\n"
         assert opened.configure_memory_management("2GB").pending_restart
         assert local.running(place).pid == pid
-        with monkeypatch.context() as grown:  # the server counts as its share then, and truly in the statistics
+        with (
+            monkeypatch.context() as grown
+        ):  # the server counts as its share then, and truly in the statistics
             grown.setattr(opened._core.memory, "_server_bytes", lambda: 1_500_000_000)
-            assert opened._core.memory.used(memory_limit.limit()) - memory_limit.process_bytes() < 1_100_000_000
+            assert (
+                opened._core.memory.used(memory_limit.limit()) - memory_limit.process_bytes()
+                < 1_100_000_000
+            )
             assert opened.get_memory_stats().parts.database_server == 1_500_000_000
         other.communicate("\n")
     assert opened.get_memory_stats().pending_restart
@@ -170,13 +197,21 @@ def test_a_batch_without_memory_says_so_and_a_rerun_resumes(client, monkeypatch)
     talks = [{"conversation_id": f"c{number}", "messages": TALK} for number in range(30)]
     client.configure_parallel_processing(chunk_size=10)
     client._core.memory.own = Limit(most=memory_limit.process_bytes() // 2)
-    for answers in (client.batch_save_conversations(talks), client.batch_extract_entities(["The Reader class."] * 30)):
+    for answers in (
+        client.batch_save_conversations(talks),
+        client.batch_extract_entities(["The Reader class."] * 30),
+    ):
         assert len(answers) == 30
-        assert all(not answer.success and "bytes of memory are in use" in answer.error for answer in answers)
+        assert all(
+            not answer.success and "bytes of memory are in use" in answer.error
+            for answer in answers
+        )
     assert client.get_conversation_stats().stats.total_conversations == 0
     client._core.memory.own = Limit(most=3 * memory_limit.process_bytes())
     assert all(answer.success for answer in client.batch_save_conversations(talks))
-    assert all(answer.success for answer in client.batch_extract_entities(["The Reader class."] * 30))
+    assert all(
+        answer.success for answer in client.batch_extract_entities(["The Reader class."] * 30)
+    )
 
 
 def test_a_batch_near_the_limit_works_in_small_groups_and_ends(client):
@@ -184,8 +219,13 @@ def test_a_batch_near_the_limit_works_in_small_groups_and_ends(client):
     client.save_conversation("warm", TALK)
     client._core.memory.own = Limit(most=2 * memory_limit.process_bytes(), threshold=0.0)
     for parallel in (True, False):
-        assert all(answer.success for answer in client.batch_save_conversations(talks, parallel=parallel))
-    assert all(answer.success for answer in client.batch_extract_entities(["The Reader class."] * 30, parallel=True))
+        assert all(
+            answer.success for answer in client.batch_save_conversations(talks, parallel=parallel)
+        )
+    assert all(
+        answer.success
+        for answer in client.batch_extract_entities(["The Reader class."] * 30, parallel=True)
+    )
 
 
 def test_clean_up_drops_what_is_kept_and_the_answers_come_again(client):
@@ -211,7 +251,14 @@ with ContextPersistenceClient(":memory:") as client:
 
 
 def test_a_throw_away_server_keeps_its_data_too():
-    done = subprocess.run([sys.executable, "-c", THROWAWAY], cwd=ROOT, capture_output=True, text=True, timeout=200, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", THROWAWAY],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=True,
+    )
     assert done.stdout == "421 False Kept.\n"
     assert "defunct" not in done.stderr
 
@@ -219,7 +266,19 @@ def test_a_throw_away_server_keeps_its_data_too():
 def test_real_messages_go_in_within_the_limit():
     if not (DATA / "sgd").is_dir():
         pytest.skip(f"LOUD: the SGD data set is not at {DATA}")
-    command = [sys.executable, "-m", "bench.speed.memory_usage", "--data", str(DATA), "--messages", "300", "--limit", "2.2GB"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "bench.speed.memory_usage",
+        "--data",
+        str(DATA),
+        "--messages",
+        "300",
+        "--limit",
+        "2.2GB",
+    ]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False
+    )
     assert done.returncode == 0, done.stdout
     assert "peak" in done.stdout

@@ -11,13 +11,17 @@ from tests.graph.test_duplicates import query
 
 
 def fill(client, *names):
-    client.update_knowledge_graph([{"id": one, "name": one.title(), "type": "organization"} for one in names], [])
+    client.update_knowledge_graph(
+        [{"id": one, "name": one.title(), "type": "organization"} for one in names], []
+    )
 
 
 def test_merges_are_listed_newest_first_with_who_when_and_why(client):
     fill(client, "a", "b", "c", "d")
     assert client.list_merges().merges == []
-    first = client.merge_entities("a", ["b", "c"], reason="the same firm", merged_by="ana", evidence={"score": 0.9})
+    first = client.merge_entities(
+        "a", ["b", "c"], reason="the same firm", merged_by="ana", evidence={"score": 0.9}
+    )
     second = client.merge_entities("a", "d")
     found = client.list_merges()
     assert [one.merge_id for one in found.merges] == [second.merge_id, first.merge_id]
@@ -31,7 +35,12 @@ def test_merges_are_listed_newest_first_with_who_when_and_why(client):
     assert (found.merges[0].can_undo, found.merges[0].undo_first) == (True, [])
     client.undo_merge(second.merge_id)
     newest, old = client.list_merges().merges
-    assert (newest.undone_at is None, newest.can_undo, old.can_undo, old.undo_first) == (False, False, True, [])
+    assert (newest.undone_at is None, newest.can_undo, old.can_undo, old.undo_first) == (
+        False,
+        False,
+        True,
+        [],
+    )
     assert [(one.id, one.name) for one in newest.merged] == [("d", "D")]
 
 
@@ -50,7 +59,10 @@ def test_the_whole_order_in_which_merges_must_be_undone(client):
         ]
     }
     called = {merge_id: name for name, merge_id in merges.items()}
-    order = {called[one.merge_id]: [called[each] for each in one.undo_first] for one in client.list_merges().merges}
+    order = {
+        called[one.merge_id]: [called[each] for each in one.undo_first]
+        for one in client.list_merges().merges
+    }
     assert order == {
         "df": [],
         "dc": ["df"],
@@ -81,9 +93,17 @@ def test_lists_of_merges_are_bounded(client):
     fill(client, "a", *(f"n{number}" for number in range(5)))
     done = [client.merge_entities("a", f"n{number}").merge_id for number in range(5)]
     page = client.list_merges(limit=2)
-    assert ([one.merge_id for one in page.merges], page.total_merges, page.truncated) == ([done[4], done[3]], 5, True)
+    assert ([one.merge_id for one in page.merges], page.total_merges, page.truncated) == (
+        [done[4], done[3]],
+        5,
+        True,
+    )
     rest = client.list_merges(limit=3, before=done[3])
-    assert ([one.merge_id for one in rest.merges], rest.total_merges, rest.truncated) == ([done[2], done[1], done[0]], 5, False)
+    assert ([one.merge_id for one in rest.merges], rest.total_merges, rest.truncated) == (
+        [done[2], done[1], done[0]],
+        5,
+        False,
+    )
     assert rest.merges[-1].undo_first == [done[4], done[3], done[2], done[1]]
     assert client.list_merges(limit=limits.LISTED_MERGES).merges
     for wrong in (0, limits.LISTED_MERGES + 1, True):
@@ -104,12 +124,16 @@ def test_of_many_later_merges_the_first_ones_to_undo_are_named(client, monkeypat
         client.undo_merge(done[0])
 
 
-def test_merges_of_another_namespace_are_not_seen_and_asyncio_lists_them_too(client, server, namespace):
+def test_merges_of_another_namespace_are_not_seen_and_asyncio_lists_them_too(
+    client, server, namespace
+):
     fill(client, "a", "b")
     done = client.merge_entities("a", "b")
 
     async def listed(name):
-        async with AsyncContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=name) as aio:
+        async with AsyncContextPersistenceClient(
+            server.bolt_url, auth=server.auth, namespace=name
+        ) as aio:
             return [one.merge_id for one in (await aio.list_merges()).merges]
 
     assert asyncio.run(listed(namespace)) == [done.merge_id]

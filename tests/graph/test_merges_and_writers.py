@@ -21,14 +21,19 @@ BLOCKED = "SHOW TRANSACTIONS YIELD status, metaData WHERE status STARTS WITH 'Bl
 def test_what_is_saved_after_the_merge_goes_to_whom_it_names(client):
     fill(client)
     done = client.merge_entities("Acme", "acme_corp")
-    client.save_conversation("three", said("Acme Corp uses numpy.", "Acme uses scipy.", "Acme Corp and Acme use Kafka."))
+    client.save_conversation(
+        "three", said("Acme Corp uses numpy.", "Acme uses scipy.", "Acme Corp and Acme use Kafka.")
+    )
     client.save_conversation("two", said("Nothing.", "Nothing any more."))
     client.undo_merge(done.merge_id)
     assert mentioning(client, "acme_corp").keys() >= {"one:0", "one:2", "three:0", "three:2"}
     assert mentioning(client, "Acme").keys() == {"one:1", "one:2", "three:1", "three:2"}
     assert "two:1" not in mentioning(client, "acme_corp")
     uses = {
-        (row["a"], row["b"]) for row in query(client, "MATCH (a:Entity {namespace: $n})-[r:USES]->(b) RETURN a.id AS a, b.id AS b")
+        (row["a"], row["b"])
+        for row in query(
+            client, "MATCH (a:Entity {namespace: $n})-[r:USES]->(b) RETURN a.id AS a, b.id AS b"
+        )
     }
     assert ("acme_corp", "numpy") in uses
     assert ("Acme", "numpy") not in uses
@@ -39,7 +44,10 @@ def test_what_is_saved_after_the_merge_goes_to_whom_it_names(client):
 def test_what_was_changed_since_the_merge_stays(client):
     fill(client)
     done = client.merge_entities("Acme", "acme_corp")
-    client.update_knowledge_graph([{"id": "Acme", "description": "A maker of rockets", "aliases": ["Acme Corp", "The Acme"]}], [])
+    client.update_knowledge_graph(
+        [{"id": "Acme", "description": "A maker of rockets", "aliases": ["Acme Corp", "The Acme"]}],
+        [],
+    )
     client.create_relationship("Acme", "vienna", "works in", 0.7)
     client.create_relationship("audit", "pandas", "uses", 0.7)
     client.undo_merge(done.merge_id)
@@ -49,7 +57,10 @@ def test_what_was_changed_since_the_merge_stays(client):
         client,
         "MATCH (a:Entity {namespace: $n})-[r:WORKS_IN]->() RETURN a.id AS id, r.confidence AS confidence, r.properties AS own",
     )
-    assert {row["id"]: (row["confidence"], row["own"]) for row in rows} == {"Acme": (0.7, '{"a":1}'), "acme_corp": (0.9, '{"b":2}')}
+    assert {row["id"]: (row["confidence"], row["own"]) for row in rows} == {
+        "Acme": (0.7, '{"a":1}'),
+        "acme_corp": (0.9, '{"b":2}'),
+    }
     assert [one.id for one in client.search_hybrid("rockets", "keyword").results] == ["Acme"]
 
 
@@ -58,7 +69,9 @@ def test_a_message_that_names_the_other_one_now_supports_that(client):
     done = client.merge_entities("Acme", "acme_corp")
     client.save_conversation("one", said("Acme uses pandas."))
     client.undo_merge(done.merge_id)
-    rows = query(client, "MATCH (a:Entity {namespace: $n})-[:USES]->({id: 'pandas'}) RETURN a.id AS id")
+    rows = query(
+        client, "MATCH (a:Entity {namespace: $n})-[:USES]->({id: 'pandas'}) RETURN a.id AS id"
+    )
     assert [row["id"] for row in rows] == ["Acme"]
     assert "one:0" in mentioning(client, "Acme")
     assert "one:0" not in mentioning(client, "acme_corp")
@@ -71,7 +84,10 @@ def test_the_graph_around_may_have_changed_since_the_merge(client):
     other = client.merge_entities("audit", "PostgreSQL")
     client.undo_merge(done.merge_id)
     assert "PostgreSQL" not in entities(client)
-    rows = query(client, "MATCH (a:Entity {namespace: $n})-[r:USES]->(b {id: 'audit'}) RETURN collect(DISTINCT a.id) AS ids")
+    rows = query(
+        client,
+        "MATCH (a:Entity {namespace: $n})-[r:USES]->(b {id: 'audit'}) RETURN collect(DISTINCT a.id) AS ids",
+    )
     assert {"acme_corp", "Northwind"} <= set(rows[0]["ids"])
     client.undo_merge(other.merge_id)
     assert "PostgreSQL" in entities(client)
@@ -83,7 +99,9 @@ def test_races_of_saves_and_merges_lose_nothing(server, namespace, client):
     ends, failures = threading.Event(), []
 
     def merge():
-        with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as other:
+        with ContextPersistenceClient(
+            server.bolt_url, auth=server.auth, namespace=namespace
+        ) as other:
             while not ends.is_set():
                 done = other.merge_entities("Acme", "acme_corp")
                 time.sleep(0.3)
@@ -92,11 +110,18 @@ def test_races_of_saves_and_merges_lose_nothing(server, namespace, client):
 
     def save(number):
         try:
-            with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as other:
+            with ContextPersistenceClient(
+                server.bolt_url, auth=server.auth, namespace=namespace
+            ) as other:
                 for step in range(8):
-                    other.save_conversation(f"r{number}-{step}", said(f"Acme Corp uses pandas{number}.", "Acme is large."))
+                    other.save_conversation(
+                        f"r{number}-{step}",
+                        said(f"Acme Corp uses pandas{number}.", "Acme is large."),
+                    )
                     other.create_relationship(
-                        "acme_corp", "Acme" if step % 2 else "vienna", f"made {number}x{step}".replace(" ", "_")
+                        "acme_corp",
+                        "Acme" if step % 2 else "vienna",
+                        f"made {number}x{step}".replace(" ", "_"),
                     )
         except Exception as error:
             failures.append(error)
@@ -113,11 +138,15 @@ def test_races_of_saves_and_merges_lose_nothing(server, namespace, client):
     assert {f"{one}:0" for one in names} <= mentioning(client, "acme_corp").keys()
     assert {f"{one}:1" for one in names} <= mentioning(client, "Acme").keys()
     assert not {f"{one}:1" for one in names} & mentioning(client, "acme_corp").keys()
-    made = query(client, "MATCH (:Entity {namespace: $n})-[r]->(:Entity) WHERE type(r) STARTS WITH 'MADE' RETURN count(r) AS made")[
-        0
-    ]
+    made = query(
+        client,
+        "MATCH (:Entity {namespace: $n})-[r]->(:Entity) WHERE type(r) STARTS WITH 'MADE' RETURN count(r) AS made",
+    )[0]
     assert made["made"] == 24
-    assert query(client, "MATCH (x:MergedEntity {namespace: $n}) RETURN count(x) AS count")[0]["count"] == 0
+    assert (
+        query(client, "MATCH (x:MergedEntity {namespace: $n}) RETURN count(x) AS count")[0]["count"]
+        == 0
+    )
 
 
 def test_a_relationship_that_waited_for_a_merge_is_one_of_the_kept_entity(client):
@@ -137,7 +166,9 @@ def test_a_relationship_that_waited_for_a_merge_is_one_of_the_kept_entity(client
         waiting = threads.submit(client.create_relationship, "gone", "audit", "pays")
         while "create_relationship" not in {row["name"] for row in query(client, BLOCKED)}:
             time.sleep(0.05)
-        transaction.run("MATCH (e:Entity {namespace: $n, id: 'gone'}) REMOVE e:Entity SET e:MergedEntity", found).consume()
+        transaction.run(
+            "MATCH (e:Entity {namespace: $n, id: 'gone'}) REMOVE e:Entity SET e:MergedEntity", found
+        ).consume()
         transaction.commit()
         assert waiting.result().relationship.source_entity_id == "kept"
     rows = query(client, "MATCH (e {namespace: $n})-[:PAYS]->() RETURN e.id AS id")
@@ -174,11 +205,20 @@ def test_races_of_changing_texts_and_merges_leave_what_the_texts_say(server, nam
     ends = threading.Event()
     with ExitStack() as stack:
         clients = [
-            stack.enter_context(ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace)) for _ in range(4)
+            stack.enter_context(
+                ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace)
+            )
+            for _ in range(4)
         ]
         threads = stack.enter_context(ThreadPoolExecutor(4))
-        merging = [threads.submit(merge_and_part, one, random.Random(seed), ends) for seed, one in enumerate(clients[:2])]
-        writers = [threads.submit(save_again, one, f"r{seed}", random.Random(seed)) for seed, one in enumerate(clients[2:])]
+        merging = [
+            threads.submit(merge_and_part, one, random.Random(seed), ends)
+            for seed, one in enumerate(clients[:2])
+        ]
+        writers = [
+            threads.submit(save_again, one, f"r{seed}", random.Random(seed))
+            for seed, one in enumerate(clients[2:])
+        ]
         try:
             named = {place: words for one in writers for place, words in one.result().items()}
         finally:
@@ -189,4 +229,7 @@ def test_races_of_changing_texts_and_merges_leave_what_the_texts_say(server, nam
     assert {name: set(mentioning(client, name)) for name in NAMES} == {
         name: {place for place, words in named.items() if name in words} for name in NAMES
     }
-    assert query(client, "MATCH (x:MergedEntity {namespace: $n}) RETURN count(x) AS count")[0]["count"] == 0
+    assert (
+        query(client, "MATCH (x:MergedEntity {namespace: $n}) RETURN count(x) AS count")[0]["count"]
+        == 0
+    )

@@ -30,7 +30,11 @@ def connect(server, namespace):
     opened = []
 
     def connect(**config):
-        opened.append(ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace, config=config))
+        opened.append(
+            ContextPersistenceClient(
+                server.bolt_url, auth=server.auth, namespace=namespace, config=config
+            )
+        )
         return opened[-1]
 
     yield connect
@@ -40,7 +44,9 @@ def connect(server, namespace):
 
 @pytest.fixture
 def talk(client):
-    messages = [{"id": f"m{place}", "role": "user", "content": text} for place, text in enumerate(SAID)]
+    messages = [
+        {"id": f"m{place}", "role": "user", "content": text} for place, text in enumerate(SAID)
+    ]
     client.save_conversation("talk", messages)
     return client
 
@@ -73,13 +79,20 @@ def test_a_cross_encoder_reads_the_best_messages_again(talk, connect, cross_enco
 
 def test_it_is_read_by_those_recipes_that_want_it(talk, connect, cross_encoder_folder):
     client = connect(cross_encoder_model=str(cross_encoder_folder))
-    for recipe in ("balanced", "fast", "exploratory", {"base": "precise", "arms": {"cross_encoder": 0}}):
+    for recipe in (
+        "balanced",
+        "fast",
+        "exploratory",
+        {"base": "precise", "arms": {"cross_encoder": 0}},
+    ):
         assert told(search(client, recipe)) == told(search(talk, recipe))
     for mode in ("semantic", "keyword", "graph"):
         assert told(search(client, mode=mode)) == told(search(talk, mode=mode))
     asked = HybridSearchParams(query=QUERY, filters=ONLY, recipe="precise")
     assert told(client.search_hybrid(asked).results) == told(search(client))
-    assert client.build_context(QUERY, recipe={"base": "precise", "arms": {"cross_encoder": 10}}).citations
+    assert client.build_context(
+        QUERY, recipe={"base": "precise", "arms": {"cross_encoder": 10}}
+    ).citations
 
 
 def test_a_missing_model_is_an_error_of_the_search_that_needs_it(talk, connect):
@@ -92,16 +105,22 @@ def test_a_missing_model_is_an_error_of_the_search_that_needs_it(talk, connect):
     assert search(talk)  # without one, the recipe does without
     with pytest.raises(ValidationError, match=r"recipe\.reranked needs a cross-encoder"):
         search(talk, {"reranked": 5})
-    with pytest.raises(ValidationError, match=r"recipe\.reranked must be a whole number from 0 to 100"):
+    with pytest.raises(
+        ValidationError, match=r"recipe\.reranked must be a whole number from 0 to 100"
+    ):
         search(client, {"reranked": 101})
 
 
-def test_another_model_under_the_same_name_has_answers_of_its_own(talk, connect, cross_encoder_folder, tmp_path):
+def test_another_model_under_the_same_name_has_answers_of_its_own(
+    talk, connect, cross_encoder_folder, tmp_path
+):
     """Two processes may share a cache; what the name means to each of them is in the key."""
     from mcp_context_persistence.runtime.engine import shared_cross_encoder
 
     folder, counts = tmp_path / "judge", []
-    shutil.copytree(cross_encoder_folder, folder, copy_function=lambda source, to: Path(to).symlink_to(source))
+    shutil.copytree(
+        cross_encoder_folder, folder, copy_function=lambda source, to: Path(to).symlink_to(source)
+    )
     for changed in (False, False, True):
         if changed:
             (folder / "added.json").write_text("{}")
@@ -120,13 +139,17 @@ gliner = pytest.mark.skipif(
 
 
 @gliner
-def test_a_gliner_model_adds_entities_that_are_stored_with_its_scores(server, client, connect, gliner_folder):
+def test_a_gliner_model_adds_entities_that_are_stored_with_its_scores(
+    server, client, connect, gliner_folder
+):
     text = "Ada Lovelace worked with Charles Babbage in London."
     plain = client.extract_entities(text, store=False)
     reading = connect(gliner_model=gliner_folder, gliner_labels=["board_game"])
     before = reading.get_memory_stats().parts.models
     found = reading.extract_entities(text)
-    assert {(one.id, one.type) for one in found.entities} != {(one.id, one.type) for one in plain.entities}
+    assert {(one.id, one.type) for one in found.entities} != {
+        (one.id, one.type) for one in plain.entities
+    }
     assert all(0 <= one.confidence <= 1 for one in found.entities)
     assert reading.get_memory_stats().parts.models > before
     saved = reading.save_conversation("c", [{"role": "user", "content": text}])
@@ -135,10 +158,16 @@ def test_a_gliner_model_adds_entities_that_are_stored_with_its_scores(server, cl
         told = driver.execute_query(MENTIONED, namespace=reading.namespace).records
     assert any(one["extractor"].startswith("gliner:") for one in told)
     known = {one.id: one.confidence for one in found.entities}
-    assert all(one["confidence"] == pytest.approx(known[one["id"]]) for one in told if one["extractor"].startswith("gliner:"))
+    assert all(
+        one["confidence"] == pytest.approx(known[one["id"]])
+        for one in told
+        if one["extractor"].startswith("gliner:")
+    )
     cleaned = reading.cleanup_memory()
     assert cleaned.after.parts.models < cleaned.before.parts.models
-    assert reading.batch_extract_entities([text], store=False)[0].total_entities == len(found.entities)
+    assert reading.batch_extract_entities([text], store=False)[0].total_entities == len(
+        found.entities
+    )
 
 
 @gliner
@@ -150,4 +179,6 @@ def test_a_missing_gliner_model_is_an_error_of_the_call(connect):
     ):
         with pytest.raises(NLPError, match="gliner_model"):
             call()
-    assert client.save_conversation("c", [{"role": "user", "content": "Ada lives."}], mode="conversation").success
+    assert client.save_conversation(
+        "c", [{"role": "user", "content": "Ada lives."}], mode="conversation"
+    ).success

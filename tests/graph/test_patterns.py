@@ -47,7 +47,9 @@ def graph(client):
 
 def _plain(properties):
     return [
-        (key, repr(sorted(value) if isinstance(value, list) else value)) for key, value in properties.items() if value is not None
+        (key, repr(sorted(value) if isinstance(value, list) else value))
+        for key, value in properties.items()
+        if value is not None
     ]
 
 
@@ -57,14 +59,23 @@ def types(client, text):
 
 def test_the_references_example(client):
     done = client.configure_entity_patterns(REFERENCE)
-    assert (done.success, done.version, done.changed, done.types, done.patterns) == (True, 1, True, list(REFERENCE), 4)
+    assert (done.success, done.version, done.changed, done.types, done.patterns) == (
+        True,
+        1,
+        True,
+        list(REFERENCE),
+        4,
+    )
     found = client.extract_entities(
         text="We built a React frontend using TypeScript and a Python backend with REST APIs",
         entity_types=["technology", "concept"],
     ).entities
-    assert {"React": "technology", "TypeScript": "technology", "Python": "technology", "REST": "concept"}.items() <= {
-        one.name: one.type for one in found
-    }.items()
+    assert {
+        "React": "technology",
+        "TypeScript": "technology",
+        "Python": "technology",
+        "REST": "concept",
+    }.items() <= {one.name: one.type for one in found}.items()
     by = {one.name: (one.confidence, one.metadata["extractors"]) for one in found}
     assert by["REST"] == (0.5, ["pattern:concept"])
 
@@ -79,14 +90,18 @@ def test_patterns_are_the_stores_own_and_versioned(server, namespace, client):
         assert (again.version, again.changed) == (1, False)
         assert other.configure_entity_patterns({}).version == 2
         assert "#1234" not in types(client, SAID[0]["content"])
-    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=f"{namespace}-2") as foreign:
+    with ContextPersistenceClient(
+        server.bolt_url, auth=server.auth, namespace=f"{namespace}-2"
+    ) as foreign:
         client.configure_entity_patterns(TICKETS)
         assert "#1234" not in types(foreign, SAID[0]["content"])
 
 
 def test_conversations_decisions_and_documents_are_read_by_them(server, namespace, client):
     with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as other:
-        other.save_conversation("before", SAID[2:])  # it has looked for patterns when there were none
+        other.save_conversation(
+            "before", SAID[2:]
+        )  # it has looked for patterns when there were none
         client.configure_entity_patterns(TICKETS)
         other.save_conversation("c", SAID)
         other.save_document("d", "#99 was closed by the team.")
@@ -101,7 +116,10 @@ def test_conversations_decisions_and_documents_are_read_by_them(server, namespac
         ("Chunk", "#99", "ticket"),
         ("Decision", "#42", "ticket"),
     }
-    assert {one.id for one in client.search_hybrid("#1234", filters={"entity_types": ["ticket"]}).results} >= {"#1234"}
+    assert {
+        one.id
+        for one in client.search_hybrid("#1234", filters={"entity_types": ["ticket"]}).results
+    } >= {"#1234"}
 
 
 def test_the_difference_is_shown_first_and_then_applied(client):
@@ -113,15 +131,20 @@ def test_the_difference_is_shown_first_and_then_applied(client):
     assert graph(client) == before
     assert (shown.applied, shown.patterns_version, shown.texts_read) == (False, 1, 4)
     assert {"#1234", "#7", "#99"} <= {one.id for one in shown.entities_added}
-    assert {one.id: (one.previous_type, one.type) for one in shown.entities_retyped} == {"pandas": ("library", "tool")}
+    assert {one.id: (one.previous_type, one.type) for one in shown.entities_retyped} == {
+        "pandas": ("library", "tool")
+    }
     done = client.reextract(apply=True)
     same = {"applied", "processing_time"}
     assert done.model_dump(exclude=same) == shown.model_dump(exclude=same)
     assert client.reextract().texts_changed == 0
-    assert {one.id for one in client.search_hybrid("pandas", filters={"entity_types": ["tool"]}).results} >= {"pandas"}
-    assert {one.content for one in client.search_hybrid("pandas", filters={"entity_types": ["library"]}).results} >= {
-        SAID[1]["content"]
-    }
+    assert {
+        one.id for one in client.search_hybrid("pandas", filters={"entity_types": ["tool"]}).results
+    } >= {"pandas"}
+    assert {
+        one.content
+        for one in client.search_hybrid("pandas", filters={"entity_types": ["library"]}).results
+    } >= {SAID[1]["content"]}
     assert client.save_conversation("c", SAID).status == "unchanged"
 
 
@@ -130,7 +153,9 @@ def test_applying_leaves_the_graph_that_a_fresh_save_makes(server, namespace, cl
     client.save_document("d", "#99 was closed by the team that uses pandas.")
     client.configure_entity_patterns(TICKETS | {"tool": ["pandas"]})
     client.reextract(apply=True)
-    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=f"{namespace}-2") as fresh:
+    with ContextPersistenceClient(
+        server.bolt_url, auth=server.auth, namespace=f"{namespace}-2"
+    ) as fresh:
         fresh.configure_entity_patterns(TICKETS | {"tool": ["pandas"]})
         fresh.save_conversation("c", SAID)
         fresh.save_document("d", "#99 was closed by the team that uses pandas.")
@@ -144,7 +169,9 @@ def links(client):
         "MATCH (a {namespace: $n})-[r]->(b:Entity) RETURN a.id AS a, type(r) AS t, b.id AS b, r.extractor AS x, r.confidence AS c, r.sources AS s",
         n=client._core.namespace,
     ).records
-    return sorted((row["a"], row["t"], row["b"], row["x"], row["c"], tuple(row["s"] or ())) for row in rows)
+    return sorted(
+        (row["a"], row["t"], row["b"], row["x"], row["c"], tuple(row["s"] or ())) for row in rows
+    )
 
 
 def entities(client):
@@ -152,7 +179,9 @@ def entities(client):
         "MATCH (e:Entity {namespace: $n}) RETURN e.id AS id, labels(e) AS labels, e.type AS type, e.confidence AS c, e.embedding IS NOT NULL AS v",
         n=client._core.namespace,
     ).records
-    return sorted((row["id"], sorted(row["labels"]), row["type"], row["c"], row["v"]) for row in rows)
+    return sorted(
+        (row["id"], sorted(row["labels"]), row["type"], row["c"], row["v"]) for row in rows
+    )
 
 
 def test_what_a_pattern_brought_goes_with_it_and_what_somebody_wrote_stays(client):
@@ -193,11 +222,17 @@ def test_pages_meet_every_message_once(client):
 @pytest.mark.parametrize(
     ("patterns", "text"),
     [
-        ({"ticket": ["ok", r"a(b"]}, r"patterns\.ticket\[1\] is not a valid expression at position 1: missing \)"),
+        (
+            {"ticket": ["ok", r"a(b"]},
+            r"patterns\.ticket\[1\] is not a valid expression at position 1: missing \)",
+        ),
         ({"ticket": [r"abc(?=d)"]}, r"patterns\.ticket\[0\] .* position 3: look-arounds"),
         ({"ticket": [r"(a)\1"]}, r"patterns\.ticket\[0\] .* position 3"),
         ({"ticket": ["x*"]}, r"patterns\.ticket\[0\] matches the empty string"),
-        ({"ticket": ["x" * (limits.PATTERN_CHARACTERS + 1)]}, r"patterns\.ticket\[0\] has more than 1,000"),
+        (
+            {"ticket": ["x" * (limits.PATTERN_CHARACTERS + 1)]},
+            r"patterns\.ticket\[0\] has more than 1,000",
+        ),
         ({"ticket": ["x"] * (limits.ENTITY_PATTERNS + 1)}, "more than 200"),
         ({"ticket": "x"}, r"patterns\.ticket must be a list"),
         ({"ticket": [5]}, r"patterns\.ticket\[0\] must be a string"),
@@ -216,7 +251,10 @@ def test_bad_patterns_are_refused_at_once(client, patterns, text):
 
 def test_as_many_and_as_long_as_allowed_are_taken(client):
     long = "x" * limits.PATTERN_CHARACTERS
-    assert client.configure_entity_patterns({"ticket": [long] * limits.ENTITY_PATTERNS}).patterns == limits.ENTITY_PATTERNS
+    assert (
+        client.configure_entity_patterns({"ticket": [long] * limits.ENTITY_PATTERNS}).patterns
+        == limits.ENTITY_PATTERNS
+    )
     with pytest.raises(ValidationError, match="confidence"):
         client.configure_entity_patterns(TICKETS, confidence=1.5)
 
@@ -224,12 +262,17 @@ def test_as_many_and_as_long_as_allowed_are_taken(client):
 def test_a_store_of_the_second_version_gets_its_constraint(tmp_path):
     from mcp_context_persistence.kg import local
 
-    with local.attach(tmp_path / "store") as server, closing(Graph(server.bolt_url, (server.user, server.password))) as old:
+    with (
+        local.attach(tmp_path / "store") as server,
+        closing(Graph(server.bolt_url, (server.user, server.password))) as old,
+    ):
         migrations.ensure(old, vector_size=384)
         with old.driver.session() as session:
             session.run("DROP CONSTRAINT entity_patterns").consume()
             session.run("MATCH (v:SchemaVersion) SET v.version = 2").consume()
-        with ContextPersistenceClient(server.bolt_url, auth=(server.user, server.password)) as client:
+        with ContextPersistenceClient(
+            server.bolt_url, auth=(server.user, server.password)
+        ) as client:
             assert migrations.read(client._core.graph).version == migrations.VERSION
             assert "entity_patterns" in indexes.read(client._core.graph)
             assert client.configure_entity_patterns(TICKETS).version == 1

@@ -10,7 +10,11 @@ from mcp_context_persistence.services import decisions as saving
 
 TALK = [
     {"id": "m0", "role": "user", "content": "Which database shall we take?"},
-    {"id": "m1", "role": "assistant", "content": "Neo4j fits. We decided to use Neo4j for the orders graph."},
+    {
+        "id": "m1",
+        "role": "assistant",
+        "content": "Neo4j fits. We decided to use Neo4j for the orders graph.",
+    },
     {"id": "m2", "role": "user", "content": "Fine. Let's use pandas for the reports."},
 ]
 
@@ -44,7 +48,10 @@ def test_proposals_are_kept_with_their_evidence_and_are_no_facts(talk):
         "MATCH (:Conversation {namespace: $namespace, id: 'design'})-[:HAS_DECISION]->(d:Decision)-[:EVIDENCED_BY]->(m:Message) "
         "RETURN d.status AS status, m.id AS id, COUNT { (d)-[:ABOUT]->(:Entity) } AS about ORDER BY id",
     )
-    assert [(row["status"], row["id"]) for row in stored] == [("proposed", "m1"), ("proposed", "m2")]
+    assert [(row["status"], row["id"]) for row in stored] == [
+        ("proposed", "m1"),
+        ("proposed", "m2"),
+    ]
     assert stored[0]["about"] > 0
     assert {one.explanation["status"] for one in decisions(talk)} == {"proposed"}
 
@@ -73,7 +80,9 @@ def test_an_accepted_one_is_a_decision_and_a_rejected_one_is_gone_for_good(talk)
     assert (answer.decision.status, answer.decision.outcome) == ("rejected", second.outcome)
     for mode in ("hybrid", "semantic", "keyword", "graph"):
         found = talk.search_hybrid(
-            "pandas for the reports, Neo4j for orders", mode=mode, filters={"content_types": "decision"}
+            "pandas for the reports, Neo4j for orders",
+            mode=mode,
+            filters={"content_types": "decision"},
         ).results
         assert [one.id for one in found] == [first.id]
         assert "status" not in found[0].explanation
@@ -83,7 +92,9 @@ def test_an_accepted_one_is_a_decision_and_a_rejected_one_is_gone_for_good(talk)
     assert talk.get_conversation_stats().stats.total_decisions == 1
     with pytest.raises(NotFoundError):
         talk.review_decision(second.id)
-    saved = talk.save_decision("design", second.decision_type, second.context, second.outcome).decision
+    saved = talk.save_decision(
+        "design", second.decision_type, second.context, second.outcome
+    ).decision
     assert {one.id for one in decisions(talk, "pandas reports")} == {first.id, saved.id}
 
 
@@ -140,7 +151,10 @@ def test_a_proposal_whose_message_changes_or_goes_meanwhile_is_not_kept(talk, mo
     given = [TALK[0], TALK[2]] if replace else [other]
     beside(monkeypatch, lambda: talk.save_conversation("design", given, replace=replace))
     found = talk.propose_decisions("design")
-    assert [(one.message_id, one.kept, one.created) for one in found.proposals] == [("m1", False, False), ("m2", True, True)]
+    assert [(one.message_id, one.kept, one.created) for one in found.proposals] == [
+        ("m1", False, False),
+        ("m2", True, True),
+    ]
     assert (found.saved, found.outdated) == (1, 1)
     assert stored(talk, "evidence") == {PANDAS: (["m2"],)}
     again = talk.propose_decisions("design")
@@ -155,7 +169,10 @@ def test_a_review_beside_a_running_proposal_stays(talk, monkeypatch):
     beside(monkeypatch, act)
     found = talk.propose_decisions("design")
     assert found.saved == 0
-    assert [(one.decision.status, one.created) for one in found.proposals] == [("accepted", False), ("rejected", False)]
+    assert [(one.decision.status, one.created) for one in found.proposals] == [
+        ("accepted", False),
+        ("rejected", False),
+    ]
     assert stored(talk, "status") == {NEO4J: ("accepted",), PANDAS: ("rejected",)}
     assert stored(talk, "content")[PANDAS] == (None,)
 
@@ -163,14 +180,19 @@ def test_a_review_beside_a_running_proposal_stays(talk, monkeypatch):
 def test_an_edit_elsewhere_in_the_message_brings_no_rejected_proposal_back(talk):
     for one in talk.propose_decisions("design").proposals:
         talk.review_decision(one.decision.id, accept=False)
-    talk.save_conversation("design", [{"id": "m1", "role": "assistant", "content": f"Neo4j suits us.\n\n{NEO4J}"}])
+    talk.save_conversation(
+        "design", [{"id": "m1", "role": "assistant", "content": f"Neo4j suits us.\n\n{NEO4J}"}]
+    )
     found = talk.propose_decisions("design")
     assert [one.decision.status for one in found.proposals] == ["rejected", "rejected"]
     assert found.saved == 0
 
 
 def test_equal_sentences_are_evidence_of_one_proposal_with_the_time_of_the_first(talk):
-    talk.save_conversation("design", [{"id": "m3", "role": "user", "content": f"As I said. {NEO4J}", "timestamp": "2024-03-01"}])
+    talk.save_conversation(
+        "design",
+        [{"id": "m3", "role": "user", "content": f"As I said. {NEO4J}", "timestamp": "2024-03-01"}],
+    )
     found = talk.propose_decisions("design")
     assert [one.evidence for one in found.proposals] == [["m1", "m3"], ["m2"]]
     assert found.proposals[0].timestamp == datetime(2024, 3, 1, tzinfo=UTC)
@@ -187,28 +209,40 @@ def test_a_proposal_follows_the_time_of_its_message(talk):
     talk.save_conversation("design", [{**TALK[1], "timestamp": "2023-05-08T10:00:00Z"}])
     moment = int(datetime(2023, 5, 8, 10, tzinfo=UTC).timestamp() * 1000)
     assert stored(talk, "timestamp_ms")[NEO4J] == (moment,)
-    within = {"content_types": "decision", "date_range": {"start": "2023-05-08", "end": "2023-05-08"}}
-    assert [one.timestamp for one in talk.search_hybrid("orders graph", filters=within).results] == [
-        datetime(2023, 5, 8, 10, tzinfo=UTC)
-    ]
+    within = {
+        "content_types": "decision",
+        "date_range": {"start": "2023-05-08", "end": "2023-05-08"},
+    }
+    assert [
+        one.timestamp for one in talk.search_hybrid("orders graph", filters=within).results
+    ] == [datetime(2023, 5, 8, 10, tzinfo=UTC)]
 
 
 @pytest.mark.parametrize("mode", ["conversation", "hybrid"])
 def test_a_proposal_goes_with_its_message_and_with_its_sentence(client, mode):
     client.save_conversation("design", TALK, mode=mode)
     client.propose_decisions("design")
-    client.save_conversation("design", [{"id": "m1", "role": "user", "content": f"Well. {NEO4J}"}], mode=mode)
+    client.save_conversation(
+        "design", [{"id": "m1", "role": "user", "content": f"Well. {NEO4J}"}], mode=mode
+    )
     assert set(stored(client)) == {NEO4J, PANDAS}
-    client.save_conversation("design", [{"id": "m1", "role": "user", "content": "Forget that."}], mode=mode)
+    client.save_conversation(
+        "design", [{"id": "m1", "role": "user", "content": "Forget that."}], mode=mode
+    )
     assert set(stored(client)) == {PANDAS}
     client.save_conversation("design", TALK[:1], replace=True, mode=mode)
     assert stored(client) == {}
-    left = rows(client, "MATCH (e:Entity {namespace: $namespace}) WHERE e.id IN ['Neo4j', 'pandas'] RETURN e.id AS id")
+    left = rows(
+        client,
+        "MATCH (e:Entity {namespace: $namespace}) WHERE e.id IN ['Neo4j', 'pandas'] RETURN e.id AS id",
+    )
     assert left == []
 
 
 def test_one_of_two_messages_that_tell_of_it_is_enough(talk):
-    talk.save_conversation("design", [{"id": "m3", "role": "user", "content": NEO4J, "timestamp": "2024-03-01"}])
+    talk.save_conversation(
+        "design", [{"id": "m3", "role": "user", "content": NEO4J, "timestamp": "2024-03-01"}]
+    )
     talk.propose_decisions("design")
     talk.save_conversation("design", TALK, replace=True)
     assert stored(talk, "evidence")[NEO4J] == (["m1"],)
@@ -226,13 +260,17 @@ def test_what_was_reviewed_stays_without_its_message(talk):
 
 def test_the_context_of_a_proposal_follows_its_message_until_it_is_reviewed(talk):
     talk.propose_decisions("design")
-    talk.save_conversation("design", [{"id": "m1", "role": "assistant", "content": f"{NEO4J} Redis is no choice."}])
+    talk.save_conversation(
+        "design", [{"id": "m1", "role": "assistant", "content": f"{NEO4J} Redis is no choice."}]
+    )
     shown = talk.propose_decisions("design").proposals[0]
     assert (shown.created, shown.kept) == (False, True)
     assert stored(talk, "context")[NEO4J] == (f"{NEO4J} Redis is no choice.",)
     assert "Redis" in decisions(talk)[0].content
     talk.review_decision(shown.decision.id)
-    talk.save_conversation("design", [{"id": "m1", "role": "assistant", "content": f"{NEO4J} Kafka is no choice."}])
+    talk.save_conversation(
+        "design", [{"id": "m1", "role": "assistant", "content": f"{NEO4J} Kafka is no choice."}]
+    )
     talk.propose_decisions("design")
     assert stored(talk, "context")[NEO4J] == (f"{NEO4J} Redis is no choice.",)
 
@@ -240,7 +278,11 @@ def test_the_context_of_a_proposal_follows_its_message_until_it_is_reviewed(talk
 def test_a_context_that_is_cut_has_the_sentence_and_says_so(client):
     filler = "Nothing of this is settled. " * (limits.DECISION_CHARACTERS // 20)
     client.save_conversation(
-        "long", [{"role": "user", "content": f"{filler}{NEO4J} {filler}"}, {"role": "user", "content": PANDAS}]
+        "long",
+        [
+            {"role": "user", "content": f"{filler}{NEO4J} {filler}"},
+            {"role": "user", "content": PANDAS},
+        ],
     )
     long, short = client.propose_decisions("long").proposals
     assert (long.context_cut, short.context_cut) == (True, False)
@@ -250,7 +292,11 @@ def test_a_context_that_is_cut_has_the_sentence_and_says_so(client):
 
 
 def test_what_a_rejected_proposal_says_is_no_knowledge(client):
-    client.save_conversation("design", [{"role": "user", "content": "We decided that Zanzibar uses Neo4j."}], mode="conversation")
+    client.save_conversation(
+        "design",
+        [{"role": "user", "content": "We decided that Zanzibar uses Neo4j."}],
+        mode="conversation",
+    )
     proposed = client.propose_decisions("design").proposals[0].decision
     supported = "MATCH (:Entity {namespace: $namespace})-[r]->(:Entity) RETURN r.sources AS sources"
     assert rows(client, supported) == [{"sources": [proposed.id]}]
@@ -268,9 +314,15 @@ def test_a_refused_acceptance_changes_nothing(talk):
     assert stored(talk, "updated_ms", "status") == before
 
 
-def test_a_call_that_fails_after_some_proposals_tells_so_and_goes_on_when_it_is_repeated(client, monkeypatch):
+def test_a_call_that_fails_after_some_proposals_tells_so_and_goes_on_when_it_is_repeated(
+    client, monkeypatch
+):
     client.save_conversation(
-        "c", [{"role": "user", "content": f"We decided to use {name}."} for name in ("pandas", "numpy", "polars")]
+        "c",
+        [
+            {"role": "user", "content": f"We decided to use {name}."}
+            for name in ("pandas", "numpy", "polars")
+        ],
     )
     graph, calls = client._core.graph, []
 

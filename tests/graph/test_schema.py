@@ -27,8 +27,12 @@ def test_indexes_are_online_and_named(graph):
     migrations.ensure(graph, vector_size=384)
     existing = indexes.read(graph)
     wanted = migrations.expected(graph, vector_size=384)
-    assert {index.name: index.verdict(existing) for index in wanted} == {index.name: "ready" for index in wanted}
-    assert {name for name, row in existing.items() if row["constraint"] == name} == {one.name for one in wanted if one.unique}
+    assert {index.name: index.verdict(existing) for index in wanted} == {
+        index.name: "ready" for index in wanted
+    }
+    assert {name for name, row in existing.items() if row["constraint"] == name} == {
+        one.name for one in wanted if one.unique
+    }
 
 
 def test_a_second_look_changes_nothing(graph):
@@ -46,14 +50,22 @@ def test_an_index_for_vectors_of_another_size_stands_beside_it(graph):
     space = vector_spaces.Space(model="wide@1", size=768, vectors="embedding_768_a")
     for _ in range(2):
         migrations.ensure_vectors(graph, space)
-    rows = [row for name, row in indexes.read(graph).items() if name.startswith("memory_vectors_768_a")]
-    assert [row["config"]["vector.dimensions"] for row in rows] == [768] * len(migrations.vector_indexes(graph, space))
+    rows = [
+        row for name, row in indexes.read(graph).items() if name.startswith("memory_vectors_768_a")
+    ]
+    assert [row["config"]["vector.dimensions"] for row in rows] == [768] * len(
+        migrations.vector_indexes(graph, space)
+    )
     with pytest.raises(ValueError, match="not a name"):
-        migrations.ensure_vectors(graph, vector_spaces.Space(model="wide@1", size=768, vectors="embedding_x`"))
+        migrations.ensure_vectors(
+            graph, vector_spaces.Space(model="wide@1", size=768, vectors="embedding_x`")
+        )
 
 
 @pytest.mark.parametrize("version", range(1, migrations.VERSION))
-def test_an_older_version_is_brought_up_to_date_by_openers_that_die_after_each_statement(client, server, namespace, version):
+def test_an_older_version_is_brought_up_to_date_by_openers_that_die_after_each_statement(
+    client, server, namespace, version
+):
     graph = client._core.graph
     client.save_conversation("c", [{"role": "user", "content": "The night train to Vienna."}])
     before = client.get_embedding_status()
@@ -61,7 +73,9 @@ def test_an_older_version_is_brought_up_to_date_by_openers_that_die_after_each_s
     deaths = 0
     while migrations.read(graph).version < migrations.VERSION:
         assert deaths < 10
-        opener = Counted(server.bolt_url, server.auth, dies="after", spares=deaths)  # data is changed again until the mark is there
+        opener = Counted(
+            server.bolt_url, server.auth, dies="after", spares=deaths
+        )  # data is changed again until the mark is there
         with closing(opener), contextlib.suppress(KeyboardInterrupt):
             migrations.ensure(opener, vector_size=384)
         deaths += 1
@@ -69,8 +83,13 @@ def test_an_older_version_is_brought_up_to_date_by_openers_that_die_after_each_s
     with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as again:
         assert verdicts(graph) == {"ready"}
         assert again.get_embedding_status() == before
-        assert again.search_similar_conversations("train", min_score=0.0).results[0].conversation_id == "c"
-        assert "c:0" in {one.message_id for one in again.search_hybrid("night train", "keyword").results}
+        assert (
+            again.search_similar_conversations("train", min_score=0.0).results[0].conversation_id
+            == "c"
+        )
+        assert "c:0" in {
+            one.message_id for one in again.search_hybrid("night train", "keyword").results
+        }
 
 
 def test_a_client_goes_on_while_others_bring_the_database_up_to_date(client, server):
@@ -80,11 +99,19 @@ def test_a_client_goes_on_while_others_bring_the_database_up_to_date(client, ser
         number = 0
         while not ended.is_set():
             try:
-                client.save_conversation(f"c{number}", [{"role": "user", "content": f"Message {number}"}], mode="conversation")
+                client.save_conversation(
+                    f"c{number}",
+                    [{"role": "user", "content": f"Message {number}"}],
+                    mode="conversation",
+                )
             except Exception as error:
                 failures.append(error)
             number += 1
-        failures.extend([] if client.get_conversation_stats().stats.total_conversations == number else ["a save is missing"])
+        failures.extend(
+            []
+            if client.get_conversation_stats().stats.total_conversations == number
+            else ["a save is missing"]
+        )
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -151,10 +178,16 @@ def test_the_object_mapper_has_the_labels_and_properties_of_the_graph(client):
     client.extract_entities("The OrderParser class uses polars.", conversation_id="c")
     client.update_knowledge_graph([{"id": "e", "metadata": {"a": 1}, "description": "d"}], [])
     vector = np.ones((1, 384), np.float32)
-    client.save_conversation("g", [{"role": "user", "content": "Vector given."}], mode="conversation", embeddings=vector)
-    client.save_document("d", "We use polars. " + "word " * 600, {"tags": ["x"], "project": "q"}, "/p")
+    client.save_conversation(
+        "g", [{"role": "user", "content": "Vector given."}], mode="conversation", embeddings=vector
+    )
+    client.save_document(
+        "d", "We use polars. " + "word " * 600, {"tags": ["x"], "project": "q"}, "/p"
+    )
     client.configure_entity_patterns({"tool": ["pandas"]})
-    client.update_knowledge_graph([{"id": "f", "metadata": {"a": 1}, "description": "d"}, {"id": "g"}], [])
+    client.update_knowledge_graph(
+        [{"id": "f", "metadata": {"a": 1}, "description": "d"}, {"id": "g"}], []
+    )
     client.merge_entities("e", "f", reason="the same", merged_by="Ana", evidence={"score": 0.9})
     client.undo_merge(client.merge_entities("e", "g").merge_id)
     graph, known = client._core.graph, client._core.embeddings.current().vectors
@@ -167,10 +200,15 @@ def test_the_object_mapper_has_the_labels_and_properties_of_the_graph(client):
             f"MATCH (n:{name}) WHERE n.namespace = $n OR n:SchemaVersion UNWIND keys(n) AS key RETURN collect(DISTINCT key) AS keys",
             n=client._core.namespace,
         ).records
-        described = {prop.db_property or key for key, prop in model.defined_properties(rels=False, aliases=False).items()}
+        described = {
+            prop.db_property or key
+            for key, prop in model.defined_properties(rels=False, aliases=False).items()
+        }
         assert model.__label__ == name
         assert set(rows[0]["keys"]) == described, name
-    constraints = driver.execute_query("SHOW CONSTRAINTS YIELD labelsOrTypes, properties RETURN labelsOrTypes[0] AS label").records
+    constraints = driver.execute_query(
+        "SHOW CONSTRAINTS YIELD labelsOrTypes, properties RETURN labelsOrTypes[0] AS label"
+    ).records
     assert {row["label"] for row in constraints} == set(ogm.SchemaVersion.ALL)
 
 
@@ -217,8 +255,14 @@ ALL = "Message|Chunk|Entity|Decision|Conversation"
         ("DROP INDEX memory_text", "CREATE RANGE INDEX memory_text FOR (n:Message) ON (n.content)"),
         ("DROP INDEX entity_name", "CREATE RANGE INDEX entity_name FOR (n:Entity) ON (n.name)"),
         ("DROP INDEX entity_type", "CREATE TEXT INDEX entity_type FOR (n:Entity) ON (n.type)"),
-        ("DROP INDEX entity_type", "CREATE CONSTRAINT entity_type FOR (n:Entity) REQUIRE (n.namespace, n.type, n.id) IS UNIQUE"),
-        ("DROP CONSTRAINT merge_id", "CREATE CONSTRAINT merge_id FOR (n:Merge) REQUIRE (n.id, n.created_ms) IS UNIQUE"),
+        (
+            "DROP INDEX entity_type",
+            "CREATE CONSTRAINT entity_type FOR (n:Entity) REQUIRE (n.namespace, n.type, n.id) IS UNIQUE",
+        ),
+        (
+            "DROP CONSTRAINT merge_id",
+            "CREATE CONSTRAINT merge_id FOR (n:Merge) REQUIRE (n.id, n.created_ms) IS UNIQUE",
+        ),
         ("DROP CONSTRAINT merge_id", "CREATE RANGE INDEX merge_id FOR (n:Person) ON (n.name)"),
         (
             "DROP INDEX memory_vectors",
@@ -244,15 +288,23 @@ def test_a_models_index_of_another_size_is_made_again(whole):
     )
     migrations.ensure_vectors(whole, space)
     existing = indexes.read(whole)
-    assert {index.verdict(existing) for index in migrations.vector_indexes(whole, space)} == {"ready"}
+    assert {index.verdict(existing) for index in migrations.vector_indexes(whole, space)} == {
+        "ready"
+    }
     run(whole, "DROP INDEX memory_vectors_64_b")
 
 
 @pytest.mark.parametrize(
     ("drop", "text"),
     [
-        ("DROP CONSTRAINT merge_id", "CREATE CONSTRAINT theirs FOR (n:Merge) REQUIRE (n.namespace, n.id) IS UNIQUE"),
-        ("DROP INDEX entity_name", "CREATE RANGE INDEX theirs FOR (n:Entity) ON (n.namespace, n.name)"),
+        (
+            "DROP CONSTRAINT merge_id",
+            "CREATE CONSTRAINT theirs FOR (n:Merge) REQUIRE (n.namespace, n.id) IS UNIQUE",
+        ),
+        (
+            "DROP INDEX entity_name",
+            "CREATE RANGE INDEX theirs FOR (n:Entity) ON (n.namespace, n.name)",
+        ),
     ],
 )
 def test_somebody_elses_index_that_is_as_good_is_taken(whole, drop, text):
@@ -266,8 +318,14 @@ def test_somebody_elses_index_that_is_as_good_is_taken(whole, drop, text):
 @pytest.mark.parametrize(
     ("drop", "text"),
     [
-        ("DROP CONSTRAINT merge_id", "CREATE RANGE INDEX theirs FOR (n:Merge) ON (n.namespace, n.id)"),
-        ("DROP INDEX memory_text", FULLTEXT.format(ALL, "english").replace("memory_text", "theirs")),
+        (
+            "DROP CONSTRAINT merge_id",
+            "CREATE RANGE INDEX theirs FOR (n:Merge) ON (n.namespace, n.id)",
+        ),
+        (
+            "DROP INDEX memory_text",
+            FULLTEXT.format(ALL, "english").replace("memory_text", "theirs"),
+        ),
     ],
 )
 def test_somebody_elses_index_is_named_and_not_dropped(whole, monkeypatch, drop, text):
@@ -283,9 +341,14 @@ def test_somebody_elses_index_is_named_and_not_dropped(whole, monkeypatch, drop,
 
 def test_a_constraint_that_nodes_violate_is_told_and_made_when_they_are_gone(whole):
     run(whole, "DROP CONSTRAINT merge_id")
-    run(whole, "CREATE (:Merge {namespace: 'twice', id: 'm'}), (:Merge {namespace: 'twice', id: 'm'})")
+    run(
+        whole,
+        "CREATE (:Merge {namespace: 'twice', id: 'm'}), (:Merge {namespace: 'twice', id: 'm'})",
+    )
     try:
-        with pytest.raises(DatabaseError, match=r"merge_id .* several Merge nodes have the same namespace and id") as error:
+        with pytest.raises(
+            DatabaseError, match=r"merge_id .* several Merge nodes have the same namespace and id"
+        ) as error:
             migrations.ensure(whole, vector_size=384)
         assert not error.value.retryable
         assert "twice" not in str(error.value)
@@ -327,13 +390,17 @@ def drop_all(graph):
 def test_openers_that_die_after_each_statement_make_a_whole_schema_together(whole, server):
     drop_all(whole)
     wanted = migrations.expected(whole, vector_size=384)
-    for spares in [0] * len(wanted) + list(range(5)):  # data is changed again until the mark is there
+    for spares in [0] * len(wanted) + list(
+        range(5)
+    ):  # data is changed again until the mark is there
         opener = Counted(server.bolt_url, server.auth, dies="after", spares=spares)
         with closing(opener), contextlib.suppress(KeyboardInterrupt):
             migrations.ensure(opener, vector_size=384)
             break
     with closing(Counted(server.bolt_url, server.auth, dies="before")) as graph:
-        assert migrations.ensure(graph, vector_size=384) == migrations.State(version=migrations.VERSION, vector_size=384)
+        assert migrations.ensure(graph, vector_size=384) == migrations.State(
+            version=migrations.VERSION, vector_size=384
+        )
 
 
 def test_openers_with_models_of_two_sizes_agree(whole, server):
@@ -354,18 +421,32 @@ def test_another_applications_constraint_in_a_database_that_is_not_ours_stays(wh
     run(whole, "MATCH (v:SchemaVersion) DETACH DELETE v")
     run(whole, "DROP CONSTRAINT merge_id")
     run(whole, "CREATE CONSTRAINT merge_id FOR (n:Merge) REQUIRE n.id IS UNIQUE")
-    with pytest.raises(DatabaseError, match="another application's constraint has the name merge_id"):
+    with pytest.raises(
+        DatabaseError, match="another application's constraint has the name merge_id"
+    ):
         migrations.ensure(whole, vector_size=384)
-    assert run(whole, "SHOW CONSTRAINTS YIELD name, properties WHERE name = 'merge_id'")[0]["properties"] == ["id"]
+    assert run(whole, "SHOW CONSTRAINTS YIELD name, properties WHERE name = 'merge_id'")[0][
+        "properties"
+    ] == ["id"]
     run(whole, "DROP CONSTRAINT merge_id")
 
 
-def test_an_index_that_takes_longer_than_opening_may_is_told_and_made_by_the_next_opening(whole, monkeypatch):
+def test_an_index_that_takes_longer_than_opening_may_is_told_and_made_by_the_next_opening(
+    whole, monkeypatch
+):
     run(whole, "DROP INDEX entity_type")
-    with monkeypatch.context() as patch, whole.driver.session() as session, session.begin_transaction() as writer:
-        writer.run("CREATE (:Entity {namespace: 'full', type: 'x'})").consume()  # no index over its label is made before it ends
+    with (
+        monkeypatch.context() as patch,
+        whole.driver.session() as session,
+        session.begin_transaction() as writer,
+    ):
+        writer.run(
+            "CREATE (:Entity {namespace: 'full', type: 'x'})"
+        ).consume()  # no index over its label is made before it ends
         patch.setattr(migrations, "SCHEMA_SECONDS", 1.0)
-        with pytest.raises(DatabaseError, match=r"still being built after 1 s: entity_type") as error:
+        with pytest.raises(
+            DatabaseError, match=r"still being built after 1 s: entity_type"
+        ) as error:
             migrations.ensure(whole, vector_size=384)
         writer.rollback()
     assert error.value.retryable
@@ -375,7 +456,10 @@ def test_an_index_that_takes_longer_than_opening_may_is_told_and_made_by_the_nex
 @pytest.fixture
 def full(whole):
     """A graph with so many entities that an index over them takes a moment."""
-    run(whole, "UNWIND range(0, 19999) AS i CREATE (:Entity {namespace: 'full', id: toString(i), name: 'x', type: 'x'})")
+    run(
+        whole,
+        "UNWIND range(0, 19999) AS i CREATE (:Entity {namespace: 'full', id: toString(i), name: 'x', type: 'x'})",
+    )
     yield whole
     run(whole, "MATCH (n:Entity {namespace: 'full'}) DELETE n")
 

@@ -48,8 +48,18 @@ def talk(client):
                 "content": "Yesterday I signed up for a pottery class",
                 "timestamp": "2024-03-01T10:00:00",
             },
-            {"id": "p1", "role": "assistant", "content": "Lovely! What will you make first?", "timestamp": "2024-03-01T10:01:00"},
-            {"id": "p2", "role": "user", "content": "A bowl with a black and white design", "timestamp": "2024-03-01T10:02:00"},
+            {
+                "id": "p1",
+                "role": "assistant",
+                "content": "Lovely! What will you make first?",
+                "timestamp": "2024-03-01T10:01:00",
+            },
+            {
+                "id": "p2",
+                "role": "user",
+                "content": "A bowl with a black and white design",
+                "timestamp": "2024-03-01T10:02:00",
+            },
         ],
         mode="conversation",
         metadata={"project": "hobbies", "tags": ["clay", "art"], "team": "blue"},
@@ -57,7 +67,12 @@ def talk(client):
     client.save_conversation(
         "frames",
         [
-            {"id": "f0", "role": "user", "content": "Analyze this Python code", "metadata": {"team": "red", "n": 3}},
+            {
+                "id": "f0",
+                "role": "user",
+                "content": "Analyze this Python code",
+                "metadata": {"team": "red", "n": 3},
+            },
             {
                 "id": "f1",
                 "role": "assistant",
@@ -89,8 +104,12 @@ def test_hybrid_finds_by_meaning_words_and_neighbours(talk):
 
 
 def test_both_calling_styles_are_the_same(talk):
-    params = HybridSearchParams(query="pottery", mode="keyword", filters={"role": "user"}, limit=3, include_metadata=True)
-    keywords = talk.search_hybrid("pottery", mode="keyword", filters={"role": "user"}, limit=3, include_metadata=True)
+    params = HybridSearchParams(
+        query="pottery", mode="keyword", filters={"role": "user"}, limit=3, include_metadata=True
+    )
+    keywords = talk.search_hybrid(
+        "pottery", mode="keyword", filters={"role": "user"}, limit=3, include_metadata=True
+    )
     assert talk.search_hybrid(params).results == keywords.results
     for keyword in ("mode", "filters", "limit", "include_metadata"):
         with pytest.raises(ValidationError, match="not both"):
@@ -98,16 +117,24 @@ def test_both_calling_styles_are_the_same(talk):
     with pytest.raises(ValidationError, match="query"):
         talk.search_hybrid(HybridSearchParams.model_construct())
     with pytest.raises(ValidationError, match="include_metadata"):
-        talk.search_hybrid(HybridSearchParams.model_construct(query="pottery", include_metadata="false"))
+        talk.search_hybrid(
+            HybridSearchParams.model_construct(query="pottery", include_metadata="false")
+        )
     with pytest.raises(ValidationError, match="include_metadata"):
         talk.search_similar_conversations("pottery", include_metadata=np.array([1, 2]))
 
 
 def test_semantic_is_the_raw_cosine(talk):
-    answer = talk.search_hybrid("Python code analysis", mode="semantic", filters={"content_types": "message"})
-    vectors = talk._core.embeddings.newest.embed(["Python code analysis", "Analyze this Python code"])
+    answer = talk.search_hybrid(
+        "Python code analysis", mode="semantic", filters={"content_types": "message"}
+    )
+    vectors = talk._core.embeddings.newest.embed(
+        ["Python code analysis", "Analyze this Python code"]
+    )
     assert answer.results[0].id == "f0"
-    assert answer.results[0].similarity_score == pytest.approx(float(vectors[0] @ vectors[1]), abs=1e-4)
+    assert answer.results[0].similarity_score == pytest.approx(
+        float(vectors[0] @ vectors[1]), abs=1e-4
+    )
 
 
 def test_keyword_finds_words_and_only_them(talk):
@@ -120,7 +147,10 @@ def test_graph_goes_from_what_is_named_to_what_mentions_it(talk):
     answer = talk.search_hybrid("what uses pandas?", mode="graph")
     assert answer.results[0].id == "pandas"
     assert "f1" in ids(answer)
-    assert "pandas" in next(one for one in answer.results if one.id == "f1").explanation["graph"]["through"]
+    assert (
+        "pandas"
+        in next(one for one in answer.results if one.id == "f1").explanation["graph"]["through"]
+    )
     assert talk.search_hybrid("nothing that is known", mode="graph").results == []
 
 
@@ -131,10 +161,16 @@ def test_an_entity_that_is_named_comes_first_and_does_not_crowd_messages_out(tal
 
 
 def test_decisions_and_conversations_are_found(talk):
-    talk.save_decision("frames", "architecture", "Two ways to read files", "Stream them with generators")
-    answer = talk.search_hybrid("stream files with generators", filters={"content_types": "decision"})
+    talk.save_decision(
+        "frames", "architecture", "Two ways to read files", "Stream them with generators"
+    )
+    answer = talk.search_hybrid(
+        "stream files with generators", filters={"content_types": "decision"}
+    )
     assert [one.type for one in answer.results] == ["decision"]
-    assert "conversation" in {one.type for one in talk.search_hybrid("clay hobbies", mode="keyword").results}
+    assert "conversation" in {
+        one.type for one in talk.search_hybrid("clay hobbies", mode="keyword").results
+    }
 
 
 @pytest.mark.parametrize(
@@ -153,7 +189,10 @@ def test_decisions_and_conversations_are_found(talk):
         ({"metadata.n": 3}, {"f0"}),
         ({"metadata.n": "4"}, set()),
         ({"date_range": {"start": "2024-03-01", "end": "2024-03-01"}}, {"p0", "p1", "p2"}),
-        ({"date_range": {"start": "2024-03-01T10:01:00", "end": "2024-06-30T00:00:00"}}, {"p1", "p2", "f1"}),
+        (
+            {"date_range": {"start": "2024-03-01T10:01:00", "end": "2024-06-30T00:00:00"}},
+            {"p1", "p2", "f1"},
+        ),
         ({"date_range": {"end": "2024-02-29"}}, set()),
         ({"entity_types": "library"}, {"f1"}),
         ({"entity_types": ["library"], "role": "user"}, set()),
@@ -164,7 +203,9 @@ def test_decisions_and_conversations_are_found(talk):
 def test_filters_hold_in_every_mode(talk, filters, expected):
     query = "pottery class make bowl design analyze python code pandas data frames"
     for mode in ("hybrid", "semantic", "keyword", "graph"):
-        found = talk.search_hybrid(query, mode=mode, filters={**filters, "content_types": "message"}, limit=50)
+        found = talk.search_hybrid(
+            query, mode=mode, filters={**filters, "content_types": "message"}, limit=50
+        )
         assert set(ids(found)) <= expected, mode
         if mode in {"hybrid", "semantic"}:
             assert set(ids(found)) == expected, mode
@@ -172,8 +213,13 @@ def test_filters_hold_in_every_mode(talk, filters, expected):
 
 def test_content_types_narrow_and_conversation_covers_messages(talk):
     query = "python code pandas hobbies"
-    assert {one.type for one in talk.search_hybrid(query, filters={"content_types": "entity"}).results} == {"entity"}
-    assert {one.type for one in talk.search_hybrid(query, filters={"content_types": "conversation"}).results} == {
+    assert {
+        one.type for one in talk.search_hybrid(query, filters={"content_types": "entity"}).results
+    } == {"entity"}
+    assert {
+        one.type
+        for one in talk.search_hybrid(query, filters={"content_types": "conversation"}).results
+    } == {
         "message",
         "conversation",
     }
@@ -182,30 +228,58 @@ def test_content_types_narrow_and_conversation_covers_messages(talk):
 
 def test_confidence_holds_for_entities(talk):
     talk.update_knowledge_graph(
-        [{"id": "surely", "type": "tool", "confidence": 0.9}, {"id": "maybe", "type": "tool", "confidence": 0.2}], []
+        [
+            {"id": "surely", "type": "tool", "confidence": 0.9},
+            {"id": "maybe", "type": "tool", "confidence": 0.2},
+        ],
+        [],
     )
     for mode in ("hybrid", "semantic", "keyword", "graph"):
-        found = talk.search_hybrid("surely maybe", mode=mode, filters={"content_types": "entity", "confidence_min": 0.5}, limit=50)
+        found = talk.search_hybrid(
+            "surely maybe",
+            mode=mode,
+            filters={"content_types": "entity", "confidence_min": 0.5},
+            limit=50,
+        )
         assert "surely" in ids(found)
         assert "maybe" not in ids(found)
 
 
 def test_metadata_comes_as_it_was_given_when_asked_for(talk):
-    given = talk.search_hybrid("Analyze this Python code", filters={"content_types": "message"}, include_metadata=True).results[0]
+    given = talk.search_hybrid(
+        "Analyze this Python code", filters={"content_types": "message"}, include_metadata=True
+    ).results[0]
     assert (given.id, given.metadata) == ("f0", {"team": "red", "n": 3})
     assert talk.search_hybrid("Analyze this Python code").results[0].metadata is None
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_operators_are_literal(talk, operator):
-    for query in (operator, operator * 2, f"{operator} pottery", f"pottery {operator}", f"pot{operator}tery {operator} class"):
+    for query in (
+        operator,
+        operator * 2,
+        f"{operator} pottery",
+        f"pottery {operator}",
+        f"pot{operator}tery {operator} class",
+    ):
         for mode in ("keyword", "graph"):
             talk.search_hybrid(query, mode=mode)
     assert ids(talk.search_hybrid(f"pottery {operator}", mode="keyword"))[0] == "p0"
 
 
 @pytest.mark.parametrize(
-    "query", ["*:*", "/.*/", "namespace:other", "facets:1", "id:p0", "content:(*)", "[* TO *]", "pot*", "pottry~2"]
+    "query",
+    [
+        "*:*",
+        "/.*/",
+        "namespace:other",
+        "facets:1",
+        "id:p0",
+        "content:(*)",
+        "[* TO *]",
+        "pot*",
+        "pottry~2",
+    ],
 )
 def test_queries_that_try_to_be_lucene_find_nothing_they_do_not_say(talk, query):
     assert "p0" not in ids(talk.search_hybrid(query, mode="keyword"))
@@ -246,7 +320,12 @@ def test_bad_arguments_are_refused(client, arguments):
 def test_an_empty_graph_answers(client):
     for mode in ("hybrid", "semantic", "keyword", "graph"):
         answer = client.search_hybrid("anything at all", mode=mode)
-        assert (answer.success, answer.results, answer.total_results, answer.best_score) == (True, [], 0, None)
+        assert (answer.success, answer.results, answer.total_results, answer.best_score) == (
+            True,
+            [],
+            0,
+            None,
+        )
     assert client.search_similar_conversations("anything at all").results == []
 
 
@@ -265,7 +344,9 @@ def test_a_floor_that_nothing_reaches_is_told(talk):
 
 
 def test_similar_conversations_obey_filters(talk):
-    found = talk.search_similar_conversations("pottery", min_score=0.0, filters={"project": "data-pipeline"})
+    found = talk.search_similar_conversations(
+        "pottery", min_score=0.0, filters={"project": "data-pipeline"}
+    )
     assert [one.conversation_id for one in found.results] == ["frames"]
     both = talk.search_similar_conversations("pottery", min_score=0.0)
     assert [one.conversation_id for one in both.results] == ["pottery", "frames"]
@@ -276,24 +357,44 @@ def test_the_best_passage_counts_for_a_long_message(client):
     filler = "We talked about the weather, the garden and what to cook for dinner tonight. " * 60
     client.save_conversation(
         "long",
-        [{"id": "l", "role": "user", "content": f"{filler} Volcanoes erupt when magma rises. {filler}"}],
+        [
+            {
+                "id": "l",
+                "role": "user",
+                "content": f"{filler} Volcanoes erupt when magma rises. {filler}",
+            }
+        ],
         mode="conversation",
     )
     answer = client.search_hybrid("why do volcanoes erupt", mode="semantic")
     assert ids(answer) == ["l"]
     assert answer.results[0].content.startswith("We talked")
-    assert client.search_similar_conversations("why do volcanoes erupt", min_score=0.2).results[0].conversation_id == "long"
+    assert (
+        client.search_similar_conversations("why do volcanoes erupt", min_score=0.2)
+        .results[0]
+        .conversation_id
+        == "long"
+    )
 
 
 def test_a_message_is_judged_by_its_beginning_and_returned_whole(client):
     text = "Volcanoes erupt when magma rises. " * 1000
-    client.save_conversation("long", [{"id": "l", "role": "user", "content": text}], mode="conversation")
+    client.save_conversation(
+        "long", [{"id": "l", "role": "user", "content": text}], mode="conversation"
+    )
     for mode in ("hybrid", "keyword", "semantic"):
-        assert client.search_hybrid("why do volcanoes erupt", mode=mode, limit=1).results[0].content == text
+        assert (
+            client.search_hybrid("why do volcanoes erupt", mode=mode, limit=1).results[0].content
+            == text
+        )
 
 
 def test_the_ranking_tells_what_each_feature_gave(talk):
-    ranking = talk.search_hybrid("pottery class", filters={"content_types": "message"}).results[0].explanation["ranking"]
+    ranking = (
+        talk.search_hybrid("pottery class", filters={"content_types": "message"})
+        .results[0]
+        .explanation["ranking"]
+    )
     assert sum(ranking["parts"].values()) == pytest.approx(ranking["score"])
     assert ranking["parts"]["cover"] > 0
 
@@ -319,21 +420,32 @@ def test_rare_matches_are_found_among_many(client):
         )
     for mode in ("hybrid", "semantic", "keyword"):
         dated = client.search_hybrid(
-            "apples", mode=mode, filters={"date_range": {"start": "2024-06-01"}, "content_types": "message"}, limit=50
+            "apples",
+            mode=mode,
+            filters={"date_range": {"start": "2024-06-01"}, "content_types": "message"},
+            limit=50,
         )
         assert len(dated.results) == 50
         assert all(one.conversation_id == "c5" for one in dated.results)
-        rare = client.search_hybrid("apples", mode=mode, filters={"metadata.rare": 7, "content_types": "message"})
+        rare = client.search_hybrid(
+            "apples", mode=mode, filters={"metadata.rare": 7, "content_types": "message"}
+        )
         assert set(ids(rare)) == {f"{part}-7" for part in range(6)}
 
 
 def test_a_namespace_sees_nothing_of_another(talk, server, namespace):
-    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=f"{namespace}-other") as other:
+    with ContextPersistenceClient(
+        server.bolt_url, auth=server.auth, namespace=f"{namespace}-other"
+    ) as other:
         for mode in ("hybrid", "semantic", "keyword", "graph"):
             answer = other.search_hybrid("pottery class pandas", mode=mode)
             assert (answer.results, answer.best_score) == ([], None)
         assert other.search_similar_conversations("pottery", min_score=0.0).best_score is None
-        other.save_conversation("pottery", [{"role": "user", "content": "A pottery class of my own"}], mode="conversation")
+        other.save_conversation(
+            "pottery",
+            [{"role": "user", "content": "A pottery class of my own"}],
+            mode="conversation",
+        )
         assert ids(other.search_hybrid("pottery")) == ["pottery:0"]
     assert "pottery:0" not in ids(talk.search_hybrid("pottery", limit=50))
 
@@ -352,9 +464,20 @@ def test_servers_without_search_find_the_same(talk, old_server):
         for one in filters:
             answers = []
             for graph._server in (now, old):
-                answers.append(sorted(ids(old_server.search_hybrid("pottery class in python", mode=mode, filters=one, limit=50))))
+                answers.append(
+                    sorted(
+                        ids(
+                            old_server.search_hybrid(
+                                "pottery class in python", mode=mode, filters=one, limit=50
+                            )
+                        )
+                    )
+                )
             assert answers[0] == answers[1], (mode, one)
-    assert [one.conversation_id for one in old_server.search_similar_conversations("pottery", min_score=0.0).results] == [
+    assert [
+        one.conversation_id
+        for one in old_server.search_similar_conversations("pottery", min_score=0.0).results
+    ] == [
         "pottery",
         "frames",
     ]

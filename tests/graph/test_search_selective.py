@@ -24,7 +24,9 @@ def direction(seed):
 def fill(client, *, conversations=CONVERSATIONS, towards=None):
     """Conversations that all say nearly the same; of each hundred messages one has what the filters ask for."""
     random = np.random.default_rng(3)
-    common = np.zeros(384, np.float32) if towards is None else 20 * direction(towards)  # as long as what is added
+    common = (
+        np.zeros(384, np.float32) if towards is None else 20 * direction(towards)
+    )  # as long as what is added
     for number in range(conversations):
         special = number == 7
         client.save_conversation(
@@ -55,7 +57,9 @@ def asked(client, *, seed=0, query="green apples", **more):
     return hybrid.Search(
         namespace=client.namespace,
         query=query,
-        vector=QueryVector(numbers=direction(seed), vectors=client._core.embeddings.current().vectors),
+        vector=QueryVector(
+            numbers=direction(seed), vectors=client._core.embeddings.current().vectors
+        ),
         now_ms=0,
         **more,
     )
@@ -73,10 +77,18 @@ def test_a_filter_that_leaves_one_in_a_hundred_leaves_as_many_as_are_asked_for(m
     run = many._core.graph.run
     for given in one_in_a_hundred:
         for mode in ("hybrid", "semantic", "keyword"):
-            answer = hybrid.hybrid(run, asked(many, mode=mode, filters=parse({**given, "content_types": "message"}), limit=25))
+            answer = hybrid.hybrid(
+                run,
+                asked(
+                    many, mode=mode, filters=parse({**given, "content_types": "message"}), limit=25
+                ),
+            )
             assert len(answer.hits) == 25, (given, mode)
             places = {tuple(hit.id.split(":")) for hit in answer.hits}
-            assert all(conversation == "7" or place == "50" for conversation, place in places), (given, mode)
+            assert all(conversation == "7" or place == "50" for conversation, place in places), (
+                given,
+                mode,
+            )
     # The nearest are found, not just any: as an exact comparison orders them.
     graph = many._core.graph.driver
     vector = asked(many, filters=parse(None)).vector.numbers
@@ -86,17 +98,28 @@ def test_a_filter_that_leaves_one_in_a_hundred_leaves_as_many_as_are_asked_for(m
         n=many.namespace,
         v=vector.tolist(),
     ).records
-    found = hybrid.hybrid(run, asked(many, mode="semantic", filters=parse({"conversation_id": "c7"}), limit=25)).hits
+    found = hybrid.hybrid(
+        run, asked(many, mode="semantic", filters=parse({"conversation_id": "c7"}), limit=25)
+    ).hits
     assert {hit.id for hit in found} == {row["id"] for row in exact}
 
 
 def test_messages_that_mention_a_rare_type_are_found_among_many(many):
     many.update_knowledge_graph([{"id": "quince", "type": "fruit"}], [])
-    texts = [{"id": f"q{n}", "role": "user", "content": f"The quince of the garden is green, says number {n}"} for n in range(12)]
+    texts = [
+        {
+            "id": f"q{n}",
+            "role": "user",
+            "content": f"The quince of the garden is green, says number {n}",
+        }
+        for n in range(12)
+    ]
     many.save_conversation("quinces", texts)
     filters = {"entity_types": "fruit", "content_types": "message"}
     for mode in ("hybrid", "semantic", "keyword", "graph"):
-        found = many.search_hybrid("green garden quince", mode=mode, filters=filters, limit=10).results
+        found = many.search_hybrid(
+            "green garden quince", mode=mode, filters=filters, limit=10
+        ).results
         assert len(found) == 10, mode
         assert all(one.id.startswith("q") for one in found)
 
@@ -110,7 +133,9 @@ def test_an_arm_with_factor_0_has_no_influence_on_the_order(client):
         made = recipe({"arms": {arm: 0}, "linked": 10})
         return [
             (hit.id, hit.score)
-            for hit in hybrid.hybrid(run, asked(client, recipe=made, filters=parse(None), limit=40, **more)).hits
+            for hit in hybrid.hybrid(
+                run, asked(client, recipe=made, filters=parse(None), limit=40, **more)
+            ).hits
         ]
 
     first = order("meaning", seed=1)
@@ -124,11 +149,17 @@ def test_an_arm_with_factor_0_has_no_influence_on_the_order(client):
 
 
 def test_the_time_that_is_named_is_looked_at_on_older_servers_too(old_server):
-    fill(old_server, conversations=12, towards=0)  # nearer to the query than what other tests leave in the server
+    fill(
+        old_server, conversations=12, towards=0
+    )  # nearer to the query than what other tests leave in the server
     narrow = recipe({"nearest": 1, "worded": 1, "reach": 0, "arms": {"words": 0}})
     graph = old_server._core.graph
     question = asked(
-        old_server, query="what was on 5 January 2024?", recipe=narrow, filters=parse({"content_types": "message"}), limit=8
+        old_server,
+        query="what was on 5 January 2024?",
+        recipe=narrow,
+        filters=parse({"content_types": "message"}),
+        limit=8,
     )
     found = []
     servers = graph.server, replace(graph.server, dialect="25")
@@ -168,16 +199,22 @@ def test_searches_beside_deletions_answer(client):
     fill(client, conversations=3)
 
     def look(mode):
-        found = client.search_hybrid("green apples of the garden", mode=mode, limit=50, recipe="precise", explain=True).results
+        found = client.search_hybrid(
+            "green apples of the garden", mode=mode, limit=50, recipe="precise", explain=True
+        ).results
         assert all(hit.id and hit.type for hit in found)
 
     def replace():
-        texts = [{"role": "user", "content": f"Green apples of the garden, {time.monotonic_ns()}"} for _ in range(50)]
+        texts = [
+            {"role": "user", "content": f"Green apples of the garden, {time.monotonic_ns()}"}
+            for _ in range(50)
+        ]
         client.save_conversation("c1", texts, mode="conversation", replace=True)
 
     def delete():
         client._core.graph.driver.execute_query(
-            "MATCH (m:Message {namespace: $n, conversation_id: 'c2'}) WITH m LIMIT 5 DETACH DELETE m", n=client.namespace
+            "MATCH (m:Message {namespace: $n, conversation_id: 'c2'}) WITH m LIMIT 5 DETACH DELETE m",
+            n=client.namespace,
         )
 
     modes = ("hybrid", "semantic", "keyword", "graph")

@@ -14,7 +14,10 @@ from mcp_context_persistence.kg.errors import (
 from mcp_context_persistence.models import HybridSearchParams
 from mcp_context_persistence.runtime.telemetry import log_settings
 
-MESSAGES = [{"role": "user", "content": f"The OrderValidator class number {number} uses pandas."} for number in range(12)]
+MESSAGES = [
+    {"role": "user", "content": f"The OrderValidator class number {number} uses pandas."}
+    for number in range(12)
+]
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +31,11 @@ def connect(server, namespace):
     opened = []
 
     def open_client(config=None, **arguments):
-        opened.append(ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace, config=config, **arguments))
+        opened.append(
+            ContextPersistenceClient(
+                server.bolt_url, auth=server.auth, namespace=namespace, config=config, **arguments
+            )
+        )
         return opened[-1]
 
     yield open_client
@@ -43,7 +50,11 @@ def test_the_environment_names_the_server(server, namespace, monkeypatch):
     with ContextPersistenceClient(namespace=namespace) as client:
         assert client.get_conversation_stats().stats.total_conversations == 0
         shown = client.configuration()
-    assert (shown["database_url"], shown["database_user"], shown["namespace"]) == (server.bolt_url, server.user, namespace)
+    assert (shown["database_url"], shown["database_user"], shown["namespace"]) == (
+        server.bolt_url,
+        server.user,
+        namespace,
+    )
     assert not server.password or server.password not in str(shown)
 
 
@@ -59,24 +70,44 @@ def test_limits_of_searches(connect, monkeypatch):
     plain = connect()
     for number, message in enumerate(MESSAGES):
         plain.save_conversation(f"conversation-{number}", [message])
-    assert plain.search_similar_conversations("OrderValidator pandas", min_score=0.0).total_results == 5
+    assert (
+        plain.search_similar_conversations("OrderValidator pandas", min_score=0.0).total_results
+        == 5
+    )
     assert plain.search_hybrid("OrderValidator pandas").total_results == 10
 
     monkeypatch.setenv("DEFAULT_SEARCH_LIMIT", "3")
     monkeypatch.setenv("MAX_SEARCH_RESULTS", "7")
     client = connect()
-    assert client.search_similar_conversations("OrderValidator pandas", min_score=0.0).total_results == 3
+    assert (
+        client.search_similar_conversations("OrderValidator pandas", min_score=0.0).total_results
+        == 3
+    )
     assert client.search_hybrid("OrderValidator pandas").total_results == 3
-    assert client.search_hybrid(HybridSearchParams(query="OrderValidator pandas")).total_results == 3
-    assert client.search_similar_conversations("OrderValidator pandas", limit=5, min_score=0.0).total_results == 5
+    assert (
+        client.search_hybrid(HybridSearchParams(query="OrderValidator pandas")).total_results == 3
+    )
+    assert (
+        client.search_similar_conversations(
+            "OrderValidator pandas", limit=5, min_score=0.0
+        ).total_results
+        == 5
+    )
     assert client.search_hybrid("OrderValidator pandas", limit=7).total_results == 7
-    assert client.search_hybrid(HybridSearchParams(query="OrderValidator pandas", limit=7)).total_results == 7
+    assert (
+        client.search_hybrid(
+            HybridSearchParams(query="OrderValidator pandas", limit=7)
+        ).total_results
+        == 7
+    )
     for limit in (8, 10):
         with pytest.raises(ValidationError, match="from 1 to 7"):
             client.search_hybrid("OrderValidator pandas", limit=limit)
 
     monkeypatch.delenv("DEFAULT_SEARCH_LIMIT")
-    assert connect().search_hybrid("OrderValidator pandas").total_results == 7  # the documented 10 is above the largest
+    assert (
+        connect().search_hybrid("OrderValidator pandas").total_results == 7
+    )  # the documented 10 is above the largest
 
 
 def test_the_least_score_of_a_search(connect, monkeypatch):
@@ -98,7 +129,10 @@ def test_hybrid_search_can_be_turned_off(connect):
     assert client.search_hybrid("OrderValidator").mode == "semantic"
     assert client.search_hybrid(HybridSearchParams(query="OrderValidator")).mode == "semantic"
     assert client.search_hybrid("OrderValidator", mode="keyword").mode == "keyword"
-    for arguments in ({"query": "OrderValidator", "mode": "hybrid"}, {"query": HybridSearchParams(query="x", mode="hybrid")}):
+    for arguments in (
+        {"query": "OrderValidator", "mode": "hybrid"},
+        {"query": HybridSearchParams(query="x", mode="hybrid")},
+    ):
         with pytest.raises(ValidationError, match="enable_hybrid_search"):
             client.search_hybrid(**arguments)
 
@@ -139,7 +173,11 @@ def test_what_has_no_meaning_is_said_once(connect, monkeypatch, caplog):
     with caplog.at_level(logging.INFO, logger=log_settings.TREE):
         connect({"echo": True})
         connect({"echo": True}, vector_db_url="other")
-    said = [record.getMessage().split(" ")[0] for record in caplog.records if "not used" in record.getMessage()]
+    said = [
+        record.getMessage().split(" ")[0]
+        for record in caplog.records
+        if "not used" in record.getMessage()
+    ]
     assert said == ["vector_db_url", "vector_db_api_key", "vector_collection_name", "echo"]
     assert "s3cret" not in caplog.text
 
@@ -158,7 +196,9 @@ def test_metrics_of_real_calls(connect):
     port = client.metrics_port
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
         text = answer.read().decode()
-    assert 'context_persistence_call_seconds_count{call="save_conversation",outcome="ok"} 1.0' in text
+    assert (
+        'context_persistence_call_seconds_count{call="save_conversation",outcome="ok"} 1.0' in text
+    )
     assert "OrderValidator" not in text
     assert client._core.metrics._server.server_address[0] == "127.0.0.1"
     other = connect(enable_metrics=True)
@@ -191,11 +231,15 @@ def test_a_client_that_cannot_open_leaves_no_port(monkeypatch):
     import mcp_context_persistence.client as module
 
     made = []
-    monkeypatch.setattr(module, "Metrics", lambda port, make=module.Metrics: made.append(make(port)) or made[-1])
+    monkeypatch.setattr(
+        module, "Metrics", lambda port, make=module.Metrics: made.append(make(port)) or made[-1]
+    )
     with pytest.raises(ValidationError):
         ContextPersistenceClient("nonsense", enable_metrics=True, metrics_port=0)
     with pytest.raises(DatabaseError):
-        ContextPersistenceClient("bolt://127.0.0.1:1", enable_metrics=True, metrics_port=0, config={"deadline": 5})
+        ContextPersistenceClient(
+            "bolt://127.0.0.1:1", enable_metrics=True, metrics_port=0, config={"deadline": 5}
+        )
     assert [one.port for one in made] == [None, None]
 
 
@@ -212,10 +256,14 @@ def test_no_record_holds_what_was_written_or_a_secret(server, namespace, tmp_pat
     catcher.emit = lambda record: seen.append(f"{record.__dict__} {record.getMessage()}")
     tree.addHandler(catcher)
     try:
-        with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace, config=config) as client:
+        with ContextPersistenceClient(
+            server.bolt_url, auth=server.auth, namespace=namespace, config=config
+        ) as client:
             every_call(client, canary)
         with pytest.raises(ContextPersistenceError):
-            ContextPersistenceClient(server.bolt_url, auth=("neo4j", canary), namespace=namespace, config=config)
+            ContextPersistenceClient(
+                server.bolt_url, auth=("neo4j", canary), namespace=namespace, config=config
+            )
         text = (tmp_path / "out.log").read_text()
     finally:
         for handler in set(tree.handlers) - set(before[0]):
@@ -229,8 +277,14 @@ def test_no_record_holds_what_was_written_or_a_secret(server, namespace, tmp_pat
 
 
 def every_call(client, canary):
-    message = {"role": "user", "content": f"The {canary} class uses pandas.", "metadata": {"note": canary}}
-    client.save_conversation(canary, [message], project_path=f"/{canary}", metadata={"project": canary, "tags": [canary]})
+    message = {
+        "role": "user",
+        "content": f"The {canary} class uses pandas.",
+        "metadata": {"note": canary},
+    }
+    client.save_conversation(
+        canary, [message], project_path=f"/{canary}", metadata={"project": canary, "tags": [canary]}
+    )
     client.load_conversation_history(canary)
     client.extract_entities(message["content"], conversation_id=canary, context={"note": canary})
     client.create_relationship(canary, "pandas", f"needs {canary}", properties={"note": canary})

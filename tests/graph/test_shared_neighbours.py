@@ -34,32 +34,54 @@ def without_library(monkeypatch):
 
 
 def relate(client, *pairs):
-    client.update_knowledge_graph([], [{"from_entity": a, "to_entity": b, "relationship_type": "uses"} for a, b in pairs])
+    client.update_knowledge_graph(
+        [], [{"from_entity": a, "to_entity": b, "relationship_type": "uses"} for a, b in pairs]
+    )
 
 
 def fill(client):
     names = ["Postgres", "elephant", "Billing", "Orders", "Reports", "Ledger", "leaf", "other"]
-    client.update_knowledge_graph([{"id": one, "type": "technology" if one in names[:2] else "service"} for one in names], [])
-    relate(client, *((user, one) for user in ("Billing", "Orders", "Reports") for one in ("Postgres", "elephant")))
+    client.update_knowledge_graph(
+        [{"id": one, "type": "technology" if one in names[:2] else "service"} for one in names], []
+    )
+    relate(
+        client,
+        *(
+            (user, one)
+            for user in ("Billing", "Orders", "Reports")
+            for one in ("Postgres", "elephant")
+        ),
+    )
     relate(client, ("Ledger", "Postgres"), ("Ledger", "leaf"), ("Ledger", "other"))
 
 
 def said(found):
     return [
-        (pair.keep_id, pair.duplicate_id, pair.score, pair.band, [(one.stage, one.score) for one in pair.evidence])
+        (
+            pair.keep_id,
+            pair.duplicate_id,
+            pair.score,
+            pair.band,
+            [(one.stage, one.score) for one in pair.evidence],
+        )
         for pair in found.pairs
     ]
 
 
 def projections(client):
-    return [row["name"] for row in query(client, "CALL gds.graph.list() YIELD graphName RETURN graphName AS name")]
+    return [
+        row["name"]
+        for row in query(client, "CALL gds.graph.list() YIELD graphName RETURN graphName AS name")
+    ]
 
 
 def test_shared_neighbours_alone_are_for_somebody_to_look_at(client):
     fill(client)
     found = client.find_duplicate_entities()
     assert found.neighbors_by == "gds"
-    (pair,) = [one for one in found.pairs if {one.keep_id, one.duplicate_id} == {"Postgres", "elephant"}]
+    (pair,) = [
+        one for one in found.pairs if {one.keep_id, one.duplicate_id} == {"Postgres", "elephant"}
+    ]
     (evidence,) = [one for one in pair.evidence if one.stage == "neighbours"]
     assert (pair.band, evidence.score, evidence.detail) == ("review", 0.75, "3 shared")
     assert found.groups == []
@@ -71,20 +93,26 @@ def test_shared_neighbours_alone_are_for_somebody_to_look_at(client):
 def test_one_shared_neighbour_or_a_relationship_between_the_two_proposes_nothing(client):
     fill(client)
     relate(client, ("elephant", "Postgres"))
-    pairs = {frozenset((one.keep_id, one.duplicate_id)) for one in client.find_duplicate_entities().pairs}
+    pairs = {
+        frozenset((one.keep_id, one.duplicate_id)) for one in client.find_duplicate_entities().pairs
+    }
     assert {frozenset(("Postgres", "elephant")), frozenset(("leaf", "other"))} & pairs == set()
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_without_the_library_the_same_is_found(client, request, seed):
     drawn = random.Random(seed)
-    names = [f"{drawn.choice(['alpha', 'beta', 'gamma'])}{letter}" for letter in "abcdefghijklmnopqr"]
+    names = [
+        f"{drawn.choice(['alpha', 'beta', 'gamma'])}{letter}" for letter in "abcdefghijklmnopqr"
+    ]
     client.update_knowledge_graph([{"id": one, "type": drawn.choice(TYPES)} for one in names], [])
     relate(client, *{(drawn.choice(names), drawn.choice(names[:6])) for _ in range(90)})
     first = client.find_duplicate_entities(limit=1000)
     assert first.neighbors_by == "gds"
     assert any(
-        [one.stage for one in pair.evidence] == ["neighbours"] or pair.evidence[-1].stage == "neighbours" for pair in first.pairs
+        [one.stage for one in pair.evidence] == ["neighbours"]
+        or pair.evidence[-1].stage == "neighbours"
+        for pair in first.pairs
     )
     request.getfixturevalue("without_library")
     second = client.find_duplicate_entities(limit=1000)

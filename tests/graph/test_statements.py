@@ -9,7 +9,14 @@ from mcp_context_persistence.kg.schema import migrations
 
 LONG = 2_000  # characters; to plan such a statement takes half a second on idle cores
 RARE = {"merge/apply", "reextract/apply"}
-WORDS_OF_OTHERS = ("SHOW ", "CREATE CONSTRAINT", "CREATE INDEX", "CREATE FULLTEXT", "CREATE VECTOR", "CYPHER 25\nCREATE VECTOR")
+WORDS_OF_OTHERS = (
+    "SHOW ",
+    "CREATE CONSTRAINT",
+    "CREATE INDEX",
+    "CREATE FULLTEXT",
+    "CREATE VECTOR",
+    "CYPHER 25\nCREATE VECTOR",
+)
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +24,9 @@ def driver(server):
     graph = Graph(server.bolt_url, server.auth)
     migrations.ensure(graph, vector_size=384)
     graph.close()
-    with neo4j.GraphDatabase.driver(server.bolt_url, auth=server.auth, notifications_min_severity="OFF") as driver:
+    with neo4j.GraphDatabase.driver(
+        server.bolt_url, auth=server.auth, notifications_min_severity="OFF"
+    ) as driver:
         yield driver
 
 
@@ -27,13 +36,25 @@ def operators(plan):
         yield from operators(child)
 
 
-@pytest.mark.parametrize("name", [name for name in cypher.names() if not cypher.load(name).text.startswith(WORDS_OF_OTHERS)])
+@pytest.mark.parametrize(
+    "name",
+    [name for name in cypher.names() if not cypher.load(name).text.startswith(WORDS_OF_OTHERS)],
+)
 def test_a_statement_is_planned_on_indexes(driver, name):
     script = cypher.load(name)
     with driver.session() as session:
-        plan = session.run(f"EXPLAIN {script.text.removeprefix('PROFILE')}", script.samples).consume().plan
+        plan = (
+            session.run(f"EXPLAIN {script.text.removeprefix('PROFILE')}", script.samples)
+            .consume()
+            .plan
+        )
     found = set(operators(plan))
-    assert not found & {"AllNodesScan", "NodeByLabelScan", "DirectedAllRelationshipsScan", "UndirectedAllRelationshipsScan"}
+    assert not found & {
+        "AllNodesScan",
+        "NodeByLabelScan",
+        "DirectedAllRelationshipsScan",
+        "UndirectedAllRelationshipsScan",
+    }
 
 
 def test_a_long_statement_is_not_planned_anew_whenever_the_store_has_grown():
@@ -44,7 +65,12 @@ def test_a_long_statement_is_not_planned_anew_whenever_the_store_has_grown():
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in cypher.names() if name.startswith(("explore/", "maintenance/stats", "conversation/load"))]
+    "name",
+    [
+        name
+        for name in cypher.names()
+        if name.startswith(("explore/", "maintenance/stats", "conversation/load"))
+    ],
 )
 def test_a_script_runs_as_it_stands(driver, name):
     script = cypher.load(name)

@@ -20,7 +20,9 @@ def test_what_was_saved_outlives_a_killed_server_and_the_client(tmp_path):
     store = tmp_path / "store"
     try:
         with ContextPersistenceClient(f"local:{store}", config={"deadline": 120.0}) as client:
-            client.save_conversation("c", [{"role": "user", "content": "remember me"}], mode="knowledge")
+            client.save_conversation(
+                "c", [{"role": "user", "content": "remember me"}], mode="knowledge"
+            )
             os.kill(local.status(store).pid, signal.SIGKILL)
             assert client.load_conversation_history("c").messages[0].content == "remember me"
             client.save_conversation("d", [{"role": "user", "content": "after"}], mode="knowledge")
@@ -72,7 +74,9 @@ def test_who_takes_a_dead_servers_port_gets_no_password_and_the_client_finds_the
     store = tmp_path / "store"
     try:
         with ContextPersistenceClient(f"local:{store}", config={"deadline": 120.0}) as client:
-            client.save_conversation("c", [{"role": "user", "content": "remember me"}], mode="conversation")
+            client.save_conversation(
+                "c", [{"role": "user", "content": "remember me"}], mode="conversation"
+            )
             address = client._core.address
             before, port = address.bolt_url, int(address.bolt_url.rsplit(":", 1)[1])
             state = Store(store).read_state()
@@ -145,7 +149,9 @@ def test_a_forked_child_refuses_the_parents_client_and_opens_its_own(server, nam
                 except DatabaseError as error:
                     code = 0 if "parent" in str(error) else 2
                 client.close()
-                with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as own:
+                with ContextPersistenceClient(
+                    server.bolt_url, auth=server.auth, namespace=namespace
+                ) as own:
                     code += own.get_conversation_stats().stats.total_messages - 1
             os._exit(code)
         for _ in range(20):

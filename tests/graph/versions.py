@@ -14,7 +14,14 @@ VECTORS = (
 )
 
 
-def make_old(graph: Graph, version: int, *, vector_size: int, model: str = "model@1", namespace: str | None = None) -> None:
+def make_old(
+    graph: Graph,
+    version: int,
+    *,
+    vector_size: int,
+    model: str = "model@1",
+    namespace: str | None = None,
+) -> None:
     """Take from a database what its schema has more than that of an older version.
 
     Args:
@@ -33,7 +40,9 @@ def make_old(graph: Graph, version: int, *, vector_size: int, model: str = "mode
             session.run("DROP CONSTRAINT entity_patterns").consume()
         if version < 4:
             session.run(VECTORS, n=namespace).consume()
-            session.run("MATCH (v:SchemaVersion) SET v.embedding_model = $model", model=model).consume()
+            session.run(
+                "MATCH (v:SchemaVersion) SET v.embedding_model = $model", model=model
+            ).consume()
         if version < 5:
             session.run("DROP CONSTRAINT merge_id").consume()
             session.run("DROP CONSTRAINT merged_entity_id").consume()

@@ -97,8 +97,15 @@ def _without(config: pytest.Config, reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     reason = config.stash.get(REASON, None)
     if reason:
-        terminalreporter.section("NOT TESTED: tests/integration, nothing ran against a container", sep="!", red=True, bold=True)
+        terminalreporter.section(
+            "NOT TESTED: tests/integration, nothing ran against a container",
+            sep="!",
+            red=True,
+            bold=True,
+        )
         terminalreporter.line(reason)

@@ -13,7 +13,10 @@ pytestmark = pytest.mark.timeout(900)  # the first test may have to pull the ima
 
 MESSAGES = [
     {"role": "user", "content": "The DataProcessor class uses pandas for data transformation."},
-    {"role": "assistant", "content": "Then let us validate the rows with pydantic before they reach PostgreSQL."},
+    {
+        "role": "assistant",
+        "content": "Then let us validate the rows with pydantic before they reach PostgreSQL.",
+    },
     {"role": "user", "content": "Agreed. The weather is nice today."},
 ]
 
@@ -30,11 +33,17 @@ def client(container, namespace: str) -> Iterator[ContextPersistenceClient]:
 
 
 def connect(container, namespace: str) -> ContextPersistenceClient:
-    return ContextPersistenceClient(database_url=container.bolt_url, auth=(container.user, container.password), namespace=namespace)
+    return ContextPersistenceClient(
+        database_url=container.bolt_url,
+        auth=(container.user, container.password),
+        namespace=namespace,
+    )
 
 
 def test_the_server_has_no_graph_data_science(container) -> None:
-    with neo4j.GraphDatabase.driver(container.bolt_url, auth=(container.user, container.password)) as driver:
+    with neo4j.GraphDatabase.driver(
+        container.bolt_url, auth=(container.user, container.password)
+    ) as driver:
         rows = driver.execute_query(
             "SHOW PROCEDURES YIELD name WHERE name STARTS WITH 'gds.' RETURN count(*) AS procedures"
         ).records
@@ -42,11 +51,15 @@ def test_the_server_has_no_graph_data_science(container) -> None:
 
 
 def test_a_conversation_comes_back_as_it_was_saved(client) -> None:
-    saved = client.save_conversation(conversation_id="conv-1", messages=MESSAGES, metadata={"project": "pipeline"})
+    saved = client.save_conversation(
+        conversation_id="conv-1", messages=MESSAGES, metadata={"project": "pipeline"}
+    )
     assert (saved.success, saved.message_count) == (True, 3)
 
     history = client.load_conversation_history("conv-1")
-    assert [(m.role, m.content) for m in history.messages] == [(m["role"], m["content"]) for m in MESSAGES]
+    assert [(m.role, m.content) for m in history.messages] == [
+        (m["role"], m["content"]) for m in MESSAGES
+    ]
     assert client.load_conversation_history("conv-1", limit=1).total_messages == 3
 
 
@@ -77,12 +90,16 @@ def test_a_relationship_to_nobody_is_refused(client) -> None:
 def test_every_search_mode_finds_the_message(client, mode: str) -> None:
     client.save_conversation(conversation_id="conv-1", messages=MESSAGES, mode="hybrid")
     results = client.search_hybrid(query="pandas data transformation", mode=mode, limit=5).results
-    assert any(result.conversation_id == "conv-1" or "pandas" in result.content for result in results)
+    assert any(
+        result.conversation_id == "conv-1" or "pandas" in result.content for result in results
+    )
 
 
 def test_a_similar_conversation_is_found(client) -> None:
     client.save_conversation(conversation_id="conv-1", messages=MESSAGES)
-    found = client.search_similar_conversations("a class that transforms data with pandas", min_score=0.3)
+    found = client.search_similar_conversations(
+        "a class that transforms data with pandas", min_score=0.3
+    )
     assert [result.conversation_id for result in found.results] == ["conv-1"]
 
 
@@ -116,9 +133,13 @@ def test_a_closed_client_refuses_to_work(container, namespace: str) -> None:
         client.get_conversation_stats()
 
 
-def test_a_wrong_password_is_a_database_error_that_keeps_it_secret(container, namespace: str) -> None:
+def test_a_wrong_password_is_a_database_error_that_keeps_it_secret(
+    container, namespace: str
+) -> None:
     with pytest.raises(DatabaseError) as caught:
         ContextPersistenceClient(
-            database_url=container.bolt_url, auth=(container.user, "not-the-password"), namespace=namespace
+            database_url=container.bolt_url,
+            auth=(container.user, "not-the-password"),
+            namespace=namespace,
         ).get_conversation_stats()
     assert "not-the-password" not in str(caught.value)

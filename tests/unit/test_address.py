@@ -17,7 +17,9 @@ def test_memory_is_a_throw_away_store(url):
 def test_a_path_is_a_store_in_that_directory(prefix, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert address.parse(f"{prefix}context.db") == address.Store(path=tmp_path / "context.db")
-    assert address.parse(f"{prefix}{tmp_path}/mit Leerzeichen/ä") == address.Store(path=tmp_path / "mit Leerzeichen" / "ä")
+    assert address.parse(f"{prefix}{tmp_path}/mit Leerzeichen/ä") == address.Store(
+        path=tmp_path / "mit Leerzeichen" / "ä"
+    )
     assert not list(tmp_path.iterdir())
 
 
@@ -43,7 +45,9 @@ def test_any_other_file_is_refused(tmp_path):
 @pytest.mark.parametrize("scheme", address.SCHEMES)
 def test_servers_are_taken_as_they_are_with_their_credentials(scheme):
     found = address.parse(f"{scheme}://ana:s%40crt@db.example:7688/memory")
-    assert found == address.Remote(uri=f"{scheme}://db.example:7688", auth=("ana", "s@crt"), database="memory")
+    assert found == address.Remote(
+        uri=f"{scheme}://db.example:7688", auth=("ana", "s@crt"), database="memory"
+    )
     assert "s@crt" not in repr(found)
     assert address.parse(f"{scheme}://[::1]:7687") == address.Remote(uri=f"{scheme}://[::1]:7687")
 
@@ -71,7 +75,9 @@ def test_anything_else_is_refused_and_told_what_works(url):
     assert "u:p" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["bolt://a..b:7687", f"bolt://{'x' * 64}:7687", "local:~nobody-of-that-name/x"])
+@pytest.mark.parametrize(
+    "url", ["bolt://a..b:7687", f"bolt://{'x' * 64}:7687", "local:~nobody-of-that-name/x"]
+)
 def test_odd_names_are_refused_too(url):
     with pytest.raises(ValidationError):
         address.parse(url)

@@ -10,16 +10,22 @@ from mcp_context_persistence.exceptions import DatabaseError, ValidationError
 
 
 def public(kind):
-    return {name: one for name, one in inspect.getmembers(kind, callable) if not name.startswith("_")}
+    return {
+        name: one for name, one in inspect.getmembers(kind, callable) if not name.startswith("_")
+    }
 
 
 def test_every_call_is_there_with_the_same_signature_and_documentation():
     """After a new call of the client: one line in `mcp_context_persistence/aio.py`, `NAME = _awaited(Client.NAME)`."""
     theirs, ours = public(ContextPersistenceClient), public(AsyncContextPersistenceClient)
     assert ours.keys() == theirs.keys()
-    assert inspect.signature(AsyncContextPersistenceClient) == inspect.signature(ContextPersistenceClient)
+    assert inspect.signature(AsyncContextPersistenceClient) == inspect.signature(
+        ContextPersistenceClient
+    )
     for name, method in theirs.items():
-        assert inspect.iscoroutinefunction(ours[name]) or name == "graph_data_science", name  # which is for `async with`
+        assert inspect.iscoroutinefunction(ours[name]) or name == "graph_data_science", (
+            name
+        )  # which is for `async with`
         assert inspect.signature(ours[name]) == inspect.signature(method), name
         if name != "close":
             assert ours[name].__doc__ == method.__doc__, name

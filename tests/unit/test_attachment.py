@@ -16,7 +16,13 @@ def test_a_lease_that_is_gone_is_taken_again_once_however_many_calls_see_it(tmp_
     store = Store(tmp_path / "store")
     store.prepare()
     store.password()
-    attached = Attachment(store, State(phase="running", nonce="n"), leases.take(store.leases), ServerSettings(), throwaway=False)
+    attached = Attachment(
+        store,
+        State(phase="running", nonce="n"),
+        leases.take(store.leases),
+        ServerSettings(),
+        throwaway=False,
+    )
     attached._lease[0].unlink()
     take, taken = leases.take, []
 

@@ -22,7 +22,9 @@ def test_a_transaction_may_be_applied_once_its_commit_is_sent():
     assert attempt.may_be_applied
 
 
-@pytest.mark.parametrize("step", [lambda one: one.connect(lambda _attempt: None), Attempt.send, Attempt.commit])
+@pytest.mark.parametrize(
+    "step", [lambda one: one.connect(lambda _attempt: None), Attempt.send, Attempt.commit]
+)
 def test_an_attempt_that_nobody_waits_for_sends_nothing_more(step):
     attempt = Attempt(applies_when_sent=True)
     attempt.abandon()

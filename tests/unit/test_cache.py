@@ -43,7 +43,9 @@ class Graph:
 def store(request, tmp_path):
     if request.param == "memory":
         return lambda group=A, entries=3, seconds=60.0: Memory(entries=entries, seconds=seconds)
-    return lambda group=A, entries=3, seconds=60.0: File(tmp_path / "cache", group=group, entries=entries, seconds=seconds)
+    return lambda group=A, entries=3, seconds=60.0: File(
+        tmp_path / "cache", group=group, entries=entries, seconds=seconds
+    )
 
 
 def test_an_answer_is_given_again_while_the_graph_is_in_the_same_state(store):
@@ -57,7 +59,13 @@ def test_an_answer_is_given_again_while_the_graph_is_in_the_same_state(store):
     graph.answers.clear()
     graph.ask()
     assert graph.computed == 3
-    assert graph.answers.counts == {"hits": 1, "misses": 3, "evictions": 0, "oversized": 0, "failures": 0}
+    assert graph.answers.counts == {
+        "hits": 1,
+        "misses": 3,
+        "evictions": 0,
+        "oversized": 0,
+        "failures": 0,
+    }
 
 
 def test_nothing_is_kept_of_a_namespace_in_which_nothing_was_written(store):
@@ -170,14 +178,28 @@ def test_a_store_that_fails_warns_once_and_rests(caplog):
     ],
 )
 def test_settings_are_checked(given, named):
-    settings = {"cache_type": "memory", "cache_size": 10, "ttl": 10, "group": A, "redis_url": None, "directory": None}
+    settings = {
+        "cache_type": "memory",
+        "cache_size": 10,
+        "ttl": 10,
+        "group": A,
+        "redis_url": None,
+        "directory": None,
+    }
     with pytest.raises(ValidationError, match=named) as caught:
         open_store(**settings | given)
     assert "secret" not in str(caught.value)
 
 
 def test_the_largest_settings_work():
-    assert open_store("memory", limits.CACHE_ENTRIES, limits.CACHE_SECONDS, group=A, redis_url=None, directory=None)
+    assert open_store(
+        "memory",
+        limits.CACHE_ENTRIES,
+        limits.CACHE_SECONDS,
+        group=A,
+        redis_url=None,
+        directory=None,
+    )
     assert open_store("none", 1, 1, group=A, redis_url=None, directory=None) is None
 
 
@@ -186,7 +208,10 @@ def test_different_questions_have_different_keys_and_nothing_can_be_read_in_them
         "data", 1, True, 1.0, "1", None, [1], {"role": "user"}, {"role": ["user"]}, date(2026, 1, 1), datetime(2026, 1, 1, tzinfo=UTC),
         "2026-01-01", SearchFilters(role="user"), HybridSearchParams(query="data"), "\ud800",
     ]  # fmt: skip
-    keys = [key_of("ns", "search", value) for value in values] + [key_of("ns", "searchdata"), key_of("other", "search", "data")]
+    keys = [key_of("ns", "search", value) for value in values] + [
+        key_of("ns", "searchdata"),
+        key_of("other", "search", "data"),
+    ]
     assert len(set(keys)) == len(keys)
     assert all(len(key) == 16 and b"data" not in key for key in keys)
     assert key_of("ns", {"a": 1, "b": 2}) == key_of("ns", {"b": 2, "a": 1})

@@ -13,7 +13,9 @@ from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.errors import ValidationError, VectorDBError
 
 
-@pytest.mark.parametrize("value", ["", " ", "\u200b\u200d", "\t\n", 7, None, b"x", "secret\ud800", "secret\0"])
+@pytest.mark.parametrize(
+    "value", ["", " ", "\u200b\u200d", "\t\n", 7, None, b"x", "secret\ud800", "secret\0"]
+)
 def test_identifiers_must_be_visible_and_whole(value):
     with pytest.raises(ValidationError, match="field") as caught:
         validation.identifier("field", value)
@@ -45,7 +47,9 @@ json_values = st.recursive(
     | st.integers(-(2**63), 2**63 - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=10,
 )
 
@@ -83,7 +87,10 @@ def test_metadata_in_a_circle_is_refused():
         validation.metadata("field", circle)
 
 
-@pytest.mark.parametrize("value", [{"x": math.nan}, {"x": math.inf}, {"x": {1}}, {"x": object()}, {1: 2}, {"x": 2**63}, [1], "x"])
+@pytest.mark.parametrize(
+    "value",
+    [{"x": math.nan}, {"x": math.inf}, {"x": {1}}, {"x": object()}, {1: 2}, {"x": 2**63}, [1], "x"],
+)
 def test_metadata_that_json_cannot_hold_is_refused(value):
     with pytest.raises(ValidationError, match="field"):
         validation.metadata("field", value)
@@ -95,7 +102,10 @@ def test_dates_in_metadata_become_text():
 
 def test_naive_times_mean_utc_and_zones_are_respected():
     assert validation.milliseconds(datetime(1970, 1, 1, 0, 0, 1)) == 1000  # noqa: DTZ001 - a naive time is the subject
-    assert validation.milliseconds(datetime(1970, 1, 1, 1, 0, 1, tzinfo=timezone(timedelta(hours=1)))) == 1000
+    assert (
+        validation.milliseconds(datetime(1970, 1, 1, 1, 0, 1, tzinfo=timezone(timedelta(hours=1))))
+        == 1000
+    )
     assert validation.moment(1500) == datetime(1970, 1, 1, 0, 0, 1, 500_000, tzinfo=UTC)
 
 
@@ -111,7 +121,9 @@ def test_vectors_have_their_width_and_say_something():
 def test_times_at_the_ends_of_the_calendar_come_back_or_are_refused():
     assert validation.moment(validation.milliseconds(datetime.max.replace(tzinfo=UTC))).year == 9999
     with pytest.raises(ValidationError, match="1 to 9999"):
-        validation.milliseconds(datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-1))))
+        validation.milliseconds(
+            datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-1)))
+        )
 
 
 class Word(str, enum.Enum):  # noqa: UP042  a StrEnum would be told as what it is worth
@@ -155,7 +167,9 @@ def test_a_flag_is_a_real_boolean():
 
 def test_what_derives_from_a_plain_type_is_stored_as_that_type():
     assert type(validation.identifier("x", Word.ALPHA)) is str
-    assert validation.plain_metadata("x", {"a": Word.ALPHA, "b": np.float64(0.5), "c": np.int64(3), "d": date(2024, 5, 1)}) == {
+    assert validation.plain_metadata(
+        "x", {"a": Word.ALPHA, "b": np.float64(0.5), "c": np.int64(3), "d": date(2024, 5, 1)}
+    ) == {
         "a": "alpha",
         "b": 0.5,
         "c": 3,
@@ -191,7 +205,16 @@ def test_a_callback_can_be_called():
 
 
 @pytest.mark.parametrize(
-    "rows", [[[10**400] * 2], [["1", "2"]], [[1j, 2j]], [[3e38, 3e38]], [[None, 1]], [[True, True]], Unwilling()]
+    "rows",
+    [
+        [[10**400] * 2],
+        [["1", "2"]],
+        [[1j, 2j]],
+        [[3e38, 3e38]],
+        [[None, 1]],
+        [[True, True]],
+        Unwilling(),
+    ],
 )
 def test_vectors_are_real_numbers_of_a_length_that_can_be_told(rows):
     with pytest.raises(VectorDBError) as caught:

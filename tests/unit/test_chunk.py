@@ -12,9 +12,12 @@ from mcp_context_persistence.ingest.chunking import Passage, split
 ALPHABET = "abé各각\u0301 \n\t.!?\"'’)。-_/0\u200b\x00"
 texts = st.one_of(
     st.text(st.sampled_from(ALPHABET), max_size=600),
-    st.lists(st.sampled_from(["the", "unaffable", "x" * 30, "end.", "Why?", "\n\n", "각각", "a_b/c.py", "  "]), max_size=300).map(
-        " ".join
-    ),
+    st.lists(
+        st.sampled_from(
+            ["the", "unaffable", "x" * 30, "end.", "Why?", "\n\n", "각각", "a_b/c.py", "  "]
+        ),
+        max_size=300,
+    ).map(" ".join),
 )
 
 
@@ -55,7 +58,13 @@ def check(text: str, passages: list[Passage], offsets_of, max_tokens: int, overl
 @settings(max_examples=150)
 def test_passages_cover_the_text_and_keep_their_limits(offsets_of, text, max_tokens, share):
     overlap = int(max_tokens * share)
-    check(text, split(text, offsets_of, max_tokens=max_tokens, overlap=overlap), offsets_of, max_tokens, overlap)
+    check(
+        text,
+        split(text, offsets_of, max_tokens=max_tokens, overlap=overlap),
+        offsets_of,
+        max_tokens,
+        overlap,
+    )
 
 
 def test_no_passage_is_a_part_of_the_one_before():
@@ -65,20 +74,30 @@ def test_no_passage_is_a_part_of_the_one_before():
 
 @pytest.mark.parametrize("text", ["", "   ", "Short.", "  kept as it is \n"])
 def test_a_text_that_fits_is_one_passage(text):
-    assert split(text, words, max_tokens=8, overlap=2) == [Passage(start=0, end=len(text), text=text)]
+    assert split(text, words, max_tokens=8, overlap=2) == [
+        Passage(start=0, end=len(text), text=text)
+    ]
 
 
 def test_prose_is_cut_between_sentences_and_neighbours_share_one():
     text = " ".join(f"This is the sentence with number {number} in it." for number in range(40))
     passages = split(text, word_pieces, max_tokens=64, overlap=16)
     assert len(passages) > 5
-    assert all(passage.text.startswith("This") and passage.text.endswith("it.") for passage in passages)
+    assert all(
+        passage.text.startswith("This") and passage.text.endswith("it.") for passage in passages
+    )
     assert all(one.end > following.start for one, following in pairwise(passages))
 
 
 def test_a_paragraph_is_a_better_place_than_a_sentence():
-    text = "One two three. Four five six.\n\nSeven eight nine. Ten eleven twelve. " + "more words here " * 10
-    assert split(text, word_pieces, max_tokens=16, overlap=0)[0].text == "One two three. Four five six."
+    text = (
+        "One two three. Four five six.\n\nSeven eight nine. Ten eleven twelve. "
+        + "more words here " * 10
+    )
+    assert (
+        split(text, word_pieces, max_tokens=16, overlap=0)[0].text
+        == "One two three. Four five six."
+    )
 
 
 def test_a_word_longer_than_a_passage_is_cut_inside():

@@ -15,11 +15,18 @@ from mcp_context_persistence.runtime.config.settings import HIDDEN, Config, conf
 from mcp_context_persistence.runtime.config.sources import key_of, variables_of
 
 ROOT = Path(__file__).resolve().parents[2]
-REFERENCE = Path(os.environ.get("CONTEXT_REFERENCE", ROOT.parent / "shared/reference/python-sdk.md"))
+REFERENCE = Path(
+    os.environ.get("CONTEXT_REFERENCE", ROOT.parent / "shared/reference/python-sdk.md")
+)
 
 # Field: environment variables, key in the file, a value as it is written, and what it means.
 SETTINGS = {
-    "database_url": (["CONTEXT_DB_URL", "DATABASE_URL"], "database.url", "bolt://host:7687", "bolt://host:7687"),
+    "database_url": (
+        ["CONTEXT_DB_URL", "DATABASE_URL"],
+        "database.url",
+        "bolt://host:7687",
+        "bolt://host:7687",
+    ),
     "database_user": (["CONTEXT_DB_USER"], "database.user", "reader", "reader"),
     "database_password": (["CONTEXT_DB_PASSWORD"], "database.password", "s3cret", HIDDEN),
     "pool_size": (["CONTEXT_DB_POOL_SIZE"], "database.pool_size", "7", 7),
@@ -27,31 +34,81 @@ SETTINGS = {
     "deadline": ([], "database.deadline", "2m", 120.0),
     "default_mode": ([], "database.default_mode", "knowledge", "knowledge"),
     "echo": ([], "database.echo", "true", True),
-    "vector_db_url": (["VECTOR_DB_URL"], "vector_db.url", "http://key:word@localhost:6333", f"http://{HIDDEN}@localhost:6333"),
+    "vector_db_url": (
+        ["VECTOR_DB_URL"],
+        "vector_db.url",
+        "http://key:word@localhost:6333",
+        f"http://{HIDDEN}@localhost:6333",
+    ),
     "vector_db_api_key": (["VECTOR_DB_API_KEY"], "vector_db.api_key", "k3y", HIDDEN),
-    "vector_collection_name": (["VECTOR_COLLECTION_NAME"], "vector_db.collection_name", "context_vectors", "context_vectors"),
+    "vector_collection_name": (
+        ["VECTOR_COLLECTION_NAME"],
+        "vector_db.collection_name",
+        "context_vectors",
+        "context_vectors",
+    ),
     "vector_size": (["VECTOR_SIZE"], "vector_db.vector_size", "768", 768),
     "distance_metric": ([], "vector_db.distance_metric", "Cosine", "cosine"),
     "spacy_model": (["SPACY_MODEL"], "nlp.spacy_model", "en_core_web_md", "en_core_web_md"),
-    "sentence_transformer_model": (["SENTENCE_TRANSFORMER_MODEL"], "nlp.sentence_transformer_model", "other", "other"),
-    "cross_encoder_model": (["CROSS_ENCODER_MODEL"], "nlp.cross_encoder_model", "/models/judge", "/models/judge"),
-    "gliner_model": (["GLINER_MODEL"], "nlp.gliner_model", "urchade/gliner_small-v2.1", "urchade/gliner_small-v2.1"),
-    "gliner_labels": (["GLINER_LABELS"], "nlp.gliner_labels", "disease, board_game,disease", ("disease", "board_game")),
-    "entity_extraction_threshold": (["ENTITY_EXTRACTION_THRESHOLD"], "nlp.entity_extraction_threshold", "0.7", 0.7),
+    "sentence_transformer_model": (
+        ["SENTENCE_TRANSFORMER_MODEL"],
+        "nlp.sentence_transformer_model",
+        "other",
+        "other",
+    ),
+    "cross_encoder_model": (
+        ["CROSS_ENCODER_MODEL"],
+        "nlp.cross_encoder_model",
+        "/models/judge",
+        "/models/judge",
+    ),
+    "gliner_model": (
+        ["GLINER_MODEL"],
+        "nlp.gliner_model",
+        "urchade/gliner_small-v2.1",
+        "urchade/gliner_small-v2.1",
+    ),
+    "gliner_labels": (
+        ["GLINER_LABELS"],
+        "nlp.gliner_labels",
+        "disease, board_game,disease",
+        ("disease", "board_game"),
+    ),
+    "entity_extraction_threshold": (
+        ["ENTITY_EXTRACTION_THRESHOLD"],
+        "nlp.entity_extraction_threshold",
+        "0.7",
+        0.7,
+    ),
     "max_entities_per_text": ([], "nlp.max_entities_per_text", "50", 50),
     "default_search_limit": (["DEFAULT_SEARCH_LIMIT"], "search.default_limit", "20", 20),
     "min_similarity_score": (["MIN_SIMILARITY_SCORE"], "search.min_similarity_score", "0.5", 0.5),
     "max_search_results": (["MAX_SEARCH_RESULTS"], "search.max_results", "90", 90),
     "enable_hybrid_search": ([], "search.enable_hybrid_search", "false", False),
-    "max_conversation_length": (["MAX_CONVERSATION_LENGTH"], "performance.max_conversation_length", "500", 500),
+    "max_conversation_length": (
+        ["MAX_CONVERSATION_LENGTH"],
+        "performance.max_conversation_length",
+        "500",
+        500,
+    ),
     "batch_size": (["BATCH_SIZE"], "performance.batch_size", "100", 100),
     "cache_size": (["CACHE_SIZE"], "performance.cache_size", "10", 10),
     "cache_ttl": (["CACHE_TTL"], "performance.cache_ttl", "30s", 30.0),
-    "max_memory_usage": (["MAX_MEMORY_USAGE"], "performance.max_memory_usage", "2GB", 2_000_000_000),
+    "max_memory_usage": (
+        ["MAX_MEMORY_USAGE"],
+        "performance.max_memory_usage",
+        "2GB",
+        2_000_000_000,
+    ),
     "enable_parallel_processing": ([], "performance.enable_parallel_processing", "false", False),
     "log_level": (["LOG_LEVEL"], "logging.level", "debug", "DEBUG"),
     "log_format": (["LOG_FORMAT"], "logging.format", "JSON", "json"),
-    "log_file": (["LOG_FILE"], "logging.file", "context_persistence.log", "context_persistence.log"),
+    "log_file": (
+        ["LOG_FILE"],
+        "logging.file",
+        "context_persistence.log",
+        "context_persistence.log",
+    ),
     "log_max_size": ([], "logging.max_size", "2MB", 2_000_000),
     "log_backup_count": ([], "logging.backup_count", "3", 3),
 }
@@ -68,7 +125,9 @@ def _bare(tmp_path, monkeypatch):
 
 
 def write(content, path="config.yaml"):
-    Path(path).write_text(content if isinstance(content, str) else yaml.safe_dump(content), encoding="utf-8")
+    Path(path).write_text(
+        content if isinstance(content, str) else yaml.safe_dump(content), encoding="utf-8"
+    )
 
 
 def shown(field, **arguments):
@@ -76,9 +135,9 @@ def shown(field, **arguments):
 
 
 def test_the_table_of_this_test_is_complete():
-    assert {name: (variables_of(field), key_of(field)) for name, field in Config.model_fields.items()} == {
-        name: row[:2] for name, row in SETTINGS.items()
-    }
+    assert {
+        name: (variables_of(field), key_of(field)) for name, field in Config.model_fields.items()
+    } == {name: row[:2] for name, row in SETTINGS.items()}
 
 
 def test_the_names_of_the_reference_are_all_known():
@@ -92,12 +151,20 @@ def test_the_names_of_the_reference_are_all_known():
     Path(".env").write_text(variables[1])
     write(file[1])
     made = config()
-    assert (made.pool_size, made.batch_size, made.log_format, made.log_max_size) == (10, 100, "json", 100_000_000)
+    assert (made.pool_size, made.batch_size, made.log_format, made.log_max_size) == (
+        10,
+        100,
+        "json",
+        100_000_000,
+    )
     assert made.entity_extraction_threshold == 0.7
     assert made.max_entities_per_text == 50
 
 
-@pytest.mark.parametrize(("field", "variable"), [(name, variable) for name, row in SETTINGS.items() for variable in row[0]])
+@pytest.mark.parametrize(
+    ("field", "variable"),
+    [(name, variable) for name, row in SETTINGS.items() for variable in row[0]],
+)
 def test_every_variable_is_read(field, variable, monkeypatch):
     _, _, written, meant = SETTINGS[field]
     Path(".env").write_text(f"{variable}='{written}'\n")
@@ -138,7 +205,11 @@ def test_the_order_of_the_sources(winner, monkeypatch):
         if not variables:
             continue
         other = Config.model_fields[field].default
-        weak = str(other) if other is not None else {"MIN_SIMILARITY_SCORE": "0.9"}.get(variables[0], "99")
+        weak = (
+            str(other)
+            if other is not None
+            else {"MIN_SIMILARITY_SCORE": "0.9"}.get(variables[0], "99")
+        )
         values = [written if place == winner else weak for place in range(4)]
         section, name = key.split(".")
         file.setdefault(section, {})[name] = values[0]
@@ -175,16 +246,32 @@ def test_what_is_no_name_of_a_model_is_refused_wherever_it_stands(field, given, 
 
 
 def test_a_model_may_be_a_path():
-    assert config({"cross_encoder_model": Path("models") / "judge"}).cross_encoder_model == str(Path("models/judge"))
+    assert config({"cross_encoder_model": Path("models") / "judge"}).cross_encoder_model == str(
+        Path("models/judge")
+    )
 
 
 @pytest.mark.parametrize(
-    "given", ["", " , ", [], ["a", ""], ["1a"], "a,b;c", [7], {"a": 1}, 7, [f"t{number}" for number in range(31)]]
+    "given",
+    [
+        "",
+        " , ",
+        [],
+        ["a", ""],
+        ["1a"],
+        "a,b;c",
+        [7],
+        {"a": 1},
+        7,
+        [f"t{number}" for number in range(31)],
+    ],
 )
 def test_types_to_look_for_are_types(given):
     with pytest.raises(ValidationError, match=r"^config\.gliner_labels: "):
         config({"gliner_labels": given})
-    assert config({"gliner_labels": [f"t{number}" for number in range(limits.GLINER_LABELS)]}).gliner_labels
+    assert config(
+        {"gliner_labels": [f"t{number}" for number in range(limits.GLINER_LABELS)]}
+    ).gliner_labels
 
 
 def test_context_db_url_wins_over_database_url(monkeypatch):
@@ -194,11 +281,17 @@ def test_context_db_url_wins_over_database_url(monkeypatch):
     assert config().database_url == "bolt://second:2"
     monkeypatch.delenv("CONTEXT_DB_URL")
     Path(".env").write_text("CONTEXT_DB_URL=bolt://third:3\n")
-    assert config().database_url == "bolt://first:1"  # the environment goes before .env, whatever the name
+    assert (
+        config().database_url == "bolt://first:1"
+    )  # the environment goes before .env, whatever the name
 
 
 def test_arguments_of_the_constructor_win_over_its_config():
-    made = config({"database_url": "bolt://a:1", "spacy_model": "a"}, database_url="bolt://b:2", spacy_model=None)
+    made = config(
+        {"database_url": "bolt://a:1", "spacy_model": "a"},
+        database_url="bolt://b:2",
+        spacy_model=None,
+    )
     assert (made.database_url, made.spacy_model) == ("bolt://b:2", "a")
 
 
@@ -223,13 +316,22 @@ def test_another_file_can_be_named(place, tmp_path, monkeypatch):
     ("text", "said"),
     [
         ("databse:\n  url: s3cret", "unknown section; did you mean database"),
-        ("database:\n  poolsize: s3cret", "section database has an unknown key; did you mean database.pool_size"),
-        ("nlp:\n  batch_size: s3cret", "section nlp has an unknown key; did you mean performance.batch_size"),
+        (
+            "database:\n  poolsize: s3cret",
+            "section database has an unknown key; did you mean database.pool_size",
+        ),
+        (
+            "nlp:\n  batch_size: s3cret",
+            "section nlp has an unknown key; did you mean performance.batch_size",
+        ),
         ("database: s3cret", "section database must hold keys"),
         ("- s3cret", "must hold sections"),
         ("database:\n  url: [s3cret", "not valid YAML .line"),
         ("database: !!python/object/apply:os.system [s3cret]", "not valid YAML"),
-        ("search:\n  default_limit: s3cret", "default_search_limit comes from search.default_limit in config.yaml"),
+        (
+            "search:\n  default_limit: s3cret",
+            "default_search_limit comes from search.default_limit in config.yaml",
+        ),
         ("\0s3cret", "cannot be read"),
     ],
 )
@@ -259,7 +361,9 @@ def test_unknown_and_wrong_variables_are_refused_with_a_hint(place, monkeypatch)
     assert "s3cret" not in str(caught.value)
     monkeypatch.delenv("CONTEXT_DB_POOLSIZE", raising=False)
     put("MAX_SEARCH_RESULTS", "s3cret")
-    with pytest.raises(ValidationError, match="max_search_results comes from MAX_SEARCH_RESULTS in") as caught:
+    with pytest.raises(
+        ValidationError, match="max_search_results comes from MAX_SEARCH_RESULTS in"
+    ) as caught:
         config()
     assert "s3cret" not in str(caught.value)
     assert "s3cret" not in str(caught.value.__cause__)
@@ -307,24 +411,43 @@ def test_wrong_arguments_are_refused(given):
 
 
 @pytest.mark.parametrize(
-    ("written", "seconds"), [(5, 5.0), ("6", 6.0), ("1500 ms", 1.5), ("1.5s", 1.5), ("2m", 120.0), ("2min", 120.0), ("1H", 3600.0)]
+    ("written", "seconds"),
+    [
+        (5, 5.0),
+        ("6", 6.0),
+        ("1500 ms", 1.5),
+        ("1.5s", 1.5),
+        ("2m", 120.0),
+        ("2min", 120.0),
+        ("1H", 3600.0),
+    ],
 )
 def test_seconds_take_units(written, seconds):
     assert config({"deadline": written}).deadline == seconds
 
 
-@pytest.mark.parametrize(("written", "size"), [("100MB", 10**8), ("2GB", 2 * 10**9), ("2GiB", 2**31), ("4096", 4096), (5000, 5000)])
+@pytest.mark.parametrize(
+    ("written", "size"),
+    [("100MB", 10**8), ("2GB", 2 * 10**9), ("2GiB", 2**31), ("4096", 4096), (5000, 5000)],
+)
 def test_sizes_take_units(written, size):
     assert config({"log_max_size": written}).log_max_size == size
 
 
 def test_secrets_are_never_shown():
     made = config(
-        {"database_url": "bolt://neo4j:p@ss/w0rd@host:1", "database_password": "w0rd", "vector_db_api_key": "w0rd"},
+        {
+            "database_url": "bolt://neo4j:p@ss/w0rd@host:1",
+            "database_password": "w0rd",
+            "vector_db_api_key": "w0rd",
+        },
         vector_db_url="http://w0rd@host",
     )
     assert made.auth == ("neo4j", "w0rd")
-    assert "w0rd" not in f"{made!r} {made} {made.shown()} {made.model_dump_json(exclude={'database_url', 'vector_db_url'})}"
+    assert (
+        "w0rd"
+        not in f"{made!r} {made} {made.shown()} {made.model_dump_json(exclude={'database_url', 'vector_db_url'})}"
+    )
     assert made.shown()["database_url"] == f"bolt://{HIDDEN}@host:1"
 
 
@@ -335,18 +458,26 @@ def test_a_documented_default_is_equal_to_its_value_and_an_object_of_its_own():
         assert ours is not value
         assert (repr(ours), str(ours), hash(ours)) == (repr(value), str(value), hash(value))
     parameters = inspect.signature(ContextPersistenceClient.search_similar_conversations).parameters
-    assert (str(parameters["limit"]), str(parameters["min_score"])) == ("limit: int = 5", "min_score: float = 0.7")
+    assert (str(parameters["limit"]), str(parameters["min_score"])) == (
+        "limit: int = 5",
+        "min_score: float = 0.7",
+    )
 
 
 def test_the_page_of_the_settings_says_what_the_code_says():
     page = (ROOT / "docs/configuration.md").read_text()
     rows = re.findall(r"^\| `([a-z_]+)` \| (.*?) \| `([a-z_.]+)` \| (.*?) \|", page, re.MULTILINE)
-    found = {name: (re.findall(r"`([A-Z_]+)`", variables), key, default.strip("`")) for name, variables, key, default in rows}
+    found = {
+        name: (re.findall(r"`([A-Z_]+)`", variables), key, default.strip("`"))
+        for name, variables, key, default in rows
+    }
     assert found == {
         name: (
             variables_of(field),
             key_of(field),
-            f"{field.default:,}".replace(".0", "") if type(field.default) in (int, float) and field.default else str(field.default),
+            f"{field.default:,}".replace(".0", "")
+            if type(field.default) in (int, float) and field.default
+            else str(field.default),
         )
         for name, field in Config.model_fields.items()
     }

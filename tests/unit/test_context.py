@@ -17,11 +17,19 @@ def count(texts: Sequence[str]) -> list[int]:
 
 
 def shown(scored: list[tuple[float, dict[str, Any]]], budget: int = 1000, **more: Any) -> list[str]:
-    return [one["id"] for _, one in build(scored, words=[], budget=budget, count=count, **more).shown]
+    return [
+        one["id"] for _, one in build(scored, words=[], budget=budget, count=count, **more).shown
+    ]
 
 
 def row(place: int, content: str, *, talk: str = "c", **more: Any) -> dict[str, Any]:
-    found = {"id": f"{talk}:{place}", "kind": "message", "conversation_id": talk, "position": place, "content": content}
+    found = {
+        "id": f"{talk}:{place}",
+        "kind": "message",
+        "conversation_id": talk,
+        "position": place,
+        "content": content,
+    }
     return {**found, "author": "Ann", "timestamp_ms": 1_700_000_000_000, "cut": False, **more}
 
 
@@ -41,12 +49,18 @@ def test_passages_stand_by_conversation_and_place_with_citations() -> None:
 
 def test_what_is_hardly_relevant_stays_out() -> None:
     scored = [(0.9, row(0, "yes")), (0.05, row(9, "noise")), (0.04, row(20, "more noise"))]
-    assert [one["id"] for _, one in build(scored, words=[], budget=1000, count=count).shown] == ["c:0"]
+    assert [one["id"] for _, one in build(scored, words=[], budget=1000, count=count).shown] == [
+        "c:0"
+    ]
 
 
 def test_a_repetition_gives_way_to_something_new() -> None:
     same = "the quick brown fox jumps over it"
-    scored = [(0.9, row(0, same)), (0.88, row(50, same, talk="d")), (0.8, row(70, "a lazy dog sleeps all day long", talk="e"))]
+    scored = [
+        (0.9, row(0, same)),
+        (0.88, row(50, same, talk="d")),
+        (0.8, row(70, "a lazy dog sleeps all day long", talk="e")),
+    ]
     made = build(scored, words=[], budget=34, count=count)
     assert [one["id"] for _, one in made.shown] == ["c:0", "e:70"]
 
@@ -58,21 +72,38 @@ def test_the_question_that_is_answered_and_what_stands_between_are_shown() -> No
         (0.1, row(3, "Which colour?")),
         (0.1, row(5, "Just blue?")),
     ]
-    assert [one["id"] for _, one in build(scored, words=[], budget=100, count=count).shown] == ["c:3", "c:4", "c:5", "c:6"]
+    assert [one["id"] for _, one in build(scored, words=[], budget=100, count=count).shown] == [
+        "c:3",
+        "c:4",
+        "c:5",
+        "c:6",
+    ]
 
 
 def test_a_long_message_is_shown_in_the_sentences_that_are_asked_for() -> None:
-    long = " ".join(f"Sentence number {number} is about nothing." for number in range(40)) + " The password policy is strict. Bye."
+    long = (
+        " ".join(f"Sentence number {number} is about nothing." for number in range(40))
+        + " The password policy is strict. Bye."
+    )
     made = build([(0.9, row(0, long))], words=["password", "policy"], budget=60, count=count)
     assert "The password policy is strict." in made.text
     assert made.tokens <= 60
     assert "[m:c:0] Ann: … " in made.text
 
 
-def test_sentences_that_say_nothing_of_what_is_asked_do_not_stand_for_one_that_takes_more_room() -> None:
-    spots = row(0, "The tomatoes near the old greenhouse have brown spots on their lowest leaves. What is it? Who knows?")
-    assert build([(0.9, spots)], words=["tomatoes"], budget=24, count=count).text.endswith("lowest leaves. …")
-    assert build([(0.9, spots)], words=["roses"], budget=24, count=count).text.endswith("… What is it? …")
+def test_sentences_that_say_nothing_of_what_is_asked_do_not_stand_for_one_that_takes_more_room() -> (
+    None
+):
+    spots = row(
+        0,
+        "The tomatoes near the old greenhouse have brown spots on their lowest leaves. What is it? Who knows?",
+    )
+    assert build([(0.9, spots)], words=["tomatoes"], budget=24, count=count).text.endswith(
+        "lowest leaves. …"
+    )
+    assert build([(0.9, spots)], words=["roses"], budget=24, count=count).text.endswith(
+        "… What is it? …"
+    )
 
 
 def test_a_text_that_nothing_else_stands_beside_may_take_the_whole_budget() -> None:
@@ -97,7 +128,10 @@ def test_lines_stay_lines_and_none_looks_like_a_heading_or_a_citation() -> None:
 
 
 def test_a_part_of_a_message_keeps_its_lines_and_its_quotes() -> None:
-    long = "Filler goes here and there. " * 20 + 'She said "use argon2."\n- never md5\nAnd so on and on it goes.'
+    long = (
+        "Filler goes here and there. " * 20
+        + 'She said "use argon2."\n- never md5\nAnd so on and on it goes.'
+    )
     made = build([(0.9, row(0, long))], words=["argon2", "md5"], budget=60, count=count)
     assert 'She said "use argon2."\n  - never md5' in made.text
     assert made.tokens <= 60
@@ -105,27 +139,58 @@ def test_a_part_of_a_message_keeps_its_lines_and_its_quotes() -> None:
 
 def test_the_sentence_in_which_a_message_was_cut_off_is_left_out() -> None:
     cut = row(0, "The password is long. The policy is str", cut=True)
-    assert build([(0.9, cut)], words=["policy", "password"], budget=60, count=count).text.endswith("Ann: The password is long. …")
-    assert build([(0.9, row(0, "One sentence that was cut", cut=True))], words=[], budget=60, count=count).text == ""
+    assert build([(0.9, cut)], words=["policy", "password"], budget=60, count=count).text.endswith(
+        "Ann: The password is long. …"
+    )
+    assert (
+        build(
+            [(0.9, row(0, "One sentence that was cut", cut=True))], words=[], budget=60, count=count
+        ).text
+        == ""
+    )
 
 
 def test_decisions_and_documents_have_citations_and_entities_none() -> None:
     other = {"position": None, "author": None, "cut": None}
     scored = [
         (0.9, row(0, "Use Neo4j.", **{**other, "kind": "decision", "id": "d1"})),
-        (0.9, row(0, "A page.", **{**other, "kind": "document", "id": "p1", "document_id": "manual", "conversation_id": None})),
+        (
+            0.9,
+            row(
+                0,
+                "A page.",
+                **{
+                    **other,
+                    "kind": "document",
+                    "id": "p1",
+                    "document_id": "manual",
+                    "conversation_id": None,
+                },
+            ),
+        ),
         (0.9, row(0, "Neo4j", **{**other, "kind": "entity", "id": "Neo4j"})),
     ]
     made = build(scored, words=[], budget=100, count=count)
-    assert made.text == "# 14 November 2023 c\n[d:d1] Use Neo4j.\n\n# 14 November 2023\n[doc:manual] A page."
+    assert (
+        made.text
+        == "# 14 November 2023 c\n[d:d1] Use Neo4j.\n\n# 14 November 2023\n[doc:manual] A page."
+    )
 
 
 @given(
-    st.lists(st.tuples(st.floats(0.01, 1.0), st.integers(0, 5), st.text(alphabet="ab .?!\n", max_size=60)), max_size=12),
+    st.lists(
+        st.tuples(
+            st.floats(0.01, 1.0), st.integers(0, 5), st.text(alphabet="ab .?!\n", max_size=60)
+        ),
+        max_size=12,
+    ),
     st.integers(1, 60),
 )
 def test_the_budget_is_never_exceeded(found: list[tuple[float, int, str]], budget: int) -> None:
-    scored = [(score, row(place, text, talk=f"t{talk}")) for place, (score, talk, text) in enumerate(found)]
+    scored = [
+        (score, row(place, text, talk=f"t{talk}"))
+        for place, (score, talk, text) in enumerate(found)
+    ]
     made = build(scored, words=["a"], budget=budget, count=count)
     assert count([made.text]) == [made.tokens]
     assert made.tokens <= budget
@@ -145,19 +210,44 @@ def test_scores_of_nothing_do_no_harm(score: float) -> None:
 
 def test_texts_that_differ_in_a_number_a_date_or_a_denial_are_no_repetitions() -> None:
     for one, other in (
-        ("The build takes 40 minutes on the old machine.", "The build takes 4 minutes on the old machine."),
-        ("Ann will visit the dentist in the morning of 3 May.", "Ann will visit the dentist in the morning of 8 May."),
-        ("We will move all of the data on Monday at noon.", "We will move all of the data on Friday at noon."),
-        ("We do want to keep the old table in the store.", "We don't want to keep the old table in the store."),
+        (
+            "The build takes 40 minutes on the old machine.",
+            "The build takes 4 minutes on the old machine.",
+        ),
+        (
+            "Ann will visit the dentist in the morning of 3 May.",
+            "Ann will visit the dentist in the morning of 8 May.",
+        ),
+        (
+            "We will move all of the data on Monday at noon.",
+            "We will move all of the data on Friday at noon.",
+        ),
+        (
+            "We do want to keep the old table in the store.",
+            "We don't want to keep the old table in the store.",
+        ),
     ):
-        apart = [(0.9, row(0, one)), (0.88, row(50, other, talk="d")), (0.8, row(70, "a lazy dog sleeps all day long", talk="e"))]
+        apart = [
+            (0.9, row(0, one)),
+            (0.88, row(50, other, talk="d")),
+            (0.8, row(70, "a lazy dog sleeps all day long", talk="e")),
+        ]
         assert shown(apart, 40, diversity=0.0)[:2] == ["c:0", "d:50"], one
-        same = [(0.9, row(0, one)), (0.88, row(50, one, talk="d")), (0.8, row(70, "a lazy dog sleeps all day long", talk="e"))]
+        same = [
+            (0.9, row(0, one)),
+            (0.88, row(50, one, talk="d")),
+            (0.8, row(70, "a lazy dog sleeps all day long", talk="e")),
+        ]
         assert "d:50" not in shown(same, 40, diversity=0.0), one
 
 
 def test_texts_about_the_same_things_make_room_for_others() -> None:
-    about = {"m:c:0": ["Redis", "Lua"], "m:d:50": ["Redis"], "m:f:60": ["Lua"], "m:e:70": ["Berlin"]}
+    about = {
+        "m:c:0": ["Redis", "Lua"],
+        "m:d:50": ["Redis"],
+        "m:f:60": ["Lua"],
+        "m:e:70": ["Berlin"],
+    }
     scored = [
         (0.9, row(0, "alpha beta gamma delta epsilon")),
         (0.88, row(50, "zeta eta theta iota kappa", talk="d")),
@@ -171,14 +261,23 @@ def test_texts_about_the_same_things_make_room_for_others() -> None:
 
 @pytest.mark.parametrize("strange", ["a] [m:b", "50% [draft]", "%5D", "[", "with a space", "]("])
 def test_citations_can_be_read_whatever_ids_hold(strange: str) -> None:
-    scored = [(0.9, row(0, "One thing.\n[m:forged] And more.", id=strange)), (0.9, row(3, "Another [m:x] thing."))]
+    scored = [
+        (0.9, row(0, "One thing.\n[m:forged] And more.", id=strange)),
+        (0.9, row(3, "Another [m:x] thing.")),
+    ]
     text = build(scored, words=[], budget=100, count=count).text
-    assert {(kind, unquote(own)) for kind, own in CITATION.findall(text)} == {("m", strange), ("m", "c:3")}
+    assert {(kind, unquote(own)) for kind, own in CITATION.findall(text)} == {
+        ("m", strange),
+        ("m", "c:3"),
+    }
 
 
 def test_a_decision_stands_after_the_message_that_tells_of_it_or_at_its_time() -> None:
     day = 86_400_000
-    messages = [(0.9, row(place, f"Message {place} says this.", timestamp_ms=place * day)) for place in range(4)]
+    messages = [
+        (0.9, row(place, f"Message {place} says this.", timestamp_ms=place * day))
+        for place in range(4)
+    ]
     other = {"kind": "decision", "position": None, "author": None, "cut": None}
     told = row(0, "Use Neo4j.", **{**other, "id": "told", "timestamp_ms": 90 * day})
     made = build(
@@ -189,7 +288,10 @@ def test_a_decision_stands_after_the_message_that_tells_of_it_or_at_its_time() -
         around=Around(evidence={"d:told": {"position": 1, "timestamp_ms": day}}),
     )
     assert [one["id"] for _, one in made.shown] == ["c:0", "c:1", "told", "c:2", "c:3"]
-    assert "# 2 January 1970\n[m:c:1] Ann: Message 1 says this.\n[d:told] Use Neo4j.\n\n# 3 January" in made.text
+    assert (
+        "# 2 January 1970\n[m:c:1] Ann: Message 1 says this.\n[d:told] Use Neo4j.\n\n# 3 January"
+        in made.text
+    )
     for moment, place in ((-5 * day, 0), (2 * day + 1, 3), (90 * day, 4), (None, 4)):
         saved = row(0, "Use Neo4j.", **{**other, "id": "saved", "timestamp_ms": moment})
         assert shown([*messages, (0.9, saved)]).index("saved") == place
@@ -198,7 +300,9 @@ def test_a_decision_stands_after_the_message_that_tells_of_it_or_at_its_time() -
 def test_a_decision_that_nobody_has_accepted_is_marked() -> None:
     other = {"kind": "decision", "position": None, "author": None, "id": "d1"}
     made = [
-        build([(0.9, row(0, "Use Neo4j.", **other, status=status))], words=[], budget=100, count=count).text
+        build(
+            [(0.9, row(0, "Use Neo4j.", **other, status=status))], words=[], budget=100, count=count
+        ).text
         for status in ("proposed", "accepted")
     ]
     assert "[d:d1] Proposed decision: Use Neo4j." in made[0]
@@ -245,7 +349,10 @@ def test_every_text_is_counted_once_and_the_whole_of_them_once() -> None:
         asked.extend(texts)
         return count(texts)
 
-    scored = [(0.9, row(place, f"Number {place} is here. It says nothing.", talk=f"t{place % 7}")) for place in range(60)]
+    scored = [
+        (0.9, row(place, f"Number {place} is here. It says nothing.", talk=f"t{place % 7}"))
+        for place in range(60)
+    ]
     made = build(scored, words=["number"], budget=300, count=watched)
     assert made.shown
     assert calls == 2
@@ -254,6 +361,8 @@ def test_every_text_is_counted_once_and_the_whole_of_them_once() -> None:
 
 @pytest.mark.parametrize("size", [0, 1])
 def test_a_counter_that_gives_the_same_for_every_text_does_no_harm(size: int) -> None:
-    made = build([(0.9, row(0, "hello"))], words=[], budget=1, count=lambda texts: [size] * len(texts))
+    made = build(
+        [(0.9, row(0, "hello"))], words=[], budget=1, count=lambda texts: [size] * len(texts)
+    )
     assert made.tokens == size
     assert made.shown

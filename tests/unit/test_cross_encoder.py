@@ -17,7 +17,13 @@ from mcp_context_persistence.kg.errors import SearchError
 
 ROOT = Path(__file__).resolve().parents[2]
 QUERY = "who fixed the parser?"
-TEXTS = ["Ann fixed the parser.", "It rained all day in Vienna.", "", "Größe 日本語 \u200b", "the parser " * 3000]
+TEXTS = [
+    "Ann fixed the parser.",
+    "It rained all day in Vienna.",
+    "",
+    "Größe 日本語 \u200b",
+    "the parser " * 3000,
+]
 # Scores two texts where every connection is an error, and nothing says that there is no network.
 ALONE = """
 import socket, sys
@@ -37,7 +43,9 @@ def judge(cross_encoder_folder):
 def copied(cross_encoder_folder, tmp_path):
     """A folder that a test may spoil, without its weights' bytes twice."""
     folder = tmp_path / "judge"
-    shutil.copytree(cross_encoder_folder, folder, copy_function=lambda source, to: Path(to).symlink_to(source))
+    shutil.copytree(
+        cross_encoder_folder, folder, copy_function=lambda source, to: Path(to).symlink_to(source)
+    )
     return folder
 
 
@@ -77,7 +85,10 @@ def test_scores_are_the_logistic_of_what_the_model_says(judge, cross_encoder_fol
     tokenizer = AutoTokenizer.from_pretrained(cross_encoder_folder)
     model = AutoModelForSequenceClassification.from_pretrained(cross_encoder_folder).eval()
     with torch.inference_mode():
-        given = [tokenizer([(QUERY, text)], truncation=True, max_length=512, return_tensors="pt") for text in TEXTS]
+        given = [
+            tokenizer([(QUERY, text)], truncation=True, max_length=512, return_tensors="pt")
+            for text in TEXTS
+        ]
         expected = np.array([torch.sigmoid(model(**one).logits)[0, 0].item() for one in given])
     found = judge.scores(QUERY, TEXTS)
     assert found.dtype == np.float64
@@ -95,7 +106,10 @@ def test_of_long_texts_the_beginning_counts(judge):
 def test_threads_share_it(judge):
     expected, found = judge.scores(QUERY, TEXTS), {}
     threads = [
-        threading.Thread(target=lambda number=number: found.update({number: judge.scores(QUERY, TEXTS)})) for number in range(4)
+        threading.Thread(
+            target=lambda number=number: found.update({number: judge.scores(QUERY, TEXTS)})
+        )
+        for number in range(4)
     ]
     for one in threads:
         one.start()
@@ -135,10 +149,14 @@ def test_nothing_is_asked_of_the_network(cross_encoder_folder):
     assert (done.returncode, done.stdout) == (0, "(2,)\n"), done.stderr
 
 
-@pytest.mark.parametrize("name", ["/nowhere/at/all", "nobody/nothing", "nothing", "not a name", "~nobody-at-all/x"])
+@pytest.mark.parametrize(
+    "name", ["/nowhere/at/all", "nobody/nothing", "nothing", "not a name", "~nobody-at-all/x"]
+)
 def test_a_missing_model_is_one_clear_error(name):
     for call in (lambda: CrossEncoder(name).scores("a", ["b"]), lambda: CrossEncoder(name).name):
-        with pytest.raises(SearchError, match=r"not on this machine.*cross_encoder_model.*hf download") as caught:
+        with pytest.raises(
+            SearchError, match=r"not on this machine.*cross_encoder_model.*hf download"
+        ) as caught:
             call()
         assert name not in str(caught.value)
 
@@ -164,7 +182,9 @@ def test_a_model_without_a_last_layer_is_refused():
 
 @pytest.mark.parametrize("spoiled", ["settings", "weights", "no weights", "tokenizer"])
 def test_a_damaged_folder_is_one_clear_error(copied, spoiled):
-    file = copied / {"settings": "config.json", "tokenizer": "tokenizer.json"}.get(spoiled, "model.safetensors")
+    file = copied / {"settings": "config.json", "tokenizer": "tokenizer.json"}.get(
+        spoiled, "model.safetensors"
+    )
     file.unlink()
     if spoiled != "no weights":
         file.write_bytes(b"{")
@@ -184,7 +204,11 @@ def test_a_model_of_several_answers_is_refused(copied):
     }
     (copied / "model.safetensors").unlink()
     save_file(weights, copied / "model.safetensors", metadata={"format": "pt"})
-    rewrite(copied / "config.json", id2label={"0": "a", "1": "b", "2": "c"}, label2id={"a": 0, "b": 1, "c": 2})
+    rewrite(
+        copied / "config.json",
+        id2label={"0": "a", "1": "b", "2": "c"},
+        label2id={"a": 0, "b": 1, "c": 2},
+    )
     with pytest.raises(SearchError, match="one number for a pair"):
         CrossEncoder(str(copied)).scores("a", ["b"])
 
@@ -192,7 +216,10 @@ def test_a_model_of_several_answers_is_refused(copied):
 def test_code_in_the_folder_is_not_run(copied):
     marker = copied / "ran"
     (copied / "evil.py").write_text(f"open({str(marker)!r}, 'w').close()\n")
-    rewrite(copied / "config.json", auto_map={"AutoConfig": "evil.C", "AutoModelForSequenceClassification": "evil.M"})
+    rewrite(
+        copied / "config.json",
+        auto_map={"AutoConfig": "evil.C", "AutoModelForSequenceClassification": "evil.M"},
+    )
     with contextlib.suppress(SearchError):
         CrossEncoder(str(copied)).scores("a", ["b"])
     assert not marker.exists()
@@ -221,7 +248,9 @@ def test_what_is_no_score_is_an_error(said):
 
 
 def test_scores_lie_between_0_and_1_whatever_the_model_says():
-    assert saying([-1e9, -1.0, 0.0, 1.0, 1e9]).scores("a", list("abcde")) == pytest.approx([0, 0.2689414, 0.5, 0.7310586, 1])
+    assert saying([-1e9, -1.0, 0.0, 1.0, 1e9]).scores("a", list("abcde")) == pytest.approx(
+        [0, 0.2689414, 0.5, 0.7310586, 1]
+    )
 
 
 def test_it_leaves_half_of_the_threads_to_others():

@@ -30,7 +30,9 @@ def test_what_does_not_fit_is_refused_with_its_place(source, problem):
         cypher.parse("x/y", source)
 
 
-@pytest.mark.parametrize("name", ["nothing/here", "../kg/driver", "conversation", "conversation/save.cypher", ""])
+@pytest.mark.parametrize(
+    "name", ["nothing/here", "../kg/driver", "conversation", "conversation/save.cypher", ""]
+)
 def test_other_names_are_not_looked_for(name):
     with pytest.raises(LookupError):
         cypher.load(name)

@@ -36,7 +36,9 @@ def test_threads_are_used_again():
 
 def test_a_thread_that_was_busy_at_the_close_ends_too():
     threads, going, free = Threads(name="busy-at-close"), threading.Event(), threading.Event()
-    caller = threading.Thread(target=lambda: threads.call(lambda: going.set() or free.wait(), seconds=5))
+    caller = threading.Thread(
+        target=lambda: threads.call(lambda: going.set() or free.wait(), seconds=5)
+    )
     caller.start()
     going.wait(5)
     threads.close()
@@ -65,7 +67,10 @@ def test_there_are_no_more_threads_than_the_limit():
 
 def test_who_waits_for_a_thread_gets_the_first_that_is_free():
     threads, free, results = Threads(name="busy", keep=1, limit=1), threading.Event(), []
-    callers = [threading.Thread(target=lambda: results.append(threads.call(free.wait, seconds=5))) for _ in range(5)]
+    callers = [
+        threading.Thread(target=lambda: results.append(threads.call(free.wait, seconds=5)))
+        for _ in range(5)
+    ]
     for caller in callers:
         caller.start()
     free.set()

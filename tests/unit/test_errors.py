@@ -41,7 +41,12 @@ def test_errors_are_shown_under_the_name_that_people_import_and_travel_between_p
         shown = traceback.format_exception_only(made)[0]
         assert shown == f"mcp_context_persistence.exceptions.{name}: said\n"
         back = pickle.loads(pickle.dumps(made))
-        assert (type(back), str(back), back.retryable, back.outcome) == (type(made), "said", True, "unknown")
+        assert (type(back), str(back), back.retryable, back.outcome) == (
+            type(made),
+            "said",
+            True,
+            "unknown",
+        )
         assert repr(back) == repr(made) == f"{name}('said')"
 
 
@@ -88,20 +93,32 @@ def plain_text():
 def test_what_the_driver_says_is_translated(error, retryable, may_be_applied):
     made = translate(error, name="conversation/save", may_be_applied=may_be_applied)
     assert isinstance(made, errors.DatabaseError)
-    assert (made.retryable, made.outcome) == (retryable, "unknown" if may_be_applied else "not_applied")
+    assert (made.retryable, made.outcome) == (
+        retryable,
+        "unknown" if may_be_applied else "not_applied",
+    )
     assert "secret" not in str(made)
     assert "conversation/save" in str(made)
 
 
 @pytest.mark.parametrize(
     ("version", "dialect"),
-    [("2026.02.3", "25"), ("2026.11.0", "25"), ("2026.01.4", "5"), ("2025.12.1", "5"), ("5.26.19", "5"), ("5.27-aura", "25")],
+    [
+        ("2026.02.3", "25"),
+        ("2026.11.0", "25"),
+        ("2026.01.4", "5"),
+        ("2025.12.1", "5"),
+        ("5.26.19", "5"),
+        ("5.27-aura", "25"),
+    ],
 )
 def test_the_dialect_follows_the_version(version, dialect):
     assert dialect_of(version) == dialect
 
 
-@pytest.mark.parametrize("words", ["refused-orders", "Failed to read from ResolvedIPv4Address", "Cannot resolve"])
+@pytest.mark.parametrize(
+    "words", ["refused-orders", "Failed to read from ResolvedIPv4Address", "Cannot resolve"]
+)
 def test_no_words_make_nobody_listen(words):
     """Only types do: the driver's text of any lost connection has the address, `ResolvedIPv4Address`, in it."""
     lost = caused(theirs.ServiceUnavailable(words), ConnectionResetError(words))
@@ -111,7 +128,13 @@ def test_no_words_make_nobody_listen(words):
 
 
 @pytest.mark.parametrize(
-    "cause", [ConnectionRefusedError(), socket.gaierror(), OSError(errno.EHOSTUNREACH, "x"), WrongListenerError()]
+    "cause",
+    [
+        ConnectionRefusedError(),
+        socket.gaierror(),
+        OSError(errno.EHOSTUNREACH, "x"),
+        WrongListenerError(),
+    ],
 )
 def test_nobody_listens_where_no_connection_could_be_made(cause):
     error = caused(theirs.ServiceUnavailable("x"), theirs.ServiceUnavailable("y"), cause)
@@ -175,8 +198,12 @@ def test_nobody_listens_where_that_is_so_at_each_server_of_a_cluster():
         caused(theirs.ServiceUnavailable("x"), ConnectionRefusedError()),
         caused(theirs.ServiceUnavailable("x"), OSError()),
     )
-    assert nobody_listens(caused(theirs.ServiceUnavailable("x"), ExceptionGroup("routers", [nobody, nobody])))
-    assert not nobody_listens(caused(theirs.ServiceUnavailable("x"), ExceptionGroup("routers", [nobody, lost])))
+    assert nobody_listens(
+        caused(theirs.ServiceUnavailable("x"), ExceptionGroup("routers", [nobody, nobody]))
+    )
+    assert not nobody_listens(
+        caused(theirs.ServiceUnavailable("x"), ExceptionGroup("routers", [nobody, lost]))
+    )
 
 
 def test_what_lay_behind_an_earlier_error_says_nothing():

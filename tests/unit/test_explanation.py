@@ -11,7 +11,14 @@ FOUND = {"nears": [0.9, 0.7], "scores": [3.0], "links": {"lease": LINK}}
 
 
 def row(kind: str, **more: Any) -> dict[str, Any]:
-    return {"id": "lease", "kind": kind, "meaning": None, "words": None, "document_id": None, **more}
+    return {
+        "id": "lease",
+        "kind": kind,
+        "meaning": None,
+        "words": None,
+        "document_id": None,
+        **more,
+    }
 
 
 def test_an_entity_with_the_id_of_a_message_is_not_explained_by_what_leads_to_that() -> None:

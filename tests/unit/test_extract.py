@@ -45,7 +45,11 @@ def check_offsets(text: str, extraction: Extraction) -> None:
 
 def test_the_documented_sentence(extractor: Extractor) -> None:
     found = types(extractor, "The DataProcessor class handles data transformation and cleanup.")
-    assert found == {"DataProcessor": "class", "data_transformation": "concept", "cleanup": "concept"}
+    assert found == {
+        "DataProcessor": "class",
+        "data_transformation": "concept",
+        "cleanup": "concept",
+    }
 
 
 def test_the_documented_paragraph(extractor: Extractor) -> None:
@@ -67,8 +71,15 @@ def test_the_documented_paragraph(extractor: Extractor) -> None:
 
 
 def test_the_documented_technologies(extractor: Extractor) -> None:
-    found = types(extractor, "We built a React frontend using TypeScript and a Python backend with REST APIs")
-    assert found == {"React": "technology", "TypeScript": "technology", "Python": "technology", "REST": "technology"}
+    found = types(
+        extractor, "We built a React frontend using TypeScript and a Python backend with REST APIs"
+    )
+    assert found == {
+        "React": "technology",
+        "TypeScript": "technology",
+        "Python": "technology",
+        "REST": "technology",
+    }
 
 
 @pytest.mark.parametrize(
@@ -141,17 +152,28 @@ def test_small_talk_holds_no_concepts(extractor: Extractor, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["I love spring and my yoga class.", "They rest and react to a spark of light.", "We met at the public library."]
+    "text",
+    [
+        "I love spring and my yoga class.",
+        "They rest and react to a spark of light.",
+        "We met at the public library.",
+    ],
 )
 def test_ordinary_words_are_not_software(extractor: Extractor, text: str) -> None:
-    assert not {"class", "function", "module", "library", "technology"} & set(types(extractor, text).values())
+    assert not {"class", "function", "module", "library", "technology"} & set(
+        types(extractor, text).values()
+    )
 
 
 def test_fenced_code_is_read_for_definitions_and_imports(extractor: Extractor) -> None:
     text = "Look:\n```python\nimport httpx\n\nclass Client:\n    def fetch(self): ...\n```\nThat is all of it."
     extraction = read(extractor, text)
     check_offsets(text, extraction)
-    assert {m.entity_id: m.type for m in extraction.mentions} == {"httpx": "library", "Client": "class", "fetch": "function"}
+    assert {m.entity_id: m.type for m in extraction.mentions} == {
+        "httpx": "library",
+        "Client": "class",
+        "fetch": "function",
+    }
 
 
 def test_the_same_text_gives_the_same_answer(extractor: Extractor) -> None:
@@ -159,9 +181,21 @@ def test_the_same_text_gives_the_same_answer(extractor: Extractor) -> None:
 
 
 def test_answers_come_in_order_and_one_per_text(extractor: Extractor) -> None:
-    texts = ["", "We use pandas.", "   ", "word " * (PIECE_CHARACTERS // 2) + "and Kafka.", "We use Docker."]
+    texts = [
+        "",
+        "We use pandas.",
+        "   ",
+        "word " * (PIECE_CHARACTERS // 2) + "and Kafka.",
+        "We use Docker.",
+    ]
     found = [{m.entity_id for m in extraction.mentions} for extraction in extractor.extract(texts)]
-    assert [sorted(ids & {"pandas", "Kafka", "Docker"}) for ids in found] == [[], ["pandas"], [], ["Kafka"], ["Docker"]]
+    assert [sorted(ids & {"pandas", "Kafka", "Docker"}) for ids in found] == [
+        [],
+        ["pandas"],
+        [],
+        ["Kafka"],
+        ["Docker"],
+    ]
     assert list(extractor.extract([])) == []
 
 
@@ -185,7 +219,24 @@ def test_odd_texts(extractor: Extractor, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["x", ")", "a.", "a_", "/a", "A", "Aa", "The data (", "and, ", "not ", "\n", "import ", "`", "```\n", "A Inc "]
+    "unit",
+    [
+        "x",
+        ")",
+        "a.",
+        "a_",
+        "/a",
+        "A",
+        "Aa",
+        "The data (",
+        "and, ",
+        "not ",
+        "\n",
+        "import ",
+        "`",
+        "```\n",
+        "A Inc ",
+    ],
 )
 def test_100_kilobytes_of_one_thing(extractor: Extractor, unit: str) -> None:
     text = unit * (20_000 // len(unit)) + " pandas"
@@ -199,10 +250,15 @@ def test_a_long_text(extractor: Extractor) -> None:
     assert len(extraction.mentions) == limits.ENTITIES_PER_TEXT
     assert extraction.truncated
     assert not read(extractor, "We use pandas.").truncated
-    assert [(r.source, r.type, r.target) for r in extraction.relations] == [("DataProcessor", "uses", "pandas")]
+    assert [(r.source, r.type, r.target) for r in extraction.relations] == [
+        ("DataProcessor", "uses", "pandas")
+    ]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     st.lists(
         st.one_of(
@@ -273,14 +329,20 @@ def test_a_strange_model_name_is_not_echoed() -> None:
         Extractor("x; rm -rf /").load()
 
 
-def test_a_larger_model_that_is_missing_is_replaced_and_that_is_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_larger_model_that_is_missing_is_replaced_and_that_is_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     extractor = Extractor("en_core_web_md")
     assert not extractor.substituted
     extractor.load()
     extractor.load()
     if extractor.substituted:  # where somebody has installed it there is nothing to replace
         assert extractor.model_used == "en_core_web_sm"
-        assert [record.getMessage() for record in caplog.records if "en_core_web_md" in record.getMessage()] != []
+        assert [
+            record.getMessage()
+            for record in caplog.records
+            if "en_core_web_md" in record.getMessage()
+        ] != []
         assert len(caplog.records) == 1
 
 
@@ -307,5 +369,7 @@ def test_every_rule_that_was_measured_has_a_probability() -> None:
         ("Have Google replied?", "Google"),
     ],
 )
-def test_the_verb_that_begins_a_question_is_no_part_of_a_name(extractor: Extractor, question: str, name: str) -> None:
+def test_the_verb_that_begins_a_question_is_no_part_of_a_name(
+    extractor: Extractor, question: str, name: str
+) -> None:
     assert name in {mention.text for mention in read(extractor, question).mentions}

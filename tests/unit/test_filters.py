@@ -109,7 +109,10 @@ def test_a_date_is_a_whole_day() -> None:
     assert filters.end_ms == ms(2025, 1, 1) - 1
 
 
-@pytest.mark.parametrize("start", ["2024-06-01", date(2024, 6, 1), datetime(2024, 6, 1), "2024-06-01T00:00:00Z", "2024-06-01Z"])  # noqa: DTZ001
+@pytest.mark.parametrize(
+    "start",
+    ["2024-06-01", date(2024, 6, 1), datetime(2024, 6, 1), "2024-06-01T00:00:00Z", "2024-06-01Z"],
+)
 def test_either_end_may_be_missing(start: Any) -> None:
     filters = parse({"date_range": {"start": start}})
     assert (filters.start_ms, filters.end_ms) == (ms(2024, 6, 1), None)
@@ -124,7 +127,9 @@ def test_an_offset_moves_the_day() -> None:
 
 
 def test_a_time_is_a_moment() -> None:
-    filters = parse({"date_range": {"start": "2024-06-01T10:00:00+02:00", "end": "2024-06-01T08:00:00"}})
+    filters = parse(
+        {"date_range": {"start": "2024-06-01T10:00:00+02:00", "end": "2024-06-01T08:00:00"}}
+    )
     assert filters.start_ms == filters.end_ms == ms(2024, 6, 1, 8)
 
 
@@ -150,7 +155,9 @@ def test_date_ranges_that_say_nothing_are_refused(given: Any) -> None:
         parse({"date_range": given})
 
 
-@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "0001-01-01+14:00", "9999-12-31-12:00"])
+@pytest.mark.parametrize(
+    "day", ["0001-01-01", "9999-12-31", "0001-01-01+14:00", "9999-12-31-12:00"]
+)
 def test_the_ends_of_the_calendar_work(day: str) -> None:
     filters = parse({"date_range": {"start": day, "end": day}})
     assert filters.start_ms is not None
@@ -178,26 +185,39 @@ def test_conversation_covers_its_messages() -> None:
 def test_metadata_values_are_written_as_their_facets() -> None:
     filters = parse({"metadata.team": ["blue", 3, True, 1.5]})
     assert filters.metadata == {"team": ("blue", "3", "true", "1.5")}
-    assert filters.groups == [[facet("metadata.team", value) for value in ("blue", "3", "true", "1.5")]]
+    assert filters.groups == [
+        [facet("metadata.team", value) for value in ("blue", "3", "true", "1.5")]
+    ]
     assert not filters.boxes()[1]
 
 
 def test_filters_as_an_object_are_the_same() -> None:
-    raw = {"conversation_id": ["a", "b"], "date_range": {"start": "2024-01-01"}, "metadata.team": "blue"}
+    raw = {
+        "conversation_id": ["a", "b"],
+        "date_range": {"start": "2024-01-01"},
+        "metadata.team": "blue",
+    }
     assert parse(SearchFilters(**raw)) == parse(raw)
 
 
 def test_boxes_are_the_product_of_the_lists() -> None:
-    boxes, whole = parse({"conversation_id": ["a", "b"], "role": ["user", "assistant"], "content_types": "message"}).boxes()
+    boxes, whole = parse(
+        {"conversation_id": ["a", "b"], "role": ["user", "assistant"], "content_types": "message"}
+    ).boxes()
     assert whole
     assert {(box["conversation_id_from"], box["role_to"]) for box in boxes} == {
         (conversation, role) for conversation in ("a", "b") for role in ("user", "assistant")
     }
-    assert all(box["kind"] == "message" and box["project_from"] == "" and box["project_to"] == "\uffff" for box in boxes)
+    assert all(
+        box["kind"] == "message" and box["project_from"] == "" and box["project_to"] == "\uffff"
+        for box in boxes
+    )
 
 
 def test_too_many_boxes_leave_the_longest_list_to_a_check() -> None:
-    filters = parse({"conversation_id": [f"c{n}" for n in range(100)], "role": ["user", "assistant"]})
+    filters = parse(
+        {"conversation_id": [f"c{n}" for n in range(100)], "role": ["user", "assistant"]}
+    )
     boxes, whole = filters.boxes()
     assert not whole
     assert 0 < len(boxes) <= BOXES

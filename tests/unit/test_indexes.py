@@ -31,7 +31,10 @@ def row(index, **changes):
     [
         ({}, "ready"),
         ({"state": "POPULATING", "percent": 3.0}, "building"),
-        ({"state": "POPULATING", "percent": 3.0, "constraint": None}, "building"),  # by another opener, perhaps
+        (
+            {"state": "POPULATING", "percent": 3.0, "constraint": None},
+            "building",
+        ),  # by another opener, perhaps
         ({"state": "POPULATING", "percent": 100.0, "constraint": None}, "broken"),
         ({"constraint": None}, "broken"),
         ({"state": "FAILED"}, "broken"),
@@ -48,9 +51,15 @@ def test_the_verdict_on_a_constraint(changes, verdict):
 
 def test_the_verdict_on_an_index_of_text():
     assert TEXT.verdict({}) == "missing"
-    shuffled = row(TEXT, labels=list(reversed(TEXT.labels)), config={"fulltext.analyzer": "ENGLISH", "other": 1})
+    shuffled = row(
+        TEXT,
+        labels=list(reversed(TEXT.labels)),
+        config={"fulltext.analyzer": "ENGLISH", "other": 1},
+    )
     assert TEXT.verdict({TEXT.name: shuffled}) == "ready"
-    assert TEXT.verdict({TEXT.name: row(TEXT, config={"fulltext.analyzer": "standard"})}) == "broken"
+    assert (
+        TEXT.verdict({TEXT.name: row(TEXT, config={"fulltext.analyzer": "standard"})}) == "broken"
+    )
     assert TEXT.verdict({"theirs": row(TEXT)}) == "missing"  # searches name it
 
 
@@ -75,7 +84,11 @@ class Refusing:
 @pytest.mark.parametrize(
     ("code", "text", "tries"),
     [
-        ("Neo.ClientError.Security.Forbidden", "are missing, and this user may not make them: entity_id, memory_text", 1),
+        (
+            "Neo.ClientError.Security.Forbidden",
+            "are missing, and this user may not make them: entity_id, memory_text",
+            1,
+        ),
         (
             "Neo.ClientError.Schema.IndexAlreadyExists",
             "something else has the name or the place of the index entity_id",

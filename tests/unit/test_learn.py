@@ -22,12 +22,18 @@ def question(relevant: int, *, feature: str = "cover", of: int = 5, seed: int = 
     wanted = np.zeros(of)
     wanted[relevant] = 1.0
     ids = tuple(f"m{place}" for place in range(of))
-    return Judged(question="?", seen=seen, relevant=wanted, wanted=frozenset({f"m{relevant}"}), ids=ids)
+    return Judged(
+        question="?", seen=seen, relevant=wanted, wanted=frozenset({f"m{relevant}"}), ids=ids
+    )
 
 
 def groups(count: int, *, feature: str = "cover", any_will_do: bool = False) -> list[Group]:
     return [
-        Group(name=str(one), any_will_do=any_will_do, questions=[question(one % 5, feature=feature, seed=one)])
+        Group(
+            name=str(one),
+            any_will_do=any_will_do,
+            questions=[question(one % 5, feature=feature, seed=one)],
+        )
         for one in range(count)
     ]
 
@@ -49,12 +55,24 @@ def test_many_are_left_out_in_fifths_and_meetings_alone_one_by_one() -> None:
     assert [len(part) for part in parts(groups(4))] == [1] * 4
     assert [len(part) for part in parts(groups(20))] == [4] * 5
     assert [len(part) for part in parts(groups(20, any_will_do=True))] == [1] * 20
-    assert [len(part) for part in parts([*groups(2), *groups(20, any_will_do=True)])] == [1, 1, *[4] * 5]
+    assert [len(part) for part in parts([*groups(2), *groups(20, any_will_do=True)])] == [
+        1,
+        1,
+        *[4] * 5,
+    ]
 
 
-def test_the_weights_as_they_are_stand_beside_the_learned_ones(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_weights_as_they_are_stand_beside_the_learned_ones(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     hidden = question(0)
-    lost = Judged(question="?", seen=hidden.seen, relevant=hidden.relevant * 0, wanted=hidden.wanted, ids=hidden.ids)
+    lost = Judged(
+        question="?",
+        seen=hidden.seen,
+        relevant=hidden.relevant * 0,
+        wanted=hidden.wanted,
+        ids=hidden.ids,
+    )
     group = Group(name="a", any_will_do=False, questions=[question(0), lost])
     show([(group, one, in_use(one)) for one in group.questions])
     told = capsys.readouterr().out
@@ -63,13 +81,22 @@ def test_the_weights_as_they_are_stand_beside_the_learned_ones(capsys: pytest.Ca
 
 
 def test_figures_are_of_the_first_ten() -> None:
-    assert judge([False, True], 2) == pytest.approx({"R@10": 0.5, "MRR": 0.5, "nDCG@10": 0.3868528, "hit@10": 1.0})
-    assert judge([False] * 10 + [True], 1) == {"R@10": 0.0, "MRR": 0.0, "nDCG@10": 0.0, "hit@10": 0.0}
+    assert judge([False, True], 2) == pytest.approx(
+        {"R@10": 0.5, "MRR": 0.5, "nDCG@10": 0.3868528, "hit@10": 1.0}
+    )
+    assert judge([False] * 10 + [True], 1) == {
+        "R@10": 0.0,
+        "MRR": 0.0,
+        "nDCG@10": 0.0,
+        "hit@10": 0.0,
+    }
     assert judge([True], 1) == {"R@10": 1.0, "MRR": 1.0, "nDCG@10": 1.0, "hit@10": 1.0}
 
 
 def test_judgements_are_lines() -> None:
-    assert judgements('{"query": "a", "relevant": ["m1"]}\n\n{"query": "b", "relevant": ["m2", "m3"]}\n') == [
+    assert judgements(
+        '{"query": "a", "relevant": ["m1"]}\n\n{"query": "b", "relevant": ["m2", "m3"]}\n'
+    ) == [
         ("a", ["m1"]),
         ("b", ["m2", "m3"]),
     ]
@@ -95,6 +122,8 @@ def test_nothing_to_learn_from_is_told() -> None:
     with pytest.raises(SystemExit, match="no judgements"):
         judgements("\n")
     one = question(0)
-    lost = Judged(question="?", seen=one.seen, relevant=one.relevant * 0, wanted=one.wanted, ids=one.ids)
+    lost = Judged(
+        question="?", seen=one.seen, relevant=one.relevant * 0, wanted=one.wanted, ids=one.ids
+    )
     with pytest.raises(SystemExit, match="nothing to learn"):
         learn([Group(name="a", any_will_do=False, questions=[lost])])

@@ -15,14 +15,32 @@ from mcp_context_persistence.queries.search.retrieval import (
 
 
 def found(**counts: int) -> dict[str, Any]:
-    none = {"meaning_rows": 0, "meaning_kept": 0, "meaning_messages": 0, "words_rows": 0, "words_kept": 0, "words_messages": 0}
+    none = {
+        "meaning_rows": 0,
+        "meaning_kept": 0,
+        "meaning_messages": 0,
+        "words_rows": 0,
+        "words_kept": 0,
+        "words_messages": 0,
+    }
     return {**none, "scanned": 0, **counts}
 
 
 def plan(**more: Any) -> Plan:
-    given = QueryVector(numbers=np.zeros(3, np.float32), vectors=Vectors(space=Space(model="m", size=3, vectors="embedding")))
+    given = QueryVector(
+        numbers=np.zeros(3, np.float32),
+        vectors=Vectors(space=Space(model="m", size=3, vectors="embedding")),
+    )
     return Plan(
-        **{"namespace": "n", "filters": Filters(), "arms": score_fusion.HYBRID, "words": (), "vector": given, "limit": 10, **more}
+        **{
+            "namespace": "n",
+            "filters": Filters(),
+            "arms": score_fusion.HYBRID,
+            "words": (),
+            "vector": given,
+            "limit": 10,
+            **more,
+        }
     )
 
 
@@ -58,7 +76,12 @@ def test_what_is_deleted_while_it_is_read_is_left_out() -> None:
         {"id": "d", "kind": None},
         {"id": "k", "kind": "document", "document_id": None},
     ]
-    messages = [["a", "c", 0, "hi"], [None, None, None, None], ["b", None, None, None], ["d", "c", None, None]]
+    messages = [
+        ["a", "c", 0, "hi"],
+        [None, None, None, None],
+        ["b", None, None, None],
+        ["d", "c", None, None],
+    ]
     row = plan().statement().read({"columns": columns, "messages": messages, "others": others})
     assert [one["id"] for one in row["messages"]] == ["a"]
     assert [one["id"] for one in row["others"]] == ["e"]

@@ -39,11 +39,15 @@ def test_the_lock_file_names_every_jar_once_with_its_checksum():
     assert {jar.target for jar in found} == {"lib", "plugins"}
     assert all(len(jar.sha256) == 64 and jar.size > 0 for jar in found)
     assert any(jar.coordinates == f"org.neo4j:neo4j:{NEO4J_VERSION}" for jar in found)
-    assert not {jar.name for jar in found if jar.target == "lib"} & {jar.name for jar in found if jar.target == "plugins"}
+    assert not {jar.name for jar in found if jar.target == "lib"} & {
+        jar.name for jar in found if jar.target == "plugins"
+    }
 
 
 def test_no_host_is_named_in_the_package():
-    files = [file for file in Path(jars.__file__).parent.iterdir() if file.suffix in {".py", ".json"}]
+    files = [
+        file for file in Path(jars.__file__).parent.iterdir() if file.suffix in {".py", ".json"}
+    ]
     assert not [file.name for file in files if b"https://" in file.read_bytes()]
 
 
@@ -61,7 +65,12 @@ def small(tmp_path, monkeypatch):
     found = []
     for name, target in (("one", "lib"), ("two", "plugins")):
         content = name.encode() * 100
-        jar = jars.Jar(coordinates=f"g:{name}:1", target=target, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+        jar = jars.Jar(
+            coordinates=f"g:{name}:1",
+            target=target,
+            sha256=hashlib.sha256(content).hexdigest(),
+            size=len(content),
+        )
         file = repository / jar.path
         file.parent.mkdir(parents=True)
         file.write_bytes(content)
@@ -107,9 +116,14 @@ def test_a_mirror_of_the_users_settings_takes_the_default_repositorys_place(tmp_
         "<mirrors><mirror><id>m</id><mirrorOf>*,!inner</mirrorOf><url>https://mirror.example/maven/</url></mirror></mirrors>"
         "</settings>"
     )
-    context = MavenContext(remote_repos={"central": "https://one.example", "inner": "https://two.example/"})
+    context = MavenContext(
+        remote_repos={"central": "https://one.example", "inner": "https://two.example/"}
+    )
     found = maven.remotes(context, settings)
-    assert [remote.url for remote in found[:2]] == ["https://mirror.example/maven", "https://two.example"]
+    assert [remote.url for remote in found[:2]] == [
+        "https://mirror.example/maven",
+        "https://two.example",
+    ]
     assert found[0].auth == ("u", "p")
     assert maven.remotes(context, tmp_path / "none")[0].url == "https://one.example"
 
@@ -156,7 +170,9 @@ def test_java_too_old_or_too_new_is_passed_over(tmp_path, monkeypatch):
 
 
 def test_a_named_java_counts_and_must_fit(tmp_path, monkeypatch):
-    monkeypatch.setenv("CONTEXT_JAVA_HOME", str(java_home(tmp_path / "a", "25.0.1", java.VECTOR_MODULE)))
+    monkeypatch.setenv(
+        "CONTEXT_JAVA_HOME", str(java_home(tmp_path / "a", "25.0.1", java.VECTOR_MODULE))
+    )
     assert java.find().vectors
     monkeypatch.setenv("CONTEXT_JAVA_HOME", str(java_home(tmp_path / "b", "1.8.0_202")))
     with pytest.raises(DatabaseError, match="CONTEXT_JAVA_HOME"):
@@ -213,7 +229,9 @@ def test_a_folder_with_other_files_is_no_store(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["letter.txt"]
 
 
-@pytest.mark.parametrize("mark", ['{"format": 1, "neo4j": "2027.01.0"}', '{"format": 9, "neo4j": "2026.02.3"}'])
+@pytest.mark.parametrize(
+    "mark", ['{"format": 1, "neo4j": "2027.01.0"}', '{"format": 9, "neo4j": "2026.02.3"}']
+)
 def test_a_store_of_a_newer_version_is_refused(tmp_path, mark):
     (tmp_path / "store.json").write_text(mark)
     with pytest.raises(DatabaseError, match="upgrade"):
@@ -229,7 +247,9 @@ def test_a_store_is_private(tmp_path):
     assert store.password() == secret
     assert len(secret) >= 43
     for entry in store.folder.iterdir():
-        assert stat.S_IMODE(entry.stat().st_mode) == (0o700 if entry.is_dir() else 0o600), entry.name
+        assert stat.S_IMODE(entry.stat().st_mode) == (0o700 if entry.is_dir() else 0o600), (
+            entry.name
+        )
     assert stat.S_IMODE(store.folder.stat().st_mode) == 0o700
 
 
@@ -254,7 +274,9 @@ def test_neither_specification_nor_environment_holds_the_password(small, tmp_pat
     store.prepare()
     place = jars.provision()
     runtime = java.Java(program=Path("/java"), version="25.0.1", vectors=True)
-    text = json.dumps(launch.specification(store, place, runtime, ServerSettings(), throwaway=False))
+    text = json.dumps(
+        launch.specification(store, place, runtime, ServerSettings(), throwaway=False)
+    )
     assert store.password() not in text + str(environment())
     assert not {"JAVA_TOOL_OPTIONS", "CONTEXT_DB_URL"} & set(environment())
     launch.write_configuration(store, place, ServerSettings())
@@ -266,13 +288,17 @@ def test_neither_specification_nor_environment_holds_the_password(small, tmp_pat
 def test_a_plain_start_has_no_cache_and_no_flags_for_a_quick_one(small, tmp_path):
     store = Store(tmp_path / "s")
     runtime = java.Java(program=Path("/java"), version="25.0.1", vectors=False)
-    plain = launch.specification(store, jars.provision(), runtime, ServerSettings(aot=False), throwaway=True)
+    plain = launch.specification(
+        store, jars.provision(), runtime, ServerSettings(aot=False), throwaway=True
+    )
     assert plain["cache"] is None
     assert not set(launch.START_FLAGS) & set(plain["flags"])
 
 
 def cache_in(folder):
-    return StartCache(archive=folder / "a.archive", lock=folder / "a.lock", failed=folder / "a.failed")
+    return StartCache(
+        archive=folder / "a.archive", lock=folder / "a.lock", failed=folder / "a.failed"
+    )
 
 
 def dump_program(folder, script):
@@ -288,7 +314,9 @@ def test_the_start_cache_is_made_once_and_then_used(tmp_path):
     cache = cache_in(tmp_path)
     assert cache.flags() == []
     cache.begin_making(dump_program(tmp_path, 'echo archive > "$made"'), [], "x", supervised=False)
-    cache_in(tmp_path).begin_making("/nowhere", [], "x", supervised=False)  # another process: the lock is held
+    cache_in(tmp_path).begin_making(
+        "/nowhere", [], "x", supervised=False
+    )  # another process: the lock is held
     cache.finish(seconds=20)
     assert cache.flags()[-1].endswith("a.archive")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.archive", "a.lock", "java"]
@@ -354,7 +382,9 @@ def test_a_process_is_known_by_its_birth():
 
 def test_stray_throwaway_stores_are_swept_and_others_are_not(tmp_path, monkeypatch):
     monkeypatch.setattr(attachment.tempfile, "gettempdir", lambda: str(tmp_path))
-    old, young, foreign = (tmp_path / f"{attachment.THROWAWAY}{name}" for name in ("old", "young", "foreign"))
+    old, young, foreign = (
+        tmp_path / f"{attachment.THROWAWAY}{name}" for name in ("old", "young", "foreign")
+    )
     for folder in (old, young):
         Store(folder).prepare()
     foreign.mkdir()
@@ -368,7 +398,9 @@ def test_what_the_system_refuses_while_a_server_is_sought_is_told_as_ours(tmp_pa
     store = Store(tmp_path / "s")
     store.prepare()
     state = State(phase="stopped", nonce="n")
-    attached = attachment.Attachment(store, state, leases.take(store.leases), ServerSettings(), throwaway=False)
+    attached = attachment.Attachment(
+        store, state, leases.take(store.leases), ServerSettings(), throwaway=False
+    )
 
     def refuse(*_, **__):
         raise FileNotFoundError(2, "No such file or directory")

@@ -49,13 +49,21 @@ def member():
 
 @pytest.mark.parametrize(
     ("given", "most"),
-    [("2GB", 2_000_000_000), ("2 gib", 2 << 30), (3_000_000_000, 3_000_000_000), ("1900MB", BOTH), (BOTH, BOTH)],
+    [
+        ("2GB", 2_000_000_000),
+        ("2 gib", 2 << 30),
+        (3_000_000_000, 3_000_000_000),
+        ("1900MB", BOTH),
+        (BOTH, BOTH),
+    ],
 )
 def test_a_limit_is_bytes_or_a_text(given, most):
     assert checked(given, managed=True) == most
 
 
-@pytest.mark.parametrize("given", [None, True, 2e9, "", "much", "2XB", "-2GB", -1, [2], b"2GB", "nan", "inf"])
+@pytest.mark.parametrize(
+    "given", [None, True, 2e9, "", "much", "2XB", "-2GB", -1, [2], b"2GB", "nan", "inf"]
+)
 def test_what_is_no_size_is_refused(given):
     with pytest.raises(ValidationError, match="max_memory_usage"):
         checked(given, managed=False)
@@ -65,7 +73,9 @@ def test_a_limit_below_what_is_needed_is_refused_and_the_error_says_how_much_tha
     assert checked(ALONE, managed=False) == ALONE
     with pytest.raises(ValidationError, match=r"1,000,000,000 bytes"):
         checked(ALONE - 1, managed=False)
-    with pytest.raises(ValidationError, match=r"1,900,000,000 bytes.*900,000,000 for the managed server"):
+    with pytest.raises(
+        ValidationError, match=r"1,900,000,000 bytes.*900,000,000 for the managed server"
+    ):
         checked(BOTH - 1, managed=True)
 
 
@@ -82,10 +92,14 @@ def test_a_process_that_is_larger_than_the_limit_is_told_so(member, monkeypatch)
     assert memory_limit.limit() is None
 
 
-@pytest.mark.parametrize("share", [0, limits.MEMORY_SERVER_BYTES, 10**9, 1_200_000_000, 1_500_000_000, 10**10])
+@pytest.mark.parametrize(
+    "share", [0, limits.MEMORY_SERVER_BYTES, 10**9, 1_200_000_000, 1_500_000_000, 10**10]
+)
 def test_a_server_stays_within_its_share(share):
     heap, page_cache = sizes.within(share)
-    assert (heap + page_cache) * sizes.MIB + sizes.OVERHEAD <= max(share, limits.MEMORY_SERVER_BYTES)
+    assert (heap + page_cache) * sizes.MIB + sizes.OVERHEAD <= max(
+        share, limits.MEMORY_SERVER_BYTES
+    )
     assert sizes.LEAST_HEAP <= heap <= sizes.HEAP
     assert sizes.LEAST_PAGE_CACHE <= page_cache <= sizes.PAGE_CACHE
 
@@ -96,14 +110,34 @@ def test_a_large_share_gives_the_usual_server():
 
 
 def test_sizes_are_read_and_the_heap_of_a_command_line_is_changed():
-    assert [sizes.number(size) for size in ("1g", "1024m", "5k", "7", "", "x")] == [1 << 30, 1 << 30, 5 << 10, 7, 0, 0]
-    assert sizes.changed(["-Xms1g", "-Xmx1g", "-XX:+UseG1GC"], "400m") == ["-Xms400m", "-Xmx400m", "-XX:+UseG1GC"]
+    assert [sizes.number(size) for size in ("1g", "1024m", "5k", "7", "", "x")] == [
+        1 << 30,
+        1 << 30,
+        5 << 10,
+        7,
+        0,
+        0,
+    ]
+    assert sizes.changed(["-Xms1g", "-Xmx1g", "-XX:+UseG1GC"], "400m") == [
+        "-Xms400m",
+        "-Xmx400m",
+        "-XX:+UseG1GC",
+    ]
 
 
 def test_a_server_of_an_older_version_has_the_usual_sizes_and_a_dead_one_no_process(tmp_path):
     store = Store(tmp_path)
     assert local.running(tmp_path) == local.Running(pid=0, heap=1 << 30, page_cache=256 << 20)
-    store.write_state(State(phase="running", nonce="n", pid=os.getpid(), started="another time", heap="400m", page_cache="32m"))
+    store.write_state(
+        State(
+            phase="running",
+            nonce="n",
+            pid=os.getpid(),
+            started="another time",
+            heap="400m",
+            page_cache="32m",
+        )
+    )
     assert local.running(tmp_path) == local.Running(pid=0, heap=400 << 20, page_cache=32 << 20)
 
 
@@ -191,12 +225,19 @@ def test_clean_up_frees_resident_memory(member, tmp_path):
     assert file.get(b"k") == b"v"
 
 
-def test_memory_is_freed_after_a_call_where_the_limit_is_near_and_not_again_at_once(member, monkeypatch):
+def test_memory_is_freed_after_a_call_where_the_limit_is_near_and_not_again_at_once(
+    member, monkeypatch
+):
     one = member()
     monkeypatch.setattr(memory_limit._shared, "cleaned_at", float("-inf"))
     one.own = Limit(most=memory_limit.process_bytes(), auto=False)
     before = memory_limit._shared.cleanups
-    for auto, tidy, expected in [(False, True, 0), (True, False, 0), (True, True, 1), (True, True, 1)]:
+    for auto, tidy, expected in [
+        (False, True, 0),
+        (True, False, 0),
+        (True, True, 1),
+        (True, True, 1),
+    ]:
         one.own = Limit(most=memory_limit.process_bytes(), auto=auto)
         with one.call(tidy=tidy):
             pass
@@ -231,7 +272,9 @@ def test_a_batch_waits_for_memory_and_then_gives_its_items_an_error(member, monk
 def test_a_batch_goes_on_as_soon_as_there_is_memory(member):
     one = member()
     one.own = Limit(most=memory_limit.process_bytes() // 2)
-    raised = threading.Timer(0.3, lambda: setattr(one, "own", Limit(most=3 * memory_limit.process_bytes())))
+    raised = threading.Timer(
+        0.3, lambda: setattr(one, "own", Limit(most=3 * memory_limit.process_bytes()))
+    )
     raised.start()
     assert Gate(one).relieved() is None
     raised.join()
@@ -241,7 +284,10 @@ def test_groups_are_smaller_where_the_limit_is_near(member):
     one = member()
     assert [one.is_full(100, items, 10**9) for items in (99, 100)] == [False, True]
     one.own = Limit(most=100 * memory_limit.process_bytes())
-    assert [one.is_full(100, 99, count) for count in (memory_limit.CHARACTERS - 1, memory_limit.CHARACTERS)] == [False, True]
+    assert [
+        one.is_full(100, 99, count)
+        for count in (memory_limit.CHARACTERS - 1, memory_limit.CHARACTERS)
+    ] == [False, True]
     one.own = Limit(most=memory_limit.process_bytes())
     assert [one.is_full(100, items, 0) for items in (24, 25)] == [False, True]
     assert one.is_full(1, 1, 0)
@@ -250,7 +296,12 @@ def test_groups_are_smaller_where_the_limit_is_near(member):
 def test_stats_without_a_limit_or_a_server(member):
     stats = member().stats()
     assert stats.current_usage == stats.parts.process > 0
-    assert (stats.max_usage, stats.auto_cleanup, stats.parts.database_server, stats.database_heap) == (None, False, None, None)
+    assert (
+        stats.max_usage,
+        stats.auto_cleanup,
+        stats.parts.database_server,
+        stats.database_heap,
+    ) == (None, False, None, None)
     assert (stats.cleanup_threshold, stats.pending_restart) == (0.8, False)
     assert f"{stats.current_usage}".isdigit()
 
@@ -258,15 +309,15 @@ def test_stats_without_a_limit_or_a_server(member):
 FORK = """
 import os, threading, warnings
 warnings.simplefilter("ignore")
-from ingest import held
-from mcp_context_persistence import memory
+from mcp_context_persistence.ingest.models import registry
+from mcp_context_persistence.runtime import memory_limit
 from mcp_context_persistence.runtime.memory_limit import Memory
 one = Memory(10**9, managed=False)
 one.open(None, None)
 held_up = threading.Event()
-model = held.Lazy(lambda: 7, lambda _: 0)
+model = registry.Lazy(lambda: 7, lambda _: 0)
 def hold():
-    with memory._shared.lock, memory._shared.cleaning, memory._shared.sizing, held._lock, model.using():
+    with memory_limit._shared.lock, memory_limit._shared.cleaning, memory_limit._shared.sizing, registry._lock, model.using():
         held_up.set()
         threading.Event().wait(60)
 threading.Thread(target=hold, daemon=True).start()
@@ -274,7 +325,7 @@ held_up.wait()
 child = os.fork()
 if not child:
     with model.using() as loaded:
-        print(memory.limit(), memory.clean() >= 0, held._most, loaded, flush=True)
+        print(memory_limit.limit(), memory_limit.clean() >= 0, registry._most, loaded, flush=True)
     os._exit(0)
 os.waitpid(child, 0)
 os._exit(0)
@@ -282,7 +333,14 @@ os._exit(0)
 
 
 def test_a_forked_child_begins_without_a_limit_and_without_locks():
-    done = subprocess.run([sys.executable, "-c", FORK], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", FORK],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
     assert done.stdout.split() == ["None", "True", "None", "7"]
 
 

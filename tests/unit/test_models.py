@@ -34,12 +34,28 @@ def message(**given):
 
 
 @pytest.mark.parametrize(
-    "given", ["2024", "20240501", " 1714521600", "1.5e9", b"1714521600", 5, 5.0, np.int64(5), True, SECRET, "2024-13-01"]
+    "given",
+    [
+        "2024",
+        "20240501",
+        " 1714521600",
+        "1.5e9",
+        b"1714521600",
+        5,
+        5.0,
+        np.int64(5),
+        True,
+        SECRET,
+        "2024-13-01",
+    ],
 )
 def test_a_time_stamp_is_a_date_and_time(given):
     with pytest.raises(ValidationError) as caught:
         message(timestamp=given)
-    assert str(caught.value) == "messages.0.timestamp: must be a date and time, such as 2026-01-31T12:00:00Z"
+    assert (
+        str(caught.value)
+        == "messages.0.timestamp: must be a date and time, such as 2026-01-31T12:00:00Z"
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,10 +70,19 @@ def test_a_time_stamp_is_a_date_and_time(given):
 )
 def test_moments_days_and_their_iso_strings_are_time_stamps(given):
     found = message(timestamp=given).timestamp
-    assert (found if found.tzinfo else found.replace(tzinfo=UTC)) == datetime(2024, 5, 1, tzinfo=UTC)
+    assert (found if found.tzinfo else found.replace(tzinfo=UTC)) == datetime(
+        2024, 5, 1, tzinfo=UTC
+    )
 
 
-@pytest.mark.parametrize("given", ["9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+14:00", datetime(2024, 1, 1, tzinfo=Silent())])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "9999-12-31T23:59:59-05:00",
+        "0001-01-01T00:00:00+14:00",
+        datetime(2024, 1, 1, tzinfo=Silent()),
+    ],
+)
 def test_a_time_stamp_that_cannot_be_stored_is_named(given):
     with pytest.raises(ValidationError, match=r"^messages\.0\.timestamp: a time stamp must"):
         message(timestamp=given)
@@ -67,15 +92,26 @@ def test_a_time_stamp_that_cannot_be_stored_is_named(given):
 
 @pytest.mark.parametrize("kind", ["word", "field_like", "long", "number", "tuple"])
 def test_an_unknown_key_is_answered_with_the_known_ones(kind):
-    key = {"word": SECRET, "field_like": SECRET.lower(), "long": SECRET * 200_000, "number": 4711, "tuple": (SECRET,)}[kind]
+    key = {
+        "word": SECRET,
+        "field_like": SECRET.lower(),
+        "long": SECRET * 200_000,
+        "number": 4711,
+        "tuple": (SECRET,),
+    }[kind]
     with pytest.raises(ValidationError) as caught:
         models.conversation("c", [{"role": "user", "content": "hi", key: 1}])
-    assert str(caught.value) == "messages.0: there is an unknown key; known are: content, id, metadata, name, role, timestamp"
+    assert (
+        str(caught.value)
+        == "messages.0: there is an unknown key; known are: content, id, metadata, name, role, timestamp"
+    )
     assert caught.value.__cause__ is None
 
 
 def test_a_key_that_is_no_text_is_not_told():
-    with pytest.raises(ValidationError, match=r"^messages\.0: holds half of a surrogate pair") as caught:
+    with pytest.raises(
+        ValidationError, match=r"^messages\.0: holds half of a surrogate pair"
+    ) as caught:
         models.conversation("c", [{"role": "user", "content": "hi", f"{SECRET}\ud800": 1}])
     assert SECRET not in str(caught.value)
 
@@ -102,7 +138,9 @@ def test_what_is_wrong_is_said_in_one_voice(given, said):
 
 
 def test_what_is_missing_and_what_is_no_message_is_said_too():
-    with pytest.raises(ValidationError, match=r"^messages\.0\.role: is missing; messages\.0\.content: is missing$"):
+    with pytest.raises(
+        ValidationError, match=r"^messages\.0\.role: is missing; messages\.0\.content: is missing$"
+    ):
         models.conversation("c", [{}])
     for wrong in (SECRET, models.Message, 5):
         with pytest.raises(ValidationError, match=r"^messages\.0: must be a mapping$"):
@@ -110,7 +148,10 @@ def test_what_is_missing_and_what_is_no_message_is_said_too():
 
 
 def test_objects_that_were_made_without_a_check_are_checked():
-    for wrong in (models.Message.model_construct(), models.Message.model_construct(role=SECRET, content=5)):
+    for wrong in (
+        models.Message.model_construct(),
+        models.Message.model_construct(role=SECRET, content=5),
+    ):
         with pytest.raises(ValidationError, match=r"messages\.0\.role") as caught:
             models.conversation("c", [wrong])
         assert SECRET not in str(caught.value)
@@ -119,13 +160,30 @@ def test_objects_that_were_made_without_a_check_are_checked():
 def test_strings_of_an_enumeration_are_plain_strings_inside():
     made = models.conversation(
         Word.ALPHA,
-        [{"role": Word.USER, "content": Word.ALPHA, "id": Word.ALPHA, "name": Word.ALPHA, "metadata": {Word.ALPHA: [Word.ALPHA]}}],
+        [
+            {
+                "role": Word.USER,
+                "content": Word.ALPHA,
+                "id": Word.ALPHA,
+                "name": Word.ALPHA,
+                "metadata": {Word.ALPHA: [Word.ALPHA]},
+            }
+        ],
         project_path=Word.ALPHA,
         mode=Word.HYBRID,
         metadata={"project": Word.ALPHA, "tags": [Word.ALPHA]},
     )
     one = made.messages[0]
-    plain = [made.conversation_id, made.project_path, made.mode, one.role, one.content, one.id, one.name, *one.metadata]
+    plain = [
+        made.conversation_id,
+        made.project_path,
+        made.mode,
+        one.role,
+        one.content,
+        one.id,
+        one.name,
+        *one.metadata,
+    ]
     plain += [project_of(None, made.metadata), *tags_of(made.metadata), *one.metadata["alpha"]]
     assert {type(value) for value in plain} == {str}
     assert plain == ["alpha", "alpha", "hybrid", "user", *["alpha"] * 7]
@@ -140,7 +198,9 @@ def test_metadata_is_hashed_as_it_is_stored_and_filtered_by_the_same():
         "big": np.int64(2**40),
         "yes": np.bool_(True),
     }
-    made = models.conversation("c", [{"role": "user", "content": "hi"}], metadata=types.MappingProxyType(given))
+    made = models.conversation(
+        "c", [{"role": "user", "content": "hi"}], metadata=types.MappingProxyType(given)
+    )
     tokens = set(metadata_facets(made.metadata))
     asked = [
         ("day", "2024-05-01"),
@@ -172,6 +232,11 @@ def test_entities_and_relationships_keep_what_json_makes_of_their_metadata():
 
 
 def test_two_names_of_one_end_are_compared_only_when_they_are_words():
-    link = {"from_entity": np.array([1, 2]), "source_entity_id": np.array([1, 2]), "to_entity": "b", "relationship_type": "uses"}
+    link = {
+        "from_entity": np.array([1, 2]),
+        "source_entity_id": np.array([1, 2]),
+        "to_entity": "b",
+        "relationship_type": "uses",
+    }
     with pytest.raises(ValidationError, match=r"^x\.from_entity is given twice"):
         upsert.relationship_row(link, place="x")

@@ -13,8 +13,18 @@ from bench.peers.ours import Answer
 
 pytestmark = pytest.mark.unit
 
-TEXT = {"id": "D1:1", "text": "Ann: hello", "role": "user", "speaker": "Ann", "session": "s", "time": "2026-01-01", "vector": [1.0]}
-QUESTIONS = [{"id": str(number), "text": f"question {number}", "vector": [0.5]} for number in range(2)]
+TEXT = {
+    "id": "D1:1",
+    "text": "Ann: hello",
+    "role": "user",
+    "speaker": "Ann",
+    "session": "s",
+    "time": "2026-01-01",
+    "vector": [1.0],
+}
+QUESTIONS = [
+    {"id": str(number), "text": f"question {number}", "vector": [0.5]} for number in range(2)
+]
 
 
 def test_every_question_is_asked_with_every_search_and_a_failing_one_is_kept(
@@ -26,7 +36,11 @@ def test_every_question_is_asked_with_every_search_and_a_failing_one_is_kept(
     monkeypatch.setattr(sys, "argv", ["peer", str(given), str(answers)])
 
     def prepare(texts: list[Text], questions: list[Question]) -> dict:
-        assert vectors(texts, questions) == {"Ann: hello": [1.0], "question 0": [0.5], "question 1": [0.5]}
+        assert vectors(texts, questions) == {
+            "Ann: hello": [1.0],
+            "question 0": [0.5],
+            "question 1": [0.5],
+        }
 
         def second_fails(question: Question) -> list[str]:
             if question.id == "1":
@@ -52,7 +66,9 @@ def test_every_question_is_asked_with_every_search_and_a_failing_one_is_kept(
 def test_a_question_that_fails_counts_as_one_that_found_nothing() -> None:
     answers = [
         Answer(settings="a", namespace="n", question="0", ids=["x", "y"], seconds=0.002),
-        Answer(settings="a", namespace="n", question="1", ids=[], seconds=None, error="ValueError: no"),
+        Answer(
+            settings="a", namespace="n", question="1", ids=[], seconds=None, error="ValueError: no"
+        ),
     ]
 
     [row] = score("driver", answers, {("n", "0"): {"y", "z"}, ("n", "1"): {"x"}})

@@ -128,7 +128,10 @@ def test_what_is_open_or_something_else_is_not(said: str) -> None:
 def test_each_sentence_is_one_proposal_and_dots_inside_words_end_none() -> None:
     text = 'He said: "We agreed on v1.2." Then rain.\nLet\'s use Python 3.12 for it'
     found = proposals(text)
-    assert [one.text for one in found] == ['He said: "We agreed on v1.2."', "Let's use Python 3.12 for it"]
+    assert [one.text for one in found] == [
+        'He said: "We agreed on v1.2."',
+        "Let's use Python 3.12 for it",
+    ]
     assert [text[one.start : one.end] for one in found] == [one.text for one in found]
 
 

@@ -24,7 +24,15 @@ from mcp_context_persistence.queries.search.recipes import BALANCED
 from mcp_context_persistence.queries.temporal.query_dates import times
 
 
-def row(place: int, content: str, *, cosine: float | None = 0.1, talk: str = "c", hit: bool = True, **more: Any) -> dict[str, Any]:
+def row(
+    place: int,
+    content: str,
+    *,
+    cosine: float | None = 0.1,
+    talk: str = "c",
+    hit: bool = True,
+    **more: Any,
+) -> dict[str, Any]:
     found = {
         "id": f"{talk}:{place}",
         "conversation_id": talk,
@@ -34,14 +42,23 @@ def row(place: int, content: str, *, cosine: float | None = 0.1, talk: str = "c"
         "timestamp_ms": NOW,
         "cosine": cosine,
     }
-    return {**found, "meaning": cosine if hit else None, "words": None, "own": 0.8 if hit else 0.0, "passes": True, **more}
+    return {
+        **found,
+        "meaning": cosine if hit else None,
+        "words": None,
+        "own": 0.8 if hit else 0.0,
+        "passes": True,
+        **more,
+    }
 
 
 NOW = 1_700_000_000_000  # 14 November 2023
 
 
 def asked(query: str) -> Question:
-    return Question(text=query, words=terms(query).words, times=times(query, now_ms=NOW), now_ms=NOW)
+    return Question(
+        text=query, words=terms(query).words, times=times(query, now_ms=NOW), now_ms=NOW
+    )
 
 
 def seen(rows: list[dict[str, Any]], query: str) -> dict[str, list[float]]:
@@ -58,7 +75,12 @@ def test_there_is_a_weight_for_each_feature() -> None:
 
 
 def test_stretches_are_judged_by_what_lies_around_each_message_too() -> None:
-    rows = [row(place, text) for place, text in enumerate(["pottery", "no", "class", "bowl", "so", "well", "right", "garden"])]
+    rows = [
+        row(place, text)
+        for place, text in enumerate(
+            ["pottery", "no", "class", "bowl", "so", "well", "right", "garden"]
+        )
+    ]
     plain = features(rows, asked("pottery class"))
     seen = features(rows, asked("pottery class"), stretches=True)
     assert seen.shape == (8, len(STRETCHES))
@@ -81,11 +103,19 @@ def test_what_the_entities_of_the_query_lead_to_is_seen() -> None:
     question = replace(asked("Robert"), links={"c:4": {"score": 0.9, "through": ["Robert"]}})
     assert features(rows, question)[:, FEATURES.index("linked")].tolist() == [0.0, 0.9]
     words = replace(question, words=("left",))
-    assert features(rows, words)[:, FEATURES.index("linked")].tolist() == [0.0, 0.0]  # its words say it already
+    assert features(rows, words)[:, FEATURES.index("linked")].tolist() == [
+        0.0,
+        0.0,
+    ]  # its words say it already
 
 
 def test_words_count_in_all_their_forms_and_rare_ones_more() -> None:
-    rows = [row(0, "We hiked a lot."), row(2, "hiking boots"), row(4, "hikers, and art"), row(6, "an article")]
+    rows = [
+        row(0, "We hiked a lot."),
+        row(2, "hiking boots"),
+        row(4, "hikers, and art"),
+        row(6, "an article"),
+    ]
     cover = seen(rows, "hiking art")["cover"]
     assert cover[0] == cover[1] > 0
     assert cover[2] == pytest.approx(1.0)
@@ -93,20 +123,32 @@ def test_words_count_in_all_their_forms_and_rare_ones_more() -> None:
 
 
 def test_short_words_stand_for_themselves() -> None:
-    rows = [row(0, "a king"), row(2, "kings"), row(4, "kilos of kiwis"), row(6, "we go"), row(8, "I am going")]
+    rows = [
+        row(0, "a king"),
+        row(2, "kings"),
+        row(4, "kilos of kiwis"),
+        row(6, "we go"),
+        row(8, "I am going"),
+    ]
     assert [one > 0 for one in seen(rows, "king")["cover"]] == [True, True, False, False, False]
     assert [one > 0 for one in seen(rows, "going")["cover"]] == [False, False, False, False, True]
 
 
-@pytest.mark.parametrize(("author", "query"), [("Will", "Will it rain?"), ("User A", "What is a hammer?"), ("May", "may I ask")])
+@pytest.mark.parametrize(
+    ("author", "query"),
+    [("Will", "Will it rain?"), ("User A", "What is a hammer?"), ("May", "may I ask")],
+)
 def test_words_that_most_queries_have_name_nobody(author: str, query: str) -> None:
     assert seen([row(0, "It rains.", author=author)], query)["speaker"] == [0.0]
 
 
-def talk(people: list[str | None], count: int, *, prefix: bool = False, named: str = "c") -> list[dict[str, Any]]:
+def talk(
+    people: list[str | None], count: int, *, prefix: bool = False, named: str = "c"
+) -> list[dict[str, Any]]:
     by = [people[place % len(people)] for place in range(count)]
     return [
-        row(place, f"{who}: well" if prefix else "well", talk=named, author=None if prefix else who) for place, who in enumerate(by)
+        row(place, f"{who}: well" if prefix else "well", talk=named, author=None if prefix else who)
+        for place, who in enumerate(by)
     ]
 
 
@@ -123,7 +165,9 @@ def test_who_speaks_may_stand_before_a_colon() -> None:
     assert meeting(talk(["Ann", "Bob", "Project Manager"], 120, prefix=True), least=100)
     rows = [row(0, "Ann: hello"), row(1, "Bob: a dog")]
     assert seen(rows, "What does Bob have?")["speaker"] == [0.0, 1.0]
-    assert seen([*rows, row(2, "Hi"), row(3, "Ho")], "What does Bob have?")["speaker"] == [0.0] * 4  # most do not begin so
+    assert (
+        seen([*rows, row(2, "Hi"), row(3, "Ho")], "What does Bob have?")["speaker"] == [0.0] * 4
+    )  # most do not begin so
 
 
 def test_most_candidates_must_be_from_meetings() -> None:
@@ -142,7 +186,9 @@ def test_products_say_what_two_features_say_together() -> None:
 
 def test_scores_far_apart_can_be_spread() -> None:
     rows = [row(place, "well") for place in (0, 50, 100)]
-    found = diversification.worth(diversification.distances(rows), np.array([0.0, -5000.0, 5000.0]), width=3)
+    found = diversification.worth(
+        diversification.distances(rows), np.array([0.0, -5000.0, 5000.0]), width=3
+    )
     assert np.isfinite(found).all()
     assert found.argmax() == 2
 
@@ -154,7 +200,9 @@ def test_words_are_split_alike_in_any_text(text: str) -> None:
 
 def test_a_view_has_the_neighbours_of_the_same_conversation_only() -> None:
     rows = [row(0, "pottery"), row(1, "class"), row(2, "bowl"), row(0, "garden", talk="d")]
-    assert seen(rows, "pottery class")["view_cover"] == pytest.approx([1.0, 1.0, seen(rows, "pottery class")["cover"][1], 0.0])
+    assert seen(rows, "pottery class")["view_cover"] == pytest.approx(
+        [1.0, 1.0, seen(rows, "pottery class")["cover"][1], 0.0]
+    )
 
 
 def test_the_author_that_is_named_and_the_answer_to_a_question_are_seen() -> None:
@@ -171,7 +219,11 @@ def test_the_author_that_is_named_and_the_answer_to_a_question_are_seen() -> Non
 
 @pytest.mark.parametrize(
     ("query", "expected"),
-    [("When did she go?", [1.0, 0.0]), ("How long was it?", [1.0, 0.0]), ("What did she do when it rained?", [0.0, 0.0])],
+    [
+        ("When did she go?", [1.0, 0.0]),
+        ("How long was it?", [1.0, 0.0]),
+        ("What did she do when it rained?", [0.0, 0.0]),
+    ],
 )
 def test_a_question_for_a_time_looks_for_words_of_time(query: str, expected: list[float]) -> None:
     rows = [row(0, "We went there yesterday."), row(4, "We paid 20 euros.")]
@@ -183,7 +235,10 @@ def test_a_question_for_a_time_looks_for_words_of_time(query: str, expected: lis
 
 def test_candidates_without_anything_in_common_have_a_place_too() -> None:
     rows = [row(0, "", cosine=None), row(5, "", cosine=None)]
-    assert [one["id"] for _, one in rank(rows, asked("?"), limit=5, recipe=BALANCED)] == ["c:0", "c:5"]
+    assert [one["id"] for _, one in rank(rows, asked("?"), limit=5, recipe=BALANCED)] == [
+        "c:0",
+        "c:5",
+    ]
     assert rank([], asked("x"), limit=5, recipe=BALANCED) == []
 
 
@@ -202,7 +257,10 @@ def test_the_best_has_the_best_score_of_the_legs_and_each_tells_its_parts() -> N
 
 
 def test_messages_that_no_leg_scored_keep_their_order() -> None:
-    rows = [row(place, text, hit=False) for place, text in enumerate(["no", "the pottery class", "pottery"])]
+    rows = [
+        row(place, text, hit=False)
+        for place, text in enumerate(["no", "the pottery class", "pottery"])
+    ]
     found = rank(rows, asked("pottery class"), limit=10, recipe=BALANCED)
     scores = [score for score, _ in found]
     assert scores == sorted(set(scores), reverse=True)
@@ -211,5 +269,7 @@ def test_messages_that_no_leg_scored_keep_their_order() -> None:
 
 def test_what_the_filters_refuse_is_looked_at_but_not_returned() -> None:
     rows = [row(0, "pottery"), row(1, "class", passes=False), row(7, "pottery", talk="d")]
-    assert [one["id"] for _, one in rank(rows, asked("pottery class"), limit=10, recipe=BALANCED)] == ["c:0", "d:7"]
+    assert [
+        one["id"] for _, one in rank(rows, asked("pottery class"), limit=10, recipe=BALANCED)
+    ] == ["c:0", "d:7"]
     assert len(rank(rows, asked("pottery class"), limit=1, recipe=BALANCED)) == 1

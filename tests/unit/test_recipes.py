@@ -25,14 +25,24 @@ def test_meetings_are_looked_through_by_exploratory_with_the_factors_that_were_a
     made = for_meetings(recipe({"arms": {"time": 0}, "recency": 1.5}))
     assert made == replace(recipe("exploratory"), arms={"time": 0.0}, recency=1.5)
     assert made.meetings == 0
-    assert for_meetings(recipe({"nearest": 200, "seeds": 5})) == replace(recipe("exploratory"), nearest=200)
+    assert for_meetings(recipe({"nearest": 200, "seeds": 5})) == replace(
+        recipe("exploratory"), nearest=200
+    )
 
 
 def test_a_mapping_changes_a_recipe() -> None:
     made = recipe({"base": "fast", "arms": {"time": 0}, "recency": 1.5})
-    assert (made.seeds, made.recency, made.factor("time"), made.factor("words")) == (recipe("fast").seeds, 1.5, 0.0, 1.0)
+    assert (made.seeds, made.recency, made.factor("time"), made.factor("words")) == (
+        recipe("fast").seeds,
+        1.5,
+        0.0,
+        1.0,
+    )
     assert made.factors()["dated"] == 0.0
-    assert recipe({"base": {"arms": {"words": 2}}, "arms": {"time": 0}}).arms == {"words": 2.0, "time": 0.0}
+    assert recipe({"base": {"arms": {"words": 2}}, "arms": {"time": 0}}).arms == {
+        "words": 2.0,
+        "time": 0.0,
+    }
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,12 @@ class Words:
         self.given += texts
         return [
             [
-                {"start": text.index(name), "end": text.index(name) + len(name), "label": label, "score": score}
+                {
+                    "start": text.index(name),
+                    "end": text.index(name) + len(name),
+                    "label": label,
+                    "score": score,
+                }
                 for name, label, score in self.names
                 if name in text
             ]
@@ -67,7 +72,9 @@ def extractor(*names, labels=(), reading=None):
     """An extractor whose GLiNER model finds these names; a name, a label and a score each."""
     found = Recogniser("none", labels)
     model = reading or Words(names)
-    found._model = registry.Lazy(lambda: recogniser._Loaded(model, model.max_len, model.tokens), lambda _: 0)
+    found._model = registry.Lazy(
+        lambda: recogniser._Loaded(model, model.max_len, model.tokens), lambda _: 0
+    )
     return Extractor(recogniser=found)
 
 
@@ -92,7 +99,9 @@ def test_a_real_model_adds_entities_and_its_scores_are_their_confidences(gliner_
     theirs = [one for one in found if one.extractor.startswith("gliner:")]
     assert theirs
     labels = [kind.replace("_", " ") for kind in (*KNOWN, "disease")]
-    said = GLiNER.from_pretrained(str(gliner_folder), local_files_only=True).inference([TEXT], labels, threshold=0.5)[0]
+    said = GLiNER.from_pretrained(str(gliner_folder), local_files_only=True).inference(
+        [TEXT], labels, threshold=0.5
+    )[0]
     alone = [one for one in read(both, TEXT).values() if one.extractor.startswith("gliner:")]
     assert alone
     scores = {(one["label"], round(one["score"], 4)) for one in said}
@@ -103,17 +112,31 @@ def test_a_real_model_adds_entities_and_its_scores_are_their_confidences(gliner_
         assert one.start >= end
         assert 0 <= one.confidence <= 1
         assert len(one.entity_id.encode()) <= limits.IDENTIFIER_BYTES
-        assert one.extractor.startswith("gliner:") == (one not in next(iter(plain.extract([text]))).mentions)
+        assert one.extractor.startswith("gliner:") == (
+            one not in next(iter(plain.extract([text]))).mentions
+        )
         end = one.end
     assert {one.name for one in found} >= {"Fenced", "OrderParser"}
 
 
 @gliner
 @pytest.mark.parametrize(
-    "text", ["", "   ", "```\ncode\n```", "x" * 5000, "日本語 " * 300, "\ud800 Ada", ". " * 900, "word\n" * 500]
+    "text",
+    [
+        "",
+        "   ",
+        "```\ncode\n```",
+        "x" * 5000,
+        "日本語 " * 300,
+        "\ud800 Ada",
+        ". " * 900,
+        "word\n" * 500,
+    ],
 )
 def test_odd_texts_are_read_by_a_real_model(gliner_folder, text):
-    for one in next(iter(Extractor(recogniser=Recogniser(str(gliner_folder))).extract([text]))).mentions:
+    for one in next(
+        iter(Extractor(recogniser=Recogniser(str(gliner_folder))).extract([text]))
+    ).mentions:
         assert text[one.start : one.end] == one.text
 
 
@@ -126,7 +149,9 @@ def test_a_real_model_counts_and_is_let_go_of(gliner_folder):
     assert found._model.model_bytes == pytest.approx(size, rel=0.05)
     assert {found._model, reading._parser} <= set(registry.holders())
     registry.forget()
-    assert found._model.model_bytes == 0 < reading._parser.model_bytes  # spaCy's are needed by every save
+    assert (
+        found._model.model_bytes == 0 < reading._parser.model_bytes
+    )  # spaCy's are needed by every save
     assert isinstance(read(reading, "Ada"), dict)
 
 
@@ -145,7 +170,10 @@ def test_nothing_is_asked_of_the_network(gliner_folder):
 @gliner
 def test_the_order_of_trust(tmp_path):
     """The caller's patterns, the rules, GLiNER, spaCy, and nouns at last."""
-    spacy = read(Extractor(), "Ada Lovelace met Charles Babbage in London. The OrderParser class uses pandas. Ticket OPS-7 waits.")
+    spacy = read(
+        Extractor(),
+        "Ada Lovelace met Charles Babbage in London. The OrderParser class uses pandas. Ticket OPS-7 waits.",
+    )
     assert spacy["Ada Lovelace"].extractor == "ner:person"
     found = read(
         extractor(
@@ -176,7 +204,10 @@ def test_labels_are_words_and_types_keep_their_spelling():
 
 @gliner
 def test_names_are_trimmed_and_what_is_no_name_is_left_out():
-    found = read(extractor(('"Zorbax,', "product", 0.7), ("...", "product", 0.7)), 'He said "Zorbax, you know" ... and so on.')
+    found = read(
+        extractor(('"Zorbax,', "product", 0.7), ("...", "product", 0.7)),
+        'He said "Zorbax, you know" ... and so on.',
+    )
     assert found["Zorbax"].extractor == "gliner:product"
     assert all(any(c.isalnum() for c in name) for name in found)
 
@@ -221,7 +252,10 @@ def test_what_is_no_span_is_an_error(wrong):
 
 def test_a_missing_package_is_one_error_with_the_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "gliner", None)
-    with pytest.raises(NLPError, match=r"^gliner_model needs the package gliner; pip install 'mcp-context-persistence\[gliner\]'$"):
+    with pytest.raises(
+        NLPError,
+        match=r"^gliner_model needs the package gliner; pip install 'mcp-context-persistence\[gliner\]'$",
+    ):
         read(Extractor(recogniser=Recogniser("/anything")), "Ada lives.")
 
 
@@ -253,13 +287,27 @@ def spoil(file, **changes):
         ("gliner_config.json", {"labels_decoder": "x"}, "one encoder"),
         ("gliner_config.json", {"relations_layer": "x"}, "one encoder"),
         ("gliner_config.json", {"words_splitter_type": "stanza"}, "white space"),
-        ("gliner_config.json", {"encoder_config__auto_map": {"AutoModel": "evil.M"}}, "code of its own"),
+        (
+            "gliner_config.json",
+            {"encoder_config__auto_map": {"AutoModel": "evil.M"}},
+            "code of its own",
+        ),
         ("gliner_config.json", {"auto_map": {"AutoModel": "evil.M"}}, "code of its own"),
-        ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": ["evil.T", None]}}, "code of its own"),
-        ("gliner_config.json", {"encoder_config__max_position_embeddings": 40}, "gliner_labels|cannot be loaded"),
+        (
+            "tokenizer_config.json",
+            {"auto_map": {"AutoTokenizer": ["evil.T", None]}},
+            "code of its own",
+        ),
+        (
+            "gliner_config.json",
+            {"encoder_config__max_position_embeddings": 40},
+            "gliner_labels|cannot be loaded",
+        ),
     ],
 )
-def test_a_folder_that_would_need_more_than_it_has_is_refused(gliner_folder, tmp_path, file, changes, told):
+def test_a_folder_that_would_need_more_than_it_has_is_refused(
+    gliner_folder, tmp_path, file, changes, told
+):
     folder = tmp_path / "names"
     shutil.copytree(gliner_folder, folder)
     (folder / "evil.py").write_text(f"open({str(folder / 'ran')!r}, 'w').close()\n")
@@ -276,8 +324,20 @@ def test_parts_end_where_sentences_begin_and_keep_to_both_limits():
     words = [(place * 2, place * 2 + 1) for place in range(10)]
     ones = [1] * 10
     assert cut([], [], set(), words_at_once=4, tokens_at_once=4) == []
-    assert cut(words, ones, set(), words_at_once=4, tokens_at_once=99) == [(0, 7), (8, 15), (16, 19)]
-    assert cut(words, ones, set(), words_at_once=99, tokens_at_once=4) == [(0, 7), (8, 15), (16, 19)]
-    assert cut(words, ones, {6, 14}, words_at_once=4, tokens_at_once=99) == [(0, 5), (6, 13), (14, 19)]
+    assert cut(words, ones, set(), words_at_once=4, tokens_at_once=99) == [
+        (0, 7),
+        (8, 15),
+        (16, 19),
+    ]
+    assert cut(words, ones, set(), words_at_once=99, tokens_at_once=4) == [
+        (0, 7),
+        (8, 15),
+        (16, 19),
+    ]
+    assert cut(words, ones, {6, 14}, words_at_once=4, tokens_at_once=99) == [
+        (0, 5),
+        (6, 13),
+        (14, 19),
+    ]
     assert cut(words, ones, {2}, words_at_once=4, tokens_at_once=99)[0] == (0, 7)  # too early
     assert cut(words, [9] * 10, set(), words_at_once=4, tokens_at_once=4) == words

@@ -24,26 +24,50 @@ def said(extractor: Extractor, text: str) -> set[tuple[str, str, str]]:
         assert {relation.source, relation.target} <= ids
         assert relation.type in relation_types()
         assert 0 < relation.confidence < 1
-        assert " ".join(text[relation.start : relation.end].split())[:EVIDENCE_CHARACTERS] == relation.evidence
+        assert (
+            " ".join(text[relation.start : relation.end].split())[:EVIDENCE_CHARACTERS]
+            == relation.evidence
+        )
     return {(relation.source, relation.type, relation.target) for relation in extraction.relations}
 
 
 @pytest.mark.parametrize(
     ("text", "statement"),
     [
-        ("The DataProcessor class handles data transformation and cleanup.", ("DataProcessor", "handles", "data_transformation")),
-        ("The DataProcessor class handles data transformation and cleanup.", ("DataProcessor", "handles", "cleanup")),
+        (
+            "The DataProcessor class handles data transformation and cleanup.",
+            ("DataProcessor", "handles", "data_transformation"),
+        ),
+        (
+            "The DataProcessor class handles data transformation and cleanup.",
+            ("DataProcessor", "handles", "cleanup"),
+        ),
         ("FastAPI depends on Starlette and Pydantic.", ("FastAPI", "depends_on", "Starlette")),
         ("FastAPI depends on Starlette and Pydantic.", ("FastAPI", "depends_on", "Pydantic")),
         ("TensorFlow and PyTorch use CUDA.", ("PyTorch", "uses", "CUDA")),
         ("pandas is used by the DataProcessor class.", ("DataProcessor", "uses", "pandas")),
         ("The API server, which depends on Redis, is slow.", ("api_server", "depends_on", "Redis")),
         ("pandas, a library for data analysis, is fast.", ("pandas", "used_for", "data_analysis")),
-        ("Vesper Analytics is a subsidiary of Acme Corp.", ("vesper_analytics", "part_of", "acme_corp.")),
-        ("We use pandas for data manipulation and numpy for numerical operations.", ("pandas", "used_for", "data_manipulation")),
-        ("We use pandas for data manipulation and numpy for numerical operations.", ("numpy", "used_for", "numerical_operations")),
-        ("The DataProcessor class reads files. It uses pandas.", ("DataProcessor", "uses", "pandas")),
-        ("The compute_score method of the Ranker class is slow.", ("compute_score", "part_of", "Ranker")),
+        (
+            "Vesper Analytics is a subsidiary of Acme Corp.",
+            ("vesper_analytics", "part_of", "acme_corp."),
+        ),
+        (
+            "We use pandas for data manipulation and numpy for numerical operations.",
+            ("pandas", "used_for", "data_manipulation"),
+        ),
+        (
+            "We use pandas for data manipulation and numpy for numerical operations.",
+            ("numpy", "used_for", "numerical_operations"),
+        ),
+        (
+            "The DataProcessor class reads files. It uses pandas.",
+            ("DataProcessor", "uses", "pandas"),
+        ),
+        (
+            "The compute_score method of the Ranker class is slow.",
+            ("compute_score", "part_of", "Ranker"),
+        ),
         ("The Parser class extends BaseParser.", ("Parser", "extends", "BaseParser")),
         ("Priya Raghavan joined Acme Corp in March.", ("priya_raghavan", "works_for", "acme_corp")),
         (
@@ -51,8 +75,14 @@ def said(extractor: Extractor, text: str) -> set[tuple[str, str, str]]:
             ("marcus_bell", "works_for", "harbour_freight_union"),
         ),
         ("The Kubernetes cluster runs on AWS.", ("Kubernetes", "runs_on", "AWS")),
-        ("Tallow Robotics keeps its head office in Berlin.", ("tallow_robotics", "located_in", "Berlin")),
-        ("Elmsford Seed Bank grew fast. The bank has its offices in Berlin.", ("elmsford_seed_bank", "located_in", "Berlin")),
+        (
+            "Tallow Robotics keeps its head office in Berlin.",
+            ("tallow_robotics", "located_in", "Berlin"),
+        ),
+        (
+            "Elmsford Seed Bank grew fast. The bank has its offices in Berlin.",
+            ("elmsford_seed_bank", "located_in", "Berlin"),
+        ),
         (
             "Tallow Robotics grew fast. Its parent company, Acme Corporation, sold it.",
             ("tallow_robotics", "part_of", "acme_corporation"),
@@ -83,25 +113,34 @@ def test_statement(extractor: Extractor, text: str, statement: tuple[str, str, s
 )
 def test_what_is_denied_or_doubted_is_not_said(extractor: Extractor, text: str) -> None:
     found = said(extractor, text)
-    assert not {(a, b) for a, kind, b in found if kind != "related_to"} & {("DataProcessor", "pandas"), ("pandas", "DataProcessor")}
+    assert not {(a, b) for a, kind, b in found if kind != "related_to"} & {
+        ("DataProcessor", "pandas"),
+        ("pandas", "DataProcessor"),
+    }
     if any(word in text for word in ("not", "n't", "no longer", "never", "without", "instead")):
         assert not any(kind == "related_to" for _, kind, _ in found)
 
 
 def test_a_denied_job_is_not_said(extractor: Extractor) -> None:
     text = "Marcus Bell interviewed at Northwind Logistics twice. Marcus did not join Northwind; he signed with Harbour Freight Union instead."
-    assert not any(kind == "works_for" and "orthwind" in target for _, kind, target in said(extractor, text))
+    assert not any(
+        kind == "works_for" and "orthwind" in target for _, kind, target in said(extractor, text)
+    )
 
 
 def test_names_in_one_sentence_are_related_weakly(extractor: Extractor) -> None:
-    (extraction,) = extractor.extract(["React, Django, Kafka, Docker, Redis, pandas and numpy were everywhere in Berlin."])
+    (extraction,) = extractor.extract(
+        ["React, Django, Kafka, Docker, Redis, pandas and numpy were everywhere in Berlin."]
+    )
     pairs = [relation for relation in extraction.relations if relation.type == "related_to"]
     assert len(pairs) == 10
     assert all(relation.extractor == "together" for relation in pairs)
 
 
 def test_a_pair_that_is_said_is_not_said_weakly_too(extractor: Extractor) -> None:
-    assert said(extractor, "FastAPI depends on Starlette.") == {("FastAPI", "depends_on", "Starlette")}
+    assert said(extractor, "FastAPI depends on Starlette.") == {
+        ("FastAPI", "depends_on", "Starlette")
+    }
 
 
 def test_concepts_are_not_related_by_standing_together(extractor: Extractor) -> None:

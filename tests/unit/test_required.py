@@ -19,13 +19,21 @@ def results(tmp_path, monkeypatch):
     sets = ["chats", "chats, multi-hop", "chats, temporal", "chats, sessions", "meetings"]
     judged = evidence.summary([(name, figures) for name in sets])
     written = {"quality": {"hybrid": judged, evidence.MEETINGS: judged}}
-    written["resolution"] = entity_resolution.kept([(name, "shipped", 2, (1.0, 0.9, 0.95)) for name in ("poleo", "DBLP-ACM")])
+    written["resolution"] = entity_resolution.kept(
+        [(name, "shipped", 2, (1.0, 0.9, 0.95)) for name in ("poleo", "DBLP-ACM")]
+    )
     texts: context.Figures = defaultdict(list)
     for name, tokens in (("build_context", 100), ("hybrid", 150), ("semantic", 200)):
         texts["others", 250, name].append(context.Figure(evidence=0.5, answer=None, tokens=tokens))
     written["context"] = context.kept(texts)
-    works = ["hybrid search over 262,000 real messages, query vector given, p50", "the same, growth of p50"]
-    times = [Row(work=work, ours=12.0, bare=11.0, unit="ms", ratio=1.1, need="", met=True) for work in works]
+    works = [
+        "hybrid search over 262,000 real messages, query vector given, p50",
+        "the same, growth of p50",
+    ]
+    times = [
+        Row(work=work, ours=12.0, bare=11.0, unit="ms", ratio=1.1, need="", met=True)
+        for work in works
+    ]
     shares = scale.rows({"unfiltered": 0.98, "one conversation": 1.0}, (0.97, 0.99), 262_000)
     written["scale"] = [asdict(row) for row in (times[0], *shares, times[1])]
     for name, found in written.items():

@@ -7,7 +7,13 @@ from mcp_context_persistence.queries.search.ranker import Question, rank
 from mcp_context_persistence.queries.search.recipes import recipe
 from mcp_context_persistence.queries.search.reranking import WEIGHT
 
-TEXTS = ["The parser is slow.", "Ann fixed the parser.", "It rained.", "The parser again.", "Bob wrote a parser in a week."]
+TEXTS = [
+    "The parser is slow.",
+    "Ann fixed the parser.",
+    "It rained.",
+    "The parser again.",
+    "Bob wrote a parser in a week.",
+]
 
 
 def rows(allowed=lambda place: True):
@@ -71,7 +77,9 @@ def test_only_the_best_are_read_and_only_what_may_be_shown():
     assert set(ids(answer)) == {"m0", "m2"}
 
 
-@pytest.mark.parametrize("given", ["balanced", "fast", "exploratory", {"base": "precise", "arms": {"cross_encoder": 0}}])
+@pytest.mark.parametrize(
+    "given", ["balanced", "fast", "exploratory", {"base": "precise", "arms": {"cross_encoder": 0}}]
+)
 def test_who_does_not_want_it_does_not_pay_for_it(given):
     judge = Judge(TEXTS[2])
     assert found(judge, given) == found(None, given)

@@ -78,7 +78,12 @@ def test_forms_of_a_name(one: str, other: str, kind: str, expected: str | None) 
         ("John Smith Jr.", "John Smith Sr.", ("person", "person"), "other numbers"),
         ("Portland, Maine", "Portland, Oregon", ("location", "location"), "other regions"),
         ("Sofia Brandao", "Pedro Brandao", ("person", "person"), "other names"),
-        ("Northwind Energy", "Northwind Logistics", ("organization", "organization"), "other words"),
+        (
+            "Northwind Energy",
+            "Northwind Logistics",
+            ("organization", "organization"),
+            "other words",
+        ),
         ("Northwind", "Northwind Logistics", ("organization", "organization"), None),
     ],
 )
@@ -87,7 +92,10 @@ def test_what_forbids(one: str, other: str, kinds: tuple[str, str], why: str | N
 
 
 def test_a_given_name_means_who_else_is_there() -> None:
-    bell, wright = thing("b", "Marcus Bell", "person", "1"), thing("w", "Marcus Wright", "person", "2")
+    bell, wright = (
+        thing("b", "Marcus Bell", "person", "1"),
+        thing("w", "Marcus Wright", "person", "2"),
+    )
     assert grouped(bell, wright, thing("m", "Marcus", "person", "1")) == [["b", "m"]]
     assert grouped(bell, wright, thing("m", "Marcus", "person", "1 2")) == []
     assert grouped(bell, wright, thing("m", "Marcus", "person", "3")) == []
@@ -117,29 +125,43 @@ def test_a_name_of_many_is_not_worth_a_look() -> None:
 
 def test_of_a_thing_of_a_vague_type_only_the_whole_name_counts() -> None:
     assert only(thing("b", "Blue", "organization"), thing("v", "blue vase", "concept")) is None
-    assert grouped(thing("b", "Blue Vase", "organization"), thing("v", "blue vase", "concept")) == [["b", "v"]]
+    assert grouped(thing("b", "Blue Vase", "organization"), thing("v", "blue vase", "concept")) == [
+        ["b", "v"]
+    ]
 
 
 def test_the_same_short_name_elsewhere_may_be_somebody_else() -> None:
     assert grouped(thing("1", "Marcus", "person", "1"), thing("2", "Marcus", "person", "2")) == []
-    assert grouped(thing("1", "Lisbon", "location", "1"), thing("2", "Lisbon", "location", "2")) == [["1", "2"]]
+    assert grouped(
+        thing("1", "Lisbon", "location", "1"), thing("2", "Lisbon", "location", "2")
+    ) == [["1", "2"]]
 
 
 def test_groups_are_not_joined_through_a_name_that_may_not_be_both() -> None:
-    found = agglomerate("abcd", [("a", "b"), ("b", "c"), ("c", "d")], lambda x, y: {x, y} != {"a", "c"})
+    found = agglomerate(
+        "abcd", [("a", "b"), ("b", "c"), ("c", "d")], lambda x, y: {x, y} != {"a", "c"}
+    )
     assert found == [["a", "b"], ["c", "d"]]
 
 
 def test_meaning_and_neighbours_add_to_a_name_but_do_not_join_alone() -> None:
     same, far = np.eye(2, dtype=np.float32)
-    short, full = thing("s", "Apple", "organization", "1"), thing("f", "Apple Records", "organization", "2")
+    short, full = (
+        thing("s", "Apple", "organization", "1"),
+        thing("f", "Apple Records", "organization", "2"),
+    )
     plain = only(short, full)
-    related = only(*(thing(one.id, one.name, one.type, neighbours=frozenset("xyz")) for one in (short, full)))
+    related = only(
+        *(thing(one.id, one.name, one.type, neighbours=frozenset("xyz")) for one in (short, full))
+    )
     assert plain is not None
     assert related is not None
     assert plain.score < related.score
     assert [one.stage for one in related.evidence] == ["fuzzy", "neighbours"]
-    words = [thing("k", "Kubernetes", "technology", vector=same), thing("c", "cluster manager", "technology", vector=same)]
+    words = [
+        thing("k", "Kubernetes", "technology", vector=same),
+        thing("c", "cluster manager", "technology", vector=same),
+    ]
     alike = only(*words)
     assert alike is not None
     assert (alike.band, [one.stage for one in alike.evidence]) == ("review", ["vector"])
@@ -162,15 +184,25 @@ PAPER = {
 
 
 def test_records_are_compared_field_by_field() -> None:
-    other = PAPER | {"authors": "flip korn , hosagrahar jagadish", "venue": "international conference on management of data"}
-    later = PAPER | {"title": "indexing of moving objects on flash disks", "year": "2003", "authors": "pedro brandao"}
+    other = PAPER | {
+        "authors": "flip korn , hosagrahar jagadish",
+        "venue": "international conference on management of data",
+    }
+    later = PAPER | {
+        "title": "indexing of moving objects on flash disks",
+        "year": "2003",
+        "authors": "pedro brandao",
+    }
     chances = [record_matching.chance("publication", PAPER, one) for one in (PAPER, other, later)]
     assert all(one is not None for one in chances)
     assert chances[0] > 0.95  # type: ignore[operator]
     assert chances[1] > record_matching.threshold("publication") > chances[2]  # type: ignore[operator]
     assert record_matching.chance("publication", PAPER, {}) is None
     assert record_matching.chance("location", PAPER, PAPER) is None
-    papers = [thing(str(number), "Paper", "publication", fields=one) for number, one in enumerate((PAPER, other, later))]
+    papers = [
+        thing(str(number), "Paper", "publication", fields=one)
+        for number, one in enumerate((PAPER, other, later))
+    ]
     assert grouped(*papers) == [["0", "1"]]
 
 
@@ -224,14 +256,29 @@ def test_short_and_joined_spellings(one: str, other: str, kind: str, expected: s
 
 
 def test_a_numeronym_means_the_only_one_that_it_counts() -> None:
-    assert grouped(thing("k", "Kubernetes", "technology", "1"), thing("s", "k8s", "technology", "1 2")) == [["k", "s"]]
-    several = [thing("a", "k8s", "technology"), thing("b", "Kubernetes", "technology"), thing("c", "Kuberneeds", "technology")]
-    assert [pair.band for pair in pairs(several) if "a" in {pair.first, pair.second}] == ["review", "review"]
+    assert grouped(
+        thing("k", "Kubernetes", "technology", "1"), thing("s", "k8s", "technology", "1 2")
+    ) == [["k", "s"]]
+    several = [
+        thing("a", "k8s", "technology"),
+        thing("b", "Kubernetes", "technology"),
+        thing("c", "Kuberneeds", "technology"),
+    ]
+    assert [pair.band for pair in pairs(several) if "a" in {pair.first, pair.second}] == [
+        "review",
+        "review",
+    ]
 
 
 def test_a_name_by_hand_and_one_that_was_extracted_are_one() -> None:
-    assert grouped(thing("h", "Robert Miller", "person", "1"), thing("e", "robert_miller", "person", "9")) == [["h", "e"]]
-    assert grouped(thing("h", "Robert Miller", "person", "1"), thing("e", "robert_miller", "concept", "9")) == [["h", "e"]]
-    assert grouped(thing("h", "Robert Miller", "person", "1"), thing("e", "Bob Miller", "person", "1")) == [["h", "e"]]
+    assert grouped(
+        thing("h", "Robert Miller", "person", "1"), thing("e", "robert_miller", "person", "9")
+    ) == [["h", "e"]]
+    assert grouped(
+        thing("h", "Robert Miller", "person", "1"), thing("e", "robert_miller", "concept", "9")
+    ) == [["h", "e"]]
+    assert grouped(
+        thing("h", "Robert Miller", "person", "1"), thing("e", "Bob Miller", "person", "1")
+    ) == [["h", "e"]]
     assert grouped(thing("a", "JSON", "format"), thing("b", "json", "Format")) == [["a", "b"]]
     assert grouped(thing("a", "JSON", "format"), thing("b", "json", "technology")) == []

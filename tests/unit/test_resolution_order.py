@@ -24,7 +24,11 @@ from mcp_context_persistence.queries.entity_resolution.scoring import (
     pairs,
 )
 
-PERSON = {"phone": "+1 702 919 1300", "email": "maria@example.org", "address": "12 Elm Street, Porto"}
+PERSON = {
+    "phone": "+1 702 919 1300",
+    "email": "maria@example.org",
+    "address": "12 Elm Street, Porto",
+}
 WORDS = [
     "Maria",
     "Lopez",
@@ -46,11 +50,15 @@ TYPES = ["person", "Person", "organization", "concept", "class", "location", "pu
 
 def thing(known: str, name: str, kind: str, **more: Any) -> EntityProfile:
     more["fields"] = record_matching.named(kind, name, more.get("fields", {}))
-    return EntityProfile(id=known, name=name, type=kind, contexts=frozenset(more.pop("contexts", "1")), **more)
+    return EntityProfile(
+        id=known, name=name, type=kind, contexts=frozenset(more.pop("contexts", "1")), **more
+    )
 
 
 def said(found: list[Pair]) -> set[tuple[Any, ...]]:
-    return {(frozenset([one.first, one.second]), one.score, one.band, one.evidence) for one in found}
+    return {
+        (frozenset([one.first, one.second]), one.score, one.band, one.evidence) for one in found
+    }
 
 
 def test_a_person_and_an_organization_are_not_one_whatever_their_records_say() -> None:
@@ -66,7 +74,10 @@ def test_a_person_and_an_organization_are_not_one_whatever_their_records_say() -
 def test_types_compare_regardless_of_case() -> None:
     things = [thing("a", "Acme Corp", "Organization"), thing("b", "ACME", "organization")]
     assert [pair.band for pair in pairs(things)] == ["same"]
-    people = [thing("a", "Maria Lopez", "Person", fields=PERSON), thing("b", "M. Lopez", "person", fields=PERSON)]
+    people = [
+        thing("a", "Maria Lopez", "Person", fields=PERSON),
+        thing("b", "M. Lopez", "person", fields=PERSON),
+    ]
     assert pairs(people)[0].evidence[0].stage == "fields"
 
 
@@ -76,29 +87,50 @@ def test_names_of_signs_only_are_nobodys_duplicates(kind: str) -> None:
     names = ["+", "+", "???", "!!!", "#", "—"]
     things = [thing(str(place), name, kind) for place, name in enumerate(names)]
     assert pairs(things) == []
-    alike = pairs([replace(one, vector=vector) for one in (*things[:2], thing("x", "Ana Silva", kind))])
+    alike = pairs(
+        [replace(one, vector=vector) for one in (*things[:2], thing("x", "Ana Silva", kind))]
+    )
     assert {evidence.stage for pair in alike for evidence in pair.evidence} <= {"vector"}
     assert pairs([thing("a", "C++", kind), thing("b", "C", kind)]) == []
 
 
 def test_what_may_be_either_of_two_joins_neither() -> None:
-    things = [thing("a", "Paris", "concept"), thing("b", "Paris", "location"), thing("c", "Paris", "organization")]
+    things = [
+        thing("a", "Paris", "concept"),
+        thing("b", "Paris", "location"),
+        thing("c", "Paris", "organization"),
+    ]
     found = pairs(things)
-    assert {(pair.first, pair.second): pair.band for pair in found} == {("a", "b"): "review", ("a", "c"): "review"}
+    assert {(pair.first, pair.second): pair.band for pair in found} == {
+        ("a", "b"): "review",
+        ("a", "c"): "review",
+    }
     assert all("others too" in pair.evidence[0].detail for pair in found)
     assert clusters(things, found) == [["a"], ["b"], ["c"]]
 
 
 @st.composite
 def _things(draw: st.DrawFn) -> list[EntityProfile]:
-    names = st.one_of(st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join), st.sampled_from(SIGNS))
+    names = st.one_of(
+        st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join),
+        st.sampled_from(SIGNS),
+    )
     found = []
     for place in range(draw(st.integers(2, 9))):
         kind = draw(st.sampled_from(TYPES))
         fields = draw(
-            st.sampled_from([{}, PERSON, {"phone": "0", "email": "x@example.org"}, {"authors": "maria lopez", "year": "1999"}])
+            st.sampled_from(
+                [
+                    {},
+                    PERSON,
+                    {"phone": "0", "email": "x@example.org"},
+                    {"authors": "maria lopez", "year": "1999"},
+                ]
+            )
         )
-        vector = draw(st.sampled_from([None, np.eye(3, dtype=np.float32)[0], np.eye(3, dtype=np.float32)[1]]))
+        vector = draw(
+            st.sampled_from([None, np.eye(3, dtype=np.float32)[0], np.eye(3, dtype=np.float32)[1]])
+        )
         aliases = tuple(draw(st.lists(names, max_size=1)))
         contexts = draw(st.sampled_from(["1", "2", "12", ""]))
         near = frozenset(draw(st.sampled_from(["", "x", "xy"])))
@@ -122,7 +154,9 @@ def _things(draw: st.DrawFn) -> list[EntityProfile]:
 def test_compared_is_what_has_something_in_common(things: list[EntityProfile]) -> None:
     """The pairs are found by blocks of arrays; here by looking at each."""
     known = {
-        one.id: {key for name in one.names for key in keys(name)} | record_matching.keys(one.type, one.fields) for one in things
+        one.id: {key for name in one.names for key in keys(name)}
+        | record_matching.keys(one.type, one.fields)
+        for one in things
     }
     wanted = {
         (one.id, other.id)
@@ -130,7 +164,11 @@ def test_compared_is_what_has_something_in_common(things: list[EntityProfile]) -
         if not other_types(one.names[0], other.names[0])
         and (
             known[one.id] & known[other.id]
-            or (one.vector is not None and other.vector is not None and one.vector @ other.vector >= 0.85)
+            or (
+                one.vector is not None
+                and other.vector is not None
+                and one.vector @ other.vector >= 0.85
+            )
         )
     }
     assert list(candidates(things)) == sorted(wanted)
@@ -138,15 +176,23 @@ def test_compared_is_what_has_something_in_common(things: list[EntityProfile]) -
 
 def test_shared_neighbours_lead_to_a_look_and_no_further() -> None:
     near = frozenset("xyz")
-    things = [thing("p", "Postgres", "technology", neighbours=near), thing("e", "elephant", "technology", neighbours=near | {"w"})]
+    things = [
+        thing("p", "Postgres", "technology", neighbours=near),
+        thing("e", "elephant", "technology", neighbours=near | {"w"}),
+    ]
     (pair,) = pairs(things)
-    assert (pair.band, pair.score, [one.stage for one in pair.evidence]) == ("review", 0.575, ["neighbours"])
+    assert (pair.band, pair.score, [one.stage for one in pair.evidence]) == (
+        "review",
+        0.575,
+        ["neighbours"],
+    )
     assert pairs(things, related=[("p", "e")]) == [pair]
     assert pairs(things, related=[]) == []
     assert pairs([replace(one, neighbours=one.neighbours - {"z"}) for one in things]) == []
     assert pairs([things[0], replace(things[1], neighbours=near | {"p"})]) == []
     many = [
-        replace(things[0], id=f"{place:03}", name=f"{chr(97 + place // 26)}{chr(97 + place % 26)}") for place in range(COMMON + 1)
+        replace(things[0], id=f"{place:03}", name=f"{chr(97 + place // 26)}{chr(97 + place % 26)}")
+        for place in range(COMMON + 1)
     ]
     assert pairs(many) == pairs(many, related=[(many[0].id, many[1].id)]) == []
 
@@ -154,7 +200,12 @@ def test_shared_neighbours_lead_to_a_look_and_no_further() -> None:
 def test_what_too_many_mean_says_nothing() -> None:
     vector = np.eye(1, 3, dtype=np.float32)[0]
     things = [
-        thing(f"{place:03}", f"{chr(97 + place // 26)}{chr(97 + place % 26)}", "concept", vector=vector)
+        thing(
+            f"{place:03}",
+            f"{chr(97 + place // 26)}{chr(97 + place % 26)}",
+            "concept",
+            vector=vector,
+        )
         for place in range(COMMON + 1)
     ]
     assert len(pairs(things[:10])) == 45
@@ -163,7 +214,9 @@ def test_what_too_many_mean_says_nothing() -> None:
 
 @settings(max_examples=150)
 @given(things=_things(), data=st.data())
-def test_neither_the_order_of_things_nor_of_ids_matters(things: list[EntityProfile], data: st.DataObject) -> None:
+def test_neither_the_order_of_things_nor_of_ids_matters(
+    things: list[EntityProfile], data: st.DataObject
+) -> None:
     found = pairs(things)
     groups = {frozenset(group) for group in clusters(things, found)}
     shuffled = data.draw(st.permutations(things))
@@ -173,5 +226,7 @@ def test_neither_the_order_of_things_nor_of_ids_matters(things: list[EntityProfi
     back = dict(zip(ids, (one.id for one in things), strict=True))
     others = [replace(one, id=known) for one, known in zip(things, ids, strict=True)]
     renamed = pairs(others)
-    assert said([replace(one, first=back[one.first], second=back[one.second]) for one in renamed]) == said(found)
+    assert said(
+        [replace(one, first=back[one.first], second=back[one.second]) for one in renamed]
+    ) == said(found)
     assert {frozenset(back[one] for one in group) for group in clusters(others, renamed)} == groups

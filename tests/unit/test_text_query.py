@@ -40,7 +40,9 @@ def test_words_of_questions_stay_when_nothing_else_is_there() -> None:
     assert terms("how many did he have").words == ("how", "many", "did", "he", "have")
 
 
-@pytest.mark.parametrize("text", ["the of and", "to be or not to be", "!!!", "***", "AND", "TO", "-"])
+@pytest.mark.parametrize(
+    "text", ["the of and", "to be or not to be", "!!!", "***", "AND", "TO", "-"]
+)
 def test_nothing_remains_of_stop_words_and_signs(text: str) -> None:
     assert terms(text).words == ()
 

@@ -242,7 +242,14 @@ def test_around_a_day_or_a_week_is_its_month() -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["When did we go camping in June?", "in early June", "the first week of June", "3 June", "June 3-5"]
+    "query",
+    [
+        "When did we go camping in June?",
+        "in early June",
+        "the first week of June",
+        "3 June",
+        "June 3-5",
+    ],
 )
 def test_a_month_without_a_year_is_that_of_any_year(query: str) -> None:
     found = read(query)
@@ -257,7 +264,10 @@ def test_a_stretch_without_a_year_is_that_of_any_year() -> None:
 
 
 def test_two_times_are_both_looked_at() -> None:
-    assert read("on 3 May 2022 and in June 2022") == ["2022-05-03 2022-05-03", "2022-06-01 2022-06-30"]
+    assert read("on 3 May 2022 and in June 2022") == [
+        "2022-05-03 2022-05-03",
+        "2022-06-01 2022-06-30",
+    ]
     assert read("5 June 2023 to 3 May 2022") == ["2023-06-05 2023-06-05", "2022-05-03 2022-05-03"]
 
 
@@ -287,7 +297,9 @@ def test_where_a_query_says_a_time_is_told(query: str, rest: str) -> None:
         ("last wee\u212aend", "last weekend"),
     ],
 )
-def test_letters_that_expressions_take_for_latin_ones_are_read_as_these(query: str, plain: str) -> None:
+def test_letters_that_expressions_take_for_latin_ones_are_read_as_these(
+    query: str, plain: str
+) -> None:
     assert times(query, now_ms=NOW) == times(plain, now_ms=NOW)
     assert read(query)
 
@@ -298,7 +310,10 @@ after since until by from to between and - / . , 3 31 2000 2023 1975 2023-05-08 
 """
 
 
-@given(st.lists(st.sampled_from(WORDS.split()), max_size=12).map(" ".join) | st.text(max_size=60), st.sampled_from([NOW, MARCH, 0]))
+@given(
+    st.lists(st.sampled_from(WORDS.split()), max_size=12).map(" ".join) | st.text(max_size=60),
+    st.sampled_from([NOW, MARCH, 0]),
+)
 def test_nothing_fails_whatever_is_asked(query: str, now_ms: int) -> None:
     found = times(query, now_ms=now_ms)
     assert all(span.start_ms <= span.end_ms for span in (*found.named, *found.around))
@@ -324,7 +339,21 @@ def test_letters_that_are_others_in_another_case_are_read_as_these(query: str, s
 
 @pytest.mark.parametrize(
     "part",
-    ["may ", "in ", " ", "3 ", "2023-05-08 to ", "between ", "the ", "first week of ", "3-", "20", "5/3/2023", "since 2023 ", "٣ "],
+    [
+        "may ",
+        "in ",
+        " ",
+        "3 ",
+        "2023-05-08 to ",
+        "between ",
+        "the ",
+        "first week of ",
+        "3-",
+        "20",
+        "5/3/2023",
+        "since 2023 ",
+        "٣ ",
+    ],
 )
 def test_a_long_query_takes_no_long_time(part: str) -> None:
     start = clock.process_time()

@@ -129,7 +129,10 @@ class Answers:
             self._count(failures=1)
             if not self._warned:
                 self._warned = True
-                log.warning("the cache cannot be used (%s); answers are computed until it can", type(error).__name__)
+                log.warning(
+                    "the cache cannot be used (%s); answers are computed until it can",
+                    type(error).__name__,
+                )
             return None
 
 

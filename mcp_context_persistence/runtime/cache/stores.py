@@ -103,7 +103,9 @@ class Memory(Store):
     def bound(self, size: int | None) -> None:
         """Keep at most that many bytes, never more than usual."""
         with self._lock:
-            self._bytes = limits.CACHE_MEMORY_BYTES if size is None else min(size, limits.CACHE_MEMORY_BYTES)
+            self._bytes = (
+                limits.CACHE_MEMORY_BYTES if size is None else min(size, limits.CACHE_MEMORY_BYTES)
+            )
             self._shrink(self._bytes)
 
     def _shrink(self, size: int) -> None:
@@ -132,7 +134,9 @@ class Memory(Store):
 class File(Store):
     """In a table of a SQLite file that processes share; the oldest goes first. Only its owner may read it."""
 
-    def __init__(self, directory: Path | None, *, group: bytes, entries: int, seconds: float) -> None:
+    def __init__(
+        self, directory: Path | None, *, group: bytes, entries: int, seconds: float
+    ) -> None:
         """Open the file, or make it.
 
         Raises:
@@ -158,7 +162,9 @@ class File(Store):
             "CREATE TABLE IF NOT EXISTS answers "
             "(kin BLOB NOT NULL, key BLOB NOT NULL, until REAL NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kin, key)) WITHOUT ROWID"
         )
-        self._connection.execute("CREATE INDEX IF NOT EXISTS answers_by_age ON answers (kin, until)")
+        self._connection.execute(
+            "CREATE INDEX IF NOT EXISTS answers_by_age ON answers (kin, until)"
+        )
 
     def _run(self, text: str, *values: Any) -> sqlite3.Cursor:
         if self._process != os.getpid():  # a forked child must not use its parent's connection
@@ -169,7 +175,10 @@ class File(Store):
         """The value, None where there is none or it is too old."""
         with self._lock:
             row = self._run(
-                "SELECT value FROM answers WHERE kin = ? AND key = ? AND until > ?", self._group, key, time.time()
+                "SELECT value FROM answers WHERE kin = ? AND key = ? AND until > ?",
+                self._group,
+                key,
+                time.time(),
             ).fetchone()
         return None if row is None else bytes(row[0])
 
@@ -178,7 +187,13 @@ class File(Store):
         now = time.time()
         with self._lock:
             self._run("DELETE FROM answers WHERE kin = ? AND until <= ?", self._group, now)
-            self._run("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", self._group, key, now + self._seconds, value)
+            self._run(
+                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)",
+                self._group,
+                key,
+                now + self._seconds,
+                value,
+            )
             return self._run(
                 "DELETE FROM answers WHERE kin = ?1 AND key IN "
                 "(SELECT key FROM answers WHERE kin = ?1 ORDER BY until DESC LIMIT -1 OFFSET ?2)",
@@ -200,7 +215,9 @@ class File(Store):
 class Redis(Store):
     """In Redis: a string per answer, which Redis itself ends, and a sorted set of their keys by age; the oldest goes first."""
 
-    def __init__(self, client: "redis.Redis", *, group: bytes, entries: int, seconds: float) -> None:
+    def __init__(
+        self, client: "redis.Redis", *, group: bytes, entries: int, seconds: float
+    ) -> None:
         self._client, self._entries, self._seconds = client, entries, seconds
         self._prefix = f"context-persistence:{group.hex()}:"
 
@@ -249,19 +266,31 @@ def connect(url: object) -> "redis.Redis":
         ValidationError: The address is not one, or the client library is not installed.
     """
     if not isinstance(url, str) or urlsplit(url).scheme not in REDIS_SCHEMES:
-        raise ValidationError("redis_url must look like redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH")
+        raise ValidationError(
+            "redis_url must look like redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH"
+        )
     try:
         import redis  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise ValidationError("cache_type: Redis needs its client library; pip install 'mcp-context-persistence[redis]'") from error
+        raise ValidationError(
+            "cache_type: Redis needs its client library; pip install 'mcp-context-persistence[redis]'"
+        ) from error
     try:
-        return redis.Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5, decode_responses=False)
+        return redis.Redis.from_url(
+            url, socket_timeout=0.5, socket_connect_timeout=0.5, decode_responses=False
+        )
     except (ValueError, TypeError) as error:
         raise ValidationError("redis_url is not one that the client library understands") from error
 
 
 def open_store(
-    cache_type: object, cache_size: object, ttl: object, *, group: bytes, redis_url: object, directory: object
+    cache_type: object,
+    cache_size: object,
+    ttl: object,
+    *,
+    group: bytes,
+    redis_url: object,
+    directory: object,
 ) -> Store | None:
     """The store that these settings mean, None for `none`; see `configure_cache`.
 
@@ -284,6 +313,11 @@ def open_store(
     if directory is not None and not isinstance(directory, (str, Path)):
         raise ValidationError("directory must be a path")
     try:
-        return File(Path(directory).expanduser() if directory else None, group=group, entries=entries, seconds=seconds)
+        return File(
+            Path(directory).expanduser() if directory else None,
+            group=group,
+            entries=entries,
+            seconds=seconds,
+        )
     except (OSError, ValueError, RuntimeError, sqlite3.Error) as error:
         raise ValidationError("directory: no cache file can be opened there") from error

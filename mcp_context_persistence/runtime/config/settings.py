@@ -7,7 +7,12 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, ByteSize, Field, SecretStr
 from pydantic import ValidationError as TheirValidationError
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.errors import ValidationError
@@ -66,12 +71,18 @@ def _lowered(value: object) -> object:
 
 
 def _level(value: object) -> object:
-    return {"WARN": "WARNING", "FATAL": "CRITICAL"}.get(value.upper(), value.upper()) if isinstance(value, str) else value
+    return (
+        {"WARN": "WARNING", "FATAL": "CRITICAL"}.get(value.upper(), value.upper())
+        if isinstance(value, str)
+        else value
+    )
 
 
 def _model(value: object) -> object:
     """The name or the path of a model; no name is None, not an empty one."""
-    return _checked(validation.identifier, os.fspath(value) if isinstance(value, os.PathLike) else value)
+    return _checked(
+        validation.identifier, os.fspath(value) if isinstance(value, os.PathLike) else value
+    )
 
 
 def _labels(value: object) -> object:
@@ -81,7 +92,12 @@ def _labels(value: object) -> object:
         raise ValueError("must be a list of types of entities")
     if len(listed) > limits.GLINER_LABELS:
         raise ValueError(f"has more than {limits.GLINER_LABELS} types")
-    return tuple(dict.fromkeys(_checked(validation.type_name, one.strip() if isinstance(one, str) else one) for one in listed))
+    return tuple(
+        dict.fromkeys(
+            _checked(validation.type_name, one.strip() if isinstance(one, str) else one)
+            for one in listed
+        )
+    )
 
 
 def _checked(check: Callable[[str, object], T], value: object) -> T:
@@ -114,39 +130,74 @@ class Config(BaseSettings):
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     database_url: str | None = _setting(
-        None, "database.url", "CONTEXT_DB_URL", "DATABASE_URL", description="Where the graph lives", repr=False
+        None,
+        "database.url",
+        "CONTEXT_DB_URL",
+        "DATABASE_URL",
+        description="Where the graph lives",
+        repr=False,
     )
-    database_user: str = _setting("neo4j", "database.user", "CONTEXT_DB_USER", description="User of the server")
+    database_user: str = _setting(
+        "neo4j", "database.user", "CONTEXT_DB_USER", description="User of the server"
+    )
     database_password: SecretStr | None = _setting(
         None, "database.password", "CONTEXT_DB_PASSWORD", description="Password of the server"
     )
     pool_size: Whole = _setting(
-        10, "database.pool_size", "CONTEXT_DB_POOL_SIZE", ge=1, le=1000, description="Connections to the database that are usual"
+        10,
+        "database.pool_size",
+        "CONTEXT_DB_POOL_SIZE",
+        ge=1,
+        le=1000,
+        description="Connections to the database that are usual",
     )
     max_overflow: Whole = _setting(
-        20, "database.max_overflow", "CONTEXT_DB_MAX_OVERFLOW", ge=0, le=1000, description="Connections beyond pool_size, at most"
+        20,
+        "database.max_overflow",
+        "CONTEXT_DB_MAX_OVERFLOW",
+        ge=0,
+        le=1000,
+        description="Connections beyond pool_size, at most",
     )
     deadline: Seconds = _setting(
-        limits.DEADLINE_SECONDS, "database.deadline", gt=0, le=3600, description="Seconds after which a database call ends"
+        limits.DEADLINE_SECONDS,
+        "database.deadline",
+        gt=0,
+        le=3600,
+        description="Seconds after which a database call ends",
     )
-    default_mode: Mode = _setting("hybrid", "database.default_mode", description="Storage mode when a call names none")
+    default_mode: Mode = _setting(
+        "hybrid", "database.default_mode", description="Storage mode when a call names none"
+    )
     echo: bool = _setting(False, "database.echo", description="Accepted, without effect")
 
-    vector_db_url: str | None = _setting(None, "vector_db.url", "VECTOR_DB_URL", description="Accepted, without effect", repr=False)
+    vector_db_url: str | None = _setting(
+        None, "vector_db.url", "VECTOR_DB_URL", description="Accepted, without effect", repr=False
+    )
     vector_db_api_key: SecretStr | None = _setting(
         None, "vector_db.api_key", "VECTOR_DB_API_KEY", description="Accepted, without effect"
     )
     vector_collection_name: str | None = _setting(
-        None, "vector_db.collection_name", "VECTOR_COLLECTION_NAME", description="Accepted, without effect"
+        None,
+        "vector_db.collection_name",
+        "VECTOR_COLLECTION_NAME",
+        description="Accepted, without effect",
     )
     vector_size: Whole = _setting(
-        384, "vector_db.vector_size", "VECTOR_SIZE", ge=1, le=4096, description="Numbers per vector; what the embedding model makes"
+        384,
+        "vector_db.vector_size",
+        "VECTOR_SIZE",
+        ge=1,
+        le=4096,
+        description="Numbers per vector; what the embedding model makes",
     )
     distance_metric: Annotated[Literal["cosine"], BeforeValidator(_lowered)] = _setting(
         "cosine", "vector_db.distance_metric", description="Only cosine"
     )
 
-    spacy_model: Model = _setting("en_core_web_sm", "nlp.spacy_model", "SPACY_MODEL", description="Installed spaCy model")
+    spacy_model: Model = _setting(
+        "en_core_web_sm", "nlp.spacy_model", "SPACY_MODEL", description="Installed spaCy model"
+    )
     sentence_transformer_model: Model = _setting(
         "all-MiniLM-L6-v2",
         "nlp.sentence_transformer_model",
@@ -166,7 +217,10 @@ class Config(BaseSettings):
         description="Path or name of a GLiNER model that finds names beside spaCy (extra gliner); none when not set",
     )
     gliner_labels: Labels | None = _setting(
-        None, "nlp.gliner_labels", "GLINER_LABELS", description="Types of entities that it looks for beside the usual ones"
+        None,
+        "nlp.gliner_labels",
+        "GLINER_LABELS",
+        description="Types of entities that it looks for beside the usual ones",
     )
     entity_extraction_threshold: Share = _setting(
         0.0,
@@ -205,7 +259,9 @@ class Config(BaseSettings):
         description="Largest limit that a search may name",
     )
     enable_hybrid_search: bool = _setting(
-        True, "search.enable_hybrid_search", description="Whether search_hybrid joins its arms; else it is semantic unless told"
+        True,
+        "search.enable_hybrid_search",
+        description="Whether search_hybrid joins its arms; else it is semantic unless told",
     )
 
     max_conversation_length: Whole = _setting(
@@ -217,7 +273,12 @@ class Config(BaseSettings):
         description="Messages per conversation",
     )
     batch_size: Whole = _setting(
-        32, "performance.batch_size", "BATCH_SIZE", ge=1, le=1024, description="Texts that are embedded at once"
+        32,
+        "performance.batch_size",
+        "BATCH_SIZE",
+        ge=1,
+        le=1024,
+        description="Texts that are embedded at once",
     )
     cache_size: Whole = _setting(
         1000,
@@ -243,18 +304,34 @@ class Config(BaseSettings):
         description="Bytes of memory that this process and its managed server may use; not bounded when not set",
     )
     enable_parallel_processing: bool = _setting(
-        True, "performance.enable_parallel_processing", description="Whether batches may use several workers"
+        True,
+        "performance.enable_parallel_processing",
+        description="Whether batches may use several workers",
     )
 
-    log_level: Level = _setting("INFO", "logging.level", "LOG_LEVEL", description="Least level that is logged")
-    log_format: Format = _setting("text", "logging.format", "LOG_FORMAT", description="json (an object per line) or text")
+    log_level: Level = _setting(
+        "INFO", "logging.level", "LOG_LEVEL", description="Least level that is logged"
+    )
+    log_format: Format = _setting(
+        "text", "logging.format", "LOG_FORMAT", description="json (an object per line) or text"
+    )
     log_file: str | None = _setting(
-        None, "logging.file", "LOG_FILE", min_length=1, description="File of the log; standard error when not set"
+        None,
+        "logging.file",
+        "LOG_FILE",
+        min_length=1,
+        description="File of the log; standard error when not set",
     )
     log_max_size: Size = _setting(
-        100_000_000, "logging.max_size", ge=1024, le=10**12, description="Bytes after which a new file is begun"
+        100_000_000,
+        "logging.max_size",
+        ge=1024,
+        le=10**12,
+        description="Bytes after which a new file is begun",
     )
-    log_backup_count: Whole = _setting(5, "logging.backup_count", ge=0, le=1000, description="Older files that are kept")
+    log_backup_count: Whole = _setting(
+        5, "logging.backup_count", ge=0, le=1000, description="Older files that are kept"
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -266,7 +343,9 @@ class Config(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The order of the sources, the strongest first. Ours stand in for the given ones: a setting has other names in each of them."""
-        read = [InitSettingsSource(settings_cls, one.values) for one in sources.read(cls.model_fields)]
+        read = [
+            InitSettingsSource(settings_cls, one.values) for one in sources.read(cls.model_fields)
+        ]
         return (init_settings, *read)
 
     @property
@@ -308,12 +387,16 @@ def config(given: Mapping[str, Any] | None = None, **arguments: object) -> Confi
     stated = dict(given or {})
     for key in stated:
         if key not in Config.model_fields:
-            raise ValidationError(f"config has an unknown key{sources.nearest(key, Config.model_fields)}")
+            raise ValidationError(
+                f"config has an unknown key{sources.nearest(key, Config.model_fields)}"
+            )
     named = {name: value for name, value in arguments.items() if value is not None}
     try:
         made = Config(**(stated | named))
     except TheirValidationError as error:
-        raise _explained(error, {**dict.fromkeys(stated, "config"), **dict.fromkeys(named, "")}) from error
+        raise _explained(
+            error, {**dict.fromkeys(stated, "config"), **dict.fromkeys(named, "")}
+        ) from error
     if (made.default_search_limit or 1) > made.max_search_results:
         raise ValidationError("default_search_limit must not be larger than max_search_results")
     return made

@@ -15,7 +15,9 @@ from mcp_context_persistence.kg.errors import ValidationError
 
 FILE = "config.yaml"
 FILE_VARIABLE = "CONTEXT_CONFIG"
-PREFIX = "CONTEXT_DB_"  # variables that are nobody else's, so that an unknown one is a slip of the pen
+PREFIX = (
+    "CONTEXT_DB_"  # variables that are nobody else's, so that an unknown one is a slip of the pen
+)
 
 Fields = Mapping[str, FieldInfo]
 
@@ -66,7 +68,9 @@ def _dotenv() -> dict[str, str | None]:
     try:
         return dict(dotenv_values(".env"))
     except (OSError, ValueError) as error:
-        raise ValidationError(".env in the working directory cannot be read; it must be text in UTF-8") from error
+        raise ValidationError(
+            ".env in the working directory cannot be read; it must be text in UTF-8"
+        ) from error
 
 
 def _variables(fields: Fields, present: Mapping[str, str | None], place: str) -> Source:
@@ -75,7 +79,9 @@ def _variables(fields: Fields, present: Mapping[str, str | None], place: str) ->
     for variable in present:
         if variable.startswith(PREFIX) and variable not in known:
             hint = nearest(variable, (name for name in known if name.startswith(PREFIX)))
-            raise ValidationError(f"{place} has an unknown variable that begins with {PREFIX}{hint}")
+            raise ValidationError(
+                f"{place} has an unknown variable that begins with {PREFIX}{hint}"
+            )
     names = {
         name: variable
         for name, field in fields.items()
@@ -97,13 +103,17 @@ def _file(fields: Fields, path: Path, *, needed: bool) -> Source:
     found = {}
     for section, keys in content.items():
         if section not in sections:
-            raise ValidationError(f"{where}: unknown section{nearest(section, sections)}{_foreign(needed=needed)}")
+            raise ValidationError(
+                f"{where}: unknown section{nearest(section, sections)}{_foreign(needed=needed)}"
+            )
         if not isinstance(keys, Mapping | None):
             raise ValidationError(f"{where}: section {section} must hold keys and values")
         for key, value in (keys or {}).items():
             if f"{section}.{key}" not in fields_of:
                 hint = nearest(f"{section}.{key}", fields_of)
-                raise ValidationError(f"{where}: section {section} has an unknown key{hint}{_foreign(needed=needed)}")
+                raise ValidationError(
+                    f"{where}: section {section} has an unknown key{hint}{_foreign(needed=needed)}"
+                )
             if value is not None:
                 found[f"{section}.{key}"] = value
     return Source(
@@ -113,7 +123,11 @@ def _file(fields: Fields, path: Path, *, needed: bool) -> Source:
 
 
 def _foreign(*, needed: bool) -> str:
-    return "" if needed else f" (if this file is another program's, name your own, or {os.devnull}, in {FILE_VARIABLE})"
+    return (
+        ""
+        if needed
+        else f" (if this file is another program's, name your own, or {os.devnull}, in {FILE_VARIABLE})"
+    )
 
 
 def _yaml(path: Path, *, needed: bool) -> Mapping[Any, Any]:
@@ -126,11 +140,17 @@ def _yaml(path: Path, *, needed: bool) -> Mapping[Any, Any]:
         return {}
     except yaml.MarkedYAMLError as error:
         line = f" (line {error.problem_mark.line + 1})" if error.problem_mark else ""
-        raise ValidationError(f"{where}: not valid YAML{line}") from None  # the parser's text shows the line, secrets included
+        raise ValidationError(
+            f"{where}: not valid YAML{line}"
+        ) from None  # the parser's text shows the line, secrets included
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ValidationError(f"{where}: the file cannot be read; it must be YAML in UTF-8") from error
+        raise ValidationError(
+            f"{where}: the file cannot be read; it must be YAML in UTF-8"
+        ) from error
     if content is None:
         return {}
     if not isinstance(content, Mapping):
-        raise ValidationError(f"{where}: the file must hold sections, such as database: and search:")
+        raise ValidationError(
+            f"{where}: the file must hold sections, such as database: and search:"
+        )
     return content

@@ -53,13 +53,17 @@ class Watch:
                 self._tell(name, outcome, time.perf_counter() - start, span)
 
     def _traced(self) -> bool:
-        return self._tracer is not None and not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+        return self._tracer is not None and not isinstance(
+            trace.get_tracer_provider(), trace.ProxyTracerProvider
+        )
 
     def _span(self, name: str) -> AbstractContextManager[Any]:
         if self._tracer is None or not self._traced():
             return nullcontext()
         # What the SDK would record of an error, its text and its causes', may hold what a user wrote.
-        return self._tracer.start_as_current_span(name, record_exception=False, set_status_on_exception=False)
+        return self._tracer.start_as_current_span(
+            name, record_exception=False, set_status_on_exception=False
+        )
 
     def _tell(self, name: str, outcome: str, seconds: float, span: Any) -> None:
         if self._metrics is not None:
@@ -71,5 +75,10 @@ class Watch:
                 span.set_attribute("error.type", outcome)
                 span.set_status(trace.StatusCode.ERROR)
         if log.isEnabledFor(logging.INFO):
-            told = {"call": name, "outcome": outcome, "seconds": round(seconds, 6), "namespace": self._namespace}
+            told = {
+                "call": name,
+                "outcome": outcome,
+                "seconds": round(seconds, 6),
+                "namespace": self._namespace,
+            }
             log.info("%s: %s, %.1f ms", name, outcome, seconds * 1000, extra=told)

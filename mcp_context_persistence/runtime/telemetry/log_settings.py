@@ -80,7 +80,12 @@ def _opened(config: Config) -> logging.Handler:
         return logging.StreamHandler()
     try:
         return RotatingFileHandler(
-            config.log_file, maxBytes=config.log_max_size, backupCount=config.log_backup_count, encoding="utf-8"
+            config.log_file,
+            maxBytes=config.log_max_size,
+            backupCount=config.log_backup_count,
+            encoding="utf-8",
         )
     except (OSError, ValueError) as error:
-        raise ValidationError("log_file: the file cannot be written; its folder must exist") from error
+        raise ValidationError(
+            "log_file: the file cannot be written; its folder must exist"
+        ) from error

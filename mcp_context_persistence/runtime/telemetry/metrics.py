@@ -14,7 +14,23 @@ from mcp_context_persistence.responses.metrics import CallMetrics, GetMetricsRes
 
 OK = "ok"
 NAME = "context_persistence_call_seconds"
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds
+BUCKETS = (
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+)  # seconds
 ALL = ""  # no call has this name
 
 
@@ -42,7 +58,9 @@ class Metrics:
             buckets=BUCKETS,
             registry=self._registry,
         )
-        self._recent: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=limits.RECENT_REQUESTS))
+        self._recent: dict[str, deque[float]] = defaultdict(
+            lambda: deque(maxlen=limits.RECENT_REQUESTS)
+        )
         self._lock = threading.Lock()
         self._server = None
         self.port: int | None = None
@@ -50,9 +68,13 @@ class Metrics:
             return
         wanted = validation.whole("metrics_port", port, least=0, most=65535)
         try:
-            self._server, self._thread = start_http_server(wanted, addr=LOOPBACK, registry=self._registry)
+            self._server, self._thread = start_http_server(
+                wanted, addr=LOOPBACK, registry=self._registry
+            )
         except OSError as error:
-            raise ValidationError("metrics_port: cannot listen there; choose another port, or 0 for a free one") from error
+            raise ValidationError(
+                "metrics_port: cannot listen there; choose another port, or 0 for a free one"
+            ) from error
         self.port = int(self._server.server_port)
 
     def record(self, name: str, outcome: str, seconds: float) -> None:
@@ -110,4 +132,6 @@ class Metrics:
 
 def _percentiles(seconds: Iterable[float]) -> dict[str, float]:
     times = list(seconds) or [0.0]
-    return dict(zip(("p50", "p95", "p99"), np.percentile(times, (50, 95, 99)).tolist(), strict=True))
+    return dict(
+        zip(("p50", "p95", "p99"), np.percentile(times, (50, 95, 99)).tolist(), strict=True)
+    )
