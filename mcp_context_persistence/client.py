@@ -97,7 +97,7 @@ class ContextPersistenceClient(
         _check_place(auth, database)
         metrics = Metrics(metrics_port) if enable_metrics else None
         try:
-            self._core = Engine(
+            self._engine = Engine(
                 database_url=database_url,
                 auth=auth,
                 database=database,
@@ -130,4 +130,4 @@ class ContextPersistenceClient(
 
     def close(self) -> None:
         """Leave the graph. The last one to leave a local store stops its server. Calling it again does nothing."""
-        self._core.close()
+        self._engine.close()

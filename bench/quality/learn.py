@@ -106,7 +106,7 @@ def judged(
     compared: bool = False,
 ) -> Judged:
     """Ask the graph for the candidates of a recipe."""
-    core = client._core
+    core = client._engine
     found = core.embeddings.current()
     vector = QueryVector(numbers=found.embedder.embed_query(question), vectors=found.vectors)
     rows, asked = candidates(

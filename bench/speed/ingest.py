@@ -17,8 +17,8 @@ from mcp_context_persistence.runtime import embedding_models
 def forget(client: ContextPersistenceClient) -> None:
     """Make the client's embedder forget the texts it remembers, and load it again."""
     embedding_models.shared_embedder.cache_clear()
-    client._core.embeddings._forget()
-    client._core.embeddings.newest.embed(["warm"])
+    client._engine.embeddings._forget()
+    client._engine.embeddings.newest.embed(["warm"])
 
 
 def ingest(

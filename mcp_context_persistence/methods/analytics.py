@@ -28,7 +28,7 @@ class AnalyticsCalls:
     without the memory for it, is a `GraphError`; nothing else needs the library.
     """
 
-    _core: Engine
+    _engine: Engine
 
     def get_graph_analytics(self) -> GraphAnalytics:
         """Measure the graph: size, density, degrees, components, clustering.
@@ -36,9 +36,9 @@ class AnalyticsCalls:
         Raises:
             GraphError: The analysis failed.
         """
-        with self._core.call("get_graph_analytics", GraphError):
-            return self._core.cached(
-                GraphAnalytics, lambda: analytics.overview(self._core), "get_graph_analytics"
+        with self._engine.call("get_graph_analytics", GraphError):
+            return self._engine.cached(
+                GraphAnalytics, lambda: analytics.overview(self._engine), "get_graph_analytics"
             )
 
     @contextmanager
@@ -64,7 +64,7 @@ class AnalyticsCalls:
             ValidationError: An argument is not valid.
         """
         with analytics.library(
-            self._core,
+            self._engine,
             directed=validation.flag("directed", directed),
             costs=validation.flag("costs", costs),
         ) as found:
@@ -96,9 +96,9 @@ class AnalyticsCalls:
             GraphError: The analysis failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("find_central_entities", GraphError):
+        with self._engine.call("find_central_entities", GraphError):
             return analytics.central(
-                self._core,
+                self._engine,
                 metric,
                 top_k,
                 directed=validation.flag("directed", directed),
@@ -123,9 +123,9 @@ class AnalyticsCalls:
             GraphError: The analysis failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("detect_communities", GraphError):
+        with self._engine.call("detect_communities", GraphError):
             return analytics.communities(
-                self._core,
+                self._engine,
                 algorithm,
                 min_size=min_size,
                 weighted=validation.flag("weighted", weighted),
@@ -149,8 +149,8 @@ class AnalyticsCalls:
             GraphError: The analysis failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("find_similar_entities", GraphError):
-            return analytics.similar(self._core, entity_id, top_k, min_similarity=min_similarity)
+        with self._engine.call("find_similar_entities", GraphError):
+            return analytics.similar(self._engine, entity_id, top_k, min_similarity=min_similarity)
 
     def find_shortest_paths(
         self,
@@ -178,9 +178,9 @@ class AnalyticsCalls:
             GraphError: The analysis failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("find_shortest_paths", GraphError):
+        with self._engine.call("find_shortest_paths", GraphError):
             return analytics.paths(
-                self._core,
+                self._engine,
                 source_entity_id,
                 target_entity_id,
                 k,

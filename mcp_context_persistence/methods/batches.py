@@ -22,7 +22,7 @@ from mcp_context_persistence.services import batch_extraction, batches
 class BatchCalls:
     """Many conversations or texts in one call: analysed together, answered one by one."""
 
-    _core: Engine
+    _engine: Engine
 
     def batch_save_conversations(
         self,
@@ -58,9 +58,9 @@ class BatchCalls:
             DatabaseError: The database could not be asked which model made its vectors.
             VectorDBError: The embedding model is missing.
         """
-        with self._core.call("batch_save_conversations", DatabaseError, VectorDBError, NLPError):
+        with self._engine.call("batch_save_conversations", DatabaseError, VectorDBError, NLPError):
             return batches.save(
-                self._core,
+                self._engine,
                 conversations,
                 parallel=parallel,
                 max_workers=max_workers,
@@ -98,9 +98,9 @@ class BatchCalls:
             ValidationError: An argument is not valid (a bad text is not: its answer says so).
             NLPError: The vectors' model could not be settled.
         """
-        with self._core.call("batch_extract_entities", NLPError):
+        with self._engine.call("batch_extract_entities", NLPError):
             return batch_extraction.extract(
-                self._core,
+                self._engine,
                 texts,
                 parallel=parallel,
                 max_workers=max_workers,
@@ -119,5 +119,5 @@ class BatchCalls:
         Raises:
             ValidationError: An argument is not valid.
         """
-        with self._core.call("configure_parallel_processing", ValidationError):
-            self._core.batches = batches.configure(max_workers, chunk_size)
+        with self._engine.call("configure_parallel_processing", ValidationError):
+            self._engine.batches = batches.configure(max_workers, chunk_size)

@@ -10,7 +10,7 @@ from mcp_context_persistence.runtime.engine import Engine
 class CacheCalls:
     """Answers of searches and walks, given again while nothing was written."""
 
-    _core: Engine
+    _engine: Engine
 
     def configure_cache(
         self,
@@ -38,13 +38,13 @@ class CacheCalls:
         Raises:
             ValidationError: An argument is not valid, or what the type needs is not there.
         """
-        with self._core.call("configure_cache", ValidationError):
-            self._core.keep_answers(
+        with self._engine.call("configure_cache", ValidationError):
+            self._engine.keep_answers(
                 cache_type, cache_size, ttl, redis_url=redis_url, directory=directory
             )
 
     def clear_cache(self) -> None:
         """Forget the cached answers of this namespace. Nothing happens where no cache is configured."""
-        with self._core.call("clear_cache", ValidationError):
-            if self._core.answers:
-                self._core.answers.clear()
+        with self._engine.call("clear_cache", ValidationError):
+            if self._engine.answers:
+                self._engine.answers.clear()

@@ -30,7 +30,7 @@ from mcp_context_persistence.services import conversations, decisions
 class ConversationCalls:
     """What is said and decided: saved, loaded, counted."""
 
-    _core: Engine
+    _engine: Engine
 
     def save_conversation(
         self,
@@ -67,17 +67,20 @@ class ConversationCalls:
             VectorDBError: A vector could not be made or is not valid.
             NLPError: The text could not be analysed.
         """
-        with self._core.call("save_conversation", DatabaseError, VectorDBError, NLPError):
+        with self._engine.call("save_conversation", DatabaseError, VectorDBError, NLPError):
             made = conversations.given(
                 conversation_id,
                 messages,
                 project_path,
                 mode,
                 metadata,
-                most=self._core.config.max_conversation_length,
+                most=self._engine.config.max_conversation_length,
             )
             return conversations.save(
-                self._core, made, embeddings=embeddings, replace=validation.flag("replace", replace)
+                self._engine,
+                made,
+                embeddings=embeddings,
+                replace=validation.flag("replace", replace),
             )
 
     def load_conversation_history(
@@ -94,8 +97,8 @@ class ConversationCalls:
             ValidationError: An argument is not valid.
             DatabaseError: The database operation failed.
         """
-        with self._core.call("load_conversation_history", DatabaseError):
-            return conversations.load(self._core, conversation_id, limit)
+        with self._engine.call("load_conversation_history", DatabaseError):
+            return conversations.load(self._engine, conversation_id, limit)
 
     def save_decision(
         self,
@@ -118,9 +121,9 @@ class ConversationCalls:
             DatabaseError: The database operation failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("save_decision", DatabaseError):
+        with self._engine.call("save_decision", DatabaseError):
             return decisions.save(
-                self._core, conversation_id, decision_type, context, outcome, confidence
+                self._engine, conversation_id, decision_type, context, outcome, confidence
             )
 
     def propose_decisions(
@@ -148,8 +151,8 @@ class ConversationCalls:
             NotFoundError: There is no such conversation.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("propose_decisions", DatabaseError):
-            return decisions.propose(self._core, conversation_id, save=save)
+        with self._engine.call("propose_decisions", DatabaseError):
+            return decisions.propose(self._engine, conversation_id, save=save)
 
     def review_decision(self, decision_id: str, accept: bool = True) -> ReviewDecisionResponse:
         """Accept a decision that was proposed, or reject it. A rejected one is found by nothing, and is not proposed again.
@@ -163,8 +166,8 @@ class ConversationCalls:
             NotFoundError: There is no such decision, or it was rejected before.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("review_decision", DatabaseError):
-            return decisions.review(self._core, decision_id, accept)
+        with self._engine.call("review_decision", DatabaseError):
+            return decisions.review(self._engine, decision_id, accept)
 
     def get_conversation_stats(self) -> GetConversationStatsResponse:
         """Count what the namespace holds.
@@ -173,8 +176,8 @@ class ConversationCalls:
             DatabaseError: The database operation failed.
         """
         start = time.perf_counter()
-        with self._core.call("get_conversation_stats", DatabaseError):
-            row = self._core.graph.run(stats(self._core.namespace))[0]
+        with self._engine.call("get_conversation_stats", DatabaseError):
+            row = self._engine.graph.run(stats(self._engine.namespace))[0]
         return GetConversationStatsResponse(
             stats=ConversationStats(
                 total_conversations=row["conversations"],

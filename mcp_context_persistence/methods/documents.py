@@ -11,7 +11,7 @@ from mcp_context_persistence.services import documents
 class DocumentCalls:
     """Texts that belong to no conversation."""
 
-    _core: Engine
+    _engine: Engine
 
     def save_document(
         self,
@@ -37,7 +37,7 @@ class DocumentCalls:
             VectorDBError: A vector could not be made.
             NLPError: The text could not be analysed.
         """
-        with self._core.call("save_document", DatabaseError, VectorDBError, NLPError):
+        with self._engine.call("save_document", DatabaseError, VectorDBError, NLPError):
             return documents.save(
-                self._core, document_id, text, metadata=metadata, project_path=project_path
+                self._engine, document_id, text, metadata=metadata, project_path=project_path
             )

@@ -17,7 +17,7 @@ from mcp_context_persistence.services import duplicates as found
 class DuplicateCalls:
     """The same thing under several names: found, merged, and parted again."""
 
-    _core: Engine
+    _engine: Engine
 
     def find_duplicate_entities(
         self,
@@ -48,8 +48,10 @@ class DuplicateCalls:
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("find_duplicate_entities", GraphError):
-            return found.find(self._core, entity_id, entity_types, min_score=min_score, limit=limit)
+        with self._engine.call("find_duplicate_entities", GraphError):
+            return found.find(
+                self._engine, entity_id, entity_types, min_score=min_score, limit=limit
+            )
 
     def merge_entities(
         self,
@@ -77,9 +79,14 @@ class DuplicateCalls:
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("merge_entities", GraphError):
+        with self._engine.call("merge_entities", GraphError):
             return found.merge(
-                self._core, keep, duplicates, reason=reason, merged_by=merged_by, evidence=evidence
+                self._engine,
+                keep,
+                duplicates,
+                reason=reason,
+                merged_by=merged_by,
+                evidence=evidence,
             )
 
     def undo_merge(self, merge_id: str) -> UndoMergeResponse:
@@ -97,8 +104,8 @@ class DuplicateCalls:
             GraphError: The graph operation failed, or a later merge must be undone first.
             ValidationError: An argument is not valid, the merge was undone already, or an entity of it was deleted.
         """
-        with self._core.call("undo_merge", GraphError):
-            return found.undo(self._core, merge_id)
+        with self._engine.call("undo_merge", GraphError):
+            return found.undo(self._engine, merge_id)
 
     def list_merges(self, *, limit: int = 100, before: str | None = None) -> ListMergesResponse:
         """List the merges of the namespace, newest first, those that were undone too. Nothing is changed.
@@ -116,5 +123,5 @@ class DuplicateCalls:
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("list_merges", GraphError):
-            return found.history(self._core, limit=limit, before=before)
+        with self._engine.call("list_merges", GraphError):
+            return found.history(self._engine, limit=limit, before=before)

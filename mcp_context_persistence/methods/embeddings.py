@@ -16,7 +16,7 @@ from mcp_context_persistence.runtime.engine import Engine
 class EmbeddingCalls:
     """Models of the caller's own."""
 
-    _core: Engine
+    _engine: Engine
 
     def configure_embedding_model(
         self,
@@ -53,10 +53,15 @@ class EmbeddingCalls:
             VectorDBError: The model is missing, cannot be loaded, or gave something that is not a vector.
             DatabaseError: The database operation failed; or, with `wait`, the migration did.
         """
-        with self._core.call("configure_embedding_model", DatabaseError, VectorDBError):
+        with self._engine.call("configure_embedding_model", DatabaseError, VectorDBError):
             waits = validation.flag("wait", wait)
             return embedding_models.configure(
-                self._core.embeddings, model, vector_size, batch_size, wait=waits, progress=progress
+                self._engine.embeddings,
+                model,
+                vector_size,
+                batch_size,
+                wait=waits,
+                progress=progress,
             )
 
     def get_embedding_status(self) -> EmbeddingStatus:
@@ -66,8 +71,8 @@ class EmbeddingCalls:
             DatabaseError: The database operation failed.
             VectorDBError: There are no vectors yet, and the configured model is missing.
         """
-        with self._core.call("get_embedding_status", DatabaseError, VectorDBError):
-            return self._core.embeddings.status()
+        with self._engine.call("get_embedding_status", DatabaseError, VectorDBError):
+            return self._engine.embeddings.status()
 
     def generate_embeddings(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of texts by the model that was configured last; nothing is stored.
@@ -83,5 +88,5 @@ class EmbeddingCalls:
             ValidationError: An argument is not valid.
             VectorDBError: The model is missing or failed.
         """
-        with self._core.call("generate_embeddings", VectorDBError):
-            return embedding_models.generate(self._core.embeddings, texts)
+        with self._engine.call("generate_embeddings", VectorDBError):
+            return embedding_models.generate(self._engine.embeddings, texts)

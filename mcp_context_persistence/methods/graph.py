@@ -18,7 +18,7 @@ from mcp_context_persistence.services import graph
 class GraphCalls:
     """The knowledge graph: filled from text and by hand, and walked."""
 
-    _core: Engine
+    _engine: Engine
 
     def extract_entities(
         self,
@@ -47,9 +47,9 @@ class GraphCalls:
             NLPError: The text could not be analysed, or what was found could not be stored.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("extract_entities", NLPError):
+        with self._engine.call("extract_entities", NLPError):
             return graph.extract(
-                self._core,
+                self._engine,
                 text,
                 conversation_id=conversation_id,
                 message_id=message_id,
@@ -80,9 +80,9 @@ class GraphCalls:
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("create_relationship", GraphError):
+        with self._engine.call("create_relationship", GraphError):
             return graph.relate(
-                self._core,
+                self._engine,
                 source_entity_id,
                 target_entity_id,
                 relationship_type,
@@ -108,10 +108,10 @@ class GraphCalls:
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("query_knowledge_graph", GraphError):
-            return self._core.cached(
+        with self._engine.call("query_knowledge_graph", GraphError):
+            return self._engine.cached(
                 QueryKnowledgeGraphResponse,
-                lambda: graph.query(self._core, entity_id, depth=depth, operation=operation),
+                lambda: graph.query(self._engine, entity_id, depth=depth, operation=operation),
                 "query_knowledge_graph",
                 entity_id=entity_id,
                 depth=depth,
@@ -137,5 +137,5 @@ class GraphCalls:
             NotFoundError: A relationship's end does not exist; nothing is written.
             GraphError: The graph operation failed.
         """
-        with self._core.call("update_knowledge_graph", GraphError):
-            return graph.update(self._core, entities, relationships, merge_strategy)
+        with self._engine.call("update_knowledge_graph", GraphError):
+            return graph.update(self._engine, entities, relationships, merge_strategy)

@@ -10,7 +10,7 @@ from mcp_context_persistence.runtime.engine import Engine
 class MemoryCalls:
     """How much memory this process and its managed server use, a limit on it, and clean-up."""
 
-    _core: Engine
+    _engine: Engine
 
     def configure_memory_management(
         self,
@@ -49,24 +49,24 @@ class MemoryCalls:
             ValidationError: An argument is not valid, or the limit is less than what is needed; the text says how much that is.
             DatabaseError: The managed server could not be started again.
         """
-        with self._core.call("configure_memory_management", DatabaseError):
-            self._core.memory.configure(
+        with self._engine.call("configure_memory_management", DatabaseError):
+            self._engine.memory.configure(
                 max_memory_usage,
                 cleanup_threshold,
                 auto_cleanup=validation.flag("auto_cleanup", auto_cleanup),
                 restart=validation.flag("restart_server", restart_server),
             )
-            return self._core.memory.stats()
+            return self._engine.memory.stats()
 
     def get_memory_stats(self) -> MemoryStats:
         """Tell how much memory this process and its managed server use now. Nothing is freed, and the database is not asked."""
-        with self._core.call("get_memory_stats", ValidationError, tidy=False):
-            return self._core.memory.stats()
+        with self._engine.call("get_memory_stats", ValidationError, tidy=False):
+            return self._engine.memory.stats()
 
     def cleanup_memory(self) -> CleanupMemoryResponse:
         """Free what can be made again: remembered vectors, answers kept in memory, and free memory that the C library holds back.
 
         Models stay loaded, and files and Redis keep their answers. The next calls may take longer by what they compute again.
         """
-        with self._core.call("cleanup_memory", ValidationError, tidy=False):
-            return memory_limit.cleanup(self._core.memory)
+        with self._engine.call("cleanup_memory", ValidationError, tidy=False):
+            return memory_limit.cleanup(self._engine.memory)

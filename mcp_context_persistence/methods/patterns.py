@@ -15,7 +15,7 @@ from mcp_context_persistence.services import patterns as own
 class PatternCalls:
     """Types of entities that regular expressions find."""
 
-    _core: Engine
+    _engine: Engine
 
     def configure_entity_patterns(
         self, patterns: Mapping[str, Sequence[str]], *, confidence: float = 0.5
@@ -41,8 +41,8 @@ class PatternCalls:
                 0), matches the empty string, or is one too many.
             DatabaseError: The database operation failed.
         """
-        with self._core.call("configure_entity_patterns", DatabaseError):
-            return own.configure(self._core, patterns, confidence)
+        with self._engine.call("configure_entity_patterns", DatabaseError):
+            return own.configure(self._engine, patterns, confidence)
 
     def reextract(
         self, conversation_id: str | None = None, *, apply: bool = False
@@ -65,5 +65,7 @@ class PatternCalls:
             NLPError: A text could not be analysed.
             VectorDBError: A vector could not be made.
         """
-        with self._core.call("reextract", DatabaseError, NLPError, VectorDBError):
-            return own.reextract(self._core, conversation_id, apply=validation.flag("apply", apply))
+        with self._engine.call("reextract", DatabaseError, NLPError, VectorDBError):
+            return own.reextract(
+                self._engine, conversation_id, apply=validation.flag("apply", apply)
+            )

@@ -32,7 +32,7 @@ Filters = Mapping[str, Any] | SearchFilters
 class SearchCalls:
     """Searches by meaning, words and graph."""
 
-    _core: Engine
+    _engine: Engine
 
     def search_similar_conversations(
         self,
@@ -59,16 +59,16 @@ class SearchCalls:
             SearchError: The search failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("search_similar_conversations", SearchError):
+        with self._engine.call("search_similar_conversations", SearchError):
             asked: dict[str, Any] = {
                 "limit": limit,
                 "min_score": min_score,
                 "filters": filters,
                 "include_metadata": validation.flag("include_metadata", include_metadata),
             }
-            return self._core.cached(
+            return self._engine.cached(
                 SearchSimilarConversationsResponse,
-                lambda: search.similar(self._core, query, **asked),
+                lambda: search.similar(self._engine, query, **asked),
                 "search_similar_conversations",
                 query=query,
                 **asked,
@@ -117,8 +117,8 @@ class SearchCalls:
             "diversity": diversity,
             "count_tokens": count_tokens,
         }
-        with self._core.call("build_context", SearchError):
-            return search.context(self._core, query, token_budget, filters=filters, **how)
+        with self._engine.call("build_context", SearchError):
+            return search.context(self._engine, query, token_budget, filters=filters, **how)
 
     def search_hybrid(
         self,
@@ -151,7 +151,7 @@ class SearchCalls:
             SearchError: The search failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("search_hybrid", SearchError):
+        with self._engine.call("search_hybrid", SearchError):
             asked: dict[str, Any] = {
                 "mode": mode,
                 "filters": filters,
@@ -159,9 +159,9 @@ class SearchCalls:
                 "include_metadata": include_metadata,
             }
             asked |= {"recipe": recipe, "explain": explain}
-            return self._core.cached(
+            return self._engine.cached(
                 SearchHybridResponse,
-                lambda: search.hybrid(self._core, query, **asked),
+                lambda: search.hybrid(self._engine, query, **asked),
                 "search_hybrid",
                 query=query,
                 day=now_ms() // DAY_MS,  # "last week" is another one tomorrow

@@ -59,13 +59,13 @@ def _choice(
 
 
 @contextmanager
-def library(core: Engine, *, directed: bool, costs: bool) -> Iterator[Any]:
+def library(engine: Engine, *, directed: bool, costs: bool) -> Iterator[Any]:
     """The library's own client with the graph projected."""
-    with core.memory.call(tidy=False), ExitStack() as stack:
-        with core.call("graph_data_science", GraphError):
+    with engine.memory.call(tidy=False), ExitStack() as stack:
+        with engine.call("graph_data_science", GraphError):
             projection = stack.enter_context(
-                core.analytics.projection(
-                    core.namespace,
+                engine.analytics.projection(
+                    engine.namespace,
                     undirected=not directed,
                     task="block",
                     weighted=True,
@@ -74,15 +74,17 @@ def library(core: Engine, *, directed: bool, costs: bool) -> Iterator[Any]:
             )
             if projection is None:
                 raise GraphError("there are no entities yet; save or extract something first")
-            found = gds_client.client(core.graph, projection.name)
+            found = gds_client.client(engine.graph, projection.name)
         yield found
 
 
-def overview(core: Engine) -> GraphAnalytics:
+def overview(engine: Engine) -> GraphAnalytics:
     """The shape of the graph."""
     start = time.perf_counter()
-    with core.analytics.projection(core.namespace, undirected=True, task="summary") as projection:
-        row = core.analytics.summary(projection) if projection else {}
+    with engine.analytics.projection(
+        engine.namespace, undirected=True, task="summary"
+    ) as projection:
+        row = engine.analytics.summary(projection) if projection else {}
     nodes, edges = (projection.nodes, projection.relationships) if projection else (0, 0)
     return GraphAnalytics(
         total_nodes=nodes,
@@ -99,7 +101,7 @@ def overview(core: Engine) -> GraphAnalytics:
 
 
 def central(
-    core: Engine, metric: object, top_k: object, *, directed: bool, weighted: bool
+    engine: Engine, metric: object, top_k: object, *, directed: bool, weighted: bool
 ) -> list[CentralEntity]:
     """The most central entities."""
     asked = cast("Metric", _choice("metric", metric, METRICS, _METRIC_NAMES))
@@ -108,11 +110,11 @@ def central(
         raise ValidationError(
             f"weighted is understood by these metrics: {', '.join(sorted(WEIGHED_METRICS))}"
         )
-    with core.analytics.projection(
-        core.namespace, undirected=not directed, task=asked, weighted=weighted
+    with engine.analytics.projection(
+        engine.namespace, undirected=not directed, task=asked, weighted=weighted
     ) as projection:
         found = (
-            core.analytics.central(projection, asked, limit=most, weighted=weighted)
+            engine.analytics.central(projection, asked, limit=most, weighted=weighted)
             if projection
             else []
         )
@@ -123,7 +125,7 @@ def central(
 
 
 def communities(
-    core: Engine, algorithm: object, *, min_size: object, weighted: bool
+    engine: Engine, algorithm: object, *, min_size: object, weighted: bool
 ) -> Communities:
     """The communities."""
     asked = cast("Algorithm", _choice("algorithm", algorithm, ALGORITHMS, _ALGORITHM_NAMES))
@@ -132,11 +134,11 @@ def communities(
         raise ValidationError(
             f"weighted is understood by these algorithms: {', '.join(sorted(WEIGHED_ALGORITHMS))}"
         )
-    with core.analytics.projection(
-        core.namespace, undirected=True, task=asked, weighted=weighted
+    with engine.analytics.projection(
+        engine.namespace, undirected=True, task=asked, weighted=weighted
     ) as projection:
         rows = (
-            core.analytics.communities(projection, asked, min_size=least, weighted=weighted)
+            engine.analytics.communities(projection, asked, min_size=least, weighted=weighted)
             if projection
             else []
         )
@@ -159,7 +161,7 @@ def _community(
 
 
 def similar(
-    core: Engine, entity_id: object, top_k: object, *, min_similarity: object
+    engine: Engine, entity_id: object, top_k: object, *, min_similarity: object
 ) -> list[SimilarEntity]:
     """Entities with the same neighbours."""
     most = validation.whole("top_k", top_k, least=1, most=limits.SIMILAR_ENTITIES)
@@ -167,16 +169,16 @@ def similar(
     start = (
         None
         if entity_id is None
-        else core.entity_ids({"entity_id": validation.identifier("entity_id", entity_id)})[
+        else engine.entity_ids({"entity_id": validation.identifier("entity_id", entity_id)})[
             "entity_id"
         ]
     )
-    with core.analytics.projection(
-        core.namespace, undirected=True, task="similar", top=most
+    with engine.analytics.projection(
+        engine.namespace, undirected=True, task="similar", top=most
     ) as projection:
         rows = (
-            core.analytics.similar(
-                projection, core.namespace, entity_id=start, limit=most, cutoff=cutoff
+            engine.analytics.similar(
+                projection, engine.namespace, entity_id=start, limit=most, cutoff=cutoff
             )
             if projection
             else []
@@ -194,7 +196,7 @@ def similar(
 
 
 def paths(
-    core: Engine, source: object, target: object, count: object, *, directed: bool, weighted: bool
+    engine: Engine, source: object, target: object, count: object, *, directed: bool, weighted: bool
 ) -> list[GraphPath]:
     """The shortest paths between two entities."""
     references = {
@@ -202,16 +204,21 @@ def paths(
         "target_entity_id": validation.identifier("target_entity_id", target),
     }
     most = validation.whole("k", count, least=1, most=limits.SHORTEST_PATHS)
-    ids = core.entity_ids(references)
+    ids = engine.entity_ids(references)
     first, last = ids["source_entity_id"], ids["target_entity_id"]
     if first == last:
         return []
-    with core.analytics.projection(
-        core.namespace, undirected=not directed, task="paths", weighted=weighted, costs=True
+    with engine.analytics.projection(
+        engine.namespace, undirected=not directed, task="paths", weighted=weighted, costs=True
     ) as projection:
         rows = (
-            core.analytics.paths(
-                projection, core.namespace, source=first, target=last, count=most, weighted=weighted
+            engine.analytics.paths(
+                projection,
+                engine.namespace,
+                source=first,
+                target=last,
+                count=most,
+                weighted=weighted,
             )
             if projection
             else []

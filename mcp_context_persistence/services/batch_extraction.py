@@ -28,7 +28,7 @@ class _Texts:
 
     def __init__(
         self,
-        core: Engine,
+        engine: Engine,
         line: BatchPipeline,
         fate: FailureStreak,
         answers: list[ExtractEntitiesResponse],
@@ -36,8 +36,8 @@ class _Texts:
         *,
         store: bool,
     ) -> None:
-        self._core, self._line, self._fate, self._answers, self._wanted, self._store = (
-            core,
+        self._engine, self._line, self._fate, self._answers, self._wanted, self._store = (
+            engine,
             line,
             fate,
             answers,
@@ -67,8 +67,8 @@ class _Texts:
         """Find entities and relations, and make the answers."""
         try:
             self._fate.check()
-            patterns, types = self._core.patterns(), self._core.types.snapshot()
-            names = self._core.merged().names if self._store else {}
+            patterns, types = self._engine.patterns(), self._engine.types.snapshot()
+            names = self._engine.merged().names if self._store else {}
         except ContextPersistenceError as error:
             self._fate.note(error)
             self._fail(list(self._texts), error)
@@ -77,7 +77,7 @@ class _Texts:
             start = time.perf_counter()
             try:
                 found = list(
-                    self._core.extractor.extract([self._texts[place] for place in part], patterns)
+                    self._engine.extractor.extract([self._texts[place] for place in part], patterns)
                 )
             except ContextPersistenceError:
                 self._one_by_one(part, patterns)
@@ -93,7 +93,7 @@ class _Texts:
         for place in places:
             try:
                 self._found[place] = next(
-                    iter(self._core.extractor.extract([self._texts[place]], patterns))
+                    iter(self._engine.extractor.extract([self._texts[place]], patterns))
                 )
             except ContextPersistenceError as error:
                 self._answers[place] = _failed(error)
@@ -103,12 +103,12 @@ class _Texts:
     ) -> ExtractEntitiesResponse:
         found, now = followed(self._found[place], names), now_ms()
         rows = graph_rows(
-            self._core.namespace,
+            self._engine.namespace,
             [(text_source(self._texts[place]), found)],
             now=now,
             admission=types,
         )
-        made = answer(self._core, rows, found, self._wanted, now=now)
+        made = answer(self._engine, rows, found, self._wanted, now=now)
         return made.model_copy(update={"processing_time": seconds})
 
     def embed(self) -> None:
@@ -122,7 +122,7 @@ class _Texts:
         for part in self._line.slices(sorted(names, key=len)):
             try:
                 self._fate.check()
-                self._core.embeddings.current().embedder.embed(part)
+                self._engine.embeddings.current().embedder.embed(part)
             except ContextPersistenceError:  # fails again, with its reason, when the text is stored
                 return
 
@@ -137,14 +137,14 @@ class _Texts:
     def _write(self, places: list[int]) -> None:
         """Store what some texts say in one statement; in halves, down to one text, where the server's memory does not suffice."""
         self._line.goes_on()
-        core, now = self._core, now_ms()
+        engine, now = self._engine, now_ms()
         try:
             self._fate.check()
-            with core.graph.call():
+            with engine.graph.call():
                 sources = [
                     (text_source(self._texts[place]), self._found[place]) for place in places
                 ]
-                core.embeddings.again(lambda: self._store_all(sources, now=now))
+                engine.embeddings.again(lambda: self._store_all(sources, now=now))
         except ContextPersistenceError as error:
             self._fate.note(error)
             if out_of_memory(error) and len(places) > 1:
@@ -159,10 +159,13 @@ class _Texts:
                 self._answers[place].stored = True
 
     def _store_all(self, sources: Sequence[tuple[str, Extraction]], *, now: int) -> None:
-        core, merged = self._core, self._core.merged()
+        engine, merged = self._engine, self._engine.merged()
         meant = [(source, followed(found, merged.names)) for source, found in sources]
         store_entities(
-            core, graph_rows(core.namespace, meant, now=now, admission=core.types), merged, now=now
+            engine,
+            graph_rows(engine.namespace, meant, now=now, admission=engine.types),
+            merged,
+            now=now,
         )
 
     def end(self) -> None:
@@ -178,7 +181,7 @@ class _Texts:
 
 
 def extract(
-    core: Engine,
+    engine: Engine,
     given: object,
     *,
     parallel: object,
@@ -190,19 +193,19 @@ def extract(
     """Extract from texts, an answer for each in their order."""
     texts = listed("texts", given, limits.TEXTS_PER_BATCH)
     wanted = types_wanted(entity_types)
-    line = BatchPipeline(workers=workers(core, parallel, max_workers), gate=Gate(core.memory))
+    line = BatchPipeline(workers=workers(engine, parallel, max_workers), gate=Gate(engine.memory))
     if texts and store:
-        core.embeddings.current()
+        engine.embeddings.current()
     answers: list[ExtractEntitiesResponse] = [None] * len(texts)  # type: ignore[list-item]  # each place is filled
 
     def jobs() -> Iterator[_Texts]:
-        fate = FailureStreak(core.graph)
-        job = _Texts(core, line, fate, answers, wanted, store=store)
+        fate = FailureStreak(engine.graph)
+        job = _Texts(engine, line, fate, answers, wanted, store=store)
         for place, text in enumerate(texts):
             job.add(place, text)
-            if core.memory.is_full(core.batches.chunk_size, job.size, job.characters):
+            if engine.memory.is_full(engine.batches.chunk_size, job.size, job.characters):
                 yield job
-                job = _Texts(core, line, fate, answers, wanted, store=store)
+                job = _Texts(engine, line, fate, answers, wanted, store=store)
         if job.size:
             yield job
 

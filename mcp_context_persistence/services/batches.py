@@ -43,14 +43,14 @@ def configure(max_workers: object, chunk_size: object) -> Batches:
     )
 
 
-def workers(core: Engine, parallel: object, max_workers: object) -> int:
+def workers(engine: Engine, parallel: object, max_workers: object) -> int:
     """How many items a call may write at the same time."""
     if parallel is not None and not isinstance(parallel, bool):
         raise ValidationError("parallel must be a boolean")
-    most = core.batches.max_workers
+    most = engine.batches.max_workers
     if max_workers is not None:
         most = validation.whole("max_workers", max_workers, least=1, most=limits.BATCH_WORKERS)
-    wanted = core.config.enable_parallel_processing if parallel is None else parallel
+    wanted = engine.config.enable_parallel_processing if parallel is None else parallel
     return most if wanted else 1
 
 
@@ -115,15 +115,15 @@ class _Group:
 
     def __init__(
         self,
-        core: Engine,
+        engine: Engine,
         line: BatchPipeline,
         fate: FailureStreak,
         answers: list[SaveConversationResponse],
         *,
         replace: bool,
     ) -> None:
-        self._core, self._line, self._fate, self._answers, self._replace = (
-            core,
+        self._engine, self._line, self._fate, self._answers, self._replace = (
+            engine,
             line,
             fate,
             answers,
@@ -141,7 +141,7 @@ class _Group:
         self.size += 1
         start = time.perf_counter()
         try:
-            made = _conversation(given, most=self._core.config.max_conversation_length)
+            made = _conversation(given, most=self._engine.config.max_conversation_length)
         except ContextPersistenceError as error:
             self._answers[place] = _failed(_id(given), error, start)
             return
@@ -151,8 +151,8 @@ class _Group:
 
     def is_full(self) -> bool:
         """Whether no more should be analysed together with what is in it."""
-        return self._core.memory.is_full(
-            self._core.batches.chunk_size, max(self.messages, self.size), self._characters
+        return self._engine.memory.is_full(
+            self._engine.batches.chunk_size, max(self.messages, self.size), self._characters
         )
 
     def has(self, given: object) -> bool:
@@ -167,19 +167,19 @@ class _Group:
             self._quietly(lambda item=item: self._look(item))  # type: ignore[misc]  # bound at once
 
     def _look(self, item: _Item) -> None:
-        core = self._core
-        item.state = core.graph.run(rows.state(core.namespace, item.conversation))[0]
-        self._seen.patterns = core.patterns(item.state.patterns)
+        engine = self._engine
+        item.state = engine.graph.run(rows.state(engine.namespace, item.conversation))[0]
+        self._seen.patterns = engine.patterns(item.state.patterns)
         item.difference = plan(
-            core.namespace,
+            engine.namespace,
             item.conversation,
             item.state,
             mode=validation.choice(
-                "mode", item.conversation.mode or core.config.default_mode, MODES
+                "mode", item.conversation.mode or engine.config.default_mode, MODES
             ),
             now=now_ms(),
             replace=self._replace,
-            most=core.config.max_conversation_length,
+            most=engine.config.max_conversation_length,
         )
 
     def _messages(self) -> list[Item]:
@@ -189,7 +189,7 @@ class _Group:
         """Find entities and relations in what needs it."""
         wanted = [one for one in self._messages() if one.needs_graph]
         for part in self._line.slices(wanted):
-            self._quietly(lambda part=part: pipeline.read(part, self._core.extractor, self._seen))  # type: ignore[misc]
+            self._quietly(lambda part=part: pipeline.read(part, self._engine.extractor, self._seen))  # type: ignore[misc]
 
     def embed(self) -> None:
         """Embed what needs it, texts of one length together."""
@@ -207,7 +207,7 @@ class _Group:
             self._quietly(lambda part=part: self._embedder().embed(part))  # type: ignore[misc]
 
     def _embedder(self) -> "Embedder":
-        return self._core.embeddings.current().embedder
+        return self._engine.embeddings.current().embedder
 
     def _quietly(self, work: Callable[[], object]) -> None:
         try:
@@ -230,9 +230,9 @@ class _Group:
         )
         try:
             self._fate.check()
-            with self._core.graph.call():
+            with self._engine.graph.call():
                 answer = conversations.save(
-                    self._core,
+                    self._engine,
                     item.conversation,
                     embeddings=None,
                     replace=self._replace,
@@ -262,7 +262,7 @@ class _Group:
 
 
 def save(
-    core: Engine,
+    engine: Engine,
     given: object,
     *,
     parallel: object,
@@ -272,17 +272,17 @@ def save(
 ) -> list[SaveConversationResponse]:
     """Save conversations, an answer for each in their order."""
     wanted = listed("conversations", given, limits.CONVERSATIONS_PER_BATCH)
-    line = BatchPipeline(workers=workers(core, parallel, max_workers), gate=Gate(core.memory))
+    line = BatchPipeline(workers=workers(engine, parallel, max_workers), gate=Gate(engine.memory))
     if wanted:
-        core.embeddings.current()
+        engine.embeddings.current()
     answers: list[SaveConversationResponse] = [None] * len(wanted)  # type: ignore[list-item]  # each place is filled
     with told(progress, "conversations", len(wanted)) as tell:
-        line.run(_groups(core, line, wanted, answers, replace=replace), tell)
+        line.run(_groups(engine, line, wanted, answers, replace=replace), tell)
     return answers
 
 
 def _groups(
-    core: Engine,
+    engine: Engine,
     line: BatchPipeline,
     given: Iterable[object],
     answers: list[SaveConversationResponse],
@@ -290,16 +290,16 @@ def _groups(
     replace: bool,
 ) -> Iterator[_Group]:
     """The conversations in groups of about `chunk_size` messages; no group has a conversation twice."""
-    fate = FailureStreak(core.graph)
-    group = _Group(core, line, fate, answers, replace=replace)
+    fate = FailureStreak(engine.graph)
+    group = _Group(engine, line, fate, answers, replace=replace)
     for place, one in enumerate(given):
         if group.has(one):
             yield group
-            group = _Group(core, line, fate, answers, replace=replace)
+            group = _Group(engine, line, fate, answers, replace=replace)
         group.add(place, one)
         if group.is_full():
             yield group
-            group = _Group(core, line, fate, answers, replace=replace)
+            group = _Group(engine, line, fate, answers, replace=replace)
     if group.size:
         yield group
 

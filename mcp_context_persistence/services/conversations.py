@@ -71,7 +71,7 @@ class PreparedSave:
 
 
 def save(
-    core: Engine,
+    engine: Engine,
     conversation: Conversation,
     *,
     embeddings: object,
@@ -83,22 +83,22 @@ def save(
     Where other writers of the same conversation come between the two again and again, it is locked from the first to the second.
     """
     start, now = time.perf_counter(), now_ms()
-    mode = validation.choice("mode", conversation.mode or core.config.default_mode, MODES)
+    mode = validation.choice("mode", conversation.mode or engine.config.default_mode, MODES)
     if embeddings is not None and mode == "knowledge":
         raise ValidationError(
             "embeddings: the mode knowledge keeps no vectors of messages; use hybrid or conversation"
         )
-    most, seen = core.config.max_conversation_length, ahead.seen if ahead else ExtractionCache()
+    most, seen = engine.config.max_conversation_length, ahead.seen if ahead else ExtractionCache()
     known = [ahead.state] if ahead else []
 
     def attempt(
         run: Run, write: Callable[[Statement[Row], Types], list[Row]]
     ) -> SaveConversationResponse | None:
-        vectors, hashes = _given_vectors(core, conversation, embeddings)
-        stored = known.pop() if known else run(rows.state(core.namespace, conversation))[0]
-        seen.patterns = core.patterns(stored.patterns)
+        vectors, hashes = _given_vectors(engine, conversation, embeddings)
+        stored = known.pop() if known else run(rows.state(engine.namespace, conversation))[0]
+        seen.patterns = engine.patterns(stored.patterns)
         difference = plan(
-            core.namespace,
+            engine.namespace,
             conversation,
             stored,
             mode=mode,
@@ -107,9 +107,10 @@ def save(
             most=most,
             vectors=hashes,
         )
-        analysis, space = _analysed(core, difference, vectors, seen, now=now)
+        analysis, space = _analysed(engine, difference, vectors, seen, now=now)
         if difference.unchanged or write(
-            rows.save(core.namespace, difference, analysis.findings, space, now=now), analysis.types
+            rows.save(engine.namespace, difference, analysis.findings, space, now=now),
+            analysis.types,
         ):
             return _response(difference, analysis, seconds=time.perf_counter() - start)
         return None
@@ -117,32 +118,32 @@ def save(
     def alone(run: Run) -> SaveConversationResponse | None:
         def write(statement: Statement[Row], used: Types) -> list[Row]:
             written: list[Row] = run(statement)
-            core.types.register(run, used)
+            engine.types.register(run, used)
             return written
 
-        run(rows.lock(core.namespace, conversation.conversation_id))
+        run(rows.lock(engine.namespace, conversation.conversation_id))
         return attempt(run, write)
 
     def whole() -> SaveConversationResponse:
         for _ in range(HOPEFUL_TRIES):
-            if answer := attempt(core.graph.run, core.types.run):
+            if answer := attempt(engine.graph.run, engine.types.run):
                 return answer
-        if answer := core.types.transact(alone, name="save_conversation"):
+        if answer := engine.types.transact(alone, name="save_conversation"):
             return answer
         raise DatabaseError(
             "the conversation was removed while it was saved; save it again", retryable=True
         )
 
-    return core.embeddings.again(whole)
+    return engine.embeddings.again(whole)
 
 
 def _given_vectors(
-    core: Engine, conversation: Conversation, embeddings: object
+    engine: Engine, conversation: Conversation, embeddings: object
 ) -> tuple[dict[int, Any] | None, list[str] | None]:
     """The caller's own vectors by place, and a hash of each."""
     if embeddings is None:
         return None, None
-    size = core.embeddings.current().vectors.space.size
+    size = engine.embeddings.current().vectors.space.size
     array = validation.vectors(
         "embeddings", embeddings, count=len(conversation.messages), dimension=size
     )
@@ -152,7 +153,7 @@ def _given_vectors(
 
 
 def _analysed(
-    core: Engine,
+    engine: Engine,
     difference: Plan,
     vectors: dict[int, Any] | None,
     seen: ExtractionCache,
@@ -164,14 +165,14 @@ def _analysed(
     extracts = any(item.needs_graph for item in difference.items)
     if not embeds and not extracts:
         return Analysis(), None
-    found = core.embeddings.current()  # entities have vectors in every mode
-    merged = core.merged()
+    found = engine.embeddings.current()  # entities have vectors in every mode
+    merged = engine.merged()
     analysis = analyse(
-        core.namespace,
+        engine.namespace,
         difference.items,
         embedder=found.embedder if extracts or vectors is None else None,
-        extractor=core.extractor if extracts else None,
-        admission=core.types,
+        extractor=engine.extractor if extracts else None,
+        admission=engine.types,
         vectors=vectors,
         seen=seen,
         merged=merged.names,
@@ -200,13 +201,13 @@ def _response(difference: Plan, analysis: Analysis, *, seconds: float) -> SaveCo
     )
 
 
-def load(core: Engine, conversation_id: object, limit: object) -> LoadConversationHistoryResponse:
+def load(engine: Engine, conversation_id: object, limit: object) -> LoadConversationHistoryResponse:
     """The last messages of a conversation, oldest first."""
     start = time.perf_counter()
     wanted = validation.identifier("conversation_id", conversation_id)
     most = limits.MESSAGES_PER_CONVERSATION
     count = most if limit is None else validation.whole("limit", limit, least=1, most=most)
-    found = core.graph.run(rows.load(core.namespace, wanted, limit=count))
+    found = engine.graph.run(rows.load(engine.namespace, wanted, limit=count))
     if not found:
         raise NotFoundError("conversation_id: there is no such conversation")
     whole, listed = found[0]["conversation"], messages(found[0]["messages"])

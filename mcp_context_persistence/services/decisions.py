@@ -33,7 +33,7 @@ PROPOSED_TYPE = "unspecified"  # a sentence does not say of what type it is; wha
 
 
 def save(
-    core: Engine,
+    engine: Engine,
     conversation_id: object,
     decision_type: object,
     context: object,
@@ -53,7 +53,7 @@ def save(
     made.id = identifiers.decision_id(
         made.conversation_id, made.decision_type, made.context, made.outcome
     )
-    written = core.embeddings.again(lambda: _saved(core, made, now=now))
+    written = engine.embeddings.again(lambda: _saved(engine, made, now=now))
     made.created_at = validation.moment(written["created_ms"])
     return SaveDecisionResponse(
         decision=made,
@@ -74,19 +74,21 @@ class _Prepared:
     given: dict[str, Any]
 
 
-def _prepared(core: Engine, decision: Decision, *, now: int) -> _Prepared:
+def _prepared(engine: Engine, decision: Decision, *, now: int) -> _Prepared:
     """Embed and extract."""
     content = f"{decision.context}\n{decision.outcome}"
-    encoding = core.embeddings.current()
+    encoding = engine.embeddings.current()
     vector = encoding.embedder.embed_query(content)
-    merged = core.merged()
-    found = followed(next(iter(core.extractor.extract([content], core.patterns()))), merged.names)
-    made = graph_rows(core.namespace, [(decision.id, found)], now=now, admission=core.types)
+    merged = engine.merged()
+    found = followed(
+        next(iter(engine.extractor.extract([content], engine.patterns()))), merged.names
+    )
+    made = graph_rows(engine.namespace, [(decision.id, found)], now=now, admission=engine.types)
     entities = entity_vectors(made, encoding.embedder).entities
     space = merged.writing(encoding.vectors, made.ids, made.followed)
     return _Prepared(
         things=knowledge.store(
-            core.namespace,
+            engine.namespace,
             entities=entities,
             relations=made.relations,
             vectors=space,
@@ -105,25 +107,25 @@ def _prepared(core: Engine, decision: Decision, *, now: int) -> _Prepared:
     )
 
 
-def _saved(core: Engine, decision: Decision, *, now: int) -> Row:
+def _saved(engine: Engine, decision: Decision, *, now: int) -> Row:
     """Write a decision, and what it is about, in one transaction."""
-    prepared = _prepared(core, decision, now=now)
+    prepared = _prepared(engine, decision, now=now)
     empty = conversation_diff.conversation_properties(
-        core.namespace,
+        engine.namespace,
         decision.conversation_id,
         project_path=None,
-        mode=core.config.default_mode,
+        mode=engine.config.default_mode,
         metadata=None,
     )
-    whole = decisions.save(core.namespace, decision, conversation=empty, **prepared.given)
+    whole = decisions.save(engine.namespace, decision, conversation=empty, **prepared.given)
 
     def work(run: Run) -> Row:
         run(prepared.things)
         written: Row = run(whole)[0]
-        core.types.register(run, prepared.types)
+        engine.types.register(run, prepared.types)
         return written
 
-    return core.types.transact(work, name="save_decision")
+    return engine.types.transact(work, name="save_decision")
 
 
 class _Left(Exception):  # noqa: N818 - no error: it rolls back what was begun
@@ -135,39 +137,43 @@ class _Left(Exception):  # noqa: N818 - no error: it rolls back what was begun
 
 
 def _kept(
-    core: Engine, shown: ProposedDecision, *, hashes: Mapping[str, str], now: int
+    engine: Engine, shown: ProposedDecision, *, hashes: Mapping[str, str], now: int
 ) -> Row | None:
     """Write a proposal, in one transaction; None where a message has another text by now. Nothing is written then, or where it was reviewed."""
     decision = shown.decision
-    prepared = _prepared(core, decision, now=now)
+    prepared = _prepared(engine, decision, now=now)
     evidence = {key: hashes[key] for key in shown.evidence}
     whole = decisions.propose(
-        core.namespace, decision, supported=prepared.relations, evidence=evidence, **prepared.given
+        engine.namespace,
+        decision,
+        supported=prepared.relations,
+        evidence=evidence,
+        **prepared.given,
     )
 
     def work(run: Run) -> Row:
-        run(rows.lock(core.namespace, decision.conversation_id))
+        run(rows.lock(engine.namespace, decision.conversation_id))
         run(prepared.things)
         written: list[Row] = run(whole)
         if not written or written[0]["status"] != "proposed":
             raise _Left(written[0] if written else None)
-        core.types.register(run, prepared.types)
+        engine.types.register(run, prepared.types)
         return written[0]
 
     try:
-        return core.types.transact(work, name="propose_decisions")
+        return engine.types.transact(work, name="propose_decisions")
     except _Left as left:
         return left.row
 
 
-def propose(core: Engine, conversation_id: object, *, save: object) -> ProposeDecisionsResponse:
+def propose(engine: Engine, conversation_id: object, *, save: object) -> ProposeDecisionsResponse:
     """Find what the messages of a conversation tell of decisions, and keep it as proposals."""
     start, now = time.perf_counter(), now_ms()
     keeps = validation.flag("save", save)
     talk = validation.identifier("conversation_id", conversation_id)
-    said = conversations.load(core, talk, None).messages
+    said = conversations.load(engine, talk, None).messages
     hashes = {str(one.id): identifiers.digest(one.content) for one in said}
-    known = {row["id"]: row for row in core.graph.run(decisions.known(core.namespace, talk))}
+    known = {row["id"]: row for row in engine.graph.run(decisions.known(engine.namespace, talk))}
     found = _found(talk, said, known)
     saved = outdated = written = 0
     for shown in found if keeps else ():
@@ -175,7 +181,7 @@ def propose(core: Engine, conversation_id: object, *, save: object) -> ProposeDe
         if before and (before["status"] != "proposed" or _same(before, shown)):
             continue
         try:
-            row = core.embeddings.again(partial(_kept, core, shown, hashes=hashes, now=now))
+            row = engine.embeddings.again(partial(_kept, engine, shown, hashes=hashes, now=now))
         except ContextPersistenceError as error:
             if not written:
                 raise
@@ -248,19 +254,19 @@ def _shown(
     )
 
 
-def review(core: Engine, decision_id: object, accept: object) -> ReviewDecisionResponse:
+def review(engine: Engine, decision_id: object, accept: object) -> ReviewDecisionResponse:
     """Accept or reject a decision."""
     start = time.perf_counter()
     known = validation.identifier("decision_id", decision_id)
     status = "accepted" if validation.flag("accept", accept) else "rejected"
     statement = decisions.review(
-        core.namespace,
+        engine.namespace,
         known,
         status=status,
-        vectors=core.embeddings.current().vectors,
+        vectors=engine.embeddings.current().vectors,
         now=now_ms(),
     )
-    found = core.graph.run(statement)
+    found = engine.graph.run(statement)
     if not found:
         raise NotFoundError("decision_id: there is no such decision, or it was rejected before")
     row = found[0]

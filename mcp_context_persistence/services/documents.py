@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def save(
-    core: Engine, document_id: object, text: object, *, metadata: object, project_path: object
+    engine: Engine, document_id: object, text: object, *, metadata: object, project_path: object
 ) -> SaveDocumentResponse:
     """Read what is stored; when it is something else, split, embed, extract, and write all of it in one transaction."""
     start, now = time.perf_counter(), now_ms()
@@ -28,21 +28,21 @@ def save(
     path = None if project_path is None else validation.identifier("project_path", project_path)
     own = validation.plain_metadata("metadata", metadata)
     properties = documents.document_properties(said, project_path=path, metadata=own)
-    stored = core.graph.run(documents.state(core.namespace, known))
+    stored = engine.graph.run(documents.state(engine.namespace, known))
     if stored and stored[0]["hash"] == properties["hash"]:
         return SaveDocumentResponse(
             document_id=known, status="unchanged", processing_time=time.perf_counter() - start
         )
 
     def whole() -> SaveDocumentResponse:
-        encoding = core.embeddings.current()
-        merged = core.merged()
+        encoding = engine.embeddings.current()
+        merged = engine.merged()
         rows, passages, truncated = _analysed(
-            core, encoding.embedder, known, said, properties, own, merged.names, now=now
+            engine, encoding.embedder, known, said, properties, own, merged.names, now=now
         )
         space = merged.writing(encoding.vectors, rows.ids, rows.followed)
         found = entities.store(
-            core.namespace,
+            engine.namespace,
             entities=rows.entities,
             relations=rows.relations,
             vectors=space,
@@ -50,16 +50,16 @@ def save(
             last=False,
         )
         document = documents.save(
-            core.namespace, known, properties, passages, rows.relations, space, now=now
+            engine.namespace, known, properties, passages, rows.relations, space, now=now
         )
 
         def work(run: Run) -> Mapping[str, Any]:
             run(found)
             written: Mapping[str, Any] = run(document)[0]
-            core.types.register(run, rows.types)
+            engine.types.register(run, rows.types)
             return written
 
-        written = core.types.transact(work, name="save_document")
+        written = engine.types.transact(work, name="save_document")
         return SaveDocumentResponse(
             document_id=known,
             status="saved",
@@ -71,11 +71,11 @@ def save(
             processing_time=time.perf_counter() - start,
         )
 
-    return core.embeddings.again(whole)
+    return engine.embeddings.again(whole)
 
 
 def _analysed(
-    core: Engine,
+    engine: Engine,
     embedder: "Embedder",
     document_id: str,
     text: str,
@@ -90,14 +90,16 @@ def _analysed(
     vectors = embedder.embed([piece.text for piece in pieces])
     found = [
         followed(one, names)
-        for one in core.extractor.extract([piece.text for piece in pieces], core.patterns())
+        for one in engine.extractor.extract([piece.text for piece in pieces], engine.patterns())
     ]
     ids = [documents.passage_id(document_id, place) for place in range(len(pieces))]
-    rows = graph_rows(core.namespace, zip(ids, found, strict=True), now=now, admission=core.types)
+    rows = graph_rows(
+        engine.namespace, zip(ids, found, strict=True), now=now, admission=engine.types
+    )
     passages = [
         {
             "properties": documents.passage_properties(
-                core.namespace,
+                engine.namespace,
                 document_id,
                 properties,
                 position=place,

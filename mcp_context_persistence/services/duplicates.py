@@ -35,7 +35,7 @@ from mcp_context_persistence.runtime.engine import Engine
 
 
 def find(
-    core: Engine, entity_id: object, entity_types: object, *, min_score: object, limit: object
+    engine: Engine, entity_id: object, entity_types: object, *, min_score: object, limit: object
 ) -> FindDuplicateEntitiesResponse:
     """Compare the entities of the namespace with each other, or one with the others."""
     start = time.perf_counter()
@@ -45,14 +45,14 @@ def find(
     asked = (
         None
         if entity_id is None
-        else core.entity_ids({"entity_id": validation.identifier("entity_id", entity_id)})[
+        else engine.entity_ids({"entity_id": validation.identifier("entity_id", entity_id)})[
             "entity_id"
         ]
     )
-    used = core.embeddings.current().vectors.space.vectors
-    rows = core.graph.run(
+    used = engine.embeddings.current().vectors.space.vectors
+    rows = engine.graph.run(
         merging.things(
-            core.namespace, types=types, limit=limits.COMPARED_ENTITIES + 1, vectors=used
+            engine.namespace, types=types, limit=limits.COMPARED_ENTITIES + 1, vectors=used
         )
     )
     compared = rows[: limits.COMPARED_ENTITIES]
@@ -61,7 +61,7 @@ def find(
             "entity_id: it is not among the entities that are compared; narrow them by entity_types"
         )
     things = {row["id"]: _thing(row) for row in compared}
-    related, told_by = _related(core, things.values())
+    related, told_by = _related(engine, things.values())
     found = scoring.pairs(list(things.values()), related=related)
     groups = [group for group in scoring.clusters(list(things.values()), found) if len(group) > 1]
     shown = [
@@ -81,13 +81,15 @@ def find(
 
 
 def _related(
-    core: Engine, things: Iterable[EntityProfile]
+    engine: Engine, things: Iterable[EntityProfile]
 ) -> tuple[list[tuple[str, str]] | None, Literal["gds", "cypher"] | None]:
     """Entities that share neighbours, as the server's library knows them, and who told; None where they must be found from what was read."""
     wanted = settings()["related"]
     if all(len(one.neighbours) < wanted["shared"] for one in things):
         return [], None
-    told = core.analytics.related(core.namespace, cutoff=wanted["overlap"], least=wanted["shared"])
+    told = engine.analytics.related(
+        engine.namespace, cutoff=wanted["overlap"], least=wanted["shared"]
+    )
     return told, "cypher" if told is None else "gds"
 
 
@@ -147,7 +149,7 @@ def _group(group: Sequence[str], things: Mapping[str, EntityProfile]) -> Duplica
 
 
 def merge(
-    core: Engine,
+    engine: Engine,
     keep: object,
     duplicates: object,
     *,
@@ -177,7 +179,7 @@ def merge(
     merge_id = f"merge:{uuid.uuid4().hex}"
 
     def made(kept: str, others: Sequence[str], counts: Mapping[str, int]) -> MergeEntitiesResponse:
-        core.embeddings.forget()
+        engine.embeddings.forget()
         return MergeEntitiesResponse(
             merge_id=merge_id,
             kept_id=kept,
@@ -187,8 +189,8 @@ def merge(
         )
 
     def attempt() -> MergeEntitiesResponse:
-        vectors = core.embeddings.current().vectors
-        ids = core.entity_ids(words)
+        vectors = engine.embeddings.current().vectors
+        ids = engine.entity_ids(words)
         kept, others = ids["keep"], sorted({one for field, one in ids.items() if field != "keep"})
         if kept in others:
             raise ValidationError(
@@ -197,22 +199,22 @@ def merge(
 
         def work(run: Run) -> dict[str, int]:
             return merging.merge(
-                run, core.namespace, merge_id, kept, others, why=why, vectors=vectors, now=now
+                run, engine.namespace, merge_id, kept, others, why=why, vectors=vectors, now=now
             )
 
-        return made(kept, others, core.graph.transact(work, name="merge_entities"))
+        return made(kept, others, engine.graph.transact(work, name="merge_entities"))
 
     def whole() -> MergeEntitiesResponse:
         try:
             return attempt()
         except (NotFoundError, ValidationError):
-            rows = core.graph.run(merging.read(core.namespace, merge_id))
+            rows = engine.graph.run(merging.read(engine.namespace, merge_id))
             if not rows:
                 raise
             row = rows[0]["merge"]  # an attempt whose answer was lost has merged them
             return made(row["kept_id"], row["merged_ids"], json.loads(row["counts"]))
 
-    return core.embeddings.again(whole)
+    return engine.embeddings.again(whole)
 
 
 def _evidence(given: object) -> str | None:
@@ -226,13 +228,13 @@ def _evidence(given: object) -> str | None:
     return validation.metadata("evidence", {"pairs": plain})
 
 
-def undo(core: Engine, merge_id: object) -> UndoMergeResponse:
+def undo(engine: Engine, merge_id: object) -> UndoMergeResponse:
     """Part what was merged."""
     start, now = time.perf_counter(), now_ms()
     known = validation.identifier("merge_id", merge_id)
 
     def made(row: Row, counts: Mapping[str, int]) -> UndoMergeResponse:
-        core.embeddings.forget()
+        engine.embeddings.forget()
         return UndoMergeResponse(
             merge_id=known,
             kept_id=row["kept_id"],
@@ -242,12 +244,12 @@ def undo(core: Engine, merge_id: object) -> UndoMergeResponse:
         )
 
     def whole() -> UndoMergeResponse:
-        encoding = core.embeddings.current()
-        vectors, names = encoding.vectors, core.merged()
-        order = core.graph.run(
-            merging.later(core.namespace, [known])
+        encoding = engine.embeddings.current()
+        vectors, names = encoding.vectors, engine.merged()
+        order = engine.graph.run(
+            merging.later(engine.namespace, [known])
         )  # first: what is undone meanwhile is undone, not deleted
-        rows = core.graph.run(merging.read(core.namespace, known))
+        rows = engine.graph.run(merging.read(engine.namespace, known))
         if not rows or not order:
             raise NotFoundError("merge_id: there is no such merge")
         row = rows[0]["merge"]
@@ -258,18 +260,18 @@ def undo(core: Engine, merge_id: object) -> UndoMergeResponse:
         _refuse(order[0])
         embedded: dict[str, Any] = {}
         if (row["model"], row["vectors"]) != (vectors.space.model, vectors.space.vectors):
-            stored = core.graph.run(merging.claim(core.namespace, row["merged_ids"]))
+            stored = engine.graph.run(merging.claim(engine.namespace, row["merged_ids"]))
             texts = {one["id"]: _words(one) for one in stored}
             embedded = dict(zip(texts, encoding.embedder.embed(list(texts.values())), strict=True))
 
         def work(run: Run) -> dict[str, int]:
             return unmerge.undo(
-                run, core.namespace, row, names, vectors=vectors, embedded=embedded, now=now
+                run, engine.namespace, row, names, vectors=vectors, embedded=embedded, now=now
             )
 
-        return made(row, core.graph.transact(work, name="undo_merge"))
+        return made(row, engine.graph.transact(work, name="undo_merge"))
 
-    return core.embeddings.again(whole)
+    return engine.embeddings.again(whole)
 
 
 def _refuse(row: Row) -> None:
@@ -293,18 +295,18 @@ def _words(row: Row) -> str:
     )
 
 
-def history(core: Engine, *, limit: object, before: object) -> ListMergesResponse:
+def history(engine: Engine, *, limit: object, before: object) -> ListMergesResponse:
     """The merges of the namespace, newest first."""
     start = time.perf_counter()
     most = validation.whole("limit", limit, least=1, most=limits.LISTED_MERGES)
     newer = None if before is None else validation.identifier("before", before)
-    row = core.graph.run(merging.listed(core.namespace, before=newer, limit=most + 1))[0]
+    row = engine.graph.run(merging.listed(engine.namespace, before=newer, limit=most + 1))[0]
     if not row["known"]:
         raise NotFoundError("before: there is no such merge")
     shown = row["merges"][:most]
     order = {
         one["id"]: one
-        for one in core.graph.run(merging.later(core.namespace, [one["id"] for one in shown]))
+        for one in engine.graph.run(merging.later(engine.namespace, [one["id"] for one in shown]))
     }
     return ListMergesResponse(
         merges=[_record(one, order[one["id"]]) for one in shown if one["id"] in order],

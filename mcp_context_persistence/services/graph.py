@@ -39,7 +39,7 @@ OPERATIONS = ("context", "neighbors", "paths")
 
 
 def extract(
-    core: Engine,
+    engine: Engine,
     text: object,
     *,
     conversation_id: object,
@@ -59,29 +59,32 @@ def extract(
     message = None if message_id is None else validation.identifier("message_id", message_id)
     wanted = types_wanted(entity_types)
     validation.metadata("context", context)
-    found = next(iter(core.extractor.extract([said], core.patterns())))
+    found = next(iter(engine.extractor.extract([said], engine.patterns())))
     source = message or (
         text_source(said) if conversation is None else f"{conversation}:{text_source(said)}"
     )
 
     def kept() -> tuple[Extraction, GraphRows, str | None]:
-        merged = core.merged() if store else Merged()
+        merged = engine.merged() if store else Merged()
         meant = followed(found, merged.names)
-        rows = graph_rows(core.namespace, [(source, meant)], now=now, admission=core.types)
+        rows = graph_rows(engine.namespace, [(source, meant)], now=now, admission=engine.types)
         if not store or not rows.entities:
             return meant, rows, None
         link = None
         if conversation is not None or message is not None:
             mentioned = mention_rows(meant.mentions)
             link = knowledge.mention(
-                core.namespace, conversation_id=conversation, message_id=message, mentions=mentioned
+                engine.namespace,
+                conversation_id=conversation,
+                message_id=message,
+                mentions=mentioned,
             )
-        return meant, rows, store_entities(core, rows, merged, link, now=now)
+        return meant, rows, store_entities(engine, rows, merged, link, now=now)
 
-    meant, rows, linked = core.embeddings.again(kept)
+    meant, rows, linked = engine.embeddings.again(kept)
     metadata = dict(context) if isinstance(context, Mapping) and context else None
     made = answer(
-        core,
+        engine,
         rows,
         meant,
         wanted,
@@ -105,7 +108,7 @@ def text_source(text: str) -> str:
 
 
 def answer(
-    core: Engine,
+    engine: Engine,
     rows: GraphRows,
     found: Extraction,
     wanted: set[str] | None,
@@ -131,10 +134,10 @@ def answer(
     chosen = [
         one
         for one in sorted(entities, key=lambda one: first[one.id])
-        if one.confidence >= core.config.entity_extraction_threshold
+        if one.confidence >= engine.config.entity_extraction_threshold
         and (wanted is None or one.type in wanted)
     ]
-    most = core.config.max_entities_per_text
+    most = engine.config.max_entities_per_text
     return ExtractEntitiesResponse(
         entities=chosen[:most],
         conversation_id=conversation,
@@ -164,26 +167,31 @@ def types_wanted(given: object) -> set[str] | None:
 
 
 def store_entities(
-    core: Engine, rows: GraphRows, merged: Merged, link: Statement[Row] | None = None, *, now: int
+    engine: Engine, rows: GraphRows, merged: Merged, link: Statement[Row] | None = None, *, now: int
 ) -> str | None:
     """Store what was found in texts, then hang it on what `link` says; answers with what that is."""
-    encoding = core.embeddings.current()
+    encoding = engine.embeddings.current()
     space = merged.writing(encoding.vectors, rows.ids, rows.followed)
     things = entity_vectors(rows, encoding.embedder).entities
     found = knowledge.store(
-        core.namespace, entities=things, relations=rows.relations, vectors=space, now=now, last=True
+        engine.namespace,
+        entities=things,
+        relations=rows.relations,
+        vectors=space,
+        now=now,
+        last=True,
     )
     if link is None:
-        core.types.run(found, rows.types)
+        engine.types.run(found, rows.types)
         return None
 
     def work(run: Run) -> str | None:
         run(found)
         linked: str | None = run(link)[0]["linked"]
-        core.types.register(run, rows.types)
+        engine.types.register(run, rows.types)
         return linked
 
-    return core.types.transact(work, name="extract_entities")
+    return engine.types.transact(work, name="extract_entities")
 
 
 def _entity(
@@ -230,7 +238,7 @@ def _found_relationship(row: Mapping[str, Any]) -> Relationship:
 
 
 def relate(
-    core: Engine,
+    engine: Engine,
     source: object,
     target: object,
     relationship_type: object,
@@ -253,8 +261,8 @@ def relate(
         confidence=sure,
         properties=validation.plain_metadata("properties", properties),
     )
-    core.entity_ids(references)
-    row, written = core.embeddings.again(lambda: _related(core, given, references, now=now))
+    engine.entity_ids(references)
+    row, written = engine.embeddings.again(lambda: _related(engine, given, references, now=now))
     return CreateRelationshipResponse(
         relationship=Relationship(
             id=written[0]["id"],
@@ -271,37 +279,37 @@ def relate(
 
 
 def _related(
-    core: Engine, given: upsert.RelationshipRow, references: Mapping[str, str], *, now: int
+    engine: Engine, given: upsert.RelationshipRow, references: Mapping[str, str], *, now: int
 ) -> tuple[upsert.RelationshipRow, list[Row]]:
     """Write a relationship, and return it with the ids of its ends and the row that was written."""
-    core.types.check([given.type], ())
+    engine.types.check([given.type], ())
 
     def work(run: Run) -> tuple[upsert.RelationshipRow, list[Row]]:
-        (row,) = knowledge.resolved(run, core.namespace, [given])
-        written = run(knowledge.save_relationships(core.namespace, [row], now=now))
+        (row,) = knowledge.resolved(run, engine.namespace, [given])
+        written = run(knowledge.save_relationships(engine.namespace, [row], now=now))
         if written:
-            core.types.register(run, types([row.type]))
+            engine.types.register(run, types([row.type]))
         return row, written
 
     for _ in range(TRIES):
-        row, written = core.types.transact(work, name="create_relationship")
+        row, written = engine.types.transact(work, name="create_relationship")
         if written:
             return row, written
-        core.entity_ids(references)  # it is another one, if it was merged meanwhile
+        engine.entity_ids(references)  # it is another one, if it was merged meanwhile
     raise NotFoundError("source_entity_id or target_entity_id: the entity was deleted meanwhile")
 
 
 def query(
-    core: Engine, entity_id: object, *, depth: object, operation: object
+    engine: Engine, entity_id: object, *, depth: object, operation: object
 ) -> QueryKnowledgeGraphResponse:
     """What lies around an entity."""
     start = time.perf_counter()
     reference = validation.identifier("entity_id", entity_id)
     steps = validation.whole("depth", depth, least=1, most=limits.TRAVERSAL_DEPTH)
     asked = validation.choice("operation", operation, OPERATIONS)
-    found = core.entity_ids({"entity_id": reference})["entity_id"]
-    seen = walk(core.graph.run, core.namespace, found, depth=steps)
-    stored = core.graph.run(knowledge.read_entities(core.namespace, [found]))
+    found = engine.entity_ids({"entity_id": reference})["entity_id"]
+    seen = walk(engine.graph.run, engine.namespace, found, depth=steps)
+    stored = engine.graph.run(knowledge.read_entities(engine.namespace, [found]))
     return QueryKnowledgeGraphResponse(
         entity_id=found,
         operation=asked,
@@ -381,7 +389,7 @@ def _context(seen: Walk, *, entity: Entity | None, operation: str) -> GraphConte
 
 
 def update(
-    core: Engine, entities: object, relationships: object, merge_strategy: object
+    engine: Engine, entities: object, relationships: object, merge_strategy: object
 ) -> UpdateKnowledgeGraphResponse:
     """Write entities and relationships together: all of them, or none."""
     start, now = time.perf_counter(), now_ms()
@@ -402,12 +410,12 @@ def update(
     told: dict[tuple[str, str, str], upsert.RelationshipRow] = {}
     if any(told.setdefault(link.key, link) != link for link in links):
         raise ValidationError("relationships: the same one is given twice, with different values")
-    done = core.embeddings.again(lambda: _written(core, things, links, strategy, now=now))
+    done = engine.embeddings.again(lambda: _written(engine, things, links, strategy, now=now))
     return UpdateKnowledgeGraphResponse(**done, processing_time=time.perf_counter() - start)
 
 
 def _written(
-    core: Engine,
+    engine: Engine,
     things: Sequence[upsert.EntityRow],
     links: Sequence[upsert.RelationshipRow],
     strategy: upsert.Strategy,
@@ -415,12 +423,12 @@ def _written(
     now: int,
 ) -> dict[str, int]:
     """Write all of it; the vectors are made before the transaction, as far as it can be known which ones it needs."""
-    core.types.check(
+    engine.types.check(
         (link.type for link in links),
         (identifiers.label(entity.type or "concept") for entity in things),
     )
-    found = core.embeddings.current() if things else None
-    merged = core.merged() if things else Merged()
+    found = engine.embeddings.current() if things else None
+    merged = engine.merged() if things else Merged()
     given, things = things, upsert.followed(things, merged.names)
     memory: dict[str, Any] = {}
 
@@ -431,8 +439,8 @@ def _written(
         return [memory[text] for text in texts]
 
     if found:
-        stored = core.graph.run(
-            knowledge.read_entities(core.namespace, [one.id for one in things], found.vectors)
+        stored = engine.graph.run(
+            knowledge.read_entities(engine.namespace, [one.id for one in things], found.vectors)
         )
         embed(
             [
@@ -446,9 +454,9 @@ def _written(
         if found
         else None
     )
-    how: dict[str, Any] = {"strategy": strategy, "register": core.types.register, "now": now}
-    return core.types.transact(
-        lambda run: knowledge.update(run, core.namespace, things, links, embed, vectors, **how),
+    how: dict[str, Any] = {"strategy": strategy, "register": engine.types.register, "now": now}
+    return engine.types.transact(
+        lambda run: knowledge.update(run, engine.namespace, things, links, embed, vectors, **how),
         name="update_knowledge_graph",
     )
 

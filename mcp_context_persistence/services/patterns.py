@@ -30,18 +30,18 @@ from mcp_context_persistence.responses.patterns import (
 from mcp_context_persistence.runtime.engine import Engine
 
 
-def configure(core: Engine, given: object, confidence: object) -> ConfigureEntityPatternsResponse:
+def configure(engine: Engine, given: object, confidence: object) -> ConfigureEntityPatternsResponse:
     """Check patterns and put them in the place of those that the namespace has."""
     start = time.perf_counter()
     found = user_patterns.checked(given, confidence)
     labels = [identifiers.label(name) for name in found.types]
 
     def attempt() -> Row:
-        core.types.check((), labels)
-        statement = stored_patterns.save(core.namespace, found.written(), now=now_ms())
-        return core.types.run(statement, types((), labels))[0]
+        engine.types.check((), labels)
+        statement = stored_patterns.save(engine.namespace, found.written(), now=now_ms())
+        return engine.types.run(statement, types((), labels))[0]
 
-    row = core.embeddings.again(attempt)
+    row = engine.embeddings.again(attempt)
     return ConfigureEntityPatternsResponse(
         version=row["version"],
         changed=row["changed"],
@@ -79,7 +79,7 @@ class _Difference:
         return True
 
 
-def reextract(core: Engine, conversation_id: object, *, apply: bool) -> ReextractResponse:
+def reextract(engine: Engine, conversation_id: object, *, apply: bool) -> ReextractResponse:
     """Read what is stored once more, page by page, and show the difference, or apply it."""
     start = time.perf_counter()
     known = (
@@ -87,17 +87,17 @@ def reextract(core: Engine, conversation_id: object, *, apply: bool) -> Reextrac
         if conversation_id is None
         else validation.identifier("conversation_id", conversation_id)
     )
-    if known is not None and not core.graph.run(
-        stored_conversations.load(core.namespace, known, limit=1)
+    if known is not None and not engine.graph.run(
+        stored_conversations.load(engine.namespace, known, limit=1)
     ):
         raise NotFoundError("conversation_id: there is no such conversation")
     if apply:
-        core.embeddings.current()
-    patterns = core.patterns()
-    merged = next(iter(core.graph.run(stored_merged(core.namespace))), Merged())
+        engine.embeddings.current()
+    patterns = engine.patterns()
+    merged = next(iter(engine.graph.run(stored_merged(engine.namespace))), Merged())
     difference = _Difference()
-    for page in _pages(core, known):
-        read = core.extractor.extract([row["content"] for row in page], patterns)
+    for page in _pages(engine, known):
+        read = engine.extractor.extract([row["content"] for row in page], patterns)
         found = {
             row["id"]: followed(one, merged.names) for row, one in zip(page, read, strict=True)
         }
@@ -108,13 +108,13 @@ def reextract(core: Engine, conversation_id: object, *, apply: bool) -> Reextrac
         ]
         if changed:
             write = partial(
-                _page, core, difference, changed, found, merged=merged if apply else None
+                _page, engine, difference, changed, found, merged=merged if apply else None
             )
-            core.embeddings.again(
+            engine.embeddings.again(
                 write
             )  # again from the start: other types may have to stand for what was found
     if not apply:
-        _removed(core, difference)
+        _removed(engine, difference)
     for one in (
         difference.added.keys() & difference.removed.keys()
     ):  # gone with one page, back with the next
@@ -127,23 +127,23 @@ def reextract(core: Engine, conversation_id: object, *, apply: bool) -> Reextrac
     )
 
 
-def _pages(core: Engine, conversation_id: str | None) -> Iterator[list[Row]]:
+def _pages(engine: Engine, conversation_id: str | None) -> Iterator[list[Row]]:
     """What has text that was read for entities, in pages."""
-    namespace, size = core.namespace, core.batches.chunk_size
+    namespace, size = engine.namespace, engine.batches.chunk_size
     if conversation_id is not None:
         known = conversation_id
         yield from _paged(
-            core,
+            engine,
             lambda last: reextraction.conversation(namespace, known, after=last, limit=size),
             -1,
             "position",
         )
     else:
         yield from _paged(
-            core, lambda last: reextraction.messages(namespace, after=last, limit=size), "", "id"
+            engine, lambda last: reextraction.messages(namespace, after=last, limit=size), "", "id"
         )
         yield from _paged(
-            core,
+            engine,
             lambda last: reextraction.passages(namespace, after=last, limit=size),
             "document:",
             "id",
@@ -151,12 +151,12 @@ def _pages(core: Engine, conversation_id: str | None) -> Iterator[list[Row]]:
 
 
 def _paged(
-    core: Engine, page: Callable[[Any], Statement[Row]], first: int | str, key: str
+    engine: Engine, page: Callable[[Any], Statement[Row]], first: int | str, key: str
 ) -> Iterator[list[Row]]:
     """Pages until one is empty. Each statement has a deadline of its own, because there is no end to their number."""
     last: Any = first
     while True:
-        rows = core.graph.run(page(last), deadline=core.config.deadline)
+        rows = engine.graph.run(page(last), deadline=engine.config.deadline)
         yield [row for row in rows if row["content"] is not None]
         if not rows:
             return
@@ -179,7 +179,7 @@ def _found(extraction: Extraction) -> dict[str, Row]:
 
 
 def _page(
-    core: Engine,
+    engine: Engine,
     difference: _Difference,
     changed: Sequence[Row],
     found: Mapping[str, Extraction],
@@ -189,12 +189,12 @@ def _page(
     """Note which entities come and which are of another type; write the page where `merged` says which ids mean which entities."""
     now = now_ms()
     rows = graph_rows(
-        core.namespace,
+        engine.namespace,
         [(row["id"], found[row["id"]]) for row in changed],
         now=now,
-        admission=core.types,
+        admission=engine.types,
     )
-    stored = _entities(core, {row["id"]: [] for row in rows.entities})
+    stored = _entities(engine, {row["id"]: [] for row in rows.entities})
     before = {
         one["id"]
         for row in changed
@@ -220,7 +220,7 @@ def _page(
         ):
             difference.retyped.setdefault(row["id"], change).previous_type = old["type"]
             retyped.append(
-                reextraction.retyped(core.namespace, old, change.type, properties["confidence"])
+                reextraction.retyped(engine.namespace, old, change.type, properties["confidence"])
             )
     if merged is not None:
         mentions = {row["message_id"]: row["entities"] for row in rows.mentions}
@@ -228,12 +228,12 @@ def _page(
             {"id": row["id"], "guard": row["guard"], "entities": mentions[row["id"]]}
             for row in changed
         ]
-        gone = _applied(core, rows, places, retyped, merged=merged, now=now)
+        gone = _applied(engine, rows, places, retyped, merged=merged, now=now)
         difference.removed.update({one["id"]: EntityChange(**one) for one in gone})
 
 
 def _applied(
-    core: Engine,
+    engine: Engine,
     rows: GraphRows,
     places: Sequence[Mapping[str, Any]],
     retyped: Sequence[Mapping[str, Any]],
@@ -242,11 +242,11 @@ def _applied(
     now: int,
 ) -> list[dict[str, Any]]:
     """Write a page; answers with the entities that go."""
-    found = core.embeddings.current()
-    if core.merged().names != merged.names:
+    found = engine.embeddings.current()
+    if engine.merged().names != merged.names:
         raise DatabaseError("entities were merged meanwhile; call reextract again", retryable=True)
     statement = reextraction.apply(
-        core.namespace,
+        engine.namespace,
         places,
         entities=entity_vectors(rows, found.embedder).entities,
         retyped=retyped,
@@ -254,24 +254,26 @@ def _applied(
         vectors=merged.writing(found.vectors, rows.ids, rows.followed),
         now=now,
     )
-    written: Row = core.types.run(statement, rows.types, deadline=core.config.deadline)[0]
+    written: Row = engine.types.run(statement, rows.types, deadline=engine.config.deadline)[0]
     return list(written["removed"])
 
 
-def _entities(core: Engine, lost: Mapping[str, Sequence[str]]) -> dict[str, Row]:
+def _entities(engine: Engine, lost: Mapping[str, Sequence[str]]) -> dict[str, Row]:
     found = (
-        core.graph.run(reextraction.entities(core.namespace, lost), deadline=core.config.deadline)
+        engine.graph.run(
+            reextraction.entities(engine.namespace, lost), deadline=engine.config.deadline
+        )
         if lost
         else []
     )
     return {row["id"]: row for row in found}
 
 
-def _removed(core: Engine, difference: _Difference) -> None:
+def _removed(engine: Engine, difference: _Difference) -> None:
     """Note which entities would go, if all that was found were applied."""
     lost = [(one, places) for one, places in difference.lost.items() if not difference.gained[one]]
     for start in range(0, len(lost), 1000):
-        rows = _entities(core, dict(lost[start : start + 1000])).values()
+        rows = _entities(engine, dict(lost[start : start + 1000])).values()
         difference.removed.update(
             {
                 row["id"]: EntityChange(id=row["id"], name=row["name"], type=row["type"])

@@ -40,7 +40,7 @@ from mcp_context_persistence.services import conversations
 
 
 def hybrid(
-    core: Engine,
+    engine: Engine,
     query: object,
     *,
     mode: object,
@@ -63,22 +63,23 @@ def hybrid(
     if isinstance(query, HybridSearchParams):
         query, given = _unpacked(query, given)
     said = validation.text("query", query, characters=limits.QUERY_CHARACTERS)
-    way = _mode(core, given["mode"])
+    way = _mode(engine, given["mode"])
     asked: dict[str, Any] = {
-        "namespace": core.namespace,
+        "namespace": engine.namespace,
         "query": said,
         "mode": way,
         "filters": parse(given["filters"]),
-        "limit": _limit(core, given["limit"], HYBRID_LIMIT),
+        "limit": _limit(engine, given["limit"], HYBRID_LIMIT),
         "metadata": validation.flag("include_metadata", given["include_metadata"]),
-        **_read(core, given["recipe"]),
+        **_read(engine, given["recipe"]),
         "explain": validation.flag("explain", given["explain"]),
         "now_ms": now_ms(),
     }
     needed = way in {"hybrid", "semantic"}
-    answer = core.embeddings.again(
+    answer = engine.embeddings.again(
         lambda: search.hybrid(
-            core.graph.run, search.Search(**asked, vector=_vector(core, said) if needed else None)
+            engine.graph.run,
+            search.Search(**asked, vector=_vector(engine, said) if needed else None),
         )
     )
     results = [_result(hit) for hit in answer.hits]
@@ -93,12 +94,12 @@ def hybrid(
     )
 
 
-def _read(core: Engine, given: object) -> dict[str, Any]:
+def _read(engine: Engine, given: object) -> dict[str, Any]:
     """The recipe, and what reads the best messages again.
 
     A recipe with a name uses it where there is one; who asks for it must have it.
     """
-    recipe, judge = recipes.recipe(given), core.cross_encoder
+    recipe, judge = recipes.recipe(given), engine.cross_encoder
     if judge is None and isinstance(given, Mapping) and given.get("reranked"):
         raise ValidationError(
             "recipe.reranked needs a cross-encoder; name one in the setting cross_encoder_model"
@@ -128,7 +129,7 @@ def _unpacked(
 
 
 def context(
-    core: Engine,
+    engine: Engine,
     query: object,
     token_budget: object,
     *,
@@ -143,26 +144,26 @@ def context(
     budget = validation.whole("token_budget", token_budget, least=1, most=limits.TOKEN_BUDGET)
     spread = validation.number("diversity", diversity, least=0.0, most=1.0)
     count = (
-        core.embeddings.current().embedder.tokens
+        engine.embeddings.current().embedder.tokens
         if count_tokens is None
         else _counter(count_tokens)
     )
     allowed = parse(filters)
     asked: dict[str, Any] = {
-        "namespace": core.namespace,
+        "namespace": engine.namespace,
         "query": said,
         "filters": allowed,
-        **_read(core, recipe),
+        **_read(engine, recipe),
         "now_ms": now_ms(),
     }
-    found = core.embeddings.again(
+    found = engine.embeddings.again(
         lambda: search.everything(
-            core.graph.run, search.Search(**asked, vector=_vector(core, said))
+            engine.graph.run, search.Search(**asked, vector=_vector(engine, said))
         )
     )
     texts = prompt.showable(found)
     shown = [row for _, _, row in prompt.likely(texts, budget=budget)]
-    around = graph_context.read(core.graph.run, core.namespace, shown, entities=spread > 0)
+    around = graph_context.read(engine.graph.run, engine.namespace, shown, entities=spread > 0)
     made = prompt.build(
         texts, words=terms(said).words, budget=budget, count=count, around=around, diversity=spread
     )
@@ -216,16 +217,16 @@ def _counter(given: object) -> prompt.Count:
     return lambda texts: [counted(text) for text in texts]
 
 
-def _limit(core: Engine, limit: object, default: int) -> int:
+def _limit(engine: Engine, limit: object, default: int) -> int:
     """The limit of a call: its own, else the configured one, else the documented one."""
-    most = core.config.max_search_results
+    most = engine.config.max_search_results
     if limit is default:
-        return core.config.default_search_limit or min(default, most)
+        return engine.config.default_search_limit or min(default, most)
     return validation.whole("limit", limit, least=1, most=most)
 
 
-def _mode(core: Engine, mode: object) -> str:
-    if not core.config.enable_hybrid_search and isinstance(mode, str) and mode == "hybrid":
+def _mode(engine: Engine, mode: object) -> str:
+    if not engine.config.enable_hybrid_search and isinstance(mode, str) and mode == "hybrid":
         if mode is HYBRID_MODE:
             return "semantic"
         raise ValidationError(
@@ -249,7 +250,7 @@ def _result(hit: search.Hit) -> SearchResult:
 
 
 def similar(
-    core: Engine,
+    engine: Engine,
     query: object,
     *,
     limit: object,
@@ -260,18 +261,18 @@ def similar(
     """Find conversations with a passage like the query."""
     start = time.perf_counter()
     said = validation.text("query", query, characters=limits.QUERY_CHARACTERS)
-    most = _limit(core, limit, SIMILAR_LIMIT)
-    configured = core.config.min_similarity_score
+    most = _limit(engine, limit, SIMILAR_LIMIT)
+    configured = engine.config.min_similarity_score
     floor = validation.confidence(
         "min_score",
         configured if min_score is SIMILAR_MIN_SCORE and configured is not None else min_score,
     )
     asked = parse(filters)
-    answer = core.embeddings.again(
+    answer = engine.embeddings.again(
         lambda: similar_conversations(
-            core.graph.run,
-            namespace=core.namespace,
-            vector=_vector(core, said),
+            engine.graph.run,
+            namespace=engine.namespace,
+            vector=_vector(engine, said),
             filters=asked,
             limit=most,
             min_score=floor,
@@ -301,6 +302,6 @@ def _similar(found: Similar, *, include_metadata: bool) -> SimilarConversation:
     )
 
 
-def _vector(core: Engine, query: str) -> QueryVector:
-    found = core.embeddings.current()
+def _vector(engine: Engine, query: str) -> QueryVector:
+    found = engine.embeddings.current()
     return QueryVector(numbers=found.embedder.embed_query(query), vectors=found.vectors)

@@ -128,7 +128,7 @@ def test_another_model_under_the_same_name_has_answers_of_its_own(
         client = connect(cross_encoder_model=folder)
         client.configure_cache("file", directory=tmp_path / "answers")
         search(client)
-        counts.append(client._core.answers.counts["hits"])
+        counts.append(client._engine.answers.counts["hits"])
     assert counts == [0, 1, 0]
 
 
