@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.runtime.config.settings import CACHE_SIZE, CACHE_TTL
+from mcp_context_persistence.runtime.call_scope import public_call
 from mcp_context_persistence.runtime.engine import Engine
 
 
@@ -12,6 +13,7 @@ class CacheCalls:
 
     _engine: Engine
 
+    @public_call(ValidationError)
     def configure_cache(
         self,
         cache_type: str = "memory",
@@ -38,13 +40,12 @@ class CacheCalls:
         Raises:
             ValidationError: An argument is not valid, or what the type needs is not there.
         """
-        with self._engine.call("configure_cache", ValidationError):
-            self._engine.keep_answers(
-                cache_type, cache_size, ttl, redis_url=redis_url, directory=directory
-            )
+        self._engine.cache.configure(
+            cache_type, cache_size, ttl, redis_url=redis_url, directory=directory
+        )
 
+    @public_call(ValidationError)
     def clear_cache(self) -> None:
         """Forget the cached answers of this namespace. Nothing happens where no cache is configured."""
-        with self._engine.call("clear_cache", ValidationError):
-            if self._engine.answers:
-                self._engine.answers.clear()
+        if self._engine.cache.responses:
+            self._engine.cache.responses.clear()

@@ -23,6 +23,7 @@ from mcp_context_persistence.responses.decisions import (
     ProposeDecisionsResponse,
     ReviewDecisionResponse,
 )
+from mcp_context_persistence.runtime.call_scope import public_call
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import conversations, decisions
 
@@ -32,6 +33,7 @@ class ConversationCalls:
 
     _engine: Engine
 
+    @public_call(DatabaseError, VectorDBError, NLPError)
     def save_conversation(
         self,
         conversation_id: str | Conversation,
@@ -67,22 +69,22 @@ class ConversationCalls:
             VectorDBError: A vector could not be made or is not valid.
             NLPError: The text could not be analysed.
         """
-        with self._engine.call("save_conversation", DatabaseError, VectorDBError, NLPError):
-            made = conversations.given(
-                conversation_id,
-                messages,
-                project_path,
-                mode,
-                metadata,
-                most=self._engine.config.max_conversation_length,
-            )
-            return conversations.save(
-                self._engine,
-                made,
-                embeddings=embeddings,
-                replace=validation.flag("replace", replace),
-            )
+        made = conversations.given(
+            conversation_id,
+            messages,
+            project_path,
+            mode,
+            metadata,
+            most=self._engine.config.max_conversation_length,
+        )
+        return conversations.save(
+            self._engine,
+            made,
+            embeddings=embeddings,
+            replace=validation.check_flag("replace", replace),
+        )
 
+    @public_call(DatabaseError)
     def load_conversation_history(
         self, conversation_id: str, limit: int | None = None
     ) -> LoadConversationHistoryResponse:
@@ -97,9 +99,9 @@ class ConversationCalls:
             ValidationError: An argument is not valid.
             DatabaseError: The database operation failed.
         """
-        with self._engine.call("load_conversation_history", DatabaseError):
-            return conversations.load(self._engine, conversation_id, limit)
+        return conversations.load(self._engine, conversation_id, limit)
 
+    @public_call(DatabaseError)
     def save_decision(
         self,
         conversation_id: str,
@@ -121,11 +123,11 @@ class ConversationCalls:
             DatabaseError: The database operation failed.
             ValidationError: An argument is not valid.
         """
-        with self._engine.call("save_decision", DatabaseError):
-            return decisions.save(
-                self._engine, conversation_id, decision_type, context, outcome, confidence
-            )
+        return decisions.save(
+            self._engine, conversation_id, decision_type, context, outcome, confidence
+        )
 
+    @public_call(DatabaseError)
     def propose_decisions(
         self, conversation_id: str, *, save: bool = True
     ) -> ProposeDecisionsResponse:
@@ -151,9 +153,9 @@ class ConversationCalls:
             NotFoundError: There is no such conversation.
             ValidationError: An argument is not valid.
         """
-        with self._engine.call("propose_decisions", DatabaseError):
-            return decisions.propose(self._engine, conversation_id, save=save)
+        return decisions.propose(self._engine, conversation_id, save=save)
 
+    @public_call(DatabaseError)
     def review_decision(self, decision_id: str, accept: bool = True) -> ReviewDecisionResponse:
         """Accept a decision that was proposed, or reject it. A rejected one is found by nothing, and is not proposed again.
 
@@ -166,9 +168,9 @@ class ConversationCalls:
             NotFoundError: There is no such decision, or it was rejected before.
             ValidationError: An argument is not valid.
         """
-        with self._engine.call("review_decision", DatabaseError):
-            return decisions.review(self._engine, decision_id, accept)
+        return decisions.review(self._engine, decision_id, accept)
 
+    @public_call(DatabaseError)
     def get_conversation_stats(self) -> GetConversationStatsResponse:
         """Count what the namespace holds.
 
@@ -176,8 +178,7 @@ class ConversationCalls:
             DatabaseError: The database operation failed.
         """
         start = time.perf_counter()
-        with self._engine.call("get_conversation_stats", DatabaseError):
-            row = self._engine.graph.run(stats(self._engine.namespace))[0]
+        row = self._engine.graph.run(stats(self._engine.namespace))[0]
         return GetConversationStatsResponse(
             stats=ConversationStats(
                 total_conversations=row["conversations"],

@@ -4,7 +4,8 @@ from typing import Any
 
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.responses.metrics import CacheMetrics, GetMetricsResponse
-from mcp_context_persistence.runtime.engine import Engine, default_url
+from mcp_context_persistence.runtime.connection import default_url
+from mcp_context_persistence.runtime.engine import Engine
 
 
 class MonitoringCalls:
@@ -28,8 +29,8 @@ class MonitoringCalls:
         found = self._engine.metrics.answer()
         return found.model_copy(
             update={
-                "cache": CacheMetrics(**self._engine.answers.counts)
-                if self._engine.answers
+                "cache": CacheMetrics(**self._engine.cache.responses.counts)
+                if self._engine.cache.responses
                 else None
             }
         )

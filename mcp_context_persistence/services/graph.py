@@ -11,14 +11,13 @@ from mcp_context_persistence.ingest.graph_rows import GraphRows, graph_rows, men
 from mcp_context_persistence.ingest.pipeline import entity_vectors
 from mcp_context_persistence.ingest.redirects import followed
 from mcp_context_persistence.kg import identifiers, limits, validation
-from mcp_context_persistence.kg.clock import now_ms
 from mcp_context_persistence.kg.driver.graph import Run
 from mcp_context_persistence.kg.driver.statement import Row, Statement
 from mcp_context_persistence.kg.errors import NotFoundError, ValidationError
 from mcp_context_persistence.kg.merging.merge import Merged
 from mcp_context_persistence.kg.models import Entity, Relationship
 from mcp_context_persistence.kg.schema.type_limits import types
-from mcp_context_persistence.kg.validation import moment
+from mcp_context_persistence.kg.timestamps import from_milliseconds, now_ms
 from mcp_context_persistence.kg.writes import entities as knowledge
 from mcp_context_persistence.kg.writes import upsert
 from mcp_context_persistence.models import (
@@ -49,23 +48,23 @@ def extract(
     store: bool,
 ) -> ExtractEntitiesResponse:
     """Find entities and relations in a text, keep all of them, and answer with those that were asked for."""
-    start, now = time.perf_counter(), now_ms()
-    said = validation.text("text", text, characters=limits.EXTRACTION_CHARACTERS)
+    now = now_ms()
+    said = validation.check_text("text", text, characters=limits.EXTRACTION_CHARACTERS)
     conversation = (
         None
         if conversation_id is None
-        else validation.identifier("conversation_id", conversation_id)
+        else validation.check_identifier("conversation_id", conversation_id)
     )
-    message = None if message_id is None else validation.identifier("message_id", message_id)
+    message = None if message_id is None else validation.check_identifier("message_id", message_id)
     wanted = types_wanted(entity_types)
-    validation.metadata("context", context)
-    found = next(iter(engine.extractor.extract([said], engine.patterns())))
+    validation.dump_metadata("context", context)
+    found = next(iter(engine.models.extractor.extract([said], engine.state.patterns())))
     source = message or (
         text_source(said) if conversation is None else f"{conversation}:{text_source(said)}"
     )
 
     def kept() -> tuple[Extraction, GraphRows, str | None]:
-        merged = engine.merged() if store else Merged()
+        merged = engine.state.redirects() if store else Merged()
         meant = followed(found, merged.names)
         rows = graph_rows(engine.namespace, [(source, meant)], now=now, admission=engine.types)
         if not store or not rows.entities:
@@ -97,7 +96,6 @@ def extract(
         update={
             "stored": store and bool(rows.entities),
             "linked_to": linked,
-            "processing_time": time.perf_counter() - start,
         }
     )
 
@@ -163,7 +161,7 @@ def types_wanted(given: object) -> set[str] | None:
         )
     if not given:
         raise ValidationError("entity_types must not be an empty list; None means all types")
-    return {validation.type_name("entity_types", one) for one in given}
+    return {validation.check_type_name("entity_types", one) for one in given}
 
 
 def store_entities(
@@ -219,7 +217,7 @@ def _entity(
         },
         conversation_id=conversation,
         message_id=message,
-        created_at=moment(now),
+        created_at=from_milliseconds(now),
         aliases=[],
     )
 
@@ -247,21 +245,21 @@ def relate(
     properties: object,
 ) -> CreateRelationshipResponse:
     """Create or update the relationship between two entities that exist."""
-    start, now = time.perf_counter(), now_ms()
+    now = now_ms()
     references = {
-        "source_entity_id": validation.identifier("source_entity_id", source),
-        "target_entity_id": validation.identifier("target_entity_id", target),
+        "source_entity_id": validation.check_identifier("source_entity_id", source),
+        "target_entity_id": validation.check_identifier("target_entity_id", target),
     }
-    name = validation.type_name("relationship_type", relationship_type)
-    sure = validation.confidence("confidence", confidence)
+    name = validation.check_type_name("relationship_type", relationship_type)
+    sure = validation.check_confidence("confidence", confidence)
     given = upsert.RelationshipRow(
         source=references["source_entity_id"],
         target=references["target_entity_id"],
         name=name,
         confidence=sure,
-        properties=validation.plain_metadata("properties", properties),
+        properties=validation.check_metadata("properties", properties),
     )
-    engine.entity_ids(references)
+    engine.state.resolve_entities(references)
     row, written = engine.embeddings.again(lambda: _related(engine, given, references, now=now))
     return CreateRelationshipResponse(
         relationship=Relationship(
@@ -271,10 +269,9 @@ def relate(
             relationship_type=name,
             confidence=sure,
             properties=json.loads(written[0]["properties"] or "null"),
-            created_at=moment(written[0]["created_ms"]),
+            created_at=from_milliseconds(written[0]["created_ms"]),
         ),
         created=written[0]["created"],
-        processing_time=time.perf_counter() - start,
     )
 
 
@@ -295,7 +292,7 @@ def _related(
         row, written = engine.types.transact(work, name="create_relationship")
         if written:
             return row, written
-        engine.entity_ids(references)  # it is another one, if it was merged meanwhile
+        engine.state.resolve_entities(references)  # it is another one, if it was merged meanwhile
     raise NotFoundError("source_entity_id or target_entity_id: the entity was deleted meanwhile")
 
 
@@ -303,11 +300,10 @@ def query(
     engine: Engine, entity_id: object, *, depth: object, operation: object
 ) -> QueryKnowledgeGraphResponse:
     """What lies around an entity."""
-    start = time.perf_counter()
-    reference = validation.identifier("entity_id", entity_id)
-    steps = validation.whole("depth", depth, least=1, most=limits.TRAVERSAL_DEPTH)
-    asked = validation.choice("operation", operation, OPERATIONS)
-    found = engine.entity_ids({"entity_id": reference})["entity_id"]
+    reference = validation.check_identifier("entity_id", entity_id)
+    steps = validation.check_integer("depth", depth, minimum=1, maximum=limits.TRAVERSAL_DEPTH)
+    asked = validation.check_choice("operation", operation, OPERATIONS)
+    found = engine.state.resolve_entities({"entity_id": reference})["entity_id"]
     seen = walk(engine.graph.run, engine.namespace, found, depth=steps)
     stored = engine.graph.run(knowledge.read_entities(engine.namespace, [found]))
     return QueryKnowledgeGraphResponse(
@@ -318,7 +314,6 @@ def query(
             seen, entity=_stored_entity(stored[0]) if stored else None, operation=asked
         ),
         truncated=seen.truncated,
-        processing_time=time.perf_counter() - start,
     )
 
 
@@ -333,7 +328,7 @@ def _stored_entity(row: Mapping[str, Any]) -> Entity:
         metadata=json.loads(properties["metadata"] or "null"),
         conversation_id=None,
         message_id=None,
-        created_at=moment(properties["created_ms"]),
+        created_at=from_milliseconds(properties["created_ms"]),
         aliases=list(properties["aliases"] or ()),
     )
 
@@ -392,8 +387,8 @@ def update(
     engine: Engine, entities: object, relationships: object, merge_strategy: object
 ) -> UpdateKnowledgeGraphResponse:
     """Write entities and relationships together: all of them, or none."""
-    start, now = time.perf_counter(), now_ms()
-    strategy: upsert.Strategy = validation.choice(
+    now = now_ms()
+    strategy: upsert.Strategy = validation.check_choice(
         "merge_strategy", merge_strategy, upsert.STRATEGIES
     )  # type: ignore[assignment]
     things = [
@@ -411,7 +406,7 @@ def update(
     if any(told.setdefault(link.key, link) != link for link in links):
         raise ValidationError("relationships: the same one is given twice, with different values")
     done = engine.embeddings.again(lambda: _written(engine, things, links, strategy, now=now))
-    return UpdateKnowledgeGraphResponse(**done, processing_time=time.perf_counter() - start)
+    return UpdateKnowledgeGraphResponse(**done)
 
 
 def _written(
@@ -428,7 +423,7 @@ def _written(
         (identifiers.label(entity.type or "concept") for entity in things),
     )
     found = engine.embeddings.current() if things else None
-    merged = engine.merged() if things else Merged()
+    merged = engine.state.redirects() if things else Merged()
     given, things = things, upsert.followed(things, merged.names)
     memory: dict[str, Any] = {}
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from mcp_context_persistence.kg import limits, validation
-from mcp_context_persistence.kg.clock import now_ms
+from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.models import (
     HybridSearchParams,
     SearchHybridResponse,
@@ -51,7 +51,6 @@ def hybrid(
     explain: object,
 ) -> SearchHybridResponse:
     """Search everything; `query` may be an object with all arguments in it."""
-    start = time.perf_counter()
     given = {
         "mode": mode,
         "filters": filters,
@@ -62,7 +61,7 @@ def hybrid(
     }
     if isinstance(query, HybridSearchParams):
         query, given = _unpacked(query, given)
-    said = validation.text("query", query, characters=limits.QUERY_CHARACTERS)
+    said = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
     way = _mode(engine, given["mode"])
     asked: dict[str, Any] = {
         "namespace": engine.namespace,
@@ -70,9 +69,9 @@ def hybrid(
         "mode": way,
         "filters": parse(given["filters"]),
         "limit": _limit(engine, given["limit"], HYBRID_LIMIT),
-        "metadata": validation.flag("include_metadata", given["include_metadata"]),
+        "metadata": validation.check_flag("include_metadata", given["include_metadata"]),
         **_read(engine, given["recipe"]),
-        "explain": validation.flag("explain", given["explain"]),
+        "explain": validation.check_flag("explain", given["explain"]),
         "now_ms": now_ms(),
     }
     needed = way in {"hybrid", "semantic"}
@@ -90,7 +89,6 @@ def hybrid(
         total_results=len(results),
         best_score=answer.best_score,
         notes=list(answer.notes),
-        processing_time=time.perf_counter() - start,
     )
 
 
@@ -99,7 +97,7 @@ def _read(engine: Engine, given: object) -> dict[str, Any]:
 
     A recipe with a name uses it where there is one; who asks for it must have it.
     """
-    recipe, judge = recipes.recipe(given), engine.cross_encoder
+    recipe, judge = recipes.recipe(given), engine.models.cross_encoder
     if judge is None and isinstance(given, Mapping) and given.get("reranked"):
         raise ValidationError(
             "recipe.reranked needs a cross-encoder; name one in the setting cross_encoder_model"
@@ -139,10 +137,11 @@ def context(
     count_tokens: Callable[[str], int] | None,
 ) -> BuildContextResponse:
     """Search, and make a text of the best."""
-    start = time.perf_counter()
-    said = validation.text("query", query, characters=limits.QUERY_CHARACTERS)
-    budget = validation.whole("token_budget", token_budget, least=1, most=limits.TOKEN_BUDGET)
-    spread = validation.number("diversity", diversity, least=0.0, most=1.0)
+    said = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
+    budget = validation.check_integer(
+        "token_budget", token_budget, minimum=1, maximum=limits.TOKEN_BUDGET
+    )
+    spread = validation.check_number("diversity", diversity, minimum=0.0, maximum=1.0)
     count = (
         engine.embeddings.current().embedder.tokens
         if count_tokens is None
@@ -174,7 +173,6 @@ def context(
         tokens=made.tokens,
         token_budget=budget,
         notes=[] if made.shown else [_why_empty(found, allowed)],
-        processing_time=time.perf_counter() - start,
     )
 
 
@@ -194,24 +192,24 @@ def _citation(score: float, row: Mapping[str, Any]) -> Citation:
         id=row["document_id"] if row["kind"] == "document" else row["id"],
         type=row["kind"],
         conversation_id=row["conversation_id"] or None,
-        timestamp=validation.moment(row["timestamp_ms"]),
+        timestamp=timestamps.from_milliseconds(row["timestamp_ms"]),
         similarity_score=score,
     )
 
 
 def _counter(given: object) -> prompt.Count:
-    count = validation.function("count_tokens", given)
+    count = validation.check_function("count_tokens", given)
 
     def counted(text: str) -> int:
         try:
             found = count(text)
         except Exception as error:  # the caller's function raises what it likes
             raise ValidationError("count_tokens failed") from error
-        return validation.whole(
+        return validation.check_integer(
             "what count_tokens returns",
             int(found) if isinstance(found, np.integer) else found,
-            least=0,
-            most=2**62,
+            minimum=0,
+            maximum=2**62,
         )
 
     return lambda texts: [counted(text) for text in texts]
@@ -222,7 +220,7 @@ def _limit(engine: Engine, limit: object, default: int) -> int:
     most = engine.config.max_search_results
     if limit is default:
         return engine.config.default_search_limit or min(default, most)
-    return validation.whole("limit", limit, least=1, most=most)
+    return validation.check_integer("limit", limit, minimum=1, maximum=most)
 
 
 def _mode(engine: Engine, mode: object) -> str:
@@ -232,7 +230,7 @@ def _mode(engine: Engine, mode: object) -> str:
         raise ValidationError(
             "mode: hybrid is turned off by enable_hybrid_search; name semantic, keyword or graph"
         )
-    return validation.choice("mode", mode, search.MODES)
+    return validation.check_choice("mode", mode, search.MODES)
 
 
 def _result(hit: search.Hit) -> SearchResult:
@@ -243,7 +241,7 @@ def _result(hit: search.Hit) -> SearchResult:
         message_id=hit.message_id,
         content=hit.content,
         similarity_score=hit.score,
-        timestamp=validation.moment(hit.timestamp_ms),
+        timestamp=timestamps.from_milliseconds(hit.timestamp_ms),
         metadata=hit.metadata,
         explanation=hit.explanation,
     )
@@ -259,11 +257,10 @@ def similar(
     include_metadata: bool,
 ) -> SearchSimilarConversationsResponse:
     """Find conversations with a passage like the query."""
-    start = time.perf_counter()
-    said = validation.text("query", query, characters=limits.QUERY_CHARACTERS)
+    said = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
     most = _limit(engine, limit, SIMILAR_LIMIT)
     configured = engine.config.min_similarity_score
-    floor = validation.confidence(
+    floor = validation.check_confidence(
         "min_score",
         configured if min_score is SIMILAR_MIN_SCORE and configured is not None else min_score,
     )
@@ -285,7 +282,6 @@ def similar(
         total_results=len(results),
         best_score=answer.best_score,
         notes=list(answer.notes),
-        processing_time=time.perf_counter() - start,
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import GraphError
-from mcp_context_persistence.kg import clock
+from mcp_context_persistence.kg import timestamps
 from mcp_context_persistence.queries.analytics import admission
 from mcp_context_persistence.queries.analytics.admission import MIB, Need, Options, share_of
 from mcp_context_persistence.queries.analytics.algorithms import NEEDS, SIMILAR_BYTES, THREADS
@@ -181,7 +181,7 @@ def test_a_wrong_clock_drops_nothing_of_others(client, other, monkeypatch, hours
         wall, wall_ns = time.time, time.time_ns
         monkeypatch.setattr(time, "time", lambda: wall() + hours * 3600)
         monkeypatch.setattr(time, "time_ns", lambda: wall_ns() + hours * 3_600_000_000_000)
-        assert abs(clock.now_ms() - wall() * 1000) > 7_000_000
+        assert abs(timestamps.now_ms() - wall() * 1000) > 7_000_000
         assert len(other.find_central_entities()) == 3
         assert other.get_graph_analytics().total_nodes == 3
         monkeypatch.undo()

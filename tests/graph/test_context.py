@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mcp_context_persistence.exceptions import ValidationError
-from mcp_context_persistence.kg.clock import now_ms
+from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.queries.prompt_context import graph_context
 from mcp_context_persistence.queries.prompt_context.builder import showable
 from mcp_context_persistence.queries.search.filters import parse
