@@ -20,6 +20,7 @@ from mcp_context_persistence.kg.errors import ValidationError, VectorDBError
 
 TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,62}")
 ROLES = frozenset({"user", "assistant", "system", "tool", "function", "developer"})
+_SHOWN_KEY_CHARACTERS = 64
 _SURROGATE = "holds half of a surrogate pair, which cannot be stored"
 
 
@@ -140,6 +141,15 @@ def dump_metadata(field: str, value: object) -> str | None:
     if size > limits.METADATA_BYTES:
         raise ValidationError(f"{field} has more than {limits.METADATA_BYTES:,} bytes as JSON")
     return text
+
+
+def describe_key(key: object) -> str:
+    """Return a key for an error text: a string in quotes, shortened; of anything else its type."""
+    if not isinstance(key, str):
+        return f"of the type {type(key).__name__}"
+    if len(key) > _SHOWN_KEY_CHARACTERS:
+        key = f"{key[:_SHOWN_KEY_CHARACTERS]}..."
+    return repr(str.__str__(key))
 
 
 def _to_plain(field: str, value: object, *, depth: int) -> Any:
