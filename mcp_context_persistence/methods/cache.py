@@ -47,5 +47,4 @@ class CacheCalls:
     @public_call(ValidationError)
     def clear_cache(self) -> None:
         """Forget the cached answers of this namespace. Nothing happens where no cache is configured."""
-        if self._engine.cache.responses:
-            self._engine.cache.responses.clear()
+        self._engine.cache.clear()

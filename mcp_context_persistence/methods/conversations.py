@@ -1,6 +1,5 @@
 """The calls that keep conversations and decisions."""
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,21 +10,18 @@ from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.errors import DatabaseError, NLPError, VectorDBError
 from mcp_context_persistence.models import (
     Conversation,
-    ConversationStats,
     GetConversationStatsResponse,
     LoadConversationHistoryResponse,
     SaveConversationResponse,
     SaveDecisionResponse,
-    StorageUsage,
 )
-from mcp_context_persistence.queries.statistics import stats
 from mcp_context_persistence.responses.decisions import (
     ProposeDecisionsResponse,
     ReviewDecisionResponse,
 )
 from mcp_context_persistence.runtime.call_scope import public_call
 from mcp_context_persistence.runtime.engine import Engine
-from mcp_context_persistence.services import conversations, decisions
+from mcp_context_persistence.services import conversations, decisions, statistics
 
 
 class ConversationCalls:
@@ -177,23 +173,4 @@ class ConversationCalls:
         Raises:
             DatabaseError: The database operation failed.
         """
-        start = time.perf_counter()
-        row = self._engine.graph.run(stats(self._engine.namespace))[0]
-        return GetConversationStatsResponse(
-            stats=ConversationStats(
-                total_conversations=row["conversations"],
-                total_messages=row["messages"],
-                total_entities=row["entities"],
-                total_relationships=row["relationships"],
-                total_decisions=row["decisions"],
-                total_documents=row["documents"],
-                storage_usage=StorageUsage(
-                    conversations_size=row["bytes"],
-                    entities_count=row["entities"],
-                    relationships_count=row["relationships"],
-                    messages_count=row["messages"],
-                    decisions_count=row["decisions"],
-                ),
-            ),
-            processing_time=time.perf_counter() - start,
-        )
+        return statistics.count_stored(self._engine)

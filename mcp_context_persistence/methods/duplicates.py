@@ -50,9 +50,7 @@ class DuplicateCalls:
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        return found.find(
-            self._engine, entity_id, entity_types, min_score=min_score, limit=limit
-        )
+        return found.find(self._engine, entity_id, entity_types, min_score=min_score, limit=limit)
 
     @public_call(GraphError)
     def merge_entities(

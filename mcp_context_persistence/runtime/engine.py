@@ -104,7 +104,7 @@ class Engine:
         spacy_setting = (
             None
             if spacy_model is settings.SPACY_MODEL
-            else validation.identifier("spacy_model", spacy_model)
+            else validation.check_identifier("spacy_model", spacy_model)
         )
         self.config = settings.config(
             config,
@@ -114,7 +114,9 @@ class Engine:
         )
         log_settings.configure(self.config)
         _log_unused_settings(self.config)
-        self.namespace = validation.identifier("namespace", namespace, size=limits.NAMESPACE_BYTES)
+        self.namespace = validation.check_identifier(
+            "namespace", namespace, size=limits.NAMESPACE_BYTES
+        )
         if progress is not None and not callable(progress):
             raise ValidationError("progress must be a function")
         self.metrics = metrics

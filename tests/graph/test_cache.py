@@ -84,7 +84,7 @@ def cached(request, filled, tmp_path):
 
 
 def counts(client):
-    found = client._engine.answers.counts
+    found = client._engine.cache.responses.counts
     return found["hits"], found["misses"]
 
 
@@ -318,10 +318,10 @@ def test_no_answer_is_stale_while_another_process_writes(server, namespace):
 def test_redis_is_bounded_shared_and_may_go_away(server, filled, redis_url, caplog):
     url, process = redis_url
     filled.configure_cache("redis", cache_size=2, ttl=60, redis_url=url)
-    store = filled._engine.answers._store
+    store = filled._engine.cache.responses._store
     for number in range(1, 5):
         filled.search_hybrid("pandas", limit=number)
-    assert filled._engine.answers.counts["evictions"] == 2
+    assert filled._engine.cache.responses.counts["evictions"] == 2
     keys = store._client.keys("*")
     assert len(keys) == 3
     assert all(0 < store._client.pttl(key) <= 60_000 for key in keys)

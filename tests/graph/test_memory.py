@@ -37,7 +37,7 @@ with local.attach(Path(sys.argv[1])):
 
 def in_effect(client):
     """Heap and page cache of the server, as it says itself and as its command line says; both in MiB."""
-    attached = client._engine.address
+    attached = client._engine.connection.attachment
     with neo4j.GraphDatabase.driver(
         attached.bolt_url, auth=(attached.user, attached.password)
     ) as driver:
@@ -63,7 +63,7 @@ def opened(place):
 
 def test_the_limit_bounds_a_running_server_which_keeps_its_data_and_its_address(opened, place):
     opened.save_conversation("a", TALK)
-    before, url = opened.get_memory_stats(), opened._engine.address.bolt_url
+    before, url = opened.get_memory_stats(), opened._engine.connection.attachment.bolt_url
     assert in_effect(opened) == (1024, 256)
     assert (before.max_usage, before.pending_restart, before.database_heap) == (
         None,
@@ -84,7 +84,7 @@ def test_the_limit_bounds_a_running_server_which_keeps_its_data_and_its_address(
     assert stats.parts.database_server < before.parts.database_server
     assert stats.current_usage == stats.parts.process + stats.parts.database_server
     assert stats.parts.models >= 90_000_000
-    assert opened._engine.address.bolt_url == url
+    assert opened._engine.connection.attachment.bolt_url == url
     assert local.running(place).pid not in {0, pid}
     assert opened.load_conversation_history("a").messages[0].content == TALK[0]["content"]
     assert opened.save_conversation("b", TALK).success

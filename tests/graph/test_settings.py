@@ -165,9 +165,9 @@ def test_a_vector_size_that_the_store_does_not_have_is_refused(server, namespace
 
 
 def test_what_has_no_meaning_is_said_once(connect, monkeypatch, caplog):
-    from mcp_context_persistence.runtime.engine import _say_once
+    from mcp_context_persistence.runtime.engine import _log_once
 
-    _say_once.cache_clear()
+    _log_once.cache_clear()
     for name in ("VECTOR_DB_URL", "VECTOR_DB_API_KEY", "VECTOR_COLLECTION_NAME"):
         monkeypatch.setenv(name, "s3cret")
     with caplog.at_level(logging.INFO, logger=log_settings.TREE):
@@ -300,7 +300,7 @@ def every_call(client, canary):
         lambda: client.create_relationship(f"{canary}2", f"{canary}3", canary),
         lambda: client.query_knowledge_graph(canary, operation=canary),
         lambda: client.search_hybrid(canary, mode=canary),
-        lambda: client.search_hybrid(canary, filters={canary: canary}),
+        lambda: client.search_hybrid(canary, filters={"projects": canary}),
     )
     for call in bad:
         with pytest.raises(ContextPersistenceError) as caught:

@@ -1,11 +1,12 @@
 """The response cache of one client: configured, replaced, or off."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 from mcp_context_persistence import __version__
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.namespace_version import Versions
-from mcp_context_persistence.runtime.cache.response_cache import A, Answers, key_of
+from mcp_context_persistence.runtime.cache.response_cache import A, Answers, Counts, key_of
 from mcp_context_persistence.runtime.cache.stores import open_store
 from mcp_context_persistence.runtime.config import settings
 from mcp_context_persistence.runtime.config.settings import Config
@@ -97,6 +98,11 @@ class ClientCache:
             return compute()
         with self._graph.in_order():
             return responses.given(response_type, key, compute)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The counts by name, see `Counts`; all zero where no cache is configured."""
+        return self.responses.counts if self.responses else asdict(Counts())
 
     def clear(self) -> None:
         """Forget the responses of the namespace, where a cache is configured."""
