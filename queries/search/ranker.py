@@ -39,7 +39,7 @@ from mcp_context_persistence.queries.search.query_terms import DROPPED, QUESTION
 from mcp_context_persistence.queries.search.recipes import Recipe
 from mcp_context_persistence.queries.search.reranking import Judge, reread
 from mcp_context_persistence.queries.search.score_fusion import LEAST, stem
-from mcp_context_persistence.queries.temporal.query_dates import NO_TIMES, Span, Times
+from mcp_context_persistence.queries.temporal.query_dates import NO_DATES, QueryDates, TimeRange
 
 Row = Mapping[str, Any]
 Floats = NDArray[np.float64]
@@ -134,7 +134,7 @@ class Question:
 
     text: str
     words: Sequence[str]
-    times: Times = NO_TIMES
+    times: QueryDates = NO_DATES
     links: Mapping[str, Row] = field(default_factory=dict)
     now_ms: int = 0
     judge: Judge | None = None
@@ -250,8 +250,8 @@ def features(rows: Sequence[Row], question: Question, *, stretches: bool = False
         "time": time,
         "number": np.array([_DIGIT.search(text) is not None for text in texts], float),
         "when": time * float(_WHEN.search(question.text.lower()) is not None),
-        "dated": _within(rows, question.times.named),
-        "month": _within(rows, question.times.around),
+        "dated": _within(rows, question.times.ranges),
+        "month": _within(rows, question.times.months),
         "before": near.at(own, -2),
         "around": around / (around.max() or 1.0),
         "around_best": best,
@@ -415,7 +415,7 @@ def meeting(rows: Sequence[Row], *, least: int) -> bool:
     return sum(row["conversation_id"] in talks for row in rows) >= MOST * len(rows)
 
 
-def _within(rows: Sequence[Row], spans: Sequence[Span]) -> Floats:
+def _within(rows: Sequence[Row], spans: Sequence[TimeRange]) -> Floats:
     """Whether each is from one of these times."""
     if not spans:
         return np.zeros(len(rows))

@@ -12,7 +12,7 @@ from mcp_context_persistence.queries.search import score_fusion
 from mcp_context_persistence.queries.search.filters import FIRST_MS, LAST_MS, Filters
 from mcp_context_persistence.queries.search.query_terms import query, required
 from mcp_context_persistence.queries.search.recipes import Recipe
-from mcp_context_persistence.queries.temporal.query_dates import Span
+from mcp_context_persistence.queries.temporal.query_dates import TimeRange
 
 Run = Callable[[Statement[Row]], list[Row]]
 
@@ -73,7 +73,7 @@ class Plan:
     reach: int = 0
     judged: bool = False
     explain: bool = False
-    dated: tuple[Span, ...] = ()
+    dated: tuple[TimeRange, ...] = ()
     linked: tuple[str, ...] = ()
     seen: tuple[int, int] = (-1, -1)
 

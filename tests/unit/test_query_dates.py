@@ -1,32 +1,32 @@
-import time as clock
+import time
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_context_persistence.queries.temporal.query_dates import Span, times
+from mcp_context_persistence.queries.temporal.query_dates import TimeRange, find_query_dates
 
 NOW = int(datetime(2026, 11, 25, 15, tzinfo=UTC).timestamp() * 1000)  # a Wednesday
 MARCH = int(datetime(2026, 3, 10, tzinfo=UTC).timestamp() * 1000)
 EVER, NEVER = "0001-01-01", "9999-12-31"
 
 
-def shown(spans: tuple[Span, ...]) -> list[str]:
-    def day(moment: int) -> str:
-        found = datetime.fromtimestamp(moment / 1000, UTC)
-        return f"{found.year:04}-{found:%m-%d}"
+def format_ranges(ranges: tuple[TimeRange, ...]) -> list[str]:
+    def day(milliseconds: int) -> str:
+        date = datetime.fromtimestamp(milliseconds / 1000, UTC)
+        return f"{date.year:04}-{date:%m-%d}"
 
-    assert all(span.start_ms < span.end_ms for span in spans)
-    return [f"{day(span.start_ms)} {day(span.end_ms)}" for span in spans]
+    assert all(days.start_ms < days.end_ms for days in ranges)
+    return [f"{day(days.start_ms)} {day(days.end_ms)}" for days in ranges]
 
 
 def read(query: str, now_ms: int = NOW) -> list[str]:
-    return shown(times(query, now_ms=now_ms).named)
+    return format_ranges(find_query_dates(query, now_ms=now_ms).ranges)
 
 
 @pytest.mark.parametrize(
-    ("query", "named"),
+    ("query", "days"),
     [
         ("What did she paint on October 13, 2023?", "2023-10-13 2023-10-13"),
         ("the 8th of December, 2023", "2023-12-08 2023-12-08"),
@@ -71,12 +71,12 @@ def read(query: str, now_ms: int = NOW) -> list[str]:
         ("999 years ago", "1027-01-01 1027-12-31"),
     ],
 )
-def test_a_time_is_read(query: str, named: str) -> None:
-    assert read(query) == [named]
+def test_dates_and_relative_times_are_read(query: str, days: str) -> None:
+    assert read(query) == [days]
 
 
 @pytest.mark.parametrize(
-    ("query", "named"),
+    ("query", "days"),
     [
         ("Q3 2023", "2023-07-01 2023-09-30"),
         ("2023 Q1", "2023-01-01 2023-03-31"),
@@ -116,12 +116,12 @@ def test_a_time_is_read(query: str, named: str) -> None:
         ("two years after 2019", "2021-01-01 2021-12-31"),
     ],
 )
-def test_a_stretch_is_read(query: str, named: str) -> None:
-    assert read(query) == [named]
+def test_periods_are_read(query: str, days: str) -> None:
+    assert read(query) == [days]
 
 
 @pytest.mark.parametrize(
-    ("query", "named"),
+    ("query", "days"),
     [
         ("between May and July 2023", "2023-05-01 2023-07-31"),
         ("between November and February 2023", "2022-11-01 2023-02-28"),
@@ -160,18 +160,18 @@ def test_a_stretch_is_read(query: str, named: str) -> None:
         ("from May 2022 onwards", f"2022-05-01 {NEVER}"),
     ],
 )
-def test_a_range_and_an_open_end_are_read(query: str, named: str) -> None:
-    assert read(query) == [named]
+def test_ranges_and_open_ends_are_read(query: str, days: str) -> None:
+    assert read(query) == [days]
 
 
-def test_a_month_with_an_open_end_is_the_nearest_one() -> None:
+def test_a_month_with_an_open_end_is_the_nearest_month() -> None:
     assert read("before June", MARCH) == [f"{EVER} 2026-05-31"]
     assert read("before October", MARCH) == [f"{EVER} 2025-09-30"]
     assert read("since June", MARCH) == [f"2025-06-01 {NEVER}"]
     assert read("since March", MARCH) == [f"2026-03-01 {NEVER}"]
 
 
-def test_a_date_that_can_be_read_in_two_ways_means_both() -> None:
+def test_an_ambiguous_date_means_both_readings() -> None:
     assert read("on 5/3/2023") == ["2023-03-05 2023-03-05", "2023-05-03 2023-05-03"]
     assert read("from 5/3/2023 to 6/3/2023") == ["2023-03-05 2023-03-06", "2023-05-03 2023-06-03"]
     assert read("in winter 2022") == ["2022-01-01 2022-02-28", "2022-12-01 2023-02-28"]
@@ -228,17 +228,25 @@ def test_a_date_that_can_be_read_in_two_ways_means_both() -> None:
         "31/02/2023",
     ],
 )
-def test_what_is_no_time_is_left_alone(query: str) -> None:
-    found = times(query, now_ms=NOW)
-    assert not found
-    assert found.said == ()
+def test_text_that_only_looks_like_a_date_is_ignored(query: str) -> None:
+    dates = find_query_dates(query, now_ms=NOW)
+    assert not dates
+    assert dates.spans == ()
 
 
-def test_around_a_day_or_a_week_is_its_month() -> None:
-    assert shown(times("on 8 May 2023", now_ms=NOW).around) == ["2023-05-01 2023-05-31"]
-    assert shown(times("in 2023", now_ms=NOW).around) == ["2023-01-01 2023-12-31"]
-    assert shown(times("2026-03-31", now_ms=NOW).around) == ["2026-03-01 2026-03-31"]
-    assert shown(times("before 1985", now_ms=NOW).around) == [f"{EVER} 1984-12-31"]
+def test_days_and_weeks_are_widened_to_their_month() -> None:
+    assert format_ranges(find_query_dates("on 8 May 2023", now_ms=NOW).months) == [
+        "2023-05-01 2023-05-31"
+    ]
+    assert format_ranges(find_query_dates("in 2023", now_ms=NOW).months) == [
+        "2023-01-01 2023-12-31"
+    ]
+    assert format_ranges(find_query_dates("2026-03-31", now_ms=NOW).months) == [
+        "2026-03-01 2026-03-31"
+    ]
+    assert format_ranges(find_query_dates("before 1985", now_ms=NOW).months) == [
+        f"{EVER} 1984-12-31"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -251,19 +259,19 @@ def test_around_a_day_or_a_week_is_its_month() -> None:
         "June 3-5",
     ],
 )
-def test_a_month_without_a_year_is_that_of_any_year(query: str) -> None:
-    found = read(query)
-    assert {"1990", "2019", "2027"} < {span[:4] for span in found}
-    assert {span[5:7] for span in found} == {"06"}
+def test_a_month_without_a_year_means_that_month_of_any_year(query: str) -> None:
+    ranges = read(query)
+    assert {"1990", "2019", "2027"} < {days[:4] for days in ranges}
+    assert {days[5:7] for days in ranges} == {"06"}
 
 
-def test_a_stretch_without_a_year_is_that_of_any_year() -> None:
+def test_a_period_without_a_year_means_that_period_of_any_year() -> None:
     assert "2019-11-01 2020-02-29" in read("between November and February")
     assert "2019-06-01 2019-08-31" in read("What did we do in the summer?")
     assert "2019-07-01 2019-09-30" in read("what we sold in Q3")
 
 
-def test_two_times_are_both_looked_at() -> None:
+def test_two_dates_are_both_returned() -> None:
     assert read("on 3 May 2022 and in June 2022") == [
         "2022-05-03 2022-05-03",
         "2022-06-01 2022-06-30",
@@ -281,11 +289,11 @@ def test_two_times_are_both_looked_at() -> None:
         ("two weeks before 3 August 2023", " "),
     ],
 )
-def test_where_a_query_says_a_time_is_told(query: str, rest: str) -> None:
-    left, at = "", 0
-    for start, end in times(query, now_ms=NOW).said:
-        left, at = f"{left}{query[at:start]} ", end
-    assert left + query[at:] == rest
+def test_spans_cover_the_words_of_a_date(query: str, rest: str) -> None:
+    text, position = "", 0
+    for start, end in find_query_dates(query, now_ms=NOW).spans:
+        text, position = f"{text}{query[position:start]} ", end
+    assert text + query[position:] == rest
 
 
 @pytest.mark.parametrize(
@@ -297,16 +305,18 @@ def test_where_a_query_says_a_time_is_told(query: str, rest: str) -> None:
         ("last wee\u212aend", "last weekend"),
     ],
 )
-def test_letters_that_expressions_take_for_latin_ones_are_read_as_these(
+def test_letters_that_match_latin_ones_without_case_are_read_as_those(
     query: str, plain: str
 ) -> None:
-    assert times(query, now_ms=NOW) == times(plain, now_ms=NOW)
+    assert find_query_dates(query, now_ms=NOW) == find_query_dates(plain, now_ms=NOW)
     assert read(query)
 
 
 WORDS = """
-in on of the may March june sept monday weekend week month year day days ago last this next first second third half quarter early late mid end before
-after since until by from to between and - / . , 3 31 2000 2023 1975 2023-05-08 5/3/2023 3rd Q3 summer winter fall two 999 yesterday RFC users İ ſ
+in on of the may March june sept monday weekend week month year day days ago last this next first
+second third half quarter early late mid end before after since until by from to between and - / .
+, 3 31 2000 2023 1975 2023-05-08 5/3/2023 3rd Q3 summer winter fall two 999 yesterday RFC users İ
+ſ
 """
 
 
@@ -314,15 +324,15 @@ after since until by from to between and - / . , 3 31 2000 2023 1975 2023-05-08 
     st.lists(st.sampled_from(WORDS.split()), max_size=12).map(" ".join) | st.text(max_size=60),
     st.sampled_from([NOW, MARCH, 0]),
 )
-def test_nothing_fails_whatever_is_asked(query: str, now_ms: int) -> None:
-    found = times(query, now_ms=now_ms)
-    assert all(span.start_ms <= span.end_ms for span in (*found.named, *found.around))
-    assert bool(found) == bool(found.said)
-    assert all(0 <= start < end <= len(query) for start, end in found.said)
+def test_any_text_is_accepted(query: str, now_ms: int) -> None:
+    dates = find_query_dates(query, now_ms=now_ms)
+    assert all(days.start_ms <= days.end_ms for days in (*dates.ranges, *dates.months))
+    assert bool(dates) == bool(dates.spans)
+    assert all(0 <= start < end <= len(query) for start, end in dates.spans)
 
 
 @pytest.mark.parametrize(
-    ("query", "same"),
+    ("query", "plain"),
     [
         ("last fr\u0131day", "last friday"),
         ("on fr\u0130day", "on friday"),
@@ -332,13 +342,13 @@ def test_nothing_fails_whatever_is_asked(query: str, now_ms: int) -> None:
         ("two wee\u212as ago", "two weeks ago"),
     ],
 )
-def test_letters_that_are_others_in_another_case_are_read_as_these(query: str, same: str) -> None:
-    assert times(query, now_ms=NOW) == times(same, now_ms=NOW)
-    assert times(same, now_ms=NOW)
+def test_letters_with_an_unusual_case_are_read_as_latin_ones(query: str, plain: str) -> None:
+    assert find_query_dates(query, now_ms=NOW) == find_query_dates(plain, now_ms=NOW)
+    assert find_query_dates(plain, now_ms=NOW)
 
 
 @pytest.mark.parametrize(
-    "part",
+    "phrase",
     [
         "may ",
         "in ",
@@ -355,7 +365,7 @@ def test_letters_that_are_others_in_another_case_are_read_as_these(query: str, s
         "٣ ",
     ],
 )
-def test_a_long_query_takes_no_long_time(part: str) -> None:
-    start = clock.process_time()
-    times(part * (100_000 // len(part)), now_ms=NOW)
-    assert clock.process_time() - start < 3
+def test_a_long_query_takes_less_than_three_seconds(phrase: str) -> None:
+    start = time.process_time()
+    find_query_dates(phrase * (100_000 // len(phrase)), now_ms=NOW)
+    assert time.process_time() - start < 3
