@@ -13,3 +13,8 @@ def clear(namespace: str) -> Statement[Row]:
 def components() -> Statement[Row]:
     """Which server this is; any that lives can say so."""
     return Statement(name="maintenance/components", read=as_is)
+
+
+def count_contents(namespace: str) -> Statement[Row]:
+    """Count the nodes and relationships of a namespace, and the bytes of its messages' texts."""
+    return Statement(name="maintenance/stats", parameters={"namespace": namespace}, read=as_is)
