@@ -1,121 +1,63 @@
-"""Ending a wait in time, whatever the other side does.
+"""Deadlines, and pauses that grow. Imports the standard library only."""
 
-The driver has no read time-out of its own: a frozen server or a black hole would keep a call for ever. Calls therefore run on daemon
-threads, and the caller waits for the answer no longer than its deadline. Then it cuts the connection, so that the thread ends too.
-"""
-
-import queue
-import threading
+import random
 import time
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
-
-T = TypeVar("T")
-LOOK_SECONDS = 0.5  # between two looks at whether the threads are closed, while all are busy
+from dataclasses import dataclass
 
 
-class OverdueError(TimeoutError):
-    """There was no answer in time."""
+@dataclass(frozen=True)
+class Deadline:
+    """The time at which something ends.
+
+    Attributes:
+        end: Seconds on the monotonic clock.
+    """
+
+    end: float
+
+    @classmethod
+    def after(cls, seconds: float) -> "Deadline":
+        """Return the deadline that is this many seconds away."""
+        return cls(time.monotonic() + seconds)
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until it, 0.0 when it has passed."""
+        return max(0.0, self.end - time.monotonic())
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether no time is left."""
+        return time.monotonic() >= self.end
 
 
-class _Job(Generic[T]):
-    """One call and its outcome."""
+class Backoff:
+    """Pauses between attempts; each is twice as long as the one before, up to a limit.
 
-    def __init__(self, function: Callable[[], T]) -> None:
-        self.function = function
-        self.done = threading.Event()
-        self.value: T | None = None
-        self.error: BaseException | None = None
+    Attributes:
+        seconds: Length of the next pause.
+    """
 
-    def run(self) -> None:
-        try:
-            self.value = self.function()
-        except BaseException as error:
-            self.error = error
+    def __init__(self, *, first: float, longest: float, has_jitter: bool = False) -> None:
+        """Begin with the shortest pause.
 
-
-Inbox = queue.SimpleQueue[_Job[Any] | None]
-
-
-class Threads:
-    """A pool of daemon threads that grows when all are busy, up to `limit`, and keeps at most `keep` idle ones."""
-
-    def __init__(self, *, name: str, keep: int = 8, limit: int = 64) -> None:
-        self._name = name
-        self._keep = keep
-        self._limit = limit
-        self._count = 0
-        self._lock = threading.Lock()
-        self._idle: queue.LifoQueue[Inbox] = queue.LifoQueue()
-
-    def call(self, function: Callable[[], T], *, seconds: float) -> T:
-        """Run `function` and wait at most `seconds` for it, and for a thread where all are busy.
-
-        Raises:
-            OverdueError: There was no answer in time; the function may still be running.
+        Args:
+            first: Seconds of the first pause.
+            longest: Seconds of the longest one.
+            has_jitter: Whether each pause is multiplied by a random number from 0.5 to 1.5, so that
+                clients that failed together do not come back together.
         """
-        job = _Job(function)
-        try:
-            inbox = self._idle.get_nowait()
-        except queue.Empty:
-            end = time.monotonic() + seconds
-            inbox = self._start() or self._wait(end)
-            seconds = end - time.monotonic()
-        inbox.put(job)
-        if not job.done.wait(seconds):
-            raise OverdueError
-        if job.error is not None:
-            raise job.error
-        return job.value  # type: ignore[return-value]  # set when there is no error
+        self._next, self._longest, self._has_jitter = first, longest, has_jitter
+        self.seconds = 0.0
+        self.grow()
 
-    def _start(self) -> Inbox | None:
-        """Start a thread; return None where there are as many as there may be."""
-        with self._lock:
-            if self._count >= self._limit:
-                return None
-            self._count += 1
-        inbox: Inbox = queue.SimpleQueue()
-        try:
-            threading.Thread(target=self._work, args=(inbox,), name=self._name, daemon=True).start()
-        except RuntimeError:  # the system lets this process have no more threads
-            self._end()
-            return None
-        return inbox
+    def grow(self) -> None:
+        """Choose the next pause."""
+        jitter = 0.5 + random.random() if self._has_jitter else 1.0  # noqa: S311 - not a secret
+        self.seconds = self._next * jitter
+        self._next = min(2 * self._next, self._longest)
 
-    def _wait(self, end: float) -> Inbox:
-        """Wait for a thread that has become idle."""
-        while self._keep and (left := end - time.monotonic()) > 0:
-            try:
-                return self._idle.get(timeout=min(left, LOOK_SECONDS))
-            except queue.Empty:
-                if inbox := self._start():
-                    return inbox
-        raise OverdueError
-
-    def _work(self, inbox: Inbox) -> None:
-        while (job := inbox.get()) is not None:
-            job.run()
-            stays = self._idle.qsize() < self._keep
-            if stays:
-                self._idle.put(inbox)
-                if not self._keep:  # closed meanwhile
-                    self.close()
-            else:
-                self._end()
-            job.done.set()
-            if not stays:
-                return
-        self._end()
-
-    def _end(self) -> None:
-        with self._lock:
-            self._count -= 1
-
-    def close(self) -> None:
-        """Let the idle threads end, and the busy ones after what they do."""
-        self._keep = 0
-        while True:
-            try:
-                self._idle.get_nowait().put(None)
-            except queue.Empty:
-                return
+    def sleep(self, deadline: Deadline) -> None:
+        """Pause, but not beyond a deadline, and choose the next pause."""
+        time.sleep(min(self.seconds, deadline.seconds_left))
+        self.grow()

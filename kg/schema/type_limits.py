@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.driver.graph import Graph, Run
-from mcp_context_persistence.kg.driver.statement import Row, Statement
-from mcp_context_persistence.kg.errors import DatabaseError, StaleVectorState, ValidationError
+from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
+from mcp_context_persistence.kg.errors import DatabaseError, StaleStateError, ValidationError
 
 T = TypeVar("T")
 
@@ -191,7 +191,7 @@ class TypeRegistry:
         """
         if not self._has(used) and run(register(self._namespace, used))[0]:
             self._last = None
-            raise StaleVectorState(
+            raise StaleStateError(
                 "other types were stored in the namespace, up to its limit, meanwhile; call again",
                 retryable=True,
             )
@@ -224,7 +224,7 @@ class TypeRegistry:
                 raise
             self._is_database_full = True
             self._last = None
-            raise StaleVectorState(
+            raise StaleStateError(
                 "the database takes no further types; call again", retryable=True
             ) from error
 

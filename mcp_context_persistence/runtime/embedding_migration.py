@@ -13,11 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mcp_context_persistence.kg import vector_spaces
-from mcp_context_persistence.kg.driver.graph import Graph, Run
+from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.driver.statement import Run
 from mcp_context_persistence.kg.errors import (
     ContextPersistenceError,
     DatabaseError,
-    StaleVectorState,
+    StaleStateError,
     VectorDBError,
 )
 from mcp_context_persistence.kg.timestamps import now_ms
@@ -155,7 +156,7 @@ class Migration:
                     self._leftover = None
                 if self._pass():
                     return
-            except StaleVectorState:
+            except StaleStateError:
                 moved = True
             except (DatabaseError, VectorDBError) as error:
                 self._failures += 1
@@ -206,7 +207,7 @@ class Migration:
                 )
             )
             if not cleared:
-                raise StaleVectorState
+                raise StaleStateError
             if not cleared[0]:
                 return
 
@@ -218,7 +219,7 @@ class Migration:
             vector_spaces.begin(self._namespace, state, state.other, "filling", now=now_ms())
         )
         if not begun:
-            raise StaleVectorState
+            raise StaleStateError
         self._state = Vectors(
             space=state.space, revision=begun[0], other=state.other, progress="filling"
         )
@@ -253,14 +254,14 @@ class Migration:
 
         def work(run: Run) -> bool:
             if not run(vector_spaces.lock(self._namespace, self._state, now=now_ms())):
-                raise StaleVectorState
+                raise StaleStateError
             rows = [
                 row for label in LABELS for row in self._missing(run, label, limit=self._last + 1)
             ]
             if len(rows) > self._last or (rows and self._fill(run, rows) < len(rows)):
                 return False
             if not run(vector_spaces.switch(self._namespace, self._state)):
-                raise StaleVectorState
+                raise StaleStateError
             return True
 
         switched = self._graph.transact(work, name="configure_embedding_model")
@@ -280,4 +281,4 @@ def _text(row: Mapping[str, Any]) -> str:
         return str(row["content"])
     if row["origin"] == "extracted":
         return str(row["name"])
-    return entities.named(row["name"], row["description"])
+    return entities.embedding_text(row["name"], row["description"])

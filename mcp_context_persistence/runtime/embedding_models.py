@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp_context_persistence.kg import limits, validation, vector_spaces
 from mcp_context_persistence.kg.driver.graph import Graph
-from mcp_context_persistence.kg.errors import DatabaseError, StaleVectorState, ValidationError
+from mcp_context_persistence.kg.errors import DatabaseError, StaleStateError, ValidationError
 from mcp_context_persistence.kg.schema import migrations
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.vector_spaces import Progress, Space, Vectors
@@ -85,11 +85,11 @@ class Embeddings:
 
     def again(self, work: Callable[[], T]) -> T:
         """Do something with the `current` model, and again from the start where another one came into use meanwhile."""
-        last: StaleVectorState | None = None
+        last: StaleStateError | None = None
         for _ in range(TRIES):
             try:
                 return work()
-            except StaleVectorState as error:
+            except StaleStateError as error:
                 self._known = None
                 last = error
         raise DatabaseError(

@@ -17,7 +17,9 @@ from mcp_context_persistence.kg.schema.type_limits import TypeRegistry
 from mcp_context_persistence.queries.analytics.algorithms import Analytics
 from mcp_context_persistence.runtime.cache.client_cache import ClientCache
 from mcp_context_persistence.runtime.call_scope import CallScope
-from mcp_context_persistence.runtime.config import settings
+from mcp_context_persistence.runtime.config import sources
+from mcp_context_persistence.runtime.config.argument_defaults import SPACY_MODEL
+from mcp_context_persistence.runtime.config.settings import Config, load_config
 from mcp_context_persistence.runtime.connection import Connection, Progress, configured_target
 from mcp_context_persistence.runtime.embedding_models import Embeddings
 from mcp_context_persistence.runtime.language_models import LanguageModels
@@ -38,12 +40,16 @@ UNUSED = {
 
 
 @cache
-def _log_once(message: str) -> None:
-    log.info(message)
+def _log_once(message: str, level: int = logging.INFO) -> None:
+    log.log(level, message)
 
 
-def _log_unused_settings(config: settings.Config) -> None:
-    """Log each setting that is set but has no effect, once per process."""
+def _log_ignored_settings(config: Config) -> None:
+    """Log, once per process, each setting without effect and a configuration file that is not used."""
+    ignored_file = sources.describe_ignored_file(Config.model_fields)
+    if ignored_file:
+        is_suspicious, message = ignored_file
+        _log_once(message, logging.WARNING if is_suspicious else logging.INFO)
     for name, message in UNUSED.items():
         if getattr(config, name):
             _log_once(message)
@@ -103,17 +109,17 @@ class Engine:
         """
         spacy_setting = (
             None
-            if spacy_model is settings.SPACY_MODEL
+            if spacy_model is SPACY_MODEL
             else validation.check_identifier("spacy_model", spacy_model)
         )
-        self.config = settings.config(
+        self.config = load_config(
             config,
             database_url=database_url,
             vector_db_url=vector_db_url,
             spacy_model=spacy_setting,
         )
         log_settings.configure(self.config)
-        _log_unused_settings(self.config)
+        _log_ignored_settings(self.config)
         self.namespace = validation.check_identifier(
             "namespace", namespace, size=limits.NAMESPACE_BYTES
         )
@@ -177,16 +183,16 @@ class Engine:
             return
         self._closed = True
         self.cache.close()
-        if not self.graph.forked:  # the thread of a migration is the parent's
+        if not self.graph.is_forked:  # the thread of a migration is the parent's
             self.embeddings.close()
         try:
-            if self.connection.is_throwaway and not self.graph.forked:
+            if self.connection.is_throwaway and not self.graph.is_forked:
                 self.graph.run(clear(self.namespace))
         finally:
             self._release()
 
     def _release(self) -> None:
         self.memory.close()
-        if self.metrics is not None and not self.graph.forked:  # its thread is the parent's
+        if self.metrics is not None and not self.graph.is_forked:  # its thread is the parent's
             self.metrics.close()
         self.connection.close()

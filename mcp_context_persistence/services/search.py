@@ -1,7 +1,6 @@
 """Searches: arguments are checked, the query is embedded, the answer is told."""
 
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -29,7 +28,7 @@ from mcp_context_persistence.queries.search.similar_conversations import (
     similar_conversations,
 )
 from mcp_context_persistence.responses.context import BuildContextResponse, Citation
-from mcp_context_persistence.runtime.config.settings import (
+from mcp_context_persistence.runtime.config.argument_defaults import (
     HYBRID_LIMIT,
     HYBRID_MODE,
     SIMILAR_LIMIT,
@@ -286,7 +285,7 @@ def similar(
 
 
 def _similar(found: Similar, *, include_metadata: bool) -> SimilarConversation:
-    messages = conversations.messages(
+    messages = conversations.build_messages(
         [row if include_metadata else {**row, "metadata": None} for row in found.messages]
     )
     return SimilarConversation.model_construct(

@@ -28,11 +28,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mcp_context_persistence.kg.driver.statement import Row
 from mcp_context_persistence.kg.timestamps import DAY_MS
 from mcp_context_persistence.queries.search import diversification
 from mcp_context_persistence.queries.search.query_terms import DROPPED, QUESTION, tokens
@@ -41,7 +41,6 @@ from mcp_context_persistence.queries.search.reranking import Judge, reread
 from mcp_context_persistence.queries.search.score_fusion import LEAST, stem
 from mcp_context_persistence.queries.temporal.query_dates import NO_DATES, QueryDates, TimeRange
 
-Row = Mapping[str, Any]
 Floats = NDArray[np.float64]
 
 PLAIN = [

@@ -1,11 +1,10 @@
 """The legs of a search: by meaning in the vector index, by words in the fulltext index. How far each looks, and when it looks further."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mcp_context_persistence.kg.driver.statement import Row, Statement
-from mcp_context_persistence.kg.errors import StaleVectorState
+from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
+from mcp_context_persistence.kg.errors import StaleStateError
 from mcp_context_persistence.kg.filter_tokens import facet
 from mcp_context_persistence.kg.vector_spaces import INDEX, PROPERTY, Vectors
 from mcp_context_persistence.queries.search import score_fusion
@@ -13,8 +12,6 @@ from mcp_context_persistence.queries.search.filters import FIRST_MS, LAST_MS, Fi
 from mcp_context_persistence.queries.search.query_terms import query, required
 from mcp_context_persistence.queries.search.recipes import Recipe
 from mcp_context_persistence.queries.temporal.query_dates import TimeRange
-
-Run = Callable[[Statement[Row]], list[Row]]
 
 NEAREST, WORDED = Recipe.nearest, Recipe.worded  # best hits of each leg, at least
 BESIDE = 2  # places from a hit, up to which the cosine of the very next ones is enough
@@ -261,5 +258,5 @@ def look(run: Run, plan: Plan) -> Row:
 def _seen(run: Run, plan: Plan) -> Row:
     found = run(plan.statement())[0]
     if plan.vector and not plan.vector.vectors.still(found):
-        raise StaleVectorState
+        raise StaleStateError
     return found

@@ -7,12 +7,10 @@ An entity has a scale of its own for words: its text is little more than a name,
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from mcp_context_persistence.kg.driver.statement import Row
 from mcp_context_persistence.kg.identifiers import spaced
 from mcp_context_persistence.queries.search.query_terms import bare, tokens
-
-Row = Mapping[str, Any]
 
 MEANING, WORDS = 0.4, 0.6
 LEAST = 0.05  # what an arm gives for having found something at all

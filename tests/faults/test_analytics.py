@@ -36,7 +36,7 @@ def client(bolt_target, proxy, direct):
 
 
 def test_an_analysis_of_a_server_that_falls_silent_ends_soon_after_its_deadline(client, proxy):
-    client._engine.graph._deadline = DEADLINE
+    client._engine.graph._budget.seconds = DEADLINE
     cut = proxy.cut(
         "RUN",
         silent=True,

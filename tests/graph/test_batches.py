@@ -9,7 +9,7 @@ import pytest
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import DatabaseError, ValidationError
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.driver.error_mapping import translate
+from mcp_context_persistence.kg.driver.error_mapping import translate_error
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.models import Conversation
 
@@ -132,7 +132,7 @@ def test_a_rerun_costs_nothing_for_what_is_stored(client, monkeypatch):
     def refuse(*_):
         raise AssertionError("something was analysed again")
 
-    monkeypatch.setattr(type(client._engine.extractor), "extract", refuse)
+    monkeypatch.setattr(type(client._engine.models.extractor), "extract", refuse)
     assert {one.status for one in client.batch_save_conversations(given[:4])} == {"unchanged"}
     monkeypatch.undo()
     assert [one.status for one in client.batch_save_conversations(given)] == ["unchanged"] * 4 + [
@@ -183,7 +183,7 @@ def memory_error():
     error = neo4j.exceptions.Neo4jError._hydrate_neo4j(
         code="Neo.TransientError.General.MemoryPoolOutOfMemoryError", message="x"
     )
-    made = translate(error, name="conversation/save")
+    made = translate_error(error, name="conversation/save")
     made.__cause__ = error
     return made
 
