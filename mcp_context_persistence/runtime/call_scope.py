@@ -47,8 +47,9 @@ class CallScope:
 
         Args:
             name: Name of the method.
-            errors: The classes of errors that the method documents. Any other error is raised as the first of them, except
-                `ValidationError` and `NotFoundError`, which stay as they are.
+            errors: The classes of errors that the method documents. Any other error is raised as
+                the first of them, except `ValidationError` and `NotFoundError`, which stay as they
+                are.
             tidy: Whether memory may be freed after the call.
         """
         with self._telemetry.call(name):

@@ -1,8 +1,10 @@
 """The way of a namespace from one embedding model to another, while it is searched and written to.
 
-Vectors of the new model are made for everything that has one of the old model, page by page, in a property and an index of their own. What
-is written meanwhile gets vectors of the old model and loses those of the new one, so that the next pass makes them. When few are left, the
-namespace is locked, the rest is made, and the two change places in the same transaction. The old vectors stay: the way back is short.
+Vectors of the new model are made for everything that has one of the old model, page by page, in a
+property and an index of their own. What is written meanwhile gets vectors of the old model and
+loses those of the new one, so that the next pass makes them. When few are left, the namespace is
+locked, the rest is made, and the two change places in the same transaction. The old vectors stay:
+the way back is short.
 """
 
 import atexit
@@ -40,7 +42,7 @@ CLEARED = 2_000  # vectors that are removed at a time
 STOP_SECONDS = 60.0  # to wait for the page that is at work; the thread dies with the process
 
 
-class _Stopped(Exception):  # noqa: N818 - not an error
+class _Stopped(Exception):
     """Somebody wants it to end."""
 
 
@@ -64,7 +66,8 @@ class Migration:
             graph: The database.
             namespace: The namespace.
             embedder: The new model.
-            state: What the namespace says of its vectors, with those of the new model beside those in use.
+            state: What the namespace says of its vectors, with those of the new model beside those
+                in use.
             leftover: A property with vectors that nobody needs any more.
             tell: Is told ``"vectors"``, how many are made, and how many there are to be.
             done: Called when the new ones are in use.
@@ -213,7 +216,7 @@ class Migration:
 
     def _prepare(self) -> None:
         state = self._state
-        assert state.other is not None  # noqa: S101 - a migration always has one
+        assert state.other is not None
         self._clear(state.other.vectors)
         begun = self._graph.run(
             vector_spaces.begin(self._namespace, state, state.other, "filling", now=now_ms())

@@ -182,7 +182,7 @@ class Embeddings:
         """The state with the model beside the one in use, or with what was beside it stopped; None where somebody was faster."""
         other, progress = state.other, state.progress
         if state.space.model == embedder.name:
-            assert other is not None and progress is not None  # noqa: S101, PT018 - there is something to stop
+            assert other is not None and progress is not None
             progress = STOPS[progress]
         elif (
             other and progress and other.model == embedder.name and other.size == embedder.dimension
@@ -244,7 +244,7 @@ def configure(
     progress: Tell | None,
 ) -> EmbeddingStatus:
     """Use another model from now on."""
-    from mcp_context_persistence.ingest.models.embedder import Embedder  # noqa: PLC0415 - torch is not imported before it is needed
+    from mcp_context_persistence.ingest.models.embedder import Embedder
 
     size = validation.check_integer(
         "batch_size", batch_size, minimum=1, maximum=limits.ENCODER_BATCH

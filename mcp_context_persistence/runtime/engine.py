@@ -60,7 +60,8 @@ class Batches:
     """How batches are processed.
 
     Attributes:
-        max_workers: Conversations that are written at the same time, at most; 1 means that nothing overlaps.
+        max_workers: Conversations that are written at the same time, at most; 1 means that nothing
+            overlaps.
         chunk_size: Messages or texts that are analyzed together.
     """
 

@@ -1,7 +1,7 @@
 """The memory of this process and of its managed server: what is in use, a limit on it, and what is freed where the limit is near.
 
-The language models are shared by all clients of a process, so the limit is the process's: the lowest that an open client has set. It ends with
-that client. A forked child begins without one.
+The language models are shared by all clients of a process, so the limit is the process's: the
+lowest that an open client has set. It ends with that client. A forked child begins without one.
 """
 
 import ctypes
@@ -88,7 +88,7 @@ _shared = _Shared()
 
 
 def _in_forked_child() -> None:
-    global _shared  # noqa: PLW0603 - a thread that is not here may hold its locks, and the clients are the parent's
+    global _shared
     _shared = _Shared()
 
 
@@ -104,7 +104,8 @@ def checked(max_memory_usage: object, *, managed: bool) -> int:
         managed: Whether a managed server has to live within it too.
 
     Raises:
-        ValidationError: It is not a size, or less than what is needed; the text says how much that is.
+        ValidationError: It is not a size, or less than what is needed; the text says how much that
+            is.
     """
     if isinstance(max_memory_usage, bool) or not isinstance(max_memory_usage, (int, str)):
         raise ValidationError('max_memory_usage must be bytes, such as 2000000000 or "2GB"')

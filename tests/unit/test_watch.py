@@ -11,7 +11,7 @@ import pytest
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import NotFoundError, ValidationError
-from mcp_context_persistence.runtime.config.settings import config
+from mcp_context_persistence.runtime.config.settings import load_config
 from mcp_context_persistence.runtime.telemetry import log_settings
 from mcp_context_persistence.runtime.telemetry.call_telemetry import Watch
 from mcp_context_persistence.runtime.telemetry.metrics import Metrics
@@ -194,7 +194,7 @@ def test_nothing_is_touched_unless_configured(tree):
         list(logging.getLogger().handlers),
         logging.getLogger().level,
     )
-    log_settings.configure(config())
+    log_settings.configure(load_config())
     assert before == (
         list(tree.handlers),
         tree.level,
@@ -206,7 +206,7 @@ def test_nothing_is_touched_unless_configured(tree):
 def test_json_lines_go_to_the_file(tree):
     root = list(logging.getLogger().handlers), logging.getLogger().level
     log_settings.configure(
-        config({"log_format": "json", "log_file": "out.log", "log_level": "info"})
+        load_config({"log_format": "json", "log_file": "out.log", "log_level": "info"})
     )
     watch = Watch("here", None)
     with watch.call("save_conversation"):
@@ -238,7 +238,7 @@ def test_json_lines_go_to_the_file(tree):
 def test_text_goes_to_standard_error(tree, monkeypatch):
     shown = io.StringIO()
     monkeypatch.setattr("sys.stderr", shown)
-    log_settings.configure(config({"log_level": "WARNING"}))
+    log_settings.configure(load_config({"log_level": "WARNING"}))
     with Watch("here", None).call("save_conversation"):
         pass
     log_an_error("mcp_context_persistence.runtime.engine", "broken")
@@ -250,7 +250,7 @@ def test_text_goes_to_standard_error(tree, monkeypatch):
 
 def test_files_are_rotated_by_size(tree, tmp_path):
     log_settings.configure(
-        config({"log_file": "out.log", "log_max_size": "2kB", "log_backup_count": 2})
+        load_config({"log_file": "out.log", "log_max_size": "2kB", "log_backup_count": 2})
     )
     watch = Watch("here", None)
     for _ in range(200):
@@ -263,16 +263,16 @@ def test_files_are_rotated_by_size(tree, tmp_path):
 def test_one_handler_whatever_the_number_of_clients(tree):
     before = len(tree.handlers)
     for _ in range(3):
-        log_settings.configure(config({"log_file": "one.log"}))
+        log_settings.configure(load_config({"log_file": "one.log"}))
     assert len(tree.handlers) == before + 1
-    log_settings.configure(config({"log_file": "two.log", "log_level": "DEBUG"}))
+    log_settings.configure(load_config({"log_file": "two.log", "log_level": "DEBUG"}))
     assert len(tree.handlers) == before + 1
     assert tree.level == logging.DEBUG
-    log_settings.configure(config())
+    log_settings.configure(load_config())
     assert tree.level == logging.DEBUG
 
 
 @pytest.mark.parametrize("path", ["missing/out.log", "."])
 def test_a_file_that_cannot_be_written_is_refused(tree, path):
     with pytest.raises(ValidationError, match="log_file"):
-        log_settings.configure(config({"log_file": path}))
+        log_settings.configure(load_config({"log_file": path}))

@@ -8,7 +8,11 @@ from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.namespace_version import Versions
 from mcp_context_persistence.runtime.cache.response_cache import A, Answers, Counts, key_of
 from mcp_context_persistence.runtime.cache.stores import open_store
-from mcp_context_persistence.runtime.config import settings
+from mcp_context_persistence.runtime.config.argument_defaults import (
+    CACHE_SIZE,
+    CACHE_TTL,
+    is_left_out,
+)
 from mcp_context_persistence.runtime.config.settings import Config
 from mcp_context_persistence.runtime.language_models import LanguageModels
 from mcp_context_persistence.runtime.memory_limit import Memory
@@ -21,7 +25,7 @@ class ClientCache:
         responses: The configured cache, None where there is none.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts of an engine
+    def __init__(
         self,
         graph: Graph,
         versions: Versions,
@@ -58,8 +62,8 @@ class ClientCache:
         directory: object = None,
     ) -> None:
         """Replace the cache; see `configure_cache`."""
-        cache_size = self._config.cache_size if cache_size is settings.CACHE_SIZE else cache_size
-        ttl = round(self._config.cache_ttl) if ttl is settings.CACHE_TTL else ttl
+        cache_size = self._config.cache_size if cache_size is CACHE_SIZE else cache_size
+        ttl = round(self._config.cache_ttl) if ttl is CACHE_TTL else ttl
         group = key_of(self._identity, self._namespace) or b""
         store = open_store(
             cache_type, cache_size, ttl, group=group, redis_url=redis_url, directory=directory
@@ -84,7 +88,7 @@ class ClientCache:
         if responses is None:
             return compute()
         omitted = [  # a setting takes the place of these
-            name for name, value in arguments.items() if settings.left_out(value)
+            name for name, value in arguments.items() if is_left_out(value)
         ]
         key = key_of(
             __version__,

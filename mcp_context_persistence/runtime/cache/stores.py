@@ -270,7 +270,7 @@ def connect(url: object) -> "redis.Redis":
             "redis_url must look like redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH"
         )
     try:
-        import redis  # noqa: PLC0415 - an extra
+        import redis
     except ImportError as error:
         raise ValidationError(
             f"cache_type: Redis needs its client library; {missing_extra('redis')}"
