@@ -14,7 +14,7 @@ from mcp_context_persistence.kg.maintenance import clear
 from mcp_context_persistence.kg.namespace_version import Versions
 from mcp_context_persistence.kg.schema import migrations
 from mcp_context_persistence.kg.schema.type_limits import TypeRegistry
-from mcp_context_persistence.queries.analytics.algorithms import Analytics
+from mcp_context_persistence.queries.analytics.analyzer import GraphAnalyzer
 from mcp_context_persistence.runtime.cache.client_cache import ClientCache
 from mcp_context_persistence.runtime.call_scope import CallScope
 from mcp_context_persistence.runtime.config import sources
@@ -167,7 +167,7 @@ class Engine:
         self.embeddings = Embeddings(graph, namespace, config, database_size=vector_size)
         self.models = LanguageModels(config, self.types)
         self.state = NamespaceState(graph, namespace, self.embeddings)
-        self.analytics = Analytics(graph)
+        self.analytics = GraphAnalyzer(graph)
         self.cache = ClientCache(
             graph,
             Versions(graph, namespace, store=self.connection.watched_store),

@@ -12,8 +12,8 @@ from mcp_context_persistence.models import GraphPath, GraphStep
 from mcp_context_persistence.queries.analytics.algorithms import (
     ALGORITHMS,
     METRICS,
-    WEIGHED_ALGORITHMS,
-    WEIGHED_METRICS,
+    WEIGHTED_ALGORITHMS,
+    WEIGHTED_METRICS,
     Algorithm,
     Metric,
 )
@@ -63,7 +63,7 @@ def open_gds_client(engine: Engine, *, directed: bool, costs: bool) -> Iterator[
     with engine.memory.call(tidy=False), ExitStack() as stack:
         with engine.call("graph_data_science", GraphError):
             projection = stack.enter_context(
-                engine.analytics.projection(
+                engine.analytics.project(
                     engine.namespace,
                     undirected=not directed,
                     task="block",
@@ -79,10 +79,8 @@ def open_gds_client(engine: Engine, *, directed: bool, costs: bool) -> Iterator[
 
 def summarize_graph(engine: Engine) -> GraphAnalytics:
     """Measure the graph."""
-    with engine.analytics.projection(
-        engine.namespace, undirected=True, task="summary"
-    ) as projection:
-        row = engine.analytics.summary(projection) if projection else {}
+    with engine.analytics.project(engine.namespace, undirected=True, task="summary") as projection:
+        row = engine.analytics.summarize(projection) if projection else {}
     nodes, edges = (projection.nodes, projection.relationships) if projection else (0, 0)
     return GraphAnalytics(
         total_nodes=nodes,
@@ -103,15 +101,15 @@ def find_central_entities(
     """Find the most central entities."""
     metric_name = cast("Metric", _canonical_name("metric", metric, METRICS, _METRIC_NAMES))
     limit = validation.check_integer("top_k", top_k, minimum=1, maximum=limits.CENTRAL_ENTITIES)
-    if weighted and metric_name not in WEIGHED_METRICS:
+    if weighted and metric_name not in WEIGHTED_METRICS:
         raise ValidationError(
-            f"weighted is available for these metrics: {', '.join(sorted(WEIGHED_METRICS))}"
+            f"weighted is available for these metrics: {', '.join(sorted(WEIGHTED_METRICS))}"
         )
-    with engine.analytics.projection(
+    with engine.analytics.project(
         engine.namespace, undirected=not directed, task=metric_name, weighted=weighted
     ) as projection:
         ranked = (
-            engine.analytics.central(projection, metric_name, limit=limit, weighted=weighted)
+            engine.analytics.rank_entities(projection, metric_name, limit=limit, weighted=weighted)
             if projection
             else []
         )
@@ -131,15 +129,15 @@ def detect_communities(
         "Algorithm", _canonical_name("algorithm", algorithm, ALGORITHMS, _ALGORITHM_NAMES)
     )
     smallest = validation.check_integer("min_size", min_size, minimum=1, maximum=2**31)
-    if weighted and algorithm_name not in WEIGHED_ALGORITHMS:
+    if weighted and algorithm_name not in WEIGHTED_ALGORITHMS:
         raise ValidationError(
-            f"weighted is available for these algorithms: {', '.join(sorted(WEIGHED_ALGORITHMS))}"
+            f"weighted is available for these algorithms: {', '.join(sorted(WEIGHTED_ALGORITHMS))}"
         )
-    with engine.analytics.projection(
+    with engine.analytics.project(
         engine.namespace, undirected=True, task=algorithm_name, weighted=weighted
     ) as projection:
         rows = (
-            engine.analytics.communities(
+            engine.analytics.find_communities(
                 projection, algorithm_name, min_size=smallest, weighted=weighted
             )
             if projection
@@ -153,14 +151,22 @@ def detect_communities(
 
 
 def _build_community(
-    index: int, *, size: int, ids: list[str], names: list[str], types: list[str], inside: list[int]
+    index: int,
+    *,
+    size: int,
+    ids: list[str],
+    names: list[str],
+    types: list[str],
+    internal_degrees: list[int],
 ) -> Community:
     possible_neighbors = max(size - 1, 1)
     members = [
         CentralEntity(
             id=entity_id, name=name, type=entity_type, centrality_score=degree / possible_neighbors
         )
-        for entity_id, name, entity_type, degree in zip(ids, names, types, inside, strict=True)
+        for entity_id, name, entity_type, degree in zip(
+            ids, names, types, internal_degrees, strict=True
+        )
     ]
     return Community(id=index, label=", ".join(names[:LABEL_NAMES]), size=size, entities=members)
 
@@ -178,12 +184,16 @@ def find_similar_entities(
             {"entity_id": validation.check_identifier("entity_id", entity_id)}
         )["entity_id"]
     )
-    with engine.analytics.projection(
-        engine.namespace, undirected=True, task="similar", top=limit
+    with engine.analytics.project(
+        engine.namespace, undirected=True, task="similar", similar_per_entity=limit
     ) as projection:
         rows = (
-            engine.analytics.similar(
-                projection, engine.namespace, entity_id=compared_id, limit=limit, cutoff=threshold
+            engine.analytics.find_similar(
+                projection,
+                engine.namespace,
+                entity_id=compared_id,
+                limit=limit,
+                min_similarity=threshold,
             )
             if projection
             else []
@@ -213,11 +223,11 @@ def find_shortest_paths(
     source_id, target_id = ids["source_entity_id"], ids["target_entity_id"]
     if source_id == target_id:
         return []
-    with engine.analytics.projection(
+    with engine.analytics.project(
         engine.namespace, undirected=not directed, task="paths", weighted=weighted, costs=True
     ) as projection:
         rows = (
-            engine.analytics.paths(
+            engine.analytics.find_paths(
                 projection,
                 engine.namespace,
                 source=source_id,
