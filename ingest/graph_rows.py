@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from mcp_context_persistence.ingest.extraction.results import Extraction, Mention, Relation
 from mcp_context_persistence.ingest.extraction.user_patterns import RULE
 from mcp_context_persistence.kg.identifiers import label, relationship_id, relationship_type
-from mcp_context_persistence.kg.merging.mentions import joined
+from mcp_context_persistence.kg.merging.mentions import combine_parts
 from mcp_context_persistence.kg.schema.type_limits import (
     FALLBACK_ENTITY_TYPE,
     FALLBACK_LABEL,
@@ -16,7 +16,7 @@ from mcp_context_persistence.kg.schema.type_limits import (
     Types,
     types,
 )
-from mcp_context_persistence.kg.writes.entities import searchable
+from mcp_context_persistence.kg.writes.entities import search_properties
 
 
 class TypeAdmission(Protocol):
@@ -161,7 +161,7 @@ def entity_row(namespace: str, mention: Mention, *, now: int) -> dict[str, Any]:
             "aliases": [],
             "origin": "extracted",
             "timestamp_ms": now,
-            **searchable(
+            **search_properties(
                 namespace,
                 entity_id=mention.entity_id,
                 name=mention.name,
@@ -182,7 +182,7 @@ def mention_rows(mentions: Sequence[Mention]) -> list[dict[str, Any]]:
     return [
         {
             "id": entity_id,
-            "properties": joined(
+            "properties": combine_parts(
                 entity_id, [_part(known, group) for known, group in names.items()]
             ),
         }

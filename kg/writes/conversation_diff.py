@@ -17,7 +17,6 @@ from mcp_context_persistence.kg.filter_tokens import (
 )
 from mcp_context_persistence.kg.identifiers import digest, message_id
 from mcp_context_persistence.kg.models import Conversation
-from mcp_context_persistence.kg.timestamps import to_milliseconds
 from mcp_context_persistence.kg.writes.message_diff import (
     MessageDiff,
     MessageSlot,

@@ -15,7 +15,7 @@ from mcp_context_persistence.kg.writes.message_diff import MessageDiff, StoredMe
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """The rows that a save writes apart from the messages, by the names of the statement's parameters.
+    """The rows of a save apart from its messages, by the names of the statement's parameters.
 
     Attributes:
         vectors: For each message id its vector, `(dim,) float32`.
@@ -123,9 +123,7 @@ def save(
         "max_evidence": limits.EVIDENCE_PER_RELATIONSHIP,
         "space": vectors.writing() if vectors else None,
     }
-    return Statement(
-        name="conversation/save", parameters={"batch": batch}, read=as_is, writes=True
-    )
+    return Statement(name="conversation/save", parameters={"batch": batch}, read=as_is, writes=True)
 
 
 def _created_rows(items: Sequence[MessageDiff], vectors: Mapping[str, Any]) -> list[dict[str, Any]]:

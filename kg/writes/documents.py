@@ -1,4 +1,4 @@
-"""Documents: texts that belong to no conversation, kept in passages."""
+"""Statements that save documents: texts that belong to no conversation, stored in passages."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,8 +10,8 @@ from mcp_context_persistence.kg.identifiers import digest
 from mcp_context_persistence.kg.vector_spaces import Vectors
 
 
-def state(namespace: str, document_id: str) -> Statement[Row]:
-    """What the store holds of a document."""
+def read_state(namespace: str, document_id: str) -> Statement[Row]:
+    """Read the hash and the creation time of a stored document."""
     return Statement(
         name="document/state",
         parameters={"batch": {"namespace": namespace, "id": document_id}},
@@ -22,21 +22,21 @@ def state(namespace: str, document_id: str) -> Statement[Row]:
 def document_properties(
     text: str, *, project_path: str | None, metadata: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Properties of a document's own node; by `hash` a change is seen."""
-    written = validation.dump_metadata("metadata", metadata)
+    """Return the properties of a document's node. Its `hash` changes with any of them."""
+    metadata_json = validation.dump_metadata("metadata", metadata)
     return {
         "kind": "document",
         "content": text,
         "bytes": len(text.encode()),
         "project_path": project_path,
         "project": project_of(project_path, metadata),
-        "metadata": written,
-        "hash": digest(text, project_path or "", written or ""),
+        "metadata": metadata_json,
+        "hash": digest(text, project_path or "", metadata_json or ""),
     }
 
 
 def passage_id(document_id: str, position: int) -> str:
-    """The id of a passage."""
+    """Return the id of a document's passage."""
     return f"document:{digest(document_id)}#{position}"
 
 
@@ -52,7 +52,7 @@ def passage_properties(
     metadata: Mapping[str, Any] | None,
     now: int,
 ) -> dict[str, Any]:
-    """Properties of one passage, which is found like a message."""
+    """Return the properties of a passage's node, which searches find like a message."""
     return {
         "id": passage_id(document_id, position),
         "document_id": document_id,
@@ -86,15 +86,16 @@ def save(
     *,
     now: int,
 ) -> Statement[Row]:
-    """Write a document with its passages in the place of what was stored of it.
+    """Write a document with its passages, and delete its old passages.
 
     Args:
-        namespace: Where it is.
-        document_id: Its id.
-        properties: Of the document.
-        passages: With their vectors and mentions.
-        relations: The relationships that the passages support, as they are stored before in the same transaction.
-        vectors: Of the namespace, as the caller knows it.
+        namespace: The namespace.
+        document_id: Id of the document.
+        properties: Properties of the document's node.
+        passages: Rows with `properties`, `vector` and `mentions`.
+        relations: Rows of the relationships that the passages support. `entities.store` must have
+            stored them in the same transaction.
+        vectors: The namespace's vector state.
         now: Milliseconds since 1970.
     """
     batch = {

@@ -46,7 +46,7 @@ class MessageDiff:
 
 @dataclass(frozen=True, kw_only=True)
 class MessageSlot:
-    """The id and the position of a message of the request, and the stored message that it replaces."""
+    """Id and position of a message of the request, and the stored message that it replaces."""
 
     id: str
     position: int
@@ -70,9 +70,7 @@ def diff_message(
 ) -> MessageDiff:
     """Compare a message with the stored message of its slot."""
     stored = slot.stored
-    own_timestamp_ms = (
-        None if message.timestamp is None else to_milliseconds(message.timestamp)
-    )
+    own_timestamp_ms = None if message.timestamp is None else to_milliseconds(message.timestamp)
     content_hash, full_hash = _hash_message(message, slot.position, own_timestamp_ms)
     has_new_text = stored is None or stored.content_hash != content_hash
     same_text = stored if not has_new_text else None

@@ -99,8 +99,10 @@ def _find_shared_neighbors(
     related_settings = settings()["related"]
     if all(len(profile.neighbours) < related_settings["shared"] for profile in profiles):
         return [], None
-    pairs_found = engine.analytics.related(
-        engine.namespace, cutoff=related_settings["overlap"], least=related_settings["shared"]
+    pairs_found = engine.analytics.find_related_pairs(
+        engine.namespace,
+        min_similarity=related_settings["overlap"],
+        min_neighbors=related_settings["shared"],
     )
     return pairs_found, "cypher" if pairs_found is None else "gds"
 
@@ -229,7 +231,7 @@ def merge_entities(
                 merge_id,
                 kept_id,
                 merged_ids,
-                why=provenance,
+                reason=provenance,
                 vectors=vectors,
                 now=now,
             )
@@ -300,7 +302,7 @@ def undo_merge(engine: Engine, merge_id: object) -> UndoMergeResponse:
 
         def work(run: Run) -> dict[str, int]:
             return unmerge.undo_merge(
-                run, engine.namespace, row, names, vectors=vectors, embedded=embedded, now=now
+                run, engine.namespace, row, names, vectors=vectors, entity_vectors=embedded, now=now
             )
 
         return build_response(row, engine.graph.transact(work, name="undo_merge"))

@@ -56,10 +56,8 @@ def _write_update(
     )
     embedding = engine.embeddings.current() if entity_rows else None
     merged = engine.state.redirects() if entity_rows else Redirects()
-    entity_rows_given, entity_rows = (
-        entity_rows,
-        upsert.follow_redirects(entity_rows, merged.targets),
-    )
+    given_ids = [row.id for row in entity_rows]
+    entity_rows = upsert.follow_redirects(entity_rows, merged.targets)
     vectors_by_text: dict[str, Any] = {}
 
     def embed(texts: Sequence[str]) -> list[Any]:
@@ -87,7 +85,7 @@ def _write_update(
         merged.guard_vectors(
             embedding.vectors,
             (row.id for row in entity_rows),
-            (row.id for row in entity_rows_given),
+            given_ids,
         )
         if embedding
         else None

@@ -90,20 +90,25 @@ def test_a_time_stamp_that_cannot_be_stored_is_named(given):
         models.conversation("c", [{"role": "user", "content": "hi"}], created_at=given)
 
 
-@pytest.mark.parametrize("kind", ["word", "field_like", "long", "number", "tuple"])
-def test_an_unknown_key_is_answered_with_the_known_ones(kind):
-    key = {
-        "word": SECRET,
-        "field_like": SECRET.lower(),
-        "long": SECRET * 200_000,
-        "number": 4711,
-        "tuple": (SECRET,),
-    }[kind]
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("Contents", "'Contents'"),
+        ("time_stamp", "'time_stamp'"),
+        ("zwölf", "'zwölf'"),
+        ("a\nb", r"'a\nb'"),
+        ("long" * 200_000, f"'{'long' * 16}...'"),
+        (4711, "of the type int"),
+        (("a",), "of the type tuple"),
+    ],
+    ids=["word", "field_like", "not_ascii", "line_break", "long", "number", "tuple"],
+)
+def test_an_unknown_key_is_named_with_the_known_ones(key, shown):
     with pytest.raises(ValidationError) as caught:
-        models.conversation("c", [{"role": "user", "content": "hi", key: 1}])
-    assert (
-        str(caught.value)
-        == "messages.0: there is an unknown key; known are: content, id, metadata, name, role, timestamp"
+        models.conversation("c", [{"role": "user", "content": "hi", key: SECRET}])
+    assert str(caught.value) == (
+        f"messages.0: there is an unknown key {shown}; "
+        "known are: content, id, metadata, name, role, timestamp"
     )
     assert caught.value.__cause__ is None
 
@@ -226,9 +231,9 @@ def test_metadata_is_hashed_as_it_is_stored_and_filtered_by_the_same():
 def test_entities_and_relationships_keep_what_json_makes_of_their_metadata():
     given = {"day": date(2024, 5, 1), "pair": (1, 2)}
     kept = {"day": "2024-05-01", "pair": [1, 2]}
-    assert upsert.entity_row({"id": "a", "metadata": given}, place="x").metadata == kept
+    assert upsert.parse_entity({"id": "a", "metadata": given}, path="x").metadata == kept
     link = {"from_entity": "a", "to_entity": "b", "relationship_type": "uses", "properties": given}
-    assert upsert.relationship_row(link, place="x").properties == kept
+    assert upsert.parse_relationship(link, path="x").properties == kept
 
 
 def test_two_names_of_one_end_are_compared_only_when_they_are_words():
@@ -239,4 +244,4 @@ def test_two_names_of_one_end_are_compared_only_when_they_are_words():
         "relationship_type": "uses",
     }
     with pytest.raises(ValidationError, match=r"^x\.from_entity is given twice"):
-        upsert.relationship_row(link, place="x")
+        upsert.parse_relationship(link, path="x")

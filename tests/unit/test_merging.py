@@ -1,19 +1,19 @@
-"""What merging takes together comes apart again: mentions, relationships, and what is found in a text."""
+"""A merge combines mentions and relationships, and an unmerge divides them again."""
 
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mcp_context_persistence.kg.merging.redirects import Redirects
 
 from mcp_context_persistence.ingest.extraction.results import Extraction, Mention, Relation
 from mcp_context_persistence.ingest.graph_rows import mention_rows
 from mcp_context_persistence.ingest.redirects import followed
 from mcp_context_persistence.kg.merging import mentions, relationships
-from mcp_context_persistence.kg.merging.merge import Merged
 from mcp_context_persistence.kg.vector_spaces import Space, Vectors
 from mcp_context_persistence.kg.writes.upsert import EntityRow
-from mcp_context_persistence.kg.writes.upsert import followed as followed_rows
+from mcp_context_persistence.kg.writes.upsert import follow_redirects
 
 PART = st.fixed_dictionaries(
     {
@@ -27,25 +27,25 @@ PART = st.fixed_dictionaries(
 
 
 @given(st.dictionaries(st.sampled_from(["a", "b", "c"]), PART, min_size=1))
-def test_the_parts_of_a_mention_come_back(parts: dict[str, dict[str, Any]]) -> None:
-    whole = mentions.joined("a", [{"id": known, **one} for known, one in parts.items()])
+def test_a_combined_mention_is_divided_into_the_same_parts(parts: dict[str, dict[str, Any]]) -> None:
+    combined = mentions.combine_parts("a", [{"id": entity_id, **part} for entity_id, part in parts.items()])
     assert {
-        one["id"]: {key: value for key, value in one.items() if key != "id"}
-        for one in mentions.parts("a", whole)
+        part["id"]: {key: value for key, value in part.items() if key != "id"}
+        for part in mentions.split_parts("a", combined)
     } == parts
-    assert whole["count"] == sum(one["count"] for one in parts.values())
-    assert whole["start"] == min(one["start"] for one in parts.values())
-    assert whole["confidence"] == max(one["confidence"] for one in parts.values())
-    assert ("parts" in whole) == (parts.keys() != {"a"})
+    assert combined["count"] == sum(part["count"] for part in parts.values())
+    assert combined["start"] == min(part["start"] for part in parts.values())
+    assert combined["confidence"] == max(part["confidence"] for part in parts.values())
+    assert ("parts" in combined) == (parts.keys() != {"a"})
 
 
-def mention(start: int, known: str) -> Mention:
+def mention(start: int, entity_id: str) -> Mention:
     return Mention(
         start=start,
         end=start + 4,
-        text=known,
-        entity_id=known,
-        name=known,
+        text=entity_id,
+        entity_id=entity_id,
+        name=entity_id,
         type="organization",
         confidence=0.9,
         extractor="rule:organization",
@@ -66,7 +66,7 @@ def relation(source: str, target: str) -> Relation:
     )
 
 
-def test_what_is_found_means_the_kept_entity() -> None:
+def test_extractions_refer_to_the_kept_entity() -> None:
     found = Extraction(
         mentions=(mention(0, "acme_corp"), mention(20, "Acme"), mention(40, "pandas")),
         relations=(
@@ -77,22 +77,22 @@ def test_what_is_found_means_the_kept_entity() -> None:
         ),
     )
     assert followed(found, {"other": "Acme"}) is found
-    meant = followed(found, {"acme_corp": "Acme"})
-    assert [(one.entity_id, one.named) for one in meant.mentions] == [
+    redirected = followed(found, {"acme_corp": "Acme"})
+    assert [(part.entity_id, part.named) for part in redirected.mentions] == [
         ("Acme", "acme_corp"),
         ("Acme", None),
         ("pandas", None),
     ]
-    assert [(one.source, one.target) for one in meant.relations] == [
+    assert [(part.source, part.target) for part in redirected.relations] == [
         ("Acme", "pandas"),
         ("pandas", "pandas"),
     ]
-    rows = {row["id"]: row["properties"] for row in mention_rows(meant.mentions)}
-    assert [one["id"] for one in mentions.parts("Acme", rows["Acme"])] == ["acme_corp", "Acme"]
+    rows = {row["id"]: row["properties"] for row in mention_rows(redirected.mentions)}
+    assert [part["id"] for part in mentions.split_parts("Acme", rows["Acme"])] == ["acme_corp", "Acme"]
     assert "parts" not in rows["pandas"]
 
 
-def test_parallel_relationships_become_one() -> None:
+def test_relationships_with_the_same_ends_are_combined() -> None:
     first = {
         "id": "x",
         "name": "uses",
@@ -109,16 +109,16 @@ def test_parallel_relationships_become_one() -> None:
         "origin": "user",
         "properties": '{"a":2,"b":2}',
     }
-    whole = relationships.joined(("Acme", "USES", "pandas"), [first, second])
-    assert whole["sources"] == ["1", "2", "3"]
-    assert (whole["confidence"], whole["origin"], whole["properties"]) == (
+    combined = relationships.combine(("Acme", "USES", "pandas"), [first, second])
+    assert combined["sources"] == ["1", "2", "3"]
+    assert (combined["confidence"], combined["origin"], combined["properties"]) == (
         0.9,
         "user",
         '{"a":1,"b":2}',
     )
-    assert whole["id"] not in {"x", "y"}
+    assert combined["id"] not in {"x", "y"}
     many = {"sources": [str(number) for number in range(60)]}
-    assert relationships.joined(("a", "USES", "b"), [many])["capped"] is True
+    assert relationships.combine(("a", "USES", "b"), [many])["capped"] is True
 
 
 @pytest.mark.parametrize(
@@ -130,28 +130,28 @@ def test_parallel_relationships_become_one() -> None:
         (("b", "USES", "b"), ("a", "USES", "a")),
     ],
 )
-def test_where_a_relationship_goes(
+def test_the_ends_of_a_relationship_are_redirected(
     key: relationships.Key, expected: relationships.Key | None
 ) -> None:
-    assert relationships.moved(key, {"b": "a"}) == expected
+    assert relationships.redirect_key(key, {"b": "a"}) == expected
 
 
-def test_an_entity_given_under_a_merged_id_adds_to_the_kept_one() -> None:
+def test_an_update_under_a_merged_id_adds_to_the_kept_entity() -> None:
     rows = [
         EntityRow(id="acme_corp", name="Acme Corp", type="robot", description="d"),
         EntityRow(id="Acme", name="Acme"),
     ]
-    assert followed_rows(rows, {"acme_corp": "Acme"}) == [
+    assert follow_redirects(rows, {"acme_corp": "Acme"}) == [
         EntityRow(id="Acme", name="Acme", description="d")
     ]
-    assert followed_rows(rows[:1], {"acme_corp": "Acme"}) == [EntityRow(id="Acme", description="d")]
+    assert follow_redirects(rows[:1], {"acme_corp": "Acme"}) == [EntityRow(id="Acme", description="d")]
 
 
-def test_a_write_says_which_names_it_followed() -> None:
-    merged = Merged(
-        merges=3, direct={"a": "b", "b": "c", "x": "y"}, names={"a": "c", "b": "c", "x": "y"}
+def test_a_write_names_the_redirects_that_it_followed() -> None:
+    redirects = Redirects(
+        merges=3, direct={"a": "b", "b": "c", "x": "y"}, targets={"a": "c", "b": "c", "x": "y"}
     )
     vectors = Vectors(space=Space(model="m", size=2, vectors="embedding"), merges=1)
-    said = merged.writing(vectors, ["c"], ["a"]).writing()
-    assert (said["merges"], said["ids"]) == (3, ["c"])
-    assert said["followed"] == [{"id": "a", "into": "b"}, {"id": "b", "into": "c"}]
+    guard = redirects.guard_vectors(vectors, ["c"], ["a"]).writing()
+    assert (guard["merges"], guard["ids"]) == (3, ["c"])
+    assert guard["followed"] == [{"id": "a", "into": "b"}, {"id": "b", "into": "c"}]

@@ -1,7 +1,7 @@
-// Which decisions does a conversation have already, whatever became of them?
-// Columns: id (string), status ('accepted', 'proposed' or 'rejected'), created_ms (integer), context (string),
-// evidence (list of message ids).
-// Plan: from the conversation's key along its own relationships.
+// List the decisions of a conversation, whatever their status.
+// Columns: id (string), status ('accepted', 'proposed' or 'rejected'), created_ms (integer),
+// context (string), evidence (list of message ids).
+// Plan: from the conversation's key along its relationships.
 :param namespace => "default"
 :param conversation_id => "conv-123"
 MATCH (:Conversation {namespace: $namespace, id: $conversation_id})-[:HAS_DECISION]->(d:Decision)

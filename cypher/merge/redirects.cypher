@@ -1,6 +1,6 @@
-// Into which entity was each merged one merged? That one may have been merged itself.
-// Columns: merges (integer, how often entities were merged or that undone), pairs (list of [merged id, id it was merged into]).
-// No row: nothing was ever written.
+// Read into which entity each merged entity was merged. That one may have been merged itself.
+// Columns: merges (integer, grows with each merge and unmerge), pairs (list of [merged id, id of
+// the entity that it was merged into]). No row: nothing was ever written.
 // Plan: the merged entities by the index of their constraint, which starts with the namespace.
 :param namespace => "default"
 MATCH (v:NamespaceVersion {namespace: $namespace})
