@@ -17,10 +17,9 @@ from mcp_context_persistence.ingest.extraction.named_entities import TYPES, trim
 from mcp_context_persistence.ingest.extraction.results import Found, Parsed
 from mcp_context_persistence.ingest.models import model_files, registry, torch_threads
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.errors import NLPError
+from mcp_context_persistence.kg.errors import NLPError, missing_extra
 
 RULE = "gliner:"
-INSTALL = "pip install 'mcp-context-persistence[gliner]'"
 CONFIG = "gliner_config.json"
 KNOWN = (*dict.fromkeys(TYPES.values()), *sorted(SOFTWARE_TYPES))
 THRESHOLD = 0.5  # the package's own
@@ -111,7 +110,9 @@ class Recogniser:
         try:
             import gliner  # noqa: PLC0415 - an extra, and seconds that only the first use should pay
         except ImportError as error:
-            raise NLPError(f"gliner_model needs the package gliner; {INSTALL}") from error
+            raise NLPError(
+                f"gliner_model needs the package gliner; {missing_extra('gliner')}"
+            ) from error
         folder = model_files.found(self._name, marks=(CONFIG,), owner="urchade")
         if folder is None:
             raise NLPError(

@@ -221,7 +221,7 @@ def extract_batch(
     texts = check_items("texts", texts_given, limits.TEXTS_PER_BATCH)
     types = check_types(entity_types)
     pipeline = BatchPipeline(
-        workers=count_workers(engine, parallel, max_workers), memory_gate=Gate(engine.memory)
+        workers=count_workers(engine, parallel, max_workers), memory_check=Gate(engine.memory)
     )
     if texts and store:
         engine.embeddings.current()

@@ -61,15 +61,15 @@ class BatchGroup(Protocol):
 class BatchPipeline:
     """The threads of one batch."""
 
-    def __init__(self, *, workers: int, memory_gate: Gate) -> None:
+    def __init__(self, *, workers: int, memory_check: Gate) -> None:
         """Prepare the threads; none starts yet.
 
         Args:
             workers: The most items that are written at the same time; with 1 every step runs after
                 the one before it.
-            memory_gate: Tells whether there is memory for another group.
+            memory_check: Tells whether there is memory for another group.
         """
-        self._memory_gate = memory_gate
+        self._memory_check = memory_check
         self._stop = threading.Event()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="context-persistence-batch")
         is_sequential = workers == 1
@@ -108,9 +108,9 @@ class BatchPipeline:
         writing: list[_WritingGroup] = []
         try:
             for group in groups:
-                if self._memory_gate.tight():
+                if self._memory_check.tight():
                     self._finish(started, writing, on_finished)
-                    if refusal := self._memory_gate.relieved():
+                    if refusal := self._memory_check.relieved():
                         group.refuse(refusal)
                         on_finished(group.size)
                         continue
@@ -207,7 +207,7 @@ def report_progress(
         yield report
     elif sys.stderr.isatty():
         from rich.console import Console  # noqa: PLC0415 - only for people who look
-        from rich.progress import (
+        from rich.progress import (  # noqa: PLC0415
             BarColumn,
             MofNCompleteColumn,
             Progress,

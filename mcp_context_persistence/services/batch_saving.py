@@ -149,7 +149,7 @@ class _ConversationGroup:
             )
 
     def embed_names(self) -> None:
-        """Embed the names of the extracted entities; the embedder remembers them until the write."""
+        """Embed the names of the entities; the embedder remembers them until they are written."""
         names = {
             mention.name
             for extraction in self._cache.extractions.values()
@@ -225,7 +225,7 @@ def save_batch(
     """Save conversations; return a response for each, in their order."""
     items = check_items("conversations", conversation_list, limits.CONVERSATIONS_PER_BATCH)
     pipeline = BatchPipeline(
-        workers=count_workers(engine, parallel, max_workers), memory_gate=Gate(engine.memory)
+        workers=count_workers(engine, parallel, max_workers), memory_check=Gate(engine.memory)
     )
     if items:
         engine.embeddings.current()

@@ -15,7 +15,7 @@ from mcp_context_persistence.kg.errors import DatabaseError, NotFoundError, Vali
 from mcp_context_persistence.kg.models import MODES, Conversation, Message
 from mcp_context_persistence.kg.schema.type_limits import Types
 from mcp_context_persistence.kg.timestamps import now_ms
-from mcp_context_persistence.kg.vector_spaces import Vectors
+from mcp_context_persistence.kg.vector_spaces import VectorState
 from mcp_context_persistence.kg.writes import conversations as statements
 from mcp_context_persistence.kg.writes.conversation_diff import (
     ConversationDiff,
@@ -90,7 +90,8 @@ def save_conversation(
     mode = validation.check_choice("mode", conversation.mode or engine.config.default_mode, MODES)
     if embeddings is not None and mode == "knowledge":
         raise ValidationError(
-            "embeddings: the mode knowledge keeps no vectors of messages; use hybrid or conversation"
+            "embeddings: the mode knowledge keeps no vectors of messages; "
+            "use hybrid or conversation"
         )
     max_messages, cache = (
         engine.config.max_conversation_length,
@@ -154,7 +155,7 @@ def _check_vectors(
     """Return the caller's own vectors by position, and a hash of each."""
     if embeddings is None:
         return None, None
-    dimension = engine.embeddings.current().vectors.space.size
+    dimension = engine.embeddings.current().vectors.active.size
     array = validation.check_vectors(
         "embeddings", embeddings, count=len(conversation.messages), dimension=dimension
     )
@@ -170,7 +171,7 @@ def _analyze(
     cache: ExtractionCache,
     *,
     now: int,
-) -> tuple[Analysis, Vectors | None]:
+) -> tuple[Analysis, VectorState | None]:
     """Return vectors and findings of the messages that need them, and the vectors' space."""
     embeds = any(item.needs_vector for item in difference.items)
     extracts = any(item.needs_graph for item in difference.items)

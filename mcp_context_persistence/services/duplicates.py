@@ -46,7 +46,7 @@ def find_duplicates(
             {"entity_id": validation.check_identifier("entity_id", entity_id)}
         )["entity_id"]
     )
-    vectors_property = engine.embeddings.current().vectors.space.vectors
+    vectors_property = engine.embeddings.current().vectors.active.property_name
     rows = engine.graph.run(
         statements.read_profiles(
             engine.namespace,
@@ -293,7 +293,7 @@ def undo_merge(engine: Engine, merge_id: object) -> UndoMergeResponse:
             raise ValidationError("merge_id: this merge was undone already")
         _require_undoable(undo_orders[0])
         embedded: dict[str, Any] = {}
-        if (row["model"], row["vectors"]) != (vectors.space.model, vectors.space.vectors):
+        if (row["model"], row["vectors"]) != (vectors.active.model, vectors.active.property_name):
             stored = engine.graph.run(
                 statements.claim_entities(engine.namespace, row["merged_ids"])
             )

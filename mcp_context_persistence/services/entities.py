@@ -30,7 +30,10 @@ def extract_entities(
     context: object,
     store: bool,
 ) -> ExtractEntitiesResponse:
-    """Extract entities and relations from a text, store all, and return those of the given types."""
+    """Extract entities and relations from a text, and store them.
+
+    All are stored; the response has the entities of the given types.
+    """
     now = now_ms()
     checked_text = validation.check_text("text", text, characters=limits.EXTRACTION_CHARACTERS)
     conversation = (

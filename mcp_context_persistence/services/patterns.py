@@ -197,7 +197,7 @@ def _apply_page(
     *,
     merged: Redirects | None,
 ) -> None:
-    """Note which entities are added and which get another type; write the page if `merged` is given.
+    """Note which entities are added or get another type; write the page if `merged` is given.
 
     Args:
         engine: The engine.

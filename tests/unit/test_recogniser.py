@@ -254,7 +254,8 @@ def test_a_missing_package_is_one_error_with_the_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "gliner", None)
     with pytest.raises(
         NLPError,
-        match=r"^gliner_model needs the package gliner; pip install 'mcp-context-persistence\[gliner\]'$",
+        match=r"^gliner_model needs the package gliner; "
+        r'pip install "mcp-context-persistence\[gliner\]"$',
     ):
         read(Extractor(recogniser=Recogniser("/anything")), "Ada lives.")
 
