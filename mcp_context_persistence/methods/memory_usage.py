@@ -3,7 +3,6 @@
 from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
 from mcp_context_persistence.responses.memory_usage import CleanupMemoryResponse, MemoryStats
-from mcp_context_persistence.runtime import memory_limit
 from mcp_context_persistence.runtime.call_scope import public_call
 from mcp_context_persistence.runtime.engine import Engine
 
@@ -81,4 +80,4 @@ class MemoryCalls:
         Models stay loaded, and files and Redis keep their cached responses. The next calls may take
         longer, because they compute again what was freed.
         """
-        return memory_limit.cleanup(self._engine.memory)
+        return self._engine.memory.cleanup()

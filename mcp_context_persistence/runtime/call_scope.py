@@ -14,8 +14,8 @@ from mcp_context_persistence.kg.errors import (
     NotFoundError,
     ValidationError,
 )
-from mcp_context_persistence.runtime.memory_limit import Memory
-from mcp_context_persistence.runtime.telemetry.call_telemetry import Watch
+from mcp_context_persistence.runtime.memory_limit import ClientMemory
+from mcp_context_persistence.runtime.telemetry.call_telemetry import CallTelemetry
 
 if TYPE_CHECKING:
     from mcp_context_persistence.runtime.engine import Engine
@@ -29,7 +29,7 @@ R = TypeVar("R")
 class CallScope:
     """Opens the scope of a public call."""
 
-    def __init__(self, graph: Graph, memory: Memory, telemetry: Watch) -> None:
+    def __init__(self, graph: Graph, memory: ClientMemory, telemetry: CallTelemetry) -> None:
         """Take what a call needs.
 
         Args:

@@ -24,7 +24,7 @@ from mcp_context_persistence.kg.errors import (
     VectorDBError,
 )
 from mcp_context_persistence.kg.timestamps import now_ms
-from mcp_context_persistence.kg.vector_spaces import LABELS, Vectors
+from mcp_context_persistence.kg.vector_spaces import LABELS, VectorState
 from mcp_context_persistence.kg.writes import entities
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Migration:
         graph: Graph,
         namespace: str,
         embedder: "Embedder",
-        state: Vectors,
+        state: VectorState,
         *,
         leftover: str | None,
         tell: Tell | None,
@@ -173,10 +173,10 @@ class Migration:
 
     def _read(self) -> bool:
         """Read the state again; returns whether the new model is in use already, made so by another process."""
-        rows = self._graph.run(vector_spaces.read(self._namespace))
-        if rows and rows[0].space.model == self.model:
+        rows = self._graph.run(vector_spaces.read_state(self._namespace))
+        if rows and rows[0].active.model == self.model:
             return True
-        if not rows or not rows[0].other or rows[0].other.model != self.model:
+        if not rows or not rows[0].inactive or rows[0].inactive.model != self.model:
             raise DatabaseError("another embedding model was configured meanwhile")
         if rows[0].progress not in {"clearing", "filling"}:
             raise _Stopped
@@ -187,8 +187,8 @@ class Migration:
         """Make what is missing; returns whether the new vectors are in use now."""
         if self._state.progress == "clearing":
             self._prepare()
-        counted = self._graph.run(vector_spaces.count(self._namespace, self._state))[0]
-        self._made, self._total = counted["other"], counted["used"]
+        counted = self._graph.run(vector_spaces.count_vectors(self._namespace, self._state))[0]
+        self._made, self._total = counted["inactive"], counted["active"]
         self._say()
         for label in LABELS:
             after = ""
@@ -205,7 +205,7 @@ class Migration:
         while True:
             self._pause(0)
             cleared = self._graph.run(
-                vector_spaces.clear(
+                vector_spaces.clear_vectors(
                     self._namespace, self._state, vectors, limit=CLEARED, now=now_ms()
                 )
             )
@@ -216,22 +216,26 @@ class Migration:
 
     def _prepare(self) -> None:
         state = self._state
-        assert state.other is not None
-        self._clear(state.other.vectors)
+        assert state.inactive is not None
+        self._clear(state.inactive.property_name)
         begun = self._graph.run(
-            vector_spaces.begin(self._namespace, state, state.other, "filling", now=now_ms())
+            vector_spaces.begin_migration(
+                self._namespace, state, state.inactive, "filling", now=now_ms()
+            )
         )
         if not begun:
             raise StaleStateError
-        self._state = Vectors(
-            space=state.space, revision=begun[0], other=state.other, progress="filling"
+        self._state = VectorState(
+            active=state.active, revision=begun[0], inactive=state.inactive, progress="filling"
         )
 
     def _missing(
         self, run: Run, label: str, *, after: str = "", limit: int
     ) -> Sequence[Mapping[str, Any]]:
         return run(
-            vector_spaces.missing(self._namespace, self._state, label, after=after, limit=limit)
+            vector_spaces.find_missing_vectors(
+                self._namespace, self._state, label, after=after, limit=limit
+            )
         )
 
     def _fill(self, run: Run, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -250,20 +254,22 @@ class Migration:
             }
             for row, vector in zip(rows, vectors, strict=True)
         ]
-        return int(run(vector_spaces.fill(self._namespace, self._state, filled, now=now_ms()))[0])
+        return int(
+            run(vector_spaces.fill_vectors(self._namespace, self._state, filled, now=now_ms()))[0]
+        )
 
     def _switch(self) -> bool:
         """Make the last ones while nobody can write, and use all; False where too many are left."""
 
         def work(run: Run) -> bool:
-            if not run(vector_spaces.lock(self._namespace, self._state, now=now_ms())):
+            if not run(vector_spaces.lock_writes(self._namespace, self._state, now=now_ms())):
                 raise StaleStateError
             rows = [
                 row for label in LABELS for row in self._missing(run, label, limit=self._last + 1)
             ]
             if len(rows) > self._last or (rows and self._fill(run, rows) < len(rows)):
                 return False
-            if not run(vector_spaces.switch(self._namespace, self._state)):
+            if not run(vector_spaces.switch_vectors(self._namespace, self._state)):
                 raise StaleStateError
             return True
 

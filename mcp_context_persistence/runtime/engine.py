@@ -10,8 +10,7 @@ from typing import Any
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver import url
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.kg.maintenance import clear
-from mcp_context_persistence.kg.namespace_version import Versions
+from mcp_context_persistence.kg.namespaces import VersionReader, clear
 from mcp_context_persistence.kg.schema import migrations
 from mcp_context_persistence.kg.schema.type_limits import TypeRegistry
 from mcp_context_persistence.queries.analytics.analyzer import GraphAnalyzer
@@ -23,10 +22,10 @@ from mcp_context_persistence.runtime.config.settings import Config, load_config
 from mcp_context_persistence.runtime.connection import Connection, Progress, configured_target
 from mcp_context_persistence.runtime.embedding_models import Embeddings
 from mcp_context_persistence.runtime.language_models import LanguageModels
-from mcp_context_persistence.runtime.memory_limit import Memory
+from mcp_context_persistence.runtime.memory_limit import ClientMemory
 from mcp_context_persistence.runtime.namespace_state import NamespaceState
 from mcp_context_persistence.runtime.telemetry import log_settings
-from mcp_context_persistence.runtime.telemetry.call_telemetry import Watch
+from mcp_context_persistence.runtime.telemetry.call_telemetry import CallTelemetry
 from mcp_context_persistence.runtime.telemetry.metrics import Metrics
 
 log = logging.getLogger("mcp_context_persistence")
@@ -132,7 +131,9 @@ class Engine:
         self._connect(auth, database, progress)
         try:
             self.memory.open(self.connection.attachment, self.graph)
-            database_state = migrations.ensure(self.graph, vector_size=self.config.vector_size)
+            database_state = migrations.ensure_schema(
+                self.graph, vector_size=self.config.vector_size
+            )
         except BaseException:
             self._release()
             raise
@@ -142,7 +143,9 @@ class Engine:
         self, auth: tuple[str, str] | None, database: str | None, progress: Progress | None
     ) -> None:
         target = configured_target(self.config)
-        self.memory = Memory(self.config.max_memory_usage, managed=isinstance(target, url.Store))
+        self.memory = ClientMemory(
+            self.config.max_memory_usage, managed=isinstance(target, url.Store)
+        )
         self.connection = Connection(
             target,
             self.config,
@@ -162,7 +165,7 @@ class Engine:
             vector_size: Numbers per vector in the database's first vector index.
         """
         graph, namespace, config = self.graph, self.namespace, self.config
-        self.call = CallScope(graph, self.memory, Watch(namespace, self.metrics))
+        self.call = CallScope(graph, self.memory, CallTelemetry(namespace, self.metrics))
         self.types = TypeRegistry(graph, namespace)
         self.embeddings = Embeddings(graph, namespace, config, database_size=vector_size)
         self.models = LanguageModels(config, self.types)
@@ -170,7 +173,7 @@ class Engine:
         self.analytics = GraphAnalyzer(graph)
         self.cache = ClientCache(
             graph,
-            Versions(graph, namespace, store=self.connection.watched_store),
+            VersionReader(graph, namespace, store=self.connection.watched_store),
             config,
             self.models,
             self.memory,

@@ -28,10 +28,10 @@ def shared_extractor(
 ) -> "Extractor":
     """Return the process's extractor for these models and types."""
     from mcp_context_persistence.ingest.extraction.extractor import Extractor
-    from mcp_context_persistence.ingest.extraction.gliner import Recogniser
+    from mcp_context_persistence.ingest.extraction.gliner import GlinerRecognizer
 
     return Extractor(
-        model, recogniser=Recogniser(gliner_model, gliner_labels) if gliner_model else None
+        model, recognizer=GlinerRecognizer(gliner_model, gliner_labels) if gliner_model else None
     )
 
 

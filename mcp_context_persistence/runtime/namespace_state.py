@@ -11,7 +11,7 @@ from mcp_context_persistence.kg.writes.entities import resolve
 from mcp_context_persistence.runtime.embedding_models import Embeddings
 
 if TYPE_CHECKING:
-    from mcp_context_persistence.ingest.extraction.user_patterns import Patterns
+    from mcp_context_persistence.ingest.extraction.user_patterns import UserPatterns
 
 
 class NamespaceState:
@@ -27,10 +27,10 @@ class NamespaceState:
         """
         self._graph, self._namespace = graph, namespace
         self._embeddings = embeddings
-        self._patterns: Patterns | None = None
+        self._patterns: UserPatterns | None = None
         self._redirects = Redirects()
 
-    def patterns(self, version: int | None = None) -> "Patterns | None":
+    def patterns(self, version: int | None = None) -> "UserPatterns | None":
         """Return the user's entity patterns of the namespace, None where there are none.
 
         Args:
@@ -44,9 +44,9 @@ class NamespaceState:
             if not rows:
                 current = None
             elif rows[0]["patterns"] is not None:
-                from mcp_context_persistence.ingest.extraction.user_patterns import stored
+                from mcp_context_persistence.ingest.extraction.user_patterns import load_patterns
 
-                current = stored(rows[0]["version"], rows[0]["patterns"])
+                current = load_patterns(rows[0]["version"], rows[0]["patterns"])
             self._patterns = current
         return current
 

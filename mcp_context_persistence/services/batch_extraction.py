@@ -5,18 +5,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from mcp_context_persistence.ingest.extraction.results import Extraction
-from mcp_context_persistence.ingest.extraction.user_patterns import Patterns
+from mcp_context_persistence.ingest.extraction.user_patterns import UserPatterns
 from mcp_context_persistence.ingest.graph_rows import graph_rows
 from mcp_context_persistence.ingest.redirects import followed
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver.error_mapping import is_out_of_memory
 from mcp_context_persistence.kg.errors import ContextPersistenceError
-from mcp_context_persistence.kg.schema.type_limits import Snapshot
+from mcp_context_persistence.kg.schema.type_limits import TypeSnapshot
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.models import ExtractEntitiesResponse
 from mcp_context_persistence.runtime.connection import Progress
 from mcp_context_persistence.runtime.engine import Engine
-from mcp_context_persistence.runtime.memory_limit import Gate
+from mcp_context_persistence.runtime.batch_throttle import BatchThrottle
 from mcp_context_persistence.services.batch_pipeline import BatchPipeline, report_progress
 from mcp_context_persistence.services.batch_settings import check_items, count_workers
 from mcp_context_persistence.services.entities import (
@@ -104,7 +104,7 @@ class _TextGroup:
                 if index in self._extractions:
                     self._responses[index] = self._build_response(index, types, names, seconds_each)
 
-    def _extract_singly(self, indexes: Sequence[int], patterns: Patterns | None) -> None:
+    def _extract_singly(self, indexes: Sequence[int], patterns: UserPatterns | None) -> None:
         """Extract from texts one by one, after extracting from them together has failed."""
         for index in indexes:
             try:
@@ -115,7 +115,7 @@ class _TextGroup:
                 self._responses[index] = _failed_response(error)
 
     def _build_response(
-        self, index: int, types: Snapshot, names: Mapping[str, str], seconds: float
+        self, index: int, types: TypeSnapshot, names: Mapping[str, str], seconds: float
     ) -> ExtractEntitiesResponse:
         extraction, now = followed(self._extractions[index], names), now_ms()
         rows = graph_rows(
@@ -221,7 +221,8 @@ def extract_batch(
     texts = check_items("texts", texts_given, limits.TEXTS_PER_BATCH)
     types = check_types(entity_types)
     pipeline = BatchPipeline(
-        workers=count_workers(engine, parallel, max_workers), memory_check=Gate(engine.memory)
+        workers=count_workers(engine, parallel, max_workers),
+        memory_check=BatchThrottle(engine.memory),
     )
     if texts and store:
         engine.embeddings.current()
@@ -232,7 +233,7 @@ def extract_batch(
         group = _TextGroup(engine, pipeline, failures, responses, types, should_store=store)
         for index, text in enumerate(texts):
             group.add(index, text)
-            if engine.memory.is_full(engine.batches.chunk_size, group.size, group.characters):
+            if engine.memory.is_group_full(engine.batches.chunk_size, group.size, group.characters):
                 yield group
                 group = _TextGroup(engine, pipeline, failures, responses, types, should_store=store)
         if group.size:

@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ContextPersistenceError
 from mcp_context_persistence.runtime.connection import Progress
-from mcp_context_persistence.runtime.memory_limit import Gate
+from mcp_context_persistence.runtime.batch_throttle import BatchThrottle
 
 GROUPS_AHEAD = 2  # groups that are analyzed and embedded before an earlier one is written
 SLICE_SIZE = 128  # texts between two checks for an interruption
@@ -61,7 +61,7 @@ class BatchGroup(Protocol):
 class BatchPipeline:
     """The threads of one batch."""
 
-    def __init__(self, *, workers: int, memory_check: Gate) -> None:
+    def __init__(self, *, workers: int, memory_check: BatchThrottle) -> None:
         """Prepare the threads; none starts yet.
 
         Args:
@@ -108,9 +108,9 @@ class BatchPipeline:
         writing: list[_WritingGroup] = []
         try:
             for group in groups:
-                if self._memory_check.tight():
+                if self._memory_check.is_near_limit():
                     self._finish(started, writing, on_finished)
-                    if refusal := self._memory_check.relieved():
+                    if refusal := self._memory_check.wait_for_memory():
                         group.refuse(refusal)
                         on_finished(group.size)
                         continue

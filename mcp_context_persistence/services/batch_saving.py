@@ -21,7 +21,7 @@ from mcp_context_persistence.kg.writes.message_diff import MessageDiff
 from mcp_context_persistence.models import SaveConversationResponse
 from mcp_context_persistence.runtime.connection import Progress
 from mcp_context_persistence.runtime.engine import Engine
-from mcp_context_persistence.runtime.memory_limit import Gate
+from mcp_context_persistence.runtime.batch_throttle import BatchThrottle
 from mcp_context_persistence.services import conversations
 from mcp_context_persistence.services.batch_pipeline import BatchPipeline, report_progress
 from mcp_context_persistence.services.batch_settings import check_items, count_workers
@@ -82,7 +82,7 @@ class _ConversationGroup:
 
     def is_full(self) -> bool:
         """Whether no more conversations should be analyzed together with these."""
-        return self._engine.memory.is_full(
+        return self._engine.memory.is_group_full(
             self._engine.batches.chunk_size,
             max(self._message_count, self.size),
             self._characters,
@@ -225,7 +225,8 @@ def save_batch(
     """Save conversations; return a response for each, in their order."""
     items = check_items("conversations", conversation_list, limits.CONVERSATIONS_PER_BATCH)
     pipeline = BatchPipeline(
-        workers=count_workers(engine, parallel, max_workers), memory_check=Gate(engine.memory)
+        workers=count_workers(engine, parallel, max_workers),
+        memory_check=BatchThrottle(engine.memory),
     )
     if items:
         engine.embeddings.current()

@@ -225,7 +225,7 @@ class RedisStore(CacheStore):
     def __init__(
         self, client: "redis.Redis", *, group: bytes, entries: int, seconds: float
     ) -> None:
-        from redis.exceptions import RedisError  # noqa: PLC0415 - an extra
+        from redis.exceptions import RedisError
 
         self.failures = (*CacheStore.failures, RedisError)
         self._client, self._entries, self._seconds = client, entries, seconds

@@ -17,11 +17,11 @@ from mcp_context_persistence.kg import limits, local
 from mcp_context_persistence.kg.local import sizes
 from mcp_context_persistence.kg.local.settings import ServerSettings
 from mcp_context_persistence.kg.local.store import State, Store
-from mcp_context_persistence.runtime import memory_limit
-from mcp_context_persistence.runtime.cache.response_cache import Answers
-from mcp_context_persistence.runtime.cache.stores import File
-from mcp_context_persistence.runtime.cache.stores import Memory as Kept
-from mcp_context_persistence.runtime.memory_limit import Gate, Limit, Memory, checked
+from mcp_context_persistence.runtime import batch_throttle, memory_limit
+from mcp_context_persistence.runtime.batch_throttle import BatchThrottle
+from mcp_context_persistence.runtime.cache.response_cache import ResponseCache
+from mcp_context_persistence.runtime.cache.stores import FileStore, MemoryStore
+from mcp_context_persistence.runtime.memory_limit import ClientMemory, MemoryLimit, parse_limit
 
 ROOT = Path(__file__).resolve().parents[2]
 ALONE, BOTH = limits.MEMORY_PROCESS_BYTES, limits.MEMORY_PROCESS_BYTES + limits.MEMORY_SERVER_BYTES
@@ -37,7 +37,7 @@ def member():
     made = []
 
     def make(most=None):
-        one = Memory(most, managed=False)
+        one = ClientMemory(most, managed=False)
         one.open(None, NoGraph())
         made.append(one)
         return one
@@ -58,7 +58,7 @@ def member():
     ],
 )
 def test_a_limit_is_bytes_or_a_text(given, most):
-    assert checked(given, managed=True) == most
+    assert parse_limit(given, managed=True) == most
 
 
 @pytest.mark.parametrize(
@@ -66,17 +66,17 @@ def test_a_limit_is_bytes_or_a_text(given, most):
 )
 def test_what_is_no_size_is_refused(given):
     with pytest.raises(ValidationError, match="max_memory_usage"):
-        checked(given, managed=False)
+        parse_limit(given, managed=False)
 
 
 def test_a_limit_below_what_is_needed_is_refused_and_the_error_says_how_much_that_is():
-    assert checked(ALONE, managed=False) == ALONE
+    assert parse_limit(ALONE, managed=False) == ALONE
     with pytest.raises(ValidationError, match=r"1,000,000,000 bytes"):
-        checked(ALONE - 1, managed=False)
+        parse_limit(ALONE - 1, managed=False)
     with pytest.raises(
         ValidationError, match=r"1,900,000,000 bytes.*900,000,000 for the managed server"
     ):
-        checked(BOTH - 1, managed=True)
+        parse_limit(BOTH - 1, managed=True)
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, "0.8", None, True, float("nan")])
@@ -89,7 +89,7 @@ def test_a_process_that_is_larger_than_the_limit_is_told_so(member, monkeypatch)
     monkeypatch.setattr(memory_limit, "process_bytes", lambda: 2 * ALONE)
     with pytest.raises(ValidationError, match="this process alone uses 2,000,000,000 bytes"):
         member().configure(ALONE, 0.8, auto_cleanup=True, restart=False)
-    assert memory_limit.limit() is None
+    assert memory_limit.current_limit() is None
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,11 @@ def test_a_server_stays_within_its_share(share):
 
 
 def test_a_large_share_gives_the_usual_server():
-    assert memory_limit._settings(10**10) == memory_limit._settings(None) == ServerSettings()
+    assert (
+        memory_limit._server_settings(10**10)
+        == memory_limit._server_settings(None)
+        == ServerSettings()
+    )
     assert sizes.within(10**10) == (1024, 256)
 
 
@@ -143,26 +147,26 @@ def test_a_server_of_an_older_version_has_the_usual_sizes_and_a_dead_one_no_proc
 
 def test_the_lowest_limit_of_the_open_clients_counts(member):
     first, second, _ = member(5 * ALONE), member(4 * ALONE), member()
-    assert memory_limit.limit() == Limit(most=4 * ALONE)
+    assert memory_limit.current_limit() == MemoryLimit(size=4 * ALONE)
     second.close()
-    assert memory_limit.limit() == Limit(most=5 * ALONE)
+    assert memory_limit.current_limit() == MemoryLimit(size=5 * ALONE)
     first.configure(None, 0.8, auto_cleanup=True, restart=False)
-    assert memory_limit.limit() is None
+    assert memory_limit.current_limit() is None
 
 
 def test_a_client_that_nobody_holds_has_no_limit(member):
-    forgotten = Memory(3 * ALONE, managed=False)
+    forgotten = ClientMemory(3 * ALONE, managed=False)
     forgotten.open(None, NoGraph())
-    assert memory_limit.limit()
+    assert memory_limit.current_limit()
     del forgotten
-    assert memory_limit.limit() is None
+    assert memory_limit.current_limit() is None
 
 
 def test_caches_in_memory_share_a_sixteenth(member):
     first, second = member(), member()
-    stores = [Kept(entries=100_000, seconds=60), Kept(entries=100_000, seconds=60)]
+    stores = [MemoryStore(entries=100_000, seconds=60), MemoryStore(entries=100_000, seconds=60)]
     for one, store in zip((first, second), stores, strict=True):
-        one.keep(Answers(store, lambda: None))
+        one.set_responses(ResponseCache(store, lambda: None))
     first.configure(2 * ALONE, 0.8, auto_cleanup=True, restart=False)
     value = b"v" * 1_000_000
     for number in range(80):
@@ -170,7 +174,7 @@ def test_caches_in_memory_share_a_sixteenth(member):
             store.put(number.to_bytes(16), value)
     each = 2 * ALONE // 16 // 2
     assert [each - len(value) < store.size()[1] <= each for store in stores] == [True, True]
-    second.keep(None)
+    second.set_responses(None)
     assert stores[0].put(b"x" * 16, value) == 0  # it has the whole part now
     first.configure(None, 0.8, auto_cleanup=True, restart=False)
     for number in range(100, 200):
@@ -179,7 +183,7 @@ def test_caches_in_memory_share_a_sixteenth(member):
 
 
 def test_a_store_that_may_keep_nothing_keeps_nothing():
-    store = Kept(entries=3, seconds=60)
+    store = MemoryStore(entries=3, seconds=60)
     store.bound(2)
     assert store.put(b"k" * 16, b"long") == 0
     assert store.size() == (0, 0)
@@ -201,23 +205,23 @@ def test_remembered_vectors_are_bounded_in_bytes_and_counted():
 
 
 def test_an_embedder_that_is_made_under_a_limit_is_bounded_too(member):
-    member(2 * ALONE).keep(None)
+    member(2 * ALONE).set_responses(None)
     assert Embedder()._short._most_bytes == 2 * ALONE // 16 - 2 * ALONE // 16 // 8
 
 
 def test_clean_up_frees_resident_memory(member, tmp_path):
     one, other = member(), member()
-    kept, embedder = Kept(entries=100_000, seconds=60), Embedder()
-    file = File(tmp_path, group=b"g", entries=10, seconds=60)
+    kept, embedder = MemoryStore(entries=100_000, seconds=60), Embedder()
+    file = FileStore(tmp_path, group=b"g", entries=10, seconds=60)
     file.put(b"k", b"v")
-    one.keep(Answers(kept, lambda: None))
-    other.keep(Answers(file, lambda: None))
+    one.set_responses(ResponseCache(kept, lambda: None))
+    other.set_responses(ResponseCache(file, lambda: None))
     for number in range(8_000):
         kept.put(number.to_bytes(16), os.urandom(10_000))
         embedder._short.put(str(number), np.ones(384, np.float32))
     before, parts = memory_limit.process_bytes(), one.stats().parts
     assert parts.caches >= 80_000_000 + 8_000 * 1_536
-    found = memory_limit.cleanup(one)
+    found = one.cleanup()
     assert found.freed >= 60_000_000
     assert before - memory_limit.process_bytes() >= 60_000_000
     assert found.before.parts.caches - found.after.parts.caches >= 80_000_000 + 8_000 * 1_536
@@ -229,68 +233,70 @@ def test_memory_is_freed_after_a_call_where_the_limit_is_near_and_not_again_at_o
     member, monkeypatch
 ):
     one = member()
-    monkeypatch.setattr(memory_limit._shared, "cleaned_at", float("-inf"))
-    one.own = Limit(most=memory_limit.process_bytes(), auto=False)
-    before = memory_limit._shared.cleanups
+    monkeypatch.setattr(memory_limit._process, "cleaned_at", float("-inf"))
+    one.own_limit = MemoryLimit(size=memory_limit.process_bytes(), is_automatic=False)
+    before = memory_limit._process.cleanups
     for auto, tidy, expected in [
         (False, True, 0),
         (True, False, 0),
         (True, True, 1),
         (True, True, 1),
     ]:
-        one.own = Limit(most=memory_limit.process_bytes(), auto=auto)
+        one.own_limit = MemoryLimit(size=memory_limit.process_bytes(), is_automatic=auto)
         with one.call(tidy=tidy):
             pass
-        assert memory_limit._shared.cleanups - before == expected
-    one.own = Limit(most=100 * memory_limit.process_bytes())
-    monkeypatch.setattr(memory_limit._shared, "cleaned_at", float("-inf"))
+        assert memory_limit._process.cleanups - before == expected
+    one.own_limit = MemoryLimit(size=100 * memory_limit.process_bytes())
+    monkeypatch.setattr(memory_limit._process, "cleaned_at", float("-inf"))
     with one.call(tidy=True):
         pass
-    assert memory_limit._shared.cleanups - before == 1
+    assert memory_limit._process.cleanups - before == 1
 
 
 def test_a_batch_waits_for_memory_and_then_gives_its_items_an_error(member, monkeypatch):
-    monkeypatch.setattr(memory_limit, "WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(batch_throttle, "WAIT_SECONDS", 0.3)
     one = member()
-    gate = Gate(one)
-    assert (gate.tight(), gate.relieved()) == (False, None)
-    one.own = Limit(most=memory_limit.process_bytes() // 2)
+    throttle = BatchThrottle(one)
+    assert (throttle.is_near_limit(), throttle.wait_for_memory()) == (False, None)
+    one.own_limit = MemoryLimit(size=memory_limit.process_bytes() // 2)
     start = time.monotonic()
-    assert gate.tight()
-    error = gate.relieved()
+    assert throttle.is_near_limit()
+    error = throttle.wait_for_memory()
     assert error is not None
     assert error.retryable
-    assert f"the limit is {one.own.most:,}" in str(error)
+    assert f"the limit is {one.own_limit.size:,}" in str(error)
     assert time.monotonic() - start >= 0.3
     start = time.monotonic()
-    assert gate.relieved() is not None  # nobody waits for each of a hundred thousand items
+    assert (
+        throttle.wait_for_memory() is not None
+    )  # nobody waits for each of a hundred thousand items
     assert time.monotonic() - start < 0.2
-    one.own = Limit(most=3 * memory_limit.process_bytes())
-    assert (gate.tight(), gate.relieved()) == (False, None)
+    one.own_limit = MemoryLimit(size=3 * memory_limit.process_bytes())
+    assert (throttle.is_near_limit(), throttle.wait_for_memory()) == (False, None)
 
 
 def test_a_batch_goes_on_as_soon_as_there_is_memory(member):
     one = member()
-    one.own = Limit(most=memory_limit.process_bytes() // 2)
+    one.own_limit = MemoryLimit(size=memory_limit.process_bytes() // 2)
     raised = threading.Timer(
-        0.3, lambda: setattr(one, "own", Limit(most=3 * memory_limit.process_bytes()))
+        0.3, lambda: setattr(one, "own_limit", MemoryLimit(size=3 * memory_limit.process_bytes()))
     )
     raised.start()
-    assert Gate(one).relieved() is None
+    assert BatchThrottle(one).wait_for_memory() is None
     raised.join()
 
 
 def test_groups_are_smaller_where_the_limit_is_near(member):
     one = member()
-    assert [one.is_full(100, items, 10**9) for items in (99, 100)] == [False, True]
-    one.own = Limit(most=100 * memory_limit.process_bytes())
+    assert [one.is_group_full(100, items, 10**9) for items in (99, 100)] == [False, True]
+    one.own_limit = MemoryLimit(size=100 * memory_limit.process_bytes())
     assert [
-        one.is_full(100, 99, count)
-        for count in (memory_limit.CHARACTERS - 1, memory_limit.CHARACTERS)
+        one.is_group_full(100, 99, count)
+        for count in (memory_limit.BATCH_CHARACTERS - 1, memory_limit.BATCH_CHARACTERS)
     ] == [False, True]
-    one.own = Limit(most=memory_limit.process_bytes())
-    assert [one.is_full(100, items, 0) for items in (24, 25)] == [False, True]
-    assert one.is_full(1, 1, 0)
+    one.own_limit = MemoryLimit(size=memory_limit.process_bytes())
+    assert [one.is_group_full(100, items, 0) for items in (24, 25)] == [False, True]
+    assert one.is_group_full(1, 1, 0)
 
 
 def test_stats_without_a_limit_or_a_server(member):
@@ -311,13 +317,13 @@ import os, threading, warnings
 warnings.simplefilter("ignore")
 from mcp_context_persistence.ingest.models import registry
 from mcp_context_persistence.runtime import memory_limit
-from mcp_context_persistence.runtime.memory_limit import Memory
-one = Memory(10**9, managed=False)
+from mcp_context_persistence.runtime.memory_limit import ClientMemory
+one = ClientMemory(10**9, managed=False)
 one.open(None, None)
 held_up = threading.Event()
 model = registry.Lazy(lambda: 7, lambda _: 0)
 def hold():
-    with memory_limit._shared.lock, memory_limit._shared.cleaning, memory_limit._shared.sizing, registry._lock, model.using():
+    with memory_limit._process.lock, memory_limit._process.cleaning, memory_limit._process.sizing, registry._lock, model.using():
         held_up.set()
         threading.Event().wait(60)
 threading.Thread(target=hold, daemon=True).start()
@@ -325,7 +331,7 @@ held_up.wait()
 child = os.fork()
 if not child:
     with model.using() as loaded:
-        print(memory_limit.limit(), memory_limit.clean() >= 0, registry._most, loaded, flush=True)
+        print(memory_limit.current_limit(), memory_limit.free_memory() >= 0, registry._most, loaded, flush=True)
     os._exit(0)
 os.waitpid(child, 0)
 os._exit(0)
@@ -346,14 +352,14 @@ def test_a_forked_child_begins_without_a_limit_and_without_locks():
 
 def test_many_threads_measure_and_clean(member):
     one = member(9 * ALONE)
-    one.keep(Answers(Kept(entries=10, seconds=60), lambda: None))
+    one.set_responses(ResponseCache(MemoryStore(entries=10, seconds=60), lambda: None))
     failed = []
 
     def work():
         try:
             for _ in range(5):
                 one.stats()
-                memory_limit.clean()
+                memory_limit.free_memory()
                 with one.call(tidy=True):
                     registry.forget()
         except Exception as error:

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import re
+import sys
 import threading
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import NotFoundError, ValidationError
 from mcp_context_persistence.runtime.config.settings import load_config
 from mcp_context_persistence.runtime.telemetry import log_settings
-from mcp_context_persistence.runtime.telemetry.call_telemetry import Watch
+from mcp_context_persistence.runtime.telemetry.call_telemetry import (
+    PROVIDER_VARIABLE,
+    CallTelemetry,
+)
 from mcp_context_persistence.runtime.telemetry.metrics import Metrics
 
 CANARY = "canary-7f3a"
@@ -34,8 +38,8 @@ def tree(tmp_path, monkeypatch):
     monkeypatch.setattr(log_settings, "_wanted", None)
 
 
-def fail(watch, name="search_hybrid", kind=NotFoundError):
-    with pytest.raises(kind), watch.call(name):
+def fail(telemetry, name="search_hybrid", kind=NotFoundError):
+    with pytest.raises(kind), telemetry.call(name):
         raise kind(CANARY) from RuntimeError(CANARY)
 
 
@@ -122,11 +126,11 @@ def test_a_taken_port_is_refused_and_a_closed_one_is_free_again():
 
 def test_calls_are_watched_with_their_outcome():
     metrics = Metrics()
-    watch = Watch("here", metrics)
-    with watch.call("save_conversation"):
+    telemetry = CallTelemetry("here", metrics)
+    with telemetry.call("save_conversation"):
         pass
-    fail(watch)
-    fail(watch, kind=KeyboardInterrupt)
+    fail(telemetry)
+    fail(telemetry, kind=KeyboardInterrupt)
     calls = metrics.answer().calls
     assert (calls["save_conversation"].count, calls["save_conversation"].errors) == (1, {})
     assert calls["search_hybrid"].errors == {"NotFoundError": 1, "KeyboardInterrupt": 1}
@@ -142,10 +146,10 @@ def test_spans_carry_name_namespace_and_outcome_and_no_text(monkeypatch):
     provider.add_span_processor(SimpleSpanProcessor(spans))
     monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
     monkeypatch.setattr(trace, "get_tracer", provider.get_tracer)
-    watch = Watch("here", None)
-    with watch.call("save_conversation"):
+    telemetry = CallTelemetry("here", None)
+    with telemetry.call("save_conversation"):
         inner = trace.get_current_span().get_span_context().span_id
-    fail(watch)
+    fail(telemetry)
     good, bad = spans.get_finished_spans()
     assert good.context.span_id == inner  # what is traced inside becomes its child
     assert (good.name, good.status.is_unset) == ("save_conversation", True)
@@ -167,14 +171,19 @@ def test_spans_carry_name_namespace_and_outcome_and_no_text(monkeypatch):
 
 
 def test_without_opentelemetry_calls_go_on(monkeypatch):
-    from mcp_context_persistence.runtime.telemetry import call_telemetry as watch
-
-    monkeypatch.setattr(watch, "TELEMETRY", False)
-    monkeypatch.delattr(watch, "trace")
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    monkeypatch.setenv(PROVIDER_VARIABLE, "sdk")
     metrics = Metrics()
-    with watch.Watch("here", metrics).call("save_conversation"):
+    with CallTelemetry("here", metrics).call("save_conversation"):
         pass
     assert metrics.answer().total_requests == 1
+
+
+def test_opentelemetry_is_not_imported_where_nobody_uses_it(monkeypatch):
+    monkeypatch.delitem(sys.modules, "opentelemetry.trace", raising=False)
+    with CallTelemetry("here", Metrics()).call("save_conversation"):
+        pass
+    assert "opentelemetry.trace" not in sys.modules
 
 
 @pytest.mark.parametrize("package", ["ingest", "kg", "queries"])
@@ -208,10 +217,10 @@ def test_json_lines_go_to_the_file(tree):
     log_settings.configure(
         load_config({"log_format": "json", "log_file": "out.log", "log_level": "info"})
     )
-    watch = Watch("here", None)
-    with watch.call("save_conversation"):
+    telemetry = CallTelemetry("here", None)
+    with telemetry.call("save_conversation"):
         pass
-    fail(watch)
+    fail(telemetry)
     log_an_error("mcp_context_persistence.kg.driver", "broken\nline")
     logging.getLogger("mcp_context_persistence.kg.driver").debug("below the level")
     with open("out.log", encoding="utf-8") as file:
@@ -239,7 +248,7 @@ def test_text_goes_to_standard_error(tree, monkeypatch):
     shown = io.StringIO()
     monkeypatch.setattr("sys.stderr", shown)
     log_settings.configure(load_config({"log_level": "WARNING"}))
-    with Watch("here", None).call("save_conversation"):
+    with CallTelemetry("here", None).call("save_conversation"):
         pass
     log_an_error("mcp_context_persistence.runtime.engine", "broken")
     lines = shown.getvalue().splitlines()
@@ -252,9 +261,9 @@ def test_files_are_rotated_by_size(tree, tmp_path):
     log_settings.configure(
         load_config({"log_file": "out.log", "log_max_size": "2kB", "log_backup_count": 2})
     )
-    watch = Watch("here", None)
+    telemetry = CallTelemetry("here", None)
     for _ in range(200):
-        with watch.call("save_conversation"):
+        with telemetry.call("save_conversation"):
             pass
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.log", "out.log.1", "out.log.2"]
     assert all(path.stat().st_size <= 2000 for path in tmp_path.iterdir())
