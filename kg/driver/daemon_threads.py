@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from mcp_context_persistence.kg.driver.deadline import Deadline
+from mcp_context_persistence.kg.deadline import Deadline
 
 T = TypeVar("T")
 CHECK_SECONDS = 0.5  # between two checks whether the threads are closed, while all are busy

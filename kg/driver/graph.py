@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 import neo4j
 import neo4j.exceptions as driver_errors
 
+from mcp_context_persistence.kg.deadline import Deadline
 from mcp_context_persistence.kg.driver.attempt import Attempt
 from mcp_context_persistence.kg.driver.call_budget import CallBudget
 from mcp_context_persistence.kg.driver.daemon_threads import OverdueError
-from mcp_context_persistence.kg.driver.deadline import Deadline
 from mcp_context_persistence.kg.driver.error_mapping import is_replayable, translate_error
 from mcp_context_persistence.kg.driver.parameters import encode_parameters
 from mcp_context_persistence.kg.driver.pool import Auth

@@ -1,7 +1,7 @@
 """The attempts at one statement, up to its deadline, and what they may have left behind."""
 
+from mcp_context_persistence.kg.deadline import Backoff, Deadline
 from mcp_context_persistence.kg.driver.attempt import Attempt
-from mcp_context_persistence.kg.driver.deadline import Backoff, Deadline
 from mcp_context_persistence.kg.driver.error_mapping import is_rolled_back
 from mcp_context_persistence.kg.errors import Outcome
 

@@ -14,7 +14,7 @@ from mcp_context_persistence.kg.errors import NotFoundError
 from mcp_context_persistence.kg.identifiers import label
 from mcp_context_persistence.kg.merging import mentions, statements
 from mcp_context_persistence.kg.merging import relationships as relations
-from mcp_context_persistence.kg.vector_spaces import Vectors
+from mcp_context_persistence.kg.vector_spaces import VectorState
 from mcp_context_persistence.kg.writes.entities import search_properties
 
 NAMES = ("aliases", "content", "facets")  # properties that a merge changes
@@ -28,7 +28,7 @@ def merge_entities(
     duplicate_ids: Sequence[str],
     *,
     reason: Mapping[str, Any],
-    vectors: Vectors,
+    vectors: VectorState,
     now: int,
 ) -> dict[str, int]:
     """Merge entities into one, inside one transaction.
@@ -96,8 +96,8 @@ def merge_entities(
         "merged_labels": [row["label"] for row in rows.merged],
         "snapshot": json.dumps(snapshot, ensure_ascii=False),
         "counts": json.dumps(counts),
-        "model": vectors.space.model,
-        "vectors": vectors.space.vectors,
+        "model": vectors.active.model,
+        "vectors": vectors.active.property_name,
     }
     run(statements.apply(namespace, rows, node, vectors, undo=False, now=now))
     return counts

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from mcp_context_persistence.kg.driver.statement import Row, Statement
-from mcp_context_persistence.kg.vector_spaces import Vectors
+from mcp_context_persistence.kg.vector_spaces import VectorState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +22,8 @@ class Redirects:
     targets: Mapping[str, str] = field(default_factory=dict)
 
     def guard_vectors(
-        self, vectors: Vectors, ids: Iterable[str], followed: Iterable[str]
-    ) -> Vectors:
+        self, vectors: VectorState, ids: Iterable[str], followed: Iterable[str]
+    ) -> VectorState:
         """Return the vector state with which a write checks that these redirects are still valid.
 
         Args:

@@ -6,7 +6,7 @@ from typing import Any
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
-from mcp_context_persistence.kg.vector_spaces import Vectors
+from mcp_context_persistence.kg.vector_spaces import VectorState
 
 MAX_RELATED = 1_000  # conversations and documents, and neighbors, by which an entity is compared
 
@@ -94,7 +94,7 @@ def apply(
     namespace: str,
     rows: MergeRows,
     merge: Mapping[str, Any],
-    vectors: Vectors,
+    vectors: VectorState,
     *,
     undo: bool,
     now: int,
@@ -106,6 +106,6 @@ def apply(
         **{name: list(getattr(rows, name)) for name in MergeRows.__dataclass_fields__},
         "merge": dict(merge),
         "undo": undo,
-        "space": vectors.writing(),
+        "space": vectors.guard_parameters(),
     }
     return Statement(name="merge/apply", parameters={"batch": batch}, read=as_is, writes=True)

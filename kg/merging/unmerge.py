@@ -11,8 +11,8 @@ from mcp_context_persistence.kg.driver.statement import Row, Run
 from mcp_context_persistence.kg.errors import StaleStateError
 from mcp_context_persistence.kg.merging import mentions, merge, relationships, statements
 from mcp_context_persistence.kg.merging.redirects import Redirects
-from mcp_context_persistence.kg.schema.type_limits import register, types
-from mcp_context_persistence.kg.vector_spaces import Vectors
+from mcp_context_persistence.kg.schema.type_limits import collect_types, register_types
+from mcp_context_persistence.kg.vector_spaces import VectorState
 
 _OWN = ("name", "type", "description", "confidence", "metadata")
 
@@ -26,7 +26,7 @@ def undo_merge(
     row: Row,
     redirects: Redirects,
     *,
-    vectors: Vectors,
+    vectors: VectorState,
     entity_vectors: Mapping[str, Any],
     now: int,
 ) -> dict[str, int]:
@@ -87,11 +87,11 @@ def undo_merge(
     counts = _count_restored(rows, split, restored_ids)
     node = {"id": row["id"], "undone_ms": now, "counts": json.dumps(counts)}
     run(statements.apply(namespace, rows, node, vectors, undo=True, now=now))
-    stored_types = types(
+    stored_types = collect_types(
         (key[1] for key, properties in split.items() if properties is not None), labels.values()
     )
     # The namespace had these types before, so that its limits do not apply.
-    run(register(namespace, stored_types, is_limited=False))
+    run(register_types(namespace, stored_types, is_limited=False))
     return counts
 
 

@@ -7,7 +7,7 @@ from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.filter_tokens import facets, project_of, shared_facets
 from mcp_context_persistence.kg.identifiers import digest
-from mcp_context_persistence.kg.vector_spaces import Vectors
+from mcp_context_persistence.kg.vector_spaces import VectorState
 
 
 def read_state(namespace: str, document_id: str) -> Statement[Row]:
@@ -82,7 +82,7 @@ def save(
     properties: Mapping[str, Any],
     passages: Sequence[Mapping[str, Any]],
     relations: Sequence[Mapping[str, Any]],
-    vectors: Vectors,
+    vectors: VectorState,
     *,
     now: int,
 ) -> Statement[Row]:
@@ -105,6 +105,6 @@ def save(
         "properties": dict(properties),
         "passages": list(passages),
         "supported": {row["properties"]["id"]: list(row["sources"]) for row in relations},
-        "space": vectors.writing(),
+        "space": vectors.guard_parameters(),
     }
     return Statement(name="document/save", parameters={"batch": batch}, read=as_is, writes=True)

@@ -7,7 +7,7 @@ from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.filter_tokens import facet, facets
 from mcp_context_persistence.kg.identifiers import label, relationship_id, spaced
-from mcp_context_persistence.kg.vector_spaces import NOWHERE, Vectors
+from mcp_context_persistence.kg.vector_spaces import NO_PROPERTY, VectorState
 from mcp_context_persistence.kg.writes.upsert import EntityRow, RelationshipRow
 
 
@@ -53,7 +53,7 @@ def search_properties(
 def save_entities(
     namespace: str,
     upserts: Sequence[tuple[EntityRow, Mapping[str, Any] | None, Any]],
-    vectors: Vectors,
+    vectors: VectorState,
     *,
     now: int,
 ) -> Statement[Row]:
@@ -73,7 +73,7 @@ def save_entities(
             _entity_parameters(namespace, row, stored, vector, now=now)
             for row, stored, vector in sorted(upserts, key=lambda upsert: upsert[0].id)
         ],
-        "space": vectors.writing(),
+        "space": vectors.guard_parameters(),
     }
     return Statement(name="entity/save", parameters={"batch": batch}, read=as_is, writes=True)
 
@@ -145,19 +145,19 @@ def save_relationships(
 
 
 def read_entities(
-    namespace: str, ids: Sequence[str], vectors: Vectors | None = None
+    namespace: str, ids: Sequence[str], vectors: VectorState | None = None
 ) -> Statement[Row]:
     """Read entities by id. The column `has_vector` refers to the vector space of `vectors`."""
     batch = {
         "namespace": namespace,
         "ids": list(ids),
-        "vectors": vectors.space.vectors if vectors else NOWHERE,
+        "vectors": vectors.active.property_name if vectors else NO_PROPERTY,
     }
     return Statement(name="entity/read", parameters={"batch": batch}, read=as_is)
 
 
 def claim_entities(
-    namespace: str, ids: Sequence[str], vectors: Vectors, *, now: int
+    namespace: str, ids: Sequence[str], vectors: VectorState, *, now: int
 ) -> Statement[Row]:
     """Lock entities by id and read them.
 
@@ -167,7 +167,7 @@ def claim_entities(
         "namespace": namespace,
         "now": now,
         "ids": sorted(set(ids)),
-        "vectors": vectors.space.vectors,
+        "vectors": vectors.active.property_name,
     }
     return Statement(name="entity/claim", parameters={"batch": batch}, read=as_is, writes=True)
 
@@ -204,7 +204,7 @@ def store(
     *,
     entities: Sequence[Mapping[str, Any]],
     relations: Sequence[Mapping[str, Any]],
-    vectors: Vectors,
+    vectors: VectorState,
     now: int,
     last: bool,
 ) -> Statement[Row]:
@@ -225,7 +225,7 @@ def store(
         "relations": list(relations),
         "max_evidence": limits.EVIDENCE_PER_RELATIONSHIP,
         "last": last,
-        "space": vectors.writing(),
+        "space": vectors.guard_parameters(),
     }
     return Statement(name="entity/store", parameters={"batch": batch}, read=as_is, writes=True)
 

@@ -7,9 +7,9 @@ from typing import Any
 from mcp_context_persistence.kg.driver.statement import Row, Run
 from mcp_context_persistence.kg.errors import NotFoundError
 from mcp_context_persistence.kg.identifiers import label
-from mcp_context_persistence.kg.namespace_version import touch
-from mcp_context_persistence.kg.schema.type_limits import Types, types
-from mcp_context_persistence.kg.vector_spaces import Vectors
+from mcp_context_persistence.kg.namespaces import touch
+from mcp_context_persistence.kg.schema.type_limits import Types, collect_types
+from mcp_context_persistence.kg.vector_spaces import VectorState
 from mcp_context_persistence.kg.writes.entities import (
     claim_entities,
     entity_text,
@@ -66,7 +66,7 @@ def update_graph(
     entities: Sequence[EntityRow],
     relationships: Sequence[RelationshipRow],
     embed: Callable[[Sequence[str]], Sequence[Any]],
-    vectors: Vectors | None,
+    vectors: VectorState | None,
     *,
     strategy: Strategy,
     register: Callable[[Run, Types], None],
@@ -101,7 +101,7 @@ def update_graph(
         run(touch(namespace, vectors))
     register(
         run,
-        types(
+        collect_types(
             (row.type for row in changed), (label(row.type or "concept") for row, _, _ in upserts)
         ),
     )
@@ -125,7 +125,7 @@ def _upsert_entities(
     namespace: str,
     entities: Sequence[EntityRow],
     embed: Callable[[Sequence[str]], Sequence[Any]],
-    vectors: Vectors | None,
+    vectors: VectorState | None,
     *,
     strategy: Strategy,
     now: int,

@@ -6,7 +6,7 @@ from typing import Any
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.identifiers import label
-from mcp_context_persistence.kg.vector_spaces import Vectors
+from mcp_context_persistence.kg.vector_spaces import VectorState
 from mcp_context_persistence.kg.writes.entities import search_properties
 
 
@@ -83,7 +83,7 @@ def apply(
     entities: Sequence[Mapping[str, Any]],
     retyped: Sequence[Mapping[str, Any]],
     relations: Sequence[Mapping[str, Any]],
-    vectors: Vectors,
+    vectors: VectorState,
     now: int,
 ) -> Statement[Row]:
     """Replace the mentions of texts. Texts that have changed since they were read are skipped.
@@ -105,6 +105,6 @@ def apply(
         "retyped": list(retyped),
         "relations": list(relations),
         "max_evidence": limits.EVIDENCE_PER_RELATIONSHIP,
-        "space": vectors.writing(),
+        "space": vectors.guard_parameters(),
     }
     return Statement(name="reextract/apply", parameters={"batch": batch}, read=as_is, writes=True)

@@ -155,8 +155,12 @@ def _check_mapping(fields: object, *, path: str, keys: frozenset[str]) -> Mappin
         }
     if not isinstance(fields, Mapping):
         raise ValidationError(f"{path} must be a mapping")
-    if any(key not in keys for key in fields):
-        raise ValidationError(f"{path} has an unknown key; known are: {', '.join(sorted(keys))}")
+    for key in fields:
+        if key not in keys:
+            raise ValidationError(
+                f"{path} has an unknown key {validation.describe_key(key)}; "
+                f"known are: {', '.join(sorted(keys))}"
+            )
     return fields
 
 

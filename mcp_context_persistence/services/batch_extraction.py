@@ -14,9 +14,9 @@ from mcp_context_persistence.kg.errors import ContextPersistenceError
 from mcp_context_persistence.kg.schema.type_limits import TypeSnapshot
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.models import ExtractEntitiesResponse
+from mcp_context_persistence.runtime.batch_throttle import BatchThrottle
 from mcp_context_persistence.runtime.connection import Progress
 from mcp_context_persistence.runtime.engine import Engine
-from mcp_context_persistence.runtime.batch_throttle import BatchThrottle
 from mcp_context_persistence.services.batch_pipeline import BatchPipeline, report_progress
 from mcp_context_persistence.services.batch_settings import check_items, count_workers
 from mcp_context_persistence.services.entities import (

@@ -15,7 +15,7 @@ from mcp_context_persistence.kg import identifiers, limits, validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement
 from mcp_context_persistence.kg.errors import DatabaseError, NotFoundError
 from mcp_context_persistence.kg.merging.redirects import Redirects, read_redirects
-from mcp_context_persistence.kg.schema.type_limits import types
+from mcp_context_persistence.kg.schema.type_limits import collect_types
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import conversations as stored_conversations
 from mcp_context_persistence.kg.writes import patterns as stored_patterns
@@ -32,13 +32,13 @@ def configure_patterns(
     engine: Engine, patterns: object, confidence: object
 ) -> ConfigureEntityPatternsResponse:
     """Check patterns and replace those of the namespace by them."""
-    compiled = user_patterns.checked(patterns, confidence)
+    compiled = user_patterns.validate_patterns(patterns, confidence)
     labels = [identifiers.label(name) for name in compiled.types]
 
     def attempt() -> Row:
         engine.types.check((), labels)
-        statement = stored_patterns.save(engine.namespace, compiled.written(), now=now_ms())
-        return engine.types.run(statement, types((), labels))[0]
+        statement = stored_patterns.save(engine.namespace, compiled.to_json(), now=now_ms())
+        return engine.types.run(statement, collect_types((), labels))[0]
 
     row = engine.embeddings.again(attempt)
     return ConfigureEntityPatternsResponse(
@@ -218,13 +218,13 @@ def _apply_page(
         mention["id"]
         for row in changed
         for mention in row["mentions"]
-        if (mention["extractor"] or "").startswith(user_patterns.RULE)
+        if (mention["extractor"] or "").startswith(user_patterns.RULE_PREFIX)
     }
     by_pattern = {
         mention.entity_id
         for row in changed
         for mention in by_text[row["id"]].mentions
-        if mention.extractor.startswith(user_patterns.RULE)
+        if mention.extractor.startswith(user_patterns.RULE_PREFIX)
     }
     retyped = []
     for row in rows.entities:

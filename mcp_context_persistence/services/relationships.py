@@ -7,7 +7,7 @@ from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.driver.statement import Row, Run
 from mcp_context_persistence.kg.errors import NotFoundError
 from mcp_context_persistence.kg.models import Relationship
-from mcp_context_persistence.kg.schema.type_limits import types
+from mcp_context_persistence.kg.schema.type_limits import collect_types
 from mcp_context_persistence.kg.timestamps import from_milliseconds, now_ms
 from mcp_context_persistence.kg.writes import entities as knowledge
 from mcp_context_persistence.kg.writes import graph_update, upsert
@@ -70,7 +70,7 @@ def _write_relationship(
         (row,) = graph_update.resolve_ends(run, engine.namespace, [new_row])
         rows = run(knowledge.save_relationships(engine.namespace, [row], now=now))
         if rows:
-            engine.types.register(run, types([row.type]))
+            engine.types.register(run, collect_types([row.type]))
         return row, rows
 
     for _ in range(TRIES):

@@ -6,7 +6,7 @@ from typing import Any
 from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
 from mcp_context_persistence.kg.errors import StaleStateError
 from mcp_context_persistence.kg.filter_tokens import facet
-from mcp_context_persistence.kg.vector_spaces import INDEX, PROPERTY, Vectors
+from mcp_context_persistence.kg.vector_spaces import INDEX, PROPERTY, VectorState
 from mcp_context_persistence.queries.search import score_fusion
 from mcp_context_persistence.queries.search.filters import FIRST_MS, LAST_MS, Filters
 from mcp_context_persistence.queries.search.query_terms import query, required
@@ -35,7 +35,7 @@ class QueryVector:
     """
 
     numbers: Any
-    vectors: Vectors
+    vectors: VectorState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ class Plan:
         given = self.filters
         dated = self._dated()
         more = NEAREST if dated else 0
-        space = self.vector.vectors.space if self.vector else None
+        space = self.vector.vectors.active if self.vector else None
         return Statement(
             name="search/find",
             names={INDEX: space.index} if space else {},
@@ -87,7 +87,7 @@ class Plan:
                 "batch": {
                     "namespace": self.namespace,
                     "vector": self.vector.numbers if self.vector else None,
-                    "vectors": space.vectors if space else PROPERTY,
+                    "vectors": space.property_name if space else PROPERTY,
                     "index": space.index if space else INDEX,
                     "exact": self.exact,
                     **self._meaning(),
@@ -257,6 +257,6 @@ def look(run: Run, plan: Plan) -> Row:
 
 def _seen(run: Run, plan: Plan) -> Row:
     found = run(plan.statement())[0]
-    if plan.vector and not plan.vector.vectors.still(found):
+    if plan.vector and not plan.vector.vectors.is_current(found):
         raise StaleStateError
     return found

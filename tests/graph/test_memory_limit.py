@@ -1,4 +1,4 @@
-"""The limit on memory on real managed servers: their size, what is pending, batches without memory, and ingest within the limit."""
+"""The memory limit with managed servers: their sizes, restarts, and batches near the limit."""
 
 import re
 import subprocess
@@ -21,7 +21,10 @@ from mcp_context_persistence.runtime.memory_limit import MemoryLimit
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
 TALK = [{"role": "user", "content": "The OrderValidator class uses pydantic."}]
-HEAP = 'CALL dbms.queryJmx("java.lang:type=Memory") YIELD attributes RETURN attributes.HeapMemoryUsage.value.properties.max AS heap'
+HEAP = (
+    'CALL dbms.queryJmx("java.lang:type=Memory") YIELD attributes '
+    "RETURN attributes.HeapMemoryUsage.value.properties.max AS heap"
+)
 PAGES = 'SHOW SETTINGS YIELD name, value WHERE name = "server.memory.pagecache.size" RETURN value'
 # Attaches to a store, says so, and leaves when told to.
 OTHER = """
@@ -36,7 +39,7 @@ with local.attach(Path(sys.argv[1])):
 
 
 def server_settings(client):
-    """Heap and page cache of the server, as it says itself and as its command line says; both in MiB."""
+    """Return heap and page cache of the server and of its command line, in MiB."""
     attached = client._engine.connection.attachment
     with neo4j.GraphDatabase.driver(
         attached.bolt_url, auth=(attached.user, attached.password)
@@ -256,7 +259,8 @@ from mcp_context_persistence import ContextPersistenceClient
 with ContextPersistenceClient(":memory:") as client:
     client.save_conversation("a", [{"role": "user", "content": "Kept."}])
     stats = client.configure_memory_management("2GB")
-    print(stats.database_heap >> 20, stats.pending_restart, client.load_conversation_history("a").messages[0].content)
+    message = client.load_conversation_history("a").messages[0]
+print(stats.database_heap >> 20, stats.pending_restart, message.content)
 """
 
 

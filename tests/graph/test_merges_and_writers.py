@@ -13,7 +13,7 @@ from mcp_context_persistence.exceptions import (
     NotFoundError,
     ValidationError,
 )
-from tests.graph.test_duplicates import entities, fill, mentioning, query, said
+from tests.graph.duplicate_entities import conversation_messages, entities, fill, mentioning, query
 
 BLOCKED = "SHOW TRANSACTIONS YIELD status, metaData WHERE status STARTS WITH 'Blocked' RETURN metaData.statement AS name"
 
@@ -22,9 +22,12 @@ def test_what_is_saved_after_the_merge_goes_to_whom_it_names(client):
     fill(client)
     done = client.merge_entities("Acme", "acme_corp")
     client.save_conversation(
-        "three", said("Acme Corp uses numpy.", "Acme uses scipy.", "Acme Corp and Acme use Kafka.")
+        "three",
+        conversation_messages(
+            "Acme Corp uses numpy.", "Acme uses scipy.", "Acme Corp and Acme use Kafka."
+        ),
     )
-    client.save_conversation("two", said("Nothing.", "Nothing any more."))
+    client.save_conversation("two", conversation_messages("Nothing.", "Nothing any more."))
     client.undo_merge(done.merge_id)
     assert mentioning(client, "acme_corp").keys() >= {"one:0", "one:2", "three:0", "three:2"}
     assert mentioning(client, "Acme").keys() == {"one:1", "one:2", "three:1", "three:2"}
@@ -67,7 +70,7 @@ def test_what_was_changed_since_the_merge_stays(client):
 def test_a_message_that_names_the_other_one_now_supports_that(client):
     fill(client)
     done = client.merge_entities("Acme", "acme_corp")
-    client.save_conversation("one", said("Acme uses pandas."))
+    client.save_conversation("one", conversation_messages("Acme uses pandas."))
     client.undo_merge(done.merge_id)
     rows = query(
         client, "MATCH (a:Entity {namespace: $n})-[:USES]->({id: 'pandas'}) RETURN a.id AS id"
@@ -79,7 +82,9 @@ def test_a_message_that_names_the_other_one_now_supports_that(client):
 
 def test_the_graph_around_may_have_changed_since_the_merge(client):
     fill(client)
-    client.save_conversation("five", said("Northwind uses PostgreSQL. Acme Corp uses PostgreSQL."))
+    client.save_conversation(
+        "five", conversation_messages("Northwind uses PostgreSQL. Acme Corp uses PostgreSQL.")
+    )
     done = client.merge_entities("Acme", "acme_corp")
     other = client.merge_entities("audit", "PostgreSQL")
     client.undo_merge(done.merge_id)
@@ -116,7 +121,7 @@ def test_races_of_saves_and_merges_lose_nothing(server, namespace, client):
                 for step in range(8):
                     other.save_conversation(
                         f"r{number}-{step}",
-                        said(f"Acme Corp uses pandas{number}.", "Acme is large."),
+                        conversation_messages(f"Acme Corp uses pandas{number}.", "Acme is large."),
                     )
                     other.create_relationship(
                         "acme_corp",
@@ -193,7 +198,9 @@ def save_again(client, talk, drawn):
         words = [drawn.sample([*NAMES, "Nobody"], drawn.choice([1, 2, 3])) for _ in range(3)]
         while True:
             with suppress(DatabaseError):  # entities were merged again and again
-                client.save_conversation(talk, said(*(f"{' and '.join(one)}." for one in words)))
+                client.save_conversation(
+                    talk, conversation_messages(*(f"{' and '.join(one)}." for one in words))
+                )
                 break
     return {f"{talk}:{place}": word for place, word in enumerate(words)}
 

@@ -7,7 +7,7 @@ import pytest
 
 from mcp_context_persistence.kg.driver.statement import Statement
 from mcp_context_persistence.queries.analytics import analyzer
-from tests.graph.test_duplicates import query
+from tests.graph.duplicate_entities import query
 
 TYPES = ("technology", "organization", "concept")
 

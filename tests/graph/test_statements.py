@@ -22,7 +22,7 @@ WORDS_OF_OTHERS = (
 @pytest.fixture(scope="module")
 def driver(server):
     graph = Graph(server.bolt_url, server.auth)
-    migrations.ensure(graph, vector_size=384)
+    migrations.ensure_schema(graph, vector_size=384)
     graph.close()
     with neo4j.GraphDatabase.driver(
         server.bolt_url, auth=server.auth, notifications_min_severity="OFF"

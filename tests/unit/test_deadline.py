@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from mcp_context_persistence.kg.driver import deadline as module
-from mcp_context_persistence.kg.driver.deadline import Backoff, Deadline
+from mcp_context_persistence.kg import deadline as module
+from mcp_context_persistence.kg.deadline import Backoff, Deadline
 
 
 def test_a_deadline_in_the_future_has_time_left():
@@ -46,7 +46,7 @@ def test_jitter_makes_a_pause_up_to_half_shorter_or_longer(monkeypatch, draw, se
 def test_it_needs_the_standard_library_only():
     code = (
         "import sys; before = set(sys.modules)\n"
-        "import mcp_context_persistence.kg.driver.deadline\n"
+        "import mcp_context_persistence.kg.deadline\n"
         "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
         "print(sorted(new - sys.stdlib_module_names))"
     )

@@ -13,8 +13,8 @@ import pytest
 
 from mcp_context_persistence import exceptions
 from mcp_context_persistence.kg import errors
+from mcp_context_persistence.kg.deadline import Deadline
 from mcp_context_persistence.kg.driver.daemon_threads import DaemonThreads
-from mcp_context_persistence.kg.driver.deadline import Deadline
 from mcp_context_persistence.kg.driver.error_mapping import (
     has_no_listener,
     has_stopped,

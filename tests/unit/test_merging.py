@@ -5,15 +5,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mcp_context_persistence.kg.merging.redirects import Redirects
 
 from mcp_context_persistence.ingest.extraction.results import Extraction, Mention, Relation
 from mcp_context_persistence.ingest.graph_rows import mention_rows
 from mcp_context_persistence.ingest.redirects import followed
 from mcp_context_persistence.kg.merging import mentions, relationships
-from mcp_context_persistence.kg.vector_spaces import Space, Vectors
-from mcp_context_persistence.kg.writes.upsert import EntityRow
-from mcp_context_persistence.kg.writes.upsert import follow_redirects
+from mcp_context_persistence.kg.merging.redirects import Redirects
+from mcp_context_persistence.kg.vector_spaces import VectorSpace, VectorState
+from mcp_context_persistence.kg.writes.upsert import EntityRow, follow_redirects
 
 PART = st.fixed_dictionaries(
     {
@@ -27,8 +26,12 @@ PART = st.fixed_dictionaries(
 
 
 @given(st.dictionaries(st.sampled_from(["a", "b", "c"]), PART, min_size=1))
-def test_a_combined_mention_is_divided_into_the_same_parts(parts: dict[str, dict[str, Any]]) -> None:
-    combined = mentions.combine_parts("a", [{"id": entity_id, **part} for entity_id, part in parts.items()])
+def test_a_combined_mention_is_divided_into_the_same_parts(
+    parts: dict[str, dict[str, Any]],
+) -> None:
+    combined = mentions.combine_parts(
+        "a", [{"id": entity_id, **part} for entity_id, part in parts.items()]
+    )
     assert {
         part["id"]: {key: value for key, value in part.items() if key != "id"}
         for part in mentions.split_parts("a", combined)
@@ -78,7 +81,7 @@ def test_extractions_refer_to_the_kept_entity() -> None:
     )
     assert followed(found, {"other": "Acme"}) is found
     redirected = followed(found, {"acme_corp": "Acme"})
-    assert [(part.entity_id, part.named) for part in redirected.mentions] == [
+    assert [(part.entity_id, part.redirected_from) for part in redirected.mentions] == [
         ("Acme", "acme_corp"),
         ("Acme", None),
         ("pandas", None),
@@ -88,7 +91,10 @@ def test_extractions_refer_to_the_kept_entity() -> None:
         ("pandas", "pandas"),
     ]
     rows = {row["id"]: row["properties"] for row in mention_rows(redirected.mentions)}
-    assert [part["id"] for part in mentions.split_parts("Acme", rows["Acme"])] == ["acme_corp", "Acme"]
+    assert [part["id"] for part in mentions.split_parts("Acme", rows["Acme"])] == [
+        "acme_corp",
+        "Acme",
+    ]
     assert "parts" not in rows["pandas"]
 
 
@@ -144,14 +150,18 @@ def test_an_update_under_a_merged_id_adds_to_the_kept_entity() -> None:
     assert follow_redirects(rows, {"acme_corp": "Acme"}) == [
         EntityRow(id="Acme", name="Acme", description="d")
     ]
-    assert follow_redirects(rows[:1], {"acme_corp": "Acme"}) == [EntityRow(id="Acme", description="d")]
+    assert follow_redirects(rows[:1], {"acme_corp": "Acme"}) == [
+        EntityRow(id="Acme", description="d")
+    ]
 
 
 def test_a_write_names_the_redirects_that_it_followed() -> None:
     redirects = Redirects(
         merges=3, direct={"a": "b", "b": "c", "x": "y"}, targets={"a": "c", "b": "c", "x": "y"}
     )
-    vectors = Vectors(space=Space(model="m", size=2, vectors="embedding"), merges=1)
-    guard = redirects.guard_vectors(vectors, ["c"], ["a"]).writing()
+    vectors = VectorState(
+        active=VectorSpace(model="m", size=2, property_name="embedding"), merges=1
+    )
+    guard = redirects.guard_vectors(vectors, ["c"], ["a"]).guard_parameters()
     assert (guard["merges"], guard["ids"]) == (3, ["c"])
     assert guard["followed"] == [{"id": "a", "into": "b"}, {"id": "b", "into": "c"}]

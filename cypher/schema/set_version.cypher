@@ -1,4 +1,4 @@
-// Note which version of the schema the database has now. Repeating it changes nothing.
+// Note the version of the schema in the database. Repeating it changes nothing.
 // Columns: version (integer).
 :param version => 1
 :param vector_size => 384

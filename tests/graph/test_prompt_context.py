@@ -40,7 +40,7 @@ def diary(client):
     return client
 
 
-def test_a_text_for_a_prompt_keeps_to_its_budget(diary):
+def test_the_text_stays_within_the_token_budget(diary):
     diary.save_decision(
         "month-3",
         "garden",
@@ -64,7 +64,7 @@ def test_a_text_for_a_prompt_keeps_to_its_budget(diary):
     assert {one.conversation_id for one in counted.citations} == {"month-4"}
 
 
-def test_an_empty_text_says_why(diary):
+def test_notes_say_why_the_text_is_empty(diary):
     diary.update_knowledge_graph([{"id": "garden", "name": "Garden", "type": "place"}], [])
 
     def why(**how):
@@ -78,14 +78,14 @@ def test_an_empty_text_says_why(diary):
     assert diary.build_context("garden").notes == []
 
 
-def test_only_entities_are_no_matter_of_the_budget(client):
+def test_results_without_text_are_not_blamed_on_the_budget(client):
     client.update_knowledge_graph([{"id": "garden", "name": "Garden", "type": "place"}], [])
     assert client.build_context("garden").notes == [
         "only entities or conversations were found, which have no text to show"
     ]
 
 
-def test_a_word_of_any_length_counts(client):
+def test_words_of_any_length_are_counted(client):
     for number, text in enumerate(
         ["garden " + "x" * 7_000, "garden " + "😀" * 2_000, "garden " + "\u200b" * 2_000 + " beans"]
     ):
@@ -98,7 +98,7 @@ def test_a_word_of_any_length_counts(client):
     assert len(long.text.encode()) / 4 <= long.tokens <= 20_000
 
 
-def test_a_proposed_decision_stands_where_it_was_told(client):
+def test_a_proposed_decision_follows_its_message(client):
     said = [
         "Which store do we take?",
         "We decided to use Neo4j for the orders graph.",
@@ -125,7 +125,7 @@ def test_a_proposed_decision_stands_where_it_was_told(client):
     assert [one.id for one in made.citations] == ["m0", "m1", made.citations[2].id, "m2"]
 
 
-def test_citations_can_be_read_whatever_ids_hold(client):
+def test_citations_of_any_id_can_be_parsed(client):
     ids = ["x] [m:y", "100%", "%5D"]
     for one in ids:
         client.save_conversation(
@@ -137,7 +137,7 @@ def test_citations_can_be_read_whatever_ids_hold(client):
         assert [(cited.key, cited.id) for cited in made.citations] == [(f"m:{found[0][1]}", one)]
 
 
-def test_the_graph_tells_what_texts_mention_and_where_decisions_come_from(client):
+def test_graph_context_has_mentions_and_the_evidence_of_decisions(client):
     client.save_conversation(
         "store",
         [
@@ -194,12 +194,12 @@ def _fails(text):
         ({"filters": {"nothing": 1}}, "filters"),
     ],
 )
-def test_what_is_wrong_with_a_text_for_a_prompt_is_told(diary, given, told):
+def test_invalid_arguments_are_refused(diary, given, told):
     with pytest.raises(ValidationError, match=told):
         diary.build_context("garden", **given)
 
 
-def test_a_counter_may_give_numbers_of_numpy(diary):
+def test_count_tokens_may_return_numpy_integers(diary):
     assert diary.build_context(
         "garden", 50, count_tokens=lambda text: np.int64(len(text.split()))
     ).citations
