@@ -210,7 +210,7 @@ def conversation(
     metadata: object = None,
     created_at: object = None,
 ) -> Conversation:
-    """A checked conversation from loose values.
+    """Build a checked conversation from loose values.
 
     Raises:
         ValidationError: Something in it is not valid; the text names the field.
@@ -220,15 +220,13 @@ def conversation(
     if not messages:
         raise ValidationError("messages must not be empty")
     if len(messages) > limits.MESSAGES_PER_CONVERSATION:
-        raise ValidationError(
-            f"a conversation has at most {limits.MESSAGES_PER_CONVERSATION:,} messages"
-        )
+        raise ValidationError(f"messages has more than {limits.MESSAGES_PER_CONVERSATION:,} items")
     project_path = (
         None if project_path is None else validation.check_identifier("project_path", project_path)
     )
     mode = None if mode is None else validation.check_choice("mode", mode, MODES)
     try:
-        made = Conversation(
+        checked = Conversation(
             conversation_id=conversation_id,
             messages=list(messages),
             project_path=project_path,
@@ -240,13 +238,17 @@ def conversation(
         raise explain(
             error, known=sorted(Message.model_fields)
         ) from None  # pydantic's text holds the keys that were given
-    _same_kind_of_ids(made)
-    return made
+    _check_message_ids(checked)
+    return checked
 
 
-def _same_kind_of_ids(made: Conversation) -> None:
-    given = [message.id for message in made.messages if message.id is not None]
-    if given and len(given) != len(made.messages):
-        raise ValidationError("messages: give every message an id, or none of them")
-    if len(set(given)) != len(given):
-        raise ValidationError("messages: two messages have the same id")
+def _check_message_ids(conversation: Conversation) -> None:
+    """Refuse repeated ids, and messages without an id beside messages with one."""
+    indexes: dict[str, int] = {}
+    for index, message in enumerate(conversation.messages):
+        if (message.id is None) != (conversation.messages[0].id is None):
+            raise ValidationError(f"messages.{index}.id: give every message an id, or none of them")
+        if message.id is None:
+            continue
+        if (first := indexes.setdefault(message.id, index)) != index:
+            raise ValidationError(f"messages.{index}.id: the same id as in messages.{first}")

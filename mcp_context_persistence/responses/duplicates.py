@@ -11,7 +11,7 @@ from mcp_context_persistence.responses.base import Response, Score
 class DuplicateEvidence(BaseModel):
     """The result of one comparison of a pair."""
 
-    stage: str = Field(..., description="exact, fuzzy, fields, vector or neighbours")
+    stage: str = Field(..., description="exact, fuzzy, fields, vector or neighbors")
     score: Score = Field(..., description="Similarity of the two by this comparison, 0.0 to 1.0")
     detail: str = Field("", description="What is similar")
 

@@ -169,7 +169,7 @@ class _TextGroup:
                 sources = [
                     (text_source(self._texts[index]), self._extractions[index]) for index in indexes
                 ]
-                engine.embeddings.again(lambda: self._store_all(sources, now=now))
+                engine.embeddings.retry_when_stale(lambda: self._store_all(sources, now=now))
         except ContextPersistenceError as error:
             self._failures.note(error)
             if is_out_of_memory(error) and len(indexes) > 1:

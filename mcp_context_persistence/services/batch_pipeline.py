@@ -15,8 +15,8 @@ from typing import Protocol, TypeVar
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ContextPersistenceError
-from mcp_context_persistence.runtime.connection import Progress
 from mcp_context_persistence.runtime.batch_throttle import BatchThrottle
+from mcp_context_persistence.runtime.connection import Progress
 
 GROUPS_AHEAD = 2  # groups that are analyzed and embedded before an earlier one is written
 SLICE_SIZE = 128  # texts between two checks for an interruption

@@ -19,9 +19,9 @@ from mcp_context_persistence.kg.writes.conversation_diff import (
 )
 from mcp_context_persistence.kg.writes.message_diff import MessageDiff
 from mcp_context_persistence.models import SaveConversationResponse
+from mcp_context_persistence.runtime.batch_throttle import BatchThrottle
 from mcp_context_persistence.runtime.connection import Progress
 from mcp_context_persistence.runtime.engine import Engine
-from mcp_context_persistence.runtime.batch_throttle import BatchThrottle
 from mcp_context_persistence.services import conversations
 from mcp_context_persistence.services.batch_pipeline import BatchPipeline, report_progress
 from mcp_context_persistence.services.batch_settings import check_items, count_workers

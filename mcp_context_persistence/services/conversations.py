@@ -146,7 +146,7 @@ def save_conversation(
             "the conversation was removed while it was saved; save it again", retryable=True
         )
 
-    return engine.embeddings.again(save_or_retry)
+    return engine.embeddings.retry_when_stale(save_or_retry)
 
 
 def _check_vectors(

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from mcp_context_persistence.ingest.extraction.decision_cues import Proposal, proposals
+from mcp_context_persistence.ingest.extraction.decision_cues import (
+    DecisionSentence,
+    find_decision_sentences,
+)
 from mcp_context_persistence.ingest.graph_rows import graph_rows
 from mcp_context_persistence.ingest.pipeline import entity_vectors
 from mcp_context_persistence.ingest.redirects import followed
@@ -53,7 +56,7 @@ def save_decision(
     decision.id = identifiers.decision_id(
         decision.conversation_id, decision.decision_type, decision.context, decision.outcome
     )
-    row = engine.embeddings.again(lambda: _write_decision(engine, decision, now=now))
+    row = engine.embeddings.retry_when_stale(lambda: _write_decision(engine, decision, now=now))
     decision.created_at = timestamps.from_milliseconds(row["created_ms"])
     return SaveDecisionResponse(
         decision=decision,
@@ -202,7 +205,7 @@ def propose_decisions(
         if stored and (stored["status"] != "proposed" or _is_stored_unchanged(stored, proposal)):
             continue
         try:
-            row = engine.embeddings.again(
+            row = engine.embeddings.retry_when_stale(
                 partial(_write_proposal, engine, proposal, text_hashes=text_hashes, now=now)
             )
         except ContextPersistenceError as error:
@@ -240,7 +243,7 @@ def _find_proposals(
     """Find the sentences that state decisions, each one once, with the status that is stored."""
     by_id: dict[str, ProposedDecision] = {}
     for message in messages:
-        for sentence in proposals(message.content):
+        for sentence in find_decision_sentences(message.content):
             proposal_id, message_id = (
                 identifiers.proposal_id(conversation_id, sentence.text),
                 str(message.id),
@@ -263,7 +266,11 @@ def _find_proposals(
 
 
 def _build_proposal(
-    conversation_id: str, proposal_id: str, message: Message, sentence: Proposal, row: Row | None
+    conversation_id: str,
+    proposal_id: str,
+    message: Message,
+    sentence: DecisionSentence,
+    row: Row | None,
 ) -> ProposedDecision:
     """Build a proposal for the response; a long message is cut to the text near the sentence."""
     max_characters = limits.DECISION_CHARACTERS

@@ -81,7 +81,7 @@ def save_document(
             truncated=truncated,
         )
 
-    return engine.embeddings.again(save_or_retry)
+    return engine.embeddings.retry_when_stale(save_or_retry)
 
 
 def _analyze(

@@ -16,8 +16,8 @@ from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import entities
 from mcp_context_persistence.queries.entity_resolution import record_matching, scoring
 from mcp_context_persistence.queries.entity_resolution.blocking import EntityProfile
-from mcp_context_persistence.queries.entity_resolution.name_matching import settings
-from mcp_context_persistence.queries.entity_resolution.scoring import Pair
+from mcp_context_persistence.queries.entity_resolution.name_matching import load_settings
+from mcp_context_persistence.queries.entity_resolution.scoring import ScoredPair
 from mcp_context_persistence.responses.duplicates import (
     DuplicateEvidence,
     DuplicateGroup,
@@ -63,9 +63,11 @@ def find_duplicates(
         )
     profiles = {row["id"]: _build_profile(row) for row in compared}
     shared_neighbors, neighbors_by = _find_shared_neighbors(engine, profiles.values())
-    pairs_found = scoring.pairs(list(profiles.values()), related=shared_neighbors)
+    pairs_found = scoring.score_pairs(list(profiles.values()), related=shared_neighbors)
     groups = [
-        group for group in scoring.clusters(list(profiles.values()), pairs_found) if len(group) > 1
+        group
+        for group in scoring.group_duplicates(list(profiles.values()), pairs_found)
+        if len(group) > 1
     ]
     shown = [
         pair
@@ -96,13 +98,13 @@ def _find_shared_neighbors(
         The pairs, and which program found them. The pairs are None where the server has no Graph
         Data Science, so that the caller must find them in the rows that were read.
     """
-    related_settings = settings()["related"]
-    if all(len(profile.neighbours) < related_settings["shared"] for profile in profiles):
+    related_settings = load_settings()["related"]
+    if all(len(profile.neighbors) < related_settings["min_shared"] for profile in profiles):
         return [], None
     pairs_found = engine.analytics.find_related_pairs(
         engine.namespace,
-        min_similarity=related_settings["overlap"],
-        min_neighbors=related_settings["shared"],
+        min_similarity=related_settings["min_overlap"],
+        min_neighbors=related_settings["min_shared"],
     )
     return pairs_found, "cypher" if pairs_found is None else "gds"
 
@@ -136,13 +138,13 @@ def _build_profile(row: Row) -> EntityProfile:
         type=entity_type,
         aliases=tuple(row["aliases"] or ()),
         contexts=frozenset(row["contexts"]),
-        neighbours=frozenset(row["neighbors"]) - {row["id"]},
+        neighbors=frozenset(row["neighbors"]) - {row["id"]},
         vector=vector,
-        fields=record_matching.named(entity_type, name, fields),
+        fields=record_matching.build_record(entity_type, name, fields),
     )
 
 
-def _build_pair(pair: Pair, profiles: Mapping[str, EntityProfile]) -> DuplicatePair:
+def _build_pair(pair: ScoredPair, profiles: Mapping[str, EntityProfile]) -> DuplicatePair:
     profile = profiles[pair.first]
     return DuplicatePair(
         keep_id=profile.id,
@@ -160,7 +162,7 @@ def _build_pair(pair: Pair, profiles: Mapping[str, EntityProfile]) -> DuplicateP
 
 
 def _build_group(group: Sequence[str], profiles: Mapping[str, EntityProfile]) -> DuplicateGroup:
-    keep_id = scoring.main_name(profiles[entity_id] for entity_id in group).id
+    keep_id = scoring.choose_main_profile(profiles[entity_id] for entity_id in group).id
     return DuplicateGroup(
         keep_id=keep_id, duplicate_ids=[entity_id for entity_id in group if entity_id != keep_id]
     )
@@ -250,7 +252,7 @@ def merge_entities(
             row = rows[0]["merge"]  # written by an attempt whose answer was lost
             return build_response(row["kept_id"], row["merged_ids"], json.loads(row["counts"]))
 
-    return engine.embeddings.again(merge_or_read)
+    return engine.embeddings.retry_when_stale(merge_or_read)
 
 
 def _serialize_evidence(evidence: object) -> str | None:
@@ -307,7 +309,7 @@ def undo_merge(engine: Engine, merge_id: object) -> UndoMergeResponse:
 
         return build_response(row, engine.graph.transact(work, name="undo_merge"))
 
-    return engine.embeddings.again(undo_or_read)
+    return engine.embeddings.retry_when_stale(undo_or_read)
 
 
 def _require_undoable(row: Row) -> None:

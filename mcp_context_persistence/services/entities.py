@@ -70,7 +70,7 @@ def extract_entities(
             )
         return redirected, rows, store_entities(engine, rows, merged, link_statement, now=now)
 
-    redirected, rows, linked_to = engine.embeddings.again(store_or_look)
+    redirected, rows, linked_to = engine.embeddings.retry_when_stale(store_or_look)
     metadata = dict(context) if isinstance(context, Mapping) and context else None
     response = build_response(
         engine,

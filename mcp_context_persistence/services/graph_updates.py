@@ -35,7 +35,7 @@ def update_graph(
     ]
     _refuse_repeated_ids(entity_rows)
     _refuse_contradictions(relationship_rows)
-    counts = engine.embeddings.again(
+    counts = engine.embeddings.retry_when_stale(
         lambda: _write_update(engine, entity_rows, relationship_rows, strategy, now=now)
     )
     return UpdateKnowledgeGraphResponse(**counts)

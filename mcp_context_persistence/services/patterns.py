@@ -40,7 +40,7 @@ def configure_patterns(
         statement = stored_patterns.save(engine.namespace, compiled.to_json(), now=now_ms())
         return engine.types.run(statement, collect_types((), labels))[0]
 
-    row = engine.embeddings.again(attempt)
+    row = engine.embeddings.retry_when_stale(attempt)
     return ConfigureEntityPatternsResponse(
         version=row["version"],
         changed=row["changed"],
@@ -115,7 +115,7 @@ def reextract(engine: Engine, conversation_id: object, *, apply: bool) -> Reextr
             write = partial(
                 _apply_page, engine, difference, changed, by_text, merged=merged if apply else None
             )
-            engine.embeddings.again(write)  # from the start: the types may be replaced by others
+            engine.embeddings.retry_when_stale(write)  # from the start: the types may be replaced by others
     if not apply:
         _note_removed(engine, difference)
     # An entity may be removed with one page and added again with the next.

@@ -43,7 +43,7 @@ def create_relationship(
         properties=validation.check_metadata("properties", properties),
     )
     engine.state.resolve_entities(references)
-    row, rows = engine.embeddings.again(
+    row, rows = engine.embeddings.retry_when_stale(
         lambda: _write_relationship(engine, new_row, references, now=now)
     )
     return CreateRelationshipResponse(

@@ -74,7 +74,7 @@ def hybrid(
         "now_ms": now_ms(),
     }
     needed = way in {"hybrid", "semantic"}
-    answer = engine.embeddings.again(
+    answer = engine.embeddings.retry_when_stale(
         lambda: search.hybrid(
             engine.graph.run,
             search.Search(**asked, vector=_vector(engine, said) if needed else None),
@@ -154,7 +154,7 @@ def context(
         **_read(engine, recipe),
         "now_ms": now_ms(),
     }
-    found = engine.embeddings.again(
+    found = engine.embeddings.retry_when_stale(
         lambda: search.everything(
             engine.graph.run, search.Search(**asked, vector=_vector(engine, said))
         )
@@ -264,7 +264,7 @@ def similar(
         configured if min_score is SIMILAR_MIN_SCORE and configured is not None else min_score,
     )
     asked = parse(filters)
-    answer = engine.embeddings.again(
+    answer = engine.embeddings.retry_when_stale(
         lambda: similar_conversations(
             engine.graph.run,
             namespace=engine.namespace,

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.kg.schema import migrations
 
 
@@ -25,6 +24,8 @@ def old_server(client):
 @pytest.fixture
 def connect(server, namespace):
     """Open clients of the namespace with these arguments; close them afterwards."""
+    from mcp_context_persistence import ContextPersistenceClient
+
     opened = []
 
     def open_client(**arguments):

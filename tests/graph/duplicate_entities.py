@@ -2,6 +2,9 @@
 
 import json
 
+PASSING = {"updated_ms", "version", "revision", "vectors_ms", "merges"}
+LABELS = "Conversation|Message|Chunk|Entity|Decision|Document|MergedEntity"
+
 
 def query(client, text, **parameters):
     return client._engine.graph.driver.execute_query(

@@ -17,9 +17,6 @@ from tests.graph.duplicate_entities import (
     query,
 )
 
-PASSING = {"updated_ms", "version", "revision", "vectors_ms", "merges"}
-LABELS = "Conversation|Message|Chunk|Entity|Decision|Document|MergedEntity"
-
 
 def test_duplicates_are_found_with_their_evidence_and_merged(client):
     fill(client)
@@ -33,7 +30,7 @@ def test_duplicates_are_found_with_their_evidence_and_merged(client):
         "same",
         "exact",
     )
-    assert {"vector", "neighbours"} <= {one.stage for one in pair.evidence}
+    assert {"vector", "neighbors"} <= {one.stage for one in pair.evidence}
     assert [group.duplicate_ids for group in found.groups] == [["Acme"]]
     done = client.merge_entities(
         found.groups[0].keep_id,

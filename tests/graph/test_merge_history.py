@@ -1,4 +1,4 @@
-"""The merges of a namespace, as a list: who became part of whom, and what must be undone before what."""
+"""The list of the merges of a namespace, and the order in which they can be undone."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What is written between a merge and its undoing, and at the same time as them, on a real server."""
+"""Writes between a merge and its undoing, and at the same time, on a real server."""
 
 import random
 import threading
@@ -15,7 +15,10 @@ from mcp_context_persistence.exceptions import (
 )
 from tests.graph.duplicate_entities import conversation_messages, entities, fill, mentioning, query
 
-BLOCKED = "SHOW TRANSACTIONS YIELD status, metaData WHERE status STARTS WITH 'Blocked' RETURN metaData.statement AS name"
+BLOCKED = (
+    "SHOW TRANSACTIONS YIELD status, metaData WHERE status STARTS WITH 'Blocked' "
+    "RETURN metaData.statement AS name"
+)
 
 
 def test_what_is_saved_after_the_merge_goes_to_whom_it_names(client):
@@ -58,7 +61,8 @@ def test_what_was_changed_since_the_merge_stays(client):
     assert (kept.description, kept.aliases) == ("A maker of rockets", ["The Acme"])
     rows = query(
         client,
-        "MATCH (a:Entity {namespace: $n})-[r:WORKS_IN]->() RETURN a.id AS id, r.confidence AS confidence, r.properties AS own",
+        "MATCH (a:Entity {namespace: $n})-[r:WORKS_IN]->() RETURN a.id AS id, r.confidence AS "
+        "confidence, r.properties AS own",
     )
     assert {row["id"]: (row["confidence"], row["own"]) for row in rows} == {
         "Acme": (0.7, '{"a":1}'),
@@ -91,7 +95,8 @@ def test_the_graph_around_may_have_changed_since_the_merge(client):
     assert "PostgreSQL" not in entities(client)
     rows = query(
         client,
-        "MATCH (a:Entity {namespace: $n})-[r:USES]->(b {id: 'audit'}) RETURN collect(DISTINCT a.id) AS ids",
+        "MATCH (a:Entity {namespace: $n})-[r:USES]->(b {id: 'audit'}) RETURN collect(DISTINCT "
+        "a.id) AS ids",
     )
     assert {"acme_corp", "Northwind"} <= set(rows[0]["ids"])
     client.undo_merge(other.merge_id)
@@ -99,7 +104,10 @@ def test_the_graph_around_may_have_changed_since_the_merge(client):
 
 
 def test_races_of_saves_and_merges_lose_nothing(server, namespace, client):
-    """One thread merges and parts, others save texts that name what is merged: in the end every text mentions what it names."""
+    """One thread merges and undoes merges while others save texts with the names of the entities.
+
+    In the end every text mentions the entities that it names.
+    """
     fill(client)
     ends, failures = threading.Event(), []
 
@@ -145,7 +153,8 @@ def test_races_of_saves_and_merges_lose_nothing(server, namespace, client):
     assert not {f"{one}:1" for one in names} & mentioning(client, "acme_corp").keys()
     made = query(
         client,
-        "MATCH (:Entity {namespace: $n})-[r]->(:Entity) WHERE type(r) STARTS WITH 'MADE' RETURN count(r) AS made",
+        "MATCH (:Entity {namespace: $n})-[r]->(:Entity) WHERE type(r) STARTS WITH 'MADE' RETURN "
+        "count(r) AS made",
     )[0]
     assert made["made"] == 24
     assert (
@@ -164,7 +173,8 @@ def test_a_relationship_that_waited_for_a_merge_is_one_of_the_kept_entity(client
         session.begin_transaction() as transaction,
     ):
         transaction.run(
-            "MATCH (e:Entity {namespace: $n, id: 'gone'}), (k:Entity {namespace: $n, id: 'kept'}) SET e.updated_ms = 1 "
+            "MATCH (e:Entity {namespace: $n, id: 'gone'}), (k:Entity {namespace: $n, id: "
+            "'kept'}) SET e.updated_ms = 1 "
             "CREATE (e)<-[:MERGED]-(:Merge {namespace: $n, id: 'merge:by-hand'})-[:INTO]->(k)",
             found,
         ).consume()
@@ -206,7 +216,10 @@ def save_again(client, talk, drawn):
 
 
 def test_races_of_changing_texts_and_merges_leave_what_the_texts_say(server, namespace, client):
-    """Texts change while what they name is merged and parted: in the end each mentions what it names, and every merge could be undone."""
+    """Texts change while their entities are merged and merges are undone.
+
+    In the end each text mentions the entities that it names, and every merge could be undone.
+    """
     client.configure_entity_patterns({"thing": ["|".join(NAMES)]})
     client.update_knowledge_graph([{"id": one, "type": "thing"} for one in NAMES], [])
     ends = threading.Event()

@@ -85,7 +85,7 @@ def test_shared_neighbors_alone_are_proposed_for_review(client):
         for pair in duplicates.pairs
         if {pair.keep_id, pair.duplicate_id} == {"Postgres", "elephant"}
     ]
-    (evidence,) = [item for item in pair.evidence if item.stage == "neighbours"]
+    (evidence,) = [item for item in pair.evidence if item.stage == "neighbors"]
     assert (pair.band, evidence.score, evidence.detail) == ("review", 0.75, "3 shared")
     assert duplicates.groups == []
     similar = client.find_similar_entities("Postgres", 1)[0]
@@ -114,8 +114,8 @@ def test_the_result_is_the_same_without_the_library(client, request, seed):
     first = client.find_duplicate_entities(limit=1000)
     assert first.neighbors_by == "gds"
     assert any(
-        [item.stage for item in pair.evidence] == ["neighbours"]
-        or pair.evidence[-1].stage == "neighbours"
+        [item.stage for item in pair.evidence] == ["neighbors"]
+        or pair.evidence[-1].stage == "neighbors"
         for pair in first.pairs
     )
     request.getfixturevalue("without_library")
@@ -134,7 +134,7 @@ def test_too_little_memory_or_time_is_no_error(client, monkeypatch):
     monkeypatch.setattr(analyzer, "RELATED_SECONDS", 0.0001)
     duplicates = client.find_duplicate_entities()
     assert duplicates.neighbors_by == "cypher"
-    assert any(pair.evidence[-1].stage == "neighbours" for pair in duplicates.pairs)
+    assert any(pair.evidence[-1].stage == "neighbors" for pair in duplicates.pairs)
     monkeypatch.setattr(analyzer, "RELATED_SECONDS", 25.0)
     assert client.find_duplicate_entities().neighbors_by == "gds"
     assert projections(client) == []

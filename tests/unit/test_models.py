@@ -125,7 +125,9 @@ def test_a_key_that_is_no_text_is_not_told():
 def test_keys_of_metadata_are_strings_and_not_told(key):
     with pytest.raises(ValidationError) as caught:
         message(metadata={key: 1})
-    assert str(caught.value) == "messages.0.metadata: must have strings as keys"
+    assert str(caught.value) == (
+        f"messages.0.metadata: must have strings as keys, not {type(key).__name__}"
+    )
 
 
 @pytest.mark.parametrize(
