@@ -22,7 +22,7 @@ from mcp_context_persistence.kg.writes.message_diff import MessageDiff
 if TYPE_CHECKING:
     from mcp_context_persistence.ingest.chunking import Passage
     from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor
-    from mcp_context_persistence.ingest.extraction.user_patterns import Patterns
+    from mcp_context_persistence.ingest.extraction.user_patterns import UserPatterns
     from mcp_context_persistence.ingest.models.embedder import Embedder
 
 
@@ -57,7 +57,7 @@ class ExtractionCache:
 
     extractions: dict[str, "Extraction"] = field(default_factory=dict)
     passages: dict[tuple[str, str], "list[tuple[Passage, Any]]"] = field(default_factory=dict)
-    patterns: "Patterns | None" = None
+    patterns: "UserPatterns | None" = None
 
 
 def analyse(

@@ -8,7 +8,7 @@ from mcp_context_persistence.kg.errors import NotFoundError
 from mcp_context_persistence.kg.merging.redirects import Redirects, read_redirects
 from mcp_context_persistence.kg.writes import patterns
 from mcp_context_persistence.kg.writes.entities import resolve
-from mcp_context_persistence.runtime.embedding_models import Embeddings
+from mcp_context_persistence.runtime.embedding_models import EmbeddingModels
 
 if TYPE_CHECKING:
     from mcp_context_persistence.ingest.extraction.user_patterns import UserPatterns
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class NamespaceState:
     """The remembered state of one namespace; it is read again when it has changed. Safe to share between threads."""
 
-    def __init__(self, graph: Graph, namespace: str, embeddings: Embeddings) -> None:
+    def __init__(self, graph: Graph, namespace: str, embeddings: EmbeddingModels) -> None:
         """Read nothing yet.
 
         Args:

@@ -1,6 +1,6 @@
 import pytest
 
-from mcp_context_persistence.ingest.extraction.decision_cues import proposals
+from mcp_context_persistence.ingest.extraction.decision_cues import find_decision_sentences
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ from mcp_context_persistence.ingest.extraction.decision_cues import proposals
     ],
 )
 def test_what_is_settled_is_proposed(said: str) -> None:
-    found = proposals(f"Hello there. {said} More of it later.")
+    found = find_decision_sentences(f"Hello there. {said} More of it later.")
     assert [one.text for one in found] == [said]
     assert f"Hello there. {said} More of it later."[found[0].start : found[0].end] == said
 
@@ -122,12 +122,12 @@ def test_what_is_settled_is_proposed(said: str) -> None:
     ],
 )
 def test_what_is_open_or_something_else_is_not(said: str) -> None:
-    assert proposals(said) == []
+    assert find_decision_sentences(said) == []
 
 
 def test_each_sentence_is_one_proposal_and_dots_inside_words_end_none() -> None:
     text = 'He said: "We agreed on v1.2." Then rain.\nLet\'s use Python 3.12 for it'
-    found = proposals(text)
+    found = find_decision_sentences(text)
     assert [one.text for one in found] == [
         'He said: "We agreed on v1.2."',
         "Let's use Python 3.12 for it",
@@ -136,10 +136,10 @@ def test_each_sentence_is_one_proposal_and_dots_inside_words_end_none() -> None:
 
 
 def test_a_sentence_beyond_all_measure_tells_of_nothing() -> None:
-    assert proposals(f"We decided to use {'x' * 1_900}.")
-    assert proposals(f"We decided to use {'x' * 2_000}.") == []
+    assert find_decision_sentences(f"We decided to use {'x' * 1_900}.")
+    assert find_decision_sentences(f"We decided to use {'x' * 2_000}.") == []
 
 
 def test_a_long_text_takes_no_long_time() -> None:
-    assert proposals("we decided " * 20_000) == []
-    assert len(proposals("We agreed to meet. " * 5_000)) == 5_000
+    assert find_decision_sentences("we decided " * 20_000) == []
+    assert len(find_decision_sentences("We agreed to meet. " * 5_000)) == 5_000

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from mcp_context_persistence.ingest.extraction import gliner as recogniser
+from mcp_context_persistence.ingest.extraction import gliner as gliner_recognizer
 from mcp_context_persistence.ingest.extraction.extractor import Extractor
-from mcp_context_persistence.ingest.extraction.gliner import KNOWN, Recogniser, cut
-from mcp_context_persistence.ingest.extraction.rule_confidence import confidence
-from mcp_context_persistence.ingest.extraction.user_patterns import checked
+from mcp_context_persistence.ingest.extraction.gliner import (
+    DEFAULT_TYPES,
+    GlinerRecognizer,
+    split_words,
+)
+from mcp_context_persistence.ingest.extraction.rule_data import get_confidence
+from mcp_context_persistence.ingest.extraction.user_patterns import validate_patterns
 from mcp_context_persistence.ingest.models import registry
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import NLPError
@@ -25,8 +29,8 @@ import socket, sys
 def refuse(*_, **__): raise AssertionError("a connection was opened")
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
 from mcp_context_persistence.ingest.extraction.extractor import Extractor
-from mcp_context_persistence.ingest.extraction.gliner import Recogniser
-found = next(iter(Extractor(recogniser=Recogniser(sys.argv[1])).extract(["Ada Lovelace lives in London."])))
+from mcp_context_persistence.ingest.extraction.gliner import GlinerRecognizer
+found = next(iter(Extractor(recognizer=GlinerRecognizer(sys.argv[1])).extract(["Ada Lovelace lives in London."])))
 print(any(one.extractor.startswith("gliner:") for one in found.mentions), file=sys.__stdout__)
 """
 
@@ -70,12 +74,12 @@ class Words:
 
 def extractor(*names, labels=(), reading=None):
     """An extractor whose GLiNER model finds these names; a name, a label and a score each."""
-    found = Recogniser("none", labels)
+    found = GlinerRecognizer("none", labels)
     model = reading or Words(names)
     found._model = registry.Lazy(
-        lambda: recogniser._Loaded(model, model.max_len, model.tokens), lambda _: 0
+        lambda: gliner_recognizer._LoadedModel(model, model.max_len, model.tokens), lambda _: 0
     )
-    return Extractor(recogniser=found)
+    return Extractor(recognizer=found)
 
 
 def read(given, text, patterns=None):
@@ -83,7 +87,7 @@ def read(given, text, patterns=None):
 
 
 gliner = pytest.mark.skipif(
-    not recogniser.installed(),
+    not gliner_recognizer.is_installed(),
     reason="NO GLINER HERE: pip install 'mcp-context-persistence[gliner]'; reading by a GLiNER model is not tested",
 )
 
@@ -93,12 +97,12 @@ def test_a_real_model_adds_entities_and_its_scores_are_their_confidences(gliner_
     from gliner import GLiNER
 
     plain = Extractor()
-    both = Extractor(recogniser=Recogniser(str(gliner_folder), ["disease"]))
+    both = Extractor(recognizer=GlinerRecognizer(str(gliner_folder), ["disease"]))
     text = f"{TEXT}\n\n```python\nclass Fenced: pass\n```\nIt rained, {'and rained, ' * 100}until noon."
     found = next(iter(both.extract([text]))).mentions
     theirs = [one for one in found if one.extractor.startswith("gliner:")]
     assert theirs
-    labels = [kind.replace("_", " ") for kind in (*KNOWN, "disease")]
+    labels = [kind.replace("_", " ") for kind in (*DEFAULT_TYPES, "disease")]
     said = GLiNER.from_pretrained(str(gliner_folder), local_files_only=True).inference(
         [TEXT], labels, threshold=0.5
     )[0]
@@ -135,15 +139,15 @@ def test_a_real_model_adds_entities_and_its_scores_are_their_confidences(gliner_
 )
 def test_odd_texts_are_read_by_a_real_model(gliner_folder, text):
     for one in next(
-        iter(Extractor(recogniser=Recogniser(str(gliner_folder))).extract([text]))
+        iter(Extractor(recognizer=GlinerRecognizer(str(gliner_folder))).extract([text]))
     ).mentions:
         assert text[one.start : one.end] == one.text
 
 
 @gliner
 def test_a_real_model_counts_and_is_let_go_of(gliner_folder):
-    found = Recogniser(str(gliner_folder))
-    reading = Extractor(recogniser=found)
+    found = GlinerRecognizer(str(gliner_folder))
+    reading = Extractor(recognizer=found)
     read(reading, "Ada")
     size = (gliner_folder / "model.safetensors").stat().st_size
     assert found._model.model_bytes == pytest.approx(size, rel=0.05)
@@ -181,7 +185,7 @@ def test_the_order_of_trust(tmp_path):
             ("pandas", "group", 0.99), ("OPS-7", "product", 0.99), ("Ticket", "disease", 0.6), labels=["disease"],
         ),
         "Ada Lovelace met Charles Babbage in London. The OrderParser class uses pandas. Ticket OPS-7 waits.",
-        checked({"ticket": [r"OPS-\d+"]}, 0.8),
+        validate_patterns({"ticket": [r"OPS-\d+"]}, 0.8),
     )  # fmt: skip
     told = {name: (one.type, one.extractor, one.confidence) for name, one in found.items()}
     assert told["Ada Lovelace"] == ("organization", "gliner:organization", 0.75)
@@ -192,7 +196,7 @@ def test_the_order_of_trust(tmp_path):
     assert told["pandas"][0] == "library"
     assert told["OPS-7"] == ("ticket", "pattern:ticket", 0.8)
     assert told["Ticket"] == ("disease", "gliner:disease", 0.6)
-    assert told["OrderParser"][2] == confidence(told["OrderParser"][1])
+    assert told["OrderParser"][2] == get_confidence(told["OrderParser"][1])
 
 
 @gliner
@@ -257,14 +261,14 @@ def test_a_missing_package_is_one_error_with_the_command(monkeypatch):
         match=r"^gliner_model needs the package gliner; "
         r'pip install "mcp-context-persistence\[gliner\]"$',
     ):
-        read(Extractor(recogniser=Recogniser("/anything")), "Ada lives.")
+        read(Extractor(recognizer=GlinerRecognizer("/anything")), "Ada lives.")
 
 
 @gliner
 @pytest.mark.parametrize("name", ["/nowhere/at/all", "nobody/nothing", "nothing", "not a name"])
 def test_a_missing_model_is_one_clear_error(name):
     with pytest.raises(NLPError, match=r"not on this machine.*gliner_model.*hf download") as caught:
-        read(Extractor(recogniser=Recogniser(name)), "Ada lives.")
+        read(Extractor(recognizer=GlinerRecognizer(name)), "Ada lives.")
     assert name not in str(caught.value)
 
 
@@ -317,28 +321,28 @@ def test_a_folder_that_would_need_more_than_it_has_is_refused(
     else:
         spoil(folder / file, **changes)
     with pytest.raises(NLPError, match=told):
-        read(Extractor(recogniser=Recogniser(str(folder))), "Ada lives.")
+        read(Extractor(recognizer=GlinerRecognizer(str(folder))), "Ada lives.")
     assert not (folder / "ran").exists()
 
 
 def test_parts_end_where_sentences_begin_and_keep_to_both_limits():
     words = [(place * 2, place * 2 + 1) for place in range(10)]
     ones = [1] * 10
-    assert cut([], [], set(), words_at_once=4, tokens_at_once=4) == []
-    assert cut(words, ones, set(), words_at_once=4, tokens_at_once=99) == [
+    assert split_words([], [], set(), max_words=4, max_tokens=4) == []
+    assert split_words(words, ones, set(), max_words=4, max_tokens=99) == [
         (0, 7),
         (8, 15),
         (16, 19),
     ]
-    assert cut(words, ones, set(), words_at_once=99, tokens_at_once=4) == [
+    assert split_words(words, ones, set(), max_words=99, max_tokens=4) == [
         (0, 7),
         (8, 15),
         (16, 19),
     ]
-    assert cut(words, ones, {6, 14}, words_at_once=4, tokens_at_once=99) == [
+    assert split_words(words, ones, {6, 14}, max_words=4, max_tokens=99) == [
         (0, 5),
         (6, 13),
         (14, 19),
     ]
-    assert cut(words, ones, {2}, words_at_once=4, tokens_at_once=99)[0] == (0, 7)  # too early
-    assert cut(words, [9] * 10, set(), words_at_once=4, tokens_at_once=4) == words
+    assert split_words(words, ones, {2}, max_words=4, max_tokens=99)[0] == (0, 7)  # too early
+    assert split_words(words, [9] * 10, set(), max_words=4, max_tokens=4) == words

@@ -5,8 +5,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor
-from mcp_context_persistence.ingest.extraction.rule_confidence import confidence
-from mcp_context_persistence.ingest.extraction.segmentation import PIECE_CHARACTERS, pieces
+from mcp_context_persistence.ingest.extraction.rule_data import get_confidence
+from mcp_context_persistence.ingest.extraction.segmentation import (
+    SEGMENT_CHARACTERS,
+    split_into_segments,
+)
 from mcp_context_persistence.ingest.models import spacy_pipeline
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import NLPError
@@ -185,7 +188,7 @@ def test_answers_come_in_order_and_one_per_text(extractor: Extractor) -> None:
         "",
         "We use pandas.",
         "   ",
-        "word " * (PIECE_CHARACTERS // 2) + "and Kafka.",
+        "word " * (SEGMENT_CHARACTERS // 2) + "and Kafka.",
         "We use Docker.",
     ]
     found = [{m.entity_id for m in extraction.mentions} for extraction in extractor.extract(texts)]
@@ -291,10 +294,10 @@ def test_offsets_hold_for_any_text(extractor: Extractor, text: str) -> None:
 
 @given(st.text(max_size=400))
 def test_pieces_keep_positions(text: str) -> None:
-    for piece in pieces(text):
-        for index, character in enumerate(piece.text):
+    for segment in split_into_segments(text):
+        for index, character in enumerate(segment.text):
             if not character.isspace():
-                assert text[piece.position(index)] == character
+                assert text[segment.map_position(index)] == character
 
 
 @pytest.mark.parametrize(
@@ -354,8 +357,8 @@ def test_changed_model_files_are_refused(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_every_rule_that_was_measured_has_a_probability() -> None:
-    assert 0.5 <= confidence("cue:class") <= 1
-    assert confidence("no such rule") == 0.5
+    assert 0.5 <= get_confidence("cue:class") <= 1
+    assert get_confidence("no such rule") == 0.5
 
 
 @pytest.mark.parametrize(
