@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 
 from mcp_context_persistence.queries.entity_resolution import record_matching
 from mcp_context_persistence.queries.entity_resolution.blocking import (
-    COMMON,
+    MAX_BLOCK,
     EntityProfile,
-    candidates,
-    keys,
+    blocking_keys,
+    candidate_pairs,
 )
-from mcp_context_persistence.queries.entity_resolution.name_matching import other_types
+from mcp_context_persistence.queries.entity_resolution.name_matching import have_different_types
 from mcp_context_persistence.queries.entity_resolution.scoring import (
-    Pair,
-    clusters,
-    forbidden,
-    pairs,
+    ScoredPair,
+    find_contradiction,
+    group_duplicates,
+    score_pairs,
 )
 
 PERSON = {
@@ -49,13 +49,13 @@ TYPES = ["person", "Person", "organization", "concept", "class", "location", "pu
 
 
 def thing(known: str, name: str, kind: str, **more: Any) -> EntityProfile:
-    more["fields"] = record_matching.named(kind, name, more.get("fields", {}))
+    more["fields"] = record_matching.build_record(kind, name, more.get("fields", {}))
     return EntityProfile(
         id=known, name=name, type=kind, contexts=frozenset(more.pop("contexts", "1")), **more
     )
 
 
-def said(found: list[Pair]) -> set[tuple[Any, ...]]:
+def said(found: list[ScoredPair]) -> set[tuple[Any, ...]]:
     return {
         (frozenset([one.first, one.second]), one.score, one.band, one.evidence) for one in found
     }
@@ -67,18 +67,18 @@ def test_a_person_and_an_organization_are_not_one_whatever_their_records_say() -
             thing(ids[0], "Maria Lopez", "person", fields=PERSON),
             thing(ids[1], "Lopez Bakery", "organization", fields=PERSON),
         ]
-        assert pairs(things) == []
-        assert forbidden(*things) == forbidden(*things[::-1]) == "other types"
+        assert score_pairs(things) == []
+        assert find_contradiction(*things) == find_contradiction(*things[::-1]) == "different types"
 
 
 def test_types_compare_regardless_of_case() -> None:
     things = [thing("a", "Acme Corp", "Organization"), thing("b", "ACME", "organization")]
-    assert [pair.band for pair in pairs(things)] == ["same"]
+    assert [pair.band for pair in score_pairs(things)] == ["same"]
     people = [
         thing("a", "Maria Lopez", "Person", fields=PERSON),
         thing("b", "M. Lopez", "person", fields=PERSON),
     ]
-    assert pairs(people)[0].evidence[0].stage == "fields"
+    assert score_pairs(people)[0].evidence[0].stage == "fields"
 
 
 @pytest.mark.parametrize("kind", ["concept", "person", "organization", "location"])
@@ -86,12 +86,12 @@ def test_names_of_signs_only_are_nobodys_duplicates(kind: str) -> None:
     vector = np.eye(1, 3, dtype=np.float32)[0]
     names = ["+", "+", "???", "!!!", "#", "—"]
     things = [thing(str(place), name, kind) for place, name in enumerate(names)]
-    assert pairs(things) == []
-    alike = pairs(
+    assert score_pairs(things) == []
+    alike = score_pairs(
         [replace(one, vector=vector) for one in (*things[:2], thing("x", "Ana Silva", kind))]
     )
     assert {evidence.stage for pair in alike for evidence in pair.evidence} <= {"vector"}
-    assert pairs([thing("a", "C++", kind), thing("b", "C", kind)]) == []
+    assert score_pairs([thing("a", "C++", kind), thing("b", "C", kind)]) == []
 
 
 def test_what_may_be_either_of_two_joins_neither() -> None:
@@ -100,13 +100,13 @@ def test_what_may_be_either_of_two_joins_neither() -> None:
         thing("b", "Paris", "location"),
         thing("c", "Paris", "organization"),
     ]
-    found = pairs(things)
+    found = score_pairs(things)
     assert {(pair.first, pair.second): pair.band for pair in found} == {
         ("a", "b"): "review",
         ("a", "c"): "review",
     }
-    assert all("others too" in pair.evidence[0].detail for pair in found)
-    assert clusters(things, found) == [["a"], ["b"], ["c"]]
+    assert all("ambiguous" in pair.evidence[0].detail for pair in found)
+    assert group_duplicates(things, found) == [["a"], ["b"], ["c"]]
 
 
 @st.composite
@@ -143,7 +143,7 @@ def _things(draw: st.DrawFn) -> list[EntityProfile]:
                 vector=vector,
                 aliases=aliases,
                 contexts=contexts,
-                neighbours=near,
+                neighbors=near,
             )
         )
     return found
@@ -154,14 +154,14 @@ def _things(draw: st.DrawFn) -> list[EntityProfile]:
 def test_compared_is_what_has_something_in_common(things: list[EntityProfile]) -> None:
     """The pairs are found by blocks of arrays; here by looking at each."""
     known = {
-        one.id: {key for name in one.names for key in keys(name)}
-        | record_matching.keys(one.type, one.fields)
+        one.id: {key for name in one.names for key in blocking_keys(name)}
+        | record_matching.blocking_keys(one.type, one.fields)
         for one in things
     }
     wanted = {
         (one.id, other.id)
         for one, other in combinations(sorted(things, key=lambda thing: thing.id), 2)
-        if not other_types(one.names[0], other.names[0])
+        if not have_different_types(one.names[0], other.names[0])
         and (
             known[one.id] & known[other.id]
             or (
@@ -171,30 +171,30 @@ def test_compared_is_what_has_something_in_common(things: list[EntityProfile]) -
             )
         )
     }
-    assert list(candidates(things)) == sorted(wanted)
+    assert list(candidate_pairs(things)) == sorted(wanted)
 
 
 def test_shared_neighbours_lead_to_a_look_and_no_further() -> None:
     near = frozenset("xyz")
     things = [
-        thing("p", "Postgres", "technology", neighbours=near),
-        thing("e", "elephant", "technology", neighbours=near | {"w"}),
+        thing("p", "Postgres", "technology", neighbors=near),
+        thing("e", "elephant", "technology", neighbors=near | {"w"}),
     ]
-    (pair,) = pairs(things)
+    (pair,) = score_pairs(things)
     assert (pair.band, pair.score, [one.stage for one in pair.evidence]) == (
         "review",
         0.575,
-        ["neighbours"],
+        ["neighbors"],
     )
-    assert pairs(things, related=[("p", "e")]) == [pair]
-    assert pairs(things, related=[]) == []
-    assert pairs([replace(one, neighbours=one.neighbours - {"z"}) for one in things]) == []
-    assert pairs([things[0], replace(things[1], neighbours=near | {"p"})]) == []
+    assert score_pairs(things, related=[("p", "e")]) == [pair]
+    assert score_pairs(things, related=[]) == []
+    assert score_pairs([replace(one, neighbors=one.neighbors - {"z"}) for one in things]) == []
+    assert score_pairs([things[0], replace(things[1], neighbors=near | {"p"})]) == []
     many = [
         replace(things[0], id=f"{place:03}", name=f"{chr(97 + place // 26)}{chr(97 + place % 26)}")
-        for place in range(COMMON + 1)
+        for place in range(MAX_BLOCK + 1)
     ]
-    assert pairs(many) == pairs(many, related=[(many[0].id, many[1].id)]) == []
+    assert score_pairs(many) == score_pairs(many, related=[(many[0].id, many[1].id)]) == []
 
 
 def test_what_too_many_mean_says_nothing() -> None:
@@ -206,10 +206,10 @@ def test_what_too_many_mean_says_nothing() -> None:
             "concept",
             vector=vector,
         )
-        for place in range(COMMON + 1)
+        for place in range(MAX_BLOCK + 1)
     ]
-    assert len(pairs(things[:10])) == 45
-    assert pairs(things) == []
+    assert len(score_pairs(things[:10])) == 45
+    assert score_pairs(things) == []
 
 
 @settings(max_examples=150)
@@ -217,16 +217,18 @@ def test_what_too_many_mean_says_nothing() -> None:
 def test_neither_the_order_of_things_nor_of_ids_matters(
     things: list[EntityProfile], data: st.DataObject
 ) -> None:
-    found = pairs(things)
-    groups = {frozenset(group) for group in clusters(things, found)}
+    found = score_pairs(things)
+    groups = {frozenset(group) for group in group_duplicates(things, found)}
     shuffled = data.draw(st.permutations(things))
-    assert pairs(shuffled) == found
-    assert {frozenset(group) for group in clusters(shuffled, found)} == groups
+    assert score_pairs(shuffled) == found
+    assert {frozenset(group) for group in group_duplicates(shuffled, found)} == groups
     ids = data.draw(st.permutations([one.id for one in things]))
     back = dict(zip(ids, (one.id for one in things), strict=True))
     others = [replace(one, id=known) for one, known in zip(things, ids, strict=True)]
-    renamed = pairs(others)
+    renamed = score_pairs(others)
     assert said(
         [replace(one, first=back[one.first], second=back[one.second]) for one in renamed]
     ) == said(found)
-    assert {frozenset(back[one] for one in group) for group in clusters(others, renamed)} == groups
+    assert {
+        frozenset(back[one] for one in group) for group in group_duplicates(others, renamed)
+    } == groups

@@ -6,16 +6,16 @@ import pytest
 from mcp_context_persistence.queries.entity_resolution import record_matching
 from mcp_context_persistence.queries.entity_resolution.blocking import EntityProfile
 from mcp_context_persistence.queries.entity_resolution.name_matching import (
-    conflict,
-    likeness,
-    parse,
+    find_conflict,
+    match_names,
+    parse_name,
 )
 from mcp_context_persistence.queries.entity_resolution.scoring import (
-    Pair,
+    ScoredPair,
     agglomerate,
-    clusters,
-    main_name,
-    pairs,
+    choose_main_profile,
+    group_duplicates,
+    score_pairs,
 )
 
 
@@ -24,11 +24,11 @@ def thing(known: str, name: str, kind: str, places: str = "1", **more: Any) -> E
 
 
 def grouped(*things: EntityProfile) -> list[list[str]]:
-    return [group for group in clusters(things, pairs(things)) if len(group) > 1]
+    return [group for group in group_duplicates(things, score_pairs(things)) if len(group) > 1]
 
 
-def only(*things: EntityProfile) -> Pair | None:
-    found = pairs(things)
+def only(*things: EntityProfile) -> ScoredPair | None:
+    found = score_pairs(things)
     assert len(found) <= 1
     return found[0] if found else None
 
@@ -64,31 +64,31 @@ def only(*things: EntityProfile) -> Pair | None:
     ],
 )
 def test_forms_of_a_name(one: str, other: str, kind: str, expected: str | None) -> None:
-    assert likeness(parse(one, kind), parse(other, kind)) == expected
-    assert likeness(parse(other, kind), parse(one, kind)) == expected
+    assert match_names(parse_name(one, kind), parse_name(other, kind)) == expected
+    assert match_names(parse_name(other, kind), parse_name(one, kind)) == expected
 
 
 @pytest.mark.parametrize(
     ("one", "other", "kinds", "why"),
     [
-        ("Paris", "Paris", ("person", "location"), "other types"),
+        ("Paris", "Paris", ("person", "location"), "different types"),
         ("Paris", "Paris", ("concept", "location"), None),
-        ("Ascent 9", "Ascent 10", ("object", "object"), "other numbers"),
-        ("Henry IV", "Henry VIII", ("person", "person"), "other numbers"),
-        ("John Smith Jr.", "John Smith Sr.", ("person", "person"), "other numbers"),
-        ("Portland, Maine", "Portland, Oregon", ("location", "location"), "other regions"),
-        ("Sofia Brandao", "Pedro Brandao", ("person", "person"), "other names"),
+        ("Ascent 9", "Ascent 10", ("object", "object"), "different numbers"),
+        ("Henry IV", "Henry VIII", ("person", "person"), "different numbers"),
+        ("John Smith Jr.", "John Smith Sr.", ("person", "person"), "different numbers"),
+        ("Portland, Maine", "Portland, Oregon", ("location", "location"), "different regions"),
+        ("Sofia Brandao", "Pedro Brandao", ("person", "person"), "different names"),
         (
             "Northwind Energy",
             "Northwind Logistics",
             ("organization", "organization"),
-            "other words",
+            "different words",
         ),
         ("Northwind", "Northwind Logistics", ("organization", "organization"), None),
     ],
 )
 def test_what_forbids(one: str, other: str, kinds: tuple[str, str], why: str | None) -> None:
-    assert conflict(parse(one, kinds[0]), parse(other, kinds[1])) == why
+    assert find_conflict(parse_name(one, kinds[0]), parse_name(other, kinds[1])) == why
 
 
 def test_a_given_name_means_who_else_is_there() -> None:
@@ -112,7 +112,7 @@ def test_an_ambiguous_name_joins_nobody() -> None:
         thing("n", "Northwind", "organization"),
     ]
     assert grouped(*things) == []
-    assert {pair.band for pair in pairs(things)} == {"review"}
+    assert {pair.band for pair in score_pairs(things)} == {"review"}
 
 
 def test_a_name_of_many_is_not_worth_a_look() -> None:
@@ -120,7 +120,7 @@ def test_a_name_of_many_is_not_worth_a_look() -> None:
         thing(str(number), f"Marcus {name}", "person")
         for number, name in enumerate(["Bell", "Wright", "Adeyemi", "Lind", "Okafor"])
     ]
-    assert pairs([*many, thing("m", "Marcus", "person")]) == []
+    assert score_pairs([*many, thing("m", "Marcus", "person")]) == []
 
 
 def test_of_a_thing_of_a_vague_type_only_the_whole_name_counts() -> None:
@@ -152,12 +152,12 @@ def test_meaning_and_neighbours_add_to_a_name_but_do_not_join_alone() -> None:
     )
     plain = only(short, full)
     related = only(
-        *(thing(one.id, one.name, one.type, neighbours=frozenset("xyz")) for one in (short, full))
+        *(thing(one.id, one.name, one.type, neighbors=frozenset("xyz")) for one in (short, full))
     )
     assert plain is not None
     assert related is not None
     assert plain.score < related.score
-    assert [one.stage for one in related.evidence] == ["fuzzy", "neighbours"]
+    assert [one.stage for one in related.evidence] == ["fuzzy", "neighbors"]
     words = [
         thing("k", "Kubernetes", "technology", vector=same),
         thing("c", "cluster manager", "technology", vector=same),
@@ -172,7 +172,7 @@ def test_aliases_count_and_the_fullest_name_is_kept() -> None:
     known = thing("k", "Kubernetes", "technology", aliases=("K8s",))
     assert grouped(known, thing("s", "k8s", "technology", "9")) == [["k", "s"]]
     things = [thing("a", "Acme", "organization"), thing("b", "ACME Corporation", "organization")]
-    assert main_name(things).id == "b"
+    assert choose_main_profile(things).id == "b"
 
 
 PAPER = {
@@ -193,12 +193,15 @@ def test_records_are_compared_field_by_field() -> None:
         "year": "2003",
         "authors": "pedro brandao",
     }
-    chances = [record_matching.chance("publication", PAPER, one) for one in (PAPER, other, later)]
+    chances = [
+        record_matching.match_probability("publication", PAPER, one)
+        for one in (PAPER, other, later)
+    ]
     assert all(one is not None for one in chances)
     assert chances[0] > 0.95  # type: ignore[operator]
-    assert chances[1] > record_matching.threshold("publication") > chances[2]  # type: ignore[operator]
-    assert record_matching.chance("publication", PAPER, {}) is None
-    assert record_matching.chance("location", PAPER, PAPER) is None
+    assert chances[1] > record_matching.match_threshold("publication") > chances[2]  # type: ignore[operator]
+    assert record_matching.match_probability("publication", PAPER, {}) is None
+    assert record_matching.match_probability("location", PAPER, PAPER) is None
     papers = [
         thing(str(number), "Paper", "publication", fields=one)
         for number, one in enumerate((PAPER, other, later))
@@ -209,15 +212,15 @@ def test_records_are_compared_field_by_field() -> None:
 @pytest.mark.parametrize(
     ("compare", "one", "other", "least", "most"),
     [
-        (record_matching.date, "12/11/1978", "1978-11-12", 1.0, 1.0),
-        (record_matching.date, "Mar 1 1970", "3/1/70", 1.0, 1.0),
-        (record_matching.date, "19150612", "19150612", 1.0, 1.0),
-        (record_matching.date, "12/11/1978", "4/9/2011", 0.0, 0.4),
-        (record_matching.code, "+1 702 919 1300", "702-919-1300", 0.9, 1.0),
-        (record_matching.code, "294-66-9999", "294669998", 0.5, 0.7),
-        (record_matching.venue, "vldb", "very large data bases", 1.0, 1.0),
-        (record_matching.year, "1999", "2000", 0.6, 0.6),
-        (record_matching.person, "Smith, Bob", "Robert Smith", 0.9, 1.0),
+        (record_matching.compare_dates, "12/11/1978", "1978-11-12", 1.0, 1.0),
+        (record_matching.compare_dates, "Mar 1 1970", "3/1/70", 1.0, 1.0),
+        (record_matching.compare_dates, "19150612", "19150612", 1.0, 1.0),
+        (record_matching.compare_dates, "12/11/1978", "4/9/2011", 0.0, 0.4),
+        (record_matching.compare_codes, "+1 702 919 1300", "702-919-1300", 0.9, 1.0),
+        (record_matching.compare_codes, "294-66-9999", "294669998", 0.5, 0.7),
+        (record_matching.compare_venues, "vldb", "very large data bases", 1.0, 1.0),
+        (record_matching.compare_years, "1999", "2000", 0.6, 0.6),
+        (record_matching.compare_people, "Smith, Bob", "Robert Smith", 0.9, 1.0),
     ],
 )
 def test_fields(compare: Any, one: str, other: str, least: float, most: float) -> None:
@@ -226,9 +229,11 @@ def test_fields(compare: Any, one: str, other: str, least: float, most: float) -
 
 
 def test_each_weight_has_its_feature() -> None:
-    for profile in record_matching.profiles().values():
-        assert set(profile["weights"]) == set(record_matching.features(profile["fields"], {}, {}))
-        assert 0.0 < profile["same"] < 1.0
+    for profile in record_matching.load_record_kinds().values():
+        assert set(profile["weights"]) == set(
+            record_matching.compute_features(profile["fields"], {}, {})
+        )
+        assert 0.0 < profile["threshold"] < 1.0
 
 
 @pytest.mark.parametrize(
@@ -251,8 +256,8 @@ def test_each_weight_has_its_feature() -> None:
     ],
 )
 def test_short_and_joined_spellings(one: str, other: str, kind: str, expected: str | None) -> None:
-    assert likeness(parse(one, kind), parse(other, kind)) == expected
-    assert likeness(parse(other, kind), parse(one, kind)) == expected
+    assert match_names(parse_name(one, kind), parse_name(other, kind)) == expected
+    assert match_names(parse_name(other, kind), parse_name(one, kind)) == expected
 
 
 def test_a_numeronym_means_the_only_one_that_it_counts() -> None:
@@ -264,7 +269,7 @@ def test_a_numeronym_means_the_only_one_that_it_counts() -> None:
         thing("b", "Kubernetes", "technology"),
         thing("c", "Kuberneeds", "technology"),
     ]
-    assert [pair.band for pair in pairs(several) if "a" in {pair.first, pair.second}] == [
+    assert [pair.band for pair in score_pairs(several) if "a" in {pair.first, pair.second}] == [
         "review",
         "review",
     ]
