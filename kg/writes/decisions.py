@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
-from mcp_context_persistence.kg.filter_tokens import facet, facets
+from mcp_context_persistence.kg.filter_tokens import build_token, build_tokens
 from mcp_context_persistence.kg.models import Decision
 from mcp_context_persistence.kg.vector_spaces import VectorState
 
@@ -110,7 +110,7 @@ def _decision_batch(
         "stated_confidence": decision.confidence,
         "kind": "decision",
         "role": "",
-        "facets": facets(
+        "facets": build_tokens(
             namespace,
             kind="decision",
             conversation_id=decision.conversation_id,
@@ -124,7 +124,7 @@ def _decision_batch(
         "id": decision.id,
         "properties": properties,
         "vector": vector,
-        "conversation_token": facet("kind", "conversation"),
+        "conversation_token": build_token("kind", "conversation"),
         "entity_ids": [row["id"] for row in entities],
         "space": vectors.guard_parameters(),
     }

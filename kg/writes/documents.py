@@ -5,7 +5,7 @@ from typing import Any
 
 from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
-from mcp_context_persistence.kg.filter_tokens import facets, project_of, shared_facets
+from mcp_context_persistence.kg.filter_tokens import build_tokens, read_project, build_shared_tokens
 from mcp_context_persistence.kg.identifiers import digest
 from mcp_context_persistence.kg.vector_spaces import VectorState
 
@@ -29,7 +29,7 @@ def document_properties(
         "content": text,
         "bytes": len(text.encode()),
         "project_path": project_path,
-        "project": project_of(project_path, metadata),
+        "project": read_project(project_path, metadata),
         "metadata": metadata_json,
         "hash": digest(text, project_path or "", metadata_json or ""),
     }
@@ -68,10 +68,10 @@ def passage_properties(
         "timestamp_ms": now,
         "confidence": 1.0,
         "facets": [
-            *facets(
+            *build_tokens(
                 namespace, kind="document", document_id=document_id, project=document["project"]
             ),
-            *shared_facets(metadata),
+            *build_shared_tokens(metadata),
         ],
     }
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
-from mcp_context_persistence.kg.filter_tokens import facet, facets
-from mcp_context_persistence.kg.identifiers import label, relationship_id, spaced
+from mcp_context_persistence.kg.filter_tokens import build_token, build_tokens
+from mcp_context_persistence.kg.identifiers import label, relationship_id, split_name
 from mcp_context_persistence.kg.vector_spaces import NO_PROPERTY, VectorState
 from mcp_context_persistence.kg.writes.upsert import EntityRow, RelationshipRow
 
@@ -27,21 +27,21 @@ def search_properties(
     words = dict.fromkeys(
         [
             name,
-            spaced(name),
+            split_name(name),
             entity_id.replace("_", " "),
             *aliases,
-            *(spaced(alias) for alias in aliases),
+            *(split_name(alias) for alias in aliases),
             description,
         ]
     )
-    type_token = facet("mentions", entity_type.lower())
+    type_token = build_token("mentions", entity_type.lower())
     return {
         "type_facet": type_token,
         "content": " ".join(word for word in words if word),
         "facets": [
-            *facets(namespace, kind="entity", type=entity_type),
+            *build_tokens(namespace, kind="entity", type=entity_type),
             type_token,
-            *(facet("alias", alias) for alias in aliases),
+            *(build_token("alias", alias) for alias in aliases),
         ],
         "kind": "entity",
         "conversation_id": "",
@@ -184,11 +184,11 @@ def read_relationships(namespace: str, rows: Sequence[RelationshipRow]) -> State
 
 def resolve(namespace: str, references: Sequence[str]) -> Statement[Row]:
     """Find the entities that references name by id, name or alias."""
-    namespace_token = facet("namespace", namespace)
+    namespace_token = build_token("namespace", namespace)
     rows = [
         {
             "text": reference,
-            "alias": f"+facets:{namespace_token} +facets:{facet('alias', reference)}",
+            "alias": f"+facets:{namespace_token} +facets:{build_token('alias', reference)}",
         }
         for reference in dict.fromkeys(references)
     ]

@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from mcp_context_persistence.kg.filter_tokens import facet, facets, project_of, shared_facets
+from mcp_context_persistence.kg.filter_tokens import (
+    build_token,
+    build_tokens,
+    read_project,
+    build_shared_tokens,
+)
 from mcp_context_persistence.kg.identifiers import digest
 from mcp_context_persistence.kg.models import Message
 from mcp_context_persistence.kg.timestamps import to_milliseconds
@@ -110,7 +115,7 @@ def _message_properties(
     """Return the properties that do not depend on what is stored."""
     own_project, own_tokens = _read_own_metadata(message)
     project = own_project or shared.project
-    tokens = facets(
+    tokens = build_tokens(
         shared.namespace,
         kind="message",
         conversation_id=shared.conversation_id,
@@ -150,8 +155,8 @@ def _hash_message(message: Message, position: int, timestamp_ms: int | None) -> 
 
 def _read_own_metadata(message: Message) -> tuple[str, list[str]]:
     """Return the project and the filter tokens that come from the message's own metadata."""
-    project = project_of(None, message.metadata)
+    project = read_project(None, message.metadata)
     return project, [
-        *([facet("project", project)] if project else []),
-        *shared_facets(message.metadata),
+        *([build_token("project", project)] if project else []),
+        *build_shared_tokens(message.metadata),
     ]

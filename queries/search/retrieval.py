@@ -5,7 +5,7 @@ from typing import Any
 
 from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
 from mcp_context_persistence.kg.errors import StaleStateError
-from mcp_context_persistence.kg.filter_tokens import facet
+from mcp_context_persistence.kg.filter_tokens import build_token
 from mcp_context_persistence.kg.vector_spaces import INDEX, PROPERTY, VectorState
 from mcp_context_persistence.queries.search import score_fusion
 from mcp_context_persistence.queries.search.filters import FIRST_MS, LAST_MS, Filters
@@ -129,7 +129,7 @@ class Plan:
             return legs
         if self.scan:
             groups = [
-                [facet("namespace", self.namespace)],
+                [build_token("namespace", self.namespace)],
                 *self.filters.groups,
                 *self.filters.kind_group(),
             ]

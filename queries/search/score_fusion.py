@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mcp_context_persistence.kg.driver.statement import Row
-from mcp_context_persistence.kg.identifiers import spaced
+from mcp_context_persistence.kg.identifiers import split_name
 from mcp_context_persistence.queries.search.query_terms import bare, tokens
 
 MEANING, WORDS = 0.4, 0.6
@@ -65,7 +65,7 @@ def overlap(words: Sequence[str], *, names: Sequence[str], content: str) -> floa
         return 0.0
     best = 0.0
     for name in names:
-        for form in {name.replace("_", " "), spaced(name)}:
+        for form in {name.replace("_", " "), split_name(name)}:
             if named := {stem(word) for word in tokens(form)}:
                 best = max(best, len(asked & named) / len(asked | named))
     told = {stem(word) for word in tokens(content.replace("_", " "))}
@@ -76,7 +76,7 @@ def coverage(words: Sequence[str], name: str) -> tuple[float, int]:
     """Which share of a name's words are among the query's, and how many."""
     asked = {stem(word) for word in words}
     best = (0.0, 0)
-    for form in {name.replace("_", " "), spaced(name)}:
+    for form in {name.replace("_", " "), split_name(name)}:
         if parts := {stem(word) for word in tokens(form)}:
             best = max(best, (len(asked & parts) / len(parts), len(asked & parts)))
     return best

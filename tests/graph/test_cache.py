@@ -230,7 +230,7 @@ def test_every_statement_that_writes_renews_the_version():
     """Otherwise an answer could be stale: end the statement as `relationship/save` ends, or run `namespace/touch` last."""
     forgetful = {
         name
-        for name in cypher.names()
+        for name in cypher.list_names()
         if not name.startswith(("schema/", "explore/"))
         if any(word in cypher.load(name).text for word in ("SET ", "MERGE ", "CREATE ", "DELETE "))
         if "SET v.version = randomUUID()" not in cypher.load(name).text

@@ -9,7 +9,7 @@ import pytest
 
 from mcp_context_persistence.kg import models
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.kg.filter_tokens import metadata_facets, project_of, tags_of
+from mcp_context_persistence.kg.filter_tokens import build_metadata_tokens, read_project, read_tags
 from mcp_context_persistence.kg.writes import upsert
 from mcp_context_persistence.queries.search.filters import parse
 
@@ -191,7 +191,7 @@ def test_strings_of_an_enumeration_are_plain_strings_inside():
         one.name,
         *one.metadata,
     ]
-    plain += [project_of(None, made.metadata), *tags_of(made.metadata), *one.metadata["alpha"]]
+    plain += [read_project(None, made.metadata), *read_tags(made.metadata), *one.metadata["alpha"]]
     assert {type(value) for value in plain} == {str}
     assert plain == ["alpha", "alpha", "hybrid", "user", *["alpha"] * 7]
 
@@ -208,7 +208,7 @@ def test_metadata_is_hashed_as_it_is_stored_and_filtered_by_the_same():
     made = models.conversation(
         "c", [{"role": "user", "content": "hi"}], metadata=types.MappingProxyType(given)
     )
-    tokens = set(metadata_facets(made.metadata))
+    tokens = set(build_metadata_tokens(made.metadata))
     asked = [
         ("day", "2024-05-01"),
         ("day", date(2024, 5, 1)),
