@@ -17,11 +17,12 @@ from mcp_context_persistence.kg import limits, local
 from mcp_context_persistence.kg.local import sizes
 from mcp_context_persistence.kg.local.settings import ServerSettings
 from mcp_context_persistence.kg.local.store import State, Store
-from mcp_context_persistence.runtime import batch_throttle, memory_limit
+from mcp_context_persistence.runtime import batch_throttle, process_memory
 from mcp_context_persistence.runtime.batch_throttle import BatchThrottle
 from mcp_context_persistence.runtime.cache.response_cache import ResponseCache
 from mcp_context_persistence.runtime.cache.stores import FileStore, MemoryStore
-from mcp_context_persistence.runtime.memory_limit import ClientMemory, MemoryLimit, parse_limit
+from mcp_context_persistence.runtime.memory_limit import MemoryLimit, parse_limit, server_settings
+from mcp_context_persistence.runtime.process_memory import ClientMemory
 
 ROOT = Path(__file__).resolve().parents[2]
 ALONE, BOTH = limits.MEMORY_PROCESS_BYTES, limits.MEMORY_PROCESS_BYTES + limits.MEMORY_SERVER_BYTES
@@ -86,10 +87,10 @@ def test_a_threshold_is_a_share(member, threshold):
 
 
 def test_a_process_that_is_larger_than_the_limit_is_told_so(member, monkeypatch):
-    monkeypatch.setattr(memory_limit, "process_bytes", lambda: 2 * ALONE)
+    monkeypatch.setattr(process_memory, "process_bytes", lambda: 2 * ALONE)
     with pytest.raises(ValidationError, match="this process alone uses 2,000,000,000 bytes"):
         member().configure(ALONE, 0.8, auto_cleanup=True, restart=False)
-    assert memory_limit.current_limit() is None
+    assert process_memory.current_limit() is None
 
 
 @pytest.mark.parametrize(
@@ -105,11 +106,7 @@ def test_a_server_stays_within_its_share(share):
 
 
 def test_a_large_share_gives_the_usual_server():
-    assert (
-        memory_limit._server_settings(10**10)
-        == memory_limit._server_settings(None)
-        == ServerSettings()
-    )
+    assert server_settings(10**10) == server_settings(None) == ServerSettings()
     assert sizes.within(10**10) == (1024, 256)
 
 
@@ -147,19 +144,19 @@ def test_a_server_of_an_older_version_has_the_usual_sizes_and_a_dead_one_no_proc
 
 def test_the_lowest_limit_of_the_open_clients_counts(member):
     first, second, _ = member(5 * ALONE), member(4 * ALONE), member()
-    assert memory_limit.current_limit() == MemoryLimit(size=4 * ALONE)
+    assert process_memory.current_limit() == MemoryLimit(size=4 * ALONE)
     second.close()
-    assert memory_limit.current_limit() == MemoryLimit(size=5 * ALONE)
+    assert process_memory.current_limit() == MemoryLimit(size=5 * ALONE)
     first.configure(None, 0.8, auto_cleanup=True, restart=False)
-    assert memory_limit.current_limit() is None
+    assert process_memory.current_limit() is None
 
 
 def test_a_client_that_nobody_holds_has_no_limit(member):
     forgotten = ClientMemory(3 * ALONE, managed=False)
     forgotten.open(None, NoGraph())
-    assert memory_limit.current_limit()
+    assert process_memory.current_limit()
     del forgotten
-    assert memory_limit.current_limit() is None
+    assert process_memory.current_limit() is None
 
 
 def test_caches_in_memory_share_a_sixteenth(member):
@@ -219,11 +216,11 @@ def test_clean_up_frees_resident_memory(member, tmp_path):
     for number in range(8_000):
         kept.put(number.to_bytes(16), os.urandom(10_000))
         embedder._short.put(str(number), np.ones(384, np.float32))
-    before, parts = memory_limit.process_bytes(), one.stats().parts
+    before, parts = process_memory.process_bytes(), one.stats().parts
     assert parts.caches >= 80_000_000 + 8_000 * 1_536
     found = one.cleanup()
     assert found.freed >= 60_000_000
-    assert before - memory_limit.process_bytes() >= 60_000_000
+    assert before - process_memory.process_bytes() >= 60_000_000
     assert found.before.parts.caches - found.after.parts.caches >= 80_000_000 + 8_000 * 1_536
     assert found.after.freed >= found.freed
     assert file.get(b"k") == b"v"
@@ -233,24 +230,24 @@ def test_memory_is_freed_after_a_call_where_the_limit_is_near_and_not_again_at_o
     member, monkeypatch
 ):
     one = member()
-    monkeypatch.setattr(memory_limit._process, "cleaned_at", float("-inf"))
-    one.own_limit = MemoryLimit(size=memory_limit.process_bytes(), is_automatic=False)
-    before = memory_limit._process.cleanups
+    monkeypatch.setattr(process_memory._process, "cleaned_at", float("-inf"))
+    one.own_limit = MemoryLimit(size=process_memory.process_bytes(), is_automatic=False)
+    before = process_memory._process.cleanups
     for auto, tidy, expected in [
         (False, True, 0),
         (True, False, 0),
         (True, True, 1),
         (True, True, 1),
     ]:
-        one.own_limit = MemoryLimit(size=memory_limit.process_bytes(), is_automatic=auto)
+        one.own_limit = MemoryLimit(size=process_memory.process_bytes(), is_automatic=auto)
         with one.call(tidy=tidy):
             pass
-        assert memory_limit._process.cleanups - before == expected
-    one.own_limit = MemoryLimit(size=100 * memory_limit.process_bytes())
-    monkeypatch.setattr(memory_limit._process, "cleaned_at", float("-inf"))
+        assert process_memory._process.cleanups - before == expected
+    one.own_limit = MemoryLimit(size=100 * process_memory.process_bytes())
+    monkeypatch.setattr(process_memory._process, "cleaned_at", float("-inf"))
     with one.call(tidy=True):
         pass
-    assert memory_limit._process.cleanups - before == 1
+    assert process_memory._process.cleanups - before == 1
 
 
 def test_a_batch_waits_for_memory_and_then_gives_its_items_an_error(member, monkeypatch):
@@ -258,7 +255,7 @@ def test_a_batch_waits_for_memory_and_then_gives_its_items_an_error(member, monk
     one = member()
     throttle = BatchThrottle(one)
     assert (throttle.is_near_limit(), throttle.wait_for_memory()) == (False, None)
-    one.own_limit = MemoryLimit(size=memory_limit.process_bytes() // 2)
+    one.own_limit = MemoryLimit(size=process_memory.process_bytes() // 2)
     start = time.monotonic()
     assert throttle.is_near_limit()
     error = throttle.wait_for_memory()
@@ -271,15 +268,15 @@ def test_a_batch_waits_for_memory_and_then_gives_its_items_an_error(member, monk
         throttle.wait_for_memory() is not None
     )  # nobody waits for each of a hundred thousand items
     assert time.monotonic() - start < 0.2
-    one.own_limit = MemoryLimit(size=3 * memory_limit.process_bytes())
+    one.own_limit = MemoryLimit(size=3 * process_memory.process_bytes())
     assert (throttle.is_near_limit(), throttle.wait_for_memory()) == (False, None)
 
 
 def test_a_batch_goes_on_as_soon_as_there_is_memory(member):
     one = member()
-    one.own_limit = MemoryLimit(size=memory_limit.process_bytes() // 2)
+    one.own_limit = MemoryLimit(size=process_memory.process_bytes() // 2)
     raised = threading.Timer(
-        0.3, lambda: setattr(one, "own_limit", MemoryLimit(size=3 * memory_limit.process_bytes()))
+        0.3, lambda: setattr(one, "own_limit", MemoryLimit(size=3 * process_memory.process_bytes()))
     )
     raised.start()
     assert BatchThrottle(one).wait_for_memory() is None
@@ -289,12 +286,12 @@ def test_a_batch_goes_on_as_soon_as_there_is_memory(member):
 def test_groups_are_smaller_where_the_limit_is_near(member):
     one = member()
     assert [one.is_group_full(100, items, 10**9) for items in (99, 100)] == [False, True]
-    one.own_limit = MemoryLimit(size=100 * memory_limit.process_bytes())
+    one.own_limit = MemoryLimit(size=100 * process_memory.process_bytes())
     assert [
         one.is_group_full(100, 99, count)
-        for count in (memory_limit.BATCH_CHARACTERS - 1, memory_limit.BATCH_CHARACTERS)
+        for count in (process_memory.BATCH_CHARACTERS - 1, process_memory.BATCH_CHARACTERS)
     ] == [False, True]
-    one.own_limit = MemoryLimit(size=memory_limit.process_bytes())
+    one.own_limit = MemoryLimit(size=process_memory.process_bytes())
     assert [one.is_group_full(100, items, 0) for items in (24, 25)] == [False, True]
     assert one.is_group_full(1, 1, 0)
 
@@ -316,14 +313,14 @@ FORK = """
 import os, threading, warnings
 warnings.simplefilter("ignore")
 from mcp_context_persistence.ingest.models import registry
-from mcp_context_persistence.runtime import memory_limit
-from mcp_context_persistence.runtime.memory_limit import ClientMemory
+from mcp_context_persistence.runtime import process_memory
+from mcp_context_persistence.runtime.process_memory import ClientMemory
 one = ClientMemory(10**9, managed=False)
 one.open(None, None)
 held_up = threading.Event()
 model = registry.Lazy(lambda: 7, lambda _: 0)
 def hold():
-    with memory_limit._process.lock, memory_limit._process.cleaning, memory_limit._process.sizing, registry._lock, model.using():
+    with process_memory._process.lock, process_memory._process.cleaning, process_memory._process.sizing, registry._lock, model.using():
         held_up.set()
         threading.Event().wait(60)
 threading.Thread(target=hold, daemon=True).start()
@@ -331,7 +328,7 @@ held_up.wait()
 child = os.fork()
 if not child:
     with model.using() as loaded:
-        print(memory_limit.current_limit(), memory_limit.free_memory() >= 0, registry._most, loaded, flush=True)
+        print(process_memory.current_limit(), process_memory.free_memory() >= 0, registry._most, loaded, flush=True)
     os._exit(0)
 os.waitpid(child, 0)
 os._exit(0)
@@ -359,7 +356,7 @@ def test_many_threads_measure_and_clean(member):
         try:
             for _ in range(5):
                 one.stats()
-                memory_limit.free_memory()
+                process_memory.free_memory()
                 with one.call(tidy=True):
                     registry.forget()
         except Exception as error:
