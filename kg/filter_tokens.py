@@ -31,7 +31,7 @@ def project_of(project_path: str | None, metadata: Mapping[str, Any] | None) -> 
     """The project that a filter names: `metadata["project"]`, else the last part of the path, else nothing."""
     named = (metadata or {}).get("project")
     if isinstance(named, str) and named.strip():
-        return validation.identifier("metadata.project", named)
+        return validation.check_identifier("metadata.project", named)
     if not project_path:
         return ""
     kind = PureWindowsPath if "\\" in project_path and "/" not in project_path else PurePosixPath

@@ -1,14 +1,14 @@
 """What goes in and comes out: conversations, messages, entities, relationships, decisions. Checked once, here."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic import ValidationError as TheirValidationError
 
-from mcp_context_persistence.kg import limits, validation
+from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.errors import ValidationError
 
 Mode = Literal["conversation", "knowledge", "hybrid"]
@@ -19,23 +19,23 @@ _FIELD = re.compile(r"[a-z_]{1,40}")
 
 
 def _identifier(value: str) -> str:
-    return validation.identifier("value", value)
+    return validation.check_identifier("value", value)
 
 
 def _type(value: str) -> str:
-    return validation.type_name("value", value)
+    return validation.check_type_name("value", value)
 
 
 def _content(value: str) -> str:
-    return validation.text("value", value, characters=limits.MESSAGE_CHARACTERS)
+    return validation.check_text("value", value, characters=limits.MESSAGE_CHARACTERS)
 
 
 def _metadata(value: object) -> dict[str, Any] | None:
-    return validation.plain_metadata("value", value)
+    return validation.check_metadata("value", value)
 
 
 def _number(value: object) -> object:
-    return validation.confidence("value", value)
+    return validation.check_confidence("value", value)
 
 
 def _dated(value: object) -> object:
@@ -47,12 +47,12 @@ def _dated(value: object) -> object:
 
 def _in_calendar(value: datetime | None) -> datetime | None:
     if value is not None:
-        validation.milliseconds(value)
+        timestamps.to_milliseconds(value)
     return value
 
 
 def _role(value: str) -> str:
-    return validation.choice("value", value, sorted(validation.ROLES))
+    return validation.check_choice("value", value, sorted(validation.ROLES))
 
 
 Identifier = Annotated[str, AfterValidator(_identifier)]
@@ -85,7 +85,7 @@ class Message(BaseModel):
     @property
     def metadata_json(self) -> str | None:
         """The metadata as canonical JSON."""
-        return validation.metadata("metadata", self.metadata)
+        return validation.dump_metadata("metadata", self.metadata)
 
 
 class Conversation(BaseModel):
@@ -147,7 +147,7 @@ class Decision(BaseModel):
 def explain(
     error: TheirValidationError,
     *,
-    known: Iterable[str] = (),
+    known: Collection[str] = (),
     sources: Mapping[str, str] | None = None,
 ) -> ValidationError:
     """Our error for pydantic's: the fields and what is wrong with each, without the values.
@@ -170,7 +170,8 @@ def explain(
         ]
         source = (sources or {}).get(place[0], "") if place else ""
         reason = (
-            f"there is an unknown key; known are: {', '.join(known)}"
+            f"there is an unknown key {validation.describe_key(problem['loc'][-1])}"
+            + (f"; known are: {', '.join(known)}" if known else "")
             if unknown
             else _reason(problem["type"], problem["msg"])
         )
@@ -223,9 +224,9 @@ def conversation(
             f"a conversation has at most {limits.MESSAGES_PER_CONVERSATION:,} messages"
         )
     project_path = (
-        None if project_path is None else validation.identifier("project_path", project_path)
+        None if project_path is None else validation.check_identifier("project_path", project_path)
     )
-    mode = None if mode is None else validation.choice("mode", mode, MODES)
+    mode = None if mode is None else validation.check_choice("mode", mode, MODES)
     try:
         made = Conversation(
             conversation_id=conversation_id,

@@ -1,11 +1,15 @@
-"""Checks of single values, where they enter. Each raises `ValidationError` and names the field, never the value."""
+"""Check single values that callers pass.
+
+Each function returns the checked value, or raises `ValidationError` with the name of the field,
+never with the value.
+"""
 
 import json
 import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -15,23 +19,25 @@ from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ValidationError, VectorDBError
 
 TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,62}")
-FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999  # the calendar's ends
 ROLES = frozenset({"user", "assistant", "system", "tool", "function", "developer"})
+_SHOWN_KEY_CHARACTERS = 64
+_SURROGATE = "holds half of a surrogate pair, which cannot be stored"
 
 
-def text(field: str, value: object, *, characters: int) -> str:
-    """A string that says something: neither empty nor only white space or invisible characters."""
-    found = anything(field, value, characters=characters)
+def check_text(field: str, value: object, *, characters: int) -> str:
+    """Check a string with at least one visible character."""
+    text = check_string(field, value, characters=characters)
     if not any(
-        unicodedata.category(c)[0] not in "ZC" or unicodedata.category(c) in {"Cn", "Co"}
-        for c in found
+        unicodedata.category(character)[0] not in "ZC"
+        or unicodedata.category(character) in {"Cn", "Co"}
+        for character in text
     ):
         raise ValidationError(f"{field} must not be empty")
-    return found
+    return text
 
 
-def anything(field: str, value: object, *, characters: int) -> str:
-    """A string that can be stored, empty or not."""
+def check_string(field: str, value: object, *, characters: int) -> str:
+    """Check a string that can be stored; it may be empty."""
     if not isinstance(value, str):
         raise ValidationError(f"{field} must be a string, not {type(value).__name__}")
     if len(value) > characters:
@@ -39,123 +45,137 @@ def anything(field: str, value: object, *, characters: int) -> str:
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise ValidationError(
-            f"{field} holds half of a surrogate pair, which cannot be stored"
-        ) from error
-    return str.__str__(value)  # of an enumeration of strings, the string
+        raise ValidationError(f"{field} {_SURROGATE}") from error
+    return str.__str__(value)  # turns a member of a string enumeration into a plain string
 
 
-def flag(field: str, value: object) -> bool:
-    """A real boolean: a word such as "false" would be true."""
+def check_flag(field: str, value: object) -> bool:
+    """Check a boolean. Other types are refused, because the string "false" would count as true."""
     if not isinstance(value, (bool, np.bool_)):
         raise ValidationError(f"{field} must be True or False")
     return bool(value)
 
 
-def function(field: str, value: Any) -> Any:
-    """Something that can be called, or None."""
+def check_function(field: str, value: Any) -> Any:
+    """Check a callable, or None."""
     if value is not None and not callable(value):
         raise ValidationError(f"{field} must be a function")
     return value
 
 
-def identifier(field: str, value: object, *, size: int = limits.IDENTIFIER_BYTES) -> str:
-    """An id or a name: visible, on one line, short enough for a range index."""
-    found = text(field, value, characters=size)
-    if len(found.encode("utf-8")) > size:
+def check_identifier(field: str, value: object, *, size: int = limits.IDENTIFIER_BYTES) -> str:
+    """Check an id or a name: visible, without line breaks, short enough for a range index."""
+    text = check_text(field, value, characters=size)
+    if len(text.encode("utf-8")) > size:
         raise ValidationError(f"{field} has more than {size} bytes in UTF-8")
-    if any(unicodedata.category(c) in {"Cc", "Zl", "Zp"} for c in found):
+    if any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in text):
         raise ValidationError(f"{field} must not hold control characters or line breaks")
-    return found
+    return text
 
 
-def type_name(field: str, value: object) -> str:
-    """The type of an entity or a relationship: a letter, then letters, digits, spaces, `_` or `-`, 63 in all."""
-    found = identifier(field, value)
-    if not TYPE.fullmatch(found):
+def check_type_name(field: str, value: object) -> str:
+    """Check a type of an entity or a relationship.
+
+    It is a letter, then at most 62 letters, digits, spaces, `_` or `-`.
+    """
+    name = check_identifier(field, value)
+    if not TYPE.fullmatch(name):
         raise ValidationError(
             f"{field} must be a letter and then at most 62 letters, digits, spaces, '_' or '-'"
         )
-    return found
+    return name
 
 
-def confidence(field: str, value: object) -> float:
-    """A number from 0 to 1; neither a boolean nor a string nor NaN."""
-    return number(field, value, least=0.0, most=1.0)
+def check_confidence(field: str, value: object) -> float:
+    """Check a number from 0 to 1; booleans, strings and NaN are refused."""
+    return check_number(field, value, minimum=0.0, maximum=1.0)
 
 
-def number(field: str, value: object, *, least: float, most: float) -> float:
-    """A number within bounds; neither a boolean nor a string nor NaN."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
-        raise ValidationError(f"{field} must be a number from {least:g} to {most:g}")
+def check_number(field: str, value: object, *, minimum: float, maximum: float) -> float:
+    """Check a number within bounds; booleans, strings and NaN are refused."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not minimum <= value <= maximum
+    ):
+        raise ValidationError(f"{field} must be a number from {minimum:g} to {maximum:g}")
     return float(value)
 
 
-def whole(field: str, value: object, *, least: int, most: int) -> int:
-    """A whole number within bounds; not a boolean, not a float."""
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise ValidationError(f"{field} must be a whole number from {least} to {most}")
+def check_integer(field: str, value: object, *, minimum: int, maximum: int) -> int:
+    """Check an integer within bounds; booleans and floats are refused."""
+    if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
+        raise ValidationError(f"{field} must be a whole number from {minimum} to {maximum}")
     return int(value)
 
 
-def choice(field: str, value: object, allowed: Sequence[str]) -> str:
-    """One of the allowed words."""
+def check_choice(field: str, value: object, allowed: Sequence[str]) -> str:
+    """Check a string that must be one of the allowed ones."""
     if not isinstance(value, str) or value not in allowed:
         raise ValidationError(f"{field} must be one of: {', '.join(allowed)}")
     return str.__str__(value)
 
 
-def plain_metadata(field: str, value: object) -> dict[str, Any] | None:
-    """Free metadata as it will be stored: what JSON makes of it."""
-    written = metadata(field, value)
-    return None if written is None else json.loads(written)
+def check_metadata(field: str, value: object) -> dict[str, Any] | None:
+    """Check metadata and return it as it will be read back from JSON."""
+    text = dump_metadata(field, value)
+    return None if text is None else json.loads(text)
 
 
-def metadata(field: str, value: object) -> str | None:
-    """Free metadata as canonical JSON (sorted keys), or None for None.
+def dump_metadata(field: str, value: object) -> str | None:
+    """Return metadata as canonical JSON (sorted keys), or None for None.
 
-    Every value must be one that JSON can hold and give back unchanged: no NaN, no sets, no keys but strings, no integers beyond 64 bits.
-    Dates and times become ISO 8601 strings.
+    JSON must be able to hold every value and return it unchanged: no NaN, no sets, only strings
+    as keys, no integers beyond 64 bits. Dates and times become ISO 8601 strings.
     """
     if value is None:
         return None
     if not isinstance(value, Mapping):
         raise ValidationError(f"{field} must be a mapping")
-    plain = _plain(field, value, depth=0)
-    written = json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    plain = _to_plain(field, value, depth=0)
+    text = json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     try:
-        size = len(written.encode("utf-8"))
+        size = len(text.encode("utf-8"))
     except UnicodeEncodeError as error:
-        raise ValidationError(
-            f"{field} holds half of a surrogate pair, which cannot be stored"
-        ) from error
+        raise ValidationError(f"{field} {_SURROGATE}") from error
     if size > limits.METADATA_BYTES:
         raise ValidationError(f"{field} has more than {limits.METADATA_BYTES:,} bytes as JSON")
-    return written
+    return text
 
 
-def _plain(field: str, value: object, *, depth: int) -> Any:
+def describe_key(key: object) -> str:
+    """Return a key for an error text: a string in quotes, shortened; of anything else its type."""
+    if not isinstance(key, str):
+        return f"of the type {type(key).__name__}"
+    if len(key) > _SHOWN_KEY_CHARACTERS:
+        key = f"{key[:_SHOWN_KEY_CHARACTERS]}..."
+    return repr(str.__str__(key))
+
+
+def _to_plain(field: str, value: object, *, depth: int) -> Any:
     if depth > limits.METADATA_DEPTH:
         raise ValidationError(
-            f"{field} is nested deeper than {limits.METADATA_DEPTH} levels, or in a circle"
+            f"{field} is nested deeper than {limits.METADATA_DEPTH} levels, or contains itself"
         )
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, (str, bool, int, float)):
-        return _scalar(field, value)
+        return _to_scalar(field, value)
     if isinstance(value, (datetime, date)):
         return value.isoformat()
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise ValidationError(f"{field} must have strings as keys")
-        return {str.__str__(key): _plain(field, one, depth=depth + 1) for key, one in value.items()}
+        return {
+            str.__str__(key): _to_plain(field, item, depth=depth + 1) for key, item in value.items()
+        }
     if isinstance(value, (list, tuple)):
-        return [_plain(field, one, depth=depth + 1) for one in value]
+        return [_to_plain(field, item, depth=depth + 1) for item in value]
     raise ValidationError(f"{field} holds a {type(value).__name__} that JSON cannot hold")
 
 
-def _scalar(field: str, value: str | float | None) -> str | float | None:
-    """A value of JSON, of its very own type: what derives from it (an enumeration of strings) is written as what it is worth."""
+def _to_scalar(field: str, value: str | float | None) -> str | float | None:
+    """Return a scalar as a plain JSON type; members of enumerations become their values."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -169,22 +189,24 @@ def _scalar(field: str, value: str | float | None) -> str | float | None:
     )
 
 
-def vectors(field: str, value: object, *, count: int, dimension: int) -> NDArray[np.float32]:
-    """Real numbers of the shape ``(count, dimension)`` as float32, all finite, the rows' lengths too, no row of zeros.
+def check_vectors(field: str, value: object, *, count: int, dimension: int) -> NDArray[np.float32]:
+    """Return numbers of the shape ``(count, dimension)`` as float32.
+
+    All numbers and the lengths of all rows must be finite, and no row may be all zeros.
 
     Raises:
         VectorDBError: The vectors cannot be stored.
     """
     try:
-        given = np.asarray(value)
-    except Exception as error:  # an array of the caller's own making
+        numbers = np.asarray(value)
+    except Exception as error:  # the caller may bring an array class of its own
         raise VectorDBError(
             f"{field} must be numbers in the shape ({count}, {dimension})"
         ) from error
-    if given.dtype.kind not in "fiu":
+    if numbers.dtype.kind not in "fiu":
         raise VectorDBError(f"{field} must be numbers in the shape ({count}, {dimension})")
     with np.errstate(over="ignore"):
-        array = given.astype(np.float32)
+        array = numbers.astype(np.float32)
     if array.shape != (count, dimension):
         raise VectorDBError(
             f"{field} must have the shape ({count}, {dimension}), not {array.shape}"
@@ -196,30 +218,3 @@ def vectors(field: str, value: object, *, count: int, dimension: int) -> NDArray
             f"{field} must be finite, also its rows' lengths, and must not hold a row of zeros"
         )
     return array
-
-
-def milliseconds(moment: datetime) -> int:
-    """Milliseconds since 1970 UTC; a moment without a zone means UTC.
-
-    Raises:
-        ValidationError: Its zone does not tell the offset, or it lies outside of the years 1 to 9999 UTC.
-    """
-    try:
-        aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-        found = (aware - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-    except Exception as error:  # a zone of the caller's own making
-        raise ValidationError(
-            "a time stamp must have a zone that tells its offset, or none"
-        ) from error
-    if not FIRST_MS <= found <= LAST_MS:
-        raise ValidationError("a time stamp must lie in the years 1 to 9999 UTC")
-    return found
-
-
-def moment(stored: int | None) -> datetime | None:
-    """The moment for stored milliseconds, in UTC."""
-    return (
-        None
-        if stored is None
-        else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=stored)
-    )

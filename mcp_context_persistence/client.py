@@ -31,7 +31,7 @@ def _check_place(auth: object, database: object) -> None:
     ):
         raise ValidationError("auth must be a pair of strings, user and password")
     if database is not None:
-        validation.identifier("database", database)
+        validation.check_identifier("database", database)
 
 
 class ContextPersistenceClient(
@@ -92,12 +92,12 @@ class ContextPersistenceClient(
             ValidationError: An argument is not valid.
             DatabaseError: The database could not be reached or prepared.
         """
-        if not validation.flag("enable_metrics", enable_metrics) and metrics_port is not None:
+        if not validation.check_flag("enable_metrics", enable_metrics) and metrics_port is not None:
             raise ValidationError("metrics_port needs enable_metrics=True")
         _check_place(auth, database)
         metrics = Metrics(metrics_port) if enable_metrics else None
         try:
-            self._core = Engine(
+            self._engine = Engine(
                 database_url=database_url,
                 auth=auth,
                 database=database,
@@ -130,4 +130,4 @@ class ContextPersistenceClient(
 
     def close(self) -> None:
         """Leave the graph. The last one to leave a local store stops its server. Calling it again does nothing."""
-        self._core.close()
+        self._engine.close()

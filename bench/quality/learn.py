@@ -28,7 +28,7 @@ from scipy.optimize import minimize
 from bench.datasets.sets import evidence, locomo, qmsum
 from bench.quality.qmsum import gold as meeting_gold
 from mcp_context_persistence import ContextPersistenceClient
-from mcp_context_persistence.kg.clock import now_ms
+from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.queries.search import diversification, ranker
 from mcp_context_persistence.queries.search.filters import parse
 from mcp_context_persistence.queries.search.hybrid import Search, candidates
@@ -106,7 +106,7 @@ def judged(
     compared: bool = False,
 ) -> Judged:
     """Ask the graph for the candidates of a recipe."""
-    core = client._core
+    core = client._engine
     found = core.embeddings.current()
     vector = QueryVector(numbers=found.embedder.embed_query(question), vectors=found.vectors)
     rows, asked = candidates(

@@ -139,7 +139,7 @@ def stale(url: str, namespace: str, reads: int) -> bool:
         finally:
             writer.kill()
             writer.wait()
-        hits = client._core.answers.counts["hits"]
+        hits = client._engine.cache.counts["hits"]
     print(
         f"{done} reads, {hits} of them kept answers, {writes - first} writes meanwhile, {found} stale"
     )

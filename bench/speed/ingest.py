@@ -11,14 +11,14 @@ from sentence_transformers import SentenceTransformer
 from bench.datasets.texts import locomo_texts
 from bench.measure import Row, seconds
 from mcp_context_persistence import ContextPersistenceClient
-from mcp_context_persistence.runtime import embedding_models
+from mcp_context_persistence.runtime.language_models import shared_embedder
 
 
 def forget(client: ContextPersistenceClient) -> None:
     """Make the client's embedder forget the texts it remembers, and load it again."""
-    embedding_models.shared_embedder.cache_clear()
-    client._core.embeddings._forget()
-    client._core.embeddings.newest.embed(["warm"])
+    shared_embedder.cache_clear()
+    client._engine.embeddings.forget()
+    client._engine.embeddings.newest.embed(["warm"])
 
 
 def ingest(

@@ -50,7 +50,7 @@ def hybrid(
         " ".join(re.findall(r"[a-z]+", text.lower())[:12]) or "hello" for text in texts[total:]
     ]
     asked = made_vectors(400, seed=7) + 0.02 * random.standard_normal((400, 384)).astype(np.float32)
-    core = client._core
+    core = client._engine
     driver = neo4j.GraphDatabase.driver(url, auth=auth, notifications_min_severity="OFF")
 
     def ours(number: int) -> None:

@@ -37,7 +37,7 @@ def recall(client: ContextPersistenceClient, total: int) -> Mapping[str, float]:
     """Recall@10, unfiltered and within one conversation, of what `bench.speed.reading` has saved."""
     vectors = made_vectors(total, seed=7)
     random = np.random.default_rng(5)
-    core = client._core
+    core = client._engine
     found: dict[str, list[float]] = {"unfiltered": [], "one conversation": []}
     for number in range(QUERIES):
         asked = made_vectors(400, seed=7)[number] + 0.02 * random.standard_normal(384).astype(

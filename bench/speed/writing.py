@@ -32,7 +32,7 @@ def properties_of(
     client: ContextPersistenceClient, conversation: str
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """What the client wrote for a conversation: its own properties, and those of its messages without the vectors."""
-    core = client._core
+    core = client._engine
     with core.graph.driver.session() as session:
         row = session.run(
             "MATCH (c:Conversation {namespace: $n, id: $id})-[:HAS_MESSAGE]->(m) WITH c, m ORDER BY m.position "

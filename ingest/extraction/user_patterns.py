@@ -75,19 +75,21 @@ def checked(patterns: object, confidence: object) -> Patterns:
     Raises:
         ValidationError: Something is not valid; the text names the type, the place in its list and the position in the expression.
     """
-    sure = validation.confidence("confidence", confidence)
+    sure = validation.check_confidence("confidence", confidence)
     if not isinstance(patterns, Mapping):
         raise ValidationError("patterns must be a mapping of types to lists of regular expressions")
     count, types = 0, {}
     for name, listed in patterns.items():
-        known = validation.type_name("patterns: a type", name)
+        known = validation.check_type_name("patterns: a type", name)
         if isinstance(listed, (str, bytes)) or not isinstance(listed, Sequence):
             raise ValidationError(f"patterns.{known} must be a list of regular expressions")
         count += len(listed)
         if count > limits.ENTITY_PATTERNS:
             raise ValidationError(f"patterns has more than {limits.ENTITY_PATTERNS} expressions")
         types[known] = [
-            validation.text(f"patterns.{known}[{place}]", one, characters=limits.PATTERN_CHARACTERS)
+            validation.check_text(
+                f"patterns.{known}[{place}]", one, characters=limits.PATTERN_CHARACTERS
+            )
             for place, one in enumerate(listed)
         ]
     return Patterns(types, confidence=sure)

@@ -45,7 +45,7 @@ def joined(key: Key, found: Sequence[Properties]) -> dict[str, Any]:
     result |= {"capped": True} if len(sources) > limits.EVIDENCE_PER_RELATIONSHIP else {}
     result |= {"origin": "user"} if any(one.get("origin") == "user" for one in found) else {}
     result |= (
-        {"properties": validation.metadata("properties", whole)}
+        {"properties": validation.dump_metadata("properties", whole)}
         if len(found) > 1 and whole is not None
         else {}
     )

@@ -9,7 +9,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mcp_context_persistence.kg.clock import now_ms
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.errors import DatabaseError
@@ -17,6 +16,7 @@ from mcp_context_persistence.kg.identifiers import GRAPH_TYPES
 from mcp_context_persistence.kg.limits import SCHEMA_SECONDS
 from mcp_context_persistence.kg.schema import indexes
 from mcp_context_persistence.kg.schema.indexes import Index
+from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.vector_spaces import INDEX, LABELS, PROPERTY, Space
 
 # 2: passages of documents by words; 3: patterns; 4: namespaces say which model made their vectors; 5: merges;

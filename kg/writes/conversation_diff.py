@@ -1,4 +1,4 @@
-"""What is new in a conversation and what has changed: the difference between what is given and what is stored."""
+"""The difference between a conversation as the caller passes it and as it is stored."""
 
 import itertools
 import json
@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mcp_context_persistence.kg import limits, validation
+from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.filter_tokens import (
     facet,
@@ -16,97 +16,80 @@ from mcp_context_persistence.kg.filter_tokens import (
     tags_of,
 )
 from mcp_context_persistence.kg.identifiers import digest, message_id
-from mcp_context_persistence.kg.models import Conversation, Message
+from mcp_context_persistence.kg.models import Conversation
+from mcp_context_persistence.kg.timestamps import to_milliseconds
+from mcp_context_persistence.kg.writes.message_diff import (
+    MessageDiff,
+    MessageSlot,
+    SharedProperties,
+    StoredMessage,
+    diff_message,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stored:
-    """A message as the store holds it: its place, and hashes by which a change is seen."""
+class StoredConversation:
+    """A conversation as it is stored.
 
-    id: str
-    position: int
-    hash: str | None
-    content_hash: str | None
-    embedded: bool
-    extracted: bool
-    timestamp_ms: int
-    given_vector: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class State:
-    """What the store holds of a conversation. A new one has revision 0; `patterns` is the version of the namespace's own patterns."""
+    Attributes:
+        revision: Grows with each save; 0 for a conversation that is not stored.
+        conversation: Properties of its node; empty for one that is not stored.
+        messages: Its messages, by position.
+        foreign: Ids of the request that belong to messages of another conversation.
+        patterns: Version of the namespace's entity patterns, 0 for none.
+    """
 
     revision: int
     conversation: Mapping[str, Any]
-    messages: tuple[Stored, ...]
+    messages: tuple[StoredMessage, ...]
     foreign: tuple[str, ...]
     patterns: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Item:
-    """One message on its way into the store.
+class ConversationDiff:
+    """The difference between a conversation as the caller passes it and as it is stored.
 
     Attributes:
-        properties: Of its node.
-        stored: What was there, None when it is new.
-        changed: Whether its node must be written.
-        new_text: Whether its text is new.
-        needs_vector: Whether it must be embedded.
-        needs_graph: Whether entities must be looked for in it.
-    """
-
-    properties: dict[str, Any]
-    stored: Stored | None
-    changed: bool
-    new_text: bool
-    needs_vector: bool
-    needs_graph: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """The difference between a conversation as it is given and as it is stored.
-
-    Attributes:
-        conversation_id: Its id.
-        revision: The one that was read; nothing is written over another one.
-        properties: Of its own node.
-        changed: Whether those differ from what is stored.
-        items: Its messages as they are given.
-        removed: Ids of stored messages that go.
-        relink: Whether the order of the messages must be linked anew.
-        previous: Id of the last stored message, after which new ones are linked.
-        inherited: What all of its messages and decisions have from it, when that has changed: `old`, `new`, `project_facet` (lists of
-            filter tokens) and `project`.
+        conversation_id: Id of the conversation.
+        revision: The revision that was read. Nothing is written over another revision.
+        properties: Properties for the conversation's node.
+        is_changed: Whether these properties differ from the stored ones.
+        items: The messages of the request, in its order.
+        removed_ids: Ids of stored messages that are deleted.
+        needs_relink: Whether the order of the messages has changed.
+        last_stored_id: Id of the last stored message. New messages follow it.
+        inherited: What messages and decisions take from their conversation, if that has changed:
+            `stale_tokens`, `tokens` and `project_tokens` (lists of filter tokens), and `project`.
     """
 
     conversation_id: str
     revision: int
     properties: dict[str, Any]
-    changed: bool
-    items: tuple[Item, ...]
-    removed: tuple[str, ...] = ()
-    relink: bool = False
-    previous: str | None = None
+    is_changed: bool
+    items: tuple[MessageDiff, ...]
+    removed_ids: tuple[str, ...] = ()
+    needs_relink: bool = False
+    last_stored_id: str | None = None
     inherited: Mapping[str, Any] | None = None
 
     @property
-    def created(self) -> int:
-        """How many messages are new."""
+    def created_count(self) -> int:
+        """The number of new messages."""
         return sum(item.stored is None for item in self.items)
 
     @property
-    def updated(self) -> int:
-        """How many stored messages are written again."""
-        return sum(item.stored is not None and item.changed for item in self.items)
+    def updated_count(self) -> int:
+        """The number of stored messages that are written again."""
+        return sum(item.stored is not None and item.is_changed for item in self.items)
 
     @property
-    def unchanged(self) -> bool:
+    def is_unchanged(self) -> bool:
         """Whether there is nothing to write."""
         return (
-            not self.changed and not self.removed and not any(item.changed for item in self.items)
+            not self.is_changed
+            and not self.removed_ids
+            and not any(item.is_changed for item in self.items)
         )
 
 
@@ -118,7 +101,10 @@ def conversation_properties(
     mode: str,
     metadata: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """Properties of a conversation's own node. It is found by the words of its metadata, its project and its tags."""
+    """Return the properties of a conversation's node.
+
+    The fulltext index finds it by the words of its metadata, its project and its tags.
+    """
     project, tags = project_of(project_path, metadata), tags_of(metadata)
     words = [
         project,
@@ -130,7 +116,7 @@ def conversation_properties(
         "project_path": project_path,
         "project": project,
         "tags": tags,
-        "metadata": validation.metadata("metadata", metadata),
+        "metadata": validation.dump_metadata("metadata", metadata),
         "conversation_id": conversation_id,
         "content": " ".join(dict.fromkeys(word for word in words if word)),
         "facets": [
@@ -142,76 +128,85 @@ def conversation_properties(
     }
 
 
-def plan(
+def diff_conversation(
     namespace: str,
     conversation: Conversation,
-    stored: State,
+    stored: StoredConversation,
     *,
     mode: str,
     now: int,
     replace: bool = False,
-    most: int = limits.MESSAGES_PER_CONVERSATION,
-    vectors: Sequence[str] | None = None,
-) -> Plan:
-    """Compare a conversation with what is stored of it.
+    max_messages: int = limits.MESSAGES_PER_CONVERSATION,
+    vector_hashes: Sequence[str] | None = None,
+) -> ConversationDiff:
+    """Compare a conversation with its stored state.
 
     Args:
-        namespace: Where it lives.
-        conversation: As it is given; project path and metadata that are None stay as they are stored.
-        stored: What was read.
+        namespace: The namespace.
+        conversation: The conversation of the request. A project path or metadata of None leaves
+            the stored value.
+        stored: The stored state.
         mode: `conversation`, `knowledge` or `hybrid`.
         now: Milliseconds since 1970, for messages without a time stamp.
-        replace: Whether stored messages that are no longer given go.
-        most: Messages that it may have in the end.
-        vectors: A hash of each message's vector, where the caller gave them.
+        replace: Whether stored messages that are missing from the request are deleted.
+        max_messages: The largest number of messages that the conversation may have afterwards.
+        vector_hashes: A hash for each message's vector, if the caller passed vectors.
 
     Raises:
-        ValidationError: A message's id belongs to another conversation, or there are too many messages.
+        ValidationError: A message id belongs to another conversation, or there are too many
+            messages.
     """
     if any(message.id in stored.foreign for message in conversation.messages):
         raise ValidationError(
-            "messages: an id is taken by a message of another conversation in this namespace"
+            "messages: an id belongs to a message of another conversation in this namespace; "
+            "use another id"
         )
     old = stored.conversation
     old_metadata = json.loads(old.get("metadata") or "null")
     metadata = conversation.metadata if conversation.metadata is not None else old_metadata
-    properties = _properties(namespace, conversation, old, mode=mode, metadata=metadata)
-    frame = _Frame(
+    properties = _merge_properties(namespace, conversation, old, mode=mode, metadata=metadata)
+    shared = SharedProperties(
         namespace=namespace,
         conversation_id=conversation.conversation_id,
         project=properties["project"],
-        facets=shared_facets(metadata),
+        tokens=shared_facets(metadata),
         mode=mode,
         now=now,
     )
-    places = _places(conversation, stored, replace=replace)
+    slots = _match_messages(conversation, stored, replace=replace)
     items = tuple(
-        _item(frame, message, place, vector=vectors[index] if vectors else None)
-        for index, (message, place) in enumerate(zip(conversation.messages, places, strict=True))
-    )
-    given = {item.properties["id"] for item in items}
-    removed = tuple(one.id for one in stored.messages if replace and one.id not in given)
-    if len(stored.messages) + sum(item.stored is None for item in items) - len(removed) > most:
-        raise ValidationError(
-            f"a conversation has at most {most:,} messages (max_conversation_length), the stored ones included"
+        diff_message(
+            shared, message, slot, vector_hash=vector_hashes[index] if vector_hashes else None
         )
-    return Plan(
+        for index, (message, slot) in enumerate(zip(conversation.messages, slots, strict=True))
+    )
+    request_ids = {item.properties["id"] for item in items}
+    removed_ids = tuple(
+        message.id for message in stored.messages if replace and message.id not in request_ids
+    )
+    new_count = sum(item.stored is None for item in items)
+    if len(stored.messages) + new_count - len(removed_ids) > max_messages:
+        raise ValidationError(
+            f"a conversation has at most {max_messages:,} messages (max_conversation_length), "
+            "the stored ones included"
+        )
+    return ConversationDiff(
         conversation_id=conversation.conversation_id,
         revision=stored.revision,
         properties=properties,
-        changed=not old or any(old[key] != properties.get(key, old[key]) for key in old),
+        is_changed=not old or any(old[key] != properties.get(key, old[key]) for key in old),
         items=items,
-        removed=removed,
-        relink=bool(removed)
+        removed_ids=removed_ids,
+        needs_relink=bool(removed_ids)
         or any(
             item.stored and item.stored.position != item.properties["position"] for item in items
         ),
-        previous=stored.messages[-1].id if stored.messages else None,
-        inherited=_inherited(old, old_metadata, properties, metadata) if old else None,
+        last_stored_id=stored.messages[-1].id if stored.messages else None,
+        inherited=_diff_inherited(old, old_metadata, properties, metadata) if old else None,
     )
 
 
-def _properties(
+def _merge_properties(
     namespace: str,
     conversation: Conversation,
     old: Mapping[str, Any],
@@ -219,12 +214,13 @@ def _properties(
     mode: str,
     metadata: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
+    """Return the properties of the conversation's node after the save."""
     project_path = (
         conversation.project_path
         if conversation.project_path is not None
         else old.get("project_path")
     )
-    found = conversation_properties(
+    properties = conversation_properties(
         namespace,
         conversation.conversation_id,
         project_path=project_path,
@@ -232,164 +228,73 @@ def _properties(
         metadata=metadata,
     )
     if conversation.created_at is not None:
-        found["created_ms"] = validation.milliseconds(conversation.created_at)
-    return found
+        properties["created_ms"] = timestamps.to_milliseconds(conversation.created_at)
+    return properties
 
 
-def _inherited(
+def _diff_inherited(
     old: Mapping[str, Any],
     old_metadata: Mapping[str, Any] | None,
     new: Mapping[str, Any],
     metadata: Mapping[str, Any] | None,
 ) -> dict[str, Any] | None:
-    """What the messages have from their conversation, if it has changed; see `Plan`."""
-    before, after = shared_facets(old_metadata), shared_facets(metadata)
-    project_before = project_of(old.get("project_path"), old_metadata)
-    if (before, project_before) == (after, new["project"]):
+    """Return `ConversationDiff.inherited`: None if nothing that messages inherit has changed."""
+    old_tokens, new_tokens = shared_facets(old_metadata), shared_facets(metadata)
+    old_project = project_of(old.get("project_path"), old_metadata)
+    if (old_tokens, old_project) == (new_tokens, new["project"]):
         return None
-    project = [facet("project", new["project"])] if new["project"] else []
-    stale = [
-        *before,
-        *after,
-        *project,
-        *([facet("project", project_before)] if project_before else []),
+    project_tokens = [facet("project", new["project"])] if new["project"] else []
+    stale_tokens = [
+        *old_tokens,
+        *new_tokens,
+        *project_tokens,
+        *([facet("project", old_project)] if old_project else []),
     ]
     return {
-        "old": list(dict.fromkeys(stale)),
-        "new": list(dict.fromkeys(after)),
-        "project_facet": project,
+        "stale_tokens": list(dict.fromkeys(stale_tokens)),
+        "tokens": list(dict.fromkeys(new_tokens)),
+        "project_tokens": project_tokens,
         "project": new["project"],
     }
 
 
-def _places(
-    conversation: Conversation, stored: State, *, replace: bool
-) -> list[tuple[str, int, Stored | None]]:
-    """For each given message its id, its position and what is stored under it."""
-    by_id = {one.id: one for one in stored.messages}
-    end = max((one.position for one in stored.messages), default=-1) + 1
-    places: list[tuple[str, int, Stored | None]] = []
-    at = {one.position: one for one in stored.messages}
+def _match_messages(
+    conversation: Conversation, stored: StoredConversation, *, replace: bool
+) -> list[MessageSlot]:
+    """Find the stored message of each message of the request: by its id, else by its position."""
+    by_id = {message.id: message for message in stored.messages}
+    by_position = {message.position: message for message in stored.messages}
+    end = max(by_position, default=-1) + 1
+    slots: list[MessageSlot] = []
     for index, message in enumerate(conversation.messages):
         if message.id is None:
-            known = at.get(index)
-            places.append(
-                (
-                    known.id
-                    if known
-                    else _free_id(conversation.conversation_id, index, {*by_id, *stored.foreign}),
-                    index,
-                    known,
-                )
+            match = by_position.get(index)
+            slot_id = (
+                match.id
+                if match
+                else _free_id(conversation.conversation_id, index, {*by_id, *stored.foreign})
             )
+            slots.append(MessageSlot(id=slot_id, position=index, stored=match))
             continue
-        known = by_id.get(message.id)
+        match = by_id.get(message.id)
         if replace:
             position = index
-        elif known:
-            position = known.position
+        elif match:
+            position = match.position
         else:
             position, end = end, end + 1
-        places.append((message.id, position, known))
-    return places
+        slots.append(MessageSlot(id=message.id, position=position, stored=match))
+    return slots
 
 
-def _free_id(conversation_id: str, position: int, taken: Container[str]) -> str:
-    """An id for a message that has none; a stored message may carry the usual one at another place, or in another conversation."""
-    found = message_id(conversation_id, position)
-    for turn in itertools.count():
-        if found not in taken:
+def _free_id(conversation_id: str, position: int, used_ids: Container[str]) -> str:
+    """Return an unused id for a message without one.
+
+    A stored message may have the usual id at another position or in another conversation.
+    """
+    candidate = message_id(conversation_id, position)
+    for suffix in itertools.count():
+        if candidate not in used_ids:
             break
-        found = f"message:{digest(conversation_id)}:{position}.{turn}"
-    return found
-
-
-def _hashes(message: Message, position: int, given_ms: int | None) -> tuple[str, str]:
-    """Of the text, and of the whole message."""
-    text = digest(message.content)
-    return text, digest(
-        str(position),
-        message.role,
-        message.name or "",
-        text,
-        message.metadata_json or "",
-        str(given_ms or ""),
-    )
-
-
-def _own(message: Message) -> tuple[str, list[str]]:
-    """The project and the filter tokens that a message has from its own metadata."""
-    project = project_of(None, message.metadata)
-    return project, [
-        *([facet("project", project)] if project else []),
-        *shared_facets(message.metadata),
-    ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Frame:
-    """What the messages of a conversation have in common."""
-
-    namespace: str
-    conversation_id: str
-    project: str
-    facets: list[str]
-    mode: str
-    now: int
-
-
-def _item(
-    frame: _Frame, message: Message, place: tuple[str, int, Stored | None], *, vector: str | None
-) -> Item:
-    known_id, position, stored = place
-    own_project, own = _own(message)
-    project = own_project or frame.project
-    tokens = facets(
-        frame.namespace,
-        kind="message",
-        conversation_id=frame.conversation_id,
-        role=message.role,
-        project=project,
-    )
-    given_ms = None if message.timestamp is None else validation.milliseconds(message.timestamp)
-    content_hash, whole = _hashes(message, position, given_ms)
-    new_text = stored is None or stored.content_hash != content_hash
-    same = stored if not new_text else None
-    other_vector = vector is not None and not (same and same.given_vector == vector)
-    needs_vector = frame.mode != "knowledge" and (other_vector or not (same and same.embedded))
-    needs_graph = frame.mode != "conversation" and not (same and same.extracted)
-    properties = {
-        "id": known_id,
-        "conversation_id": frame.conversation_id,
-        "position": position,
-        "kind": "message",
-        "role": message.role,
-        "name": message.name,
-        "content": message.content,
-        "bytes": len(message.content.encode()),
-        "content_hash": content_hash,
-        "hash": whole,
-        "metadata": message.metadata_json,
-        "project": project,
-        "timestamp_ms": given_ms
-        if given_ms is not None
-        else stored.timestamp_ms
-        if stored
-        else frame.now,
-        "confidence": 1.0,
-        "facets": list(dict.fromkeys([*tokens, *frame.facets, *own])),
-        "own_facets": own or None,
-        "own_project": own_project or None,
-        "embedded": needs_vector or bool(same and same.embedded),
-        "extracted": needs_graph or bool(same and same.extracted),
-        "given_vector": vector or (same.given_vector if same else None),
-        **({"mentioned": []} if new_text else {}),
-    }
-    return Item(
-        properties=properties,
-        stored=stored,
-        changed=stored is None or stored.hash != whole or needs_vector or needs_graph,
-        new_text=new_text,
-        needs_vector=needs_vector,
-        needs_graph=needs_graph,
-    )
+        candidate = f"message:{digest(conversation_id)}:{position}.{suffix}"
+    return candidate

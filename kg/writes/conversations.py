@@ -1,4 +1,4 @@
-"""Saving and loading conversations: the statements, and what goes into them."""
+"""Statements that save and load conversations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,57 +9,59 @@ from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.identifiers import message_id
 from mcp_context_persistence.kg.models import Conversation
 from mcp_context_persistence.kg.vector_spaces import Vectors
-from mcp_context_persistence.kg.writes.conversation_diff import Plan, State, Stored
+from mcp_context_persistence.kg.writes.conversation_diff import ConversationDiff, StoredConversation
+from mcp_context_persistence.kg.writes.message_diff import MessageDiff, StoredMessage
 
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What goes into the graph beside the messages themselves: rows for the statement, by the names of its parameters."""
+    """The rows that a save writes apart from the messages, by the names of the statement's parameters.
 
-    vectors: Mapping[str, Any] = field(default_factory=dict)  # message id -> (dim,) float32
+    Attributes:
+        vectors: For each message id its vector, `(dim,) float32`.
+        chunks: Passages of long messages, with their vectors.
+        entities: Extracted entities, sorted by id.
+        mentions: For each message the entities that it mentions.
+        relations: Extracted relations.
+    """
+
+    vectors: Mapping[str, Any] = field(default_factory=dict)
     chunks: Sequence[Mapping[str, Any]] = ()
     entities: Sequence[Mapping[str, Any]] = ()
     mentions: Sequence[Mapping[str, Any]] = ()
     relations: Sequence[Mapping[str, Any]] = ()
 
 
-def state(namespace: str, conversation: Conversation) -> Statement[State]:
-    """What the store holds of a conversation."""
-    known = conversation.conversation_id
+def read_state(namespace: str, conversation: Conversation) -> Statement[StoredConversation]:
+    """Read the stored state of a conversation and of the message ids in the request."""
+    conversation_id = conversation.conversation_id
     ids = [
-        message_id(known, place) if one.id is None else one.id
-        for place, one in enumerate(conversation.messages)
+        message_id(conversation_id, position) if message.id is None else message.id
+        for position, message in enumerate(conversation.messages)
     ]
+    batch = {"namespace": namespace, "conversation_id": conversation_id, "ids": ids}
     return Statement(
-        name="conversation/state",
-        parameters={
-            "batch": {
-                "namespace": namespace,
-                "conversation_id": conversation.conversation_id,
-                "ids": ids,
-            }
-        },
-        read=_state,
+        name="conversation/state", parameters={"batch": batch}, read=_parse_stored_conversation
     )
 
 
-def _state(row: Row) -> State:
-    return State(
+def _parse_stored_conversation(row: Row) -> StoredConversation:
+    return StoredConversation(
         revision=row["revision"],
         conversation=row["conversation"] or {},
         messages=tuple(
-            Stored(
-                id=one["id"],
-                position=one["position"],
-                hash=one["hash"],
-                content_hash=one["content_hash"],
-                embedded=bool(one["embedded"]),
-                extracted=bool(one["extracted"]),
-                timestamp_ms=one["timestamp_ms"],
-                given_vector=one["given_vector"],
+            StoredMessage(
+                id=message["id"],
+                position=message["position"],
+                hash=message["hash"],
+                content_hash=message["content_hash"],
+                embedded=bool(message["embedded"]),
+                extracted=bool(message["extracted"]),
+                timestamp_ms=message["timestamp_ms"],
+                given_vector=message["given_vector"],
             )
-            for one in row["messages"]
-            if one["id"] is not None
+            for message in row["messages"]
+            if message["id"] is not None
         ),
         foreign=tuple(row["foreign"]),
         patterns=row["patterns"],
@@ -67,7 +69,7 @@ def _state(row: Row) -> State:
 
 
 def lock(namespace: str, conversation_id: str) -> Statement[Row]:
-    """Keep other writers from a conversation for the rest of the transaction."""
+    """Lock a conversation against other writers until the transaction ends."""
     return Statement(
         name="conversation/lock",
         parameters={"namespace": namespace, "conversation_id": conversation_id},
@@ -77,67 +79,79 @@ def lock(namespace: str, conversation_id: str) -> Statement[Row]:
 
 
 def save(
-    namespace: str, difference: Plan, findings: Findings, vectors: Vectors | None, *, now: int
+    namespace: str,
+    difference: ConversationDiff,
+    findings: Findings,
+    vectors: Vectors | None,
+    *,
+    now: int,
 ) -> Statement[Row]:
-    """Write the difference. No row comes back when somebody else has written the conversation since it was read.
+    """Write the difference.
+
+    Returns no row if another writer has changed the conversation since it was read.
 
     Args:
-        namespace: Where it lives.
+        namespace: The namespace.
         difference: What must be written.
-        findings: What was found in the texts.
-        vectors: Where vectors go; None where there are none and no text has changed.
+        findings: Vectors, entities and relations of the texts.
+        vectors: The namespace's vector state; None if there are no vectors and no new text.
         now: Milliseconds since 1970.
     """
-    created = [
-        {"properties": item.properties, "vector": findings.vectors.get(item.properties["id"])}
-        for item in sorted(difference.items, key=lambda item: item.properties["position"])
-        if item.stored is None
-    ]
-    changed = [
-        {
-            "properties": item.properties,
-            "vector": findings.vectors.get(item.properties["id"]),
-            "stale_vector": item.new_text or (item.needs_vector and item.stored.embedded),
-        }
-        for item in difference.items
-        if item.stored is not None and item.changed
-    ]
-    stale = [
+    stale_ids = [
         item.properties["id"]
         for item in difference.items
-        if item.stored is not None and (item.new_text or item.needs_graph)
+        if item.stored is not None and (item.has_new_text or item.needs_graph)
     ]
+    inherited = difference.inherited
+    batch = {
+        "namespace": namespace,
+        "conversation_id": difference.conversation_id,
+        "revision": difference.revision,
+        "now": now,
+        "conversation": difference.properties,
+        "stale_ids": [*stale_ids, *difference.removed_ids],
+        "removed_ids": list(difference.removed_ids),
+        "changed": _changed_rows(difference.items, findings.vectors),
+        "created": _created_rows(difference.items, findings.vectors),
+        "last_stored_id": difference.last_stored_id,
+        "relink": difference.needs_relink,
+        "inherited": None if inherited is None else dict(inherited),
+        "chunks": list(findings.chunks),
+        "entities": list(findings.entities),
+        "mentions": list(findings.mentions),
+        "relations": list(findings.relations),
+        "max_evidence": limits.EVIDENCE_PER_RELATIONSHIP,
+        "space": vectors.writing() if vectors else None,
+    }
     return Statement(
-        name="conversation/save",
-        parameters={
-            "batch": {
-                "namespace": namespace,
-                "conversation_id": difference.conversation_id,
-                "revision": difference.revision,
-                "now": now,
-                "conversation": difference.properties,
-                "stale": [*stale, *difference.removed],
-                "removed": list(difference.removed),
-                "changed": changed,
-                "created": created,
-                "previous": difference.previous,
-                "relink": difference.relink,
-                "inherited": None if difference.inherited is None else dict(difference.inherited),
-                "chunks": list(findings.chunks),
-                "entities": list(findings.entities),
-                "mentions": list(findings.mentions),
-                "relations": list(findings.relations),
-                "evidence": limits.EVIDENCE_PER_RELATIONSHIP,
-                "space": vectors.writing() if vectors else None,
-            }
-        },
-        read=as_is,
-        writes=True,
+        name="conversation/save", parameters={"batch": batch}, read=as_is, writes=True
     )
 
 
+def _created_rows(items: Sequence[MessageDiff], vectors: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a row for each new message, by position."""
+    return [
+        {"properties": item.properties, "vector": vectors.get(item.properties["id"])}
+        for item in sorted(items, key=lambda item: item.properties["position"])
+        if item.stored is None
+    ]
+
+
+def _changed_rows(items: Sequence[MessageDiff], vectors: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a row for each stored message that is written again."""
+    return [
+        {
+            "properties": item.properties,
+            "vector": vectors.get(item.properties["id"]),
+            "stale_vector": item.has_new_text or (item.needs_vector and item.stored.embedded),
+        }
+        for item in items
+        if item.stored is not None and item.is_changed
+    ]
+
+
 def load(namespace: str, conversation_id: str, *, limit: int) -> Statement[Row]:
-    """The last `limit` messages of a conversation, in order."""
+    """Load the last `limit` messages of a conversation, in order."""
     return Statement(
         name="conversation/load",
         parameters={"namespace": namespace, "conversation_id": conversation_id, "limit": limit},

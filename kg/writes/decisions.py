@@ -1,4 +1,4 @@
-"""Decisions: what was decided, in which conversation, about what."""
+"""Statements that save, propose, list and review decisions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,16 +23,16 @@ def save(
     """Write a decision.
 
     Args:
-        namespace: Where it lives.
-        decision: Checked, with its id.
-        content: The text by which it is found.
+        namespace: The namespace.
+        decision: A validated decision with its id.
+        content: The text by which searches find it.
         vector: `(dim,) float32`.
-        vectors: Where it goes.
-        conversation: Properties of its conversation, for the case that it does not exist.
-        entities: Rows of the entities that it is about; they are stored already.
+        vectors: The namespace's vector state.
+        conversation: Properties for its conversation, which is created if it does not exist.
+        entities: Rows of the entities that it is about. They must be stored already.
         now: Milliseconds since 1970.
     """
-    batch = _batch(
+    batch = _decision_batch(
         namespace,
         decision,
         content=content,
@@ -58,20 +58,22 @@ def propose(
     evidence: Mapping[str, str],
     now: int,
 ) -> Statement[Row]:
-    """Keep a decision as a proposal. No row comes back where a message has another text by now; what was reviewed stays as it is.
+    """Write a decision as a proposal. A decision that was reviewed does not change.
+
+    Returns no row if the text of a message has changed.
 
     Args:
-        namespace: Where it lives.
-        decision: With its id; its conversation exists.
-        content: The text by which it is found.
+        namespace: The namespace.
+        decision: A decision with its id. Its conversation must exist.
+        content: The text by which searches find it.
         vector: `(dim,) float32`.
-        vectors: Where it goes.
-        entities: Rows of the entities that it is about; they are stored already.
+        vectors: The namespace's vector state.
+        entities: Rows of the entities that it is about. They must be stored already.
         supported: Ids of the relationships that its words support.
-        evidence: For the id of each message that tells of it the hash of its text.
+        evidence: For the id of each message that states it, the hash of the message's text.
         now: Milliseconds since 1970.
     """
-    batch = _batch(
+    batch = _decision_batch(
         namespace,
         decision,
         content=content,
@@ -80,12 +82,14 @@ def propose(
         entities=entities,
         now=now,
     )
-    batch["supported"] = list(supported)
-    batch["evidence"] = [{"id": key, "hash": text} for key, text in evidence.items()]
+    batch["supported_ids"] = list(supported)
+    batch["evidence"] = [
+        {"id": message_id, "hash": content_hash} for message_id, content_hash in evidence.items()
+    ]
     return Statement(name="decision/propose", parameters={"batch": batch}, read=as_is, writes=True)
 
 
-def _batch(
+def _decision_batch(
     namespace: str,
     decision: Decision,
     *,
@@ -95,7 +99,7 @@ def _batch(
     entities: Sequence[Mapping[str, Any]],
     now: int,
 ) -> dict[str, Any]:
-    """What both ways to write a decision need."""
+    """Return the parameters that `save` and `propose` have in common."""
     properties = {
         "conversation_id": decision.conversation_id,
         "decision_type": decision.decision_type,
@@ -120,16 +124,19 @@ def _batch(
         "id": decision.id,
         "properties": properties,
         "vector": vector,
-        "conversation_kind": facet("kind", "conversation"),
-        "about": [row["id"] for row in entities],
+        "conversation_token": facet("kind", "conversation"),
+        "entity_ids": [row["id"] for row in entities],
         "space": vectors.writing(),
     }
 
 
-def known(namespace: str, conversation_id: str) -> Statement[Row]:
-    """The decisions that a conversation has: rows of `id`, `status`, `created_ms`, `context` and `evidence`."""
+def list_of_conversation(namespace: str, conversation_id: str) -> Statement[Row]:
+    """List the decisions of a conversation, whatever their status.
+
+    Rows have `id`, `status`, `created_ms`, `context` and `evidence`.
+    """
     return Statement(
-        name="decision/known",
+        name="decision/list",
         parameters={"namespace": namespace, "conversation_id": conversation_id},
         read=as_is,
     )
@@ -139,7 +146,13 @@ def review(
     namespace: str, decision_id: str, *, status: str, vectors: Vectors, now: int
 ) -> Statement[Row]:
     """Accept or reject a decision."""
-    batch = {"namespace": namespace, "id": decision_id, "status": status, "now": now}
     space = vectors.writing()
-    batch |= {"vectors": space["vectors"], "other": space["other"]}
+    batch = {
+        "namespace": namespace,
+        "id": decision_id,
+        "status": status,
+        "now": now,
+        "vectors": space["vectors"],
+        "other": space["other"],
+    }
     return Statement(name="decision/review", parameters={"batch": batch}, read=as_is, writes=True)

@@ -23,7 +23,7 @@ def document_properties(
     text: str, *, project_path: str | None, metadata: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """Properties of a document's own node; by `hash` a change is seen."""
-    written = validation.metadata("metadata", metadata)
+    written = validation.dump_metadata("metadata", metadata)
     return {
         "kind": "document",
         "content": text,

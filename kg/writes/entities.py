@@ -76,7 +76,7 @@ def save_entities(
             "description": row.description or "",
             "confidence": row.confidence,
             "aliases": list(row.aliases or ()),
-            "metadata": validation.metadata("metadata", row.metadata),
+            "metadata": validation.dump_metadata("metadata", row.metadata),
             "origin": "user",
             "timestamp_ms": (old and old["created_ms"]) or now,
             **searchable(
@@ -131,7 +131,7 @@ def save_relationships(
                 **(
                     {}
                     if row.properties is None
-                    else {"properties": validation.metadata("properties", row.properties)}
+                    else {"properties": validation.dump_metadata("properties", row.properties)}
                 ),
                 "origin": "user",
             },

@@ -1,16 +1,21 @@
-"""The patterns of a namespace's own types of entities: one node, versioned."""
+"""Statements that read and save a namespace's own entity patterns: one node with a version."""
 
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 
 
-def read(namespace: str, *, known: int) -> Statement[Row]:
-    """The patterns, unless `known` is their version; no row where there were never any."""
+def read(namespace: str, *, known_version: int) -> Statement[Row]:
+    """Read the patterns, or their version alone if it is `known_version`.
+
+    Returns no row if the namespace never had patterns.
+    """
     return Statement(
-        name="pattern/read", parameters={"namespace": namespace, "known": known}, read=as_is
+        name="pattern/read",
+        parameters={"namespace": namespace, "known_version": known_version},
+        read=as_is,
     )
 
 
 def save(namespace: str, patterns: str, *, now: int) -> Statement[Row]:
-    """Put patterns, written as JSON, in the place of those that there are."""
+    """Replace the namespace's patterns by these, in JSON."""
     batch = {"namespace": namespace, "now": now, "patterns": patterns}
     return Statement(name="pattern/save", parameters={"batch": batch}, read=as_is, writes=True)

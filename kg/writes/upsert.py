@@ -66,7 +66,9 @@ def entity_row(given: object, *, place: str) -> EntityRow:
     if found.get("id") is None and found.get("name") is None:
         raise ValidationError(f"{place}.id is missing")
     name = (
-        None if found.get("name") is None else validation.identifier(f"{place}.name", found["name"])
+        None
+        if found.get("name") is None
+        else validation.check_identifier(f"{place}.name", found["name"])
     )
     aliases = found.get("aliases")
     if aliases is not None and (
@@ -76,23 +78,23 @@ def entity_row(given: object, *, place: str) -> EntityRow:
     return EntityRow(
         id=entity_id(name or "")
         if found.get("id") is None
-        else validation.identifier(f"{place}.id", found["id"]),
+        else validation.check_identifier(f"{place}.id", found["id"]),
         name=name,
         type=None
         if found.get("type") is None
-        else validation.type_name(f"{place}.type", found["type"]),
+        else validation.check_type_name(f"{place}.type", found["type"]),
         description=None
         if found.get("description") is None
-        else validation.anything(
+        else validation.check_string(
             f"{place}.description", found["description"], characters=limits.DESCRIPTION_CHARACTERS
         ),
         confidence=None
         if found.get("confidence") is None
-        else validation.confidence(f"{place}.confidence", found["confidence"]),
+        else validation.check_confidence(f"{place}.confidence", found["confidence"]),
         aliases=None
         if aliases is None
-        else tuple(validation.identifier(f"{place}.aliases", alias) for alias in aliases),
-        metadata=validation.plain_metadata(f"{place}.metadata", found.get("metadata")),
+        else tuple(validation.check_identifier(f"{place}.aliases", alias) for alias in aliases),
+        metadata=validation.check_metadata(f"{place}.metadata", found.get("metadata")),
     )
 
 
@@ -106,13 +108,13 @@ def relationship_row(given: object, *, place: str) -> RelationshipRow:
         if found.get(key) is None:
             raise ValidationError(f"{place}.{key} is missing")
     return RelationshipRow(
-        source=validation.identifier(f"{place}.from_entity", found["from_entity"]),
-        target=validation.identifier(f"{place}.to_entity", found["to_entity"]),
-        name=validation.type_name(f"{place}.relationship_type", found["relationship_type"]),
+        source=validation.check_identifier(f"{place}.from_entity", found["from_entity"]),
+        target=validation.check_identifier(f"{place}.to_entity", found["to_entity"]),
+        name=validation.check_type_name(f"{place}.relationship_type", found["relationship_type"]),
         confidence=None
         if found.get("confidence") is None
-        else validation.confidence(f"{place}.confidence", found["confidence"]),
-        properties=validation.plain_metadata(f"{place}.properties", found.get("properties")),
+        else validation.check_confidence(f"{place}.confidence", found["confidence"]),
+        properties=validation.check_metadata(f"{place}.properties", found.get("properties")),
     )
 
 
@@ -136,8 +138,12 @@ def _mapping(given: object, *, place: str, keys: frozenset[str]) -> Mapping[str,
         }
     if not isinstance(given, Mapping):
         raise ValidationError(f"{place} must be a mapping")
-    if any(key not in keys for key in given):
-        raise ValidationError(f"{place} has an unknown key; known are: {', '.join(sorted(keys))}")
+    for key in given:
+        if key not in keys:
+            raise ValidationError(
+                f"{place} has an unknown key {validation.describe_key(key)}; "
+                f"known are: {', '.join(sorted(keys))}"
+            )
     return given
 
 

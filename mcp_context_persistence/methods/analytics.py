@@ -13,6 +13,7 @@ from mcp_context_persistence.responses.analytics import (
     GraphAnalytics,
     SimilarEntity,
 )
+from mcp_context_persistence.runtime.call_scope import public_call
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import analytics
 
@@ -28,18 +29,18 @@ class AnalyticsCalls:
     without the memory for it, is a `GraphError`; nothing else needs the library.
     """
 
-    _core: Engine
+    _engine: Engine
 
+    @public_call(GraphError)
     def get_graph_analytics(self) -> GraphAnalytics:
         """Measure the graph: size, density, degrees, components, clustering.
 
         Raises:
             GraphError: The analysis failed.
         """
-        with self._core.call("get_graph_analytics", GraphError):
-            return self._core.cached(
-                GraphAnalytics, lambda: analytics.overview(self._core), "get_graph_analytics"
-            )
+        return self._engine.cache.get_or_compute(
+            GraphAnalytics, lambda: analytics.overview(self._engine)
+        )
 
     @contextmanager
     def graph_data_science(
@@ -64,12 +65,13 @@ class AnalyticsCalls:
             ValidationError: An argument is not valid.
         """
         with analytics.library(
-            self._core,
-            directed=validation.flag("directed", directed),
-            costs=validation.flag("costs", costs),
+            self._engine,
+            directed=validation.check_flag("directed", directed),
+            costs=validation.check_flag("costs", costs),
         ) as found:
             yield found
 
+    @public_call(GraphError)
     def find_central_entities(
         self,
         metric: str = "pagerank",
@@ -96,15 +98,15 @@ class AnalyticsCalls:
             GraphError: The analysis failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("find_central_entities", GraphError):
-            return analytics.central(
-                self._core,
-                metric,
-                top_k,
-                directed=validation.flag("directed", directed),
-                weighted=validation.flag("weighted", weighted),
-            )
+        return analytics.central(
+            self._engine,
+            metric,
+            top_k,
+            directed=validation.check_flag("directed", directed),
+            weighted=validation.check_flag("weighted", weighted),
+        )
 
+    @public_call(GraphError)
     def detect_communities(
         self, algorithm: str = "leiden", *, min_size: int = 2, weighted: bool = False
     ) -> Communities:
@@ -123,14 +125,14 @@ class AnalyticsCalls:
             GraphError: The analysis failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("detect_communities", GraphError):
-            return analytics.communities(
-                self._core,
-                algorithm,
-                min_size=min_size,
-                weighted=validation.flag("weighted", weighted),
-            )
+        return analytics.communities(
+            self._engine,
+            algorithm,
+            min_size=min_size,
+            weighted=validation.check_flag("weighted", weighted),
+        )
 
+    @public_call(GraphError)
     def find_similar_entities(
         self, entity_id: str | None = None, top_k: int = 10, *, min_similarity: float = 0.0
     ) -> list[SimilarEntity]:
@@ -149,9 +151,9 @@ class AnalyticsCalls:
             GraphError: The analysis failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("find_similar_entities", GraphError):
-            return analytics.similar(self._core, entity_id, top_k, min_similarity=min_similarity)
+        return analytics.similar(self._engine, entity_id, top_k, min_similarity=min_similarity)
 
+    @public_call(GraphError)
     def find_shortest_paths(
         self,
         source_entity_id: str,
@@ -178,12 +180,11 @@ class AnalyticsCalls:
             GraphError: The analysis failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("find_shortest_paths", GraphError):
-            return analytics.paths(
-                self._core,
-                source_entity_id,
-                target_entity_id,
-                k,
-                directed=validation.flag("directed", directed),
-                weighted=validation.flag("weighted", weighted),
-            )
+        return analytics.paths(
+            self._engine,
+            source_entity_id,
+            target_entity_id,
+            k,
+            directed=validation.check_flag("directed", directed),
+            weighted=validation.check_flag("weighted", weighted),
+        )

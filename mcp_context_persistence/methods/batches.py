@@ -15,6 +15,7 @@ from mcp_context_persistence.models import (
     ExtractEntitiesResponse,
     SaveConversationResponse,
 )
+from mcp_context_persistence.runtime.call_scope import public_call
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import batch_extraction, batches
 
@@ -22,8 +23,9 @@ from mcp_context_persistence.services import batch_extraction, batches
 class BatchCalls:
     """Many conversations or texts in one call: analysed together, answered one by one."""
 
-    _core: Engine
+    _engine: Engine
 
+    @public_call(DatabaseError, VectorDBError, NLPError)
     def batch_save_conversations(
         self,
         conversations: Sequence[Conversation | Mapping[str, Any]],
@@ -58,16 +60,16 @@ class BatchCalls:
             DatabaseError: The database could not be asked which model made its vectors.
             VectorDBError: The embedding model is missing.
         """
-        with self._core.call("batch_save_conversations", DatabaseError, VectorDBError, NLPError):
-            return batches.save(
-                self._core,
-                conversations,
-                parallel=parallel,
-                max_workers=max_workers,
-                replace=validation.flag("replace", replace),
-                progress=validation.function("progress", progress),
-            )
+        return batches.save(
+            self._engine,
+            conversations,
+            parallel=parallel,
+            max_workers=max_workers,
+            replace=validation.check_flag("replace", replace),
+            progress=validation.check_function("progress", progress),
+        )
 
+    @public_call(NLPError)
     def batch_extract_entities(
         self,
         texts: Sequence[str],
@@ -98,17 +100,17 @@ class BatchCalls:
             ValidationError: An argument is not valid (a bad text is not: its answer says so).
             NLPError: The vectors' model could not be settled.
         """
-        with self._core.call("batch_extract_entities", NLPError):
-            return batch_extraction.extract(
-                self._core,
-                texts,
-                parallel=parallel,
-                max_workers=max_workers,
-                entity_types=entity_types,
-                store=validation.flag("store", store),
-                progress=validation.function("progress", progress),
-            )
+        return batch_extraction.extract(
+            self._engine,
+            texts,
+            parallel=parallel,
+            max_workers=max_workers,
+            entity_types=entity_types,
+            store=validation.check_flag("store", store),
+            progress=validation.check_function("progress", progress),
+        )
 
+    @public_call(ValidationError)
     def configure_parallel_processing(self, max_workers: int = 4, chunk_size: int = 100) -> None:
         """Set how this client works off batches.
 
@@ -119,5 +121,4 @@ class BatchCalls:
         Raises:
             ValidationError: An argument is not valid.
         """
-        with self._core.call("configure_parallel_processing", ValidationError):
-            self._core.batches = batches.configure(max_workers, chunk_size)
+        self._engine.batches = batches.configure(max_workers, chunk_size)

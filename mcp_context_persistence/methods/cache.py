@@ -4,14 +4,16 @@ from pathlib import Path
 
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.runtime.config.settings import CACHE_SIZE, CACHE_TTL
+from mcp_context_persistence.runtime.call_scope import public_call
 from mcp_context_persistence.runtime.engine import Engine
 
 
 class CacheCalls:
     """Answers of searches and walks, given again while nothing was written."""
 
-    _core: Engine
+    _engine: Engine
 
+    @public_call(ValidationError)
     def configure_cache(
         self,
         cache_type: str = "memory",
@@ -38,13 +40,11 @@ class CacheCalls:
         Raises:
             ValidationError: An argument is not valid, or what the type needs is not there.
         """
-        with self._core.call("configure_cache", ValidationError):
-            self._core.keep_answers(
-                cache_type, cache_size, ttl, redis_url=redis_url, directory=directory
-            )
+        self._engine.cache.configure(
+            cache_type, cache_size, ttl, redis_url=redis_url, directory=directory
+        )
 
+    @public_call(ValidationError)
     def clear_cache(self) -> None:
         """Forget the cached answers of this namespace. Nothing happens where no cache is configured."""
-        with self._core.call("clear_cache", ValidationError):
-            if self._core.answers:
-                self._core.answers.clear()
+        self._engine.cache.clear()

@@ -1,6 +1,5 @@
 """The calls that keep conversations and decisions."""
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,27 +10,26 @@ from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.errors import DatabaseError, NLPError, VectorDBError
 from mcp_context_persistence.models import (
     Conversation,
-    ConversationStats,
     GetConversationStatsResponse,
     LoadConversationHistoryResponse,
     SaveConversationResponse,
     SaveDecisionResponse,
-    StorageUsage,
 )
-from mcp_context_persistence.queries.statistics import stats
 from mcp_context_persistence.responses.decisions import (
     ProposeDecisionsResponse,
     ReviewDecisionResponse,
 )
+from mcp_context_persistence.runtime.call_scope import public_call
 from mcp_context_persistence.runtime.engine import Engine
-from mcp_context_persistence.services import conversations, decisions
+from mcp_context_persistence.services import conversations, decisions, statistics
 
 
 class ConversationCalls:
     """What is said and decided: saved, loaded, counted."""
 
-    _core: Engine
+    _engine: Engine
 
+    @public_call(DatabaseError, VectorDBError, NLPError)
     def save_conversation(
         self,
         conversation_id: str | Conversation,
@@ -67,19 +65,22 @@ class ConversationCalls:
             VectorDBError: A vector could not be made or is not valid.
             NLPError: The text could not be analysed.
         """
-        with self._core.call("save_conversation", DatabaseError, VectorDBError, NLPError):
-            made = conversations.given(
-                conversation_id,
-                messages,
-                project_path,
-                mode,
-                metadata,
-                most=self._core.config.max_conversation_length,
-            )
-            return conversations.save(
-                self._core, made, embeddings=embeddings, replace=validation.flag("replace", replace)
-            )
+        made = conversations.given(
+            conversation_id,
+            messages,
+            project_path,
+            mode,
+            metadata,
+            most=self._engine.config.max_conversation_length,
+        )
+        return conversations.save(
+            self._engine,
+            made,
+            embeddings=embeddings,
+            replace=validation.check_flag("replace", replace),
+        )
 
+    @public_call(DatabaseError)
     def load_conversation_history(
         self, conversation_id: str, limit: int | None = None
     ) -> LoadConversationHistoryResponse:
@@ -94,9 +95,9 @@ class ConversationCalls:
             ValidationError: An argument is not valid.
             DatabaseError: The database operation failed.
         """
-        with self._core.call("load_conversation_history", DatabaseError):
-            return conversations.load(self._core, conversation_id, limit)
+        return conversations.load(self._engine, conversation_id, limit)
 
+    @public_call(DatabaseError)
     def save_decision(
         self,
         conversation_id: str,
@@ -118,11 +119,11 @@ class ConversationCalls:
             DatabaseError: The database operation failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("save_decision", DatabaseError):
-            return decisions.save(
-                self._core, conversation_id, decision_type, context, outcome, confidence
-            )
+        return decisions.save(
+            self._engine, conversation_id, decision_type, context, outcome, confidence
+        )
 
+    @public_call(DatabaseError)
     def propose_decisions(
         self, conversation_id: str, *, save: bool = True
     ) -> ProposeDecisionsResponse:
@@ -148,9 +149,9 @@ class ConversationCalls:
             NotFoundError: There is no such conversation.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("propose_decisions", DatabaseError):
-            return decisions.propose(self._core, conversation_id, save=save)
+        return decisions.propose(self._engine, conversation_id, save=save)
 
+    @public_call(DatabaseError)
     def review_decision(self, decision_id: str, accept: bool = True) -> ReviewDecisionResponse:
         """Accept a decision that was proposed, or reject it. A rejected one is found by nothing, and is not proposed again.
 
@@ -163,33 +164,13 @@ class ConversationCalls:
             NotFoundError: There is no such decision, or it was rejected before.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("review_decision", DatabaseError):
-            return decisions.review(self._core, decision_id, accept)
+        return decisions.review(self._engine, decision_id, accept)
 
+    @public_call(DatabaseError)
     def get_conversation_stats(self) -> GetConversationStatsResponse:
         """Count what the namespace holds.
 
         Raises:
             DatabaseError: The database operation failed.
         """
-        start = time.perf_counter()
-        with self._core.call("get_conversation_stats", DatabaseError):
-            row = self._core.graph.run(stats(self._core.namespace))[0]
-        return GetConversationStatsResponse(
-            stats=ConversationStats(
-                total_conversations=row["conversations"],
-                total_messages=row["messages"],
-                total_entities=row["entities"],
-                total_relationships=row["relationships"],
-                total_decisions=row["decisions"],
-                total_documents=row["documents"],
-                storage_usage=StorageUsage(
-                    conversations_size=row["bytes"],
-                    entities_count=row["entities"],
-                    relationships_count=row["relationships"],
-                    messages_count=row["messages"],
-                    decisions_count=row["decisions"],
-                ),
-            ),
-            processing_time=time.perf_counter() - start,
-        )
+        return statistics.count_stored(self._engine)

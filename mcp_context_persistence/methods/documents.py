@@ -4,6 +4,7 @@ from typing import Any
 
 from mcp_context_persistence.kg.errors import DatabaseError, NLPError, VectorDBError
 from mcp_context_persistence.models import SaveDocumentResponse
+from mcp_context_persistence.runtime.call_scope import public_call
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import documents
 
@@ -11,8 +12,9 @@ from mcp_context_persistence.services import documents
 class DocumentCalls:
     """Texts that belong to no conversation."""
 
-    _core: Engine
+    _engine: Engine
 
+    @public_call(DatabaseError, VectorDBError, NLPError)
     def save_document(
         self,
         document_id: str,
@@ -37,7 +39,6 @@ class DocumentCalls:
             VectorDBError: A vector could not be made.
             NLPError: The text could not be analysed.
         """
-        with self._core.call("save_document", DatabaseError, VectorDBError, NLPError):
-            return documents.save(
-                self._core, document_id, text, metadata=metadata, project_path=project_path
-            )
+        return documents.save(
+            self._engine, document_id, text, metadata=metadata, project_path=project_path
+        )

@@ -10,6 +10,7 @@ from mcp_context_persistence.responses.duplicates import (
     MergeEntitiesResponse,
     UndoMergeResponse,
 )
+from mcp_context_persistence.runtime.call_scope import public_call
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import duplicates as found
 
@@ -17,8 +18,9 @@ from mcp_context_persistence.services import duplicates as found
 class DuplicateCalls:
     """The same thing under several names: found, merged, and parted again."""
 
-    _core: Engine
+    _engine: Engine
 
+    @public_call(GraphError)
     def find_duplicate_entities(
         self,
         entity_id: str | None = None,
@@ -48,9 +50,9 @@ class DuplicateCalls:
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("find_duplicate_entities", GraphError):
-            return found.find(self._core, entity_id, entity_types, min_score=min_score, limit=limit)
+        return found.find(self._engine, entity_id, entity_types, min_score=min_score, limit=limit)
 
+    @public_call(GraphError)
     def merge_entities(
         self,
         keep: str,
@@ -77,11 +79,16 @@ class DuplicateCalls:
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("merge_entities", GraphError):
-            return found.merge(
-                self._core, keep, duplicates, reason=reason, merged_by=merged_by, evidence=evidence
-            )
+        return found.merge(
+            self._engine,
+            keep,
+            duplicates,
+            reason=reason,
+            merged_by=merged_by,
+            evidence=evidence,
+        )
 
+    @public_call(GraphError)
     def undo_merge(self, merge_id: str) -> UndoMergeResponse:
         """Undo a merge.
 
@@ -97,9 +104,9 @@ class DuplicateCalls:
             GraphError: The graph operation failed, or a later merge must be undone first.
             ValidationError: An argument is not valid, the merge was undone already, or an entity of it was deleted.
         """
-        with self._core.call("undo_merge", GraphError):
-            return found.undo(self._core, merge_id)
+        return found.undo(self._engine, merge_id)
 
+    @public_call(GraphError)
     def list_merges(self, *, limit: int = 100, before: str | None = None) -> ListMergesResponse:
         """List the merges of the namespace, newest first, those that were undone too. Nothing is changed.
 
@@ -116,5 +123,4 @@ class DuplicateCalls:
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("list_merges", GraphError):
-            return found.history(self._core, limit=limit, before=before)
+        return found.history(self._engine, limit=limit, before=before)

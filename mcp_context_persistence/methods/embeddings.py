@@ -10,14 +10,16 @@ from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.errors import DatabaseError, VectorDBError
 from mcp_context_persistence.responses.embedding_models import EmbeddingStatus
 from mcp_context_persistence.runtime import embedding_models
+from mcp_context_persistence.runtime.call_scope import public_call
 from mcp_context_persistence.runtime.engine import Engine
 
 
 class EmbeddingCalls:
     """Models of the caller's own."""
 
-    _core: Engine
+    _engine: Engine
 
+    @public_call(DatabaseError, VectorDBError)
     def configure_embedding_model(
         self,
         model: Any,
@@ -53,12 +55,17 @@ class EmbeddingCalls:
             VectorDBError: The model is missing, cannot be loaded, or gave something that is not a vector.
             DatabaseError: The database operation failed; or, with `wait`, the migration did.
         """
-        with self._core.call("configure_embedding_model", DatabaseError, VectorDBError):
-            waits = validation.flag("wait", wait)
-            return embedding_models.configure(
-                self._core.embeddings, model, vector_size, batch_size, wait=waits, progress=progress
-            )
+        waits = validation.check_flag("wait", wait)
+        return embedding_models.configure(
+            self._engine.embeddings,
+            model,
+            vector_size,
+            batch_size,
+            wait=waits,
+            progress=progress,
+        )
 
+    @public_call(DatabaseError, VectorDBError)
     def get_embedding_status(self) -> EmbeddingStatus:
         """Which model made the namespace's vectors, and how far another one is on its way in, whichever process sees to that.
 
@@ -66,9 +73,9 @@ class EmbeddingCalls:
             DatabaseError: The database operation failed.
             VectorDBError: There are no vectors yet, and the configured model is missing.
         """
-        with self._core.call("get_embedding_status", DatabaseError, VectorDBError):
-            return self._core.embeddings.status()
+        return self._engine.embeddings.status()
 
+    @public_call(VectorDBError)
     def generate_embeddings(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of texts by the model that was configured last; nothing is stored.
 
@@ -83,5 +90,4 @@ class EmbeddingCalls:
             ValidationError: An argument is not valid.
             VectorDBError: The model is missing or failed.
         """
-        with self._core.call("generate_embeddings", VectorDBError):
-            return embedding_models.generate(self._core.embeddings, texts)
+        return embedding_models.generate(self._engine.embeddings, texts)

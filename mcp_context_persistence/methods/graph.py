@@ -11,6 +11,7 @@ from mcp_context_persistence.models import (
     QueryKnowledgeGraphResponse,
     UpdateKnowledgeGraphResponse,
 )
+from mcp_context_persistence.runtime.call_scope import public_call
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import graph
 
@@ -18,8 +19,9 @@ from mcp_context_persistence.services import graph
 class GraphCalls:
     """The knowledge graph: filled from text and by hand, and walked."""
 
-    _core: Engine
+    _engine: Engine
 
+    @public_call(NLPError)
     def extract_entities(
         self,
         text: str,
@@ -47,17 +49,17 @@ class GraphCalls:
             NLPError: The text could not be analysed, or what was found could not be stored.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("extract_entities", NLPError):
-            return graph.extract(
-                self._core,
-                text,
-                conversation_id=conversation_id,
-                message_id=message_id,
-                entity_types=entity_types,
-                context=context,
-                store=validation.flag("store", store),
-            )
+        return graph.extract(
+            self._engine,
+            text,
+            conversation_id=conversation_id,
+            message_id=message_id,
+            entity_types=entity_types,
+            context=context,
+            store=validation.check_flag("store", store),
+        )
 
+    @public_call(GraphError)
     def create_relationship(
         self,
         source_entity_id: str,
@@ -80,16 +82,16 @@ class GraphCalls:
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("create_relationship", GraphError):
-            return graph.relate(
-                self._core,
-                source_entity_id,
-                target_entity_id,
-                relationship_type,
-                confidence=confidence,
-                properties=properties,
-            )
+        return graph.relate(
+            self._engine,
+            source_entity_id,
+            target_entity_id,
+            relationship_type,
+            confidence=confidence,
+            properties=properties,
+        )
 
+    @public_call(GraphError)
     def query_knowledge_graph(
         self, entity_id: str, depth: int = 2, operation: str = "context"
     ) -> QueryKnowledgeGraphResponse:
@@ -108,16 +110,15 @@ class GraphCalls:
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("query_knowledge_graph", GraphError):
-            return self._core.cached(
-                QueryKnowledgeGraphResponse,
-                lambda: graph.query(self._core, entity_id, depth=depth, operation=operation),
-                "query_knowledge_graph",
-                entity_id=entity_id,
-                depth=depth,
-                operation=operation,
-            )
+        return self._engine.cache.get_or_compute(
+            QueryKnowledgeGraphResponse,
+            lambda: graph.query(self._engine, entity_id, depth=depth, operation=operation),
+            entity_id=entity_id,
+            depth=depth,
+            operation=operation,
+        )
 
+    @public_call(GraphError)
     def update_knowledge_graph(
         self,
         entities: Sequence[Mapping[str, Any] | Any],
@@ -137,5 +138,4 @@ class GraphCalls:
             NotFoundError: A relationship's end does not exist; nothing is written.
             GraphError: The graph operation failed.
         """
-        with self._core.call("update_knowledge_graph", GraphError):
-            return graph.update(self._core, entities, relationships, merge_strategy)
+        return graph.update(self._engine, entities, relationships, merge_strategy)

@@ -4,14 +4,16 @@ from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
 from mcp_context_persistence.responses.memory_usage import CleanupMemoryResponse, MemoryStats
 from mcp_context_persistence.runtime import memory_limit
+from mcp_context_persistence.runtime.call_scope import public_call
 from mcp_context_persistence.runtime.engine import Engine
 
 
 class MemoryCalls:
     """How much memory this process and its managed server use, a limit on it, and clean-up."""
 
-    _core: Engine
+    _engine: Engine
 
+    @public_call(DatabaseError)
     def configure_memory_management(
         self,
         max_memory_usage: str | int | None = "2GB",
@@ -49,24 +51,23 @@ class MemoryCalls:
             ValidationError: An argument is not valid, or the limit is less than what is needed; the text says how much that is.
             DatabaseError: The managed server could not be started again.
         """
-        with self._core.call("configure_memory_management", DatabaseError):
-            self._core.memory.configure(
-                max_memory_usage,
-                cleanup_threshold,
-                auto_cleanup=validation.flag("auto_cleanup", auto_cleanup),
-                restart=validation.flag("restart_server", restart_server),
-            )
-            return self._core.memory.stats()
+        self._engine.memory.configure(
+            max_memory_usage,
+            cleanup_threshold,
+            auto_cleanup=validation.check_flag("auto_cleanup", auto_cleanup),
+            restart=validation.check_flag("restart_server", restart_server),
+        )
+        return self._engine.memory.stats()
 
+    @public_call(ValidationError, tidy=False)
     def get_memory_stats(self) -> MemoryStats:
         """Tell how much memory this process and its managed server use now. Nothing is freed, and the database is not asked."""
-        with self._core.call("get_memory_stats", ValidationError, tidy=False):
-            return self._core.memory.stats()
+        return self._engine.memory.stats()
 
+    @public_call(ValidationError, tidy=False)
     def cleanup_memory(self) -> CleanupMemoryResponse:
         """Free what can be made again: remembered vectors, answers kept in memory, and free memory that the C library holds back.
 
         Models stay loaded, and files and Redis keep their answers. The next calls may take longer by what they compute again.
         """
-        with self._core.call("cleanup_memory", ValidationError, tidy=False):
-            return memory_limit.cleanup(self._core.memory)
+        return memory_limit.cleanup(self._engine.memory)

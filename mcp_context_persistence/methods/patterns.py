@@ -8,6 +8,7 @@ from mcp_context_persistence.responses.patterns import (
     ConfigureEntityPatternsResponse,
     ReextractResponse,
 )
+from mcp_context_persistence.runtime.call_scope import public_call
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import patterns as own
 
@@ -15,8 +16,9 @@ from mcp_context_persistence.services import patterns as own
 class PatternCalls:
     """Types of entities that regular expressions find."""
 
-    _core: Engine
+    _engine: Engine
 
+    @public_call(DatabaseError)
     def configure_entity_patterns(
         self, patterns: Mapping[str, Sequence[str]], *, confidence: float = 0.5
     ) -> ConfigureEntityPatternsResponse:
@@ -41,9 +43,9 @@ class PatternCalls:
                 0), matches the empty string, or is one too many.
             DatabaseError: The database operation failed.
         """
-        with self._core.call("configure_entity_patterns", DatabaseError):
-            return own.configure(self._core, patterns, confidence)
+        return own.configure(self._engine, patterns, confidence)
 
+    @public_call(DatabaseError, NLPError, VectorDBError)
     def reextract(
         self, conversation_id: str | None = None, *, apply: bool = False
     ) -> ReextractResponse:
@@ -65,5 +67,6 @@ class PatternCalls:
             NLPError: A text could not be analysed.
             VectorDBError: A vector could not be made.
         """
-        with self._core.call("reextract", DatabaseError, NLPError, VectorDBError):
-            return own.reextract(self._core, conversation_id, apply=validation.flag("apply", apply))
+        return own.reextract(
+            self._engine, conversation_id, apply=validation.check_flag("apply", apply)
+        )

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mcp_context_persistence.kg import validation
-from mcp_context_persistence.kg.clock import DAY_MS, now_ms
 from mcp_context_persistence.kg.errors import SearchError
+from mcp_context_persistence.kg.timestamps import DAY_MS, now_ms
 from mcp_context_persistence.models import (
     HybridSearchParams,
     SearchFilters,
@@ -21,6 +21,7 @@ from mcp_context_persistence.runtime.config.settings import (
     SIMILAR_LIMIT,
     SIMILAR_MIN_SCORE,
 )
+from mcp_context_persistence.runtime.call_scope import public_call
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import search
 
@@ -32,8 +33,9 @@ Filters = Mapping[str, Any] | SearchFilters
 class SearchCalls:
     """Searches by meaning, words and graph."""
 
-    _core: Engine
+    _engine: Engine
 
+    @public_call(SearchError)
     def search_similar_conversations(
         self,
         query: str,
@@ -59,21 +61,20 @@ class SearchCalls:
             SearchError: The search failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("search_similar_conversations", SearchError):
-            asked: dict[str, Any] = {
-                "limit": limit,
-                "min_score": min_score,
-                "filters": filters,
-                "include_metadata": validation.flag("include_metadata", include_metadata),
-            }
-            return self._core.cached(
-                SearchSimilarConversationsResponse,
-                lambda: search.similar(self._core, query, **asked),
-                "search_similar_conversations",
-                query=query,
-                **asked,
-            )
+        asked: dict[str, Any] = {
+            "limit": limit,
+            "min_score": min_score,
+            "filters": filters,
+            "include_metadata": validation.check_flag("include_metadata", include_metadata),
+        }
+        return self._engine.cache.get_or_compute(
+            SearchSimilarConversationsResponse,
+            lambda: search.similar(self._engine, query, **asked),
+            query=query,
+            **asked,
+        )
 
+    @public_call(SearchError)
     def build_context(
         self,
         query: str,
@@ -117,9 +118,9 @@ class SearchCalls:
             "diversity": diversity,
             "count_tokens": count_tokens,
         }
-        with self._core.call("build_context", SearchError):
-            return search.context(self._core, query, token_budget, filters=filters, **how)
+        return search.context(self._engine, query, token_budget, filters=filters, **how)
 
+    @public_call(SearchError)
     def search_hybrid(
         self,
         query: str | HybridSearchParams,
@@ -151,19 +152,17 @@ class SearchCalls:
             SearchError: The search failed.
             ValidationError: An argument is not valid.
         """
-        with self._core.call("search_hybrid", SearchError):
-            asked: dict[str, Any] = {
-                "mode": mode,
-                "filters": filters,
-                "limit": limit,
-                "include_metadata": include_metadata,
-            }
-            asked |= {"recipe": recipe, "explain": explain}
-            return self._core.cached(
-                SearchHybridResponse,
-                lambda: search.hybrid(self._core, query, **asked),
-                "search_hybrid",
-                query=query,
-                day=now_ms() // DAY_MS,  # "last week" is another one tomorrow
-                **asked,
-            )
+        asked: dict[str, Any] = {
+            "mode": mode,
+            "filters": filters,
+            "limit": limit,
+            "include_metadata": include_metadata,
+        }
+        asked |= {"recipe": recipe, "explain": explain}
+        return self._engine.cache.get_or_compute(
+            SearchHybridResponse,
+            lambda: search.hybrid(self._engine, query, **asked),
+            query=query,
+            day=now_ms() // DAY_MS,  # "last week" is another one tomorrow
+            **asked,
+        )

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mcp_context_persistence.kg import vector_spaces
-from mcp_context_persistence.kg.clock import now_ms
 from mcp_context_persistence.kg.driver.graph import Graph, Run
 from mcp_context_persistence.kg.errors import (
     ContextPersistenceError,
@@ -21,6 +20,7 @@ from mcp_context_persistence.kg.errors import (
     StaleVectorState,
     VectorDBError,
 )
+from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.vector_spaces import LABELS, Vectors
 from mcp_context_persistence.kg.writes import entities
 

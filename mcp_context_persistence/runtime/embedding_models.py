@@ -4,18 +4,18 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp_context_persistence.kg import limits, validation, vector_spaces
-from mcp_context_persistence.kg.clock import now_ms
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.errors import DatabaseError, StaleVectorState, ValidationError
 from mcp_context_persistence.kg.schema import migrations
+from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.vector_spaces import Progress, Space, Vectors
 from mcp_context_persistence.responses.embedding_models import EmbeddingStatus
 from mcp_context_persistence.runtime.config.settings import Config
 from mcp_context_persistence.runtime.embedding_migration import Migration, Tell
+from mcp_context_persistence.runtime.language_models import shared_embedder
 
 if TYPE_CHECKING:
     from mcp_context_persistence.ingest.models.embedder import Embedder, Vector
@@ -28,14 +28,6 @@ GOES_ON: dict[Progress, Progress] = {
     "dropped": "clearing",
 }  # all else is filled
 STOPS: dict[Progress, Progress] = {"clearing": "dropped", "filling": "stopped"}
-
-
-@cache
-def shared_embedder(model: str, batch_size: int) -> "Embedder":
-    """One embedder per process and model: the weights are 90 MB and take a second to load."""
-    from mcp_context_persistence.ingest.models.embedder import Embedder  # noqa: PLC0415 - torch is not imported before it is needed
-
-    return Embedder(model, batch_size=batch_size)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,11 +246,13 @@ def configure(
     """Use another model from now on."""
     from mcp_context_persistence.ingest.models.embedder import Embedder  # noqa: PLC0415 - torch is not imported before it is needed
 
-    size = validation.whole("batch_size", batch_size, least=1, most=limits.ENCODER_BATCH)
+    size = validation.check_integer(
+        "batch_size", batch_size, minimum=1, maximum=limits.ENCODER_BATCH
+    )
     if progress is not None and not callable(progress):
         raise ValidationError("progress must be a function")
     if isinstance(model, (str, os.PathLike)):
-        embedder = shared_embedder(validation.identifier("model", os.fspath(model)), size)
+        embedder = shared_embedder(validation.check_identifier("model", os.fspath(model)), size)
     elif callable(getattr(model, "encode", None)):
         embedder = Embedder(model, batch_size=size)
     else:
@@ -270,7 +264,10 @@ def configure(
         raise ValidationError(f"model: a vector has 1 to {limits.VECTOR_SIZE:,} numbers")
     if (
         vector_size is not None
-        and validation.whole("vector_size", vector_size, least=1, most=limits.VECTOR_SIZE) != made
+        and validation.check_integer(
+            "vector_size", vector_size, minimum=1, maximum=limits.VECTOR_SIZE
+        )
+        != made
     ):
         raise ValidationError(f"vector_size: the embedding model makes vectors of {made} numbers")
     job = embeddings.use(embedder, progress)
@@ -286,7 +283,7 @@ def generate(embeddings: Embeddings, texts: object) -> "Vector":
     if len(texts) > limits.TEXTS_PER_BATCH:
         raise ValidationError(f"texts has more than {limits.TEXTS_PER_BATCH:,} items")
     said: list[Any] = [
-        validation.text(f"texts.{place}", one, characters=limits.MESSAGE_CHARACTERS)
+        validation.check_text(f"texts.{place}", one, characters=limits.MESSAGE_CHARACTERS)
         for place, one in enumerate(texts)
     ]
     return embeddings.newest.embed_whole(said)

@@ -237,7 +237,7 @@ class Memory:
         restart: bool,
     ) -> None:
         """Set the limit; see `configure_memory_management`."""
-        threshold = validation.confidence("cleanup_threshold", cleanup_threshold)
+        threshold = validation.check_confidence("cleanup_threshold", cleanup_threshold)
         if max_memory_usage is None:
             self.own = None
         else:

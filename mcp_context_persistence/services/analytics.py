@@ -44,28 +44,28 @@ _ALGORITHM_NAMES = {
 }
 
 
-def _choice(
-    field: str, given: object, known: Mapping[Any, object], others: Mapping[str, str]
+def _canonical_name(
+    field: str, value: object, choices: Mapping[Any, object], synonyms: Mapping[str, str]
 ) -> str:
     """One of the known names, under any of its spellings."""
-    plain = (
-        given.strip().lower().replace("-", "_").replace(" ", "_")
-        if isinstance(given, str)
-        else given
+    name = (
+        value.strip().lower().replace("-", "_").replace(" ", "_")
+        if isinstance(value, str)
+        else value
     )
-    return validation.choice(
-        field, others.get(plain, plain) if isinstance(plain, str) else plain, tuple(known)
+    return validation.check_choice(
+        field, synonyms.get(name, name) if isinstance(name, str) else name, tuple(choices)
     )
 
 
 @contextmanager
-def library(core: Engine, *, directed: bool, costs: bool) -> Iterator[Any]:
+def open_gds_client(engine: Engine, *, directed: bool, costs: bool) -> Iterator[Any]:
     """The library's own client with the graph projected."""
-    with core.memory.call(tidy=False), ExitStack() as stack:
-        with core.call("graph_data_science", GraphError):
+    with engine.memory.call(tidy=False), ExitStack() as stack:
+        with engine.call("graph_data_science", GraphError):
             projection = stack.enter_context(
-                core.analytics.projection(
-                    core.namespace,
+                engine.analytics.projection(
+                    engine.namespace,
                     undirected=not directed,
                     task="block",
                     weighted=True,
@@ -74,15 +74,16 @@ def library(core: Engine, *, directed: bool, costs: bool) -> Iterator[Any]:
             )
             if projection is None:
                 raise GraphError("there are no entities yet; save or extract something first")
-            found = gds_client.client(core.graph, projection.name)
-        yield found
+            client_and_graph = gds_client.client(engine.graph, projection.name)
+        yield client_and_graph
 
 
-def overview(core: Engine) -> GraphAnalytics:
+def summarize_graph(engine: Engine) -> GraphAnalytics:
     """The shape of the graph."""
-    start = time.perf_counter()
-    with core.analytics.projection(core.namespace, undirected=True, task="summary") as projection:
-        row = core.analytics.summary(projection) if projection else {}
+    with engine.analytics.projection(
+        engine.namespace, undirected=True, task="summary"
+    ) as projection:
+        row = engine.analytics.summary(projection) if projection else {}
     nodes, edges = (projection.nodes, projection.relationships) if projection else (0, 0)
     return GraphAnalytics(
         total_nodes=nodes,
@@ -93,90 +94,89 @@ def overview(core: Engine) -> GraphAnalytics:
         largest_component=row.get("largest_component", 0),
         clustering=row.get("clustering", 0.0),
         triangles=row.get("triangles", 0),
-        degree_distribution={one["degree"]: one["entities"] for one in row.get("degrees", ())},
-        processing_time=time.perf_counter() - start,
+        degree_distribution={item["degree"]: item["entities"] for item in row.get("degrees", ())},
     )
 
 
-def central(
-    core: Engine, metric: object, top_k: object, *, directed: bool, weighted: bool
+def find_central_entities(
+    engine: Engine, metric: object, top_k: object, *, directed: bool, weighted: bool
 ) -> list[CentralEntity]:
     """The most central entities."""
-    asked = cast("Metric", _choice("metric", metric, METRICS, _METRIC_NAMES))
-    most = validation.whole("top_k", top_k, least=1, most=limits.CENTRAL_ENTITIES)
-    if weighted and asked not in WEIGHED_METRICS:
+    metric_name = cast("Metric", _canonical_name("metric", metric, METRICS, _METRIC_NAMES))
+    limit = validation.check_integer("top_k", top_k, minimum=1, maximum=limits.CENTRAL_ENTITIES)
+    if weighted and metric_name not in WEIGHED_METRICS:
         raise ValidationError(
             f"weighted is understood by these metrics: {', '.join(sorted(WEIGHED_METRICS))}"
         )
-    with core.analytics.projection(
-        core.namespace, undirected=not directed, task=asked, weighted=weighted
+    with engine.analytics.projection(
+        engine.namespace, undirected=not directed, task=metric_name, weighted=weighted
     ) as projection:
-        found = (
-            core.analytics.central(projection, asked, limit=most, weighted=weighted)
+        ranked = (
+            engine.analytics.central(projection, metric_name, limit=limit, weighted=weighted)
             if projection
             else []
         )
     return [
-        CentralEntity(id=one.id, name=one.name, type=one.type, centrality_score=one.score)
-        for one in found
+        CentralEntity(id=entity.id, name=entity.name, type=entity.type, centrality_score=entity.score)
+        for entity in ranked
     ]
 
 
-def communities(
-    core: Engine, algorithm: object, *, min_size: object, weighted: bool
+def detect_communities(
+    engine: Engine, algorithm: object, *, min_size: object, weighted: bool
 ) -> Communities:
     """The communities."""
-    asked = cast("Algorithm", _choice("algorithm", algorithm, ALGORITHMS, _ALGORITHM_NAMES))
-    least = validation.whole("min_size", min_size, least=1, most=2**31)
-    if weighted and asked not in WEIGHED_ALGORITHMS:
+    algorithm_name = cast("Algorithm", _canonical_name("algorithm", algorithm, ALGORITHMS, _ALGORITHM_NAMES))
+    smallest = validation.check_integer("min_size", min_size, minimum=1, maximum=2**31)
+    if weighted and algorithm_name not in WEIGHED_ALGORITHMS:
         raise ValidationError(
             f"weighted is understood by these algorithms: {', '.join(sorted(WEIGHED_ALGORITHMS))}"
         )
-    with core.analytics.projection(
-        core.namespace, undirected=True, task=asked, weighted=weighted
+    with engine.analytics.projection(
+        engine.namespace, undirected=True, task=algorithm_name, weighted=weighted
     ) as projection:
         rows = (
-            core.analytics.communities(projection, asked, min_size=least, weighted=weighted)
+            engine.analytics.communities(projection, algorithm_name, min_size=smallest, weighted=weighted)
             if projection
             else []
         )
-    found = Communities(
-        _community(place, **row) for place, row in enumerate(rows[: limits.COMMUNITIES])
+    result = Communities(
+        _build_community(index, **row) for index, row in enumerate(rows[: limits.COMMUNITIES])
     )
-    found.truncated = len(rows) > limits.COMMUNITIES
-    return found
+    result.truncated = len(rows) > limits.COMMUNITIES
+    return result
 
 
-def _community(
-    place: int, *, size: int, ids: list[str], names: list[str], types: list[str], inside: list[int]
+def _build_community(
+    index: int, *, size: int, ids: list[str], names: list[str], types: list[str], inside: list[int]
 ) -> Community:
-    others = max(size - 1, 1)
+    possible_neighbors = max(size - 1, 1)
     members = [
-        CentralEntity(id=one, name=name, type=kind, centrality_score=within / others)
-        for one, name, kind, within in zip(ids, names, types, inside, strict=True)
+        CentralEntity(id=entity_id, name=name, type=entity_type, centrality_score=degree / possible_neighbors)
+        for entity_id, name, entity_type, degree in zip(ids, names, types, inside, strict=True)
     ]
-    return Community(id=place, label=", ".join(names[:LABEL_NAMES]), size=size, entities=members)
+    return Community(id=index, label=", ".join(names[:LABEL_NAMES]), size=size, entities=members)
 
 
-def similar(
-    core: Engine, entity_id: object, top_k: object, *, min_similarity: object
+def find_similar_entities(
+    engine: Engine, entity_id: object, top_k: object, *, min_similarity: object
 ) -> list[SimilarEntity]:
     """Entities with the same neighbours."""
-    most = validation.whole("top_k", top_k, least=1, most=limits.SIMILAR_ENTITIES)
-    cutoff = validation.confidence("min_similarity", min_similarity)
-    start = (
+    limit = validation.check_integer("top_k", top_k, minimum=1, maximum=limits.SIMILAR_ENTITIES)
+    threshold = validation.check_confidence("min_similarity", min_similarity)
+    compared_id = (
         None
         if entity_id is None
-        else core.entity_ids({"entity_id": validation.identifier("entity_id", entity_id)})[
+        else engine.state.resolve_entities({"entity_id": validation.check_identifier("entity_id", entity_id)})[
             "entity_id"
         ]
     )
-    with core.analytics.projection(
-        core.namespace, undirected=True, task="similar", top=most
+    with engine.analytics.projection(
+        engine.namespace, undirected=True, task="similar", top=limit
     ) as projection:
         rows = (
-            core.analytics.similar(
-                projection, core.namespace, entity_id=start, limit=most, cutoff=cutoff
+            engine.analytics.similar(
+                projection, engine.namespace, entity_id=compared_id, limit=limit, cutoff=threshold
             )
             if projection
             else []
@@ -193,33 +193,38 @@ def similar(
     ]
 
 
-def paths(
-    core: Engine, source: object, target: object, count: object, *, directed: bool, weighted: bool
+def find_shortest_paths(
+    engine: Engine, source: object, target: object, count: object, *, directed: bool, weighted: bool
 ) -> list[GraphPath]:
     """The shortest paths between two entities."""
     references = {
-        "source_entity_id": validation.identifier("source_entity_id", source),
-        "target_entity_id": validation.identifier("target_entity_id", target),
+        "source_entity_id": validation.check_identifier("source_entity_id", source),
+        "target_entity_id": validation.check_identifier("target_entity_id", target),
     }
-    most = validation.whole("k", count, least=1, most=limits.SHORTEST_PATHS)
-    ids = core.entity_ids(references)
-    first, last = ids["source_entity_id"], ids["target_entity_id"]
-    if first == last:
+    limit = validation.check_integer("k", count, minimum=1, maximum=limits.SHORTEST_PATHS)
+    ids = engine.state.resolve_entities(references)
+    source_id, target_id = ids["source_entity_id"], ids["target_entity_id"]
+    if source_id == target_id:
         return []
-    with core.analytics.projection(
-        core.namespace, undirected=not directed, task="paths", weighted=weighted, costs=True
+    with engine.analytics.projection(
+        engine.namespace, undirected=not directed, task="paths", weighted=weighted, costs=True
     ) as projection:
         rows = (
-            core.analytics.paths(
-                projection, core.namespace, source=first, target=last, count=most, weighted=weighted
+            engine.analytics.paths(
+                projection,
+                engine.namespace,
+                source=source_id,
+                target=target_id,
+                count=limit,
+                weighted=weighted,
             )
             if projection
             else []
         )
     return [
         GraphPath(
-            from_entity=first,
-            to_entity=last,
+            from_entity=source_id,
+            to_entity=target_id,
             relationship_type=" -> ".join(step["type"] for step in row["steps"]),
             entities=row["nodes"],
             steps=[

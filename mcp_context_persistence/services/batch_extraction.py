@@ -9,12 +9,13 @@ from mcp_context_persistence.ingest.extraction.user_patterns import Patterns
 from mcp_context_persistence.ingest.graph_rows import graph_rows
 from mcp_context_persistence.ingest.redirects import followed
 from mcp_context_persistence.kg import limits, validation
-from mcp_context_persistence.kg.clock import now_ms
 from mcp_context_persistence.kg.driver.error_mapping import out_of_memory
 from mcp_context_persistence.kg.errors import ContextPersistenceError
 from mcp_context_persistence.kg.schema.type_limits import Snapshot
+from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.models import ExtractEntitiesResponse
-from mcp_context_persistence.runtime.engine import Engine, Progress
+from mcp_context_persistence.runtime.connection import Progress
+from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.runtime.memory_limit import Gate
 from mcp_context_persistence.services.batch_pipeline import BatchPipeline, told
 from mcp_context_persistence.services.batches import FailureStreak, listed, workers
@@ -28,158 +29,161 @@ class _Texts:
 
     def __init__(
         self,
-        core: Engine,
-        line: BatchPipeline,
-        fate: FailureStreak,
-        answers: list[ExtractEntitiesResponse],
-        wanted: set[str] | None,
+        engine: Engine,
+        pipeline: BatchPipeline,
+        failures: FailureStreak,
+        responses: list[ExtractEntitiesResponse],
+        entity_types: set[str] | None,
         *,
-        store: bool,
+        should_store: bool,
     ) -> None:
-        self._core, self._line, self._fate, self._answers, self._wanted, self._store = (
-            core,
-            line,
-            fate,
-            answers,
-            wanted,
-            store,
+        self._engine, self._pipeline, self._failures, self._responses, self._entity_types, self._should_store = (
+            engine,
+            pipeline,
+            failures,
+            responses,
+            entity_types,
+            should_store,
         )
         self.size = 0
         self.characters = 0
         self._texts: dict[int, str] = {}
-        self._found: dict[int, Extraction] = {}
+        self._extractions: dict[int, Extraction] = {}
 
-    def add(self, place: int, given: object) -> None:
+    def add(self, index: int, text: object) -> None:
         """Take one in; one that is not valid has its answer already."""
         self.size += 1
-        self.characters += len(given) if isinstance(given, str) else 0
+        self.characters += len(text) if isinstance(text, str) else 0
         try:
-            self._texts[place] = validation.text(
-                "text", given, characters=limits.EXTRACTION_CHARACTERS
+            self._texts[index] = validation.check_text(
+                "text", text, characters=limits.EXTRACTION_CHARACTERS
             )
         except ContextPersistenceError as error:
-            self._answers[place] = _failed(error)
+            self._responses[index] = _failed_response(error)
 
-    def look(self) -> None:
+    def read_stored(self) -> None:
         """There is nothing to look up."""
 
-    def read(self) -> None:
+    def extract(self) -> None:
         """Find entities and relations, and make the answers."""
         try:
-            self._fate.check()
-            patterns, types = self._core.patterns(), self._core.types.snapshot()
-            names = self._core.merged().names if self._store else {}
+            self._failures.check()
+            patterns, types = self._engine.state.patterns(), self._engine.types.snapshot()
+            names = self._engine.state.redirects().names if self._should_store else {}
         except ContextPersistenceError as error:
-            self._fate.note(error)
+            self._failures.note(error)
             self._fail(list(self._texts), error)
             return
-        for part in self._line.slices(list(self._texts)):
+        for indexes in self._pipeline.slices(list(self._texts)):
             start = time.perf_counter()
             try:
-                found = list(
-                    self._core.extractor.extract([self._texts[place] for place in part], patterns)
+                extractions = list(
+                    self._engine.models.extractor.extract([self._texts[index] for index in indexes], patterns)
                 )
             except ContextPersistenceError:
-                self._one_by_one(part, patterns)
+                self._extract_singly(indexes, patterns)
             else:
-                self._found.update(zip(part, found, strict=True))
-            each = (time.perf_counter() - start) / len(part)
-            for place in part:
-                if place in self._found:
-                    self._answers[place] = self._answer(place, types, names, each)
+                self._extractions.update(zip(indexes, extractions, strict=True))
+            seconds_each = (time.perf_counter() - start) / len(indexes)
+            for index in indexes:
+                if index in self._extractions:
+                    self._responses[index] = self._build_response(index, types, names, seconds_each)
 
-    def _one_by_one(self, places: Sequence[int], patterns: Patterns | None) -> None:
+    def _extract_singly(self, indexes: Sequence[int], patterns: Patterns | None) -> None:
         """Read again one by one what could not be read together."""
-        for place in places:
+        for index in indexes:
             try:
-                self._found[place] = next(
-                    iter(self._core.extractor.extract([self._texts[place]], patterns))
+                self._extractions[index] = next(
+                    iter(self._engine.models.extractor.extract([self._texts[index]], patterns))
                 )
             except ContextPersistenceError as error:
-                self._answers[place] = _failed(error)
+                self._responses[index] = _failed_response(error)
 
-    def _answer(
-        self, place: int, types: Snapshot, names: Mapping[str, str], seconds: float
+    def _build_response(
+        self, index: int, types: Snapshot, names: Mapping[str, str], seconds: float
     ) -> ExtractEntitiesResponse:
-        found, now = followed(self._found[place], names), now_ms()
+        extraction, now = followed(self._extractions[index], names), now_ms()
         rows = graph_rows(
-            self._core.namespace,
-            [(text_source(self._texts[place]), found)],
+            self._engine.namespace,
+            [(text_source(self._texts[index]), extraction)],
             now=now,
             admission=types,
         )
-        made = answer(self._core, rows, found, self._wanted, now=now)
-        return made.model_copy(update={"processing_time": seconds})
+        response = answer(self._engine, rows, extraction, self._entity_types, now=now)
+        return response.model_copy(update={"processing_time": seconds})
 
-    def embed(self) -> None:
+    def embed_texts(self) -> None:
         """Texts themselves have no vectors here."""
 
-    def name(self) -> None:
+    def embed_names(self) -> None:
         """Embed the names of what was found; the embedder remembers them until they are stored."""
-        if not self._store:
+        if not self._should_store:
             return
-        names = {mention.name for found in self._found.values() for mention in found.mentions}
-        for part in self._line.slices(sorted(names, key=len)):
+        names = {mention.embed_names for extraction in self._extractions.values() for mention in extraction.mentions}
+        for name_slice in self._pipeline.slices(sorted(names, key=len)):
             try:
-                self._fate.check()
-                self._core.embeddings.current().embedder.embed(part)
+                self._failures.check()
+                self._engine.embeddings.current().embedder.embed_texts(name_slice)
             except ContextPersistenceError:  # fails again, with its reason, when the text is stored
                 return
 
-    def writes(self) -> Iterator[Callable[[], None]]:
+    def write_tasks(self) -> Iterator[Callable[[], None]]:
         """What was found, in portions."""
-        places = (
-            [place for place, found in self._found.items() if found.mentions] if self._store else []
+        indexes = (
+            [index for index, extraction in self._extractions.items() if extraction.mentions] if self._should_store else []
         )
-        for start in range(0, len(places), STORED_TOGETHER):
-            yield partial(self._write, places[start : start + STORED_TOGETHER])
+        for start in range(0, len(indexes), STORED_TOGETHER):
+            yield partial(self._write, indexes[start : start + STORED_TOGETHER])
 
-    def _write(self, places: list[int]) -> None:
+    def _write(self, indexes: list[int]) -> None:
         """Store what some texts say in one statement; in halves, down to one text, where the server's memory does not suffice."""
-        self._line.goes_on()
-        core, now = self._core, now_ms()
+        self._pipeline.goes_on()
+        engine, now = self._engine, now_ms()
         try:
-            self._fate.check()
-            with core.graph.call():
+            self._failures.check()
+            with engine.graph.call():
                 sources = [
-                    (text_source(self._texts[place]), self._found[place]) for place in places
+                    (text_source(self._texts[index]), self._extractions[index]) for index in indexes
                 ]
-                core.embeddings.again(lambda: self._store_all(sources, now=now))
+                engine.embeddings.again(lambda: self._store_all(sources, now=now))
         except ContextPersistenceError as error:
-            self._fate.note(error)
-            if out_of_memory(error) and len(places) > 1:
-                half = len(places) // 2
-                self._write(places[:half])
-                self._write(places[half:])
+            self._failures.note(error)
+            if out_of_memory(error) and len(indexes) > 1:
+                middle = len(indexes) // 2
+                self._write(indexes[:middle])
+                self._write(indexes[middle:])
             else:
-                self._fail(places, error)
+                self._fail(indexes, error)
         else:
-            self._fate.note(None)
-            for place in places:
-                self._answers[place].stored = True
+            self._failures.note(None)
+            for index in indexes:
+                self._responses[index].stored = True
 
     def _store_all(self, sources: Sequence[tuple[str, Extraction]], *, now: int) -> None:
-        core, merged = self._core, self._core.merged()
-        meant = [(source, followed(found, merged.names)) for source, found in sources]
+        engine, merged = self._engine, self._engine.state.redirects()
+        redirected = [(source, followed(extraction, merged.names)) for source, extraction in sources]
         store_entities(
-            core, graph_rows(core.namespace, meant, now=now, admission=core.types), merged, now=now
+            engine,
+            graph_rows(engine.namespace, redirected, now=now, admission=engine.types),
+            merged,
+            now=now,
         )
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """Nothing is left to do."""
 
     def refuse(self, error: ContextPersistenceError) -> None:
         """Give each text this error as its answer."""
         self._fail(list(self._texts), error)
 
-    def _fail(self, places: list[int], error: ContextPersistenceError) -> None:
-        for place in places:
-            self._answers[place] = _failed(error)
+    def _fail(self, indexes: list[int], error: ContextPersistenceError) -> None:
+        for index in indexes:
+            self._responses[index] = _failed_response(error)
 
 
-def extract(
-    core: Engine,
-    given: object,
+def extract_batch(
+    engine: Engine,
+    texts_given: object,
     *,
     parallel: object,
     max_workers: object,
@@ -188,30 +192,30 @@ def extract(
     progress: Progress | None,
 ) -> list[ExtractEntitiesResponse]:
     """Extract from texts, an answer for each in their order."""
-    texts = listed("texts", given, limits.TEXTS_PER_BATCH)
-    wanted = types_wanted(entity_types)
-    line = BatchPipeline(workers=workers(core, parallel, max_workers), gate=Gate(core.memory))
+    texts = listed("texts", texts_given, limits.TEXTS_PER_BATCH)
+    types = types_wanted(entity_types)
+    pipeline = BatchPipeline(workers=workers(engine, parallel, max_workers), gate=Gate(engine.memory))
     if texts and store:
-        core.embeddings.current()
-    answers: list[ExtractEntitiesResponse] = [None] * len(texts)  # type: ignore[list-item]  # each place is filled
+        engine.embeddings.current()
+    responses: list[ExtractEntitiesResponse] = [None] * len(texts)  # type: ignore[list-item]  # each place is filled
 
-    def jobs() -> Iterator[_Texts]:
-        fate = FailureStreak(core.graph)
-        job = _Texts(core, line, fate, answers, wanted, store=store)
-        for place, text in enumerate(texts):
-            job.add(place, text)
-            if core.memory.is_full(core.batches.chunk_size, job.size, job.characters):
-                yield job
-                job = _Texts(core, line, fate, answers, wanted, store=store)
-        if job.size:
-            yield job
+    def build_groups() -> Iterator[_Texts]:
+        failures = FailureStreak(engine.graph)
+        group = _Texts(engine, pipeline, failures, responses, types, store=store)
+        for index, text in enumerate(texts):
+            group.add(index, text)
+            if engine.memory.is_full(engine.batches.chunk_size, group.size, group.characters):
+                yield group
+                group = _Texts(engine, pipeline, failures, responses, types, store=store)
+        if group.size:
+            yield group
 
-    with told(progress, "texts", len(texts)) as tell:
-        line.run(jobs(), tell)
-    return answers
+    with told(progress, "texts", len(texts)) as report:
+        pipeline.run(build_groups(), report)
+    return responses
 
 
-def _failed(error: ContextPersistenceError) -> ExtractEntitiesResponse:
+def _failed_response(error: ContextPersistenceError) -> ExtractEntitiesResponse:
     return ExtractEntitiesResponse(
         success=False, error=str(error), entities=[], total_entities=0, processing_time=0.0
     )

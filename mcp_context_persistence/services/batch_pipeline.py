@@ -14,11 +14,11 @@ from typing import Protocol, TypeVar
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ContextPersistenceError
-from mcp_context_persistence.runtime.engine import Progress
+from mcp_context_persistence.runtime.connection import Progress
 from mcp_context_persistence.runtime.memory_limit import Gate
 
-AHEAD = 2  # groups that are read and embedded before an earlier one is written
-SLICE = 128  # texts between two looks at whether the batch goes on
+GROUPS_AHEAD = 2  # groups that are read and embedded before an earlier one is written
+SLICE_SIZE = 128  # texts between two looks at whether the batch goes on
 
 T = TypeVar("T")
 
@@ -27,27 +27,27 @@ class Interrupted(Exception):  # noqa: N818 - not an error: nobody waits for the
     """The batch was interrupted."""
 
 
-class Job(Protocol):
+class BatchGroup(Protocol):
     """One group of items on its way. No step raises for a single item: it notes what went wrong with it."""
 
     size: int
 
-    def look(self) -> None:
+    def read_stored(self) -> None:
         """See what is to be done."""
 
-    def read(self) -> None:
+    def extract(self) -> None:
         """Find entities and relations."""
 
-    def embed(self) -> None:
+    def embed_texts(self) -> None:
         """Embed the texts; runs beside `read`."""
 
-    def name(self) -> None:
+    def embed_names(self) -> None:
         """Embed what `read` has found."""
 
-    def writes(self) -> Iterable[Callable[[], None]]:
+    def write_tasks(self) -> Iterable[Callable[[], None]]:
         """What is to be written; these may run at the same time."""
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """What is to be done when all was written."""
 
     def refuse(self, error: ContextPersistenceError) -> None:
@@ -57,57 +57,57 @@ class Job(Protocol):
 class BatchPipeline:
     """The threads of one batch."""
 
-    def __init__(self, *, workers: int, gate: Gate) -> None:
+    def __init__(self, *, workers: int, memory_gate: Gate) -> None:
         """Start nothing yet.
 
         Args:
             workers: Items that are written at the same time, at most; with 1 everything is done in turn.
             gate: Tells whether there is memory for another group.
         """
-        self._gate = gate
+        self._memory_gate = memory_gate
         self._stop = threading.Event()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="context-persistence-batch")
-        alone = workers == 1
+        is_sequential = workers == 1
         self._encoder = (
             self._reader
-            if alone
+            if is_sequential
             else ThreadPoolExecutor(1, thread_name_prefix="context-persistence-batch")
         )
         self._writers = (
             self._reader
-            if alone
+            if is_sequential
             else ThreadPoolExecutor(
                 min(workers, limits.BATCH_WRITERS), thread_name_prefix="context-persistence-batch"
             )
         )
 
-    def goes_on(self) -> None:
+    def check_running(self) -> None:
         """Raise where nobody waits any more."""
         if self._stop.is_set():
             raise Interrupted
 
     def slices(self, items: Sequence[T]) -> Iterator[Sequence[T]]:
         """The items in parts, for as long as the batch goes on."""
-        for start in range(0, len(items), SLICE):
-            self.goes_on()
-            yield items[start : start + SLICE]
+        for start in range(0, len(items), SLICE_SIZE):
+            self.check_running()
+            yield items[start : start + SLICE_SIZE]
 
-    def run(self, jobs: Iterable[Job], done: Callable[[int], None]) -> None:
+    def run(self, groups: Iterable[BatchGroup], on_finished: Callable[[int], None]) -> None:
         """Work off the jobs in order; `done` is called with the number of items that each of them brings to its end."""
-        waiting: deque[_Begun] = deque()
-        writing: list[_Written] = []
+        started: deque[_StartedGroup] = deque()
+        writing: list[_WritingGroup] = []
         try:
-            for job in jobs:
-                if self._gate.tight():
-                    self._finish(waiting, writing, done)
-                    if refusal := self._gate.relieved():
-                        job.refuse(refusal)
-                        done(job.size)
+            for group in groups:
+                if self._memory_gate.tight():
+                    self._finish(started, writing, on_finished)
+                    if refusal := self._memory_gate.relieved():
+                        group.refuse(refusal)
+                        on_finished(group.size)
                         continue
-                waiting.append(self._begin(job))
-                if len(waiting) > AHEAD:
-                    self._write(waiting.popleft(), writing, done)
-            self._finish(waiting, writing, done)
+                started.append(self._start(group))
+                if len(started) > GROUPS_AHEAD:
+                    self._write(started.popleft(), writing, on_finished)
+            self._finish(started, writing, on_finished)
         finally:
             self._stop.set()
             for threads in (self._reader, self._encoder):  # what they still do is thrown away
@@ -115,71 +115,71 @@ class BatchPipeline:
             self._writers.shutdown(wait=True, cancel_futures=True)
 
     def _finish(
-        self, waiting: "deque[_Begun]", writing: "list[_Written]", done: Callable[[int], None]
+        self, started: "deque[_Begun]", writing: "list[_Written]", on_finished: Callable[[int], None]
     ) -> None:
         """Bring to its end what was begun."""
-        while waiting:
-            self._write(waiting.popleft(), writing, done)
-        _settle(writing, done)
+        while started:
+            self._write(started.popleft(), writing, on_finished)
+        _settle(writing, on_finished)
 
-    def _begin(self, job: Job) -> "_Begun":
-        looked = self._reader.submit(self._guarded, job.look)
-        read = self._reader.submit(self._guarded, job.read)
-        embedded = self._encoder.submit(self._guarded, job.embed, looked)
-        return _Begun(job, read, embedded)
+    def _start(self, group: BatchGroup) -> "_Begun":
+        stored = self._reader.submit(self._run_unless_stopped, group.read_stored)
+        extracted = self._reader.submit(self._run_unless_stopped, group.extracted)
+        embedded = self._encoder.submit(self._run_unless_stopped, group.embed_texts, stored)
+        return _StartedGroup(group, extracted, embedded)
 
     def _write(
-        self, begun: "_Begun", writing: "list[_Written]", done: Callable[[int], None]
+        self, prepared: "_Begun", writing: "list[_Written]", on_finished: Callable[[int], None]
     ) -> None:
         """Write what is ready, once everything before it is written: of two items of one id the later one then wins."""
-        named = self._encoder.submit(self._guarded, begun.job.name, begun.read, begun.embedded)
-        named.result()
-        _settle(writing, done)
+        names_embedded = self._encoder.submit(self._run_unless_stopped, prepared.group.embed_names, prepared.extracted, prepared.embedded)
+        names_embedded.result()
+        _settle(writing, on_finished)
         writing.append(
-            _Written(
-                begun.job, [self._writers.submit(self._guarded, one) for one in begun.job.writes()]
+            _WritingGroup(
+                prepared.group, [self._writers.submit(self._run_unless_stopped, task) for task in prepared.group.write_tasks()]
             )
         )
 
-    def _guarded(self, work: Callable[[], None], *before: "Future[None]") -> None:
-        for one in before:
-            one.result()
-        self.goes_on()
-        work()
+    def _run_unless_stopped(self, task: Callable[[], None], *earlier: "Future[None]") -> None:
+        for future in earlier:
+            future.result()
+        self.check_running()
+        task()
 
 
-class _Begun:
-    def __init__(self, job: Job, read: "Future[None]", embedded: "Future[None]") -> None:
-        self.job, self.read, self.embedded = job, read, embedded
+class _StartedGroup:
+    def __init__(self, group: BatchGroup, extracted: "Future[None]", embedded: "Future[None]") -> None:
+        self.group, self.extracted, self.embedded = group, extracted, embedded
 
 
-class _Written:
-    def __init__(self, job: Job, futures: "list[Future[None]]") -> None:
-        self.job, self.futures = job, futures
+class _WritingGroup:
+    def __init__(self, group: BatchGroup, futures: "list[Future[None]]") -> None:
+        self.group, self.futures = group, futures
 
 
-def _settle(writing: list[_Written], done: Callable[[int], None]) -> None:
+def _settle(writing: list[_WritingGroup], on_finished: Callable[[int], None]) -> None:
     while writing:
         last = writing.pop()
         wait(last.futures)
         for future in last.futures:
             future.result()
-        last.job.end()
-        done(last.job.size)
+        last.group.finish()
+        on_finished(last.group.size)
 
 
 @contextmanager
-def told(progress: Progress | None, what: str, total: int) -> Iterator[Callable[[int], None]]:
+def report_progress(progress: Progress | None, unit: str, total: int) -> Iterator[Callable[[int], None]]:
     """Tell how far a batch is: to the callback where there is one, else by a bar where standard error is a terminal."""
     if progress is not None:
-        so_far = 0
+        finished = 0
 
-        def tell(count: int) -> None:
+        def report(count: int) -> None:
             nonlocal so_far
-            so_far += count
-            progress(what, so_far, total)
+            finished += count
+            progress(unit, finished, total)
 
-        yield tell
+        yield report
     elif sys.stderr.isatty():
         from rich.console import Console  # noqa: PLC0415 - only for people who look
         from rich.progress import (
@@ -190,9 +190,9 @@ def told(progress: Progress | None, what: str, total: int) -> Iterator[Callable[
             TimeRemainingColumn,
         )
 
-        columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (TextColumn(unit), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task(what, total=total)
+            task = bar.add_task(unit, total=total)
             yield lambda count: bar.advance(task, count)
     else:
         yield lambda _count: None

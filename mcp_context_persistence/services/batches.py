@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_context_persistence.ingest import pipeline
 from mcp_context_persistence.kg import limits, validation
-from mcp_context_persistence.kg.clock import now_ms
 from mcp_context_persistence.kg.driver.error_mapping import out_of_memory
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.errors import (
@@ -18,10 +17,17 @@ from mcp_context_persistence.kg.errors import (
 )
 from mcp_context_persistence.kg.maintenance import components
 from mcp_context_persistence.kg.models import MODES, Conversation
+from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import conversations as rows
-from mcp_context_persistence.kg.writes.conversation_diff import Item, Plan, State, plan
+from mcp_context_persistence.kg.writes.conversation_diff import (
+    ConversationDiff,
+    StoredConversation,
+    diff_conversation,
+)
+from mcp_context_persistence.kg.writes.message_diff import MessageDiff
 from mcp_context_persistence.models import SaveConversationResponse
-from mcp_context_persistence.runtime.engine import Batches, Engine, Progress
+from mcp_context_persistence.runtime.connection import Progress
+from mcp_context_persistence.runtime.engine import Batches, Engine
 from mcp_context_persistence.runtime.memory_limit import Gate
 from mcp_context_persistence.services import conversations
 from mcp_context_persistence.services.batch_pipeline import BatchPipeline, told
@@ -36,30 +42,34 @@ GIVE_UP_AFTER = 3  # failures in a row of the database itself; the rest is then 
 def configure(max_workers: object, chunk_size: object) -> Batches:
     """Checked settings of batches."""
     return Batches(
-        max_workers=validation.whole(
-            "max_workers", max_workers, least=1, most=limits.BATCH_WORKERS
+        max_workers=validation.check_integer(
+            "max_workers", max_workers, minimum=1, maximum=limits.BATCH_WORKERS
         ),
-        chunk_size=validation.whole("chunk_size", chunk_size, least=1, most=limits.CHUNK_SIZE),
+        chunk_size=validation.check_integer(
+            "chunk_size", chunk_size, minimum=1, maximum=limits.CHUNK_SIZE
+        ),
     )
 
 
-def workers(core: Engine, parallel: object, max_workers: object) -> int:
+def workers(engine: Engine, parallel: object, max_workers: object) -> int:
     """How many items a call may write at the same time."""
     if parallel is not None and not isinstance(parallel, bool):
         raise ValidationError("parallel must be a boolean")
-    most = core.batches.max_workers
+    count = engine.batches.max_workers
     if max_workers is not None:
-        most = validation.whole("max_workers", max_workers, least=1, most=limits.BATCH_WORKERS)
-    wanted = core.config.enable_parallel_processing if parallel is None else parallel
-    return most if wanted else 1
+        count = validation.check_integer(
+            "max_workers", max_workers, minimum=1, maximum=limits.BATCH_WORKERS
+        )
+    is_parallel = engine.config.enable_parallel_processing if parallel is None else parallel
+    return count if is_parallel else 1
 
 
-def listed(field: str, value: object, most: int) -> Sequence[object]:
+def listed(field: str, value: object, limit: int) -> Sequence[object]:
     """A list of that many items at most."""
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Sequence):
         raise ValidationError(f"{field} must be a list")
-    if len(value) > most:
-        raise ValidationError(f"{field} has more than {most:,} items")
+    if len(value) > limit:
+        raise ValidationError(f"{field} has more than {limit:,} items")
     return value
 
 
@@ -78,17 +88,17 @@ class FailureStreak:
 
     def note(self, error: ContextPersistenceError | None) -> None:
         """Note how an item ended."""
-        cut_off = isinstance(error, DatabaseError) and error.retryable and not out_of_memory(error)
+        is_database_failure = isinstance(error, DatabaseError) and error.retryable and not out_of_memory(error)
         with self._lock:
-            self._failures = self._failures + 1 if cut_off else 0
+            self._failures = self._failures + 1 if is_database_failure else 0
             if 0 < self._failures < GIVE_UP_AFTER and not self._lives():
                 self._failures = GIVE_UP_AFTER
 
     def check(self) -> None:
         """Refuse to try another item where the database is dead, or has failed again and again."""
         with self._lock:
-            gives_up = self._failures >= GIVE_UP_AFTER
-        if gives_up:
+            has_given_up = self._failures >= GIVE_UP_AFTER
+        if has_given_up:
             raise DatabaseError(
                 "not tried: the database failed for the items before; run the batch again",
                 retryable=True,
@@ -106,8 +116,8 @@ class FailureStreak:
 class _Item:
     place: int
     conversation: Conversation
-    state: State | None = None
-    difference: Plan | None = None
+    state: StoredConversation | None = None
+    difference: ConversationDiff | None = None
 
 
 class _Group:
@@ -115,18 +125,18 @@ class _Group:
 
     def __init__(
         self,
-        core: Engine,
-        line: BatchPipeline,
-        fate: FailureStreak,
-        answers: list[SaveConversationResponse],
+        engine: Engine,
+        pipeline: BatchPipeline,
+        failures: FailureStreak,
+        responses: list[SaveConversationResponse],
         *,
         replace: bool,
     ) -> None:
-        self._core, self._line, self._fate, self._answers, self._replace = (
-            core,
-            line,
-            fate,
-            answers,
+        self._engine, self._line, self._fate, self._answers, self._replace = (
+            engine,
+            pipeline,
+            failures,
+            responses,
             replace,
         )
         self.size = 0
@@ -136,29 +146,29 @@ class _Group:
         self._again: list[_Item] = []
         self._seen = pipeline.ExtractionCache()
 
-    def add(self, place: int, given: object) -> None:
+    def add(self, index: int, item: object) -> None:
         """Take one in; one that is not valid has its answer already."""
         self.size += 1
         start = time.perf_counter()
         try:
-            made = _conversation(given, most=self._core.config.max_conversation_length)
+            conversation = _conversation(item, most=self._engine.config.max_conversation_length)
         except ContextPersistenceError as error:
-            self._answers[place] = _failed(_id(given), error, start)
+            self._answers[index] = _failed(_id(item), error, start)
             return
-        self.items.append(_Item(place, made))
-        self.messages += len(made.messages)
-        self._characters += sum(len(message.content) for message in made.messages)
+        self.items.append(_Item(index, conversation))
+        self.messages += len(conversation.messages)
+        self._characters += sum(len(message.content) for message in conversation.messages)
 
     def is_full(self) -> bool:
         """Whether no more should be analysed together with what is in it."""
-        return self._core.memory.is_full(
-            self._core.batches.chunk_size, max(self.messages, self.size), self._characters
+        return self._engine.memory.is_full(
+            self._engine.batches.chunk_size, max(self.messages, self.size), self._characters
         )
 
-    def has(self, given: object) -> bool:
+    def has(self, item: object) -> bool:
         """Whether the same conversation is in this group already."""
-        known = _id(given)
-        return any(one.conversation.conversation_id == known for one in self.items)
+        conversation_id = _id(item)
+        return any(stored_item.conversation.conversation_id == conversation_id for stored_item in self.items)
 
     def look(self) -> None:
         """Read what is stored. Whatever fails here and in the next steps fails again, with its reason, when the item is saved."""
@@ -167,29 +177,29 @@ class _Group:
             self._quietly(lambda item=item: self._look(item))  # type: ignore[misc]  # bound at once
 
     def _look(self, item: _Item) -> None:
-        core = self._core
-        item.state = core.graph.run(rows.state(core.namespace, item.conversation))[0]
-        self._seen.patterns = core.patterns(item.state.patterns)
-        item.difference = plan(
-            core.namespace,
+        engine = self._engine
+        item.state = engine.graph.run(rows.read_state(engine.namespace, item.conversation))[0]
+        self._seen.patterns = engine.state.patterns(item.state.patterns)
+        item.difference = diff_conversation(
+            engine.namespace,
             item.conversation,
             item.state,
-            mode=validation.choice(
-                "mode", item.conversation.mode or core.config.default_mode, MODES
+            mode=validation.check_choice(
+                "mode", item.conversation.mode or engine.config.default_mode, MODES
             ),
             now=now_ms(),
             replace=self._replace,
-            most=core.config.max_conversation_length,
+            max_messages=engine.config.max_conversation_length,
         )
 
-    def _messages(self) -> list[Item]:
-        return [one for item in self.items if item.difference for one in item.difference.items]
+    def _messages(self) -> list[MessageDiff]:
+        return [change for item in self.items if item.difference for change in item.difference.items]
 
     def read(self) -> None:
         """Find entities and relations in what needs it."""
-        wanted = [one for one in self._messages() if one.needs_graph]
-        for part in self._line.slices(wanted):
-            self._quietly(lambda part=part: pipeline.read(part, self._core.extractor, self._seen))  # type: ignore[misc]
+        changes = [change for change in self._messages() if change.needs_graph]
+        for slice_ in self._line.slices(changes):
+            self._quietly(lambda slice_=slice_: pipeline.read(slice_, self._engine.models.extractor, self._seen))  # type: ignore[misc]
 
     def embed(self) -> None:
         """Embed what needs it, texts of one length together."""
@@ -207,7 +217,7 @@ class _Group:
             self._quietly(lambda part=part: self._embedder().embed(part))  # type: ignore[misc]
 
     def _embedder(self) -> "Embedder":
-        return self._core.embeddings.current().embedder
+        return self._engine.embeddings.current().embedder
 
     def _quietly(self, work: Callable[[], object]) -> None:
         try:
@@ -221,31 +231,31 @@ class _Group:
         for item in self.items:
             yield lambda item=item: self._save(item)  # type: ignore[misc]  # bound at once
 
-    def _save(self, item: _Item, *, again: bool = False) -> None:
+    def _save(self, item: _Item, *, is_retry: bool = False) -> None:
         start = time.perf_counter()
-        ahead = (
+        prepared = (
             conversations.PreparedSave(state=item.state, seen=self._seen)
-            if item.state and not again
+            if item.state and not is_retry
             else None
         )
         try:
             self._fate.check()
-            with self._core.graph.call():
-                answer = conversations.save(
-                    self._core,
+            with self._engine.graph.call():
+                response = conversations.save(
+                    self._engine,
                     item.conversation,
                     embeddings=None,
                     replace=self._replace,
-                    ahead=ahead,
+                    ahead=prepared,
                 )
         except ContextPersistenceError as error:
             self._fate.note(error)
-            if out_of_memory(error) and not again:
+            if out_of_memory(error) and not is_retry:
                 self._again.append(item)
-            answer = _failed(item.conversation.conversation_id, error, start)
+            response = _failed(item.conversation.conversation_id, error, start)
         else:
             self._fate.note(None)
-        self._answers[item.place] = answer
+        self._answers[item.place] = response
 
     def end(self) -> None:
         """Save what the server's memory did not suffice for once more, one after the other."""
@@ -262,8 +272,8 @@ class _Group:
 
 
 def save(
-    core: Engine,
-    given: object,
+    engine: Engine,
+    conversations_given: object,
     *,
     parallel: object,
     max_workers: object,
@@ -271,62 +281,62 @@ def save(
     progress: Progress | None,
 ) -> list[SaveConversationResponse]:
     """Save conversations, an answer for each in their order."""
-    wanted = listed("conversations", given, limits.CONVERSATIONS_PER_BATCH)
-    line = BatchPipeline(workers=workers(core, parallel, max_workers), gate=Gate(core.memory))
-    if wanted:
-        core.embeddings.current()
-    answers: list[SaveConversationResponse] = [None] * len(wanted)  # type: ignore[list-item]  # each place is filled
-    with told(progress, "conversations", len(wanted)) as tell:
-        line.run(_groups(core, line, wanted, answers, replace=replace), tell)
-    return answers
+    conversation_list = listed("conversations", conversations_given, limits.CONVERSATIONS_PER_BATCH)
+    pipeline = BatchPipeline(workers=workers(engine, parallel, max_workers), gate=Gate(engine.memory))
+    if conversation_list:
+        engine.embeddings.current()
+    responses: list[SaveConversationResponse] = [None] * len(conversation_list)  # type: ignore[list-item]  # each place is filled
+    with told(progress, "conversations", len(conversation_list)) as report:
+        pipeline.run(_groups(engine, pipeline, conversation_list, responses, replace=replace), report)
+    return responses
 
 
 def _groups(
-    core: Engine,
-    line: BatchPipeline,
-    given: Iterable[object],
-    answers: list[SaveConversationResponse],
+    engine: Engine,
+    pipeline: BatchPipeline,
+    items: Iterable[object],
+    responses: list[SaveConversationResponse],
     *,
     replace: bool,
 ) -> Iterator[_Group]:
     """The conversations in groups of about `chunk_size` messages; no group has a conversation twice."""
-    fate = FailureStreak(core.graph)
-    group = _Group(core, line, fate, answers, replace=replace)
-    for place, one in enumerate(given):
-        if group.has(one):
+    failures = FailureStreak(engine.graph)
+    group = _Group(engine, pipeline, failures, responses, replace=replace)
+    for index, item in enumerate(items):
+        if group.has(item):
             yield group
-            group = _Group(core, line, fate, answers, replace=replace)
-        group.add(place, one)
+            group = _Group(engine, pipeline, failures, responses, replace=replace)
+        group.add(index, item)
         if group.is_full():
             yield group
-            group = _Group(core, line, fate, answers, replace=replace)
+            group = _Group(engine, pipeline, failures, responses, replace=replace)
     if group.size:
         yield group
 
 
-def _conversation(given: object, *, most: int) -> Conversation:
-    if isinstance(given, Conversation):
-        return conversations.given(given, None, None, None, None, most=most)
-    if hasattr(given, "model_dump"):  # a model of the caller's own with the same fields
-        given = {key: value for key, value in given.model_dump().items() if key in FIELDS}
-    if not isinstance(given, Mapping):
+def _conversation(item: object, *, max_messages: int) -> Conversation:
+    if isinstance(item, Conversation):
+        return conversations.given(item, None, None, None, None, most=max_messages)
+    if hasattr(item, "model_dump"):  # a model of the caller's own with the same fields
+        item = {key: value for key, value in item.model_dump().items() if key in FIELDS}
+    if not isinstance(item, Mapping):
         raise ValidationError("conversations: each must be a Conversation or a mapping")
-    if any(key not in FIELDS for key in given):
+    if any(key not in FIELDS for key in item):
         raise ValidationError(f"conversations: an unknown key; known are: {', '.join(FIELDS)}")
-    loose: dict[str, Any] = {key: given.get(key) for key in FIELDS}
-    whole = Conversation.model_construct(**loose)
-    return conversations.given(whole, None, None, None, None, most=most)
+    fields: dict[str, Any] = {key: item.get(key) for key in FIELDS}
+    conversation = Conversation.model_construct(**fields)
+    return conversations.given(conversation, None, None, None, None, most=max_messages)
 
 
-def _id(given: object) -> str:
+def _id(item: object) -> str:
     """The id that an item names, '' where it names none that is valid."""
-    known = (
-        given.get("conversation_id")
-        if isinstance(given, Mapping)
-        else getattr(given, "conversation_id", None)
+    conversation_id = (
+        item.get("conversation_id")
+        if isinstance(item, Mapping)
+        else getattr(item, "conversation_id", None)
     )
     try:
-        return validation.identifier("conversation_id", known)
+        return validation.check_identifier("conversation_id", conversation_id)
     except ValidationError:
         return ""
 

@@ -8,154 +8,159 @@ from hashlib import blake2b
 from typing import Any
 
 from mcp_context_persistence.ingest.pipeline import Analysis, ExtractionCache, analyse
-from mcp_context_persistence.kg import limits, validation
+from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg import models as checked
-from mcp_context_persistence.kg.clock import now_ms
 from mcp_context_persistence.kg.driver.graph import Run
 from mcp_context_persistence.kg.driver.statement import Row, Statement
 from mcp_context_persistence.kg.errors import DatabaseError, NotFoundError, ValidationError
 from mcp_context_persistence.kg.models import MODES, Conversation, Message
 from mcp_context_persistence.kg.schema.type_limits import Types
+from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.vector_spaces import Vectors
 from mcp_context_persistence.kg.writes import conversations as rows
-from mcp_context_persistence.kg.writes.conversation_diff import Plan, State, plan
+from mcp_context_persistence.kg.writes.conversation_diff import (
+    ConversationDiff,
+    StoredConversation,
+    diff_conversation,
+)
 from mcp_context_persistence.models import LoadConversationHistoryResponse, SaveConversationResponse
 from mcp_context_persistence.runtime.engine import Engine
 
 HOPEFUL_TRIES = 3  # without a lock
 
 
-def given(
+def build_conversation(
     conversation_id: object,
-    messages: object,
+    build_messages: object,
     project_path: object,
     mode: object,
     metadata: object,
     *,
-    most: int,
+    max_messages: int,
 ) -> Conversation:
     """The conversation that a call means: an object, or keywords, never both."""
     if isinstance(conversation_id, Conversation):
-        if any(value is not None for value in (messages, project_path, mode, metadata)):
+        if any(value is not None for value in (build_messages, project_path, mode, metadata)):
             raise ValidationError("give a Conversation object or keywords, not both")
-        whole = dict(conversation_id)  # one that was made without a check may lack fields
-        made = checked.conversation(
-            whole.get("conversation_id"),
-            whole.get("messages"),
-            project_path=whole.get("project_path"),
-            mode=whole.get("mode"),
-            metadata=whole.get("metadata"),
-            created_at=whole.get("created_at"),
+        fields = dict(conversation_id)  # one that was made without a check may lack fields
+        conversation = checked.conversation(
+            fields.get("conversation_id"),
+            fields.get("messages"),
+            project_path=fields.get("project_path"),
+            mode=fields.get("mode"),
+            metadata=fields.get("metadata"),
+            created_at=fields.get("created_at"),
         )
     else:
-        made = checked.conversation(
-            validation.identifier("conversation_id", conversation_id),
-            messages,
+        conversation = checked.conversation(
+            validation.check_identifier("conversation_id", conversation_id),
+            build_messages,
             project_path=project_path,
             mode=mode,
             metadata=metadata,
         )
-    if len(made.messages) > most:
+    if len(conversation.messages) > max_messages:
         raise ValidationError(
-            f"a conversation has at most {most:,} messages (max_conversation_length)"
+            f"a conversation has at most {max_messages:,} messages (max_conversation_length)"
         )
-    return made
+    return conversation
 
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedSave:
     """What was done for a save before it: the state that was read, and what was read and embedded of its texts."""
 
-    state: State
+    state: StoredConversation
     seen: ExtractionCache
 
 
 def save(
-    core: Engine,
+    engine: Engine,
     conversation: Conversation,
     *,
     embeddings: object,
     replace: bool,
-    ahead: PreparedSave | None = None,
+    prepared: PreparedSave | None = None,
 ) -> SaveConversationResponse:
     """Save a conversation: read what is stored, analyse what is new, write the difference. Two statements, whatever its length.
 
     Where other writers of the same conversation come between the two again and again, it is locked from the first to the second.
     """
     start, now = time.perf_counter(), now_ms()
-    mode = validation.choice("mode", conversation.mode or core.config.default_mode, MODES)
+    mode = validation.check_choice("mode", conversation.mode or engine.config.default_mode, MODES)
     if embeddings is not None and mode == "knowledge":
         raise ValidationError(
             "embeddings: the mode knowledge keeps no vectors of messages; use hybrid or conversation"
         )
-    most, seen = core.config.max_conversation_length, ahead.seen if ahead else ExtractionCache()
-    known = [ahead.state] if ahead else []
+    max_messages, cache = engine.config.max_conversation_length, prepared.seen if prepared else ExtractionCache()
+    prepared_states = [prepared.state] if prepared else []
 
-    def attempt(
+    def try_save(
         run: Run, write: Callable[[Statement[Row], Types], list[Row]]
     ) -> SaveConversationResponse | None:
-        vectors, hashes = _given_vectors(core, conversation, embeddings)
-        stored = known.pop() if known else run(rows.state(core.namespace, conversation))[0]
-        seen.patterns = core.patterns(stored.patterns)
-        difference = plan(
-            core.namespace,
+        vectors, vector_hashes = _check_vectors(engine, conversation, embeddings)
+        state = prepared_states.pop() if prepared_states else run(rows.read_state(engine.namespace, conversation))[0]
+        cache.patterns = engine.state.patterns(state.patterns)
+        difference = diff_conversation(
+            engine.namespace,
             conversation,
-            stored,
+            state,
             mode=mode,
             now=now,
             replace=replace,
-            most=most,
-            vectors=hashes,
+            most=max_messages,
+            vectors=vector_hashes,
         )
-        analysis, space = _analysed(core, difference, vectors, seen, now=now)
-        if difference.unchanged or write(
-            rows.save(core.namespace, difference, analysis.findings, space, now=now), analysis.types
+        analysis, space = _analyze(engine, difference, vectors, cache, now=now)
+        if difference.is_unchanged or write(
+            rows.save(engine.namespace, difference, analysis.findings, space, now=now),
+            analysis.types,
         ):
-            return _response(difference, analysis, seconds=time.perf_counter() - start)
+            return _build_response(difference, analysis, seconds=time.perf_counter() - start)
         return None
 
-    def alone(run: Run) -> SaveConversationResponse | None:
-        def write(statement: Statement[Row], used: Types) -> list[Row]:
-            written: list[Row] = run(statement)
-            core.types.register(run, used)
-            return written
+    def save_locked(run: Run) -> SaveConversationResponse | None:
+        def write(statement: Statement[Row], used_types: Types) -> list[Row]:
+            written_rows: list[Row] = run(statement)
+            engine.types.register(run, used_types)
+            return written_rows
 
-        run(rows.lock(core.namespace, conversation.conversation_id))
-        return attempt(run, write)
+        run(rows.lock(engine.namespace, conversation.conversation_id))
+        return try_save(run, write)
 
-    def whole() -> SaveConversationResponse:
+    def save_or_retry() -> SaveConversationResponse:
         for _ in range(HOPEFUL_TRIES):
-            if answer := attempt(core.graph.run, core.types.run):
-                return answer
-        if answer := core.types.transact(alone, name="save_conversation"):
-            return answer
+            if response := try_save(engine.graph.run, engine.types.run):
+                return response
+        if response := engine.types.transact(save_locked, name="save_conversation"):
+            return response
         raise DatabaseError(
             "the conversation was removed while it was saved; save it again", retryable=True
         )
 
-    return core.embeddings.again(whole)
+    return engine.embeddings.again(save_or_retry)
 
 
-def _given_vectors(
-    core: Engine, conversation: Conversation, embeddings: object
+def _check_vectors(
+    engine: Engine, conversation: Conversation, embeddings: object
 ) -> tuple[dict[int, Any] | None, list[str] | None]:
     """The caller's own vectors by place, and a hash of each."""
     if embeddings is None:
         return None, None
-    size = core.embeddings.current().vectors.space.size
-    array = validation.vectors(
-        "embeddings", embeddings, count=len(conversation.messages), dimension=size
+    dimension = engine.embeddings.current().vectors.space.size
+    array = validation.check_vectors(
+        "embeddings", embeddings, count=len(conversation.messages), dimension=dimension
     )
     return dict(enumerate(array)), [
         blake2b(vector.tobytes(), digest_size=16).hexdigest() for vector in array
     ]
 
 
-def _analysed(
-    core: Engine,
-    difference: Plan,
+def _analyze(
+    engine: Engine,
+    difference: ConversationDiff,
     vectors: dict[int, Any] | None,
-    seen: ExtractionCache,
+    cache: ExtractionCache,
     *,
     now: int,
 ) -> tuple[Analysis, Vectors | None]:
@@ -164,76 +169,78 @@ def _analysed(
     extracts = any(item.needs_graph for item in difference.items)
     if not embeds and not extracts:
         return Analysis(), None
-    found = core.embeddings.current()  # entities have vectors in every mode
-    merged = core.merged()
+    embedding = engine.embeddings.current()  # entities have vectors in every mode
+    merged = engine.state.redirects()
     analysis = analyse(
-        core.namespace,
+        engine.namespace,
         difference.items,
-        embedder=found.embedder if extracts or vectors is None else None,
-        extractor=core.extractor if extracts else None,
-        admission=core.types,
+        embedder=embedding.embedder if extracts or vectors is None else None,
+        extractor=engine.models.extractor if extracts else None,
+        admission=engine.types,
         vectors=vectors,
-        seen=seen,
+        seen=cache,
         merged=merged.names,
         now=now,
     )
     return analysis, merged.writing(
-        found.vectors, (row["id"] for row in analysis.findings.entities), analysis.followed
+        embedding.vectors, (row["id"] for row in analysis.findings.entities), analysis.followed
     )
 
 
-def _response(difference: Plan, analysis: Analysis, *, seconds: float) -> SaveConversationResponse:
-    count, created, updated = len(difference.items), difference.created, difference.updated
+def _build_response(difference: ConversationDiff, analysis: Analysis, *, seconds: float) -> SaveConversationResponse:
+    count, created, updated = len(difference.items), difference.created_count, difference.updated_count
     return SaveConversationResponse(
         conversation_id=difference.conversation_id,
         message_count=count,
-        status="unchanged" if difference.unchanged else "saved",
+        status="unchanged" if difference.is_unchanged else "saved",
         embeddings_generated=analysis.embedded,
         processing_time=seconds,
         created=created,
         updated=updated,
         kept=count - created - updated,
-        removed=len(difference.removed),
+        removed=len(difference.removed_ids),
         entities_found=len(analysis.findings.entities),
         relationships_found=len(analysis.findings.relations),
         truncated=analysis.truncated,
     )
 
 
-def load(core: Engine, conversation_id: object, limit: object) -> LoadConversationHistoryResponse:
+def load(engine: Engine, conversation_id: object, limit: object) -> LoadConversationHistoryResponse:
     """The last messages of a conversation, oldest first."""
     start = time.perf_counter()
-    wanted = validation.identifier("conversation_id", conversation_id)
-    most = limits.MESSAGES_PER_CONVERSATION
-    count = most if limit is None else validation.whole("limit", limit, least=1, most=most)
-    found = core.graph.run(rows.load(core.namespace, wanted, limit=count))
-    if not found:
+    checked_id = validation.check_identifier("conversation_id", conversation_id)
+    largest = limits.MESSAGES_PER_CONVERSATION
+    message_limit = (
+        largest if limit is None else validation.check_integer("limit", limit, minimum=1, maximum=largest)
+    )
+    rows_found = engine.graph.run(rows.load(engine.namespace, checked_id, limit=message_limit))
+    if not rows_found:
         raise NotFoundError("conversation_id: there is no such conversation")
-    whole, listed = found[0]["conversation"], messages(found[0]["messages"])
+    stored_conversation, returned = rows_found[0]["conversation"], build_messages(rows_found[0]["messages"])
     return LoadConversationHistoryResponse(
-        conversation_id=wanted,
-        messages=listed,
-        message_count=len(listed),
-        total_messages=found[0]["total"],
-        project_path=whole["project_path"],
-        metadata=json.loads(whole["metadata"] or "null"),
-        created_at=validation.moment(whole["created_ms"]),
-        updated_at=validation.moment(whole["updated_ms"]),
+        conversation_id=checked_id,
+        messages=returned,
+        message_count=len(returned),
+        total_messages=rows_found[0]["total"],
+        project_path=stored_conversation["project_path"],
+        metadata=json.loads(stored_conversation["metadata"] or "null"),
+        created_at=timestamps.from_milliseconds(stored_conversation["created_ms"]),
+        updated_at=timestamps.from_milliseconds(stored_conversation["updated_ms"]),
         processing_time=time.perf_counter() - start,
     )
 
 
-def messages(stored: Sequence[Mapping[str, Any]]) -> list[Message]:
+def build_messages(stored_messages: Sequence[Mapping[str, Any]]) -> list[Message]:
     """Messages as they were saved. They were checked then, so they are not checked again."""
     return [
         Message.model_construct(
-            id=one["id"],
-            role=one["role"],
-            name=one.get("name"),
-            content=one["content"],
-            timestamp=validation.moment(one["timestamp_ms"]),
-            metadata=json.loads(one.get("metadata") or "null"),
+            id=row["id"],
+            role=row["role"],
+            name=row.get("name"),
+            content=row["content"],
+            timestamp=timestamps.from_milliseconds(row["timestamp_ms"]),
+            metadata=json.loads(row.get("metadata") or "null"),
         )
-        for one in stored
-        if one["id"] is not None
+        for row in stored_messages
+        if row["id"] is not None
     ]

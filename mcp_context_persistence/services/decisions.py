@@ -10,13 +10,13 @@ from mcp_context_persistence.ingest.extraction.decision_cues import Proposal, pr
 from mcp_context_persistence.ingest.graph_rows import graph_rows
 from mcp_context_persistence.ingest.pipeline import entity_vectors
 from mcp_context_persistence.ingest.redirects import followed
-from mcp_context_persistence.kg import identifiers, limits, validation
-from mcp_context_persistence.kg.clock import now_ms
+from mcp_context_persistence.kg import identifiers, limits, timestamps, validation
 from mcp_context_persistence.kg.driver.graph import Run
 from mcp_context_persistence.kg.driver.statement import Row, Statement
 from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError, NotFoundError
 from mcp_context_persistence.kg.models import Decision, Message
 from mcp_context_persistence.kg.schema.type_limits import Types
+from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import conversation_diff, decisions
 from mcp_context_persistence.kg.writes import conversations as rows
 from mcp_context_persistence.kg.writes import entities as knowledge
@@ -32,8 +32,8 @@ from mcp_context_persistence.services import conversations
 PROPOSED_TYPE = "unspecified"  # a sentence does not say of what type it is; what became of a proposal is its status
 
 
-def save(
-    core: Engine,
+def save_decision(
+    engine: Engine,
     conversation_id: object,
     decision_type: object,
     context: object,
@@ -41,26 +41,27 @@ def save(
     confidence: object,
 ) -> SaveDecisionResponse:
     """Save a decision and link it to what it is about."""
-    start, now = time.perf_counter(), now_ms()
-    made = Decision(
+    now = now_ms()
+    decision = Decision(
         id="",
-        conversation_id=validation.identifier("conversation_id", conversation_id),
-        decision_type=validation.type_name("decision_type", decision_type),
-        context=validation.text("context", context, characters=limits.DECISION_CHARACTERS),
-        outcome=validation.text("outcome", outcome, characters=limits.DECISION_CHARACTERS),
-        confidence=None if confidence is None else validation.confidence("confidence", confidence),
+        conversation_id=validation.check_identifier("conversation_id", conversation_id),
+        decision_type=validation.check_type_name("decision_type", decision_type),
+        context=validation.check_text("context", context, characters=limits.DECISION_CHARACTERS),
+        outcome=validation.check_text("outcome", outcome, characters=limits.DECISION_CHARACTERS),
+        confidence=None
+        if confidence is None
+        else validation.check_confidence("confidence", confidence),
     )
-    made.id = identifiers.decision_id(
-        made.conversation_id, made.decision_type, made.context, made.outcome
+    decision.id = identifiers.decision_id(
+        decision.conversation_id, decision.decision_type, decision.context, decision.outcome
     )
-    written = core.embeddings.again(lambda: _saved(core, made, now=now))
-    made.created_at = validation.moment(written["created_ms"])
+    row = engine.embeddings.again(lambda: _write_decision(engine, decision, now=now))
+    decision.created_at = timestamps.from_milliseconds(row["created_ms"])
     return SaveDecisionResponse(
-        decision=made,
-        created=written["created"],
-        conversation_created=written["conversation_created"],
-        entities_linked=written["linked"],
-        processing_time=time.perf_counter() - start,
+        decision=decision,
+        created=row["created"],
+        conversation_created=row["conversation_created"],
+        entities_linked=row["linked"],
     )
 
 
@@ -74,59 +75,61 @@ class _Prepared:
     given: dict[str, Any]
 
 
-def _prepared(core: Engine, decision: Decision, *, now: int) -> _Prepared:
+def _prepare(engine: Engine, decision: Decision, *, now: int) -> _Prepared:
     """Embed and extract."""
     content = f"{decision.context}\n{decision.outcome}"
-    encoding = core.embeddings.current()
-    vector = encoding.embedder.embed_query(content)
-    merged = core.merged()
-    found = followed(next(iter(core.extractor.extract([content], core.patterns()))), merged.names)
-    made = graph_rows(core.namespace, [(decision.id, found)], now=now, admission=core.types)
-    entities = entity_vectors(made, encoding.embedder).entities
-    space = merged.writing(encoding.vectors, made.ids, made.followed)
+    embedding = engine.embeddings.current()
+    vector = embedding.embedder.embed_query(content)
+    merged = engine.state.redirects()
+    extraction = followed(
+        next(iter(engine.models.extractor.extract([content], engine.state.patterns()))), merged.names
+    )
+    graph = graph_rows(engine.namespace, [(decision.id, extraction)], now=now, admission=engine.types)
+    entities = entity_vectors(graph, embedding.embedder).entities
+    vectors = merged.writing(embedding.vectors, graph.ids, graph.followed)
     return _Prepared(
         things=knowledge.store(
-            core.namespace,
+            engine.namespace,
             entities=entities,
-            relations=made.relations,
-            vectors=space,
+            relations=graph.relations,
+            vectors=vectors,
             now=now,
             last=False,
         ),
-        types=made.types,
-        relations=[row["properties"]["id"] for row in made.relations],
+        types=graph.types,
+        relations=[row["properties"]["id"] for row in graph.relations],
         given={
             "content": content,
             "vector": vector,
-            "vectors": space,
+            "vectors": vectors,
             "entities": entities,
             "now": now,
         },
     )
 
 
-def _saved(core: Engine, decision: Decision, *, now: int) -> Row:
+def _write_decision(engine: Engine, decision: Decision, *, now: int) -> Row:
     """Write a decision, and what it is about, in one transaction."""
-    prepared = _prepared(core, decision, now=now)
-    empty = conversation_diff.conversation_properties(
-        core.namespace,
+    prepared = _prepare(engine, decision, now=now)
+    conversation = conversation_diff.conversation_properties(
+        engine.namespace,
         decision.conversation_id,
         project_path=None,
-        mode=core.config.default_mode,
+        mode=engine.config.default_mode,
         metadata=None,
     )
-    whole = decisions.save(core.namespace, decision, conversation=empty, **prepared.given)
+    statement = decisions.save(engine.namespace, decision, conversation=conversation, **prepared.given)
 
     def work(run: Run) -> Row:
         run(prepared.things)
-        written: Row = run(whole)[0]
-        core.types.register(run, prepared.types)
-        return written
+        row: Row = run(statement)[0]
+        engine.types.register(run, prepared.types)
+        return row
 
-    return core.types.transact(work, name="save_decision")
+    return engine.types.transact(work, name="save_decision")
 
 
-class _Left(Exception):  # noqa: N818 - no error: it rolls back what was begun
+class _ProposalUnchanged(Exception):  # noqa: N818 - no error: it rolls back what was begun
     """A proposal is left as it is: reviewed, or with a message that has changed or gone."""
 
     def __init__(self, row: Row | None) -> None:
@@ -134,136 +137,138 @@ class _Left(Exception):  # noqa: N818 - no error: it rolls back what was begun
         self.row = row
 
 
-def _kept(
-    core: Engine, shown: ProposedDecision, *, hashes: Mapping[str, str], now: int
+def _write_proposal(
+    engine: Engine, proposal: ProposedDecision, *, text_hashes: Mapping[str, str], now: int
 ) -> Row | None:
     """Write a proposal, in one transaction; None where a message has another text by now. Nothing is written then, or where it was reviewed."""
-    decision = shown.decision
-    prepared = _prepared(core, decision, now=now)
-    evidence = {key: hashes[key] for key in shown.evidence}
-    whole = decisions.propose(
-        core.namespace, decision, supported=prepared.relations, evidence=evidence, **prepared.given
+    decision = proposal.decision
+    prepared = _prepare(engine, decision, now=now)
+    evidence = {key: text_hashes[key] for key in proposal.evidence}
+    statement = decisions.propose(
+        engine.namespace,
+        decision,
+        supported=prepared.relations,
+        evidence=evidence,
+        **prepared.given,
     )
 
     def work(run: Run) -> Row:
-        run(rows.lock(core.namespace, decision.conversation_id))
+        run(rows.lock(engine.namespace, decision.conversation_id))
         run(prepared.things)
-        written: list[Row] = run(whole)
-        if not written or written[0]["status"] != "proposed":
-            raise _Left(written[0] if written else None)
-        core.types.register(run, prepared.types)
-        return written[0]
+        rows_written: list[Row] = run(statement)
+        if not rows_written or rows_written[0]["status"] != "proposed":
+            raise _ProposalUnchanged(rows_written[0] if rows_written else None)
+        engine.types.register(run, prepared.types)
+        return rows_written[0]
 
     try:
-        return core.types.transact(work, name="propose_decisions")
-    except _Left as left:
-        return left.row
+        return engine.types.transact(work, name="propose_decisions")
+    except _ProposalUnchanged as left:
+        return unchanged.row
 
 
-def propose(core: Engine, conversation_id: object, *, save: object) -> ProposeDecisionsResponse:
+def propose_decisions(engine: Engine, conversation_id: object, *, save_decision: object) -> ProposeDecisionsResponse:
     """Find what the messages of a conversation tell of decisions, and keep it as proposals."""
-    start, now = time.perf_counter(), now_ms()
-    keeps = validation.flag("save", save)
-    talk = validation.identifier("conversation_id", conversation_id)
-    said = conversations.load(core, talk, None).messages
-    hashes = {str(one.id): identifiers.digest(one.content) for one in said}
-    known = {row["id"]: row for row in core.graph.run(decisions.known(core.namespace, talk))}
-    found = _found(talk, said, known)
-    saved = outdated = written = 0
-    for shown in found if keeps else ():
-        before = known.get(shown.decision.id)
-        if before and (before["status"] != "proposed" or _same(before, shown)):
+    now = now_ms()
+    should_save = validation.check_flag("save", save_decision)
+    checked_id = validation.check_identifier("conversation_id", conversation_id)
+    messages = conversations.load(engine, checked_id, None).messages
+    text_hashes = {str(message.id): identifiers.digest(message.content) for message in messages}
+    stored_proposals = {row["id"]: row for row in engine.graph.run(decisions.list_of_conversation(engine.namespace, checked_id))}
+    proposals_found = _find_proposals(checked_id, messages, stored_proposals)
+    saved = outdated = written_count = 0
+    for proposal in proposals_found if should_save else ():
+        stored = stored_proposals.get(proposal.decision.id)
+        if stored and (stored["status"] != "proposed" or _is_stored_unchanged(stored, proposal)):
             continue
         try:
-            row = core.embeddings.again(partial(_kept, core, shown, hashes=hashes, now=now))
+            row = engine.embeddings.again(partial(_write_proposal, engine, proposal, hashes=text_hashes, now=now))
         except ContextPersistenceError as error:
-            if not written:
+            if not written_count:
                 raise
-            text = f"{error}; {written} proposals were kept before that, and the same call goes on after them"
+            text = f"{error}; {written_count} proposals were kept before that, and the same call goes on after them"
             raise DatabaseError(text, retryable=error.retryable, outcome="unknown") from error
-        written += row is not None
-        shown.kept, shown.created = row is not None, row is not None and row["created"]
-        saved, outdated = saved + shown.created, outdated + (not shown.kept)
+        written_count += row is not None
+        proposal.kept, proposal.created = row is not None, row is not None and row["created"]
+        saved, outdated = saved + proposal.created, outdated + (not proposal.kept)
         if row:
-            shown.decision.status = row["status"]
-            shown.decision.created_at = validation.moment(row["created_ms"])
+            proposal.decision.status = row["status"]
+            proposal.decision.created_at = timestamps.from_milliseconds(row["created_ms"])
     return ProposeDecisionsResponse(
-        conversation_id=talk,
-        proposals=found,
+        conversation_id=checked_id,
+        proposals=proposals_found,
         saved=saved,
         outdated=outdated,
-        processing_time=time.perf_counter() - start,
     )
 
 
-def _same(row: Row, shown: ProposedDecision) -> bool:
+def _is_stored_unchanged(row: Row, proposal: ProposedDecision) -> bool:
     """Whether a proposal is stored as it was found now."""
-    return row["context"] == shown.decision.context and set(row["evidence"]) == set(shown.evidence)
+    return row["context"] == proposal.decision.context and set(row["evidence"]) == set(proposal.evidence)
 
 
-def _found(
-    conversation_id: str, said: Sequence[Message], known: Mapping[str, Row]
+def _find_proposals(
+    conversation_id: str, messages: Sequence[Message], stored_proposals: Mapping[str, Row]
 ) -> list[ProposedDecision]:
     """What messages tell of decisions, each sentence once, with what became of it."""
-    found: dict[str, ProposedDecision] = {}
-    for message in said:
-        for one in proposals(message.content):
-            key, place = identifiers.proposal_id(conversation_id, one.text), str(message.id)
-            shown = found.get(key)
-            if shown is None:
-                shown = found[key] = _shown(conversation_id, key, message, one, known.get(key))
-            elif place not in shown.evidence:
-                shown.evidence.append(place)
-                shown.timestamp = min(
-                    filter(None, (shown.timestamp, message.timestamp)), default=None
+    by_id: dict[str, ProposedDecision] = {}
+    for message in messages:
+        for sentence in proposals(message.content):
+            proposal_id, message_id = identifiers.proposal_id(conversation_id, sentence.text), str(message.id)
+            proposal = by_id.get(proposal_id)
+            if proposal is None:
+                proposal = by_id[proposal_id] = _build_proposal(conversation_id, proposal_id, message, sentence, stored_proposals.get(proposal_id))
+            elif message_id not in proposal.evidence:
+                proposal.evidence.append(message_id)
+                proposal.timestamp = min(
+                    filter(None, (proposal.timestamp, message.timestamp)), default=None
                 )
-    return list(found.values())
+    return list(by_id.values())
 
 
-def _shown(
-    conversation_id: str, key: str, message: Message, one: Proposal, row: Row | None
+def _build_proposal(
+    conversation_id: str, proposal_id: str, message: Message, sentence: Proposal, row: Row | None
 ) -> ProposedDecision:
     """A proposal as it is shown. A long message is cut to what lies around the sentence."""
-    most = limits.DECISION_CHARACTERS
-    start = max(0, min((one.start + one.end - most) // 2, len(message.content) - most))
+    max_characters = limits.DECISION_CHARACTERS
+    start = max(0, min((sentence.start + sentence.end - max_characters) // 2, len(message.content) - max_characters))
     return ProposedDecision(
         decision=Decision(
-            id=key,
+            id=proposal_id,
             conversation_id=conversation_id,
             decision_type=PROPOSED_TYPE,
-            context=message.content[start : start + most],
-            outcome=one.text,
-            created_at=validation.moment(None if row is None else row["created_ms"]),
+            context=message.content[start : start + max_characters],
+            outcome=sentence.text,
+            created_at=timestamps.from_milliseconds(None if row is None else row["created_ms"]),
             status="proposed" if row is None else row["status"],
         ),
-        context_cut=len(message.content) > most,
+        context_cut=len(message.content) > max_characters,
         message_id=str(message.id),
         evidence=[str(message.id)],
         timestamp=message.timestamp,
-        start=one.start,
-        end=one.end,
-        cue=one.cue,
+        start=sentence.start,
+        end=sentence.end,
+        cue=sentence.cue,
         created=row is None,
         kept=row is not None,
     )
 
 
-def review(core: Engine, decision_id: object, accept: object) -> ReviewDecisionResponse:
+def review_decision(engine: Engine, decision_id: object, accept: object) -> ReviewDecisionResponse:
     """Accept or reject a decision."""
-    start = time.perf_counter()
-    known = validation.identifier("decision_id", decision_id)
-    status = "accepted" if validation.flag("accept", accept) else "rejected"
+    checked_id = validation.check_identifier("decision_id", decision_id)
+    status = "accepted" if validation.check_flag("accept", accept) else "rejected"
     statement = decisions.review(
-        core.namespace,
-        known,
+        engine.namespace,
+        checked_id,
         status=status,
-        vectors=core.embeddings.current().vectors,
+        vectors=engine.embeddings.current().vectors,
         now=now_ms(),
     )
-    found = core.graph.run(statement)
-    if not found:
+    rows_found = engine.graph.run(statement)
+    if not rows_found:
         raise NotFoundError("decision_id: there is no such decision, or it was rejected before")
-    row = found[0]
+    row = rows_found[0]
     decision = Decision.model_construct(
         id=row["id"],
         conversation_id=row["conversation_id"],
@@ -271,11 +276,10 @@ def review(core: Engine, decision_id: object, accept: object) -> ReviewDecisionR
         context=row["context"],
         outcome=row["outcome"],
         confidence=row["stated_confidence"],
-        created_at=validation.moment(row["created_ms"]),
+        created_at=timestamps.from_milliseconds(row["created_ms"]),
         status=row["status"],
     )
     return ReviewDecisionResponse(
         decision=decision,
         changed=row["before"] != status,
-        processing_time=time.perf_counter() - start,
     )

@@ -8,8 +8,8 @@ from mcp_context_persistence.ingest.graph_rows import GraphRows, graph_rows
 from mcp_context_persistence.ingest.pipeline import entity_vectors
 from mcp_context_persistence.ingest.redirects import followed
 from mcp_context_persistence.kg import limits, validation
-from mcp_context_persistence.kg.clock import now_ms
 from mcp_context_persistence.kg.driver.graph import Run
+from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import documents, entities
 from mcp_context_persistence.models import SaveDocumentResponse
 from mcp_context_persistence.runtime.engine import Engine
@@ -18,31 +18,33 @@ if TYPE_CHECKING:
     from mcp_context_persistence.ingest.models.embedder import Embedder
 
 
-def save(
-    core: Engine, document_id: object, text: object, *, metadata: object, project_path: object
+def save_document(
+    engine: Engine, document_id: object, text: object, *, metadata: object, project_path: object
 ) -> SaveDocumentResponse:
     """Read what is stored; when it is something else, split, embed, extract, and write all of it in one transaction."""
-    start, now = time.perf_counter(), now_ms()
-    known = validation.identifier("document_id", document_id)
-    said = validation.text("text", text, characters=limits.DOCUMENT_CHARACTERS)
-    path = None if project_path is None else validation.identifier("project_path", project_path)
-    own = validation.plain_metadata("metadata", metadata)
-    properties = documents.document_properties(said, project_path=path, metadata=own)
-    stored = core.graph.run(documents.state(core.namespace, known))
+    now = now_ms()
+    checked_id = validation.check_identifier("document_id", document_id)
+    checked_text = validation.check_text("text", text, characters=limits.DOCUMENT_CHARACTERS)
+    checked_path = (
+        None if project_path is None else validation.check_identifier("project_path", project_path)
+    )
+    checked_metadata = validation.check_metadata("metadata", metadata)
+    properties = documents.document_properties(checked_text, project_path=checked_path, metadata=checked_metadata)
+    stored = engine.graph.run(documents.state(engine.namespace, checked_id))
     if stored and stored[0]["hash"] == properties["hash"]:
         return SaveDocumentResponse(
-            document_id=known, status="unchanged", processing_time=time.perf_counter() - start
+            document_id=checked_id, status="unchanged"
         )
 
-    def whole() -> SaveDocumentResponse:
-        encoding = core.embeddings.current()
-        merged = core.merged()
-        rows, passages, truncated = _analysed(
-            core, encoding.embedder, known, said, properties, own, merged.names, now=now
+    def save_or_retry() -> SaveDocumentResponse:
+        encoding = engine.embeddings.current()
+        merged = engine.state.redirects()
+        rows, passages, truncated = _analyze(
+            engine, encoding.embedder, checked_id, checked_text, properties, checked_metadata, merged.names, now=now
         )
         space = merged.writing(encoding.vectors, rows.ids, rows.followed)
         found = entities.store(
-            core.namespace,
+            engine.namespace,
             entities=rows.entities,
             relations=rows.relations,
             vectors=space,
@@ -50,32 +52,31 @@ def save(
             last=False,
         )
         document = documents.save(
-            core.namespace, known, properties, passages, rows.relations, space, now=now
+            engine.namespace, checked_id, properties, passages, rows.relations, space, now=now
         )
 
         def work(run: Run) -> Mapping[str, Any]:
             run(found)
             written: Mapping[str, Any] = run(document)[0]
-            core.types.register(run, rows.types)
+            engine.types.register(run, rows.types)
             return written
 
-        written = core.types.transact(work, name="save_document")
+        written = engine.types.transact(work, name="save_document")
         return SaveDocumentResponse(
-            document_id=known,
+            document_id=checked_id,
             status="saved",
             created=written["created"],
             passages=written["passages"],
             entities_found=len(rows.entities),
             relationships_found=len(rows.relations),
             truncated=truncated,
-            processing_time=time.perf_counter() - start,
         )
 
-    return core.embeddings.again(whole)
+    return engine.embeddings.again(save_or_retry)
 
 
-def _analysed(
-    core: Engine,
+def _analyze(
+    engine: Engine,
     embedder: "Embedder",
     document_id: str,
     text: str,
@@ -86,30 +87,32 @@ def _analysed(
     now: int,
 ) -> tuple[GraphRows, list[dict[str, Any]], bool]:
     """What the text talks about, its passages as rows, and whether a passage mentions more than was looked at."""
-    pieces = embedder.passages(text)
-    vectors = embedder.embed([piece.text for piece in pieces])
-    found = [
-        followed(one, names)
-        for one in core.extractor.extract([piece.text for piece in pieces], core.patterns())
+    text_passages = embedder.passages(text)
+    vectors = embedder.embed([passage.text for passage in text_passages])
+    extractions = [
+        followed(extraction, names)
+        for extraction in engine.models.extractor.extract([passage.text for passage in text_passages], engine.state.patterns())
     ]
-    ids = [documents.passage_id(document_id, place) for place in range(len(pieces))]
-    rows = graph_rows(core.namespace, zip(ids, found, strict=True), now=now, admission=core.types)
+    ids = [documents.passage_id(document_id, position) for position in range(len(text_passages))]
+    rows = graph_rows(
+        engine.namespace, zip(ids, extractions, strict=True), now=now, admission=engine.types
+    )
     passages = [
         {
             "properties": documents.passage_properties(
-                core.namespace,
+                engine.namespace,
                 document_id,
                 properties,
-                position=place,
-                start=piece.start,
-                end=piece.end,
-                content=piece.text,
+                position=position,
+                start=passage.start,
+                end=passage.end,
+                content=passage.text,
                 metadata=metadata,
                 now=now,
             ),
-            "vector": vectors[place],
-            "mentions": rows.mentions[place]["entities"],
+            "vector": vectors[position],
+            "mentions": rows.mentions[position]["entities"],
         }
-        for place, piece in enumerate(pieces)
+        for position, passage in enumerate(text_passages)
     ]
-    return entity_vectors(rows, embedder), passages, any(one.truncated for one in found)
+    return entity_vectors(rows, embedder), passages, any(extraction.truncated for extraction in extractions)

@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mcp_context_persistence.kg import limits, validation
-from mcp_context_persistence.kg.clock import now_ms
+from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.driver.graph import Run
 from mcp_context_persistence.kg.driver.statement import Row
 from mcp_context_persistence.kg.errors import GraphError, NotFoundError, ValidationError
 from mcp_context_persistence.kg.merging import merge as merging
 from mcp_context_persistence.kg.merging import unmerge
+from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import entities
 from mcp_context_persistence.queries.entity_resolution import record_matching, scoring
 from mcp_context_persistence.queries.entity_resolution.blocking import EntityProfile
@@ -34,78 +34,78 @@ from mcp_context_persistence.responses.duplicates import (
 from mcp_context_persistence.runtime.engine import Engine
 
 
-def find(
-    core: Engine, entity_id: object, entity_types: object, *, min_score: object, limit: object
+def find_duplicates(
+    engine: Engine, entity_id: object, entity_types: object, *, min_score: object, limit: object
 ) -> FindDuplicateEntitiesResponse:
     """Compare the entities of the namespace with each other, or one with the others."""
-    start = time.perf_counter()
-    least = validation.confidence("min_score", min_score)
-    most = validation.whole("limit", limit, least=1, most=limits.DUPLICATE_PAIRS)
-    types = _types(entity_types)
-    asked = (
+    smallest_score = validation.check_confidence("min_score", min_score)
+    pair_limit = validation.check_integer("limit", limit, minimum=1, maximum=limits.DUPLICATE_PAIRS)
+    type_names = _check_types(entity_types)
+    compared_id = (
         None
         if entity_id is None
-        else core.entity_ids({"entity_id": validation.identifier("entity_id", entity_id)})[
+        else engine.state.resolve_entities({"entity_id": validation.check_identifier("entity_id", entity_id)})[
             "entity_id"
         ]
     )
-    used = core.embeddings.current().vectors.space.vectors
-    rows = core.graph.run(
+    vectors_property = engine.embeddings.current().vectors.space.vectors
+    rows = engine.graph.run(
         merging.things(
-            core.namespace, types=types, limit=limits.COMPARED_ENTITIES + 1, vectors=used
+            engine.namespace, types=type_names, limit=limits.COMPARED_ENTITIES + 1, vectors=vectors_property
         )
     )
     compared = rows[: limits.COMPARED_ENTITIES]
-    if asked is not None and all(row["id"] != asked for row in compared):
+    if compared_id is not None and all(row["id"] != compared_id for row in compared):
         raise NotFoundError(
             "entity_id: it is not among the entities that are compared; narrow them by entity_types"
         )
-    things = {row["id"]: _thing(row) for row in compared}
-    related, told_by = _related(core, things.values())
-    found = scoring.pairs(list(things.values()), related=related)
-    groups = [group for group in scoring.clusters(list(things.values()), found) if len(group) > 1]
+    profiles = {row["id"]: _build_profile(row) for row in compared}
+    shared_neighbors, neighbors_by = _find_shared_neighbors(engine, profiles.values())
+    pairs_found = scoring.pairs(list(profiles.values()), related=shared_neighbors)
+    groups = [group for group in scoring.clusters(list(profiles.values()), pairs_found) if len(group) > 1]
     shown = [
         pair
-        for pair in found
-        if pair.score >= least and (asked is None or asked in {pair.first, pair.second})
+        for pair in pairs_found
+        if pair.score >= smallest_score and (compared_id is None or compared_id in {pair.first, pair.second})
     ]
     return FindDuplicateEntitiesResponse(
-        pairs=[_pair(pair, things) for pair in shown[:most]],
-        groups=[_group(group, things) for group in groups if asked is None or asked in group],
+        pairs=[_build_pair(pair, profiles) for pair in shown[:pair_limit]],
+        groups=[_build_group(group, profiles) for group in groups if compared_id is None or compared_id in group],
         total_pairs=len(shown),
         compared=len(compared),
-        neighbors_by=told_by,
-        truncated=len(rows) > len(compared) or len(shown) > most,
-        processing_time=time.perf_counter() - start,
+        neighbors_by=neighbors_by,
+        truncated=len(rows) > len(compared) or len(shown) > pair_limit,
     )
 
 
-def _related(
-    core: Engine, things: Iterable[EntityProfile]
+def _find_shared_neighbors(
+    engine: Engine, profiles: Iterable[EntityProfile]
 ) -> tuple[list[tuple[str, str]] | None, Literal["gds", "cypher"] | None]:
     """Entities that share neighbours, as the server's library knows them, and who told; None where they must be found from what was read."""
-    wanted = settings()["related"]
-    if all(len(one.neighbours) < wanted["shared"] for one in things):
+    related_settings = settings()["related"]
+    if all(len(profile.neighbours) < related_settings["shared"] for profile in profiles):
         return [], None
-    told = core.analytics.related(core.namespace, cutoff=wanted["overlap"], least=wanted["shared"])
-    return told, "cypher" if told is None else "gds"
+    pairs_found = engine.analytics.related(
+        engine.namespace, cutoff=related_settings["overlap"], least=related_settings["shared"]
+    )
+    return pairs_found, "cypher" if pairs_found is None else "gds"
 
 
-def _types(given: object) -> list[str] | None:
-    if given is None:
+def _check_types(entity_types: object) -> list[str] | None:
+    if entity_types is None:
         return None
-    listed = [given] if isinstance(given, str) else given
-    if not isinstance(listed, Sequence) or len(listed) > limits.FILTER_VALUES:
+    type_list = [entity_types] if isinstance(entity_types, str) else entity_types
+    if not isinstance(type_list, Sequence) or len(type_list) > limits.FILTER_VALUES:
         raise ValidationError(
             f"entity_types must be a type or a list of at most {limits.FILTER_VALUES} types"
         )
-    if not listed:
+    if not type_list:
         raise ValidationError("entity_types must not be an empty list; None means all types")
-    return [validation.type_name("entity_types", one).lower() for one in listed]
+    return [validation.check_type_name("entity_types", type_name).lower() for type_name in type_list]
 
 
-def _thing(row: Row) -> EntityProfile:
-    name, kind = row["name"] or row["id"], row["type"] or "concept"
+def _build_profile(row: Row) -> EntityProfile:
+    name, entity_type = row["name"] or row["id"], row["type"] or "concept"
     fields = json.loads(row["metadata"]) if row["metadata"] else {}
     vector = None
     if row["vector"] is not None:
@@ -115,39 +115,39 @@ def _thing(row: Row) -> EntityProfile:
     return EntityProfile(
         id=row["id"],
         name=name,
-        type=kind,
+        type=entity_type,
         aliases=tuple(row["aliases"] or ()),
         contexts=frozenset(row["contexts"]),
         neighbours=frozenset(row["neighbours"]) - {row["id"]},
         vector=vector,
-        fields=record_matching.named(kind, name, fields),
+        fields=record_matching.named(entity_type, name, fields),
     )
 
 
-def _pair(pair: Pair, things: Mapping[str, EntityProfile]) -> DuplicatePair:
-    kept = things[pair.first]
+def _build_pair(pair: Pair, profiles: Mapping[str, EntityProfile]) -> DuplicatePair:
+    profile = profiles[pair.first]
     return DuplicatePair(
-        keep_id=kept.id,
-        keep_name=kept.name,
+        keep_id=profile.id,
+        keep_name=profile.name,
         duplicate_id=pair.second,
-        duplicate_name=things[pair.second].name,
-        type=kept.type,
+        duplicate_name=profiles[pair.second].name,
+        type=profile.type,
         score=pair.score,
         band="same" if pair.band == "same" else "review",
         evidence=[
-            DuplicateEvidence(stage=one.stage, score=one.score, detail=one.detail)
-            for one in pair.evidence
+            DuplicateEvidence(stage=evidence.stage, score=evidence.score, detail=evidence.detail)
+            for evidence in pair.evidence
         ],
     )
 
 
-def _group(group: Sequence[str], things: Mapping[str, EntityProfile]) -> DuplicateGroup:
-    kept = scoring.main_name(things[one] for one in group).id
-    return DuplicateGroup(keep_id=kept, duplicate_ids=[one for one in group if one != kept])
+def _build_group(group: Sequence[str], profiles: Mapping[str, EntityProfile]) -> DuplicateGroup:
+    keep_id = scoring.main_name(profiles[entity_id] for entity_id in group).id
+    return DuplicateGroup(keep_id=keep_id, duplicate_ids=[entity_id for entity_id in group if entity_id != keep_id])
 
 
-def merge(
-    core: Engine,
+def merge_entities(
+    engine: Engine,
     keep: object,
     duplicates: object,
     *,
@@ -156,128 +156,128 @@ def merge(
     evidence: object,
 ) -> MergeEntitiesResponse:
     """Merge entities into one."""
-    start, now = time.perf_counter(), now_ms()
-    listed = [duplicates] if isinstance(duplicates, str) else duplicates
-    if not isinstance(listed, Sequence) or not 1 <= len(listed) <= limits.MERGED_AT_ONCE:
+    now = now_ms()
+    duplicate_list = [duplicates] if isinstance(duplicates, str) else duplicates
+    if not isinstance(duplicate_list, Sequence) or not 1 <= len(duplicate_list) <= limits.MERGED_AT_ONCE:
         raise ValidationError(
             f"duplicates must be an entity or a list of 1 to {limits.MERGED_AT_ONCE} entities"
         )
-    words = {"keep": validation.identifier("keep", keep)}
-    words |= {
-        f"duplicates.{place}": validation.identifier(f"duplicates.{place}", one)
-        for place, one in enumerate(listed)
+    references = {"keep": validation.check_identifier("keep", keep)}
+    references |= {
+        f"duplicates.{index}": validation.check_identifier(f"duplicates.{index}", reference)
+        for index, reference in enumerate(duplicate_list)
     }
-    why = {
+    provenance = {
         "reason": None
         if reason is None
-        else validation.anything("reason", reason, characters=limits.DESCRIPTION_CHARACTERS),
-        "merged_by": None if merged_by is None else validation.identifier("merged_by", merged_by),
-        "evidence": _evidence(evidence),
+        else validation.check_string("reason", reason, characters=limits.DESCRIPTION_CHARACTERS),
+        "merged_by": None
+        if merged_by is None
+        else validation.check_identifier("merged_by", merged_by),
+        "evidence": _serialize_evidence(evidence),
     }
     merge_id = f"merge:{uuid.uuid4().hex}"
 
-    def made(kept: str, others: Sequence[str], counts: Mapping[str, int]) -> MergeEntitiesResponse:
-        core.embeddings.forget()
+    def build_response(kept_id: str, merged_ids: Sequence[str], counts: Mapping[str, int]) -> MergeEntitiesResponse:
+        engine.embeddings.forget()
         return MergeEntitiesResponse(
             merge_id=merge_id,
-            kept_id=kept,
-            merged_ids=list(others),
+            kept_id=kept_id,
+            merged_ids=list(merged_ids),
             **counts,
-            processing_time=time.perf_counter() - start,
         )
 
     def attempt() -> MergeEntitiesResponse:
-        vectors = core.embeddings.current().vectors
-        ids = core.entity_ids(words)
-        kept, others = ids["keep"], sorted({one for field, one in ids.items() if field != "keep"})
-        if kept in others:
+        vectors = engine.embeddings.current().vectors
+        ids = engine.state.resolve_entities(references)
+        kept_id, merged_ids = ids["keep"], sorted({reference for field, reference in ids.items() if field != "keep"})
+        if kept_id in merged_ids:
             raise ValidationError(
                 "duplicates: the entity to keep is among them, perhaps by another of its names"
             )
 
         def work(run: Run) -> dict[str, int]:
             return merging.merge(
-                run, core.namespace, merge_id, kept, others, why=why, vectors=vectors, now=now
+                run, engine.namespace, merge_id, kept_id, merged_ids, why=provenance, vectors=vectors, now=now
             )
 
-        return made(kept, others, core.graph.transact(work, name="merge_entities"))
+        return build_response(kept_id, merged_ids, engine.graph.transact(work, name="merge_entities"))
 
-    def whole() -> MergeEntitiesResponse:
+    def merge_or_read() -> MergeEntitiesResponse:
         try:
             return attempt()
         except (NotFoundError, ValidationError):
-            rows = core.graph.run(merging.read(core.namespace, merge_id))
+            rows = engine.graph.run(merging.read(engine.namespace, merge_id))
             if not rows:
                 raise
             row = rows[0]["merge"]  # an attempt whose answer was lost has merged them
-            return made(row["kept_id"], row["merged_ids"], json.loads(row["counts"]))
+            return build_response(row["kept_id"], row["merged_ids"], json.loads(row["counts"]))
 
-    return core.embeddings.again(whole)
+    return engine.embeddings.again(merge_or_read)
 
 
-def _evidence(given: object) -> str | None:
+def _serialize_evidence(evidence: object) -> str | None:
     """What a caller says in support of a merge, such as pairs of `find`, as JSON."""
-    if given is None:
+    if evidence is None:
         return None
-    listed = given if isinstance(given, (list, tuple)) else [given]
+    evidence_list = evidence if isinstance(evidence, (list, tuple)) else [evidence]
     plain: list[Any] = [
-        one.model_dump() if isinstance(one, DuplicatePair) else one for one in listed
+        item.model_dump() if isinstance(item, DuplicatePair) else item for item in evidence_list
     ]
-    return validation.metadata("evidence", {"pairs": plain})
+    return validation.dump_metadata("evidence", {"pairs": plain})
 
 
-def undo(core: Engine, merge_id: object) -> UndoMergeResponse:
+def undo_merge(engine: Engine, merge_id: object) -> UndoMergeResponse:
     """Part what was merged."""
-    start, now = time.perf_counter(), now_ms()
-    known = validation.identifier("merge_id", merge_id)
+    now = now_ms()
+    checked_id = validation.check_identifier("merge_id", merge_id)
 
-    def made(row: Row, counts: Mapping[str, int]) -> UndoMergeResponse:
-        core.embeddings.forget()
+    def build_response(row: Row, counts: Mapping[str, int]) -> UndoMergeResponse:
+        engine.embeddings.forget()
         return UndoMergeResponse(
-            merge_id=known,
+            merge_id=checked_id,
             kept_id=row["kept_id"],
             restored_ids=list(row["merged_ids"]),
             **counts,
-            processing_time=time.perf_counter() - start,
         )
 
-    def whole() -> UndoMergeResponse:
-        encoding = core.embeddings.current()
-        vectors, names = encoding.vectors, core.merged()
-        order = core.graph.run(
-            merging.later(core.namespace, [known])
+    def undo_or_read() -> UndoMergeResponse:
+        encoding = engine.embeddings.current()
+        vectors, names = encoding.vectors, engine.state.redirects()
+        order = engine.graph.run(
+            merging.later(engine.namespace, [checked_id])
         )  # first: what is undone meanwhile is undone, not deleted
-        rows = core.graph.run(merging.read(core.namespace, known))
+        rows = engine.graph.run(merging.read(engine.namespace, checked_id))
         if not rows or not order:
             raise NotFoundError("merge_id: there is no such merge")
         row = rows[0]["merge"]
         if row["undone_ms"] == now:  # by an attempt whose answer was lost
-            return made(row, json.loads(row["counts"]))
+            return build_response(row, json.loads(row["counts"]))
         if row["undone_ms"] is not None:
             raise ValidationError("merge_id: this merge was undone already")
-        _refuse(order[0])
+        _require_undoable(order[0])
         embedded: dict[str, Any] = {}
         if (row["model"], row["vectors"]) != (vectors.space.model, vectors.space.vectors):
-            stored = core.graph.run(merging.claim(core.namespace, row["merged_ids"]))
-            texts = {one["id"]: _words(one) for one in stored}
+            stored = engine.graph.run(merging.claim(engine.namespace, row["merged_ids"]))
+            texts = {stored_row["id"]: _vector_text(stored_row) for stored_row in stored}
             embedded = dict(zip(texts, encoding.embedder.embed(list(texts.values())), strict=True))
 
         def work(run: Run) -> dict[str, int]:
             return unmerge.undo(
-                run, core.namespace, row, names, vectors=vectors, embedded=embedded, now=now
+                run, engine.namespace, row, names, vectors=vectors, embedded=embedded, now=now
             )
 
-        return made(row, core.graph.transact(work, name="undo_merge"))
+        return build_response(row, engine.graph.transact(work, name="undo_merge"))
 
-    return core.embeddings.again(whole)
+    return engine.embeddings.again(undo_or_read)
 
 
-def _refuse(row: Row) -> None:
+def _require_undoable(row: Row) -> None:
     if row["later"]:
-        more = row["count"] - len(row["later"])
-        others = ", ".join([*row["later"], *([f"and {more:,} more"] if more else [])])
+        unnamed_count = row["count"] - len(row["later"])
+        merge_names = ", ".join([*row["later"], *([f"and {unnamed_count:,} more"] if unnamed_count else [])])
         raise GraphError(
-            f"later merges of the same entities must be undone first, in this order: {others}"
+            f"later merges of the same entities must be undone first, in this order: {merge_names}"
         )
     if not row["whole"]:
         raise ValidationError(
@@ -285,49 +285,47 @@ def _refuse(row: Row) -> None:
         )
 
 
-def _words(row: Row) -> str:
+def _vector_text(row: Row) -> str:
     """What the vector of a stored entity is made of."""
-    own = row["properties"]
+    properties = row["properties"]
     return entities.named(
-        own["name"] or row["id"], "" if own["origin"] == "extracted" else own["description"]
+        properties["name"] or row["id"], "" if properties["origin"] == "extracted" else properties["description"]
     )
 
 
-def history(core: Engine, *, limit: object, before: object) -> ListMergesResponse:
+def list_merges(engine: Engine, *, limit: object, before: object) -> ListMergesResponse:
     """The merges of the namespace, newest first."""
-    start = time.perf_counter()
-    most = validation.whole("limit", limit, least=1, most=limits.LISTED_MERGES)
-    newer = None if before is None else validation.identifier("before", before)
-    row = core.graph.run(merging.listed(core.namespace, before=newer, limit=most + 1))[0]
+    merge_limit = validation.check_integer("limit", limit, minimum=1, maximum=limits.LISTED_MERGES)
+    checked_before = None if before is None else validation.check_identifier("before", before)
+    row = engine.graph.run(merging.listed(engine.namespace, before=checked_before, limit=merge_limit + 1))[0]
     if not row["known"]:
         raise NotFoundError("before: there is no such merge")
-    shown = row["merges"][:most]
-    order = {
-        one["id"]: one
-        for one in core.graph.run(merging.later(core.namespace, [one["id"] for one in shown]))
+    page = row["merges"][:merge_limit]
+    undo_orders = {
+        merge_entities["id"]: merge_entities
+        for merge_entities in engine.graph.run(merging.later(engine.namespace, [merge_entities["id"] for merge_entities in page]))
     }
     return ListMergesResponse(
-        merges=[_record(one, order[one["id"]]) for one in shown if one["id"] in order],
+        merges=[_build_record(merge_entities, undo_orders[merge_entities["id"]]) for merge_entities in page if merge_entities["id"] in undo_orders],
         total_merges=row["total"],
-        truncated=len(row["merges"]) > most,
-        processing_time=time.perf_counter() - start,
+        truncated=len(row["merges"]) > merge_limit,
     )
 
 
-def _record(row: Row, order: Row) -> MergeRecord:
+def _build_record(row: Row, order: Row) -> MergeRecord:
     kept, *merged = (
-        MergeMember(id=one["id"], name=one["name"] or one["id"])
-        for one in (row["kept"], *row["merged"])
+        MergeMember(id=member["id"], name=member["name"] or member["id"])
+        for member in (row["kept"], *row["merged"])
     )
     return MergeRecord(
         merge_id=row["id"],
         kept=kept,
         merged=merged,
-        merged_at=validation.moment(row["created_ms"]),
+        merged_at=timestamps.from_milliseconds(row["created_ms"]),
         reason=row["reason"],
         merged_by=row["merged_by"],
         evidence=json.loads(row["evidence"])["pairs"] if row["evidence"] else [],
-        undone_at=validation.moment(row["undone_ms"]),
+        undone_at=timestamps.from_milliseconds(row["undone_ms"]),
         can_undo=order["whole"] and not order["later"],
         undo_first=order["later"],
         undo_first_count=order["count"],

@@ -11,14 +11,13 @@ from mcp_context_persistence.ingest.graph_rows import GraphRows, graph_rows, men
 from mcp_context_persistence.ingest.pipeline import entity_vectors
 from mcp_context_persistence.ingest.redirects import followed
 from mcp_context_persistence.kg import identifiers, limits, validation
-from mcp_context_persistence.kg.clock import now_ms
 from mcp_context_persistence.kg.driver.graph import Run
 from mcp_context_persistence.kg.driver.statement import Row, Statement
 from mcp_context_persistence.kg.errors import NotFoundError, ValidationError
 from mcp_context_persistence.kg.merging.merge import Merged
 from mcp_context_persistence.kg.models import Entity, Relationship
 from mcp_context_persistence.kg.schema.type_limits import types
-from mcp_context_persistence.kg.validation import moment
+from mcp_context_persistence.kg.timestamps import from_milliseconds, now_ms
 from mcp_context_persistence.kg.writes import entities as knowledge
 from mcp_context_persistence.kg.writes import upsert
 from mcp_context_persistence.models import (
@@ -39,7 +38,7 @@ OPERATIONS = ("context", "neighbors", "paths")
 
 
 def extract(
-    core: Engine,
+    engine: Engine,
     text: object,
     *,
     conversation_id: object,
@@ -49,39 +48,42 @@ def extract(
     store: bool,
 ) -> ExtractEntitiesResponse:
     """Find entities and relations in a text, keep all of them, and answer with those that were asked for."""
-    start, now = time.perf_counter(), now_ms()
-    said = validation.text("text", text, characters=limits.EXTRACTION_CHARACTERS)
+    now = now_ms()
+    said = validation.check_text("text", text, characters=limits.EXTRACTION_CHARACTERS)
     conversation = (
         None
         if conversation_id is None
-        else validation.identifier("conversation_id", conversation_id)
+        else validation.check_identifier("conversation_id", conversation_id)
     )
-    message = None if message_id is None else validation.identifier("message_id", message_id)
+    message = None if message_id is None else validation.check_identifier("message_id", message_id)
     wanted = types_wanted(entity_types)
-    validation.metadata("context", context)
-    found = next(iter(core.extractor.extract([said], core.patterns())))
+    validation.dump_metadata("context", context)
+    found = next(iter(engine.models.extractor.extract([said], engine.state.patterns())))
     source = message or (
         text_source(said) if conversation is None else f"{conversation}:{text_source(said)}"
     )
 
     def kept() -> tuple[Extraction, GraphRows, str | None]:
-        merged = core.merged() if store else Merged()
+        merged = engine.state.redirects() if store else Merged()
         meant = followed(found, merged.names)
-        rows = graph_rows(core.namespace, [(source, meant)], now=now, admission=core.types)
+        rows = graph_rows(engine.namespace, [(source, meant)], now=now, admission=engine.types)
         if not store or not rows.entities:
             return meant, rows, None
         link = None
         if conversation is not None or message is not None:
             mentioned = mention_rows(meant.mentions)
             link = knowledge.mention(
-                core.namespace, conversation_id=conversation, message_id=message, mentions=mentioned
+                engine.namespace,
+                conversation_id=conversation,
+                message_id=message,
+                mentions=mentioned,
             )
-        return meant, rows, store_entities(core, rows, merged, link, now=now)
+        return meant, rows, store_entities(engine, rows, merged, link, now=now)
 
-    meant, rows, linked = core.embeddings.again(kept)
+    meant, rows, linked = engine.embeddings.again(kept)
     metadata = dict(context) if isinstance(context, Mapping) and context else None
     made = answer(
-        core,
+        engine,
         rows,
         meant,
         wanted,
@@ -94,7 +96,6 @@ def extract(
         update={
             "stored": store and bool(rows.entities),
             "linked_to": linked,
-            "processing_time": time.perf_counter() - start,
         }
     )
 
@@ -105,7 +106,7 @@ def text_source(text: str) -> str:
 
 
 def answer(
-    core: Engine,
+    engine: Engine,
     rows: GraphRows,
     found: Extraction,
     wanted: set[str] | None,
@@ -131,10 +132,10 @@ def answer(
     chosen = [
         one
         for one in sorted(entities, key=lambda one: first[one.id])
-        if one.confidence >= core.config.entity_extraction_threshold
+        if one.confidence >= engine.config.entity_extraction_threshold
         and (wanted is None or one.type in wanted)
     ]
-    most = core.config.max_entities_per_text
+    most = engine.config.max_entities_per_text
     return ExtractEntitiesResponse(
         entities=chosen[:most],
         conversation_id=conversation,
@@ -160,30 +161,35 @@ def types_wanted(given: object) -> set[str] | None:
         )
     if not given:
         raise ValidationError("entity_types must not be an empty list; None means all types")
-    return {validation.type_name("entity_types", one) for one in given}
+    return {validation.check_type_name("entity_types", one) for one in given}
 
 
 def store_entities(
-    core: Engine, rows: GraphRows, merged: Merged, link: Statement[Row] | None = None, *, now: int
+    engine: Engine, rows: GraphRows, merged: Merged, link: Statement[Row] | None = None, *, now: int
 ) -> str | None:
     """Store what was found in texts, then hang it on what `link` says; answers with what that is."""
-    encoding = core.embeddings.current()
+    encoding = engine.embeddings.current()
     space = merged.writing(encoding.vectors, rows.ids, rows.followed)
     things = entity_vectors(rows, encoding.embedder).entities
     found = knowledge.store(
-        core.namespace, entities=things, relations=rows.relations, vectors=space, now=now, last=True
+        engine.namespace,
+        entities=things,
+        relations=rows.relations,
+        vectors=space,
+        now=now,
+        last=True,
     )
     if link is None:
-        core.types.run(found, rows.types)
+        engine.types.run(found, rows.types)
         return None
 
     def work(run: Run) -> str | None:
         run(found)
         linked: str | None = run(link)[0]["linked"]
-        core.types.register(run, rows.types)
+        engine.types.register(run, rows.types)
         return linked
 
-    return core.types.transact(work, name="extract_entities")
+    return engine.types.transact(work, name="extract_entities")
 
 
 def _entity(
@@ -211,7 +217,7 @@ def _entity(
         },
         conversation_id=conversation,
         message_id=message,
-        created_at=moment(now),
+        created_at=from_milliseconds(now),
         aliases=[],
     )
 
@@ -230,7 +236,7 @@ def _found_relationship(row: Mapping[str, Any]) -> Relationship:
 
 
 def relate(
-    core: Engine,
+    engine: Engine,
     source: object,
     target: object,
     relationship_type: object,
@@ -239,22 +245,22 @@ def relate(
     properties: object,
 ) -> CreateRelationshipResponse:
     """Create or update the relationship between two entities that exist."""
-    start, now = time.perf_counter(), now_ms()
+    now = now_ms()
     references = {
-        "source_entity_id": validation.identifier("source_entity_id", source),
-        "target_entity_id": validation.identifier("target_entity_id", target),
+        "source_entity_id": validation.check_identifier("source_entity_id", source),
+        "target_entity_id": validation.check_identifier("target_entity_id", target),
     }
-    name = validation.type_name("relationship_type", relationship_type)
-    sure = validation.confidence("confidence", confidence)
+    name = validation.check_type_name("relationship_type", relationship_type)
+    sure = validation.check_confidence("confidence", confidence)
     given = upsert.RelationshipRow(
         source=references["source_entity_id"],
         target=references["target_entity_id"],
         name=name,
         confidence=sure,
-        properties=validation.plain_metadata("properties", properties),
+        properties=validation.check_metadata("properties", properties),
     )
-    core.entity_ids(references)
-    row, written = core.embeddings.again(lambda: _related(core, given, references, now=now))
+    engine.state.resolve_entities(references)
+    row, written = engine.embeddings.again(lambda: _related(engine, given, references, now=now))
     return CreateRelationshipResponse(
         relationship=Relationship(
             id=written[0]["id"],
@@ -263,45 +269,43 @@ def relate(
             relationship_type=name,
             confidence=sure,
             properties=json.loads(written[0]["properties"] or "null"),
-            created_at=moment(written[0]["created_ms"]),
+            created_at=from_milliseconds(written[0]["created_ms"]),
         ),
         created=written[0]["created"],
-        processing_time=time.perf_counter() - start,
     )
 
 
 def _related(
-    core: Engine, given: upsert.RelationshipRow, references: Mapping[str, str], *, now: int
+    engine: Engine, given: upsert.RelationshipRow, references: Mapping[str, str], *, now: int
 ) -> tuple[upsert.RelationshipRow, list[Row]]:
     """Write a relationship, and return it with the ids of its ends and the row that was written."""
-    core.types.check([given.type], ())
+    engine.types.check([given.type], ())
 
     def work(run: Run) -> tuple[upsert.RelationshipRow, list[Row]]:
-        (row,) = knowledge.resolved(run, core.namespace, [given])
-        written = run(knowledge.save_relationships(core.namespace, [row], now=now))
+        (row,) = knowledge.resolved(run, engine.namespace, [given])
+        written = run(knowledge.save_relationships(engine.namespace, [row], now=now))
         if written:
-            core.types.register(run, types([row.type]))
+            engine.types.register(run, types([row.type]))
         return row, written
 
     for _ in range(TRIES):
-        row, written = core.types.transact(work, name="create_relationship")
+        row, written = engine.types.transact(work, name="create_relationship")
         if written:
             return row, written
-        core.entity_ids(references)  # it is another one, if it was merged meanwhile
+        engine.state.resolve_entities(references)  # it is another one, if it was merged meanwhile
     raise NotFoundError("source_entity_id or target_entity_id: the entity was deleted meanwhile")
 
 
 def query(
-    core: Engine, entity_id: object, *, depth: object, operation: object
+    engine: Engine, entity_id: object, *, depth: object, operation: object
 ) -> QueryKnowledgeGraphResponse:
     """What lies around an entity."""
-    start = time.perf_counter()
-    reference = validation.identifier("entity_id", entity_id)
-    steps = validation.whole("depth", depth, least=1, most=limits.TRAVERSAL_DEPTH)
-    asked = validation.choice("operation", operation, OPERATIONS)
-    found = core.entity_ids({"entity_id": reference})["entity_id"]
-    seen = walk(core.graph.run, core.namespace, found, depth=steps)
-    stored = core.graph.run(knowledge.read_entities(core.namespace, [found]))
+    reference = validation.check_identifier("entity_id", entity_id)
+    steps = validation.check_integer("depth", depth, minimum=1, maximum=limits.TRAVERSAL_DEPTH)
+    asked = validation.check_choice("operation", operation, OPERATIONS)
+    found = engine.state.resolve_entities({"entity_id": reference})["entity_id"]
+    seen = walk(engine.graph.run, engine.namespace, found, depth=steps)
+    stored = engine.graph.run(knowledge.read_entities(engine.namespace, [found]))
     return QueryKnowledgeGraphResponse(
         entity_id=found,
         operation=asked,
@@ -310,7 +314,6 @@ def query(
             seen, entity=_stored_entity(stored[0]) if stored else None, operation=asked
         ),
         truncated=seen.truncated,
-        processing_time=time.perf_counter() - start,
     )
 
 
@@ -325,7 +328,7 @@ def _stored_entity(row: Mapping[str, Any]) -> Entity:
         metadata=json.loads(properties["metadata"] or "null"),
         conversation_id=None,
         message_id=None,
-        created_at=moment(properties["created_ms"]),
+        created_at=from_milliseconds(properties["created_ms"]),
         aliases=list(properties["aliases"] or ()),
     )
 
@@ -381,11 +384,11 @@ def _context(seen: Walk, *, entity: Entity | None, operation: str) -> GraphConte
 
 
 def update(
-    core: Engine, entities: object, relationships: object, merge_strategy: object
+    engine: Engine, entities: object, relationships: object, merge_strategy: object
 ) -> UpdateKnowledgeGraphResponse:
     """Write entities and relationships together: all of them, or none."""
-    start, now = time.perf_counter(), now_ms()
-    strategy: upsert.Strategy = validation.choice(
+    now = now_ms()
+    strategy: upsert.Strategy = validation.check_choice(
         "merge_strategy", merge_strategy, upsert.STRATEGIES
     )  # type: ignore[assignment]
     things = [
@@ -402,12 +405,12 @@ def update(
     told: dict[tuple[str, str, str], upsert.RelationshipRow] = {}
     if any(told.setdefault(link.key, link) != link for link in links):
         raise ValidationError("relationships: the same one is given twice, with different values")
-    done = core.embeddings.again(lambda: _written(core, things, links, strategy, now=now))
-    return UpdateKnowledgeGraphResponse(**done, processing_time=time.perf_counter() - start)
+    done = engine.embeddings.again(lambda: _written(engine, things, links, strategy, now=now))
+    return UpdateKnowledgeGraphResponse(**done)
 
 
 def _written(
-    core: Engine,
+    engine: Engine,
     things: Sequence[upsert.EntityRow],
     links: Sequence[upsert.RelationshipRow],
     strategy: upsert.Strategy,
@@ -415,12 +418,12 @@ def _written(
     now: int,
 ) -> dict[str, int]:
     """Write all of it; the vectors are made before the transaction, as far as it can be known which ones it needs."""
-    core.types.check(
+    engine.types.check(
         (link.type for link in links),
         (identifiers.label(entity.type or "concept") for entity in things),
     )
-    found = core.embeddings.current() if things else None
-    merged = core.merged() if things else Merged()
+    found = engine.embeddings.current() if things else None
+    merged = engine.state.redirects() if things else Merged()
     given, things = things, upsert.followed(things, merged.names)
     memory: dict[str, Any] = {}
 
@@ -431,8 +434,8 @@ def _written(
         return [memory[text] for text in texts]
 
     if found:
-        stored = core.graph.run(
-            knowledge.read_entities(core.namespace, [one.id for one in things], found.vectors)
+        stored = engine.graph.run(
+            knowledge.read_entities(engine.namespace, [one.id for one in things], found.vectors)
         )
         embed(
             [
@@ -446,9 +449,9 @@ def _written(
         if found
         else None
     )
-    how: dict[str, Any] = {"strategy": strategy, "register": core.types.register, "now": now}
-    return core.types.transact(
-        lambda run: knowledge.update(run, core.namespace, things, links, embed, vectors, **how),
+    how: dict[str, Any] = {"strategy": strategy, "register": engine.types.register, "now": now}
+    return engine.types.transact(
+        lambda run: knowledge.update(run, engine.namespace, things, links, embed, vectors, **how),
         name="update_knowledge_graph",
     )
 

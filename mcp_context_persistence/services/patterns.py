@@ -13,12 +13,12 @@ from mcp_context_persistence.ingest.graph_rows import GraphRows, graph_rows, men
 from mcp_context_persistence.ingest.pipeline import entity_vectors
 from mcp_context_persistence.ingest.redirects import followed
 from mcp_context_persistence.kg import identifiers, limits, validation
-from mcp_context_persistence.kg.clock import now_ms
 from mcp_context_persistence.kg.driver.statement import Row, Statement
 from mcp_context_persistence.kg.errors import DatabaseError, NotFoundError
 from mcp_context_persistence.kg.merging.merge import Merged
 from mcp_context_persistence.kg.merging.merge import merged as stored_merged
 from mcp_context_persistence.kg.schema.type_limits import types
+from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import conversations as stored_conversations
 from mcp_context_persistence.kg.writes import patterns as stored_patterns
 from mcp_context_persistence.kg.writes import reextraction
@@ -30,23 +30,23 @@ from mcp_context_persistence.responses.patterns import (
 from mcp_context_persistence.runtime.engine import Engine
 
 
-def configure(core: Engine, given: object, confidence: object) -> ConfigureEntityPatternsResponse:
+def configure_patterns(engine: Engine, patterns: object, confidence: object) -> ConfigureEntityPatternsResponse:
     """Check patterns and put them in the place of those that the namespace has."""
     start = time.perf_counter()
-    found = user_patterns.checked(given, confidence)
-    labels = [identifiers.label(name) for name in found.types]
+    compiled = user_patterns.checked(patterns, confidence)
+    labels = [identifiers.label(name) for name in compiled.types]
 
     def attempt() -> Row:
-        core.types.check((), labels)
-        statement = stored_patterns.save(core.namespace, found.written(), now=now_ms())
-        return core.types.run(statement, types((), labels))[0]
+        engine.types.check((), labels)
+        statement = stored_patterns.save(engine.namespace, compiled.written(), now=now_ms())
+        return engine.types.run(statement, types((), labels))[0]
 
-    row = core.embeddings.again(attempt)
+    row = engine.embeddings.again(attempt)
     return ConfigureEntityPatternsResponse(
         version=row["version"],
         changed=row["changed"],
-        types=list(found.types),
-        patterns=sum(map(len, found.types.values())),
+        types=list(compiled.types),
+        patterns=sum(map(len, compiled.types.values())),
         processing_time=time.perf_counter() - start,
     )
 
@@ -64,62 +64,62 @@ class _Difference:
     removed: dict[str, EntityChange] = field(default_factory=dict)
     retyped: dict[str, EntityChange] = field(default_factory=dict)
 
-    def compare(self, place: str, old: Mapping[str, Row], new: Mapping[str, Row]) -> bool:
+    def compare(self, text_id: str, old_mentions: Mapping[str, Row], new_mentions: Mapping[str, Row]) -> bool:
         """Note how one place changes, if it does."""
         self.read += 1
-        if old == new:
+        if old_mentions == new_mentions:
             return False
         self.changed += 1
-        self.mentions["added"] += len(new.keys() - old.keys())
-        self.mentions["removed"] += len(old.keys() - new.keys())
-        self.mentions["changed"] += sum(old[one] != new[one] for one in old.keys() & new.keys())
-        self.gained.update(new.keys() - old.keys())
-        for one in old.keys() - new.keys():
-            self.lost[one].append(place)
+        self.mentions["added"] += len(new_mentions.keys() - old_mentions.keys())
+        self.mentions["removed"] += len(old_mentions.keys() - new_mentions.keys())
+        self.mentions["changed"] += sum(old_mentions[entity_id] != new_mentions[entity_id] for entity_id in old_mentions.keys() & new_mentions.keys())
+        self.gained.update(new_mentions.keys() - old_mentions.keys())
+        for entity_id in old_mentions.keys() - new_mentions.keys():
+            self.lost[entity_id].append(text_id)
         return True
 
 
-def reextract(core: Engine, conversation_id: object, *, apply: bool) -> ReextractResponse:
+def reextract(engine: Engine, conversation_id: object, *, apply: bool) -> ReextractResponse:
     """Read what is stored once more, page by page, and show the difference, or apply it."""
     start = time.perf_counter()
-    known = (
+    checked_id = (
         None
         if conversation_id is None
-        else validation.identifier("conversation_id", conversation_id)
+        else validation.check_identifier("conversation_id", conversation_id)
     )
-    if known is not None and not core.graph.run(
-        stored_conversations.load(core.namespace, known, limit=1)
+    if checked_id is not None and not engine.graph.run(
+        stored_conversations.load(engine.namespace, checked_id, limit=1)
     ):
         raise NotFoundError("conversation_id: there is no such conversation")
     if apply:
-        core.embeddings.current()
-    patterns = core.patterns()
-    merged = next(iter(core.graph.run(stored_merged(core.namespace))), Merged())
+        engine.embeddings.current()
+    patterns = engine.state.patterns()
+    merged = next(iter(engine.graph.run(stored_merged(engine.namespace))), Merged())
     difference = _Difference()
-    for page in _pages(core, known):
-        read = core.extractor.extract([row["content"] for row in page], patterns)
-        found = {
-            row["id"]: followed(one, merged.names) for row, one in zip(page, read, strict=True)
+    for page in _read_pages(engine, checked_id):
+        extractions = engine.models.extractor.extract([row["content"] for row in page], patterns)
+        by_text = {
+            row["id"]: followed(entity_id, merged.names) for row, entity_id in zip(page, extractions, strict=True)
         }
         changed = [
             row
             for row in page
-            if difference.compare(row["id"], _stored(row), _found(found[row["id"]]))
+            if difference.compare(row["id"], _stored_mentions(row), _extracted_mentions(by_text[row["id"]]))
         ]
         if changed:
             write = partial(
-                _page, core, difference, changed, found, merged=merged if apply else None
+                _apply_page, engine, difference, changed, by_text, merged=merged if apply else None
             )
-            core.embeddings.again(
+            engine.embeddings.again(
                 write
             )  # again from the start: other types may have to stand for what was found
     if not apply:
-        _removed(core, difference)
-    for one in (
+        _note_removed(engine, difference)
+    for entity_id in (
         difference.added.keys() & difference.removed.keys()
     ):  # gone with one page, back with the next
-        del difference.added[one], difference.removed[one]
-    return _response(
+        del difference.added[entity_id], difference.removed[entity_id]
+    return _build_response(
         difference,
         applied=apply,
         version=patterns.version if patterns else 0,
@@ -127,84 +127,84 @@ def reextract(core: Engine, conversation_id: object, *, apply: bool) -> Reextrac
     )
 
 
-def _pages(core: Engine, conversation_id: str | None) -> Iterator[list[Row]]:
+def _read_pages(engine: Engine, conversation_id: str | None) -> Iterator[list[Row]]:
     """What has text that was read for entities, in pages."""
-    namespace, size = core.namespace, core.batches.chunk_size
+    namespace, size = engine.namespace, engine.batches.chunk_size
     if conversation_id is not None:
-        known = conversation_id
-        yield from _paged(
-            core,
-            lambda last: reextraction.conversation(namespace, known, after=last, limit=size),
+        checked_id = conversation_id
+        yield from _read_until_empty(
+            engine,
+            lambda last: reextraction.conversation(namespace, checked_id, after=last, limit=size),
             -1,
             "position",
         )
     else:
-        yield from _paged(
-            core, lambda last: reextraction.messages(namespace, after=last, limit=size), "", "id"
+        yield from _read_until_empty(
+            engine, lambda last: reextraction.messages(namespace, after=last, limit=size), "", "id"
         )
-        yield from _paged(
-            core,
+        yield from _read_until_empty(
+            engine,
             lambda last: reextraction.passages(namespace, after=last, limit=size),
             "document:",
             "id",
         )
 
 
-def _paged(
-    core: Engine, page: Callable[[Any], Statement[Row]], first: int | str, key: str
+def _read_until_empty(
+    engine: Engine, page: Callable[[Any], Statement[Row]], first: int | str, key: str
 ) -> Iterator[list[Row]]:
     """Pages until one is empty. Each statement has a deadline of its own, because there is no end to their number."""
     last: Any = first
     while True:
-        rows = core.graph.run(page(last), deadline=core.config.deadline)
+        rows = engine.graph.run(page(last), deadline=engine.config.deadline)
         yield [row for row in rows if row["content"] is not None]
         if not rows:
             return
         last = rows[-1][key]
 
 
-def _stored(row: Row) -> dict[str, Row]:
+def _stored_mentions(row: Row) -> dict[str, Row]:
     return {
-        one["id"]: {key: value for key, value in one.items() if key != "id"}
-        for one in row["mentions"]
+        mention["id"]: {key: value for key, value in mention.items() if key != "id"}
+        for mention in row["mentions"]
     }
 
 
-def _found(extraction: Extraction) -> dict[str, Row]:
-    found = {one["id"]: one["properties"] for one in mention_rows(extraction.mentions)}
+def _extracted_mentions(extraction: Extraction) -> dict[str, Row]:
+    properties_by_id = {entity_id["id"]: entity_id["properties"] for entity_id in mention_rows(extraction.mentions)}
     return {
-        one: {key: value for key, value in properties.items() if key != "parts"}
-        for one, properties in found.items()
+        entity_id: {key: value for key, value in properties.items() if key != "parts"}
+        for entity_id, properties in properties_by_id.items()
     }
 
 
-def _page(
-    core: Engine,
+def _apply_page(
+    engine: Engine,
     difference: _Difference,
     changed: Sequence[Row],
-    found: Mapping[str, Extraction],
+    by_text: Mapping[str, Extraction],
     *,
     merged: Merged | None,
 ) -> None:
     """Note which entities come and which are of another type; write the page where `merged` says which ids mean which entities."""
     now = now_ms()
     rows = graph_rows(
-        core.namespace,
-        [(row["id"], found[row["id"]]) for row in changed],
+        engine.namespace,
+        [(row["id"], by_text[row["id"]]) for row in changed],
         now=now,
-        admission=core.types,
+        admission=engine.types,
     )
-    stored = _entities(core, {row["id"]: [] for row in rows.entities})
-    before = {
-        one["id"]
+    stored = _read_entities(engine, {row["id"]: [] for row in rows.entities})
+    stored_by_pattern = {
+        mention["id"]
         for row in changed
-        for one in row["mentions"]
-        if (one["extractor"] or "").startswith(user_patterns.RULE)
+        for mention in row["mentions"]
+        if (mention["extractor"] or "").startswith(user_patterns.RULE)
     }
     by_pattern = {
         mention.entity_id
         for row in changed
-        for mention in found[row["id"]].mentions
+        for mention in by_text[row["id"]].mentions
         if mention.extractor.startswith(user_patterns.RULE)
     }
     retyped = []
@@ -216,62 +216,64 @@ def _page(
         elif (
             old["origin"] == "extracted"
             and old["type"] != change.type
-            and row["id"] in by_pattern | before
+            and row["id"] in by_pattern | stored_by_pattern
         ):
             difference.retyped.setdefault(row["id"], change).previous_type = old["type"]
             retyped.append(
-                reextraction.retyped(core.namespace, old, change.type, properties["confidence"])
+                reextraction.retyped(engine.namespace, old, change.type, properties["confidence"])
             )
     if merged is not None:
         mentions = {row["message_id"]: row["entities"] for row in rows.mentions}
-        places = [
+        updates = [
             {"id": row["id"], "guard": row["guard"], "entities": mentions[row["id"]]}
             for row in changed
         ]
-        gone = _applied(core, rows, places, retyped, merged=merged, now=now)
-        difference.removed.update({one["id"]: EntityChange(**one) for one in gone})
+        removed = _write_page(engine, rows, updates, retyped, merged=merged, now=now)
+        difference.removed.update({mention["id"]: EntityChange(**mention) for mention in removed})
 
 
-def _applied(
-    core: Engine,
+def _write_page(
+    engine: Engine,
     rows: GraphRows,
-    places: Sequence[Mapping[str, Any]],
+    updates: Sequence[Mapping[str, Any]],
     retyped: Sequence[Mapping[str, Any]],
     *,
     merged: Merged,
     now: int,
 ) -> list[dict[str, Any]]:
     """Write a page; answers with the entities that go."""
-    found = core.embeddings.current()
-    if core.merged().names != merged.names:
+    embedding = engine.embeddings.current()
+    if engine.state.redirects().names != merged.names:
         raise DatabaseError("entities were merged meanwhile; call reextract again", retryable=True)
     statement = reextraction.apply(
-        core.namespace,
-        places,
-        entities=entity_vectors(rows, found.embedder).entities,
+        engine.namespace,
+        updates,
+        entities=entity_vectors(rows, embedding.embedder).entities,
         retyped=retyped,
         relations=rows.relations,
-        vectors=merged.writing(found.vectors, rows.ids, rows.followed),
+        vectors=merged.writing(embedding.vectors, rows.ids, rows.followed),
         now=now,
     )
-    written: Row = core.types.run(statement, rows.types, deadline=core.config.deadline)[0]
-    return list(written["removed"])
+    row: Row = engine.types.run(statement, rows.types, deadline=engine.config.deadline)[0]
+    return list(row["removed"])
 
 
-def _entities(core: Engine, lost: Mapping[str, Sequence[str]]) -> dict[str, Row]:
+def _read_entities(engine: Engine, lost: Mapping[str, Sequence[str]]) -> dict[str, Row]:
     found = (
-        core.graph.run(reextraction.entities(core.namespace, lost), deadline=core.config.deadline)
+        engine.graph.run(
+            reextraction.entities(engine.namespace, lost), deadline=engine.config.deadline
+        )
         if lost
         else []
     )
     return {row["id"]: row for row in found}
 
 
-def _removed(core: Engine, difference: _Difference) -> None:
+def _note_removed(engine: Engine, difference: _Difference) -> None:
     """Note which entities would go, if all that was found were applied."""
-    lost = [(one, places) for one, places in difference.lost.items() if not difference.gained[one]]
-    for start in range(0, len(lost), 1000):
-        rows = _entities(core, dict(lost[start : start + 1000])).values()
+    lost_only = [(entity_id, text_ids) for entity_id, text_ids in difference.lost.items() if not difference.gained[entity_id]]
+    for start in range(0, len(lost_only), 1000):
+        rows = _read_entities(engine, dict(lost_only[start : start + 1000])).values()
         difference.removed.update(
             {
                 row["id"]: EntityChange(id=row["id"], name=row["name"], type=row["type"])
@@ -281,14 +283,14 @@ def _removed(core: Engine, difference: _Difference) -> None:
         )
 
 
-def _response(
+def _build_response(
     difference: _Difference, *, applied: bool, version: int, seconds: float
 ) -> ReextractResponse:
     for changes in (difference.added, difference.removed, difference.retyped):
-        for one in changes.values():
-            one.mentions = difference.gained[one.id] + len(difference.lost.get(one.id, ()))
+        for change in changes.values():
+            change.mentions = difference.gained[change.id] + len(difference.lost.get(change.id, ()))
     lists = {
-        f"entities_{name}": sorted(changes.values(), key=lambda one: (-one.mentions, one.id))[
+        f"entities_{name}": sorted(changes.values(), key=lambda change: (-change.mentions, change.id))[
             : limits.REEXTRACT_LISTED
         ]
         for name, changes in (
@@ -297,7 +299,7 @@ def _response(
             ("retyped", difference.retyped),
         )
     }
-    totals = (len(difference.added), len(difference.removed), len(difference.retyped))
+    counts = (len(difference.added), len(difference.removed), len(difference.retyped))
     return ReextractResponse(
         applied=applied,
         patterns_version=version,
@@ -306,10 +308,10 @@ def _response(
         mentions_added=difference.mentions["added"],
         mentions_removed=difference.mentions["removed"],
         mentions_changed=difference.mentions["changed"],
-        total_entities_added=totals[0],
-        total_entities_removed=totals[1],
-        total_entities_retyped=totals[2],
-        truncated=max(totals) > limits.REEXTRACT_LISTED,
+        total_entities_added=counts[0],
+        total_entities_removed=counts[1],
+        total_entities_retyped=counts[2],
+        truncated=max(counts) > limits.REEXTRACT_LISTED,
         processing_time=seconds,
         **lists,
     )

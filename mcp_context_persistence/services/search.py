@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from mcp_context_persistence.kg import limits, validation
-from mcp_context_persistence.kg.clock import now_ms
+from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.models import (
     HybridSearchParams,
     SearchHybridResponse,
@@ -40,7 +40,7 @@ from mcp_context_persistence.services import conversations
 
 
 def hybrid(
-    core: Engine,
+    engine: Engine,
     query: object,
     *,
     mode: object,
@@ -51,7 +51,6 @@ def hybrid(
     explain: object,
 ) -> SearchHybridResponse:
     """Search everything; `query` may be an object with all arguments in it."""
-    start = time.perf_counter()
     given = {
         "mode": mode,
         "filters": filters,
@@ -62,23 +61,24 @@ def hybrid(
     }
     if isinstance(query, HybridSearchParams):
         query, given = _unpacked(query, given)
-    said = validation.text("query", query, characters=limits.QUERY_CHARACTERS)
-    way = _mode(core, given["mode"])
+    said = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
+    way = _mode(engine, given["mode"])
     asked: dict[str, Any] = {
-        "namespace": core.namespace,
+        "namespace": engine.namespace,
         "query": said,
         "mode": way,
         "filters": parse(given["filters"]),
-        "limit": _limit(core, given["limit"], HYBRID_LIMIT),
-        "metadata": validation.flag("include_metadata", given["include_metadata"]),
-        **_read(core, given["recipe"]),
-        "explain": validation.flag("explain", given["explain"]),
+        "limit": _limit(engine, given["limit"], HYBRID_LIMIT),
+        "metadata": validation.check_flag("include_metadata", given["include_metadata"]),
+        **_read(engine, given["recipe"]),
+        "explain": validation.check_flag("explain", given["explain"]),
         "now_ms": now_ms(),
     }
     needed = way in {"hybrid", "semantic"}
-    answer = core.embeddings.again(
+    answer = engine.embeddings.again(
         lambda: search.hybrid(
-            core.graph.run, search.Search(**asked, vector=_vector(core, said) if needed else None)
+            engine.graph.run,
+            search.Search(**asked, vector=_vector(engine, said) if needed else None),
         )
     )
     results = [_result(hit) for hit in answer.hits]
@@ -89,16 +89,15 @@ def hybrid(
         total_results=len(results),
         best_score=answer.best_score,
         notes=list(answer.notes),
-        processing_time=time.perf_counter() - start,
     )
 
 
-def _read(core: Engine, given: object) -> dict[str, Any]:
+def _read(engine: Engine, given: object) -> dict[str, Any]:
     """The recipe, and what reads the best messages again.
 
     A recipe with a name uses it where there is one; who asks for it must have it.
     """
-    recipe, judge = recipes.recipe(given), core.cross_encoder
+    recipe, judge = recipes.recipe(given), engine.models.cross_encoder
     if judge is None and isinstance(given, Mapping) and given.get("reranked"):
         raise ValidationError(
             "recipe.reranked needs a cross-encoder; name one in the setting cross_encoder_model"
@@ -128,7 +127,7 @@ def _unpacked(
 
 
 def context(
-    core: Engine,
+    engine: Engine,
     query: object,
     token_budget: object,
     *,
@@ -138,31 +137,32 @@ def context(
     count_tokens: Callable[[str], int] | None,
 ) -> BuildContextResponse:
     """Search, and make a text of the best."""
-    start = time.perf_counter()
-    said = validation.text("query", query, characters=limits.QUERY_CHARACTERS)
-    budget = validation.whole("token_budget", token_budget, least=1, most=limits.TOKEN_BUDGET)
-    spread = validation.number("diversity", diversity, least=0.0, most=1.0)
+    said = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
+    budget = validation.check_integer(
+        "token_budget", token_budget, minimum=1, maximum=limits.TOKEN_BUDGET
+    )
+    spread = validation.check_number("diversity", diversity, minimum=0.0, maximum=1.0)
     count = (
-        core.embeddings.current().embedder.tokens
+        engine.embeddings.current().embedder.tokens
         if count_tokens is None
         else _counter(count_tokens)
     )
     allowed = parse(filters)
     asked: dict[str, Any] = {
-        "namespace": core.namespace,
+        "namespace": engine.namespace,
         "query": said,
         "filters": allowed,
-        **_read(core, recipe),
+        **_read(engine, recipe),
         "now_ms": now_ms(),
     }
-    found = core.embeddings.again(
+    found = engine.embeddings.again(
         lambda: search.everything(
-            core.graph.run, search.Search(**asked, vector=_vector(core, said))
+            engine.graph.run, search.Search(**asked, vector=_vector(engine, said))
         )
     )
     texts = prompt.showable(found)
     shown = [row for _, _, row in prompt.likely(texts, budget=budget)]
-    around = graph_context.read(core.graph.run, core.namespace, shown, entities=spread > 0)
+    around = graph_context.read(engine.graph.run, engine.namespace, shown, entities=spread > 0)
     made = prompt.build(
         texts, words=terms(said).words, budget=budget, count=count, around=around, diversity=spread
     )
@@ -173,7 +173,6 @@ def context(
         tokens=made.tokens,
         token_budget=budget,
         notes=[] if made.shown else [_why_empty(found, allowed)],
-        processing_time=time.perf_counter() - start,
     )
 
 
@@ -193,45 +192,45 @@ def _citation(score: float, row: Mapping[str, Any]) -> Citation:
         id=row["document_id"] if row["kind"] == "document" else row["id"],
         type=row["kind"],
         conversation_id=row["conversation_id"] or None,
-        timestamp=validation.moment(row["timestamp_ms"]),
+        timestamp=timestamps.from_milliseconds(row["timestamp_ms"]),
         similarity_score=score,
     )
 
 
 def _counter(given: object) -> prompt.Count:
-    count = validation.function("count_tokens", given)
+    count = validation.check_function("count_tokens", given)
 
     def counted(text: str) -> int:
         try:
             found = count(text)
         except Exception as error:  # the caller's function raises what it likes
             raise ValidationError("count_tokens failed") from error
-        return validation.whole(
+        return validation.check_integer(
             "what count_tokens returns",
             int(found) if isinstance(found, np.integer) else found,
-            least=0,
-            most=2**62,
+            minimum=0,
+            maximum=2**62,
         )
 
     return lambda texts: [counted(text) for text in texts]
 
 
-def _limit(core: Engine, limit: object, default: int) -> int:
+def _limit(engine: Engine, limit: object, default: int) -> int:
     """The limit of a call: its own, else the configured one, else the documented one."""
-    most = core.config.max_search_results
+    most = engine.config.max_search_results
     if limit is default:
-        return core.config.default_search_limit or min(default, most)
-    return validation.whole("limit", limit, least=1, most=most)
+        return engine.config.default_search_limit or min(default, most)
+    return validation.check_integer("limit", limit, minimum=1, maximum=most)
 
 
-def _mode(core: Engine, mode: object) -> str:
-    if not core.config.enable_hybrid_search and isinstance(mode, str) and mode == "hybrid":
+def _mode(engine: Engine, mode: object) -> str:
+    if not engine.config.enable_hybrid_search and isinstance(mode, str) and mode == "hybrid":
         if mode is HYBRID_MODE:
             return "semantic"
         raise ValidationError(
             "mode: hybrid is turned off by enable_hybrid_search; name semantic, keyword or graph"
         )
-    return validation.choice("mode", mode, search.MODES)
+    return validation.check_choice("mode", mode, search.MODES)
 
 
 def _result(hit: search.Hit) -> SearchResult:
@@ -242,14 +241,14 @@ def _result(hit: search.Hit) -> SearchResult:
         message_id=hit.message_id,
         content=hit.content,
         similarity_score=hit.score,
-        timestamp=validation.moment(hit.timestamp_ms),
+        timestamp=timestamps.from_milliseconds(hit.timestamp_ms),
         metadata=hit.metadata,
         explanation=hit.explanation,
     )
 
 
 def similar(
-    core: Engine,
+    engine: Engine,
     query: object,
     *,
     limit: object,
@@ -258,20 +257,19 @@ def similar(
     include_metadata: bool,
 ) -> SearchSimilarConversationsResponse:
     """Find conversations with a passage like the query."""
-    start = time.perf_counter()
-    said = validation.text("query", query, characters=limits.QUERY_CHARACTERS)
-    most = _limit(core, limit, SIMILAR_LIMIT)
-    configured = core.config.min_similarity_score
-    floor = validation.confidence(
+    said = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
+    most = _limit(engine, limit, SIMILAR_LIMIT)
+    configured = engine.config.min_similarity_score
+    floor = validation.check_confidence(
         "min_score",
         configured if min_score is SIMILAR_MIN_SCORE and configured is not None else min_score,
     )
     asked = parse(filters)
-    answer = core.embeddings.again(
+    answer = engine.embeddings.again(
         lambda: similar_conversations(
-            core.graph.run,
-            namespace=core.namespace,
-            vector=_vector(core, said),
+            engine.graph.run,
+            namespace=engine.namespace,
+            vector=_vector(engine, said),
             filters=asked,
             limit=most,
             min_score=floor,
@@ -284,7 +282,6 @@ def similar(
         total_results=len(results),
         best_score=answer.best_score,
         notes=list(answer.notes),
-        processing_time=time.perf_counter() - start,
     )
 
 
@@ -301,6 +298,6 @@ def _similar(found: Similar, *, include_metadata: bool) -> SimilarConversation:
     )
 
 
-def _vector(core: Engine, query: str) -> QueryVector:
-    found = core.embeddings.current()
+def _vector(engine: Engine, query: str) -> QueryVector:
+    found = engine.embeddings.current()
     return QueryVector(numbers=found.embedder.embed_query(query), vectors=found.vectors)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
-from mcp_context_persistence.kg import limits, validation
-from mcp_context_persistence.kg.clock import DAY_MS
+from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.filter_tokens import facet, written
+from mcp_context_persistence.kg.timestamps import DAY_MS
 
 CONTENT_TYPES = ("message", "entity", "decision", "conversation", "document")
 KEYS = (
@@ -183,12 +183,14 @@ def parse(raw: object) -> Filters:
     for key, value in raw.items():
         if isinstance(key, str) and key.startswith("metadata.") and len(key) > len("metadata."):
             _refuse_none("filters.metadata.KEY", value)
-            name = validation.anything(
+            name = validation.check_string(
                 "filters.metadata", key.removeprefix("metadata."), characters=limits.METADATA_BYTES
             )
             metadata[name] = _each("filters.metadata", value, _plain)
         elif key not in _READERS:
-            raise ValidationError(f"filters has an unknown key{_hint(key)}")
+            raise ValidationError(
+                f"filters has an unknown key {validation.describe_key(key)}{_hint(key)}"
+            )
         else:
             _refuse_none(f"filters.{key}", value)
             found |= _READERS[key](value)
@@ -227,20 +229,20 @@ def _each(name: str, value: object, check: Callable[[str, object], str]) -> tupl
 
 
 def _plain(name: str, value: object) -> str:
-    value = validation.plain_metadata(name, {"value": value})["value"]  # type: ignore[index]  # as a stored one would be
+    value = validation.check_metadata(name, {"value": value})["value"]  # type: ignore[index]  # as a stored one would be
     if isinstance(value, str):
-        return validation.text(name, value, characters=limits.METADATA_BYTES)
+        return validation.check_text(name, value, characters=limits.METADATA_BYTES)
     if isinstance(value, (bool, int, float)):
         return written(value)
     raise ValidationError(f"{name} must be a string, a number or a boolean, or a list of them")
 
 
 def _role(name: str, value: object) -> str:
-    return validation.choice(name, value, sorted(validation.ROLES))
+    return validation.check_choice(name, value, sorted(validation.ROLES))
 
 
 def _content_type(name: str, value: object) -> str:
-    return validation.choice(name, value, CONTENT_TYPES)
+    return validation.check_choice(name, value, CONTENT_TYPES)
 
 
 def _listed(
@@ -271,14 +273,14 @@ def _moment(name: str, value: object) -> tuple[int, int]:
         if isinstance(value, str):
             value = _read(value.strip())
         if isinstance(value, datetime):
-            exact = validation.milliseconds(value)
+            exact = timestamps.to_milliseconds(value)
             return exact, exact
         if isinstance(value, date):
             value = (value, UTC)
         if isinstance(value, tuple):
             day, zone = value
             midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-            first = validation.milliseconds(midnight) - int(
+            first = timestamps.to_milliseconds(midnight) - int(
                 zone.utcoffset(None).total_seconds() * 1000
             )
             return first, first + DAY_MS - 1
@@ -307,14 +309,14 @@ def _zone(offset: str | None) -> timezone:
 
 
 _READERS: dict[object, Callable[[object], dict[str, Any]]] = {
-    "conversation_id": _listed("conversation_id", "conversation_ids", validation.identifier),
+    "conversation_id": _listed("conversation_id", "conversation_ids", validation.check_identifier),
     "date_range": _date_range,
-    "entity_types": _listed("entity_types", "entity_types", validation.type_name),
+    "entity_types": _listed("entity_types", "entity_types", validation.check_type_name),
     "content_types": _listed("content_types", "content_types", _content_type),
     "confidence_min": lambda value: {
-        "confidence_min": validation.confidence("filters.confidence_min", value)
+        "confidence_min": validation.check_confidence("filters.confidence_min", value)
     },
-    "project": _listed("project", "projects", validation.identifier),
-    "tags": _listed("tags", "tags", validation.identifier),
+    "project": _listed("project", "projects", validation.check_identifier),
+    "tags": _listed("tags", "tags", validation.check_identifier),
     "role": _listed("role", "roles", _role),
 }

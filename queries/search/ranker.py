@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcp_context_persistence.kg.clock import DAY_MS
+from mcp_context_persistence.kg.timestamps import DAY_MS
 from mcp_context_persistence.queries.search import diversification
 from mcp_context_persistence.queries.search.query_terms import DROPPED, QUESTION, tokens
 from mcp_context_persistence.queries.search.recipes import Recipe

@@ -125,7 +125,7 @@ def recipe(given: object) -> Recipe:
             )
         changes.append({key: value for key, value in given.items() if key != "base"})
         given = given.get("base", DEFAULT)
-    made = known()[validation.choice("recipe", given, tuple(known()))]
+    made = known()[validation.check_choice("recipe", given, tuple(known()))]
     for one in reversed(changes):
         made = _made(made, one)
     return made
@@ -136,16 +136,25 @@ def _made(base: Recipe, given: Mapping[Any, object]) -> Recipe:
     for key, value in given.items():
         if key in _RANGES:
             least, most = _RANGES[key]
-            changes[key] = validation.whole(f"recipe.{key}", value, least=least, most=most)
+            changes[key] = validation.check_integer(
+                f"recipe.{key}", value, minimum=least, maximum=most
+            )
         elif key == "arms":
             changes[key] = {**base.arms, **_arms(value)}
         elif key == "recency":
-            changes[key] = validation.number(f"recipe.{key}", value, least=0.0, most=100.0)
+            changes[key] = validation.check_number(
+                f"recipe.{key}", value, minimum=0.0, maximum=100.0
+            )
         elif key == "half_life_days":
-            changes[key] = validation.number(f"recipe.{key}", value, least=0.001, most=100_000.0)
+            changes[key] = validation.check_number(
+                f"recipe.{key}", value, minimum=0.001, maximum=100_000.0
+            )
         else:
             names = [*_RANGES, "arms", "recency", "half_life_days", "base"]
-            raise ValidationError(f"recipe has an unknown key; known are: {', '.join(names)}")
+            raise ValidationError(
+                f"recipe has an unknown key {validation.describe_key(key)}; "
+                f"known are: {', '.join(names)}"
+            )
     return replace(base, **changes)
 
 
@@ -153,8 +162,8 @@ def _arms(given: object) -> dict[str, float]:
     if not isinstance(given, Mapping):
         raise ValidationError("recipe.arms must be a mapping from names to factors")
     return {
-        validation.choice("recipe.arms", name, tuple(ARMS)): validation.number(
-            f"recipe.arms.{name}", factor, least=0.0, most=10.0
+        validation.check_choice("recipe.arms", name, tuple(ARMS)): validation.check_number(
+            f"recipe.arms.{name}", factor, minimum=0.0, maximum=10.0
         )
         for name, factor in given.items()
     }

@@ -42,7 +42,7 @@ class Target:
 
     def lead_through(self, client: Any, proxy: Proxy) -> None:
         """Have a managed client's graph connect to the proxy. The guard of the password knows the server's own address only."""
-        graph, address = client._core.graph, client._core.address
+        graph, address = client._engine.graph, client._engine.connection.attachment
         graph._credentials = lambda _address: (address.user, address.password)
         graph._move(proxy.url)
 

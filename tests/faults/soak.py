@@ -163,10 +163,10 @@ def fill(client: Any, entities: int) -> None:
         for number in range(entities)
         for _ in range(2)
     ]
-    graph = client._core.graph
+    graph = client._engine.graph
     for start in range(0, len(edges), 2000):
         graph.driver.execute_query(
-            CREATE, edges=edges[start : start + 2000], n=client._core.namespace
+            CREATE, edges=edges[start : start + 2000], n=client._engine.namespace
         )
     client.save_conversation("c-first", _messages(rng), replace=True)
 

@@ -36,7 +36,7 @@ def client(bolt_target, proxy, direct):
 
 
 def test_an_analysis_of_a_server_that_falls_silent_ends_soon_after_its_deadline(client, proxy):
-    client._core.graph._deadline = DEADLINE
+    client._engine.graph._deadline = DEADLINE
     cut = proxy.cut(
         "RUN",
         silent=True,
@@ -64,7 +64,7 @@ def test_memory_of_a_client_that_has_died_is_taken_while_another_one_waits(
 
 
 def test_a_place_in_the_queue_is_as_new_as_it_was_written_however_long_that_waited(client, direct):
-    queue = client._core.analytics._admission._queue
+    queue = client._engine.analytics._admission._queue
     with (
         ThreadPoolExecutor(1) as pool,
         direct.session() as session,

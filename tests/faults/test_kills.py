@@ -131,7 +131,7 @@ def write_under_fire(store, namespace, made, seed, *, every, victims=("server",)
         done < len(made)
     ):  # a supervisor gives up after five deaths of its server, and begins again with its next client
         with contextlib.closing(writes.client_of(store, namespace)) as client:
-            graph = client._core.graph
+            graph = client._engine.graph
             for number in range(done, min(done + 4 * every, len(made))):
                 hit = number % every == every - 1
                 with Killer(
@@ -156,7 +156,7 @@ def compare(store, namespace, made):
     with contextlib.closing(writes.client_of(store, f"{namespace}-twin")) as client:
         for step in made:
             writes.do(client, step)
-        graph = client._core.graph
+        graph = client._engine.graph
         assert writes.canonical(graph, namespace) == writes.canonical(graph, f"{namespace}-twin")
         assert writes.found(graph, namespace) == writes.Model(made)
         check_schema(graph)

@@ -143,7 +143,7 @@ def check_sequences(server, folder, redis, seed, lengths, *, alone):
             runner = Runner(stack, server, folder / "together", redis, seed, SECRETS)
             runner.run(sequences)
             for world in runner.worlds:
-                known = world.client._core.types.snapshot().stored
+                known = world.client._engine.types.snapshot().stored
                 assert runner.other(world).name not in str(known).lower()
                 if world.name in expected:
                     answers, graph = expected[world.name]

@@ -36,7 +36,7 @@ def things(first, last):
 
 def stored(client):
     """What the graph has, and what the namespace's list says, without the types that do not count."""
-    with client._core.graph.driver.session() as session:
+    with client._engine.graph.driver.session() as session:
         types = session.run(
             "MATCH (e:Entity {namespace: $namespace})-[r]->(:Entity) RETURN collect(DISTINCT type(r)) AS types",
             namespace=client.namespace,
@@ -173,7 +173,7 @@ def test_a_transaction_does_not_wait_for_a_second_connection(server, namespace):
         config={"pool_size": 1, "max_overflow": 0},
     ) as client:
         client.update_knowledge_graph(ENDS, links(1, 2))
-        registry = client._core.types
+        registry = client._engine.types
 
         def work(run):
             registry._last = None
@@ -187,7 +187,7 @@ def test_a_write_that_comes_too_late_is_rolled_back(server, client, namespace, m
     """A client that has read the list before another one filled it."""
     with opened(server, namespace) as late:
         client.update_knowledge_graph(ENDS, links(0, limits.RELATIONSHIP_TYPES - 1))
-        registry = late._core.types
+        registry = late._engine.types
         before, read = registry.snapshot(), registry._read
         client.create_relationship("a", "b", f"kind {limits.RELATIONSHIP_TYPES - 1}")
         answers = iter([before, before])
@@ -209,7 +209,7 @@ def test_an_older_store_lists_its_types_when_it_is_opened(client, namespace):
     client.update_knowledge_graph([*things(0, 3), *ENDS], links(0, 4))
     client.save_conversation("c", [{"role": "user", "content": TEXT}])
     client.merge_entities("e0", "e1")
-    graph, before = client._core.graph, stored(client)
+    graph, before = client._engine.graph, stored(client)
     with graph.driver.session() as session:
         session.run(
             "MATCH (v:NamespaceVersion {namespace: $namespace}) REMOVE v.relationship_types, v.entity_labels",
@@ -292,7 +292,7 @@ def test_a_database_without_room_for_a_type_harms_nobody_who_brings_none(tmp_pat
         url, auth = managed.bolt_url, (managed.user, managed.password)
         with (
             ContextPersistenceClient(url, auth=auth, namespace="one") as client,
-            client._core.graph.driver.session() as session,
+            client._engine.graph.driver.session() as session,
         ):
             client.update_knowledge_graph(ENDS, links(1, 2))
             for start in range(0, 70_000, 1000):
@@ -326,7 +326,7 @@ def test_a_database_without_room_for_a_type_harms_nobody_who_brings_none(tmp_pat
 
 
 def test_the_graphs_own_types_exist_from_the_start(client):
-    with client._core.graph.driver.session() as session:
+    with client._engine.graph.driver.session() as session:
         tokens = session.run(
             "CALL db.stats.retrieve('TOKENS') YIELD data RETURN data.relationshipTypes AS types"
         ).single()["types"]

@@ -445,7 +445,7 @@ def outcome(call: Call, world: World, other: World, random: Random) -> str:
         shown = _shown(call(world, other, random))
     except ContextPersistenceError as error:
         shown = f"{type(error).__name__}: {error} {error.retryable} {error.outcome}"
-    shown = MERGE_ID.sub("merge:*", shown).replace(world.client._core.namespace, "NAMESPACE")
+    shown = MERGE_ID.sub("merge:*", shown).replace(world.client._engine.namespace, "NAMESPACE")
     return SECONDS.sub("0", NOW.sub("NOW", shown))
 
 

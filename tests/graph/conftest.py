@@ -10,7 +10,7 @@ from mcp_context_persistence.kg.schema import migrations
 @pytest.fixture
 def old_server(client):
     """The client as it is on a server without SEARCH; the indexes that it needs there are dropped afterwards."""
-    graph = client._core.graph
+    graph = client._engine.graph
     now = graph.server
     graph._server = replace(now, dialect="5")
     migrations.ensure(graph, vector_size=384)

@@ -37,7 +37,7 @@ def data(name):
 
 def fill(client, edges, nodes=()):
     """Entities and relationships straight into the namespace: (source, target, confidence)."""
-    driver, namespace = client._core.graph.driver, client._core.namespace
+    driver, namespace = client._engine.graph.driver, client._engine.namespace
     for start in range(0, len(edges), 2000):
         driver.execute_query(CREATE, edges=edges[start : start + 2000], n=namespace)
     driver.execute_query(
@@ -65,7 +65,7 @@ def scores(client, metric, count, **options):
 
 
 def left(client):
-    return client._core.graph.driver.execute_query(LEFT).records[0]["left"]
+    return client._engine.graph.driver.execute_query(LEFT).records[0]["left"]
 
 
 @pytest.mark.parametrize("name", ["graphs/karate.csv", "graphs/dolphins.csv"])
@@ -337,7 +337,7 @@ def test_another_namespace_is_not_seen(client, server, namespace):
         server.bolt_url, auth=server.auth, namespace=f"{namespace}-other"
     ) as other:
         fill(other, [("c", "d", 1.0), ("d", "e", 1.0)])
-        other._core.graph.driver.execute_query(
+        other._engine.graph.driver.execute_query(
             "MATCH (a:Entity {namespace: $a, id: 'a'}), (c:Entity {namespace: $b, id: 'c'}) CREATE (a)-[:KNOWS]->(c)",
             a=namespace,
             b=f"{namespace}-other",
@@ -381,8 +381,8 @@ def test_a_projection_goes_when_the_question_fails(client):
     fill(client, [("a", "b", 1.0)])
 
     def fail():
-        with client._core.analytics.projection(
-            client._core.namespace, undirected=True, task="degree"
+        with client._engine.analytics.projection(
+            client._engine.namespace, undirected=True, task="degree"
         ):
             assert left(client) == 1
             raise RuntimeError("mine")
@@ -394,7 +394,7 @@ def test_a_projection_goes_when_the_question_fails(client):
 
 def test_what_needs_more_memory_than_there_is_is_refused(client):
     fill(client, [("a", "b", 1.0)])
-    client._core.analytics._admission._share = (math.inf, 1000)
+    client._engine.analytics._admission._share = (math.inf, 1000)
     with pytest.raises(GraphError, match="heap"):
         client.find_central_entities()
     assert left(client) == 0
@@ -406,7 +406,7 @@ def test_a_server_without_the_library_is_told_how_to_get_it(client):
             return "CALL gds.nothing.there() YIELD x RETURN x"
 
     with pytest.raises(GraphError, match="Graph Data Science"):
-        Analytics(client._core.graph)._run(Unknown(name="analytics/heap", read=as_is))
+        Analytics(client._engine.graph)._run(Unknown(name="analytics/heap", read=as_is))
 
 
 @pytest.mark.parametrize(

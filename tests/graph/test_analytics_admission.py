@@ -11,7 +11,7 @@ import pytest
 
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import GraphError
-from mcp_context_persistence.kg import clock
+from mcp_context_persistence.kg import timestamps
 from mcp_context_persistence.queries.analytics import admission
 from mcp_context_persistence.queries.analytics.admission import MIB, Need, Options, share_of
 from mcp_context_persistence.queries.analytics.algorithms import NEEDS, SIMILAR_BYTES, THREADS
@@ -43,17 +43,17 @@ def other(server, namespace):
 
 def reserve(client, share, seconds=0.0):
     """Hold a part of the memory of all analyses, as a call does."""
-    part = client._core.analytics._admission
+    part = client._engine.analytics._admission
     need = Need(per_entity=int(part.share() * share / 3))
-    with part.admit(client._core.namespace, need, kind="call", options=Options(undirected=True)):
+    with part.admit(client._engine.namespace, need, kind="call", options=Options(undirected=True)):
         time.sleep(seconds)
 
 
 def test_what_another_client_holds_is_counted(client, other):
     fill(client, EDGES)
-    part = client._core.analytics._admission
+    part = client._engine.analytics._admission
     need = Need(per_entity=int(part.share() * 0.9 / 3))
-    with part.admit(client._core.namespace, need, kind="block", options=Options(undirected=True)):
+    with part.admit(client._engine.namespace, need, kind="block", options=Options(undirected=True)):
         reserve(other, 0.01)
         with pytest.raises(GraphError, match="other analyses") as caught:
             reserve(other, 0.2)
@@ -69,7 +69,7 @@ def test_a_wait_ends_as_soon_as_there_is_memory(client, other):
     time.sleep(0.3)
     reserve(other, 0.8)
     holder.join()
-    assert client._core.graph.driver.execute_query(QUEUE).records[0]["queue"] is None
+    assert client._engine.graph.driver.execute_query(QUEUE).records[0]["queue"] is None
 
 
 def test_small_analyses_do_not_starve_a_large_one(client, other):
@@ -91,7 +91,7 @@ def test_small_analyses_do_not_starve_a_large_one(client, other):
         thread.start()
     time.sleep(0.5)
     try:
-        other._core.graph._deadline = 20.0
+        other._engine.graph._deadline = 20.0
         reserve(other, 0.95)
     finally:
         is_over.set()
@@ -104,7 +104,7 @@ def test_a_large_analysis_that_a_block_keeps_out_does_not_keep_out_others(
     client, other, server, namespace
 ):
     fill(client, EDGES)
-    part = client._core.analytics._admission
+    part = client._engine.analytics._admission
     need = Need(per_entity=int(part.share() * 0.5 / 3))
     with part.admit(namespace, need, kind="block", options=Options(undirected=True)):
         errors = []
@@ -159,7 +159,7 @@ def test_a_client_that_hangs_while_it_is_admitted_keeps_others_for_their_deadlin
     client, other
 ):
     fill(client, EDGES)
-    driver = client._core.graph.driver
+    driver = client._engine.graph.driver
     with driver.session() as session, session.begin_transaction() as transaction:
         transaction.run("MATCH (s:SchemaVersion) REMOVE s.namespace").consume()
         with pytest.raises(GraphError) as caught:
@@ -181,7 +181,7 @@ def test_a_wrong_clock_drops_nothing_of_others(client, other, monkeypatch, hours
         wall, wall_ns = time.time, time.time_ns
         monkeypatch.setattr(time, "time", lambda: wall() + hours * 3600)
         monkeypatch.setattr(time, "time_ns", lambda: wall_ns() + hours * 3_600_000_000_000)
-        assert abs(clock.now_ms() - wall() * 1000) > 7_000_000
+        assert abs(timestamps.now_ms() - wall() * 1000) > 7_000_000
         assert len(other.find_central_entities()) == 3
         assert other.get_graph_analytics().total_nodes == 3
         monkeypatch.undo()
@@ -203,10 +203,10 @@ def test_a_wrong_clock_drops_nothing_of_others(client, other, monkeypatch, hours
 def test_a_projection_goes_when_its_time_is_over_by_the_servers_clock(client, name, remains):
     """The name of an earlier release holds a time by its client's clock, which does not count."""
     fill(client, EDGES)
-    driver = client._core.graph.driver
+    driver = client._engine.graph.driver
     driver.execute_query(
         "MATCH (a:Entity {namespace: $n}) WITH gds.graph.project($name, a, null) AS g RETURN g.nodeCount",
-        n=client._core.namespace,
+        n=client._engine.namespace,
         name=name,
     )
     try:
@@ -221,13 +221,13 @@ def test_a_projection_goes_when_its_time_is_over_by_the_servers_clock(client, na
 
 def test_a_projection_that_the_server_lost_is_told_as_retryable(client):
     fill(client, EDGES)
-    analytics = client._core.analytics
+    analytics = client._engine.analytics
 
     def lose():
         with analytics.projection(
-            client._core.namespace, undirected=True, task="degree"
+            client._engine.namespace, undirected=True, task="degree"
         ) as projection:
-            client._core.graph.driver.execute_query(
+            client._engine.graph.driver.execute_query(
                 "CALL gds.graph.drop($name) YIELD graphName RETURN graphName", name=projection.name
             )
             analytics.central(projection, "degree", limit=1, weighted=False)
@@ -259,7 +259,7 @@ PROCEDURES = {
 
 def test_what_is_reserved_is_what_the_library_estimates(client):
     """Else too many are admitted, or an algorithm is refused for which there is memory."""
-    driver = client._core.graph.driver
+    driver = client._engine.graph.driver
 
     def estimate(procedure, nodes, relationships, **options):
         graph = {

@@ -29,11 +29,11 @@ def talk(number, size=3):
 
 def stored(client):
     """For each conversation of the namespace its messages' texts, and what each mentions."""
-    rows = client._core.graph.driver.execute_query(
+    rows = client._engine.graph.driver.execute_query(
         "MATCH (c:Conversation {namespace: $n})-[:HAS_MESSAGE]->(m) OPTIONAL MATCH (m)-[:MENTIONS]->(e) "
         "WITH c, m, e ORDER BY e.id WITH c, m, collect(e.id) AS e ORDER BY m.position "
         "RETURN c.id AS id, collect([m.content, e, m.embedding IS NOT NULL]) AS messages ORDER BY id",
-        n=client._core.namespace,
+        n=client._engine.namespace,
     ).records
     return {row["id"]: row["messages"] for row in rows}
 
@@ -132,7 +132,7 @@ def test_a_rerun_costs_nothing_for_what_is_stored(client, monkeypatch):
     def refuse(*_):
         raise AssertionError("something was analysed again")
 
-    monkeypatch.setattr(type(client._core.extractor), "extract", refuse)
+    monkeypatch.setattr(type(client._engine.extractor), "extract", refuse)
     assert {one.status for one in client.batch_save_conversations(given[:4])} == {"unchanged"}
     monkeypatch.undo()
     assert [one.status for one in client.batch_save_conversations(given)] == ["unchanged"] * 4 + [

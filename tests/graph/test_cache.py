@@ -84,7 +84,7 @@ def cached(request, filled, tmp_path):
 
 
 def counts(client):
-    found = client._core.answers.counts
+    found = client._engine.cache.responses.counts
     return found["hits"], found["misses"]
 
 
@@ -151,7 +151,7 @@ WRITES = {
         [{"from_entity": "x", "to_entity": "DataProcessor", "relationship_type": "serves"}],
     ),
     "merge_entities": lambda client: client.merge_entities("DataProcessor", "pandas"),
-    "clear": lambda client: client._core.graph.run(clear(client.namespace)),
+    "clear": lambda client: client._engine.graph.run(clear(client.namespace)),
 }
 
 
@@ -261,8 +261,8 @@ def test_a_managed_server_is_asked_only_after_a_commit(tmp_path):
     with ContextPersistenceClient(f"local:{tmp_path / 'store'}") as client:
         client.save_conversation("c", MESSAGES, mode="knowledge")
         client.configure_cache()
-        asked, run = [], client._core.graph.run
-        client._core.graph.run = lambda statement, **options: (
+        asked, run = [], client._engine.graph.run
+        client._engine.graph.run = lambda statement, **options: (
             asked.append(statement.name),
             run(statement, **options),
         )[1]
@@ -271,7 +271,9 @@ def test_a_managed_server_is_asked_only_after_a_commit(tmp_path):
         for _ in range(10):
             CALLS["graph"](client)
         assert asked == []
-        client._core.graph.driver.execute_query("CREATE (:Note)")  # whoever commits, the log grows
+        client._engine.graph.driver.execute_query(
+            "CREATE (:Note)"
+        )  # whoever commits, the log grows
         CALLS["graph"](client)
         assert asked == ["namespace/settled"]
         client.create_relationship("DataProcessor", "pandas", "likes")
@@ -316,10 +318,10 @@ def test_no_answer_is_stale_while_another_process_writes(server, namespace):
 def test_redis_is_bounded_shared_and_may_go_away(server, filled, redis_url, caplog):
     url, process = redis_url
     filled.configure_cache("redis", cache_size=2, ttl=60, redis_url=url)
-    store = filled._core.answers._store
+    store = filled._engine.cache.responses._store
     for number in range(1, 5):
         filled.search_hybrid("pandas", limit=number)
-    assert filled._core.answers.counts["evictions"] == 2
+    assert filled._engine.cache.responses.counts["evictions"] == 2
     keys = store._client.keys("*")
     assert len(keys) == 3
     assert all(0 < store._client.pttl(key) <= 60_000 for key in keys)

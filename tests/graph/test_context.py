@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mcp_context_persistence.exceptions import ValidationError
-from mcp_context_persistence.kg.clock import now_ms
+from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.queries.prompt_context import graph_context
 from mcp_context_persistence.queries.prompt_context.builder import showable
 from mcp_context_persistence.queries.search.filters import parse
@@ -150,21 +150,23 @@ def test_the_graph_tells_what_texts_mention_and_where_decisions_come_from(client
         "store", "database", context="Redis in Berlin", outcome="Redis stays"
     ).decision_id
     asked = Search(
-        namespace=client._core.namespace,
+        namespace=client._engine.namespace,
         query="runs",
-        vector=_vector(client._core, "runs"),
+        vector=_vector(client._engine, "runs"),
         filters=parse(None),
         now_ms=now_ms(),
     )
-    rows = [row for _, row in showable(everything(client._core.graph.run, asked))]
-    found = graph_context.read(client._core.graph.run, client._core.namespace, rows, entities=True)
+    rows = [row for _, row in showable(everything(client._engine.graph.run, asked))]
+    found = graph_context.read(
+        client._engine.graph.run, client._engine.namespace, rows, entities=True
+    )
     assert {"Redis", "Berlin"} <= set(found.entities["m:s1"])
     assert {"Kafka", "Oslo"} <= set(found.entities["doc:manual"])
     assert "Redis" in found.entities[f"d:{decision}"]
     assert found.entities["m:s0"] == []
     assert found.evidence == {}
     without = graph_context.read(
-        client._core.graph.run, client._core.namespace, rows, entities=False
+        client._engine.graph.run, client._engine.namespace, rows, entities=False
     )
     assert without.entities == {}
 

@@ -23,7 +23,7 @@ def dump(client):
     """All nodes and relationships of the client's namespace, without the times of writing, as comparable values."""
     import neo4j
 
-    core = client._core
+    core = client._engine
     with core.graph.driver.session(default_access_mode=neo4j.READ_ACCESS) as session:
         nodes = session.run(
             "MATCH (n {namespace: $namespace}) WHERE NOT n:NamespaceVersion RETURN labels(n) AS labels, properties(n) AS properties",
@@ -134,10 +134,10 @@ def test_the_graph_after_a_change_equals_the_graph_of_a_fresh_save(server, names
 def test_messages_are_linked_in_order(client):
     client.save_conversation("c", turns("one", "two"), mode="conversation")
     client.save_conversation("c", turns("one", "two", "three", "four"), mode="conversation")
-    rows = client._core.graph.driver.execute_query(
+    rows = client._engine.graph.driver.execute_query(
         "MATCH (c:Conversation {namespace: $n, id: 'c'})-[:HAS_MESSAGE]->(m) WHERE NOT (:Message)-[:NEXT]->(m) "
         "MATCH p = (m)-[:NEXT*]->(last) WHERE NOT (last)-[:NEXT]->() RETURN [x IN nodes(p) | x.content] AS texts",
-        n=client._core.namespace,
+        n=client._engine.namespace,
     ).records
     assert [row["texts"] for row in rows] == [["one", "two", "three", "four"]]
 
@@ -223,10 +223,10 @@ def test_a_long_message_is_embedded_whole_in_passages(client):
     text = " ".join(f"Sentence number {n} talks about topic {n % 7}." for n in range(200))
     answer = client.save_conversation("c", turns(text), mode="conversation")
     assert answer.embeddings_generated > 3
-    rows = client._core.graph.driver.execute_query(
+    rows = client._engine.graph.driver.execute_query(
         "MATCH (m:Message {namespace: $n})-[:HAS_CHUNK]->(k) WITH m, k ORDER BY k.start "
         "RETURN m.embedding IS NULL AS bare, collect([k.start, k.end, k.content]) AS parts, m.content AS content",
-        n=client._core.namespace,
+        n=client._engine.namespace,
     ).records
     assert rows[0]["bare"]
     assert all(rows[0]["content"][start:end] == part for start, end, part in rows[0]["parts"])
@@ -437,9 +437,9 @@ def test_usual_ids_that_are_taken_are_no_obstacle(client):
 
 def test_other_vectors_take_the_place_of_stored_ones(client):
     def stored():
-        return client._core.graph.driver.execute_query(
+        return client._engine.graph.driver.execute_query(
             "MATCH (m:Message {namespace: $n}) RETURN m.embedding AS vector, COUNT { (m)-[:HAS_CHUNK]->() } AS chunks",
-            n=client._core.namespace,
+            n=client._engine.namespace,
         ).records[0]
 
     long = turns("word " * 600)
@@ -488,9 +488,9 @@ def test_mentions_are_never_lost_to_a_save_that_forgets_the_same_entities(client
         for thread in threads:
             thread.join()
         assert errors == []
-        rows = client._core.graph.driver.execute_query(
+        rows = client._engine.graph.driver.execute_query(
             "MATCH (m:Message {namespace: $n, conversation_id: $c})-[:MENTIONS]->(e) RETURN e.id AS id",
-            n=client._core.namespace,
+            n=client._engine.namespace,
             c=f"b{turn}",
         ).records
         assert {row["id"] for row in rows} == wanted

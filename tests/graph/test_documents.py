@@ -18,10 +18,10 @@ BOOK = f"{FILLER}The OrderValidator class uses pydantic to check every order. {F
 
 def graph(client):
     """Nodes and relationships of the namespace by kind."""
-    rows = client._core.graph.driver.execute_query(
+    rows = client._engine.graph.driver.execute_query(
         "MATCH (n {namespace: $n}) OPTIONAL MATCH (n)-[r]->() "
         "RETURN labels(n)[0] AS label, n.id AS id, n.content AS content, count(r) AS links ORDER BY label, id",
-        n=client._core.namespace,
+        n=client._engine.namespace,
     ).records
     return [tuple(row.values()) for row in rows]
 
@@ -116,10 +116,10 @@ def test_what_others_say_too_stays_when_a_document_changes(client):
 
 def test_passages_stand_in_order(client):
     count = client.save_document("book", BOOK).passages
-    rows = client._core.graph.driver.execute_query(
+    rows = client._engine.graph.driver.execute_query(
         "MATCH (:Document {namespace: $n})-[:HAS_CHUNK]->(k) WITH k ORDER BY k.position WITH collect(k) AS all "
         "RETURN all[0].start AS first, all[-1].end AS last, [k IN all | size([(k)-[:NEXT]->(x) | x])] AS next",
-        n=client._core.namespace,
+        n=client._engine.namespace,
     ).records
     assert (rows[0]["first"], rows[0]["last"]) == (0, len(BOOK))
     assert rows[0]["next"] == [1] * (count - 1) + [0]
@@ -161,7 +161,7 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path):
         with ContextPersistenceClient(
             server.bolt_url, auth=(server.user, server.password)
         ) as client:
-            assert migrations.read(client._core.graph).version == migrations.VERSION
+            assert migrations.read(client._engine.graph).version == migrations.VERSION
             client.save_document("book", "Backups run at night.")
             assert [
                 one.id
@@ -175,9 +175,9 @@ def test_what_a_new_text_still_says_keeps_its_relationships(client):
     said = "The OrderService class depends on numpy. "
 
     def related():
-        rows = client._core.graph.driver.execute_query(
+        rows = client._engine.graph.driver.execute_query(
             "MATCH (:Entity {namespace: $n})-[r]->(:Entity) RETURN type(r) AS type, r.sources AS sources ORDER BY type",
-            n=client._core.namespace,
+            n=client._engine.namespace,
         ).records
         return [(row["type"], len(row["sources"])) for row in rows]
 

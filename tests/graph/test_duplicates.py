@@ -14,8 +14,8 @@ LABELS = "Conversation|Message|Chunk|Entity|Decision|Document|MergedEntity"
 
 
 def query(client, text, **parameters):
-    return client._core.graph.driver.execute_query(
-        text, n=client._core.namespace, **parameters
+    return client._engine.graph.driver.execute_query(
+        text, n=client._engine.namespace, **parameters
     ).records
 
 
@@ -366,7 +366,7 @@ def test_merges_end_cached_answers_and_are_cleared(client):
     assert client.query_knowledge_graph("Acme").context.entity.aliases == []
     client.merge_entities("Acme", "acme_corp")
     assert client.query_knowledge_graph("Acme").context.entity.aliases == ["Acme Corp"]
-    client._core.graph.run(clear(client._core.namespace))
+    client._engine.graph.run(clear(client._engine.namespace))
     assert (
         query(client, "MATCH (x:Merge|MergedEntity {namespace: $n}) RETURN count(x) AS count")[0][
             "count"
@@ -386,7 +386,10 @@ def test_vectors_of_another_model_are_made_anew(client):
     done = client.merge_entities("Acme", "acme_corp")
     client.configure_embedding_model(Letters(384, 5), wait=True)
     client.undo_merge(done.merge_id)
-    model, space = client._core.embeddings.newest, client._core.embeddings.current().vectors.space
+    model, space = (
+        client._engine.embeddings.newest,
+        client._engine.embeddings.current().vectors.space,
+    )
     rows = query(
         client,
         "MATCH (e:Entity {namespace: $n, id: 'acme_corp'}) RETURN e[$p] AS vector",

@@ -60,9 +60,9 @@ def fill(client, count=12):
 
 
 def vectors(client, prop="embedding"):
-    records = client._core.graph.driver.execute_query(
+    records = client._engine.graph.driver.execute_query(
         "MATCH (n:Message|Chunk|Entity|Decision {namespace: $n}) RETURN labels(n)[0] AS label, n.id AS id, n[$p] AS vector",
-        n=client._core.namespace,
+        n=client._engine.namespace,
         p=prop,
     ).records
     return {(row["label"], row["id"]): row["vector"] for row in records}
@@ -158,12 +158,12 @@ def test_a_migration_and_the_way_back(connect, size):
     assert status.vectors == total
     assert told[0] == ("vectors", 0, total)
     assert told[-1] == ("vectors", total, total)
-    name = client._core.embeddings.current().vectors.space.vectors
+    name = client._engine.embeddings.current().vectors.space.vectors
     after = vectors(client, name)
     assert {key for key, vector in after.items() if vector is not None} == {
         key for key, vector in before.items() if vector is not None
     }
-    model = client._core.embeddings.newest
+    model = client._engine.embeddings.newest
     assert np.allclose(
         after["Message", "c0:0"], model.embed([messages(0, TOPICS[0])[0]["content"]])[0], atol=1e-5
     )
@@ -247,7 +247,7 @@ def test_what_is_written_while_it_runs_is_not_lost(connect):
     assert [str(error) for error in refused if "another embedding model" not in str(error)] == []
     assert len(refused) == 1  # the client that does not have the model
     assert status.migrating_to is None
-    name = client._core.embeddings.current().vectors.space.vectors
+    name = client._engine.embeddings.current().vectors.space.vectors
     new, texts = vectors(client, name), contents(client)
     assert [key for key, vector in new.items() if vector is None] == []
     wrong = [
@@ -264,9 +264,9 @@ def unit(model, text):
 
 
 def contents(client):
-    records = client._core.graph.driver.execute_query(
+    records = client._engine.graph.driver.execute_query(
         "MATCH (n:Message {namespace: $n}) RETURN n.id AS id, n.content AS content",
-        n=client._core.namespace,
+        n=client._engine.namespace,
     ).records
     return {("Message", row["id"]): row["content"] for row in records}
 
@@ -275,7 +275,7 @@ def test_searches_go_on_with_one_model_or_the_other(connect):
     """Each answer is wholly one model's: its scores are that model's cosines of what was found."""
     client = connect()
     fill(client, 40)
-    old, model = client._core.embeddings.newest, Letters(384, 4, pause=0.1)
+    old, model = client._engine.embeddings.newest, Letters(384, 4, pause=0.1)
     said = {
         row["content"]
         for row in map(dict, ({"content": text} for text in contents(client).values()))
@@ -355,7 +355,8 @@ def test_what_was_stopped_goes_on(connect):
     assert (done.migrating_to, done.failure) == (None, None)
     assert quick.calls < slow.calls + 400 / 64  # what was made is not made again
     assert (
-        None not in vectors(again, again._core.embeddings.current().vectors.space.vectors).values()
+        None
+        not in vectors(again, again._engine.embeddings.current().vectors.space.vectors).values()
     )
 
 
@@ -386,7 +387,7 @@ def test_a_second_model_takes_the_place_of_the_first_on_its_way(connect):
     assert (failed.running, failed.model) == (False, status.model)
     assert "another embedding model was configured" in failed.failure
     texts = contents(client)
-    new = vectors(other, other._core.embeddings.current().vectors.space.vectors)
+    new = vectors(other, other._engine.embeddings.current().vectors.space.vectors)
     assert all(np.allclose(new[key], unit(winner, text), atol=1e-4) for key, text in texts.items())
 
 
@@ -422,7 +423,7 @@ def test_what_is_not_a_model_is_refused(connect):
 def test_a_writer_that_knows_an_older_state_is_told(connect, namespace):
     client = connect()
     client.save_conversation("c", messages(1, TOPICS[0]))
-    graph = client._core.graph
+    graph = client._engine.graph
     known = graph.run(vector_spaces.read(namespace))[0]
     other = vector_spaces.Space(model="x@1", size=384, vectors="embedding_384_a")
     assert graph.run(vector_spaces.begin(namespace, known, other, "filling", now=1)) == [
@@ -432,7 +433,7 @@ def test_a_writer_that_knows_an_older_state_is_told(connect, namespace):
     client.save_conversation(
         "c2", messages(2, TOPICS[1])
     )  # with what it knew: told, read again, written
-    assert client._core.embeddings.current().vectors.revision == known.revision + 1
+    assert client._engine.embeddings.current().vectors.revision == known.revision + 1
     stale = vector_spaces.Vectors(
         space=known.space, revision=known.revision, other=other, progress="filling"
     )
@@ -442,7 +443,7 @@ def test_a_writer_that_knows_an_older_state_is_told(connect, namespace):
 
 def test_servers_without_search_migrate_too(connect):
     client = connect()
-    graph = client._core.graph
+    graph = client._engine.graph
     graph._server = replace(graph.server, dialect="5")
     migrations.ensure(graph, vector_size=384)
     try:
@@ -508,7 +509,7 @@ def test_a_killed_migration_is_gone_on_with(connect, server, namespace):
     )
     model = Letters(384, 11)
     assert client.configure_embedding_model(model, wait=True).vectors == status.vectors
-    new = vectors(client, client._core.embeddings.current().vectors.space.vectors)
+    new = vectors(client, client._engine.embeddings.current().vectors.space.vectors)
     assert all(
         np.allclose(new[key], unit(model, text), atol=1e-4)
         for key, text in contents(client).items()

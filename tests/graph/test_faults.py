@@ -109,7 +109,7 @@ def managed(tmp_path_factory):
 
 @pytest.mark.parametrize("speaks", [True, False])
 def test_a_listener_that_is_not_the_server_is_told_nothing_while_the_server_lives(managed, speaks):
-    graph, address = managed._core.graph, managed._core.address
+    graph, address = managed._engine.graph, managed._engine.connection.attachment
     with foreign(speaks=speaks) as (url, heard):
         graph._move(url)
         assert in_time(lambda: managed.get_conversation_stats().success) is True
@@ -119,7 +119,7 @@ def test_a_listener_that_is_not_the_server_is_told_nothing_while_the_server_live
 
 
 def test_a_server_that_lives_but_gave_its_port_up_is_not_trusted_with_that_port(managed):
-    address = managed._core.address
+    address = managed._engine.connection.attachment
     assert address.credentials(address.bolt_url) == (address.user, address.password)
     assert address.credentials(f"bolt://127.0.0.1:{unused_port()}") is None
     state = address._state
@@ -131,7 +131,7 @@ def test_a_server_that_lives_but_gave_its_port_up_is_not_trusted_with_that_port(
 
 
 def test_a_password_that_has_changed_is_read_again(managed):
-    graph, address = managed._core.graph, managed._core.address
+    graph, address = managed._engine.graph, managed._engine.connection.attachment
     right = address.password
     try:
         address.password = "stale"
@@ -250,15 +250,15 @@ def test_a_client_with_metrics_is_closed_in_a_child_without_a_wait(server, names
 
 
 def test_a_managed_client_in_a_child_is_refused_and_its_close_leaves_the_parent_alone(managed):
-    before = local.status(managed._core.address.store).clients
+    before = local.status(managed._engine.connection.attachment.store).clients
     assert "belongs to the parent process" in in_child(managed.get_conversation_stats)
     assert in_child(managed.close) == "None"
-    assert local.status(managed._core.address.store).clients == before
+    assert local.status(managed._engine.connection.attachment.store).clients == before
     assert managed.get_conversation_stats().success
 
 
 def test_a_server_that_took_the_place_of_the_stopped_one_goes_on(managed):
-    address = managed._core.address
+    address = managed._engine.connection.attachment
     now = local.running(address.store).pid
     address.restart(now + 1)  # another call has restarted that one already
     assert local.running(address.store).pid == now == address.server_pid
@@ -267,7 +267,7 @@ def test_a_server_that_took_the_place_of_the_stopped_one_goes_on(managed):
 def test_calls_that_find_the_server_gone_at_the_same_time_start_it_once(managed, monkeypatch):
     from mcp_context_persistence.kg.local import attachment
 
-    address, joins, errors = managed._core.address, [], []
+    address, joins, errors = managed._engine.connection.attachment, [], []
     join = attachment.join
 
     def count(*args, **options):
@@ -297,7 +297,7 @@ def test_a_renewal_that_failed_fails_for_all_who_waited_and_the_next_one_is_a_ne
 ):
     from mcp_context_persistence.kg.local import attachment
 
-    address, errors = managed._core.address, []
+    address, errors = managed._engine.connection.attachment, []
 
     def fail(*_, **__):
         time.sleep(1)

@@ -120,9 +120,9 @@ def test_strategies_join_new_and_old(client):
 
 
 def vector(client, entity_id):
-    return client._core.graph.driver.execute_query(
+    return client._engine.graph.driver.execute_query(
         "MATCH (e:Entity {namespace: $n, id: $id}) RETURN e.embedding AS vector",
-        n=client._core.namespace,
+        n=client._engine.namespace,
         id=entity_id,
     ).records[0]["vector"]
 
@@ -158,9 +158,9 @@ def test_merging_writers_lose_none_of_their_keys(client):
         list(threads.map(write, range(16)))
     keys = {f"k{number}": number for number in range(16)}
     assert client.query_knowledge_graph("e").context.entity.metadata == keys
-    rows = client._core.graph.driver.execute_query(
+    rows = client._engine.graph.driver.execute_query(
         "MATCH (:Entity {namespace: $n})-[r:KNOWS]->() RETURN r.properties AS properties",
-        n=client._core.namespace,
+        n=client._engine.namespace,
     ).records
     assert [json.loads(row["properties"]) for row in rows] == [keys]
 
@@ -210,9 +210,9 @@ def test_the_same_relationship_twice_must_say_the_same(client):
 
 
 def test_what_was_drawn_by_hand_can_be_read_and_updated(client):
-    client._core.graph.driver.execute_query(
+    client._engine.graph.driver.execute_query(
         "CREATE (:Entity {namespace: $n, id: 'x'})-[:LIKES]->(:Entity {namespace: $n, id: 'y'})",
-        n=client._core.namespace,
+        n=client._engine.namespace,
     )
     assert [one.relationship_type for one in client.query_knowledge_graph("x").neighbors] == [
         "LIKES"
@@ -351,9 +351,9 @@ def test_types_are_real_labels_and_relationship_types(client):
         [{"id": "a", "type": "data store"}, {"id": "m", "type": "message"}],
         [{"from_entity": "a", "to_entity": "m", "relationship_type": "depends on"}],
     )
-    rows = client._core.graph.driver.execute_query(
+    rows = client._engine.graph.driver.execute_query(
         "MATCH (a:DataStore {namespace: $n})-[r:DEPENDS_ON]->(m:MessageType) RETURN r.name AS name, labels(m) AS labels",
-        n=client._core.namespace,
+        n=client._engine.namespace,
     ).records
     assert [(row["name"], sorted(row["labels"])) for row in rows] == [
         ("depends on", ["Entity", "MessageType"])
@@ -421,8 +421,8 @@ def test_types_of_the_graph_itself_can_be_used_between_entities(client):
         (one.entity_id, one.relationship_type)
         for one in client.query_knowledge_graph("readme").neighbors
     ] == [("pandas", "mentions")]
-    rows = client._core.graph.driver.execute_query(
+    rows = client._engine.graph.driver.execute_query(
         "MATCH (:Entity {namespace: $n})-[r:MENTIONS_TYPE]->() RETURN r.properties AS properties",
-        n=client._core.namespace,
+        n=client._engine.namespace,
     ).records
     assert [row["properties"] for row in rows] == ['{"by":"hand"}']

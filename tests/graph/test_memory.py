@@ -37,7 +37,7 @@ with local.attach(Path(sys.argv[1])):
 
 def in_effect(client):
     """Heap and page cache of the server, as it says itself and as its command line says; both in MiB."""
-    attached = client._core.address
+    attached = client._engine.connection.attachment
     with neo4j.GraphDatabase.driver(
         attached.bolt_url, auth=(attached.user, attached.password)
     ) as driver:
@@ -63,7 +63,7 @@ def opened(place):
 
 def test_the_limit_bounds_a_running_server_which_keeps_its_data_and_its_address(opened, place):
     opened.save_conversation("a", TALK)
-    before, url = opened.get_memory_stats(), opened._core.address.bolt_url
+    before, url = opened.get_memory_stats(), opened._engine.connection.attachment.bolt_url
     assert in_effect(opened) == (1024, 256)
     assert (before.max_usage, before.pending_restart, before.database_heap) == (
         None,
@@ -84,7 +84,7 @@ def test_the_limit_bounds_a_running_server_which_keeps_its_data_and_its_address(
     assert stats.parts.database_server < before.parts.database_server
     assert stats.current_usage == stats.parts.process + stats.parts.database_server
     assert stats.parts.models >= 90_000_000
-    assert opened._core.address.bolt_url == url
+    assert opened._engine.connection.attachment.bolt_url == url
     assert local.running(place).pid not in {0, pid}
     assert opened.load_conversation_history("a").messages[0].content == TALK[0]["content"]
     assert opened.save_conversation("b", TALK).success
@@ -128,9 +128,9 @@ def test_a_server_that_another_process_uses_is_left_alone_and_the_answer_says_so
         with (
             monkeypatch.context() as grown
         ):  # the server counts as its share then, and truly in the statistics
-            grown.setattr(opened._core.memory, "_server_bytes", lambda: 1_500_000_000)
+            grown.setattr(opened._engine.memory, "_server_bytes", lambda: 1_500_000_000)
             assert (
-                opened._core.memory.used(memory_limit.limit()) - memory_limit.process_bytes()
+                opened._engine.memory.used(memory_limit.limit()) - memory_limit.process_bytes()
                 < 1_100_000_000
             )
             assert opened.get_memory_stats().parts.database_server == 1_500_000_000
@@ -176,9 +176,11 @@ def test_calls_that_run_meanwhile_lose_nothing(opened):
         one.start()
     try:
         assert opened.configure_memory_management("2GB").pending_restart  # they are at work
-        opened._core.memory._calls -= 100  # now as if the server had been started again under them
+        opened._engine.memory._calls -= (
+            100  # now as if the server had been started again under them
+        )
         assert not opened.configure_memory_management("2GB").pending_restart
-        opened._core.memory._calls += 100
+        opened._engine.memory._calls += 100
         until = time.monotonic() + 60
         count = len(saved)
         while len(saved) < count + 6 and time.monotonic() < until:
@@ -196,7 +198,7 @@ def test_a_batch_without_memory_says_so_and_a_rerun_resumes(client, monkeypatch)
     monkeypatch.setattr(memory_limit, "WAIT_SECONDS", 0.2)
     talks = [{"conversation_id": f"c{number}", "messages": TALK} for number in range(30)]
     client.configure_parallel_processing(chunk_size=10)
-    client._core.memory.own = Limit(most=memory_limit.process_bytes() // 2)
+    client._engine.memory.own = Limit(most=memory_limit.process_bytes() // 2)
     for answers in (
         client.batch_save_conversations(talks),
         client.batch_extract_entities(["The Reader class."] * 30),
@@ -207,7 +209,7 @@ def test_a_batch_without_memory_says_so_and_a_rerun_resumes(client, monkeypatch)
             for answer in answers
         )
     assert client.get_conversation_stats().stats.total_conversations == 0
-    client._core.memory.own = Limit(most=3 * memory_limit.process_bytes())
+    client._engine.memory.own = Limit(most=3 * memory_limit.process_bytes())
     assert all(answer.success for answer in client.batch_save_conversations(talks))
     assert all(
         answer.success for answer in client.batch_extract_entities(["The Reader class."] * 30)
@@ -217,7 +219,7 @@ def test_a_batch_without_memory_says_so_and_a_rerun_resumes(client, monkeypatch)
 def test_a_batch_near_the_limit_works_in_small_groups_and_ends(client):
     talks = [{"conversation_id": f"c{number}", "messages": TALK} for number in range(40)]
     client.save_conversation("warm", TALK)
-    client._core.memory.own = Limit(most=2 * memory_limit.process_bytes(), threshold=0.0)
+    client._engine.memory.own = Limit(most=2 * memory_limit.process_bytes(), threshold=0.0)
     for parallel in (True, False):
         assert all(
             answer.success for answer in client.batch_save_conversations(talks, parallel=parallel)

@@ -152,10 +152,10 @@ def test_races_of_saves_and_merges_lose_nothing(server, namespace, client):
 def test_a_relationship_that_waited_for_a_merge_is_one_of_the_kept_entity(client):
     """The entity is merged while the statement that has found it already waits for its lock."""
     client.update_knowledge_graph([{"id": "gone"}, {"id": "kept"}, {"id": "audit"}], [])
-    found = {"n": client._core.namespace}
+    found = {"n": client._engine.namespace}
     with (
         ThreadPoolExecutor(1) as threads,
-        client._core.graph.driver.session() as session,
+        client._engine.graph.driver.session() as session,
         session.begin_transaction() as transaction,
     ):
         transaction.run(

@@ -115,7 +115,7 @@ def test_another_model_under_the_same_name_has_answers_of_its_own(
     talk, connect, cross_encoder_folder, tmp_path
 ):
     """Two processes may share a cache; what the name means to each of them is in the key."""
-    from mcp_context_persistence.runtime.engine import shared_cross_encoder
+    from mcp_context_persistence.runtime.language_models import shared_cross_encoder
 
     folder, counts = tmp_path / "judge", []
     shutil.copytree(
@@ -128,7 +128,7 @@ def test_another_model_under_the_same_name_has_answers_of_its_own(
         client = connect(cross_encoder_model=folder)
         client.configure_cache("file", directory=tmp_path / "answers")
         search(client)
-        counts.append(client._core.answers.counts["hits"])
+        counts.append(client._engine.cache.responses.counts["hits"])
     assert counts == [0, 1, 0]
 
 

@@ -29,7 +29,7 @@ SAID = [
 
 def graph(client):
     """All that the namespace holds, but times, versions and vectors."""
-    driver, mine = client._core.graph.driver, client._core.namespace
+    driver, mine = client._engine.graph.driver, client._engine.namespace
     nodes = driver.execute_query(
         "MATCH (n {namespace: $n}) WHERE NOT n:NamespaceVersion AND NOT n:EntityPatterns "
         "RETURN labels(n) AS labels, n {.*, embedding: null, created_ms: null, updated_ms: null, timestamp_ms: null, revision: null} AS p",
@@ -106,7 +106,7 @@ def test_conversations_decisions_and_documents_are_read_by_them(server, namespac
         other.save_conversation("c", SAID)
         other.save_document("d", "#99 was closed by the team.")
         other.save_decision("c", "plan", "We looked at #42", "Close it")
-    rows = client._core.graph.driver.execute_query(
+    rows = client._engine.graph.driver.execute_query(
         "MATCH (x)-[r:MENTIONS|ABOUT]->(e:Ticket {namespace: $n}) RETURN DISTINCT labels(x)[0] AS at, e.id AS id, e.type AS type",
         n=namespace,
     ).records
@@ -165,9 +165,9 @@ def test_applying_leaves_the_graph_that_a_fresh_save_makes(server, namespace, cl
 
 def links(client):
     """Mentions and relationships, with what supports them."""
-    rows = client._core.graph.driver.execute_query(
+    rows = client._engine.graph.driver.execute_query(
         "MATCH (a {namespace: $n})-[r]->(b:Entity) RETURN a.id AS a, type(r) AS t, b.id AS b, r.extractor AS x, r.confidence AS c, r.sources AS s",
-        n=client._core.namespace,
+        n=client._engine.namespace,
     ).records
     return sorted(
         (row["a"], row["t"], row["b"], row["x"], row["c"], tuple(row["s"] or ())) for row in rows
@@ -175,9 +175,9 @@ def links(client):
 
 
 def entities(client):
-    rows = client._core.graph.driver.execute_query(
+    rows = client._engine.graph.driver.execute_query(
         "MATCH (e:Entity {namespace: $n}) RETURN e.id AS id, labels(e) AS labels, e.type AS type, e.confidence AS c, e.embedding IS NOT NULL AS v",
-        n=client._core.namespace,
+        n=client._engine.namespace,
     ).records
     return sorted(
         (row["id"], sorted(row["labels"]), row["type"], row["c"], row["v"]) for row in rows
@@ -273,6 +273,6 @@ def test_a_store_of_the_second_version_gets_its_constraint(tmp_path):
         with ContextPersistenceClient(
             server.bolt_url, auth=(server.user, server.password)
         ) as client:
-            assert migrations.read(client._core.graph).version == migrations.VERSION
-            assert "entity_patterns" in indexes.read(client._core.graph)
+            assert migrations.read(client._engine.graph).version == migrations.VERSION
+            assert "entity_patterns" in indexes.read(client._engine.graph)
             assert client.configure_entity_patterns(TICKETS).version == 1

@@ -30,7 +30,7 @@ def decisions(client, query="database for the orders graph"):
 
 
 def rows(client, text, **parameters):
-    with client._core.graph.driver.session() as session:
+    with client._engine.graph.driver.session() as session:
         return [dict(row) for row in session.run(text, namespace=client.namespace, **parameters)]
 
 
@@ -324,7 +324,7 @@ def test_a_call_that_fails_after_some_proposals_tells_so_and_goes_on_when_it_is_
             for name in ("pandas", "numpy", "polars")
         ],
     )
-    graph, calls = client._core.graph, []
+    graph, calls = client._engine.graph, []
 
     def transact(*given, **named):
         calls.append(1)

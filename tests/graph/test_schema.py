@@ -66,7 +66,7 @@ def test_an_index_for_vectors_of_another_size_stands_beside_it(graph):
 def test_an_older_version_is_brought_up_to_date_by_openers_that_die_after_each_statement(
     client, server, namespace, version
 ):
-    graph = client._core.graph
+    graph = client._engine.graph
     client.save_conversation("c", [{"role": "user", "content": "The night train to Vienna."}])
     before = client.get_embedding_status()
     make_old(graph, version, vector_size=384, model=before.model, namespace=namespace)
@@ -93,7 +93,7 @@ def test_an_older_version_is_brought_up_to_date_by_openers_that_die_after_each_s
 
 
 def test_a_client_goes_on_while_others_bring_the_database_up_to_date(client, server):
-    graph, ended, failures = client._core.graph, threading.Event(), []
+    graph, ended, failures = client._engine.graph, threading.Event(), []
 
     def write():
         number = 0
@@ -134,15 +134,15 @@ def test_the_index_of_a_models_vectors_is_made_again_where_it_is_lost(client, se
 
     client.configure_embedding_model(Small())
     client.save_conversation("c", [{"role": "user", "content": "A message"}], mode="conversation")
-    space = client._core.embeddings.current().vectors.space
-    names = [index.name for index in migrations.vector_indexes(client._core.graph, space)]
+    space = client._engine.embeddings.current().vectors.space
+    names = [index.name for index in migrations.vector_indexes(client._engine.graph, space)]
     for name in names:
-        run(client._core.graph, f"DROP INDEX {name}")
+        run(client._engine.graph, f"DROP INDEX {name}")
     with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as other:
         other.configure_embedding_model(Small())
         assert other.search_hybrid("anything", mode="semantic").results[0].message_id == "c:0"
     for name in names:
-        run(client._core.graph, f"DROP INDEX {name}")
+        run(client._engine.graph, f"DROP INDEX {name}")
 
 
 def test_many_openers_agree(server):
@@ -190,15 +190,15 @@ def test_the_object_mapper_has_the_labels_and_properties_of_the_graph(client):
     )
     client.merge_entities("e", "f", reason="the same", merged_by="Ana", evidence={"score": 0.9})
     client.undo_merge(client.merge_entities("e", "g").merge_id)
-    graph, known = client._core.graph, client._core.embeddings.current().vectors
+    graph, known = client._engine.graph, client._engine.embeddings.current().vectors
     other = vector_spaces.Space(model="other@1", size=384, vectors="embedding_384_a")
-    assert graph.run(vector_spaces.begin(client._core.namespace, known, other, "stopped", now=1))
+    assert graph.run(vector_spaces.begin(client._engine.namespace, known, other, "stopped", now=1))
     driver = graph.driver
     for name in ogm.SchemaVersion.ALL:
         model = getattr(ogm, name)
         rows = driver.execute_query(
             f"MATCH (n:{name}) WHERE n.namespace = $n OR n:SchemaVersion UNWIND keys(n) AS key RETURN collect(DISTINCT key) AS keys",
-            n=client._core.namespace,
+            n=client._engine.namespace,
         ).records
         described = {
             prop.db_property or key

@@ -128,7 +128,7 @@ def test_semantic_is_the_raw_cosine(talk):
     answer = talk.search_hybrid(
         "Python code analysis", mode="semantic", filters={"content_types": "message"}
     )
-    vectors = talk._core.embeddings.newest.embed(
+    vectors = talk._engine.embeddings.newest.embed(
         ["Python code analysis", "Analyze this Python code"]
     )
     assert answer.results[0].id == "f0"
@@ -451,7 +451,7 @@ def test_a_namespace_sees_nothing_of_another(talk, server, namespace):
 
 
 def test_servers_without_search_find_the_same(talk, old_server):
-    graph = old_server._core.graph
+    graph = old_server._engine.graph
     now, old = replace(graph.server, dialect="25"), graph.server
     filters = (
         None,

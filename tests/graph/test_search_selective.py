@@ -58,7 +58,7 @@ def asked(client, *, seed=0, query="green apples", **more):
         namespace=client.namespace,
         query=query,
         vector=QueryVector(
-            numbers=direction(seed), vectors=client._core.embeddings.current().vectors
+            numbers=direction(seed), vectors=client._engine.embeddings.current().vectors
         ),
         now_ms=0,
         **more,
@@ -74,7 +74,7 @@ def test_a_filter_that_leaves_one_in_a_hundred_leaves_as_many_as_are_asked_for(m
         {"metadata.rare": 1},
         {"tags": "odd"},
     )
-    run = many._core.graph.run
+    run = many._engine.graph.run
     for given in one_in_a_hundred:
         for mode in ("hybrid", "semantic", "keyword"):
             answer = hybrid.hybrid(
@@ -90,7 +90,7 @@ def test_a_filter_that_leaves_one_in_a_hundred_leaves_as_many_as_are_asked_for(m
                 mode,
             )
     # The nearest are found, not just any: as an exact comparison orders them.
-    graph = many._core.graph.driver
+    graph = many._engine.graph.driver
     vector = asked(many, filters=parse(None)).vector.numbers
     exact = graph.execute_query(
         "MATCH (m:Message {namespace: $n, conversation_id: 'c7'}) "
@@ -127,7 +127,7 @@ def test_messages_that_mention_a_rare_type_are_found_among_many(many):
 def test_an_arm_with_factor_0_has_no_influence_on_the_order(client):
     fill(client, conversations=3)
     client.save_decision("c1", "apples", "Green apples", "Keep the green apples of the garden")
-    run = client._core.graph.run
+    run = client._engine.graph.run
 
     def order(arm, **more):
         made = recipe({"arms": {arm: 0}, "linked": 10})
@@ -153,7 +153,7 @@ def test_the_time_that_is_named_is_looked_at_on_older_servers_too(old_server):
         old_server, conversations=12, towards=0
     )  # nearer to the query than what other tests leave in the server
     narrow = recipe({"nearest": 1, "worded": 1, "reach": 0, "arms": {"words": 0}})
-    graph = old_server._core.graph
+    graph = old_server._engine.graph
     question = asked(
         old_server,
         query="what was on 5 January 2024?",
@@ -212,7 +212,7 @@ def test_searches_beside_deletions_answer(client):
         client.save_conversation("c1", texts, mode="conversation", replace=True)
 
     def delete():
-        client._core.graph.driver.execute_query(
+        client._engine.graph.driver.execute_query(
             "MATCH (m:Message {namespace: $n, conversation_id: 'c2'}) WITH m LIMIT 5 DETACH DELETE m",
             n=client.namespace,
         )

@@ -63,7 +63,7 @@ def test_the_file_names_the_server(server, namespace, tmp_path):
     (tmp_path / "config.yaml").write_text(lines)
     with ContextPersistenceClient(namespace=namespace) as client:
         assert client.get_conversation_stats().stats.total_conversations == 0
-        assert client._core.graph.driver._pool.pool_config.max_connection_pool_size == 3
+        assert client._engine.graph.driver._pool.pool_config.max_connection_pool_size == 3
 
 
 def test_limits_of_searches(connect, monkeypatch):
@@ -145,7 +145,7 @@ def test_settings_of_the_language_models(connect, monkeypatch):
     client = connect(spacy_model="en_core_web_sm")  # written out, so it goes before SPACY_MODEL
     found = client.extract_entities(MESSAGES[0]["content"])
     assert (found.entities, found.stored) == ([], True)
-    assert client._core.embeddings.newest._options["batch_size"] == 5
+    assert client._engine.embeddings.newest._options["batch_size"] == 5
     with pytest.raises(ValidationError, match="max_conversation_length"):
         client.save_conversation("long", MESSAGES[:4])
     with pytest.raises(ContextPersistenceError, match="no_such_model"):
@@ -165,9 +165,9 @@ def test_a_vector_size_that_the_store_does_not_have_is_refused(server, namespace
 
 
 def test_what_has_no_meaning_is_said_once(connect, monkeypatch, caplog):
-    from mcp_context_persistence.runtime.engine import _say_once
+    from mcp_context_persistence.runtime.engine import _log_once
 
-    _say_once.cache_clear()
+    _log_once.cache_clear()
     for name in ("VECTOR_DB_URL", "VECTOR_DB_API_KEY", "VECTOR_COLLECTION_NAME"):
         monkeypatch.setenv(name, "s3cret")
     with caplog.at_level(logging.INFO, logger=log_settings.TREE):
@@ -200,7 +200,7 @@ def test_metrics_of_real_calls(connect):
         'context_persistence_call_seconds_count{call="save_conversation",outcome="ok"} 1.0' in text
     )
     assert "OrderValidator" not in text
-    assert client._core.metrics._server.server_address[0] == "127.0.0.1"
+    assert client._engine.metrics._server.server_address[0] == "127.0.0.1"
     other = connect(enable_metrics=True)
     assert (other.get_metrics().total_requests, other.metrics_port) == (0, None)
     client.close()
@@ -300,7 +300,7 @@ def every_call(client, canary):
         lambda: client.create_relationship(f"{canary}2", f"{canary}3", canary),
         lambda: client.query_knowledge_graph(canary, operation=canary),
         lambda: client.search_hybrid(canary, mode=canary),
-        lambda: client.search_hybrid(canary, filters={canary: canary}),
+        lambda: client.search_hybrid(canary, filters={"projects": canary}),
     )
     for call in bad:
         with pytest.raises(ContextPersistenceError) as caught:

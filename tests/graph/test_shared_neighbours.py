@@ -124,9 +124,9 @@ def test_without_the_library_the_same_is_found(client, request, seed):
 
 def test_too_little_memory_or_time_is_no_failure(client, monkeypatch):
     fill(client)
-    monkeypatch.setattr(client._core.analytics._admission, "_share", (math.inf, 1))
+    monkeypatch.setattr(client._engine.analytics._admission, "_share", (math.inf, 1))
     assert client.find_duplicate_entities().neighbors_by == "cypher"
-    monkeypatch.setattr(client._core.analytics._admission, "_share", None)
+    monkeypatch.setattr(client._engine.analytics._admission, "_share", None)
     monkeypatch.setattr(algorithms, "RELATED_SECONDS", 0.0001)
     found = client.find_duplicate_entities()
     assert found.neighbors_by == "cypher"

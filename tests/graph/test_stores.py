@@ -38,7 +38,7 @@ def test_memory_clients_share_a_server_and_see_nothing_of_each_other():
     with ContextPersistenceClient(":memory:") as one, ContextPersistenceClient(":memory:") as other:
         one.save_conversation("c", [{"role": "user", "content": "mine"}], mode="knowledge")
         assert other.get_conversation_stats().stats.total_conversations == 0
-        assert one._core.address is other._core.address
+        assert one._engine.connection.attachment is other._engine.connection.attachment
 
 
 def test_a_file_where_the_store_should_be_is_left_alone(tmp_path):
@@ -77,7 +77,7 @@ def test_who_takes_a_dead_servers_port_gets_no_password_and_the_client_finds_the
             client.save_conversation(
                 "c", [{"role": "user", "content": "remember me"}], mode="conversation"
             )
-            address = client._core.address
+            address = client._engine.connection.attachment
             before, port = address.bolt_url, int(address.bolt_url.rsplit(":", 1)[1])
             state = Store(store).read_state()
             os.kill(state.supervisor, signal.SIGKILL)

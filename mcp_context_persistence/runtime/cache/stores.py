@@ -17,7 +17,7 @@ import platformdirs
 from cachetools import TTLCache
 
 from mcp_context_persistence.kg import limits, validation
-from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.errors import ValidationError, missing_extra
 
 if TYPE_CHECKING:
     import redis
@@ -273,7 +273,7 @@ def connect(url: object) -> "redis.Redis":
         import redis  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ValidationError(
-            "cache_type: Redis needs its client library; pip install 'mcp-context-persistence[redis]'"
+            f"cache_type: Redis needs its client library; {missing_extra('redis')}"
         ) from error
     try:
         return redis.Redis.from_url(
@@ -297,9 +297,11 @@ def open_store(
     Raises:
         ValidationError: A setting is not valid, or what the type needs is not there.
     """
-    kind = validation.choice("cache_type", cache_type, TYPES)
-    entries = validation.whole("cache_size", cache_size, least=1, most=limits.CACHE_ENTRIES)
-    seconds = validation.whole("ttl", ttl, least=1, most=limits.CACHE_SECONDS)
+    kind = validation.check_choice("cache_type", cache_type, TYPES)
+    entries = validation.check_integer(
+        "cache_size", cache_size, minimum=1, maximum=limits.CACHE_ENTRIES
+    )
+    seconds = validation.check_integer("ttl", ttl, minimum=1, maximum=limits.CACHE_SECONDS)
     if redis_url is not None and kind != "redis":
         log.info("redis_url is not used by the cache_type %s", kind)
     if directory is not None and kind != "file":

@@ -81,7 +81,7 @@ def _level(value: object) -> object:
 def _model(value: object) -> object:
     """The name or the path of a model; no name is None, not an empty one."""
     return _checked(
-        validation.identifier, os.fspath(value) if isinstance(value, os.PathLike) else value
+        validation.check_identifier, os.fspath(value) if isinstance(value, os.PathLike) else value
     )
 
 
@@ -94,7 +94,7 @@ def _labels(value: object) -> object:
         raise ValueError(f"has more than {limits.GLINER_LABELS} types")
     return tuple(
         dict.fromkeys(
-            _checked(validation.type_name, one.strip() if isinstance(one, str) else one)
+            _checked(validation.check_type_name, one.strip() if isinstance(one, str) else one)
             for one in listed
         )
     )
@@ -388,7 +388,8 @@ def config(given: Mapping[str, Any] | None = None, **arguments: object) -> Confi
     for key in stated:
         if key not in Config.model_fields:
             raise ValidationError(
-                f"config has an unknown key{sources.nearest(key, Config.model_fields)}"
+                f"config has an unknown key {validation.describe_key(key)}"
+                f"{sources.nearest(key, Config.model_fields)}"
             )
     named = {name: value for name, value in arguments.items() if value is not None}
     try:

@@ -11,6 +11,7 @@ import yaml
 from dotenv import dotenv_values
 from pydantic.fields import FieldInfo
 
+from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.errors import ValidationError
 
 FILE = "config.yaml"
@@ -80,7 +81,7 @@ def _variables(fields: Fields, present: Mapping[str, str | None], place: str) ->
         if variable.startswith(PREFIX) and variable not in known:
             hint = nearest(variable, (name for name in known if name.startswith(PREFIX)))
             raise ValidationError(
-                f"{place} has an unknown variable that begins with {PREFIX}{hint}"
+                f"{place} has an unknown variable {validation.describe_key(variable)}{hint}"
             )
     names = {
         name: variable
@@ -104,7 +105,8 @@ def _file(fields: Fields, path: Path, *, needed: bool) -> Source:
     for section, keys in content.items():
         if section not in sections:
             raise ValidationError(
-                f"{where}: unknown section{nearest(section, sections)}{_foreign(needed=needed)}"
+                f"{where}: unknown section {validation.describe_key(section)}"
+                f"{nearest(section, sections)}{_foreign(needed=needed)}"
             )
         if not isinstance(keys, Mapping | None):
             raise ValidationError(f"{where}: section {section} must hold keys and values")
@@ -112,7 +114,8 @@ def _file(fields: Fields, path: Path, *, needed: bool) -> Source:
             if f"{section}.{key}" not in fields_of:
                 hint = nearest(f"{section}.{key}", fields_of)
                 raise ValidationError(
-                    f"{where}: section {section} has an unknown key{hint}{_foreign(needed=needed)}"
+                    f"{where}: section {section} has an unknown key "
+                    f"{validation.describe_key(key)}{hint}{_foreign(needed=needed)}"
                 )
             if value is not None:
                 found[f"{section}.{key}"] = value

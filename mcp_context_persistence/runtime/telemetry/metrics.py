@@ -66,7 +66,7 @@ class Metrics:
         self.port: int | None = None
         if port is None:
             return
-        wanted = validation.whole("metrics_port", port, least=0, most=65535)
+        wanted = validation.check_integer("metrics_port", port, minimum=0, maximum=65535)
         try:
             self._server, self._thread = start_http_server(
                 wanted, addr=LOOPBACK, registry=self._registry

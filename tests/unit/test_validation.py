@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_context_persistence.kg import limits, validation
+from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.errors import ValidationError, VectorDBError
 
 
@@ -18,23 +18,23 @@ from mcp_context_persistence.kg.errors import ValidationError, VectorDBError
 )
 def test_identifiers_must_be_visible_and_whole(value):
     with pytest.raises(ValidationError, match="field") as caught:
-        validation.identifier("field", value)
+        validation.check_identifier("field", value)
     assert "secret" not in str(caught.value)
 
 
 def test_identifiers_are_limited_in_bytes():
     most = limits.IDENTIFIER_BYTES
-    assert validation.identifier("field", "x" * most)
-    assert validation.identifier("field", "ä" * (most // 2))
+    assert validation.check_identifier("field", "x" * most)
+    assert validation.check_identifier("field", "ä" * (most // 2))
     for value in ("x" * (most + 1), "ä" * (most // 2 + 1)):
         with pytest.raises(ValidationError):
-            validation.identifier("field", value)
+            validation.check_identifier("field", value)
 
 
 @given(st.text(min_size=1).filter(lambda text: text.strip()))
 def test_what_is_accepted_can_be_stored(text):
     try:
-        validation.identifier("field", text)
+        validation.check_identifier("field", text)
     except ValidationError:
         return
     text.encode("utf-8")
@@ -59,7 +59,7 @@ def test_metadata_comes_back_as_it_was_given(value):
     import json
 
     try:
-        written = validation.metadata("field", value)
+        written = validation.dump_metadata("field", value)
     except ValidationError:
         return
     assert json.loads(written) == value
@@ -70,21 +70,21 @@ def test_metadata_is_limited_in_depth_and_size():
     for _ in range(limits.METADATA_DEPTH):
         current["x"] = {}
         current = current["x"]
-    assert validation.metadata("field", deep)
+    assert validation.dump_metadata("field", deep)
     current["x"] = {}
     with pytest.raises(ValidationError, match="deeper"):
-        validation.metadata("field", deep)
+        validation.dump_metadata("field", deep)
     size = limits.METADATA_BYTES - len('{"x":""}')
-    assert validation.metadata("field", {"x": "a" * size})
+    assert validation.dump_metadata("field", {"x": "a" * size})
     with pytest.raises(ValidationError, match="bytes"):
-        validation.metadata("field", {"x": "a" * (size + 1)})
+        validation.dump_metadata("field", {"x": "a" * (size + 1)})
 
 
-def test_metadata_in_a_circle_is_refused():
+def test_metadata_that_contains_itself_is_refused():
     circle = {}
     circle["x"] = circle
-    with pytest.raises(ValidationError, match="circle"):
-        validation.metadata("field", circle)
+    with pytest.raises(ValidationError, match="contains itself"):
+        validation.dump_metadata("field", circle)
 
 
 @pytest.mark.parametrize(
@@ -93,35 +93,42 @@ def test_metadata_in_a_circle_is_refused():
 )
 def test_metadata_that_json_cannot_hold_is_refused(value):
     with pytest.raises(ValidationError, match="field"):
-        validation.metadata("field", value)
+        validation.dump_metadata("field", value)
 
 
 def test_dates_in_metadata_become_text():
-    assert validation.metadata("field", {"d": date(2026, 1, 2)}) == '{"d":"2026-01-02"}'
+    assert validation.dump_metadata("field", {"d": date(2026, 1, 2)}) == '{"d":"2026-01-02"}'
 
 
 def test_naive_times_mean_utc_and_zones_are_respected():
-    assert validation.milliseconds(datetime(1970, 1, 1, 0, 0, 1)) == 1000  # noqa: DTZ001 - a naive time is the subject
+    assert timestamps.to_milliseconds(datetime(1970, 1, 1, 0, 0, 1)) == 1000  # noqa: DTZ001 - a naive time is the subject
     assert (
-        validation.milliseconds(datetime(1970, 1, 1, 1, 0, 1, tzinfo=timezone(timedelta(hours=1))))
+        timestamps.to_milliseconds(
+            datetime(1970, 1, 1, 1, 0, 1, tzinfo=timezone(timedelta(hours=1)))
+        )
         == 1000
     )
-    assert validation.moment(1500) == datetime(1970, 1, 1, 0, 0, 1, 500_000, tzinfo=UTC)
+    assert timestamps.from_milliseconds(1500) == datetime(1970, 1, 1, 0, 0, 1, 500_000, tzinfo=UTC)
 
 
 def test_vectors_have_their_width_and_say_something():
-    assert validation.vectors("v", [[1, 0]], count=1, dimension=2).dtype == np.float32
+    assert validation.check_vectors("v", [[1, 0]], count=1, dimension=2).dtype == np.float32
     for wrong in ([[0, 0]], [[1, math.nan]], [[1, 0, 0]], [[1, 0], [1, 0]], [1, 0]):
         with pytest.raises(VectorDBError):
-            validation.vectors("v", wrong, count=1, dimension=2)
+            validation.check_vectors("v", wrong, count=1, dimension=2)
     with pytest.raises(VectorDBError):
-        validation.vectors("v", [["a", "b"]], count=1, dimension=2)
+        validation.check_vectors("v", [["a", "b"]], count=1, dimension=2)
 
 
 def test_times_at_the_ends_of_the_calendar_come_back_or_are_refused():
-    assert validation.moment(validation.milliseconds(datetime.max.replace(tzinfo=UTC))).year == 9999
+    assert (
+        timestamps.from_milliseconds(
+            timestamps.to_milliseconds(datetime.max.replace(tzinfo=UTC))
+        ).year
+        == 9999
+    )
     with pytest.raises(ValidationError, match="1 to 9999"):
-        validation.milliseconds(
+        timestamps.to_milliseconds(
             datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-1)))
         )
 
@@ -159,15 +166,18 @@ class Unwilling:
 
 
 def test_a_flag_is_a_real_boolean():
-    assert (validation.flag("x", True), validation.flag("x", np.bool_(False))) == (True, False)
+    assert (validation.check_flag("x", True), validation.check_flag("x", np.bool_(False))) == (
+        True,
+        False,
+    )
     for value in ("false", 0, 1, None, np.array([1, 2])):
         with pytest.raises(ValidationError, match=r"^x must be True or False"):
-            validation.flag("x", value)
+            validation.check_flag("x", value)
 
 
 def test_what_derives_from_a_plain_type_is_stored_as_that_type():
-    assert type(validation.identifier("x", Word.ALPHA)) is str
-    assert validation.plain_metadata(
+    assert type(validation.check_identifier("x", Word.ALPHA)) is str
+    assert validation.check_metadata(
         "x", {"a": Word.ALPHA, "b": np.float64(0.5), "c": np.int64(3), "d": date(2024, 5, 1)}
     ) == {
         "a": "alpha",
@@ -180,12 +190,12 @@ def test_what_derives_from_a_plain_type_is_stored_as_that_type():
 @pytest.mark.parametrize("value", ["\u200b \n", "\t\n", "\u200b", " "])
 def test_text_that_shows_nothing_is_empty(value):
     with pytest.raises(ValidationError, match="empty"):
-        validation.text("x", value, characters=10)
+        validation.check_text("x", value, characters=10)
 
 
 def test_signs_without_a_name_are_not_nothing():
-    assert validation.text("x", "\U0010ffff", characters=10)
-    assert validation.text("x", "\ue000", characters=10)
+    assert validation.check_text("x", "\U0010ffff", characters=10)
+    assert validation.check_text("x", "\ue000", characters=10)
 
 
 @pytest.mark.parametrize("zone", [Zone(), Silent(), Fickle()])
@@ -194,14 +204,14 @@ def test_a_zone_that_tells_no_offset_is_refused(zone):
     if isinstance(zone, Fickle):
         assert moment.utcoffset() == timedelta(0)
     with pytest.raises(ValidationError, match="zone"):
-        validation.milliseconds(moment)
+        timestamps.to_milliseconds(moment)
 
 
 def test_a_callback_can_be_called():
-    assert validation.function("x", None) is None
-    assert validation.function("x", print) is print
+    assert validation.check_function("x", None) is None
+    assert validation.check_function("x", print) is print
     with pytest.raises(ValidationError, match=r"^x must be a function"):
-        validation.function("x", 5)
+        validation.check_function("x", 5)
 
 
 @pytest.mark.parametrize(
@@ -218,5 +228,5 @@ def test_a_callback_can_be_called():
 )
 def test_vectors_are_real_numbers_of_a_length_that_can_be_told(rows):
     with pytest.raises(VectorDBError) as caught:
-        validation.vectors("x", rows, count=1, dimension=2)
+        validation.check_vectors("x", rows, count=1, dimension=2)
     assert "secret" not in str(caught.value)

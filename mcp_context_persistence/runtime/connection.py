@@ -1,0 +1,148 @@
+"""The connection of a client: to a managed server, to the process's throwaway server, or to a remote server."""
+
+import atexit
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from mcp_context_persistence.kg import local
+from mcp_context_persistence.kg.driver import url
+from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.runtime.config.settings import Config
+
+Progress = Callable[[str, int, int], None]
+Target = url.Store | url.Remote
+
+DEFAULT_DATABASE = "neo4j"  # of a managed server
+
+
+def default_url() -> str:
+    """Return the URL of the user's own store, which is used when no URL is configured."""
+    return f"local:{local.default_store()}"
+
+
+def configured_target(config: Config) -> Target:
+    """Return what the configured database URL names.
+
+    Raises:
+        ValidationError: The URL is not valid.
+    """
+    return url.parse(config.database_url or default_url())
+
+
+_throwaways: dict[int, local.Attachment] = {}  # by process id
+_throwaways_lock = threading.Lock()
+
+
+def attach_throwaway(
+    progress: Progress | None, settings: local.ServerSettings | None = None
+) -> local.Attachment:
+    """Return this process's throwaway server; start it at the first call, stop it when the process ends.
+
+    A forked child gets its own server, and so does a process whose temporary folder was emptied.
+    """
+    with _throwaways_lock:
+        attachment = _throwaways.get(os.getpid())
+        if attachment is None or not attachment.store.exists():
+            attachment = local.attach(None, settings=settings, progress=progress)
+            _throwaways[os.getpid()] = attachment
+            atexit.register(attachment.close)
+        return attachment
+
+
+class Connection:
+    """An open connection to one database.
+
+    Attributes:
+        graph: Runs the statements.
+        attachment: The managed server, None for a remote server.
+        is_throwaway: Whether the managed server is the throwaway server of the process.
+        database: Name of the database, None for the server's default.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        config: Config,
+        *,
+        auth: tuple[str, str] | None,
+        database: str | None,
+        server_settings: local.ServerSettings,
+        progress: Progress | None,
+    ) -> None:
+        """Start or attach to the managed server, and open a pool of connections.
+
+        Args:
+            target: What to connect to.
+            config: Names the pool size, the deadline and the credentials.
+            auth: User and password of a remote server; they win over those of the target and the configuration.
+            database: Name of the database; it wins over the one of the target.
+            server_settings: Sizes of a managed server.
+            progress: Is told how far a managed server is provided.
+
+        Raises:
+            DatabaseError: The managed server could not be started.
+        """
+        self.attachment: local.Attachment | None = None
+        self.is_throwaway = isinstance(target, url.Store) and target.path is None
+        credentials: tuple[str, str] | None
+        if isinstance(target, url.Store):
+            self.attachment = (
+                attach_throwaway(progress, server_settings)
+                if target.path is None
+                else local.attach(target.path, settings=server_settings, progress=progress)
+            )
+            uri = self.attachment.bolt_url
+            credentials = (self.attachment.user, self.attachment.password)
+        else:
+            uri, credentials = target.uri, auth or target.auth or config.auth
+            database = database or target.database
+        self._uri, self.database = uri, database
+        self.graph = Graph(
+            uri,
+            credentials,
+            database=database,
+            pool_size=config.connections,
+            deadline=config.deadline,
+            revive=self._revive if self.attachment else None,
+            restart=self._restart if self.attachment else None,
+            server_pid=self._server_pid,
+            credentials=self.attachment.credentials if self.attachment else None,
+        )
+
+    @property
+    def identity(self) -> str:
+        """A name of the database that stays the same when a managed server changes its port."""
+        return (
+            str(self.attachment.store) if self.attachment else f"{self._uri} {self.database or ''}"
+        )
+
+    @property
+    def watched_store(self) -> Path | None:
+        """The folder whose transaction logs show every write to the database, None where there is none."""
+        if self.attachment is None or self.database not in {None, DEFAULT_DATABASE}:
+            return None
+        return self.attachment.store
+
+    def close(self) -> None:
+        """Close the pool and detach from the managed server, which stops after its last user."""
+        self.graph.close()
+        if self.attachment is not None and not self.is_throwaway:
+            self.attachment.close()
+
+    def _revive(self) -> str:
+        """Start the managed server again where it has died; return its address, which may have changed."""
+        assert self.attachment is not None  # noqa: S101 - only a managed server is revived
+        self.attachment.renew()
+        return self.attachment.bolt_url
+
+    def _restart(self, server_pid: int) -> str:
+        """Start the managed server again, whose database has stopped; return its address."""
+        assert self.attachment is not None  # noqa: S101 - only a managed server is restarted
+        self.attachment.restart(server_pid)
+        return self.attachment.bolt_url
+
+    def _server_pid(self) -> int:
+        """Return the process id of the managed server, 0 for a remote server."""
+        return self.attachment.server_pid if self.attachment else 0

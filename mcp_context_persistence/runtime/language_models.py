@@ -1,0 +1,84 @@
+"""The language models of the process. They are large, so all clients share them; each is loaded at its first use."""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from mcp_context_persistence.kg import identifiers
+from mcp_context_persistence.kg.errors import ContextPersistenceError
+from mcp_context_persistence.kg.schema.type_limits import TypeRegistry
+from mcp_context_persistence.runtime.config.settings import Config
+
+if TYPE_CHECKING:
+    from mcp_context_persistence.ingest.extraction.extractor import Extractor
+    from mcp_context_persistence.ingest.models.cross_encoder import CrossEncoder
+    from mcp_context_persistence.ingest.models.embedder import Embedder
+
+
+@cache
+def shared_embedder(model: str, batch_size: int) -> "Embedder":
+    """Return the process's embedder of a model: the weights are 90 MB and take a second to load."""
+    from mcp_context_persistence.ingest.models.embedder import Embedder  # noqa: PLC0415 - slow to import
+
+    return Embedder(model, batch_size=batch_size)
+
+
+@cache
+def shared_extractor(
+    model: str, gliner_model: str | None, gliner_labels: tuple[str, ...]
+) -> "Extractor":
+    """Return the process's extractor for these models and types."""
+    from mcp_context_persistence.ingest.extraction.extractor import Extractor  # noqa: PLC0415 - slow to import
+    from mcp_context_persistence.ingest.extraction.gliner import Recogniser  # noqa: PLC0415 - slow to import
+
+    return Extractor(
+        model, recogniser=Recogniser(gliner_model, gliner_labels) if gliner_model else None
+    )
+
+
+@cache
+def shared_cross_encoder(model: str) -> "CrossEncoder":
+    """Return the process's cross-encoder of a model."""
+    from mcp_context_persistence.ingest.models.cross_encoder import CrossEncoder  # noqa: PLC0415 - slow to import
+
+    return CrossEncoder(model)
+
+
+class LanguageModels:
+    """The extractor and the cross-encoder that one client is configured with."""
+
+    def __init__(self, config: Config, types: TypeRegistry) -> None:
+        """Load nothing yet.
+
+        Args:
+            config: Names the models.
+            types: Says whether the namespace has room for the types that a GLiNER model looks for.
+        """
+        self._config, self._types = config, types
+        self._are_labels_checked = False
+
+    @property
+    def extractor(self) -> "Extractor":
+        """The extractor of entities and relations.
+
+        Raises:
+            ValidationError: With the types that the GLiNER model looks for, the namespace would have too many types.
+        """
+        config = self._config
+        labels = (config.gliner_labels or ()) if config.gliner_model else ()
+        if labels and not self._are_labels_checked:
+            self._types.check((), map(identifiers.label, labels))
+            self._are_labels_checked = True
+        return shared_extractor(config.spacy_model, config.gliner_model, labels)
+
+    @property
+    def cross_encoder(self) -> "CrossEncoder | None":
+        """The cross-encoder that scores the best messages of a search again, None where none is configured."""
+        name = self._config.cross_encoder_model
+        return shared_cross_encoder(name) if name else None
+
+    def identify_cross_encoder(self) -> str | None:
+        """Return a name of the cross-encoder's content, which changes when its files change; None where they cannot be read."""
+        try:
+            return self.cross_encoder.name if self.cross_encoder else None
+        except ContextPersistenceError:  # the search that needs the model raises it
+            return None

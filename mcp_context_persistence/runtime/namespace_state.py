@@ -1,0 +1,77 @@
+"""What a client remembers of its namespace: patterns, merged entities."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.errors import NotFoundError
+from mcp_context_persistence.kg.merging.merge import Merged, merged
+from mcp_context_persistence.kg.writes import patterns
+from mcp_context_persistence.kg.writes.entities import resolve
+from mcp_context_persistence.runtime.embedding_models import Embeddings
+
+if TYPE_CHECKING:
+    from mcp_context_persistence.ingest.extraction.user_patterns import Patterns
+
+
+class NamespaceState:
+    """The remembered state of one namespace; it is read again when it has changed. Safe to share between threads."""
+
+    def __init__(self, graph: Graph, namespace: str, embeddings: Embeddings) -> None:
+        """Read nothing yet.
+
+        Args:
+            graph: The database.
+            namespace: The namespace.
+            embeddings: Knows how often entities were merged.
+        """
+        self._graph, self._namespace = graph, namespace
+        self._embeddings = embeddings
+        self._patterns: Patterns | None = None
+        self._redirects = Merged()
+
+    def patterns(self, version: int | None = None) -> "Patterns | None":
+        """Return the user's entity patterns of the namespace, None where there are none.
+
+        Args:
+            version: The version of the stored patterns where the caller has read it; else the database is asked.
+        """
+        current = self._patterns
+        current_version = current.version if current else 0
+        if version is None or version != current_version:
+            rows = self._graph.run(patterns.read(self._namespace, known_version=current_version))
+            if not rows:
+                current = None
+            elif rows[0]["patterns"] is not None:
+                from mcp_context_persistence.ingest.extraction.user_patterns import stored  # noqa: PLC0415 - imports RE2
+
+                current = stored(rows[0]["version"], rows[0]["patterns"])
+            self._patterns = current
+        return current
+
+    def redirects(self) -> Merged:
+        """Return which ids mean other entities; read again only after entities were merged."""
+        merges = self._embeddings.current().vectors.merges
+        redirects = self._redirects
+        if redirects.merges != merges:
+            rows = self._graph.run(merged(self._namespace))
+            redirects = self._redirects = rows[0] if rows else Merged()
+        return redirects
+
+    def resolve_entities(self, references: Mapping[str, str]) -> dict[str, str]:
+        """Return the ids of entities that are named by id, exact name or alias.
+
+        Args:
+            references: By the name of the argument, the id, name or alias.
+
+        Raises:
+            NotFoundError: There is no such entity; the text names the arguments.
+        """
+        rows = self._graph.run(resolve(self._namespace, list(references.values())))
+        ids = {row["reference"]: row["id"] for row in rows}
+        missing = [name for name, reference in references.items() if reference not in ids]
+        if missing:
+            raise NotFoundError(
+                f"{' and '.join(missing)}: there is no entity with that id, name or alias"
+            )
+        return {name: ids[reference] for name, reference in references.items()}

@@ -1,0 +1,31 @@
+"""Statistics of what a namespace holds."""
+
+from mcp_context_persistence.models import (
+    ConversationStats,
+    GetConversationStatsResponse,
+    StorageUsage,
+)
+from mcp_context_persistence.queries.statistics import stats
+from mcp_context_persistence.runtime.engine import Engine
+
+
+def count_stored(engine: Engine) -> GetConversationStatsResponse:
+    """Count what the namespace holds."""
+    row = engine.graph.run(stats(engine.namespace))[0]
+    return GetConversationStatsResponse(
+        stats=ConversationStats(
+            total_conversations=row["conversations"],
+            total_messages=row["messages"],
+            total_entities=row["entities"],
+            total_relationships=row["relationships"],
+            total_decisions=row["decisions"],
+            total_documents=row["documents"],
+            storage_usage=StorageUsage(
+                conversations_size=row["bytes"],
+                entities_count=row["entities"],
+                relationships_count=row["relationships"],
+                messages_count=row["messages"],
+                decisions_count=row["decisions"],
+            ),
+        ),
+    )
