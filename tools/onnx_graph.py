@@ -1,7 +1,10 @@
-"""Make the ONNX graph of MiniLM-L6 without its weights: ``python -m tools.onnx_graph``. Needed only when the locked model changes.
+"""Make the ONNX graph of MiniLM-L6 without its weights: ``python -m tools.onnx_graph``.
 
-The graph is that of the locked model. Each weight is left out and gets the name that it has in ``model.safetensors``, so that the
-encoder can take it from there. Needs the package `onnx`, which nothing else here needs: ``uv pip install onnx``.
+Needed only when the locked model changes.
+
+The graph is that of the locked model. Each weight is left out and gets the name that it has in
+``model.safetensors``, so that the encoder can take it from there. Needs the package `onnx`, which
+nothing else here needs: ``uv pip install onnx``.
 """
 
 import sys
@@ -31,6 +34,8 @@ def main() -> None:
             _leave_out(tensor, names[tensor.name])
     for node in model.graph.node:
         node.input[:] = [names.get(name, name) for name in node.input]
+        node.ClearField("doc_string")
+        node.ClearField("name")
     minilm.GRAPH_FILE.write_bytes(model.SerializeToString())
     sys.stdout.write(f"{len(names)} weights left out: {minilm.GRAPH_FILE}\n")
 

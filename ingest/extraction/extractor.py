@@ -92,7 +92,7 @@ class Extractor:
                 f"{entry.type}:{'sure' if entry.sure else 'spelled'}",
                 [loaded.nlp.make_doc(entry.name)],
             )
-        self.model_used, self.substituted = loaded.name, loaded.instead_of is not None
+        self.model_used, self.substituted = loaded.name, loaded.substituted_for is not None
         return loaded.nlp, matcher
 
     def extract(

@@ -18,9 +18,9 @@ from mcp_context_persistence.ingest.extraction.results import Found, Parsed
 from mcp_context_persistence.ingest.models import model_files, registry, torch_threads
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import NLPError
+from mcp_context_persistence.kg.extras import install_command
 
 RULE = "gliner:"
-INSTALL = "pip install 'mcp-context-persistence[gliner]'"
 CONFIG = "gliner_config.json"
 KNOWN = (*dict.fromkeys(TYPES.values()), *sorted(SOFTWARE_TYPES))
 THRESHOLD = 0.5  # the package's own
@@ -50,7 +50,7 @@ class Recogniser:
         """
         self._name = model
         self._types = {kind.replace("_", " "): kind for kind in (*KNOWN, *labels)}
-        self._model = registry.Lazy(self._load, _weigh, lasting=False)
+        self._model = registry.Lazy(self._load, _weigh, is_permanent=False)
 
     def found(self, texts: Sequence[Parsed]) -> list[list[Found]]:
         """What each text names, as candidates.
@@ -60,7 +60,7 @@ class Recogniser:
         """
         with self._model.using() as loaded:
             try:
-                with torch_threads.half():
+                with torch_threads.half_of_threads():
                     return self._read(loaded, texts)
             except NLPError:
                 raise
@@ -111,8 +111,10 @@ class Recogniser:
         try:
             import gliner  # noqa: PLC0415 - an extra, and seconds that only the first use should pay
         except ImportError as error:
-            raise NLPError(f"gliner_model needs the package gliner; {INSTALL}") from error
-        folder = model_files.found(self._name, marks=(CONFIG,), owner="urchade")
+            raise NLPError(
+                f"gliner_model needs the package gliner; {install_command('gliner')}"
+            ) from error
+        folder = model_files.find_folder(self._name, required_files=(CONFIG,), owner="urchade")
         if folder is None:
             raise NLPError(
                 "The GLiNER model is not on this machine. Give the path of its folder in gliner_model, or a name that 'hf download NAME' has fetched."

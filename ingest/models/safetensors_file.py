@@ -1,4 +1,7 @@
-"""Reads the tensors of a safetensors file: a header of JSON, then the numbers. No package is needed for it."""
+"""Reads the tensors of a safetensors file: a header of JSON, then the numbers.
+
+No package is needed for it.
+"""
 
 import json
 import math
@@ -8,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 HEADER_BYTES = 100_000_000  # the format's own limit
-_FLOATS = {"F32": np.float32, "F16": np.float16, "F64": np.float64}
+_NO_FLOATS = {"BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64"}
+_KINDS = {"F32": np.float32, "F16": np.float16, "F64": np.float64}
 
 
 def read(file: Path) -> dict[str, NDArray[np.float32]]:
-    """Return the floating-point tensors of a file by name, as 32-bit floats that are mapped from the disk where possible.
+    """Return the floating-point tensors of a file by name.
+
+    They are 32-bit floats, mapped from the disk where possible.
 
     Raises:
         ValueError: The file is damaged, or holds numbers of a kind that numpy does not have.
@@ -25,11 +31,14 @@ def read(file: Path) -> dict[str, NDArray[np.float32]]:
     header = json.loads(data[8:start].tobytes())
     tensors: dict[str, NDArray[np.float32]] = {}
     for name, entry in header.items():
-        if name == "__metadata__" or entry["dtype"][0] in "IUB" and entry["dtype"] != "BF16":
+        if name == "__metadata__" or entry["dtype"] in _NO_FLOATS:
             continue
-        kind = np.dtype(_FLOATS[entry["dtype"]]) if entry["dtype"] in _FLOATS else None
+        if entry["dtype"] not in _KINDS:
+            raise ValueError(f"The tensor {name} has numbers of the kind {entry['dtype']}.")
+        kind = np.dtype(_KINDS[entry["dtype"]])
         first, end = (start + offset for offset in entry["data_offsets"])
-        if kind is None or end > len(data) or end - first != kind.itemsize * math.prod(entry["shape"]):
-            raise ValueError(f"The tensor {name} cannot be read.")
-        tensors[name] = data[first:end].view(kind).reshape(entry["shape"]).astype(np.float32, copy=False)
+        if end > len(data) or end - first != kind.itemsize * math.prod(entry["shape"]):
+            raise ValueError(f"The tensor {name} is damaged.")
+        values = data[first:end].view(kind).reshape(entry["shape"])
+        tensors[name] = values.astype(np.float32, copy=False)
     return tensors

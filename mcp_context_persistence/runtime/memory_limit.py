@@ -145,7 +145,7 @@ def clean() -> int:
     shared = _shared
     with shared.cleaning:
         before = process_bytes()
-        registry.forget()
+        registry.free_all()
         for one in shared.members():
             if one.answers:
                 one.answers.free()
@@ -174,7 +174,7 @@ def _bound_caches() -> None:
     for one in members:
         if one.answers:
             one.answers.bound(found.most // CACHES // len(members) if found else None)
-    registry.bound(found.most // CACHES if found else None)
+    registry.limit_caches(found.most // CACHES if found else None)
 
 
 class Memory:
@@ -365,8 +365,8 @@ class Memory:
             auto_cleanup=bool(found and found.auto),
             parts=MemoryParts(
                 process=ByteSize(process),
-                models=ByteSize(registry.model_bytes()),
-                caches=ByteSize(registry.kept_bytes() + kept),
+                models=ByteSize(registry.sum_model_bytes()),
+                caches=ByteSize(registry.sum_cache_bytes() + kept),
                 database_server=None if server is None else ByteSize(server),
             ),
             database_heap=ByteSize(running.heap) if running else None,

@@ -192,17 +192,17 @@ def test_remembered_vectors_are_bounded_in_bytes_and_counted():
         embedder._short.put(str(number), vector.copy())
         embedder._short.put(str(number), vector.copy())
         embedder._queries.put(str(number), vector.copy())
-    assert embedder.kept_bytes == (2_000 + 1_024) * vector.nbytes
-    embedder.bound(80 * vector.nbytes)
-    assert embedder.kept_bytes == 80 * vector.nbytes
+    assert embedder.cache_bytes == (2_000 + 1_024) * vector.nbytes
+    embedder.limit_cache(80 * vector.nbytes)
+    assert embedder.cache_bytes == 80 * vector.nbytes
     assert embedder._short.get("1999") is not None
-    embedder.forget()
-    assert embedder.kept_bytes == 0
+    embedder.free()
+    assert embedder.cache_bytes == 0
 
 
 def test_an_embedder_that_is_made_under_a_limit_is_bounded_too(member):
     member(2 * ALONE).keep(None)
-    assert Embedder()._short._most_bytes == 2 * ALONE // 16 - 2 * ALONE // 16 // 8
+    assert Embedder()._short_texts._max_bytes == 2 * ALONE // 16 - 2 * ALONE // 16 // 8
 
 
 def test_clean_up_frees_resident_memory(member, tmp_path):
@@ -325,7 +325,7 @@ held_up.wait()
 child = os.fork()
 if not child:
     with model.using() as loaded:
-        print(memory_limit.limit(), memory_limit.clean() >= 0, registry._most, loaded, flush=True)
+        print(memory_limit.limit(), memory_limit.clean() >= 0, registry._max_cache_bytes, loaded, flush=True)
     os._exit(0)
 os.waitpid(child, 0)
 os._exit(0)
@@ -355,7 +355,7 @@ def test_many_threads_measure_and_clean(member):
                 one.stats()
                 memory_limit.clean()
                 with one.call(tidy=True):
-                    registry.forget()
+                    registry.free_all()
         except Exception as error:
             failed.append(error)
 

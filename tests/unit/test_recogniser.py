@@ -147,8 +147,8 @@ def test_a_real_model_counts_and_is_let_go_of(gliner_folder):
     read(reading, "Ada")
     size = (gliner_folder / "model.safetensors").stat().st_size
     assert found._model.model_bytes == pytest.approx(size, rel=0.05)
-    assert {found._model, reading._parser} <= set(registry.holders())
-    registry.forget()
+    assert {found._model, reading._parser} <= set(registry.list_holders())
+    registry.free_all()
     assert (
         found._model.model_bytes == 0 < reading._parser.model_bytes
     )  # spaCy's are needed by every save
