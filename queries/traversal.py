@@ -1,23 +1,36 @@
-"""The neighbourhood of an entity: breadth first, one statement per step, the most confident relationships first, never unlimited."""
+"""The neighborhood of an entity, breadth first.
+
+One statement runs for each distance. The most confident relationships come first, and the numbers
+of relationships, entities and paths are limited.
+"""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
+from mcp_context_persistence.kg.driver.statement import Row, Run, Statement, as_is
 
-Run = Callable[[Statement[Row]], list[Row]]
-
-ROWS = 4 * limits.TRAVERSAL_NODES  # relationships that are looked at in one step
+MAX_ROWS = 4 * limits.TRAVERSAL_NODES  # relationships that one statement returns
 
 
 @dataclass(frozen=True, kw_only=True)
 class Neighbor:
-    """An entity that was reached, by the last relationship of a shortest way to it.
+    """An entity that was reached, with the last relationship of a shortest path to it.
 
-    An entity that is related to the start in several ways appears once for each of them. `direction` is ``outgoing`` when that
-    relationship points away from the start, `distance` counts relationships from the start, `confidence` is the product along the way.
+    An entity that has several relationships with the start appears once for each of them.
+
+    Attributes:
+        entity_id: Its id.
+        name: Its name, or its id where it has no name.
+        type: Its type.
+        description: Its description, or an empty string.
+        relationship_type: Of the last relationship.
+        direction: ``outgoing`` if the last relationship points away from the start, else
+            ``incoming``.
+        confidence: The product of the confidences along the path.
+        distance: Number of relationships from the start.
+        evidence: Of the last relationship.
+        sources: Of the last relationship.
     """
 
     entity_id: str
@@ -33,8 +46,8 @@ class Neighbor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
-    """One relationship, as it points."""
+class PathStep:
+    """One relationship of a path, in its own direction."""
 
     from_entity: str
     relationship_type: str
@@ -43,95 +56,119 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Walk:
-    """All that was reached, nearest first, and for each the way there."""
+class Neighborhood:
+    """The entities that were reached, nearest first, and the paths to them, shortest first.
+
+    Attributes:
+        neighbors: The entities.
+        paths: A shortest path to each entity, and the other relationships of the start.
+        truncated: Whether there were more than the limits allow.
+    """
 
     neighbors: tuple[Neighbor, ...]
-    ways: tuple[tuple[Step, ...], ...]
+    paths: tuple[tuple[PathStep, ...], ...]
     truncated: bool
 
 
 @dataclass(kw_only=True)
-class _Progress:
-    """The state of one walk."""
+class _Traversal:
+    """The state of a traversal.
 
-    confidence: dict[str, float]
-    ways: dict[str, tuple[Step, ...]]
+    Attributes:
+        confidences: By entity id.
+        paths: A shortest path by entity id.
+        neighbors: In the order in which they were reached.
+        parallel_paths: More relationships between the start and its neighbors.
+        edges: Source, type and target of the relationships that were followed.
+    """
+
+    confidences: dict[str, float]
+    paths: dict[str, tuple[PathStep, ...]]
     neighbors: list[Neighbor] = field(default_factory=list)
-    extra: list[tuple[Step, ...]] = field(default_factory=list)
+    parallel_paths: list[tuple[PathStep, ...]] = field(default_factory=list)
     edges: set[tuple[str, str, str]] = field(default_factory=set)
 
 
 def expand(namespace: str, frontier: list[str]) -> Statement[Row]:
-    """One step outwards from `frontier`; one row more than fits of each kind, so that a cut is noticed."""
+    """Return the statement that reads the relationships of the `frontier`.
+
+    It reads one row more than the limits allow, so that the caller sees when there are more.
+    """
     return Statement(
         name="traverse/expand",
         parameters={
             "batch": {
                 "namespace": namespace,
                 "frontier": frontier,
-                "fan": limits.TRAVERSAL_NODES + 1,
-                "limit": ROWS + 1,
+                "max_relationships": limits.TRAVERSAL_NODES + 1,
+                "limit": MAX_ROWS + 1,
             }
         },
         read=as_is,
     )
 
 
-def walk(run: Run, namespace: str, entity_id: str, *, depth: int) -> Walk:
-    """Go up to `depth` relationships out from an entity, in both directions.
+def find_neighborhood(run: Run, namespace: str, entity_id: str, *, depth: int) -> Neighborhood:
+    """Follow the relationships of an entity in both directions.
 
-    At most `kg.limits.TRAVERSAL_NODES` entities and `kg.limits.TRAVERSAL_PATHS` ways are returned; `truncated` says when there were more.
+    At most `kg.limits.TRAVERSAL_NODES` entities and `kg.limits.TRAVERSAL_PATHS` paths are returned.
+
+    Args:
+        run: Runs a statement.
+        namespace: Where the entity is.
+        entity_id: The start.
+        depth: Number of relationships between the start and the farthest entity.
     """
-    progress = _Progress(confidence={entity_id: 1.0}, ways={entity_id: ()})
+    traversal = _Traversal(confidences={entity_id: 1.0}, paths={entity_id: ()})
     frontier, truncated = [entity_id], False
     for distance in range(1, depth + 1):
         rows = run(expand(namespace, frontier))
-        truncated = (
-            truncated
-            or len(rows) > ROWS
-            or max(Counter(row["from"] for row in rows).values(), default=0)
-            > limits.TRAVERSAL_NODES
-        )
+        most_relationships = max(Counter(row["from"] for row in rows).values(), default=0)
+        if len(rows) > MAX_ROWS or most_relationships > limits.TRAVERSAL_NODES:
+            truncated = True
         rows.sort(
-            key=lambda row: (-progress.confidence[row["from"]] * row["confidence"], row["to"])
+            key=lambda row: (-traversal.confidences[row["from"]] * row["confidence"], row["to"])
         )
-        frontier = _take(progress, rows, distance)
-        if not frontier or len(progress.ways) - 1 > limits.TRAVERSAL_NODES:
+        frontier = _follow(traversal, rows, distance)
+        if not frontier or len(traversal.paths) - 1 > limits.TRAVERSAL_NODES:
             break
-    reached = list(dict.fromkeys(one.entity_id for one in progress.neighbors))
-    kept = set(reached[: limits.TRAVERSAL_NODES])
-    ways = sorted([progress.ways[one] for one in reached] + progress.extra, key=len)
-    return Walk(
-        neighbors=tuple(one for one in progress.neighbors if one.entity_id in kept),
-        ways=tuple(ways[: limits.TRAVERSAL_PATHS]),
-        truncated=truncated or len(reached) > len(kept) or len(ways) > limits.TRAVERSAL_PATHS,
+    reached = list(dict.fromkeys(neighbor.entity_id for neighbor in traversal.neighbors))
+    returned = set(reached[: limits.TRAVERSAL_NODES])
+    paths = sorted([traversal.paths[end] for end in reached] + traversal.parallel_paths, key=len)
+    return Neighborhood(
+        neighbors=tuple(
+            neighbor for neighbor in traversal.neighbors if neighbor.entity_id in returned
+        ),
+        paths=tuple(paths[: limits.TRAVERSAL_PATHS]),
+        truncated=truncated or len(reached) > len(returned) or len(paths) > limits.TRAVERSAL_PATHS,
     )
 
 
-def _take(progress: _Progress, rows: list[Row], distance: int) -> list[str]:
-    """Note what one step found; the new entities are the next frontier."""
+def _follow(traversal: _Traversal, rows: list[Row], distance: int) -> list[str]:
+    """Add the relationships of one distance; return the new entities, the next frontier."""
     reached: list[str] = []
     for row in rows:
         edge = (row["source"], row["relationship_type"], row["target"])
-        if edge in progress.edges:
+        if edge in traversal.edges:
             continue
-        progress.edges.add(edge)
-        way = (*progress.ways[row["from"]], _step(row))
-        if row["to"] in progress.ways:
-            if distance == 1 and row["to"] != row["from"]:
-                progress.extra.append(way)
-                progress.neighbors.append(_neighbor(row, row["confidence"], distance))
+        traversal.edges.add(edge)
+        start, end = row["from"], row["to"]
+        path = (*traversal.paths[start], _build_step(row))
+        if end in traversal.paths:
+            if distance == 1 and end != start:
+                traversal.parallel_paths.append(path)
+                traversal.neighbors.append(_build_neighbor(row, row["confidence"], distance))
             continue
-        progress.ways[row["to"]] = way
-        progress.confidence[row["to"]] = progress.confidence[row["from"]] * row["confidence"]
-        progress.neighbors.append(_neighbor(row, progress.confidence[row["to"]], distance))
-        reached.append(row["to"])
+        traversal.paths[end] = path
+        traversal.confidences[end] = traversal.confidences[start] * row["confidence"]
+        traversal.neighbors.append(_build_neighbor(row, traversal.confidences[end], distance))
+        reached.append(end)
     return reached
 
 
-def _step(row: Row) -> Step:
-    return Step(
+def _build_step(row: Row) -> PathStep:
+    """Return the step of a relationship."""
+    return PathStep(
         from_entity=row["source"],
         relationship_type=row["relationship_type"],
         to_entity=row["target"],
@@ -139,7 +176,8 @@ def _step(row: Row) -> Step:
     )
 
 
-def _neighbor(row: Row, confidence: float, distance: int) -> Neighbor:
+def _build_neighbor(row: Row, confidence: float, distance: int) -> Neighbor:
+    """Return the entity that a relationship leads to."""
     return Neighbor(
         entity_id=row["to"],
         name=row["name"],

@@ -15,13 +15,13 @@ from mcp_context_persistence.models import (
 from mcp_context_persistence.queries.prompt_context.builder import DIVERSITY
 from mcp_context_persistence.queries.search import recipes
 from mcp_context_persistence.responses.context import BuildContextResponse
-from mcp_context_persistence.runtime.config.settings import (
+from mcp_context_persistence.runtime.call_scope import public_call
+from mcp_context_persistence.runtime.config.argument_defaults import (
     HYBRID_LIMIT,
     HYBRID_MODE,
     SIMILAR_LIMIT,
     SIMILAR_MIN_SCORE,
 )
-from mcp_context_persistence.runtime.call_scope import public_call
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import search
 

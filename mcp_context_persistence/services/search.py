@@ -1,7 +1,6 @@
 """Searches: arguments are checked, the query is embedded, the answer is told."""
 
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -29,7 +28,7 @@ from mcp_context_persistence.queries.search.similar_conversations import (
     similar_conversations,
 )
 from mcp_context_persistence.responses.context import BuildContextResponse, Citation
-from mcp_context_persistence.runtime.config.settings import (
+from mcp_context_persistence.runtime.config.argument_defaults import (
     HYBRID_LIMIT,
     HYBRID_MODE,
     SIMILAR_LIMIT,
@@ -75,7 +74,7 @@ def hybrid(
         "now_ms": now_ms(),
     }
     needed = way in {"hybrid", "semantic"}
-    answer = engine.embeddings.again(
+    answer = engine.embeddings.retry_when_stale(
         lambda: search.hybrid(
             engine.graph.run,
             search.Search(**asked, vector=_vector(engine, said) if needed else None),
@@ -155,7 +154,7 @@ def context(
         **_read(engine, recipe),
         "now_ms": now_ms(),
     }
-    found = engine.embeddings.again(
+    found = engine.embeddings.retry_when_stale(
         lambda: search.everything(
             engine.graph.run, search.Search(**asked, vector=_vector(engine, said))
         )
@@ -265,7 +264,7 @@ def similar(
         configured if min_score is SIMILAR_MIN_SCORE and configured is not None else min_score,
     )
     asked = parse(filters)
-    answer = engine.embeddings.again(
+    answer = engine.embeddings.retry_when_stale(
         lambda: similar_conversations(
             engine.graph.run,
             namespace=engine.namespace,
@@ -286,7 +285,7 @@ def similar(
 
 
 def _similar(found: Similar, *, include_metadata: bool) -> SimilarConversation:
-    messages = conversations.messages(
+    messages = conversations.build_messages(
         [row if include_metadata else {**row, "metadata": None} for row in found.messages]
     )
     return SimilarConversation.model_construct(

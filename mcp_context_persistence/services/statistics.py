@@ -1,17 +1,17 @@
 """Statistics of what a namespace holds."""
 
+from mcp_context_persistence.kg.namespaces import count_contents
 from mcp_context_persistence.models import (
     ConversationStats,
     GetConversationStatsResponse,
     StorageUsage,
 )
-from mcp_context_persistence.queries.statistics import stats
 from mcp_context_persistence.runtime.engine import Engine
 
 
 def count_stored(engine: Engine) -> GetConversationStatsResponse:
     """Count what the namespace holds."""
-    row = engine.graph.run(stats(engine.namespace))[0]
+    row = engine.graph.run(count_contents(engine.namespace))[0]
     return GetConversationStatsResponse(
         stats=ConversationStats(
             total_conversations=row["conversations"],

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, groupby
-from typing import Any
 
+from mcp_context_persistence.kg.driver.statement import Row
 from mcp_context_persistence.queries.prompt_context import redundancy, sentences
 from mcp_context_persistence.queries.search.ranker import SOFTNESS
 
-Row = Mapping[str, Any]
 Count = Callable[[Sequence[str]], Sequence[int]]
 
 KEYS = {"message": "m", "decision": "d", "document": "doc"}

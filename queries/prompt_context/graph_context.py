@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
+from mcp_context_persistence.kg.driver.statement import Row, Run, Statement, as_is
 from mcp_context_persistence.queries.prompt_context.builder import NOTHING, Around, key
-from mcp_context_persistence.queries.search.retrieval import Run
 
 TEXTS = 200  # of each kind, best first; the others are worth too little to be shown
 ENTITIES = 20  # of a text, the surest ones

@@ -3,13 +3,13 @@
 The constants were chosen on QMSum's meetings, each judged by weights learned from the others; their neighbours do nearly as well.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-Row = Mapping[str, Any]
+from mcp_context_persistence.kg.driver.statement import Row
+
 Floats = NDArray[np.float64]
 
 HEAT = 1.5  # by which differences of linear scores are divided before they become shares

@@ -11,7 +11,7 @@ from typing import Any
 
 from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.kg.filter_tokens import facet, written
+from mcp_context_persistence.kg.filter_tokens import build_token, format_value
 from mcp_context_persistence.kg.timestamps import DAY_MS
 
 CONTENT_TYPES = ("message", "entity", "decision", "conversation", "document")
@@ -84,7 +84,9 @@ class Filters:
         """The group of facets for kinds; none where every kind will do."""
         wanted = self.kinds if kinds is None else kinds
         return (
-            [] if set(wanted) == set(CONTENT_TYPES) else [[facet("kind", kind) for kind in wanted]]
+            []
+            if set(wanted) == set(CONTENT_TYPES)
+            else [[build_token("kind", kind) for kind in wanted]]
         )
 
     @property
@@ -152,7 +154,7 @@ class Filters:
             ("role", self.roles),
             ("project", self.projects),
         )
-        return [[facet(name, value) for value in values] for name, values in given if values]
+        return [[build_token(name, value) for value in values] for name, values in given if values]
 
     @property
     def _residual_groups(self) -> list[list[str]]:
@@ -161,7 +163,7 @@ class Filters:
         )
         given = [("tag", self.tags), ("mentions", types)]
         given += [(f"metadata.{key}", values) for key, values in self.metadata.items()]
-        return [[facet(name, value) for value in values] for name, values in given if values]
+        return [[build_token(name, value) for value in values] for name, values in given if values]
 
 
 def parse(raw: object) -> Filters:
@@ -233,7 +235,7 @@ def _plain(name: str, value: object) -> str:
     if isinstance(value, str):
         return validation.check_text(name, value, characters=limits.METADATA_BYTES)
     if isinstance(value, (bool, int, float)):
-        return written(value)
+        return format_value(value)
     raise ValidationError(f"{name} must be a string, a number or a boolean, or a list of them")
 
 

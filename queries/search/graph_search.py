@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
-from mcp_context_persistence.kg.filter_tokens import facet
+from mcp_context_persistence.kg.driver.statement import Row, Run, Statement, as_is
+from mcp_context_persistence.kg.filter_tokens import build_token
 from mcp_context_persistence.queries.search.filters import FIRST_MS, LAST_MS, Filters
 from mcp_context_persistence.queries.search.query_terms import query
-from mcp_context_persistence.queries.search.retrieval import Run, there
+from mcp_context_persistence.queries.search.retrieval import there
 from mcp_context_persistence.queries.search.score_fusion import coverage
 
 CANDIDATES = 100  # entities that share a word with the query
@@ -24,7 +24,7 @@ def named(run: Run, *, namespace: str, words: Sequence[str]) -> list[dict[str, A
     """
     if not words:
         return []
-    text = query(namespace, [[facet("kind", "entity")]], words)
+    text = query(namespace, [[build_token("kind", "entity")]], words)
     candidates = run(
         Statement(
             name="search/named",

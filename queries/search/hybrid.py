@@ -24,7 +24,11 @@ from mcp_context_persistence.queries.search.retrieval import (
     Run,
     look,
 )
-from mcp_context_persistence.queries.temporal.query_dates import NO_TIMES, Times, times
+from mcp_context_persistence.queries.temporal.query_dates import (
+    NO_DATES,
+    QueryDates,
+    find_query_dates,
+)
 
 Mode = Literal["hybrid", "semantic", "keyword", "graph"]
 MODES: tuple[Mode, ...] = ("hybrid", "semantic", "keyword", "graph")
@@ -137,7 +141,7 @@ def hybrid(send: Run, asked: Search) -> Answer:
         notes += (MEETING,) if found.get("meeting") else ()
     told: dict[str, Any] = {"statements": list(ran)} if asked.explain else {}
     if asked.explain and found.get("times"):
-        told["times"] = [asked.query[start:end] for start, end in found["times"].said]
+        told["times"] = [asked.query[start:end] for start, end in found["times"].spans]
     hits = tuple(_hit(score, row, {**how, **told}) for score, row, how in explained)
     return Answer(hits=hits, best_score=hits[0].score if hits else None, notes=notes)
 
@@ -208,7 +212,7 @@ def _judged(run: Run, asked: Search, *, limit: int) -> tuple[Row, list[tuple[flo
 def _prepared(run: Run, asked: Search) -> tuple[score_fusion.Arms, Plan, ranker.Question]:
     recipe = asked.recipe
     arms = score_fusion.HYBRID.times(recipe.factor("meaning"), recipe.factor("words"))
-    when = times(asked.query, now_ms=asked.now_ms) if recipe.factor("time") else NO_TIMES
+    when = find_query_dates(asked.query, now_ms=asked.now_ms) if recipe.factor("time") else NO_DATES
     links = _links(run, asked)
     nearest, worded = max(recipe.nearest, asked.limit), max(recipe.worded, asked.limit)
     plan = replace(
@@ -219,7 +223,7 @@ def _prepared(run: Run, asked: Search) -> tuple[score_fusion.Arms, Plan, ranker.
         seeds=recipe.seeds,
         reach=recipe.reach if recipe.factor("neighbours") else 0,
         judged=True,
-        dated=when.named if len(when.named) <= LOOKED else (),
+        dated=when.ranges if len(when.ranges) <= LOOKED else (),
         linked=tuple(links),
     )
     words = () if not recipe.factor("words") or _of_a_time(asked, when) else asked.terms.words
@@ -234,9 +238,9 @@ def _prepared(run: Run, asked: Search) -> tuple[score_fusion.Arms, Plan, ranker.
     return arms, plan, question
 
 
-def _of_a_time(asked: Search, when: Times) -> bool:
+def _of_a_time(asked: Search, when: QueryDates) -> bool:
     """Whether the query asks for nothing but a time: "what happened in June 2025?"."""
-    timed = {word for start, end in when.said for word in tokens(asked.query[start:end])}
+    timed = {word for start, end in when.spans for word in tokens(asked.query[start:end])}
     return bool(timed) and not set(asked.terms.words) - timed - GENERAL
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.filter_tokens import facet
+from mcp_context_persistence.kg.filter_tokens import build_token
 
 # The words that the index's `english` analyzer drops: Lucene's EnglishAnalyzer.ENGLISH_STOP_WORDS_SET.
 _DROPPED = """
@@ -85,7 +85,7 @@ def required(groups: Iterable[Sequence[str]]) -> str:
 
 def query(namespace: str, groups: Iterable[Sequence[str]], words: Sequence[str]) -> str:
     """A query for the fulltext index: any of the words, within the namespace and the groups of facets."""
-    filters = required([[facet("namespace", namespace)], *groups])
+    filters = required([[build_token("namespace", namespace)], *groups])
     return f"{filters} +content:({' '.join(words)})" if words else filters
 
 

@@ -28,20 +28,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mcp_context_persistence.kg.driver.statement import Row
 from mcp_context_persistence.kg.timestamps import DAY_MS
 from mcp_context_persistence.queries.search import diversification
 from mcp_context_persistence.queries.search.query_terms import DROPPED, QUESTION, tokens
 from mcp_context_persistence.queries.search.recipes import Recipe
 from mcp_context_persistence.queries.search.reranking import Judge, reread
 from mcp_context_persistence.queries.search.score_fusion import LEAST, stem
-from mcp_context_persistence.queries.temporal.query_dates import NO_TIMES, Span, Times
+from mcp_context_persistence.queries.temporal.query_dates import NO_DATES, QueryDates, TimeRange
 
-Row = Mapping[str, Any]
 Floats = NDArray[np.float64]
 
 PLAIN = [
@@ -134,7 +133,7 @@ class Question:
 
     text: str
     words: Sequence[str]
-    times: Times = NO_TIMES
+    times: QueryDates = NO_DATES
     links: Mapping[str, Row] = field(default_factory=dict)
     now_ms: int = 0
     judge: Judge | None = None
@@ -250,8 +249,8 @@ def features(rows: Sequence[Row], question: Question, *, stretches: bool = False
         "time": time,
         "number": np.array([_DIGIT.search(text) is not None for text in texts], float),
         "when": time * float(_WHEN.search(question.text.lower()) is not None),
-        "dated": _within(rows, question.times.named),
-        "month": _within(rows, question.times.around),
+        "dated": _within(rows, question.times.ranges),
+        "month": _within(rows, question.times.months),
         "before": near.at(own, -2),
         "around": around / (around.max() or 1.0),
         "around_best": best,
@@ -415,7 +414,7 @@ def meeting(rows: Sequence[Row], *, least: int) -> bool:
     return sum(row["conversation_id"] in talks for row in rows) >= MOST * len(rows)
 
 
-def _within(rows: Sequence[Row], spans: Sequence[Span]) -> Floats:
+def _within(rows: Sequence[Row], spans: Sequence[TimeRange]) -> Floats:
     """Whether each is from one of these times."""
     if not spans:
         return np.zeros(len(rows))

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mcp_context_persistence.kg.driver.statement import Row
 from mcp_context_persistence.queries.search.recipes import Recipe
 
-Row = Mapping[str, Any]
 Floats = NDArray[np.float64]
 Judge = Callable[[str, Sequence[str]], Sequence[float] | Floats]
 

@@ -1,20 +1,17 @@
 """The legs of a search: by meaning in the vector index, by words in the fulltext index. How far each looks, and when it looks further."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mcp_context_persistence.kg.driver.statement import Row, Statement
-from mcp_context_persistence.kg.errors import StaleVectorState
-from mcp_context_persistence.kg.filter_tokens import facet
-from mcp_context_persistence.kg.vector_spaces import INDEX, PROPERTY, Vectors
+from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
+from mcp_context_persistence.kg.errors import StaleStateError
+from mcp_context_persistence.kg.filter_tokens import build_token
+from mcp_context_persistence.kg.vector_spaces import INDEX, PROPERTY, VectorState
 from mcp_context_persistence.queries.search import score_fusion
 from mcp_context_persistence.queries.search.filters import FIRST_MS, LAST_MS, Filters
 from mcp_context_persistence.queries.search.query_terms import query, required
 from mcp_context_persistence.queries.search.recipes import Recipe
-from mcp_context_persistence.queries.temporal.query_dates import Span
-
-Run = Callable[[Statement[Row]], list[Row]]
+from mcp_context_persistence.queries.temporal.query_dates import TimeRange
 
 NEAREST, WORDED = Recipe.nearest, Recipe.worded  # best hits of each leg, at least
 BESIDE = 2  # places from a hit, up to which the cosine of the very next ones is enough
@@ -38,7 +35,7 @@ class QueryVector:
     """
 
     numbers: Any
-    vectors: Vectors
+    vectors: VectorState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +70,7 @@ class Plan:
     reach: int = 0
     judged: bool = False
     explain: bool = False
-    dated: tuple[Span, ...] = ()
+    dated: tuple[TimeRange, ...] = ()
     linked: tuple[str, ...] = ()
     seen: tuple[int, int] = (-1, -1)
 
@@ -82,7 +79,7 @@ class Plan:
         given = self.filters
         dated = self._dated()
         more = NEAREST if dated else 0
-        space = self.vector.vectors.space if self.vector else None
+        space = self.vector.vectors.active if self.vector else None
         return Statement(
             name="search/find",
             names={INDEX: space.index} if space else {},
@@ -90,7 +87,7 @@ class Plan:
                 "batch": {
                     "namespace": self.namespace,
                     "vector": self.vector.numbers if self.vector else None,
-                    "vectors": space.vectors if space else PROPERTY,
+                    "vectors": space.property_name if space else PROPERTY,
                     "index": space.index if space else INDEX,
                     "exact": self.exact,
                     **self._meaning(),
@@ -132,7 +129,7 @@ class Plan:
             return legs
         if self.scan:
             groups = [
-                [facet("namespace", self.namespace)],
+                [build_token("namespace", self.namespace)],
                 *self.filters.groups,
                 *self.filters.kind_group(),
             ]
@@ -260,6 +257,6 @@ def look(run: Run, plan: Plan) -> Row:
 
 def _seen(run: Run, plan: Plan) -> Row:
     found = run(plan.statement())[0]
-    if plan.vector and not plan.vector.vectors.still(found):
-        raise StaleVectorState
+    if plan.vector and not plan.vector.vectors.is_current(found):
+        raise StaleStateError
     return found

@@ -7,12 +7,10 @@ An entity has a scale of its own for words: its text is little more than a name,
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from mcp_context_persistence.kg.identifiers import spaced
+from mcp_context_persistence.kg.driver.statement import Row
+from mcp_context_persistence.kg.identifiers import split_name
 from mcp_context_persistence.queries.search.query_terms import bare, tokens
-
-Row = Mapping[str, Any]
 
 MEANING, WORDS = 0.4, 0.6
 LEAST = 0.05  # what an arm gives for having found something at all
@@ -67,7 +65,7 @@ def overlap(words: Sequence[str], *, names: Sequence[str], content: str) -> floa
         return 0.0
     best = 0.0
     for name in names:
-        for form in {name.replace("_", " "), spaced(name)}:
+        for form in {name.replace("_", " "), split_name(name)}:
             if named := {stem(word) for word in tokens(form)}:
                 best = max(best, len(asked & named) / len(asked | named))
     told = {stem(word) for word in tokens(content.replace("_", " "))}
@@ -78,7 +76,7 @@ def coverage(words: Sequence[str], name: str) -> tuple[float, int]:
     """Which share of a name's words are among the query's, and how many."""
     asked = {stem(word) for word in words}
     best = (0.0, 0)
-    for form in {name.replace("_", " "), spaced(name)}:
+    for form in {name.replace("_", " "), split_name(name)}:
         if parts := {stem(word) for word in tokens(form)}:
             best = max(best, (len(asked & parts) / len(parts), len(asked & parts)))
     return best

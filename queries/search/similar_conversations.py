@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
+from mcp_context_persistence.kg.driver.statement import Row, Run, Statement, as_is
 from mcp_context_persistence.queries.search import score_fusion
 from mcp_context_persistence.queries.search.filters import Filters
-from mcp_context_persistence.queries.search.retrieval import NEAREST, WIDER, Plan, Run, look
+from mcp_context_persistence.queries.search.retrieval import NEAREST, WIDER, Plan, look
 
 PASSAGES = 5  # messages that are shown of a conversation
 

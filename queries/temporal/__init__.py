@@ -1,1 +1,1 @@
-"""Dates and periods in texts and queries."""
+"""Dates and periods in queries."""

@@ -1,118 +1,156 @@
-"""Stretches of whole days in the calendar, and how they follow from each other."""
+"""Ranges of whole days in the calendar, and the calculations with them."""
 
 import calendar
 from datetime import date
 
-Days = tuple[date, date]  # the first and the last, both included
+DateRange = tuple[date, date]  # the first and the last day, both included
 
-MONTH = 31  # days at most
+LONGEST_MONTH, SHORTEST_MONTH = 31, 28  # days
 WEEKDAYS = {name.lower(): number for number, name in enumerate(calendar.day_name)}
 _SATURDAY = 5
-_QUARTER, _HALF = 3, 6  # months
+_QUARTER_MONTHS = 3
 
 
-def day_or_month(year: int, month: int, day: int | None = None) -> Days | None:
-    """A day or a month; None for what no calendar has."""
+def build_range(year: int, month: int, day: int | None = None) -> DateRange | None:
+    """Return the range of a day or of a month; None for a date that no calendar has."""
     if not (1 <= month <= 12 and 1 <= year <= date.max.year):
         return None
-    last = calendar.monthrange(year, month)[1]
+    last_day = calendar.monthrange(year, month)[1]
     if day is None:
-        return date(year, month, 1), date(year, month, last)
-    return (date(year, month, day), date(year, month, day)) if 1 <= day <= last else None
+        return date(year, month, 1), date(year, month, last_day)
+    if not 1 <= day <= last_day:
+        return None
+    return date(year, month, day), date(year, month, day)
 
 
-def months(year: int, month: int, count: int) -> Days:
-    """So many whole months. What lies beyond the calendar's ends is left out."""
+def build_months(year: int, month: int, count: int) -> DateRange:
+    """Return the range of several whole months, cut at the ends of the calendar.
+
+    Args:
+        year: Of the first month.
+        month: The first month; it may be below 1 or above 12, which is in another year.
+        count: Number of months.
+    """
     first, last = (
-        max(12, min(place, 12 * date.max.year + 11))
-        for place in (year * 12 + month - 1, year * 12 + month + count - 2)
+        max(12, min(index, 12 * date.max.year + 11))
+        for index in (year * 12 + month - 1, year * 12 + month + count - 2)
     )
-    end = calendar.monthrange(last // 12, last % 12 + 1)[1]
-    return date(first // 12, first % 12 + 1, 1), date(last // 12, last % 12 + 1, end)
+    last_day = calendar.monthrange(last // 12, last % 12 + 1)[1]
+    return date(first // 12, first % 12 + 1, 1), date(last // 12, last % 12 + 1, last_day)
 
 
-def unit(day: date, name: str, *, back: int = 0) -> Days:
-    """The calendar day, week, weekend, month, quarter or year so many before that of a day."""
-    if name in {"day", "week", "weekend"}:
-        start = shifted(day, -back * (1 if name == "day" else 7))
-        if name == "day":
+def build_unit(day: date, unit: str, *, back: int = 0) -> DateRange:
+    """Return a calendar unit relative to the one that a day is in.
+
+    Args:
+        day: The reference.
+        unit: ``day``, ``week``, ``weekend``, ``month``, ``quarter`` or ``year``.
+        back: How many units earlier; a negative number is later.
+    """
+    if unit in {"day", "week", "weekend"}:
+        start = shift_day(day, -back * (1 if unit == "day" else 7))
+        if unit == "day":
             return start, start
-        monday = shifted(start, -start.weekday())
-        return shifted(monday, _SATURDAY if name == "weekend" else 0), shifted(monday, 6)
-    if name == "year":
-        return months(day.year - back, 1, 12)
-    if name == "quarter":
-        return months(
-            day.year, (day.month - 1) // _QUARTER * _QUARTER + 1 - _QUARTER * back, _QUARTER
-        )
-    return months(day.year, day.month - back, 1)
+        monday = shift_day(start, -start.weekday())
+        return shift_day(monday, _SATURDAY if unit == "weekend" else 0), shift_day(monday, 6)
+    if unit == "year":
+        return build_months(day.year - back, 1, 12)
+    if unit == "quarter":
+        month = (day.month - 1) // _QUARTER_MONTHS * _QUARTER_MONTHS + 1
+        return build_months(day.year, month - _QUARTER_MONTHS * back, _QUARTER_MONTHS)
+    return build_months(day.year, day.month - back, 1)
 
 
-def shifted(day: date, days: int) -> date:
-    """So many days on, within the calendar."""
+def shift_day(day: date, days: int) -> date:
+    """Return the date a number of days later, at most the last and at least the first possible."""
     return date.fromordinal(
         max(date.min.toordinal(), min(day.toordinal() + days, date.max.toordinal()))
     )
 
 
-def beside(days: Days, name: str, *, count: int, after: bool) -> Days:
-    """The unit or the weekday so many before or after a stretch; of the next week, month or year what lies between is part, too."""
+def find_adjacent(days: DateRange, unit: str, *, count: int, after: bool) -> DateRange:
+    """Return a unit or a weekday before or after a range.
+
+    The next week, month or year also contains the days between the range and it.
+
+    Args:
+        days: The range.
+        unit: As of `build_unit`, or the name of a weekday.
+        count: Which unit: 1 for the next one.
+        after: Whether to look after the range instead of before it.
+    """
     edge = days[1] if after else days[0]
-    if name == "weekend" or name in WEEKDAYS:
-        wanted = WEEKDAYS.get(name, _SATURDAY)
+    if unit == "weekend" or unit in WEEKDAYS:
+        weekday = WEEKDAYS.get(unit, _SATURDAY)
         weeks = 7 * (count - 1)
         steps = (
-            (wanted - edge.weekday() - 1) % 7 + 1 + weeks
+            (weekday - edge.weekday() - 1) % 7 + 1 + weeks
             if after
-            else -((edge.weekday() - wanted - 1) % 7 + 1 + weeks)
+            else -((edge.weekday() - weekday - 1) % 7 + 1 + weeks)
         )
-        return shifted(edge, steps), shifted(edge, steps + (name == "weekend"))
-    far = unit(edge, name, back=-count if after else count)
-    if count > 1 or name == "day":
-        return far
-    return (shifted(days[1], 1), far[1]) if after else (far[0], shifted(days[0], -1))
+        return shift_day(edge, steps), shift_day(edge, steps + (unit == "weekend"))
+    adjacent = build_unit(edge, unit, back=-count if after else count)
+    if count > 1 or unit == "day":
+        return adjacent
+    if after:
+        return shift_day(days[1], 1), adjacent[1]
+    return adjacent[0], shift_day(days[0], -1)
 
 
-def share(days: Days, place: int, of: int) -> Days:
-    """One of so many equal parts; of what is longer than a month, in whole months."""
+def take_fraction(days: DateRange, index: int, count: int) -> DateRange:
+    """Divide a range into equal fractions and return one; whole months above the longest month.
+
+    Args:
+        days: The range.
+        index: Which fraction, from 0.
+        count: How many fractions there are.
+    """
     first, last = days
-    if (last - first).days < MONTH:
+    if (last - first).days < LONGEST_MONTH:
         length = (last - first).days + 1
-        return shifted(first, place * length // of), shifted(
-            first, max((place + 1) * length // of - 1, place * length // of)
-        )
+        start = index * length // count
+        end = max((index + 1) * length // count - 1, start)
+        return shift_day(first, start), shift_day(first, end)
     length = (last.year - first.year) * 12 + last.month - first.month + 1
-    start = place * length // of
-    return months(first.year, first.month + start, (place + 1) * length // of - start)
+    start = index * length // count
+    return build_months(first.year, first.month + start, (index + 1) * length // count - start)
 
 
-def nth(days: Days, name: str, place: int) -> Days:
-    """The first (0), second, ... or last (-1) day, week, weekend, month or quarter of a stretch; all of it, where it has none such."""
+def take_unit(days: DateRange, unit: str, index: int) -> DateRange:
+    """Return a unit inside a range; the range itself where it has no such unit.
+
+    Args:
+        days: The range.
+        unit: ``day``, ``week``, ``weekend``, ``month`` or ``quarter``.
+        index: Which unit: 0 for the first, -1 for the last.
+    """
     first, last = days
-    if name in {"month", "quarter"}:
-        size = _QUARTER if name == "quarter" else 1
+    if unit in {"month", "quarter"}:
+        size = _QUARTER_MONTHS if unit == "quarter" else 1
         count = ((last.year - first.year) * 12 + last.month - first.month + 1) // size
-        found = months(first.year, first.month + (place if place >= 0 else count - 1) * size, size)
-    elif name == "weekend":
-        saturday = shifted(first, (_SATURDAY - first.weekday()) % 7 + 7 * place)
-        if place < 0:
-            saturday = shifted(last, -((last.weekday() - _SATURDAY) % 7))
-        found = saturday, shifted(saturday, 1)
+        offset = (index if index >= 0 else count - 1) * size
+        inside = build_months(first.year, first.month + offset, size)
+    elif unit == "weekend":
+        saturday = shift_day(first, (_SATURDAY - first.weekday()) % 7 + 7 * index)
+        if index < 0:
+            saturday = shift_day(last, -((last.weekday() - _SATURDAY) % 7))
+        inside = saturday, shift_day(saturday, 1)
     else:
-        size = 7 if name == "week" else 1
-        start = shifted(first, place * size) if place >= 0 else shifted(last, 1 - size)
-        found = start, shifted(start, size - 1)
-    return found if first <= found[0] <= last else days
+        size = 7 if unit == "week" else 1
+        start = shift_day(first, index * size) if index >= 0 else shift_day(last, 1 - size)
+        inside = start, shift_day(start, size - 1)
+    return inside if first <= inside[0] <= last else days
 
 
-def whole(days: Days, name: str) -> Days:
-    """The week or weekend of a day; a longer stretch as it is."""
-    return unit(days[0], name) if days[0] == days[1] else days
+def widen_to_unit(days: DateRange, unit: str) -> DateRange:
+    """Return the week or weekend that a single day is in; a longer range as it is."""
+    return build_unit(days[0], unit) if days[0] == days[1] else days
 
 
-def month_around(days: Days) -> Days:
-    """The calendar months of a stretch; itself, where it is as long as a month."""
+def widen_to_months(days: DateRange) -> DateRange:
+    """Return the calendar months of a range; a range that is as long as a month as it is."""
     first, last = days
-    if (last - first).days > 27:
+    if (last - first).days >= SHORTEST_MONTH:
         return days
-    return first.replace(day=1), last.replace(day=calendar.monthrange(last.year, last.month)[1])
+    last_day = calendar.monthrange(last.year, last.month)[1]
+    return first.replace(day=1), last.replace(day=last_day)

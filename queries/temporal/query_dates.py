@@ -1,34 +1,29 @@
-"""The times that a query names: "on 3 July 2023", "between May and July 2022", "since last winter", "the week before 3 August".
+"""The dates and periods that a query names: "on 3 July 2023", "between May and July 2022".
 
-All times are in UTC. Relative ones are reckoned from the moment of the search. A month without a year means that month of any year, with
-an open end ("before June") the nearest one.
+All times are in UTC. Relative dates are calculated from the time of the search. A month without a
+year means that month of any year; with an open end ("before June") it means the nearest one.
 """
 
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from functools import partial
 
-from mcp_context_persistence.kg.clock import DAY_MS
-from mcp_context_persistence.queries.temporal.date_ranges import Days, beside, month_around, shifted
-from mcp_context_persistence.queries.temporal.expressions import Moment, counted, moments, part
+from mcp_context_persistence.kg.timestamps import DAY_MS
+from mcp_context_persistence.queries.temporal.date_ranges import (
+    DateRange,
+    find_adjacent,
+    shift_day,
+    widen_to_months,
+)
+from mcp_context_persistence.queries.temporal.expressions import (
+    ExpressionInContext,
+    find_expressions,
+    normalize_preposition,
+    read_context,
+)
+from mcp_context_persistence.queries.temporal.time_expression import TimeExpression
 
 _EPOCH = date(1970, 1, 1).toordinal()
-_NEAR = 48  # characters before a time in which the words lie that belong to it
-_PART = re.compile(
-    r"\b(?:(early|mid|late)(?:\s{1,3}in)?(?:\s{1,3}|-)|(?:the\s{1,3})?(?:(beginning|start|middle|end)|"
-    r"(first|second|third|fourth|1st|2nd|3rd|4th|last|final)\s{1,3}(day|weekend|week|month|quarter|half)|(the)\s{1,3}(week|weekend))\s{1,3}of\s{1,3})(?:the\s{1,3})?$",
-    re.IGNORECASE,
-)
-_BESIDE = re.compile(
-    r"\b(?:([0-9]{1,3}|an?|the|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|a\scouple\sof)\s{1,3}(day|weekend|week|month|year)s?|"
-    r"(day|weekend|week|month|year))\s{1,3}(before|after|prior\sto)\s{1,3}(?:the\s{1,3})?$",
-    re.IGNORECASE,
-)
-_LEAD = re.compile(
-    r"\b(between|from|since|before|prior\sto|after|until|till|up\sto|by|in|on|of|at|during|throughout|over)(?:\s{1,3}(?:the|year|about|around)){0,2}\s{1,3}$",
-    re.IGNORECASE,
-)
 _TO = re.compile(r"\s{0,3}(?:-|–|\.\.|to|until|till|through)\s{0,3}(?:the\s{1,3})?", re.IGNORECASE)
 _AND = re.compile(r"\s{1,3}and\s{1,3}(?:the\s{1,3})?", re.IGNORECASE)
 _THEN = re.compile(
@@ -36,216 +31,202 @@ _THEN = re.compile(
     re.IGNORECASE,
 )
 _COMMA = re.compile(r",?\s{1,3}(?:the\s{1,3})?", re.IGNORECASE)
-_FROM_THERE = re.compile(r"\s{1,3}(before|after|prior\sto)\s{1,3}(?:the\s{1,3})?", re.IGNORECASE)
+_RELATIVE_TO = re.compile(r"\s{1,3}(before|after|prior\sto)\s{1,3}(?:the\s{1,3})?", re.IGNORECASE)
 _UNIT = re.compile(r"(?:last\s{1,3})?(week|weekend|month|year|[a-z]+day)", re.IGNORECASE)
 _OF = re.compile(r"\s{1,3}(?:of\s{1,3})?", re.IGNORECASE)
 _ONWARDS = re.compile(r"\s{1,3}onwards?\b", re.IGNORECASE)
-_LATIN = str.maketrans(
-    "ıİſ\u212a", "iIsK"
-)  # what an expression that ignores case takes for a letter, and no list of words has
+# Regular expressions that ignore case accept these letters as Latin ones; dictionaries do not.
+_TO_LATIN = str.maketrans("ıİſ\u212a", "iIsK")
 _OPEN_START = frozenset({"before", "prior to", "until", "till", "up to", "by"})
 _OPEN_END = frozenset({"after", "since"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Span:
-    """A stretch of time, both ends in milliseconds since 1970, both included."""
+class TimeRange:
+    """A range of time in milliseconds since 1970, both ends included."""
 
     start_ms: int
     end_ms: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class Times:
-    """What a query says of time.
+class QueryDates:
+    """The dates and periods of a query.
 
     Attributes:
-        named: What it names: days, weeks, months, years and stretches of them; a month without a year is one span for each year. An
-            open end reaches to the calendar's end.
-        around: The calendar months of the named days and weeks; what is named itself where it is longer.
-        said: Where the query says it: start and end, exclusive, in characters, with the words that belong to it.
+        ranges: What it names. A month without a year has one range for each year; an open end is
+            the end of the calendar.
+        months: The same ranges widened to calendar months, where they are shorter.
+        spans: Where they are in the query: start and end (exclusive) in characters, with the words
+            that belong to them.
     """
 
-    named: tuple[Span, ...] = ()
-    around: tuple[Span, ...] = ()
-    said: tuple[tuple[int, int], ...] = ()
+    ranges: tuple[TimeRange, ...] = ()
+    months: tuple[TimeRange, ...] = ()
+    spans: tuple[tuple[int, int], ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.named)
+        """Return whether the query names any."""
+        return bool(self.ranges)
 
 
-NO_TIMES = Times()
+NO_DATES = QueryDates()
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Led:
-    """A moment and the word before it that says how it is meant; all of it begins at `start`, and what follows the word at `inner`."""
-
-    moment: Moment
-    word: str | None
-    start: int
-    inner: int
-
-    @property
-    def counts(self) -> bool:
-        return (
-            self.moment.weak is None or self.word in self.moment.weak or bool(self.moment.changes)
-        )
-
-
-def times(query: str, *, now_ms: int) -> Times:
-    """The times that a query names.
+def find_query_dates(query: str, *, now_ms: int) -> QueryDates:
+    """Find the dates and periods that a query names.
 
     Args:
         query: Any text.
-        now_ms: What relative times are reckoned from.
+        now_ms: The time from which relative dates are calculated, in milliseconds since 1970.
     """
-    query = query.translate(_LATIN)
+    query = query.translate(_TO_LATIN)
     today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
-    found: list[Days] = []
-    said: list[tuple[int, int]] = []
-    ones, place = moments(query, today), 0
-    while place < len(ones):
-        one = _led(query, ones[place], floor=said[-1][1] if said else 0)
-        other = (
-            _led(query, ones[place + 1], floor=one.moment.end) if place + 1 < len(ones) else None
-        )
-        days = _together(query, one, other, today) if other else []
-        end, place = (
-            (other.moment.end, place + 2) if other and days else (one.moment.end, place + 1)
-        )
-        if not days and one.counts:
+    ranges: list[DateRange] = []
+    spans: list[tuple[int, int]] = []
+    expressions, index = find_expressions(query, today), 0
+    while index < len(expressions):
+        current = read_context(query, expressions[index], floor=spans[-1][1] if spans else 0)
+        end, days, count = current.expression.end, [], 1
+        if index + 1 < len(expressions):
+            following = read_context(query, expressions[index + 1], floor=end)
+            if days := _combine(query, current, following, today):
+                end, count = following.expression.end, 2
+        index += count
+        if not days and current.is_date:
             onwards = _ONWARDS.match(query, end)
-            days = _single(one.moment, "since" if onwards else one.word, today)
+            days = _resolve(current.expression, "since" if onwards else current.preposition, today)
             end = onwards.end() if onwards else end
         if days:
-            found += days
-            said.append((one.start, end))
-    return Times(
-        named=tuple(dict.fromkeys(_span(*one) for one in found)),
-        around=tuple(dict.fromkeys(_span(*month_around(one)) for one in found)),
-        said=tuple(said),
+            ranges += days
+            spans.append((current.start, end))
+    return QueryDates(
+        ranges=tuple(dict.fromkeys(_build_time_range(days) for days in ranges)),
+        months=tuple(dict.fromkeys(_build_time_range(widen_to_months(days)) for days in ranges)),
+        spans=tuple(spans),
     )
 
 
-def _led(query: str, moment: Moment, *, floor: int) -> _Led:
-    """A moment with the words before it that belong to it, as far back as `floor`."""
+def _combine(
+    query: str, current: ExpressionInContext, following: ExpressionInContext, today: date
+) -> list[DateRange]:
+    """Return the ranges of two expressions that belong together; none where they do not.
 
-    def before(pattern: re.Pattern[str], start: int) -> re.Match[str] | None:
-        return pattern.search(query, max(floor, start - _NEAR), start)
+    Examples are a weekday with its date, "the Sunday before" a date, a month with its year, and a
+    range from one to the other.
+    """
+    first, second = current.expression, following.expression
+    text_between = query[first.end : following.inner_start]
+    if _COMMA.fullmatch(text_between) and first.coming and _has_only_days(second, today):
+        return _resolve(second, current.preposition, today)
+    if match := _RELATIVE_TO.fullmatch(text_between):
+        unit = _UNIT.fullmatch(query[first.start : first.end])
+        is_after = match[1].lower() == "after"
+        if unit:
+            return [
+                find_adjacent(days, unit[1].lower(), count=1, after=is_after)
+                for days in second.resolve(today)
+            ]
+    if not first.ranges and second.year and _OF.fullmatch(text_between):
+        days = first.resolve_in_year(second.year)
+        expression = replace(first, ranges=(days,), changes=()) if days else None
+        return _resolve(expression, current.preposition, today) if expression else []
+    return _combine_ends(text_between, current, following, today)
 
-    start, changes = moment.start, []
-    if match := before(_PART, start):
-        start = match.start()
-        word, name = (
-            (match[1] or match[2] or match[3] or match[5]).lower(),
-            (match[4] or match[6] or "").lower(),
+
+def _combine_ends(
+    text_between: str, current: ExpressionInContext, following: ExpressionInContext, today: date
+) -> list[DateRange]:
+    """Return the ranges that start with one expression and end with the next."""
+    first, second, preposition = current.expression, following.expression, current.preposition
+    is_open = preposition in _OPEN_END and current.is_date
+    if is_open and (match := _THEN.fullmatch(text_between)):
+        pairs = _pair_readings(
+            _resolve(first, preposition, today),
+            _resolve(second, normalize_preposition(match[1]), today),
         )
-        changes.append(part(word, name))
-    if match := before(_BESIDE, start):
-        start = match.start()
-        name, after = (match[2] or match[3]).lower(), match[4].lower() == "after"
-        changes.append(
-            partial(beside, name=name, count=counted(match[1])[0] if match[1] else 1, after=after)
-        )
-    match = before(_LEAD, start)
-    return _Led(
-        moment=replace(moment, changes=tuple(changes)),
-        word=_plain(match[1]) if match else None,
-        start=match.start() if match else start,
-        inner=start,
-    )
-
-
-def _plain(words: str) -> str:
-    return " ".join(words.lower().split())
-
-
-def _together(query: str, one: _Led, other: _Led, today: date) -> list[Days]:
-    """What two moments mean that belong together, like a weekday and its date, or a stretch between them; nothing, where they do not."""
-    a, b = one.moment, other.moment
-    between = query[a.end : other.inner]
-    if (
-        a.coming
-        and all(first == last for first, last in b.each(today))
-        and _COMMA.fullmatch(between)
-    ):
-        return _single(b, one.word, today)
-    if (match := _FROM_THERE.fullmatch(between)) and (
-        name := _UNIT.fullmatch(query[a.start : a.end])
-    ):
-        return [
-            beside(days, name[1].lower(), count=1, after=match[1].lower() == "after")
-            for days in b.each(today)
-        ]
-    if not a.fixed and b.year and _OF.fullmatch(between):
-        year = a.of(b.year)
-        return _single(replace(a, fixed=(year,), changes=()), one.word, today) if year else []
-    if one.word in _OPEN_END and one.counts and (match := _THEN.fullmatch(between)):
         return [
             (max(start[0], end[0]), min(start[1], end[1]))
-            for start, end in _paired(
-                _single(a, one.word, today), _single(b, _plain(match[1]), today)
-            )
+            for start, end in pairs
             if start[0] <= end[1]
         ]
-    joined = _AND.fullmatch(between) if one.word == "between" else _TO.fullmatch(between)
-    if (
-        not joined
-        or one.word in _OPEN_START
-        or not (one.counts or b.weak is None or one.word == "between")
-    ):
+    is_between = preposition == "between"
+    is_joined = (_AND if is_between else _TO).fullmatch(text_between)
+    if not is_joined or preposition in _OPEN_START:
         return []
-    return [(start[0], end[1]) for start, end in _ends(a, b, today) if start[0] <= end[1]]
+    if not (current.is_date or second.prepositions is None or is_between):
+        return []
+    return [
+        (start[0], end[1]) for start, end in _find_ends(first, second, today) if start[0] <= end[1]
+    ]
 
 
-def _ends(a: Moment, b: Moment, today: date) -> list[tuple[Days, Days]]:
-    """Where stretches from one moment to another begin and end; what has no year of its own has that of the other."""
-    if b.fixed and a.fixed:
-        back = 7 if a.coming else 0  # the Monday before that Friday
+def _has_only_days(expression: TimeExpression, today: date) -> bool:
+    """Return whether every range of an expression is a single day."""
+    return all(first == last for first, last in expression.resolve(today))
+
+
+def _find_ends(
+    first: TimeExpression, second: TimeExpression, today: date
+) -> list[tuple[DateRange, DateRange]]:
+    """Return the starts and ends of the ranges from one expression to another.
+
+    An expression without a year takes the year of the other one.
+    """
+    if second.ranges and first.ranges:
+        pairs = _pair_readings(first.resolve(today), second.resolve(today))
+        back = 7 if first.coming else 0  # "from Monday to Friday": the Monday before that Friday
         return [
-            (
-                start
-                if start[0] <= end[1]
-                else (shifted(start[0], -back), shifted(start[1], -back)),
-                end,
-            )
-            for start, end in _paired(a.each(today), b.each(today))
+            (start, end)
+            if start[0] <= end[1]
+            else ((shift_day(start[0], -back), shift_day(start[1], -back)), end)
+            for start, end in pairs
         ]
-    nearest: dict[Days, tuple[Days, Days]] = {}
-    for one in (b if b.fixed else a).each(today):
-        for year in (one[1].year - 1, one[1].year) if b.fixed else (one[0].year + 1, one[0].year):
-            start, end = (a.of(year), one) if b.fixed else (one, b.of(year))
+    nearest: dict[DateRange, tuple[DateRange, DateRange]] = {}
+    for days in (second if second.ranges else first).resolve(today):
+        years = (
+            (days[1].year - 1, days[1].year) if second.ranges else (days[0].year + 1, days[0].year)
+        )
+        for year in years:
+            start, end = (
+                (first.resolve_in_year(year), days)
+                if second.ranges
+                else (days, second.resolve_in_year(year))
+            )
             if start and end and start[0] <= end[1]:
-                nearest[one] = start, end
+                nearest[days] = start, end
     return list(nearest.values())
 
 
-def _paired(first: list[Days], second: list[Days]) -> list[tuple[Days, Days]]:
-    """The readings of two moments that belong together."""
-    if len(first) == len(second):
-        return list(zip(first, second, strict=True))
-    return [(one, other) for one in first for other in second]
+def _pair_readings(
+    starts: list[DateRange], ends: list[DateRange]
+) -> list[tuple[DateRange, DateRange]]:
+    """Return the readings of two expressions that belong together: in order, else all pairs."""
+    if len(starts) == len(ends):
+        return list(zip(starts, ends, strict=True))
+    return [(start, end) for start in starts for end in ends]
 
 
-def _single(moment: Moment, word: str | None, today: date) -> list[Days]:
-    """What a moment means after a word."""
-    if word in _OPEN_START:
-        inside = word not in {"before", "prior to"}
+def _resolve(expression: TimeExpression, preposition: str | None, today: date) -> list[DateRange]:
+    """Return the ranges that an expression means after a preposition."""
+    if preposition in _OPEN_START:
+        is_included = preposition not in {"before", "prior to"}
         return [
-            (date.min, last if inside else shifted(first, -1))
-            for first, last in moment.nearest(word, today)
+            (date.min, last if is_included else shift_day(first, -1))
+            for first, last in expression.resolve_open(preposition, today)
         ]
-    if word in _OPEN_END:
+    if preposition in _OPEN_END:
         return [
-            (first if word == "since" else shifted(last, 1), date.max)
-            for first, last in moment.nearest(word, today)
+            (first if preposition == "since" else shift_day(last, 1), date.max)
+            for first, last in expression.resolve_open(preposition, today)
         ]
-    return moment.each(today)
+    return expression.resolve(today)
 
 
-def _span(start: date, end: date) -> Span:
-    return Span(
+def _build_time_range(days: DateRange) -> TimeRange:
+    """Return a range of days in milliseconds."""
+    start, end = days
+    return TimeRange(
         start_ms=(start.toordinal() - _EPOCH) * DAY_MS,
         end_ms=(end.toordinal() + 1 - _EPOCH) * DAY_MS - 1,
     )

@@ -21,7 +21,7 @@ from mcp_context_persistence.queries.search.ranker import (
     weights,
 )
 from mcp_context_persistence.queries.search.recipes import BALANCED
-from mcp_context_persistence.queries.temporal.query_dates import times
+from mcp_context_persistence.queries.temporal.query_dates import find_query_dates
 
 
 def row(
@@ -57,7 +57,7 @@ NOW = 1_700_000_000_000  # 14 November 2023
 
 def asked(query: str) -> Question:
     return Question(
-        text=query, words=terms(query).words, times=times(query, now_ms=NOW), now_ms=NOW
+        text=query, words=terms(query).words, times=find_query_dates(query, now_ms=NOW), now_ms=NOW
     )
 
 
