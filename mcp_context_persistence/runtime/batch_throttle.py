@@ -28,7 +28,7 @@ class BatchThrottle:
         return limit is not None and self._memory.used_bytes(limit) >= limit.near
 
     def wait_for_memory(self) -> ContextPersistenceError | None:
-        """Free memory and wait for it; return the error of the next items where there is not enough."""
+        """Free memory and wait for it; return the error of the next items if it is not enough."""
         limit = current_limit()
         until = time.monotonic() + (0.0 if self._has_refused else WAIT_SECONDS)
         while limit:

@@ -1,4 +1,4 @@
-"""What every public call has: one deadline, its documented errors, telemetry, and its processing time."""
+"""Run each public call with one deadline, its documented errors, telemetry and its time."""
 
 import functools
 import time

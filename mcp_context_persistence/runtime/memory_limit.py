@@ -34,7 +34,7 @@ from mcp_context_persistence.runtime.cache.response_cache import ResponseCache
 
 log = logging.getLogger(__name__)
 
-# Responses in memory have this part of the limit together, and so have the vectors of each embedder.
+# All cached responses have this part of the limit, and so have the vectors of each embedder.
 CACHE_DIVISOR = 16
 RESERVE = 32 * sizes.MIB  # what a group of a batch may take between two measurements
 REST_SECONDS = 5.0  # between two clean-ups where memory is near the limit but not at it
@@ -89,7 +89,7 @@ _process = _ProcessState()
 
 def _reset_in_forked_child() -> None:
     # A thread that the child does not have may hold the locks, and the clients are the parent's.
-    global _process
+    global _process  # noqa: PLW0603 - one per process
     _process = _ProcessState()
 
 
@@ -270,7 +270,7 @@ class ClientMemory:
         self.free_near_limit()
 
     def _fit_server(self, *, restart: bool) -> None:
-        """Fit the managed server to its share: now where nobody else uses it, else at its next start."""
+        """Fit the managed server to its share; at its next start if somebody else uses it."""
         if self._attachment is None:
             return
         with _process.sizing:
@@ -318,7 +318,7 @@ class ClientMemory:
             return 0
 
     def used_bytes(self, limit: MemoryLimit) -> int:
-        """Return the bytes that count against a limit: those of the process and of the managed server.
+        """Return the bytes of the process and of the managed server.
 
         A server that is too large until its next start counts as if it had its share.
         """

@@ -16,8 +16,7 @@ from mcp_context_persistence.models import (
     SearchSimilarConversationsResponse,
     SimilarConversation,
 )
-from mcp_context_persistence.queries.prompt_context import builder as prompt
-from mcp_context_persistence.queries.prompt_context import graph_context
+from mcp_context_persistence.queries.prompt_context import builder, excerpts, graph_context
 from mcp_context_persistence.queries.search import hybrid as search
 from mcp_context_persistence.queries.search import recipes
 from mcp_context_persistence.queries.search.filters import Filters, parse
@@ -159,35 +158,40 @@ def context(
             engine.graph.run, search.Search(**asked, vector=_vector(engine, said))
         )
     )
-    texts = prompt.showable(found)
-    shown = [row for _, _, row in prompt.likely(texts, budget=budget)]
-    around = graph_context.read(engine.graph.run, engine.namespace, shown, entities=spread > 0)
-    made = prompt.build(
-        texts, words=terms(said).words, budget=budget, count=count, around=around, diversity=spread
+    texts = builder.select_texts(found)
+    shown = [row for _, _, row in builder.select_relevant(texts, budget=budget)]
+    facts = graph_context.read_facts(engine.graph.run, engine.namespace, shown, entities=spread > 0)
+    made = builder.build(
+        texts,
+        words=terms(said).words,
+        budget=budget,
+        count_tokens=count,
+        facts=facts,
+        diversity=spread,
     )
     return BuildContextResponse(
         query=said,
         text=made.text,
-        citations=[_citation(score, row) for score, row in made.shown],
+        citations=[_citation(score, row) for score, row in made.scored_rows],
         tokens=made.tokens,
         token_budget=budget,
-        notes=[] if made.shown else [_why_empty(found, allowed)],
+        notes=[] if made.scored_rows else [_why_empty(found, allowed)],
     )
 
 
 def _why_empty(found: Sequence[tuple[float, Mapping[str, Any]]], allowed: Filters) -> str:
-    if not prompt.KEYS.keys() & set(allowed.kinds):
+    if not excerpts.CITATION_PREFIXES.keys() & set(allowed.kinds):
         return "entities have no text to show: content_types must name message, conversation, decision or document, too"
     if not found:
         return "nothing was found"
-    if not prompt.showable(found):
+    if not builder.select_texts(found):
         return "only entities or conversations were found, which have no text to show"
     return "nothing that was found fits into the budget"
 
 
 def _citation(score: float, row: Mapping[str, Any]) -> Citation:
     return Citation(
-        key=prompt.key(row),
+        key=excerpts.citation_key(row),
         id=row["document_id"] if row["kind"] == "document" else row["id"],
         type=row["kind"],
         conversation_id=row["conversation_id"] or None,
@@ -196,7 +200,7 @@ def _citation(score: float, row: Mapping[str, Any]) -> Citation:
     )
 
 
-def _counter(given: object) -> prompt.Count:
+def _counter(given: object) -> excerpts.TokenCounter:
     count = validation.check_function("count_tokens", given)
 
     def counted(text: str) -> int:

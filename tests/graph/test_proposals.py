@@ -132,17 +132,17 @@ def stored(client, *fields):
     return {row["outcome"]: tuple(row["d"].get(field) for field in fields) for row in found}
 
 
-def beside(monkeypatch, act):
+def run_concurrently(monkeypatch, act):
     """Do something once after the messages were read and before proposals are kept."""
-    real, done = saving.proposals, []
+    find_sentences, done = saving.find_decision_sentences, []
 
     def between(text):
         if not done:
             done.append(True)
             act()
-        return real(text)
+        return find_sentences(text)
 
-    monkeypatch.setattr(saving, "proposals", between)
+    monkeypatch.setattr(saving, "find_decision_sentences", between)
 
 
 NEO4J, PANDAS = "We decided to use Neo4j for the orders graph.", "Let's use pandas for the reports."
@@ -152,7 +152,7 @@ NEO4J, PANDAS = "We decided to use Neo4j for the orders graph.", "Let's use pand
 def test_a_proposal_of_a_concurrently_changed_message_is_not_stored(talk, monkeypatch, replace):
     other = {"id": "m1", "role": "assistant", "content": "Neo4j does not fit Zanzibar."}
     given = [TALK[0], TALK[2]] if replace else [other]
-    beside(monkeypatch, lambda: talk.save_conversation("design", given, replace=replace))
+    run_concurrently(monkeypatch, lambda: talk.save_conversation("design", given, replace=replace))
     found = talk.propose_decisions("design")
     assert [(one.message_id, one.kept, one.created) for one in found.proposals] == [
         ("m1", False, False),
@@ -169,7 +169,7 @@ def test_a_concurrent_review_is_kept(talk, monkeypatch):
         for one in talk.propose_decisions("design").proposals:
             talk.review_decision(one.decision.id, accept=one.message_id == "m1")
 
-    beside(monkeypatch, act)
+    run_concurrently(monkeypatch, act)
     found = talk.propose_decisions("design")
     assert found.saved == 0
     assert [(one.decision.status, one.created) for one in found.proposals] == [

@@ -87,7 +87,8 @@ class ClientCache:
         Args:
             response_type: Class of the response; each cached call has its own.
             compute: Computes the response.
-            arguments: Everything that the response depends on except the graph, the settings and the models.
+            arguments: Everything that the response depends on except the graph, the settings and
+                the models.
         """
         responses = self.responses
         if responses is None:
