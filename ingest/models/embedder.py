@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcp_context_persistence.ingest.chunking import Passage, split
+from mcp_context_persistence.ingest.chunking import Passage, split_text
 from mcp_context_persistence.ingest.models import encoders, minilm, registry
 from mcp_context_persistence.ingest.models.sentence_encoder import SentenceEncoder
 from mcp_context_persistence.ingest.models.token_count import count_tokens
@@ -165,7 +165,7 @@ class Embedder:
         """
         encoder = self._encoder()
         try:
-            return split(
+            return split_text(
                 text,
                 encoder.find_tokens,
                 max_tokens=encoder.max_tokens,

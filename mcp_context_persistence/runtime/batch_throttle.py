@@ -3,7 +3,7 @@
 import time
 
 from mcp_context_persistence.kg.errors import ContextPersistenceError
-from mcp_context_persistence.runtime.memory_limit import (
+from mcp_context_persistence.runtime.process_memory import (
     REST_SECONDS,
     ClientMemory,
     current_limit,

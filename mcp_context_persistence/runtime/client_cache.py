@@ -20,7 +20,7 @@ from mcp_context_persistence.runtime.config.argument_defaults import (
 )
 from mcp_context_persistence.runtime.config.settings import Config
 from mcp_context_persistence.runtime.language_models import LanguageModels
-from mcp_context_persistence.runtime.memory_limit import ClientMemory
+from mcp_context_persistence.runtime.process_memory import ClientMemory
 
 
 class ClientCache:

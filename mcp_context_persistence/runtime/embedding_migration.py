@@ -69,8 +69,8 @@ class Migration:
             graph: The database.
             namespace: The namespace.
             embedder: The new model.
-            state: What the namespace says of its vectors, with those of the new model beside those
-                in use.
+            state: What the namespace says of its vectors, with those of the new model in addition
+                to those in use.
             leftover: A property with vectors that nobody needs any longer.
             report: Is called with ``"vectors"``, how many are computed, and how many there are.
             on_switch: Called when the new vectors are active.

@@ -22,8 +22,8 @@ from mcp_context_persistence.runtime.config.settings import Config, load_config
 from mcp_context_persistence.runtime.connection import Connection, Progress, configured_target
 from mcp_context_persistence.runtime.embedding_models import EmbeddingModels
 from mcp_context_persistence.runtime.language_models import LanguageModels
-from mcp_context_persistence.runtime.memory_limit import ClientMemory
 from mcp_context_persistence.runtime.namespace_state import NamespaceState
+from mcp_context_persistence.runtime.process_memory import ClientMemory
 from mcp_context_persistence.runtime.telemetry import log_settings
 from mcp_context_persistence.runtime.telemetry.call_telemetry import CallTelemetry
 

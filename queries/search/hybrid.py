@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
+from mcp_context_persistence.kg.driver.statement import Row, Run, Statement, as_is
 from mcp_context_persistence.queries.search import explanation, ranker, score_fusion
 from mcp_context_persistence.queries.search.filters import Filters
 from mcp_context_persistence.queries.search.graph_search import around, named
@@ -21,7 +21,6 @@ from mcp_context_persistence.queries.search.retrieval import (
     WORDED,
     Plan,
     QueryVector,
-    Run,
     look,
 )
 from mcp_context_persistence.queries.temporal.query_dates import (

@@ -243,7 +243,7 @@ def look(run: Run, plan: Plan) -> Row:
     """Run a search, further and further until each leg has as many hits as are wanted or has seen all there is.
 
     Raises:
-        Moved: Another model's vectors are in use.
+        StaleStateError: Another model's vectors are in use.
     """
     found = _seen(run, plan)
     for _ in range(ROUNDS):
@@ -256,7 +256,7 @@ def look(run: Run, plan: Plan) -> Row:
 
 
 def _seen(run: Run, plan: Plan) -> Row:
-    found = run(plan.statement())[0]
+    found: Row = run(plan.statement())[0]
     if plan.vector and not plan.vector.vectors.is_current(found):
         raise StaleStateError
     return found

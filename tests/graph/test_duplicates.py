@@ -30,7 +30,7 @@ def test_duplicates_are_found_with_their_evidence_and_merged(client):
         "same",
         "exact",
     )
-    assert {"vector", "neighbors"} <= {one.stage for one in pair.evidence}
+    assert {"vector", "neighbors"} <= {evidence.stage for evidence in pair.evidence}
     assert [group.duplicate_ids for group in found.groups] == [["Acme"]]
     done = client.merge_entities(
         found.groups[0].keep_id,
