@@ -100,7 +100,7 @@ def _read(engine: Engine, given: object) -> dict[str, Any]:
         raise ValidationError(
             "recipe.reranked needs a cross-encoder; name one in the setting cross_encoder_model"
         )
-    return {"recipe": recipe, "judge": judge.scores if judge else None}
+    return {"recipe": recipe, "judge": judge.score if judge else None}
 
 
 def _unpacked(
@@ -141,7 +141,7 @@ def context(
     )
     spread = validation.check_number("diversity", diversity, minimum=0.0, maximum=1.0)
     count = (
-        engine.embeddings.current().embedder.tokens
+        engine.embeddings.current().embedder.count_tokens
         if count_tokens is None
         else _counter(count_tokens)
     )

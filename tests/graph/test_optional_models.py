@@ -63,7 +63,7 @@ def told(results):
 def test_a_cross_encoder_reads_the_best_messages_again(talk, connect, cross_encoder_folder):
     client = connect(cross_encoder_model=cross_encoder_folder)
     found, plain = search(client), search(talk)
-    expected = CrossEncoder(str(cross_encoder_folder)).scores(QUERY, [one.content for one in found])
+    expected = CrossEncoder(str(cross_encoder_folder)).score(QUERY, [one.content for one in found])
     assert {one.id for one in found} == {one.id for one in plain}
     for one, score in zip(found, expected, strict=True):
         judged, ranking = one.explanation["cross_encoder"], one.explanation["ranking"]
