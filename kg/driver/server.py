@@ -62,6 +62,6 @@ def check_version(version: str) -> None:
     ):
         raise DatabaseError(
             f"Neo4j {version} can match or merge wrong nodes where dynamic labels meet indexes of "
-            "several properties, which this library uses; upgrade the server to 2026.01.4 or later, "
-            "or use 2025.10 or earlier"
+            "several properties, which this library uses; upgrade the server to 2026.01.4 or "
+            "later, or use 2025.10 or earlier"
         )
