@@ -26,7 +26,7 @@ FULLTEXT = "CALL db.index.fulltext.queryNodes('memory_text', $query, {limit: 30}
 
 def hybrid(
     url: str,
-    auth: tuple[str, str],
+    auth: tuple[str, str] | None,
     data: Path,
     *,
     total: int = 20_000,

@@ -7,7 +7,6 @@ share of the ten nearest by an exact comparison that mode `semantic` finds, amon
 """
 
 import argparse
-import json
 import statistics
 import sys
 import time
@@ -18,9 +17,10 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from bench.__main__ import table
 from bench.datasets.texts import made_vectors
+from bench.files import write_result
 from bench.measure import Row
+from bench.report import table
 from bench.speed.reading import hybrid
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.kg import local
@@ -28,7 +28,6 @@ from mcp_context_persistence.queries.search import hybrid as search
 from mcp_context_persistence.queries.search.filters import parse
 from mcp_context_persistence.queries.search.retrieval import QueryVector
 
-RESULTS = Path(__file__).parent / "results"
 QUERIES = 200
 PART = 1000  # messages of a conversation, as `bench.speed.reading` saves them
 
@@ -131,8 +130,7 @@ def main() -> int:
         )
     )
     Console(width=150).print(table(found))
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "scale.json").write_text(json.dumps([asdict(row) for row in found], indent=2) + "\n")
+    write_result("scale.json", [asdict(row) for row in found])
     return 0
 
 
