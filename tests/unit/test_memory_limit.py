@@ -120,7 +120,7 @@ def test_sizes_are_read_and_the_heap_of_a_command_line_is_changed():
         0,
     ]
     assert sizes.changed(["-Xms1g", "-Xmx1g", "-XX:+UseG1GC"], "400m") == [
-        "-Xms400m",
+        "-Xms256m",
         "-Xmx400m",
         "-XX:+UseG1GC",
     ]
