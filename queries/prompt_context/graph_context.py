@@ -38,7 +38,7 @@ def read(run: Run, namespace: str, rows: Sequence[Row], *, entities: bool) -> Ar
     found = {
         cited[one["kind"], one["id"]]: one
         for one in run(
-            Statement(name="search/surroundings", parameters={"batch": batch}, read=as_is)
+            Statement(name="search/graph_context", parameters={"batch": batch}, read=as_is)
         )
     }
     return Around(

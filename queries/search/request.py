@@ -1,0 +1,43 @@
+"""The request of a search: every argument, checked, in one object."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from mcp_context_persistence.queries.search.filters import NO_FILTERS, Filters
+from mcp_context_persistence.queries.search.query_terms import QueryTerms, extract_terms
+from mcp_context_persistence.queries.search.recipes import BALANCED, Recipe
+
+Mode = Literal["hybrid", "semantic", "keyword", "graph"]
+MODES: tuple[Mode, ...] = ("hybrid", "semantic", "keyword", "graph")
+LIMIT = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchRequest:
+    """What a search is asked for. It is built once, where the call enters, and never changed.
+
+    Attributes:
+        query: Any text.
+        mode: `hybrid` combines all retrievers; `semantic`, `keyword` and `graph` use the vector, the keyword or the graph retriever.
+        filters: What may be returned.
+        limit: Results at most.
+        include_metadata: Whether results carry their metadata.
+        recipe: Settings of mode `hybrid`.
+        explain: Whether explanations also have the path to each result and the statements.
+        now_ms: The time from which recency and relative dates are calculated, in milliseconds since 1970.
+    """
+
+    query: str
+    mode: Mode = "hybrid"
+    filters: Filters = NO_FILTERS
+    limit: int = LIMIT
+    include_metadata: bool = False
+    recipe: Recipe = BALANCED
+    explain: bool = False
+    now_ms: int
+
+    @cached_property
+    def terms(self) -> QueryTerms:
+        """The informative words of the query."""
+        return extract_terms(self.query)
