@@ -1,11 +1,4 @@
-"""The statements, one file each, and the loader that reads them.
-
-A file holds a header of ``//`` lines (the question, the columns, why the plan is as it is), ``:param`` lines with samples, and one
-statement. What the SDK runs is the file's own text from the first line of the statement to its last; pasted with its samples, the same
-text runs in Neo4j Browser and in cypher-shell.
-
-A statement that servers without Cypher 25 (Neo4j 5.26) cannot run has a sibling whose name ends in ``.v5``.
-"""
+"""Load the Cypher statements, one file each. `README.md` explains how they are written."""
 
 import json
 import re
@@ -30,7 +23,7 @@ class Script:
     Attributes:
         name: Folder and stem, such as ``conversation/load``.
         header: The comment lines, without their slashes.
-        samples: A value per parameter, with which the statement can be planned and tried.
+        samples: A value per parameter, with which the statement can be planned and run.
         text: The statement, as it is sent.
     """
 
@@ -41,21 +34,21 @@ class Script:
 
     @property
     def parameters(self) -> frozenset[str]:
-        """The names that the statement expects, without the dollar sign."""
+        """Names of the statement's parameters, without the dollar sign."""
         return frozenset(_PARAMETER.findall(self.text))
 
 
-def names() -> list[str]:
-    """Every statement's name, in order; the ``.v5`` siblings are not listed."""
+def list_names() -> list[str]:
+    """Return the names of all statements, sorted, without the ``.v5`` siblings."""
     root = files(__name__)
-    found = [
+    names = [
         f"{folder.name}/{file.name.removesuffix('.cypher')}"
         for folder in root.iterdir()
         if folder.is_dir() and not folder.name.startswith("__")
         for file in folder.iterdir()
         if file.name.endswith(".cypher") and not file.name.endswith(".v5.cypher")
     ]
-    return sorted(found)
+    return sorted(names)
 
 
 @cache
@@ -68,22 +61,26 @@ def load(name: str, dialect: Dialect = "25") -> Script:
 
     Raises:
         LookupError: There is no such file.
-        ValueError: The file is not as it should be; the text says where.
+        ValueError: The file is not valid; the text says where.
     """
     if not _NAME.fullmatch(name):
-        raise LookupError(f"not a statement's name: {name!r}")
+        raise LookupError(f"{name!r} is not a name of a statement; it must look like folder/name")
     folder, stem = name.split("/")
-    place = files(__name__) / folder
-    path = place / f"{stem}.v5.cypher"
+    directory = files(__name__) / folder
+    path = directory / f"{stem}.v5.cypher"
     if dialect == "25" or not path.is_file():
-        path = place / f"{stem}.cypher"
+        path = directory / f"{stem}.cypher"
     if not path.is_file():
         raise LookupError(f"there is no statement {name!r}")
     return parse(name, path.read_text(encoding="utf-8"))
 
 
 def parse(name: str, source: str) -> Script:
-    """Split a file's text into header, samples and statement, and refuse what does not fit together."""
+    """Split the text of a file into header, samples and statement, and check that they fit.
+
+    Raises:
+        ValueError: The file is not valid; the text says where.
+    """
     lines = source.splitlines()
     header: list[str] = []
     samples: dict[str, Any] = {}
@@ -95,7 +92,7 @@ def parse(name: str, source: str) -> Script:
             match = _SAMPLE.fullmatch(line)
             if match is None:
                 raise ValueError(f"{name}.cypher:{number}: expected ':param name => value'")
-            samples[match["name"]] = _value(name, number, match["value"])
+            samples[match["name"]] = _parse_sample(name, number, match["value"])
         elif line.strip():
             start = number - 1
             break
@@ -111,12 +108,18 @@ def parse(name: str, source: str) -> Script:
     return script
 
 
-def _value(name: str, number: int, text: str) -> Any:
-    """A sample's value: a Cypher literal that is JSON but for its unquoted keys, or a list made by ``[i IN range(a, b) | number]``."""
+def _parse_sample(name: str, number: int, text: str) -> Any:
+    """Return a sample's value.
+
+    It is a Cypher literal that is JSON except for its unquoted keys, or a list of equal numbers,
+    ``[i IN range(a, b) | number]``.
+    """
     repeated = _REPEATED.fullmatch(text)
     if repeated:
         return [float(repeated["value"])] * (int(repeated["last"]) - int(repeated["first"]) + 1)
     try:
         return json.loads(_KEY.sub(r'\1"\2":', text))
     except ValueError as error:
-        raise ValueError(f"{name}.cypher:{number}: not a sample that can be read") from error
+        raise ValueError(
+            f"{name}.cypher:{number}: the sample is not JSON with unquoted keys"
+        ) from error

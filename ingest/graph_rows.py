@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from mcp_context_persistence.ingest.extraction.results import Extraction, Mention, Relation
-from mcp_context_persistence.ingest.extraction.user_patterns import RULE
+from mcp_context_persistence.ingest.extraction.user_patterns import RULE_PREFIX
 from mcp_context_persistence.kg.identifiers import label, relationship_id, relationship_type
-from mcp_context_persistence.kg.merging.mentions import joined
+from mcp_context_persistence.kg.merging.mentions import combine_parts
 from mcp_context_persistence.kg.schema.type_limits import (
     FALLBACK_ENTITY_TYPE,
     FALLBACK_LABEL,
     FALLBACK_TYPE,
     Types,
-    types,
+    collect_types,
 )
-from mcp_context_persistence.kg.writes.entities import searchable
+from mcp_context_persistence.kg.writes.entities import search_properties
 
 
 class TypeAdmission(Protocol):
@@ -41,7 +41,7 @@ class GraphRows:
     @property
     def types(self) -> Types:
         """Relationship types and labels that the rows store."""
-        return types(
+        return collect_types(
             (row["type"] for row in self.relations), (row["label"] for row in self.entities)
         )
 
@@ -78,8 +78,8 @@ def graph_rows(
     found = list(found)
     for _, extraction in found:
         for mention in extraction.mentions:
-            if mention.named:
-                followed.add(mention.named)
+            if mention.redirected_from:
+                followed.add(mention.redirected_from)
             if mention.entity_id not in best or _rank(mention) > _rank(best[mention.entity_id]):
                 best[mention.entity_id] = mention
     admitted = admission.admit(
@@ -144,7 +144,11 @@ def _with_admitted_type(mention: Mention, admitted: Types) -> Mention:
 
 def _rank(mention: Mention) -> tuple[bool, bool, float]:
     """By which an entity that is found twice gets its name and type: its own name, the caller's own patterns, then the surest rule."""
-    return mention.named is None, mention.extractor.startswith(RULE), mention.confidence
+    return (
+        mention.redirected_from is None,
+        mention.extractor.startswith(RULE_PREFIX),
+        mention.confidence,
+    )
 
 
 def entity_row(namespace: str, mention: Mention, *, now: int) -> dict[str, Any]:
@@ -161,7 +165,7 @@ def entity_row(namespace: str, mention: Mention, *, now: int) -> dict[str, Any]:
             "aliases": [],
             "origin": "extracted",
             "timestamp_ms": now,
-            **searchable(
+            **search_properties(
                 namespace,
                 entity_id=mention.entity_id,
                 name=mention.name,
@@ -178,11 +182,11 @@ def mention_rows(mentions: Sequence[Mention]) -> list[dict[str, Any]]:
         lambda: defaultdict(list)
     )
     for mention in mentions:
-        by_entity[mention.entity_id][mention.named or mention.entity_id].append(mention)
+        by_entity[mention.entity_id][mention.redirected_from or mention.entity_id].append(mention)
     return [
         {
             "id": entity_id,
-            "properties": joined(
+            "properties": combine_parts(
                 entity_id, [_part(known, group) for known, group in names.items()]
             ),
         }

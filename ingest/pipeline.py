@@ -16,13 +16,13 @@ from mcp_context_persistence.ingest.graph_rows import (
 )
 from mcp_context_persistence.ingest.redirects import followed
 from mcp_context_persistence.kg.schema.type_limits import Types
-from mcp_context_persistence.kg.writes.conversation_diff import Item
 from mcp_context_persistence.kg.writes.conversations import Findings
+from mcp_context_persistence.kg.writes.message_diff import MessageDiff
 
 if TYPE_CHECKING:
     from mcp_context_persistence.ingest.chunking import Passage
     from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor
-    from mcp_context_persistence.ingest.extraction.user_patterns import Patterns
+    from mcp_context_persistence.ingest.extraction.user_patterns import UserPatterns
     from mcp_context_persistence.ingest.models.embedder import Embedder
 
 
@@ -57,12 +57,12 @@ class ExtractionCache:
 
     extractions: dict[str, "Extraction"] = field(default_factory=dict)
     passages: dict[tuple[str, str], "list[tuple[Passage, Any]]"] = field(default_factory=dict)
-    patterns: "Patterns | None" = None
+    patterns: "UserPatterns | None" = None
 
 
 def analyse(
     namespace: str,
-    items: Sequence[Item],
+    items: Sequence[MessageDiff],
     *,
     embedder: "Embedder | None",
     extractor: "Extractor | None",
@@ -126,7 +126,7 @@ def analyse(
     )
 
 
-def read(items: Sequence[Item], extractor: "Extractor", seen: ExtractionCache) -> None:
+def read(items: Sequence[MessageDiff], extractor: "Extractor", seen: ExtractionCache) -> None:
     """Extract from the texts that were not seen yet, as far as entities must be looked for in them."""
     texts = {
         item.properties["content_hash"]: item.properties["content"]
@@ -139,7 +139,7 @@ def read(items: Sequence[Item], extractor: "Extractor", seen: ExtractionCache) -
     )
 
 
-def embed(items: Sequence[Item], embedder: "Embedder", seen: ExtractionCache) -> None:
+def embed(items: Sequence[MessageDiff], embedder: "Embedder", seen: ExtractionCache) -> None:
     """Embed the texts that were not seen yet, as far as they need vectors."""
     texts = {
         item.properties["content_hash"]: item.properties["content"]
@@ -162,7 +162,7 @@ def embed(items: Sequence[Item], embedder: "Embedder", seen: ExtractionCache) ->
 
 
 def _vectors(
-    items: Sequence[Item],
+    items: Sequence[MessageDiff],
     embedder: "Embedder | None",
     given: Mapping[int, Any] | None,
     seen: ExtractionCache,
@@ -188,7 +188,7 @@ def _vectors(
     return whole, chunks, len(whole) + len(chunks)
 
 
-def _chunk(item: Item, place: int, passage: "Passage", vector: Any) -> dict[str, Any]:
+def _chunk(item: MessageDiff, place: int, passage: "Passage", vector: Any) -> dict[str, Any]:
     message = item.properties
     return {
         "vector": vector,

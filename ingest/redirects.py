@@ -19,7 +19,7 @@ def followed(found: Extraction, names: Mapping[str, str]) -> Extraction:
     if names.keys().isdisjoint(mention.entity_id for mention in found.mentions):
         return found
     mentions = tuple(
-        replace(one, entity_id=names[one.entity_id], named=one.entity_id)
+        replace(one, entity_id=names[one.entity_id], redirected_from=one.entity_id)
         if one.entity_id in names
         else one
         for one in found.mentions

@@ -1,1 +1,1 @@
-"""The graph: models, errors, statements, the door to the database, and the managed local server."""
+"""The graph: models, errors, limits, statements, the database driver and the managed server."""

@@ -1,7 +1,8 @@
-"""The one tree of errors, and what each of them promises.
+"""The errors of this library.
 
-Every failure of a public call is a `ContextPersistenceError`. Its text names fields, ids of statements and what to do; it never
-holds a secret, a Cypher text or what a user wrote. The original error is its ``__cause__``.
+Every failure of a public call is a `ContextPersistenceError`. Its text names fields, statements and
+what to do; it never holds a secret, a Cypher text or what a user wrote. The original error is its
+``__cause__``.
 """
 
 from typing import Literal
@@ -9,13 +10,19 @@ from typing import Literal
 Outcome = Literal["not_applied", "applied", "unknown"]
 
 
+def missing_extra(name: str) -> str:
+    """Return the command that installs an optional part of this package, for error texts."""
+    return f'pip install "mcp-context-persistence[{name}]"'
+
+
 class ContextPersistenceError(Exception):
     """The call failed.
 
     Attributes:
         retryable: Whether the same call may succeed later without any change by the caller.
-        outcome: What happened to the data: ``not_applied``, ``applied``, or ``unknown`` where the server's answer was lost.
-            Every write of this library may be repeated with the same arguments, whatever the outcome was.
+        outcome: What happened to the data: ``not_applied``, ``applied``, or ``unknown`` where the
+            server's answer was lost. Every write of this library may be repeated with the same
+            arguments, whatever the outcome was.
     """
 
     retryable: bool = False
@@ -40,11 +47,11 @@ class DatabaseError(ContextPersistenceError):
 
 
 class VectorDBError(ContextPersistenceError):
-    """A vector could not be made, checked or stored."""
+    """A vector could not be computed, checked or stored."""
 
 
 class NLPError(ContextPersistenceError):
-    """The text could not be analysed."""
+    """The text could not be analyzed."""
 
 
 class GraphError(ContextPersistenceError):
@@ -60,8 +67,12 @@ class ValidationError(ContextPersistenceError, ValueError):
 
 
 class NotFoundError(ContextPersistenceError, LookupError):
-    """What was asked for does not exist."""
+    """The requested item does not exist."""
 
 
-class StaleVectorState(DatabaseError):  # noqa: N818  nobody but the caller's own retry sees it
-    """Another model's vectors are in use, or were begun, or entities were merged, since the caller looked."""
+class StaleStateError(DatabaseError):
+    """The namespace changed since its state was read: its vectors, its merges or its types.
+
+    The library reads the state again and repeats the call; users see this error only where that
+    fails several times.
+    """

@@ -1,6 +1,7 @@
-"""Opaque tokens by which the fulltext index filters: one per property value that a search may ask for.
+"""Filter tokens: opaque words in the fulltext index, one for each property value of a filter.
 
-A token is a run of digits, so that no analyzer splits or stems it.
+A token consists of digits only, so that no analyzer splits or stems it. Nodes keep them in the
+property `facets`.
 """
 
 import json
@@ -13,67 +14,75 @@ from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.errors import ValidationError
 
 
-def facet(field: str, value: str) -> str:
-    """The token for one value of one field: the decimal digits of a 64-bit hash, 1 to 20 of them."""
+def build_token(field: str, value: str) -> str:
+    """Return the token for a value of a field: the 1 to 20 decimal digits of a 64-bit hash."""
     digest = blake2b(f"{field}\0{value}".encode(), digest_size=8).digest()
     return str(int.from_bytes(digest, "big"))
 
 
-def facets(namespace: str, **values: str | None) -> list[str]:
-    """The namespace's token and one for each value that is not empty."""
+def build_tokens(namespace: str, **values: str | None) -> list[str]:
+    """Return the namespace's token and one for each value that is not empty."""
     return [
-        facet("namespace", namespace),
-        *(facet(field, value) for field, value in values.items() if value),
+        build_token("namespace", namespace),
+        *(build_token(field, value) for field, value in values.items() if value),
     ]
 
 
-def project_of(project_path: str | None, metadata: Mapping[str, Any] | None) -> str:
-    """The project that a filter names: `metadata["project"]`, else the last part of the path, else nothing."""
-    named = (metadata or {}).get("project")
-    if isinstance(named, str) and named.strip():
-        return validation.check_identifier("metadata.project", named)
+def read_project(project_path: str | None, metadata: Mapping[str, Any] | None) -> str:
+    """Return the project for filters.
+
+    It is `metadata["project"]`, else the last component of the path, else an empty string.
+    """
+    project = (metadata or {}).get("project")
+    if isinstance(project, str) and project.strip():
+        return validation.check_identifier("metadata.project", project)
     if not project_path:
         return ""
-    kind = PureWindowsPath if "\\" in project_path and "/" not in project_path else PurePosixPath
-    return kind(project_path).name
+    is_windows = "\\" in project_path and "/" not in project_path
+    return (PureWindowsPath if is_windows else PurePosixPath)(project_path).name
 
 
-def tags_of(metadata: Mapping[str, Any] | None) -> list[str]:
-    """The tags that a filter names: `metadata["tags"]`, a list of strings or one string.
+def read_tags(metadata: Mapping[str, Any] | None) -> list[str]:
+    """Return the tags for filters: `metadata["tags"]`, a list of strings or one string.
 
     Raises:
-        ValidationError: There are too many, or one is too long.
+        ValidationError: There are too many tags, or one is too long.
     """
-    found = (metadata or {}).get("tags")
-    listed = (
-        [found] if isinstance(found, str) else found if isinstance(found, (list, tuple)) else []
-    )
-    tags = [tag for tag in listed if isinstance(tag, str)]
+    value = (metadata or {}).get("tags")
+    items = [value] if isinstance(value, str) else value if isinstance(value, (list, tuple)) else []
+    tags = [item for item in items if isinstance(item, str)]
     if len(tags) > limits.TAGS:
         raise ValidationError(f"metadata.tags has more than {limits.TAGS} tags")
-    if any(len(tag.encode()) > limits.IDENTIFIER_BYTES for tag in tags):
-        raise ValidationError(
-            f"metadata.tags has a tag of more than {limits.IDENTIFIER_BYTES} bytes"
-        )
+    for index, tag in enumerate(tags):
+        if len(tag.encode()) > limits.IDENTIFIER_BYTES:
+            raise ValidationError(
+                f"metadata.tags[{index}] has more than {limits.IDENTIFIER_BYTES} bytes"
+            )
     return tags
 
 
-def shared_facets(metadata: Mapping[str, Any] | None) -> list[str]:
-    """The tokens that messages have from their conversation's metadata, or from their own."""
-    return [*(facet("tag", tag) for tag in tags_of(metadata)), *metadata_facets(metadata)]
-
-
-def metadata_facets(metadata: Mapping[str, Any] | None) -> list[str]:
-    """Tokens for the top-level values of metadata that a filter `metadata.KEY` can name: strings, numbers, booleans."""
+def build_shared_tokens(metadata: Mapping[str, Any] | None) -> list[str]:
+    """Return the tokens that messages have from their conversation's metadata or from their own."""
     return [
-        facet(f"metadata.{key}", written(value))
+        *(build_token("tag", tag) for tag in read_tags(metadata)),
+        *build_metadata_tokens(metadata),
+    ]
+
+
+def build_metadata_tokens(metadata: Mapping[str, Any] | None) -> list[str]:
+    """Return tokens for the strings, numbers and booleans at the top level of metadata.
+
+    Filters name them `metadata.KEY`.
+    """
+    return [
+        build_token(f"metadata.{key}", format_value(value))
         for key, value in (metadata or {}).items()
         if isinstance(value, (str, bool, int, float))
     ]
 
 
-def written(value: str | bool | float) -> str:
-    """A plain value as its token has it: strings as they are, the rest as JSON, and 1.0 as 1."""
+def format_value(value: str | bool | float) -> str:
+    """Return a value as its token is made from it: a string itself, else JSON, and 1.0 as 1."""
     if isinstance(value, str):
         return value
     return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)

@@ -1,4 +1,7 @@
-"""What goes in and comes out: conversations, messages, entities, relationships, decisions. Checked once, here."""
+"""The data model: conversations, messages, entities, relationships and decisions.
+
+Values are checked once, when a model is built.
+"""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -6,78 +9,84 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic import ValidationError as TheirValidationError
+from pydantic import ValidationError as PydanticValidationError
 
 from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.errors import ValidationError
 
 Mode = Literal["conversation", "knowledge", "hybrid"]
 MODES: tuple[Mode, ...] = ("conversation", "knowledge", "hybrid")
-MOMENT = "must be a date and time, such as 2026-01-31T12:00:00Z"
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+TIMESTAMP_RULE = "must be a date and time, such as 2026-01-31T12:00:00Z"
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FIELD = re.compile(r"[a-z_]{1,40}")
+MAX_PROBLEMS = 5  # that one error lists
 
 
-def _identifier(value: str) -> str:
+def _check_identifier(value: str) -> str:
     return validation.check_identifier("value", value)
 
 
-def _type(value: str) -> str:
+def _check_type(value: str) -> str:
     return validation.check_type_name("value", value)
 
 
-def _content(value: str) -> str:
+def _check_content(value: str) -> str:
     return validation.check_text("value", value, characters=limits.MESSAGE_CHARACTERS)
 
 
-def _metadata(value: object) -> dict[str, Any] | None:
+def _check_metadata(value: object) -> dict[str, Any] | None:
     return validation.check_metadata("value", value)
 
 
-def _number(value: object) -> object:
+def _check_confidence(value: object) -> object:
     return validation.check_confidence("value", value)
 
 
-def _dated(value: object) -> object:
-    """No number, nor a string of one: pydantic would count seconds since 1970."""
-    if value is None or isinstance(value, date) or (isinstance(value, str) and _DAY.match(value)):
+def _refuse_numbers(value: object) -> object:
+    """Refuse a number, and a string of one, which pydantic reads as seconds since 1970."""
+    if value is None or isinstance(value, date) or (isinstance(value, str) and _DATE.match(value)):
         return value
-    raise ValidationError(MOMENT)
+    raise ValidationError(TIMESTAMP_RULE)
 
 
-def _in_calendar(value: datetime | None) -> datetime | None:
+def _check_calendar(value: datetime | None) -> datetime | None:
     if value is not None:
         timestamps.to_milliseconds(value)
     return value
 
 
-def _role(value: str) -> str:
+def _check_role(value: str) -> str:
     return validation.check_choice("value", value, sorted(validation.ROLES))
 
 
-Identifier = Annotated[str, AfterValidator(_identifier)]
-TypeName = Annotated[str, AfterValidator(_type)]
-Metadata = Annotated[dict[str, Any] | None, BeforeValidator(_metadata)]
-Moment = Annotated[datetime | None, BeforeValidator(_dated), AfterValidator(_in_calendar)]
-Confidence = Annotated[float, BeforeValidator(_number)]
+Identifier = Annotated[str, AfterValidator(_check_identifier)]
+TypeName = Annotated[str, AfterValidator(_check_type)]
+Metadata = Annotated[dict[str, Any] | None, BeforeValidator(_check_metadata)]
+Timestamp = Annotated[
+    datetime | None, BeforeValidator(_refuse_numbers), AfterValidator(_check_calendar)
+]
+Confidence = Annotated[float, BeforeValidator(_check_confidence)]
 
 
 class Message(BaseModel):
     """One message of a conversation.
 
-    A message without an id is known by its place in the conversation. A time stamp is a `datetime`, a `date` or a string in ISO 8601
-    that begins with a whole date; one without a zone means UTC. A message without one gets the time at which it is first saved.
+    A message without an id is identified by its position in the conversation. A time stamp is a
+    `datetime`, a `date` or a string in ISO 8601 that begins with a complete date; one without a
+    zone means UTC. A message without a time stamp gets the time at which it is first saved.
     """
 
     model_config = ConfigDict(
         extra="forbid", revalidate_instances="always", hide_input_in_errors=True
     )
 
-    role: Annotated[str, AfterValidator(_role)] = Field(
+    role: Annotated[str, AfterValidator(_check_role)] = Field(
         ..., description="Message role (user, assistant, system)"
     )
-    content: Annotated[str, AfterValidator(_content)] = Field(..., description="Message content")
-    timestamp: Moment = Field(None, description="Message timestamp")
+    content: Annotated[str, AfterValidator(_check_content)] = Field(
+        ..., description="Message content"
+    )
+    timestamp: Timestamp = Field(None, description="Message timestamp")
     metadata: Metadata = Field(None, description="Additional metadata")
     id: Identifier | None = Field(None, description="The message's own id, unique in the namespace")
     name: Identifier | None = Field(None, description="Name of the speaker")
@@ -89,7 +98,7 @@ class Message(BaseModel):
 
 
 class Conversation(BaseModel):
-    """A conversation: messages in order, and what is known about them as a whole."""
+    """A conversation: messages in order, with the properties that they share."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -98,12 +107,12 @@ class Conversation(BaseModel):
     project_path: str | None = Field(None, description="Optional project path for context")
     mode: str | None = Field("conversation", description="Storage mode")
     metadata: Metadata = Field(None, description="Additional metadata")
-    created_at: Moment = Field(None, description="Creation timestamp")
-    updated_at: Moment = Field(None, description="Last update timestamp")
+    created_at: Timestamp = Field(None, description="Creation timestamp")
+    updated_at: Timestamp = Field(None, description="Last update timestamp")
 
 
 class Entity(BaseModel):
-    """Something that is talked about."""
+    """A person, a library, a place or any other thing that texts mention."""
 
     id: Identifier = Field(..., description="Unique entity identifier")
     type: TypeName = Field(..., description="Entity type (class, function, concept, etc.)")
@@ -132,7 +141,7 @@ class Relationship(BaseModel):
 
 
 class Decision(BaseModel):
-    """A decision that was taken in a conversation."""
+    """A decision that was made in a conversation."""
 
     id: str = Field(..., description="Unique decision identifier")
     conversation_id: Identifier = Field(..., description="Conversation identifier")
@@ -145,49 +154,45 @@ class Decision(BaseModel):
 
 
 def explain(
-    error: TheirValidationError,
+    error: PydanticValidationError,
     *,
-    known: Collection[str] = (),
+    known_keys: Collection[str] = (),
     sources: Mapping[str, str] | None = None,
 ) -> ValidationError:
-    """Our error for pydantic's: the fields and what is wrong with each, without the values.
+    """Return the library's error for one of pydantic, with fields and reasons, without values.
 
     Args:
-        error: What pydantic says.
-        known: The keys that there are, where one that is not among them may have been given.
-        sources: For a field the argument that it was given in, '' where it is one itself.
+        error: The error of pydantic.
+        known_keys: The allowed keys, where the error may be about an unknown one.
+        sources: For a field the argument that contained it; an empty string where the field is an
+            argument itself.
     """
     problems = []
-    for problem in error.errors(include_input=False, include_url=False, include_context=False)[:5]:
-        unknown = problem["type"] in {
-            "extra_forbidden",
-            "invalid_key",
-        }  # its last part is what the caller wrote
-        place = [
-            str(part)
-            for part in (problem["loc"][:-1] if unknown else problem["loc"])
-            if not _internal(part)
-        ]
-        source = (sources or {}).get(place[0], "") if place else ""
-        reason = (
-            f"there is an unknown key {validation.describe_key(problem['loc'][-1])}"
-            + (f"; known are: {', '.join(known)}" if known else "")
-            if unknown
-            else _reason(problem["type"], problem["msg"])
-        )
-        problems.append(f"{'.'.join([source, *place]).strip('.') or 'value'}: {reason}")
+    for problem in error.errors(include_url=False, include_context=False)[:MAX_PROBLEMS]:
+        location, kind = list(problem["loc"]), problem["type"]
+        if kind in {"extra_forbidden", "invalid_key"}:
+            key = location.pop()  # written by the caller
+            shown_key = validation.describe_key(problem["input"] if kind == "invalid_key" else key)
+            reason = f"there is an unknown key {shown_key}"
+            if known_keys:
+                reason += f"; known are: {', '.join(known_keys)}"
+        else:
+            reason = _describe_problem(kind, problem["msg"])
+        fields = [str(item) for item in location if _is_field(item)]
+        source = (sources or {}).get(fields[0], "") if fields else ""
+        problems.append(f"{'.'.join([source, *fields]).strip('.') or 'value'}: {reason}")
     return ValidationError("; ".join(dict.fromkeys(problems)))
 
 
-def _internal(part: object) -> bool:
-    """Whether a part of a place is no field and no number, but pydantic's own words."""
-    return not isinstance(part, int) and not (isinstance(part, str) and _FIELD.fullmatch(part))
+def _is_field(item: object) -> bool:
+    """Return whether an item of a location is a field or an index, not a term of pydantic."""
+    return isinstance(item, int) or (isinstance(item, str) and bool(_FIELD.fullmatch(item)))
 
 
-def _reason(kind: str, message: str) -> str:
-    """What is wrong, as our own errors say it."""
+def _describe_problem(kind: str, message: str) -> str:
+    """Return the reason of an error in the words of this library."""
     if kind.startswith("datetime"):
-        return MOMENT
+        return TIMESTAMP_RULE
     if kind in {"model_type", "dict_type"}:
         return "must be a mapping"
     if kind == "missing":
@@ -210,7 +215,7 @@ def conversation(
     metadata: object = None,
     created_at: object = None,
 ) -> Conversation:
-    """A checked conversation from loose values.
+    """Build a checked conversation from loose values.
 
     Raises:
         ValidationError: Something in it is not valid; the text names the field.
@@ -220,15 +225,13 @@ def conversation(
     if not messages:
         raise ValidationError("messages must not be empty")
     if len(messages) > limits.MESSAGES_PER_CONVERSATION:
-        raise ValidationError(
-            f"a conversation has at most {limits.MESSAGES_PER_CONVERSATION:,} messages"
-        )
+        raise ValidationError(f"messages has more than {limits.MESSAGES_PER_CONVERSATION:,} items")
     project_path = (
         None if project_path is None else validation.check_identifier("project_path", project_path)
     )
     mode = None if mode is None else validation.check_choice("mode", mode, MODES)
     try:
-        made = Conversation(
+        checked = Conversation(
             conversation_id=conversation_id,
             messages=list(messages),
             project_path=project_path,
@@ -236,17 +239,21 @@ def conversation(
             metadata=metadata,
             created_at=created_at,
         )
-    except TheirValidationError as error:
+    except PydanticValidationError as error:
         raise explain(
-            error, known=sorted(Message.model_fields)
+            error, known_keys=sorted(Message.model_fields)
         ) from None  # pydantic's text holds the keys that were given
-    _same_kind_of_ids(made)
-    return made
+    _check_message_ids(checked)
+    return checked
 
 
-def _same_kind_of_ids(made: Conversation) -> None:
-    given = [message.id for message in made.messages if message.id is not None]
-    if given and len(given) != len(made.messages):
-        raise ValidationError("messages: give every message an id, or none of them")
-    if len(set(given)) != len(given):
-        raise ValidationError("messages: two messages have the same id")
+def _check_message_ids(conversation: Conversation) -> None:
+    """Refuse repeated ids, and messages without an id beside messages with one."""
+    indexes: dict[str, int] = {}
+    for index, message in enumerate(conversation.messages):
+        if (message.id is None) != (conversation.messages[0].id is None):
+            raise ValidationError(f"messages.{index}.id: give every message an id, or none of them")
+        if message.id is None:
+            continue
+        if (first := indexes.setdefault(message.id, index)) != index:
+            raise ValidationError(f"messages.{index}.id: the same id as in messages.{first}")

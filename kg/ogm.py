@@ -1,7 +1,8 @@
-"""The same graph as neomodel classes, for people who want an object-graph mapper on it.
+"""The graph as neomodel classes, for users who want an object-graph mapper.
 
-Connect neomodel to the server (`neomodel.config.DATABASE_URL`), then read and traverse: ``Entity.nodes.filter(namespace="default")``.
-The library itself does not use these classes; a test holds them equal to the schema and to what is written.
+Connect neomodel to the server (`neomodel.config.DATABASE_URL`), then read and traverse:
+``Entity.nodes.filter(namespace="default")``. The library itself does not use these classes; a test
+compares them with the schema and with stored nodes.
 """
 
 from typing import ClassVar
@@ -20,9 +21,10 @@ from neomodel import (
 
 
 class Mentions(StructuredRel):
-    """Where and how often an entity is named; `start` and `end` count characters of the first place.
+    """Where and how often a text mentions an entity.
 
-    `parts`, JSON, is there where it is named by the names of entities that were merged into it.
+    `start` and `end` count characters of the first occurrence. `parts`, JSON, exists where names of
+    merged entities were found.
     """
 
     start = IntegerProperty()
@@ -33,8 +35,11 @@ class Mentions(StructuredRel):
     parts = StringProperty()
 
 
-class Stored(StructuredNode):
-    """What every node has; `uid` is its id (neomodel keeps the name `id` for itself). Times are milliseconds since 1970 UTC."""
+class StoredNode(StructuredNode):
+    """The properties of every node. Times are milliseconds since 1970 UTC.
+
+    `uid` is the id; neomodel uses the name `id` itself.
+    """
 
     __abstract_node__ = True
 
@@ -44,8 +49,11 @@ class Stored(StructuredNode):
     updated_ms = IntegerProperty()
 
 
-class Found(Stored):
-    """What can be found: `content` by its words, `embedding` by its meaning. `facets`, where there are any, are opaque filter tokens."""
+class SearchableNode(StoredNode):
+    """The properties that searches use: `content` for its words, `embedding` for its vector.
+
+    `facets`, where it exists, holds filter tokens.
+    """
 
     __abstract_node__ = True
 
@@ -59,7 +67,7 @@ class Found(Stored):
     embedding = ArrayProperty(FloatProperty())
 
 
-class Conversation(Stored):
+class Conversation(StoredNode):
     """A conversation. `metadata` is JSON; `revision` grows with every write."""
 
     kind = StringProperty()
@@ -79,11 +87,11 @@ class Conversation(Stored):
     mentions = RelationshipTo("Entity", "MENTIONS", model=Mentions)
 
 
-class Message(Found):
-    """A message. One that the encoder takes whole carries its vector itself, a longer one has chunks.
+class Message(SearchableNode):
+    """A message. A long one has chunks with vectors; any other one has its vector itself.
 
-    `own_facets` and `own_project` come from its own metadata, the rest of `facets` and `project` from its conversation.
-    `given_vector` is the hash of a vector that the caller gave.
+    `own_facets` and `own_project` come from its own metadata, the rest of `facets` and `project`
+    from its conversation. `given_vector` is the hash of a vector that the caller passed.
     """
 
     facets = ArrayProperty(StringProperty())
@@ -106,8 +114,8 @@ class Message(Found):
     mentions = RelationshipTo("Entity", "MENTIONS", model=Mentions)
 
 
-class Document(Stored):
-    """A text that belongs to no conversation; it is found through its chunks. `metadata` is JSON."""
+class Document(StoredNode):
+    """A text that belongs to no conversation; searches find its chunks. `metadata` is JSON."""
 
     kind = StringProperty()
     content = StringProperty()
@@ -120,11 +128,12 @@ class Document(Stored):
     chunks = RelationshipTo("Chunk", "HAS_CHUNK")
 
 
-class Chunk(Found):
+class Chunk(SearchableNode):
     """A passage of a long message or of a document; `start` and `end` count its characters.
 
-    Those of a message have a `message_id`. Those of a document have a `document_id`, the filter tokens in `facets` and `mentioned`, and the
-    document's metadata; they are linked in order and mention entities themselves.
+    Chunks of a message have a `message_id`. Chunks of a document have a `document_id`, the filter
+    tokens in `facets` and `mentioned`, and the document's metadata; they are linked in order and
+    mention entities themselves.
     """
 
     message_id = StringProperty()
@@ -142,8 +151,8 @@ class Chunk(Found):
     mentions = RelationshipTo("Entity", "MENTIONS", model=Mentions)
 
 
-class EntityProfile(Found):
-    """What an entity is, merged or not."""
+class EntityProfile(SearchableNode):
+    """The properties of an entity, merged or not."""
 
     __abstract_node__ = True
 
@@ -158,22 +167,26 @@ class EntityProfile(Found):
 
 
 class Entity(EntityProfile):
-    """Something that is talked about. It carries a second label for its type. Relationships between entities have types of their own."""
+    """A thing that texts mention, with a second label for its type.
+
+    Relationships between entities have types of their own.
+    """
 
     mentioned_by = RelationshipFrom("Message", "MENTIONS", model=Mentions)
     decided_by = RelationshipFrom("Decision", "ABOUT")
 
 
 class MergedEntity(EntityProfile):
-    """An entity that was merged into another one: its properties, for the case that the merge is undone. It is in no answer."""
+    """An entity that was merged into another one, kept for an unmerge. No search returns it."""
 
     merge = RelationshipFrom("Merge", "MERGED")
 
 
-class Merge(Stored):
-    """That entities were merged into one: when, by whom and why. `evidence`, `counts` and `snapshot` (what is needed to undo it) are JSON.
+class Merge(StoredNode):
+    """A merge of entities into one: when, by whom and why.
 
-    `place` orders the merges of a namespace. One that was undone has `undone_ms` and is linked to nothing.
+    `evidence`, `counts` and `snapshot` (the data for an unmerge) are JSON. `place` orders the
+    merges of a namespace. A merge that was undone has `undone_ms` and no relationships.
     """
 
     place = IntegerProperty()
@@ -193,10 +206,10 @@ class Merge(Stored):
     merged = RelationshipTo("MergedEntity", "MERGED")
 
 
-class Decision(Found):
-    """A decision. `stated_confidence` is what the caller said, missing when nothing was said.
+class Decision(SearchableNode):
+    """A decision. `stated_confidence` is the confidence that the caller passed, if any.
 
-    `status` is accepted, proposed or rejected; one that was saved before there was a status is accepted.
+    `status` is accepted, proposed or rejected; a decision without one is accepted.
     """
 
     facets = ArrayProperty(StringProperty())
@@ -213,10 +226,12 @@ class Decision(Found):
 
 
 class NamespaceVersion(StructuredNode):
-    """Which state a namespace is in: every write gives it another version, never used before. And which model made its vectors.
+    """The state of a namespace: its version, its vector spaces, its merges and its types.
 
-    `vectors` is the property that has them. Those of `other_model` are on their way in, or were in use before. `merges` grows whenever
-    entities are merged, or that is undone. `relationship_types` and `entity_labels` are all that the namespace ever stored.
+    Every write gives it another version, never used before. `vectors` is the property that holds
+    the vectors in use. Those of `other_model` are being computed, or were in use before. `merges`
+    grows whenever entities are merged, or that is undone. `relationship_types` and `entity_labels`
+    are all that the namespace ever stored.
     """
 
     namespace = StringProperty(required=True, unique_index=True)
@@ -236,7 +251,7 @@ class NamespaceVersion(StructuredNode):
 
 
 class EntityPatterns(StructuredNode):
-    """Patterns of a namespace's own types of entities. `patterns` is JSON; `version` grows with every change."""
+    """The user patterns of a namespace. `patterns` is JSON; `version` grows with every change."""
 
     namespace = StringProperty(required=True, unique_index=True)
     version = IntegerProperty()
@@ -246,7 +261,7 @@ class EntityPatterns(StructuredNode):
 
 
 class SchemaVersion(StructuredNode):
-    """Which schema the database has, and the size of the vectors in its first index of them."""
+    """The schema version of the database, and the size of vectors in its first vector index."""
 
     ALL: ClassVar[tuple[str, ...]] = (
         "Conversation",

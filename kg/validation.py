@@ -164,8 +164,11 @@ def _to_plain(field: str, value: object, *, depth: int) -> Any:
     if isinstance(value, (datetime, date)):
         return value.isoformat()
     if isinstance(value, Mapping):
-        if not all(isinstance(key, str) for key in value):
-            raise ValidationError(f"{field} must have strings as keys")
+        for key in value:
+            if not isinstance(key, str):
+                raise ValidationError(
+                    f"{field} must have strings as keys, not {type(key).__name__}"
+                )
         return {
             str.__str__(key): _to_plain(field, item, depth=depth + 1) for key, item in value.items()
         }

@@ -1,8 +1,11 @@
-"""Where a namespace's vectors are: those of each model in a property and an index of their own, so that two models are never mixed.
+"""The vector spaces of a namespace: the vectors of one model never mix with those of another one.
 
-The node `NamespaceVersion` says which model a namespace uses, and where the vectors of another one are that is on its way in or was used
-before. Its `vectors_revision` grows with each change of that. Every statement that writes vectors ends by locking the node and comparing
-the revision; a search brings it back with its answer. Whoever knew another one reads again and repeats.
+Each model's vectors have a property and an index of their own. The node `NamespaceVersion` says
+which model a namespace uses, the *active* vectors, and where those of another model are, the
+*inactive* ones, which are being computed or were used before. Its `vectors_revision` grows with
+each change of that. Every statement that writes vectors ends with a guard that locks the node and
+compares the revision, see `cypher/README.md`; a search returns the revision with its rows. A caller
+that knew another revision reads the state again and repeats.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,114 +14,138 @@ from typing import Any, Literal
 
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 
-PROPERTY, INDEX = (
-    "embedding",
-    "memory_vectors",
-)  # of the vectors that have the size for which the database was made
-NOWHERE = "embedding_none"  # no node has it
+# Of the vectors that have the size for which the database was created.
+PROPERTY, INDEX = "embedding", "memory_vectors"
+NO_PROPERTY = "embedding_none"  # a property that no node has
 LABELS = ("Message", "Chunk", "Entity", "Decision")
 
 Progress = Literal["clearing", "dropped", "filling", "stopped", "previous"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Space:
-    """The place of one model's vectors.
+class VectorSpace:
+    """Where the vectors of one model are.
 
     Attributes:
         model: Name of the model.
         size: Numbers per vector.
-        vectors: The property in which nodes have them.
+        property_name: The property of nodes that holds them.
     """
 
     model: str
     size: int
-    vectors: str
+    property_name: str
 
     @property
     def index(self) -> str:
-        """The name of the index over them; servers without Cypher 25 have one for each label, whose names begin like that."""
-        return f"{INDEX}{self.vectors.removeprefix(PROPERTY)}"
+        """Name of the index over them, or the beginning of the names.
+
+        Servers without Cypher 25 have an index for each label.
+        """
+        return f"{INDEX}{self.property_name.removeprefix(PROPERTY)}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Vectors:
-    """What a namespace says of its vectors.
+class VectorState:
+    """The vector spaces of a namespace, as they were read, and what a write takes for granted.
 
     Attributes:
-        space: Those in use.
+        active: The vectors in use.
         revision: Grows with each change.
-        other: Those that are on their way in, or were used before.
-        progress: How far `other` is: `clearing` (what the property held before is being removed), `filling`, `dropped` or `stopped` (the
-            same, but nobody goes on with it), or `previous`.
-        merges: How often entities of the namespace were merged, or that undone.
+        inactive: Vectors that are being computed, or were used before.
+        progress: How far `inactive` is: `clearing` (what the property held before is being
+            removed), `filling`, `dropped` or `stopped` (the same, but nobody goes on with it), or
+            `previous`.
+        merges: How often entities of the namespace were merged, or that was undone.
         ids: Entities that a write names; nothing is written where one of them is merged by then.
-        followed: Which merged entities a write took for which others; nothing is written where that is not so any more.
+        followed: Which merged entities a write replaced by which others; nothing is written where
+            that is outdated by then.
     """
 
-    space: Space
+    active: VectorSpace
     revision: int = 1
-    other: Space | None = None
+    inactive: VectorSpace | None = None
     progress: Progress | None = None
     merges: int = 0
     ids: tuple[str, ...] = ()
     followed: tuple[tuple[str, str], ...] = ()
 
-    def writing(self) -> dict[str, Any]:
-        """What a statement that writes vectors must know."""
+    def guard_parameters(self) -> dict[str, Any]:
+        """Return the parameter `space` of statements that write vectors."""
         return {
-            "model": self.space.model,
-            "size": self.space.size,
-            "vectors": self.space.vectors,
-            "other": self.other.vectors if self.other else NOWHERE,
+            "model": self.active.model,
+            "size": self.active.size,
+            "vectors": self.active.property_name,
+            "other": self.inactive.property_name if self.inactive else NO_PROPERTY,
             "revision": self.revision,
             "merges": self.merges,
             "ids": list(self.ids),
-            "followed": [{"id": one, "into": into} for one, into in self.followed],
+            "followed": [{"id": merged, "into": target} for merged, target in self.followed],
         }
 
-    def still(self, seen: Row) -> bool:
-        """Whether a search saw the state that the caller knew: a row with `revision` and `model`, null where there are no vectors."""
-        return seen["revision"] is None or (
-            seen["revision"] == self.revision and seen["model"] == self.space.model
+    def is_current(self, row: Row) -> bool:
+        """Return whether a search saw this state.
+
+        Args:
+            row: Has `revision` and `model`, null where the namespace has no vectors.
+        """
+        return row["revision"] is None or (
+            row["revision"] == self.revision and row["model"] == self.active.model
         )
 
 
-def first(size: int, database_size: int) -> str:
-    """The property for vectors in a namespace that has none yet."""
+def choose_first_property(size: int, database_size: int) -> str:
+    """Return the property for vectors in a namespace that has none yet."""
     return PROPERTY if size == database_size else f"{PROPERTY}_{size}_a"
 
 
-def beside(used: Space, size: int, database_size: int) -> str:
-    """The property for vectors of another model, beside those in use."""
-    places = [first(size, database_size), f"{PROPERTY}_{size}_a", f"{PROPERTY}_{size}_b"]
-    return next(place for place in places if place != used.vectors)
+def choose_inactive_property(active: VectorSpace, size: int, database_size: int) -> str:
+    """Return a property for another model's vectors, which the active ones do not use."""
+    names = [
+        choose_first_property(size, database_size),
+        f"{PROPERTY}_{size}_a",
+        f"{PROPERTY}_{size}_b",
+    ]
+    return next(name for name in names if name != active.property_name)
 
 
-def read(namespace: str) -> Statement[Vectors]:
-    """What a namespace says of its vectors; no row where it has none."""
-    return Statement(name="vectors/read", parameters={"namespace": namespace}, read=_vectors)
+def read_state(namespace: str) -> Statement[VectorState]:
+    """Read the vector spaces of a namespace; no row where it has no vectors."""
+    return Statement(
+        name="vectors/read", parameters={"namespace": namespace}, read=_read_vector_state
+    )
 
 
-def _vectors(row: Row) -> Vectors:
-    used, other = row["used"], row["other"]
-    return Vectors(
-        space=Space(**used),
+def _read_vector_state(row: Row) -> VectorState:
+    active, inactive = row["active"], row["inactive"]
+    return VectorState(
+        active=_read_space(active),
         revision=row["revision"],
-        other=Space(**other) if other["model"] else None,
+        inactive=_read_space(inactive) if inactive["model"] else None,
         progress=row["progress"],
         merges=row["merges"],
     )
 
 
-def begin(
-    namespace: str, known: Vectors, other: Space, progress: Progress, *, now: int
+def _read_space(row: Row) -> VectorSpace:
+    return VectorSpace(model=row["model"], size=row["size"], property_name=row["vectors"])
+
+
+def begin_migration(
+    namespace: str, state: VectorState, inactive: VectorSpace, progress: Progress, *, now: int
 ) -> Statement[int]:
-    """Say what is beside the vectors in use, and how far it is. Returns the new revision; no row where `known` is not the state any more."""
+    """Note other vectors in a namespace and how far they are; return the new revision.
+
+    There is no row where `state` is outdated.
+    """
     batch = {
         "namespace": namespace,
-        "revision": known.revision,
-        "other": {"model": other.model, "size": other.size, "vectors": other.vectors},
+        "revision": state.revision,
+        "inactive": {
+            "model": inactive.model,
+            "size": inactive.size,
+            "vectors": inactive.property_name,
+        },
         "progress": progress,
         "now": now,
     }
@@ -130,12 +157,17 @@ def begin(
     )
 
 
-def clear(namespace: str, known: Vectors, vectors: str, *, limit: int, now: int) -> Statement[int]:
-    """Remove some vectors of a property that is not in use, and tell how many; no row where `known` is not the state any more."""
+def clear_vectors(
+    namespace: str, state: VectorState, property_name: str, *, limit: int, now: int
+) -> Statement[int]:
+    """Remove some vectors of a property that is not in use; return how many.
+
+    There is no row where `state` is outdated.
+    """
     batch = {
         "namespace": namespace,
-        "vectors": vectors,
-        "revision": known.revision,
+        "vectors": property_name,
+        "revision": state.revision,
         "limit": limit,
         "now": now,
     }
@@ -147,31 +179,31 @@ def clear(namespace: str, known: Vectors, vectors: str, *, limit: int, now: int)
     )
 
 
-def missing(
-    namespace: str, known: Vectors, label: str, *, after: str, limit: int
+def find_missing_vectors(
+    namespace: str, state: VectorState, label: str, *, after: str, limit: int
 ) -> Statement[Row]:
-    """Nodes that have a vector in use and none in `other`, by id."""
+    """List nodes that have an active vector and no inactive one, by id."""
     batch = {
         "namespace": namespace,
         "label": label,
         "after": after,
         "limit": limit,
-        "used": known.space.vectors,
-        "other": _other(known).vectors,
+        "active": state.active.property_name,
+        "inactive": _require_inactive(state).property_name,
     }
-    return Statement(name="vectors/missing", parameters={"batch": batch}, read=as_is)
+    return Statement(name="vectors/find_missing", parameters={"batch": batch}, read=as_is)
 
 
-def fill(
-    namespace: str, known: Vectors, rows: Sequence[Mapping[str, Any]], *, now: int
+def fill_vectors(
+    namespace: str, state: VectorState, rows: Sequence[Mapping[str, Any]], *, now: int
 ) -> Statement[int]:
-    """Give nodes their vectors in `other`, unless their text has changed since it was read."""
+    """Write inactive vectors to nodes whose text has not changed since it was read."""
     batch = {
         "namespace": namespace,
         "rows": list(rows),
-        "used": known.space.vectors,
-        "other": _other(known).vectors,
-        "revision": known.revision,
+        "active": state.active.property_name,
+        "inactive": _require_inactive(state).property_name,
+        "revision": state.revision,
         "now": now,
     }
     return Statement(
@@ -182,15 +214,18 @@ def fill(
     )
 
 
-def lock(namespace: str, known: Vectors, *, now: int) -> Statement[Row]:
-    """Keep everybody else from ending a write until the transaction ends; no row where `known` is not the state any more."""
-    batch = {"namespace": namespace, "revision": known.revision, "now": now}
+def lock_writes(namespace: str, state: VectorState, *, now: int) -> Statement[Row]:
+    """Keep all other writes from ending until the transaction ends.
+
+    There is no row where `state` is outdated.
+    """
+    batch = {"namespace": namespace, "revision": state.revision, "now": now}
     return Statement(name="vectors/lock", parameters={"batch": batch}, read=as_is, writes=True)
 
 
-def switch(namespace: str, known: Vectors) -> Statement[int]:
-    """Have `other` in use from now on, and what is in use beside it. Returns the new revision."""
-    batch = {"namespace": namespace, "revision": known.revision}
+def switch_vectors(namespace: str, state: VectorState) -> Statement[int]:
+    """Exchange active and inactive vectors; return the new revision."""
+    batch = {"namespace": namespace, "revision": state.revision}
     return Statement(
         name="vectors/switch",
         parameters={"batch": batch},
@@ -199,13 +234,16 @@ def switch(namespace: str, known: Vectors) -> Statement[int]:
     )
 
 
-def count(namespace: str, known: Vectors) -> Statement[Row]:
-    """How many nodes have a vector in use, and how many of them one in `other`."""
-    other = known.other.vectors if known.other else NOWHERE
-    batch = {"namespace": namespace, "used": known.space.vectors, "other": other}
+def count_vectors(namespace: str, state: VectorState) -> Statement[Row]:
+    """Count the nodes with an active vector, and those that also have an inactive one."""
+    batch = {
+        "namespace": namespace,
+        "active": state.active.property_name,
+        "inactive": state.inactive.property_name if state.inactive else NO_PROPERTY,
+    }
     return Statement(name="vectors/count", parameters={"batch": batch}, read=as_is)
 
 
-def _other(known: Vectors) -> Space:
-    assert known.other is not None  # noqa: S101 - a migration always has one
-    return known.other
+def _require_inactive(state: VectorState) -> VectorSpace:
+    assert state.inactive is not None  # noqa: S101 - a migration always has one
+    return state.inactive

@@ -10,6 +10,7 @@ from mcp_context_persistence.methods.analytics import AnalyticsCalls
 from mcp_context_persistence.methods.batches import BatchCalls
 from mcp_context_persistence.methods.cache import CacheCalls
 from mcp_context_persistence.methods.conversations import ConversationCalls
+from mcp_context_persistence.methods.decisions import DecisionCalls
 from mcp_context_persistence.methods.documents import DocumentCalls
 from mcp_context_persistence.methods.duplicates import DuplicateCalls
 from mcp_context_persistence.methods.embeddings import EmbeddingCalls
@@ -18,7 +19,7 @@ from mcp_context_persistence.methods.memory_usage import MemoryCalls
 from mcp_context_persistence.methods.monitoring import MonitoringCalls
 from mcp_context_persistence.methods.patterns import PatternCalls
 from mcp_context_persistence.methods.search import SearchCalls
-from mcp_context_persistence.runtime.config.settings import SPACY_MODEL
+from mcp_context_persistence.runtime.config.argument_defaults import unset_defaults
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.runtime.telemetry.metrics import Metrics
 
@@ -36,6 +37,7 @@ def _check_place(auth: object, database: object) -> None:
 
 class ContextPersistenceClient(
     ConversationCalls,
+    DecisionCalls,
     DocumentCalls,
     GraphCalls,
     SearchCalls,
@@ -56,11 +58,12 @@ class ContextPersistenceClient(
     repeated: writing the same again leaves the same graph.
     """
 
+    @unset_defaults("spacy_model")
     def __init__(  # noqa: PLR0913 - the documented ones, and keywords
         self,
         database_url: str | None = None,
         vector_db_url: str | None = None,
-        spacy_model: str = SPACY_MODEL,
+        spacy_model: str = "en_core_web_sm",
         config: dict[str, Any] | None = None,
         *,
         namespace: str = "default",

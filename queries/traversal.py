@@ -5,13 +5,10 @@ of relationships, entities and paths are limited.
 """
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
-
-Run = Callable[[Statement[Row]], list[Row]]
+from mcp_context_persistence.kg.driver.statement import Row, Run, Statement, as_is
 
 MAX_ROWS = 4 * limits.TRAVERSAL_NODES  # relationships that one statement returns
 

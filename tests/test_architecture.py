@@ -109,7 +109,7 @@ def test_names_of_statements_are_written_out() -> None:
 
 def test_every_statement_has_a_caller_and_every_caller_a_statement() -> None:
     statements = {
-        name for name in cypher.names() if not name.startswith("explore/")
+        name for name in cypher.list_names() if not name.startswith("explore/")
     }  # Those are for people.
     folders = {name.split("/")[0] for name in statements}
     called = {

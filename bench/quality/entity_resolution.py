@@ -22,7 +22,7 @@ from bench.datasets.records import Judged, JudgedPair, febrl, poleo, publication
 from bench.quality.learn_records import learn, pairs_of, using
 from mcp_context_persistence.queries.entity_resolution import record_matching
 from mcp_context_persistence.queries.entity_resolution.blocking import EntityProfile
-from mcp_context_persistence.queries.entity_resolution.scoring import clusters, pairs
+from mcp_context_persistence.queries.entity_resolution.scoring import group_duplicates, score_pairs
 
 Figures = tuple[float, float, float]
 BatchPipeline = tuple[str, str, int, Figures]
@@ -52,9 +52,10 @@ def b_cubed(found: Sequence[Collection[str]], truth: Mapping[str, str]) -> Figur
 
 def pair_figures(judged: Sequence[JudgedPair]) -> Figures:
     """Precision, recall and F1 of pairs."""
-    least = record_matching.threshold("publication")
+    least = record_matching.match_threshold("publication")
     said = [
-        (record_matching.chance(one.type, one.one, one.other) or 0.0) >= least for one in judged
+        (record_matching.match_probability(one.type, one.one, one.other) or 0.0) >= least
+        for one in judged
     ]
     right = sum(yes and one.same for yes, one in zip(said, judged, strict=True))
     precision, recall = right / max(1, sum(said)), right / max(1, sum(one.same for one in judged))
@@ -63,7 +64,7 @@ def pair_figures(judged: Sequence[JudgedPair]) -> Figures:
 
 def grouped(things: Sequence[EntityProfile], same: float | None = None) -> list[list[str]]:
     """Groups of the same."""
-    return clusters(things, pairs(things, same=same))
+    return group_duplicates(things, score_pairs(things, threshold=same))
 
 
 def halves(judged: Judged, of: Callable[[EntityProfile], str]) -> tuple[Judged, Judged]:

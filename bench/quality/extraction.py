@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.datasets import labelled
-from mcp_context_persistence.ingest.extraction.decision_cues import proposals
+from mcp_context_persistence.ingest.extraction.decision_cues import find_decision_sentences
 from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor, entity_id
 from mcp_context_persistence.ingest.models import spacy_pipeline
 from mcp_context_persistence.queries.search.query_terms import terms
@@ -22,7 +22,7 @@ from mcp_context_persistence.queries.search.score_fusion import stem
 
 _HERE = Path(__file__).parent
 RESULTS = _HERE / "results"
-_CONFIDENCE = _HERE.parent / "ingest" / "confidence.json"
+_CONFIDENCE = _HERE.parents[1] / "ingest" / "extraction" / "rule_confidence.json"
 _CORE = ("person", "organization", "location")
 _RECOGNISER = {
     "PERSON": "person",
@@ -206,7 +206,7 @@ def measure_decisions(data: Path) -> dict[str, Any]:
     """
     own = labelled.decisions(_HERE / "decisions_held_out.txt")
     told = (
-        {place for place, (text, _) in enumerate(own) if proposals(text)},
+        {place for place, (text, _) in enumerate(own) if find_decision_sentences(text)},
         {place for place, (_, is_one) in enumerate(own) if is_one},
     )
     report = {"own_held_out_f1": overlap([told])}
@@ -216,7 +216,9 @@ def measure_decisions(data: Path) -> dict[str, Any]:
         return report
     there, same, parts = [], [], []
     for number, (text, wanted) in enumerate(labelled.memories(folder)):
-        found = [{stem(word) for word in terms(one.text).words} for one in proposals(text)]
+        found = [
+            {stem(word) for word in terms(one.text).words} for one in find_decision_sentences(text)
+        ]
         asked = [{stem(word) for word in terms(one).words} for one in wanted]
         there.append(({number} if found else set(), {number} if wanted else set()))
         hits = {

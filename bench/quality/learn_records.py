@@ -3,7 +3,7 @@
     python -m bench.quality.learn_records DATA [--write]
 
 DATA holds `resolution/` with DBLP-ACM (publications), FEBRL 1 and the Senzing truth set (customers). Learned is a logistic regression with a
-ridge over `queries.entity_resolution.record_matching.features`; --write puts the weights, learned from everything, into queries/entity_resolution/record_matching.json.
+ridge over `queries.entity_resolution.record_matching.compute_features`; --write puts the weights, learned from everything, into queries/entity_resolution/record_matching.json.
 `python -m bench.quality.entity_resolution` tells how good they are on what they were not learned from.
 """
 
@@ -22,7 +22,7 @@ from sklearn.linear_model import LogisticRegression
 
 from bench.datasets.records import Judged, JudgedPair, febrl, publications, senzing
 from mcp_context_persistence.queries.entity_resolution import record_matching
-from mcp_context_persistence.queries.entity_resolution.blocking import candidates
+from mcp_context_persistence.queries.entity_resolution.blocking import candidate_pairs
 
 STRENGTH = 10.0  # of the data against the ridge
 Learned = dict[str, Any]
@@ -42,14 +42,14 @@ def pairs_of(judged: Judged) -> list[JudgedPair]:
             other=dict(by_id[b].fields),
             same=(a, b) in wanted,
         )
-        for a, b in sorted({*candidates(judged.things), *wanted})
+        for a, b in sorted({*candidate_pairs(judged.things), *wanted})
     ]
 
 
 def learn(name: str, judged: Sequence[JudgedPair]) -> Learned:
     """A kind of record with the weights that make these judgements most likely."""
-    found: Learned = copy.deepcopy(record_matching.profiles()[name])
-    seen = [record_matching.features(found["fields"], one.one, one.other) for one in judged]
+    found: Learned = copy.deepcopy(record_matching.load_record_kinds()[name])
+    seen = [record_matching.compute_features(found["fields"], one.one, one.other) for one in judged]
     columns = sorted(seen[0])
     array = np.array([[one[column] for column in columns] for one in seen])
     model = LogisticRegression(C=STRENGTH, max_iter=5000).fit(array, [one.same for one in judged])
@@ -58,7 +58,7 @@ def learn(name: str, judged: Sequence[JudgedPair]) -> Learned:
         column: round(float(weight), 4)
         for column, weight in zip(columns, model.coef_[0], strict=True)
     }
-    found["same"] = best_threshold(
+    found["threshold"] = best_threshold(
         model.predict_proba(array)[:, 1].tolist(), [one.same for one in judged]
     )
     return found
@@ -77,7 +77,7 @@ def best_threshold(chances: Sequence[float], same: Sequence[bool]) -> float:
 @contextmanager
 def using(**learned: Learned) -> Iterator[None]:
     """Compare by these weights instead of the stored ones."""
-    known = record_matching.profiles()
+    known = record_matching.load_record_kinds()
     before = dict(known)
     known.update(learned)
     try:
@@ -96,7 +96,7 @@ def main() -> int:
     options = parser.parse_args()
     folder = options.data / "resolution"
     found = {
-        **record_matching.profiles(),
+        **record_matching.load_record_kinds(),
         "publication": learn("publication", publications(folder / "dblp_acm_valid.txt")),
         "customer": learn(
             "customer",

@@ -1,6 +1,7 @@
-// The k cheapest paths between two entities that visit no entity twice (Yen).
-// Columns: cost (of the whole path), nodes (list of ids), steps (list of maps: source, target (as the relationship points), type (as given), confidence).
-// Plan: the algorithm knows entities only; for each pair on a path the most confident relationship between the two is looked up.
+// Find the k cheapest paths between two entities that contain no entity twice (Yen's algorithm).
+// Columns: cost (of the path), nodes (list of ids), steps (list of maps: source, target (in the direction of the relationship), type (as
+// it was created), confidence).
+// Plan: the algorithm returns entities only; for each pair of a path the most confident relationship between the two is read.
 :param batch => {namespace: "default", source: "DataProcessor", target: "pandas", name: "context-1767225600000-sample", config: {k: 3, concurrency: 4, relationshipWeightProperty: "weight"}, undirected: true}
 MATCH (a:Entity {namespace: $batch.namespace, id: $batch.source})
 MATCH (b:Entity {namespace: $batch.namespace, id: $batch.target})
@@ -10,13 +11,13 @@ CALL gds.shortestPath.yens.stream($batch.name, {
 }) YIELD index, totalCost, nodeIds
 WITH index, totalCost, [id IN nodeIds | gds.util.asNode(id)] AS nodes
 CALL (nodes) {
-  UNWIND range(0, size(nodes) - 2) AS place
-  MATCH (from:Entity {namespace: $batch.namespace, id: nodes[place].id})
-  MATCH (to:Entity {namespace: $batch.namespace, id: nodes[place + 1].id})
+  UNWIND range(0, size(nodes) - 2) AS position
+  MATCH (from:Entity {namespace: $batch.namespace, id: nodes[position].id})
+  MATCH (to:Entity {namespace: $batch.namespace, id: nodes[position + 1].id})
   MATCH (from)-[r]-(to)
   WHERE $batch.undirected OR startNode(r) = from
-  WITH place, r ORDER BY coalesce(r.confidence, 1.0) DESC, type(r)
-  WITH place, collect(r)[0] AS r ORDER BY place
+  WITH position, r ORDER BY coalesce(r.confidence, 1.0) DESC, type(r)
+  WITH position, collect(r)[0] AS r ORDER BY position
   RETURN collect({
     source: startNode(r).id, target: endNode(r).id, type: coalesce(r.name, type(r)), confidence: coalesce(r.confidence, 1.0)
   }) AS steps

@@ -1,54 +1,50 @@
-// Project a namespace's entities and their relationships for an analysis, if there is memory for it beside the other projections.
-// Columns: blocked (bytes of the projections that users hold), admitted (false: no projection was made), nodes (projected entities).
-// Always one row. The clock is read anew, because the statement may have waited for the lock.
-// A projection's name tells its owner, its kind (`call` or `block`), the seconds that it may last, its bytes, and its id.
-// Relationships of an entity to itself are left out. Relationships of several types between the same two entities are one; its `weight` is the
-// greatest confidence, or with `costs` -ln of it, so that the cheapest path has the greatest product of confidences. Without `weighted`
-// there is none, which saves 12 MiB. An undirected projection (`types` is ['*'] then, else empty) has one relationship for both directions.
-// Plan: removing a property that the node never has locks the node and writes nothing; so only one is admitted at a time. The inner
-// transaction runs on a thread of another pool: the library leaves the pages of each projection in thread-local memory, and Bolt's threads
-// are many and live long. One reading thread needs a quarter of the pages, and is faster. For its display of progress the library plans
-// EXPLAIN and this whole text anew at each projection, which takes 100 ms; with PROFILE before it that ends at once, and it goes without.
-:param batch => {namespace: "default", name: "context-sample-call-40-1048576-sample", client: "sample", kind: "call", bytes: 1048576, share: 268435456, at_once: 4, since: 0, undirected: true, types: ["*"], weighted: false, costs: false}
+// Project a namespace's entities and their relationships for an analysis, if the other projections leave enough memory.
+// Columns: block_bytes (reserved for the projections of users' blocks), admitted (false if nothing was projected), nodes (projected
+// entities). There is always one row.
+// The name of a projection contains the client, the kind (`call` or `block`), the seconds that it may exist, its bytes and a unique id.
+// An earlier release wrote names without these parts; `sum` ignores their missing bytes.
+// The clock is read after the lock, for which the statement may have waited.
+// Relationships of an entity with itself are left out. Several relationships between the same two entities become one; its `weight` is the
+// highest confidence, or with `costs` -ln of it, so that the cheapest path has the highest product of confidences. Without `weighted` it
+// has no weight, which saves 12 MiB. An undirected projection (with `types` ['*'], otherwise empty) has one relationship per pair.
+// Plan: removing a property that the node never has locks the node and writes nothing, so only one client at a time is admitted. The
+// inner transaction runs on a thread of another pool: the library keeps the pages of each projection in thread-local memory, and the
+// Bolt threads are many and live long. One thread for reading needs a quarter of the pages, and is faster. To show its progress, the
+// library plans EXPLAIN with this whole text at each projection, which takes 100 ms; a text that starts with PROFILE makes that fail at
+// once, and the library continues without it.
+:param batch => {namespace: "default", name: "context-sample-call-40-1048576-sample", client: "sample", kind: "call", bytes: 1048576, limit: 268435456, max_calls: 4, queued_ms: 0, undirected: true, types: ["*"], weighted: false, costs: false}
 PROFILE
-UNWIND [1] AS once
-CALL (once) {
-  MATCH (gate:SchemaVersion {id: 'schema'})
-  REMOVE gate.namespace
-  WITH gate, datetime.realtime().epochMillis AS now
+UNWIND [1] AS run
+CALL (run) {
+  MATCH (lock:SchemaVersion {id: 'schema'})
+  REMOVE lock.namespace
+  WITH lock, datetime.realtime().epochMillis AS now
   CALL () {
-    CALL gds.graph.list() YIELD graphName
-    WITH graphName, split(graphName, '-') AS parts
-    WHERE parts[0] = 'context'
-    WITH graphName = $batch.name AS own, parts[2] = 'block' AS block, coalesce(toInteger(parts[4]), 0) AS bytes
-    RETURN sum(CASE WHEN NOT own THEN bytes ELSE 0 END) AS held, sum(CASE WHEN block THEN bytes ELSE 0 END) AS blocked,
-      sum(CASE WHEN block OR own THEN 0 ELSE 1 END) AS running, coalesce(max(own), false) AS made
+    CALL gds.graph.list() YIELD graphName AS name
+    WITH name, split(name, '-') AS parts WHERE parts[0] = 'context'
+    WITH name = $batch.name AS is_own, parts[2] = 'block' AS is_block, toInteger(parts[4]) AS bytes
+    RETURN sum(CASE WHEN is_own THEN 0 ELSE bytes END) AS reserved, sum(CASE WHEN is_block THEN bytes ELSE 0 END) AS block_bytes,
+      sum(CASE WHEN is_block OR is_own THEN 0 ELSE 1 END) AS calls, coalesce(max(is_own), false) AS present
   }
-  WITH *, any(t IN [t IN gate.analytics_queue | split(t, ' ')] WHERE t[0] <> $batch.client
-    AND toInteger(t[1]) < coalesce($batch.since, now) AND toInteger(t[2]) > now - 10000) AS waits
-  WITH *, made OR (NOT coalesce(waits, false) AND held + $batch.bytes <= $batch.share
-    AND ($batch.kind = 'block' OR running < $batch.at_once)) AS admitted
-  CALL (made, admitted) {
-    WITH made, admitted
-    WHERE admitted AND NOT made
-    MATCH (source:Entity {namespace: $batch.namespace})
-    WHERE source.id IS NOT NULL
+  WITH *, any(entry IN [t IN lock.analytics_queue | split(t, ' ')] WHERE entry[0] <> $batch.client
+    AND toInteger(entry[1]) < coalesce($batch.queued_ms, now) AND toInteger(entry[2]) > now - 10000) AS wait
+  WITH *, present OR (NOT coalesce(wait, false) AND reserved + $batch.bytes <= $batch.limit
+    AND ($batch.kind = 'block' OR calls < $batch.max_calls)) AS admitted
+  CALL (present, admitted) {
+    WITH present, admitted WHERE admitted AND NOT present
+    MATCH (source:Entity {namespace: $batch.namespace}) WHERE source.id IS NOT NULL
     OPTIONAL CALL (source) {
-      MATCH (source)-[r]-(target:Entity {namespace: $batch.namespace})
-      WHERE CASE WHEN $batch.undirected THEN id(source) < id(target) ELSE startNode(r) = source AND source <> target END
+      MATCH (source)-[r]-(target:Entity {namespace: $batch.namespace}) WHERE CASE WHEN $batch.undirected THEN id(source) < id(target) ELSE startNode(r) = source AND source <> target END
       RETURN target, max(coalesce(r.confidence, 1.0)) AS weight
     }
     WITH gds.graph.project(
       $batch.name, source, target,
-      {relationshipProperties: CASE
-        WHEN target IS NULL OR NOT $batch.weighted THEN null
-        WHEN $batch.costs THEN {weight: -log(CASE WHEN weight > 1e-9 THEN weight ELSE 1e-9 END)}
-        ELSE {weight: weight}
-      END},
+      {relationshipProperties: CASE WHEN target IS NOT NULL AND $batch.weighted THEN {
+        weight: CASE WHEN $batch.costs THEN -log(CASE WHEN weight > 1e-9 THEN weight ELSE 1e-9 END) ELSE weight END
+      } END},
       {undirectedRelationshipTypes: $batch.types, readConcurrency: 1, logProgress: false}
-    ) AS projected
-    RETURN projected.nodeCount AS nodes
+    ) AS graph RETURN graph.nodeCount AS nodes
   }
-  RETURN blocked, admitted, nodes
+  RETURN block_bytes, admitted, nodes
 } IN 2 CONCURRENT TRANSACTIONS
-RETURN blocked, admitted, nodes;
+RETURN block_bytes, admitted, nodes;

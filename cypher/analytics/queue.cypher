@@ -1,13 +1,16 @@
-// Take or keep a place among the clients that wait for memory, or leave it with `stays` false.
-// Columns: since (milliseconds since 1970, when the client came). Times are the server's.
-// A place is a text of client, time of arrival and time of the last visit. It is lost ten seconds after the last visit: the client has died.
-:param batch => {client: "sample", stays: true}
-MATCH (gate:SchemaVersion {id: 'schema'})
-REMOVE gate.namespace
-WITH gate, datetime.realtime().epochMillis AS now  // not as old as the statement, which may have waited
-WITH gate, now, [t IN coalesce(gate.analytics_queue, []) WHERE toInteger(split(t, ' ')[2]) > now - 10000] AS queue
-WITH gate, now, [t IN queue WHERE split(t, ' ')[0] <> $batch.client] AS others,
-  coalesce(toInteger(split([t IN queue WHERE split(t, ' ')[0] = $batch.client][0], ' ')[1]), now) AS since
-WITH gate, since, others + CASE WHEN $batch.stays THEN [$batch.client + ' ' + toString(since) + ' ' + toString(now)] ELSE [] END AS queue
-SET gate.analytics_queue = CASE WHEN queue = [] THEN null ELSE queue END
-RETURN since;
+// Add, update or remove a client's entry in the queue of clients that wait for memory.
+// Columns: queued_ms (when the client entered the queue, in milliseconds since 1970). Times are the server's.
+// An entry is a string of the client, the time it entered and the time of its last update. It expires ten seconds after the last update,
+// because the client must have died.
+// Removing a property that the node never has locks the node and writes nothing.
+:param batch => {client: "sample", is_waiting: true}
+MATCH (lock:SchemaVersion {id: 'schema'})
+REMOVE lock.namespace
+WITH lock, datetime.realtime().epochMillis AS now  // read after the lock, for which the statement may have waited
+WITH lock, now, [entry IN coalesce(lock.analytics_queue, []) WHERE toInteger(split(entry, ' ')[2]) > now - 10000] AS queue
+WITH lock, now, [entry IN queue WHERE split(entry, ' ')[0] <> $batch.client] AS others,
+  coalesce(toInteger(split([entry IN queue WHERE split(entry, ' ')[0] = $batch.client][0], ' ')[1]), now) AS queued_ms
+WITH lock, queued_ms,
+  others + CASE WHEN $batch.is_waiting THEN [$batch.client + ' ' + toString(queued_ms) + ' ' + toString(now)] ELSE [] END AS queue
+SET lock.analytics_queue = CASE WHEN queue = [] THEN null ELSE queue END
+RETURN queued_ms;

@@ -1,15 +1,15 @@
-// Which entities have the same neighbours? The overlap of their neighbourhoods: what both have, divided by what either has (Jaccard).
-// Columns: id, name, type (of the first), other_id, other_name, other_type, similarity (0 to 1), bytes (that the algorithm may need). `id` is
-// null, in the only row, when that is more than `most_bytes` and nothing was computed.
-// Only entities with `least` neighbours are compared; of each the `top` most similar ones are looked at.
-// Plan: with an entity only the pairs that begin with it are compared.
-:param batch => {namespace: "default", entity_id: "DataProcessor", name: "context-1767225600000-sample", concurrency: 4, cutoff: 0.0, least: 1, top: 10, most_bytes: 0, limit: 10}
+// Find entities that share neighbors. The similarity is the number of shared neighbors divided by the number of neighbors of either (Jaccard).
+// Columns: id, name, type (of the first entity), other_id, other_name, other_type, similarity (0 to 1), bytes (the library's estimate of
+// the memory). If that is more than `max_bytes`, nothing is computed, and the only row has no `id`.
+// Only entities with at least `min_neighbors` neighbors are compared; for each of them the `per_entity` most similar ones are kept.
+// Plan: with an `entity_id` only the pairs that start with this entity are compared.
+:param batch => {namespace: "default", entity_id: "DataProcessor", name: "context-1767225600000-sample", concurrency: 4, min_similarity: 0.0, min_neighbors: 1, per_entity: 10, max_bytes: 0, limit: 10}
 OPTIONAL MATCH (start:Entity {namespace: $batch.namespace, id: $batch.entity_id})
-WITH start, {concurrency: $batch.concurrency, logProgress: false, similarityCutoff: $batch.cutoff, degreeCutoff: $batch.least, topK: $batch.top} AS config
+WITH start, {concurrency: $batch.concurrency, logProgress: false, similarityCutoff: $batch.min_similarity, degreeCutoff: $batch.min_neighbors, topK: $batch.per_entity} AS config
 CALL gds.nodeSimilarity.stream.estimate($batch.name, config) YIELD bytesMax
 OPTIONAL CALL (start, config, bytesMax) {
   WITH start, config, bytesMax
-  WHERE bytesMax <= $batch.most_bytes AND $batch.entity_id IS NULL
+  WHERE bytesMax <= $batch.max_bytes AND $batch.entity_id IS NULL
   CALL gds.nodeSimilarity.stream($batch.name, config) YIELD node1, node2, similarity
   WITH gds.util.asNode(node1) AS a, gds.util.asNode(node2) AS b, similarity
   WITH CASE WHEN a.id < b.id THEN a ELSE b END AS a, CASE WHEN a.id < b.id THEN b ELSE a END AS b, similarity
@@ -17,9 +17,9 @@ OPTIONAL CALL (start, config, bytesMax) {
   RETURN DISTINCT a, b, similarity
   UNION ALL
   WITH start, config, bytesMax
-  WHERE bytesMax <= $batch.most_bytes AND start IS NOT NULL
+  WHERE bytesMax <= $batch.max_bytes AND start IS NOT NULL
   CALL gds.nodeSimilarity.filtered.stream($batch.name, {
-    concurrency: $batch.concurrency, logProgress: false, similarityCutoff: $batch.cutoff, degreeCutoff: $batch.least, topK: $batch.top, sourceNodeFilter: start
+    concurrency: $batch.concurrency, logProgress: false, similarityCutoff: $batch.min_similarity, degreeCutoff: $batch.min_neighbors, topK: $batch.per_entity, sourceNodeFilter: start
   }) YIELD node1, node2, similarity
   WITH node1, node2, similarity
   WHERE similarity > 0

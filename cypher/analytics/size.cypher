@@ -1,6 +1,6 @@
-// How much memory would the projection of a namespace's entities and their relationships take?
-// Columns: nodes (entities), relationships (as they are stored), bytes (what the projection may need in the server's heap). Always one row.
-// Plan: degrees are kept with the nodes; no relationship is read.
+// Estimate the memory for the projection of a namespace's entities and their relationships.
+// Columns: nodes (entities), relationships (as they are stored), bytes (of the server's heap). There is always one row.
+// Plan: the degree is stored with the node; no relationship is read.
 :param batch => {namespace: "default", orientation: "UNDIRECTED", properties: ["weight"]}
 CALL () {
   MATCH (e:Entity {namespace: $batch.namespace})

@@ -1,6 +1,6 @@
-// The shape of a projection: components, clustering, degrees. It must be undirected.
+// Measure an undirected projection: components, clustering and degrees.
 // Columns: components, largest_component, triangles (integers), clustering (average local clustering coefficient, 0 to 1), degrees (list
-// of maps: degree, entities). Always one row.
+// of maps: degree, entities). There is always one row.
 :param batch => {name: "context-1767225600000-sample", concurrency: 4}
 CALL gds.wcc.stats($batch.name, {concurrency: $batch.concurrency, logProgress: false}) YIELD componentCount, componentDistribution
 CALL gds.localClusteringCoefficient.stats($batch.name, {concurrency: $batch.concurrency, logProgress: false}) YIELD averageClusteringCoefficient

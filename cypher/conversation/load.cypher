@@ -1,6 +1,7 @@
-// The last messages of a conversation, in order.
-// Columns: conversation (map), total (messages stored, integer), messages (list of maps, oldest first). No row: there is no such conversation.
-// Plan: one seek, one expand; the top rows by position are kept, then turned round.
+// Load the last messages of a conversation, in order.
+// Columns: conversation (map), total (number of stored messages), messages (list of maps, oldest
+// first). No row: the conversation does not exist.
+// Plan: one seek and one expand; the last rows by position are kept, then put in order.
 :param namespace => "default"
 :param conversation_id => "conv-123"
 :param limit => 50

@@ -1,5 +1,5 @@
-// Keep other writers from a conversation for the rest of the transaction.
-// Columns: revision (integer). No row: there is no such conversation.
+// Lock a conversation against other writers until the transaction ends.
+// Columns: revision (integer). No row: the conversation does not exist.
 :param namespace => "default"
 :param conversation_id => "conv-123"
 MATCH (c:Conversation {namespace: $namespace, id: $conversation_id})

@@ -1,20 +1,31 @@
-// Write a conversation: its own properties, new and changed messages in order, their passages, mentions, entities and relationships.
-// The conversation's revision must still be the one that was read; else nothing is written and no row comes back.
-// Columns: linked (how many messages hang on the conversation afterwards), removed (entities that no evidence supports any more).
-// Plan: the conversation is locked first, so that two writers of one conversation queue up; entities come sorted by id, so that
-// writers of different conversations take their locks in one order. Vectors are set by procedure, which takes them in binary.
-// What `stale` messages said is forgotten first: their mentions, and their support of relationships.
-// A proposed decision goes with the last message that has its sentence, and its time is that of the first one; what somebody has reviewed
-// stays. To remove `fresh` locks it before its status is read.
-// What messages and decisions have from their conversation (project, tags, metadata) follows it, where they have nothing of their own.
-// To set `updated_ms` locks an entity that exists, which `MERGE` alone does not. One that was deleted between the two is missing later: the
-// division by zero at the end rolls everything back then, and the client tries again.
-// Entities that may have to go are locked in the same way before it is looked at what supports them. A merge, or the undoing of one, that was
-// waited for there may have moved what was to be forgotten, so that a message mentions more than it should: then the same is done.
-// Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
-// `space` says where vectors go. Where another model's are in use by now, or one of the names means another entity, a range with a step of zero rolls everything back.
-// The namespace gets another version at the very end, so that its lock is held for the commit only.
-:param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, stale: [], removed: [], changed: [], created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], previous: null, relink: false, inherited: null, chunks: [], entities: [], mentions: [], relations: [], evidence: 50, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+// Save a conversation: its properties, new and changed messages in order, their passages, mentions,
+// entities and relationships.
+// Columns: linked (number of messages of the conversation afterwards), removed (number of deleted
+// entities that no evidence supports any more). No row: the conversation has another revision than
+// the one that was read; nothing is written.
+// Plan: the conversation is locked first, so that two writers of one conversation wait for each
+// other. Entities come sorted by id, so that writers of different conversations take locks in the
+// same order. Vectors are set by procedure, which accepts them in binary.
+// The mentions of `stale_ids` and their support of relationships are deleted before new ones are
+// written.
+// A proposed decision is deleted with the last message that contains its sentence; its time is that
+// of the first such message. A reviewed decision stays. `REMOVE d.fresh` locks it before its status
+// is read.
+// Messages and decisions inherit project, tags and metadata of their conversation, unless they have
+// their own.
+// `SET updated_ms` locks an existing entity, which `MERGE` alone does not. If an entity was deleted
+// between the two, it is missing later: the division by zero at the end then rolls everything back,
+// and the client tries again.
+// Entities that may have to be deleted are locked in the same way before their support is counted.
+// A concurrent merge or unmerge may have moved mentions that were to be deleted; a message then
+// mentions too much, and the same division rolls everything back.
+// All values come in one map, because lists of other lengths in separate parameters would be
+// planned anew.
+// `space` is the namespace's vector state as the caller read it. If another model is in use by now,
+// or an id of the rows belongs to a merged entity, a range with a step of zero rolls everything
+// back. The namespace gets another version at the very end, so that its lock is held for the commit
+// only.
+:param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, stale_ids: [], removed_ids: [], changed: [], created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], last_stored_id: null, relink: false, inherited: null, chunks: [], entities: [], mentions: [], relations: [], max_evidence: 50, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CYPHER replan=skip
 MERGE (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 ON CREATE SET c.revision = 0, c.created_ms = $batch.now, c.kind = 'conversation'
@@ -24,7 +35,7 @@ WHERE c.revision = $batch.revision
 SET c.revision = $batch.revision + 1, c += $batch.conversation, c.facets = $batch.conversation.facets + coalesce(c.mentioned, [])
 WITH c
 CALL () {
-  UNWIND $batch.stale AS id
+  UNWIND $batch.stale_ids AS id
   MATCH (m:Message {namespace: $batch.namespace, id: id})-[mention:MENTIONS]->(e:Entity)
   CALL (m, e) {
     MATCH (e)-[r]->(:Entity)
@@ -34,7 +45,7 @@ CALL () {
     DELETE r
   }
   DELETE mention
-  RETURN collect(DISTINCT e) AS doubtful
+  RETURN collect(DISTINCT e) AS mentioned_entities
 }
 CALL () {
   UNWIND $batch.changed AS row
@@ -59,21 +70,21 @@ CALL () {
   }
 }
 CALL () {
-  UNWIND $batch.stale AS id
-  MATCH (m:Message {namespace: $batch.namespace, id: id})<-[told:EVIDENCED_BY]-(d:Decision)
-  WHERE id IN $batch.removed OR NOT m.content CONTAINS d.outcome
+  UNWIND $batch.stale_ids AS id
+  MATCH (m:Message {namespace: $batch.namespace, id: id})<-[support:EVIDENCED_BY]-(d:Decision)
+  WHERE id IN $batch.removed_ids OR NOT m.content CONTAINS d.outcome
   REMOVE d.fresh
-  WITH told, d
+  WITH support, d
   WHERE d.status = 'proposed'
-  DELETE told
+  DELETE support
   WITH DISTINCT d
   CALL (d) {
-    OPTIONAL MATCH (d)-[:EVIDENCED_BY]->(other:Message)
-    RETURN min(other.timestamp_ms) AS said
+    OPTIONAL MATCH (d)-[:EVIDENCED_BY]->(remaining:Message)
+    RETURN min(remaining.timestamp_ms) AS first_ms
   }
-  SET d.timestamp_ms = coalesce(said, d.timestamp_ms)
-  WITH d, said
-  WHERE said IS NULL
+  SET d.timestamp_ms = coalesce(first_ms, d.timestamp_ms)
+  WITH d, first_ms
+  WHERE first_ms IS NULL
   CALL (d) {
     MATCH (d)-[:ABOUT]->(e:Entity)
     CALL (d, e) {
@@ -83,39 +94,39 @@ CALL () {
       WITH r WHERE size(r.sources) = 0 AND r.origin = 'extracted' AND r.capped IS NULL
       DELETE r
     }
-    RETURN collect(e) AS about
+    RETURN collect(e) AS entities
   }
   DETACH DELETE d
-  WITH about
-  UNWIND about AS e
-  RETURN collect(DISTINCT e) AS undecided
+  WITH entities
+  UNWIND entities AS e
+  RETURN collect(DISTINCT e) AS undecided_entities
 }
 CALL () {
   UNWIND $batch.changed AS row
   MATCH (:Message {namespace: $batch.namespace, id: row.properties.id})<-[:EVIDENCED_BY]-(d:Decision)
   WITH DISTINCT d
   MATCH (d)-[:EVIDENCED_BY]->(m:Message)
-  WITH d, min(m.timestamp_ms) AS said
-  SET d.timestamp_ms = said
+  WITH d, min(m.timestamp_ms) AS first_ms
+  SET d.timestamp_ms = first_ms
 }
 CALL () {
-  UNWIND $batch.removed AS id
+  UNWIND $batch.removed_ids AS id
   MATCH (m:Message {namespace: $batch.namespace, id: id})
   OPTIONAL MATCH (m)-[:HAS_CHUNK]->(k:Chunk)
   DETACH DELETE k, m
 }
 CALL (c) {
-  OPTIONAL MATCH (p:Message {namespace: $batch.namespace, id: $batch.previous})
+  OPTIONAL MATCH (p:Message {namespace: $batch.namespace, id: $batch.last_stored_id})
   UNWIND $batch.created AS row
   CREATE (c)-[:HAS_MESSAGE]->(m:Message {namespace: $batch.namespace, created_ms: $batch.now, updated_ms: $batch.now})
   SET m += row.properties
-  WITH p, m, row
+  WITH p AS last, m, row
   CALL (m, row) {
     WITH m, row WHERE row.vector IS NOT NULL
     CALL db.create.setNodeVectorProperty(m, $batch.space.vectors, row.vector)
   }
-  WITH p, collect(m) AS new
-  WITH CASE WHEN p IS NULL THEN new ELSE [p] + new END AS chain
+  WITH last, collect(m) AS created
+  WITH CASE WHEN last IS NULL THEN created ELSE [last] + created END AS chain
   UNWIND range(1, size(chain) - 1) AS i
   WITH chain[i - 1] AS a, chain[i] AS b
   CREATE (a)-[:NEXT]->(b)
@@ -134,9 +145,9 @@ CALL (c) {
 CALL (c) {
   WITH c WHERE $batch.inherited IS NOT NULL
   MATCH (c)-[:HAS_MESSAGE|HAS_DECISION]->(m)
-  WITH m, coalesce(m.own_facets, []) AS own,
-    $batch.inherited.new + CASE WHEN m.own_project IS NULL THEN $batch.inherited.project_facet ELSE [] END AS new
-  SET m.facets = [f IN m.facets WHERE f IN own OR NOT f IN $batch.inherited.old] + [f IN new WHERE NOT f IN own],
+  WITH m, coalesce(m.own_facets, []) AS own_tokens,
+    $batch.inherited.tokens + CASE WHEN m.own_project IS NULL THEN $batch.inherited.project_tokens ELSE [] END AS new_tokens
+  SET m.facets = [f IN m.facets WHERE f IN own_tokens OR NOT f IN $batch.inherited.stale_tokens] + [f IN new_tokens WHERE NOT f IN own_tokens],
     m.project = CASE WHEN m.own_project IS NULL THEN $batch.inherited.project ELSE m.project END
   WITH m
   MATCH (m)-[:HAS_CHUNK]->(k:Chunk)
@@ -165,14 +176,14 @@ CALL () {
   UNWIND $batch.mentions AS row
   MATCH (m:Message {namespace: $batch.namespace, id: row.message_id})
   CALL (m, row) {
-    UNWIND row.entities AS one
-    MATCH (e:Entity {namespace: $batch.namespace, id: one.id})
+    UNWIND row.entities AS mentioned
+    MATCH (e:Entity {namespace: $batch.namespace, id: mentioned.id})
     CREATE (m)-[r:MENTIONS]->(e)
-    SET r += one.properties
-    RETURN collect(DISTINCT e.type_facet) AS types, count(*) AS made
+    SET r += mentioned.properties
+    RETURN collect(DISTINCT e.type_facet) AS types, count(*) AS linked_entities
   }
   SET m.mentioned = types, m.facets = row.facets + types
-  RETURN sum(size(row.entities) - made) AS lost
+  RETURN sum(size(row.entities) - linked_entities) AS missing_entities
 }
 CALL () {
   UNWIND $batch.relations AS row
@@ -183,23 +194,23 @@ CALL () {
   SET r.updated_ms = $batch.now,
     r.confidence = CASE WHEN r.origin = 'extracted' AND r.confidence < row.properties.confidence THEN row.properties.confidence ELSE r.confidence END
   WITH r, row, coalesce(r.sources, []) + [id IN row.sources WHERE NOT id IN coalesce(r.sources, [])] AS sources
-  SET r.sources = sources[..$batch.evidence], r.capped = CASE WHEN size(sources) > $batch.evidence THEN true ELSE r.capped END
-  RETURN size($batch.relations) - count(*) AS unrelated
+  SET r.sources = sources[..$batch.max_evidence], r.capped = CASE WHEN size(sources) > $batch.max_evidence THEN true ELSE r.capped END
+  RETURN size($batch.relations) - count(*) AS missing_relations
 }
-CALL (doubtful, undecided) {
-  UNWIND doubtful + undecided AS e
+CALL (mentioned_entities, undecided_entities) {
+  UNWIND mentioned_entities + undecided_entities AS e
   WITH DISTINCT e ORDER BY e.id
   SET e.updated_ms = $batch.now
   WITH e
   WHERE e:Entity AND e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)--(:Entity) }
   DETACH DELETE e
-  RETURN count(*) AS gone
+  RETURN count(*) AS removed_entities
 }
 CALL () {
-  UNWIND CASE WHEN size($batch.stale) > 0 THEN $batch.mentions ELSE [] END AS row
+  UNWIND CASE WHEN size($batch.stale_ids) > 0 THEN $batch.mentions ELSE [] END AS row
   MATCH (m:Message {namespace: $batch.namespace, id: row.message_id})
   WHERE COUNT { (m)-[:MENTIONS]->() } <> size(row.entities)
-  RETURN count(*) AS remembered
+  RETURN count(*) AS surplus_mentions
 }
 CALL () {
   MERGE (v:NamespaceVersion {namespace: $batch.namespace})
@@ -219,4 +230,4 @@ CALL () {
   ))
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
 }
-RETURN COUNT { (c)-[:HAS_MESSAGE]->() } AS linked, CASE WHEN lost + unrelated + remembered > 0 THEN 1 / (gone * 0) ELSE gone END AS removed;
+RETURN COUNT { (c)-[:HAS_MESSAGE]->() } AS linked, CASE WHEN missing_entities + missing_relations + surplus_mentions > 0 THEN 1 / (removed_entities * 0) ELSE removed_entities END AS removed;

@@ -1,9 +1,11 @@
-// What does the store hold of this conversation already, so that unchanged messages cost nothing?
-// Columns: revision (integer, 0 when the conversation is new), conversation (map or null), messages (list of maps: id, position, hash,
-// content_hash, embedded, extracted, timestamp_ms, given_vector, in order), foreign (those of `ids` that belong to another conversation),
-// patterns (version of the namespace's own patterns, 0 for none). Always one row.
-// Plan: one seek on the conversation, one expand over its messages, one seek per given id.
-// One map as parameter: lists of other lengths would be planned anew.
+// Read the stored state of a conversation, so that unchanged messages need not be written.
+// Columns: revision (integer, 0 for a new conversation), conversation (map or null), messages (list
+// of maps in order: id, position, hash, content_hash, embedded, extracted, timestamp_ms,
+// given_vector), foreign (those of `ids` that belong to another conversation), patterns (version of
+// the namespace's own patterns, 0 for none). Always one row.
+// Plan: one seek on the conversation, one expand over its messages, one seek per id.
+// All values come in one map, because lists of other lengths in separate parameters would be
+// planned anew.
 :param batch => {namespace: "default", conversation_id: "conv-123", ids: ["conv-123:0"]}
 OPTIONAL MATCH (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 OPTIONAL MATCH (p:EntityPatterns {namespace: $batch.namespace})

@@ -1,58 +1,62 @@
-// Keep a decision that messages of a conversation tell of as a proposal, with these messages as its evidence and with their time.
-// It is kept only where each of them has the text that was read. One that somebody has reviewed meanwhile stays as it is; one that is still
-// a proposal is written anew, and what it was about by its old words is forgotten first.
-// Columns: created (boolean), status (string), created_ms (integer). No row: a message has changed or gone.
-// Plan: one key per message. The transaction has locked the conversation, as all do that write its messages. To remove `fresh` locks the
-// decision before its status is read.
-// Entities come sorted by id, so that writers take their locks in one order.
-// The namespace gets another version at the very end, so that its lock is held for the commit only.
-// `space` says where vectors go. Where another model's are in use by now, or one of the names means another entity, a range with a step of zero rolls everything back.
-:param batch => {namespace: "default", conversation_id: "conv-123", now: 1767225600000, id: "decision:1", supported: ["rel:1"], properties: {conversation_id: "conv-123", decision_type: "unspecified", context: "We use it.", outcome: "We use it.", content: "We use it.", kind: "decision", facets: ["1"]}, vector: null, conversation_kind: "1", about: ["DataProcessor"], evidence: [{id: "conv-123:3", hash: "1"}], space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+// Save a decision that messages of a conversation state as a proposal. These messages are its
+// evidence, and the first of them gives it its time.
+// Columns: created (boolean), status (string), created_ms (integer). No row: a message was changed
+// or deleted; nothing is written.
+// A reviewed decision stays as it is. A proposal is written again; entities that it is no longer
+// about are unlinked first.
+// Plan: one seek per message. The transaction has locked the conversation, as all writers of its
+// messages do. `REMOVE d.fresh` locks the decision before its status is read. Entities come sorted
+// by id, so that writers take locks in the same order.
+// `space` is the namespace's vector state as the caller read it. If another model is in use by now,
+// or an id of the rows belongs to a merged entity, a range with a step of zero rolls everything
+// back. The namespace gets another version at the very end, so that its lock is held for the commit
+// only.
+:param batch => {namespace: "default", conversation_id: "conv-123", now: 1767225600000, id: "decision:1", supported_ids: ["rel:1"], properties: {conversation_id: "conv-123", decision_type: "unspecified", context: "We use it.", outcome: "We use it.", content: "We use it.", kind: "decision", facets: ["1"]}, vector: null, conversation_token: "1", entity_ids: ["DataProcessor"], evidence: [{id: "conv-123:3", hash: "1"}], space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CYPHER replan=skip
 MATCH (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 CALL (c) {
   UNWIND $batch.evidence AS row
   MATCH (m:Message {namespace: $batch.namespace, id: row.id})
   WHERE m.conversation_id = c.id AND m.content_hash = row.hash
-  RETURN collect(m) AS messages, min(m.timestamp_ms) AS said
+  RETURN collect(m) AS messages, min(m.timestamp_ms) AS first_ms
 }
-WITH c, messages, said
+WITH c, messages, first_ms
 WHERE size(messages) = size($batch.evidence)
 MERGE (d:Decision {namespace: $batch.namespace, id: $batch.id})
 ON CREATE SET d.created_ms = $batch.now, d.status = 'proposed', d.fresh = true
-WITH c, d, messages, said, coalesce(d.fresh, false) AS created
+WITH c, d, messages, first_ms, coalesce(d.fresh, false) AS created
 REMOVE d.fresh
-WITH c, d, messages, said, created
-CALL (c, d, messages, said) {
-  WITH c, d, messages, said
+WITH c, d, messages, first_ms, created
+CALL (c, d, messages, first_ms) {
+  WITH c, d, messages, first_ms
   WHERE d.status = 'proposed'
   CALL (d) {
     MATCH (d)-[about:ABOUT]->(e:Entity)
     CALL (d, e) {
       MATCH (e)-[r]->(:Entity)
-      WHERE d.id IN r.sources AND NOT r.id IN $batch.supported
+      WHERE d.id IN r.sources AND NOT r.id IN $batch.supported_ids
       SET r.sources = [id IN r.sources WHERE id <> d.id]
       WITH r WHERE size(r.sources) = 0 AND r.origin = 'extracted' AND r.capped IS NULL
       DELETE r
     }
     WITH about, e
-    WHERE NOT e.id IN $batch.about
+    WHERE NOT e.id IN $batch.entity_ids
     DELETE about
-    RETURN collect(e) AS doubtful
+    RETURN collect(e) AS unlinked_entities
   }
-  SET d += $batch.properties, d.updated_ms = $batch.now, d.timestamp_ms = said, d.project = coalesce(c.project, ''),
+  SET d += $batch.properties, d.updated_ms = $batch.now, d.timestamp_ms = first_ms, d.project = coalesce(c.project, ''),
     d.facets = $batch.properties.facets + [
-      f IN c.facets WHERE f <> $batch.conversation_kind AND NOT f IN $batch.properties.facets AND NOT f IN coalesce(c.mentioned, [])
+      f IN c.facets WHERE f <> $batch.conversation_token AND NOT f IN $batch.properties.facets AND NOT f IN coalesce(c.mentioned, [])
     ]
   MERGE (c)-[:HAS_DECISION]->(d)
-  WITH d, messages, doubtful
+  WITH d, messages, unlinked_entities
   CALL (d) {
     WITH d WHERE $batch.vector IS NOT NULL
     CALL db.create.setNodeVectorProperty(d, $batch.space.vectors, $batch.vector)
     REMOVE d[$batch.space.other]
   }
   CALL (d) {
-    UNWIND $batch.about AS id
+    UNWIND $batch.entity_ids AS id
     MATCH (e:Entity {namespace: $batch.namespace, id: id})
     MERGE (d)-[:ABOUT]->(e)
     RETURN collect(DISTINCT e.type_facet) AS types
@@ -62,8 +66,8 @@ CALL (c, d, messages, said) {
     MERGE (d)-[:EVIDENCED_BY]->(m)
   }
   SET d.mentioned = types, d.facets = d.facets + [type IN types WHERE NOT type IN d.facets]
-  WITH doubtful
-  UNWIND doubtful AS e
+  WITH unlinked_entities
+  UNWIND unlinked_entities AS e
   WITH e ORDER BY e.id
   SET e.updated_ms = $batch.now
   WITH e

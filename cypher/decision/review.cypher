@@ -1,9 +1,11 @@
-// Accept a decision, or reject it: then it stays under its conversation, so that it is not proposed again, and nothing finds it.
-// What its words alone support of relationships and entities goes.
-// Columns: the decision (id, conversation_id, decision_type, context, outcome, stated_confidence, created_ms), status as it is now, and
-// before as it was. No row where there is none, or where a rejected one is to be accepted: what it was about is forgotten.
-// `space` names the properties of vectors.
-// Plan: one key. To remove `fresh` locks the node before its status is read; a refused acceptance writes nothing.
+// Accept or reject a decision. A rejected decision stays under its conversation, so that it is not
+// proposed again, but no search finds it. Relationships and entities that it alone supports are
+// deleted. Columns: the decision (id, conversation_id, decision_type, context, outcome,
+// stated_confidence, created_ms), status (the new one), before (the old one). No row: the decision
+// does not exist, or it was rejected before and cannot be accepted any more.
+// `vectors` and `other` are the properties that hold vectors.
+// Plan: one seek. `REMOVE d.fresh` locks the node before its status is read; a refused acceptance
+// writes nothing.
 :param batch => {namespace: "default", id: "conv-123:decision:1", status: "accepted", now: 1767225600000, vectors: "embedding", other: "embedding_none"}
 MATCH (d:Decision {namespace: $batch.namespace, id: $batch.id})
 REMOVE d.fresh
@@ -25,8 +27,8 @@ CALL (d) {
     DELETE r
   }
   DELETE about
-  WITH collect(e) AS doubtful
-  UNWIND doubtful AS e
+  WITH collect(e) AS entities
+  UNWIND entities AS e
   WITH e ORDER BY e.id
   SET e.updated_ms = $batch.now
   WITH e

@@ -1,10 +1,15 @@
-// Save a decision under its conversation, which is created, empty, where it does not exist, and link it to the entities it is about.
-// Project, tags and metadata to filter by are those of its conversation.
-// Columns: created, conversation_created (booleans), linked (entities it is about, integer), created_ms (integer).
-// Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
-// The namespace gets another version at the very end, so that its lock is held for the commit only.
-// `space` says where vectors go. Where another model's are in use by now, or one of the names means another entity, a range with a step of zero rolls everything back.
-:param batch => {namespace: "default", conversation_id: "conv-123", now: 1767225600000, id: "conv-123:decision:1", conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, properties: {decision_type: "architecture", context: "Two designs", outcome: "The simple one", content: "Two designs. The simple one", kind: "decision", facets: ["1"], status: "accepted"}, vector: null, conversation_kind: "1", about: ["DataProcessor"], space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+// Save a decision under its conversation, and link it to the entities that it is about. A
+// conversation that does not exist is created without messages. The decision inherits project, tags
+// and metadata filters of its conversation.
+// Columns: created, conversation_created (booleans), linked (number of entities that it is about),
+// created_ms (integer).
+// All values come in one map, because lists of other lengths in separate parameters would be
+// planned anew.
+// `space` is the namespace's vector state as the caller read it. If another model is in use by now,
+// or an id of the rows belongs to a merged entity, a range with a step of zero rolls everything
+// back. The namespace gets another version at the very end, so that its lock is held for the commit
+// only.
+:param batch => {namespace: "default", conversation_id: "conv-123", now: 1767225600000, id: "conv-123:decision:1", conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, properties: {decision_type: "architecture", context: "Two designs", outcome: "The simple one", content: "Two designs. The simple one", kind: "decision", facets: ["1"], status: "accepted"}, vector: null, conversation_token: "1", entity_ids: ["DataProcessor"], space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CYPHER replan=skip
 MERGE (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 ON CREATE SET c += $batch.conversation, c.revision = 0, c.created_ms = $batch.now, c.updated_ms = $batch.now, c.kind = 'conversation', c.fresh = true
@@ -16,7 +21,7 @@ WITH c, d, conversation_created, coalesce(d.fresh, false) AS created
 REMOVE d.fresh
 SET d += $batch.properties, d.updated_ms = $batch.now, d.timestamp_ms = d.created_ms, d.project = coalesce(c.project, ''),
   d.facets = $batch.properties.facets + [
-    f IN c.facets WHERE f <> $batch.conversation_kind AND NOT f IN $batch.properties.facets AND NOT f IN coalesce(c.mentioned, [])
+    f IN c.facets WHERE f <> $batch.conversation_token AND NOT f IN $batch.properties.facets AND NOT f IN coalesce(c.mentioned, [])
   ]
 MERGE (c)-[:HAS_DECISION]->(d)
 WITH d, conversation_created, created
@@ -26,7 +31,7 @@ CALL (d) {
   REMOVE d[$batch.space.other]
 }
 CALL (d) {
-  UNWIND $batch.about AS id
+  UNWIND $batch.entity_ids AS id
   MATCH (e:Entity {namespace: $batch.namespace, id: id})
   MERGE (d)-[:ABOUT]->(e)
   RETURN collect(DISTINCT e.type_facet) AS types

@@ -1,10 +1,16 @@
-// Write a document: its own properties, its passages in order, what they mention. What was stored of it before goes.
-// Columns: created (boolean), passages (how many hang on it now).
-// Plan: the document is locked first, so that two writers of one document queue up. What old passages said is forgotten: their mentions,
-// and their support of relationships; an entity that nothing else supports goes at the end. Entities and relationships are stored by
-// `entity/store` before, in the same transaction, so what the new passages support stays: they have the ids of the old ones. `supported` has
-// for the id of each of their relationships the passages that support it. The namespace gets another version at the very end.
-// `space` says where vectors go. Where another model's are in use by now, or one of the names means another entity, or entities were merged while something was forgotten, a range with a step of zero rolls everything back.
+// Save a document: its properties, its passages in order, and their mentions. Its old passages are
+// deleted.
+// Columns: created (boolean), passages (number of passages afterwards).
+// Plan: the document is locked first, so that two writers of one document wait for each other. The
+// mentions of old passages and their support of relationships are deleted; an entity that nothing
+// supports any more is deleted at the end. `entity/store` has stored entities and relationships
+// before, in the same transaction. New passages have the ids of old ones, so that `supported` lists
+// for each of their relationships the passages that support it.
+// The range with a step of zero also rolls back if entities were merged while mentions were
+// deleted. `space` is the namespace's vector state as the caller read it. If another model is in
+// use by now, or an id of the rows belongs to a merged entity, a range with a step of zero rolls
+// everything back. The namespace gets another version at the very end, so that its lock is held for
+// the commit only.
 :param batch => {namespace: "default", now: 1767225600000, id: "handbook", properties: {kind: "document", content: "Text", hash: "1", project: ""}, passages: [{properties: {id: "document:handbook#0", document_id: "handbook", position: 0, start: 0, end: 4, content: "Text", kind: "document", facets: ["1"]}, vector: [0.1, 0.2], mentions: [{id: "DataProcessor", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}]}], supported: {rel1: ["document:handbook#0"]}, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CYPHER replan=skip
 MERGE (d:Document {namespace: $batch.namespace, id: $batch.id})
@@ -23,9 +29,9 @@ CALL (d) {
     WITH r WHERE size(r.sources) = 0 AND r.origin = 'extracted' AND r.capped IS NULL
     DELETE r
   }
-  WITH collect(DISTINCT old) AS gone, collect(DISTINCT e) AS doubtful
-  FOREACH (one IN gone | DETACH DELETE one)
-  RETURN doubtful
+  WITH collect(DISTINCT old) AS old_passages, collect(DISTINCT e) AS mentioned_entities
+  FOREACH (passage IN old_passages | DETACH DELETE passage)
+  RETURN mentioned_entities
 }
 CALL (d) {
   UNWIND $batch.passages AS row
@@ -34,10 +40,10 @@ CALL (d) {
   WITH k, row
   CALL db.create.setNodeVectorProperty(k, $batch.space.vectors, row.vector)
   CALL (k, row) {
-    UNWIND row.mentions AS one
-    MATCH (e:Entity {namespace: $batch.namespace, id: one.id})
+    UNWIND row.mentions AS mentioned
+    MATCH (e:Entity {namespace: $batch.namespace, id: mentioned.id})
     CREATE (k)-[r:MENTIONS]->(e)
-    SET r += one.properties
+    SET r += mentioned.properties
     RETURN collect(DISTINCT e.type_facet) AS types
   }
   SET k.mentioned = types, k.facets = row.properties.facets + types
@@ -47,25 +53,25 @@ CALL (d) {
   WITH chain[i - 1] AS a, chain[i] AS b
   CREATE (a)-[:NEXT]->(b)
 }
-CALL (doubtful) {
-  UNWIND doubtful AS e
+CALL (mentioned_entities) {
+  UNWIND mentioned_entities AS e
   WITH e ORDER BY e.id
   SET e.updated_ms = $batch.now
   WITH e
   WHERE e:Entity AND e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)--(:Entity) }
   DETACH DELETE e
-  RETURN count(*) AS gone
+  RETURN count(*) AS removed_entities
 }
-CALL (doubtful) {
+CALL (mentioned_entities) {
   MERGE (v:NamespaceVersion {namespace: $batch.namespace})
   SET v.version = randomUUID()
-  WITH v, doubtful, $batch.space AS space
+  WITH v, mentioned_entities, $batch.space AS space
   WHERE space IS NOT NULL
   FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
     SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors, v.vectors_revision = new.revision)
-  WITH v, doubtful, space
+  WITH v, mentioned_entities, space
   WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model OR (coalesce(v.merges, 0) <> space.merges AND (
-    size(doubtful) > 0
+    size(mentioned_entities) > 0
     OR EXISTS { UNWIND space.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
     OR EXISTS {
       UNWIND space.followed AS row

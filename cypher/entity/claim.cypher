@@ -1,7 +1,10 @@
-// Entities by id, locked for the rest of the transaction, so that what is computed from them still holds when it is written. What does
-// not exist is created, bare, so that it is locked too; `entity/save` completes it in the same transaction.
-// Columns: id (string), fresh (whether it was created now), properties (map, without the vector), has_vector (boolean).
-// One map as parameter: lists of other lengths would be planned anew.
+// Lock entities by id until the transaction ends, so that what is computed from them is still valid
+// when it is written. An entity that does not exist is created without properties, so that it is
+// locked too; `entity/save` completes it in the same transaction.
+// Columns: id (string), fresh (whether it was created now), properties (map, without the vector),
+// has_vector (boolean).
+// All values come in one map, because lists of other lengths in separate parameters would be
+// planned anew.
 :param batch => {namespace: "default", now: 1767225600000, ids: ["DataProcessor"], vectors: "embedding"}
 UNWIND $batch.ids AS id
 MERGE (e:Entity {namespace: $batch.namespace, id: id})

@@ -1,6 +1,7 @@
-// Entities by id.
+// Read entities by id.
 // Columns: id (string), fresh (false), properties (map, without the vector), has_vector (boolean).
-// One map as parameter: lists of other lengths would be planned anew.
+// All values come in one map, because lists of other lengths in separate parameters would be
+// planned anew.
 :param batch => {namespace: "default", ids: ["DataProcessor"], vectors: "embedding"}
 UNWIND $batch.ids AS id
 MATCH (e:Entity {namespace: $batch.namespace, id: id})

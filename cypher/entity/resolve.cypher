@@ -1,7 +1,10 @@
-// Which entities do these words mean? An id comes first, that of a merged entity too, then an exact name, then an alias.
-// Columns: reference (string, as asked), id (string), rank (0 id, 1 name, 2 alias). Words that mean nothing have no row.
-// Plan: three index seeks per word; an alias is found through its facet in the fulltext index.
-// One map as parameter: lists of other lengths would be planned anew.
+// Find the entities that these words refer to: first by id (also of a merged entity), then by exact
+// name, then by alias.
+// Columns: reference (string, as passed), id (string), rank (0 id, 1 name, 2 alias). A word that
+// refers to nothing has no row.
+// Plan: three index seeks per word; an alias is found by its filter token in the fulltext index.
+// All values come in one map, because lists of other lengths in separate parameters would be
+// planned anew.
 :param batch => {namespace: "default", references: [{text: "DataProcessor", alias: "+facets:1 +facets:2"}]}
 UNWIND $batch.references AS row
 CALL (row) {

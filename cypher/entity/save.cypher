@@ -1,8 +1,11 @@
-// Write entities by hand that `entity/claim` has locked, with a real label for their type. A changed type changes the label, and the filter tokens of what mentions it.
+// Write entities of a caller, which `entity/claim` has locked, with a label for their type. A
+// changed type changes the label, and the filter tokens of the texts that mention the entity.
 // Columns: id (string).
-// Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
-// `space` says where vectors go; `namespace/touch` ends the transaction, and compares it with what is in use by then.
-:param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataValidator", label: "Class", stale_label: "Concept", properties: {name: "DataValidator", type: "class", type_facet: "1"}, vector: null, retyped: false}], space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+// All values come in one map, because lists of other lengths in separate parameters would be
+// planned anew.
+// `space` is the namespace's vector state as the caller read it; `namespace/touch` ends the
+// transaction and compares it with the present one.
+:param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataValidator", label: "Class", stale_label: "Concept", properties: {name: "DataValidator", type: "class", type_facet: "1"}, vector: null, has_new_type: false}], space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 UNWIND $batch.entities AS row
 MATCH (e:Entity {namespace: $batch.namespace, id: row.id})
 SET e += row.properties, e.updated_ms = $batch.now
@@ -15,7 +18,7 @@ CALL (e, row) {
   REMOVE e[$batch.space.other]
 }
 CALL (e, row) {
-  WITH e, row WHERE row.retyped
+  WITH e, row WHERE row.has_new_type
   MATCH (e)<-[:MENTIONS|ABOUT]-(m)
   WITH m, coalesce(m.mentioned, []) AS old
   CALL (m) { MATCH (m)-[:MENTIONS|ABOUT]->(x:Entity) RETURN collect(DISTINCT x.type_facet) AS types }

@@ -1,12 +1,18 @@
-// Store entities and relationships that were found in a text, whatever they hang on. Entities that exist keep their own properties.
-// Columns: entities (how many were given, integer).
-// Plan: entities come sorted by id, so that concurrent writers take their locks in one order.
-// To set `updated_ms` locks an entity that exists, which `MERGE` alone does not. One that was deleted between the two is missing later: the
-// division by zero at the end rolls everything back then, and the client tries again.
-// Everything comes in one map: the planner then sees one kind of parameter, where lists of other lengths would be planned anew.
-// The namespace gets another version at the very end, so that its lock is held for the commit only; where the transaction goes on, `last` is false.
-// `space` says where vectors go. Where another model's are in use by now, or one of the names means another entity, a range with a step of zero rolls everything back.
-:param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataProcessor", label: "Class", properties: {name: "DataProcessor", type: "class", type_facet: "1"}, vector: null}], relations: [], evidence: 50, last: true, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+// Store extracted entities and relationships. Entities that exist keep their properties.
+// Columns: entities (number of rows that were passed).
+// Plan: entities come sorted by id, so that concurrent writers take locks in the same order.
+// `SET updated_ms` locks an existing entity, which `MERGE` alone does not. If an entity was deleted
+// between the two, it is missing later: the division by zero at the end then rolls everything back,
+// and the client tries again.
+// `last` is false if another statement of the same transaction also writes vectors; that one then
+// checks `space`.
+// All values come in one map, because lists of other lengths in separate parameters would be
+// planned anew.
+// `space` is the namespace's vector state as the caller read it. If another model is in use by now,
+// or an id of the rows belongs to a merged entity, a range with a step of zero rolls everything
+// back. The namespace gets another version at the very end, so that its lock is held for the commit
+// only.
+:param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataProcessor", label: "Class", properties: {name: "DataProcessor", type: "class", type_facet: "1"}, vector: null}], relations: [], max_evidence: 50, last: true, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CYPHER replan=skip
 CALL () {
   UNWIND $batch.entities AS row
@@ -27,13 +33,13 @@ CALL () {
   ON CREATE SET r += row.properties, r.created_ms = $batch.now, r.sources = []
   SET r.updated_ms = $batch.now
   WITH r, row, coalesce(r.sources, []) + [id IN row.sources WHERE NOT id IN coalesce(r.sources, [])] AS sources
-  SET r.sources = sources[..$batch.evidence], r.capped = CASE WHEN size(sources) > $batch.evidence THEN true ELSE r.capped END
-  RETURN size($batch.relations) - count(*) AS unrelated
+  SET r.sources = sources[..$batch.max_evidence], r.capped = CASE WHEN size(sources) > $batch.max_evidence THEN true ELSE r.capped END
+  RETURN size($batch.relations) - count(*) AS missing_relations
 }
 CALL () {
   UNWIND $batch.entities AS row
   MATCH (e:Entity {namespace: $batch.namespace, id: row.id})
-  RETURN size($batch.entities) - count(*) AS lost
+  RETURN size($batch.entities) - count(*) AS missing_entities
 }
 CALL () {
   WITH $batch AS batch, $batch.space AS space
@@ -55,4 +61,4 @@ CALL () {
   ))
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
 }
-RETURN CASE WHEN lost + unrelated > 0 THEN 1 / (lost * 0) ELSE size($batch.entities) END AS entities;
+RETURN CASE WHEN missing_entities + missing_relations > 0 THEN 1 / (missing_entities * 0) ELSE size($batch.entities) END AS entities;

@@ -1,6 +1,7 @@
-// Give the user who is logged in another password; runs on the system database.
+// Change the password of the user who is logged in; runs on the system database.
 // Columns: none.
-// Plan: an administration command, no graph is touched. A copied store gets a password of its own by it.
-:param old => "the one that the original has too"
-:param new => "another one of 256 random bits"
+// Plan: an administration command, it reads no graph. A copied store gets a password of its own by
+// it.
+:param old => "the password of the original store"
+:param new => "another password"
 ALTER CURRENT USER SET PASSWORD FROM $old TO $new;

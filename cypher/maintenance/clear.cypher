@@ -1,7 +1,7 @@
-// Delete all that a namespace holds, a thousand nodes to a transaction.
+// Delete everything in a namespace, a thousand nodes to a transaction.
 // Columns: deleted (integer).
-// Plan: every label by its constraint's index, which starts with the namespace; must run as an auto-commit transaction.
-// Each of them gives the namespace another version.
+// Plan: each label by its constraint's index, which starts with the namespace; must run as an
+// auto-commit transaction. Each transaction gives the namespace another version.
 :param namespace => "scratch"
 CALL () {
   MATCH (n:Conversation {namespace: $namespace}) WHERE n.id IS NOT NULL RETURN n

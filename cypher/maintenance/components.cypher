@@ -1,5 +1,5 @@
-// Which server is this?
+// Return name, versions and edition of the server's components.
 // Columns: name (string), versions (list of strings), edition ('community' or 'enterprise').
-// Asked once per connection pool; decides which dialect the other statements are sent in.
+// Runs once per connection pool; decides the dialect of the other statements.
 CALL dbms.components() YIELD name, versions, edition
 RETURN name, versions, edition;

@@ -1,6 +1,8 @@
-// How much is stored in a namespace?
-// Columns: conversations, messages, entities, relationships, decisions, documents (integers), bytes (integer, message text in UTF-8).
-// Plan: each label is counted on its constraint's index, which starts with the namespace; it needs a word about the id too.
+// Count what a namespace holds.
+// Columns: conversations, messages, entities, relationships, decisions, documents (integers), bytes
+// (integer, message text in UTF-8).
+// Plan: each label is counted on its constraint's index, which starts with the namespace; the
+// planner uses that index only where the statement has a condition on the id too.
 :param namespace => "default"
 CALL () { MATCH (c:Conversation {namespace: $namespace}) WHERE c.id IS NOT NULL RETURN count(c) AS conversations }
 CALL () { MATCH (m:Message {namespace: $namespace}) WHERE m.id IS NOT NULL RETURN count(m) AS messages, coalesce(sum(m.bytes), 0) AS bytes }

@@ -1,10 +1,14 @@
-// Merge entities into one, or undo that: relabel, write or delete what hangs on them, and note it in a `Merge`. `merge/claim` has locked them.
-// Columns: places (whose mentions have changed, integer).
-// Rows whose `properties` are null are deleted. Entities that come back are relabelled first, those that go last, when nothing may hang on them
-// any more: a division by zero rolls everything back where somebody was faster, and the client tries again.
-// What mentions another type than before gets its filter tokens anew. The namespace gets another version at the very end, and another number
-// of merges, by which writers see that a name means another entity than they knew; a range with a step of zero rolls back what comes too late.
-:param batch => {namespace: "default", now: 1767225600000, restored: [{id: "beta", label: "Class", vector: null}], mentions: [{label: "Message", place: "conv-123:0", entity: "Acme", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}], relationships: [{source: "Acme", target: "pandas", type: "USES", properties: {name: "uses", confidence: 0.9}}], decisions: [{decision: "decision:1", entity: "Acme", there: true}], changed: [{id: "Acme", properties: {aliases: ["Acme Corp"]}}], merged: [{id: "acme_corp", label: "Organization"}], merge: {id: "merge:1", kept_id: "Acme", merged_ids: ["acme_corp"]}, undo: false, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+// Write a merge or an unmerge: relabel entities, write or delete their mentions, relationships and
+// decisions, and save the `Merge` node. `merge/claim` has locked the entities.
+// Columns: texts (number of texts whose mentions have changed).
+// Rows whose `properties` are null are deleted. Restored entities are relabeled first, merged ones
+// last, when they must not have relationships any more. If a concurrent writer has added one, the
+// division by zero rolls everything back, and the client tries again.
+// Texts and decisions get new filter tokens for the types that they mention. The namespace gets
+// another version at the very end, and a higher number of merges, by which writers see that an id
+// refers to another entity than they read. If another writer was first, a range with a step of zero
+// rolls everything back.
+:param batch => {namespace: "default", now: 1767225600000, restored: [{id: "beta", label: "Class", vector: null}], mentions: [{label: "Message", text_id: "conv-123:0", entity: "Acme", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}], relationships: [{source: "Acme", target: "pandas", type: "USES", properties: {name: "uses", confidence: 0.9}}], decisions: [{decision: "decision:1", entity: "Acme", is_linked: true}], changed: [{id: "Acme", properties: {aliases: ["Acme Corp"]}}], merged: [{id: "acme_corp", label: "Organization"}], merge: {id: "merge:1", kept_id: "Acme", merged_ids: ["acme_corp"]}, undo: false, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CALL () {
   UNWIND $batch.restored AS row
   MATCH (e:MergedEntity {namespace: $batch.namespace, id: row.id})
@@ -22,7 +26,7 @@ CALL () {
 CALL () {
   UNWIND $batch.mentions AS row
   MATCH (e:Entity {namespace: $batch.namespace, id: row.entity})
-  MATCH (m:Message|Chunk|Conversation {namespace: $batch.namespace, id: row.place})
+  MATCH (m:Message|Chunk|Conversation {namespace: $batch.namespace, id: row.text_id})
   WHERE row.label IN labels(m)
   CALL (e, m, row) {
     WITH e, m, row WHERE row.properties IS NULL
@@ -34,7 +38,7 @@ CALL () {
     MERGE (m)-[r:MENTIONS]->(e)
     SET r = row.properties
   }
-  RETURN collect(DISTINCT m) AS places
+  RETURN collect(DISTINCT m) AS texts
 }
 CALL () {
   UNWIND $batch.relationships AS row
@@ -50,25 +54,25 @@ CALL () {
     MERGE (a)-[r:$(row.type)]->(b)
     SET r = row.properties
   }
-  RETURN size($batch.relationships) - count(*) AS unrelated
+  RETURN size($batch.relationships) - count(*) AS missing_relationships
 }
 CALL () {
   UNWIND $batch.decisions AS row
   MATCH (e:Entity {namespace: $batch.namespace, id: row.entity})
   MATCH (d:Decision {namespace: $batch.namespace, id: row.decision})
   CALL (e, d, row) {
-    WITH e, d, row WHERE NOT row.there
+    WITH e, d, row WHERE NOT row.is_linked
     MATCH (d)-[old:ABOUT]->(e)
     DELETE old
   }
   CALL (e, d, row) {
-    WITH e, d, row WHERE row.there
+    WITH e, d, row WHERE row.is_linked
     MERGE (d)-[:ABOUT]->(e)
   }
-  RETURN collect(DISTINCT d) AS decided
+  RETURN collect(DISTINCT d) AS decisions
 }
-CALL (places, decided) {
-  UNWIND places + decided AS m
+CALL (texts, decisions) {
+  UNWIND texts + decisions AS m
   WITH m, coalesce(m.mentioned, []) AS old
   CALL (m) { MATCH (m)-[:MENTIONS|ABOUT]->(x:Entity) RETURN collect(DISTINCT x.type_facet) AS types }
   SET m.mentioned = types, m.facets = [f IN m.facets WHERE NOT f IN old] + types
@@ -84,7 +88,7 @@ CALL () {
   REMOVE e:Entity, e:$(row.label)
   SET e:MergedEntity
   WITH e WHERE EXISTS { (e)--(x) WHERE NOT x:Merge }
-  RETURN count(*) AS held
+  RETURN count(*) AS linked_entities
 }
 CALL () {
   MERGE (g:Merge {namespace: $batch.namespace, id: $batch.merge.id})
@@ -113,10 +117,10 @@ CALL () {
   FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
     SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors, v.vectors_revision = new.revision)
   WITH v, space,
-    v.vectors_revision <> space.revision OR v.embedding_model <> space.model OR coalesce(v.merges, 0) <> space.merges AS late
+    v.vectors_revision <> space.revision OR v.embedding_model <> space.model OR coalesce(v.merges, 0) <> space.merges AS is_stale
   SET v.merges = coalesce(v.merges, 0) + 1
-  WITH v, late
-  WHERE late
+  WITH v, is_stale
+  WHERE is_stale
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
 }
-RETURN CASE WHEN held + unrelated > 0 THEN 1 / (held * 0) ELSE size(places) END AS places;
+RETURN CASE WHEN linked_entities + missing_relationships > 0 THEN 1 / (linked_entities * 0) ELSE size(texts) END AS texts;

@@ -1,6 +1,9 @@
-// Entities by id, merged ones too, locked for the rest of the transaction, so that what is computed from them still holds when it is written.
-// Columns: id (string), merged (whether it was merged into another one), properties (map, without the vector).
-// Plan: a seek for each id on either label; locks are taken in the order of the ids, as all writers do.
+// Lock entities by id, merged ones too, until the transaction ends, so that what is computed from
+// them is still valid when it is written.
+// Columns: id (string), merged (whether it was merged into another entity), properties (map,
+// without the vector).
+// Plan: a seek for each id on either label; locks are taken in the order of the ids, as all writers
+// do.
 :param batch => {namespace: "default", ids: ["Acme", "acme_corp"]}
 UNWIND $batch.ids AS id
 MATCH (e:Entity|MergedEntity {namespace: $batch.namespace, id: id})

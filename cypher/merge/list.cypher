@@ -1,18 +1,19 @@
-// The merges of a namespace, the latest first, those that were undone too.
-// Columns: total (merges of the namespace, integer), known (whether there is the merge `before` which they shall be), merges (list of maps id,
-// kept and merged (maps id, name; name null for an entity that is not there), reason, merged_by, evidence (JSON or null), created_ms,
-// undone_ms). Always one row.
-// Plan: the merges by the index of their constraint, which starts with the namespace; a seek for each entity of those that are shown.
+// List the merges of a namespace, the latest first, undone ones too.
+// Columns: total (number of merges of the namespace), before_exists (whether the merge `before`
+// exists), merges (list of maps id, kept and merged (maps id, name; name null if the entity does
+// not exist), reason, merged_by, evidence (JSON or null), created_ms, undone_ms). Always one row.
+// Plan: the merges by the index of their constraint, which starts with the namespace; a seek for
+// each entity of the listed ones.
 :param batch => {namespace: "default", before: null, limit: 100}
 CALL () {
   MATCH (g:Merge {namespace: $batch.namespace})
   WHERE g.id IS NOT NULL
   RETURN count(g) AS total
 }
-OPTIONAL MATCH (next:Merge {namespace: $batch.namespace, id: $batch.before})
-CALL (next) {
+OPTIONAL MATCH (b:Merge {namespace: $batch.namespace, id: $batch.before})
+CALL (b) {
   MATCH (g:Merge {namespace: $batch.namespace})
-  WHERE g.id IS NOT NULL AND ($batch.before IS NULL OR g.place < next.place)
+  WHERE g.id IS NOT NULL AND ($batch.before IS NULL OR g.place < b.place)
   WITH g
   ORDER BY g.place DESC
   LIMIT $batch.limit
@@ -23,4 +24,4 @@ CALL (next) {
   }
   RETURN collect(g {.id, .reason, .merged_by, .evidence, .created_ms, .undone_ms, kept: entities[0], merged: entities[1..]}) AS merges
 }
-RETURN total, $batch.before IS NULL OR next IS NOT NULL AS known, merges;
+RETURN total, $batch.before IS NULL OR b IS NOT NULL AS before_exists, merges;

@@ -1,5 +1,5 @@
-// What is needed to undo a merge.
-// Columns: merge (map). No row: there is no such merge.
+// Read what is needed to undo a merge.
+// Columns: merge (map). No row: the merge does not exist.
 // Plan: a seek.
 :param batch => {namespace: "default", id: "merge:1"}
 MATCH (g:Merge {namespace: $batch.namespace, id: $batch.id})

@@ -1,6 +1,9 @@
-// Give a namespace another version; the last statement of a transaction whose other statements do not.
+// Give a namespace another version; the last statement of a transaction whose other statements do
+// not.
 // Columns: version (string).
-// Where vectors were written, `space` says where; where another model's are in use by now, or one of the names means another entity, a range with a step of zero rolls everything back.
+// `space` says where vectors were written, null where there were none. If another model is in use
+// by now, or an id of the rows belongs to a merged entity, the range guard rolls everything back,
+// see cypher/README.md.
 :param batch => {namespace: "default", space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 MERGE (v:NamespaceVersion {namespace: $batch.namespace})
 SET v.version = randomUUID()

@@ -1,6 +1,9 @@
-// Which relationship types and entity labels has a namespace ever stored, and how many does the database have in use?
-// Columns: relationship_types, entity_labels (lists of strings), database_types, database_labels (integers). Always one row.
-// Plan: one key. The database's own numbers come from its counts; they take a tenth of a second where there are 60,000.
+// List the relationship types and entity labels that a namespace ever stored, and count the
+// database's.
+// Columns: relationship_types, entity_labels (lists of strings), database_types, database_labels
+// (integers). Always one row.
+// Plan: one key. The numbers of the database come from its counts; they take a tenth of a second
+// where there are 60,000.
 :param namespace => "default"
 CALL () {
   CALL db.relationshipTypes() YIELD relationshipType

@@ -1,4 +1,4 @@
-// Which state is a namespace in? Every write gives it another one, never seen before.
+// Return the version of a namespace; every write gives it a new one.
 // Columns: version (string). No row: nothing was ever written.
 :param namespace => "default"
 MATCH (v:NamespaceVersion {namespace: $namespace})

@@ -1,6 +1,7 @@
-// Which patterns does a namespace have for types of its own, if they are other than the known ones?
-// Columns: version (integer), patterns (JSON; null when `known` is their version). No row: it has none, and never had any.
+// Read a namespace's own entity patterns, unless the caller knows this version.
+// Columns: version (integer), patterns (JSON; null if `known_version` is their version). No row:
+// the namespace never had patterns.
 :param namespace => "default"
-:param known => 0
+:param known_version => 0
 MATCH (p:EntityPatterns {namespace: $namespace})
-RETURN p.version AS version, CASE WHEN p.version = $known THEN null ELSE p.patterns END AS patterns;
+RETURN p.version AS version, CASE WHEN p.version = $known_version THEN null ELSE p.patterns END AS patterns;

@@ -1,6 +1,7 @@
-// Put patterns in the place of those that a namespace has. The same again keep their version.
-// Columns: version (integer, one more than before where they are others), changed (boolean).
-// Plan: the node is locked before its version is read. The namespace gets another version at the very end.
+// Replace the patterns of a namespace. The same patterns keep their version.
+// Columns: version (integer, increased by one if the patterns differ), changed (boolean).
+// Plan: the node is locked before its version is read.
+// The namespace gets another version at the very end, so that its lock is held for the commit only.
 :param batch => {namespace: "default", now: 1767225600000, patterns: "{}"}
 MERGE (p:EntityPatterns {namespace: $batch.namespace})
 ON CREATE SET p.version = 0, p.created_ms = $batch.now

@@ -1,23 +1,28 @@
-// Put what was found in some messages and passages in the place of what they mention, and of what their words support.
-// Columns: applied (places that still had the text that was read), removed (list of maps id, name, type: entities that no evidence supports any more).
-// Plan: each place is locked before its guard is read; entities come sorted by id, so that concurrent writers take their locks in one order.
-// What a merge, or the undoing of one, has moved meanwhile would be remembered: the division by zero rolls everything back then, and the client
-// tries again.
-// `retyped` entities were found in text and are of another type by the present patterns: label and filter tokens follow, those of what
-// mentions them too. The namespace gets another version at the very end.
-// `space` says where vectors go. Where another model's are in use by now, or one of the names means another entity, a range with a step of zero rolls everything back.
-:param batch => {namespace: "default", now: 1767225600000, places: [{id: "conv-123:0", guard: "1", entities: [{id: "pandas", properties: {start: 0, end: 6, count: 1, confidence: 0.5, extractor: "pattern:technology"}}]}], entities: [{id: "pandas", label: "Technology", vector: null, properties: {name: "pandas", type: "technology", type_facet: "1"}}], retyped: [{id: "pandas", label: "Technology", stale_label: "Library", properties: {type: "technology", type_facet: "1", facets: ["1"]}}], relations: [], evidence: 50, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+// Replace the mentions of some messages and passages, and their support of relationships.
+// Columns: applied (number of texts that still had the text that was read), removed (list of maps
+// id, name, type: deleted entities that no evidence supports any more).
+// `retyped` are extracted entities whose type changes: their label and filter tokens change, and
+// the filter tokens of the texts that mention them.
+// Plan: each text is locked before its guard is read; entities come sorted by id, so that
+// concurrent writers take locks in the same order.
+// If a concurrent merge or unmerge has moved mentions meanwhile, a text mentions too much: the
+// division by zero then rolls everything back, and the client tries again.
+// `space` is the namespace's vector state as the caller read it. If another model is in use by now,
+// or an id of the rows belongs to a merged entity, a range with a step of zero rolls everything
+// back. The namespace gets another version at the very end, so that its lock is held for the commit
+// only.
+:param batch => {namespace: "default", now: 1767225600000, texts: [{id: "conv-123:0", guard: "1", entities: [{id: "pandas", properties: {start: 0, end: 6, count: 1, confidence: 0.5, extractor: "pattern:technology"}}]}], entities: [{id: "pandas", label: "Technology", vector: null, properties: {name: "pandas", type: "technology", type_facet: "1"}}], retyped: [{id: "pandas", label: "Technology", stale_label: "Library", properties: {type: "technology", type_facet: "1", facets: ["1"]}}], relations: [], max_evidence: 50, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CALL () {
-  UNWIND $batch.places AS row
+  UNWIND $batch.texts AS row
   MATCH (m:Message|Chunk {namespace: $batch.namespace, id: row.id})
   SET m.updated_ms = $batch.now
   WITH m, row
   WHERE coalesce(m.content_hash, toString(m.created_ms)) = row.guard
-  RETURN collect({node: m, row: row}) AS places
+  RETURN collect({node: m, row: row}) AS texts
 }
-CALL (places) {
-  UNWIND places AS place
-  WITH place.node AS m
+CALL (texts) {
+  UNWIND texts AS text
+  WITH text.node AS m
   MATCH (m)-[mention:MENTIONS]->(e:Entity)
   CALL (m, e) {
     MATCH (e)-[r]->(:Entity)
@@ -27,7 +32,7 @@ CALL (places) {
     DELETE r
   }
   DELETE mention
-  RETURN collect(DISTINCT e) AS doubtful
+  RETURN collect(DISTINCT e) AS mentioned_entities
 }
 CALL () {
   UNWIND $batch.entities AS row
@@ -52,47 +57,47 @@ CALL () {
   CALL (m) { MATCH (m)-[:MENTIONS]->(x:Entity) RETURN collect(DISTINCT x.type_facet) AS types }
   SET m.mentioned = types, m.facets = [f IN m.facets WHERE NOT f IN old] + types
 }
-CALL (places) {
-  UNWIND places AS place
-  WITH place.node AS m, place.row AS row
+CALL (texts) {
+  UNWIND texts AS text
+  WITH text.node AS m, text.row AS row
   CALL (m, row) {
-    UNWIND row.entities AS one
-    MATCH (e:Entity {namespace: $batch.namespace, id: one.id})
+    UNWIND row.entities AS mentioned
+    MATCH (e:Entity {namespace: $batch.namespace, id: mentioned.id})
     CREATE (m)-[r:MENTIONS]->(e)
-    SET r += one.properties
+    SET r += mentioned.properties
     RETURN collect(DISTINCT e.type_facet) AS types
   }
   WITH m, types, coalesce(m.mentioned, []) AS old
   SET m.mentioned = types, m.facets = [f IN m.facets WHERE NOT f IN old] + types
 }
-CALL (places) {
-  WITH [place IN places | place.row.id] AS known
+CALL (texts) {
+  WITH [text IN texts | text.row.id] AS text_ids
   UNWIND $batch.relations AS row
-  WITH row, [id IN row.sources WHERE id IN known] AS given
-  WHERE size(given) > 0
+  WITH row, [id IN row.sources WHERE id IN text_ids] AS new_sources
+  WHERE size(new_sources) > 0
   MATCH (a:Entity {namespace: $batch.namespace, id: row.source})
   MATCH (b:Entity {namespace: $batch.namespace, id: row.target})
   MERGE (a)-[r:$(row.type)]->(b)
   ON CREATE SET r += row.properties, r.created_ms = $batch.now, r.sources = []
   SET r.updated_ms = $batch.now
-  WITH r, coalesce(r.sources, []) + [id IN given WHERE NOT id IN coalesce(r.sources, [])] AS sources
-  SET r.sources = sources[..$batch.evidence], r.capped = CASE WHEN size(sources) > $batch.evidence THEN true ELSE r.capped END
+  WITH r, coalesce(r.sources, []) + [id IN new_sources WHERE NOT id IN coalesce(r.sources, [])] AS sources
+  SET r.sources = sources[..$batch.max_evidence], r.capped = CASE WHEN size(sources) > $batch.max_evidence THEN true ELSE r.capped END
 }
-CALL (doubtful) {
-  UNWIND doubtful AS e
+CALL (mentioned_entities) {
+  UNWIND mentioned_entities AS e
   WITH e ORDER BY e.id
   SET e.updated_ms = e.updated_ms
   WITH e
   WHERE e:Entity AND e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)--(:Entity) }
-  WITH e, {id: e.id, name: e.name, type: e.type} AS shown
+  WITH e, {id: e.id, name: e.name, type: e.type} AS entity
   DETACH DELETE e
-  RETURN collect(shown) AS gone
+  RETURN collect(entity) AS removed_entities
 }
-CALL (places) {
-  UNWIND places AS place
-  WITH place.node AS m, place.row AS row
+CALL (texts) {
+  UNWIND texts AS text
+  WITH text.node AS m, text.row AS row
   WHERE COUNT { (m)-[:MENTIONS]->() } <> size(row.entities)
-  RETURN count(*) AS remembered
+  RETURN count(*) AS surplus_mentions
 }
 CALL () {
   MERGE (v:NamespaceVersion {namespace: $batch.namespace})
@@ -112,4 +117,4 @@ CALL () {
   ))
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
 }
-RETURN CASE WHEN remembered > 0 THEN 1 / (remembered * 0) ELSE size(places) END AS applied, gone AS removed;
+RETURN CASE WHEN surplus_mentions > 0 THEN 1 / (surplus_mentions * 0) ELSE size(texts) END AS applied, removed_entities AS removed;

@@ -1,5 +1,6 @@
-// The messages of a conversation whose text was read for entities, a page by position, with what they mention now.
-// Columns: id, position (integer), content, guard (string, another one once the text is another), mentions (list of maps: id, start, end, count, confidence, extractor).
+// Read a page of a conversation's extracted messages, by position, with their present mentions.
+// Columns: id, position (integer), content, guard (string that changes with the text), mentions
+// (list of maps: id, start, end, count, confidence, extractor).
 :param namespace => "default"
 :param conversation_id => "conv-123"
 :param after => -1

@@ -1,6 +1,8 @@
-// What becomes of entities when some places no longer mention them, and others do?
-// Columns: id, name, type, origin, goes (whether nothing would support the entity any more).
-// Plan: one seek per entity. Its relationships go when all that supports them is in `lost`, unless somebody wrote them or their list of support is cut.
+// Predict which entities would be deleted if some texts no longer mentioned them.
+// Columns: id, name, type, origin, is_unsupported (whether nothing would support the entity any
+// more).
+// Plan: one seek per entity. Its relationships do not support it if all their sources are in
+// `lost`, they were extracted, and their list of sources is complete.
 :param batch => {namespace: "default", entities: [{id: "pandas", lost: ["conv-123:0"]}]}
 UNWIND $batch.entities AS row
 MATCH (e:Entity {namespace: $batch.namespace, id: row.id})
@@ -10,4 +12,4 @@ RETURN e.id AS id, e.name AS name, e.type AS type, e.origin AS origin,
   AND NOT EXISTS {
     MATCH (e)-[r]-(:Entity)
     WHERE coalesce(r.origin, '') <> 'extracted' OR r.capped OR any(source IN coalesce(r.sources, []) WHERE NOT source IN row.lost)
-  } AS goes;
+  } AS is_unsupported;

@@ -1,6 +1,7 @@
-// A page of messages whose text was read for entities, by id, with what they mention now.
-// Columns: id, content, guard (string, another one once the text is another), mentions (list of maps: id, start, end, count, confidence, extractor).
-// Plan: a seek on the namespace's ids behind `after`, in the order of the index.
+// Read a page of extracted messages, by id, with their present mentions.
+// Columns: id, content, guard (string that changes with the text), mentions (list of maps: id,
+// start, end, count, confidence, extractor).
+// Plan: a seek on the namespace's ids after `after`, in the order of the index.
 :param namespace => "default"
 :param after => ""
 :param limit => 100

@@ -1,6 +1,8 @@
-// A page of the passages of documents, by id, with what they mention now.
-// Columns: id, content, guard (string, another one once the passage is another), mentions (list of maps: id, start, end, count, confidence, extractor).
-// Plan: a seek on the namespace's ids behind `after`; those of documents begin with `document:`, and nothing else is looked at.
+// Read a page of the passages of documents, by id, with their present mentions.
+// Columns: id, content, guard (string that changes with the text), mentions (list of maps: id,
+// start, end, count, confidence, extractor).
+// Plan: a seek on the namespace's ids after `after`; ids of document passages begin with
+// `document:`.
 :param namespace => "default"
 :param after => "document:"
 :param limit => 100

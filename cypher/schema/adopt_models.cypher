@@ -1,6 +1,6 @@
-// Have each namespace say which model made its vectors; until version 3 of the schema the database did.
+// Note in each namespace which model made its vectors; until schema version 3 the database did.
 // Columns: namespaces (integer).
-// Plan: once, when a store of version 3 is opened; looks at all that can have a vector.
+// Plan: runs once, when a store of version 3 is opened; reads all nodes that can have a vector.
 :param now => 1767225600000
 MATCH (s:SchemaVersion {id: 'schema'})
 WHERE s.embedding_model IS NOT NULL

@@ -1,3 +1,3 @@
-// Drop a constraint that has the name of one that must exist, but not its shape, or whose index failed. The SDK puts its name in.
-// Columns: none.
+// Drop a constraint that has the name of a required one, but another shape or a failed index.
+// Columns: none. The SDK replaces the name.
 DROP CONSTRAINT entity_id IF EXISTS;

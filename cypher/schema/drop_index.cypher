@@ -1,3 +1,4 @@
-// Drop an index that has the name of one that must exist, but not its shape, its constraint or its content. The SDK puts its name in.
-// Columns: none.
+// Drop an index that has the name of a required one, but another shape, no constraint, or that
+// failed.
+// Columns: none. The SDK replaces the name.
 DROP INDEX memory_text IF EXISTS;

@@ -1,6 +1,7 @@
-// Have the relationship types of the graph itself exist, so that a database that is full of other types still takes them.
+// Create the relationship types that the graph itself needs.
 // Columns: types (integer).
-// Plan: a type that exists stays as it is.
+// Plan: a database without room for further types then still takes these. A type that exists is
+// left as it is.
 :param types => ["HAS_MESSAGE", "RELATED_TO"]
 UNWIND $types AS type
 CALL db.createRelationshipType(type)

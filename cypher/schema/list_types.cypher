@@ -1,7 +1,9 @@
-// Have each namespace list the relationship types and the labels of its entities; until version 5 of the schema the database's own counted.
+// List in each namespace the relationship types and the labels of its entities.
 // Columns: namespaces (integer).
-// Plan: once, when a store of version 5 is opened; looks at all entities, one namespace to a transaction, so that what was cut off goes on
-// with the next one. To set the version locks the namespace. Must run as an auto-commit transaction.
+// Plan: runs once, when a store of schema version 5 is opened; until then the types of the database
+// counted. Reads all entities, one namespace to a transaction, so that a repeat goes on where an
+// earlier run was cut off. Setting the version locks the namespace. Must run as an auto-commit
+// transaction.
 CALL () {
   MATCH (e:Entity)
   WHERE e.namespace IS NOT NULL AND e.id IS NOT NULL

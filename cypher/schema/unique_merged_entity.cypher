@@ -1,4 +1,5 @@
-// Ids of entities that were merged into others are unique in a namespace.
+// Make ids of MergedEntity nodes unique in their namespace.
 // Columns: none.
+// `MERGE` on an id is safe under concurrency only because of this constraint.
 CREATE CONSTRAINT merged_entity_id IF NOT EXISTS
 FOR (n:MergedEntity) REQUIRE (n.namespace, n.id) IS UNIQUE;

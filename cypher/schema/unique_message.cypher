@@ -1,4 +1,5 @@
-// An id means one Message in its namespace; MERGE on it is safe under concurrency only because of this constraint.
+// Make ids of Message nodes unique in their namespace.
 // Columns: none.
+// `MERGE` on an id is safe under concurrency only because of this constraint.
 CREATE CONSTRAINT message_id IF NOT EXISTS
 FOR (n:Message) REQUIRE (n.namespace, n.id) IS UNIQUE;

@@ -1,4 +1,4 @@
-// One set of patterns for the caller's own types of entities per namespace.
+// Make the EntityPatterns node of a namespace unique.
 // Columns: none.
 CREATE CONSTRAINT entity_patterns IF NOT EXISTS
 FOR (n:EntityPatterns) REQUIRE n.namespace IS UNIQUE;

@@ -1,4 +1,4 @@
-// There is one node that says which version of the schema a database has.
+// Make the SchemaVersion node of a database unique.
 // Columns: none.
 CREATE CONSTRAINT schema_version_id IF NOT EXISTS
 FOR (n:SchemaVersion) REQUIRE n.id IS UNIQUE;

@@ -1,5 +1,5 @@
-// One vector index over all that carries a vector, with the properties by which searches filter inside it.
-// Parameter: vector_size, numbers per vector. Columns: none.
+// Create one vector index over all nodes that can have a vector, with the properties for filters.
+// Columns: none. Parameter: vector_size (numbers per vector).
 :param vector_size => 384
 CYPHER 25
 CREATE VECTOR INDEX memory_vectors IF NOT EXISTS

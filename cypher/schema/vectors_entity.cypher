@@ -1,5 +1,6 @@
-// Servers without Cypher 25 have vector indexes of one label and without filters: this one is for Entity nodes there.
-// Parameter: vector_size, numbers per vector. Columns: none.
+// Create the vector index of Entity nodes, for servers without Cypher 25.
+// Columns: none. Parameter: vector_size (numbers per vector).
+// Plan: vector indexes of these servers have one label and no properties for filters.
 :param vector_size => 384
 CREATE VECTOR INDEX memory_vectors_entity IF NOT EXISTS
 FOR (n:Entity) ON (n.embedding)

@@ -1,7 +1,8 @@
-// Remove vectors that a namespace has in one property, some at a time.
-// Columns: cleared (integer; 0: none is left). No row: another model was begun meanwhile, or these vectors are in use.
-// Plan: every label by its constraint's index, which starts with the namespace. The namespace's own node is locked first, so that nothing
-// is removed that somebody has had made or used since.
+// Remove some of the vectors that a namespace has in one property.
+// Columns: cleared (integer; 0: none is left). No row: another model was begun meanwhile, or these
+// vectors are in use.
+// Plan: each label by its constraint's index, which starts with the namespace. The namespace's own
+// node is locked first, so that no vectors are removed that were written or came into use since.
 :param batch => {namespace: "default", vectors: "embedding_384_a", revision: 2, limit: 2000, now: 1767225600000}
 MATCH (v:NamespaceVersion {namespace: $batch.namespace})
 SET v.vectors_ms = $batch.now

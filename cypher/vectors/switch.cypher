@@ -1,5 +1,6 @@
-// Use the vectors of the other model from now on; those that were in use are kept beside them. `vectors/lock` goes before it.
+// Use the other model's vectors from now on, and keep those that were in use as the previous ones.
 // Columns: revision (integer).
+// Plan: `vectors/lock` runs before it in the same transaction.
 :param batch => {namespace: "default", revision: 2}
 MATCH (v:NamespaceVersion {namespace: $batch.namespace})
 WHERE v.vectors_revision = $batch.revision AND v.other_model IS NOT NULL

@@ -1,211 +1,225 @@
-"""What the words around a name say of what it names: who acts is a person, what one is in is a place."""
+"""People and places, recognized by the grammar of the words around their names."""
 
 from functools import cache
 
-from mcp_context_persistence.ingest.extraction.code_tokens import SHAPED
-from mcp_context_persistence.ingest.extraction.lexicons import words
-from mcp_context_persistence.ingest.extraction.named_entities import capital, walk_left
-from mcp_context_persistence.ingest.extraction.relation_verbs import all_forms
-from mcp_context_persistence.ingest.extraction.results import Found, Parsed
+from mcp_context_persistence.ingest.extraction.named_entities import (
+    find_name_start,
+    is_capitalized,
+)
+from mcp_context_persistence.ingest.extraction.relation_verbs import inflect_verbs
+from mcp_context_persistence.ingest.extraction.results import EntityCandidate, ParsedText, Tier
+from mcp_context_persistence.ingest.extraction.rule_data import get_words
 
-_ORGANISATIONS = words("ends of organisations")
-_EDGE_WORDS = words("words around a name")
-_NEVER = words("never a name")
-_ROLES = words("roles of people")
-_PLACES = words("kinds of places")
-_MOODS = words("moods")
-_INSIDE = frozenset({"in", "near", "outside", "throughout"})
-_BELONGINGS = words("what only people have")
-_WHO = ([",", "who"], ["(", "who"])
-_COMMON = words("generic nouns") | words("empty modifiers") | _ROLES
-_OTHERWISE = {None, "ORG", "GPE", "NORP", "PRODUCT"}  # what the recogniser often says of a person
-_NOT_PLACES = {None, "ORG", "PERSON", "PRODUCT"}
-_TITLED = {None, "ORG", "PRODUCT"}
-_BEING = frozenset({"was", "were", "had", "did"})  # things do these too
-_RELATIVE = frozenset({"where", "who", "which", "that", "when"})  # no name goes on over them
-_POSSESSIVE = (["'s"], ["’s"])
-BEFORE = SHAPED  # wins over the recogniser's own span
+_ORGANIZATION_ENDINGS = get_words("organization_endings")
+_WORDS_AROUND_NAME = get_words("words_around_name")
+_NEVER_NAMES = get_words("never_names")
+_ROLES = get_words("people_roles")
+_PLACE_KINDS = get_words("place_kinds")
+_MOODS = get_words("moods")
+_PLACE_PREPOSITIONS = frozenset({"in", "near", "outside", "throughout"})
+_BELONGINGS = get_words("people_belongings")
+_RELATIVE_CLAUSE_STARTS = ([",", "who"], ["(", "who"])
+_COMMON_WORDS = get_words("generic_nouns") | get_words("empty_modifiers") | _ROLES
+# The recognizer often gives these labels to people, and these to places.
+_LABELS_OF_PEOPLE = {None, "ORG", "GPE", "NORP", "PRODUCT"}
+_LABELS_OF_PLACES = {None, "ORG", "PERSON", "PRODUCT"}
+_LABELS_AFTER_PREPOSITION = {None, "ORG", "PRODUCT"}
+_VERBS_OF_OBJECTS = frozenset({"was", "were", "had", "did"})  # Not only people do these.
+_RELATIVE_WORDS = frozenset({"where", "who", "which", "that", "when"})  # Never inside a name.
+_POSSESSIVES = (["'s"], ["’s"])
+_TIER = Tier.CODE_SHAPE  # wins over the recognizer's own span
 
 
 @cache
-def _verbs(name: str) -> frozenset[str]:
-    return all_forms(words(name))
+def _get_verb_forms(name: str) -> frozenset[str]:
+    return inflect_verbs(get_words(name))
 
 
-def surroundings(parsed: Parsed) -> list[Found]:
-    """Candidates for people and places, known by grammar."""
+def find_people_and_places(parsed: ParsedText) -> list[EntityCandidate]:
+    """Return candidates for people and places."""
     labels: list[str | None] = [None] * len(parsed.words)
-    for first, last, label in parsed.named:
-        if _RELATIVE.isdisjoint(parsed.lowers[first:last]):
-            labels[first:last] = [label] * (last - first)
-    found = []
+    for first, end, label in parsed.entity_spans:
+        if _RELATIVE_WORDS.isdisjoint(parsed.lowers[first:end]):
+            labels[first:end] = [label] * (end - first)
+    candidates = []
     for i, tag in enumerate(parsed.tags):
         if (
-            not (tag in {"NNP", "NNPS"} or (tag == "JJ" and _acts_alone(parsed, i)))
-            or not capital(parsed, i)
+            not (tag in {"NNP", "NNPS"} or (tag == "JJ" and _is_unusual_name(parsed, i)))
+            or not is_capitalized(parsed, i)
             or parsed.words[i].isupper()
         ):
             continue
-        first = walk_left(parsed, i)
-        while first < i and parsed.lowers[first] in _EDGE_WORDS:
+        first = find_name_start(parsed, i)
+        while first < i and parsed.lowers[first] in _WORDS_AROUND_NAME:
             first += 1
-        if not _plain(parsed, first, i):
+        if not _is_spelled_like_name(parsed, first, i):
             continue
-        kinds = set(labels[first : i + 1])
-        rule = _person(parsed, first, i, kinds)
+        name_labels = set(labels[first : i + 1])
+        start, end = parsed.starts[first], parsed.ends[i]
+        rule = _get_person_rule(parsed, first, i, name_labels)
         if rule:
-            found.append(Found(parsed.starts[first], parsed.ends[i], "person", rule, BEFORE))
-        elif kinds <= _NOT_PLACES | {"NORP"} and (rule := _place(parsed, first, i, kinds)):
-            found.append(Found(parsed.starts[first], parsed.ends[i], "location", rule, BEFORE))
-    return found
+            candidates.append(EntityCandidate(start, end, "person", rule, _TIER))
+        elif name_labels <= _LABELS_OF_PLACES | {"NORP"} and (
+            rule := _get_place_rule(parsed, first, i, name_labels)
+        ):
+            candidates.append(EntityCandidate(start, end, "location", rule, _TIER))
+    return candidates
 
 
-def _acts_alone(parsed: Parsed, i: int) -> bool:
-    """Whether a word that looks like an adjective begins the sentence and does what people do: an unusual name."""
+def _is_unusual_name(parsed: ParsedText, i: int) -> bool:
+    """Return whether a word that is tagged as an adjective begins the sentence and acts."""
     verb = parsed.lowers[parsed.heads[i]]
     return (
         parsed.deps[i] == "nsubj"
         and not parsed.children[i]
-        and _begins(parsed, i)
-        and verb in _verbs("human verbs")
+        and _begins_sentence(parsed, i)
+        and verb in _get_verb_forms("human_verbs")
     )
 
 
-def _plain(parsed: Parsed, first: int, last: int) -> bool:
-    """Whether a run of tokens is at most three words with a name's spelling."""
+def _is_spelled_like_name(parsed: ParsedText, first: int, last: int) -> bool:
+    """Return whether a run of tokens has at most three words and the spelling of a name."""
     word = parsed.words[last]
     return (
         last - first < 3
         and word.isalpha()
         and word[1:].islower()
-        and word not in _ORGANISATIONS
-        and parsed.lowers[last] not in _NEVER
-        and not (first == last and parsed.lowers[last] in _COMMON)
-        and parsed.lowers[first] not in _EDGE_WORDS
+        and word not in _ORGANIZATION_ENDINGS
+        and parsed.lowers[last] not in _NEVER_NAMES
+        and not (first == last and parsed.lowers[last] in _COMMON_WORDS)
+        and parsed.lowers[first] not in _WORDS_AROUND_NAME
         and not (
             last + 1 < len(parsed.words)
-            and capital(parsed, last + 1)
+            and is_capitalized(parsed, last + 1)
             and parsed.tags[last + 1] in {"NNP", "NNPS"}
         )
     )
 
 
-def _goes_on(parsed: Parsed, last: int) -> bool:
-    """Whether the name is part of a longer one: "Fate of the Furious", "Fahrenheit 451"."""
+def _is_continued(parsed: ParsedText, last: int) -> bool:
+    """Return whether the name may be longer: "Fate of the Furious", "Fahrenheit 451"."""
     return last + 1 < len(parsed.words) and (
         parsed.lowers[last + 1] == "of" or parsed.tags[last + 1] == "CD"
     )
 
 
-def _title(parsed: Parsed, preposition: int) -> bool:
-    """Whether a preposition is inside a title: "Cities in Dust"."""
+def _is_in_title(parsed: ParsedText, preposition: int) -> bool:
+    """Return whether a preposition is inside a title: "Cities in Dust"."""
     return (
         preposition > 0
-        and capital(parsed, preposition - 1)
-        and not _begins(parsed, preposition - 1)
+        and is_capitalized(parsed, preposition - 1)
+        and not _begins_sentence(parsed, preposition - 1)
     )
 
 
-def _article(parsed: Parsed, first: int) -> bool:
+def _has_determiner(parsed: ParsedText, first: int) -> bool:
     return first > 0 and (
         parsed.lowers[first - 1] in {"the", "a", "an"} or parsed.tags[first - 1] == "PRP$"
     )
 
 
-def _begins(parsed: Parsed, i: int) -> bool:
+def _begins_sentence(parsed: ParsedText, i: int) -> bool:
     return any(first == i for first, _ in parsed.sentences)
 
 
-def _person(parsed: Parsed, first: int, last: int, kinds: set[str | None]) -> str:
-    """The rule by which these tokens name a person, or nothing."""
-    if _article(parsed, first) or not kinds <= _OTHERWISE:
+def _get_person_rule(parsed: ParsedText, first: int, last: int, labels: set[str | None]) -> str:
+    """Return the rule by which these tokens name a person, or an empty string."""
+    if _has_determiner(parsed, first) or not labels <= _LABELS_OF_PEOPLE:
         return ""
-    if parsed.deps[last] == "nsubj" and _acts(parsed, first, last, kinds):
+    if parsed.deps[last] == "nsubj" and _acts_like_person(parsed, first, last, labels):
         return "rule:person"
-    if _has_role(parsed, first, last, kinds):
+    if _has_role(parsed, first, last, labels):
         return "rule:person_role"
     return (
         "rule:person_possessor"
-        if parsed.deps[last] == "poss" and first == last and _owns(parsed, last, kinds)
+        if parsed.deps[last] == "poss" and first == last and _is_owner(parsed, last, labels)
         else ""
     )
 
 
-def _acts(parsed: Parsed, first: int, last: int, kinds: set[str | None]) -> bool:
-    """Whether the subject does what only people do, or, where the recogniser says nothing, what people mostly do."""
+def _acts_like_person(parsed: ParsedText, first: int, last: int, labels: set[str | None]) -> bool:
+    """Return whether the subject does what only people do.
+
+    For a name without a label of the recognizer, what mostly people do is sufficient.
+    """
     head = parsed.heads[last]
     verb = parsed.lowers[head]
-    if verb in _verbs("human verbs") or any(
-        parsed.deps[k] == "acomp" and parsed.lowers[k] in _MOODS for k in parsed.children[head]
+    if verb in _get_verb_forms("human_verbs") or any(
+        parsed.deps[child] == "acomp" and parsed.lowers[child] in _MOODS
+        for child in parsed.children[head]
     ):
         return True
-    if kinds == {None}:
-        return verb in _verbs("verbs of people") or (
-            parsed.tags[head] == "VBD" and verb not in _BEING
+    if labels == {None}:
+        return verb in _get_verb_forms("people_verbs") or (
+            parsed.tags[head] == "VBD" and verb not in _VERBS_OF_OBJECTS
         )
-    return kinds == {"GPE"} and first == last and verb in _verbs("verbs of no place")
+    return labels == {"GPE"} and first == last and verb in _get_verb_forms("non_place_verbs")
 
 
-def _has_role(parsed: Parsed, first: int, last: int, kinds: set[str | None]) -> bool:
-    """Whether the name stands beside what only people are, or goes on with "who"."""
+def _has_role(parsed: ParsedText, first: int, last: int, labels: set[str | None]) -> bool:
+    """Return whether the name has a role of people, or "who" follows it."""
     head = parsed.heads[last]
     if parsed.deps[last] == "appos" and parsed.lowers[head] in _ROLES and head < first:
         return True
     if any(
-        parsed.deps[k] in {"conj", "appos"} and k > last and parsed.words[k] in _ROLES
-        for k in parsed.children[last]
+        parsed.deps[child] in {"conj", "appos"} and child > last and parsed.words[child] in _ROLES
+        for child in parsed.children[last]
     ):
         return True
-    before = parsed.lowers[first - 1] if first > 0 else ""
+    previous = parsed.lowers[first - 1] if first > 0 else ""
     return first < last and (
-        before in _ROLES or ("NORP" not in kinds and parsed.lowers[last + 1 : last + 3] in _WHO)
+        previous in _ROLES
+        or ("NORP" not in labels and parsed.lowers[last + 1 : last + 3] in _RELATIVE_CLAUSE_STARTS)
     )
 
 
-def _owns(parsed: Parsed, i: int, kinds: set[str | None]) -> bool:
-    """Whether the owner has what only people have, or begins the sentence with nothing else known of it."""
+def _is_owner(parsed: ParsedText, i: int, labels: set[str | None]) -> bool:
+    """Return whether a possessor is a person.
+
+    It owns what only people have, or it begins the sentence and has no label of the recognizer.
+    """
     if parsed.lowers[parsed.heads[i]] in _BELONGINGS:
         return True
     return (
-        kinds == {None}
+        labels == {None}
         and parsed.tags[i] == "NNP"
-        and _begins(parsed, i)
-        and parsed.words[i + 1 : i + 2] in _POSSESSIVE
+        and _begins_sentence(parsed, i)
+        and parsed.words[i + 1 : i + 2] in _POSSESSIVES
     )
 
 
-def _place(parsed: Parsed, first: int, last: int, kinds: set[str | None]) -> str:
-    """The rule by which these tokens name a place, or nothing."""
+def _get_place_rule(parsed: ParsedText, first: int, last: int, labels: set[str | None]) -> str:
+    """Return the rule by which these tokens name a place, or an empty string."""
     dep, head = parsed.deps[last], parsed.heads[last]
-    if dep == "conj" and parsed.tags[head] in {"NNP", "NNPS"} and kinds != {None}:
+    if dep == "conj" and parsed.tags[head] in {"NNP", "NNPS"} and labels != {None}:
         dep, head = parsed.deps[head], parsed.heads[head]
-    alone = first == last or parsed.words[last - 1] == "-"
-    lone = (
-        alone
-        and (not _article(parsed, first) or parsed.tags[last] == "NNPS")
-        and not _goes_on(parsed, last)
+    is_single = first == last or parsed.words[last - 1] == "-"
+    stands_alone = (
+        is_single
+        and (not _has_determiner(parsed, first) or parsed.tags[last] == "NNPS")
+        and not _is_continued(parsed, last)
     )
     if (
         dep == "pobj"
-        and parsed.lowers[head] in _INSIDE
+        and parsed.lowers[head] in _PLACE_PREPOSITIONS
         and head < first
-        and lone
-        and kinds <= _TITLED
-        and not _title(parsed, head)
+        and stands_alone
+        and labels <= _LABELS_AFTER_PREPOSITION
+        and not _is_in_title(parsed, head)
     ):
         return "rule:place_in"
-    if dep == "appos" and parsed.lowers[head] in _PLACES and head < first:
+    if dep == "appos" and parsed.lowers[head] in _PLACE_KINDS and head < first:
         return "rule:place_kind"
     if (
         dep == "oprd"
         and parsed.lowers[head] in {"called", "named"}
-        and parsed.lowers[parsed.heads[head]] in _PLACES
+        and parsed.lowers[parsed.heads[head]] in _PLACE_KINDS
     ):
         return "rule:place_kind"
     if (
         dep in {"compound", "nmod"}
         and last + 1 < len(parsed.words)
-        and parsed.lowers[last + 1] in _PLACES
+        and parsed.lowers[last + 1] in _PLACE_KINDS
         and head == last + 1
     ):
         return "rule:place_kind"

@@ -1,30 +1,55 @@
-"""Decisions that a text tells of, found by the words with which people say that something is settled.
+"""Sentences that state a decision, found by the wordings with which people settle something.
 
-They are proposals: what was meant is for a person to confirm. Left out are questions, conditions, what is only considered or wished, what is
-not decided yet or denied, and promises. English only.
+A person should confirm them. Questions, conditions, promises, and what is only considered, wished,
+undecided or denied are left out. English only.
 """
 
 import re
 from dataclasses import dataclass
 
-_WHO = r"(?:we|they|i|he|she|you|it|everybody|everyone)"
-_BODY = r"(?:we|they|board|committee|team|council|management|group|company|client|panel|jury|parliament|senate|court|union|family|everybody|everyone|both)"
-_BY_NOW = r"(?:(?:finally|already|all|now|just|then|also|both|unanimously|jointly|formally|eventually|together|basically|more or less|have|has|had|'ve)\s+)*"
-_IT = r"(?!\s*(?:\W*$|,|which\b|to do\b))"  # what was decided follows: not "the one we agreed on", "what we decided to do"
-_WITH_IT = rf"{_IT}(?! (?:you|him|her|them|me|us|it|that|friends?|family|my|kids)\b)"
-_DO = (
-    r"(?:(?:just|all|now|simply|instead)\s+)*(?:(?:keep|start|stop|be)\s+using(?! (?:my|your)\b)|use|adopt|switch|standardi[sz]e|migrate|replace|deprecate|scrap|retire|abandon|postpone|"
-    r"drop(?! (?:by|in|off|me|you)\b)|move\s+(?:everything|them|all)|stay\s+(?:with|on)|(?:go(?:\s+ahead|\s+forward)?|proceed|move\s+(?:ahead|forward))\s+with|stick\s+(?:with|to)|settle\s+on|opt\s+for|do\s+without)\b"
+_PRONOUN = r"(?:we|they|i|he|she|you|it|everybody|everyone)"
+_GROUP = (
+    r"(?:we|they|board|committee|team|council|management|group|company|client|panel|jury|"
+    r"parliament|senate|court|union|family|everybody|everyone|both)"
+)
+_ADVERBS = (
+    r"(?:(?:finally|already|all|now|just|then|also|both|unanimously|jointly|formally|"
+    r"eventually|together|basically|more or less|have|has|had|'ve)\s+)*"
+)
+# What was decided follows, unlike in "the one we agreed on" and "what we decided to do".
+_OBJECT = r"(?!\s*(?:\W*$|,|which\b|to do\b))"
+_COMPANION_OBJECT = rf"{_OBJECT}(?! (?:you|him|her|them|me|us|it|that|friends?|family|my|kids)\b)"
+_ACTION = (
+    r"(?:(?:just|all|now|simply|instead)\s+)*(?:(?:keep|start|stop|be)\s+using(?! (?:my|"
+    r"your)\b)|use|adopt|switch|standardi[sz]e|migrate|replace|deprecate|scrap|retire|"
+    r"abandon|postpone|"
+    r"drop(?! (?:by|in|off|me|you)\b)|move\s+(?:everything|them|all)|stay\s+(?:with|on)|"
+    r"(?:go(?:\s+ahead|\s+forward)?|proceed|move\s+(?:ahead|forward))\s+with|stick\s+(?:with|"
+    r"to)|settle\s+on|opt\s+for|do\s+without)\b"
     r"(?!\s+(?:you|him|her|them|me|us|it|this|these|the (?:next|rest))\b)"
 )
-_ENDING = "dropping|replacing|deferring|postponing|scrapping|retiring|deprecating|ruling out|cancelling|discontinuing"
-_PET = r"(?!(?:a |an |my |our |this |the )?(?:\w+ )?(?:cat|dog|puppy|pup|kitten|pet|child|baby|boy|girl|son|daughter)s?\b)"  # is adopted otherwise
-_NOT_THAT = r"(?:yes|yeah|no|not|maybe|just|really|still|it|what|how|that|this|there|here|where|who|whatever|when|as|so|if|i|we|and|but|because|though|than|which|think|thought|know|say|said|see|hope|sure|feel)\b"
+_STOPPING_VERBS = (
+    "dropping|replacing|deferring|postponing|scrapping|retiring|deprecating|ruling out|"
+    "cancelling|discontinuing"
+)
+# Adopting a pet or a child is no such decision.
+_NOT_ADOPTED_BEING = (
+    r"(?!(?:a |an |my |our |this |the )?(?:\w+ )?(?:cat|dog|puppy|pup|kitten|pet|child|baby|"
+    r"boy|girl|son|daughter)s?\b)"
+)
+_NOT_A_CHOICE = (
+    r"(?:yes|yeah|no|not|maybe|just|really|still|it|what|how|that|this|there|here|where|who|"
+    r"whatever|when|as|so|if|i|we|and|but|because|though|than|which|think|thought|know|say|"
+    r"said|see|hope|sure|feel)\b"
+)
 
-# Wordings by their names; ^ is the beginning of a sentence.
+# Wordings by their names. ^ is the start of a sentence.
 _CUES = {
     "decided": [
-        rf"\b(?:decided|opted|chose|elected|resolved|voted|concluded)\s+{_BY_NOW}(?:to|on|that|for|not|against|upon|in favou?r|we|i)\b{_IT}",
+        (
+            rf"\b(?:decided|opted|chose|elected|resolved|voted|concluded)\s+{_ADVERBS}(?:to|on|"
+            rf"that|for|not|against|upon|in favou?r|we|i)\b{_OBJECT}"
+        ),
     ],
     "decision": [
         r"\bdecision (?:is |was |has been )?(?:made|taken|final)\b",
@@ -35,66 +60,115 @@ _CUES = {
         r"\bmade up (?:my|our|her|his|their) minds?\b",
     ],
     "label": [
-        r"^\W*(?:the |our )?(?:final )?(?:decision|call|verdict|ruling|resolution|conclusion|consensus|resolved|decided|agreed|approved)\s*[:–—]\s*\w",
+        (
+            r"^\W*(?:the |our )?(?:final )?(?:decision|call|verdict|ruling|resolution|conclusion|"
+            r"consensus|resolved|decided|agreed|approved)\s*[:–—]\s*\w"
+        ),
     ],
     "passive": [
-        r"\b(?:it|that|this)(?:'s| is| was| has been| had been)? (?:finally |now |unanimously |jointly |been )*(?:decided|agreed|resolved|settled)\b(?! (?:in|by)\b)",
-        r"\b(?:was|were|has been|have been) (?:finally |unanimously |jointly |formally )*(?:decided (?:on|upon|against)|agreed (?:on|upon|to)|voted down|ruled out|signed off)\b",
+        (
+            r"\b(?:it|that|this)(?:'s| is| was| has been| had been)? (?:finally |now |"
+            r"unanimously |jointly |been )*(?:decided|agreed|resolved|settled)\b(?! (?:in|by)\b)"
+        ),
+        (
+            r"\b(?:was|were|has been|have been) (?:finally |unanimously |jointly |formally "
+            r")*(?:decided (?:on|upon|against)|agreed (?:on|upon|to)|voted down|ruled out|signed "
+            r"off)\b"
+        ),
     ],
     "agreed": [
-        rf"\b{_BODY}(?:'ve)?\s+{_BY_NOW}agreed\s+(?:to|we)\b",
-        rf"\bagreed\s+(?:on|that|upon|we)\b{_IT}",
+        rf"\b{_GROUP}(?:'ve)?\s+{_ADVERBS}agreed\s+(?:to|we)\b",
+        rf"\bagreed\s+(?:on|that|upon|we)\b{_OBJECT}",
         r"^(?:all |we )?agreed (?:to|we)\b",
         r"\b(?:we're|we are) all agreed\b",
-        rf"\bsigned off on\b{_IT}",
-        rf"(?:\b{_WHO}\s+{_BY_NOW}|\b{_BODY}\s+{_BY_NOW}|^)settled\s+(?:on|upon|for)\b{_IT}",
+        rf"\bsigned off on\b{_OBJECT}",
+        (
+            rf"(?:\b{_PRONOUN}\s+{_ADVERBS}|\b{_GROUP}\s+{_ADVERBS}|^)settled\s+(?:on|upon|"
+            rf"for)\b{_OBJECT}"
+        ),
     ],
     "approved": [
-        rf"\b{_BODY}(?:'ve)?\s+{_BY_NOW}(?:approved|rejected|endorsed|ruled out|selected|picked|chosen|chose)\b(?=\s+[\w\"'])(?! (?:and|but|yet)\b)",
+        (
+            rf"\b{_GROUP}(?:'ve)?\s+{_ADVERBS}(?:approved|rejected|endorsed|ruled out|selected|"
+            r"picked|chosen|chose)\b(?=\s+[\w\"'])(?! (?:and|but|yet)\b)"
+        ),
         r"\bmotion\b.{0,60}\b(?:carried|carries|passed|passes)\b",
         r"\b(?:consensus|verdict) (?:is|was)\b",
     ],
     "chose": [
-        r"\b(?:chose|chosen|picked|picking|selected|choosing)\s+(?:[\w.'-]+\s+){1,5}?(?:over|instead of|rather than|as (?:our|the))\b",
+        (
+            r"\b(?:chose|chosen|picked|picking|selected|choosing)\s+(?:[\w.'-]+\s+){1,5}?(?:over|"
+            r"instead of|rather than|as (?:our|the))\b"
+        ),
         r"\bwe (?:have |'ve )?(?:landed on|ended up (?:using|picking|choosing|going with))\b",
     ],
     "go with": [
-        rf"\b(?:we|i|they|team|client)(?:'ve| have|'ll| will|'re| are|'m| am)?\s+(?:(?:all|just|now|then|basically|provisionally|going to|gonna)\s+)*(?:(?:going|went|go|gone)(?: ahead| forward)?|(?:moving|moved) (?:ahead|forward)|proceeding|sticking|stick|stuck) with\b{_WITH_IT}",
-        rf"\blet'?s (?:just |all |then )*(?:go|stick) with\b{_WITH_IT}",
-        rf"^(?:(?:so|okay|ok|then|and|but|well|yeah|yes|basically|um|uh)[\s,]+)*(?:going|sticking|went|stick|gone) with\b{_WITH_IT}",
+        (
+            r"\b(?:we|i|they|team|client)(?:'ve| have|'ll| will|'re| are|'m| am)?\s+(?:(?:all|"
+            r"just|now|then|basically|provisionally|going to|gonna)\s+)*(?:(?:going|went|go|"
+            r"gone)(?: ahead| forward)?|(?:moving|moved) (?:ahead|forward)|proceeding|sticking|"
+            rf"stick|stuck) with\b{_COMPANION_OBJECT}"
+        ),
+        rf"\blet'?s (?:just |all |then )*(?:go|stick) with\b{_COMPANION_OBJECT}",
+        (
+            r"^(?:(?:so|okay|ok|then|and|but|well|yeah|yes|basically|um|uh)[\s,]+)*(?:going|"
+            rf"sticking|went|stick|gone) with\b{_COMPANION_OBJECT}"
+        ),
     ],
     "it is": [
-        rf"^(?:\W*(?:ok(?:ay)?|alright|all right|great|fine|right|then|so|well|good|perfect|yes|sure|done)\b[,.! ]+)*(?:(?!{_NOT_THAT})[\w.+#&'-]+ ){{1,4}}it is(?:,? then)?\W*$",
+        (
+            r"^(?:\W*(?:ok(?:ay)?|alright|all right|great|fine|right|then|so|well|good|perfect|"
+            rf"yes|sure|done)\b[,.! ]+)*(?:(?!{_NOT_A_CHOICE})[\w.+#&'-]+ ){{1,4}}it is(?:,? "
+            r"then)?\W*$"
+        ),
     ],
     "use": [
-        rf"\b(?:let'?s(?: not)?|(?:we|i)(?:'ll| will|'re going to| are going to|'m going to| am going to|'re gonna| are gonna))\s+{_DO}",
+        (
+            r"\b(?:let'?s(?: not)?|(?:we|i)(?:'ll| will|'re going to| are going to|'m going to| "
+            rf"am going to|'re gonna| are gonna))\s+{_ACTION}"
+        ),
     ],
     "stop": [
         r"\b(?:we|they|i) (?:will |shall )?no longer (?:use|support|offer|accept|buy|order)\b",
-        rf"\b(?:we|they|i)(?:'re| are|'m| am) not (?:going with\b{_WITH_IT}|going to (?:use|adopt|switch|renew)|renewing|extending)\b",
-        rf"\b(?:we|i)(?:'ll not| will not| won't)\s+{_DO}",
+        (
+            rf"\b(?:we|they|i)(?:'re| are|'m| am) not (?:going with\b{_COMPANION_OBJECT}|going "
+            r"to (?:use|adopt|switch|renew)|renewing|extending)\b"
+        ),
+        rf"\b(?:we|i)(?:'ll not| will not| won't)\s+{_ACTION}",
     ],
     "plan": [
         r"\b(?:the|our|my) (?:new |current |final |agreed )?plan (?:is|now is|remains) to\b",
         r"\bplan of record\b",
     ],
     "switch": [
-        r"\b(?:am|are|'m|'re|is|now|^)\s*(?:switching|migrating|moving(?! on\b)|standardi[sz]ing)\s+(?:\w+\s+){0,4}?(?:to|from|over|on)\b",
+        (
+            r"\b(?:am|are|'m|'re|is|now|^)\s*(?:switching|migrating|moving(?! on\b)|"
+            r"standardi[sz]ing)\s+(?:\w+\s+){0,4}?(?:to|from|over|on)\b"
+        ),
     ],
     "drop": [
-        rf"(?:^|\b(?:we|i|they)(?:'re| are|'m| am) (?:now )?)(?:{_ENDING})\b(?! (?:by|in|off|out|her|him|them)\b)",
+        (
+            rf"(?:^|\b(?:we|i|they)(?:'re| are|'m| am) (?:now )?)(?:{_STOPPING_VERBS})\b(?! "
+            r"(?:by|in|off|out|her|him|them)\b)"
+        ),
         r"\b(?:we|i|they)(?:'ve| have)? ruled out\b",
     ],
     "adopt": [
         r"(?:^|\b(?:am|are|is|'m|'re|now) )adopting\b",
-        rf"\b(?:we|team|company|they|i)(?:'ve| have)? adopted {_PET}",
+        rf"\b(?:we|team|company|they|i)(?:'ve| have)? adopted {_NOT_ADOPTED_BEING}",
         r"\bstandardi[sz]ed on\b",
         r"\bswitched (?:from|to|over)\b",
     ],
     "from now on": [
         r"\b(?:from now on|from here on|henceforth)\b",
-        r"(?:^(?:will|all|no|every)|\b(?:i|we)(?:'ll| will| won't))\b(?! (?:continue|be able|need)\b).*\bgoing forward\b",
-        r"^(?:going forward|starting (?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|tomorrow|today|next \w+)),(?!.*\b(?:need|hope|should|could|can|want)\b)",
+        (
+            r"(?:^(?:will|all|no|every)|\b(?:i|we)(?:'ll| will| won't))\b(?! (?:continue|be able|"
+            r"need)\b).*\bgoing forward\b"
+        ),
+        (
+            r"^(?:going forward|starting (?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|tomorrow|"
+            r"today|next \w+)),(?!.*\b(?:need|hope|should|could|can|want)\b)"
+        ),
     ],
 }
 _CUE = re.compile(
@@ -102,43 +176,50 @@ _CUE = re.compile(
     re.IGNORECASE,
 )
 
-# What makes a sentence open, wherever it stands; and how questions and conditions begin.
-_OPEN = re.compile(
-    r"\b(?:not (?:yet )?(?:been )?(?:decided|settled|agreed|final)|undecided|whether|should (?:we|i|they)|need to decide|can't decide|"
+# Words that leave a sentence open anywhere in it, and the starts of questions and conditions.
+_OPEN_SENTENCE = re.compile(
+    r"\b(?:not (?:yet )?(?:been )?(?:decided|settled|agreed|final)|undecided|whether|should "
+    r"(?:we|i|they)|need to decide|can't decide|"
     r"(?:to|will|must|let's) decide|how (?:is|are|was|did) .* (?:going|go) with)\b|"
     r"^\W*(?:(?:so|and|but|ok|okay|well|uh|um|then|or)\W+)*(?:"
-    rf"(?:did|do|does|have|has|had|should|shall|can|could|would|will|are|is|was|were|may|might) (?:{_WHO}|anyone|anybody|the)\b|"
+    r"(?:did|do|does|have|has|had|should|shall|can|could|would|will|are|is|was|were|may|"
+    rf"might) (?:{_PRONOUN}|anyone|anybody|the)\b|"
     r"(?:what|which|who|how|why|if|unless|suppose|imagine|assuming|when|whenever|remember)\b)",
     re.IGNORECASE,
 )
-# What makes the clause of a cue open, denied, or a wish, a habit, an option, where it stands before it.
-_BEFORE = re.compile(
-    r"\b(?:if|unless|suppose|supposing|assuming|until|till|as soon as|whenever|might|maybe|perhaps|possibly|could|would|may|should|can|cannot|must|ought|"
-    r"considering|considered|thinking (?:of|about)|wonder\w*|suggest\w*|propos\w+|recommend\w*|prefer\w*|want(?:s|ed)? to|wanna|like to|love to|hop(?:e|ed|ing)|"
-    r"tr(?:y|ied|ying) to|need(?:s|ed)? to|have to|has to|had to|able to|options?|alternatives?|possibilit(?:y|ies)|idea|either|rumou?rs?|nobody|no one|none|"
-    r"neither|nothing|never|hardly|without|refused|failed|know|not sure|often|usually|sometimes|people|\w+n't|not|no|yet|will be|to be|seem\w*|thought|"
-    rf"ask(?:s|ed|ing)?)\b|'d (?!{_BY_NOW}$)|\b(?:what|which|as|like|than|before|after|when|once|how|where|why) {_WHO}(?:'ve|'d)?\s+{_BY_NOW}$|\b(?:what|which|how|where|when|why|than|as|the \w+(?: \w+)? that)\s+$",
+# Words before a cue that make its clause open, denied, a wish, a habit or an option.
+_OPEN_CLAUSE = re.compile(
+    r"\b(?:if|unless|suppose|supposing|assuming|until|till|as soon as|whenever|might|maybe|"
+    r"perhaps|possibly|could|would|may|should|can|cannot|must|ought|"
+    r"considering|considered|thinking (?:of|about)|wonder\w*|suggest\w*|propos\w+|"
+    r"recommend\w*|prefer\w*|want(?:s|ed)? to|wanna|like to|love to|hop(?:e|ed|ing)|"
+    r"tr(?:y|ied|ying) to|need(?:s|ed)? to|have to|has to|had to|able to|options?|"
+    r"alternatives?|possibilit(?:y|ies)|idea|either|rumou?rs?|nobody|no one|none|"
+    r"neither|nothing|never|hardly|without|refused|failed|know|not sure|often|usually|"
+    r"sometimes|people|\w+n't|not|no|yet|will be|to be|seem\w*|thought|"
+    rf"ask(?:s|ed|ing)?)\b|'d (?!{_ADVERBS}$)|\b(?:what|which|as|like|than|before|after|when|"
+    rf"once|how|where|why) {_PRONOUN}(?:'ve|'d)?\s+{_ADVERBS}$|\b(?:what|which|how|where|"
+    r"when|why|than|as|the \w+(?: \w+)? that)\s+$",
     re.IGNORECASE,
 )
-_OLDER = re.compile(
-    r"\W*(?:the|this|these|those|an?) \w+ $", re.IGNORECASE
-)  # "the hall we chose is small": the words before "we"
-_CLAUSE = re.compile(r"[,;:()–—]\s|\b(?:because|since|but|so)\b", re.IGNORECASE)
+# The words before "we" in "the hall we chose is small".
+_NOUN_BEFORE_PRONOUN = re.compile(r"\W*(?:the|this|these|those|an?) \w+ $", re.IGNORECASE)
+_CLAUSE_START = re.compile(r"[,;:()–—]\s|\b(?:because|since|but|so)\b", re.IGNORECASE)
 _PROMISE = re.compile(r"\b(?:promis\w+|commit(?:ted|ting)?\b)", re.IGNORECASE)
 _SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?](?![\s\"'”’)]|$)[^.!?\n]*)*[.!?]*[\"'”’)]*")
-LEAST, MOST = 3, 80  # words of a sentence that can tell of a decision
-LONGEST = 2_000  # characters
+MIN_WORDS, MAX_WORDS = 3, 80
+MAX_CHARACTERS = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Proposal:
-    """A sentence that tells of a decision.
+class DecisionSentence:
+    """A sentence that states a decision.
 
     Attributes:
-        start: Where it begins in the text, in characters.
-        end: Where it ends, exclusive.
+        start: Its first character, counted from 0 in the text.
+        end: One past its last character.
         text: The sentence.
-        cue: The name of what it was known by.
+        cue: The name of the wording by which it was recognized.
     """
 
     start: int
@@ -147,37 +228,45 @@ class Proposal:
     cue: str
 
 
-def proposals(text: str) -> list[Proposal]:
-    """The sentences of a text that tell of a decision, in their order."""
-    found = []
+def find_decision_sentences(text: str) -> list[DecisionSentence]:
+    """Return the sentences of a text that state a decision, in their order."""
+    decisions = []
     for match in _SENTENCE.finditer(text):
-        said = match[0].strip()
-        if said and (cue := _cue(said)):
-            start = match.start() + match[0].index(said)
-            found.append(Proposal(start=start, end=start + len(said), text=said, cue=cue))
-    return found
+        sentence = match[0].strip()
+        if sentence and (cue := _find_cue(sentence)):
+            start = match.start() + match[0].index(sentence)
+            decisions.append(
+                DecisionSentence(start=start, end=start + len(sentence), text=sentence, cue=cue)
+            )
+    return decisions
 
 
-def _cue(written: str) -> str | None:
-    said = written.replace("’", "'")
-    if said.endswith("?") or len(said) > LONGEST or not LEAST <= len(said.split()) <= MOST:
+def _find_cue(text: str) -> str | None:
+    sentence = text.replace("’", "'")
+    if (
+        sentence.endswith("?")
+        or len(sentence) > MAX_CHARACTERS
+        or not MIN_WORDS <= len(sentence.split()) <= MAX_WORDS
+    ):
         return None
-    if _PROMISE.search(said) or _OPEN.search(said):
+    if _PROMISE.search(sentence) or _OPEN_SENTENCE.search(sentence):
         return None
     return next(
         (
             list(_CUES)[int(str(cue.lastgroup)[1:])]
-            for cue in _CUE.finditer(said)
-            if _settled(said, cue)
+            for cue in _CUE.finditer(sentence)
+            if _is_settled(sentence, cue)
         ),
         None,
     )
 
 
-def _settled(said: str, cue: re.Match[str]) -> bool:
-    """Whether the clause of a cue leaves nothing open."""
-    start = max((end.end() for end in _CLAUSE.finditer(said, 0, cue.start())), default=0)
-    before = said[start : cue.start()]
-    return not _BEFORE.search(before) and not (
-        _OLDER.match(before) and cue[0].lower().startswith(("we", "they", "i "))
+def _is_settled(sentence: str, cue: re.Match[str]) -> bool:
+    """Return whether the clause of a cue leaves nothing open."""
+    start = max(
+        (match.end() for match in _CLAUSE_START.finditer(sentence, 0, cue.start())), default=0
+    )
+    clause = sentence[start : cue.start()]
+    return not _OPEN_CLAUSE.search(clause) and not (
+        _NOUN_BEFORE_PRONOUN.match(clause) and cue[0].lower().startswith(("we", "they", "i "))
     )

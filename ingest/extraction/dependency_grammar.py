@@ -1,260 +1,305 @@
-"""Finds the names behind the tokens of a parsed text: subjects, objects, what pronouns stand for, and what is denied."""
+"""Reads the dependency parse: subjects, objects, what pronouns refer to, and what is denied."""
 
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from mcp_context_persistence.ingest.extraction.lexicons import words
-from mcp_context_persistence.ingest.extraction.noun_phrases import hidden_verbs
-from mcp_context_persistence.ingest.extraction.relation_verbs import base, denies, verb_type
-from mcp_context_persistence.ingest.extraction.results import Found, Parsed
+from mcp_context_persistence.ingest.extraction.noun_phrases import find_hidden_verbs
+from mcp_context_persistence.ingest.extraction.relation_verbs import (
+    find_lemma,
+    get_verb_relation,
+    is_denying_verb,
+)
+from mcp_context_persistence.ingest.extraction.results import EntityCandidate, ParsedText
+from mcp_context_persistence.ingest.extraction.rule_data import get_words
 from mcp_context_persistence.ingest.extraction.software_terms import CUES
 
-CLAUSE, PRONOUN = "parse:clause", "parse:pronoun"
-_REACH = 50  # mentions back that "the union" may stand for
-SUBJECTS = ("nsubj", "nsubjpass")
-NEGATIONS = words("negations")
+CLAUSE_RULE, PRONOUN_RULE = "parse:clause", "parse:pronoun"
+SUBJECT_LABELS = ("nsubj", "nsubjpass")
+NEGATIONS = get_words("negations")
 SOFTWARE_TYPES = frozenset(
     {"class", "function", "module", "library", "technology", "file", "project"}
 )
 
-_UNSURE = words("words of doubt")
-_HOLDERS = frozenset(CUES) | words("nouns that stand for a name")  # "the Redis server" is Redis
-_BEFORE_HOLDER = frozenset({"compound", "nmod", "amod", "appos", "poss", "nummod"})
-_LEADING_ON = words("nouns that lead on")  # "on the board of the trust" is about the trust
-_DENY_THEIR_OBJECT = frozenset(
-    {"instead", "rather", "without", "unlike", "except"}
-)  # and not the verb they belong to
-_WHO = frozenset({"he", "she", "him", "her"})
-_WHICH = frozenset({"that", "which", "who"})
-_SHARING = frozenset(
-    {"conj", "xcomp", "advcl", "pcomp"}
-)  # verbs that may share the subject of the one above
-_RAISING = frozenset(
-    {"xcomp", "ccomp", "pcomp", "prep", "advcl", "acl"}
-)  # what is said of the one above holds here too
+_ANTECEDENT_WINDOW = 50  # mentions back that "the union" may refer to
+_CLOSEST_WINDOW = 5  # tokens
+_DOUBTS = get_words("doubt_words")
+# General nouns that a name modifies: "the Redis server" is Redis.
+_NOUNS_FOR_NAME = frozenset(CUES) | get_words("nouns_for_name")
+_NAME_MODIFIERS = frozenset({"compound", "nmod", "amod", "appos", "poss", "nummod"})
+# Nouns whose complement is the real object: "on the board of the trust" is about the trust.
+_PASS_THROUGH_NOUNS = get_words("pass_through_nouns")
+# These deny their object, not the verb that they modify.
+_OBJECT_NEGATIONS = frozenset({"instead", "rather", "without", "unlike", "except"})
+_PERSONAL_PRONOUNS = frozenset({"he", "she", "him", "her"})
+_RELATIVE_PRONOUNS = frozenset({"that", "which", "who"})
+# A verb with one of these labels may share the subject of its head.
+_SUBJECT_SHARING = frozenset({"conj", "xcomp", "advcl", "pcomp"})
+# A verb with one of these labels is denied together with its head.
+_NEGATION_SHARING = frozenset({"xcomp", "ccomp", "pcomp", "prep", "advcl", "acl"})
+_MODIFIER_LABELS = frozenset({"neg", "aux", "advmod", "mark", "cc", "preconj", "prep"})
 
 
-class Grammar:
-    """One text with its mentions.
+class DependencyGrammar:
+    """One parsed text with its mentions.
 
     Attributes:
-        p: The text.
+        parsed: The text.
         spans: Its mentions, in order.
-        at: For each token the position of its mention in `spans`, or -1.
-        hidden: Tokens that are verbs although the parser took them for nouns.
+        mention_at: For each token the index of its mention in `spans`, or -1.
+        hidden_verbs: Tokens that are verbs although the parser tagged them as nouns.
     """
 
-    def __init__(self, parsed: Parsed, spans: list[Found]) -> None:
-        self.p = parsed
+    def __init__(self, parsed: ParsedText, spans: list[EntityCandidate]) -> None:
+        self.parsed = parsed
         self.spans = spans
-        self.at = _mention_of_each_token(parsed, spans)
-        named = {
-            i
-            for i, mention in enumerate(self.at)
+        self.mention_at = _find_mention_of_each_token(parsed, spans)
+        software_tokens = {
+            token
+            for token, mention in enumerate(self.mention_at)
             if mention >= 0 and spans[mention].type in SOFTWARE_TYPES
         }
-        self.hidden = frozenset(hidden_verbs(parsed, named))
-        self._last_person = self._last_thing = -1
+        self.hidden_verbs = frozenset(find_hidden_verbs(parsed, software_tokens))
+        self._last_person = self._last_object = -1
 
     def is_verb(self, token: int) -> bool:
-        """Whether it is tagged as a verb, or has a subject although it is not ("our pipeline stores events")."""
-        if self.p.tags[token].startswith("VB"):
+        """Return whether a token is tagged as a verb, or has a subject.
+
+        In "our pipeline stores events", the verb is tagged as a noun.
+        """
+        if self.parsed.tags[token].startswith("VB"):
             return True
-        return self.p.tags[token] == "NNS" and any(
-            self.p.deps[child] in SUBJECTS for child in self.p.children[token]
+        return self.parsed.tags[token] == "NNS" and any(
+            self.parsed.deps[child] in SUBJECT_LABELS for child in self.parsed.children[token]
         )
 
-    def mention(self, token: int) -> int:
-        """The mention at a token; of a general noun such as "class" or "server" the name before or after it; or -1."""
-        found = self.at[token]
-        holder = self.p.lowers[token] in _HOLDERS or (found < 0 and self.p.tags[token] == "NNP")
-        if not holder or (found >= 0 and self.spans[found].type != "concept"):
-            return found
-        for child in reversed(self.p.children[token]):
+    def find_mention(self, token: int) -> int:
+        """Return the mention at a token, or -1.
+
+        For a general noun such as "class" or "server", it is the name before or after the noun.
+        """
+        mention = self.mention_at[token]
+        is_general_noun = self.parsed.lowers[token] in _NOUNS_FOR_NAME or (
+            mention < 0 and self.parsed.tags[token] == "NNP"
+        )
+        if not is_general_noun or (mention >= 0 and self.spans[mention].type != "concept"):
+            return mention
+        for child in reversed(self.parsed.children[token]):
             if (
-                self.at[child] >= 0
-                and self.p.deps[child] in _BEFORE_HOLDER
+                self.mention_at[child] >= 0
+                and self.parsed.deps[child] in _NAME_MODIFIERS
                 and abs(child - token) < 4
             ):
-                return self.at[child]
-        return found
+                return self.mention_at[child]
+        return mention
 
-    def closest(self, token: int) -> int:
-        """The last mention that ends at most five tokens before this one, or -1."""
+    def find_closest_mention(self, token: int) -> int:
+        """Return the last mention that ends at most five tokens before a token, or -1."""
+        first = max(0, token - _CLOSEST_WINDOW)
         return next(
-            (self.at[i] for i in range(token - 1, max(-1, token - 6), -1) if self.at[i] >= 0), -1
+            (
+                self.mention_at[i]
+                for i in range(token - 1, first - 1, -1)
+                if self.mention_at[i] >= 0
+            ),
+            -1,
         )
 
-    def group(self, token: int) -> Iterator[int]:
-        """A token and what is joined to it by "and" or "or", but not by "but not"."""
+    def find_conjuncts(self, token: int) -> Iterator[int]:
+        """Yield a token and what "and" or "or" joins to it, without what follows "but not"."""
         yield token
-        for child in self.p.children[token]:
-            contrasted = any(
-                self.p.lowers[i] in {"not", "n't", "never"} for i in range(token + 1, child)
+        for child in self.parsed.children[token]:
+            is_contrasted = any(
+                self.parsed.lowers[i] in {"not", "n't", "never"} for i in range(token + 1, child)
             )
-            if self.p.deps[child] == "conj" and not contrasted:
-                yield from self.group(child)
+            if self.parsed.deps[child] == "conj" and not is_contrasted:
+                yield from self.find_conjuncts(child)
 
-    def mentions(self, token: int) -> list[int]:
-        """The mentions of a token and of what is joined to it."""
+    def find_mentions(self, token: int) -> list[int]:
+        """Return the mentions of a token and of its conjuncts."""
         return [
-            self.mention(t)
-            for t in self.group(token)
-            if self.mention(t) >= 0 and not self.has_no(t)
+            self.find_mention(conjunct)
+            for conjunct in self.find_conjuncts(token)
+            if self.find_mention(conjunct) >= 0 and not self.is_negated_noun(conjunct)
         ]
 
-    def subjects(self, verb: int) -> tuple[list[int], str]:
-        """Mentions that are the verb's subject, its own or one that it shares, and the rule by which they were found."""
-        seen: set[int] = set()
-        while verb not in seen:
-            seen.add(verb)
-            for child in self.p.children[verb]:
-                if self.p.deps[child] in SUBJECTS:
-                    return self._subject(child, verb)
-            head, dep = self.p.heads[verb], self.p.deps[verb]
+    def find_subjects(self, verb: int) -> tuple[list[int], str]:
+        """Return the mentions that are the verb's own or shared subject, and the rule."""
+        visited: set[int] = set()
+        while verb not in visited:
+            visited.add(verb)
+            for child in self.parsed.children[verb]:
+                if self.parsed.deps[child] in SUBJECT_LABELS:
+                    return self._resolve_subject(child, verb)
+            head, dep = self.parsed.heads[verb], self.parsed.deps[verb]
             if dep in {"acl", "relcl"}:
-                return self.mentions(head), CLAUSE
-            if dep not in _SHARING or head == verb:
+                return self.find_mentions(head), CLAUSE_RULE
+            if dep not in _SUBJECT_SHARING or head == verb:
                 break
             verb = head
-            while self.p.deps[verb] == "prep" and not self.p.tags[verb].startswith("VB"):
-                verb = self.p.heads[verb]
-        return [], CLAUSE
+            while self.parsed.deps[verb] == "prep" and not self.parsed.tags[verb].startswith("VB"):
+                verb = self.parsed.heads[verb]
+        return [], CLAUSE_RULE
 
-    def _subject(self, token: int, verb: int) -> tuple[list[int], str]:
-        word = self.p.lowers[token]
-        if word in _WHICH and self.p.deps[verb] == "relcl":
-            return self.mentions(self.p.heads[verb]), CLAUSE
-        if word in _WHO or word == "it":
-            meant = self.meant(token, person=word != "it")
-            return ([meant] if meant >= 0 else []), PRONOUN
-        kind = self._of_that_kind(token)
-        return ([kind], PRONOUN) if kind >= 0 else (self.mentions(token), CLAUSE)
+    def _resolve_subject(self, token: int, verb: int) -> tuple[list[int], str]:
+        word = self.parsed.lowers[token]
+        if word in _RELATIVE_PRONOUNS and self.parsed.deps[verb] == "relcl":
+            return self.find_mentions(self.parsed.heads[verb]), CLAUSE_RULE
+        if word in _PERSONAL_PRONOUNS or word == "it":
+            antecedent = self.find_antecedent(token, is_person=word != "it")
+            return ([antecedent] if antecedent >= 0 else []), PRONOUN_RULE
+        organization = self._find_organization(token)
+        if organization >= 0:
+            return [organization], PRONOUN_RULE
+        return self.find_mentions(token), CLAUSE_RULE
 
-    def _of_that_kind(self, token: int) -> int:
-        """The nearest earlier organisation whose name ends in this noun: "the union" after "Harbour Freight Union"; or -1."""
+    def _find_organization(self, token: int) -> int:
+        """Return the nearest earlier organization whose name ends in this noun, or -1.
+
+        "The union" may follow "Harbour Freight Union".
+        """
         if (
             token == 0
-            or self.p.lowers[token - 1] != "the"
-            or self.p.words[token] != self.p.lowers[token]
+            or self.parsed.lowers[token - 1] != "the"
+            or self.parsed.words[token] != self.parsed.lowers[token]
         ):
             return -1
-        start = self.p.starts[token]
-        before = bisect_left(self.spans, start, key=lambda span: span.start)
-        for number in range(before - 1, max(-1, before - 1 - _REACH), -1):
-            span = self.spans[number]
+        start = self.parsed.starts[token]
+        end = bisect_left(self.spans, start, key=lambda span: span.start)
+        for index in range(end - 1, max(-1, end - 1 - _ANTECEDENT_WINDOW), -1):
+            span = self.spans[index]
             if span.type == "organization" and span.end <= start:
-                words = self.p.text[span.start : span.end].lower().split()
-                if len(words) > 1 and words[-1] == self.p.lowers[token]:
-                    return number
+                words = self.parsed.text[span.start : span.end].lower().split()
+                if len(words) > 1 and words[-1] == self.parsed.lowers[token]:
+                    return index
         return -1
 
-    def meant(self, pronoun: int, *, person: bool) -> int:
-        """What "he" or "it" stands for: the nearest earlier subject of its kind in this sentence, else the previous one's."""
-        first = next((begin for begin, last in self.p.sentences if begin <= pronoun < last), 0)
-        for i in range(pronoun - 1, first - 1, -1):
-            found = self.mention(i) if self.p.deps[i] in SUBJECTS else -1
+    def find_antecedent(self, pronoun: int, *, is_person: bool) -> int:
+        """Return the mention that "he" or "it" refers to, or -1.
+
+        It is the nearest earlier subject of that kind in this sentence, else the subject of the
+        previous sentence.
+        """
+        first = next(
+            (begin for begin, end in self.parsed.sentences if begin <= pronoun < end),
+            0,
+        )
+        for token in range(pronoun - 1, first - 1, -1):
+            mention = self.find_mention(token) if self.parsed.deps[token] in SUBJECT_LABELS else -1
             if (
-                found >= 0
-                and self.spans[found].type != "concept"
-                and (self.spans[found].type == "person") == person
+                mention >= 0
+                and self.spans[mention].type != "concept"
+                and (self.spans[mention].type == "person") == is_person
             ):
-                return found
-        return self._last_person if person else self._last_thing
+                return mention
+        return self._last_person if is_person else self._last_object
 
-    def remember(self, first: int, last: int) -> None:
-        """Keeps a sentence's subject, for "it" and "she" in the next one."""
-        person = thing = -1
-        for i in range(first, last):
-            if self.p.deps[i] in SUBJECTS or self.p.deps[i] == "ROOT":
-                found = self.mention(i)
-                if found >= 0 and self.spans[found].type == "person":
-                    person = found if person < 0 else person
-                elif found >= 0 and self.spans[found].type != "concept":
-                    thing = found if thing < 0 else thing
-        pronouns = set(self.p.lowers[first:last])
-        self._last_person = person if person >= 0 else self._last_person if pronouns & _WHO else -1
-        self._last_thing = thing if thing >= 0 else self._last_thing if "it" in pronouns else -1
+    def remember_subjects(self, first: int, end: int) -> None:
+        """Remember a sentence's subjects, for "it" and "she" in the next sentence."""
+        last_person = last_object = -1
+        for token in range(first, end):
+            if self.parsed.deps[token] in SUBJECT_LABELS or self.parsed.deps[token] == "ROOT":
+                mention = self.find_mention(token)
+                if mention >= 0 and self.spans[mention].type == "person":
+                    last_person = mention if last_person < 0 else last_person
+                elif mention >= 0 and self.spans[mention].type != "concept":
+                    last_object = mention if last_object < 0 else last_object
+        words = set(self.parsed.lowers[first:end])
+        if last_person >= 0 or not words & _PERSONAL_PRONOUNS:
+            self._last_person = last_person
+        if last_object >= 0 or "it" not in words:
+            self._last_object = last_object
 
-    def objects(self, verb: int) -> Iterator[tuple[int, str]]:
-        """Mentions that the verb acts on: each with the preposition before it, if any."""
-        for child in self.p.children[verb]:
-            dep = self.p.deps[child]
+    def find_objects(self, verb: int) -> Iterator[tuple[int, str]]:
+        """Yield the mentions that a verb acts on, each with the preposition before it, if any."""
+        for child in self.parsed.children[verb]:
+            dep = self.parsed.deps[child]
             if dep in {"dobj", "attr", "oprd"}:
-                yield from ((found, "") for found in self.mentions(child))
+                yield from ((mention, "") for mention in self.find_mentions(child))
             elif dep == "prep" and not NEGATIONS & {
-                self.p.lowers[i] for i in (child, *self.p.children[child])
+                self.parsed.lowers[i] for i in (child, *self.parsed.children[child])
             }:
-                yield from self.after_preposition(child)
+                yield from self.find_prepositional_objects(child)
 
-    def after_preposition(self, preposition: int) -> Iterator[tuple[int, str]]:
-        """Mentions after a preposition, each with the last preposition before it: "of" for "out of"."""
-        for child in self.p.children[preposition]:
-            if self.p.deps[child] == "pobj":
-                yield from ((found, self.p.lowers[preposition]) for found in self.mentions(child))
-                if self.p.lowers[child] in _LEADING_ON and self.mention(child) < 0:
-                    for deeper in self.p.children[child]:
-                        if self.p.lowers[deeper] in {"of", "at"}:
+    def find_prepositional_objects(self, preposition: int) -> Iterator[tuple[int, str]]:
+        """Yield the mentions after a preposition, each with the last preposition before it.
+
+        For "out of", the last preposition is "of".
+        """
+        word = self.parsed.lowers[preposition]
+        for child in self.parsed.children[preposition]:
+            if self.parsed.deps[child] == "pobj":
+                yield from ((mention, word) for mention in self.find_mentions(child))
+                if (
+                    self.parsed.lowers[child] in _PASS_THROUGH_NOUNS
+                    and self.find_mention(child) < 0
+                ):
+                    for grandchild in self.parsed.children[child]:
+                        if self.parsed.lowers[grandchild] in {"of", "at"}:
                             yield from (
-                                (found, self.p.lowers[preposition])
-                                for found, _ in self.after_preposition(deeper)
+                                (mention, word)
+                                for mention, _ in self.find_prepositional_objects(grandchild)
                             )
-            elif self.p.deps[child] == "prep":
-                yield from self.after_preposition(child)
+            elif self.parsed.deps[child] == "prep":
+                yield from self.find_prepositional_objects(child)
 
-    def agents(self, verb: int) -> Iterator[int]:
-        """Mentions by which something is done."""
-        for child in self.p.children[verb]:
-            if self.p.deps[child] == "agent" or (
-                self.p.deps[child] == "prep" and self.p.lowers[child] == "by"
+    def find_agents(self, verb: int) -> Iterator[int]:
+        """Yield the mentions after the "by" of a passive verb."""
+        for child in self.parsed.children[verb]:
+            if self.parsed.deps[child] == "agent" or (
+                self.parsed.deps[child] == "prep" and self.parsed.lowers[child] == "by"
             ):
-                for token in self.p.children[child]:
-                    if self.p.deps[token] == "pobj":
-                        yield from self.mentions(token)
+                for token in self.parsed.children[child]:
+                    if self.parsed.deps[token] == "pobj":
+                        yield from self.find_mentions(token)
 
-    def has_no(self, noun: int) -> bool:
-        """Whether the noun itself is negated: "no tests"."""
+    def is_negated_noun(self, noun: int) -> bool:
+        """Return whether the noun itself is negated: "no tests"."""
         return any(
-            self.p.lowers[child] in {"no", "neither", "not"} for child in self.p.children[noun]
+            self.parsed.lowers[child] in {"no", "neither", "not"}
+            for child in self.parsed.children[noun]
         )
 
-    def denied(self, verb: int) -> bool:
-        """Whether the verb, or one above it, is negated, only possible, or itself says that it is not so."""
-        if denies(self.p.lowers[verb]) and verb_type(base(self.p.lowers[verb])) is None:
+    def is_denied(self, verb: int) -> bool:
+        """Return whether a verb, or one above it, is negated, uncertain or itself a denial."""
+        word = self.parsed.lowers[verb]
+        if is_denying_verb(word) and get_verb_relation(find_lemma(word)) is None:
             return True
         token = verb
-        for _ in range(len(self.p.words)):
-            if (self._modifiers(token) - _DENY_THEIR_OBJECT) & (NEGATIONS | _UNSURE):
+        for _ in range(len(self.parsed.words)):
+            if (self._collect_modifiers(token) - _OBJECT_NEGATIONS) & (NEGATIONS | _DOUBTS):
                 return True
-            if token != verb and denies(self.p.lowers[token]):
+            if token != verb and is_denying_verb(self.parsed.lowers[token]):
                 return True
-            dep, head = self.p.deps[token], self.p.heads[token]
-            if dep in {"pcomp", "prep"} and self.p.lowers[head] in NEGATIONS:
+            dep, head = self.parsed.deps[token], self.parsed.heads[token]
+            if dep in {"pcomp", "prep"} and self.parsed.lowers[head] in NEGATIONS:
                 return True
-            if token == head or dep not in _RAISING or (dep == "acl" and token == verb):
+            if token == head or dep not in _NEGATION_SHARING or (dep == "acl" and token == verb):
                 return False
             token = head
         return False
 
-    def _modifiers(self, verb: int) -> set[str]:
-        """Small words that belong to a verb, and to its adverbs ("no longer")."""
-        near = [
-            c
-            for c in self.p.children[verb]
-            if self.p.deps[c] in {"neg", "aux", "advmod", "mark", "cc", "preconj", "prep"}
+    def _collect_modifiers(self, verb: int) -> set[str]:
+        """Return the function words that modify a verb or its adverbs ("no longer")."""
+        direct = [
+            child
+            for child in self.parsed.children[verb]
+            if self.parsed.deps[child] in _MODIFIER_LABELS
         ]
-        inner = [
-            c for child in near if self.p.deps[child] == "advmod" for c in self.p.children[child]
+        indirect = [
+            grandchild
+            for child in direct
+            if self.parsed.deps[child] == "advmod"
+            for grandchild in self.parsed.children[child]
         ]
-        return {self.p.lowers[i] for i in (*near, *inner)}
+        return {self.parsed.lowers[token] for token in (*direct, *indirect)}
 
 
-def _mention_of_each_token(parsed: Parsed, spans: list[Found]) -> list[int]:
-    at = [-1] * len(parsed.words)
-    number = 0
-    for i, (start, end) in enumerate(zip(parsed.starts, parsed.ends, strict=True)):
-        while number < len(spans) and spans[number].end <= start:
-            number += 1
-        if number < len(spans) and spans[number].start < end:
-            at[i] = number
-    return at
+def _find_mention_of_each_token(parsed: ParsedText, spans: list[EntityCandidate]) -> list[int]:
+    mention_at = [-1] * len(parsed.words)
+    index = 0
+    for token, (start, end) in enumerate(zip(parsed.starts, parsed.ends, strict=True)):
+        while index < len(spans) and spans[index].end <= start:
+            index += 1
+        if index < len(spans) and spans[index].start < end:
+            mention_at[token] = index
+    return mention_at

@@ -1,214 +1,238 @@
-"""People, organisations, places and other proper names: the recogniser's spans, trimmed, and two rules of our own."""
+"""Proper names: trimmed spans of spaCy's recognizer, and rules for organizations and projects."""
 
 import re
 
-from mcp_context_persistence.ingest.extraction.code_tokens import NAMED_BY_RULE, RECOGNISED
-from mcp_context_persistence.ingest.extraction.lexicons import words
-from mcp_context_persistence.ingest.extraction.results import Found, Parsed
+from mcp_context_persistence.ingest.extraction.results import EntityCandidate, ParsedText, Tier
+from mcp_context_persistence.ingest.extraction.rule_data import get_words
 
-TYPES = {
-    "PERSON": "person", "ORG": "organization", "GPE": "location", "LOC": "location", "FAC": "location", "PRODUCT": "product",
-    "EVENT": "event", "WORK_OF_ART": "work", "LAW": "law", "LANGUAGE": "language", "NORP": "group",
-}  # fmt: skip
+# Labels of spaCy and the types of entities for them.
+ENTITY_TYPES = {
+    "PERSON": "person",
+    "ORG": "organization",
+    "GPE": "location",
+    "LOC": "location",
+    "FAC": "location",
+    "PRODUCT": "product",
+    "EVENT": "event",
+    "WORK_OF_ART": "work",
+    "LAW": "law",
+    "LANGUAGE": "language",
+    "NORP": "group",
+}
 
-_ORGANISATIONS = words("ends of organisations")
-_JOINING = frozenset({"of", "and", "&", "for", "the", "de"})
-_PROJECTS = words("nouns after a project")
+_ORGANIZATION_ENDINGS = get_words("organization_endings")
+_NOUNS_AFTER_PROJECT = get_words("nouns_after_project")
 _REPOSITORIES = frozenset({"repo", "repository", "codebase", "project"})
-_EDGE_WORDS = words("words around a name")
-_ASKING = words("verbs that begin a question")
-_BEFORE = _EDGE_WORDS | _ASKING
-_NEVER = words("never a name")  # fmt: skip
-_TRIM = " \t\n\"'“”‘’`.,;:!?()[]{}<>*_~-–—…"
-_KEPT_DOT = re.compile(r"(?:\b[A-Z]|Inc|Corp|Ltd|Co|Jr|Sr|Bros)\.$")
+_WORDS_AROUND_NAME = get_words("words_around_name")
+_QUESTION_VERBS = get_words("question_verbs")
+_SENTENCE_STARTS = _WORDS_AROUND_NAME | _QUESTION_VERBS
+_NEVER_NAMES = get_words("never_names")
+_NOT_IN_NAME_TAGS = frozenset({"PRP", "PRP$", "WP", "DT", "IN", "CC", "UH", "MD"})
+_BEFORE_ORGANIZATION_TAGS = frozenset({"NNP", "NNPS", "NN", "NNS", "JJ"})
+_EDGE_CHARACTERS = " \t\n\"'“”‘’`.,;:!?()[]{}<>*_~-–—…"
+_FINAL_DOT = re.compile(r"(?:\b[A-Z]|Inc|Corp|Ltd|Co|Jr|Sr|Bros)\.$")
 
 
-def named(parsed: Parsed) -> list[Found]:
-    """Candidates from the recogniser and from the rules for organisations and projects."""
-    found = [*_organisations(parsed), *_projects(parsed)]
-    for first, last, label in parsed.named:
-        kind = TYPES.get(label)
+def find_named_entities(parsed: ParsedText) -> list[EntityCandidate]:
+    """Return the candidates of the recognizer and of the rules for organizations and projects."""
+    candidates = [*_find_organizations(parsed), *_find_projects(parsed)]
+    for first, end, label in parsed.entity_spans:
+        kind = ENTITY_TYPES.get(label)
         if kind is not None:
-            found += _recognised(parsed, first, last, kind)
-    return found
+            candidates += _trim_entity_span(parsed, first, end, kind)
+    return candidates
 
 
-def _recognised(parsed: Parsed, first: int, last: int, kind: str) -> list[Found]:
+def _trim_entity_span(parsed: ParsedText, first: int, end: int, kind: str) -> list[EntityCandidate]:
+    """Return a candidate for a span of the recognizer, or an empty list where it is no name."""
     if (
         kind != "work"
-        and first < last - 1
-        and parsed.lowers[first] in _ASKING
-        and first == _beginning(parsed, first)
+        and first < end - 1
+        and parsed.lowers[first] in _QUESTION_VERBS
+        and first == _find_sentence_start(parsed, first)
     ):
         first += 1
-    while first < last and parsed.lowers[first] in _EDGE_WORDS:
+    while first < end and parsed.lowers[first] in _WORDS_AROUND_NAME:
         first += 1
-    while first < last and parsed.lowers[last - 1] in {"'s", "’s", "'", "and", "&"}:
-        last -= 1
-    if first == last:
+    while first < end and parsed.lowers[end - 1] in {"'s", "’s", "'", "and", "&"}:
+        end -= 1
+    if first == end:
         return []
-    if kind == "person" and last - first == 1 and first and parsed.lowers[first - 1] == "the":
-        return []  # no person has an article
-    start, end = trimmed(parsed.text, parsed.starts[first], parsed.ends[last - 1])
-    name = parsed.text[start:end]
+    if kind == "person" and end - first == 1 and first and parsed.lowers[first - 1] == "the":
+        return []  # The name of a person has no article.
+    start, stop = trim_span(parsed.text, parsed.starts[first], parsed.ends[end - 1])
+    name = parsed.text[start:stop]
     if (
-        name.lower() in _NEVER
+        name.lower() in _NEVER_NAMES
         or len(name) < 2
-        or not any(c.isalpha() for c in name)
+        or not any(character.isalpha() for character in name)
         or "\n" in name
     ):
         return []
-    rule = f"ner:{kind}" if " " in name else f"ner:{kind}_word"  # a single word is far less certain
-    return [Found(start, end, kind, rule, RECOGNISED)]
+    rule = f"ner:{kind}" if " " in name else f"ner:{kind}_word"  # A single word is less certain.
+    return [EntityCandidate(start, stop, kind, rule, Tier.NAMED_ENTITY)]
 
 
-def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
-    """The span without quotes and punctuation at its ends; the point of an initial or of "Inc." stays."""
-    while start < end and text[start] in _TRIM:
+def trim_span(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return a span without quotes and punctuation at its ends.
+
+    The dot of an initial or of "Inc." is kept.
+    """
+    while start < end and text[start] in _EDGE_CHARACTERS:
         start += 1
     while (
         start < end
-        and text[end - 1] in _TRIM
-        and not (text[end - 1] == "." and _KEPT_DOT.search(text, start, end))
+        and text[end - 1] in _EDGE_CHARACTERS
+        and not (text[end - 1] == "." and _FINAL_DOT.search(text, start, end))
     ):
         end -= 1
     return start, end
 
 
-def capital(parsed: Parsed, i: int) -> bool:
-    """Whether a token may be part of a name: it begins with a capital, and is no pronoun, article or the like."""
+def is_capitalized(parsed: ParsedText, i: int) -> bool:
+    """Return whether a token has a capital initial and is no pronoun, article or the like."""
     word = parsed.words[i]
     return (
         word[0].isupper()
-        and parsed.tags[i] not in {"PRP", "PRP$", "WP", "DT", "IN", "CC", "UH", "MD"}
+        and parsed.tags[i] not in _NOT_IN_NAME_TAGS
         and (len(word) > 1 or word == "A")
     )
 
 
-def _organisations(parsed: Parsed) -> list[Found]:
-    """Capitalised words that end in a word such as Institute, Trust or Labs."""
-    found = []
+def _find_organizations(parsed: ParsedText) -> list[EntityCandidate]:
+    """Return capitalized words that end in a word such as Institute, Trust or Labs."""
+    candidates = []
     for i, word in enumerate(parsed.words):
-        if word in _ORGANISATIONS and any(
-            after in _REPOSITORIES for after in parsed.lowers[i + 1 : i + 2]
+        if word in _ORGANIZATION_ENDINGS and any(
+            following in _REPOSITORIES for following in parsed.lowers[i + 1 : i + 2]
         ):
-            continue  # "the Type Checkers repo" names a project
-        if word not in _ORGANISATIONS or (
-            i + 1 < len(parsed.words) and capital(parsed, i + 1) and not word.endswith(".")
+            continue  # "The Type Checkers repo" names a project.
+        if word not in _ORGANIZATION_ENDINGS or (
+            i + 1 < len(parsed.words) and is_capitalized(parsed, i + 1) and not word.endswith(".")
         ):
             continue
-        first = walk_left(parsed, i)
+        first = find_name_start(parsed, i)
         if first < i and not (
-            first == i - 1 and parsed.tags[first] not in {"NNP", "NNPS", "NN", "NNS", "JJ"}
+            first == i - 1 and parsed.tags[first] not in _BEFORE_ORGANIZATION_TAGS
         ):
-            found.append(
-                Found(
+            candidates.append(
+                EntityCandidate(
                     parsed.starts[first],
                     parsed.ends[i],
                     "organization",
                     "rule:organization",
-                    NAMED_BY_RULE,
+                    Tier.NAME_RULE,
                 )
             )
-    return found
+    return candidates
 
 
-def _beginning(parsed: Parsed, i: int) -> int:
-    """First token of the sentence of token `i`."""
-    return next((first for first, last in parsed.sentences if first <= i < last), 0)
+def _find_sentence_start(parsed: ParsedText, i: int) -> int:
+    """Return the first token of the sentence of token `i`."""
+    return next((first for first, end in parsed.sentences if first <= i < end), 0)
 
 
-def walk_left(parsed: Parsed, i: int) -> int:
-    """First token of the capitalised run that ends before or at token `i`."""
-    begin = _beginning(parsed, i)
+def find_name_start(parsed: ParsedText, i: int) -> int:
+    """Return the first token of the capitalized run that ends before or at token `i`."""
+    sentence_start = _find_sentence_start(parsed, i)
     first = i
-    while first > begin:
+    while first > sentence_start:
         previous = first - 1
-        if capital(parsed, previous) and not (
-            previous == begin and parsed.lowers[previous] in _BEFORE
+        if is_capitalized(parsed, previous) and not (
+            previous == sentence_start and parsed.lowers[previous] in _SENTENCE_STARTS
         ):
             first = previous
-        elif parsed.words[previous] == "-" and previous > begin and capital(parsed, previous - 1):
+        elif (
+            parsed.words[previous] == "-"
+            and previous > sentence_start
+            and is_capitalized(parsed, previous - 1)
+        ):
             first = previous - 1
         else:
             break
     return first
 
 
-def _projects(parsed: Parsed) -> list[Found]:
-    """Two or more capitalised words, or one with a hyphen, before a word such as "project" or "repo", or one noun ahead of it."""
+def _find_projects(parsed: ParsedText) -> list[EntityCandidate]:
+    """Return capitalized words before a word such as "project" or "repo".
+
+    These are two or more words or a word with a hyphen; a noun may follow them.
+    """
     people = {
-        i for first, last, label in parsed.named if label == "PERSON" for i in range(first, last)
+        token
+        for first, end, label in parsed.entity_spans
+        if label == "PERSON"
+        for token in range(first, end)
     }
-    found = []
+    candidates = []
     for i, lower in enumerate(parsed.lowers):
-        if lower not in _PROJECTS or i == 0:
+        if lower not in _NOUNS_AFTER_PROJECT or i == 0:
             continue
-        if not capital(parsed, i - 1):
-            noun = (
+        if not is_capitalized(parsed, i - 1):
+            follows_noun = (
                 i > 1
                 and parsed.tags[i - 1] == "NN"
                 and parsed.deps[i - 1] == "compound"
-                and capital(parsed, i - 2)
+                and is_capitalized(parsed, i - 2)
             )
-            first = walk_left(parsed, i - 2) if noun else i
-            if (
-                first < i - 2
+            last = i - 2
+            first = find_name_start(parsed, last) if follows_noun else i
+            is_project = (
+                first < last
                 and first not in people
-                and parsed.words[i - 2] not in _ORGANISATIONS
-                and not parsed.words[first].isupper()
-            ):
-                found.append(
-                    Found(
-                        parsed.starts[first],
-                        parsed.ends[i - 2],
-                        "project",
-                        "rule:project",
-                        NAMED_BY_RULE,
-                    )
-                )
-            continue
-        cued = lower in _REPOSITORIES or lower == "initiative"
-        first = walk_left(parsed, i - 1)
-        if (first < i - 1 or cued) and not parsed.words[first].isupper():
-            found.append(
-                Found(
+                and parsed.words[last] not in _ORGANIZATION_ENDINGS
+            )
+        else:
+            last = i - 1
+            first = find_name_start(parsed, last)
+            is_project = first < last or lower in _REPOSITORIES or lower == "initiative"
+        if is_project and not parsed.words[first].isupper():
+            candidates.append(
+                EntityCandidate(
                     parsed.starts[first],
-                    parsed.ends[i - 1],
+                    parsed.ends[last],
                     "project",
                     "rule:project",
-                    NAMED_BY_RULE,
+                    Tier.NAME_RULE,
                 )
             )
-    return found
+    return candidates
 
 
-def short_names(text: str, spans: list[Found]) -> list[Found]:
-    """The spans, with the short form of a full name in the same text given that name's type.
+def retype_short_names(text: str, spans: list[EntityCandidate]) -> list[EntityCandidate]:
+    """Return the spans, with short forms of full names in the same text typed like those names.
 
-    "Marcus" after "Marcus Bell" is a person. "Kestrel", who acts, is an organisation beside "Kestrel Robotics".
+    "Marcus" after "Marcus Bell" is a person. "Kestrel" as a subject is an organization where the
+    text also has "Kestrel Robotics".
     """
     people: set[str] = set()
-    given: set[str] = set()
-    firms: set[str] = set()
+    first_names: set[str] = set()
+    organizations: set[str] = set()
     for span in spans:
-        parts = text[span.start : span.end].split()
-        if len(parts) > 1 and span.type == "person":
-            people.update(parts)
-            given.add(parts[0])
-        elif len(parts) > 1 and span.type == "organization" and parts[-1] in _ORGANISATIONS:
-            firms.add(parts[0])
-    return [_as_in_full(span, text[span.start : span.end], people, given, firms) for span in spans]
+        words = text[span.start : span.end].split()
+        if len(words) > 1 and span.type == "person":
+            people.update(words)
+            first_names.add(words[0])
+        elif len(words) > 1 and span.type == "organization" and words[-1] in _ORGANIZATION_ENDINGS:
+            organizations.add(words[0])
+    return [
+        _retype_short_name(span, text[span.start : span.end], people, first_names, organizations)
+        for span in spans
+    ]
 
 
-def _as_in_full(
-    span: Found, name: str, people: set[str], given: set[str], firms: set[str]
-) -> Found:
-    if span.tier == RECOGNISED and (
+def _retype_short_name(
+    span: EntityCandidate,
+    name: str,
+    people: set[str],
+    first_names: set[str],
+    organizations: set[str],
+) -> EntityCandidate:
+    if span.tier == Tier.NAMED_ENTITY and (
         (span.type in {"organization", "product", "work"} and name in people)
-        or (span.type == "location" and name in given)
+        or (span.type == "location" and name in first_names)
     ):
         return span._replace(type="person", rule="rule:short_name")
-    if span.rule == "rule:person" and name in firms and name not in people:
+    if span.rule == "rule:person" and name in organizations and name not in people:
         return span._replace(type="organization", rule="rule:short_name")
     return span

@@ -1,70 +1,71 @@
-"""What verbs say about their two ends: verbs and prepositions to the types of relations."""
+"""Verbs and prepositions, and the types of relations for them."""
 
-import json
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-_IRREGULAR = {
-    "beat": "beat beaten", "break": "broke broken", "build": "built", "buy": "bought", "come": "came", "cut": "cut", "deal": "dealt",
-    "draw": "drew drawn", "drink": "drank drunk", "drive": "drove driven", "eat": "ate eaten", "find": "found", "fly": "flew flown",
-    "go": "went gone goes", "grow": "grew grown", "have": "had has", "hold": "held", "keep": "kept", "know": "knew known", "lead": "led",
-    "learn": "learnt", "lie": "lay lain lying", "make": "made", "meet": "met", "read": "read", "run": "ran", "sell": "sold", "send": "sent",
-    "set": "set", "show": "shown", "sit": "sat", "speak": "spoke spoken", "split": "split", "take": "took taken", "teach": "taught",
-    "say": "said", "tell": "told", "think": "thought", "feel": "felt", "leave": "left", "lose": "lost", "bring": "brought", "give": "gave given",
-    "get": "got gotten", "hear": "heard", "see": "saw seen", "spend": "spent", "sleep": "slept", "wake": "woke woken", "sing": "sang sung",
-    "swim": "swam swum", "dream": "dreamt", "wear": "wore worn", "win": "won", "write": "wrote written", "quit": "quit", "forget": "forgot forgotten",
+from mcp_context_persistence.ingest.extraction.rule_data import read_json
+
+_IRREGULAR_FORMS = {
+    "beat": "beat beaten", "break": "broke broken", "build": "built", "buy": "bought",
+    "come": "came", "cut": "cut", "deal": "dealt", "draw": "drew drawn", "drink": "drank drunk",
+    "drive": "drove driven", "eat": "ate eaten", "find": "found", "fly": "flew flown",
+    "go": "went gone goes", "grow": "grew grown", "have": "had has", "hold": "held",
+    "keep": "kept", "know": "knew known", "lead": "led", "learn": "learnt",
+    "lie": "lay lain lying", "make": "made", "meet": "met", "read": "read", "run": "ran",
+    "sell": "sold", "send": "sent", "set": "set", "show": "shown", "sit": "sat",
+    "speak": "spoke spoken", "split": "split", "take": "took taken", "teach": "taught",
+    "say": "said", "tell": "told", "think": "thought", "feel": "felt", "leave": "left",
+    "lose": "lost", "bring": "brought", "give": "gave given", "get": "got gotten",
+    "hear": "heard", "see": "saw seen", "spend": "spent", "sleep": "slept", "wake": "woke woken",
+    "sing": "sang sung", "swim": "swam swum", "dream": "dreamt", "wear": "wore worn",
+    "win": "won", "write": "wrote written", "quit": "quit", "forget": "forgot forgotten",
 }  # fmt: skip
-_DENYING = (
-    "fail",
-    "refuse",
-    "stop",
-    "quit",
-    "avoid",
-    "decline",
-    "deny",
-    "forget",
-    "cease",
-    "lack",
-    "doubt",
-    "reject",
-    "abandon",
-    "drop",
-    "skip",
-    "oppose",
+_DENYING_VERBS = frozenset(
+    {
+        *("fail", "refuse", "stop", "quit", "avoid", "decline", "deny", "forget", "cease"),
+        *("lack", "doubt", "reject", "abandon", "drop", "skip", "oppose"),
+    }
 )
 
 
 @cache
-def _data() -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(
-        Path(__file__).with_name("relation_verbs.json").read_text(encoding="utf-8")
-    )
-    return data
+def _read_relation_verbs() -> dict[str, Any]:
+    verbs: dict[str, Any] = read_json("relation_verbs.json")
+    return verbs
 
 
 @cache
-def _types(part: str) -> dict[str, str]:
-    return {form: kind for kind, forms in _data()[part].items() for form in forms}
+def _get_relations_by_form(section: str) -> dict[str, str]:
+    sections = _read_relation_verbs()
+    return {form: kind for kind, forms in sections[section].items() for form in forms}
 
 
-def verb_type(verb: str, preposition: str = "") -> str | None:
-    """The relation's type for a verb, with the preposition before its object if there is one; ``None`` for an unlisted one."""
-    return _types("verbs").get(f"{verb}+{preposition}" if preposition else verb)
+def get_verb_relation(verb: str, preposition: str = "") -> str | None:
+    """Return the type of relation of a verb, or ``None`` for a verb that is not listed.
+
+    Args:
+        verb: The lemma.
+        preposition: The preposition before the verb's object, if there is one.
+    """
+    key = f"{verb}+{preposition}" if preposition else verb
+    return _get_relations_by_form("verbs").get(key)
 
 
-def noun_type(noun: str, preposition: str) -> str | None:
-    """The relation's type for a noun and its preposition, such as ``member`` and ``of``."""
-    return _types("nouns").get(f"{noun}+{preposition}")
+def get_noun_relation(noun: str, preposition: str) -> str | None:
+    """Return the type of relation of a noun and its preposition, such as "member of"."""
+    return _get_relations_by_form("nouns").get(f"{noun}+{preposition}")
 
 
 @cache
-def relation_types() -> frozenset[str]:
-    """Every type that this package can give to a relation. The set is closed: a server never forgets a relationship type."""
+def list_relation_types() -> frozenset[str]:
+    """Return every type that this package can give to a relation.
+
+    The set is closed, because a server never forgets a relationship type.
+    """
     return frozenset(
         {
-            *_types("verbs").values(),
-            *_types("nouns").values(),
+            *_get_relations_by_form("verbs").values(),
+            *_get_relations_by_form("nouns").values(),
             "related_to",
             "part_of",
             "used_for",
@@ -73,46 +74,48 @@ def relation_types() -> frozenset[str]:
     )
 
 
-def base(form: str) -> str:
-    """The base form of a listed verb, or the form itself, both in lower case."""
-    return _bases().get(form, form)
+def find_lemma(form: str) -> str:
+    """Return the lemma of a listed verb, or the form itself, both in lower case."""
+    return _get_lemmas().get(form, form)
 
 
-def denies(form: str) -> bool:
-    """Whether the verb says that what follows is not so: "stopped using", "refused to join"."""
-    return base(form) in _DENYING
+def is_denying_verb(form: str) -> bool:
+    """Return whether a verb denies what follows: "stopped using", "refused to join"."""
+    return find_lemma(form) in _DENYING_VERBS
 
 
-def all_forms(verbs: frozenset[str]) -> frozenset[str]:
-    """The verbs themselves and every form of theirs, regular and irregular."""
-    irregular = {form for verb in verbs for form in _IRREGULAR.get(verb, "").split()}
-    return verbs | irregular | {form for verb in verbs for form in (_third(verb), *_regular(verb))}
-
-
-@cache
-def third_person() -> frozenset[str]:
-    """Third person singular of the listed verbs."""
-    return frozenset(_third(verb) for verb in _verbs())
+def inflect_verbs(verbs: frozenset[str]) -> frozenset[str]:
+    """Return verbs and all their forms, regular and irregular."""
+    irregular = {form for verb in verbs for form in _IRREGULAR_FORMS.get(verb, "").split()}
+    regular = {form for verb in verbs for form in (_add_s(verb), *_build_past_and_ing_forms(verb))}
+    return verbs | irregular | regular
 
 
 @cache
-def _verbs() -> frozenset[str]:
-    return frozenset({verb.partition("+")[0] for verb in _types("verbs")} | {"have", *_DENYING})
+def list_third_person_forms() -> frozenset[str]:
+    """Return the third person singular of the listed verbs."""
+    return frozenset(_add_s(verb) for verb in _list_verbs())
 
 
 @cache
-def _bases() -> dict[str, str]:
-    bases: dict[str, str] = {}
-    for verb in sorted(_verbs()):
-        for form in (_third(verb), *_regular(verb)):
-            bases.setdefault(form, verb)
-    bases.update((verb, verb) for verb in _verbs())
-    for verb, forms in _IRREGULAR.items():
-        bases.update(dict.fromkeys(forms.split(), verb))
-    return bases
+def _list_verbs() -> frozenset[str]:
+    verbs = {verb.partition("+")[0] for verb in _get_relations_by_form("verbs")}
+    return frozenset(verbs | {"have", *_DENYING_VERBS})
 
 
-def _third(verb: str) -> str:
+@cache
+def _get_lemmas() -> dict[str, str]:
+    lemmas: dict[str, str] = {}
+    for verb in sorted(_list_verbs()):
+        for form in (_add_s(verb), *_build_past_and_ing_forms(verb)):
+            lemmas.setdefault(form, verb)
+    lemmas.update((verb, verb) for verb in _list_verbs())
+    for verb, forms in _IRREGULAR_FORMS.items():
+        lemmas.update(dict.fromkeys(forms.split(), verb))
+    return lemmas
+
+
+def _add_s(verb: str) -> str:
     if verb.endswith(("s", "x", "z", "ch", "sh")):
         return verb + "es"
     if verb.endswith("y") and verb[-2] not in "aeiou":
@@ -120,7 +123,7 @@ def _third(verb: str) -> str:
     return verb + "s"
 
 
-def _regular(verb: str) -> tuple[str, ...]:
+def _build_past_and_ing_forms(verb: str) -> tuple[str, ...]:
     if verb.endswith("e"):
         return verb + "d", verb[:-1] + "ing"
     if verb.endswith("y") and verb[-2] not in "aeiou":

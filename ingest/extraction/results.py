@@ -1,24 +1,43 @@
-"""What is found in a text, as values."""
+"""Values of the extraction: what it returns, and what its steps hand to each other."""
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import NamedTuple
+
+
+class Tier(IntEnum):
+    """Which candidate wins where two overlap: the one of the lower tier.
+
+    `RECOGNIZER` is a second recognizer, which is used only where a model is configured.
+    """
+
+    USER_PATTERN = -1
+    CODE = 0
+    NAME_RULE = 1
+    SOFTWARE_TERM = 2
+    CODE_SHAPE = 3
+    RECOGNIZER = 4
+    NAMED_ENTITY = 5
+    NOUN_PHRASE = 6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mention:
-    """One place in a text where an entity is named.
+    """One occurrence of an entity's name in a text.
 
     Attributes:
         start: First character, counted from 0 in the given text.
         end: One past the last character; ``text[start:end]`` is `text`.
-        text: The words as they stand.
+        text: The words exactly as in the text.
         entity_id: The entity's id, see `kg.identifiers.entity_id`.
-        name: The words with every run of white space made one space.
+        name: The words with every run of white space replaced by one space.
         type: A lower-case word, such as ``class``, ``person`` or ``concept``.
-        confidence: Measured precision of the rule, 0 to 1, see `ingest.extraction.rule_confidence`; for ``gliner:`` what the model gave.
+        confidence: Measured precision of the rule, 0 to 1, see
+            `ingest.extraction.rule_data.get_confidence`; the model's score for ``gliner:``.
         extractor: The rule, such as ``cue:class``, ``ner:person`` or ``gliner:person``.
-        description: The sentence in which it stands, at most 500 characters.
-        named: The id that its name has by itself, where that entity was merged into another one.
+        description: The sentence that contains the mention, at most 500 characters.
+        redirected_from: The id that belongs to the name, where that entity was merged into
+            another one.
     """
 
     start: int
@@ -30,17 +49,18 @@ class Mention:
     confidence: float
     extractor: str
     description: str
-    named: str | None = None
+    redirected_from: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Relation:
-    """One statement about two entities, as a sentence makes it.
+    """One statement of a sentence about two entities.
 
     Attributes:
         source: Id of the entity that the statement is about.
-        type: Lower-case words joined by ``_``, such as ``uses``; matches ``[a-z][a-z0-9_]{0,62}``.
-        target: Id of the other entity.
+        type: Lower-case words joined by ``_``, such as ``uses``; matches
+            ``[a-z][a-z0-9_]{0,62}``.
+        target: Id of the second entity.
         confidence: Measured precision of the rule, 0 to 1.
         evidence: The sentence, at most 500 characters.
         start: First character of the sentence.
@@ -60,12 +80,13 @@ class Relation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Extraction:
-    """All that was found in one text.
+    """The entities and relations of one text.
 
     Attributes:
-        mentions: In the order of the text; they do not overlap. At most `kg.limits.ENTITIES_PER_TEXT`.
+        mentions: In the order of the text, without overlaps. At most
+            `kg.limits.ENTITIES_PER_TEXT`.
         relations: In the order of the text, each statement once.
-        truncated: Whether there were more mentions than that.
+        truncated: Whether the text had more mentions than that.
     """
 
     mentions: tuple[Mention, ...]
@@ -73,10 +94,10 @@ class Extraction:
     truncated: bool = False
 
 
-class Found(NamedTuple):
-    """A candidate: characters ``start`` to ``end`` may name something of this type. Lower tiers win overlaps.
+class EntityCandidate(NamedTuple):
+    """A span of characters that may name an entity of this type.
 
-    `confidence` is what a model gave to it, None where the rule's measured precision counts.
+    `confidence` is the score of a model; None where the rule's measured precision counts.
     """
 
     start: int
@@ -87,8 +108,8 @@ class Found(NamedTuple):
     confidence: float | None = None
 
 
-class Link(NamedTuple):
-    """A relation before it has ids: positions in the list of mentions, and the sentence's number."""
+class RelationCandidate(NamedTuple):
+    """A relation without ids: indexes in the list of mentions, and the sentence's index."""
 
     source: int
     type: str
@@ -97,22 +118,24 @@ class Link(NamedTuple):
     sentence: int
 
 
-class Parsed(NamedTuple):
-    """A parsed text without its parser: parallel lists, one item per token, and spans of tokens.
+class ParsedText(NamedTuple):
+    """A parsed text without its parser: parallel lists with an item per token, and token spans.
 
     Attributes:
-        text: The text as it was parsed.
-        words: Tokens as written.
-        lowers: The same in lower case.
+        text: The text that was parsed.
+        words: Tokens as in the text.
+        lowers: The tokens in lower case.
         tags: Penn Treebank tags.
         deps: Dependency labels (ClearNLP).
-        heads: Position of each token's head; a root is its own.
+        heads: Index of each token's head; the head of a root is the root itself.
         starts: First character of each token.
         ends: One past its last character.
-        children: Positions of each token's dependents, in order.
-        sentences: First and one past the last token of each sentence.
-        named: First token, one past the last, and label of what the recogniser found.
-        known: First token, one past the last, type, and whether it is unmistakable, of vocabulary words.
+        children: Indexes of each token's dependents, in order.
+        sentences: First token of each sentence, and one past its last.
+        entity_spans: First token, one past the last, and label of the named entities that spaCy
+            recognized.
+        term_spans: First token, one past the last, type, and whether it is unambiguous, of the
+            known software terms.
     """
 
     text: str
@@ -125,5 +148,5 @@ class Parsed(NamedTuple):
     ends: list[int]
     children: list[list[int]]
     sentences: list[tuple[int, int]]
-    named: list[tuple[int, int, str]]
-    known: list[tuple[int, int, str, bool]]
+    entity_spans: list[tuple[int, int, str]]
+    term_spans: list[tuple[int, int, str, bool]]

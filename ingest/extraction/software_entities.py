@@ -1,222 +1,255 @@
-"""How people talk about software: "the X class", "module X", known names, and words with the shape of source text."""
+"""Software: "the X class", "module X", known names, and words with the shape of source code."""
+
+from dataclasses import dataclass
 
 from mcp_context_persistence.ingest.extraction.code_tokens import (
-    CODE,
-    SHAPED,
-    SOFTWARE,
-    commands,
-    forms,
+    CodeToken,
+    find_code_tokens,
+    find_commands,
 )
-from mcp_context_persistence.ingest.extraction.lexicons import words
-from mcp_context_persistence.ingest.extraction.relation_verbs import verb_type
-from mcp_context_persistence.ingest.extraction.results import Found, Parsed
+from mcp_context_persistence.ingest.extraction.relation_verbs import get_verb_relation
+from mcp_context_persistence.ingest.extraction.results import EntityCandidate, ParsedText, Tier
+from mcp_context_persistence.ingest.extraction.rule_data import get_words
 from mcp_context_persistence.ingest.extraction.software_terms import (
     CUES,
     SIGNS,
     STRONG_SIGNS,
-    library_names,
-    spelled,
-    spelled_lowers,
+    list_ambiguous_lowers,
+    list_ambiguous_names,
+    list_library_lowers,
 )
 
-_SHAPE_TYPES = {
+_TYPES_BY_SHAPE = {
     "camel": "class",
     "lower_camel": "function",
     "snake": "concept",
     "identifier": "concept",
 }
-_SURE_SHAPES = {"function": ("function", "code:call"), "file": ("file", "code:path")}
-_FUNCTION_STARTS = frozenset(
+# Shapes that need no further sign of software, with the type and the rule.
+_UNAMBIGUOUS_SHAPES = {"function": ("function", "code:call"), "file": ("file", "code:path")}
+_SIGN_SHAPES = {"function", "snake", "file", "lower_camel"}
+_FUNCTION_PREFIXES = frozenset(
     {
-        "get",
-        "set",
-        "is",
-        "has",
-        "to",
-        "from",
-        "on",
-        "init",
-        "do",
-        "parse",
-        "refresh",
-        "flush",
-        "clear",
-        "reset",
-        "apply",
+        *("get", "set", "is", "has", "to", "from", "on", "init", "do", "parse", "refresh"),
+        *("flush", "clear", "reset", "apply"),
     }
 )
-_SIGN_SHAPES = {"function", "snake", "file", "lower_camel"}
-_NOT_NAMES = words("never the name of a class or module")
-_KEYWORDS = words("keywords")
-_PLAIN = {"module", "library", "function", "class", "technology"}
-_LEARNT = {"called", "named"}
+_NEVER_CODE_NAMES = get_words("never_code_names")
+_KEYWORDS = get_words("keywords")
+_TYPES_WITH_PLAIN_NAMES = {"module", "library", "function", "class", "technology"}
+_PLURAL_CUES = {"packages", "libraries", "classes", "methods", "functions", "modules"}
+_NAMING_VERBS = {"called", "named"}
+_QUOTES = {"`", "``", "'", '"', "(", ")", "''"}
 
 
-def software(parsed: Parsed) -> list[Found]:
-    """Classes, functions, modules, libraries, technologies and files of a text, as candidates that may overlap."""
-    shapes = list(forms(parsed.text))
-    talk = _about_software(parsed, shapes)
-    found = list(commands(parsed.text))
-    by_start = {start: (start, end, shape) for start, end, shape, _ in shapes}
-    by_end = {end: (start, end, shape) for start, end, shape, _ in shapes}
-    known_ends = {
-        parsed.ends[last - 1]
-        for first, last, _, sure in parsed.known
-        if sure or (talk and _spelled(parsed, first, last))
-    }
-    taken: set[int] = set()
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _CodeContext:
+    """What is known about a text before its cue words are read.
+
+    Attributes:
+        tokens_by_start: The words with the shape of source code, by their first character.
+        tokens_by_end: The same by the character after them.
+        term_ends: Where known software terms end.
+        is_about_software: Whether the text is about software.
+    """
+
+    tokens_by_start: dict[int, CodeToken]
+    tokens_by_end: dict[int, CodeToken]
+    term_ends: set[int]
+    is_about_software: bool
+
+
+def find_software(parsed: ParsedText) -> list[EntityCandidate]:
+    """Return candidates for classes, functions, modules, libraries, technologies and files.
+
+    They may overlap.
+    """
+    code_tokens = list(find_code_tokens(parsed.text))
+    is_about_software = _is_about_software(parsed, code_tokens)
+    context = _CodeContext(
+        tokens_by_start={token.start: token for token in code_tokens},
+        tokens_by_end={token.end: token for token in code_tokens},
+        term_ends={
+            parsed.ends[end - 1]
+            for first, end, _, is_unambiguous in parsed.term_spans
+            if is_unambiguous or (is_about_software and _is_spelled_as_term(parsed, first, end))
+        },
+        is_about_software=is_about_software,
+    )
+    candidates = list(find_commands(parsed.text))
+    cued_starts: set[int] = set()
     for i, lower in enumerate(parsed.lowers):
         if lower in CUES:
-            named = _cued(parsed, i, by_start, by_end, known_ends, talk=talk)
-            if named is not None:
-                found.append(named)
-                taken.add(named.start)
-    for start, end, shape, quoted in shapes:
-        if start not in taken:
-            found += _bare(parsed.text[start:end], start, end, shape, talk=talk or quoted)
-    found += _vocabulary(parsed, talk=talk)
-    return found
+            candidate = _find_cued_name(parsed, i, context)
+            if candidate is not None:
+                candidates.append(candidate)
+                cued_starts.add(candidate.start)
+    for token in code_tokens:
+        if token.start not in cued_starts:
+            candidates += _classify_code_token(
+                parsed.text, token, is_about_software=is_about_software or token.is_quoted
+            )
+    candidates += _find_terms(parsed, is_about_software=is_about_software)
+    return candidates
 
 
-def _about_software(parsed: Parsed, shapes: list[tuple[int, int, str, bool]]) -> bool:
-    """Whether the text shows, beyond one ambiguous word, that it is about software."""
-    if any(shape in _SIGN_SHAPES or quoted for _, _, shape, quoted in shapes) or any(
-        sure for *_, sure in parsed.known
+def _is_about_software(parsed: ParsedText, code_tokens: list[CodeToken]) -> bool:
+    """Return whether the text has more signs of software than one ambiguous word."""
+    if any(token.shape in _SIGN_SHAPES or token.is_quoted for token in code_tokens) or any(
+        is_unambiguous for *_, is_unambiguous in parsed.term_spans
     ):
         return True
     words = set(parsed.lowers)
     if words & STRONG_SIGNS:
         return True
-    names = {
+    ambiguous_names = {
         parsed.words[first]
-        for first, last, _, sure in parsed.known
-        if not sure and _spelled(parsed, first, last)
+        for first, end, _, is_unambiguous in parsed.term_spans
+        if not is_unambiguous and _is_spelled_as_term(parsed, first, end)
     }
-    return len(words & SIGNS) + len(names) > 1
+    return len(words & SIGNS) + len(ambiguous_names) > 1
 
 
-def _spelled(parsed: Parsed, first: int, last: int) -> bool:
-    if parsed.text[parsed.starts[first] : parsed.ends[last - 1]] not in spelled():
+def _is_spelled_as_term(parsed: ParsedText, first: int, end: int) -> bool:
+    """Return whether tokens are spelled as an ambiguous term and belong to no longer name."""
+    if parsed.text[parsed.starts[first] : parsed.ends[end - 1]] not in list_ambiguous_names():
         return False
     return not any(
-        begin <= first and last <= end and end - begin > last - first
-        for begin, end, label in parsed.named
+        begin <= first and end <= stop and stop - begin > end - first
+        for begin, stop, label in parsed.entity_spans
         if label != "PRODUCT"
     )
 
 
-def _vocabulary(parsed: Parsed, *, talk: bool) -> list[Found]:
-    found = []
-    for first, last, kind, sure in parsed.known:
-        beside_cue = last < len(parsed.lowers) and parsed.lowers[last] in SIGNS
-        if sure or ((talk or beside_cue) and _spelled(parsed, first, last)):
-            rule = f"vocabulary:{kind}" if sure else f"spelled:{kind}"
-            found.append(Found(parsed.starts[first], parsed.ends[last - 1], kind, rule, SOFTWARE))
-    return found
+def _find_terms(parsed: ParsedText, *, is_about_software: bool) -> list[EntityCandidate]:
+    candidates = []
+    for first, end, kind, is_unambiguous in parsed.term_spans:
+        precedes_sign = end < len(parsed.lowers) and parsed.lowers[end] in SIGNS
+        if is_unambiguous or (
+            (is_about_software or precedes_sign) and _is_spelled_as_term(parsed, first, end)
+        ):
+            rule = f"vocabulary:{kind}" if is_unambiguous else f"spelled:{kind}"
+            candidates.append(
+                EntityCandidate(
+                    parsed.starts[first], parsed.ends[end - 1], kind, rule, Tier.SOFTWARE_TERM
+                )
+            )
+    return candidates
 
 
-def _cued(
-    parsed: Parsed,
-    i: int,
-    by_start: dict[int, tuple[int, int, str]],
-    by_end: dict[int, tuple[int, int, str]],
-    known_ends: set[int],
-    *,
-    talk: bool,
-) -> Found | None:
-    """What the cue word at token `i` ("class", "module" ...) names, before it or after it."""
+def _find_cued_name(parsed: ParsedText, i: int, context: _CodeContext) -> EntityCandidate | None:
+    """Return what the cue at token `i` ("class", "module" ...) names, before or after it."""
     kind = CUES[parsed.lowers[i]]
     rule = f"cue:{kind}"
-    before = _skip_quote(parsed, i - 1, -1)
-    if before >= 0:
-        shaped = by_end.get(parsed.ends[before])
-        if (shaped is not None and shaped[2] == "file") or parsed.ends[before] in known_ends:
+    previous = _skip_quotes(parsed, i - 1, -1)
+    if previous >= 0:
+        start, end = parsed.starts[previous], parsed.ends[previous]
+        token = context.tokens_by_end.get(end)
+        if (token is not None and token.shape == "file") or end in context.term_ends:
             return None
-        if shaped is not None:
-            return Found(shaped[0], shaped[1], kind, rule, CODE)
-        if kind in _PLAIN and _plain_name(parsed, before, i, kind, talk=talk):
-            return Found(parsed.starts[before], parsed.ends[before], kind, rule, CODE)
-    return _named_after(parsed, i, by_start, talk=talk)
+        if token is not None:
+            return EntityCandidate(token.start, token.end, kind, rule, Tier.CODE)
+        if kind in _TYPES_WITH_PLAIN_NAMES and _is_plain_name(
+            parsed, previous, i, kind, is_about_software=context.is_about_software
+        ):
+            return EntityCandidate(start, end, kind, rule, Tier.CODE)
+    return _find_name_after_cue(parsed, i, context)
 
 
-def _named_after(
-    parsed: Parsed, i: int, by_start: dict[int, tuple[int, int, str]], *, talk: bool
-) -> Found | None:
-    """What follows the cue: "module data_loader", "a library called Pillow"."""
+def _find_name_after_cue(
+    parsed: ParsedText, i: int, context: _CodeContext
+) -> EntityCandidate | None:
+    """Return the name after a cue: "module data_loader", "a library called Pillow"."""
     kind = CUES[parsed.lowers[i]]
     rule = f"cue:{kind}"
-    learnt = i + 1 < len(parsed.words) and parsed.lowers[i + 1] in _LEARNT
-    after = _skip_quote(parsed, i + 2 if learnt else i + 1, 1)
-    if after >= len(parsed.words):
+    has_naming_verb = i + 1 < len(parsed.words) and parsed.lowers[i + 1] in _NAMING_VERBS
+    following = _skip_quotes(parsed, i + 2 if has_naming_verb else i + 1, 1)
+    if following >= len(parsed.words):
         return None
-    shaped = by_start.get(parsed.starts[after])
-    if shaped is not None and shaped[2] not in {"file", "function"}:
-        return Found(shaped[0], shaped[1], kind, rule, CODE)
-    if learnt and kind in _PLAIN and talk and parsed.tags[after] in {"NNP", "NN"}:
-        return Found(parsed.starts[after], parsed.ends[after], kind, rule, CODE)
+    start, end = parsed.starts[following], parsed.ends[following]
+    token = context.tokens_by_start.get(start)
+    if token is not None and token.shape not in {"file", "function"}:
+        return EntityCandidate(token.start, token.end, kind, rule, Tier.CODE)
+    if (
+        has_naming_verb
+        and kind in _TYPES_WITH_PLAIN_NAMES
+        and context.is_about_software
+        and parsed.tags[following] in {"NNP", "NN"}
+    ):
+        return EntityCandidate(start, end, kind, rule, Tier.CODE)
     return None
 
 
-def _skip_quote(parsed: Parsed, i: int, step: int) -> int:
-    while 0 <= i < len(parsed.words) and parsed.words[i] in {"`", "``", "'", '"', "(", ")", "''"}:
+def _skip_quotes(parsed: ParsedText, i: int, step: int) -> int:
+    while 0 <= i < len(parsed.words) and parsed.words[i] in _QUOTES:
         i += step
     return i
 
 
-def _plain_name(parsed: Parsed, i: int, cue: int, kind: str, *, talk: bool) -> bool:
-    """Whether an ordinary word before a cue is a name: "the validation module", but not "the public library"."""
+def _is_plain_name(
+    parsed: ParsedText, i: int, cue: int, kind: str, *, is_about_software: bool
+) -> bool:
+    """Return whether an ordinary word before a cue is a name.
+
+    In "the validation module" it is, in "the public library" it is not.
+    """
     word, lower, tag = parsed.words[i], parsed.lowers[i], parsed.tags[i]
     if (
-        lower in _NOT_NAMES
+        lower in _NEVER_CODE_NAMES
         or len(word) < 3
         or not word.isidentifier()
         or (tag not in {"NN", "NNP", "NNS", "NNPS", "VB"} and parsed.deps[i] != "compound")
     ):
         return False
-    if kind == "library" and lower in spelled_lowers():
+    if kind == "library" and lower in list_ambiguous_lowers():
         return True
-    if parsed.heads[i] != cue or parsed.lowers[cue] in {
-        "packages",
-        "libraries",
-        "classes",
-        "methods",
-        "functions",
-        "modules",
-    }:
+    if parsed.heads[i] != cue or parsed.lowers[cue] in _PLURAL_CUES:
         return False
-    preceded = parsed.lowers[i - 1] if i else ""
+    determiner = parsed.lowers[i - 1] if i else ""
     if kind in {"class", "technology"}:
-        return talk and word[0].isupper() and (preceded in {"the", "a", "our", "this", "new"})
+        return (
+            is_about_software
+            and word[0].isupper()
+            and determiner in {"the", "a", "our", "this", "new"}
+        )
     if kind == "function":
-        return talk and preceded == "the"
-    return kind == "module" or talk
+        return is_about_software and determiner == "the"
+    return kind == "module" or is_about_software
 
 
-def _bare(word: str, start: int, end: int, shape: str, *, talk: bool) -> list[Found]:
-    """A word with the shape of source text and no cue beside it."""
-    if shape in _SURE_SHAPES:
-        kind, rule = _SURE_SHAPES[shape]
-        return [Found(start, end, kind, rule, CODE)]
+def _classify_code_token(
+    text: str, token: CodeToken, *, is_about_software: bool
+) -> list[EntityCandidate]:
+    """Return a candidate for a word with the shape of source code and without a cue."""
+    start, end, shape, _ = token
+    word = text[start:end]
+    if shape in _UNAMBIGUOUS_SHAPES:
+        kind, rule = _UNAMBIGUOUS_SHAPES[shape]
+        return [EntityCandidate(start, end, kind, rule, Tier.CODE)]
     if shape == "dotted":
-        kind = _dotted(word, talk=talk)
-        return [Found(start, end, kind, "code:dotted", CODE)] if kind else []
-    if not talk or word.lower() in _KEYWORDS:
+        kind = _classify_dotted_name(word, is_about_software=is_about_software)
+        return [EntityCandidate(start, end, kind, "code:dotted", Tier.CODE)] if kind else []
+    if not is_about_software or word.lower() in _KEYWORDS:
         return []
-    kind = "function" if shape == "snake" and _starts_with_verb(word) else _SHAPE_TYPES[shape]
-    return [Found(start, end, kind, f"code:{shape}", CODE if shape == "snake" else SHAPED)]
+    kind = "function" if shape == "snake" and _starts_with_verb(word) else _TYPES_BY_SHAPE[shape]
+    tier = Tier.CODE if shape == "snake" else Tier.CODE_SHAPE
+    return [EntityCandidate(start, end, kind, f"code:{shape}", tier)]
 
 
-def _dotted(word: str, *, talk: bool) -> str:
-    """What "Service.start", "pandas.DataFrame" or "os.path" is; nothing for a full stop without its space."""
+def _classify_dotted_name(word: str, *, is_about_software: bool) -> str:
+    """Return the type of "Service.start", "pandas.DataFrame" or "os.path".
+
+    It is empty for a full stop without the space after it.
+    """
     first, last = word.split(".", 1)[0], word.rsplit(".", 1)[1]
-    if talk and first[0].isupper() and not last[0].isupper():
+    if is_about_software and first[0].isupper() and not last[0].isupper():
         return "function"
-    if first.lower() not in library_names():
+    if first.lower() not in list_library_lowers():
         return ""
     return "class" if last[0].isupper() else "module"
 
 
 def _starts_with_verb(word: str) -> bool:
-    """Whether a name such as ``load_rows`` starts as functions do."""
+    """Return whether a name starts as names of functions do: ``load_rows``."""
     first = word.strip("_").split("_", 1)[0].lower()
-    return first in _FUNCTION_STARTS or verb_type(first) is not None
+    return first in _FUNCTION_PREFIXES or get_verb_relation(first) is not None

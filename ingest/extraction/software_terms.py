@@ -1,61 +1,65 @@
-"""The words that name software, and the words that show that software is talked about."""
+"""Known names of software, and the words that show that a text is about software."""
 
-import json
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
-from mcp_context_persistence.ingest.extraction.lexicons import words
+from mcp_context_persistence.ingest.extraction.rule_data import get_words, read_json
 
 
-class Entry(NamedTuple):
-    """One name: its type, and whether it counts in any spelling and any company."""
+class SoftwareTerm(NamedTuple):
+    """One name, its type, and whether it counts in any spelling and any context."""
 
     name: str
     type: str
-    sure: bool
+    is_unambiguous: bool
 
 
 @cache
-def entries() -> tuple[Entry, ...]:
-    """All names of `vocabulary.json`."""
-    data = json.loads(Path(__file__).with_name("software_terms.json").read_text(encoding="utf-8"))
+def list_software_terms() -> tuple[SoftwareTerm, ...]:
+    """Return all names of `software_terms.json`."""
+    sections = read_json("software_terms.json")
     return tuple(
-        Entry(name, kind, part == "sure")
-        for part in ("sure", "spelled")
-        for kind, names in data[part].items()
+        SoftwareTerm(name, kind, section == "sure")
+        for section in ("sure", "spelled")
+        for kind, names in sections[section].items()
         for name in names
     )
 
 
 @cache
-def spelled() -> frozenset[str]:
-    """Names that are ordinary words too, as they must be spelled to count."""
-    return frozenset(entry.name for entry in entries() if not entry.sure)
+def list_ambiguous_names() -> frozenset[str]:
+    """Return the names that are ordinary words too, in the spelling in which they count."""
+    return frozenset(term.name for term in list_software_terms() if not term.is_unambiguous)
 
 
 @cache
-def spelled_lowers() -> frozenset[str]:
-    """The same names in lower case; they count so before a word such as "library"."""
-    return frozenset(name.lower() for name in spelled())
+def list_ambiguous_lowers() -> frozenset[str]:
+    """Return the ambiguous names in lower case; before "library", they count in that spelling."""
+    return frozenset(name.lower() for name in list_ambiguous_names())
 
 
 @cache
-def library_names() -> frozenset[str]:
-    """Unmistakable names of libraries, in lower case, and two that everybody shortens."""
+def list_library_lowers() -> frozenset[str]:
+    """Return the unambiguous names of libraries in lower case, and some common short forms."""
     return frozenset(
-        entry.name for entry in entries() if entry.sure and entry.type == "library"
+        term.name
+        for term in list_software_terms()
+        if term.is_unambiguous and term.type == "library"
     ) | {"np", "pd", "os", "sys"}
 
 
-SIGNS = words("signs of software")
-STRONG_SIGNS = SIGNS - words("weak signs of software")
+SIGNS = get_words("software_signs")
+STRONG_SIGNS = SIGNS - get_words("weak_software_signs")
 CUES = {
-    "class": "class", "classes": "class", "subclass": "class", "dataclass": "class", "interface": "class", "struct": "class",
-    "method": "function", "methods": "function", "function": "function", "functions": "function", "decorator": "function", "endpoint": "function",
-    "module": "module", "modules": "module", "submodule": "module",
-    "library": "library", "libraries": "library", "package": "library", "packages": "library", "sdk": "library",
-    "framework": "technology", "database": "technology", "compiler": "technology",
-    "file": "file", "script": "file",
-    "project": "project", "repo": "project", "repository": "project", "codebase": "project", "initiative": "project",
-}  # fmt: skip
+    cue: kind
+    for kind, cues in {
+        "class": "class classes subclass dataclass interface struct",
+        "function": "method methods function functions decorator endpoint",
+        "module": "module modules submodule",
+        "library": "library libraries package packages sdk",
+        "technology": "framework database compiler",
+        "file": "file script",
+        "project": "project repo repository codebase initiative",
+    }.items()
+    for cue in cues.split()
+}

@@ -1,7 +1,7 @@
-r"""Types of entities of the caller's own: what a list of regular expressions finds, in time linear in the text.
+r"""Entity types that the user defines by regular expressions.
 
-The engine is RE2: no expression makes it slow, so there are no look-arounds and no back-references, and ``\b``, ``\w`` and ``\d`` know
-ASCII only.
+The engine is RE2. It takes time linear in the text for every expression, so there are no
+look-arounds and no back-references, and ``\b``, ``\w`` and ``\d`` match ASCII only.
 """
 
 import json
@@ -12,98 +12,103 @@ from typing import Any
 
 import re2
 
-from mcp_context_persistence.ingest.extraction.results import Found
+from mcp_context_persistence.ingest.extraction.results import EntityCandidate, Tier
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.errors import ValidationError
 
-RULE = "pattern:"
-CUSTOM = -1  # tier: before all rules of our own
+RULE_PREFIX = "pattern:"
+# Texts to find out whether an expression matches the empty string.
 _PROBES = ("", "a", "A", "0", " ", "_", "-", ".", "é", "a b", "A.b", "1,2\n3")
 
 
-class Patterns:
-    """Checked and compiled patterns.
+class UserPatterns:
+    """Validated and compiled patterns.
 
     Attributes:
-        version: Of the store's patterns; 0 while there are none.
-        confidence: Of what they find, 0 to 1.
+        version: Of the namespace's patterns; 0 while it has none.
+        confidence: Of the entities that they find, 0 to 1.
         types: The expressions by type.
     """
 
     def __init__(
         self, types: Mapping[str, Sequence[str]], *, confidence: float, version: int = 0
     ) -> None:
-        self.types = {name: tuple(listed) for name, listed in types.items()}
+        self.types = {name: tuple(expressions) for name, expressions in types.items()}
         self.confidence = confidence
         self.version = version
         self._compiled = [
-            (name, _compiled(f"patterns.{name}[{place}]", one))
+            (name, _compile_pattern(f"patterns.{name}[{index}]", expression))
             for name in types
-            for place, one in enumerate(types[name])
+            for index, expression in enumerate(types[name])
         ]
 
-    def found(self, text: str) -> Iterator[Found]:
-        """What the patterns match, as candidates that may overlap; a match that is too long for a name is none."""
+    def find_candidates(self, text: str) -> Iterator[EntityCandidate]:
+        """Yield what the patterns match, as candidates that may overlap.
+
+        A match that is too long for a name is left out.
+        """
         for name, compiled in self._compiled:
             for match in compiled.finditer(text):
                 start, end = match.span()
                 words = text[start:end]
-                start, end = (
-                    start + len(words) - len(words.lstrip()),
-                    end - len(words) + len(words.rstrip()),
-                )
+                start += len(words) - len(words.lstrip())
+                end -= len(words) - len(words.rstrip())
                 if (
                     start < end
                     and len(text[start:end].encode(errors="replace")) <= limits.IDENTIFIER_BYTES
                 ):
-                    yield Found(start, end, name, RULE + name, CUSTOM)
+                    yield EntityCandidate(start, end, name, RULE_PREFIX + name, Tier.USER_PATTERN)
 
-    def written(self) -> str:
-        """As JSON, for the store."""
+    def to_json(self) -> str:
+        """Return the patterns as JSON, for the database."""
         return json.dumps({"confidence": self.confidence, "types": self.types}, ensure_ascii=False)
 
 
-def stored(version: int, written: str) -> Patterns:
-    """Patterns as the store has them."""
-    found = json.loads(written)
-    return Patterns(found["types"], confidence=found["confidence"], version=version)
+def load_patterns(version: int, text: str) -> UserPatterns:
+    """Return patterns from the JSON of the database."""
+    stored = json.loads(text)
+    return UserPatterns(stored["types"], confidence=stored["confidence"], version=version)
 
 
-def checked(patterns: object, confidence: object) -> Patterns:
-    """Patterns as a caller gives them.
+def validate_patterns(patterns: object, confidence: object) -> UserPatterns:
+    """Return the patterns of a caller.
 
     Raises:
-        ValidationError: Something is not valid; the text names the type, the place in its list and the position in the expression.
+        ValidationError: Something is not valid; the text names the type, the index in its list
+            and the position in the expression.
     """
-    sure = validation.check_confidence("confidence", confidence)
+    valid_confidence = validation.check_confidence("confidence", confidence)
     if not isinstance(patterns, Mapping):
         raise ValidationError("patterns must be a mapping of types to lists of regular expressions")
     count, types = 0, {}
-    for name, listed in patterns.items():
-        known = validation.check_type_name("patterns: a type", name)
-        if isinstance(listed, (str, bytes)) or not isinstance(listed, Sequence):
-            raise ValidationError(f"patterns.{known} must be a list of regular expressions")
-        count += len(listed)
+    for name, expressions in patterns.items():
+        type_name = validation.check_type_name("patterns: a type", name)
+        if isinstance(expressions, (str, bytes)) or not isinstance(expressions, Sequence):
+            raise ValidationError(f"patterns.{type_name} must be a list of regular expressions")
+        count += len(expressions)
         if count > limits.ENTITY_PATTERNS:
             raise ValidationError(f"patterns has more than {limits.ENTITY_PATTERNS} expressions")
-        types[known] = [
+        types[type_name] = [
             validation.check_text(
-                f"patterns.{known}[{place}]", one, characters=limits.PATTERN_CHARACTERS
+                f"patterns.{type_name}[{index}]",
+                expression,
+                characters=limits.PATTERN_CHARACTERS,
             )
-            for place, one in enumerate(listed)
+            for index, expression in enumerate(expressions)
         ]
-    return Patterns(types, confidence=sure)
+    return UserPatterns(types, confidence=valid_confidence)
 
 
-def _compiled(field: str, pattern: str) -> Any:
+def _compile_pattern(field: str, pattern: str) -> Any:
     options = re2.Options()
     options.log_errors = False
     try:
         compiled = re2.compile(pattern, options)
     except re2.error as error:
-        reason, _, part = _said(error).partition(": ")
+        reason, _, fragment = _get_error_text(error).partition(": ")
+        position = _find_error_position(pattern, fragment)
         raise ValidationError(
-            f"{field} is not a valid expression at position {_position(pattern, part)}: {_reason(reason)}"
+            f"{field} is not a valid expression at position {position}: {_explain_error(reason)}"
         ) from None
     for probe in _PROBES:
         if any(match.start() == match.end() for match in compiled.finditer(probe)):
@@ -113,13 +118,16 @@ def _compiled(field: str, pattern: str) -> Any:
     return compiled
 
 
-def _said(error: Exception) -> str:
-    said = error.args[0] if error.args else ""
-    return said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+def _get_error_text(error: Exception) -> str:
+    text = error.args[0] if error.args else ""
+    return text.decode(errors="replace") if isinstance(text, bytes) else str(text)
 
 
-def _reason(reason: str) -> str:
-    """RE2's reason, which is one of a fixed set; what it says beyond that may be a part of the expression."""
+def _explain_error(reason: str) -> str:
+    """Return a reason without anything from the expression.
+
+    RE2's own reasons are a fixed set. What follows them may be a fragment of the expression.
+    """
     if reason == "invalid perl operator":
         return "look-arounds are not supported"
     if reason.startswith("trailing"):
@@ -127,14 +135,17 @@ def _reason(reason: str) -> str:
     return reason if re.fullmatch(r"[a-z ()[\]-]{1,60}", reason) else "it cannot be compiled"
 
 
-def _position(pattern: str, part: str) -> int:
-    """Where in the expression the mistake lies, counted from 0: RE2 says which part it dislikes, Python's parser says where."""
-    at = pattern.find(part) if part else -1
-    if at > 0:
-        return at
+def _find_error_position(pattern: str, fragment: str) -> int:
+    """Return the position of the mistake in the expression, counted from 0.
+
+    RE2 names the fragment that it rejects, Python's parser names a position.
+    """
+    position = pattern.find(fragment) if fragment else -1
+    if position > 0:
+        return position
     try:
         with warnings.catch_warnings(action="ignore"):
             re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
         return getattr(error, "pos", None) or 0
-    return len(pattern) - 1 if not part else max(at, 0)
+    return len(pattern) - 1 if not fragment else max(position, 0)

@@ -1,12 +1,12 @@
-"""How far an attempt at a statement came, and what that means for the call that it is part of.
+"""How far an attempt at a statement came, and what that means for its call.
 
-Whether something may be in the graph is never read out of an error's words. It follows from where the attempt failed: before a
-connection was there, nothing was sent; a transaction of several statements is nothing before its commit was sent.
+Whether the server may have applied something is never read from an error's text. It follows from
+where the attempt failed: nothing was sent before there was a connection, and a transaction of
+several statements is not applied before its commit was sent.
 """
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
 
 class AbandonedError(TimeoutError):
@@ -14,19 +14,19 @@ class AbandonedError(TimeoutError):
 
 
 class Attempt:
-    """One attempt at a statement or a transaction, shared by its caller and the thread that makes it.
+    """An attempt at a statement or a transaction, shared by its caller and the thread that runs it.
 
     Attributes:
         may_be_applied: Whether the server may have applied what the attempt writes.
-        has_changed: Whether the server said that the attempt changed what people keep in the graph.
+        has_changed: Whether the server reported that the attempt changed users' data.
     """
 
     def __init__(self, *, applies_when_sent: bool) -> None:
-        """Nothing is sent yet.
+        """Begin with nothing sent.
 
         Args:
-            applies_when_sent: Whether the first message may change the graph: not that of a read, nor
-                of a transaction, which calls `commit`.
+            applies_when_sent: Whether the first message may change the graph: not that of a read,
+                nor of a transaction, which calls `commit`.
         """
         self.may_be_applied = False
         self.has_changed = False
@@ -61,7 +61,7 @@ class Attempt:
             self.may_be_applied = True
 
     def abandon(self) -> None:
-        """Give it up: it sends nothing from now on, and its connection is cut, so that its thread ends."""
+        """Give the attempt up: it sends nothing more, and its connection is cut."""
         with self._lock:
             self._is_abandoned = True
             cut = self._cut
@@ -71,17 +71,3 @@ class Attempt:
     def _check(self) -> None:
         if self._is_abandoned:
             raise AbandonedError
-
-
-@dataclass
-class Call:
-    """A call of several statements that share a deadline.
-
-    Attributes:
-        seconds: What is left of it.
-        may_be_applied: Whether something that the call writes is, or may be, in the graph. No error may then say
-            that nothing was applied, whatever the later statements end with.
-    """
-
-    seconds: float
-    may_be_applied: bool = False

@@ -1,24 +1,23 @@
-"""What the driver's errors mean: whether to try again, whether anybody listens, and what the caller is told."""
+"""Map errors of the Neo4j driver: whether a replay may work, and which error the caller gets."""
 
 import errno
 import socket
 import ssl
 from collections.abc import Iterator
 
-import neo4j.exceptions as theirs
+import neo4j.exceptions as driver_errors
 
 from mcp_context_persistence.kg.driver.pool import WrongListenerError
-from mcp_context_persistence.kg.errors import DatabaseError, Outcome, StaleVectorState
+from mcp_context_persistence.kg.errors import DatabaseError, Outcome, StaleStateError
 
 # A connection was lost, or could not be made.
-LOST = (theirs.ServiceUnavailable, theirs.SessionExpired, OSError)
-NO_WAY = frozenset(
+LOST = (driver_errors.ServiceUnavailable, driver_errors.SessionExpired, OSError)
+NO_ROUTE = frozenset(
     {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EADDRNOTAVAIL}
 )
-HTTP = "(looks like HTTP)"  # at the end of the driver's text, which has no type for it
-NOT_ENCRYPTED = frozenset(
-    {"WRONG_VERSION_NUMBER", "HTTP_REQUEST"}
-)  # OpenSSL's reasons, where the peer answers in plain text
+HTTP = "(looks like HTTP)"  # at the end of the driver's text; it has no error class for it
+# OpenSSL's reasons, where the peer answers in plain text.
+NOT_ENCRYPTED = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST"})
 
 MEMORY_CODES = frozenset(
     {
@@ -27,7 +26,8 @@ MEMORY_CODES = frozenset(
         "Neo.TransientError.General.OutOfMemoryError",
     }
 )
-# What ends a transaction before its commit, or instead of it. Other failures of a server say nothing about a commit that was begun.
+# Errors that end a transaction before its commit, or instead of it. Other failures of a server say
+# nothing about a commit that was begun.
 ROLLED_BACK_CODES = MEMORY_CODES | {
     "Neo.DatabaseError.Transaction.TransactionStartFailed",
     *(
@@ -43,53 +43,59 @@ ROLLED_BACK_CODES = MEMORY_CODES | {
         )
     ),
 }
-# Another transaction deleted what this one had found but not locked; a second try sees that. Statements that miss something of theirs at
-# the end divide by zero to be rolled back.
-GONE_CODES = frozenset(
-    {"Neo.ClientError.Statement.EntityNotFound", "Neo.ClientError.Statement.ArithmeticError"}
-)
-# Statements that write vectors make a range with a step of zero where another model's are in use by then, or entities were merged.
-MOVED_CODE = "Neo.ClientError.Statement.ArgumentError"
-# A database that could not write its transaction log, mostly because its disk is full, refuses everything, reads too, until it is
-# started again, with the first of these codes. The others end the transaction that finds out, and may have another reason.
+# Another transaction deleted what this one had read but not locked; a replay sees that.
+NOT_FOUND_CODE = "Neo.ClientError.Statement.EntityNotFound"
+# Guards of statements raise these two errors, see cypher/README.md.
+REPLAY_GUARD_CODE = "Neo.ClientError.Statement.ArithmeticError"
+STATE_GUARD_CODE = "Neo.ClientError.Statement.ArgumentError"
+REPLAYED_CODES = frozenset({NOT_FOUND_CODE, REPLAY_GUARD_CODE})
+# A database that cannot write its transaction log, mostly because its disk is full, refuses
+# everything, reads too, until it is restarted, with the first of these codes. The other codes end
+# the transaction that meets the problem, and may have another reason.
 STOPPED_CODE = "Neo.DatabaseError.Transaction.TransactionStartFailed"
 FAILED_CODES = frozenset(
     f"Neo.DatabaseError.Transaction.{name}"
     for name in ("TransactionLogError", "TransactionCommitFailed")
 )
-PANIC_CODES = FAILED_CODES | {STOPPED_CODE}
-GONE = "EntityNotFoundException"  # in the text of a procedure's error
+RESTART_CODES = FAILED_CODES | {STOPPED_CODE}
+NOT_FOUND = "EntityNotFoundException"  # in the text of a procedure's error
 
 
-def replayable(error: Exception) -> bool:
-    """Whether the same statement may be tried again: never after wrong credentials, nor when memory ran out or nobody listens."""
-    if isinstance(error, theirs.AuthError):
+def is_replayable(error: Exception) -> bool:
+    """Return whether the same statement may be tried again.
+
+    It may not after wrong credentials, or when memory ran out, or where nothing listens.
+    """
+    if isinstance(error, driver_errors.AuthError):
         return False
-    if isinstance(error, theirs.Neo4jError):
-        gone = error.code in GONE_CODES or GONE in (error.message or "")
-        return gone or (error.code not in MEMORY_CODES and error.is_retryable())
-    lost = isinstance(error, LOST) or (
-        isinstance(error, theirs.DriverError) and error.is_retryable()
+    if isinstance(error, driver_errors.Neo4jError):
+        if error.code in REPLAYED_CODES or NOT_FOUND in (error.message or ""):
+            return True
+        return error.code not in MEMORY_CODES and error.is_retryable()
+    is_lost = isinstance(error, LOST) or (
+        isinstance(error, driver_errors.DriverError) and error.is_retryable()
     )
-    return lost and not (nobody_listens(error) or is_encryption_refused(error) or is_http(error))
+    return is_lost and not (
+        has_no_listener(error) or is_encryption_refused(error) or is_http(error)
+    )
 
 
-def nobody_listens(error: BaseException) -> bool:
-    """Whether no connection was made because nobody listens at the address, so that waiting is no use."""
-    if isinstance(error, theirs.Neo4jError):
-        return False  # the server spoke
+def has_no_listener(error: BaseException) -> bool:
+    """Return whether nothing listens at the address, so that waiting is of no use."""
+    if isinstance(error, driver_errors.Neo4jError):
+        return False  # the server answered
     for cause in _causes(error):
         if isinstance(cause, (ConnectionRefusedError, socket.gaierror, WrongListenerError)):
             return True
-        if isinstance(cause, OSError) and cause.errno in NO_WAY:
+        if isinstance(cause, OSError) and cause.errno in NO_ROUTE:
             return True
         if isinstance(cause, BaseExceptionGroup):  # of the servers of a cluster
-            return all(nobody_listens(one) for one in cause.exceptions)
+            return all(has_no_listener(member) for member in cause.exceptions)
     return False
 
 
 def is_encryption_refused(error: BaseException) -> bool:
-    """Return whether no connection was made because the server's certificate is not trusted, or it does not encrypt."""
+    """Return whether the server's certificate is not trusted, or the server does not encrypt."""
     return any(
         isinstance(cause, ssl.SSLCertVerificationError)
         or (isinstance(cause, ssl.SSLError) and getattr(cause, "reason", "") in NOT_ENCRYPTED)
@@ -98,9 +104,9 @@ def is_encryption_refused(error: BaseException) -> bool:
 
 
 def is_http(error: BaseException) -> bool:
-    """Return whether the address is that of a web server, most often Neo4j's port for the Browser."""
+    """Return whether a web server answered, most often at Neo4j's port for the Browser."""
     return any(
-        isinstance(cause, theirs.ServiceUnavailable) and str(cause).endswith(HTTP)
+        isinstance(cause, driver_errors.ServiceUnavailable) and str(cause).endswith(HTTP)
         for cause in _causes(error)
     )
 
@@ -113,51 +119,54 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def has_stopped(error: BaseException) -> bool:
-    """Return whether the server's database refuses everything after an error, so that it must be started again."""
-    return isinstance(error, theirs.Neo4jError) and error.code == STOPPED_CODE
+    """Return whether the server's database refuses everything, so that it must be restarted."""
+    return isinstance(error, driver_errors.Neo4jError) and error.code == STOPPED_CODE
 
 
 def may_have_stopped(error: BaseException) -> bool:
-    """Return whether an error may have stopped the server's database; what it answers next tells."""
-    return isinstance(error, theirs.Neo4jError) and error.code in FAILED_CODES
+    """Return whether an error may have stopped the server's database; the next attempt shows it."""
+    return isinstance(error, driver_errors.Neo4jError) and error.code in FAILED_CODES
 
 
 def is_rolled_back(error: BaseException) -> bool:
-    """Whether the server's answer says that nothing of the transaction is in the graph, even if it came to a commit.
+    """Return whether an error proves that nothing of the transaction is in the graph.
 
-    A failure of the database itself says nothing: a commit that ends with the disk full may be in the log already.
+    A failure of the database itself proves nothing: a commit that failed on a full disk may already
+    be in the log.
     """
-    if not isinstance(error, theirs.Neo4jError):
+    if not isinstance(error, driver_errors.Neo4jError):
         return False
-    return isinstance(error, theirs.ClientError) or error.code in ROLLED_BACK_CODES
+    return isinstance(error, driver_errors.ClientError) or error.code in ROLLED_BACK_CODES
 
 
-def out_of_memory(error: BaseException) -> bool:
-    """Whether the server's transaction memory did not suffice, so that less at once, or alone, may do."""
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether the server's transaction memory ran out, so that a smaller batch may work."""
     cause = error.__cause__
-    return isinstance(cause, theirs.Neo4jError) and cause.code in MEMORY_CODES
+    return isinstance(cause, driver_errors.Neo4jError) and cause.code in MEMORY_CODES
 
 
-def translate(error: Exception, *, name: str, may_be_applied: bool = False) -> DatabaseError:
-    """The library's error for a driver's one. Its text holds the statement's name and what to do, nothing of the data.
+def translate_error(error: Exception, *, name: str, may_be_applied: bool = False) -> DatabaseError:
+    """Return the library's error for one of the driver.
+
+    Its text holds the statement's name and what to do, and no data.
 
     Args:
         error: What the last attempt ended with.
         name: Of the statement.
-        may_be_applied: Whether any attempt may be applied.
+        may_be_applied: Whether an attempt may be applied.
     """
     outcome: Outcome = "unknown" if may_be_applied else "not_applied"
-    if isinstance(error, theirs.AuthError):
+    if isinstance(error, driver_errors.AuthError):
         return DatabaseError(
             f"{name}: the server refused the credentials; check user and password", outcome=outcome
         )
-    if isinstance(error, theirs.Neo4jError):
-        if error.code == MOVED_CODE and "range()" in (error.message or ""):
-            text = f"{name}: another embedding model came into use, or entities were merged, meanwhile; call again"
-            return StaleVectorState(text, retryable=True, outcome=outcome)
+    if isinstance(error, driver_errors.Neo4jError):
+        if error.code == STATE_GUARD_CODE and "range()" in (error.message or ""):
+            text = f"{name}: the namespace changed while the call was running; call again"
+            return StaleStateError(text, retryable=True, outcome=outcome)
         return DatabaseError(
-            f"{name}: {_advice(error)}",
-            retryable=error.is_retryable() or error.code in PANIC_CODES,
+            f"{name}: {_advise(error)}",
+            retryable=error.is_retryable() or error.code in RESTART_CODES,
             outcome=outcome,
         )
     text, retryable = _explain_unreached(error)
@@ -165,15 +174,16 @@ def translate(error: Exception, *, name: str, may_be_applied: bool = False) -> D
 
 
 def _explain_unreached(error: Exception) -> tuple[str, bool]:
-    """Return what to do where no server answered, and whether a repeat may work."""
+    """Return what to do where no server answered, and whether the same call may work later."""
     if is_encryption_refused(error):
         return (
-            "no encrypted connection could be made; check the address (bolt+s, bolt+ssc) and the server's certificate",
+            "no encrypted connection could be made; check the address (bolt+s, bolt+ssc) and the "
+            "server's certificate",
             False,
         )
     if is_http(error):
         return (
-            "a web server answers at the address; give the port for Bolt, which is 7687 where nobody changed it",
+            "a web server answers at the address; use the port for Bolt, which is 7687 by default",
             False,
         )
     if isinstance(error, LOST):
@@ -181,16 +191,22 @@ def _explain_unreached(error: Exception) -> tuple[str, bool]:
     return f"the driver refused the call ({type(error).__name__})", False
 
 
-def _advice(error: theirs.Neo4jError) -> str:
+def _advise(error: driver_errors.Neo4jError) -> str:
     code = error.code or "unknown code"
     if code in MEMORY_CODES:
-        return "the server's transaction memory is exhausted; send less at once, or give the server a larger heap"
-    if code in PANIC_CODES:
-        return "the server's database has stopped, most likely because its disk is full; free space there, then restart the server"
+        return (
+            "the server's transaction memory is exhausted; send less at once, or give the server a "
+            "larger heap"
+        )
+    if code in RESTART_CODES:
+        return (
+            "the server's database has stopped, most likely because its disk is full; free space "
+            "there, then restart the server"
+        )
     if "ConstraintValidationFailed" in code:
-        return "an id is already taken by something else in this namespace"
+        return "an id is already used by something else in this namespace; choose another id"
     if "TransactionTimedOut" in code:
-        return "the statement took too long and was ended by the server"
+        return "the server ended the statement because it took too long"
     if "DatabaseNotFound" in code:
         return "there is no such database"
     return f"the server refused it ({code})"

@@ -1,4 +1,4 @@
-"""The library's own Python client on our server, for questions that we do not ask."""
+"""The Python client of Graph Data Science on the library's connections, for algorithms of users."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -8,12 +8,12 @@ if TYPE_CHECKING:
     from graphdatascience import GraphDataScience
 
 
-def client(graph: Graph, projection: str) -> "tuple[GraphDataScience, Any]":
-    """A `GraphDataScience` on a graph's connections, and its object for one projection.
+def open_gds_client(graph: Graph, projection: str) -> "tuple[GraphDataScience, Any]":
+    """Return a `GraphDataScience` on a graph's connections, and its object for one projection.
 
-    Closing it closes nothing that is ours; it must not be used after the graph is closed.
+    Closing it does not close the connections. It must not be used after the graph was closed.
     """
-    from graphdatascience import GraphDataScience  # noqa: PLC0415 - it takes seconds to import, and few ask for it
+    from graphdatascience import GraphDataScience  # noqa: PLC0415 - it takes seconds to import
 
     library = GraphDataScience(graph.driver, database=graph.database)
     library.set_show_progress(False)

@@ -1,43 +1,40 @@
-"""The one door to the database: runs statements, ends them in time, replays what may be replayed, translates errors.
+"""The connection to one database: runs statements, ends them in time, replays them, maps errors.
 
-Every write of this library may be repeated (deterministic keys, `MERGE` on constraints), so a write whose answer was lost is replayed
-like a read. A statement runs as an auto-commit transaction: one round trip, where begin, run and commit would take three.
+Every write of this library may be repeated (deterministic keys, `MERGE` on constraints), so a write
+whose answer was lost is replayed like a read. A statement runs as an auto-commit transaction, which
+takes one round trip; begin, run and commit would take three.
 """
 
 import logging
-import os
 import threading
 import time
 import uuid
-import weakref
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import neo4j
-import neo4j.exceptions as theirs
-import numpy as np
-from neo4j.vector import Vector
+import neo4j.exceptions as driver_errors
 
-from mcp_context_persistence import cypher
-from mcp_context_persistence.kg.driver.attempt import Attempt, Call
-from mcp_context_persistence.kg.driver.deadline import OverdueError, Threads
-from mcp_context_persistence.kg.driver.dialects import Server, dialect_of
-from mcp_context_persistence.kg.driver.error_mapping import replayable, translate
-from mcp_context_persistence.kg.driver.pool import PROBE_SECONDS, Auth, Pool
+from mcp_context_persistence.kg.deadline import Deadline
+from mcp_context_persistence.kg.driver.attempt import Attempt
+from mcp_context_persistence.kg.driver.call_budget import CallBudget
+from mcp_context_persistence.kg.driver.daemon_threads import OverdueError
+from mcp_context_persistence.kg.driver.error_mapping import is_replayable, translate_error
+from mcp_context_persistence.kg.driver.parameters import encode_parameters
+from mcp_context_persistence.kg.driver.pool import Auth
+from mcp_context_persistence.kg.driver.pool_lifecycle import PoolLifecycle
 from mcp_context_persistence.kg.driver.recovery import Recover, Recovery, Restart
 from mcp_context_persistence.kg.driver.replay import Replay
-from mcp_context_persistence.kg.driver.statement import Statement
-from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError, Outcome
+from mcp_context_persistence.kg.driver.server import Server, choose_dialect, read_components
+from mcp_context_persistence.kg.driver.statement import Run, Statement
+from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError
 from mcp_context_persistence.kg.limits import DEADLINE_SECONDS
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Run = Callable[[Statement[Any]], list[Any]]
-
-SPARE_THREADS = 4  # beside two for each connection
 
 
 class Graph:
@@ -64,53 +61,41 @@ class Graph:
             database: The database's name; the server's default one when None.
             pool_size: Connections at most.
             deadline: Seconds after which a call ends, retries included.
-            revive: Called when the server is not at the address; returns when it is there again, with its address if that may have
-                changed, or raises what the user is told.
-            restart: Like `revive`, when the server answers, but its database has stopped after an error. It gets the process that answered.
-            server_pid: The process that serves now; 0 where nobody manages it.
-            credentials: Takes the place of `auth`: asked for each new connection, with the pool's address; None where what listens
-                there is not the server that the password is meant for, so that it is not sent.
+            revive: Called when nothing listens at the address. It returns when the server is back,
+                with its address if that may have changed, or raises the error for the user.
+            restart: Like `revive`, for a server that answers, but whose database has stopped after
+                an error. It gets the process that answered.
+            server_pid: Returns the server's process now; 0 where nobody manages it.
+            credentials: Used instead of `auth`: called for each new connection, with the pool's
+                address. It returns None where another process than the server listens there, so
+                that the password is not sent.
         """
         self._database = database
-        self.client_id = uuid.uuid4().hex  # by which the server knows its connections
+        self.client_id = uuid.uuid4().hex  # identifies its connections on the server
+        self._lifecycle = PoolLifecycle(
+            uri,
+            auth,
+            size=pool_size,
+            deadline=deadline,
+            user_agent=f"context-persistence/{self.client_id}",
+            credentials=credentials,
+        )
         self._recovery = Recovery(
             revive=revive,
             restart=restart,
             server_pid=server_pid,
-            move=self._move,
-            check_open=self._check_open,
+            move=self._lifecycle.move,
+            check_open=self._lifecycle.check_open,
         )
-        self._deadline = deadline
-        self._thread_limit = 2 * pool_size + SPARE_THREADS
-        self._threads = self._new_threads()
-        self._left = threading.local()
+        self._budget = CallBudget(deadline)
+        self._local = threading.local()
         self._server: Server | None = None
-        self._lock = threading.Lock()  # of the state, the address and the pool
-        self._state: Literal["open", "closed", "forked"] = "open"
-        self._credentials = credentials
-        self._options: dict[str, Any] = {
-            "auth": auth,
-            "max_connection_pool_size": pool_size,
-            "connection_timeout": min(10.0, deadline),
-            "connection_acquisition_timeout": deadline,
-            "connection_write_timeout": deadline,
-            "notifications_min_severity": "OFF",
-            "telemetry_disabled": True,
-            "user_agent": f"context-persistence/{self.client_id}",
-        }
-        try:
-            self._pool = self._new_pool(uri)
-        except (theirs.DriverError, ValueError) as error:
-            raise DatabaseError(
-                "the database address was refused by the driver; it must look like bolt://host:7687"
-            ) from error
-        _graphs.add(self)
 
     @property
     def driver(self) -> neo4j.Driver:
-        """The pool itself, for libraries that bring statements of their own."""
-        self._check_open()
-        return self._pool.driver
+        """The driver, for libraries that run statements of their own."""
+        self._lifecycle.check_open()
+        return self._lifecycle.pool.driver
 
     @property
     def database(self) -> str | None:
@@ -119,9 +104,9 @@ class Graph:
 
     @property
     def server(self) -> Server:
-        """Version and abilities of the server; asked once."""
+        """Version and abilities of the server; read once."""
         if self._server is None:
-            self._server = self._look()
+            self._server = self._read_server()
         return self._server
 
     def run(
@@ -141,26 +126,26 @@ class Graph:
         """
         text = statement.text(self.server.dialect)
         parameters = self._encode(statement.parameters)
-        chain: list[neo4j.Bookmarks] | None = getattr(self._left, "chain", None)
+        bookmarks: list[neo4j.Bookmarks] | None = getattr(self._local, "bookmarks", None)
 
-        def once(attempt: Attempt, seconds: float) -> list[T]:
+        def make_attempt(attempt: Attempt, seconds: float) -> list[T]:
             with self._session(
-                attempt, writes=statement.writes, after=chain[-1] if chain else None
+                attempt, writes=statement.writes, after=bookmarks[-1] if bookmarks else None
             ) as session:
-                query = neo4j.Query(text, metadata=_named(statement), timeout=seconds)
+                query = neo4j.Query(text, metadata={"statement": statement.name}, timeout=seconds)
                 result = session.run(query, parameters)
                 rows = [statement.read(row) for row in result]
                 if statement.changes_data:
                     attempt.has_changed = result.consume().counters.contains_updates
-                if chain is not None:
-                    chain.append(session.last_bookmarks())
+                if bookmarks is not None:
+                    bookmarks.append(session.last_bookmarks())
                 return rows
 
-        return self._in_time(
-            once,
+        return self._run_in_time(
+            make_attempt,
             statement.name,
             applies_when_sent=statement.writes,
-            keeps=statement.changes_data,
+            changes_data=statement.changes_data,
             deadline=deadline,
         )
 
@@ -174,13 +159,14 @@ class Graph:
         """Run several statements in one transaction: all of them, or none.
 
         Args:
-            work: Gets a function that runs a statement and returns its rows; may be called again from the start.
-            name: What the transaction is called in the server's logs.
+            work: Gets a function that runs a statement and returns its rows; may be called again
+                from the start.
+            name: Of the transaction in the server's logs.
             deadline: Seconds, instead of the pool's own.
         """
         dialect = self.server.dialect
 
-        def once(attempt: Attempt, seconds: float) -> T:
+        def make_attempt(attempt: Attempt, seconds: float) -> T:
             with (
                 self._session(attempt, writes=True) as session,
                 session.begin_transaction(
@@ -202,107 +188,61 @@ class Graph:
                 transaction.commit()
                 return value
 
-        return self._in_time(once, name, applies_when_sent=False, keeps=True, deadline=deadline)
+        return self._run_in_time(
+            make_attempt, name, applies_when_sent=False, changes_data=True, deadline=deadline
+        )
 
     @property
     def seconds_left(self) -> float:
-        """Seconds that this thread's call has left for the database; a whole deadline outside of a call."""
-        call: Call | None = getattr(self._left, "call", None)
-        return self._deadline if call is None else call.seconds
+        """Seconds that this thread's call has left; a whole deadline outside of a call."""
+        return self._budget.seconds_left
 
     def spend(self, seconds: float) -> None:
         """Count a wait that is no statement against the deadline of this thread's call."""
-        call: Call | None = getattr(self._left, "call", None)
-        if call is not None:
-            call.seconds -= seconds
+        self._budget.spend(seconds)
 
-    @contextmanager
-    def call(self, seconds: float | None = None) -> Iterator[None]:
-        """Make everything that this thread runs inside share one deadline. What is computed between the statements does not count.
+    def call(self, seconds: float | None = None) -> AbstractContextManager[None]:
+        """Make everything that this thread runs inside share one deadline.
 
-        An error that ends it says that nothing was applied only where no statement of it can have been: neither one that the
-        server acknowledged, nor one whose answer was lost, whatever a replay of it was answered.
+        What is computed between the statements does not count. An error that ends the call says
+        that nothing was applied only where no statement of it can have been applied: neither one
+        that the server acknowledged, nor one whose answer was lost, whatever its replay ended with.
 
         Args:
             seconds: Inside a call, a part of its deadline.
         """
-        outer: Call | None = getattr(self._left, "call", None)
-        whole = self._deadline if outer is None else outer.seconds
-        share = whole if seconds is None else min(seconds, whole)
-        inner = self._left.call = Call(share)
-        try:
-            yield
-        except ContextPersistenceError as error:
-            if inner.may_be_applied and error.outcome == "not_applied":
-                error.outcome = "unknown"
-            raise
-        finally:
-            self._left.call = outer
-            if outer is not None:
-                outer.seconds -= share - inner.seconds
-                outer.may_be_applied = outer.may_be_applied or inner.may_be_applied
+        return self._budget.share(seconds)
 
     @contextmanager
     def in_order(self) -> Iterator[None]:
-        """Make each statement that this thread runs inside see everything that the ones before it saw, indexes and cluster members included."""
-        self._left.chain = []
+        """Make each statement that this thread runs inside see all that the earlier ones saw.
+
+        This includes indexes and the members of a cluster.
+        """
+        self._local.bookmarks = []
         try:
             yield
         finally:
-            self._left.chain = None
+            self._local.bookmarks = None
 
     @property
-    def forked(self) -> bool:
-        """Whether this is a copy in a forked child, which must not touch the parent's connections."""
-        return self._state == "forked"
+    def is_forked(self) -> bool:
+        """Whether this is a copy in a forked child, which must not use the parent's connections."""
+        return self._lifecycle.is_forked
 
     def close(self) -> None:
-        """Close the pool, after the calls that run. Calling it again does nothing; in a forked child it leaves the parent's connections alone."""
-        with self._lock:
-            if self._state != "open":
-                return
-            self._state = "closed"
-        self._threads.close()
-        self._pool.close()
+        """Close the pool when the running calls have ended.
 
-    def _forget(self) -> None:
-        """In a forked child: the sockets are the parent's, and the threads are not here."""
-        self._state = "forked"
-        _of_parents.append(self._pool)  # kept, so that nothing closes it
-        self._threads = self._new_threads()
-        self._lock = threading.Lock()  # a thread that is not here may hold the old one
-
-    def _check_open(self, outcome: Outcome = "not_applied") -> None:
-        if self._state == "closed":
-            raise DatabaseError("the client is closed; open another one", outcome=outcome)
-        if self._state == "forked":
-            raise DatabaseError(
-                "this client belongs to the parent process; open another one in this one"
-            )
-
-    def _move(self, uri: str) -> None:
-        """The server is somewhere else now: a new pool takes the place of the old one."""
-        with self._lock:
-            if uri == self._pool.uri or self._state != "open":
-                return
-            old, self._pool = self._pool, self._new_pool(uri)
-        old.close()
+        A second call does nothing; in a forked child the parent's connections stay open.
+        """
+        self._lifecycle.close()
 
     def reconnect(self) -> None:
-        """Let go of the connections that nobody uses, and of the others after their calls; the server is about to be started again."""
-        with self._lock:
-            if self._state != "open":
-                return
-            old, self._pool = self._pool, self._new_pool(self._pool.uri)
-        old.close()
+        """Use new connections from now on, because the server is about to be restarted.
 
-    def _new_pool(self, uri: str) -> Pool:
-        return Pool(
-            uri, self._options, self._credentials, probe=min(PROBE_SECONDS, self._deadline / 4)
-        )
-
-    def _new_threads(self) -> Threads:
-        return Threads(name="context-persistence-database", limit=self._thread_limit)
+        Idle connections are closed now, the others after their calls.
+        """
+        self._lifecycle.reconnect()
 
     @contextmanager
     def _session(
@@ -310,74 +250,75 @@ class Graph:
     ) -> Iterator[neo4j.Session]:
         mode = neo4j.WRITE_ACCESS if writes else neo4j.READ_ACCESS
         with (
-            self._pool.use(attempt) as driver,
+            self._lifecycle.pool.use(attempt) as driver,
             driver.session(
                 database=self._database, bookmarks=after, default_access_mode=mode
             ) as session,
         ):
             yield session
 
-    def _in_time(
+    def _run_in_time(
         self,
-        once: Callable[[Attempt, float], T],
+        make_attempt: Callable[[Attempt, float], T],
         name: str,
         *,
         applies_when_sent: bool = False,
-        keeps: bool = False,
+        changes_data: bool = False,
         deadline: float | None = None,
     ) -> T:
-        """Call `once` until it succeeds, fails for good, or the deadline has passed.
+        """Make attempts until one succeeds or fails for good, or the deadline has passed.
 
         Args:
-            once: Makes an attempt that is given up after so many seconds.
+            make_attempt: Makes an attempt that may take so many seconds.
             name: For errors.
             applies_when_sent: See `Attempt`.
-            keeps: Whether it writes what people keep in the graph, and not only what the library needs for itself.
+            changes_data: Whether it writes users' data, and not only what the library needs itself.
             deadline: Seconds, instead of the call's or the graph's own.
         """
-        self._check_open()
-        call: Call | None = getattr(self._left, "call", None)
-        seconds = (
-            deadline if deadline is not None else self._deadline if call is None else call.seconds
-        )
+        self._lifecycle.check_open()
+        call = self._budget.current
+        seconds = self.seconds_left if deadline is None else deadline
         start = time.monotonic()
-        replay = Replay(end=start + seconds, name=name, applies_when_sent=applies_when_sent)
+        replay = Replay(
+            deadline=Deadline(start + seconds), name=name, applies_when_sent=applies_when_sent
+        )
         try:
-            return self._until(replay, once)
+            return self._run_attempts(replay, make_attempt)
         finally:
             if call is not None:
                 call.seconds -= time.monotonic() - start
-                call.may_be_applied = call.may_be_applied or (keeps and replay.may_be_applied)
+                call.may_be_applied = call.may_be_applied or (
+                    changes_data and replay.may_be_applied
+                )
 
-    def _until(self, replay: Replay, once: Callable[[Attempt, float], T]) -> T:
+    def _run_attempts(self, replay: Replay, make_attempt: Callable[[Attempt, float], T]) -> T:
         while True:
-            pool, server_pid, attempt = self._pool, self._recovery.server_pid(), replay.begin()
-            left = replay.left
+            pool, server_pid, attempt = (
+                self._lifecycle.pool,
+                self._recovery.server_pid(),
+                replay.begin(),
+            )
+            seconds = replay.attempt_seconds
             try:
-                value = self._threads.call(partial(once, attempt, left), seconds=left)
+                value = self._lifecycle.threads.call(
+                    partial(make_attempt, attempt, seconds), seconds=seconds
+                )
             except OverdueError as error:
                 attempt.abandon()
                 replay.end_attempt(attempt, error)
-                self._check_open(replay.outcome)
-                text = f"{replay.name}: no answer within the deadline of {self._deadline:g} s; is the server alive?"
-                raise DatabaseError(text, retryable=True, outcome=replay.outcome) from error
-            except (theirs.Neo4jError, theirs.DriverError, OSError) as error:
+                self._lifecycle.check_open(replay.outcome)
+                raise DatabaseError(
+                    f"{replay.name}: no answer within the deadline of {self._budget.seconds:g} s; "
+                    "is the server alive?",
+                    retryable=True,
+                    outcome=replay.outcome,
+                ) from error
+            except (driver_errors.Neo4jError, driver_errors.DriverError, OSError) as error:
                 replay.end_attempt(attempt, error)
-                self._check_open(replay.outcome)
-                if self._pool is not pool:
+                self._lifecycle.check_open(replay.outcome)
+                if self._lifecycle.pool is not pool:
                     continue  # the server has moved, and another call has seen it first
-                if self._recovery.has_recovered(
-                    error, replay, self._threads, server_pid=server_pid
-                ):
-                    replay.pause()
-                    continue
-                self._check_open(replay.outcome)
-                if not replayable(error) or not replay.has_time:
-                    raise translate(
-                        error, name=replay.name, may_be_applied=replay.may_be_applied
-                    ) from error
-                log.debug("%s: replayed after %s", replay.name, type(error).__name__)
-                replay.pause()
+                self._prepare_replay(error, replay, server_pid)
             except ContextPersistenceError as error:  # of the transaction's own work
                 if replay.may_be_applied:
                     error.outcome = "unknown"
@@ -386,10 +327,25 @@ class Graph:
                 replay.may_be_applied = replay.may_be_applied or attempt.has_changed
                 return value
 
-    def _look(self) -> Server:
-        def once(attempt: Attempt, _seconds: float) -> tuple[str, str, bool]:
+    def _prepare_replay(self, error: Exception, replay: Replay, server_pid: int) -> None:
+        """Pause before the next attempt; raise the error for the caller where there may be none."""
+        if not self._recovery.has_recovered(
+            error, replay, self._lifecycle.threads, server_pid=server_pid
+        ):
+            self._lifecycle.check_open(replay.outcome)
+            if not is_replayable(error) or not replay.has_time:
+                raise translate_error(
+                    error, name=replay.name, may_be_applied=replay.may_be_applied
+                ) from error
+            log.debug("%s: replayed after %s", replay.name, type(error).__name__)
+        replay.pause()
+
+    def _read_server(self) -> Server:
+        text = read_components().text()
+
+        def make_attempt(attempt: Attempt, _seconds: float) -> tuple[str, str, bool]:
             with self._session(attempt, writes=False) as session:
-                result = session.run(cypher.load("maintenance/components").text)
+                result = session.run(text)
                 rows = {row["name"]: row for row in result}
                 kernel = rows["Neo4j Kernel"]
                 return (
@@ -398,39 +354,13 @@ class Graph:
                     result.consume().server.protocol_version >= (6, 0),
                 )
 
-        version, edition, binary = self._in_time(once, "server")
+        version, edition, has_binary_vectors = self._run_in_time(make_attempt, "server")
         return Server(
-            version=version, edition=edition, dialect=dialect_of(version), binary_vectors=binary
+            version=version,
+            edition=edition,
+            dialect=choose_dialect(version),
+            has_binary_vectors=has_binary_vectors,
         )
 
-    def _encode(self, value: Any) -> Any:
-        """Parameters with their vectors in the encoding that this server takes; arrays are looked for in maps and lists."""
-        if isinstance(value, np.ndarray):
-            if self.server.binary_vectors:
-                return Vector(value.astype(np.float32, copy=False))
-            return value.astype(float).tolist()
-        if isinstance(value, Mapping):
-            return {
-                key: self._encode(one) if isinstance(one, (list, dict, np.ndarray)) else one
-                for key, one in value.items()
-            }
-        if isinstance(value, list) and value and isinstance(value[0], (dict, list, np.ndarray)):
-            return [self._encode(one) for one in value]
-        return value
-
-
-_graphs: "weakref.WeakSet[Graph]" = weakref.WeakSet()
-_of_parents: list[Pool] = []
-
-
-def _in_forked_child() -> None:
-    for graph in list(_graphs):
-        graph._forget()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_forked_child)
-
-
-def _named(statement: Statement[Any]) -> dict[str, Any]:
-    return {"statement": statement.name}
+    def _encode(self, parameters: Any) -> Any:
+        return encode_parameters(parameters, has_binary_vectors=self.server.has_binary_vectors)

@@ -1,8 +1,9 @@
-"""A pool of connections that tells the password to nobody but the server, and is closed when nobody uses it any more.
+"""A pool of connections that sends the password only to the server.
 
-The driver waits for an answer for ever. What it lacks is added here, at the two places where it hands out a connection: an attempt
-knows its connection, so that a caller whose deadline has passed can cut it, and a connection that was idle for a while must answer
-before it is used. The names of the driver's that this takes are private ones; its version is pinned.
+The driver waits for an answer for ever. This module adds two things where the driver hands out a
+connection: an attempt knows its connection, so that a caller whose deadline has passed can cut it,
+and a connection that was idle for a while must answer before it is used. It replaces private
+methods of the driver; the driver's version is pinned.
 """
 
 import contextlib
@@ -15,29 +16,31 @@ from functools import partial
 from typing import Any
 
 import neo4j
-import neo4j.exceptions as theirs
-from neo4j._deadline import Deadline, connection_deadline
+import neo4j.exceptions as driver_errors
+from neo4j._deadline import Deadline as DriverDeadline
+from neo4j._deadline import connection_deadline
 from neo4j.auth_management import AuthManager
 
 from mcp_context_persistence.kg.driver.attempt import AbandonedError, Attempt
 
 Auth = tuple[str, str] | None
 
-IDLE_SECONDS = (
-    1.0  # without a message, after which a connection must answer before it is used again
-)
+# After so many seconds without a message, a connection must answer before it is used again.
+IDLE_SECONDS = 1.0
 PROBE_SECONDS = 5.0  # to wait for that answer, at most
 
 
-class WrongListenerError(theirs.ServiceUnavailable):
-    """What listens at the server's address is not the server."""
+class WrongListenerError(driver_errors.ServiceUnavailable):
+    """The listener at the server's address is not the server."""
 
 
 class Pool:
-    """A driver with its address. What happens when a driver is closed while it is used is undefined: its last user closes it.
+    """A driver with its address.
+
+    A driver must not be closed while it is used, so its last user closes it.
 
     Attributes:
-        uri: Where it leads to.
+        uri: The address.
         driver: The driver.
     """
 
@@ -52,17 +55,17 @@ class Pool:
         """Connect to nothing yet.
 
         Args:
-            uri: Where it leads to.
+            uri: The address.
             options: Of the driver.
             credentials: See `kg.driver.graph.Graph`.
             probe: Seconds in which a connection that was idle must answer.
         """
         if credentials is not None:
-            guard = _Guard(partial(credentials, uri))
-            options = {**options, "auth": guard, "resolver": guard.resolve}
+            proof = _ProvenListener(partial(credentials, uri))
+            options = {**options, "auth": proof, "resolver": proof.resolve}
         self.uri = uri
         self.driver = neo4j.GraphDatabase.driver(uri, **options)
-        self._users, self._closed, self._lock = 0, False, threading.Lock()
+        self._users, self._is_closed, self._lock = 0, False, threading.Lock()
         self._probe = probe
         self._current = threading.local()
         self._owners: weakref.WeakKeyDictionary[Any, Attempt] = weakref.WeakKeyDictionary()
@@ -75,14 +78,14 @@ class Pool:
 
     @contextmanager
     def use(self, attempt: Attempt | None = None) -> Iterator[neo4j.Driver]:
-        """The driver, for the time of the block.
+        """Lend the driver for the time of a block.
 
         Args:
-            attempt: What this thread uses it for.
+            attempt: The attempt for which this thread uses it.
         """
         with self._lock:
-            if self._closed:
-                raise theirs.DriverError("the pool is closed")
+            if self._is_closed:
+                raise driver_errors.DriverError("the pool is closed")
             self._users += 1
         self._current.attempt = attempt
         try:
@@ -91,29 +94,32 @@ class Pool:
             self._current.attempt = None
             with self._lock:
                 self._users -= 1
-                last = self._closed and self._users == 0
-            if last:
+                is_last = self._is_closed and self._users == 0
+            if is_last:
                 self.driver.close()
 
     def close(self) -> None:
-        """Close it, after the calls that run."""
+        """Close the driver when the running calls have ended."""
         with self._lock:
-            self._closed, last = True, self._users == 0
-        if last:
+            self._is_closed, is_unused = True, self._users == 0
+        if is_unused:
             self.driver.close()
 
     def _acquire_alive(
-        self, address: Any, auth: Any, deadline: Any, *rest: Any, **more: Any
+        self, address: Any, auth: Any, deadline: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        """Take a connection to any server, proven to answer where it was idle; a dead one takes the other idle ones with it."""
+        """Take a connection to any server; one that was idle must answer first.
+
+        Where it does not answer, all idle connections to the same address are dropped.
+        """
         attempt: Attempt | None = getattr(self._current, "attempt", None)
         while True:
-            connection = self._acquire_any(address, auth, deadline, *rest, **more)
+            connection = self._acquire_any(address, auth, deadline, *args, **kwargs)
             if attempt is not None:
                 self._owners[connection] = attempt
-                self._noted(partial(attempt.connect, partial(self._cut, connection)), connection)
+                self._note(partial(attempt.connect, partial(self._cut, connection)), connection)
             try:
-                if not connection.is_idle_for(IDLE_SECONDS) or self._answers(connection):
+                if not connection.is_idle_for(IDLE_SECONDS) or self._is_alive(connection):
                     return connection
             except BaseException:
                 self._connections.kill_and_release(connection)
@@ -121,31 +127,35 @@ class Pool:
             self._connections.release(connection)
             self._connections.deactivate(address)
 
-    def _acquire_to_send(self, *given: Any, **more: Any) -> Any:
-        """Take the connection for a statement or transaction; what follows is sent."""
-        connection = self._acquire(*given, **more)
+    def _acquire_to_send(self, *args: Any, **kwargs: Any) -> Any:
+        """Take the connection for a statement or transaction, which is sent next."""
+        connection = self._acquire(*args, **kwargs)
         attempt: Attempt | None = getattr(self._current, "attempt", None)
         if attempt is not None:
-            self._noted(attempt.send, connection)
+            self._note(attempt.send, connection)
         return connection
 
-    def _noted(self, note: Callable[[], None], connection: Any) -> None:
+    def _note(self, step: Callable[[], None], connection: Any) -> None:
+        """Note a step of the attempt; drop the connection where nobody waits for it."""
         try:
-            note()
+            step()
         except AbandonedError:
             self._connections.kill_and_release(connection)
             raise
 
-    def _answers(self, connection: Any) -> bool:
-        with connection_deadline(connection, Deadline(self._probe)):  # type: ignore[no-untyped-call]
+    def _is_alive(self, connection: Any) -> bool:
+        with connection_deadline(connection, DriverDeadline(self._probe)):  # type: ignore[no-untyped-call]
             try:
                 connection.liveness_check()
-            except (OSError, theirs.ServiceUnavailable, theirs.SessionExpired):
+            except (OSError, driver_errors.ServiceUnavailable, driver_errors.SessionExpired):
                 return False
         return True
 
     def _cut(self, connection: Any, attempt: Attempt) -> None:
-        """Shut a connection's socket down, if the attempt still has it: whoever waits for it sees its end, and closes it."""
+        """Shut down the socket of a connection that the attempt still has.
+
+        The thread that waits on it sees the end of the stream, and closes it.
+        """
         if connection.in_use and self._owners.get(connection) is attempt:
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(
@@ -153,11 +163,12 @@ class Pool:
                 )  # also below TLS
 
 
-class _Guard(AuthManager):
-    """Gives credentials to a connection whose listener is proven to be the server, and to nobody who took the server's port.
+class _ProvenListener(AuthManager):
+    """Gives credentials to connections whose listener is proven to be the server.
 
-    The driver asks `resolve` before it connects and `get_auth` when the connection stands, both on one thread. It also asks `get_auth`
-    each time when it takes a connection from the pool; that one was proven when it was made.
+    Another process may have taken the server's port. The driver calls `resolve` before it connects
+    and `get_auth` when it is connected, both on one thread. It also calls `get_auth` each time when
+    it takes a connection from the pool; that one was proven when it was made.
     """
 
     def __init__(self, credentials: Callable[[], Auth]) -> None:
@@ -176,7 +187,7 @@ class _Guard(AuthManager):
             self._auth = self._prove()
         return self._auth
 
-    def handle_security_exception(self, auth: object, error: theirs.Neo4jError) -> bool:
+    def handle_security_exception(self, auth: object, error: driver_errors.Neo4jError) -> bool:
         return False
 
     def _prove(self) -> neo4j.Auth:

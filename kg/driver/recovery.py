@@ -1,15 +1,14 @@
-"""What is done about a managed server that is gone, or whose database has stopped, before a statement is sent again."""
+"""Restart a managed server that is gone, or whose database has stopped, before a replay."""
 
 import logging
-import time
 from collections.abc import Callable
 from functools import partial
 
-from mcp_context_persistence.kg.driver.deadline import Threads
+from mcp_context_persistence.kg.driver.daemon_threads import DaemonThreads
 from mcp_context_persistence.kg.driver.error_mapping import (
+    has_no_listener,
     has_stopped,
     may_have_stopped,
-    nobody_listens,
 )
 from mcp_context_persistence.kg.driver.replay import Replay
 from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError, Outcome
@@ -21,7 +20,7 @@ Restart = Callable[[int], str | None]
 
 
 class Recovery:
-    """Brings a server back, if somebody manages it."""
+    """Brings a managed server back."""
 
     def __init__(
         self,
@@ -32,59 +31,58 @@ class Recovery:
         move: Callable[[str], None],
         check_open: Callable[[Outcome], None],
     ) -> None:
-        """Nothing is done yet.
+        """Do nothing yet.
 
         Args:
             revive: See `kg.driver.graph.Graph`.
-            restart: Likewise.
-            server_pid: Likewise.
-            move: Is told the server's address.
+            restart: See there.
+            server_pid: See there.
+            move: Called with the new address of the server.
             check_open: Raises where the graph was closed.
         """
-        self._revive, self._restart, self._move, self._check_open = (
-            revive,
-            restart,
-            move,
-            check_open,
-        )
+        self._revive, self._restart = revive, restart
+        self._move, self._check_open = move, check_open
         self.server_pid = server_pid
 
     def has_recovered(
-        self, error: Exception, replay: Replay, threads: Threads, *, server_pid: int
+        self, error: Exception, replay: Replay, threads: DaemonThreads, *, server_pid: int
     ) -> bool:
-        """Have the server run again in time, if that is what the error needs; return whether it does.
+        """Have the server run again, if the error needs that; return whether it does.
 
         Args:
             error: What an attempt ended with.
             replay: The attempts.
             threads: Where it may wait.
-            server_pid: The process that the attempt was sent to. Another one may serve the store by now, and goes on then.
+            server_pid: The process that the attempt was sent to. Where another process serves the
+                store by now, that one is used.
 
         Raises:
             DatabaseError: The server cannot run again; the text says why, and what to do.
         """
         if self._restart is not None and may_have_stopped(error):
-            return replay.has_time  # the next attempt tells
-        restarts = self._restart is not None and has_stopped(error)
-        recover: Recover | None = self._revive if nobody_listens(error) else None
-        if self._restart is not None and restarts:
+            return replay.has_time  # the next attempt shows whether the database has stopped
+        must_restart = self._restart is not None and has_stopped(error)
+        recover: Recover | None = self._revive if has_no_listener(error) else None
+        if self._restart is not None and must_restart:
             recover = partial(self._restart, server_pid)
-        left = replay.end - time.monotonic()
-        if recover is None or left <= 0:
+        if recover is None or replay.deadline.has_passed:
             return False
         try:
-            moved = threads.call(recover, seconds=left)
+            new_address = threads.call(recover, seconds=replay.deadline.seconds_left)
         except ContextPersistenceError as refusal:
             self._check_open(replay.outcome)
             raise DatabaseError(
                 f"{replay.name}: {refusal}", retryable=refusal.retryable, outcome=replay.outcome
             ) from error
         except (TimeoutError, OSError) as failure:
-            if restarts:
-                text = f"{replay.name}: the server is being started again, and was not there within the deadline; try again"
+            if must_restart:
+                text = (
+                    f"{replay.name}: the server is restarting, and was not ready within the "
+                    "deadline; try again"
+                )
                 raise DatabaseError(text, retryable=True, outcome=replay.outcome) from error
             log.warning("the server could not be started again: %s", type(failure).__name__)
             return False
-        if moved:
-            self._move(moved)
+        if new_address:
+            self._move(new_address)
         return True

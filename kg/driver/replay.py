@@ -1,58 +1,63 @@
 """The attempts at one statement, up to its deadline, and what they may have left behind."""
 
-import random
-import time
-
+from mcp_context_persistence.kg.deadline import Backoff, Deadline
 from mcp_context_persistence.kg.driver.attempt import Attempt
 from mcp_context_persistence.kg.driver.error_mapping import is_rolled_back
 from mcp_context_persistence.kg.errors import Outcome
 
 FIRST_PAUSE_SECONDS = 0.05
-LAST_PAUSE_SECONDS = 2.0
+LONGEST_PAUSE_SECONDS = 2.0
+LEAST_ATTEMPT_SECONDS = 0.001
 
 
 class Replay:
-    """The attempts at one statement or transaction, up to its deadline.
+    """The attempts at one statement or transaction.
 
     Attributes:
-        end: When it ends, by the monotonic clock.
-        name: For errors.
-        may_be_applied: Whether an attempt may be in the graph, by what is known so far.
+        deadline: When they end.
+        name: Of the statement, for errors.
+        may_be_applied: Whether an attempt may be in the graph, as far as is known.
     """
 
-    def __init__(self, *, end: float, name: str, applies_when_sent: bool) -> None:
-        self.end, self.name = end, name
+    def __init__(self, *, deadline: Deadline, name: str, applies_when_sent: bool) -> None:
+        """Begin with no attempt.
+
+        Args:
+            deadline: When the attempts end.
+            name: Of the statement, for errors.
+            applies_when_sent: See `Attempt`.
+        """
+        self.deadline, self.name = deadline, name
         self.may_be_applied = False
         self._applies_when_sent = applies_when_sent
-        self._pause = FIRST_PAUSE_SECONDS
-        self._wait = 0.0
+        self._backoff = Backoff(
+            first=FIRST_PAUSE_SECONDS, longest=LONGEST_PAUSE_SECONDS, has_jitter=True
+        )
 
     @property
-    def left(self) -> float:
-        """Seconds until it ends, never none."""
-        return max(0.001, self.end - time.monotonic())
+    def attempt_seconds(self) -> float:
+        """Seconds that the next attempt may take, always more than 0."""
+        return max(LEAST_ATTEMPT_SECONDS, self.deadline.seconds_left)
 
     @property
     def outcome(self) -> Outcome:
-        """What may be said, should it end now."""
+        """The outcome for an error that ends it now."""
         return "unknown" if self.may_be_applied else "not_applied"
 
     @property
     def has_time(self) -> bool:
         """Whether there is time for a pause and another attempt."""
-        return time.monotonic() + self._wait < self.end
+        return self._backoff.seconds < self.deadline.seconds_left
 
     def begin(self) -> Attempt:
-        """The next attempt."""
-        self._wait = self._pause * (0.5 + random.random())  # noqa: S311 - jitter, not a secret
+        """Begin the next attempt."""
         return Attempt(applies_when_sent=self._applies_when_sent)
 
     def end_attempt(self, attempt: Attempt, error: Exception) -> None:
-        """Note what an attempt that failed may have left behind."""
+        """Note what a failed attempt may have left behind."""
         if attempt.may_be_applied and not is_rolled_back(error):
             self.may_be_applied = True
 
     def pause(self) -> None:
         """Wait before the next attempt, each time longer."""
-        time.sleep(min(self._wait, max(0.0, self.end - time.monotonic())))
-        self._pause = min(self._pause * 2, LAST_PAUSE_SECONDS)
+        self._backoff.sleep(self.deadline)

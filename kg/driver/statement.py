@@ -1,4 +1,4 @@
-"""A question to the database as a value: what is asked, with which parameters, and how a row of the answer is read."""
+"""A statement as a value: its file, its parameters, and how a row of the result is read."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 
 
 def as_is(row: Row) -> Row:
-    """The row itself."""
+    """Return the row itself."""
     return row
 
 
@@ -27,11 +27,13 @@ class Statement(Generic[T]):
     """One statement, ready to run.
 
     Attributes:
-        name: The statement's file below `cypher/`, without its ending, such as ``conversation/load``.
+        name: The statement's file below `cypher/`, without its ending, such as
+            ``conversation/load``.
         parameters: Values for the statement's ``$parameters``.
-        read: Turns one row of the answer into a value.
+        read: Turns one row of the result into a value.
         writes: Whether the statement changes the graph.
-        names: Names of indexes and properties that take the place of those in the file, where Cypher takes no parameter.
+        names: Names of indexes and properties that replace those in the file, where Cypher takes no
+            parameter.
     """
 
     name: str
@@ -42,19 +44,26 @@ class Statement(Generic[T]):
 
     @property
     def changes_data(self) -> bool:
-        """Whether it changes what people keep in the graph, and not only indexes, projections or the version of a namespace."""
+        """Whether it changes users' data, not only indexes, projections or namespace versions."""
         return self.writes and self.name.partition("/")[0] not in BOOKKEEPING
 
     def text(self, dialect: cypher.Dialect = "25") -> str:
-        """The statement's text for a server of the given dialect, as it stands in its file but for the `names`."""
-        return _renamed(self.name, dialect, tuple(self.names.items()))
+        """Return the text of its file for a dialect, with the `names` replaced."""
+        return _replace_names(self.name, dialect, tuple(self.names.items()))
+
+
+# Runs a statement and returns its rows.
+Run = Callable[[Statement[Any]], list[Any]]
 
 
 @lru_cache(maxsize=256)
-def _renamed(name: str, dialect: cypher.Dialect, names: tuple[tuple[str, str], ...]) -> str:
+def _replace_names(name: str, dialect: cypher.Dialect, names: tuple[tuple[str, str], ...]) -> str:
     text = cypher.load(name, dialect).text
     for old, new in names:
         if not _NAME.fullmatch(new):
-            raise ValueError(f"not a name: {new!r}")
+            raise ValueError(
+                f"{name}: {new!r} is not a name; use at most 64 lowercase letters, digits and '_', "
+                "a letter first"
+            )
         text = re.sub(rf"\b{old}\b", new, text)
     return text

@@ -1,4 +1,4 @@
-"""What a `database_url` means: a store on this machine, a throw-away one, or a server."""
+"""Parse a `database_url`: a store on this machine, a throwaway store, or a server."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,20 +7,23 @@ from urllib.parse import unquote, urlsplit
 from mcp_context_persistence.kg.errors import ValidationError
 
 SCHEMES = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
-FORMS = "local:PATH, sqlite:///PATH (a store in that directory), :memory:, bolt://HOST:PORT or neo4j://HOST:PORT, with +s or +ssc for TLS"
+FORMS = (
+    "local:PATH, sqlite:///PATH (a store in that directory), :memory:, bolt://HOST:PORT or "
+    "neo4j://HOST:PORT, with +s or +ssc for TLS"
+)
 _SQLITE_MAGIC = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Store:
-    """A managed local Neo4j whose files lie in `path`; None means a throw-away one."""
+    """A store of a managed server in the folder `path`; None means a throwaway store."""
 
     path: Path | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Remote:
-    """A Neo4j that somebody else runs. `auth` is what the address itself said: user and password, or None."""
+    """A Neo4j that somebody else runs; `auth` is user and password from the address, or None."""
 
     uri: str
     auth: tuple[str, str] | None = field(default=None, repr=False)
@@ -31,7 +34,8 @@ def parse(url: object) -> Store | Remote:
     """Read a `database_url`.
 
     Raises:
-        ValidationError: It is none of the forms that work; the text names them. A real SQLite file is refused and left untouched.
+        ValidationError: It has none of the supported forms, which the text lists. A real SQLite
+            file is refused and left untouched.
     """
     if not isinstance(url, str) or not url.strip() or "\0" in url:
         raise ValidationError(f"database_url must be one of: {FORMS}")
@@ -39,20 +43,21 @@ def parse(url: object) -> Store | Remote:
         return Store(path=None)
     for prefix in ("local:", "sqlite:///"):
         if url.startswith(prefix) and url.removeprefix(prefix):
-            return Store(path=_directory(url.removeprefix(prefix)))
-    return _remote(url)
+            return Store(path=_parse_directory(url.removeprefix(prefix)))
+    return _parse_remote(url)
 
 
-def _directory(text: str) -> Path:
+def _parse_directory(text: str) -> Path:
     try:
         path = Path(text).expanduser().absolute()
         is_file = path.exists() and not path.is_dir()
-        sqlite = is_file and path.is_file() and _starts_with(path, _SQLITE_MAGIC)
+        is_sqlite = is_file and path.is_file() and _starts_with(path, _SQLITE_MAGIC)
     except (OSError, RuntimeError) as error:
         raise ValidationError("database_url: the store's path cannot be read") from error
-    if sqlite:
+    if is_sqlite:
         raise ValidationError(
-            "database_url: there is a real SQLite file at that path; it was left as it is, choose another path"
+            "database_url: there is a real SQLite file at that path, which was left unchanged; "
+            "choose another path"
         )
     if is_file:
         raise ValidationError(
@@ -61,7 +66,7 @@ def _directory(text: str) -> Path:
     return path
 
 
-def _remote(url: str) -> Remote:
+def _parse_remote(url: str) -> Remote:
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -71,13 +76,13 @@ def _remote(url: str) -> Remote:
     if parts.scheme not in SCHEMES or not parts.hostname or parts.fragment:
         raise ValidationError(f"database_url must be one of: {FORMS}")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    place = f"{host}:{port}" if port else host
+    address = f"{host}:{port}" if port else host
     query = f"?{parts.query}" if parts.query else ""
     auth = None
     if parts.username is not None:
         auth = (unquote(parts.username), unquote(parts.password or ""))
     return Remote(
-        uri=f"{parts.scheme}://{place}{query}", auth=auth, database=parts.path.strip("/") or None
+        uri=f"{parts.scheme}://{address}{query}", auth=auth, database=parts.path.strip("/") or None
     )
 
 

@@ -4,7 +4,7 @@ import neo4j
 import neo4j.exceptions as theirs
 
 from mcp_context_persistence import cypher
-from mcp_context_persistence.kg.driver.deadline import Threads
+from mcp_context_persistence.kg.driver.daemon_threads import DaemonThreads
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.local.settings import USER
 from mcp_context_persistence.kg.local.store import Store, write
@@ -25,7 +25,7 @@ def change_password(files: Store, uri: str) -> None:
     ordered = files.ordered_secrets()
     if not ordered:
         return
-    threads = Threads(name="context-persistence-password")
+    threads = DaemonThreads(name="context-persistence-password")
     try:
         threads.call(lambda: _change(uri, [files.password(), *ordered]), seconds=CHANGE_SECONDS)
     except theirs.AuthError as error:

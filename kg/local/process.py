@@ -3,17 +3,20 @@
 import contextlib
 import ctypes
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mcp_context_persistence.kg.local.settings import LOOPBACK
 
 PR_SET_PDEATHSIG = 1
+STABLE_PORTS = range(20_000, 32_768)  # below the ephemeral ports of Linux and of IANA
+PORT_TRIES = 20
 # Bolt's magic number and four proposals: 6.0 to 5.0 by range, 5.8, 5.4, 4.4.
 HANDSHAKE = bytes.fromhex("6060b017" + "00000006" + "00080805" + "00000405" + "00000404")
 
@@ -83,16 +86,33 @@ def dying_with_parent(*, nice: int = 0) -> Callable[[], None]:
     return prepare
 
 
-def free_port(wanted: int = 0) -> int:
-    """The wanted port of the loopback interface if it is free, else any free one."""
-    for port in (wanted, 0):
-        with socket.socket() as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                listener.bind((LOOPBACK, port))
-            except OSError:
-                continue
-            return int(listener.getsockname()[1])
+def choose_ports(preferred: Sequence[int]) -> list[int]:
+    """Choose as many free ports of the loopback interface as are preferred, the preferred ones where they are free.
+
+    Another port is chosen below those that the kernel gives to outgoing connections: there it is still free at the next start.
+
+    Args:
+        preferred: For each port the one of the last start, 0 where there is none.
+
+    Raises:
+        OSError: No port is free.
+    """
+    with contextlib.ExitStack() as listeners:  # all stay bound until the last one is chosen
+        return [listeners.enter_context(_bind(port)).getsockname()[1] for port in preferred]
+
+
+def _bind(preferred: int) -> socket.socket:
+    """Return a socket that is bound to the preferred port, or else to another one."""
+    usual = (STABLE_PORTS[secrets.randbelow(len(STABLE_PORTS))] for _ in range(PORT_TRIES))
+    for port in (*((preferred,) if preferred else ()), *usual, 0):
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((LOOPBACK, port))
+        except OSError:
+            listener.close()
+            continue
+        return listener
     raise OSError("no port of the loopback interface is free")
 
 

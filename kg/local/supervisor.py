@@ -28,8 +28,8 @@ from mcp_context_persistence.kg.local.environment import allow_open_files, with_
 from mcp_context_persistence.kg.local.identity import Identity
 from mcp_context_persistence.kg.local.process import (
     birth,
+    choose_ports,
     dying_with_parent,
-    free_port,
     speaks_bolt,
 )
 from mcp_context_persistence.kg.local.server_logs import remove_surplus
@@ -168,7 +168,7 @@ class Supervisor:
         return failure
 
     def _spawn(self) -> None:
-        bolt, http = self.ports = [free_port(port) for port in self.ports]
+        bolt, http = self.ports = choose_ports(self.ports)
         options = {
             "server.bolt.listen_address": f"{LOOPBACK}:{bolt}",
             "server.bolt.advertised_address": f"localhost:{bolt}",

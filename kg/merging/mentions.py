@@ -1,7 +1,8 @@
-"""Where an entity is named, when it is known under several names: one relationship, which remembers its parts.
+"""Mentions of an entity under several names: one relationship that keeps its parts.
 
-A message that names both `Acme` and `Acme Corp`, which was merged into it, mentions one entity. The property `parts` keeps what each id by
-itself would have, so that the merge can be undone, whenever the message was saved.
+A message may name both `Acme` and `Acme Corp`, which was merged into it. It then has one mention of
+`Acme`. The property `parts` keeps what each id would have by itself, so that the merge can be
+undone, even if the message was saved after the merge.
 """
 
 import json
@@ -11,8 +12,8 @@ from typing import Any
 Part = Mapping[str, Any]  # `id`, and the properties of a mention
 
 
-def parts(entity_id: str, properties: Mapping[str, Any]) -> list[Part]:
-    """What the ids that a mention was found under would have by themselves."""
+def split_parts(entity_id: str, properties: Mapping[str, Any]) -> list[Part]:
+    """Return the parts of a mention: what each id that the text named would have by itself."""
     if properties.get("parts"):
         return json.loads(properties["parts"])  # type: ignore[no-any-return]
     return [
@@ -20,23 +21,26 @@ def parts(entity_id: str, properties: Mapping[str, Any]) -> list[Part]:
     ]
 
 
-def joined(entity_id: str, found: Iterable[Part]) -> dict[str, Any]:
-    """The properties of one mention of `entity_id` for all of these parts: the first place, the number of all, the best confidence."""
+def combine_parts(entity_id: str, parts: Iterable[Part]) -> dict[str, Any]:
+    """Return the properties of one mention of an entity for all of these parts.
+
+    It has the first position, the sum of the counts, and the highest confidence.
+    """
     ordered = sorted(
-        found, key=lambda one: (one.get("start") is None, one.get("start") or 0, one["id"])
+        parts, key=lambda part: (part.get("start") is None, part.get("start") or 0, part["id"])
     )
     first = {key: value for key, value in ordered[0].items() if key != "id"}
     if len(ordered) == 1:
-        return first if ordered[0]["id"] == entity_id else {**first, "parts": _written(ordered)}
-    counts = [one["count"] for one in ordered if one.get("count") is not None]
-    sure = [one["confidence"] for one in ordered if one.get("confidence") is not None]
+        return first if ordered[0]["id"] == entity_id else {**first, "parts": _dump(ordered)}
+    counts = [part["count"] for part in ordered if part.get("count") is not None]
+    confidences = [part["confidence"] for part in ordered if part.get("confidence") is not None]
     return {
         **first,
         **({"count": sum(counts)} if counts else {}),
-        **({"confidence": max(sure)} if sure else {}),
-        "parts": _written(ordered),
+        **({"confidence": max(confidences)} if confidences else {}),
+        "parts": _dump(ordered),
     }
 
 
-def _written(found: Sequence[Part]) -> str:
-    return json.dumps(found, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+def _dump(parts: Sequence[Part]) -> str:
+    return json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

@@ -1,344 +1,234 @@
-"""Merging entities that are one, and undoing that.
+"""Merge entities that are the same into one.
 
-The entities that go keep all their properties under the label `MergedEntity`; a node `Merge` says into which one, when and why, and keeps
-what is needed to undo it. Their mentions, relationships and decisions move, and their names become aliases.
+The merged entities keep their properties under the label `MergedEntity`. A node `Merge` says into
+which entity they were merged, when and why, and keeps what is needed to undo it. Their mentions,
+relationships and decisions move to the kept entity, and their names become its aliases.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.driver.graph import Run
-from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
+from mcp_context_persistence.kg.driver.statement import Row, Run
 from mcp_context_persistence.kg.errors import NotFoundError
 from mcp_context_persistence.kg.identifiers import label
-from mcp_context_persistence.kg.merging import mentions
-from mcp_context_persistence.kg.merging import relationships as links
-from mcp_context_persistence.kg.vector_spaces import Vectors
-from mcp_context_persistence.kg.writes.entities import searchable
+from mcp_context_persistence.kg.merging import mentions, statements
+from mcp_context_persistence.kg.merging import relationships as relations
+from mcp_context_persistence.kg.vector_spaces import VectorState
+from mcp_context_persistence.kg.writes.entities import search_properties
 
-PLACES = 1_000  # conversations and documents, and neighbours, by which an entity is compared
-NAMES = ("aliases", "content", "facets")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Merged:
-    """Which ids mean other entities by now.
-
-    Attributes:
-        merges: How often entities were merged, or that undone, when this was read.
-        direct: For each merged id the one it was merged into, which may have been merged too.
-        names: For each merged id the entity that it means now.
-    """
-
-    merges: int = 0
-    direct: Mapping[str, str] = field(default_factory=dict)
-    names: Mapping[str, str] = field(default_factory=dict)
-
-    def writing(self, vectors: Vectors, ids: Iterable[str], followed: Iterable[str]) -> Vectors:
-        """The same vectors for a write that names the entities `ids`, and `followed` others to them."""
-        pairs: dict[str, str] = {}
-        for one in followed:
-            while one in self.direct and one not in pairs:
-                pairs[one] = self.direct[one]
-                one = self.direct[one]  # noqa: PLW2901 - a step along the chain
-        return replace(
-            vectors, merges=self.merges, ids=tuple(ids), followed=tuple(sorted(pairs.items()))
-        )
+NAMES = ("aliases", "content", "facets")  # properties that a merge changes
 
 
-@dataclass(kw_only=True)
-class Change:
-    """What `merge/apply` writes, by the names of its parameters."""
-
-    restored: list[Row] = field(default_factory=list)
-    mentions: list[Row] = field(default_factory=list)
-    relationships: list[Row] = field(default_factory=list)
-    decisions: list[Row] = field(default_factory=list)
-    changed: list[Row] = field(default_factory=list)
-    merged: list[Row] = field(default_factory=list)
-
-
-def merged(namespace: str) -> Statement[Merged]:
-    """Which ids mean other entities; no row where nothing was ever written."""
-    return Statement(name="merge/merged", parameters={"namespace": namespace}, read=_merged)
-
-
-def _merged(row: Row) -> Merged:
-    direct = dict(row["pairs"])
-    names = {}
-    for one, into in direct.items():
-        end, steps = into, 0
-        while end in direct and steps < len(direct):
-            end, steps = direct[end], steps + 1
-        names[one] = end
-    return Merged(merges=row["merges"], direct=direct, names=names)
-
-
-def read(namespace: str, merge_id: str) -> Statement[Row]:
-    """What is needed to undo a merge."""
-    return Statement(
-        name="merge/read",
-        parameters={"batch": {"namespace": namespace, "id": merge_id}},
-        read=as_is,
-    )
-
-
-def later(namespace: str, ids: Sequence[str]) -> Statement[Row]:
-    """Which merges must be undone before each of these."""
-    batch = {"namespace": namespace, "ids": list(ids), "limit": limits.LISTED_MERGES}
-    return Statement(name="merge/later", parameters={"batch": batch}, read=as_is)
-
-
-def listed(namespace: str, *, before: str | None, limit: int) -> Statement[Row]:
-    """Merges, the latest first; only older ones than `before` where one is given."""
-    batch = {"namespace": namespace, "before": before, "limit": limit}
-    return Statement(name="merge/list", parameters={"batch": batch}, read=as_is)
-
-
-def things(
-    namespace: str, *, types: Sequence[str] | None, limit: int, vectors: str
-) -> Statement[Row]:
-    """Entities with what they are compared by, those with the most mentions first."""
-    batch = {
-        "namespace": namespace,
-        "types": types,
-        "limit": limit,
-        "places": PLACES,
-        "vectors": vectors,
-    }
-    return Statement(name="merge/things", parameters={"batch": batch}, read=as_is)
-
-
-def claim(namespace: str, ids: Sequence[str]) -> Statement[Row]:
-    """Entities by id, merged ones too, locked."""
-    batch = {"namespace": namespace, "ids": sorted(set(ids))}
-    return Statement(name="merge/claim", parameters={"batch": batch}, read=as_is, writes=True)
-
-
-def around(namespace: str, ids: Sequence[str]) -> Statement[Row]:
-    """What hangs on entities."""
-    return Statement(
-        name="merge/around",
-        parameters={"batch": {"namespace": namespace, "ids": list(ids)}},
-        read=as_is,
-        writes=True,
-    )
-
-
-def apply(
-    namespace: str,
-    change: Change,
-    merge: Mapping[str, Any],
-    vectors: Vectors,
-    *,
-    undo: bool,
-    now: int,
-) -> Statement[Row]:
-    """Write a change."""
-    batch = {
-        "namespace": namespace,
-        "now": now,
-        **{name: list(getattr(change, name)) for name in Change.__dataclass_fields__},
-        "merge": dict(merge),
-        "undo": undo,
-        "space": vectors.writing(),
-    }
-    return Statement(name="merge/apply", parameters={"batch": batch}, read=as_is, writes=True)
-
-
-def merge(
+def merge_entities(
     run: Run,
     namespace: str,
     merge_id: str,
-    keep: str,
-    duplicates: Sequence[str],
+    keep_id: str,
+    duplicate_ids: Sequence[str],
     *,
-    why: Mapping[str, Any],
-    vectors: Vectors,
+    reason: Mapping[str, Any],
+    vectors: VectorState,
     now: int,
 ) -> dict[str, int]:
     """Merge entities into one, inside one transaction.
 
     Args:
         run: Runs a statement in the transaction.
-        namespace: Where they live.
+        namespace: The namespace.
         merge_id: Id of the new merge.
-        keep: Id of the entity that stays.
-        duplicates: Ids of those that go.
-        why: Properties of the merge that say who did it, and why.
-        vectors: Of the namespace, as the caller knows it.
+        keep_id: Id of the entity that is kept.
+        duplicate_ids: Ids of the entities that are merged into it.
+        reason: Properties of the merge that say who did it, and why.
+        vectors: The namespace's vector state.
         now: Milliseconds since 1970.
 
     Returns:
-        How many `mentions`, `relationships` and `decisions` moved.
+        The numbers of `mentions`, `relationships` and `decisions` that moved.
 
     Raises:
-        NotFoundError: One of them does not exist.
+        NotFoundError: One of the entities does not exist.
     """
     claimed = {
         row["id"]: row["properties"]
-        for row in run(claim(namespace, [keep, *duplicates]))
+        for row in run(statements.claim_entities(namespace, [keep_id, *duplicate_ids]))
         if not row["merged"]
     }
-    if {keep, *duplicates} - claimed.keys():
-        if done := run(read(namespace, merge_id)):  # by a try whose answer was lost
-            return json.loads(done[0]["merge"]["counts"])  # type: ignore[no-any-return]
-        raise NotFoundError("keep or duplicates: an entity was merged or deleted meanwhile")
-    names = dict.fromkeys(duplicates, keep)
-    found = run(around(namespace, [keep, *duplicates]))[0]
-    before, after = _joined_relationships(found["relationships"], names)
-    kept = _with_names(namespace, keep, claimed)
-    change = Change(
-        mentions=_joined_mentions(found["mentions"], names),
-        relationships=written(after, (key for key in before if key not in after)),
-        decisions=_joined_decisions(found["decisions"], names),
-        changed=[{"id": keep, "properties": kept}],
+    if {keep_id, *duplicate_ids} - claimed.keys():
+        if stored_merges := run(statements.read_merge(namespace, merge_id)):
+            # An earlier attempt has merged them, but its answer was lost.
+            return json.loads(stored_merges[0]["merge"]["counts"])  # type: ignore[no-any-return]
+        raise NotFoundError(
+            "keep or duplicates: an entity was merged or deleted meanwhile; search for it again"
+        )
+    redirects = dict.fromkeys(duplicate_ids, keep_id)
+    references = run(statements.read_references(namespace, [keep_id, *duplicate_ids]))[0]
+    before, after = _move_relationships(references["relationships"], redirects)
+    kept_properties = _add_aliases(namespace, keep_id, claimed)
+    rows = statements.MergeRows(
+        mentions=_move_mentions(references["mentions"], redirects),
+        relationships=relationship_rows(after, (key for key in before if key not in after)),
+        decisions=_move_decisions(references["decisions"], redirects),
+        changed=[{"id": keep_id, "properties": kept_properties}],
         merged=[
-            {"id": one, "label": label(claimed[one]["type"] or "concept")}
-            for one in sorted(duplicates)
+            {"id": merged_id, "label": label(claimed[merged_id]["type"] or "concept")}
+            for merged_id in sorted(duplicate_ids)
         ],
     )
-    counts = _counted(found, names)
+    counts = _count_moved(references, redirects)
+    # The keys of the snapshot are stored; `unmerge` reads those of older versions too.
     snapshot = {
-        "kept": claimed[keep],
-        "kept_after": kept,
-        "before": _listed(before),
-        "after": _listed(after),
-        "decisions": found["decisions"],
-        "places": sorted({one["place"] for one in found["mentions"] if one["entity"] in names}),
+        "kept": claimed[keep_id],
+        "kept_after": kept_properties,
+        "before": _list_relationships(before),
+        "after": _list_relationships(after),
+        "decisions": references["decisions"],
+        "places": sorted(
+            {row["text_id"] for row in references["mentions"] if row["entity"] in redirects}
+        ),
     }
     node = {
-        **why,
+        **reason,
         "id": merge_id,
         "place": vectors.merges + 1,
-        "kept_id": keep,
-        "merged_ids": sorted(duplicates),
-        "merged_labels": [row["label"] for row in change.merged],
+        "kept_id": keep_id,
+        "merged_ids": sorted(duplicate_ids),
+        "merged_labels": [row["label"] for row in rows.merged],
         "snapshot": json.dumps(snapshot, ensure_ascii=False),
         "counts": json.dumps(counts),
-        "model": vectors.space.model,
-        "vectors": vectors.space.vectors,
+        "model": vectors.active.model,
+        "vectors": vectors.active.property_name,
     }
-    run(apply(namespace, change, node, vectors, undo=False, now=now))
+    run(statements.apply(namespace, rows, node, vectors, undo=False, now=now))
     return counts
 
 
-def _counted(found: Row, names: Mapping[str, str]) -> dict[str, int]:
+def _count_moved(references: Row, redirects: Mapping[str, str]) -> dict[str, int]:
+    """Count the mentions, relationships and decisions of the merged entities."""
     return {
-        "mentions": sum(one["entity"] in names for one in found["mentions"]),
+        "mentions": sum(row["entity"] in redirects for row in references["mentions"]),
         "relationships": sum(
-            one["source"] in names or one["target"] in names for one in found["relationships"]
+            row["source"] in redirects or row["target"] in redirects
+            for row in references["relationships"]
         ),
-        "decisions": sum(one["entity"] in names for one in found["decisions"]),
+        "decisions": sum(row["entity"] in redirects for row in references["decisions"]),
     }
 
 
-def _joined_decisions(found: Sequence[Row], names: Mapping[str, str]) -> list[Row]:
-    """Decisions are about the kept entity instead."""
-    old = [one for one in found if one["entity"] in names]
-    gone = [{**one, "there": False} for one in old]
+def _move_decisions(decisions: Sequence[Row], redirects: Mapping[str, str]) -> list[Row]:
+    """Link decisions to the kept entity instead of the merged ones."""
+    moved = [row for row in decisions if row["entity"] in redirects]
     return [
-        *gone,
+        *({**row, "is_linked": False} for row in moved),
         *(
-            {"entity": names[one["entity"]], "decision": one["decision"], "there": True}
-            for one in old
+            {"entity": redirects[row["entity"]], "decision": row["decision"], "is_linked": True}
+            for row in moved
         ),
     ]
 
 
-def _joined_mentions(found: Sequence[Row], names: Mapping[str, str]) -> list[Row]:
-    """Each place mentions the kept entity instead, once."""
+def _move_mentions(mention_rows: Sequence[Row], redirects: Mapping[str, str]) -> list[Row]:
+    """Let each text mention the kept entity once, instead of the merged ones."""
     groups: dict[tuple[str, str], list[Row]] = {}
-    for one in found:
-        groups.setdefault((one["label"], one["place"]), []).append(one)
+    for row in mention_rows:
+        groups.setdefault((row["label"], row["text_id"]), []).append(row)
     rows: list[Row] = []
-    for (kind, place), group in sorted(groups.items()):
-        old = [one for one in group if one["entity"] in names]
-        if not old:
+    for (text_label, text_id), group in sorted(groups.items()):
+        moved = [row for row in group if row["entity"] in redirects]
+        if not moved:
             continue
-        keep = names[old[0]["entity"]]
-        parts = [part for one in group for part in mentions.parts(one["entity"], one["properties"])]
-        rows += [
-            {"label": kind, "place": place, "entity": one["entity"], "properties": None}
-            for one in old
+        keep_id = redirects[moved[0]["entity"]]
+        parts = [
+            part for row in group for part in mentions.split_parts(row["entity"], row["properties"])
         ]
+        text = {"label": text_label, "text_id": text_id}
+        rows += [{**text, "entity": row["entity"], "properties": None} for row in moved]
         rows.append(
-            {
-                "label": kind,
-                "place": place,
-                "entity": keep,
-                "properties": mentions.joined(keep, parts),
-            }
+            {**text, "entity": keep_id, "properties": mentions.combine_parts(keep_id, parts)}
         )
     return rows
 
 
-def _joined_relationships(
-    found: Sequence[Row], names: Mapping[str, str]
-) -> tuple[dict[links.Key, links.Properties], dict[links.Key, links.Properties]]:
-    """The relationships that the merge touches, and what is in their place after it."""
-    known = links.by_key(found)
-    groups: dict[links.Key, list[links.Key]] = {}
-    before: dict[links.Key, links.Properties] = {}
-    for key in sorted(known, key=lambda one: (one[0] in names or one[2] in names, one)):
-        there = links.moved(key, names)
-        if there is None:
-            before[key] = known[key]
+def _move_relationships(
+    rows: Sequence[Row], redirects: Mapping[str, str]
+) -> tuple[dict[relations.Key, relations.Properties], dict[relations.Key, relations.Properties]]:
+    """Return the relationships that the merge changes, and what replaces them."""
+    by_key = relations.index_by_key(rows)
+    groups: dict[relations.Key, list[relations.Key]] = {}
+    before: dict[relations.Key, relations.Properties] = {}
+    # The kept entity's own relationships come first, so that their properties win.
+    for key in sorted(by_key, key=lambda key: (key[0] in redirects or key[2] in redirects, key)):
+        new_key = relations.redirect_key(key, redirects)
+        if new_key is None:
+            before[key] = by_key[key]
         else:
-            groups.setdefault(there, []).append(key)
-    after: dict[links.Key, links.Properties] = {}
-    for there, group in groups.items():
-        if group != [there]:
-            before.update((key, known[key]) for key in group)
-            after[there] = links.joined(there, [known[key] for key in group])
+            groups.setdefault(new_key, []).append(key)
+    after: dict[relations.Key, relations.Properties] = {}
+    for new_key, group in groups.items():
+        if group != [new_key]:
+            before.update((key, by_key[key]) for key in group)
+            after[new_key] = relations.combine(new_key, [by_key[key] for key in group])
     return before, after
 
 
-def written(there: Mapping[links.Key, links.Properties | None], gone: Any = ()) -> list[Row]:
-    """Relationships as rows of `apply`, those that are gone too."""
-    everything = {**dict.fromkeys(gone), **there}
+def relationship_rows(
+    relationships: Mapping[relations.Key, relations.Properties | None],
+    removed: Iterable[relations.Key] = (),
+) -> list[Row]:
+    """Return relationships as rows of `merge/apply`, removed ones with None as properties."""
+    by_key = {**dict.fromkeys(removed), **relationships}
     return [
         {
             "source": source,
             "type": kind,
             "target": target,
-            "properties": None if one is None else dict(one),
+            "properties": None if properties is None else dict(properties),
         }
-        for (source, kind, target), one in sorted(everything.items())
+        for (source, kind, target), properties in sorted(by_key.items())
     ]
 
 
-def _listed(known: Mapping[links.Key, links.Properties]) -> list[Any]:
-    return [[list(key), dict(one)] for key, one in sorted(known.items())]
+def _list_relationships(
+    relationships: Mapping[relations.Key, relations.Properties],
+) -> list[Any]:
+    """Return relationships in the form of the snapshot."""
+    return [[list(key), dict(properties)] for key, properties in sorted(relationships.items())]
 
 
-def _with_names(namespace: str, keep: str, claimed: Mapping[str, Row]) -> dict[str, Any]:
-    """The kept entity's properties that change: it has the others' names, and stays, whatever mentions it."""
-    own = claimed[keep]
-    name = own["name"] or keep
-    others = [
-        word
-        for one in claimed
-        if one != keep
-        for word in (claimed[one]["name"] or one, *(claimed[one]["aliases"] or ()))
+def _add_aliases(namespace: str, keep_id: str, claimed: Mapping[str, Row]) -> dict[str, Any]:
+    """Return the changed properties of the kept entity.
+
+    It gets the other entities' names as aliases. The origin `user` keeps it even if no text
+    mentions it any more.
+    """
+    kept = claimed[keep_id]
+    kept_name = kept["name"] or keep_id
+    other_names = [
+        name
+        for entity_id, properties in claimed.items()
+        if entity_id != keep_id
+        for name in (properties["name"] or entity_id, *(properties["aliases"] or ()))
     ]
-    aliases = [
-        one for one in dict.fromkeys([*(own["aliases"] or ()), *sorted(others)]) if one != name
-    ]
-    return {"aliases": aliases, "origin": "user", **words(namespace, keep, own, aliases)}
+    names = dict.fromkeys([*(kept["aliases"] or ()), *sorted(other_names)])
+    aliases = [name for name in names if name != kept_name]
+    return {
+        "aliases": aliases,
+        "origin": "user",
+        **alias_properties(namespace, keep_id, kept, aliases),
+    }
 
 
-def words(namespace: str, entity_id: str, own: Row, aliases: Sequence[str]) -> dict[str, Any]:
-    """By which an entity is found that has these aliases."""
-    found = searchable(
+def alias_properties(
+    namespace: str, entity_id: str, properties: Row, aliases: Sequence[str]
+) -> dict[str, Any]:
+    """Return the properties by which searches find an entity with these aliases."""
+    is_extracted = properties["origin"] == "extracted"
+    search = search_properties(
         namespace,
         entity_id=entity_id,
-        name=own["name"] or entity_id,
-        entity_type=own["type"] or "concept",
+        name=properties["name"] or entity_id,
+        entity_type=properties["type"] or "concept",
         aliases=aliases,
-        description="" if own["origin"] == "extracted" else own["description"] or "",
+        description="" if is_extracted else properties["description"] or "",
     )
-    return {"content": found["content"], "facets": found["facets"]}
+    return {"content": search["content"], "facets": search["facets"]}

@@ -1,4 +1,4 @@
-"""Relationships of entities that are merged into one, and how they come apart again."""
+"""Relationships of entities that are merged into one, and how an unmerge divides them again."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -6,163 +6,187 @@ from typing import Any
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver.statement import Row
 from mcp_context_persistence.kg.identifiers import relationship_id
-from mcp_context_persistence.kg.writes.upsert import maps, relationship_metadata
+from mcp_context_persistence.kg.writes.upsert import combine_maps, parse_relationship_metadata
 
 Key = tuple[str, str, str]  # source, type, target
 Properties = Mapping[str, Any]
 _SUPPORT = frozenset({"sources", "capped", "updated_ms", "id"})
 
 
-def by_key(rows: Sequence[Row]) -> dict[Key, Properties]:
-    """Properties of relationships by what makes each of them one."""
+def index_by_key(rows: Sequence[Row]) -> dict[Key, Properties]:
+    """Return the properties of relationships by source, type and target."""
     return {(row["source"], row["type"], row["target"]): row["properties"] for row in rows}
 
 
-def moved(key: Key, names: Mapping[str, str]) -> Key | None:
-    """The same between other entities; None where both ends have become one, so that nothing is said any more."""
+def redirect_key(key: Key, redirects: Mapping[str, str]) -> Key | None:
+    """Replace the ends of a key by the entities that they were merged into.
+
+    Returns:
+        The new key; None if both ends have become the same entity, so that the relationship has no
+        meaning any more.
+    """
     source, kind, target = key
-    there = names.get(source, source), kind, names.get(target, target)
-    return None if there[0] == there[2] and source != target else there
+    new_source, new_target = redirects.get(source, source), redirects.get(target, target)
+    if new_source == new_target and source != target:
+        return None
+    return new_source, kind, new_target
 
 
-def joined(key: Key, found: Sequence[Properties]) -> dict[str, Any]:
-    """The properties of one relationship in the place of several; what the first one says goes before the others."""
-    result: dict[str, Any] = {}
-    for one in found:
-        result = {**one, **result}
-    sources = list(dict.fromkeys(source for one in found for source in one.get("sources") or ()))
-    sure = [one["confidence"] for one in found if one.get("confidence") is not None]
-    metadata = [relationship_metadata(one) for one in found]
-    whole: Any = None
-    for each in metadata:
-        whole = maps(whole, each)
-    result |= {"confidence": max(sure)} if sure else {}
-    result |= (
-        {"sources": sources[: limits.EVIDENCE_PER_RELATIONSHIP]}
-        if any("sources" in one for one in found)
-        else {}
+def combine(key: Key, relationships: Sequence[Properties]) -> dict[str, Any]:
+    """Return the properties of one relationship for several. Those of the first one win."""
+    combined: dict[str, Any] = {}
+    for properties in relationships:
+        combined = {**properties, **combined}
+    sources = list(
+        dict.fromkeys(
+            source for properties in relationships for source in properties.get("sources") or ()
+        )
     )
-    result |= {"capped": True} if len(sources) > limits.EVIDENCE_PER_RELATIONSHIP else {}
-    result |= {"origin": "user"} if any(one.get("origin") == "user" for one in found) else {}
-    result |= (
-        {"properties": validation.dump_metadata("properties", whole)}
-        if len(found) > 1 and whole is not None
-        else {}
-    )
-    return named(key, result)
+    confidences = [
+        properties["confidence"]
+        for properties in relationships
+        if properties.get("confidence") is not None
+    ]
+    metadata: Any = None
+    for properties in relationships:
+        metadata = combine_maps(metadata, parse_relationship_metadata(properties))
+    if confidences:
+        combined["confidence"] = max(confidences)
+    if any("sources" in properties for properties in relationships):
+        combined["sources"] = sources[: limits.EVIDENCE_PER_RELATIONSHIP]
+    if len(sources) > limits.EVIDENCE_PER_RELATIONSHIP:
+        combined["capped"] = True
+    if any(properties.get("origin") == "user" for properties in relationships):
+        combined["origin"] = "user"
+    if len(relationships) > 1 and metadata is not None:
+        combined["properties"] = validation.dump_metadata("properties", metadata)
+    return replace_id(key, combined)
 
 
-def named(key: Key, properties: Properties) -> dict[str, Any]:
-    """The same with the id that a relationship of this key has, where it has one."""
+def replace_id(key: Key, properties: Properties) -> dict[str, Any]:
+    """Return the properties with the id that belongs to this key, if they have an id."""
     return {**properties, **({"id": relationship_id(*key)} if "id" in properties else {})}
 
 
 class RelationshipSplit:
-    """The relationships of a kept entity, as they are now, and what of them the entities get back that were merged into it."""
+    """Divides the relationships of a kept entity between it and the entities merged into it."""
 
     def __init__(
         self,
-        names: Mapping[str, str],
+        redirects: Mapping[str, str],
         before: Mapping[Key, Properties],
         after: Mapping[Key, Properties],
-        now: Mapping[Key, Properties],
-        owner: Callable[[str], str | None],
-        gone: Collection[str],
+        current: Mapping[Key, Properties],
+        find_owner: Callable[[str], str | None],
+        removed_sources: Collection[str],
     ) -> None:
-        """Look at them.
+        """Prepare a split.
 
         Args:
-            names: For each id that comes back the id it was merged into.
+            redirects: For each restored id the id of the kept entity.
             before: The relationships before the merge.
-            after: Those that the merge wrote.
-            now: Those of the kept entity now.
-            owner: Which entity a source names alone, None where it names none or several.
-            gone: Sources that named one of the entities at the merge, and do not any more.
+            after: The relationships that the merge wrote.
+            current: The present relationships of the kept entity.
+            find_owner: Returns the one entity that a source mentions; None if it mentions none of
+                the entities, or several of them.
+            removed_sources: Sources that mentioned a merged entity at the time of the merge, and do
+                not any more.
         """
-        self._names, self._before, self._after, self._now = names, before, after, now
-        self._owner, self._gone = owner, frozenset(gone)
-        self.rows: dict[Key, Properties | None] = {}
+        self._redirects, self._before, self._after = redirects, before, after
+        self._current, self._find_owner = current, find_owner
+        self._removed_sources = frozenset(removed_sources)
+        self._rows: dict[Key, Properties | None] = {}
 
-    def part(self) -> dict[Key, Properties | None]:
-        """What must be written: properties by key, None for what goes."""
+    def compute(self) -> dict[Key, Properties | None]:
+        """Return what must be written: properties by key, None for a relationship to delete."""
         origins: dict[Key, list[Key]] = {}
         for key in self._before:
-            there = moved(key, self._names)
-            if there is None:
-                self._between(key)
+            merged_key = redirect_key(key, self._redirects)
+            if merged_key is None:
+                self._restore_inner(key)
             else:
-                origins.setdefault(there, []).append(key)
-        for key in {**origins, **self._now}:
-            self._one(key, origins.get(key, []))
+                origins.setdefault(merged_key, []).append(key)
+        for key in {**origins, **self._current}:
+            self._split(key, origins.get(key, []))
         return {
-            key: value for key, value in self.rows.items() if value is not None or key in self._now
+            key: properties
+            for key, properties in self._rows.items()
+            if properties is not None or key in self._current
         }
 
-    def _between(self, key: Key) -> None:
+    def _restore_inner(self, key: Key) -> None:
+        """Restore a relationship between two of the merged entities."""
         old = self._before[key]
-        sources = [one for one in old.get("sources") or () if one not in self._gone]
-        if not _unsupported(old, sources):
-            self.rows[key] = {**old, **({"sources": sources} if "sources" in old else {})}
+        sources = [
+            source for source in old.get("sources") or () if source not in self._removed_sources
+        ]
+        if not _is_unsupported(old, sources):
+            self._rows[key] = {**old, **({"sources": sources} if "sources" in old else {})}
 
-    def _one(self, key: Key, origins: Sequence[Key]) -> None:
-        now, after = self._now.get(key), self._after.get(key, {})
-        there = list((now or {}).get("sources") or ())
-        known = {source for origin in origins for source in self._supports(origin)}
-        later: dict[Key, list[str]] = {}
-        for source in there:
-            if source not in known:
-                later.setdefault(self._home(key, source), []).append(source)
-        if not origins and set(later) <= {key}:
+    def _split(self, key: Key, origins: Sequence[Key]) -> None:
+        """Divide one present relationship between those before the merge, its `origins`."""
+        current, after = self._current.get(key), self._after.get(key, {})
+        sources = list((current or {}).get("sources") or ())
+        original_sources = {source for origin in origins for source in self._own_sources(origin)}
+        later_sources: dict[Key, list[str]] = {}
+        for source in sources:
+            if source not in original_sources:
+                later_sources.setdefault(self._owner_key(key, source), []).append(source)
+        if not origins and set(later_sources) <= {key}:
             return
-        for origin in dict.fromkeys([*origins, *later]):
+        for origin in dict.fromkeys([*origins, *later_sources]):
             old = self._before.get(origin)
-            if now is None:
-                self._keep(origin, old, [])
+            if current is None:
+                self._add_row(origin, old, [])
                 continue
-            still = [
-                one
-                for one in self._supports(origin)
-                if one in there or (now.get("capped") and one not in self._gone)
+            remaining = [
+                source
+                for source in self._own_sources(origin)
+                if source in sources
+                or (current.get("capped") and source not in self._removed_sources)
             ]
-            mine = still + later.get(origin, [])
-            own = (
-                key not in origins or origin == key
-            )  # what was changed since, was changed of the kept entity's
-            self._keep(origin, _restored(old, after, now) if own or old is None else old, mine)
-        if key not in origins and key not in later:
-            self.rows[key] = None
+            # Changes since the merge belong to the kept entity's relationship.
+            has_changes = key not in origins or origin == key
+            properties = _restore(old, after, current) if has_changes or old is None else old
+            self._add_row(origin, properties, remaining + later_sources.get(origin, []))
+        if key not in origins and key not in later_sources:
+            self._rows[key] = None
 
-    def _supports(self, origin: Key) -> list[str]:
-        """The sources of a relationship before the merge, but for those that name somebody else alone by now."""
-        listed = self._before.get(origin, {}).get("sources") or ()
+    def _own_sources(self, origin: Key) -> list[str]:
+        """Return the sources before the merge, without those that now mention another entity."""
+        ends = {origin[0], origin[2]}
         return [
-            one
-            for one in listed
-            if (known := self._owner(one)) is None or known in {origin[0], origin[2]}
+            source
+            for source in self._before.get(origin, {}).get("sources") or ()
+            if (owner := self._find_owner(source)) is None or owner in ends
         ]
 
-    def _home(self, key: Key, source: str) -> Key:
-        """Whose relationship a later source supports: that of the entity which it names alone, else the kept one's."""
-        named_one = self._owner(source)
-        if named_one is None or named_one not in self._names:
+    def _owner_key(self, key: Key, source: str) -> Key:
+        """Return the key that a later source supports.
+
+        It is that of the restored entity which the source alone mentions, else the present key.
+        """
+        owner = self._find_owner(source)
+        if owner is None or owner not in self._redirects:
             return key
-        kept = self._names[named_one]
+        kept_id = self._redirects[owner]
         return (
-            named_one if key[0] == kept else key[0],
+            owner if key[0] == kept_id else key[0],
             key[1],
-            named_one if key[2] == kept else key[2],
+            owner if key[2] == kept_id else key[2],
         )
 
-    def _keep(self, key: Key, properties: Properties | None, sources: list[str]) -> None:
-        if properties is None or _unsupported(properties, sources):
-            self.rows.setdefault(key, None)
+    def _add_row(self, key: Key, properties: Properties | None, sources: list[str]) -> None:
+        if properties is None or _is_unsupported(properties, sources):
+            self._rows.setdefault(key, None)
             return
-        self.rows[key] = named(
+        self._rows[key] = replace_id(
             key, {**properties, **({"sources": sources} if "sources" in properties else {})}
         )
 
 
-def _unsupported(properties: Properties, sources: Sequence[str]) -> bool:
+def _is_unsupported(properties: Properties, sources: Sequence[str]) -> bool:
+    """Tell whether an extracted relationship had sources and has none left."""
     return (
         properties.get("origin") == "extracted"
         and not properties.get("capped")
@@ -171,10 +195,10 @@ def _unsupported(properties: Properties, sources: Sequence[str]) -> bool:
     )
 
 
-def _restored(old: Properties | None, after: Properties, now: Properties) -> Properties:
-    """What a relationship was before the merge, but for what has been changed since."""
+def _restore(old: Properties | None, after: Properties, current: Properties) -> Properties:
+    """Return the properties before the merge, with the changes that were made after it."""
     if old is None:
-        return now
-    changed = {key for key in {*after, *now} - _SUPPORT if now.get(key) != after.get(key)}
-    kept = {key: value for key, value in old.items() if key not in changed}
-    return {**kept, **{key: now[key] for key in changed if key in now}}
+        return current
+    changed = {key for key in {*after, *current} - _SUPPORT if current.get(key) != after.get(key)}
+    unchanged = {key: value for key, value in old.items() if key not in changed}
+    return {**unchanged, **{key: current[key] for key in changed if key in current}}

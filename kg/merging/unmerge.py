@@ -1,206 +1,265 @@
-"""Parting entities that were merged: each gets back what was its own, and what was saved since under its name."""
+"""Undo a merge.
+
+Each entity gets back what it had before the merge, and what was saved under its name since then.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mcp_context_persistence.kg.driver.graph import Run
-from mcp_context_persistence.kg.driver.statement import Row
-from mcp_context_persistence.kg.errors import StaleVectorState
-from mcp_context_persistence.kg.merging import mentions, merge, relationships
-from mcp_context_persistence.kg.schema.type_limits import register, types
-from mcp_context_persistence.kg.vector_spaces import Vectors
+from mcp_context_persistence.kg.driver.statement import Row, Run
+from mcp_context_persistence.kg.errors import StaleStateError
+from mcp_context_persistence.kg.merging import mentions, merge, relationships, statements
+from mcp_context_persistence.kg.merging.redirects import Redirects
+from mcp_context_persistence.kg.schema.type_limits import collect_types, register_types
+from mcp_context_persistence.kg.vector_spaces import VectorState
 
 _OWN = ("name", "type", "description", "confidence", "metadata")
 
+# For each text (label, id) the parts of its mention, by the entity that they belong to.
+Owners = dict[tuple[str, str], dict[str, list[mentions.Part]]]
 
-def undo(
+
+def undo_merge(
     run: Run,
     namespace: str,
     row: Row,
-    known: merge.Merged,
+    redirects: Redirects,
     *,
-    vectors: Vectors,
-    embedded: Mapping[str, Any],
+    vectors: VectorState,
+    entity_vectors: Mapping[str, Any],
     now: int,
 ) -> dict[str, int]:
     """Undo a merge, inside one transaction.
 
     Args:
         run: Runs a statement in the transaction.
-        namespace: Where it is.
-        row: The merge, of `read`.
-        known: Which ids mean other entities.
-        vectors: Of the namespace, as the caller knows it.
-        embedded: New vectors of entities that come back, where another model is in use by now.
+        namespace: The namespace.
+        row: The merge, as `read_merge` returns it.
+        redirects: The namespace's redirects.
+        vectors: The namespace's vector state.
+        entity_vectors: New vectors of restored entities, if another model is in use now.
         now: Milliseconds since 1970.
 
     Returns:
-        How many `mentions`, `relationships` and `decisions` came back.
+        The numbers of `mentions`, `relationships` and `decisions` that were restored.
 
     Raises:
-        Moved: Its entities are not what they were when the merge was read.
+        StaleStateError: The entities have changed since the merge was read.
     """
-    keep, back = str(row["kept_id"]), list(row["merged_ids"])
+    keep_id, restored_ids = str(row["kept_id"]), list(row["merged_ids"])
     snapshot = json.loads(row["snapshot"])
     before, after = (
-        _renamed(_unlisted(snapshot[when]), known, keep, back) for when in ("before", "after")
+        _redirect_ends(_parse_relationships(snapshot[name]), redirects, keep_id, restored_ids)
+        for name in ("before", "after")
     )
-    claimed = {
-        one["id"]: one
-        for one in run(
-            merge.claim(
-                namespace, [keep, *back, *(end for key in before for end in (key[0], key[2]))]
-            )
-        )
-    }
-    if (
-        {keep, *back} - claimed.keys()
-        or claimed[keep]["merged"]
-        or not all(claimed[one]["merged"] for one in back)
-    ):
-        done = run(merge.read(namespace, row["id"]))[0]["merge"]
-        if done["undone_ms"] == now:  # by a try whose answer was lost
-            return json.loads(done["counts"])  # type: ignore[no-any-return]
-        raise StaleVectorState(
-            "undo_merge: other entities were merged, or that undone, meanwhile; call again",
+    ends = [end for source, _, target in before for end in (source, target)]
+    claimed_rows = run(statements.claim_entities(namespace, [keep_id, *restored_ids, *ends]))
+    claimed = {claimed_row["id"]: claimed_row for claimed_row in claimed_rows}
+    if not _is_merged(claimed, keep_id, restored_ids):
+        merge_node = run(statements.read_merge(namespace, row["id"]))[0]["merge"]
+        if merge_node["undone_ms"] == now:
+            # An earlier attempt has undone it, but its answer was lost.
+            return json.loads(merge_node["counts"])  # type: ignore[no-any-return]
+        raise StaleStateError(
+            "undo_merge: entities were merged, or a merge was undone, meanwhile; call it again",
             retryable=True,
         )
-    found = run(merge.around(namespace, [keep]))[0]
-    owners = _owners(found["mentions"], keep, back, known)
-    labels = dict(zip(sorted(back), row["merged_labels"], strict=True))
-    change = merge.Change(
-        restored=[{"id": one, "label": labels[one], "vector": embedded.get(one)} for one in back]
+    references = run(statements.read_references(namespace, [keep_id]))[0]
+    owners = _find_owners(references["mentions"], keep_id, restored_ids, redirects)
+    labels = dict(zip(sorted(restored_ids), row["merged_labels"], strict=True))
+    split = _split_relationships(
+        references["relationships"], before, after, snapshot, owners, claimed, keep_id, restored_ids
     )
-    change.mentions = _parted_mentions(found["mentions"], keep, owners)
-    naming = _naming(owners)
-    gone = [place for place in snapshot["places"] if naming.get(place, set()).isdisjoint(back)]
-    parted = relationships.RelationshipSplit(
-        dict.fromkeys(back, keep),
-        {key: one for key, one in before.items() if {key[0], key[2]} <= claimed.keys()},
-        after,
-        relationships.by_key(found["relationships"]),
-        lambda source: _only(naming.get(source, set())),
-        gone,
-    ).part()
-    change.relationships = merge.written(parted)
-    change.decisions = _parted_decisions(found["decisions"], snapshot["decisions"], keep, back)
-    change.changed = [
-        {
-            "id": keep,
-            "properties": _as_before(namespace, keep, claimed[keep]["properties"], snapshot),
-        }
-    ]
-    counts = {
-        "mentions": sum(
-            one["entity"] in back and one["properties"] is not None for one in change.mentions
+    kept_properties = _remove_aliases(namespace, keep_id, claimed[keep_id]["properties"], snapshot)
+    rows = statements.MergeRows(
+        restored=[
+            {"id": entity_id, "label": labels[entity_id], "vector": entity_vectors.get(entity_id)}
+            for entity_id in restored_ids
+        ],
+        mentions=_split_mentions(references["mentions"], keep_id, owners),
+        relationships=merge.relationship_rows(split),
+        decisions=_split_decisions(
+            references["decisions"], snapshot["decisions"], keep_id, restored_ids
         ),
-        "relationships": sum(
-            bool({key[0], key[2]} & set(back)) for key, one in parted.items() if one is not None
-        ),
-        "decisions": sum(one["entity"] in back and one["there"] for one in change.decisions),
-    }
-    undone = {"id": row["id"], "undone_ms": now, "counts": json.dumps(counts)}
-    run(merge.apply(namespace, change, undone, vectors, undo=True, now=now))
-    stored = types(
-        (key[1] for key, properties in parted.items() if properties is not None), labels.values()
+        changed=[{"id": keep_id, "properties": kept_properties}],
     )
-    run(register(namespace, stored, is_limited=False))  # they were the namespace's before
+    counts = _count_restored(rows, split, restored_ids)
+    node = {"id": row["id"], "undone_ms": now, "counts": json.dumps(counts)}
+    run(statements.apply(namespace, rows, node, vectors, undo=True, now=now))
+    stored_types = collect_types(
+        (key[1] for key, properties in split.items() if properties is not None), labels.values()
+    )
+    # The namespace had these types before, so that its limits do not apply.
+    run(register_types(namespace, stored_types, is_limited=False))
     return counts
 
 
-def _renamed(
-    rows: Mapping[relationships.Key, relationships.Properties],
-    known: merge.Merged,
-    keep: str,
-    back: Sequence[str],
+def _is_merged(claimed: Mapping[str, Row], keep_id: str, restored_ids: Sequence[str]) -> bool:
+    """Tell whether the merge is still in effect."""
+    return (
+        {keep_id, *restored_ids} <= claimed.keys()
+        and not claimed[keep_id]["merged"]
+        and all(claimed[entity_id]["merged"] for entity_id in restored_ids)
+    )
+
+
+def _count_restored(
+    rows: statements.MergeRows,
+    split: Mapping[relationships.Key, relationships.Properties | None],
+    restored_ids: Sequence[str],
+) -> dict[str, int]:
+    """Count the mentions, relationships and decisions of the restored entities."""
+    return {
+        "mentions": sum(
+            row["entity"] in restored_ids and row["properties"] is not None for row in rows.mentions
+        ),
+        "relationships": sum(
+            bool({source, target} & set(restored_ids))
+            for (source, _, target), properties in split.items()
+            if properties is not None
+        ),
+        "decisions": sum(
+            row["entity"] in restored_ids and row["is_linked"] for row in rows.decisions
+        ),
+    }
+
+
+def _parse_relationships(
+    snapshot: Sequence[Any],
 ) -> dict[relationships.Key, relationships.Properties]:
-    """The same relationships where their other ends were merged since."""
-    names = {one: into for one, into in known.names.items() if one not in back and one != keep}
-    found: dict[relationships.Key, relationships.Properties] = {}
-    for key, one in rows.items():
-        there = names.get(key[0], key[0]), key[1], names.get(key[2], key[2])
-        found[there] = (
-            relationships.joined(there, [found[there], one])
-            if there in found
-            else one
-            if there == key
-            else relationships.named(there, one)
-        )
-    return found
+    """Return the relationships of a snapshot by key."""
+    return {(source, kind, target): properties for (source, kind, target), properties in snapshot}
 
 
-def _unlisted(listed: Sequence[Any]) -> dict[relationships.Key, relationships.Properties]:
-    return {(source, kind, target): one for (source, kind, target), one in listed}
+def _redirect_ends(
+    by_key: Mapping[relationships.Key, relationships.Properties],
+    redirects: Redirects,
+    keep_id: str,
+    restored_ids: Sequence[str],
+) -> dict[relationships.Key, relationships.Properties]:
+    """Redirect the other ends of relationships that were merged after the snapshot."""
+    targets = {
+        merged_id: target
+        for merged_id, target in redirects.targets.items()
+        if merged_id not in restored_ids and merged_id != keep_id
+    }
+    redirected: dict[relationships.Key, relationships.Properties] = {}
+    for key, properties in by_key.items():
+        new_key = targets.get(key[0], key[0]), key[1], targets.get(key[2], key[2])
+        if new_key in redirected:
+            redirected[new_key] = relationships.combine(new_key, [redirected[new_key], properties])
+        elif new_key == key:
+            redirected[new_key] = properties
+        else:
+            redirected[new_key] = relationships.replace_id(new_key, properties)
+    return redirected
 
 
-Owners = dict[
-    tuple[str, str], dict[str, list[mentions.Part]]
-]  # by label and id of the place: for each entity what is its own
-
-
-def _owners(found: Sequence[Row], keep: str, back: Sequence[str], known: merge.Merged) -> Owners:
-    """Whose each part of a mention is: that of the entity which comes back that its id means, else the kept one's."""
+def _find_owners(
+    mention_rows: Sequence[Row], keep_id: str, restored_ids: Sequence[str], redirects: Redirects
+) -> Owners:
+    """Assign each part of a mention to the restored entity of its id, else to the kept entity."""
     owners: Owners = {}
-    for one in found:
+    for row in mention_rows:
         parts: dict[str, list[mentions.Part]] = {}
-        for part in mentions.parts(keep, one["properties"]):
+        for part in mentions.split_parts(keep_id, row["properties"]):
             owner = part["id"]
-            while owner not in back and owner != keep and owner in known.direct:
-                owner = known.direct[owner]
-            parts.setdefault(owner if owner in back else keep, []).append(part)
-        owners[one["label"], one["place"]] = parts
+            while owner not in restored_ids and owner != keep_id and owner in redirects.direct:
+                owner = redirects.direct[owner]
+            parts.setdefault(owner if owner in restored_ids else keep_id, []).append(part)
+        owners[row["label"], row["text_id"]] = parts
     return owners
 
 
-def _naming(owners: Owners) -> dict[str, set[str]]:
-    """For each place the entities that it names."""
-    found: dict[str, set[str]] = {}
-    for (_, place), parts in owners.items():
-        found.setdefault(place, set()).update(parts)
-    return found
+def _split_relationships(
+    rows: Sequence[Row],
+    before: Mapping[relationships.Key, relationships.Properties],
+    after: Mapping[relationships.Key, relationships.Properties],
+    snapshot: Mapping[str, Any],
+    owners: Owners,
+    claimed: Mapping[str, Row],
+    keep_id: str,
+    restored_ids: Sequence[str],
+) -> dict[relationships.Key, relationships.Properties | None]:
+    """Divide the relationships of the kept entity; see `RelationshipSplit`."""
+    text_owners: dict[str, set[str]] = {}
+    for (_, text_id), parts in owners.items():
+        text_owners.setdefault(text_id, set()).update(parts)
+
+    def find_owner(source: str) -> str | None:
+        entity_ids = text_owners.get(source, set())
+        return next(iter(entity_ids)) if len(entity_ids) == 1 else None
+
+    return relationships.RelationshipSplit(
+        dict.fromkeys(restored_ids, keep_id),
+        {
+            key: properties
+            for key, properties in before.items()
+            if {key[0], key[2]} <= claimed.keys()
+        },
+        after,
+        relationships.index_by_key(rows),
+        find_owner,
+        [
+            text_id
+            for text_id in snapshot["places"]
+            if text_owners.get(text_id, set()).isdisjoint(restored_ids)
+        ],
+    ).compute()
 
 
-def _only(owners: set[str]) -> str | None:
-    return next(iter(owners)) if len(owners) == 1 else None
-
-
-def _parted_mentions(found: Sequence[Row], keep: str, owners: Owners) -> list[Row]:
+def _split_mentions(mention_rows: Sequence[Row], keep_id: str, owners: Owners) -> list[Row]:
+    """Give each entity its parts of the mentions."""
     rows: list[Row] = []
-    for one in found:
-        parts = owners[one["label"], one["place"]]
-        if set(parts) == {keep}:
+    for row in mention_rows:
+        parts = owners[row["label"], row["text_id"]]
+        if set(parts) == {keep_id}:
             continue
-        place = {"label": one["label"], "place": one["place"]}
+        text = {"label": row["label"], "text_id": row["text_id"]}
         rows += [
-            {**place, "entity": owner, "properties": mentions.joined(owner, mine)}
-            for owner, mine in sorted(parts.items())
+            {
+                **text,
+                "entity": owner,
+                "properties": mentions.combine_parts(owner, owner_parts),
+            }
+            for owner, owner_parts in sorted(parts.items())
         ]
-        if keep not in parts:
-            rows.append({**place, "entity": keep, "properties": None})
+        if keep_id not in parts:
+            rows.append({**text, "entity": keep_id, "properties": None})
     return rows
 
 
-def _parted_decisions(
-    found: Sequence[Row], before: Sequence[Row], keep: str, back: Sequence[str]
+def _split_decisions(
+    current: Sequence[Row], before: Sequence[Row], keep_id: str, restored_ids: Sequence[str]
 ) -> list[Row]:
-    """Decisions of before the merge go back to what they were about; later ones stay with the kept entity."""
-    now = {one["decision"] for one in found}
-    kept = {one["decision"] for one in before if one["entity"] == keep}
-    rows = [
-        {**one, "there": True} for one in before if one["entity"] in back and one["decision"] in now
+    """Link decisions from before the merge as they were; later ones stay with the kept entity."""
+    current_ids = {row["decision"] for row in current}
+    kept_ids = {row["decision"] for row in before if row["entity"] == keep_id}
+    restored = [
+        {**row, "is_linked": True}
+        for row in before
+        if row["entity"] in restored_ids and row["decision"] in current_ids
     ]
-    lost = sorted({row["decision"] for row in rows} - kept)
-    return [*rows, *({"entity": keep, "decision": one, "there": False} for one in lost)]
+    unlinked_ids = sorted({row["decision"] for row in restored} - kept_ids)
+    return [
+        *restored,
+        *(
+            {"entity": keep_id, "decision": decision_id, "is_linked": False}
+            for decision_id in unlinked_ids
+        ),
+    ]
 
 
-def _as_before(namespace: str, keep: str, now: Row, snapshot: Mapping[str, Any]) -> dict[str, Any]:
-    """The kept entity without the names that the merge gave it, and otherwise as it is."""
+def _remove_aliases(
+    namespace: str, keep_id: str, current: Row, snapshot: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the kept entity's changed properties: without the aliases that the merge added."""
     before, after = snapshot["kept"], snapshot["kept_after"]
-    if all(now[key] == after[key] for key in merge.NAMES) and all(
-        now[key] == before[key] for key in _OWN
+    if all(current[key] == after[key] for key in merge.NAMES) and all(
+        current[key] == before[key] for key in _OWN
     ):
         return {key: before[key] for key in (*merge.NAMES, "origin")}
-    given = set(after["aliases"]) - set(before["aliases"] or ())
-    aliases = [one for one in now["aliases"] or () if one not in given]
-    return {"aliases": aliases, **merge.words(namespace, keep, now, aliases)}
+    added = set(after["aliases"]) - set(before["aliases"] or ())
+    aliases = [alias for alias in current["aliases"] or () if alias not in added]
+    return {"aliases": aliases, **merge.alias_properties(namespace, keep_id, current, aliases)}

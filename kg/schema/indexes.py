@@ -1,23 +1,26 @@
-"""Give a database the indexes and constraints that it must have, whatever state it was left in.
+"""Create the required indexes and constraints of a database, whatever state it is in.
 
-A server that is killed while it makes a uniqueness constraint leaves the constraint's index behind, without the constraint; one that is
-killed while it fills an index may leave a failed one. So nothing is assumed: what exists is compared with what is wanted, and what
-differs is made, or dropped and made again, until nothing differs. Only indexes whose names are ours are dropped.
+A server that is killed while it creates a uniqueness constraint leaves the constraint's index
+behind, without the constraint; one that is killed while it fills an index may leave a failed index.
+So nothing is assumed: the indexes that exist are compared with the required ones, and what differs
+is created, or dropped and created again, until nothing differs. Only indexes that have the name of
+a required one are dropped.
 """
 
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from mcp_context_persistence.kg.deadline import Backoff, Deadline
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.errors import DatabaseError
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.5
-TRIES = 10  # of one index, that other openers interfere with or that fails when it is filled
-# Another opener makes or drops the same index at the same time; what there is then must be read again.
+# Attempts to create one index, which fail where other clients interfere, or while it is filled.
+MAX_ATTEMPTS = 10
+# Another client creates or drops the same index at the same time; the indexes must be read again.
 INTERFERENCE = frozenset(
     {
         "Neo.ClientError.Schema.ConstraintAlreadyExists",
@@ -41,16 +44,16 @@ Verdict = Literal["ready", "building", "missing", "broken"]
 
 @dataclass(frozen=True, kw_only=True)
 class Index:
-    """An index that a database must have, alone or as that of a uniqueness constraint.
+    """An index that a database must have, alone or with a uniqueness constraint.
 
     Attributes:
         name: Of the index, and of its constraint.
-        create: The statement that makes it, below `cypher/`.
+        create: The statement that creates it, below `cypher/`.
         type: `RANGE`, `FULLTEXT` or `VECTOR`.
         labels: Of the nodes in it.
         properties: Of the nodes in it, in the order of its keys.
-        unique: Whether a constraint must own it.
-        config: Options that it must have; others may be as they are.
+        is_unique: Whether a constraint must own it.
+        config: Options that it must have; other options do not matter.
         parameters: Of the statement.
         names: Of the statement, see `Statement`.
     """
@@ -60,41 +63,47 @@ class Index:
     type: Literal["RANGE", "FULLTEXT", "VECTOR"] = "RANGE"
     labels: tuple[str, ...]
     properties: tuple[str, ...]
-    unique: bool = False
+    is_unique: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
 
-    def verdict(self, existing: Mapping[str, Row]) -> Verdict:
-        """Judge what a database has of this index.
+    def assess(self, existing: Mapping[str, Row]) -> Verdict:
+        """Compare this index with the indexes of a database.
 
         Args:
             existing: Its indexes by name.
 
         Returns:
-            `broken` where it must be dropped before it can be made.
+            `broken` where an index must be dropped before this one can be created.
         """
-        row = existing.get(self.name) or self._substitute(existing)
+        row = existing.get(self.name) or self._find_substitute(existing)
         if row is None:
             return "missing"
         if not self._has_shape(row) or row["state"] == "FAILED":
             return "broken"
-        if self.unique and row["constraint"] is None:
-            # Another opener's constraint has its index first, as long as it is filled: that one is waited for.
-            return "building" if row["state"] == "POPULATING" and row["percent"] < 100 else "broken"
+        if self.is_unique and row["constraint"] is None:
+            # While another client creates the constraint, its index exists first and is filled.
+            is_filling = row["state"] == "POPULATING" and row["percent"] < 100
+            return "building" if is_filling else "broken"
         return "ready" if row["state"] == "ONLINE" else "building"
 
-    def _substitute(self, existing: Mapping[str, Row]) -> Row | None:
-        """Find somebody else's index that is just as good: searches name those of text and of vectors, and no others."""
+    def _find_substitute(self, existing: Mapping[str, Row]) -> Row | None:
+        """Find an index of another name that is as good.
+
+        Searches use fulltext and vector indexes by name, so those cannot be substituted.
+        """
         if self.type != "RANGE":
             return None
         rows = (
             row for row in existing.values() if self._has_shape(row) and row["state"] != "FAILED"
         )
-        return next((row for row in rows if row["constraint"] is not None or not self.unique), None)
+        return next(
+            (row for row in rows if row["constraint"] is not None or not self.is_unique), None
+        )
 
     def _has_shape(self, row: Row) -> bool:
-        if row["type"] != self.type or (row["constraint"] is not None and not self.unique):
+        if row["type"] != self.type or (row["constraint"] is not None and not self.is_unique):
             return False
         labels, properties = tuple(row["labels"] or ()), tuple(row["properties"] or ())
         if set(labels) != set(self.labels) or properties != self.properties:
@@ -105,77 +114,95 @@ class Index:
         )
 
 
-def read(graph: Graph) -> dict[str, Row]:
+def read_indexes(graph: Graph) -> dict[str, Row]:
     """Read the indexes of a database, by name."""
     return {row["name"]: row for row in graph.run(Statement(name="schema/indexes", read=as_is))}
 
 
 def reconcile(
-    graph: Graph, wanted: Sequence[Index], *, end: float, ours: bool = True
+    graph: Graph,
+    required: Sequence[Index],
+    *,
+    deadline: Deadline,
+    may_drop_constraints: bool = True,
 ) -> dict[str, Row]:
-    """Make the wanted indexes and constraints where they are missing or broken, and wait until all are ready.
+    """Create missing and broken indexes and constraints, and wait until all are ready.
 
-    Several openers may do this at once: the server lets one of them change an index at a time, and the others see what it did.
+    Several clients may do this at once: the server lets one of them change an index at a time, and
+    the others see what it did.
 
     Args:
         graph: The database.
-        wanted: The indexes.
-        end: When to give up, on the monotonic clock.
-        ours: Whether a constraint of another shape that has the name of a wanted one may be dropped.
+        required: The indexes.
+        deadline: When to give up.
+        may_drop_constraints: Whether a constraint may be dropped that has the name of a required
+            one, but another shape.
 
     Returns:
-        The indexes of the database by name, as they were when all of the wanted ones were ready.
+        The indexes of the database by name, as they were when all of the required ones were ready.
 
     Raises:
-        DatabaseError: They are not ready by then, or cannot be made; the text says why.
+        DatabaseError: They are not ready by then, or cannot be created; the text says why.
     """
-    return _Reconciliation(graph, wanted, end=end, ours=ours).run()
+    return _Reconciliation(
+        graph, required, deadline=deadline, may_drop_constraints=may_drop_constraints
+    ).run()
 
 
 class _Reconciliation:
-    def __init__(self, graph: Graph, wanted: Sequence[Index], *, end: float, ours: bool) -> None:
-        self._graph, self._wanted, self._end, self._ours = graph, wanted, end, ours
-        self._seconds = end - time.monotonic()
+    def __init__(
+        self,
+        graph: Graph,
+        required: Sequence[Index],
+        *,
+        deadline: Deadline,
+        may_drop_constraints: bool,
+    ) -> None:
+        self._graph, self._required, self._deadline = graph, required, deadline
+        self._may_drop_constraints = may_drop_constraints
+        self._seconds = deadline.seconds_left
         self._unfinished: list[str] = []
-        self._changes: Counter[str] = Counter()  # how often each was made
+        self._changes: Counter[str] = Counter()  # how often each was created
 
     def run(self) -> dict[str, Row]:
-        pause = FIRST_PAUSE_SECONDS
+        backoff = Backoff(first=FIRST_PAUSE_SECONDS, longest=LONGEST_PAUSE_SECONDS)
         while True:
             existing = self._read()
-            verdicts = {index.name: index.verdict(existing) for index in self._wanted}
+            verdicts = {index.name: index.assess(existing) for index in self._required}
             self._unfinished = sorted(
                 name for name, verdict in verdicts.items() if verdict != "ready"
             )
             if not self._unfinished:
                 return existing
-            if self._left <= 0:
-                raise self._late()
-            changed = False
-            for index in self._wanted:
+            if self._deadline.has_passed:
+                raise self._build_timeout_error()
+            has_changed = False
+            for index in self._required:
                 if verdicts[index.name] in {"missing", "broken"}:
-                    changed |= self._make(index, existing.get(index.name))
-            if not changed:
-                time.sleep(max(0.0, min(pause, self._left)))
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-
-    @property
-    def _left(self) -> float:
-        return self._end - time.monotonic()
+                    has_changed |= self._create(index, existing.get(index.name))
+            if not has_changed:
+                backoff.sleep(self._deadline)
 
     def _read(self) -> dict[str, Row]:
         try:
-            with self._graph.call(max(FIRST_PAUSE_SECONDS, self._left)):
-                return read(self._graph)
+            with self._graph.call(max(FIRST_PAUSE_SECONDS, self._deadline.seconds_left)):
+                return read_indexes(self._graph)
         except DatabaseError as error:
-            if self._left <= 0 and self._unfinished:
-                raise self._late() from error
+            if self._deadline.has_passed and self._unfinished:
+                raise self._build_timeout_error() from error
             raise
 
-    def _make(self, index: Index, row: Row | None) -> bool:
-        """Make one index, after what has its name was dropped; returns False where another opener interfered."""
-        if self._changes[index.name] == TRIES:
-            text = f"the index {index.name} was made {TRIES} times and is still not there; see the server's log, and try again"
+    def _create(self, index: Index, row: Row | None) -> bool:
+        """Create one index, after an index of its name was dropped.
+
+        Returns:
+            False where another client interfered.
+        """
+        if self._changes[index.name] == MAX_ATTEMPTS:
+            text = (
+                f"the index {index.name} was created {MAX_ATTEMPTS} times and is still missing; "
+                "see the server's log, and try again"
+            )
             raise DatabaseError(text, retryable=True)
         self._changes[index.name] += 1
         try:
@@ -191,9 +218,9 @@ class _Reconciliation:
                 )
             )
         except DatabaseError as error:
-            if _code(error) in INTERFERENCE and self._changes[index.name] < TRIES:
+            if _read_code(error) in INTERFERENCE and self._changes[index.name] < MAX_ATTEMPTS:
                 return False
-            raise self._explained(error, index) from error
+            raise self._explain(error, index) from error
         return True
 
     def _drop(self, index: Index, row: Row) -> Statement[Row]:
@@ -201,8 +228,11 @@ class _Reconciliation:
             return Statement(
                 name="schema/drop_index", read=as_is, writes=True, names={"memory_text": index.name}
             )
-        if not self._ours:
-            text = f"another application's constraint has the name {index.name}: use a database of its own, or drop the constraint"
+        if not self._may_drop_constraints:
+            text = (
+                f"another application's constraint has the name {index.name}: use another "
+                "database, or drop the constraint"
+            )
             raise DatabaseError(text)
         return Statement(
             name="schema/drop_constraint",
@@ -212,37 +242,43 @@ class _Reconciliation:
         )
 
     def _change(self, statement: Statement[Row]) -> None:
-        if self._left <= 0:
+        if self._deadline.has_passed:
             raise DatabaseError("no time is left", retryable=True)
-        self._graph.run(statement, deadline=self._left)
+        self._graph.run(statement, deadline=self._deadline.seconds_left)
 
-    def _explained(self, error: DatabaseError, index: Index) -> DatabaseError:
-        code = _code(error)
+    def _explain(self, error: DatabaseError, index: Index) -> DatabaseError:
+        code = _read_code(error)
         if code == CREATION_FAILED and _is_not_unique(error):
             keys = " and ".join(index.properties)
             return DatabaseError(
-                f"the constraint {index.name} is missing and cannot be made: several {index.labels[0]} nodes have the same {keys}; "
-                "nothing is written before all but one of them are removed"
+                f"the constraint {index.name} is missing and cannot be created: several "
+                f"{index.labels[0]} nodes have the same {keys}; remove all but one of them, "
+                "nothing is written before"
             )
         if code == FORBIDDEN:
             names = ", ".join(self._unfinished)
             return DatabaseError(
-                f"these indexes are missing, and this user may not make them: {names}; open it once as one who may"
+                f"these indexes are missing, and this user may not create them: {names}; open the "
+                "database once as a user who may"
             )
         if code in INTERFERENCE:
             return DatabaseError(
-                f"something else has the name or the place of the index {index.name}: drop that; {error}"
+                f"another index or constraint has the name or the properties of the index "
+                f"{index.name}: drop it; {error}"
             )
-        return self._late() if self._left <= 0 else error
+        return self._build_timeout_error() if self._deadline.has_passed else error
 
-    def _late(self) -> DatabaseError:
+    def _build_timeout_error(self) -> DatabaseError:
         names = ", ".join(self._unfinished)
-        text = f"these indexes are still being built after {self._seconds:.0f} s: {names}; try again later"
-        return DatabaseError(text, retryable=True)
+        return DatabaseError(
+            f"these indexes are still being built after {self._seconds:.0f} s: {names}; "
+            "try again later",
+            retryable=True,
+        )
 
 
-def _code(error: DatabaseError) -> str:
-    """The server's code for an error, empty where the server did not speak."""
+def _read_code(error: DatabaseError) -> str:
+    """Return the server's code for an error, empty where the server did not answer."""
     return str(getattr(error.__cause__, "code", None) or "")
 
 

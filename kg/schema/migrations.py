@@ -1,14 +1,14 @@
-"""The schema in versions: which constraints and indexes a database must have, and what its data must say.
+"""The schema of a database in versions, and the migrations between them.
 
-Nothing is written before every constraint exists and every index is ONLINE: `MERGE` without a constraint is not unique under
-concurrency, and a search on a populating index finds half of what is there. Every step can be cut anywhere and repeated; the version is
-written last.
+Nothing is written before every constraint exists and every index is ONLINE: `MERGE` without a
+constraint is not unique under concurrency, and a search on a populating index finds a part of the
+data only. Every step may be interrupted anywhere and repeated; the version is written last.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from mcp_context_persistence.kg.deadline import Deadline
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.errors import DatabaseError
@@ -17,18 +17,19 @@ from mcp_context_persistence.kg.limits import SCHEMA_SECONDS
 from mcp_context_persistence.kg.schema import indexes
 from mcp_context_persistence.kg.schema.indexes import Index
 from mcp_context_persistence.kg.timestamps import now_ms
-from mcp_context_persistence.kg.vector_spaces import INDEX, LABELS, PROPERTY, Space
+from mcp_context_persistence.kg.vector_spaces import INDEX, LABELS, PROPERTY, VectorSpace
 
-# 2: passages of documents by words; 3: patterns; 4: namespaces say which model made their vectors; 5: merges;
-# 6: namespaces list their types, and the graph's own relationship types exist from the start.
+# 2: passages of documents in the fulltext index; 3: patterns; 4: namespaces note which model made
+# their vectors; 5: merges; 6: namespaces list their types, and the graph's own relationship types
+# exist from the start.
 VERSION = 6
-MOMENT_SECONDS = 0.02  # that a statement gets at least
+STATEMENT_SECONDS = 0.02  # for a statement, at least
 SIZE = "vector.dimensions"
 KEY = ("namespace", "id")
 
 
 def _unique(name: str, create: str, label: str, properties: tuple[str, ...] = KEY) -> Index:
-    return Index(name=name, create=create, labels=(label,), properties=properties, unique=True)
+    return Index(name=name, create=create, labels=(label,), properties=properties, is_unique=True)
 
 
 BASE = (
@@ -75,127 +76,152 @@ VECTORS_BY_LABEL = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class State:
-    """What a database says of itself.
+class SchemaState:
+    """What a database notes about its schema.
 
     Attributes:
         version: Of its schema.
-        vector_size: Numbers per vector in its first index of vectors; others are made when a model needs them.
+        vector_size: Numbers per vector in its first vector index; others are created when a model
+            needs them.
     """
 
     version: int
     vector_size: int
 
 
-def ensure(graph: Graph, *, vector_size: int) -> State:
+def ensure_schema(graph: Graph, *, vector_size: int) -> SchemaState:
     """Bring a database to this version of the schema and wait until its indexes are ready.
 
-    A database that has all of it is only read: one statement for its version, one for its indexes.
+    A database that is complete is only read: one statement for its version, one for its indexes.
 
     Args:
         graph: The database.
         vector_size: Numbers per vector, for a database that is new.
 
     Raises:
-        DatabaseError: The schema is newer than this code, or an index is not ready within `SCHEMA_SECONDS`.
+        DatabaseError: The schema is newer than this code, or an index is not ready within
+            `SCHEMA_SECONDS`.
     """
-    end = time.monotonic() + SCHEMA_SECONDS
-    state = _read_known(graph, end)
+    deadline = Deadline.after(SCHEMA_SECONDS)
+    state = _read_supported_state(graph, deadline)
     while True:
-        wanted = expected(graph, vector_size=state.vector_size if state else vector_size)
-        if state is None:  # whoever came first decided on the size
-            wanted = [replace(index, config=_without_size(index)) for index in wanted]
-        existing = indexes.reconcile(graph, wanted, end=end, ours=state is not None)
+        required = list_required_indexes(
+            graph, vector_size=state.vector_size if state else vector_size
+        )
+        if state is None:  # the first client has chosen the size
+            required = [replace(index, config=_drop_size(index)) for index in required]
+        existing = indexes.reconcile(
+            graph, required, deadline=deadline, may_drop_constraints=state is not None
+        )
         if state is not None and state.version == VERSION:
             return state
-        sizes = [existing[index.name]["config"][SIZE] for index in wanted if index.type == "VECTOR"]
-        _migrate(graph, since=state.version if state else VERSION, vector_size=sizes[0], end=end)
-        state = _read_known(graph, end)  # another opener may have written another one meanwhile
+        first_vectors = next(index for index in required if index.type == "VECTOR")
+        _migrate(
+            graph,
+            since=state.version if state else VERSION,
+            vector_size=existing[first_vectors.name]["config"][SIZE],
+            deadline=deadline,
+        )
+        # Another client may have written another state meanwhile.
+        state = _read_supported_state(graph, deadline)
         if state is None:
             raise DatabaseError("the schema could not be written")
 
 
-def read(graph: Graph) -> State | None:
-    """The database's own note of its schema, None when it is new."""
-    rows = graph.run(Statement(name="schema/state", read=_state))
+def read_schema_state(graph: Graph) -> SchemaState | None:
+    """Read what the database notes about its schema, None when it is new."""
+    rows = graph.run(Statement(name="schema/version", read=_read_state))
     return rows[0] if rows else None
 
 
-def ensure_vectors(graph: Graph, space: Space) -> None:
-    """Make the index of a model's vectors where it is missing or broken, and wait until it is ready.
+def ensure_vector_indexes(graph: Graph, space: VectorSpace) -> None:
+    """Create missing and broken indexes of a model's vectors, and wait until they are ready.
 
     Raises:
-        DatabaseError: It is not ready within what is left of the call's deadline.
+        DatabaseError: They are not ready before the deadline of the call.
     """
     indexes.reconcile(
-        graph, vector_indexes(graph, space), end=time.monotonic() + graph.seconds_left
+        graph, list_vector_indexes(graph, space), deadline=Deadline.after(graph.seconds_left)
     )
 
 
-def expected(graph: Graph, *, vector_size: int) -> list[Index]:
-    """The indexes that a database on this server must have.
+def list_required_indexes(graph: Graph, *, vector_size: int) -> list[Index]:
+    """Return the indexes that a database on this server must have.
 
     Args:
         graph: The database.
-        vector_size: Numbers per vector in its first index of vectors.
+        vector_size: Numbers per vector in its first vector index.
     """
-    first = Space(model="", size=vector_size, vectors=PROPERTY)
-    return [*BASE, *vector_indexes(graph, first)]
+    first_space = VectorSpace(model="", size=vector_size, property_name=PROPERTY)
+    return [*BASE, *list_vector_indexes(graph, first_space)]
 
 
-def vector_indexes(graph: Graph, space: Space) -> Sequence[Index]:
-    """The indexes of a model's vectors: one for all labels, or one for each where the server has no Cypher 25."""
-    together = graph.server.dialect == "25"
+def list_vector_indexes(graph: Graph, space: VectorSpace) -> Sequence[Index]:
+    """Return the indexes of a model's vectors.
+
+    There is one for all labels, or one for each label where the server has no Cypher 25.
+    """
+    is_combined = graph.server.dialect == "25"
     return [
         Index(
             name=name.replace(INDEX, space.index, 1),
             create=create,
             type="VECTOR",
-            labels=LABELS if together else (label,),
-            properties=(space.vectors, *FILTERED) if together else (space.vectors,),
+            labels=LABELS if is_combined else (label,),
+            properties=(space.property_name, *FILTERED) if is_combined else (space.property_name,),
             config={SIZE: space.size, "vector.similarity_function": "cosine"},
             parameters={"vector_size": space.size},
-            names={name: name.replace(INDEX, space.index, 1), PROPERTY: space.vectors},
+            names={name: name.replace(INDEX, space.index, 1), PROPERTY: space.property_name},
         )
         for (create, name), label in zip(
-            (VECTORS if together else VECTORS_BY_LABEL).items(), LABELS, strict=False
+            (VECTORS if is_combined else VECTORS_BY_LABEL).items(), LABELS, strict=False
         )
     ]
 
 
-def _read_known(graph: Graph, end: float) -> State | None:
-    with graph.call(max(MOMENT_SECONDS, end - time.monotonic())):
-        state = read(graph)
+def _read_supported_state(graph: Graph, deadline: Deadline) -> SchemaState | None:
+    with graph.call(_statement_seconds(deadline)):
+        state = read_schema_state(graph)
     if state is not None and state.version > VERSION:
         raise DatabaseError(
-            f"the database has schema version {state.version}, this release knows {VERSION}; use a newer release"
+            f"the database has schema version {state.version}, this release supports {VERSION}; "
+            "use a newer release"
         )
     return state
 
 
-def _state(row: Row) -> State:
-    return State(version=row["version"], vector_size=row["vector_size"])
+def _statement_seconds(deadline: Deadline) -> float:
+    return max(STATEMENT_SECONDS, deadline.seconds_left)
 
 
-def _without_size(index: Index) -> dict[str, object]:
+def _read_state(row: Row) -> SchemaState:
+    return SchemaState(version=row["version"], vector_size=row["vector_size"])
+
+
+def _drop_size(index: Index) -> dict[str, object]:
     return {key: value for key, value in index.config.items() if key != SIZE}
 
 
-def _migrate(graph: Graph, *, since: int, vector_size: int, end: float) -> None:
-    """Change the data from one version to this one, and write the version last: whoever is cut before that begins again."""
+def _migrate(graph: Graph, *, since: int, vector_size: int, deadline: Deadline) -> None:
+    """Change the data from an older version to this one, and write the version last.
+
+    A migration that is interrupted before that begins again.
+    """
     now = now_ms()
     if since < 4:
         adopt: Statement[Row] = Statement(
             name="schema/adopt_models", parameters={"now": now}, read=as_is, writes=True
         )
-        graph.run(adopt, deadline=max(MOMENT_SECONDS, end - time.monotonic()))
+        graph.run(adopt, deadline=_statement_seconds(deadline))
     if since < 6:
         list_types: Statement[Row] = Statement(name="schema/list_types", read=as_is, writes=True)
-        graph.run(list_types, deadline=max(MOMENT_SECONDS, end - time.monotonic()))
+        graph.run(list_types, deadline=_statement_seconds(deadline))
     graph_types = Statement(
         name="schema/graph_types", parameters={"types": list(GRAPH_TYPES)}, read=as_is, writes=True
     )
-    graph.run(graph_types, deadline=max(MOMENT_SECONDS, end - time.monotonic()))
+    graph.run(graph_types, deadline=_statement_seconds(deadline))
     parameters = {"version": VERSION, "vector_size": vector_size, "now": now}
-    with graph.call(max(MOMENT_SECONDS, end - time.monotonic())):
-        graph.run(Statement(name="schema/mark", parameters=parameters, read=as_is, writes=True))
+    with graph.call(_statement_seconds(deadline)):
+        graph.run(
+            Statement(name="schema/set_version", parameters=parameters, read=as_is, writes=True)
+        )

@@ -9,15 +9,14 @@ from typing import Any
 from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.filter_tokens import (
-    facet,
-    facets,
-    project_of,
-    shared_facets,
-    tags_of,
+    build_token,
+    build_tokens,
+    read_project,
+    build_shared_tokens,
+    read_tags,
 )
 from mcp_context_persistence.kg.identifiers import digest, message_id
 from mcp_context_persistence.kg.models import Conversation
-from mcp_context_persistence.kg.timestamps import to_milliseconds
 from mcp_context_persistence.kg.writes.message_diff import (
     MessageDiff,
     MessageSlot,
@@ -105,7 +104,7 @@ def conversation_properties(
 
     The fulltext index finds it by the words of its metadata, its project and its tags.
     """
-    project, tags = project_of(project_path, metadata), tags_of(metadata)
+    project, tags = read_project(project_path, metadata), read_tags(metadata)
     words = [
         project,
         *tags,
@@ -120,10 +119,10 @@ def conversation_properties(
         "conversation_id": conversation_id,
         "content": " ".join(dict.fromkeys(word for word in words if word)),
         "facets": [
-            *facets(
+            *build_tokens(
                 namespace, kind="conversation", conversation_id=conversation_id, project=project
             ),
-            *shared_facets(metadata),
+            *build_shared_tokens(metadata),
         ],
     }
 
@@ -169,7 +168,7 @@ def diff_conversation(
         namespace=namespace,
         conversation_id=conversation.conversation_id,
         project=properties["project"],
-        tokens=shared_facets(metadata),
+        tokens=build_shared_tokens(metadata),
         mode=mode,
         now=now,
     )
@@ -239,16 +238,16 @@ def _diff_inherited(
     metadata: Mapping[str, Any] | None,
 ) -> dict[str, Any] | None:
     """Return `ConversationDiff.inherited`: None if nothing that messages inherit has changed."""
-    old_tokens, new_tokens = shared_facets(old_metadata), shared_facets(metadata)
-    old_project = project_of(old.get("project_path"), old_metadata)
+    old_tokens, new_tokens = build_shared_tokens(old_metadata), build_shared_tokens(metadata)
+    old_project = read_project(old.get("project_path"), old_metadata)
     if (old_tokens, old_project) == (new_tokens, new["project"]):
         return None
-    project_tokens = [facet("project", new["project"])] if new["project"] else []
+    project_tokens = [build_token("project", new["project"])] if new["project"] else []
     stale_tokens = [
         *old_tokens,
         *new_tokens,
         *project_tokens,
-        *([facet("project", old_project)] if old_project else []),
+        *([build_token("project", old_project)] if old_project else []),
     ]
     return {
         "stale_tokens": list(dict.fromkeys(stale_tokens)),

@@ -8,14 +8,14 @@ from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.identifiers import message_id
 from mcp_context_persistence.kg.models import Conversation
-from mcp_context_persistence.kg.vector_spaces import Vectors
+from mcp_context_persistence.kg.vector_spaces import VectorState
 from mcp_context_persistence.kg.writes.conversation_diff import ConversationDiff, StoredConversation
 from mcp_context_persistence.kg.writes.message_diff import MessageDiff, StoredMessage
 
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """The rows that a save writes apart from the messages, by the names of the statement's parameters.
+    """The rows of a save apart from its messages, by the names of the statement's parameters.
 
     Attributes:
         vectors: For each message id its vector, `(dim,) float32`.
@@ -82,7 +82,7 @@ def save(
     namespace: str,
     difference: ConversationDiff,
     findings: Findings,
-    vectors: Vectors | None,
+    vectors: VectorState | None,
     *,
     now: int,
 ) -> Statement[Row]:
@@ -121,11 +121,9 @@ def save(
         "mentions": list(findings.mentions),
         "relations": list(findings.relations),
         "max_evidence": limits.EVIDENCE_PER_RELATIONSHIP,
-        "space": vectors.writing() if vectors else None,
+        "space": vectors.guard_parameters() if vectors else None,
     }
-    return Statement(
-        name="conversation/save", parameters={"batch": batch}, read=as_is, writes=True
-    )
+    return Statement(name="conversation/save", parameters={"batch": batch}, read=as_is, writes=True)
 
 
 def _created_rows(items: Sequence[MessageDiff], vectors: Mapping[str, Any]) -> list[dict[str, Any]]:

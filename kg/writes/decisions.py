@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
-from mcp_context_persistence.kg.filter_tokens import facet, facets
+from mcp_context_persistence.kg.filter_tokens import build_token, build_tokens
 from mcp_context_persistence.kg.models import Decision
-from mcp_context_persistence.kg.vector_spaces import Vectors
+from mcp_context_persistence.kg.vector_spaces import VectorState
 
 
 def save(
@@ -15,7 +15,7 @@ def save(
     *,
     content: str,
     vector: Any,
-    vectors: Vectors,
+    vectors: VectorState,
     conversation: Mapping[str, Any],
     entities: Sequence[Mapping[str, Any]],
     now: int,
@@ -52,7 +52,7 @@ def propose(
     *,
     content: str,
     vector: Any,
-    vectors: Vectors,
+    vectors: VectorState,
     entities: Sequence[Mapping[str, Any]],
     supported: Sequence[str],
     evidence: Mapping[str, str],
@@ -95,7 +95,7 @@ def _decision_batch(
     *,
     content: str,
     vector: Any,
-    vectors: Vectors,
+    vectors: VectorState,
     entities: Sequence[Mapping[str, Any]],
     now: int,
 ) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def _decision_batch(
         "stated_confidence": decision.confidence,
         "kind": "decision",
         "role": "",
-        "facets": facets(
+        "facets": build_tokens(
             namespace,
             kind="decision",
             conversation_id=decision.conversation_id,
@@ -124,9 +124,9 @@ def _decision_batch(
         "id": decision.id,
         "properties": properties,
         "vector": vector,
-        "conversation_token": facet("kind", "conversation"),
+        "conversation_token": build_token("kind", "conversation"),
         "entity_ids": [row["id"] for row in entities],
-        "space": vectors.writing(),
+        "space": vectors.guard_parameters(),
     }
 
 
@@ -143,10 +143,10 @@ def list_of_conversation(namespace: str, conversation_id: str) -> Statement[Row]
 
 
 def review(
-    namespace: str, decision_id: str, *, status: str, vectors: Vectors, now: int
+    namespace: str, decision_id: str, *, status: str, vectors: VectorState, now: int
 ) -> Statement[Row]:
     """Accept or reject a decision."""
-    space = vectors.writing()
+    space = vectors.guard_parameters()
     batch = {
         "namespace": namespace,
         "id": decision_id,

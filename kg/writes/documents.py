@@ -1,17 +1,17 @@
-"""Documents: texts that belong to no conversation, kept in passages."""
+"""Statements that save documents: texts that belong to no conversation, stored in passages."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
-from mcp_context_persistence.kg.filter_tokens import facets, project_of, shared_facets
+from mcp_context_persistence.kg.filter_tokens import build_tokens, read_project, build_shared_tokens
 from mcp_context_persistence.kg.identifiers import digest
-from mcp_context_persistence.kg.vector_spaces import Vectors
+from mcp_context_persistence.kg.vector_spaces import VectorState
 
 
-def state(namespace: str, document_id: str) -> Statement[Row]:
-    """What the store holds of a document."""
+def read_state(namespace: str, document_id: str) -> Statement[Row]:
+    """Read the hash and the creation time of a stored document."""
     return Statement(
         name="document/state",
         parameters={"batch": {"namespace": namespace, "id": document_id}},
@@ -22,21 +22,21 @@ def state(namespace: str, document_id: str) -> Statement[Row]:
 def document_properties(
     text: str, *, project_path: str | None, metadata: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Properties of a document's own node; by `hash` a change is seen."""
-    written = validation.dump_metadata("metadata", metadata)
+    """Return the properties of a document's node. Its `hash` changes with any of them."""
+    metadata_json = validation.dump_metadata("metadata", metadata)
     return {
         "kind": "document",
         "content": text,
         "bytes": len(text.encode()),
         "project_path": project_path,
-        "project": project_of(project_path, metadata),
-        "metadata": written,
-        "hash": digest(text, project_path or "", written or ""),
+        "project": read_project(project_path, metadata),
+        "metadata": metadata_json,
+        "hash": digest(text, project_path or "", metadata_json or ""),
     }
 
 
 def passage_id(document_id: str, position: int) -> str:
-    """The id of a passage."""
+    """Return the id of a document's passage."""
     return f"document:{digest(document_id)}#{position}"
 
 
@@ -52,7 +52,7 @@ def passage_properties(
     metadata: Mapping[str, Any] | None,
     now: int,
 ) -> dict[str, Any]:
-    """Properties of one passage, which is found like a message."""
+    """Return the properties of a passage's node, which searches find like a message."""
     return {
         "id": passage_id(document_id, position),
         "document_id": document_id,
@@ -68,10 +68,10 @@ def passage_properties(
         "timestamp_ms": now,
         "confidence": 1.0,
         "facets": [
-            *facets(
+            *build_tokens(
                 namespace, kind="document", document_id=document_id, project=document["project"]
             ),
-            *shared_facets(metadata),
+            *build_shared_tokens(metadata),
         ],
     }
 
@@ -82,19 +82,20 @@ def save(
     properties: Mapping[str, Any],
     passages: Sequence[Mapping[str, Any]],
     relations: Sequence[Mapping[str, Any]],
-    vectors: Vectors,
+    vectors: VectorState,
     *,
     now: int,
 ) -> Statement[Row]:
-    """Write a document with its passages in the place of what was stored of it.
+    """Write a document with its passages, and delete its old passages.
 
     Args:
-        namespace: Where it is.
-        document_id: Its id.
-        properties: Of the document.
-        passages: With their vectors and mentions.
-        relations: The relationships that the passages support, as they are stored before in the same transaction.
-        vectors: Of the namespace, as the caller knows it.
+        namespace: The namespace.
+        document_id: Id of the document.
+        properties: Properties of the document's node.
+        passages: Rows with `properties`, `vector` and `mentions`.
+        relations: Rows of the relationships that the passages support. `entities.store` must have
+            stored them in the same transaction.
+        vectors: The namespace's vector state.
         now: Milliseconds since 1970.
     """
     batch = {
@@ -104,6 +105,6 @@ def save(
         "properties": dict(properties),
         "passages": list(passages),
         "supported": {row["properties"]["id"]: list(row["sources"]) for row in relations},
-        "space": vectors.writing(),
+        "space": vectors.guard_parameters(),
     }
     return Statement(name="document/save", parameters={"batch": batch}, read=as_is, writes=True)

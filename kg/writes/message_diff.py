@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from mcp_context_persistence.kg.filter_tokens import facet, facets, project_of, shared_facets
+from mcp_context_persistence.kg.filter_tokens import (
+    build_token,
+    build_tokens,
+    read_project,
+    build_shared_tokens,
+)
 from mcp_context_persistence.kg.identifiers import digest
 from mcp_context_persistence.kg.models import Message
 from mcp_context_persistence.kg.timestamps import to_milliseconds
@@ -46,7 +51,7 @@ class MessageDiff:
 
 @dataclass(frozen=True, kw_only=True)
 class MessageSlot:
-    """The id and the position of a message of the request, and the stored message that it replaces."""
+    """Id and position of a message of the request, and the stored message that it replaces."""
 
     id: str
     position: int
@@ -70,9 +75,7 @@ def diff_message(
 ) -> MessageDiff:
     """Compare a message with the stored message of its slot."""
     stored = slot.stored
-    own_timestamp_ms = (
-        None if message.timestamp is None else to_milliseconds(message.timestamp)
-    )
+    own_timestamp_ms = None if message.timestamp is None else to_milliseconds(message.timestamp)
     content_hash, full_hash = _hash_message(message, slot.position, own_timestamp_ms)
     has_new_text = stored is None or stored.content_hash != content_hash
     same_text = stored if not has_new_text else None
@@ -112,7 +115,7 @@ def _message_properties(
     """Return the properties that do not depend on what is stored."""
     own_project, own_tokens = _read_own_metadata(message)
     project = own_project or shared.project
-    tokens = facets(
+    tokens = build_tokens(
         shared.namespace,
         kind="message",
         conversation_id=shared.conversation_id,
@@ -152,8 +155,8 @@ def _hash_message(message: Message, position: int, timestamp_ms: int | None) -> 
 
 def _read_own_metadata(message: Message) -> tuple[str, list[str]]:
     """Return the project and the filter tokens that come from the message's own metadata."""
-    project = project_of(None, message.metadata)
+    project = read_project(None, message.metadata)
     return project, [
-        *([facet("project", project)] if project else []),
-        *shared_facets(message.metadata),
+        *([build_token("project", project)] if project else []),
+        *build_shared_tokens(message.metadata),
     ]

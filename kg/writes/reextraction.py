@@ -1,4 +1,4 @@
-"""Reading stored texts once more: what they mention, and putting something else in its place."""
+"""Statements that read stored texts with their mentions, and replace these mentions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.identifiers import label
-from mcp_context_persistence.kg.vector_spaces import Vectors
-from mcp_context_persistence.kg.writes.entities import searchable
+from mcp_context_persistence.kg.vector_spaces import VectorState
+from mcp_context_persistence.kg.writes.entities import search_properties
 
 
-def messages(namespace: str, *, after: str, limit: int) -> Statement[Row]:
-    """A page of messages by id."""
+def read_messages(namespace: str, *, after: str, limit: int) -> Statement[Row]:
+    """Read a page of messages, by id."""
     return Statement(
         name="reextract/messages",
         parameters={"namespace": namespace, "after": after, "limit": limit},
@@ -19,8 +19,8 @@ def messages(namespace: str, *, after: str, limit: int) -> Statement[Row]:
     )
 
 
-def passages(namespace: str, *, after: str, limit: int) -> Statement[Row]:
-    """A page of the passages of documents by id."""
+def read_passages(namespace: str, *, after: str, limit: int) -> Statement[Row]:
+    """Read a page of the passages of documents, by id."""
     return Statement(
         name="reextract/passages",
         parameters={"namespace": namespace, "after": after, "limit": limit},
@@ -28,8 +28,10 @@ def passages(namespace: str, *, after: str, limit: int) -> Statement[Row]:
     )
 
 
-def conversation(namespace: str, conversation_id: str, *, after: int, limit: int) -> Statement[Row]:
-    """A page of a conversation's messages by position."""
+def read_conversation(
+    namespace: str, conversation_id: str, *, after: int, limit: int
+) -> Statement[Row]:
+    """Read a page of a conversation's messages, by position."""
     parameters = {
         "namespace": namespace,
         "conversation_id": conversation_id,
@@ -39,28 +41,36 @@ def conversation(namespace: str, conversation_id: str, *, after: int, limit: int
     return Statement(name="reextract/conversation", parameters=parameters, read=as_is)
 
 
-def entities(namespace: str, lost: Mapping[str, Sequence[str]]) -> Statement[Row]:
-    """Entities by id, and whether they go once these places no longer mention them."""
+def predict_entities(namespace: str, lost: Mapping[str, Sequence[str]]) -> Statement[Row]:
+    """Read entities, and whether they would be deleted if these texts no longer mentioned them.
+
+    Args:
+        namespace: The namespace.
+        lost: For each entity id the ids of the texts that no longer mention it.
+    """
     batch = {
         "namespace": namespace,
-        "entities": [{"id": one, "lost": list(places)} for one, places in sorted(lost.items())],
+        "entities": [
+            {"id": entity_id, "lost": list(text_ids)}
+            for entity_id, text_ids in sorted(lost.items())
+        ],
     }
     return Statement(name="reextract/entities", parameters={"batch": batch}, read=as_is)
 
 
-def retyped(namespace: str, stored: Row, new_type: str, confidence: float) -> dict[str, Any]:
-    """The row of an entity that was found in text and is of another type now."""
-    words = searchable(
-        namespace, entity_id=stored["id"], name=stored["name"], entity_type=new_type, aliases=()
+def retyped_row(namespace: str, entity: Row, new_type: str, confidence: float) -> dict[str, Any]:
+    """Return the row for `apply` of an extracted entity whose type changes."""
+    properties = search_properties(
+        namespace, entity_id=entity["id"], name=entity["name"], entity_type=new_type, aliases=()
     )
     return {
-        "id": stored["id"],
+        "id": entity["id"],
         "label": label(new_type),
-        "stale_label": label(stored["type"]),
+        "stale_label": label(entity["type"]),
         "properties": {
             "type": new_type,
-            "type_facet": words["type_facet"],
-            "facets": words["facets"],
+            "type_facet": properties["type_facet"],
+            "facets": properties["facets"],
             "confidence": confidence,
         },
     }
@@ -68,23 +78,33 @@ def retyped(namespace: str, stored: Row, new_type: str, confidence: float) -> di
 
 def apply(
     namespace: str,
-    places: Sequence[Mapping[str, Any]],
+    texts: Sequence[Mapping[str, Any]],
     *,
     entities: Sequence[Mapping[str, Any]],
     retyped: Sequence[Mapping[str, Any]],
     relations: Sequence[Mapping[str, Any]],
-    vectors: Vectors,
+    vectors: VectorState,
     now: int,
 ) -> Statement[Row]:
-    """Put what was found in these places in the place of what they mention; those whose text is another one by now are left alone."""
+    """Replace the mentions of texts. Texts that have changed since they were read are skipped.
+
+    Args:
+        namespace: The namespace.
+        texts: Rows with `id`, `guard` and the new mentions as `entities`.
+        entities: Rows of the mentioned entities, sorted by id.
+        retyped: Rows of entities whose type changes.
+        relations: Rows of the relationships that the texts support.
+        vectors: The namespace's vector state.
+        now: Milliseconds since 1970.
+    """
     batch = {
         "namespace": namespace,
         "now": now,
-        "places": list(places),
+        "texts": list(texts),
         "entities": list(entities),
         "retyped": list(retyped),
         "relations": list(relations),
-        "evidence": limits.EVIDENCE_PER_RELATIONSHIP,
-        "space": vectors.writing(),
+        "max_evidence": limits.EVIDENCE_PER_RELATIONSHIP,
+        "space": vectors.guard_parameters(),
     }
     return Statement(name="reextract/apply", parameters={"batch": batch}, read=as_is, writes=True)

@@ -1,4 +1,4 @@
-"""Entities and relationships as a caller gives them, and the three ways to join them with what is stored."""
+"""Entities and relationships of a caller, and three strategies to combine them with stored ones."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ _RELATIONSHIP_SYNONYMS = {
 
 @dataclass(frozen=True, kw_only=True)
 class EntityRow:
-    """An entity as it is given: fields that are None were not given."""
+    """An entity of a caller. A field that the caller left out is None."""
 
     id: str
     name: str | None = None
@@ -37,7 +37,7 @@ class EntityRow:
 
 @dataclass(frozen=True, kw_only=True)
 class RelationshipRow:
-    """A relationship as it is given: fields that are None were not given."""
+    """A relationship of a caller. A field that the caller left out is None."""
 
     source: str
     target: str
@@ -47,132 +47,155 @@ class RelationshipRow:
 
     @property
     def type(self) -> str:
-        """The type under which it is stored."""
+        """The stored relationship type."""
         return relationship_type(self.name)
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What makes it one relationship."""
+        """Source, type and target, which identify the relationship."""
         return self.source, self.type, self.target
 
 
-def entity_row(given: object, *, place: str) -> EntityRow:
-    """A checked entity from a caller's dictionary. One that has a name alone gets the id that it would have if it were found in text.
+def parse_entity(fields: object, *, path: str) -> EntityRow:
+    """Check an entity of a caller. Without an id it gets the id that extraction gives its name.
+
+    Args:
+        fields: A mapping or a pydantic model.
+        path: Path of the entity in the arguments, such as `entities.3`, for error texts.
 
     Raises:
-        ValidationError: A key is unknown, or a value is not valid; the text names the place and the field.
+        ValidationError: A key is unknown or a value is not valid; the text names the field.
     """
-    found = _mapping(given, place=place, keys=_ENTITY_KEYS)
-    if found.get("id") is None and found.get("name") is None:
-        raise ValidationError(f"{place}.id is missing")
+    values = _check_mapping(fields, path=path, keys=_ENTITY_KEYS)
+    if values.get("id") is None and values.get("name") is None:
+        raise ValidationError(f"{path}.id is missing")
     name = (
         None
-        if found.get("name") is None
-        else validation.check_identifier(f"{place}.name", found["name"])
+        if values.get("name") is None
+        else validation.check_identifier(f"{path}.name", values["name"])
     )
-    aliases = found.get("aliases")
+    aliases = values.get("aliases")
     if aliases is not None and (
         isinstance(aliases, str) or not isinstance(aliases, Sequence) or len(aliases) > limits.TAGS
     ):
-        raise ValidationError(f"{place}.aliases must be a list of at most {limits.TAGS} strings")
+        raise ValidationError(f"{path}.aliases must be a list of at most {limits.TAGS} strings")
     return EntityRow(
         id=entity_id(name or "")
-        if found.get("id") is None
-        else validation.check_identifier(f"{place}.id", found["id"]),
+        if values.get("id") is None
+        else validation.check_identifier(f"{path}.id", values["id"]),
         name=name,
         type=None
-        if found.get("type") is None
-        else validation.check_type_name(f"{place}.type", found["type"]),
+        if values.get("type") is None
+        else validation.check_type_name(f"{path}.type", values["type"]),
         description=None
-        if found.get("description") is None
+        if values.get("description") is None
         else validation.check_string(
-            f"{place}.description", found["description"], characters=limits.DESCRIPTION_CHARACTERS
+            f"{path}.description", values["description"], characters=limits.DESCRIPTION_CHARACTERS
         ),
         confidence=None
-        if found.get("confidence") is None
-        else validation.check_confidence(f"{place}.confidence", found["confidence"]),
+        if values.get("confidence") is None
+        else validation.check_confidence(f"{path}.confidence", values["confidence"]),
         aliases=None
         if aliases is None
-        else tuple(validation.check_identifier(f"{place}.aliases", alias) for alias in aliases),
-        metadata=validation.check_metadata(f"{place}.metadata", found.get("metadata")),
+        else tuple(validation.check_identifier(f"{path}.aliases", alias) for alias in aliases),
+        metadata=validation.check_metadata(f"{path}.metadata", values.get("metadata")),
     )
 
 
-def relationship_row(given: object, *, place: str) -> RelationshipRow:
-    """A checked relationship from a caller's dictionary; `source_entity_id` and `target_entity_id` are understood too."""
-    found = _named(
-        _mapping(given, place=place, keys=_RELATIONSHIP_KEYS | _RELATIONSHIP_SYNONYMS.keys()),
-        place=place,
+def parse_relationship(fields: object, *, path: str) -> RelationshipRow:
+    """Check a relationship of a caller. `source_entity_id` and `target_entity_id` are accepted too.
+
+    Args:
+        fields: A mapping or a pydantic model.
+        path: Path of the relationship in the arguments, such as `relationships.3`, for error texts.
+
+    Raises:
+        ValidationError: A key is unknown or a value is not valid; the text names the field.
+    """
+    values = _replace_synonyms(
+        _check_mapping(fields, path=path, keys=_RELATIONSHIP_KEYS | _RELATIONSHIP_SYNONYMS.keys()),
+        path=path,
     )
     for key in ("from_entity", "to_entity", "relationship_type"):
-        if found.get(key) is None:
-            raise ValidationError(f"{place}.{key} is missing")
+        if values.get(key) is None:
+            raise ValidationError(f"{path}.{key} is missing")
     return RelationshipRow(
-        source=validation.check_identifier(f"{place}.from_entity", found["from_entity"]),
-        target=validation.check_identifier(f"{place}.to_entity", found["to_entity"]),
-        name=validation.check_type_name(f"{place}.relationship_type", found["relationship_type"]),
+        source=validation.check_identifier(f"{path}.from_entity", values["from_entity"]),
+        target=validation.check_identifier(f"{path}.to_entity", values["to_entity"]),
+        name=validation.check_type_name(f"{path}.relationship_type", values["relationship_type"]),
         confidence=None
-        if found.get("confidence") is None
-        else validation.check_confidence(f"{place}.confidence", found["confidence"]),
-        properties=validation.check_metadata(f"{place}.properties", found.get("properties")),
+        if values.get("confidence") is None
+        else validation.check_confidence(f"{path}.confidence", values["confidence"]),
+        properties=validation.check_metadata(f"{path}.properties", values.get("properties")),
     )
 
 
-def _named(given: Mapping[str, Any], *, place: str) -> dict[str, Any]:
-    """The same under the keys that are documented first; two names of one key must not say two things."""
-    found: dict[str, Any] = {}
-    for key, value in given.items():
+def _replace_synonyms(values: Mapping[str, Any], *, path: str) -> dict[str, Any]:
+    """Replace synonyms of keys by the documented keys.
+
+    Raises:
+        ValidationError: A key and its synonym have different values.
+    """
+    result: dict[str, Any] = {}
+    for key, value in values.items():
         name = _RELATIONSHIP_SYNONYMS.get(key, key)
-        if name in found and not (
-            isinstance(value, str) and isinstance(found[name], str) and found[name] == value
+        if name in result and not (
+            isinstance(value, str) and isinstance(result[name], str) and result[name] == value
         ):
-            raise ValidationError(f"{place}.{name} is given twice, under two names")
-        found[name] = value
-    return found
+            raise ValidationError(f"{path}.{name} is given twice, under two names; give it once")
+        result[name] = value
+    return result
 
 
-def _mapping(given: object, *, place: str, keys: frozenset[str]) -> Mapping[str, Any]:
-    if hasattr(given, "model_dump") and not isinstance(given, type):
-        given = {
-            key: value for key, value in given.model_dump(warnings=False).items() if key in keys
+def _check_mapping(fields: object, *, path: str, keys: frozenset[str]) -> Mapping[str, Any]:
+    """Return the fields of a mapping or a pydantic model; only these keys are allowed."""
+    if hasattr(fields, "model_dump") and not isinstance(fields, type):
+        fields = {
+            key: value for key, value in fields.model_dump(warnings=False).items() if key in keys
         }
-    if not isinstance(given, Mapping):
-        raise ValidationError(f"{place} must be a mapping")
-    for key in given:
+    if not isinstance(fields, Mapping):
+        raise ValidationError(f"{path} must be a mapping")
+    for key in fields:
         if key not in keys:
             raise ValidationError(
-                f"{place} has an unknown key {validation.describe_key(key)}; "
+                f"{path} has an unknown key {validation.describe_key(key)}; "
                 f"known are: {', '.join(sorted(keys))}"
             )
-    return given
+    return fields
 
 
-def followed(rows: Sequence[EntityRow], names: Mapping[str, str]) -> list[EntityRow]:
-    """Entities as they are given, each under the id that its own means now; `names` has the ids of merged ones.
+def follow_redirects(rows: Sequence[EntityRow], redirects: Mapping[str, str]) -> list[EntityRow]:
+    """Replace ids of merged entities by the ids of the entities that they were merged into.
 
-    What is given under the id of a merged entity leaves name and type of the one that was kept, and only adds to what is given of that one.
+    A row under a merged id does not change name and type of the kept entity. It only adds to the
+    row of the kept entity, if there is one.
+
+    Args:
+        rows: Entities of a caller.
+        redirects: For each merged id the id of the kept entity.
     """
-    found = {one.id: one for one in rows if one.id not in names}
-    for one in rows:
-        if one.id in names:
-            meant = replace(one, id=names[one.id], name=None, type=None)
-            given = found.get(meant.id)
-            found[meant.id] = meant if given is None else _added(given, meant)
-    return list(found.values())
+    by_id = {row.id: row for row in rows if row.id not in redirects}
+    for row in rows:
+        if row.id in redirects:
+            redirected = replace(row, id=redirects[row.id], name=None, type=None)
+            kept = by_id.get(redirected.id)
+            by_id[redirected.id] = redirected if kept is None else _add_missing(kept, redirected)
+    return list(by_id.values())
 
 
-def _added(first: EntityRow, second: EntityRow) -> EntityRow:
+def _add_missing(first: EntityRow, second: EntityRow) -> EntityRow:
+    """Fill the empty fields of the first row from the second one."""
     return replace(
         first,
         description=first.description or second.description,
-        confidence=_given(first.confidence, second.confidence),
-        aliases=_given(first.aliases, second.aliases),
-        metadata=maps(first.metadata, second.metadata),
+        confidence=_coalesce(first.confidence, second.confidence),
+        aliases=_coalesce(first.aliases, second.aliases),
+        metadata=combine_maps(first.metadata, second.metadata),
     )
 
 
-def stored_entity(entity_id: str, properties: Mapping[str, Any]) -> EntityRow:
-    """An entity as it is stored."""
+def parse_stored_entity(entity_id: str, properties: Mapping[str, Any]) -> EntityRow:
+    """Return the row of a stored entity."""
     return EntityRow(
         id=entity_id,
         name=properties["name"],
@@ -184,15 +207,18 @@ def stored_entity(entity_id: str, properties: Mapping[str, Any]) -> EntityRow:
     )
 
 
-def joined_entity(
-    new: EntityRow, old: Mapping[str, Any] | None, strategy: Strategy
+def combine_entity(
+    new: EntityRow, stored_properties: Mapping[str, Any] | None, strategy: Strategy
 ) -> EntityRow | None:
-    """What an entity is after the update; None when the stored one stays as it is.
+    """Combine an entity of a caller with the stored one.
 
-    `upsert` puts what is given in the place of what is stored, `merge` adds what is missing (maps key by key, aliases as a set),
-    `skip` leaves a stored one alone.
+    `upsert` replaces stored fields by those of the caller. `merge` adds what is missing (metadata
+    key by key, aliases as a set). `skip` leaves a stored entity alone.
+
+    Returns:
+        The entity after the update; None if the stored one does not change.
     """
-    if old is None:
+    if stored_properties is None:
         return replace(
             new,
             name=new.name or new.id,
@@ -203,7 +229,7 @@ def joined_entity(
         )
     if strategy == "skip":
         return None
-    stored = stored_entity(new.id, old)
+    stored = parse_stored_entity(new.id, stored_properties)
     first, second = (new, stored) if strategy == "upsert" else (stored, new)
     result = EntityRow(
         id=new.id,
@@ -211,66 +237,73 @@ def joined_entity(
         type=first.type if first.type is not None else second.type,
         description=first.description or second.description
         if strategy == "merge"
-        else _given(first.description, second.description),
+        else _coalesce(first.description, second.description),
         confidence=first.confidence if first.confidence is not None else second.confidence,
         aliases=tuple(dict.fromkeys([*(stored.aliases or ()), *(new.aliases or ())]))
         if strategy == "merge"
-        else _given(first.aliases, second.aliases),
-        metadata=maps(stored.metadata, new.metadata)
+        else _coalesce(first.aliases, second.aliases),
+        metadata=combine_maps(stored.metadata, new.metadata)
         if strategy == "merge"
-        else _given(first.metadata, second.metadata),
+        else _coalesce(first.metadata, second.metadata),
     )
-    return None if result == stored and old.get("origin") == "user" else result
+    is_unchanged = result == stored and stored_properties.get("origin") == "user"
+    return None if is_unchanged else result
 
 
-def joined_relationship(
-    new: RelationshipRow, old: Mapping[str, Any] | None, strategy: Strategy
+def combine_relationship(
+    new: RelationshipRow, stored_properties: Mapping[str, Any] | None, strategy: Strategy
 ) -> RelationshipRow | None:
-    """What a relationship is after the update; None when the stored one stays as it is."""
-    if old is None:
+    """Combine a relationship of a caller with the stored one; see `combine_entity`.
+
+    Returns:
+        The relationship after the update; None if the stored one does not change.
+    """
+    if stored_properties is None:
         return replace(new, confidence=1.0 if new.confidence is None else new.confidence)
     if strategy == "skip":
         return None
     stored = RelationshipRow(
         source=new.source,
         target=new.target,
-        name=old.get("name")
-        or new.name,  # one that was drawn by hand has neither name nor confidence
-        confidence=old.get("confidence"),
-        properties=relationship_metadata(old),
+        # A relationship that was created in Neo4j Browser has neither name nor confidence.
+        name=stored_properties.get("name") or new.name,
+        confidence=stored_properties.get("confidence"),
+        properties=parse_relationship_metadata(stored_properties),
     )
     if strategy == "upsert":
         result = replace(
             new,
-            confidence=_given(_given(new.confidence, stored.confidence), 1.0),
-            properties=_given(new.properties, stored.properties),
+            confidence=_coalesce(_coalesce(new.confidence, stored.confidence), 1.0),
+            properties=_coalesce(new.properties, stored.properties),
         )
     else:
         result = replace(
             stored,
-            confidence=_given(_given(stored.confidence, new.confidence), 1.0),
-            properties=maps(stored.properties, new.properties),
+            confidence=_coalesce(_coalesce(stored.confidence, new.confidence), 1.0),
+            properties=combine_maps(stored.properties, new.properties),
         )
-    return None if result == stored and old.get("origin") == "user" else result
+    is_unchanged = result == stored and stored_properties.get("origin") == "user"
+    return None if is_unchanged else result
 
 
-def _given(first: Any, second: Any) -> Any:
+def _coalesce(first: Any, second: Any) -> Any:
+    """Return the first value that is not None."""
     return first if first is not None else second
 
 
-def relationship_metadata(properties: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The caller's own properties of a stored relationship."""
+def parse_relationship_metadata(properties: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the caller's own properties of a stored relationship."""
     return json.loads(properties["properties"]) if properties.get("properties") else None
 
 
-def maps(
+def combine_maps(
     stored: Mapping[str, Any] | None, new: Mapping[str, Any] | None
 ) -> Mapping[str, Any] | None:
-    """Two maps joined key by key; what is stored stays, maps inside are joined too."""
+    """Combine two maps key by key. Stored values stay; nested maps are combined too."""
     if stored is None or new is None:
-        return _given(stored, new)  # type: ignore[no-any-return]
-    joined = dict(new) | dict(stored)
+        return _coalesce(stored, new)  # type: ignore[no-any-return]
+    combined = dict(new) | dict(stored)
     for key in stored.keys() & new.keys():
         if isinstance(stored[key], Mapping) and isinstance(new[key], Mapping):
-            joined[key] = maps(stored[key], new[key])
-    return joined
+            combined[key] = combine_maps(stored[key], new[key])
+    return combined

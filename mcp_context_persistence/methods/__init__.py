@@ -1,1 +1,1 @@
-"""The public calls of the client, in groups; `mcp_context_persistence.client` puts them together."""
+"""The public methods of the client in groups; `mcp_context_persistence.client` joins them."""

@@ -1,4 +1,4 @@
-"""The calls that analyse the graph of entities with the algorithms of Graph Data Science."""
+"""Methods that analyze the graph of entities with the algorithms of Graph Data Science."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,54 +22,62 @@ if TYPE_CHECKING:
 
 
 class AnalyticsCalls:
-    """The graph of entities as a whole: its shape, what is central, what belongs together, what is alike, how one gets across.
+    """Analyzes the graph of entities: its shape, central entities, communities, similarity, paths.
 
-    All of these see the entities of the namespace and the relationships between them; several relationships between the same two entities
-    count once, with the greatest of their confidences, those of an entity to itself not at all (`total_edges` counts what is stored). The same graph gives the same answer. A server without Graph Data Science, or
-    without the memory for it, is a `GraphError`; nothing else needs the library.
+    The analyzed graph has the entities of the namespace and the relationships between them. Several
+    relationships between the same two entities count once, with the greatest of their confidences.
+    A relationship of an entity to itself does not count. (`total_edges` counts all stored ones.)
+    The same graph always gives the same result.
+
+    These methods need a server with Graph Data Science and with enough memory for the graph, and
+    raise `GraphError` without them. All other methods work without Graph Data Science.
     """
 
     _engine: Engine
 
     @public_call(GraphError)
     def get_graph_analytics(self) -> GraphAnalytics:
-        """Measure the graph: size, density, degrees, components, clustering.
+        """Measure the graph: its size, density, degrees, connected components and clustering.
 
         Raises:
             GraphError: The analysis failed.
         """
         return self._engine.cache.get_or_compute(
-            GraphAnalytics, lambda: analytics.overview(self._engine)
+            GraphAnalytics, lambda: analytics.summarize_graph(self._engine)
         )
 
     @contextmanager
     def graph_data_science(
         self, *, directed: bool = False, costs: bool = False
     ) -> "Iterator[tuple[GraphDataScience, Any]]":
-        """The library's own Python client with the namespace's graph projected, for algorithms that have no call here.
+        """Open the Python client of Graph Data Science with the namespace's graph projected.
+
+        Use it for algorithms that have no method here:
 
             with client.graph_data_science() as (gds, graph):
                 print(gds.k1_coloring.stats(graph))
 
-        The projection has the relationship property `weight` and goes at the end of the block. No deadline holds inside.
+        The relationships of the projected graph have the property `weight`. The projected graph is
+        dropped at the end of the block. Calls inside the block have no deadline.
 
         Args:
             directed: Whether relationships keep their direction.
-            costs: Whether `weight` is -ln of the confidence instead of the confidence.
+            costs: Whether `weight` is -ln(confidence) instead of the confidence.
 
         Yields:
             A `graphdatascience.GraphDataScience` and its graph object.
 
         Raises:
-            GraphError: The server has no Graph Data Science or not enough memory for the projection, or there are no entities.
+            GraphError: The server has no Graph Data Science or not enough memory for the graph, or
+                the namespace has no entities.
             ValidationError: An argument is not valid.
         """
-        with analytics.library(
+        with analytics.open_gds_client(
             self._engine,
             directed=validation.check_flag("directed", directed),
             costs=validation.check_flag("costs", costs),
-        ) as found:
-            yield found
+        ) as client_and_graph:
+            yield client_and_graph
 
     @public_call(GraphError)
     def find_central_entities(
@@ -83,22 +91,28 @@ class AnalyticsCalls:
         """Find the most central entities.
 
         Args:
-            metric: `pagerank` or `article_rank` (scores are shares, of 1 in all), `betweenness` (share of the pairs of other entities whose
-                shortest paths lead through it), `closeness` (as improved by Wasserman and Faust), `harmonic` (average inverse distance),
-                `eigenvector` (the vector has the length 1), `degree` (share of the other entities). `betweenness_centrality` and so on
-                mean the same.
-            top_k: Entities at most, 1 to 10,000.
-            directed: Whether relationships count in their direction only.
-            weighted: Whether relationships count by their confidence, in `pagerank`, `article_rank`, `eigenvector` and `degree`.
+            metric: How centrality is measured and normalized:
+                `pagerank`, `article_rank`: shares that sum up to 1 over all entities;
+                `betweenness`: the share of the pairs of other entities whose shortest paths pass
+                through the entity;
+                `closeness`: by Wasserman and Faust's formula for graphs of several components;
+                `harmonic`: the mean of the inverse distances to all other entities;
+                `eigenvector`: an entry of the eigenvector of length 1;
+                `degree`: the number of neighbors divided by the number of other entities.
+                Longer names such as `betweenness_centrality` are accepted too.
+            top_k: The most entities to return, 1 to 10,000.
+            directed: Whether relationships count only in their direction.
+            weighted: Whether relationships count by their confidence; available for `pagerank`,
+                `article_rank`, `eigenvector` and `degree`.
 
         Returns:
-            Most central first, equal ones by id.
+            The most central entity first; entities with equal scores in the order of their ids.
 
         Raises:
             GraphError: The analysis failed.
             ValidationError: An argument is not valid.
         """
-        return analytics.central(
+        return analytics.find_central_entities(
             self._engine,
             metric,
             top_k,
@@ -110,22 +124,24 @@ class AnalyticsCalls:
     def detect_communities(
         self, algorithm: str = "leiden", *, min_size: int = 2, weighted: bool = False
     ) -> Communities:
-        """Find entities that belong together.
+        """Find communities: groups of entities with many relationships among each other.
 
         Args:
-            algorithm: `leiden` or `louvain` (by modularity), `label_propagation`, `wcc` (what is connected at all), `k_core` (by the depth
-                in the core of the graph).
-            min_size: Entities that a community must have, 1 or more.
-            weighted: Whether relationships count by their confidence, in the first three.
+            algorithm: `leiden` or `louvain` (both maximize modularity), `label_propagation`, `wcc`
+                (connected components), or `k_core` (entities by their core number).
+            min_size: The fewest entities that a community has, 1 or more.
+            weighted: Whether relationships count by their confidence; available for `leiden`,
+                `louvain` and `label_propagation`.
 
         Returns:
-            A list of at most 500 communities, largest first; its attribute `truncated` says whether there are more.
+            A list of at most 500 communities, the largest first. Its attribute `truncated` tells
+            whether there are more.
 
         Raises:
             GraphError: The analysis failed.
             ValidationError: An argument is not valid.
         """
-        return analytics.communities(
+        return analytics.detect_communities(
             self._engine,
             algorithm,
             min_size=min_size,
@@ -136,22 +152,26 @@ class AnalyticsCalls:
     def find_similar_entities(
         self, entity_id: str | None = None, top_k: int = 10, *, min_similarity: float = 0.0
     ) -> list[SimilarEntity]:
-        """Find entities that are related to the same others.
+        """Find pairs of entities that share neighbors.
 
         Args:
-            entity_id: Id, exact name or alias of the entity that others are compared with; None compares all with all.
-            top_k: Pairs at most, 1 to 1,000.
-            min_similarity: Least overlap of the neighbourhoods, 0.0 to 1.0.
+            entity_id: Id, exact name or alias of an entity, to get only its pairs; None compares
+                all entities with each other.
+            top_k: The most pairs to return, 1 to 1,000.
+            min_similarity: The smallest similarity (Jaccard index of the two sets of neighbors),
+                0.0 to 1.0.
 
         Returns:
-            Most similar first; pairs without a common neighbour are left out.
+            The most similar pair first; pairs without a shared neighbor are left out.
 
         Raises:
             NotFoundError: The entity does not exist.
             GraphError: The analysis failed.
             ValidationError: An argument is not valid.
         """
-        return analytics.similar(self._engine, entity_id, top_k, min_similarity=min_similarity)
+        return analytics.find_similar_entities(
+            self._engine, entity_id, top_k, min_similarity=min_similarity
+        )
 
     @public_call(GraphError)
     def find_shortest_paths(
@@ -163,24 +183,28 @@ class AnalyticsCalls:
         directed: bool = False,
         weighted: bool = True,
     ) -> list[GraphPath]:
-        """Find the best ways between two entities, by Yen's algorithm; none of them visits an entity twice.
+        """Find the shortest paths between two entities, by Yen's algorithm.
+
+        No path visits an entity twice.
 
         Args:
-            source_entity_id: Id, exact name or alias of the entity they start from.
-            target_entity_id: Id, exact name or alias of the entity they end at.
-            k: Paths at most, 1 to 50.
-            directed: Whether relationships are followed in their direction only.
-            weighted: Whether the best path is the one with the greatest product of confidences, instead of the fewest relationships.
+            source_entity_id: Id, exact name or alias of the first entity.
+            target_entity_id: Id, exact name or alias of the last entity.
+            k: The most paths to return, 1 to 50.
+            directed: Whether relationships are followed only in their direction.
+            weighted: True: the best path has the greatest product of confidences. False: the best
+                path has the fewest relationships.
 
         Returns:
-            Best first; nothing when there is no way, or when both are the same entity.
+            The best path first. The list is empty when no path exists, or when both ids are the
+            same entity.
 
         Raises:
             NotFoundError: An entity does not exist.
             GraphError: The analysis failed.
             ValidationError: An argument is not valid.
         """
-        return analytics.paths(
+        return analytics.find_shortest_paths(
             self._engine,
             source_entity_id,
             target_entity_id,

@@ -1,4 +1,4 @@
-"""The calls that do many things at once."""
+"""Methods that process many conversations or texts in one call."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -17,11 +17,11 @@ from mcp_context_persistence.models import (
 )
 from mcp_context_persistence.runtime.call_scope import public_call
 from mcp_context_persistence.runtime.engine import Engine
-from mcp_context_persistence.services import batch_extraction, batches
+from mcp_context_persistence.services import batch_extraction, batch_saving, batch_settings
 
 
 class BatchCalls:
-    """Many conversations or texts in one call: analysed together, answered one by one."""
+    """Saves many conversations, and extracts from many texts, with one response for each."""
 
     _engine: Engine
 
@@ -35,32 +35,44 @@ class BatchCalls:
         replace: bool = False,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> list[SaveConversationResponse]:
-        """Save many conversations. Their texts are embedded and read together, and each conversation is written as a whole, or not at all.
+        """Save many conversations.
 
-        Running the same again resumes: what is stored already costs a look at it. After an interruption (Ctrl-C) the graph holds whole
-        conversations only. Where the server's memory does not suffice, a conversation is tried once more with nothing beside it. Each
-        conversation has the deadline of one call; when the database fails again and again, the rest is not tried, and says so. On a server
-        that does not answer any more the batch ends two deadlines later, however many conversations there are.
+        Their texts are analyzed and embedded together. Each conversation is written as a whole or
+        not at all.
+
+        Repeat a call that was interrupted, for example by Ctrl-C: conversations that are stored
+        already are only compared. When the server has not enough memory for a conversation, it is
+        saved once more after all others, alone. Each conversation has the deadline of one call.
+        When the database fails again and again, the remaining conversations are not tried, and
+        their responses say so. On a server that no longer responds, the batch ends after two
+        deadlines, however many conversations it has.
 
         Args:
-            conversations: `Conversation` objects, or mappings with `conversation_id`, `messages` and perhaps `project_path`, `mode`,
-                `metadata`, `created_at`; 100,000 at most. They are not kept in memory twice: `chunk_size` messages are worked on at a time.
-            parallel: Whether reading, embedding and writing overlap; None means the setting `enable_parallel_processing`.
-            max_workers: Conversations written at the same time, 1 to 64, of which four are used at most; 1 means that nothing overlaps;
-                None means what `configure_parallel_processing` says.
-            replace: Whether stored messages that are not given are removed.
-            progress: Called in the caller's thread with "conversations", how many are done, and how many there are. Without it a bar shows
-                where standard error is a terminal. What it raises ends the batch like an interruption.
+            conversations: At most 100,000 `Conversation` objects, or mappings with
+                `conversation_id`, `messages` and optionally `project_path`, `mode`, `metadata` and
+                `created_at`. About `chunk_size` messages are processed at a time, which limits the
+                memory in use.
+            parallel: Whether analyzing, embedding and writing run at the same time; None means the
+                setting `enable_parallel_processing`.
+            max_workers: The most conversations that are written at the same time, 1 to 64; at most
+                four are used. 1 turns parallel processing off. None means the value that was given
+                to `configure_parallel_processing`.
+            replace: Whether stored messages that are not in the given conversation are removed.
+            progress: Called in the caller's thread with "conversations", the number of finished
+                conversations, and the number of all. When it raises, the batch is interrupted.
+                Without it, a progress bar is shown if standard error is a terminal.
 
         Returns:
-            An answer for each conversation, in their order. One that failed has `success=False` and `error`; the others are saved.
+            A response for each conversation, in their order. A conversation that failed has
+            `success=False` and `error`; the others are saved.
 
         Raises:
-            ValidationError: An argument is not valid (a bad conversation is not: its answer says so).
-            DatabaseError: The database could not be asked which model made its vectors.
+            ValidationError: An argument is not valid. A single conversation that is not valid does
+                not raise: its response has the error.
+            DatabaseError: The database did not tell which embedding model the namespace uses.
             VectorDBError: The embedding model is missing.
         """
-        return batches.save(
+        return batch_saving.save_batch(
             self._engine,
             conversations,
             parallel=parallel,
@@ -80,27 +92,31 @@ class BatchCalls:
         store: bool = True,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> list[ExtractEntitiesResponse]:
-        """Find entities and relationships in many texts and keep them, as `extract_entities` does with one.
+        """Extract entities and relationships from many texts, as `extract_entities` does from one.
 
-        What up to 100 texts say is stored by one statement, in halves where the server's memory does not suffice.
+        What was found in up to 100 texts is stored by one statement. When the server has not enough
+        memory for it, it is stored in smaller parts.
 
         Args:
-            texts: At most 100,000, each of at most 1,000,000 characters.
-            parallel: Whether reading, embedding and writing overlap.
-            max_workers: Portions stored at the same time when `parallel`, 1 to 64, of which four are used at most; None means what
-                `configure_parallel_processing` says.
-            entity_types: Types to answer with. All that is recognised is stored nevertheless.
-            store: Whether to store what was found; False only looks.
-            progress: As in `batch_save_conversations`, with "texts".
+            texts: At most 100,000 texts of at most 1,000,000 characters each.
+            parallel: Whether analyzing, embedding and writing run at the same time.
+            max_workers: The most statements that run at the same time if `parallel` is True, 1 to
+                64; at most four are used. None means the value that was given to
+                `configure_parallel_processing`.
+            entity_types: The types of entities to return; entities of all types are stored.
+            store: Whether to store what was found.
+            progress: As for `batch_save_conversations`, with "texts".
 
         Returns:
-            An answer for each text, in their order. One that failed has `success=False` and `error`.
+            A response for each text, in their order. A text that failed has `success=False` and
+            `error`.
 
         Raises:
-            ValidationError: An argument is not valid (a bad text is not: its answer says so).
-            NLPError: The vectors' model could not be settled.
+            ValidationError: An argument is not valid. A single text that is not valid does not
+                raise: its response has the error.
+            NLPError: The embedding model of the namespace could not be determined.
         """
-        return batch_extraction.extract(
+        return batch_extraction.extract_batch(
             self._engine,
             texts,
             parallel=parallel,
@@ -112,13 +128,15 @@ class BatchCalls:
 
     @public_call(ValidationError)
     def configure_parallel_processing(self, max_workers: int = 4, chunk_size: int = 100) -> None:
-        """Set how this client works off batches.
+        """Set how this client processes batches.
 
         Args:
-            max_workers: Items written at the same time, 1 to 64, of which four are used at most; 1 means that nothing overlaps.
-            chunk_size: Messages or texts that are analysed together, 1 to 10,000. More of them need more memory; a conversation is never divided.
+            max_workers: The most items that are written at the same time, 1 to 64; at most four are
+                used. 1 turns parallel processing off.
+            chunk_size: The number of messages or texts that are analyzed together, 1 to 10,000.
+                More of them need more memory. A conversation is never split.
 
         Raises:
             ValidationError: An argument is not valid.
         """
-        self._engine.batches = batches.configure(max_workers, chunk_size)
+        self._engine.batches = batch_settings.check_settings(max_workers, chunk_size)

@@ -1,4 +1,4 @@
-"""The calls that keep documents."""
+"""Methods that save documents."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from mcp_context_persistence.services import documents
 
 
 class DocumentCalls:
-    """Texts that belong to no conversation."""
+    """Saves documents: texts that belong to no conversation."""
 
     _engine: Engine
 
@@ -22,23 +22,25 @@ class DocumentCalls:
         metadata: dict[str, Any] | None = None,
         project_path: str | None = None,
     ) -> SaveDocumentResponse:
-        """Save a document in overlapping passages, with their vectors and what they talk about.
+        """Save a document in overlapping passages, with their vectors and entities.
 
-        Its passages are searched like messages, as `document`; a result has the document's id and the passage that was found. Saving
-        the same again changes nothing; saving something else under the same id takes its place.
+        Searches find its passages as results of the type `document`, with the id of the document
+        and the text of the passage. Saving the same document again is a no-op. Saving another text
+        under the same id replaces the document.
 
         Args:
-            document_id: Its identifier, at most 512 bytes.
+            document_id: The id of the document, at most 512 bytes.
             text: At most 1,000,000 characters.
-            metadata: Anything that JSON can hold. `project` and `tags` can be searched by, and so can other plain values.
-            project_path: A path that names the project; it is stored as text and never opened.
+            metadata: A mapping that can be written as JSON. Searches can filter by `project`,
+                `tags` and other plain values.
+            project_path: The path of a project. It is stored as text and never opened.
 
         Raises:
             ValidationError: An argument is not valid.
             DatabaseError: The database operation failed.
             VectorDBError: A vector could not be made.
-            NLPError: The text could not be analysed.
+            NLPError: The text could not be analyzed.
         """
-        return documents.save(
+        return documents.save_document(
             self._engine, document_id, text, metadata=metadata, project_path=project_path
         )

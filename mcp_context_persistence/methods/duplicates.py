@@ -1,4 +1,4 @@
-"""The calls on entities that are the same thing under several names."""
+"""Methods that find and merge duplicate entities."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,11 +12,11 @@ from mcp_context_persistence.responses.duplicates import (
 )
 from mcp_context_persistence.runtime.call_scope import public_call
 from mcp_context_persistence.runtime.engine import Engine
-from mcp_context_persistence.services import duplicates as found
+from mcp_context_persistence.services import duplicates as entity_duplicates
 
 
 class DuplicateCalls:
-    """The same thing under several names: found, merged, and parted again."""
+    """Finds duplicate entities, merges them, and undoes merges."""
 
     _engine: Engine
 
@@ -29,28 +29,35 @@ class DuplicateCalls:
         min_score: float = 0.5,
         limit: int = 100,
     ) -> FindDuplicateEntitiesResponse:
-        """Find entities that may be the same thing. Nothing is changed.
+        """Find entities that are probably the same. Nothing is changed.
 
-        Compared are names and aliases (equal but for case, accents, legal forms and titles; acronyms, initials, `k8s`, short and misspelt
-        forms), the metadata of people, companies and publications field by field, the vectors, and the shared neighbours. A name that may
-        mean several of the others is never more than `review`, nor is what only means the same or has the same neighbours. Other types,
-        numbers, or names of people forbid a pair.
+        These are compared: names and aliases (ignoring case, accents, legal forms and titles;
+        recognizing acronyms, initials, numeronyms such as `k8s`, short forms and spelling
+        mistakes), the metadata of people, companies and publications field by field, vectors, and
+        shared neighbors.
+
+        A pair is at most `review` if its name may stand for several entities, or if only the
+        vectors or the neighbors of the two are similar. Different types, numbers or names of people
+        rule a pair out.
 
         Args:
-            entity_id: Id, exact name or alias of an entity, to see only what may be the same as it.
-            entity_types: Types to compare, in whatever case; all when it is None.
-            min_score: Least score of a pair, 0.0 to 1.0; nothing below 0.5 is ever found.
-            limit: Pairs at most, 1 to 1,000.
+            entity_id: Id, exact name or alias of an entity, to get only its duplicates.
+            entity_types: The types of entities to compare, in any case; None means all types.
+            min_score: The smallest score of a pair, 0.0 to 1.0. Pairs below 0.5 are never returned.
+            limit: The most pairs to return, 1 to 1,000.
 
         Returns:
-            Pairs, best first, with the evidence of each stage, and the groups that `merge_entities` can be given.
+            The pairs, best first, with the evidence of each comparison, and groups that can be
+            passed to `merge_entities`.
 
         Raises:
             NotFoundError: The entity does not exist.
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        return found.find(self._engine, entity_id, entity_types, min_score=min_score, limit=limit)
+        return entity_duplicates.find_duplicates(
+            self._engine, entity_id, entity_types, min_score=min_score, limit=limit
+        )
 
     @public_call(GraphError)
     def merge_entities(
@@ -64,22 +71,24 @@ class DuplicateCalls:
     ) -> MergeEntitiesResponse:
         """Merge entities into one.
 
-        Their mentions, relationships and decisions become those of the entity that is kept, and their names its aliases: whatever is saved
-        under one of these names from now on means it. Properties of the kept entity stay as they are. The merge is a node of the graph.
+        The mentions, relationships and decisions of the duplicates become those of the entity that
+        is kept, and their names become its aliases: what is saved later under one of these names
+        belongs to the kept entity. The properties of the kept entity do not change. The merge is
+        stored as a node of the graph and can be undone.
 
         Args:
-            keep: Id, exact name or alias of the entity that stays.
-            duplicates: Those of the entities that go, 100 at most.
-            reason: Why, in words.
-            merged_by: Who says so.
-            evidence: Pairs of `find_duplicate_entities`, or anything that JSON can hold.
+            keep: Id, exact name or alias of the entity that is kept.
+            duplicates: Ids, exact names or aliases of at most 100 entities to merge into it.
+            reason: Why they are merged, as text.
+            merged_by: Who merges them.
+            evidence: Pairs of `find_duplicate_entities`, or anything that can be written as JSON.
 
         Raises:
             NotFoundError: An entity does not exist; nothing is merged.
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        return found.merge(
+        return entity_duplicates.merge_entities(
             self._engine,
             keep,
             duplicates,
@@ -92,35 +101,41 @@ class DuplicateCalls:
     def undo_merge(self, merge_id: str) -> UndoMergeResponse:
         """Undo a merge.
 
-        The graph is as it was as far as the merge touched it. What was saved since goes to the entity that its text names; what names none,
-        or both, stays with the kept one, as do later decisions; what a text said meanwhile of two of them was not kept. Later merges of the
-        same entities must be undone first; the error names them in their order, and `list_merges` does so beforehand.
+        All that the merge changed is restored. What was saved after the merge goes to the entity
+        that its text names. If the text names none of the entities, or several, it stays with the
+        kept entity, and so do later decisions. A relationship between two of the merged entities
+        that a text stated after the merge was not stored.
+
+        Later merges of the same entities must be undone first. The error lists them in the order in
+        which to undo them, and so does `list_merges`.
 
         Args:
-            merge_id: What `merge_entities` answered.
+            merge_id: The id that `merge_entities` returned.
 
         Raises:
-            NotFoundError: There is no such merge.
+            NotFoundError: The merge does not exist.
             GraphError: The graph operation failed, or a later merge must be undone first.
-            ValidationError: An argument is not valid, the merge was undone already, or an entity of it was deleted.
+            ValidationError: An argument is not valid, the merge was undone already, or one of its
+                entities was deleted.
         """
-        return found.undo(self._engine, merge_id)
+        return entity_duplicates.undo_merge(self._engine, merge_id)
 
     @public_call(GraphError)
     def list_merges(self, *, limit: int = 100, before: str | None = None) -> ListMergesResponse:
-        """List the merges of the namespace, newest first, those that were undone too. Nothing is changed.
+        """List the merges of the namespace, newest first, including those that were undone.
 
         Args:
-            limit: Merges at most, 1 to 100.
-            before: Id of a merge, to see only older ones: the last one of a list leads to the next.
+            limit: The most merges to return, 1 to 100.
+            before: Id of a merge, to get only older ones. Pass the last id of a page to get the
+                next page.
 
         Returns:
-            For each merge who became part of whom, why, when, whether it was undone, and whether it can be undone now or which merges must be
-            undone before it, in their order.
+            For each merge: the entities, reason and time, whether it was undone, and whether it can
+            be undone now or which merges must be undone before it, in their order.
 
         Raises:
-            NotFoundError: There is no merge `before`.
+            NotFoundError: The merge `before` does not exist.
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        return found.history(self._engine, limit=limit, before=before)
+        return entity_duplicates.list_merges(self._engine, limit=limit, before=before)

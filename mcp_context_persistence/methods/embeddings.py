@@ -1,4 +1,4 @@
-"""The calls that choose the embedding model."""
+"""Methods that choose the embedding model and make vectors."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from mcp_context_persistence.runtime.engine import Engine
 
 
 class EmbeddingCalls:
-    """Models of the caller's own."""
+    """Configures the embedding model of the namespace, and embeds texts."""
 
     _engine: Engine
 
@@ -29,31 +29,40 @@ class EmbeddingCalls:
         wait: bool = False,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> EmbeddingStatus:
-        """Have another model make the vectors of this namespace.
+        """Use another embedding model for this namespace.
 
-        `generate_embeddings` uses it at once, and so does everything else where the namespace has no vectors yet. Where it has, the vectors
-        of all that is stored are made anew in the background, beside those in use; searches and saves go on with the old model until the
-        switch, which is one transaction. Vectors of two models are never compared. What is stopped, by `close()` or a crash, goes on
-        with the same call. The old vectors are kept until a third model is configured: the same call with the old model leads back,
-        and makes only what was written since. While another model is on its way in, the call with the model in use stops that.
+        `generate_embeddings` uses the new model at once. So does everything else if the namespace
+        has no vectors yet. Otherwise a migration makes the vectors of all that is stored again, in
+        the background. Meanwhile, searches and saves use the old model. When all vectors are made,
+        one transaction switches to the new model. Vectors of different models are never compared.
 
-        Other clients of the namespace need the new model too once it is in use: until they are given it, their saves and their
-        searches by meaning raise `ValidationError`. Other namespaces keep their models.
+        When a migration was stopped, by `close()` or by a crash, the same call continues it. The
+        vectors of the previous model are kept until a third model is configured: configure the
+        previous model to go back to it, and only what was written since is embedded. Configuring
+        the model in use stops a migration to another one.
+
+        After the switch, other clients of the namespace need the new model too. Until it is
+        configured for them, their saves and their vector searches raise `ValidationError`. Other
+        namespaces keep their models.
 
         Args:
-            model: An object with the method `encode` of `SentenceTransformer`, a model's name, or the path of its folder.
-            vector_size: Numbers per vector, 1 to 4,096, to be compared with the model's own; None takes that.
-            batch_size: Texts that the model is given at once, 1 to 1,024.
-            wait: Whether to return when the new vectors are in use; an interruption stops the migration.
-            progress: Called with `"vectors"`, how many are made, and how many there are to be, by the migration's thread.
+            model: An object with the method `encode` of `SentenceTransformer`, the name of a model,
+                or the path of its folder.
+            vector_size: The number of dimensions, 1 to 4,096, to check the model against; None does
+                not check it.
+            batch_size: The number of texts that are passed to the model at once, 1 to 1,024.
+            wait: Whether to return only after the switch. An interruption stops the migration.
+            progress: Called in the thread of the migration with "vectors", the number of finished
+                vectors, and the number of all.
 
         Returns:
-            Which model is in use, and how far the migration is.
+            The model in use and the progress of the migration.
 
         Raises:
-            ValidationError: An argument is not valid, or `vector_size` is not the model's.
-            VectorDBError: The model is missing, cannot be loaded, or gave something that is not a vector.
-            DatabaseError: The database operation failed; or, with `wait`, the migration did.
+            ValidationError: An argument is not valid, or the model has another `vector_size`.
+            VectorDBError: The model is missing, cannot be loaded, or returned something other than
+                vectors.
+            DatabaseError: The database operation failed; or the migration failed, with `wait`.
         """
         waits = validation.check_flag("wait", wait)
         return embedding_models.configure(
@@ -67,24 +76,26 @@ class EmbeddingCalls:
 
     @public_call(DatabaseError, VectorDBError)
     def get_embedding_status(self) -> EmbeddingStatus:
-        """Which model made the namespace's vectors, and how far another one is on its way in, whichever process sees to that.
+        """Return the embedding model of the namespace and the progress of a migration.
+
+        The migration may run in another process.
 
         Raises:
             DatabaseError: The database operation failed.
-            VectorDBError: There are no vectors yet, and the configured model is missing.
+            VectorDBError: The namespace has no vectors yet, and the configured model is missing.
         """
         return self._engine.embeddings.status()
 
     @public_call(VectorDBError)
     def generate_embeddings(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of texts by the model that was configured last; nothing is stored.
+        """Embed texts with the model that was configured last; nothing is stored.
 
         Args:
-            texts: At most 100,000 texts, each of at most 1,000,000 characters. Of one that the model does not read whole, the vector is
-                the mean of its passages.
+            texts: At most 100,000 texts of at most 1,000,000 characters each. The vector of a text
+                that is longer than the model's input is the mean of the vectors of its passages.
 
         Returns:
-            `(len(texts), vector_size) float32`, every vector of length one.
+            `(len(texts), vector_size) float32`, each vector of length 1.
 
         Raises:
             ValidationError: An argument is not valid.

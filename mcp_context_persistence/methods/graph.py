@@ -1,4 +1,4 @@
-"""The calls on entities and the relationships between them."""
+"""Methods that read and write entities and relationships."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,11 +13,13 @@ from mcp_context_persistence.models import (
 )
 from mcp_context_persistence.runtime.call_scope import public_call
 from mcp_context_persistence.runtime.engine import Engine
-from mcp_context_persistence.services import graph
+from mcp_context_persistence.services import entities as entity_service
+from mcp_context_persistence.services import graph_updates, traversal
+from mcp_context_persistence.services import relationships as relationship_service
 
 
 class GraphCalls:
-    """The knowledge graph: filled from text and by hand, and walked."""
+    """Fills the knowledge graph, from texts or directly, and reads it."""
 
     _engine: Engine
 
@@ -32,24 +34,26 @@ class GraphCalls:
         *,
         store: bool = True,
     ) -> ExtractEntitiesResponse:
-        """Find entities and relationships in a text and keep them.
+        """Extract entities and relationships from a text, and store them.
 
         Args:
             text: At most 1,000,000 characters.
-            conversation_id: The conversation that the entities are linked to, if it exists.
-            message_id: The message that they are linked to, if it exists.
-            entity_types: Types to answer with. All that is recognised is stored nevertheless.
-            context: Anything that JSON can hold; it comes back in the entities' metadata.
-            store: Whether to store what was found; False only looks.
+            conversation_id: The conversation to link the entities to, if it exists.
+            message_id: The message to link the entities to, if it exists.
+            entity_types: The types of entities to return; entities of all types are stored.
+            context: A mapping that can be written as JSON; it is returned in the entities'
+                metadata.
+            store: Whether to store what was found.
 
         Returns:
-            Entities in the order of their first mention. A confidence is the measured precision of the rule that found the entity.
+            Entities in the order of their first mention. The confidence of an entity is the
+            measured precision of the rule that found it.
 
         Raises:
-            NLPError: The text could not be analysed, or what was found could not be stored.
+            NLPError: The text could not be analyzed, or what was found could not be stored.
             ValidationError: An argument is not valid.
         """
-        return graph.extract(
+        return entity_service.extract_entities(
             self._engine,
             text,
             conversation_id=conversation_id,
@@ -68,21 +72,22 @@ class GraphCalls:
         confidence: float = 1.0,
         properties: dict[str, Any] | None = None,
     ) -> CreateRelationshipResponse:
-        """Create a relationship between two entities, or update it where it exists.
+        """Create a relationship between two entities, or update it if it exists.
 
         Args:
-            source_entity_id: Id, exact name or alias of the entity it starts from.
-            target_entity_id: Id, exact name or alias of the entity it points to.
-            relationship_type: A letter, then letters, digits, spaces, `_` or `-`; `depends on` is stored as `DEPENDS_ON`.
+            source_entity_id: Id, exact name or alias of the entity that it starts from.
+            target_entity_id: Id, exact name or alias of the entity that it points to.
+            relationship_type: A letter, then letters, digits, spaces, `_` or `-`. It is stored in
+                upper case: `depends on` becomes `DEPENDS_ON`.
             confidence: 0.0 to 1.0.
-            properties: Anything that JSON can hold.
+            properties: A mapping that can be written as JSON.
 
         Raises:
             NotFoundError: An entity does not exist; nothing is created.
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        return graph.relate(
+        return relationship_service.create_relationship(
             self._engine,
             source_entity_id,
             target_entity_id,
@@ -95,15 +100,16 @@ class GraphCalls:
     def query_knowledge_graph(
         self, entity_id: str, depth: int = 2, operation: str = "context"
     ) -> QueryKnowledgeGraphResponse:
-        """Look around an entity.
+        """Read the neighbors of an entity and the paths to them.
 
         Args:
-            entity_id: Id, exact name or alias.
-            depth: Relationships to follow at most, 1 to 5, in both directions.
+            entity_id: Id, exact name or alias of the entity.
+            depth: The most relationships to follow, 1 to 5, in both directions.
             operation: `neighbors`, `paths`, or `context` for both.
 
         Returns:
-            Nearest and most confident first, at most 500 entities and 500 paths; `truncated` says when there were more.
+            The nearest and most confident first; at most 500 entities and 500 paths. `truncated`
+            tells whether there are more.
 
         Raises:
             NotFoundError: The entity does not exist.
@@ -112,7 +118,9 @@ class GraphCalls:
         """
         return self._engine.cache.get_or_compute(
             QueryKnowledgeGraphResponse,
-            lambda: graph.query(self._engine, entity_id, depth=depth, operation=operation),
+            lambda: traversal.query_graph(
+                self._engine, entity_id, depth=depth, operation=operation
+            ),
             entity_id=entity_id,
             depth=depth,
             operation=operation,
@@ -128,14 +136,18 @@ class GraphCalls:
         """Write entities and relationships in one transaction.
 
         Args:
-            entities: Mappings with `id` (or `name`, from which one is made) and perhaps `type`, `name`, `description`, `confidence`, `aliases`, `metadata`; 10,000 at most.
-            relationships: Mappings with `from_entity`, `to_entity`, `relationship_type` and perhaps `confidence`, `properties`.
-            merge_strategy: `upsert` puts what is given in the place of what is stored, `merge` keeps what is stored and adds what is
-                missing (maps key by key), `skip` leaves existing ones alone.
+            entities: At most 10,000 mappings with `id`, or with `name`, from which the id is made,
+                and optionally `type`, `name`, `description`, `confidence`, `aliases` and
+                `metadata`.
+            relationships: Mappings with `from_entity`, `to_entity`, `relationship_type` and
+                optionally `confidence` and `properties`.
+            merge_strategy: `upsert` replaces stored values by the given ones. `merge` keeps stored
+                values and adds missing ones (mappings key by key). `skip` does not change what
+                exists.
 
         Raises:
             ValidationError: An argument is not valid.
-            NotFoundError: A relationship's end does not exist; nothing is written.
+            NotFoundError: An entity of a relationship does not exist; nothing is written.
             GraphError: The graph operation failed.
         """
-        return graph.update(self._engine, entities, relationships, merge_strategy)
+        return graph_updates.update_graph(self._engine, entities, relationships, merge_strategy)

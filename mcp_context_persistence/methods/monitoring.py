@@ -1,4 +1,4 @@
-"""The calls that tell how the client is doing."""
+"""Methods that report metrics and settings."""
 
 from typing import Any
 
@@ -9,25 +9,25 @@ from mcp_context_persistence.runtime.engine import Engine
 
 
 class MonitoringCalls:
-    """Metrics, and the settings in effect. None of these calls asks the database."""
+    """Reports metrics, and the settings in effect. None of these methods queries the database."""
 
     _engine: Engine
 
     @property
     def metrics_port(self) -> int | None:
-        """The port on the loopback address where Prometheus finds the metrics, None when nothing listens."""
+        """The loopback port where Prometheus can read the metrics, None if there is none."""
         return self._engine.metrics.port if self._engine.metrics else None
 
     def get_metrics(self) -> GetMetricsResponse:
-        """Count this client's requests: how many, how long, how many failed, together and by call.
+        """Return the number, duration and errors of this client's requests, in total and by method.
 
         Raises:
             ValidationError: The client was opened without `enable_metrics=True`.
         """
         if self._engine.metrics is None:
             raise ValidationError("metrics are off; open the client with enable_metrics=True")
-        found = self._engine.metrics.answer()
-        return found.model_copy(
+        metrics = self._engine.metrics.answer()
+        return metrics.model_copy(
             update={
                 "cache": CacheMetrics(**self._engine.cache.responses.counts)
                 if self._engine.cache.responses
@@ -36,7 +36,10 @@ class MonitoringCalls:
         )
 
     def configuration(self) -> dict[str, Any]:
-        """The settings in effect by name (see `mcp_context_persistence.runtime.config.settings.Config`), with secrets and credentials hidden."""
+        """Return the settings in effect by name, with secrets and credentials hidden.
+
+        `mcp_context_persistence.runtime.config.settings.Config` describes them.
+        """
         shown = self._engine.config.shown()
         return {
             **shown,

@@ -1,4 +1,4 @@
-"""The calls that teach the extraction types of one's own."""
+"""Methods that configure a user's own entity types."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,11 +10,11 @@ from mcp_context_persistence.responses.patterns import (
 )
 from mcp_context_persistence.runtime.call_scope import public_call
 from mcp_context_persistence.runtime.engine import Engine
-from mcp_context_persistence.services import patterns as own
+from mcp_context_persistence.services import patterns as entity_patterns
 
 
 class PatternCalls:
-    """Types of entities that regular expressions find."""
+    """Configures entity types that are found by regular expressions, and extracts again."""
 
     _engine: Engine
 
@@ -22,39 +22,51 @@ class PatternCalls:
     def configure_entity_patterns(
         self, patterns: Mapping[str, Sequence[str]], *, confidence: float = 0.5
     ) -> ConfigureEntityPatternsResponse:
-        r"""Find entities of types of your own, from now on, whoever writes to the namespace.
+        r"""Find entities of your own types by regular expressions.
 
-        The patterns are kept with the store and take the place of those before; `{}` removes them. What is stored already stays as it is
-        until `reextract`. The whole match is the entity's name. Where a pattern and a built-in rule overlap, the pattern wins; of two
-        patterns the longer match does, then the earlier one. Code in fences is not searched.
+        The patterns apply to all writers of the namespace. They are stored in it and replace the
+        previous ones; `{}` removes them. They apply to what is saved from now on; call `reextract`
+        to apply them to what is stored.
+
+        The whole match is the name of the entity. Where a pattern and a built-in rule overlap, the
+        pattern wins. Of two overlapping patterns, the longer match wins, then the earlier pattern.
+        Fenced code blocks are not searched.
 
         Args:
-            patterns: For each type a list of regular expressions, 200 in all, each of at most 1,000 characters. They are RE2's: any text takes
-                linear time, there are no look-arounds and no back-references; `\b`, `\w` and `\d` know ASCII only; `(?i)` ignores case. A match
-                of more than 512 bytes is not an entity.
-            confidence: Of what they find, 0.0 to 1.0. Nobody has measured how often they are right, so 0.5, the mean of a uniform prior,
-                stands for that; give the share that you have measured.
+            patterns: For each type a list of regular expressions; at most 200 in total, each of at
+                most 1,000 characters. They have the syntax of RE2, which takes linear time for
+                every text: look-arounds and back-references are not available; `\b`, `\w` and `\d`
+                know only ASCII; `(?i)` ignores case. A match of more than 512 bytes is ignored.
+            confidence: The confidence of the entities that the patterns find, 0.0 to 1.0: the share
+                of right matches, if you have measured it. The default 0.5 stands for an unknown
+                share.
 
         Returns:
-            The version of the patterns; the same patterns again keep it.
+            The version of the patterns. Configuring the same patterns again keeps the version.
 
         Raises:
-            ValidationError: An expression is not valid (the text says its type, its place in the list, and the position in it, all from
-                0), matches the empty string, or is one too many.
+            ValidationError: An expression is not valid, matches the empty string, or is one too
+                many. The text names the type, the index in the list, and the position in the
+                expression, all counted from 0.
             DatabaseError: The database operation failed.
         """
-        return own.configure(self._engine, patterns, confidence)
+        return entity_patterns.configure_patterns(self._engine, patterns, confidence)
 
     @public_call(DatabaseError, NLPError, VectorDBError)
     def reextract(
         self, conversation_id: str | None = None, *, apply: bool = False
     ) -> ReextractResponse:
-        """Read what is stored once more by the present patterns and rules, and show what would change; apply it when told so.
+        """Extract again from stored texts, and show or apply the changes.
 
-        Messages and passages of documents are read; decisions keep what they are about. Entities, mentions and relationships that were
-        found in text come and go; an entity that somebody wrote, and one that something else supports, stays. Mentions that
-        `extract_entities` hung on a message from another text go. It is applied page by page (`chunk_size` messages), each as a whole; after
-        an interruption the same call does the rest.
+        The current patterns and rules are used.
+
+        Messages and passages of documents are read; the entities of decisions do not change.
+        Entities, mentions and relationships that were extracted are added or removed. An entity
+        stays if a user wrote it or if anything else supports it. Mentions that `extract_entities`
+        linked to a message from another text are removed.
+
+        Changes are applied in pages of `chunk_size` messages, each in one transaction. After an
+        interruption, the same call applies the rest.
 
         Args:
             conversation_id: Only this conversation; None means all conversations and documents.
@@ -64,9 +76,9 @@ class PatternCalls:
             NotFoundError: The conversation does not exist.
             ValidationError: An argument is not valid.
             DatabaseError: The database operation failed.
-            NLPError: A text could not be analysed.
+            NLPError: A text could not be analyzed.
             VectorDBError: A vector could not be made.
         """
-        return own.reextract(
+        return entity_patterns.reextract(
             self._engine, conversation_id, apply=validation.check_flag("apply", apply)
         )

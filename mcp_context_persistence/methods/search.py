@@ -1,11 +1,11 @@
-"""The calls that search."""
+"""The methods that search."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.errors import SearchError
-from mcp_context_persistence.kg.timestamps import DAY_MS, now_ms
+from mcp_context_persistence.kg.timestamps import DAY_MS
 from mcp_context_persistence.models import (
     HybridSearchParams,
     SearchFilters,
@@ -15,15 +15,10 @@ from mcp_context_persistence.models import (
 from mcp_context_persistence.queries.prompt_context.builder import DIVERSITY
 from mcp_context_persistence.queries.search import recipes
 from mcp_context_persistence.responses.context import BuildContextResponse
-from mcp_context_persistence.runtime.config.settings import (
-    HYBRID_LIMIT,
-    HYBRID_MODE,
-    SIMILAR_LIMIT,
-    SIMILAR_MIN_SCORE,
-)
 from mcp_context_persistence.runtime.call_scope import public_call
+from mcp_context_persistence.runtime.config.argument_defaults import unset_defaults
 from mcp_context_persistence.runtime.engine import Engine
-from mcp_context_persistence.services import search
+from mcp_context_persistence.services import prompt_context, search
 
 TOKEN_BUDGET = 2_000
 
@@ -31,16 +26,17 @@ Filters = Mapping[str, Any] | SearchFilters
 
 
 class SearchCalls:
-    """Searches by meaning, words and graph."""
+    """Searches with the vector, the keyword and the graph retriever."""
 
     _engine: Engine
 
     @public_call(SearchError)
+    @unset_defaults("limit", "min_score")
     def search_similar_conversations(
         self,
         query: str,
-        limit: int = SIMILAR_LIMIT,
-        min_score: float = SIMILAR_MIN_SCORE,
+        limit: int = 5,
+        min_score: float = 0.7,
         filters: Filters | None = None,
         *,
         include_metadata: bool = False,
@@ -61,17 +57,18 @@ class SearchCalls:
             SearchError: The search failed.
             ValidationError: An argument is not valid.
         """
-        asked: dict[str, Any] = {
-            "limit": limit,
-            "min_score": min_score,
-            "filters": filters,
-            "include_metadata": validation.check_flag("include_metadata", include_metadata),
-        }
+        request = search.read_similar_request(
+            self._engine,
+            query,
+            limit=limit,
+            min_score=min_score,
+            filters=filters,
+            include_metadata=include_metadata,
+        )
         return self._engine.cache.get_or_compute(
             SearchSimilarConversationsResponse,
-            lambda: search.similar(self._engine, query, **asked),
-            query=query,
-            **asked,
+            lambda: search.search_similar(self._engine, request),
+            request=request,
         )
 
     @public_call(SearchError)
@@ -113,20 +110,24 @@ class SearchCalls:
             SearchError: The search failed.
             ValidationError: An argument is not valid.
         """
-        how: dict[str, Any] = {
-            "recipe": recipe,
-            "diversity": diversity,
-            "count_tokens": count_tokens,
-        }
-        return search.context(self._engine, query, token_budget, filters=filters, **how)
+        return prompt_context.build_context(
+            self._engine,
+            query,
+            token_budget,
+            filters=filters,
+            recipe=recipe,
+            diversity=diversity,
+            count_tokens=count_tokens,
+        )
 
     @public_call(SearchError)
+    @unset_defaults("mode", "filters", "limit", "include_metadata", "recipe", "explain")
     def search_hybrid(
         self,
         query: str | HybridSearchParams,
-        mode: str = HYBRID_MODE,
+        mode: str = "hybrid",
         filters: Filters | None = None,
-        limit: int = HYBRID_LIMIT,
+        limit: int = 10,
         include_metadata: bool = False,
         *,
         recipe: str | Mapping[str, Any] = recipes.DEFAULT,
@@ -142,7 +143,7 @@ class SearchCalls:
             limit: Results at most, 1 to 100 or `max_search_results`; `default_search_limit`, where it is set, when left out.
             include_metadata: Whether results carry their own metadata.
             recipe: How `hybrid` is made: `balanced`, `fast`, `precise`, `exploratory`, or a mapping that changes one of them,
-                `{"base": "fast", "arms": {"time": 0}, "recency": 1.5}`. See docs/searching.md.
+                `{"base": "fast", "weights": {"time": 0}, "recency": 1.5}`. See docs/searching.md.
             explain: Whether explanations also have the `path` through the graph, the `statements` that were run and the words that were a time.
 
         Returns:
@@ -152,17 +153,19 @@ class SearchCalls:
             SearchError: The search failed.
             ValidationError: An argument is not valid.
         """
-        asked: dict[str, Any] = {
-            "mode": mode,
-            "filters": filters,
-            "limit": limit,
-            "include_metadata": include_metadata,
-        }
-        asked |= {"recipe": recipe, "explain": explain}
+        request = search.read_request(
+            self._engine,
+            query,
+            mode=mode,
+            filters=filters,
+            limit=limit,
+            include_metadata=include_metadata,
+            recipe=recipe,
+            explain=explain,
+        )
         return self._engine.cache.get_or_compute(
             SearchHybridResponse,
-            lambda: search.hybrid(self._engine, query, **asked),
-            query=query,
-            day=now_ms() // DAY_MS,  # "last week" is another one tomorrow
-            **asked,
+            lambda: search.search_hybrid(self._engine, request),
+            # Relative dates such as "last week" change with the day.
+            request=replace(request, now_ms=request.now_ms // DAY_MS * DAY_MS),
         )

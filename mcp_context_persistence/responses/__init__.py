@@ -1,1 +1,1 @@
-"""Response models, one file per noun. `mcp_context_persistence.models` re-exports all of them."""
+"""Response models, one file per subject; `mcp_context_persistence.models` re-exports all."""

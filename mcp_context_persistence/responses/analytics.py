@@ -1,31 +1,36 @@
-"""What the analytics answer."""
+"""Responses of the analytics."""
 
 from pydantic import BaseModel, Field
 
+from mcp_context_persistence.responses.base import Score
+
 
 class GraphAnalytics(BaseModel):
-    """The shape of a namespace's graph of entities.
+    """The measures of a namespace's graph of entities.
 
-    Components, clustering and degrees are those of the undirected graph in which several relationships between the same two entities are
-    one. `density` is that of a directed graph: `total_edges` by the number of ordered pairs.
+    Components, clustering and degrees are those of the undirected graph in which several
+    relationships between the same two entities are one. `density` is that of a directed graph:
+    `total_edges` divided by the number of ordered pairs of entities.
     """
 
-    total_nodes: int = Field(..., description="Entities")
-    total_edges: int = Field(..., description="Relationships between entities")
-    density: float = Field(
-        ..., description="Relationships by ordered pairs of entities, 0.0 or more"
+    total_nodes: int = Field(..., description="Number of entities")
+    total_edges: int = Field(..., description="Number of relationships between entities")
+    density: Score = Field(
+        ..., description="Relationships per ordered pair of entities, 0.0 or more"
     )
-    avg_degree: float = Field(
+    avg_degree: Score = Field(
         ..., description="Relationships per entity, incoming and outgoing together"
     )
-    components: int = Field(..., description="Parts that are not connected with each other")
-    largest_component: int = Field(..., description="Entities in the largest of them")
-    clustering: float = Field(..., description="Average local clustering coefficient, 0.0 to 1.0")
+    components: int = Field(..., description="Number of connected components")
+    largest_component: int = Field(
+        ..., description="Number of entities in the largest connected component"
+    )
+    clustering: Score = Field(..., description="Average local clustering coefficient, 0.0 to 1.0")
     triangles: int = Field(
-        ..., description="Triples of entities that are all related to each other"
+        ..., description="Number of triples of entities that are all related to each other"
     )
     degree_distribution: dict[int, int] = Field(
-        ..., description="For each number of neighbours how many entities have it"
+        ..., description="Number of entities for each number of neighbors"
     )
     processing_time: float = Field(0.0, description="Processing time in seconds")
 
@@ -36,37 +41,40 @@ class CentralEntity(BaseModel):
     id: str
     name: str
     type: str
-    centrality_score: float = Field(
-        ..., description="Normalised as the call documents, 0.0 or more"
+    centrality_score: Score = Field(
+        ..., description="Normalized as the method documents it, 0.0 or more"
     )
 
 
 class Community(BaseModel):
-    """Entities that belong together.
+    """A group of entities with many relationships among each other.
 
-    `entities` are the most central ones, those with the most relationships inside the community first; their `centrality_score` is the
-    share of the other members that this is. `size` counts all members.
+    `entities` has the most central members: those with relationships to most other members come
+    first. Their `centrality_score` is the share of the other members that they are related to.
     """
 
-    id: int = Field(..., description="Place by size, 0 for the largest")
+    id: int = Field(..., description="Rank by size, 0 for the largest")
     label: str = Field(..., description="Names of its most central entities")
-    size: int = Field(..., description="Entities in it")
+    size: int = Field(..., description="Number of all members")
     entities: list[CentralEntity] = Field(
-        ..., description="Its most central entities, 1,000 at most"
+        ..., description="Its most central entities, at most 1,000"
     )
 
 
 class Communities(list[Community]):
-    """Communities, largest first. `truncated` says that there are more than were returned."""
+    """A list of communities, the largest first; `truncated` tells whether there are more."""
 
     truncated: bool = False
 
 
 class SimilarEntity(BaseModel):
-    """Two entities with the same neighbours. `similarity` is the overlap of their neighbourhoods (Jaccard), 0.0 to 1.0."""
+    """Two entities that share neighbors.
+
+    `similarity` is the Jaccard index of their sets of neighbors, 0.0 to 1.0.
+    """
 
     entity_id: str
     other_id: str
     other_name: str
     other_type: str
-    similarity: float
+    similarity: Score

@@ -1,24 +1,27 @@
-"""What `build_context` gives back."""
+"""Response of `build_context`."""
 
 from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from mcp_context_persistence.responses.base import Response
+from mcp_context_persistence.responses.base import Response, Score
 
 
 class Citation(BaseModel):
-    """Something that the text shows, under its key."""
+    """A message, decision or document that the text shows."""
 
     key: str = Field(
         ...,
-        description="As it stands in the text between brackets: m:, d: or doc: and the id, with %, [ and ] percent-encoded; the same in every answer",
+        description="The text in brackets before it: m:, d: or doc: and the id, "
+        "with %, [ and ] percent-encoded; the same in every response",
     )
     id: str
     type: str = Field(..., description="message, decision or document")
     conversation_id: str | None = None
     timestamp: datetime | None = None
-    similarity_score: float = Field(..., description="0.0 to 1.0, ordered within one answer")
+    similarity_score: Score = Field(
+        ..., description="0.0 to 1.0; comparable within one response only"
+    )
 
 
 class BuildContextResponse(Response):
@@ -26,15 +29,12 @@ class BuildContextResponse(Response):
 
     query: str
     text: str = Field(
-        ..., description="Passages by conversation and time; empty where nothing fits"
+        ..., description="Passages by conversation and time; empty if nothing fits the budget"
     )
     citations: list[Citation] = Field(
-        default_factory=list, description="What is shown, in the order of the text"
+        default_factory=list, description="What the text shows, in its order"
     )
-    tokens: int = Field(..., description="Of the text")
+    tokens: int = Field(..., description="Number of tokens of the text")
     token_budget: int
-    notes: list[str] = Field(
-        default_factory=list,
-        description="What the caller should know about how the answer came about",
-    )
+    notes: list[str] = Field(default_factory=list, description="Remarks, such as why it is empty")
     processing_time: float = Field(0.0, description="Processing time in seconds")

@@ -1,4 +1,4 @@
-"""Responses of the calls on conversations."""
+"""Responses of the methods for conversations."""
 
 from datetime import datetime
 from typing import Any
@@ -10,23 +10,23 @@ from mcp_context_persistence.responses.base import Response
 
 
 class SaveConversationResponse(Response):
-    """What was saved. `message_count` counts the messages given: created, updated and kept ones."""
+    """The result of a save; `message_count` is the sum of `created`, `updated` and `kept`."""
 
     conversation_id: str = Field(..., description="Conversation identifier")
-    message_count: int = Field(..., description="Number of messages saved")
-    status: str = Field(..., description="Status message")
-    embeddings_generated: int = Field(..., description="Number of embeddings generated")
+    message_count: int = Field(..., description="Number of messages that were given")
+    status: str = Field(..., description="saved, unchanged or failed")
+    embeddings_generated: int = Field(..., description="Number of vectors that were made")
     processing_time: float = Field(..., description="Processing time in seconds")
-    created: int = Field(0, description="Messages that are new")
-    updated: int = Field(0, description="Messages that were stored and have changed")
-    kept: int = Field(0, description="Messages that were stored and stay as they are")
-    removed: int = Field(0, description="Stored messages that are gone (only with replace)")
-    entities_found: int = Field(0, description="Entities mentioned in the new and changed messages")
+    created: int = Field(0, description="Number of new messages")
+    updated: int = Field(0, description="Number of stored messages that were changed")
+    kept: int = Field(0, description="Number of stored messages that are unchanged")
+    removed: int = Field(0, description="Number of stored messages that `replace` removed")
+    entities_found: int = Field(0, description="Number of entities in the new and changed messages")
     relationships_found: int = Field(
-        0, description="Relationships found in the new and changed messages"
+        0, description="Number of relationships in the new and changed messages"
     )
     truncated: bool = Field(
-        False, description="Whether a message mentions more than is looked at in one text"
+        False, description="Whether a message mentions more entities than are extracted from a text"
     )
 
 
@@ -35,8 +35,8 @@ class LoadConversationHistoryResponse(Response):
 
     conversation_id: str = Field(..., description="Conversation identifier")
     messages: list[Message] = Field(..., description="Messages in order")
-    message_count: int = Field(..., description="Number of messages returned")
-    total_messages: int = Field(..., description="Number of messages stored")
+    message_count: int = Field(..., description="Number of returned messages")
+    total_messages: int = Field(..., description="Number of stored messages")
     project_path: str | None = Field(None, description="Project path of the conversation")
     metadata: dict[str, Any] | None = Field(None, description="Metadata of the conversation")
     created_at: datetime | None = Field(None, description="Creation timestamp")

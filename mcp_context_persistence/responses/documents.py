@@ -1,4 +1,4 @@
-"""Responses of the calls on documents."""
+"""Responses of the methods for documents."""
 
 from pydantic import Field
 
@@ -6,15 +6,15 @@ from mcp_context_persistence.responses.base import Response
 
 
 class SaveDocumentResponse(Response):
-    """What was saved of a document; `status` is `saved`, or `unchanged` when it was stored like this already."""
+    """The result of a save; `status` is `unchanged` if the document was stored already."""
 
     document_id: str = Field(..., description="Document identifier")
-    status: str = Field(..., description="Status message")
+    status: str = Field(..., description="saved or unchanged")
     created: bool = Field(False, description="Whether it is new")
-    passages: int = Field(0, description="Passages written")
-    entities_found: int = Field(0, description="Entities mentioned in it")
-    relationships_found: int = Field(0, description="Relationships found in it")
+    passages: int = Field(0, description="Number of passages that were written")
+    entities_found: int = Field(0, description="Number of entities that it mentions")
+    relationships_found: int = Field(0, description="Number of relationships that it states")
     truncated: bool = Field(
-        False, description="Whether a passage mentions more than is looked at in one text"
+        False, description="Whether a passage mentions more entities than are extracted from a text"
     )
     processing_time: float = Field(0.0, description="Processing time in seconds")

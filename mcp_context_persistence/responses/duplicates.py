@@ -1,82 +1,80 @@
-"""What comes back when duplicates are looked for, merged, and parted again."""
+"""Responses of the methods that find duplicates, merge entities, and undo merges."""
 
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from mcp_context_persistence.responses.base import Response
+from mcp_context_persistence.responses.base import Response, Score
 
 
 class DuplicateEvidence(BaseModel):
-    """What one stage says of a pair."""
+    """The result of one comparison of a pair."""
 
-    stage: str = Field(..., description="exact, fuzzy, fields, vector or neighbours")
-    score: float = Field(..., description="How alike the two are in this, 0.0 to 1.0")
-    detail: str = Field("", description="How")
+    stage: str = Field(..., description="exact, fuzzy, fields, vector or neighbors")
+    score: Score = Field(..., description="Similarity of the two by this comparison, 0.0 to 1.0")
+    detail: str = Field("", description="What is similar")
 
 
 class DuplicatePair(BaseModel):
-    """Two entities that may be one. `keep_id` is the one with the fuller name."""
+    """Two entities that are probably the same; `keep_id` is the one with the fuller name."""
 
     keep_id: str
     keep_name: str
     duplicate_id: str
     duplicate_name: str
-    type: str = Field(..., description="Type of the one to keep")
-    score: float = Field(..., description="0.0 to 1.0")
+    type: str = Field(..., description="Type of the entity to keep")
+    score: Score = Field(..., description="0.0 to 1.0")
     band: Literal["same", "review"] = Field(
-        ..., description="same: beyond the threshold; review: somebody should look"
+        ..., description="same: above the threshold; review: a person should decide"
     )
     evidence: list[DuplicateEvidence]
 
 
 class DuplicateGroup(BaseModel):
-    """Entities that are one by all pairs of the band `same`, none of which contradicts another."""
+    """Entities that are the same by all pairs of the band `same`, without a contradiction."""
 
-    keep_id: str = Field(..., description="The one with the fullest name")
+    keep_id: str = Field(..., description="The entity with the fullest name")
     duplicate_ids: list[str]
 
 
 class FindDuplicateEntitiesResponse(Response):
-    """Pairs, best first, and the groups that can be merged."""
+    """Pairs of duplicates, best first, and groups that can be merged."""
 
     pairs: list[DuplicatePair]
     groups: list[DuplicateGroup]
-    total_pairs: int = Field(..., description="Pairs that were found, those that were cut off too")
-    compared: int = Field(..., description="Entities that were compared")
+    total_pairs: int = Field(..., description="Number of all pairs, also of those not returned")
+    compared: int = Field(..., description="Number of entities that were compared")
     neighbors_by: Literal["gds", "cypher"] | None = Field(
         None,
-        description="Who found the pairs that share neighbours: Graph Data Science, or without it what was read of the graph; None where no "
-        "entity has enough of them",
+        description="How pairs with shared neighbors were found: gds for Graph Data Science, "
+        "cypher without it; None if no entity has enough neighbors",
     )
-    truncated: bool = Field(False, description="Whether there were more entities, or more pairs")
+    truncated: bool = Field(False, description="Whether there are more entities or more pairs")
     processing_time: float = Field(0.0, description="Processing time in seconds")
 
 
 class MergeEntitiesResponse(Response):
-    """A merge; `merge_id` is what `undo_merge` needs."""
+    """A merge; pass `merge_id` to `undo_merge` to undo it."""
 
     merge_id: str
     kept_id: str
     merged_ids: list[str]
-    mentions: int = Field(
-        ..., description="Mentions of the merged entities, which are mentions of the kept one now"
-    )
-    relationships: int = Field(..., description="Relationships of the merged entities")
-    decisions: int = Field(..., description="Links from decisions to the merged entities")
+    mentions: int = Field(..., description="Number of mentions that the kept entity took over")
+    relationships: int = Field(..., description="Number of relationships of the merged entities")
+    decisions: int = Field(..., description="Number of links from decisions to the merged entities")
     processing_time: float = Field(0.0, description="Processing time in seconds")
 
 
 class UndoMergeResponse(Response):
-    """Entities that were parted again."""
+    """The entities that are separate again."""
 
     merge_id: str
     kept_id: str
     restored_ids: list[str]
-    mentions: int = Field(..., description="Mentions that are those of the restored entities again")
-    relationships: int = Field(..., description="Relationships that they have again")
-    decisions: int = Field(..., description="Decisions that are about them again")
+    mentions: int = Field(..., description="Number of mentions that were given back")
+    relationships: int = Field(..., description="Number of relationships that were given back")
+    decisions: int = Field(..., description="Number of links from decisions that were given back")
     processing_time: float = Field(0.0, description="Processing time in seconds")
 
 
@@ -84,7 +82,7 @@ class MergeMember(BaseModel):
     """An entity of a merge."""
 
     id: str
-    name: str = Field(..., description="Its name, or its id where there is no such entity any more")
+    name: str = Field(..., description="Its name, or its id if the entity no longer exists")
 
 
 class MergeRecord(BaseModel):
@@ -93,25 +91,29 @@ class MergeRecord(BaseModel):
     merge_id: str
     kept: MergeMember = Field(
         ...,
-        description="The entity that the others became part of; it may have been merged itself since",
+        description="The entity that the others were merged into; "
+        "it may have been merged itself since",
     )
     merged: list[MergeMember]
     merged_at: datetime
     reason: str | None = None
     merged_by: str | None = None
-    evidence: list[Any] = Field(default_factory=list, description="What `merge_entities` was given")
+    evidence: list[Any] = Field(
+        default_factory=list, description="The evidence that was given to `merge_entities`"
+    )
     undone_at: datetime | None = Field(
-        None, description="When it was undone; None for one that is in effect"
+        None, description="When the merge was undone; None if it is in effect"
     )
     can_undo: bool = Field(
         ...,
-        description="Whether `undo_merge` can undo it now; not when it was undone, others come first, or an entity was deleted",
+        description="Whether `undo_merge` can undo it now; False if it was undone, if other merges "
+        "must be undone first, or if an entity was deleted",
     )
     undo_first: list[str] = Field(
         default_factory=list,
-        description="Merges that must be undone before it, in this order; 100 at most",
+        description="Merges that must be undone before it, in this order; at most 100",
     )
-    undo_first_count: int = Field(0, description="How many these are in all")
+    undo_first_count: int = Field(0, description="Number of all merges to undo before it")
 
 
 class ListMergesResponse(Response):
@@ -119,7 +121,7 @@ class ListMergesResponse(Response):
 
     merges: list[MergeRecord]
     total_merges: int = Field(
-        ..., description="Merges of the namespace, those that were undone too"
+        ..., description="Number of all merges of the namespace, also of those that were undone"
     )
-    truncated: bool = Field(False, description="Whether there are older ones")
+    truncated: bool = Field(False, description="Whether there are older merges")
     processing_time: float = Field(0.0, description="Processing time in seconds")

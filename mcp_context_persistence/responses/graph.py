@@ -1,33 +1,33 @@
-"""Responses of the calls on entities and relationships."""
+"""Responses of the methods for entities and relationships."""
 
 from pydantic import BaseModel, Field
 
 from mcp_context_persistence.kg.models import Entity, Relationship
-from mcp_context_persistence.responses.base import Response
+from mcp_context_persistence.responses.base import Response, Score
 
 
 class ExtractEntitiesResponse(Response):
-    """The entities found in a text, in the order of their first mention. `linked_to` says what they hang on in the graph."""
+    """The entities of a text, in the order of their first mention."""
 
     entities: list[Entity] = Field(..., description="Extracted entities")
     conversation_id: str | None = Field(None, description="Conversation ID")
     message_id: str | None = Field(None, description="Message ID")
-    total_entities: int = Field(..., description="Total number of entities")
+    total_entities: int = Field(..., description="Number of returned entities")
     processing_time: float = Field(..., description="Processing time in seconds")
     relationships: list[Relationship] = Field(
-        default_factory=list, description="Relationships found in the text"
+        default_factory=list, description="Extracted relationships"
     )
     stored: bool = Field(False, description="Whether the entities are in the graph now")
     truncated: bool = Field(
-        False, description="Whether the text mentions more entities than were looked at or returned"
+        False, description="Whether the text mentions more entities than were extracted or returned"
     )
     linked_to: str | None = Field(
-        None, description="'message' or 'conversation' when linked to one, else None"
+        None, description="What the entities were linked to: 'message', 'conversation' or nothing"
     )
 
 
 class CreateRelationshipResponse(Response):
-    """The relationship as it is stored now; `created` is false when it existed and was updated."""
+    """The relationship as it is stored now; `created` is False if it existed and was updated."""
 
     relationship: Relationship = Field(..., description="The relationship")
     created: bool = Field(..., description="Whether it is new")
@@ -35,25 +35,30 @@ class CreateRelationshipResponse(Response):
 
     @property
     def relationship_id(self) -> str:
-        """The relationship's id."""
+        """The id of the relationship."""
         return self.relationship.id
 
 
 class GraphNeighbor(BaseModel):
-    """An entity near the one asked for. `confidence` is the product along the way to it, 0.0 to 1.0."""
+    """An entity near the start entity.
+
+    `confidence` is the product of the confidences on the path to it, 0.0 to 1.0.
+    """
 
     entity_id: str
     name: str
     type: str
     description: str = ""
     relationship_type: str = Field(
-        ..., description="Type of the last relationship on the way, as given"
+        ..., description="Type of the last relationship on the path, as it was given"
     )
-    direction: str = Field(..., description="'outgoing' or 'incoming', seen from the start")
-    confidence: float
-    distance: int = Field(..., description="Relationships from the start, 1 or more")
+    direction: str = Field(
+        ..., description="'outgoing' if that relationship points away from the start, or 'incoming'"
+    )
+    confidence: Score
+    distance: int = Field(..., description="Number of relationships from the start, 1 or more")
     evidence: str | None = Field(
-        None, description="The sentence that says so, for relationships found in text"
+        None, description="The sentence that states an extracted relationship"
     )
     sources: list[str] = Field(
         default_factory=list, description="Messages that support the relationship"
@@ -61,19 +66,20 @@ class GraphNeighbor(BaseModel):
 
 
 class GraphStep(BaseModel):
-    """One relationship, as it points."""
+    """A relationship of a path, in its own direction."""
 
     from_entity: str
     relationship_type: str
     to_entity: str
-    confidence: float = 1.0
+    confidence: Score = 1.0
 
 
 class GraphPath(BaseModel):
-    """A way through the graph.
+    """A path through the graph.
 
-    One relationship is shown as it points. A longer way starts at the entity asked for: `entities` are its nodes in order,
-    `relationship_type` joins the types with " -> ", `steps` tells how each points.
+    A path of one relationship has the direction of the relationship. A longer path begins at the
+    start entity: `entities` are its entities in order, `relationship_type` joins the types of its
+    relationships with " -> ", and `steps` has the direction of each relationship.
     """
 
     from_entity: str
@@ -82,11 +88,11 @@ class GraphPath(BaseModel):
     entities: list[str] = Field(default_factory=list)
     steps: list[GraphStep] = Field(default_factory=list)
     length: int = 1
-    confidence: float = Field(1.0, description="Product of the steps' confidences")
+    confidence: Score = Field(1.0, description="Product of the confidences of its steps")
 
 
 class GraphContext(BaseModel):
-    """What lies around an entity. Its length is the number of related entities."""
+    """The neighbors of an entity and the paths to them; its length is the number of neighbors."""
 
     entity: Entity | None = None
     neighbors: list[GraphNeighbor] = Field(default_factory=list)
@@ -100,18 +106,18 @@ class GraphContext(BaseModel):
 
 
 class QueryKnowledgeGraphResponse(Response):
-    """The neighbourhood of an entity. `truncated` says that there is more than was returned."""
+    """The graph near an entity."""
 
-    entity_id: str = Field(..., description="Entity ID that was meant")
-    operation: str = Field(..., description="Operation that was asked for")
-    depth: int = Field(..., description="Depth that was asked for")
-    context: GraphContext = Field(..., description="Neighbours and paths")
-    truncated: bool = Field(False, description="Whether a limit was reached")
+    entity_id: str = Field(..., description="ID of the start entity")
+    operation: str = Field(..., description="The operation of the call")
+    depth: int = Field(..., description="The depth of the call")
+    context: GraphContext = Field(..., description="Neighbors and paths")
+    truncated: bool = Field(False, description="Whether there is more than was returned")
     processing_time: float = Field(0.0, description="Processing time in seconds")
 
     @property
     def neighbors(self) -> list[GraphNeighbor]:
-        """The neighbours, nearest and most confident first."""
+        """The neighbors, nearest and most confident first."""
         return self.context.neighbors
 
     @property
@@ -121,16 +127,22 @@ class QueryKnowledgeGraphResponse(Response):
 
 
 class UpdateKnowledgeGraphResponse(Response):
-    """What the update did. `updated_*` count what was written: created and changed together."""
+    """The counts of an update; `updated_*` counts what was written, whether new or changed."""
 
-    updated_entities: int = Field(..., description="Entities written")
-    updated_relationships: int = Field(..., description="Relationships written")
-    created_entities: int = Field(0, description="Of these, entities that are new")
-    created_relationships: int = Field(0, description="Of these, relationships that are new")
-    unchanged_entities: int = Field(0, description="Entities that were stored like this already")
-    unchanged_relationships: int = Field(
-        0, description="Relationships that were stored like this already"
+    updated_entities: int = Field(..., description="Number of entities that were written")
+    updated_relationships: int = Field(..., description="Number of relationships that were written")
+    created_entities: int = Field(0, description="Number of new entities among them")
+    created_relationships: int = Field(0, description="Number of new relationships among them")
+    unchanged_entities: int = Field(
+        0, description="Number of entities that were stored with the same values"
     )
-    skipped_entities: int = Field(0, description="Existing entities left alone by 'skip'")
-    skipped_relationships: int = Field(0, description="Existing relationships left alone by 'skip'")
+    unchanged_relationships: int = Field(
+        0, description="Number of relationships that were stored with the same values"
+    )
+    skipped_entities: int = Field(
+        0, description="Number of existing entities that 'skip' did not change"
+    )
+    skipped_relationships: int = Field(
+        0, description="Number of existing relationships that 'skip' did not change"
+    )
     processing_time: float = Field(0.0, description="Processing time in seconds")

@@ -1,14 +1,17 @@
-"""What `get_metrics()` answers."""
+"""Response of `get_metrics`."""
 
 from pydantic import BaseModel, Field
 
 
 class CallMetrics(BaseModel):
-    """One call of the client, such as `save_conversation`. Times are in seconds; percentiles cover its most recent 1,024 requests."""
+    """The requests of one method of the client, such as `save_conversation`.
 
-    count: int = Field(..., description="Requests, failed ones included")
+    Times are in seconds; percentiles cover the most recent 1,024 requests.
+    """
+
+    count: int = Field(..., description="Number of requests, including failed ones")
     errors: dict[str, int] = Field(
-        default_factory=dict, description="Failed requests by class of the error"
+        default_factory=dict, description="Number of failed requests by class of the error"
     )
     avg_response_time: float = Field(..., description="Mean seconds of all requests")
     p50: float = Field(..., description="Half of the requests took at most as long")
@@ -17,23 +20,24 @@ class CallMetrics(BaseModel):
 
 
 class CacheMetrics(BaseModel):
-    """What the cache was good for since it was configured."""
+    """The use of the cache since it was configured."""
 
-    hits: int = Field(..., description="Answers that were given again")
-    misses: int = Field(..., description="Answers that had to be computed")
-    evictions: int = Field(..., description="Answers that went to make room")
-    oversized: int = Field(..., description="Answers that were too long to be kept")
-    failures: int = Field(..., description="Times that the cache itself could not be used")
+    hits: int = Field(..., description="Number of responses from the cache")
+    misses: int = Field(..., description="Number of responses that had to be computed")
+    evictions: int = Field(..., description="Number of responses that were removed to make room")
+    oversized: int = Field(..., description="Number of responses that were too long to be cached")
+    failures: int = Field(..., description="Number of times that the cache failed")
 
 
 class GetMetricsResponse(BaseModel):
     """The requests of one client since it was opened.
 
-    Times are in seconds and 0.0 before the first request; percentiles cover the most recent 1,024 requests.
+    Times are in seconds, and 0.0 before the first request; percentiles cover the most recent 1,024
+    requests.
     """
 
-    total_requests: int = Field(..., description="Requests, failed ones included")
-    total_errors: int = Field(..., description="Requests that raised an error, of whatever class")
+    total_requests: int = Field(..., description="Number of requests, including failed ones")
+    total_errors: int = Field(..., description="Number of requests that raised an error")
     error_rate: float = Field(
         ..., description="Share of the requests that raised an error, 0.0 to 1.0"
     )
@@ -41,7 +45,7 @@ class GetMetricsResponse(BaseModel):
     p50: float = Field(..., description="Half of the requests took at most as long")
     p95: float = Field(..., description="95 % of the requests took at most as long")
     p99: float = Field(..., description="99 % of the requests took at most as long")
-    calls: dict[str, CallMetrics] = Field(default_factory=dict, description="The same by call")
+    calls: dict[str, CallMetrics] = Field(default_factory=dict, description="The same by method")
     cache: CacheMetrics | None = Field(
-        None, description="What the cache was good for, None where none is configured"
+        None, description="The use of the cache; None if no cache is configured"
     )

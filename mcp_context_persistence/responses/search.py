@@ -12,6 +12,7 @@ from pydantic import (
     model_serializer,
 )
 
+from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.models import Message
 from mcp_context_persistence.queries.search.recipes import DEFAULT
 from mcp_context_persistence.responses.base import Response
@@ -85,8 +86,9 @@ class HybridSearchParams(BaseModel):
     def _loose(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        if not all(isinstance(key, str) and not key.startswith("_") for key in value):
-            raise ValueError("there is an unknown key")
+        for key in value:
+            if not isinstance(key, str) or key.startswith("_"):
+                raise ValueError(f"there is an unknown key {validation.describe_key(key)}")
         return SearchFilters.model_construct(**value)
 
 

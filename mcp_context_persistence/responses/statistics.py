@@ -6,9 +6,11 @@ from mcp_context_persistence.responses.base import Response
 
 
 class StorageUsage(BaseModel):
-    """How much room things take."""
+    """The size of a namespace."""
 
-    conversations_size: int = Field(..., description="Bytes of the messages' text in UTF-8")
+    conversations_size: int = Field(
+        ..., description="Size of the text of all messages, in bytes of UTF-8"
+    )
     entities_count: int
     relationships_count: int
     messages_count: int = 0
@@ -16,7 +18,7 @@ class StorageUsage(BaseModel):
 
 
 class ConversationStats(BaseModel):
-    """Counts of one namespace."""
+    """The counts of one namespace."""
 
     total_conversations: int
     total_messages: int
@@ -28,7 +30,7 @@ class ConversationStats(BaseModel):
 
 
 class GetConversationStatsResponse(Response):
-    """Statistics of one namespace."""
+    """The statistics of one namespace."""
 
     stats: ConversationStats
     processing_time: float = Field(0.0, description="Processing time in seconds")

@@ -14,8 +14,8 @@ from mcp_context_persistence.kg.errors import (
     NotFoundError,
     ValidationError,
 )
-from mcp_context_persistence.runtime.memory_limit import Memory
-from mcp_context_persistence.runtime.telemetry.call_telemetry import Watch
+from mcp_context_persistence.runtime.memory_limit import ClientMemory
+from mcp_context_persistence.runtime.telemetry.call_telemetry import CallTelemetry
 
 if TYPE_CHECKING:
     from mcp_context_persistence.runtime.engine import Engine
@@ -29,7 +29,7 @@ R = TypeVar("R")
 class CallScope:
     """Opens the scope of a public call."""
 
-    def __init__(self, graph: Graph, memory: Memory, telemetry: Watch) -> None:
+    def __init__(self, graph: Graph, memory: ClientMemory, telemetry: CallTelemetry) -> None:
         """Take what a call needs.
 
         Args:
@@ -47,8 +47,9 @@ class CallScope:
 
         Args:
             name: Name of the method.
-            errors: The classes of errors that the method documents. Any other error is raised as the first of them, except
-                `ValidationError` and `NotFoundError`, which stay as they are.
+            errors: The classes of errors that the method documents. Any other error is raised as
+                the first of them, except `ValidationError` and `NotFoundError`, which stay as they
+                are.
             tidy: Whether memory may be freed after the call.
         """
         with self._telemetry.call(name):

@@ -76,7 +76,8 @@ class Connection:
         Args:
             target: What to connect to.
             config: Names the pool size, the deadline and the credentials.
-            auth: User and password of a remote server; they win over those of the target and the configuration.
+            auth: User and password of a remote server; they win over those of the target and the
+                configuration.
             database: Name of the database; it wins over the one of the target.
             server_settings: Sizes of a managed server.
             progress: Is told how far a managed server is provided.
@@ -133,13 +134,13 @@ class Connection:
 
     def _revive(self) -> str:
         """Start the managed server again where it has died; return its address, which may have changed."""
-        assert self.attachment is not None  # noqa: S101 - only a managed server is revived
+        assert self.attachment is not None
         self.attachment.renew()
         return self.attachment.bolt_url
 
     def _restart(self, server_pid: int) -> str:
         """Start the managed server again, whose database has stopped; return its address."""
-        assert self.attachment is not None  # noqa: S101 - only a managed server is restarted
+        assert self.attachment is not None
         self.attachment.restart(server_pid)
         return self.attachment.bolt_url
 

@@ -1,8 +1,10 @@
 """The way of a namespace from one embedding model to another, while it is searched and written to.
 
-Vectors of the new model are made for everything that has one of the old model, page by page, in a property and an index of their own. What
-is written meanwhile gets vectors of the old model and loses those of the new one, so that the next pass makes them. When few are left, the
-namespace is locked, the rest is made, and the two change places in the same transaction. The old vectors stay: the way back is short.
+Vectors of the new model are made for everything that has one of the old model, page by page, in a
+property and an index of their own. What is written meanwhile gets vectors of the old model and
+loses those of the new one, so that the next pass makes them. When few are left, the namespace is
+locked, the rest is made, and the two change places in the same transaction. The old vectors stay:
+the way back is short.
 """
 
 import atexit
@@ -13,15 +15,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mcp_context_persistence.kg import vector_spaces
-from mcp_context_persistence.kg.driver.graph import Graph, Run
+from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.driver.statement import Run
 from mcp_context_persistence.kg.errors import (
     ContextPersistenceError,
     DatabaseError,
-    StaleVectorState,
+    StaleStateError,
     VectorDBError,
 )
 from mcp_context_persistence.kg.timestamps import now_ms
-from mcp_context_persistence.kg.vector_spaces import LABELS, Vectors
+from mcp_context_persistence.kg.vector_spaces import LABELS, VectorState
 from mcp_context_persistence.kg.writes import entities
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ CLEARED = 2_000  # vectors that are removed at a time
 STOP_SECONDS = 60.0  # to wait for the page that is at work; the thread dies with the process
 
 
-class _Stopped(Exception):  # noqa: N818 - not an error
+class _Stopped(Exception):
     """Somebody wants it to end."""
 
 
@@ -51,7 +54,7 @@ class Migration:
         graph: Graph,
         namespace: str,
         embedder: "Embedder",
-        state: Vectors,
+        state: VectorState,
         *,
         leftover: str | None,
         tell: Tell | None,
@@ -63,7 +66,8 @@ class Migration:
             graph: The database.
             namespace: The namespace.
             embedder: The new model.
-            state: What the namespace says of its vectors, with those of the new model beside those in use.
+            state: What the namespace says of its vectors, with those of the new model beside those
+                in use.
             leftover: A property with vectors that nobody needs any more.
             tell: Is told ``"vectors"``, how many are made, and how many there are to be.
             done: Called when the new ones are in use.
@@ -155,7 +159,7 @@ class Migration:
                     self._leftover = None
                 if self._pass():
                     return
-            except StaleVectorState:
+            except StaleStateError:
                 moved = True
             except (DatabaseError, VectorDBError) as error:
                 self._failures += 1
@@ -169,10 +173,10 @@ class Migration:
 
     def _read(self) -> bool:
         """Read the state again; returns whether the new model is in use already, made so by another process."""
-        rows = self._graph.run(vector_spaces.read(self._namespace))
-        if rows and rows[0].space.model == self.model:
+        rows = self._graph.run(vector_spaces.read_state(self._namespace))
+        if rows and rows[0].active.model == self.model:
             return True
-        if not rows or not rows[0].other or rows[0].other.model != self.model:
+        if not rows or not rows[0].inactive or rows[0].inactive.model != self.model:
             raise DatabaseError("another embedding model was configured meanwhile")
         if rows[0].progress not in {"clearing", "filling"}:
             raise _Stopped
@@ -183,8 +187,8 @@ class Migration:
         """Make what is missing; returns whether the new vectors are in use now."""
         if self._state.progress == "clearing":
             self._prepare()
-        counted = self._graph.run(vector_spaces.count(self._namespace, self._state))[0]
-        self._made, self._total = counted["other"], counted["used"]
+        counted = self._graph.run(vector_spaces.count_vectors(self._namespace, self._state))[0]
+        self._made, self._total = counted["inactive"], counted["active"]
         self._say()
         for label in LABELS:
             after = ""
@@ -201,33 +205,37 @@ class Migration:
         while True:
             self._pause(0)
             cleared = self._graph.run(
-                vector_spaces.clear(
+                vector_spaces.clear_vectors(
                     self._namespace, self._state, vectors, limit=CLEARED, now=now_ms()
                 )
             )
             if not cleared:
-                raise StaleVectorState
+                raise StaleStateError
             if not cleared[0]:
                 return
 
     def _prepare(self) -> None:
         state = self._state
-        assert state.other is not None  # noqa: S101 - a migration always has one
-        self._clear(state.other.vectors)
+        assert state.inactive is not None
+        self._clear(state.inactive.property_name)
         begun = self._graph.run(
-            vector_spaces.begin(self._namespace, state, state.other, "filling", now=now_ms())
+            vector_spaces.begin_migration(
+                self._namespace, state, state.inactive, "filling", now=now_ms()
+            )
         )
         if not begun:
-            raise StaleVectorState
-        self._state = Vectors(
-            space=state.space, revision=begun[0], other=state.other, progress="filling"
+            raise StaleStateError
+        self._state = VectorState(
+            active=state.active, revision=begun[0], inactive=state.inactive, progress="filling"
         )
 
     def _missing(
         self, run: Run, label: str, *, after: str = "", limit: int
     ) -> Sequence[Mapping[str, Any]]:
         return run(
-            vector_spaces.missing(self._namespace, self._state, label, after=after, limit=limit)
+            vector_spaces.find_missing_vectors(
+                self._namespace, self._state, label, after=after, limit=limit
+            )
         )
 
     def _fill(self, run: Run, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -246,21 +254,23 @@ class Migration:
             }
             for row, vector in zip(rows, vectors, strict=True)
         ]
-        return int(run(vector_spaces.fill(self._namespace, self._state, filled, now=now_ms()))[0])
+        return int(
+            run(vector_spaces.fill_vectors(self._namespace, self._state, filled, now=now_ms()))[0]
+        )
 
     def _switch(self) -> bool:
         """Make the last ones while nobody can write, and use all; False where too many are left."""
 
         def work(run: Run) -> bool:
-            if not run(vector_spaces.lock(self._namespace, self._state, now=now_ms())):
-                raise StaleVectorState
+            if not run(vector_spaces.lock_writes(self._namespace, self._state, now=now_ms())):
+                raise StaleStateError
             rows = [
                 row for label in LABELS for row in self._missing(run, label, limit=self._last + 1)
             ]
             if len(rows) > self._last or (rows and self._fill(run, rows) < len(rows)):
                 return False
-            if not run(vector_spaces.switch(self._namespace, self._state)):
-                raise StaleVectorState
+            if not run(vector_spaces.switch_vectors(self._namespace, self._state)):
+                raise StaleStateError
             return True
 
         switched = self._graph.transact(work, name="configure_embedding_model")
@@ -280,4 +290,4 @@ def _text(row: Mapping[str, Any]) -> str:
         return str(row["content"])
     if row["origin"] == "extracted":
         return str(row["name"])
-    return entities.named(row["name"], row["description"])
+    return entities.embedding_text(row["name"], row["description"])

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp_context_persistence.kg import limits, validation, vector_spaces
 from mcp_context_persistence.kg.driver.graph import Graph
-from mcp_context_persistence.kg.errors import DatabaseError, StaleVectorState, ValidationError
+from mcp_context_persistence.kg.errors import DatabaseError, StaleStateError, ValidationError
 from mcp_context_persistence.kg.schema import migrations
 from mcp_context_persistence.kg.timestamps import now_ms
-from mcp_context_persistence.kg.vector_spaces import Progress, Space, Vectors
+from mcp_context_persistence.kg.vector_spaces import Progress, VectorSpace, VectorState
 from mcp_context_persistence.responses.embedding_models import EmbeddingStatus
 from mcp_context_persistence.runtime.config.settings import Config
 from mcp_context_persistence.runtime.embedding_migration import Migration, Tell
@@ -35,7 +35,7 @@ class Encoding:
     """A model with the place of its vectors: what a call works with from its beginning to its end."""
 
     embedder: "Embedder"
-    vectors: Vectors
+    vectors: VectorState
 
 
 class Embeddings:
@@ -85,37 +85,37 @@ class Embeddings:
 
     def again(self, work: Callable[[], T]) -> T:
         """Do something with the `current` model, and again from the start where another one came into use meanwhile."""
-        last: StaleVectorState | None = None
+        last: StaleStateError | None = None
         for _ in range(TRIES):
             try:
                 return work()
-            except StaleVectorState as error:
+            except StaleStateError as error:
                 self._known = None
                 last = error
         raise DatabaseError(
             f"{TRIES} attempts met changes by others, at the last one: {last}", retryable=True
         ) from last
 
-    def _state(self) -> Vectors | None:
-        rows = self._graph.run(vector_spaces.read(self._namespace))
+    def _state(self) -> VectorState | None:
+        rows = self._graph.run(vector_spaces.read_state(self._namespace))
         return rows[0] if rows else None
 
     def _look(self) -> Encoding:
         state = self._state()
         if state is not None:
             if (
-                state.space.vectors != vector_spaces.PROPERTY
+                state.active.property_name != vector_spaces.PROPERTY
             ):  # opening has seen to the index of that one
-                migrations.ensure_vectors(self._graph, state.space)
-            return Encoding(embedder=self._named(state.space.model), vectors=state)
+                migrations.ensure_vector_indexes(self._graph, state.active)
+            return Encoding(embedder=self._named(state.active.model), vectors=state)
         embedder = self.newest
         if not self._own:
             self._check_default()
-        place = vector_spaces.first(embedder.dimension, self._size)
-        space = Space(model=embedder.name, size=embedder.dimension, vectors=place)
+        place = vector_spaces.choose_first_property(embedder.dimension, self._size)
+        space = VectorSpace(model=embedder.name, size=embedder.dimension, property_name=place)
         if place != vector_spaces.PROPERTY:
-            migrations.ensure_vectors(self._graph, space)
-        return Encoding(embedder=embedder, vectors=Vectors(space=space))
+            migrations.ensure_vector_indexes(self._graph, space)
+        return Encoding(embedder=embedder, vectors=VectorState(active=space))
 
     def _named(self, model: str) -> "Embedder":
         for embedder in self._own:
@@ -150,18 +150,19 @@ class Embeddings:
                     self._job.stop()
                     self._job = None
                 if state is None or (
-                    state.space.model == embedder.name and state.progress not in STOPS
+                    state.active.model == embedder.name and state.progress not in STOPS
                 ):
                     return None
                 if self._job and state.progress in STOPS:
                     return self._job
                 begun = self._begun(state, embedder)
-                if begun and state.space.model == embedder.name:
+                if begun and state.active.model == embedder.name:
                     return None
-                if begun and begun.other:
+                if begun and begun.inactive:
                     before = (
-                        state.other.vectors
-                        if state.other and state.other.vectors != begun.other.vectors
+                        state.inactive.property_name
+                        if state.inactive
+                        and state.inactive.property_name != begun.inactive.property_name
                         else None
                     )
                     self._job = Migration(
@@ -178,28 +179,30 @@ class Embeddings:
             "another embedding model was configured again and again; call again", retryable=True
         )
 
-    def _begun(self, state: Vectors, embedder: "Embedder") -> Vectors | None:
+    def _begun(self, state: VectorState, embedder: "Embedder") -> VectorState | None:
         """The state with the model beside the one in use, or with what was beside it stopped; None where somebody was faster."""
-        other, progress = state.other, state.progress
-        if state.space.model == embedder.name:
-            assert other is not None and progress is not None  # noqa: S101, PT018 - there is something to stop
+        other, progress = state.inactive, state.progress
+        if state.active.model == embedder.name:
+            assert other is not None and progress is not None
             progress = STOPS[progress]
         elif (
             other and progress and other.model == embedder.name and other.size == embedder.dimension
         ):
             progress = GOES_ON.get(progress, "filling")
         else:
-            place = vector_spaces.beside(state.space, embedder.dimension, self._size)
+            place = vector_spaces.choose_inactive_property(
+                state.active, embedder.dimension, self._size
+            )
             other, progress = (
-                Space(model=embedder.name, size=embedder.dimension, vectors=place),
+                VectorSpace(model=embedder.name, size=embedder.dimension, property_name=place),
                 "clearing",
             )
-        migrations.ensure_vectors(self._graph, other)
+        migrations.ensure_vector_indexes(self._graph, other)
         rows = self._graph.run(
-            vector_spaces.begin(self._namespace, state, other, progress, now=now_ms())
+            vector_spaces.begin_migration(self._namespace, state, other, progress, now=now_ms())
         )
         return (
-            Vectors(space=state.space, revision=rows[0], other=other, progress=progress)
+            VectorState(active=state.active, revision=rows[0], inactive=other, progress=progress)
             if rows
             else None
         )
@@ -213,15 +216,15 @@ class Embeddings:
         state, job = self._state(), self._job
         if state is None:
             return EmbeddingStatus(model=self.newest.name, vector_size=self.newest.dimension)
-        rows = self._graph.run(vector_spaces.count(self._namespace, state))
+        rows = self._graph.run(vector_spaces.count_vectors(self._namespace, state))
         migrates = state.progress in STOPS
-        other = state.other.model if state.other else None
+        other = state.inactive.model if state.inactive else None
         return EmbeddingStatus(
-            model=state.space.model,
-            vector_size=state.space.size,
-            vectors=rows[0]["used"],
+            model=state.active.model,
+            vector_size=state.active.size,
+            vectors=rows[0]["active"],
             migrating_to=other if migrates else None,
-            migrated=rows[0]["other"] if migrates and state.progress != "clearing" else 0,
+            migrated=rows[0]["inactive"] if migrates and state.progress != "clearing" else 0,
             running=bool(job and job.running),
             failure=job.failure if job else None,
             previous_model=other if state.progress == "previous" else None,
@@ -244,7 +247,7 @@ def configure(
     progress: Tell | None,
 ) -> EmbeddingStatus:
     """Use another model from now on."""
-    from mcp_context_persistence.ingest.models.embedder import Embedder  # noqa: PLC0415 - torch is not imported before it is needed
+    from mcp_context_persistence.ingest.models.embedder import Embedder
 
     size = validation.check_integer(
         "batch_size", batch_size, minimum=1, maximum=limits.ENCODER_BATCH

@@ -10,21 +10,22 @@ from typing import Any
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver import url
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.kg.maintenance import clear
-from mcp_context_persistence.kg.namespace_version import Versions
+from mcp_context_persistence.kg.namespaces import VersionReader, clear
 from mcp_context_persistence.kg.schema import migrations
 from mcp_context_persistence.kg.schema.type_limits import TypeRegistry
-from mcp_context_persistence.queries.analytics.algorithms import Analytics
+from mcp_context_persistence.queries.analytics.analyzer import GraphAnalyzer
 from mcp_context_persistence.runtime.cache.client_cache import ClientCache
 from mcp_context_persistence.runtime.call_scope import CallScope
-from mcp_context_persistence.runtime.config import settings
+from mcp_context_persistence.runtime.config import sources
+from mcp_context_persistence.runtime.config.argument_defaults import UNSET
+from mcp_context_persistence.runtime.config.settings import Config, load_config
 from mcp_context_persistence.runtime.connection import Connection, Progress, configured_target
 from mcp_context_persistence.runtime.embedding_models import Embeddings
 from mcp_context_persistence.runtime.language_models import LanguageModels
-from mcp_context_persistence.runtime.memory_limit import Memory
+from mcp_context_persistence.runtime.memory_limit import ClientMemory
 from mcp_context_persistence.runtime.namespace_state import NamespaceState
 from mcp_context_persistence.runtime.telemetry import log_settings
-from mcp_context_persistence.runtime.telemetry.call_telemetry import Watch
+from mcp_context_persistence.runtime.telemetry.call_telemetry import CallTelemetry
 from mcp_context_persistence.runtime.telemetry.metrics import Metrics
 
 log = logging.getLogger("mcp_context_persistence")
@@ -38,12 +39,16 @@ UNUSED = {
 
 
 @cache
-def _log_once(message: str) -> None:
-    log.info(message)
+def _log_once(message: str, level: int = logging.INFO) -> None:
+    log.log(level, message)
 
 
-def _log_unused_settings(config: settings.Config) -> None:
-    """Log each setting that is set but has no effect, once per process."""
+def _log_ignored_settings(config: Config) -> None:
+    """Log, once per process, each setting without effect and a configuration file that is not used."""
+    ignored_file = sources.describe_ignored_file(Config.model_fields)
+    if ignored_file:
+        is_suspicious, message = ignored_file
+        _log_once(message, logging.WARNING if is_suspicious else logging.INFO)
     for name, message in UNUSED.items():
         if getattr(config, name):
             _log_once(message)
@@ -54,7 +59,8 @@ class Batches:
     """How batches are processed.
 
     Attributes:
-        max_workers: Conversations that are written at the same time, at most; 1 means that nothing overlaps.
+        max_workers: Conversations that are written at the same time, at most; 1 means that nothing
+            overlaps.
         chunk_size: Messages or texts that are analyzed together.
     """
 
@@ -89,7 +95,7 @@ class Engine:
         auth: tuple[str, str] | None,
         database: str | None,
         namespace: str,
-        spacy_model: str,
+        spacy_model: object,
         config: Mapping[str, Any] | None,
         progress: Progress | None,
         vector_db_url: str | None = None,
@@ -103,17 +109,17 @@ class Engine:
         """
         spacy_setting = (
             None
-            if spacy_model is settings.SPACY_MODEL
+            if spacy_model is UNSET
             else validation.check_identifier("spacy_model", spacy_model)
         )
-        self.config = settings.config(
+        self.config = load_config(
             config,
             database_url=database_url,
             vector_db_url=vector_db_url,
             spacy_model=spacy_setting,
         )
         log_settings.configure(self.config)
-        _log_unused_settings(self.config)
+        _log_ignored_settings(self.config)
         self.namespace = validation.check_identifier(
             "namespace", namespace, size=limits.NAMESPACE_BYTES
         )
@@ -125,7 +131,9 @@ class Engine:
         self._connect(auth, database, progress)
         try:
             self.memory.open(self.connection.attachment, self.graph)
-            database_state = migrations.ensure(self.graph, vector_size=self.config.vector_size)
+            database_state = migrations.ensure_schema(
+                self.graph, vector_size=self.config.vector_size
+            )
         except BaseException:
             self._release()
             raise
@@ -135,7 +143,9 @@ class Engine:
         self, auth: tuple[str, str] | None, database: str | None, progress: Progress | None
     ) -> None:
         target = configured_target(self.config)
-        self.memory = Memory(self.config.max_memory_usage, managed=isinstance(target, url.Store))
+        self.memory = ClientMemory(
+            self.config.max_memory_usage, managed=isinstance(target, url.Store)
+        )
         self.connection = Connection(
             target,
             self.config,
@@ -155,15 +165,15 @@ class Engine:
             vector_size: Numbers per vector in the database's first vector index.
         """
         graph, namespace, config = self.graph, self.namespace, self.config
-        self.call = CallScope(graph, self.memory, Watch(namespace, self.metrics))
+        self.call = CallScope(graph, self.memory, CallTelemetry(namespace, self.metrics))
         self.types = TypeRegistry(graph, namespace)
         self.embeddings = Embeddings(graph, namespace, config, database_size=vector_size)
         self.models = LanguageModels(config, self.types)
         self.state = NamespaceState(graph, namespace, self.embeddings)
-        self.analytics = Analytics(graph)
+        self.analytics = GraphAnalyzer(graph)
         self.cache = ClientCache(
             graph,
-            Versions(graph, namespace, store=self.connection.watched_store),
+            VersionReader(graph, namespace, store=self.connection.watched_store),
             config,
             self.models,
             self.memory,
@@ -177,16 +187,16 @@ class Engine:
             return
         self._closed = True
         self.cache.close()
-        if not self.graph.forked:  # the thread of a migration is the parent's
+        if not self.graph.is_forked:  # the thread of a migration is the parent's
             self.embeddings.close()
         try:
-            if self.connection.is_throwaway and not self.graph.forked:
+            if self.connection.is_throwaway and not self.graph.is_forked:
                 self.graph.run(clear(self.namespace))
         finally:
             self._release()
 
     def _release(self) -> None:
         self.memory.close()
-        if self.metrics is not None and not self.graph.forked:  # its thread is the parent's
+        if self.metrics is not None and not self.graph.is_forked:  # its thread is the parent's
             self.metrics.close()
         self.connection.close()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @cache
 def shared_embedder(model: str, batch_size: int) -> "Embedder":
     """Return the process's embedder of a model: the weights are 90 MB and take a second to load."""
-    from mcp_context_persistence.ingest.models.embedder import Embedder  # noqa: PLC0415 - slow to import
+    from mcp_context_persistence.ingest.models.embedder import Embedder
 
     return Embedder(model, batch_size=batch_size)
 
@@ -27,18 +27,18 @@ def shared_extractor(
     model: str, gliner_model: str | None, gliner_labels: tuple[str, ...]
 ) -> "Extractor":
     """Return the process's extractor for these models and types."""
-    from mcp_context_persistence.ingest.extraction.extractor import Extractor  # noqa: PLC0415 - slow to import
-    from mcp_context_persistence.ingest.extraction.gliner import Recogniser  # noqa: PLC0415 - slow to import
+    from mcp_context_persistence.ingest.extraction.extractor import Extractor
+    from mcp_context_persistence.ingest.extraction.gliner import GlinerRecognizer
 
     return Extractor(
-        model, recogniser=Recogniser(gliner_model, gliner_labels) if gliner_model else None
+        model, recognizer=GlinerRecognizer(gliner_model, gliner_labels) if gliner_model else None
     )
 
 
 @cache
 def shared_cross_encoder(model: str) -> "CrossEncoder":
     """Return the process's cross-encoder of a model."""
-    from mcp_context_persistence.ingest.models.cross_encoder import CrossEncoder  # noqa: PLC0415 - slow to import
+    from mcp_context_persistence.ingest.models.cross_encoder import CrossEncoder
 
     return CrossEncoder(model)
 
@@ -61,7 +61,8 @@ class LanguageModels:
         """The extractor of entities and relations.
 
         Raises:
-            ValidationError: With the types that the GLiNER model looks for, the namespace would have too many types.
+            ValidationError: With the types that the GLiNER model looks for, the namespace would
+                have too many types.
         """
         config = self._config
         labels = (config.gliner_labels or ()) if config.gliner_model else ()

@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING
 
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.errors import NotFoundError
-from mcp_context_persistence.kg.merging.merge import Merged, merged
+from mcp_context_persistence.kg.merging.redirects import Redirects, read_redirects
 from mcp_context_persistence.kg.writes import patterns
 from mcp_context_persistence.kg.writes.entities import resolve
-from mcp_context_persistence.runtime.embedding_models import Embeddings
+from mcp_context_persistence.runtime.embedding_models import EmbeddingModels
 
 if TYPE_CHECKING:
-    from mcp_context_persistence.ingest.extraction.user_patterns import Patterns
+    from mcp_context_persistence.ingest.extraction.user_patterns import UserPatterns
 
 
 class NamespaceState:
     """The remembered state of one namespace; it is read again when it has changed. Safe to share between threads."""
 
-    def __init__(self, graph: Graph, namespace: str, embeddings: Embeddings) -> None:
+    def __init__(self, graph: Graph, namespace: str, embeddings: EmbeddingModels) -> None:
         """Read nothing yet.
 
         Args:
@@ -27,14 +27,15 @@ class NamespaceState:
         """
         self._graph, self._namespace = graph, namespace
         self._embeddings = embeddings
-        self._patterns: Patterns | None = None
-        self._redirects = Merged()
+        self._patterns: UserPatterns | None = None
+        self._redirects = Redirects()
 
-    def patterns(self, version: int | None = None) -> "Patterns | None":
+    def patterns(self, version: int | None = None) -> "UserPatterns | None":
         """Return the user's entity patterns of the namespace, None where there are none.
 
         Args:
-            version: The version of the stored patterns where the caller has read it; else the database is asked.
+            version: The version of the stored patterns where the caller has read it; else the
+                database is asked.
         """
         current = self._patterns
         current_version = current.version if current else 0
@@ -43,19 +44,19 @@ class NamespaceState:
             if not rows:
                 current = None
             elif rows[0]["patterns"] is not None:
-                from mcp_context_persistence.ingest.extraction.user_patterns import stored  # noqa: PLC0415 - imports RE2
+                from mcp_context_persistence.ingest.extraction.user_patterns import load_patterns
 
-                current = stored(rows[0]["version"], rows[0]["patterns"])
+                current = load_patterns(rows[0]["version"], rows[0]["patterns"])
             self._patterns = current
         return current
 
-    def redirects(self) -> Merged:
+    def redirects(self) -> Redirects:
         """Return which ids mean other entities; read again only after entities were merged."""
         merges = self._embeddings.current().vectors.merges
         redirects = self._redirects
         if redirects.merges != merges:
-            rows = self._graph.run(merged(self._namespace))
-            redirects = self._redirects = rows[0] if rows else Merged()
+            rows = self._graph.run(read_redirects(self._namespace))
+            redirects = self._redirects = rows[0] if rows else Redirects()
         return redirects
 
     def resolve_entities(self, references: Mapping[str, str]) -> dict[str, str]:

@@ -1,7 +1,6 @@
-"""Analytics: arguments are checked, the graph is projected and asked, the answer is told."""
+"""Run graph algorithms: check the arguments, project the graph, and build the response."""
 
 import math
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, cast
@@ -13,8 +12,8 @@ from mcp_context_persistence.models import GraphPath, GraphStep
 from mcp_context_persistence.queries.analytics.algorithms import (
     ALGORITHMS,
     METRICS,
-    WEIGHED_ALGORITHMS,
-    WEIGHED_METRICS,
+    WEIGHTED_ALGORITHMS,
+    WEIGHTED_METRICS,
     Algorithm,
     Metric,
 )
@@ -47,7 +46,7 @@ _ALGORITHM_NAMES = {
 def _canonical_name(
     field: str, value: object, choices: Mapping[Any, object], synonyms: Mapping[str, str]
 ) -> str:
-    """One of the known names, under any of its spellings."""
+    """Return the documented name of a choice, for any of its spellings."""
     name = (
         value.strip().lower().replace("-", "_").replace(" ", "_")
         if isinstance(value, str)
@@ -60,11 +59,11 @@ def _canonical_name(
 
 @contextmanager
 def open_gds_client(engine: Engine, *, directed: bool, costs: bool) -> Iterator[Any]:
-    """The library's own client with the graph projected."""
+    """Project the graph; yield the library's own client and the projected graph."""
     with engine.memory.call(tidy=False), ExitStack() as stack:
         with engine.call("graph_data_science", GraphError):
             projection = stack.enter_context(
-                engine.analytics.projection(
+                engine.analytics.project(
                     engine.namespace,
                     undirected=not directed,
                     task="block",
@@ -74,16 +73,14 @@ def open_gds_client(engine: Engine, *, directed: bool, costs: bool) -> Iterator[
             )
             if projection is None:
                 raise GraphError("there are no entities yet; save or extract something first")
-            client_and_graph = gds_client.client(engine.graph, projection.name)
+            client_and_graph = gds_client.open_gds_client(engine.graph, projection.name)
         yield client_and_graph
 
 
 def summarize_graph(engine: Engine) -> GraphAnalytics:
-    """The shape of the graph."""
-    with engine.analytics.projection(
-        engine.namespace, undirected=True, task="summary"
-    ) as projection:
-        row = engine.analytics.summary(projection) if projection else {}
+    """Measure the graph."""
+    with engine.analytics.project(engine.namespace, undirected=True, task="summary") as projection:
+        row = engine.analytics.summarize(projection) if projection else {}
     nodes, edges = (projection.nodes, projection.relationships) if projection else (0, 0)
     return GraphAnalytics(
         total_nodes=nodes,
@@ -101,23 +98,25 @@ def summarize_graph(engine: Engine) -> GraphAnalytics:
 def find_central_entities(
     engine: Engine, metric: object, top_k: object, *, directed: bool, weighted: bool
 ) -> list[CentralEntity]:
-    """The most central entities."""
+    """Find the most central entities."""
     metric_name = cast("Metric", _canonical_name("metric", metric, METRICS, _METRIC_NAMES))
     limit = validation.check_integer("top_k", top_k, minimum=1, maximum=limits.CENTRAL_ENTITIES)
-    if weighted and metric_name not in WEIGHED_METRICS:
+    if weighted and metric_name not in WEIGHTED_METRICS:
         raise ValidationError(
-            f"weighted is understood by these metrics: {', '.join(sorted(WEIGHED_METRICS))}"
+            f"weighted is available for these metrics: {', '.join(sorted(WEIGHTED_METRICS))}"
         )
-    with engine.analytics.projection(
+    with engine.analytics.project(
         engine.namespace, undirected=not directed, task=metric_name, weighted=weighted
     ) as projection:
         ranked = (
-            engine.analytics.central(projection, metric_name, limit=limit, weighted=weighted)
+            engine.analytics.rank_entities(projection, metric_name, limit=limit, weighted=weighted)
             if projection
             else []
         )
     return [
-        CentralEntity(id=entity.id, name=entity.name, type=entity.type, centrality_score=entity.score)
+        CentralEntity(
+            id=entity.id, name=entity.name, type=entity.type, centrality_score=entity.score
+        )
         for entity in ranked
     ]
 
@@ -125,18 +124,22 @@ def find_central_entities(
 def detect_communities(
     engine: Engine, algorithm: object, *, min_size: object, weighted: bool
 ) -> Communities:
-    """The communities."""
-    algorithm_name = cast("Algorithm", _canonical_name("algorithm", algorithm, ALGORITHMS, _ALGORITHM_NAMES))
+    """Find communities of entities."""
+    algorithm_name = cast(
+        "Algorithm", _canonical_name("algorithm", algorithm, ALGORITHMS, _ALGORITHM_NAMES)
+    )
     smallest = validation.check_integer("min_size", min_size, minimum=1, maximum=2**31)
-    if weighted and algorithm_name not in WEIGHED_ALGORITHMS:
+    if weighted and algorithm_name not in WEIGHTED_ALGORITHMS:
         raise ValidationError(
-            f"weighted is understood by these algorithms: {', '.join(sorted(WEIGHED_ALGORITHMS))}"
+            f"weighted is available for these algorithms: {', '.join(sorted(WEIGHTED_ALGORITHMS))}"
         )
-    with engine.analytics.projection(
+    with engine.analytics.project(
         engine.namespace, undirected=True, task=algorithm_name, weighted=weighted
     ) as projection:
         rows = (
-            engine.analytics.communities(projection, algorithm_name, min_size=smallest, weighted=weighted)
+            engine.analytics.find_communities(
+                projection, algorithm_name, min_size=smallest, weighted=weighted
+            )
             if projection
             else []
         )
@@ -148,12 +151,22 @@ def detect_communities(
 
 
 def _build_community(
-    index: int, *, size: int, ids: list[str], names: list[str], types: list[str], inside: list[int]
+    index: int,
+    *,
+    size: int,
+    ids: list[str],
+    names: list[str],
+    types: list[str],
+    internal_degrees: list[int],
 ) -> Community:
     possible_neighbors = max(size - 1, 1)
     members = [
-        CentralEntity(id=entity_id, name=name, type=entity_type, centrality_score=degree / possible_neighbors)
-        for entity_id, name, entity_type, degree in zip(ids, names, types, inside, strict=True)
+        CentralEntity(
+            id=entity_id, name=name, type=entity_type, centrality_score=degree / possible_neighbors
+        )
+        for entity_id, name, entity_type, degree in zip(
+            ids, names, types, internal_degrees, strict=True
+        )
     ]
     return Community(id=index, label=", ".join(names[:LABEL_NAMES]), size=size, entities=members)
 
@@ -161,22 +174,26 @@ def _build_community(
 def find_similar_entities(
     engine: Engine, entity_id: object, top_k: object, *, min_similarity: object
 ) -> list[SimilarEntity]:
-    """Entities with the same neighbours."""
+    """Find pairs of entities that share neighbors."""
     limit = validation.check_integer("top_k", top_k, minimum=1, maximum=limits.SIMILAR_ENTITIES)
     threshold = validation.check_confidence("min_similarity", min_similarity)
     compared_id = (
         None
         if entity_id is None
-        else engine.state.resolve_entities({"entity_id": validation.check_identifier("entity_id", entity_id)})[
-            "entity_id"
-        ]
+        else engine.state.resolve_entities(
+            {"entity_id": validation.check_identifier("entity_id", entity_id)}
+        )["entity_id"]
     )
-    with engine.analytics.projection(
-        engine.namespace, undirected=True, task="similar", top=limit
+    with engine.analytics.project(
+        engine.namespace, undirected=True, task="similar", similar_per_entity=limit
     ) as projection:
         rows = (
-            engine.analytics.similar(
-                projection, engine.namespace, entity_id=compared_id, limit=limit, cutoff=threshold
+            engine.analytics.find_similar(
+                projection,
+                engine.namespace,
+                entity_id=compared_id,
+                limit=limit,
+                min_similarity=threshold,
             )
             if projection
             else []
@@ -196,7 +213,7 @@ def find_similar_entities(
 def find_shortest_paths(
     engine: Engine, source: object, target: object, count: object, *, directed: bool, weighted: bool
 ) -> list[GraphPath]:
-    """The shortest paths between two entities."""
+    """Find the shortest paths between two entities."""
     references = {
         "source_entity_id": validation.check_identifier("source_entity_id", source),
         "target_entity_id": validation.check_identifier("target_entity_id", target),
@@ -206,11 +223,11 @@ def find_shortest_paths(
     source_id, target_id = ids["source_entity_id"], ids["target_entity_id"]
     if source_id == target_id:
         return []
-    with engine.analytics.projection(
+    with engine.analytics.project(
         engine.namespace, undirected=not directed, task="paths", weighted=weighted, costs=True
     ) as projection:
         rows = (
-            engine.analytics.paths(
+            engine.analytics.find_paths(
                 projection,
                 engine.namespace,
                 source=source_id,

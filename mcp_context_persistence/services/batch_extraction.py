@@ -1,31 +1,37 @@
-"""Extraction from many texts: they are read together, and what is found is stored together."""
+"""Extract from many texts: read them together, and store what is found together."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from mcp_context_persistence.ingest.extraction.results import Extraction
-from mcp_context_persistence.ingest.extraction.user_patterns import Patterns
+from mcp_context_persistence.ingest.extraction.user_patterns import UserPatterns
 from mcp_context_persistence.ingest.graph_rows import graph_rows
 from mcp_context_persistence.ingest.redirects import followed
 from mcp_context_persistence.kg import limits, validation
-from mcp_context_persistence.kg.driver.error_mapping import out_of_memory
+from mcp_context_persistence.kg.driver.error_mapping import is_out_of_memory
 from mcp_context_persistence.kg.errors import ContextPersistenceError
-from mcp_context_persistence.kg.schema.type_limits import Snapshot
+from mcp_context_persistence.kg.schema.type_limits import TypeSnapshot
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.models import ExtractEntitiesResponse
+from mcp_context_persistence.runtime.batch_throttle import BatchThrottle
 from mcp_context_persistence.runtime.connection import Progress
 from mcp_context_persistence.runtime.engine import Engine
-from mcp_context_persistence.runtime.memory_limit import Gate
-from mcp_context_persistence.services.batch_pipeline import BatchPipeline, told
-from mcp_context_persistence.services.batches import FailureStreak, listed, workers
-from mcp_context_persistence.services.graph import answer, store_entities, text_source, types_wanted
+from mcp_context_persistence.services.batch_pipeline import BatchPipeline, report_progress
+from mcp_context_persistence.services.batch_settings import check_items, count_workers
+from mcp_context_persistence.services.entities import (
+    build_response,
+    check_types,
+    store_entities,
+    text_source,
+)
+from mcp_context_persistence.services.failure_streak import FailureStreak
 
-STORED_TOGETHER = 100  # texts, at most: a statement of that size takes a tenth of a second
+TEXTS_PER_STATEMENT = 100  # a statement of that size takes a tenth of a second
 
 
-class _Texts:
-    """Texts that are read together."""
+class _TextGroup:
+    """Texts that are analyzed together."""
 
     def __init__(
         self,
@@ -37,7 +43,14 @@ class _Texts:
         *,
         should_store: bool,
     ) -> None:
-        self._engine, self._pipeline, self._failures, self._responses, self._entity_types, self._should_store = (
+        (
+            self._engine,
+            self._pipeline,
+            self._failures,
+            self._responses,
+            self._entity_types,
+            self._should_store,
+        ) = (
             engine,
             pipeline,
             failures,
@@ -51,7 +64,7 @@ class _Texts:
         self._extractions: dict[int, Extraction] = {}
 
     def add(self, index: int, text: object) -> None:
-        """Take one in; one that is not valid has its answer already."""
+        """Add a text; one that is not valid gets its response at once."""
         self.size += 1
         self.characters += len(text) if isinstance(text, str) else 0
         try:
@@ -62,14 +75,14 @@ class _Texts:
             self._responses[index] = _failed_response(error)
 
     def read_stored(self) -> None:
-        """There is nothing to look up."""
+        """Do nothing: these texts are not stored."""
 
     def extract(self) -> None:
-        """Find entities and relations, and make the answers."""
+        """Find entities and relations, and build the responses."""
         try:
             self._failures.check()
             patterns, types = self._engine.state.patterns(), self._engine.types.snapshot()
-            names = self._engine.state.redirects().names if self._should_store else {}
+            names = self._engine.state.redirects().targets if self._should_store else {}
         except ContextPersistenceError as error:
             self._failures.note(error)
             self._fail(list(self._texts), error)
@@ -78,7 +91,9 @@ class _Texts:
             start = time.perf_counter()
             try:
                 extractions = list(
-                    self._engine.models.extractor.extract([self._texts[index] for index in indexes], patterns)
+                    self._engine.models.extractor.extract(
+                        [self._texts[index] for index in indexes], patterns
+                    )
                 )
             except ContextPersistenceError:
                 self._extract_singly(indexes, patterns)
@@ -89,8 +104,8 @@ class _Texts:
                 if index in self._extractions:
                     self._responses[index] = self._build_response(index, types, names, seconds_each)
 
-    def _extract_singly(self, indexes: Sequence[int], patterns: Patterns | None) -> None:
-        """Read again one by one what could not be read together."""
+    def _extract_singly(self, indexes: Sequence[int], patterns: UserPatterns | None) -> None:
+        """Extract from texts one by one, after extracting from them together has failed."""
         for index in indexes:
             try:
                 self._extractions[index] = next(
@@ -100,7 +115,7 @@ class _Texts:
                 self._responses[index] = _failed_response(error)
 
     def _build_response(
-        self, index: int, types: Snapshot, names: Mapping[str, str], seconds: float
+        self, index: int, types: TypeSnapshot, names: Mapping[str, str], seconds: float
     ) -> ExtractEntitiesResponse:
         extraction, now = followed(self._extractions[index], names), now_ms()
         rows = graph_rows(
@@ -109,35 +124,44 @@ class _Texts:
             now=now,
             admission=types,
         )
-        response = answer(self._engine, rows, extraction, self._entity_types, now=now)
+        response = build_response(self._engine, rows, extraction, self._entity_types, now=now)
         return response.model_copy(update={"processing_time": seconds})
 
     def embed_texts(self) -> None:
-        """Texts themselves have no vectors here."""
+        """Do nothing: these texts have no vectors."""
 
     def embed_names(self) -> None:
-        """Embed the names of what was found; the embedder remembers them until they are stored."""
+        """Embed the names of the entities; the embedder remembers them until they are stored."""
         if not self._should_store:
             return
-        names = {mention.embed_names for extraction in self._extractions.values() for mention in extraction.mentions}
+        names = {
+            mention.name
+            for extraction in self._extractions.values()
+            for mention in extraction.mentions
+        }
         for name_slice in self._pipeline.slices(sorted(names, key=len)):
             try:
                 self._failures.check()
-                self._engine.embeddings.current().embedder.embed_texts(name_slice)
-            except ContextPersistenceError:  # fails again, with its reason, when the text is stored
+                self._engine.embeddings.current().embedder.embed(name_slice)
+            except ContextPersistenceError:  # raised again when the text is stored
                 return
 
     def write_tasks(self) -> Iterator[Callable[[], None]]:
-        """What was found, in portions."""
+        """Yield tasks that store what was found, each of a part of the texts."""
         indexes = (
-            [index for index, extraction in self._extractions.items() if extraction.mentions] if self._should_store else []
+            [index for index, extraction in self._extractions.items() if extraction.mentions]
+            if self._should_store
+            else []
         )
-        for start in range(0, len(indexes), STORED_TOGETHER):
-            yield partial(self._write, indexes[start : start + STORED_TOGETHER])
+        for start in range(0, len(indexes), TEXTS_PER_STATEMENT):
+            yield partial(self._write, indexes[start : start + TEXTS_PER_STATEMENT])
 
     def _write(self, indexes: list[int]) -> None:
-        """Store what some texts say in one statement; in halves, down to one text, where the server's memory does not suffice."""
-        self._pipeline.goes_on()
+        """Store what was found in some texts in one statement.
+
+        Where the server has not enough memory, store it in halves, down to one text.
+        """
+        self._pipeline.check_running()
         engine, now = self._engine, now_ms()
         try:
             self._failures.check()
@@ -145,10 +169,10 @@ class _Texts:
                 sources = [
                     (text_source(self._texts[index]), self._extractions[index]) for index in indexes
                 ]
-                engine.embeddings.again(lambda: self._store_all(sources, now=now))
+                engine.embeddings.retry_when_stale(lambda: self._store_all(sources, now=now))
         except ContextPersistenceError as error:
             self._failures.note(error)
-            if out_of_memory(error) and len(indexes) > 1:
+            if is_out_of_memory(error) and len(indexes) > 1:
                 middle = len(indexes) // 2
                 self._write(indexes[:middle])
                 self._write(indexes[middle:])
@@ -161,7 +185,9 @@ class _Texts:
 
     def _store_all(self, sources: Sequence[tuple[str, Extraction]], *, now: int) -> None:
         engine, merged = self._engine, self._engine.state.redirects()
-        redirected = [(source, followed(extraction, merged.names)) for source, extraction in sources]
+        redirected = [
+            (source, followed(extraction, merged.targets)) for source, extraction in sources
+        ]
         store_entities(
             engine,
             graph_rows(engine.namespace, redirected, now=now, admission=engine.types),
@@ -170,10 +196,10 @@ class _Texts:
         )
 
     def finish(self) -> None:
-        """Nothing is left to do."""
+        """Do nothing: all is stored."""
 
     def refuse(self, error: ContextPersistenceError) -> None:
-        """Give each text this error as its answer."""
+        """Give each text this error as its response."""
         self._fail(list(self._texts), error)
 
     def _fail(self, indexes: list[int], error: ContextPersistenceError) -> None:
@@ -191,26 +217,29 @@ def extract_batch(
     store: bool,
     progress: Progress | None,
 ) -> list[ExtractEntitiesResponse]:
-    """Extract from texts, an answer for each in their order."""
-    texts = listed("texts", texts_given, limits.TEXTS_PER_BATCH)
-    types = types_wanted(entity_types)
-    pipeline = BatchPipeline(workers=workers(engine, parallel, max_workers), gate=Gate(engine.memory))
+    """Extract from texts; return a response for each, in their order."""
+    texts = check_items("texts", texts_given, limits.TEXTS_PER_BATCH)
+    types = check_types(entity_types)
+    pipeline = BatchPipeline(
+        workers=count_workers(engine, parallel, max_workers),
+        memory_check=BatchThrottle(engine.memory),
+    )
     if texts and store:
         engine.embeddings.current()
-    responses: list[ExtractEntitiesResponse] = [None] * len(texts)  # type: ignore[list-item]  # each place is filled
+    responses: list[ExtractEntitiesResponse] = [None] * len(texts)  # type: ignore[list-item]  # each is filled
 
-    def build_groups() -> Iterator[_Texts]:
+    def build_groups() -> Iterator[_TextGroup]:
         failures = FailureStreak(engine.graph)
-        group = _Texts(engine, pipeline, failures, responses, types, store=store)
+        group = _TextGroup(engine, pipeline, failures, responses, types, should_store=store)
         for index, text in enumerate(texts):
             group.add(index, text)
-            if engine.memory.is_full(engine.batches.chunk_size, group.size, group.characters):
+            if engine.memory.is_group_full(engine.batches.chunk_size, group.size, group.characters):
                 yield group
-                group = _Texts(engine, pipeline, failures, responses, types, store=store)
+                group = _TextGroup(engine, pipeline, failures, responses, types, should_store=store)
         if group.size:
             yield group
 
-    with told(progress, "texts", len(texts)) as report:
+    with report_progress(progress, "texts", len(texts)) as report:
         pipeline.run(build_groups(), report)
     return responses
 

@@ -1,7 +1,8 @@
-"""A production line for batches: groups of items are read, embedded and written at the same time, one group behind the other.
+"""The pipeline of batches: several groups of items are analyzed, embedded and written at once.
 
-Reading (spaCy) has one thread, the encoder another, and up to four write. The caller's thread only waits, so that an interruption reaches it
-at once; what has not begun to be written is then dropped, and what has begun ends as a whole.
+Extraction (spaCy) has one thread, the encoder another, and up to four threads write. The caller's
+thread only waits, so that an interruption reaches it at once: writes that have not started are
+dropped, and writes that have started are completed.
 """
 
 import sys
@@ -14,11 +15,11 @@ from typing import Protocol, TypeVar
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ContextPersistenceError
+from mcp_context_persistence.runtime.batch_throttle import BatchThrottle
 from mcp_context_persistence.runtime.connection import Progress
-from mcp_context_persistence.runtime.memory_limit import Gate
 
-GROUPS_AHEAD = 2  # groups that are read and embedded before an earlier one is written
-SLICE_SIZE = 128  # texts between two looks at whether the batch goes on
+GROUPS_AHEAD = 2  # groups that are analyzed and embedded before an earlier one is written
+SLICE_SIZE = 128  # texts between two checks for an interruption
 
 T = TypeVar("T")
 
@@ -28,43 +29,47 @@ class Interrupted(Exception):  # noqa: N818 - not an error: nobody waits for the
 
 
 class BatchGroup(Protocol):
-    """One group of items on its way. No step raises for a single item: it notes what went wrong with it."""
+    """A group of items that passes through the pipeline.
+
+    No step raises for a single item: the response of the item holds its error.
+    """
 
     size: int
 
     def read_stored(self) -> None:
-        """See what is to be done."""
+        """Read what is stored of the items."""
 
     def extract(self) -> None:
         """Find entities and relations."""
 
     def embed_texts(self) -> None:
-        """Embed the texts; runs beside `read`."""
+        """Embed the texts; runs at the same time as `extract`."""
 
     def embed_names(self) -> None:
-        """Embed what `read` has found."""
+        """Embed the names of the entities that `extract` has found."""
 
     def write_tasks(self) -> Iterable[Callable[[], None]]:
-        """What is to be written; these may run at the same time."""
+        """Return the tasks that write; they may run at the same time."""
 
     def finish(self) -> None:
-        """What is to be done when all was written."""
+        """Do what is left when all tasks have run."""
 
     def refuse(self, error: ContextPersistenceError) -> None:
-        """Give each item this error as its answer; nothing was begun."""
+        """Give each item this error as its response; no step has run."""
 
 
 class BatchPipeline:
     """The threads of one batch."""
 
-    def __init__(self, *, workers: int, memory_gate: Gate) -> None:
-        """Start nothing yet.
+    def __init__(self, *, workers: int, memory_check: BatchThrottle) -> None:
+        """Prepare the threads; none starts yet.
 
         Args:
-            workers: Items that are written at the same time, at most; with 1 everything is done in turn.
-            gate: Tells whether there is memory for another group.
+            workers: The most items that are written at the same time; with 1 every step runs after
+                the one before it.
+            memory_check: Tells whether there is memory for another group.
         """
-        self._memory_gate = memory_gate
+        self._memory_check = memory_check
         self._stop = threading.Event()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="context-persistence-batch")
         is_sequential = workers == 1
@@ -82,25 +87,30 @@ class BatchPipeline:
         )
 
     def check_running(self) -> None:
-        """Raise where nobody waits any more."""
+        """Raise `Interrupted` after the batch was interrupted."""
         if self._stop.is_set():
             raise Interrupted
 
     def slices(self, items: Sequence[T]) -> Iterator[Sequence[T]]:
-        """The items in parts, for as long as the batch goes on."""
+        """Yield the items in slices, until the batch is interrupted."""
         for start in range(0, len(items), SLICE_SIZE):
             self.check_running()
             yield items[start : start + SLICE_SIZE]
 
     def run(self, groups: Iterable[BatchGroup], on_finished: Callable[[int], None]) -> None:
-        """Work off the jobs in order; `done` is called with the number of items that each of them brings to its end."""
+        """Process the groups in order.
+
+        Args:
+            groups: The groups; the next one is taken when there is room for it.
+            on_finished: Called with the number of items of each group that is finished.
+        """
         started: deque[_StartedGroup] = deque()
         writing: list[_WritingGroup] = []
         try:
             for group in groups:
-                if self._memory_gate.tight():
+                if self._memory_check.is_near_limit():
                     self._finish(started, writing, on_finished)
-                    if refusal := self._memory_gate.relieved():
+                    if refusal := self._memory_check.wait_for_memory():
                         group.refuse(refusal)
                         on_finished(group.size)
                         continue
@@ -110,36 +120,47 @@ class BatchPipeline:
             self._finish(started, writing, on_finished)
         finally:
             self._stop.set()
-            for threads in (self._reader, self._encoder):  # what they still do is thrown away
-                threads.shutdown(wait=False, cancel_futures=True)
+            for executor in (self._reader, self._encoder):  # their results are not used any more
+                executor.shutdown(wait=False, cancel_futures=True)
             self._writers.shutdown(wait=True, cancel_futures=True)
 
     def _finish(
-        self, started: "deque[_Begun]", writing: "list[_Written]", on_finished: Callable[[int], None]
+        self,
+        started: "deque[_StartedGroup]",
+        writing: "list[_WritingGroup]",
+        on_finished: Callable[[int], None],
     ) -> None:
-        """Bring to its end what was begun."""
+        """Write all groups that were started."""
         while started:
             self._write(started.popleft(), writing, on_finished)
         _settle(writing, on_finished)
 
-    def _start(self, group: BatchGroup) -> "_Begun":
+    def _start(self, group: BatchGroup) -> "_StartedGroup":
         stored = self._reader.submit(self._run_unless_stopped, group.read_stored)
-        extracted = self._reader.submit(self._run_unless_stopped, group.extracted)
+        extracted = self._reader.submit(self._run_unless_stopped, group.extract)
         embedded = self._encoder.submit(self._run_unless_stopped, group.embed_texts, stored)
         return _StartedGroup(group, extracted, embedded)
 
     def _write(
-        self, prepared: "_Begun", writing: "list[_Written]", on_finished: Callable[[int], None]
+        self,
+        prepared: "_StartedGroup",
+        writing: "list[_WritingGroup]",
+        on_finished: Callable[[int], None],
     ) -> None:
-        """Write what is ready, once everything before it is written: of two items of one id the later one then wins."""
-        names_embedded = self._encoder.submit(self._run_unless_stopped, prepared.group.embed_names, prepared.extracted, prepared.embedded)
+        """Write a group after all groups before it: of two items with one id the later one wins."""
+        names_embedded = self._encoder.submit(
+            self._run_unless_stopped,
+            prepared.group.embed_names,
+            prepared.extracted,
+            prepared.embedded,
+        )
         names_embedded.result()
         _settle(writing, on_finished)
-        writing.append(
-            _WritingGroup(
-                prepared.group, [self._writers.submit(self._run_unless_stopped, task) for task in prepared.group.write_tasks()]
-            )
-        )
+        futures = [
+            self._writers.submit(self._run_unless_stopped, task)
+            for task in prepared.group.write_tasks()
+        ]
+        writing.append(_WritingGroup(prepared.group, futures))
 
     def _run_unless_stopped(self, task: Callable[[], None], *earlier: "Future[None]") -> None:
         for future in earlier:
@@ -149,7 +170,9 @@ class BatchPipeline:
 
 
 class _StartedGroup:
-    def __init__(self, group: BatchGroup, extracted: "Future[None]", embedded: "Future[None]") -> None:
+    def __init__(
+        self, group: BatchGroup, extracted: "Future[None]", embedded: "Future[None]"
+    ) -> None:
         self.group, self.extracted, self.embedded = group, extracted, embedded
 
 
@@ -169,20 +192,22 @@ def _settle(writing: list[_WritingGroup], on_finished: Callable[[int], None]) ->
 
 
 @contextmanager
-def report_progress(progress: Progress | None, unit: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Tell how far a batch is: to the callback where there is one, else by a bar where standard error is a terminal."""
+def report_progress(
+    progress: Progress | None, unit: str, total: int
+) -> Iterator[Callable[[int], None]]:
+    """Report how many items are finished: to the callback, else by a bar on a terminal."""
     if progress is not None:
         finished = 0
 
         def report(count: int) -> None:
-            nonlocal so_far
+            nonlocal finished
             finished += count
             progress(unit, finished, total)
 
         yield report
     elif sys.stderr.isatty():
         from rich.console import Console  # noqa: PLC0415 - only for people who look
-        from rich.progress import (
+        from rich.progress import (  # noqa: PLC0415
             BarColumn,
             MofNCompleteColumn,
             Progress,

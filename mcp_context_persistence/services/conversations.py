@@ -1,4 +1,4 @@
-"""Saving and loading conversations."""
+"""Save and load conversations."""
 
 import json
 import time
@@ -10,14 +10,13 @@ from typing import Any
 from mcp_context_persistence.ingest.pipeline import Analysis, ExtractionCache, analyse
 from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg import models as checked
-from mcp_context_persistence.kg.driver.graph import Run
-from mcp_context_persistence.kg.driver.statement import Row, Statement
+from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
 from mcp_context_persistence.kg.errors import DatabaseError, NotFoundError, ValidationError
 from mcp_context_persistence.kg.models import MODES, Conversation, Message
 from mcp_context_persistence.kg.schema.type_limits import Types
 from mcp_context_persistence.kg.timestamps import now_ms
-from mcp_context_persistence.kg.vector_spaces import Vectors
-from mcp_context_persistence.kg.writes import conversations as rows
+from mcp_context_persistence.kg.vector_spaces import VectorState
+from mcp_context_persistence.kg.writes import conversations as statements
 from mcp_context_persistence.kg.writes.conversation_diff import (
     ConversationDiff,
     StoredConversation,
@@ -26,23 +25,23 @@ from mcp_context_persistence.kg.writes.conversation_diff import (
 from mcp_context_persistence.models import LoadConversationHistoryResponse, SaveConversationResponse
 from mcp_context_persistence.runtime.engine import Engine
 
-HOPEFUL_TRIES = 3  # without a lock
+TRIES_WITHOUT_LOCK = 3
 
 
 def build_conversation(
     conversation_id: object,
-    build_messages: object,
+    messages: object,
     project_path: object,
     mode: object,
     metadata: object,
     *,
     max_messages: int,
 ) -> Conversation:
-    """The conversation that a call means: an object, or keywords, never both."""
+    """Return the checked conversation of a call: an object, or keywords, never both."""
     if isinstance(conversation_id, Conversation):
-        if any(value is not None for value in (build_messages, project_path, mode, metadata)):
+        if any(value is not None for value in (messages, project_path, mode, metadata)):
             raise ValidationError("give a Conversation object or keywords, not both")
-        fields = dict(conversation_id)  # one that was made without a check may lack fields
+        fields = dict(conversation_id)  # an object that was made without a check may lack fields
         conversation = checked.conversation(
             fields.get("conversation_id"),
             fields.get("messages"),
@@ -54,27 +53,27 @@ def build_conversation(
     else:
         conversation = checked.conversation(
             validation.check_identifier("conversation_id", conversation_id),
-            build_messages,
+            messages,
             project_path=project_path,
             mode=mode,
             metadata=metadata,
         )
     if len(conversation.messages) > max_messages:
         raise ValidationError(
-            f"a conversation has at most {max_messages:,} messages (max_conversation_length)"
+            f"messages has more than {max_messages:,} items (max_conversation_length)"
         )
     return conversation
 
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedSave:
-    """What was done for a save before it: the state that was read, and what was read and embedded of its texts."""
+    """The work that was done before a save: the stored state, extractions and vectors."""
 
-    state: StoredConversation
-    seen: ExtractionCache
+    stored: StoredConversation
+    cache: ExtractionCache
 
 
-def save(
+def save_conversation(
     engine: Engine,
     conversation: Conversation,
     *,
@@ -82,24 +81,33 @@ def save(
     replace: bool,
     prepared: PreparedSave | None = None,
 ) -> SaveConversationResponse:
-    """Save a conversation: read what is stored, analyse what is new, write the difference. Two statements, whatever its length.
+    """Save a conversation: read what is stored, analyze what is new, write the difference.
 
-    Where other writers of the same conversation come between the two again and again, it is locked from the first to the second.
+    This takes two statements, whatever the length of the conversation. Where other writers change
+    the conversation between the two again and again, it is locked from the first to the second.
     """
     start, now = time.perf_counter(), now_ms()
     mode = validation.check_choice("mode", conversation.mode or engine.config.default_mode, MODES)
     if embeddings is not None and mode == "knowledge":
         raise ValidationError(
-            "embeddings: the mode knowledge keeps no vectors of messages; use hybrid or conversation"
+            "embeddings: the mode knowledge keeps no vectors of messages; "
+            "use hybrid or conversation"
         )
-    max_messages, cache = engine.config.max_conversation_length, prepared.seen if prepared else ExtractionCache()
-    prepared_states = [prepared.state] if prepared else []
+    max_messages, cache = (
+        engine.config.max_conversation_length,
+        prepared.cache if prepared else ExtractionCache(),
+    )
+    prepared_states = [prepared.stored] if prepared else []
 
     def try_save(
         run: Run, write: Callable[[Statement[Row], Types], list[Row]]
     ) -> SaveConversationResponse | None:
         vectors, vector_hashes = _check_vectors(engine, conversation, embeddings)
-        state = prepared_states.pop() if prepared_states else run(rows.read_state(engine.namespace, conversation))[0]
+        state = (
+            prepared_states.pop()
+            if prepared_states
+            else run(statements.read_state(engine.namespace, conversation))[0]
+        )
         cache.patterns = engine.state.patterns(state.patterns)
         difference = diff_conversation(
             engine.namespace,
@@ -108,12 +116,12 @@ def save(
             mode=mode,
             now=now,
             replace=replace,
-            most=max_messages,
-            vectors=vector_hashes,
+            max_messages=max_messages,
+            vector_hashes=vector_hashes,
         )
         analysis, space = _analyze(engine, difference, vectors, cache, now=now)
         if difference.is_unchanged or write(
-            rows.save(engine.namespace, difference, analysis.findings, space, now=now),
+            statements.save(engine.namespace, difference, analysis.findings, space, now=now),
             analysis.types,
         ):
             return _build_response(difference, analysis, seconds=time.perf_counter() - start)
@@ -125,11 +133,11 @@ def save(
             engine.types.register(run, used_types)
             return written_rows
 
-        run(rows.lock(engine.namespace, conversation.conversation_id))
+        run(statements.lock(engine.namespace, conversation.conversation_id))
         return try_save(run, write)
 
     def save_or_retry() -> SaveConversationResponse:
-        for _ in range(HOPEFUL_TRIES):
+        for _ in range(TRIES_WITHOUT_LOCK):
             if response := try_save(engine.graph.run, engine.types.run):
                 return response
         if response := engine.types.transact(save_locked, name="save_conversation"):
@@ -138,16 +146,16 @@ def save(
             "the conversation was removed while it was saved; save it again", retryable=True
         )
 
-    return engine.embeddings.again(save_or_retry)
+    return engine.embeddings.retry_when_stale(save_or_retry)
 
 
 def _check_vectors(
     engine: Engine, conversation: Conversation, embeddings: object
 ) -> tuple[dict[int, Any] | None, list[str] | None]:
-    """The caller's own vectors by place, and a hash of each."""
+    """Return the caller's own vectors by position, and a hash of each."""
     if embeddings is None:
         return None, None
-    dimension = engine.embeddings.current().vectors.space.size
+    dimension = engine.embeddings.current().vectors.active.size
     array = validation.check_vectors(
         "embeddings", embeddings, count=len(conversation.messages), dimension=dimension
     )
@@ -163,8 +171,8 @@ def _analyze(
     cache: ExtractionCache,
     *,
     now: int,
-) -> tuple[Analysis, Vectors | None]:
-    """Vectors and findings for the messages that need them, and where the vectors go."""
+) -> tuple[Analysis, VectorState | None]:
+    """Return vectors and findings of the messages that need them, and the vectors' space."""
     embeds = any(item.needs_vector for item in difference.items)
     extracts = any(item.needs_graph for item in difference.items)
     if not embeds and not extracts:
@@ -179,16 +187,22 @@ def _analyze(
         admission=engine.types,
         vectors=vectors,
         seen=cache,
-        merged=merged.names,
+        merged=merged.targets,
         now=now,
     )
-    return analysis, merged.writing(
+    return analysis, merged.guard_vectors(
         embedding.vectors, (row["id"] for row in analysis.findings.entities), analysis.followed
     )
 
 
-def _build_response(difference: ConversationDiff, analysis: Analysis, *, seconds: float) -> SaveConversationResponse:
-    count, created, updated = len(difference.items), difference.created_count, difference.updated_count
+def _build_response(
+    difference: ConversationDiff, analysis: Analysis, *, seconds: float
+) -> SaveConversationResponse:
+    count, created, updated = (
+        len(difference.items),
+        difference.created_count,
+        difference.updated_count,
+    )
     return SaveConversationResponse(
         conversation_id=difference.conversation_id,
         message_count=count,
@@ -205,33 +219,38 @@ def _build_response(difference: ConversationDiff, analysis: Analysis, *, seconds
     )
 
 
-def load(engine: Engine, conversation_id: object, limit: object) -> LoadConversationHistoryResponse:
-    """The last messages of a conversation, oldest first."""
-    start = time.perf_counter()
+def load_history(
+    engine: Engine, conversation_id: object, limit: object
+) -> LoadConversationHistoryResponse:
+    """Load the last messages of a conversation, oldest first."""
     checked_id = validation.check_identifier("conversation_id", conversation_id)
-    largest = limits.MESSAGES_PER_CONVERSATION
+    max_messages = limits.MESSAGES_PER_CONVERSATION
     message_limit = (
-        largest if limit is None else validation.check_integer("limit", limit, minimum=1, maximum=largest)
+        max_messages
+        if limit is None
+        else validation.check_integer("limit", limit, minimum=1, maximum=max_messages)
     )
-    rows_found = engine.graph.run(rows.load(engine.namespace, checked_id, limit=message_limit))
-    if not rows_found:
+    rows = engine.graph.run(statements.load(engine.namespace, checked_id, limit=message_limit))
+    if not rows:
         raise NotFoundError("conversation_id: there is no such conversation")
-    stored_conversation, returned = rows_found[0]["conversation"], build_messages(rows_found[0]["messages"])
+    stored_conversation, messages = (
+        rows[0]["conversation"],
+        build_messages(rows[0]["messages"]),
+    )
     return LoadConversationHistoryResponse(
         conversation_id=checked_id,
-        messages=returned,
-        message_count=len(returned),
-        total_messages=rows_found[0]["total"],
+        messages=messages,
+        message_count=len(messages),
+        total_messages=rows[0]["total"],
         project_path=stored_conversation["project_path"],
         metadata=json.loads(stored_conversation["metadata"] or "null"),
         created_at=timestamps.from_milliseconds(stored_conversation["created_ms"]),
         updated_at=timestamps.from_milliseconds(stored_conversation["updated_ms"]),
-        processing_time=time.perf_counter() - start,
     )
 
 
 def build_messages(stored_messages: Sequence[Mapping[str, Any]]) -> list[Message]:
-    """Messages as they were saved. They were checked then, so they are not checked again."""
+    """Build messages from stored rows. They were checked when they were saved, so not again."""
     return [
         Message.model_construct(
             id=row["id"],

@@ -1,25 +1,26 @@
-"""Saving decisions, proposing and reviewing them."""
+"""Save decisions, propose them from messages, and review them."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from mcp_context_persistence.ingest.extraction.decision_cues import Proposal, proposals
+from mcp_context_persistence.ingest.extraction.decision_cues import (
+    DecisionSentence,
+    find_decision_sentences,
+)
 from mcp_context_persistence.ingest.graph_rows import graph_rows
 from mcp_context_persistence.ingest.pipeline import entity_vectors
 from mcp_context_persistence.ingest.redirects import followed
 from mcp_context_persistence.kg import identifiers, limits, timestamps, validation
-from mcp_context_persistence.kg.driver.graph import Run
-from mcp_context_persistence.kg.driver.statement import Row, Statement
+from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
 from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError, NotFoundError
 from mcp_context_persistence.kg.models import Decision, Message
 from mcp_context_persistence.kg.schema.type_limits import Types
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import conversation_diff, decisions
-from mcp_context_persistence.kg.writes import conversations as rows
-from mcp_context_persistence.kg.writes import entities as knowledge
+from mcp_context_persistence.kg.writes import conversations as conversation_statements
+from mcp_context_persistence.kg.writes import entities as entity_statements
 from mcp_context_persistence.models import SaveDecisionResponse
 from mcp_context_persistence.responses.decisions import (
     ProposedDecision,
@@ -29,7 +30,7 @@ from mcp_context_persistence.responses.decisions import (
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import conversations
 
-PROPOSED_TYPE = "unspecified"  # a sentence does not say of what type it is; what became of a proposal is its status
+PROPOSED_TYPE = "unspecified"  # a sentence does not tell the type of its decision
 
 
 def save_decision(
@@ -40,7 +41,7 @@ def save_decision(
     outcome: object,
     confidence: object,
 ) -> SaveDecisionResponse:
-    """Save a decision and link it to what it is about."""
+    """Save a decision and link it to the entities that it is about."""
     now = now_ms()
     decision = Decision(
         id="",
@@ -55,7 +56,7 @@ def save_decision(
     decision.id = identifiers.decision_id(
         decision.conversation_id, decision.decision_type, decision.context, decision.outcome
     )
-    row = engine.embeddings.again(lambda: _write_decision(engine, decision, now=now))
+    row = engine.embeddings.retry_when_stale(lambda: _write_decision(engine, decision, now=now))
     decision.created_at = timestamps.from_milliseconds(row["created_ms"])
     return SaveDecisionResponse(
         decision=decision,
@@ -66,29 +67,39 @@ def save_decision(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Prepared:
-    """What a decision needs to be written: the statement that stores what it is about, and what the one that writes it takes besides."""
+class _PreparedDecision:
+    """A decision that was embedded and analyzed.
 
-    things: Statement[Row]
+    Attributes:
+        store_entities: The statement that stores the entities that the decision is about.
+        types: The types of these entities and of their relationships.
+        relation_ids: The ids of the extracted relationships.
+        arguments: The arguments of the statement that writes the decision.
+    """
+
+    store_entities: Statement[Row]
     types: Types
-    relations: list[str]
-    given: dict[str, Any]
+    relation_ids: list[str]
+    arguments: dict[str, Any]
 
 
-def _prepare(engine: Engine, decision: Decision, *, now: int) -> _Prepared:
-    """Embed and extract."""
+def _prepare(engine: Engine, decision: Decision, *, now: int) -> _PreparedDecision:
+    """Embed a decision and extract its entities."""
     content = f"{decision.context}\n{decision.outcome}"
     embedding = engine.embeddings.current()
     vector = embedding.embedder.embed_query(content)
     merged = engine.state.redirects()
     extraction = followed(
-        next(iter(engine.models.extractor.extract([content], engine.state.patterns()))), merged.names
+        next(iter(engine.models.extractor.extract([content], engine.state.patterns()))),
+        merged.targets,
     )
-    graph = graph_rows(engine.namespace, [(decision.id, extraction)], now=now, admission=engine.types)
+    graph = graph_rows(
+        engine.namespace, [(decision.id, extraction)], now=now, admission=engine.types
+    )
     entities = entity_vectors(graph, embedding.embedder).entities
-    vectors = merged.writing(embedding.vectors, graph.ids, graph.followed)
-    return _Prepared(
-        things=knowledge.store(
+    vectors = merged.guard_vectors(embedding.vectors, graph.ids, graph.followed)
+    return _PreparedDecision(
+        store_entities=entity_statements.store(
             engine.namespace,
             entities=entities,
             relations=graph.relations,
@@ -97,8 +108,8 @@ def _prepare(engine: Engine, decision: Decision, *, now: int) -> _Prepared:
             last=False,
         ),
         types=graph.types,
-        relations=[row["properties"]["id"] for row in graph.relations],
-        given={
+        relation_ids=[row["properties"]["id"] for row in graph.relations],
+        arguments={
             "content": content,
             "vector": vector,
             "vectors": vectors,
@@ -109,7 +120,7 @@ def _prepare(engine: Engine, decision: Decision, *, now: int) -> _Prepared:
 
 
 def _write_decision(engine: Engine, decision: Decision, *, now: int) -> Row:
-    """Write a decision, and what it is about, in one transaction."""
+    """Write a decision and its entities in one transaction."""
     prepared = _prepare(engine, decision, now=now)
     conversation = conversation_diff.conversation_properties(
         engine.namespace,
@@ -118,10 +129,12 @@ def _write_decision(engine: Engine, decision: Decision, *, now: int) -> Row:
         mode=engine.config.default_mode,
         metadata=None,
     )
-    statement = decisions.save(engine.namespace, decision, conversation=conversation, **prepared.given)
+    statement = decisions.save(
+        engine.namespace, decision, conversation=conversation, **prepared.arguments
+    )
 
     def work(run: Run) -> Row:
-        run(prepared.things)
+        run(prepared.store_entities)
         row: Row = run(statement)[0]
         engine.types.register(run, prepared.types)
         return row
@@ -129,8 +142,8 @@ def _write_decision(engine: Engine, decision: Decision, *, now: int) -> Row:
     return engine.types.transact(work, name="save_decision")
 
 
-class _ProposalUnchanged(Exception):  # noqa: N818 - no error: it rolls back what was begun
-    """A proposal is left as it is: reviewed, or with a message that has changed or gone."""
+class _ProposalUnchanged(Exception):  # noqa: N818 - no error: it rolls the transaction back
+    """A proposal is not written: it was reviewed, or its message was changed or removed."""
 
     def __init__(self, row: Row | None) -> None:
         super().__init__()
@@ -140,21 +153,26 @@ class _ProposalUnchanged(Exception):  # noqa: N818 - no error: it rolls back wha
 def _write_proposal(
     engine: Engine, proposal: ProposedDecision, *, text_hashes: Mapping[str, str], now: int
 ) -> Row | None:
-    """Write a proposal, in one transaction; None where a message has another text by now. Nothing is written then, or where it was reviewed."""
+    """Write a proposal in one transaction.
+
+    Returns:
+        The stored row; the row as it was where the proposal was reviewed; None where a message has
+        another text now. In the last two cases nothing is written.
+    """
     decision = proposal.decision
     prepared = _prepare(engine, decision, now=now)
     evidence = {key: text_hashes[key] for key in proposal.evidence}
     statement = decisions.propose(
         engine.namespace,
         decision,
-        supported=prepared.relations,
+        supported=prepared.relation_ids,
         evidence=evidence,
-        **prepared.given,
+        **prepared.arguments,
     )
 
     def work(run: Run) -> Row:
-        run(rows.lock(engine.namespace, decision.conversation_id))
-        run(prepared.things)
+        run(conversation_statements.lock(engine.namespace, decision.conversation_id))
+        run(prepared.store_entities)
         rows_written: list[Row] = run(statement)
         if not rows_written or rows_written[0]["status"] != "proposed":
             raise _ProposalUnchanged(rows_written[0] if rows_written else None)
@@ -163,18 +181,23 @@ def _write_proposal(
 
     try:
         return engine.types.transact(work, name="propose_decisions")
-    except _ProposalUnchanged as left:
+    except _ProposalUnchanged as unchanged:
         return unchanged.row
 
 
-def propose_decisions(engine: Engine, conversation_id: object, *, save_decision: object) -> ProposeDecisionsResponse:
-    """Find what the messages of a conversation tell of decisions, and keep it as proposals."""
+def propose_decisions(
+    engine: Engine, conversation_id: object, *, save: object
+) -> ProposeDecisionsResponse:
+    """Find the sentences of a conversation that state decisions, and keep them as proposals."""
     now = now_ms()
-    should_save = validation.check_flag("save", save_decision)
+    should_save = validation.check_flag("save", save)
     checked_id = validation.check_identifier("conversation_id", conversation_id)
-    messages = conversations.load(engine, checked_id, None).messages
+    messages = conversations.load_history(engine, checked_id, None).messages
     text_hashes = {str(message.id): identifiers.digest(message.content) for message in messages}
-    stored_proposals = {row["id"]: row for row in engine.graph.run(decisions.list_of_conversation(engine.namespace, checked_id))}
+    stored_proposals = {
+        row["id"]: row
+        for row in engine.graph.run(decisions.list_of_conversation(engine.namespace, checked_id))
+    }
     proposals_found = _find_proposals(checked_id, messages, stored_proposals)
     saved = outdated = written_count = 0
     for proposal in proposals_found if should_save else ():
@@ -182,11 +205,16 @@ def propose_decisions(engine: Engine, conversation_id: object, *, save_decision:
         if stored and (stored["status"] != "proposed" or _is_stored_unchanged(stored, proposal)):
             continue
         try:
-            row = engine.embeddings.again(partial(_write_proposal, engine, proposal, hashes=text_hashes, now=now))
+            row = engine.embeddings.retry_when_stale(
+                partial(_write_proposal, engine, proposal, text_hashes=text_hashes, now=now)
+            )
         except ContextPersistenceError as error:
             if not written_count:
                 raise
-            text = f"{error}; {written_count} proposals were kept before that, and the same call goes on after them"
+            text = (
+                f"{error}; {written_count} proposals were kept before that; "
+                "repeat the call to keep the others"
+            )
             raise DatabaseError(text, retryable=error.retryable, outcome="unknown") from error
         written_count += row is not None
         proposal.kept, proposal.created = row is not None, row is not None and row["created"]
@@ -203,21 +231,32 @@ def propose_decisions(engine: Engine, conversation_id: object, *, save_decision:
 
 
 def _is_stored_unchanged(row: Row, proposal: ProposedDecision) -> bool:
-    """Whether a proposal is stored as it was found now."""
-    return row["context"] == proposal.decision.context and set(row["evidence"]) == set(proposal.evidence)
+    """Whether the stored proposal equals the one that was found."""
+    return row["context"] == proposal.decision.context and set(row["evidence"]) == set(
+        proposal.evidence
+    )
 
 
 def _find_proposals(
     conversation_id: str, messages: Sequence[Message], stored_proposals: Mapping[str, Row]
 ) -> list[ProposedDecision]:
-    """What messages tell of decisions, each sentence once, with what became of it."""
+    """Find the sentences that state decisions, each one once, with the status that is stored."""
     by_id: dict[str, ProposedDecision] = {}
     for message in messages:
-        for sentence in proposals(message.content):
-            proposal_id, message_id = identifiers.proposal_id(conversation_id, sentence.text), str(message.id)
+        for sentence in find_decision_sentences(message.content):
+            proposal_id, message_id = (
+                identifiers.proposal_id(conversation_id, sentence.text),
+                str(message.id),
+            )
             proposal = by_id.get(proposal_id)
             if proposal is None:
-                proposal = by_id[proposal_id] = _build_proposal(conversation_id, proposal_id, message, sentence, stored_proposals.get(proposal_id))
+                proposal = by_id[proposal_id] = _build_proposal(
+                    conversation_id,
+                    proposal_id,
+                    message,
+                    sentence,
+                    stored_proposals.get(proposal_id),
+                )
             elif message_id not in proposal.evidence:
                 proposal.evidence.append(message_id)
                 proposal.timestamp = min(
@@ -227,11 +266,21 @@ def _find_proposals(
 
 
 def _build_proposal(
-    conversation_id: str, proposal_id: str, message: Message, sentence: Proposal, row: Row | None
+    conversation_id: str,
+    proposal_id: str,
+    message: Message,
+    sentence: DecisionSentence,
+    row: Row | None,
 ) -> ProposedDecision:
-    """A proposal as it is shown. A long message is cut to what lies around the sentence."""
+    """Build a proposal for the response; a long message is cut to the text near the sentence."""
     max_characters = limits.DECISION_CHARACTERS
-    start = max(0, min((sentence.start + sentence.end - max_characters) // 2, len(message.content) - max_characters))
+    start = max(
+        0,
+        min(
+            (sentence.start + sentence.end - max_characters) // 2,
+            len(message.content) - max_characters,
+        ),
+    )
     return ProposedDecision(
         decision=Decision(
             id=proposal_id,
@@ -265,10 +314,10 @@ def review_decision(engine: Engine, decision_id: object, accept: object) -> Revi
         vectors=engine.embeddings.current().vectors,
         now=now_ms(),
     )
-    rows_found = engine.graph.run(statement)
-    if not rows_found:
+    rows = engine.graph.run(statement)
+    if not rows:
         raise NotFoundError("decision_id: there is no such decision, or it was rejected before")
-    row = rows_found[0]
+    row = rows[0]
     decision = Decision.model_construct(
         id=row["id"],
         conversation_id=row["conversation_id"],

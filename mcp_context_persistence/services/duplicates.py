@@ -1,7 +1,6 @@
-"""Entities that are the same thing under several names: found, merged, and parted again."""
+"""Find entities that are probably the same, merge them, and undo merges."""
 
 import json
-import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -9,17 +8,16 @@ from typing import Any, Literal
 import numpy as np
 
 from mcp_context_persistence.kg import limits, timestamps, validation
-from mcp_context_persistence.kg.driver.graph import Run
-from mcp_context_persistence.kg.driver.statement import Row
+from mcp_context_persistence.kg.driver.statement import Row, Run
 from mcp_context_persistence.kg.errors import GraphError, NotFoundError, ValidationError
 from mcp_context_persistence.kg.merging import merge as merging
-from mcp_context_persistence.kg.merging import unmerge
+from mcp_context_persistence.kg.merging import statements, unmerge
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import entities
 from mcp_context_persistence.queries.entity_resolution import record_matching, scoring
 from mcp_context_persistence.queries.entity_resolution.blocking import EntityProfile
-from mcp_context_persistence.queries.entity_resolution.name_matching import settings
-from mcp_context_persistence.queries.entity_resolution.scoring import Pair
+from mcp_context_persistence.queries.entity_resolution.name_matching import load_settings
+from mcp_context_persistence.queries.entity_resolution.scoring import ScoredPair
 from mcp_context_persistence.responses.duplicates import (
     DuplicateEvidence,
     DuplicateGroup,
@@ -44,33 +42,46 @@ def find_duplicates(
     compared_id = (
         None
         if entity_id is None
-        else engine.state.resolve_entities({"entity_id": validation.check_identifier("entity_id", entity_id)})[
-            "entity_id"
-        ]
+        else engine.state.resolve_entities(
+            {"entity_id": validation.check_identifier("entity_id", entity_id)}
+        )["entity_id"]
     )
-    vectors_property = engine.embeddings.current().vectors.space.vectors
+    vectors_property = engine.embeddings.current().vectors.active.property_name
     rows = engine.graph.run(
-        merging.things(
-            engine.namespace, types=type_names, limit=limits.COMPARED_ENTITIES + 1, vectors=vectors_property
+        statements.read_profiles(
+            engine.namespace,
+            types=type_names,
+            limit=limits.COMPARED_ENTITIES + 1,
+            vectors=vectors_property,
         )
     )
     compared = rows[: limits.COMPARED_ENTITIES]
     if compared_id is not None and all(row["id"] != compared_id for row in compared):
         raise NotFoundError(
-            "entity_id: it is not among the entities that are compared; narrow them by entity_types"
+            f"entity_id: the entity is not among the first {limits.COMPARED_ENTITIES:,} entities, "
+            "which are compared; name its type in entity_types"
         )
     profiles = {row["id"]: _build_profile(row) for row in compared}
     shared_neighbors, neighbors_by = _find_shared_neighbors(engine, profiles.values())
-    pairs_found = scoring.pairs(list(profiles.values()), related=shared_neighbors)
-    groups = [group for group in scoring.clusters(list(profiles.values()), pairs_found) if len(group) > 1]
+    pairs_found = scoring.score_pairs(list(profiles.values()), related=shared_neighbors)
+    groups = [
+        group
+        for group in scoring.group_duplicates(list(profiles.values()), pairs_found)
+        if len(group) > 1
+    ]
     shown = [
         pair
         for pair in pairs_found
-        if pair.score >= smallest_score and (compared_id is None or compared_id in {pair.first, pair.second})
+        if pair.score >= smallest_score
+        and (compared_id is None or compared_id in {pair.first, pair.second})
     ]
     return FindDuplicateEntitiesResponse(
         pairs=[_build_pair(pair, profiles) for pair in shown[:pair_limit]],
-        groups=[_build_group(group, profiles) for group in groups if compared_id is None or compared_id in group],
+        groups=[
+            _build_group(group, profiles)
+            for group in groups
+            if compared_id is None or compared_id in group
+        ],
         total_pairs=len(shown),
         compared=len(compared),
         neighbors_by=neighbors_by,
@@ -81,12 +92,19 @@ def find_duplicates(
 def _find_shared_neighbors(
     engine: Engine, profiles: Iterable[EntityProfile]
 ) -> tuple[list[tuple[str, str]] | None, Literal["gds", "cypher"] | None]:
-    """Entities that share neighbours, as the server's library knows them, and who told; None where they must be found from what was read."""
-    related_settings = settings()["related"]
-    if all(len(profile.neighbours) < related_settings["shared"] for profile in profiles):
+    """Find the pairs of entities that share neighbors.
+
+    Returns:
+        The pairs, and which program found them. The pairs are None where the server has no Graph
+        Data Science, so that the caller must find them in the rows that were read.
+    """
+    related_settings = load_settings()["related"]
+    if all(len(profile.neighbors) < related_settings["min_shared"] for profile in profiles):
         return [], None
-    pairs_found = engine.analytics.related(
-        engine.namespace, cutoff=related_settings["overlap"], least=related_settings["shared"]
+    pairs_found = engine.analytics.find_related_pairs(
+        engine.namespace,
+        min_similarity=related_settings["min_overlap"],
+        min_neighbors=related_settings["min_shared"],
     )
     return pairs_found, "cypher" if pairs_found is None else "gds"
 
@@ -101,7 +119,9 @@ def _check_types(entity_types: object) -> list[str] | None:
         )
     if not type_list:
         raise ValidationError("entity_types must not be an empty list; None means all types")
-    return [validation.check_type_name("entity_types", type_name).lower() for type_name in type_list]
+    return [
+        validation.check_type_name("entity_types", type_name).lower() for type_name in type_list
+    ]
 
 
 def _build_profile(row: Row) -> EntityProfile:
@@ -118,13 +138,13 @@ def _build_profile(row: Row) -> EntityProfile:
         type=entity_type,
         aliases=tuple(row["aliases"] or ()),
         contexts=frozenset(row["contexts"]),
-        neighbours=frozenset(row["neighbours"]) - {row["id"]},
+        neighbors=frozenset(row["neighbors"]) - {row["id"]},
         vector=vector,
-        fields=record_matching.named(entity_type, name, fields),
+        fields=record_matching.build_record(entity_type, name, fields),
     )
 
 
-def _build_pair(pair: Pair, profiles: Mapping[str, EntityProfile]) -> DuplicatePair:
+def _build_pair(pair: ScoredPair, profiles: Mapping[str, EntityProfile]) -> DuplicatePair:
     profile = profiles[pair.first]
     return DuplicatePair(
         keep_id=profile.id,
@@ -142,8 +162,10 @@ def _build_pair(pair: Pair, profiles: Mapping[str, EntityProfile]) -> DuplicateP
 
 
 def _build_group(group: Sequence[str], profiles: Mapping[str, EntityProfile]) -> DuplicateGroup:
-    keep_id = scoring.main_name(profiles[entity_id] for entity_id in group).id
-    return DuplicateGroup(keep_id=keep_id, duplicate_ids=[entity_id for entity_id in group if entity_id != keep_id])
+    keep_id = scoring.choose_main_profile(profiles[entity_id] for entity_id in group).id
+    return DuplicateGroup(
+        keep_id=keep_id, duplicate_ids=[entity_id for entity_id in group if entity_id != keep_id]
+    )
 
 
 def merge_entities(
@@ -158,7 +180,10 @@ def merge_entities(
     """Merge entities into one."""
     now = now_ms()
     duplicate_list = [duplicates] if isinstance(duplicates, str) else duplicates
-    if not isinstance(duplicate_list, Sequence) or not 1 <= len(duplicate_list) <= limits.MERGED_AT_ONCE:
+    if (
+        not isinstance(duplicate_list, Sequence)
+        or not 1 <= len(duplicate_list) <= limits.MERGED_AT_ONCE
+    ):
         raise ValidationError(
             f"duplicates must be an entity or a list of 1 to {limits.MERGED_AT_ONCE} entities"
         )
@@ -178,7 +203,9 @@ def merge_entities(
     }
     merge_id = f"merge:{uuid.uuid4().hex}"
 
-    def build_response(kept_id: str, merged_ids: Sequence[str], counts: Mapping[str, int]) -> MergeEntitiesResponse:
+    def build_response(
+        kept_id: str, merged_ids: Sequence[str], counts: Mapping[str, int]
+    ) -> MergeEntitiesResponse:
         engine.embeddings.forget()
         return MergeEntitiesResponse(
             merge_id=merge_id,
@@ -190,34 +217,46 @@ def merge_entities(
     def attempt() -> MergeEntitiesResponse:
         vectors = engine.embeddings.current().vectors
         ids = engine.state.resolve_entities(references)
-        kept_id, merged_ids = ids["keep"], sorted({reference for field, reference in ids.items() if field != "keep"})
+        kept_id, merged_ids = (
+            ids["keep"],
+            sorted({reference for field, reference in ids.items() if field != "keep"}),
+        )
         if kept_id in merged_ids:
             raise ValidationError(
-                "duplicates: the entity to keep is among them, perhaps by another of its names"
+                "duplicates: one of them is the entity to keep, perhaps under another of its names"
             )
 
         def work(run: Run) -> dict[str, int]:
-            return merging.merge(
-                run, engine.namespace, merge_id, kept_id, merged_ids, why=provenance, vectors=vectors, now=now
+            return merging.merge_entities(
+                run,
+                engine.namespace,
+                merge_id,
+                kept_id,
+                merged_ids,
+                reason=provenance,
+                vectors=vectors,
+                now=now,
             )
 
-        return build_response(kept_id, merged_ids, engine.graph.transact(work, name="merge_entities"))
+        return build_response(
+            kept_id, merged_ids, engine.graph.transact(work, name="merge_entities")
+        )
 
     def merge_or_read() -> MergeEntitiesResponse:
         try:
             return attempt()
         except (NotFoundError, ValidationError):
-            rows = engine.graph.run(merging.read(engine.namespace, merge_id))
+            rows = engine.graph.run(statements.read_merge(engine.namespace, merge_id))
             if not rows:
                 raise
-            row = rows[0]["merge"]  # an attempt whose answer was lost has merged them
+            row = rows[0]["merge"]  # written by an attempt whose answer was lost
             return build_response(row["kept_id"], row["merged_ids"], json.loads(row["counts"]))
 
-    return engine.embeddings.again(merge_or_read)
+    return engine.embeddings.retry_when_stale(merge_or_read)
 
 
 def _serialize_evidence(evidence: object) -> str | None:
-    """What a caller says in support of a merge, such as pairs of `find`, as JSON."""
+    """Return a caller's evidence for a merge, such as pairs of `find_duplicates`, as JSON."""
     if evidence is None:
         return None
     evidence_list = evidence if isinstance(evidence, (list, tuple)) else [evidence]
@@ -228,7 +267,7 @@ def _serialize_evidence(evidence: object) -> str | None:
 
 
 def undo_merge(engine: Engine, merge_id: object) -> UndoMergeResponse:
-    """Part what was merged."""
+    """Undo a merge."""
     now = now_ms()
     checked_id = validation.check_identifier("merge_id", merge_id)
 
@@ -242,71 +281,83 @@ def undo_merge(engine: Engine, merge_id: object) -> UndoMergeResponse:
         )
 
     def undo_or_read() -> UndoMergeResponse:
-        encoding = engine.embeddings.current()
-        vectors, names = encoding.vectors, engine.state.redirects()
-        order = engine.graph.run(
-            merging.later(engine.namespace, [checked_id])
-        )  # first: what is undone meanwhile is undone, not deleted
-        rows = engine.graph.run(merging.read(engine.namespace, checked_id))
-        if not rows or not order:
+        embedding = engine.embeddings.current()
+        vectors, names = embedding.vectors, engine.state.redirects()
+        # Read before the merge: one that is undone meanwhile must be found undone, not deleted.
+        undo_orders = engine.graph.run(statements.read_later_merges(engine.namespace, [checked_id]))
+        rows = engine.graph.run(statements.read_merge(engine.namespace, checked_id))
+        if not rows or not undo_orders:
             raise NotFoundError("merge_id: there is no such merge")
         row = rows[0]["merge"]
         if row["undone_ms"] == now:  # by an attempt whose answer was lost
             return build_response(row, json.loads(row["counts"]))
         if row["undone_ms"] is not None:
             raise ValidationError("merge_id: this merge was undone already")
-        _require_undoable(order[0])
+        _require_undoable(undo_orders[0])
         embedded: dict[str, Any] = {}
-        if (row["model"], row["vectors"]) != (vectors.space.model, vectors.space.vectors):
-            stored = engine.graph.run(merging.claim(engine.namespace, row["merged_ids"]))
+        if (row["model"], row["vectors"]) != (vectors.active.model, vectors.active.property_name):
+            stored = engine.graph.run(
+                statements.claim_entities(engine.namespace, row["merged_ids"])
+            )
             texts = {stored_row["id"]: _vector_text(stored_row) for stored_row in stored}
-            embedded = dict(zip(texts, encoding.embedder.embed(list(texts.values())), strict=True))
+            embedded = dict(zip(texts, embedding.embedder.embed(list(texts.values())), strict=True))
 
         def work(run: Run) -> dict[str, int]:
-            return unmerge.undo(
-                run, engine.namespace, row, names, vectors=vectors, embedded=embedded, now=now
+            return unmerge.undo_merge(
+                run, engine.namespace, row, names, vectors=vectors, entity_vectors=embedded, now=now
             )
 
         return build_response(row, engine.graph.transact(work, name="undo_merge"))
 
-    return engine.embeddings.again(undo_or_read)
+    return engine.embeddings.retry_when_stale(undo_or_read)
 
 
 def _require_undoable(row: Row) -> None:
     if row["later"]:
         unnamed_count = row["count"] - len(row["later"])
-        merge_names = ", ".join([*row["later"], *([f"and {unnamed_count:,} more"] if unnamed_count else [])])
+        merge_names = ", ".join(
+            [*row["later"], *([f"and {unnamed_count:,} more"] if unnamed_count else [])]
+        )
         raise GraphError(
             f"later merges of the same entities must be undone first, in this order: {merge_names}"
         )
-    if not row["whole"]:
+    if not row["is_complete"]:
         raise ValidationError(
             "merge_id: an entity of this merge was deleted, so that it cannot be undone"
         )
 
 
 def _vector_text(row: Row) -> str:
-    """What the vector of a stored entity is made of."""
+    """Return the text that the vector of a stored entity is made of."""
     properties = row["properties"]
-    return entities.named(
-        properties["name"] or row["id"], "" if properties["origin"] == "extracted" else properties["description"]
+    return entities.embedding_text(
+        properties["name"] or row["id"],
+        "" if properties["origin"] == "extracted" else properties["description"],
     )
 
 
 def list_merges(engine: Engine, *, limit: object, before: object) -> ListMergesResponse:
-    """The merges of the namespace, newest first."""
+    """List the merges of the namespace, newest first."""
     merge_limit = validation.check_integer("limit", limit, minimum=1, maximum=limits.LISTED_MERGES)
     checked_before = None if before is None else validation.check_identifier("before", before)
-    row = engine.graph.run(merging.listed(engine.namespace, before=checked_before, limit=merge_limit + 1))[0]
-    if not row["known"]:
+    row = engine.graph.run(
+        statements.list_merges(engine.namespace, before=checked_before, limit=merge_limit + 1)
+    )[0]
+    if not row["before_exists"]:
         raise NotFoundError("before: there is no such merge")
     page = row["merges"][:merge_limit]
     undo_orders = {
-        merge_entities["id"]: merge_entities
-        for merge_entities in engine.graph.run(merging.later(engine.namespace, [merge_entities["id"] for merge_entities in page]))
+        merge["id"]: merge
+        for merge in engine.graph.run(
+            statements.read_later_merges(engine.namespace, [merge["id"] for merge in page])
+        )
     }
     return ListMergesResponse(
-        merges=[_build_record(merge_entities, undo_orders[merge_entities["id"]]) for merge_entities in page if merge_entities["id"] in undo_orders],
+        merges=[
+            _build_record(merge, undo_orders[merge["id"]])
+            for merge in page
+            if merge["id"] in undo_orders
+        ],
         total_merges=row["total"],
         truncated=len(row["merges"]) > merge_limit,
     )
@@ -326,7 +377,7 @@ def _build_record(row: Row, order: Row) -> MergeRecord:
         merged_by=row["merged_by"],
         evidence=json.loads(row["evidence"])["pairs"] if row["evidence"] else [],
         undone_at=timestamps.from_milliseconds(row["undone_ms"]),
-        can_undo=order["whole"] and not order["later"],
+        can_undo=order["is_complete"] and not order["later"],
         undo_first=order["later"],
         undo_first_count=order["count"],
     )

@@ -1,6 +1,5 @@
-"""Types of entities of the caller's own: configured, kept with the store, and applied to what is stored."""
+"""Configure a user's own entity types, and apply patterns and rules to what is stored."""
 
-import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +14,8 @@ from mcp_context_persistence.ingest.redirects import followed
 from mcp_context_persistence.kg import identifiers, limits, validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement
 from mcp_context_persistence.kg.errors import DatabaseError, NotFoundError
-from mcp_context_persistence.kg.merging.merge import Merged
-from mcp_context_persistence.kg.merging.merge import merged as stored_merged
-from mcp_context_persistence.kg.schema.type_limits import types
+from mcp_context_persistence.kg.merging.redirects import Redirects, read_redirects
+from mcp_context_persistence.kg.schema.type_limits import collect_types
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import conversations as stored_conversations
 from mcp_context_persistence.kg.writes import patterns as stored_patterns
@@ -30,30 +28,30 @@ from mcp_context_persistence.responses.patterns import (
 from mcp_context_persistence.runtime.engine import Engine
 
 
-def configure_patterns(engine: Engine, patterns: object, confidence: object) -> ConfigureEntityPatternsResponse:
-    """Check patterns and put them in the place of those that the namespace has."""
-    start = time.perf_counter()
-    compiled = user_patterns.checked(patterns, confidence)
+def configure_patterns(
+    engine: Engine, patterns: object, confidence: object
+) -> ConfigureEntityPatternsResponse:
+    """Check patterns and replace those of the namespace by them."""
+    compiled = user_patterns.validate_patterns(patterns, confidence)
     labels = [identifiers.label(name) for name in compiled.types]
 
     def attempt() -> Row:
         engine.types.check((), labels)
-        statement = stored_patterns.save(engine.namespace, compiled.written(), now=now_ms())
-        return engine.types.run(statement, types((), labels))[0]
+        statement = stored_patterns.save(engine.namespace, compiled.to_json(), now=now_ms())
+        return engine.types.run(statement, collect_types((), labels))[0]
 
-    row = engine.embeddings.again(attempt)
+    row = engine.embeddings.retry_when_stale(attempt)
     return ConfigureEntityPatternsResponse(
         version=row["version"],
         changed=row["changed"],
         types=list(compiled.types),
         patterns=sum(map(len, compiled.types.values())),
-        processing_time=time.perf_counter() - start,
     )
 
 
 @dataclass
 class _Difference:
-    """What changes, as far as it is known."""
+    """The difference between stored and extracted mentions, as far as it was compared."""
 
     read: int = 0
     changed: int = 0
@@ -64,15 +62,20 @@ class _Difference:
     removed: dict[str, EntityChange] = field(default_factory=dict)
     retyped: dict[str, EntityChange] = field(default_factory=dict)
 
-    def compare(self, text_id: str, old_mentions: Mapping[str, Row], new_mentions: Mapping[str, Row]) -> bool:
-        """Note how one place changes, if it does."""
+    def compare(
+        self, text_id: str, old_mentions: Mapping[str, Row], new_mentions: Mapping[str, Row]
+    ) -> bool:
+        """Note how the mentions of a text change; return whether they do."""
         self.read += 1
         if old_mentions == new_mentions:
             return False
         self.changed += 1
         self.mentions["added"] += len(new_mentions.keys() - old_mentions.keys())
         self.mentions["removed"] += len(old_mentions.keys() - new_mentions.keys())
-        self.mentions["changed"] += sum(old_mentions[entity_id] != new_mentions[entity_id] for entity_id in old_mentions.keys() & new_mentions.keys())
+        self.mentions["changed"] += sum(
+            old_mentions[entity_id] != new_mentions[entity_id]
+            for entity_id in old_mentions.keys() & new_mentions.keys()
+        )
         self.gained.update(new_mentions.keys() - old_mentions.keys())
         for entity_id in old_mentions.keys() - new_mentions.keys():
             self.lost[entity_id].append(text_id)
@@ -80,8 +83,7 @@ class _Difference:
 
 
 def reextract(engine: Engine, conversation_id: object, *, apply: bool) -> ReextractResponse:
-    """Read what is stored once more, page by page, and show the difference, or apply it."""
-    start = time.perf_counter()
+    """Extract again from stored texts, page by page, and show or apply the difference."""
     checked_id = (
         None
         if conversation_id is None
@@ -94,57 +96,63 @@ def reextract(engine: Engine, conversation_id: object, *, apply: bool) -> Reextr
     if apply:
         engine.embeddings.current()
     patterns = engine.state.patterns()
-    merged = next(iter(engine.graph.run(stored_merged(engine.namespace))), Merged())
+    merged = next(iter(engine.graph.run(read_redirects(engine.namespace))), Redirects())
     difference = _Difference()
     for page in _read_pages(engine, checked_id):
         extractions = engine.models.extractor.extract([row["content"] for row in page], patterns)
         by_text = {
-            row["id"]: followed(entity_id, merged.names) for row, entity_id in zip(page, extractions, strict=True)
+            row["id"]: followed(extraction, merged.targets)
+            for row, extraction in zip(page, extractions, strict=True)
         }
         changed = [
             row
             for row in page
-            if difference.compare(row["id"], _stored_mentions(row), _extracted_mentions(by_text[row["id"]]))
+            if difference.compare(
+                row["id"], _stored_mentions(row), _extracted_mentions(by_text[row["id"]])
+            )
         ]
         if changed:
             write = partial(
                 _apply_page, engine, difference, changed, by_text, merged=merged if apply else None
             )
-            engine.embeddings.again(
+            engine.embeddings.retry_when_stale(
                 write
-            )  # again from the start: other types may have to stand for what was found
+            )  # from the start: the types may be replaced by others
     if not apply:
         _note_removed(engine, difference)
-    for entity_id in (
-        difference.added.keys() & difference.removed.keys()
-    ):  # gone with one page, back with the next
+    # An entity may be removed with one page and added again with the next.
+    for entity_id in difference.added.keys() & difference.removed.keys():
         del difference.added[entity_id], difference.removed[entity_id]
     return _build_response(
         difference,
         applied=apply,
         version=patterns.version if patterns else 0,
-        seconds=time.perf_counter() - start,
     )
 
 
 def _read_pages(engine: Engine, conversation_id: str | None) -> Iterator[list[Row]]:
-    """What has text that was read for entities, in pages."""
+    """Yield the messages of a conversation, or all messages and passages, in pages."""
     namespace, size = engine.namespace, engine.batches.chunk_size
     if conversation_id is not None:
         checked_id = conversation_id
         yield from _read_until_empty(
             engine,
-            lambda last: reextraction.conversation(namespace, checked_id, after=last, limit=size),
+            lambda last_key: reextraction.read_conversation(
+                namespace, checked_id, after=last_key, limit=size
+            ),
             -1,
             "position",
         )
     else:
         yield from _read_until_empty(
-            engine, lambda last: reextraction.messages(namespace, after=last, limit=size), "", "id"
+            engine,
+            lambda last_key: reextraction.read_messages(namespace, after=last_key, limit=size),
+            "",
+            "id",
         )
         yield from _read_until_empty(
             engine,
-            lambda last: reextraction.passages(namespace, after=last, limit=size),
+            lambda last_key: reextraction.read_passages(namespace, after=last_key, limit=size),
             "document:",
             "id",
         )
@@ -153,14 +161,17 @@ def _read_pages(engine: Engine, conversation_id: str | None) -> Iterator[list[Ro
 def _read_until_empty(
     engine: Engine, page: Callable[[Any], Statement[Row]], first: int | str, key: str
 ) -> Iterator[list[Row]]:
-    """Pages until one is empty. Each statement has a deadline of its own, because there is no end to their number."""
-    last: Any = first
+    """Yield pages until one is empty.
+
+    Each statement has a deadline of its own, because the number of pages has no limit.
+    """
+    last_key: Any = first
     while True:
-        rows = engine.graph.run(page(last), deadline=engine.config.deadline)
+        rows = engine.graph.run(page(last_key), deadline=engine.config.deadline)
         yield [row for row in rows if row["content"] is not None]
         if not rows:
             return
-        last = rows[-1][key]
+        last_key = rows[-1][key]
 
 
 def _stored_mentions(row: Row) -> dict[str, Row]:
@@ -171,10 +182,12 @@ def _stored_mentions(row: Row) -> dict[str, Row]:
 
 
 def _extracted_mentions(extraction: Extraction) -> dict[str, Row]:
-    properties_by_id = {entity_id["id"]: entity_id["properties"] for entity_id in mention_rows(extraction.mentions)}
+    properties_by_id = {
+        mention["id"]: mention["properties"] for mention in mention_rows(extraction.mentions)
+    }
     return {
-        entity_id: {key: value for key, value in properties.items() if key != "parts"}
-        for entity_id, properties in properties_by_id.items()
+        mention: {key: value for key, value in properties.items() if key != "parts"}
+        for mention, properties in properties_by_id.items()
     }
 
 
@@ -184,9 +197,17 @@ def _apply_page(
     changed: Sequence[Row],
     by_text: Mapping[str, Extraction],
     *,
-    merged: Merged | None,
+    merged: Redirects | None,
 ) -> None:
-    """Note which entities come and which are of another type; write the page where `merged` says which ids mean which entities."""
+    """Note which entities are added or get another type; write the page if `merged` is given.
+
+    Args:
+        engine: The engine.
+        difference: Where the changes are noted.
+        changed: The rows of the texts whose mentions changed.
+        by_text: The extractions by id of the text.
+        merged: The redirects of merged entities; None only compares.
+    """
     now = now_ms()
     rows = graph_rows(
         engine.namespace,
@@ -199,28 +220,30 @@ def _apply_page(
         mention["id"]
         for row in changed
         for mention in row["mentions"]
-        if (mention["extractor"] or "").startswith(user_patterns.RULE)
+        if (mention["extractor"] or "").startswith(user_patterns.RULE_PREFIX)
     }
     by_pattern = {
         mention.entity_id
         for row in changed
         for mention in by_text[row["id"]].mentions
-        if mention.extractor.startswith(user_patterns.RULE)
+        if mention.extractor.startswith(user_patterns.RULE_PREFIX)
     }
     retyped = []
     for row in rows.entities:
-        properties, old = row["properties"], stored.get(row["id"])
+        properties, stored_entity = row["properties"], stored.get(row["id"])
         change = EntityChange(id=row["id"], name=properties["name"], type=properties["type"])
-        if old is None:
+        if stored_entity is None:
             difference.added.setdefault(row["id"], change)
         elif (
-            old["origin"] == "extracted"
-            and old["type"] != change.type
+            stored_entity["origin"] == "extracted"
+            and stored_entity["type"] != change.type
             and row["id"] in by_pattern | stored_by_pattern
         ):
-            difference.retyped.setdefault(row["id"], change).previous_type = old["type"]
+            difference.retyped.setdefault(row["id"], change).previous_type = stored_entity["type"]
             retyped.append(
-                reextraction.retyped(engine.namespace, old, change.type, properties["confidence"])
+                reextraction.retyped_row(
+                    engine.namespace, stored_entity, change.type, properties["confidence"]
+                )
             )
     if merged is not None:
         mentions = {row["message_id"]: row["entities"] for row in rows.mentions}
@@ -238,12 +261,12 @@ def _write_page(
     updates: Sequence[Mapping[str, Any]],
     retyped: Sequence[Mapping[str, Any]],
     *,
-    merged: Merged,
+    merged: Redirects,
     now: int,
 ) -> list[dict[str, Any]]:
-    """Write a page; answers with the entities that go."""
+    """Write a page; return the entities that were removed."""
     embedding = engine.embeddings.current()
-    if engine.state.redirects().names != merged.names:
+    if engine.state.redirects().targets != merged.targets:
         raise DatabaseError("entities were merged meanwhile; call reextract again", retryable=True)
     statement = reextraction.apply(
         engine.namespace,
@@ -251,7 +274,7 @@ def _write_page(
         entities=entity_vectors(rows, embedding.embedder).entities,
         retyped=retyped,
         relations=rows.relations,
-        vectors=merged.writing(embedding.vectors, rows.ids, rows.followed),
+        vectors=merged.guard_vectors(embedding.vectors, rows.ids, rows.followed),
         now=now,
     )
     row: Row = engine.types.run(statement, rows.types, deadline=engine.config.deadline)[0]
@@ -259,40 +282,42 @@ def _write_page(
 
 
 def _read_entities(engine: Engine, lost: Mapping[str, Sequence[str]]) -> dict[str, Row]:
-    found = (
+    rows = (
         engine.graph.run(
-            reextraction.entities(engine.namespace, lost), deadline=engine.config.deadline
+            reextraction.predict_entities(engine.namespace, lost), deadline=engine.config.deadline
         )
         if lost
         else []
     )
-    return {row["id"]: row for row in found}
+    return {row["id"]: row for row in rows}
 
 
 def _note_removed(engine: Engine, difference: _Difference) -> None:
-    """Note which entities would go, if all that was found were applied."""
-    lost_only = [(entity_id, text_ids) for entity_id, text_ids in difference.lost.items() if not difference.gained[entity_id]]
+    """Note which entities would be removed if the difference were applied."""
+    lost_only = [
+        (entity_id, text_ids)
+        for entity_id, text_ids in difference.lost.items()
+        if not difference.gained[entity_id]
+    ]
     for start in range(0, len(lost_only), 1000):
         rows = _read_entities(engine, dict(lost_only[start : start + 1000])).values()
         difference.removed.update(
             {
                 row["id"]: EntityChange(id=row["id"], name=row["name"], type=row["type"])
                 for row in rows
-                if row["goes"]
+                if row["is_unsupported"]
             }
         )
 
 
-def _build_response(
-    difference: _Difference, *, applied: bool, version: int, seconds: float
-) -> ReextractResponse:
+def _build_response(difference: _Difference, *, applied: bool, version: int) -> ReextractResponse:
     for changes in (difference.added, difference.removed, difference.retyped):
         for change in changes.values():
             change.mentions = difference.gained[change.id] + len(difference.lost.get(change.id, ()))
     lists = {
-        f"entities_{name}": sorted(changes.values(), key=lambda change: (-change.mentions, change.id))[
-            : limits.REEXTRACT_LISTED
-        ]
+        f"entities_{name}": sorted(
+            changes.values(), key=lambda change: (-change.mentions, change.id)
+        )[: limits.REEXTRACT_LISTED]
         for name, changes in (
             ("added", difference.added),
             ("removed", difference.removed),
@@ -312,6 +337,5 @@ def _build_response(
         total_entities_removed=counts[1],
         total_entities_retyped=counts[2],
         truncated=max(counts) > limits.REEXTRACT_LISTED,
-        processing_time=seconds,
         **lists,
     )

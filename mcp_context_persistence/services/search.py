@@ -2,8 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from functools import partial
-from typing import Any
 
 from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.errors import ValidationError
@@ -18,19 +16,24 @@ from mcp_context_persistence.models import (
 from mcp_context_persistence.queries.search import hybrid
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.filters import read_filters
-from mcp_context_persistence.queries.search.recipes import read_recipe
-from mcp_context_persistence.queries.search.request import LIMIT, MODES, SearchRequest
+from mcp_context_persistence.queries.search.recipes import BALANCED, Recipe, read_recipe
+from mcp_context_persistence.queries.search.request import (
+    LIMIT,
+    MODES,
+    SIMILAR_LIMIT,
+    SIMILAR_MIN_SCORE,
+    Mode,
+    SearchRequest,
+    SimilarRequest,
+)
 from mcp_context_persistence.queries.search.retrieval import QueryVector
 from mcp_context_persistence.queries.search.similar_conversations import (
     SimilarConversationRow,
     search_similar_conversations,
 )
-from mcp_context_persistence.runtime.config.unset import UNSET, drop_unset
+from mcp_context_persistence.runtime.config.argument_defaults import UNSET
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import conversations
-
-SIMILAR_LIMIT = 5
-SIMILAR_MIN_SCORE = 0.7
 
 
 def read_request(
@@ -59,19 +62,183 @@ def read_request(
         if any(argument is not UNSET for argument in passed):
             raise ValidationError("give a HybridSearchParams object or keywords, not both")
         fields = dict(query)  # an object that was made without validation may lack some
-        passed_fields = {name: fields[name] for name in query.model_fields_set - {"query"}}
-        return read_request(engine, fields.get("query"), **passed_fields)
+        arguments = {
+            name: value
+            for name, value in fields.items()
+            if name in query.model_fields_set and name != "query"
+        }
+        return read_request(engine, fields.get("query"), **arguments)
     return SearchRequest(
         query=validation.check_text("query", query, characters=limits.QUERY_CHARACTERS),
         mode=_read_mode(engine, mode),
-        **drop_unset(
-            {
-                "filters": filters if filters is UNSET else read_filters(filters),
-                "include_metadata": _read_flag("include_metadata", include_metadata),
-                "recipe": _read_recipe(engine, recipe),
-                "explain": _read_flag("explain", explain),
-            }
-        ),
-        limit=_read_limit(engine, limit, LIMIT),
+        filters=read_filters(None if filters is UNSET else filters),
+        limit=_read_limit(engine, limit, default=LIMIT),
+        include_metadata=_read_flag("include_metadata", include_metadata),
+        recipe=BALANCED if recipe is UNSET else read_recipe_argument(engine, recipe),
+        explain=_read_flag("explain", explain),
         now_ms=now_ms(),
+    )
+
+
+def _read_mode(engine: Engine, mode: object) -> Mode:
+    if mode is UNSET:
+        return "hybrid" if engine.config.enable_hybrid_search else "semantic"
+    checked: Mode = validation.check_choice("mode", mode, MODES)
+    if checked == "hybrid" and not engine.config.enable_hybrid_search:
+        raise ValidationError(
+            "mode: hybrid is turned off by enable_hybrid_search; name semantic, keyword or graph"
+        )
+    return checked
+
+
+def _read_limit(engine: Engine, limit: object, *, default: int) -> int:
+    """Return the limit of a call, else the configured one, else the documented one."""
+    maximum = engine.config.max_search_results
+    if limit is UNSET:
+        return engine.config.default_search_limit or min(default, maximum)
+    return validation.check_integer("limit", limit, minimum=1, maximum=maximum)
+
+
+def _read_flag(name: str, value: object) -> bool:
+    return False if value is UNSET else validation.check_flag(name, value)
+
+
+def read_recipe_argument(engine: Engine, value: object) -> Recipe:
+    """Read a recipe. A named one reranks where a cross-encoder is configured; a changed one that asks for it must have it."""
+    recipe = read_recipe(value)
+    if (
+        isinstance(value, Mapping)
+        and value.get("rerank_top_k")
+        and not engine.config.cross_encoder_model
+    ):
+        raise ValidationError(
+            "recipe.rerank_top_k needs a cross-encoder; name one in the setting cross_encoder_model"
+        )
+    return recipe
+
+
+def search_hybrid(engine: Engine, request: SearchRequest) -> SearchHybridResponse:
+    """Search in the mode of the request."""
+    has_vector = request.mode in {"hybrid", "semantic"}
+
+    def search() -> hybrid.SearchAnswer:
+        query = request.query if has_vector else None
+        return hybrid.search(build_backend(engine, query), request)
+
+    answer = engine.embeddings.retry_when_stale(search)
+    results = [_build_result(result) for result in answer.results]
+    return SearchHybridResponse(
+        query=request.query,
+        mode=request.mode,
+        results=results,
+        total_results=len(results),
+        best_score=results[0].similarity_score if results else None,
+        notes=list(answer.notes),
+    )
+
+
+def build_backend(engine: Engine, query: str | None) -> hybrid.Backend:
+    """Return what a search works with.
+
+    Args:
+        engine: Has the database and the models.
+        query: The query; None where no vector of it is needed.
+    """
+    vector = None
+    if query is not None:
+        encoding = engine.embeddings.current()
+        vector = QueryVector(numbers=encoding.embedder.embed_query(query), vectors=encoding.vectors)
+    cross_encoder = engine.models.cross_encoder
+    return hybrid.Backend(
+        run=engine.graph.run,
+        namespace=engine.namespace,
+        vector=vector,
+        score_texts=cross_encoder.scores if cross_encoder else None,
+    )
+
+
+def _build_result(result: hybrid.Result) -> SearchResult:
+    candidate = result.scored.candidate
+    return SearchResult.model_construct(
+        id=candidate.shown_id,
+        type=candidate.kind,
+        conversation_id=candidate.conversation_id or None,
+        message_id=candidate.id if candidate.kind == "message" else None,
+        content=_format_content(candidate),
+        similarity_score=result.scored.score,
+        timestamp=timestamps.from_milliseconds(candidate.timestamp_ms),
+        metadata=json.loads(candidate.metadata) if candidate.metadata else None,
+        explanation=result.explanation,
+    )
+
+
+def _format_content(candidate: Candidate) -> str:
+    """Return what a result shows: its text, or the name and the description of an entity."""
+    if candidate.kind != "entity":
+        return candidate.content or ""
+    name = candidate.name or candidate.id
+    return f"{name}: {candidate.description}" if candidate.description else name
+
+
+def read_similar_request(
+    engine: Engine,
+    query: object,
+    *,
+    limit: object = UNSET,
+    min_score: object = UNSET,
+    filters: object = None,
+    include_metadata: object = False,
+) -> SimilarRequest:
+    """Check the arguments of a search for similar conversations and build its request.
+
+    Args:
+        engine: Has the settings, which replace the defaults of what was left out.
+        query: The query.
+        limit, min_score, filters, include_metadata: As `search_similar_conversations` takes them; `UNSET` where they were left out.
+
+    Raises:
+        ValidationError: An argument is not valid.
+    """
+    if min_score is UNSET:
+        configured = engine.config.min_similarity_score
+        min_score = SIMILAR_MIN_SCORE if configured is None else configured
+    return SimilarRequest(
+        include_metadata=validation.check_flag("include_metadata", include_metadata),
+        query=validation.check_text("query", query, characters=limits.QUERY_CHARACTERS),
+        limit=_read_limit(engine, limit, default=SIMILAR_LIMIT),
+        min_score=validation.check_confidence("min_score", min_score),
+        filters=read_filters(filters),
+    )
+
+
+def search_similar(engine: Engine, request: SimilarRequest) -> SearchSimilarConversationsResponse:
+    """Search conversations that have a passage similar to the query."""
+    answer = engine.embeddings.retry_when_stale(
+        lambda: search_similar_conversations(build_backend(engine, request.query), request)
+    )
+    results = [
+        _build_similar_conversation(row, include_metadata=request.include_metadata)
+        for row in answer.conversations
+    ]
+    return SearchSimilarConversationsResponse(
+        query=request.query,
+        results=results,
+        total_results=len(results),
+        best_score=answer.best_score,
+        notes=list(answer.notes),
+    )
+
+
+def _build_similar_conversation(
+    row: SimilarConversationRow, *, include_metadata: bool
+) -> SimilarConversation:
+    messages = conversations.build_messages(
+        [message if include_metadata else {**message, "metadata": None} for message in row.messages]
+    )
+    return SimilarConversation.model_construct(
+        conversation_id=row.id,
+        similarity_score=row.score,
+        messages=messages,
+        project_path=row.project_path,
+        metadata=json.loads(row.metadata or "null") if include_metadata else None,
     )

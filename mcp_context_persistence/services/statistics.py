@@ -1,6 +1,6 @@
 """Statistics of what a namespace holds."""
 
-from mcp_context_persistence.kg.maintenance import count_contents
+from mcp_context_persistence.kg.namespaces import count_contents
 from mcp_context_persistence.models import (
     ConversationStats,
     GetConversationStatsResponse,

@@ -1,9 +1,10 @@
 """Admission of analyses by the memory that they need, over all clients of a server.
 
-A projection holds its share of the server's heap from the moment it is made until it is dropped, and its name in the server's
-catalog says how much. A client that wants one more takes a lock in the database, adds up what the catalog holds, and projects
-only if its own need fits into what is left. So there is no state that could differ from what really occupies the memory, and
-a client that dies holds nothing but its projection, which the next one drops.
+A projection reserves a share of the server's heap from its creation until it is dropped, and its
+name in the server's catalog contains the reserved bytes. A client that wants another projection
+takes a lock in the database, adds up the reservations in the catalog, and projects only if its own
+need fits into the rest. So the reservations cannot differ from the projections that occupy the
+memory, and a client that dies leaves nothing but its projection, which the next client drops.
 """
 
 import logging
@@ -27,29 +28,29 @@ log = logging.getLogger(__name__)
 
 MIB = 1 << 20
 NO_LIMIT = 2**62
-# Of the server's heap for all analyses together; transactions have as much, and 248 MiB at least (`kg.local.sizes`). The rest
-# is the server's own: 130 MiB with little data.
+# The share of the server's heap for all analyses together. Transactions have as much, and at least
+# 248 MiB (`kg.local.sizes`). The rest is for the server itself: 130 MiB with little data.
 HEAP_SHARE = 0.35
-OWN_BYTES, LEAST_BYTES = 150 * MIB, 24 * MIB
-HEAP_SECONDS = (
-    5.0  # for which the heap's size is remembered; a managed server may be given another one
-)
-# What a projection takes beyond what the library estimates, measured on graphs of 60 entities: a page for each of four
-# chunks of relationships (256 KiB, and 2 MiB more for weights, which take three regions of G1), and the import's buffers.
+SERVER_BYTES, MIN_LIMIT_BYTES = 150 * MIB, 24 * MIB
+# For this time the heap's size is remembered; a managed server may be restarted with another one.
+HEAP_SECONDS = 5.0
+# What a projection takes beyond the library's estimate, measured on graphs of 60 entities: a page
+# for each of four chunks of relationships (256 KiB; 2 MiB more with weights, which take three
+# regions of G1), and the buffers of the import.
 FIXED_BYTES, WEIGHTED_BYTES = 6 * MIB, 20 * MIB
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.1
-QUEUE_SECONDS = 1.0  # after which a place in the queue is confirmed; it is lost after ten
-SWEEP_SECONDS = 2.0  # between two looks for what others left behind, while memory is waited for
-DROP_SECONDS = 10.0  # that a clean-up may take of what is left of the call's deadline
-LAST_SECONDS = 1.0  # that it may take where nothing is left
-GRACE_SECONDS = 10  # for which a projection is left alone whose owner has no connection
+QUEUE_SECONDS = 1.0  # between two updates of a queue entry, which expires after ten
+SWEEP_SECONDS = 2.0  # between two searches for projections of dead clients, while waiting
+DROP_SECONDS = 10.0  # of the rest of the call's deadline, for cleaning up
+MIN_DROP_SECONDS = 1.0  # for cleaning up when the deadline is over
+GRACE_SECONDS = 10  # before a projection is dropped because its client has no connection
 
 Kind = Literal["call", "block"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Need:
-    """The memory of an algorithm, by the size of the graph.
+class MemoryNeed:
+    """The memory that an algorithm needs, by the size of the graph.
 
     Attributes:
         per_entity: Bytes.
@@ -59,20 +60,22 @@ class Need:
     per_entity: int
     per_relationship: int = 0
 
-    def plus(self, per_entity: int) -> "Need":
-        """Return the memory with so many more bytes for each entity."""
-        return Need(per_entity=self.per_entity + per_entity, per_relationship=self.per_relationship)
+    def add_per_entity(self, count: int) -> "MemoryNeed":
+        """Return the need with more bytes for each entity."""
+        return MemoryNeed(
+            per_entity=self.per_entity + count, per_relationship=self.per_relationship
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Admitted:
+class AdmittedProjection:
     """A projection that was admitted.
 
     Attributes:
         name: In the library's catalog.
         nodes: Projected entities, 0 where there is nothing to project.
         relationships: As they are stored.
-        bytes: That are reserved for it and the algorithm.
+        bytes: Reserved for it and the algorithm.
     """
 
     name: str
@@ -82,7 +85,7 @@ class Admitted:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class ProjectionOptions:
     """How a graph is projected.
 
     Attributes:
@@ -108,34 +111,36 @@ class Admission:
         """
         self._graph = graph
         self._run = run
-        self._turns = _Turns()
-        self._share: tuple[float, int] | None = None
+        self._lock = _FairLock()
+        self._memory_limit: tuple[float, int] | None = None
 
     @contextmanager
     def admit(
-        self, namespace: str, need: Need, *, kind: Kind, options: Options
-    ) -> Iterator[Admitted]:
-        """Wait until there is memory for an analysis, and hold its projection for the time of the block.
+        self, namespace: str, need: MemoryNeed, *, kind: Kind, options: ProjectionOptions
+    ) -> Iterator[AdmittedProjection]:
+        """Wait for memory for an analysis, and keep its projection for the time of the block.
 
         Args:
-            namespace: What is projected.
+            namespace: The namespace that is projected.
             need: Memory of the algorithm.
-            kind: `call` for an analysis that computes within its deadline, `block` for a projection that the user holds.
+            kind: `call` for an analysis that computes within its deadline, `block` for a projection
+                that the user keeps.
             options: Of the projection.
 
         Raises:
-            GraphError: The heap is too small for it; or others used the memory for the whole deadline, then it is retryable.
+            GraphError: The heap is too small for it; or others used the memory until the deadline,
+                then the error is retryable.
         """
         batch: dict[str, Any] = {}
         is_projected = False
         try:
             with self._graph.call():
-                size = self._measure(namespace, options)
-                batch = self._batch(size, namespace, need, kind, options)
+                size = self._measure_graph(namespace, options)
+                batch = self._build_batch(size, namespace, need, kind, options)
                 if size["nodes"]:
                     self._wait_for_memory(batch)
                     is_projected = True
-            yield Admitted(
+            yield AdmittedProjection(
                 name=batch["name"],
                 nodes=size["nodes"],
                 relationships=size["relationships"],
@@ -145,7 +150,7 @@ class Admission:
             is_lost = bool(batch) and self._drop(batch["name"]) is False
             if not is_lost or error.retryable or not is_projected:
                 raise
-            text = "the server was started again, or lost the projection; call again"
+            text = "the server was restarted, or lost the projection; call again"
             raise GraphError(text, retryable=True) from error
         except BaseException:
             if batch:
@@ -155,19 +160,23 @@ class Admission:
             if is_projected:
                 self._drop(batch["name"])
 
-    def _measure(self, namespace: str, options: Options) -> Row:
+    def _measure_graph(self, namespace: str, options: ProjectionOptions) -> Row:
         """Return the size of the graph, and the library's estimate for its projection."""
         batch = {
             "namespace": namespace,
             "orientation": "UNDIRECTED" if options.undirected else "NATURAL",
             "properties": ["weight"] if options.weighted else [],
         }
-        return self._run(Statement(name="analytics/size", parameters={"batch": batch}, read=as_is))[
-            0
-        ]
+        statement = Statement(name="analytics/size", parameters={"batch": batch}, read=as_is)
+        return self._run(statement)[0]
 
-    def _batch(
-        self, size: Row, namespace: str, need: Need, kind: Kind, options: Options
+    def _build_batch(
+        self,
+        size: Row,
+        namespace: str,
+        need: MemoryNeed,
+        kind: Kind,
+        options: ProjectionOptions,
     ) -> dict[str, Any]:
         """Return the parameters of the projection.
 
@@ -180,21 +189,21 @@ class Admission:
             + size["nodes"] * need.per_entity
             + size["relationships"] * need.per_relationship
         )
-        share = self.share()
-        if needed > share and size["nodes"]:
-            raise too_large(needed, share)
+        memory_limit = self.read_memory_limit()
+        if needed > memory_limit and size["nodes"]:
+            raise build_heap_error(needed, memory_limit)
         client = self._graph.client_id
-        longest = math.ceil(self._graph.seconds_left + DROP_SECONDS)
-        seconds = limits.ANALYTICS_SECONDS if kind == "block" else longest
+        call_seconds = math.ceil(self._graph.seconds_left + DROP_SECONDS)
+        seconds = limits.ANALYTICS_SECONDS if kind == "block" else call_seconds
         return {
             "namespace": namespace,
             "name": f"context-{client}-{kind}-{seconds}-{needed}-{uuid.uuid4().hex}",
             "client": client,
             "kind": kind,
             "bytes": needed,
-            "share": share,
-            "at_once": limits.ANALYTICS_AT_ONCE,
-            "since": None,
+            "limit": memory_limit,
+            "max_calls": limits.ANALYTICS_AT_ONCE,
+            "queued_ms": None,
             "undirected": options.undirected,
             "types": ["*"] if options.undirected else [],
             "weighted": options.weighted,
@@ -204,85 +213,101 @@ class Admission:
     def _wait_for_memory(self, batch: dict[str, Any]) -> None:
         """Project as soon as there is memory for it.
 
-        The calls of this client take turns. What keeps out a client is noted in the database while
-        it waits, so that later ones wait for it; not if it is the blocks of users, which may last.
+        The calls of this client take turns. While a call waits, the client is in a queue in the
+        database, so that clients that come later wait behind it. It is not in the queue if only
+        the blocks of users keep it out, because these may last long.
 
         Raises:
-            GraphError: Others used the memory for the whole deadline.
+            GraphError: Others used the memory until the deadline.
         """
         statement = Statement(
             name="analytics/project", parameters={"batch": batch}, read=as_is, writes=True
         )
         pause, queued, swept = FIRST_PAUSE_SECONDS, -math.inf, -math.inf
-        with self._turns.take(self._graph):
+        with self._lock.acquire(self._graph):
             try:
                 while not (row := self._run(statement)[0])["admitted"]:
                     if time.monotonic() - swept > SWEEP_SECONDS:
-                        self._drop(batch["name"])  # sweeps what others left behind
+                        self._drop(batch["name"])  # also drops the projections of dead clients
                         swept = time.monotonic()
-                    can_fit = row["blocked"] + batch["bytes"] <= batch["share"]
+                    can_fit = row["block_bytes"] + batch["bytes"] <= batch["limit"]
                     if can_fit and time.monotonic() - queued > QUEUE_SECONDS:
-                        batch["since"] = self._queue(stays=True)
+                        batch["queued_ms"] = self._enter_queue()
                         queued = time.monotonic()
-                    if not wait(self._graph, threading.Event(), pause):
-                        raise busy()
+                    if not wait_for_event(self._graph, threading.Event(), pause):
+                        raise build_busy_error()
                     pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             finally:
-                if batch["since"] is not None:
-                    self._leave()
+                if batch["queued_ms"] is not None:
+                    self._leave_queue()
 
-    def _queue(self, *, stays: bool) -> int:
-        """Take, keep or leave this client's place in the queue; return when it came."""
-        batch = {"client": self._graph.client_id, "stays": stays}
-        statement = Statement[Row](
+    def _enter_queue(self) -> int:
+        """Add or update this client's queue entry; return when it was added, in milliseconds."""
+        return int(self._run(self._build_queue_statement(is_waiting=True))[0]["queued_ms"])
+
+    def _leave_queue(self) -> None:
+        """Remove this client's queue entry; when that fails, the entry expires."""
+        try:
+            self._graph.run(
+                self._build_queue_statement(is_waiting=False), deadline=self._cleanup_seconds
+            )
+        except DatabaseError as error:
+            log.debug("a queue entry was not removed and will expire: %s", error)
+
+    def _build_queue_statement(self, *, is_waiting: bool) -> Statement[Row]:
+        """Return the statement that updates or removes this client's queue entry."""
+        batch = {"client": self._graph.client_id, "is_waiting": is_waiting}
+        return Statement(
             name="analytics/queue", parameters={"batch": batch}, read=as_is, writes=True
         )
-        if stays:
-            return int(self._run(statement)[0]["since"])
-        return int(self._graph.run(statement, deadline=self._cleanup_seconds)[0]["since"])
 
     @property
     def _cleanup_seconds(self) -> float:
-        """Seconds for a statement that tidies up; a call whose deadline is over must not go on for long."""
-        return max(LAST_SECONDS, min(DROP_SECONDS, self._graph.seconds_left))
+        """Seconds for cleaning up; few of them when the deadline of the call is over."""
+        return max(MIN_DROP_SECONDS, min(DROP_SECONDS, self._graph.seconds_left))
 
-    def _leave(self) -> None:
-        try:
-            self._queue(stays=False)
-        except DatabaseError as error:
-            log.debug("a place in the queue is left to time: %s", error)
-
-    def share(self) -> int:
+    def read_memory_limit(self) -> int:
         """Return the bytes that all analyses of the server may take together.
 
-        A server that does not tell its heap has no limit but its own.
+        There is no limit for a server that does not return the size of its heap.
         """
         now = time.monotonic()
-        if self._share is None or now - self._share[0] > HEAP_SECONDS:
+        if self._memory_limit is None or now - self._memory_limit[0] > HEAP_SECONDS:
             try:
                 heap = self._graph.run(Statement(name="analytics/heap", read=as_is))[0]["bytes"]
-                self._share = (now, share_of(heap))
+                self._memory_limit = (now, compute_memory_limit(heap))
             except DatabaseError as error:
                 if error.retryable:
                     raise
-                self._share = (now, NO_LIMIT)
-        return self._share[1]
+                self._memory_limit = (now, NO_LIMIT)
+        return self._memory_limit[1]
 
     def _drop(self, name: str) -> bool | None:
-        """Drop a projection, and those that others left behind; return whether it was there, None where nobody told.
+        """Drop a projection, and those that dead clients left.
 
-        A projection that cannot be dropped goes when its time is over: the answer of an analysis
-        is not lost for it.
+        An error is only logged: the result of the analysis must not be lost, and the projection
+        will be dropped when its time is over.
+
+        Returns:
+            Whether the projection existed; None where that is unknown.
         """
-        batch = {"name": name, "seconds": limits.ANALYTICS_SECONDS}
-        seen = {"client": self._graph.client_id, "grace": GRACE_SECONDS}
+        batch = {"name": name, "max_seconds": limits.ANALYTICS_SECONDS}
         sweep = Statement[Row](
-            name="analytics/sweep", parameters={"batch": {**batch, **seen}}, read=as_is, writes=True
+            name="analytics/sweep",
+            parameters={
+                "batch": {
+                    **batch,
+                    "client": self._graph.client_id,
+                    "grace_seconds": GRACE_SECONDS,
+                }
+            },
+            read=as_is,
+            writes=True,
         )
         drop = Statement[Row](
             name="analytics/drop", parameters={"batch": batch}, read=as_is, writes=True
         )
-        for statement in (sweep, drop):  # the second one where connections are not to be seen
+        for statement in (sweep, drop):  # the second one if connections may not be listed
             try:
                 rows = self._graph.run(statement, deadline=self._cleanup_seconds)
             except DatabaseError as error:
@@ -294,48 +319,48 @@ class Admission:
         return None
 
 
-class _Turns:
-    """A fair lock: who came first is served first."""
+class _FairLock:
+    """A lock that threads get in the order in which they asked for it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._mutex = threading.Lock()
         self._waiting: deque[threading.Event] = deque()
 
     @contextmanager
-    def take(self, graph: Graph) -> Iterator[None]:
+    def acquire(self, graph: Graph) -> Iterator[None]:
         """Hold the lock for the time of the block.
 
         Raises:
-            GraphError: Others held it for the whole deadline.
+            GraphError: Other threads held it until the deadline.
         """
         turn = threading.Event()
-        with self._lock:
+        with self._mutex:
             self._waiting.append(turn)
             self._waiting[0].set()
         try:
-            if not turn.is_set() and (not wait(graph, turn) or not turn.is_set()):
-                raise busy()
+            if not turn.is_set() and (not wait_for_event(graph, turn) or not turn.is_set()):
+                raise build_busy_error()
             yield
         finally:
-            with self._lock:
+            with self._mutex:
                 self._waiting.remove(turn)
                 if self._waiting:
                     self._waiting[0].set()
 
 
-def share_of(heap: int) -> int:
+def compute_memory_limit(heap: int) -> int:
     """Return the bytes of a server's heap that all analyses together may take."""
-    rest = heap - OWN_BYTES - sizes.statements(heap)
-    return max(LEAST_BYTES, min(int(HEAP_SHARE * heap), rest))
+    rest = heap - SERVER_BYTES - sizes.statements(heap)
+    return max(MIN_LIMIT_BYTES, min(int(HEAP_SHARE * heap), rest))
 
 
-def wait(graph: Graph, event: threading.Event, seconds: float = math.inf) -> bool:
-    """Wait for an event within the deadline of this thread's call, which goes on meanwhile.
+def wait_for_event(graph: Graph, event: threading.Event, seconds: float = math.inf) -> bool:
+    """Wait for an event within the deadline of this thread's call.
 
     Args:
-        graph: Whose call it is.
-        event: What to wait for.
-        seconds: For which to wait at most.
+        graph: The graph of the call.
+        event: The event.
+        seconds: Longest wait.
 
     Returns:
         Whether time is left.
@@ -346,17 +371,17 @@ def wait(graph: Graph, event: threading.Event, seconds: float = math.inf) -> boo
     return graph.seconds_left > 0
 
 
-def busy() -> GraphError:
-    """Return the error of an analysis that others kept waiting."""
+def build_busy_error() -> GraphError:
+    """Return the error of an analysis that waited for others until its deadline."""
     return GraphError(
-        "other analyses use the server's memory; call again, or give it a larger heap",
+        "other analyses use the server's memory; call again, or give the server a larger heap",
         retryable=True,
     )
 
 
-def too_large(needed: int, share: int) -> GraphError:
+def build_heap_error(needed: int, memory_limit: int) -> GraphError:
     """Return the error of an analysis that needs more memory than all of them may take."""
     return GraphError(
-        f"the server's heap is too small: {needed // MIB:,} MiB are needed, "
-        f"{share // MIB:,} MiB may be taken; give it a larger heap"
+        f"the server's heap is too small: the analysis needs {needed // MIB:,} MiB, "
+        f"and at most {memory_limit // MIB:,} MiB are allowed; give the server a larger heap"
     )

@@ -1,6 +1,7 @@
-"""Which entities are worth comparing: pairs whose types allow it and that have something in common.
+"""Blocking: choose the pairs of entities that are worth comparing.
 
-Blocks of entities with the same word and the like make the pairs, in arrays, so that thousands are compared in a second or two.
+Entities that share a key, such as a word of their names, are in a block, and each block gives its
+pairs. Pairs are computed in arrays, so that thousands of entities take a second or two.
 """
 
 from collections import defaultdict
@@ -15,31 +16,31 @@ from numpy.typing import NDArray
 from mcp_context_persistence.queries.entity_resolution import record_matching
 from mcp_context_persistence.queries.entity_resolution.name_matching import (
     Name,
-    full_givens,
-    parse,
-    settings,
+    full_given_names,
+    load_settings,
+    parse_name,
 )
 
-COMMON = 200  # a word that more names have, or a meaning, leads to no pairs
-ROWS = 1_000  # of vectors that are compared at once
-Codes = NDArray[
-    np.int64
-]  # pairs of places: the first one times the number of things, and the second
+MAX_BLOCK = 200  # entities; a larger block gives no pairs, because its key is too common
+VECTOR_ROWS = 1_000  # vectors that are compared at once
+# Pairs of indexes, each as one number: the first times the number of entities, plus the second.
+PairCodes = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class EntityProfile:
-    """An entity, or one mention of it.
+    """The features by which an entity, or one mention of it, is compared.
 
     Attributes:
         id: Its id.
         name: Its name.
         type: Its type; case does not matter.
-        aliases: Other names that it is known by.
-        contexts: Where it is named: ids of conversations and documents.
-        neighbours: Ids of the entities that it is related to.
-        vector: `(dimension,) float32` of unit length, of its name and description; None where there is none.
-        fields: Its plain metadata, compared field by field where `queries.entity_resolution.record_matching` knows such records.
+        aliases: Its other names.
+        contexts: Ids of the conversations and documents that name it.
+        neighbors: Ids of the entities that it is related to.
+        vector: `(dimension,) float32` of unit length, of its name and description, or None.
+        fields: Its plain metadata. `record_matching` compares it field by field, if it knows the
+            type.
     """
 
     id: str
@@ -47,137 +48,167 @@ class EntityProfile:
     type: str
     aliases: tuple[str, ...] = ()
     contexts: frozenset[str] = frozenset()
-    neighbours: frozenset[str] = frozenset()
+    neighbors: frozenset[str] = frozenset()
     vector: NDArray[np.float32] | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def names(self) -> tuple[Name, ...]:
-        """Its name and its aliases, taken apart."""
-        return tuple(parse(one, self.type) for one in dict.fromkeys((self.name, *self.aliases)))
+        """Its parsed name and aliases."""
+        names = dict.fromkeys((self.name, *self.aliases))
+        return tuple(parse_name(name, self.type) for name in names)
 
     @cached_property
-    def told(self) -> frozenset[str]:
-        """The fields of its record that say something."""
-        return record_matching.told(self.type, self.fields)
+    def filled_fields(self) -> frozenset[str]:
+        """The fields of its record that are not empty."""
+        return record_matching.filled_fields(self.type, self.fields)
 
 
-def candidates(
-    things: Sequence[EntityProfile], related: Iterable[tuple[str, str]] | None = None
+def candidate_pairs(
+    profiles: Sequence[EntityProfile], related: Iterable[tuple[str, str]] | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Pairs whose types allow it with something in common: a word, a beginning of one, first letters, a field, their meaning, or neighbours.
+    """Yield the ids of pairs of compatible types that have something in common.
+
+    This may be a word, the beginning of a word, initials, a field, a close vector, or neighbors.
 
     Args:
-        things: The entities.
-        related: Ids of those that share neighbours, where somebody has looked for them; None to look here.
+        profiles: The entities.
+        related: Ids of pairs that share neighbors, if they are known; None to compute them.
     """
-    order = sorted(things, key=lambda one: one.id)
+    ordered = sorted(profiles, key=lambda profile: profile.id)
     blocks: defaultdict[str, list[int]] = defaultdict(list)
-    for place, one in enumerate(order):
-        for key in {key for name in one.names for key in keys(name)} | record_matching.keys(
-            one.type, one.fields
-        ):
-            blocks[key].append(place)
-    found = [
-        _alike(order),
-        _related(order, related),
-        *(_within(places, len(order)) for places in blocks.values() if 1 < len(places) <= COMMON),
+    for index, profile in enumerate(ordered):
+        name_keys = {key for name in profile.names for key in blocking_keys(name)}
+        for key in name_keys | record_matching.blocking_keys(profile.type, profile.fields):
+            blocks[key].append(index)
+    codes = [
+        _close_vector_pairs(ordered),
+        _related_pairs(ordered, related),
+        *(
+            _pairs_within(block, len(ordered))
+            for block in blocks.values()
+            if 1 < len(block) <= MAX_BLOCK
+        ),
     ]
-    first, second = np.divmod(np.unique(np.concatenate(found)), len(order) or 1)
-    number: dict[str, int] = {}
-    kinds = np.array([number.setdefault(one.names[0].type, len(number)) for one in order], np.int64)
-    vague = np.array([one.names[0].vague for one in order], np.bool_)
-    may = (kinds[first] == kinds[second]) | vague[first] | vague[second]
-    for a, b in zip(first[may].tolist(), second[may].tolist(), strict=True):
-        yield order[a].id, order[b].id
+    first, second = np.divmod(np.unique(np.concatenate(codes)), len(ordered) or 1)
+    type_codes: dict[str, int] = {}
+    types = np.array(
+        [type_codes.setdefault(profile.names[0].type, len(type_codes)) for profile in ordered],
+        np.int64,
+    )
+    is_vague = np.array([profile.names[0].has_vague_type for profile in ordered], np.bool_)
+    is_compatible = (types[first] == types[second]) | is_vague[first] | is_vague[second]
+    for left, right in zip(
+        first[is_compatible].tolist(), second[is_compatible].tolist(), strict=True
+    ):
+        yield ordered[left].id, ordered[right].id
 
 
-def _within(places: Sequence[int], count: int) -> Codes:
-    """All pairs of these ascending places, of `count`."""
-    array = np.array(places, np.int64)
-    upper, lower = _corner(len(places))
-    return array[upper] * count + array[lower]
+def _pairs_within(indexes: Sequence[int], count: int) -> PairCodes:
+    """Return all pairs of these ascending indexes of `count` entities."""
+    array = np.array(indexes, np.int64)
+    first, second = _triangle(len(indexes))
+    return array[first] * count + array[second]
 
 
-@lru_cache(COMMON)
-def _corner(size: int) -> tuple[Codes, Codes]:
+@lru_cache(MAX_BLOCK)
+def _triangle(size: int) -> tuple[PairCodes, PairCodes]:
     return np.triu_indices(size, 1)
 
 
-def _alike(things: Sequence[EntityProfile]) -> Codes:
-    """Pairs whose vectors are close; what too many are close to says nothing."""
-    places = np.array(
-        [place for place, one in enumerate(things) if one.vector is not None], np.int64
+def _close_vector_pairs(profiles: Sequence[EntityProfile]) -> PairCodes:
+    """Return pairs of close vectors, without vectors that are close to too many others."""
+    indexes = np.array(
+        [index for index, profile in enumerate(profiles) if profile.vector is not None], np.int64
     )
-    if not len(places):
-        return places
-    array = np.stack([one.vector for one in things if one.vector is not None])
-    found, crowded = [], np.zeros(len(places), np.bool_)
-    for start in range(0, len(places), ROWS):
-        close = array[start : start + ROWS] @ array.T >= settings()["meaning"]
-        many = close.sum(axis=1) > COMMON
-        crowded[start : start + ROWS] = many
-        close[many] = False
-        rows, columns = np.nonzero(close)
-        found.append(np.stack((start + rows, columns)))
-    first, second = np.concatenate(found, axis=1)
-    kept = (first < second) & ~crowded[second]
-    codes: Codes = places[first[kept]] * len(things) + places[second[kept]]
+    if not len(indexes):
+        return indexes
+    vectors = np.stack([profile.vector for profile in profiles if profile.vector is not None])
+    blocks, is_crowded = [], np.zeros(len(indexes), np.bool_)
+    for start in range(0, len(indexes), VECTOR_ROWS):
+        is_close = vectors[start : start + VECTOR_ROWS] @ vectors.T >= load_settings()["min_cosine"]
+        has_too_many = is_close.sum(axis=1) > MAX_BLOCK
+        is_crowded[start : start + VECTOR_ROWS] = has_too_many
+        is_close[has_too_many] = False
+        rows, columns = np.nonzero(is_close)
+        blocks.append(np.stack((start + rows, columns)))
+    first, second = np.concatenate(blocks, axis=1)
+    is_pair = (first < second) & ~is_crowded[second]
+    codes: PairCodes = indexes[first[is_pair]] * len(profiles) + indexes[second[is_pair]]
     return codes
 
 
-def overlap(one: EntityProfile, other: EntityProfile) -> tuple[int, float]:
-    """How many neighbours two things share, and which part that is of all that either has, each other left out."""
-    mine, theirs = one.neighbours - {other.id}, other.neighbours - {one.id}
-    shared = len(mine & theirs)
-    return shared, shared / len(mine | theirs) if shared else 0.0
+def neighbor_overlap(first: EntityProfile, second: EntityProfile) -> tuple[int, float]:
+    """Return how many neighbors two entities share, and the share of all their neighbors.
+
+    Neither entity counts as a neighbor of the other.
+    """
+    first_neighbors = first.neighbors - {second.id}
+    second_neighbors = second.neighbors - {first.id}
+    shared = len(first_neighbors & second_neighbors)
+    return shared, shared / len(first_neighbors | second_neighbors) if shared else 0.0
 
 
-def _related(things: Sequence[EntityProfile], given: Iterable[tuple[str, str]] | None) -> Codes:
-    """Pairs that share enough neighbours; one that too many have does not count."""
-    near: defaultdict[str, list[int]] = defaultdict(list)
-    for place, one in enumerate(things):
-        for known in one.neighbours:
-            near[known].append(place)
-    telling = {known: places for known, places in near.items() if 1 < len(places) <= COMMON}
-    least, part = settings()["related"]["shared"], settings()["related"]["overlap"]
-    if given is None:
-        found = [_within(places, len(things)) for places in telling.values()]
-        codes, counts = np.unique(
-            np.concatenate([np.empty(0, np.int64), *found]), return_counts=True
-        )
-        first, second = np.divmod(codes, len(things) or 1)
-        degrees = np.array([len(one.neighbours) for one in things], np.int64)
-        like = np.minimum(degrees[first], degrees[second]) >= part * np.maximum(
-            degrees[first], degrees[second]
-        )
-        enough: Codes = codes[(counts >= least) & like]
-        return enough
-    by_id = {one.id: number for number, one in enumerate(things)}
-    told = []
-    for a, b in (
-        sorted((by_id[one], by_id[other]))
-        for one, other in given
-        if one in by_id and other in by_id
-    ):
-        if len(things[a].neighbours & things[b].neighbours & telling.keys()) >= least:
-            told.append(a * len(things) + b)
-    return np.array(told, np.int64)
+def _related_pairs(
+    profiles: Sequence[EntityProfile], related: Iterable[tuple[str, str]] | None
+) -> PairCodes:
+    """Return pairs that share enough neighbors. A neighbor of too many entities does not count."""
+    by_neighbor: defaultdict[str, list[int]] = defaultdict(list)
+    for index, profile in enumerate(profiles):
+        for neighbor_id in profile.neighbors:
+            by_neighbor[neighbor_id].append(index)
+    blocks = {
+        neighbor_id: indexes
+        for neighbor_id, indexes in by_neighbor.items()
+        if 1 < len(indexes) <= MAX_BLOCK
+    }
+    limits = load_settings()["related"]
+    if related is None:
+        return _pairs_of_blocks(profiles, blocks.values(), limits)
+    indexes_by_id = {profile.id: index for index, profile in enumerate(profiles)}
+    pairs = [
+        sorted((indexes_by_id[first_id], indexes_by_id[second_id]))
+        for first_id, second_id in related
+        if first_id in indexes_by_id and second_id in indexes_by_id
+    ]
+    codes = []
+    for first, second in pairs:
+        shared = profiles[first].neighbors & profiles[second].neighbors & blocks.keys()
+        if len(shared) >= limits["min_shared"]:
+            codes.append(first * len(profiles) + second)
+    return np.array(codes, np.int64)
 
 
-def keys(name: Name) -> set[str]:
-    """Under which a name is looked for."""
+def _pairs_of_blocks(
+    profiles: Sequence[EntityProfile], blocks: Iterable[Sequence[int]], limits: Mapping[str, Any]
+) -> PairCodes:
+    """Return pairs that are in enough blocks, if the numbers of their neighbors are similar."""
+    all_codes = [_pairs_within(indexes, len(profiles)) for indexes in blocks]
+    codes, counts = np.unique(
+        np.concatenate([np.empty(0, np.int64), *all_codes]), return_counts=True
+    )
+    first, second = np.divmod(codes, len(profiles) or 1)
+    degrees = np.array([len(profile.neighbors) for profile in profiles], np.int64)
+    smaller = np.minimum(degrees[first], degrees[second])
+    larger = np.maximum(degrees[first], degrees[second])
+    is_similar = smaller >= limits["min_overlap"] * larger
+    pairs: PairCodes = codes[(counts >= limits["min_shared"]) & is_similar]
+    return pairs
+
+
+def blocking_keys(name: Name) -> set[str]:
+    """Return the keys of the blocks that a name belongs to."""
     if not name.words:
         return set()
-    found = {
+    keys = {
         name.key,
         f"= {name.key}",
-        *name.letters,
+        *name.initialisms,
         *name.words,
         *(word[:4] for word in name.words if len(word) > 4),
     }
-    if name.counted:
-        found.add(name.counted)
+    if name.numeronym:
+        keys.add(name.numeronym)
     if name.type == "person":
-        found |= full_givens(name.words[0])
-    return found
+        keys |= full_given_names(name.words[0])
+    return keys

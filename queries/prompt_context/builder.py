@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, groupby
-from typing import Any
 
+from mcp_context_persistence.kg.driver.statement import Row
 from mcp_context_persistence.queries.prompt_context import redundancy, sentences
+from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.ranker import SOFTNESS
 
-Row = Mapping[str, Any]
 Count = Callable[[Sequence[str]], Sequence[int]]
 
 KEYS = {"message": "m", "decision": "d", "document": "doc"}
@@ -62,7 +62,7 @@ class Piece:
         talk: The conversation or the document.
     """
 
-    row: Row
+    row: Candidate
     score: float
     share: float
     line: str
@@ -89,19 +89,19 @@ class Context:
 
     text: str
     tokens: int
-    shown: tuple[tuple[float, Row], ...]
+    shown: tuple[tuple[float, Candidate], ...]
 
 
-def showable(scored: Iterable[tuple[float, Row]]) -> list[tuple[float, Row]]:
+def showable(scored: Iterable[tuple[float, Candidate]]) -> list[tuple[float, Candidate]]:
     """What has a text of its own to show: messages, decisions and documents."""
     return [
-        (score, row)
-        for score, row in scored
-        if row["kind"] in KEYS and (row["content"] or "").strip()
+        (score, row) for score, row in scored if row.kind in KEYS and (row.content or "").strip()
     ]
 
 
-def likely(scored: Sequence[tuple[float, Row]], *, budget: int) -> list[tuple[float, float, Row]]:
+def likely(
+    scored: Sequence[tuple[float, Candidate]], *, budget: int
+) -> list[tuple[float, float, Candidate]]:
     """Scores, shares of all relevance, and rows of what may be worth a token each, and of what stands beside it; the others are never shown."""
     best = max((score for score, _ in scored), default=0.0)
     worth = [(score / best) ** SOFTNESS if best > 0 else 1.0 for score, _ in scored]
@@ -109,20 +109,20 @@ def likely(scored: Sequence[tuple[float, Row]], *, budget: int) -> list[tuple[fl
     shares = [value / total for value in worth]
     least = min(_least(budget), max(shares, default=0.0))
     near = {
-        (row["conversation_id"], row["position"] + step)
+        (row.conversation_id, row.position + step)
         for share, (_, row) in zip(shares, scored, strict=True)
-        if share >= least and row.get("position") is not None
+        if share >= least and row.position is not None
         for step in (-1, 0, 1)
     }
     return [
         (score, share, row)
         for share, (score, row) in zip(shares, scored, strict=True)
-        if share >= least or (row["conversation_id"], row.get("position")) in near
+        if share >= least or (row.conversation_id, row.position) in near
     ]
 
 
 def build(
-    scored: Sequence[tuple[float, Row]],
+    scored: Sequence[tuple[float, Candidate]],
     *,
     words: Sequence[str],
     budget: int,
@@ -161,7 +161,7 @@ def build(
 
 
 def _pieces(
-    found: Sequence[tuple[float, float, Row]],
+    found: Sequence[tuple[float, float, Candidate]],
     *,
     words: Sequence[str],
     budget: int,
@@ -169,7 +169,7 @@ def _pieces(
     around: Around,
 ) -> list[Piece]:
     """What can be shown, with its tokens; all are counted together."""
-    said = [sentences.split(_content(row), cut=bool(row.get("cut"))) for _, _, row in found]
+    said = [sentences.split(_content(row), cut=row.is_cut) for _, _, row in found]
     heads = [_heads(row, around) for _, _, row in found]
     named = [
         (f"[{key(row)}] ", f"[{key(row)}] {by}: ") if (by := _by(row)) else (f"[{key(row)}] ",)
@@ -279,49 +279,48 @@ def _readable(piece: Piece, left: Mapping[int, Piece], chosen: Sequence[Piece]) 
             asked = (
                 one.position == piece.position - 1
                 and piece.size <= BRIEF
-                and (one.row["content"] or "").rstrip().endswith("?")
+                and (one.row.content or "").rstrip().endswith("?")
             )
             if between or asked:
                 found.append(number)
     return found
 
 
-def key(row: Row) -> str:
+def key(row: Candidate) -> str:
     """The citation of a row, made of what it is and its id, in which brackets and percent signs are percent-encoded (RFC 3986)."""
-    own = row["document_id"] if row["kind"] == "document" else row["id"]
+    own = row.shown_id
     return f"{KEYS[row['kind']]}:{own.replace('%', '%25').replace('[', '%5B').replace(']', '%5D')}"
 
 
-def _content(row: Row) -> str:
+def _content(row: Candidate) -> str:
     """Its text; the outcome of a decision is left out where the context says the same."""
-    text: str = row["content"].strip()
+    text: str = row.content.strip()
     context, _, outcome = text.rpartition("\n")
-    return context if row["kind"] == "decision" and outcome in context else text
+    return context if row.kind == "decision" and outcome in context else text
 
 
-def _by(row: Row) -> str:
+def _by(row: Candidate) -> str:
     """Who said it; of a decision that nobody has accepted, that it is none yet."""
-    return row.get("author") or ("Proposed decision" if row.get("status") == "proposed" else "")
+    return row.author or ("Proposed decision" if row.status == "proposed" else "")
 
 
-def _talk(row: Row) -> str:
-    return row["conversation_id"] or row.get("document_id") or ""
+def _talk(row: Candidate) -> str:
+    return row.conversation_id or row.document_id or ""
 
 
-def _moment(row: Row, around: Around) -> int | None:
+def _moment(row: Candidate, around: Around) -> int | None:
     """When it was said: a decision when its evidence was."""
-    told: Row = around.evidence.get(key(row), row)
-    moment: int | None = told["timestamp_ms"]
-    return moment
+    evidence = around.evidence.get(key(row))
+    return evidence["timestamp_ms"] if evidence else row.timestamp_ms
 
 
-def _position(row: Row, around: Around) -> float | None:
+def _position(row: Candidate, around: Around) -> float | None:
     """Its place in the conversation: a decision comes after its evidence."""
     evidence = around.evidence.get(key(row))
-    return evidence["position"] + 0.5 if evidence else row.get("position")
+    return evidence["position"] + 0.5 if evidence else row.position
 
 
-def _heads(row: Row, around: Around) -> tuple[str, str]:
+def _heads(row: Candidate, around: Around) -> tuple[str, str]:
     """The headings of a conversation and of its further days; a conversation whose id is in the citation anyway is not named."""
     moment, talk = _moment(row, around), _talk(row)
     day = (
@@ -329,7 +328,7 @@ def _heads(row: Row, around: Around) -> tuple[str, str]:
         if moment is None
         else f"{(on := datetime.fromtimestamp(moment / 1000, UTC)).day} {_MONTHS[on.month]} {on.year}"
     )
-    named = f"{row['id']}:".startswith(f"{talk}:") or row.get("document_id") == talk
+    named = f"{row.id}:".startswith(f"{talk}:") or row.document_id == talk
     return f"# {day if named and day else f'{day} {talk}'.strip()}", f"# {day or talk}"
 
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
+from mcp_context_persistence.kg.driver.statement import Run, Statement, as_is
 from mcp_context_persistence.queries.prompt_context.builder import NOTHING, Around, key
-from mcp_context_persistence.queries.search.retrieval import Run
+from mcp_context_persistence.queries.search.candidate import Candidate
 
 TEXTS = 200  # of each kind, best first; the others are worth too little to be shown
 ENTITIES = 20  # of a text, the surest ones
 
 
-def read(run: Run, namespace: str, rows: Sequence[Row], *, entities: bool) -> Around:
+def read(run: Run, namespace: str, rows: Sequence[Candidate], *, entities: bool) -> Around:
     """One statement; none where nothing would come of it.
 
     Args:
@@ -20,7 +20,7 @@ def read(run: Run, namespace: str, rows: Sequence[Row], *, entities: bool) -> Ar
         entities: Whether it matters what they mention.
     """
     asked = {
-        kind: [row for row in rows if row["kind"] == kind][:TEXTS]
+        kind: [row for row in rows if row.kind == kind][:TEXTS]
         for kind in ("message", "decision", "document")
     }
     if not entities:
@@ -29,12 +29,12 @@ def read(run: Run, namespace: str, rows: Sequence[Row], *, entities: bool) -> Ar
         return NOTHING
     batch = {
         "namespace": namespace,
-        "messages": [row["id"] for row in asked["message"]],
-        "decisions": [row["id"] for row in asked["decision"]],
-        "chunks": [row["id"] for row in asked["document"]],
+        "messages": [row.id for row in asked["message"]],
+        "decisions": [row.id for row in asked["decision"]],
+        "chunks": [row.id for row in asked["document"]],
         "entities": ENTITIES,
     }
-    cited = {(kind, row["id"]): key(row) for kind, some in asked.items() for row in some}
+    cited = {(kind, row.id): key(row) for kind, some in asked.items() for row in some}
     found = {
         cited[one["kind"], one["id"]]: one
         for one in run(

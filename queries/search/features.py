@@ -29,7 +29,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mcp_context_persistence.queries.search.authors import read_authors
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.query_terms import (
     QUESTION_WORDS,
@@ -97,7 +96,9 @@ _TIME_WORDS = frozenset(_TIME_WORD_LIST.split())
 _COMMON_WORDS = STOP_WORDS | QUESTION_WORDS
 _DIGIT = re.compile(r"\d")
 _WORD = re.compile(r"[^\W_]+")
-_ASCII_WORDS = bytes(code if code < 128 and chr(code).isalnum() else ord(" ") for code in range(256))
+_ASCII_WORDS = bytes(
+    code if code < 128 and chr(code).isalnum() else ord(" ") for code in range(256)
+)
 
 
 class EntityLink(Protocol):
@@ -153,9 +154,7 @@ def calculate_features(
     view = counts.matrix + neighbors.shift(counts.matrix, -1) + neighbors.shift(counts.matrix, 1)
     questions = np.array(["?" in text for text in texts], float)
     time_words = np.array([not _TIME_WORDS.isdisjoint(words) for words in words_by_text], float)
-    near, near_best = neighbors.weigh(
-        scores * np.array([message.is_found for message in messages])
-    )
+    near, near_best = neighbors.weigh(scores * np.array([message.is_found for message in messages]))
     coverage = counts.measure_coverage(counts.matrix)
     links = query.entity_links
     columns = {

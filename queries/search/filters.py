@@ -12,7 +12,7 @@ from typing import Any
 
 from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.kg.filter_tokens import facet, written
+from mcp_context_persistence.kg.filter_tokens import build_token, format_value
 from mcp_context_persistence.kg.timestamps import DAY_MS
 
 CONTENT_TYPES = ("message", "entity", "decision", "conversation", "document")
@@ -168,18 +168,20 @@ class Filters:
             ("role", self.roles),
             ("project", self.projects),
         )
-        return [[facet(name, value) for value in values] for name, values in fields if values]
+        return [[build_token(name, value) for value in values] for name, values in fields if values]
 
     @cached_property
     def _unindexed_groups(self) -> list[list[str]]:
         types = tuple(
             dict.fromkeys(
-                form for entity_type in self.entity_types for form in (entity_type.lower(), entity_type)
+                form
+                for entity_type in self.entity_types
+                for form in (entity_type.lower(), entity_type)
             )
         )
         fields = [("tag", self.tags), ("mentions", types)]
         fields += [(f"metadata.{key}", values) for key, values in self.metadata.items()]
-        return [[facet(name, value) for value in values] for name, values in fields if values]
+        return [[build_token(name, value) for value in values] for name, values in fields if values]
 
 
 NO_FILTERS = Filters()
@@ -189,7 +191,7 @@ def build_kind_group(kinds: Sequence[str]) -> list[list[str]]:
     """Return the group of filter tokens for kinds; none where every kind is allowed."""
     if set(kinds) == set(CONTENT_TYPES):
         return []
-    return [[facet("kind", kind) for kind in kinds]]
+    return [[build_token("kind", kind) for kind in kinds]]
 
 
 def read_filters(value: object) -> Filters:
@@ -263,7 +265,7 @@ def _read_metadata_value(name: str, value: object) -> str:
     if isinstance(value, str):
         return validation.check_text(name, value, characters=limits.METADATA_BYTES)
     if isinstance(value, (bool, int, float)):
-        return written(value)
+        return format_value(value)
     raise ValidationError(f"{name} must be a string, a number or a boolean, or a list of them")
 
 
@@ -339,7 +341,9 @@ def _read_zone(offset: str | None) -> timezone:
 
 
 _READERS: dict[object, Callable[[object], dict[str, Any]]] = {
-    "conversation_id": _reader_of_list("conversation_id", "conversation_ids", validation.check_identifier),
+    "conversation_id": _reader_of_list(
+        "conversation_id", "conversation_ids", validation.check_identifier
+    ),
     "date_range": _read_date_range,
     "entity_types": _reader_of_list("entity_types", "entity_types", validation.check_type_name),
     "content_types": _reader_of_list("content_types", "content_types", _check_content_type),

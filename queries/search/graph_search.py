@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
-from mcp_context_persistence.kg.filter_tokens import facet
+from mcp_context_persistence.kg.driver.statement import Row, Run, Statement, as_is
+from mcp_context_persistence.kg.filter_tokens import build_token
 from mcp_context_persistence.queries.search.candidate import (
     Candidate,
     is_present,
@@ -13,7 +13,6 @@ from mcp_context_persistence.queries.search.candidate import (
 )
 from mcp_context_persistence.queries.search.filters import Filters
 from mcp_context_persistence.queries.search.query_terms import build_keyword_query
-from mcp_context_persistence.queries.search.retrieval import Run
 from mcp_context_persistence.queries.search.score_fusion import measure_coverage, stem_words
 
 NAME_MATCHES = 100  # entities that share a word with the query
@@ -91,16 +90,12 @@ def search_graph(
         "metadata": metadata,
         "explain": explain,
     }
-    rows = run(
-        Statement(name="search/near_entities", parameters={"batch": batch}, read=as_is)
-    )
+    rows = run(Statement(name="search/near_entities", parameters={"batch": batch}, read=as_is))
     names = {start.id: start.name for start in starts}
     return [_read_match(row, names) for row in rows if is_present(row)]
 
 
-def find_start_entities(
-    run: Run, *, namespace: str, words: Sequence[str]
-) -> list[StartEntity]:
+def find_start_entities(run: Run, *, namespace: str, words: Sequence[str]) -> list[StartEntity]:
     """Find the entities that a query names, the heaviest first.
 
     An entity is named when the query has all the words of its name or of an alias. Where no entity is
@@ -108,7 +103,7 @@ def find_start_entities(
     """
     if not words:
         return []
-    groups = [[facet("namespace", namespace)], [facet("kind", "entity")]]
+    groups = [[build_token("namespace", namespace)], [build_token("kind", "entity")]]
     batch = {
         "namespace": namespace,
         "text": build_keyword_query(groups, words),
@@ -116,7 +111,9 @@ def find_start_entities(
     }
     query_stems = stem_words(words)
     coverages: list[tuple[float, int, str, Mapping[str, Any]]] = []
-    for row in run(Statement(name="search/named_entities", parameters={"batch": batch}, read=as_is)):
+    for row in run(
+        Statement(name="search/named_entities", parameters={"batch": batch}, read=as_is)
+    ):
         if row["id"] is not None:
             names = (row["name"] or row["id"], row["id"], *row["aliases"])
             share, count, name = max(

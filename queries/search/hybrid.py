@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.driver.statement import Statement, as_is
+from mcp_context_persistence.kg.driver.statement import Run, Statement, as_is
 from mcp_context_persistence.queries.search import score_fusion
 from mcp_context_persistence.queries.search.authors import are_from_meetings, read_authors
 from mcp_context_persistence.queries.search.candidate import (
@@ -30,7 +30,6 @@ from mcp_context_persistence.queries.search.retrieval import (
     Expansion,
     QueryVector,
     Retrieval,
-    Run,
 )
 from mcp_context_persistence.queries.temporal.query_dates import (
     NO_DATES,
@@ -303,9 +302,7 @@ def _names_only_dates(request: SearchRequest, dates: QueryDates) -> bool:
     """Return whether the query asks for nothing but a time: "what happened in June 2025?"."""
     if not dates.spans:
         return False
-    date_words = {
-        word for start, end in dates.spans for word in tokenize(request.query[start:end])
-    }
+    date_words = {word for start, end in dates.spans for word in tokenize(request.query[start:end])}
     return bool(date_words) and not set(request.terms.words) - date_words - GENERAL_WORDS
 
 
@@ -322,9 +319,7 @@ def _explain(
     for one in scored:
         # Only messages are linked; other kinds may have the same id.
         link = links.get(one.candidate.id) if one.candidate.kind == "message" else None
-        explanation = explain_candidate(
-            one, ranked.candidates, link, with_path=request.explain
-        )
+        explanation = explain_candidate(one, ranked.candidates, link, with_path=request.explain)
         results.append(Result(scored=one, explanation=explanation))
     return results
 

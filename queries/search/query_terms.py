@@ -56,9 +56,7 @@ def tokenize(text: str) -> list[str]:
     if lowered.isascii():
         spaced = _ASCII_SEPARATORS.sub(" ", lowered)
     else:
-        spaced = "".join(
-            character if _belongs_to_word(character) else " " for character in lowered
-        )
+        spaced = "".join(character if _belongs_to_word(character) else " " for character in lowered)
     tokens: list[str] = []
     for token in _TOKEN.findall(spaced):
         if "." not in token and "_" not in token:
@@ -92,7 +90,9 @@ def extract_terms(query: str) -> QueryTerms:
     Stop words are removed. Question words are removed where other words remain. Of too many words the
     most informative stay: the more frequent ones, then the longer ones.
     """
-    counts = Counter(token for token in tokenize(query) if strip_possessive(token) not in STOP_WORDS)
+    counts = Counter(
+        token for token in tokenize(query) if strip_possessive(token) not in STOP_WORDS
+    )
     words = [token for token in counts if strip_possessive(token) not in QUESTION_WORDS]
     words = words or list(counts)
     if len(words) <= limits.QUERY_TERMS:

@@ -8,7 +8,6 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +96,9 @@ def rank(
     falling = np.minimum.accumulate(shown_scores[best]).tolist() if best else []
     return [
         ScoredCandidate(
-            highest * math.exp((falling[number] - falling[0]) / SOFTNESS) * (1 - number * TIE_BREAK),
+            highest
+            * math.exp((falling[number] - falling[0]) / SOFTNESS)
+            * (1 - number * TIE_BREAK),
             messages[index],
             _explain(names, contributions, index, scores, recency, reranking),
         )

@@ -10,7 +10,8 @@ from mcp_context_persistence.queries.search.recipes import BALANCED, Recipe
 
 Mode = Literal["hybrid", "semantic", "keyword", "graph"]
 MODES: tuple[Mode, ...] = ("hybrid", "semantic", "keyword", "graph")
-LIMIT = 10
+LIMIT, SIMILAR_LIMIT = 10, 5
+SIMILAR_MIN_SCORE = 0.7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,3 +42,22 @@ class SearchRequest:
     def terms(self) -> QueryTerms:
         """The informative words of the query."""
         return extract_terms(self.query)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimilarRequest:
+    """What a search for similar conversations is asked for.
+
+    Attributes:
+        query: Any text.
+        filters: Which messages count.
+        limit: Conversations at most.
+        min_score: Least raw cosine of the best passage.
+        include_metadata: Whether messages and conversations carry their metadata.
+    """
+
+    query: str
+    filters: Filters
+    limit: int
+    min_score: float
+    include_metadata: bool

@@ -1,14 +1,14 @@
 """The vector and the keyword retriever: one statement runs both, and is repeated with a larger depth until there are enough candidates."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from mcp_context_persistence.kg.driver.statement import Row, Statement
-from mcp_context_persistence.kg.errors import StaleVectorState
-from mcp_context_persistence.kg.filter_tokens import facet
-from mcp_context_persistence.kg.vector_spaces import INDEX, PROPERTY, Vectors
+from mcp_context_persistence.kg.driver.statement import Run, Statement
+from mcp_context_persistence.kg.errors import StaleStateError
+from mcp_context_persistence.kg.filter_tokens import build_token
+from mcp_context_persistence.kg.vector_spaces import INDEX, PROPERTY, VectorState
 from mcp_context_persistence.queries.search.candidate import (
     Candidates,
     RetrieverCounts,
@@ -22,8 +22,6 @@ from mcp_context_persistence.queries.search.query_terms import (
 from mcp_context_persistence.queries.search.recipes import Recipe
 from mcp_context_persistence.queries.search.score_fusion import SMALLEST_SHARE, RetrieverWeights
 from mcp_context_persistence.queries.temporal.query_dates import TimeRange
-
-Run = Callable[[Statement[Any]], list[Any]]
 
 VECTOR_CANDIDATES, KEYWORD_CANDIDATES = Recipe.vector_candidates, Recipe.keyword_candidates
 CHARACTERS = 8_000  # of each message, from which it is ranked
@@ -48,7 +46,7 @@ class QueryVector:
     """
 
     numbers: Any
-    vectors: Vectors
+    vectors: VectorState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,15 +117,15 @@ class Retrieval:
         """Run the retrievers, deeper and deeper until each has enough matches or has seen everything.
 
         Raises:
-            StaleVectorState: Another model's vectors are in use.
+            StaleStateError: Another model's vectors are in use.
         """
         previous = (-1, -1)
         for _ in range(ROUNDS + 1):
             candidates: Candidates = run(self.build_statement(depth))[0]
-            if self.vector and not self.vector.vectors.still(
+            if self.vector and not self.vector.vectors.is_current(
                 {"revision": candidates.revision, "model": candidates.model}
             ):
-                raise StaleVectorState
+                raise StaleStateError
             deeper = self.deepen(depth, candidates, previous)
             if deeper is None:
                 break
@@ -174,7 +172,7 @@ class Retrieval:
 
     def build_statement(self, depth: Depth) -> Statement[Candidates]:
         """Return the statement of one round."""
-        index = self.vector.vectors.space.index if self.vector else INDEX
+        index = self.vector.vectors.active.index if self.vector else INDEX
         return Statement(
             name="search/find",
             names={INDEX: index} if self.vector else {},
@@ -195,11 +193,11 @@ class Retrieval:
     def _parameters(self) -> dict[str, Any]:
         """The parameters that are the same in all rounds."""
         expansion = self.expansion
-        space = self.vector.vectors.space if self.vector else None
+        space = self.vector.vectors.active if self.vector else None
         return {
             "namespace": self.namespace,
             "vector": self.vector.numbers if self.vector else None,
-            "vectors": space.vectors if space else PROPERTY,
+            "vectors": space.property_name if space else PROPERTY,
             "index": space.index if space else INDEX,
             "exact": self.is_exact,
             "scan_limit": SCAN_LIMIT + 1,
@@ -288,10 +286,11 @@ class Retrieval:
         ]
 
     def _token_groups(self, kind_group: list[list[str]]) -> list[list[str]]:
-        return [[facet("namespace", self.namespace)], *self.filters.groups, *kind_group]
+        return [[build_token("namespace", self.namespace)], *self.filters.groups, *kind_group]
 
 
 def _is_crowded(counts: RetrieverCounts, expected: int) -> bool:
     return (
-        counts.messages < CROWDED_SHARE * expected and counts.messages < CROWDED_SHARE * counts.matches
+        counts.messages < CROWDED_SHARE * expected
+        and counts.messages < CROWDED_SHARE * counts.matches
     )

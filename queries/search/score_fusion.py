@@ -7,7 +7,7 @@ of an entity has a scale of its own: its text is little more than a name, which 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mcp_context_persistence.kg.identifiers import spaced
+from mcp_context_persistence.kg.identifiers import split_name
 from mcp_context_persistence.queries.search.candidate import (
     Candidate,
     Candidates,
@@ -51,7 +51,9 @@ def normalize_score(value: float | None, scores: ScoreRange) -> float:
     return SMALLEST_SHARE + (1 - SMALLEST_SHARE) * min(1.0, max(0.0, (value - low) / (high - low)))
 
 
-def compare_with_entity(query_stems: frozenset[str], *, names: Sequence[str], content: str) -> float:
+def compare_with_entity(
+    query_stems: frozenset[str], *, names: Sequence[str], content: str
+) -> float:
     """Return how much an entity and a query have in common, 0.0 to 1.0.
 
     It is the largest Jaccard index of the query's words and a name's words. The rest of the entity's
@@ -90,7 +92,7 @@ def stem_words(words: Iterable[str]) -> frozenset[str]:
 
 def _stem_spellings(name: str) -> list[frozenset[str]]:
     """Return the stems of a name as it is written, and of its words where it is written in CamelCase."""
-    return [stem_words(tokenize(form)) for form in {name.replace("_", " "), spaced(name)}]
+    return [stem_words(tokenize(form)) for form in {name.replace("_", " "), split_name(name)}]
 
 
 def fuse(

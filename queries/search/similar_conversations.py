@@ -8,6 +8,7 @@ from mcp_context_persistence.queries.search import score_fusion
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.filters import Filters
 from mcp_context_persistence.queries.search.hybrid import Backend
+from mcp_context_persistence.queries.search.request import SimilarRequest
 from mcp_context_persistence.queries.search.retrieval import (
     GROWTH,
     KEYWORD_CANDIDATES,
@@ -48,27 +49,23 @@ class SimilarConversations:
     notes: tuple[str, ...] = ()
 
 
-def search_similar_conversations(
-    backend: Backend, *, filters: Filters, limit: int, min_score: float
-) -> SimilarConversations:
+def search_similar_conversations(backend: Backend, request: SimilarRequest) -> SimilarConversations:
     """Search conversations by the raw cosine of their best passages.
 
     Args:
         backend: What the search works with; it has the query's vector.
-        filters: Which messages count.
-        limit: Conversations at most.
-        min_score: Least raw cosine.
+        request: The request.
     """
-    if "message" not in filters.kinds:
+    if "message" not in request.filters.kinds:
         return SimilarConversations(
             conversations=(),
             notes=("content_types leaves out messages, by which conversations are compared",),
         )
     groups, best_score = _group_messages(
         backend,
-        replace(filters, content_types=("message",)),
-        limit=limit,
-        min_score=min_score,
+        replace(request.filters, content_types=("message",)),
+        limit=request.limit,
+        min_score=request.min_score,
     )
     if not groups:
         notes = (

@@ -66,7 +66,7 @@ def test_every_script_for_people_shows_the_demos_graph_as_it_stands(store):
         local.attach(store) as server,
         neo4j.GraphDatabase.driver(server.bolt_url, auth=(server.user, server.password)) as driver,
     ):
-        for name in (name for name in cypher.names() if name.startswith("explore/")):
+        for name in (name for name in cypher.list_names() if name.startswith("explore/")):
             script = cypher.load(name)
             assert driver.execute_query(script.text, script.samples).records, name
 

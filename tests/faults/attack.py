@@ -44,7 +44,7 @@ class Target:
         """Have a managed client's graph connect to the proxy. The guard of the password knows the server's own address only."""
         graph, address = client._engine.graph, client._engine.connection.attachment
         graph._credentials = lambda _address: (address.user, address.password)
-        graph._move(proxy.url)
+        graph._lifecycle.move(proxy.url)
 
 
 @dataclass(frozen=True)

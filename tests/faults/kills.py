@@ -181,16 +181,16 @@ def say(text: str) -> None:
 
 def check_schema(graph: Graph) -> None:
     """Hold that every constraint and index is there, ONLINE, and that statements run."""
-    existing = indexes.read(graph)
-    state = migrations.read(graph)
+    existing = indexes.read_indexes(graph)
+    state = migrations.read_schema_state(graph)
     assert state is not None
     assert state.version == migrations.VERSION
-    wanted = migrations.expected(graph, vector_size=state.vector_size)
-    assert {index.name: index.verdict(existing) for index in wanted} == {
+    wanted = migrations.list_required_indexes(graph, vector_size=state.vector_size)
+    assert {index.name: index.assess(existing) for index in wanted} == {
         index.name: "ready" for index in wanted
     }
     owned = {row["name"] for row in ask(graph, "SHOW CONSTRAINTS YIELD name")}
-    assert owned >= {index.name for index in wanted if index.unique}
+    assert owned >= {index.name for index in wanted if index.is_unique}
     lookups = [row for row in existing.values() if row["type"] == "LOOKUP"]
     assert [row["state"] for row in lookups] == ["ONLINE", "ONLINE"]
 
@@ -218,7 +218,7 @@ def check_files(store: Path) -> None:
 def ask(graph: Graph, text: str, **parameters: Any) -> list[dict[str, Any]]:
     """The rows of a statement that is only here; it may be run twice."""
     for _ in range(5):
-        migrations.read(graph)  # the library has the server started again
+        migrations.read_schema_state(graph)  # the library has the server started again
         with (
             contextlib.suppress(ServiceUnavailable, SessionExpired),
             graph.driver.session() as session,
@@ -246,7 +246,7 @@ if __name__ == "__main__":
     order, folder, *rest = sys.argv[1:]
     if order == "open":
         with opened(Path(folder)) as opened_graph:
-            migrations.ensure(opened_graph, vector_size=VECTOR_SIZE)
+            migrations.ensure_schema(opened_graph, vector_size=VECTOR_SIZE)
             say("opened")
     else:
         from tests.faults.writes import write

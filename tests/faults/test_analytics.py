@@ -1,4 +1,4 @@
-"""Analyses of a server that fails, and of clients that have died."""
+"""Analyses end in time when the server stops answering, and clean up after dead clients."""
 
 import time
 import uuid
@@ -31,12 +31,12 @@ def client(bolt_target, proxy, direct):
     with ContextPersistenceClient(
         proxy.url, auth=bolt_target.auth, namespace=namespace, config={"deadline": 60.0}
     ) as client:
-        assert client.find_central_entities(metric="degree")  # the first one takes its time
+        assert client.find_central_entities(metric="degree")  # the first call is slow
         yield client
 
 
-def test_an_analysis_of_a_server_that_falls_silent_ends_soon_after_its_deadline(client, proxy):
-    client._engine.graph._deadline = DEADLINE
+def test_an_analysis_ends_soon_after_its_deadline_when_the_server_stops_answering(client, proxy):
+    client._engine.graph._budget.seconds = DEADLINE
     cut = proxy.cut(
         "RUN",
         silent=True,
@@ -51,33 +51,31 @@ def test_an_analysis_of_a_server_that_falls_silent_ends_soon_after_its_deadline(
     assert cut.fired == 1
 
 
-def test_memory_of_a_client_that_has_died_is_taken_while_another_one_waits(
-    client, direct, monkeypatch
-):
+def test_a_waiting_client_gets_the_memory_of_a_dead_client(client, direct, monkeypatch):
     monkeypatch.setattr(admission, "GRACE_SECONDS", 4)
     direct.execute_query(
-        "MATCH (a:Entity {namespace: $n}) WITH gds.graph.project($name, a, null) AS g RETURN g.nodeCount",
+        "MATCH (a:Entity {namespace: $n}) "
+        "WITH gds.graph.project($name, a, null) AS g RETURN g.nodeCount",
         n=client.namespace,
         name=f"context-{uuid.uuid4().hex}-call-3600-{2**50}-dead",
     )
     assert client.find_central_entities(metric="degree")
 
 
-def test_a_place_in_the_queue_is_as_new_as_it_was_written_however_long_that_waited(client, direct):
-    queue = client._engine.analytics._admission._queue
+def test_a_queue_entry_has_the_time_after_the_lock(client, direct):
+    client_admission = client._engine.analytics._admission
     with (
         ThreadPoolExecutor(1) as pool,
         direct.session() as session,
         session.begin_transaction() as transaction,
     ):
-        transaction.run(
-            "MATCH (s:SchemaVersion {id: 'schema'}) REMOVE s.namespace"
-        ).consume()  # locks it
-        place = pool.submit(queue, stays=True)
+        # Removing a property locks the node.
+        transaction.run("MATCH (s:SchemaVersion {id: 'schema'}) REMOVE s.namespace").consume()
+        queued_ms = pool.submit(client_admission._enter_queue)
         time.sleep(1)
         now = transaction.run("RETURN datetime.realtime().epochMillis AS now").single(strict=True)[
             "now"
         ]
         transaction.commit()
-        assert place.result() >= now
-    queue(stays=False)
+        assert queued_ms.result() >= now
+    client_admission._leave_queue()

@@ -71,7 +71,7 @@ def fill(graph, count=POOL):
 @pytest.fixture
 def short_probe(monkeypatch):
     """A connection that was idle must answer within a second, so that these tests are short."""
-    monkeypatch.setattr("mcp_context_persistence.kg.driver.graph.PROBE_SECONDS", 1.0)
+    monkeypatch.setattr("mcp_context_persistence.kg.driver.pool_lifecycle.PROBE_SECONDS", 1.0)
 
 
 @pytest.fixture

@@ -305,7 +305,7 @@ def test_what_is_no_mapping_of_known_keys_is_refused(shared, filters):
                 search(shared, filters)
             assert isinstance(caught.value, ValidationError) or name == "search_hybrid"
             if isinstance(caught.value, ValidationError):
-                assert SECRET not in str(caught.value)
+                assert (SECRET in str(caught.value)) == (filters == {SECRET: 1})
 
 
 @pytest.mark.parametrize(

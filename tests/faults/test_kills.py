@@ -39,7 +39,7 @@ def store(tmp_path_factory):
     """A store with a schema, that all tests of a module wreck and mend."""
     folder = tmp_path_factory.mktemp("kills") / "store"
     with opened(folder) as graph:
-        migrations.ensure(graph, vector_size=VECTOR_SIZE)
+        migrations.ensure_schema(graph, vector_size=VECTOR_SIZE)
         yield folder
     local.stop(folder, force=True)
 
@@ -47,7 +47,7 @@ def store(tmp_path_factory):
 def open_again(folder):
     """Open as a user does who does not know what happened, and look whether all is there."""
     with opened(folder) as graph:
-        insist(lambda: migrations.ensure(graph, vector_size=VECTOR_SIZE))
+        insist(lambda: migrations.ensure_schema(graph, vector_size=VECTOR_SIZE))
         check_schema(graph)
 
 
@@ -56,15 +56,15 @@ def open_under_fire(folder, seed, *, statement=None, most=1, within=0.12):
     with Killer(folder, seed, most=most, within=within) as killer, opened(folder) as graph:
         graph.on_write = lambda number: killer.arm() if statement in {None, number} else None
         with contextlib.suppress(DatabaseError):
-            migrations.ensure(graph, vector_size=VECTOR_SIZE)
+            migrations.ensure_schema(graph, vector_size=VECTOR_SIZE)
     return killer.kills
 
 
 def drop_all(graph):
     """Leave nothing of the schema."""
     ask(graph, "MATCH (v:SchemaVersion) DETACH DELETE v")
-    for index in migrations.expected(graph, vector_size=VECTOR_SIZE):
-        ask(graph, f"DROP {'CONSTRAINT' if index.unique else 'INDEX'} {index.name} IF EXISTS")
+    for index in migrations.list_required_indexes(graph, vector_size=VECTOR_SIZE):
+        ask(graph, f"DROP {'CONSTRAINT' if index.is_unique else 'INDEX'} {index.name} IF EXISTS")
 
 
 def test_a_client_and_then_servers_killed_while_a_fresh_store_is_opened(tmp_path):
@@ -181,9 +181,9 @@ def test_fresh_stores_whose_openers_and_servers_are_killed(tmp_path, seed):
     with Killer(folder, seed, most=3, within=4, victims=("server", "supervisor"), always=True):
         for _ in range(4):
             with contextlib.suppress(DatabaseError), opened(folder) as graph:
-                migrations.ensure(graph, vector_size=VECTOR_SIZE)
+                migrations.ensure_schema(graph, vector_size=VECTOR_SIZE)
     with opened(folder) as graph:
-        insist(lambda: migrations.ensure(graph, vector_size=VECTOR_SIZE))
+        insist(lambda: migrations.ensure_schema(graph, vector_size=VECTOR_SIZE))
         drop_all(graph)
     open_under_fire(folder, seed, most=4)
     open_again(folder)

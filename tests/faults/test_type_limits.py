@@ -177,7 +177,7 @@ def test_a_transaction_does_not_wait_for_a_second_connection(server, namespace):
 
         def work(run):
             registry._last = None
-            registry.register(run, type_limits.types(["KIND_1"]))
+            registry.register(run, type_limits.collect_types(["KIND_1"]))
 
         registry.transact(work, name="test", deadline=10)
 
@@ -216,12 +216,12 @@ def test_an_older_store_lists_its_types_when_it_is_opened(client, namespace):
             namespace=namespace,
         ).consume()
         session.run("MATCH (s:SchemaVersion) SET s.version = 5").consume()
-    migrations.ensure(graph, vector_size=384)
+    migrations.ensure_schema(graph, vector_size=384)
     assert stored(client) == (
         before[0],
         before[1] - 1,
     )  # that of the merged entity comes back with it
-    migrations.ensure(graph, vector_size=384)
+    migrations.ensure_schema(graph, vector_size=384)
     client.undo_merge(client.list_merges().merges[0].merge_id)
     assert stored(client) == before
 
@@ -236,7 +236,7 @@ def test_what_a_full_database_has_no_room_for_is_told_to_who_brings_it(
             lambda: full.create_relationship("a", "b", "kind 2"),
             lambda: full.update_knowledge_graph(things(2, 3), []),
         ):
-            with pytest.raises(ValidationError, match="the database takes no further"):
+            with pytest.raises(ValidationError, match="the database has no room for further"):
                 write()
         assert full.create_relationship("b", "a", "kind 1").created
         full.update_knowledge_graph([{"id": "more", "type": "sort 1"}], [])
@@ -305,7 +305,7 @@ def test_a_database_without_room_for_a_type_harms_nobody_who_brings_none(tmp_pat
                     assert "TokenLimitReached" in str(error)  # noqa: PT017 - it is how the loop ends
                     break
             with pytest.raises(
-                ValidationError, match="the database takes no further relationship types"
+                ValidationError, match="the database has no room for further relationship types"
             ):
                 client.create_relationship("a", "b", "kind 2")
             with ContextPersistenceClient(url, auth=auth, namespace="two") as other:

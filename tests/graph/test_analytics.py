@@ -1,4 +1,4 @@
-"""The algorithms of Graph Data Science against networkx and against published answers."""
+"""Graph Data Science returns the results of networkx and the published results."""
 
 import asyncio
 import gzip
@@ -16,10 +16,13 @@ from sklearn.metrics import normalized_mutual_info_score
 from mcp_context_persistence.exceptions import GraphError, NotFoundError, ValidationError
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.driver.statement import Statement, as_is
-from mcp_context_persistence.queries.analytics.algorithms import Analytics
+from mcp_context_persistence.queries.analytics.analyzer import GraphAnalyzer
 
 DATA = Path(os.environ.get("CONTEXT_DATA", Path(__file__).parents[3] / "shared/data"))
-LEFT = "CALL gds.graph.list() YIELD graphName WHERE graphName STARTS WITH 'context-' RETURN count(*) AS left"
+PROJECTIONS = """
+CALL gds.graph.list() YIELD graphName WHERE graphName STARTS WITH 'context-'
+RETURN count(*) AS count
+"""
 CREATE = """
 UNWIND $edges AS edge
 MERGE (a:Entity {namespace: $n, id: edge[0]}) ON CREATE SET a.name = edge[0], a.type = 'concept'
@@ -36,7 +39,7 @@ def data(name):
 
 
 def fill(client, edges, nodes=()):
-    """Entities and relationships straight into the namespace: (source, target, confidence)."""
+    """Create entities and relationships (source, target, confidence) directly in the namespace."""
     driver, namespace = client._engine.graph.driver, client._engine.namespace
     for start in range(0, len(edges), 2000):
         driver.execute_query(CREATE, edges=edges[start : start + 2000], n=namespace)
@@ -51,7 +54,7 @@ def read(path):
 
 
 def load(client, name):
-    """A graph in the store and in networkx."""
+    """Create a graph in the namespace and return it as one of networkx."""
     edges = read(data(name))
     fill(client, [(a, b, 1.0) for a, b in edges])
     return nx.Graph(edges)
@@ -59,13 +62,13 @@ def load(client, name):
 
 def scores(client, metric, count, **options):
     return {
-        one.id: one.centrality_score
-        for one in client.find_central_entities(metric, count, **options)
+        entity.id: entity.centrality_score
+        for entity in client.find_central_entities(metric, count, **options)
     }
 
 
-def left(client):
-    return client._engine.graph.driver.execute_query(LEFT).records[0]["left"]
+def count_projections(client):
+    return client._engine.graph.driver.execute_query(PROJECTIONS).records[0]["count"]
 
 
 @pytest.mark.parametrize("name", ["graphs/karate.csv", "graphs/dolphins.csv"])
@@ -84,13 +87,12 @@ def test_centralities_equal_those_of_networkx(client, name):
         "degree": (nx.degree_centrality(graph), 1e-12),
     }
     for metric, (reference, tolerance) in expected.items():
-        found = client.find_central_entities(metric, count)
-        assert {one.id: one.centrality_score for one in found} == pytest.approx(
+        ranked = client.find_central_entities(metric, count)
+        assert {entity.id: entity.centrality_score for entity in ranked} == pytest.approx(
             reference, abs=tolerance
         ), metric
-        ordered = [
-            round(one.centrality_score, 8) for one in found
-        ]  # the last digits depend on the threads' order
+        # The last digits depend on the order of the threads.
+        ordered = [round(entity.centrality_score, 8) for entity in ranked]
         assert ordered == sorted(ordered, reverse=True)
     shares = scores(client, "article rank", count)
     assert sum(shares.values()) == pytest.approx(1.0)
@@ -108,28 +110,30 @@ def test_directed_betweenness_and_degree_equal_those_of_networkx(client):
     assert scores(client, "degree", 34, directed=True) == pytest.approx(out, abs=1e-12)
 
 
-def test_the_shape_equals_that_of_networkx(client):
+def test_the_summary_equals_that_of_networkx(client):
     edges = read(data("graphs/dolphins.csv"))  # each in both directions
     fill(client, [(a, b, 1.0) for a, b in edges], nodes=["alone"])
     directed = nx.DiGraph(edges)
     directed.add_node("alone")
     graph = directed.to_undirected()
-    found = client.get_graph_analytics()
-    assert (found.total_nodes, found.total_edges) == (len(directed), directed.number_of_edges())
-    assert found.density == pytest.approx(nx.density(directed))
-    assert found.avg_degree == pytest.approx(
+    summary = client.get_graph_analytics()
+    assert (summary.total_nodes, summary.total_edges) == (len(directed), directed.number_of_edges())
+    assert summary.density == pytest.approx(nx.density(directed))
+    assert summary.avg_degree == pytest.approx(
         sum(degree for _, degree in directed.degree()) / len(directed)
     )
-    assert found.clustering == pytest.approx(nx.average_clustering(graph))
-    assert found.triangles == sum(nx.triangles(graph).values()) // 3
-    assert found.components == nx.number_connected_components(graph)
-    assert found.largest_component == max(map(len, nx.connected_components(graph)))
-    assert found.degree_distribution == dict(Counter(degree for _, degree in graph.degree()))
+    assert summary.clustering == pytest.approx(nx.average_clustering(graph))
+    assert summary.triangles == sum(nx.triangles(graph).values()) // 3
+    assert summary.components == nx.number_connected_components(graph)
+    assert summary.largest_component == max(map(len, nx.connected_components(graph)))
+    assert summary.degree_distribution == dict(Counter(degree for _, degree in graph.degree()))
 
 
 def members(communities):
     return {
-        one.id: place for place, community in enumerate(communities) for one in community.entities
+        entity.id: index
+        for index, community in enumerate(communities)
+        for entity in community.entities
     }
 
 
@@ -138,78 +142,78 @@ def test_planted_communities_are_found(client, algorithm):
     fill(client, [(a, b, 1.0) for a, b in read(data("graphs/LFR_N1000_mu0.1.csv.gz"))])
     with gzip.open(data("graphs/LFR_N1000_mu0.1.json.gz"), "rt") as file:
         planted = {
-            str(node): place
-            for place, group in enumerate(json.load(file)["communities"])
+            str(node): index
+            for index, group in enumerate(json.load(file)["communities"])
             for node in group
         }
-    found = members(client.detect_communities(algorithm))
-    both = sorted(found)
-    assert len(both) == len(planted)
+    detected = members(client.detect_communities(algorithm))
+    nodes = sorted(detected)
+    assert len(nodes) == len(planted)
     assert (
         normalized_mutual_info_score(
-            [planted[node] for node in both], [found[node] for node in both]
+            [planted[node] for node in nodes], [detected[node] for node in nodes]
         )
         >= 0.95
     )
-    assert members(client.detect_communities(algorithm)) == found
+    assert members(client.detect_communities(algorithm)) == detected
 
 
 def test_communities_have_a_label_and_their_most_central_entities_first(client):
     graph = load(client, "graphs/karate.csv")
-    found = client.detect_communities()
-    assert sum(one.size for one in found) == 34
-    assert [one.size for one in found] == sorted((one.size for one in found), reverse=True)
+    communities = client.detect_communities()
+    sizes = [community.size for community in communities]
+    assert sum(sizes) == 34
+    assert sizes == sorted(sizes, reverse=True)
     modularity = nx.community.modularity(
-        graph, [{one.id for one in community.entities} for community in found]
+        graph, [{entity.id for entity in community.entities} for community in communities]
     )
     assert modularity > 0.41
-    for community in found:
-        inside = graph.subgraph(one.id for one in community.entities)
+    for community in communities:
+        subgraph = graph.subgraph(entity.id for entity in community.entities)
         assert [
-            round(one.centrality_score * (community.size - 1)) for one in community.entities
-        ] == sorted((degree for _, degree in inside.degree()), reverse=True)
-        assert community.label.split(", ") == [one.name for one in community.entities[:3]]
-    assert not found.truncated
+            round(entity.centrality_score * (community.size - 1)) for entity in community.entities
+        ] == sorted((degree for _, degree in subgraph.degree()), reverse=True)
+        assert community.label.split(", ") == [entity.name for entity in community.entities[:3]]
+    assert not communities.truncated
 
 
-def test_the_other_algorithms_group_as_networkx_does(client):
+def test_components_and_cores_equal_those_of_networkx(client):
     graph = load(client, "graphs/karate.csv")
     fill(client, [("x", "y", 1.0)], nodes=["alone"])
     graph.add_edge("x", "y")
     graph.add_node("alone")
     groups = {
-        frozenset(one.id for one in community.entities)
+        frozenset(entity.id for entity in community.entities)
         for community in client.detect_communities("wcc", min_size=1)
     }
     assert groups == {frozenset(group) for group in nx.connected_components(graph)}
     cores = nx.core_number(graph)
     groups = {
-        frozenset(one.id for one in community.entities)
+        frozenset(entity.id for entity in community.entities)
         for community in client.detect_communities("kcore", min_size=1)
     }
     assert groups == {
         frozenset(node for node in graph if cores[node] == core) for core in set(cores.values())
     }
-    labelled = client.detect_communities("label propagation", min_size=1)
-    assert sum(one.size for one in labelled) == len(graph)
+    communities = client.detect_communities("label propagation", min_size=1)
+    assert sum(community.size for community in communities) == len(graph)
 
 
-def test_published_answers_are_met(client):
+def test_published_results_are_reproduced(client):
     folder = data("ldbc_graphalytics/example")
     lines = [line.split() for line in (folder / "example-undirected.e").read_text().splitlines()]
     fill(client, [(a, b, math.exp(-float(weight))) for a, b, weight in lines])
 
-    def published(what):
+    def published(algorithm):
         return dict(
             line.split()
-            for line in (folder / f"example-undirected-{what}").read_text().splitlines()
+            for line in (folder / f"example-undirected-{algorithm}").read_text().splitlines()
         )
 
-    parts = published("WCC")
-    found = members(client.detect_communities("wcc", min_size=1))
-    assert len(set(zip((found[node] for node in parts), parts.values(), strict=True))) == len(
-        set(parts.values())
-    )
+    components = published("WCC")
+    detected = members(client.detect_communities("wcc", min_size=1))
+    pairs = {(detected[node], component) for node, component in components.items()}
+    assert len(pairs) == len(set(components.values()))
     clustering = [float(value) for value in published("LCC").values()]
     assert client.get_graph_analytics().clustering == pytest.approx(
         sum(clustering) / len(clustering)
@@ -232,12 +236,12 @@ def test_shortest_paths_are_those_of_networkx_and_show_the_relationships(client)
     graph = nx.Graph()
     graph.add_weighted_edges_from((x, y, -math.log(confidence)) for x, y, confidence in edges)
     expected = list(nx.shortest_simple_paths(graph, "a", "d", weight="weight"))
-    found = client.find_shortest_paths("a", "d", 10)
-    assert [one.entities for one in found] == expected
-    assert found[0].confidence == pytest.approx(0.9 * 0.9 * 0.8)
-    assert [(one.from_entity, one.to_entity) for one in found[-1].steps] == [("d", "a")]
+    paths = client.find_shortest_paths("a", "d", 10)
+    assert [path.entities for path in paths] == expected
+    assert paths[0].confidence == pytest.approx(0.9 * 0.9 * 0.8)
+    assert [(step.from_entity, step.to_entity) for step in paths[-1].steps] == [("d", "a")]
     assert client.find_shortest_paths("a", "d", 1, weighted=False)[0].length == 1
-    assert [one.entities for one in client.find_shortest_paths("a", "d", 10, directed=True)] == [
+    assert [path.entities for path in client.find_shortest_paths("a", "d", 10, directed=True)] == [
         ["a", "b", "c", "d"],
         ["a", "c", "d"],
     ]
@@ -247,19 +251,19 @@ def test_shortest_paths_are_those_of_networkx_and_show_the_relationships(client)
 
 
 @pytest.mark.parametrize("directed", [True, False])
-def test_parallel_relationships_count_once_and_those_to_oneself_not_at_all(client, directed):
+def test_parallel_relationships_count_once_and_self_relationships_do_not_count(client, directed):
     fill(client, [("a", "b", 0.5), ("b", "c", 1.0), ("c", "c", 1.0)])
     client.create_relationship("a", "b", "IMPLEMENTS", confidence=0.9)
     scores = {
-        one.id: one.centrality_score
-        for one in client.find_central_entities("degree", directed=directed, weighted=True)
+        entity.id: entity.centrality_score
+        for entity in client.find_central_entities("degree", directed=directed, weighted=True)
     }
     assert scores == pytest.approx(
         {"a": 0.45, "b": 0.5 if directed else 0.95, "c": 0.0 if directed else 0.5}
     )
 
 
-def test_entities_with_the_same_neighbours_are_alike(client):
+def test_entities_with_shared_neighbors_are_similar(client):
     fill(
         client,
         [
@@ -274,8 +278,8 @@ def test_entities_with_the_same_neighbours_are_alike(client):
     best = client.find_similar_entities("a")[0]
     assert (best.entity_id, best.other_id, best.similarity) == ("a", "b", pytest.approx(2 / 3))
     pairs = {
-        (one.entity_id, one.other_id): one.similarity
-        for one in client.find_similar_entities(top_k=100)
+        (pair.entity_id, pair.other_id): pair.similarity
+        for pair in client.find_similar_entities(top_k=100)
     }
     assert pairs["a", "b"] == pytest.approx(2 / 3)
     assert pairs["x", "y"] == 1.0
@@ -283,7 +287,7 @@ def test_entities_with_the_same_neighbours_are_alike(client):
     assert client.find_similar_entities("a", min_similarity=0.9) == []
 
 
-def test_the_librarys_own_client_has_the_graph_as_long_as_the_block_lasts(client):
+def test_the_librarys_own_client_has_the_graph_during_the_block(client):
     with pytest.raises(GraphError, match="no entities"), client.graph_data_science():
         pass
     graph = load(client, "graphs/karate.csv")
@@ -293,12 +297,12 @@ def test_the_librarys_own_client_has_the_graph_as_long_as_the_block_lasts(client
             2 * graph.number_of_edges(),
         )
         assert len(gds.page_rank.stream(projected)) == 34
-        assert left(client) == 1
-    assert left(client) == 0
+        assert count_projections(client) == 1
+    assert count_projections(client) == 0
     assert len(client.find_central_entities("degree")) == 10
 
 
-def test_the_librarys_own_client_is_there_for_asyncio(client, server, namespace):
+def test_the_librarys_own_client_works_with_asyncio(client, server, namespace):
     from mcp_context_persistence import AsyncContextPersistenceClient
 
     load(client, "graphs/karate.csv")
@@ -307,18 +311,18 @@ def test_the_librarys_own_client_is_there_for_asyncio(client, server, namespace)
         async with (
             AsyncContextPersistenceClient(
                 server.bolt_url, auth=server.auth, namespace=namespace
-            ) as other,
-            other.graph_data_science(directed=True) as (_, projected),
+            ) as other_client,
+            other_client.graph_data_science(directed=True) as (_, projected),
         ):
             assert projected.node_count() == 34
 
     asyncio.run(main())
-    assert left(client) == 0
+    assert count_projections(client) == 0
 
 
-def test_an_empty_graph_has_empty_answers(client):
-    found = client.get_graph_analytics()
-    assert (found.total_nodes, found.components, found.density, found.avg_degree) == (
+def test_an_empty_graph_has_empty_results(client):
+    summary = client.get_graph_analytics()
+    assert (summary.total_nodes, summary.components, summary.density, summary.avg_degree) == (
         0,
         0,
         0.0,
@@ -329,25 +333,26 @@ def test_an_empty_graph_has_empty_answers(client):
     assert client.find_similar_entities() == []
 
 
-def test_another_namespace_is_not_seen(client, server, namespace):
+def test_other_namespaces_are_not_included(client, server, namespace):
     from mcp_context_persistence import ContextPersistenceClient
 
     fill(client, [("a", "b", 1.0)])
     with ContextPersistenceClient(
         server.bolt_url, auth=server.auth, namespace=f"{namespace}-other"
-    ) as other:
-        fill(other, [("c", "d", 1.0), ("d", "e", 1.0)])
-        other._engine.graph.driver.execute_query(
-            "MATCH (a:Entity {namespace: $a, id: 'a'}), (c:Entity {namespace: $b, id: 'c'}) CREATE (a)-[:KNOWS]->(c)",
+    ) as other_client:
+        fill(other_client, [("c", "d", 1.0), ("d", "e", 1.0)])
+        other_client._engine.graph.driver.execute_query(
+            "MATCH (a:Entity {namespace: $a, id: 'a'}), (c:Entity {namespace: $b, id: 'c'}) "
+            "CREATE (a)-[:KNOWS]->(c)",
             a=namespace,
             b=f"{namespace}-other",
         )
-        assert {one.id for one in other.find_central_entities()} == {"c", "d", "e"}
-    assert {one.id for one in client.find_central_entities("degree")} == {"a", "b"}
+        assert {entity.id for entity in other_client.find_central_entities()} == {"c", "d", "e"}
+    assert {entity.id for entity in client.find_central_entities("degree")} == {"a", "b"}
 
 
 def test_two_hundred_calls_from_four_threads_leave_no_projection_behind(tmp_path):
-    """On a managed server: should it end under the load, the calls are repeated on the one that takes its place."""
+    """On a managed server: if it ends under the load, the calls are repeated on its successor."""
     from mcp_context_persistence import ContextPersistenceClient
 
     with ContextPersistenceClient(f"local:{tmp_path / 'store'}") as client:
@@ -374,39 +379,39 @@ def test_two_hundred_calls_from_four_threads_leave_no_projection_behind(tmp_path
         for thread in threads:
             thread.join()
         assert errors == []
-        assert left(client) == 0
+        assert count_projections(client) == 0
 
 
-def test_a_projection_goes_when_the_question_fails(client):
+def test_a_projection_is_dropped_when_the_block_fails(client):
     fill(client, [("a", "b", 1.0)])
 
     def fail():
-        with client._engine.analytics.projection(
+        with client._engine.analytics.project(
             client._engine.namespace, undirected=True, task="degree"
         ):
-            assert left(client) == 1
+            assert count_projections(client) == 1
             raise RuntimeError("mine")
 
     with pytest.raises(RuntimeError, match="mine"):
         fail()
-    assert left(client) == 0
+    assert count_projections(client) == 0
 
 
-def test_what_needs_more_memory_than_there_is_is_refused(client):
+def test_an_analysis_that_needs_more_memory_than_the_limit_is_refused(client):
     fill(client, [("a", "b", 1.0)])
-    client._engine.analytics._admission._share = (math.inf, 1000)
+    client._engine.analytics._admission._memory_limit = (math.inf, 1000)
     with pytest.raises(GraphError, match="heap"):
         client.find_central_entities()
-    assert left(client) == 0
+    assert count_projections(client) == 0
 
 
-def test_a_server_without_the_library_is_told_how_to_get_it(client):
+def test_the_error_of_a_server_without_the_library_says_how_to_install_it(client):
     class Unknown(Statement):
         def text(self, dialect="25"):
             return "CALL gds.nothing.there() YIELD x RETURN x"
 
     with pytest.raises(GraphError, match="Graph Data Science"):
-        Analytics(client._engine.graph)._run(Unknown(name="analytics/heap", read=as_is))
+        GraphAnalyzer(client._engine.graph)._run(Unknown(name="analytics/heap", read=as_is))
 
 
 @pytest.mark.parametrize(
@@ -428,18 +433,18 @@ def test_a_server_without_the_library_is_told_how_to_get_it(client):
         ),
     ],
 )
-def test_bad_arguments_are_refused(client, call, arguments, field):
+def test_invalid_arguments_are_refused(client, call, arguments, field):
     with pytest.raises(ValidationError, match=field):
         getattr(client, call)(**arguments)
 
 
-def test_as_many_central_entities_as_an_answer_may_have(client):
-    """Each row of an answer once counted as large as all of them: 200 of 10,000 used up the memory of a server of 1 GiB."""
+def test_the_largest_number_of_central_entities_is_returned(client):
+    """Rows must not hold the memory of all rows: 200 of 10,000 once filled a server of 1 GiB."""
     edges = [(f"n{number}", f"n{(number * 7 + 1) % 10_000}", 0.5) for number in range(10_000)]
     fill(client, edges)
-    found = client.find_central_entities("pagerank", limits.CENTRAL_ENTITIES)
-    assert len(found) == 10_000
-    assert sum(one.centrality_score for one in found) == pytest.approx(1)
-    assert [one.centrality_score for one in found] == sorted(
-        (one.centrality_score for one in found), reverse=True
+    ranked = client.find_central_entities("pagerank", limits.CENTRAL_ENTITIES)
+    assert len(ranked) == 10_000
+    assert sum(entity.centrality_score for entity in ranked) == pytest.approx(1)
+    assert [entity.centrality_score for entity in ranked] == sorted(
+        (entity.centrality_score for entity in ranked), reverse=True
     )

@@ -1,4 +1,4 @@
-"""Analyses of several clients share the server's memory, by the server's clock."""
+"""Analyses of several clients share the server's memory; times are by the server's clock."""
 
 import os
 import subprocess
@@ -13,14 +13,22 @@ from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import GraphError
 from mcp_context_persistence.kg import timestamps
 from mcp_context_persistence.queries.analytics import admission
-from mcp_context_persistence.queries.analytics.admission import MIB, Need, Options, share_of
+from mcp_context_persistence.queries.analytics.admission import (
+    MIB,
+    MemoryNeed,
+    ProjectionOptions,
+    compute_memory_limit,
+)
 from mcp_context_persistence.queries.analytics.algorithms import NEEDS, SIMILAR_BYTES, THREADS
-from tests.graph.test_analytics import fill, left
+from tests.graph.test_analytics import count_projections, fill
 
 ROOT = Path(__file__).resolve().parents[2]
 EDGES = [("a", "b", 0.9), ("b", "c", 0.8), ("c", "a", 0.7)]
 QUEUE = "MATCH (s:SchemaVersion) RETURN s.analytics_queue AS queue"
-RUNNING = "SHOW TRANSACTIONS YIELD metaData WHERE metaData.statement = 'analytics/project' RETURN count(*) AS running"
+RUNNING = """
+SHOW TRANSACTIONS YIELD metaData WHERE metaData.statement = 'analytics/project'
+RETURN count(*) AS running
+"""
 HOLD = """
 import sys, time
 from mcp_context_persistence import ContextPersistenceClient
@@ -33,8 +41,8 @@ with client.graph_data_science():
 
 
 @pytest.fixture
-def other(server, namespace):
-    """Another client in the same namespace, with a short deadline."""
+def other_client(server, namespace):
+    """Open another client in the same namespace, with a short deadline."""
     with ContextPersistenceClient(
         server.bolt_url, auth=server.auth, namespace=namespace, config={"deadline": 3.0}
     ) as client:
@@ -42,41 +50,45 @@ def other(server, namespace):
 
 
 def reserve(client, share, seconds=0.0):
-    """Hold a part of the memory of all analyses, as a call does."""
-    part = client._engine.analytics._admission
-    need = Need(per_entity=int(part.share() * share / 3))
-    with part.admit(client._engine.namespace, need, kind="call", options=Options(undirected=True)):
+    """Reserve a share of the memory of all analyses, as a call does."""
+    client_admission = client._engine.analytics._admission
+    need = MemoryNeed(per_entity=int(client_admission.read_memory_limit() * share / 3))
+    with client_admission.admit(
+        client._engine.namespace, need, kind="call", options=ProjectionOptions(undirected=True)
+    ):
         time.sleep(seconds)
 
 
-def test_what_another_client_holds_is_counted(client, other):
+def test_reservations_of_other_clients_count(client, other_client):
     fill(client, EDGES)
-    part = client._engine.analytics._admission
-    need = Need(per_entity=int(part.share() * 0.9 / 3))
-    with part.admit(client._engine.namespace, need, kind="block", options=Options(undirected=True)):
-        reserve(other, 0.01)
+    client_admission = client._engine.analytics._admission
+    need = MemoryNeed(per_entity=int(client_admission.read_memory_limit() * 0.9 / 3))
+    with client_admission.admit(
+        client._engine.namespace, need, kind="block", options=ProjectionOptions(undirected=True)
+    ):
+        reserve(other_client, 0.01)
         with pytest.raises(GraphError, match="other analyses") as caught:
-            reserve(other, 0.2)
+            reserve(other_client, 0.2)
         assert (caught.value.retryable, caught.value.outcome) == (True, "not_applied")
-    reserve(other, 0.2)
-    assert left(client) == 0
+    reserve(other_client, 0.2)
+    assert count_projections(client) == 0
 
 
-def test_a_wait_ends_as_soon_as_there_is_memory(client, other):
+def test_a_call_waits_until_there_is_memory(client, other_client):
     fill(client, EDGES)
     holder = threading.Thread(target=reserve, args=(client, 0.8, 1.0))
     holder.start()
     time.sleep(0.3)
-    reserve(other, 0.8)
+    reserve(other_client, 0.8)
     holder.join()
     assert client._engine.graph.driver.execute_query(QUEUE).records[0]["queue"] is None
 
 
-def test_small_analyses_do_not_starve_a_large_one(client, other):
-    """Three threads always hold some of the memory; the large one needs all of it."""
+def test_small_analyses_do_not_starve_a_large_one(client, other_client):
+    """Three threads always reserve some of the memory; the large one needs all of it."""
     fill(client, EDGES)
-    reserve(client, 0.1)  # the server has seen the statements
-    reserve(other, 0.1)
+    reserve(client, 0.1)  # so that the server has planned the statements
+    reserve(other_client, 0.1)
     is_over, errors = threading.Event(), []
 
     def run():
@@ -91,8 +103,8 @@ def test_small_analyses_do_not_starve_a_large_one(client, other):
         thread.start()
     time.sleep(0.5)
     try:
-        other._engine.graph._deadline = 20.0
-        reserve(other, 0.95)
+        other_client._engine.graph._deadline = 20.0
+        reserve(other_client, 0.95)
     finally:
         is_over.set()
         for thread in threads:
@@ -100,18 +112,20 @@ def test_small_analyses_do_not_starve_a_large_one(client, other):
     assert errors == []
 
 
-def test_a_large_analysis_that_a_block_keeps_out_does_not_keep_out_others(
-    client, other, server, namespace
+def test_a_large_analysis_that_waits_for_a_block_does_not_delay_others(
+    client, other_client, server, namespace
 ):
     fill(client, EDGES)
-    part = client._engine.analytics._admission
-    need = Need(per_entity=int(part.share() * 0.5 / 3))
-    with part.admit(namespace, need, kind="block", options=Options(undirected=True)):
+    client_admission = client._engine.analytics._admission
+    need = MemoryNeed(per_entity=int(client_admission.read_memory_limit() * 0.5 / 3))
+    with client_admission.admit(
+        namespace, need, kind="block", options=ProjectionOptions(undirected=True)
+    ):
         errors = []
 
         def run():
             try:
-                reserve(other, 0.8)
+                reserve(other_client, 0.8)
             except GraphError as error:
                 errors.append(error)
 
@@ -126,7 +140,7 @@ def test_a_large_analysis_that_a_block_keeps_out_does_not_keep_out_others(
     assert [error.retryable for error in errors] == [True]
 
 
-def test_what_a_client_held_that_was_killed_is_free_again(client, server, namespace, monkeypatch):
+def test_the_memory_of_a_killed_client_is_freed(client, server, namespace, monkeypatch):
     fill(client, EDGES)
     arguments = [
         server.bolt_url,
@@ -143,53 +157,53 @@ def test_what_a_client_held_that_was_killed_is_free_again(client, server, namesp
     ) as holder:
         assert holder.stdout.readline() == "holds\n"
         client.find_central_entities("degree")
-        assert left(client) == 1
+        assert count_projections(client) == 1
         holder.kill()
     client.find_central_entities("degree")
-    assert left(client) == 1  # it may be connecting again
+    assert count_projections(client) == 1  # the client may be reconnecting
     monkeypatch.setattr(admission, "GRACE_SECONDS", 0)
     deadline = time.monotonic() + 30
-    while left(client) and time.monotonic() < deadline:
+    while count_projections(client) and time.monotonic() < deadline:
         time.sleep(0.2)
         client.find_central_entities("degree")
-    assert left(client) == 0
+    assert count_projections(client) == 0
 
 
-def test_a_client_that_hangs_while_it_is_admitted_keeps_others_for_their_deadline_at_most(
-    client, other
-):
+def test_a_client_that_hangs_with_the_lock_delays_others_until_their_deadline(client, other_client):
     fill(client, EDGES)
     driver = client._engine.graph.driver
     with driver.session() as session, session.begin_transaction() as transaction:
         transaction.run("MATCH (s:SchemaVersion) REMOVE s.namespace").consume()
         with pytest.raises(GraphError) as caught:
-            other.find_central_entities()
+            other_client.find_central_entities()
         assert (caught.value.retryable, caught.value.outcome) == (True, "not_applied")
         transaction.rollback()
     deadline = time.monotonic() + 15
     while driver.execute_query(RUNNING).records[0]["running"] and time.monotonic() < deadline:
         time.sleep(0.2)
     assert driver.execute_query(RUNNING).records[0]["running"] == 0
-    assert left(client) == 0
+    assert count_projections(client) == 0
     assert len(client.find_central_entities()) == 3
 
 
 @pytest.mark.parametrize("hours", [2, -2])
-def test_a_wrong_clock_drops_nothing_of_others(client, other, monkeypatch, hours):
+def test_a_wrong_clock_of_a_client_drops_no_projection_of_others(
+    client, other_client, monkeypatch, hours
+):
     fill(client, EDGES)
     with client.graph_data_science() as (library, graph):
         wall, wall_ns = time.time, time.time_ns
         monkeypatch.setattr(time, "time", lambda: wall() + hours * 3600)
         monkeypatch.setattr(time, "time_ns", lambda: wall_ns() + hours * 3_600_000_000_000)
         assert abs(timestamps.now_ms() - wall() * 1000) > 7_000_000
-        assert len(other.find_central_entities()) == 3
-        assert other.get_graph_analytics().total_nodes == 3
+        assert len(other_client.find_central_entities()) == 3
+        assert other_client.get_graph_analytics().total_nodes == 3
         monkeypatch.undo()
-        assert left(client) == 1
+        assert count_projections(client) == 1
         assert len(library.degree.stream(graph)) == 3
-    with other.graph_data_science():
-        assert left(client) == 1
-    assert left(client) == 0
+    with other_client.graph_data_science():
+        assert count_projections(client) == 1
+    assert count_projections(client) == 0
 
 
 @pytest.mark.parametrize(
@@ -200,37 +214,38 @@ def test_a_wrong_clock_drops_nothing_of_others(client, other, monkeypatch, hours
         ("context-1000-earlier", True),
     ],
 )
-def test_a_projection_goes_when_its_time_is_over_by_the_servers_clock(client, name, remains):
-    """The name of an earlier release holds a time by its client's clock, which does not count."""
+def test_a_projection_is_dropped_when_its_time_is_over_by_the_servers_clock(client, name, remains):
+    """A name of an earlier release contains a time of its client's clock, which is ignored."""
     fill(client, EDGES)
     driver = client._engine.graph.driver
     driver.execute_query(
-        "MATCH (a:Entity {namespace: $n}) WITH gds.graph.project($name, a, null) AS g RETURN g.nodeCount",
+        "MATCH (a:Entity {namespace: $n}) "
+        "WITH gds.graph.project($name, a, null) AS g RETURN g.nodeCount",
         n=client._engine.namespace,
         name=name,
     )
     try:
         time.sleep(1.1)
         client.find_central_entities("degree")
-        assert left(client) == remains
+        assert count_projections(client) == remains
     finally:
         driver.execute_query(
             "CALL gds.graph.drop($name, false) YIELD graphName RETURN graphName", name=name
         )
 
 
-def test_a_projection_that_the_server_lost_is_told_as_retryable(client):
+def test_the_error_of_a_lost_projection_is_retryable(client):
     fill(client, EDGES)
     analytics = client._engine.analytics
 
     def lose():
-        with analytics.projection(
+        with analytics.project(
             client._engine.namespace, undirected=True, task="degree"
         ) as projection:
             client._engine.graph.driver.execute_query(
                 "CALL gds.graph.drop($name) YIELD graphName RETURN graphName", name=projection.name
             )
-            analytics.central(projection, "degree", limit=1, weighted=False)
+            analytics.rank_entities(projection, "degree", limit=1, weighted=False)
 
     with pytest.raises(GraphError, match="call again") as caught:
         lose()
@@ -257,8 +272,8 @@ PROCEDURES = {
 }
 
 
-def test_what_is_reserved_is_what_the_library_estimates(client):
-    """Else too many are admitted, or an algorithm is refused for which there is memory."""
+def test_reservations_cover_the_estimates_of_the_library(client):
+    """Otherwise too many analyses are admitted, or an algorithm is refused without need."""
     driver = client._engine.graph.driver
 
     def estimate(procedure, nodes, relationships, **options):
@@ -284,10 +299,9 @@ def test_what_is_reserved_is_what_the_library_estimates(client):
         if task == "paths":
             options |= {"k": 3, "sourceNode": 0, "targetNode": 1}
         for nodes, relationships in SIZES:
-            graph = estimate(
-                "degree.stream", nodes, relationships, concurrency=1
-            )  # it needs next to nothing itself
-            needed = estimate(procedure, nodes, relationships, **options) - graph
+            # The estimate contains the projection; degree centrality needs almost nothing else.
+            projection = estimate("degree.stream", nodes, relationships, concurrency=1)
+            needed = estimate(procedure, nodes, relationships, **options) - projection
             need = NEEDS[task]
             reserved = need.per_entity * nodes + need.per_relationship * relationships
             reserved += SIMILAR_BYTES * 10 * nodes if task == "similar" else 0
@@ -295,6 +309,6 @@ def test_what_is_reserved_is_what_the_library_estimates(client):
     assert set(PROCEDURES) | {"block"} == set(NEEDS)
 
 
-def test_a_heap_of_any_size_has_room_for_analyses_and_for_the_server():
-    assert share_of(1024 * MIB) == int(0.35 * 1024 * MIB)
-    assert 24 * MIB <= share_of(400 * MIB) < share_of(700 * MIB)
+def test_a_heap_of_any_size_leaves_memory_for_the_server():
+    assert compute_memory_limit(1024 * MIB) == int(0.35 * 1024 * MIB)
+    assert 24 * MIB <= compute_memory_limit(400 * MIB) < compute_memory_limit(700 * MIB)

@@ -1,4 +1,4 @@
-"""Batches on a real server: an answer for each item, whole conversations only, and a rerun that resumes."""
+"""Batches on a real server: a response for each item, whole conversations, and second runs."""
 
 import re
 import threading
@@ -9,18 +9,19 @@ import pytest
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import DatabaseError, ValidationError
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.driver.error_mapping import translate
+from mcp_context_persistence.kg.driver.error_mapping import translate_error
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.models import Conversation
 
 
-def talk(number, size=3):
+def conversation_of(number, size=3):
     return {
         "conversation_id": f"c{number}",
         "messages": [
             {
                 "role": "user",
-                "content": f"Turn {place} of {number}: the Order{number}Parser class uses pandas and numpy.",
+                "content": f"Turn {place} of {number}: "
+                f"the Order{number}Parser class uses pandas and numpy.",
             }
             for place in range(size)
         ],
@@ -30,16 +31,18 @@ def talk(number, size=3):
 def stored(client):
     """For each conversation of the namespace its messages' texts, and what each mentions."""
     rows = client._engine.graph.driver.execute_query(
-        "MATCH (c:Conversation {namespace: $n})-[:HAS_MESSAGE]->(m) OPTIONAL MATCH (m)-[:MENTIONS]->(e) "
+        "MATCH (c:Conversation {namespace: $n})-[:HAS_MESSAGE]->(m) OPTIONAL MATCH "
+        "(m)-[:MENTIONS]->(e) "
         "WITH c, m, e ORDER BY e.id WITH c, m, collect(e.id) AS e ORDER BY m.position "
-        "RETURN c.id AS id, collect([m.content, e, m.embedding IS NOT NULL]) AS messages ORDER BY id",
+        "RETURN c.id AS id, collect([m.content, e, m.embedding IS NOT NULL]) AS messages ORDER "
+        "BY id",
         n=client._engine.namespace,
     ).records
     return {row["id"]: row["messages"] for row in rows}
 
 
 @pytest.fixture
-def beside(server, namespace):
+def second_client(server, namespace):
     """A client in another namespace of the same database."""
     with ContextPersistenceClient(
         server.bolt_url, auth=server.auth, namespace=f"{namespace}-2"
@@ -49,30 +52,30 @@ def beside(server, namespace):
 
 @pytest.mark.parametrize("parallel", [True, False])
 @pytest.mark.parametrize("chunk_size", [1, 7, 1000])
-def test_a_batch_leaves_the_graph_of_single_saves(client, beside, parallel, chunk_size):
-    given = [talk(number) for number in range(8)]
+def test_a_batch_stores_the_same_graph_as_single_saves(client, second_client, parallel, chunk_size):
+    given = [conversation_of(number) for number in range(8)]
     client.configure_parallel_processing(chunk_size=chunk_size)
     answers = client.batch_save_conversations(given, parallel=parallel)
-    singles = [beside.save_conversation(**one) for one in given]
-    assert stored(client) == stored(beside)
+    singles = [second_client.save_conversation(**one) for one in given]
+    assert stored(client) == stored(second_client)
     told = {"processing_time"}
     assert [one.model_dump(exclude=told) for one in answers] == [
         one.model_dump(exclude=told) for one in singles
     ]
 
 
-def test_bad_items_have_their_answer_and_the_rest_is_saved(client):
+def test_invalid_items_get_an_error_and_the_others_are_saved(client):
     client.save_conversation("taken", [{"id": "m1", "role": "user", "content": "First."}])
     given = [
-        talk(0),
+        conversation_of(0),
         {"conversation_id": "secret-one", "messages": []},
         "secret text",
-        {**talk(2), "colour": "secret"},
+        {**conversation_of(2), "colour": "secret"},
         {"conversation_id": "c3", "messages": [{"role": "robot", "content": "secret"}]},
         {"conversation_id": "c4", "messages": [{"id": "m1", "role": "user", "content": "secret"}]},
-        {**talk(5), "mode": "secret"},
-        {**talk(6), "metadata": {"x": {1}}},
-        Conversation(**talk(7)),
+        {**conversation_of(5), "mode": "secret"},
+        {**conversation_of(6), "metadata": {"x": {1}}},
+        Conversation(**conversation_of(7)),
     ]
     answers = client.batch_save_conversations(given)
     assert [one.success for one in answers] == [
@@ -113,10 +116,10 @@ def test_bad_items_have_their_answer_and_the_rest_is_saved(client):
     assert set(stored(client)) == {"taken", "c0", "c7"}
 
 
-def test_the_same_conversation_twice_is_saved_in_order(client):
+def test_a_repeated_conversation_is_saved_in_order(client):
     given = [
-        talk(1, size=2),
-        {**talk(1, size=2), "messages": [{"role": "user", "content": "Now this."}]},
+        conversation_of(1, size=2),
+        {**conversation_of(1, size=2), "messages": [{"role": "user", "content": "Now this."}]},
     ] * 3
     answers = client.batch_save_conversations(given)
     assert all(one.success for one in answers)
@@ -124,15 +127,15 @@ def test_the_same_conversation_twice_is_saved_in_order(client):
     assert [one.created for one in answers] == [2, 0, 0, 0, 0, 0]
 
 
-def test_a_rerun_costs_nothing_for_what_is_stored(client, monkeypatch):
-    given = [talk(number) for number in range(6)]
+def test_a_second_run_analyzes_nothing_that_is_stored(client, monkeypatch):
+    given = [conversation_of(number) for number in range(6)]
     client.batch_save_conversations(given[:4])
     before = stored(client)
 
     def refuse(*_):
         raise AssertionError("something was analysed again")
 
-    monkeypatch.setattr(type(client._engine.extractor), "extract", refuse)
+    monkeypatch.setattr(type(client._engine.models.extractor), "extract", refuse)
     assert {one.status for one in client.batch_save_conversations(given[:4])} == {"unchanged"}
     monkeypatch.undo()
     assert [one.status for one in client.batch_save_conversations(given)] == ["unchanged"] * 4 + [
@@ -141,8 +144,8 @@ def test_a_rerun_costs_nothing_for_what_is_stored(client, monkeypatch):
     assert {id: messages for id, messages in stored(client).items() if id in before} == before
 
 
-def test_an_interruption_leaves_whole_conversations_and_no_thread_and_is_resumed(client):
-    given = [talk(number, size=4) for number in range(40)]
+def test_an_interrupted_batch_leaves_whole_conversations_and_can_be_repeated(client):
+    given = [conversation_of(number, size=4) for number in range(40)]
     client.configure_parallel_processing(chunk_size=8)
 
     def interrupt(what, done, total):
@@ -167,11 +170,11 @@ def test_an_interruption_leaves_whole_conversations_and_no_thread_and_is_resumed
     assert len(stored(client)) == 40
 
 
-def test_progress_is_told_in_order(client):
+def test_progress_is_reported_in_order(client):
     told = []
     client.configure_parallel_processing(chunk_size=6)
     client.batch_save_conversations(
-        [talk(number) for number in range(5)], progress=lambda *one: told.append(one)
+        [conversation_of(number) for number in range(5)], progress=lambda *one: told.append(one)
     )
     assert told == [("conversations", 2, 5), ("conversations", 4, 5), ("conversations", 5, 5)]
     told.clear()
@@ -183,7 +186,7 @@ def memory_error():
     error = neo4j.exceptions.Neo4jError._hydrate_neo4j(
         code="Neo.TransientError.General.MemoryPoolOutOfMemoryError", message="x"
     )
-    made = translate(error, name="conversation/save")
+    made = translate_error(error, name="conversation/save")
     made.__cause__ = error
     return made
 
@@ -217,7 +220,7 @@ def failing(monkeypatch, name, when):
     return ran
 
 
-def test_what_the_servers_memory_does_not_suffice_for_is_tried_alone(client, monkeypatch):
+def test_a_conversation_without_enough_server_memory_is_retried_alone(client, monkeypatch):
     once = {"c1"}
 
     def when(batch):
@@ -228,12 +231,12 @@ def test_what_the_servers_memory_does_not_suffice_for_is_tried_alone(client, mon
         return None
 
     failing(monkeypatch, "conversation/save", when)
-    answers = client.batch_save_conversations([talk(number) for number in range(4)])
+    answers = client.batch_save_conversations([conversation_of(number) for number in range(4)])
     assert [one.success for one in answers] == [True, True, False, True]
     assert "memory" in answers[2].error
 
 
-def test_texts_are_stored_in_halves_where_memory_does_not_suffice(client, monkeypatch):
+def test_texts_without_enough_server_memory_are_stored_in_halves(client, monkeypatch):
     texts = [f"The Order{number}Parser class uses pandas." for number in range(5)]
     ran = failing(
         monkeypatch,
@@ -246,19 +249,19 @@ def test_texts_are_stored_in_halves_where_memory_does_not_suffice(client, monkey
     assert client.get_conversation_stats().stats.total_entities == 6
 
 
-def test_a_database_that_fails_again_and_again_is_not_asked_for_ever(client, monkeypatch):
+def test_a_batch_gives_up_after_repeated_database_failures(client, monkeypatch):
     ran = failing(
         monkeypatch,
         "conversation/state",
         lambda _: DatabaseError("conversation/state: no answer", retryable=True),
     )
-    answers = client.batch_save_conversations([talk(number) for number in range(50)])
+    answers = client.batch_save_conversations([conversation_of(number) for number in range(50)])
     assert not any(one.success for one in answers)
     assert len(ran) < 15
     assert "run the batch again" in answers[-1].error
 
 
-def test_texts_are_answered_in_order(client, beside):
+def test_responses_have_the_order_of_the_texts(client, second_client):
     texts = [
         "The DataProcessor class uses pandas.",
         "",
@@ -271,7 +274,7 @@ def test_texts_are_answered_in_order(client, beside):
         answers = client.batch_extract_entities(texts, parallel=parallel, max_workers=4)
         assert [one.success for one in answers] == [True, False, False, False, True, True]
         assert [re.match("text", one.error or "text") is not None for one in answers] == [True] * 6
-        single = beside.extract_entities(texts[0])
+        single = second_client.extract_entities(texts[0])
         told = {"processing_time", "entities"}
         assert answers[0].model_dump(exclude=told) == single.model_dump(exclude=told)
         assert [(one.id, one.type, one.confidence) for one in answers[0].entities] == [
@@ -280,7 +283,7 @@ def test_texts_are_answered_in_order(client, beside):
     assert client.get_conversation_stats().stats.total_entities == 3
 
 
-def test_looking_only_stores_nothing(client):
+def test_store_false_stores_nothing(client):
     answers = client.batch_extract_entities(
         ["We use pandas."], store=False, entity_types=["concept"]
     )
@@ -288,7 +291,7 @@ def test_looking_only_stores_nothing(client):
     assert client.get_conversation_stats().stats.total_entities == 0
 
 
-def test_patterns_hold_in_batches(client):
+def test_patterns_apply_in_batches(client):
     client.configure_entity_patterns({"ticket": [r"#\d+"]})
     assert [
         one.type
@@ -326,12 +329,12 @@ def test_patterns_hold_in_batches(client):
         ("configure_parallel_processing", {"chunk_size": limits.CHUNK_SIZE + 1}, "chunk_size"),
     ],
 )
-def test_bad_arguments_are_refused(client, call, given, field):
+def test_invalid_arguments_are_refused(client, call, given, field):
     with pytest.raises(ValidationError, match=field):
         getattr(client, call)(**given)
 
 
-def test_empty_batches_have_empty_answers_and_the_largest_settings_hold(client):
+def test_empty_batches_and_the_largest_settings_are_accepted(client):
     client.configure_parallel_processing(
         max_workers=limits.BATCH_WORKERS, chunk_size=limits.CHUNK_SIZE
     )
@@ -340,17 +343,17 @@ def test_empty_batches_have_empty_answers_and_the_largest_settings_hold(client):
     assert all(
         one.success
         for one in client.batch_save_conversations(
-            [talk(1), talk(2)], max_workers=limits.BATCH_WORKERS
+            [conversation_of(1), conversation_of(2)], max_workers=limits.BATCH_WORKERS
         )
     )
 
 
-def test_flags_and_callbacks_are_checked_before_anything_is_written(client):
-    client.save_conversation(**talk(0))
+def test_flags_and_callbacks_are_checked_before_the_first_write(client):
+    client.save_conversation(**conversation_of(0))
     before = stored(client)
     for wrong in ({"replace": "false"}, {"progress": 5}, {"parallel": "false"}):
         with pytest.raises(ValidationError, match=next(iter(wrong))):
-            client.batch_save_conversations([talk(0, size=1)], **wrong)
+            client.batch_save_conversations([conversation_of(0, size=1)], **wrong)
     for wrong in ({"store": "false"}, {"progress": 5}, {"parallel": 1}):
         with pytest.raises(ValidationError, match=next(iter(wrong))):
             client.batch_extract_entities(["The NewParser class uses scipy."], **wrong)

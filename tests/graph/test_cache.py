@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from mcp_context_persistence import ContextPersistenceClient, cypher
-from mcp_context_persistence.kg import namespace_version
+from mcp_context_persistence.kg import namespaces
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.kg.maintenance import clear
+from mcp_context_persistence.kg.namespaces import clear
 from mcp_context_persistence.models import HybridSearchParams
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -214,8 +214,8 @@ EXEMPT = {
     "merge/claim",
     "entity/save",
     "relationship/read",
-    "namespace/settled",
-    "analytics/queue",  # who waits for memory is in no answer
+    "namespace/settled_version",
+    "analytics/queue",  # no response contains the queue
     "maintenance/change_password",
     *(
         "vectors/begin",
@@ -230,29 +230,29 @@ def test_every_statement_that_writes_renews_the_version():
     """Otherwise an answer could be stale: end the statement as `relationship/save` ends, or run `namespace/touch` last."""
     forgetful = {
         name
-        for name in cypher.names()
+        for name in cypher.list_names()
         if not name.startswith(("schema/", "explore/"))
         if any(word in cypher.load(name).text for word in ("SET ", "MERGE ", "CREATE ", "DELETE "))
         if "SET v.version = randomUUID()" not in cypher.load(name).text
     }
-    assert forgetful == EXEMPT - {"namespace/settled"}
+    assert forgetful == EXEMPT - {"namespace/settled_version"}
 
 
 def test_the_settled_version_waits_for_a_write_that_is_not_complete(server, namespace):
     graph = Graph(server.bolt_url, server.auth)
-    first = graph.run(namespace_version.touch(namespace))
+    first = graph.run(namespaces.touch(namespace))
     assert (
-        graph.run(namespace_version.version(namespace))
+        graph.run(namespaces.read_version(namespace))
         == first
-        == graph.run(namespace_version.settled(namespace))
+        == graph.run(namespaces.read_settled_version(namespace))
     )
     with graph.driver.session() as session, session.begin_transaction() as transaction:
         transaction.run(
             cypher.load("namespace/touch").text, batch={"namespace": namespace, "space": None}
         ).consume()
-        assert graph.run(namespace_version.version(namespace)) == first
+        assert graph.run(namespaces.read_version(namespace)) == first
         threading.Timer(0.3, transaction.commit).start()
-        assert graph.run(namespace_version.settled(namespace)) != first
+        assert graph.run(namespaces.read_settled_version(namespace)) != first
         time.sleep(0.2)
     graph.close()
 
@@ -275,7 +275,7 @@ def test_a_managed_server_is_asked_only_after_a_commit(tmp_path):
             "CREATE (:Note)"
         )  # whoever commits, the log grows
         CALLS["graph"](client)
-        assert asked == ["namespace/settled"]
+        assert asked == ["namespace/settled_version"]
         client.create_relationship("DataProcessor", "pandas", "likes")
         assert "likes" in {one.relationship_type for one in CALLS["graph"](client).neighbors}
         stale_reads(f"local:{tmp_path / 'store'}", "stale")

@@ -10,24 +10,28 @@ from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.schema import migrations
 
 FILLER = (
-    "The team met on Monday and talked about the weather, the lunch and the new chairs in the office. "
-    * 30
+    "The team met on Monday and talked about the weather, the lunch and the new chairs in the "
+    "office. " * 30
 )
-BOOK = f"{FILLER}The OrderValidator class uses pydantic to check every order. {FILLER}Backups run at four in the night with restic."
+BOOK = (
+    f"{FILLER}The OrderValidator class uses pydantic to check every order. "
+    f"{FILLER}Backups run at four in the night with restic."
+)
 
 
 def graph(client):
     """Nodes and relationships of the namespace by kind."""
     rows = client._engine.graph.driver.execute_query(
         "MATCH (n {namespace: $n}) OPTIONAL MATCH (n)-[r]->() "
-        "RETURN labels(n)[0] AS label, n.id AS id, n.content AS content, count(r) AS links ORDER BY label, id",
+        "RETURN labels(n)[0] AS label, n.id AS id, n.content AS content, count(r) AS links ORDER "
+        "BY label, id",
         n=client._engine.namespace,
     ).records
     return [tuple(row.values()) for row in rows]
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "semantic", "keyword"])
-def test_the_passage_that_tells_is_found(client, mode):
+def test_the_relevant_passage_is_found(client, mode):
     saved = client.save_document("book", BOOK, {"tags": ["handbook"], "level": 2}, "/work/orders")
     assert (saved.status, saved.created) == ("saved", True)
     assert saved.passages > 3
@@ -46,7 +50,7 @@ def test_the_passage_that_tells_is_found(client, mode):
     assert found.metadata == {"tags": ["handbook"], "level": 2}
 
 
-def test_documents_are_found_beside_messages_and_by_the_graph(client):
+def test_documents_are_found_with_messages_and_by_the_graph(client):
     client.save_document("book", BOOK)
     client.save_conversation("c", [{"role": "user", "content": "Which class checks an order?"}])
     types = {
@@ -78,7 +82,7 @@ def test_documents_are_found_beside_messages_and_by_the_graph(client):
         ({"date_range": {"end": "2020-01-01"}}, False),
     ],
 )
-def test_filters_hold_for_documents_in_every_mode(client, filters, found):
+def test_filters_apply_to_documents_in_every_mode(client, filters, found):
     client.save_document("book", BOOK, {"tags": ["handbook"], "level": 2}, "/work/orders")
     for mode in ("hybrid", "semantic", "keyword", "graph"):
         results = client.search_hybrid(
@@ -87,7 +91,7 @@ def test_filters_hold_for_documents_in_every_mode(client, filters, found):
         assert ("book" in {one.id for one in results}) == found, mode
 
 
-def test_the_same_again_changes_nothing_and_something_else_takes_its_place(client):
+def test_the_same_document_is_a_no_op_and_another_text_replaces_it(client):
     client.save_document("book", BOOK)
     before = graph(client)
     assert client.save_document("book", BOOK).status == "unchanged"
@@ -103,7 +107,7 @@ def test_the_same_again_changes_nothing_and_something_else_takes_its_place(clien
     assert graph(client) == before
 
 
-def test_what_others_say_too_stays_when_a_document_changes(client):
+def test_facts_with_other_evidence_stay_when_a_document_changes(client):
     client.save_document("book", "The DataProcessor class uses polars.")
     client.save_conversation(
         "c", [{"role": "user", "content": "The DataProcessor class uses polars."}]
@@ -114,11 +118,13 @@ def test_what_others_say_too_stays_when_a_document_changes(client):
     }
 
 
-def test_passages_stand_in_order(client):
+def test_passages_are_numbered_in_order(client):
     count = client.save_document("book", BOOK).passages
     rows = client._engine.graph.driver.execute_query(
-        "MATCH (:Document {namespace: $n})-[:HAS_CHUNK]->(k) WITH k ORDER BY k.position WITH collect(k) AS all "
-        "RETURN all[0].start AS first, all[-1].end AS last, [k IN all | size([(k)-[:NEXT]->(x) | x])] AS next",
+        "MATCH (:Document {namespace: $n})-[:HAS_CHUNK]->(k) WITH k ORDER BY k.position WITH "
+        "collect(k) AS all "
+        "RETURN all[0].start AS first, all[-1].end AS last, [k IN all | size([(k)-[:NEXT]->(x) | "
+        "x])] AS next",
         n=client._engine.namespace,
     ).records
     assert (rows[0]["first"], rows[0]["last"]) == (0, len(BOOK))
@@ -137,31 +143,32 @@ def test_passages_stand_in_order(client):
         (("d", "text", None, ""), "project_path"),
     ],
 )
-def test_bad_documents_are_refused(client, arguments, field):
+def test_invalid_documents_are_refused(client, arguments, field):
     with pytest.raises(ValidationError, match=field):
         client.save_document(*arguments)
     assert client.get_conversation_stats().stats.total_documents == 0
 
 
-def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path):
+def test_a_store_of_schema_version_1_is_migrated(tmp_path):
     from mcp_context_persistence.kg import local
 
     with (
         local.attach(tmp_path / "store") as server,
         closing(Graph(server.bolt_url, (server.user, server.password))) as old,
     ):
-        migrations.ensure(old, vector_size=384)
+        migrations.ensure_schema(old, vector_size=384)
         with old.driver.session() as session:
             session.run("DROP INDEX memory_text").consume()
             session.run(
-                "CREATE FULLTEXT INDEX memory_text FOR (n:Message|Entity|Decision|Conversation) ON EACH [n.content, n.facets] "
+                "CREATE FULLTEXT INDEX memory_text FOR (n:Message|Entity|Decision|Conversation) "
+                "ON EACH [n.content, n.facets] "
                 "OPTIONS {indexConfig: {`fulltext.analyzer`: 'english'}}"
             ).consume()
             session.run("MATCH (v:SchemaVersion) SET v.version = 1").consume()
         with ContextPersistenceClient(
             server.bolt_url, auth=(server.user, server.password)
         ) as client:
-            assert migrations.read(client._engine.graph).version == migrations.VERSION
+            assert migrations.read_schema_state(client._engine.graph).version == migrations.VERSION
             client.save_document("book", "Backups run at night.")
             assert [
                 one.id
@@ -170,13 +177,14 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path):
             ] == ["book"]
 
 
-def test_what_a_new_text_still_says_keeps_its_relationships(client):
-    """Its passages have the ids of the old ones, so that forgetting what the old ones said must not take it away."""
+def test_relationships_that_a_new_text_still_states_stay(client):
+    """New passages have the ids of the old ones, whose relationships are removed."""
     said = "The OrderService class depends on numpy. "
 
     def related():
         rows = client._engine.graph.driver.execute_query(
-            "MATCH (:Entity {namespace: $n})-[r]->(:Entity) RETURN type(r) AS type, r.sources AS sources ORDER BY type",
+            "MATCH (:Entity {namespace: $n})-[r]->(:Entity) RETURN type(r) AS type, r.sources AS "
+            "sources ORDER BY type",
             n=client._engine.namespace,
         ).records
         return [(row["type"], len(row["sources"])) for row in rows]

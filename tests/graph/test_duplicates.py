@@ -8,112 +8,14 @@ from hypothesis import strategies as st
 
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import GraphError, NotFoundError, ValidationError
-
-PASSING = {"updated_ms", "version", "revision", "vectors_ms", "merges"}
-LABELS = "Conversation|Message|Chunk|Entity|Decision|Document|MergedEntity"
-
-
-def query(client, text, **parameters):
-    return client._engine.graph.driver.execute_query(
-        text, n=client._engine.namespace, **parameters
-    ).records
-
-
-def canonical(client):
-    """All nodes and relationships of the namespace but the merges, without what every write changes; lists of tokens in order."""
-
-    def plain(properties):
-        found = {key: value for key, value in properties.items() if key not in PASSING}
-        return json.dumps(
-            {
-                key: sorted(value) if key in {"facets", "mentioned"} else value
-                for key, value in found.items()
-            },
-            sort_keys=True,
-        )
-
-    nodes = query(
-        client,
-        f"MATCH (x:{LABELS} {{namespace: $n}}) RETURN labels(x) AS labels, properties(x) AS properties",
-    )
-    links = query(
-        client,
-        f"MATCH (x:{LABELS} {{namespace: $n}})-[r]->(y:{LABELS}) RETURN x.id AS a, type(r) AS type, y.id AS b, properties(r) AS properties",
-    )
-    return (
-        {
-            (tuple(sorted(row["labels"])), row["properties"]["id"]): plain(row["properties"])
-            for row in nodes
-        },
-        sorted((row["a"], row["type"], row["b"], plain(row["properties"])) for row in links),
-    )
-
-
-def said(*texts):
-    return [{"role": "user", "content": text} for text in texts]
-
-
-def fill(client):
-    client.update_knowledge_graph(
-        [
-            {
-                "id": "Acme",
-                "type": "organization",
-                "name": "Acme",
-                "description": "A maker of anvils",
-            },
-            {"id": "acme_corp", "type": "organization", "name": "Acme Corp"},
-            {"id": "vienna", "type": "location", "name": "Vienna"},
-            {"id": "audit", "type": "project", "name": "Audit"},
-        ],
-        [
-            {
-                "from_entity": "Acme",
-                "to_entity": "vienna",
-                "relationship_type": "works in",
-                "confidence": 0.5,
-                "properties": {"a": 1},
-            },
-            {
-                "from_entity": "acme_corp",
-                "to_entity": "vienna",
-                "relationship_type": "works in",
-                "confidence": 0.9,
-                "properties": {"b": 2},
-            },
-            {"from_entity": "audit", "to_entity": "acme_corp", "relationship_type": "checks"},
-            {"from_entity": "acme_corp", "to_entity": "Acme", "relationship_type": "owns"},
-        ],
-    )
-    client.configure_entity_patterns(
-        {"organization": [r"\bAcme Corp\b", r"\bAcme\b", r"\bNorthwind\b"]}
-    )
-    client.save_conversation(
-        "one",
-        said("Acme Corp uses pandas.", "Acme is in Vienna.", "Acme and Acme Corp use PostgreSQL."),
-    )
-    client.save_conversation(
-        "two", said("Nothing.", "Acme Corp uses PostgreSQL. Acme Corp is large.")
-    )
-    client.save_document("handbook", "Acme Corp uses PostgreSQL for its orders.")
-    client.save_decision(
-        "one", "tool", "Acme Corp compared pandas with polars", "Acme Corp uses polars"
-    )
-
-
-def entities(client):
-    return {
-        row["id"] for row in query(client, "MATCH (e:Entity {namespace: $n}) RETURN e.id AS id")
-    }
-
-
-def mentioning(client, entity_id):
-    rows = query(
-        client,
-        "MATCH (e:Entity {namespace: $n, id: $id})<-[r:MENTIONS]-(m) RETURN m.id AS id, r.count AS count",
-        id=entity_id,
-    )
-    return {row["id"]: row["count"] for row in rows}
+from tests.graph.duplicate_entities import (
+    canonical,
+    conversation_messages,
+    entities,
+    fill,
+    mentioning,
+    query,
+)
 
 
 def test_duplicates_are_found_with_their_evidence_and_merged(client):
@@ -128,7 +30,7 @@ def test_duplicates_are_found_with_their_evidence_and_merged(client):
         "same",
         "exact",
     )
-    assert {"vector", "neighbours"} <= {one.stage for one in pair.evidence}
+    assert {"vector", "neighbors"} <= {one.stage for one in pair.evidence}
     assert [group.duplicate_ids for group in found.groups] == [["Acme"]]
     done = client.merge_entities(
         found.groups[0].keep_id,
@@ -143,13 +45,14 @@ def test_duplicates_are_found_with_their_evidence_and_merged(client):
     assert client.find_duplicate_entities("Acme").groups == []
     row = query(
         client,
-        "MATCH (g:Merge {namespace: $n})-[:INTO]->(k:Entity) RETURN g.reason AS reason, g.evidence AS why, k.id AS id",
+        "MATCH (g:Merge {namespace: $n})-[:INTO]->(k:Entity) RETURN g.reason AS reason, "
+        "g.evidence AS why, k.id AS id",
     )[0]
     assert (row["reason"], row["id"]) == ("the same firm", "acme_corp")
     assert json.loads(row["why"])["pairs"][0]["score"] == pair.score
 
 
-def test_types_are_compared_and_asked_for_in_any_case(client):
+def test_types_are_compared_and_filtered_in_any_case(client):
     client.update_knowledge_graph(
         [
             {"id": "json", "type": "format", "name": "json"},
@@ -162,7 +65,7 @@ def test_types_are_compared_and_asked_for_in_any_case(client):
     assert (found.compared, [pair.band for pair in found.pairs]) == (2, ["same"])
 
 
-def test_all_that_hangs_on_it_moves(client):
+def test_mentions_relationships_and_decisions_move_to_the_kept_entity(client):
     fill(client)
     done = client.merge_entities("Acme", "acme_corp")
     assert mentioning(client, "Acme") == {
@@ -181,7 +84,8 @@ def test_all_that_hangs_on_it_moves(client):
     assert not any(one.entity_id == "Acme" for one in around)
     row = query(
         client,
-        "MATCH (:Entity {namespace: $n, id: 'Acme'})-[r:WORKS_IN]->() RETURN r.properties AS properties",
+        "MATCH (:Entity {namespace: $n, id: 'Acme'})-[r:WORKS_IN]->() RETURN r.properties AS "
+        "properties",
     )[0]
     assert json.loads(row["properties"]) == {"a": 1, "b": 2}
     decided = query(
@@ -198,7 +102,7 @@ def test_all_that_hangs_on_it_moves(client):
     ("keep", "others"),
     [("Acme", ["acme_corp"]), ("acme_corp", ["Acme"]), ("vienna", ["Acme", "acme_corp"])],
 )
-def test_undone_the_graph_is_what_it_was(client, keep, others):
+def test_undoing_a_merge_restores_the_graph(client, keep, others):
     fill(client)
     before = canonical(client)
     done = client.merge_entities(keep, others)
@@ -220,7 +124,7 @@ def test_undone_the_graph_is_what_it_was(client, keep, others):
     assert canonical(client) == before
 
 
-def test_merges_of_merges_are_undone_in_order(client):
+def test_nested_merges_are_undone_in_order(client):
     fill(client)
     client.update_knowledge_graph(
         [{"id": "ACME", "type": "organization"}],
@@ -233,9 +137,9 @@ def test_merges_of_merges_are_undone_in_order(client):
     states.append(canonical(client))
     third = client.merge_entities("ACME", "vienna")
     assert client.query_knowledge_graph("acme_corp").entity_id == "ACME"
-    client.save_conversation("three", said("Acme Corp uses numpy."))
+    client.save_conversation("three", conversation_messages("Acme Corp uses numpy."))
     assert "three:0" in mentioning(client, "ACME")
-    client.save_conversation("three", said("Nothing at all."))
+    client.save_conversation("three", conversation_messages("Nothing at all."))
     with pytest.raises(GraphError, match="undone first"):
         client.undo_merge(first.merge_id)
     client.undo_merge(third.merge_id)
@@ -250,15 +154,17 @@ def test_merges_of_merges_are_undone_in_order(client):
     } == states[0][0]
 
 
-def test_merged_names_do_not_come_back(client):
+def test_saves_under_a_merged_name_belong_to_the_kept_entity(client):
     fill(client)
     client.merge_entities("Acme", "acme_corp")
     before, merged = entities(client), canonical(client)
     client.save_conversation(
         "one",
-        said("Acme Corp uses pandas.", "Acme is in Vienna.", "Acme and Acme Corp use PostgreSQL."),
+        conversation_messages(
+            "Acme Corp uses pandas.", "Acme is in Vienna.", "Acme and Acme Corp use PostgreSQL."
+        ),
     )
-    client.save_conversation("three", said("Acme Corp uses pandas."))
+    client.save_conversation("three", conversation_messages("Acme Corp uses pandas."))
     client.save_document("handbook", "Acme Corp uses PostgreSQL for its orders. Really.")
     client.save_decision(
         "one", "tool", "Acme Corp compared pandas with polars", "Acme Corp uses polars"
@@ -266,7 +172,7 @@ def test_merged_names_do_not_come_back(client):
     client.extract_entities("Acme Corp uses pandas.", conversation_id="three")
     client.batch_extract_entities(["Acme Corp uses pandas."])
     client.batch_save_conversations(
-        [{"conversation_id": "four", "messages": said("Acme Corp uses pandas.")}]
+        [{"conversation_id": "four", "messages": conversation_messages("Acme Corp uses pandas.")}]
     )
     client.update_knowledge_graph([{"id": "acme_corp", "description": "A firm"}], [])
     client.create_relationship("acme_corp", "pandas", "likes")
@@ -278,14 +184,14 @@ def test_merged_names_do_not_come_back(client):
     assert canonical(client) != merged
 
 
-def test_a_fresh_save_after_a_merge_makes_the_same_graph_as_a_merge_after_the_save(client, server):
-    texts = said(
+def test_saving_before_or_after_a_merge_gives_the_same_graph(client, server):
+    texts = conversation_messages(
         "Acme Corp uses pandas.", "Acme is in Vienna.", "Acme and Acme Corp use PostgreSQL."
     )
     fill(client)
     client.merge_entities("Acme", "acme_corp")
     before = canonical(client)
-    client.save_conversation("one", said("x", "y", "z"))
+    client.save_conversation("one", conversation_messages("x", "y", "z"))
     client.save_conversation("one", texts)
     rows = [
         [row for row in found if row[1] == "MENTIONS"]
@@ -296,7 +202,7 @@ def test_a_fresh_save_after_a_merge_makes_the_same_graph_as_a_merge_after_the_sa
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_any_graph_comes_back(server, namespace, data):
+def test_undo_restores_any_graph(server, namespace, data):
     names = ["a", "b", "c", "d"]
     links = data.draw(
         st.lists(
@@ -329,7 +235,7 @@ def test_any_graph_comes_back(server, namespace, data):
             ],
         )
         client.save_conversation(
-            "t", said("Start.", *(" uses ".join(words) + "." for words in texts))
+            "t", conversation_messages("Start.", *(" uses ".join(words) + "." for words in texts))
         )
         found = {"a": "Alpha", "b": "Beta", "c": "Gamma", "d": "Delta"}
         there = entities(client)
@@ -344,7 +250,7 @@ def test_any_graph_comes_back(server, namespace, data):
         assert canonical(client) == before
 
 
-def test_wrong_merges_are_refused(client):
+def test_invalid_merges_are_refused(client):
     fill(client)
     with pytest.raises(NotFoundError, match=r"duplicates\.0"):
         client.merge_entities("Acme", ["nobody"])
@@ -358,8 +264,8 @@ def test_wrong_merges_are_refused(client):
         client.find_duplicate_entities(min_score=2)
 
 
-def test_merges_end_cached_answers_and_are_cleared(client):
-    from mcp_context_persistence.kg.maintenance import clear
+def test_merges_invalidate_cached_responses(client):
+    from mcp_context_persistence.kg.namespaces import clear
 
     fill(client)
     client.configure_cache()
@@ -373,26 +279,26 @@ def test_merges_end_cached_answers_and_are_cleared(client):
         ]
         == 0
     )
-    client.save_conversation("one", said("Acme Corp uses pandas."))
+    client.save_conversation("one", conversation_messages("Acme Corp uses pandas."))
     assert "acme_corp" in entities(client)
 
 
-def test_vectors_of_another_model_are_made_anew(client):
+def test_undo_embeds_again_after_a_change_of_the_model(client):
     import numpy as np
 
-    from tests.graph.test_embedding_models import Letters
+    from tests.graph.hashing_model import HashingModel
 
     fill(client)
     done = client.merge_entities("Acme", "acme_corp")
-    client.configure_embedding_model(Letters(384, 5), wait=True)
+    client.configure_embedding_model(HashingModel(384, 5), wait=True)
     client.undo_merge(done.merge_id)
     model, space = (
         client._engine.embeddings.newest,
-        client._engine.embeddings.current().vectors.space,
+        client._engine.embeddings.current().vectors.active,
     )
     rows = query(
         client,
         "MATCH (e:Entity {namespace: $n, id: 'acme_corp'}) RETURN e[$p] AS vector",
-        p=space.vectors,
+        p=space.property_name,
     )
     assert np.allclose(rows[0]["vector"], model.embed(["Acme Corp"])[0], atol=1e-5)

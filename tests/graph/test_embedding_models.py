@@ -1,96 +1,16 @@
-"""Models of the caller's own: vectors at once, and a migration while the graph is searched and written to."""
-
-import hashlib
-import subprocess
-import sys
-import threading
-import time
-from dataclasses import replace
-from pathlib import Path
+"""Configure embedding models: in empty namespaces, in several namespaces, and invalid ones."""
 
 import numpy as np
 import pytest
 
-from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.kg import vector_spaces
 from mcp_context_persistence.kg.errors import ValidationError, VectorDBError
-from mcp_context_persistence.kg.schema import migrations
-
-TOPICS = [
-    "the night train",
-    "order validation",
-    "garden irrigation",
-    "database backups",
-    "a birthday cake",
-    "chess openings",
-]
-
-
-class Letters:
-    """A model whose vectors are counts of letters, turned by a seed: like texts have like vectors, and two seeds have nothing in common."""
-
-    def __init__(self, size: int, seed: int, pause: float = 0.0) -> None:
-        self.size, self.seed, self.pause, self.calls = size, seed, pause, 0
-        self._turn = np.random.default_rng(seed).normal(size=(128, size))
-
-    def encode(self, texts):
-        self.calls += 1
-        time.sleep(self.pause)
-        counts = np.zeros((len(texts), 128))
-        for row, text in enumerate(texts):
-            for word in text.lower().split():
-                counts[row, int(hashlib.sha256(word.encode()).hexdigest(), 16) % 128] += 1
-            counts[row, 0] += 0.01
-        return counts @ self._turn
-
-
-def messages(number, about):
-    return [
-        {
-            "role": "user",
-            "content": f"Message {number}.{place} is about {about} and project{number}.",
-        }
-        for place in range(4)
-    ]
-
-
-def fill(client, count=12):
-    for number in range(count):
-        client.save_conversation(f"c{number}", messages(number, TOPICS[number % len(TOPICS)]))
-
-
-def vectors(client, prop="embedding"):
-    records = client._engine.graph.driver.execute_query(
-        "MATCH (n:Message|Chunk|Entity|Decision {namespace: $n}) RETURN labels(n)[0] AS label, n.id AS id, n[$p] AS vector",
-        n=client._engine.namespace,
-        p=prop,
-    ).records
-    return {(row["label"], row["id"]): row["vector"] for row in records}
-
-
-@pytest.fixture
-def connect(server, namespace):
-    opened = []
-
-    def open_one(**given):
-        opened.append(
-            ContextPersistenceClient(
-                server.bolt_url,
-                auth=server.auth,
-                namespace=given.pop("namespace", namespace),
-                **given,
-            )
-        )
-        return opened[-1]
-
-    yield open_one
-    for one in opened:
-        one.close()
+from tests.graph.hashing_model import TOPICS, HashingModel, fill, messages
 
 
 @pytest.mark.parametrize("size", [384, 96])
-def test_a_new_namespace_uses_the_model_at_once(connect, size):
-    client, model = connect(), Letters(size, 1)
+def test_an_empty_namespace_uses_the_new_model_at_once(connect, size):
+    client, model = connect(), HashingModel(size, 1)
     status = client.configure_embedding_model(model, vector_size=size)
     assert (status.vector_size, status.migrating_to) == (size, None)
     made = client.generate_embeddings(["One text", "Another text", "word " * 3000])
@@ -105,7 +25,7 @@ def test_a_new_namespace_uses_the_model_at_once(connect, size):
         connect().search_hybrid("anything")
     assert connect().search_hybrid("birthday", mode="keyword").results  # words need no model
     other = connect()
-    other.configure_embedding_model(Letters(size, 1))
+    other.configure_embedding_model(HashingModel(size, 1))
     assert (
         other.search_hybrid("Message 3.1 is about database backups", mode="semantic", limit=1)
         .results[0]
@@ -117,7 +37,7 @@ def test_a_new_namespace_uses_the_model_at_once(connect, size):
 def test_other_namespaces_keep_their_model(connect, namespace):
     client, other = connect(), connect(namespace=f"{namespace}-b")
     other.save_conversation("c", messages(1, TOPICS[0]))
-    client.configure_embedding_model(Letters(384, 1))
+    client.configure_embedding_model(HashingModel(384, 1))
     fill(client, 2)
     assert (
         other.search_similar_conversations("night train", limit=1, min_score=0.1)
@@ -128,269 +48,6 @@ def test_other_namespaces_keep_their_model(connect, namespace):
     fill(other, 2)
 
 
-@pytest.mark.parametrize("size", [384, 200])
-def test_a_migration_and_the_way_back(connect, size):
-    client = connect()
-    fill(client)
-    client.save_conversation(
-        "long", [{"role": "user", "content": "The irrigation of the garden. " * 300}]
-    )
-    client.save_document("d", "A document about chess openings and the OrderParser class.")
-    client.save_decision(
-        "c1", "architecture", "We compared two parsers", "The OrderParser class stays"
-    )
-    client.update_knowledge_graph(
-        [{"id": "Parser", "type": "class", "name": "Parser", "description": "It parses orders"}], []
-    )
-    before = vectors(client)
-    told = []
-    status = client.configure_embedding_model(
-        Letters(size, 2), wait=True, progress=lambda *said: told.append(said)
-    )
-    assert (status.vector_size, status.running, status.failure, status.migrating_to) == (
-        size,
-        False,
-        None,
-        None,
-    )
-    assert status.previous_model.startswith("all-MiniLM-L6-v2@")
-    total = sum(vector is not None for vector in before.values())
-    assert status.vectors == total
-    assert told[0] == ("vectors", 0, total)
-    assert told[-1] == ("vectors", total, total)
-    name = client._engine.embeddings.current().vectors.space.vectors
-    after = vectors(client, name)
-    assert {key for key, vector in after.items() if vector is not None} == {
-        key for key, vector in before.items() if vector is not None
-    }
-    model = client._engine.embeddings.newest
-    assert np.allclose(
-        after["Message", "c0:0"], model.embed([messages(0, TOPICS[0])[0]["content"]])[0], atol=1e-5
-    )
-    assert np.allclose(
-        after["Entity", "Parser"], model.embed(["Parser. It parses orders"])[0], atol=1e-5
-    )
-    found = client.search_hybrid("Message 3.1 is about database backups", mode="semantic", limit=1)
-    assert found.results[0].message_id == "c3:1"
-    assert (
-        client.search_hybrid(
-            "chess openings", mode="semantic", filters={"content_types": ["document"]}
-        )
-        .results[0]
-        .id
-        == "d"
-    )
-    client.save_conversation("new", messages(77, "quantum physics"))
-
-    back = client.configure_embedding_model("all-MiniLM-L6-v2", wait=True)
-    assert back.model.startswith("all-MiniLM-L6-v2@")
-    now = vectors(client)
-    assert {key: now[key] for key in before if before[key] is not None} == {
-        key: one for key, one in before.items() if one is not None
-    }
-    assert now["Message", "new:0"] is not None
-    assert (
-        client.search_similar_conversations("quantum physics", limit=1, min_score=0.1)
-        .results[0]
-        .conversation_id
-        == "new"
-    )
-
-
-def test_what_is_written_while_it_runs_is_not_lost(connect):
-    """Saves, changes, removals and entities go on from two clients, one of which does not have the new model."""
-    client, other = connect(), connect()
-    fill(client, 40)
-    model = Letters(384, 3, pause=0.05)
-    ends, failures, refused = threading.Event(), [], []
-
-    def write(by, first):
-        number = first
-        while not ends.is_set():
-            number += 2
-            try:
-                by.save_conversation(
-                    f"w{number % 60}", messages(number, TOPICS[number % 6]), replace=True
-                )
-                by.update_knowledge_graph(
-                    [
-                        {
-                            "id": f"Thing{number % 7}",
-                            "type": "class",
-                            "description": f"number {number}",
-                        }
-                    ],
-                    [],
-                )
-            except ValidationError as error:
-                refused.append(error)
-                return
-            except Exception as error:
-                failures.append(error)
-
-    threads = [
-        threading.Thread(target=write, args=(client, 0)),
-        threading.Thread(target=write, args=(other, 1)),
-    ]
-    for thread in threads:
-        thread.start()
-    time.sleep(1)
-    status = client.configure_embedding_model(model, wait=True)
-    deadline = time.monotonic() + 30
-    while not refused and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(1)
-    ends.set()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-    assert [str(error) for error in refused if "another embedding model" not in str(error)] == []
-    assert len(refused) == 1  # the client that does not have the model
-    assert status.migrating_to is None
-    name = client._engine.embeddings.current().vectors.space.vectors
-    new, texts = vectors(client, name), contents(client)
-    assert [key for key, vector in new.items() if vector is None] == []
-    wrong = [
-        key
-        for key, vector in new.items()
-        if key[0] == "Message" and not np.allclose(vector, unit(model, texts[key]), atol=1e-4)
-    ]
-    assert wrong == []
-
-
-def unit(model, text):
-    vector = model.encode([text])[0]
-    return vector / np.linalg.norm(vector)
-
-
-def contents(client):
-    records = client._engine.graph.driver.execute_query(
-        "MATCH (n:Message {namespace: $n}) RETURN n.id AS id, n.content AS content",
-        n=client._engine.namespace,
-    ).records
-    return {("Message", row["id"]): row["content"] for row in records}
-
-
-def test_searches_go_on_with_one_model_or_the_other(connect):
-    """Each answer is wholly one model's: its scores are that model's cosines of what was found."""
-    client = connect()
-    fill(client, 40)
-    old, model = client._engine.embeddings.newest, Letters(384, 4, pause=0.1)
-    said = {
-        row["content"]
-        for row in map(dict, ({"content": text} for text in contents(client).values()))
-    }
-    new = {text: unit(model, text) for text in said}
-    before = dict(zip(sorted(said), old.embed(sorted(said)), strict=True))
-    ends, failures, seen = threading.Event(), [], []
-
-    def search(by):
-        while not ends.is_set():
-            try:
-                answer = by.search_hybrid(
-                    "Message 3.1 is about database backups", mode="semantic", limit=10
-                )
-                seen.append(
-                    [
-                        (one.content, one.similarity_score)
-                        for one in answer.results
-                        if one.type == "message"
-                    ]
-                )
-            except Exception as error:
-                failures.append(error)
-
-    threads = [threading.Thread(target=search, args=(client,)) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    client.configure_embedding_model(model, wait=True)
-    count = len(seen)
-    while len(seen) < count + 10:
-        time.sleep(0.05)
-    ends.set()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-    query = "Message 3.1 is about database backups"
-    asked = {"old": old.embed_query(query), "new": unit(model, query)}
-    kinds = []
-    for answer in seen:
-        assert len(answer) == 10 or answer
-        kinds.append(
-            {
-                name
-                for name, known in (("old", before), ("new", new))
-                if all(
-                    abs(float(known[text] @ asked[name]) - score) < 2e-3 for text, score in answer
-                )
-            }
-        )
-    assert all(len(kind) == 1 for kind in kinds)
-    order = [next(iter(kind)) for kind in kinds]
-    assert {"old", "new"} == set(order)
-
-
-def test_what_was_stopped_goes_on(connect):
-    client = connect()
-    fill(client, 80)
-    slow = Letters(384, 5, pause=0.4)
-    status = client.configure_embedding_model(slow)
-    assert status.running
-    assert status.migrating_to is not None
-    assert client.generate_embeddings(["at once"])[0] == pytest.approx(
-        unit(slow, "at once"), abs=1e-5
-    )
-    while client.get_embedding_status().migrated < 100:
-        time.sleep(0.05)
-    client.close()
-    again = connect()
-    half = again.get_embedding_status()
-    assert half.migrated >= 100
-    assert (half.running, half.migrating_to is not None) == (False, True)
-    assert again.search_hybrid(
-        "birthday cake", mode="semantic", limit=1
-    ).results  # by the old model
-    quick = Letters(384, 5)
-    done = again.configure_embedding_model(quick, wait=True)
-    assert (done.migrating_to, done.failure) == (None, None)
-    assert quick.calls < slow.calls + 400 / 64  # what was made is not made again
-    assert (
-        None
-        not in vectors(again, again._engine.embeddings.current().vectors.space.vectors).values()
-    )
-
-
-def test_the_call_with_the_model_in_use_stops_a_migration_and_what_nobody_needs_goes(connect):
-    client = connect()
-    fill(client, 40)
-    client.configure_embedding_model(Letters(384, 6, pause=0.5))
-    status = client.configure_embedding_model("all-MiniLM-L6-v2")
-    assert (status.running, status.migrating_to) == (False, None)
-    assert client.search_hybrid("birthday cake", mode="semantic", limit=1).results
-    third = client.configure_embedding_model(Letters(100, 7), wait=True)
-    assert third.model != status.model
-    assert set(vectors(client, "embedding_384_a").values()) == {None}
-    client.configure_embedding_model(Letters(50, 7), wait=True)
-    assert set(vectors(client).values()) == {None}  # two models are kept, not three
-
-
-def test_a_second_model_takes_the_place_of_the_first_on_its_way(connect):
-    client, other = connect(), connect()
-    fill(client, 40)
-    client.configure_embedding_model(Letters(384, 8, pause=0.3))
-    winner = Letters(384, 9)
-    status = other.configure_embedding_model(winner, wait=True)
-    deadline = time.monotonic() + 20
-    while client.get_embedding_status().running and time.monotonic() < deadline:
-        time.sleep(0.1)
-    failed = client.get_embedding_status()
-    assert (failed.running, failed.model) == (False, status.model)
-    assert "another embedding model was configured" in failed.failure
-    texts = contents(client)
-    new = vectors(other, other._engine.embeddings.current().vectors.space.vectors)
-    assert all(np.allclose(new[key], unit(winner, text), atol=1e-4) for key, text in texts.items())
-
-
 class Broken:
     def encode(self, texts):
         if len(texts) > 1:
@@ -398,18 +55,18 @@ class Broken:
         return np.ones((len(texts), 8))
 
 
-def test_what_is_not_a_model_is_refused(connect):
+def test_invalid_models_are_refused(connect):
     client = connect()
     fill(client, 2)
     with pytest.raises(ValidationError, match="model"):
         client.configure_embedding_model(object())
     with pytest.raises(ValidationError, match="vector_size"):
-        client.configure_embedding_model(Letters(8, 1), vector_size=384)
+        client.configure_embedding_model(HashingModel(8, 1), vector_size=384)
     for size in (0, 4_097):
         with pytest.raises(ValidationError, match="1 to 4,096 numbers"):
-            client.configure_embedding_model(Letters(size, 1))
+            client.configure_embedding_model(HashingModel(size, 1))
     with pytest.raises(ValidationError, match="batch_size"):
-        client.configure_embedding_model(Letters(8, 1), batch_size=0)
+        client.configure_embedding_model(HashingModel(8, 1), batch_size=0)
     with pytest.raises(ValidationError, match="texts"):
         client.generate_embeddings("one text")
     assert client.generate_embeddings([]).shape == (0, 384)
@@ -420,97 +77,22 @@ def test_what_is_not_a_model_is_refused(connect):
     assert client.get_embedding_status().failure
 
 
-def test_a_writer_that_knows_an_older_state_is_told(connect, namespace):
+def test_a_writer_with_a_stale_model_is_refused(connect, namespace):
     client = connect()
     client.save_conversation("c", messages(1, TOPICS[0]))
     graph = client._engine.graph
-    known = graph.run(vector_spaces.read(namespace))[0]
-    other = vector_spaces.Space(model="x@1", size=384, vectors="embedding_384_a")
-    assert graph.run(vector_spaces.begin(namespace, known, other, "filling", now=1)) == [
+    known = graph.run(vector_spaces.read_state(namespace))[0]
+    other = vector_spaces.VectorSpace(model="x@1", size=384, property_name="embedding_384_a")
+    assert graph.run(vector_spaces.begin_migration(namespace, known, other, "filling", now=1)) == [
         known.revision + 1
     ]
-    assert graph.run(vector_spaces.begin(namespace, known, other, "filling", now=1)) == []
+    assert graph.run(vector_spaces.begin_migration(namespace, known, other, "filling", now=1)) == []
     client.save_conversation(
         "c2", messages(2, TOPICS[1])
     )  # with what it knew: told, read again, written
     assert client._engine.embeddings.current().vectors.revision == known.revision + 1
-    stale = vector_spaces.Vectors(
-        space=known.space, revision=known.revision, other=other, progress="filling"
+    stale = vector_spaces.VectorState(
+        active=known.active, revision=known.revision, inactive=other, progress="filling"
     )
-    with pytest.raises(vector_spaces.StaleVectorState):
-        graph.run(vector_spaces.fill(namespace, stale, [], now=1))
-
-
-def test_servers_without_search_migrate_too(connect):
-    client = connect()
-    graph = client._engine.graph
-    graph._server = replace(graph.server, dialect="5")
-    migrations.ensure(graph, vector_size=384)
-    try:
-        fill(client, 6)
-        client.configure_embedding_model(Letters(48, 10), wait=True)
-        found = client.search_hybrid(
-            "Message 3.1 is about database backups", mode="semantic", limit=1
-        )
-        assert (found.results[0].message_id, found.best_score > 0.7) == ("c3:1", True)
-        client.save_conversation("new", messages(77, "quantum physics"))
-        assert (
-            client.search_similar_conversations("about quantum physics", limit=1)
-            .results[0]
-            .conversation_id
-            == "new"
-        )
-    finally:
-        with graph.driver.session() as session:
-            for label in ("message", "chunk", "entity", "decision"):
-                for name in ("memory_vectors", "memory_vectors_48_a"):
-                    session.run(f"DROP INDEX {name}_{label} IF EXISTS").consume()
-
-
-KILLED = """
-import sys, time
-from mcp_context_persistence import ContextPersistenceClient
-from tests.graph.test_embedding_models import Letters
-
-client = ContextPersistenceClient(sys.argv[1], auth=(sys.argv[2], sys.argv[3]), namespace=sys.argv[4])
-client.configure_embedding_model(Letters(384, 11, pause=0.4))
-while client.get_embedding_status().migrated < 128:
-    time.sleep(0.05)
-print("half", flush=True)
-time.sleep(60)
-"""
-
-
-def test_a_killed_migration_is_gone_on_with(connect, server, namespace):
-    client = connect()
-    fill(client, 80)
-    arguments = [
-        sys.executable,
-        "-c",
-        KILLED,
-        server.bolt_url,
-        server.user,
-        server.password,
-        namespace,
-    ]
-    with subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
-    ) as child:
-        assert child.stdout.readline() == "half\n"
-        client.save_conversation("c0", messages(99, "quantum physics"))
-        child.kill()
-    status = client.get_embedding_status()
-    assert (status.running, status.migrated >= 100, status.model[:6]) == (False, True, "all-Mi")
-    assert (
-        client.search_similar_conversations("about quantum physics", limit=1, min_score=0.1)
-        .results[0]
-        .conversation_id
-        == "c0"
-    )
-    model = Letters(384, 11)
-    assert client.configure_embedding_model(model, wait=True).vectors == status.vectors
-    new = vectors(client, client._engine.embeddings.current().vectors.space.vectors)
-    assert all(
-        np.allclose(new[key], unit(model, text), atol=1e-4)
-        for key, text in contents(client).items()
-    )
+    with pytest.raises(vector_spaces.StaleStateError):
+        graph.run(vector_spaces.fill_vectors(namespace, stale, [], now=1))

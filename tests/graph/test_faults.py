@@ -111,11 +111,11 @@ def managed(tmp_path_factory):
 def test_a_listener_that_is_not_the_server_is_told_nothing_while_the_server_lives(managed, speaks):
     graph, address = managed._engine.graph, managed._engine.connection.attachment
     with foreign(speaks=speaks) as (url, heard):
-        graph._move(url)
+        graph._lifecycle.move(url)
         assert in_time(lambda: managed.get_conversation_stats().success) is True
         assert address.password.encode() not in b"".join(heard)
         assert heard == []
-    assert graph._pool.uri == address.bolt_url
+    assert graph._lifecycle.pool.uri == address.bolt_url
 
 
 def test_a_server_that_lives_but_gave_its_port_up_is_not_trusted_with_that_port(managed):
@@ -135,7 +135,7 @@ def test_a_password_that_has_changed_is_read_again(managed):
     right = address.password
     try:
         address.password = "stale"
-        graph._move(f"bolt://127.0.0.1:{unused_port()}")
+        graph._lifecycle.move(f"bolt://127.0.0.1:{unused_port()}")
         assert in_time(lambda: managed.get_conversation_stats().success) is True
         assert address.password == right
     finally:
@@ -173,7 +173,7 @@ def test_calls_outlive_the_replacement_of_the_pool(server):
             thread.start()
         for number in range(30):
             time.sleep(0.05)
-            graph._move(first if number % 2 else first.replace("127.0.0.1", "localhost"))
+            graph._lifecycle.move(first if number % 2 else first.replace("127.0.0.1", "localhost"))
         over.set()
         for thread in threads:
             thread.join(40)

@@ -1,4 +1,4 @@
-"""The merges of a namespace, as a list: who became part of whom, and what must be undone before what."""
+"""The list of the merges of a namespace, and the order in which they can be undone."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ import pytest
 from mcp_context_persistence import AsyncContextPersistenceClient
 from mcp_context_persistence.exceptions import GraphError, NotFoundError, ValidationError
 from mcp_context_persistence.kg import limits
-from tests.graph.test_duplicates import query
+from tests.graph.duplicate_entities import query
 
 
 def fill(client, *names):

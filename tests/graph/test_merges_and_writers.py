@@ -1,4 +1,4 @@
-"""What is written between a merge and its undoing, and at the same time as them, on a real server."""
+"""Writes between a merge and its undoing, and at the same time, on a real server."""
 
 import random
 import threading
@@ -13,18 +13,24 @@ from mcp_context_persistence.exceptions import (
     NotFoundError,
     ValidationError,
 )
-from tests.graph.test_duplicates import entities, fill, mentioning, query, said
+from tests.graph.duplicate_entities import conversation_messages, entities, fill, mentioning, query
 
-BLOCKED = "SHOW TRANSACTIONS YIELD status, metaData WHERE status STARTS WITH 'Blocked' RETURN metaData.statement AS name"
+BLOCKED = (
+    "SHOW TRANSACTIONS YIELD status, metaData WHERE status STARTS WITH 'Blocked' "
+    "RETURN metaData.statement AS name"
+)
 
 
 def test_what_is_saved_after_the_merge_goes_to_whom_it_names(client):
     fill(client)
     done = client.merge_entities("Acme", "acme_corp")
     client.save_conversation(
-        "three", said("Acme Corp uses numpy.", "Acme uses scipy.", "Acme Corp and Acme use Kafka.")
+        "three",
+        conversation_messages(
+            "Acme Corp uses numpy.", "Acme uses scipy.", "Acme Corp and Acme use Kafka."
+        ),
     )
-    client.save_conversation("two", said("Nothing.", "Nothing any more."))
+    client.save_conversation("two", conversation_messages("Nothing.", "Nothing any more."))
     client.undo_merge(done.merge_id)
     assert mentioning(client, "acme_corp").keys() >= {"one:0", "one:2", "three:0", "three:2"}
     assert mentioning(client, "Acme").keys() == {"one:1", "one:2", "three:1", "three:2"}
@@ -55,7 +61,8 @@ def test_what_was_changed_since_the_merge_stays(client):
     assert (kept.description, kept.aliases) == ("A maker of rockets", ["The Acme"])
     rows = query(
         client,
-        "MATCH (a:Entity {namespace: $n})-[r:WORKS_IN]->() RETURN a.id AS id, r.confidence AS confidence, r.properties AS own",
+        "MATCH (a:Entity {namespace: $n})-[r:WORKS_IN]->() RETURN a.id AS id, r.confidence AS "
+        "confidence, r.properties AS own",
     )
     assert {row["id"]: (row["confidence"], row["own"]) for row in rows} == {
         "Acme": (0.7, '{"a":1}'),
@@ -67,7 +74,7 @@ def test_what_was_changed_since_the_merge_stays(client):
 def test_a_message_that_names_the_other_one_now_supports_that(client):
     fill(client)
     done = client.merge_entities("Acme", "acme_corp")
-    client.save_conversation("one", said("Acme uses pandas."))
+    client.save_conversation("one", conversation_messages("Acme uses pandas."))
     client.undo_merge(done.merge_id)
     rows = query(
         client, "MATCH (a:Entity {namespace: $n})-[:USES]->({id: 'pandas'}) RETURN a.id AS id"
@@ -79,14 +86,17 @@ def test_a_message_that_names_the_other_one_now_supports_that(client):
 
 def test_the_graph_around_may_have_changed_since_the_merge(client):
     fill(client)
-    client.save_conversation("five", said("Northwind uses PostgreSQL. Acme Corp uses PostgreSQL."))
+    client.save_conversation(
+        "five", conversation_messages("Northwind uses PostgreSQL. Acme Corp uses PostgreSQL.")
+    )
     done = client.merge_entities("Acme", "acme_corp")
     other = client.merge_entities("audit", "PostgreSQL")
     client.undo_merge(done.merge_id)
     assert "PostgreSQL" not in entities(client)
     rows = query(
         client,
-        "MATCH (a:Entity {namespace: $n})-[r:USES]->(b {id: 'audit'}) RETURN collect(DISTINCT a.id) AS ids",
+        "MATCH (a:Entity {namespace: $n})-[r:USES]->(b {id: 'audit'}) RETURN collect(DISTINCT "
+        "a.id) AS ids",
     )
     assert {"acme_corp", "Northwind"} <= set(rows[0]["ids"])
     client.undo_merge(other.merge_id)
@@ -94,7 +104,10 @@ def test_the_graph_around_may_have_changed_since_the_merge(client):
 
 
 def test_races_of_saves_and_merges_lose_nothing(server, namespace, client):
-    """One thread merges and parts, others save texts that name what is merged: in the end every text mentions what it names."""
+    """One thread merges and undoes merges while others save texts with the names of the entities.
+
+    In the end every text mentions the entities that it names.
+    """
     fill(client)
     ends, failures = threading.Event(), []
 
@@ -116,7 +129,7 @@ def test_races_of_saves_and_merges_lose_nothing(server, namespace, client):
                 for step in range(8):
                     other.save_conversation(
                         f"r{number}-{step}",
-                        said(f"Acme Corp uses pandas{number}.", "Acme is large."),
+                        conversation_messages(f"Acme Corp uses pandas{number}.", "Acme is large."),
                     )
                     other.create_relationship(
                         "acme_corp",
@@ -140,7 +153,8 @@ def test_races_of_saves_and_merges_lose_nothing(server, namespace, client):
     assert not {f"{one}:1" for one in names} & mentioning(client, "acme_corp").keys()
     made = query(
         client,
-        "MATCH (:Entity {namespace: $n})-[r]->(:Entity) WHERE type(r) STARTS WITH 'MADE' RETURN count(r) AS made",
+        "MATCH (:Entity {namespace: $n})-[r]->(:Entity) WHERE type(r) STARTS WITH 'MADE' RETURN "
+        "count(r) AS made",
     )[0]
     assert made["made"] == 24
     assert (
@@ -159,7 +173,8 @@ def test_a_relationship_that_waited_for_a_merge_is_one_of_the_kept_entity(client
         session.begin_transaction() as transaction,
     ):
         transaction.run(
-            "MATCH (e:Entity {namespace: $n, id: 'gone'}), (k:Entity {namespace: $n, id: 'kept'}) SET e.updated_ms = 1 "
+            "MATCH (e:Entity {namespace: $n, id: 'gone'}), (k:Entity {namespace: $n, id: "
+            "'kept'}) SET e.updated_ms = 1 "
             "CREATE (e)<-[:MERGED]-(:Merge {namespace: $n, id: 'merge:by-hand'})-[:INTO]->(k)",
             found,
         ).consume()
@@ -193,13 +208,18 @@ def save_again(client, talk, drawn):
         words = [drawn.sample([*NAMES, "Nobody"], drawn.choice([1, 2, 3])) for _ in range(3)]
         while True:
             with suppress(DatabaseError):  # entities were merged again and again
-                client.save_conversation(talk, said(*(f"{' and '.join(one)}." for one in words)))
+                client.save_conversation(
+                    talk, conversation_messages(*(f"{' and '.join(one)}." for one in words))
+                )
                 break
     return {f"{talk}:{place}": word for place, word in enumerate(words)}
 
 
 def test_races_of_changing_texts_and_merges_leave_what_the_texts_say(server, namespace, client):
-    """Texts change while what they name is merged and parted: in the end each mentions what it names, and every merge could be undone."""
+    """Texts change while their entities are merged and merges are undone.
+
+    In the end each text mentions the entities that it names, and every merge could be undone.
+    """
     client.configure_entity_patterns({"thing": ["|".join(NAMES)]})
     client.update_knowledge_graph([{"id": one, "type": "thing"} for one in NAMES], [])
     ends = threading.Event()

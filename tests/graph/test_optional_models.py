@@ -8,7 +8,7 @@ import pytest
 
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import NLPError, SearchError, ValidationError
-from mcp_context_persistence.ingest.extraction import gliner as recogniser
+from mcp_context_persistence.ingest.extraction import gliner as gliner_recognizer
 from mcp_context_persistence.ingest.models.cross_encoder import CrossEncoder
 from mcp_context_persistence.models import HybridSearchParams
 
@@ -133,7 +133,7 @@ def test_another_model_under_the_same_name_has_answers_of_its_own(
 
 
 gliner = pytest.mark.skipif(
-    not recogniser.installed(),
+    not gliner_recognizer.is_installed(),
     reason="NO GLINER HERE: pip install 'mcp-context-persistence[gliner]'; it is not tested through the client",
 )
 

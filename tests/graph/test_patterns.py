@@ -32,11 +32,13 @@ def graph(client):
     driver, mine = client._engine.graph.driver, client._engine.namespace
     nodes = driver.execute_query(
         "MATCH (n {namespace: $n}) WHERE NOT n:NamespaceVersion AND NOT n:EntityPatterns "
-        "RETURN labels(n) AS labels, n {.*, embedding: null, created_ms: null, updated_ms: null, timestamp_ms: null, revision: null} AS p",
+        "RETURN labels(n) AS labels, n {.*, embedding: null, created_ms: null, updated_ms: null, "
+        "timestamp_ms: null, revision: null} AS p",
         n=mine,
     ).records
     links = driver.execute_query(
-        "MATCH (a {namespace: $n})-[r]->(b) RETURN a.id AS a, type(r) AS t, b.id AS b, r {.*, created_ms: null, updated_ms: null} AS p",
+        "MATCH (a {namespace: $n})-[r]->(b) RETURN a.id AS a, type(r) AS t, b.id AS b, r {.*, "
+        "created_ms: null, updated_ms: null} AS p",
         n=mine,
     ).records
     return (
@@ -57,7 +59,7 @@ def types(client, text):
     return {one.name: one.type for one in client.extract_entities(text, store=False).entities}
 
 
-def test_the_references_example(client):
+def test_the_example_of_the_reference_works(client):
     done = client.configure_entity_patterns(REFERENCE)
     assert (done.success, done.version, done.changed, done.types, done.patterns) == (
         True,
@@ -80,7 +82,7 @@ def test_the_references_example(client):
     assert by["REST"] == (0.5, ["pattern:concept"])
 
 
-def test_patterns_are_the_stores_own_and_versioned(server, namespace, client):
+def test_patterns_belong_to_the_namespace_and_have_a_version(server, namespace, client):
     assert "#1234" not in types(client, SAID[0]["content"])
     with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as other:
         assert "#1234" not in types(other, SAID[0]["content"])
@@ -97,7 +99,7 @@ def test_patterns_are_the_stores_own_and_versioned(server, namespace, client):
         assert "#1234" not in types(foreign, SAID[0]["content"])
 
 
-def test_conversations_decisions_and_documents_are_read_by_them(server, namespace, client):
+def test_patterns_apply_to_conversations_decisions_and_documents(server, namespace, client):
     with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as other:
         other.save_conversation(
             "before", SAID[2:]
@@ -107,7 +109,8 @@ def test_conversations_decisions_and_documents_are_read_by_them(server, namespac
         other.save_document("d", "#99 was closed by the team.")
         other.save_decision("c", "plan", "We looked at #42", "Close it")
     rows = client._engine.graph.driver.execute_query(
-        "MATCH (x)-[r:MENTIONS|ABOUT]->(e:Ticket {namespace: $n}) RETURN DISTINCT labels(x)[0] AS at, e.id AS id, e.type AS type",
+        "MATCH (x)-[r:MENTIONS|ABOUT]->(e:Ticket {namespace: $n}) RETURN DISTINCT labels(x)[0] "
+        "AS at, e.id AS id, e.type AS type",
         n=namespace,
     ).records
     assert {(row["at"], row["id"], row["type"]) for row in rows} == {
@@ -122,7 +125,7 @@ def test_conversations_decisions_and_documents_are_read_by_them(server, namespac
     } >= {"#1234"}
 
 
-def test_the_difference_is_shown_first_and_then_applied(client):
+def test_reextract_shows_the_difference_and_applies_it(client):
     client.save_conversation("c", SAID)
     client.save_document("d", "#99 was closed by the team.")
     client.configure_entity_patterns(TICKETS | {"tool": ["pandas"]})
@@ -148,7 +151,7 @@ def test_the_difference_is_shown_first_and_then_applied(client):
     assert client.save_conversation("c", SAID).status == "unchanged"
 
 
-def test_applying_leaves_the_graph_that_a_fresh_save_makes(server, namespace, client):
+def test_reextract_gives_the_same_graph_as_a_new_save(server, namespace, client):
     client.save_conversation("c", SAID)
     client.save_document("d", "#99 was closed by the team that uses pandas.")
     client.configure_entity_patterns(TICKETS | {"tool": ["pandas"]})
@@ -166,7 +169,8 @@ def test_applying_leaves_the_graph_that_a_fresh_save_makes(server, namespace, cl
 def links(client):
     """Mentions and relationships, with what supports them."""
     rows = client._engine.graph.driver.execute_query(
-        "MATCH (a {namespace: $n})-[r]->(b:Entity) RETURN a.id AS a, type(r) AS t, b.id AS b, r.extractor AS x, r.confidence AS c, r.sources AS s",
+        "MATCH (a {namespace: $n})-[r]->(b:Entity) RETURN a.id AS a, type(r) AS t, b.id AS b, "
+        "r.extractor AS x, r.confidence AS c, r.sources AS s",
         n=client._engine.namespace,
     ).records
     return sorted(
@@ -176,7 +180,8 @@ def links(client):
 
 def entities(client):
     rows = client._engine.graph.driver.execute_query(
-        "MATCH (e:Entity {namespace: $n}) RETURN e.id AS id, labels(e) AS labels, e.type AS type, e.confidence AS c, e.embedding IS NOT NULL AS v",
+        "MATCH (e:Entity {namespace: $n}) RETURN e.id AS id, labels(e) AS labels, e.type AS "
+        "type, e.confidence AS c, e.embedding IS NOT NULL AS v",
         n=client._engine.namespace,
     ).records
     return sorted(
@@ -184,7 +189,7 @@ def entities(client):
     )
 
 
-def test_what_a_pattern_brought_goes_with_it_and_what_somebody_wrote_stays(client):
+def test_removed_patterns_remove_their_entities_but_not_written_ones(client):
     client.configure_entity_patterns(TICKETS)
     client.save_conversation("c", SAID)
     client.update_knowledge_graph([{"id": "#7", "description": "ours"}], [])
@@ -198,7 +203,7 @@ def test_what_a_pattern_brought_goes_with_it_and_what_somebody_wrote_stays(clien
     assert "#1234" not in ids
 
 
-def test_only_the_named_conversation_is_read(client):
+def test_reextract_of_one_conversation_reads_no_other(client):
     client.save_conversation("a", SAID[:1])
     client.save_conversation("b", SAID[1:2])
     client.save_conversation("plain", SAID[:1], mode="conversation")
@@ -210,7 +215,7 @@ def test_only_the_named_conversation_is_read(client):
         client.reextract("nowhere")
 
 
-def test_pages_meet_every_message_once(client):
+def test_pages_contain_every_message_once(client):
     client.configure_parallel_processing(chunk_size=2)
     client.save_conversation("c", SAID * 3)
     client.configure_entity_patterns(TICKETS)
@@ -240,7 +245,7 @@ def test_pages_meet_every_message_once(client):
         (["x"], "mapping"),
     ],
 )
-def test_bad_patterns_are_refused_at_once(client, patterns, text):
+def test_invalid_patterns_are_refused(client, patterns, text):
     client.configure_entity_patterns(TICKETS)
     with pytest.raises(ValidationError) as error:
         client.configure_entity_patterns(patterns)
@@ -249,7 +254,7 @@ def test_bad_patterns_are_refused_at_once(client, patterns, text):
     assert client.configure_entity_patterns(TICKETS).version == 1
 
 
-def test_as_many_and_as_long_as_allowed_are_taken(client):
+def test_the_largest_allowed_patterns_are_accepted(client):
     long = "x" * limits.PATTERN_CHARACTERS
     assert (
         client.configure_entity_patterns({"ticket": [long] * limits.ENTITY_PATTERNS}).patterns
@@ -259,20 +264,20 @@ def test_as_many_and_as_long_as_allowed_are_taken(client):
         client.configure_entity_patterns(TICKETS, confidence=1.5)
 
 
-def test_a_store_of_the_second_version_gets_its_constraint(tmp_path):
+def test_a_store_of_schema_version_2_gets_the_constraint(tmp_path):
     from mcp_context_persistence.kg import local
 
     with (
         local.attach(tmp_path / "store") as server,
         closing(Graph(server.bolt_url, (server.user, server.password))) as old,
     ):
-        migrations.ensure(old, vector_size=384)
+        migrations.ensure_schema(old, vector_size=384)
         with old.driver.session() as session:
             session.run("DROP CONSTRAINT entity_patterns").consume()
             session.run("MATCH (v:SchemaVersion) SET v.version = 2").consume()
         with ContextPersistenceClient(
             server.bolt_url, auth=(server.user, server.password)
         ) as client:
-            assert migrations.read(client._engine.graph).version == migrations.VERSION
-            assert "entity_patterns" in indexes.read(client._engine.graph)
+            assert migrations.read_schema_state(client._engine.graph).version == migrations.VERSION
+            assert "entity_patterns" in indexes.read_indexes(client._engine.graph)
             assert client.configure_entity_patterns(TICKETS).version == 1

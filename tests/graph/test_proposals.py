@@ -34,7 +34,7 @@ def rows(client, text, **parameters):
         return [dict(row) for row in session.run(text, namespace=client.namespace, **parameters)]
 
 
-def test_proposals_are_kept_with_their_evidence_and_are_no_facts(talk):
+def test_proposals_are_stored_with_their_evidence_as_proposed(talk):
     found = talk.propose_decisions("design")
     assert [one.decision.outcome for one in found.proposals] == [
         "We decided to use Neo4j for the orders graph.",
@@ -45,8 +45,10 @@ def test_proposals_are_kept_with_their_evidence_and_are_no_facts(talk):
     assert found.saved == 2
     stored = rows(
         talk,
-        "MATCH (:Conversation {namespace: $namespace, id: 'design'})-[:HAS_DECISION]->(d:Decision)-[:EVIDENCED_BY]->(m:Message) "
-        "RETURN d.status AS status, m.id AS id, COUNT { (d)-[:ABOUT]->(:Entity) } AS about ORDER BY id",
+        "MATCH (:Conversation {namespace: $namespace, id: "
+        "'design'})-[:HAS_DECISION]->(d:Decision)-[:EVIDENCED_BY]->(m:Message) "
+        "RETURN d.status AS status, m.id AS id, COUNT { (d)-[:ABOUT]->(:Entity) } AS about ORDER "
+        "BY id",
     )
     assert [(row["status"], row["id"]) for row in stored] == [
         ("proposed", "m1"),
@@ -56,7 +58,7 @@ def test_proposals_are_kept_with_their_evidence_and_are_no_facts(talk):
     assert {one.explanation["status"] for one in decisions(talk)} == {"proposed"}
 
 
-def test_proposing_again_changes_nothing(talk):
+def test_proposing_again_is_a_no_op(talk):
     first = talk.propose_decisions("design")
     again = talk.propose_decisions("design")
     assert again.saved == 0
@@ -65,13 +67,13 @@ def test_proposing_again_changes_nothing(talk):
     assert talk.get_conversation_stats().stats.total_decisions == 2
 
 
-def test_what_is_not_to_be_saved_is_only_told(talk):
+def test_save_false_only_returns_proposals(talk):
     found = talk.propose_decisions("design", save=False)
     assert (len(found.proposals), found.saved) == (2, 0)
     assert decisions(talk) == []
 
 
-def test_an_accepted_one_is_a_decision_and_a_rejected_one_is_gone_for_good(talk):
+def test_accepted_proposals_are_decisions_and_rejected_ones_never_return(talk):
     first, second = (one.decision for one in talk.propose_decisions("design").proposals)
     answer = talk.review_decision(first.id)
     assert (answer.decision.status, answer.changed) == ("accepted", True)
@@ -98,7 +100,7 @@ def test_an_accepted_one_is_a_decision_and_a_rejected_one_is_gone_for_good(talk)
     assert {one.id for one in decisions(talk, "pandas reports")} == {first.id, saved.id}
 
 
-def test_a_decision_that_was_saved_is_accepted(talk):
+def test_saved_decisions_have_the_status_accepted(talk):
     saved = talk.save_decision("design", "architecture", "Two designs", "The simple one").decision
     assert saved.status == "accepted"
     assert "status" not in decisions(talk, "the simple design")[0].explanation
@@ -106,7 +108,7 @@ def test_a_decision_that_was_saved_is_accepted(talk):
     assert decisions(talk, "the simple design") == []
 
 
-def test_what_is_wrong_is_told(talk):
+def test_invalid_arguments_are_refused(talk):
     with pytest.raises(NotFoundError):
         talk.propose_decisions("nowhere")
     with pytest.raises(NotFoundError):
@@ -124,7 +126,8 @@ def stored(client, *fields):
     found = rows(
         client,
         "MATCH (d:Decision {namespace: $namespace}) "
-        "RETURN d.outcome AS outcome, d {.*, evidence: COLLECT { MATCH (d)-[:EVIDENCED_BY]->(m) RETURN m.id ORDER BY m.id }} AS d",
+        "RETURN d.outcome AS outcome, d {.*, evidence: COLLECT { MATCH (d)-[:EVIDENCED_BY]->(m) "
+        "RETURN m.id ORDER BY m.id }} AS d",
     )
     return {row["outcome"]: tuple(row["d"].get(field) for field in fields) for row in found}
 
@@ -146,7 +149,7 @@ NEO4J, PANDAS = "We decided to use Neo4j for the orders graph.", "Let's use pand
 
 
 @pytest.mark.parametrize("replace", [False, True])
-def test_a_proposal_whose_message_changes_or_goes_meanwhile_is_not_kept(talk, monkeypatch, replace):
+def test_a_proposal_of_a_concurrently_changed_message_is_not_stored(talk, monkeypatch, replace):
     other = {"id": "m1", "role": "assistant", "content": "Neo4j does not fit Zanzibar."}
     given = [TALK[0], TALK[2]] if replace else [other]
     beside(monkeypatch, lambda: talk.save_conversation("design", given, replace=replace))
@@ -161,7 +164,7 @@ def test_a_proposal_whose_message_changes_or_goes_meanwhile_is_not_kept(talk, mo
     assert (len(again.proposals), again.saved, again.outdated) == (1, 0, 0)
 
 
-def test_a_review_beside_a_running_proposal_stays(talk, monkeypatch):
+def test_a_concurrent_review_is_kept(talk, monkeypatch):
     def act():
         for one in talk.propose_decisions("design").proposals:
             talk.review_decision(one.decision.id, accept=one.message_id == "m1")
@@ -177,7 +180,7 @@ def test_a_review_beside_a_running_proposal_stays(talk, monkeypatch):
     assert stored(talk, "content")[PANDAS] == (None,)
 
 
-def test_an_edit_elsewhere_in_the_message_brings_no_rejected_proposal_back(talk):
+def test_editing_a_message_does_not_bring_back_a_rejected_proposal(talk):
     for one in talk.propose_decisions("design").proposals:
         talk.review_decision(one.decision.id, accept=False)
     talk.save_conversation(
@@ -219,7 +222,7 @@ def test_a_proposal_follows_the_time_of_its_message(talk):
 
 
 @pytest.mark.parametrize("mode", ["conversation", "hybrid"])
-def test_a_proposal_goes_with_its_message_and_with_its_sentence(client, mode):
+def test_a_proposal_is_removed_with_its_message_or_sentence(client, mode):
     client.save_conversation("design", TALK, mode=mode)
     client.propose_decisions("design")
     client.save_conversation(
@@ -234,12 +237,13 @@ def test_a_proposal_goes_with_its_message_and_with_its_sentence(client, mode):
     assert stored(client) == {}
     left = rows(
         client,
-        "MATCH (e:Entity {namespace: $namespace}) WHERE e.id IN ['Neo4j', 'pandas'] RETURN e.id AS id",
+        "MATCH (e:Entity {namespace: $namespace}) WHERE e.id IN ['Neo4j', 'pandas'] RETURN e.id "
+        "AS id",
     )
     assert left == []
 
 
-def test_one_of_two_messages_that_tell_of_it_is_enough(talk):
+def test_a_proposal_stays_while_one_message_has_its_sentence(talk):
     talk.save_conversation(
         "design", [{"id": "m3", "role": "user", "content": NEO4J, "timestamp": "2024-03-01"}]
     )
@@ -249,7 +253,7 @@ def test_one_of_two_messages_that_tell_of_it_is_enough(talk):
     assert decisions(talk)[0].timestamp.year > 2024
 
 
-def test_what_was_reviewed_stays_without_its_message(talk):
+def test_a_reviewed_decision_stays_without_its_message(talk):
     first, second = (one.decision for one in talk.propose_decisions("design").proposals)
     talk.review_decision(first.id)
     talk.review_decision(second.id, accept=False)
@@ -275,7 +279,7 @@ def test_the_context_of_a_proposal_follows_its_message_until_it_is_reviewed(talk
     assert stored(talk, "context")[NEO4J] == (f"{NEO4J} Redis is no choice.",)
 
 
-def test_a_context_that_is_cut_has_the_sentence_and_says_so(client):
+def test_a_cut_context_contains_the_sentence(client):
     filler = "Nothing of this is settled. " * (limits.DECISION_CHARACTERS // 20)
     client.save_conversation(
         "long",
@@ -291,7 +295,7 @@ def test_a_context_that_is_cut_has_the_sentence_and_says_so(client):
     assert stored(client, "context")[NEO4J] == (long.decision.context,)
 
 
-def test_what_a_rejected_proposal_says_is_no_knowledge(client):
+def test_rejected_proposals_support_no_relationships(client):
     client.save_conversation(
         "design",
         [{"role": "user", "content": "We decided that Zanzibar uses Neo4j."}],
@@ -314,9 +318,7 @@ def test_a_refused_acceptance_changes_nothing(talk):
     assert stored(talk, "updated_ms", "status") == before
 
 
-def test_a_call_that_fails_after_some_proposals_tells_so_and_goes_on_when_it_is_repeated(
-    client, monkeypatch
-):
+def test_a_call_that_fails_halfway_can_be_repeated(client, monkeypatch):
     client.save_conversation(
         "c",
         [

@@ -24,41 +24,43 @@ def graph(server):
 
 
 def test_indexes_are_online_and_named(graph):
-    migrations.ensure(graph, vector_size=384)
-    existing = indexes.read(graph)
-    wanted = migrations.expected(graph, vector_size=384)
-    assert {index.name: index.verdict(existing) for index in wanted} == {
+    migrations.ensure_schema(graph, vector_size=384)
+    existing = indexes.read_indexes(graph)
+    wanted = migrations.list_required_indexes(graph, vector_size=384)
+    assert {index.name: index.assess(existing) for index in wanted} == {
         index.name: "ready" for index in wanted
     }
     assert {name for name, row in existing.items() if row["constraint"] == name} == {
-        one.name for one in wanted if one.unique
+        one.name for one in wanted if one.is_unique
     }
 
 
 def test_a_second_look_changes_nothing(graph):
-    first = migrations.ensure(graph, vector_size=384)
-    assert migrations.ensure(graph, vector_size=384) == first
+    first = migrations.ensure_schema(graph, vector_size=384)
+    assert migrations.ensure_schema(graph, vector_size=384) == first
 
 
 def test_the_first_index_keeps_its_size(graph):
-    migrations.ensure(graph, vector_size=384)
-    assert migrations.ensure(graph, vector_size=768).vector_size == 384
+    migrations.ensure_schema(graph, vector_size=384)
+    assert migrations.ensure_schema(graph, vector_size=768).vector_size == 384
 
 
 def test_an_index_for_vectors_of_another_size_stands_beside_it(graph):
-    migrations.ensure(graph, vector_size=384)
-    space = vector_spaces.Space(model="wide@1", size=768, vectors="embedding_768_a")
+    migrations.ensure_schema(graph, vector_size=384)
+    space = vector_spaces.VectorSpace(model="wide@1", size=768, property_name="embedding_768_a")
     for _ in range(2):
-        migrations.ensure_vectors(graph, space)
+        migrations.ensure_vector_indexes(graph, space)
     rows = [
-        row for name, row in indexes.read(graph).items() if name.startswith("memory_vectors_768_a")
+        row
+        for name, row in indexes.read_indexes(graph).items()
+        if name.startswith("memory_vectors_768_a")
     ]
     assert [row["config"]["vector.dimensions"] for row in rows] == [768] * len(
-        migrations.vector_indexes(graph, space)
+        migrations.list_vector_indexes(graph, space)
     )
     with pytest.raises(ValueError, match="not a name"):
-        migrations.ensure_vectors(
-            graph, vector_spaces.Space(model="wide@1", size=768, vectors="embedding_x`")
+        migrations.ensure_vector_indexes(
+            graph, vector_spaces.VectorSpace(model="wide@1", size=768, property_name="embedding_x`")
         )
 
 
@@ -71,13 +73,13 @@ def test_an_older_version_is_brought_up_to_date_by_openers_that_die_after_each_s
     before = client.get_embedding_status()
     make_old(graph, version, vector_size=384, model=before.model, namespace=namespace)
     deaths = 0
-    while migrations.read(graph).version < migrations.VERSION:
+    while migrations.read_schema_state(graph).version < migrations.VERSION:
         assert deaths < 10
         opener = Counted(
             server.bolt_url, server.auth, dies="after", spares=deaths
         )  # data is changed again until the mark is there
         with closing(opener), contextlib.suppress(KeyboardInterrupt):
-            migrations.ensure(opener, vector_size=384)
+            migrations.ensure_schema(opener, vector_size=384)
         deaths += 1
     assert deaths >= 3
     with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as again:
@@ -119,7 +121,7 @@ def test_a_client_goes_on_while_others_bring_the_database_up_to_date(client, ser
         for _ in range(3):
             make_old(graph, 4, vector_size=384)
             with closing(Graph(server.bolt_url, server.auth)) as opener:
-                migrations.ensure(opener, vector_size=384)
+                migrations.ensure_schema(opener, vector_size=384)
     finally:
         ended.set()
         writer.join()
@@ -134,8 +136,8 @@ def test_the_index_of_a_models_vectors_is_made_again_where_it_is_lost(client, se
 
     client.configure_embedding_model(Small())
     client.save_conversation("c", [{"role": "user", "content": "A message"}], mode="conversation")
-    space = client._engine.embeddings.current().vectors.space
-    names = [index.name for index in migrations.vector_indexes(client._engine.graph, space)]
+    space = client._engine.embeddings.current().vectors.active
+    names = [index.name for index in migrations.list_vector_indexes(client._engine.graph, space)]
     for name in names:
         run(client._engine.graph, f"DROP INDEX {name}")
     with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as other:
@@ -149,7 +151,7 @@ def test_many_openers_agree(server):
     def open_one(_):
         graph = Graph(server.bolt_url, server.auth)
         try:
-            return migrations.ensure(graph, vector_size=384).version
+            return migrations.ensure_schema(graph, vector_size=384).version
         finally:
             graph.close()
 
@@ -191,8 +193,10 @@ def test_the_object_mapper_has_the_labels_and_properties_of_the_graph(client):
     client.merge_entities("e", "f", reason="the same", merged_by="Ana", evidence={"score": 0.9})
     client.undo_merge(client.merge_entities("e", "g").merge_id)
     graph, known = client._engine.graph, client._engine.embeddings.current().vectors
-    other = vector_spaces.Space(model="other@1", size=384, vectors="embedding_384_a")
-    assert graph.run(vector_spaces.begin(client._engine.namespace, known, other, "stopped", now=1))
+    other = vector_spaces.VectorSpace(model="other@1", size=384, property_name="embedding_384_a")
+    assert graph.run(
+        vector_spaces.begin_migration(client._engine.namespace, known, other, "stopped", now=1)
+    )
     driver = graph.driver
     for name in ogm.SchemaVersion.ALL:
         model = getattr(ogm, name)
@@ -218,29 +222,31 @@ def run(graph, text, **parameters):
 
 
 def verdicts(graph):
-    existing = indexes.read(graph)
-    return {index.verdict(existing) for index in migrations.expected(graph, vector_size=384)}
+    existing = indexes.read_indexes(graph)
+    return {
+        index.assess(existing) for index in migrations.list_required_indexes(graph, vector_size=384)
+    }
 
 
 @pytest.fixture
 def whole(graph):
     """The graph with a whole schema, before the test and after it."""
-    migrations.ensure(graph, vector_size=384)
+    migrations.ensure_schema(graph, vector_size=384)
     yield graph
-    migrations.ensure(graph, vector_size=384)
+    migrations.ensure_schema(graph, vector_size=384)
     assert verdicts(graph) == {"ready"}
 
 
 def test_a_constraint_whose_making_was_killed_is_made_again(whole):
     for index in migrations.BASE:
-        if index.unique:
+        if index.is_unique:
             keys = ", ".join(f"n.{key}" for key in index.properties)
             run(whole, f"DROP CONSTRAINT {index.name}")
             run(whole, f"CREATE RANGE INDEX {index.name} FOR (n:{index.labels[0]}) ON ({keys})")
-    migrations.ensure(whole, vector_size=384)
+    migrations.ensure_schema(whole, vector_size=384)
     assert verdicts(whole) == {"ready"}
     names = {row["name"] for row in run(whole, "SHOW CONSTRAINTS YIELD name")}
-    assert names >= {index.name for index in migrations.BASE if index.unique}
+    assert names >= {index.name for index in migrations.BASE if index.is_unique}
 
 
 FULLTEXT = "CREATE FULLTEXT INDEX memory_text FOR (n:{}) ON EACH [n.content, n.facets] OPTIONS {{indexConfig: {{`fulltext.analyzer`: '{}'}}}}"
@@ -274,21 +280,21 @@ def test_an_index_of_another_shape_is_made_again(whole, changes):
     for text in changes:
         run(whole, text)
     assert verdicts(whole) == {"ready", "broken"}
-    assert migrations.ensure(whole, vector_size=768).vector_size == 384
+    assert migrations.ensure_schema(whole, vector_size=768).vector_size == 384
     assert verdicts(whole) == {"ready"}
 
 
 def test_a_models_index_of_another_size_is_made_again(whole):
-    space = vector_spaces.Space(model="wide@1", size=64, vectors="embedding_64_b")
-    migrations.ensure_vectors(whole, space)
+    space = vector_spaces.VectorSpace(model="wide@1", size=64, property_name="embedding_64_b")
+    migrations.ensure_vector_indexes(whole, space)
     run(whole, "DROP INDEX memory_vectors_64_b")
     run(
         whole,
         "CREATE VECTOR INDEX memory_vectors_64_b FOR (n:Message) ON (n.embedding_64_b) OPTIONS {indexConfig: {`vector.dimensions`: 32}}",
     )
-    migrations.ensure_vectors(whole, space)
-    existing = indexes.read(whole)
-    assert {index.verdict(existing) for index in migrations.vector_indexes(whole, space)} == {
+    migrations.ensure_vector_indexes(whole, space)
+    existing = indexes.read_indexes(whole)
+    assert {index.assess(existing) for index in migrations.list_vector_indexes(whole, space)} == {
         "ready"
     }
     run(whole, "DROP INDEX memory_vectors_64_b")
@@ -310,8 +316,8 @@ def test_a_models_index_of_another_size_is_made_again(whole):
 def test_somebody_elses_index_that_is_as_good_is_taken(whole, drop, text):
     run(whole, drop)
     run(whole, text)
-    migrations.ensure(whole, vector_size=384)
-    assert indexes.read(whole)["theirs"]["state"] == "ONLINE"
+    migrations.ensure_schema(whole, vector_size=384)
+    assert indexes.read_indexes(whole)["theirs"]["state"] == "ONLINE"
     run(whole, "DROP CONSTRAINT theirs" if "CONSTRAINT" in text else "DROP INDEX theirs")
 
 
@@ -329,13 +335,13 @@ def test_somebody_elses_index_that_is_as_good_is_taken(whole, drop, text):
     ],
 )
 def test_somebody_elses_index_is_named_and_not_dropped(whole, monkeypatch, drop, text):
-    monkeypatch.setattr(indexes, "TRIES", 2)
+    monkeypatch.setattr(indexes, "MAX_ATTEMPTS", 2)
     run(whole, drop)
     run(whole, text)
     with pytest.raises(DatabaseError, match=r"merge_id|memory_text") as error:
-        migrations.ensure(whole, vector_size=384)
+        migrations.ensure_schema(whole, vector_size=384)
     assert not error.value.retryable
-    assert "theirs" in indexes.read(whole)
+    assert "theirs" in indexes.read_indexes(whole)
     run(whole, "DROP INDEX theirs")
 
 
@@ -349,7 +355,7 @@ def test_a_constraint_that_nodes_violate_is_told_and_made_when_they_are_gone(who
         with pytest.raises(
             DatabaseError, match=r"merge_id .* several Merge nodes have the same namespace and id"
         ) as error:
-            migrations.ensure(whole, vector_size=384)
+            migrations.ensure_schema(whole, vector_size=384)
         assert not error.value.retryable
         assert "twice" not in str(error.value)
     finally:
@@ -376,29 +382,29 @@ class Counted(Graph):
 
 def test_a_whole_schema_is_only_read(whole, server):
     with closing(Counted(server.bolt_url, server.auth, dies="before")) as graph:
-        migrations.ensure(graph, vector_size=384)
-        assert graph.names == ["schema/state", "schema/indexes"]
+        migrations.ensure_schema(graph, vector_size=384)
+        assert graph.names == ["schema/version", "schema/indexes"]
 
 
 def drop_all(graph):
     """Leave nothing of the schema."""
     run(graph, "MATCH (v:SchemaVersion) DETACH DELETE v")
-    for index in migrations.expected(graph, vector_size=384):
-        run(graph, f"DROP {'CONSTRAINT' if index.unique else 'INDEX'} {index.name} IF EXISTS")
+    for index in migrations.list_required_indexes(graph, vector_size=384):
+        run(graph, f"DROP {'CONSTRAINT' if index.is_unique else 'INDEX'} {index.name} IF EXISTS")
 
 
 def test_openers_that_die_after_each_statement_make_a_whole_schema_together(whole, server):
     drop_all(whole)
-    wanted = migrations.expected(whole, vector_size=384)
+    wanted = migrations.list_required_indexes(whole, vector_size=384)
     for spares in [0] * len(wanted) + list(
         range(5)
     ):  # data is changed again until the mark is there
         opener = Counted(server.bolt_url, server.auth, dies="after", spares=spares)
         with closing(opener), contextlib.suppress(KeyboardInterrupt):
-            migrations.ensure(opener, vector_size=384)
+            migrations.ensure_schema(opener, vector_size=384)
             break
     with closing(Counted(server.bolt_url, server.auth, dies="before")) as graph:
-        assert migrations.ensure(graph, vector_size=384) == migrations.State(
+        assert migrations.ensure_schema(graph, vector_size=384) == migrations.SchemaState(
             version=migrations.VERSION, vector_size=384
         )
 
@@ -408,7 +414,7 @@ def test_openers_with_models_of_two_sizes_agree(whole, server):
 
     def open_one(size):
         with closing(Graph(server.bolt_url, server.auth)) as graph:
-            return migrations.ensure(graph, vector_size=size)
+            return migrations.ensure_schema(graph, vector_size=size)
 
     with ThreadPoolExecutor(4) as threads:
         states = set(threads.map(open_one, [384, 96, 384, 96]))
@@ -424,7 +430,7 @@ def test_another_applications_constraint_in_a_database_that_is_not_ours_stays(wh
     with pytest.raises(
         DatabaseError, match="another application's constraint has the name merge_id"
     ):
-        migrations.ensure(whole, vector_size=384)
+        migrations.ensure_schema(whole, vector_size=384)
     assert run(whole, "SHOW CONSTRAINTS YIELD name, properties WHERE name = 'merge_id'")[0][
         "properties"
     ] == ["id"]
@@ -447,10 +453,10 @@ def test_an_index_that_takes_longer_than_opening_may_is_told_and_made_by_the_nex
         with pytest.raises(
             DatabaseError, match=r"still being built after 1 s: entity_type"
         ) as error:
-            migrations.ensure(whole, vector_size=384)
+            migrations.ensure_schema(whole, vector_size=384)
         writer.rollback()
     assert error.value.retryable
-    migrations.ensure(whole, vector_size=384)
+    migrations.ensure_schema(whole, vector_size=384)
 
 
 @pytest.fixture
@@ -470,7 +476,7 @@ def test_openers_at_once_mend_a_constraint_of_a_full_store(full, server):
 
     def open_one(_):
         with closing(Graph(server.bolt_url, server.auth)) as graph:
-            migrations.ensure(graph, vector_size=384)
+            migrations.ensure_schema(graph, vector_size=384)
             return verdicts(graph)
 
     with ThreadPoolExecutor(4) as threads:

@@ -22,7 +22,7 @@ WORDS_OF_OTHERS = (
 @pytest.fixture(scope="module")
 def driver(server):
     graph = Graph(server.bolt_url, server.auth)
-    migrations.ensure(graph, vector_size=384)
+    migrations.ensure_schema(graph, vector_size=384)
     graph.close()
     with neo4j.GraphDatabase.driver(
         server.bolt_url, auth=server.auth, notifications_min_severity="OFF"
@@ -38,7 +38,11 @@ def operators(plan):
 
 @pytest.mark.parametrize(
     "name",
-    [name for name in cypher.names() if not cypher.load(name).text.startswith(WORDS_OF_OTHERS)],
+    [
+        name
+        for name in cypher.list_names()
+        if not cypher.load(name).text.startswith(WORDS_OF_OTHERS)
+    ],
 )
 def test_a_statement_is_planned_on_indexes(driver, name):
     script = cypher.load(name)
@@ -58,7 +62,7 @@ def test_a_statement_is_planned_on_indexes(driver, name):
 
 
 def test_a_long_statement_is_not_planned_anew_whenever_the_store_has_grown():
-    for name in set(cypher.names()) - RARE:
+    for name in set(cypher.list_names()) - RARE:
         for dialect in ("25", "5"):
             text = cypher.load(name, dialect).text
             assert len(text) <= LONG or "replan=skip" in text.split("\n")[0], name
@@ -68,7 +72,7 @@ def test_a_long_statement_is_not_planned_anew_whenever_the_store_has_grown():
     "name",
     [
         name
-        for name in cypher.names()
+        for name in cypher.list_names()
         if name.startswith(("explore/", "maintenance/stats", "conversation/load"))
     ],
 )
@@ -79,6 +83,6 @@ def test_a_script_runs_as_it_stands(driver, name):
 
 
 def test_the_text_that_is_sent_is_the_files_own():
-    for name in cypher.names():
+    for name in cypher.list_names():
         source = (cypher.files(cypher) / f"{name}.cypher").read_text()
         assert cypher.load(name).text in source

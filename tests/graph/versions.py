@@ -31,7 +31,7 @@ def make_old(
         model: What made the vectors of the database, before namespaces said that.
         namespace: The namespace that does not say it; all of them where None.
     """
-    migrations.ensure(graph, vector_size=vector_size)
+    migrations.ensure_schema(graph, vector_size=vector_size)
     with graph.driver.session() as session:
         if version < 2:
             session.run("DROP INDEX memory_text").consume()

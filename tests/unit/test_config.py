@@ -11,8 +11,13 @@ import yaml
 from mcp_context_persistence.client import ContextPersistenceClient
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.runtime.config.settings import HIDDEN, Config, config, documented
-from mcp_context_persistence.runtime.config.sources import key_of, variables_of
+from mcp_context_persistence.runtime.config.argument_defaults import documented_default
+from mcp_context_persistence.runtime.config.settings import HIDDEN, Config, load_config
+from mcp_context_persistence.runtime.config.sources import (
+    describe_ignored_file,
+    key_of,
+    variables_of,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = Path(
@@ -131,7 +136,7 @@ def write(content, path="config.yaml"):
 
 
 def shown(field, **arguments):
-    return config(**arguments).shown()[field]
+    return load_config(**arguments).shown()[field]
 
 
 def test_the_table_of_this_test_is_complete():
@@ -150,7 +155,7 @@ def test_the_names_of_the_reference_are_all_known():
     assert names <= {variable for row in SETTINGS.values() for variable in row[0]}
     Path(".env").write_text(variables[1])
     write(file[1])
-    made = config()
+    made = load_config()
     assert (made.pool_size, made.batch_size, made.log_format, made.log_max_size) == (
         10,
         100,
@@ -192,7 +197,7 @@ def test_every_key_is_read_from_the_file(field):
 
 @pytest.mark.parametrize("field", SETTINGS)
 def test_every_key_works_in_the_argument(field):
-    assert shown(field, given={field: SETTINGS[field][2]}) == SETTINGS[field][3]
+    assert shown(field, config={field: SETTINGS[field][2]}) == SETTINGS[field][3]
 
 
 @pytest.mark.parametrize("winner", range(1, 4))
@@ -220,7 +225,7 @@ def test_the_order_of_the_sources(winner, monkeypatch):
             given[field] = values[3]
     write(file)
     dotenv.write_text("\n".join(lines))
-    effective = config(given).shown()
+    effective = load_config(given).shown()
     for field, (variables, _, _, meant) in SETTINGS.items():
         if variables:
             assert effective[field] == meant, (field, SOURCES[winner])
@@ -233,22 +238,22 @@ MODELS = ("spacy_model", "sentence_transformer_model", "cross_encoder_model", "g
 @pytest.mark.parametrize("given", ["", "  ", "\t", "a\nb", "a\0b", "x" * 513, 7, b"a"])
 def test_what_is_no_name_of_a_model_is_refused_wherever_it_stands(field, given, monkeypatch):
     with pytest.raises(ValidationError, match=rf"^config\.{field}: "):
-        config({field: given})
+        load_config({field: given})
     if isinstance(given, str) and "\0" not in given:
         write({"nlp": {field: given}})
         with pytest.raises(ValidationError, match=rf"^{field}: .*nlp\.{field} in config\.yaml"):
-            config()
+            load_config()
         Path("config.yaml").unlink()
     if given == "  ":
         monkeypatch.setenv(field.upper(), given)
         with pytest.raises(ValidationError, match=rf"{field.upper()} in the environment"):
-            config()
+            load_config()
 
 
 def test_a_model_may_be_a_path():
-    assert config({"cross_encoder_model": Path("models") / "judge"}).cross_encoder_model == str(
-        Path("models/judge")
-    )
+    assert load_config(
+        {"cross_encoder_model": Path("models") / "judge"}
+    ).cross_encoder_model == str(Path("models/judge"))
 
 
 @pytest.mark.parametrize(
@@ -268,26 +273,26 @@ def test_a_model_may_be_a_path():
 )
 def test_types_to_look_for_are_types(given):
     with pytest.raises(ValidationError, match=r"^config\.gliner_labels: "):
-        config({"gliner_labels": given})
-    assert config(
+        load_config({"gliner_labels": given})
+    assert load_config(
         {"gliner_labels": [f"t{number}" for number in range(limits.GLINER_LABELS)]}
     ).gliner_labels
 
 
 def test_context_db_url_wins_over_database_url(monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "bolt://first:1")
-    assert config().database_url == "bolt://first:1"
+    assert load_config().database_url == "bolt://first:1"
     monkeypatch.setenv("CONTEXT_DB_URL", "bolt://second:2")
-    assert config().database_url == "bolt://second:2"
+    assert load_config().database_url == "bolt://second:2"
     monkeypatch.delenv("CONTEXT_DB_URL")
     Path(".env").write_text("CONTEXT_DB_URL=bolt://third:3\n")
     assert (
-        config().database_url == "bolt://first:1"
+        load_config().database_url == "bolt://first:1"
     )  # the environment goes before .env, whatever the name
 
 
 def test_arguments_of_the_constructor_win_over_its_config():
-    made = config(
+    made = load_config(
         {"database_url": "bolt://a:1", "spacy_model": "a"},
         database_url="bolt://b:2",
         spacy_model=None,
@@ -299,50 +304,119 @@ def test_arguments_of_the_constructor_win_over_its_config():
 def test_another_file_can_be_named(place, tmp_path, monkeypatch):
     write({"search": {"default_limit": 1}})
     write({"search": {"default_limit": 2}}, "other.yaml")
-    assert config().default_search_limit == 1
+    assert load_config().default_search_limit == 1
     if place == ".env":
         Path(".env").write_text("CONTEXT_CONFIG=other.yaml\n")
     else:
         monkeypatch.setenv("CONTEXT_CONFIG", str(tmp_path / "other.yaml"))
-    assert config().default_search_limit == 2
+    assert load_config().default_search_limit == 2
     monkeypatch.setenv("CONTEXT_CONFIG", os.devnull)
-    assert config().default_search_limit is None
+    assert load_config().default_search_limit is None
     monkeypatch.setenv("CONTEXT_CONFIG", "missing.yaml")
     with pytest.raises(ValidationError, match="CONTEXT_CONFIG: there is no such file"):
-        config()
+        load_config()
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("databse:\n  url: s3cret", "unknown section; did you mean database"),
-        (
-            "database:\n  poolsize: s3cret",
-            "section database has an unknown key; did you mean database.pool_size",
-        ),
-        (
-            "nlp:\n  batch_size: s3cret",
-            "section nlp has an unknown key; did you mean performance.batch_size",
-        ),
-        ("database: s3cret", "section database must hold keys"),
-        ("- s3cret", "must hold sections"),
-        ("database:\n  url: [s3cret", "not valid YAML .line"),
-        ("database: !!python/object/apply:os.system [s3cret]", "not valid YAML"),
-        (
-            "search:\n  default_limit: s3cret",
-            "default_search_limit comes from search.default_limit in config.yaml",
-        ),
-        ("\0s3cret", "cannot be read"),
-    ],
-)
-def test_wrong_files_are_refused_with_a_hint_and_without_the_value(text, said):
-    write(text)
-    with pytest.raises(ValidationError, match=said) as caught:
-        config()
+WRONG_FILES = [
+    ("databse:\n  url: s3cret", "unknown section 'databse'; did you mean database"),
+    (
+        "database:\n  poolsize: s3cret",
+        "section database has an unknown key 'poolsize'; did you mean database.pool_size",
+    ),
+    (
+        "nlp:\n  batch_size: s3cret",
+        "section nlp has an unknown key 'batch_size'; did you mean performance.batch_size",
+    ),
+    ("database: s3cret", "section database must hold keys"),
+    ("- s3cret", "must hold sections"),
+    ("database:\n  url: [s3cret", "not valid YAML .line"),
+    ("database: !!python/object/apply:os.system [s3cret]", "not valid YAML"),
+    ("search:\n  default_limit: s3cret", "default_search_limit comes from search.default_limit in"),
+    ("\0s3cret", "cannot be read"),
+]
+
+
+def assert_refused(pattern):
+    with pytest.raises(ValidationError, match=pattern) as caught:
+        load_config()
     error = caught.value
     while error is not None:
         assert "s3cret" not in str(error)
         error = error.__cause__
+
+
+@pytest.mark.parametrize(("text", "pattern"), WRONG_FILES)
+def test_a_wrong_file_that_is_named_is_refused_with_a_hint_and_without_the_value(
+    text, pattern, monkeypatch
+):
+    write(text, "own.yaml")
+    monkeypatch.setenv("CONTEXT_CONFIG", "own.yaml")
+    assert_refused(pattern)
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern"),
+    [
+        ("nlp:\n  spacy_model: a\ndatabse:\n  url: s3cret", "'databse'; did you mean database"),
+        ("database:\n  url: a\n  poolsize: s3cret", "'poolsize'; did you mean database.pool_size"),
+        ("database:\n  url: [s3cret", "not valid YAML .line"),
+        ("search:\n  default_limit: s3cret", "search.default_limit in config.yaml"),
+    ],
+)
+def test_a_wrong_file_of_this_library_is_refused_where_it_merely_lies_there(text, pattern):
+    write(text)
+    assert_refused(pattern)
+
+
+FOREIGN_FILES = [
+    "server:\n  port: 8080\n",
+    "databse:\n  url: a\n",
+    "database:\n  host: localhost\n  port: 5432\n",
+    "logging:\n  version: 1\n",
+    "database: s3cret",
+    "- 1",
+    "just a text",
+    "image: {{ .Values.image }}",
+    "Resources: !Ref thing",
+    "1: 2",
+    "\0",
+]
+
+
+@pytest.mark.parametrize("text", FOREIGN_FILES)
+def test_a_config_file_of_another_program_is_ignored(text):
+    write(text)
+    assert load_config() == Config()
+    is_suspicious, message = describe_ignored_file(Config.model_fields)
+    assert not is_suspicious
+    assert message.startswith("config.yaml in the working directory is ignored")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "database:\n  url: postgresql://host/shop\nserver:\n  port: 8080\n",
+        "logging:\n  level: DEBUG\nserver:\n  port: 8080\n",
+    ],
+)
+def test_a_config_file_with_sections_of_another_program_is_ignored_with_a_warning(text):
+    write(text)
+    assert load_config().model_fields_set == set()
+    is_suspicious, message = describe_ignored_file(Config.model_fields)
+    assert is_suspicious
+    assert "name it in CONTEXT_CONFIG" in message
+
+
+def test_a_folder_called_config_yaml_is_ignored():
+    Path("config.yaml").mkdir()
+    assert load_config().model_fields_set == set()
+
+
+@pytest.mark.parametrize("text", [None, "", "search:\n  default_limit: 3\n"])
+def test_nothing_is_said_about_a_file_that_is_used_or_missing_or_empty(text):
+    if text is not None:
+        write(text)
+    assert describe_ignored_file(Config.model_fields) is None
 
 
 @pytest.mark.parametrize("place", ["environment", ".env"])
@@ -354,17 +428,17 @@ def test_unknown_and_wrong_variables_are_refused_with_a_hint(place, monkeypatch)
             monkeypatch.setenv(name, value)
 
     put("SOMEBODY_ELSES", "1")
-    config()
+    load_config()
     put("CONTEXT_DB_POOLSIZE", "s3cret")
     with pytest.raises(ValidationError, match="did you mean CONTEXT_DB_POOL_SIZE") as caught:
-        config()
+        load_config()
     assert "s3cret" not in str(caught.value)
     monkeypatch.delenv("CONTEXT_DB_POOLSIZE", raising=False)
     put("MAX_SEARCH_RESULTS", "s3cret")
     with pytest.raises(
         ValidationError, match="max_search_results comes from MAX_SEARCH_RESULTS in"
     ) as caught:
-        config()
+        load_config()
     assert "s3cret" not in str(caught.value)
     assert "s3cret" not in str(caught.value.__cause__)
 
@@ -372,7 +446,7 @@ def test_unknown_and_wrong_variables_are_refused_with_a_hint(place, monkeypatch)
 def test_a_file_that_is_not_text_is_refused():
     Path(".env").write_bytes(b"CONTEXT_DB_USER=\xff\xfe")
     with pytest.raises(ValidationError, match=r"\.env"):
-        config()
+        load_config()
 
 
 @pytest.mark.parametrize(
@@ -407,7 +481,7 @@ def test_a_file_that_is_not_text_is_refused():
 )
 def test_wrong_arguments_are_refused(given):
     with pytest.raises(ValidationError):
-        config(given)
+        load_config(given)
 
 
 @pytest.mark.parametrize(
@@ -423,7 +497,7 @@ def test_wrong_arguments_are_refused(given):
     ],
 )
 def test_seconds_take_units(written, seconds):
-    assert config({"deadline": written}).deadline == seconds
+    assert load_config({"deadline": written}).deadline == seconds
 
 
 @pytest.mark.parametrize(
@@ -431,11 +505,11 @@ def test_seconds_take_units(written, seconds):
     [("100MB", 10**8), ("2GB", 2 * 10**9), ("2GiB", 2**31), ("4096", 4096), (5000, 5000)],
 )
 def test_sizes_take_units(written, size):
-    assert config({"log_max_size": written}).log_max_size == size
+    assert load_config({"log_max_size": written}).log_max_size == size
 
 
 def test_secrets_are_never_shown():
-    made = config(
+    made = load_config(
         {
             "database_url": "bolt://neo4j:p@ss/w0rd@host:1",
             "database_password": "w0rd",
@@ -453,7 +527,7 @@ def test_secrets_are_never_shown():
 
 def test_a_documented_default_is_equal_to_its_value_and_an_object_of_its_own():
     for value in (10, 0.7, "hybrid"):
-        ours = documented(value)
+        ours = documented_default(value)
         assert ours == value
         assert ours is not value
         assert (repr(ours), str(ours), hash(ours)) == (repr(value), str(value), hash(value))
@@ -485,6 +559,6 @@ def test_the_page_of_the_settings_says_what_the_code_says():
 
 def test_a_wrong_setting_is_named_by_the_argument_that_it_came_in():
     with pytest.raises(ValidationError, match=r"^config\.deadline: must be greater than 0$"):
-        config({"deadline": 0})
+        load_config({"deadline": 0})
     with pytest.raises(ValidationError, match=r"^database_url: must be a valid string$"):
-        config({"deadline": 5}, database_url=7)
+        load_config({"deadline": 5}, database_url=7)

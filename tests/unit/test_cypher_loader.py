@@ -39,7 +39,7 @@ def test_other_names_are_not_looked_for(name):
 
 
 def test_every_file_is_well_formed():
-    assert len(cypher.names()) > 20
-    for name in cypher.names():
+    assert len(cypher.list_names()) > 20
+    for name in cypher.list_names():
         for dialect in ("25", "5"):
             assert cypher.load(name, dialect).header

@@ -1,93 +1,56 @@
-"""A call ends in time, whatever the other side does."""
+"""Deadlines pass, and pauses grow up to a limit."""
 
-import threading
-import time
+import subprocess
+import sys
 
 import pytest
 
-from mcp_context_persistence.kg.driver.deadline import OverdueError, Threads
+from mcp_context_persistence.kg import deadline as module
+from mcp_context_persistence.kg.deadline import Backoff, Deadline
 
 
-def test_a_value_and_an_error_come_back():
-    threads = Threads(name="test")
-    assert threads.call(lambda: 7, seconds=5) == 7
-    with pytest.raises(KeyError):
-        threads.call(lambda: {}["x"], seconds=5)
-    threads.close()
+def test_a_deadline_in_the_future_has_time_left():
+    deadline = Deadline.after(60)
+    assert 50 < deadline.seconds_left <= 60
+    assert not deadline.has_passed
 
 
-def test_a_call_that_never_ends_is_left_behind():
-    threads, never = Threads(name="test"), threading.Event()
-    start = time.monotonic()
-    with pytest.raises(TimeoutError):
-        threads.call(never.wait, seconds=0.2)
-    assert time.monotonic() - start < 2
-    assert threads.call(lambda: "next", seconds=5) == "next"
-    never.set()
-    threads.close()
+def test_a_deadline_in_the_past_has_passed_and_no_negative_time_left():
+    deadline = Deadline.after(-1)
+    assert deadline.has_passed
+    assert deadline.seconds_left == 0.0
 
 
-def test_threads_are_used_again():
-    threads = Threads(name="test")
-    seen = {threads.call(threading.get_ident, seconds=5) for _ in range(50)}
-    assert len(seen) == 1
-    threads.close()
+def test_pauses_double_up_to_the_longest(monkeypatch):
+    pauses = []
+    monkeypatch.setattr(module.time, "sleep", pauses.append)
+    backoff, deadline = Backoff(first=1, longest=5), Deadline.after(60)
+    for _ in range(5):
+        backoff.sleep(deadline)
+    assert pauses == [1, 2, 4, 5, 5]
 
 
-def test_a_thread_that_was_busy_at_the_close_ends_too():
-    threads, going, free = Threads(name="busy-at-close"), threading.Event(), threading.Event()
-    caller = threading.Thread(
-        target=lambda: threads.call(lambda: going.set() or free.wait(), seconds=5)
+def test_a_pause_ends_with_the_deadline(monkeypatch):
+    pauses = []
+    monkeypatch.setattr(module.time, "sleep", pauses.append)
+    Backoff(first=10, longest=10).sleep(Deadline.after(-1))
+    assert pauses == [0.0]
+
+
+@pytest.mark.parametrize(("draw", "seconds"), [(0.0, 0.5), (1.0, 1.5)])
+def test_jitter_makes_a_pause_up_to_half_shorter_or_longer(monkeypatch, draw, seconds):
+    monkeypatch.setattr(module.random, "random", lambda: draw)
+    assert Backoff(first=1, longest=1, has_jitter=True).seconds == seconds
+
+
+def test_it_needs_the_standard_library_only():
+    code = (
+        "import sys; before = set(sys.modules)\n"
+        "import mcp_context_persistence.kg.deadline\n"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "print(sorted(new - sys.stdlib_module_names))"
     )
-    caller.start()
-    going.wait(5)
-    threads.close()
-    free.set()
-    caller.join(5)
-    until = time.monotonic() + 5
-    while any(thread.name == "busy-at-close" for thread in threading.enumerate()):
-        assert time.monotonic() < until
-        time.sleep(0.01)
-
-
-def test_there_are_no_more_threads_than_the_limit():
-    threads, free = Threads(name="few", limit=2), threading.Event()
-    for _ in range(2):
-        with pytest.raises(OverdueError):
-            threads.call(free.wait, seconds=0.05)
-    start = time.monotonic()
-    with pytest.raises(OverdueError):
-        threads.call(lambda: "no thread", seconds=0.2)
-    assert time.monotonic() - start < 5
-    assert sum(thread.name == "few" for thread in threading.enumerate()) == 2
-    free.set()
-    assert threads.call(lambda: "a thread", seconds=5) == "a thread"
-    threads.close()
-
-
-def test_who_waits_for_a_thread_gets_the_first_that_is_free():
-    threads, free, results = Threads(name="busy", keep=1, limit=1), threading.Event(), []
-    callers = [
-        threading.Thread(target=lambda: results.append(threads.call(free.wait, seconds=5)))
-        for _ in range(5)
-    ]
-    for caller in callers:
-        caller.start()
-    free.set()
-    for caller in callers:
-        caller.join(10)
-    assert results == [True] * 5
-    threads.close()
-
-
-def test_a_thread_that_cannot_be_started_is_waited_for_and_does_not_count(monkeypatch):
-    def refuse(_thread):
-        raise RuntimeError("can't start new thread")
-
-    threads = Threads(name="none", limit=1)
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
-        with pytest.raises(OverdueError):
-            threads.call(lambda: 1, seconds=0.1)
-    assert threads.call(lambda: 1, seconds=5) == 1
-    threads.close()
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "['mcp_context_persistence']"

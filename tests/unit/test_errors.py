@@ -13,19 +13,20 @@ import pytest
 
 from mcp_context_persistence import exceptions
 from mcp_context_persistence.kg import errors
-from mcp_context_persistence.kg.driver.deadline import Threads
+from mcp_context_persistence.kg.deadline import Deadline
+from mcp_context_persistence.kg.driver.daemon_threads import DaemonThreads
 from mcp_context_persistence.kg.driver.error_mapping import (
+    has_no_listener,
     has_stopped,
+    is_replayable,
     is_rolled_back,
     may_have_stopped,
-    nobody_listens,
-    replayable,
-    translate,
+    translate_error,
 )
-from mcp_context_persistence.kg.driver.graph import dialect_of
 from mcp_context_persistence.kg.driver.pool import WrongListenerError
 from mcp_context_persistence.kg.driver.recovery import Recovery
 from mcp_context_persistence.kg.driver.replay import Replay
+from mcp_context_persistence.kg.driver.server import choose_dialect
 
 
 def test_all_are_one_family_and_some_are_python_errors_too():
@@ -91,7 +92,7 @@ def plain_text():
     ],
 )
 def test_what_the_driver_says_is_translated(error, retryable, may_be_applied):
-    made = translate(error, name="conversation/save", may_be_applied=may_be_applied)
+    made = translate_error(error, name="conversation/save", may_be_applied=may_be_applied)
     assert isinstance(made, errors.DatabaseError)
     assert (made.retryable, made.outcome) == (
         retryable,
@@ -113,7 +114,7 @@ def test_what_the_driver_says_is_translated(error, retryable, may_be_applied):
     ],
 )
 def test_the_dialect_follows_the_version(version, dialect):
-    assert dialect_of(version) == dialect
+    assert choose_dialect(version) == dialect
 
 
 @pytest.mark.parametrize(
@@ -122,9 +123,9 @@ def test_the_dialect_follows_the_version(version, dialect):
 def test_no_words_make_nobody_listen(words):
     """Only types do: the driver's text of any lost connection has the address, `ResolvedIPv4Address`, in it."""
     lost = caused(theirs.ServiceUnavailable(words), ConnectionResetError(words))
-    assert not nobody_listens(spoken("Neo.ClientError.Schema.ConstraintValidationFailed", words))
-    assert not nobody_listens(lost)
-    assert replayable(lost)
+    assert not has_no_listener(spoken("Neo.ClientError.Schema.ConstraintValidationFailed", words))
+    assert not has_no_listener(lost)
+    assert is_replayable(lost)
 
 
 @pytest.mark.parametrize(
@@ -138,21 +139,21 @@ def test_no_words_make_nobody_listen(words):
 )
 def test_nobody_listens_where_no_connection_could_be_made(cause):
     error = caused(theirs.ServiceUnavailable("x"), theirs.ServiceUnavailable("y"), cause)
-    assert nobody_listens(error)
-    assert not replayable(error)
+    assert has_no_listener(error)
+    assert not is_replayable(error)
 
 
 @pytest.mark.parametrize("cause", [ssl.SSLCertVerificationError(), plain_text()])
 def test_a_connection_that_cannot_be_encrypted_is_not_tried_again(cause):
     error = caused(theirs.ServiceUnavailable("x"), theirs.DriverError("y"), cause)
-    assert not replayable(error)
-    made = translate(error, name="a/b")
+    assert not is_replayable(error)
+    made = translate_error(error, name="a/b")
     assert (made.retryable, made.outcome) == (False, "not_applied")
     assert "certificate" in str(made)
 
 
 def test_an_encrypted_connection_that_breaks_is_tried_again():
-    assert replayable(caused(theirs.ServiceUnavailable("x"), ssl.SSLEOFError()))
+    assert is_replayable(caused(theirs.ServiceUnavailable("x"), ssl.SSLEOFError()))
 
 
 @pytest.mark.parametrize(
@@ -179,8 +180,8 @@ def test_a_failed_commit_restarts_nothing_before_the_database_refuses_the_next_a
         move=lambda _uri: None,
         check_open=lambda _outcome: None,
     )
-    threads = Threads(name="test")
-    replay = Replay(end=time.monotonic() + 5, name="a/b", applies_when_sent=True)
+    threads = DaemonThreads(name="test")
+    replay = Replay(deadline=Deadline.after(5), name="a/b", applies_when_sent=True)
     replay.begin()
     failed = spoken("Neo.DatabaseError.Transaction.TransactionCommitFailed")
     refused = spoken("Neo.DatabaseError.Transaction.TransactionStartFailed")
@@ -198,10 +199,10 @@ def test_nobody_listens_where_that_is_so_at_each_server_of_a_cluster():
         caused(theirs.ServiceUnavailable("x"), ConnectionRefusedError()),
         caused(theirs.ServiceUnavailable("x"), OSError()),
     )
-    assert nobody_listens(
+    assert has_no_listener(
         caused(theirs.ServiceUnavailable("x"), ExceptionGroup("routers", [nobody, nobody]))
     )
-    assert not nobody_listens(
+    assert not has_no_listener(
         caused(theirs.ServiceUnavailable("x"), ExceptionGroup("routers", [nobody, lost]))
     )
 
@@ -209,7 +210,7 @@ def test_nobody_listens_where_that_is_so_at_each_server_of_a_cluster():
 def test_what_lay_behind_an_earlier_error_says_nothing():
     error = theirs.ServiceUnavailable("x")
     error.__context__ = ConnectionRefusedError()
-    assert not nobody_listens(error)
+    assert not has_no_listener(error)
 
 
 @pytest.mark.parametrize(

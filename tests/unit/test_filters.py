@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.kg.filter_tokens import facet
+from mcp_context_persistence.kg.filter_tokens import build_token
 from mcp_context_persistence.models import DateRange, SearchFilters
 from mcp_context_persistence.queries.search.filters import BOXES, CONTENT_TYPES, Filters, parse
 
@@ -186,7 +186,7 @@ def test_metadata_values_are_written_as_their_facets() -> None:
     filters = parse({"metadata.team": ["blue", 3, True, 1.5]})
     assert filters.metadata == {"team": ("blue", "3", "true", "1.5")}
     assert filters.groups == [
-        [facet("metadata.team", value) for value in ("blue", "3", "true", "1.5")]
+        [build_token("metadata.team", value) for value in ("blue", "3", "true", "1.5")]
     ]
     assert not filters.boxes()[1]
 
@@ -234,4 +234,4 @@ def test_what_has_no_such_property_is_not_searched_for() -> None:
 def test_entity_types_are_no_range_of_the_vector_index() -> None:
     filters = parse({"entity_types": ["technology", "concept"]})
     assert not filters.boxes()[1]
-    assert filters.groups == [[facet("mentions", "technology"), facet("mentions", "concept")]]
+    assert filters.groups == [[build_token("mentions", "technology"), build_token("mentions", "concept")]]

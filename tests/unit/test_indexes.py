@@ -5,6 +5,7 @@ import time
 import pytest
 from neo4j.exceptions import Neo4jError
 
+from mcp_context_persistence.kg.deadline import Deadline
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.schema import indexes, migrations
 
@@ -20,7 +21,7 @@ def row(index, **changes):
         "percent": 100.0,
         "labels": list(index.labels),
         "properties": list(index.properties),
-        "constraint": index.name if index.unique else None,
+        "constraint": index.name if index.is_unique else None,
         "config": dict(index.config),
         **changes,
     }
@@ -46,21 +47,19 @@ def row(index, **changes):
     ],
 )
 def test_the_verdict_on_a_constraint(changes, verdict):
-    assert UNIQUE.verdict({UNIQUE.name: row(UNIQUE, **changes)}) == verdict
+    assert UNIQUE.assess({UNIQUE.name: row(UNIQUE, **changes)}) == verdict
 
 
 def test_the_verdict_on_an_index_of_text():
-    assert TEXT.verdict({}) == "missing"
+    assert TEXT.assess({}) == "missing"
     shuffled = row(
         TEXT,
         labels=list(reversed(TEXT.labels)),
         config={"fulltext.analyzer": "ENGLISH", "other": 1},
     )
-    assert TEXT.verdict({TEXT.name: shuffled}) == "ready"
-    assert (
-        TEXT.verdict({TEXT.name: row(TEXT, config={"fulltext.analyzer": "standard"})}) == "broken"
-    )
-    assert TEXT.verdict({"theirs": row(TEXT)}) == "missing"  # searches name it
+    assert TEXT.assess({TEXT.name: shuffled}) == "ready"
+    assert TEXT.assess({TEXT.name: row(TEXT, config={"fulltext.analyzer": "standard"})}) == "broken"
+    assert TEXT.assess({"theirs": row(TEXT)}) == "missing"  # searches name it
 
 
 class Refusing:
@@ -86,13 +85,13 @@ class Refusing:
     [
         (
             "Neo.ClientError.Security.Forbidden",
-            "are missing, and this user may not make them: entity_id, memory_text",
+            "are missing, and this user may not create them: entity_id, memory_text",
             1,
         ),
         (
             "Neo.ClientError.Schema.IndexAlreadyExists",
-            "something else has the name or the place of the index entity_id",
-            2 * indexes.TRIES,
+            "another index or constraint has the name or the properties of the index entity_id",
+            2 * indexes.MAX_ATTEMPTS,
         ),
         ("Neo.ClientError.Statement.SyntaxError", "refused", 1),
     ],
@@ -101,6 +100,6 @@ def test_what_is_told_where_an_index_cannot_be_made(monkeypatch, code, text, tri
     monkeypatch.setattr(time, "sleep", lambda _: None)
     database = Refusing(code)
     with pytest.raises(DatabaseError, match=text) as error:
-        indexes.reconcile(database, [UNIQUE, TEXT], end=time.monotonic() + 60)
+        indexes.reconcile(database, [UNIQUE, TEXT], deadline=Deadline.after(60))
     assert not error.value.retryable
     assert database.tries in {tries, tries - 1}  # the first of them gives up before the second

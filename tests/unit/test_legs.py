@@ -2,7 +2,7 @@ from typing import Any
 
 import numpy as np
 
-from mcp_context_persistence.kg.vector_spaces import Space, Vectors
+from mcp_context_persistence.kg.vector_spaces import VectorSpace, VectorState
 from mcp_context_persistence.queries.search import score_fusion
 from mcp_context_persistence.queries.search.filters import Filters, parse
 from mcp_context_persistence.queries.search.retrieval import (
@@ -29,7 +29,7 @@ def found(**counts: int) -> dict[str, Any]:
 def plan(**more: Any) -> Plan:
     given = QueryVector(
         numbers=np.zeros(3, np.float32),
-        vectors=Vectors(space=Space(model="m", size=3, vectors="embedding")),
+        vectors=VectorState(active=VectorSpace(model="m", size=3, property_name="embedding")),
     )
     return Plan(
         **{

@@ -9,7 +9,7 @@ import pytest
 
 from mcp_context_persistence.kg import models
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.kg.filter_tokens import metadata_facets, project_of, tags_of
+from mcp_context_persistence.kg.filter_tokens import build_metadata_tokens, read_project, read_tags
 from mcp_context_persistence.kg.writes import upsert
 from mcp_context_persistence.queries.search.filters import parse
 
@@ -90,20 +90,25 @@ def test_a_time_stamp_that_cannot_be_stored_is_named(given):
         models.conversation("c", [{"role": "user", "content": "hi"}], created_at=given)
 
 
-@pytest.mark.parametrize("kind", ["word", "field_like", "long", "number", "tuple"])
-def test_an_unknown_key_is_answered_with_the_known_ones(kind):
-    key = {
-        "word": SECRET,
-        "field_like": SECRET.lower(),
-        "long": SECRET * 200_000,
-        "number": 4711,
-        "tuple": (SECRET,),
-    }[kind]
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("Contents", "'Contents'"),
+        ("time_stamp", "'time_stamp'"),
+        ("zwölf", "'zwölf'"),
+        ("a\nb", r"'a\nb'"),
+        ("long" * 200_000, f"'{'long' * 16}...'"),
+        (4711, "of the type int"),
+        (("a",), "of the type tuple"),
+    ],
+    ids=["word", "field_like", "not_ascii", "line_break", "long", "number", "tuple"],
+)
+def test_an_unknown_key_is_named_with_the_known_ones(key, shown):
     with pytest.raises(ValidationError) as caught:
-        models.conversation("c", [{"role": "user", "content": "hi", key: 1}])
-    assert (
-        str(caught.value)
-        == "messages.0: there is an unknown key; known are: content, id, metadata, name, role, timestamp"
+        models.conversation("c", [{"role": "user", "content": "hi", key: SECRET}])
+    assert str(caught.value) == (
+        f"messages.0: there is an unknown key {shown}; "
+        "known are: content, id, metadata, name, role, timestamp"
     )
     assert caught.value.__cause__ is None
 
@@ -120,7 +125,9 @@ def test_a_key_that_is_no_text_is_not_told():
 def test_keys_of_metadata_are_strings_and_not_told(key):
     with pytest.raises(ValidationError) as caught:
         message(metadata={key: 1})
-    assert str(caught.value) == "messages.0.metadata: must have strings as keys"
+    assert str(caught.value) == (
+        f"messages.0.metadata: must have strings as keys, not {type(key).__name__}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -184,7 +191,7 @@ def test_strings_of_an_enumeration_are_plain_strings_inside():
         one.name,
         *one.metadata,
     ]
-    plain += [project_of(None, made.metadata), *tags_of(made.metadata), *one.metadata["alpha"]]
+    plain += [read_project(None, made.metadata), *read_tags(made.metadata), *one.metadata["alpha"]]
     assert {type(value) for value in plain} == {str}
     assert plain == ["alpha", "alpha", "hybrid", "user", *["alpha"] * 7]
 
@@ -201,7 +208,7 @@ def test_metadata_is_hashed_as_it_is_stored_and_filtered_by_the_same():
     made = models.conversation(
         "c", [{"role": "user", "content": "hi"}], metadata=types.MappingProxyType(given)
     )
-    tokens = set(metadata_facets(made.metadata))
+    tokens = set(build_metadata_tokens(made.metadata))
     asked = [
         ("day", "2024-05-01"),
         ("day", date(2024, 5, 1)),
@@ -226,9 +233,9 @@ def test_metadata_is_hashed_as_it_is_stored_and_filtered_by_the_same():
 def test_entities_and_relationships_keep_what_json_makes_of_their_metadata():
     given = {"day": date(2024, 5, 1), "pair": (1, 2)}
     kept = {"day": "2024-05-01", "pair": [1, 2]}
-    assert upsert.entity_row({"id": "a", "metadata": given}, place="x").metadata == kept
+    assert upsert.parse_entity({"id": "a", "metadata": given}, path="x").metadata == kept
     link = {"from_entity": "a", "to_entity": "b", "relationship_type": "uses", "properties": given}
-    assert upsert.relationship_row(link, place="x").properties == kept
+    assert upsert.parse_relationship(link, path="x").properties == kept
 
 
 def test_two_names_of_one_end_are_compared_only_when_they_are_words():
@@ -239,4 +246,4 @@ def test_two_names_of_one_end_are_compared_only_when_they_are_words():
         "relationship_type": "uses",
     }
     with pytest.raises(ValidationError, match=r"^x\.from_entity is given twice"):
-        upsert.relationship_row(link, place="x")
+        upsert.parse_relationship(link, path="x")

@@ -6,9 +6,9 @@ import pytest
 
 from mcp_context_persistence.ingest.extraction.extractor import EVIDENCE_CHARACTERS, Extractor
 from mcp_context_persistence.ingest.extraction.relation_verbs import (
-    base,
-    relation_types,
-    third_person,
+    find_lemma,
+    list_relation_types,
+    list_third_person_forms,
 )
 
 
@@ -22,7 +22,7 @@ def said(extractor: Extractor, text: str) -> set[tuple[str, str, str]]:
     ids = {mention.entity_id for mention in extraction.mentions}
     for relation in extraction.relations:
         assert {relation.source, relation.target} <= ids
-        assert relation.type in relation_types()
+        assert relation.type in list_relation_types()
         assert 0 < relation.confidence < 1
         assert (
             " ".join(text[relation.start : relation.end].split())[:EVIDENCE_CHARACTERS]
@@ -148,8 +148,8 @@ def test_concepts_are_not_related_by_standing_together(extractor: Extractor) -> 
 
 
 def test_types_are_few_and_fit_the_database() -> None:
-    assert len(relation_types()) < 200
-    assert all(re.fullmatch(r"[a-z][a-z0-9_]{0,62}", kind) for kind in relation_types())
+    assert len(list_relation_types()) < 200
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]{0,62}", kind) for kind in list_relation_types())
 
 
 @pytest.mark.parametrize(
@@ -165,11 +165,11 @@ def test_types_are_few_and_fit_the_database() -> None:
     ],
 )
 def test_base_forms(form: str, verb: str) -> None:
-    assert base(form) == verb
+    assert find_lemma(form) == verb
 
 
 def test_third_person() -> None:
-    assert {"uses", "handles", "modifies", "publishes"} <= third_person()
+    assert {"uses", "handles", "modifies", "publishes"} <= list_third_person_forms()
 
 
 @pytest.mark.parametrize(

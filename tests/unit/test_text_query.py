@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.filter_tokens import facet
+from mcp_context_persistence.kg.filter_tokens import build_token
 from mcp_context_persistence.queries.search.query_terms import query, terms, tokens
 
 OPERATORS = set('+-&|!(){}[]^"~*?:\\/')
@@ -77,12 +77,12 @@ def test_no_operator_survives(text: str) -> None:
 @given(st.text(max_size=200))
 def test_a_query_always_requires_its_namespace(text: str) -> None:
     made = query("mine", [], terms(text).words)
-    assert made.startswith(f"+facets:({facet('namespace', 'mine')})^0")
+    assert made.startswith(f"+facets:({build_token('namespace', 'mine')})^0")
     assert made.count("+content:(") == (1 if terms(text).words else 0)
 
 
 def test_groups_are_required() -> None:
     assert (
         query("n", [["1", "2"], ["3"]], ["cat"])
-        == f"+facets:({facet('namespace', 'n')})^0 +facets:(1 2)^0 +facets:(3)^0 +content:(cat)"
+        == f"+facets:({build_token('namespace', 'n')})^0 +facets:(1 2)^0 +facets:(3)^0 +content:(cat)"
     )

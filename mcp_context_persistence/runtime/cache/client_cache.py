@@ -5,13 +5,18 @@ from dataclasses import asdict
 
 from mcp_context_persistence import __version__
 from mcp_context_persistence.kg.driver.graph import Graph
-from mcp_context_persistence.kg.namespace_version import Versions
-from mcp_context_persistence.runtime.cache.response_cache import A, Answers, Counts, key_of
+from mcp_context_persistence.kg.namespaces import VersionReader
+from mcp_context_persistence.runtime.cache.response_cache import (
+    CacheCounts,
+    R,
+    ResponseCache,
+    make_key,
+)
 from mcp_context_persistence.runtime.cache.stores import open_store
-from mcp_context_persistence.runtime.config import settings
+from mcp_context_persistence.runtime.config.argument_defaults import UNSET
 from mcp_context_persistence.runtime.config.settings import Config
 from mcp_context_persistence.runtime.language_models import LanguageModels
-from mcp_context_persistence.runtime.memory_limit import Memory
+from mcp_context_persistence.runtime.memory_limit import ClientMemory
 
 
 class ClientCache:
@@ -21,13 +26,13 @@ class ClientCache:
         responses: The configured cache, None where there is none.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts of an engine
+    def __init__(
         self,
         graph: Graph,
-        versions: Versions,
+        versions: VersionReader,
         config: Config,
         models: LanguageModels,
-        memory: Memory,
+        memory: ClientMemory,
         *,
         identity: str,
         namespace: str,
@@ -46,7 +51,7 @@ class ClientCache:
         self._graph, self._versions, self._config = graph, versions, config
         self._models, self._memory = models, memory
         self._identity, self._namespace = identity, namespace
-        self.responses: Answers | None = None
+        self.responses: ResponseCache | None = None
 
     def configure(
         self,
@@ -58,21 +63,21 @@ class ClientCache:
         directory: object = None,
     ) -> None:
         """Replace the cache; see `configure_cache`."""
-        cache_size = self._config.cache_size if cache_size is settings.CACHE_SIZE else cache_size
-        ttl = round(self._config.cache_ttl) if ttl is settings.CACHE_TTL else ttl
-        group = key_of(self._identity, self._namespace) or b""
+        cache_size = self._config.cache_size if cache_size is UNSET else cache_size
+        ttl = round(self._config.cache_ttl) if ttl is UNSET else ttl
+        group = make_key(self._identity, self._namespace) or b""
         store = open_store(
             cache_type, cache_size, ttl, group=group, redis_url=redis_url, directory=directory
         )
         previous = self.responses
-        self.responses = Answers(store, self._versions.current) if store else None
-        self._memory.keep(self.responses)
+        self.responses = ResponseCache(store, self._versions.read) if store else None
+        self._memory.set_responses(self.responses)
         if previous:
             previous.close()
 
     def get_or_compute(
-        self, response_type: type[A], compute: Callable[[], A], **arguments: object
-    ) -> A:
+        self, response_type: type[R], compute: Callable[[], R], **arguments: object
+    ) -> R:
         """Return the response to a call, from the cache where one is configured and has it.
 
         Args:
@@ -83,26 +88,22 @@ class ClientCache:
         responses = self.responses
         if responses is None:
             return compute()
-        omitted = [  # a setting takes the place of these
-            name for name, value in arguments.items() if settings.left_out(value)
-        ]
-        key = key_of(
+        key = make_key(
             __version__,
             self._config.model_dump(mode="json"),
             self._models.identify_cross_encoder(),
             response_type.__name__,
             arguments,
-            omitted,
         )
         if key is None:
             return compute()
         with self._graph.in_order():
-            return responses.given(response_type, key, compute)
+            return responses.get_or_compute(response_type, key, compute)
 
     @property
     def counts(self) -> dict[str, int]:
-        """The counts by name, see `Counts`; all zero where no cache is configured."""
-        return self.responses.counts if self.responses else asdict(Counts())
+        """The counts by name, see `CacheCounts`; all zero where no cache is configured."""
+        return self.responses.counts if self.responses else asdict(CacheCounts())
 
     def clear(self) -> None:
         """Forget the responses of the namespace, where a cache is configured."""

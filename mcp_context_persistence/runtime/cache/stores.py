@@ -1,6 +1,7 @@
-"""Where cached answers are kept: in this process, in a file, or in Redis.
+"""Stores of cached responses: in this process, in a file, or in Redis.
 
-Keys are 16 bytes. A group is one namespace of one database; it sees and clears only its own entries.
+Keys are 16 bytes. A group is one namespace of one database; it reads and clears only its own
+entries.
 """
 
 import logging
@@ -22,13 +23,6 @@ from mcp_context_persistence.kg.errors import ValidationError, missing_extra
 if TYPE_CHECKING:
     import redis
 
-try:
-    from redis.exceptions import RedisError
-except ImportError:  # the extra is not installed
-    FAILURES: tuple[type[Exception], ...] = (OSError, sqlite3.Error)
-else:
-    FAILURES = (OSError, sqlite3.Error, RedisError)
-
 log = logging.getLogger(__name__)
 
 TYPES = ("memory", "file", "redis", "none")
@@ -36,36 +30,42 @@ FILE_NAME = "answers.sqlite3"
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 
 
-class Store(Protocol):
-    """A bounded map from keys to values whose entries end. Safe to share between threads; may raise any of `FAILURES`."""
+class CacheStore(Protocol):
+    """A bounded map from keys to values whose entries expire. Safe to share between threads.
+
+    Attributes:
+        failures: What the methods may raise.
+    """
+
+    failures: tuple[type[Exception], ...] = (OSError, sqlite3.Error)
 
     def get(self, key: bytes) -> bytes | None:
-        """The value, None where there is none or it is too old."""
+        """Return the value, None where there is none or it has expired."""
 
     def put(self, key: bytes, value: bytes) -> int:
-        """Keep a value; answers with how many others went to make room."""
+        """Keep a value; return how many others were removed to make room."""
 
     def clear(self) -> None:
-        """Forget all entries of the group."""
+        """Remove all entries of the group."""
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close connections and files."""
 
     def size(self) -> tuple[int, int]:
-        """Entries and bytes in this process's memory."""
+        """Return the entries and bytes in this process's memory."""
         return 0, 0
 
     def bound(self, size: int | None) -> None:
-        """Keep at most that many bytes in this process's memory, None means the usual limit; what lies elsewhere is not touched."""
+        """Keep at most that many bytes in this process's memory; None is the usual limit."""
         return
 
     def free(self) -> None:
-        """Forget what is kept in this process's memory; what lies elsewhere is not touched."""
+        """Remove what is in this process's memory."""
         return
 
 
-class _Counted(TTLCache[bytes, bytes]):
-    """A cache that counts what goes to make room. Its size is counted in bytes."""
+class _CountingCache(TTLCache[bytes, bytes]):
+    """A cache that counts what is removed to make room. Its size is counted in bytes."""
 
     evicted = 0
 
@@ -74,79 +74,82 @@ class _Counted(TTLCache[bytes, bytes]):
         return super().popitem()
 
 
-class Memory(Store):
-    """In this process; the least recently used goes first."""
+class MemoryStore(CacheStore):
+    """Keeps entries in this process; the least recently used is removed first."""
 
     def __init__(self, *, entries: int, seconds: float) -> None:
         self._entries = entries
-        self._bytes = limits.CACHE_MEMORY_BYTES
-        self._kept = _Counted(limits.CACHE_MEMORY_BYTES, seconds, getsizeof=len)
+        self._max_bytes = limits.CACHE_MEMORY_BYTES
+        self._cache = _CountingCache(limits.CACHE_MEMORY_BYTES, seconds, getsizeof=len)
         self._lock = threading.Lock()
 
     def get(self, key: bytes) -> bytes | None:
-        """The value, None where there is none or it is too old."""
+        """Return the value, None where there is none or it has expired."""
         with self._lock:
-            return self._kept.get(key)
+            return self._cache.get(key)
 
     def put(self, key: bytes, value: bytes) -> int:
-        """Keep a value; answers with how many others went to make room."""
+        """Keep a value; return how many others were removed to make room."""
         with self._lock:
-            self._kept.expire()
-            before = self._kept.evicted
-            while key not in self._kept and len(self._kept) >= self._entries:
-                self._kept.popitem()
-            if len(value) <= self._bytes:
-                self._shrink(self._bytes - len(value))
-                self._kept[key] = value
-            return self._kept.evicted - before
+            self._cache.expire()
+            before = self._cache.evicted
+            while key not in self._cache and len(self._cache) >= self._entries:
+                self._cache.popitem()
+            if len(value) <= self._max_bytes:
+                self._shrink(self._max_bytes - len(value))
+                self._cache[key] = value
+            return self._cache.evicted - before
 
     def bound(self, size: int | None) -> None:
-        """Keep at most that many bytes, never more than usual."""
+        """Keep at most that many bytes, never more than the usual limit."""
         with self._lock:
-            self._bytes = (
+            self._max_bytes = (
                 limits.CACHE_MEMORY_BYTES if size is None else min(size, limits.CACHE_MEMORY_BYTES)
             )
-            self._shrink(self._bytes)
+            self._shrink(self._max_bytes)
 
     def _shrink(self, size: int) -> None:
-        while self._kept.currsize > size:
-            self._kept.popitem()
+        while self._cache.currsize > size:
+            self._cache.popitem()
 
     def free(self) -> None:
-        """Forget everything."""
+        """Remove all entries."""
         self.clear()
 
     def clear(self) -> None:
-        """Forget all entries of the group."""
+        """Remove all entries of the group."""
         with self._lock:
-            self._kept.clear()
+            self._cache.clear()
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Close connections and files."""
         self.clear()
 
     def size(self) -> tuple[int, int]:
-        """Entries and bytes in this process's memory."""
+        """Return the entries and bytes in this process's memory."""
         with self._lock:
-            return len(self._kept), int(self._kept.currsize)
+            return len(self._cache), int(self._cache.currsize)
 
 
-class File(Store):
-    """In a table of a SQLite file that processes share; the oldest goes first. Only its owner may read it."""
+class FileStore(CacheStore):
+    """Keeps entries in a SQLite file that processes share; the oldest is removed first.
+
+    Only its owner may read the file.
+    """
 
     def __init__(
         self, directory: Path | None, *, group: bytes, entries: int, seconds: float
     ) -> None:
-        """Open the file, or make it.
+        """Open or create the file.
 
         Raises:
-            OSError: The directory or the file cannot be made.
+            OSError: The directory or the file cannot be created.
             sqlite3.Error: The file is not a cache.
         """
         self._group, self._entries, self._seconds = group, entries, seconds
-        place = directory or Path(platformdirs.user_cache_dir("context-persistence")) / "answers"
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = place / FILE_NAME
+        folder = directory or Path(platformdirs.user_cache_dir("context-persistence")) / "answers"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / FILE_NAME
         os.close(
             os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
         )  # SQLite's own files get the same mode
@@ -160,7 +163,8 @@ class File(Store):
         self._connection.execute("PRAGMA synchronous = OFF")  # a lost cache is no loss
         self._connection.execute(
             "CREATE TABLE IF NOT EXISTS answers "
-            "(kin BLOB NOT NULL, key BLOB NOT NULL, until REAL NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kin, key)) WITHOUT ROWID"
+            "(kin BLOB NOT NULL, key BLOB NOT NULL, until REAL NOT NULL, value BLOB NOT NULL, "
+            "PRIMARY KEY (kin, key)) WITHOUT ROWID"
         )
         self._connection.execute(
             "CREATE INDEX IF NOT EXISTS answers_by_age ON answers (kin, until)"
@@ -172,7 +176,7 @@ class File(Store):
         return self._connection.execute(text, values)
 
     def get(self, key: bytes) -> bytes | None:
-        """The value, None where there is none or it is too old."""
+        """Return the value, None where there is none or it has expired."""
         with self._lock:
             row = self._run(
                 "SELECT value FROM answers WHERE kin = ? AND key = ? AND until > ?",
@@ -183,7 +187,7 @@ class File(Store):
         return None if row is None else bytes(row[0])
 
     def put(self, key: bytes, value: bytes) -> int:
-        """Keep a value; answers with how many others went to make room."""
+        """Keep a value; return how many others were removed to make room."""
         now = time.time()
         with self._lock:
             self._run("DELETE FROM answers WHERE kin = ? AND until <= ?", self._group, now)
@@ -202,22 +206,28 @@ class File(Store):
             ).rowcount
 
     def clear(self) -> None:
-        """Forget all entries of the group."""
+        """Remove all entries of the group."""
         with self._lock:
             self._run("DELETE FROM answers WHERE kin = ?", self._group)
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Close connections and files."""
         with self._lock:
             self._connection.close()
 
 
-class Redis(Store):
-    """In Redis: a string per answer, which Redis itself ends, and a sorted set of their keys by age; the oldest goes first."""
+class RedisStore(CacheStore):
+    """Keeps entries in Redis; the oldest is removed first.
+
+    Each entry is a string, which Redis itself expires. A sorted set holds the keys by age.
+    """
 
     def __init__(
         self, client: "redis.Redis", *, group: bytes, entries: int, seconds: float
     ) -> None:
+        from redis.exceptions import RedisError
+
+        self.failures = (*CacheStore.failures, RedisError)
         self._client, self._entries, self._seconds = client, entries, seconds
         self._prefix = f"context-persistence:{group.hex()}:"
 
@@ -225,42 +235,42 @@ class Redis(Store):
         return self._prefix + key.hex()
 
     def get(self, key: bytes) -> bytes | None:
-        """The value, None where there is none or it is too old."""
-        found = self._client.get(self._name(key))
-        return found if isinstance(found, bytes) else None
+        """Return the value, None where there is none or it has expired."""
+        value = self._client.get(self._name(key))
+        return value if isinstance(value, bytes) else None
 
     def put(self, key: bytes, value: bytes) -> int:
-        """Keep a value; answers with how many others went to make room."""
+        """Keep a value; return how many others were removed to make room."""
         name, index = self._name(key), f"{self._prefix}keys"
         seconds, micros = self._client.time()  # Redis's own clock: clients may have different ones
         now = seconds + micros / 1e6
-        steps = self._client.pipeline(transaction=True)
-        steps.set(name, value, px=int(self._seconds * 1000))
-        steps.zremrangebyscore(index, "-inf", now - self._seconds)
-        steps.zadd(index, {name: now})
-        steps.pexpire(index, int(self._seconds * 1000))
-        steps.zcard(index)
-        surplus = steps.execute()[-1] - self._entries
-        return self._drop(surplus) if surplus > 0 else 0
+        transaction = self._client.pipeline(transaction=True)
+        transaction.set(name, value, px=int(self._seconds * 1000))
+        transaction.zremrangebyscore(index, "-inf", now - self._seconds)
+        transaction.zadd(index, {name: now})
+        transaction.pexpire(index, int(self._seconds * 1000))
+        transaction.zcard(index)
+        surplus = transaction.execute()[-1] - self._entries
+        return self._remove_oldest(surplus) if surplus > 0 else 0
 
     def clear(self) -> None:
-        """Forget all entries of the group."""
-        while self._drop(1000):
+        """Remove all entries of the group."""
+        while self._remove_oldest(1000):
             pass
 
-    def _drop(self, most: int) -> int:
-        oldest: Any = self._client.zpopmin(f"{self._prefix}keys", most)
+    def _remove_oldest(self, count: int) -> int:
+        oldest: Any = self._client.zpopmin(f"{self._prefix}keys", count)
         if oldest:
             self._client.unlink(*(name for name, _ in oldest))
         return len(oldest)
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Close connections and files."""
         self._client.close()
 
 
-def connect(url: object) -> "redis.Redis":
-    """A client for a Redis, which need not be there yet.
+def connect_redis(url: object) -> "redis.Redis":
+    """Return a client of a Redis server, which may start later.
 
     Raises:
         ValidationError: The address is not one, or the client library is not installed.
@@ -270,7 +280,7 @@ def connect(url: object) -> "redis.Redis":
             "redis_url must look like redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH"
         )
     try:
-        import redis  # noqa: PLC0415 - an extra
+        import redis
     except ImportError as error:
         raise ValidationError(
             f"cache_type: Redis needs its client library; {missing_extra('redis')}"
@@ -291,31 +301,31 @@ def open_store(
     group: bytes,
     redis_url: object,
     directory: object,
-) -> Store | None:
-    """The store that these settings mean, None for `none`; see `configure_cache`.
+) -> CacheStore | None:
+    """Open the store that these settings mean, None for `none`; see `configure_cache`.
 
     Raises:
-        ValidationError: A setting is not valid, or what the type needs is not there.
+        ValidationError: A setting is not valid, or what the type needs is missing.
     """
-    kind = validation.check_choice("cache_type", cache_type, TYPES)
+    chosen_type = validation.check_choice("cache_type", cache_type, TYPES)
     entries = validation.check_integer(
         "cache_size", cache_size, minimum=1, maximum=limits.CACHE_ENTRIES
     )
     seconds = validation.check_integer("ttl", ttl, minimum=1, maximum=limits.CACHE_SECONDS)
-    if redis_url is not None and kind != "redis":
-        log.info("redis_url is not used by the cache_type %s", kind)
-    if directory is not None and kind != "file":
+    if redis_url is not None and chosen_type != "redis":
+        log.info("redis_url is not used by the cache_type %s", chosen_type)
+    if directory is not None and chosen_type != "file":
         raise ValidationError("directory goes with the cache_type file only")
-    if kind == "memory":
-        return Memory(entries=entries, seconds=seconds)
-    if kind == "redis":
-        return Redis(connect(redis_url), group=group, entries=entries, seconds=seconds)
-    if kind == "none":
+    if chosen_type == "memory":
+        return MemoryStore(entries=entries, seconds=seconds)
+    if chosen_type == "redis":
+        return RedisStore(connect_redis(redis_url), group=group, entries=entries, seconds=seconds)
+    if chosen_type == "none":
         return None
     if directory is not None and not isinstance(directory, (str, Path)):
         raise ValidationError("directory must be a path")
     try:
-        return File(
+        return FileStore(
             Path(directory).expanduser() if directory else None,
             group=group,
             entries=entries,

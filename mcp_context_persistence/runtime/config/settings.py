@@ -1,12 +1,11 @@
-"""Settings: constructor over environment over `.env` over configuration file over the defaults that stand here."""
+"""The settings and their defaults; `sources` has the order in which they are looked up."""
 
-import os
 import re
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ByteSize, Field, SecretStr
-from pydantic import ValidationError as TheirValidationError
+from pydantic import ByteSize, Field, SecretStr
+from pydantic import ValidationError as PydanticValidationError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -18,108 +17,25 @@ from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.models import Mode, explain
 from mcp_context_persistence.runtime.config import sources
+from mcp_context_persistence.runtime.config.config_file import suggest
+from mcp_context_persistence.runtime.config.field_types import (
+    Format,
+    Integer,
+    Labels,
+    Level,
+    Lowercase,
+    Model,
+    Seconds,
+    Share,
+    Size,
+)
 
 HIDDEN = "**********"
-SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([a-z]*)")
 _CREDENTIALS = re.compile(r"//.*@", re.DOTALL)
-
-T = TypeVar("T")
-
-
-def documented(value: T) -> T:
-    """The same value as an object of its own, for the default of an argument.
-
-    It is equal to the plain value and shown like it, and `is` tells whether a caller left the argument out, so that a setting can
-    take its place without a change of the documented signature.
-    """
-    kind: Any = type(value)
-    return type(kind.__name__, (kind,), {"left_out": True})(value)  # type: ignore[no-any-return]
-
-
-def left_out(value: object) -> bool:
-    """Whether a value is the default of an argument whose place a setting may take."""
-    return getattr(type(value), "left_out", False) is True
-
-
-SPACY_MODEL = documented("en_core_web_sm")
-SIMILAR_LIMIT = documented(5)
-SIMILAR_MIN_SCORE = documented(0.7)
-HYBRID_LIMIT = documented(10)
-HYBRID_MODE = documented("hybrid")
-CACHE_SIZE = documented(1000)
-CACHE_TTL = documented(3600)
-
-
-def _no_boolean(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError("must be a number")  # noqa: TRY004 - pydantic takes a ValueError
-    return value
-
-
-def _seconds(value: object) -> object:
-    if not isinstance(value, str):
-        return _no_boolean(value)
-    found = _DURATION.fullmatch(value.strip().lower())
-    if found is None or found[2] not in SECONDS:
-        raise ValueError('must be seconds, such as 30, "30s", "5m" or "1h"')
-    return float(found[1]) * SECONDS[found[2]]
-
-
-def _lowered(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
-
-
-def _level(value: object) -> object:
-    return (
-        {"WARN": "WARNING", "FATAL": "CRITICAL"}.get(value.upper(), value.upper())
-        if isinstance(value, str)
-        else value
-    )
-
-
-def _model(value: object) -> object:
-    """The name or the path of a model; no name is None, not an empty one."""
-    return _checked(
-        validation.check_identifier, os.fspath(value) if isinstance(value, os.PathLike) else value
-    )
-
-
-def _labels(value: object) -> object:
-    """Types of entities: a list, or a text with commas between them."""
-    listed = value.split(",") if isinstance(value, str) else value
-    if not isinstance(listed, (list, tuple)) or not listed:
-        raise ValueError("must be a list of types of entities")
-    if len(listed) > limits.GLINER_LABELS:
-        raise ValueError(f"has more than {limits.GLINER_LABELS} types")
-    return tuple(
-        dict.fromkeys(
-            _checked(validation.check_type_name, one.strip() if isinstance(one, str) else one)
-            for one in listed
-        )
-    )
-
-
-def _checked(check: Callable[[str, object], T], value: object) -> T:
-    """The checked value; the name of the field is told by whoever hears of the error."""
-    try:
-        return check("", value)
-    except ValidationError as error:
-        raise ValueError(str(error).strip()) from None
-
-
-Whole = Annotated[int, BeforeValidator(_no_boolean)]
-Share = Annotated[float, BeforeValidator(_no_boolean), Field(ge=0.0, le=1.0, allow_inf_nan=False)]
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(allow_inf_nan=False)]
-Model = Annotated[str, BeforeValidator(_model)]
-Labels = Annotated[tuple[str, ...], BeforeValidator(_labels)]
-Size = Annotated[ByteSize, BeforeValidator(_no_boolean)]
-Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_level)]
-Format = Annotated[Literal["json", "text"], BeforeValidator(_lowered)]
 
 
 def _setting(default: Any, key: str, *variables: str, description: str, **bounds: Any) -> Any:
-    """A field with its key in the configuration file and its environment variables, the strongest first."""
+    """Return a field with its key in the file and its variables, the strongest first."""
     names = {"key": key, "variables": list(variables)}
     return Field(default, description=description, json_schema_extra=names, **bounds)  # type: ignore[arg-type]  # plain JSON
 
@@ -143,7 +59,7 @@ class Config(BaseSettings):
     database_password: SecretStr | None = _setting(
         None, "database.password", "CONTEXT_DB_PASSWORD", description="Password of the server"
     )
-    pool_size: Whole = _setting(
+    pool_size: Integer = _setting(
         10,
         "database.pool_size",
         "CONTEXT_DB_POOL_SIZE",
@@ -151,7 +67,7 @@ class Config(BaseSettings):
         le=1000,
         description="Connections to the database that are usual",
     )
-    max_overflow: Whole = _setting(
+    max_overflow: Integer = _setting(
         20,
         "database.max_overflow",
         "CONTEXT_DB_MAX_OVERFLOW",
@@ -183,7 +99,7 @@ class Config(BaseSettings):
         "VECTOR_COLLECTION_NAME",
         description="Accepted, without effect",
     )
-    vector_size: Whole = _setting(
+    vector_size: Integer = _setting(
         384,
         "vector_db.vector_size",
         "VECTOR_SIZE",
@@ -191,7 +107,7 @@ class Config(BaseSettings):
         le=4096,
         description="Numbers per vector; what the embedding model makes",
     )
-    distance_metric: Annotated[Literal["cosine"], BeforeValidator(_lowered)] = _setting(
+    distance_metric: Annotated[Literal["cosine"], Lowercase] = _setting(
         "cosine", "vector_db.distance_metric", description="Only cosine"
     )
 
@@ -208,19 +124,19 @@ class Config(BaseSettings):
         None,
         "nlp.cross_encoder_model",
         "CROSS_ENCODER_MODEL",
-        description="Path or name of a cross-encoder that reads the best messages of a search again; none when not set",
+        description="Path or name of a cross-encoder that scores the best messages of a search again; none when not set",
     )
     gliner_model: Model | None = _setting(
         None,
         "nlp.gliner_model",
         "GLINER_MODEL",
-        description="Path or name of a GLiNER model that finds names beside spaCy (extra gliner); none when not set",
+        description="Path or name of a GLiNER model that finds names in addition to spaCy (extra gliner); none when not set",
     )
     gliner_labels: Labels | None = _setting(
         None,
         "nlp.gliner_labels",
         "GLINER_LABELS",
-        description="Types of entities that it looks for beside the usual ones",
+        description="Entity types that it looks for in addition to the usual ones",
     )
     entity_extraction_threshold: Share = _setting(
         0.0,
@@ -228,7 +144,7 @@ class Config(BaseSettings):
         "ENTITY_EXTRACTION_THRESHOLD",
         description="Least confidence of the entities in an answer; all of them are stored",
     )
-    max_entities_per_text: Whole = _setting(
+    max_entities_per_text: Integer = _setting(
         limits.ENTITIES_PER_TEXT,
         "nlp.max_entities_per_text",
         ge=1,
@@ -236,7 +152,7 @@ class Config(BaseSettings):
         description="Entities in an answer, at most",
     )
 
-    default_search_limit: Whole | None = _setting(
+    default_search_limit: Integer | None = _setting(
         None,
         "search.default_limit",
         "DEFAULT_SEARCH_LIMIT",
@@ -250,7 +166,7 @@ class Config(BaseSettings):
         "MIN_SIMILARITY_SCORE",
         description="min_score of search_similar_conversations where a call names none; 0.7 when not set",
     )
-    max_search_results: Whole = _setting(
+    max_search_results: Integer = _setting(
         limits.SEARCH_LIMIT,
         "search.max_results",
         "MAX_SEARCH_RESULTS",
@@ -261,10 +177,10 @@ class Config(BaseSettings):
     enable_hybrid_search: bool = _setting(
         True,
         "search.enable_hybrid_search",
-        description="Whether search_hybrid joins its arms; else it is semantic unless told",
+        description="Whether search_hybrid combines its retrievers; otherwise it is semantic by default",
     )
 
-    max_conversation_length: Whole = _setting(
+    max_conversation_length: Integer = _setting(
         limits.MESSAGES_PER_CONVERSATION,
         "performance.max_conversation_length",
         "MAX_CONVERSATION_LENGTH",
@@ -272,7 +188,7 @@ class Config(BaseSettings):
         le=limits.MESSAGES_PER_CONVERSATION,
         description="Messages per conversation",
     )
-    batch_size: Whole = _setting(
+    batch_size: Integer = _setting(
         32,
         "performance.batch_size",
         "BATCH_SIZE",
@@ -280,7 +196,7 @@ class Config(BaseSettings):
         le=1024,
         description="Texts that are embedded at once",
     )
-    cache_size: Whole = _setting(
+    cache_size: Integer = _setting(
         1000,
         "performance.cache_size",
         "CACHE_SIZE",
@@ -329,7 +245,7 @@ class Config(BaseSettings):
         le=10**12,
         description="Bytes after which a new file is begun",
     )
-    log_backup_count: Whole = _setting(
+    log_backup_count: Integer = _setting(
         5, "logging.backup_count", ge=0, le=1000, description="Older files that are kept"
     )
 
@@ -342,11 +258,12 @@ class Config(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The order of the sources, the strongest first. Ours stand in for the given ones: a setting has other names in each of them."""
-        read = [
-            InitSettingsSource(settings_cls, one.values) for one in sources.read(cls.model_fields)
+        """Return our sources, the strongest first: a setting has another name in each of them."""
+        own_sources = [
+            InitSettingsSource(settings_cls, source.values)
+            for source in sources.read(cls.model_fields)
         ]
-        return (init_settings, *read)
+        return (init_settings, *own_sources)
 
     @property
     def connections(self) -> int:
@@ -360,11 +277,11 @@ class Config(BaseSettings):
         return (self.database_user, password) if password else None
 
     def shown(self) -> dict[str, Any]:
-        """All settings by name, plain values, secrets and the credentials in addresses hidden."""
-        return {name: _shown(value) for name, value in self}
+        """Return all settings by name as plain values; passwords and keys are hidden."""
+        return {name: _hide(value) for name, value in self}
 
 
-def _shown(value: object) -> object:
+def _hide(value: object) -> object:
     if isinstance(value, SecretStr):
         return HIDDEN if value.get_secret_value() else ""
     if isinstance(value, ByteSize):
@@ -372,42 +289,52 @@ def _shown(value: object) -> object:
     return _CREDENTIALS.sub(f"//{HIDDEN}@", value) if isinstance(value, str) else value
 
 
-def config(given: Mapping[str, Any] | None = None, **arguments: object) -> Config:
-    """The effective settings, checked.
+def load_config(config: Mapping[str, Any] | None = None, **arguments: object) -> Config:
+    """Load and check the settings in effect.
 
     Args:
-        given: The `config` argument.
-        arguments: The constructor's other arguments that are settings; None means not given.
+        config: The `config` argument of the client.
+        arguments: Other arguments of the client that are settings; None means not given.
 
     Raises:
-        ValidationError: A key is unknown (the text names the nearest), or a value is not valid (the text names the source).
+        ValidationError: A key is unknown (the text suggests the nearest one), or a value is not
+            valid (the text names the source).
     """
-    if given is not None and not isinstance(given, Mapping):
+    if config is not None and not isinstance(config, Mapping):
         raise ValidationError("config must be a mapping")
-    stated = dict(given or {})
-    for key in stated:
+    by_config = dict(config or {})
+    for key in by_config:
         if key not in Config.model_fields:
             raise ValidationError(
                 f"config has an unknown key {validation.describe_key(key)}"
-                f"{sources.nearest(key, Config.model_fields)}"
+                f"{suggest(key, Config.model_fields)}"
             )
-    named = {name: value for name, value in arguments.items() if value is not None}
+    by_argument = {name: value for name, value in arguments.items() if value is not None}
     try:
-        made = Config(**(stated | named))
-    except TheirValidationError as error:
-        raise _explained(
-            error, {**dict.fromkeys(stated, "config"), **dict.fromkeys(named, "")}
-        ) from error
-    if (made.default_search_limit or 1) > made.max_search_results:
+        settings = Config(**(by_config | by_argument))
+    except PydanticValidationError as error:
+        arguments_by_field = {
+            **dict.fromkeys(by_config, "config"),
+            **dict.fromkeys(by_argument, ""),
+        }
+        raise _explain_error(error, arguments_by_field) from error
+    if (settings.default_search_limit or 1) > settings.max_search_results:
         raise ValidationError("default_search_limit must not be larger than max_search_results")
-    return made
+    return settings
 
 
-def _explained(error: TheirValidationError, stated: Mapping[str, str]) -> ValidationError:
-    """The error with the names under which the wrong values were given; `stated` has the argument that each field came in."""
-    text = str(explain(error, sources=stated))
+def _explain_error(
+    error: PydanticValidationError, arguments_by_field: Mapping[str, str]
+) -> ValidationError:
+    """Return the error with the names under which the wrong values were given.
+
+    Args:
+        error: What pydantic says.
+        arguments_by_field: The argument that each field came in, for the fields that came in one.
+    """
+    text = str(explain(error, sources=arguments_by_field))
     fields = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
-    for field in sorted(fields - stated.keys()):
+    for field in sorted(fields - arguments_by_field.keys()):
         for source in sources.read(Config.model_fields):
             if field in source.values:
                 text += f" ({field} comes from {source.names[field]})"

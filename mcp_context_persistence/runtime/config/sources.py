@@ -1,71 +1,86 @@
-"""Where settings come from beside the constructor: the environment, `.env`, and a YAML file."""
+"""Where settings come from besides the constructor: the environment, `.env`, and a YAML file."""
 
-import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from dotenv import dotenv_values
 from pydantic.fields import FieldInfo
 
 from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.errors import ValidationError
-
-FILE = "config.yaml"
-FILE_VARIABLE = "CONTEXT_CONFIG"
-PREFIX = (
-    "CONTEXT_DB_"  # variables that are nobody else's, so that an unknown one is a slip of the pen
+from mcp_context_persistence.runtime.config.config_file import (
+    FILE,
+    FILE_VARIABLE,
+    explain_ignored,
+    read_file,
+    suggest,
 )
+
+PREFIX = "CONTEXT_DB_"  # no other program has such variables, so an unknown one is a mistake
 
 Fields = Mapping[str, FieldInfo]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """The settings that one place holds, by field, and what they are called there."""
+    """The settings of one source by field, and their names in it."""
 
     values: dict[str, Any]
     names: dict[str, str]
 
 
 def read(fields: Fields) -> list[Source]:
-    """The environment, `.env` in the working directory, and the configuration file, the strongest first.
+    """Read the environment, `.env` in the working directory, and the configuration file, the strongest first.
 
     Raises:
-        ValidationError: A source cannot be read, or holds an unknown key; the text names the nearest.
+        ValidationError: A source cannot be read, or has an unknown key; the text suggests the
+            nearest one.
     """
-    dotenv = _dotenv()
-    named = os.environ.get(FILE_VARIABLE) or dotenv.get(FILE_VARIABLE)
+    dotenv = _read_dotenv()
+    path, is_explicit = _find_file(dotenv)
     return [
-        _variables(fields, os.environ, "the environment"),
-        _variables(fields, dotenv, ".env"),
-        _file(fields, Path(named).expanduser() if named else Path(FILE), needed=bool(named)),
+        _select_variables(fields, os.environ, "the environment"),
+        _select_variables(fields, dotenv, ".env"),
+        _select_keys(fields, path, is_explicit=is_explicit),
     ]
 
 
+def describe_ignored_file(fields: Fields) -> tuple[bool, str] | None:
+    """Say why a `config.yaml` in the working directory is ignored, None where there is none or it is used.
+
+    Returns:
+        Whether the file might be meant for this library, and the text.
+    """
+    path, is_explicit = _find_file(_read_dotenv())
+    return None if is_explicit else explain_ignored(path, _fields_by_key(fields).keys())
+
+
 def variables_of(field: FieldInfo) -> list[str]:
-    """The environment variables of a setting, the strongest first."""
+    """Return the environment variables of a setting, the strongest first."""
     extra: Any = field.json_schema_extra
     return list(extra["variables"])
 
 
 def key_of(field: FieldInfo) -> str:
-    """The place of a setting in the file: section, dot, key."""
+    """Return the key of a setting in the file: section, dot, key."""
     extra: Any = field.json_schema_extra
     return str(extra["key"])
 
 
-def nearest(key: object, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown key: the known one that is most like it, else all of them."""
-    names = sorted(known)
-    near = difflib.get_close_matches(key, names, n=1) if isinstance(key, str) else []
-    return f"; did you mean {near[0]}?" if near else f"; known are: {', '.join(names)}"
+def _fields_by_key(fields: Fields) -> dict[str, str]:
+    return {key_of(field): name for name, field in fields.items()}
 
 
-def _dotenv() -> dict[str, str | None]:
+def _find_file(dotenv: Mapping[str, str | None]) -> tuple[Path, bool]:
+    """Return the path of the configuration file, and whether the user named it."""
+    path = os.environ.get(FILE_VARIABLE) or dotenv.get(FILE_VARIABLE)
+    return (Path(path).expanduser(), True) if path else (Path(FILE), False)
+
+
+def _read_dotenv() -> dict[str, str | None]:
     try:
         return dict(dotenv_values(".env"))
     except (OSError, ValueError) as error:
@@ -74,86 +89,36 @@ def _dotenv() -> dict[str, str | None]:
         ) from error
 
 
-def _variables(fields: Fields, present: Mapping[str, str | None], place: str) -> Source:
-    """An empty variable counts as not set."""
-    known = {variable for field in fields.values() for variable in variables_of(field)}
-    for variable in present:
-        if variable.startswith(PREFIX) and variable not in known:
-            hint = nearest(variable, (name for name in known if name.startswith(PREFIX)))
-            raise ValidationError(
-                f"{place} has an unknown variable {validation.describe_key(variable)}{hint}"
+def _select_variables(
+    fields: Fields, variables: Mapping[str, str | None], source_name: str
+) -> Source:
+    """Select the variables that are settings. An empty variable counts as not set."""
+    setting_variables = {variable for field in fields.values() for variable in variables_of(field)}
+    for variable in variables:
+        if variable.startswith(PREFIX) and variable not in setting_variables:
+            hint = suggest(
+                variable, (name for name in setting_variables if name.startswith(PREFIX))
             )
-    names = {
+            raise ValidationError(
+                f"{source_name} has an unknown variable {validation.describe_key(variable)}{hint}"
+            )
+    chosen = {
         name: variable
         for name, field in fields.items()
         for variable in reversed(variables_of(field))  # the strongest last, so that it stays
-        if present.get(variable)
+        if variables.get(variable)
     }
     return Source(
-        values={name: present[variable] for name, variable in names.items()},
-        names={name: f"{variable} in {place}" for name, variable in names.items()},
+        values={name: variables[variable] for name, variable in chosen.items()},
+        names={name: f"{variable} in {source_name}" for name, variable in chosen.items()},
     )
 
 
-def _file(fields: Fields, path: Path, *, needed: bool) -> Source:
-    """The file's sections as flat settings; a null counts as not set."""
-    content = _yaml(path, needed=needed)
-    where = FILE_VARIABLE if needed else FILE
-    fields_of = {key_of(field): name for name, field in fields.items()}
-    sections = {key.split(".")[0] for key in fields_of}
-    found = {}
-    for section, keys in content.items():
-        if section not in sections:
-            raise ValidationError(
-                f"{where}: unknown section {validation.describe_key(section)}"
-                f"{nearest(section, sections)}{_foreign(needed=needed)}"
-            )
-        if not isinstance(keys, Mapping | None):
-            raise ValidationError(f"{where}: section {section} must hold keys and values")
-        for key, value in (keys or {}).items():
-            if f"{section}.{key}" not in fields_of:
-                hint = nearest(f"{section}.{key}", fields_of)
-                raise ValidationError(
-                    f"{where}: section {section} has an unknown key "
-                    f"{validation.describe_key(key)}{hint}{_foreign(needed=needed)}"
-                )
-            if value is not None:
-                found[f"{section}.{key}"] = value
+def _select_keys(fields: Fields, path: Path, *, is_explicit: bool) -> Source:
+    fields_by_key = _fields_by_key(fields)
+    values = read_file(path, fields_by_key.keys(), is_explicit=is_explicit)
+    file_name = FILE_VARIABLE if is_explicit else FILE
     return Source(
-        values={fields_of[key]: value for key, value in found.items()},
-        names={fields_of[key]: f"{key} in {where}" for key in found},
+        values={fields_by_key[key]: value for key, value in values.items()},
+        names={fields_by_key[key]: f"{key} in {file_name}" for key in values},
     )
-
-
-def _foreign(*, needed: bool) -> str:
-    return (
-        ""
-        if needed
-        else f" (if this file is another program's, name your own, or {os.devnull}, in {FILE_VARIABLE})"
-    )
-
-
-def _yaml(path: Path, *, needed: bool) -> Mapping[Any, Any]:
-    where = FILE_VARIABLE if needed else FILE
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        if needed:
-            raise ValidationError(f"{FILE_VARIABLE}: there is no such file") from error
-        return {}
-    except yaml.MarkedYAMLError as error:
-        line = f" (line {error.problem_mark.line + 1})" if error.problem_mark else ""
-        raise ValidationError(
-            f"{where}: not valid YAML{line}"
-        ) from None  # the parser's text shows the line, secrets included
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ValidationError(
-            f"{where}: the file cannot be read; it must be YAML in UTF-8"
-        ) from error
-    if content is None:
-        return {}
-    if not isinstance(content, Mapping):
-        raise ValidationError(
-            f"{where}: the file must hold sections, such as database: and search:"
-        )
-    return content

@@ -28,7 +28,7 @@ class Text(logging.Formatter):
         """The layout of the line."""
         super().__init__("%(asctime)s - %(name)s - %(levelname)s - %(message)s")
 
-    def formatException(self, ei: object) -> str:  # noqa: N802 - the name is the standard library's
+    def formatException(self, ei: object) -> str:
         """The class of the error."""
         kind = ei[0] if isinstance(ei, tuple) else None
         return getattr(kind, "__name__", "error")

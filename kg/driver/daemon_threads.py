@@ -1,0 +1,128 @@
+"""Daemon threads, on which calls run that may never return.
+
+The driver has no read time-out: with a frozen server, or a network that drops everything, a call
+would wait for ever. Calls therefore run on daemon threads, and the caller waits for the result no
+longer than its deadline. Then it cuts the connection, so that the thread ends too.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from mcp_context_persistence.kg.deadline import Deadline
+
+T = TypeVar("T")
+CHECK_SECONDS = 0.5  # between two checks whether the threads are closed, while all are busy
+
+
+class OverdueError(TimeoutError):
+    """The call did not return in time."""
+
+
+class _Task(Generic[T]):
+    """One call and its result."""
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        self.function = function
+        self.done = threading.Event()
+        self.value: T | None = None
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self.value = self.function()
+        except BaseException as error:
+            self.error = error
+
+
+Inbox = queue.SimpleQueue[_Task[Any] | None]
+
+
+class DaemonThreads:
+    """A pool of daemon threads: it grows when all are busy, and keeps some of the idle ones."""
+
+    def __init__(self, *, name: str, keep: int = 8, limit: int = 64) -> None:
+        """Start no thread yet.
+
+        Args:
+            name: Of each thread.
+            keep: Idle threads that are kept.
+            limit: Threads at most.
+        """
+        self._name = name
+        self._keep = keep
+        self._limit = limit
+        self._count = 0
+        self._lock = threading.Lock()
+        self._idle: queue.LifoQueue[Inbox] = queue.LifoQueue()
+
+    def call(self, function: Callable[[], T], *, seconds: float) -> T:
+        """Run a function and wait at most `seconds` for a thread and for the result.
+
+        Raises:
+            OverdueError: It did not return in time; the function may still be running.
+        """
+        task, deadline = _Task(function), Deadline.after(seconds)
+        try:
+            inbox = self._idle.get_nowait()
+        except queue.Empty:
+            inbox = self._start() or self._wait(deadline)
+        inbox.put(task)
+        if not task.done.wait(deadline.seconds_left):
+            raise OverdueError
+        if task.error is not None:
+            raise task.error
+        return task.value  # type: ignore[return-value]  # set when there is no error
+
+    def _start(self) -> Inbox | None:
+        """Start a thread; return None where the limit is reached."""
+        with self._lock:
+            if self._count >= self._limit:
+                return None
+            self._count += 1
+        inbox: Inbox = queue.SimpleQueue()
+        try:
+            threading.Thread(target=self._work, args=(inbox,), name=self._name, daemon=True).start()
+        except RuntimeError:  # the system lets this process have no more threads
+            self._end()
+            return None
+        return inbox
+
+    def _wait(self, deadline: Deadline) -> Inbox:
+        """Wait for a thread that has become idle."""
+        while self._keep and (seconds := deadline.seconds_left) > 0:
+            try:
+                return self._idle.get(timeout=min(seconds, CHECK_SECONDS))
+            except queue.Empty:
+                if inbox := self._start():
+                    return inbox
+        raise OverdueError
+
+    def _work(self, inbox: Inbox) -> None:
+        while (task := inbox.get()) is not None:
+            task.run()
+            is_kept = self._idle.qsize() < self._keep
+            if is_kept:
+                self._idle.put(inbox)
+                if not self._keep:  # closed meanwhile
+                    self.close()
+            else:
+                self._end()
+            task.done.set()
+            if not is_kept:
+                return
+        self._end()
+
+    def _end(self) -> None:
+        with self._lock:
+            self._count -= 1
+
+    def close(self) -> None:
+        """End the idle threads now, and the busy ones when their calls return."""
+        self._keep = 0
+        while True:
+            try:
+                self._idle.get_nowait().put(None)
+            except queue.Empty:
+                return

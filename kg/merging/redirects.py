@@ -1,0 +1,60 @@
+"""Redirects: from the ids of merged entities to the entities that they were merged into."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from mcp_context_persistence.kg.driver.statement import Row, Statement
+from mcp_context_persistence.kg.vector_spaces import VectorState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redirects:
+    """The redirects of a namespace.
+
+    Attributes:
+        merges: Grows with each merge and unmerge; the value when the redirects were read.
+        direct: For each merged id the entity that it was merged into, which may be merged too.
+        targets: For each merged id the entity at the end of the chain.
+    """
+
+    merges: int = 0
+    direct: Mapping[str, str] = field(default_factory=dict)
+    targets: Mapping[str, str] = field(default_factory=dict)
+
+    def guard_vectors(
+        self, vectors: VectorState, ids: Iterable[str], followed: Iterable[str]
+    ) -> VectorState:
+        """Return the vector state with which a write checks that these redirects are still valid.
+
+        Args:
+            vectors: The namespace's vector state.
+            ids: Entities that the write names.
+            followed: Merged ids that the write has replaced.
+        """
+        pairs: dict[str, str] = {}
+        for merged_id in followed:
+            step = merged_id
+            while step in self.direct and step not in pairs:
+                pairs[step] = self.direct[step]
+                step = self.direct[step]
+        return replace(
+            vectors, merges=self.merges, ids=tuple(ids), followed=tuple(sorted(pairs.items()))
+        )
+
+
+def read_redirects(namespace: str) -> Statement[Redirects]:
+    """Read the redirects of a namespace. Returns no row if nothing was ever written."""
+    return Statement(
+        name="merge/redirects", parameters={"namespace": namespace}, read=_parse_redirects
+    )
+
+
+def _parse_redirects(row: Row) -> Redirects:
+    direct = dict(row["pairs"])
+    targets = {}
+    for merged_id, next_id in direct.items():
+        target, steps = next_id, 0
+        while target in direct and steps < len(direct):
+            target, steps = direct[target], steps + 1
+        targets[merged_id] = target
+    return Redirects(merges=row["merges"], direct=direct, targets=targets)

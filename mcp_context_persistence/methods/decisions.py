@@ -1,0 +1,98 @@
+"""Methods that save, propose and review decisions."""
+
+from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.models import (
+    SaveDecisionResponse,
+)
+from mcp_context_persistence.responses.decisions import (
+    ProposeDecisionsResponse,
+    ReviewDecisionResponse,
+)
+from mcp_context_persistence.runtime.call_scope import public_call
+from mcp_context_persistence.runtime.engine import Engine
+from mcp_context_persistence.services import decisions
+
+
+class DecisionCalls:
+    """Saves decisions, proposes them from messages, and reviews proposals."""
+
+    _engine: Engine
+
+    @public_call(DatabaseError)
+    def save_decision(
+        self,
+        conversation_id: str,
+        decision_type: str,
+        context: str,
+        outcome: str,
+        confidence: float | None = None,
+    ) -> SaveDecisionResponse:
+        """Save a decision, and link it to its conversation and to the entities that it is about.
+
+        Args:
+            conversation_id: The id of its conversation. A conversation that does not exist is
+                created without messages, and the response says so.
+            decision_type: For example `architecture`.
+            context: What led to the decision, at most 20,000 characters.
+            outcome: What was decided, at most 20,000 characters.
+            confidence: How certain the decision is, 0.0 to 1.0.
+
+        Raises:
+            DatabaseError: The database operation failed.
+            ValidationError: An argument is not valid.
+        """
+        return decisions.save_decision(
+            self._engine, conversation_id, decision_type, context, outcome, confidence
+        )
+
+    @public_call(DatabaseError)
+    def propose_decisions(
+        self, conversation_id: str, *, save: bool = True
+    ) -> ProposeDecisionsResponse:
+        """Find sentences in a conversation that state decisions, and save them as proposals.
+
+        A proposal is a `Decision` with the status `proposed`. It is found by searches like other
+        decisions, and has the messages with its sentence as evidence. English sentences of 3 to 80
+        words are recognized by their wording.
+
+        Calling this again keeps the status of known proposals. A rejected proposal does not come
+        back, even if another message has the same sentence. A proposal has the time of its message.
+        When no message has its sentence any longer, a proposal is removed; a reviewed decision
+        stays.
+
+        A proposal whose message is changed or removed during the call is not saved: its `kept` is
+        False, and `outdated` counts it. A message that is longer than a context may be (20,000
+        characters) is cut to the text near the sentence, and `context_cut` is True.
+
+        Each proposal is saved on its own. If a call fails after some of them, for example because
+        several hundred proposals need more time than the deadline, its error has the outcome
+        `unknown`; call again to save the others.
+
+        Args:
+            conversation_id: The id of the conversation.
+            save: Whether to save the proposals; False only returns them.
+
+        Raises:
+            DatabaseError: The database operation failed.
+            NotFoundError: The conversation does not exist.
+            ValidationError: An argument is not valid.
+        """
+        return decisions.propose_decisions(self._engine, conversation_id, save=save)
+
+    @public_call(DatabaseError)
+    def review_decision(self, decision_id: str, accept: bool = True) -> ReviewDecisionResponse:
+        """Accept or reject a proposed decision.
+
+        A rejected decision is not found by any search, and is not proposed again.
+
+        Args:
+            decision_id: The id that `propose_decisions` and searches return.
+            accept: True accepts the decision, False rejects it. A rejected decision cannot be
+                accepted later; use `save_decision` to save it as a new one.
+
+        Raises:
+            DatabaseError: The database operation failed.
+            NotFoundError: The decision does not exist, or was rejected before.
+            ValidationError: An argument is not valid.
+        """
+        return decisions.review_decision(self._engine, decision_id, accept)

@@ -1,0 +1,128 @@
+"""Write entities and relationships that a caller gives."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mcp_context_persistence.kg import identifiers, limits, validation
+from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.merging.redirects import Redirects
+from mcp_context_persistence.kg.timestamps import now_ms
+from mcp_context_persistence.kg.writes import entities as knowledge
+from mcp_context_persistence.kg.writes import graph_update, upsert
+from mcp_context_persistence.models import (
+    UpdateKnowledgeGraphResponse,
+)
+from mcp_context_persistence.runtime.engine import Engine
+
+
+def update_graph(
+    engine: Engine, entities: object, relationships: object, merge_strategy: object
+) -> UpdateKnowledgeGraphResponse:
+    """Write entities and relationships in one transaction."""
+    now = now_ms()
+    strategy: upsert.Strategy = validation.check_choice(
+        "merge_strategy", merge_strategy, upsert.STRATEGIES
+    )  # type: ignore[assignment]
+    entity_rows = [
+        upsert.parse_entity(item, path=f"entities.{index}")
+        for index, item in enumerate(_check_list("entities", entities, limits.ENTITIES_PER_UPDATE))
+    ]
+    relationship_rows = [
+        upsert.parse_relationship(item, path=f"relationships.{index}")
+        for index, item in enumerate(
+            _check_list("relationships", relationships, limits.RELATIONSHIPS_PER_UPDATE)
+        )
+    ]
+    _refuse_repeated_ids(entity_rows)
+    _refuse_contradictions(relationship_rows)
+    counts = engine.embeddings.retry_when_stale(
+        lambda: _write_update(engine, entity_rows, relationship_rows, strategy, now=now)
+    )
+    return UpdateKnowledgeGraphResponse(**counts)
+
+
+def _write_update(
+    engine: Engine,
+    entity_rows: Sequence[upsert.EntityRow],
+    relationship_rows: Sequence[upsert.RelationshipRow],
+    strategy: upsert.Strategy,
+    *,
+    now: int,
+) -> dict[str, int]:
+    """Write the rows. Vectors that are foreseeably needed are made before the transaction."""
+    engine.types.check(
+        (row.type for row in relationship_rows),
+        (identifiers.label(entity.type or "concept") for entity in entity_rows),
+    )
+    embedding = engine.embeddings.current() if entity_rows else None
+    merged = engine.state.redirects() if entity_rows else Redirects()
+    given_ids = [row.id for row in entity_rows]
+    entity_rows = upsert.follow_redirects(entity_rows, merged.targets)
+    vectors_by_text: dict[str, Any] = {}
+
+    def embed(texts: Sequence[str]) -> list[Any]:
+        assert embedding is not None  # noqa: S101 - without entities nothing is embedded
+        missing = [text for text in texts if text not in vectors_by_text]
+        vectors_by_text.update(zip(missing, embedding.embedder.embed(missing), strict=True))
+        return [vectors_by_text[text] for text in texts]
+
+    if embedding:
+        stored_rows = engine.graph.run(
+            knowledge.read_entities(
+                engine.namespace, [row.id for row in entity_rows], embedding.vectors
+            )
+        )
+        embed(
+            [
+                knowledge.entity_text(row)
+                for row, _, stale in graph_update.combine_with_stored(
+                    entity_rows, stored_rows, strategy
+                )
+                if stale
+            ]
+        )
+    vectors = (
+        merged.guard_vectors(
+            embedding.vectors,
+            (row.id for row in entity_rows),
+            given_ids,
+        )
+        if embedding
+        else None
+    )
+    options: dict[str, Any] = {"strategy": strategy, "register": engine.types.register, "now": now}
+    return engine.types.transact(
+        lambda run: graph_update.update_graph(
+            run, engine.namespace, entity_rows, relationship_rows, embed, vectors, **options
+        ),
+        name="update_knowledge_graph",
+    )
+
+
+def _check_list(field: str, value: object, limit: int) -> Sequence[object]:
+    if value is None:
+        return []
+    if (
+        isinstance(value, (str, bytes, Mapping))
+        or not isinstance(value, Sequence)
+        or len(value) > limit
+    ):
+        raise ValidationError(f"{field} must be a list of at most {limit:,} mappings")
+    return value
+
+
+def _refuse_repeated_ids(rows: Sequence[upsert.EntityRow]) -> None:
+    indexes: dict[str, int] = {}
+    for index, row in enumerate(rows):
+        if (first := indexes.setdefault(row.id, index)) != index:
+            raise ValidationError(f"entities.{index}.id: the same id as in entities.{first}")
+
+
+def _refuse_contradictions(rows: Sequence[upsert.RelationshipRow]) -> None:
+    indexes: dict[tuple[str, str, str], int] = {}
+    for index, row in enumerate(rows):
+        if rows[first := indexes.setdefault(row.key, index)] != row:
+            raise ValidationError(
+                f"relationships.{index}: the same relationship as relationships.{first}, "
+                "with different values"
+            )

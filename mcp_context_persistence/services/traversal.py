@@ -1,0 +1,117 @@
+"""Read the graph near an entity."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from mcp_context_persistence.kg import limits, validation
+from mcp_context_persistence.kg.models import Entity
+from mcp_context_persistence.kg.timestamps import from_milliseconds
+from mcp_context_persistence.kg.writes import entities as knowledge
+from mcp_context_persistence.models import (
+    GraphContext,
+    GraphNeighbor,
+    GraphPath,
+    GraphStep,
+    QueryKnowledgeGraphResponse,
+)
+from mcp_context_persistence.queries.traversal import Neighborhood, find_neighborhood
+from mcp_context_persistence.runtime.engine import Engine
+
+OPERATIONS = ("context", "neighbors", "paths")
+
+
+def query_graph(
+    engine: Engine, entity_id: object, *, depth: object, operation: object
+) -> QueryKnowledgeGraphResponse:
+    """Return the neighbors of an entity, the paths to them, or both."""
+    checked_id = validation.check_identifier("entity_id", entity_id)
+    max_distance = validation.check_integer(
+        "depth", depth, minimum=1, maximum=limits.TRAVERSAL_DEPTH
+    )
+    operation_name = validation.check_choice("operation", operation, OPERATIONS)
+    start_id = engine.state.resolve_entities({"entity_id": checked_id})["entity_id"]
+    neighborhood = find_neighborhood(
+        engine.graph.run, engine.namespace, start_id, depth=max_distance
+    )
+    entity_rows = engine.graph.run(knowledge.read_entities(engine.namespace, [start_id]))
+    return QueryKnowledgeGraphResponse(
+        entity_id=start_id,
+        operation=operation_name,
+        depth=max_distance,
+        context=_build_context(
+            neighborhood,
+            entity=_build_stored_entity(entity_rows[0]) if entity_rows else None,
+            operation=operation_name,
+        ),
+        truncated=neighborhood.truncated,
+    )
+
+
+def _build_stored_entity(row: Mapping[str, Any]) -> Entity:
+    properties = row["properties"]
+    return Entity.model_construct(
+        id=row["id"],
+        type=properties["type"] or "concept",
+        name=properties["name"] or row["id"],
+        description=properties["description"] or "",
+        confidence=1.0 if properties["confidence"] is None else properties["confidence"],
+        metadata=json.loads(properties["metadata"] or "null"),
+        conversation_id=None,
+        message_id=None,
+        created_at=from_milliseconds(properties["created_ms"]),
+        aliases=list(properties["aliases"] or ()),
+    )
+
+
+def _build_context(
+    neighborhood: Neighborhood, *, entity: Entity | None, operation: str
+) -> GraphContext:
+    neighbors = [
+        GraphNeighbor(
+            entity_id=neighbor.entity_id,
+            name=neighbor.name,
+            type=neighbor.type,
+            description=neighbor.description,
+            relationship_type=neighbor.relationship_type,
+            direction=neighbor.direction,
+            confidence=neighbor.confidence,
+            distance=neighbor.distance,
+            evidence=neighbor.evidence,
+            sources=list(neighbor.sources),
+        )
+        for neighbor in neighborhood.neighbors
+    ]
+    paths = []
+    start = entity.id if entity else ""
+    for path in neighborhood.paths:
+        node, nodes = start, [start]
+        for step in path:
+            node = step.to_entity if step.from_entity == node else step.from_entity
+            nodes.append(node)
+        single = len(path) == 1
+        paths.append(
+            GraphPath(
+                from_entity=path[0].from_entity if single else start,
+                to_entity=path[0].to_entity if single else node,
+                relationship_type=" -> ".join(step.relationship_type for step in path),
+                entities=[path[0].from_entity, path[0].to_entity] if single else nodes,
+                steps=[
+                    GraphStep(
+                        from_entity=step.from_entity,
+                        relationship_type=step.relationship_type,
+                        to_entity=step.to_entity,
+                        confidence=step.confidence,
+                    )
+                    for step in path
+                ],
+                length=len(path),
+                confidence=math.prod(step.confidence for step in path),
+            )
+        )
+    return GraphContext(
+        entity=entity,
+        neighbors=neighbors if operation != "paths" else [],
+        paths=paths if operation != "neighbors" else [],
+    )

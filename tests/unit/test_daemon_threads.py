@@ -1,0 +1,93 @@
+"""A call ends in time, whatever the other side does."""
+
+import threading
+import time
+
+import pytest
+
+from mcp_context_persistence.kg.driver.daemon_threads import DaemonThreads, OverdueError
+
+
+def test_a_value_and_an_error_come_back():
+    threads = DaemonThreads(name="test")
+    assert threads.call(lambda: 7, seconds=5) == 7
+    with pytest.raises(KeyError):
+        threads.call(lambda: {}["x"], seconds=5)
+    threads.close()
+
+
+def test_a_call_that_never_ends_is_left_behind():
+    threads, never = DaemonThreads(name="test"), threading.Event()
+    start = time.monotonic()
+    with pytest.raises(TimeoutError):
+        threads.call(never.wait, seconds=0.2)
+    assert time.monotonic() - start < 2
+    assert threads.call(lambda: "next", seconds=5) == "next"
+    never.set()
+    threads.close()
+
+
+def test_threads_are_used_again():
+    threads = DaemonThreads(name="test")
+    seen = {threads.call(threading.get_ident, seconds=5) for _ in range(50)}
+    assert len(seen) == 1
+    threads.close()
+
+
+def test_a_thread_that_was_busy_at_the_close_ends_too():
+    threads, going, free = DaemonThreads(name="busy-at-close"), threading.Event(), threading.Event()
+    caller = threading.Thread(
+        target=lambda: threads.call(lambda: going.set() or free.wait(), seconds=5)
+    )
+    caller.start()
+    going.wait(5)
+    threads.close()
+    free.set()
+    caller.join(5)
+    until = time.monotonic() + 5
+    while any(thread.name == "busy-at-close" for thread in threading.enumerate()):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_there_are_no_more_threads_than_the_limit():
+    threads, free = DaemonThreads(name="few", limit=2), threading.Event()
+    for _ in range(2):
+        with pytest.raises(OverdueError):
+            threads.call(free.wait, seconds=0.05)
+    start = time.monotonic()
+    with pytest.raises(OverdueError):
+        threads.call(lambda: "no thread", seconds=0.2)
+    assert time.monotonic() - start < 5
+    assert sum(thread.name == "few" for thread in threading.enumerate()) == 2
+    free.set()
+    assert threads.call(lambda: "a thread", seconds=5) == "a thread"
+    threads.close()
+
+
+def test_who_waits_for_a_thread_gets_the_first_that_is_free():
+    threads, free, results = DaemonThreads(name="busy", keep=1, limit=1), threading.Event(), []
+    callers = [
+        threading.Thread(target=lambda: results.append(threads.call(free.wait, seconds=5)))
+        for _ in range(5)
+    ]
+    for caller in callers:
+        caller.start()
+    free.set()
+    for caller in callers:
+        caller.join(10)
+    assert results == [True] * 5
+    threads.close()
+
+
+def test_a_thread_that_cannot_be_started_is_waited_for_and_does_not_count(monkeypatch):
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    threads = DaemonThreads(name="none", limit=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(OverdueError):
+            threads.call(lambda: 1, seconds=0.1)
+    assert threads.call(lambda: 1, seconds=5) == 1
+    threads.close()
