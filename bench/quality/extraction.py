@@ -18,7 +18,7 @@ from mcp_context_persistence.ingest.extraction.decision_cues import find_decisio
 from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor, entity_id
 from mcp_context_persistence.ingest.models import spacy_pipeline
 from mcp_context_persistence.queries.search.query_terms import terms
-from mcp_context_persistence.queries.search.score_fusion import stem
+from mcp_context_persistence.queries.search.query_terms import stem
 
 _HERE = Path(__file__).parent
 RESULTS = _HERE / "results"

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mcp_context_persistence.queries.search.score_fusion import stem
+from mcp_context_persistence.queries.search.query_terms import stem
 
 ROUNDS = 10  # of label propagation; it is settled after three or four
 EVERYWHERE = 0.5  # of the messages: what so many of them mention tells them apart no more

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mcp_context_persistence.queries.search.query_terms import tokens
-from mcp_context_persistence.queries.search.score_fusion import stem
+from mcp_context_persistence.queries.search.query_terms import tokenize
+from mcp_context_persistence.queries.search.query_terms import stem
 
 OMITTED = "…"
 _END = re.compile(r"(?:(?<=[.!?…。！？])|(?<=[.!?…。！？][\"'”’)\]]))\s+|\n+")
@@ -73,7 +73,7 @@ def best(
     if sum(sizes) + mark * text.marks(0, len(sizes)) <= most:
         return 0, len(sizes)
     asked = frozenset(map(stem, words))
-    held = [asked & frozenset(map(stem, tokens(part))) for part in text.parts]
+    held = [asked & frozenset(map(stem, tokenize(part))) for part in text.parts]
     first, last = _most(held, sizes, most - 2 * mark)
     if any(held[first:last]):
         return first, last
