@@ -14,17 +14,13 @@
 // Messages and decisions inherit project, tags and metadata of their conversation, unless they have
 // their own.
 // `SET updated_ms` locks an existing entity, which `MERGE` alone does not. If an entity was deleted
-// between the two, it is missing later: the division by zero at the end then rolls everything back,
-// and the client tries again.
+// between the two, it is missing later: a guard then rolls everything back.
 // Entities that may have to be deleted are locked in the same way before their support is counted.
 // A concurrent merge or unmerge may have moved mentions that were to be deleted; a message then
-// mentions too much, and the same division rolls everything back.
-// All values come in one map, because lists of other lengths in separate parameters would be
-// planned anew.
-// `space` is the namespace's vector state as the caller read it. If another model is in use by now,
-// or an id of the rows belongs to a merged entity, a range with a step of zero rolls everything
-// back. The namespace gets another version at the very end, so that its lock is held for the commit
-// only.
+// mentions too much, and the same guard rolls everything back.
+// `space` is the namespace's vector state as the caller read it; a guard compares it with the
+// present one.
+// The namespace gets another version at the very end, so that its lock is held for the commit only.
 :param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, stale_ids: [], removed_ids: [], changed: [], created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], last_stored_id: null, relink: false, inherited: null, chunks: [], entities: [], mentions: [], relations: [], max_evidence: 50, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CYPHER replan=skip
 MERGE (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
@@ -32,7 +28,8 @@ ON CREATE SET c.revision = 0, c.created_ms = $batch.now, c.kind = 'conversation'
 SET c.updated_ms = $batch.now
 WITH c
 WHERE c.revision = $batch.revision
-SET c.revision = $batch.revision + 1, c += $batch.conversation, c.facets = $batch.conversation.facets + coalesce(c.mentioned, [])
+SET c.revision = $batch.revision + 1, c += $batch.conversation,
+  c.facets = $batch.conversation.facets + coalesce(c.mentioned, [])
 WITH c
 CALL () {
   UNWIND $batch.stale_ids AS id
@@ -50,7 +47,8 @@ CALL () {
 CALL () {
   UNWIND $batch.changed AS row
   MATCH (m:Message {namespace: $batch.namespace, id: row.properties.id})
-  SET m += row.properties, m.updated_ms = $batch.now, m.facets = row.properties.facets + coalesce(m.mentioned, [])
+  SET m += row.properties, m.updated_ms = $batch.now,
+    m.facets = row.properties.facets + coalesce(m.mentioned, [])
   WITH m, row
   CALL (m, row) {
     WITH m, row WHERE row.stale_vector
@@ -103,7 +101,8 @@ CALL () {
 }
 CALL () {
   UNWIND $batch.changed AS row
-  MATCH (:Message {namespace: $batch.namespace, id: row.properties.id})<-[:EVIDENCED_BY]-(d:Decision)
+  MATCH (:Message {namespace: $batch.namespace, id: row.properties.id})
+    <-[:EVIDENCED_BY]-(d:Decision)
   WITH DISTINCT d
   MATCH (d)-[:EVIDENCED_BY]->(m:Message)
   WITH d, min(m.timestamp_ms) AS first_ms
@@ -118,7 +117,8 @@ CALL () {
 CALL (c) {
   OPTIONAL MATCH (p:Message {namespace: $batch.namespace, id: $batch.last_stored_id})
   UNWIND $batch.created AS row
-  CREATE (c)-[:HAS_MESSAGE]->(m:Message {namespace: $batch.namespace, created_ms: $batch.now, updated_ms: $batch.now})
+  CREATE (c)-[:HAS_MESSAGE]->(m:Message {namespace: $batch.namespace, created_ms: $batch.now,
+    updated_ms: $batch.now})
   SET m += row.properties
   WITH p AS last, m, row
   CALL (m, row) {
@@ -146,8 +146,10 @@ CALL (c) {
   WITH c WHERE $batch.inherited IS NOT NULL
   MATCH (c)-[:HAS_MESSAGE|HAS_DECISION]->(m)
   WITH m, coalesce(m.own_facets, []) AS own_tokens,
-    $batch.inherited.tokens + CASE WHEN m.own_project IS NULL THEN $batch.inherited.project_tokens ELSE [] END AS new_tokens
-  SET m.facets = [f IN m.facets WHERE f IN own_tokens OR NOT f IN $batch.inherited.stale_tokens] + [f IN new_tokens WHERE NOT f IN own_tokens],
+    $batch.inherited.tokens
+      + CASE WHEN m.own_project IS NULL THEN $batch.inherited.project_tokens ELSE [] END AS new_tokens
+  SET m.facets = [f IN m.facets WHERE f IN own_tokens OR NOT f IN $batch.inherited.stale_tokens]
+    + [f IN new_tokens WHERE NOT f IN own_tokens],
     m.project = CASE WHEN m.own_project IS NULL THEN $batch.inherited.project ELSE m.project END
   WITH m
   MATCH (m)-[:HAS_CHUNK]->(k:Chunk)
@@ -156,7 +158,8 @@ CALL (c) {
 CALL () {
   UNWIND $batch.chunks AS row
   MATCH (m:Message {namespace: $batch.namespace, id: row.properties.message_id})
-  CREATE (m)-[:HAS_CHUNK]->(k:Chunk {namespace: $batch.namespace, created_ms: $batch.now, updated_ms: $batch.now})
+  CREATE (m)-[:HAS_CHUNK]->(k:Chunk {namespace: $batch.namespace, created_ms: $batch.now,
+    updated_ms: $batch.now})
   SET k += row.properties
   WITH k, row
   CALL db.create.setNodeVectorProperty(k, $batch.space.vectors, row.vector)
@@ -192,9 +195,12 @@ CALL () {
   MERGE (a)-[r:$(row.type)]->(b)
   ON CREATE SET r += row.properties, r.created_ms = $batch.now, r.sources = []
   SET r.updated_ms = $batch.now,
-    r.confidence = CASE WHEN r.origin = 'extracted' AND r.confidence < row.properties.confidence THEN row.properties.confidence ELSE r.confidence END
-  WITH r, row, coalesce(r.sources, []) + [id IN row.sources WHERE NOT id IN coalesce(r.sources, [])] AS sources
-  SET r.sources = sources[..$batch.max_evidence], r.capped = CASE WHEN size(sources) > $batch.max_evidence THEN true ELSE r.capped END
+    r.confidence = CASE WHEN r.origin = 'extracted' AND r.confidence < row.properties.confidence
+      THEN row.properties.confidence ELSE r.confidence END
+  WITH r, row, coalesce(r.sources, []) + [id IN row.sources WHERE NOT id IN coalesce(r.sources, [])]
+    AS sources
+  SET r.sources = sources[..$batch.max_evidence],
+    r.capped = CASE WHEN size(sources) > $batch.max_evidence THEN true ELSE r.capped END
   RETURN size($batch.relations) - count(*) AS missing_relations
 }
 CALL (mentioned_entities, undecided_entities) {
@@ -202,7 +208,8 @@ CALL (mentioned_entities, undecided_entities) {
   WITH DISTINCT e ORDER BY e.id
   SET e.updated_ms = $batch.now
   WITH e
-  WHERE e:Entity AND e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)--(:Entity) }
+  WHERE e:Entity AND e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() }
+    AND NOT EXISTS { (e)--(:Entity) }
   DETACH DELETE e
   RETURN count(*) AS removed_entities
 }
@@ -218,16 +225,24 @@ CALL () {
   WITH v, $batch.space AS space
   WHERE space IS NOT NULL
   FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
-    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors, v.vectors_revision = new.revision)
+    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors,
+      v.vectors_revision = new.revision)
   WITH v, space
-  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model OR (coalesce(v.merges, 0) <> space.merges AND (
+  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model
+    OR (coalesce(v.merges, 0) <> space.merges AND (
     EXISTS { UNWIND space.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
     OR EXISTS {
       UNWIND space.followed AS row
-      WITH row WHERE NOT EXISTS { (:MergedEntity {namespace: $batch.namespace, id: row.id})<-[:MERGED]-(:Merge)-[:INTO]->({id: row.into}) }
+      WITH row
+      WHERE NOT EXISTS {
+        (:MergedEntity {namespace: $batch.namespace, id: row.id})
+          <-[:MERGED]-(:Merge)-[:INTO]->({id: row.into})
+      }
       RETURN row
     }
   ))
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
 }
-RETURN COUNT { (c)-[:HAS_MESSAGE]->() } AS linked, CASE WHEN missing_entities + missing_relations + surplus_mentions > 0 THEN 1 / (removed_entities * 0) ELSE removed_entities END AS removed;
+RETURN COUNT { (c)-[:HAS_MESSAGE]->() } AS linked,
+  CASE WHEN missing_entities + missing_relations + surplus_mentions > 0
+    THEN 1 / (removed_entities * 0) ELSE removed_entities END AS removed;

@@ -4,15 +4,14 @@
 // given_vector), foreign (those of `ids` that belong to another conversation), patterns (version of
 // the namespace's own patterns, 0 for none). Always one row.
 // Plan: one seek on the conversation, one expand over its messages, one seek per id.
-// All values come in one map, because lists of other lengths in separate parameters would be
-// planned anew.
 :param batch => {namespace: "default", conversation_id: "conv-123", ids: ["conv-123:0"]}
 OPTIONAL MATCH (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 OPTIONAL MATCH (p:EntityPatterns {namespace: $batch.namespace})
 CALL (c) {
   OPTIONAL MATCH (c)-[:HAS_MESSAGE]->(m:Message)
   WITH m ORDER BY m.position
-  RETURN collect(m {.id, .position, .hash, .content_hash, .embedded, .extracted, .timestamp_ms, .given_vector}) AS messages
+  RETURN collect(m {.id, .position, .hash, .content_hash, .embedded, .extracted, .timestamp_ms,
+    .given_vector}) AS messages
 }
 CALL () {
   UNWIND $batch.ids AS id
@@ -20,5 +19,6 @@ CALL () {
   WHERE m.conversation_id <> $batch.conversation_id
   RETURN collect(id) AS foreign
 }
-RETURN coalesce(c.revision, 0) AS revision, c {.project_path, .metadata, .mode, .created_ms} AS conversation, messages, foreign,
+RETURN coalesce(c.revision, 0) AS revision,
+  c {.project_path, .metadata, .mode, .created_ms} AS conversation, messages, foreign,
   coalesce(p.version, 0) AS patterns;

@@ -5,5 +5,6 @@
 :param namespace => "default"
 :param conversation_id => "conv-123"
 MATCH (:Conversation {namespace: $namespace, id: $conversation_id})-[:HAS_DECISION]->(d:Decision)
-RETURN d.id AS id, coalesce(d.status, 'accepted') AS status, d.created_ms AS created_ms, d.context AS context,
+RETURN d.id AS id, coalesce(d.status, 'accepted') AS status, d.created_ms AS created_ms,
+  d.context AS context,
   COLLECT { MATCH (d)-[:EVIDENCED_BY]->(m:Message) RETURN m.id } AS evidence;

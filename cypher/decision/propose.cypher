@@ -1,16 +1,14 @@
 // Save a decision that messages of a conversation state as a proposal. These messages are its
 // evidence, and the first of them gives it its time.
 // Columns: created (boolean), status (string), created_ms (integer). No row: a message was changed
-// or deleted; nothing is written.
-// A reviewed decision stays as it is. A proposal is written again; entities that it is no longer
-// about are unlinked first.
+// or deleted; nothing is written. A reviewed decision stays as it is. A proposal is written again;
+// entities that it is no longer about are unlinked first.
 // Plan: one seek per message. The transaction has locked the conversation, as all writers of its
 // messages do. `REMOVE d.fresh` locks the decision before its status is read. Entities come sorted
 // by id, so that writers take locks in the same order.
-// `space` is the namespace's vector state as the caller read it. If another model is in use by now,
-// or an id of the rows belongs to a merged entity, a range with a step of zero rolls everything
-// back. The namespace gets another version at the very end, so that its lock is held for the commit
-// only.
+// `space` is the namespace's vector state as the caller read it; a guard compares it with the
+// present one.
+// The namespace gets another version at the very end, so that its lock is held for the commit only.
 :param batch => {namespace: "default", conversation_id: "conv-123", now: 1767225600000, id: "decision:1", supported_ids: ["rel:1"], properties: {conversation_id: "conv-123", decision_type: "unspecified", context: "We use it.", outcome: "We use it.", content: "We use it.", kind: "decision", facets: ["1"]}, vector: null, conversation_token: "1", entity_ids: ["DataProcessor"], evidence: [{id: "conv-123:3", hash: "1"}], space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CYPHER replan=skip
 MATCH (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
@@ -44,9 +42,11 @@ CALL (c, d, messages, first_ms) {
     DELETE about
     RETURN collect(e) AS unlinked_entities
   }
-  SET d += $batch.properties, d.updated_ms = $batch.now, d.timestamp_ms = first_ms, d.project = coalesce(c.project, ''),
+  SET d += $batch.properties, d.updated_ms = $batch.now, d.timestamp_ms = first_ms,
+    d.project = coalesce(c.project, ''),
     d.facets = $batch.properties.facets + [
-      f IN c.facets WHERE f <> $batch.conversation_token AND NOT f IN $batch.properties.facets AND NOT f IN coalesce(c.mentioned, [])
+      f IN c.facets WHERE f <> $batch.conversation_token AND NOT f IN $batch.properties.facets
+        AND NOT f IN coalesce(c.mentioned, [])
     ]
   MERGE (c)-[:HAS_DECISION]->(d)
   WITH d, messages, unlinked_entities
@@ -71,7 +71,8 @@ CALL (c, d, messages, first_ms) {
   WITH e ORDER BY e.id
   SET e.updated_ms = $batch.now
   WITH e
-  WHERE e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)--(:Entity) }
+  WHERE e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() }
+    AND NOT EXISTS { (e)--(:Entity) }
   DETACH DELETE e
 }
 WITH d, created
@@ -81,13 +82,19 @@ CALL () {
   WITH v, $batch.space AS space
   WHERE space IS NOT NULL
   FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
-    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors, v.vectors_revision = new.revision)
+    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors,
+      v.vectors_revision = new.revision)
   WITH v, space
-  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model OR (coalesce(v.merges, 0) <> space.merges AND (
+  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model
+    OR (coalesce(v.merges, 0) <> space.merges AND (
     EXISTS { UNWIND space.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
     OR EXISTS {
       UNWIND space.followed AS row
-      WITH row WHERE NOT EXISTS { (:MergedEntity {namespace: $batch.namespace, id: row.id})<-[:MERGED]-(:Merge)-[:INTO]->({id: row.into}) }
+      WITH row
+      WHERE NOT EXISTS {
+        (:MergedEntity {namespace: $batch.namespace, id: row.id})
+          <-[:MERGED]-(:Merge)-[:INTO]->({id: row.into})
+      }
       RETURN row
     }
   ))

@@ -1,9 +1,10 @@
 // Accept or reject a decision. A rejected decision stays under its conversation, so that it is not
 // proposed again, but no search finds it. Relationships and entities that it alone supports are
-// deleted. Columns: the decision (id, conversation_id, decision_type, context, outcome,
-// stated_confidence, created_ms), status (the new one), before (the old one). No row: the decision
-// does not exist, or it was rejected before and cannot be accepted any more.
-// `vectors` and `other` are the properties that hold vectors.
+// deleted.
+// Columns: the decision (id, conversation_id, decision_type, context, outcome, stated_confidence,
+// created_ms), status (the new one), before (the old one). No row: the decision does not exist, or
+// it was rejected before and cannot be accepted any more. `vectors` and `other` are the properties
+// that hold vectors.
 // Plan: one seek. `REMOVE d.fresh` locks the node before its status is read; a refused acceptance
 // writes nothing.
 :param batch => {namespace: "default", id: "conv-123:decision:1", status: "accepted", now: 1767225600000, vectors: "embedding", other: "embedding_none"}
@@ -32,7 +33,8 @@ CALL (d) {
   WITH e ORDER BY e.id
   SET e.updated_ms = $batch.now
   WITH e
-  WHERE e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)--(:Entity) }
+  WHERE e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() }
+    AND NOT EXISTS { (e)--(:Entity) }
   DETACH DELETE e
 }
 WITH DISTINCT d, before
@@ -40,5 +42,6 @@ CALL () {
   MERGE (v:NamespaceVersion {namespace: $batch.namespace})
   SET v.version = randomUUID()
 }
-RETURN d.id AS id, d.conversation_id AS conversation_id, d.decision_type AS decision_type, d.context AS context, d.outcome AS outcome,
+RETURN d.id AS id, d.conversation_id AS conversation_id, d.decision_type AS decision_type,
+  d.context AS context, d.outcome AS outcome,
   d.stated_confidence AS stated_confidence, d.created_ms AS created_ms, d.status AS status, before;

@@ -3,25 +3,25 @@
 // and metadata filters of its conversation.
 // Columns: created, conversation_created (booleans), linked (number of entities that it is about),
 // created_ms (integer).
-// All values come in one map, because lists of other lengths in separate parameters would be
-// planned anew.
-// `space` is the namespace's vector state as the caller read it. If another model is in use by now,
-// or an id of the rows belongs to a merged entity, a range with a step of zero rolls everything
-// back. The namespace gets another version at the very end, so that its lock is held for the commit
-// only.
+// `space` is the namespace's vector state as the caller read it; a guard compares it with the
+// present one.
+// The namespace gets another version at the very end, so that its lock is held for the commit only.
 :param batch => {namespace: "default", conversation_id: "conv-123", now: 1767225600000, id: "conv-123:decision:1", conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, properties: {decision_type: "architecture", context: "Two designs", outcome: "The simple one", content: "Two designs. The simple one", kind: "decision", facets: ["1"], status: "accepted"}, vector: null, conversation_token: "1", entity_ids: ["DataProcessor"], space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CYPHER replan=skip
 MERGE (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
-ON CREATE SET c += $batch.conversation, c.revision = 0, c.created_ms = $batch.now, c.updated_ms = $batch.now, c.kind = 'conversation', c.fresh = true
+ON CREATE SET c += $batch.conversation, c.revision = 0, c.created_ms = $batch.now,
+  c.updated_ms = $batch.now, c.kind = 'conversation', c.fresh = true
 WITH c, coalesce(c.fresh, false) AS conversation_created
 REMOVE c.fresh
 MERGE (d:Decision {namespace: $batch.namespace, id: $batch.id})
 ON CREATE SET d.created_ms = $batch.now, d.fresh = true
 WITH c, d, conversation_created, coalesce(d.fresh, false) AS created
 REMOVE d.fresh
-SET d += $batch.properties, d.updated_ms = $batch.now, d.timestamp_ms = d.created_ms, d.project = coalesce(c.project, ''),
+SET d += $batch.properties, d.updated_ms = $batch.now, d.timestamp_ms = d.created_ms,
+  d.project = coalesce(c.project, ''),
   d.facets = $batch.properties.facets + [
-    f IN c.facets WHERE f <> $batch.conversation_token AND NOT f IN $batch.properties.facets AND NOT f IN coalesce(c.mentioned, [])
+    f IN c.facets WHERE f <> $batch.conversation_token AND NOT f IN $batch.properties.facets
+      AND NOT f IN coalesce(c.mentioned, [])
   ]
 MERGE (c)-[:HAS_DECISION]->(d)
 WITH d, conversation_created, created
@@ -44,16 +44,23 @@ CALL () {
   WITH v, $batch.space AS space
   WHERE space IS NOT NULL
   FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
-    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors, v.vectors_revision = new.revision)
+    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors,
+      v.vectors_revision = new.revision)
   WITH v, space
-  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model OR (coalesce(v.merges, 0) <> space.merges AND (
+  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model
+    OR (coalesce(v.merges, 0) <> space.merges AND (
     EXISTS { UNWIND space.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
     OR EXISTS {
       UNWIND space.followed AS row
-      WITH row WHERE NOT EXISTS { (:MergedEntity {namespace: $batch.namespace, id: row.id})<-[:MERGED]-(:Merge)-[:INTO]->({id: row.into}) }
+      WITH row
+      WHERE NOT EXISTS {
+        (:MergedEntity {namespace: $batch.namespace, id: row.id})
+          <-[:MERGED]-(:Merge)-[:INTO]->({id: row.into})
+      }
       RETURN row
     }
   ))
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
 }
-RETURN created, conversation_created, COUNT { (d)-[:ABOUT]->() } AS linked, d.created_ms AS created_ms;
+RETURN created, conversation_created, COUNT { (d)-[:ABOUT]->() } AS linked,
+  d.created_ms AS created_ms;

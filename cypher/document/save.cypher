@@ -6,11 +6,9 @@
 // supports any more is deleted at the end. `entity/store` has stored entities and relationships
 // before, in the same transaction. New passages have the ids of old ones, so that `supported` lists
 // for each of their relationships the passages that support it.
-// The range with a step of zero also rolls back if entities were merged while mentions were
-// deleted. `space` is the namespace's vector state as the caller read it. If another model is in
-// use by now, or an id of the rows belongs to a merged entity, a range with a step of zero rolls
-// everything back. The namespace gets another version at the very end, so that its lock is held for
-// the commit only.
+// `space` is the namespace's vector state as the caller read it; a guard compares it with the
+// present one, and also fails if entities were merged while mentions were deleted.
+// The namespace gets another version at the very end, so that its lock is held for the commit only.
 :param batch => {namespace: "default", now: 1767225600000, id: "handbook", properties: {kind: "document", content: "Text", hash: "1", project: ""}, passages: [{properties: {id: "document:handbook#0", document_id: "handbook", position: 0, start: 0, end: 4, content: "Text", kind: "document", facets: ["1"]}, vector: [0.1, 0.2], mentions: [{id: "DataProcessor", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}]}], supported: {rel1: ["document:handbook#0"]}, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CYPHER replan=skip
 MERGE (d:Document {namespace: $batch.namespace, id: $batch.id})
@@ -25,7 +23,8 @@ CALL (d) {
   CALL (old, e) {
     MATCH (e)-[r]->(:Entity)
     WHERE old.id IN r.sources
-    SET r.sources = [id IN r.sources WHERE id <> old.id OR id IN coalesce($batch.supported[r.id], [])]
+    SET r.sources = [id IN r.sources
+      WHERE id <> old.id OR id IN coalesce($batch.supported[r.id], [])]
     WITH r WHERE size(r.sources) = 0 AND r.origin = 'extracted' AND r.capped IS NULL
     DELETE r
   }
@@ -35,7 +34,8 @@ CALL (d) {
 }
 CALL (d) {
   UNWIND $batch.passages AS row
-  CREATE (d)-[:HAS_CHUNK]->(k:Chunk {namespace: $batch.namespace, created_ms: $batch.now, updated_ms: $batch.now})
+  CREATE (d)-[:HAS_CHUNK]->(k:Chunk {namespace: $batch.namespace, created_ms: $batch.now,
+    updated_ms: $batch.now})
   SET k += row.properties
   WITH k, row
   CALL db.create.setNodeVectorProperty(k, $batch.space.vectors, row.vector)
@@ -58,7 +58,8 @@ CALL (mentioned_entities) {
   WITH e ORDER BY e.id
   SET e.updated_ms = $batch.now
   WITH e
-  WHERE e:Entity AND e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)--(:Entity) }
+  WHERE e:Entity AND e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() }
+    AND NOT EXISTS { (e)--(:Entity) }
   DETACH DELETE e
   RETURN count(*) AS removed_entities
 }
@@ -68,14 +69,20 @@ CALL (mentioned_entities) {
   WITH v, mentioned_entities, $batch.space AS space
   WHERE space IS NOT NULL
   FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
-    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors, v.vectors_revision = new.revision)
+    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors,
+      v.vectors_revision = new.revision)
   WITH v, mentioned_entities, space
-  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model OR (coalesce(v.merges, 0) <> space.merges AND (
+  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model
+    OR (coalesce(v.merges, 0) <> space.merges AND (
     size(mentioned_entities) > 0
     OR EXISTS { UNWIND space.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
     OR EXISTS {
       UNWIND space.followed AS row
-      WITH row WHERE NOT EXISTS { (:MergedEntity {namespace: $batch.namespace, id: row.id})<-[:MERGED]-(:Merge)-[:INTO]->({id: row.into}) }
+      WITH row
+      WHERE NOT EXISTS {
+        (:MergedEntity {namespace: $batch.namespace, id: row.id})
+          <-[:MERGED]-(:Merge)-[:INTO]->({id: row.into})
+      }
       RETURN row
     }
   ))

@@ -1,7 +1,5 @@
 // Link extracted entities to a message, or else to a conversation, if it exists.
 // Columns: linked ('message', 'conversation' or null: which of them mentions the entities now).
-// All values come in one map, because lists of other lengths in separate parameters would be
-// planned anew.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
 :param batch => {namespace: "default", conversation_id: "conv-123", message_id: null, mentions: [{id: "DataProcessor", properties: {start: 4, end: 17, count: 1, confidence: 0.9, extractor: "rule"}}]}
 OPTIONAL MATCH (m:Message {namespace: $batch.namespace, id: $batch.message_id})
@@ -21,4 +19,5 @@ CALL () {
   MERGE (v:NamespaceVersion {namespace: $batch.namespace})
   SET v.version = randomUUID()
 }
-RETURN CASE WHEN m IS NOT NULL THEN 'message' WHEN text IS NOT NULL THEN 'conversation' END AS linked;
+RETURN CASE WHEN m IS NOT NULL THEN 'message' WHEN text IS NOT NULL THEN 'conversation' END
+  AS linked;

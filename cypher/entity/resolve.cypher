@@ -3,15 +3,14 @@
 // Columns: reference (string, as passed), id (string), rank (0 id, 1 name, 2 alias). A word that
 // refers to nothing has no row.
 // Plan: three index seeks per word; an alias is found by its filter token in the fulltext index.
-// All values come in one map, because lists of other lengths in separate parameters would be
-// planned anew.
 :param batch => {namespace: "default", references: [{text: "DataProcessor", alias: "+facets:1 +facets:2"}]}
 UNWIND $batch.references AS row
 CALL (row) {
   MATCH (e:Entity {namespace: $batch.namespace, id: row.text})
   RETURN e.id AS id, 0 AS rank
   UNION ALL
-  MATCH (g:MergedEntity {namespace: $batch.namespace, id: row.text}) (()<-[:MERGED]-(:Merge)-[:INTO]->()){1,20} (e:Entity)
+  MATCH (g:MergedEntity {namespace: $batch.namespace, id: row.text})
+    (()<-[:MERGED]-(:Merge)-[:INTO]->()){1,20} (e:Entity)
   RETURN e.id AS id, 0 AS rank
   UNION ALL
   MATCH (e:Entity {namespace: $batch.namespace, name: row.text})

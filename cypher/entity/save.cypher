@@ -1,10 +1,8 @@
 // Write entities of a caller, which `entity/claim` has locked, with a label for their type. A
 // changed type changes the label, and the filter tokens of the texts that mention the entity.
 // Columns: id (string).
-// All values come in one map, because lists of other lengths in separate parameters would be
-// planned anew.
-// `space` is the namespace's vector state as the caller read it; `namespace/touch` ends the
-// transaction and compares it with the present one.
+// `space` is the namespace's vector state as the caller read it; the guard of `namespace/touch`,
+// which ends the transaction, compares it with the present one.
 :param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataValidator", label: "Class", stale_label: "Concept", properties: {name: "DataValidator", type: "class", type_facet: "1"}, vector: null, has_new_type: false}], space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 UNWIND $batch.entities AS row
 MATCH (e:Entity {namespace: $batch.namespace, id: row.id})
@@ -21,7 +19,10 @@ CALL (e, row) {
   WITH e, row WHERE row.has_new_type
   MATCH (e)<-[:MENTIONS|ABOUT]-(m)
   WITH m, coalesce(m.mentioned, []) AS old
-  CALL (m) { MATCH (m)-[:MENTIONS|ABOUT]->(x:Entity) RETURN collect(DISTINCT x.type_facet) AS types }
+  CALL (m) {
+    MATCH (m)-[:MENTIONS|ABOUT]->(x:Entity)
+    RETURN collect(DISTINCT x.type_facet) AS types
+  }
   SET m.mentioned = types, m.facets = [f IN m.facets WHERE NOT f IN old] + types
 }
 RETURN e.id AS id;

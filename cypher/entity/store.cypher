@@ -2,16 +2,12 @@
 // Columns: entities (number of rows that were passed).
 // Plan: entities come sorted by id, so that concurrent writers take locks in the same order.
 // `SET updated_ms` locks an existing entity, which `MERGE` alone does not. If an entity was deleted
-// between the two, it is missing later: the division by zero at the end then rolls everything back,
-// and the client tries again.
+// between the two, it is missing later: a guard then rolls everything back.
 // `last` is false if another statement of the same transaction also writes vectors; that one then
 // checks `space`.
-// All values come in one map, because lists of other lengths in separate parameters would be
-// planned anew.
-// `space` is the namespace's vector state as the caller read it. If another model is in use by now,
-// or an id of the rows belongs to a merged entity, a range with a step of zero rolls everything
-// back. The namespace gets another version at the very end, so that its lock is held for the commit
-// only.
+// `space` is the namespace's vector state as the caller read it; a guard compares it with the
+// present one.
+// The namespace gets another version at the very end, so that its lock is held for the commit only.
 :param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataProcessor", label: "Class", properties: {name: "DataProcessor", type: "class", type_facet: "1"}, vector: null}], relations: [], max_evidence: 50, last: true, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CYPHER replan=skip
 CALL () {
@@ -32,8 +28,10 @@ CALL () {
   MERGE (a)-[r:$(row.type)]->(b)
   ON CREATE SET r += row.properties, r.created_ms = $batch.now, r.sources = []
   SET r.updated_ms = $batch.now
-  WITH r, row, coalesce(r.sources, []) + [id IN row.sources WHERE NOT id IN coalesce(r.sources, [])] AS sources
-  SET r.sources = sources[..$batch.max_evidence], r.capped = CASE WHEN size(sources) > $batch.max_evidence THEN true ELSE r.capped END
+  WITH r, row, coalesce(r.sources, []) + [id IN row.sources WHERE NOT id IN coalesce(r.sources, [])]
+    AS sources
+  SET r.sources = sources[..$batch.max_evidence],
+    r.capped = CASE WHEN size(sources) > $batch.max_evidence THEN true ELSE r.capped END
   RETURN size($batch.relations) - count(*) AS missing_relations
 }
 CALL () {
@@ -49,16 +47,23 @@ CALL () {
   WITH v, space
   WHERE space IS NOT NULL
   FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
-    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors, v.vectors_revision = new.revision)
+    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors,
+      v.vectors_revision = new.revision)
   WITH v, space
-  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model OR (coalesce(v.merges, 0) <> space.merges AND (
+  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model
+    OR (coalesce(v.merges, 0) <> space.merges AND (
     EXISTS { UNWIND space.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
     OR EXISTS {
       UNWIND space.followed AS row
-      WITH row WHERE NOT EXISTS { (:MergedEntity {namespace: $batch.namespace, id: row.id})<-[:MERGED]-(:Merge)-[:INTO]->({id: row.into}) }
+      WITH row
+      WHERE NOT EXISTS {
+        (:MergedEntity {namespace: $batch.namespace, id: row.id})
+          <-[:MERGED]-(:Merge)-[:INTO]->({id: row.into})
+      }
       RETURN row
     }
   ))
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
 }
-RETURN CASE WHEN missing_entities + missing_relations > 0 THEN 1 / (missing_entities * 0) ELSE size($batch.entities) END AS entities;
+RETURN CASE WHEN missing_entities + missing_relations > 0 THEN 1 / (missing_entities * 0)
+  ELSE size($batch.entities) END AS entities;

@@ -2,12 +2,12 @@
 // decisions, and save the `Merge` node. `merge/claim` has locked the entities.
 // Columns: texts (number of texts whose mentions have changed).
 // Rows whose `properties` are null are deleted. Restored entities are relabeled first, merged ones
-// last, when they must not have relationships any more. If a concurrent writer has added one, the
-// division by zero rolls everything back, and the client tries again.
-// Texts and decisions get new filter tokens for the types that they mention. The namespace gets
-// another version at the very end, and a higher number of merges, by which writers see that an id
-// refers to another entity than they read. If another writer was first, a range with a step of zero
-// rolls everything back.
+// last, when they must not have relationships any more. If a concurrent writer has added one, a
+// guard rolls everything back.
+// Texts and decisions get new filter tokens for the types that they mention.
+// The namespace gets another version at the very end, and a higher number of merges, by which
+// writers see that an id refers to another entity than they read. If another writer was first, a
+// guard rolls everything back.
 :param batch => {namespace: "default", now: 1767225600000, restored: [{id: "beta", label: "Class", vector: null}], mentions: [{label: "Message", text_id: "conv-123:0", entity: "Acme", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}], relationships: [{source: "Acme", target: "pandas", type: "USES", properties: {name: "uses", confidence: 0.9}}], decisions: [{decision: "decision:1", entity: "Acme", is_linked: true}], changed: [{id: "Acme", properties: {aliases: ["Acme Corp"]}}], merged: [{id: "acme_corp", label: "Organization"}], merge: {id: "merge:1", kept_id: "Acme", merged_ids: ["acme_corp"]}, undo: false, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CALL () {
   UNWIND $batch.restored AS row
@@ -74,7 +74,10 @@ CALL () {
 CALL (texts, decisions) {
   UNWIND texts + decisions AS m
   WITH m, coalesce(m.mentioned, []) AS old
-  CALL (m) { MATCH (m)-[:MENTIONS|ABOUT]->(x:Entity) RETURN collect(DISTINCT x.type_facet) AS types }
+  CALL (m) {
+    MATCH (m)-[:MENTIONS|ABOUT]->(x:Entity)
+    RETURN collect(DISTINCT x.type_facet) AS types
+  }
   SET m.mentioned = types, m.facets = [f IN m.facets WHERE NOT f IN old] + types
 }
 CALL () {
@@ -92,7 +95,8 @@ CALL () {
 }
 CALL () {
   MERGE (g:Merge {namespace: $batch.namespace, id: $batch.merge.id})
-  SET g += $batch.merge, g.created_ms = coalesce(g.created_ms, $batch.now), g.updated_ms = $batch.now
+  SET g += $batch.merge, g.created_ms = coalesce(g.created_ms, $batch.now),
+    g.updated_ms = $batch.now
   WITH g
   CALL (g) {
     WITH g WHERE $batch.undo
@@ -115,12 +119,15 @@ CALL () {
   SET v.version = randomUUID()
   WITH v, $batch.space AS space
   FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
-    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors, v.vectors_revision = new.revision)
+    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors,
+      v.vectors_revision = new.revision)
   WITH v, space,
-    v.vectors_revision <> space.revision OR v.embedding_model <> space.model OR coalesce(v.merges, 0) <> space.merges AS is_stale
+    v.vectors_revision <> space.revision OR v.embedding_model <> space.model
+      OR coalesce(v.merges, 0) <> space.merges AS is_stale
   SET v.merges = coalesce(v.merges, 0) + 1
   WITH v, is_stale
   WHERE is_stale
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
 }
-RETURN CASE WHEN linked_entities + missing_relationships > 0 THEN 1 / (linked_entities * 0) ELSE size(texts) END AS texts;
+RETURN CASE WHEN linked_entities + missing_relationships > 0 THEN 1 / (linked_entities * 0)
+  ELSE size(texts) END AS texts;

@@ -9,5 +9,6 @@ UNWIND $batch.ids AS id
 MATCH (e:Entity|MergedEntity {namespace: $batch.namespace, id: id})
 SET e.updated_ms = e.updated_ms
 RETURN e.id AS id, e:MergedEntity AS merged,
-  e {.name, .type, .description, .confidence, .aliases, .metadata, .origin, .content, .facets} AS properties
+  e {.name, .type, .description, .confidence, .aliases, .metadata, .origin, .content, .facets}
+    AS properties
 ORDER BY id;

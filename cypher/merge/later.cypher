@@ -22,5 +22,6 @@ CALL (g) {
   WITH x ORDER BY x.place DESC
   RETURN collect(x.id) AS later
 }
-RETURN id, g.undone_ms IS NULL AND EXISTS { (g)-[:INTO]->() } AND COUNT { (g)-[:MERGED]->() } = size(g.merged_ids) AS is_complete,
+RETURN id, g.undone_ms IS NULL AND EXISTS { (g)-[:INTO]->() }
+  AND COUNT { (g)-[:MERGED]->() } = size(g.merged_ids) AS is_complete,
   later[..$batch.limit] AS later, size(later) AS count;

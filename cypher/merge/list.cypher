@@ -22,6 +22,8 @@ CALL (b) {
     OPTIONAL MATCH (e:Entity|MergedEntity {namespace: $batch.namespace, id: id})
     RETURN collect({id: id, name: e.name}) AS entities
   }
-  RETURN collect(g {.id, .reason, .merged_by, .evidence, .created_ms, .undone_ms, kept: entities[0], merged: entities[1..]}) AS merges
+  RETURN collect(g {
+    .id, .reason, .merged_by, .evidence, .created_ms, .undone_ms, kept: entities[0], merged: entities[1..]
+  }) AS merges
 }
 RETURN total, $batch.before IS NULL OR b IS NOT NULL AS before_exists, merges;

@@ -6,14 +6,22 @@
 :param batch => {namespace: "default", ids: ["Acme", "acme_corp"]}
 CALL () {
   UNWIND $batch.ids AS id
-  MATCH (e:Entity {namespace: $batch.namespace, id: id})<-[r:MENTIONS]-(m:Message|Chunk|Conversation)
-  RETURN collect({entity: e.id, label: head([label IN labels(m) WHERE label IN ['Message', 'Chunk', 'Conversation']]), text_id: m.id, properties: properties(r)}) AS mentions
+  MATCH (e:Entity {namespace: $batch.namespace, id: id})
+    <-[r:MENTIONS]-(m:Message|Chunk|Conversation)
+  RETURN collect({
+    entity: e.id,
+    label: head([label IN labels(m) WHERE label IN ['Message', 'Chunk', 'Conversation']]),
+    text_id: m.id,
+    properties: properties(r)
+  }) AS mentions
 }
 CALL () {
   UNWIND $batch.ids AS id
   MATCH (e:Entity {namespace: $batch.namespace, id: id})-[r]-(x:Entity)
   WITH DISTINCT r
-  RETURN collect({source: startNode(r).id, target: endNode(r).id, type: type(r), properties: properties(r)}) AS relationships
+  RETURN collect({
+    source: startNode(r).id, target: endNode(r).id, type: type(r), properties: properties(r)
+  }) AS relationships
 }
 CALL () {
   UNWIND $batch.ids AS id

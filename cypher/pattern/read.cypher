@@ -4,4 +4,5 @@
 :param namespace => "default"
 :param known_version => 0
 MATCH (p:EntityPatterns {namespace: $namespace})
-RETURN p.version AS version, CASE WHEN p.version = $known_version THEN null ELSE p.patterns END AS patterns;
+RETURN p.version AS version,
+  CASE WHEN p.version = $known_version THEN null ELSE p.patterns END AS patterns;

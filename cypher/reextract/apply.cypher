@@ -5,12 +5,11 @@
 // the filter tokens of the texts that mention them.
 // Plan: each text is locked before its guard is read; entities come sorted by id, so that
 // concurrent writers take locks in the same order.
-// If a concurrent merge or unmerge has moved mentions meanwhile, a text mentions too much: the
-// division by zero then rolls everything back, and the client tries again.
-// `space` is the namespace's vector state as the caller read it. If another model is in use by now,
-// or an id of the rows belongs to a merged entity, a range with a step of zero rolls everything
-// back. The namespace gets another version at the very end, so that its lock is held for the commit
-// only.
+// If a concurrent merge or unmerge has moved mentions meanwhile, a text mentions too much: a guard
+// then rolls everything back.
+// `space` is the namespace's vector state as the caller read it; a guard compares it with the
+// present one.
+// The namespace gets another version at the very end, so that its lock is held for the commit only.
 :param batch => {namespace: "default", now: 1767225600000, texts: [{id: "conv-123:0", guard: "1", entities: [{id: "pandas", properties: {start: 0, end: 6, count: 1, confidence: 0.5, extractor: "pattern:technology"}}]}], entities: [{id: "pandas", label: "Technology", vector: null, properties: {name: "pandas", type: "technology", type_facet: "1"}}], retyped: [{id: "pandas", label: "Technology", stale_label: "Library", properties: {type: "technology", type_facet: "1", facets: ["1"]}}], relations: [], max_evidence: 50, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CALL () {
   UNWIND $batch.texts AS row
@@ -37,7 +36,8 @@ CALL (texts) {
 CALL () {
   UNWIND $batch.entities AS row
   MERGE (e:Entity {namespace: $batch.namespace, id: row.id})
-  ON CREATE SET e += row.properties, e.created_ms = $batch.now, e.updated_ms = $batch.now, e:$(row.label)
+  ON CREATE SET e += row.properties, e.created_ms = $batch.now, e.updated_ms = $batch.now,
+    e:$(row.label)
   WITH e, row
   CALL (e, row) {
     WITH e, row WHERE row.vector IS NOT NULL AND e[$batch.space.vectors] IS NULL
@@ -80,15 +80,18 @@ CALL (texts) {
   MERGE (a)-[r:$(row.type)]->(b)
   ON CREATE SET r += row.properties, r.created_ms = $batch.now, r.sources = []
   SET r.updated_ms = $batch.now
-  WITH r, coalesce(r.sources, []) + [id IN new_sources WHERE NOT id IN coalesce(r.sources, [])] AS sources
-  SET r.sources = sources[..$batch.max_evidence], r.capped = CASE WHEN size(sources) > $batch.max_evidence THEN true ELSE r.capped END
+  WITH r, coalesce(r.sources, []) + [id IN new_sources WHERE NOT id IN coalesce(r.sources, [])]
+    AS sources
+  SET r.sources = sources[..$batch.max_evidence],
+    r.capped = CASE WHEN size(sources) > $batch.max_evidence THEN true ELSE r.capped END
 }
 CALL (mentioned_entities) {
   UNWIND mentioned_entities AS e
   WITH e ORDER BY e.id
   SET e.updated_ms = e.updated_ms
   WITH e
-  WHERE e:Entity AND e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)--(:Entity) }
+  WHERE e:Entity AND e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() }
+    AND NOT EXISTS { (e)--(:Entity) }
   WITH e, {id: e.id, name: e.name, type: e.type} AS entity
   DETACH DELETE e
   RETURN collect(entity) AS removed_entities
@@ -105,16 +108,23 @@ CALL () {
   WITH v, $batch.space AS space
   WHERE space IS NOT NULL
   FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
-    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors, v.vectors_revision = new.revision)
+    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors,
+      v.vectors_revision = new.revision)
   WITH v, space
-  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model OR (coalesce(v.merges, 0) <> space.merges AND (
+  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model
+    OR (coalesce(v.merges, 0) <> space.merges AND (
     EXISTS { UNWIND space.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
     OR EXISTS {
       UNWIND space.followed AS row
-      WITH row WHERE NOT EXISTS { (:MergedEntity {namespace: $batch.namespace, id: row.id})<-[:MERGED]-(:Merge)-[:INTO]->({id: row.into}) }
+      WITH row
+      WHERE NOT EXISTS {
+        (:MergedEntity {namespace: $batch.namespace, id: row.id})
+          <-[:MERGED]-(:Merge)-[:INTO]->({id: row.into})
+      }
       RETURN row
     }
   ))
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
 }
-RETURN CASE WHEN surplus_mentions > 0 THEN 1 / (surplus_mentions * 0) ELSE size(texts) END AS applied, removed_entities AS removed;
+RETURN CASE WHEN surplus_mentions > 0 THEN 1 / (surplus_mentions * 0)
+  ELSE size(texts) END AS applied, removed_entities AS removed;

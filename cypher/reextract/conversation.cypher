@@ -11,6 +11,8 @@ WITH m ORDER BY m.position LIMIT $limit
 CALL (m) {
   WITH m WHERE m.extracted
   MATCH (m)-[r:MENTIONS]->(e:Entity)
-  RETURN collect({id: e.id, start: r.start, end: r.end, count: r.count, confidence: r.confidence, extractor: r.extractor}) AS mentions
+  RETURN collect({id: e.id, start: r.start, end: r.end, count: r.count, confidence: r.confidence,
+    extractor: r.extractor}) AS mentions
 }
-RETURN m.id AS id, m.position AS position, CASE WHEN m.extracted THEN m.content END AS content, m.content_hash AS guard, mentions;
+RETURN m.id AS id, m.position AS position, CASE WHEN m.extracted THEN m.content END AS content,
+  m.content_hash AS guard, mentions;

@@ -11,5 +11,6 @@ RETURN e.id AS id, e.name AS name, e.type AS type, e.origin AS origin,
   AND NOT EXISTS { MATCH (e)<-[:MENTIONS|ABOUT]-(x) WHERE NOT x.id IN row.lost }
   AND NOT EXISTS {
     MATCH (e)-[r]-(:Entity)
-    WHERE coalesce(r.origin, '') <> 'extracted' OR r.capped OR any(source IN coalesce(r.sources, []) WHERE NOT source IN row.lost)
+    WHERE coalesce(r.origin, '') <> 'extracted' OR r.capped
+      OR any(source IN coalesce(r.sources, []) WHERE NOT source IN row.lost)
   } AS is_unsupported;

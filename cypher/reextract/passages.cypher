@@ -11,6 +11,7 @@ WHERE k.id > $after AND k.id STARTS WITH 'document:' AND k.kind = 'document'
 WITH k ORDER BY k.id LIMIT $limit
 CALL (k) {
   MATCH (k)-[r:MENTIONS]->(e:Entity)
-  RETURN collect({id: e.id, start: r.start, end: r.end, count: r.count, confidence: r.confidence, extractor: r.extractor}) AS mentions
+  RETURN collect({id: e.id, start: r.start, end: r.end, count: r.count, confidence: r.confidence,
+    extractor: r.extractor}) AS mentions
 }
 RETURN k.id AS id, k.content AS content, toString(k.created_ms) AS guard, mentions;

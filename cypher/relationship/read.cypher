@@ -1,8 +1,6 @@
 // Read the relationships with these sources, types and targets. The sources are locked until the
 // transaction ends, so that nobody else creates or changes one of the relationships meanwhile.
 // Columns: source, target, type (strings), properties (map).
-// All values come in one map, because lists of other lengths in separate parameters would be
-// planned anew.
 :param batch => {namespace: "default", rows: [{source: "DataProcessor", target: "pandas", type: "USES"}]}
 UNWIND $batch.rows AS row
 MATCH (a:Entity {namespace: $batch.namespace, id: row.source})

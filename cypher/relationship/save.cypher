@@ -3,9 +3,7 @@
 // properties (JSON or null). A relationship with a missing end has no row.
 // Plan: two seeks per row and a MERGE between bound nodes, which locks both, so that the
 // relationship is unique under concurrency. If an end was merged into another entity after the
-// seek, the division by zero rolls everything back, and the client tries again.
-// All values come in one map, because lists of other lengths in separate parameters would be
-// planned anew.
+// seek, a guard rolls everything back.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
 :param batch => {namespace: "default", now: 1767225600000, rows: [{source: "DataProcessor", target: "pandas", type: "USES", properties: {name: "uses", confidence: 0.9}}]}
 UNWIND $batch.rows AS row
@@ -16,11 +14,15 @@ ON CREATE SET r.created_ms = $batch.now, r.fresh = true, r.sources = []
 WITH row, a, b, r, coalesce(r.fresh, false) AS created
 SET r += row.properties, r.updated_ms = $batch.now
 REMOVE r.fresh
-WITH sum(CASE WHEN a:Entity AND b:Entity THEN 0 ELSE 1 END) AS missing_ends, collect({id: r.id, source: a.id, target: b.id, type: type(r), created: created, created_ms: r.created_ms, properties: r.properties}) AS rows
+WITH sum(CASE WHEN a:Entity AND b:Entity THEN 0 ELSE 1 END) AS missing_ends,
+  collect({
+    id: r.id, source: a.id, target: b.id, type: type(r), created: created, created_ms: r.created_ms,
+    properties: r.properties
+  }) AS rows
 CALL () {
   MERGE (v:NamespaceVersion {namespace: $batch.namespace})
   SET v.version = randomUUID()
 }
 UNWIND CASE WHEN missing_ends > 0 THEN [1 / (missing_ends * 0)] ELSE rows END AS row
-RETURN row.id AS id, row.source AS source, row.target AS target, row.type AS type, row.created AS created,
-  row.created_ms AS created_ms, row.properties AS properties;
+RETURN row.id AS id, row.source AS source, row.target AS target, row.type AS type,
+  row.created AS created, row.created_ms AS created_ms, row.properties AS properties;

@@ -7,7 +7,7 @@ import numpy as np
 from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.timestamps import now_ms
-from mcp_context_persistence.queries.prompt_context import builder, graph_context
+from mcp_context_persistence.queries.prompt_context import builder, excerpts, graph_context
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.filters import Filters, read_filters
 from mcp_context_persistence.queries.search.hybrid import rank_candidates
@@ -51,40 +51,42 @@ def build_context(
         lambda: rank_candidates(search.build_backend(engine, request.query), request)
     )
     scored = [(entry.score, entry.candidate) for entry in ranked.scored]
-    texts = builder.showable(scored)
-    likely = [candidate for _, _, candidate in builder.likely(texts, budget=budget)]
-    around = graph_context.read(engine.graph.run, engine.namespace, likely, entities=similarity > 0)
+    texts = builder.select_texts(scored)
+    relevant = [candidate for _, _, candidate in builder.select_relevant(texts, budget=budget)]
+    facts = graph_context.read_facts(
+        engine.graph.run, engine.namespace, relevant, entities=similarity > 0
+    )
     context = builder.build(
         texts,
         words=request.terms.words,
         budget=budget,
-        count=count,
-        around=around,
+        count_tokens=count,
+        facts=facts,
         diversity=similarity,
     )
     return BuildContextResponse(
         query=request.query,
         text=context.text,
-        citations=[_build_citation(score, candidate) for score, candidate in context.shown],
+        citations=[_build_citation(score, candidate) for score, candidate in context.scored],
         tokens=context.tokens,
         token_budget=budget,
-        notes=[] if context.shown else [_explain_empty(scored, request.filters)],
+        notes=[] if context.scored else [_explain_empty(scored, request.filters)],
     )
 
 
 def _explain_empty(scored: Sequence[tuple[float, Candidate]], filters: Filters) -> str:
-    if not builder.KEYS.keys() & set(filters.kinds):
+    if not excerpts.CITATION_PREFIXES.keys() & set(filters.kinds):
         return "entities have no text to show: content_types must name message, conversation, decision or document, too"
     if not scored:
         return "nothing was found"
-    if not builder.showable(scored):
+    if not builder.select_texts(scored):
         return "only entities or conversations were found, which have no text to show"
     return "nothing that was found fits into the budget"
 
 
 def _build_citation(score: float, candidate: Candidate) -> Citation:
     return Citation(
-        key=builder.key(candidate),
+        key=excerpts.citation_key(candidate),
         id=candidate.shown_id,
         type=candidate.kind,
         conversation_id=candidate.conversation_id or None,
@@ -93,7 +95,7 @@ def _build_citation(score: float, candidate: Candidate) -> Citation:
     )
 
 
-def _build_counter(count_tokens: object) -> builder.Count:
+def _build_counter(count_tokens: object) -> excerpts.TokenCounter:
     count = validation.check_function("count_tokens", count_tokens)
 
     def count_text(text: str) -> int:

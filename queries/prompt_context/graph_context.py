@@ -1,47 +1,53 @@
-"""What the graph knows of texts that are to be shown: what they mention, and where decisions come from."""
+"""Read what the graph says about texts: their entities, and the evidence of decisions."""
 
 from collections.abc import Sequence
 
 from mcp_context_persistence.kg.driver.statement import Run, Statement, as_is
-from mcp_context_persistence.queries.prompt_context.builder import NOTHING, Around, key
+from mcp_context_persistence.queries.prompt_context.excerpts import (
+    NO_FACTS,
+    GraphFacts,
+    citation_key,
+)
 from mcp_context_persistence.queries.search.candidate import Candidate
 
-TEXTS = 200  # of each kind, best first; the others are worth too little to be shown
-ENTITIES = 20  # of a text, the surest ones
+MAX_TEXTS = 200  # of each kind, best first; the others are not relevant enough to be shown
+MAX_ENTITIES = 20  # of a text, those with the highest confidence
 
 
-def read(run: Run, namespace: str, rows: Sequence[Candidate], *, entities: bool) -> Around:
-    """One statement; none where nothing would come of it.
+def read_facts(
+    run: Run, namespace: str, candidates: Sequence[Candidate], *, entities: bool
+) -> GraphFacts:
+    """Read the facts about candidates with one statement, or with none if nothing is needed.
 
     Args:
         run: Runs a statement and returns its rows.
-        namespace: Where the texts are.
-        rows: Messages, decisions and passages of documents, best first.
-        entities: Whether it matters what they mention.
+        namespace: The namespace.
+        candidates: Messages, decisions and passages of documents, best first.
+        entities: Whether the entities that they mention are needed.
     """
-    asked = {
-        kind: [row for row in rows if row.kind == kind][:TEXTS]
+    by_kind = {
+        kind: [candidate for candidate in candidates if candidate.kind == kind][:MAX_TEXTS]
         for kind in ("message", "decision", "document")
     }
     if not entities:
-        asked |= {"message": [], "document": []}
-    if not any(asked.values()):
-        return NOTHING
+        by_kind |= {"message": [], "document": []}
+    if not any(by_kind.values()):
+        return NO_FACTS
     batch = {
         "namespace": namespace,
-        "messages": [row.id for row in asked["message"]],
-        "decisions": [row.id for row in asked["decision"]],
-        "chunks": [row.id for row in asked["document"]],
-        "entities": ENTITIES,
+        "messages": [candidate.id for candidate in by_kind["message"]],
+        "decisions": [candidate.id for candidate in by_kind["decision"]],
+        "chunks": [candidate.id for candidate in by_kind["document"]],
+        "entities": MAX_ENTITIES,
     }
-    cited = {(kind, row.id): key(row) for kind, some in asked.items() for row in some}
-    found = {
-        cited[one["kind"], one["id"]]: one
-        for one in run(
-            Statement(name="search/graph_context", parameters={"batch": batch}, read=as_is)
-        )
+    keys = {
+        (kind, candidate.id): citation_key(candidate)
+        for kind, candidates in by_kind.items()
+        for candidate in candidates
     }
-    return Around(
-        entities={name: one["entities"] for name, one in found.items() if entities},
-        evidence={name: one for name, one in found.items() if one["position"] is not None},
+    statement = Statement(name="search/graph_context", parameters={"batch": batch}, read=as_is)
+    facts = {keys[fact["kind"], fact["id"]]: fact for fact in run(statement)}
+    return GraphFacts(
+        entities={key: fact["entities"] for key, fact in facts.items() if entities},
+        evidence={key: fact for key, fact in facts.items() if fact["position"] is not None},
     )

@@ -1,11 +1,10 @@
-"""The sentences of a text, and those of them that are worth showing."""
+"""Split texts into sentences, and choose those that are worth showing."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mcp_context_persistence.queries.search.query_terms import tokenize
-from mcp_context_persistence.queries.search.query_terms import stem
+from mcp_context_persistence.queries.search.query_terms import stem, tokenize
 
 OMITTED = "…"
 _END = re.compile(r"(?:(?<=[.!?…。！？])|(?<=[.!?…。！？][\"'”’)\]]))\s+|\n+")
@@ -13,94 +12,119 @@ _END = re.compile(r"(?:(?<=[.!?…。！？])|(?<=[.!?…。！？][\"'”’)\]
 
 @dataclass(frozen=True, kw_only=True)
 class Sentences:
-    """A text in its sentences and lines.
+    """A text with its sentences and lines.
 
     Attributes:
-        text: Without blank space around it.
-        spans: Where each begins and ends.
-        cut: Whether the text goes on beyond what is known of it.
+        text: The text without white space at its ends.
+        spans: Start and end of each sentence.
+        is_cut: Whether the original text goes on after this one.
     """
 
     text: str
     spans: tuple[tuple[int, int], ...]
-    cut: bool = False
+    is_cut: bool = False
 
     @property
-    def parts(self) -> list[str]:
-        """The sentences one by one."""
+    def sentences(self) -> list[str]:
+        """The sentences."""
         return [self.text[start:end] for start, end in self.spans]
 
-    def between(self, first: int, last: int) -> str:
-        """Some of them in a row as they are shown, with marks where something is left out; lines stay lines."""
-        said = _tidy(self.text[self.spans[first][0] : self.spans[last - 1][1]])
-        before, after = self._left_out(first, last)
-        return f"{f'{OMITTED} ' * before}{said}{f' {OMITTED}' * after}"
+    def render(self, first: int, last: int) -> str:
+        """Return the sentences from `first` to `last` (exclusive), with marks for omitted ones.
 
-    def marks(self, first: int, last: int) -> int:
-        """How many marks of what is left out stand there."""
-        return sum(self._left_out(first, last))
+        Line breaks stay.
+        """
+        excerpt = _indent_lines(self.text[self.spans[first][0] : self.spans[last - 1][1]])
+        omits_before, omits_after = self._omissions(first, last)
+        return f"{f'{OMITTED} ' * omits_before}{excerpt}{f' {OMITTED}' * omits_after}"
 
-    def _left_out(self, first: int, last: int) -> tuple[bool, bool]:
-        return first > 0, last < len(self.spans) or self.cut
+    def count_marks(self, first: int, last: int) -> int:
+        """Return the number of marks for omitted sentences."""
+        return sum(self._omissions(first, last))
+
+    def _omissions(self, first: int, last: int) -> tuple[bool, bool]:
+        return first > 0, last < len(self.spans) or self.is_cut
 
 
-def split(text: str, *, cut: bool = False) -> Sentences:
-    """The sentences and the lines of a text; the last one is left out where the text was cut, which may be inside it."""
+def split_sentences(text: str, *, is_cut: bool = False) -> Sentences:
+    """Split a text into sentences and lines.
+
+    The last sentence of a cut text is left out, because it may be incomplete.
+    """
     text = text.strip()
-    ends = [found.span() for found in _END.finditer(text)]
-    starts = [0, *(end for _, end in ends)]
-    spans = zip(starts, [*(start for start, _ in ends), len(text)], strict=True)
-    whole = tuple((start, end) for start, end in spans if text[start:end].strip())
-    return Sentences(text=text, spans=whole[:-1] if cut else whole, cut=cut)
+    separators = [match.span() for match in _END.finditer(text)]
+    starts = [0, *(end for _, end in separators)]
+    ends = [*(start for start, _ in separators), len(text)]
+    spans = tuple(
+        (start, end) for start, end in zip(starts, ends, strict=True) if text[start:end].strip()
+    )
+    return Sentences(text=text, spans=spans[:-1] if is_cut else spans, is_cut=is_cut)
 
 
-def best(
-    text: Sentences, sizes: Sequence[int], *, words: Sequence[str], most: int, room: int, mark: int
+def choose_sentences(
+    text: Sentences,
+    sizes: Sequence[int],
+    *,
+    words: Sequence[str],
+    preferred_tokens: int,
+    max_tokens: int,
+    mark_tokens: int,
 ) -> tuple[int, int]:
-    """The sentences in a row that have most of the words.
+    """Choose the consecutive sentences that contain most of the words.
 
     Args:
         text: The text.
         sizes: The tokens of each sentence.
-        words: What they should have.
-        most: Tokens at most, if so few are enough for any sentence, or for one that has a word where some have.
-        room: Tokens at most, otherwise.
-        mark: Tokens of a mark of what is left out.
+        words: The words that they should contain.
+        preferred_tokens: The token limit, unless only a longer sentence contains a word, or no
+            sentence is that short.
+        max_tokens: The token limit in these cases.
+        mark_tokens: Tokens of a mark for omitted sentences.
 
     Returns:
-        The first one and the last (exclusive): all where they fit, the same twice where none does.
+        The first and the last (exclusive) sentence: all if they fit, the same twice if none fits.
     """
-    if sum(sizes) + mark * text.marks(0, len(sizes)) <= most:
+    if sum(sizes) + mark_tokens * text.count_marks(0, len(sizes)) <= preferred_tokens:
         return 0, len(sizes)
-    asked = frozenset(map(stem, words))
-    held = [asked & frozenset(map(stem, tokenize(part))) for part in text.parts]
-    first, last = _most(held, sizes, most - 2 * mark)
-    if any(held[first:last]):
+    stems = frozenset(map(stem, words))
+    matches = [stems & frozenset(map(stem, tokenize(sentence))) for sentence in text.sentences]
+    first, last = _find_best_run(matches, sizes, preferred_tokens - 2 * mark_tokens)
+    if any(matches[first:last]):
         return first, last
-    wide = _most(held, sizes, room - 2 * mark)
-    telling = [place for place in range(*wide) if held[place]]
-    if telling:
-        return telling[0], telling[-1] + 1
-    return (first, last) if first < last else wide
+    longer_run = _find_best_run(matches, sizes, max_tokens - 2 * mark_tokens)
+    matching = [index for index in range(*longer_run) if matches[index]]
+    if matching:
+        return matching[0], matching[-1] + 1
+    return (first, last) if first < last else longer_run
 
 
-def _most(held: Sequence[frozenset[str]], sizes: Sequence[int], most: int) -> tuple[int, int]:
+def _find_best_run(
+    matches: Sequence[frozenset[str]], sizes: Sequence[int], max_tokens: int
+) -> tuple[int, int]:
+    """Return the run with most distinct matches, then with most sentences, then the first one."""
     return max(
-        (_run(sizes, start, most) for start in range(len(sizes))),
-        key=lambda run: (len(frozenset[str]().union(*held[slice(*run)])), run[1] - run[0], -run[0]),
+        (_longest_run(sizes, start, max_tokens) for start in range(len(sizes))),
+        key=lambda run: (
+            len(frozenset[str]().union(*matches[slice(*run)])),
+            run[1] - run[0],
+            -run[0],
+        ),
         default=(0, 0),
     )
 
 
-def _run(sizes: Sequence[int], start: int, most: int) -> tuple[int, int]:
-    """The sentences from one on that fit."""
-    end, room = start, most
-    while end < len(sizes) and sizes[end] <= room:
-        room -= sizes[end]
+def _longest_run(sizes: Sequence[int], start: int, max_tokens: int) -> tuple[int, int]:
+    """Return the longest run of sentences from `start` that fits."""
+    end, free_tokens = start, max_tokens
+    while end < len(sizes) and sizes[end] <= free_tokens:
+        free_tokens -= sizes[end]
         end += 1
     return start, end
 
 
-def _tidy(text: str) -> str:
-    """The same lines without what is blank; all but the first are indented, so that none looks like a heading or a citation."""
+def _indent_lines(text: str) -> str:
+    """Return the lines without blank ones, all but the first indented.
+
+    An indented line cannot look like a heading or a citation of the prompt context.
+    """
     return "\n  ".join(line.rstrip() for line in text.splitlines() if line.strip())

@@ -9,7 +9,7 @@ import pytest
 from mcp_context_persistence.exceptions import ValidationError
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.queries.prompt_context import graph_context
-from mcp_context_persistence.queries.prompt_context.builder import showable
+from mcp_context_persistence.queries.prompt_context.builder import select_texts
 from mcp_context_persistence.queries.search.filters import parse
 from mcp_context_persistence.queries.search.hybrid import Search, everything
 from mcp_context_persistence.services.search import _vector
@@ -156,8 +156,8 @@ def test_graph_context_has_mentions_and_the_evidence_of_decisions(client):
         filters=parse(None),
         now_ms=now_ms(),
     )
-    rows = [row for _, row in showable(everything(client._engine.graph.run, asked))]
-    found = graph_context.read(
+    rows = [row for _, row in select_texts(everything(client._engine.graph.run, asked))]
+    found = graph_context.read_facts(
         client._engine.graph.run, client._engine.namespace, rows, entities=True
     )
     assert {"Redis", "Berlin"} <= set(found.entities["m:s1"])
@@ -165,7 +165,7 @@ def test_graph_context_has_mentions_and_the_evidence_of_decisions(client):
     assert "Redis" in found.entities[f"d:{decision}"]
     assert found.entities["m:s0"] == []
     assert found.evidence == {}
-    without = graph_context.read(
+    without = graph_context.read_facts(
         client._engine.graph.run, client._engine.namespace, rows, entities=False
     )
     assert without.entities == {}

@@ -1,4 +1,4 @@
-"""Every statement is planned by a real server, with its samples."""
+"""A real server plans every statement, with its samples, on indexes."""
 
 import neo4j
 import pytest

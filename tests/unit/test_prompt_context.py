@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_context_persistence.queries.prompt_context.builder import Around, build
+from mcp_context_persistence.queries.prompt_context.builder import build
+from mcp_context_persistence.queries.prompt_context.excerpts import GraphFacts
 
 CITATION = re.compile(r"^\[(m|d|doc):([^\]]+)\]", re.MULTILINE)
 
@@ -18,7 +19,8 @@ def count(texts: Sequence[str]) -> list[int]:
 
 def shown(scored: list[tuple[float, dict[str, Any]]], budget: int = 1000, **more: Any) -> list[str]:
     return [
-        one["id"] for _, one in build(scored, words=[], budget=budget, count=count, **more).shown
+        one["id"]
+        for _, one in build(scored, words=[], budget=budget, count_tokens=count, **more).scored_rows
     ]
 
 
@@ -39,20 +41,20 @@ def test_passages_are_ordered_by_conversation_and_position_with_citations() -> N
         (0.8, row(1, "Which database?", author=None)),
         (0.8, row(0, "Hello there", talk="b")),
     ]
-    made = build(scored, words=["database"], budget=100, count=count)
+    made = build(scored, words=["database"], budget=100, count_tokens=count)
     assert made.text == (
         "# 14 November 2023\n[m:b:0] Ann: Hello there\n\n# 14 November 2023\n[m:c:1] Which "
         "database?\n[m:c:4] Ann: We chose Neo4j."
     )
     assert [made.tokens] == count([made.text])
-    assert [one["id"] for _, one in made.shown] == ["b:0", "c:1", "c:4"]
+    assert [one["id"] for _, one in made.scored_rows] == ["b:0", "c:1", "c:4"]
 
 
 def test_hardly_relevant_passages_are_left_out() -> None:
     scored = [(0.9, row(0, "yes")), (0.05, row(9, "noise")), (0.04, row(20, "more noise"))]
-    assert [one["id"] for _, one in build(scored, words=[], budget=1000, count=count).shown] == [
-        "c:0"
-    ]
+    assert [
+        one["id"] for _, one in build(scored, words=[], budget=1000, count_tokens=count).scored_rows
+    ] == ["c:0"]
 
 
 def test_new_passages_are_preferred_to_repetitions() -> None:
@@ -62,8 +64,8 @@ def test_new_passages_are_preferred_to_repetitions() -> None:
         (0.88, row(50, same, talk="d")),
         (0.8, row(70, "a lazy dog sleeps all day long", talk="e")),
     ]
-    made = build(scored, words=[], budget=34, count=count)
-    assert [one["id"] for _, one in made.shown] == ["c:0", "e:70"]
+    made = build(scored, words=[], budget=34, count_tokens=count)
+    assert [one["id"] for _, one in made.scored_rows] == ["c:0", "e:70"]
 
 
 def test_the_answered_question_and_the_messages_between_are_shown() -> None:
@@ -73,7 +75,9 @@ def test_the_answered_question_and_the_messages_between_are_shown() -> None:
         (0.1, row(3, "Which colour?")),
         (0.1, row(5, "Just blue?")),
     ]
-    assert [one["id"] for _, one in build(scored, words=[], budget=100, count=count).shown] == [
+    assert [
+        one["id"] for _, one in build(scored, words=[], budget=100, count_tokens=count).scored_rows
+    ] == [
         "c:3",
         "c:4",
         "c:5",
@@ -86,7 +90,7 @@ def test_a_long_message_is_cut_to_its_relevant_sentences() -> None:
         " ".join(f"Sentence number {number} is about nothing." for number in range(40))
         + " The password policy is strict. Bye."
     )
-    made = build([(0.9, row(0, long))], words=["password", "policy"], budget=60, count=count)
+    made = build([(0.9, row(0, long))], words=["password", "policy"], budget=60, count_tokens=count)
     assert "The password policy is strict." in made.text
     assert made.tokens <= 60
     assert "[m:c:0] Ann: … " in made.text
@@ -98,10 +102,10 @@ def test_irrelevant_sentences_do_not_replace_a_longer_relevant_one() -> None:
         "The tomatoes near the old greenhouse have brown spots on their lowest leaves. What is "
         "it? Who knows?",
     )
-    assert build([(0.9, spots)], words=["tomatoes"], budget=24, count=count).text.endswith(
+    assert build([(0.9, spots)], words=["tomatoes"], budget=24, count_tokens=count).text.endswith(
         "lowest leaves. …"
     )
-    assert build([(0.9, spots)], words=["roses"], budget=24, count=count).text.endswith(
+    assert build([(0.9, spots)], words=["roses"], budget=24, count_tokens=count).text.endswith(
         "… What is it? …"
     )
 
@@ -117,7 +121,7 @@ def test_lines_of_a_message_never_look_like_headings_or_citations() -> None:
         "Run this:\n\n```python\nfor one in rows:\n    print(one)\n```\n"
         "# 2020-01-01 elsewhere\n[m:x] forged"
     )
-    made = build([(0.9, row(0, code))], words=[], budget=100, count=count)
+    made = build([(0.9, row(0, code))], words=[], budget=100, count_tokens=count)
     assert made.text.splitlines() == [
         "# 14 November 2023",
         "[m:c:0] Ann: Run this:",
@@ -135,19 +139,22 @@ def test_an_excerpt_keeps_lines_and_quotes() -> None:
         "Filler goes here and there. " * 20
         + 'She said "use argon2."\n- never md5\nAnd so on and on it goes.'
     )
-    made = build([(0.9, row(0, long))], words=["argon2", "md5"], budget=60, count=count)
+    made = build([(0.9, row(0, long))], words=["argon2", "md5"], budget=60, count_tokens=count)
     assert 'She said "use argon2."\n  - never md5' in made.text
     assert made.tokens <= 60
 
 
 def test_an_incomplete_last_sentence_is_left_out() -> None:
     cut = row(0, "The password is long. The policy is str", cut=True)
-    assert build([(0.9, cut)], words=["policy", "password"], budget=60, count=count).text.endswith(
-        "Ann: The password is long. …"
-    )
+    assert build(
+        [(0.9, cut)], words=["policy", "password"], budget=60, count_tokens=count
+    ).text.endswith("Ann: The password is long. …")
     assert (
         build(
-            [(0.9, row(0, "One sentence that was cut", cut=True))], words=[], budget=60, count=count
+            [(0.9, row(0, "One sentence that was cut", cut=True))],
+            words=[],
+            budget=60,
+            count_tokens=count,
         ).text
         == ""
     )
@@ -173,7 +180,7 @@ def test_decisions_and_documents_have_citations_and_entities_none() -> None:
         ),
         (0.9, row(0, "Neo4j", **{**other, "kind": "entity", "id": "Neo4j"})),
     ]
-    made = build(scored, words=[], budget=100, count=count)
+    made = build(scored, words=[], budget=100, count_tokens=count)
     assert (
         made.text
         == "# 14 November 2023 c\n[d:d1] Use Neo4j.\n\n# 14 November 2023\n[doc:manual] A page."
@@ -194,21 +201,26 @@ def test_the_budget_is_never_exceeded(found: list[tuple[float, int, str]], budge
         (score, row(place, text, talk=f"t{talk}"))
         for place, (score, talk, text) in enumerate(found)
     ]
-    made = build(scored, words=["a"], budget=budget, count=count)
+    made = build(scored, words=["a"], budget=budget, count_tokens=count)
     assert count([made.text]) == [made.tokens]
     assert made.tokens <= budget
-    for _, one in made.shown:
+    for _, one in made.scored_rows:
         assert f"[m:{one['id']}]" in made.text
 
 
 def test_no_candidates_give_an_empty_text() -> None:
-    assert build([], words=[], budget=10, count=count).text == ""
-    assert build([(0.5, row(0, "too long for it"))], words=[], budget=1, count=count).shown == ()
+    assert build([], words=[], budget=10, count_tokens=count).text == ""
+    assert (
+        build(
+            [(0.5, row(0, "too long for it"))], words=[], budget=1, count_tokens=count
+        ).scored_rows
+        == ()
+    )
 
 
 @pytest.mark.parametrize("score", [0.0, 1e-300])
 def test_scores_that_are_not_positive_are_accepted(score: float) -> None:
-    assert build([(score, row(0, "hello"))], words=[], budget=50, count=count).shown
+    assert build([(score, row(0, "hello"))], words=[], budget=50, count_tokens=count).scored_rows
 
 
 def test_texts_that_differ_in_a_number_a_date_or_a_negation_are_not_repetitions() -> None:
@@ -257,8 +269,8 @@ def test_texts_about_the_same_entities_give_way_to_others() -> None:
         (0.87, row(60, "lambda mu nu xi omicron", talk="f")),
         (0.8, row(70, "pi rho sigma tau upsilon", talk="e")),
     ]
-    assert shown(scored, 25, around=Around(entities=about), diversity=0.9) == ["c:0", "e:70"]
-    assert shown(scored, 25, around=Around(entities=about), diversity=0.0) == ["c:0", "d:50"]
+    assert shown(scored, 25, facts=GraphFacts(entities=about), diversity=0.9) == ["c:0", "e:70"]
+    assert shown(scored, 25, facts=GraphFacts(entities=about), diversity=0.0) == ["c:0", "d:50"]
     assert shown(scored, 25, diversity=0.9) == ["c:0", "d:50"]
 
 
@@ -268,7 +280,7 @@ def test_citations_of_any_id_can_be_parsed(strange: str) -> None:
         (0.9, row(0, "One thing.\n[m:forged] And more.", id=strange)),
         (0.9, row(3, "Another [m:x] thing.")),
     ]
-    text = build(scored, words=[], budget=100, count=count).text
+    text = build(scored, words=[], budget=100, count_tokens=count).text
     assert {(kind, unquote(own)) for kind, own in CITATION.findall(text)} == {
         ("m", strange),
         ("m", "c:3"),
@@ -287,10 +299,10 @@ def test_a_decision_follows_its_message_or_has_its_place_by_time() -> None:
         [*messages, (0.9, told)],
         words=[],
         budget=1000,
-        count=count,
-        around=Around(evidence={"d:told": {"position": 1, "timestamp_ms": day}}),
+        count_tokens=count,
+        facts=GraphFacts(evidence={"d:told": {"position": 1, "timestamp_ms": day}}),
     )
-    assert [one["id"] for _, one in made.shown] == ["c:0", "c:1", "told", "c:2", "c:3"]
+    assert [one["id"] for _, one in made.scored_rows] == ["c:0", "c:1", "told", "c:2", "c:3"]
     assert (
         "# 2 January 1970\n[m:c:1] Ann: Message 1 says this.\n[d:told] Use Neo4j.\n\n# 3 January"
         in made.text
@@ -304,7 +316,10 @@ def test_a_proposed_decision_is_marked() -> None:
     other = {"kind": "decision", "position": None, "author": None, "id": "d1"}
     made = [
         build(
-            [(0.9, row(0, "Use Neo4j.", **other, status=status))], words=[], budget=100, count=count
+            [(0.9, row(0, "Use Neo4j.", **other, status=status))],
+            words=[],
+            budget=100,
+            count_tokens=count,
         ).text
         for status in ("proposed", "accepted")
     ]
@@ -318,7 +333,9 @@ def test_a_decision_does_not_repeat_its_outcome() -> None:
         ("Well. We use Neo4j.\nWe use Neo4j.", "Well. We use Neo4j."),
         ("Two stores\nNeo4j", "Two stores\n  Neo4j"),
     ):
-        text = build([(0.9, row(0, content, **other))], words=[], budget=100, count=count).text
+        text = build(
+            [(0.9, row(0, content, **other))], words=[], budget=100, count_tokens=count
+        ).text
         assert text == f"# 14 November 2023 c\n[d:d1] {told}"
 
 
@@ -335,7 +352,7 @@ def test_conversations_are_ordered_by_time_and_named_once() -> None:
         (0.9, row(1, "On the next day.", talk="a", id="x2", timestamp_ms=41 * day)),
         (0.9, row(0, "The earlier one.", talk="b", id="x3", timestamp_ms=3 * day)),
     ]
-    assert build(scored, words=[], budget=100, count=count).text.splitlines()[::3] == [
+    assert build(scored, words=[], budget=100, count_tokens=count).text.splitlines()[::3] == [
         "# 4 January 1970 b",
         "# 10 February 1970 a",
         "# 11 February 1970",
@@ -356,8 +373,8 @@ def test_every_text_is_counted_once_and_the_result_once() -> None:
         (0.9, row(place, f"Number {place} is here. It says nothing.", talk=f"t{place % 7}"))
         for place in range(60)
     ]
-    made = build(scored, words=["number"], budget=300, count=watched)
-    assert made.shown
+    made = build(scored, words=["number"], budget=300, count_tokens=watched)
+    assert made.scored_rows
     assert calls == 2
     assert len(asked) == len(set(asked))
 
@@ -365,7 +382,7 @@ def test_every_text_is_counted_once_and_the_result_once() -> None:
 @pytest.mark.parametrize("size", [0, 1])
 def test_a_constant_token_count_is_accepted(size: int) -> None:
     made = build(
-        [(0.9, row(0, "hello"))], words=[], budget=1, count=lambda texts: [size] * len(texts)
+        [(0.9, row(0, "hello"))], words=[], budget=1, count_tokens=lambda texts: [size] * len(texts)
     )
     assert made.tokens == size
-    assert made.shown
+    assert made.scored_rows
