@@ -173,7 +173,7 @@ def _read_messages(rows: Iterable[Sequence[Any]]) -> list[Candidate]:
 
 def read_candidate(values: Row) -> Candidate:
     """Read a candidate from a map of its fields; other keys are ignored."""
-    return Candidate(**{name: values[name] for name in _FIELDS if name in values})
+    return Candidate(**{name: value for name, value in values.items() if name in _FIELDS})
 
 
 def is_present(values: Row) -> bool:
@@ -187,4 +187,4 @@ def replace_content(scored: ScoredCandidate, content: str) -> ScoredCandidate:
     return replace(scored, candidate=replace(scored.candidate, content=content))
 
 
-_FIELDS = tuple(Candidate.__dataclass_fields__)
+_FIELDS = frozenset(Candidate.__dataclass_fields__)
