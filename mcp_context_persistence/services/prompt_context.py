@@ -11,6 +11,7 @@ from mcp_context_persistence.queries.prompt_context import builder, excerpts, gr
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.filters import Filters, read_filters
 from mcp_context_persistence.queries.search.hybrid import rank_candidates
+from mcp_context_persistence.queries.search.query_terms import extract_terms
 from mcp_context_persistence.queries.search.request import SearchRequest
 from mcp_context_persistence.responses.context import BuildContextResponse, Citation
 from mcp_context_persistence.runtime.engine import Engine
@@ -32,8 +33,10 @@ def build_context(
     Raises:
         ValidationError: An argument is not valid.
     """
+    text = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
     request = SearchRequest(
-        query=validation.check_text("query", query, characters=limits.QUERY_CHARACTERS),
+        query=text,
+        terms=extract_terms(text),
         filters=read_filters(filters),
         recipe=search.read_recipe_argument(engine, recipe),
         now_ms=now_ms(),

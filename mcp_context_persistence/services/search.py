@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from typing import cast
 
 from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.errors import ValidationError
@@ -16,6 +17,7 @@ from mcp_context_persistence.models import (
 from mcp_context_persistence.queries.search import hybrid
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.filters import read_filters
+from mcp_context_persistence.queries.search.query_terms import extract_terms
 from mcp_context_persistence.queries.search.recipes import BALANCED, Recipe, read_recipe
 from mcp_context_persistence.queries.search.request import (
     LIMIT,
@@ -68,8 +70,10 @@ def read_request(
             if name in query.model_fields_set and name != "query"
         }
         return read_request(engine, fields.get("query"), **arguments)
+    text = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
     return SearchRequest(
-        query=validation.check_text("query", query, characters=limits.QUERY_CHARACTERS),
+        query=text,
+        terms=extract_terms(text),
         mode=_read_mode(engine, mode),
         filters=read_filters(None if filters is UNSET else filters),
         limit=_read_limit(engine, limit, default=LIMIT),
@@ -83,7 +87,7 @@ def read_request(
 def _read_mode(engine: Engine, mode: object) -> Mode:
     if mode is UNSET:
         return "hybrid" if engine.config.enable_hybrid_search else "semantic"
-    checked: Mode = validation.check_choice("mode", mode, MODES)
+    checked = cast("Mode", validation.check_choice("mode", mode, MODES))
     if checked == "hybrid" and not engine.config.enable_hybrid_search:
         raise ValidationError(
             "mode: hybrid is turned off by enable_hybrid_search; name semantic, keyword or graph"

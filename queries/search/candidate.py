@@ -62,7 +62,7 @@ class Candidate:
     @property
     def shown_id(self) -> str:
         """The id under which it is returned: a passage stands for its document."""
-        return self.document_id or self.id if self.kind == "document" else self.id
+        return self.document_id or self.id
 
     @property
     def is_found(self) -> bool:

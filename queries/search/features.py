@@ -154,7 +154,7 @@ def calculate_features(
     view = counts.matrix + neighbors.shift(counts.matrix, -1) + neighbors.shift(counts.matrix, 1)
     questions = np.array(["?" in text for text in texts], float)
     time_words = np.array([not _TIME_WORDS.isdisjoint(words) for words in words_by_text], float)
-    near, near_best = neighbors.weigh(scores * np.array([message.is_found for message in messages]))
+    near, near_best = neighbors.weigh(scores * _are_found(messages))
     coverage = counts.measure_coverage(counts.matrix)
     links = query.entity_links
     columns = {
@@ -309,6 +309,16 @@ def _find_root(word: str) -> tuple[str, int]:
         return longest, len(longest)
     root = stem(longest)
     return root, len(root) + _LONGEST_ENDING
+
+
+def _are_found(messages: Sequence[Candidate]) -> NDArray[np.bool_]:
+    """Return for each message whether an index returned it."""
+    return np.array(
+        [
+            message.vector_score is not None or message.keyword_score is not None
+            for message in messages
+        ]
+    )
 
 
 def _read_cosines(messages: Sequence[Candidate]) -> Floats:

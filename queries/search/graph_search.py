@@ -12,8 +12,8 @@ from mcp_context_persistence.queries.search.candidate import (
     read_candidate,
 )
 from mcp_context_persistence.queries.search.filters import Filters
-from mcp_context_persistence.queries.search.query_terms import build_keyword_query
-from mcp_context_persistence.queries.search.score_fusion import measure_coverage, stem_words
+from mcp_context_persistence.queries.search.query_terms import build_keyword_query, stem
+from mcp_context_persistence.queries.search.score_fusion import measure_coverage
 
 NAME_MATCHES = 100  # entities that share a word with the query
 MAX_STARTS = 10  # entities that a query can name
@@ -109,7 +109,7 @@ def find_start_entities(run: Run, *, namespace: str, words: Sequence[str]) -> li
         "text": build_keyword_query(groups, words),
         "limit": NAME_MATCHES,
     }
-    query_stems = stem_words(words)
+    query_stems = frozenset(map(stem, words))
     coverages: list[tuple[float, int, str, Mapping[str, Any]]] = []
     for row in run(
         Statement(name="search/named_entities", parameters={"batch": batch}, read=as_is)

@@ -181,8 +181,6 @@ def retrieve_candidates(
     links = _find_entity_links(backend, request, recipe)
     vector_limit = max(recipe.vector_candidates, request.limit)
     keyword_limit = max(recipe.keyword_candidates, request.limit)
-    if request.filters.has_bounds:
-        keyword_limit *= GROWTH
     expansion = Expansion(
         candidate_limit=vector_limit + keyword_limit,
         neighbor_seeds=recipe.neighbor_seeds,
@@ -193,7 +191,7 @@ def retrieve_candidates(
     retrieval = _build_retrieval(backend, request, weights, expansion=expansion)
     depth = Depth(
         vector_limit=vector_limit,
-        keyword_limit=keyword_limit,
+        keyword_limit=keyword_limit * (GROWTH if request.filters.has_bounds else 1),
         is_scan=not request.filters.is_in_index,
     )
     is_wordless = not recipe.get_weight("keyword") or _names_only_dates(request, dates)

@@ -1,11 +1,10 @@
 """The request of a search: every argument, checked, in one object."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 from mcp_context_persistence.queries.search.filters import NO_FILTERS, Filters
-from mcp_context_persistence.queries.search.query_terms import QueryTerms, extract_terms
+from mcp_context_persistence.queries.search.query_terms import QueryTerms
 from mcp_context_persistence.queries.search.recipes import BALANCED, Recipe
 
 Mode = Literal["hybrid", "semantic", "keyword", "graph"]
@@ -20,6 +19,7 @@ class SearchRequest:
 
     Attributes:
         query: Any text.
+        terms: Its informative words.
         mode: `hybrid` combines all retrievers; `semantic`, `keyword` and `graph` use the vector, the keyword or the graph retriever.
         filters: What may be returned.
         limit: Results at most.
@@ -30,6 +30,7 @@ class SearchRequest:
     """
 
     query: str
+    terms: QueryTerms
     mode: Mode = "hybrid"
     filters: Filters = NO_FILTERS
     limit: int = LIMIT
@@ -37,11 +38,6 @@ class SearchRequest:
     recipe: Recipe = BALANCED
     explain: bool = False
     now_ms: int
-
-    @cached_property
-    def terms(self) -> QueryTerms:
-        """The informative words of the query."""
-        return extract_terms(self.query)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,8 +54,10 @@ def rerank(
     Returns:
         None where no message was read.
     """
+    if score_texts is None or not recipe.rerank_top_k:
+        return None
     weight = recipe.get_weight(CROSS_ENCODER)
-    if score_texts is None or not weight or not recipe.rerank_top_k:
+    if not weight:
         return None
     order = np.argsort(-scores, kind="stable").tolist()
     best = [index for index in order if messages[index].is_allowed][: recipe.rerank_top_k]

@@ -172,10 +172,9 @@ class Retrieval:
 
     def build_statement(self, depth: Depth) -> Statement[Candidates]:
         """Return the statement of one round."""
-        index = self.vector.vectors.active.index if self.vector else INDEX
         return Statement(
             name="search/find",
-            names={INDEX: index} if self.vector else {},
+            names={INDEX: self._parameters["index"]} if self.vector else {},
             parameters={
                 "batch": {
                     **self._parameters,

@@ -60,7 +60,7 @@ def compare_with_entity(
     text counts half.
 
     Args:
-        query_stems: From `stem_words`.
+        query_stems: The stems of the query's words.
         names: The names of the entity.
         content: Its text.
     """
@@ -71,7 +71,7 @@ def compare_with_entity(
         for stems in _stem_spellings(name):
             if stems:
                 best = max(best, len(query_stems & stems) / len(query_stems | stems))
-    content_stems = stem_words(tokenize(content.replace("_", " ")))
+    content_stems = _stem_text(content)
     return max(best, CONTENT_SHARE * len(query_stems & content_stems) / len(query_stems))
 
 
@@ -85,14 +85,13 @@ def measure_coverage(query_stems: frozenset[str], name: str) -> tuple[float, int
     return best
 
 
-def stem_words(words: Iterable[str]) -> frozenset[str]:
-    """Return the stems of words."""
-    return frozenset(map(stem, words))
-
-
 def _stem_spellings(name: str) -> list[frozenset[str]]:
-    """Return the stems of a name as it is written, and of its words where it is written in CamelCase."""
-    return [stem_words(tokenize(form)) for form in {name.replace("_", " "), split_name(name)}]
+    """Return the stems of a name as it is written, and of the words of a name in CamelCase."""
+    return [_stem_text(form) for form in {name, split_name(name)}]
+
+
+def _stem_text(text: str) -> frozenset[str]:
+    return frozenset(map(stem, tokenize(text.replace("_", " "))))
 
 
 def fuse(
@@ -117,7 +116,7 @@ def fuse(
     """
     others = [other for other in candidates.others if kind_factors.get(other.kind, 1.0)]
     divisor = max((1.0, *(kind_factors.get(other.kind, 1.0) for other in others)))
-    query_stems = stem_words(words) if others else frozenset[str]()
+    query_stems = frozenset(map(stem, words)) if others else frozenset[str]()
     scored = list(messages)
     if divisor > 1:
         scored = [replace(message, score=message.score / divisor) for message in messages]
@@ -169,7 +168,8 @@ def keep_one_passage_each(scored: Iterable[ScoredCandidate]) -> list[ScoredCandi
     """Return the candidates with only the first passage of each document."""
     first: dict[tuple[str, str], ScoredCandidate] = {}
     for entry in scored:
-        first.setdefault((entry.candidate.kind, entry.candidate.shown_id), entry)
+        candidate = entry.candidate
+        first.setdefault((candidate.kind, candidate.document_id or candidate.id), entry)
     return list(first.values())
 
 
