@@ -1,4 +1,4 @@
-"""Cutting a long text into overlapping passages that an encoder can take whole."""
+"""Splits a long text into overlapping passages that fit into an encoder."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -8,16 +8,17 @@ from itertools import pairwise
 Offsets = Sequence[tuple[int, int]]
 
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*$|[。！？]$")
-_PARAGRAPH, _SENTENCE, _WORD, _INSIDE = 3, 2, 1, 0
+# How well a text can be cut before a token. Two tokens of one character cannot be cut apart.
+_UNCUTTABLE, _IN_WORD, _WORD, _SENTENCE, _PARAGRAPH = -1, 0, 1, 2, 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Passage:
-    """A piece of a text.
+    """A part of a text.
 
     Attributes:
-        start: Where it begins in the text, in characters.
-        end: Where it ends, exclusive.
+        start: Its first character, counted from 0 in the text.
+        end: One past its last character.
         text: The characters between the two.
     """
 
@@ -26,20 +27,23 @@ class Passage:
     text: str
 
 
-def split(
+def split_text(
     text: str, offsets_of: Callable[[str], Offsets], *, max_tokens: int, overlap: int
 ) -> list[Passage]:
-    """Cut a text into passages of at most `max_tokens` tokens.
+    """Split a text into passages of at most `max_tokens` tokens.
 
-    A text that fits is one passage, from its first to its last character. A longer one is cut at the end of a paragraph, else of a
-    sentence, else between words, else (a word that is longer than a passage) between tokens. Every character but space at the edges of a
-    passage is in at least one passage, and neighbours share up to `overlap` tokens, so that a sentence on a border is found in one piece.
+    A text that fits is one passage, from its first to its last character. A longer one is cut at
+    the end of a paragraph, else of a sentence, else between words, else (in a word that is longer
+    than a passage) between tokens. Every character is in at least one passage, except space at the
+    edges of a passage. Neighbors share up to `overlap` tokens, so that a sentence at a cut is
+    complete in one of them.
 
     Args:
         text: Any text; an empty or blank one is one passage.
-        offsets_of: The tokenizer: a text's tokens as pairs of character positions, in order, special tokens left out.
+        offsets_of: The tokenizer. It returns a text's tokens as pairs of character positions, in
+            order, without special tokens.
         max_tokens: The longest passage, at least 8 tokens.
-        overlap: What neighbours share at most, fewer than half of `max_tokens`.
+        overlap: The most tokens that neighbors share, fewer than half of `max_tokens`.
 
     Raises:
         ValueError: `max_tokens` or `overlap` is out of its range.
@@ -49,82 +53,93 @@ def split(
     offsets = offsets_of(text)
     if len(offsets) <= max_tokens:
         return [Passage(start=0, end=len(text), text=text)]
-    levels = _levels(text, offsets)
+    levels = _rate_cuts(text, offsets)
     passages: list[Passage] = []
-    first = done = 0
+    first = covered = 0
     while True:
-        last = _cut(levels, first, min(first + max_tokens, len(offsets)), len(offsets))
-        passage = _between(text, offsets, first, last)
-        # Cut loose from what stood before it, the rest of a word may be spelt with more tokens than it had inside the text.
-        while last - first > 1 and (surplus := len(offsets_of(passage.text)) - max_tokens) > 0:
-            last = _separable(levels, first, max(first + 1, last - surplus))
-            passage = _between(text, offsets, first, last)
-        if last <= done:  # all of it is in the one before, so that they cannot overlap
-            first = done
+        end = _find_cut(levels, first, min(first + max_tokens, len(offsets)))
+        passage = _build_passage(text, offsets, first, end)
+        # At the start of a passage, the rest of a word may have more tokens than inside the text.
+        while end - first > 1 and (surplus := len(offsets_of(passage.text)) - max_tokens) > 0:
+            end = _find_cuttable(levels, first, max(first + 1, end - surplus))
+            passage = _build_passage(text, offsets, first, end)
+        if end <= covered:  # The previous passage contains this one. Start without an overlap.
+            first = covered
             continue
         if passage.text:
             passages.append(passage)
-        if last == len(offsets):
+        if end == len(offsets):
             return passages
-        done = last
-        first = _next_start(levels, first, last, overlap)
+        covered = end
+        first = _find_next_start(levels, first, end, overlap)
 
 
-def _levels(text: str, offsets: Offsets) -> list[int]:
-    """How good a cut before each token is; -1 where two tokens share a character, so that no cut is possible."""
+def _rate_cuts(text: str, offsets: Offsets) -> list[int]:
+    """Return for each token how well the text can be cut before it."""
     levels = [_PARAGRAPH]
     for (_, end), (start, _) in pairwise(offsets):
         gap = text[end:start]
+        has_space = gap.strip() != gap
         if start < end:
-            levels.append(-1)
+            levels.append(_UNCUTTABLE)
         elif "\n\n" in gap or "\r\n\r\n" in gap:
             levels.append(_PARAGRAPH)
         elif "\n" in gap or (
-            (gap.strip() != gap or text[end - 1] in "。！？")
+            (has_space or text[end - 1] in "。！？")
             and _SENTENCE_END.search(text, max(0, end - 4), end)
         ):
             levels.append(_SENTENCE)
         else:
-            levels.append(_WORD if gap.strip() != gap else _INSIDE)
+            levels.append(_WORD if has_space else _IN_WORD)
     return levels
 
 
-def _cut(levels: Sequence[int], first: int, last: int, total: int) -> int:
-    """The token before which a passage ends that starts with `first` and may reach up to `last`."""
-    if last == total:
-        return last
-    for level, share in ((_PARAGRAPH, 0.5), (_SENTENCE, 0.5), (_WORD, 0.75)):
-        earliest = max(first + 1, first + int((last - first) * share))
-        for index in range(last, earliest - 1, -1):
+def _find_cut(levels: Sequence[int], first: int, limit: int) -> int:
+    """Return the token before which a passage ends.
+
+    Args:
+        levels: How well the text can be cut before each token.
+        first: The passage's first token.
+        limit: The last possible cut.
+    """
+    if limit == len(levels):
+        return limit
+    for level, min_share in ((_PARAGRAPH, 0.5), (_SENTENCE, 0.5), (_WORD, 0.75)):
+        earliest = max(first + 1, first + int((limit - first) * min_share))
+        for index in range(limit, earliest - 1, -1):
             if levels[index] >= level:
                 return index
-    return _separable(levels, first, last)
+    return _find_cuttable(levels, first, limit)
 
 
-def _separable(levels: Sequence[int], first: int, last: int) -> int:
-    """The nearest token at or before `last` (else after it) where a cut splits no character."""
-    for index in range(last, first, -1):
-        if levels[index] >= _INSIDE:
+def _find_cuttable(levels: Sequence[int], first: int, limit: int) -> int:
+    """Return the last token up to `limit`, else the next one, where a cut splits no character."""
+    for index in range(limit, first, -1):
+        if levels[index] >= _IN_WORD:
             return index
     return next(
-        (index for index in range(last + 1, len(levels)) if levels[index] >= _INSIDE), len(levels)
+        (index for index in range(limit + 1, len(levels)) if levels[index] >= _IN_WORD),
+        len(levels),
     )
 
 
-def _next_start(levels: Sequence[int], first: int, last: int, overlap: int) -> int:
-    """Where the next passage starts: at the earliest good place among the last `overlap` tokens, after `first` in any case."""
-    window = range(max(first + 1, last - overlap), last)
+def _find_next_start(levels: Sequence[int], first: int, end: int, overlap: int) -> int:
+    """Return the first token of the next passage: the earliest good cut in the overlap."""
+    window = range(max(first + 1, end - overlap), end)
     for level in (_SENTENCE, _WORD):
         for index in window:
             if levels[index] >= level:
                 return index
-    return last
+    return end
 
 
-def _between(text: str, offsets: Offsets, first: int, last: int) -> Passage:
-    """The text of the tokens `first` to `last` (exclusive), and of whatever the tokenizer leaves out around them, but for space."""
+def _build_passage(text: str, offsets: Offsets, first: int, end: int) -> Passage:
+    """Return the text of some tokens, with what the tokenizer leaves out around them.
+
+    Space at the edges is left out.
+    """
     start = offsets[first][0] if first else 0
-    end = offsets[last][0] if last < len(offsets) else len(text)
-    end = start + len(text[start:end].rstrip())
-    start = end - len(text[start:end].lstrip())
-    return Passage(start=start, end=end, text=text[start:end])
+    stop = offsets[end][0] if end < len(offsets) else len(text)
+    stop = start + len(text[start:stop].rstrip())
+    start = stop - len(text[start:stop].lstrip())
+    return Passage(start=start, end=stop, text=text[start:stop])

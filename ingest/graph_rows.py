@@ -1,4 +1,4 @@
-"""What was found in texts, as rows for the statements that write it."""
+"""Builds rows for the statements that write extracted entities, mentions and relations."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,27 +20,31 @@ from mcp_context_persistence.kg.writes.entities import search_properties
 
 
 class TypeAdmission(Protocol):
-    """Decides which types may be stored: what the namespace has, and new ones as far as there is room."""
+    """Decides which types may be stored: those of the namespace, and new ones up to a limit."""
 
     def admit(self, relationship_types: Iterable[str], labels: Iterable[str]) -> Types:
-        """Return those that may, the first ones first."""
+        """Return the types that may be stored; the first ones have priority."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GraphRows:
-    """Rows by the names of the statements' parameters; entities sorted by id, so that all writers lock in one order.
+    """Rows by the names of the statements' parameters.
 
-    `followed` has the ids of merged entities that something was named by.
+    Attributes:
+        entities: Sorted by id, so that all writers lock entities in one order.
+        mentions: For each text its id and the rows of its mentions.
+        relations: Sorted by source, type and target.
+        redirected_ids: Ids of merged entities that a text mentions.
     """
 
     entities: list[dict[str, Any]]
     mentions: list[dict[str, Any]]
     relations: list[dict[str, Any]]
-    followed: frozenset[str] = frozenset()
+    redirected_ids: frozenset[str] = frozenset()
 
     @property
     def types(self) -> Types:
-        """Relationship types and labels that the rows store."""
+        """Relationship types and labels of the rows."""
         return collect_types(
             (row["type"] for row in self.relations), (row["label"] for row in self.entities)
         )
@@ -52,72 +56,106 @@ class GraphRows:
 
     @property
     def names(self) -> dict[str, str]:
-        """For each entity's id the words that its vector is made of."""
+        """For each entity's id the text of its vector."""
         return {row["id"]: row["properties"]["name"] for row in self.entities}
 
 
-def graph_rows(
+def build_graph_rows(
     namespace: str,
-    found: Iterable[tuple[str, Extraction]],
+    extractions: Iterable[tuple[str, Extraction]],
     *,
     now: int,
     admission: TypeAdmission,
 ) -> GraphRows:
-    """Rows for what was found in several texts.
+    """Build the rows for the entities and relations of several texts.
 
     Args:
-        namespace: Where they live.
-        found: For each text the id of its message (or of what else supports its relations), and what was found in it.
+        namespace: Their namespace.
+        extractions: For each text its id, which is the evidence of its relations, and its
+            extraction.
         now: Milliseconds since 1970.
-        admission: Which types may be stored. A relationship of another one becomes `RELATED_TO` and keeps its name, an entity a concept.
+        admission: Which types may be stored. A relationship of another type becomes `RELATED_TO`
+            and keeps its name, an entity of another type becomes a concept.
     """
-    best: dict[str, Mention] = {}
-    mentions: list[dict[str, Any]] = []
-    relations: dict[tuple[str, str, str], dict[str, Any]] = {}
-    followed: set[str] = set()
-    found = list(found)
-    for _, extraction in found:
-        for mention in extraction.mentions:
-            if mention.redirected_from:
-                followed.add(mention.redirected_from)
-            if mention.entity_id not in best or _rank(mention) > _rank(best[mention.entity_id]):
-                best[mention.entity_id] = mention
+    extractions = list(extractions)
+    best_mentions = _select_best_mentions(extractions)
     admitted = admission.admit(
         [
             relationship_type(relation.type)
-            for _, extraction in found
+            for _, extraction in extractions
             for relation in extraction.relations
         ],
-        [label(mention.type) for mention in best.values()],
+        [label(mention.type) for mention in best_mentions.values()],
     )
-    for source_id, extraction in found:
-        mentions.append({"message_id": source_id, "entities": mention_rows(extraction.mentions)})
+    return GraphRows(
+        entities=[
+            _build_entity_row(
+                namespace, _with_admitted_type(best_mentions[entity_id], admitted), now=now
+            )
+            for entity_id in sorted(best_mentions)
+        ],
+        mentions=[
+            {"message_id": source_id, "entities": build_mention_rows(extraction.mentions)}
+            for source_id, extraction in extractions
+        ],
+        relations=_build_relation_rows(namespace, extractions, admitted),
+        redirected_ids=frozenset(
+            mention.redirected_from
+            for _, extraction in extractions
+            for mention in extraction.mentions
+            if mention.redirected_from
+        ),
+    )
+
+
+def _select_best_mentions(extractions: Sequence[tuple[str, Extraction]]) -> dict[str, Mention]:
+    """Return for each entity the mention that gives it its name and type."""
+    best: dict[str, Mention] = {}
+    for _, extraction in extractions:
+        for mention in extraction.mentions:
+            current = best.get(mention.entity_id)
+            if current is None or _rank(mention) > _rank(current):
+                best[mention.entity_id] = mention
+    return best
+
+
+def _rank(mention: Mention) -> tuple[bool, bool, float]:
+    """Return the sort key of a mention.
+
+    The entity's own name wins over that of a merged entity, then a user's pattern over a rule, then
+    the higher confidence.
+    """
+    return (
+        mention.redirected_from is None,
+        mention.extractor.startswith(RULE_PREFIX),
+        mention.confidence,
+    )
+
+
+def _build_relation_rows(
+    namespace: str, extractions: Iterable[tuple[str, Extraction]], admitted: Types
+) -> list[dict[str, Any]]:
+    """Return one row per relationship, with its sources and its highest confidence."""
+    rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for source_id, extraction in extractions:
         for relation in extraction.relations:
             stored_type = relationship_type(relation.type)
             if stored_type not in admitted.relationship_types:
                 stored_type = FALLBACK_TYPE
             key = (relation.source, stored_type, relation.target)
-            if key not in relations:
-                relations[key] = _relation_row(namespace, relation, stored_type)
-            row = relations[key]
+            if key not in rows:
+                rows[key] = _build_relation_row(namespace, relation, stored_type)
+            row = rows[key]
             row["properties"]["confidence"] = max(
                 row["properties"]["confidence"], relation.confidence
             )
             if source_id and source_id not in row["sources"]:
                 row["sources"].append(source_id)
-    return GraphRows(
-        entities=[
-            entity_row(namespace, _with_admitted_type(best[entity_id], admitted), now=now)
-            for entity_id in sorted(best)
-        ],
-        mentions=mentions,
-        relations=[relations[key] for key in sorted(relations)],
-        followed=frozenset(followed),
-    )
+    return [rows[key] for key in sorted(rows)]
 
 
-def _relation_row(namespace: str, relation: Relation, stored_type: str) -> dict[str, Any]:
-    """Return the row of a relationship that nothing supports yet."""
+def _build_relation_row(namespace: str, relation: Relation, stored_type: str) -> dict[str, Any]:
+    """Return the row of a relationship without sources."""
     return {
         "source": relation.source,
         "target": relation.target,
@@ -142,17 +180,8 @@ def _with_admitted_type(mention: Mention, admitted: Types) -> Mention:
     return replace(mention, type=FALLBACK_ENTITY_TYPE)
 
 
-def _rank(mention: Mention) -> tuple[bool, bool, float]:
-    """By which an entity that is found twice gets its name and type: its own name, the caller's own patterns, then the surest rule."""
-    return (
-        mention.redirected_from is None,
-        mention.extractor.startswith(RULE_PREFIX),
-        mention.confidence,
-    )
-
-
-def entity_row(namespace: str, mention: Mention, *, now: int) -> dict[str, Any]:
-    """The row of an entity that was found; an entity that exists already keeps its own properties."""
+def _build_entity_row(namespace: str, mention: Mention, *, now: int) -> dict[str, Any]:
+    """Return the row of an extracted entity; a stored entity keeps its own properties."""
     return {
         "id": mention.entity_id,
         "label": label(mention.type),
@@ -176,38 +205,43 @@ def entity_row(namespace: str, mention: Mention, *, now: int) -> dict[str, Any]:
     }
 
 
-def mention_rows(mentions: Sequence[Mention]) -> list[dict[str, Any]]:
-    """One row per entity of a text: where it stands first, how often, how sure that is, and under which names if not its own alone."""
-    by_entity: defaultdict[str, defaultdict[str, list[Mention]]] = defaultdict(
+def build_mention_rows(mentions: Sequence[Mention]) -> list[dict[str, Any]]:
+    """Return one row per entity of a text.
+
+    A row has the first position, the number of mentions and the highest confidence. If the text
+    mentions a merged entity, the row also has these for each of the ids.
+    """
+    groups: defaultdict[str, defaultdict[str, list[Mention]]] = defaultdict(
         lambda: defaultdict(list)
     )
     for mention in mentions:
-        by_entity[mention.entity_id][mention.redirected_from or mention.entity_id].append(mention)
+        groups[mention.entity_id][mention.redirected_from or mention.entity_id].append(mention)
     return [
         {
             "id": entity_id,
             "properties": combine_parts(
-                entity_id, [_part(known, group) for known, group in names.items()]
+                entity_id,
+                [_summarize_mentions(part_id, group) for part_id, group in parts.items()],
             ),
         }
-        for entity_id, names in sorted(by_entity.items())
+        for entity_id, parts in sorted(groups.items())
     ]
 
 
-def _part(entity_id: str, group: Sequence[Mention]) -> dict[str, Any]:
-    first = min(group, key=lambda one: one.start)
+def _summarize_mentions(entity_id: str, mentions: Sequence[Mention]) -> dict[str, Any]:
+    first = min(mentions, key=lambda mention: mention.start)
     return {
         "id": entity_id,
         "start": first.start,
         "end": first.end,
-        "count": len(group),
-        "confidence": max(one.confidence for one in group),
+        "count": len(mentions),
+        "confidence": max(mention.confidence for mention in mentions),
         "extractor": first.extractor,
     }
 
 
-def with_vectors(rows: GraphRows, vectors: Mapping[str, Any]) -> GraphRows:
-    """The same rows, each entity with its vector where there is one."""
+def add_vectors(rows: GraphRows, vectors: Mapping[str, Any]) -> GraphRows:
+    """Return the rows with a vector in each entity that has one."""
     return replace(
         rows, entities=[{**row, "vector": vectors.get(row["id"])} for row in rows.entities]
     )

@@ -1,36 +1,45 @@
-"""What is found in a text under the name of an entity that was merged into another one, means that one."""
+"""Replaces merged entities in an extraction by the entities that they were merged into."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from mcp_context_persistence.ingest.extraction.results import Extraction, Relation
+from mcp_context_persistence.ingest.extraction.results import Extraction, Mention, Relation
 
 
-def followed(found: Extraction, names: Mapping[str, str]) -> Extraction:
-    """The same with the entities that are meant.
+def follow_redirects(extraction: Extraction, targets: Mapping[str, str]) -> Extraction:
+    """Return an extraction with merged entities replaced by the entities that they mean now.
+
+    A relation between two names of one entity is left out. A relation that occurs twice after the
+    replacement is kept once.
 
     Args:
-        found: What was found.
-        names: For each merged id the entity that it means now.
-
-    Returns:
-        What was found; what it says of two names of one entity is left out, and each statement is there once.
+        extraction: What was extracted from a text.
+        targets: For each merged id the entity that it means now.
     """
-    if names.keys().isdisjoint(mention.entity_id for mention in found.mentions):
-        return found
-    mentions = tuple(
-        replace(one, entity_id=names[one.entity_id], redirected_from=one.entity_id)
-        if one.entity_id in names
-        else one
-        for one in found.mentions
-    )
+    if targets.keys().isdisjoint(mention.entity_id for mention in extraction.mentions):
+        return extraction
     relations: dict[tuple[str, str, str], Relation] = {}
-    for one in found.relations:
-        meant = replace(
-            one, source=names.get(one.source, one.source), target=names.get(one.target, one.target)
+    for relation in extraction.relations:
+        redirected = replace(
+            relation,
+            source=targets.get(relation.source, relation.source),
+            target=targets.get(relation.target, relation.target),
         )
-        if one.source == one.target or meant.source != meant.target:
-            relations.setdefault((meant.source, meant.type, meant.target), meant)
+        if relation.source == relation.target or redirected.source != redirected.target:
+            key = (redirected.source, redirected.type, redirected.target)
+            relations.setdefault(key, redirected)
     return Extraction(
-        mentions=mentions, relations=tuple(relations.values()), truncated=found.truncated
+        mentions=tuple(_redirect_mention(mention, targets) for mention in extraction.mentions),
+        relations=tuple(relations.values()),
+        truncated=extraction.truncated,
+    )
+
+
+def _redirect_mention(mention: Mention, targets: Mapping[str, str]) -> Mention:
+    if mention.entity_id not in targets:
+        return mention
+    return replace(
+        mention,
+        entity_id=targets[mention.entity_id],
+        redirected_from=mention.entity_id,
     )

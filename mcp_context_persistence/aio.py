@@ -1,7 +1,8 @@
 """The client for asyncio: the same calls, each run by the synchronous client in a worker thread.
 
-A cancelled call ends at once for who awaited it. Its thread goes on until the call's own deadline at most, what it brings is dropped, and
-thread and connection return to their pools; a write may therefore have happened, and may be repeated like every write.
+A canceled call ends at once for its caller. Its thread goes on until the deadline of the call at
+most, and its result is dropped. A write may therefore have happened; like every write, it may be
+repeated.
 """
 
 import asyncio
@@ -23,109 +24,108 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def _awaited(
+def _make_async(
     method: Callable[Concatenate[Client, P], R],
 ) -> Callable[Concatenate["AsyncContextPersistenceClient", P], Coroutine[Any, Any, R]]:
-    """The same method, to be awaited: name, signature and documentation are its own."""
+    """Return the method as a coroutine with the same name, signature and documentation."""
 
     @functools.wraps(method)
     async def call(self: "AsyncContextPersistenceClient", *args: P.args, **kwargs: P.kwargs) -> R:
-        return await self._do(lambda client: method(client, *args, **kwargs))
+        return await self._run(lambda client: method(client, *args, **kwargs))
 
-    return cast("Any", call)  # type: ignore[no-any-return]  # what `wraps` makes of it is a class of its own to mypy
+    return cast("Any", call)  # type: ignore[no-any-return]  # mypy has its own class for what `wraps` returns
 
 
-def _signed(
+def _copy_signature(
     method: Callable[Concatenate[Client, P], Any],
 ) -> Callable[[Callable[..., R]], Callable[Concatenate["AsyncContextPersistenceClient", P], R]]:
-    """Give a method the signature and the documentation of another one."""
+    """Give a method the signature and the documentation of another method."""
     return cast("Any", functools.wraps(method))  # type: ignore[no-any-return]  # likewise
 
 
 class AsyncContextPersistenceClient:
     """`ContextPersistenceClient` for asyncio: the same names and arguments, every call awaited.
 
-    The graph is opened by ``async with`` or else by the first call. A client belongs to no event loop, and may be shared between tasks;
-    16 calls run at a time, further ones wait.
+    The graph is opened by ``async with`` or else by the first call. A client belongs to no event
+    loop and may be shared between tasks. 16 calls run at a time, further ones wait.
     """
 
-    @_signed(Client.__init__)
+    @_copy_signature(Client.__init__)
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        given = inspect.signature(Client).bind(
-            *args, **kwargs
-        )  # a wrong call is noticed here, not at the first use
-        given.apply_defaults()
-        self.namespace: str = given.arguments["namespace"]
-        self._make = functools.partial(Client, *args, **kwargs)
+        # A wrong call is noticed here, not at the first use.
+        bound = inspect.signature(Client).bind(*args, **kwargs)
+        bound.apply_defaults()
+        self.namespace: str = bound.arguments["namespace"]
+        self._open_client = functools.partial(Client, *args, **kwargs)
         self._threads = ThreadPoolExecutor(
             limits.ASYNC_THREADS, thread_name_prefix="context-persistence-async"
         )
         self._lock = threading.Lock()
-        self._opened: Future[Client] | None = None
-        self._released: Future[None] | None = None
+        self._client: Future[Client] | None = None
+        self._closing: Future[None] | None = None
 
-    save_conversation = _awaited(Client.save_conversation)
-    load_conversation_history = _awaited(Client.load_conversation_history)
-    save_decision = _awaited(Client.save_decision)
-    propose_decisions = _awaited(Client.propose_decisions)
-    review_decision = _awaited(Client.review_decision)
-    get_conversation_stats = _awaited(Client.get_conversation_stats)
-    extract_entities = _awaited(Client.extract_entities)
-    create_relationship = _awaited(Client.create_relationship)
-    query_knowledge_graph = _awaited(Client.query_knowledge_graph)
-    update_knowledge_graph = _awaited(Client.update_knowledge_graph)
-    search_similar_conversations = _awaited(Client.search_similar_conversations)
-    search_hybrid = _awaited(Client.search_hybrid)
-    build_context = _awaited(Client.build_context)
-    save_document = _awaited(Client.save_document)
-    get_graph_analytics = _awaited(Client.get_graph_analytics)
-    find_central_entities = _awaited(Client.find_central_entities)
-    detect_communities = _awaited(Client.detect_communities)
-    find_similar_entities = _awaited(Client.find_similar_entities)
-    find_shortest_paths = _awaited(Client.find_shortest_paths)
-    find_duplicate_entities = _awaited(Client.find_duplicate_entities)
-    merge_entities = _awaited(Client.merge_entities)
-    undo_merge = _awaited(Client.undo_merge)
-    list_merges = _awaited(Client.list_merges)
-    batch_save_conversations = _awaited(Client.batch_save_conversations)
-    batch_extract_entities = _awaited(Client.batch_extract_entities)
-    configure_parallel_processing = _awaited(Client.configure_parallel_processing)
-    configure_entity_patterns = _awaited(Client.configure_entity_patterns)
-    reextract = _awaited(Client.reextract)
-    configure_embedding_model = _awaited(Client.configure_embedding_model)
-    get_embedding_status = _awaited(Client.get_embedding_status)
-    generate_embeddings = _awaited(Client.generate_embeddings)
-    configure_cache = _awaited(Client.configure_cache)
-    clear_cache = _awaited(Client.clear_cache)
-    configure_memory_management = _awaited(Client.configure_memory_management)
-    get_memory_stats = _awaited(Client.get_memory_stats)
-    cleanup_memory = _awaited(Client.cleanup_memory)
-    get_metrics = _awaited(Client.get_metrics)
-    configuration = _awaited(Client.configuration)
+    save_conversation = _make_async(Client.save_conversation)
+    load_conversation_history = _make_async(Client.load_conversation_history)
+    save_decision = _make_async(Client.save_decision)
+    propose_decisions = _make_async(Client.propose_decisions)
+    review_decision = _make_async(Client.review_decision)
+    get_conversation_stats = _make_async(Client.get_conversation_stats)
+    extract_entities = _make_async(Client.extract_entities)
+    create_relationship = _make_async(Client.create_relationship)
+    query_knowledge_graph = _make_async(Client.query_knowledge_graph)
+    update_knowledge_graph = _make_async(Client.update_knowledge_graph)
+    search_similar_conversations = _make_async(Client.search_similar_conversations)
+    search_hybrid = _make_async(Client.search_hybrid)
+    build_context = _make_async(Client.build_context)
+    save_document = _make_async(Client.save_document)
+    get_graph_analytics = _make_async(Client.get_graph_analytics)
+    find_central_entities = _make_async(Client.find_central_entities)
+    detect_communities = _make_async(Client.detect_communities)
+    find_similar_entities = _make_async(Client.find_similar_entities)
+    find_shortest_paths = _make_async(Client.find_shortest_paths)
+    find_duplicate_entities = _make_async(Client.find_duplicate_entities)
+    merge_entities = _make_async(Client.merge_entities)
+    undo_merge = _make_async(Client.undo_merge)
+    list_merges = _make_async(Client.list_merges)
+    batch_save_conversations = _make_async(Client.batch_save_conversations)
+    batch_extract_entities = _make_async(Client.batch_extract_entities)
+    configure_parallel_processing = _make_async(Client.configure_parallel_processing)
+    configure_entity_patterns = _make_async(Client.configure_entity_patterns)
+    reextract = _make_async(Client.reextract)
+    configure_embedding_model = _make_async(Client.configure_embedding_model)
+    get_embedding_status = _make_async(Client.get_embedding_status)
+    generate_embeddings = _make_async(Client.generate_embeddings)
+    configure_cache = _make_async(Client.configure_cache)
+    clear_cache = _make_async(Client.clear_cache)
+    configure_memory_management = _make_async(Client.configure_memory_management)
+    get_memory_stats = _make_async(Client.get_memory_stats)
+    cleanup_memory = _make_async(Client.cleanup_memory)
+    get_metrics = _make_async(Client.get_metrics)
+    configuration = _make_async(Client.configuration)
 
-    @_signed(Client.graph_data_science)
+    @_copy_signature(Client.graph_data_science)
     @asynccontextmanager
-    async def graph_data_science(self, **given: Any) -> AsyncIterator[Any]:  # noqa: D102  `_signed` brings it
-        block = await self._do(lambda client: client.graph_data_science(**given))
-        found = await self._do(lambda _: block.__enter__())
+    async def graph_data_science(self, **options: Any) -> AsyncIterator[Any]:  # noqa: D102 - copied
+        block = await self._run(lambda client: client.graph_data_science(**options))
+        projected = await self._run(lambda _: block.__enter__())
         try:
-            yield found
+            yield projected
         finally:
-            await self._do(lambda _: block.__exit__(None, None, None))
+            await self._run(lambda _: block.__exit__(None, None, None))
 
     async def __aenter__(self) -> Self:
         try:
-            await asyncio.shield(asyncio.wrap_future(self._opening()))
+            await asyncio.shield(asyncio.wrap_future(self._get_client()))
         except BaseException:
-            self._release()  # nobody leaves what was not entered
+            self._close()  # `__aexit__` is not called for what was not entered
             raise
         return self
 
     async def __aexit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
-        trace: TracebackType | None,
+        traceback: TracebackType | None,
     ) -> None:
         await self.close()
 
@@ -133,43 +133,46 @@ class AsyncContextPersistenceClient:
         return f"{type(self).__name__}(namespace={self.namespace!r})"
 
     async def close(self) -> None:
-        """Leave the graph, once the calls that run or wait have ended. Calling it again does nothing."""
-        await asyncio.shield(asyncio.wrap_future(self._release()))
+        """Close the client when its running and waiting calls have ended; again does nothing."""
+        await asyncio.shield(asyncio.wrap_future(self._close()))
 
-    async def _do(self, work: Callable[[Client], R]) -> R:
-        client = await asyncio.shield(asyncio.wrap_future(self._opening()))
+    async def _run(self, work: Callable[[Client], R]) -> R:
+        client = await asyncio.shield(asyncio.wrap_future(self._get_client()))
         with self._lock:
-            self._still_open()
+            self._check_open()
             running = self._threads.submit(copy_context().run, work, client)
         return await asyncio.wrap_future(running)
 
-    def _opening(self) -> "Future[Client]":
-        """The synchronous client, opened by whoever comes first; shared, so that nobody's cancellation ends it."""
-        with self._lock:
-            self._still_open()
-            if self._opened is None or (self._opened.done() and self._opened.exception()):
-                self._opened = self._threads.submit(self._make)
-            return self._opened
+    def _get_client(self) -> "Future[Client]":
+        """Return the synchronous client, which the first call opens.
 
-    def _still_open(self) -> None:
-        if self._released:
+        All calls share it, so that no cancellation ends it.
+        """
+        with self._lock:
+            self._check_open()
+            if self._client is None or (self._client.done() and self._client.exception()):
+                self._client = self._threads.submit(self._open_client)
+            return self._client
+
+    def _check_open(self) -> None:
+        if self._closing:
             raise DatabaseError("the client is closed; open another one")
 
-    def _release(self) -> "Future[None]":
+    def _close(self) -> "Future[None]":
         with self._lock:
-            if self._released is None:
-                self._released = Future()
+            if self._closing is None:
+                self._closing = Future()
                 threading.Thread(
-                    target=self._leave, args=(self._released,), name="context-persistence-close"
+                    target=self._finish, args=(self._closing,), name="context-persistence-close"
                 ).start()
-            return self._released
+            return self._closing
 
-    def _leave(self, done: "Future[None]") -> None:
+    def _finish(self, done: "Future[None]") -> None:
         self._threads.shutdown()
         try:
-            if self._opened and not self._opened.exception():
-                self._opened.result().close()
-        except BaseException as error:  # whoever closes is told
+            if self._client and not self._client.exception():
+                self._client.result().close()
+        except BaseException as error:  # raised where `close` is awaited
             done.set_exception(error)
         else:
             done.set_result(None)

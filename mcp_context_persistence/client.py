@@ -1,4 +1,4 @@
-"""The client that people use."""
+"""The client of the library."""
 
 from collections.abc import Callable
 from types import TracebackType
@@ -21,14 +21,13 @@ from mcp_context_persistence.methods.patterns import PatternCalls
 from mcp_context_persistence.methods.search import SearchCalls
 from mcp_context_persistence.runtime.config.argument_defaults import unset_defaults
 from mcp_context_persistence.runtime.engine import Engine
-from mcp_context_persistence.runtime.telemetry.metrics import Metrics
 
 
-def _check_place(auth: object, database: object) -> None:
+def _check_server_arguments(auth: object, database: object) -> None:
     if auth is not None and not (
         isinstance(auth, (tuple, list))
         and len(auth) == 2
-        and all(isinstance(one, str) for one in auth)
+        and all(isinstance(value, str) for value in auth)
     ):
         raise ValidationError("auth must be a pair of strings, user and password")
     if database is not None:
@@ -54,8 +53,9 @@ class ContextPersistenceClient(
 
     A client may be shared between threads. It is a context manager: leaving it closes it.
 
-    Every call ends within its deadline (30 s unless configured), raises nothing but subclasses of `ContextPersistenceError`, and may be
-    repeated: writing the same again leaves the same graph.
+    Every call ends within its deadline (30 s unless configured) and raises only subclasses of
+    `ContextPersistenceError`. Every call may be repeated: writing the same again leaves the same
+    graph.
     """
 
     @unset_defaults("spacy_model")
@@ -76,20 +76,26 @@ class ContextPersistenceClient(
         """Open a graph.
 
         Args:
-            database_url: `local:PATH` or `sqlite:///PATH` for a store in that directory, which a Neo4j of its own serves;
-                `:memory:` or `sqlite:///:memory:` for a throw-away graph; `bolt://` or `neo4j://` (`+s`, `+ssc`) for a server.
-                None means the configured address (CONTEXT_DB_URL), else the user's own store in the platform's data folder.
+            database_url: `local:PATH` or `sqlite:///PATH` for a store in that folder, which is
+                served by its own managed Neo4j; `:memory:` or `sqlite:///:memory:` for a throwaway
+                graph; `bolt://` or `neo4j://` (`+s`, `+ssc`) for a server. None means the
+                configured URL (CONTEXT_DB_URL), else the user's own store in the platform's data
+                folder.
             vector_db_url: Accepted for compatibility. Vectors live in Neo4j's own vector index.
-            spacy_model: Name of the installed spaCy model; the configured one (SPACY_MODEL) when left out.
-            config: Settings by name, see `mcp_context_persistence.runtime.config.settings.Config`. They go before the environment, which goes before
-                `.env`, the file `config.yaml`, and the defaults.
-            namespace: A part of the graph that sees nothing of the others, at most 128 bytes.
-            auth: User and password for a server; they may stand in the URL or in CONTEXT_DB_USER and CONTEXT_DB_PASSWORD too.
+            spacy_model: Name of the installed spaCy model; the configured one (SPACY_MODEL) when
+                left out.
+            config: Settings by name, see `mcp_context_persistence.runtime.config.settings.Config`.
+                They win over the environment, `.env`, the file `config.yaml`, and the defaults, in
+                this order.
+            namespace: An isolated part of the database, at most 128 bytes.
+            auth: User and password of a server; they may also be in the URL or in CONTEXT_DB_USER
+                and CONTEXT_DB_PASSWORD.
             database: Name of the server's database, its default one when None.
-            progress: Called with what is being done, how much of it is done, and how much there is, while a local server is provided.
+            progress: Called with a stage, how much of it is done, and how much there is, while a
+                managed server is provided.
             enable_metrics: Whether requests are counted and timed for `get_metrics()`.
-            metrics_port: Port on the loopback address where Prometheus may read them, 0 for any free one (`client.metrics_port`
-                tells which), None for nowhere.
+            metrics_port: Port on the loopback address where Prometheus may read them, 0 for any
+                free one (see `client.metrics_port`), None for none.
 
         Raises:
             ValidationError: An argument is not valid.
@@ -97,8 +103,12 @@ class ContextPersistenceClient(
         """
         if not validation.check_flag("enable_metrics", enable_metrics) and metrics_port is not None:
             raise ValidationError("metrics_port needs enable_metrics=True")
-        _check_place(auth, database)
-        metrics = Metrics(metrics_port) if enable_metrics else None
+        _check_server_arguments(auth, database)
+        metrics = None
+        if enable_metrics:
+            from mcp_context_persistence.runtime.telemetry.metrics import Metrics  # noqa: PLC0415 - imports Prometheus
+
+            metrics = Metrics(metrics_port)
         try:
             self._engine = Engine(
                 database_url=database_url,
@@ -122,9 +132,9 @@ class ContextPersistenceClient(
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
-        trace: TracebackType | None,
+        traceback: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -132,5 +142,8 @@ class ContextPersistenceClient(
         return f"{type(self).__name__}(namespace={self.namespace!r})"
 
     def close(self) -> None:
-        """Leave the graph. The last one to leave a local store stops its server. Calling it again does nothing."""
+        """Close the client; calling it again does nothing.
+
+        A managed server stops after its last user.
+        """
         self._engine.close()

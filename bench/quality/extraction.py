@@ -1,8 +1,9 @@
-"""Measures the extraction: precision of every rule, F1 on the labelled sets, and its speed.
+"""Measure the extraction: the precision of every rule, F1 on the labeled sets, and the speed.
 
     python -m bench.quality.extraction DATA [--write] [--speed] [--errors]
 
-`--write` stores the precisions in `ingest/extraction/rule_confidence.json`. A set that DATA lacks is skipped, and that is said.
+`--write` stores the precisions in `ingest/extraction/rule_confidence.json`. A set that DATA lacks
+is skipped with a message.
 """
 
 import argparse
@@ -24,7 +25,7 @@ _HERE = Path(__file__).parent
 RESULTS = _HERE / "results"
 _CONFIDENCE = _HERE.parents[1] / "ingest" / "extraction" / "rule_confidence.json"
 _CORE = ("person", "organization", "location")
-_RECOGNISER = {
+_TYPES_BY_LABEL = {
     "PERSON": "person",
     "ORG": "organization",
     "GPE": "location",
@@ -34,11 +35,21 @@ _RECOGNISER = {
 _OTHER = ("product", "event", "work", "law", "language", "group")
 _STRICT_ON_CHAT = ("code:", "cue:", "command:")
 _POLEO = {
-    "EMPLOYED_BY": {"works_for", "manages"}, "LOCATED_AT": {"located_in", "runs"}, "HEADQUARTERS_AT": {"located_in", "headquartered_in"},
-    "SUBSIDIARY_OF": {"part_of"}, "PARTNER_WITH": {"works_with"}, "OCCURRED_AT": {"occurs_in"}, "PARTICIPATED_IN": {"participates_in", "leads"},
-    "INVOLVED": {"shows"}, "RESIDES_AT": {"lives_in"}, "KNOWS": {"knows"}, "MEMBER_OF": {"member_of"}, "OWNS": {"owns"}, "USES": {"uses"},
+    "EMPLOYED_BY": {"manages", "works_for"},
+    "LOCATED_AT": {"located_in", "runs"},
+    "HEADQUARTERS_AT": {"headquartered_in", "located_in"},
+    "SUBSIDIARY_OF": {"part_of"},
+    "PARTNER_WITH": {"works_with"},
+    "OCCURRED_AT": {"occurs_in"},
+    "PARTICIPATED_IN": {"leads", "participates_in"},
+    "INVOLVED": {"shows"},
+    "RESIDES_AT": {"lives_in"},
+    "KNOWS": {"knows"},
+    "MEMBER_OF": {"member_of"},
+    "OWNS": {"owns"},
+    "USES": {"uses"},
     "ALIAS_OF": {"is_a"},
-}  # fmt: skip
+}
 
 
 class Counts:
@@ -58,7 +69,10 @@ class Counts:
             self.errors.append(f"{where}: {rule}: {note}")
 
     def rules(self) -> dict[str, dict[str, Any]]:
-        """For every rule its counts and the smoothed precision, the mean of a Beta(1 + right, 1 + wrong) distribution."""
+        """Return for every rule its counts and its smoothed precision.
+
+        That is the mean of a Beta(1 + right, 1 + wrong) distribution.
+        """
         found = {}
         for rule in sorted({*self.right, *self.wrong}):
             right, wrong = self.right[rule], self.wrong[rule]
@@ -87,7 +101,7 @@ def overlap(pairs: Iterable[tuple[set[Any], set[Any]]]) -> float:
 
 
 def measure_names(data: Path, extractor: Extractor, counts: Counts) -> dict[str, Any]:
-    """Exact spans of people, organisations and places, against the recogniser alone."""
+    """Compare exact spans of people, organizations and places with spaCy's recognizer alone."""
     nlp = spacy_pipeline.load("en_core_web_sm").nlp
     report: dict[str, Any] = {}
     for name in ("uner_ewt_dev.iob2", "wnut17_dev.conll", "wikigold.conll"):
@@ -101,9 +115,9 @@ def measure_names(data: Path, extractor: Extractor, counts: Counts) -> dict[str,
         with nlp.select_pipes(enable=["ner"]):
             bare = [
                 {
-                    (e.start_char, e.end_char, _RECOGNISER[e.label_])
+                    (e.start_char, e.end_char, _TYPES_BY_LABEL[e.label_])
                     for e in doc.ents
-                    if e.label_ in _RECOGNISER
+                    if e.label_ in _TYPES_BY_LABEL
                 }
                 for doc in nlp.pipe(texts)
             ]
@@ -163,7 +177,8 @@ def measure_chat(data: Path, extractor: Extractor, counts: Counts) -> dict[str, 
                 )
             elif mention.extractor.startswith(("vocabulary:", "spelled:")):
                 counts.errors.append(
-                    f"locomo_dev.json: {mention.extractor}, not counted: {mention.text} | {mention.description}"
+                    f"locomo_dev.json: {mention.extractor}, not counted: "
+                    f"{mention.text} | {mention.description}"
                 )
     return {
         "turns": len(texts),
@@ -199,57 +214,60 @@ def measure_excerpts(data: Path, extractor: Extractor, counts: Counts) -> dict[s
 
 
 def measure_decisions(data: Path) -> dict[str, Any]:
-    """Decisions of our own sentences, and of the excerpts.
+    """Measure decisions on our own sentences and on the excerpts.
 
-    There: whether a document tells of one; whether a sentence has half of the label's telling words; and whether the label, which often
-    covers several sentences, has half of the sentence's.
+    On the excerpts, three figures are reported: whether a document has a decision; whether a
+    sentence has half of the words of a label; and whether a label, which often covers several
+    sentences, has half of the words of a sentence.
     """
     own = labelled.decisions(_HERE / "decisions_held_out.txt")
-    told = (
-        {place for place, (text, _) in enumerate(own) if find_decision_sentences(text)},
-        {place for place, (_, is_one) in enumerate(own) if is_one},
+    own_pair = (
+        {index for index, (text, _) in enumerate(own) if find_decision_sentences(text)},
+        {index for index, (_, is_decision) in enumerate(own) if is_decision},
     )
-    report = {"own_held_out_f1": overlap([told])}
+    report = {"own_held_out_f1": overlap([own_pair])}
     folder = data / "excerpts"
     if not folder.exists():
         print("skipped, not in the data folder: excerpts")
         return report
-    there, same, parts = [], [], []
-    for number, (text, wanted) in enumerate(labelled.memories(folder)):
-        found = [
-            {stem(word) for word in terms(one.text).words} for one in find_decision_sentences(text)
-        ]
-        asked = [{stem(word) for word in terms(one).words} for one in wanted]
-        there.append(({number} if found else set(), {number} if wanted else set()))
+    documents, sentences, labels = [], [], []
+    for number, (text, decisions) in enumerate(labelled.memories(folder)):
+        found = [_stems(sentence.text) for sentence in find_decision_sentences(text)]
+        wanted = [_stems(decision) for decision in decisions]
+        documents.append(({number} if found else set(), {number} if decisions else set()))
         hits = {
-            place
-            for place, one in enumerate(asked)
-            if any(2 * len(one & other) >= len(one) for other in found)
+            index
+            for index, label in enumerate(wanted)
+            if any(2 * len(label & sentence) >= len(label) for sentence in found)
         }
-        wrong = {f"wrong {place}" for place in range(len(found) - len(hits))}
-        same.append((hits | wrong, set(range(len(asked)))))
+        wrong = {f"wrong {index}" for index in range(len(found) - len(hits))}
+        sentences.append((hits | wrong, set(range(len(wanted)))))
         covered = [
-            {place for place, one in enumerate(asked) if 2 * len(one & other) >= len(other)}
-            for other in found
+            {
+                index
+                for index, label in enumerate(wanted)
+                if 2 * len(label & sentence) >= len(sentence)
+            }
+            for sentence in found
         ]
-        parts.append(
-            (
-                set().union(*covered)
-                | {f"wrong {place}" for place, one in enumerate(covered) if not one},
-                set(range(len(asked))),
-            )
-        )
+        wrong = {f"wrong {index}" for index, indexes in enumerate(covered) if not indexes}
+        labels.append((set().union(*covered) | wrong, set(range(len(wanted)))))
     return {
         **report,
-        "documents_f1": overlap(there),
-        "sentences_f1": overlap(same),
-        "parts_of_labels_f1": overlap(parts),
+        "documents_f1": overlap(documents),
+        "sentences_f1": overlap(sentences),
+        "parts_of_labels_f1": overlap(labels),
     }
+
+
+def _stems(text: str) -> set[str]:
+    """Return the stems of a text's meaningful words."""
+    return {stem(word) for word in terms(text).words}
 
 
 def measure_own(name: str, extractor: Extractor, counts: Counts) -> dict[str, Any]:
     """Our own sentences: exact span and type, and statements."""
-    documents, where = labelled.sentences(_HERE / name), f"bench/{name}"
+    documents, where = labelled.sentences(_HERE / name), f"bench/quality/{name}"
     pairs, stated = [], []
     for document, extraction in zip(
         documents, extractor.extract([d.text for d in documents]), strict=True
@@ -348,7 +366,10 @@ def measure_poleo(data: Path, extractor: Extractor, counts: Counts) -> dict[str,
 
 
 def measure_speed(data: Path, extractor: Extractor) -> dict[str, Any]:
-    """Seconds of processor time for 2,000 turns: the default pipeline alone, and everything; the better of two runs each, in turns."""
+    """Measure the processor time for 2,000 turns: spaCy's default pipeline, and the extraction.
+
+    Both run twice, in turns, and the better run counts.
+    """
     texts = labelled.turns(data / "locomo" / "locomo_dev.json")[:2000]
     nlp = spacy_pipeline.load("en_core_web_sm").nlp
     plain, ours = [], []
@@ -394,7 +415,8 @@ def main() -> None:
         print("\n".join(counts.errors))
     for rule, entry in rules.items():
         print(
-            f"{rule:24} {entry['confidence']:.3f}  {entry['right']:5} right {entry['wrong']:5} wrong  {', '.join(entry['measured_on'])}"
+            f"{rule:24} {entry['confidence']:.3f}  {entry['right']:5} right "
+            f"{entry['wrong']:5} wrong  {', '.join(entry['measured_on'])}"
         )
     print(json.dumps(report, indent=1))
     RESULTS.mkdir(exist_ok=True)
@@ -406,11 +428,16 @@ def main() -> None:
 
 
 _ABOUT = (
-    "Precision of each rule, (right + 1) / (right + wrong + 2), written by bench/quality/extraction.py. Names of people, organisations and "
-    "places: exact spans on UNER-EWT dev, WNUT-17 dev and wikigold. Products, events, works, laws, languages and groups: spans that wikigold labels "
-    "MISC or WNUT product or creative-work, whichever of them. Projects: MemPalace excerpts and our own sentences. Software and concepts: "
-    "bench/quality/sentences.txt and sentences_held_out.txt, our own (the rules were mended on the first, so it flatters them, but not on the second); for code, cue and command rules every hit in wikigold and in LoCoMo's private chats counts as wrong. "
-    "Relations: our own sentences and POLE+O, where both ends are labelled; a mere pair counts as right where any relation of the two is labelled."
+    "Precision of each rule, (right + 1) / (right + wrong + 2), written by "
+    "bench/quality/extraction.py. Names of people, organizations and places: exact spans on "
+    "UNER-EWT dev, WNUT-17 dev and wikigold. Products, events, works, laws, languages and "
+    "groups: spans that wikigold labels MISC or WNUT product or creative-work. Projects: "
+    "MemPalace excerpts and our own sentences. Software and concepts: our own "
+    "bench/quality/sentences.txt and sentences_held_out.txt. The rules were tuned on the first "
+    "of these two, not on the second. For code, cue and command rules, every hit in wikigold "
+    "and in LoCoMo's private chats counts as wrong. Relations: our own sentences and POLE+O, "
+    "where both ends are labeled; a co-occurrence counts as right where any relation of the two"
+    " is labeled."
 )
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-// Score entities by the relationships that point at them; sources with few relationships count less than in PageRank.
-// Columns: id, name, type (strings), score (as the algorithm returns it), total (sum of all scores), bytes (the library's estimate of
-// the memory). If that is more than `max_bytes`, nothing is computed, and the only row has no `id`.
+// Score entities by the relationships that point at them; sources with few relationships count less
+// than in PageRank.
+// Columns: id, name, type (strings), score (as the algorithm returns it), total (sum of all
+// scores), bytes (the library's estimate of the memory). If that is more than `max_bytes`, nothing
+// is computed, and the only row has no `id`.
 :param batch => {name: "context-1767225600000-sample", config: {concurrency: 4}, max_bytes: 0, limit: 10}
 CALL gds.articleRank.stream.estimate($batch.name, $batch.config) YIELD bytesMax
 OPTIONAL CALL (bytesMax) {

@@ -1,6 +1,7 @@
 // Score entities by the number of shortest paths between other entities that contain them.
-// Columns: id, name, type (strings), score (as the algorithm returns it), total (sum of all scores), bytes (the library's estimate of
-// the memory). If that is more than `max_bytes`, nothing is computed, and the only row has no `id`.
+// Columns: id, name, type (strings), score (as the algorithm returns it), total (sum of all
+// scores), bytes (the library's estimate of the memory). If that is more than `max_bytes`, nothing
+// is computed, and the only row has no `id`.
 :param batch => {name: "context-1767225600000-sample", config: {concurrency: 4}, max_bytes: 0, limit: 10}
 CALL gds.betweenness.stream.estimate($batch.name, $batch.config) YIELD bytesMax
 OPTIONAL CALL (bytesMax) {

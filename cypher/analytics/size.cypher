@@ -1,5 +1,6 @@
 // Estimate the memory for the projection of a namespace's entities and their relationships.
-// Columns: nodes (entities), relationships (as they are stored), bytes (of the server's heap). There is always one row.
+// Columns: nodes (entities), relationships (as they are stored), bytes (of the server's heap).
+// There is always one row.
 // Plan: the degree is stored with the node; no relationship is read.
 :param batch => {namespace: "default", orientation: "UNDIRECTED", properties: ["weight"]}
 CALL () {

@@ -1,6 +1,7 @@
 // Find the components: entities that are connected by any path.
 // The result is the property `community` of the projection.
-// Columns: bytes (the library's estimate of the memory), computed (false if that is more than `max_bytes`; nothing was computed then).
+// Columns: bytes (the library's estimate of the memory), computed (false if that is more than
+// `max_bytes`; nothing was computed then).
 // There is always one row.
 :param batch => {name: "context-1767225600000-sample", config: {concurrency: 1, mutateProperty: "community"}, max_bytes: 0}
 CALL gds.wcc.mutate.estimate($batch.name, $batch.config) YIELD bytesMax

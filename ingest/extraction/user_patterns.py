@@ -10,8 +10,6 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import re2
-
 from mcp_context_persistence.ingest.extraction.results import EntityCandidate, Tier
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.errors import ValidationError
@@ -100,6 +98,8 @@ def validate_patterns(patterns: object, confidence: object) -> UserPatterns:
 
 
 def _compile_pattern(field: str, pattern: str) -> Any:
+    import re2  # noqa: PLC0415 - only where a namespace has patterns
+
     options = re2.Options()
     options.log_errors = False
     try:

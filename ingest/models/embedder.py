@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcp_context_persistence.ingest.chunking import Passage, split
+from mcp_context_persistence.ingest.chunking import Passage, split_text
 from mcp_context_persistence.ingest.models import encoders, registry, token_count
 from mcp_context_persistence.kg.errors import VectorDBError
 
@@ -146,7 +146,7 @@ class Embedder:
         """The text in pieces that the model reads whole: one if it fits, else overlapping ones; no character but space is lost."""
         model = self._encoder()
         try:
-            return split(
+            return split_text(
                 text, model.offsets, max_tokens=model.max_tokens, overlap=model.max_tokens // 8
             )
         except Exception as error:  # the tokenizer of the caller's own model raises what it likes

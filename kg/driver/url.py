@@ -30,7 +30,7 @@ class Remote:
     database: str | None = None
 
 
-def parse(url: object) -> Store | Remote:
+def parse_url(url: object) -> Store | Remote:
     """Read a `database_url`.
 
     Raises:

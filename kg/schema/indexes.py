@@ -80,7 +80,7 @@ class Index:
         row = existing.get(self.name) or self._find_substitute(existing)
         if row is None:
             return "missing"
-        if not self._has_shape(row) or row["state"] == "FAILED":
+        if not self.has_shape(row) or row["state"] == "FAILED":
             return "broken"
         if self.is_unique and row["constraint"] is None:
             # While another client creates the constraint, its index exists first and is filled.
@@ -96,13 +96,14 @@ class Index:
         if self.type != "RANGE":
             return None
         rows = (
-            row for row in existing.values() if self._has_shape(row) and row["state"] != "FAILED"
+            row for row in existing.values() if self.has_shape(row) and row["state"] != "FAILED"
         )
         return next(
             (row for row in rows if row["constraint"] is not None or not self.is_unique), None
         )
 
-    def _has_shape(self, row: Row) -> bool:
+    def has_shape(self, row: Row) -> bool:
+        """Return whether an index has the type, labels, properties and options of this one."""
         if row["type"] != self.type or (row["constraint"] is not None and not self.is_unique):
             return False
         labels, properties = tuple(row["labels"] or ()), tuple(row["properties"] or ())
@@ -179,7 +180,7 @@ class _Reconciliation:
             has_changed = False
             for index in self._required:
                 if verdicts[index.name] in {"missing", "broken"}:
-                    has_changed |= self._create(index, existing.get(index.name))
+                    has_changed |= self._create(index, existing)
             if not has_changed:
                 backoff.sleep(self._deadline)
 
@@ -192,18 +193,15 @@ class _Reconciliation:
                 raise self._build_timeout_error() from error
             raise
 
-    def _create(self, index: Index, row: Row | None) -> bool:
+    def _create(self, index: Index, existing: Mapping[str, Row]) -> bool:
         """Create one index, after an index of its name was dropped.
 
         Returns:
             False where another client interfered.
         """
+        row = existing.get(index.name)
         if self._changes[index.name] == MAX_ATTEMPTS:
-            text = (
-                f"the index {index.name} was created {MAX_ATTEMPTS} times and is still missing; "
-                "see the server's log, and try again"
-            )
-            raise DatabaseError(text, retryable=True)
+            raise _explain_missing(index, existing)
         self._changes[index.name] += 1
         try:
             if row is not None:
@@ -275,6 +273,23 @@ class _Reconciliation:
             "try again later",
             retryable=True,
         )
+
+
+def _explain_missing(index: Index, existing: Mapping[str, Row]) -> DatabaseError:
+    """Return the error for an index that is missing after it was created without an error.
+
+    `CREATE ... IF NOT EXISTS` does nothing where an equal index has another name.
+    """
+    name = next((name for name, row in existing.items() if index.has_shape(row)), index.name)
+    if name != index.name:
+        return DatabaseError(
+            f"the index {name} has the properties of the required index {index.name}: drop it"
+        )
+    return DatabaseError(
+        f"the index {index.name} was created {MAX_ATTEMPTS} times and is still missing; "
+        "see the server's log, and try again",
+        retryable=True,
+    )
 
 
 def _read_code(error: DatabaseError) -> str:

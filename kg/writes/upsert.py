@@ -164,7 +164,7 @@ def _check_mapping(fields: object, *, path: str, keys: frozenset[str]) -> Mappin
     return fields
 
 
-def follow_redirects(rows: Sequence[EntityRow], redirects: Mapping[str, str]) -> list[EntityRow]:
+def redirect_entities(rows: Sequence[EntityRow], redirects: Mapping[str, str]) -> list[EntityRow]:
     """Replace ids of merged entities by the ids of the entities that they were merged into.
 
     A row under a merged id does not change name and type of the kept entity. It only adds to the

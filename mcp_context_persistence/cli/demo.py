@@ -1,4 +1,4 @@
-"""The main job on real text, shown step by step."""
+"""The demo: save conversations and show, step by step, what can be asked."""
 
 import textwrap
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from mcp_context_persistence.cli.demo_files import conversations, namespace_of
+from mcp_context_persistence.cli.demo_files import choose_namespace, read_conversations
 from mcp_context_persistence.client import ContextPersistenceClient
 from mcp_context_persistence.kg.driver import url
 from mcp_context_persistence.kg.errors import NotFoundError
@@ -17,8 +17,8 @@ from mcp_context_persistence.kg.models import Conversation
 from mcp_context_persistence.models import Entity, GraphPath, SaveConversationResponse
 from mcp_context_persistence.queries.search.recipes import ARMS
 
-STRONGEST = 3  # arms that are named for a result
-SHOWN = 20  # conversations that are listed one by one
+MAX_REASONS = 3  # that are named for a result
+MAX_LISTED = 20  # conversations or entities
 STAGES = {
     "verify": "Checking the files of Neo4j",
     "download": "Downloading Neo4j",
@@ -26,8 +26,11 @@ STAGES = {
 }
 
 
-class Provision:
-    """Shows what is being provided: on a terminal as bars that go when it is done, elsewhere as one line per stage."""
+class ProvisionProgress:
+    """Shows how far the managed server is provided.
+
+    On a terminal it shows bars until all is done, elsewhere a line for each stage.
+    """
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
@@ -43,8 +46,8 @@ class Provision:
         self._tasks: dict[str, TaskID] = {}
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """Show that `done` of `total` of a stage is done: seconds of `start`, bytes of the others."""
-        total = 0 if stage == "start" else total  # it is done when it is done
+        """Show that `done` of `total` of a stage is done: seconds of `start`, else bytes."""
+        total = 0 if stage == "start" else total  # how long it takes is not known
         if stage not in self._tasks:
             text = STAGES.get(stage, stage)
             if not self._console.is_terminal:
@@ -57,26 +60,26 @@ class Provision:
         )
 
     def stop(self) -> None:
-        """Take the bars down."""
+        """Remove the bars."""
         self._progress.stop()
 
 
-def run(path: Path | None, *, store: str, console: Console) -> None:
+def run_demo(path: Path | None, *, store: str, console: Console) -> None:
     """Save conversations, then show what can be asked.
 
     Args:
-        path: The user's own conversations, None for those that come with the package.
+        path: File with the user's own conversations, None for those of the package.
         store: A `database_url`.
-        console: Where to show it.
+        console: Where to print.
 
     Raises:
         ValidationError: The file does not hold conversations; nothing was started.
     """
-    given = conversations(path)
-    namespace = namespace_of(path)
+    conversations = read_conversations(path)
+    namespace = choose_namespace(path)
     console.rule("Context Persistence")
-    console.print(f"Store: {_shown(store)}   Namespace: {namespace}\n", soft_wrap=True)
-    provision = Provision(console)
+    console.print(f"Store: {_hide_password(store)}   Namespace: {namespace}\n", soft_wrap=True)
+    provision = ProvisionProgress(console)
     try:
         client = ContextPersistenceClient(
             database_url=store, namespace=namespace, progress=provision
@@ -87,33 +90,37 @@ def run(path: Path | None, *, store: str, console: Console) -> None:
         console.print("  Loading the language models ...")
         client.search_similar_conversations("first use", limit=1)
         client.extract_entities("First use.", store=False)
-        _heading(console, "1. Save conversations")
-        _show_saved(console, [client.save_conversation(one, replace=True) for one in given])
-        _heading(console, "2. Entities and relationships, with their confidence")
-        entity = _show_entities(console, client, given)
+        _print_heading(console, "1. Save conversations")
+        responses = [client.save_conversation(talk, replace=True) for talk in conversations]
+        _show_saved(console, responses)
+        _print_heading(console, "2. Entities and relationships, with their confidence")
+        entity = _show_entities(console, client, conversations)
         question = (
-            _question(given, entity) if path else "how do we check the quality of order data?"
+            _choose_question(conversations, entity)
+            if path
+            else "how do we check the quality of order data?"
         )
-        _heading(console, f'3. Hybrid search: "{question}"')
+        _print_heading(console, f'3. Hybrid search: "{question}"')
         _show_search(console, client, question)
         if entity:
-            _heading(console, f"4. The graph around {entity.name}")
-            _show_neighbourhood(console, client, entity.id)
+            _print_heading(console, f"4. The graph around {entity.name}")
+            _show_neighborhood(console, client, entity.id)
         if path is None:
-            _heading(console, "5. A decision")
-            _show_decision(console, client, given[0].conversation_id)
-        _heading(console, "Statistics")
+            _print_heading(console, "5. A decision")
+            _show_decision(console, client, conversations[0].conversation_id)
+        _print_heading(console, "Statistics")
         _show_statistics(console, client)
     if "://" not in store or store.startswith("sqlite:"):
-        _show_way_on(console, store.removeprefix("local:"), namespace)
+        _show_next_steps(console, store.removeprefix("local:"), namespace)
 
 
-def _show_way_on(console: Console, place: str, namespace: str) -> None:
-    _heading(console, "Look at it yourself")
-    place = f'"{place}"' if " " in place else place
-    console.print(f"  context-persistence server start {place}", soft_wrap=True)
+def _show_next_steps(console: Console, folder: str, namespace: str) -> None:
+    _print_heading(console, "Look at it yourself")
+    folder = f'"{folder}"' if " " in folder else folder
+    console.print(f"  context-persistence server start {folder}", soft_wrap=True)
     console.print(
-        f"  context-persistence server browser {place} --show-password   (Neo4j Browser: address, user, password)",
+        f"  context-persistence server browser {folder} --show-password"
+        "   (Neo4j Browser: address, user, password)",
         soft_wrap=True,
     )
     console.print(
@@ -122,28 +129,28 @@ def _show_way_on(console: Console, place: str, namespace: str) -> None:
     )
     if namespace != "default":
         console.print(
-            f'  (with "{namespace}" instead of "default" in its line :param namespace)',
+            f'  (with "{namespace}" instead of "default" in its line WITH)',
             markup=False,
             soft_wrap=True,
         )
-    console.print(f"  context-persistence server stop {place}", soft_wrap=True)
+    console.print(f"  context-persistence server stop {folder}", soft_wrap=True)
 
 
-def _shown(store: str) -> str:
-    """A database URL without its password."""
-    place = url.parse(store)
-    return place.uri if isinstance(place, url.Remote) else store
+def _hide_password(store: str) -> str:
+    """Return a database URL without its password."""
+    target = url.parse_url(store)
+    return target.uri if isinstance(target, url.Remote) else store
 
 
-def _heading(console: Console, text: str) -> None:
+def _print_heading(console: Console, text: str) -> None:
     console.print(f"\n{text}", style="bold", highlight=False, soft_wrap=True)
 
 
-def _line(console: Console, text: str, *, style: str | None = None) -> None:
+def _print_line(console: Console, text: str, *, style: str | None = None) -> None:
     console.print(f"  {text}", style=style, highlight=False, markup=False, soft_wrap=True)
 
 
-def _short(text: str, size: int = 110) -> str:
+def _shorten(text: str, size: int = 110) -> str:
     return textwrap.shorten(text, size, placeholder=" ...")
 
 
@@ -160,153 +167,172 @@ def _show_saved(console: Console, responses: Sequence[SaveConversationResponse])
         "seconds",
         box=None,
     )
-    for one in responses[:SHOWN]:
-        numbers = (one.message_count, one.created, one.updated, one.kept, one.embeddings_generated)
-        found = (one.entities_found, one.relationships_found)
+    for response in responses[:MAX_LISTED]:
+        counts = (
+            response.message_count,
+            response.created,
+            response.updated,
+            response.kept,
+            response.embeddings_generated,
+            response.entities_found,
+            response.relationships_found,
+        )
         table.add_row(
-            one.conversation_id, *map(str, numbers), *map(str, found), f"{one.processing_time:.2f}"
+            response.conversation_id, *map(str, counts), f"{response.processing_time:.2f}"
         )
     console.print(table)
-    if len(responses) > SHOWN:
-        _line(console, f"and {_count(len(responses) - SHOWN, 'more conversation')}")
+    if len(responses) > MAX_LISTED:
+        _print_line(console, f"and {_count(len(responses) - MAX_LISTED, 'more conversation')}")
 
 
 def _show_entities(
-    console: Console, client: ContextPersistenceClient, given: Sequence[Conversation]
+    console: Console, client: ContextPersistenceClient, conversations: Sequence[Conversation]
 ) -> Entity | None:
-    """Show what the first texts talk about; returns the entity that has most relationships, None when there is none."""
-    found: dict[str, Entity] = {}
-    degree: dict[str, int] = {}
-    links: dict[str, float] = {}
-    for one in given[:5]:
-        for message in one.messages[:20]:
-            answer = client.extract_entities(message.content, store=False)
-            found.update({entity.id: entity for entity in answer.entities})
-            for link in answer.relationships:
-                ends = (link.source_entity_id, link.target_entity_id)
-                if link.relationship_type != "related_to" and all(end in found for end in ends):
-                    degree.update({end: degree.get(end, 0) + 1 for end in ends})
-                    source, target = (found[end].name for end in ends)
-                    links[f"{source} -[{link.relationship_type}]-> {target}"] = link.confidence
-    if not found:
-        _line(console, "nothing was recognised")
+    """Show what the first texts mention.
+
+    Returns:
+        The entity with the most relationships, None when there is no entity.
+    """
+    entities: dict[str, Entity] = {}
+    degrees: dict[str, int] = {}
+    confidences: dict[str, float] = {}  # by the text of a relationship
+    messages = [message for talk in conversations[:5] for message in talk.messages[:20]]
+    for message in messages:
+        response = client.extract_entities(message.content, store=False)
+        entities.update({entity.id: entity for entity in response.entities})
+        for relationship in response.relationships:
+            ends = (relationship.source_entity_id, relationship.target_entity_id)
+            name = relationship.relationship_type
+            if name != "related_to" and all(end in entities for end in ends):
+                degrees.update({end: degrees.get(end, 0) + 1 for end in ends})
+                source, target = (entities[end].name for end in ends)
+                confidences[f"{source} -[{name}]-> {target}"] = relationship.confidence
+    if not entities:
+        _print_line(console, "no entity was recognized")
         return None
-    table = Table("type", "entities", box=None)
-    for kind in sorted({one.type for one in found.values()}):
-        names = [one.name for one in found.values() if one.type == kind]
-        table.add_row(
-            kind, ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-        )
-    console.print(table)
-    if links:
+    _show_entity_types(console, list(entities.values()))
+    if confidences:
         console.print()
-    for text, confidence in list(links.items())[:12]:
-        _line(console, f"{confidence:.2f}  {text}")
-    return (
-        found[max(degree, key=lambda one: (degree[one], one))]
-        if degree
-        else next(iter(found.values()))
-    )
+    for text, confidence in list(confidences.items())[:12]:
+        _print_line(console, f"{confidence:.2f}  {text}")
+    if not degrees:
+        return next(iter(entities.values()))
+    return entities[max(degrees, key=lambda entity_id: (degrees[entity_id], entity_id))]
 
 
-def _question(given: Sequence[Conversation], entity: Entity | None) -> str:
-    return entity.name if entity else _short(given[0].messages[0].content, 60)
+def _show_entity_types(console: Console, entities: Sequence[Entity]) -> None:
+    table = Table("type", "entities", box=None)
+    for entity_type in sorted({entity.type for entity in entities}):
+        names = [entity.name for entity in entities if entity.type == entity_type]
+        more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+        table.add_row(entity_type, ", ".join(names[:8]) + more)
+    console.print(table)
+
+
+def _choose_question(conversations: Sequence[Conversation], entity: Entity | None) -> str:
+    return entity.name if entity else _shorten(conversations[0].messages[0].content, 60)
 
 
 def _show_search(console: Console, client: ContextPersistenceClient, question: str) -> None:
-    for one in client.search_hybrid(question, limit=4).results:
-        text = f"{one.id} ({one.content})" if one.type == "conversation" else one.content
-        _line(console, f"{one.similarity_score:.2f}  {one.type:<12}  {_short(text)}")
-        _line(console, f"      {_because(one.explanation)}", style="dim")
+    for result in client.search_hybrid(question, limit=4).results:
+        is_conversation = result.type == "conversation"
+        text = f"{result.id} ({result.content})" if is_conversation else result.content
+        _print_line(console, f"{result.similarity_score:.2f}  {result.type:<12}  {_shorten(text)}")
+        _print_line(console, f"      {_explain(result.explanation)}", style="dim")
 
 
-def _because(explanation: dict[str, Any]) -> str:
-    """What the strongest arms gave to its place, and the ranks and scores of both legs, in a few words."""
-    parts = []
+def _explain(explanation: dict[str, Any]) -> str:
+    """Describe what contributed most to the score, and the rank in both retrievers."""
+    reasons = []
     if "ranking" in explanation:
-        given = {
-            arm: sum(explanation["ranking"]["parts"].get(name, 0.0) for name in names)
-            for arm, names in ARMS.items()
+        contributions = {
+            weight: sum(explanation["ranking"]["parts"].get(name, 0.0) for name in names)
+            for weight, names in ARMS.items()
         }
-        best = sorted(given, key=given.__getitem__, reverse=True)[:STRONGEST]
-        parts.append(
-            "most by " + ", ".join(f"{arm} {given[arm]:.1f}" for arm in best if given[arm] > 0)
-        )
-    for arm, name in (("semantic", "by meaning (cosine"), ("keyword", "by words (score")):
-        if arm in explanation:
-            parts.append(
-                f"number {explanation[arm]['rank']} {name} {explanation[arm]['score']:.2f})"
+        best = sorted(contributions, key=contributions.__getitem__, reverse=True)[:MAX_REASONS]
+        reasons.append(
+            "most by "
+            + ", ".join(
+                f"{name} {contributions[name]:.1f}" for name in best if contributions[name] > 0
             )
-    return "because: " + (", ".join(parts) or "it is near to what was found")
+        )
+    for retriever, text in (("semantic", "by meaning (cosine"), ("keyword", "by words (score")):
+        if retriever in explanation:
+            found_by = explanation[retriever]
+            reasons.append(f"number {found_by['rank']} {text} {found_by['score']:.2f})")
+    return "because: " + (", ".join(reasons) or "it is related to other results")
 
 
-def _count(number: int, one: str, many: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+def _count(number: int, singular: str, plural: str | None = None) -> str:
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
-def _show_neighbourhood(console: Console, client: ContextPersistenceClient, entity_id: str) -> None:
+def _show_neighborhood(console: Console, client: ContextPersistenceClient, entity_id: str) -> None:
     try:
-        answer = client.query_knowledge_graph(entity_id, depth=2)
+        response = client.query_knowledge_graph(entity_id, depth=2)
     except NotFoundError:
-        _line(
+        _print_line(
             console,
-            "nothing: these conversations say mode 'conversation', which keeps text and vectors only",
+            "nothing: these conversations have the mode 'conversation', which keeps only text and "
+            "vectors",
         )
         return
-    names = {one.entity_id: one.name for one in answer.neighbors}
-    if answer.context.entity:
-        names[answer.context.entity.id] = answer.context.entity.name
-    near = list(dict.fromkeys(one.name for one in answer.neighbors))
-    more = f" and {len(near) - SHOWN} more" if len(near) > SHOWN else ""
-    _line(
+    names = {neighbor.entity_id: neighbor.name for neighbor in response.neighbors}
+    if response.context.entity:
+        names[response.context.entity.id] = response.context.entity.name
+    near = list(dict.fromkeys(neighbor.name for neighbor in response.neighbors))
+    more = f" and {len(near) - MAX_LISTED} more" if len(near) > MAX_LISTED else ""
+    _print_line(
         console,
-        f"{_count(len(answer.context), 'entity', 'entities')} within two steps: {', '.join(near[:SHOWN])}{more}"
+        f"{_count(len(response.context), 'entity', 'entities')} within two steps: "
+        f"{', '.join(near[:MAX_LISTED])}{more}"
         if near
         else "it is related to no other entity",
     )
-    for path in answer.paths[:8]:
-        _line(console, _way(path, names))
+    for path in response.paths[:8]:
+        _print_line(console, _describe_path(path, names))
 
 
-def _way(path: GraphPath, names: dict[str, str]) -> str:
-    """A path by names, each relationship as it points."""
+def _describe_path(path: GraphPath, names: dict[str, str]) -> str:
+    """Return a path by names, each relationship with its direction."""
     text = names.get(path.entities[0], path.entities[0])
-    for at, step in zip(path.entities[1:], path.steps, strict=True):
+    for entity_id, step in zip(path.entities[1:], path.steps, strict=True):
         arrow = (
             f"-[{step.relationship_type}]->"
-            if step.to_entity == at
+            if step.to_entity == entity_id
             else f"<-[{step.relationship_type}]-"
         )
-        text += f" {arrow} {names.get(at, at)}"
+        text += f" {arrow} {names.get(entity_id, entity_id)}"
     return text
 
 
 def _show_decision(
     console: Console, client: ContextPersistenceClient, conversation_id: str
 ) -> None:
-    answer = client.save_decision(
+    response = client.save_decision(
         conversation_id,
         "architecture",
         "We compared checks by hand with OrderValidator and pydantic",
         "OrderValidator stays on pydantic",
         0.8,
     )
-    decided = answer.decision
-    _line(console, f"{decided.decision_type}: {decided.outcome}")
-    _line(console, f"because: {decided.context}")
-    _line(
+    decision = response.decision
+    _print_line(console, f"{decision.decision_type}: {decision.outcome}")
+    _print_line(console, f"because: {decision.context}")
+    _print_line(
         console,
-        f"kept with {conversation_id}, linked to {_count(answer.entities_linked, 'entity', 'entities')} that it names",
+        f"saved with {conversation_id}, linked to "
+        f"{_count(response.entities_linked, 'entity', 'entities')} that it names",
     )
 
 
 def _show_statistics(console: Console, client: ContextPersistenceClient) -> None:
     stats = client.get_conversation_stats().stats
-    counted = (
+    counts = (
         _count(stats.total_conversations, "conversation"),
         _count(stats.total_messages, "message"),
         _count(stats.total_entities, "entity", "entities"),
         _count(stats.total_relationships, "relationship"),
         _count(stats.total_decisions, "decision"),
     )
-    _line(console, ", ".join(counted))
+    _print_line(console, ", ".join(counts))

@@ -1,4 +1,4 @@
-"""Conversations from a file, checked before anything else happens."""
+"""Read the conversations of the demo from a file, and check them."""
 
 import hashlib
 import json
@@ -6,14 +6,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError as TheirValidationError
+from pydantic import ValidationError as PydanticValidationError
 
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.models import Conversation, conversation, explain
 
 
-def conversations(path: Path | None) -> list[Conversation]:
-    """The conversations of a file (a JSON list, one JSON object, or JSON lines), or those that come with the package.
+def read_conversations(path: Path | None) -> list[Conversation]:
+    """Read the conversations of a file: a JSON list, one JSON object, or JSON lines.
+
+    Args:
+        path: The file, None for the conversations of the package.
 
     Raises:
         ValidationError: The file cannot be read as conversations; the text says where.
@@ -27,36 +30,40 @@ def conversations(path: Path | None) -> list[Conversation]:
             raise ValidationError(
                 f"the file cannot be read as UTF-8 text: {error.__class__.__name__}"
             ) from error
-    found = [(place, _conversation(one, place)) for place, one in _objects(text)]
-    if not found:
+    located = [(location, _check(row, location)) for location, row in _parse(text)]
+    if not located:
         raise ValidationError("the file holds no conversation")
-    _no_id_twice(found)
-    return [one for _, one in found]
+    _check_unique_ids(located)
+    return [talk for _, talk in located]
 
 
-def namespace_of(path: Path | None) -> str:
-    """Where the demo keeps the conversations of a file: `default` for those of the package, else one namespace per file."""
+def choose_namespace(path: Path | None) -> str:
+    """Return the namespace of a file, `default` for the conversations of the package."""
     if path is None:
         return "default"
-    place = hashlib.sha256(str(path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    suffix = hashlib.sha256(str(path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:8]
     name = "".join(letter if letter.isalnum() else "-" for letter in path.stem)
-    return f"{name.encode()[:64].decode(errors='ignore')}-{place}"
+    return f"{name.encode()[:64].decode(errors='ignore')}-{suffix}"
 
 
-def _objects(text: str) -> Iterator[tuple[str, Any]]:
+def _parse(text: str) -> Iterator[tuple[str, Any]]:
     try:
-        whole = json.loads(text)
+        content = json.loads(text)
     except RecursionError as error:
         raise ValidationError("the file is nested too deeply to hold conversations") from error
     except ValueError as error:
-        yield from _lines(text, error)
+        yield from _parse_lines(text, error)
         return
-    for number, one in enumerate(whole if isinstance(whole, list) else [whole], start=1):
-        yield f"conversation {number}", one
+    rows = content if isinstance(content, list) else [content]
+    for number, row in enumerate(rows, start=1):
+        yield f"conversation {number}", row
 
 
-def _lines(text: str, problem: ValueError) -> Iterator[tuple[str, Any]]:
-    """The objects of JSON lines; a file whose first line is no JSON by itself has the `problem` that it has as a whole."""
+def _parse_lines(text: str, document_error: ValueError) -> Iterator[tuple[str, Any]]:
+    """Yield the objects of JSON lines.
+
+    If the first line is not JSON by itself, `document_error` says what is wrong with the file.
+    """
     lines = [
         (number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()
     ]
@@ -64,40 +71,41 @@ def _lines(text: str, problem: ValueError) -> Iterator[tuple[str, Any]]:
         try:
             yield f"line {number}", json.loads(line)
         except (ValueError, RecursionError) as error:
-            whole = number == lines[0][0] and isinstance(problem, json.JSONDecodeError)
-            place = f"line {problem.lineno}, column {problem.colno}" if whole else f"line {number}"  # type: ignore[attr-defined]
-            raise ValidationError(f"{place}: this is not JSON") from error
+            location = f"line {number}"
+            if number == lines[0][0] and isinstance(document_error, json.JSONDecodeError):
+                location = f"line {document_error.lineno}, column {document_error.colno}"
+            raise ValidationError(f"{location}: this is not JSON") from error
 
 
-def _conversation(given: Any, place: str) -> Conversation:
+def _check(row: Any, location: str) -> Conversation:
     try:
-        made = Conversation.model_validate(given)
-        mode = made.mode if "mode" in made.model_fields_set else "hybrid"
+        parsed = Conversation.model_validate(row)
+        mode = parsed.mode if "mode" in parsed.model_fields_set else "hybrid"
         return conversation(
-            made.conversation_id,
-            made.messages,
-            project_path=made.project_path,
+            parsed.conversation_id,
+            parsed.messages,
+            project_path=parsed.project_path,
             mode=mode,
-            metadata=made.metadata,
-            created_at=made.created_at,
+            metadata=parsed.metadata,
+            created_at=parsed.created_at,
         )
-    except TheirValidationError as error:
-        raise ValidationError(f"{place}: {explain(error)}") from error
+    except PydanticValidationError as error:
+        raise ValidationError(f"{location}: {explain(error)}") from error
     except ValueError as error:
-        raise ValidationError(f"{place}: {error}") from error
+        raise ValidationError(f"{location}: {error}") from error
 
 
-def _no_id_twice(found: Sequence[tuple[str, Conversation]]) -> None:
-    """The later one would take the place of the earlier one."""
-    talks: dict[str, str] = {}
+def _check_unique_ids(located: Sequence[tuple[str, Conversation]]) -> None:
+    """Refuse an id that occurs twice: the later one would replace the earlier one."""
+    conversations: dict[str, str] = {}
     messages: dict[str, str] = {}
-    for place, one in found:
-        before = talks.setdefault(one.conversation_id, place)
-        if before != place:
-            raise ValidationError(f"{place}: it has the conversation_id of {before}")
-        for message in one.messages:
+    for location, talk in located:
+        earlier = conversations.setdefault(talk.conversation_id, location)
+        if earlier != location:
+            raise ValidationError(f"{location}: it has the conversation_id of {earlier}")
+        for message in talk.messages:
             if (
                 message.id is not None
-                and (before := messages.setdefault(message.id, place)) != place
+                and (earlier := messages.setdefault(message.id, location)) != location
             ):
-                raise ValidationError(f"{place}: a message has the id of one in {before}")
+                raise ValidationError(f"{location}: a message has the id of one in {earlier}")

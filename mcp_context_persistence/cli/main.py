@@ -1,14 +1,18 @@
-"""The command line."""
+"""The command line.
+
+Modules that take long to import are imported by the commands that use them.
+"""
 
 import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from mcp_context_persistence import __version__
 from mcp_context_persistence.cli.server import server
 from mcp_context_persistence.kg.errors import ContextPersistenceError, ValidationError
+
+REDIRECTED_WIDTH = 160  # columns of the demo where its output is not a terminal
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,22 +32,28 @@ commands.add_command(server)
     "--store",
     default=".cache/demo-store",
     show_default=True,
-    help="Directory of the store, or any database URL.",
+    help="Folder of the store, or any database URL.",
 )
 def demo(file: Path | None, store: str) -> None:
-    """Run the main job and show what it does, on FILE (JSON or JSON lines of conversations) or on text that comes with the package."""
-    from mcp_context_persistence.cli.demo import run  # noqa: PLC0415 - the other commands start without the language models
+    """Save conversations and show what can be asked.
+
+    FILE has conversations as JSON or JSON lines. Without it, conversations of the package are used.
+    """
+    from rich.console import Console  # noqa: PLC0415 - see above
+
+    from mcp_context_persistence.cli.demo import run_demo  # noqa: PLC0415
 
     url = store if "://" in store or store.startswith((":", "local:")) else f"local:{store}"
-    run(file, store=url, console=Console(markup=False, width=None if sys.stdout.isatty() else 160))
+    width = None if sys.stdout.isatty() else REDIRECTED_WIDTH
+    run_demo(file, store=url, console=Console(markup=False, width=width))
 
 
 def main() -> None:
     """Run a command: exit 0 when it worked, 1 when it failed, 2 when it was called wrongly."""
     try:
         sys.exit(commands(standalone_mode=False) or 0)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+    except click.exceptions.Exit as ending:
+        sys.exit(ending.exit_code)
     except click.Abort:
         click.echo("stopped", err=True)
         sys.exit(130)

@@ -7,77 +7,79 @@ from pathlib import Path
 import click
 
 from mcp_context_persistence.kg import local
-from mcp_context_persistence.kg.local.store import Store
 
 STORE = click.argument("store", required=False, type=click.Path(file_okay=False, path_type=Path))
 
 
 @click.group()
 def server() -> None:
-    """Show and control the Neo4j of a local STORE, a directory. Without one, your own store is meant."""
+    """Show and control the Neo4j server of a local STORE, a folder; by default your own store."""
 
 
-def _known(store: Path) -> local.ServerStatus:
-    """The status of a store that exists."""
-    found = local.status(store)
-    if not Store(found.store).exists():
-        raise click.ClickException(f"there is no store at {found.store}")
-    return found
+def _exists(store: Path) -> bool:
+    from mcp_context_persistence.kg.local.store import Store  # noqa: PLC0415 - takes 50 ms
+
+    return Store(store).exists()
+
+
+def _get_status(store: Path) -> "local.ServerStatus":
+    """Return the status of a store that exists."""
+    status = local.status(store)
+    if not _exists(status.store):
+        raise click.ClickException(f"there is no store at {status.store}")
+    return status
 
 
 @server.command()
 @STORE
 def start(store: Path | None) -> None:
     """Start the server and keep it up until `server stop`."""
-    place = store or local.default_store()
-    status = local.start(place)
+    status = local.start(store or local.default_store())
     click.echo(f"running: {status.bolt_url}  (store {status.store}, process {status.pid})")
 
 
 @server.command()
 @STORE
-@click.option("--force", is_flag=True, help="Stop it although processes use it.")
+@click.option("--force", is_flag=True, help="Stop it even if processes use it.")
 def stop(store: Path | None, *, force: bool) -> None:
     """Stop the server."""
-    place = store or local.default_store()
-    running = _known(place).running
-    local.stop(place, force=force)
-    click.echo("stopped" if running else "it was not running")
+    folder = store or local.default_store()
+    was_running = _get_status(folder).running
+    local.stop(folder, force=force)
+    click.echo("stopped" if was_running else "it was not running")
 
 
 @server.command()
 @STORE
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def status(store: Path | None, *, as_json: bool) -> None:
-    """Say whether the server runs, where, in which versions, and who uses it."""
-    found = local.status(store or local.default_store())
+    """Show whether the server runs, its address, its versions and its clients."""
+    server_status = local.status(store or local.default_store())
     if as_json:
-        click.echo(json.dumps(asdict(found), default=str))
+        click.echo(json.dumps(asdict(server_status), default=str))
         return
-    click.echo(f"store: {found.store}")
-    if not found.running:
-        click.echo("not running" if Store(found.store).exists() else "there is no store here yet")
+    click.echo(f"store: {server_status.store}")
+    if not server_status.running:
+        click.echo("not running" if _exists(server_status.store) else "there is no store here yet")
         return
-    versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
-    click.echo(f"running: {found.bolt_url}, process {found.pid}, {versions}")
-    click.echo(
-        f"clients: {', '.join(map(str, found.clients)) or 'none'}{', kept until it is stopped' if found.kept else ''}"
-    )
+    versions = ", ".join(f"{name} {version}" for name, version in server_status.versions.items())
+    click.echo(f"running: {server_status.bolt_url}, process {server_status.pid}, {versions}")
+    clients = ", ".join(map(str, server_status.clients)) or "none"
+    click.echo(f"clients: {clients}{', kept until it is stopped' if server_status.kept else ''}")
 
 
 @server.command()
 @STORE
 @click.option("--show-password", is_flag=True, help="Print the password too.")
-@click.option("--open", "opens", is_flag=True, help="Open it in the web browser.")
-def browser(store: Path | None, *, show_password: bool, opens: bool) -> None:
-    """Say where Neo4j Browser is found and how to log in. The server must be running."""
-    place = store or local.default_store()
-    found = _known(place)
-    if not found.running:
+@click.option("--open", "should_open", is_flag=True, help="Open it in the web browser.")
+def browser(store: Path | None, *, show_password: bool, should_open: bool) -> None:
+    """Show the address of Neo4j Browser and how to log in. The server must be running."""
+    folder = store or local.default_store()
+    if not _get_status(folder).running:
         raise click.ClickException(
             "the server is not running; start it: context-persistence server start STORE"
         )
-    with local.attach(place) as attachment:
+    with local.attach(folder) as attachment:
         address = f"{attachment.http_url}/browser/"
         click.echo(f"address:  {address}")
         click.echo(f"connect:  {attachment.bolt_url}")
@@ -85,5 +87,5 @@ def browser(store: Path | None, *, show_password: bool, opens: bool) -> None:
         click.echo(
             f"password: {attachment.password if show_password else '(shown with --show-password)'}"
         )
-    if opens:
+    if should_open:
         click.launch(address)

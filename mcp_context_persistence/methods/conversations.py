@@ -106,4 +106,4 @@ class ConversationCalls:
         Raises:
             DatabaseError: The database operation failed.
         """
-        return statistics.count_stored(self._engine)
+        return statistics.count_stored(self._engine.graph, self._engine.namespace)

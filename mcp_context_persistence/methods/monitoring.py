@@ -26,7 +26,7 @@ class MonitoringCalls:
         """
         if self._engine.metrics is None:
             raise ValidationError("metrics are off; open the client with enable_metrics=True")
-        metrics = self._engine.metrics.answer()
+        metrics = self._engine.metrics.summarize()
         return metrics.model_copy(
             update={
                 "cache": CacheMetrics(**self._engine.cache.responses.counts)

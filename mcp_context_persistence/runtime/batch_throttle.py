@@ -3,7 +3,7 @@
 import time
 
 from mcp_context_persistence.kg.errors import ContextPersistenceError
-from mcp_context_persistence.runtime.memory_limit import (
+from mcp_context_persistence.runtime.process_memory import (
     REST_SECONDS,
     ClientMemory,
     current_limit,
@@ -28,7 +28,7 @@ class BatchThrottle:
         return limit is not None and self._memory.used_bytes(limit) >= limit.near
 
     def wait_for_memory(self) -> ContextPersistenceError | None:
-        """Free memory and wait for it; return the error of the next items where there is not enough."""
+        """Free memory and wait for it; return the error of the next items if it is not enough."""
         limit = current_limit()
         until = time.monotonic() + (0.0 if self._has_refused else WAIT_SECONDS)
         while limit:

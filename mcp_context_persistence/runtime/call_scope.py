@@ -1,4 +1,4 @@
-"""What every public call has: one deadline, its documented errors, telemetry, and its processing time."""
+"""Run each public call with one deadline, its documented errors, telemetry and its time."""
 
 import functools
 import time
@@ -14,7 +14,7 @@ from mcp_context_persistence.kg.errors import (
     NotFoundError,
     ValidationError,
 )
-from mcp_context_persistence.runtime.memory_limit import ClientMemory
+from mcp_context_persistence.runtime.process_memory import ClientMemory
 from mcp_context_persistence.runtime.telemetry.call_telemetry import CallTelemetry
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The connection of a client: to a managed server, to the process's throwaway server, or to a remote server."""
+"""The connection of a client to a managed server, a throwaway server or a remote server."""
 
 import atexit
 import os
@@ -28,7 +28,7 @@ def configured_target(config: Config) -> Target:
     Raises:
         ValidationError: The URL is not valid.
     """
-    return url.parse(config.database_url or default_url())
+    return url.parse_url(config.database_url or default_url())
 
 
 _throwaways: dict[int, local.Attachment] = {}  # by process id
@@ -38,9 +38,10 @@ _throwaways_lock = threading.Lock()
 def attach_throwaway(
     progress: Progress | None, settings: local.ServerSettings | None = None
 ) -> local.Attachment:
-    """Return this process's throwaway server; start it at the first call, stop it when the process ends.
+    """Return this process's throwaway server, which is started at the first call.
 
-    A forked child gets its own server, and so does a process whose temporary folder was emptied.
+    It stops when the process ends. A forked child gets its own server, and so does a process whose
+    temporary folder was emptied.
     """
     with _throwaways_lock:
         attachment = _throwaways.get(os.getpid())
@@ -121,7 +122,7 @@ class Connection:
 
     @property
     def watched_store(self) -> Path | None:
-        """The folder whose transaction logs show every write to the database, None where there is none."""
+        """The folder whose transaction logs show every write, None where there is none."""
         if self.attachment is None or self.database not in {None, DEFAULT_DATABASE}:
             return None
         return self.attachment.store
@@ -133,14 +134,14 @@ class Connection:
             self.attachment.close()
 
     def _revive(self) -> str:
-        """Start the managed server again where it has died; return its address, which may have changed."""
-        assert self.attachment is not None
+        """Start a managed server that has died again; return its address, which may be new."""
+        assert self.attachment is not None  # noqa: S101 - for the type checker
         self.attachment.renew()
         return self.attachment.bolt_url
 
     def _restart(self, server_pid: int) -> str:
         """Start the managed server again, whose database has stopped; return its address."""
-        assert self.attachment is not None
+        assert self.attachment is not None  # noqa: S101 - for the type checker
         self.attachment.restart(server_pid)
         return self.attachment.bolt_url
 

@@ -1,10 +1,10 @@
-"""The way of a namespace from one embedding model to another, while it is searched and written to.
+"""The migration of a namespace to another embedding model, while it is searched and written to.
 
-Vectors of the new model are made for everything that has one of the old model, page by page, in a
-property and an index of their own. What is written meanwhile gets vectors of the old model and
-loses those of the new one, so that the next pass makes them. When few are left, the namespace is
-locked, the rest is made, and the two change places in the same transaction. The old vectors stay:
-the way back is short.
+Vectors of the new model are computed for everything that has one of the old model, page by page, in
+a property and an index of their own. What is written meanwhile gets vectors of the old model and
+loses those of the new one, so that the next pass computes them. When few are left, the namespace is
+locked, the rest is computed, and the two change places in the same transaction. The old vectors
+stay, so that going back is quick.
 """
 
 import atexit
@@ -32,22 +32,25 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Tell = Callable[[str, int, int], None]
+ReportProgress = Callable[[str, int, int], None]
 
-PAGE = 128  # texts between two looks at whether to go on
-LAST = 32  # texts, at most, that are embedded while nobody can write
-LOCKED_SECONDS = 0.5  # that this should take at most
+PAGE = 128  # texts between two checks for a stop
+LOCKED_TEXTS = 32  # embedded, at most, while nobody can write
+LOCKED_SECONDS = 0.5  # for which nobody can write, at most
 FAILURES = 5  # in a row, after which the migration gives up
-CLEARED = 2_000  # vectors that are removed at a time
-STOP_SECONDS = 60.0  # to wait for the page that is at work; the thread dies with the process
+CLEAR_PAGE = 2_000  # vectors that are removed at a time
+STOP_SECONDS = 60.0  # to wait for the current page; the thread dies with the process
 
 
-class _Stopped(Exception):
-    """Somebody wants it to end."""
+class _Stopped(Exception):  # noqa: N818 - not an error
+    """The migration shall end before it is complete."""
 
 
 class Migration:
-    """Makes the vectors of another model on a thread of its own. What it has made stays made when it ends before its time."""
+    """Computes the vectors of another model on its own thread.
+
+    What it has computed stays when it ends early; another one goes on with it.
+    """
 
     def __init__(
         self,
@@ -57,8 +60,8 @@ class Migration:
         state: VectorState,
         *,
         leftover: str | None,
-        tell: Tell | None,
-        done: Callable[[], None],
+        report: ReportProgress | None,
+        on_switch: Callable[[], None],
     ) -> None:
         """Start.
 
@@ -66,11 +69,11 @@ class Migration:
             graph: The database.
             namespace: The namespace.
             embedder: The new model.
-            state: What the namespace says of its vectors, with those of the new model beside those
-                in use.
-            leftover: A property with vectors that nobody needs any more.
-            tell: Is told ``"vectors"``, how many are made, and how many there are to be.
-            done: Called when the new ones are in use.
+            state: What the namespace says of its vectors, with those of the new model in addition
+                to those in use.
+            leftover: A property with vectors that nobody needs any longer.
+            report: Is called with ``"vectors"``, how many are computed, and how many there are.
+            on_switch: Called when the new vectors are active.
         """
         self._graph, self._namespace, self._embedder, self._state = (
             graph,
@@ -78,25 +81,26 @@ class Migration:
             embedder,
             state,
         )
-        self._leftover, self._tell, self._done = leftover, tell, done
-        self._made, self._total, self._last, self._failures = 0, 0, LAST, 0
-        self._ends = threading.Event()
+        self._leftover, self._report, self._on_switch = leftover, report, on_switch
+        self._computed, self._total, self._failures = 0, 0, 0
+        self._locked_texts = LOCKED_TEXTS
+        self._stop_requested = threading.Event()
         self.model = embedder.name
         self.failure: str | None = None
         self._error: ContextPersistenceError | None = None
         self._thread = threading.Thread(
-            target=self._work, name="context-persistence-migration", daemon=True
+            target=self._run, name="context-persistence-migration", daemon=True
         )
         atexit.register(self.stop)
         self._thread.start()
 
     @property
-    def running(self) -> bool:
-        """Whether it is at work."""
+    def is_running(self) -> bool:
+        """Whether the migration goes on."""
         return self._thread.is_alive()
 
     def wait(self) -> None:
-        """Wait for its end; an interruption ends it.
+        """Wait for the end of the migration; an interruption stops it.
 
         Raises:
             ContextPersistenceError: It failed, or was stopped.
@@ -105,23 +109,23 @@ class Migration:
             while self._thread.is_alive():
                 self._thread.join(0.2)
         except BaseException:
-            self._ends.set()
+            self._stop_requested.set()
             raise
         if self._error:
             raise self._error
 
     def stop(self) -> None:
-        """End it after the page that it is at."""
-        self._ends.set()
+        """Stop the migration after its current page."""
+        self._stop_requested.set()
         atexit.unregister(self.stop)
-        if not self.is_me():
+        if not self.is_current_thread():
             self._thread.join(STOP_SECONDS)
 
-    def is_me(self) -> bool:
-        """Whether the caller is the migration itself, by way of `tell` or the model."""
+    def is_current_thread(self) -> bool:
+        """Return whether the caller runs in the migration: its callback or its model."""
         return threading.current_thread() is self._thread
 
-    def _work(self) -> None:
+    def _run(self) -> None:
         try:
             self._migrate()
         except _Stopped:
@@ -143,24 +147,24 @@ class Migration:
             )
         else:
             log.info("the vectors of another embedding model are in use")
-            self._done()
+            self._on_switch()
         finally:
             atexit.unregister(self.stop)
 
     def _migrate(self) -> None:
-        moved = False
+        is_stale = False
         while True:
             try:
-                if moved and self._read():
+                if is_stale and self._refresh_state():
                     return
-                moved = False
+                is_stale = False
                 if self._leftover:
                     self._clear(self._leftover)
                     self._leftover = None
-                if self._pass():
+                if self._run_pass():
                     return
             except StaleStateError:
-                moved = True
+                is_stale = True
             except (DatabaseError, VectorDBError) as error:
                 self._failures += 1
                 if not error.retryable or self._failures == FAILURES:
@@ -168,11 +172,11 @@ class Migration:
                 self._pause(2.0**self._failures)
 
     def _pause(self, seconds: float) -> None:
-        if self._ends.wait(seconds):
+        if self._stop_requested.wait(seconds):
             raise _Stopped
 
-    def _read(self) -> bool:
-        """Read the state again; returns whether the new model is in use already, made so by another process."""
+    def _refresh_state(self) -> bool:
+        """Read the state again; return whether another process has made the new model active."""
         rows = self._graph.run(vector_spaces.read_state(self._namespace))
         if rows and rows[0].active.model == self.model:
             return True
@@ -183,53 +187,54 @@ class Migration:
         self._state = rows[0]
         return False
 
-    def _pass(self) -> bool:
-        """Make what is missing; returns whether the new vectors are in use now."""
+    def _run_pass(self) -> bool:
+        """Compute what is missing; return whether the new vectors are active now."""
         if self._state.progress == "clearing":
             self._prepare()
-        counted = self._graph.run(vector_spaces.count_vectors(self._namespace, self._state))[0]
-        self._made, self._total = counted["inactive"], counted["active"]
-        self._say()
+        counts = self._graph.run(vector_spaces.count_vectors(self._namespace, self._state))[0]
+        self._computed, self._total = counts["inactive"], counts["active"]
+        self._report_progress()
         for label in LABELS:
             after = ""
-            while rows := self._missing(self._graph.run, label, after=after, limit=PAGE):
+            while rows := self._find_missing(self._graph.run, label, after=after, limit=PAGE):
                 self._pause(0)
-                self._made += self._fill(self._graph.run, rows)
+                self._computed += self._fill(self._graph.run, rows)
                 self._failures = 0
-                self._say()
+                self._report_progress()
                 after = rows[-1]["id"]
         return self._switch()
 
-    def _clear(self, vectors: str) -> None:
-        """Remove what a property holds, some at a time, as long as nobody else has changed what it is for."""
+    def _clear(self, property_name: str) -> None:
+        """Remove the vectors of a property page by page, unless somebody changes its purpose."""
         while True:
             self._pause(0)
-            cleared = self._graph.run(
+            counts = self._graph.run(
                 vector_spaces.clear_vectors(
-                    self._namespace, self._state, vectors, limit=CLEARED, now=now_ms()
+                    self._namespace, self._state, property_name, limit=CLEAR_PAGE, now=now_ms()
                 )
             )
-            if not cleared:
+            if not counts:
                 raise StaleStateError
-            if not cleared[0]:
+            if not counts[0]:
                 return
 
     def _prepare(self) -> None:
         state = self._state
-        assert state.inactive is not None
+        if state.inactive is None:
+            raise AssertionError("a migration has inactive vectors")
         self._clear(state.inactive.property_name)
-        begun = self._graph.run(
+        revisions = self._graph.run(
             vector_spaces.begin_migration(
                 self._namespace, state, state.inactive, "filling", now=now_ms()
             )
         )
-        if not begun:
+        if not revisions:
             raise StaleStateError
         self._state = VectorState(
-            active=state.active, revision=begun[0], inactive=state.inactive, progress="filling"
+            active=state.active, revision=revisions[0], inactive=state.inactive, progress="filling"
         )
 
-    def _missing(
+    def _find_missing(
         self, run: Run, label: str, *, after: str = "", limit: int
     ) -> Sequence[Mapping[str, Any]]:
         return run(
@@ -239,12 +244,13 @@ class Migration:
         )
 
     def _fill(self, run: Run, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Make the vectors of some nodes; returns how many still had the same text when they were written."""
+        """Compute the vectors of nodes; return how many still had the same text at the write."""
         start = time.perf_counter()
-        vectors = self._embedder.embed_whole([_text(row) for row in rows])
-        each = (time.perf_counter() - start) / len(rows)
-        self._last = max(1, min(LAST, int(LOCKED_SECONDS / max(each, 1e-6))))
-        filled = [
+        vectors = self._embedder.embed_whole([_text_to_embed(row) for row in rows])
+        seconds_per_text = (time.perf_counter() - start) / len(rows)
+        affordable = int(LOCKED_SECONDS / max(seconds_per_text, 1e-6))
+        self._locked_texts = max(1, min(LOCKED_TEXTS, affordable))
+        vector_rows = [
             {
                 "label": row["label"],
                 "id": row["id"],
@@ -255,19 +261,27 @@ class Migration:
             for row, vector in zip(rows, vectors, strict=True)
         ]
         return int(
-            run(vector_spaces.fill_vectors(self._namespace, self._state, filled, now=now_ms()))[0]
+            run(
+                vector_spaces.fill_vectors(self._namespace, self._state, vector_rows, now=now_ms())
+            )[0]
         )
 
     def _switch(self) -> bool:
-        """Make the last ones while nobody can write, and use all; False where too many are left."""
+        """Compute the last vectors while nobody can write, and make all active.
+
+        Returns:
+            False where too many were left.
+        """
 
         def work(run: Run) -> bool:
             if not run(vector_spaces.lock_writes(self._namespace, self._state, now=now_ms())):
                 raise StaleStateError
             rows = [
-                row for label in LABELS for row in self._missing(run, label, limit=self._last + 1)
+                row
+                for label in LABELS
+                for row in self._find_missing(run, label, limit=self._locked_texts + 1)
             ]
-            if len(rows) > self._last or (rows and self._fill(run, rows) < len(rows)):
+            if len(rows) > self._locked_texts or (rows and self._fill(run, rows) < len(rows)):
                 return False
             if not run(vector_spaces.switch_vectors(self._namespace, self._state)):
                 raise StaleStateError
@@ -275,17 +289,20 @@ class Migration:
 
         switched = self._graph.transact(work, name="configure_embedding_model")
         if switched:
-            self._made = self._total
-            self._say()
+            self._computed = self._total
+            self._report_progress()
         return switched
 
-    def _say(self) -> None:
-        if self._tell:
-            self._tell("vectors", min(self._made, self._total), self._total)
+    def _report_progress(self) -> None:
+        if self._report:
+            self._report("vectors", min(self._computed, self._total), self._total)
 
 
-def _text(row: Mapping[str, Any]) -> str:
-    """What the vector of a node is made of: an entity's name, with its description where somebody wrote it; else the text itself."""
+def _text_to_embed(row: Mapping[str, Any]) -> str:
+    """Return the text for a node's vector.
+
+    For an entity that is its name, with its description where a user wrote one.
+    """
     if row["label"] != "Entity":
         return str(row["content"])
     if row["origin"] == "extracted":

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver import url
@@ -14,26 +14,29 @@ from mcp_context_persistence.kg.namespaces import VersionReader, clear
 from mcp_context_persistence.kg.schema import migrations
 from mcp_context_persistence.kg.schema.type_limits import TypeRegistry
 from mcp_context_persistence.queries.analytics.analyzer import GraphAnalyzer
-from mcp_context_persistence.runtime.cache.client_cache import ClientCache
 from mcp_context_persistence.runtime.call_scope import CallScope
+from mcp_context_persistence.runtime.client_cache import ClientCache
 from mcp_context_persistence.runtime.config import sources
 from mcp_context_persistence.runtime.config.argument_defaults import UNSET
 from mcp_context_persistence.runtime.config.settings import Config, load_config
 from mcp_context_persistence.runtime.connection import Connection, Progress, configured_target
-from mcp_context_persistence.runtime.embedding_models import Embeddings
+from mcp_context_persistence.runtime.embedding_models import EmbeddingModels
 from mcp_context_persistence.runtime.language_models import LanguageModels
-from mcp_context_persistence.runtime.memory_limit import ClientMemory
 from mcp_context_persistence.runtime.namespace_state import NamespaceState
+from mcp_context_persistence.runtime.process_memory import ClientMemory
 from mcp_context_persistence.runtime.telemetry import log_settings
 from mcp_context_persistence.runtime.telemetry.call_telemetry import CallTelemetry
-from mcp_context_persistence.runtime.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from mcp_context_persistence.runtime.telemetry.metrics import Metrics
 
 log = logging.getLogger("mcp_context_persistence")
 
 UNUSED = {
     "vector_db_url": "vector_db_url is not used: vectors live in Neo4j's own vector index",
     "vector_db_api_key": "vector_db_api_key is not used: vectors live in Neo4j's own vector index",
-    "vector_collection_name": "vector_collection_name is not used: vectors live in Neo4j's own vector index",
+    "vector_collection_name": "vector_collection_name is not used: vectors live in Neo4j's own "
+    "vector index",
     "echo": "echo is not used: the server's query log names the statements",
 }
 
@@ -44,7 +47,7 @@ def _log_once(message: str, level: int = logging.INFO) -> None:
 
 
 def _log_ignored_settings(config: Config) -> None:
-    """Log, once per process, each setting without effect and a configuration file that is not used."""
+    """Log, once per process, settings without effect and a configuration file that is ignored."""
     ignored_file = sources.describe_ignored_file(Config.model_fields)
     if ignored_file:
         is_suspicious, message = ignored_file
@@ -69,7 +72,9 @@ class Batches:
 
 
 class Engine:
-    """An open graph and everything that works on it. Safe to share between threads; a forked child opens its own.
+    """An open graph and everything that works on it.
+
+    Safe to share between threads. A forked child opens its own.
 
     Attributes:
         config: The settings in effect.
@@ -99,9 +104,9 @@ class Engine:
         config: Mapping[str, Any] | None,
         progress: Progress | None,
         vector_db_url: str | None = None,
-        metrics: Metrics | None = None,
+        metrics: "Metrics | None" = None,
     ) -> None:
-        """Open the graph: connect to its server, which is started where it is a managed one, and prepare the schema.
+        """Start a managed server or connect to a remote one, and prepare the schema.
 
         Raises:
             ValidationError: An argument is not valid.
@@ -167,7 +172,7 @@ class Engine:
         graph, namespace, config = self.graph, self.namespace, self.config
         self.call = CallScope(graph, self.memory, CallTelemetry(namespace, self.metrics))
         self.types = TypeRegistry(graph, namespace)
-        self.embeddings = Embeddings(graph, namespace, config, database_size=vector_size)
+        self.embeddings = EmbeddingModels(graph, namespace, config, database_size=vector_size)
         self.models = LanguageModels(config, self.types)
         self.state = NamespaceState(graph, namespace, self.embeddings)
         self.analytics = GraphAnalyzer(graph)
@@ -182,7 +187,10 @@ class Engine:
         )
 
     def close(self) -> None:
-        """Leave the graph: a throwaway graph is emptied, a managed server stops after its last user. Calling it again does nothing."""
+        """Leave the graph; calling it again does nothing.
+
+        A throwaway graph is emptied. A managed server stops after its last user.
+        """
         if self._closed:
             return
         self._closed = True

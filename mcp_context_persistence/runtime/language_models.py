@@ -1,4 +1,7 @@
-"""The language models of the process. They are large, so all clients share them; each is loaded at its first use."""
+"""The language models of the process.
+
+They are large, so all clients share them. Each is loaded at its first use.
+"""
 
 from functools import cache
 from typing import TYPE_CHECKING
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 @cache
 def shared_embedder(model: str, batch_size: int) -> "Embedder":
     """Return the process's embedder of a model: the weights are 90 MB and take a second to load."""
-    from mcp_context_persistence.ingest.models.embedder import Embedder
+    from mcp_context_persistence.ingest.models.embedder import Embedder  # noqa: PLC0415 - slow to import
 
     return Embedder(model, batch_size=batch_size)
 
@@ -27,8 +30,8 @@ def shared_extractor(
     model: str, gliner_model: str | None, gliner_labels: tuple[str, ...]
 ) -> "Extractor":
     """Return the process's extractor for these models and types."""
-    from mcp_context_persistence.ingest.extraction.extractor import Extractor
-    from mcp_context_persistence.ingest.extraction.gliner import GlinerRecognizer
+    from mcp_context_persistence.ingest.extraction.extractor import Extractor  # noqa: PLC0415 - slow to import
+    from mcp_context_persistence.ingest.extraction.gliner import GlinerRecognizer  # noqa: PLC0415 - slow to import
 
     return Extractor(
         model, recognizer=GlinerRecognizer(gliner_model, gliner_labels) if gliner_model else None
@@ -38,7 +41,7 @@ def shared_extractor(
 @cache
 def shared_cross_encoder(model: str) -> "CrossEncoder":
     """Return the process's cross-encoder of a model."""
-    from mcp_context_persistence.ingest.models.cross_encoder import CrossEncoder
+    from mcp_context_persistence.ingest.models.cross_encoder import CrossEncoder  # noqa: PLC0415 - slow to import
 
     return CrossEncoder(model)
 
@@ -73,12 +76,12 @@ class LanguageModels:
 
     @property
     def cross_encoder(self) -> "CrossEncoder | None":
-        """The cross-encoder that scores the best messages of a search again, None where none is configured."""
+        """The cross-encoder that scores the best messages again, None where none is configured."""
         name = self._config.cross_encoder_model
         return shared_cross_encoder(name) if name else None
 
     def identify_cross_encoder(self) -> str | None:
-        """Return a name of the cross-encoder's content, which changes when its files change; None where they cannot be read."""
+        """Return a name that changes with the model's files, None where they cannot be read."""
         try:
             return self.cross_encoder.name if self.cross_encoder else None
         except ContextPersistenceError:  # the search that needs the model raises it

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class NamespaceState:
-    """The remembered state of one namespace; it is read again when it has changed. Safe to share between threads."""
+    """The remembered state of one namespace; it is read again when it has changed.
+
+    Safe to share between threads.
+    """
 
     def __init__(self, graph: Graph, namespace: str, embeddings: EmbeddingModels) -> None:
         """Read nothing yet.
@@ -44,7 +47,7 @@ class NamespaceState:
             if not rows:
                 current = None
             elif rows[0]["patterns"] is not None:
-                from mcp_context_persistence.ingest.extraction.user_patterns import load_patterns
+                from mcp_context_persistence.ingest.extraction.user_patterns import load_patterns  # noqa: PLC0415 - imports RE2
 
                 current = load_patterns(rows[0]["version"], rows[0]["patterns"])
             self._patterns = current

@@ -1,16 +1,15 @@
 """Extract from many texts: read them together, and store what is found together."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from mcp_context_persistence.ingest.extraction.results import Extraction
 from mcp_context_persistence.ingest.extraction.user_patterns import UserPatterns
-from mcp_context_persistence.ingest.graph_rows import graph_rows
-from mcp_context_persistence.ingest.redirects import followed
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver.error_mapping import is_out_of_memory
 from mcp_context_persistence.kg.errors import ContextPersistenceError
+from mcp_context_persistence.kg.merging.redirects import Redirects
 from mcp_context_persistence.kg.schema.type_limits import TypeSnapshot
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.models import ExtractEntitiesResponse
@@ -26,6 +25,7 @@ from mcp_context_persistence.services.entities import (
     text_source,
 )
 from mcp_context_persistence.services.failure_streak import FailureStreak
+from mcp_context_persistence.services.knowledge_writer import build_knowledge
 
 TEXTS_PER_STATEMENT = 100  # a statement of that size takes a tenth of a second
 
@@ -82,7 +82,7 @@ class _TextGroup:
         try:
             self._failures.check()
             patterns, types = self._engine.state.patterns(), self._engine.types.snapshot()
-            names = self._engine.state.redirects().targets if self._should_store else {}
+            redirects = self._engine.state.redirects() if self._should_store else Redirects()
         except ContextPersistenceError as error:
             self._failures.note(error)
             self._fail(list(self._texts), error)
@@ -102,7 +102,9 @@ class _TextGroup:
             seconds_each = (time.perf_counter() - start) / len(indexes)
             for index in indexes:
                 if index in self._extractions:
-                    self._responses[index] = self._build_response(index, types, names, seconds_each)
+                    self._responses[index] = self._build_response(
+                        index, types, redirects, seconds_each
+                    )
 
     def _extract_singly(self, indexes: Sequence[int], patterns: UserPatterns | None) -> None:
         """Extract from texts one by one, after extracting from them together has failed."""
@@ -115,16 +117,19 @@ class _TextGroup:
                 self._responses[index] = _failed_response(error)
 
     def _build_response(
-        self, index: int, types: TypeSnapshot, names: Mapping[str, str], seconds: float
+        self, index: int, types: TypeSnapshot, redirects: Redirects, seconds: float
     ) -> ExtractEntitiesResponse:
-        extraction, now = followed(self._extractions[index], names), now_ms()
-        rows = graph_rows(
-            self._engine.namespace,
-            [(text_source(self._texts[index]), extraction)],
+        now = now_ms()
+        knowledge = build_knowledge(
+            self._engine,
+            [(text_source(self._texts[index]), self._extractions[index])],
+            redirects,
             now=now,
             admission=types,
         )
-        response = build_response(self._engine, rows, extraction, self._entity_types, now=now)
+        response = build_response(
+            self._engine, knowledge.rows, knowledge.extractions[0], self._entity_types, now=now
+        )
         return response.model_copy(update={"processing_time": seconds})
 
     def embed_texts(self) -> None:
@@ -184,16 +189,9 @@ class _TextGroup:
                 self._responses[index].stored = True
 
     def _store_all(self, sources: Sequence[tuple[str, Extraction]], *, now: int) -> None:
-        engine, merged = self._engine, self._engine.state.redirects()
-        redirected = [
-            (source, followed(extraction, merged.targets)) for source, extraction in sources
-        ]
-        store_entities(
-            engine,
-            graph_rows(engine.namespace, redirected, now=now, admission=engine.types),
-            merged,
-            now=now,
-        )
+        redirects = self._engine.state.redirects()
+        knowledge = build_knowledge(self._engine, sources, redirects, now=now)
+        store_entities(self._engine, knowledge, now=now)
 
     def finish(self) -> None:
         """Do nothing: all is stored."""

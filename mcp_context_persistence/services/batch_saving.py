@@ -129,21 +129,24 @@ class _ConversationGroup:
 
     def extract(self) -> None:
         """Find entities and relations in the messages that need it."""
-        messages = [message for message in self._messages() if message.needs_graph]
-        for batch in self._pipeline.slices(messages):
+        texts = [
+            message.properties["content"] for message in self._messages() if message.needs_graph
+        ]
+        for batch in self._pipeline.slices(texts):
             self._try(
-                lambda batch=batch: ingest_pipeline.read(  # type: ignore[misc]
+                lambda batch=batch: ingest_pipeline.extract_texts(  # type: ignore[misc]
                     batch, self._engine.models.extractor, self._cache
                 )
             )
 
     def embed_texts(self) -> None:
         """Embed the messages that need it, texts of one length together."""
-        messages = [message for message in self._messages() if message.needs_vector]
-        messages.sort(key=lambda message: len(message.properties["content"]))
-        for batch in self._pipeline.slices(messages):
+        texts = [
+            message.properties["content"] for message in self._messages() if message.needs_vector
+        ]
+        for batch in self._pipeline.slices(sorted(texts, key=len)):
             self._try(
-                lambda batch=batch: ingest_pipeline.embed(  # type: ignore[misc]
+                lambda batch=batch: ingest_pipeline.embed_texts(  # type: ignore[misc]
                     batch, self._embedder(), self._cache
                 )
             )

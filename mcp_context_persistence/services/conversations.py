@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from mcp_context_persistence.ingest.pipeline import Analysis, ExtractionCache, analyse
+from mcp_context_persistence.ingest.pipeline import ExtractionCache
 from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg import models as checked
 from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
@@ -15,7 +15,6 @@ from mcp_context_persistence.kg.errors import DatabaseError, NotFoundError, Vali
 from mcp_context_persistence.kg.models import MODES, Conversation, Message
 from mcp_context_persistence.kg.schema.type_limits import Types
 from mcp_context_persistence.kg.timestamps import now_ms
-from mcp_context_persistence.kg.vector_spaces import VectorState
 from mcp_context_persistence.kg.writes import conversations as statements
 from mcp_context_persistence.kg.writes.conversation_diff import (
     ConversationDiff,
@@ -24,6 +23,7 @@ from mcp_context_persistence.kg.writes.conversation_diff import (
 )
 from mcp_context_persistence.models import LoadConversationHistoryResponse, SaveConversationResponse
 from mcp_context_persistence.runtime.engine import Engine
+from mcp_context_persistence.services.message_analysis import MessageAnalysis, analyze_messages
 
 TRIES_WITHOUT_LOCK = 3
 
@@ -119,9 +119,11 @@ def save_conversation(
             max_messages=max_messages,
             vector_hashes=vector_hashes,
         )
-        analysis, space = _analyze(engine, difference, vectors, cache, now=now)
+        analysis = analyze_messages(engine, difference.items, vectors, cache, now=now)
         if difference.is_unchanged or write(
-            statements.save(engine.namespace, difference, analysis.findings, space, now=now),
+            statements.save(
+                engine.namespace, difference, analysis.findings, analysis.vectors, now=now
+            ),
             analysis.types,
         ):
             return _build_response(difference, analysis, seconds=time.perf_counter() - start)
@@ -164,39 +166,8 @@ def _check_vectors(
     ]
 
 
-def _analyze(
-    engine: Engine,
-    difference: ConversationDiff,
-    vectors: dict[int, Any] | None,
-    cache: ExtractionCache,
-    *,
-    now: int,
-) -> tuple[Analysis, VectorState | None]:
-    """Return vectors and findings of the messages that need them, and the vectors' space."""
-    embeds = any(item.needs_vector for item in difference.items)
-    extracts = any(item.needs_graph for item in difference.items)
-    if not embeds and not extracts:
-        return Analysis(), None
-    embedding = engine.embeddings.current()  # entities have vectors in every mode
-    merged = engine.state.redirects()
-    analysis = analyse(
-        engine.namespace,
-        difference.items,
-        embedder=embedding.embedder if extracts or vectors is None else None,
-        extractor=engine.models.extractor if extracts else None,
-        admission=engine.types,
-        vectors=vectors,
-        seen=cache,
-        merged=merged.targets,
-        now=now,
-    )
-    return analysis, merged.guard_vectors(
-        embedding.vectors, (row["id"] for row in analysis.findings.entities), analysis.followed
-    )
-
-
 def _build_response(
-    difference: ConversationDiff, analysis: Analysis, *, seconds: float
+    difference: ConversationDiff, analysis: MessageAnalysis, *, seconds: float
 ) -> SaveConversationResponse:
     count, created, updated = (
         len(difference.items),
@@ -207,7 +178,7 @@ def _build_response(
         conversation_id=difference.conversation_id,
         message_count=count,
         status="unchanged" if difference.is_unchanged else "saved",
-        embeddings_generated=analysis.embedded,
+        embeddings_generated=analysis.embedded_count,
         processing_time=seconds,
         created=created,
         updated=updated,
@@ -215,7 +186,7 @@ def _build_response(
         removed=len(difference.removed_ids),
         entities_found=len(analysis.findings.entities),
         relationships_found=len(analysis.findings.relations),
-        truncated=analysis.truncated,
+        truncated=analysis.is_truncated,
     )
 
 

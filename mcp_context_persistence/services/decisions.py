@@ -1,7 +1,6 @@
 """Save decisions, propose them from messages, and review them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -9,18 +8,13 @@ from mcp_context_persistence.ingest.extraction.decision_cues import (
     DecisionSentence,
     find_decision_sentences,
 )
-from mcp_context_persistence.ingest.graph_rows import graph_rows
-from mcp_context_persistence.ingest.pipeline import entity_vectors
-from mcp_context_persistence.ingest.redirects import followed
 from mcp_context_persistence.kg import identifiers, limits, timestamps, validation
-from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
+from mcp_context_persistence.kg.driver.statement import Row, Run
 from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError, NotFoundError
 from mcp_context_persistence.kg.models import Decision, Message
-from mcp_context_persistence.kg.schema.type_limits import Types
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import conversation_diff, decisions
 from mcp_context_persistence.kg.writes import conversations as conversation_statements
-from mcp_context_persistence.kg.writes import entities as entity_statements
 from mcp_context_persistence.models import SaveDecisionResponse
 from mcp_context_persistence.responses.decisions import (
     ProposedDecision,
@@ -29,6 +23,11 @@ from mcp_context_persistence.responses.decisions import (
 )
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import conversations
+from mcp_context_persistence.services.knowledge_writer import (
+    EmbeddedKnowledge,
+    extract_knowledge,
+    store_knowledge_with,
+)
 
 PROPOSED_TYPE = "unspecified"  # a sentence does not tell the type of its decision
 
@@ -66,62 +65,30 @@ def save_decision(
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _PreparedDecision:
-    """A decision that was embedded and analyzed.
+def _prepare(
+    engine: Engine, decision: Decision, *, now: int
+) -> tuple[EmbeddedKnowledge, dict[str, Any]]:
+    """Embed a decision and extract its entities.
 
-    Attributes:
-        store_entities: The statement that stores the entities that the decision is about.
-        types: The types of these entities and of their relationships.
-        relation_ids: The ids of the extracted relationships.
-        arguments: The arguments of the statement that writes the decision.
+    Returns:
+        The entities and relationships, and arguments of the statement that writes the decision.
     """
-
-    store_entities: Statement[Row]
-    types: Types
-    relation_ids: list[str]
-    arguments: dict[str, Any]
-
-
-def _prepare(engine: Engine, decision: Decision, *, now: int) -> _PreparedDecision:
-    """Embed a decision and extract its entities."""
     content = f"{decision.context}\n{decision.outcome}"
-    embedding = engine.embeddings.current()
-    vector = embedding.embedder.embed_query(content)
-    merged = engine.state.redirects()
-    extraction = followed(
-        next(iter(engine.models.extractor.extract([content], engine.state.patterns()))),
-        merged.targets,
-    )
-    graph = graph_rows(
-        engine.namespace, [(decision.id, extraction)], now=now, admission=engine.types
-    )
-    entities = entity_vectors(graph, embedding.embedder).entities
-    vectors = merged.guard_vectors(embedding.vectors, graph.ids, graph.followed)
-    return _PreparedDecision(
-        store_entities=entity_statements.store(
-            engine.namespace,
-            entities=entities,
-            relations=graph.relations,
-            vectors=vectors,
-            now=now,
-            last=False,
-        ),
-        types=graph.types,
-        relation_ids=[row["properties"]["id"] for row in graph.relations],
-        arguments={
-            "content": content,
-            "vector": vector,
-            "vectors": vectors,
-            "entities": entities,
-            "now": now,
-        },
-    )
+    model = engine.embeddings.current()
+    vector = model.embedder.embed_query(content)
+    knowledge = extract_knowledge(engine, [(decision.id, content)], model, now=now)
+    return knowledge, {
+        "content": content,
+        "vector": vector,
+        "vectors": knowledge.vectors,
+        "entities": knowledge.rows.entities,
+        "now": now,
+    }
 
 
 def _write_decision(engine: Engine, decision: Decision, *, now: int) -> Row:
     """Write a decision and its entities in one transaction."""
-    prepared = _prepare(engine, decision, now=now)
+    knowledge, arguments = _prepare(engine, decision, now=now)
     conversation = conversation_diff.conversation_properties(
         engine.namespace,
         decision.conversation_id,
@@ -129,17 +96,12 @@ def _write_decision(engine: Engine, decision: Decision, *, now: int) -> Row:
         mode=engine.config.default_mode,
         metadata=None,
     )
-    statement = decisions.save(
-        engine.namespace, decision, conversation=conversation, **prepared.arguments
+    statement = decisions.save(engine.namespace, decision, conversation=conversation, **arguments)
+
+    row: Row = store_knowledge_with(
+        engine, knowledge, lambda run: run(statement)[0], name="save_decision", now=now
     )
-
-    def work(run: Run) -> Row:
-        run(prepared.store_entities)
-        row: Row = run(statement)[0]
-        engine.types.register(run, prepared.types)
-        return row
-
-    return engine.types.transact(work, name="save_decision")
+    return row
 
 
 class _ProposalUnchanged(Exception):  # noqa: N818 - no error: it rolls the transaction back
@@ -160,27 +122,31 @@ def _write_proposal(
         another text now. In the last two cases nothing is written.
     """
     decision = proposal.decision
-    prepared = _prepare(engine, decision, now=now)
+    knowledge, arguments = _prepare(engine, decision, now=now)
     evidence = {key: text_hashes[key] for key in proposal.evidence}
     statement = decisions.propose(
         engine.namespace,
         decision,
-        supported=prepared.relation_ids,
+        supported=[row["properties"]["id"] for row in knowledge.rows.relations],
         evidence=evidence,
-        **prepared.arguments,
+        **arguments,
     )
 
-    def work(run: Run) -> Row:
-        run(conversation_statements.lock(engine.namespace, decision.conversation_id))
-        run(prepared.store_entities)
+    def write(run: Run) -> Row:
         rows_written: list[Row] = run(statement)
         if not rows_written or rows_written[0]["status"] != "proposed":
             raise _ProposalUnchanged(rows_written[0] if rows_written else None)
-        engine.types.register(run, prepared.types)
         return rows_written[0]
 
     try:
-        return engine.types.transact(work, name="propose_decisions")
+        return store_knowledge_with(
+            engine,
+            knowledge,
+            write,
+            name="propose_decisions",
+            now=now,
+            lock=conversation_statements.lock(engine.namespace, decision.conversation_id),
+        )
     except _ProposalUnchanged as unchanged:
         return unchanged.row
 

@@ -4,20 +4,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mcp_context_persistence.ingest.extraction.results import Extraction
-from mcp_context_persistence.ingest.graph_rows import GraphRows, graph_rows, mention_rows
-from mcp_context_persistence.ingest.pipeline import entity_vectors
-from mcp_context_persistence.ingest.redirects import followed
+from mcp_context_persistence.ingest.graph_rows import GraphRows, build_mention_rows
 from mcp_context_persistence.kg import identifiers, limits, validation
-from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
+from mcp_context_persistence.kg.driver.statement import Row, Statement
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.merging.redirects import Redirects
 from mcp_context_persistence.kg.models import Entity, Relationship
 from mcp_context_persistence.kg.timestamps import from_milliseconds, now_ms
-from mcp_context_persistence.kg.writes import entities as knowledge
+from mcp_context_persistence.kg.writes import entities as statements
 from mcp_context_persistence.models import (
     ExtractEntitiesResponse,
 )
 from mcp_context_persistence.runtime.engine import Engine
+from mcp_context_persistence.services.knowledge_writer import (
+    Knowledge,
+    build_knowledge,
+    embed_knowledge,
+    extract_texts,
+    store_knowledge,
+    store_knowledge_with,
+)
 
 
 def extract_entities(
@@ -44,38 +50,34 @@ def extract_entities(
     message = None if message_id is None else validation.check_identifier("message_id", message_id)
     types = check_types(entity_types)
     validation.dump_metadata("context", context)
-    extraction = next(
-        iter(engine.models.extractor.extract([checked_text], engine.state.patterns()))
-    )
+    (extraction,) = extract_texts(engine, [checked_text])
     source = message or (
         text_source(checked_text)
         if conversation is None
         else f"{conversation}:{text_source(checked_text)}"
     )
 
-    def store_or_look() -> tuple[Extraction, GraphRows, str | None]:
-        merged = engine.state.redirects() if store else Redirects()
-        redirected = followed(extraction, merged.targets)
-        rows = graph_rows(engine.namespace, [(source, redirected)], now=now, admission=engine.types)
-        if not store or not rows.entities:
-            return redirected, rows, None
+    def build_and_store() -> tuple[Knowledge, str | None]:
+        redirects = engine.state.redirects() if store else Redirects()
+        knowledge = build_knowledge(engine, [(source, extraction)], redirects, now=now)
+        if not store or not knowledge.rows.entities:
+            return knowledge, None
         link_statement = None
         if conversation is not None or message is not None:
-            mentions = mention_rows(redirected.mentions)
-            link_statement = knowledge.save_mentions(
+            link_statement = statements.save_mentions(
                 engine.namespace,
                 conversation_id=conversation,
                 message_id=message,
-                mentions=mentions,
+                mentions=build_mention_rows(knowledge.extractions[0].mentions),
             )
-        return redirected, rows, store_entities(engine, rows, merged, link_statement, now=now)
+        return knowledge, store_entities(engine, knowledge, link_statement, now=now)
 
-    redirected, rows, linked_to = engine.embeddings.retry_when_stale(store_or_look)
+    knowledge, linked_to = engine.embeddings.retry_when_stale(build_and_store)
     metadata = dict(context) if isinstance(context, Mapping) and context else None
     response = build_response(
         engine,
-        rows,
-        redirected,
+        knowledge.rows,
+        knowledge.extractions[0],
         types,
         conversation=conversation,
         message=message,
@@ -84,7 +86,7 @@ def extract_entities(
     )
     return response.model_copy(
         update={
-            "stored": store and bool(rows.entities),
+            "stored": store and bool(knowledge.rows.entities),
             "linked_to": linked_to,
         }
     )
@@ -158,46 +160,35 @@ def check_types(entity_types: object) -> set[str] | None:
 
 def store_entities(
     engine: Engine,
-    rows: GraphRows,
-    merged: Redirects,
+    knowledge: Knowledge,
     link_statement: Statement[Row] | None = None,
     *,
     now: int,
 ) -> str | None:
-    """Store extracted entities and relations, and link them.
+    """Embed and store extracted entities and relations, and link them.
 
     Args:
         engine: The engine.
-        rows: The rows of entities and relations.
-        merged: The redirects of merged entities.
+        knowledge: The entities and relations.
         link_statement: The statement that links the entities to a message or a conversation.
         now: The time in milliseconds.
 
     Returns:
         `message` or `conversation` for what they were linked to, None for nothing.
     """
-    embedding = engine.embeddings.current()
-    vectors = merged.guard_vectors(embedding.vectors, rows.ids, rows.followed)
-    entities = entity_vectors(rows, embedding.embedder).entities
-    store_statement = knowledge.store(
-        engine.namespace,
-        entities=entities,
-        relations=rows.relations,
-        vectors=vectors,
-        now=now,
-        last=True,
-    )
+    embedded = embed_knowledge(knowledge, engine.embeddings.current())
     if link_statement is None:
-        engine.types.run(store_statement, rows.types)
+        store_knowledge(engine, embedded, now=now)
         return None
-
-    def work(run: Run) -> str | None:
-        run(store_statement)
-        linked_to: str | None = run(link_statement)[0]["linked"]
-        engine.types.register(run, rows.types)
-        return linked_to
-
-    return engine.types.transact(work, name="extract_entities")
+    linked_to: str | None = store_knowledge_with(
+        engine,
+        embedded,
+        lambda run: run(link_statement)[0]["linked"],
+        name="extract_entities",
+        now=now,
+        writes_vectors=False,
+    )
+    return linked_to
 
 
 def _build_entity(

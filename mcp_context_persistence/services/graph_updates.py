@@ -57,7 +57,7 @@ def _write_update(
     embedding = engine.embeddings.current() if entity_rows else None
     merged = engine.state.redirects() if entity_rows else Redirects()
     given_ids = [row.id for row in entity_rows]
-    entity_rows = upsert.follow_redirects(entity_rows, merged.targets)
+    entity_rows = upsert.redirect_entities(entity_rows, merged.targets)
     vectors_by_text: dict[str, Any] = {}
 
     def embed(texts: Sequence[str]) -> list[Any]:

@@ -8,9 +8,8 @@ from typing import Any
 
 from mcp_context_persistence.ingest.extraction import user_patterns
 from mcp_context_persistence.ingest.extraction.results import Extraction
-from mcp_context_persistence.ingest.graph_rows import GraphRows, graph_rows, mention_rows
-from mcp_context_persistence.ingest.pipeline import entity_vectors
-from mcp_context_persistence.ingest.redirects import followed
+from mcp_context_persistence.ingest.graph_rows import build_mention_rows
+from mcp_context_persistence.ingest.redirects import follow_redirects
 from mcp_context_persistence.kg import identifiers, limits, validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement
 from mcp_context_persistence.kg.errors import DatabaseError, NotFoundError
@@ -26,6 +25,11 @@ from mcp_context_persistence.responses.patterns import (
     ReextractResponse,
 )
 from mcp_context_persistence.runtime.engine import Engine
+from mcp_context_persistence.services.knowledge_writer import (
+    Knowledge,
+    build_knowledge,
+    embed_knowledge,
+)
 
 
 def configure_patterns(
@@ -96,12 +100,12 @@ def reextract(engine: Engine, conversation_id: object, *, apply: bool) -> Reextr
     if apply:
         engine.embeddings.current()
     patterns = engine.state.patterns()
-    merged = next(iter(engine.graph.run(read_redirects(engine.namespace))), Redirects())
+    redirects = next(iter(engine.graph.run(read_redirects(engine.namespace))), Redirects())
     difference = _Difference()
     for page in _read_pages(engine, checked_id):
         extractions = engine.models.extractor.extract([row["content"] for row in page], patterns)
         by_text = {
-            row["id"]: followed(extraction, merged.targets)
+            row["id"]: follow_redirects(extraction, redirects.targets)
             for row, extraction in zip(page, extractions, strict=True)
         }
         changed = [
@@ -113,11 +117,10 @@ def reextract(engine: Engine, conversation_id: object, *, apply: bool) -> Reextr
         ]
         if changed:
             write = partial(
-                _apply_page, engine, difference, changed, by_text, merged=merged if apply else None
+                _apply_page, engine, difference, changed, by_text, redirects, should_write=apply
             )
-            engine.embeddings.retry_when_stale(
-                write
-            )  # from the start: the types may be replaced by others
+            # Again from the start, because other types may be stored instead.
+            engine.embeddings.retry_when_stale(write)
     if not apply:
         _note_removed(engine, difference)
     # An entity may be removed with one page and added again with the next.
@@ -183,7 +186,7 @@ def _stored_mentions(row: Row) -> dict[str, Row]:
 
 def _extracted_mentions(extraction: Extraction) -> dict[str, Row]:
     properties_by_id = {
-        mention["id"]: mention["properties"] for mention in mention_rows(extraction.mentions)
+        mention["id"]: mention["properties"] for mention in build_mention_rows(extraction.mentions)
     }
     return {
         mention: {key: value for key, value in properties.items() if key != "parts"}
@@ -196,26 +199,25 @@ def _apply_page(
     difference: _Difference,
     changed: Sequence[Row],
     by_text: Mapping[str, Extraction],
+    redirects: Redirects,
     *,
-    merged: Redirects | None,
+    should_write: bool,
 ) -> None:
-    """Note which entities are added or get another type; write the page if `merged` is given.
+    """Note which entities are added or get another type, and write the page.
 
     Args:
         engine: The engine.
         difference: Where the changes are noted.
         changed: The rows of the texts whose mentions changed.
         by_text: The extractions by id of the text.
-        merged: The redirects of merged entities; None only compares.
+        redirects: The redirects of merged entities.
+        should_write: Whether to write the page, not only to compare it.
     """
     now = now_ms()
-    rows = graph_rows(
-        engine.namespace,
-        [(row["id"], by_text[row["id"]]) for row in changed],
-        now=now,
-        admission=engine.types,
+    knowledge = build_knowledge(
+        engine, [(row["id"], by_text[row["id"]]) for row in changed], redirects, now=now
     )
-    stored = _read_entities(engine, {row["id"]: [] for row in rows.entities})
+    stored = _read_entities(engine, {row["id"]: [] for row in knowledge.rows.entities})
     stored_by_pattern = {
         mention["id"]
         for row in changed
@@ -229,7 +231,7 @@ def _apply_page(
         if mention.extractor.startswith(user_patterns.RULE_PREFIX)
     }
     retyped = []
-    for row in rows.entities:
+    for row in knowledge.rows.entities:
         properties, stored_entity = row["properties"], stored.get(row["id"])
         change = EntityChange(id=row["id"], name=properties["name"], type=properties["type"])
         if stored_entity is None:
@@ -245,39 +247,39 @@ def _apply_page(
                     engine.namespace, stored_entity, change.type, properties["confidence"]
                 )
             )
-    if merged is not None:
-        mentions = {row["message_id"]: row["entities"] for row in rows.mentions}
+    if should_write:
+        mentions = {row["message_id"]: row["entities"] for row in knowledge.rows.mentions}
         updates = [
             {"id": row["id"], "guard": row["guard"], "entities": mentions[row["id"]]}
             for row in changed
         ]
-        removed = _write_page(engine, rows, updates, retyped, merged=merged, now=now)
+        removed = _write_page(engine, knowledge, updates, retyped, now=now)
         difference.removed.update({mention["id"]: EntityChange(**mention) for mention in removed})
 
 
 def _write_page(
     engine: Engine,
-    rows: GraphRows,
+    knowledge: Knowledge,
     updates: Sequence[Mapping[str, Any]],
     retyped: Sequence[Mapping[str, Any]],
     *,
-    merged: Redirects,
     now: int,
 ) -> list[dict[str, Any]]:
     """Write a page; return the entities that were removed."""
-    embedding = engine.embeddings.current()
-    if engine.state.redirects().targets != merged.targets:
+    model = engine.embeddings.current()
+    if engine.state.redirects().targets != knowledge.redirects.targets:
         raise DatabaseError("entities were merged meanwhile; call reextract again", retryable=True)
+    embedded = embed_knowledge(knowledge, model)
     statement = reextraction.apply(
         engine.namespace,
         updates,
-        entities=entity_vectors(rows, embedding.embedder).entities,
+        entities=embedded.rows.entities,
         retyped=retyped,
-        relations=rows.relations,
-        vectors=merged.guard_vectors(embedding.vectors, rows.ids, rows.followed),
+        relations=embedded.rows.relations,
+        vectors=embedded.vectors,
         now=now,
     )
-    row: Row = engine.types.run(statement, rows.types, deadline=engine.config.deadline)[0]
+    row: Row = engine.types.run(statement, embedded.rows.types, deadline=engine.config.deadline)[0]
     return list(row["removed"])
 
 

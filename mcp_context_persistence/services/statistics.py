@@ -1,17 +1,17 @@
 """Statistics of what a namespace holds."""
 
+from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.namespaces import count_contents
 from mcp_context_persistence.models import (
     ConversationStats,
     GetConversationStatsResponse,
     StorageUsage,
 )
-from mcp_context_persistence.runtime.engine import Engine
 
 
-def count_stored(engine: Engine) -> GetConversationStatsResponse:
+def count_stored(graph: Graph, namespace: str) -> GetConversationStatsResponse:
     """Count what the namespace holds."""
-    row = engine.graph.run(count_contents(engine.namespace))[0]
+    row = graph.run(count_contents(namespace))[0]
     return GetConversationStatsResponse(
         stats=ConversationStats(
             total_conversations=row["conversations"],

@@ -55,13 +55,13 @@ _CLAUSE = re.compile(
 def find_seasons(text: str, today: date) -> Iterator[TimeExpression]:
     """Yield seasons of the northern half of the world, in whole months."""
     for match in _SEASON.finditer(text):
-        which, month = (match[1] or "").lower(), vocabulary.SEASONS[match[2].lower()]
+        modifier, month = (match[1] or "").lower(), vocabulary.SEASONS[match[2].lower()]
         if match[3]:
             year = int(match[3])
             january = build_months(year, 1, 2) if month == 12 and not match[4] else None
             yield from build_expressions(match, january, build_months(year, month, 3))
-        elif which:
-            yield from build_expressions(match, _resolve_season(which, month, today))
+        elif modifier:
+            yield from build_expressions(match, _resolve_season(modifier, month, today))
         elif _CLAUSE.match(text, match.end()):
             yield TimeExpression(
                 start=match.start(),
@@ -72,14 +72,14 @@ def find_seasons(text: str, today: date) -> Iterator[TimeExpression]:
             )
 
 
-def _resolve_season(which: str, month: int, today: date) -> DateRange:
+def _resolve_season(modifier: str, month: int, today: date) -> DateRange:
     """Return the "last", "this" or "next" season that begins with a month."""
     seasons = [build_months(year, month, 3) for year in range(today.year - 2, today.year + 2)]
     ended = [season for season in seasons if season[1] < today]
     coming = seasons[len(ended) :]
-    if which == "last" or (which == "this" and ended[-1][0].year == today.year):
+    if modifier == "last" or (modifier == "this" and ended[-1][0].year == today.year):
         return ended[-1]
-    return coming[1] if which == "next" and coming[0][0] <= today else coming[0]
+    return coming[1] if modifier == "next" and coming[0][0] <= today else coming[0]
 
 
 def find_quarters(text: str, today: date) -> Iterator[TimeExpression]:

@@ -103,14 +103,14 @@ def test_the_demo_takes_the_users_own_conversations(store, tmp_path):
     assert f'"{namespace[1]}" instead of "default"' in done.stdout
 
 
-def test_the_demo_takes_conversations_in_which_nothing_is_recognised(store, tmp_path):
+def test_the_demo_takes_conversations_in_which_nothing_is_recognized(store, tmp_path):
     file = tmp_path / "own.json"
     file.write_text(
         '{"conversation_id": "x", "messages": [{"role": "user", "content": "Well, and then?"}]}'
     )
     done = run("demo", file, "--store", store)
     assert done.returncode == 0, done.stderr
-    assert "nothing was recognised" in done.stdout
+    assert "no entity was recognized" in done.stdout
     assert "1 conversation, 1 message, 0 entities" in done.stdout
 
 

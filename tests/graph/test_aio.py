@@ -88,7 +88,7 @@ def test_two_hundred_cancelled_calls_leave_no_connection_and_no_thread(
             assert connections() > 1
             for number in range(200):
                 await cancelled(aio, number)
-            graph = aio._opened.result()._engine.graph
+            graph = aio._client.result()._engine.graph
             await asyncio.gather(
                 *(aio.get_conversation_stats() for _ in range(limits.ASYNC_THREADS))
             )

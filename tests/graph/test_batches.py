@@ -103,9 +103,9 @@ def test_invalid_items_get_an_error_and_the_others_are_saved(client):
     fields = [
         "messages",
         "conversations",
-        "key",
+        "there is an unknown key 'colour'",
         "role",
-        "messages: an id is taken",
+        "messages: an id belongs to a message of another conversation",
         "mode",
         "metadata",
     ]

@@ -20,17 +20,19 @@ def turns(*texts):
 
 
 def dump(client):
-    """All nodes and relationships of the client's namespace, without the times of writing, as comparable values."""
+    """Return all nodes and relationships of the namespace as text, without times."""
     import neo4j
 
     core = client._engine
     with core.graph.driver.session(default_access_mode=neo4j.READ_ACCESS) as session:
         nodes = session.run(
-            "MATCH (n {namespace: $namespace}) WHERE NOT n:NamespaceVersion RETURN labels(n) AS labels, properties(n) AS properties",
+            "MATCH (n {namespace: $namespace}) WHERE NOT n:NamespaceVersion "
+            "RETURN labels(n) AS labels, properties(n) AS properties",
             namespace=core.namespace,
         ).data()
         links = session.run(
-            "MATCH (a {namespace: $namespace})-[r]->(b) RETURN a.id AS a, type(r) AS type, properties(r) AS properties, b.id AS b",
+            "MATCH (a {namespace: $namespace})-[r]->(b) "
+            "RETURN a.id AS a, type(r) AS type, properties(r) AS properties, b.id AS b",
             namespace=core.namespace,
         ).data()
     clean = {"created_ms", "updated_ms", "timestamp_ms", "revision"}
@@ -46,8 +48,8 @@ def dump(client):
             }
         )
 
-    return sorted(f"{sorted(one['labels'])} {stable(one['properties'])}" for one in nodes), sorted(
-        f"{one['a']} {one['type']} {one['b']} {stable(one['properties'])}" for one in links
+    return sorted(f"{sorted(row['labels'])} {stable(row['properties'])}" for row in nodes), sorted(
+        f"{row['a']} {row['type']} {row['b']} {stable(row['properties'])}" for row in links
     )
 
 
@@ -68,7 +70,7 @@ def test_a_conversation_comes_back_as_it_was_saved(client):
     )
     loaded = client.load_conversation_history("c")
     assert (saved.message_count, saved.created, saved.updated, saved.kept) == (2, 2, 0, 0)
-    assert [one.content for one in loaded.messages] == [one["content"] for one in messages]
+    assert [message.content for message in loaded.messages] == [one["content"] for one in messages]
     assert (loaded.messages[0].timestamp, loaded.messages[0].metadata, loaded.messages[0].name) == (
         when,
         messages[0]["metadata"],
@@ -80,7 +82,7 @@ def test_a_conversation_comes_back_as_it_was_saved(client):
     )
 
 
-def test_saving_again_changes_nothing_and_embeds_nothing(client):
+def test_saving_the_same_conversation_again_is_a_no_op(client):
     texts = turns(
         "The DataProcessor class uses pandas.",
         "It depends on numpy too.",
@@ -93,7 +95,7 @@ def test_saving_again_changes_nothing_and_embeds_nothing(client):
     assert dump(client) == before
 
 
-def test_a_changed_message_is_replaced_and_what_it_said_is_forgotten(client):
+def test_a_changed_message_is_replaced_and_its_old_mentions_are_removed(client):
     client.save_conversation("c", turns("The DataProcessor class uses pandas.", "Fine."))
     answer = client.save_conversation("c", turns("The OrderParser class uses polars.", "Fine."))
     assert (answer.updated, answer.kept, answer.embeddings_generated) == (1, 1, 1)
@@ -102,7 +104,7 @@ def test_a_changed_message_is_replaced_and_what_it_said_is_forgotten(client):
     assert client.query_knowledge_graph("OrderParser").success
 
 
-def test_the_graph_after_a_change_equals_the_graph_of_a_fresh_save(server, namespace):
+def test_the_graph_after_a_change_equals_the_graph_of_a_new_save(server, namespace):
     new = turns("The OrderParser class uses polars.", "Fine, it depends on numpy.", "Thanks")
     with ContextPersistenceClient(
         server.bolt_url, auth=server.auth, namespace=f"{namespace}a"
@@ -135,14 +137,16 @@ def test_messages_are_linked_in_order(client):
     client.save_conversation("c", turns("one", "two"), mode="conversation")
     client.save_conversation("c", turns("one", "two", "three", "four"), mode="conversation")
     rows = client._engine.graph.driver.execute_query(
-        "MATCH (c:Conversation {namespace: $n, id: 'c'})-[:HAS_MESSAGE]->(m) WHERE NOT (:Message)-[:NEXT]->(m) "
-        "MATCH p = (m)-[:NEXT*]->(last) WHERE NOT (last)-[:NEXT]->() RETURN [x IN nodes(p) | x.content] AS texts",
+        "MATCH (c:Conversation {namespace: $n, id: 'c'})-[:HAS_MESSAGE]->(m) "
+        "WHERE NOT (:Message)-[:NEXT]->(m) "
+        "MATCH p = (m)-[:NEXT*]->(last) WHERE NOT (last)-[:NEXT]->() "
+        "RETURN [x IN nodes(p) | x.content] AS texts",
         n=client._engine.namespace,
     ).records
     assert [row["texts"] for row in rows] == [["one", "two", "three", "four"]]
 
 
-def test_ids_identify_messages_and_new_ones_go_to_the_end(client):
+def test_messages_are_identified_by_id_and_new_ones_are_appended(client):
     client.save_conversation(
         "c",
         [
@@ -158,7 +162,7 @@ def test_ids_identify_messages_and_new_ones_go_to_the_end(client):
         ],
     )
     assert (answer.created, answer.updated) == (1, 1)
-    assert [one.content for one in client.load_conversation_history("c").messages] == [
+    assert [message.content for message in client.load_conversation_history("c").messages] == [
         "a",
         "B",
         "c",
@@ -167,15 +171,18 @@ def test_ids_identify_messages_and_new_ones_go_to_the_end(client):
         client.save_conversation("d", [{"id": "m1", "role": "user", "content": "a"}])
 
 
-def test_replace_removes_what_is_not_given_and_keeps_the_chain_whole(client):
+def test_replace_removes_missing_messages_and_relinks_the_others(client):
     client.save_conversation("c", turns("one", "two", "three"), mode="conversation")
     answer = client.save_conversation("c", turns("one", "2"), mode="conversation", replace=True)
     assert (answer.removed, answer.updated, answer.kept) == (1, 1, 1)
-    assert [one.content for one in client.load_conversation_history("c").messages] == ["one", "2"]
+    assert [message.content for message in client.load_conversation_history("c").messages] == [
+        "one",
+        "2",
+    ]
     assert client.get_conversation_stats().stats.total_messages == 2
 
 
-def test_modes_decide_what_is_kept(client):
+def test_the_mode_decides_what_is_stored(client):
     text = turns("The DataProcessor class uses pandas.")
     client.save_conversation("text", text, mode="conversation")
     assert client.get_conversation_stats().stats.total_entities == 0
@@ -187,11 +194,11 @@ def test_modes_decide_what_is_kept(client):
     assert upgraded.entities_found > 0
 
 
-def test_history_gives_the_last_messages_in_order(client):
+def test_the_history_has_the_last_messages_in_order(client):
     client.save_conversation("c", turns(*"abcdef"), mode="knowledge")
     answer = client.load_conversation_history("c", limit=2)
     assert (
-        [one.content for one in answer.messages],
+        [message.content for message in answer.messages],
         answer.message_count,
         answer.total_messages,
     ) == (["e", "f"], 2, 6)
@@ -199,7 +206,7 @@ def test_history_gives_the_last_messages_in_order(client):
         client.load_conversation_history("nothing")
 
 
-def test_given_vectors_are_stored_and_wrong_ones_refused(client):
+def test_vectors_of_the_caller_are_stored_and_invalid_ones_refused(client):
     vectors = np.eye(2, 384, dtype=np.float32)
     assert (
         client.save_conversation(
@@ -219,13 +226,14 @@ def test_given_vectors_are_stored_and_wrong_ones_refused(client):
         client.load_conversation_history("d")
 
 
-def test_a_long_message_is_embedded_whole_in_passages(client):
+def test_a_long_message_is_embedded_in_passages(client):
     text = " ".join(f"Sentence number {n} talks about topic {n % 7}." for n in range(200))
     answer = client.save_conversation("c", turns(text), mode="conversation")
     assert answer.embeddings_generated > 3
     rows = client._engine.graph.driver.execute_query(
         "MATCH (m:Message {namespace: $n})-[:HAS_CHUNK]->(k) WITH m, k ORDER BY k.start "
-        "RETURN m.embedding IS NULL AS bare, collect([k.start, k.end, k.content]) AS parts, m.content AS content",
+        "RETURN m.embedding IS NULL AS bare, collect([k.start, k.end, k.content]) AS parts, "
+        "m.content AS content",
         n=client._engine.namespace,
     ).records
     assert rows[0]["bare"]
@@ -234,7 +242,7 @@ def test_a_long_message_is_embedded_whole_in_passages(client):
     assert rows[0]["parts"][-1][1] == len(text)
 
 
-def test_many_writers_of_one_conversation_lose_nothing(server, namespace):
+def test_concurrent_writers_of_one_conversation_lose_no_message(server, namespace):
     errors = []
 
     def write(number):
@@ -265,12 +273,12 @@ def test_many_writers_of_one_conversation_lose_nothing(server, namespace):
     assert errors == []
     with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as client:
         loaded = client.load_conversation_history("c")
-    assert sorted(one.id for one in loaded.messages) == sorted(
+    assert sorted(message.id for message in loaded.messages) == sorted(
         f"m{n}-{s}" for n in range(6) for s in range(4)
     )
 
 
-def test_namespaces_see_nothing_of_each_other(server, namespace):
+def test_namespaces_are_isolated(server, namespace):
     with (
         ContextPersistenceClient(
             server.bolt_url, auth=server.auth, namespace=f"{namespace}-a"
@@ -291,9 +299,9 @@ def test_namespaces_see_nothing_of_each_other(server, namespace):
 
 def hits(client, **filters):
     return {
-        one.id
-        for one in client.search_hybrid("pandas", "keyword", filters=filters).results
-        if one.type in {"message", "decision"}
+        result.id
+        for result in client.search_hybrid("pandas", "keyword", filters=filters).results
+        if result.type in {"message", "decision"}
     }
 
 
@@ -322,7 +330,7 @@ def test_a_changed_project_tag_or_value_reaches_every_message_and_decision(clien
     assert client.save_conversation("c", first).status == "unchanged"
 
 
-def test_the_stored_messages_count_towards_the_limit_too(server, namespace):
+def test_stored_messages_count_towards_the_limit(server, namespace):
     config = {"max_conversation_length": 3}
     with ContextPersistenceClient(
         server.bolt_url, auth=server.auth, namespace=namespace, config=config
@@ -332,14 +340,14 @@ def test_the_stored_messages_count_towards_the_limit_too(server, namespace):
         with pytest.raises(ValidationError, match="max_conversation_length"):
             client.save_conversation("c", messages[3:], mode="knowledge")
         client.save_conversation("c", messages[1:], mode="knowledge", replace=True)
-        assert [one.id for one in client.load_conversation_history("c").messages] == [
+        assert [message.id for message in client.load_conversation_history("c").messages] == [
             "m1",
             "m2",
             "m3",
         ]
 
 
-def test_when_a_conversation_began_can_be_told_later(client):
+def test_the_creation_time_can_be_set_by_a_later_save(client):
     client.save_conversation(Conversation(conversation_id="c", messages=turns("a")))
     began = datetime(2024, 5, 1, tzinfo=UTC)
     assert (
@@ -401,19 +409,19 @@ def test_when_a_conversation_began_can_be_told_later(client):
         },
     ],
 )
-def test_bad_conversations_are_refused_and_leave_nothing(client, arguments):
+def test_invalid_conversations_are_refused_and_not_stored(client, arguments):
     with pytest.raises(ValidationError) as caught:
         client.save_conversation(**arguments)
     assert isinstance(caught.value, ValueError)
     assert client.get_conversation_stats().stats.total_conversations == 0
 
 
-def test_usual_ids_that_are_taken_are_no_obstacle(client):
+def test_a_message_without_id_gets_a_free_one(client):
     client.save_conversation("p", turns("one", "two", "three"), mode="knowledge")
     kept = client.load_conversation_history("p").messages[1:]
     client.save_conversation("p", kept, mode="knowledge", replace=True)
     client.save_conversation("p", turns("two", "three", "four"), mode="knowledge")
-    assert [one.content for one in client.load_conversation_history("p").messages] == [
+    assert [message.content for message in client.load_conversation_history("p").messages] == [
         "two",
         "three",
         "four",
@@ -428,17 +436,20 @@ def test_usual_ids_that_are_taken_are_no_obstacle(client):
     assert (
         client.save_conversation("victim", turns("hello"), mode="knowledge").status == "unchanged"
     )
-    assert [one.content for one in client.load_conversation_history("victim").messages] == ["hello"]
-    with pytest.raises(ValidationError, match="taken"):
+    assert [message.content for message in client.load_conversation_history("victim").messages] == [
+        "hello"
+    ]
+    with pytest.raises(ValidationError, match="another conversation"):
         client.save_conversation(
             "third", [{"id": "victim:0", "role": "user", "content": "x"}], mode="knowledge"
         )
 
 
-def test_other_vectors_take_the_place_of_stored_ones(client):
+def test_other_vectors_replace_stored_ones(client):
     def stored():
         return client._engine.graph.driver.execute_query(
-            "MATCH (m:Message {namespace: $n}) RETURN m.embedding AS vector, COUNT { (m)-[:HAS_CHUNK]->() } AS chunks",
+            "MATCH (m:Message {namespace: $n}) "
+            "RETURN m.embedding AS vector, COUNT { (m)-[:HAS_CHUNK]->() } AS chunks",
             n=client._engine.namespace,
         ).records[0]
 
@@ -465,10 +476,10 @@ def test_entities_have_vectors_in_every_mode(client):
     assert {one.type for one in found} == {"entity"}
 
 
-def test_mentions_are_never_lost_to_a_save_that_forgets_the_same_entities(client):
+def test_a_concurrent_save_that_removes_entities_loses_no_mentions(client):
     for turn in range(8):
         text = f"The RareWidget{turn} class uses OddGadget{turn}."
-        wanted = {one.id for one in client.extract_entities(text, store=False).entities}
+        wanted = {entity.id for entity in client.extract_entities(text, store=False).entities}
         client.save_conversation(f"a{turn}", turns(text), mode="knowledge")
         start, errors = threading.Barrier(2), []
 
@@ -489,17 +500,17 @@ def test_mentions_are_never_lost_to_a_save_that_forgets_the_same_entities(client
             thread.join()
         assert errors == []
         rows = client._engine.graph.driver.execute_query(
-            "MATCH (m:Message {namespace: $n, conversation_id: $c})-[:MENTIONS]->(e) RETURN e.id AS id",
+            "MATCH (m:Message {namespace: $n, conversation_id: $c})-[:MENTIONS]->(e) "
+            "RETURN e.id AS id",
             n=client._engine.namespace,
             c=f"b{turn}",
         ).records
         assert {row["id"] for row in rows} == wanted
 
 
-def test_what_the_caller_wrote_stands_in_no_error(client):
+def test_no_error_text_contains_values_of_the_caller(client):
     for message in (
-        {"SeCrEt": 1},
-        {("SeCrEt",): 1},
+        {"unknown": "SeCrEt"},
         {"metadata": {("SeCrEt",): 1}},
         {"role": "SeCrEt"},
         {"timestamp": "SeCrEt"},
@@ -509,7 +520,7 @@ def test_what_the_caller_wrote_stands_in_no_error(client):
         assert "SeCrEt" not in str(caught.value)
 
 
-def test_metadata_is_filtered_by_as_it_is_stored(client):
+def test_metadata_filters_see_the_stored_values(client):
     class Level(str, enum.Enum):  # noqa: UP042  a StrEnum would be told as what it is worth
         HIGH = "high"
 

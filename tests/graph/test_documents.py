@@ -41,7 +41,7 @@ def test_the_relevant_passage_is_found(client, mode):
         filters={"content_types": ["document"]},
         include_metadata=True,
     )
-    assert [one.id for one in best.results] == ["book"]
+    assert [result.id for result in best.results] == ["book"]
     found = best.results[0]
     assert (found.type, found.conversation_id, found.message_id) == ("document", None, None)
     assert "restic" in found.content
@@ -54,13 +54,15 @@ def test_documents_are_found_with_messages_and_by_the_graph(client):
     client.save_document("book", BOOK)
     client.save_conversation("c", [{"role": "user", "content": "Which class checks an order?"}])
     types = {
-        one.type
-        for one in client.search_hybrid("OrderValidator checks the order", limit=20).results
+        result.type
+        for result in client.search_hybrid("OrderValidator checks the order", limit=20).results
     }
     assert {"document", "message", "entity"} <= types
-    assert "book" in {one.id for one in client.search_hybrid("OrderValidator", "graph").results}
+    assert "book" in {
+        result.id for result in client.search_hybrid("OrderValidator", "graph").results
+    }
     assert "pydantic" in {
-        one.entity_id for one in client.query_knowledge_graph("OrderValidator").neighbors
+        neighbor.entity_id for neighbor in client.query_knowledge_graph("OrderValidator").neighbors
     }
 
 
@@ -114,7 +116,7 @@ def test_facts_with_other_evidence_stay_when_a_document_changes(client):
     )
     client.save_document("book", "Nothing about software.")
     assert "polars" in {
-        one.entity_id for one in client.query_knowledge_graph("DataProcessor").neighbors
+        neighbor.entity_id for neighbor in client.query_knowledge_graph("DataProcessor").neighbors
     }
 
 
@@ -171,9 +173,9 @@ def test_a_store_of_schema_version_1_is_migrated(tmp_path):
             assert migrations.read_schema_state(client._engine.graph).version == migrations.VERSION
             client.save_document("book", "Backups run at night.")
             assert [
-                one.id
-                for one in client.search_hybrid("backups", "keyword").results
-                if one.type == "document"
+                result.id
+                for result in client.search_hybrid("backups", "keyword").results
+                if result.type == "document"
             ] == ["book"]
 
 

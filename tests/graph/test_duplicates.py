@@ -30,7 +30,7 @@ def test_duplicates_are_found_with_their_evidence_and_merged(client):
         "same",
         "exact",
     )
-    assert {"vector", "neighbors"} <= {one.stage for one in pair.evidence}
+    assert {"vector", "neighbors"} <= {evidence.stage for evidence in pair.evidence}
     assert [group.duplicate_ids for group in found.groups] == [["Acme"]]
     done = client.merge_entities(
         found.groups[0].keep_id,
@@ -254,7 +254,7 @@ def test_invalid_merges_are_refused(client):
     fill(client)
     with pytest.raises(NotFoundError, match=r"duplicates\.0"):
         client.merge_entities("Acme", ["nobody"])
-    with pytest.raises(ValidationError, match="among them"):
+    with pytest.raises(ValidationError, match="entity to keep"):
         client.merge_entities("Acme", ["acme_corp", "Acme"])
     with pytest.raises(ValidationError, match="duplicates"):
         client.merge_entities("Acme", [])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mcp_context_persistence.kg import vector_spaces
-from mcp_context_persistence.kg.errors import ValidationError, VectorDBError
+from mcp_context_persistence.kg.errors import StaleStateError, ValidationError, VectorDBError
 from tests.graph.hashing_model import TOPICS, HashingModel, fill, messages
 
 
@@ -94,5 +94,5 @@ def test_a_writer_with_a_stale_model_is_refused(connect, namespace):
     stale = vector_spaces.VectorState(
         active=known.active, revision=known.revision, inactive=other, progress="filling"
     )
-    with pytest.raises(vector_spaces.StaleStateError):
+    with pytest.raises(StaleStateError):
         graph.run(vector_spaces.fill_vectors(namespace, stale, [], now=1))

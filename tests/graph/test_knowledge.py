@@ -16,26 +16,26 @@ for data manipulation and numpy for numerical operations.
 """
 
 
-def test_entities_are_found_stored_and_narrowed(client):
+def test_extracted_entities_are_stored_and_filtered_by_type(client):
     answer = client.extract_entities(
         TEXT, entity_types=["class", "module", "library"], context={"domain": "data"}
     )
     assert {"DataProcessor", "data_processing", "pandas", "numpy"} <= {
-        one.id for one in answer.entities
+        entity.id for entity in answer.entities
     }
-    assert {one.type for one in answer.entities} <= {"class", "module", "library"}
-    assert all(0.0 <= one.confidence <= 1.0 and one.description for one in answer.entities)
+    assert {entity.type for entity in answer.entities} <= {"class", "module", "library"}
+    assert all(0.0 <= entity.confidence <= 1.0 and entity.description for entity in answer.entities)
     assert (answer.stored, answer.linked_to) == (True, None)
     for concept in ("data_transformation", "data_manipulation", "numerical_operations"):
         assert client.query_knowledge_graph(concept).entity_id == concept
 
 
-def test_store_false_only_looks(client):
+def test_store_false_writes_nothing(client):
     assert client.extract_entities(TEXT, store=False).entities
     assert client.get_conversation_stats().stats.total_entities == 0
 
 
-def test_entities_are_linked_to_what_exists(client):
+def test_entities_are_linked_to_existing_messages_and_conversations(client):
     client.save_conversation(
         "c", [{"id": "m", "role": "user", "content": "Hello there"}], mode="conversation"
     )
@@ -53,13 +53,13 @@ def test_the_same_triple_is_one_relationship(client):
     assert (first.created, again.created) == (True, False)
     assert first.relationship.id == again.relationship.id
     neighbours = client.query_knowledge_graph("DataProcessor", depth=1).neighbors
-    found = [one for one in neighbours if one.relationship_type == "implements"]
+    found = [neighbor for neighbor in neighbours if neighbor.relationship_type == "implements"]
     assert [(one.entity_id, one.confidence, one.direction) for one in found] == [
         ("data_transformation", 0.4, "outgoing")
     ]
 
 
-def test_names_and_aliases_stand_for_ids(client):
+def test_names_and_aliases_are_accepted_as_ids(client):
     client.update_knowledge_graph(
         [
             {"id": "pg", "name": "PostgreSQL", "type": "technology", "aliases": ["Postgres"]},
@@ -82,12 +82,12 @@ def test_confidence_must_be_a_number_from_0_to_1(client, confidence):
 @pytest.mark.parametrize(
     "name", ["", "A`]->() DELETE", "\\u0060", "a" * 64, "ＵＳＥＳ", "x\n", "1st", "uses;"]
 )
-def test_types_that_are_no_names_are_refused(client, name):
+def test_invalid_types_are_refused(client, name):
     with pytest.raises(ValidationError, match="relationship_type"):
         client.create_relationship("a", "b", name)
 
 
-def test_strategies_join_new_and_old(client):
+def test_each_strategy_combines_new_and_stored_entities(client):
     old = {
         "id": "e",
         "type": "class",
@@ -127,7 +127,7 @@ def vector(client, entity_id):
     ).records[0]["vector"]
 
 
-def test_a_vector_is_that_of_the_joined_entity(client):
+def test_the_vector_is_that_of_the_combined_entity(client):
     client.update_knowledge_graph(
         [{"id": "e", "name": "Queue", "description": "keeps orders until they are packed"}], []
     )
@@ -142,7 +142,7 @@ def test_a_vector_is_that_of_the_joined_entity(client):
     assert vector(client, "f") == pytest.approx(vector(client, "e"), abs=1e-6)
 
 
-def test_merging_writers_lose_none_of_their_keys(client):
+def test_concurrent_merging_writers_lose_no_metadata_key(client):
     def write(number):
         link = {
             "from_entity": "e",
@@ -177,7 +177,7 @@ def test_entities_and_relationships_may_be_objects_or_have_a_name_alone(client):
     ).relationship.properties == {"why": "speed"}
 
 
-def test_two_names_of_one_key_must_not_say_two_things(client):
+def test_a_key_and_its_synonym_must_have_the_same_value(client):
     link = {
         "from_entity": "a",
         "source_entity_id": "b",
@@ -188,7 +188,7 @@ def test_two_names_of_one_key_must_not_say_two_things(client):
         client.update_knowledge_graph([{"id": "a"}, {"id": "b"}], [link])
 
 
-def test_the_same_relationship_twice_must_say_the_same(client):
+def test_a_relationship_given_twice_must_have_the_same_values(client):
     link = {"from_entity": "a", "to_entity": "b", "relationship_type": "uses", "confidence": 0.1}
     with pytest.raises(ValidationError, match="relationships"):
         client.update_knowledge_graph(
@@ -209,21 +209,21 @@ def test_the_same_relationship_twice_must_say_the_same(client):
     )
 
 
-def test_what_was_drawn_by_hand_can_be_read_and_updated(client):
+def test_nodes_created_with_cypher_can_be_read_and_updated(client):
     client._engine.graph.driver.execute_query(
         "CREATE (:Entity {namespace: $n, id: 'x'})-[:LIKES]->(:Entity {namespace: $n, id: 'y'})",
         n=client._engine.namespace,
     )
-    assert [one.relationship_type for one in client.query_knowledge_graph("x").neighbors] == [
-        "LIKES"
-    ]
+    assert [
+        neighbor.relationship_type for neighbor in client.query_knowledge_graph("x").neighbors
+    ] == ["LIKES"]
     link = {"from_entity": "x", "to_entity": "y", "relationship_type": "likes"}
     for strategy in ("skip", "merge", "upsert"):
         client.update_knowledge_graph([{"id": "x", "type": "person"}], [link], strategy)
     assert client.query_knowledge_graph("x").context.entity.type == "person"
-    assert [one.relationship_type for one in client.query_knowledge_graph("x").neighbors] == [
-        "likes"
-    ]
+    assert [
+        neighbor.relationship_type for neighbor in client.query_knowledge_graph("x").neighbors
+    ] == ["likes"]
 
 
 def test_relationships_follow_the_strategy_too(client):
@@ -245,7 +245,7 @@ def test_relationships_follow_the_strategy_too(client):
     assert client.query_knowledge_graph("a").neighbors[0].confidence == 0.9
 
 
-def test_an_update_is_all_or_nothing(client):
+def test_an_update_is_atomic(client):
     with pytest.raises(NotFoundError, match="to_entity"):
         client.update_knowledge_graph(
             [{"id": "a"}], [{"from_entity": "a", "to_entity": "zzz", "relationship_type": "uses"}]
@@ -265,12 +265,12 @@ def test_an_update_is_all_or_nothing(client):
         {"id": "a", "aliases": "x"},
     ],
 )
-def test_bad_entities_are_refused(client, entity):
+def test_invalid_entities_are_refused(client, entity):
     with pytest.raises(ValidationError, match=r"entities\.0"):
         client.update_knowledge_graph([entity], [])
 
 
-def test_the_walk_goes_as_far_as_asked_and_shows_the_way(client):
+def test_a_traversal_has_the_given_depth_and_returns_the_paths(client):
     things = [{"id": name} for name in "abcde"]
     links = [
         {"from_entity": x, "to_entity": y, "relationship_type": "next to", "confidence": 0.5}
@@ -280,7 +280,9 @@ def test_the_walk_goes_as_far_as_asked_and_shows_the_way(client):
     near = client.query_knowledge_graph("a", depth=1)
     far = client.query_knowledge_graph("a", depth=3)
     assert len(near.context) == 1
-    assert [(one.entity_id, one.distance, one.confidence) for one in far.neighbors] == [
+    assert [
+        (neighbor.entity_id, neighbor.distance, neighbor.confidence) for neighbor in far.neighbors
+    ] == [
         ("b", 1, 0.5),
         ("c", 2, 0.25),
         ("d", 3, 0.125),
@@ -298,7 +300,7 @@ def test_the_walk_goes_as_far_as_asked_and_shows_the_way(client):
     assert client.query_knowledge_graph("a", operation="paths").neighbors == []
 
 
-def test_cycles_and_self_loops_end(client):
+def test_a_traversal_of_cycles_and_self_loops_ends(client):
     links = [
         {"from_entity": x, "to_entity": y, "relationship_type": "knows"}
         for x, y in ("ab", "ba", "aa")
@@ -309,7 +311,7 @@ def test_cycles_and_self_loops_end(client):
     assert client.get_conversation_stats().stats.total_relationships == 3
 
 
-def test_a_supernode_is_capped_and_says_so(client):
+def test_a_traversal_of_a_supernode_is_truncated(client):
     things = [{"id": "hub"}] + [{"id": f"n{number}"} for number in range(600)]
     links = [
         {"from_entity": "hub", "to_entity": f"n{number}", "relationship_type": "has"}
@@ -320,7 +322,7 @@ def test_a_supernode_is_capped_and_says_so(client):
     assert (len(answer.context), answer.truncated) == (500, True)
 
 
-def test_exactly_as_many_as_fit_are_not_called_cut(client):
+def test_exactly_as_many_neighbors_as_the_limit_are_not_truncated(client):
     names = [f"n{number}" for number in range(500)]
     links = [
         {"from_entity": "hub", "to_entity": name, "relationship_type": "has"} for name in names
@@ -332,7 +334,7 @@ def test_exactly_as_many_as_fit_are_not_called_cut(client):
     assert client.query_knowledge_graph("hub", depth=1).truncated
 
 
-def test_a_cut_answer_says_so(server, namespace):
+def test_a_truncated_response_says_so(server, namespace):
     with ContextPersistenceClient(
         server.bolt_url, auth=server.auth, namespace=namespace, config={"max_entities_per_text": 2}
     ) as client:
@@ -346,13 +348,14 @@ def test_depth_is_a_whole_number_from_1_to_5(client, depth):
         client.query_knowledge_graph("a", depth=depth)
 
 
-def test_types_are_real_labels_and_relationship_types(client):
+def test_types_become_labels_and_relationship_types(client):
     client.update_knowledge_graph(
         [{"id": "a", "type": "data store"}, {"id": "m", "type": "message"}],
         [{"from_entity": "a", "to_entity": "m", "relationship_type": "depends on"}],
     )
     rows = client._engine.graph.driver.execute_query(
-        "MATCH (a:DataStore {namespace: $n})-[r:DEPENDS_ON]->(m:MessageType) RETURN r.name AS name, labels(m) AS labels",
+        "MATCH (a:DataStore {namespace: $n})-[r:DEPENDS_ON]->(m:MessageType) "
+        "RETURN r.name AS name, labels(m) AS labels",
         n=client._engine.namespace,
     ).records
     assert [(row["name"], sorted(row["labels"])) for row in rows] == [
@@ -393,11 +396,11 @@ def test_a_decision_is_found_by_the_types_that_its_entities_have(client):
     assert (found("animal"), found("robot")) == (False, True)
 
 
-def test_names_are_found_by_their_words(client):
+def test_entities_are_found_by_words_of_their_names(client):
     client.update_knowledge_graph([{"id": "BookingService", "type": "class"}], [])
     for mode in ("keyword", "hybrid", "graph"):
         assert "BookingService" in {
-            one.id for one in client.search_hybrid("booking service", mode).results
+            result.id for result in client.search_hybrid("booking service", mode).results
         }, mode
 
 
@@ -413,13 +416,13 @@ def test_statistics_count_what_is_there(client):
     assert stats.storage_usage.entities_count == stats.total_entities >= 2
 
 
-def test_types_of_the_graph_itself_can_be_used_between_entities(client):
+def test_reserved_relationship_types_can_be_used_between_entities(client):
     client.update_knowledge_graph([{"id": "readme"}, {"id": "pandas"}], [])
     client.create_relationship("readme", "pandas", "mentions", 0.9, {"by": "hand"})
     client.create_relationship("readme", "pandas", "mentions", 0.8)
     assert [
-        (one.entity_id, one.relationship_type)
-        for one in client.query_knowledge_graph("readme").neighbors
+        (neighbor.entity_id, neighbor.relationship_type)
+        for neighbor in client.query_knowledge_graph("readme").neighbors
     ] == [("pandas", "mentions")]
     rows = client._engine.graph.driver.execute_query(
         "MATCH (:Entity {namespace: $n})-[r:MENTIONS_TYPE]->() RETURN r.properties AS properties",

@@ -15,7 +15,7 @@ from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import ValidationError
 from mcp_context_persistence.kg import local
 from mcp_context_persistence.kg.local.store import Store, write
-from mcp_context_persistence.runtime import batch_throttle, memory_limit
+from mcp_context_persistence.runtime import batch_throttle, process_memory
 from mcp_context_persistence.runtime.memory_limit import MemoryLimit
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,7 +114,7 @@ def test_a_store_opened_with_a_limit_starts_with_the_limited_sizes(place):
             True,
         )
         assert server_settings(client) == (421, 106)
-    assert memory_limit.current_limit() is None
+    assert process_memory.current_limit() is None
     with pytest.raises(ValidationError, match="max_memory_usage"):
         ContextPersistenceClient(f"local:{place}", config={"max_memory_usage": "1.1GB"})
 
@@ -136,8 +136,8 @@ def test_a_server_in_use_by_another_process_is_not_restarted(client_and_store, p
         ):  # the server counts as its share then, and truly in the statistics
             grown.setattr(client_and_store._engine.memory, "_server_bytes", lambda: 1_500_000_000)
             assert (
-                client_and_store._engine.memory.used_bytes(memory_limit.current_limit())
-                - memory_limit.process_bytes()
+                client_and_store._engine.memory.used_bytes(process_memory.current_limit())
+                - process_memory.process_bytes()
                 < 1_100_000_000
             )
             assert client_and_store.get_memory_stats().parts.database_server == 1_500_000_000
@@ -207,7 +207,7 @@ def test_a_batch_without_memory_fails_items_and_a_second_run_saves_them(client, 
     monkeypatch.setattr(batch_throttle, "WAIT_SECONDS", 0.2)
     talks = [{"conversation_id": f"c{number}", "messages": TALK} for number in range(30)]
     client.configure_parallel_processing(chunk_size=10)
-    client._engine.memory.own_limit = MemoryLimit(size=memory_limit.process_bytes() // 2)
+    client._engine.memory.own_limit = MemoryLimit(size=process_memory.process_bytes() // 2)
     for answers in (
         client.batch_save_conversations(talks),
         client.batch_extract_entities(["The Reader class."] * 30),
@@ -218,7 +218,7 @@ def test_a_batch_without_memory_fails_items_and_a_second_run_saves_them(client, 
             for answer in answers
         )
     assert client.get_conversation_stats().stats.total_conversations == 0
-    client._engine.memory.own_limit = MemoryLimit(size=3 * memory_limit.process_bytes())
+    client._engine.memory.own_limit = MemoryLimit(size=3 * process_memory.process_bytes())
     assert all(answer.success for answer in client.batch_save_conversations(talks))
     assert all(
         answer.success for answer in client.batch_extract_entities(["The Reader class."] * 30)
@@ -229,7 +229,7 @@ def test_a_batch_near_the_limit_uses_small_groups(client):
     talks = [{"conversation_id": f"c{number}", "messages": TALK} for number in range(40)]
     client.save_conversation("warm", TALK)
     client._engine.memory.own_limit = MemoryLimit(
-        size=2 * memory_limit.process_bytes(), threshold=0.0
+        size=2 * process_memory.process_bytes(), threshold=0.0
     )
     for parallel in (True, False):
         assert all(

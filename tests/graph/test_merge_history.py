@@ -24,7 +24,7 @@ def test_merges_are_listed_newest_first_with_who_when_and_why(client):
     )
     second = client.merge_entities("a", "d")
     found = client.list_merges()
-    assert [one.merge_id for one in found.merges] == [second.merge_id, first.merge_id]
+    assert [merge.merge_id for merge in found.merges] == [second.merge_id, first.merge_id]
     assert (found.total_merges, found.truncated) == (2, False)
     old = found.merges[1]
     assert (old.kept.id, old.kept.name) == ("a", "A")
@@ -44,7 +44,7 @@ def test_merges_are_listed_newest_first_with_who_when_and_why(client):
     assert [(one.id, one.name) for one in newest.merged] == [("d", "D")]
 
 
-def test_the_whole_order_in_which_merges_must_be_undone(client):
+def test_the_order_in_which_merges_must_be_undone_is_complete(client):
     fill(client, "a", "b", "c", "d", "e", "f", "x", "y")
     merges = {
         name: client.merge_entities(keep, gone).merge_id
@@ -60,8 +60,8 @@ def test_the_whole_order_in_which_merges_must_be_undone(client):
     }
     called = {merge_id: name for name, merge_id in merges.items()}
     order = {
-        called[one.merge_id]: [called[each] for each in one.undo_first]
-        for one in client.list_merges().merges
+        called[merge.merge_id]: [called[each] for each in merge.undo_first]
+        for merge in client.list_merges().merges
     }
     assert order == {
         "df": [],
@@ -76,7 +76,9 @@ def test_the_whole_order_in_which_merges_must_be_undone(client):
         client.undo_merge(merges["ab"])
     for name in [*order["ab"], "ab"]:
         client.undo_merge(merges[name])
-    assert {one.merge_id for one in client.list_merges().merges if one.can_undo} == {merges["dx"]}
+    assert {merge.merge_id for merge in client.list_merges().merges if merge.can_undo} == {
+        merges["dx"]
+    }
 
 
 def test_a_merge_whose_entity_was_deleted_by_hand_says_so(client):
@@ -93,13 +95,13 @@ def test_lists_of_merges_are_bounded(client):
     fill(client, "a", *(f"n{number}" for number in range(5)))
     done = [client.merge_entities("a", f"n{number}").merge_id for number in range(5)]
     page = client.list_merges(limit=2)
-    assert ([one.merge_id for one in page.merges], page.total_merges, page.truncated) == (
+    assert ([merge.merge_id for merge in page.merges], page.total_merges, page.truncated) == (
         [done[4], done[3]],
         5,
         True,
     )
     rest = client.list_merges(limit=3, before=done[3])
-    assert ([one.merge_id for one in rest.merges], rest.total_merges, rest.truncated) == (
+    assert ([merge.merge_id for merge in rest.merges], rest.total_merges, rest.truncated) == (
         [done[2], done[1], done[0]],
         5,
         False,
@@ -113,7 +115,7 @@ def test_lists_of_merges_are_bounded(client):
         client.list_merges(before="merge:none")
 
 
-def test_of_many_later_merges_the_first_ones_to_undo_are_named(client, monkeypatch):
+def test_a_long_undo_order_is_truncated_after_the_first_merges(client, monkeypatch):
     monkeypatch.setattr(limits, "LISTED_MERGES", 3)
     fill(client, "a", *(f"n{number}" for number in range(5)))
     done = [client.merge_entities("a", f"n{number}").merge_id for number in range(5)]
@@ -124,9 +126,7 @@ def test_of_many_later_merges_the_first_ones_to_undo_are_named(client, monkeypat
         client.undo_merge(done[0])
 
 
-def test_merges_of_another_namespace_are_not_seen_and_asyncio_lists_them_too(
-    client, server, namespace
-):
+def test_merges_of_another_namespace_are_not_listed_by_either_client(client, server, namespace):
     fill(client, "a", "b")
     done = client.merge_entities("a", "b")
 
@@ -134,7 +134,7 @@ def test_merges_of_another_namespace_are_not_seen_and_asyncio_lists_them_too(
         async with AsyncContextPersistenceClient(
             server.bolt_url, auth=server.auth, namespace=name
         ) as aio:
-            return [one.merge_id for one in (await aio.list_merges()).merges]
+            return [merge.merge_id for merge in (await aio.list_merges()).merges]
 
     assert asyncio.run(listed(namespace)) == [done.merge_id]
     assert asyncio.run(listed(f"{namespace}-other")) == []

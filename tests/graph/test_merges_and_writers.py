@@ -21,7 +21,7 @@ BLOCKED = (
 )
 
 
-def test_what_is_saved_after_the_merge_goes_to_whom_it_names(client):
+def test_an_unmerge_gives_each_entity_what_was_saved_under_its_name(client):
     fill(client)
     done = client.merge_entities("Acme", "acme_corp")
     client.save_conversation(
@@ -47,7 +47,7 @@ def test_what_is_saved_after_the_merge_goes_to_whom_it_names(client):
     assert ("acme_corp", "scipy") not in uses
 
 
-def test_what_was_changed_since_the_merge_stays(client):
+def test_an_unmerge_keeps_changes_made_after_the_merge(client):
     fill(client)
     done = client.merge_entities("Acme", "acme_corp")
     client.update_knowledge_graph(
@@ -68,10 +68,10 @@ def test_what_was_changed_since_the_merge_stays(client):
         "Acme": (0.7, '{"a":1}'),
         "acme_corp": (0.9, '{"b":2}'),
     }
-    assert [one.id for one in client.search_hybrid("rockets", "keyword").results] == ["Acme"]
+    assert [result.id for result in client.search_hybrid("rockets", "keyword").results] == ["Acme"]
 
 
-def test_a_message_that_names_the_other_one_now_supports_that(client):
+def test_an_edited_message_supports_the_entity_that_it_names_now(client):
     fill(client)
     done = client.merge_entities("Acme", "acme_corp")
     client.save_conversation("one", conversation_messages("Acme uses pandas."))
@@ -84,7 +84,7 @@ def test_a_message_that_names_the_other_one_now_supports_that(client):
     assert "one:0" not in mentioning(client, "acme_corp")
 
 
-def test_the_graph_around_may_have_changed_since_the_merge(client):
+def test_an_unmerge_works_after_neighbors_were_merged_or_deleted(client):
     fill(client)
     client.save_conversation(
         "five", conversation_messages("Northwind uses PostgreSQL. Acme Corp uses PostgreSQL.")
@@ -103,7 +103,7 @@ def test_the_graph_around_may_have_changed_since_the_merge(client):
     assert "PostgreSQL" in entities(client)
 
 
-def test_races_of_saves_and_merges_lose_nothing(server, namespace, client):
+def test_concurrent_saves_and_merges_lose_nothing(server, namespace, client):
     """One thread merges and undoes merges while others save texts with the names of the entities.
 
     In the end every text mentions the entities that it names.
@@ -163,7 +163,7 @@ def test_races_of_saves_and_merges_lose_nothing(server, namespace, client):
     )
 
 
-def test_a_relationship_that_waited_for_a_merge_is_one_of_the_kept_entity(client):
+def test_a_relationship_written_during_a_merge_belongs_to_the_kept_entity(client):
     """The entity is merged while the statement that has found it already waits for its lock."""
     client.update_knowledge_graph([{"id": "gone"}, {"id": "kept"}, {"id": "audit"}], [])
     found = {"n": client._engine.namespace}
@@ -198,7 +198,9 @@ def merge_and_part(client, drawn, ends):
         with suppress(NotFoundError, ValidationError, GraphError):  # the other one was faster
             if drawn.random() < 0.5:
                 client.merge_entities(*drawn.sample(NAMES, 2))
-            elif open_ones := [one.merge_id for one in client.list_merges().merges if one.can_undo]:
+            elif open_ones := [
+                merge.merge_id for merge in client.list_merges().merges if merge.can_undo
+            ]:
                 client.undo_merge(drawn.choice(open_ones))
 
 
@@ -215,7 +217,7 @@ def save_again(client, talk, drawn):
     return {f"{talk}:{place}": word for place, word in enumerate(words)}
 
 
-def test_races_of_changing_texts_and_merges_leave_what_the_texts_say(server, namespace, client):
+def test_concurrent_edits_and_merges_leave_the_mentions_of_the_texts(server, namespace, client):
     """Texts change while their entities are merged and merges are undone.
 
     In the end each text mentions the entities that it names, and every merge could be undone.
@@ -244,7 +246,9 @@ def test_races_of_changing_texts_and_merges_leave_what_the_texts_say(server, nam
         finally:
             ends.set()
         assert [one.result() for one in merging] == [None, None]
-    while left := [one.merge_id for one in client.list_merges().merges if one.undone_at is None]:
+    while left := [
+        merge.merge_id for merge in client.list_merges().merges if merge.undone_at is None
+    ]:
         client.undo_merge(left[0])
     assert {name: set(mentioning(client, name)) for name in NAMES} == {
         name: {place for place, words in named.items() if name in words} for name in NAMES

@@ -56,7 +56,7 @@ def _plain(properties):
 
 
 def types(client, text):
-    return {one.name: one.type for one in client.extract_entities(text, store=False).entities}
+    return {entity.name: entity.type for entity in client.extract_entities(text, store=False).entities}
 
 
 def test_the_example_of_the_reference_works(client):
@@ -120,8 +120,8 @@ def test_patterns_apply_to_conversations_decisions_and_documents(server, namespa
         ("Decision", "#42", "ticket"),
     }
     assert {
-        one.id
-        for one in client.search_hybrid("#1234", filters={"entity_types": ["ticket"]}).results
+        result.id
+        for result in client.search_hybrid("#1234", filters={"entity_types": ["ticket"]}).results
     } >= {"#1234"}
 
 
@@ -133,8 +133,8 @@ def test_reextract_shows_the_difference_and_applies_it(client):
     shown = client.reextract()
     assert graph(client) == before
     assert (shown.applied, shown.patterns_version, shown.texts_read) == (False, 1, 4)
-    assert {"#1234", "#7", "#99"} <= {one.id for one in shown.entities_added}
-    assert {one.id: (one.previous_type, one.type) for one in shown.entities_retyped} == {
+    assert {"#1234", "#7", "#99"} <= {change.id for change in shown.entities_added}
+    assert {change.id: (change.previous_type, change.type) for change in shown.entities_retyped} == {
         "pandas": ("library", "tool")
     }
     done = client.reextract(apply=True)
@@ -142,11 +142,11 @@ def test_reextract_shows_the_difference_and_applies_it(client):
     assert done.model_dump(exclude=same) == shown.model_dump(exclude=same)
     assert client.reextract().texts_changed == 0
     assert {
-        one.id for one in client.search_hybrid("pandas", filters={"entity_types": ["tool"]}).results
+        result.id for result in client.search_hybrid("pandas", filters={"entity_types": ["tool"]}).results
     } >= {"pandas"}
     assert {
-        one.content
-        for one in client.search_hybrid("pandas", filters={"entity_types": ["library"]}).results
+        result.content
+        for result in client.search_hybrid("pandas", filters={"entity_types": ["library"]}).results
     } >= {SAID[1]["content"]}
     assert client.save_conversation("c", SAID).status == "unchanged"
 
@@ -195,7 +195,7 @@ def test_removed_patterns_remove_their_entities_but_not_written_ones(client):
     client.update_knowledge_graph([{"id": "#7", "description": "ours"}], [])
     client.configure_entity_patterns({})
     shown = client.reextract("c")
-    assert [one.id for one in shown.entities_removed if one.id.startswith("#")] == ["#1234"]
+    assert [change.id for change in shown.entities_removed if change.id.startswith("#")] == ["#1234"]
     done = client.reextract("c", apply=True)
     assert done.entities_removed == shown.entities_removed
     ids = {row[0] for row in entities(client)}

@@ -36,12 +36,12 @@ def rows(client, text, **parameters):
 
 def test_proposals_are_stored_with_their_evidence_as_proposed(talk):
     found = talk.propose_decisions("design")
-    assert [one.decision.outcome for one in found.proposals] == [
+    assert [proposal.decision.outcome for proposal in found.proposals] == [
         "We decided to use Neo4j for the orders graph.",
         "Let's use pandas for the reports.",
     ]
-    assert [one.message_id for one in found.proposals] == ["m1", "m2"]
-    assert {one.decision.status for one in found.proposals} == {"proposed"}
+    assert [proposal.message_id for proposal in found.proposals] == ["m1", "m2"]
+    assert {proposal.decision.status for proposal in found.proposals} == {"proposed"}
     assert found.saved == 2
     stored = rows(
         talk,
@@ -62,8 +62,8 @@ def test_proposing_again_is_a_no_op(talk):
     first = talk.propose_decisions("design")
     again = talk.propose_decisions("design")
     assert again.saved == 0
-    assert [one.decision for one in again.proposals] == [one.decision for one in first.proposals]
-    assert not any(one.created for one in again.proposals)
+    assert [proposal.decision for proposal in again.proposals] == [proposal.decision for proposal in first.proposals]
+    assert not any(proposal.created for proposal in again.proposals)
     assert talk.get_conversation_stats().stats.total_decisions == 2
 
 
@@ -74,7 +74,7 @@ def test_save_false_only_returns_proposals(talk):
 
 
 def test_accepted_proposals_are_decisions_and_rejected_ones_never_return(talk):
-    first, second = (one.decision for one in talk.propose_decisions("design").proposals)
+    first, second = (proposal.decision for proposal in talk.propose_decisions("design").proposals)
     answer = talk.review_decision(first.id)
     assert (answer.decision.status, answer.changed) == ("accepted", True)
     assert not talk.review_decision(first.id).changed
@@ -89,7 +89,7 @@ def test_accepted_proposals_are_decisions_and_rejected_ones_never_return(talk):
         assert [one.id for one in found] == [first.id]
         assert "status" not in found[0].explanation
     again = talk.propose_decisions("design")
-    assert [one.decision.status for one in again.proposals] == ["accepted", "rejected"]
+    assert [proposal.decision.status for proposal in again.proposals] == ["accepted", "rejected"]
     assert again.saved == 0
     assert talk.get_conversation_stats().stats.total_decisions == 1
     with pytest.raises(NotFoundError):
@@ -132,17 +132,17 @@ def stored(client, *fields):
     return {row["outcome"]: tuple(row["d"].get(field) for field in fields) for row in found}
 
 
-def beside(monkeypatch, act):
+def run_concurrently(monkeypatch, act):
     """Do something once after the messages were read and before proposals are kept."""
-    real, done = saving.proposals, []
+    find_sentences, done = saving.find_decision_sentences, []
 
     def between(text):
         if not done:
             done.append(True)
             act()
-        return real(text)
+        return find_sentences(text)
 
-    monkeypatch.setattr(saving, "proposals", between)
+    monkeypatch.setattr(saving, "find_decision_sentences", between)
 
 
 NEO4J, PANDAS = "We decided to use Neo4j for the orders graph.", "Let's use pandas for the reports."
@@ -152,9 +152,9 @@ NEO4J, PANDAS = "We decided to use Neo4j for the orders graph.", "Let's use pand
 def test_a_proposal_of_a_concurrently_changed_message_is_not_stored(talk, monkeypatch, replace):
     other = {"id": "m1", "role": "assistant", "content": "Neo4j does not fit Zanzibar."}
     given = [TALK[0], TALK[2]] if replace else [other]
-    beside(monkeypatch, lambda: talk.save_conversation("design", given, replace=replace))
+    run_concurrently(monkeypatch, lambda: talk.save_conversation("design", given, replace=replace))
     found = talk.propose_decisions("design")
-    assert [(one.message_id, one.kept, one.created) for one in found.proposals] == [
+    assert [(proposal.message_id, proposal.kept, proposal.created) for proposal in found.proposals] == [
         ("m1", False, False),
         ("m2", True, True),
     ]
@@ -169,10 +169,10 @@ def test_a_concurrent_review_is_kept(talk, monkeypatch):
         for one in talk.propose_decisions("design").proposals:
             talk.review_decision(one.decision.id, accept=one.message_id == "m1")
 
-    beside(monkeypatch, act)
+    run_concurrently(monkeypatch, act)
     found = talk.propose_decisions("design")
     assert found.saved == 0
-    assert [(one.decision.status, one.created) for one in found.proposals] == [
+    assert [(proposal.decision.status, proposal.created) for proposal in found.proposals] == [
         ("accepted", False),
         ("rejected", False),
     ]
@@ -187,7 +187,7 @@ def test_editing_a_message_does_not_bring_back_a_rejected_proposal(talk):
         "design", [{"id": "m1", "role": "assistant", "content": f"Neo4j suits us.\n\n{NEO4J}"}]
     )
     found = talk.propose_decisions("design")
-    assert [one.decision.status for one in found.proposals] == ["rejected", "rejected"]
+    assert [proposal.decision.status for proposal in found.proposals] == ["rejected", "rejected"]
     assert found.saved == 0
 
 
@@ -197,7 +197,7 @@ def test_equal_sentences_are_evidence_of_one_proposal_with_the_time_of_the_first
         [{"id": "m3", "role": "user", "content": f"As I said. {NEO4J}", "timestamp": "2024-03-01"}],
     )
     found = talk.propose_decisions("design")
-    assert [one.evidence for one in found.proposals] == [["m1", "m3"], ["m2"]]
+    assert [proposal.evidence for proposal in found.proposals] == [["m1", "m3"], ["m2"]]
     assert found.proposals[0].timestamp == datetime(2024, 3, 1, tzinfo=UTC)
     assert stored(talk, "evidence")[NEO4J] == (["m1", "m3"],)
     assert decisions(talk)[0].timestamp == datetime(2024, 3, 1, tzinfo=UTC)
@@ -217,7 +217,7 @@ def test_a_proposal_follows_the_time_of_its_message(talk):
         "date_range": {"start": "2023-05-08", "end": "2023-05-08"},
     }
     assert [
-        one.timestamp for one in talk.search_hybrid("orders graph", filters=within).results
+        result.timestamp for result in talk.search_hybrid("orders graph", filters=within).results
     ] == [datetime(2023, 5, 8, 10, tzinfo=UTC)]
 
 
@@ -254,7 +254,7 @@ def test_a_proposal_stays_while_one_message_has_its_sentence(talk):
 
 
 def test_a_reviewed_decision_stays_without_its_message(talk):
-    first, second = (one.decision for one in talk.propose_decisions("design").proposals)
+    first, second = (proposal.decision for proposal in talk.propose_decisions("design").proposals)
     talk.review_decision(first.id)
     talk.review_decision(second.id, accept=False)
     talk.save_conversation("design", TALK[:1], replace=True)
@@ -339,4 +339,4 @@ def test_a_call_that_fails_halfway_can_be_repeated(client, monkeypatch):
         client.propose_decisions("c")
     assert (error.value.outcome, error.value.retryable) == ("unknown", True)
     answer = client.propose_decisions("c")
-    assert (answer.saved, [one.kept for one in answer.proposals]) == (1, [True, True, True])
+    assert (answer.saved, [proposal.kept for proposal in answer.proposals]) == (1, [True, True, True])

@@ -228,7 +228,7 @@ def test_metrics_are_off_unless_asked_for(connect):
 
 
 def test_a_client_that_cannot_open_leaves_no_port(monkeypatch):
-    import mcp_context_persistence.client as module
+    from mcp_context_persistence.runtime.telemetry import metrics as module
 
     made = []
     monkeypatch.setattr(

@@ -7,9 +7,9 @@ from mcp_context_persistence import cypher
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.schema import migrations
 
-LONG = 2_000  # characters; to plan such a statement takes half a second on idle cores
+LONG = 2_000  # characters; planning such a statement takes half a second on idle cores
 RARE = {"merge/apply", "reextract/apply"}
-WORDS_OF_OTHERS = (
+NOT_PLANNED = (
     "SHOW ",
     "CREATE CONSTRAINT",
     "CREATE INDEX",
@@ -30,21 +30,17 @@ def driver(server):
         yield driver
 
 
-def operators(plan):
+def list_operators(plan):
     yield plan["operatorType"].split("@")[0]
     for child in plan.get("children", []):
-        yield from operators(child)
+        yield from list_operators(child)
 
 
 @pytest.mark.parametrize(
     "name",
-    [
-        name
-        for name in cypher.list_names()
-        if not cypher.load(name).text.startswith(WORDS_OF_OTHERS)
-    ],
+    [name for name in cypher.list_names() if not cypher.load(name).text.startswith(NOT_PLANNED)],
 )
-def test_a_statement_is_planned_on_indexes(driver, name):
+def test_a_plan_uses_indexes(driver, name):
     script = cypher.load(name)
     with driver.session() as session:
         plan = (
@@ -52,8 +48,7 @@ def test_a_statement_is_planned_on_indexes(driver, name):
             .consume()
             .plan
         )
-    found = set(operators(plan))
-    assert not found & {
+    assert not set(list_operators(plan)) & {
         "AllNodesScan",
         "NodeByLabelScan",
         "DirectedAllRelationshipsScan",
@@ -61,7 +56,7 @@ def test_a_statement_is_planned_on_indexes(driver, name):
     }
 
 
-def test_a_long_statement_is_not_planned_anew_whenever_the_store_has_grown():
+def test_a_long_statement_is_not_planned_again_when_the_store_grows():
     for name in set(cypher.list_names()) - RARE:
         for dialect in ("25", "5"):
             text = cypher.load(name, dialect).text
@@ -76,13 +71,13 @@ def test_a_long_statement_is_not_planned_anew_whenever_the_store_has_grown():
         if name.startswith(("explore/", "maintenance/stats", "conversation/load"))
     ],
 )
-def test_a_script_runs_as_it_stands(driver, name):
+def test_a_script_runs_with_its_samples(driver, name):
     script = cypher.load(name)
     with driver.session() as session:
         session.run(script.text, script.samples).consume()
 
 
-def test_the_text_that_is_sent_is_the_files_own():
+def test_the_text_of_a_statement_is_that_of_its_file():
     for name in cypher.list_names():
         source = (cypher.files(cypher) / f"{name}.cypher").read_text()
         assert cypher.load(name).text in source

@@ -16,7 +16,7 @@ def public(kind):
 
 
 def test_every_call_is_there_with_the_same_signature_and_documentation():
-    """After a new call of the client: one line in `mcp_context_persistence/aio.py`, `NAME = _awaited(Client.NAME)`."""
+    """A new call of the client needs a line `NAME = _make_async(Client.NAME)` in `aio.py`."""
     theirs, ours = public(ContextPersistenceClient), public(AsyncContextPersistenceClient)
     assert ours.keys() == theirs.keys()
     assert inspect.signature(AsyncContextPersistenceClient) == inspect.signature(

@@ -1,4 +1,4 @@
-"""How far an attempt came says whether it may be applied."""
+"""An attempt may be applied as soon as it was sent."""
 
 import pytest
 
@@ -23,9 +23,9 @@ def test_a_transaction_may_be_applied_once_its_commit_is_sent():
 
 
 @pytest.mark.parametrize(
-    "step", [lambda one: one.connect(lambda _attempt: None), Attempt.send, Attempt.commit]
+    "step", [lambda attempt: attempt.connect(lambda _attempt: None), Attempt.send, Attempt.commit]
 )
-def test_an_attempt_that_nobody_waits_for_sends_nothing_more(step):
+def test_an_abandoned_attempt_sends_nothing_more(step):
     attempt = Attempt(applies_when_sent=True)
     attempt.abandon()
     with pytest.raises(AbandonedError):
@@ -33,7 +33,7 @@ def test_an_attempt_that_nobody_waits_for_sends_nothing_more(step):
     assert not attempt.may_be_applied
 
 
-def test_giving_an_attempt_up_cuts_its_connection():
+def test_abandoning_an_attempt_cuts_its_connection():
     attempt, cut = Attempt(applies_when_sent=True), []
     attempt.connect(cut.append)
     attempt.abandon()

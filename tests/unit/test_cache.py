@@ -116,9 +116,9 @@ def test_memory_is_bounded_in_bytes(monkeypatch):
 
 
 def test_a_file_is_shared_private_and_kept_apart_by_group(tmp_path):
-    place = tmp_path / "new" / "cache"
+    folder = tmp_path / "new" / "cache"
     one, other, foreign = (
-        FileStore(place, group=group, entries=3, seconds=60) for group in (A, A, B)
+        FileStore(folder, group=group, entries=3, seconds=60) for group in (A, A, B)
     )
     one.put(A, b"text of a user")
     assert (other.get(A), foreign.get(A)) == (b"text of a user", None)
@@ -126,19 +126,19 @@ def test_a_file_is_shared_private_and_kept_apart_by_group(tmp_path):
     assert other.get(A) == b"text of a user"
     other.clear()
     assert one.get(A) is None
-    assert stat.S_IMODE(place.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(file.stat().st_mode) for file in place.iterdir()} == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
 
 
 def test_a_file_that_is_no_cache_is_refused_and_a_link_not_followed(tmp_path):
     (tmp_path / stores.FILE_NAME).write_text("something else " * 100)
     with pytest.raises(ValidationError, match="directory"):
         open_store("file", 10, 10, group=A, redis_url=None, directory=tmp_path)
-    place = tmp_path / "linked"
-    place.mkdir()
-    (place / stores.FILE_NAME).symlink_to(tmp_path / "target")
+    folder = tmp_path / "linked"
+    folder.mkdir()
+    (folder / stores.FILE_NAME).symlink_to(tmp_path / "target")
     with pytest.raises(ValidationError, match="directory"):
-        open_store("file", 10, 10, group=A, redis_url=None, directory=str(place))
+        open_store("file", 10, 10, group=A, redis_url=None, directory=str(folder))
     assert not (tmp_path / "target").exists()
 
 
@@ -160,7 +160,7 @@ def test_a_store_that_fails_warns_once_and_rests(caplog):
 
 
 @pytest.mark.parametrize(
-    ("given", "named"),
+    ("arguments", "field"),
     [
         ({"cache_type": "disk"}, "cache_type"),
         ({"cache_type": None}, "cache_type"),
@@ -179,7 +179,7 @@ def test_a_store_that_fails_warns_once_and_rests(caplog):
         ({"cache_type": "file", "directory": "/dev/null/x"}, "directory"),
     ],
 )
-def test_settings_are_checked(given, named):
+def test_settings_are_checked(arguments, field):
     settings = {
         "cache_type": "memory",
         "cache_size": 10,
@@ -188,8 +188,8 @@ def test_settings_are_checked(given, named):
         "redis_url": None,
         "directory": None,
     }
-    with pytest.raises(ValidationError, match=named) as caught:
-        open_store(**settings | given)
+    with pytest.raises(ValidationError, match=field) as caught:
+        open_store(**settings | arguments)
     assert "secret" not in str(caught.value)
 
 
@@ -207,7 +207,8 @@ def test_the_largest_settings_work():
 
 def test_different_questions_have_different_keys_and_nothing_can_be_read_in_them():
     values = [
-        "data", 1, True, 1.0, "1", None, [1], {"role": "user"}, {"role": ["user"]}, date(2026, 1, 1), datetime(2026, 1, 1, tzinfo=UTC),
+        "data", 1, True, 1.0, "1", None, [1], {"role": "user"}, {"role": ["user"]},
+        date(2026, 1, 1), datetime(2026, 1, 1, tzinfo=UTC),
         "2026-01-01", SearchFilters(role="user"), HybridSearchParams(query="data"), "\ud800",
     ]  # fmt: skip
     keys = [make_key("ns", "search", value) for value in values] + [

@@ -35,7 +35,7 @@ def tree(tmp_path, monkeypatch):
     logger.handlers[:], level = before
     logger.setLevel(level)
     monkeypatch.setattr(log_settings, "_handler", None)
-    monkeypatch.setattr(log_settings, "_wanted", None)
+    monkeypatch.setattr(log_settings, "_applied", None)
 
 
 def fail(telemetry, name="search_hybrid", kind=NotFoundError):
@@ -51,7 +51,7 @@ def log_an_error(name, message):
 
 
 def test_nothing_was_requested_yet():
-    answer = Metrics().answer()
+    answer = Metrics().summarize()
     assert (
         answer.total_requests,
         answer.avg_response_time,
@@ -67,7 +67,7 @@ def test_requests_are_counted_and_timed_by_call():
         metrics.record("save_conversation", "ok", seconds)
     metrics.record("search_hybrid", "SearchError", 50.0)
     metrics.record("search_hybrid", "NotFoundError", 50.0)
-    answer = metrics.answer()
+    answer = metrics.summarize()
     assert (answer.total_requests, answer.total_errors) == (102, 2)
     assert answer.error_rate == pytest.approx(2 / 102)
     assert answer.avg_response_time == pytest.approx((5050 + 100) / 102)
@@ -83,11 +83,11 @@ def test_percentiles_cover_the_most_recent_requests():
     metrics.record("save_conversation", "ok", 1000.0)
     for _ in range(limits.RECENT_REQUESTS - 1):
         metrics.record("save_conversation", "ok", 1.0)
-    assert metrics.answer().p99 == 1.0
+    assert metrics.summarize().p99 == 1.0
     assert max(metrics._recent["save_conversation"]) == 1000.0
     metrics.record("save_conversation", "ok", 1.0)
     assert max(metrics._recent["save_conversation"]) == 1.0
-    assert metrics.answer().total_requests == limits.RECENT_REQUESTS + 1
+    assert metrics.summarize().total_requests == limits.RECENT_REQUESTS + 1
 
 
 def test_threads_lose_no_request():
@@ -96,14 +96,14 @@ def test_threads_lose_no_request():
     def work():
         for _ in range(500):
             metrics.record("save_conversation", "ok", 0.001)
-            metrics.answer()
+            metrics.summarize()
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert metrics.answer().calls["save_conversation"].count == 2000
+    assert metrics.summarize().calls["save_conversation"].count == 2000
 
 
 @pytest.mark.parametrize("port", [-1, 65536, True, "9090", 1.5])
@@ -131,7 +131,7 @@ def test_calls_are_watched_with_their_outcome():
         pass
     fail(telemetry)
     fail(telemetry, kind=KeyboardInterrupt)
-    calls = metrics.answer().calls
+    calls = metrics.summarize().calls
     assert (calls["save_conversation"].count, calls["save_conversation"].errors) == (1, {})
     assert calls["search_hybrid"].errors == {"NotFoundError": 1, "KeyboardInterrupt": 1}
 
@@ -176,7 +176,7 @@ def test_without_opentelemetry_calls_go_on(monkeypatch):
     metrics = Metrics()
     with CallTelemetry("here", metrics).call("save_conversation"):
         pass
-    assert metrics.answer().total_requests == 1
+    assert metrics.summarize().total_requests == 1
 
 
 def test_opentelemetry_is_not_imported_where_nobody_uses_it(monkeypatch):

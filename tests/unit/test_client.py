@@ -18,8 +18,8 @@ from mcp_context_persistence.exceptions import ValidationError
 )
 def test_arguments_that_are_not_valid_are_named_and_nothing_is_opened(field, values, tmp_path):
     for value in values:
-        for place in ("bolt://127.0.0.1:1", f"local:{tmp_path}/store"):
+        for address in ("bolt://127.0.0.1:1", f"local:{tmp_path}/store"):
             with pytest.raises(ValidationError, match=rf"^{field} ") as caught:
-                ContextPersistenceClient(place, **{field: value})
+                ContextPersistenceClient(address, **{field: value})
             assert "secret" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []

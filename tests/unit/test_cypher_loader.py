@@ -1,4 +1,4 @@
-"""A statement's file is read as it stands, and refused with its place when it is not as it should be."""
+"""Statement files are split into header, samples and text; invalid files are refused."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from mcp_context_persistence import cypher
 GOOD = '// What is it?\n:param id => "a"\n:param rows => [{name: "x", n: 1}]\n:param v => [i IN range(1, 4) | 0.5]\nRETURN $id, $rows, $v;\n'
 
 
-def test_header_samples_and_text_are_told_apart():
+def test_a_file_is_split_into_header_samples_and_text():
     script = cypher.parse("x/y", GOOD)
     assert script.header == "What is it?"
     assert script.samples == {"id": "a", "rows": [{"name": "x", "n": 1}], "v": [0.5] * 4}
@@ -25,7 +25,7 @@ def test_header_samples_and_text_are_told_apart():
         ("// q\nRETURN 1; RETURN 2;", "more than one statement"),
     ],
 )
-def test_what_does_not_fit_is_refused_with_its_place(source, problem):
+def test_an_invalid_file_is_refused_with_its_line(source, problem):
     with pytest.raises(ValueError, match=problem):
         cypher.parse("x/y", source)
 
@@ -33,7 +33,7 @@ def test_what_does_not_fit_is_refused_with_its_place(source, problem):
 @pytest.mark.parametrize(
     "name", ["nothing/here", "../kg/driver", "conversation", "conversation/save.cypher", ""]
 )
-def test_other_names_are_not_looked_for(name):
+def test_names_of_no_statement_are_refused(name):
     with pytest.raises(LookupError):
         cypher.load(name)
 

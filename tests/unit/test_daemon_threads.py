@@ -1,4 +1,4 @@
-"""A call ends in time, whatever the other side does."""
+"""Calls on daemon threads end in time."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ import pytest
 from mcp_context_persistence.kg.driver.daemon_threads import DaemonThreads, OverdueError
 
 
-def test_a_value_and_an_error_come_back():
+def test_a_call_returns_its_value_or_raises_its_error():
     threads = DaemonThreads(name="test")
     assert threads.call(lambda: 7, seconds=5) == 7
     with pytest.raises(KeyError):
@@ -16,7 +16,7 @@ def test_a_value_and_an_error_come_back():
     threads.close()
 
 
-def test_a_call_that_never_ends_is_left_behind():
+def test_a_call_that_never_returns_is_abandoned():
     threads, never = DaemonThreads(name="test"), threading.Event()
     start = time.monotonic()
     with pytest.raises(TimeoutError):
@@ -65,7 +65,7 @@ def test_there_are_no_more_threads_than_the_limit():
     threads.close()
 
 
-def test_who_waits_for_a_thread_gets_the_first_that_is_free():
+def test_a_waiting_call_gets_the_first_free_thread():
     threads, free, results = DaemonThreads(name="busy", keep=1, limit=1), threading.Event(), []
     callers = [
         threading.Thread(target=lambda: results.append(threads.call(free.wait, seconds=5)))

@@ -4,7 +4,7 @@ from mcp_context_persistence.ingest.extraction.decision_cues import find_decisio
 
 
 @pytest.mark.parametrize(
-    "said",
+    "sentence",
     [
         "We decided to use Neo4j for the graph.",
         "I've decided we're going to switch to Postgres.",
@@ -53,14 +53,15 @@ from mcp_context_persistence.ingest.extraction.decision_cues import find_decisio
         "Decision: the party is on Sunday.",
     ],
 )
-def test_what_is_settled_is_proposed(said: str) -> None:
-    found = find_decision_sentences(f"Hello there. {said} More of it later.")
-    assert [one.text for one in found] == [said]
-    assert f"Hello there. {said} More of it later."[found[0].start : found[0].end] == said
+def test_a_sentence_that_settles_something_states_a_decision(sentence: str) -> None:
+    text = f"Hello there. {sentence} More of it later."
+    (decision,) = find_decision_sentences(text)
+    assert decision.text == sentence
+    assert text[decision.start : decision.end] == sentence
 
 
 @pytest.mark.parametrize(
-    "said",
+    "sentence",
     [
         "Have you decided on a name?",
         "We have not decided on a database yet.",
@@ -121,25 +122,25 @@ def test_what_is_settled_is_proposed(said: str) -> None:
         "\n\n",
     ],
 )
-def test_what_is_open_or_something_else_is_not(said: str) -> None:
-    assert find_decision_sentences(said) == []
+def test_an_open_or_unrelated_sentence_states_no_decision(sentence: str) -> None:
+    assert find_decision_sentences(sentence) == []
 
 
-def test_each_sentence_is_one_proposal_and_dots_inside_words_end_none() -> None:
+def test_each_sentence_is_returned_once_and_dots_inside_words_do_not_end_it() -> None:
     text = 'He said: "We agreed on v1.2." Then rain.\nLet\'s use Python 3.12 for it'
-    found = find_decision_sentences(text)
-    assert [one.text for one in found] == [
+    decisions = find_decision_sentences(text)
+    assert [decision.text for decision in decisions] == [
         'He said: "We agreed on v1.2."',
         "Let's use Python 3.12 for it",
     ]
-    assert [text[one.start : one.end] for one in found] == [one.text for one in found]
+    assert all(text[decision.start : decision.end] == decision.text for decision in decisions)
 
 
-def test_a_sentence_beyond_all_measure_tells_of_nothing() -> None:
+def test_a_very_long_sentence_states_no_decision() -> None:
     assert find_decision_sentences(f"We decided to use {'x' * 1_900}.")
     assert find_decision_sentences(f"We decided to use {'x' * 2_000}.") == []
 
 
-def test_a_long_text_takes_no_long_time() -> None:
+def test_a_long_text_does_not_take_long() -> None:
     assert find_decision_sentences("we decided " * 20_000) == []
     assert len(find_decision_sentences("We agreed to meet. " * 5_000)) == 5_000

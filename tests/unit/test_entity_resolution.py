@@ -157,14 +157,14 @@ def test_meaning_and_neighbours_add_to_a_name_but_do_not_join_alone() -> None:
     assert plain is not None
     assert related is not None
     assert plain.score < related.score
-    assert [one.stage for one in related.evidence] == ["fuzzy", "neighbors"]
+    assert [evidence.stage for evidence in related.evidence] == ["fuzzy", "neighbors"]
     words = [
         thing("k", "Kubernetes", "technology", vector=same),
         thing("c", "cluster manager", "technology", vector=same),
     ]
     alike = only(*words)
     assert alike is not None
-    assert (alike.band, [one.stage for one in alike.evidence]) == ("review", ["vector"])
+    assert (alike.band, [evidence.stage for evidence in alike.evidence]) == ("review", ["vector"])
     assert only(words[0], thing("c", "cluster manager", "technology", vector=far)) is None
 
 
@@ -199,7 +199,8 @@ def test_records_are_compared_field_by_field() -> None:
     ]
     assert all(one is not None for one in chances)
     assert chances[0] > 0.95  # type: ignore[operator]
-    assert chances[1] > record_matching.match_threshold("publication") > chances[2]  # type: ignore[operator]
+    threshold = record_matching.match_threshold("publication")
+    assert chances[1] > threshold > chances[2]  # type: ignore[operator]
     assert record_matching.match_probability("publication", PAPER, {}) is None
     assert record_matching.match_probability("location", PAPER, PAPER) is None
     papers = [

@@ -154,9 +154,9 @@ def _things(draw: st.DrawFn) -> list[EntityProfile]:
 def test_compared_is_what_has_something_in_common(things: list[EntityProfile]) -> None:
     """The pairs are found by blocks of arrays; here by looking at each."""
     known = {
-        one.id: {key for name in one.names for key in blocking_keys(name)}
-        | record_matching.blocking_keys(one.type, one.fields)
-        for one in things
+        profile.id: {key for name in profile.names for key in blocking_keys(name)}
+        | record_matching.blocking_keys(profile.type, profile.fields)
+        for profile in things
     }
     wanted = {
         (one.id, other.id)
@@ -181,14 +181,17 @@ def test_shared_neighbours_lead_to_a_look_and_no_further() -> None:
         thing("e", "elephant", "technology", neighbors=near | {"w"}),
     ]
     (pair,) = score_pairs(things)
-    assert (pair.band, pair.score, [one.stage for one in pair.evidence]) == (
+    assert (pair.band, pair.score, [evidence.stage for evidence in pair.evidence]) == (
         "review",
         0.575,
         ["neighbors"],
     )
     assert score_pairs(things, related=[("p", "e")]) == [pair]
     assert score_pairs(things, related=[]) == []
-    assert score_pairs([replace(one, neighbors=one.neighbors - {"z"}) for one in things]) == []
+    assert (
+        score_pairs([replace(profile, neighbors=profile.neighbors - {"z"}) for profile in things])
+        == []
+    )
     assert score_pairs([things[0], replace(things[1], neighbors=near | {"p"})]) == []
     many = [
         replace(things[0], id=f"{place:03}", name=f"{chr(97 + place // 26)}{chr(97 + place % 26)}")
@@ -222,8 +225,8 @@ def test_neither_the_order_of_things_nor_of_ids_matters(
     shuffled = data.draw(st.permutations(things))
     assert score_pairs(shuffled) == found
     assert {frozenset(group) for group in group_duplicates(shuffled, found)} == groups
-    ids = data.draw(st.permutations([one.id for one in things]))
-    back = dict(zip(ids, (one.id for one in things), strict=True))
+    ids = data.draw(st.permutations([profile.id for profile in things]))
+    back = dict(zip(ids, (profile.id for profile in things), strict=True))
     others = [replace(one, id=known) for one, known in zip(things, ids, strict=True)]
     renamed = score_pairs(others)
     assert said(

@@ -1,14 +1,13 @@
-"""One tree of errors; its members say what happened to the data."""
+"""Errors are mapped, say what happened to the data, and decide on replays."""
 
 import errno
 import itertools
 import pickle
 import socket
 import ssl
-import time
 import traceback
 
-import neo4j.exceptions as theirs
+import neo4j.exceptions as driver_errors
 import pytest
 
 from mcp_context_persistence import exceptions
@@ -29,14 +28,14 @@ from mcp_context_persistence.kg.driver.replay import Replay
 from mcp_context_persistence.kg.driver.server import choose_dialect
 
 
-def test_all_are_one_family_and_some_are_python_errors_too():
+def test_all_errors_share_a_base_and_some_are_python_errors_too():
     for name in exceptions.__all__:
         assert issubclass(getattr(exceptions, name), errors.ContextPersistenceError)
     assert issubclass(errors.ValidationError, ValueError)
     assert issubclass(errors.NotFoundError, LookupError)
 
 
-def test_errors_are_shown_under_the_name_that_people_import_and_travel_between_processes():
+def test_errors_show_their_public_name_and_can_be_pickled():
     for name in exceptions.__all__:
         made = getattr(exceptions, name)("said", retryable=True, outcome="unknown")
         shown = traceback.format_exception_only(made)[0]
@@ -51,16 +50,16 @@ def test_errors_are_shown_under_the_name_that_people_import_and_travel_between_p
         assert repr(back) == repr(made) == f"{name}('said')"
 
 
-def test_an_error_without_words_says_what_its_class_says():
+def test_an_error_without_a_message_uses_its_docstring():
     assert str(errors.GraphError()) == "A knowledge graph operation failed."
     assert (errors.GraphError().retryable, errors.GraphError().outcome) == (False, "not_applied")
 
 
-def spoken(code, message="x"):
-    return theirs.Neo4jError._basic_hydrate(neo4j_code=code, message=message)
+def server_error(code, message="x"):
+    return driver_errors.Neo4jError._basic_hydrate(neo4j_code=code, message=message)
 
 
-def caused(error, *causes):
+def with_causes(error, *causes):
     """The error with a chain of causes."""
     for effect, cause in itertools.pairwise([error, *causes]):
         effect.__cause__ = cause
@@ -82,16 +81,16 @@ def plain_text():
 @pytest.mark.parametrize(
     ("error", "retryable"),
     [
-        (theirs.ServiceUnavailable("gone"), True),
-        (theirs.SessionExpired("gone"), True),
-        (theirs.AuthError("secret in here"), False),
-        (spoken("Neo.ClientError.Statement.SyntaxError"), False),
-        (spoken("Neo.ClientError.Statement.ArgumentError", "range()"), True),
+        (driver_errors.ServiceUnavailable("gone"), True),
+        (driver_errors.SessionExpired("gone"), True),
+        (driver_errors.AuthError("secret in here"), False),
+        (server_error("Neo.ClientError.Statement.SyntaxError"), False),
+        (server_error("Neo.ClientError.Statement.ArgumentError", "range()"), True),
         (ConnectionRefusedError(), True),
-        (theirs.ConfigurationError("x"), False),
+        (driver_errors.ConfigurationError("x"), False),
     ],
 )
-def test_what_the_driver_says_is_translated(error, retryable, may_be_applied):
+def test_driver_errors_are_mapped(error, retryable, may_be_applied):
     made = translate_error(error, name="conversation/save", may_be_applied=may_be_applied)
     assert isinstance(made, errors.DatabaseError)
     assert (made.retryable, made.outcome) == (
@@ -120,10 +119,12 @@ def test_the_dialect_follows_the_version(version, dialect):
 @pytest.mark.parametrize(
     "words", ["refused-orders", "Failed to read from ResolvedIPv4Address", "Cannot resolve"]
 )
-def test_no_words_make_nobody_listen(words):
+def test_the_text_of_an_error_does_not_decide_that_nothing_listens(words):
     """Only types do: the driver's text of any lost connection has the address, `ResolvedIPv4Address`, in it."""
-    lost = caused(theirs.ServiceUnavailable(words), ConnectionResetError(words))
-    assert not has_no_listener(spoken("Neo.ClientError.Schema.ConstraintValidationFailed", words))
+    lost = with_causes(driver_errors.ServiceUnavailable(words), ConnectionResetError(words))
+    assert not has_no_listener(
+        server_error("Neo.ClientError.Schema.ConstraintValidationFailed", words)
+    )
     assert not has_no_listener(lost)
     assert is_replayable(lost)
 
@@ -137,15 +138,19 @@ def test_no_words_make_nobody_listen(words):
         WrongListenerError(),
     ],
 )
-def test_nobody_listens_where_no_connection_could_be_made(cause):
-    error = caused(theirs.ServiceUnavailable("x"), theirs.ServiceUnavailable("y"), cause)
+def test_errors_of_connecting_mean_that_nothing_listens(cause):
+    error = with_causes(
+        driver_errors.ServiceUnavailable("x"), driver_errors.ServiceUnavailable("y"), cause
+    )
     assert has_no_listener(error)
     assert not is_replayable(error)
 
 
 @pytest.mark.parametrize("cause", [ssl.SSLCertVerificationError(), plain_text()])
 def test_a_connection_that_cannot_be_encrypted_is_not_tried_again(cause):
-    error = caused(theirs.ServiceUnavailable("x"), theirs.DriverError("y"), cause)
+    error = with_causes(
+        driver_errors.ServiceUnavailable("x"), driver_errors.DriverError("y"), cause
+    )
     assert not is_replayable(error)
     made = translate_error(error, name="a/b")
     assert (made.retryable, made.outcome) == (False, "not_applied")
@@ -153,7 +158,7 @@ def test_a_connection_that_cannot_be_encrypted_is_not_tried_again(cause):
 
 
 def test_an_encrypted_connection_that_breaks_is_tried_again():
-    assert is_replayable(caused(theirs.ServiceUnavailable("x"), ssl.SSLEOFError()))
+    assert is_replayable(with_causes(driver_errors.ServiceUnavailable("x"), ssl.SSLEOFError()))
 
 
 @pytest.mark.parametrize(
@@ -166,7 +171,7 @@ def test_an_encrypted_connection_that_breaks_is_tried_again():
     ],
 )
 def test_only_a_database_that_begins_no_transaction_has_stopped(code, has, may_have):
-    error = spoken(code)
+    error = server_error(code)
     assert (has_stopped(error), may_have_stopped(error)) == (has, may_have)
 
 
@@ -183,8 +188,8 @@ def test_a_failed_commit_restarts_nothing_before_the_database_refuses_the_next_a
     threads = DaemonThreads(name="test")
     replay = Replay(deadline=Deadline.after(5), name="a/b", applies_when_sent=True)
     replay.begin()
-    failed = spoken("Neo.DatabaseError.Transaction.TransactionCommitFailed")
-    refused = spoken("Neo.DatabaseError.Transaction.TransactionStartFailed")
+    failed = server_error("Neo.DatabaseError.Transaction.TransactionCommitFailed")
+    refused = server_error("Neo.DatabaseError.Transaction.TransactionStartFailed")
     try:
         assert recovery.has_recovered(failed, replay, threads, server_pid=7) is bool(restart)
         assert not restarted
@@ -194,21 +199,25 @@ def test_a_failed_commit_restarts_nothing_before_the_database_refuses_the_next_a
         threads.close()
 
 
-def test_nobody_listens_where_that_is_so_at_each_server_of_a_cluster():
+def test_nothing_listens_in_a_cluster_only_if_that_is_so_at_each_server():
     nobody, lost = (
-        caused(theirs.ServiceUnavailable("x"), ConnectionRefusedError()),
-        caused(theirs.ServiceUnavailable("x"), OSError()),
+        with_causes(driver_errors.ServiceUnavailable("x"), ConnectionRefusedError()),
+        with_causes(driver_errors.ServiceUnavailable("x"), OSError()),
     )
     assert has_no_listener(
-        caused(theirs.ServiceUnavailable("x"), ExceptionGroup("routers", [nobody, nobody]))
+        with_causes(
+            driver_errors.ServiceUnavailable("x"), ExceptionGroup("routers", [nobody, nobody])
+        )
     )
     assert not has_no_listener(
-        caused(theirs.ServiceUnavailable("x"), ExceptionGroup("routers", [nobody, lost]))
+        with_causes(
+            driver_errors.ServiceUnavailable("x"), ExceptionGroup("routers", [nobody, lost])
+        )
     )
 
 
-def test_what_lay_behind_an_earlier_error_says_nothing():
-    error = theirs.ServiceUnavailable("x")
+def test_the_context_of_an_error_is_not_its_cause():
+    error = driver_errors.ServiceUnavailable("x")
     error.__context__ = ConnectionRefusedError()
     assert not has_no_listener(error)
 
@@ -216,18 +225,18 @@ def test_what_lay_behind_an_earlier_error_says_nothing():
 @pytest.mark.parametrize(
     ("error", "rolled_back"),
     [
-        (spoken("Neo.DatabaseError.Transaction.TransactionCommitFailed"), False),
-        (spoken("Neo.DatabaseError.Transaction.TransactionLogError"), False),
-        (spoken("Neo.DatabaseError.General.UnknownError"), False),
-        (spoken("Neo.TransientError.Cluster.ReplicationFailure"), False),
-        (spoken("Neo.TransientError.General.DatabaseUnavailable"), False),
-        (spoken("Neo.TransientError.Transaction.DeadlockDetected"), True),
-        (spoken("Neo.TransientError.General.MemoryPoolOutOfMemoryError"), True),
-        (spoken("Neo.ClientError.Schema.ConstraintValidationFailed"), True),
-        (spoken("Neo.ClientError.Transaction.TransactionTimedOut"), True),
-        (theirs.IncompleteCommit("x"), False),
-        (theirs.ServiceUnavailable("x"), False),
+        (server_error("Neo.DatabaseError.Transaction.TransactionCommitFailed"), False),
+        (server_error("Neo.DatabaseError.Transaction.TransactionLogError"), False),
+        (server_error("Neo.DatabaseError.General.UnknownError"), False),
+        (server_error("Neo.TransientError.Cluster.ReplicationFailure"), False),
+        (server_error("Neo.TransientError.General.DatabaseUnavailable"), False),
+        (server_error("Neo.TransientError.Transaction.DeadlockDetected"), True),
+        (server_error("Neo.TransientError.General.MemoryPoolOutOfMemoryError"), True),
+        (server_error("Neo.ClientError.Schema.ConstraintValidationFailed"), True),
+        (server_error("Neo.ClientError.Transaction.TransactionTimedOut"), True),
+        (driver_errors.IncompleteCommit("x"), False),
+        (driver_errors.ServiceUnavailable("x"), False),
     ],
 )
-def test_only_some_answers_to_a_commit_say_that_nothing_is_applied(error, rolled_back):
+def test_only_some_errors_of_a_commit_prove_that_nothing_is_applied(error, rolled_back):
     assert is_rolled_back(error) is rolled_back

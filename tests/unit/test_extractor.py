@@ -46,7 +46,7 @@ def check_offsets(text: str, extraction: Extraction) -> None:
         end = mention.end
 
 
-def test_the_documented_sentence(extractor: Extractor) -> None:
+def test_the_documented_sentence_has_its_documented_entities(extractor: Extractor) -> None:
     found = types(extractor, "The DataProcessor class handles data transformation and cleanup.")
     assert found == {
         "DataProcessor": "class",
@@ -55,7 +55,7 @@ def test_the_documented_sentence(extractor: Extractor) -> None:
     }
 
 
-def test_the_documented_paragraph(extractor: Extractor) -> None:
+def test_the_documented_paragraph_has_its_documented_entities(extractor: Extractor) -> None:
     extraction = read(extractor, PARAGRAPH)
     check_offsets(PARAGRAPH, extraction)
     assert {m.entity_id: m.type for m in extraction.mentions} == {
@@ -73,7 +73,7 @@ def test_the_documented_paragraph(extractor: Extractor) -> None:
     assert extraction.mentions[0].description.startswith("The DataProcessor class in")
 
 
-def test_the_documented_technologies(extractor: Extractor) -> None:
+def test_the_documented_technologies_are_found(extractor: Extractor) -> None:
     found = types(
         extractor, "We built a React frontend using TypeScript and a Python backend with REST APIs"
     )
@@ -123,11 +123,11 @@ def test_the_documented_technologies(extractor: Extractor) -> None:
         ("They work in Microsoft Research.", "microsoft_research", "organization"),
     ],
 )
-def test_one_name(extractor: Extractor, text: str, entity: str, kind: str) -> None:
+def test_a_name_gets_its_type(extractor: Extractor, text: str, entity: str, kind: str) -> None:
     assert types(extractor, text).get(entity) == kind
 
 
-def test_the_short_name_of_an_organisation_that_acts_is_no_person(extractor: Extractor) -> None:
+def test_the_short_name_of_an_organization_is_not_a_person(extractor: Extractor) -> None:
     text = "Tallow Robotics owns the building. Tallow bought it in spring."
     assert {m.name: m.type for m in read(extractor, text).mentions if m.type != "concept"} == {
         "Tallow Robotics": "organization",
@@ -135,7 +135,7 @@ def test_the_short_name_of_an_organisation_that_acts_is_no_person(extractor: Ext
     }
 
 
-def test_who_chairs_is_a_person(extractor: Extractor) -> None:
+def test_a_subject_with_a_human_verb_is_a_person(extractor: Extractor) -> None:
     assert types(extractor, "Marcus Bell chaired the session.")["marcus_bell"] == "person"
 
 
@@ -150,7 +150,7 @@ def test_who_chairs_is_a_person(extractor: Extractor) -> None:
         "The class (or classes) was fun, thing(s) happened.",
     ],
 )
-def test_small_talk_holds_no_concepts(extractor: Extractor, text: str) -> None:
+def test_small_talk_has_no_concepts(extractor: Extractor, text: str) -> None:
     assert {m.name for m in read(extractor, text).mentions if m.type != "person"} == set()
 
 
@@ -168,8 +168,11 @@ def test_ordinary_words_are_not_software(extractor: Extractor, text: str) -> Non
     )
 
 
-def test_fenced_code_is_read_for_definitions_and_imports(extractor: Extractor) -> None:
-    text = "Look:\n```python\nimport httpx\n\nclass Client:\n    def fetch(self): ...\n```\nThat is all of it."
+def test_definitions_and_imports_are_found_in_fenced_code(extractor: Extractor) -> None:
+    text = (
+        "Look:\n```python\nimport httpx\n\nclass Client:\n    def fetch(self): ...\n```\n"
+        "That is all of it."
+    )
     extraction = read(extractor, text)
     check_offsets(text, extraction)
     assert {m.entity_id: m.type for m in extraction.mentions} == {
@@ -179,11 +182,11 @@ def test_fenced_code_is_read_for_definitions_and_imports(extractor: Extractor) -
     }
 
 
-def test_the_same_text_gives_the_same_answer(extractor: Extractor) -> None:
+def test_the_same_text_gives_the_same_extraction(extractor: Extractor) -> None:
     assert read(extractor, PARAGRAPH) == read(Extractor(), PARAGRAPH)
 
 
-def test_answers_come_in_order_and_one_per_text(extractor: Extractor) -> None:
+def test_extractions_are_in_the_order_of_the_texts(extractor: Extractor) -> None:
     texts = [
         "",
         "We use pandas.",
@@ -216,7 +219,7 @@ def test_answers_come_in_order_and_one_per_text(extractor: Extractor) -> None:
         "`" * 99,
     ],
 )
-def test_odd_texts(extractor: Extractor, text: str) -> None:
+def test_unusual_texts_are_extracted_from(extractor: Extractor, text: str) -> None:
     extraction = read(extractor, text)
     check_offsets(text, extraction)
 
@@ -241,12 +244,12 @@ def test_odd_texts(extractor: Extractor, text: str) -> None:
         "A Inc ",
     ],
 )
-def test_100_kilobytes_of_one_thing(extractor: Extractor, unit: str) -> None:
+def test_100_kilobytes_of_one_character_do_not_take_long(extractor: Extractor, unit: str) -> None:
     text = unit * (20_000 // len(unit)) + " pandas"
     check_offsets(text, read(extractor, text))
 
 
-def test_a_long_text(extractor: Extractor) -> None:
+def test_a_long_text_is_extracted_from_completely(extractor: Extractor) -> None:
     text = "The DataProcessor class uses pandas. " * 2_800
     extraction = read(extractor, text)
     check_offsets(text, extraction)
@@ -288,12 +291,12 @@ def test_a_long_text(extractor: Extractor) -> None:
         max_size=14,
     ).map(" ".join)
 )
-def test_offsets_hold_for_any_text(extractor: Extractor, text: str) -> None:
+def test_offsets_are_right_for_any_text(extractor: Extractor, text: str) -> None:
     check_offsets(text, read(extractor, text))
 
 
 @given(st.text(max_size=400))
-def test_pieces_keep_positions(text: str) -> None:
+def test_segments_map_positions_to_the_text(text: str) -> None:
     for segment in split_into_segments(text):
         for index, character in enumerate(segment.text):
             if not character.isspace():
@@ -314,7 +317,7 @@ def test_entity_ids(name: str, expected: str) -> None:
     assert entity_id(name) == expected
 
 
-def test_long_ids_stay_within_the_limit_and_apart() -> None:
+def test_long_ids_stay_within_the_limit_and_differ() -> None:
     first, second = entity_id("é" * 600), entity_id("é" * 601)
     assert len(first.encode()) <= limits.IDENTIFIER_BYTES
     assert first != second
@@ -332,7 +335,7 @@ def test_a_strange_model_name_is_not_echoed() -> None:
         Extractor("x; rm -rf /").load()
 
 
-def test_a_larger_model_that_is_missing_is_replaced_and_that_is_said(
+def test_a_missing_larger_model_is_replaced_with_a_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     extractor = Extractor("en_core_web_md")
@@ -356,7 +359,7 @@ def test_changed_model_files_are_refused(monkeypatch: pytest.MonkeyPatch) -> Non
             spacy_pipeline.load("en_core_web_sm")
 
 
-def test_every_rule_that_was_measured_has_a_probability() -> None:
+def test_every_measured_rule_has_a_confidence() -> None:
     assert 0.5 <= get_confidence("cue:class") <= 1
     assert get_confidence("no such rule") == 0.5
 
@@ -372,7 +375,7 @@ def test_every_rule_that_was_measured_has_a_probability() -> None:
         ("Have Google replied?", "Google"),
     ],
 )
-def test_the_verb_that_begins_a_question_is_no_part_of_a_name(
+def test_a_verb_at_the_start_of_a_question_does_not_belong_to_a_name(
     extractor: Extractor, question: str, name: str
 ) -> None:
     assert name in {mention.text for mention in read(extractor, question).mentions}

@@ -1,4 +1,4 @@
-"""Names found by a GLiNER model from a local folder, by the real package, and beside spaCy and the rules."""
+"""Names found by a GLiNER model, alone and together with spaCy and the rules."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ from mcp_context_persistence.ingest.extraction.rule_data import get_confidence
 from mcp_context_persistence.ingest.extraction.user_patterns import validate_patterns
 from mcp_context_persistence.ingest.models import registry
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.errors import NLPError
+from mcp_context_persistence.kg.errors import NLPError, missing_extra
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = "Ada Lovelace worked with Charles Babbage in London. The OrderParser class uses pandas."
@@ -30,13 +30,15 @@ def refuse(*_, **__): raise AssertionError("a connection was opened")
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
 from mcp_context_persistence.ingest.extraction.extractor import Extractor
 from mcp_context_persistence.ingest.extraction.gliner import GlinerRecognizer
-found = next(iter(Extractor(recognizer=GlinerRecognizer(sys.argv[1])).extract(["Ada Lovelace lives in London."])))
-print(any(one.extractor.startswith("gliner:") for one in found.mentions), file=sys.__stdout__)
+extractor = Extractor(recognizer=GlinerRecognizer(sys.argv[1]))
+(extraction,) = extractor.extract(["Ada Lovelace lives in London."])
+is_found = any(mention.extractor.startswith("gliner:") for mention in extraction.mentions)
+print(is_found, file=sys.__stdout__)
 """
 
 
 class Words:
-    """Reads like a GLiNER model, and names what it is told to."""
+    """A fake GLiNER model that finds the given names."""
 
     max_len, tokens = 60, 500
 
@@ -73,22 +75,24 @@ class Words:
 
 
 def extractor(*names, labels=(), reading=None):
-    """An extractor whose GLiNER model finds these names; a name, a label and a score each."""
-    found = GlinerRecognizer("none", labels)
+    """Return an extractor whose GLiNER model finds names, each with a label and a score."""
+    recognizer = GlinerRecognizer("none", labels)
     model = reading or Words(names)
-    found._model = registry.Lazy(
+    recognizer._model = registry.Lazy(
         lambda: gliner_recognizer._LoadedModel(model, model.max_len, model.tokens), lambda _: 0
     )
-    return Extractor(recognizer=found)
+    return Extractor(recognizer=recognizer)
 
 
-def read(given, text, patterns=None):
-    return {one.name: one for one in next(iter(given.extract([text], patterns))).mentions}
+def read(extractor, text, patterns=None):
+    (extraction,) = extractor.extract([text], patterns)
+    return {mention.name: mention for mention in extraction.mentions}
 
 
 gliner = pytest.mark.skipif(
     not gliner_recognizer.is_installed(),
-    reason="NO GLINER HERE: pip install 'mcp-context-persistence[gliner]'; reading by a GLiNER model is not tested",
+    reason=f"NO GLINER HERE: {missing_extra('gliner')}; "
+    "extraction with a GLiNER model is not tested",
 )
 
 
@@ -98,28 +102,32 @@ def test_a_real_model_adds_entities_and_its_scores_are_their_confidences(gliner_
 
     plain = Extractor()
     both = Extractor(recognizer=GlinerRecognizer(str(gliner_folder), ["disease"]))
-    text = f"{TEXT}\n\n```python\nclass Fenced: pass\n```\nIt rained, {'and rained, ' * 100}until noon."
+    code = "```python\nclass Fenced: pass\n```"
+    text = f"{TEXT}\n\n{code}\nIt rained, {'and rained, ' * 100}until noon."
     found = next(iter(both.extract([text]))).mentions
-    theirs = [one for one in found if one.extractor.startswith("gliner:")]
-    assert theirs
+    assert any(mention.extractor.startswith("gliner:") for mention in found)
     labels = [kind.replace("_", " ") for kind in (*DEFAULT_TYPES, "disease")]
-    said = GLiNER.from_pretrained(str(gliner_folder), local_files_only=True).inference(
+    entities = GLiNER.from_pretrained(str(gliner_folder), local_files_only=True).inference(
         [TEXT], labels, threshold=0.5
     )[0]
-    alone = [one for one in read(both, TEXT).values() if one.extractor.startswith("gliner:")]
-    assert alone
-    scores = {(one["label"], round(one["score"], 4)) for one in said}
-    assert {(one.type.replace("_", " "), one.confidence) for one in alone} <= scores
+    recognized = [
+        mention for mention in read(both, TEXT).values() if mention.extractor.startswith("gliner:")
+    ]
+    assert recognized
+    scores = {(entity["label"], round(entity["score"], 4)) for entity in entities}
+    assert {
+        (mention.type.replace("_", " "), mention.confidence) for mention in recognized
+    } <= scores
     end = 0
-    for one in found:
-        assert text[one.start : one.end] == one.text
-        assert one.start >= end
-        assert 0 <= one.confidence <= 1
-        assert len(one.entity_id.encode()) <= limits.IDENTIFIER_BYTES
-        assert one.extractor.startswith("gliner:") == (
-            one not in next(iter(plain.extract([text]))).mentions
+    for mention in found:
+        assert text[mention.start : mention.end] == mention.text
+        assert mention.start >= end
+        assert 0 <= mention.confidence <= 1
+        assert len(mention.entity_id.encode()) <= limits.IDENTIFIER_BYTES
+        assert mention.extractor.startswith("gliner:") == (
+            mention not in next(iter(plain.extract([text]))).mentions
         )
-        end = one.end
+        end = mention.end
     assert {one.name for one in found} >= {"Fenced", "OrderParser"}
 
 
@@ -137,7 +145,7 @@ def test_a_real_model_adds_entities_and_its_scores_are_their_confidences(gliner_
         "word\n" * 500,
     ],
 )
-def test_odd_texts_are_read_by_a_real_model(gliner_folder, text):
+def test_unusual_texts_are_read_by_a_real_model(gliner_folder, text):
     for one in next(
         iter(Extractor(recognizer=GlinerRecognizer(str(gliner_folder))).extract([text]))
     ).mentions:
@@ -145,7 +153,7 @@ def test_odd_texts_are_read_by_a_real_model(gliner_folder, text):
 
 
 @gliner
-def test_a_real_model_counts_and_is_let_go_of(gliner_folder):
+def test_the_memory_of_a_real_model_is_counted_and_freed(gliner_folder):
     found = GlinerRecognizer(str(gliner_folder))
     reading = Extractor(recognizer=found)
     read(reading, "Ada")
@@ -160,7 +168,7 @@ def test_a_real_model_counts_and_is_let_go_of(gliner_folder):
 
 
 @gliner
-def test_nothing_is_asked_of_the_network(gliner_folder):
+def test_the_network_is_not_used(gliner_folder):
     done = subprocess.run(
         [sys.executable, "-c", ALONE, gliner_folder],
         check=False,
@@ -172,31 +180,40 @@ def test_nothing_is_asked_of_the_network(gliner_folder):
 
 
 @gliner
-def test_the_order_of_trust(tmp_path):
-    """The caller's patterns, the rules, GLiNER, spaCy, and nouns at last."""
-    spacy = read(
-        Extractor(),
-        "Ada Lovelace met Charles Babbage in London. The OrderParser class uses pandas. Ticket OPS-7 waits.",
+def test_user_patterns_and_code_win_over_the_model_and_the_model_over_spacy(tmp_path):
+    text = (
+        "Ada Lovelace met Charles Babbage in London. The OrderParser class uses pandas. "
+        "Ticket OPS-7 waits."
     )
+    spacy = read(Extractor(), text)
     assert spacy["Ada Lovelace"].extractor == "ner:person"
     found = read(
         extractor(
-            ("Ada Lovelace", "organization", 0.75), ("Charles", "product", 0.9), ("London", "location", 0.51), ("OrderParser", "person", 0.99),
-            ("pandas", "group", 0.99), ("OPS-7", "product", 0.99), ("Ticket", "disease", 0.6), labels=["disease"],
+            ("Ada Lovelace", "organization", 0.75),
+            ("Charles", "product", 0.9),
+            ("London", "location", 0.51),
+            ("OrderParser", "person", 0.99),
+            ("pandas", "group", 0.99),
+            ("OPS-7", "product", 0.99),
+            ("Ticket", "disease", 0.6),
+            labels=["disease"],
         ),
-        "Ada Lovelace met Charles Babbage in London. The OrderParser class uses pandas. Ticket OPS-7 waits.",
+        text,
         validate_patterns({"ticket": [r"OPS-\d+"]}, 0.8),
-    )  # fmt: skip
-    told = {name: (one.type, one.extractor, one.confidence) for name, one in found.items()}
-    assert told["Ada Lovelace"] == ("organization", "gliner:organization", 0.75)
-    assert told["London"] == ("location", "gliner:location", 0.51)
-    assert told["Charles"] == ("product", "gliner:product", 0.9)
-    assert "Charles Babbage" not in told
-    assert told["OrderParser"][0] == "class"
-    assert told["pandas"][0] == "library"
-    assert told["OPS-7"] == ("ticket", "pattern:ticket", 0.8)
-    assert told["Ticket"] == ("disease", "gliner:disease", 0.6)
-    assert told["OrderParser"][2] == get_confidence(told["OrderParser"][1])
+    )
+    results = {
+        name: (mention.type, mention.extractor, mention.confidence)
+        for name, mention in found.items()
+    }
+    assert results["Ada Lovelace"] == ("organization", "gliner:organization", 0.75)
+    assert results["London"] == ("location", "gliner:location", 0.51)
+    assert results["Charles"] == ("product", "gliner:product", 0.9)
+    assert "Charles Babbage" not in results
+    assert results["OrderParser"][0] == "class"
+    assert results["pandas"][0] == "library"
+    assert results["OPS-7"] == ("ticket", "pattern:ticket", 0.8)
+    assert results["Ticket"] == ("disease", "gliner:disease", 0.6)
+    assert results["OrderParser"][2] == get_confidence(results["OrderParser"][1])
 
 
 @gliner
@@ -207,7 +224,7 @@ def test_labels_are_words_and_types_keep_their_spelling():
 
 
 @gliner
-def test_names_are_trimmed_and_what_is_no_name_is_left_out():
+def test_names_are_trimmed_and_other_spans_are_left_out():
     found = read(
         extractor(('"Zorbax,', "product", 0.7), ("...", "product", 0.7)),
         'He said "Zorbax, you know" ... and so on.',
@@ -217,7 +234,7 @@ def test_names_are_trimmed_and_what_is_no_name_is_left_out():
 
 
 @gliner
-def test_a_long_text_is_read_in_parts_and_all_of_it():
+def test_a_long_text_is_read_completely_in_spans():
     model = Words([])
     text = " ".join(f"Sentence {number} has a few words and ends here." for number in range(200))
     read(extractor(reading=model), text)
@@ -242,7 +259,7 @@ def test_a_long_text_is_read_in_parts_and_all_of_it():
         MemoryError(),
     ],
 )
-def test_what_is_no_span_is_an_error(wrong):
+def test_an_invalid_span_is_an_error(wrong):
     class Wrong(Words):
         def inference(self, texts, labels, **_):
             if isinstance(wrong, Exception):
@@ -254,7 +271,7 @@ def test_what_is_no_span_is_an_error(wrong):
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_missing_package_is_one_error_with_the_command(monkeypatch):
+def test_a_missing_package_is_an_error_with_the_install_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "gliner", None)
     with pytest.raises(
         NLPError,
@@ -266,7 +283,7 @@ def test_a_missing_package_is_one_error_with_the_command(monkeypatch):
 
 @gliner
 @pytest.mark.parametrize("name", ["/nowhere/at/all", "nobody/nothing", "nothing", "not a name"])
-def test_a_missing_model_is_one_clear_error(name):
+def test_a_missing_model_is_an_error(name):
     with pytest.raises(NLPError, match=r"not on this machine.*gliner_model.*hf download") as caught:
         read(Extractor(recognizer=GlinerRecognizer(name)), "Ada lives.")
     assert name not in str(caught.value)
@@ -282,7 +299,7 @@ def spoil(file, **changes):
 
 @gliner
 @pytest.mark.parametrize(
-    ("file", "changes", "told"),
+    ("file", "changes", "message"),
     [
         ("gliner_config.json", {"encoder_config": None}, "save_pretrained"),
         ("gliner_config.json", None, "not on this machine"),
@@ -310,8 +327,8 @@ def spoil(file, **changes):
         ),
     ],
 )
-def test_a_folder_that_would_need_more_than_it_has_is_refused(
-    gliner_folder, tmp_path, file, changes, told
+def test_an_incomplete_or_unsupported_folder_is_refused(
+    gliner_folder, tmp_path, file, changes, message
 ):
     folder = tmp_path / "names"
     shutil.copytree(gliner_folder, folder)
@@ -320,12 +337,12 @@ def test_a_folder_that_would_need_more_than_it_has_is_refused(
         (folder / file).unlink()
     else:
         spoil(folder / file, **changes)
-    with pytest.raises(NLPError, match=told):
+    with pytest.raises(NLPError, match=message):
         read(Extractor(recognizer=GlinerRecognizer(str(folder))), "Ada lives.")
     assert not (folder / "ran").exists()
 
 
-def test_parts_end_where_sentences_begin_and_keep_to_both_limits():
+def test_spans_end_before_sentences_and_keep_both_limits():
     words = [(place * 2, place * 2 + 1) for place in range(10)]
     ones = [1] * 10
     assert split_words([], [], set(), max_words=4, max_tokens=4) == []

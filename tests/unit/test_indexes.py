@@ -1,4 +1,4 @@
-"""What a database has of an index, by the rows that a server tells, and why an index cannot be made."""
+"""Indexes are compared with those of a database; failures to create them are explained."""
 
 import time
 
@@ -46,11 +46,11 @@ def row(index, **changes):
         ({"labels": None, "properties": None, "type": "LOOKUP", "config": None}, "broken"),
     ],
 )
-def test_the_verdict_on_a_constraint(changes, verdict):
+def test_a_constraint_is_compared_with_its_row(changes, verdict):
     assert UNIQUE.assess({UNIQUE.name: row(UNIQUE, **changes)}) == verdict
 
 
-def test_the_verdict_on_an_index_of_text():
+def test_a_fulltext_index_is_compared_with_its_row():
     assert TEXT.assess({}) == "missing"
     shuffled = row(
         TEXT,
@@ -96,7 +96,7 @@ class Refusing:
         ("Neo.ClientError.Statement.SyntaxError", "refused", 1),
     ],
 )
-def test_what_is_told_where_an_index_cannot_be_made(monkeypatch, code, text, tries):
+def test_the_error_says_why_an_index_cannot_be_created(monkeypatch, code, text, tries):
     monkeypatch.setattr(time, "sleep", lambda _: None)
     database = Refusing(code)
     with pytest.raises(DatabaseError, match=text) as error:

@@ -1,4 +1,4 @@
-"""The limit on memory: what it may be, whose it is, how it is divided, and that clean-up frees something."""
+"""The limit on memory: its values, its owner, its division, and what clean-up frees."""
 
 import os
 import subprocess
@@ -17,11 +17,12 @@ from mcp_context_persistence.kg import limits, local
 from mcp_context_persistence.kg.local import sizes
 from mcp_context_persistence.kg.local.settings import ServerSettings
 from mcp_context_persistence.kg.local.store import State, Store
-from mcp_context_persistence.runtime import batch_throttle, memory_limit
+from mcp_context_persistence.runtime import batch_throttle, process_memory
 from mcp_context_persistence.runtime.batch_throttle import BatchThrottle
 from mcp_context_persistence.runtime.cache.response_cache import ResponseCache
 from mcp_context_persistence.runtime.cache.stores import FileStore, MemoryStore
-from mcp_context_persistence.runtime.memory_limit import ClientMemory, MemoryLimit, parse_limit
+from mcp_context_persistence.runtime.memory_limit import MemoryLimit, parse_limit, server_settings
+from mcp_context_persistence.runtime.process_memory import ClientMemory
 
 ROOT = Path(__file__).resolve().parents[2]
 ALONE, BOTH = limits.MEMORY_PROCESS_BYTES, limits.MEMORY_PROCESS_BYTES + limits.MEMORY_SERVER_BYTES
@@ -34,21 +35,21 @@ class NoGraph:
 @pytest.fixture
 def member():
     """Makes open clients without a server, and closes them."""
-    made = []
+    clients = []
 
-    def make(most=None):
-        one = ClientMemory(most, managed=False)
-        one.open(None, NoGraph())
-        made.append(one)
-        return one
+    def make(size=None):
+        client = ClientMemory(size, managed=False)
+        client.open(None, NoGraph())
+        clients.append(client)
+        return client
 
     yield make
-    for one in made:
-        one.close()
+    for client in clients:
+        client.close()
 
 
 @pytest.mark.parametrize(
-    ("given", "most"),
+    ("value", "size"),
     [
         ("2GB", 2_000_000_000),
         ("2 gib", 2 << 30),
@@ -57,16 +58,16 @@ def member():
         (BOTH, BOTH),
     ],
 )
-def test_a_limit_is_bytes_or_a_text(given, most):
-    assert parse_limit(given, managed=True) == most
+def test_a_limit_is_bytes_or_a_text(value, size):
+    assert parse_limit(value, managed=True) == size
 
 
 @pytest.mark.parametrize(
-    "given", [None, True, 2e9, "", "much", "2XB", "-2GB", -1, [2], b"2GB", "nan", "inf"]
+    "value", [None, True, 2e9, "", "much", "2XB", "-2GB", -1, [2], b"2GB", "nan", "inf"]
 )
-def test_what_is_no_size_is_refused(given):
+def test_other_values_than_sizes_are_refused(value):
     with pytest.raises(ValidationError, match="max_memory_usage"):
-        parse_limit(given, managed=False)
+        parse_limit(value, managed=False)
 
 
 def test_a_limit_below_what_is_needed_is_refused_and_the_error_says_how_much_that_is():
@@ -85,11 +86,11 @@ def test_a_threshold_is_a_share(member, threshold):
         member().configure("9GB", threshold, auto_cleanup=True, restart=False)
 
 
-def test_a_process_that_is_larger_than_the_limit_is_told_so(member, monkeypatch):
-    monkeypatch.setattr(memory_limit, "process_bytes", lambda: 2 * ALONE)
+def test_a_process_that_is_larger_than_the_limit_is_refused(member, monkeypatch):
+    monkeypatch.setattr(process_memory, "process_bytes", lambda: 2 * ALONE)
     with pytest.raises(ValidationError, match="this process alone uses 2,000,000,000 bytes"):
         member().configure(ALONE, 0.8, auto_cleanup=True, restart=False)
-    assert memory_limit.current_limit() is None
+    assert process_memory.current_limit() is None
 
 
 @pytest.mark.parametrize(
@@ -105,11 +106,7 @@ def test_a_server_stays_within_its_share(share):
 
 
 def test_a_large_share_gives_the_usual_server():
-    assert (
-        memory_limit._server_settings(10**10)
-        == memory_limit._server_settings(None)
-        == ServerSettings()
-    )
+    assert server_settings(10**10) == server_settings(None) == ServerSettings()
     assert sizes.within(10**10) == (1024, 256)
 
 
@@ -147,39 +144,39 @@ def test_a_server_of_an_older_version_has_the_usual_sizes_and_a_dead_one_no_proc
 
 def test_the_lowest_limit_of_the_open_clients_counts(member):
     first, second, _ = member(5 * ALONE), member(4 * ALONE), member()
-    assert memory_limit.current_limit() == MemoryLimit(size=4 * ALONE)
+    assert process_memory.current_limit() == MemoryLimit(size=4 * ALONE)
     second.close()
-    assert memory_limit.current_limit() == MemoryLimit(size=5 * ALONE)
+    assert process_memory.current_limit() == MemoryLimit(size=5 * ALONE)
     first.configure(None, 0.8, auto_cleanup=True, restart=False)
-    assert memory_limit.current_limit() is None
+    assert process_memory.current_limit() is None
 
 
 def test_a_client_that_nobody_holds_has_no_limit(member):
     forgotten = ClientMemory(3 * ALONE, managed=False)
     forgotten.open(None, NoGraph())
-    assert memory_limit.current_limit()
+    assert process_memory.current_limit()
     del forgotten
-    assert memory_limit.current_limit() is None
+    assert process_memory.current_limit() is None
 
 
 def test_caches_in_memory_share_a_sixteenth(member):
     first, second = member(), member()
     stores = [MemoryStore(entries=100_000, seconds=60), MemoryStore(entries=100_000, seconds=60)]
-    for one, store in zip((first, second), stores, strict=True):
-        one.set_responses(ResponseCache(store, lambda: None))
+    for client, store in zip((first, second), stores, strict=True):
+        client.set_responses(ResponseCache(store, lambda: None))
     first.configure(2 * ALONE, 0.8, auto_cleanup=True, restart=False)
     value = b"v" * 1_000_000
     for number in range(80):
         for store in stores:
             store.put(number.to_bytes(16), value)
-    each = 2 * ALONE // 16 // 2
-    assert [each - len(value) < store.size()[1] <= each for store in stores] == [True, True]
+    share = 2 * ALONE // 16 // 2
+    assert [share - len(value) < store.size()[1] <= share for store in stores] == [True, True]
     second.set_responses(None)
     assert stores[0].put(b"x" * 16, value) == 0  # it has the whole part now
     first.configure(None, 0.8, auto_cleanup=True, restart=False)
     for number in range(100, 200):
         stores[0].put(number.to_bytes(16), value)
-    assert stores[0].size()[1] > 2 * each
+    assert stores[0].size()[1] > 2 * share
 
 
 def test_a_store_that_may_keep_nothing_keeps_nothing():
@@ -210,93 +207,94 @@ def test_an_embedder_that_is_made_under_a_limit_is_bounded_too(member):
 
 
 def test_clean_up_frees_resident_memory(member, tmp_path):
-    one, other = member(), member()
-    kept, embedder = MemoryStore(entries=100_000, seconds=60), Embedder()
+    client, second = member(), member()
+    store, embedder = MemoryStore(entries=100_000, seconds=60), Embedder()
     file = FileStore(tmp_path, group=b"g", entries=10, seconds=60)
     file.put(b"k", b"v")
-    one.set_responses(ResponseCache(kept, lambda: None))
-    other.set_responses(ResponseCache(file, lambda: None))
+    client.set_responses(ResponseCache(store, lambda: None))
+    second.set_responses(ResponseCache(file, lambda: None))
     for number in range(8_000):
-        kept.put(number.to_bytes(16), os.urandom(10_000))
+        store.put(number.to_bytes(16), os.urandom(10_000))
         embedder._short.put(str(number), np.ones(384, np.float32))
-    before, parts = memory_limit.process_bytes(), one.stats().parts
+    before, parts = process_memory.process_bytes(), client.stats().parts
     assert parts.caches >= 80_000_000 + 8_000 * 1_536
-    found = one.cleanup()
-    assert found.freed >= 60_000_000
-    assert before - memory_limit.process_bytes() >= 60_000_000
-    assert found.before.parts.caches - found.after.parts.caches >= 80_000_000 + 8_000 * 1_536
-    assert found.after.freed >= found.freed
+    response = client.cleanup()
+    assert response.freed >= 60_000_000
+    assert before - process_memory.process_bytes() >= 60_000_000
+    assert response.before.parts.caches - response.after.parts.caches >= 80_000_000 + 8_000 * 1_536
+    assert response.after.freed >= response.freed
     assert file.get(b"k") == b"v"
 
 
 def test_memory_is_freed_after_a_call_where_the_limit_is_near_and_not_again_at_once(
     member, monkeypatch
 ):
-    one = member()
-    monkeypatch.setattr(memory_limit._process, "cleaned_at", float("-inf"))
-    one.own_limit = MemoryLimit(size=memory_limit.process_bytes(), is_automatic=False)
-    before = memory_limit._process.cleanups
+    client = member()
+    monkeypatch.setattr(process_memory._process, "cleaned_at", float("-inf"))
+    client.own_limit = MemoryLimit(size=process_memory.process_bytes(), is_automatic=False)
+    before = process_memory._process.cleanups
     for auto, tidy, expected in [
         (False, True, 0),
         (True, False, 0),
         (True, True, 1),
         (True, True, 1),
     ]:
-        one.own_limit = MemoryLimit(size=memory_limit.process_bytes(), is_automatic=auto)
-        with one.call(tidy=tidy):
+        client.own_limit = MemoryLimit(size=process_memory.process_bytes(), is_automatic=auto)
+        with client.call(tidy=tidy):
             pass
-        assert memory_limit._process.cleanups - before == expected
-    one.own_limit = MemoryLimit(size=100 * memory_limit.process_bytes())
-    monkeypatch.setattr(memory_limit._process, "cleaned_at", float("-inf"))
-    with one.call(tidy=True):
+        assert process_memory._process.cleanups - before == expected
+    client.own_limit = MemoryLimit(size=100 * process_memory.process_bytes())
+    monkeypatch.setattr(process_memory._process, "cleaned_at", float("-inf"))
+    with client.call(tidy=True):
         pass
-    assert memory_limit._process.cleanups - before == 1
+    assert process_memory._process.cleanups - before == 1
 
 
 def test_a_batch_waits_for_memory_and_then_gives_its_items_an_error(member, monkeypatch):
     monkeypatch.setattr(batch_throttle, "WAIT_SECONDS", 0.3)
-    one = member()
-    throttle = BatchThrottle(one)
+    client = member()
+    throttle = BatchThrottle(client)
     assert (throttle.is_near_limit(), throttle.wait_for_memory()) == (False, None)
-    one.own_limit = MemoryLimit(size=memory_limit.process_bytes() // 2)
+    client.own_limit = MemoryLimit(size=process_memory.process_bytes() // 2)
     start = time.monotonic()
     assert throttle.is_near_limit()
     error = throttle.wait_for_memory()
     assert error is not None
     assert error.retryable
-    assert f"the limit is {one.own_limit.size:,}" in str(error)
+    assert f"the limit is {client.own_limit.size:,}" in str(error)
     assert time.monotonic() - start >= 0.3
     start = time.monotonic()
     assert (
         throttle.wait_for_memory() is not None
     )  # nobody waits for each of a hundred thousand items
     assert time.monotonic() - start < 0.2
-    one.own_limit = MemoryLimit(size=3 * memory_limit.process_bytes())
+    client.own_limit = MemoryLimit(size=3 * process_memory.process_bytes())
     assert (throttle.is_near_limit(), throttle.wait_for_memory()) == (False, None)
 
 
 def test_a_batch_goes_on_as_soon_as_there_is_memory(member):
-    one = member()
-    one.own_limit = MemoryLimit(size=memory_limit.process_bytes() // 2)
+    client = member()
+    client.own_limit = MemoryLimit(size=process_memory.process_bytes() // 2)
     raised = threading.Timer(
-        0.3, lambda: setattr(one, "own_limit", MemoryLimit(size=3 * memory_limit.process_bytes()))
+        0.3,
+        lambda: setattr(client, "own_limit", MemoryLimit(size=3 * process_memory.process_bytes())),
     )
     raised.start()
-    assert BatchThrottle(one).wait_for_memory() is None
+    assert BatchThrottle(client).wait_for_memory() is None
     raised.join()
 
 
 def test_groups_are_smaller_where_the_limit_is_near(member):
-    one = member()
-    assert [one.is_group_full(100, items, 10**9) for items in (99, 100)] == [False, True]
-    one.own_limit = MemoryLimit(size=100 * memory_limit.process_bytes())
+    client = member()
+    assert [client.is_group_full(100, items, 10**9) for items in (99, 100)] == [False, True]
+    client.own_limit = MemoryLimit(size=100 * process_memory.process_bytes())
     assert [
-        one.is_group_full(100, 99, count)
-        for count in (memory_limit.BATCH_CHARACTERS - 1, memory_limit.BATCH_CHARACTERS)
+        client.is_group_full(100, 99, count)
+        for count in (process_memory.BATCH_CHARACTERS - 1, process_memory.BATCH_CHARACTERS)
     ] == [False, True]
-    one.own_limit = MemoryLimit(size=memory_limit.process_bytes())
-    assert [one.is_group_full(100, items, 0) for items in (24, 25)] == [False, True]
-    assert one.is_group_full(1, 1, 0)
+    client.own_limit = MemoryLimit(size=process_memory.process_bytes())
+    assert [client.is_group_full(100, items, 0) for items in (24, 25)] == [False, True]
+    assert client.is_group_full(1, 1, 0)
 
 
 def test_stats_without_a_limit_or_a_server(member):
@@ -316,14 +314,15 @@ FORK = """
 import os, threading, warnings
 warnings.simplefilter("ignore")
 from mcp_context_persistence.ingest.models import registry
-from mcp_context_persistence.runtime import memory_limit
-from mcp_context_persistence.runtime.memory_limit import ClientMemory
-one = ClientMemory(10**9, managed=False)
-one.open(None, None)
+from mcp_context_persistence.runtime import process_memory
+from mcp_context_persistence.runtime.process_memory import ClientMemory
+client = ClientMemory(10**9, managed=False)
+client.open(None, None)
 held_up = threading.Event()
 model = registry.Lazy(lambda: 7, lambda _: 0)
 def hold():
-    with memory_limit._process.lock, memory_limit._process.cleaning, memory_limit._process.sizing, registry._lock, model.using():
+    process = process_memory._process
+    with process.lock, process.cleaning, process.sizing, registry._lock, model.using():
         held_up.set()
         threading.Event().wait(60)
 threading.Thread(target=hold, daemon=True).start()
@@ -331,7 +330,8 @@ held_up.wait()
 child = os.fork()
 if not child:
     with model.using() as loaded:
-        print(memory_limit.current_limit(), memory_limit.free_memory() >= 0, registry._most, loaded, flush=True)
+        limit, freed = process_memory.current_limit(), process_memory.free_memory()
+        print(limit, freed >= 0, registry._most, loaded, flush=True)
     os._exit(0)
 os.waitpid(child, 0)
 os._exit(0)
@@ -351,16 +351,16 @@ def test_a_forked_child_begins_without_a_limit_and_without_locks():
 
 
 def test_many_threads_measure_and_clean(member):
-    one = member(9 * ALONE)
-    one.set_responses(ResponseCache(MemoryStore(entries=10, seconds=60), lambda: None))
+    client = member(9 * ALONE)
+    client.set_responses(ResponseCache(MemoryStore(entries=10, seconds=60), lambda: None))
     failed = []
 
     def work():
         try:
             for _ in range(5):
-                one.stats()
-                memory_limit.free_memory()
-                with one.call(tidy=True):
+                client.stats()
+                process_memory.free_memory()
+                with client.call(tidy=True):
                     registry.forget()
         except Exception as error:
             failed.append(error)

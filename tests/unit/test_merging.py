@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_context_persistence.ingest.extraction.results import Extraction, Mention, Relation
-from mcp_context_persistence.ingest.graph_rows import mention_rows
-from mcp_context_persistence.ingest.redirects import followed
+from mcp_context_persistence.ingest.graph_rows import build_mention_rows
+from mcp_context_persistence.ingest.redirects import follow_redirects
 from mcp_context_persistence.kg.merging import mentions, relationships
 from mcp_context_persistence.kg.merging.redirects import Redirects
 from mcp_context_persistence.kg.vector_spaces import VectorSpace, VectorState
-from mcp_context_persistence.kg.writes.upsert import EntityRow, follow_redirects
+from mcp_context_persistence.kg.writes.upsert import EntityRow, redirect_entities
 
 PART = st.fixed_dictionaries(
     {
@@ -79,8 +79,8 @@ def test_extractions_refer_to_the_kept_entity() -> None:
             relation("pandas", "pandas"),
         ),
     )
-    assert followed(found, {"other": "Acme"}) is found
-    redirected = followed(found, {"acme_corp": "Acme"})
+    assert follow_redirects(found, {"other": "Acme"}) is found
+    redirected = follow_redirects(found, {"acme_corp": "Acme"})
     assert [(part.entity_id, part.redirected_from) for part in redirected.mentions] == [
         ("Acme", "acme_corp"),
         ("Acme", None),
@@ -90,7 +90,7 @@ def test_extractions_refer_to_the_kept_entity() -> None:
         ("Acme", "pandas"),
         ("pandas", "pandas"),
     ]
-    rows = {row["id"]: row["properties"] for row in mention_rows(redirected.mentions)}
+    rows = {row["id"]: row["properties"] for row in build_mention_rows(redirected.mentions)}
     assert [part["id"] for part in mentions.split_parts("Acme", rows["Acme"])] == [
         "acme_corp",
         "Acme",
@@ -147,10 +147,10 @@ def test_an_update_under_a_merged_id_adds_to_the_kept_entity() -> None:
         EntityRow(id="acme_corp", name="Acme Corp", type="robot", description="d"),
         EntityRow(id="Acme", name="Acme"),
     ]
-    assert follow_redirects(rows, {"acme_corp": "Acme"}) == [
+    assert redirect_entities(rows, {"acme_corp": "Acme"}) == [
         EntityRow(id="Acme", name="Acme", description="d")
     ]
-    assert follow_redirects(rows[:1], {"acme_corp": "Acme"}) == [
+    assert redirect_entities(rows[:1], {"acme_corp": "Acme"}) == [
         EntityRow(id="Acme", description="d")
     ]
 

@@ -19,8 +19,8 @@ def count(texts: Sequence[str]) -> list[int]:
 
 def shown(scored: list[tuple[float, dict[str, Any]]], budget: int = 1000, **more: Any) -> list[str]:
     return [
-        one["id"]
-        for _, one in build(scored, words=[], budget=budget, count_tokens=count, **more).scored_rows
+        row["id"]
+        for _, row in build(scored, words=[], budget=budget, count_tokens=count, **more).scored_rows
     ]
 
 
@@ -47,13 +47,13 @@ def test_passages_are_ordered_by_conversation_and_position_with_citations() -> N
         "database?\n[m:c:4] Ann: We chose Neo4j."
     )
     assert [made.tokens] == count([made.text])
-    assert [one["id"] for _, one in made.scored_rows] == ["b:0", "c:1", "c:4"]
+    assert [row["id"] for _, row in made.scored_rows] == ["b:0", "c:1", "c:4"]
 
 
 def test_hardly_relevant_passages_are_left_out() -> None:
     scored = [(0.9, row(0, "yes")), (0.05, row(9, "noise")), (0.04, row(20, "more noise"))]
     assert [
-        one["id"] for _, one in build(scored, words=[], budget=1000, count_tokens=count).scored_rows
+        row["id"] for _, row in build(scored, words=[], budget=1000, count_tokens=count).scored_rows
     ] == ["c:0"]
 
 
@@ -65,7 +65,7 @@ def test_new_passages_are_preferred_to_repetitions() -> None:
         (0.8, row(70, "a lazy dog sleeps all day long", talk="e")),
     ]
     made = build(scored, words=[], budget=34, count_tokens=count)
-    assert [one["id"] for _, one in made.scored_rows] == ["c:0", "e:70"]
+    assert [row["id"] for _, row in made.scored_rows] == ["c:0", "e:70"]
 
 
 def test_the_answered_question_and_the_messages_between_are_shown() -> None:
@@ -76,7 +76,7 @@ def test_the_answered_question_and_the_messages_between_are_shown() -> None:
         (0.1, row(5, "Just blue?")),
     ]
     assert [
-        one["id"] for _, one in build(scored, words=[], budget=100, count_tokens=count).scored_rows
+        row["id"] for _, row in build(scored, words=[], budget=100, count_tokens=count).scored_rows
     ] == [
         "c:3",
         "c:4",
@@ -302,7 +302,7 @@ def test_a_decision_follows_its_message_or_has_its_place_by_time() -> None:
         count_tokens=count,
         facts=GraphFacts(evidence={"d:told": {"position": 1, "timestamp_ms": day}}),
     )
-    assert [one["id"] for _, one in made.scored_rows] == ["c:0", "c:1", "told", "c:2", "c:3"]
+    assert [row["id"] for _, row in made.scored_rows] == ["c:0", "c:1", "told", "c:2", "c:3"]
     assert (
         "# 2 January 1970\n[m:c:1] Ann: Message 1 says this.\n[d:told] Use Neo4j.\n\n# 3 January"
         in made.text

@@ -71,7 +71,8 @@ def said(extractor: Extractor, text: str) -> set[tuple[str, str, str]]:
         ("The Parser class extends BaseParser.", ("Parser", "extends", "BaseParser")),
         ("Priya Raghavan joined Acme Corp in March.", ("priya_raghavan", "works_for", "acme_corp")),
         (
-            "Marcus Bell interviewed at Northwind Logistics twice. He signed with Harbour Freight Union.",
+            "Marcus Bell interviewed at Northwind Logistics twice. "
+            "He signed with Harbour Freight Union.",
             ("marcus_bell", "works_for", "harbour_freight_union"),
         ),
         ("The Kubernetes cluster runs on AWS.", ("Kubernetes", "runs_on", "AWS")),
@@ -89,7 +90,9 @@ def said(extractor: Extractor, text: str) -> set[tuple[str, str, str]]:
         ),
     ],
 )
-def test_statement(extractor: Extractor, text: str, statement: tuple[str, str, str]) -> None:
+def test_a_sentence_states_a_relation(
+    extractor: Extractor, text: str, statement: tuple[str, str, str]
+) -> None:
     assert statement in said(extractor, text)
 
 
@@ -111,7 +114,7 @@ def test_statement(extractor: Extractor, text: str, statement: tuple[str, str, s
         "If DataProcessor uses pandas, it breaks.",
     ],
 )
-def test_what_is_denied_or_doubted_is_not_said(extractor: Extractor, text: str) -> None:
+def test_a_denied_or_doubted_relation_is_not_stated(extractor: Extractor, text: str) -> None:
     found = said(extractor, text)
     assert not {(a, b) for a, kind, b in found if kind != "related_to"} & {
         ("DataProcessor", "pandas"),
@@ -121,14 +124,17 @@ def test_what_is_denied_or_doubted_is_not_said(extractor: Extractor, text: str) 
         assert not any(kind == "related_to" for _, kind, _ in found)
 
 
-def test_a_denied_job_is_not_said(extractor: Extractor) -> None:
-    text = "Marcus Bell interviewed at Northwind Logistics twice. Marcus did not join Northwind; he signed with Harbour Freight Union instead."
+def test_a_denied_employment_is_not_stated(extractor: Extractor) -> None:
+    text = (
+        "Marcus Bell interviewed at Northwind Logistics twice. "
+        "Marcus did not join Northwind; he signed with Harbour Freight Union instead."
+    )
     assert not any(
         kind == "works_for" and "orthwind" in target for _, kind, target in said(extractor, text)
     )
 
 
-def test_names_in_one_sentence_are_related_weakly(extractor: Extractor) -> None:
+def test_names_in_one_sentence_co_occur(extractor: Extractor) -> None:
     (extraction,) = extractor.extract(
         ["React, Django, Kafka, Docker, Redis, pandas and numpy were everywhere in Berlin."]
     )
@@ -137,13 +143,13 @@ def test_names_in_one_sentence_are_related_weakly(extractor: Extractor) -> None:
     assert all(relation.extractor == "together" for relation in pairs)
 
 
-def test_a_pair_that_is_said_is_not_said_weakly_too(extractor: Extractor) -> None:
+def test_a_stated_pair_is_not_a_co_occurrence_too(extractor: Extractor) -> None:
     assert said(extractor, "FastAPI depends on Starlette.") == {
         ("FastAPI", "depends_on", "Starlette")
     }
 
 
-def test_concepts_are_not_related_by_standing_together(extractor: Extractor) -> None:
+def test_concepts_are_not_related_by_co_occurrence(extractor: Extractor) -> None:
     assert said(extractor, "Pottery, camping and mental health.") == set()
 
 
@@ -164,11 +170,11 @@ def test_types_are_few_and_fit_the_database() -> None:
         ("modifies", "modify"),
     ],
 )
-def test_base_forms(form: str, verb: str) -> None:
+def test_forms_have_their_lemma(form: str, verb: str) -> None:
     assert find_lemma(form) == verb
 
 
-def test_third_person() -> None:
+def test_third_person_forms_are_listed() -> None:
     assert {"uses", "handles", "modifies", "publishes"} <= list_third_person_forms()
 
 

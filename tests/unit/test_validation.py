@@ -16,7 +16,7 @@ from mcp_context_persistence.kg.errors import ValidationError, VectorDBError
 @pytest.mark.parametrize(
     "value", ["", " ", "\u200b\u200d", "\t\n", 7, None, b"x", "secret\ud800", "secret\0"]
 )
-def test_identifiers_must_be_visible_and_whole(value):
+def test_identifiers_must_be_visible_and_on_one_line(value):
     with pytest.raises(ValidationError, match="field") as caught:
         validation.check_identifier("field", value)
     assert "secret" not in str(caught.value)
@@ -32,7 +32,7 @@ def test_identifiers_are_limited_in_bytes():
 
 
 @given(st.text(min_size=1).filter(lambda text: text.strip()))
-def test_what_is_accepted_can_be_stored(text):
+def test_accepted_text_can_be_stored(text):
     try:
         validation.check_identifier("field", text)
     except ValidationError:
@@ -55,7 +55,7 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.text(max_size=5), json_values, max_size=4))
-def test_metadata_comes_back_as_it_was_given(value):
+def test_metadata_survives_a_round_trip_through_json(value):
     import json
 
     try:
@@ -111,7 +111,7 @@ def test_naive_times_mean_utc_and_zones_are_respected():
     assert timestamps.from_milliseconds(1500) == datetime(1970, 1, 1, 0, 0, 1, 500_000, tzinfo=UTC)
 
 
-def test_vectors_have_their_width_and_say_something():
+def test_vectors_must_have_the_expected_shape_and_not_be_zero():
     assert validation.check_vectors("v", [[1, 0]], count=1, dimension=2).dtype == np.float32
     for wrong in ([[0, 0]], [[1, math.nan]], [[1, 0, 0]], [[1, 0], [1, 0]], [1, 0]):
         with pytest.raises(VectorDBError):
@@ -120,7 +120,7 @@ def test_vectors_have_their_width_and_say_something():
         validation.check_vectors("v", [["a", "b"]], count=1, dimension=2)
 
 
-def test_times_at_the_ends_of_the_calendar_come_back_or_are_refused():
+def test_times_at_the_ends_of_the_calendar_are_kept_or_refused():
     assert (
         timestamps.from_milliseconds(
             timestamps.to_milliseconds(datetime.max.replace(tzinfo=UTC))
@@ -175,7 +175,7 @@ def test_a_flag_is_a_real_boolean():
             validation.check_flag("x", value)
 
 
-def test_what_derives_from_a_plain_type_is_stored_as_that_type():
+def test_subclasses_of_plain_types_are_stored_as_plain_types():
     assert type(validation.check_identifier("x", Word.ALPHA)) is str
     assert validation.check_metadata(
         "x", {"a": Word.ALPHA, "b": np.float64(0.5), "c": np.int64(3), "d": date(2024, 5, 1)}
@@ -188,18 +188,18 @@ def test_what_derives_from_a_plain_type_is_stored_as_that_type():
 
 
 @pytest.mark.parametrize("value", ["\u200b \n", "\t\n", "\u200b", " "])
-def test_text_that_shows_nothing_is_empty(value):
+def test_invisible_text_is_refused_as_empty(value):
     with pytest.raises(ValidationError, match="empty"):
         validation.check_text("x", value, characters=10)
 
 
-def test_signs_without_a_name_are_not_nothing():
+def test_characters_without_a_unicode_name_count_as_visible():
     assert validation.check_text("x", "\U0010ffff", characters=10)
     assert validation.check_text("x", "\ue000", characters=10)
 
 
 @pytest.mark.parametrize("zone", [Zone(), Silent(), Fickle()])
-def test_a_zone_that_tells_no_offset_is_refused(zone):
+def test_a_zone_without_an_offset_is_refused(zone):
     moment = datetime(2024, 1, 1, tzinfo=zone)
     if isinstance(zone, Fickle):
         assert moment.utcoffset() == timedelta(0)
@@ -207,7 +207,7 @@ def test_a_zone_that_tells_no_offset_is_refused(zone):
         timestamps.to_milliseconds(moment)
 
 
-def test_a_callback_can_be_called():
+def test_a_function_must_be_callable():
     assert validation.check_function("x", None) is None
     assert validation.check_function("x", print) is print
     with pytest.raises(ValidationError, match=r"^x must be a function"):
@@ -226,7 +226,7 @@ def test_a_callback_can_be_called():
         Unwilling(),
     ],
 )
-def test_vectors_are_real_numbers_of_a_length_that_can_be_told(rows):
+def test_vectors_must_be_numbers_with_finite_lengths(rows):
     with pytest.raises(VectorDBError) as caught:
         validation.check_vectors("x", rows, count=1, dimension=2)
     assert "secret" not in str(caught.value)

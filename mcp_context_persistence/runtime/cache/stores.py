@@ -225,7 +225,7 @@ class RedisStore(CacheStore):
     def __init__(
         self, client: "redis.Redis", *, group: bytes, entries: int, seconds: float
     ) -> None:
-        from redis.exceptions import RedisError
+        from redis.exceptions import RedisError  # noqa: PLC0415 - an extra
 
         self.failures = (*CacheStore.failures, RedisError)
         self._client, self._entries, self._seconds = client, entries, seconds
@@ -280,7 +280,7 @@ def connect_redis(url: object) -> "redis.Redis":
             "redis_url must look like redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH"
         )
     try:
-        import redis
+        import redis  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ValidationError(
             f"cache_type: Redis needs its client library; {missing_extra('redis')}"

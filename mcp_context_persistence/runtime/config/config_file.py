@@ -1,4 +1,4 @@
-"""The configuration file, and how a `config.yaml` of another program is told from one of this library.
+"""The configuration file, and how a `config.yaml` of another program is recognized.
 
 A file that the user names is always checked strictly. A `config.yaml` that merely lies in the
 working directory is used, and then checked strictly too, if it has at least one key of this library
@@ -26,6 +26,7 @@ FILE_VARIABLE = "CONTEXT_CONFIG"
 
 _LINE = re.compile(r"^( *)([A-Za-z_]+) *:", re.MULTILINE)  # of a key, in YAML that cannot be parsed
 
+_NO_SETTING = f"{FILE} in the working directory is ignored: it has no setting of this library"
 _FOREIGN_HINT = (
     f" (if this file is another program's, name your own, or {os.devnull}, in {FILE_VARIABLE})"
 )
@@ -79,23 +80,20 @@ def explain_ignored(path: Path, keys: Keys) -> tuple[bool, str] | None:
     except (FileNotFoundError, ValidationError):
         return None
     except _UnreadableFileError:
-        return (
-            False,
-            f"{FILE} in the working directory is ignored: it has no setting of this library",
-        )
+        return False, _NO_SETTING
     if not content or _is_ours(content, keys):
         return None
     if not _keys_of(content).isdisjoint(keys):
         text = (
-            f"{FILE} in the working directory is ignored although it has settings of this library, because it has "
-            f"other sections too; if it is meant, name it in {FILE_VARIABLE}"
+            f"{FILE} in the working directory is ignored although it has settings of this library, "
+            f"because it has other sections too; if it is meant, name it in {FILE_VARIABLE}"
         )
         return True, text
-    return False, f"{FILE} in the working directory is ignored: it has no setting of this library"
+    return False, _NO_SETTING
 
 
 def suggest(key: object, candidates: Iterable[str]) -> str:
-    """Return the end of a sentence about an unknown key: the most similar candidate, or all of them."""
+    """Return the end of a sentence about an unknown key: a similar candidate, or all of them."""
     names = sorted(candidates)
     similar = difflib.get_close_matches(key, names, n=1) if isinstance(key, str) else []
     return f"; did you mean {similar[0]}?" if similar else f"; known are: {', '.join(names)}"

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 def _refuse_boolean(value: object) -> object:
     if isinstance(value, bool):
-        raise ValueError("must be a number")
+        raise ValueError("must be a number")  # noqa: TRY004 - pydantic takes a ValueError
     return value
 
 

@@ -41,7 +41,10 @@ def _setting(default: Any, key: str, *variables: str, description: str, **bounds
 
 
 class Config(BaseSettings):
-    """The keys of the `config` argument. `docs/configuration.md` lists their variables and their keys in the file."""
+    """The settings, which are the keys of the `config` argument.
+
+    `docs/configuration.md` lists their environment variables and their keys in the file.
+    """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -124,13 +127,15 @@ class Config(BaseSettings):
         None,
         "nlp.cross_encoder_model",
         "CROSS_ENCODER_MODEL",
-        description="Path or name of a cross-encoder that scores the best messages of a search again; none when not set",
+        description="Path or name of a cross-encoder that scores the best messages of a search "
+        "again; none when not set",
     )
     gliner_model: Model | None = _setting(
         None,
         "nlp.gliner_model",
         "GLINER_MODEL",
-        description="Path or name of a GLiNER model that finds names in addition to spaCy (extra gliner); none when not set",
+        description="Path or name of a GLiNER model that finds names in addition to spaCy "
+        "(extra gliner); none when not set",
     )
     gliner_labels: Labels | None = _setting(
         None,
@@ -164,7 +169,8 @@ class Config(BaseSettings):
         None,
         "search.min_similarity_score",
         "MIN_SIMILARITY_SCORE",
-        description="min_score of search_similar_conversations where a call names none; 0.7 when not set",
+        description="min_score of search_similar_conversations where a call names none; 0.7 when "
+        "not set",
     )
     max_search_results: Integer = _setting(
         limits.SEARCH_LIMIT,
@@ -177,7 +183,7 @@ class Config(BaseSettings):
     enable_hybrid_search: bool = _setting(
         True,
         "search.enable_hybrid_search",
-        description="Whether search_hybrid combines its retrievers; otherwise it is semantic by default",
+        description="Whether search_hybrid combines its retrievers; else it is semantic by default",
     )
 
     max_conversation_length: Integer = _setting(
@@ -217,7 +223,8 @@ class Config(BaseSettings):
         "performance.max_memory_usage",
         "MAX_MEMORY_USAGE",
         ge=limits.MEMORY_PROCESS_BYTES,
-        description="Bytes of memory that this process and its managed server may use; not bounded when not set",
+        description="Bytes of memory that this process and its managed server may use; not bounded "
+        "when not set",
     )
     enable_parallel_processing: bool = _setting(
         True,

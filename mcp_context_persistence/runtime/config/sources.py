@@ -33,7 +33,7 @@ class Source:
 
 
 def read(fields: Fields) -> list[Source]:
-    """Read the environment, `.env` in the working directory, and the configuration file, the strongest first.
+    """Read the environment, `.env` and the configuration file, the strongest first.
 
     Raises:
         ValidationError: A source cannot be read, or has an unknown key; the text suggests the
@@ -49,7 +49,7 @@ def read(fields: Fields) -> list[Source]:
 
 
 def describe_ignored_file(fields: Fields) -> tuple[bool, str] | None:
-    """Say why a `config.yaml` in the working directory is ignored, None where there is none or it is used.
+    """Say why a `config.yaml` in the working directory is ignored, None where it is not.
 
     Returns:
         Whether the file might be meant for this library, and the text.

@@ -85,7 +85,7 @@ def _tracing() -> Any:
     if "opentelemetry.trace" not in sys.modules and not os.environ.get(PROVIDER_VARIABLE):
         return None
     try:
-        from opentelemetry import trace
+        from opentelemetry import trace  # noqa: PLC0415 - an extra
     except ImportError:
         return None
     is_set = not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)

@@ -11,8 +11,8 @@ from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.local.settings import LOOPBACK
 from mcp_context_persistence.responses.metrics import CallMetrics, GetMetricsResponse
+from mcp_context_persistence.runtime.telemetry.call_telemetry import OK
 
-OK = "ok"
 NAME = "context_persistence_call_seconds"
 BUCKETS = (
     0.001,
@@ -31,24 +31,24 @@ BUCKETS = (
     30.0,
     60.0,
 )  # seconds
-ALL = ""  # no call has this name
+ALL_CALLS = ""  # no call has this name
 
 
 class Metrics:
-    """What one client's calls took and how they ended. Safe to share between threads.
+    """The times and outcomes of one client's calls. Safe to share between threads.
 
     Attributes:
-        port: Where Prometheus finds them on the loopback address, None when nothing listens.
+        port: The port of the loopback address for Prometheus, None when nothing listens.
     """
 
     def __init__(self, port: object = None) -> None:
-        """Begin to count.
+        """Start to count.
 
         Args:
-            port: Where to listen for Prometheus, 0 for any free port, None for nowhere.
+            port: The port for Prometheus, 0 for any free one, None for none.
 
         Raises:
-            ValidationError: The port is not one, or something else listens there.
+            ValidationError: It is not a port, or it is in use.
         """
         self._registry = CollectorRegistry()
         self._seconds = Histogram(
@@ -66,10 +66,10 @@ class Metrics:
         self.port: int | None = None
         if port is None:
             return
-        wanted = validation.check_integer("metrics_port", port, minimum=0, maximum=65535)
+        checked_port = validation.check_integer("metrics_port", port, minimum=0, maximum=65535)
         try:
             self._server, self._thread = start_http_server(
-                wanted, addr=LOOPBACK, registry=self._registry
+                checked_port, addr=LOOPBACK, registry=self._registry
             )
         except OSError as error:
             raise ValidationError(
@@ -81,17 +81,17 @@ class Metrics:
         """Count a call.
 
         Args:
-            name: Of the method.
+            name: Name of the method.
             outcome: `ok`, or the class of the error.
-            seconds: That it took.
+            seconds: The time of the call.
         """
         self._seconds.labels(name, outcome).observe(seconds)
         with self._lock:
             self._recent[name].append(seconds)
-            self._recent[ALL].append(seconds)
+            self._recent[ALL_CALLS].append(seconds)
 
-    def answer(self) -> GetMetricsResponse:
-        """All that was counted so far."""
+    def summarize(self) -> GetMetricsResponse:
+        """Return what was counted so far."""
         counts: dict[str, dict[str, int]] = defaultdict(dict)
         sums: dict[str, float] = defaultdict(float)
         for sample in next(iter(self._seconds.collect())).samples:
@@ -108,20 +108,20 @@ class Metrics:
             total_errors=failed,
             error_rate=failed / max(1, total),
             avg_response_time=sum(sums.values()) / max(1, total),
-            **_percentiles(recent.get(ALL, ())),
+            **_compute_percentiles(recent.get(ALL_CALLS, ())),
             calls={
                 name: CallMetrics(
                     count=sum(outcomes.values()),
                     errors={outcome: count for outcome, count in outcomes.items() if outcome != OK},
                     avg_response_time=sums[name] / sum(outcomes.values()),
-                    **_percentiles(recent.get(name, ())),
+                    **_compute_percentiles(recent.get(name, ())),
                 )
                 for name, outcomes in sorted(counts.items())
             },
         )
 
     def close(self) -> None:
-        """Stop to listen. Calling it again does nothing."""
+        """Stop listening. Calling it again does nothing."""
         server, self._server = self._server, None
         if server is not None:
             server.shutdown()
@@ -130,7 +130,7 @@ class Metrics:
             self.port = None
 
 
-def _percentiles(seconds: Iterable[float]) -> dict[str, float]:
+def _compute_percentiles(seconds: Iterable[float]) -> dict[str, float]:
     times = list(seconds) or [0.0]
     return dict(
         zip(("p50", "p95", "p99"), np.percentile(times, (50, 95, 99)).tolist(), strict=True)

@@ -1,23 +1,25 @@
-"""What a database address means."""
+"""A `database_url` names a store or a server."""
 
 from pathlib import Path
 
 import pytest
 
-from mcp_context_persistence.kg.driver import url as address
+from mcp_context_persistence.kg.driver import url as database_url
 from mcp_context_persistence.kg.errors import ValidationError
 
 
 @pytest.mark.parametrize("url", [":memory:", "sqlite:///:memory:"])
-def test_memory_is_a_throw_away_store(url):
-    assert address.parse(url) == address.Store(path=None)
+def test_memory_is_a_throwaway_store(url):
+    assert database_url.parse_url(url) == database_url.Store(path=None)
 
 
 @pytest.mark.parametrize("prefix", ["local:", "sqlite:///"])
 def test_a_path_is_a_store_in_that_directory(prefix, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert address.parse(f"{prefix}context.db") == address.Store(path=tmp_path / "context.db")
-    assert address.parse(f"{prefix}{tmp_path}/mit Leerzeichen/ä") == address.Store(
+    assert database_url.parse_url(f"{prefix}context.db") == database_url.Store(
+        path=tmp_path / "context.db"
+    )
+    assert database_url.parse_url(f"{prefix}{tmp_path}/mit Leerzeichen/ä") == database_url.Store(
         path=tmp_path / "mit Leerzeichen" / "ä"
     )
     assert not list(tmp_path.iterdir())
@@ -32,24 +34,26 @@ def test_a_real_sqlite_file_is_refused_and_untouched(tmp_path):
     connection.close()
     before = path.read_bytes()
     with pytest.raises(ValidationError, match="real SQLite file"):
-        address.parse(f"sqlite:///{path}")
+        database_url.parse_url(f"sqlite:///{path}")
     assert path.read_bytes() == before
 
 
 def test_any_other_file_is_refused(tmp_path):
     Path(tmp_path / "x").write_text("x")
     with pytest.raises(ValidationError, match="needs a directory"):
-        address.parse(f"local:{tmp_path}/x")
+        database_url.parse_url(f"local:{tmp_path}/x")
 
 
-@pytest.mark.parametrize("scheme", address.SCHEMES)
-def test_servers_are_taken_as_they_are_with_their_credentials(scheme):
-    found = address.parse(f"{scheme}://ana:s%40crt@db.example:7688/memory")
-    assert found == address.Remote(
+@pytest.mark.parametrize("scheme", database_url.SCHEMES)
+def test_a_server_keeps_its_scheme_port_and_credentials(scheme):
+    remote = database_url.parse_url(f"{scheme}://ana:s%40crt@db.example:7688/memory")
+    assert remote == database_url.Remote(
         uri=f"{scheme}://db.example:7688", auth=("ana", "s@crt"), database="memory"
     )
-    assert "s@crt" not in repr(found)
-    assert address.parse(f"{scheme}://[::1]:7687") == address.Remote(uri=f"{scheme}://[::1]:7687")
+    assert "s@crt" not in repr(remote)
+    assert database_url.parse_url(f"{scheme}://[::1]:7687") == database_url.Remote(
+        uri=f"{scheme}://[::1]:7687"
+    )
 
 
 @pytest.mark.parametrize(
@@ -71,7 +75,7 @@ def test_servers_are_taken_as_they_are_with_their_credentials(scheme):
 )
 def test_anything_else_is_refused_and_told_what_works(url):
     with pytest.raises(ValidationError, match="bolt://HOST:PORT") as caught:
-        address.parse(url)
+        database_url.parse_url(url)
     assert "u:p" not in str(caught.value)
 
 
@@ -80,4 +84,4 @@ def test_anything_else_is_refused_and_told_what_works(url):
 )
 def test_odd_names_are_refused_too(url):
     with pytest.raises(ValidationError):
-        address.parse(url)
+        database_url.parse_url(url)

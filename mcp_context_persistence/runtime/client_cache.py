@@ -16,7 +16,7 @@ from mcp_context_persistence.runtime.cache.stores import open_store
 from mcp_context_persistence.runtime.config.argument_defaults import UNSET
 from mcp_context_persistence.runtime.config.settings import Config
 from mcp_context_persistence.runtime.language_models import LanguageModels
-from mcp_context_persistence.runtime.memory_limit import ClientMemory
+from mcp_context_persistence.runtime.process_memory import ClientMemory
 
 
 class ClientCache:
@@ -83,7 +83,8 @@ class ClientCache:
         Args:
             response_type: Class of the response; each cached call has its own.
             compute: Computes the response.
-            arguments: Everything that the response depends on except the graph, the settings and the models.
+            arguments: Everything that the response depends on except the graph, the settings and
+                the models.
         """
         responses = self.responses
         if responses is None:
