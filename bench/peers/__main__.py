@@ -34,8 +34,8 @@ from bench.peers import environments, ours
 from bench.peers.exchange import Question, Text
 from bench.peers.ours import Answer
 from bench.peers.vectors import vectors_of
-from bench.quality.learn import judge
 from mcp_context_persistence.kg import local
+from mcp_context_persistence.queries.search.training import calculate_figures
 
 RESULTS = Path(__file__).parents[1] / "results"
 OURS = "ours"
@@ -170,7 +170,7 @@ def score(name: str, answers: list[Answer], gold: dict[tuple[str, str], set[str]
         figures = []
         for one in found:
             relevant = gold[one.namespace, one.question]
-            figures.append(judge([each in relevant for each in one.ids], len(relevant)))
+            figures.append(calculate_figures([each in relevant for each in one.ids], len(relevant)))
         clock = [one.seconds for one in found if one.seconds is not None]
         failed = [one.error for one in found if one.error]
         rows.append(

@@ -24,8 +24,7 @@ from rich.table import Table
 from bench.datasets.sets import evidence, locomo
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.queries.prompt_context.builder import DIVERSITY
-from mcp_context_persistence.queries.search.query_terms import terms, tokens
-from mcp_context_persistence.queries.search.query_terms import stem
+from mcp_context_persistence.queries.search.query_terms import stem, terms, tokens
 
 RESULTS = Path(__file__).parent / "results"
 BUDGETS = (250, 500, 1_000)

@@ -18,8 +18,7 @@ from bench.datasets import labelled
 from mcp_context_persistence.ingest.extraction.decision_cues import find_decision_sentences
 from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor, entity_id
 from mcp_context_persistence.ingest.models import spacy_pipeline
-from mcp_context_persistence.queries.search.query_terms import terms
-from mcp_context_persistence.queries.search.query_terms import stem
+from mcp_context_persistence.queries.search.query_terms import stem, terms
 
 _HERE = Path(__file__).parent
 RESULTS = _HERE / "results"
