@@ -17,9 +17,13 @@ from mcp_context_persistence import ContextPersistenceClient
 
 VECTOR = """CYPHER 25
 MATCH (n)
-  SEARCH n IN (VECTOR INDEX memory_vectors FOR $vector WHERE n.namespace = $namespace LIMIT 30) SCORE AS score
+  SEARCH n IN (
+    VECTOR INDEX memory_vectors FOR $vector WHERE n.namespace = $namespace LIMIT 30
+  ) SCORE AS score
 RETURN n.id AS id, score"""
-FULLTEXT = "CALL db.index.fulltext.queryNodes('memory_text', $query, {limit: 30}) YIELD node, score RETURN node.id AS id, score"
+FULLTEXT = """CALL db.index.fulltext.queryNodes('memory_text', $query, {limit: 30})
+YIELD node, score
+RETURN node.id AS id, score"""
 
 
 MESSAGES_PER_CONVERSATION = 1000

@@ -2,8 +2,10 @@
 
     python -m bench.speed.scale DATA [--small 26000] [--large 262000]
 
-Real texts (SGD) and made vectors. The fused search is timed in turn with the bare vector call and the bare fulltext call on the same index, at both sizes. Recall is the
-share of the ten nearest by an exact comparison that mode `semantic` finds, among all messages and within one conversation. Writes bench/results/scale.json.
+Real texts (SGD) and made vectors. The fused search is timed in turn with the bare vector call and
+the bare fulltext call on the same index, at both sizes. Recall is the share of the ten nearest by
+an exact comparison that mode `semantic` finds, among all messages and within one conversation.
+Writes bench/results/scale.json.
 """
 
 import argparse
@@ -36,7 +38,7 @@ PART = MESSAGES_PER_CONVERSATION
 
 
 def recall(client: ContextPersistenceClient, total: int) -> Mapping[str, float]:
-    """Measure recall@10 of what `bench.speed.reading` has saved, unfiltered and in one conversation."""
+    """Measure recall@10 of what `bench.speed.reading` has saved."""
     vectors = made_vectors(total, seed=7)
     random = np.random.default_rng(5)
     query_vectors = make_query_vectors(QUERIES)

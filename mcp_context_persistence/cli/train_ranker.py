@@ -1,10 +1,11 @@
 """Learn the weights of the ranker from judged questions about messages that are stored.
 
-    python -m mcp_context_persistence.cli.train_ranker FILE --database-url URL [--namespace NAME] [--write]
+    python -m mcp_context_persistence.cli.train_ranker FILE --database-url URL [--write]
 
-FILE has one question per line: {"query": "...", "relevant": ["message id", ...]}. The command prints
-the figures of each question with weights that were learned without it, those of the current weights,
-and the learned weights. With --write these replace the current ones. scipy must be installed.
+FILE has one question per line: {"query": "...", "relevant": ["message id", ...]}. The command
+prints the figures of each question with weights that were learned without it, those of the current
+weights, and the learned weights. With --write these replace the current ones. scipy must be
+installed.
 """
 
 import json

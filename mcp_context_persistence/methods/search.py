@@ -45,13 +45,16 @@ class SearchCalls:
 
         Args:
             query: At most 10,000 characters.
-            limit: Conversations at most, 1 to 100 or `max_search_results`; `default_search_limit`, where it is set, when left out.
-            min_score: Least raw cosine of the best passage, 0.0 to 1.0; `min_similarity_score`, where it is set, when left out.
+            limit: Conversations at most, 1 to 100 or `max_search_results`; `default_search_limit`,
+                where it is set, when left out.
+            min_score: Least raw cosine of the best passage, 0.0 to 1.0; `min_similarity_score`,
+                where it is set, when left out.
             filters: See `SearchFilters`.
             include_metadata: Whether messages and conversations carry their metadata.
 
         Returns:
-            Best first, each with its best-matching messages. `best_score` tells how near the nearest was when nothing reached the floor.
+            Best first, each with its best-matching messages. `best_score` tells how near the
+            nearest was when nothing reached the floor.
 
         Raises:
             SearchError: The search failed.
@@ -84,13 +87,16 @@ class SearchCalls:
     ) -> BuildContextResponse:
         r"""Make a text for a prompt of what is remembered about a query.
 
-        The messages, decisions and documents that are most relevant for each token, each judged also by what it adds to those chosen before
-        it, stand by conversation and time under their day. A decision stands after the message that tells of it. Short messages between
-        two of them, and questions that they answer, are shown too. Nothing is cut inside a sentence; the text ends where what is left is
-        unlikely to be what is asked for, which may be long before the budget is used.
+        The messages, decisions and documents that are most relevant for each token, each judged
+        also by what it adds to those chosen before it, stand by conversation and time under their
+        day. A decision stands after the message that tells of it. Short messages between two of
+        them, and questions that they answer, are shown too. Nothing is cut inside a sentence; the
+        text ends where what is left is unlikely to be what is asked for, which may be long before
+        the budget is used.
 
-        Each begins on a line of its own with its citation, `[m:ID]`, `[d:ID]` or `[doc:ID]`; further lines of it are indented. In an
-        id `%`, `[` and `]` are percent-encoded, so that `re.findall(r"^\[(m|d|doc):([^\]]+)\]", text, re.M)` finds them all, and
+        Each begins on a line of its own with its citation, `[m:ID]`, `[d:ID]` or `[doc:ID]`;
+        further lines of it are indented. In an id `%`, `[` and `]` are percent-encoded, so that
+        `re.findall(r"^\[(m|d|doc):([^\]]+)\]", text, re.M)` finds them all, and
         `urllib.parse.unquote` gives the id.
 
         Args:
@@ -98,9 +104,11 @@ class SearchCalls:
             token_budget: Tokens at most, 1 to 1,000,000. It is never exceeded.
             filters: See `SearchFilters`.
             recipe: See `search_hybrid`.
-            diversity: How much alike two texts of one conversation, or about things that are talked about together, are taken to be at least, 0.0 to 1.0.
-                The more, the more different ones take the place of similar ones, and the sooner the text ends.
-            count_tokens: Counts the tokens of a text. When left out, it is the tokenizer of the embedding model, and what that does not know counts
+            diversity: How much alike two texts of one conversation, or about things that are talked
+                about together, are taken to be at least, 0.0 to 1.0. The more, the more different
+                ones take the place of similar ones, and the sooner the text ends.
+            count_tokens: Counts the tokens of a text. When left out, it is the tokenizer of the
+                embedding model, and what that does not know counts
                 by its bytes: more than language models mostly find.
 
         Returns:
@@ -133,21 +141,27 @@ class SearchCalls:
         recipe: str | Mapping[str, Any] = recipes.DEFAULT,
         explain: bool = False,
     ) -> SearchHybridResponse:
-        """Search messages, entities, decisions, conversations and documents by meaning, words and graph.
+        """Search messages, entities, decisions, conversations and documents.
 
         Args:
-            query: At most 10,000 characters, or a `HybridSearchParams` object with everything in it.
-            mode: `hybrid` joins meaning, words and neighbourhood; `semantic`, `keyword` and `graph` use one of them. Where `enable_hybrid_search` is off, `hybrid`
-                is refused, and a call that names no mode is `semantic`.
+            query: At most 10,000 characters, or a `HybridSearchParams` object with everything in
+                it.
+            mode: `hybrid` joins meaning, words and neighbourhood; `semantic`, `keyword` and `graph`
+                use one of them. Where `enable_hybrid_search` is off, `hybrid` is refused, and a
+                call that names no mode is `semantic`.
             filters: See `SearchFilters`.
-            limit: Results at most, 1 to 100 or `max_search_results`; `default_search_limit`, where it is set, when left out.
+            limit: Results at most, 1 to 100 or `max_search_results`; `default_search_limit`, where
+                it is set, when left out.
             include_metadata: Whether results carry their own metadata.
-            recipe: How `hybrid` is made: `balanced`, `fast`, `precise`, `exploratory`, or a mapping that changes one of them,
-                `{"base": "fast", "weights": {"time": 0}, "recency": 1.5}`. See docs/searching.md.
-            explain: Whether explanations also have the `path` through the graph, the `statements` that were run and the words that were a time.
+            recipe: How `hybrid` is made: `balanced`, `fast`, `precise`, `exploratory`, or a mapping
+                that changes one of them, `{"base": "fast", "weights": {"time": 0}, "recency":
+                1.5}`. See docs/searching.md.
+            explain: Whether explanations also have the `path` through the graph, the `statements`
+                that were run and the words that were a time.
 
         Returns:
-            Best first. `similarity_score` is the raw cosine in `semantic`, and between 0 and 1 in the other modes.
+            Best first. `similarity_score` is the raw cosine in `semantic`, and between 0 and 1 in
+            the other modes.
 
         Raises:
             SearchError: The search failed.

@@ -79,7 +79,10 @@ def build_context(
 
 def _explain_empty(scored: Sequence[tuple[float, Candidate]], filters: Filters) -> str:
     if not excerpts.CITATION_PREFIXES.keys() & set(filters.kinds):
-        return "entities have no text to show: content_types must name message, conversation, decision or document, too"
+        return (
+            "entities have no text to show: content_types must also name message, conversation, "
+            "decision or document"
+        )
     if not scored:
         return "nothing was found"
     if not builder.select_texts(scored):

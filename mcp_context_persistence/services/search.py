@@ -1,4 +1,4 @@
-"""Searches: the request is checked and built, the query is embedded, and the response is written."""
+"""Searches: build the request, embed the query, and write the response."""
 
 import json
 from collections.abc import Mapping
@@ -49,12 +49,19 @@ def read_request(
     recipe: object = UNSET,
     explain: object = UNSET,
 ) -> SearchRequest:
-    """Check the arguments of a search and build its request; settings replace the defaults of what was left out.
+    """Check the arguments of a search and build its request.
+
+    Settings replace the defaults of what was left out.
 
     Args:
         engine: Has the settings.
         query: The query, or a `HybridSearchParams` object with all arguments.
-        mode, filters, limit, include_metadata, recipe, explain: As `search_hybrid` takes them; `UNSET` where they were left out.
+        mode: As `search_hybrid` takes it; `UNSET` where it was left out, as all that follow.
+        filters: See `SearchFilters`.
+        limit: Results at most.
+        include_metadata: Whether results carry their metadata.
+        recipe: A recipe, or a mapping that changes one.
+        explain: Whether explanations have paths and statements.
 
     Raises:
         ValidationError: An argument is not valid.
@@ -108,7 +115,11 @@ def _read_flag(name: str, value: object) -> bool:
 
 
 def read_recipe_argument(engine: Engine, value: object) -> Recipe:
-    """Read a recipe. A named one reranks where a cross-encoder is configured; a changed one that asks for it must have it."""
+    """Read a recipe.
+
+    A named one reranks where a cross-encoder is configured; a changed one that asks for it must
+    have it.
+    """
     recipe = read_recipe(value)
     if (
         isinstance(value, Mapping)
@@ -198,7 +209,10 @@ def read_similar_request(
     Args:
         engine: Has the settings, which replace the defaults of what was left out.
         query: The query.
-        limit, min_score, filters, include_metadata: As `search_similar_conversations` takes them; `UNSET` where they were left out.
+        limit: As `search_similar_conversations` takes it; `UNSET` where it was left out.
+        min_score: Likewise.
+        filters: See `SearchFilters`.
+        include_metadata: Whether messages and conversations carry their metadata.
 
     Raises:
         ValidationError: An argument is not valid.

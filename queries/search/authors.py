@@ -11,7 +11,10 @@ _SPEAKER = re.compile(r"([^\W\d_][\w .'’-]{0,40}):\s")
 
 
 def read_authors(messages: Sequence[Candidate]) -> list[str | None]:
-    """Return each message's author; where none is stored, the name before a colon, if most of those texts begin with one."""
+    """Return each message's author.
+
+    Where none is stored, the name before a colon, if most of those texts begin with one.
+    """
     authors = [message.author for message in messages]
     unknown = [index for index, author in enumerate(authors) if not author]
     matches = [(index, _SPEAKER.match(messages[index].content or "")) for index in unknown]
@@ -25,7 +28,7 @@ def read_authors(messages: Sequence[Candidate]) -> list[str | None]:
 def are_from_meetings(
     messages: Sequence[Candidate], authors: Sequence[str | None], *, min_messages: int
 ) -> bool:
-    """Return whether most messages are from conversations of three people or more with at least so many messages."""
+    """Return whether most messages are from long conversations of three people or more."""
     if all((message.position or 0) + 1 < min_messages for message in messages):
         return False
     people: dict[str | None, set[str]] = {}

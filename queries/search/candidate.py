@@ -1,4 +1,4 @@
-"""What the retrievers return: candidates with their scores, and counts that say how far they looked."""
+"""Candidates with their scores, and counts that say how far the retrievers looked."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,8 +25,8 @@ class Candidate:
         retrieval_score: Weighted sum of both scores of a message, 0 to 1.
         is_allowed: Whether the filters let it through. A neighbor that they do not let through only
             contributes to the features of others.
-        neighbor_seeds: The messages next to which it lies: `id`, `steps` and `retrieval_score`; only for
-            explanations.
+        neighbor_seeds: The messages next to which it lies: `id`, `steps` and `retrieval_score`;
+            only for explanations.
         position: Position of a message in its conversation.
         author: Who wrote a message.
         cosine: Raw cosine of a message, also of neighbors of what was found; None where it was not
@@ -87,7 +87,10 @@ class ScoredCandidate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScoreRange:
-    """The smallest and the largest score of one retriever, entities left out; None where it found nothing else."""
+    """The smallest and the largest score of one retriever, entities left out.
+
+    None where it found nothing else.
+    """
 
     minimum: float | None = None
     maximum: float | None = None
@@ -177,7 +180,7 @@ def read_candidate(values: Row) -> Candidate:
 
 
 def is_present(values: Row) -> bool:
-    """Return whether a row was there to the end: what is deleted while a statement runs becomes null."""
+    """Return whether a row exists; what is deleted while a statement runs becomes null."""
     required = {"message": "conversation_id", "document": "document_id"}.get(values["kind"], "kind")
     return values["id"] is not None and values[required] is not None
 

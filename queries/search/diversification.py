@@ -1,6 +1,9 @@
-"""Passages of long conversations: relevance is spread over neighboring messages, and the results do not all come from one position.
+"""Results from passages of long conversations.
 
-The constants were chosen on QMSum's meetings, each with weights learned from the others; close values do nearly as well.
+Relevance is spread over neighboring messages, and the results do not all come from one position.
+
+The constants were chosen on QMSum's meetings, each with weights learned from the others; close
+values do nearly as well.
 """
 
 from collections.abc import Sequence
@@ -18,7 +21,10 @@ MIN_DISTANCE = 8  # messages between results that are not close together
 
 
 def spread_scores(distances: Floats, scores: Floats, *, window: int) -> Floats:
-    """Return the scores with those of the messages up to `window` away, closer ones counting more; `(messages,) float64`."""
+    """Return the scores with those of the messages up to `window` away, closer ones counting more.
+
+    `(messages,) float64`.
+    """
     best = scores.max()
     shares = np.exp((scores - best) / TEMPERATURE)
     closeness = np.maximum(0.0, 1 - distances / (window + 1))
@@ -35,7 +41,7 @@ def select(
 
 
 def diversify(distances: Floats, ordered: Sequence[int], *, limit: int) -> list[int]:
-    """Return the first ones, then only those that are not close to one that is selected, as long as there are any."""
+    """Return the first indexes, then others that are not close to them while there are any."""
     count = max(1, round(limit * LARGEST_SHARE))
     selected, rest = list(ordered[:count]), list(ordered[count:])
     while rest and len(selected) < limit:
@@ -48,7 +54,10 @@ def diversify(distances: Floats, ordered: Sequence[int], *, limit: int) -> list[
 
 
 def measure_distances(messages: Sequence[Candidate]) -> Floats:
-    """Return how many positions lie between two messages, `(messages, messages) float64`; infinity between conversations."""
+    """Return how many positions lie between two messages, `(messages, messages) float64`.
+
+    Infinity between conversations.
+    """
     positions = np.array([message.position for message in messages], float)
     conversations = np.unique(
         [message.conversation_id for message in messages], return_inverse=True

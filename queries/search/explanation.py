@@ -1,4 +1,4 @@
-"""The explanation of a result: the rank and score of each retriever that found it, how its score was calculated, and the path to it."""
+"""Explanations of results: ranks and scores of the retrievers, features, and paths."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from mcp_context_persistence.queries.search.graph_search import GraphMatch
 def explain_candidate(
     scored: ScoredCandidate, candidates: Candidates, link: GraphMatch | None, *, with_path: bool
 ) -> dict[str, Any]:
-    """Return the explanation of a candidate that the vector or the keyword retriever or a neighbor led to.
+    """Return the explanation of a candidate of `search/find`.
 
     Args:
         scored: The candidate.
@@ -52,7 +52,10 @@ def explain_match(match: GraphMatch, *, rank: int, with_path: bool) -> dict[str,
 
 
 def describe_graph_path(match: GraphMatch) -> dict[str, Any]:
-    """Return the path over relationships from an entity that the query names; a document is reached through its passage."""
+    """Return the path over relationships from an entity that the query names.
+
+    A document is reached through its passage.
+    """
     candidate = match.candidate
     relationships, end = list(match.path), candidate.id
     start = relationships[0]["from"] if relationships else end
@@ -76,7 +79,7 @@ def describe_graph_path(match: GraphMatch) -> dict[str, Any]:
 
 
 def _describe_path(candidate: Candidate, link: GraphMatch | None) -> dict[str, Any]:
-    """Return how the candidate was reached: by an index, from a match near it, or from an entity."""
+    """Return how a candidate was reached: by an index, from a neighbor, or from an entity."""
     if candidate.kind == "document":
         return {
             "from": candidate.id,

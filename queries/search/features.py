@@ -1,23 +1,30 @@
-"""The features of the ranker. Each is between 0 and 1 and calculated from the candidates alone, without another statement.
+"""The features of the ranker.
 
-- `vector`, `view_vector`: cosine of the message; the sum of its own and of the messages before and after it
-- `coverage`, `view_coverage`: share of the query's words in it; in it and the two around it. Words that are rare among the candidates
-  count more
-- `conversation`, `conversation_best`: the query's words in all candidates of the conversation; in the best of them
+Each is between 0 and 1 and calculated from the candidates alone, without another statement:
+
+- `vector`, `view_vector`: cosine of the message; the sum of its own and of the messages before and
+  after it
+- `coverage`, `view_coverage`: share of the query's words in it; in it and the two around it. Words
+  that are rare among the candidates count more
+- `conversation`, `conversation_best`: the query's words in all candidates of the conversation; in
+  the best of them
 - `author`: the query names its author
 - `entities`: the entities that the query names lead to it, where its words do not say so
-- `question`, `answer`: it asks something; the message before it asks something and matches the query
+- `question`, `answer`: it asks something; the message before it asks something and matches the
+  query
 - `length`: logarithm of its length
 - `time_word`, `number`: it has a word of time; a digit
 - `when`: it has a word of time, and the query asks when
 - `date`, `month`: it is from a time that the query names; from the calendar month of that time
 - `second_before`: how well the message two positions before it matches
-- `near`, `near_best`: the matches within four positions, closer ones counting more; the best of them
+- `near`, `near_best`: the matches within four positions, closer ones counting more; the best of
+  them
 - `answer_time_word`, `month_near`, `question_time_word`, `length_squared`: products of two features
 
-Where passages of a conversation are looked for, features of the messages around replace the products: `wide_coverage`,
-`wide_vector`, `wide_keyword` (their keyword scores together), `wide_text` (the score of their texts as one) and `wide_length` of three
-messages on either side, and `far_keyword`, the keyword scores of eight on either side.
+Where passages of a conversation are looked for, features of the messages around replace the
+products: `wide_coverage`, `wide_vector`, `wide_keyword` (their keyword scores together),
+`wide_text` (the score of their texts as one) and `wide_length` of three messages on either side,
+and `far_keyword`, the keyword scores of eight on either side.
 """
 
 import math
@@ -88,9 +95,10 @@ _WHEN = re.compile(
     r"^\W*(?:(?:since|until) )?when\b|\bhow long\b|\b(?:what|which) (?:year|month|day|date)\b"
 )
 _TIME_WORD_LIST = """
-yesterday today tomorrow tonight week weekend month year ago last next monday tuesday wednesday thursday friday saturday sunday january
-february march april may june july august september october november december morning evening night recently soon day days weeks months
-years summer winter spring fall autumn since until
+yesterday today tomorrow tonight week weekend month year ago last next monday tuesday wednesday
+thursday friday saturday sunday january february march april may june july august september october
+november december morning evening night recently soon day days weeks months years summer winter
+spring fall autumn since until
 """
 _TIME_WORDS = frozenset(_TIME_WORD_LIST.split())
 _COMMON_WORDS = STOP_WORDS | QUESTION_WORDS
@@ -135,7 +143,9 @@ def calculate_features(
     *,
     for_passages: bool = False,
 ) -> Floats:
-    """Calculate the features of messages, `(messages, features) float64`, in the order of `MESSAGE_FEATURES` or `PASSAGE_FEATURES`.
+    """Calculate the features of messages, `(messages, features) float64`.
+
+    The columns are in the order of `MESSAGE_FEATURES` or `PASSAGE_FEATURES`.
 
     Args:
         messages: In the order of conversation and position.
@@ -228,7 +238,10 @@ class _Neighbors:
         self._exist = keys[self._indexes] == shifted
 
     def shift(self, values: Floats, steps: int) -> Floats:
-        """Return for each message the value of the one so many positions after it; 0 where there is none."""
+        """Return for each message the value of the one so many positions after it.
+
+        0 where there is none.
+        """
         row = self._window + steps
         exist = self._exist[row]
         shifted: Floats = values[self._indexes[row]] * (
@@ -237,7 +250,10 @@ class _Neighbors:
         return shifted
 
     def weigh(self, values: Floats) -> tuple[Floats, Floats]:
-        """Return the sum of the values within `NEAR` positions, closer ones counting more, and the largest of them."""
+        """Return the sum and the largest of the values within `NEAR` positions.
+
+        Closer ones count more.
+        """
         rows = slice(self._window - NEAR, self._window + NEAR + 1)
         closeness = 1 - np.abs(np.arange(-NEAR, NEAR + 1)[:, None]) / (NEAR + 1)
         weighed = values[self._indexes[rows]] * self._exist[rows] * closeness
@@ -262,7 +278,10 @@ class _Neighbors:
 
 
 class _WordCounts:
-    """How often the query's words are in the texts, `matrix` of `(texts, words)`; a word stands for all that begin like its stem."""
+    """How often the query's words are in the texts, `matrix` of `(texts, words)`.
+
+    A word stands for all that begin like its stem.
+    """
 
     def __init__(self, words: Sequence[str], words_by_text: Sequence[Sequence[str]]) -> None:
         roots = list(dict.fromkeys(map(_find_root, words)))
@@ -284,7 +303,10 @@ class _WordCounts:
         )
 
     def score(self, counts: Floats, lengths: Floats | None = None) -> Floats:
-        """Return BM25 scores; a length counts relative to the mean one, and as twice the mean where none is given."""
+        """Return BM25 scores.
+
+        A length counts relative to the mean one, and as twice the mean where none is given.
+        """
         norm = 2.0 if lengths is None else (1 - B + B * lengths / (lengths.mean() or 1.0))[:, None]
         scores: Floats = (self._rarity * counts * (K1 + 1) / (counts + K1 * norm)).sum(axis=1)
         return scores
@@ -296,14 +318,20 @@ class _WordCounts:
 
 
 def _split_words(text: str) -> list[str]:
-    """Return the runs of letters and digits of a text in lower case; the way for ASCII is twice as fast."""
+    """Return the runs of letters and digits of a text in lower case.
+
+    The way for ASCII is twice as fast.
+    """
     if text.isascii():
         return text.encode().translate(_ASCII_WORDS).decode().split()
     return _WORD.findall(text)
 
 
 def _find_root(word: str) -> tuple[str, int]:
-    """Return how the forms of a word begin, and how long they are at most; a short word has no other forms."""
+    """Return how the forms of a word begin, and how long they are at most.
+
+    A short word has no other forms.
+    """
     longest = max(_WORD.findall(word), key=len, default=word)
     if len(longest) <= _LONGEST_UNSTEMMED:
         return longest, len(longest)
@@ -329,7 +357,10 @@ def _read_cosines(messages: Sequence[Candidate]) -> Floats:
 
 
 def _find_named_authors(authors: Sequence[str | None], query: str) -> Floats:
-    """Return for each message whether the query names its author; words that most queries have name nobody."""
+    """Return for each message whether the query names its author.
+
+    Words that most queries have name nobody.
+    """
     names = set(filter(None, authors))
     if not names:
         return np.zeros(len(authors))

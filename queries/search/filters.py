@@ -36,13 +36,16 @@ _DAY = re.compile(r"(?P<day>\d{4}-\d{2}-\d{2})(?P<offset>Z|[+-]\d{2}:?\d{2})?")
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """Conditions that results must fulfill. All must hold; within one any of its values is enough. An empty one does not restrict.
+    """Conditions that results must fulfill.
+
+    All must hold; within one, any of its values is enough. An empty one does not restrict.
 
     Attributes:
         start_ms: Earliest time, in milliseconds since 1970 UTC; None for no start.
         end_ms: Latest time, included; None for no end.
         confidence_min: Least confidence of what has one; messages have 1.0.
-        metadata: For each key the values, in the form of filter tokens: strings as they are, the rest as JSON.
+        metadata: For each key the values, in the form of filter tokens: strings as they are, the
+            rest as JSON.
     """
 
     conversation_ids: tuple[str, ...] = ()
@@ -58,7 +61,10 @@ class Filters:
 
     @cached_property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of nodes that may be returned; messages are included where conversations are, because they represent them."""
+        """The kinds of nodes that may be returned.
+
+        Messages are included where conversations are, because they represent them.
+        """
         kinds = set(self.content_types or CONTENT_TYPES)
         if "conversation" in kinds:
             kinds.add("message")
@@ -88,7 +94,10 @@ class Filters:
 
     @cached_property
     def vector_kinds(self) -> tuple[str, ...]:
-        """The kinds that have vectors and can pass: only messages have a role, entities and documents belong to no conversation."""
+        """The kinds that have vectors and can pass.
+
+        Only messages have a role; entities and documents belong to no conversation.
+        """
         if self.roles:
             passing: tuple[str, ...] = ("message",)
         elif self.conversation_ids:
@@ -101,7 +110,7 @@ class Filters:
 
     @cached_property
     def impossible_kinds(self) -> tuple[str, ...]:
-        """The kinds that are requested and cannot pass, because they do not have what is filtered by."""
+        """The requested kinds that cannot pass: they do not have what is filtered by."""
         passing = {*self.vector_kinds, *(() if self.roles else ("conversation",))}
         return tuple(kind for kind in self.kinds if kind not in passing)
 
@@ -125,7 +134,8 @@ class Filters:
     def index_ranges(self) -> list[dict[str, Any]]:
         """Ranges of the vector index's properties.
 
-        A filter of many values makes at most `MAX_INDEX_RANGES`; the longest lists are then left to a check of each candidate.
+        A filter of many values makes at most `MAX_INDEX_RANGES`; the longest lists are then left to
+        a check of each candidate.
         """
         return self._index_ranges[0]
 
@@ -232,7 +242,7 @@ def read_filters(value: object) -> Filters:
 
 
 def _read_set_fields(value: object) -> object:
-    """Return an object of pydantic as a mapping of the fields that were set, anything else as it is."""
+    """Return an object of pydantic as a mapping of its set fields, other values as they are."""
     if hasattr(value, "model_dump") and not isinstance(value, type):
         return value.model_dump(exclude_unset=True, warnings=False)
     return value
@@ -261,7 +271,8 @@ def _read_values(name: str, value: object, check: Callable[[str, object], str]) 
 
 
 def _read_metadata_value(name: str, value: object) -> str:
-    value = validation.check_metadata(name, {"value": value})["value"]  # type: ignore[index]  # as a stored one would be
+    # As a stored value is read.
+    value = validation.check_metadata(name, {"value": value})["value"]  # type: ignore[index]
     if isinstance(value, str):
         return validation.check_text(name, value, characters=limits.METADATA_BYTES)
     if isinstance(value, (bool, int, float)):

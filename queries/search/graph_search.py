@@ -98,8 +98,8 @@ def search_graph(
 def find_start_entities(run: Run, *, namespace: str, words: Sequence[str]) -> list[StartEntity]:
     """Find the entities that a query names, the heaviest first.
 
-    An entity is named when the query has all the words of its name or of an alias. Where no entity is
-    named, those that share words with the query are returned instead, with less weight.
+    An entity is named when the query has all the words of its name or of an alias. Where no entity
+    is named, those that share words with the query are returned instead, with less weight.
     """
     if not words:
         return []

@@ -1,4 +1,4 @@
-"""The modes of a search: retrieval, ranking and score fusion in order, and the results with their explanations."""
+"""The modes of a search: retrieval, ranking, score fusion, and explanations, in order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,7 +40,8 @@ from mcp_context_persistence.queries.temporal.query_dates import (
 UNLIMITED = 10_000  # more than there are candidates
 DATE_ONLY_FACTOR = 3.0  # of the weight `time` where a query names nothing but a time
 _GENERAL_WORD_LIST = """
-happen happened happens happening going new said say talk talked discuss discussed anything everything something
+happen happened happens happening going new said say talk talked discuss discussed anything
+everything something
 """
 GENERAL_WORDS = frozenset(_GENERAL_WORD_LIST.split())  # words that ask for nothing in particular
 MAX_DATE_SEARCHES = 4  # times in which messages are searched; more are only recognized
@@ -103,8 +104,9 @@ class SearchAnswer:
 def search(backend: Backend, request: SearchRequest) -> SearchAnswer:
     """Search everything in the mode of the request.
 
-    It takes one round trip; more where filters or a crowd of entities make the retrievers look deeper,
-    where entities that the query names are looked for, for meetings, and for the whole of long texts.
+    It takes one round trip; more where filters or a crowd of entities make the retrievers look
+    deeper, where entities that the query names are looked for, for meetings, and for the whole of
+    long texts.
     """
     statements: dict[str, None] = {}
     if request.explain:
@@ -130,7 +132,9 @@ def search(backend: Backend, request: SearchRequest) -> SearchAnswer:
 
 
 def rank_candidates(backend: Backend, request: SearchRequest, *, limit: int = UNLIMITED) -> Ranked:
-    """Score the candidates of mode `hybrid`. In meetings, passages are looked for. Long texts may be cut.
+    """Score the candidates of mode `hybrid`. In meetings, passages are looked for.
+
+    Long texts may be cut.
 
     Args:
         backend: What the search works with.
@@ -169,7 +173,10 @@ def rank_candidates(backend: Backend, request: SearchRequest, *, limit: int = UN
 def retrieve_candidates(
     backend: Backend, request: SearchRequest, recipe: Recipe
 ) -> tuple[Candidates, RankingQuery, score_fusion.RetrieverWeights]:
-    """Retrieve the candidates of mode `hybrid`; returned with what the ranker knows of the query, and the retrievers' weights."""
+    """Retrieve the candidates of mode `hybrid`.
+
+    Returned with what the ranker knows of the query, and the retrievers' weights.
+    """
     weights = score_fusion.HYBRID.scale(
         vector=recipe.get_weight("vector"), keyword=recipe.get_weight("keyword")
     )
@@ -277,7 +284,7 @@ def _build_retrieval(
 def _find_entity_links(
     backend: Backend, request: SearchRequest, recipe: Recipe
 ) -> Mapping[str, GraphMatch]:
-    """Find the messages that are reached through the entities which the query names, as many as the recipe asks for."""
+    """Find messages through the entities that the query names, as many as the recipe asks for."""
     if (
         not recipe.entity_candidates
         or not recipe.get_weight("entities")

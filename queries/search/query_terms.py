@@ -11,15 +11,18 @@ from dataclasses import dataclass
 
 from mcp_context_persistence.kg import limits
 
-# The words that the index's `english` analyzer drops: Lucene's EnglishAnalyzer.ENGLISH_STOP_WORDS_SET.
+# The words that the index's `english` analyzer drops: Lucene's
+# EnglishAnalyzer.ENGLISH_STOP_WORDS_SET.
 _STOP_WORDS = """
-a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to was will with
+a an and are as at be but by for if in into is it no not of on or such that the their then there
+these they this to was will with
 """
 # Words that questions are made of. The index has them, but they say nothing about the subject.
 _QUESTION_WORDS = """
-what when where who whom whose which why how do does did has have had having would could should can may might shall must
-his her hers him he she its them i me my you your we our us many much long kind type according like from about
-been being were am after before during so than too very just also any some tell show please
+what when where who whom whose which why how do does did has have had having would could should can
+may might shall must his her hers him he she its them i me my you your we our us many much long kind
+type according like from about been being were am after before during so than too very just also any
+some tell show please
 """
 STOP_WORDS = frozenset(_STOP_WORDS.split())
 QUESTION_WORDS = frozenset(_QUESTION_WORDS.split())
@@ -49,8 +52,8 @@ def tokenize(text: str) -> list[str]:
     """Return the words of a text in lower case, in order.
 
     A word joined by dots or underscores is returned as a whole and in its segments. Letters, marks,
-    digits and underscores make words; everything else ends one. A dot or an apostrophe inside a word
-    belongs to it, as it does for Lucene's StandardTokenizer.
+    digits and underscores make words; everything else ends one. A dot or an apostrophe inside a
+    word belongs to it, as it does for Lucene's StandardTokenizer.
     """
     lowered = text.lower()
     if lowered.isascii():
@@ -76,7 +79,10 @@ def strip_possessive(token: str) -> str:
 
 
 def stem(word: str) -> str:
-    """Return a word without its most common English endings; enough to compare a name with a query."""
+    """Return a word without its most common English endings.
+
+    Enough to compare a name with a query.
+    """
     word = strip_possessive(word)
     if len(word) < _SHORTEST_STEMMED:
         return word
@@ -87,7 +93,8 @@ def stem(word: str) -> str:
 def extract_terms(query: str) -> QueryTerms:
     """Return the informative words of a query.
 
-    Stop words are removed. Question words are removed where other words remain. Of too many words the
+    Stop words are removed. Question words are removed where other words remain. Of too many words
+    the
     most informative stay: the more frequent ones, then the longer ones.
     """
     counts = Counter(

@@ -1,6 +1,7 @@
 """The ranker: a linear model that orders the messages of a hybrid search by their features.
 
-The weights are plain numbers in `ranker.json`, learned by `python -m mcp_context_persistence.queries.search.training`.
+The weights are plain numbers in `ranker.json`, learned by `python -m
+mcp_context_persistence.queries.search.training`.
 """
 
 import json
@@ -58,12 +59,14 @@ def rank(
 ) -> list[ScoredCandidate]:
     """Return the best messages in order, with scores between 0 and 1.
 
-    The best one gets the best score that both retrievers together gave to any message, so that it can be compared with other kinds;
-    the others get less by the distance of their linear scores. `scoring` has `ranking`: the linear `score`, which has no bounds, and
-    `parts`, what each feature contributed.
+    The best one gets the best score that both retrievers together gave to any message, so that it
+    can be compared with other kinds; the others get less by the distance of their linear scores.
+    `scoring` has `ranking`: the linear `score`, which has no bounds, and `parts`, what each feature
+    contributed.
 
     Args:
-        messages: The messages of `search/find` in the order of conversation and position, neighbors included.
+        messages: The messages of `search/find` in the order of conversation and position, neighbors
+            included.
         authors: Their authors.
         query: The query.
         limit: How many to return.

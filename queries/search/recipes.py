@@ -1,7 +1,10 @@
-"""Recipes of the hybrid search: how far the retrievers look and how much each weight counts. `recipes.json` holds the named ones.
+"""Recipes: how far the retrievers of a hybrid search look, and its weights.
 
-A weight multiplies the learned weights of a group of features. With 0 the group has no influence, and a retriever of that name returns
-nothing. The weights `entities` and `decisions` also multiply the scores of these relative to messages.
+The named recipes are in `recipes.json`.
+
+A weight multiplies the learned weights of a group of features. With 0 the group has no influence,
+and a retriever of that name returns nothing. The weights `entities` and `decisions` also multiply
+the scores of these relative to messages.
 """
 
 import json
@@ -85,15 +88,18 @@ class Recipe:
         keyword_candidates: Candidates of the keyword retriever, at least.
         neighbor_seeds: How many of the best candidates have their neighbors looked at.
         neighbor_window: How many messages on either side of a seed are candidates too, 0 to 5.
-        passage_window: Over how many messages on either side relevance is spread. 0 scores each message alone, which is best
-            where answers are single messages; 6 finds passages of a long conversation.
-        entity_candidates: Messages, at most, that are reached through the entities that the query names; takes two more round trips.
-        meeting_min_messages: From how many messages on a conversation of three people or more counts as a meeting. Where most
-            candidates are from meetings, the search is repeated with the recipe `exploratory`, because there answers are passages.
-            0 turns this off.
+        passage_window: Over how many messages on either side relevance is spread. 0 scores each
+            message alone, which is best where answers are single messages; 6 finds passages of a
+            long conversation.
+        entity_candidates: Messages, at most, that are reached through the entities that the query
+            names; takes two more round trips.
+        meeting_min_messages: From how many messages on a conversation of three people or more
+            counts as a meeting. Where most candidates are from meetings, the search is repeated
+            with the recipe `exploratory`, because there answers are passages. 0 turns this off.
         rerank_top_k: Messages, at most, that a cross-encoder scores again, where one is configured.
         weights: Weights by name, 1.0 where none is given.
-        recency: What is added to the linear score of a message of this moment; the best messages have about 6.
+        recency: What is added to the linear score of a message of this moment; the best messages
+            have about 6.
         half_life_days: After how many days half of that is added.
     """
 
@@ -154,7 +160,9 @@ def named_recipes() -> Mapping[str, Recipe]:
 
 
 def read_recipe(value: object) -> Recipe:
-    """Read a recipe: its name, or a mapping that changes one, `{"base": "fast", "weights": {"time": 0}, "recency": 1.5}`.
+    """Read a recipe: its name, or a mapping that changes one.
+
+    An example is `{"base": "fast", "weights": {"time": 0}, "recency": 1.5}`.
 
     Raises:
         ValidationError: No recipe, weight or key has that name, or a value is out of its range.

@@ -20,13 +20,15 @@ class SearchRequest:
     Attributes:
         query: Any text.
         terms: Its informative words.
-        mode: `hybrid` combines all retrievers; `semantic`, `keyword` and `graph` use the vector, the keyword or the graph retriever.
+        mode: `hybrid` combines all retrievers; `semantic`, `keyword` and `graph` use the vector,
+            the keyword or the graph retriever.
         filters: What may be returned.
         limit: Results at most.
         include_metadata: Whether results carry their metadata.
         recipe: Settings of mode `hybrid`.
         explain: Whether explanations also have the path to each result and the statements.
-        now_ms: The time from which recency and relative dates are calculated, in milliseconds since 1970.
+        now_ms: The time from which recency and relative dates are calculated, in milliseconds since
+            1970.
     """
 
     query: str

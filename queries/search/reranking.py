@@ -1,6 +1,9 @@
-"""Reranking: a cross-encoder reads the query and a message together, and its score is added to the message's linear score.
+"""Reranking: a cross-encoder reads the query and a message together.
 
-The model itself is not known here; it is passed as a function from a query and texts to numbers from 0 to 1.
+Its score is added to the linear score of the message.
+
+The model itself is not known here; it is passed as a function from a query and texts to numbers
+from 0 to 1.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,8 +29,10 @@ class Reranking:
     """The scores of the cross-encoder.
 
     Attributes:
-        added: What is added to each message's linear score, `(messages,)`; 0 for those that were not read.
-        explanations: For the indexes of the messages that were read, their rank among these and their score, 0 to 1.
+        added: What is added to each message's linear score, `(messages,)`; 0 for those that were
+            not read.
+        explanations: For the indexes of the messages that were read, their rank among these and
+            their score, 0 to 1.
     """
 
     added: Floats

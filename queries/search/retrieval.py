@@ -1,4 +1,7 @@
-"""The vector and the keyword retriever: one statement runs both, and is repeated with a larger depth until there are enough candidates."""
+"""The vector and the keyword retriever.
+
+One statement runs both. It is repeated with a larger depth until there are enough candidates.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -96,7 +99,8 @@ class Retrieval:
         words: The words of the query; none turn the keyword retriever off.
         weights: How much each retriever counts; 0 turns it off.
         limit: Results at most.
-        expansion: Set in mode `hybrid`: the candidates are messages with neighbors and with what the ranker needs.
+        expansion: Set in mode `hybrid`: the candidates are messages with neighbors and with what
+            the ranker needs.
         is_exact: Whether vectors are compared with full precision.
         with_content, with_metadata, with_seeds: What candidates carry.
     """
@@ -114,7 +118,7 @@ class Retrieval:
     with_seeds: bool = False
 
     def retrieve(self, run: Run, depth: Depth) -> Candidates:
-        """Run the retrievers, deeper and deeper until each has enough matches or has seen everything.
+        """Run the retrievers deeper and deeper, until they have enough matches or seen all.
 
         Raises:
             StaleStateError: Another model's vectors are in use.
@@ -129,7 +133,8 @@ class Retrieval:
             deeper = self.deepen(depth, candidates, previous)
             if deeper is None:
                 break
-            # Splitting by kind does not look deeper: the same number of rows does not mean that there are no more.
+            # Splitting by kind does not look deeper: the same number of rows does not mean that
+            # there are no more.
             previous = (
                 -1
                 if deeper.splits_vector != depth.splits_vector
@@ -144,7 +149,10 @@ class Retrieval:
     def deepen(
         self, depth: Depth, candidates: Candidates, previous_rows: tuple[int, int]
     ) -> Depth | None:
-        """Return the depth of the next round; None where nothing more can be found, or enough is there."""
+        """Return the depth of the next round.
+
+        None where nothing more can be found, or enough is there.
+        """
         changes: dict[str, Any] = {}
         vector, keyword = candidates.vector_counts, candidates.keyword_counts
         if depth.is_scan:
@@ -225,7 +233,7 @@ class Retrieval:
         return window if window > NEAR_WINDOW else 1
 
     def _vector_parameters(self, depth: Depth) -> dict[str, Any]:
-        """How the vector retriever looks: in the whole namespace, by kind, by ranges of the index, or at each node that passes."""
+        """Where the vector retriever looks: everywhere, by kind, by ranges, or node by node."""
         filters = self.filters
         lookups: dict[str, Any] = {
             "open": False,
@@ -258,7 +266,7 @@ class Retrieval:
         }
 
     def _time_ranges(self) -> list[Mapping[str, Any]]:
-        """Ranges of the index for the times that the query names, in which the nearest messages are looked for too."""
+        """Ranges of the index for the times that the query names."""
         if not self.expansion or not self.expansion.time_ranges:
             return []
         messages = [row for row in self.filters.index_ranges if row["kind"] == "message"]
@@ -272,7 +280,7 @@ class Retrieval:
         ]
 
     def _keyword_queries(self, depth: Depth) -> list[str]:
-        """The fulltext queries: one, or one for messages and one for the rest where other kinds crowd messages out."""
+        """The fulltext query; two where other kinds would crowd messages out."""
         if not self.words or not self.weights.keyword:
             return []
         if not depth.splits_keyword:

@@ -1,7 +1,9 @@
 """Score fusion: combining the retrievers' scores by arithmetic on what one statement returns.
 
-Messages come with the scores of the ranker or of a single retriever. Other kinds are scored here on the same scale. The keyword score
-of an entity has a scale of its own: its text is little more than a name, which Lucene would prefer to any message.
+Messages come with the scores of the ranker or of a single retriever. Other kinds are scored here on
+the same scale. The keyword score
+of an entity has a scale of its own: its text is little more than a name, which Lucene would prefer
+to any message.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +31,7 @@ class RetrieverWeights:
     keyword: float
 
     def scale(self, *, vector: float, keyword: float) -> "RetrieverWeights":
-        """Return the weights multiplied by factors, and divided by their sum where it would be more than 1."""
+        """Return the weights multiplied by factors, divided by their sum where it is above 1."""
         divisor = max(1.0, self.vector * vector + self.keyword * keyword)
         return RetrieverWeights(
             vector=self.vector * vector / divisor, keyword=self.keyword * keyword / divisor
@@ -42,7 +44,10 @@ KEYWORD_ONLY = RetrieverWeights(vector=0.0, keyword=1.0)
 
 
 def normalize_score(value: float | None, scores: ScoreRange) -> float:
-    """Return a score's share of its retriever's range, 0.05 to 1.0; 0.0 where the retriever did not return it."""
+    """Return a score's share of its retriever's range, 0.05 to 1.0.
+
+    0.0 where the retriever did not return it.
+    """
     if value is None:
         return 0.0
     low, high = scores.minimum, scores.maximum
@@ -56,8 +61,8 @@ def compare_with_entity(
 ) -> float:
     """Return how much an entity and a query have in common, 0.0 to 1.0.
 
-    It is the largest Jaccard index of the query's words and a name's words. The rest of the entity's
-    text counts half.
+    It is the largest Jaccard index of the query's words and a name's words. The rest of the
+    entity's text counts half.
 
     Args:
         query_stems: The stems of the query's words.
@@ -103,7 +108,7 @@ def fuse(
     limit: int,
     kind_factors: Mapping[str, float] = _NO_FACTORS,
 ) -> list[ScoredCandidate]:
-    """Score what is not a message, and return everything best first, at most `limit`, with scores between 0 and 1.
+    """Score what is not a message, and return everything with scores from 0 to 1, best first.
 
     Args:
         candidates: The answer of `search/find`.
@@ -111,8 +116,8 @@ def fuse(
         weights: How much each retriever counts.
         words: The words of the query.
         limit: How many to return.
-        kind_factors: How much kinds count relative to messages; 0 leaves a kind out. Where one is above 1, all other scores are
-            reduced.
+        kind_factors: How much kinds count relative to messages; 0 leaves a kind out. Where one is
+            above 1, all other scores are reduced.
     """
     others = [other for other in candidates.others if kind_factors.get(other.kind, 1.0)]
     divisor = max((1.0, *(kind_factors.get(other.kind, 1.0) for other in others)))
@@ -182,7 +187,8 @@ def _score_parts(
 ) -> dict[str, float]:
     """Return what each retriever contributes to the score of something that is not a message.
 
-    An entity scores by how much the query names it; one that is only similar to the query gets at most half of the vector weight.
+    An entity scores by how much the query names it; one that is only similar to the query gets at
+    most half of the vector weight.
     """
     vector_range = candidates.vector_range
     if candidate.kind != "entity":

@@ -28,7 +28,8 @@ class SimilarConversationRow:
     Attributes:
         id: Its id.
         score: Raw cosine of its best passage, -1.0 to 1.0.
-        messages: Rows with `id`, `role`, `name`, `content`, `timestamp_ms` and `metadata` (JSON or None).
+        messages: Rows with `id`, `role`, `name`, `content`, `timestamp_ms` and `metadata` (JSON or
+            None).
         project_path: Its project path.
         metadata: JSON as it is stored, or None.
     """
@@ -42,7 +43,10 @@ class SimilarConversationRow:
 
 @dataclass(frozen=True, kw_only=True)
 class SimilarConversations:
-    """Conversations similar to the query, best first; `best_score` is the best cosine of all, also below the minimum."""
+    """Conversations similar to the query, best first.
+
+    `best_score` is the best cosine of all, also below the minimum.
+    """
 
     conversations: tuple[SimilarConversationRow, ...]
     best_score: float | None = None
@@ -98,9 +102,10 @@ def search_similar_conversations(backend: Backend, request: SimilarRequest) -> S
 def _group_messages(
     backend: Backend, filters: Filters, *, limit: int, min_score: float
 ) -> tuple[dict[str, list[Candidate]], float | None]:
-    """Return the messages that reach the minimum, by conversation, best first; and the best cosine of all.
+    """Return the messages that reach the minimum, by conversation, and the best cosine.
 
-    A conversation of many good messages hides others, so more messages are requested until there are enough conversations.
+    A conversation of many good messages hides others, so more messages are requested until there
+    are enough conversations.
     """
     message_limit = MESSAGES_PER_CONVERSATION * limit
     vector_limit = max(VECTOR_CANDIDATES, message_limit)

@@ -1,7 +1,8 @@
-"""Training of the ranker: learn its weights from judged questions, and evaluate them on questions that they were not learned from.
+"""Training of the ranker: learn its weights from judged questions, and evaluate them on others.
 
-The ranker is a softmax over the candidates of a question. What is maximized is the likelihood of the relevant candidates: of all of
-them, or of any of them where a passage of many messages is relevant. The command is in `mcp_context_persistence.cli.train_ranker`.
+The ranker is a softmax over the candidates of a question. What is maximized is the likelihood of
+the relevant candidates: of all of them, or of any of them where a passage of many messages is
+relevant. The command is in `mcp_context_persistence.cli.train_ranker`.
 """
 
 import json
@@ -172,7 +173,8 @@ def learn_weights(groups: Iterable[Group], excluded: Sequence[str] = ()) -> Floa
     ]
     if not questions:
         raise ValidationError(
-            "no question has a relevant message among its candidates, so there is nothing to learn from"
+            "no question has a relevant message among its candidates, "
+            "so there is nothing to learn from"
         )
     names = questions[0][0].feature_names
     is_used = np.array([name not in excluded for name in names], float)
@@ -277,12 +279,14 @@ def split_groups(groups: Sequence[Group]) -> list[list[Group]]:
 
 
 def cross_validate(groups: Sequence[Group], excluded: Sequence[str] = ()) -> list[Evaluation]:
-    """Return each question with weights that were learned without its group and without some features."""
+    """Return each question with weights that were learned without its group."""
     evaluations = []
     for fold in split_groups(groups):
         names = {group.name for group in fold}
         weights = learn_weights((group for group in groups if group.name not in names), excluded)
-        evaluations += [(group, question, weights) for group in fold for question in group.questions]
+        evaluations += [
+            (group, question, weights) for group in fold for question in group.questions
+        ]
     return evaluations
 
 
@@ -293,7 +297,7 @@ def read_current_weights(question: Question) -> Floats:
 
 
 def format_figures(evaluations: Iterable[Evaluation]) -> list[str]:
-    """Return lines with the mean figures by set, and how many questions have a relevant candidate."""
+    """Return lines with the mean figures of each set of questions."""
     by_set: defaultdict[str, list[dict[str, float]]] = defaultdict(list)
     answerable: Counter[str] = Counter()
     for group, question, weights in evaluations:

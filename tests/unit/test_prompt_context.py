@@ -25,12 +25,12 @@ def shown(scored: list[tuple[float, Candidate]], budget: int = 1000, **more: Any
     ]
 
 
-def row(position: int, content: str, *, talk: str = "c", **more: Any) -> Candidate:
+def row(place: int, content: str, *, talk: str = "c", **more: Any) -> Candidate:
     fields = {
-        "id": f"{talk}:{position}",
+        "id": f"{talk}:{place}",
         "kind": "message",
         "conversation_id": talk,
-        "position": position,
+        "position": place,
         "content": content,
         "author": "Ann",
         "timestamp_ms": 1_700_000_000_000,

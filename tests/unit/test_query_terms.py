@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.filter_tokens import build_token
 from mcp_context_persistence.queries.search.query_terms import (
+    build_keyword_query,
     extract_terms,
     tokenize,
 )

@@ -1,4 +1,7 @@
-"""Arguments that were left out have the value `UNSET`, so that a setting can replace the documented default."""
+"""Arguments that were left out have the value `UNSET`.
+
+A setting can then replace the documented default.
+"""
 
 import inspect
 from collections.abc import Callable
