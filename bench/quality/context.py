@@ -24,7 +24,7 @@ from rich.table import Table
 from bench.datasets.sets import evidence, locomo
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.queries.prompt_context.builder import DIVERSITY
-from mcp_context_persistence.queries.search.query_terms import stem, terms, tokens
+from mcp_context_persistence.queries.search.query_terms import extract_terms, stem, tokenize
 
 RESULTS = Path(__file__).parent / "results"
 BUDGETS = (250, 500, 1_000)
@@ -63,8 +63,8 @@ def figure(
 ) -> Figure:
     """Judges one text."""
     shown, said, used = text
-    answer = set(map(stem, terms(str(question.get("answer") or "")).words))
-    share = len(answer & set(map(stem, tokens(said)))) / len(answer) if answer else None
+    answer = set(map(stem, extract_terms(str(question.get("answer") or "")).words))
+    share = len(answer & set(map(stem, tokenize(said)))) / len(answer) if answer else None
     return Figure(evidence=len(wanted & shown) / len(wanted), answer=share, tokens=used)
 
 

@@ -164,11 +164,11 @@ def read_candidates(row: Row) -> Candidates:
 def _read_messages(rows: Iterable[Sequence[Any]]) -> list[Candidate]:
     """Read messages, in the order of conversation and position."""
     messages = [
-        message
-        for message in [Candidate("message", *values) for values in rows]
-        if message.id is not None
-        and message.conversation_id is not None
-        and message.position is not None
+        Candidate("message", *values)
+        for values in rows
+        if not (
+            values[_ID] is None or values[_CONVERSATION_ID] is None or values[_POSITION] is None
+        )
     ]
     messages.sort(key=attrgetter("conversation_id", "position", "id"))
     return messages
@@ -191,3 +191,8 @@ def replace_content(scored: ScoredCandidate, content: str) -> ScoredCandidate:
 
 
 _FIELDS = frozenset(Candidate.__dataclass_fields__)
+# Where the values of a message are in its row, which begins with the field after `kind`.
+_ID, _CONVERSATION_ID, _POSITION = (
+    list(Candidate.__dataclass_fields__).index(name) - 1
+    for name in ("id", "conversation_id", "position")
+)

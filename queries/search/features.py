@@ -105,7 +105,7 @@ _COMMON_WORDS = STOP_WORDS | QUESTION_WORDS
 _DIGIT = re.compile(r"\d")
 _WORD = re.compile(r"[^\W_]+")
 _ASCII_WORDS = bytes(
-    code if code < 128 and chr(code).isalnum() else ord(" ") for code in range(256)
+    code if code == 0 or (code < 128 and chr(code).isalnum()) else ord(" ") for code in range(256)
 )
 
 
@@ -154,7 +154,7 @@ def calculate_features(
         for_passages: Whether passages of a conversation are looked for.
     """
     texts = [(message.content or "").lower() for message in messages]
-    words_by_text = [_split_words(text) for text in texts]
+    words_by_text = _split_words(texts)
     neighbors = _Neighbors(messages, window=FAR if for_passages else NEAR)
     counts = _WordCounts(query.words, words_by_text)
     cosines = _read_cosines(messages)
@@ -317,14 +317,13 @@ class _WordCounts:
         return shares
 
 
-def _split_words(text: str) -> list[str]:
-    """Return the runs of letters and digits of a text in lower case.
-
-    The way for ASCII is twice as fast.
-    """
-    if text.isascii():
-        return text.encode().translate(_ASCII_WORDS).decode().split()
-    return _WORD.findall(text)
+def _split_words(texts: Sequence[str]) -> list[list[str]]:
+    """Return the runs of letters and digits of each text in lower case."""
+    joined = "\0".join(texts)
+    if joined.isascii() and joined.count("\0") == len(texts) - 1:  # three times as fast
+        spaced = joined.encode().translate(_ASCII_WORDS).decode()
+        return [text.split() for text in spaced.split("\0")]
+    return [_WORD.findall(text) for text in texts]
 
 
 def _find_root(word: str) -> tuple[str, int]:

@@ -124,15 +124,15 @@ class Retrieval:
             StaleStateError: Another model's vectors are in use.
         """
         previous = (-1, -1)
-        for _ in range(ROUNDS + 1):
+        for rounds_left in range(ROUNDS, -1, -1):
             candidates: Candidates = run(self.build_statement(depth))[0]
             if self.vector and not self.vector.vectors.is_current(
                 {"revision": candidates.revision, "model": candidates.model}
             ):
                 raise StaleStateError
             deeper = self.deepen(depth, candidates, previous)
-            if deeper is None:
-                break
+            if deeper is None or not rounds_left:
+                return candidates
             # Splitting by kind does not look deeper: the same number of rows does not mean that
             # there are no more.
             previous = (
@@ -144,7 +144,7 @@ class Retrieval:
                 else candidates.keyword_counts.rows,
             )
             depth = deeper
-        return candidates
+        raise AssertionError("the last round returns")
 
     def deepen(
         self, depth: Depth, candidates: Candidates, previous_rows: tuple[int, int]

@@ -227,7 +227,7 @@ def _build_loss(
 
 def _minimize(loss: Callable[[Floats], tuple[float, Floats]], size: int) -> Floats:
     try:
-        from scipy.optimize import minimize  # noqa: PLC0415 - only training needs it
+        from scipy.optimize import minimize  # noqa: PLC0415 # type: ignore[import-untyped]
     except ImportError as error:
         raise ValidationError("training needs scipy: pip install scipy") from error
     weights: Floats = minimize(

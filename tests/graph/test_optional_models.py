@@ -103,7 +103,7 @@ def test_a_missing_model_is_an_error_of_the_search_that_needs_it(talk, connect):
         with pytest.raises(SearchError, match="cross_encoder_model"):
             call(client)
     assert search(talk)  # without one, the recipe does without
-    with pytest.raises(ValidationError, match=r"recipe\.reranked needs a cross-encoder"):
+    with pytest.raises(ValidationError, match=r"recipe\.rerank_top_k needs a cross-encoder"):
         search(talk, {"rerank_top_k": 5})
     with pytest.raises(
         ValidationError, match=r"recipe\.reranked must be a whole number from 0 to 100"

@@ -224,7 +224,7 @@ def test_graph_searches_tell_the_relationships_on_the_way(client):
     asked = HybridSearchParams(query="Where is Bobby?", mode="graph", explain=True)
     found = {one.id: one.explanation["path"] for one in client.search_hybrid(asked).results}
     assert found["robert_miller"] == {
-        "named": "Bobby",
+        "name": "Bobby",
         "from": "robert_miller",
         "relationships": [],
         "steps": 0,

@@ -208,7 +208,7 @@ def test_the_budget_is_never_exceeded(found: list[tuple[float, int, str]], budge
     assert count([made.text]) == [made.tokens]
     assert made.tokens <= budget
     for _, one in made.scored:
-        assert f"[m:{one['id']}]" in made.text
+        assert f"[m:{one.id}]" in made.text
 
 
 def test_no_candidates_give_an_empty_text() -> None:
