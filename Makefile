@@ -5,6 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 TOOLS := .cache/tools
 READY := $(VENV)/.ready
+LIGHT := .cache/light
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
@@ -13,10 +14,10 @@ DATA ?= ../shared/data
 help: ## What there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
 
-setup: $(READY) ## Make .venv and install the project with its tools
+setup: $(READY) ## Make .venv and install the project with all its extras and tools
 
-demo: $(READY) ## Save, search and explore real conversations: make demo [FILE=my.jsonl]
-	@$(RUN)/context-persistence demo $(if $(FILE),"$(FILE)")
+demo: $(LIGHT)/.ready ## Save, search and explore real conversations: make demo [FILE=my.jsonl]
+	@$(LIGHT)/bin/context-persistence demo $(if $(FILE),"$(FILE)")
 
 test: $(READY) ## Run all tests: make test [ARGS="-k search"]
 	@$(RUN)/python -m pytest $(ARGS)
@@ -60,5 +61,11 @@ $(TOOLS)/bin/uv: constraints.txt
 
 $(READY): pyproject.toml constraints.txt $(TOOLS)/bin/uv
 	@test -x $(RUN)/python || $(TOOLS)/bin/uv venv --quiet --python $(TOOLS)/bin/python $(VENV)
-	$(TOOLS)/bin/uv pip install --python $(RUN)/python --constraint constraints.txt --build-constraint constraints.txt --editable . --group dev
+	$(TOOLS)/bin/uv pip install --python $(RUN)/python --constraint constraints.txt --build-constraint constraints.txt --editable '.[all]' --group dev
+	@touch $@
+
+# The demo needs no extras: an environment of its own is there in seconds, not minutes.
+$(LIGHT)/.ready: pyproject.toml constraints.txt $(TOOLS)/bin/uv
+	@test -x $(LIGHT)/bin/python || $(TOOLS)/bin/uv venv --quiet --python $(TOOLS)/bin/python $(LIGHT)
+	$(TOOLS)/bin/uv pip install --python $(LIGHT)/bin/python --constraint constraints.txt --build-constraint constraints.txt --editable .
 	@touch $@

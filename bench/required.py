@@ -55,7 +55,7 @@ def _of(search: str, of: str, figure: str) -> Callable[[Any], float | None]:
 
 def _above_raw(name: str) -> Callable[[Any], float | None]:
     return lambda found: float(
-        found["names"][name]["ours_f1"] - found["names"][name]["recogniser_f1"]
+        found["names"][name]["ours_f1"] - found["names"][name]["recognizer_f1"]
     )
 
 

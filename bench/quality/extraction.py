@@ -9,12 +9,13 @@ is skipped with a message.
 import argparse
 import json
 import time
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from bench.datasets import labelled
+from bench.quality.poleo import measure_poleo
+from bench.quality.rule_counts import Counts, overlap, write_confidences
 from mcp_context_persistence.ingest.extraction.decision_cues import find_decision_sentences
 from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor, entity_id
 from mcp_context_persistence.ingest.models import spacy_pipeline
@@ -22,7 +23,6 @@ from mcp_context_persistence.queries.search.query_terms import extract_terms, st
 
 _HERE = Path(__file__).parent
 RESULTS = _HERE / "results"
-_CONFIDENCE = _HERE.parents[1] / "ingest" / "extraction" / "rule_confidence.json"
 _CORE = ("person", "organization", "location")
 _TYPES_BY_LABEL = {
     "PERSON": "person",
@@ -33,70 +33,6 @@ _TYPES_BY_LABEL = {
 }
 _OTHER = ("product", "event", "work", "law", "language", "group")
 _STRICT_ON_CHAT = ("code:", "cue:", "command:")
-_POLEO = {
-    "EMPLOYED_BY": {"manages", "works_for"},
-    "LOCATED_AT": {"located_in", "runs"},
-    "HEADQUARTERS_AT": {"headquartered_in", "located_in"},
-    "SUBSIDIARY_OF": {"part_of"},
-    "PARTNER_WITH": {"works_with"},
-    "OCCURRED_AT": {"occurs_in"},
-    "PARTICIPATED_IN": {"leads", "participates_in"},
-    "INVOLVED": {"shows"},
-    "RESIDES_AT": {"lives_in"},
-    "KNOWS": {"knows"},
-    "MEMBER_OF": {"member_of"},
-    "OWNS": {"owns"},
-    "USES": {"uses"},
-    "ALIAS_OF": {"is_a"},
-}
-
-
-class Counts:
-    """Right and wrong answers of every rule, and where they were counted."""
-
-    def __init__(self) -> None:
-        self.right: Counter[str] = Counter()
-        self.wrong: Counter[str] = Counter()
-        self.sets: dict[str, set[str]] = defaultdict(set)
-        self.errors: list[str] = []
-
-    def add(self, rule: str, where: str, *, right: bool, note: str = "") -> None:
-        """Counts one answer of a rule on a set; a wrong one is kept to be shown."""
-        (self.right if right else self.wrong)[rule] += 1
-        self.sets[rule].add(where)
-        if not right and note:
-            self.errors.append(f"{where}: {rule}: {note}")
-
-    def rules(self) -> dict[str, dict[str, Any]]:
-        """Return for every rule its counts and its smoothed precision.
-
-        That is the mean of a Beta(1 + right, 1 + wrong) distribution.
-        """
-        found = {}
-        for rule in sorted({*self.right, *self.wrong}):
-            right, wrong = self.right[rule], self.wrong[rule]
-            found[rule] = {
-                "confidence": round((right + 1) / (right + wrong + 2), 3),
-                "right": right,
-                "wrong": wrong,
-                "measured_on": sorted(self.sets[rule]),
-            }
-        return found
-
-
-def f1(right: int, found: int, wanted: int) -> float:
-    """Harmonic mean of precision and recall."""
-    return 2 * right / (found + wanted) if found + wanted else 0.0
-
-
-def overlap(pairs: Iterable[tuple[set[Any], set[Any]]]) -> float:
-    """F1 over documents, each a pair of what was found and what was wanted."""
-    listed = list(pairs)
-    return f1(
-        sum(len(a & b) for a, b in listed),
-        sum(len(a) for a, _ in listed),
-        sum(len(b) for _, b in listed),
-    )
 
 
 def measure_names(data: Path, extractor: Extractor, counts: Counts) -> dict[str, Any]:
@@ -125,7 +61,7 @@ def measure_names(data: Path, extractor: Extractor, counts: Counts) -> dict[str,
             ours.append({(m.start, m.end, m.type) for m in extraction.mentions if m.type in _CORE})
             _count_names(name, document, extraction, counts)
         report[name] = {
-            "recogniser_f1": overlap(zip(bare, wanted, strict=True)),
+            "recognizer_f1": overlap(zip(bare, wanted, strict=True)),
             "ours_f1": overlap(zip(ours, wanted, strict=True)),
         }
         for kind in _CORE:
@@ -305,65 +241,6 @@ def measure_own(name: str, extractor: Extractor, counts: Counts) -> dict[str, An
     return {"entities_f1": overlap(pairs), "statements_f1": overlap(stated)}
 
 
-def measure_poleo(data: Path, extractor: Extractor, counts: Counts) -> dict[str, Any]:
-    """Ten documents with entities, relations and one relation that is denied."""
-    path = data / "poleo" / "poleo_gold.json"
-    if not path.exists():
-        print("skipped, not in the data folder: poleo")
-        return {}
-    cases = json.loads(path.read_text(encoding="utf-8"))["test_cases"]
-    entities, statements, denied = [], [], 0
-    for case, extraction in zip(
-        cases, extractor.extract([case["text"] for case in cases]), strict=True
-    ):
-        canonical = {
-            entity_id(alias): e["name"]
-            for e in case["expected_entities"]
-            for alias in (e["name"], *e["aliases"])
-        }
-        named = {
-            m.entity_id
-            for m in extraction.mentions
-            if m.type != "concept" or m.entity_id in canonical
-        }
-        entities.append(
-            ({canonical.get(i, i) for i in named}, {e["name"] for e in case["expected_entities"]})
-        )
-        wanted = {
-            (r["source"], r["relation_type"], r["target"]) for r in case["expected_relations"]
-        }
-        ends = {frozenset((s, t)) for s, _, t in wanted}
-        said = set()
-        for r in extraction.relations:
-            source, target = canonical.get(r.source, r.source), canonical.get(r.target, r.target)
-            kind = next(
-                (k for s, k, t in wanted if (s, t) == (source, target) and r.type in _POLEO[k]),
-                r.type,
-            )
-            denied += any(
-                (source, target) == (s, t) and r.type in _POLEO[k]
-                for s, k, t in case["metadata"].get("negative_relations", [])
-            )
-            if not {source, target} <= set(canonical.values()):
-                continue  # the set cannot tell
-            right = (
-                (source, kind, target) in wanted
-                if r.type != "related_to"
-                else frozenset((source, target)) in ends
-            )
-            counts.add(
-                r.extractor, "poleo", right=right, note=f"{source} {r.type} {target} | {r.evidence}"
-            )
-            if r.type != "related_to":
-                said.add((source, kind, target))
-        statements.append((said, wanted))
-    return {
-        "entities_f1": overlap(entities),
-        "statements_f1": overlap(statements),
-        "denied_statements_emitted": denied,
-    }
-
-
 def measure_speed(data: Path, extractor: Extractor) -> dict[str, Any]:
     """Measure the processor time for 2,000 turns: spaCy's default pipeline, and the extraction.
 
@@ -421,23 +298,8 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "extraction.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     if options.write:
-        _CONFIDENCE.write_text(
-            json.dumps({"about": _ABOUT, "rules": rules}, indent=2) + "\n", encoding="utf-8"
-        )
+        write_confidences(rules)
 
-
-_ABOUT = (
-    "Precision of each rule, (right + 1) / (right + wrong + 2), written by "
-    "bench/quality/extraction.py. Names of people, organizations and places: exact spans on "
-    "UNER-EWT dev, WNUT-17 dev and wikigold. Products, events, works, laws, languages and "
-    "groups: spans that wikigold labels MISC or WNUT product or creative-work. Projects: "
-    "MemPalace excerpts and our own sentences. Software and concepts: our own "
-    "bench/quality/sentences.txt and sentences_held_out.txt. The rules were tuned on the first "
-    "of these two, not on the second. For code, cue and command rules, every hit in wikigold "
-    "and in LoCoMo's private chats counts as wrong. Relations: our own sentences and POLE+O, "
-    "where both ends are labeled; a co-occurrence counts as right where any relation of the two"
-    " is labeled."
-)
 
 if __name__ == "__main__":
     main()

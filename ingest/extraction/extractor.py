@@ -104,7 +104,7 @@ class Extractor:
         for term in list_software_terms():
             certainty = "unambiguous" if term.is_unambiguous else "ambiguous"
             matcher.add(f"{term.type}:{certainty}", [loaded.nlp.make_doc(term.name)])
-        self.model_used, self.substituted = loaded.name, loaded.instead_of is not None
+        self.model_used, self.substituted = loaded.name, loaded.substituted_for is not None
         return loaded.nlp, matcher
 
     def extract(

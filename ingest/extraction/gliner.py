@@ -17,7 +17,8 @@ from mcp_context_persistence.ingest.extraction.named_entities import ENTITY_TYPE
 from mcp_context_persistence.ingest.extraction.results import EntityCandidate, ParsedText, Tier
 from mcp_context_persistence.ingest.models import model_files, registry, torch_threads
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.errors import NLPError, missing_extra
+from mcp_context_persistence.kg.errors import NLPError
+from mcp_context_persistence.kg.extras import install_command
 
 RULE_PREFIX = "gliner:"
 
@@ -55,7 +56,7 @@ class GlinerRecognizer:
         """
         self._name = model
         self._types = {kind.replace("_", " "): kind for kind in (*DEFAULT_TYPES, *labels)}
-        self._model = registry.Lazy(self._load, _count_weight_bytes, lasting=False)
+        self._model = registry.Lazy(self._load, _count_weight_bytes, is_permanent=False)
 
     def find_names(self, texts: Sequence[ParsedText]) -> list[list[EntityCandidate]]:
         """Return for each text the names in it, as candidates.
@@ -65,7 +66,7 @@ class GlinerRecognizer:
         """
         with self._model.using() as loaded:
             try:
-                with torch_threads.half():
+                with torch_threads.half_of_threads():
                     return self._run_model(loaded, texts)
             except NLPError:
                 raise
@@ -135,9 +136,9 @@ class GlinerRecognizer:
             import gliner  # noqa: PLC0415 - an extra that takes seconds to import
         except ImportError as error:
             raise NLPError(
-                f"gliner_model needs the package gliner; {missing_extra('gliner')}"
+                f"gliner_model needs the package gliner; {install_command('gliner')}"
             ) from error
-        folder = model_files.found(self._name, marks=(CONFIG_FILE,), owner="urchade")
+        folder = model_files.find_folder(self._name, required_files=(CONFIG_FILE,), owner="urchade")
         if folder is None:
             raise NLPError(
                 "The GLiNER model is not on this machine. Give the path of its folder in"

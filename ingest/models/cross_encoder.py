@@ -1,6 +1,8 @@
-"""A cross-encoder: a model that reads a query and a text together, and says how well the one answers the other."""
+"""Scores texts with a cross-encoder.
 
-import json
+It reads a query and a text together and scores how well the text answers the query.
+"""
+
 import os
 from collections.abc import Sequence
 from functools import cached_property
@@ -12,113 +14,130 @@ from numpy.typing import NDArray
 
 from mcp_context_persistence.ingest.models import model_files, registry, torch_threads
 from mcp_context_persistence.kg.errors import SearchError
+from mcp_context_persistence.kg.extras import install_command
 
-TOKENS = 512  # of a query and a text together; models that read more take time by the square of it
+MAX_TOKENS = 512  # of a query and a text together; the time grows with the square of it
 BATCH = 32
-KINDS = (
-    "ForSequenceClassification",
-    "ForCausalLM",
-)  # what the library makes a score of without inventing weights
+# Architectures that the library scores with as they are; to others it would add a last layer of
+# random numbers.
+ARCHITECTURES = ("ForSequenceClassification", "ForCausalLM")
 
 
 class CrossEncoder:
-    """Judges texts by a query. The model is loaded at the first use; instances may be shared between threads."""
+    """Scores texts for a query.
+
+    The model is loaded at the first use; threads may share an instance.
+    """
 
     def __init__(self, model: str) -> None:
-        """Nothing is loaded yet.
+        """Load nothing yet.
 
         Args:
             model: The path of a folder, or a name in the local cache of the Hugging Face hub.
         """
-        self._given = model
-        self._model = registry.Lazy(self._load, _weigh, lasting=False)
+        self._model_name = model
+        self._model = registry.Lazy(self._load, _weigh, is_permanent=False)
 
     @cached_property
     def name(self) -> str:
-        """The model and what it is made of, such as ``ms-marco-MiniLM-L6-v2@53aa5117``.
+        """The model and the digest of its files, such as ``ms-marco-MiniLM-L6-v2@53aa5117``.
 
         Raises:
             SearchError: The model is not on this machine.
         """
-        return model_files.named(self._folder)
+        return model_files.describe_folder(self._folder)
 
-    def scores(self, query: str, texts: Sequence[str]) -> NDArray[np.float64]:
-        """How well each text answers the query; of both together the first 512 tokens count.
+    def score(self, query: str, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Score how well each text answers the query.
+
+        The model reads the first 512 tokens of both together.
 
         Returns:
-            ``(len(texts),) float64``, each from 0 to 1: the logistic function of what the model says.
+            ``(len(texts),) float64``, each from 0 to 1: the logistic function of the model's
+            number.
 
         Raises:
-            SearchError: The model is missing, cannot be loaded, failed, or gave something else than a finite number for each text.
+            SearchError: The model is missing, cannot be loaded, failed, or did not return a finite
+                number for each text.
         """
         if not texts:
             return np.empty(0)
         with self._model.using() as model:
             try:
-                import torch  # noqa: PLC0415 - seconds that only the first use should pay
+                import torch  # noqa: PLC0415 - takes seconds to import
 
                 pairs = [(query, text) for text in texts]
-                with torch_threads.half():
-                    said = model.predict(
+                with torch_threads.half_of_threads():
+                    predictions = model.predict(
                         pairs,
                         batch_size=BATCH,
                         activation_fn=torch.nn.Identity(),
                         show_progress_bar=False,
                     )
-                found = np.asarray(said, np.float64)
+                numbers = np.asarray(predictions, np.float64)
             except Exception as error:  # torch and the library raise what they like
                 raise SearchError(
                     "The cross-encoder failed; see the cause.", retryable=True
                 ) from error
-        if found.shape != (len(texts),) or not np.isfinite(found).all():
-            raise SearchError("The cross-encoder must give one finite number for each text.")
-        return np.asarray(0.5 * (1 + np.tanh(found / 2)), np.float64)
+        if numbers.shape != (len(texts),) or not np.isfinite(numbers).all():
+            raise SearchError("The cross-encoder must return one finite number for each text.")
+        return np.asarray(0.5 * (1 + np.tanh(numbers / 2)), np.float64)
 
     @cached_property
     def _folder(self) -> Path:
-        cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME")
-        folder = model_files.found(
-            self._given, marks=("config.json",), owner="cross-encoder", cache=cache
+        folder = model_files.find_folder(
+            self._model_name,
+            required_files=("config.json",),
+            owner="cross-encoder",
+            cache_folder=os.environ.get("SENTENCE_TRANSFORMERS_HOME"),
         )
         if folder is None:
             raise SearchError(
-                "The cross-encoder is not on this machine. Give the path of its folder in cross_encoder_model, or a name that 'hf download NAME' has "
-                "fetched."
+                "The cross-encoder is not on this machine. Set cross_encoder_model to the path of "
+                "its folder, or to a name that 'hf download NAME' has fetched."
             )
         return folder
 
     def _load(self) -> Any:
-        _check(self._folder)
+        _check_folder(self._folder)
         try:
-            from sentence_transformers import CrossEncoder as Model  # noqa: PLC0415 - likewise
-
+            from sentence_transformers import CrossEncoder as Model  # noqa: PLC0415 - takes seconds to import
+        except ImportError as error:
+            raise SearchError(
+                "cross_encoder_model needs the package sentence-transformers. Install it with: "
+                + install_command("models")
+            ) from error
+        try:
             model = Model(str(self._folder), local_files_only=True, trust_remote_code=False)
-            model.max_seq_length = min(model.max_seq_length or TOKENS, TOKENS)
-            answers = int(model.num_labels)
-        except Exception as error:  # as above
+            model.max_seq_length = min(model.max_seq_length or MAX_TOKENS, MAX_TOKENS)
+            label_count = int(model.num_labels)
+        except Exception as error:  # torch and the library raise what they like
             raise SearchError(
                 "The cross-encoder cannot be loaded. Install it again, or give another one."
             ) from error
-        if answers != 1:
+        if label_count != 1:
             raise SearchError(
-                "cross_encoder_model must be a model that gives one number for a pair of texts."
+                "cross_encoder_model must be a model that returns one number for a pair of texts."
             )
         return model
 
 
-def _check(folder: Path) -> None:
-    """Refuse other kinds of models: the library would give them a last layer of random numbers, and only log that."""
+def _check_folder(folder: Path) -> None:
+    """Refuse other kinds of models.
+
+    To those, the library would add a last layer of random numbers, and only log that.
+    """
     try:
-        kinds = json.loads((folder / "config.json").read_text(encoding="utf-8")).get(
-            "architectures"
-        )
+        architectures = model_files.read_json(folder / "config.json").get("architectures")
     except (OSError, ValueError, AttributeError) as error:
         raise SearchError(
-            "The settings of the cross-encoder cannot be read. Install it again, or give another one."
+            "The settings of the cross-encoder cannot be read. Install it again, or give another."
         ) from error
     if not (
-        isinstance(kinds, list) and kinds and str(kinds[0]).endswith(KINDS)
-    ) or not model_files.weights(folder):
+        isinstance(architectures, list)
+        and architectures
+        and str(architectures[0]).endswith(ARCHITECTURES)
+    ) or not model_files.list_weights(folder):
         raise SearchError(
             "The folder in cross_encoder_model holds no cross-encoder with its weights."
         )

@@ -1,4 +1,4 @@
-"""Vectors for texts, made on this machine."""
+"""Makes vectors of texts on this machine."""
 
 import hashlib
 import os
@@ -12,32 +12,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcp_context_persistence.ingest.chunking import Passage, split_text
-from mcp_context_persistence.ingest.models import encoders, registry, token_count
+from mcp_context_persistence.ingest.models import encoders, minilm, registry
+from mcp_context_persistence.ingest.models.sentence_encoder import SentenceEncoder
+from mcp_context_persistence.ingest.models.token_count import count_tokens
 from mcp_context_persistence.kg.errors import VectorDBError
 
 Vector = NDArray[np.float32]
 
-QUERIES = 1_024  # vectors of queries that are kept, 1.5 KiB each
-SHORT_TEXTS = 8_192  # vectors of short texts that are kept: names of entities come again in every conversation
+QUERIES = 1_024  # vectors of queries that are cached, 1.5 KiB each
+SHORT_TEXTS = 8_192  # vectors of short texts that are cached: names of entities occur often
 SHORT = 64  # characters
 
 
 class Embedder:
-    """Makes vectors with one model; it may be shared by threads.
+    """Makes vectors with one model. Threads may share it, and a forked child may go on using it.
 
-    Nothing is loaded before the first vector is asked for. A process made by `fork` after that should make an embedder of its own and
-    call ``torch.set_num_threads(1)`` first: the threads of torch do not survive a fork. (A process that is spawned has no such limits.)
+    Nothing is loaded before the first vector is asked for. Where the model runs on torch, a process
+    made by `fork` after that should make an embedder of its own and call
+    ``torch.set_num_threads(1)`` first: the threads of torch do not survive a fork.
 
     Args:
-        model: A name, the path of a folder, or a loaded model with the methods of `SentenceTransformer`.
+        model: A name, the path of a folder, or a loaded model with the methods of
+            `SentenceTransformer`.
         batch_size: Texts of ordinary length (32 tokens) that are encoded together.
         device: ``cpu``, ``cuda`` and so on; a GPU if there is one when it is `None`.
-        threads: Threads of torch, for the whole process; torch's own choice when it is `None`.
+        threads: Threads that encode; when it is `None`, as many as there are processors, or as
+            torch chooses.
     """
 
     def __init__(
         self,
-        model: Any = encoders.DEFAULT_MODEL,
+        model: Any = minilm.NAME,
         *,
         batch_size: int = 32,
         device: str | None = None,
@@ -53,13 +58,15 @@ class Embedder:
         self._loaded: encoders.Encoder | None = None
         self._folder: Path | None = None
         self._name: str | None = None
-        self._queries = _Recent(QUERIES)
-        self._short = _Recent(SHORT_TEXTS)
+        self._queries = _VectorCache(QUERIES)
+        self._short_texts = _VectorCache(SHORT_TEXTS)
         registry.register(self)
 
     @property
     def name(self) -> str:
-        """The model and its weights, such as ``all-MiniLM-L6-v2@53aa5117``. Vectors of different names must not be compared.
+        """The model and its weights, such as ``all-MiniLM-L6-v2@53aa5117``.
+
+        Vectors of different names must not be compared.
 
         Raises:
             VectorDBError: The model is not on this machine.
@@ -67,47 +74,56 @@ class Embedder:
         with self._lock:
             if self._name is None:
                 if isinstance(self._model, str):
-                    self._name = (
-                        f"{Path(self._model).name}@{encoders.fingerprint(self._find())[:8]}"
-                    )
+                    digest = encoders.fingerprint(self._find())
+                    self._name = f"{Path(self._model).name}@{digest[:8]}"
                 else:
-                    self._name = f"{type(self._model).__name__}@{_fingerprint(self._model)[:8]}"
+                    digest = _digest_loaded_model(self._model)
+                    self._name = f"{type(self._model).__name__}@{digest[:8]}"
             return self._name
 
     @property
     def dimension(self) -> int:
         """The length of a vector; asking loads the model, unless it is the default one."""
-        if self._model == encoders.DEFAULT_MODEL:
-            return encoders.DEFAULT_DIMENSION
+        if self._model == minilm.NAME:
+            return minilm.DIMENSION
         return self._encoder().dimension
+
+    def load(self) -> None:
+        """Load the model now, where it is not loaded yet.
+
+        Raises:
+            VectorDBError: The model is missing or cannot be loaded.
+        """
+        self._encoder()
 
     def embed(self, texts: Sequence[str]) -> Vector:
         """Embed each text; identical ones are computed once.
 
-        Of a text that is longer than the model's limit (256 tokens for the default) only the beginning counts; give it in `passages`. A
-        blank text has a vector, that of the empty text.
+        Of a text that is longer than the model's limit (256 tokens for the default) only the
+        beginning counts; give it in `passages`. A blank text has a vector, that of the empty text.
 
         Returns:
             ``(len(texts), dimension) float32`` in the order of `texts`, every vector of length one.
 
         Raises:
-            VectorDBError: The model is missing, cannot be loaded or gave something that is not a vector.
+            VectorDBError: The model is missing, cannot be loaded or returned something that is not
+                a vector.
         """
-        model = self._encoder()
-        found = {text: self._short.get(text) for text in dict.fromkeys(texts)}
-        missing = [text for text, vector in found.items() if vector is None]
+        encoder = self._encoder()
+        vector_of = {text: self._short_texts.get(text) for text in dict.fromkeys(texts)}
+        missing = [text for text, vector in vector_of.items() if vector is None]
         if missing:
-            for text, vector in zip(missing, self._encode(model, missing), strict=True):
-                found[text] = vector
+            for text, vector in zip(missing, self._encode(encoder, missing), strict=True):
+                vector_of[text] = vector
                 if len(text) <= SHORT:
-                    self._short.put(text, vector.copy())
-        vectors = np.empty((len(texts), model.dimension), np.float32)
-        for place, text in enumerate(texts):
-            vectors[place] = found[text]
+                    self._short_texts.put(text, vector.copy())
+        vectors = np.empty((len(texts), encoder.dimension), np.float32)
+        for row, text in enumerate(texts):
+            vectors[row] = vector_of[text]
         return vectors
 
     def embed_query(self, text: str) -> Vector:
-        """Embed what is searched for; a long text is the mean of its passages. The last 1,024 are remembered.
+        """Embed a query; a long one has the mean of its passages. The last 1,024 are cached.
 
         Returns:
             ``(dimension,) float32`` of length one; read-only.
@@ -123,7 +139,7 @@ class Embedder:
         return vector
 
     def embed_whole(self, texts: Sequence[str]) -> Vector:
-        """Embed each text; of one that the model does not read whole, the vector is the mean of its passages.
+        """Embed each text; one that is too long for the model has the mean of its passages.
 
         Returns:
             ``(len(texts), dimension) float32`` in the order of `texts`, every vector of length one.
@@ -132,39 +148,48 @@ class Embedder:
             VectorDBError: As `embed`.
         """
         groups = [self.passages(text) for text in texts]
-        pieces = self.embed([passage.text for group in groups for passage in group])
-        if len(pieces) == len(texts):
-            return pieces
+        passage_vectors = self.embed([passage.text for group in groups for passage in group])
+        if len(passage_vectors) == len(texts):
+            return passage_vectors
         starts = np.cumsum([0, *(len(group) for group in groups[:-1])])
-        means = np.add.reduceat(pieces, starts, axis=0)
+        means = np.add.reduceat(passage_vectors, starts, axis=0)
         lengths = np.linalg.norm(means, axis=1, keepdims=True)
         if not lengths.all():
-            raise VectorDBError("The embedding model gave vectors whose mean is zero.")
+            raise VectorDBError("The embedding model returned vectors whose mean is zero.")
         return np.asarray(means / lengths, np.float32)
 
     def passages(self, text: str) -> list[Passage]:
-        """The text in pieces that the model reads whole: one if it fits, else overlapping ones; no character but space is lost."""
-        model = self._encoder()
+        """Split a text into overlapping passages that the model reads whole, one if it fits.
+
+        Only white space is lost.
+        """
+        encoder = self._encoder()
         try:
             return split_text(
-                text, model.offsets, max_tokens=model.max_tokens, overlap=model.max_tokens // 8
+                text,
+                encoder.find_tokens,
+                max_tokens=encoder.max_tokens,
+                overlap=encoder.max_tokens // 8,
             )
         except Exception as error:  # the tokenizer of the caller's own model raises what it likes
             raise VectorDBError("The tokenizer of the embedding model failed.") from error
 
-    def tokens(self, texts: Sequence[str]) -> list[int]:
-        """How many tokens each text has: those of the model's tokenizer, and what its vocabulary does not know by its bytes.
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count the tokens of each text.
 
-        Byte-level tokenizers of language models make fewer of prose and code, at most an eighth more of random letters, emoji and most scripts, and up to
-        half as many again of scripts that few people write, such as Amharic.
+        Those of the model's tokenizer count, and by its bytes what its vocabulary does not know.
+
+        Byte-level tokenizers of language models make fewer of prose and code, at most an eighth
+        more of random letters, emoji and most scripts, and up to half as many again of scripts that
+        few people write, such as Amharic.
 
         Raises:
             VectorDBError: The tokenizer of the caller's own model failed.
         """
-        model = self._encoder()
+        encoder = self._encoder()
         try:
-            return [token_count.size(text, model.known(text)) for text in texts]
-        except Exception as error:  # as above
+            return [count_tokens(text, encoder.find_known_tokens(text)) for text in texts]
+        except Exception as error:  # the caller's own tokenizer raises what it likes
             raise VectorDBError("The tokenizer of the embedding model failed.") from error
 
     @property
@@ -173,37 +198,46 @@ class Embedder:
         return self._loaded.weight_bytes if self._loaded else 0
 
     @property
-    def kept_bytes(self) -> int:
-        """Bytes of the remembered vectors."""
-        return self._queries.size + self._short.size
+    def cache_bytes(self) -> int:
+        """Bytes of the cached vectors."""
+        return self._queries.size + self._short_texts.size
 
-    def bound(self, size: int | None) -> None:
-        """Remember at most that many bytes of vectors, an eighth of them of queries; None means the usual numbers only."""
-        self._queries.bound(None if size is None else size // 8)
-        self._short.bound(None if size is None else size - size // 8)
+    def limit_cache(self, size: int | None) -> None:
+        """Cache at most that many bytes of vectors, an eighth of them of queries.
 
-    def forget(self) -> None:
-        """Forget the remembered vectors; they are made again when they are needed."""
+        None means that only the usual numbers count.
+        """
+        self._queries.limit(None if size is None else size // 8)
+        self._short_texts.limit(None if size is None else size - size // 8)
+
+    def free(self) -> None:
+        """Drop the cached vectors; they are made again when they are needed."""
         self._queries.clear()
-        self._short.clear()
+        self._short_texts.clear()
 
-    def _encode(self, model: encoders.Encoder, texts: Sequence[str]) -> Vector:
+    def unlock(self) -> None:
+        """Take new locks, in a forked child."""
+        self._lock = threading.RLock()
+        self._queries.unlock()
+        self._short_texts.unlock()
+
+    def _encode(self, encoder: encoders.Encoder, texts: Sequence[str]) -> Vector:
         try:
             with self._lock:
-                vectors = model.encode(texts)
-        except Exception as error:  # a model of the caller's own raises what it likes
+                vectors = encoder.encode(texts)
+        except Exception as error:  # the caller's own model raises what it likes
             raise VectorDBError(
                 "The embedding model failed; a smaller batch_size needs less memory.",
                 retryable=True,
             ) from error
-        if vectors.shape != (len(texts), model.dimension):
+        if vectors.shape != (len(texts), encoder.dimension):
             raise VectorDBError(
-                f"The embedding model must give {model.dimension} numbers for each text."
+                f"The embedding model must return {encoder.dimension} numbers for each text."
             )
         lengths = np.linalg.norm(vectors, axis=1)
         if not np.isfinite(lengths).all() or not lengths.all():
             raise VectorDBError(
-                "The embedding model gave a vector of zeros, or numbers that are not finite."
+                "The embedding model returned a vector of zeros, or numbers that are not finite."
             )
         return np.asarray(vectors / lengths[:, None], np.float32)
 
@@ -214,15 +248,15 @@ class Embedder:
                     if isinstance(self._model, str):
                         self._loaded = encoders.load(self._find(), **self._options)
                     else:
-                        self._loaded = self._given()
+                        self._loaded = self._wrap_model()
         return self._loaded
 
-    def _given(self) -> encoders.Encoder:
+    def _wrap_model(self) -> encoders.Encoder:
         try:
-            return encoders.SentenceEncoder(self._model, batch_size=self._options["batch_size"])
-        except Exception as error:  # likewise
+            return SentenceEncoder(self._model, batch_size=self._options["batch_size"])
+        except Exception as error:  # the caller's own model raises what it likes
             raise VectorDBError(
-                "The embedding model does not tell how long its vectors are."
+                "The embedding model does not say how long its vectors are."
             ) from error
 
     def _find(self) -> Path:
@@ -231,16 +265,16 @@ class Embedder:
         return self._folder
 
 
-class _Recent:
+class _VectorCache:
     """The vectors that were used last, by text.
 
     Attributes:
         size: Bytes of the vectors.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._most_bytes: int | None = None
+    def __init__(self, max_vectors: int) -> None:
+        self._max_vectors = max_vectors
+        self._max_bytes: int | None = None
         self._lock = threading.Lock()
         self._vectors: OrderedDict[str, Vector] = OrderedDict()
         self.size = 0
@@ -253,14 +287,14 @@ class _Recent:
 
     def put(self, text: str, vector: Vector) -> None:
         with self._lock:
-            old = self._vectors.pop(text, None)
+            replaced = self._vectors.pop(text, None)
             self._vectors[text] = vector
-            self.size += vector.nbytes - (old.nbytes if old is not None else 0)
+            self.size += vector.nbytes - (replaced.nbytes if replaced is not None else 0)
             self._shrink()
 
-    def bound(self, size: int | None) -> None:
+    def limit(self, size: int | None) -> None:
         with self._lock:
-            self._most_bytes = size
+            self._max_bytes = size
             self._shrink()
 
     def clear(self) -> None:
@@ -268,15 +302,21 @@ class _Recent:
             self._vectors.clear()
             self.size = 0
 
+    def unlock(self) -> None:
+        self._lock = threading.Lock()
+
     def _shrink(self) -> None:
-        while len(self._vectors) > self._most or (
-            self._most_bytes is not None and self.size > self._most_bytes
+        while len(self._vectors) > self._max_vectors or (
+            self._max_bytes is not None and self.size > self._max_bytes
         ):
             self.size -= self._vectors.popitem(last=False)[1].nbytes
 
 
-def _fingerprint(model: Any) -> str:
-    """SHA-256 of a loaded torch model's parts and parameters; of any other model, of its vector of one sentence, rounded."""
+def _digest_loaded_model(model: Any) -> str:
+    """Return the SHA-256 of a loaded torch model's modules and parameters.
+
+    For another model it is that of its vector of a sentence, rounded.
+    """
     try:
         digest = hashlib.sha256()
         if hasattr(model, "state_dict") and hasattr(model, "named_modules"):
@@ -284,9 +324,7 @@ def _fingerprint(model: Any) -> str:
                 getattr(model, name, None)
                 for name in ("truncate_dim", "max_seq_length", "prompts", "default_prompt_name")
             ]
-            digest.update(
-                f"{model!r} {settings}".encode()
-            )  # the parts of the model, such as how it pools
+            digest.update(f"{model!r} {settings}".encode())  # its modules, such as how it pools
             for key, tensor in sorted(model.state_dict().items()):
                 digest.update(key.encode())
                 digest.update(tensor.detach().cpu().float().numpy().tobytes())
@@ -296,13 +334,13 @@ def _fingerprint(model: Any) -> str:
             )
             with np.errstate(
                 invalid="ignore", divide="ignore"
-            ):  # what is no vector is refused when it is used
+            ):  # an invalid vector is refused when it is used
                 vector = vector / np.linalg.norm(vector)
             digest.update(
                 (np.round(vector, 2) + 0.0).tobytes()
-            )  # + 0.0: there is a zero below zero
+            )  # + 0.0 makes a negative zero positive
         return digest.hexdigest()
-    except Exception as error:  # likewise
+    except Exception as error:  # the caller's own model raises what it likes
         raise VectorDBError(
-            "The embedding model cannot be told from others: its parts or its first vector cannot be read."
+            "The embedding model cannot be identified: its modules or a vector cannot be read."
         ) from error

@@ -1,4 +1,4 @@
-"""What the language models of this process hold in memory. Imports none of their libraries."""
+"""The memory that the language models of this process use. Imports none of their libraries."""
 
 import os
 import threading
@@ -11,50 +11,59 @@ M = TypeVar("M")
 
 
 class Holder(Protocol):
-    """Something that holds a model, and perhaps what it has computed. Safe to share between threads."""
+    """An object that holds a model, and perhaps a cache of its results. Threads may share it."""
 
     @property
     def model_bytes(self) -> int:
-        """Bytes of the weights that are loaded, 0 before the first use."""
+        """Bytes of the loaded weights, 0 before the first use."""
         ...
 
     @property
-    def kept_bytes(self) -> int:
-        """Bytes of what is remembered to save work."""
+    def cache_bytes(self) -> int:
+        """Bytes of the cached results."""
         ...
 
-    def bound(self, size: int | None) -> None:
-        """Remember at most that many bytes from now on; None means the usual number of entries only."""
+    def limit_cache(self, size: int | None) -> None:
+        """Cache at most that many bytes from now on.
+
+        None means that only the number of entries counts.
+        """
         ...
 
-    def forget(self) -> None:
-        """Forget what can be had again: it is computed, or loaded, when it is needed."""
+    def free(self) -> None:
+        """Drop what can be computed or loaded again."""
+        ...
+
+    def unlock(self) -> None:
+        """Take new locks, in a forked child: a thread that is not there may hold the old ones."""
         ...
 
 
 class Lazy(Generic[M]):
-    """A model that is loaded when it is first used, once, and that one thread uses at a time."""
+    """A model that is loaded once, at its first use, and that one thread uses at a time."""
 
-    kept_bytes = 0  # it remembers nothing
+    cache_bytes = 0
 
     def __init__(
-        self, load: Callable[[], M], weigh: Callable[[M], int], *, lasting: bool = True
+        self, load: Callable[[], M], weigh: Callable[[M], int], *, is_permanent: bool = True
     ) -> None:
-        """Nothing is loaded yet.
+        """Load nothing yet.
 
         Args:
-            load: Loads the model; what it raises reaches the caller of `using`, and the next one tries again.
-            weigh: Bytes of its weights.
-            lasting: Whether it stays when memory is freed. Another one is loaded again by its next use.
+            load: Loads the model; its errors reach the caller of `using`, and the next caller tries
+                again.
+            weigh: Returns the bytes of the weights.
+            is_permanent: Whether the model stays when memory is freed. Another one is loaded again
+                by its next use.
         """
-        self._load, self._weigh, self._lasting = load, weigh, lasting
+        self._load, self._weigh, self._is_permanent = load, weigh, is_permanent
         self._lock = threading.Lock()
         self._loaded: M | None = None
         register(self)
 
     @contextmanager
     def using(self) -> Iterator[M]:
-        """The model, and nobody else has it meanwhile."""
+        """Yield the model; no other thread uses it meanwhile."""
         with self._lock:
             if (model := self._loaded) is None:
                 model = self._loaded = self._load()
@@ -66,69 +75,69 @@ class Lazy(Generic[M]):
 
     @property
     def model_bytes(self) -> int:
-        """Bytes of the weights that are loaded."""
+        """Bytes of the loaded weights."""
         return 0 if (model := self._loaded) is None else self._weigh(model)
 
-    def bound(self, size: int | None) -> None:
-        """Nothing is remembered."""
+    def limit_cache(self, size: int | None) -> None:
+        """Do nothing: there is no cache."""
 
-    def forget(self) -> None:
-        """Let go of the weights, unless they last; a call that uses them keeps them to its end."""
-        if not self._lasting:
+    def free(self) -> None:
+        """Drop the model, unless it is permanent.
+
+        A call that uses it keeps it until the call ends.
+        """
+        if not self._is_permanent:
             self._loaded = None
 
 
 _holders: "weakref.WeakSet[Holder]" = weakref.WeakSet()
 _lock = threading.Lock()
-_most: int | None = None
+_max_cache_bytes: int | None = None
 
 
 def register(holder: Holder) -> None:
-    """Take a holder in; it counts for as long as it lives."""
+    """Add a holder; it counts as long as it lives."""
     with _lock:
         _holders.add(holder)
-    holder.bound(_most)
+    holder.limit_cache(_max_cache_bytes)
 
 
-def holders() -> list[Holder]:
-    """All that live."""
+def list_holders() -> list[Holder]:
+    """List all living holders."""
     with _lock:
         return list(_holders)
 
 
-def model_bytes() -> int:
-    """Bytes of all weights that are loaded."""
-    return sum(one.model_bytes for one in holders())
+def sum_model_bytes() -> int:
+    """Return the bytes of all loaded weights."""
+    return sum(holder.model_bytes for holder in list_holders())
 
 
-def kept_bytes() -> int:
-    """Bytes of all that is remembered."""
-    return sum(one.kept_bytes for one in holders())
+def sum_cache_bytes() -> int:
+    """Return the bytes of all cached results."""
+    return sum(holder.cache_bytes for holder in list_holders())
 
 
-def bound(size: int | None) -> None:
-    """Let each holder remember at most that many bytes, those that come later too."""
-    global _most  # noqa: PLW0603 - it belongs to the process, as the models do
-    _most = size
-    for one in holders():
-        one.bound(size)
+def limit_caches(size: int | None) -> None:
+    """Let each holder cache at most that many bytes, also those that are added later."""
+    global _max_cache_bytes  # noqa: PLW0603 - it belongs to the process, as the models do
+    _max_cache_bytes = size
+    for holder in list_holders():
+        holder.limit_cache(size)
 
 
-def forget() -> None:
-    """Forget all that can be had again."""
-    for one in holders():
-        one.forget()
+def free_all() -> None:
+    """Drop what can be computed or loaded again."""
+    for holder in list_holders():
+        holder.free()
 
 
 def _in_forked_child() -> None:
-    global _lock, _most
-    _lock, _most = (
-        threading.Lock(),
-        None,
-    )  # a thread that is not here may hold the old lock; the limit was the parent's
-    for one in list(_holders):
-        if isinstance(one, Lazy):
-            one.unlock()
+    global _lock, _max_cache_bytes  # noqa: PLW0603 - they belong to the process
+    _lock = threading.Lock()  # a thread that is not here may hold the old one
+    _max_cache_bytes = None  # the limit was the parent's
+    for holder in list(_holders):
+        holder.unlock()
 
 
 if hasattr(os, "register_at_fork"):

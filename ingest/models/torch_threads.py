@@ -1,37 +1,41 @@
-"""Torch's number of threads, which belongs to the process and is changed by calls that may overlap."""
+"""Torch's number of threads. It belongs to the process, and calls that change it may overlap."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 _lock = threading.Lock()
-_at_work: list[int] = []  # the number, for each call that is at work with another one
+_configured: list[int] = []  # the process's number, once for each call that uses another one
 
 
 @contextmanager
-def whole() -> Iterator[int]:
-    """The number, for a call that sets others; afterwards it is set again.
+def all_threads() -> Iterator[int]:
+    """Yield the number of threads, for a call that sets other numbers; set it again afterwards.
 
-    Each thread begins with what was set last. So what a call would read beside another one is what that one has set.
+    Each thread begins with the number that was set last, so a call beside another one would read
+    that one's number.
     """
-    import torch  # noqa: PLC0415 - seconds that only the first use should pay
+    import torch  # noqa: PLC0415 - takes seconds to import
 
     with _lock:
-        number = _at_work[0] if _at_work else torch.get_num_threads()
-        _at_work.append(number)
+        thread_count = _configured[0] if _configured else torch.get_num_threads()
+        _configured.append(thread_count)
     try:
-        yield number
+        yield thread_count
     finally:
-        torch.set_num_threads(number)
+        torch.set_num_threads(thread_count)
         with _lock:
-            _at_work.pop()
+            _configured.pop()
 
 
 @contextmanager
-def half() -> Iterator[None]:
-    """Half of them: a database works on the same cores, and torch waits for its slowest thread at each step."""
-    import torch  # noqa: PLC0415 - likewise
+def half_of_threads() -> Iterator[None]:
+    """Use half of the threads.
 
-    with whole() as number:
-        torch.set_num_threads(max(1, number // 2))
+    A database works on the same cores, and torch waits for its slowest thread at each step.
+    """
+    import torch  # noqa: PLC0415 - takes seconds to import
+
+    with all_threads() as thread_count:
+        torch.set_num_threads(max(1, thread_count // 2))
         yield

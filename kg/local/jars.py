@@ -1,7 +1,9 @@
 """The locked jars of the server: where they are, whether they are whole, and how they come here.
 
-`neo4j-VERSION.json` beside this file names each jar with its size and SHA-256; `tools.lock_jars` makes it. The jars lie in one
-folder of the cache for all stores, and each of them is hashed before every start: 200 MB take 0.2 s on two cores.
+`neo4j-VERSION.json` beside this file names each jar with its size and SHA-256; `tools.lock_jars`
+makes it. The jars lie in one folder of the cache for all stores, and each of them is hashed before
+every start: 200 MB take 0.2 s on two cores. The same file names the jar that holds the default
+embedding model (see `ingest.models.minilm`).
 """
 
 import hashlib
@@ -43,7 +45,8 @@ class Jar:
         target: The folder it belongs to: ``lib`` or ``plugins``.
         sha256: Of its content as the repository has it, in hexadecimal.
         size: Bytes.
-        unsigned_sha256: Of the copy without signatures that takes its place in the cache (see `kg.local.signature_stripping`); empty for most.
+        unsigned_sha256: Of the copy without signatures that takes its place in the cache (see
+            `kg.local.signature_stripping`); empty for most.
         unsigned_size: Bytes of that copy.
     """
 
@@ -65,6 +68,17 @@ class Jar:
         """Its path in a Maven repository."""
         group, artifact, version, *_ = self.coordinates.split(":")
         return "/".join([*group.split("."), artifact, version, self.name])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelJar(Jar):
+    """A locked jar that holds the files of a model.
+
+    Attributes:
+        members: The SHA-256 of each file that is taken from it, by its name in the jar.
+    """
+
+    members: dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,14 +105,23 @@ class Jars:
 
     @property
     def class_path(self) -> str:
-        """All jars one by one, because a start-up cache takes neither wildcards nor folders; those with most classes first."""
+        """All jars one by one, those with most classes first.
+
+        A start-up cache takes neither wildcards nor folders.
+        """
         jars = sorted(locked(), key=lambda jar: (jar.name.startswith("neo4j-browser"), -jar.size))
         return os.pathsep.join(str(self.home / jar.target / jar.name) for jar in jars)
 
 
 @cache
+def locked_model() -> ModelJar:
+    """Return the jar of the default embedding model."""
+    return ModelJar(**json.loads(LOCK_FILE.read_text(encoding="utf-8"))["model"])
+
+
+@cache
 def locked() -> tuple[Jar, ...]:
-    """Every jar of the lock file."""
+    """Every jar of the server in the lock file."""
     rows = json.loads(LOCK_FILE.read_text(encoding="utf-8"))["jars"]
     return tuple(Jar(**row) for row in rows)
 
@@ -112,10 +135,13 @@ def _place() -> str:
 
 
 def provision(progress: Progress | None = None) -> Jars:
-    """Makes sure that every locked jar is in the cache and whole; downloads what is missing or damaged.
+    """Make sure that every locked jar is in the cache and undamaged.
+
+    Missing and damaged ones are downloaded.
 
     Args:
-        progress: Called with ``("verify" | "download", bytes done, bytes in total)``, also from other threads.
+        progress: Called with ``("verify" | "download", bytes done, bytes in total)``, also from
+            other threads.
 
     Raises:
         DatabaseError: A jar cannot be had, or the cache cannot be written.
@@ -171,7 +197,10 @@ def _damaged(jars: Jars, wanted: Iterable[Jar], progress: Progress | None) -> li
 
 
 def is_kept_whole(file: Path, jar: Jar) -> bool:
-    """Whether the file is what the cache shall hold of this jar: the jar itself, or its copy without signatures."""
+    """Return whether a file is what the cache shall hold of this jar.
+
+    It is the jar itself, or its copy without signatures.
+    """
     return (
         is_whole(file, jar.unsigned_sha256, jar.unsigned_size)
         if jar.unsigned_sha256
@@ -199,7 +228,7 @@ def _download(jars: Jars, wanted: list[Jar], progress: Progress | None) -> None:
         progress("download", 0, total)
     with ThreadPoolExecutor(DOWNLOADS) as threads:
         running = {
-            threads.submit(_fetch, repository, jar, jars.home / jar.target / jar.name): jar
+            threads.submit(fetch, repository, jar, jars.home / jar.target / jar.name): jar
             for jar in wanted
         }
         for future in as_completed(running):
@@ -217,10 +246,24 @@ def _download(jars: Jars, wanted: list[Jar], progress: Progress | None) -> None:
         )
 
 
-def _fetch(repository: "Repository", jar: Jar, to: Path) -> bool:
+def fetch(
+    repository: "Repository", jar: Jar, to: Path, report: Callable[[int], None] | None = None
+) -> bool:
+    """Fetch one jar, verify it, and only then put it into its place.
+
+    Args:
+        repository: Where it comes from; the local Maven repository is looked into first.
+        jar: The locked jar.
+        to: Its file.
+        report: Called with the bytes that are downloaded so far.
+
+    Returns:
+        False where no repository has the locked jar.
+    """
     part = to.with_name(f".{to.name}.{uuid.uuid4().hex}")
+    sources = (repository.copy_local, lambda path, file: repository.fetch(path, file, report))
     try:
-        for source in (repository.copy_local, repository.fetch):
+        for source in sources:
             if source(jar.path, part) and is_whole(part, jar.sha256, jar.size):
                 if jar.unsigned_sha256:
                     part.write_bytes(unsigned(part.read_bytes()))

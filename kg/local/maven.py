@@ -1,7 +1,8 @@
 """Files of a Maven repository, from where the Maven client of this machine would take them.
 
-The repositories are jgo's: its default remote and those of its configuration file. A mirror in the user's ``settings.xml`` takes
-the place of the default one, as Maven does it. Proxies come from the environment. A local repository is looked into first.
+The repositories are jgo's: its default remote and those of its configuration file. A mirror in the
+user's ``settings.xml`` takes the place of the default one, as Maven does it. Proxies come from the
+environment. A local repository is looked into first.
 """
 
 import os
@@ -9,6 +10,7 @@ import shutil
 import threading
 import time
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,19 +42,20 @@ class Repository:
         self.remotes = remotes(context)
         self._threads = threading.local()
 
-    def fetch(self, path: str, to: Path) -> bool:
+    def fetch(self, path: str, to: Path, report: Callable[[int], None] | None = None) -> bool:
         """Writes the file to the given place, replacing what is there.
 
         Args:
             path: Such as ``org/neo4j/neo4j/1/neo4j-1.jar``.
             to: A file of the caller's own.
+            report: Called with the bytes that are there so far.
 
         Returns:
             False where no repository answered with the file.
         """
         for attempt in range(ATTEMPTS):
             for remote in self.remotes:
-                if self._download(f"{remote.url}/{quote(path)}", remote.auth, to):
+                if self._download(f"{remote.url}/{quote(path)}", remote.auth, to, report):
                     return True
             time.sleep(0.3 * 2**attempt)
         return False
@@ -65,7 +68,13 @@ class Repository:
             return False
         return True
 
-    def _download(self, url: str, auth: tuple[str, str] | None, to: Path) -> bool:
+    def _download(
+        self,
+        url: str,
+        auth: tuple[str, str] | None,
+        to: Path,
+        report: Callable[[int], None] | None,
+    ) -> bool:
         try:
             with self._session().get(url, auth=auth, timeout=SECONDS, stream=True) as answer:
                 if answer.status_code != requests.codes.ok:
@@ -73,6 +82,8 @@ class Repository:
                 with to.open("wb") as file:
                     for piece in answer.iter_content(PIECE):
                         file.write(piece)
+                        if report:
+                            report(file.tell())
         except requests.RequestException:
             return False
         return True

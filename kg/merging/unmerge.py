@@ -57,14 +57,7 @@ def undo_merge(
     claimed_rows = run(statements.claim_entities(namespace, [keep_id, *restored_ids, *ends]))
     claimed = {claimed_row["id"]: claimed_row for claimed_row in claimed_rows}
     if not _is_merged(claimed, keep_id, restored_ids):
-        merge_node = run(statements.read_merge(namespace, row["id"]))[0]["merge"]
-        if merge_node["undone_ms"] == now:
-            # An earlier attempt has undone it, but its answer was lost.
-            return json.loads(merge_node["counts"])  # type: ignore[no-any-return]
-        raise StaleStateError(
-            "undo_merge: entities were merged, or a merge was undone, meanwhile; call it again",
-            retryable=True,
-        )
+        return _read_lost_counts(run, namespace, row["id"], now=now)
     references = run(statements.read_references(namespace, [keep_id]))[0]
     owners = _find_owners(references["mentions"], keep_id, restored_ids, redirects)
     labels = dict(zip(sorted(restored_ids), row["merged_labels"], strict=True))
@@ -93,6 +86,21 @@ def undo_merge(
     # The namespace had these types before, so that its limits do not apply.
     run(register_types(namespace, stored_types, is_limited=False))
     return counts
+
+
+def _read_lost_counts(run: Run, namespace: str, merge_id: str, *, now: int) -> dict[str, int]:
+    """Return the counts of an earlier attempt whose answer was lost.
+
+    Raises:
+        StaleStateError: No attempt of this call has undone the merge.
+    """
+    merge_node = run(statements.read_merge(namespace, merge_id))[0]["merge"]
+    if merge_node["undone_ms"] == now:
+        return json.loads(merge_node["counts"])  # type: ignore[no-any-return]
+    raise StaleStateError(
+        "undo_merge: entities were merged, or a merge was undone, meanwhile; call it again",
+        retryable=True,
+    )
 
 
 def _is_merged(claimed: Mapping[str, Row], keep_id: str, restored_ids: Sequence[str]) -> bool:

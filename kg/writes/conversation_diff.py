@@ -9,10 +9,10 @@ from typing import Any
 from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.filter_tokens import (
+    build_shared_tokens,
     build_token,
     build_tokens,
     read_project,
-    build_shared_tokens,
     read_tags,
 )
 from mcp_context_persistence.kg.identifiers import digest, message_id

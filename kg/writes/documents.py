@@ -5,7 +5,7 @@ from typing import Any
 
 from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
-from mcp_context_persistence.kg.filter_tokens import build_tokens, read_project, build_shared_tokens
+from mcp_context_persistence.kg.filter_tokens import build_shared_tokens, build_tokens, read_project
 from mcp_context_persistence.kg.identifiers import digest
 from mcp_context_persistence.kg.vector_spaces import VectorState
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcp_context_persistence.kg.filter_tokens import (
+    build_shared_tokens,
     build_token,
     build_tokens,
     read_project,
-    build_shared_tokens,
 )
 from mcp_context_persistence.kg.identifiers import digest
 from mcp_context_persistence.kg.models import Message

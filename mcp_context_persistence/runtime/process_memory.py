@@ -102,7 +102,7 @@ def free_memory() -> int:
     process = _process
     with process.cleaning:
         before = process_bytes()
-        registry.forget()
+        registry.free_all()
         for client in process.members():
             if client.responses:
                 client.responses.free()
@@ -130,7 +130,7 @@ def _bound_caches() -> None:
     caches = [client.responses for client in _process.members() if client.responses]
     for cache in caches:
         cache.bound(limit.size // CACHE_DIVISOR // len(caches) if limit else None)
-    registry.bound(limit.size // CACHE_DIVISOR if limit else None)
+    registry.limit_caches(limit.size // CACHE_DIVISOR if limit else None)
 
 
 class ClientMemory:
@@ -349,8 +349,8 @@ class ClientMemory:
             auto_cleanup=bool(limit and limit.is_automatic),
             parts=MemoryParts(
                 process=ByteSize(process),
-                models=ByteSize(registry.model_bytes()),
-                caches=ByteSize(registry.kept_bytes() + responses),
+                models=ByteSize(registry.sum_model_bytes()),
+                caches=ByteSize(registry.sum_cache_bytes() + responses),
                 database_server=None if server is None else ByteSize(server),
             ),
             database_heap=ByteSize(running.heap) if running else None,

@@ -46,22 +46,12 @@ def find_duplicates(
             {"entity_id": validation.check_identifier("entity_id", entity_id)}
         )["entity_id"]
     )
-    vectors_property = engine.embeddings.current().vectors.active.property_name
-    rows = engine.graph.run(
-        statements.read_profiles(
-            engine.namespace,
-            types=type_names,
-            limit=limits.COMPARED_ENTITIES + 1,
-            vectors=vectors_property,
-        )
-    )
-    compared = rows[: limits.COMPARED_ENTITIES]
-    if compared_id is not None and all(row["id"] != compared_id for row in compared):
+    profiles, is_truncated = _read_profiles(engine, type_names)
+    if compared_id is not None and compared_id not in profiles:
         raise NotFoundError(
             f"entity_id: the entity is not among the first {limits.COMPARED_ENTITIES:,} entities, "
             "which are compared; name its type in entity_types"
         )
-    profiles = {row["id"]: _build_profile(row) for row in compared}
     shared_neighbors, neighbors_by = _find_shared_neighbors(engine, profiles.values())
     pairs_found = scoring.score_pairs(list(profiles.values()), related=shared_neighbors)
     groups = [
@@ -83,10 +73,26 @@ def find_duplicates(
             if compared_id is None or compared_id in group
         ],
         total_pairs=len(shown),
-        compared=len(compared),
+        compared=len(profiles),
         neighbors_by=neighbors_by,
-        truncated=len(rows) > len(compared) or len(shown) > pair_limit,
+        truncated=is_truncated or len(shown) > pair_limit,
     )
+
+
+def _read_profiles(
+    engine: Engine, type_names: Sequence[str] | None
+) -> tuple[dict[str, EntityProfile], bool]:
+    """Read the entities to compare, by id; return also whether there are more of them."""
+    rows = engine.graph.run(
+        statements.read_profiles(
+            engine.namespace,
+            types=type_names,
+            limit=limits.COMPARED_ENTITIES + 1,
+            vectors=engine.embeddings.current().vectors.active.property_name,
+        )
+    )
+    profiles = {row["id"]: _build_profile(row) for row in rows[: limits.COMPARED_ENTITIES]}
+    return profiles, len(rows) > limits.COMPARED_ENTITIES
 
 
 def _find_shared_neighbors(
@@ -178,7 +184,62 @@ def merge_entities(
     evidence: object,
 ) -> MergeEntitiesResponse:
     """Merge entities into one."""
-    now = now_ms()
+    references = _check_references(keep, duplicates)
+    provenance = _check_provenance(reason, merged_by, evidence)
+    merge_id, now = f"merge:{uuid.uuid4().hex}", now_ms()
+
+    def merge_or_read() -> tuple[str, list[str], Mapping[str, int]]:
+        try:
+            return _write_merge(engine, merge_id, references, provenance, now=now)
+        except (NotFoundError, ValidationError):
+            rows = engine.graph.run(statements.read_merge(engine.namespace, merge_id))
+            if not rows:
+                raise
+            row = rows[0]["merge"]  # written by an attempt whose answer was lost
+            return row["kept_id"], list(row["merged_ids"]), json.loads(row["counts"])
+
+    kept_id, merged_ids, counts = engine.embeddings.retry_when_stale(merge_or_read)
+    engine.embeddings.forget()
+    return MergeEntitiesResponse(
+        merge_id=merge_id, kept_id=kept_id, merged_ids=merged_ids, **counts
+    )
+
+
+def _write_merge(
+    engine: Engine,
+    merge_id: str,
+    references: Mapping[str, str],
+    provenance: Mapping[str, str | None],
+    *,
+    now: int,
+) -> tuple[str, list[str], Mapping[str, int]]:
+    """Merge entities in one transaction; return the kept id, the merged ids, and the counts."""
+    vectors = engine.embeddings.current().vectors
+    ids = engine.state.resolve_entities(references)
+    kept_id = ids["keep"]
+    merged_ids = sorted({entity_id for field, entity_id in ids.items() if field != "keep"})
+    if kept_id in merged_ids:
+        raise ValidationError(
+            "duplicates: one of them is the entity to keep, perhaps under another of its names"
+        )
+
+    def work(run: Run) -> dict[str, int]:
+        return merging.merge_entities(
+            run,
+            engine.namespace,
+            merge_id,
+            kept_id,
+            merged_ids,
+            reason=provenance,
+            vectors=vectors,
+            now=now,
+        )
+
+    return kept_id, merged_ids, engine.graph.transact(work, name="merge_entities")
+
+
+def _check_references(keep: object, duplicates: object) -> dict[str, str]:
+    """Return the references to the entities of a merge, by field."""
     duplicate_list = [duplicates] if isinstance(duplicates, str) else duplicates
     if (
         not isinstance(duplicate_list, Sequence)
@@ -188,11 +249,15 @@ def merge_entities(
             f"duplicates must be an entity or a list of 1 to {limits.MERGED_AT_ONCE} entities"
         )
     references = {"keep": validation.check_identifier("keep", keep)}
-    references |= {
+    return references | {
         f"duplicates.{index}": validation.check_identifier(f"duplicates.{index}", reference)
         for index, reference in enumerate(duplicate_list)
     }
-    provenance = {
+
+
+def _check_provenance(reason: object, merged_by: object, evidence: object) -> dict[str, str | None]:
+    """Return who merges entities and why, as it is stored."""
+    return {
         "reason": None
         if reason is None
         else validation.check_string("reason", reason, characters=limits.DESCRIPTION_CHARACTERS),
@@ -201,58 +266,6 @@ def merge_entities(
         else validation.check_identifier("merged_by", merged_by),
         "evidence": _serialize_evidence(evidence),
     }
-    merge_id = f"merge:{uuid.uuid4().hex}"
-
-    def build_response(
-        kept_id: str, merged_ids: Sequence[str], counts: Mapping[str, int]
-    ) -> MergeEntitiesResponse:
-        engine.embeddings.forget()
-        return MergeEntitiesResponse(
-            merge_id=merge_id,
-            kept_id=kept_id,
-            merged_ids=list(merged_ids),
-            **counts,
-        )
-
-    def attempt() -> MergeEntitiesResponse:
-        vectors = engine.embeddings.current().vectors
-        ids = engine.state.resolve_entities(references)
-        kept_id, merged_ids = (
-            ids["keep"],
-            sorted({reference for field, reference in ids.items() if field != "keep"}),
-        )
-        if kept_id in merged_ids:
-            raise ValidationError(
-                "duplicates: one of them is the entity to keep, perhaps under another of its names"
-            )
-
-        def work(run: Run) -> dict[str, int]:
-            return merging.merge_entities(
-                run,
-                engine.namespace,
-                merge_id,
-                kept_id,
-                merged_ids,
-                reason=provenance,
-                vectors=vectors,
-                now=now,
-            )
-
-        return build_response(
-            kept_id, merged_ids, engine.graph.transact(work, name="merge_entities")
-        )
-
-    def merge_or_read() -> MergeEntitiesResponse:
-        try:
-            return attempt()
-        except (NotFoundError, ValidationError):
-            rows = engine.graph.run(statements.read_merge(engine.namespace, merge_id))
-            if not rows:
-                raise
-            row = rows[0]["merge"]  # written by an attempt whose answer was lost
-            return build_response(row["kept_id"], row["merged_ids"], json.loads(row["counts"]))
-
-    return engine.embeddings.retry_when_stale(merge_or_read)
 
 
 def _serialize_evidence(evidence: object) -> str | None:

@@ -1,7 +1,7 @@
 """Write entities and relationships that a caller gives."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from mcp_context_persistence.kg import identifiers, limits, validation
 from mcp_context_persistence.kg.errors import ValidationError
@@ -13,6 +13,9 @@ from mcp_context_persistence.models import (
     UpdateKnowledgeGraphResponse,
 )
 from mcp_context_persistence.runtime.engine import Engine
+
+if TYPE_CHECKING:
+    from mcp_context_persistence.ingest.models.embedder import Embedder
 
 
 def update_graph(
@@ -58,14 +61,7 @@ def _write_update(
     merged = engine.state.redirects() if entity_rows else Redirects()
     given_ids = [row.id for row in entity_rows]
     entity_rows = upsert.redirect_entities(entity_rows, merged.targets)
-    vectors_by_text: dict[str, Any] = {}
-
-    def embed(texts: Sequence[str]) -> list[Any]:
-        assert embedding is not None  # noqa: S101 - without entities nothing is embedded
-        missing = [text for text in texts if text not in vectors_by_text]
-        vectors_by_text.update(zip(missing, embedding.embedder.embed(missing), strict=True))
-        return [vectors_by_text[text] for text in texts]
-
+    embed = _embed_once(embedding.embedder if embedding else None)
     if embedding:
         stored_rows = engine.graph.run(
             knowledge.read_entities(
@@ -97,6 +93,19 @@ def _write_update(
         ),
         name="update_knowledge_graph",
     )
+
+
+def _embed_once(embedder: "Embedder | None") -> Callable[[Sequence[str]], list[Any]]:
+    """Return a function that embeds each text once, and remembers its vector."""
+    vectors_by_text: dict[str, Any] = {}
+
+    def embed(texts: Sequence[str]) -> list[Any]:
+        assert embedder is not None  # noqa: S101 - without entities nothing is embedded
+        missing = [text for text in texts if text not in vectors_by_text]
+        vectors_by_text.update(zip(missing, embedder.embed(missing), strict=True))
+        return [vectors_by_text[text] for text in texts]
+
+    return embed
 
 
 def _check_list(field: str, value: object, limit: int) -> Sequence[object]:

@@ -46,7 +46,7 @@ def build_context(
     )
     similarity = validation.check_number("diversity", diversity, minimum=0.0, maximum=1.0)
     count = (
-        engine.embeddings.current().embedder.tokens
+        engine.embeddings.current().embedder.count_tokens
         if count_tokens is None
         else _build_counter(count_tokens)
     )

@@ -168,7 +168,7 @@ def build_backend(engine: Engine, query: str | None) -> hybrid.Backend:
         run=engine.graph.run,
         namespace=engine.namespace,
         vector=vector,
-        score_texts=cross_encoder.scores if cross_encoder else None,
+        score_texts=cross_encoder.score if cross_encoder else None,
     )
 
 

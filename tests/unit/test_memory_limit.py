@@ -190,20 +190,20 @@ def test_remembered_vectors_are_bounded_in_bytes_and_counted():
     embedder = Embedder()
     vector = np.zeros(384, np.float32)
     for number in range(2_000):
-        embedder._short.put(str(number), vector.copy())
-        embedder._short.put(str(number), vector.copy())
+        embedder._short_texts.put(str(number), vector.copy())
+        embedder._short_texts.put(str(number), vector.copy())
         embedder._queries.put(str(number), vector.copy())
-    assert embedder.kept_bytes == (2_000 + 1_024) * vector.nbytes
-    embedder.bound(80 * vector.nbytes)
-    assert embedder.kept_bytes == 80 * vector.nbytes
-    assert embedder._short.get("1999") is not None
-    embedder.forget()
-    assert embedder.kept_bytes == 0
+    assert embedder.cache_bytes == (2_000 + 1_024) * vector.nbytes
+    embedder.limit_cache(80 * vector.nbytes)
+    assert embedder.cache_bytes == 80 * vector.nbytes
+    assert embedder._short_texts.get("1999") is not None
+    embedder.free()
+    assert embedder.cache_bytes == 0
 
 
 def test_an_embedder_that_is_made_under_a_limit_is_bounded_too(member):
     member(2 * ALONE).set_responses(None)
-    assert Embedder()._short._most_bytes == 2 * ALONE // 16 - 2 * ALONE // 16 // 8
+    assert Embedder()._short_texts._max_bytes == 2 * ALONE // 16 - 2 * ALONE // 16 // 8
 
 
 def test_clean_up_frees_resident_memory(member, tmp_path):
@@ -215,7 +215,7 @@ def test_clean_up_frees_resident_memory(member, tmp_path):
     second.set_responses(ResponseCache(file, lambda: None))
     for number in range(8_000):
         store.put(number.to_bytes(16), os.urandom(10_000))
-        embedder._short.put(str(number), np.ones(384, np.float32))
+        embedder._short_texts.put(str(number), np.ones(384, np.float32))
     before, parts = process_memory.process_bytes(), client.stats().parts
     assert parts.caches >= 80_000_000 + 8_000 * 1_536
     response = client.cleanup()
@@ -331,7 +331,7 @@ child = os.fork()
 if not child:
     with model.using() as loaded:
         limit, freed = process_memory.current_limit(), process_memory.free_memory()
-        print(limit, freed >= 0, registry._most, loaded, flush=True)
+        print(limit, freed >= 0, registry._max_cache_bytes, loaded, flush=True)
     os._exit(0)
 os.waitpid(child, 0)
 os._exit(0)
@@ -361,7 +361,7 @@ def test_many_threads_measure_and_clean(member):
                 client.stats()
                 process_memory.free_memory()
                 with client.call(tidy=True):
-                    registry.forget()
+                    registry.free_all()
         except Exception as error:
             failed.append(error)
 

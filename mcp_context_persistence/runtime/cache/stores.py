@@ -18,7 +18,8 @@ import platformdirs
 from cachetools import TTLCache
 
 from mcp_context_persistence.kg import limits, validation
-from mcp_context_persistence.kg.errors import ValidationError, missing_extra
+from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.extras import install_command
 
 if TYPE_CHECKING:
     import redis
@@ -283,7 +284,7 @@ def connect_redis(url: object) -> "redis.Redis":
         import redis  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ValidationError(
-            f"cache_type: Redis needs its client library; {missing_extra('redis')}"
+            f"cache_type: Redis needs its client library; {install_command('redis')}"
         ) from error
     try:
         return redis.Redis.from_url(

@@ -16,7 +16,7 @@ def lazy(loads, *, lasting):
         time.sleep(0.05)
         return bytearray(100)
 
-    return registry.Lazy(load, len, lasting=lasting)
+    return registry.Lazy(load, len, is_permanent=lasting)
 
 
 @pytest.mark.parametrize("lasting", [True, False])
@@ -40,8 +40,8 @@ def test_a_model_is_loaded_once_by_whoever_is_first_and_counts(lasting):
     assert len({which for _, which in used}) == 1
     assert used == sorted(used)  # nobody had it while another one did
     assert model.model_bytes == 100
-    assert model in registry.holders()
-    assert registry.model_bytes() >= 100
+    assert model in registry.list_holders()
+    assert registry.sum_model_bytes() >= 100
     known = weakref.ref(model)
     del model, threads, one
     gc.collect()
@@ -52,7 +52,7 @@ def test_freeing_memory_lets_go_of_what_does_not_last_and_a_call_keeps_what_it_h
     loads = []
     lasting, passing = lazy(loads, lasting=True), lazy(loads, lasting=False)
     with lasting.using() as one, passing.using() as other:
-        registry.forget()
+        registry.free_all()
         assert (len(one), len(other)) == (100, 100)
         assert (lasting.model_bytes, passing.model_bytes) == (100, 0)
     with lasting.using(), passing.using():

