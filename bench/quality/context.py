@@ -77,7 +77,7 @@ def measure(
     diversity: float,
 ) -> Figures:
     """The figures of one chat."""
-    count = client._engine.embeddings.current().embedder.tokens
+    count = client._engine.embeddings.current().embedder.count_tokens
     figures: Figures = defaultdict(list)
     for question in questions:
         wanted = evidence(dict(question)) & ids
