@@ -1,1 +1,1 @@
-"""Text goes in, rows come out: passages, vectors, entities, relations."""
+"""Turns texts into passages, vectors, entities and relations, as rows for the graph."""

@@ -27,7 +27,12 @@ from mcp_context_persistence.kg.driver.pool import Auth
 from mcp_context_persistence.kg.driver.pool_lifecycle import PoolLifecycle
 from mcp_context_persistence.kg.driver.recovery import Recover, Recovery, Restart
 from mcp_context_persistence.kg.driver.replay import Replay
-from mcp_context_persistence.kg.driver.server import Server, choose_dialect, read_components
+from mcp_context_persistence.kg.driver.server import (
+    Server,
+    check_version,
+    choose_dialect,
+    read_components,
+)
 from mcp_context_persistence.kg.driver.statement import Run, Statement
 from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError
 from mcp_context_persistence.kg.limits import DEADLINE_SECONDS
@@ -355,6 +360,7 @@ class Graph:
                 )
 
         version, edition, has_binary_vectors = self._run_in_time(make_attempt, "server")
+        check_version(version)
         return Server(
             version=version,
             edition=edition,

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 
 from mcp_context_persistence.cypher import Dialect
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
+from mcp_context_persistence.kg.errors import DatabaseError
+
+# Dynamic labels and types together with indexes of several properties match or merge wrong nodes
+# in these versions: https://neo4j.com/release-notes/database/neo4j-2025-12
+FIRST_FAULTY_VERSION, FIRST_REPAIRED_VERSION = (2025, 11, 0), (2026, 1, 4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,3 +44,24 @@ def choose_dialect(version: str) -> Dialect:
     if match is None:
         return "25" if version.endswith("-aura") else "5"
     return "25" if (int(match[1]), int(match[2])) >= (2026, 2) else "5"
+
+
+def check_version(version: str) -> None:
+    """Refuse a server whose version is known to match or merge wrong nodes.
+
+    Raises:
+        DatabaseError: It is one of these versions.
+    """
+    match = re.match(r"(\d{4})\.(\d+)(?:\.(\d+))?", version)
+    if match is None or version.endswith("-aura"):
+        return
+    if (
+        FIRST_FAULTY_VERSION
+        <= tuple(int(part or 0) for part in match.groups())
+        < FIRST_REPAIRED_VERSION
+    ):
+        raise DatabaseError(
+            f"Neo4j {version} can match or merge wrong nodes where dynamic labels meet indexes of "
+            "several properties, which this library uses; upgrade the server to 2026.01.4 or "
+            "later, or use 2025.10 or earlier"
+        )

@@ -70,23 +70,12 @@ def merge_entities(
         relationships=relationship_rows(after, (key for key in before if key not in after)),
         decisions=_move_decisions(references["decisions"], redirects),
         changed=[{"id": keep_id, "properties": kept_properties}],
-        merged=[
-            {"id": merged_id, "label": label(claimed[merged_id]["type"] or "concept")}
-            for merged_id in sorted(duplicate_ids)
-        ],
+        merged=_merged_rows(duplicate_ids, claimed),
     )
     counts = _count_moved(references, redirects)
-    # The keys of the snapshot are stored; `unmerge` reads those of older versions too.
-    snapshot = {
-        "kept": claimed[keep_id],
-        "kept_after": kept_properties,
-        "before": _list_relationships(before),
-        "after": _list_relationships(after),
-        "decisions": references["decisions"],
-        "places": sorted(
-            {row["text_id"] for row in references["mentions"] if row["entity"] in redirects}
-        ),
-    }
+    snapshot = _take_snapshot(
+        references, redirects, claimed[keep_id], kept_properties, before, after
+    )
     node = {
         **reason,
         "id": merge_id,
@@ -101,6 +90,37 @@ def merge_entities(
     }
     run(statements.apply(namespace, rows, node, vectors, undo=False, now=now))
     return counts
+
+
+def _merged_rows(merged_ids: Sequence[str], claimed: Mapping[str, Row]) -> list[Row]:
+    """Return the rows of the entities that become merged entities, by id."""
+    return [
+        {"id": merged_id, "label": label(claimed[merged_id]["type"] or "concept")}
+        for merged_id in sorted(merged_ids)
+    ]
+
+
+def _take_snapshot(
+    references: Row,
+    redirects: Mapping[str, str],
+    kept: Row,
+    kept_properties: Mapping[str, Any],
+    before: Mapping[relations.Key, relations.Properties],
+    after: Mapping[relations.Key, relations.Properties],
+) -> dict[str, Any]:
+    """Return what is needed to undo the merge.
+
+    Its keys are stored, and those of older versions are read too, so that they must not change.
+    """
+    text_ids = {row["text_id"] for row in references["mentions"] if row["entity"] in redirects}
+    return {
+        "kept": kept,
+        "kept_after": kept_properties,
+        "before": _list_relationships(before),
+        "after": _list_relationships(after),
+        "decisions": references["decisions"],
+        "places": sorted(text_ids),
+    }
 
 
 def _count_moved(references: Row, redirects: Mapping[str, str]) -> dict[str, int]:

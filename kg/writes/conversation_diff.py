@@ -179,16 +179,8 @@ def diff_conversation(
         )
         for index, (message, slot) in enumerate(zip(conversation.messages, slots, strict=True))
     )
-    request_ids = {item.properties["id"] for item in items}
-    removed_ids = tuple(
-        message.id for message in stored.messages if replace and message.id not in request_ids
-    )
-    new_count = sum(item.stored is None for item in items)
-    if len(stored.messages) + new_count - len(removed_ids) > max_messages:
-        raise ValidationError(
-            f"a conversation has at most {max_messages:,} messages (max_conversation_length), "
-            "the stored ones included"
-        )
+    removed_ids = _find_removed(stored, items) if replace else ()
+    _check_count(len(stored.messages), items, removed_ids, max_messages)
     return ConversationDiff(
         conversation_id=conversation.conversation_id,
         revision=stored.revision,
@@ -203,6 +195,24 @@ def diff_conversation(
         last_stored_id=stored.messages[-1].id if stored.messages else None,
         inherited=_diff_inherited(old, old_metadata, properties, metadata) if old else None,
     )
+
+
+def _find_removed(stored: StoredConversation, items: Sequence[MessageDiff]) -> tuple[str, ...]:
+    """Return the ids of stored messages that are missing from the request."""
+    request_ids = {item.properties["id"] for item in items}
+    return tuple(message.id for message in stored.messages if message.id not in request_ids)
+
+
+def _check_count(
+    stored_count: int, items: Sequence[MessageDiff], removed_ids: Sequence[str], max_messages: int
+) -> None:
+    """Refuse a conversation that would have too many messages."""
+    new_count = sum(item.stored is None for item in items)
+    if stored_count + new_count - len(removed_ids) > max_messages:
+        raise ValidationError(
+            f"a conversation has at most {max_messages:,} messages (max_conversation_length), "
+            "the stored ones included"
+        )
 
 
 def _merge_properties(

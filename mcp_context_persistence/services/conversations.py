@@ -86,69 +86,89 @@ def save_conversation(
     This takes two statements, whatever the length of the conversation. Where other writers change
     the conversation between the two again and again, it is locked from the first to the second.
     """
-    start, now = time.perf_counter(), now_ms()
+    start = time.perf_counter()
     mode = validation.check_choice("mode", conversation.mode or engine.config.default_mode, MODES)
     if embeddings is not None and mode == "knowledge":
         raise ValidationError(
             "embeddings: the mode knowledge keeps no vectors of messages; "
             "use hybrid or conversation"
         )
-    max_messages, cache = (
-        engine.config.max_conversation_length,
-        prepared.cache if prepared else ExtractionCache(),
+    save = _Save(
+        engine, conversation, mode=mode, embeddings=embeddings, replace=replace, prepared=prepared
     )
-    prepared_states = [prepared.stored] if prepared else []
+    difference, analysis = engine.embeddings.retry_when_stale(save.run)
+    return _build_response(difference, analysis, seconds=time.perf_counter() - start)
 
-    def try_save(
-        run: Run, write: Callable[[Statement[Row], Types], list[Row]]
-    ) -> SaveConversationResponse | None:
-        vectors, vector_hashes = _check_vectors(engine, conversation, embeddings)
-        state = (
-            prepared_states.pop()
-            if prepared_states
-            else run(statements.read_state(engine.namespace, conversation))[0]
-        )
-        cache.patterns = engine.state.patterns(state.patterns)
-        difference = diff_conversation(
-            engine.namespace,
-            conversation,
-            state,
-            mode=mode,
-            now=now,
-            replace=replace,
-            max_messages=max_messages,
-            vector_hashes=vector_hashes,
-        )
-        analysis = analyze_messages(engine, difference.items, vectors, cache, now=now)
-        if difference.is_unchanged or write(
-            statements.save(
-                engine.namespace, difference, analysis.findings, analysis.vectors, now=now
-            ),
-            analysis.types,
-        ):
-            return _build_response(difference, analysis, seconds=time.perf_counter() - start)
-        return None
 
-    def save_locked(run: Run) -> SaveConversationResponse | None:
-        def write(statement: Statement[Row], used_types: Types) -> list[Row]:
-            written_rows: list[Row] = run(statement)
-            engine.types.register(run, used_types)
-            return written_rows
+class _Save:
+    """One save of a conversation, with what its attempts share."""
 
-        run(statements.lock(engine.namespace, conversation.conversation_id))
-        return try_save(run, write)
+    def __init__(
+        self,
+        engine: Engine,
+        conversation: Conversation,
+        *,
+        mode: str,
+        embeddings: object,
+        replace: bool,
+        prepared: PreparedSave | None,
+    ) -> None:
+        self._engine = engine
+        self._conversation = conversation
+        self._mode = mode
+        self._embeddings = embeddings
+        self._replace = replace
+        self._cache = prepared.cache if prepared else ExtractionCache()
+        self._prepared_state = prepared.stored if prepared else None
+        self._now = now_ms()
 
-    def save_or_retry() -> SaveConversationResponse:
+    def run(self) -> tuple[ConversationDiff, MessageAnalysis]:
+        """Try without a lock, then with one; return what was written."""
         for _ in range(TRIES_WITHOUT_LOCK):
-            if response := try_save(engine.graph.run, engine.types.run):
-                return response
-        if response := engine.types.transact(save_locked, name="save_conversation"):
-            return response
+            if result := self._try(self._engine.graph.run, self._engine.types.run):
+                return result
+        if result := self._engine.types.transact(self._try_locked, name="save_conversation"):
+            return result
         raise DatabaseError(
             "the conversation was removed while it was saved; save it again", retryable=True
         )
 
-    return engine.embeddings.retry_when_stale(save_or_retry)
+    def _try_locked(self, run: Run) -> tuple[ConversationDiff, MessageAnalysis] | None:
+        def write(statement: Statement[Row], used_types: Types) -> list[Row]:
+            rows: list[Row] = run(statement)
+            self._engine.types.register(run, used_types)
+            return rows
+
+        run(statements.lock(self._engine.namespace, self._conversation.conversation_id))
+        return self._try(run, write)
+
+    def _try(
+        self, run: Run, write: Callable[[Statement[Row], Types], list[Row]]
+    ) -> tuple[ConversationDiff, MessageAnalysis] | None:
+        """Return what was written, None where another writer came between the two statements."""
+        engine = self._engine
+        vectors, vector_hashes = _check_vectors(engine, self._conversation, self._embeddings)
+        state, self._prepared_state = self._prepared_state, None
+        if state is None:
+            state = run(statements.read_state(engine.namespace, self._conversation))[0]
+        self._cache.patterns = engine.state.patterns(state.patterns)
+        difference = diff_conversation(
+            engine.namespace,
+            self._conversation,
+            state,
+            mode=self._mode,
+            now=self._now,
+            replace=self._replace,
+            max_messages=engine.config.max_conversation_length,
+            vector_hashes=vector_hashes,
+        )
+        analysis = analyze_messages(engine, difference.items, vectors, self._cache, now=self._now)
+        if difference.is_unchanged:
+            return difference, analysis
+        statement = statements.save(
+            engine.namespace, difference, analysis.findings, analysis.vectors, now=self._now
+        )
+        return (difference, analysis) if write(statement, analysis.types) else None
 
 
 def _check_vectors(

@@ -1,14 +1,17 @@
 """Save documents."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from mcp_context_persistence.kg import limits, validation
+from mcp_context_persistence.kg.driver.statement import Row
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import documents
 from mcp_context_persistence.models import SaveDocumentResponse
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services.knowledge_writer import (
+    Knowledge,
     extract_knowledge,
     store_knowledge_with,
 )
@@ -35,53 +38,68 @@ def save_document(
     if stored and stored[0]["hash"] == properties["hash"]:
         return SaveDocumentResponse(document_id=checked_id, status="unchanged")
 
-    def save_or_retry() -> SaveDocumentResponse:
-        model = engine.embeddings.current()
-        passages = model.embedder.passages(checked_text)
-        vectors = model.embedder.embed([passage.text for passage in passages])
-        texts = [
-            (documents.passage_id(checked_id, position), passage.text)
-            for position, passage in enumerate(passages)
-        ]
-        knowledge = extract_knowledge(engine, texts, model, now=now)
-        rows = [
-            {
-                "properties": documents.passage_properties(
-                    engine.namespace,
-                    checked_id,
-                    properties,
-                    position=position,
-                    start=passage.start,
-                    end=passage.end,
-                    content=passage.text,
-                    metadata=checked_metadata,
-                    now=now,
-                ),
-                "vector": vectors[position],
-                "mentions": knowledge.rows.mentions[position]["entities"],
-            }
-            for position, passage in enumerate(passages)
-        ]
-        statement = documents.save(
-            engine.namespace,
-            checked_id,
-            properties,
-            rows,
-            knowledge.rows.relations,
-            knowledge.vectors,
-            now=now,
+    row, knowledge = engine.embeddings.retry_when_stale(
+        lambda: _write_document(
+            engine, checked_id, checked_text, properties, checked_metadata, now=now
         )
-        row: Mapping[str, Any] = store_knowledge_with(
-            engine, knowledge, lambda run: run(statement)[0], name="save_document", now=now
-        )
-        return SaveDocumentResponse(
-            document_id=checked_id,
-            status="saved",
-            created=row["created"],
-            passages=row["passages"],
-            entities_found=len(knowledge.rows.entities),
-            relationships_found=len(knowledge.rows.relations),
-            truncated=knowledge.is_truncated,
-        )
+    )
+    return SaveDocumentResponse(
+        document_id=checked_id,
+        status="saved",
+        created=row["created"],
+        passages=row["passages"],
+        entities_found=len(knowledge.rows.entities),
+        relationships_found=len(knowledge.rows.relations),
+        truncated=knowledge.is_truncated,
+    )
 
-    return engine.embeddings.retry_when_stale(save_or_retry)
+
+def _write_document(
+    engine: Engine,
+    document_id: str,
+    text: str,
+    properties: Mapping[str, Any],
+    metadata: Mapping[str, Any] | None,
+    *,
+    now: int,
+) -> tuple[Row, Knowledge]:
+    """Analyze a document and write it with its entities in one transaction."""
+    model = engine.embeddings.current()
+    passages = model.embedder.passages(text)
+    vectors = model.embedder.embed([passage.text for passage in passages])
+    texts = [
+        (documents.passage_id(document_id, position), passage.text)
+        for position, passage in enumerate(passages)
+    ]
+    knowledge = extract_knowledge(engine, texts, model, now=now)
+    passage_properties = partial(
+        documents.passage_properties,
+        engine.namespace,
+        document_id,
+        properties,
+        metadata=metadata,
+        now=now,
+    )
+    rows = [
+        {
+            "properties": passage_properties(
+                position=position, start=passage.start, end=passage.end, content=passage.text
+            ),
+            "vector": vectors[position],
+            "mentions": knowledge.rows.mentions[position]["entities"],
+        }
+        for position, passage in enumerate(passages)
+    ]
+    statement = documents.save(
+        engine.namespace,
+        document_id,
+        properties,
+        rows,
+        knowledge.rows.relations,
+        knowledge.vectors,
+        now=now,
+    )
+    row: Row = store_knowledge_with(
+        engine, knowledge, lambda run: run(statement)[0], name="save_document", now=now
+    )
+    return row, knowledge

@@ -51,28 +51,18 @@ def extract_entities(
     types = check_types(entity_types)
     validation.dump_metadata("context", context)
     (extraction,) = extract_texts(engine, [checked_text])
-    source = message or (
-        text_source(checked_text)
-        if conversation is None
-        else f"{conversation}:{text_source(checked_text)}"
+    source = message or text_source(checked_text, conversation)
+    knowledge, linked_to = engine.embeddings.retry_when_stale(
+        lambda: _build_and_store(
+            engine,
+            source,
+            extraction,
+            conversation=conversation,
+            message=message,
+            should_store=store,
+            now=now,
+        )
     )
-
-    def build_and_store() -> tuple[Knowledge, str | None]:
-        redirects = engine.state.redirects() if store else Redirects()
-        knowledge = build_knowledge(engine, [(source, extraction)], redirects, now=now)
-        if not store or not knowledge.rows.entities:
-            return knowledge, None
-        link_statement = None
-        if conversation is not None or message is not None:
-            link_statement = statements.save_mentions(
-                engine.namespace,
-                conversation_id=conversation,
-                message_id=message,
-                mentions=build_mention_rows(knowledge.extractions[0].mentions),
-            )
-        return knowledge, store_entities(engine, knowledge, link_statement, now=now)
-
-    knowledge, linked_to = engine.embeddings.retry_when_stale(build_and_store)
     metadata = dict(context) if isinstance(context, Mapping) and context else None
     response = build_response(
         engine,
@@ -84,17 +74,40 @@ def extract_entities(
         metadata=metadata,
         now=now,
     )
-    return response.model_copy(
-        update={
-            "stored": store and bool(knowledge.rows.entities),
-            "linked_to": linked_to,
-        }
-    )
+    is_stored = store and bool(knowledge.rows.entities)
+    return response.model_copy(update={"stored": is_stored, "linked_to": linked_to})
 
 
-def text_source(text: str) -> str:
+def _build_and_store(
+    engine: Engine,
+    source: str,
+    extraction: Extraction,
+    *,
+    conversation: str | None,
+    message: str | None,
+    should_store: bool,
+    now: int,
+) -> tuple[Knowledge, str | None]:
+    """Build the rows of an extraction, and store them; return what they were linked to."""
+    redirects = engine.state.redirects() if should_store else Redirects()
+    knowledge = build_knowledge(engine, [(source, extraction)], redirects, now=now)
+    if not should_store or not knowledge.rows.entities:
+        return knowledge, None
+    link_statement = None
+    if conversation is not None or message is not None:
+        link_statement = statements.save_mentions(
+            engine.namespace,
+            conversation_id=conversation,
+            message_id=message,
+            mentions=build_mention_rows(knowledge.extractions[0].mentions),
+        )
+    return knowledge, store_entities(engine, knowledge, link_statement, now=now)
+
+
+def text_source(text: str, conversation_id: str | None = None) -> str:
     """Return the id that stands for a text that is no message, as evidence of relationships."""
-    return f"text:{identifiers.digest(text)}"
+    source = f"text:{identifiers.digest(text)}"
+    return source if conversation_id is None else f"{conversation_id}:{source}"
 
 
 def build_response(

@@ -1,8 +1,9 @@
 """Turn texts into entities and relationships of the graph.
 
 The steps are the same for messages, documents, decisions and other texts: extract, replace merged
-entities, build the rows, add the vectors, store. Functions that write must be called again when
-`EmbeddingModels.retry_when_stale` calls its work again.
+entities, build the rows, add the vectors, store. Run them inside
+`EmbeddingModels.retry_when_stale`, because a write is refused if the embedding model or the
+redirects have changed since they were read.
 """
 
 from collections.abc import Callable, Iterable, Sequence

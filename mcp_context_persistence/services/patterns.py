@@ -217,14 +217,32 @@ def _apply_page(
     knowledge = build_knowledge(
         engine, [(row["id"], by_text[row["id"]]) for row in changed], redirects, now=now
     )
+    retyped = _note_entity_changes(engine, difference, changed, by_text, knowledge)
+    if should_write:
+        mentions = {row["message_id"]: row["entities"] for row in knowledge.rows.mentions}
+        updates = [
+            {"id": row["id"], "guard": row["guard"], "entities": mentions[row["id"]]}
+            for row in changed
+        ]
+        removed = _write_page(engine, knowledge, updates, retyped, now=now)
+        difference.removed.update({mention["id"]: EntityChange(**mention) for mention in removed})
+
+
+def _note_entity_changes(
+    engine: Engine,
+    difference: _Difference,
+    changed: Sequence[Row],
+    by_text: Mapping[str, Extraction],
+    knowledge: Knowledge,
+) -> Sequence[Row]:
+    """Note which entities are added or get another type; return the rows of the latter."""
     stored = _read_entities(engine, {row["id"]: [] for row in knowledge.rows.entities})
-    stored_by_pattern = {
+    ids_of_patterns = {
         mention["id"]
         for row in changed
         for mention in row["mentions"]
         if (mention["extractor"] or "").startswith(user_patterns.RULE_PREFIX)
-    }
-    by_pattern = {
+    } | {
         mention.entity_id
         for row in changed
         for mention in by_text[row["id"]].mentions
@@ -239,7 +257,7 @@ def _apply_page(
         elif (
             stored_entity["origin"] == "extracted"
             and stored_entity["type"] != change.type
-            and row["id"] in by_pattern | stored_by_pattern
+            and row["id"] in ids_of_patterns
         ):
             difference.retyped.setdefault(row["id"], change).previous_type = stored_entity["type"]
             retyped.append(
@@ -247,14 +265,7 @@ def _apply_page(
                     engine.namespace, stored_entity, change.type, properties["confidence"]
                 )
             )
-    if should_write:
-        mentions = {row["message_id"]: row["entities"] for row in knowledge.rows.mentions}
-        updates = [
-            {"id": row["id"], "guard": row["guard"], "entities": mentions[row["id"]]}
-            for row in changed
-        ]
-        removed = _write_page(engine, knowledge, updates, retyped, now=now)
-        difference.removed.update({mention["id"]: EntityChange(**mention) for mention in removed})
+    return retyped
 
 
 def _write_page(

@@ -250,25 +250,25 @@ def test_a_client_with_metrics_is_closed_in_a_child_without_a_wait(server, names
 
 
 def test_a_managed_client_in_a_child_is_refused_and_its_close_leaves_the_parent_alone(managed):
-    before = local.status(managed._engine.connection.attachment.store).clients
+    before = local.read_status(managed._engine.connection.attachment.store).clients
     assert "belongs to the parent process" in in_child(managed.get_conversation_stats)
     assert in_child(managed.close) == "None"
-    assert local.status(managed._engine.connection.attachment.store).clients == before
+    assert local.read_status(managed._engine.connection.attachment.store).clients == before
     assert managed.get_conversation_stats().success
 
 
 def test_a_server_that_took_the_place_of_the_stopped_one_goes_on(managed):
     address = managed._engine.connection.attachment
-    now = local.running(address.store).pid
+    now = local.read_size(address.store).pid
     address.restart(now + 1)  # another call has restarted that one already
-    assert local.running(address.store).pid == now == address.server_pid
+    assert local.read_size(address.store).pid == now == address.server_pid
 
 
 def test_calls_that_find_the_server_gone_at_the_same_time_start_it_once(managed, monkeypatch):
     from mcp_context_persistence.kg.local import attachment
 
     address, joins, errors = managed._engine.connection.attachment, [], []
-    join = attachment.join
+    join = attachment.join_server
 
     def count(*args, **options):
         joins.append(threading.get_ident())
@@ -281,7 +281,7 @@ def test_calls_that_find_the_server_gone_at_the_same_time_start_it_once(managed,
         except Exception as error:
             errors.append(error)
 
-    monkeypatch.setattr(attachment, "join", count)
+    monkeypatch.setattr(attachment, "join_server", count)
     threads = [threading.Thread(target=renew) for _ in range(8)]
     for thread in threads:
         thread.start()
@@ -310,7 +310,7 @@ def test_a_renewal_that_failed_fails_for_all_who_waited_and_the_next_one_is_a_ne
             errors.append(str(error))
 
     with monkeypatch.context() as patch:
-        patch.setattr(attachment, "join", fail)
+        patch.setattr(attachment, "join_server", fail)
         threads = [threading.Thread(target=renew) for _ in range(4)]
         for thread in threads:
             thread.start()
@@ -319,3 +319,15 @@ def test_a_renewal_that_failed_fails_for_all_who_waited_and_the_next_one_is_a_ne
     assert errors == ["no server today"] * 4
     address.renew()
     assert managed.get_conversation_stats().success
+
+
+def test_a_server_of_a_faulty_version_is_refused_when_a_client_is_opened(server, monkeypatch):
+    class Components:
+        def text(self):
+            return (
+                "RETURN 'Neo4j Kernel' AS name, ['2025.12.1'] AS versions, 'community' AS edition"
+            )
+
+    monkeypatch.setattr("mcp_context_persistence.kg.driver.graph.read_components", Components)
+    with pytest.raises(DatabaseError, match=r"Neo4j 2025\.12\.1 can match or merge wrong nodes"):
+        ContextPersistenceClient(server.bolt_url, auth=server.auth)

@@ -25,7 +25,7 @@ from mcp_context_persistence.kg.driver.error_mapping import (
 from mcp_context_persistence.kg.driver.pool import WrongListenerError
 from mcp_context_persistence.kg.driver.recovery import Recovery
 from mcp_context_persistence.kg.driver.replay import Replay
-from mcp_context_persistence.kg.driver.server import choose_dialect
+from mcp_context_persistence.kg.driver.server import check_version, choose_dialect
 
 
 def test_all_errors_share_a_base_and_some_are_python_errors_too():
@@ -114,6 +114,21 @@ def test_driver_errors_are_mapped(error, retryable, may_be_applied):
 )
 def test_the_dialect_follows_the_version(version, dialect):
     assert choose_dialect(version) == dialect
+
+
+@pytest.mark.parametrize(
+    "version", ["2025.11.0", "2025.11.2", "2025.12.1", "2026.01.0", "2026.01.3"]
+)
+def test_versions_that_match_wrong_nodes_are_refused(version):
+    with pytest.raises(errors.DatabaseError, match=f"{version}.*upgrade the server to 2026.01.4"):
+        check_version(version)
+
+
+@pytest.mark.parametrize(
+    "version", ["5.26.19", "2025.10.1", "2026.01.4", "2026.02.3", "5.27-aura", "2025.11-aura"]
+)
+def test_other_versions_are_accepted(version):
+    check_version(version)
 
 
 @pytest.mark.parametrize(
