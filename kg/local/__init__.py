@@ -1,60 +1,65 @@
-"""The managed local Neo4j: a store is a folder, and one server process serves every process that attaches to it.
+"""The managed local Neo4j: a store is a folder, and one server serves all processes that attach.
 
-The first process to attach starts the server, through a small supervisor; each further one attaches to it; the last one out stops
-it. The names below load their modules when they are first used, because the supervisor enters this package with the standard
-library alone.
+The first process to attach starts the server, through a small supervisor; later ones attach to it.
+The server stops after the last one. The names below load their modules at first use, because the
+supervisor imports this package with the standard library alone.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mcp_context_persistence.kg.local.attachment import (
-        Attachment,
-        ServerStatus,
-        attach,
-        start,
-        status,
-        stop,
-    )
+    from mcp_context_persistence.kg.local.attachment import Attachment
     from mcp_context_persistence.kg.local.jars import Jars, Progress, provision
     from mcp_context_persistence.kg.local.launch import make_start_cache
-    from mcp_context_persistence.kg.local.server import Running, running, users
+    from mcp_context_persistence.kg.local.lifecycle import attach, start, stop
     from mcp_context_persistence.kg.local.settings import ServerSettings, default_store
+    from mcp_context_persistence.kg.local.status import (
+        ServerSize,
+        ServerStatus,
+        list_clients,
+        read_size,
+        read_status,
+    )
 
 __all__ = [
     "Attachment",
     "Jars",
     "Progress",
-    "Running",
     "ServerSettings",
+    "ServerSize",
     "ServerStatus",
     "attach",
     "default_store",
+    "list_clients",
     "make_start_cache",
     "provision",
-    "running",
+    "read_size",
+    "read_status",
     "start",
-    "status",
     "stop",
-    "users",
 ]
 
-_HOMES = {
-    **dict.fromkeys(
-        ("Attachment", "ServerStatus", "attach", "start", "status", "stop"),
-        "mcp_context_persistence.kg.local.attachment",
-    ),
-    **dict.fromkeys(("Jars", "Progress", "provision"), "mcp_context_persistence.kg.local.jars"),
-    **dict.fromkeys(("Running", "running", "users"), "mcp_context_persistence.kg.local.server"),
-    "make_start_cache": "mcp_context_persistence.kg.local.launch",
-    **dict.fromkeys(
-        ("ServerSettings", "default_store"), "mcp_context_persistence.kg.local.settings"
-    ),
+_MODULES = {
+    "Attachment": "attachment",
+    "Jars": "jars",
+    "Progress": "jars",
+    "ServerSettings": "settings",
+    "ServerSize": "status",
+    "ServerStatus": "status",
+    "attach": "lifecycle",
+    "default_store": "settings",
+    "list_clients": "status",
+    "make_start_cache": "launch",
+    "provision": "jars",
+    "read_size": "status",
+    "read_status": "status",
+    "start": "lifecycle",
+    "stop": "lifecycle",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

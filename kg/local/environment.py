@@ -1,6 +1,6 @@
-"""The environment of the supervisor and the server: the same under a login shell, cron and systemd.
+"""The environment of the supervisor and the server. Standard library only.
 
-Only the standard library, for the supervisor.
+It is the same under a login shell, cron and systemd.
 """
 
 import contextlib
@@ -8,8 +8,9 @@ import locale
 import os
 import resource
 
-# Nothing else of the caller's environment reaches the server: no secrets, and no variables that change Java or Neo4j.
-KEPT = frozenset(
+# Nothing else of the caller's environment reaches the server: no secrets, and no variables that
+# change Java or Neo4j.
+ALLOWED = frozenset(
     {
         "PATH",
         "HOME",
@@ -22,23 +23,23 @@ KEPT = frozenset(
         "MALLOC_ARENA_MAX",
     }
 )
-# Java encodes file names as the locale says; under C or POSIX it refuses every path that is not ASCII.
+# Java encodes file names by the locale; under C or POSIX it refuses every path that is not ASCII.
 LOCALES = ("C.UTF-8", "C.utf8", "en_US.UTF-8")
-WANTED_FILES = 40_000  # what Neo4j recommends where the system sets no limit
+RECOMMENDED_FILES = 40_000  # by Neo4j; used where the system sets no limit
 
 
-def environment() -> dict[str, str]:
+def filter_environment() -> dict[str, str]:
     """Return the variables of the caller that reach the server."""
-    return {name: value for name, value in os.environ.items() if name in KEPT}
+    return {name: value for name, value in os.environ.items() if name in ALLOWED}
 
 
-def with_utf8(variables: dict[str, str]) -> dict[str, str]:
+def set_utf8_locale(variables: dict[str, str]) -> dict[str, str]:
     """Return the variables with a locale of this machine whose file names are UTF-8.
 
-    It changes this process's own locale for a moment: for the supervisor, which has one thread.
+    The locale of this process changes while this runs, so there must be no other thread.
     """
     before = locale.setlocale(locale.LC_CTYPE)
-    name = next((one for one in LOCALES if _exists(one)), "C")
+    name = next((candidate for candidate in LOCALES if _has_locale(candidate)), "C")
     locale.setlocale(locale.LC_CTYPE, before)
     rest = {
         key: value
@@ -48,7 +49,7 @@ def with_utf8(variables: dict[str, str]) -> dict[str, str]:
     return {**rest, "LANG": name, "LC_ALL": name}
 
 
-def _exists(name: str) -> bool:
+def _has_locale(name: str) -> bool:
     try:
         locale.setlocale(locale.LC_CTYPE, name)
     except locale.Error:
@@ -56,12 +57,12 @@ def _exists(name: str) -> bool:
     return True
 
 
-def allow_open_files() -> int:
-    """Let this process and its children open as many files as the system lets them; return how many that are."""
+def raise_file_limit() -> int:
+    """Raise the limit of open files of this process and its children; return the new limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = WANTED_FILES if hard == resource.RLIM_INFINITY else hard
-    if soft != resource.RLIM_INFINITY and soft < wanted:
+    limit = RECOMMENDED_FILES if hard == resource.RLIM_INFINITY else hard
+    if soft != resource.RLIM_INFINITY and soft < limit:
         with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return WANTED_FILES if allowed == resource.RLIM_INFINITY else allowed
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return RECOMMENDED_FILES if soft == resource.RLIM_INFINITY else soft

@@ -1,8 +1,9 @@
 """Which folder a store is, and whether a process serves this very folder.
 
-A folder that was copied, moved or restored brings the files of another one with it: the state file names a process that
-serves the original, and the password is the original's. So nothing that a file says counts until it is proven: a folder
-knows itself by its place in the file system, and a process is signaled only if it works in this folder.
+A folder that was copied or restored contains the files of another one: the state file names a
+process that serves the original, and the password is the original's. So nothing that a file says
+counts until it is proven: a folder is identified by its inode, and a process is signaled only if it
+works in this folder.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mcp_context_persistence.kg.local.process import birth, is_alive, kill
+from mcp_context_persistence.kg.local.process import is_alive, kill_process, read_start_time
 from mcp_context_persistence.kg.local.settings import MAIN_CLASS
 
 HOME_OPTION = "--home-dir="
@@ -21,12 +22,12 @@ HOME_OPTION = "--home-dir="
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """Where a folder is in the file system.
+    """Which folder of the file system a folder is.
 
     Attributes:
         path: Its real path.
         device: Of its file system.
-        inode: Its number there.
+        inode: Its number in that file system.
     """
 
     path: str
@@ -35,62 +36,68 @@ class Identity:
 
     @classmethod
     def of(cls, folder: Path) -> "Identity":
-        """Look at a folder.
+        """Return the identity of a folder.
 
         Raises:
-            OSError: There is none.
+            OSError: There is no such folder.
         """
         entry = folder.stat()
         return cls(path=str(folder.resolve()), device=entry.st_dev, inode=entry.st_ino)
 
     @classmethod
     def read(cls, file: Path) -> "Identity | None":
-        """Read what `text` has written, None where there is nothing that can be read."""
+        """Read what `to_json` returned from a file, None where it cannot be read."""
         try:
             row = json.loads(file.read_text(encoding="utf-8"))
             return cls(path=str(row["path"]), device=int(row["device"]), inode=int(row["inode"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def text(self) -> str:
-        """Return it for a file."""
+    def to_json(self) -> str:
+        """Return the identity as JSON, for a file."""
         return json.dumps(asdict(self))
 
-    def is_same(self, other: "Identity") -> bool:
+    def is_same(self, identity: "Identity") -> bool:
         """Return whether both are one folder, which may have been renamed.
 
-        File systems may get another device number at a mount: the same inode at the same path is the same folder then.
+        A file system may get another device number at a mount: then the same inode at the same path
+        is the same folder.
         """
-        return self.inode == other.inode and (
-            self.device == other.device or self.path == other.path
+        return self.inode == identity.inode and (
+            self.device == identity.device or self.path == identity.path
         )
 
 
 def is_server_of(folder: Path, pid: int, started: str) -> bool:
-    """Return whether the process is a server that works in this very folder, wherever the folder was when it started.
+    """Return whether the process is a server that works in this folder, even after a move.
 
     Args:
         folder: The store's folder.
         pid: The process id.
-        started: The start of that process, as `process.birth` tells it.
+        started: The start of that process, as `process.read_start_time` returns it.
     """
-    return is_alive(pid, started) and MAIN_CLASS in _command_line(pid) and _works_in(pid, folder)
+    return (
+        is_alive(pid, started)
+        and MAIN_CLASS in _read_command_line(pid)
+        and _is_working_in(pid, folder)
+    )
 
 
-def serves(folder: Path, pid: int, started: str) -> bool:
+def is_serving(folder: Path, pid: int, started: str) -> bool:
     """Return whether the process is a server that works in this folder and knows it by its path.
 
-    A server whose folder was moved still works in it, but its new files would go to the old path: it is of no use.
+    A server whose folder was moved still works in it, but would write new files to the old path. It
+    is of no use.
     """
     if not is_server_of(folder, pid, started):
         return False
-    homes = [
+    home_folders = [
         word.removeprefix(HOME_OPTION)
-        for word in _command_line(pid)
+        for word in _read_command_line(pid)
         if word.startswith(HOME_OPTION)
     ]
     with contextlib.suppress(OSError):
-        return any(os.path.samefile(home, folder) for home in homes)
+        return any(os.path.samefile(home, folder) for home in home_folders)
     return False
 
 
@@ -103,16 +110,18 @@ def end_servers(folder: Path, pid: int, started: str) -> int:
         started: The start of that process.
 
     Returns:
-        The id of a process that does not end, 0 where all are gone.
+        The id of a process that does not end, 0 where all have ended.
     """
-    for other, birthday in {(pid, started), *_servers_in(folder)}:
-        if is_server_of(folder, other, birthday) and not kill(other, birthday):
-            return other
+    for server_pid, server_started in {(pid, started), *_find_servers(folder)}:
+        if is_server_of(folder, server_pid, server_started) and not kill_process(
+            server_pid, server_started
+        ):
+            return server_pid
     return 0
 
 
-def holds(pid: int, started: str, file: Path) -> bool:
-    """Return whether the process has the file open. Only Linux tells; elsewhere it is False.
+def has_file_open(pid: int, started: str, file: Path) -> bool:
+    """Return whether the process has the file open. Outside Linux the answer is always False.
 
     Args:
         pid: The process id.
@@ -122,42 +131,42 @@ def holds(pid: int, started: str, file: Path) -> bool:
     if not is_alive(pid, started):
         return False
     with contextlib.suppress(OSError):
-        wanted = file.stat()
+        entry = file.stat()
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
             with contextlib.suppress(OSError):
-                if os.path.samestat(descriptor.stat(), wanted):
+                if os.path.samestat(descriptor.stat(), entry):
                     return True
     return False
 
 
-def _servers_in(folder: Path) -> Iterator[tuple[int, str]]:
-    """Yield id and start of every process that is a server and works in the folder, as far as the system tells."""
+def _find_servers(folder: Path) -> Iterator[tuple[int, str]]:
+    """Yield id and start of every server that works in the folder. Linux only."""
     for name in os.listdir("/proc") if sys.platform.startswith("linux") else ():
         if (
             name.isdigit()
-            and _works_in(int(name), folder)
-            and MAIN_CLASS in _command_line(int(name))
+            and _is_working_in(int(name), folder)
+            and MAIN_CLASS in _read_command_line(int(name))
         ):
-            yield int(name), birth(int(name))
+            yield int(name), read_start_time(int(name))
 
 
-def _works_in(pid: int, folder: Path) -> bool:
+def _is_working_in(pid: int, folder: Path) -> bool:
     with contextlib.suppress(OSError):
         if sys.platform.startswith("linux"):
             return os.path.samestat(os.stat(f"/proc/{pid}/cwd"), folder.stat())
-        import psutil  # noqa: PLC0415  not for the supervisor, which has no site packages
+        import psutil  # noqa: PLC0415 - the supervisor has no site packages
 
         with contextlib.suppress(psutil.Error):
             return os.path.samefile(psutil.Process(pid).cwd(), folder)
     return False
 
 
-def _command_line(pid: int) -> list[str]:
+def _read_command_line(pid: int) -> list[str]:
     if sys.platform.startswith("linux"):
         with contextlib.suppress(OSError):
             return os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes()).split("\0")
         return []
-    import psutil  # noqa: PLC0415
+    import psutil  # noqa: PLC0415 - as above
 
     with contextlib.suppress(psutil.Error):
         return list(psutil.Process(pid).cmdline())

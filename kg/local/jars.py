@@ -1,6 +1,6 @@
-"""The locked jars of the server: where they are, whether they are whole, and how they come here.
+"""The locked jars of the server: they are verified, and downloaded where they are missing.
 
-`neo4j-VERSION.json` beside this file names each jar with its size and SHA-256; `tools.lock_jars`
+`neo4j-VERSION.json` in this folder names each jar with its size and SHA-256; `tools.lock_jars`
 makes it. The jars lie in one folder of the cache for all stores, and each of them is hashed before
 every start: 200 MB take 0.2 s on two cores. The same file names the jar that holds the default
 embedding model (see `ingest.models.minilm`).
@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.local.leases import locked_file
 from mcp_context_persistence.kg.local.settings import NEO4J_VERSION, cache_folder
-from mcp_context_persistence.kg.local.signature_stripping import unsigned
+from mcp_context_persistence.kg.local.signature_stripping import strip_signatures
 
 if TYPE_CHECKING:
     from mcp_context_persistence.kg.local.maven import Repository
@@ -31,9 +31,8 @@ LOCK_FILE = Path(__file__).with_name(f"neo4j-{NEO4J_VERSION}.json")
 DOWNLOADS = 16  # at once
 HASHES = 4
 WAIT_SECONDS = 900.0  # for another process that provisions
-MTIME = (
-    1_767_225_600  # of every jar (2026-01-01), because a start-up cache is bound to the jars' times
-)
+# Of every jar (2026-01-01), because a start-up cache is bound to the jars' times.
+MTIME = 1_767_225_600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,13 +120,13 @@ def locked_model() -> ModelJar:
 
 @cache
 def locked() -> tuple[Jar, ...]:
-    """Every jar of the server in the lock file."""
+    """Return every jar of the server in the lock file."""
     rows = json.loads(LOCK_FILE.read_text(encoding="utf-8"))["jars"]
     return tuple(Jar(**row) for row in rows)
 
 
 @cache
-def _place() -> str:
+def _compute_digest() -> str:
     text = "\n".join(
         f"{jar.target} {jar.coordinates} {jar.sha256} {jar.unsigned_sha256}" for jar in locked()
     )
@@ -144,72 +143,71 @@ def provision(progress: Progress | None = None) -> Jars:
             other threads.
 
     Raises:
-        DatabaseError: A jar cannot be had, or the cache cannot be written.
+        DatabaseError: A jar cannot be downloaded, or the cache cannot be written.
     """
-    jars = Jars(home=cache_folder() / f"neo4j-{NEO4J_VERSION}-{_place()}", digest=_place())
+    jars = Jars(
+        home=cache_folder() / f"neo4j-{NEO4J_VERSION}-{_compute_digest()}", digest=_compute_digest()
+    )
     _refuse_foreign(jars)
-    if not _damaged(jars, locked(), progress):
+    if not _find_damaged(jars, progress):
         return jars
     try:
         for folder in (jars.lib, jars.plugins):
             folder.mkdir(parents=True, exist_ok=True)
         with locked_file(jars.home / "provision.lock", seconds=WAIT_SECONDS):
-            wanted = _damaged(
-                jars, locked(), None
-            )  # again, since another process may have been at work
-            if wanted:
-                _download(jars, wanted, progress)
+            damaged = _find_damaged(jars, None)  # again: another process may have downloaded them
+            if damaged:
+                _download(jars, damaged, progress)
     except OSError as error:
-        what = f"The jars of the local server cannot be written to {jars.home} ({error.strerror})"
-        raise DatabaseError(f"{what}: free space there or set CONTEXT_CACHE_DIR.") from error
+        raise DatabaseError(
+            f"The jars of the local server cannot be written to {jars.home} ({error.strerror}): "
+            "free space there or set CONTEXT_CACHE_DIR."
+        ) from error
     return jars
 
 
 def _refuse_foreign(jars: Jars) -> None:
-    names = {
-        target: {jar.name for jar in locked() if jar.target == target}
-        for target in ("lib", "plugins")
-    }
-    for target, known in names.items():
-        foreign = {file.name for file in (jars.home / target).glob("*.jar")} - known
+    for target in ("lib", "plugins"):
+        locked_names = {jar.name for jar in locked() if jar.target == target}
+        foreign = {file.name for file in (jars.home / target).glob("*.jar")} - locked_names
         if foreign:
             raise DatabaseError(
-                f"{jars.home / target} holds {len(foreign)} jar(s) that are not locked: remove {sorted(foreign)[0]}."
+                f"{jars.home / target} holds {len(foreign)} jar(s) that are not locked: "
+                f"remove {min(foreign)}."
             )
 
 
-def _damaged(jars: Jars, wanted: Iterable[Jar], progress: Progress | None) -> list[Jar]:
-    wanted = list(wanted)
-    total, done = sum(jar.size for jar in wanted), 0
+def _find_damaged(jars: Jars, progress: Progress | None) -> list[Jar]:
+    """Return the locked jars that are damaged or missing."""
+    total, done = sum(jar.size for jar in locked()), 0
     damaged = []
     with ThreadPoolExecutor(HASHES) as threads:
-        for jar, whole in zip(
-            wanted,
-            threads.map(lambda jar: is_kept_whole(jars.home / jar.target / jar.name, jar), wanted),
-            strict=True,
-        ):
+        checks = threads.map(
+            lambda jar: is_valid_copy(jars.home / jar.target / jar.name, jar), locked()
+        )
+        for jar, is_valid in zip(locked(), checks, strict=True):
             done += jar.size
-            if not whole:
+            if not is_valid:
                 damaged.append(jar)
             elif progress:
                 progress("verify", done, total)
     return damaged
 
 
-def is_kept_whole(file: Path, jar: Jar) -> bool:
+def is_valid_copy(file: Path, jar: Jar) -> bool:
     """Return whether a file is what the cache shall hold of this jar.
 
     It is the jar itself, or its copy without signatures.
     """
     return (
-        is_whole(file, jar.unsigned_sha256, jar.unsigned_size)
+        matches_checksum(file, jar.unsigned_sha256, jar.unsigned_size)
         if jar.unsigned_sha256
-        else is_whole(file, jar.sha256, jar.size)
+        else matches_checksum(file, jar.sha256, jar.size)
     )
 
 
-def is_whole(file: Path, sha256: str, size: int) -> bool:
-    """Whether the file has the locked size and SHA-256."""
+def matches_checksum(file: Path, sha256: str, size: int) -> bool:
+    """Return whether the file has this size and SHA-256."""
     try:
         with file.open("rb") as content:
             if os.fstat(content.fileno()).st_size != size:
@@ -219,20 +217,21 @@ def is_whole(file: Path, sha256: str, size: int) -> bool:
         return False
 
 
-def _download(jars: Jars, wanted: list[Jar], progress: Progress | None) -> None:
-    from mcp_context_persistence.kg.local.maven import Repository  # noqa: PLC0415  jgo and requests take 0.4 s to import
+def _download(jars: Jars, missing: list[Jar], progress: Progress | None) -> None:
+    # jgo and requests take 0.4 s to import.
+    from mcp_context_persistence.kg.local.maven import Repository  # noqa: PLC0415
 
     repository = Repository()
-    total, done, failed = sum(jar.size for jar in wanted), 0, []
+    total, done, failed = sum(jar.size for jar in missing), 0, []
     if progress:
         progress("download", 0, total)
     with ThreadPoolExecutor(DOWNLOADS) as threads:
-        running = {
+        downloads = {
             threads.submit(fetch, repository, jar, jars.home / jar.target / jar.name): jar
-            for jar in wanted
+            for jar in missing
         }
-        for future in as_completed(running):
-            jar = running[future]
+        for future in as_completed(downloads):
+            jar = downloads[future]
             if not future.result():
                 failed.append(jar)
             done += jar.size
@@ -240,8 +239,9 @@ def _download(jars: Jars, wanted: list[Jar], progress: Progress | None) -> None:
                 progress("download", done, total)
     if failed:
         raise DatabaseError(
-            f"{len(failed)} of {len(wanted)} jars of the local server could not be downloaded whole, among them "
-            f"{failed[0].coordinates}: check the network, the proxy, or the mirror in ~/.m2/settings.xml, and try again.",
+            f"{len(failed)} of {len(missing)} jars of the local server could not be downloaded "
+            f"whole, among them {failed[0].coordinates}: check the network, the proxy, or the "
+            "mirror in ~/.m2/settings.xml, and try again.",
             retryable=True,
         )
 
@@ -260,16 +260,16 @@ def fetch(
     Returns:
         False where no repository has the locked jar.
     """
-    part = to.with_name(f".{to.name}.{uuid.uuid4().hex}")
+    draft = to.with_name(f".{to.name}.{uuid.uuid4().hex}")
     sources = (repository.copy_local, lambda path, file: repository.fetch(path, file, report))
     try:
         for source in sources:
-            if source(jar.path, part) and is_whole(part, jar.sha256, jar.size):
+            if source(jar.path, draft) and matches_checksum(draft, jar.sha256, jar.size):
                 if jar.unsigned_sha256:
-                    part.write_bytes(unsigned(part.read_bytes()))
-                os.utime(part, (MTIME, MTIME))
-                part.replace(to)
-                return is_kept_whole(to, jar)
+                    draft.write_bytes(strip_signatures(draft.read_bytes()))
+                os.utime(draft, (MTIME, MTIME))
+                draft.replace(to)
+                return is_valid_copy(to, jar)
     finally:
-        part.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
     return False

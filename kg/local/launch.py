@@ -1,4 +1,4 @@
-"""The files and the command line by which the server of a store is started."""
+"""The files and the command line that start the server of a store."""
 
 import hashlib
 import json
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import mcp_context_persistence
+from mcp_context_persistence.kg.deadline import Deadline
 from mcp_context_persistence.kg.local import java, sizes
 from mcp_context_persistence.kg.local.cds_archive import StartCache
 from mcp_context_persistence.kg.local.jars import Jars, provision
@@ -24,7 +25,7 @@ from mcp_context_persistence.kg.local.settings import (
     ServerSettings,
     cache_folder,
 )
-from mcp_context_persistence.kg.local.store import Store, write
+from mcp_context_persistence.kg.local.store import Store, replace_file
 
 # A changed flag changes the name of the start-up cache, which is bound to them.
 FLAGS = (
@@ -43,8 +44,9 @@ FLAGS = (
 )
 # No files beside the store; they do not change what the start-up cache is bound to.
 QUIET_FLAGS = ("-XX:-UsePerfData", "-XX:-CreateCoredumpOnCrash")
-# For a quick start. The default metaspace starts four collections while the server loads its classes. The optimizing compiler waits
-# for five times as much work as by default: what is hot gets there a moment later, and a start spends 2 s instead of 4 s in it.
+# For a quick start. The default metaspace starts four collections while the server loads its
+# classes. The optimizing compiler waits for five times as much work as by default: hot code gets
+# there a little later, and a start spends 2 s instead of 4 s in it.
 START_FLAGS = (
     "-XX:MetaspaceSize=256m",
     "-XX:Tier4InvocationThreshold=25000",
@@ -58,7 +60,7 @@ HASH_ROUNDS = 1024  # as `neo4j-admin dbms set-initial-password` does it
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """What a server is started with.
+    """Java and the jars of a server.
 
     Attributes:
         java: The Java runtime.
@@ -69,21 +71,21 @@ class Runtime:
     jars: Jars
 
 
-def specification(
-    store: Store, jars: Jars, runtime: Java, settings: ServerSettings, *, throwaway: bool
+def make_specification(
+    store: Store, jars: Jars, runtime: Java, settings: ServerSettings, *, is_throwaway: bool
 ) -> dict[str, Any]:
-    """Everything the supervisor needs, as JSON values. It holds no secret."""
+    """Return everything that the supervisor needs, as JSON values. It contains no secret."""
     old = store.read_state()
     return {
         "store": str(store.folder),
         "nonce": secrets.token_hex(16),
-        "throwaway": throwaway,
+        "throwaway": is_throwaway,
         "java": str(runtime.program),
         "flags": [*_java_flags(runtime, settings), *_native_flags()],
         "class_path": jars.class_path,
         "arguments": [MAIN_CLASS, f"--home-dir={store.folder}", f"--config-dir={store.conf}"],
         "ports": [old.bolt_port, old.http_port] if old else [0, 0],
-        "linger": 0.0 if throwaway else settings.linger_seconds,
+        "linger": 0.0 if is_throwaway else settings.linger_seconds,
         "start_seconds": settings.start_seconds,
         "stop_seconds": settings.stop_seconds,
         "versions": {"neo4j": NEO4J_VERSION, "gds": GDS_VERSION, "java": runtime.version},
@@ -92,54 +94,61 @@ def specification(
     }
 
 
-def command() -> list[str]:
-    """The supervisor's command line: this Python without site packages, which would only take memory."""
+def supervisor_command() -> list[str]:
+    """Return the supervisor's command line: this Python without site packages, to save memory."""
     root = Path(mcp_context_persistence.__file__).resolve().parents[1]
-    start = "import sys; sys.path.insert(0, sys.argv[1]); from mcp_context_persistence.kg.local.supervisor import main; main(int(sys.argv[2]))"
-    return [sys.executable, "-E", "-s", "-S", "-X", "utf8", "-c", start, str(root)]
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); "
+        "from mcp_context_persistence.kg.local.supervisor import main; main(int(sys.argv[2]))"
+    )
+    return [sys.executable, "-E", "-s", "-S", "-X", "utf8", "-c", code, str(root)]
 
 
 def write_configuration(store: Store, jars: Jars, settings: ServerSettings) -> None:
-    """Writes `neo4j.conf`, and before the first start the password's hash."""
+    """Write `neo4j.conf`, and before the first start the password's hash."""
     options = {
         "server.default_listen_address": LOOPBACK,
         "server.default_advertised_address": "localhost",
         "server.https.enabled": "false",
-        "server.http_enabled_modules": "BROWSER",  # one door less, and a second less
+        "server.http_enabled_modules": "BROWSER",  # one port less, and a second less
         "server.directories.plugins": str(jars.plugins),
         **sizes.options(settings.heap, settings.page_cache),
         "dbms.security.procedures.unrestricted": "gds.*",
         "dbms.usage_report.enabled": "false",
-        "db.logs.query.enabled": "OFF",  # statements come with what users wrote
+        "db.logs.query.enabled": "OFF",  # statements contain what users wrote
         "client.allow_telemetry": "false",
-        "internal.dbms.bolt.netty_server_shutdown_quiet_period": "0",  # else an orderly stop sleeps for ten seconds
+        # Else an orderly stop sleeps for ten seconds.
+        "internal.dbms.bolt.netty_server_shutdown_quiet_period": "0",
         "db.tx_log.rotation.retention_policy": "2 files",
         "db.tx_log.rotation.size": "64m",
         "db.tx_log.preallocate": "false",
-        # By volume, where the default looks every 15 minutes: else all that is written in that time stays in the log.
+        # By volume; the default checks every 15 minutes, and the log keeps everything of that time.
         "db.checkpoint": "VOLUME",
         "db.checkpoint.interval.volume": "64m",
     }
     for name, text in log_configurations().items():
-        write(store.conf / name, text)
-    lines = [f"{name}={_escaped(value)}" for name, value in options.items()]
-    write(store.conf / "neo4j.conf", "# Written anew at every start.\n" + "\n".join(lines) + "\n")
+        replace_file(store.conf / name, text)
+    lines = [f"{name}={_escape(value)}" for name, value in options.items()]
+    replace_file(
+        store.conf / "neo4j.conf", "# Written anew at every start.\n" + "\n".join(lines) + "\n"
+    )
     if not store.has_data:
         folder = store.data / "dbms"
         folder.mkdir(mode=0o700, exist_ok=True)
-        write(folder / "auth.ini", f"{USER}:{hashed(store.password(), secrets.token_bytes(32))}:\n")
+        password_hash = hash_password(store.password(), secrets.token_bytes(32))
+        replace_file(folder / "auth.ini", f"{USER}:{password_hash}:\n")
 
 
-def hashed(password: str, salt: bytes) -> str:
-    """The password as Neo4j keeps it: salted SHA-256 in 1,024 rounds, which `auth.ini` takes for the first start."""
+def hash_password(password: str, salt: bytes) -> str:
+    """Return the password as `auth.ini` has it: salted SHA-256 in 1,024 rounds."""
     digest = hashlib.sha256(salt + password.encode()).digest()
     for _ in range(HASH_ROUNDS - 1):
         digest = hashlib.sha256(digest).digest()
     return f"SHA-256,{digest.hex()},{salt.hex()},{HASH_ROUNDS}"
 
 
-def _escaped(value: str) -> str:
-    r"""A value for a properties file, where a backslash escapes."""
+def _escape(value: str) -> str:
+    r"""Escape the backslashes of a value for a properties file."""
     return value.replace("\\", "\\\\")
 
 
@@ -154,18 +163,24 @@ def _java_flags(runtime: Java, settings: ServerSettings) -> list[str]:
 
 
 def _native_flags() -> list[str]:
-    """Return where native libraries are unpacked to; the file is gone once it is loaded. A store's disk may forbid to execute."""
+    """Return the flags for the folder where native libraries are unpacked.
+
+    It is not in the store, whose disk may forbid to execute. A file is removed once it is loaded.
+    """
     folder = cache_folder() / "native"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return [f"-D{name}={folder}" for name in ("jna.tmpdir", "io.netty.native.workdir")]
 
 
 def _flags(runtime: Java) -> tuple[str, ...]:
-    return (*FLAGS, f"--add-modules={VECTOR_MODULE}") if runtime.vectors else FLAGS
+    return (*FLAGS, f"--add-modules={VECTOR_MODULE}") if runtime.has_vectors else FLAGS
 
 
 def _cache(jars: Jars, runtime: Java, settings: ServerSettings) -> dict[str, str] | None:
-    """Where the start-up cache for this runtime, these jars and these flags lies, by the attributes of `StartCache`."""
+    """Return the paths of the start-up cache of this runtime, these jars and these flags.
+
+    They are named by the attributes of `StartCache`.
+    """
     if not settings.aot:
         return None
     key = json.dumps(
@@ -178,23 +193,23 @@ def _cache(jars: Jars, runtime: Java, settings: ServerSettings) -> dict[str, str
 
 
 def make_start_cache(*, settings: ServerSettings | None = None, seconds: float = 120.0) -> bool:
-    """Makes the start-up cache now and waits for it, instead of beside the next server.
+    """Make the start-up cache now and wait for it, instead of beside the next server.
 
     Args:
         settings: Of the servers that shall use it.
         seconds: How long to wait at most, also for another process that makes it.
 
     Returns:
-        Whether the cache is there.
+        Whether the cache exists.
 
     Raises:
-        DatabaseError: There is no Java, or the jars cannot be had.
+        DatabaseError: There is no Java, or the jars cannot be downloaded.
     """
     runtime, jars = java.find(), provision()
     settings = settings or ServerSettings()
     cache = StartCache.of(_cache(jars, runtime, settings))
-    until = time.monotonic() + seconds
-    while cache is not None and not cache.archive.exists() and time.monotonic() < until:
+    deadline = Deadline.after(seconds)
+    while cache is not None and not cache.archive.exists() and not deadline.has_passed:
         cache.begin_making(
             str(runtime.program), _java_flags(runtime, settings), jars.class_path, supervised=False
         )
@@ -207,6 +222,6 @@ def make_start_cache(*, settings: ServerSettings | None = None, seconds: float =
     return cache is not None and cache.archive.exists()
 
 
-def renewed(specification: dict[str, Any]) -> dict[str, Any]:
-    """The same specification for another run of the supervisor."""
+def renew_nonce(specification: dict[str, Any]) -> dict[str, Any]:
+    """Return the specification for another run of the supervisor."""
     return {**specification, "nonce": secrets.token_hex(16)}

@@ -43,11 +43,11 @@ class Repository:
         self._threads = threading.local()
 
     def fetch(self, path: str, to: Path, report: Callable[[int], None] | None = None) -> bool:
-        """Writes the file to the given place, replacing what is there.
+        """Download a file.
 
         Args:
             path: Such as ``org/neo4j/neo4j/1/neo4j-1.jar``.
-            to: A file of the caller's own.
+            to: Where it is written; an existing file is replaced.
             report: Called with the bytes that are there so far.
 
         Returns:
@@ -61,7 +61,7 @@ class Repository:
         return False
 
     def copy_local(self, path: str, to: Path) -> bool:
-        """Copies the file from the local repository, if it is there."""
+        """Copy the file from the local repository; return whether it is there."""
         try:
             shutil.copyfile(self.local / path, to)
         except OSError:
@@ -96,31 +96,31 @@ class Repository:
 
 
 def remotes(context: MavenContext, settings: Path | None = None) -> list[Remote]:
-    """The remote repositories to ask, in order.
+    """Return the remote repositories to ask, in order.
 
     Args:
         context: Of jgo, with its remote repositories.
         settings: The user's Maven settings (default: ``~/.m2/settings.xml``).
     """
-    mirrors = _mirrors(settings or Path.home() / ".m2" / "settings.xml")
-    found: list[Remote] = []
+    mirrors = _read_mirrors(settings or Path.home() / ".m2" / "settings.xml")
+    unique_remotes: list[Remote] = []
     for name, url in {**context.remote_repos, **GlobalSettings.load().repositories}.items():
         remote = next(
-            (mirror for names, mirror in mirrors if _mirrored(name, names)),
+            (mirror for names, mirror in mirrors if _is_mirrored(name, names)),
             Remote(url=str(url).rstrip("/")),
         )
-        if remote not in found:
-            found.append(remote)
-    return found
+        if remote not in unique_remotes:
+            unique_remotes.append(remote)
+    return unique_remotes
 
 
-def _mirrored(name: str, names: list[str]) -> bool:
+def _is_mirrored(name: str, names: list[str]) -> bool:
     if f"!{name}" in names:
         return False
     return name in names or "*" in names or "external:*" in names
 
 
-def _mirrors(settings: Path) -> list[tuple[list[str], Remote]]:
+def _read_mirrors(settings: Path) -> list[tuple[list[str], Remote]]:
     try:
         root = ET.parse(settings).getroot()  # noqa: S314  the user's own file, which Maven itself trusts
     except (OSError, ET.ParseError):

@@ -1,4 +1,4 @@
-"""The password of a copied store: the data has the original's, so it is changed as soon as the server runs."""
+"""The password of a copied store: the data has the original's until the server runs."""
 
 import neo4j
 import neo4j.exceptions as theirs
@@ -7,17 +7,19 @@ from mcp_context_persistence import cypher
 from mcp_context_persistence.kg.driver.daemon_threads import DaemonThreads
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.local.settings import USER
-from mcp_context_persistence.kg.local.store import Store, write
+from mcp_context_persistence.kg.local.store import Store, replace_file
 
 CHANGE_SECONDS = 20.0
 
 
 def change_password(files: Store, uri: str) -> None:
-    """Give the data the password that `password.new` orders, and write it to `password`. May be repeated at any point.
+    """Give the data the password that `password.new` orders, and write it to `password`.
+
+    It may be interrupted at any point and called again.
 
     Args:
-        files: The store; the caller holds its gate.
-        uri: Of its server, which is proven to be it.
+        files: The store; the caller holds its join lock.
+        uri: Of its server, which `listener_check` has accepted.
 
     Raises:
         DatabaseError: No password fits, or the server does not answer.
@@ -27,10 +29,13 @@ def change_password(files: Store, uri: str) -> None:
         return
     threads = DaemonThreads(name="context-persistence-password")
     try:
-        threads.call(lambda: _change(uri, [files.password(), *ordered]), seconds=CHANGE_SECONDS)
+        threads.call(
+            lambda: _change_password(uri, [files.password(), *ordered]), seconds=CHANGE_SECONDS
+        )
     except theirs.AuthError as error:
         raise DatabaseError(
-            f"The data of the local store {files.folder} has another password than its file: restore both from one backup."
+            f"The data of the local store {files.folder} has another password than its file: "
+            "restore both from one backup."
         ) from error
     except (theirs.Neo4jError, theirs.DriverError, TimeoutError) as error:
         raise DatabaseError(
@@ -38,13 +43,13 @@ def change_password(files: Store, uri: str) -> None:
         ) from error
     finally:
         threads.close()
-    write(files.secret, ordered[-1])
+    replace_file(files.secret, ordered[-1])
     files.next_secret.unlink(missing_ok=True)
 
 
-def _change(uri: str, candidates: list[str]) -> None:
-    """Log in with the candidate that is in force, and change it to the last one."""
-    wanted = candidates[-1]
+def _change_password(uri: str, candidates: list[str]) -> None:
+    """Log in with the candidate that is valid, and change the password to the last one."""
+    new_password = candidates[-1]
     for candidate in candidates:
         auth = (USER, candidate)
         try:
@@ -52,12 +57,12 @@ def _change(uri: str, candidates: list[str]) -> None:
                 uri, auth=auth, connection_timeout=CHANGE_SECONDS, telemetry_disabled=True
             ) as driver:
                 driver.verify_connectivity()
-                if candidate != wanted:
+                if candidate != new_password:
                     text = cypher.load("maintenance/change_password").text
                     driver.execute_query(
-                        text, {"old": candidate, "new": wanted}, database_="system"
+                        text, {"old": candidate, "new": new_password}, database_="system"
                     )
                 return
         except theirs.AuthError:
-            if candidate == wanted:
+            if candidate == new_password:
                 raise

@@ -1,39 +1,38 @@
-"""Processes by identity, and a child that dies with its parent. Only the standard library, for the supervisor."""
+"""Processes by identity, and a child that dies with its parent. Standard library only."""
 
 import contextlib
 import ctypes
 import os
-import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-from mcp_context_persistence.kg.local.settings import LOOPBACK
+from mcp_context_persistence.kg.deadline import Deadline
 
 PR_SET_PDEATHSIG = 1
-STABLE_PORTS = range(20_000, 32_768)  # below the ephemeral ports of Linux and of IANA
-PORT_TRIES = 20
-# Bolt's magic number and four proposals: 6.0 to 5.0 by range, 5.8, 5.4, 4.4.
-HANDSHAKE = bytes.fromhex("6060b017" + "00000006" + "00080805" + "00000405" + "00000404")
+KILL_PAUSE_SECONDS = 0.02
 
 
-def birth(pid: int) -> str:
-    """When the process began, as an opaque text that no later process with the same id has. Empty where there is none."""
+def read_start_time(pid: int) -> str:
+    """Return when a process began.
+
+    Returns:
+        An opaque text that no later process with the same id has, empty where there is no process.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return _birth_by_ps(pid)
+        return _ask_ps(pid)
     fields = stat.rpartition(")")[2].split()
     if fields[0] in {"Z", "X"}:  # dead, and only not yet collected
         return ""
     return fields[19]  # clock ticks since boot, which no change of the clock moves
 
 
-def _birth_by_ps(pid: int) -> str:
+def _ask_ps(pid: int) -> str:
     if sys.platform.startswith("linux"):
         return ""
     command = ["ps", "-o", "lstart=", "-p", str(pid)]
@@ -42,12 +41,12 @@ def _birth_by_ps(pid: int) -> str:
 
 
 def is_alive(pid: int, started: str) -> bool:
-    """Whether the very process lives that began then."""
-    return pid > 0 and started != "" and birth(pid) == started
+    """Return whether the process lives, and is the one that began then."""
+    return pid > 0 and started != "" and read_start_time(pid) == started
 
 
 def is_frozen(pid: int) -> bool:
-    """Return whether the process is stopped by a signal, so that it does nothing until it is let go on."""
+    """Return whether a signal has stopped the process, so that it waits for SIGCONT."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -55,72 +54,40 @@ def is_frozen(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] in {"T", "t"}
 
 
-def kill(pid: int, started: str, *, seconds: float = 10.0) -> bool:
-    """Kills the process if it is the one that began then, and waits for its end; returns whether it is gone."""
-    until = time.monotonic() + seconds
+def kill_process(pid: int, started: str, *, seconds: float = 10.0) -> bool:
+    """Kill the process if it is the one that began then, and wait for its end.
+
+    Returns:
+        Whether it has ended.
+    """
+    deadline = Deadline.after(seconds)
     while is_alive(pid, started):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        if time.monotonic() > until:
+        if deadline.has_passed:
             return False
-        time.sleep(0.02)
+        time.sleep(KILL_PAUSE_SECONDS)
     return True
 
 
-def dying_with_parent(*, nice: int = 0) -> Callable[[], None]:
-    """A function for the child, before it becomes another program: the kernel kills it when the parent's thread ends.
+def die_with_parent(*, nice: int = 0) -> Callable[[], None]:
+    """Return a function for a child, to be called before it becomes another program.
 
-    Only Linux can do that. Elsewhere a server whose supervisor was killed ends at the next attach to its store.
+    The kernel then kills the child when the parent's thread ends. Only Linux can do that.
+    Elsewhere, a server whose supervisor was killed is ended at the next attach to its store.
+
+    Args:
+        nice: How much the child's priority is lowered.
     """
     parent = os.getpid()
     prctl = ctypes.CDLL(None, use_errno=True).prctl if sys.platform.startswith("linux") else None
 
-    def prepare() -> None:
+    def prepare_child() -> None:
         if nice:
             os.nice(nice)
         if prctl is not None:
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            if os.getppid() != parent:  # it ended before the kernel knew
+            if os.getppid() != parent:  # the parent ended before the kernel was told
                 os._exit(1)
 
-    return prepare
-
-
-def choose_ports(preferred: Sequence[int]) -> list[int]:
-    """Choose as many free ports of the loopback interface as are preferred, the preferred ones where they are free.
-
-    Another port is chosen below those that the kernel gives to outgoing connections: there it is still free at the next start.
-
-    Args:
-        preferred: For each port the one of the last start, 0 where there is none.
-
-    Raises:
-        OSError: No port is free.
-    """
-    with contextlib.ExitStack() as listeners:  # all stay bound until the last one is chosen
-        return [listeners.enter_context(_bind(port)).getsockname()[1] for port in preferred]
-
-
-def _bind(preferred: int) -> socket.socket:
-    """Return a socket that is bound to the preferred port, or else to another one."""
-    usual = (STABLE_PORTS[secrets.randbelow(len(STABLE_PORTS))] for _ in range(PORT_TRIES))
-    for port in (*((preferred,) if preferred else ()), *usual, 0):
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((LOOPBACK, port))
-        except OSError:
-            listener.close()
-            continue
-        return listener
-    raise OSError("no port of the loopback interface is free")
-
-
-def speaks_bolt(port: int) -> bool:
-    """Whether something on the port answers Bolt's handshake. No secret is sent."""
-    try:
-        with socket.create_connection((LOOPBACK, port), timeout=2) as connection:
-            connection.sendall(HANDSHAKE)
-            return len(connection.recv(4)) > 0
-    except OSError:
-        return False
+    return prepare_child

@@ -13,20 +13,25 @@ APPLICATION = "context-persistence"
 USER = "neo4j"
 MAIN_CLASS = "org.neo4j.server.Neo4jCommunity"
 LOOPBACK = "127.0.0.1"
-JOIN_SECONDS = 60.0  # that opening a store may take beside the start of its server
+JOIN_SECONDS = 60.0  # that opening a store may take in addition to the start of its server
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServerSettings:
-    """How the server of a store is run. They count for the process that starts it; whoever attaches later takes it as it is.
+    """How the server of a store is run.
+
+    The settings of the process that starts the server count; later processes take it as it is.
 
     Attributes:
         heap: Memory of the Java heap at most, as Java writes it, such as ``1g``.
         page_cache: Memory for pages of the store, such as ``256m``.
-        aot: Start quickly: from an archive of loaded classes, which is made where it is missing, and with flags for it. False
-            starts the same server as the bare Java command would.
-        list_classes: A file to which the server writes the classes it loads; for the maker of the list only.
-        linger_seconds: How long the server of a lasting store waits for another process after the last one left.
+        aot: Whether the server starts quickly: from an archive of loaded classes, which is made
+            where it is missing, and with flags for it. False starts the same server as the bare
+            Java command would.
+        list_classes: A file to which the server writes the classes it loads, for
+            `tools.list_classes`.
+        linger_seconds: How long the server of a permanent store waits for another process after
+            the last one left.
         start_seconds: How long a start may take.
         stop_seconds: How long an orderly stop may take before the server is killed.
     """
@@ -41,17 +46,20 @@ class ServerSettings:
 
 
 def cache_folder() -> Path:
-    """Where jars and start-up caches are kept for all stores: ``CONTEXT_CACHE_DIR``, else the platform's cache folder."""
-    named = os.environ.get("CONTEXT_CACHE_DIR")
-    if named:
-        return Path(named).expanduser().absolute()
-    import platformdirs  # noqa: PLC0415  costs 30 ms, and is needed only here and below
+    """Return the folder of the jars and start-up caches of all stores.
+
+    It is ``CONTEXT_CACHE_DIR``, else the platform's cache folder.
+    """
+    folder = os.environ.get("CONTEXT_CACHE_DIR")
+    if folder:
+        return Path(folder).expanduser().absolute()
+    import platformdirs  # noqa: PLC0415 - takes 30 ms, and the supervisor has no site packages
 
     return Path(platformdirs.user_cache_dir(APPLICATION))
 
 
 def default_store() -> Path:
-    """The user's own store, in the platform's data folder."""
-    import platformdirs  # noqa: PLC0415
+    """Return the user's own store, in the platform's data folder."""
+    import platformdirs  # noqa: PLC0415 - as above
 
     return Path(platformdirs.user_data_dir(APPLICATION)) / "store"

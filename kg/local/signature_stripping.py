@@ -1,8 +1,9 @@
 """Jars without their signatures.
 
-Java checks the signature of a signed jar while it starts, which takes seconds, and keeps its classes out of a start-up archive.
-The lock file's checksum has proved more by then, so the server gets a copy without signatures. The copy is the same on every
-machine to the byte, and is locked too: entries in their order, not compressed, no times.
+Java checks the signature of a signed jar while it starts, which takes seconds, and keeps its
+classes out of a start-up archive. The lock file's checksum has proved more by then, so the server
+gets a copy without signatures. The copy has the same bytes on every machine, and is locked too:
+entries in their order, not compressed, no times.
 """
 
 import io
@@ -19,13 +20,13 @@ LOCAL, CENTRAL, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 
 
 def is_signed(jar: bytes) -> bool:
-    """Whether the jar has signature files."""
+    """Return whether the jar has signature files."""
     with zipfile.ZipFile(io.BytesIO(jar)) as archive:
         return any(SIGNATURE.fullmatch(name) for name in archive.namelist())
 
 
-def unsigned(jar: bytes) -> bytes:
-    """The same jar without signature files and without the digests in its manifest."""
+def strip_signatures(jar: bytes) -> bytes:
+    """Return the jar without signature files and without the digests in its manifest."""
     content, directory, count = io.BytesIO(), io.BytesIO(), 0
     with zipfile.ZipFile(io.BytesIO(jar)) as archive:
         for entry in archive.infolist():
@@ -33,9 +34,8 @@ def unsigned(jar: bytes) -> bytes:
                 continue
             data = archive.read(entry)
             if entry.filename == MANIFEST:
-                data = (
-                    re.split(rb"\r?\n\r?\n", data, maxsplit=1)[0] + b"\r\n\r\n"
-                )  # the sections after the first hold the digests
+                # The sections after the first contain the digests.
+                data = re.split(rb"\r?\n\r?\n", data, maxsplit=1)[0] + b"\r\n\r\n"
             name = entry.filename.encode()
             fields = struct.pack(
                 "<HHHHHIIIHH",

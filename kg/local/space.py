@@ -1,4 +1,4 @@
-"""Free space on the disk of a store. Only the standard library, for the supervisor."""
+"""Free space on the disk of a store. Standard library only."""
 
 import errno
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.limits import FREE_BYTES
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+DISK_FULL_CODES = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def free_bytes(folder: Path) -> int:
@@ -19,15 +19,16 @@ def free_bytes(folder: Path) -> int:
 
 
 def describe_full_disk(folder: Path) -> str:
-    """Return what to do about a full disk, with the folder and the free bytes."""
+    """Return the error text of a full disk, with the folder and the free bytes."""
     return (
-        f"The disk of the local store {folder} is full ({max(0, free_bytes(folder)):,} bytes are free, {FREE_BYTES:,} are "
-        "needed): free some space. The next call then works, nothing needs to be closed or restarted."
+        f"The disk of the local store {folder} is full ({max(0, free_bytes(folder)):,} bytes are "
+        f"free, {FREE_BYTES:,} are needed): free some space. The next call then works, nothing "
+        "needs to be closed or restarted."
     )
 
 
 def check_space(folder: Path) -> None:
-    """Refuse to start a server where it could not write.
+    """Refuse to start a server on a full disk.
 
     Raises:
         DatabaseError: Too little space is free.

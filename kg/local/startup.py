@@ -1,4 +1,4 @@
-"""How a process comes to the server of a store: it waits for one that is proven to be it, and starts one where none lives."""
+"""Join the server of a store: wait until it runs, and start it where none lives."""
 
 import contextlib
 import json
@@ -8,124 +8,105 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from mcp_context_persistence.kg.deadline import Deadline
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.local import java, launch, leases
-from mcp_context_persistence.kg.local.environment import environment
+from mcp_context_persistence.kg.local.environment import filter_environment
 from mcp_context_persistence.kg.local.identity import end_servers
 from mcp_context_persistence.kg.local.jars import Progress, provision
-from mcp_context_persistence.kg.local.listener_check import is_ours, url
+from mcp_context_persistence.kg.local.listener_check import is_own_server
 from mcp_context_persistence.kg.local.process import is_frozen
 from mcp_context_persistence.kg.local.settings import JOIN_SECONDS, ServerSettings
-from mcp_context_persistence.kg.local.space import FULL, check_space, describe_full_disk
+from mcp_context_persistence.kg.local.space import DISK_FULL_CODES, check_space, describe_full_disk
 from mcp_context_persistence.kg.local.store import State, Store
 
 POLL_SECONDS = 0.02
-SPAWNS = 3  # of a supervisor, for one attach
+MAX_SPAWNS = 3  # of a supervisor, for one attach
 SPAWN_SECONDS = 30.0
-GATE_SECONDS = 60.0
+JOIN_LOCK_SECONDS = 60.0
 
 
 @contextlib.contextmanager
 def translated_errors(folder: Path) -> Iterator[None]:
-    """Raise what the system refuses as this package's error."""
+    """Raise a `DatabaseError` for an `OSError` of the block."""
     try:
         yield
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in DISK_FULL_CODES:
             raise DatabaseError(describe_full_disk(folder), retryable=True) from error
-        text = f"The local store cannot be used ({error.strerror}): check its folder, its owner and the free space."
-        raise DatabaseError(text) from error
+        raise DatabaseError(
+            f"The local store cannot be used ({error.strerror}): "
+            "check its folder, its owner and the free space."
+        ) from error
 
 
-class Deadline:
-    """The time that one opening has, beyond the download of jars.
-
-    Attributes:
-        seconds: How long it is.
-    """
-
-    def __init__(self, settings: ServerSettings) -> None:
-        self.seconds = settings.start_seconds + JOIN_SECONDS
-        self._began = time.monotonic()
-
-    @property
-    def waited(self) -> float:
-        """Seconds since it began."""
-        return time.monotonic() - self._began
-
-    @property
-    def left(self) -> float:
-        """Seconds that are left of it."""
-        return max(0.0, self.seconds - self.waited)
-
-
-def join(
-    files: Store, settings: ServerSettings, progress: Progress | None, *, throwaway: bool
+def join_server(
+    files: Store, settings: ServerSettings, progress: Progress | None, *, is_throwaway: bool
 ) -> State:
-    """Wait for a server that is proven ours; start one where none lives. The caller holds a lease already.
+    """Wait for the store's own server, and start it where none lives. The caller holds a lease.
+
+    Args:
+        files: The store.
+        settings: For a server that must be started.
+        progress: See `lifecycle.attach`.
+        is_throwaway: Whether the store is deleted after its last client.
+
+    Returns:
+        The state of the server, which runs.
 
     Raises:
-        DatabaseError: The server cannot be had; within `Deadline.seconds` and the time of a first download.
+        DatabaseError: The server cannot be started or reached. It is raised within `JOIN_SECONDS`,
+            the time of a start and the time of a first download.
         OSError: The system refuses to read or write the store.
     """
-    deadline = Deadline(settings)
-    seen: set[str] = set()  # runs that were alive while we waited: their failure is ours
-    prepared: dict[str, object] | None = None
-    spawned = 0
+    seconds = settings.start_seconds + JOIN_SECONDS
+    deadline = Deadline.after(seconds)
+    watched_runs: set[str] = set()  # runs that we waited for: their failure is ours
+    specification: dict[str, object] | None = None
+    spawns = 0
     while True:
-        if not leases.is_locked(files.server) and prepared is None:
-            runtime, jars = java.find(), provision(progress)
-            deadline = Deadline(settings)  # a first download takes its time
-            prepared = _prepare(
-                files,
-                settings,
-                launch.Runtime(java=runtime, jars=jars),
-                deadline,
-                throwaway=throwaway,
-            )
-        with _closed_gate(files, deadline):
+        if not leases.is_locked(files.server_lock) and specification is None:
+            runtime = launch.Runtime(java=java.find(), jars=provision(progress))
+            deadline = Deadline.after(seconds)  # a first download takes its time
+            specification = _prepare(files, settings, runtime, deadline, is_throwaway=is_throwaway)
+        with _hold_join_lock(files, deadline):
             state = files.read_state()
-            if leases.is_locked(files.server):
-                if state is not None and state.phase == "running" and is_ours(files.folder, state):
+            if leases.is_locked(files.server_lock):
+                if state and state.phase == "running" and is_own_server(files.folder, state):
                     _change_password(files, state)
                     return state
-                seen.update(
-                    {state.nonce}
-                    if state is not None and state.phase in {"starting", "running"}
-                    else ()
-                )
-            elif state is not None and state.nonce in seen and state.phase == "failed":
+                if state and state.phase in {"starting", "running"}:
+                    watched_runs.add(state.nonce)
+            elif state and state.nonce in watched_runs and state.phase == "failed":
                 raise DatabaseError(state.error, retryable=state.retryable)
-            elif prepared is not None:
-                if spawned == SPAWNS:
-                    raise DatabaseError(
-                        f"The local server's supervisor died {SPAWNS} times: see {files.logs}.",
-                        retryable=True,
-                    )
-                spawned += 1
-                seen.add(_spawn(files, prepared))
-        if deadline.left == 0:
-            raise _too_late(files, deadline)
+            elif specification is not None:
+                spawns += 1
+                watched_runs.add(_spawn(files, specification, attempt=spawns))
+        if deadline.has_passed:
+            raise _describe_late_server(files, seconds)
         if progress:
-            progress("start", int(deadline.waited), int(settings.start_seconds))
+            waited = int(seconds - deadline.seconds_left)
+            progress("start", waited, int(settings.start_seconds))
         time.sleep(POLL_SECONDS)
 
 
 @contextlib.contextmanager
-def _closed_gate(files: Store, deadline: Deadline) -> Iterator[None]:
-    """Hold the gate for the time of the block."""
-    # Others that wait for the same server have it for a moment at a time: at the very end that is no reason to give up.
-    descriptor = leases.lock(files.gate, seconds=max(1.0, min(GATE_SECONDS, deadline.left)))
+def _hold_join_lock(files: Store, deadline: Deadline) -> Iterator[None]:
+    """Hold the join lock during the block."""
+    # Others that wait for the same server hold the lock briefly and again and again: close to the
+    # deadline that is no reason to give up.
+    seconds = max(1.0, min(JOIN_LOCK_SECONDS, deadline.seconds_left))
+    descriptor = leases.lock(files.join_lock, seconds=seconds)
     if descriptor is None:
-        owner = leases.owner(files.gate)
-        who = f"process {owner}" if owner else "another process"
+        owner = leases.find_owner(files.join_lock)
+        holder = f"process {owner}" if owner else "another process"
         advice = (
             f"let it go on (kill -CONT {owner}), or end it"
             if is_frozen(owner)
             else "end it if it hangs"
         )
         raise DatabaseError(
-            f"The local store {files.folder} is locked by {who}: {advice}.", retryable=True
+            f"The local store {files.folder} is locked by {holder}: {advice}.", retryable=True
         )
     try:
         yield
@@ -133,27 +114,31 @@ def _closed_gate(files: Store, deadline: Deadline) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _too_late(files: Store, deadline: Deadline) -> DatabaseError:
-    """Return the error of a server that was not there in time, with the process that does not go on."""
+def _describe_late_server(files: Store, seconds: float) -> DatabaseError:
+    """Return the error of a server that did not start in time; it names a frozen process."""
     state = files.read_state()
     processes = (
         (("supervisor", state.supervisor), ("process", state.pid)) if state is not None else ()
     )
     for name, pid in processes:
         if is_frozen(pid):
-            text = f"The local server's {name} {pid} is stopped: let it go on (kill -CONT {pid}), or end it."
-            return DatabaseError(text, retryable=True)
+            return DatabaseError(
+                f"The local server's {name} {pid} is stopped: "
+                f"let it go on (kill -CONT {pid}), or end it.",
+                retryable=True,
+            )
     return DatabaseError(
-        f"The local server did not start within {deadline.seconds:g} s: see {files.logs}.",
+        f"The local server did not start within {seconds:g} s: see {files.logs}.",
         retryable=True,
     )
 
 
 def _change_password(files: Store, state: State) -> None:
     if files.next_secret.exists():
-        from mcp_context_persistence.kg.local.passwords import change_password  # noqa: PLC0415  the driver; only for a copied store
+        # Only a copied store needs the driver here.
+        from mcp_context_persistence.kg.local.passwords import change_password  # noqa: PLC0415
 
-        change_password(files, url(state))
+        change_password(files, state.bolt_url)
 
 
 def _prepare(
@@ -162,26 +147,33 @@ def _prepare(
     runtime: launch.Runtime,
     deadline: Deadline,
     *,
-    throwaway: bool,
+    is_throwaway: bool,
 ) -> dict[str, object]:
-    """Write what a server needs to be started; return the specification for its supervisor."""
+    """Write the configuration of a server; return the specification for its supervisor."""
     check_space(files.folder)
-    with _closed_gate(files, deadline):  # the first ones agree on one password
-        if not leases.is_locked(files.server):
+    with _hold_join_lock(files, deadline):  # processes that start together get one password
+        if not leases.is_locked(files.server_lock):
             files.adopt()
         files.password()
     launch.write_configuration(files, runtime.jars, settings)
-    return launch.specification(files, runtime.jars, runtime.java, settings, throwaway=throwaway)
+    return launch.make_specification(
+        files, runtime.jars, runtime.java, settings, is_throwaway=is_throwaway
+    )
 
 
-def _spawn(files: Store, prepared: dict[str, object]) -> str:
-    """Start the supervisor, with the gate closed; return the nonce of its run."""
-    lock = leases.lock(files.server, seconds=1.0)
+def _spawn(files: Store, specification: dict[str, object], *, attempt: int = 1) -> str:
+    """Start the supervisor and return the nonce of its run. The caller holds the join lock."""
+    if attempt > MAX_SPAWNS:
+        raise DatabaseError(
+            f"The local server's supervisor died {MAX_SPAWNS} times: see {files.logs}.",
+            retryable=True,
+        )
+    lock = leases.lock(files.server_lock, seconds=1.0)
     if lock is None:
         return ""
     try:
-        _clear(files)
-        specification = launch.renewed(prepared)
+        _clear_last_run(files)
+        specification = launch.renew_nonce(specification)
         nonce = str(specification["nonce"])
         files.write_mark()
         old = files.read_state()
@@ -189,22 +181,25 @@ def _spawn(files: Store, prepared: dict[str, object]) -> str:
         files.write_state(
             State(phase="starting", nonce=nonce, bolt_port=ports[0], http_port=ports[1])
         )
-        with open(files.logs / "supervisor.log", "wb", opener=_private) as log:
+        with open(files.logs / "supervisor.log", "wb", opener=_open_private) as log:
             done = subprocess.run(  # noqa: S603
-                [*launch.command(), str(lock)],
+                [*launch.supervisor_command(), str(lock)],
                 input=json.dumps(specification).encode(),
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 pass_fds=(lock,),
                 start_new_session=True,
                 cwd="/",
-                env=environment(),
+                env=filter_environment(),
                 timeout=SPAWN_SECONDS,
                 check=False,
             )
         if done.returncode != 0:
-            text = f"The local server's supervisor could not be started: see {files.logs / 'supervisor.log'}."
-            raise DatabaseError(text, retryable=done.returncode < 0)
+            raise DatabaseError(
+                "The local server's supervisor could not be started: "
+                f"see {files.logs / 'supervisor.log'}.",
+                retryable=done.returncode < 0,
+            )
     except subprocess.TimeoutExpired as error:
         raise DatabaseError(
             "The local server's supervisor did not start in time: try again.", retryable=True
@@ -214,17 +209,17 @@ def _spawn(files: Store, prepared: dict[str, object]) -> str:
     return nonce
 
 
-def _private(path: str, flags: int) -> int:
+def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _clear(files: Store) -> None:
-    """Remove what a killed supervisor left: its server where the kernel could not end it, and its orders."""
+def _clear_last_run(files: Store) -> None:
+    """End the server of a killed supervisor where the kernel could not, and remove old orders."""
     old = files.read_state()
-    left = end_servers(files.folder, old.pid if old else 0, old.started if old else "")
-    if left:
+    pid = end_servers(files.folder, old.pid if old else 0, old.started if old else "")
+    if pid:
         raise DatabaseError(
-            f"An old server of this store does not end: end process {left} yourself.",
+            f"An old server of this store does not end: end process {pid} yourself.",
             retryable=True,
         )
     for order in (files.keep, files.stop, files.sizes, files.restart):

@@ -24,7 +24,7 @@ def _exists(store: Path) -> bool:
 
 def _get_status(store: Path) -> "local.ServerStatus":
     """Return the status of a store that exists."""
-    status = local.status(store)
+    status = local.read_status(store)
     if not _exists(status.store):
         raise click.ClickException(f"there is no store at {status.store}")
     return status
@@ -54,7 +54,7 @@ def stop(store: Path | None, *, force: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def status(store: Path | None, *, as_json: bool) -> None:
     """Show whether the server runs, its address, its versions and its clients."""
-    server_status = local.status(store or local.default_store())
+    server_status = local.read_status(store or local.default_store())
     if as_json:
         click.echo(json.dumps(asdict(server_status), default=str))
         return

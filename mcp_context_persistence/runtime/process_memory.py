@@ -236,22 +236,22 @@ class ClientMemory:
                 restart
                 and self._is_server_too_large()
                 and other_calls <= 0
-                and local.users(store) <= {os.getpid()}
+                and local.list_clients(store) <= {os.getpid()}
             )
             for client in neighbors if is_alone else ():
                 if client._graph:
                     client._graph.reconnect()  # no connection is cut that is in use
-            self._attachment.bound(settings.heap, settings.page_cache, now=is_alone)
+            self._attachment.resize(settings.heap, settings.page_cache, now=is_alone)
 
     def _is_server_too_large(self) -> bool:
         """Return whether the managed server is larger than its share of the limit."""
         limit = current_limit()
         if self._attachment is None or limit is None:
             return False
-        running, settings = local.running(self._attachment.store), server_settings(limit.size)
+        running, settings = local.read_size(self._attachment.store), server_settings(limit.size)
         return running.pid > 0 and (
-            running.heap > sizes.number(settings.heap)
-            or running.page_cache > sizes.number(settings.page_cache)
+            running.heap > sizes.parse_size(settings.heap)
+            or running.page_cache > sizes.parse_size(settings.page_cache)
         )
 
     def _server_bytes(self) -> int | None:
@@ -260,7 +260,7 @@ class ClientMemory:
             return None
         try:
             return int(
-                psutil.Process(local.running(self._attachment.store).pid or -1).memory_info().rss
+                psutil.Process(local.read_size(self._attachment.store).pid or -1).memory_info().rss
             )
         except (psutil.Error, ValueError):  # it does not run at the moment
             return 0
@@ -338,7 +338,7 @@ class ClientMemory:
         """Return what is in use now."""
         limit = current_limit()
         process, server = process_bytes(), self._server_bytes()
-        running = local.running(self._attachment.store) if self._attachment else None
+        running = local.read_size(self._attachment.store) if self._attachment else None
         responses = sum(
             client.responses.size()[1] for client in _process.members() if client.responses
         )

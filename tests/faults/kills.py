@@ -45,7 +45,7 @@ tally: Counter[str] = Counter()  # kills of this run, by victim
 def pid_of(store: Path, victim: Victim) -> int:
     """The process id of a store's server or supervisor, 0 where it does not run."""
     if victim == "server":
-        return local.running(store).pid
+        return local.read_size(store).pid
     state = Store(store).read_state()
     return (
         state.supervisor

@@ -383,7 +383,7 @@ def _watch(
     with ThreadPoolExecutor(len(running)) as readers:
         outputs = [readers.submit(process.communicate) for process in running]
         while not all(output.done() for output in outputs):
-            state = local.status(store)
+            state = local.read_status(store)
             if state.pid and state.pid not in pids:
                 pids.append(state.pid)
             with contextlib.suppress(psutil.Error):

@@ -142,7 +142,7 @@ def test_stop_works_on_a_full_disk(tmp_path):
         fill(disk)
         local.stop(disk / "store", force=True)
         eventually(lambda: is_gone(state))
-        assert not local.status(disk / "store").running
+        assert not local.read_status(disk / "store").running
 
 
 @pytest.mark.long
@@ -165,7 +165,7 @@ def test_two_clients_on_a_disk_that_was_full_go_on_with_one_server(tmp_path):
                 pid = state_of(disk / "store").pid
                 assert one.load_conversation_history("a").total_messages == 1
                 assert state_of(disk / "store").pid == pid
-        eventually(lambda: not local.status(disk / "store").clients)
+        eventually(lambda: not local.read_status(disk / "store").clients)
 
 
 @pytest.mark.long

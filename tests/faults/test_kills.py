@@ -113,7 +113,7 @@ def test_a_client_killed_at_each_step_of_making_a_folder_leaves_one_that_can_be_
             make(files, jars)
             user, kept, _ = (files.data / "dbms" / "auth.ini").read_text().split(":")
             salt = bytes.fromhex(kept.split(",")[2])
-            assert (user, kept) == ("neo4j", launch.hashed(files.password(), salt))
+            assert (user, kept) == ("neo4j", launch.hash_password(files.password(), salt))
             assert "server.memory.heap.max_size=400m" in (files.conf / "neo4j.conf").read_text()
 
 

@@ -17,7 +17,7 @@ import pytest
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.kg import local
 from mcp_context_persistence.kg.errors import DatabaseError
-from mcp_context_persistence.kg.local.listener_check import is_ours
+from mcp_context_persistence.kg.local.listener_check import is_own_server
 from mcp_context_persistence.kg.local.store import State, Store
 
 ROOT = Path(local.__file__).parents[2]
@@ -25,7 +25,7 @@ ROOT = Path(local.__file__).parents[2]
 CLIENT = """
 import sys, time
 from pathlib import Path
-from mcp_context_persistence.kg.local.attachment import attach
+from mcp_context_persistence.kg.local.lifecycle import attach
 began = time.perf_counter()
 attachment = attach(Path(sys.argv[1]) if sys.argv[1] else None)
 print(attachment.store, attachment.bolt_url, time.perf_counter() - began, flush=True)
@@ -92,12 +92,12 @@ def test_a_second_process_attaches_to_the_same_server(attached, place):
     _, url, seconds = answer(other)
     assert url == attached.bolt_url
     assert seconds < 2  # 0.05 s on a quiet machine; the benchmark holds it to 0.3 s
-    found = local.status(place)
+    found = local.read_status(place)
     assert found.running
     assert found.clients == tuple(sorted((os.getpid(), other.pid)))
     assert found.versions["neo4j"] == "2026.02.3"
     end(other)
-    eventually(lambda: local.status(place).clients == (os.getpid(),), 5)
+    eventually(lambda: local.read_status(place).clients == (os.getpid(),), 5)
 
 
 def test_the_library_of_algorithms_is_there(attached):
@@ -107,7 +107,7 @@ def test_the_library_of_algorithms_is_there(attached):
 def test_the_server_listens_on_loopback_only_and_asks_for_the_password(attached, place):
     listening = [
         c.laddr.ip
-        for c in psutil.Process(local.status(place).pid).net_connections("tcp")
+        for c in psutil.Process(local.read_status(place).pid).net_connections("tcp")
         if c.status == psutil.CONN_LISTEN
     ]
     assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
@@ -160,22 +160,22 @@ def test_a_forked_child_holds_no_lease(attached, place):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert not attached.closed
     assert len(list(Store(place).leases.glob("*.lease"))) == before
-    assert os.getpid() in local.status(place).clients
+    assert os.getpid() in local.read_status(place).clients
 
 
 def test_a_listener_that_is_not_the_server_is_never_trusted(attached, place):
     state = Store(place).read_state()
-    assert is_ours(place, state)
+    assert is_own_server(place, state)
     foreign = State(**{**state.__dict__, "pid": os.getpid(), "started": "1"})
-    assert not is_ours(place, foreign)
-    assert not is_ours(place, State(**{**state.__dict__, "bolt_port": 1}))
+    assert not is_own_server(place, foreign)
+    assert not is_own_server(place, State(**{**state.__dict__, "bolt_port": 1}))
 
 
 def test_a_killed_server_comes_back_on_the_same_port_with_its_data(attached, place):
     run(attached, "CREATE (:Kept {id: 1})")
-    url, pid = attached.bolt_url, local.status(place).pid
+    url, pid = attached.bolt_url, local.read_status(place).pid
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: local.status(place).pid not in {0, pid}, 120)
+    eventually(lambda: local.read_status(place).pid not in {0, pid}, 120)
     assert not attached.renew()
     assert attached.bolt_url == url
     assert run(attached, "MATCH (n:Kept) RETURN n.id AS id") == [{"id": 1}]
@@ -198,11 +198,11 @@ def test_stop_spares_a_used_server_unless_forced_and_a_kept_one_outlives_its_cli
     attached.close()
     attached.close()
     time.sleep(1.5)
-    found = local.status(place)
+    found = local.read_status(place)
     assert found.running
     assert found.clients == ()
     local.stop(place)
-    assert not local.status(place).running
+    assert not local.read_status(place).running
     assert not psutil.pid_exists(found.pid)
     local.stop(place)
 
@@ -213,13 +213,13 @@ def test_six_processes_open_one_store_at_once_and_the_last_one_out_stops_it(tmp_
         urls = {answer(process)[1] for process in clients}
         state = Store(tmp_path / "six").read_state()
         end(*clients[1:])
-        eventually(lambda: local.status(tmp_path / "six").clients == (clients[0].pid,), 10)
-        assert local.status(tmp_path / "six").pid == state.pid
+        eventually(lambda: local.read_status(tmp_path / "six").clients == (clients[0].pid,), 10)
+        assert local.read_status(tmp_path / "six").pid == state.pid
     finally:
         end(clients[0], *(one for one in clients[1:] if one.poll() is None))
     assert len(urls) == 1
     eventually(lambda: gone(state), 30)
-    assert not local.status(tmp_path / "six").running
+    assert not local.read_status(tmp_path / "six").running
 
 
 def test_a_throwaway_store_goes_with_its_owner_however_it_ends():
@@ -240,4 +240,4 @@ def test_a_start_that_fails_names_the_log_and_leaves_nothing(tmp_path):
     state = Store(tmp_path / "s").read_state()
     assert state.phase == "failed"
     eventually(lambda: not psutil.pid_exists(state.supervisor), 30)
-    assert local.status(tmp_path / "s").clients == ()
+    assert local.read_status(tmp_path / "s").clients == ()

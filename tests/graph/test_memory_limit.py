@@ -14,7 +14,7 @@ import pytest
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import ValidationError
 from mcp_context_persistence.kg import local
-from mcp_context_persistence.kg.local.store import Store, write
+from mcp_context_persistence.kg.local.store import Store, replace_file
 from mcp_context_persistence.runtime import batch_throttle, process_memory
 from mcp_context_persistence.runtime.memory_limit import MemoryLimit
 
@@ -31,7 +31,7 @@ OTHER = """
 import sys
 from pathlib import Path
 from mcp_context_persistence.kg import local
-from mcp_context_persistence.kg.local.store import Store, write
+from mcp_context_persistence.kg.local.store import Store, replace_file
 with local.attach(Path(sys.argv[1])):
     print("attached", flush=True)
     sys.stdin.readline()
@@ -46,7 +46,7 @@ def server_settings(client):
     ) as driver:
         heap = driver.execute_query(HEAP).records[0]["heap"]
         pages = driver.execute_query(PAGES).records[0]["value"]
-    line = psutil.Process(local.running(attached.store).pid).cmdline()
+    line = psutil.Process(local.read_size(attached.store).pid).cmdline()
     flag = next(int(word[4:-1]) for word in line if word.startswith("-Xmx"))
     assert abs((heap >> 20) - flag) <= 8  # the collector rounds it to its regions
     return flag, round(float(re.match(r"[\d.]+", pages)[0]))
@@ -78,7 +78,7 @@ def test_a_running_server_is_restarted_within_the_limit_with_its_data_and_url(
         False,
         1 << 30,
     )
-    pid = local.running(place).pid
+    pid = local.read_size(place).pid
     stats = client_and_store.configure_memory_management(
         max_memory_usage="2GB", cleanup_threshold=0.8, auto_cleanup=True
     )
@@ -93,14 +93,14 @@ def test_a_running_server_is_restarted_within_the_limit_with_its_data_and_url(
     assert stats.current_usage == stats.parts.process + stats.parts.database_server
     assert stats.parts.models >= 90_000_000
     assert client_and_store._engine.connection.attachment.bolt_url == url
-    assert local.running(place).pid not in {0, pid}
+    assert local.read_size(place).pid not in {0, pid}
     assert client_and_store.load_conversation_history("a").messages[0].content == TALK[0]["content"]
     assert client_and_store.save_conversation("b", TALK).success
-    pid = local.running(place).pid
+    pid = local.read_size(place).pid
     client_and_store.configure_memory_management("2GB")  # nothing is left to do
     client_and_store.configure_memory_management("9GB")
     client_and_store.configure_memory_management(None)
-    assert local.running(place).pid == pid
+    assert local.read_size(place).pid == pid
     with pytest.raises(ValidationError, match=r"1,900,000,000 bytes"):
         client_and_store.configure_memory_management("1.8GB")
 
@@ -120,7 +120,7 @@ def test_a_store_opened_with_a_limit_starts_with_the_limited_sizes(place):
 
 
 def test_a_server_in_use_by_another_process_is_not_restarted(client_and_store, place, monkeypatch):
-    pid = local.running(place).pid
+    pid = local.read_size(place).pid
     with subprocess.Popen(
         [sys.executable, "-c", OTHER, str(place)],
         cwd=ROOT,
@@ -130,7 +130,7 @@ def test_a_server_in_use_by_another_process_is_not_restarted(client_and_store, p
     ) as other:
         assert other.stdout.readline() == "attached\n"
         assert client_and_store.configure_memory_management("2GB").pending_restart
-        assert local.running(place).pid == pid
+        assert local.read_size(place).pid == pid
         with (
             monkeypatch.context() as grown
         ):  # the server counts as its share then, and truly in the statistics
@@ -146,21 +146,21 @@ def test_a_server_in_use_by_another_process_is_not_restarted(client_and_store, p
     assert client_and_store.configure_memory_management("2GB", restart_server=False).pending_restart
     psutil.Process(pid).kill()  # the supervisor starts it as it was
     until = time.monotonic() + 60
-    while local.running(place).pid in {0, pid} and time.monotonic() < until:
+    while local.read_size(place).pid in {0, pid} and time.monotonic() < until:
         time.sleep(0.1)
     assert not client_and_store.configure_memory_management("2GB").pending_restart
     assert server_settings(client_and_store) == (421, 106)
 
 
 def test_a_restart_request_for_another_server_is_ignored(client_and_store, place):
-    pid = local.running(place).pid
+    pid = local.read_size(place).pid
     for text in ("", "{", "[]", '{"nonce": "another", "heap": "400m", "page_cache": "32m"}'):
-        write(Store(place).sizes, text)
+        replace_file(Store(place).sizes, text)
         until = time.monotonic() + 20
         while Store(place).sizes.exists() and time.monotonic() < until:
             time.sleep(0.05)
         assert not Store(place).sizes.exists()
-    assert local.running(place).pid == pid
+    assert local.read_size(place).pid == pid
     client_and_store.save_conversation("a", TALK, mode="knowledge")
 
 

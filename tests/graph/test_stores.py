@@ -23,7 +23,7 @@ def test_what_was_saved_outlives_a_killed_server_and_the_client(tmp_path):
             client.save_conversation(
                 "c", [{"role": "user", "content": "remember me"}], mode="knowledge"
             )
-            os.kill(local.status(store).pid, signal.SIGKILL)
+            os.kill(local.read_status(store).pid, signal.SIGKILL)
             assert client.load_conversation_history("c").messages[0].content == "remember me"
             client.save_conversation("d", [{"role": "user", "content": "after"}], mode="knowledge")
             assert client.get_conversation_stats().stats.total_conversations == 2

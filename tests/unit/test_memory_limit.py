@@ -97,7 +97,7 @@ def test_a_process_that_is_larger_than_the_limit_is_refused(member, monkeypatch)
     "share", [0, limits.MEMORY_SERVER_BYTES, 10**9, 1_200_000_000, 1_500_000_000, 10**10]
 )
 def test_a_server_stays_within_its_share(share):
-    heap, page_cache = sizes.within(share)
+    heap, page_cache = sizes.split_memory(share)
     assert (heap + page_cache) * sizes.MIB + sizes.OVERHEAD <= max(
         share, limits.MEMORY_SERVER_BYTES
     )
@@ -107,11 +107,11 @@ def test_a_server_stays_within_its_share(share):
 
 def test_a_large_share_gives_the_usual_server():
     assert server_settings(10**10) == server_settings(None) == ServerSettings()
-    assert sizes.within(10**10) == (1024, 256)
+    assert sizes.split_memory(10**10) == (1024, 256)
 
 
 def test_sizes_are_read_and_the_heap_of_a_command_line_is_changed():
-    assert [sizes.number(size) for size in ("1g", "1024m", "5k", "7", "", "x")] == [
+    assert [sizes.parse_size(size) for size in ("1g", "1024m", "5k", "7", "", "x")] == [
         1 << 30,
         1 << 30,
         5 << 10,
@@ -119,8 +119,8 @@ def test_sizes_are_read_and_the_heap_of_a_command_line_is_changed():
         0,
         0,
     ]
-    assert sizes.changed(["-Xms1g", "-Xmx1g", "-XX:+UseG1GC"], "400m") == [
-        "-Xms400m",
+    assert sizes.replace_heap(["-Xms1g", "-Xmx1g", "-XX:+UseG1GC"], "400m") == [
+        "-Xms256m",
         "-Xmx400m",
         "-XX:+UseG1GC",
     ]
@@ -128,7 +128,7 @@ def test_sizes_are_read_and_the_heap_of_a_command_line_is_changed():
 
 def test_a_server_of_an_older_version_has_the_usual_sizes_and_a_dead_one_no_process(tmp_path):
     store = Store(tmp_path)
-    assert local.running(tmp_path) == local.Running(pid=0, heap=1 << 30, page_cache=256 << 20)
+    assert local.read_size(tmp_path) == local.ServerSize(pid=0, heap=1 << 30, page_cache=256 << 20)
     store.write_state(
         State(
             phase="running",
@@ -139,7 +139,7 @@ def test_a_server_of_an_older_version_has_the_usual_sizes_and_a_dead_one_no_proc
             page_cache="32m",
         )
     )
-    assert local.running(tmp_path) == local.Running(pid=0, heap=400 << 20, page_cache=32 << 20)
+    assert local.read_size(tmp_path) == local.ServerSize(pid=0, heap=400 << 20, page_cache=32 << 20)
 
 
 def test_the_lowest_limit_of_the_open_clients_counts(member):

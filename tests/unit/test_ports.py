@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from mcp_context_persistence.kg.local.process import STABLE_PORTS, choose_ports
+from mcp_context_persistence.kg.local.ports import STABLE_PORTS, choose_ports
 from mcp_context_persistence.kg.local.settings import LOOPBACK
 
 
@@ -23,13 +23,13 @@ def test_only_a_taken_port_is_replaced():
     with socket.socket() as listener:
         listener.bind((LOOPBACK, first))
         listener.listen()
-        other, same = choose_ports([first, second])
-    assert other != first
+        replaced, same = choose_ports([first, second])
+    assert replaced != first
     assert same == second
 
 
 def test_any_port_is_better_than_none(monkeypatch):
-    monkeypatch.setattr("mcp_context_persistence.kg.local.process.PORT_TRIES", 0)
+    monkeypatch.setattr("mcp_context_persistence.kg.local.ports.PORT_TRIES", 0)
     (port,) = choose_ports([0])
     assert port > 0
 

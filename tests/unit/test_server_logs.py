@@ -1,11 +1,13 @@
 """The logs of a store's server."""
 
+from mcp_context_persistence.kg.limits import SERVER_LOG_BYTES
+from mcp_context_persistence.kg.local import diagnosis
 from mcp_context_persistence.kg.local.server_logs import FILES, remove_surplus
 
 
-def test_logs_that_an_earlier_version_kept_go_and_those_of_this_one_stay(tmp_path):
+def test_surplus_logs_of_an_earlier_version_are_deleted(tmp_path):
     debug = next(file for file in FILES["server-logs.xml"] if file.name == "debug.log")
-    kept = {
+    expected = {
         "debug.log",
         "debug.log.01",
         "debug.log.03",
@@ -13,8 +15,13 @@ def test_logs_that_an_earlier_version_kept_go_and_those_of_this_one_stay(tmp_pat
         "debug.log.txt",
         "gc.log.9",
     }
-    for name in kept | {"debug.log.04", "debug.log.07", "security.log.02"}:
+    for name in expected | {"debug.log.04", "debug.log.07", "security.log.02"}:
         (tmp_path / name).write_text("x")
     (tmp_path / "debug.log.02").write_bytes(bytes(debug.size * 2))
     remove_surplus(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == kept
+    assert {path.name for path in tmp_path.iterdir()} == expected
+
+
+def test_the_logs_of_a_store_are_limited_by_configuration():
+    most = sum(file.max_bytes for files in FILES.values() for file in files)
+    assert most + 2 * (diagnosis.CONSOLE_BYTES + 1_000_000) <= SERVER_LOG_BYTES

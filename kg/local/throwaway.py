@@ -1,0 +1,47 @@
+"""Stores that are deleted with their process."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from mcp_context_persistence.kg.local import leases
+from mcp_context_persistence.kg.local.identity import end_servers
+from mcp_context_persistence.kg.local.store import Store
+
+PREFIX = "context-persistence-throwaway-"
+STRAY_SECONDS = 60.0  # a younger store may be in use by a process that has no lease yet
+
+
+def make_folder() -> Path:
+    """Make the folder of a throwaway store, and delete those that killed processes left."""
+    remove_stray_stores()
+    return Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
+
+
+def remove_stray_stores() -> None:
+    """Delete throwaway stores that nobody uses, because their supervisor was killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        files = Store(folder)
+        with contextlib.suppress(OSError):
+            if not _is_old_store(files):
+                continue
+            if leases.list_holders(files.leases) or leases.is_locked(files.server_lock):
+                continue
+            state = files.read_state()
+            if end_servers(folder, state.pid if state else 0, state.started if state else "") == 0:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_old_store(files: Store) -> bool:
+    """Return whether a folder is a store of this user that is old enough."""
+    entry = files.folder.lstat()
+    return (
+        files.folder.is_dir()
+        and not files.folder.is_symlink()
+        and entry.st_uid == os.getuid()
+        and time.time() - entry.st_mtime > STRAY_SECONDS
+        and files.leases.is_dir()
+    )

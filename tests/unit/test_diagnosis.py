@@ -1,0 +1,83 @@
+"""Why a server did not start, read from its logs; the console's file is limited."""
+
+import pytest
+
+from mcp_context_persistence.kg.local import diagnosis
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("java.io.IOException: No space left on device", "is full"),
+        ("Error occurred: Could not reserve enough space for 9g object heap", "memory"),
+        ("Unrecognized VM option 'X'", "Java runtime does not fit"),
+        ("who knows", "neo4j.log"),
+    ],
+)
+def test_the_error_names_the_cause_and_the_log(tmp_path, text, words):
+    (tmp_path / "neo4j.log").write_text(text)
+    failure = diagnosis.explain_start(tmp_path, has_died=True)
+    assert words in failure.text
+    assert str(tmp_path.parent if words == "is full" else tmp_path / "neo4j.log") in failure.text
+    assert not failure.is_port_taken
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "retryable"),
+    [
+        (
+            "InvalidPathException: Malformed input or input contains unmappable characters: /s??",
+            "locale",
+            False,
+        ),
+        ("java.io.IOException: Too many open files", "ulimit -Hn", False),
+        (
+            "unable to create native thread: possibly out of memory or resource limits reached",
+            "ulimit -u",
+            True,
+        ),
+        ("Could not allocate compressed class space: 1073741824 bytes", "not enough memory", True),
+        (
+            "org.neo4j.io.locker.FileLockException: Lock file has been locked by another process",
+            "another Neo4j",
+            True,
+        ),
+        ("java.io.IOException: File too large", "ulimit -f", False),
+        ("FileSystemException: x: Read-only file system", "read-only", False),
+        ("jna1.tmp: failed to map segment from shared object", "noexec", False),
+        ("java.nio.file.AccessDeniedException: /store/data", "who owns it", False),
+        ("java.lang.NoClassDefFoundError: a/B", "jar is missing", True),
+        ("who knows", "ended while it was starting", True),
+    ],
+)
+def test_each_known_cause_has_its_advice(tmp_path, text, words, retryable):
+    (tmp_path / diagnosis.CONSOLE).write_text(text)
+    failure = diagnosis.explain_start(tmp_path, has_died=True)
+    assert words in failure.text
+    assert failure.retryable is retryable
+
+
+def test_the_path_of_a_store_is_not_searched_for_causes(tmp_path):
+    logs = tmp_path / "upgrade of corrupt data" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "neo4j.log").write_text(f"who knows what is in {logs.parent}/data")
+    assert not diagnosis.explain_start(logs, has_died=True).is_known
+
+
+def test_a_taken_port_is_recognized(tmp_path):
+    (tmp_path / "console.log").write_text("java.net.BindException: Address already in use")
+    assert diagnosis.explain_start(tmp_path, has_died=True).is_port_taken
+
+
+def test_a_large_console_log_is_emptied(tmp_path):
+    console = tmp_path / diagnosis.CONSOLE
+    with console.open("ab") as file:
+        for _ in range(30):
+            file.write(b"x" * 100_000)
+            file.flush()
+            diagnosis.limit_console(tmp_path)
+    assert console.stat().st_size <= diagnosis.CONSOLE_BYTES
+    for _ in range(3):
+        console.write_text("words")
+        diagnosis.rotate_logs(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [diagnosis.LAST_CONSOLE]

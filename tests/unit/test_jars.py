@@ -1,0 +1,107 @@
+"""The locked jars of the managed server: the lock file, the download, copies without signatures."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from jgo.maven import MavenContext
+
+from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.local import jars, maven
+from mcp_context_persistence.kg.local.settings import NEO4J_VERSION
+from mcp_context_persistence.kg.local.signature_stripping import is_signed, strip_signatures
+
+
+def test_the_lock_file_names_every_jar_once_with_its_checksum():
+    locked_jars = jars.locked()
+    assert len({(jar.target, jar.name) for jar in locked_jars}) == len(locked_jars) > 300
+    assert {jar.target for jar in locked_jars} == {"lib", "plugins"}
+    assert all(len(jar.sha256) == 64 and jar.size > 0 for jar in locked_jars)
+    assert any(jar.coordinates == f"org.neo4j:neo4j:{NEO4J_VERSION}" for jar in locked_jars)
+    assert not {jar.name for jar in locked_jars if jar.target == "lib"} & {
+        jar.name for jar in locked_jars if jar.target == "plugins"
+    }
+
+
+def test_the_package_names_no_host():
+    files = [
+        file for file in Path(jars.__file__).parent.iterdir() if file.suffix in {".py", ".json"}
+    ]
+    assert not [file.name for file in files if b"https://" in file.read_bytes()]
+
+
+def test_a_jar_has_a_path_in_a_repository():
+    jar = jars.Jar(coordinates="a.b:c:1:linux", target="lib", sha256="", size=0)
+    assert (jar.name, jar.path) == ("c-1-linux.jar", "a/b/c/1/c-1-linux.jar")
+
+
+def test_provisioning_uses_the_local_repository_first_and_reports_bytes(small_lock):
+    reports = []
+    provisioned = jars.provision(lambda *report: reports.append(report))
+    assert [file.name for file in provisioned.lib.glob("*.jar")] == ["one-1.jar"]
+    assert [file.name for file in provisioned.plugins.glob("*.jar")] == ["two-1.jar"]
+    assert reports[-1] == ("download", 600, 600)
+
+
+def test_a_damaged_jar_is_fetched_again_or_refused(small_lock):
+    provisioned = jars.provision()
+    (provisioned.lib / "one-1.jar").write_bytes(b"one" * 99 + b"bad")
+    jars.provision()
+    assert (provisioned.lib / "one-1.jar").read_bytes() == b"one" * 100
+    (provisioned.lib / "one-1.jar").unlink()
+    (small_lock / "g/one/1/one-1.jar").write_bytes(b"one" * 99 + b"bad")
+    with pytest.raises(DatabaseError, match="1 of 1 jars"):
+        jars.provision()
+    assert not (provisioned.lib / "one-1.jar").exists()
+
+
+def test_a_jar_that_is_not_locked_is_refused(small_lock):
+    provisioned = jars.provision()
+    (provisioned.plugins / "other.jar").write_bytes(b"x")
+    with pytest.raises(DatabaseError, match=r"remove other\.jar"):
+        jars.provision()
+
+
+def test_a_mirror_of_the_users_settings_replaces_the_default_repository(tmp_path):
+    settings = tmp_path / "settings.xml"
+    settings.write_text(
+        "<settings><servers><server><id>m</id><username>u</username><password>p</password></server></servers>"
+        "<mirrors><mirror><id>m</id><mirrorOf>*,!inner</mirrorOf><url>https://mirror.example/maven/</url></mirror></mirrors>"
+        "</settings>"
+    )
+    context = MavenContext(
+        remote_repos={"central": "https://one.example", "inner": "https://two.example/"}
+    )
+    locked_jars = maven.remotes(context, settings)
+    assert [remote.url for remote in locked_jars[:2]] == [
+        "https://mirror.example/maven",
+        "https://two.example",
+    ]
+    assert locked_jars[0].auth == ("u", "p")
+    assert maven.remotes(context, tmp_path / "none")[0].url == "https://one.example"
+
+
+MANIFEST = b"Manifest-Version: 1.0\r\nMulti-Release: true\r\n\r\n"
+
+
+def signed_jar():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("META-INF/MANIFEST.MF", MANIFEST + b"Name: a\r\nSHA-256-Digest: x\r\n\r\n")
+        archive.writestr("META-INF/KEY.SF", "x")
+        archive.writestr("META-INF/KEY.RSA", "x")
+        archive.writestr("a/B.class", b"\xca\xfe" * 1000)
+    return buffer.getvalue()
+
+
+def test_the_copy_without_signatures_is_complete_and_reproducible():
+    copy = strip_signatures(signed_jar())
+    with zipfile.ZipFile(io.BytesIO(copy)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["META-INF/MANIFEST.MF", "a/B.class"]
+        assert archive.read("META-INF/MANIFEST.MF") == MANIFEST
+        assert archive.read("a/B.class") == b"\xca\xfe" * 1000
+    assert is_signed(signed_jar())
+    assert not is_signed(copy)
+    assert strip_signatures(copy) == copy

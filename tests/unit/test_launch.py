@@ -1,0 +1,69 @@
+"""Configuration and command line of the managed server."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from mcp_context_persistence.kg.local import jars, java, launch
+from mcp_context_persistence.kg.local.environment import filter_environment
+from mcp_context_persistence.kg.local.settings import ServerSettings
+from mcp_context_persistence.kg.local.store import Store
+
+
+def test_passwords_are_hashed_like_the_servers_own_tool_does(tmp_path):
+    digest = hashlib.sha256(bytes(32) + b"secret").digest()
+    for _ in range(1023):
+        digest = hashlib.sha256(digest).digest()
+    assert launch.hash_password("secret", bytes(32)) == f"SHA-256,{digest.hex()},{'00' * 32},1024"
+
+
+def test_the_password_is_neither_in_specification_nor_environment(
+    small_lock, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Dx=y")
+    monkeypatch.setenv("CONTEXT_DB_URL", "bolt://u:p@h")
+    store = Store(tmp_path / "s")
+    store.prepare()
+    provisioned = jars.provision()
+    runtime = java.Java(program=Path("/java"), version="25.0.1", has_vectors=True)
+    text = json.dumps(
+        launch.make_specification(store, provisioned, runtime, ServerSettings(), is_throwaway=False)
+    )
+    assert store.password() not in text + str(filter_environment())
+    assert not {"JAVA_TOOL_OPTIONS", "CONTEXT_DB_URL"} & set(filter_environment())
+    launch.write_configuration(store, provisioned, ServerSettings())
+    configuration = (store.conf / "neo4j.conf").read_text()
+    assert "server.default_listen_address=127.0.0.1" in configuration
+    assert store.password() not in configuration
+
+
+def test_a_plain_start_has_neither_a_cache_nor_quick_start_flags(small_lock, tmp_path):
+    store = Store(tmp_path / "s")
+    runtime = java.Java(program=Path("/java"), version="25.0.1", has_vectors=False)
+    plain = launch.make_specification(
+        store, jars.provision(), runtime, ServerSettings(aot=False), is_throwaway=True
+    )
+    assert plain["cache"] is None
+    assert not set(launch.START_FLAGS) & set(plain["flags"])
+
+
+def test_only_allowed_variables_reach_the_server(monkeypatch):
+    for name in (
+        "AWS_SECRET_ACCESS_KEY",
+        "JAVA_TOOL_OPTIONS",
+        "NEO4J_AUTH",
+        "CONTEXT_DB_URL",
+        "LC_ALL",
+        "LANG",
+        "LD_PRELOAD",
+    ):
+        monkeypatch.setenv(name, "x")
+    assert set(filter_environment()) <= {
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "TZ",
+        "LD_LIBRARY_PATH",
+        "DYLD_LIBRARY_PATH",
+    }

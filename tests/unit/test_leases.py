@@ -1,0 +1,51 @@
+"""Leases, locks, and processes by identity."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mcp_context_persistence.kg.local import leases, process
+
+
+def test_a_lease_ends_with_its_process(tmp_path):
+    mine = leases.take_lease(tmp_path)
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[2]); from pathlib import Path; "
+        "from mcp_context_persistence.kg.local import leases; "
+        "leases.take_lease(Path(sys.argv[1]))"
+    )
+    root = str(Path(leases.__file__).parents[2])
+    subprocess.run([sys.executable, "-S", "-c", code, str(tmp_path), root], check=True)
+    assert len(list(tmp_path.glob("*.lease"))) == 2
+    assert leases.list_holders(tmp_path) == [os.getpid()]
+    assert list(tmp_path.glob("*.lease")) == [mine[0]]
+    os.close(mine[1])
+    assert leases.list_holders(tmp_path) == []
+
+
+def test_a_lock_that_others_hold_cannot_be_taken(tmp_path):
+    descriptor = leases.lock(tmp_path / "a")
+    assert leases.lock(tmp_path / "a") is None
+    assert leases.is_locked(tmp_path / "a")
+    with pytest.raises(TimeoutError), leases.locked_file(tmp_path / "a", seconds=0.05):
+        pass
+    os.close(descriptor)
+    assert not leases.is_locked(tmp_path / "a")
+
+
+def test_the_owner_of_a_lock_is_found(tmp_path):
+    descriptor = leases.lock(tmp_path / "lock")
+    assert leases.find_owner(tmp_path / "lock") in {os.getpid(), 0}
+    os.close(descriptor)
+    assert leases.find_owner(tmp_path / "lock") == 0
+
+
+def test_a_process_is_identified_by_its_start_time():
+    me = process.read_start_time(os.getpid())
+    assert process.is_alive(os.getpid(), me)
+    assert not process.is_alive(os.getpid(), me + "0")
+    assert not process.is_alive(0, "")
+    assert process.kill_process(os.getpid(), "long ago")  # another process, not ours to end

@@ -1,0 +1,55 @@
+"""Attaching to a store without a server: what is refused, and what is cleaned up."""
+
+import os
+import subprocess
+
+import pytest
+
+from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
+from mcp_context_persistence.kg.local import lifecycle, startup, status, throwaway
+from mcp_context_persistence.kg.local.store import Store
+
+
+def test_a_file_is_refused_as_a_store_and_stays_untouched(tmp_path):
+    file = tmp_path / "memory.db"
+    file.write_bytes(b"SQLite format 3\0rest")
+    with pytest.raises(ValidationError, match="untouched"):
+        lifecycle.attach(file)
+    with pytest.raises(ValidationError, match="untouched"):
+        status.read_status(file)
+    assert file.read_bytes() == b"SQLite format 3\0rest"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["memory.db"]
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path):
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(ValidationError, match="other files"):
+        lifecycle.attach(tmp_path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_only_old_throwaway_stores_without_clients_are_deleted(tmp_path, monkeypatch):
+    monkeypatch.setattr(throwaway.tempfile, "gettempdir", lambda: str(tmp_path))
+    old, young, foreign = (
+        tmp_path / f"{throwaway.PREFIX}{name}" for name in ("old", "young", "foreign")
+    )
+    for folder in (old, young):
+        Store(folder).prepare()
+    foreign.mkdir()
+    for folder in (old, foreign):
+        os.utime(folder, (1, 1))
+    throwaway.remove_stray_stores()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted([young.name, foreign.name])
+
+
+def test_a_supervisor_that_hangs_at_its_start_is_a_database_error(tmp_path, monkeypatch):
+    store = Store(tmp_path / "s")
+    store.prepare()
+
+    def hang(command, **_):
+        raise subprocess.TimeoutExpired(command, 1)
+
+    monkeypatch.setattr(startup.launch, "renew_nonce", lambda _: {"nonce": "n"})
+    monkeypatch.setattr(startup.subprocess, "run", hang)
+    with pytest.raises(DatabaseError, match="supervisor"):
+        startup._spawn(store, {})

@@ -1,0 +1,60 @@
+"""The files of a store."""
+
+import json
+import stat
+
+import pytest
+
+from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
+from mcp_context_persistence.kg.local.store import State, Store
+
+
+@pytest.mark.parametrize(
+    "mark", ['{"format": 1, "neo4j": "2027.01.0"}', '{"format": 9, "neo4j": "2026.02.3"}']
+)
+def test_a_store_of_a_newer_version_is_refused(tmp_path, mark):
+    (tmp_path / "store.json").write_text(mark)
+    with pytest.raises(DatabaseError, match="upgrade"):
+        Store(tmp_path).prepare()
+
+
+def test_a_store_is_private(tmp_path):
+    store = Store(tmp_path / "störe 1")
+    store.prepare()
+    store.write_mark()
+    store.write_state(State(phase="stopped", nonce="n"))
+    secret = store.password()
+    assert store.password() == secret
+    assert len(secret) >= 43
+    for entry in store.folder.iterdir():
+        assert stat.S_IMODE(entry.stat().st_mode) == (0o700 if entry.is_dir() else 0o600), (
+            entry.name
+        )
+    assert stat.S_IMODE(store.folder.stat().st_mode) == 0o700
+
+
+def test_an_unreadable_state_is_none(tmp_path):
+    store = Store(tmp_path)
+    assert store.read_state() is None
+    store.state.write_text("{")
+    assert store.read_state() is None
+
+
+def test_unknown_fields_of_a_state_are_ignored_and_wrong_types_refused(tmp_path):
+    store = Store(tmp_path)
+    store.state.write_text(json.dumps({"phase": "running", "nonce": "n", "pid": 1, "later": 1}))
+    state = store.read_state()
+    assert state is not None
+    assert state.pid == 1
+    store.state.write_text(json.dumps({"phase": "running", "nonce": "n", "pid": "one"}))
+    assert store.read_state() is None
+
+
+def test_drafts_of_a_killed_process_are_accepted_and_other_files_refused(tmp_path):
+    store = Store(tmp_path)
+    for name in (".password.4711", ".password.4711-140", ".store.json.1-2", ".server.json.12"):
+        (tmp_path / name).write_text("half")
+    store.prepare()
+    (tmp_path / ".password.txt").write_text("dear")
+    with pytest.raises(ValidationError, match="other files"):
+        store.prepare()
