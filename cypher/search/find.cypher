@@ -1,26 +1,36 @@
-// Find the nodes that are nearest to a vector and those that have words of the query; messages with their neighbors.
+// Find the nodes that are nearest to a vector and those that have words of the query; messages with
+// their neighbors.
 // Columns: one row.
-// - messages: lists of id, conversation_id, timestamp_ms, content (at most `characters` of it), whether that is only a part, metadata when
-//   requested, vector score and keyword score (raw cosine -1 to 1 and Lucene's score, null where that retriever did not return it), retrieval
-//   score (both combined, 0 to 1), whether the filters let it through, with `explain` the seeds that led to it and their distances, position,
-//   author, and with `with_cosines` the cosine, up to `cosine_window` positions from a match. The order is that of the dataclass `Candidate`.
-//   What is deleted meanwhile comes as nulls.
+// - messages: lists of id, conversation_id, timestamp_ms, content (at most `characters` of it),
+//   whether that is only a part, metadata when requested, vector score and keyword score (raw
+//   cosine -1 to 1 and Lucene's score, null where that retriever did not return it), retrieval
+//   score (both combined, 0 to 1), whether the filters let it through, with `explain` the seeds
+//   that led to it and their distances, position, author, and with `with_cosines` the cosine, up to
+//   `cosine_window` positions from a match. The order is that of the dataclass `Candidate`. What is
+//   deleted meanwhile comes as nulls.
 // - others: the same of what is not a message, as maps; of a document the best `passages`.
-// - vector_min, vector_max, keyword_min, keyword_max: the range of each retriever's scores, entities left out; vector_scores and
-//   keyword_scores: all of them, from which ranks are counted.
-// - vector_rows, keyword_rows, scanned, vector_matches, keyword_matches, vector_messages, keyword_messages: counts by which the caller sees
-//   whether a retriever was cut off.
-// - revision and model say which model's vectors the namespace uses, so that the caller sees whether it had the right ones.
-// Plan: `open` and `kinds` search the vector index with as few conditions as possible (each range costs 0.2 ms over 20,000 messages),
-// `ranges` with all of them, where the index is asked for the `index_limit` nearest, of which it finds the `vector_limit` more reliably;
-// `scans` compares all nodes that have some filter tokens, exactly. Both retrievers, the neighbors along NEXT and the texts of all candidates
-// come in one round trip. A pattern's length cannot be a parameter, and to walk five positions for two costs 2 % of the whole.
-// `time_ranges` are ranges of the times that the query names, searched too; `message_ids` are messages to which its entities lead. The best
-// `candidate_limit` take part, and of the best `neighbor_seeds` among them the messages up to `neighbor_window` positions away. A long message
-// is found through its passages and counts with the best one. Lists instead of maps save a tenth of the whole time at a hundred messages.
-// Scores are normalized between the retriever's smallest and largest; what a retriever returned at all counts as at least `smallest_share`.
-// One map as parameter: lists of other lengths would be planned anew. The index's name cannot be one: the SDK replaces it by that of
-// another model's vectors.
+// - vector_min, vector_max, keyword_min, keyword_max: the range of each retriever's scores,
+//   entities left out; vector_scores and keyword_scores: all of them, from which ranks are counted.
+// - vector_rows, keyword_rows, scanned, vector_matches, keyword_matches, vector_messages,
+//   keyword_messages: counts by which the caller sees whether a retriever was cut off.
+// - revision and model say which model's vectors the namespace uses, so that the caller sees
+//   whether it had the right ones.
+// Plan: `open` and `kinds` search the vector index with as few conditions as possible (each range
+// costs 0.2 ms over 20,000 messages),
+// `ranges` with all of them, where the index is asked for the `index_limit` nearest, of which it
+// finds the `vector_limit` more reliably;
+// `scans` compares all nodes that have some filter tokens, exactly. Both retrievers, the neighbors
+// along NEXT and the texts of all candidates come in one round trip. A pattern's length cannot be a
+// parameter, and to walk five positions for two costs 2 % of the whole.
+// `time_ranges` are ranges of the times that the query names, searched too; `message_ids` are
+// messages to which its entities lead. The best
+// `candidate_limit` take part, and of the best `neighbor_seeds` among them the messages up to
+// `neighbor_window` positions away. A long message is found through its passages and counts with
+// the best one. Lists instead of maps save a tenth of the whole time at a hundred messages.
+// Scores are normalized between the retriever's smallest and largest; what a retriever returned at
+// all counts as at least `smallest_share`.
+// One map as parameter: lists of other lengths would be planned anew. The index's name cannot be
+// one: the SDK replaces it by that of another model's vectors.
 :param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], ranges: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan_limit: 2001, keyword_queries: ["+facets:(1)^0 +content:(hello)"], vector_limit: 20, index_limit: 100, keyword_limit: 30, neighbor_seeds: 20, candidate_limit: 60, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, vector_weight: 0.5, keyword_weight: 0.5, smallest_share: 0.05, time_ranges: [], message_ids: [], with_cosines: true, explain: false, cosine_window: 1, neighbor_window: 2, characters: 8000, limit: 10, passages: 3, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
 CYPHER 25 replan=skip
 CALL () {

@@ -1,7 +1,10 @@
-// The same as find.cypher for servers without Cypher 25, whose vector indexes have one label and no filters.
-// Columns: as there. vector_rows counts what the indexes returned before any filter (`row_count`), so that the caller can look deeper.
-// Plan: five times as many nodes are taken from each label's index, and what is of another namespace or outside the ranges is dropped. For
-// the times that the query names it is fifty times as many: none of their indexes has the times.
+// The same as find.cypher for servers without Cypher 25, whose vector indexes have one label and no
+// filters.
+// Columns: as there. vector_rows counts what the indexes returned before any filter (`row_count`),
+// so that the caller can look deeper.
+// Plan: five times as many nodes are taken from each label's index, and what is of another
+// namespace or outside the ranges is dropped. For the times that the query names it is fifty times
+// as many: none of their indexes has the times.
 // One map as parameter: lists of other lengths would be planned anew.
 :param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], ranges: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan_limit: 2001, keyword_queries: ["+facets:(1)^0 +content:(hello)"], vector_limit: 20, index_limit: 100, keyword_limit: 30, neighbor_seeds: 20, candidate_limit: 60, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, vector_weight: 0.5, keyword_weight: 0.5, smallest_share: 0.05, time_ranges: [], message_ids: [], with_cosines: true, explain: false, cosine_window: 1, neighbor_window: 2, characters: 8000, limit: 10, passages: 3, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
 CYPHER replan=skip

@@ -1,6 +1,8 @@
-// Read what the graph says about texts of a prompt context: what they mention, and where decisions come from.
-// Columns: kind (message, decision or document), id, entities (ids, the most confident first, at most `entities`), position and timestamp_ms of
-// the last message of a decision's conversation that supports it, else null. One row for each that still exists.
+// Read what the graph says about texts of a prompt context: what they mention, and where decisions
+// come from.
+// Columns: kind (message, decision or document), id, entities (ids, the most confident first, at
+// most `entities`), position and timestamp_ms of the last message of a decision's conversation that
+// supports it, else null. One row for each that still exists.
 // Plan: one seek per text; an entity's own relationships are never followed.
 // One map as parameter: lists of other lengths would be planned anew.
 :param batch => {namespace: "default", messages: ["conv-123:0"], decisions: ["conv-123:decision:1"], chunks: ["manual:0"], entities: 20}

@@ -1,11 +1,15 @@
-// Find what is near some entities: they themselves, their neighbors up to two relationships away, and what mentions or is about those.
-// Columns: best first, of a document its best passage. id, kind, conversation_id, content, description, timestamp_ms, metadata when requested,
-// name, author (of a message), position, aliases, status, document_id, start, end, score (0 to 1), through (names of the entities that led to
-// it, strongest first, at most 5), with `explain` the path from a start through the strongest of them: a list of {from, relationship, direction, to}.
-// The weight of a path is the product of its start's weight, the confidences of its relationships, and one half for each of them. What several
+// Find what is near some entities: they themselves, their neighbors up to two relationships away,
+// and what mentions or is about those.
+// Columns: best first, of a document its best passage. id, kind, conversation_id, content,
+// description, timestamp_ms, metadata when requested, name, author (of a message), position,
+// aliases, status, document_id, start, end, score (0 to 1), through (names of the entities that led
+// to it, strongest first, at most 5), with `explain` the path from a start through the strongest of
+// them: a list of {from, relationship, direction, to}. The weight of a path is the product of its
+// start's weight, the confidences of its relationships, and one half for each of them. What several
 // entities lead to scores as independent evidence: 1 - (1 - a)(1 - b)...
-// Plan: one seek per start; at most `fan` relationships of each entity, the most confident first, and of each at most `entity_limit` messages
-// that the filters let through, the latest first, so that an entity with very many relationships stays cheap.
+// Plan: one seek per start; at most `fan` relationships of each entity, the most confident first,
+// and of each at most `entity_limit` messages that the filters let through, the latest first, so
+// that an entity with very many relationships stays cheap.
 // One map as parameter: lists of other lengths would be planned anew.
 :param batch => {namespace: "default", starts: [{id: "DataProcessor", weight: 1.0}], fan: 50, entity_limit: 500, kinds: ["message", "entity", "decision", "conversation"], groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, limit: 10, metadata: false, explain: false}
 CYPHER replan=skip

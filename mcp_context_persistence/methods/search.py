@@ -146,9 +146,10 @@ class SearchCalls:
         Args:
             query: At most 10,000 characters, or a `HybridSearchParams` object with everything in
                 it.
-            mode: `hybrid` joins meaning, words and neighbourhood; `semantic`, `keyword` and `graph`
-                use one of them. Where `enable_hybrid_search` is off, `hybrid` is refused, and a
-                call that names no mode is `semantic`.
+            mode: `hybrid` combines the retrievers and ranks messages by their context; `semantic`,
+                `keyword` and `graph` use the vector, the keyword or the graph retriever. Where
+                `enable_hybrid_search` is off, `hybrid` is refused, and a call that names no mode is
+                `semantic`.
             filters: See `SearchFilters`.
             limit: Results at most, 1 to 100 or `max_search_results`; `default_search_limit`, where
                 it is set, when left out.

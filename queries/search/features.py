@@ -370,12 +370,12 @@ def _find_named_authors(authors: Sequence[str | None], query: str) -> Floats:
     if not names:
         return np.zeros(len(authors))
     query_stems = {stem(word) for word in tokenize(query) if word not in _COMMON_WORDS}
-    named = {
+    named_authors = {
         name
         for name in names
         if any(len(word) > 1 and stem(word) in query_stems for word in tokenize(name))
     }
-    return np.array([author in named for author in authors], float)
+    return np.array([author in named_authors for author in authors], float)
 
 
 def _find_in_ranges(messages: Sequence[Candidate], ranges: Sequence[TimeRange]) -> Floats:

@@ -127,7 +127,9 @@ def search(backend: Backend, request: SearchRequest) -> SearchAnswer:
             extra["times"] = [request.query[start:end] for start, end in spans]
     if request.explain:
         extra = {"statements": list(statements), **extra}
-        results = [replace(one, explanation={**one.explanation, **extra}) for one in results]
+        results = [
+            replace(result, explanation={**result.explanation, **extra}) for result in results
+        ]
     return SearchAnswer(results=results, notes=notes)
 
 
@@ -321,11 +323,11 @@ def _explain(
 ) -> list[Result]:
     links: Mapping[str, Any] = ranked.query.entity_links if ranked.query else {}
     results = []
-    for one in scored:
+    for entry in scored:
         # Only messages are linked; other kinds may have the same id.
-        link = links.get(one.candidate.id) if one.candidate.kind == "message" else None
-        explanation = explain_candidate(one, ranked.candidates, link, with_path=request.explain)
-        results.append(Result(scored=one, explanation=explanation))
+        link = links.get(entry.candidate.id) if entry.candidate.kind == "message" else None
+        explanation = explain_candidate(entry, ranked.candidates, link, with_path=request.explain)
+        results.append(Result(scored=entry, explanation=explanation))
     return results
 
 
@@ -333,7 +335,7 @@ def _complete_texts(
     backend: Backend, scored: Sequence[ScoredCandidate]
 ) -> Sequence[ScoredCandidate]:
     """Read the whole texts of messages that were too long to be read with every candidate."""
-    ids = [one.candidate.id for one in scored if one.candidate.is_cut]
+    ids = [entry.candidate.id for entry in scored if entry.candidate.is_cut]
     if not ids:
         return scored
     batch = {"namespace": backend.namespace, "ids": ids}
@@ -342,10 +344,10 @@ def _complete_texts(
     )
     texts = {row["id"]: row["content"] for row in rows}
     return [
-        replace_content(one, texts[one.candidate.id])
-        if one.candidate.is_cut and one.candidate.id in texts
-        else one
-        for one in scored
+        replace_content(entry, texts[entry.candidate.id])
+        if entry.candidate.is_cut and entry.candidate.id in texts
+        else entry
+        for entry in scored
     ]
 
 

@@ -271,10 +271,10 @@ def split_groups(groups: Sequence[Group]) -> list[list[Group]]:
     """Return which groups are left out together: each of a few, or a fifth of many."""
     folds = []
     for any_is_enough in (False, True):
-        alike = [group for group in groups if group.any_is_enough is any_is_enough]
-        only_these = any_is_enough and len(alike) == len(groups)
-        count = FOLDS if len(alike) > 2 * FOLDS and not only_these else len(alike)
-        folds += [alike[start::count] for start in range(count) if alike[start::count]]
+        same_kind = [group for group in groups if group.any_is_enough is any_is_enough]
+        only_these = any_is_enough and len(same_kind) == len(groups)
+        count = FOLDS if len(same_kind) > 2 * FOLDS and not only_these else len(same_kind)
+        folds += [same_kind[start::count] for start in range(count) if same_kind[start::count]]
     return folds
 
 
