@@ -1,106 +1,253 @@
-"""Speed, as ratios to the bare driver, the bare models and the bare server, measured in one run.
+"""Measure speed and memory, as ratios to the bare driver, models and server of the same run.
 
-    python -m bench [--data DIRECTORY] [--only WORD ...]
+    python -m bench [--data DIRECTORY] [--only NAME ...] [--large] [--tiny] [--write-baseline]
 
-Prints a table and writes it to bench/results/speed.json. Nothing else should run on the machine meanwhile.
+Prints a table and writes it to bench/results/speed.json. The ratios are compared with the committed
+ones in bench/baseline.json: one that is worse by more than a tenth ends the run with 1, as does a
+figure that misses what is required. Nothing else should run on the machine meanwhile.
 """
 
 import argparse
-import json
 import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-from rich.console import Console
-from rich.table import Table
-
-from bench.measure import Row
-from bench.speed import analytics, ingest, reading, starting, writing
+from bench import baseline
+from bench.files import DATA, write_result
+from bench.report import Report, Rows, table
+from bench.speed import (
+    analytics,
+    batches,
+    encoding,
+    ingest,
+    reading,
+    resident_memory,
+    starting,
+    writing,
+)
 from mcp_context_persistence.kg import local
 
-RESULTS = Path(__file__).parent / "results"
+LARGE_SEARCH = 262_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """How much is measured: rounds, and messages."""
+
+    starts: int = 7
+    processes: int = 7
+    small_saves: int = 60
+    bulk: int = 20_000
+    search: int = 20_000
+    ingest: int = 2_000
+    ingest_rounds: int = 3
+    texts: int = 500
+    texts_rounds: int = 5
+    first_answer: int = 2_000
+    analytics_rounds: int = 15
+
+
+TINY = Sizes(
+    starts=1,
+    processes=1,
+    small_saves=2,
+    bulk=20,
+    search=100,
+    ingest=20,
+    ingest_rounds=1,
+    texts=20,
+    texts_rounds=1,
+    first_answer=20,
+    analytics_rounds=1,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """Where and how much is measured.
+
+    Attributes:
+        url: The server.
+        auth: Its user and password.
+        store: The folder of its store, None where it is not a managed one.
+        data: Folder of the data sets.
+        sizes: How much.
+        is_large: Whether to search the large store too.
+    """
+
+    url: str
+    auth: tuple[str, str] | None
+    store: Path | None
+    data: Path
+    sizes: Sizes
+    is_large: bool = False
+
+
+def measure_searches(setup: Setup) -> Rows:
+    """Measure the fused search on one store, or on two."""
+    totals = [setup.sizes.search, *([LARGE_SEARCH] if setup.is_large else [])]
+    return [reading.hybrid(setup.url, setup.auth, setup.data, total=total) for total in totals]
+
+
+def measure_memory(setup: Setup) -> Rows:
+    """Measure the memory of a client, and of the server where it is a managed one."""
+    client = resident_memory.measure_client(setup.url, setup.auth)
+    return [client, *([resident_memory.measure_server(setup.store)] if setup.store else [])]
+
+
+# These start and stop a server of their own.
+STORE_MEASUREMENTS: Mapping[str, Callable[[Path, Sizes], Rows]] = {
+    "start": lambda store, sizes: [starting.measure_start(store, times=sizes.starts)],
+    "attach": lambda store, sizes: [starting.measure_attach(store, times=sizes.processes)],
+}
+# On a server of their own, so that the searches of the others find no further messages.
+SMALL_STORE: dict[str, Callable[[Setup], Rows]] = {
+    "version": lambda setup: [starting.measure_version_command(times=setup.sizes.processes)],
+    "memory": measure_memory,
+    "first": lambda setup: [
+        starting.measure_first_answer(
+            setup.url,
+            setup.auth,
+            messages=setup.sizes.first_answer,
+            times=setup.sizes.processes,
+        )
+    ],
+    "encode": lambda setup: [
+        encoding.measure_in_process(
+            setup.data, count=setup.sizes.texts, rounds=setup.sizes.texts_rounds
+        )
+    ],
+    "small": lambda setup: [
+        writing.measure_small_saves(setup.url, setup.auth, times=setup.sizes.small_saves)
+    ],
+    "bulk": lambda setup: [
+        writing.measure_bulk_write(
+            setup.url,
+            setup.auth,
+            total=setup.sizes.bulk,
+            size=min(1_000, setup.sizes.bulk),
+        )
+    ],
+}
+LARGE_STORE: dict[str, Callable[[Setup], Rows]] = {
+    "hybrid": measure_searches,
+    "ingest": lambda setup: [
+        ingest.measure_ingest(
+            setup.url,
+            setup.auth,
+            setup.data,
+            count=setup.sizes.ingest,
+            times=setup.sizes.ingest_rounds,
+        )
+    ],
+    "batch": lambda setup: [
+        batches.measure_sgd(
+            setup.url,
+            setup.auth,
+            setup.data,
+            count=setup.sizes.ingest,
+            rounds=setup.sizes.ingest_rounds,
+        )
+    ],
+    "analytics": lambda setup: analytics.measure_analytics(
+        setup.url, setup.auth, setup.data, times=setup.sizes.analytics_rounds
+    ),
+}
+
+
+def run_all(report: Report, options: argparse.Namespace) -> None:
+    """Run the measurements, on managed servers unless another one is named."""
+    sizes = TINY if options.tiny else Sizes()
+
+    def run_group(
+        group: Mapping[str, Callable[[Setup], Rows]],
+        url: str,
+        auth: tuple[str, str] | None,
+        store: Path | None,
+    ) -> None:
+        setup = Setup(
+            url=url,
+            auth=auth,
+            store=store,
+            data=options.data,
+            sizes=sizes,
+            is_large=options.large,
+        )
+        for name, measure in group.items():
+            report.run(name, partial(measure, setup))
+
+    if options.database_url:
+        user, password = os.environ.get("CONTEXT_DB_USER"), os.environ.get("CONTEXT_DB_PASSWORD")
+        auth = (user, password) if user and password else None
+        run_group(SMALL_STORE | LARGE_STORE, options.database_url, auth, None)
+        return
+    with tempfile.TemporaryDirectory(prefix="context-bench-") as folder:
+        store = Path(folder) / "store"
+        for name, measure in STORE_MEASUREMENTS.items():
+            report.run(name, partial(measure, store, sizes))
+    for group in (SMALL_STORE, LARGE_STORE):
+        if not any(map(report.is_requested, group)):
+            continue
+        with tempfile.TemporaryDirectory(prefix="context-bench-") as folder:
+            store = Path(folder) / "store"
+            with local.attach(store) as server:
+                run_group(group, server.bolt_url, (server.user, server.password), store)
+            local.stop(store, force=True)
 
 
 def main() -> int:
-    """Run the measurements; 1 when one of them misses what it must reach."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=Path(__file__).parents[2] / "shared" / "data",
-        help="folder of the data sets",
-    )
-    parser.add_argument(
-        "--only",
-        nargs="+",
-        default=[],
-        help="start, attach, small, bulk, hybrid, ingest, analytics",
-    )
-    options = parser.parse_args()
-    rows: list[Row] = []
-    console = Console(width=150)
-
-    def do(name: str, work: Callable[[], Row | list[Row]]) -> None:
-        if options.only and name not in options.only:
-            return
-        console.print(f"{name} ...")
-        found = work()
-        for row in found if isinstance(found, list) else [found]:
-            rows.append(row)
-            console.print(
-                f"  ratio {row.ratio}  ours {row.ours:.3f}  bare {row.bare}  {row.unit}",
-                highlight=False,
-            )
-
-    with tempfile.TemporaryDirectory(prefix="context-bench-") as folder:
-        place = Path(folder) / "store"
-        do("start", lambda: starting.start(place))
-        do("attach", lambda: starting.attach(place))
-        with local.attach(None) as server:
-            auth = (server.user, server.password)
-            do("small", lambda: writing.small(server.bolt_url, auth))
-            do("bulk", lambda: writing.bulk(server.bolt_url, auth))
-        with local.attach(None) as server:
-            auth = (server.user, server.password)
-            do("hybrid", lambda: reading.hybrid(server.bolt_url, auth, options.data))
-            do("ingest", lambda: ingest.ingest(server.bolt_url, auth, options.data))
-            do("analytics", lambda: analytics.analytics(server.bolt_url, auth, options.data))
+    """Measure, compare with the baseline, and show; 1 when a figure is not good enough."""
+    options = read_options()
+    report = Report(options.only)
+    run_all(report, options)
+    rows, console = report.rows, report.console
     console.print(table(rows))
-    RESULTS.mkdir(exist_ok=True)
     machine = {
         "processor": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
     }
-    found = {"machine": machine, "rows": [asdict(row) for row in rows]}
-    (RESULTS / "speed.json").write_text(json.dumps(found, indent=2) + "\n")
-    return int(not all(row.met for row in rows))
+    write_result("speed.json", {"machine": machine, "rows": [asdict(row) for row in rows]})
+    if options.write_baseline:
+        baseline.write_baseline(rows)
+        return 0
+    comparison = baseline.compare(rows, baseline.read_baseline())
+    for line in comparison.skipped:
+        console.print(f"not compared: {line}", highlight=False)
+    for line in comparison.worse:
+        console.print(f"WORSE BY MORE THAN A TENTH: {line}", highlight=False)
+    return int(bool(comparison.worse) or not all(row.met for row in rows))
 
 
-def table(rows: list[Row]) -> Table:
-    """The rows as people read them."""
-    shown = Table("work", "ours", "bare", "unit", "ratio", "at least", "met")
-    for row in rows:
-        bare = "" if row.bare is None else f"{row.bare:,.2f}"
-        ratio = "" if row.ratio is None else f"{row.ratio:.3f}"
-        shown.add_row(
-            row.work,
-            f"{row.ours:,.2f}",
-            bare,
-            row.unit,
-            ratio,
-            row.need,
-            "yes" if row.met else "NO",
-        )
-    return shown
+def read_options() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    names = [*STORE_MEASUREMENTS, *SMALL_STORE, *LARGE_STORE]
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of the data sets")
+    parser.add_argument("--only", nargs="+", default=[], choices=names, metavar="NAME",
+                        help=", ".join(names))  # fmt: skip
+    parser.add_argument(
+        "--large", action="store_true", help=f"search {LARGE_SEARCH:,} messages too"
+    )
+    parser.add_argument("--tiny", action="store_true", help="only try that everything runs")
+    parser.add_argument(
+        "--database-url",
+        help="a server that runs, instead of a managed one; CONTEXT_DB_USER and "
+        "CONTEXT_DB_PASSWORD hold its user and password",
+    )
+    parser.add_argument(
+        "--write-baseline", action="store_true", help="write the ratios to bench/baseline.json"
+    )
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Timing two ways of doing the same thing in turn, so that a machine that slows down slows both."""
+"""Times two implementations in turn, so that a machine that slows down slows both."""
 
 import statistics
 import time
@@ -8,7 +8,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line of the table: what was done, ours and theirs in seconds (or rates), their ratio, and what it must be."""
+    """One row of the table.
+
+    Attributes:
+        work: What was measured, with its size. Rows of different runs are compared by it.
+        ours: The figure of this library, in `unit`.
+        bare: The figure of the bare libraries, None where there is nothing to compare with.
+        unit: Such as ``ms`` or ``messages/s``.
+        ratio: Ours to bare, None where there is no bare figure.
+        need: The required figure, such as ``<= 1.2``. With ``<=`` a lower ratio is better.
+        met: Whether it was reached.
+        note: A remark.
+    """
 
     work: str
     ours: float
@@ -19,31 +30,44 @@ class Row:
     met: bool
     note: str = ""
 
+    @property
+    def is_lower_better(self) -> bool:
+        """Whether a lower ratio is a better one."""
+        return self.need.startswith("<=")
+
 
 def seconds(function: Callable[[], object]) -> float:
-    """How long one call takes."""
+    """Return the seconds that one call takes."""
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
 
 
 def in_turn(
-    ours: Callable[[int], object], theirs: Callable[[int], object], *, times: int, warm: int
+    ours: Callable[[int], object], bare: Callable[[int], object], *, times: int, warm: int
 ) -> tuple[list[float], list[float], float]:
-    """Both, called in turn with the number of the round.
+    """Call both in turn, with the number of the round.
+
+    Args:
+        ours: Called first in each round.
+        bare: Called second.
+        times: Rounds that count.
+        warm: Rounds before them that do not.
 
     Returns:
-        Seconds of ours, seconds of theirs, and the median of the rounds' ratios ours / theirs.
+        The seconds of ours, the seconds of the bare calls, and the median of the rounds' ratios
+        ours / bare.
     """
-    first: list[float] = []
-    second: list[float] = []
+    our_seconds: list[float] = []
+    bare_seconds: list[float] = []
     for number in range(warm + times):
-        pair = (
-            seconds(lambda number=number: ours(number)),
-            seconds(lambda number=number: theirs(number)),
-        )
+        start = time.perf_counter()
+        ours(number)
+        middle = time.perf_counter()
+        bare(number)
+        end = time.perf_counter()
         if number >= warm:
-            first.append(pair[0])
-            second.append(pair[1])
-    ratio = statistics.median(a / b for a, b in zip(first, second, strict=True))
-    return first, second, ratio
+            our_seconds.append(middle - start)
+            bare_seconds.append(end - middle)
+    ratio = statistics.median(a / b for a, b in zip(our_seconds, bare_seconds, strict=True))
+    return our_seconds, bare_seconds, ratio

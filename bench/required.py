@@ -1,9 +1,11 @@
-"""All that is asked of what is found, in one command: each bench of quality in a process of its own, and one table of what was asked for and seen.
+"""Run the benches of quality, each in a process of its own, and compare with what is required.
 
     python -m bench.required DATA [--only quality extraction ...]
 
-The benches write their figures to bench/results, quality also a line per question. With --only the figures of the others are those of an earlier run, and
-"not measured" where there is none. The best peer is taken from the last `make bench-peers`. Needs about twenty minutes on two cores, half of it for `quality`.
+The benches write their figures to bench/results, `quality` also a line per question. With --only,
+the figures of the others are those of an earlier run, and "not measured" where there is none. The
+best peer is that of the last `make bench-peers`. Takes about twenty minutes on two cores, half of
+it for `quality`.
 """
 
 import argparse
@@ -18,9 +20,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.files import ROOT, result_file, write_result
 from bench.quality.evidence import MEETINGS
 
-RESULTS = Path(__file__).parent / "results"
 BENCHES = {
     "quality": "bench.quality.evidence",
     "extraction": "bench.quality.extraction",
@@ -31,70 +33,70 @@ BENCHES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """One figure that is asked for.
+class Requirement:
+    """One figure that is required.
 
     Attributes:
         work: What is measured.
         bench: The file of results that has it.
-        read: Takes the figure out of that file.
-        least: What it must reach, or may not exceed where `most`.
-        most: Whether less is better.
+        read: Reads the figure from the content of that file.
+        limit: What it must reach, or may not exceed where `is_maximum`.
+        is_maximum: Whether a lower figure is better.
     """
 
     work: str
     bench: str
     read: Callable[[Any], float | None]
-    least: float
-    most: bool = False
+    limit: float
+    is_maximum: bool = False
 
 
-def _of(search: str, of: str, figure: str) -> Callable[[Any], float | None]:
-    return lambda found: float(found[search][of][figure])
+def _read_quality(search: str, data_set: str, figure: str) -> Callable[[Any], float | None]:
+    return lambda results: float(results[search][data_set][figure])
 
 
-def _above_raw(name: str) -> Callable[[Any], float | None]:
-    return lambda found: float(
-        found["names"][name]["ours_f1"] - found["names"][name]["recognizer_f1"]
+def _read_gain(name: str) -> Callable[[Any], float | None]:
+    return lambda results: float(
+        results["names"][name]["ours_f1"] - results["names"][name]["recognizer_f1"]
     )
 
 
-def _resolved(name: str, place: int) -> Callable[[Any], float | None]:
-    return lambda found: next(
+def _read_resolution(name: str, index: int) -> Callable[[Any], float | None]:
+    return lambda results: next(
         (
-            float(row["figures"][place])
-            for row in found
+            float(row["figures"][index])
+            for row in results
             if (row["set"], row["what"]) == (name, "shipped")
         ),
         None,
     )
 
 
-def _scaled(word: str, key: str) -> Callable[[Any], float | None]:
-    return lambda found: next(
-        (float(row[key]) for row in reversed(found) if word in row["work"]), None
+def _read_scale(word: str, key: str) -> Callable[[Any], float | None]:
+    return lambda results: next(
+        (float(row[key]) for row in reversed(results) if word in row["work"]), None
     )
 
 
-def _peer(found: Any) -> float | None:
+def _read_peers(results: Any) -> float | None:
     ours = next(
-        (row["R@10"] for row in found if row["peer"] == "ours" and "without" in row["settings"]),
+        (row["R@10"] for row in results if row["peer"] == "ours" and "without" in row["settings"]),
         None,
     )
     best = max(
-        (row["R@10"] for row in found if row["peer"] not in {"ours"} and row.get("R@10")),
+        (row["R@10"] for row in results if row["peer"] != "ours" and row.get("R@10")),
         default=None,
     )
     return ours / best if ours and best else None
 
 
-def _context(plain: str) -> Callable[[Any], float | None]:
-    """The least of all budgets, and of both parts of the chats."""
+def _read_context(messages: str) -> Callable[[Any], float | None]:
+    """Read the lowest ratio of all budgets and of both parts of the chats."""
 
-    def read(found: Any) -> float | None:
-        rates = {(row["part"], row["budget"], row["text"]): row["rate"] for row in found}
+    def read(results: Any) -> float | None:
+        rates = {(row["part"], row["budget"], row["text"]): row["rate"] for row in results}
         ratios = (
-            rate / rates[part, budget, plain]
+            rate / rates[part, budget, messages]
             for (part, budget, text), rate in rates.items()
             if text == "build_context"
         )
@@ -103,140 +105,173 @@ def _context(plain: str) -> Callable[[Any], float | None]:
     return read
 
 
-ASKED: Sequence[Asked] = [
-    Asked(
-        work="chats, turns, R@10", bench="quality", read=_of("hybrid", "chats", "R@10"), least=0.82
+REQUIREMENTS: Sequence[Requirement] = [
+    Requirement(
+        work="chats, turns, R@10",
+        bench="quality",
+        read=_read_quality("hybrid", "chats", "R@10"),
+        limit=0.82,
     ),
-    Asked(
-        work="chats, turns, MRR", bench="quality", read=_of("hybrid", "chats", "MRR"), least=0.60
+    Requirement(
+        work="chats, turns, MRR",
+        bench="quality",
+        read=_read_quality("hybrid", "chats", "MRR"),
+        limit=0.60,
     ),
-    Asked(
+    Requirement(
         work="chats, multi-hop, R@10",
         bench="quality",
-        read=_of("hybrid", "chats, multi-hop", "R@10"),
-        least=0.50,
+        read=_read_quality("hybrid", "chats, multi-hop", "R@10"),
+        limit=0.50,
     ),
-    Asked(
+    Requirement(
         work="chats, temporal, R@10",
         bench="quality",
-        read=_of("hybrid", "chats, temporal", "R@10"),
-        least=0.88,
+        read=_read_quality("hybrid", "chats, temporal", "R@10"),
+        limit=0.88,
     ),
-    Asked(
+    Requirement(
         work="chats, sessions, R@10",
         bench="quality",
-        read=_of("hybrid", "chats, sessions", "R@10"),
-        least=0.94,
+        read=_read_quality("hybrid", "chats, sessions", "R@10"),
+        limit=0.94,
     ),
-    Asked(
+    Requirement(
         work="meetings, nDCG@10",
         bench="quality",
-        read=_of(MEETINGS, "meetings", "nDCG@10"),
-        least=0.42,
+        read=_read_quality(MEETINGS, "meetings", "nDCG@10"),
+        limit=0.42,
     ),
-    Asked(
+    Requirement(
         work="meetings, hit@10",
         bench="quality",
-        read=_of(MEETINGS, "meetings", "hit@10"),
-        least=0.85,
+        read=_read_quality(MEETINGS, "meetings", "hit@10"),
+        limit=0.85,
     ),
-    Asked(work="R@10 of chats, ours / best peer", bench="peers", read=_peer, least=1.5),
-    Asked(
+    Requirement(work="R@10 of chats, ours / best peer", bench="peers", read=_read_peers, limit=1.5),
+    Requirement(
         work="excerpts, typed names, F1",
         bench="extraction",
-        read=lambda found: found["excerpts"].get("typed_f1"),
-        least=0.60,
+        read=lambda results: results["excerpts"].get("typed_f1"),
+        limit=0.60,
     ),
-    Asked(
+    Requirement(
         work="excerpts, names, F1",
         bench="extraction",
-        read=lambda found: found["excerpts"].get("names_f1"),
-        least=0.80,
+        read=lambda results: results["excerpts"].get("names_f1"),
+        limit=0.80,
     ),
     *(
-        Asked(
+        Requirement(
             work=f"{name}, F1 above raw spaCy",
             bench="extraction",
-            read=_above_raw(name),
-            least=-0.005,
+            read=_read_gain(name),
+            limit=-0.005,
         )
         for name in ("uner_ewt_dev.iob2", "wnut17_dev.conll", "wikigold.conll")
     ),
-    Asked(
+    Requirement(
         work="decisions by document, F1",
         bench="extraction",
-        read=lambda found: found["decisions"].get("documents_f1"),
-        least=0.75,
+        read=lambda results: results["decisions"].get("documents_f1"),
+        limit=0.75,
     ),
-    Asked(
-        work="POLE+O, B-cubed precision", bench="resolution", read=_resolved("poleo", 0), least=1.0
+    Requirement(
+        work="POLE+O, B-cubed precision",
+        bench="resolution",
+        read=_read_resolution("poleo", 0),
+        limit=1.0,
     ),
-    Asked(work="POLE+O, B-cubed F1", bench="resolution", read=_resolved("poleo", 2), least=0.95),
-    Asked(
-        work="DBLP-ACM, pairs, F1", bench="resolution", read=_resolved("DBLP-ACM", 2), least=0.93
+    Requirement(
+        work="POLE+O, B-cubed F1", bench="resolution", read=_read_resolution("poleo", 2), limit=0.95
     ),
-    Asked(
+    Requirement(
+        work="DBLP-ACM, pairs, F1",
+        bench="resolution",
+        read=_read_resolution("DBLP-ACM", 2),
+        limit=0.93,
+    ),
+    Requirement(
         work="hybrid search, large store, ours / bare calls",
         bench="scale",
-        read=_scaled("hybrid", "ratio"),
-        least=1.2,
-        most=True,
+        read=_read_scale("hybrid", "ratio"),
+        limit=1.2,
+        is_maximum=True,
     ),
-    Asked(
+    Requirement(
         work="hybrid search, growth of p50",
         bench="scale",
-        read=_scaled("growth", "ratio"),
-        least=2.0,
-        most=True,
+        read=_read_scale("growth", "ratio"),
+        limit=2.0,
+        is_maximum=True,
     ),
-    Asked(
+    Requirement(
         work="vector recall@10, unfiltered",
         bench="scale",
-        read=_scaled("unfiltered", "ours"),
-        least=0.97,
+        read=_read_scale("unfiltered", "ours"),
+        limit=0.97,
     ),
-    Asked(
+    Requirement(
         work="vector recall@10, one conversation",
         bench="scale",
-        read=_scaled("one conversation", "ours"),
-        least=0.99,
+        read=_read_scale("one conversation", "ours"),
+        limit=0.99,
     ),
-    Asked(
+    Requirement(
         work="build_context, evidence by token / best of semantic",
         bench="context",
-        read=_context("semantic"),
-        least=1.3,
+        read=_read_context("semantic"),
+        limit=1.3,
     ),
-    Asked(
+    Requirement(
         work="build_context, evidence by token / best of hybrid",
         bench="context",
-        read=_context("hybrid"),
-        least=1.3,
+        read=_read_context("hybrid"),
+        limit=1.3,
     ),
 ]
 
 
 def rows() -> list[dict[str, Any]]:
-    """What was asked for and what was seen, None where nothing was."""
-    found = []
-    for asked in ASKED:
-        file = RESULTS / f"{asked.bench}.json"
+    """Return what is required and what was measured, None where nothing was."""
+    table_rows = []
+    for requirement in REQUIREMENTS:
+        file = result_file(f"{requirement.bench}.json")
         try:
-            seen = (
-                asked.read(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
-            )
+            results = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+            figure = None if results is None else requirement.read(results)
         except (KeyError, TypeError):
-            seen = None
-        met = seen is not None and (
-            seen <= asked.least if asked.most else round(seen, 4) >= asked.least
+            figure = None
+        columns = {key: value for key, value in asdict(requirement).items() if key != "read"}
+        table_rows.append({**columns, "figure": figure, "met": is_met(requirement, figure)})
+    return table_rows
+
+
+def is_met(requirement: Requirement, figure: float | None) -> bool:
+    """Return whether a figure was measured and is good enough."""
+    if figure is None:
+        return False
+    if requirement.is_maximum:
+        return figure <= requirement.limit
+    return round(figure, 4) >= requirement.limit
+
+
+def show(table_rows: Sequence[dict[str, Any]]) -> None:
+    """Print the table."""
+    table = Table("work", "required", "measured", "met")
+    for row in table_rows:
+        is_measured = row["figure"] is not None
+        table.add_row(
+            row["work"],
+            f"{'<=' if row['is_maximum'] else '>='} {row['limit']}",
+            f"{row['figure']:.3f}" if is_measured else "not measured",
+            ("yes" if row["met"] else "NO") if is_measured else "",
         )
-        kept = {key: value for key, value in asdict(asked).items() if key != "read"}
-        found.append({**kept, "seen": seen, "met": met})
-    return found
+    Console(width=110).print(table)
 
 
 def main() -> int:
-    """Run, read, show; 1 where something of what was run was not reached."""
+    """Run the benches, read their figures, and show them; 1 where one is not good enough."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -246,31 +281,20 @@ def main() -> int:
     broken = []
     for name in options.only:
         print(f"== {name}", flush=True)
-        (RESULTS / f"{name}.json").unlink(
-            missing_ok=True
-        )  # an old figure is none of a run that ends early
-        if subprocess.run(
-            [sys.executable, "-m", BENCHES[name], str(options.data)], check=False
-        ).returncode:
+        # The figures of an earlier run would stay when this one ends early.
+        result_file(f"{name}.json").unlink(missing_ok=True)
+        command = [sys.executable, "-m", BENCHES[name], str(options.data)]
+        if subprocess.run(command, cwd=ROOT, check=False).returncode:
             broken.append(name)
-    found = rows()
-    table = Table("work", "asked for", "seen", "met")
-    for row in found:
-        seen, met = (
-            (f"{row['seen']:.3f}", "yes" if row["met"] else "NO")
-            if row["seen"] is not None
-            else ("not measured", "")
-        )
-        table.add_row(row["work"], f"{'<=' if row['most'] else '>='} {row['least']}", seen, met)
-    Console(width=110).print(table)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "required.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    table_rows = rows()
+    show(table_rows)
+    write_result("required.json", table_rows)
     for name in broken:
-        print(f"{name} ended with an error; its figures are not to be relied on", file=sys.stderr)
-    everything = set(options.only) == set(BENCHES)
+        print(f"{name} ended with an error; its figures are not reliable", file=sys.stderr)
+    is_complete = set(options.only) == set(BENCHES)
     return int(
         bool(broken)
-        or not all(row["met"] for row in found if everything or row["bench"] in options.only)
+        or not all(row["met"] for row in table_rows if is_complete or row["bench"] in options.only)
     )
 
 

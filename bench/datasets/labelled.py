@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 Span = tuple[int, int, str]
 _TYPES = {"PER": "person", "person": "person", "ORG": "organization", "corporation": "organization", "group": "organization",
@@ -109,7 +109,7 @@ def memories(folder: Path) -> list[tuple[str, list[str]]]:
     ]
 
 
-def _lines(path: Path) -> list[dict[str, object]]:
+def _lines(path: Path) -> list[dict[str, Any]]:
     return [
         json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()
     ]

@@ -3,7 +3,7 @@
 import gzip
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,16 @@ def qmsum(data: Path) -> Iterator[tuple[str, Conversation, dict[str, Any]]]:
             Conversation(conversation_id=f"meeting-{number}", mode="hybrid", messages=turns),
             meeting,
         )
+
+
+def message_ids(conversations: Iterable[Conversation]) -> set[str]:
+    """Return the ids of the conversations' messages."""
+    return {
+        message.id
+        for conversation in conversations
+        for message in conversation.messages
+        if message.id
+    }
 
 
 def real(data: Path, name: str, count: int) -> Talk:

@@ -65,10 +65,11 @@ def made_vectors(
     """
     random = np.random.default_rng(seed)
     centres = random.standard_normal((clusters, dimension))
-    vectors = centres[random.integers(0, clusters, count)] + 0.7 * random.standard_normal(
-        (count, dimension)
-    )
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    vectors: NDArray[np.float64] = centres[
+        random.integers(0, clusters, count)
+    ] + 0.7 * random.standard_normal((count, dimension))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors.astype(np.float32)
 
 
 def locomo_texts(data: Path, count: int) -> list[str] | None:

@@ -1,11 +1,12 @@
-"""The peers for real: what each finds of LoCoMo's development half, on the same Neo4j with the same vectors.
+"""Measure what other libraries find in LoCoMo, with the same server and the same vectors.
 
     python -m bench.peers DATA [--peer NAME ...]
 
-Each peer is installed into an environment of its own, .cache/peers/NAME, from bench/peers/NAME.txt, and runs as a process of its own. One
-conversation is stored at a time, in an empty database of a server that is started for this. Of every search ten messages are asked for: R@10 is
-the share of a question's evidence among them, MRR the mean of 1 / place of the first. Writes bench/results/peers.json, and
-bench/results/peers-NAME.jsonl with a line per answer.
+Each peer is installed into an environment of its own, .cache/peers/NAME, from bench/peers/NAME.txt,
+and runs as a process of its own. One conversation is stored at a time, in an empty database of a
+server that is started for this. Every search asks for ten messages: R@10 is the share of a
+question's evidence among them, MRR the mean of 1 / rank of the first. Writes
+bench/results/peers.json, and bench/results/peers-NAME.jsonl with a line per answer.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench.datasets.sets import evidence, locomo
+from bench.datasets.sets import evidence, locomo, message_ids
+from bench.files import ROOT, result_file
 from bench.peers import environments, ours
 from bench.peers.exchange import Question, Text
 from bench.peers.ours import Answer
@@ -37,7 +39,6 @@ from bench.peers.vectors import vectors_of
 from mcp_context_persistence.kg import local
 from mcp_context_persistence.queries.search.training import calculate_figures
 
-RESULTS = Path(__file__).parents[1] / "results"
 OURS = "ours"
 SECONDS = 900  # for one conversation
 Row = dict[str, Any]
@@ -53,68 +54,70 @@ def clear(driver: neo4j.Driver) -> None:
             session.run(f"DROP INDEX `{row['name']}` IF EXISTS").consume()
 
 
-def wanted(sample: dict[str, Any], turns: set[str]) -> dict[str, set[str]]:
-    """For each question that has evidence, by its number, the messages it stands in."""
+def collect_evidence(sample: dict[str, Any], turns: Collection[str]) -> dict[str, set[str]]:
+    """Return the messages with the evidence of each question, by its number."""
     return {
         str(number): gold
-        for number, one in enumerate(sample["qa"])
-        if (gold := evidence(one) & turns)
+        for number, question in enumerate(sample["qa"])
+        if (gold := evidence(question).intersection(turns))
     }
 
 
 def write(
     file: Path, sessions: list[Any], sample: dict[str, Any], gold: dict[str, set[str]]
 ) -> None:
-    """What a peer is given, as `exchange` describes it."""
+    """Write the input of a peer, as `exchange` describes it."""
     turns = [
         (session.conversation_id, message) for session in sessions for message in session.messages
     ]
     questions = [(number, sample["qa"][int(number)]["question"]) for number in gold]
-    found = vectors_of(
+    vector_of = vectors_of(
         [*(message.content for _, message in turns), *(text for _, text in questions)]
     )
     with file.open("w", encoding="utf-8") as out:
         for session, message in turns:
-            given = Text(
+            row = Text(
                 id=message.id,
                 text=message.content,
                 role=message.role,
                 speaker=message.name,
                 session=session,
                 time=message.timestamp.isoformat(),
-                vector=found[message.content],
+                vector=vector_of[message.content],
             )
-            out.write(json.dumps({"text": asdict(given)}) + "\n")
+            out.write(json.dumps({"text": asdict(row)}) + "\n")
         for number, text in questions:
             out.write(
-                json.dumps({"question": asdict(Question(id=number, text=text, vector=found[text]))})
+                json.dumps(
+                    {"question": asdict(Question(id=number, text=text, vector=vector_of[text]))}
+                )
                 + "\n"
             )
 
 
-def run(name: str, given: Path, server: local.Attachment, namespace: str) -> list[Answer]:
+def run_peer(name: str, questions: Path, server: local.Attachment, namespace: str) -> list[Answer]:
     """Start a peer on a conversation and read its answers.
 
     Raises:
-        RuntimeError: It failed; the text is the last line of what it said.
+        RuntimeError: It failed; the text is the last line of its errors.
     """
     python = environments.build(name)
-    answers = given.with_suffix(".answers")
+    answers = questions.with_suffix(".answers")
     environment = {
         **os.environ,
         **environments.QUIET,
         "NEO4J_URI": server.bolt_url,
         "NEO4J_USERNAME": server.user,
         "NEO4J_PASSWORD": server.password,
-        "MEM0_DIR": str(given.parent / "mem0"),
+        "PYTHONPATH": str(ROOT),
+        "MEM0_DIR": str(questions.parent / "mem0"),
     }
-    environment.pop("PYTHONPATH", None)
-    command = [str(python), str(Path(__file__).with_name(f"{name}.py")), str(given), str(answers)]
+    command = [str(python), "-m", f"bench.peers.{name}", str(questions), str(answers)]
     try:
         done = subprocess.run(
             command,
             env=environment,
-            cwd=given.parent,
+            cwd=questions.parent,
             capture_output=True,
             text=True,
             timeout=SECONDS,
@@ -122,11 +125,11 @@ def run(name: str, given: Path, server: local.Attachment, namespace: str) -> lis
         )
     except subprocess.TimeoutExpired as error:
         raise RuntimeError(f"no answer within {SECONDS} s") from error
-    said = [line for line in done.stderr.splitlines() if line.strip()]
+    errors = [line for line in done.stderr.splitlines() if line.strip()]
     if done.returncode:
-        raise RuntimeError(said[-1] if said else f"ended with {done.returncode}")
+        raise RuntimeError(errors[-1] if errors else f"ended with {done.returncode}")
     print(
-        f"  {namespace}: {next((line for line in said if line.startswith('stored ')), '')}",
+        f"  {namespace}: {next((line for line in errors if line.startswith('stored ')), '')}",
         flush=True,
     )
     return [
@@ -135,8 +138,8 @@ def run(name: str, given: Path, server: local.Attachment, namespace: str) -> lis
     ]
 
 
-def answers_of(name: str, data: Path, server: local.Attachment) -> Iterator[Answer]:
-    """A peer's answers to all questions, or ours."""
+def collect_answers(name: str, data: Path, server: local.Attachment) -> Iterator[Answer]:
+    """Yield the answers of a peer, or of this library, to all questions."""
     auth = (server.user, server.password)
     groups = []
     with neo4j.GraphDatabase.driver(
@@ -150,58 +153,68 @@ def answers_of(name: str, data: Path, server: local.Attachment) -> Iterator[Answ
                 print(f"  {namespace}: {len(group.questions)} questions", flush=True)
                 yield from answers
                 continue
-            turns = {message.id for session in sessions for message in session.messages}
+            turns = message_ids(sessions)
             with tempfile.TemporaryDirectory(prefix="peers-") as folder:
-                given = Path(folder) / "given.jsonl"
-                write(given, sessions, sample, wanted(sample, turns))
-                yield from run(name, given, server, namespace)
+                questions = Path(folder) / "questions.jsonl"
+                write(questions, sessions, sample, collect_evidence(sample, turns))
+                yield from run_peer(name, questions, server, namespace)
         clear(driver)
     if groups:
         yield from ours.without_it(groups)
 
 
 def score(name: str, answers: list[Answer], gold: dict[tuple[str, str], set[str]]) -> list[Row]:
-    """A row for each of a peer's settings; a question that failed counts as one that found nothing."""
-    by: defaultdict[str, list[Answer]] = defaultdict(list)
-    for one in answers:
-        by[one.settings].append(one)
+    """Return a row for each of a peer's settings.
+
+    A question that failed counts as one that found nothing.
+    """
+    answers_by_settings: defaultdict[str, list[Answer]] = defaultdict(list)
+    for answer in answers:
+        answers_by_settings[answer.settings].append(answer)
     rows = []
-    for settings, found in by.items():
+    for settings, group in answers_by_settings.items():
         figures = []
-        for one in found:
-            relevant = gold[one.namespace, one.question]
-            figures.append(calculate_figures([each in relevant for each in one.ids], len(relevant)))
-        clock = [one.seconds for one in found if one.seconds is not None]
-        failed = [one.error for one in found if one.error]
+        for answer in group:
+            relevant = gold[answer.namespace, answer.question]
+            figures.append(
+                calculate_figures(
+                    [message_id in relevant for message_id in answer.ids], len(relevant)
+                )
+            )
+        durations = [answer.seconds for answer in group if answer.seconds is not None]
+        errors = [answer.error for answer in group if answer.error]
         rows.append(
             {
                 "peer": name,
                 "version": environments.version(name),
                 "settings": settings,
-                "questions": len(found),
-                "R@10": statistics.mean(one["R@10"] for one in figures),
-                "MRR": statistics.mean(one["MRR"] for one in figures),
-                "p50 ms": 1000 * float(np.median(clock)) if clock else None,
-                "failed": len(failed),
-                "error": re.sub(r"\s+", " ", failed[0]) if failed else None,
+                "questions": len(group),
+                "R@10": statistics.mean(values["R@10"] for values in figures),
+                "MRR": statistics.mean(values["MRR"] for values in figures),
+                "p50 ms": 1000 * float(np.median(durations)) if durations else None,
+                "failed": len(errors),
+                "error": re.sub(r"\s+", " ", errors[0]) if errors else None,
             }
         )
     return rows
 
 
-def keep(name: str, rows: list[Row]) -> list[Row]:
-    """Put a peer's rows in the place of its earlier ones; returns all peers' rows."""
-    file = RESULTS / "peers.json"
-    kept: list[Row] = json.loads(file.read_text()) if file.is_file() else []
-    kept = [*(row for row in kept if row["peer"] != name), *rows]
-    file.write_text(json.dumps(kept, indent=2) + "\n")
-    return kept
+def replace_rows(name: str, rows: list[Row]) -> list[Row]:
+    """Replace the stored rows of a peer; return those of all peers."""
+    file = result_file("peers.json")
+    stored: list[Row] = json.loads(file.read_text()) if file.is_file() else []
+    all_rows = [*(row for row in stored if row["peer"] != name), *rows]
+    file.write_text(json.dumps(all_rows, indent=2) + "\n")
+    return all_rows
 
 
 def show(rows: list[Row]) -> None:
-    """The table, best first. Ours is the fused search: where ours / it is above 1 it finds more, and takes longer."""
+    """Print the table, best first.
+
+    Ours is the fused search: where "ours / it" is above 1 it finds more, and takes longer.
+    """
     best = next((row["R@10"] for row in rows if row["settings"] == ours.LEFT_OUT), None)
-    pace = next(
+    duration = next(
         (row["p50 ms"] for row in rows if row["peer"] == OURS and row["settings"] == "hybrid"), None
     )
     table = Table(
@@ -216,24 +229,24 @@ def show(rows: list[Row]) -> None:
             if row["failed"]
             else ""
         )
-        clock = f"{row['p50 ms']:.1f}" if row["p50 ms"] else ""
-        more = f"{best / row['R@10']:.2f}" if best and row["R@10"] else ""
-        slower = f"{pace / row['p50 ms']:.2f}" if pace and row["p50 ms"] else ""
+        p50 = f"{row['p50 ms']:.1f}" if row["p50 ms"] else ""
+        recall_ratio = f"{best / row['R@10']:.2f}" if best and row["R@10"] else ""
+        p50_ratio = f"{duration / row['p50 ms']:.2f}" if duration and row["p50 ms"] else ""
         table.add_row(
             row["peer"],
             row["version"],
             settings,
             f"{row['R@10']:.3f}",
             f"{row['MRR']:.3f}",
-            clock,
-            more,
-            slower,
+            p50,
+            recall_ratio,
+            p50_ratio,
         )
     Console(width=150).print(table)
 
 
 def main() -> int:
-    """Install, ask, score, show."""
+    """Install the peers, ask the questions, score the answers, and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -250,14 +263,15 @@ def main() -> int:
         return 0
     gold = {}
     for namespace, sessions, sample in locomo(options.data):
-        turns = {message.id for session in sessions for message in session.messages}
-        gold.update({(namespace, number): found for number, found in wanted(sample, turns).items()})
-    RESULTS.mkdir(exist_ok=True)
+        turns = message_ids(sessions)
+        gold.update(
+            {(namespace, number): ids for number, ids in collect_evidence(sample, turns).items()}
+        )
     with local.attach(None) as server:
         for name in options.peer:
             print(name, flush=True)
             try:
-                answers = list(answers_of(name, options.data, server))
+                answers = list(collect_answers(name, options.data, server))
                 rows = score(name, answers, gold)
             except RuntimeError as error:
                 answers, rows = (
@@ -271,10 +285,10 @@ def main() -> int:
                         }
                     ],
                 )
-            keep(name, rows)
-            with (RESULTS / f"peers-{name}.jsonl").open("w", encoding="utf-8") as out:
-                out.writelines(json.dumps(asdict(one)) + "\n" for one in answers)
-    show(keep("", []))
+            replace_rows(name, rows)
+            with result_file(f"peers-{name}.jsonl").open("w", encoding="utf-8") as out:
+                out.writelines(json.dumps(asdict(answer)) + "\n" for answer in answers)
+    show(replace_rows("", []))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""An environment of its own for each peer: .cache/peers/NAME, from the pinned bench/peers/NAME.txt."""
+"""Builds an environment for each peer: .cache/peers/NAME, from bench/peers/NAME.txt."""
 
 import hashlib
 import re
@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from bench.files import ROOT
+
 PEERS = {
     "driver": "neo4j",
     "graphrag": "neo4j-graphrag",
@@ -15,7 +16,7 @@ PEERS = {
     "langchain_hybrid": "langchain-neo4j",
     "mem0_memory": "mem0ai",
     "graphiti_search": "graphiti-core",
-}  # the module and the requirements of each, and the distribution that it is about
+}  # the module, which has the name of the requirements, and the distribution
 QUIET = {
     "HF_HUB_OFFLINE": "1",
     "MEM0_TELEMETRY": "False",
@@ -29,39 +30,39 @@ QUIET = {
 
 
 def requirements(name: str) -> Path:
-    """The file that pins what a peer needs."""
+    """Return the file that pins what a peer needs."""
     return Path(__file__).with_name(f"{name}.txt")
 
 
 def version(name: str) -> str:
-    """The peer's pinned version; empty for ours."""
+    """Return the peer's pinned version; empty for this library."""
     if name not in PEERS:
         return ""
-    found = re.search(
+    match = re.search(
         rf"^{re.escape(PEERS[name])}==(\S+)",
         requirements(name).read_text(encoding="utf-8"),
         re.MULTILINE,
     )
-    return found[1] if found else "?"
+    return match[1] if match else "?"
 
 
 def build(name: str) -> Path:
-    """The interpreter of a peer's environment, which is made anew when its requirements changed.
+    """Return the interpreter of a peer's environment; make it again when its requirements changed.
 
     Raises:
         RuntimeError: It cannot be installed.
     """
-    place = ROOT / ".cache" / "peers" / name
-    python, mark = place / "bin" / "python", place / "requirements.sha256"
+    folder = ROOT / ".cache" / "peers" / name
+    python, mark = folder / "bin" / "python", folder / "requirements.sha256"
     digest = hashlib.sha256(requirements(name).read_bytes()).hexdigest()
     if mark.is_file() and mark.read_text() == digest:
         return python
-    own = ROOT / ".cache" / "tools" / "bin" / "uv"
-    uv = str(own) if own.is_file() else shutil.which("uv")
+    own_uv = ROOT / ".cache" / "tools" / "bin" / "uv"
+    uv = str(own_uv) if own_uv.is_file() else shutil.which("uv")
     if uv is None:
         raise RuntimeError("uv is missing; `make setup` installs it")
     for command in (
-        [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(place)],
+        [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)],
         [
             uv,
             "pip",

@@ -1,8 +1,8 @@
-"""The peers' side: texts and questions with their vectors in, ranked ids out.
+"""The side of the peers: reads texts and questions with their vectors, writes ranked ids.
 
-Runs in an environment of the peer's own, so it needs nothing but the standard library. A peer's module is started as
-``python NAME.py INPUT OUTPUT`` with NEO4J_URI, NEO4J_USERNAME and NEO4J_PASSWORD set, and gives `serve` a function that stores the texts and
-names its searches.
+Runs in an environment of the peer's own, so it needs nothing but the standard library. A peer's
+module is started as ``python -m bench.peers.NAME INPUT OUTPUT`` with NEO4J_URI, NEO4J_USERNAME and
+NEO4J_PASSWORD set. It gives `serve` a function that stores the texts and returns its searches.
 """
 
 import contextlib
@@ -14,13 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-LIMIT = 10  # results that are asked for
-WARM = 20  # questions that are asked before the clock counts
+LIMIT = 10  # requested results
+WARM = 20  # questions before those that are timed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """A message: `session` orders the conversations, `time` is ISO 8601, `vector` has length one."""
+    """A message; `session` orders the conversations, `time` is ISO 8601, `vector` has length 1."""
 
     id: str
     text: str
@@ -45,17 +45,21 @@ Prepare = Callable[[list[Text], list[Question]], dict[str, Search]]
 
 
 def server() -> tuple[str, tuple[str, str]]:
-    """The address of the server, and user and password."""
+    """Return the URL of the server, and user and password."""
     return os.environ["NEO4J_URI"], (os.environ["NEO4J_USERNAME"], os.environ["NEO4J_PASSWORD"])
 
 
 def vectors(texts: Sequence[Text], questions: Sequence[Question]) -> dict[str, list[float]]:
-    """Each text's vector, for peers that want to embed by themselves."""
-    return {one.text: one.vector for one in (*texts, *questions)}
+    """Return each text's vector, for peers that call an embedding model themselves."""
+    items: list[Text | Question] = [*texts, *questions]
+    return {item.text: item.vector for item in items}
 
 
 def serve(prepare: Prepare) -> None:
-    """Store the texts, ask every question with every search, write a line per answer; a question that fails has an error for an answer."""
+    """Store the texts, ask every question with every search, and write a line for each answer.
+
+    The answer of a question that fails is its error.
+    """
     lines = [
         json.loads(line) for line in Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()
     ]
@@ -81,11 +85,11 @@ def serve(prepare: Prepare) -> None:
 def _ask(search: Search, question: Question) -> dict[str, object]:
     start = time.perf_counter()
     try:
-        found = list(search(question))
+        ids = list(search(question))
     except Exception as error:
         return {
             "ids": [],
             "seconds": None,
             "error": f"{type(error).__name__}: {error}".splitlines()[0][:300],
         }
-    return {"ids": found, "seconds": time.perf_counter() - start}
+    return {"ids": ids, "seconds": time.perf_counter() - start}

@@ -1,7 +1,7 @@
-"""graphiti-core: its own search, with reciprocal rank fusion, over messages written as its facts and as its episodes.
+"""graphiti-core: its own search over messages that are stored as its facts and as its episodes.
 
-It writes with a language model; here the messages stand in for the facts that the model would have written, word for word, each an edge between
-the two speakers, and the episodes hold them as they are.
+Graphiti extracts facts with a language model. Here each message is stored as a fact instead, word
+for word, as an edge between the two speakers; the episodes have the messages too.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable
 from datetime import datetime
 
-from exchange import LIMIT, Question, Search, Text, serve, server, vectors
+from bench.peers.exchange import LIMIT, Question, Search, Text, serve, server, vectors
 
 os.environ["EMBEDDING_DIM"] = "384"
 
@@ -35,66 +35,67 @@ from graphiti_core.utils.bulk_utils import add_nodes_and_edges_bulk
 GROUP = "chat"
 
 
-class Known(EmbedderClient):
-    """The vectors that are known, as the library's embedder."""
+class GivenVectors(EmbedderClient):
+    """Returns the given vectors, as the library's embedder."""
 
-    def __init__(self, found: dict[str, list[float]]) -> None:
-        self._found = found
+    def __init__(self, vector_of: dict[str, list[float]]) -> None:
+        self._vector_of = vector_of
 
     async def create(
         self, input_data: str | list[str] | Iterable[int] | Iterable[Iterable[int]]
     ) -> list[float]:
-        """The text's vector."""
-        return self._found[input_data if isinstance(input_data, str) else next(iter(input_data))]
+        """Return the text's vector."""
+        text = input_data if isinstance(input_data, str) else next(iter(input_data))
+        return self._vector_of[str(text)]
 
 
 class NoModel(LLMClient):
-    """No language model."""
+    """Refuses to be asked: there is no language model."""
 
     async def _generate_response(self, *_: object, **__: object) -> dict[str, object]:
         raise NotImplementedError("these searches ask no language model")
 
 
 class NoEncoder(CrossEncoderClient):
-    """No cross-encoder."""
+    """Refuses to be asked: there is no cross-encoder."""
 
     async def rank(self, query: str, passages: list[str]) -> list[tuple[str, float]]:
-        """Not asked for."""
+        """Raise an error."""
         raise NotImplementedError("these searches ask no cross-encoder")
 
 
 async def store(graph: Graphiti, texts: list[Text]) -> None:
-    """Two speakers, a fact and an episode per message, through the library's bulk writer."""
+    """Store two speakers, and a fact and an episode per message, through the bulk writer."""
     await graph.build_indices_and_constraints()
     zero = [1.0] + [0.0] * 383
     speakers = {
         name: EntityNode(name=name, group_id=GROUP, name_embedding=zero)
-        for name in dict.fromkeys(one.speaker for one in texts)
+        for name in dict.fromkeys(text.speaker for text in texts)
     }
-    other = dict(zip(speakers, reversed(speakers), strict=True))
+    listener_of = dict(zip(speakers, reversed(speakers), strict=True))
     episodes, facts = [], []
-    for one in texts:
-        when = datetime.fromisoformat(one.time)
-        source, target = speakers[one.speaker].uuid, speakers[other[one.speaker]].uuid
-        both = {"uuid": one.id, "group_id": GROUP, "created_at": when, "valid_at": when}
+    for text in texts:
+        time = datetime.fromisoformat(text.time)
+        source, target = speakers[text.speaker].uuid, speakers[listener_of[text.speaker]].uuid
+        fields = {"uuid": text.id, "group_id": GROUP, "created_at": time, "valid_at": time}
         episodes.append(
             EpisodicNode(
-                name=one.id,
+                name=text.id,
                 source=EpisodeType.message,
                 source_description="chat",
-                content=one.text,
-                **both,
+                content=text.text,
+                **fields,
             )
         )
         facts.append(
             EntityEdge(
                 name="SAID",
-                fact=one.text,
-                fact_embedding=one.vector,
+                fact=text.text,
+                fact_embedding=text.vector,
                 source_node_uuid=source,
                 target_node_uuid=target,
-                episodes=[one.id],
-                **both,
+                episodes=[text.id],
+                **fields,
             )
         )
     await add_nodes_and_edges_bulk(
@@ -104,18 +105,18 @@ async def store(graph: Graphiti, texts: list[Text]) -> None:
 
 
 def prepare(texts: list[Text], questions: list[Question]) -> dict[str, Search]:
-    """The searches."""
-    address, (user, password) = server()
+    """Return the searches."""
+    url, (user, password) = server()
     loop = asyncio.new_event_loop()
-    known = Known(vectors(texts, questions))
+    embedder = GivenVectors(vectors(texts, questions))
 
     async def connect() -> Graphiti:
         graph = Graphiti(
-            address,
+            url,
             user,
             password,
             llm_client=NoModel(LLMConfig()),
-            embedder=known,
+            embedder=embedder,
             cross_encoder=NoEncoder(),
         )
         await store(graph, texts)
@@ -124,14 +125,14 @@ def prepare(texts: list[Text], questions: list[Question]) -> dict[str, Search]:
     graph = loop.run_until_complete(connect())
 
     def ask(question: Question, config: SearchConfig) -> list[str]:
-        found = loop.run_until_complete(
+        answer = loop.run_until_complete(
             graph.search_(question.text, config, group_ids=[GROUP], query_vector=question.vector)
         )
-        return [one.uuid for one in (*found.edges, *found.episodes)]
+        return [item.uuid for item in (*answer.edges, *answer.episodes)]
 
     rrf, mmr = (
-        one.model_copy(deep=True, update={"limit": LIMIT})
-        for one in (EDGE_HYBRID_SEARCH_RRF, EDGE_HYBRID_SEARCH_MMR)
+        recipe.model_copy(deep=True, update={"limit": LIMIT})
+        for recipe in (EDGE_HYBRID_SEARCH_RRF, EDGE_HYBRID_SEARCH_MMR)
     )
     wide = rrf.model_copy(deep=True)
     wide.edge_config.sim_min_score = 0.0

@@ -1,46 +1,50 @@
 """langchain-neo4j: Neo4jVector with its hybrid search."""
 
-from exchange import LIMIT, Question, Search, Text, serve, server, vectors
 from langchain_core.embeddings import Embeddings
 from langchain_neo4j import Neo4jVector
 from langchain_neo4j.vectorstores.neo4j_vector import SearchType
 
+from bench.peers.exchange import LIMIT, Question, Search, Text, serve, server, vectors
 
-class Known(Embeddings):
-    """The vectors that are known, as LangChain's Embeddings."""
 
-    def __init__(self, found: dict[str, list[float]]) -> None:
-        self._found = found
+class GivenVectors(Embeddings):
+    """Returns the given vectors, as LangChain's Embeddings."""
+
+    def __init__(self, vector_of: dict[str, list[float]]) -> None:
+        self._vector_of = vector_of
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """The texts' vectors."""
-        return [self._found[text] for text in texts]
+        """Return the texts' vectors."""
+        return [self._vector_of[text] for text in texts]
 
     def embed_query(self, text: str) -> list[float]:
-        """The question's vector; the store measures the length of one of a text of its own first."""
-        return self._found.get(text) or [1.0] + [0.0] * 383
+        """Return the question's vector.
+
+        The store first asks for that of a text of its own, to read its length.
+        """
+        return self._vector_of.get(text) or [1.0] + [0.0] * 383
 
 
 def prepare(texts: list[Text], questions: list[Question]) -> dict[str, Search]:
-    """The searches."""
-    address, (user, password) = server()
-    login = {"url": address, "username": user, "password": password}
-    known = Known(vectors(texts, questions))
+    """Return the searches."""
+    url, (user, password) = server()
+    login = {"url": url, "username": user, "password": password}
+    embeddings = GivenVectors(vectors(texts, questions))
     hybrid = Neo4jVector.from_texts(
-        [one.text for one in texts],
-        known,
-        metadatas=[{"source": one.id} for one in texts],
-        ids=[one.id for one in texts],
+        [text.text for text in texts],
+        embeddings,
+        metadatas=[{"source": text.id} for text in texts],
+        ids=[text.id for text in texts],
         search_type=SearchType.HYBRID,
         **login,
     )
     hybrid.query("CALL db.awaitIndexes(300)")
-    vector = Neo4jVector.from_existing_index(known, index_name="vector", **login)
+    vector = Neo4jVector.from_existing_index(embeddings, index_name="vector", **login)
 
     def search(store: Neo4jVector, question: Question, **settings: object) -> list[str]:
         return [
-            one.metadata["source"]
-            for one in store.similarity_search(question.text, k=LIMIT, **settings)
+            document.metadata["source"]
+            for document in store.similarity_search(question.text, k=LIMIT, **settings)
         ]
 
     return {

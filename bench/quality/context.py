@@ -9,7 +9,6 @@ evidence for 1,000 tokens, and how many times that of the best messages of `hybr
 """
 
 import argparse
-import json
 import statistics
 import sys
 from collections import defaultdict
@@ -21,12 +20,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.datasets.sets import evidence, locomo
+from bench.datasets.sets import evidence, locomo, message_ids
+from bench.files import write_result
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.queries.prompt_context.builder import DIVERSITY
 from mcp_context_persistence.queries.search.query_terms import extract_terms, stem, tokenize
 
-RESULTS = Path(__file__).parent / "results"
 BUDGETS = (250, 500, 1_000)
 DEEP = 50
 CHOSEN_BY = 3  # conversations
@@ -169,7 +168,7 @@ def main() -> int:
             options.database_url, namespace=namespace, config={"deadline": 300.0}
         ) as client:
             client.batch_save_conversations(sessions)
-            ids = {message.id for session in sessions for message in session.messages}
+            ids = message_ids(sessions)
             questions = sample["qa"][:: options.every]
             found = measure(
                 client, questions, ids, part=PARTS[number >= CHOSEN_BY], diversity=options.diversity
@@ -177,10 +176,7 @@ def main() -> int:
             for key, values in found.items():
                 figures[key].extend(values)
     Console(width=110).print(shown(figures))
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "context.json").write_text(
-        json.dumps(kept(figures), indent=2) + "\n", encoding="utf-8"
-    )
+    write_result("context.json", kept(figures))
     return 0
 
 

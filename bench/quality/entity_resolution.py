@@ -8,7 +8,6 @@ the other one. A set that DATA lacks is skipped, and that is said. Writes bench/
 """
 
 import argparse
-import json
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.datasets.records import Judged, JudgedPair, febrl, poleo, publications, senzing
+from bench.files import write_result
 from bench.quality.learn_records import learn, pairs_of, using
 from mcp_context_persistence.queries.entity_resolution import record_matching
 from mcp_context_persistence.queries.entity_resolution.blocking import EntityProfile
@@ -26,7 +26,6 @@ from mcp_context_persistence.queries.entity_resolution.scoring import group_dupl
 
 Figures = tuple[float, float, float]
 BatchPipeline = tuple[str, str, int, Figures]
-RESULTS = Path(__file__).parent / "results"
 THRESHOLDS = (0.55, 0.65, 0.75, 0.85, 0.89, 0.95)
 
 
@@ -164,10 +163,7 @@ def main() -> int:
     for name, what, count, figures in found:
         table.add_row(name, what, str(count), *(f"{one:.4f}" for one in figures))
     Console(width=110).print(table)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "resolution.json").write_text(
-        json.dumps(kept(found), indent=2) + "\n", encoding="utf-8"
-    )
+    write_result("resolution.json", kept(found))
     return 0
 
 

@@ -14,11 +14,13 @@ import statistics
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from bench.files import result_file, write_result
 from bench.quality.learn import SEARCHES, collect_chats, collect_meetings
 from mcp_context_persistence.queries.search.features import MESSAGE_FEATURES
 from mcp_context_persistence.queries.search.recipes import WEIGHTS
@@ -33,7 +35,6 @@ from mcp_context_persistence.queries.search.training import (
     order_candidates,
 )
 
-RESULTS = Path(__file__).parent / "results"
 DRAWS = 1_000
 MEETINGS = "recipe exploratory, learned without the meeting"
 CATEGORIES = {
@@ -103,10 +104,10 @@ def halves(groups: Sequence[Group]) -> Lines:
     return lines
 
 
-def summary(lines: Lines) -> dict[str, dict[str, object]]:
+def summary(lines: Lines) -> dict[str, dict[str, Any]]:
     """For each set the means, and the interval of R@10."""
     random = np.random.default_rng(0)
-    found: dict[str, dict[str, object]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for name in sorted({name for name, _ in lines}):
         figures = [one for of, one in lines if of == name]
         recall = np.array([one["R@10"] for one in figures])
@@ -143,9 +144,8 @@ def main() -> int:
         },
         "hybrid, learned on half of the chats, judged on the others": summary(halves(groups)),
     }
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "quality.json").write_text(json.dumps(found, indent=2) + "\n")
-    with (RESULTS / "questions.jsonl").open("w", encoding="utf-8") as file:
+    write_result("quality.json", found)
+    with result_file("questions.jsonl").open("w", encoding="utf-8") as file:
         for group, question, weights in ranked:
             best = [question.ids[place] for place in order_candidates(question, weights)[:DEPTH]]
             line = {

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.datasets import labelled
+from bench.files import write_result
 from bench.quality.poleo import measure_poleo
 from bench.quality.rule_counts import Counts, overlap, write_confidences
 from mcp_context_persistence.ingest.extraction.decision_cues import find_decision_sentences
@@ -22,7 +23,6 @@ from mcp_context_persistence.ingest.models import spacy_pipeline
 from mcp_context_persistence.queries.search.query_terms import extract_terms, stem
 
 _HERE = Path(__file__).parent
-RESULTS = _HERE / "results"
 _CORE = ("person", "organization", "location")
 _TYPES_BY_LABEL = {
     "PERSON": "person",
@@ -295,8 +295,7 @@ def main() -> None:
             f"{entry['wrong']:5} wrong  {', '.join(entry['measured_on'])}"
         )
     print(json.dumps(report, indent=1))
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "extraction.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_result("extraction.json", report)
     if options.write:
         write_confidences(rules)
 

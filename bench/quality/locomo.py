@@ -2,7 +2,7 @@
 
     python -m bench.quality.locomo DATA [--store URL] [--modes hybrid ...]
 
-One long conversation is one namespace, one session one conversation, one turn one message. Writes bench/results/locomo.json with a line per
+One long conversation is one namespace, one session one conversation, one turn one message. Writes bench/results/locomo.jsonl with a line per
 question and search.
 """
 
@@ -15,10 +15,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.datasets.sets import evidence, locomo
+from bench.datasets.sets import evidence, locomo, message_ids
+from bench.files import result_file
 from mcp_context_persistence import ContextPersistenceClient
 
-RESULTS = Path(__file__).parent / "results"
 DEPTHS = (5, 10, 20)
 KINDS = {"all kinds": None, "messages": {"content_types": ["message"]}}
 
@@ -59,7 +59,7 @@ def main() -> int:
             for session in sessions:
                 client.save_conversation(session)
             print(f"{namespace}: saved in {time.perf_counter() - start:.0f} s", flush=True)
-            turns = {message.id for session in sessions for message in session.messages}
+            turns = message_ids(sessions)
             for question in sample["qa"]:
                 gold = evidence(question) & turns
                 for key, share in ask(client, question["question"], gold, options.modes):
@@ -78,8 +78,7 @@ def main() -> int:
                 f"R@{depth} {statistics.mean(found[mode, kinds, depth]):.3f}" for depth in DEPTHS
             )
             print(f"{mode:<10} {kinds:<10} {shares}  ({len(found[mode, kinds, 10])} questions)")
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "locomo.json").write_text("\n".join(map(json.dumps, lines)) + "\n")
+    result_file("locomo.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
     return 0
 
 

