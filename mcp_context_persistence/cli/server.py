@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import click
 
 from mcp_context_persistence.kg import local
+from mcp_context_persistence.runtime.progress_lines import ProgressLines
 
 STORE = click.argument("store", required=False, type=click.Path(file_okay=False, path_type=Path))
 
@@ -34,7 +36,8 @@ def _get_status(store: Path) -> "local.ServerStatus":
 @STORE
 def start(store: Path | None) -> None:
     """Start the server and keep it up until `server stop`."""
-    status = local.start(store or local.default_store())
+    progress = ProgressLines(partial(click.echo, err=True))
+    status = local.start(store or local.default_store(), progress=progress)
     click.echo(f"running: {status.bolt_url}  (store {status.store}, process {status.pid})")
 
 

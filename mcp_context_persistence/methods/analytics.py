@@ -68,8 +68,8 @@ class AnalyticsCalls:
             A `graphdatascience.GraphDataScience` and its graph object.
 
         Raises:
-            GraphError: The server has no Graph Data Science or not enough memory for the graph, or
-                the namespace has no entities.
+            GraphError: The server has no Graph Data Science or not enough memory for the graph, the
+                namespace has no entities, or the package `graphdatascience` is missing.
             ValidationError: An argument is not valid.
         """
         with analytics.open_gds_client(

@@ -22,8 +22,10 @@ from mcp_context_persistence.runtime.config.settings import Config, load_config
 from mcp_context_persistence.runtime.connection import Connection, Progress, configured_target
 from mcp_context_persistence.runtime.embedding_models import EmbeddingModels
 from mcp_context_persistence.runtime.language_models import LanguageModels
+from mcp_context_persistence.runtime.model_preload import ModelPreload
 from mcp_context_persistence.runtime.namespace_state import NamespaceState
 from mcp_context_persistence.runtime.process_memory import ClientMemory
+from mcp_context_persistence.runtime.progress_lines import print_downloads
 from mcp_context_persistence.runtime.telemetry import log_settings
 from mcp_context_persistence.runtime.telemetry.call_telemetry import CallTelemetry
 
@@ -133,7 +135,12 @@ class Engine:
         self.metrics = metrics
         self.batches = Batches()
         self._closed = False
-        self._connect(auth, database, progress)
+        self._preload = ModelPreload(self.config, progress or print_downloads())
+        try:
+            self._connect(auth, database, self._preload.report)
+        except BaseException:
+            self._preload.close()
+            raise
         try:
             self.memory.open(self.connection.attachment, self.graph)
             database_state = migrations.ensure_schema(
@@ -143,6 +150,7 @@ class Engine:
             self._release()
             raise
         self._wire(database_state.vector_size)
+        self._preload.finish_opening()
 
     def _connect(
         self, auth: tuple[str, str] | None, database: str | None, progress: Progress | None
@@ -204,6 +212,7 @@ class Engine:
             self._release()
 
     def _release(self) -> None:
+        self._preload.close()
         self.memory.close()
         if self.metrics is not None and not self.graph.is_forked:  # its thread is the parent's
             self.metrics.close()

@@ -62,6 +62,7 @@ def open_gds_client(engine: Engine, *, directed: bool, costs: bool) -> Iterator[
     """Project the graph; yield the library's own client and the projected graph."""
     with engine.memory.call(tidy=False), ExitStack() as stack:
         with engine.call("graph_data_science", GraphError):
+            gds_client.check_gds_package()
             projection = stack.enter_context(
                 engine.analytics.project(
                     engine.namespace,

@@ -1,4 +1,4 @@
-"""What the tests of local stores share: signals that are recorded, copies, statements, waits."""
+"""Helpers of the tests of local stores: recorded signals, copies, statements, small disks."""
 
 import os
 import shutil
@@ -92,7 +92,7 @@ def end_by_force(folder: Path) -> None:
 
 @pytest.fixture
 def signals(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """Every signal that this process sends, as process id and number."""
+    """Record every signal that this process sends, as process id and number."""
     sent: list[tuple[int, int]] = []
     send = os.kill
 
@@ -107,7 +107,7 @@ def signals(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 
 @contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """Mount a small file system in memory; where that is not allowed the test fails with the reason."""
+    """Mount a small file system in memory; where that is not allowed, the test fails."""
     folder.mkdir()
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder],

@@ -106,15 +106,15 @@ def test_a_process_is_not_identified_by_id_and_start_alone(original, tmp_path):
 
 def test_a_moved_folder_is_the_same_and_a_copy_is_not(tmp_path):
     (tmp_path / "a").mkdir()
-    here = Identity.of(tmp_path / "a")
+    identity = Identity.of(tmp_path / "a")
     moved = (tmp_path / "a").rename(tmp_path / "b")
-    assert Identity.of(moved).is_same(here)
+    assert Identity.of(moved).is_same(identity)
     shutil.copytree(moved, tmp_path / "a")
-    assert not Identity.of(tmp_path / "a").is_same(here)
-    remounted = Identity(path=here.path, device=here.device + 1, inode=here.inode)
-    assert remounted.is_same(here)
-    elsewhere = Identity(path="/elsewhere", device=here.device + 1, inode=here.inode)
-    assert not elsewhere.is_same(here)
+    assert not Identity.of(tmp_path / "a").is_same(identity)
+    remounted = Identity(path=identity.path, device=identity.device + 1, inode=identity.inode)
+    assert remounted.is_same(identity)
+    elsewhere = Identity(path="/elsewhere", device=identity.device + 1, inode=identity.inode)
+    assert not elsewhere.is_same(identity)
 
 
 def test_a_copy_of_a_store_without_data_gets_its_own_password(tmp_path):
@@ -296,10 +296,9 @@ def test_an_older_state_file_is_corrected_and_no_process_is_harmed(user, signals
         Store(store).state.write_text("{")
         local.stop(store, force=True)
         eventually(lambda: is_gone(now))
+        started = read_start_time(stranger.pid)
         Store(store).state.write_text(
-            json.dumps(
-                {**now.__dict__, "pid": stranger.pid, "started": read_start_time(stranger.pid)}
-            )
+            json.dumps({**now.__dict__, "pid": stranger.pid, "started": started})
         )
         local.stop(store, force=True)
         assert messages(store) == 1
@@ -310,46 +309,45 @@ def test_an_older_state_file_is_corrected_and_no_process_is_harmed(user, signals
         stranger.wait()
 
 
+def duplicate_store(method, store, duplicate):
+    if method == "copy":
+        copy(store, duplicate)
+    else:
+        restore(store, duplicate.with_name("a.tar"), duplicate)
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("how", ["copy", "restore"])
+@pytest.mark.parametrize("method", ["copy", "restore"])
 @pytest.mark.parametrize("original_runs", [True, False])
 def test_original_and_copy_run_at_the_same_time_and_end_separately(
-    tmp_path, signals, how, original_runs
+    tmp_path, signals, method, original_runs
 ):
     store, duplicate = tmp_path / "original", tmp_path / "duplicate"
     with stopped_at_the_end(store, duplicate):
         with local.attach(store, settings=QUICK) as attached:
             run(attached, "CREATE (:Kept {id: 1})")
-            first = copy(store, duplicate) if how == "copy" and original_runs else None
-            if how == "restore" and original_runs:
-                first = restore(store, tmp_path / "a.tar", duplicate)
-        if first is None:
+            if original_runs:
+                duplicate_store(method, store, duplicate)
+        if not original_runs:
             local.stop(store)
-            first = (
-                copy(store, duplicate)
-                if how == "copy"
-                else restore(store, tmp_path / "a.tar", duplicate)
-            )
+            duplicate_store(method, store, duplicate)
         with (
-            local.attach(store, settings=QUICK) as one,
-            local.attach(duplicate, settings=QUICK) as two,
+            local.attach(store, settings=QUICK) as first_server,
+            local.attach(duplicate, settings=QUICK) as second_server,
         ):
             states = state_of(store), state_of(duplicate)
             assert states[0].pid != states[1].pid
             assert {states[0].bolt_port, states[0].http_port}.isdisjoint(
                 {states[1].bolt_port, states[1].http_port}
             )
-            assert one.password != two.password
-            assert (
-                local.read_status(store).clients
-                == local.read_status(duplicate).clients
-                == (os.getpid(),)
-            )
+            assert first_server.password != second_server.password
+            for folder in (store, duplicate):
+                assert local.read_status(folder).clients == (os.getpid(),)
             local.stop(duplicate, force=True)
-            assert run(one, "MATCH (n:Kept) RETURN n.id AS id") == [{"id": 1}]
-            two.renew()
+            assert run(first_server, "MATCH (n:Kept) RETURN n.id AS id") == [{"id": 1}]
+            second_server.renew()
             local.stop(store, force=True)
-            assert run(two, "MATCH (n:Kept) RETURN n.id AS id") == [{"id": 1}]
+            assert run(second_server, "MATCH (n:Kept) RETURN n.id AS id") == [{"id": 1}]
         password = Store(duplicate).password()
         with local.attach(duplicate, settings=QUICK) as again:
             assert again.password == password

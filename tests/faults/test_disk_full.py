@@ -1,4 +1,4 @@
-"""The disk of a store is full: the error says so and where, and the next call works once there is space again."""
+"""The disk of a store is full: the error names it, and calls work again once there is space."""
 
 import os
 import shutil
@@ -42,7 +42,7 @@ def save_until_full(client):
 
 
 def create_until_full(attached):
-    """Write past our client, which would look after a full disk; return the ids of what was acknowledged."""
+    """Write without our client, which handles full disks; return the acknowledged ids."""
     acknowledged = set()
     auth = (attached.user, attached.password)
     with (
@@ -60,7 +60,7 @@ def create_until_full(attached):
     return pytest.fail("the disk was never full")
 
 
-def test_a_disk_that_was_full_is_told_and_the_next_call_after_it_works(tmp_path):
+def test_the_error_names_a_full_disk_and_calls_work_again_with_free_space(tmp_path):
     with small_disk(tmp_path / "disk", "60m") as disk, stopped_at_the_end(disk / "store"):
         with ContextPersistenceClient(
             f"local:{disk / 'store'}", config={"deadline": DEADLINE}
@@ -89,7 +89,7 @@ def test_a_disk_that_was_full_is_told_and_the_next_call_after_it_works(tmp_path)
         assert not Store(disk / "store").restart.exists()
 
 
-def test_a_store_is_not_opened_without_free_space_and_says_so_at_once(tmp_path):
+def test_a_store_without_free_space_is_refused_at_once(tmp_path):
     with small_disk(tmp_path / "disk", "20m") as disk:
         for leave in (1 << 20, 0):
             fill(disk, leave=leave)
@@ -106,7 +106,7 @@ def test_a_store_is_not_opened_without_free_space_and_says_so_at_once(tmp_path):
 
 @pytest.mark.long
 @pytest.mark.parametrize("leave", [0, 200_000, 1 << 20])
-def test_a_disk_that_becomes_full_while_the_server_starts_is_told_long_before_the_start_is_given_up(
+def test_a_disk_that_becomes_full_during_a_start_fails_the_start_early(
     tmp_path, monkeypatch, leave
 ):
     from mcp_context_persistence.kg.local import startup
@@ -146,33 +146,31 @@ def test_stop_works_on_a_full_disk(tmp_path):
 
 
 @pytest.mark.long
-def test_two_clients_on_a_disk_that_was_full_go_on_with_one_server(tmp_path):
+def test_two_clients_continue_with_one_server_after_a_full_disk(tmp_path):
     with small_disk(tmp_path / "disk", "60m") as disk, stopped_at_the_end(disk / "store"):
         url = f"local:{disk / 'store'}"
         with (
-            ContextPersistenceClient(url, config={"deadline": DEADLINE}) as one,
+            ContextPersistenceClient(url, config={"deadline": DEADLINE}) as first,
             ContextPersistenceClient(
                 url, config={"deadline": DEADLINE}, namespace="other"
-            ) as other,
+            ) as second,
         ):
-            save(one, "a"), save(other, "a")
+            save(first, "a"), save(second, "a")
             for _ in range(2):
                 fill(disk)
                 with pytest.raises(DatabaseError, match="is full"):
-                    save_until_full(one)
+                    save_until_full(first)
                 (disk / "ballast").unlink()
-                assert other.load_conversation_history("a").total_messages == 1
+                assert second.load_conversation_history("a").total_messages == 1
                 pid = state_of(disk / "store").pid
-                assert one.load_conversation_history("a").total_messages == 1
+                assert first.load_conversation_history("a").total_messages == 1
                 assert state_of(disk / "store").pid == pid
         eventually(lambda: not local.read_status(disk / "store").clients)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("freed", ["before the last user leaves", "after it"])
-def test_a_store_whose_last_user_left_while_the_disk_was_full_opens_with_all_that_was_acknowledged(
-    tmp_path, freed
-):
+def test_acknowledged_data_survives_when_the_last_client_leaves_on_a_full_disk(tmp_path, freed):
     with small_disk(tmp_path / "disk", "60m") as disk, stopped_at_the_end(disk / "store"):
         with ContextPersistenceClient(
             f"local:{disk / 'store'}", config={"deadline": DEADLINE}
@@ -196,9 +194,7 @@ def test_a_store_whose_last_user_left_while_the_disk_was_full_opens_with_all_tha
 
 @pytest.mark.long
 @pytest.mark.parametrize("whom", ["the server alone", "the server and its supervisor"])
-def test_a_server_told_to_end_while_the_disk_is_full_before_any_client_has_noticed_opens_again(
-    tmp_path, whom
-):
+def test_a_store_opens_again_after_its_server_was_terminated_on_a_full_disk(tmp_path, whom):
     with small_disk(tmp_path / "disk", "60m") as disk, stopped_at_the_end(disk / "store"):
         with local.attach(disk / "store", settings=QUICK) as attached:
             fill(disk, leave=8 << 20)
@@ -210,37 +206,37 @@ def test_a_server_told_to_end_while_the_disk_is_full_before_any_client_has_notic
         eventually(lambda: is_gone(state))
         (disk / "ballast").unlink()
         with local.attach(disk / "store", settings=QUICK) as attached:
-            found = {row["id"] for row in run(attached, "MATCH (n:Kept) RETURN n.id AS id")}
-            assert acknowledged <= found
+            stored = {row["id"] for row in run(attached, "MATCH (n:Kept) RETURN n.id AS id")}
+            assert acknowledged <= stored
             run(attached, "CREATE (:Kept {id: -1})")
         assert not Store(disk / "store").panicked.exists()
 
 
 @pytest.mark.long
-def test_a_log_with_an_unreadable_end_is_told_and_is_cut_where_the_database_had_stopped(tmp_path):
-    place = tmp_path / "store"
-    with stopped_at_the_end(place):
-        with local.attach(place, settings=QUICK) as attached:
+def test_an_unreadable_end_of_the_log_is_reported_and_cut_off_on_demand(tmp_path):
+    store = tmp_path / "store"
+    with stopped_at_the_end(store):
+        with local.attach(store, settings=QUICK) as attached:
             run(attached, "CREATE (:Kept {id: 1})")
             run(attached, "CREATE (:Kept {id: 2})")
-            state = state_of(place)
+            state = state_of(store)
             for pid in (state.supervisor, state.pid):
                 if psutil.pid_exists(pid):
                     psutil.Process(pid).kill()
             eventually(lambda: is_gone(state))
-        log = place / "data" / "transactions" / "neo4j" / "neostore.transaction.db.0"
+        log = store / "data" / "transactions" / "neo4j" / "neostore.transaction.db.0"
         content = log.read_bytes().rstrip(b"\0")
         log.write_bytes(content + content[-300:-40] + bytes(range(1, 250)) * 8)
         with pytest.raises(
             DatabaseError, match="end of its transaction log cannot be read"
         ) as caught:
-            local.attach(place, settings=QUICK)
+            local.attach(store, settings=QUICK)
         assert not caught.value.retryable
-        Store(place).panicked.touch()
-        with local.attach(place, settings=QUICK) as attached:
+        Store(store).panicked.touch()
+        with local.attach(store, settings=QUICK) as attached:
             assert run(attached, "MATCH (n:Kept) RETURN n.id AS id ORDER BY id") == [
                 {"id": 1},
                 {"id": 2},
             ]
-        assert not Store(place).panicked.exists()
-        assert list(Store(place).data.glob("**/corrupted-*.zip"))
+        assert not Store(store).panicked.exists()
+        assert list(Store(store).data.glob("**/corrupted-*.zip"))

@@ -91,7 +91,7 @@ def files_of(pid, folder):
     return mapped | {path for path in opened if path.startswith(f"{folder}/")}
 
 
-def test_a_server_starts_in_an_empty_environment_and_leaves_nothing_beside_its_store(tmp_path):
+def test_a_server_starts_in_an_empty_environment_and_writes_only_into_its_store(tmp_path):
     store = tmp_path / NAMES
     with stopped_at_the_end(store):
         process = opener(store, {"LC_ALL": "C"})
@@ -126,7 +126,7 @@ def test_a_server_starts_in_every_locale(tmp_path, variables):
 
 @pytest.mark.long
 @pytest.mark.parametrize("killed", ["pid", "supervisor"])
-def test_a_kill_leaves_nothing_beside_the_store(tmp_path, killed):
+def test_a_kill_leaves_no_files_outside_the_store(tmp_path, killed):
     store = tmp_path / "store"
     with stopped_at_the_end(store), local.attach(store, settings=QUICK) as attached:
         state = state_of(store)

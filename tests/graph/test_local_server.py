@@ -1,4 +1,4 @@
-"""The managed local server, for real: one server for many processes, and what crashes leave."""
+"""The managed local server: one server for many processes, and recovery after crashes."""
 
 import contextlib
 import os
@@ -75,39 +75,39 @@ def gone(state):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("local") / "størė mit Leerzeichen"
 
 
 @pytest.fixture(scope="module")
-def attached(place):
-    with local.attach(place, settings=QUICK) as attachment:
+def attached(folder):
+    with local.attach(folder, settings=QUICK) as attachment:
         yield attachment
     with contextlib.suppress(DatabaseError):
-        local.stop(place, force=True)
+        local.stop(folder, force=True)
 
 
-def test_a_second_process_attaches_to_the_same_server(attached, place):
-    other = client(place)
-    _, url, seconds = answer(other)
+def test_a_second_process_attaches_to_the_same_server(attached, folder):
+    client_process = client(folder)
+    _, url, seconds = answer(client_process)
     assert url == attached.bolt_url
     assert seconds < 2  # 0.05 s on a quiet machine; the benchmark holds it to 0.3 s
-    found = local.read_status(place)
-    assert found.running
-    assert found.clients == tuple(sorted((os.getpid(), other.pid)))
-    assert found.versions["neo4j"] == "2026.02.3"
-    end(other)
-    eventually(lambda: local.read_status(place).clients == (os.getpid(),), 5)
+    status = local.read_status(folder)
+    assert status.running
+    assert status.clients == tuple(sorted((os.getpid(), client_process.pid)))
+    assert status.versions["neo4j"] == "2026.02.3"
+    end(client_process)
+    eventually(lambda: local.read_status(folder).clients == (os.getpid(),), 5)
 
 
-def test_the_library_of_algorithms_is_there(attached):
+def test_graph_data_science_is_installed(attached):
     assert run(attached, "RETURN gds.version() AS version") == [{"version": "2.26.0"}]
 
 
-def test_the_server_listens_on_loopback_only_and_asks_for_the_password(attached, place):
+def test_the_server_listens_on_loopback_only_and_asks_for_the_password(attached, folder):
     listening = [
         c.laddr.ip
-        for c in psutil.Process(local.read_status(place).pid).net_connections("tcp")
+        for c in psutil.Process(local.read_status(folder).pid).net_connections("tcp")
         if c.status == psutil.CONN_LISTEN
     ]
     assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
@@ -129,7 +129,7 @@ def test_the_browser_answers(attached):
     eventually(answers)
 
 
-def test_the_address_of_the_browser_is_refused_at_once_and_the_right_port_is_told(attached):
+def test_the_address_of_the_browser_is_refused_and_the_error_names_the_right_port(attached):
     began = time.monotonic()
     with pytest.raises(DatabaseError, match="7687") as caught:
         ContextPersistenceClient(
@@ -139,75 +139,73 @@ def test_the_address_of_the_browser_is_refused_at_once_and_the_right_port_is_tol
     assert time.monotonic() - began < 10
 
 
-def test_files_are_private_and_the_password_stands_nowhere_else(attached, place):
-    for folder, _, files in os.walk(place):
-        assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700, folder
+def test_files_are_private_and_only_one_contains_the_password(attached, folder):
+    for path, _, files in os.walk(folder):
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o700, path
         for name in files:
-            file = Path(folder, name)
+            file = Path(path, name)
             assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, name
             if name != "password":
                 assert attached.password.encode() not in file.read_bytes(), name
-    state = Store(place).read_state()
+    state = Store(folder).read_state()
     lines = [" ".join(psutil.Process(pid).cmdline()) for pid in (state.pid, state.supervisor)]
     assert attached.password not in " ".join(lines) + repr(attached)
 
 
-def test_a_forked_child_holds_no_lease(attached, place):
-    before = len(list(Store(place).leases.glob("*.lease")))
+def test_a_forked_child_holds_no_lease(attached, folder):
+    before = len(list(Store(folder).leases.glob("*.lease")))
     child = os.fork()
     if child == 0:
         os._exit(0 if attached.closed else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert not attached.closed
-    assert len(list(Store(place).leases.glob("*.lease"))) == before
-    assert os.getpid() in local.read_status(place).clients
+    assert len(list(Store(folder).leases.glob("*.lease"))) == before
+    assert os.getpid() in local.read_status(folder).clients
 
 
-def test_a_listener_that_is_not_the_server_is_never_trusted(attached, place):
-    state = Store(place).read_state()
-    assert is_own_server(place, state)
+def test_a_listener_that_is_not_the_server_is_never_trusted(attached, folder):
+    state = Store(folder).read_state()
+    assert is_own_server(folder, state)
     foreign = State(**{**state.__dict__, "pid": os.getpid(), "started": "1"})
-    assert not is_own_server(place, foreign)
-    assert not is_own_server(place, State(**{**state.__dict__, "bolt_port": 1}))
+    assert not is_own_server(folder, foreign)
+    assert not is_own_server(folder, State(**{**state.__dict__, "bolt_port": 1}))
 
 
-def test_a_killed_server_comes_back_on_the_same_port_with_its_data(attached, place):
+def test_a_killed_server_comes_back_on_the_same_port_with_its_data(attached, folder):
     run(attached, "CREATE (:Kept {id: 1})")
-    url, pid = attached.bolt_url, local.read_status(place).pid
+    url, pid = attached.bolt_url, local.read_status(folder).pid
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: local.read_status(place).pid not in {0, pid}, 120)
+    eventually(lambda: local.read_status(folder).pid not in {0, pid}, 120)
     assert not attached.renew()
     assert attached.bolt_url == url
     assert run(attached, "MATCH (n:Kept) RETURN n.id AS id") == [{"id": 1}]
 
 
-def test_a_killed_supervisor_takes_the_server_along_and_the_next_use_starts_both(attached, place):
-    state = Store(place).read_state()
+def test_a_killed_supervisor_ends_the_server_and_the_next_call_starts_both(attached, folder):
+    state = Store(folder).read_state()
     os.kill(state.supervisor, signal.SIGKILL)
     eventually(lambda: gone(state), 10)
     attached.renew()
     assert run(attached, "MATCH (n:Kept) RETURN n.id AS id") == [{"id": 1}]
 
 
-def test_stop_spares_a_used_server_unless_forced_and_a_kept_one_outlives_its_clients(
-    attached, place
-):
+def test_stop_refuses_a_used_server_and_a_started_one_outlives_its_clients(attached, folder):
     with pytest.raises(DatabaseError, match="in use by process"):
-        local.stop(place)
-    assert local.start(place).kept
+        local.stop(folder)
+    assert local.start(folder).kept
     attached.close()
     attached.close()
     time.sleep(1.5)
-    found = local.read_status(place)
-    assert found.running
-    assert found.clients == ()
-    local.stop(place)
-    assert not local.read_status(place).running
-    assert not psutil.pid_exists(found.pid)
-    local.stop(place)
+    status = local.read_status(folder)
+    assert status.running
+    assert status.clients == ()
+    local.stop(folder)
+    assert not local.read_status(folder).running
+    assert not psutil.pid_exists(status.pid)
+    local.stop(folder)
 
 
-def test_six_processes_open_one_store_at_once_and_the_last_one_out_stops_it(tmp_path):
+def test_six_processes_share_one_server_that_stops_after_the_last(tmp_path):
     clients = [client(tmp_path / "six") for _ in range(6)]
     try:
         urls = {answer(process)[1] for process in clients}
@@ -216,15 +214,15 @@ def test_six_processes_open_one_store_at_once_and_the_last_one_out_stops_it(tmp_
         eventually(lambda: local.read_status(tmp_path / "six").clients == (clients[0].pid,), 10)
         assert local.read_status(tmp_path / "six").pid == state.pid
     finally:
-        end(clients[0], *(one for one in clients[1:] if one.poll() is None))
+        end(clients[0], *(process for process in clients[1:] if process.poll() is None))
     assert len(urls) == 1
     eventually(lambda: gone(state), 30)
     assert not local.read_status(tmp_path / "six").running
 
 
-def test_a_throwaway_store_goes_with_its_owner_however_it_ends():
-    with local.attach(None) as kept_until_here:
-        store = kept_until_here.store
+def test_a_throwaway_store_is_deleted_with_its_process():
+    with local.attach(None) as throwaway:
+        store = throwaway.store
         assert stat.S_IMODE(store.stat().st_mode) == 0o700
     owner = client(None)
     try:
@@ -234,7 +232,7 @@ def test_a_throwaway_store_goes_with_its_owner_however_it_ends():
     eventually(lambda: not store.exists() and not killed.exists(), 30)
 
 
-def test_a_start_that_fails_names_the_log_and_leaves_nothing(tmp_path):
+def test_the_error_of_a_failed_start_names_the_log(tmp_path):
     with pytest.raises(DatabaseError, match=r"memory.*neo4j\.log"):
         local.attach(tmp_path / "s", settings=local.ServerSettings(heap="900000g"))
     state = Store(tmp_path / "s").read_state()

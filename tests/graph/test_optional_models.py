@@ -10,7 +10,7 @@ from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import NLPError, SearchError, ValidationError
 from mcp_context_persistence.ingest.extraction import gliner as gliner_recognizer
 from mcp_context_persistence.ingest.models.cross_encoder import CrossEncoder
-from mcp_context_persistence.kg.errors import missing_extra
+from mcp_context_persistence.kg.extras import install_command
 from mcp_context_persistence.models import HybridSearchParams
 
 ONLY = {"content_types": "message"}
@@ -135,7 +135,7 @@ def test_another_model_under_the_same_name_has_answers_of_its_own(
 
 gliner = pytest.mark.skipif(
     not gliner_recognizer.is_installed(),
-    reason=f"NO GLINER HERE: {missing_extra('gliner')}; it is not tested through the client",
+    reason=f"NO GLINER HERE: {install_command('gliner')}; it is not tested through the client",
 )
 
 

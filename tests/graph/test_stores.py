@@ -1,4 +1,4 @@
-"""Stores as the client uses them: what was saved outlives the server, throw-away graphs are apart, files are left alone."""
+"""Stores as the client uses them: data outlives the server, and throwaway graphs are isolated."""
 
 import contextlib
 import os
@@ -12,11 +12,11 @@ import pytest
 
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.kg import local
-from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
+from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.local.store import Store
 
 
-def test_what_was_saved_outlives_a_killed_server_and_the_client(tmp_path):
+def test_saved_data_outlives_a_killed_server_and_the_client(tmp_path):
     store = tmp_path / "store"
     try:
         with ContextPersistenceClient(f"local:{store}", config={"deadline": 120.0}) as client:
@@ -34,23 +34,18 @@ def test_what_was_saved_outlives_a_killed_server_and_the_client(tmp_path):
         local.stop(store, force=True)
 
 
-def test_memory_clients_share_a_server_and_see_nothing_of_each_other():
-    with ContextPersistenceClient(":memory:") as one, ContextPersistenceClient(":memory:") as other:
-        one.save_conversation("c", [{"role": "user", "content": "mine"}], mode="knowledge")
-        assert other.get_conversation_stats().stats.total_conversations == 0
-        assert one._engine.connection.attachment is other._engine.connection.attachment
-
-
-def test_a_file_where_the_store_should_be_is_left_alone(tmp_path):
-    file = tmp_path / "store"
-    file.write_text("precious")
-    with pytest.raises(ValidationError):
-        local.attach(file)
-    assert file.read_text() == "precious"
+def test_memory_clients_share_a_server_but_no_data():
+    with (
+        ContextPersistenceClient(":memory:") as first,
+        ContextPersistenceClient(":memory:") as second,
+    ):
+        first.save_conversation("c", [{"role": "user", "content": "mine"}], mode="knowledge")
+        assert second.get_conversation_stats().stats.total_conversations == 0
+        assert first._engine.connection.attachment is second._engine.connection.attachment
 
 
 def listener(port):
-    """Somebody else's server: it takes what comes and says nothing."""
+    """Start a foreign server, which records what it receives."""
     heard, sock = [], socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("127.0.0.1", port))
@@ -70,7 +65,7 @@ def listener(port):
     return sock, heard
 
 
-def test_who_takes_a_dead_servers_port_gets_no_password_and_the_client_finds_the_new_port(tmp_path):
+def test_a_foreign_server_on_the_old_port_gets_no_password(tmp_path):
     store = tmp_path / "store"
     try:
         with ContextPersistenceClient(f"local:{store}", config={"deadline": 120.0}) as client:
@@ -95,14 +90,14 @@ def test_who_takes_a_dead_servers_port_gets_no_password_and_the_client_finds_the
         local.stop(store, force=True)
 
 
-def test_threads_open_a_new_store_together_and_bring_its_server_back_together(tmp_path):
+def test_threads_can_open_a_store_and_restart_its_server_at_the_same_time(tmp_path):
     store = tmp_path / "store"
-    found, errors = [], []
+    results, errors = [], []
 
     def run(work):
         def once():
             try:
-                found.append(work())
+                results.append(work())
             except Exception as error:
                 errors.append(error)
 
@@ -115,24 +110,13 @@ def test_threads_open_a_new_store_together_and_bring_its_server_back_together(tm
     try:
         run(lambda: ContextPersistenceClient(f"local:{store}", config={"deadline": 120.0}))
         assert errors == []
-        client, clients = found[0], list(found)
+        client, clients = results[0], list(results)
         os.kill(Store(store).read_state().supervisor, signal.SIGKILL)
-        found.clear()
+        results.clear()
         run(lambda: client.get_conversation_stats().stats.total_messages)
-        assert (errors, found) == ([], [0] * 8)
-        for one in clients:
-            one.close()
-    finally:
-        local.stop(store, force=True)
-
-
-def test_what_a_killed_first_opener_left_is_no_obstacle(tmp_path):
-    store = tmp_path / "store"
-    store.mkdir()
-    (store / ".password.12345-678").write_text("half")
-    try:
-        with ContextPersistenceClient(f"local:{store}") as client:
-            assert client.get_conversation_stats().stats.total_messages == 0
+        assert (errors, results) == ([], [0] * 8)
+        for open_client in clients:
+            open_client.close()
     finally:
         local.stop(store, force=True)
 
@@ -160,7 +144,7 @@ def test_a_forked_child_refuses_the_parents_client_and_opens_its_own(server, nam
         assert client.load_conversation_history("c").messages[0].content == "mine"
 
 
-def test_a_closed_client_says_so(server, namespace):
+def test_a_closed_client_raises_a_database_error(server, namespace):
     client = ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace)
     client.close()
     with pytest.raises(DatabaseError, match="closed") as caught:

@@ -47,7 +47,7 @@ def test_a_plain_start_has_neither_a_cache_nor_quick_start_flags(small_lock, tmp
     assert not set(launch.START_FLAGS) & set(plain["flags"])
 
 
-def test_only_allowed_variables_reach_the_server(monkeypatch):
+def test_only_allowed_variables_are_passed_to_the_server(monkeypatch):
     for name in (
         "AWS_SECRET_ACCESS_KEY",
         "JAVA_TOOL_OPTIONS",

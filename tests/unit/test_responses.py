@@ -1,12 +1,9 @@
 """Responses round their scores, and errors name the parts of the package that exist."""
 
-import re
-import tomllib
 from pathlib import Path
 
 import pytest
 
-from mcp_context_persistence.kg.errors import missing_extra
 from mcp_context_persistence.responses.analytics import CentralEntity
 from mcp_context_persistence.responses.base import round_score
 from mcp_context_persistence.responses.graph import GraphPath
@@ -30,18 +27,3 @@ def test_scores_have_nine_significant_digits(value, rounded):
     assert entity.centrality_score == rounded
     path = GraphPath(from_entity="a", relationship_type="USES", to_entity="b", confidence=value)
     assert path.confidence == rounded
-
-
-def test_errors_name_only_extras_that_exist():
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
-        "optional-dependencies"
-    ]
-    sources = [
-        path.read_text()
-        for package in ("mcp_context_persistence", "kg", "ingest", "queries")
-        for path in (ROOT / package).rglob("*.py")
-    ]
-    names = {name for text in sources for name in re.findall(r'missing_extra\([\'"](\w+)', text)}
-    assert names
-    assert names <= extras.keys()
-    assert missing_extra("redis") == 'pip install "mcp-context-persistence[redis]"'

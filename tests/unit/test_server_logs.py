@@ -23,5 +23,5 @@ def test_surplus_logs_of_an_earlier_version_are_deleted(tmp_path):
 
 
 def test_the_logs_of_a_store_are_limited_by_configuration():
-    most = sum(file.max_bytes for files in FILES.values() for file in files)
-    assert most + 2 * (diagnosis.CONSOLE_BYTES + 1_000_000) <= SERVER_LOG_BYTES
+    limit = sum(file.max_bytes for files in FILES.values() for file in files)
+    assert limit + 2 * (diagnosis.CONSOLE_BYTES + 1_000_000) <= SERVER_LOG_BYTES

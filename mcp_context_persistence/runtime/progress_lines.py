@@ -1,0 +1,60 @@
+"""Prints lines while a managed server and the models are provided."""
+
+import sys
+import threading
+from collections.abc import Callable
+
+DOWNLOADS = {
+    "download": "Downloading Neo4j with Graph Data Science, {total:,.0f} MB, once per machine",
+    "model": "Downloading the embedding model, {total:,.0f} MB, once per machine",
+}
+STEPS = {"verify": "Checking the files of Neo4j", "start": "Starting Neo4j"}
+QUARTERS = 4
+
+
+class ProgressLines:
+    """Prints a line for each stage, and one for each quarter of a download.
+
+    Threads may share it.
+    """
+
+    def __init__(self, print_line: Callable[[str], None], *, is_quiet: bool = False) -> None:
+        """Print nothing yet.
+
+        Args:
+            print_line: Prints a line.
+            is_quiet: Whether to print nothing unless something is downloaded.
+        """
+        self._print_line, self._is_quiet = print_line, is_quiet
+        self._quarters: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Print what is new: `done` of `total` of a stage is done, in bytes or seconds."""
+        with self._lock:
+            if stage in DOWNLOADS:
+                self._report_download(stage, done, total)
+            elif stage not in self._quarters and not (self._is_quiet and not self._quarters):
+                self._quarters[stage] = 0
+                self._print_line(f"{STEPS.get(stage, stage)} ...")
+
+    def _report_download(self, stage: str, done: int, total: int) -> None:
+        quarter = QUARTERS * done // total if total else 0
+        if stage not in self._quarters:
+            self._print_line(f"{DOWNLOADS[stage].format(total=total / 1e6)} ...")
+        elif quarter > self._quarters[stage]:
+            self._print_line(f"  {done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
+        self._quarters[stage] = max(quarter, self._quarters.get(stage, 0))
+
+
+def print_downloads() -> ProgressLines:
+    """Return the progress function of a client that has none.
+
+    It prints to standard error, and only at the first start on a machine.
+    """
+    return ProgressLines(_print_to_stderr, is_quiet=True)
+
+
+def _print_to_stderr(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

@@ -1,0 +1,89 @@
+import threading
+
+import pytest
+
+from mcp_context_persistence.kg.errors import VectorDBError
+from mcp_context_persistence.runtime import model_preload
+from mcp_context_persistence.runtime.config.settings import load_config
+from mcp_context_persistence.runtime.model_preload import ModelPreload
+from mcp_context_persistence.runtime.progress_lines import ProgressLines
+
+
+class Model:
+    def __init__(self, error=None):
+        self.loaded, self.error = threading.Event(), error
+
+    def load(self, progress=None):
+        self.loaded.set()
+        if self.error:
+            raise self.error
+
+
+@pytest.fixture
+def models(monkeypatch):
+    embedder, extractor = Model(), Model()
+    monkeypatch.setattr(model_preload, "shared_embedder", lambda *_: embedder)
+    monkeypatch.setattr(model_preload, "shared_extractor", lambda *_: extractor)
+    return embedder, extractor
+
+
+def test_a_running_server_leaves_time_for_the_embedding_model_only(models):
+    embedder, extractor = models
+    preload = ModelPreload(load_config({}), None)
+    preload.finish_opening()
+    preload.wait(10)
+    assert embedder.loaded.is_set()
+    assert not extractor.loaded.is_set()
+
+
+def test_a_server_that_has_to_start_leaves_time_for_both(models):
+    reports = []
+    preload = ModelPreload(load_config({}), lambda *report: reports.append(report))
+    preload.report("start", 0, 180)
+    preload.wait(10)
+    assert all(model.loaded.is_set() for model in models)
+    assert reports == [("start", 0, 180)]
+
+
+def test_another_embedding_model_is_not_loaded_beforehand(models):
+    preload = ModelPreload(load_config({"sentence_transformer_model": "other"}), None)
+    preload.close()
+    preload.wait(10)
+    assert not models[0].loaded.is_set()
+
+
+@pytest.mark.parametrize("error", [VectorDBError("missing"), RuntimeError("broken")])
+def test_an_error_is_left_to_the_call_that_needs_the_model(models, error):
+    models[0].error = error
+    preload = ModelPreload(load_config({}), None)
+    preload.close()
+    preload.wait(10)
+    assert models[0].loaded.is_set()
+
+
+def test_progress_is_printed_as_lines():
+    lines = []
+    progress = ProgressLines(lines.append)
+    for done in range(0, 101, 10):
+        progress("download", done * 10**6, 100 * 10**6)
+    progress("start", 0, 180)
+    progress("start", 1, 180)
+    assert lines[0].startswith("Downloading Neo4j with Graph Data Science, 100 MB")
+    assert lines[1:] == [
+        "  30 of 100 MB",
+        "  50 of 100 MB",
+        "  80 of 100 MB",
+        "  100 of 100 MB",
+        "Starting Neo4j ...",
+    ]
+
+
+def test_quiet_progress_prints_nothing_unless_something_is_downloaded():
+    lines = []
+    progress = ProgressLines(lines.append, is_quiet=True)
+    progress("verify", 1, 2)
+    progress("start", 0, 180)
+    assert lines == []
+    progress("model", 0, 83 * 10**6)
+    progress("start", 1, 180)
+    assert [line.split()[0] for line in lines] == ["Downloading", "Starting"]
