@@ -22,6 +22,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 from bench import baseline
 from bench.files import DATA, write_result
 from bench.report import Report, Rows, table
+from bench.servers import read_credentials
 from bench.speed import (
     analytics,
     batches,
@@ -39,9 +40,10 @@ LARGE_SEARCH = 262_000
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """How much is measured: rounds, and messages."""
+    """How much is measured: rounds, messages, and pauses between starts."""
 
     starts: int = 7
+    pause_seconds: float = 3.0
     processes: int = 7
     small_saves: int = 60
     bulk: int = 20_000
@@ -56,6 +58,7 @@ class Sizes:
 
 TINY = Sizes(
     starts=1,
+    pause_seconds=0.0,
     processes=1,
     small_saves=2,
     bulk=20,
@@ -104,7 +107,9 @@ def measure_memory(setup: Setup) -> Rows:
 
 # These start and stop a server of their own.
 STORE_MEASUREMENTS: Mapping[str, Callable[[Path, Sizes], Rows]] = {
-    "start": lambda store, sizes: [starting.measure_start(store, times=sizes.starts)],
+    "start": lambda store, sizes: [
+        starting.measure_start(store, times=sizes.starts, pause_seconds=sizes.pause_seconds)
+    ],
     "attach": lambda store, sizes: [starting.measure_attach(store, times=sizes.processes)],
 }
 # On a server of their own, so that the searches of the others find no further messages.
@@ -184,9 +189,8 @@ def run_all(report: Report, options: argparse.Namespace) -> None:
             report.run(name, partial(measure, setup))
 
     if options.database_url:
-        user, password = os.environ.get("CONTEXT_DB_USER"), os.environ.get("CONTEXT_DB_PASSWORD")
-        auth = (user, password) if user and password else None
-        run_group(SMALL_STORE | LARGE_STORE, options.database_url, auth, None)
+        group = SMALL_STORE | LARGE_STORE
+        run_group(group, options.database_url, read_credentials(), None)
         return
     with tempfile.TemporaryDirectory(prefix="context-bench-") as folder:
         store = Path(folder) / "store"

@@ -83,6 +83,7 @@ def main() -> int:
     parser.add_argument("data", type=Path)
     parser.add_argument("--sets", nargs="+", default=["locomo", "qmsum"])
     parser.add_argument("--store", type=Path)
+    parser.add_argument("--kill-after", type=float, help="seconds of loading before the kill")
     options = parser.parse_args()
     given = work(options.data, options.sets)
     place = options.store or Path(tempfile.mkdtemp(prefix="context-load-"))
@@ -113,7 +114,7 @@ def main() -> int:
         "loading again changed nothing",
         all(again[name].same_as(found) for name, found in first.items()),
     )
-    kill_once(place / "killed", 20 if "qmsum" not in options.sets else 60)
+    kill_once(place / "killed", options.kill_after or (60 if "qmsum" in options.sets else 20))
     timed("loaded with a kill -9 in the middle", lambda: load(place / "killed", given))
     timed("loaded again", lambda: load(place / "killed", given))
     again = look(place / "killed", given)

@@ -1,6 +1,6 @@
 """Turn retrieval on LoCoMo's development half, through the client: R@k, the share of a question's evidence among the first k messages.
 
-    python -m bench.quality.locomo DATA [--store URL] [--modes hybrid ...]
+    python -m bench.quality.locomo DATA [--database-url URL] [--modes hybrid ...]
 
 One long conversation is one namespace, one session one conversation, one turn one message. Writes bench/results/locomo.jsonl with a line per
 question and search.
@@ -43,7 +43,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path)
-    parser.add_argument("--store", default=":memory:", help="database URL")
+    parser.add_argument("--database-url", default=":memory:")
     parser.add_argument("--modes", nargs="+", default=["hybrid", "semantic", "keyword"])
     options = parser.parse_args()
     if not (options.data / "locomo" / "locomo_dev.json").is_file():
@@ -53,7 +53,7 @@ def main() -> int:
     lines = []
     for namespace, sessions, sample in locomo(options.data):
         with ContextPersistenceClient(
-            options.store, namespace=namespace, config={"deadline": 120.0}
+            options.database_url, namespace=namespace, config={"deadline": 120.0}
         ) as client:
             start = time.perf_counter()
             for session in sessions:

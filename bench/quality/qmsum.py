@@ -1,6 +1,6 @@
 """Turn retrieval on QMSum's validation meetings, through the client: nDCG@10 and hit@10 of the turns in a query's relevant spans.
 
-    python -m bench.quality.qmsum DATA [--store URL] [--meetings N] [--mode hybrid]
+    python -m bench.quality.qmsum DATA [--database-url URL] [--meetings N] [--mode hybrid]
 
 One meeting is one namespace and one conversation, one turn one message. Only the vectors and the text are stored: no entities are needed to
 rank turns. Writes bench/results/qmsum.jsonl with a line per query.
@@ -27,7 +27,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path)
-    parser.add_argument("--store", default=":memory:", help="database URL")
+    parser.add_argument("--database-url", default=":memory:")
     parser.add_argument("--meetings", type=int, default=35)
     parser.add_argument("--mode", default="hybrid")
     options = parser.parse_args()
@@ -39,7 +39,7 @@ def main() -> int:
         if number == options.meetings:
             break
         with ContextPersistenceClient(
-            options.store, namespace=f"qmsum-{name}", config={"deadline": 300.0}
+            options.database_url, namespace=f"qmsum-{name}", config={"deadline": 300.0}
         ) as client:
             client.save_conversation(conversation.model_copy(update={"mode": "conversation"}))
             for query in meeting["specific_query_list"]:

@@ -12,6 +12,7 @@ import argparse
 import statistics
 import sys
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +24,7 @@ from bench.datasets.texts import made_vectors
 from bench.files import write_result
 from bench.measure import Row
 from bench.report import table
+from bench.servers import open_server
 from bench.speed.reading import (
     MESSAGES_PER_CONVERSATION,
     GivenVectors,
@@ -30,22 +32,23 @@ from bench.speed.reading import (
     make_query_vectors,
 )
 from mcp_context_persistence import ContextPersistenceClient
-from mcp_context_persistence.kg import local
 
 QUERIES = 200
 PART = MESSAGES_PER_CONVERSATION
 
 
-def recall(client: ContextPersistenceClient, total: int) -> Mapping[str, float]:
+def recall(
+    client: ContextPersistenceClient, total: int, count: int = QUERIES
+) -> Mapping[str, float]:
     """Measure recall@10 of what `bench.speed.reading` has saved."""
     vectors = made_vectors(total, seed=7)
     random = np.random.default_rng(5)
-    query_vectors = make_query_vectors(QUERIES)
-    queries = [f"query {number}" for number in range(QUERIES)]
+    query_vectors = make_query_vectors(count)
+    queries = [f"query {number}" for number in range(count)]
     client.configure_embedding_model(GivenVectors(dict(zip(queries, query_vectors, strict=True))))
     shares: dict[str, list[float]] = {"unfiltered": [], "one conversation": []}
     for query, query_vector in zip(queries, query_vectors, strict=True):
-        start = PART * int(random.integers(0, total // PART))
+        start = PART * int(random.integers(0, max(1, total // PART)))
         for name, first, last, filters in (
             ("unfiltered", 0, total, {"content_types": "message"}),
             (
@@ -86,19 +89,18 @@ def main() -> int:
     parser.add_argument("data", type=Path)
     parser.add_argument("--small", type=int, default=26_000)
     parser.add_argument("--large", type=int, default=262_000)
+    parser.add_argument("--queries", type=int, default=QUERIES, help="for the recall")
+    parser.add_argument("--database-url", help="a server that runs, instead of managed ones")
     options = parser.parse_args()
     found: list[Row] = []
     for total in (options.small, options.large):
-        start = time.monotonic()
-        with local.attach(None) as server:
-            auth = (server.user, server.password)
-            found.append(
-                hybrid(server.bolt_url, auth, options.data, total=total, namespace="scale")
-            )
+        start, namespace = time.monotonic(), f"scale-{uuid.uuid4().hex}"
+        with open_server(options.database_url) as (url, auth):
+            found.append(hybrid(url, auth, options.data, total=total, namespace=namespace))
             with ContextPersistenceClient(
-                server.bolt_url, auth=auth, namespace="scale", config={"deadline": 300.0}
+                url, auth=auth, namespace=namespace, config={"deadline": 300.0}
             ) as client:
-                found += rows(recall(client, total), (0.97, 0.99), total)
+                found += rows(recall(client, total, options.queries), (0.97, 0.99), total)
         print(
             f"{total:,} messages: {time.monotonic() - start:.0f} s",
             *found[-3:],

@@ -7,6 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from bench.datasets.texts import made_texts
@@ -52,14 +53,15 @@ with neo4j.GraphDatabase.driver(url, auth=auth) as driver, driver.session() as s
 """
 
 
-def measure_start(store: Path, *, times: int = 7) -> Row:
+def measure_start(store: Path, *, times: int = 7, pause_seconds: float = 3.0) -> Row:
     """Measure cold starts of an existing store until it answers, with our settings and plain ones.
 
     The pauses between the starts are not counted.
     """
     local.make_start_cache(seconds=300)
-    _start_once(store, QUICK)  # makes the store
-    pairs = [(_start_once(store, QUICK), _start_once(store, PLAIN)) for _ in range(times)]
+    start = partial(_start_once, store, pause_seconds)
+    start(QUICK)  # makes the store
+    pairs = [(start(QUICK), start(PLAIN)) for _ in range(times)]
     ratio = statistics.median(quick / plain for quick, plain in pairs)
     return Row(
         work="cold start of an existing local store",
@@ -72,14 +74,14 @@ def measure_start(store: Path, *, times: int = 7) -> Row:
     )
 
 
-def _start_once(store: Path, settings: local.ServerSettings) -> float:
+def _start_once(store: Path, pause_seconds: float, settings: local.ServerSettings) -> float:
     """Return the seconds of one start; the server is stopped again afterwards."""
     attachments: list[local.Attachment] = []
     duration = seconds(lambda: attachments.append(local.attach(store, settings=settings)))
     attachments[0].close()
     while local.read_status(store).running:
         time.sleep(0.1)
-    time.sleep(3)
+    time.sleep(pause_seconds)
     return duration
 
 

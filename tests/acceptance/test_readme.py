@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ SEARCHING = README.parent / "docs/searching.md"
 @pytest.mark.parametrize("page", [README, SEARCHING], ids=lambda page: page.name)
 def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = {"__name__": "page"}
+    names: dict[str, Any] = {"__name__": "page"}
     found = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
     assert len(found) >= 4
     for source in found:

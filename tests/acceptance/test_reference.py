@@ -6,6 +6,7 @@ import os
 import re
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_the_documented_blocks_run_in_order(tmp_path, monkeypatch, capsys):
         pytest.skip(f"LOUD: the reference is not at {REFERENCE}")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CONTEXT_DB_URL", raising=False)
-    names = {
+    names: dict[str, Any] = {
         "__name__": "reference",
         "include_metadata": True,
         "messages": [{"role": "user", "content": "We use pandas."}],

@@ -257,7 +257,7 @@ class Proxy:
 
     def cut(self, kind: str, nth: int = 1, **how: object) -> Cut:
         """Cut the connection at the n-th request of a kind (or ``HANDSHAKE``) from now on."""
-        cut = Cut(kind, nth, **how)  # type: ignore[arg-type]
+        cut = Cut(kind, nth, **how)
         with self._lock:
             self._cuts.append(cut)
         return cut

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,14 @@ def _block(client: Any, rng: random.Random) -> None:
         time.sleep(rng.random())
 
 
+def _find_central(metric: Any, client: Any, _: random.Random) -> object:
+    return client.find_central_entities(metric)
+
+
+def _detect(algorithm: Any, client: Any, _: random.Random) -> object:
+    return client.detect_communities(algorithm)
+
+
 def analytics_calls(entities: int) -> dict[str, Call]:
     """Return every call that uses Graph Data Science, by its name in the table."""
     calls: dict[str, Call] = {
@@ -94,13 +103,9 @@ def analytics_calls(entities: int) -> dict[str, Call]:
         ),
     }
     for metric in METRICS:
-        calls[f"find_central_entities {metric}"] = lambda client, _, metric=metric: (
-            client.find_central_entities(metric)
-        )
+        calls[f"find_central_entities {metric}"] = partial(_find_central, metric)
     for algorithm in ALGORITHMS:
-        calls[f"detect_communities {algorithm}"] = lambda client, _, algorithm=algorithm: (
-            client.detect_communities(algorithm)
-        )
+        calls[f"detect_communities {algorithm}"] = partial(_detect, algorithm)
     return calls
 
 
@@ -292,7 +297,7 @@ class Soak:
         after = [size for at, size in self.server if at > warm]
         return max(after) - max(before)
 
-    def client_growth(self, warm: float) -> list[tuple[int, int, int]]:
+    def client_growth(self, warm: float) -> list[tuple[float, ...]]:
         """Return for each process how many descriptors, threads and bytes it has more at the end than after the warm-up."""
         grown = []
         for samples in self.clients:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def test_reading_the_status_of_a_copy_signals_no_process(original, tmp_path, sig
         restore(original.store, tmp_path / "a.tar", tmp_path / "restored"),
     ):
         look_at(store)
-    monkeypatch.setattr(throwaway.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     stray = copy(original.store, tmp_path / f"{throwaway.PREFIX}copy")
     for lease in Store(stray).leases.iterdir():
         lease.unlink()

@@ -142,7 +142,7 @@ def test_a_black_hole_ends_in_time_and_its_threads_are_few(bolt_target, proxy):
             results = at_once(12, lambda: graph.run(LOOK, deadline=1))
             assert all(isinstance(one, DatabaseError) and one.retryable for one in results)
         assert time.monotonic() - start < 15
-        assert threads() <= graph._thread_limit == 10
+        assert threads() <= graph._lifecycle._thread_limit == 10
         proxy.heal()
         proxy.drop()
         assert graph.run(LOOK)

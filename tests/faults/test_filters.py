@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from typing import Any
 
 import pytest
 
@@ -149,7 +150,7 @@ MAPPINGS = {
     "search_hybrid": {"filters", "recipe"},
     "search_similar_conversations": {"filters"},
 }
-REQUIRED = {
+REQUIRED: dict[str, dict[str, Any]] = {
     "batch_extract_entities": {"texts": ["Pandas is a library."]},
     "create_relationship": {
         "source_entity_id": "a",

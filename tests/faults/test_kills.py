@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import subprocess
 import time
 from functools import partial
 from pathlib import Path
@@ -264,7 +265,7 @@ def test_clients_killed_while_they_write(store, tmp_path):
     chance, done = random.Random(seed), 0
     while done < count:
         process = kills.program("write", store, seed, count, journal)
-        with contextlib.suppress(kills.subprocess.TimeoutExpired):
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(chance.uniform(2, 8))
         kills.kill_program(process)
         lines = writes.noted(journal)

@@ -119,7 +119,7 @@ def test_nothing_listens_where_it_refuses_until_it_listens_again(server, proxy, 
         with pytest.raises(DriverError) as caught:
             write(driver, namespace)
         causes = []
-        error = caught.value
+        error: BaseException | None = caught.value
         while error is not None:
             causes.append(type(error))
             error = error.__cause__

@@ -103,7 +103,7 @@ class World:
     def graph(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Entities and relationships; `pandas` is in both worlds."""
         described = {"description": f"It is {self.secret}", "metadata": {"note": self.secret}}
-        entities = [
+        entities: list[dict[str, Any]] = [
             {
                 "id": f"{self.name}-corp",
                 "name": f"{self.name} Corp",
@@ -128,8 +128,11 @@ class World:
                 for number in range(4)
             ),
         ]
-        link = {"relationship_type": f"{self.name} links", "properties": {"note": self.secret}}
-        relationships = [
+        link: dict[str, Any] = {
+            "relationship_type": f"{self.name} links",
+            "properties": {"note": self.secret},
+        }
+        relationships: list[dict[str, Any]] = [
             {
                 "from_entity": start,
                 "to_entity": end,

@@ -5,6 +5,7 @@ import hashlib
 import json
 import random
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -268,4 +269,4 @@ def write(store: Path, seed: int, count: int, journal: Path) -> None:
                 notes.write(json.dumps({"step": number, "done": acknowledged}) + "\n")
                 notes.flush()
                 if not acknowledged:
-                    insist(lambda step=step: do(client, step))
+                    insist(partial(do, client, step))

@@ -8,7 +8,7 @@ import neo4j
 import pytest
 
 from mcp_context_persistence import AsyncContextPersistenceClient
-from mcp_context_persistence.aio import limits
+from mcp_context_persistence.kg import limits
 from mcp_context_persistence.models import HybridSearchParams
 
 MESSAGES = [{"role": "user", "content": "The DataProcessor class uses pandas."}]

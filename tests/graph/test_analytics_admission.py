@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -289,7 +290,7 @@ def test_reservations_cover_the_estimates_of_the_library(client):
         return driver.execute_query(text, graph=graph, options=options).records[0]["bytesMax"]
 
     for task, procedure in PROCEDURES.items():
-        options = {
+        options: dict[str, Any] = {
             "concurrency": 1 if task in {"leiden", "louvain", "label_propagation"} else THREADS
         }
         if procedure.endswith(".mutate"):

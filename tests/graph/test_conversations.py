@@ -368,7 +368,7 @@ def test_the_creation_time_can_be_set_by_a_later_save(client):
             "messages": [{"role": "user", "content": "a", "timestamp": "2024"}],
         },
         {"conversation_id": "c", "messages": [{"role": "user", "content": "a", "timestamp": 5}]},
-        {"conversation_id": Conversation.model_construct()},
+        {"conversation_id": Conversation.model_construct()},  # type: ignore[call-arg]
         {
             "conversation_id": "c",
             "messages": turns("a"),

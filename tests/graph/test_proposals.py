@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mcp_context_persistence.exceptions import DatabaseError, NotFoundError, ValidationError
+from mcp_context_persistence.ingest.extraction.decision_cues import find_decision_sentences
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.services import decisions as saving
 
@@ -62,7 +63,9 @@ def test_proposing_again_is_a_no_op(talk):
     first = talk.propose_decisions("design")
     again = talk.propose_decisions("design")
     assert again.saved == 0
-    assert [proposal.decision for proposal in again.proposals] == [proposal.decision for proposal in first.proposals]
+    assert [proposal.decision for proposal in again.proposals] == [
+        proposal.decision for proposal in first.proposals
+    ]
     assert not any(proposal.created for proposal in again.proposals)
     assert talk.get_conversation_stats().stats.total_decisions == 2
 
@@ -134,7 +137,7 @@ def stored(client, *fields):
 
 def run_concurrently(monkeypatch, act):
     """Do something once after the messages were read and before proposals are kept."""
-    find_sentences, done = saving.find_decision_sentences, []
+    find_sentences, done = find_decision_sentences, []
 
     def between(text):
         if not done:
@@ -154,7 +157,9 @@ def test_a_proposal_of_a_concurrently_changed_message_is_not_stored(talk, monkey
     given = [TALK[0], TALK[2]] if replace else [other]
     run_concurrently(monkeypatch, lambda: talk.save_conversation("design", given, replace=replace))
     found = talk.propose_decisions("design")
-    assert [(proposal.message_id, proposal.kept, proposal.created) for proposal in found.proposals] == [
+    assert [
+        (proposal.message_id, proposal.kept, proposal.created) for proposal in found.proposals
+    ] == [
         ("m1", False, False),
         ("m2", True, True),
     ]
@@ -339,4 +344,7 @@ def test_a_call_that_fails_halfway_can_be_repeated(client, monkeypatch):
         client.propose_decisions("c")
     assert (error.value.outcome, error.value.retryable) == ("unknown", True)
     answer = client.propose_decisions("c")
-    assert (answer.saved, [proposal.kept for proposal in answer.proposals]) == (1, [True, True, True])
+    assert (answer.saved, [proposal.kept for proposal in answer.proposals]) == (
+        1,
+        [True, True, True],
+    )

@@ -109,11 +109,8 @@ def test_a_client_goes_on_while_others_bring_the_database_up_to_date(client, ser
             except Exception as error:
                 failures.append(error)
             number += 1
-        failures.extend(
-            []
-            if client.get_conversation_stats().stats.total_conversations == number
-            else ["a save is missing"]
-        )
+        if client.get_conversation_stats().stats.total_conversations != number:
+            failures.append(AssertionError("a save is missing"))
 
     writer = threading.Thread(target=write)
     writer.start()

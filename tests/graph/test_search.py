@@ -115,7 +115,7 @@ def test_both_calling_styles_are_the_same(talk):
         with pytest.raises(ValidationError, match="not both"):
             talk.search_hybrid(params, **{keyword: np.array([1, 2])})
     with pytest.raises(ValidationError, match="query"):
-        talk.search_hybrid(HybridSearchParams.model_construct())
+        talk.search_hybrid(HybridSearchParams.model_construct())  # type: ignore[call-arg]
     with pytest.raises(ValidationError, match="include_metadata"):
         talk.search_hybrid(
             HybridSearchParams.model_construct(query="pottery", include_metadata="false")

@@ -1,5 +1,7 @@
 """A real server plans every statement, with its samples, on indexes."""
 
+import importlib.resources
+
 import neo4j
 import pytest
 
@@ -79,5 +81,5 @@ def test_a_script_runs_with_its_samples(driver, name):
 
 def test_the_text_of_a_statement_is_that_of_its_file():
     for name in cypher.list_names():
-        source = (cypher.files(cypher) / f"{name}.cypher").read_text()
+        source = (importlib.resources.files(cypher) / f"{name}.cypher").read_text()
         assert cypher.load(name).text in source

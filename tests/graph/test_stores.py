@@ -46,7 +46,8 @@ def test_memory_clients_share_a_server_but_no_data():
 
 def listener(port):
     """Start a foreign server, which records what it receives."""
-    heard, sock = [], socket.socket()
+    heard: list[bytes] = []
+    sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("127.0.0.1", port))
     sock.listen()
@@ -73,6 +74,7 @@ def test_a_foreign_server_on_the_old_port_gets_no_password(tmp_path):
                 "c", [{"role": "user", "content": "remember me"}], mode="conversation"
             )
             address = client._engine.connection.attachment
+            assert address is not None
             before, port = address.bolt_url, int(address.bolt_url.rsplit(":", 1)[1])
             state = Store(store).read_state()
             os.kill(state.supervisor, signal.SIGKILL)

@@ -44,7 +44,7 @@ def container(request: pytest.FixtureRequest) -> Iterator[Container]:
         neo4j.get_docker_client().get_connection_mode() is ConnectionMode.docker_host
         and neo4j.get_docker_client().host() in LOOPBACK
     ):
-        neo4j.ports[str(neo4j.port)] = ("127.0.0.1", None)  # any free port, of this machine alone
+        neo4j.ports[str(neo4j.port)] = ("127.0.0.1", None)  # type: ignore[assignment]  # any free port, of this machine alone
     try:
         _start(neo4j)
         yield Container(bolt_url=neo4j.get_connection_url(), user="neo4j", password=password)

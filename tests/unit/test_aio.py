@@ -33,7 +33,7 @@ def test_every_call_is_there_with_the_same_signature_and_documentation():
 
 def test_a_wrong_argument_is_refused_at_once():
     with pytest.raises(TypeError, match="colour"):
-        AsyncContextPersistenceClient(colour="red")
+        AsyncContextPersistenceClient(colour="red")  # type: ignore[call-arg]
 
 
 def test_what_could_not_be_opened_is_closed_and_stays_closed():

@@ -65,7 +65,7 @@ WRONG_FILES = [
 def assert_refused(pattern):
     with pytest.raises(ValidationError, match=pattern) as caught:
         load_config()
-    error = caught.value
+    error: BaseException | None = caught.value
     while error is not None:
         assert "s3cret" not in str(error)
         error = error.__cause__
@@ -113,7 +113,9 @@ FOREIGN_FILES = [
 def test_a_config_file_of_another_program_is_ignored(text):
     write(text)
     assert load_config() == Config()
-    is_suspicious, message = describe_ignored_file(Config.model_fields)
+    ignored = describe_ignored_file(Config.model_fields)
+    assert ignored is not None
+    is_suspicious, message = ignored
     assert not is_suspicious
     assert message.startswith("config.yaml in the working directory is ignored")
 
@@ -128,7 +130,9 @@ def test_a_config_file_of_another_program_is_ignored(text):
 def test_a_config_file_with_sections_of_another_program_is_ignored_with_a_warning(text):
     write(text)
     assert load_config().model_fields_set == set()
-    is_suspicious, message = describe_ignored_file(Config.model_fields)
+    ignored = describe_ignored_file(Config.model_fields)
+    assert ignored is not None
+    is_suspicious, message = ignored
     assert is_suspicious
     assert "name it in CONTEXT_CONFIG" in message
 

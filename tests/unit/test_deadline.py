@@ -1,11 +1,12 @@
 """Deadlines pass, and pauses grow up to a limit."""
 
+import random
 import subprocess
 import sys
+import time
 
 import pytest
 
-from mcp_context_persistence.kg import deadline as module
 from mcp_context_persistence.kg.deadline import Backoff, Deadline
 
 
@@ -23,7 +24,7 @@ def test_a_deadline_in_the_past_has_passed_and_no_negative_time_left():
 
 def test_pauses_double_up_to_the_longest(monkeypatch):
     pauses = []
-    monkeypatch.setattr(module.time, "sleep", pauses.append)
+    monkeypatch.setattr(time, "sleep", pauses.append)
     backoff, deadline = Backoff(first=1, longest=5), Deadline.after(60)
     for _ in range(5):
         backoff.sleep(deadline)
@@ -32,14 +33,14 @@ def test_pauses_double_up_to_the_longest(monkeypatch):
 
 def test_a_pause_ends_with_the_deadline(monkeypatch):
     pauses = []
-    monkeypatch.setattr(module.time, "sleep", pauses.append)
+    monkeypatch.setattr(time, "sleep", pauses.append)
     Backoff(first=10, longest=10).sleep(Deadline.after(-1))
     assert pauses == [0.0]
 
 
 @pytest.mark.parametrize(("draw", "seconds"), [(0.0, 0.5), (1.0, 1.5)])
 def test_jitter_makes_a_pause_up_to_half_shorter_or_longer(monkeypatch, draw, seconds):
-    monkeypatch.setattr(module.random, "random", lambda: draw)
+    monkeypatch.setattr(random, "random", lambda: draw)
     assert Backoff(first=1, longest=1, has_jitter=True).seconds == seconds
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcp_context_persistence.ingest.models import encoders, minilm, torch_threads
+from mcp_context_persistence.ingest.models import encoders, minilm, model_files, torch_threads
 from mcp_context_persistence.ingest.models.embedder import Embedder
 from mcp_context_persistence.kg.errors import VectorDBError
 from mcp_context_persistence.kg.extras import install_command
@@ -257,7 +257,7 @@ def test_a_model_that_cannot_be_downloaded_is_an_error(monkeypatch, tmp_path):
 
 def test_the_same_weights_in_another_file_have_the_same_fingerprint(monkeypatch, tmp_path):
     (tmp_path / minilm.ONNX_FILE).write_bytes(b"")
-    monkeypatch.setattr(encoders.model_files, "digest_files", lambda files: minilm.ONNX_SHA256)
+    monkeypatch.setattr(model_files, "digest_files", lambda files: minilm.ONNX_SHA256)
     assert encoders.fingerprint(tmp_path) == minilm.SHA256
 
 

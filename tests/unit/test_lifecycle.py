@@ -2,11 +2,12 @@
 
 import os
 import subprocess
+import tempfile
 
 import pytest
 
 from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
-from mcp_context_persistence.kg.local import lifecycle, startup, status, throwaway
+from mcp_context_persistence.kg.local import launch, lifecycle, startup, status, throwaway
 from mcp_context_persistence.kg.local.store import Store
 
 
@@ -29,7 +30,7 @@ def test_a_folder_with_other_files_is_refused(tmp_path):
 
 
 def test_only_old_throwaway_stores_without_clients_are_deleted(tmp_path, monkeypatch):
-    monkeypatch.setattr(throwaway.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     old, young, foreign = (
         tmp_path / f"{throwaway.PREFIX}{name}" for name in ("old", "young", "foreign")
     )
@@ -49,7 +50,7 @@ def test_a_supervisor_that_hangs_at_its_start_is_a_database_error(tmp_path, monk
     def hang(command, **_):
         raise subprocess.TimeoutExpired(command, 1)
 
-    monkeypatch.setattr(startup.launch, "renew_nonce", lambda _: {"nonce": "n"})
-    monkeypatch.setattr(startup.subprocess, "run", hang)
+    monkeypatch.setattr(launch, "renew_nonce", lambda _: {"nonce": "n"})
+    monkeypatch.setattr(subprocess, "run", hang)
     with pytest.raises(DatabaseError, match="supervisor"):
         startup._spawn(store, {})

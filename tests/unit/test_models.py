@@ -156,7 +156,7 @@ def test_what_is_missing_and_what_is_no_message_is_said_too():
 
 def test_objects_that_were_made_without_a_check_are_checked():
     for wrong in (
-        models.Message.model_construct(),
+        models.Message.model_construct(),  # type: ignore[call-arg]
         models.Message.model_construct(role=SECRET, content=5),
     ):
         with pytest.raises(ValidationError, match=r"messages\.0\.role") as caught:
@@ -189,7 +189,7 @@ def test_strings_of_an_enumeration_are_plain_strings_inside():
         one.content,
         one.id,
         one.name,
-        *one.metadata,
+        *(one.metadata or {}),
     ]
     plain += [read_project(None, made.metadata), *read_tags(made.metadata), *one.metadata["alpha"]]
     assert {type(value) for value in plain} == {str}

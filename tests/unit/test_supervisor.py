@@ -1,6 +1,7 @@
 """The supervisor without a server: when it gives up, and that it notices a replaced folder."""
 
 import os
+import time
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_the_supervisor_gives_up_after_many_deaths_in_a_short_time_only(
         supervisor.process.java = object()
         now[0] += pause
 
-    monkeypatch.setattr(supervisors.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(supervisor, "_start", start)
     monkeypatch.setattr(supervisor, "_watch", lambda: False)
     monkeypatch.setattr(supervisor, "_is_needed", lambda: len(starts) <= 20)

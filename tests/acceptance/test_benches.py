@@ -1,0 +1,164 @@
+"""Every bench runs to its end on data sets of a few lines."""
+
+import importlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import neo4j
+import pytest
+
+from bench import baseline, files
+from tests.acceptance import bench_data
+
+pytest.importorskip("sentence_transformers", reason="the benches compare with all extras")
+
+URL = "URL"  # stands for the server of the tests
+DATA = "DATA"  # stands for the folder of the data sets
+LOCOMO = "LOCOMO"  # stands for the file of the chats
+SERVER_BENCHES = {
+    "bench": ["--tiny", "--data", DATA, "--database-url", URL],
+    "bench.speed.scale": [DATA, "--small", "100", "--large", "120", "--queries", "3",
+                          "--database-url", URL],
+    "bench.speed.batches": [DATA, "--messages", "20", "--rounds", "1", "--database-url", URL],
+    "bench.speed.caching": ["--reads", "20", "--saves", "1", "--calls", "3", "--database-url", URL],
+    "bench.quality.evidence": [DATA, "--database-url", URL],
+    "bench.quality.learn": [DATA, "--database-url", URL],
+    "bench.quality.context": [DATA, "--database-url", URL],
+    "bench.quality.locomo": [DATA, "--database-url", URL],
+    "bench.quality.qmsum": [DATA, "--database-url", URL],
+}  # fmt: skip
+OTHER_BENCHES = {
+    "bench.speed.encoding": ["--data", DATA, "--texts", "5", "--rounds", "1"],
+    "bench.speed.ingest_rate": [LOCOMO, "--messages", "10", "--rounds", "1"],
+    "bench.quality.extraction": [DATA, "--speed", "--errors"],
+    "bench.quality.entity_resolution": [DATA],
+    "bench.quality.learn_records": [DATA],
+    "bench.required": [DATA, "--only"],
+}
+# These start and stop servers of their own.
+MANAGED_BENCHES = {
+    "bench": ["--tiny", "--data", DATA, "--only", "start", "attach"],
+    "bench.speed.memory_usage": ["--data", DATA, "--messages", "20", "--limit", "4GB"],
+    "bench.datasets.load": [DATA, "--sets", "locomo", "--kill-after", "1"],
+    "bench.peers": [DATA, "--peer", "ours"],
+}
+RESULTS = {
+    "bench": "speed.json",
+    "bench.speed.scale": "scale.json",
+    "bench.quality.evidence": "quality.json",
+    "bench.quality.context": "context.json",
+    "bench.quality.locomo": "locomo.jsonl",
+    "bench.quality.qmsum": "qmsum.jsonl",
+    "bench.quality.extraction": "extraction.json",
+    "bench.quality.entity_resolution": "resolution.json",
+    "bench.required": "required.json",
+    "bench.peers": "peers.json",
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bench_data.write_all(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that the benches write to, instead of bench/results."""
+    monkeypatch.setattr(files, "RESULTS", tmp_path / "results")
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def url(server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The server of the tests; what a bench writes there is deleted afterwards."""
+    namespaces = "MATCH (n) WHERE n.namespace IS NOT NULL RETURN DISTINCT n.namespace AS namespace"
+    delete = (
+        "MATCH (n {namespace: $namespace}) "
+        "CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 1000 ROWS"
+    )
+    monkeypatch.setenv("CONTEXT_DB_USER", server.user)
+    monkeypatch.setenv("CONTEXT_DB_PASSWORD", server.password)
+    with (
+        neo4j.GraphDatabase.driver(
+            server.bolt_url, auth=server.auth, notifications_min_severity="OFF"
+        ) as driver,
+        driver.session() as session,
+    ):
+        before = set(session.run(namespaces).value())
+        yield server.bolt_url
+        for namespace in set(session.run(namespaces).value()) - before:
+            session.run(delete, namespace=namespace).consume()
+
+
+def run(module: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int | None:
+    """Run a bench in this process."""
+    name = "bench.__main__" if module == "bench" else module
+    name = "bench.peers.__main__" if module == "bench.peers" else name
+    monkeypatch.setattr(sys, "argv", [module, *arguments])
+    return importlib.import_module(name).main()
+
+
+def check_results(module: str, results: Path) -> None:
+    if module in RESULTS:
+        assert (results / RESULTS[module]).read_text().strip()
+
+
+@pytest.mark.parametrize("module", SERVER_BENCHES)
+def test_benches_run_on_a_server(
+    module: str, url: str, data: Path, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bench.speed import reading
+
+    monkeypatch.setattr(reading, "WARM", 1, raising=False)
+    monkeypatch.setattr(reading, "ROUNDS", 3, raising=False)
+    replacements = {URL: url, DATA: str(data)}
+    arguments = [replacements.get(word, word) for word in SERVER_BENCHES[module]]
+    run(module, arguments, monkeypatch)
+    check_results(module, results)
+
+
+@pytest.mark.parametrize("module", OTHER_BENCHES)
+def test_benches_run_without_a_server(
+    module: str, data: Path, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replacements = {DATA: str(data), LOCOMO: str(data / "locomo" / "locomo_dev.json")}
+    arguments = [replacements.get(word, word) for word in OTHER_BENCHES[module]]
+    run(module, arguments, monkeypatch)
+    check_results(module, results)
+
+
+@pytest.mark.parametrize("module", MANAGED_BENCHES)
+def test_benches_run_on_servers_of_their_own(
+    module: str, data: Path, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = [str(data) if word == DATA else word for word in MANAGED_BENCHES[module]]
+    run(module, arguments, monkeypatch)
+    check_results(module, results)
+
+
+def test_every_bench_is_run_here() -> None:
+    commands = {
+        ".".join(path.relative_to(files.ROOT).with_suffix("").parts).removesuffix(".__main__")
+        for path in (files.ROOT / "bench").rglob("*.py")
+        if 'if __name__ == "__main__"' in path.read_text()
+    }
+    peers = {f"bench.peers.{path.stem}" for path in (files.ROOT / "bench" / "peers").glob("*.txt")}
+    assert commands - peers == {*SERVER_BENCHES, *OTHER_BENCHES, *MANAGED_BENCHES}
+
+
+def test_every_row_of_make_bench_is_measured(
+    url: str, data: Path, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that is not measured would be missing without a word."""
+    run("bench", ["--tiny", "--data", str(data), "--only", "version", "small", "--database-url", url],
+        monkeypatch)  # fmt: skip
+    rows = json.loads((results / "speed.json").read_text())["rows"]
+    assert [row["unit"] for row in rows] == ["s", "ms"]
+    assert all(row["ratio"] > 0 for row in rows)
+
+
+def test_committed_ratios_are_of_rows_that_exist() -> None:
+    assert baseline.read_baseline()
+    assert all(ratio > 0 for ratio in baseline.read_baseline().values())
