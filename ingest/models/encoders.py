@@ -139,7 +139,7 @@ def load(folder: Path, *, batch_size: int, device: str | None, threads: int | No
     """
     try:
         if has_minilm_shape(folder) and not (
-            is_plain_bert(folder) and _wants_gpu(device) and _has_torch()
+            is_plain_bert(folder) and _has_torch() and _uses_gpu(device)
         ):
             from mcp_context_persistence.ingest.models.onnx_encoder import OnnxEncoder  # noqa: PLC0415 - only for models that it runs
 
@@ -221,14 +221,18 @@ def is_plain_bert(folder: Path) -> bool:
     )
 
 
-def _wants_gpu(device: str | None) -> bool:
-    """Return whether to try a GPU.
+def _uses_gpu(device: str | None) -> bool:
+    """Return whether torch runs the model on a GPU.
 
     Torch is asked only where something says that there is one: it takes seconds to import.
     """
     if device is not None:
         return device != "cpu"
-    return any(map(os.path.exists, GPU_FILES)) or shutil.which("nvidia-smi") is not None
+    if not any(map(os.path.exists, GPU_FILES)) and shutil.which("nvidia-smi") is None:
+        return False
+    import torch  # noqa: PLC0415 - takes seconds to import
+
+    return bool(torch.cuda.is_available())
 
 
 def _has_torch() -> bool:

@@ -27,7 +27,7 @@ TEXTS = [
 
 
 class Stub:
-    """A model such as a caller may bring: vectors of two numbers, and a count of what it was asked."""
+    """A caller's own model: it returns vectors of two numbers and counts its calls."""
 
     def __init__(self, vector=(3.0, 4.0)):
         self.vector = vector
@@ -210,7 +210,8 @@ def test_a_model_that_fails_is_an_error_with_its_cause():
 
 def test_the_default_is_known_without_loading_anything():
     code = (
-        "import sys; from mcp_context_persistence.ingest.models.embedder import Embedder; e = Embedder(); assert e.dimension == 384;"
+        "import sys; from mcp_context_persistence.ingest.models.embedder import Embedder;"
+        "e = Embedder(); assert e.dimension == 384;"
         "assert e.name == 'all-MiniLM-L6-v2@53aa5117', e.name;"
         "assert not {'torch', 'onnxruntime', 'sentence_transformers'} & set(sys.modules)"
     )
@@ -280,6 +281,17 @@ def test_torch_runs_a_bert_model_of_another_shape(tmp_path, embedder):
     other = Embedder(folder)
     np.testing.assert_allclose(other.embed(TEXTS), embedder.embed(TEXTS), atol=1e-6)
     assert type(other._encoder()).__name__ == "BertEncoder"
+
+
+@pytest.mark.parametrize(
+    ("has_torch", "has_gpu", "encoder"),
+    [(True, True, "BertEncoder"), (True, False, "OnnxEncoder"), (False, True, "OnnxEncoder")],
+)
+def test_torch_runs_the_default_model_only_on_a_gpu(monkeypatch, has_torch, has_gpu, encoder):
+    monkeypatch.setattr(encoders, "_has_torch", lambda: has_torch)
+    monkeypatch.setattr(encoders, "_uses_gpu", lambda device: has_gpu)
+    loaded = Embedder()._encoder()
+    assert type(loaded).__name__ == encoder
 
 
 def test_changed_weights_are_refused(packaged):
