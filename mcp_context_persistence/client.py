@@ -19,7 +19,7 @@ from mcp_context_persistence.methods.memory_usage import MemoryCalls
 from mcp_context_persistence.methods.monitoring import MonitoringCalls
 from mcp_context_persistence.methods.patterns import PatternCalls
 from mcp_context_persistence.methods.search import SearchCalls
-from mcp_context_persistence.runtime.config.argument_defaults import SPACY_MODEL
+from mcp_context_persistence.runtime.config.argument_defaults import unset_defaults
 from mcp_context_persistence.runtime.engine import Engine
 
 
@@ -58,11 +58,12 @@ class ContextPersistenceClient(
     graph.
     """
 
+    @unset_defaults("spacy_model")
     def __init__(  # noqa: PLR0913 - the documented ones, and keywords
         self,
         database_url: str | None = None,
         vector_db_url: str | None = None,
-        spacy_model: str = SPACY_MODEL,
+        spacy_model: str = "en_core_web_sm",
         config: dict[str, Any] | None = None,
         *,
         namespace: str = "default",

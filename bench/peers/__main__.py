@@ -36,8 +36,8 @@ from bench.peers import environments, ours
 from bench.peers.exchange import Question, Text
 from bench.peers.ours import Answer
 from bench.peers.vectors import vectors_of
-from bench.quality.learn import judge
 from mcp_context_persistence.kg import local
+from mcp_context_persistence.queries.search.training import calculate_figures
 
 OURS = "ours"
 SECONDS = 900  # for one conversation
@@ -177,7 +177,9 @@ def score(name: str, answers: list[Answer], gold: dict[tuple[str, str], set[str]
         for answer in group:
             relevant = gold[answer.namespace, answer.question]
             figures.append(
-                judge([message_id in relevant for message_id in answer.ids], len(relevant))
+                calculate_figures(
+                    [message_id in relevant for message_id in answer.ids], len(relevant)
+                )
             )
         durations = [answer.seconds for answer in group if answer.seconds is not None]
         errors = [answer.error for answer in group if answer.error]

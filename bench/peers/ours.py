@@ -7,9 +7,14 @@ from typing import Any
 
 from bench.datasets.sets import evidence
 from bench.peers.exchange import LIMIT, WARM
-from bench.quality.learn import Group, judged, left_out, order
 from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.cli.train_ranker import collect_question
 from mcp_context_persistence.models import Conversation
+from mcp_context_persistence.queries.search.training import (
+    Group,
+    cross_validate,
+    order_candidates,
+)
 
 MESSAGES = {"content_types": ["message"]}
 LEFT_OUT = "hybrid, weights learned without the conversation"
@@ -38,7 +43,7 @@ def ask(
 
     The questions' vectors are known when the clock starts, as the peers' are: the client remembers the last 1,024.
     """
-    group = Group(name=namespace, any_will_do=False)
+    group = Group(name=namespace, any_is_enough=False)
     answers = []
     with ContextPersistenceClient(
         url, auth=auth, namespace=namespace, config={"deadline": 300.0}
@@ -48,7 +53,7 @@ def ask(
         asked = [(number, one) for number, one in enumerate(sample["qa"]) if evidence(one) & ids]
         for number, one in asked:
             group.questions.append(
-                judged(client, one["question"], evidence(one) & ids, str(number))
+                collect_question(client, one["question"], evidence(one) & ids, category=str(number))
             )
         for mode in ("hybrid", "semantic", "keyword"):
             for _, one in asked[:WARM]:
@@ -73,8 +78,12 @@ def ask(
 
 def without_it(groups: list[Group]) -> Iterator[Answer]:
     """The fused search once more, each conversation ranked by weights learned from the other ones alone."""
-    for group, question, weights in left_out(groups):
-        ids = [question.ids[place] for place in order(question, weights)[:LIMIT]]
+    for group, question, weights in cross_validate(groups):
+        ids = [question.ids[index] for index in order_candidates(question, weights)[:LIMIT]]
         yield Answer(
-            settings=LEFT_OUT, namespace=group.name, question=question.kind, ids=ids, seconds=None
+            settings=LEFT_OUT,
+            namespace=group.name,
+            question=question.category,
+            ids=ids,
+            seconds=None,
         )

@@ -24,8 +24,7 @@ from bench.datasets.sets import evidence, locomo, message_ids
 from bench.files import write_result
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.queries.prompt_context.builder import DIVERSITY
-from mcp_context_persistence.queries.search.query_terms import terms, tokens
-from mcp_context_persistence.queries.search.score_fusion import stem
+from mcp_context_persistence.queries.search.query_terms import extract_terms, stem, tokenize
 
 BUDGETS = (250, 500, 1_000)
 DEEP = 50
@@ -63,8 +62,8 @@ def figure(
 ) -> Figure:
     """Judges one text."""
     shown, said, used = text
-    answer = set(map(stem, terms(str(question.get("answer") or "")).words))
-    share = len(answer & set(map(stem, tokens(said)))) / len(answer) if answer else None
+    answer = set(map(stem, extract_terms(str(question.get("answer") or "")).words))
+    share = len(answer & set(map(stem, tokenize(said)))) / len(answer) if answer else None
     return Figure(evidence=len(wanted & shown) / len(wanted), answer=share, tokens=used)
 
 

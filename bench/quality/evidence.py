@@ -3,7 +3,7 @@
     python -m bench.quality.evidence DATA [--database-url URL]
 
 Shown are, for chats (LoCoMo) and meetings (QMSum), the modes and the recipes of the search with the weights as they are, the ranker with weights that
-were learned without the conversation in question, the same without each arm and each feature, and with weights of one half judged on the other;
+were learned without the conversation in question, the same without each group of features and each feature, and with weights of one half judged on the other;
 intervals are 95 %, from 1,000 draws of the questions. Writes bench/results/quality.json, and bench/results/questions.jsonl with a line per
 question.
 """
@@ -21,21 +21,19 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.files import result_file, write_result
-from bench.quality.learn import (
+from bench.quality.learn import SEARCHES, collect_chats, collect_meetings
+from mcp_context_persistence.queries.search.features import MESSAGE_FEATURES
+from mcp_context_persistence.queries.search.recipes import WEIGHTS
+from mcp_context_persistence.queries.search.training import (
     DEPTH,
-    WAYS,
-    Floats,
+    Evaluation,
     Group,
-    Judged,
-    chats,
-    judge,
-    learn,
-    left_out,
-    meetings,
-    order,
+    Question,
+    calculate_figures,
+    cross_validate,
+    learn_weights,
+    order_candidates,
 )
-from mcp_context_persistence.queries.search.ranker import FEATURES
-from mcp_context_persistence.queries.search.recipes import ARMS
 
 DRAWS = 1_000
 MEETINGS = "recipe exploratory, learned without the meeting"
@@ -49,34 +47,39 @@ CATEGORIES = {
 Lines = list[tuple[str, dict[str, float]]]
 
 
-def judged(found: Sequence[tuple[Group, Judged, Floats]]) -> Lines:
+def judged(found: Sequence[Evaluation]) -> Lines:
     """The figures of each question with the names of the sets that it belongs to."""
     lines: Lines = []
     for group, question, weights in found:
-        places = order(question, weights)
-        figures = judge([bool(question.relevant[place]) for place in places], len(question.wanted))
-        if group.any_will_do:
+        places = order_candidates(question, weights)
+        figures = calculate_figures(
+            [bool(question.is_relevant[place]) for place in places], len(question.relevant_ids)
+        )
+        if group.any_is_enough:
             lines.append(("meetings", figures))
             continue
         lines.append(("chats", figures))
-        lines.append((f"chats, {CATEGORIES.get(question.kind, question.kind)}", figures))
+        lines.append((f"chats, {CATEGORIES.get(question.category, question.category)}", figures))
         lines.append(("chats, sessions", _sessions(question, places)))
     return lines
 
 
-def _sessions(question: Judged, places: Sequence[int]) -> dict[str, float]:
+def _sessions(question: Question, places: Sequence[int]) -> dict[str, float]:
     """The same of whole sessions, in the order of their best messages."""
-    wanted = {message.partition(":")[0] for message in question.wanted}
+    wanted = {message.partition(":")[0] for message in question.relevant_ids}
     found = list(dict.fromkeys(question.ids[place].partition(":")[0] for place in places))
-    return judge([one in wanted for one in found], len(wanted))
+    return calculate_figures([one in wanted for one in found], len(wanted))
 
 
 def plain(groups: Sequence[Group], mode: str) -> Lines:
     """The figures of a mode that has no ranker."""
     return [
         (
-            "meetings" if group.any_will_do else "chats",
-            judge([one in question.wanted for one in question.plain[mode]], len(question.wanted)),
+            "meetings" if group.any_is_enough else "chats",
+            calculate_figures(
+                [one in question.relevant_ids for one in question.results[mode]],
+                len(question.relevant_ids),
+            ),
         )
         for group in groups
         for question in group.questions
@@ -87,9 +90,9 @@ def halves(groups: Sequence[Group]) -> Lines:
     """Both halves of the chats and of the meetings, each judged by weights that were learned from the other."""
     lines: Lines = []
     for half in (0, 1):
-        by_kind = ([one for one in groups if one.any_will_do is kind] for kind in (False, True))
+        by_kind = ([one for one in groups if one.any_is_enough is kind] for kind in (False, True))
         parts = [(kind[half::2], kind[1 - half :: 2]) for kind in by_kind]
-        weights = learn([one for known, _ in parts for one in known])
+        weights = learn_weights([one for known, _ in parts for one in known])
         lines += judged(
             [
                 (group, question, weights)
@@ -123,38 +126,39 @@ def main() -> int:
     parser.add_argument("data", type=Path)
     parser.add_argument("--database-url", default=":memory:")
     options = parser.parse_args()
-    groups = chats(options.data, options.database_url, compared=True)
-    short, long = meetings(options.data, options.database_url, compared=True)
+    groups = collect_chats(options.data, options.database_url, with_results=True)
+    short, long = collect_meetings(options.data, options.database_url, with_results=True)
     groups += short
-    ranked = left_out(groups)
+    ranked = cross_validate(groups)
     found = {
-        **{way: summary(plain(groups, way)) for way in WAYS},
+        **{way: summary(plain(groups, way)) for way in SEARCHES},
         "hybrid": summary(judged(ranked)),
-        MEETINGS: summary(judged(left_out(long))),
+        MEETINGS: summary(judged(cross_validate(long))),
         **{
-            f"hybrid without arm {arm}": summary(judged(left_out(groups, names)))
-            for arm, names in ARMS.items()
+            f"hybrid without weight {name}": summary(judged(cross_validate(groups, names)))
+            for name, names in WEIGHTS.items()
         },
         **{
-            f"hybrid without {name}": summary(judged(left_out(groups, [name]))) for name in FEATURES
+            f"hybrid without {name}": summary(judged(cross_validate(groups, [name])))
+            for name in MESSAGE_FEATURES
         },
         "hybrid, learned on half of the chats, judged on the others": summary(halves(groups)),
     }
     write_result("quality.json", found)
     with result_file("questions.jsonl").open("w", encoding="utf-8") as file:
         for group, question, weights in ranked:
-            best = [question.ids[place] for place in order(question, weights)[:DEPTH]]
+            best = [question.ids[place] for place in order_candidates(question, weights)[:DEPTH]]
             line = {
                 "set": group.name,
-                "question": question.question,
-                "wanted": sorted(question.wanted),
+                "question": question.text,
+                "wanted": sorted(question.relevant_ids),
                 "found": best,
             }
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
     table = Table("search", "set", "questions", "R@10", "95 %", "MRR", "nDCG@10", "hit@10")
     for search, sets in found.items():
         for name, row in sets.items():
-            if search in {*WAYS, "hybrid"} or name in {"chats", "meetings"}:
+            if search in {*SEARCHES, "hybrid"} or name in {"chats", "meetings"}:
                 low, high = row["R@10 interval"]
                 shown = [f"{row[key]:.3f}" for key in ("R@10", "MRR", "nDCG@10", "hit@10")]
                 table.add_row(

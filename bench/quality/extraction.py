@@ -20,8 +20,7 @@ from bench.quality.rule_counts import Counts, overlap, write_confidences
 from mcp_context_persistence.ingest.extraction.decision_cues import find_decision_sentences
 from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor, entity_id
 from mcp_context_persistence.ingest.models import spacy_pipeline
-from mcp_context_persistence.queries.search.query_terms import terms
-from mcp_context_persistence.queries.search.score_fusion import stem
+from mcp_context_persistence.queries.search.query_terms import extract_terms, stem
 
 _HERE = Path(__file__).parent
 _CORE = ("person", "organization", "location")
@@ -198,7 +197,7 @@ def measure_decisions(data: Path) -> dict[str, Any]:
 
 def _stems(text: str) -> set[str]:
     """Return the stems of a text's meaningful words."""
-    return {stem(word) for word in terms(text).words}
+    return {stem(word) for word in extract_terms(text).words}
 
 
 def measure_own(name: str, extractor: Extractor, counts: Counts) -> dict[str, Any]:

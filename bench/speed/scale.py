@@ -2,8 +2,10 @@
 
     python -m bench.speed.scale DATA [--small 26000] [--large 262000]
 
-Real texts (SGD) and made vectors. The fused search is timed in turn with the bare vector call and the bare fulltext call on the same index, at both sizes. Recall is the
-share of the ten nearest by an exact comparison that mode `semantic` finds, among all messages and within one conversation. Writes bench/results/scale.json.
+Real texts (SGD) and made vectors. The fused search is timed in turn with the bare vector call and
+the bare fulltext call on the same index, at both sizes. Recall is the share of the ten nearest by
+an exact comparison that mode `semantic` finds, among all messages and within one conversation.
+Writes bench/results/scale.json.
 """
 
 import argparse
@@ -23,31 +25,31 @@ from bench.files import write_result
 from bench.measure import Row
 from bench.report import table
 from bench.servers import open_server
-from bench.speed.reading import hybrid
+from bench.speed.reading import (
+    MESSAGES_PER_CONVERSATION,
+    GivenVectors,
+    hybrid,
+    make_query_vectors,
+)
 from mcp_context_persistence import ContextPersistenceClient
-from mcp_context_persistence.queries.search import hybrid as search
-from mcp_context_persistence.queries.search.filters import parse
-from mcp_context_persistence.queries.search.retrieval import QueryVector
 
 QUERIES = 200
-PART = 1000  # messages of a conversation, as `bench.speed.reading` saves them
+PART = MESSAGES_PER_CONVERSATION
 
 
 def recall(
     client: ContextPersistenceClient, total: int, count: int = QUERIES
 ) -> Mapping[str, float]:
-    """Recall@10, unfiltered and within one conversation, of what `bench.speed.reading` has saved."""
+    """Measure recall@10 of what `bench.speed.reading` has saved."""
     vectors = made_vectors(total, seed=7)
     random = np.random.default_rng(5)
-    core = client._engine
-    found: dict[str, list[float]] = {"unfiltered": [], "one conversation": []}
-    for number in range(count):
-        asked = made_vectors(400, seed=7)[number] + 0.02 * random.standard_normal(384).astype(
-            np.float32
-        )
-        asked /= np.linalg.norm(asked)
+    query_vectors = make_query_vectors(count)
+    queries = [f"query {number}" for number in range(count)]
+    client.configure_embedding_model(GivenVectors(dict(zip(queries, query_vectors, strict=True))))
+    shares: dict[str, list[float]] = {"unfiltered": [], "one conversation": []}
+    for query, query_vector in zip(queries, query_vectors, strict=True):
         start = PART * int(random.integers(0, max(1, total // PART)))
-        for name, first, last, chosen in (
+        for name, first, last, filters in (
             ("unfiltered", 0, total, {"content_types": "message"}),
             (
                 "one conversation",
@@ -56,24 +58,11 @@ def recall(
                 {"content_types": "message", "conversation_id": f"c{start}"},
             ),
         ):
-            nearest = first + np.argsort(-(vectors[first:last] @ asked))[:10]
-            wanted = {f"c{place // PART * PART}:{place % PART}" for place in nearest.tolist()}
-            made = QueryVector(
-                numbers=asked.astype(np.float32), vectors=core.embeddings.current().vectors
-            )
-            answer = search.hybrid(
-                core.graph.run,
-                search.Search(
-                    namespace=core.namespace,
-                    query="x",
-                    vector=made,
-                    mode="semantic",
-                    filters=parse(chosen),
-                    now_ms=0,
-                ),
-            )
-            found[name].append(len(wanted & {one.id for one in answer.hits}) / 10)
-    return {name: statistics.mean(shares) for name, shares in found.items()}
+            nearest = first + np.argsort(-(vectors[first:last] @ query_vector))[:10]
+            ids = {f"c{index // PART * PART}:{index % PART}" for index in nearest.tolist()}
+            results = client.search_hybrid(query, mode="semantic", filters=filters).results
+            shares[name].append(len(ids & {result.id for result in results}) / 10)
+    return {name: statistics.mean(values) for name, values in shares.items()}
 
 
 def rows(shares: Mapping[str, float], needs: Sequence[float], total: int) -> list[Row]:

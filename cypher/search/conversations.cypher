@@ -1,8 +1,10 @@
-// What is to be shown of conversations that were found through their messages?
-// Columns: id, project_path (string or null), metadata (JSON or null), messages (list of id, role, name, content, timestamp_ms, metadata).
-// Plan: one seek per conversation and per message. One map as parameter: lists of other lengths would be planned anew.
-:param batch => {namespace: "default", found: [{id: "conv-123", messages: ["conv-123:0"]}]}
-UNWIND $batch.found AS row
+// Read what is shown of conversations that were found through their messages.
+// Columns: id, project_path (string or null), metadata (JSON or null), messages (list of id, role,
+// name, content, timestamp_ms, metadata).
+// Plan: one seek per conversation and per message. One map as parameter: lists of other lengths
+// would be planned anew.
+:param batch => {namespace: "default", conversations: [{id: "conv-123", messages: ["conv-123:0"]}]}
+UNWIND $batch.conversations AS row
 MATCH (c:Conversation {namespace: $batch.namespace, id: row.id})
 CALL (row) {
   UNWIND row.messages AS id

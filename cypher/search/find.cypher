@@ -1,30 +1,41 @@
-// What is nearest to a vector, and what has the words, among everything that can be found; messages with their neighbourhood.
+// Find the nodes that are nearest to a vector and those that have words of the query; messages with
+// their neighbors.
 // Columns: one row.
-// - messages: lists, whose `columns` are id, conversation_id, timestamp_ms, content (`characters` of it; `cut` says that there are more) and
-//   metadata when asked for, meaning and words (raw cosine -1 to 1 and Lucene's score, null where that arm did not find it), own (both arms
-//   joined, 0 to 1), passes (whether the filters let it through), with `explain` the seeds that led to it and their distances, position,
-//   author; where they are `judged`, and up to `compared` places from a hit, cosine. What is deleted meanwhile comes as nulls.
-// - others: the same of what is no message, as maps, of a document the best `passages`.
-// - meaning_low, meaning_high, words_low, words_high: the range of each arm's scores among all but entities; `nears` and `scores`: all of
-//   them, in which a hit's places can be counted.
-// - meaning_rows, words_rows, scanned, meaning_kept, words_kept, meaning_messages, words_messages: counts by which the caller sees whether a
-//   leg was cut.
-// - revision and model say which model's vectors the namespace uses, so that the caller sees whether it had the right ones.
-// Plan: `open` and `kinds` search the vector index with as few conditions as possible (each range costs 0.2 ms over 20,000 messages),
-// `boxes` with all of them, where the index is asked for the `looked` nearest, of which it finds the `nearest` more surely; `scans` compares
-// all nodes that have some facets, exactly. Both legs, the neighbours along NEXT and the texts of all candidates come in one round trip. A
-// pattern's length cannot be a parameter, and to walk five places for two costs 2 % of the whole.
-// `dated` are boxes of the times that the query names, searched besides; `linked` are messages to which its entities lead. The best `hits`
-// take part, and of the best `seeds` among them what lies up to `reach` places beside them. A long message is found through its passages and
-// counts with the best one. Lists instead of maps save a tenth of the whole time at a hundred messages.
-// Scores are spread between the leg's lowest and highest; what a leg found at all counts as at least `least`.
-// One map as parameter: lists of other lengths would be planned anew. The index's name cannot be one: the SDK puts that of another
-// model's vectors in its place.
-:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], boxes: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan: 2001, texts: ["+facets:(1)^0 +content:(hello)"], nearest: 20, looked: 100, worded: 30, seeds: 20, hits: 60, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, meaning: 0.5, words: 0.5, least: 0.05, dated: [], linked: [], judged: true, explain: false, compared: 1, reach: 2, characters: 8000, limit: 10, passages: 3, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
+// - messages: lists of id, conversation_id, timestamp_ms, content (at most `characters` of it),
+//   whether that is only a part, metadata when requested, vector score and keyword score (raw
+//   cosine -1 to 1 and Lucene's score, null where that retriever did not return it), retrieval
+//   score (both combined, 0 to 1), whether the filters let it through, with `explain` the seeds
+//   that led to it and their distances, position, author, and with `with_cosines` the cosine, up to
+//   `cosine_window` positions from a match. The order is that of the dataclass `Candidate`. What is
+//   deleted meanwhile comes as nulls.
+// - others: the same of what is not a message, as maps; of a document the best `passages`.
+// - vector_min, vector_max, keyword_min, keyword_max: the range of each retriever's scores,
+//   entities left out; vector_scores and keyword_scores: all of them, from which ranks are counted.
+// - vector_rows, keyword_rows, scanned, vector_matches, keyword_matches, vector_messages,
+//   keyword_messages: counts by which the caller sees whether a retriever was cut off.
+// - revision and model say which model's vectors the namespace uses, so that the caller sees
+//   whether it had the right ones.
+// Plan: `open` and `kinds` search the vector index with as few conditions as possible (each range
+// costs 0.2 ms over 20,000 messages),
+// `ranges` with all of them, where the index is asked for the `index_limit` nearest, of which it
+// finds the `vector_limit` more reliably;
+// `scans` compares all nodes that have some filter tokens, exactly. Both retrievers, the neighbors
+// along NEXT and the texts of all candidates come in one round trip. A pattern's length cannot be a
+// parameter, and to walk five positions for two costs 2 % of the whole.
+// `time_ranges` are ranges of the times that the query names, searched too; `message_ids` are
+// messages to which its entities lead. The best
+// `candidate_limit` take part, and of the best `neighbor_seeds` among them the messages up to
+// `neighbor_window` positions away. A long message is found through its passages and counts with
+// the best one. Lists instead of maps save a tenth of the whole time at a hundred messages.
+// Scores are normalized between the retriever's smallest and largest; what a retriever returned at
+// all counts as at least `smallest_share`.
+// One map as parameter: lists of other lengths would be planned anew. The index's name cannot be
+// one: the SDK replaces it by that of another model's vectors.
+:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], ranges: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan_limit: 2001, keyword_queries: ["+facets:(1)^0 +content:(hello)"], vector_limit: 20, index_limit: 100, keyword_limit: 30, neighbor_seeds: 20, candidate_limit: 60, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, vector_weight: 0.5, keyword_weight: 0.5, smallest_share: 0.05, time_ranges: [], message_ids: [], with_cosines: true, explain: false, cosine_window: 1, neighbor_window: 2, characters: 8000, limit: 10, passages: 3, content: true, metadata: false, vectors: "embedding", index: "memory_vectors"}
 CYPHER 25 replan=skip
 CALL () {
   UNWIND $batch.scans AS scan
-  CALL db.index.fulltext.queryNodes('memory_text', scan, {limit: $batch.scan}) YIELD node
+  CALL db.index.fulltext.queryNodes('memory_text', scan, {limit: $batch.scan_limit}) YIELD node
   RETURN collect(node) AS scanned
 }
 CALL (scanned) {
@@ -32,8 +43,8 @@ CALL (scanned) {
     WITH $batch.vector AS vector
     WHERE $batch.open
     MATCH (n)
-      SEARCH n IN (VECTOR INDEX memory_vectors FOR vector WHERE n.namespace = $batch.namespace LIMIT $batch.nearest) SCORE AS near
-    RETURN n, near, null AS score
+      SEARCH n IN (VECTOR INDEX memory_vectors FOR vector WHERE n.namespace = $batch.namespace LIMIT $batch.vector_limit) SCORE AS vector_score
+    RETURN n, vector_score, null AS keyword_score
     UNION ALL
     UNWIND $batch.kinds AS kind
     CALL (kind) {
@@ -41,30 +52,30 @@ CALL (scanned) {
         SEARCH n IN (
           VECTOR INDEX memory_vectors FOR $batch.vector
           WHERE n.namespace = $batch.namespace AND n.kind = kind
-          LIMIT $batch.nearest
-        ) SCORE AS near
-      RETURN n, near
+          LIMIT $batch.vector_limit
+        ) SCORE AS vector_score
+      RETURN n, vector_score
     }
-    RETURN n, near, null AS score
+    RETURN n, vector_score, null AS keyword_score
     UNION ALL
-    UNWIND $batch.boxes + $batch.dated AS box
-    CALL (box) {
+    UNWIND $batch.ranges + $batch.time_ranges AS bounds
+    CALL (bounds) {
       MATCH (n)
         SEARCH n IN (
           VECTOR INDEX memory_vectors FOR $batch.vector
-          WHERE n.namespace = $batch.namespace AND n.kind = box.kind
-            AND n.conversation_id >= box.conversation_id_from AND n.conversation_id <= box.conversation_id_to
-            AND n.role >= box.role_from AND n.role <= box.role_to
-            AND n.project >= box.project_from AND n.project <= box.project_to
-            AND n.timestamp_ms >= box.start_ms AND n.timestamp_ms <= box.end_ms
-            AND n.confidence >= box.confidence_min
-          LIMIT $batch.looked
-        ) SCORE AS near
-      RETURN n, near
-      ORDER BY near DESC
-      LIMIT $batch.nearest
+          WHERE n.namespace = $batch.namespace AND n.kind = bounds.kind
+            AND n.conversation_id >= bounds.conversation_id_from AND n.conversation_id <= bounds.conversation_id_to
+            AND n.role >= bounds.role_from AND n.role <= bounds.role_to
+            AND n.project >= bounds.project_from AND n.project <= bounds.project_to
+            AND n.timestamp_ms >= bounds.start_ms AND n.timestamp_ms <= bounds.end_ms
+            AND n.confidence >= bounds.confidence_min
+          LIMIT $batch.index_limit
+        ) SCORE AS vector_score
+      RETURN n, vector_score
+      ORDER BY vector_score DESC
+      LIMIT $batch.vector_limit
     }
-    RETURN n, near, null AS score
+    RETURN n, vector_score, null AS keyword_score
     UNION ALL
     UNWIND scanned AS node
     CALL (node) {
@@ -75,26 +86,26 @@ CALL (scanned) {
     }
     WITH n
     WHERE n[$batch.vectors] IS NOT NULL
-    RETURN n, vector.similarity.cosine(n[$batch.vectors], $batch.vector) AS near, null AS score
+    RETURN n, vector.similarity.cosine(n[$batch.vectors], $batch.vector) AS vector_score, null AS keyword_score
     UNION ALL
-    UNWIND $batch.texts AS text
-    CALL db.index.fulltext.queryNodes('memory_text', text, {limit: $batch.worded}) YIELD node, score
-    RETURN node AS n, null AS near, score
+    UNWIND $batch.keyword_queries AS keyword_query
+    CALL db.index.fulltext.queryNodes('memory_text', keyword_query, {limit: $batch.keyword_limit}) YIELD node, score AS keyword_score
+    RETURN node AS n, null AS vector_score, keyword_score
     UNION ALL
-    UNWIND $batch.linked AS link
-    MATCH (n:Message {namespace: $batch.namespace, id: link})
-    RETURN n, null AS near, null AS score
+    UNWIND $batch.message_ids AS message_id
+    MATCH (n:Message {namespace: $batch.namespace, id: message_id})
+    RETURN n, null AS vector_score, null AS keyword_score
   }
   WITH
     CASE WHEN n:Chunk AND n.kind = 'message' THEN head([(m:Message)-[:HAS_CHUNK]->(n) | m]) ELSE n END AS n,
     CASE
-      WHEN near IS NULL THEN null
+      WHEN vector_score IS NULL THEN null
       WHEN $batch.exact THEN 2 * vector.similarity.cosine(n[$batch.vectors], $batch.vector) - 1
-      ELSE 2 * near - 1
-    END AS near,
-    score
-  WITH n, max(near) AS near, max(score) AS score, count(near) AS near_rows, count(score) AS score_rows
-  WITH n, n.kind AS kind, near, score, near_rows, score_rows,
+      ELSE 2 * vector_score - 1
+    END AS vector_score,
+    keyword_score
+  WITH n, max(vector_score) AS vector_score, max(keyword_score) AS keyword_score, count(vector_score) AS vector_row_count, count(keyword_score) AS keyword_row_count
+  WITH n, n.kind AS kind, vector_score, keyword_score, vector_row_count, keyword_row_count,
     n.namespace = $batch.namespace
     AND all(tokens IN $batch.groups WHERE any(token IN tokens WHERE token IN n.facets))
     AND (
@@ -103,118 +114,117 @@ CALL (scanned) {
         $batch.start_ms <= coalesce(n.timestamp_ms, n.created_ms) <= $batch.end_ms
         AND coalesce(n.confidence, 1.0) >= $batch.confidence_min
       )
-    ) AS passes
-  WITH n, kind, near_rows, score_rows, passes,
-    CASE WHEN passes THEN near END AS near,
-    CASE WHEN passes THEN score END AS score,
-    CASE WHEN passes AND kind <> 'entity' THEN near END AS plain_near,
-    CASE WHEN passes AND kind <> 'entity' THEN score END AS plain_score
-  RETURN collect(CASE WHEN passes THEN {n: n, kind: kind, near: near, score: score} END) AS hits,
-    sum(near_rows) AS meaning_rows, sum(score_rows) AS words_rows,
-    collect(near) AS nears, collect(score) AS scores,
-    min(plain_near) AS meaning_low, max(plain_near) AS meaning_high,
-    min(plain_score) AS least_words, max(plain_score) AS words_high,
-    count(DISTINCT CASE WHEN near IS NOT NULL THEN CASE kind WHEN 'document' THEN n.document_id ELSE n END END) AS meaning_kept,
-    count(DISTINCT CASE WHEN score IS NOT NULL THEN CASE kind WHEN 'document' THEN n.document_id ELSE n END END) AS words_kept,
-    count(CASE kind WHEN 'message' THEN near END) AS meaning_messages,
-    count(CASE kind WHEN 'message' THEN score END) AS words_messages
+    ) AS is_allowed
+  WITH n, kind, vector_row_count, keyword_row_count, is_allowed,
+    CASE WHEN is_allowed THEN vector_score END AS vector_score,
+    CASE WHEN is_allowed THEN keyword_score END AS keyword_score,
+    CASE WHEN is_allowed AND kind <> 'entity' THEN vector_score END AS plain_vector_score,
+    CASE WHEN is_allowed AND kind <> 'entity' THEN keyword_score END AS plain_keyword_score
+  RETURN collect(CASE WHEN is_allowed THEN {n: n, kind: kind, vector_score: vector_score, keyword_score: keyword_score} END) AS candidates,
+    sum(vector_row_count) AS vector_rows, sum(keyword_row_count) AS keyword_rows,
+    collect(vector_score) AS vector_scores, collect(keyword_score) AS keyword_scores,
+    min(plain_vector_score) AS vector_min, max(plain_vector_score) AS vector_max,
+    min(plain_keyword_score) AS lowest_keyword_score, max(plain_keyword_score) AS keyword_max,
+    count(DISTINCT CASE WHEN vector_score IS NOT NULL THEN CASE kind WHEN 'document' THEN n.document_id ELSE n END END) AS vector_matches,
+    count(DISTINCT CASE WHEN keyword_score IS NOT NULL THEN CASE kind WHEN 'document' THEN n.document_id ELSE n END END) AS keyword_matches,
+    count(CASE kind WHEN 'message' THEN vector_score END) AS vector_messages,
+    count(CASE kind WHEN 'message' THEN keyword_score END) AS keyword_messages
 }
-WITH *, CASE WHEN words_rows < $batch.worded THEN 0.0 ELSE least_words END AS words_low
-CALL (hits, meaning_low, meaning_high, words_low, words_high) {
-  UNWIND hits AS hit
-  WITH hit
-  WHERE hit.kind = 'message'
-  WITH hit.n AS m, hit.near AS near, hit.score AS score,
+WITH *, CASE WHEN keyword_rows < $batch.keyword_limit THEN 0.0 ELSE lowest_keyword_score END AS keyword_min
+CALL (candidates, vector_min, vector_max, keyword_min, keyword_max) {
+  UNWIND candidates AS candidate
+  WITH candidate
+  WHERE candidate.kind = 'message'
+  WITH candidate.n AS m, candidate.vector_score AS vector_score, candidate.keyword_score AS keyword_score,
     CASE
-      WHEN hit.near IS NULL THEN 0.0
-      WHEN meaning_high = meaning_low THEN $batch.meaning
-      ELSE $batch.meaning * ($batch.least + (1 - $batch.least) * (hit.near - meaning_low) / (meaning_high - meaning_low))
+      WHEN candidate.vector_score IS NULL THEN 0.0
+      WHEN vector_max = vector_min THEN $batch.vector_weight
+      ELSE $batch.vector_weight * ($batch.smallest_share + (1 - $batch.smallest_share) * (candidate.vector_score - vector_min) / (vector_max - vector_min))
     END +
     CASE
-      WHEN hit.score IS NULL THEN 0.0
-      WHEN words_high = words_low THEN $batch.words
-      ELSE $batch.words * ($batch.least + (1 - $batch.least) * (hit.score - words_low) / (words_high - words_low))
-    END AS own
-  ORDER BY own DESC, m.id
-  LIMIT $batch.hits
-  WITH collect({m: m, own: own, near: near, score: score}) AS found
-  CALL (found) {
-    UNWIND found AS hit
-    RETURN hit.m AS c, hit, 0 AS steps
+      WHEN candidate.keyword_score IS NULL THEN 0.0
+      WHEN keyword_max = keyword_min THEN $batch.keyword_weight
+      ELSE $batch.keyword_weight * ($batch.smallest_share + (1 - $batch.smallest_share) * (candidate.keyword_score - keyword_min) / (keyword_max - keyword_min))
+    END AS retrieval_score
+  ORDER BY retrieval_score DESC, m.id
+  LIMIT $batch.candidate_limit
+  WITH collect({m: m, retrieval_score: retrieval_score, vector_score: vector_score, keyword_score: keyword_score}) AS best
+  CALL (best) {
+    UNWIND best AS candidate
+    RETURN candidate.m AS c, candidate, 0 AS steps
     UNION ALL
-    UNWIND CASE WHEN $batch.reach <= 2 THEN found[..$batch.seeds] ELSE [] END AS hit
-    WITH hit, hit.m AS m
+    UNWIND CASE WHEN $batch.neighbor_window <= 2 THEN best[..$batch.neighbor_seeds] ELSE [] END AS candidate
+    WITH candidate, candidate.m AS m
     MATCH (m)-[r:NEXT*1..2]-(c)
-    WHERE size(r) <= $batch.reach
-    RETURN c, hit, size(r) AS steps
+    WHERE size(r) <= $batch.neighbor_window
+    RETURN c, candidate, size(r) AS steps
     UNION ALL
-    UNWIND CASE WHEN $batch.reach > 2 THEN found[..$batch.seeds] ELSE [] END AS hit
-    WITH hit, hit.m AS m
+    UNWIND CASE WHEN $batch.neighbor_window > 2 THEN best[..$batch.neighbor_seeds] ELSE [] END AS candidate
+    WITH candidate, candidate.m AS m
     MATCH (m)-[r:NEXT*1..5]-(c)
-    WHERE size(r) <= $batch.reach
-    RETURN c, hit, size(r) AS steps
+    WHERE size(r) <= $batch.neighbor_window
+    RETURN c, candidate, size(r) AS steps
   }
   WITH c, min(steps) AS distance,
-    max(CASE steps WHEN 0 THEN hit.own END) AS own,
-    max(CASE steps WHEN 0 THEN hit.near END) AS near,
-    max(CASE steps WHEN 0 THEN hit.score END) AS score,
-    collect(CASE WHEN $batch.explain THEN {id: hit.m.id, steps: steps, own: hit.own} END) AS seeds
-  WITH c, distance, own, near, score, seeds,
+    max(CASE steps WHEN 0 THEN candidate.retrieval_score END) AS retrieval_score,
+    max(CASE steps WHEN 0 THEN candidate.vector_score END) AS vector_score,
+    max(CASE steps WHEN 0 THEN candidate.keyword_score END) AS keyword_score,
+    collect(CASE WHEN $batch.explain THEN {id: candidate.m.id, steps: steps, retrieval_score: candidate.retrieval_score} END) AS neighbor_seeds
+  WITH c, distance, retrieval_score, vector_score, keyword_score, neighbor_seeds,
     all(tokens IN $batch.groups WHERE any(token IN tokens WHERE token IN c.facets))
-    AND (NOT $batch.bounded OR $batch.start_ms <= c.timestamp_ms <= $batch.end_ms) AS passes
+    AND (NOT $batch.bounded OR $batch.start_ms <= c.timestamp_ms <= $batch.end_ms) AS is_allowed
   RETURN collect([
     c.id, c.conversation_id, c.timestamp_ms,
     CASE WHEN $batch.content THEN left(c.content, $batch.characters) END,
     $batch.content AND size(c.content) > $batch.characters,
     CASE WHEN $batch.metadata THEN c.metadata END,
-    near, score, coalesce(own, 0.0), passes, seeds,
+    vector_score, keyword_score, coalesce(retrieval_score, 0.0), is_allowed, neighbor_seeds,
     c.position,
     c.name,
     CASE
-      WHEN NOT $batch.judged OR distance > $batch.compared THEN null
-      WHEN near IS NULL THEN 2 * vector.similarity.cosine(c[$batch.vectors], $batch.vector) - 1
-      ELSE near
+      WHEN NOT $batch.with_cosines OR distance > $batch.cosine_window THEN null
+      WHEN vector_score IS NULL THEN 2 * vector.similarity.cosine(c[$batch.vectors], $batch.vector) - 1
+      ELSE vector_score
     END
   ]) AS messages
 }
-CALL (hits) {
-  CALL (hits) {
-    UNWIND hits AS hit
-    WITH hit
-    WHERE hit.kind <> 'message' AND hit.near IS NOT NULL
-    WITH hit
-    ORDER BY hit.near DESC
-    WITH CASE hit.kind WHEN 'document' THEN hit.n.document_id ELSE hit.n END AS thing, max(hit.near) AS best, collect(hit) AS passages
+CALL (candidates) {
+  CALL (candidates) {
+    UNWIND candidates AS candidate
+    WITH candidate
+    WHERE candidate.kind <> 'message' AND candidate.vector_score IS NOT NULL
+    WITH candidate
+    ORDER BY candidate.vector_score DESC
+    WITH CASE candidate.kind WHEN 'document' THEN candidate.n.document_id ELSE candidate.n END AS shown, max(candidate.vector_score) AS best, collect(candidate) AS passages
     WITH best, passages
     ORDER BY best DESC
     LIMIT $batch.limit
-    UNWIND passages[..$batch.passages] AS hit
-    RETURN hit
+    UNWIND passages[..$batch.passages] AS candidate
+    RETURN candidate
     UNION
-    UNWIND hits AS hit
-    WITH hit
-    WHERE hit.kind <> 'message' AND hit.score IS NOT NULL
-    WITH hit
-    ORDER BY hit.score DESC
-    WITH CASE hit.kind WHEN 'document' THEN hit.n.document_id ELSE hit.n END AS thing, max(hit.score) AS best, collect(hit) AS passages
+    UNWIND candidates AS candidate
+    WITH candidate
+    WHERE candidate.kind <> 'message' AND candidate.keyword_score IS NOT NULL
+    WITH candidate
+    ORDER BY candidate.keyword_score DESC
+    WITH CASE candidate.kind WHEN 'document' THEN candidate.n.document_id ELSE candidate.n END AS shown, max(candidate.keyword_score) AS best, collect(candidate) AS passages
     WITH best, passages
     ORDER BY best DESC
     LIMIT $batch.limit
-    UNWIND passages[..$batch.passages] AS hit
-    RETURN hit
+    UNWIND passages[..$batch.passages] AS candidate
+    RETURN candidate
   }
-  WITH hit, hit.n AS n
+  WITH candidate, candidate.n AS n
   RETURN collect({
-    id: n.id, kind: hit.kind, conversation_id: n.conversation_id, content: n.content, description: n.description,
+    id: n.id, kind: candidate.kind, conversation_id: n.conversation_id, content: n.content, description: n.description,
     timestamp_ms: coalesce(n.timestamp_ms, n.created_ms), name: n.name, aliases: n.aliases,
     document_id: n.document_id, start: n.start, end: n.end, status: n.status,
     metadata: CASE WHEN $batch.metadata THEN n.metadata END,
-    meaning: hit.near, words: hit.score
+    vector_score: candidate.vector_score, keyword_score: candidate.keyword_score
   }) AS others
 }
 OPTIONAL MATCH (v:NamespaceVersion {namespace: $batch.namespace})
 RETURN
-  ['id', 'conversation_id', 'timestamp_ms', 'content', 'cut', 'metadata', 'meaning', 'words', 'own', 'passes', 'seeds', 'position', 'author', 'cosine'] AS columns,
   messages, others, v.vectors_revision AS revision, v.embedding_model AS model,
-  nears, scores, meaning_low, meaning_high, words_low, words_high, meaning_rows, words_rows, size(scanned) AS scanned,
-  meaning_kept, words_kept, meaning_messages, words_messages;
+  vector_scores, keyword_scores, vector_min, vector_max, keyword_min, keyword_max, vector_rows, keyword_rows, size(scanned) AS scanned,
+  vector_matches, keyword_matches, vector_messages, keyword_messages;

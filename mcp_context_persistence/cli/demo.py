@@ -15,7 +15,7 @@ from mcp_context_persistence.kg.driver import url
 from mcp_context_persistence.kg.errors import NotFoundError
 from mcp_context_persistence.kg.models import Conversation
 from mcp_context_persistence.models import Entity, GraphPath, SaveConversationResponse
-from mcp_context_persistence.queries.search.recipes import ARMS
+from mcp_context_persistence.queries.search.recipes import WEIGHTS
 
 MAX_REASONS = 3  # that are named for a result
 MAX_LISTED = 20  # conversations or entities
@@ -248,7 +248,7 @@ def _explain(explanation: dict[str, Any]) -> str:
     if "ranking" in explanation:
         contributions = {
             weight: sum(explanation["ranking"]["parts"].get(name, 0.0) for name in names)
-            for weight, names in ARMS.items()
+            for weight, names in WEIGHTS.items()
         }
         best = sorted(contributions, key=contributions.__getitem__, reverse=True)[:MAX_REASONS]
         reasons.append(
@@ -257,7 +257,7 @@ def _explain(explanation: dict[str, Any]) -> str:
                 f"{name} {contributions[name]:.1f}" for name in best if contributions[name] > 0
             )
         )
-    for retriever, text in (("semantic", "by meaning (cosine"), ("keyword", "by words (score")):
+    for retriever, text in (("vector", "by vector (cosine"), ("keyword", "by keywords (score")):
         if retriever in explanation:
             found_by = explanation[retriever]
             reasons.append(f"number {found_by['rank']} {text} {found_by['score']:.2f})")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.runtime.call_scope import public_call
-from mcp_context_persistence.runtime.config.argument_defaults import CACHE_SIZE, CACHE_TTL
+from mcp_context_persistence.runtime.config.argument_defaults import unset_defaults
 from mcp_context_persistence.runtime.engine import Engine
 
 
@@ -14,11 +14,12 @@ class CacheCalls:
     _engine: Engine
 
     @public_call(ValidationError)
+    @unset_defaults("cache_size", "ttl")
     def configure_cache(
         self,
         cache_type: str = "memory",
-        cache_size: int = CACHE_SIZE,
-        ttl: int = CACHE_TTL,
+        cache_size: int = 1000,
+        ttl: int = 3600,
         redis_url: str | None = None,
         *,
         directory: str | Path | None = None,

@@ -1,11 +1,11 @@
-"""The calls that search."""
+"""The methods that search."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.errors import SearchError
-from mcp_context_persistence.kg.timestamps import DAY_MS, now_ms
+from mcp_context_persistence.kg.timestamps import DAY_MS
 from mcp_context_persistence.models import (
     HybridSearchParams,
     SearchFilters,
@@ -16,14 +16,9 @@ from mcp_context_persistence.queries.prompt_context.builder import DIVERSITY
 from mcp_context_persistence.queries.search import recipes
 from mcp_context_persistence.responses.context import BuildContextResponse
 from mcp_context_persistence.runtime.call_scope import public_call
-from mcp_context_persistence.runtime.config.argument_defaults import (
-    HYBRID_LIMIT,
-    HYBRID_MODE,
-    SIMILAR_LIMIT,
-    SIMILAR_MIN_SCORE,
-)
+from mcp_context_persistence.runtime.config.argument_defaults import unset_defaults
 from mcp_context_persistence.runtime.engine import Engine
-from mcp_context_persistence.services import search
+from mcp_context_persistence.services import prompt_context, search
 
 TOKEN_BUDGET = 2_000
 
@@ -31,16 +26,17 @@ Filters = Mapping[str, Any] | SearchFilters
 
 
 class SearchCalls:
-    """Searches by meaning, words and graph."""
+    """Searches with the vector, the keyword and the graph retriever."""
 
     _engine: Engine
 
     @public_call(SearchError)
+    @unset_defaults("limit", "min_score")
     def search_similar_conversations(
         self,
         query: str,
-        limit: int = SIMILAR_LIMIT,
-        min_score: float = SIMILAR_MIN_SCORE,
+        limit: int = 5,
+        min_score: float = 0.7,
         filters: Filters | None = None,
         *,
         include_metadata: bool = False,
@@ -49,29 +45,33 @@ class SearchCalls:
 
         Args:
             query: At most 10,000 characters.
-            limit: Conversations at most, 1 to 100 or `max_search_results`; `default_search_limit`, where it is set, when left out.
-            min_score: Least raw cosine of the best passage, 0.0 to 1.0; `min_similarity_score`, where it is set, when left out.
+            limit: Conversations at most, 1 to 100 or `max_search_results`; `default_search_limit`,
+                where it is set, when left out.
+            min_score: Least raw cosine of the best passage, 0.0 to 1.0; `min_similarity_score`,
+                where it is set, when left out.
             filters: See `SearchFilters`.
             include_metadata: Whether messages and conversations carry their metadata.
 
         Returns:
-            Best first, each with its best-matching messages. `best_score` tells how near the nearest was when nothing reached the floor.
+            Best first, each with its best-matching messages. `best_score` tells how near the
+            nearest was when nothing reached the floor.
 
         Raises:
             SearchError: The search failed.
             ValidationError: An argument is not valid.
         """
-        asked: dict[str, Any] = {
-            "limit": limit,
-            "min_score": min_score,
-            "filters": filters,
-            "include_metadata": validation.check_flag("include_metadata", include_metadata),
-        }
+        request = search.read_similar_request(
+            self._engine,
+            query,
+            limit=limit,
+            min_score=min_score,
+            filters=filters,
+            include_metadata=include_metadata,
+        )
         return self._engine.cache.get_or_compute(
             SearchSimilarConversationsResponse,
-            lambda: search.similar(self._engine, query, **asked),
-            query=query,
-            **asked,
+            lambda: search.search_similar(self._engine, request),
+            request=request,
         )
 
     @public_call(SearchError)
@@ -87,13 +87,16 @@ class SearchCalls:
     ) -> BuildContextResponse:
         r"""Make a text for a prompt of what is remembered about a query.
 
-        The messages, decisions and documents that are most relevant for each token, each judged also by what it adds to those chosen before
-        it, stand by conversation and time under their day. A decision stands after the message that tells of it. Short messages between
-        two of them, and questions that they answer, are shown too. Nothing is cut inside a sentence; the text ends where what is left is
-        unlikely to be what is asked for, which may be long before the budget is used.
+        The messages, decisions and documents that are most relevant for each token, each judged
+        also by what it adds to those chosen before it, stand by conversation and time under their
+        day. A decision stands after the message that tells of it. Short messages between two of
+        them, and questions that they answer, are shown too. Nothing is cut inside a sentence; the
+        text ends where what is left is unlikely to be what is asked for, which may be long before
+        the budget is used.
 
-        Each begins on a line of its own with its citation, `[m:ID]`, `[d:ID]` or `[doc:ID]`; further lines of it are indented. In an
-        id `%`, `[` and `]` are percent-encoded, so that `re.findall(r"^\[(m|d|doc):([^\]]+)\]", text, re.M)` finds them all, and
+        Each begins on a line of its own with its citation, `[m:ID]`, `[d:ID]` or `[doc:ID]`;
+        further lines of it are indented. In an id `%`, `[` and `]` are percent-encoded, so that
+        `re.findall(r"^\[(m|d|doc):([^\]]+)\]", text, re.M)` finds them all, and
         `urllib.parse.unquote` gives the id.
 
         Args:
@@ -101,9 +104,11 @@ class SearchCalls:
             token_budget: Tokens at most, 1 to 1,000,000. It is never exceeded.
             filters: See `SearchFilters`.
             recipe: See `search_hybrid`.
-            diversity: How much alike two texts of one conversation, or about things that are talked about together, are taken to be at least, 0.0 to 1.0.
-                The more, the more different ones take the place of similar ones, and the sooner the text ends.
-            count_tokens: Counts the tokens of a text. When left out, it is the tokenizer of the embedding model, and what that does not know counts
+            diversity: How much alike two texts of one conversation, or about things that are talked
+                about together, are taken to be at least, 0.0 to 1.0. The more, the more different
+                ones take the place of similar ones, and the sooner the text ends.
+            count_tokens: Counts the tokens of a text. When left out, it is the tokenizer of the
+                embedding model, and what that does not know counts
                 by its bytes: more than language models mostly find.
 
         Returns:
@@ -113,56 +118,69 @@ class SearchCalls:
             SearchError: The search failed.
             ValidationError: An argument is not valid.
         """
-        how: dict[str, Any] = {
-            "recipe": recipe,
-            "diversity": diversity,
-            "count_tokens": count_tokens,
-        }
-        return search.context(self._engine, query, token_budget, filters=filters, **how)
+        return prompt_context.build_context(
+            self._engine,
+            query,
+            token_budget,
+            filters=filters,
+            recipe=recipe,
+            diversity=diversity,
+            count_tokens=count_tokens,
+        )
 
     @public_call(SearchError)
+    @unset_defaults("mode", "filters", "limit", "include_metadata", "recipe", "explain")
     def search_hybrid(
         self,
         query: str | HybridSearchParams,
-        mode: str = HYBRID_MODE,
+        mode: str = "hybrid",
         filters: Filters | None = None,
-        limit: int = HYBRID_LIMIT,
+        limit: int = 10,
         include_metadata: bool = False,
         *,
         recipe: str | Mapping[str, Any] = recipes.DEFAULT,
         explain: bool = False,
     ) -> SearchHybridResponse:
-        """Search messages, entities, decisions, conversations and documents by meaning, words and graph.
+        """Search messages, entities, decisions, conversations and documents.
 
         Args:
-            query: At most 10,000 characters, or a `HybridSearchParams` object with everything in it.
-            mode: `hybrid` joins meaning, words and neighbourhood; `semantic`, `keyword` and `graph` use one of them. Where `enable_hybrid_search` is off, `hybrid`
-                is refused, and a call that names no mode is `semantic`.
+            query: At most 10,000 characters, or a `HybridSearchParams` object with everything in
+                it.
+            mode: `hybrid` combines the retrievers and ranks messages by their context; `semantic`,
+                `keyword` and `graph` use the vector, the keyword or the graph retriever. Where
+                `enable_hybrid_search` is off, `hybrid` is refused, and a call that names no mode is
+                `semantic`.
             filters: See `SearchFilters`.
-            limit: Results at most, 1 to 100 or `max_search_results`; `default_search_limit`, where it is set, when left out.
+            limit: Results at most, 1 to 100 or `max_search_results`; `default_search_limit`, where
+                it is set, when left out.
             include_metadata: Whether results carry their own metadata.
-            recipe: How `hybrid` is made: `balanced`, `fast`, `precise`, `exploratory`, or a mapping that changes one of them,
-                `{"base": "fast", "arms": {"time": 0}, "recency": 1.5}`. See docs/searching.md.
-            explain: Whether explanations also have the `path` through the graph, the `statements` that were run and the words that were a time.
+            recipe: How `hybrid` is made: `balanced`, `fast`, `precise`, `exploratory`, or a mapping
+                that changes one of them, `{"base": "fast", "weights": {"time": 0}, "recency":
+                1.5}`. See docs/searching.md.
+            explain: Whether explanations also have the `path` through the graph, the `statements`
+                that were run and the words that were a time.
 
         Returns:
-            Best first. `similarity_score` is the raw cosine in `semantic`, and between 0 and 1 in the other modes.
+            Best first. `similarity_score` is the raw cosine in `semantic`, and between 0 and 1 in
+            the other modes.
 
         Raises:
             SearchError: The search failed.
             ValidationError: An argument is not valid.
         """
-        asked: dict[str, Any] = {
-            "mode": mode,
-            "filters": filters,
-            "limit": limit,
-            "include_metadata": include_metadata,
-        }
-        asked |= {"recipe": recipe, "explain": explain}
+        request = search.read_request(
+            self._engine,
+            query,
+            mode=mode,
+            filters=filters,
+            limit=limit,
+            include_metadata=include_metadata,
+            recipe=recipe,
+            explain=explain,
+        )
         return self._engine.cache.get_or_compute(
             SearchHybridResponse,
-            lambda: search.hybrid(self._engine, query, **asked),
-            query=query,
-            day=now_ms() // DAY_MS,  # "last week" is another one tomorrow
-            **asked,
+            lambda: search.search_hybrid(self._engine, request),
+            # Relative dates such as "last week" change with the day.
+            request=replace(request, now_ms=request.now_ms // DAY_MS * DAY_MS),
         )

@@ -32,7 +32,10 @@ class _OnlySetFields(BaseModel):
 
 
 class DateRange(_OnlySetFields):
-    """A span of time; either end may be left out. A plain date means the whole day, UTC unless it carries an offset."""
+    """A span of time.
+
+    Either end may be left out. A plain date means the whole day, UTC unless it carries an offset.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -41,9 +44,12 @@ class DateRange(_OnlySetFields):
 
 
 class SearchFilters(_OnlySetFields):
-    """What a search may return. All given filters must hold; within one filter any of its values will do.
+    """Conditions that results must fulfill.
 
-    A field that is not set does not restrict; one that is set to None is refused when the search is made.
+    All filters must hold; within one filter, any of its values is enough.
+
+    A field that is not set does not restrict; one that is set to None is refused when the search is
+    made.
     """
 
     model_config = ConfigDict(
@@ -107,7 +113,7 @@ class SearchResult(BaseModel):
     timestamp: datetime | None = None
     metadata: dict[str, Any] | None = Field(None, description="Own metadata, when asked for")
     explanation: dict[str, Any] = Field(
-        default_factory=dict, description="Rank and score of each arm that found it"
+        default_factory=dict, description="Rank and score of each retriever that found it, and more"
     )
 
 
@@ -139,7 +145,10 @@ class SimilarConversation(BaseModel):
 
 
 class SearchSimilarConversationsResponse(Response):
-    """Conversations like the query, best first. `best_score` is the best cosine there was, even when it did not reach the floor."""
+    """Conversations like the query, best first.
+
+    `best_score` is the best cosine there was, even when it did not reach the floor.
+    """
 
     query: str = ""
     results: list[SimilarConversation] = Field(default_factory=list)

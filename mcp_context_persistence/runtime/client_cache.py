@@ -13,11 +13,7 @@ from mcp_context_persistence.runtime.cache.response_cache import (
     make_key,
 )
 from mcp_context_persistence.runtime.cache.stores import open_store
-from mcp_context_persistence.runtime.config.argument_defaults import (
-    CACHE_SIZE,
-    CACHE_TTL,
-    is_left_out,
-)
+from mcp_context_persistence.runtime.config.argument_defaults import UNSET
 from mcp_context_persistence.runtime.config.settings import Config
 from mcp_context_persistence.runtime.language_models import LanguageModels
 from mcp_context_persistence.runtime.process_memory import ClientMemory
@@ -67,8 +63,8 @@ class ClientCache:
         directory: object = None,
     ) -> None:
         """Replace the cache; see `configure_cache`."""
-        cache_size = self._config.cache_size if cache_size is CACHE_SIZE else cache_size
-        ttl = round(self._config.cache_ttl) if ttl is CACHE_TTL else ttl
+        cache_size = self._config.cache_size if cache_size is UNSET else cache_size
+        ttl = round(self._config.cache_ttl) if ttl is UNSET else ttl
         group = make_key(self._identity, self._namespace) or b""
         store = open_store(
             cache_type, cache_size, ttl, group=group, redis_url=redis_url, directory=directory
@@ -93,16 +89,12 @@ class ClientCache:
         responses = self.responses
         if responses is None:
             return compute()
-        omitted = [  # a setting takes the place of these
-            name for name, value in arguments.items() if is_left_out(value)
-        ]
         key = make_key(
             __version__,
             self._config.model_dump(mode="json"),
             self._models.identify_cross_encoder(),
             response_type.__name__,
             arguments,
-            omitted,
         )
         if key is None:
             return compute()

@@ -17,7 +17,7 @@ from mcp_context_persistence.queries.analytics.analyzer import GraphAnalyzer
 from mcp_context_persistence.runtime.call_scope import CallScope
 from mcp_context_persistence.runtime.client_cache import ClientCache
 from mcp_context_persistence.runtime.config import sources
-from mcp_context_persistence.runtime.config.argument_defaults import SPACY_MODEL
+from mcp_context_persistence.runtime.config.argument_defaults import UNSET
 from mcp_context_persistence.runtime.config.settings import Config, load_config
 from mcp_context_persistence.runtime.connection import Connection, Progress, configured_target
 from mcp_context_persistence.runtime.embedding_models import EmbeddingModels
@@ -102,7 +102,7 @@ class Engine:
         auth: tuple[str, str] | None,
         database: str | None,
         namespace: str,
-        spacy_model: str,
+        spacy_model: object,
         config: Mapping[str, Any] | None,
         progress: Progress | None,
         vector_db_url: str | None = None,
@@ -116,7 +116,7 @@ class Engine:
         """
         spacy_setting = (
             None
-            if spacy_model is SPACY_MODEL
+            if spacy_model is UNSET
             else validation.check_identifier("spacy_model", spacy_model)
         )
         self.config = load_config(

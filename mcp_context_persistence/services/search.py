@@ -1,10 +1,8 @@
-"""Searches: arguments are checked, the query is embedded, the answer is told."""
+"""Searches: build the request, embed the query, and write the response."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-import numpy as np
+from collections.abc import Mapping
+from typing import cast
 
 from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.errors import ValidationError
@@ -16,271 +14,232 @@ from mcp_context_persistence.models import (
     SearchSimilarConversationsResponse,
     SimilarConversation,
 )
-from mcp_context_persistence.queries.prompt_context import builder, excerpts, graph_context
-from mcp_context_persistence.queries.search import hybrid as search
-from mcp_context_persistence.queries.search import recipes
-from mcp_context_persistence.queries.search.filters import Filters, parse
-from mcp_context_persistence.queries.search.query_terms import terms
-from mcp_context_persistence.queries.search.retrieval import QueryVector
-from mcp_context_persistence.queries.search.similar_conversations import (
-    Similar,
-    similar_conversations,
-)
-from mcp_context_persistence.responses.context import BuildContextResponse, Citation
-from mcp_context_persistence.runtime.config.argument_defaults import (
-    HYBRID_LIMIT,
-    HYBRID_MODE,
+from mcp_context_persistence.queries.search import hybrid
+from mcp_context_persistence.queries.search.candidate import Candidate
+from mcp_context_persistence.queries.search.filters import read_filters
+from mcp_context_persistence.queries.search.query_terms import extract_terms
+from mcp_context_persistence.queries.search.recipes import BALANCED, Recipe, read_recipe
+from mcp_context_persistence.queries.search.request import (
+    LIMIT,
+    MODES,
     SIMILAR_LIMIT,
     SIMILAR_MIN_SCORE,
+    Mode,
+    SearchRequest,
+    SimilarRequest,
 )
+from mcp_context_persistence.queries.search.retrieval import QueryVector
+from mcp_context_persistence.queries.search.similar_conversations import (
+    SimilarConversationRow,
+    search_similar_conversations,
+)
+from mcp_context_persistence.runtime.config.argument_defaults import UNSET
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import conversations
 
 
-def hybrid(
+def read_request(
     engine: Engine,
     query: object,
     *,
-    mode: object,
-    filters: object,
-    limit: object,
-    include_metadata: object,
-    recipe: object,
-    explain: object,
-) -> SearchHybridResponse:
-    """Search everything; `query` may be an object with all arguments in it."""
-    given = {
-        "mode": mode,
-        "filters": filters,
-        "limit": limit,
-        "include_metadata": include_metadata,
-        "recipe": recipe,
-        "explain": explain,
-    }
-    if isinstance(query, HybridSearchParams):
-        query, given = _unpacked(query, given)
-    said = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
-    way = _mode(engine, given["mode"])
-    asked: dict[str, Any] = {
-        "namespace": engine.namespace,
-        "query": said,
-        "mode": way,
-        "filters": parse(given["filters"]),
-        "limit": _limit(engine, given["limit"], HYBRID_LIMIT),
-        "metadata": validation.check_flag("include_metadata", given["include_metadata"]),
-        **_read(engine, given["recipe"]),
-        "explain": validation.check_flag("explain", given["explain"]),
-        "now_ms": now_ms(),
-    }
-    needed = way in {"hybrid", "semantic"}
-    answer = engine.embeddings.retry_when_stale(
-        lambda: search.hybrid(
-            engine.graph.run,
-            search.Search(**asked, vector=_vector(engine, said) if needed else None),
-        )
-    )
-    results = [_result(hit) for hit in answer.hits]
-    return SearchHybridResponse(
-        query=said,
-        mode=way,
-        results=results,
-        total_results=len(results),
-        best_score=answer.best_score,
-        notes=list(answer.notes),
-    )
+    mode: object = UNSET,
+    filters: object = UNSET,
+    limit: object = UNSET,
+    include_metadata: object = UNSET,
+    recipe: object = UNSET,
+    explain: object = UNSET,
+) -> SearchRequest:
+    """Check the arguments of a search and build its request.
 
+    Settings replace the defaults of what was left out.
 
-def _read(engine: Engine, given: object) -> dict[str, Any]:
-    """The recipe, and what reads the best messages again.
+    Args:
+        engine: Has the settings.
+        query: The query, or a `HybridSearchParams` object with all arguments.
+        mode: As `search_hybrid` takes it; `UNSET` where it was left out, as all that follow.
+        filters: See `SearchFilters`.
+        limit: Results at most.
+        include_metadata: Whether results carry their metadata.
+        recipe: A recipe, or a mapping that changes one.
+        explain: Whether explanations have paths and statements.
 
-    A recipe with a name uses it where there is one; who asks for it must have it.
+    Raises:
+        ValidationError: An argument is not valid.
     """
-    recipe, judge = recipes.recipe(given), engine.models.cross_encoder
-    if judge is None and isinstance(given, Mapping) and given.get("reranked"):
-        raise ValidationError(
-            "recipe.reranked needs a cross-encoder; name one in the setting cross_encoder_model"
-        )
-    return {"recipe": recipe, "judge": judge.score if judge else None}
-
-
-def _unpacked(
-    params: HybridSearchParams, given: Mapping[str, object]
-) -> tuple[object, dict[str, object]]:
-    """The query and the arguments of an object; keywords beside it are refused."""
-    defaults = {
-        "mode": HYBRID_MODE,
-        "filters": None,
-        "limit": HYBRID_LIMIT,
-        "include_metadata": False,
-        "recipe": recipes.DEFAULT,
-        "explain": False,
-    }
-    if any(given[name] is not default for name, default in defaults.items()):
-        raise ValidationError("give a HybridSearchParams object or keywords, not both")
-    held = dict(params)  # one that was made without a check may lack fields
-    return held.get("query"), {
-        name: held.get(name, default) if name in params.model_fields_set else default
-        for name, default in defaults.items()
-    }
-
-
-def context(
-    engine: Engine,
-    query: object,
-    token_budget: object,
-    *,
-    filters: object,
-    recipe: object,
-    diversity: object,
-    count_tokens: Callable[[str], int] | None,
-) -> BuildContextResponse:
-    """Search, and make a text of the best."""
-    said = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
-    budget = validation.check_integer(
-        "token_budget", token_budget, minimum=1, maximum=limits.TOKEN_BUDGET
-    )
-    spread = validation.check_number("diversity", diversity, minimum=0.0, maximum=1.0)
-    count = (
-        engine.embeddings.current().embedder.count_tokens
-        if count_tokens is None
-        else _counter(count_tokens)
-    )
-    allowed = parse(filters)
-    asked: dict[str, Any] = {
-        "namespace": engine.namespace,
-        "query": said,
-        "filters": allowed,
-        **_read(engine, recipe),
-        "now_ms": now_ms(),
-    }
-    found = engine.embeddings.retry_when_stale(
-        lambda: search.everything(
-            engine.graph.run, search.Search(**asked, vector=_vector(engine, said))
-        )
-    )
-    texts = builder.select_texts(found)
-    shown = [row for _, _, row in builder.select_relevant(texts, budget=budget)]
-    facts = graph_context.read_facts(engine.graph.run, engine.namespace, shown, entities=spread > 0)
-    made = builder.build(
-        texts,
-        words=terms(said).words,
-        budget=budget,
-        count_tokens=count,
-        facts=facts,
-        diversity=spread,
-    )
-    return BuildContextResponse(
-        query=said,
-        text=made.text,
-        citations=[_citation(score, row) for score, row in made.scored_rows],
-        tokens=made.tokens,
-        token_budget=budget,
-        notes=[] if made.scored_rows else [_why_empty(found, allowed)],
+    if isinstance(query, HybridSearchParams):
+        passed = (mode, filters, limit, include_metadata, recipe, explain)
+        if any(argument is not UNSET for argument in passed):
+            raise ValidationError("give a HybridSearchParams object or keywords, not both")
+        fields = dict(query)  # an object that was made without validation may lack some
+        arguments = {
+            name: value
+            for name, value in fields.items()
+            if name in query.model_fields_set and name != "query"
+        }
+        return read_request(engine, fields.get("query"), **arguments)
+    text = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
+    return SearchRequest(
+        query=text,
+        terms=extract_terms(text),
+        mode=_read_mode(engine, mode),
+        filters=read_filters(None if filters is UNSET else filters),
+        limit=_read_limit(engine, limit, default=LIMIT),
+        include_metadata=_read_flag("include_metadata", include_metadata),
+        recipe=BALANCED if recipe is UNSET else read_recipe_argument(engine, recipe),
+        explain=_read_flag("explain", explain),
+        now_ms=now_ms(),
     )
 
 
-def _why_empty(found: Sequence[tuple[float, Mapping[str, Any]]], allowed: Filters) -> str:
-    if not excerpts.CITATION_PREFIXES.keys() & set(allowed.kinds):
-        return "entities have no text to show: content_types must name message, conversation, decision or document, too"
-    if not found:
-        return "nothing was found"
-    if not builder.select_texts(found):
-        return "only entities or conversations were found, which have no text to show"
-    return "nothing that was found fits into the budget"
-
-
-def _citation(score: float, row: Mapping[str, Any]) -> Citation:
-    return Citation(
-        key=excerpts.citation_key(row),
-        id=row["document_id"] if row["kind"] == "document" else row["id"],
-        type=row["kind"],
-        conversation_id=row["conversation_id"] or None,
-        timestamp=timestamps.from_milliseconds(row["timestamp_ms"]),
-        similarity_score=score,
-    )
-
-
-def _counter(given: object) -> excerpts.TokenCounter:
-    count = validation.check_function("count_tokens", given)
-
-    def counted(text: str) -> int:
-        try:
-            found = count(text)
-        except Exception as error:  # the caller's function raises what it likes
-            raise ValidationError("count_tokens failed") from error
-        return validation.check_integer(
-            "what count_tokens returns",
-            int(found) if isinstance(found, np.integer) else found,
-            minimum=0,
-            maximum=2**62,
-        )
-
-    return lambda texts: [counted(text) for text in texts]
-
-
-def _limit(engine: Engine, limit: object, default: int) -> int:
-    """The limit of a call: its own, else the configured one, else the documented one."""
-    most = engine.config.max_search_results
-    if limit is default:
-        return engine.config.default_search_limit or min(default, most)
-    return validation.check_integer("limit", limit, minimum=1, maximum=most)
-
-
-def _mode(engine: Engine, mode: object) -> str:
-    if not engine.config.enable_hybrid_search and isinstance(mode, str) and mode == "hybrid":
-        if mode is HYBRID_MODE:
-            return "semantic"
+def _read_mode(engine: Engine, mode: object) -> Mode:
+    if mode is UNSET:
+        return "hybrid" if engine.config.enable_hybrid_search else "semantic"
+    checked = cast("Mode", validation.check_choice("mode", mode, MODES))
+    if checked == "hybrid" and not engine.config.enable_hybrid_search:
         raise ValidationError(
             "mode: hybrid is turned off by enable_hybrid_search; name semantic, keyword or graph"
         )
-    return validation.check_choice("mode", mode, search.MODES)
+    return checked
 
 
-def _result(hit: search.Hit) -> SearchResult:
-    return SearchResult.model_construct(
-        id=hit.id,
-        type=hit.type,
-        conversation_id=hit.conversation_id,
-        message_id=hit.message_id,
-        content=hit.content,
-        similarity_score=hit.score,
-        timestamp=timestamps.from_milliseconds(hit.timestamp_ms),
-        metadata=hit.metadata,
-        explanation=hit.explanation,
+def _read_limit(engine: Engine, limit: object, *, default: int) -> int:
+    """Return the limit of a call, else the configured one, else the documented one."""
+    maximum = engine.config.max_search_results
+    if limit is UNSET:
+        return engine.config.default_search_limit or min(default, maximum)
+    return validation.check_integer("limit", limit, minimum=1, maximum=maximum)
+
+
+def _read_flag(name: str, value: object) -> bool:
+    return False if value is UNSET else validation.check_flag(name, value)
+
+
+def read_recipe_argument(engine: Engine, value: object) -> Recipe:
+    """Read a recipe.
+
+    A named one reranks where a cross-encoder is configured; a changed one that asks for it must
+    have it.
+    """
+    recipe = read_recipe(value)
+    if (
+        isinstance(value, Mapping)
+        and value.get("rerank_top_k")
+        and not engine.config.cross_encoder_model
+    ):
+        raise ValidationError(
+            "recipe.rerank_top_k needs a cross-encoder; name one in the setting cross_encoder_model"
+        )
+    return recipe
+
+
+def search_hybrid(engine: Engine, request: SearchRequest) -> SearchHybridResponse:
+    """Search in the mode of the request."""
+    has_vector = request.mode in {"hybrid", "semantic"}
+
+    def search() -> hybrid.SearchAnswer:
+        query = request.query if has_vector else None
+        return hybrid.search(build_backend(engine, query), request)
+
+    answer = engine.embeddings.retry_when_stale(search)
+    results = [_build_result(result) for result in answer.results]
+    return SearchHybridResponse(
+        query=request.query,
+        mode=request.mode,
+        results=results,
+        total_results=len(results),
+        best_score=results[0].similarity_score if results else None,
+        notes=list(answer.notes),
     )
 
 
-def similar(
+def build_backend(engine: Engine, query: str | None) -> hybrid.Backend:
+    """Return what a search works with.
+
+    Args:
+        engine: Has the database and the models.
+        query: The query; None where no vector of it is needed.
+    """
+    vector = None
+    if query is not None:
+        encoding = engine.embeddings.current()
+        vector = QueryVector(numbers=encoding.embedder.embed_query(query), vectors=encoding.vectors)
+    cross_encoder = engine.models.cross_encoder
+    return hybrid.Backend(
+        run=engine.graph.run,
+        namespace=engine.namespace,
+        vector=vector,
+        score_texts=cross_encoder.score if cross_encoder else None,
+    )
+
+
+def _build_result(result: hybrid.Result) -> SearchResult:
+    candidate = result.scored.candidate
+    return SearchResult.model_construct(
+        id=candidate.shown_id,
+        type=candidate.kind,
+        conversation_id=candidate.conversation_id or None,
+        message_id=candidate.id if candidate.kind == "message" else None,
+        content=_format_content(candidate),
+        similarity_score=result.scored.score,
+        timestamp=timestamps.from_milliseconds(candidate.timestamp_ms),
+        metadata=json.loads(candidate.metadata) if candidate.metadata else None,
+        explanation=result.explanation,
+    )
+
+
+def _format_content(candidate: Candidate) -> str:
+    """Return what a result shows: its text, or the name and the description of an entity."""
+    if candidate.kind != "entity":
+        return candidate.content or ""
+    name = candidate.name or candidate.id
+    return f"{name}: {candidate.description}" if candidate.description else name
+
+
+def read_similar_request(
     engine: Engine,
     query: object,
     *,
-    limit: object,
-    min_score: object,
-    filters: object,
-    include_metadata: bool,
-) -> SearchSimilarConversationsResponse:
-    """Find conversations with a passage like the query."""
-    said = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
-    most = _limit(engine, limit, SIMILAR_LIMIT)
-    configured = engine.config.min_similarity_score
-    floor = validation.check_confidence(
-        "min_score",
-        configured if min_score is SIMILAR_MIN_SCORE and configured is not None else min_score,
+    limit: object = UNSET,
+    min_score: object = UNSET,
+    filters: object = None,
+    include_metadata: object = False,
+) -> SimilarRequest:
+    """Check the arguments of a search for similar conversations and build its request.
+
+    Args:
+        engine: Has the settings, which replace the defaults of what was left out.
+        query: The query.
+        limit: As `search_similar_conversations` takes it; `UNSET` where it was left out.
+        min_score: Likewise.
+        filters: See `SearchFilters`.
+        include_metadata: Whether messages and conversations carry their metadata.
+
+    Raises:
+        ValidationError: An argument is not valid.
+    """
+    if min_score is UNSET:
+        configured = engine.config.min_similarity_score
+        min_score = SIMILAR_MIN_SCORE if configured is None else configured
+    return SimilarRequest(
+        include_metadata=validation.check_flag("include_metadata", include_metadata),
+        query=validation.check_text("query", query, characters=limits.QUERY_CHARACTERS),
+        limit=_read_limit(engine, limit, default=SIMILAR_LIMIT),
+        min_score=validation.check_confidence("min_score", min_score),
+        filters=read_filters(filters),
     )
-    asked = parse(filters)
+
+
+def search_similar(engine: Engine, request: SimilarRequest) -> SearchSimilarConversationsResponse:
+    """Search conversations that have a passage similar to the query."""
     answer = engine.embeddings.retry_when_stale(
-        lambda: similar_conversations(
-            engine.graph.run,
-            namespace=engine.namespace,
-            vector=_vector(engine, said),
-            filters=asked,
-            limit=most,
-            min_score=floor,
-        )
+        lambda: search_similar_conversations(build_backend(engine, request.query), request)
     )
-    results = [_similar(one, include_metadata=include_metadata) for one in answer.conversations]
+    results = [
+        _build_similar_conversation(row, include_metadata=request.include_metadata)
+        for row in answer.conversations
+    ]
     return SearchSimilarConversationsResponse(
-        query=said,
+        query=request.query,
         results=results,
         total_results=len(results),
         best_score=answer.best_score,
@@ -288,19 +247,16 @@ def similar(
     )
 
 
-def _similar(found: Similar, *, include_metadata: bool) -> SimilarConversation:
+def _build_similar_conversation(
+    row: SimilarConversationRow, *, include_metadata: bool
+) -> SimilarConversation:
     messages = conversations.build_messages(
-        [row if include_metadata else {**row, "metadata": None} for row in found.messages]
+        [message if include_metadata else {**message, "metadata": None} for message in row.messages]
     )
     return SimilarConversation.model_construct(
-        conversation_id=found.id,
-        similarity_score=found.score,
+        conversation_id=row.id,
+        similarity_score=row.score,
         messages=messages,
-        project_path=found.project_path,
-        metadata=json.loads(found.metadata or "null") if include_metadata else None,
+        project_path=row.project_path,
+        metadata=json.loads(row.metadata or "null") if include_metadata else None,
     )
-
-
-def _vector(engine: Engine, query: str) -> QueryVector:
-    found = engine.embeddings.current()
-    return QueryVector(numbers=found.embedder.embed_query(query), vectors=found.vectors)

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from mcp_context_persistence.kg.driver.statement import Row
 from mcp_context_persistence.queries.prompt_context.excerpts import (
     BLANK_LINE,
     CITATION_PREFIXES,
@@ -20,6 +19,7 @@ from mcp_context_persistence.queries.prompt_context.selection import (
     required_share,
     select_excerpts,
 )
+from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.ranker import SOFTNESS
 
 DIVERSITY = 0.1
@@ -32,53 +32,54 @@ class PromptContext:
     Attributes:
         text: The text.
         tokens: Its tokens.
-        scored_rows: The rows that it shows, with their scores, in the order of the text.
+        scored: The candidates that it shows, with their scores, in the order of the text.
     """
 
     text: str
     tokens: int
-    scored_rows: tuple[tuple[float, Row], ...]
+    scored: tuple[tuple[float, Candidate], ...]
 
 
-def select_texts(scored_rows: Iterable[tuple[float, Row]]) -> list[tuple[float, Row]]:
+def select_texts(scored: Iterable[tuple[float, Candidate]]) -> list[tuple[float, Candidate]]:
     """Select the results with a text of their own: messages, decisions and documents."""
     return [
-        (score, row)
-        for score, row in scored_rows
-        if row["kind"] in CITATION_PREFIXES and (row["content"] or "").strip()
+        (score, candidate)
+        for score, candidate in scored
+        if candidate.kind in CITATION_PREFIXES and (candidate.content or "").strip()
     ]
 
 
 def select_relevant(
-    scored_rows: Sequence[tuple[float, Row]], *, budget: int
-) -> list[tuple[float, float, Row]]:
+    scored: Sequence[tuple[float, Candidate]], *, budget: int
+) -> list[tuple[float, float, Candidate]]:
     """Select the results that may be relevant enough for one token, and their neighbors.
 
     The prompt context shows no other results.
 
     Returns:
-        Scores, shares of the relevance of all results, and rows.
+        Scores, shares of the relevance of all results, and candidates.
     """
-    best = max((score for score, _ in scored_rows), default=0.0)
-    relevance = [(score / best) ** SOFTNESS if best > 0 else 1.0 for score, _ in scored_rows]
+    best = max((score for score, _ in scored), default=0.0)
+    relevance = [(score / best) ** SOFTNESS if best > 0 else 1.0 for score, _ in scored]
     total = sum(relevance) or 1.0
     shares = [value / total for value in relevance]
     min_share = min(required_share(budget), max(shares, default=0.0))
     relevant_positions = {
-        (row["conversation_id"], row["position"] + step)
-        for share, (_, row) in zip(shares, scored_rows, strict=True)
-        if share >= min_share and row.get("position") is not None
+        (candidate.conversation_id, candidate.position + step)
+        for share, (_, candidate) in zip(shares, scored, strict=True)
+        if share >= min_share and candidate.position is not None
         for step in (-1, 0, 1)
     }
     return [
-        (score, share, row)
-        for share, (score, row) in zip(shares, scored_rows, strict=True)
-        if share >= min_share or (row["conversation_id"], row.get("position")) in relevant_positions
+        (score, share, candidate)
+        for share, (score, candidate) in zip(shares, scored, strict=True)
+        if share >= min_share
+        or (candidate.conversation_id, candidate.position) in relevant_positions
     ]
 
 
 def build(
-    scored_rows: Sequence[tuple[float, Row]],
+    scored: Sequence[tuple[float, Candidate]],
     *,
     words: Sequence[str],
     budget: int,
@@ -89,7 +90,7 @@ def build(
     """Select the best results, add messages that make them readable, and put them in order.
 
     Args:
-        scored_rows: The results with their scores, best first.
+        scored: The results with their scores, best first.
         words: The content words of the query.
         budget: The token budget.
         count_tokens: Counts the tokens of texts.
@@ -98,7 +99,7 @@ def build(
             entities, 0 to 1.
     """
     excerpts = make_excerpts(
-        select_relevant(select_texts(scored_rows), budget=budget),
+        select_relevant(select_texts(scored), budget=budget),
         words=words,
         budget=budget,
         count_tokens=count_tokens,
@@ -114,10 +115,10 @@ def build(
             return PromptContext(
                 text=text,
                 tokens=tokens,
-                scored_rows=tuple((excerpt.score, excerpt.row) for excerpt in ordered),
+                scored=tuple((excerpt.score, excerpt.candidate) for excerpt in ordered),
             )
         selected.remove(min(selected, key=lambda excerpt: excerpt.share))
-    return PromptContext(text="", tokens=0, scored_rows=())
+    return PromptContext(text="", tokens=0, scored=())
 
 
 def _order(excerpts: Sequence[Excerpt]) -> list[Excerpt]:
@@ -132,7 +133,7 @@ def _order(excerpts: Sequence[Excerpt]) -> list[Excerpt]:
             source_times[excerpt.source_id],
             excerpt.source_id,
             _sort_position(excerpt, excerpts),
-            citation_key(excerpt.row),
+            citation_key(excerpt.candidate),
         ),
     )
 

@@ -8,6 +8,7 @@ from itertools import chain
 
 from mcp_context_persistence.kg.driver.statement import Row
 from mcp_context_persistence.queries.prompt_context import redundancy, sentences
+from mcp_context_persistence.queries.search.candidate import Candidate
 
 # Returns the number of tokens of each text.
 TokenCounter = Callable[[Sequence[str]], Sequence[int]]
@@ -40,7 +41,7 @@ class Excerpt:
     """A text that can be shown.
 
     Attributes:
-        row: The result that it is from.
+        candidate: The result that it is from.
         score: The score of the search.
         share: Its share of the relevance of all results, 0 to 1.
         line: The text with its citation; it may have several lines.
@@ -55,7 +56,7 @@ class Excerpt:
         source_id: Id of its conversation or document.
     """
 
-    row: Row
+    candidate: Candidate
     score: float
     share: float
     line: str
@@ -81,7 +82,7 @@ class Excerpt:
 
 
 def make_excerpts(
-    results: Sequence[tuple[float, float, Row]],
+    results: Sequence[tuple[float, float, Candidate]],
     *,
     words: Sequence[str],
     budget: int,
@@ -91,18 +92,18 @@ def make_excerpts(
     """Return an excerpt for each result that fits the budget. All tokens are counted together.
 
     Args:
-        results: Scores, shares of the relevance, and rows.
+        results: Scores, shares of the relevance, and candidates.
         words: The content words of the query.
         budget: The token budget of the prompt context.
         count_tokens: Counts the tokens of texts.
-        facts: What the graph says about the rows.
+        facts: What the graph says about the candidates.
     """
     texts = [
-        sentences.split_sentences(_content(row), is_cut=bool(row.get("cut")))
-        for _, _, row in results
+        sentences.split_sentences(_content(candidate), is_cut=candidate.is_cut)
+        for _, _, candidate in results
     ]
-    headings = [_headings(row, facts) for _, _, row in results]
-    labels = [_labels(row) for _, _, row in results]
+    headings = [_headings(candidate, facts) for _, _, candidate in results]
+    labels = [_labels(candidate) for _, _, candidate in results]
     tokens = _count_texts(
         count_tokens,
         [
@@ -113,33 +114,36 @@ def make_excerpts(
         ],
     )
     communities = redundancy.find_communities(
-        {citation_key(row): facts.entities.get(citation_key(row), ()) for _, _, row in results}
+        {
+            citation_key(candidate): facts.entities.get(citation_key(candidate), ())
+            for _, _, candidate in results
+        }
     )
     excerpts = []
-    for (score, share, row), text, row_labels, row_headings in zip(
+    for (score, share, candidate), text, own_labels, own_headings in zip(
         results, texts, labels, headings, strict=True
     ):
-        line_tokens = _shorten(text, row, row_labels, tokens, words=words, budget=budget)
+        line_tokens = _shorten(text, candidate, own_labels, tokens, words=words, budget=budget)
         if line_tokens is None:
             continue
         shown_text, line, size = line_tokens
         excerpts.append(
             Excerpt(
-                row=row,
+                candidate=candidate,
                 score=score,
                 share=share,
                 line=line,
                 tokens=size,
-                headings=row_headings,
+                headings=own_headings,
                 heading_tokens=(
-                    tokens[row_headings[0]] + tokens[BLANK_LINE],
-                    tokens[row_headings[1]] + tokens[BLANK_LINE],
+                    tokens[own_headings[0]] + tokens[BLANK_LINE],
+                    tokens[own_headings[1]] + tokens[BLANK_LINE],
                 ),
                 terms=redundancy.extract_terms(shown_text),
-                community=communities.get(citation_key(row)),
-                position=_position(row, facts),
-                timestamp_ms=_timestamp_ms(row, facts),
-                source_id=_source_id(row),
+                community=communities.get(citation_key(candidate)),
+                position=_position(candidate, facts),
+                timestamp_ms=_timestamp_ms(candidate, facts),
+                source_id=_source_id(candidate),
             )
         )
     return excerpts
@@ -147,7 +151,7 @@ def make_excerpts(
 
 def _shorten(
     text: sentences.Sentences,
-    row: Row,
+    candidate: Candidate,
     labels: Sequence[str],
     tokens: Mapping[str, int],
     *,
@@ -173,7 +177,7 @@ def _shorten(
     if first >= last:
         return None
     shown_text = text.render(first, last)
-    label = labels[0] if shown_text.startswith(f"{_author(row)}:") else labels[-1]
+    label = labels[0] if shown_text.startswith(f"{_author(candidate)}:") else labels[-1]
     size = (
         tokens[label]
         + sum(sizes[first:last])
@@ -190,64 +194,62 @@ def _count_texts(count_tokens: TokenCounter, texts: Iterable[str]) -> dict[str, 
     return {text: max(0, count - counts[0]) for text, count in zip(distinct, counts, strict=True)}
 
 
-def citation_key(row: Row) -> str:
-    """Return the citation key of a row: a prefix for its kind, and its id.
+def citation_key(candidate: Candidate) -> str:
+    """Return the citation key of a candidate: a prefix for its kind, and its id.
 
     Brackets and percent signs of the id are percent-encoded (RFC 3986).
     """
-    row_id = row["document_id"] if row["kind"] == "document" else row["id"]
-    encoded = row_id.replace("%", "%25").replace("[", "%5B").replace("]", "%5D")
-    return f"{CITATION_PREFIXES[row['kind']]}:{encoded}"
+    encoded = candidate.shown_id.replace("%", "%25").replace("[", "%5B").replace("]", "%5D")
+    return f"{CITATION_PREFIXES[candidate.kind]}:{encoded}"
 
 
-def _labels(row: Row) -> tuple[str, ...]:
+def _labels(candidate: Candidate) -> tuple[str, ...]:
     """Return the citation alone, and the citation with the author if there is one."""
-    citation = f"[{citation_key(row)}] "
-    author = _author(row)
+    citation = f"[{citation_key(candidate)}] "
+    author = _author(candidate)
     return (citation, f"{citation}{author}: ") if author else (citation,)
 
 
-def _content(row: Row) -> str:
+def _content(candidate: Candidate) -> str:
     """Return the text, without the outcome of a decision whose context contains it."""
-    text: str = row["content"].strip()
+    text = (candidate.content or "").strip()
     context, _, outcome = text.rpartition("\n")
-    return context if row["kind"] == "decision" and outcome in context else text
+    return context if candidate.kind == "decision" and outcome in context else text
 
 
-def _author(row: Row) -> str:
+def _author(candidate: Candidate) -> str:
     """Return the author of a message, or a label for a decision that nobody has accepted."""
-    return row.get("author") or ("Proposed decision" if row.get("status") == "proposed" else "")
+    return candidate.author or ("Proposed decision" if candidate.status == "proposed" else "")
 
 
-def _source_id(row: Row) -> str:
-    return row["conversation_id"] or row.get("document_id") or ""
+def _source_id(candidate: Candidate) -> str:
+    return candidate.conversation_id or candidate.document_id or ""
 
 
-def _timestamp_ms(row: Row, facts: GraphFacts) -> int | None:
+def _timestamp_ms(candidate: Candidate, facts: GraphFacts) -> int | None:
     """Return the time of a text; a decision has that of its evidence."""
-    dated_row: Row = facts.evidence.get(citation_key(row), row)
-    timestamp_ms: int | None = dated_row["timestamp_ms"]
-    return timestamp_ms
+    evidence = facts.evidence.get(citation_key(candidate))
+    return evidence["timestamp_ms"] if evidence else candidate.timestamp_ms
 
 
-def _position(row: Row, facts: GraphFacts) -> float | None:
+def _position(candidate: Candidate, facts: GraphFacts) -> float | None:
     """Return the position in the conversation; a decision follows its evidence."""
-    evidence = facts.evidence.get(citation_key(row))
-    return evidence["position"] + 0.5 if evidence else row.get("position")
+    evidence = facts.evidence.get(citation_key(candidate))
+    return evidence["position"] + 0.5 if evidence else candidate.position
 
 
-def _headings(row: Row, facts: GraphFacts) -> tuple[str, str]:
+def _headings(candidate: Candidate, facts: GraphFacts) -> tuple[str, str]:
     """Return the heading of the source, and the heading of its further days.
 
     The source is not named if the citation contains its id.
     """
-    timestamp_ms, source_id = _timestamp_ms(row, facts), _source_id(row)
+    timestamp_ms, source_id = _timestamp_ms(candidate, facts), _source_id(candidate)
     day = ""
     if timestamp_ms is not None:
         date = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
         day = f"{date.day} {_MONTHS[date.month]} {date.year}"
     is_in_citation = (
-        f"{row['id']}:".startswith(f"{source_id}:") or row.get("document_id") == source_id
+        f"{candidate.id}:".startswith(f"{source_id}:") or candidate.document_id == source_id
     )
     first_heading = day if is_in_citation and day else f"{day} {source_id}".strip()
     return f"# {first_heading}", f"# {day or source_id}"

@@ -99,7 +99,7 @@ def _find_connecting(
         is_question = (
             message.position == excerpt.position - 1
             and excerpt.tokens <= SHORT_ANSWER_TOKENS
-            and (message.row["content"] or "").rstrip().endswith("?")
+            and (message.candidate.content or "").rstrip().endswith("?")
         )
         if is_between or is_question:
             indexes.append(index)

@@ -4,8 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mcp_context_persistence.queries.search.query_terms import tokens
-from mcp_context_persistence.queries.search.score_fusion import stem
+from mcp_context_persistence.queries.search.query_terms import stem, tokenize
 
 OMITTED = "…"
 _END = re.compile(r"(?:(?<=[.!?…。！？])|(?<=[.!?…。！？][\"'”’)\]]))\s+|\n+")
@@ -88,7 +87,7 @@ def choose_sentences(
     if sum(sizes) + mark_tokens * text.count_marks(0, len(sizes)) <= preferred_tokens:
         return 0, len(sizes)
     stems = frozenset(map(stem, words))
-    matches = [stems & frozenset(map(stem, tokens(sentence))) for sentence in text.sentences]
+    matches = [stems & frozenset(map(stem, tokenize(sentence))) for sentence in text.sentences]
     first, last = _find_best_run(matches, sizes, preferred_tokens - 2 * mark_tokens)
     if any(matches[first:last]):
         return first, last

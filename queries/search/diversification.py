@@ -1,6 +1,9 @@
-"""Stretches of a long talk: relevance is spread over neighbouring messages, and what is shown is not all from one place.
+"""Results from passages of long conversations.
 
-The constants were chosen on QMSum's meetings, each judged by weights learned from the others; their neighbours do nearly as well.
+Relevance is spread over neighboring messages, and the results do not all come from one position.
+
+The constants were chosen on QMSum's meetings, each with weights learned from the others; close
+values do nearly as well.
 """
 
 from collections.abc import Sequence
@@ -8,48 +11,60 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mcp_context_persistence.kg.driver.statement import Row
+from mcp_context_persistence.queries.search.candidate import Candidate
 
 Floats = NDArray[np.float64]
 
-HEAT = 1.5  # by which differences of linear scores are divided before they become shares
-TOGETHER = 0.6  # of what is shown may be from one place
-APART = 8  # messages between one place and another
+TEMPERATURE = 1.5  # by which differences of linear scores are divided before they become shares
+LARGEST_SHARE = 0.6  # of the results, that may be close together
+MIN_DISTANCE = 8  # messages between results that are not close together
 
 
-def worth(distances: Floats, scores: Floats, *, width: int) -> Floats:
-    """The scores with those of the neighbours up to `width` messages away, nearer ones counting more; `(rows,) float64`."""
-    shares = np.exp((scores - scores.max()) / HEAT)
-    near = np.maximum(0.0, 1 - distances / (width + 1))
-    found: Floats = HEAT * np.log(near @ shares + np.finfo(float).tiny) + scores.max()
-    return found
+def spread_scores(distances: Floats, scores: Floats, *, window: int) -> Floats:
+    """Return the scores with those of the messages up to `window` away, closer ones counting more.
+
+    `(messages,) float64`.
+    """
+    best = scores.max()
+    shares = np.exp((scores - best) / TEMPERATURE)
+    closeness = np.maximum(0.0, 1 - distances / (window + 1))
+    spread: Floats = TEMPERATURE * np.log(closeness @ shares + np.finfo(float).tiny) + best
+    return spread
 
 
-def chosen(distances: Floats, worth: Floats, allowed: Sequence[bool], *, limit: int) -> list[int]:
-    """The places of the allowed rows, best first, as they are shown."""
-    return apart(
-        distances,
-        [place for place in np.argsort(-worth, kind="stable").tolist() if allowed[place]],
-        limit=limit,
+def select(
+    distances: Floats, scores: Floats, is_allowed: Sequence[bool], *, limit: int
+) -> list[int]:
+    """Return the indexes of the allowed messages, in the order of the results."""
+    order = np.argsort(-scores, kind="stable").tolist()
+    return diversify(distances, [index for index in order if is_allowed[index]], limit=limit)
+
+
+def diversify(distances: Floats, ordered: Sequence[int], *, limit: int) -> list[int]:
+    """Return the first indexes, then others that are not close to them while there are any."""
+    count = max(1, round(limit * LARGEST_SHARE))
+    selected, rest = list(ordered[:count]), list(ordered[count:])
+    while rest and len(selected) < limit:
+        index = next(
+            (index for index in rest if distances[index, selected].min() > MIN_DISTANCE), rest[0]
+        )
+        selected.append(index)
+        rest.remove(index)
+    return selected
+
+
+def measure_distances(messages: Sequence[Candidate]) -> Floats:
+    """Return how many positions lie between two messages, `(messages, messages) float64`.
+
+    Infinity between conversations.
+    """
+    positions = np.array([message.position for message in messages], float)
+    conversations = np.unique(
+        [message.conversation_id for message in messages], return_inverse=True
+    )[1]
+    distances: Floats = np.where(
+        conversations[:, None] == conversations[None],
+        np.abs(positions[:, None] - positions[None]),
+        np.inf,
     )
-
-
-def apart(distances: Floats, best: Sequence[int], *, limit: int) -> list[int]:
-    """The best ones; after the first of them only what is not near to what is there already, as long as there is such."""
-    found = list(best[: max(1, round(limit * TOGETHER))])
-    left = list(best[len(found) :])
-    while left and len(found) < limit:
-        new = next((place for place in left if distances[place, found].min() > APART), left[0])
-        found.append(new)
-        left.remove(new)
-    return found
-
-
-def distances(rows: Sequence[Row]) -> Floats:
-    """How many places lie between two messages, `(rows, rows) float64`; infinity in different conversations."""
-    places = np.array([row["position"] for row in rows], float)
-    talks = np.unique([row["conversation_id"] for row in rows], return_inverse=True)[1]
-    found: Floats = np.where(
-        talks[:, None] == talks[None], np.abs(places[:, None] - places[None]), np.inf
-    )
-    return found
+    return distances

@@ -1,97 +1,109 @@
-"""What a hit tells of itself: for each arm that found it the place and the score, how its score came about, and the path to it."""
+"""Explanations of results: ranks and scores of the retrievers, features, and paths."""
 
 from typing import Any
 
-from mcp_context_persistence.kg.driver.statement import Row
-from mcp_context_persistence.queries.search.reranking import ARM
+from mcp_context_persistence.queries.search.candidate import (
+    Candidate,
+    Candidates,
+    ScoredCandidate,
+)
+from mcp_context_persistence.queries.search.graph_search import GraphMatch
 
 
-def explained(row: Row, found: Row, *, explain: bool) -> dict[str, Any]:
-    """What each arm and the ranker made of a row of `search/find`.
-
-    Args:
-        row: It, with `ranking` or `fusion` where it was scored by them.
-        found: All that was found, with the `links` of the entities that the query names.
-        explain: Whether the path is asked for.
-    """
-    arms: dict[str, Any] = {}
-    if row["meaning"] is not None:
-        arms["semantic"] = {
-            "rank": 1 + sum(one > row["meaning"] for one in found["nears"]),
-            "score": row["meaning"],
-        }
-    if row["words"] is not None:
-        arms["keyword"] = {
-            "rank": 1 + sum(one > row["words"] for one in found["scores"]),
-            "score": row["words"],
-        }
-    if (
-        link := found.get("links", {}).get(row["id"]) if row["kind"] == "message" else None
-    ):  # others may have the same id
-        arms["entities"] = {"score": link["score"], "through": link["through"]}
-    arms |= {name: row[name] for name in (ARM, "ranking", "fusion") if name in row}
-    if explain:
-        arms["path"] = _path(row, link)
-    return arms | _of_its_kind(row)
-
-
-def by_graph(row: Row, *, rank: int, names: dict[str, str], explain: bool) -> dict[str, Any]:
-    """The same of a row of `search/around`.
+def explain_candidate(
+    scored: ScoredCandidate, candidates: Candidates, link: GraphMatch | None, *, with_path: bool
+) -> dict[str, Any]:
+    """Return the explanation of a candidate of `search/find`.
 
     Args:
-        row: It.
-        rank: Its place.
-        names: By which name the query names each entity, by ids.
-        explain: Whether the path is asked for.
+        scored: The candidate.
+        candidates: The answer of `search/find` from which it is.
+        link: How the entities that the query names lead to it, where they do.
+        with_path: Whether the path is requested.
     """
-    graph = {"rank": rank, "score": row["score"], "through": row["through"]}
-    return {"graph": graph, **({"path": along(row, names)} if explain else {}), **_of_its_kind(row)}
+    candidate = scored.candidate
+    explanation: dict[str, Any] = {}
+    vector_score, keyword_score = candidate.vector_score, candidate.keyword_score
+    if vector_score is not None:
+        rank = 1 + sum([score > vector_score for score in candidates.vector_scores])
+        explanation["vector"] = {"rank": rank, "score": vector_score}
+    if keyword_score is not None:
+        rank = 1 + sum([score > keyword_score for score in candidates.keyword_scores])
+        explanation["keyword"] = {"rank": rank, "score": keyword_score}
+    if link:
+        explanation["entities"] = {"score": link.score, "through": link.through}
+    explanation |= scored.scoring
+    if with_path:
+        explanation["path"] = _describe_path(candidate, link)
+    return explanation | _explain_kind(candidate)
 
 
-def along(row: Row, names: dict[str, str]) -> dict[str, Any]:
-    """The way over relationships from an entity that the query names; to a document it leads through its passage."""
-    way, end = row["path"], row["id"]
-    start = way[0]["from"] if way else end
-    if row["kind"] == "document":
-        end = row["document_id"]
-        way = [
-            *way,
-            {"from": row["id"], "relationship": "HAS_CHUNK", "direction": "incoming", "to": end},
-        ]
+def explain_match(match: GraphMatch, *, rank: int, with_path: bool) -> dict[str, Any]:
+    """Return the explanation of a match of the graph retriever.
+
+    Args:
+        match: The match.
+        rank: Its rank.
+        with_path: Whether the path is requested.
+    """
+    graph = {"rank": rank, "score": match.score, "through": match.through}
+    path = {"path": describe_graph_path(match)} if with_path else {}
+    return {"graph": graph, **path, **_explain_kind(match.candidate)}
+
+
+def describe_graph_path(match: GraphMatch) -> dict[str, Any]:
+    """Return the path over relationships from an entity that the query names.
+
+    A document is reached through its passage.
+    """
+    candidate = match.candidate
+    relationships, end = list(match.path), candidate.id
+    start = relationships[0]["from"] if relationships else end
+    if candidate.kind == "document":
+        end = candidate.shown_id
+        relationships.append(
+            {
+                "from": candidate.id,
+                "relationship": "HAS_CHUNK",
+                "direction": "incoming",
+                "to": end,
+            }
+        )
     return {
-        "named": names.get(start),
+        "name": match.start_name,
         "from": start,
-        "relationships": way,
-        "steps": len(way),
+        "relationships": relationships,
+        "steps": len(relationships),
         "to": end,
     }
 
 
-def _path(row: Row, link: Row | None) -> dict[str, Any]:
-    """How the row was reached: by an index, from a hit beside it, or from an entity."""
-    if row["kind"] == "document":
+def _describe_path(candidate: Candidate, link: GraphMatch | None) -> dict[str, Any]:
+    """Return how a candidate was reached: by an index, from a neighbor, or from an entity."""
+    if candidate.kind == "document":
         return {
-            "from": row["id"],
+            "from": candidate.id,
             "relationship": "HAS_CHUNK",
             "steps": 1,
-            "to": row["document_id"],
+            "to": candidate.document_id,
         }
-    hit = row["meaning"] is not None or row["words"] is not None
-    if link and not hit:
-        return dict(link["path"])
-    seeds = [seed for seed in row.get("seeds") or () if seed["id"] is not None]
+    if link and not candidate.is_found:
+        return describe_graph_path(link)
+    seeds = [seed for seed in candidate.neighbor_seeds if seed["id"] is not None]
     best = min(
         seeds,
-        key=lambda seed: (seed["steps"], -seed["own"], seed["id"]),
-        default={"id": row["id"], "steps": 0},
+        key=lambda seed: (seed["steps"], -seed["retrieval_score"], seed["id"]),
+        default={"id": candidate.id, "steps": 0},
     )
-    return {"from": best["id"], "relationship": "NEXT", "steps": best["steps"], "to": row["id"]}
+    return {
+        "from": best["id"],
+        "relationship": "NEXT",
+        "steps": best["steps"],
+        "to": candidate.id,
+    }
 
 
-def _of_its_kind(row: Row) -> dict[str, Any]:
-    told: dict[str, Any] = {}
-    if row["kind"] == "document":
-        told["passage"] = {"start": row["start"], "end": row["end"]}
-    if row.get("status") == "proposed":
-        told["status"] = "proposed"
-    return told
+def _explain_kind(candidate: Candidate) -> dict[str, Any]:
+    if candidate.kind == "document":
+        return {"passage": {"start": candidate.start, "end": candidate.end}}
+    return {"status": "proposed"} if candidate.status == "proposed" else {}

@@ -1,89 +1,145 @@
-"""Searching by the graph: the entities that a query names, and what lies around them."""
+"""The graph retriever: the entities that a query names, and what is near them in the graph."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mcp_context_persistence.kg.driver.statement import Row, Run, Statement, as_is
 from mcp_context_persistence.kg.filter_tokens import build_token
-from mcp_context_persistence.queries.search.filters import FIRST_MS, LAST_MS, Filters
-from mcp_context_persistence.queries.search.query_terms import query
-from mcp_context_persistence.queries.search.retrieval import there
-from mcp_context_persistence.queries.search.score_fusion import coverage
+from mcp_context_persistence.queries.search.candidate import (
+    Candidate,
+    is_present,
+    read_candidate,
+)
+from mcp_context_persistence.queries.search.filters import Filters
+from mcp_context_persistence.queries.search.query_terms import build_keyword_query, stem
+from mcp_context_persistence.queries.search.score_fusion import measure_coverage
 
-CANDIDATES = 100  # entities that share a word with the query
-STARTS = 10  # entities that a query can name
+NAME_MATCHES = 100  # entities that share a word with the query
+MAX_STARTS = 10  # entities that a query can name
 FAN = 50  # relationships that are followed from each entity
-LINKED = 500  # entities that are looked at, and messages of each
+MESSAGES_PER_ENTITY = 500  # also the number of entities that are looked at
 
 
-def named(run: Run, *, namespace: str, words: Sequence[str]) -> list[dict[str, Any]]:
-    """The entities that a query names, as starts for `around`: id, weight and the name that the query has of it, heaviest first.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StartEntity:
+    """An entity that the query names.
 
-    An entity is named when all the words of its name or of an alias are among the query's. Where none is, those that share words with the
-    query stand in, with less weight.
+    Attributes:
+        id: Its id.
+        weight: How fully the query names it, times its confidence.
+        name: Its name in the query.
     """
-    if not words:
-        return []
-    text = query(namespace, [[build_token("kind", "entity")]], words)
-    candidates = run(
-        Statement(
-            name="search/named",
-            parameters={"batch": {"namespace": namespace, "text": text, "limit": CANDIDATES}},
-            read=as_is,
-        )
-    )
-    weighed = []
-    for row in candidates:
-        if row["id"] is not None:
-            names = (row["name"] or row["id"], row["id"], *row["aliases"])
-            share, count, name = max(
-                ((*coverage(words, name), name) for name in names), key=lambda one: one[:2]
-            )
-            weighed.append((share, count, name, row))
-    best = [one for one in weighed if one[0] == 1.0] or [one for one in weighed if one[0] > 0]
-    longest = max((count for _, count, _, _ in best), default=1)
-    starts = [
-        {"id": row["id"], "weight": share * count / longest * row["confidence"], "name": name}
-        for share, count, name, row in best
-    ]
-    starts.sort(key=lambda start: (-start["weight"], start["id"]))
-    return starts[:STARTS]
+
+    id: str
+    weight: float
+    name: str
 
 
-def around(
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GraphMatch:
+    """A candidate that is near entities which the query names.
+
+    Attributes:
+        candidate: The candidate.
+        score: How certain it is, 0 to 1.
+        through: The names of the entities that lead to it, the strongest first.
+        path: The relationships on the way, where explanations are requested.
+        start_name: The name of the path's first entity in the query.
+    """
+
+    candidate: Candidate
+    score: float
+    through: Sequence[str]
+    path: Sequence[Row] = ()
+    start_name: str | None = None
+
+
+def search_graph(
     run: Run,
     *,
     namespace: str,
-    starts: Sequence[dict[str, Any]],
+    words: Sequence[str],
     filters: Filters,
     limit: int,
     metadata: bool,
     explain: bool,
-) -> list[Row]:
-    """What lies around the starts, best first: rows of `search/around`."""
+) -> list[GraphMatch]:
+    """Find what is near the entities that a query names, best first.
+
+    Args:
+        run: Runs a statement and returns its rows.
+        namespace: The namespace.
+        words: The informative words of the query.
+        filters: What may be returned.
+        limit: Matches at most.
+        metadata: Whether candidates carry their metadata.
+        explain: Whether matches carry their paths.
+    """
+    starts = find_start_entities(run, namespace=namespace, words=words)
     if not starts:
         return []
-    rows = run(
-        Statement(
-            name="search/around",
-            parameters={
-                "batch": {
-                    "namespace": namespace,
-                    "starts": list(starts),
-                    "fan": FAN,
-                    "linked": LINKED,
-                    "kinds": list(filters.kinds),
-                    "groups": filters.groups,
-                    "bounded": filters.bounded,
-                    "start_ms": FIRST_MS if filters.start_ms is None else filters.start_ms,
-                    "end_ms": LAST_MS if filters.end_ms is None else filters.end_ms,
-                    "confidence_min": filters.confidence_min or 0.0,
-                    "limit": limit,
-                    "metadata": metadata,
-                    "explain": explain,
-                }
-            },
-            read=as_is,
-        )
+    batch = {
+        "namespace": namespace,
+        "starts": [{"id": start.id, "weight": start.weight} for start in starts],
+        "fan": FAN,
+        "entity_limit": MESSAGES_PER_ENTITY,
+        "kinds": list(filters.kinds),
+        **filters.bounds,
+        "limit": limit,
+        "metadata": metadata,
+        "explain": explain,
+    }
+    rows = run(Statement(name="search/near_entities", parameters={"batch": batch}, read=as_is))
+    names = {start.id: start.name for start in starts}
+    return [_read_match(row, names) for row in rows if is_present(row)]
+
+
+def find_start_entities(run: Run, *, namespace: str, words: Sequence[str]) -> list[StartEntity]:
+    """Find the entities that a query names, the heaviest first.
+
+    An entity is named when the query has all the words of its name or of an alias. Where no entity
+    is named, those that share words with the query are returned instead, with less weight.
+    """
+    if not words:
+        return []
+    groups = [[build_token("namespace", namespace)], [build_token("kind", "entity")]]
+    batch = {
+        "namespace": namespace,
+        "text": build_keyword_query(groups, words),
+        "limit": NAME_MATCHES,
+    }
+    query_stems = frozenset(map(stem, words))
+    coverages: list[tuple[float, int, str, Mapping[str, Any]]] = []
+    for row in run(
+        Statement(name="search/named_entities", parameters={"batch": batch}, read=as_is)
+    ):
+        if row["id"] is not None:
+            names = (row["name"] or row["id"], row["id"], *row["aliases"])
+            share, count, name = max(
+                ((*measure_coverage(query_stems, name), name) for name in names),
+                key=lambda coverage: coverage[:2],
+            )
+            coverages.append((share, count, name, row))
+    best = [entry for entry in coverages if entry[0] == 1.0] or [
+        entry for entry in coverages if entry[0] > 0
+    ]
+    longest = max((count for _, count, _, _ in best), default=1)
+    starts = [
+        StartEntity(id=row["id"], weight=share * count / longest * row["confidence"], name=name)
+        for share, count, name, row in best
+    ]
+    starts.sort(key=lambda start: (-start.weight, start.id))
+    return starts[:MAX_STARTS]
+
+
+def _read_match(row: Row, names: Mapping[str, str]) -> GraphMatch:
+    path = row["path"] or ()
+    start_id = path[0]["from"] if path else row["id"]
+    return GraphMatch(
+        candidate=read_candidate(row),
+        score=row["score"],
+        through=row["through"],
+        path=path,
+        start_name=names.get(start_id),
     )
-    return [row for row in rows if there(row)]

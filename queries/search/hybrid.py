@@ -1,27 +1,35 @@
-"""Searching by meaning, by words, by both and by the graph: what is asked of it, and the hits that come back."""
+"""The modes of a search: retrieval, ranking, score fusion, and explanations, in order."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.driver.statement import Row, Run, Statement, as_is
-from mcp_context_persistence.queries.search import explanation, ranker, score_fusion
-from mcp_context_persistence.queries.search.filters import Filters
-from mcp_context_persistence.queries.search.graph_search import around, named
-from mcp_context_persistence.queries.search.query_terms import Terms, terms, tokens
-from mcp_context_persistence.queries.search.recipes import BALANCED, Recipe, for_meetings
-from mcp_context_persistence.queries.search.reranking import Judge
+from mcp_context_persistence.kg.driver.statement import Run, Statement, as_is
+from mcp_context_persistence.queries.search import score_fusion
+from mcp_context_persistence.queries.search.authors import are_from_meetings, read_authors
+from mcp_context_persistence.queries.search.candidate import (
+    Candidates,
+    ScoredCandidate,
+    replace_content,
+)
+from mcp_context_persistence.queries.search.explanation import explain_candidate, explain_match
+from mcp_context_persistence.queries.search.features import RankingQuery
+from mcp_context_persistence.queries.search.graph_search import GraphMatch, search_graph
+from mcp_context_persistence.queries.search.query_terms import tokenize
+from mcp_context_persistence.queries.search.ranker import rank
+from mcp_context_persistence.queries.search.recipes import Recipe
+from mcp_context_persistence.queries.search.request import SearchRequest
+from mcp_context_persistence.queries.search.reranking import ScoreTexts
 from mcp_context_persistence.queries.search.retrieval import (
-    NEAREST,
-    SURELY,
-    WIDER,
-    WORDED,
-    Plan,
+    FILTERED_CANDIDATES,
+    GROWTH,
+    KEYWORD_CANDIDATES,
+    VECTOR_CANDIDATES,
+    Depth,
+    Expansion,
     QueryVector,
-    look,
+    Retrieval,
 )
 from mcp_context_persistence.queries.temporal.query_dates import (
     NO_DATES,
@@ -29,322 +37,346 @@ from mcp_context_persistence.queries.temporal.query_dates import (
     find_query_dates,
 )
 
-Mode = Literal["hybrid", "semantic", "keyword", "graph"]
-MODES: tuple[Mode, ...] = ("hybrid", "semantic", "keyword", "graph")
-ARMS = {"semantic": score_fusion.SEMANTIC, "keyword": score_fusion.KEYWORD}
-ALL = 10_000  # more than there are candidates
-TIMELY = 3.0  # times as much the time counts where nothing else is asked for
-_SAID = "happen happened happens happening going new said say talk talked discuss discussed anything everything something"
-GENERAL = frozenset(_SAID.split())  # words that ask for nothing in particular
-LOOKED = 4  # times that a query names, in which messages are looked for besides; more are only recognised
-MEETING = "most of what was found is from long talks of several people, so stretches were looked for, as the recipe 'exploratory' does"
+UNLIMITED = 10_000  # more than there are candidates
+DATE_ONLY_FACTOR = 3.0  # of the weight `time` where a query names nothing but a time
+_GENERAL_WORD_LIST = """
+happen happened happens happening going new said say talk talked discuss discussed anything
+everything something
+"""
+GENERAL_WORDS = frozenset(_GENERAL_WORD_LIST.split())  # words that ask for nothing in particular
+MAX_DATE_SEARCHES = 4  # times in which messages are searched; more are only recognized
+MEETING_NOTE = (
+    "most candidates are from long conversations of several people, "
+    "so passages were looked for, as the recipe 'exploratory' does"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hit:
-    """One thing that was found.
+class Backend:
+    """What a search works with.
 
-    `score` is the raw cosine in `semantic`, else between 0 and 1. `explanation` has for each arm that found it the rank and the score.
+    Attributes:
+        run: Runs a statement and returns its rows.
+        namespace: The namespace; nothing else is seen.
+        vector: The vector of the query; None for the modes `keyword` and `graph`.
+        score_texts: The cross-encoder, where one is configured.
     """
 
-    id: str
-    type: str
-    conversation_id: str | None
-    message_id: str | None
-    content: str
-    score: float
-    timestamp_ms: int | None
-    metadata: dict[str, Any] | None
+    run: Run
+    namespace: str
+    vector: QueryVector | None = None
+    score_texts: ScoreTexts | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranked:
+    """The scored candidates of a search, best first, and what their explanations need.
+
+    Attributes:
+        scored: The candidates with their scores.
+        candidates: What the retrievers returned.
+        query: What the ranker knows of the query; None in modes without it.
+        is_meeting: Whether passages were looked for because most candidates are from meetings.
+    """
+
+    scored: Sequence[ScoredCandidate]
+    candidates: Candidates
+    query: RankingQuery | None = None
+    is_meeting: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A candidate that is returned, with its explanation."""
+
+    scored: ScoredCandidate
     explanation: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What was found, best first, and what the caller should know about it."""
+class SearchAnswer:
+    """The results, best first, and notes for the caller."""
 
-    hits: tuple[Hit, ...]
-    best_score: float | None = None
-    notes: tuple[str, ...] = ()
+    results: Sequence[Result]
+    notes: Sequence[str] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Search:
-    """What is asked.
+def search(backend: Backend, request: SearchRequest) -> SearchAnswer:
+    """Search everything in the mode of the request.
 
-    Attributes:
-        namespace: Where to search; nothing else is seen.
-        query: Any text.
-        vector: The query's, None for `keyword` and `graph`.
-        mode: `hybrid` joins meaning, words and neighbourhood, the others use one of meaning, words, graph.
-        filters: What may be returned.
-        limit: Hits at most.
-        metadata: Whether hits carry their own metadata.
-        recipe: How `hybrid` is made.
-        explain: Whether hits tell the path to them and the statements that were run.
-        now_ms: What times like "last week", and recency, are reckoned from.
-        judge: Reads the best messages again, where the recipe asks for it.
+    It takes one round trip; more where filters or a crowd of entities make the retrievers look
+    deeper, where entities that the query names are looked for, for meetings, and for the whole of
+    long texts.
     """
+    statements: dict[str, None] = {}
+    if request.explain:
+        backend = replace(backend, run=_record_names(backend.run, statements))
+    notes = _write_notes(request)
+    extra: dict[str, Any] = {}
+    if request.mode == "graph":
+        results = _search_graph(backend, request)
+    else:
+        if request.mode == "hybrid":
+            ranked = rank_candidates(backend, request, limit=request.limit)
+        else:
+            ranked = _search_one_retriever(backend, request)
+        results = _explain(ranked, _complete_texts(backend, ranked.scored), request)
+        notes += [MEETING_NOTE] if ranked.is_meeting else []
+        if request.explain and ranked.query and ranked.query.dates:
+            spans = ranked.query.dates.spans
+            extra["times"] = [request.query[start:end] for start, end in spans]
+    if request.explain:
+        extra = {"statements": list(statements), **extra}
+        results = [
+            replace(result, explanation={**result.explanation, **extra}) for result in results
+        ]
+    return SearchAnswer(results=results, notes=notes)
 
-    namespace: str
-    query: str
-    vector: QueryVector | None
-    mode: Mode = "hybrid"
-    filters: Filters
-    limit: int = 10
-    metadata: bool = False
-    recipe: Recipe = BALANCED
-    explain: bool = False
-    now_ms: int
-    judge: Judge | None = None
 
-    @cached_property
-    def terms(self) -> Terms:
-        """Its telling words."""
-        return terms(self.query)
+def rank_candidates(backend: Backend, request: SearchRequest, *, limit: int = UNLIMITED) -> Ranked:
+    """Score the candidates of mode `hybrid`. In meetings, passages are looked for.
 
-
-def hybrid(send: Run, asked: Search) -> Answer:
-    """Search everything that can be found, in any of the modes.
-
-    One round trip; more of them where filters or a crowd of entities make the legs look further, where entities that the query names are
-    looked for, for a meeting, and for the whole of long texts.
+    Long texts may be cut.
 
     Args:
-        send: Runs a statement and returns its rows.
-        asked: What is asked.
-
-    Returns:
-        Hits, best first. Scores are raw cosines in `semantic`, else between 0 and 1.
+        backend: What the search works with.
+        request: The request.
+        limit: How many to return, whatever the request says.
     """
-    ran: dict[str, None] = {}
-
-    def run(statement: Statement[Row]) -> list[Row]:
-        ran[statement.name] = None
-        return send(statement)
-
-    notes = _notes(asked.terms, asked.filters, mode=asked.mode)
-    found: Row = {}
-    if asked.mode == "graph":
-        explained = _by_graph(run, asked)
-    else:
-        found, scored = (
-            _judged(run, asked, limit=asked.limit)
-            if asked.mode == "hybrid"
-            else _by_one_arm(run, asked)
-        )
-        scored = _whole(run, asked.namespace, scored)
-        explained = [
-            (score, row, explanation.explained(row, found, explain=asked.explain))
-            for score, row in scored
-        ]
-        notes += (MEETING,) if found.get("meeting") else ()
-    told: dict[str, Any] = {"statements": list(ran)} if asked.explain else {}
-    if asked.explain and found.get("times"):
-        told["times"] = [asked.query[start:end] for start, end in found["times"].spans]
-    hits = tuple(_hit(score, row, {**how, **told}) for score, row, how in explained)
-    return Answer(hits=hits, best_score=hits[0].score if hits else None, notes=notes)
-
-
-def _by_graph(run: Run, asked: Search) -> list[tuple[float, Row, dict[str, Any]]]:
-    """What lies around the entities that the query names."""
-    starts = named(run, namespace=asked.namespace, words=asked.terms.words)
-    rows = around(
-        run,
-        namespace=asked.namespace,
-        starts=starts,
-        filters=asked.filters,
-        limit=asked.limit,
-        metadata=asked.metadata,
-        explain=asked.explain,
+    recipe = request.recipe
+    candidates, query, weights = retrieve_candidates(backend, request, recipe)
+    authors = read_authors(candidates.messages)
+    is_meeting = bool(recipe.meeting_min_messages) and are_from_meetings(
+        candidates.messages, authors, min_messages=recipe.meeting_min_messages
     )
-    names = {start["id"]: start["name"] for start in starts}
-    return [
-        (
-            row["score"],
-            row,
-            explanation.by_graph(row, rank=rank, names=names, explain=asked.explain),
-        )
-        for rank, row in enumerate(rows, start=1)
-    ]
-
-
-def _by_one_arm(run: Run, asked: Search) -> tuple[Row, list[tuple[float, Row]]]:
-    """What is nearest in meaning, or has the words."""
-    arms = ARMS[asked.mode]
-    found = look(run, replace(_plan(asked, arms), exact=asked.mode == "semantic"))
-    if asked.mode == "semantic":
-        return found, score_fusion.by_meaning(found, limit=asked.limit)
-    messages = [
-        (
-            row["own"],
-            {**row, "fusion": {"score": row["own"], "factor": 1.0, "parts": {"words": row["own"]}}},
-        )
-        for row in found["messages"]
-        if row["passes"]
-    ]
-    return found, score_fusion.fuse(
-        found, messages=messages, arms=arms, words=asked.terms.words, limit=asked.limit
-    )
-
-
-def _judged(run: Run, asked: Search, *, limit: int) -> tuple[Row, list[tuple[float, Row]]]:
-    """What meaning, words and neighbourhood find, with messages in the ranker's order; meetings are looked through for stretches."""
-    arms, plan, question = _prepared(run, asked)
-    found = look(run, plan)
-    if asked.recipe.meetings and ranker.meeting(found["messages"], least=asked.recipe.meetings):
-        found, scored = _judged(run, replace(asked, recipe=for_meetings(asked.recipe)), limit=limit)
-        return {**found, "meeting": True}, scored
-    recipe = asked.recipe
-    if _of_a_time(asked, question.times):  # few messages say when they are from
-        recipe = replace(recipe, arms={**recipe.arms, "time": TIMELY * recipe.factor("time")})
-    messages = ranker.rank(found["messages"], question, limit=limit, recipe=recipe)
-    return {**found, "links": question.links, "times": question.times}, score_fusion.fuse(
-        found,
-        messages=messages,
-        arms=arms,
-        words=question.words,
+    if is_meeting:
+        recipe = recipe.for_meetings
+        candidates, query, weights = retrieve_candidates(backend, request, recipe)
+        authors = read_authors(candidates.messages)
+    messages = rank(
+        candidates.messages,
+        authors,
+        query,
         limit=limit,
-        factors=asked.recipe.kinds(),
+        recipe=_emphasize_dates(recipe) if _names_only_dates(request, query.dates) else recipe,
+        score_texts=backend.score_texts,
+    )
+    scored = score_fusion.fuse(
+        candidates,
+        messages=messages,
+        weights=weights,
+        words=query.words,
+        limit=limit,
+        kind_factors=recipe.kind_factors,
+    )
+    return Ranked(scored=scored, candidates=candidates, query=query, is_meeting=is_meeting)
+
+
+def retrieve_candidates(
+    backend: Backend, request: SearchRequest, recipe: Recipe
+) -> tuple[Candidates, RankingQuery, score_fusion.RetrieverWeights]:
+    """Retrieve the candidates of mode `hybrid`.
+
+    Returned with what the ranker knows of the query, and the retrievers' weights.
+    """
+    weights = score_fusion.HYBRID.scale(
+        vector=recipe.get_weight("vector"), keyword=recipe.get_weight("keyword")
+    )
+    dates = (
+        find_query_dates(request.query, now_ms=request.now_ms)
+        if recipe.get_weight("time")
+        else NO_DATES
+    )
+    links = _find_entity_links(backend, request, recipe)
+    vector_limit = max(recipe.vector_candidates, request.limit)
+    keyword_limit = max(recipe.keyword_candidates, request.limit)
+    expansion = Expansion(
+        candidate_limit=vector_limit + keyword_limit,
+        neighbor_seeds=recipe.neighbor_seeds,
+        neighbor_window=recipe.neighbor_window if recipe.get_weight("neighbors") else 0,
+        time_ranges=dates.ranges if len(dates.ranges) <= MAX_DATE_SEARCHES else (),
+        message_ids=tuple(links),
+    )
+    retrieval = _build_retrieval(backend, request, weights, expansion=expansion)
+    depth = Depth(
+        vector_limit=vector_limit,
+        keyword_limit=keyword_limit * (GROWTH if request.filters.has_bounds else 1),
+        is_scan=not request.filters.is_in_index,
+    )
+    is_wordless = not recipe.get_weight("keyword") or _names_only_dates(request, dates)
+    query = RankingQuery(
+        text=request.query,
+        words=() if is_wordless else request.terms.words,
+        dates=dates,
+        entity_links=links,
+        now_ms=request.now_ms,
+    )
+    return retrieval.retrieve(backend.run, depth), query, weights
+
+
+def _search_graph(backend: Backend, request: SearchRequest) -> list[Result]:
+    """Search what is near the entities that the query names."""
+    matches = search_graph(
+        backend.run,
+        namespace=backend.namespace,
+        words=request.terms.words,
+        filters=request.filters,
+        limit=request.limit,
+        metadata=request.include_metadata,
+        explain=request.explain,
+    )
+    return [
+        Result(
+            scored=ScoredCandidate(match.score, match.candidate),
+            explanation=explain_match(match, rank=rank, with_path=request.explain),
+        )
+        for rank, match in enumerate(matches, start=1)
+    ]
+
+
+def _search_one_retriever(backend: Backend, request: SearchRequest) -> Ranked:
+    """Search with the vector retriever or the keyword retriever alone."""
+    is_vector = request.mode == "semantic"
+    weights = score_fusion.VECTOR_ONLY if is_vector else score_fusion.KEYWORD_ONLY
+    filters = request.filters
+    vector_candidates = VECTOR_CANDIDATES if filters.has_only_kinds else FILTERED_CANDIDATES
+    depth = Depth(
+        vector_limit=max(vector_candidates, request.limit),
+        keyword_limit=max(KEYWORD_CANDIDATES, request.limit)
+        * (GROWTH if filters.has_bounds else 1),
+        is_scan=not filters.is_in_index,
+    )
+    retrieval = _build_retrieval(backend, request, weights, is_exact=is_vector)
+    candidates = retrieval.retrieve(backend.run, depth)
+    if is_vector:
+        scored = score_fusion.order_by_vector(candidates, limit=request.limit)
+    else:
+        scored = score_fusion.fuse(
+            candidates,
+            messages=score_fusion.score_by_keywords(candidates),
+            weights=weights,
+            words=request.terms.words,
+            limit=request.limit,
+        )
+    return Ranked(scored=scored, candidates=candidates)
+
+
+def _build_retrieval(
+    backend: Backend,
+    request: SearchRequest,
+    weights: score_fusion.RetrieverWeights,
+    *,
+    expansion: Expansion | None = None,
+    is_exact: bool = False,
+) -> Retrieval:
+    return Retrieval(
+        namespace=backend.namespace,
+        filters=request.filters,
+        vector=backend.vector,
+        words=request.terms.words,
+        weights=weights,
+        limit=request.limit,
+        expansion=expansion,
+        is_exact=is_exact,
+        with_metadata=request.include_metadata,
+        with_seeds=request.explain,
     )
 
 
-def _prepared(run: Run, asked: Search) -> tuple[score_fusion.Arms, Plan, ranker.Question]:
-    recipe = asked.recipe
-    arms = score_fusion.HYBRID.times(recipe.factor("meaning"), recipe.factor("words"))
-    when = find_query_dates(asked.query, now_ms=asked.now_ms) if recipe.factor("time") else NO_DATES
-    links = _links(run, asked)
-    nearest, worded = max(recipe.nearest, asked.limit), max(recipe.worded, asked.limit)
-    plan = replace(
-        _plan(asked, arms),
-        nearest=nearest,
-        worded=worded * (WIDER if asked.filters.bounded else 1),
-        hits=nearest + worded,
-        seeds=recipe.seeds,
-        reach=recipe.reach if recipe.factor("neighbours") else 0,
-        judged=True,
-        dated=when.ranges if len(when.ranges) <= LOOKED else (),
-        linked=tuple(links),
-    )
-    words = () if not recipe.factor("words") or _of_a_time(asked, when) else asked.terms.words
-    question = ranker.Question(
-        text=asked.query,
-        words=words,
-        times=when,
-        links=links,
-        now_ms=asked.now_ms,
-        judge=asked.judge,
-    )
-    return arms, plan, question
-
-
-def _of_a_time(asked: Search, when: QueryDates) -> bool:
-    """Whether the query asks for nothing but a time: "what happened in June 2025?"."""
-    timed = {word for start, end in when.spans for word in tokens(asked.query[start:end])}
-    return bool(timed) and not set(asked.terms.words) - timed - GENERAL
-
-
-def _links(run: Run, asked: Search) -> dict[str, Row]:
-    """The messages to which the entities lead that the query names, surest first, as many as the recipe asks for."""
+def _find_entity_links(
+    backend: Backend, request: SearchRequest, recipe: Recipe
+) -> Mapping[str, GraphMatch]:
+    """Find messages through the entities that the query names, as many as the recipe asks for."""
     if (
-        not asked.recipe.linked
-        or not asked.recipe.factor("entities")
-        or "message" not in asked.filters.kinds
+        not recipe.entity_candidates
+        or not recipe.get_weight("entities")
+        or "message" not in request.filters.kinds
     ):
         return {}
-    starts = named(run, namespace=asked.namespace, words=asked.terms.words)
-    messages = replace(asked.filters, content_types=("message",))
-    rows = around(
-        run,
-        namespace=asked.namespace,
-        starts=starts,
-        filters=messages,
-        limit=asked.recipe.linked,
+    matches = search_graph(
+        backend.run,
+        namespace=backend.namespace,
+        words=request.terms.words,
+        filters=replace(request.filters, content_types=("message",)),
+        limit=recipe.entity_candidates,
         metadata=False,
-        explain=asked.explain,
+        explain=request.explain,
     )
-    if not asked.explain:
-        return {row["id"]: row for row in rows}
-    names = {start["id"]: start["name"] for start in starts}
-    return {row["id"]: {**row, "path": explanation.along(row, names)} for row in rows}
+    return {match.candidate.id: match for match in matches}
 
 
-def everything(run: Run, asked: Search) -> list[tuple[float, Row]]:
-    """All candidates of mode hybrid with their scores, best first, and what else was found; long texts may be cut."""
-    return _judged(run, asked, limit=ALL)[1]
+def _names_only_dates(request: SearchRequest, dates: QueryDates) -> bool:
+    """Return whether the query asks for nothing but a time: "what happened in June 2025?"."""
+    if not dates.spans:
+        return False
+    date_words = {word for start, end in dates.spans for word in tokenize(request.query[start:end])}
+    return bool(date_words) and not set(request.terms.words) - date_words - GENERAL_WORDS
 
 
-def candidates(run: Run, asked: Search) -> tuple[Sequence[Row], ranker.Question]:
-    """The messages among which `queries.search.ranker` chooses in mode hybrid, in no order, and the question by which it does."""
-    _, plan, question = _prepared(run, asked)
-    return look(run, plan)["messages"], question
+def _emphasize_dates(recipe: Recipe) -> Recipe:
+    weight = DATE_ONLY_FACTOR * recipe.get_weight("time")
+    return replace(recipe, weights={**recipe.weights, "time": weight})
 
 
-def _plan(asked: Search, arms: score_fusion.Arms) -> Plan:
-    return Plan(
-        namespace=asked.namespace,
-        filters=asked.filters,
-        arms=arms,
-        words=asked.terms.words,
-        vector=asked.vector,
-        limit=asked.limit,
-        metadata=asked.metadata,
-        explain=asked.explain,
-        scan=not asked.filters.boxes()[1],
-        nearest=max(NEAREST if asked.filters.only_kinds else SURELY, asked.limit),
-        worded=max(WORDED, asked.limit) * (WIDER if asked.filters.bounded else 1),
-    )
+def _explain(
+    ranked: Ranked, scored: Sequence[ScoredCandidate], request: SearchRequest
+) -> list[Result]:
+    links: Mapping[str, Any] = ranked.query.entity_links if ranked.query else {}
+    results = []
+    for entry in scored:
+        # Only messages are linked; other kinds may have the same id.
+        link = links.get(entry.candidate.id) if entry.candidate.kind == "message" else None
+        explanation = explain_candidate(entry, ranked.candidates, link, with_path=request.explain)
+        results.append(Result(scored=entry, explanation=explanation))
+    return results
 
 
-def _notes(asked: Terms, filters: Filters, *, mode: Mode) -> tuple[str, ...]:
-    """What the caller should know of how the query was read."""
-    notes: list[str] = []
-    if asked.cut and mode != "semantic":
-        notes.append(
-            f"the query was cut to its {limits.QUERY_TERMS} most telling words for the search by words; {asked.cut} were left out"
-        )
-    if not asked.words and mode != "semantic":
-        notes.append(
-            "the query has no words that the search by words knows: only stop words or signs"
-        )
-    if filters.left_out:
-        notes.append(
-            f"what the filters ask for is nothing that these have, so they are left out: {', '.join(filters.left_out)}"
-        )
-    return tuple(notes)
-
-
-def _whole(run: Run, namespace: str, scored: list[tuple[float, Row]]) -> list[tuple[float, Row]]:
-    """The same with the whole texts of messages that were too long to be carried by each candidate."""
-    ids = [row["id"] for _, row in scored if row.get("cut")]
+def _complete_texts(
+    backend: Backend, scored: Sequence[ScoredCandidate]
+) -> Sequence[ScoredCandidate]:
+    """Read the whole texts of messages that were too long to be read with every candidate."""
+    ids = [entry.candidate.id for entry in scored if entry.candidate.is_cut]
     if not ids:
         return scored
-    batch = {"namespace": namespace, "ids": ids}
-    texts = {
-        row["id"]: row["content"]
-        for row in run(Statement(name="search/texts", parameters={"batch": batch}, read=as_is))
-    }
+    batch = {"namespace": backend.namespace, "ids": ids}
+    rows = backend.run(
+        Statement(name="search/whole_texts", parameters={"batch": batch}, read=as_is)
+    )
+    texts = {row["id"]: row["content"] for row in rows}
     return [
-        (score, {**row, "content": texts.get(row["id"], row["content"])} if row.get("cut") else row)
-        for score, row in scored
+        replace_content(entry, texts[entry.candidate.id])
+        if entry.candidate.is_cut and entry.candidate.id in texts
+        else entry
+        for entry in scored
     ]
 
 
-def _hit(score: float, row: Row, explanation: dict[str, Any]) -> Hit:
-    return Hit(
-        id=row["document_id"] if row["kind"] == "document" else row["id"],
-        type=row["kind"],
-        conversation_id=row["conversation_id"] or None,
-        message_id=row["id"] if row["kind"] == "message" else None,
-        content=_content(row),
-        score=score,
-        timestamp_ms=row["timestamp_ms"],
-        metadata=None if not row["metadata"] else json.loads(row["metadata"]),
-        explanation=explanation,
-    )
+def _write_notes(request: SearchRequest) -> list[str]:
+    """Return notes on how the query and the filters were understood."""
+    notes: list[str] = []
+    terms, filters = request.terms, request.filters
+    if terms.dropped_count and request.mode != "semantic":
+        notes.append(
+            f"the keyword search used only the {limits.QUERY_TERMS} most informative words "
+            f"of the query; {terms.dropped_count} were left out"
+        )
+    if not terms.words and request.mode != "semantic":
+        notes.append(
+            "the query has no words that the keyword search knows, only stop words or punctuation"
+        )
+    if filters.impossible_kinds:
+        notes.append(
+            "these kinds do not have what the filters ask for, so none of them is returned: "
+            + ", ".join(filters.impossible_kinds)
+        )
+    return notes
 
 
-def _content(row: Row) -> str:
-    """What a hit shows: its text, or the name and description of an entity."""
-    if row["kind"] == "entity":
-        return ": ".join(part for part in (row["name"] or row["id"], row["description"]) if part)
-    return row["content"] or ""
+def _record_names(run: Run, names: dict[str, None]) -> Run:
+    """Return `run`, which also records the names of the statements."""
+
+    def run_and_record(statement: Statement[Any]) -> list[Any]:
+        names[statement.name] = None
+        return run(statement)
+
+    return run_and_record

@@ -1,4 +1,7 @@
-"""From what a user wrote to a query for the fulltext index. It is made of tokens, so nothing that a user writes is an operator."""
+"""The terms of a query, and the query of the fulltext index that is made of them.
+
+The fulltext query is built from tokens only, so nothing that a user writes acts as an operator.
+"""
 
 import re
 import unicodedata
@@ -7,89 +10,120 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.filter_tokens import build_token
 
-# The words that the index's `english` analyzer drops: Lucene's EnglishAnalyzer.ENGLISH_STOP_WORDS_SET.
-_DROPPED = """
-a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to was will with
+# The words that the index's `english` analyzer drops: Lucene's
+# EnglishAnalyzer.ENGLISH_STOP_WORDS_SET.
+_STOP_WORDS = """
+a an and are as at be but by for if in into is it no not of on or such that the their then there
+these they this to was will with
 """
-# Words of which questions are made. The index has them, but they say nothing of what is asked for.
-_QUESTION = """
-what when where who whom whose which why how do does did has have had having would could should can may might shall must
-his her hers him he she its them i me my you your we our us many much long kind type according like from about
-been being were am after before during so than too very just also any some tell show please
+# Words that questions are made of. The index has them, but they say nothing about the subject.
+_QUESTION_WORDS = """
+what when where who whom whose which why how do does did has have had having would could should can
+may might shall must his her hers him he she its them i me my you your we our us many much long kind
+type according like from about been being were am after before during so than too very just also any
+some tell show please
 """
-DROPPED = frozenset(_DROPPED.split())
-QUESTION = frozenset(_QUESTION.split())
-_TERM = re.compile(r"[^\s.'’]+(?:[.'’][^\s.'’]+)*")
-_JOINED = re.compile(r"[._]")
+STOP_WORDS = frozenset(_STOP_WORDS.split())
+QUESTION_WORDS = frozenset(_QUESTION_WORDS.split())
+_TOKEN = re.compile(r"[^\s.'’]+(?:[.'’][^\s.'’]+)*")
+_ASCII_SEPARATORS = re.compile(r"[^a-z0-9_.']")
+_JOINTS = re.compile(r"[._]")
 _POSSESSIVE = re.compile(r"['’]s?$")
+# What remains has at least three letters: "king" is not a form of "k".
+_SUFFIX = re.compile(r"(?<=...)(?:ies|ing|es|ed|s|e|y)$")
+_SHORTEST_STEMMED = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Terms:
-    """What of a query reaches the fulltext index.
+class QueryTerms:
+    """The part of a query that reaches the fulltext index.
 
     Attributes:
         words: Distinct, in lower case, in the order of the query; at most `kg.limits.QUERY_TERMS`.
-        cut: How many more there were.
+        dropped_count: How many more words the query has.
     """
 
     words: tuple[str, ...]
-    cut: int = 0
+    dropped_count: int = 0
 
 
-def tokens(text: str) -> list[str]:
-    """The words of a text in lower case, in order; a word joined by dots or underscores comes whole and in its parts.
+def tokenize(text: str) -> list[str]:
+    """Return the words of a text in lower case, in order.
 
-    Letters, marks, digits and underscores make words; everything else ends one. A dot or an apostrophe inside a word belongs to it, as it
-    does for Lucene's StandardTokenizer.
+    A word joined by dots or underscores is returned as a whole and in its segments. Letters, marks,
+    digits and underscores make words; everything else ends one. A dot or an apostrophe inside a
+    word belongs to it, as it does for Lucene's StandardTokenizer.
     """
-    spaced = "".join(character if _inside(character) else " " for character in text.lower())
-    found: list[str] = []
-    for match in _TERM.finditer(spaced):
-        whole = match[0]
-        parts = [part for part in _JOINED.split(whole) if part]
-        if not parts:
+    lowered = text.lower()
+    if lowered.isascii():
+        spaced = _ASCII_SEPARATORS.sub(" ", lowered)
+    else:
+        spaced = "".join(character if _belongs_to_word(character) else " " for character in lowered)
+    tokens: list[str] = []
+    for token in _TOKEN.findall(spaced):
+        if "." not in token and "_" not in token:
+            tokens.append(token)
             continue
-        found.append(whole)
-        if len(parts) > 1:
-            found.extend(part for part in parts if part != whole)
-    return found
+        segments = [segment for segment in _JOINTS.split(token) if segment]
+        if segments:
+            tokens.append(token)
+        if len(segments) > 1:
+            tokens.extend(segment for segment in segments if segment != token)
+    return tokens
 
 
-def bare(token: str) -> str:
-    """A token without the `'s` of an owner."""
+def strip_possessive(token: str) -> str:
+    """Return a token without a possessive `'s`."""
     return _POSSESSIVE.sub("", token)
 
 
-def terms(query: str) -> Terms:
-    """The telling words of a query.
+def stem(word: str) -> str:
+    """Return a word without its most common English endings.
 
-    Stop words go. Words of which questions are made go where others remain. Of too many the most telling stay: those that come
-    more often, then the longer ones.
+    Enough to compare a name with a query.
     """
-    counted = Counter(token for token in tokens(query) if bare(token) not in DROPPED)
-    telling = [token for token in counted if bare(token) not in QUESTION]
-    kept = telling or list(counted)
-    if len(kept) <= limits.QUERY_TERMS:
-        return Terms(words=tuple(kept))
-    best = set(sorted(kept, key=lambda token: (-counted[token], -len(token)))[: limits.QUERY_TERMS])
-    return Terms(words=tuple(token for token in kept if token in best), cut=len(kept) - len(best))
+    word = strip_possessive(word)
+    if len(word) < _SHORTEST_STEMMED:
+        return word
+    root = _SUFFIX.sub("", word)
+    return root[:-1] if len(root) >= _SHORTEST_STEMMED and root[-1] == root[-2] else root
 
 
-def required(groups: Iterable[Sequence[str]]) -> str:
-    """Clauses by which a document must have one token of each group. They filter, and add nothing to the score."""
-    return " ".join(f"+facets:({' '.join(group)})^0" for group in groups)
+def extract_terms(query: str) -> QueryTerms:
+    """Return the informative words of a query.
+
+    Stop words are removed. Question words are removed where other words remain. Of too many words
+    the
+    most informative stay: the more frequent ones, then the longer ones.
+    """
+    counts = Counter(
+        token for token in tokenize(query) if strip_possessive(token) not in STOP_WORDS
+    )
+    words = [token for token in counts if strip_possessive(token) not in QUESTION_WORDS]
+    words = words or list(counts)
+    if len(words) <= limits.QUERY_TERMS:
+        return QueryTerms(words=tuple(words))
+    by_information = sorted(words, key=lambda token: (-counts[token], -len(token)))
+    best = set(by_information[: limits.QUERY_TERMS])
+    return QueryTerms(
+        words=tuple(token for token in words if token in best),
+        dropped_count=len(words) - len(best),
+    )
 
 
-def query(namespace: str, groups: Iterable[Sequence[str]], words: Sequence[str]) -> str:
-    """A query for the fulltext index: any of the words, within the namespace and the groups of facets."""
-    filters = required([[build_token("namespace", namespace)], *groups])
-    return f"{filters} +content:({' '.join(words)})" if words else filters
+def build_filter_query(groups: Iterable[Sequence[str]]) -> str:
+    """Return clauses that require one filter token of each group; they add nothing to the score."""
+    return " ".join([f"+facets:({' '.join(group)})^0" for group in groups])
 
 
-def _inside(character: str) -> bool:
+def build_keyword_query(groups: Iterable[Sequence[str]], words: Sequence[str]) -> str:
+    """Return a fulltext query for any of the words, within groups of filter tokens."""
+    required = build_filter_query(groups)
+    return f"{required} +content:({' '.join(words)})" if words else required
+
+
+def _belongs_to_word(character: str) -> bool:
     return (
         character in "_.'’"
         or character.isalnum()

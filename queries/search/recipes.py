@@ -1,172 +1,228 @@
-"""Recipes of the hybrid search: how far each arm looks, and how much it counts. They are plain data, in `recipes.json`.
+"""Recipes: how far the retrievers of a hybrid search look, and its weights.
 
-An arm is a part of the search with a name. Its factor multiplies what the learned weights give to its features; 0 turns it off, and
-an arm that finds candidates then finds none. Those of entities and decisions multiply the scores of these beside those of messages.
+The named recipes are in `recipes.json`.
+
+A weight multiplies the learned weights of a group of features. With 0 the group has no influence,
+and a retriever of that name returns nothing. The weights `entities` and `decisions` also multiply
+the scores of these relative to messages.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.errors import ValidationError
 
-ARMS: Mapping[str, tuple[str, ...]] = {
-    "meaning": ("meaning", "view_meaning", "wide_meaning"),
-    "words": ("cover", "view_cover", "wide_cover", "wide_words", "wide_text", "far_words"),
-    "neighbours": ("answer", "answer_time", "before", "around", "around_best"),
-    "conversation": ("session", "session_best"),
-    "author": ("speaker",),
-    "entities": ("linked",),
+# The features whose learned weights each weight multiplies.
+WEIGHTS: Mapping[str, tuple[str, ...]] = {
+    "vector": ("vector", "view_vector", "wide_vector"),
+    "keyword": (
+        "coverage",
+        "view_coverage",
+        "wide_coverage",
+        "wide_keyword",
+        "wide_text",
+        "far_keyword",
+    ),
+    "neighbors": ("answer", "answer_time_word", "second_before", "near", "near_best"),
+    "conversation": ("conversation", "conversation_best"),
+    "author": ("author",),
+    "entities": ("entities",),
     "decisions": (),
-    "time": ("dated", "month", "month_around", "when"),
-    "form": ("question", "question_time", "long", "long_long", "wide_long", "time", "number"),
+    "time": ("date", "month", "month_near", "when"),
+    "message_form": (
+        "question",
+        "question_time_word",
+        "length",
+        "length_squared",
+        "wide_length",
+        "time_word",
+        "number",
+    ),
     "cross_encoder": (),  # no learned weight: see mcp_context_persistence.queries.search.reranking
 }
-KINDS: Mapping[str, str] = {
-    "entities": "entity",
-    "decisions": "decision",
-}  # arms that also are kinds of what is found
+KIND_WEIGHTS: Mapping[str, str] = {"entities": "entity", "decisions": "decision"}
 DEFAULT = "balanced"
 FILE = Path(__file__).with_name("recipes.json")
-_RANGES = {
-    "nearest": (1, 500),
-    "worded": (1, 500),
-    "seeds": (1, 200),
-    "reach": (0, 5),
-    "passage": (0, 10),
-    "linked": (0, 200),
-    "meetings": (0, limits.MESSAGES_PER_CONVERSATION),
-    "reranked": (0, 100),
+_INTEGERS = {
+    "vector_candidates": (1, 500),
+    "keyword_candidates": (1, 500),
+    "neighbor_seeds": (1, 200),
+    "neighbor_window": (0, 5),
+    "passage_window": (0, 10),
+    "entity_candidates": (0, 200),
+    "meeting_min_messages": (0, limits.MESSAGES_PER_CONVERSATION),
+    "rerank_top_k": (0, 100),
+}
+_NUMBERS = {"recency": (0.0, 100.0), "half_life_days": (0.001, 100_000.0)}
+_KEYS = (*_INTEGERS, "weights", *_NUMBERS, "base")
+RENAMED_KEYS: Mapping[str, str] = {
+    "nearest": "vector_candidates",
+    "worded": "keyword_candidates",
+    "seeds": "neighbor_seeds",
+    "reach": "neighbor_window",
+    "passage": "passage_window",
+    "linked": "entity_candidates",
+    "meetings": "meeting_min_messages",
+    "reranked": "rerank_top_k",
+    "arms": "weights",
+}
+RENAMED_WEIGHTS: Mapping[str, str] = {
+    "meaning": "vector",
+    "words": "keyword",
+    "neighbours": "neighbors",
+    "form": "message_form",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a hybrid search is made.
+    """Settings of a hybrid search.
 
     Attributes:
-        nearest: Best hits by meaning, at least.
-        worded: Best hits by words, at least.
-        seeds: The best of both together, whose neighbours are looked at, too.
-        reach: How many messages on either side of a seed are candidates, 0 to 5.
-        passage: Width in messages over which relevance is spread; 0 judges each message alone, which is best where answers are
-            single messages, and 6 finds stretches of a long talk.
-        linked: Messages, at most, to which the entities lead that the query names; looking for them takes two round trips more.
-        meetings: Messages from which on a talk of three people or more counts as a meeting. Where most of what is found is from such
-            talks, the search is made again by the recipe `exploratory`, as answers are stretches there; 0 never does that.
-        reranked: Messages, at most, that a cross-encoder reads again, where one is configured; the best by all else.
-        arms: Factors by name, 1.0 where none is given.
-        recency: What a message of this moment gets on top of its score; the best of a search have scores of about 6.
-        half_life_days: After how many days a message gets half of that.
+        vector_candidates: Candidates of the vector retriever, at least.
+        keyword_candidates: Candidates of the keyword retriever, at least.
+        neighbor_seeds: How many of the best candidates have their neighbors looked at.
+        neighbor_window: How many messages on either side of a seed are candidates too, 0 to 5.
+        passage_window: Over how many messages on either side relevance is spread. 0 scores each
+            message alone, which is best where answers are single messages; 6 finds passages of a
+            long conversation.
+        entity_candidates: Messages, at most, that are reached through the entities that the query
+            names; takes two more round trips.
+        meeting_min_messages: From how many messages on a conversation of three people or more
+            counts as a meeting. Where most candidates are from meetings, the search is repeated
+            with the recipe `exploratory`, because there answers are passages. 0 turns this off.
+        rerank_top_k: Messages, at most, that a cross-encoder scores again, where one is configured.
+        weights: Weights by name, 1.0 where none is given.
+        recency: What is added to the linear score of a message of this moment; the best messages
+            have about 6.
+        half_life_days: After how many days half of that is added.
     """
 
-    nearest: int = 30
-    worded: int = 30
-    seeds: int = 8
-    reach: int = 2
-    passage: int = 0
-    linked: int = 0
-    meetings: int = 0
-    reranked: int = 0
-    arms: Mapping[str, float] = field(default_factory=dict)
+    vector_candidates: int = 30
+    keyword_candidates: int = 30
+    neighbor_seeds: int = 8
+    neighbor_window: int = 2
+    passage_window: int = 0
+    entity_candidates: int = 0
+    meeting_min_messages: int = 0
+    rerank_top_k: int = 0
+    weights: Mapping[str, float] = field(default_factory=dict)
     recency: float = 0.0
     half_life_days: float = 30.0
 
-    def factor(self, arm: str) -> float:
-        """How much an arm counts."""
-        return self.arms.get(arm, 1.0)
+    def get_weight(self, name: str) -> float:
+        """Return a weight."""
+        return self.weights.get(name, 1.0)
 
-    def factors(self) -> dict[str, float]:
-        """How much each feature counts."""
-        return {name: self.factor(arm) for arm, names in ARMS.items() for name in names}
+    @cached_property
+    def feature_factors(self) -> Mapping[str, float]:
+        """The factor of each feature's learned weight."""
+        return {
+            feature: self.get_weight(name) for name, names in WEIGHTS.items() for feature in names
+        }
 
-    def kinds(self) -> dict[str, float]:
-        """How much what is found of a kind counts."""
-        return {kind: self.factor(arm) for arm, kind in KINDS.items()}
+    @cached_property
+    def kind_factors(self) -> Mapping[str, float]:
+        """The factor of the scores of each kind, relative to messages."""
+        return {kind: self.get_weight(name) for name, kind in KIND_WEIGHTS.items()}
+
+    @cached_property
+    def for_meetings(self) -> "Recipe":
+        """The recipe `exploratory`, with these weights and at least these candidates."""
+        exploratory = named_recipes()["exploratory"]
+        wider = {
+            name: max(getattr(self, name), getattr(exploratory, name))
+            for name in _INTEGERS
+            if name not in {"passage_window", "meeting_min_messages", "rerank_top_k"}
+        }
+        return replace(
+            exploratory,
+            **wider,
+            rerank_top_k=self.rerank_top_k,
+            weights=self.weights,
+            recency=self.recency,
+            half_life_days=self.half_life_days,
+        )
 
 
 @cache
-def known() -> Mapping[str, Recipe]:
-    """The recipes that have a name."""
+def named_recipes() -> Mapping[str, Recipe]:
+    """Return the recipes of `recipes.json` by their names."""
     return {
-        name: _made(Recipe(), given)
-        for name, given in json.loads(FILE.read_text(encoding="utf-8")).items()
+        name: _apply(Recipe(), changes)
+        for name, changes in json.loads(FILE.read_text(encoding="utf-8")).items()
     }
 
 
-def for_meetings(asked: Recipe) -> Recipe:
-    """The recipe `exploratory` with the factors, the recency and the cross-encoder of another one, that looks as far as the wider of both."""
-    wide = known()["exploratory"]
-    more = {
-        name: max(getattr(asked, name), getattr(wide, name))
-        for name in ("nearest", "worded", "seeds", "reach", "linked")
-    }
-    same = {
-        name: getattr(asked, name) for name in ("arms", "recency", "half_life_days", "reranked")
-    }
-    return replace(wide, **more, **same)
+def read_recipe(value: object) -> Recipe:
+    """Read a recipe: its name, or a mapping that changes one.
 
-
-def recipe(given: object) -> Recipe:
-    """A recipe by its name, or from a mapping that changes one: `{"base": "fast", "arms": {"time": 0}, "recency": 1.5}`.
+    An example is `{"base": "fast", "weights": {"time": 0}, "recency": 1.5}`.
 
     Raises:
-        ValidationError: No recipe, arm or key has that name, or a value is out of its range.
+        ValidationError: No recipe, weight or key has that name, or a value is out of its range.
     """
-    changes: list[Mapping[Any, object]] = []
-    while isinstance(given, Mapping):
-        if len(changes) == limits.METADATA_DEPTH:
+    recipes = named_recipes()
+    if type(value) is str and value in recipes:
+        return recipes[value]
+    layers: list[Mapping[Any, object]] = []
+    while isinstance(value, Mapping):
+        if len(layers) == limits.METADATA_DEPTH:
             raise ValidationError(
                 f"recipe is nested deeper than {limits.METADATA_DEPTH} levels, or in a circle"
             )
-        changes.append({key: value for key, value in given.items() if key != "base"})
-        given = given.get("base", DEFAULT)
-    made = known()[validation.check_choice("recipe", given, tuple(known()))]
-    for one in reversed(changes):
-        made = _made(made, one)
-    return made
+        layers.append({key: setting for key, setting in value.items() if key != "base"})
+        value = value.get("base", DEFAULT)
+    recipe = recipes[validation.check_choice("recipe", value, tuple(recipes))]
+    for changes in reversed(layers):
+        recipe = _apply(recipe, changes)
+    return recipe
 
 
-def _made(base: Recipe, given: Mapping[Any, object]) -> Recipe:
+def _apply(base: Recipe, settings: Mapping[Any, object]) -> Recipe:
     changes: dict[str, Any] = {}
-    for key, value in given.items():
-        if key in _RANGES:
-            least, most = _RANGES[key]
+    for key, value in settings.items():
+        if key in _INTEGERS:
+            minimum, maximum = _INTEGERS[key]
             changes[key] = validation.check_integer(
-                f"recipe.{key}", value, minimum=least, maximum=most
+                f"recipe.{key}", value, minimum=minimum, maximum=maximum
             )
-        elif key == "arms":
-            changes[key] = {**base.arms, **_arms(value)}
-        elif key == "recency":
+        elif key in _NUMBERS:
+            lowest, highest = _NUMBERS[key]
             changes[key] = validation.check_number(
-                f"recipe.{key}", value, minimum=0.0, maximum=100.0
+                f"recipe.{key}", value, minimum=lowest, maximum=highest
             )
-        elif key == "half_life_days":
-            changes[key] = validation.check_number(
-                f"recipe.{key}", value, minimum=0.001, maximum=100_000.0
-            )
+        elif key == "weights":
+            changes[key] = {**base.weights, **_read_weights(value)}
+        elif key in RENAMED_KEYS:
+            raise ValidationError(f"recipe.{key} is now called recipe.{RENAMED_KEYS[key]}")
         else:
-            names = [*_RANGES, "arms", "recency", "half_life_days", "base"]
             raise ValidationError(
                 f"recipe has an unknown key {validation.describe_key(key)}; "
-                f"known are: {', '.join(names)}"
+                f"known are: {', '.join(_KEYS)}"
             )
     return replace(base, **changes)
 
 
-def _arms(given: object) -> dict[str, float]:
-    if not isinstance(given, Mapping):
-        raise ValidationError("recipe.arms must be a mapping from names to factors")
-    return {
-        validation.check_choice("recipe.arms", name, tuple(ARMS)): validation.check_number(
-            f"recipe.arms.{name}", factor, minimum=0.0, maximum=10.0
+def _read_weights(value: object) -> dict[str, float]:
+    if not isinstance(value, Mapping):
+        raise ValidationError("recipe.weights must be a mapping from names to numbers")
+    weights: dict[str, float] = {}
+    for name, weight in value.items():
+        if isinstance(name, str) and name in RENAMED_WEIGHTS:
+            raise ValidationError(
+                f"recipe.weights.{name} is now called recipe.weights.{RENAMED_WEIGHTS[name]}"
+            )
+        known_name = validation.check_choice("recipe.weights", name, tuple(WEIGHTS))
+        weights[known_name] = validation.check_number(
+            f"recipe.weights.{known_name}", weight, minimum=0.0, maximum=10.0
         )
-        for name, factor in given.items()
-    }
+    return weights
 
 
-BALANCED = known()[DEFAULT]
+BALANCED = named_recipes()[DEFAULT]

@@ -1,6 +1,9 @@
-"""Reading the best candidates again: a model that sees the query and a text together adds to their scores.
+"""Reranking: a cross-encoder reads the query and a message together.
 
-The model itself is not known here; it comes as a function from a query and texts to numbers from 0 to 1.
+Its score is added to the linear score of the message.
+
+The model itself is not known here; it is passed as a function from a query and texts to numbers
+from 0 to 1.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,60 +13,68 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcp_context_persistence.kg.driver.statement import Row
+from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.recipes import Recipe
 
 Floats = NDArray[np.float64]
-Judge = Callable[[str, Sequence[str]], Sequence[float] | Floats]
+ScoreTexts = Callable[[str, Sequence[str]], Sequence[float] | Floats]
 
-ARM = "cross_encoder"
-WEIGHT = 4.0  # of a sure yes; from the first to the tenth message of a search it is about 4.6. Set by hand
+CROSS_ENCODER = "cross_encoder"
+# Of the score 1; the first and the tenth message of a search differ by about 4.6. Set by hand.
+CROSS_ENCODER_WEIGHT = 4.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
-    """What the model said.
+class Reranking:
+    """The scores of the cross-encoder.
 
     Attributes:
-        added: To each row's linear score, `(rows,)`; nothing to those that were not read.
-        said: By the places of the rows that were read, their rank among these and their score, 0 to 1.
+        added: What is added to each message's linear score, `(messages,)`; 0 for those that were
+            not read.
+        explanations: For the indexes of the messages that were read, their rank among these and
+            their score, 0 to 1.
     """
 
     added: Floats
-    said: Mapping[int, dict[str, Any]] = field(default_factory=dict)
-
-    def explained(self, place: int) -> dict[str, Any]:
-        """What a row's explanation has of it."""
-        return {ARM: self.said[place]} if place in self.said else {}
-
-    def part(self, place: int) -> dict[str, float]:
-        """What it gave to a row's linear score."""
-        return {ARM: float(self.added[place])} if place in self.said else {}
+    explanations: Mapping[int, dict[str, Any]] = field(default_factory=dict)
 
 
-def reread(
-    rows: Sequence[Row], scores: Floats, query: str, *, recipe: Recipe, judge: Judge | None
-) -> Judged:
-    """Have the best rows read that may be shown, as many as the recipe says.
+def rerank(
+    messages: Sequence[Candidate],
+    scores: Floats,
+    query: str,
+    *,
+    recipe: Recipe,
+    score_texts: ScoreTexts | None,
+) -> Reranking | None:
+    """Have the best messages that may be returned scored again.
 
     Args:
-        rows: Messages.
+        messages: The messages.
         scores: Their linear scores.
-        query: What is asked.
-        recipe: How many are read, and how much it counts.
-        judge: Judges texts by a query; None where there is no such model.
+        query: The query.
+        recipe: How many are read, and how much the cross-encoder counts.
+        score_texts: The model; None where there is none.
+
+    Returns:
+        None where no message was read.
     """
-    added = np.zeros(len(rows))
-    factor = recipe.factor(ARM)
-    best = [
-        place for place in np.argsort(-scores, kind="stable").tolist() if rows[place]["passes"]
-    ][: recipe.reranked]
-    if judge is None or not factor or not best:
-        return Judged(added=added)
-    found = np.asarray(judge(query, [rows[place]["content"] or "" for place in best]), float)
-    added[best] = WEIGHT * factor * found
-    said = {
-        best[number]: {"rank": rank, "score": float(found[number])}
-        for rank, number in enumerate(np.argsort(-found, kind="stable"), start=1)
+    if score_texts is None or not recipe.rerank_top_k:
+        return None
+    weight = recipe.get_weight(CROSS_ENCODER)
+    if not weight:
+        return None
+    order = np.argsort(-scores, kind="stable").tolist()
+    best = [index for index in order if messages[index].is_allowed][: recipe.rerank_top_k]
+    if not best:
+        return None
+    new_scores = np.asarray(
+        score_texts(query, [messages[index].content or "" for index in best]), float
+    )
+    added = np.zeros(len(messages))
+    added[best] = CROSS_ENCODER_WEIGHT * weight * new_scores
+    explanations = {
+        best[number]: {"rank": rank, "score": float(new_scores[number])}
+        for rank, number in enumerate(np.argsort(-new_scores, kind="stable"), start=1)
     }
-    return Judged(added=added, said=said)
+    return Reranking(added=added, explanations=explanations)

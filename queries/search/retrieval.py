@@ -1,33 +1,47 @@
-"""The legs of a search: by meaning in the vector index, by words in the fulltext index. How far each looks, and when it looks further."""
+"""The vector and the keyword retriever.
 
+One statement runs both. It is repeated with a larger depth until there are enough candidates.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
+from mcp_context_persistence.kg.driver.statement import Run, Statement
 from mcp_context_persistence.kg.errors import StaleStateError
 from mcp_context_persistence.kg.filter_tokens import build_token
 from mcp_context_persistence.kg.vector_spaces import INDEX, PROPERTY, VectorState
-from mcp_context_persistence.queries.search import score_fusion
-from mcp_context_persistence.queries.search.filters import FIRST_MS, LAST_MS, Filters
-from mcp_context_persistence.queries.search.query_terms import query, required
+from mcp_context_persistence.queries.search.candidate import (
+    Candidates,
+    RetrieverCounts,
+    read_candidates,
+)
+from mcp_context_persistence.queries.search.filters import Filters, build_kind_group
+from mcp_context_persistence.queries.search.query_terms import (
+    build_filter_query,
+    build_keyword_query,
+)
 from mcp_context_persistence.queries.search.recipes import Recipe
+from mcp_context_persistence.queries.search.score_fusion import SMALLEST_SHARE, RetrieverWeights
 from mcp_context_persistence.queries.temporal.query_dates import TimeRange
 
-NEAREST, WORDED = Recipe.nearest, Recipe.worded  # best hits of each leg, at least
-BESIDE = 2  # places from a hit, up to which the cosine of the very next ones is enough
-CHARACTERS = 8_000  # of each message, from which it is judged
-WHOLE = 2**31 - 1
-FEW = 0.5  # in a leg with a smaller share of messages others crowd them out
-SCAN = 2_000  # nodes whose vectors are compared one by one when the index cannot filter them, 75 ms
-SURELY = 100  # asked of the index where it filters: it finds the nearest of these less surely than without a condition
-PASSAGES = 3  # of one document, by each arm
-WIDER = 8  # how much further the next round looks
+VECTOR_CANDIDATES, KEYWORD_CANDIDATES = Recipe.vector_candidates, Recipe.keyword_candidates
+CHARACTERS = 8_000  # of each message, from which it is ranked
+ALL_CHARACTERS = 2**31 - 1
+CROWDED_SHARE = 0.5  # with a smaller share of messages, other kinds crowd them out
+SCAN_LIMIT = 2_000  # vectors that are compared one by one where the index cannot filter; 75 ms
+# Requested from the index where it filters: it finds the nearest of these more reliably.
+FILTERED_CANDIDATES = 100
+PASSAGES_PER_DOCUMENT = 3
+GROWTH = 8  # how much deeper the next round looks
 ROUNDS = 8
+NEAR_WINDOW = 2  # up to this window, cosines of the direct neighbors are enough
 
 
 @dataclass(frozen=True, kw_only=True)
 class QueryVector:
-    """What is looked for by meaning.
+    """The vector of a query.
 
     Attributes:
         numbers: `(dim,) float32`.
@@ -39,224 +53,251 @@ class QueryVector:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """One round of a search: which legs run, and how far each looks.
+class Expansion:
+    """What mode `hybrid` adds to what the retrievers find.
 
     Attributes:
-        hits: Messages among the hits of both legs that take part, at most.
-        seeds: The best of them, so many, have their neighbours looked at, up to `reach` places beside them.
-        judged: Whether the candidates bring what `queries.search.ranker` asks for.
-        explain: Whether they bring the seeds that led to them.
-        dated: Times in which the nearest messages are looked for besides.
-        linked: Messages that take part besides, by their ids.
+        candidate_limit: Messages that take part, at most.
+        neighbor_seeds: How many of the best of them have their neighbors looked at.
+        neighbor_window: How many messages on either side are looked at.
+        time_ranges: Times in which the nearest messages are looked for too.
+        message_ids: Messages that take part too.
+    """
+
+    candidate_limit: int
+    neighbor_seeds: int
+    neighbor_window: int
+    time_ranges: tuple[TimeRange, ...] = ()
+    message_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Depth:
+    """How far one round looks.
+
+    Attributes:
+        vector_limit, keyword_limit: Rows that each retriever returns.
+        is_scan: Whether all vectors that pass the filters are compared one by one.
+        splits_vector, splits_keyword: Whether the retriever looks for each kind separately.
+    """
+
+    vector_limit: int
+    keyword_limit: int
+    is_scan: bool = False
+    splits_vector: bool = False
+    splits_keyword: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retrieval:
+    """What the retrievers look for; the same in all rounds.
+
+    Attributes:
+        namespace: The namespace.
+        filters: What may be returned.
+        vector: The vector of the query; None turns the vector retriever off.
+        words: The words of the query; none turn the keyword retriever off.
+        weights: How much each retriever counts; 0 turns it off.
+        limit: Results at most.
+        expansion: Set in mode `hybrid`: the candidates are messages with neighbors and with what
+            the ranker needs.
+        is_exact: Whether vectors are compared with full precision.
+        with_content, with_metadata, with_seeds: What candidates carry.
     """
 
     namespace: str
     filters: Filters
-    arms: score_fusion.Arms
-    words: tuple[str, ...]
     vector: QueryVector | None
+    words: tuple[str, ...]
+    weights: RetrieverWeights
     limit: int
-    content: bool = True
-    metadata: bool = False
-    exact: bool = False
-    scan: bool = False
-    apart: bool = False
-    texts_apart: bool = False
-    nearest: int = NEAREST
-    worded: int = WORDED
-    hits: int = 0
-    seeds: int = 0
-    reach: int = 0
-    judged: bool = False
-    explain: bool = False
-    dated: tuple[TimeRange, ...] = ()
-    linked: tuple[str, ...] = ()
-    seen: tuple[int, int] = (-1, -1)
+    expansion: Expansion | None = None
+    is_exact: bool = False
+    with_content: bool = True
+    with_metadata: bool = False
+    with_seeds: bool = False
 
-    def statement(self) -> Statement[Row]:
-        """The round as a statement."""
-        given = self.filters
-        dated = self._dated()
-        more = NEAREST if dated else 0
-        space = self.vector.vectors.active if self.vector else None
+    def retrieve(self, run: Run, depth: Depth) -> Candidates:
+        """Run the retrievers deeper and deeper, until they have enough matches or seen all.
+
+        Raises:
+            StaleStateError: Another model's vectors are in use.
+        """
+        previous = (-1, -1)
+        for rounds_left in range(ROUNDS, -1, -1):
+            candidates: Candidates = run(self.build_statement(depth))[0]
+            if self.vector and not self.vector.vectors.is_current(
+                {"revision": candidates.revision, "model": candidates.model}
+            ):
+                raise StaleStateError
+            deeper = self.deepen(depth, candidates, previous)
+            if deeper is None or not rounds_left:
+                return candidates
+            # Splitting by kind does not look deeper: the same number of rows does not mean that
+            # there are no more.
+            previous = (
+                -1
+                if deeper.splits_vector != depth.splits_vector
+                else candidates.vector_counts.rows,
+                -1
+                if deeper.splits_keyword != depth.splits_keyword
+                else candidates.keyword_counts.rows,
+            )
+            depth = deeper
+        raise AssertionError("the last round returns")
+
+    def deepen(
+        self, depth: Depth, candidates: Candidates, previous_rows: tuple[int, int]
+    ) -> Depth | None:
+        """Return the depth of the next round.
+
+        None where nothing more can be found, or enough is there.
+        """
+        changes: dict[str, Any] = {}
+        vector, keyword = candidates.vector_counts, candidates.keyword_counts
+        if depth.is_scan:
+            if candidates.scanned > SCAN_LIMIT:
+                changes |= {"is_scan": False, "vector_limit": SCAN_LIMIT}
+        elif vector.rows >= depth.vector_limit and vector.rows != previous_rows[0]:
+            can_split = (
+                not depth.splits_vector
+                and self.filters.has_only_kinds
+                and not self.filters.kind_group
+            )
+            if can_split and _is_crowded(vector, VECTOR_CANDIDATES):
+                changes["splits_vector"] = True
+            elif vector.matches < self.limit:
+                changes["vector_limit"] = depth.vector_limit * GROWTH
+        if keyword.rows >= depth.keyword_limit and keyword.rows != previous_rows[1]:
+            can_split = not depth.splits_keyword and {"message", "entity"} <= set(
+                self.filters.kinds
+            )
+            if can_split and _is_crowded(keyword, KEYWORD_CANDIDATES):
+                changes["splits_keyword"] = True
+            elif keyword.matches < self.limit:
+                changes["keyword_limit"] = depth.keyword_limit * GROWTH
+        return replace(depth, **changes) if changes else None
+
+    def build_statement(self, depth: Depth) -> Statement[Candidates]:
+        """Return the statement of one round."""
         return Statement(
             name="search/find",
-            names={INDEX: space.index} if space else {},
+            names={INDEX: self._parameters["index"]} if self.vector else {},
             parameters={
                 "batch": {
-                    "namespace": self.namespace,
-                    "vector": self.vector.numbers if self.vector else None,
-                    "vectors": space.property_name if space else PROPERTY,
-                    "index": space.index if space else INDEX,
-                    "exact": self.exact,
-                    **self._meaning(),
-                    "scan": SCAN + 1,
-                    "texts": self._texts(),
-                    "nearest": self.nearest,
-                    "looked": max(self.nearest, SURELY),
-                    "worded": self.worded,
-                    "dated": dated,
-                    "linked": list(self.linked),
-                    "judged": self.judged,
-                    "explain": self.explain,
-                    "hits": max(self.hits, self.limit) + more + len(self.linked),
-                    "seeds": self.seeds + more if self.reach else 0,
-                    "compared": self._compared(),
-                    "reach": self.reach,
-                    "characters": CHARACTERS if self.judged else WHOLE,
-                    "groups": given.groups,
-                    "bounded": given.bounded,
-                    "start_ms": FIRST_MS if given.start_ms is None else given.start_ms,
-                    "end_ms": LAST_MS if given.end_ms is None else given.end_ms,
-                    "confidence_min": given.confidence_min or 0.0,
-                    "meaning": self.arms.meaning,
-                    "words": self.arms.words,
-                    "least": score_fusion.LEAST,
-                    "limit": self.limit,
-                    "passages": PASSAGES,
-                    "content": self.content,
-                    "metadata": self.metadata,
+                    **self._parameters,
+                    **self._vector_parameters(depth),
+                    "keyword_queries": self._keyword_queries(depth),
+                    "vector_limit": depth.vector_limit,
+                    "index_limit": max(depth.vector_limit, FILTERED_CANDIDATES),
+                    "keyword_limit": depth.keyword_limit,
                 }
             },
-            read=_read,
+            read=read_candidates,
         )
 
-    def _meaning(self) -> dict[str, Any]:
-        """How the vector leg looks: without conditions but the namespace, by kind, by boxes, or at each node that has the facets."""
-        legs: dict[str, Any] = {"open": False, "kinds": [], "boxes": [], "scans": []}
-        if self.vector is None or not self.arms.meaning or not self.filters.vector_kinds:
-            return legs
-        if self.scan:
-            groups = [
-                [build_token("namespace", self.namespace)],
-                *self.filters.groups,
-                *self.filters.kind_group(),
-            ]
-            return legs | {"scans": [required(groups)]}
-        if not self.filters.only_kinds:
-            return legs | {"boxes": self.filters.boxes()[0]}
-        if self.filters.kind_group() or self.apart:
-            return legs | {"kinds": list(self.filters.vector_kinds)}
-        return legs | {"open": True}
+    @cached_property
+    def _parameters(self) -> dict[str, Any]:
+        """The parameters that are the same in all rounds."""
+        expansion = self.expansion
+        space = self.vector.vectors.active if self.vector else None
+        return {
+            "namespace": self.namespace,
+            "vector": self.vector.numbers if self.vector else None,
+            "vectors": space.property_name if space else PROPERTY,
+            "index": space.index if space else INDEX,
+            "exact": self.is_exact,
+            "scan_limit": SCAN_LIMIT + 1,
+            "message_ids": list(expansion.message_ids) if expansion else [],
+            "with_cosines": expansion is not None,
+            "explain": self.with_seeds,
+            "cosine_window": self._cosine_window,
+            "neighbor_window": expansion.neighbor_window if expansion else 0,
+            "characters": CHARACTERS if expansion else ALL_CHARACTERS,
+            **self.filters.bounds,
+            "vector_weight": self.weights.vector,
+            "keyword_weight": self.weights.keyword,
+            "smallest_share": SMALLEST_SHARE,
+            "limit": self.limit,
+            "passages": PASSAGES_PER_DOCUMENT,
+            "content": self.with_content,
+            "metadata": self.with_metadata,
+        }
 
-    def _compared(self) -> int:
-        """How far from a hit messages are compared with the query's vector; -1 where meaning is not to count."""
-        if not self.arms.meaning:
+    @property
+    def _cosine_window(self) -> int:
+        """How far from a match messages are compared with the query's vector; -1 turns it off."""
+        if not self.weights.vector:
             return -1
-        return 1 if self.reach <= BESIDE else self.reach
+        window = self.expansion.neighbor_window if self.expansion else 0
+        return window if window > NEAR_WINDOW else 1
 
-    def _dated(self) -> list[dict[str, Any]]:
-        """Boxes of the times that the query names, in which the nearest messages are looked for, too."""
-        if not self.dated:
+    def _vector_parameters(self, depth: Depth) -> dict[str, Any]:
+        """Where the vector retriever looks: everywhere, by kind, by ranges, or node by node."""
+        filters = self.filters
+        lookups: dict[str, Any] = {
+            "open": False,
+            "kinds": [],
+            "ranges": [],
+            "scans": [],
+            "time_ranges": [],
+        }
+        if self.vector and self.weights.vector and filters.vector_kinds:
+            if depth.is_scan:
+                lookups["scans"] = [build_filter_query(self._token_groups(filters.kind_group))]
+            elif not filters.has_only_kinds:
+                lookups["ranges"] = filters.index_ranges
+            elif filters.kind_group or depth.splits_vector:
+                lookups["kinds"] = list(filters.vector_kinds)
+            else:
+                lookups["open"] = True
+            if not depth.is_scan:
+                lookups["time_ranges"] = self._time_ranges()
+        expansion = self.expansion
+        more = VECTOR_CANDIDATES if lookups["time_ranges"] else 0
+        if expansion is None:
+            return {**lookups, "candidate_limit": self.limit, "neighbor_seeds": 0}
+        return {
+            **lookups,
+            "candidate_limit": max(expansion.candidate_limit, self.limit)
+            + more
+            + len(expansion.message_ids),
+            "neighbor_seeds": expansion.neighbor_seeds + more if expansion.neighbor_window else 0,
+        }
+
+    def _time_ranges(self) -> list[Mapping[str, Any]]:
+        """Ranges of the index for the times that the query names."""
+        if not self.expansion or not self.expansion.time_ranges:
             return []
-        legs = self._meaning()
-        if legs["scans"] or not (legs["open"] or legs["kinds"] or legs["boxes"]):
-            return []
-        boxes = [box for box in self.filters.boxes()[0] if box["kind"] == "message"]
+        messages = [row for row in self.filters.index_ranges if row["kind"] == "message"]
         spans = [
-            (box, max(box["start_ms"], span.start_ms), min(box["end_ms"], span.end_ms))
-            for box in boxes
-            for span in self.dated
+            (row, max(row["start_ms"], time.start_ms), min(row["end_ms"], time.end_ms))
+            for row in messages
+            for time in self.expansion.time_ranges
         ]
         return [
-            {**box, "start_ms": start, "end_ms": end} for box, start, end in spans if start <= end
+            {**row, "start_ms": start, "end_ms": end} for row, start, end in spans if start <= end
         ]
 
-    def _texts(self) -> list[str]:
-        """The queries of the fulltext leg: one, or one for messages and one for the rest where others crowd messages out."""
-        if not self.words or not self.arms.words:
+    def _keyword_queries(self, depth: Depth) -> list[str]:
+        """The fulltext query; two where other kinds would crowd messages out."""
+        if not self.words or not self.weights.keyword:
             return []
-        kinds = self.filters.kinds
-        if not self.texts_apart:
-            return [
-                query(
-                    self.namespace, [*self.filters.groups, *self.filters.kind_group()], self.words
-                )
-            ]
-        parts = [["message"], [kind for kind in kinds if kind != "message"]]
+        if not depth.splits_keyword:
+            return [build_keyword_query(self._token_groups(self.filters.kind_group), self.words)]
+        others = [kind for kind in self.filters.kinds if kind != "message"]
         return [
-            query(
-                self.namespace, [*self.filters.groups, *self.filters.kind_group(part)], self.words
-            )
-            for part in parts
-            if part
+            build_keyword_query(self._token_groups(build_kind_group(kinds)), self.words)
+            for kinds in (["message"], others)
+            if kinds
         ]
 
-    def next(self, found: Row) -> "Plan | None":
-        """The round to follow this one, None when nothing more can be found or nothing more is wanted."""
-        changes = self._further_meaning(found) | self._further_words(found)
-        if not changes:
-            return None
-        # To look by kind is no wider look: the same rows after it do not say that there are no more.
-        seen = (
-            -1 if "apart" in changes else found["meaning_rows"],
-            -1 if "texts_apart" in changes else found["words_rows"],
-        )
-        return replace(self, **changes, seen=seen)
-
-    def _further_meaning(self, found: Row) -> dict[str, Any]:
-        if self.scan:
-            return {"scan": False, "nearest": SCAN} if found["scanned"] > SCAN else {}
-        rows, before = found["meaning_rows"], self.seen[0]
-        if rows < self.nearest or rows == before:
-            return {}
-        mixed = not self.apart and self.filters.only_kinds and not self.filters.kind_group()
-        if mixed and _crowded(found["meaning_messages"], found["meaning_kept"], NEAREST):
-            return {"apart": True}
-        return {"nearest": self.nearest * WIDER} if found["meaning_kept"] < self.limit else {}
-
-    def _further_words(self, found: Row) -> dict[str, Any]:
-        rows, before = found["words_rows"], self.seen[1]
-        if rows < self.worded or rows == before:
-            return {}
-        mixed = not self.texts_apart and {"message", "entity"} <= set(self.filters.kinds)
-        if mixed and _crowded(found["words_messages"], found["words_kept"], WORDED):
-            return {"texts_apart": True}
-        return {"worded": self.worded * WIDER} if found["words_kept"] < self.limit else {}
+    def _token_groups(self, kind_group: list[list[str]]) -> list[list[str]]:
+        return [[build_token("namespace", self.namespace)], *self.filters.groups, *kind_group]
 
 
-def _read(row: Row) -> Row:
-    """The row with its messages, which came as lists, by the names of their columns; without what was deleted while it was read."""
-    columns = row["columns"]
-    messages = [
-        {"kind": "message", **dict(zip(columns, one, strict=True))} for one in row["messages"]
-    ]
-    return {
-        **row,
-        "messages": [one for one in messages if there(one) and one["position"] is not None],
-        "others": [one for one in row["others"] if there(one)],
-    }
-
-
-def there(row: Row) -> bool:
-    """Whether it was there to the end: what is deleted while a statement runs has nulls from then on."""
-    needed = {"message": "conversation_id", "document": "document_id"}.get(row["kind"], "kind")
-    return row["id"] is not None and row[needed] is not None
-
-
-def _crowded(messages: int, kept: int, leg: int) -> bool:
-    return messages < FEW * leg and messages < FEW * kept
-
-
-def look(run: Run, plan: Plan) -> Row:
-    """Run a search, further and further until each leg has as many hits as are wanted or has seen all there is.
-
-    Raises:
-        StaleStateError: Another model's vectors are in use.
-    """
-    found = _seen(run, plan)
-    for _ in range(ROUNDS):
-        further = plan.next(found)
-        if further is None:
-            break
-        plan = further
-        found = _seen(run, plan)
-    return found
-
-
-def _seen(run: Run, plan: Plan) -> Row:
-    found: Row = run(plan.statement())[0]
-    if plan.vector and not plan.vector.vectors.is_current(found):
-        raise StaleStateError
-    return found
+def _is_crowded(counts: RetrieverCounts, expected: int) -> bool:
+    return (
+        counts.messages < CROWDED_SHARE * expected
+        and counts.messages < CROWDED_SHARE * counts.matches
+    )

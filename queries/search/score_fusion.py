@@ -1,159 +1,210 @@
-"""How the arms of a search are joined: plain arithmetic on the scores that one statement returns.
+"""Score fusion: combining the retrievers' scores by arithmetic on what one statement returns.
 
-Messages come with the scores that `queries.search.ranker` or a single arm gave them. What is no message is scored here on the same scale.
-An entity has a scale of its own for words: its text is little more than a name, which Lucene would prefer to any message.
+Messages come with the scores of the ranker or of a single retriever. Other kinds are scored here on
+the same scale. The keyword score
+of an entity has a scale of its own: its text is little more than a name, which Lucene would prefer
+to any message.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mcp_context_persistence.kg.driver.statement import Row
 from mcp_context_persistence.kg.identifiers import split_name
-from mcp_context_persistence.queries.search.query_terms import bare, tokens
+from mcp_context_persistence.queries.search.candidate import (
+    Candidate,
+    Candidates,
+    ScoredCandidate,
+    ScoreRange,
+)
+from mcp_context_persistence.queries.search.query_terms import stem, tokenize
 
-MEANING, WORDS = 0.4, 0.6
-LEAST = 0.05  # what an arm gives for having found something at all
-_SUFFIX = re.compile(
-    r"(?<=...)(?:ies|ing|es|ed|s|e|y)$"
-)  # what is left has three letters: "king" is no form of "k"
+SMALLEST_SHARE = 0.05  # of a score that a retriever returned at all
+CONTENT_SHARE = 0.5  # how much the rest of an entity's text counts, compared with its names
+_NO_FACTORS: Mapping[str, float] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arms:
-    """How much each arm counts."""
+class RetrieverWeights:
+    """How much each retriever counts."""
 
-    meaning: float
-    words: float
+    vector: float
+    keyword: float
 
-    def times(self, meaning: float, words: float) -> "Arms":
-        """The same multiplied by factors, so that the sum is 1 at most."""
-        most = max(1.0, self.meaning * meaning + self.words * words)
-        return Arms(meaning=self.meaning * meaning / most, words=self.words * words / most)
-
-
-HYBRID = Arms(meaning=MEANING, words=WORDS)
-SEMANTIC = Arms(meaning=1.0, words=0.0)
-KEYWORD = Arms(meaning=0.0, words=1.0)
+    def scale(self, *, vector: float, keyword: float) -> "RetrieverWeights":
+        """Return the weights multiplied by factors, divided by their sum where it is above 1."""
+        divisor = max(1.0, self.vector * vector + self.keyword * keyword)
+        return RetrieverWeights(
+            vector=self.vector * vector / divisor, keyword=self.keyword * keyword / divisor
+        )
 
 
-def spread(value: float | None, low: float | None, high: float | None) -> float:
-    """A score's place between the lowest and the highest of its leg, 0.05 to 1.0; 0.0 when the leg did not find it."""
+HYBRID = RetrieverWeights(vector=0.4, keyword=0.6)
+VECTOR_ONLY = RetrieverWeights(vector=1.0, keyword=0.0)
+KEYWORD_ONLY = RetrieverWeights(vector=0.0, keyword=1.0)
+
+
+def normalize_score(value: float | None, scores: ScoreRange) -> float:
+    """Return a score's share of its retriever's range, 0.05 to 1.0.
+
+    0.0 where the retriever did not return it.
+    """
     if value is None:
         return 0.0
+    low, high = scores.minimum, scores.maximum
     if low is None or high is None or high <= low:
         return 1.0
-    return LEAST + (1 - LEAST) * min(1.0, max(0.0, (value - low) / (high - low)))
+    return SMALLEST_SHARE + (1 - SMALLEST_SHARE) * min(1.0, max(0.0, (value - low) / (high - low)))
 
 
-def stem(word: str) -> str:
-    """A word without its commonest English ending; enough to compare a name with a query."""
-    word = bare(word)
-    if len(word) <= 3:
-        return word
-    root = _SUFFIX.sub("", word)
-    return root[:-1] if len(root) > 3 and root[-1] == root[-2] else root
+def compare_with_entity(
+    query_stems: frozenset[str], *, names: Sequence[str], content: str
+) -> float:
+    """Return how much an entity and a query have in common, 0.0 to 1.0.
 
+    It is the largest Jaccard index of the query's words and a name's words. The rest of the
+    entity's text counts half.
 
-def overlap(words: Sequence[str], *, names: Sequence[str], content: str) -> float:
-    """How much of an entity and of a query is the same, 0.0 to 1.0.
-
-    It is the best Jaccard index of the query's words and a name's words. What else is said of the entity counts half.
+    Args:
+        query_stems: The stems of the query's words.
+        names: The names of the entity.
+        content: Its text.
     """
-    asked = {stem(word) for word in words}
-    if not asked:
+    if not query_stems:
         return 0.0
     best = 0.0
     for name in names:
-        for form in {name.replace("_", " "), split_name(name)}:
-            if named := {stem(word) for word in tokens(form)}:
-                best = max(best, len(asked & named) / len(asked | named))
-    told = {stem(word) for word in tokens(content.replace("_", " "))}
-    return max(best, 0.5 * len(asked & told) / len(asked))
+        for stems in _stem_spellings(name):
+            if stems:
+                best = max(best, len(query_stems & stems) / len(query_stems | stems))
+    content_stems = _stem_text(content)
+    return max(best, CONTENT_SHARE * len(query_stems & content_stems) / len(query_stems))
 
 
-def coverage(words: Sequence[str], name: str) -> tuple[float, int]:
-    """Which share of a name's words are among the query's, and how many."""
-    asked = {stem(word) for word in words}
+def measure_coverage(query_stems: frozenset[str], name: str) -> tuple[float, int]:
+    """Return which share of a name's words the query has, and how many."""
     best = (0.0, 0)
-    for form in {name.replace("_", " "), split_name(name)}:
-        if parts := {stem(word) for word in tokens(form)}:
-            best = max(best, (len(asked & parts) / len(parts), len(asked & parts)))
+    for stems in _stem_spellings(name):
+        if stems:
+            shared = len(query_stems & stems)
+            best = max(best, (shared / len(stems), shared))
     return best
 
 
+def _stem_spellings(name: str) -> list[frozenset[str]]:
+    """Return the stems of a name as it is written, and of the words of a name in CamelCase."""
+    return [_stem_text(form) for form in {name, split_name(name)}]
+
+
+def _stem_text(text: str) -> frozenset[str]:
+    return frozenset(map(stem, tokenize(text.replace("_", " "))))
+
+
 def fuse(
-    found: Row,
+    candidates: Candidates,
     *,
-    messages: Iterable[tuple[float, Row]],
-    arms: Arms,
+    messages: Sequence[ScoredCandidate],
+    weights: RetrieverWeights,
     words: Sequence[str],
     limit: int,
-    factors: Mapping[str, float] | None = None,
-) -> list[tuple[float, Row]]:
-    """Scores between 0 and 1 for all that was found, best first, at most `limit`.
-
-    What is no message gets `fusion`: its `score`, which is the `factor` times the sum of the `parts` that the arms gave to it.
+    kind_factors: Mapping[str, float] = _NO_FACTORS,
+) -> list[ScoredCandidate]:
+    """Score what is not a message, and return everything with scores from 0 to 1, best first.
 
     Args:
-        found: The row of `search/find`.
+        candidates: The answer of `search/find`.
         messages: Its messages with their scores.
-        arms: How much each arm counts.
-        words: The query's words.
+        weights: How much each retriever counts.
+        words: The words of the query.
         limit: How many to return.
-        factors: How much kinds count beside messages; what has 0 is left out. Where one is above 1, the scores of all others become less.
+        kind_factors: How much kinds count relative to messages; 0 leaves a kind out. Where one is
+            above 1, all other scores are reduced.
     """
-    factors = factors or {}
-    others = [row for row in found["others"] if factors.get(row["kind"], 1.0)]
-    most = max((1.0, *(factors.get(row["kind"], 1.0) for row in others)))
-    scored = [(score / most, row) for score, row in messages]
-    for row in others:
-        factor, parts = (
-            factors.get(row["kind"], 1.0) / most,
-            _parts(row, found, arms=arms, words=words),
-        )
+    others = [other for other in candidates.others if kind_factors.get(other.kind, 1.0)]
+    divisor = max((1.0, *(kind_factors.get(other.kind, 1.0) for other in others)))
+    query_stems = frozenset(map(stem, words)) if others else frozenset[str]()
+    scored = list(messages)
+    if divisor > 1:
+        scored = [replace(message, score=message.score / divisor) for message in messages]
+    for other in others:
+        factor = kind_factors.get(other.kind, 1.0) / divisor
+        parts = _score_parts(other, candidates, weights=weights, query_stems=query_stems)
         score = factor * sum(parts.values())
-        scored.append(
-            (score, {**row, "fusion": {"score": score, "factor": factor, "parts": parts}})
+        fusion = {"score": score, "factor": factor, "parts": parts}
+        scored.append(ScoredCandidate(score, other, {"fusion": fusion}))
+    scored.sort(key=_order)
+    return keep_one_passage_each(scored)[:limit]
+
+
+def order_by_vector(candidates: Candidates, *, limit: int) -> list[ScoredCandidate]:
+    """Return everything that has a vector by its raw cosine, best first, at most `limit`."""
+    scored = [
+        ScoredCandidate(candidate.vector_score, candidate)
+        for candidate in (*candidates.messages, *candidates.others)
+        if candidate.vector_score is not None
+    ]
+    scored.sort(key=_order)
+    return keep_one_passage_each(scored)[:limit]
+
+
+def score_by_keywords(candidates: Candidates) -> list[ScoredCandidate]:
+    """Return the messages that the filters let through with their keyword scores, in no order."""
+    return [
+        ScoredCandidate(
+            message.retrieval_score,
+            message,
+            {
+                "fusion": {
+                    "score": message.retrieval_score,
+                    "factor": 1.0,
+                    "parts": {"keyword": message.retrieval_score},
+                }
+            },
         )
-    scored.sort(key=lambda one: (-one[0], one[1]["kind"], one[1]["id"]))
-    return one_passage_each(scored)[:limit]
+        for message in candidates.messages
+        if message.is_allowed
+    ]
 
 
-def by_meaning(found: Row, *, limit: int) -> list[tuple[float, Row]]:
-    """Everything that has a vector by its raw cosine, best first, at most `limit`."""
-    rows = [row for row in (*found["messages"], *found["others"]) if row["meaning"] is not None]
-    rows.sort(key=lambda row: (-row["meaning"], row["kind"], row["id"]))
-    return one_passage_each([(row["meaning"], row) for row in rows])[:limit]
+def _order(scored: ScoredCandidate) -> tuple[float, str, str]:
+    return -scored.score, scored.candidate.kind, scored.candidate.id
 
 
-def one_passage_each(scored: Iterable[tuple[float, Row]]) -> list[tuple[float, Row]]:
-    """Of a document only the first passage."""
-    found: dict[tuple[str, str], tuple[float, Row]] = {}
-    for score, row in scored:
-        found.setdefault(
-            (row["kind"], row["document_id"] if row["kind"] == "document" else row["id"]),
-            (score, row),
-        )
-    return list(found.values())
+def keep_one_passage_each(scored: Iterable[ScoredCandidate]) -> list[ScoredCandidate]:
+    """Return the candidates with only the first passage of each document."""
+    first: dict[tuple[str, str], ScoredCandidate] = {}
+    for entry in scored:
+        candidate = entry.candidate
+        first.setdefault((candidate.kind, candidate.document_id or candidate.id), entry)
+    return list(first.values())
 
 
-def _parts(row: Row, found: Row, *, arms: Arms, words: Sequence[str]) -> dict[str, float]:
-    """What each arm gives to what is no message; the sum is on the scale of a message's own.
+def _score_parts(
+    candidate: Candidate,
+    candidates: Candidates,
+    *,
+    weights: RetrieverWeights,
+    query_stems: frozenset[str],
+) -> dict[str, float]:
+    """Return what each retriever contributes to the score of something that is not a message.
 
-    An entity scores to the degree in which the query names it; one that is only like the query gets at most half of that arm.
+    An entity scores by how much the query names it; one that is only similar to the query gets at
+    most half of the vector weight.
     """
-    low, high = found["meaning_low"], found["meaning_high"]
-    if row["kind"] != "entity":
-        by_words = spread(row["words"], found["words_low"], found["words_high"])
+    vector_range = candidates.vector_range
+    if candidate.kind != "entity":
         return {
-            "meaning": arms.meaning * spread(row["meaning"], low, high),
-            "words": arms.words * by_words,
+            "vector": weights.vector * normalize_score(candidate.vector_score, vector_range),
+            "keyword": weights.keyword
+            * normalize_score(candidate.keyword_score, candidates.keyword_range),
         }
-    meaning = max(0.0, row["meaning"] or 0.0) if low is None else spread(row["meaning"], low, high)
-    names = [row["name"] or row["id"], row["id"], *(row["aliases"] or ())]
-    named = overlap(words, names=names, content=row["content"] or "")
-    alike = arms.meaning * meaning
-    if named * (alike + arms.words) >= alike / 2:
-        return {"meaning": named * alike, "words": named * arms.words}
-    return {"meaning": alike / 2, "words": 0.0}
+    share = (
+        max(0.0, candidate.vector_score or 0.0)
+        if vector_range.minimum is None
+        else normalize_score(candidate.vector_score, vector_range)
+    )
+    names = [candidate.name or candidate.id, candidate.id, *(candidate.aliases or ())]
+    overlap = compare_with_entity(query_stems, names=names, content=candidate.content or "")
+    similarity = weights.vector * share
+    if overlap * (similarity + weights.keyword) >= similarity / 2:
+        return {"vector": overlap * similarity, "keyword": overlap * weights.keyword}
+    return {"vector": similarity / 2, "keyword": 0.0}

@@ -1,24 +1,36 @@
-"""Searching for conversations: those that have a passage like the query."""
+"""Search for conversations: those that have a passage similar to the query."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from mcp_context_persistence.kg.driver.statement import Row, Run, Statement, as_is
+from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.queries.search import score_fusion
+from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.filters import Filters
-from mcp_context_persistence.queries.search.retrieval import NEAREST, WIDER, Plan, look
+from mcp_context_persistence.queries.search.hybrid import Backend
+from mcp_context_persistence.queries.search.request import SimilarRequest
+from mcp_context_persistence.queries.search.retrieval import (
+    GROWTH,
+    KEYWORD_CANDIDATES,
+    VECTOR_CANDIDATES,
+    Depth,
+    Retrieval,
+)
 
-PASSAGES = 5  # messages that are shown of a conversation
+SHOWN_MESSAGES = 5  # of a conversation
+MESSAGES_PER_CONVERSATION = 10  # that are requested for each conversation at first
 
 
 @dataclass(frozen=True, kw_only=True)
-class Similar:
-    """A conversation with its best-matching messages, best first.
+class SimilarConversationRow:
+    """A conversation with its best messages, best first.
 
     Attributes:
+        id: Its id.
         score: Raw cosine of its best passage, -1.0 to 1.0.
-        messages: Rows with `id`, `role`, `name`, `content`, `timestamp_ms` and `metadata` (JSON or None).
+        messages: Rows with `id`, `role`, `name`, `content`, `timestamp_ms` and `metadata` (JSON or
+            None).
+        project_path: Its project path.
         metadata: JSON as it is stored, or None.
     """
 
@@ -30,97 +42,114 @@ class Similar:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimilarAnswer:
-    """Conversations like the query, best first; `best_score` is the best cosine there was, even below the floor."""
+class SimilarConversations:
+    """Conversations similar to the query, best first.
 
-    conversations: tuple[Similar, ...]
+    `best_score` is the best cosine of all, also below the minimum.
+    """
+
+    conversations: tuple[SimilarConversationRow, ...]
     best_score: float | None = None
     notes: tuple[str, ...] = ()
 
 
-def similar_conversations(
-    run: Run, *, namespace: str, vector: Any, filters: Filters, limit: int, min_score: float
-) -> SimilarAnswer:
-    """Conversations that have a passage like the query, by the raw cosine of the best one.
+def search_similar_conversations(backend: Backend, request: SimilarRequest) -> SimilarConversations:
+    """Search conversations by the raw cosine of their best passages.
 
     Args:
-        run: Runs a statement and returns its rows.
-        namespace: Where to search; nothing else is seen.
-        vector: The query's.
-        filters: Which messages count.
-        limit: Conversations at most.
-        min_score: Least raw cosine.
+        backend: What the search works with; it has the query's vector.
+        request: The request.
     """
-    if "message" not in filters.kinds:
-        return SimilarAnswer(
+    if "message" not in request.filters.kinds:
+        return SimilarConversations(
             conversations=(),
             notes=("content_types leaves out messages, by which conversations are compared",),
         )
-    messages = replace(filters, content_types=("message",))
-    plan = Plan(
-        namespace=namespace,
-        filters=messages,
-        arms=score_fusion.SEMANTIC,
-        words=(),
-        vector=vector,
-        limit=10 * limit,
-        content=False,
-        exact=True,
-        scan=not messages.boxes()[1],
-        nearest=max(NEAREST, 10 * limit),
+    groups, best_score = _group_messages(
+        backend,
+        replace(request.filters, content_types=("message",)),
+        limit=request.limit,
+        min_score=request.min_score,
     )
-    groups, best = _by_conversation(run, plan, limit=limit, min_score=min_score)
     if not groups:
         notes = (
-            () if best is None else (f"nothing reached min_score; the best score was {best:.2f}",)
+            ()
+            if best_score is None
+            else (f"nothing reached min_score; the best score was {best_score:.2f}",)
         )
-        return SimilarAnswer(conversations=(), best_score=best, notes=notes)
-    told = {row["id"]: row for row in run(_conversations(namespace, groups))}
-    return SimilarAnswer(
+        return SimilarConversations(conversations=(), best_score=best_score, notes=notes)
+    rows = {row["id"]: row for row in backend.run(_read_conversations(backend.namespace, groups))}
+    return SimilarConversations(
         conversations=tuple(
-            Similar(
-                id=key,
-                score=rows[0]["meaning"],
+            SimilarConversationRow(
+                id=conversation_id,
+                score=messages[0].vector_score or 0.0,
                 messages=tuple(
-                    one
-                    for one in told[key]["messages"]
-                    if one["id"] is not None and one["role"] is not None
+                    message
+                    for message in rows[conversation_id]["messages"]
+                    if message["id"] is not None and message["role"] is not None
                 ),
-                project_path=told[key]["project_path"],
-                metadata=told[key]["metadata"],
+                project_path=rows[conversation_id]["project_path"],
+                metadata=rows[conversation_id]["metadata"],
             )
-            for key, rows in groups.items()
-            if key in told
+            for conversation_id, messages in groups.items()
+            if conversation_id in rows
         ),
-        best_score=best,
+        best_score=best_score,
     )
 
 
-def _by_conversation(
-    run: Run, plan: Plan, *, limit: int, min_score: float
-) -> tuple[dict[str, list[Row]], float | None]:
-    """The messages that reach the floor, by conversation, best first; and the best cosine of all.
+def _group_messages(
+    backend: Backend, filters: Filters, *, limit: int, min_score: float
+) -> tuple[dict[str, list[Candidate]], float | None]:
+    """Return the messages that reach the minimum, by conversation, and the best cosine.
 
-    A conversation of many good messages hides others, so more messages are asked for until there are enough conversations.
+    A conversation of many good messages hides others, so more messages are requested until there
+    are enough conversations.
     """
+    message_limit = MESSAGES_PER_CONVERSATION * limit
+    vector_limit = max(VECTOR_CANDIDATES, message_limit)
     while True:
-        rows = sorted(look(run, plan)["messages"], key=lambda row: (-row["meaning"], row["id"]))
-        groups: dict[str, list[Row]] = {}
-        for row in rows:
-            if row["meaning"] >= min_score:
-                groups.setdefault(row["conversation_id"], []).append(row)
-        if len(groups) >= limit or len(rows) < plan.limit or rows[-1]["meaning"] < min_score:
-            return dict(list(groups.items())[:limit]), rows[0]["meaning"] if rows else None
-        plan = replace(plan, limit=plan.limit * WIDER, nearest=plan.nearest * WIDER)
+        retrieval = Retrieval(
+            namespace=backend.namespace,
+            filters=filters,
+            vector=backend.vector,
+            words=(),
+            weights=score_fusion.VECTOR_ONLY,
+            limit=message_limit,
+            with_content=False,
+            is_exact=True,
+        )
+        depth = Depth(
+            vector_limit=vector_limit,
+            keyword_limit=KEYWORD_CANDIDATES,
+            is_scan=not filters.is_in_index,
+        )
+        messages = [
+            scored.candidate
+            for scored in score_fusion.order_by_vector(
+                retrieval.retrieve(backend.run, depth), limit=message_limit
+            )
+        ]
+        groups: dict[str, list[Candidate]] = {}
+        scores = [message.vector_score or 0.0 for message in messages]
+        for message, score in zip(messages, scores, strict=True):
+            if score >= min_score:
+                groups.setdefault(message.conversation_id or "", []).append(message)
+        if len(groups) >= limit or len(messages) < message_limit or scores[-1] < min_score:
+            return dict(list(groups.items())[:limit]), scores[0] if scores else None
+        message_limit, vector_limit = message_limit * GROWTH, vector_limit * GROWTH
 
 
-def _conversations(namespace: str, groups: Mapping[str, Sequence[Row]]) -> Statement[Row]:
-    found = [
-        {"id": key, "messages": [row["id"] for row in rows[:PASSAGES]]}
-        for key, rows in groups.items()
+def _read_conversations(
+    namespace: str, groups: Mapping[str, Sequence[Candidate]]
+) -> Statement[Row]:
+    conversations = [
+        {"id": key, "messages": [message.id for message in messages[:SHOWN_MESSAGES]]}
+        for key, messages in groups.items()
     ]
     return Statement(
         name="search/conversations",
-        parameters={"batch": {"namespace": namespace, "found": found}},
+        parameters={"batch": {"namespace": namespace, "conversations": conversations}},
         read=as_is,
     )

@@ -8,7 +8,7 @@ import pytest
 
 from mcp_context_persistence import AsyncContextPersistenceClient, ContextPersistenceClient
 from mcp_context_persistence.queries.search.filters import CONTENT_TYPES, KEYS
-from mcp_context_persistence.queries.search.hybrid import MODES
+from mcp_context_persistence.queries.search.request import MODES
 
 README = Path(__file__).parents[2] / "README.md"
 SEARCHING = README.parent / "docs/searching.md"

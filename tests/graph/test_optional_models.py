@@ -72,9 +72,9 @@ def test_a_cross_encoder_reads_the_best_messages_again(talk, connect, cross_enco
         assert sum(ranking["parts"].values()) == pytest.approx(ranking["score"])
         assert 0 <= one.similarity_score <= 1
     assert all("cross_encoder" not in one.explanation for one in plain)
-    strong = search(client, {"base": "precise", "arms": {"cross_encoder": 10}})
+    strong = search(client, {"base": "precise", "weights": {"cross_encoder": 10}})
     assert [one.id for one in strong] != [one.id for one in plain]
-    few = search(client, {"reranked": 2})
+    few = search(client, {"rerank_top_k": 2})
     assert sum("cross_encoder" in one.explanation for one in few) == 2
 
 
@@ -84,7 +84,7 @@ def test_it_is_read_by_those_recipes_that_want_it(talk, connect, cross_encoder_f
         "balanced",
         "fast",
         "exploratory",
-        {"base": "precise", "arms": {"cross_encoder": 0}},
+        {"base": "precise", "weights": {"cross_encoder": 0}},
     ):
         assert told(search(client, recipe)) == told(search(talk, recipe))
     for mode in ("semantic", "keyword", "graph"):
@@ -92,7 +92,7 @@ def test_it_is_read_by_those_recipes_that_want_it(talk, connect, cross_encoder_f
     asked = HybridSearchParams(query=QUERY, filters=ONLY, recipe="precise")
     assert told(client.search_hybrid(asked).results) == told(search(client))
     assert client.build_context(
-        QUERY, recipe={"base": "precise", "arms": {"cross_encoder": 10}}
+        QUERY, recipe={"base": "precise", "weights": {"cross_encoder": 10}}
     ).citations
 
 
@@ -104,12 +104,12 @@ def test_a_missing_model_is_an_error_of_the_search_that_needs_it(talk, connect):
         with pytest.raises(SearchError, match="cross_encoder_model"):
             call(client)
     assert search(talk)  # without one, the recipe does without
-    with pytest.raises(ValidationError, match=r"recipe\.reranked needs a cross-encoder"):
-        search(talk, {"reranked": 5})
+    with pytest.raises(ValidationError, match=r"recipe\.rerank_top_k needs a cross-encoder"):
+        search(talk, {"rerank_top_k": 5})
     with pytest.raises(
         ValidationError, match=r"recipe\.reranked must be a whole number from 0 to 100"
     ):
-        search(client, {"reranked": 101})
+        search(client, {"rerank_top_k": 101})
 
 
 def test_another_model_under_the_same_name_has_answers_of_its_own(

@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 
 from mcp_context_persistence.exceptions import ValidationError
-from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.queries.prompt_context import graph_context
 from mcp_context_persistence.queries.prompt_context.builder import select_texts
-from mcp_context_persistence.queries.search.filters import parse
-from mcp_context_persistence.queries.search.hybrid import Search, everything
-from mcp_context_persistence.services.search import _vector
+from mcp_context_persistence.queries.search.hybrid import rank_candidates
+from mcp_context_persistence.services.search import build_backend, read_request
 
 
 @pytest.fixture
@@ -149,14 +147,10 @@ def test_graph_context_has_mentions_and_the_evidence_of_decisions(client):
     decision = client.save_decision(
         "store", "database", context="Redis in Berlin", outcome="Redis stays"
     ).decision_id
-    asked = Search(
-        namespace=client._engine.namespace,
-        query="runs",
-        vector=_vector(client._engine, "runs"),
-        filters=parse(None),
-        now_ms=now_ms(),
-    )
-    rows = [row for _, row in select_texts(everything(client._engine.graph.run, asked))]
+    engine = client._engine
+    ranked = rank_candidates(build_backend(engine, "runs"), read_request(engine, "runs"))
+    scored = [(one.score, one.candidate) for one in ranked.scored]
+    rows = [row for _, row in select_texts(scored)]
     found = graph_context.read_facts(
         client._engine.graph.run, client._engine.namespace, rows, entities=True
     )

@@ -8,8 +8,8 @@ import pytest
 
 from mcp_context_persistence.exceptions import ValidationError
 from mcp_context_persistence.models import HybridSearchParams
-from mcp_context_persistence.queries.search.ranker import weights
-from mcp_context_persistence.queries.search.recipes import ARMS, known
+from mcp_context_persistence.queries.search.ranker import learned_weights
+from mcp_context_persistence.queries.search.recipes import WEIGHTS, named_recipes
 
 ONLY = {"content_types": "message"}
 NEWEST = {"recency": 100.0, "half_life_days": 740}
@@ -51,7 +51,7 @@ def test_a_query_that_names_a_time_looks_there(diary):
         diary.search_hybrid("what did Ann plant in the garden in May 2023?", filters=ONLY, limit=5)
     )
     assert {one.split(":")[0] for one in found} == {"5"}
-    off = {"arms": {"time": 0}}
+    off = {"weights": {"time": 0}}
     found = ids(
         diary.search_hybrid(
             "what did Ann plant in the garden in May 2023?", filters=ONLY, limit=5, recipe=off
@@ -86,7 +86,7 @@ def test_an_explanation_tells_which_words_were_a_time(diary):
     ]
     assert "times" not in plain.explanation
     off = diary.search_hybrid(
-        "garden in May 2023", filters=ONLY, limit=1, explain=True, recipe={"arms": {"time": 0}}
+        "garden in May 2023", filters=ONLY, limit=1, explain=True, recipe={"weights": {"time": 0}}
     ).results[0]
     assert "times" not in off.explanation
 
@@ -134,13 +134,15 @@ def test_meetings_are_looked_through_for_stretches(client, people, is_one):
     vectors = np.random.default_rng(3).standard_normal((120, 384)).astype(np.float32)
     client.save_conversation("kick-off", turns, mode="conversation", embeddings=vectors)
     answer = client.search_hybrid("what colour is the remote?", filters=ONLY)
-    assert any("stretches" in note for note in answer.notes) is is_one
+    assert any("passages" in note for note in answer.notes) is is_one
     assert all(
-        ("wide_long" in one.explanation["ranking"]["parts"]) is is_one for one in answer.results
+        ("wide_length" in one.explanation["ranking"]["parts"]) is is_one for one in answer.results
     )
-    alone = client.search_hybrid("what colour is the remote?", filters=ONLY, recipe={"meetings": 0})
+    alone = client.search_hybrid(
+        "what colour is the remote?", filters=ONLY, recipe={"meeting_min_messages": 0}
+    )
     assert not alone.notes
-    assert all("wide_long" not in one.explanation["ranking"]["parts"] for one in alone.results)
+    assert all("wide_length" not in one.explanation["ranking"]["parts"] for one in alone.results)
 
 
 def test_the_time_that_is_named_does_not_widen_the_filters(diary):
@@ -155,7 +157,7 @@ def test_the_time_that_is_named_does_not_widen_the_filters(diary):
     assert {one.conversation_id for one in answer.results} == {"month-2"}
 
 
-@pytest.mark.parametrize("name", sorted(known()))
+@pytest.mark.parametrize("name", sorted(named_recipes()))
 def test_every_recipe_finds_what_is_there(diary, name):
     answer = diary.search_hybrid("planted beans", filters=ONLY, recipe=name)
     assert len(answer.results) == 10
@@ -165,16 +167,16 @@ def test_every_recipe_finds_what_is_there(diary, name):
     assert all(0 <= score <= 1 for score in scores)
 
 
-@pytest.mark.parametrize("arm", sorted(ARMS))
-def test_every_arm_can_be_turned_off(diary, arm):
+@pytest.mark.parametrize("weight", sorted(WEIGHTS))
+def test_every_weight_can_be_0(diary, weight):
     answer = diary.search_hybrid(
-        "what did Ann plant in May 2023?", filters=ONLY, recipe={"arms": {arm: 0}}
+        "what did Ann plant in May 2023?", filters=ONLY, recipe={"weights": {weight: 0}}
     )
     assert len(answer.results) == 10
     for one in answer.results:
-        assert not set(ARMS[arm]) & one.explanation["ranking"]["parts"].keys()
-        assert arm != "meaning" or "semantic" not in one.explanation
-        assert arm != "words" or "keyword" not in one.explanation
+        assert not set(WEIGHTS[weight]) & one.explanation["ranking"]["parts"].keys()
+        assert weight != "vector" or "vector" not in one.explanation
+        assert weight != "keyword" or "keyword" not in one.explanation
 
 
 def test_recency_prefers_what_is_new(diary):
@@ -214,9 +216,7 @@ def test_an_explanation_leads_from_the_query_to_the_result(diary):
         assert path["from"] in {
             f"{conversation}:{int(place) + step * path['steps']}" for step in (-1, 1)
         }
-        assert (path["steps"] == 0) == (
-            "semantic" in one.explanation or "keyword" in one.explanation
-        )
+        assert (path["steps"] == 0) == ("vector" in one.explanation or "keyword" in one.explanation)
         steps.add(path["steps"])
     assert steps >= {0, 1}
     assert "path" not in diary.search_hybrid("planted beans").results[0].explanation
@@ -227,7 +227,10 @@ def test_an_explanation_leads_from_the_query_to_the_result(diary):
         .explanation
     )
     named = diary.search_hybrid("Ann", mode="graph", explain=True).results
-    assert all(one.explanation["statements"] == ["search/named", "search/around"] for one in named)
+    assert all(
+        one.explanation["statements"] == ["search/named_entities", "search/near_entities"]
+        for one in named
+    )
     with pytest.raises(ValidationError, match="explain"):
         diary.search_hybrid("x", explain="yes")
 
@@ -247,23 +250,23 @@ def test_the_entities_of_the_query_lead_to_messages_that_have_none_of_its_words(
         {"id": f"m{number}", "role": "user", "content": text} for number, text in enumerate(said)
     ]
     client.save_conversation("flat", messages)
-    narrow = {"nearest": 1, "worded": 1, "reach": 0}
-    recipe = {**narrow, "linked": 10}
+    narrow = {"vector_candidates": 1, "keyword_candidates": 1, "neighbor_window": 0}
+    recipe = {**narrow, "entity_candidates": 10}
     linked = client.search_hybrid(
         "What is new with Bobby?", filters=ONLY, limit=1, explain=True, recipe=recipe
     ).results[0]
     assert linked.id == "m0"
     linked = linked.explanation
     assert linked["entities"]["through"][0] == "Robert Miller"
-    assert linked["ranking"]["parts"]["linked"] == pytest.approx(
-        weights()["linked"] * linked["entities"]["score"]
+    assert linked["ranking"]["parts"]["entities"] == pytest.approx(
+        learned_weights()["entities"] * linked["entities"]["score"]
     )
-    assert linked["statements"] == ["search/named", "search/around", "search/find"]
-    off = {**recipe, "arms": {"entities": 0}}
+    assert linked["statements"] == ["search/named_entities", "search/near_entities", "search/find"]
+    off = {**recipe, "weights": {"entities": 0}}
     plain = client.search_hybrid(
         "What is new with Bobby?", filters=ONLY, limit=4, recipe=off
     ).results
-    assert all("linked" not in one.explanation["ranking"]["parts"] for one in plain)
+    assert all("entities" not in one.explanation["ranking"]["parts"] for one in plain)
     elsewhere = {"content_types": "message", "conversation_id": "another"}
     assert not client.search_hybrid(
         "What is new with Bobby?", filters=elsewhere, recipe=recipe

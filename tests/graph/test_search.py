@@ -95,7 +95,7 @@ def test_hybrid_finds_by_meaning_words_and_neighbours(talk):
     assert answer.results[0].id == "p0"
     assert answer.results[0].message_id == "p0"
     assert answer.results[0].conversation_id == "pottery"
-    assert {"semantic", "keyword"} <= answer.results[0].explanation.keys()
+    assert {"vector", "keyword"} <= answer.results[0].explanation.keys()
     assert answer.results[0].explanation["keyword"]["rank"] == 1
     assert "p1" in ids(answer)
     scores = [one.similarity_score for one in answer.results]
@@ -293,7 +293,7 @@ def test_stop_words_alone_find_nothing_by_words(talk):
 
 def test_long_queries_are_cut_and_say_so(talk):
     answer = talk.search_hybrid("pottery " + " ".join(f"w{n}" for n in range(200)), mode="keyword")
-    assert any("most telling" in note for note in answer.notes)
+    assert any("most informative" in note for note in answer.notes)
     with pytest.raises(ValidationError):
         talk.search_hybrid("x" * (limits.QUERY_CHARACTERS + 1))
 
@@ -396,7 +396,7 @@ def test_the_ranking_tells_what_each_feature_gave(talk):
         .explanation["ranking"]
     )
     assert sum(ranking["parts"].values()) == pytest.approx(ranking["score"])
-    assert ranking["parts"]["cover"] > 0
+    assert ranking["parts"]["coverage"] > 0
 
 
 def test_rare_matches_are_found_among_many(client):

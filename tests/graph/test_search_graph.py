@@ -45,7 +45,7 @@ def test_graph_searches_tell_that_a_decision_is_only_proposed(client):
 
 
 def test_graph_searches_filter_before_they_cut(tools, monkeypatch):
-    monkeypatch.setattr(graph_search, "LINKED", 3)
+    monkeypatch.setattr(graph_search, "MESSAGES_PER_ENTITY", 3)
     old = {**ONLY, "date_range": {"end": "2024-03-02"}}
     assert set(ids(tools.search_hybrid("pandas", mode="graph", filters=old))) == {"t1", "t2"}
     assert set(ids(tools.search_hybrid("pandas", mode="graph", filters=ONLY))) == {
@@ -64,7 +64,10 @@ def test_a_document_takes_one_place_however_many_of_its_passages_fit(tools):
         "short", "The numpy library, not the pandas library, has arrays of numbers."
     )
     for mode in ("hybrid", "keyword", "semantic", "graph"):
-        asked = {"filters": {"content_types": "document"}, "recipe": {"nearest": 1, "worded": 1}}
+        asked = {
+            "filters": {"content_types": "document"},
+            "recipe": {"vector_candidates": 1, "keyword_candidates": 1},
+        }
         found = tools.search_hybrid("pandas library reads tables", mode=mode, limit=2, **asked)
         assert sorted(ids(found)) == ["long", "short"], mode
     assert len(tools.search_hybrid("pandas", mode="graph", limit=4).results) == 4
@@ -78,9 +81,11 @@ def test_entities_and_decisions_are_arms(tools):
     plain = tools.search_hybrid("pandas library", limit=30).results
     assert {"entity", "decision", "message"} <= {one.type for one in plain}
     for arm, kind in (("entities", "entity"), ("decisions", "decision")):
-        off = tools.search_hybrid("pandas library", limit=30, recipe={"arms": {arm: 0}}).results
+        off = tools.search_hybrid("pandas library", limit=30, recipe={"weights": {arm: 0}}).results
         assert [one.id for one in off] == [one.id for one in plain if one.type != kind]
-        much = tools.search_hybrid("pandas library", limit=30, recipe={"arms": {arm: 10}}).results
+        much = tools.search_hybrid(
+            "pandas library", limit=30, recipe={"weights": {arm: 10}}
+        ).results
         first = [one.id for one in plain if one.type == kind]
         assert [one.id for one in much if one.type == kind] == first
         assert much[0].id == first[0]
@@ -88,7 +93,7 @@ def test_entities_and_decisions_are_arms(tools):
     assert much[0].similarity_score > much[1].similarity_score > much[2].similarity_score
     assert [one.type for one in much[:2]] == ["decision", "decision"]
     loud = tools.search_hybrid(
-        "pandas library", limit=30, recipe={"arms": {"meaning": 10, "words": 10}}
+        "pandas library", limit=30, recipe={"weights": {"vector": 10, "keyword": 10}}
     ).results
     assert all(0 <= one.similarity_score <= 1 for one in loud)
 
@@ -96,11 +101,11 @@ def test_entities_and_decisions_are_arms(tools):
 def test_a_recipe_bounds_what_entities_lead_to(tools):
     for linked in (1, 4):
         found = tools.search_hybrid(
-            "pandas", filters=ONLY, limit=20, recipe={"linked": linked}
+            "pandas", filters=ONLY, limit=20, recipe={"entity_candidates": linked}
         ).results
         assert len(found) == 12
         assert sum("entities" in one.explanation for one in found) == linked
-        assert sum("linked" in one.explanation["ranking"]["parts"] for one in found) <= linked
+        assert sum("entities" in one.explanation["ranking"]["parts"] for one in found) <= linked
 
 
 def test_entity_types_are_found_in_any_case(client):
@@ -142,7 +147,7 @@ def test_each_result_tells_its_score_and_the_path_to_it(tools):
             assert path["to"] == one.id
             assert path["relationship"] == ("HAS_CHUNK" if one.type == "document" else "NEXT")
             if mode == "semantic":
-                assert told["semantic"]["score"] == one.similarity_score
+                assert told["vector"]["score"] == one.similarity_score
             elif mode == "keyword" or one.type != "message":
                 assert told["fusion"]["score"] == pytest.approx(one.similarity_score)
                 assert told["fusion"]["factor"] * sum(
@@ -219,7 +224,7 @@ def test_graph_searches_tell_the_relationships_on_the_way(client):
     asked = HybridSearchParams(query="Where is Bobby?", mode="graph", explain=True)
     found = {one.id: one.explanation["path"] for one in client.search_hybrid(asked).results}
     assert found["robert_miller"] == {
-        "named": "Bobby",
+        "name": "Bobby",
         "from": "robert_miller",
         "relationships": [],
         "steps": 0,
@@ -233,12 +238,12 @@ def test_graph_searches_tell_the_relationships_on_the_way(client):
     }
     assert found["pandas"]["relationships"] == [founded]
     mentioned = {"from": "pandas", "relationship": "MENTIONS", "direction": "incoming", "to": "m"}
-    assert (found["m"]["named"], found["m"]["relationships"], found["m"]["steps"]) == (
+    assert (found["m"]["name"], found["m"]["relationships"], found["m"]["steps"]) == (
         "Bobby",
         [founded, mentioned],
         2,
     )
-    by_words = {"linked": 5, "reach": 0, "arms": {"meaning": 0}}
+    by_words = {"entity_candidates": 5, "neighbor_window": 0, "weights": {"vector": 0}}
     client.save_conversation(
         "talk", [{"role": "user", "content": "Bobby says where it is."}], mode="conversation"
     )
@@ -247,4 +252,4 @@ def test_graph_searches_tell_the_relationships_on_the_way(client):
     ).results
     told = next(one for one in led if one.id == "m").explanation
     assert told["path"] == found["m"]
-    assert not {"semantic", "keyword"} & told.keys()
+    assert not {"vector", "keyword"} & told.keys()

@@ -9,8 +9,10 @@ import pytest
 
 from mcp_context_persistence.kg.errors import ContextPersistenceError
 from mcp_context_persistence.queries.search import hybrid
-from mcp_context_persistence.queries.search.filters import parse
-from mcp_context_persistence.queries.search.recipes import recipe
+from mcp_context_persistence.queries.search.filters import read_filters
+from mcp_context_persistence.queries.search.query_terms import extract_terms
+from mcp_context_persistence.queries.search.recipes import read_recipe
+from mcp_context_persistence.queries.search.request import SearchRequest
 from mcp_context_persistence.queries.search.retrieval import QueryVector
 
 CONVERSATIONS, MESSAGES = 30, 100
@@ -53,16 +55,19 @@ def many(client):
     return client
 
 
-def asked(client, *, seed=0, query="green apples", **more):
-    return hybrid.Search(
-        namespace=client.namespace,
-        query=query,
-        vector=QueryVector(
-            numbers=direction(seed), vectors=client._engine.embeddings.current().vectors
-        ),
-        now_ms=0,
-        **more,
-    )
+def build_backend(client, seed=0):
+    engine = client._engine
+    vector = QueryVector(numbers=direction(seed), vectors=engine.embeddings.current().vectors)
+    return hybrid.Backend(run=engine.graph.run, namespace=engine.namespace, vector=vector)
+
+
+def build_request(query="green apples", **more):
+    return SearchRequest(query=query, terms=extract_terms(query), now_ms=0, **more)
+
+
+def search(client, *, seed=0, **more):
+    answer = hybrid.search(build_backend(client, seed), build_request(**more))
+    return [result.scored for result in answer.results]
 
 
 def test_a_filter_that_leaves_one_in_a_hundred_leaves_as_many_as_are_asked_for(many):
@@ -74,34 +79,28 @@ def test_a_filter_that_leaves_one_in_a_hundred_leaves_as_many_as_are_asked_for(m
         {"metadata.rare": 1},
         {"tags": "odd"},
     )
-    run = many._engine.graph.run
     for given in one_in_a_hundred:
         for mode in ("hybrid", "semantic", "keyword"):
-            answer = hybrid.hybrid(
-                run,
-                asked(
-                    many, mode=mode, filters=parse({**given, "content_types": "message"}), limit=25
-                ),
-            )
-            assert len(answer.hits) == 25, (given, mode)
-            places = {tuple(hit.id.split(":")) for hit in answer.hits}
+            filters = read_filters({**given, "content_types": "message"})
+            found = search(many, mode=mode, filters=filters, limit=25)
+            assert len(found) == 25, (given, mode)
+            places = {tuple(one.candidate.id.split(":")) for one in found}
             assert all(conversation == "7" or place == "50" for conversation, place in places), (
                 given,
                 mode,
             )
     # The nearest are found, not just any: as an exact comparison orders them.
     graph = many._engine.graph.driver
-    vector = asked(many, filters=parse(None)).vector.numbers
+    vector = direction(0)
     exact = graph.execute_query(
         "MATCH (m:Message {namespace: $n, conversation_id: 'c7'}) "
         "RETURN m.id AS id ORDER BY vector.similarity.cosine(m.embedding, $v) DESC LIMIT 25",
         n=many.namespace,
         v=vector.tolist(),
     ).records
-    found = hybrid.hybrid(
-        run, asked(many, mode="semantic", filters=parse({"conversation_id": "c7"}), limit=25)
-    ).hits
-    assert {hit.id for hit in found} == {row["id"] for row in exact}
+    filters = read_filters({"conversation_id": "c7"})
+    found = search(many, mode="semantic", filters=filters, limit=25)
+    assert {one.candidate.id for one in found} == {row["id"] for row in exact}
 
 
 def test_messages_that_mention_a_rare_type_are_found_among_many(many):
@@ -124,48 +123,51 @@ def test_messages_that_mention_a_rare_type_are_found_among_many(many):
         assert all(one.id.startswith("q") for one in found)
 
 
-def test_an_arm_with_factor_0_has_no_influence_on_the_order(client):
+def test_a_weight_of_0_leaves_no_influence_on_the_order(client):
     fill(client, conversations=3)
     client.save_decision("c1", "apples", "Green apples", "Keep the green apples of the garden")
-    run = client._engine.graph.run
 
-    def order(arm, **more):
-        made = recipe({"arms": {arm: 0}, "linked": 10})
-        return [
-            (hit.id, hit.score)
-            for hit in hybrid.hybrid(
-                run, asked(client, recipe=made, filters=parse(None), limit=40, **more)
-            ).hits
-        ]
+    def order(weight, **more):
+        recipe = read_recipe({"weights": {weight: 0}, "entity_candidates": 10})
+        found = search(client, recipe=recipe, limit=40, **more)
+        return [(one.candidate.id, one.score) for one in found]
 
-    first = order("meaning", seed=1)
+    first = order("vector", seed=1)
     assert len(first) == 40
     for seed in (2, 3):
-        assert order("meaning", seed=seed) == first
-    first = order("words", query="green apples")
+        assert order("vector", seed=seed) == first
+    first = order("keyword", query="green apples")
     assert len(first) == 40
     for query in ("number", "garden says"):
-        assert order("words", query=query) == first
+        assert order("keyword", query=query) == first
 
 
 def test_the_time_that_is_named_is_looked_at_on_older_servers_too(old_server):
     fill(
         old_server, conversations=12, towards=0
     )  # nearer to the query than what other tests leave in the server
-    narrow = recipe({"nearest": 1, "worded": 1, "reach": 0, "arms": {"words": 0}})
+    narrow = read_recipe(
+        {
+            "vector_candidates": 1,
+            "keyword_candidates": 1,
+            "neighbor_window": 0,
+            "weights": {"keyword": 0},
+        }
+    )
     graph = old_server._engine.graph
-    question = asked(
-        old_server,
+    request = build_request(
         query="what was on 5 January 2024?",
         recipe=narrow,
-        filters=parse({"content_types": "message"}),
+        filters=read_filters({"content_types": "message"}),
         limit=8,
     )
     found = []
     servers = graph.server, replace(graph.server, dialect="25")
     for graph._server in servers:
-        rows, _ = hybrid.candidates(graph.run, question)
-        found.append({row["id"] for row in rows if row["conversation_id"] == "c4"})
+        candidates, _, _ = hybrid.retrieve_candidates(
+            build_backend(old_server), request, request.recipe
+        )
+        found.append({one.id for one in candidates.messages if one.conversation_id == "c4"})
     assert found[0] == found[1]
     assert len(found[0]) == 8
 

@@ -11,7 +11,7 @@ import yaml
 from mcp_context_persistence.client import ContextPersistenceClient
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.runtime.config.argument_defaults import documented_default
+from mcp_context_persistence.runtime.config.argument_defaults import UNSET, unset_defaults
 from mcp_context_persistence.runtime.config.settings import HIDDEN, Config, load_config
 from mcp_context_persistence.runtime.config.sources import key_of, variables_of
 
@@ -337,19 +337,20 @@ def test_secrets_are_never_shown():
     )
     assert made.auth == ("neo4j", "w0rd")
     assert (
-        "w0rd"
-        not in f"{made!r} {made} {made.shown()} "
+        "w0rd" not in f"{made!r} {made} {made.shown()} "
         f"{made.model_dump_json(exclude={'database_url', 'vector_db_url'})}"
     )
     assert made.shown()["database_url"] == f"bolt://{HIDDEN}@host:1"
 
 
-def test_a_documented_default_is_equal_to_its_value_and_an_object_of_its_own():
-    for value in (10, 0.7, "hybrid"):
-        ours = documented_default(value)
-        assert ours == value
-        assert ours is not value
-        assert (repr(ours), str(ours), hash(ours)) == (repr(value), str(value), hash(value))
+def test_left_out_arguments_are_unset_and_the_signature_has_the_documented_defaults():
+    @unset_defaults("limit", "mode")
+    def search(query, limit=5, *, mode="hybrid", explain=False):
+        return query, limit, mode, explain
+
+    assert search("x") == ("x", UNSET, UNSET, False)
+    assert search("x", 5, mode="hybrid") == ("x", 5, "hybrid", False)
+    assert str(inspect.signature(search)) == "(query, limit=5, *, mode='hybrid', explain=False)"
     parameters = inspect.signature(ContextPersistenceClient.search_similar_conversations).parameters
     assert (str(parameters["limit"]), str(parameters["min_score"])) == (
         "limit: int = 5",

@@ -4,32 +4,45 @@ from typing import Any
 
 import pytest
 
-from mcp_context_persistence.queries.search.explanation import explained
+from mcp_context_persistence.queries.search.candidate import (
+    Candidate,
+    Candidates,
+    ScoredCandidate,
+)
+from mcp_context_persistence.queries.search.explanation import explain_candidate
+from mcp_context_persistence.queries.search.graph_search import GraphMatch
 
-LINK = {"score": 0.5, "through": ["Robert Miller"], "path": {"from": "robert_miller", "steps": 1}}
-FOUND = {"nears": [0.9, 0.7], "scores": [3.0], "links": {"lease": LINK}}
+CANDIDATES = Candidates(vector_scores=[0.9, 0.7], keyword_scores=[3.0])
+LINK = GraphMatch(
+    candidate=Candidate("message", "lease"),
+    score=0.5,
+    through=["Robert Miller"],
+    path=[
+        {
+            "from": "robert_miller",
+            "relationship": "MENTIONS",
+            "direction": "incoming",
+            "to": "lease",
+        }
+    ],
+    start_name="Robert",
+)
 
 
-def row(kind: str, **more: Any) -> dict[str, Any]:
-    return {
-        "id": "lease",
-        "kind": kind,
-        "meaning": None,
-        "words": None,
-        "document_id": None,
-        **more,
-    }
+def explain(kind: str, link: GraphMatch | None, **scores: Any) -> dict[str, Any]:
+    scored = ScoredCandidate(0.5, Candidate(kind, "lease", **scores))
+    return explain_candidate(scored, CANDIDATES, link, with_path=True)
 
 
-def test_an_entity_with_the_id_of_a_message_is_not_explained_by_what_leads_to_that() -> None:
-    told = explained(row("entity", meaning=0.7), FOUND, explain=True)
-    assert told["semantic"] == {"rank": 2, "score": 0.7}
+def test_ranks_are_counted_among_all_scores_of_a_retriever() -> None:
+    told = explain("entity", None, vector_score=0.7)
+    assert told["vector"] == {"rank": 2, "score": 0.7}
     assert "entities" not in told
-    assert told["path"]["from"] == "lease"
+    assert told["path"] == {"from": "lease", "relationship": "NEXT", "steps": 0, "to": "lease"}
 
 
-@pytest.mark.parametrize("hit", [True, False])
-def test_a_message_to_which_entities_lead_says_so_and_how_it_was_found(hit: bool) -> None:
-    told = explained(row("message", words=3.0 if hit else None), FOUND, explain=True)
+@pytest.mark.parametrize("is_found", [True, False])
+def test_a_message_that_entities_lead_to_says_so_and_how_it_was_found(is_found: bool) -> None:
+    told = explain("message", LINK, keyword_score=3.0 if is_found else None)
     assert told["entities"] == {"score": 0.5, "through": ["Robert Miller"]}
-    assert told["path"]["from"] == ("lease" if hit else "robert_miller")
+    assert told["path"]["from"] == ("lease" if is_found else "robert_miller")

@@ -9,7 +9,12 @@ from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.filter_tokens import build_token
 from mcp_context_persistence.models import DateRange, SearchFilters
-from mcp_context_persistence.queries.search.filters import BOXES, CONTENT_TYPES, Filters, parse
+from mcp_context_persistence.queries.search.filters import (
+    CONTENT_TYPES,
+    MAX_INDEX_RANGES,
+    Filters,
+    read_filters,
+)
 
 
 class Silent(tzinfo):
@@ -25,16 +30,16 @@ def ms(*parts: int, zone: timezone = UTC) -> int:
 
 def test_nothing_given_restricts_nothing() -> None:
     for nothing in (None, {}, SearchFilters()):
-        filters = parse(nothing)
+        filters = read_filters(nothing)
         assert filters == Filters()
-        assert filters.only_kinds
+        assert filters.has_only_kinds
         assert filters.kinds == CONTENT_TYPES
-        assert filters.kind_group() == []
+        assert filters.kind_group == []
 
 
 @pytest.mark.parametrize("value", ["user", ["user"], ("user", "user"), {"user"}])
 def test_one_value_and_lists_are_the_same(value: Any) -> None:
-    assert parse({"role": value}).roles == ("user",)
+    assert read_filters({"role": value}).roles == ("user",)
 
 
 @pytest.mark.parametrize(
@@ -49,12 +54,12 @@ def test_one_value_and_lists_are_the_same(value: Any) -> None:
 )
 def test_unknown_keys_are_refused_with_the_nearest(key: str, nearest: str) -> None:
     with pytest.raises(ValidationError, match=rf"did you mean {nearest}\?"):
-        parse({key: "x"})
+        read_filters({key: "x"})
 
 
 def test_a_key_like_nothing_is_refused_with_all_of_them() -> None:
     with pytest.raises(ValidationError, match="known are: conversation_id, date_range"):
-        parse({"$where": 1})
+        read_filters({"$where": 1})
 
 
 @pytest.mark.parametrize(
@@ -94,17 +99,17 @@ def test_a_key_like_nothing_is_refused_with_all_of_them() -> None:
 )
 def test_bad_values_are_refused(raw: Any) -> None:
     with pytest.raises(ValidationError):
-        parse(raw)
+        read_filters(raw)
 
 
 def test_errors_name_the_field_and_not_the_value() -> None:
     with pytest.raises(ValidationError, match=r"filters\.conversation_id") as caught:
-        parse({"conversation_id": "secret\nvalue"})
+        read_filters({"conversation_id": "secret\nvalue"})
     assert "secret" not in str(caught.value)
 
 
 def test_a_date_is_a_whole_day() -> None:
-    filters = parse({"date_range": {"start": "2024-01-01", "end": "2024-12-31"}})
+    filters = read_filters({"date_range": {"start": "2024-01-01", "end": "2024-12-31"}})
     assert filters.start_ms == ms(2024, 1, 1)
     assert filters.end_ms == ms(2025, 1, 1) - 1
 
@@ -114,20 +119,22 @@ def test_a_date_is_a_whole_day() -> None:
     ["2024-06-01", date(2024, 6, 1), datetime(2024, 6, 1), "2024-06-01T00:00:00Z", "2024-06-01Z"],
 )
 def test_either_end_may_be_missing(start: Any) -> None:
-    filters = parse({"date_range": {"start": start}})
+    filters = read_filters({"date_range": {"start": start}})
     assert (filters.start_ms, filters.end_ms) == (ms(2024, 6, 1), None)
 
 
 def test_an_offset_moves_the_day() -> None:
     east = timezone(timedelta(hours=2))
-    filters = parse({"date_range": {"start": "2024-06-01+02:00", "end": "2024-06-01+02:00"}})
+    filters = read_filters({"date_range": {"start": "2024-06-01+02:00", "end": "2024-06-01+02:00"}})
     assert filters.start_ms == ms(2024, 6, 1, zone=east)
     assert filters.end_ms == ms(2024, 6, 2, zone=east) - 1
-    assert parse({"date_range": {"start": "2024-06-01-0530"}}).start_ms == ms(2024, 6, 1, 5, 30)
+    assert read_filters({"date_range": {"start": "2024-06-01-0530"}}).start_ms == ms(
+        2024, 6, 1, 5, 30
+    )
 
 
 def test_a_time_is_a_moment() -> None:
-    filters = parse(
+    filters = read_filters(
         {"date_range": {"start": "2024-06-01T10:00:00+02:00", "end": "2024-06-01T08:00:00"}}
     )
     assert filters.start_ms == filters.end_ms == ms(2024, 6, 1, 8)
@@ -152,14 +159,14 @@ def test_a_time_is_a_moment() -> None:
 )
 def test_date_ranges_that_say_nothing_are_refused(given: Any) -> None:
     with pytest.raises(ValidationError, match="date_range"):
-        parse({"date_range": given})
+        read_filters({"date_range": given})
 
 
 @pytest.mark.parametrize(
     "day", ["0001-01-01", "9999-12-31", "0001-01-01+14:00", "9999-12-31-12:00"]
 )
 def test_the_ends_of_the_calendar_work(day: str) -> None:
-    filters = parse({"date_range": {"start": day, "end": day}})
+    filters = read_filters({"date_range": {"start": day, "end": day}})
     assert filters.start_ms is not None
     assert filters.end_ms == filters.start_ms + 86_400_000 - 1
 
@@ -169,26 +176,26 @@ def test_ranges_hold_in_order_only(first: date, last: date) -> None:
     raw = {"date_range": {"start": first.isoformat(), "end": last}}
     if first > last:
         with pytest.raises(ValidationError):
-            parse(raw)
+            read_filters(raw)
     else:
-        filters = parse(raw)
+        filters = read_filters(raw)
         assert filters.start_ms is not None
         assert filters.end_ms is not None
         assert filters.end_ms - filters.start_ms + 1 == ((last - first).days + 1) * 86_400_000
 
 
 def test_conversation_covers_its_messages() -> None:
-    assert parse({"content_types": "conversation"}).kinds == ("message", "conversation")
-    assert parse({"content_types": ["document", "entity"]}).kinds == ("entity", "document")
+    assert read_filters({"content_types": "conversation"}).kinds == ("message", "conversation")
+    assert read_filters({"content_types": ["document", "entity"]}).kinds == ("entity", "document")
 
 
 def test_metadata_values_are_written_as_their_facets() -> None:
-    filters = parse({"metadata.team": ["blue", 3, True, 1.5]})
+    filters = read_filters({"metadata.team": ["blue", 3, True, 1.5]})
     assert filters.metadata == {"team": ("blue", "3", "true", "1.5")}
     assert filters.groups == [
         [build_token("metadata.team", value) for value in ("blue", "3", "true", "1.5")]
     ]
-    assert not filters.boxes()[1]
+    assert not filters.is_in_index
 
 
 def test_filters_as_an_object_are_the_same() -> None:
@@ -197,41 +204,44 @@ def test_filters_as_an_object_are_the_same() -> None:
         "date_range": {"start": "2024-01-01"},
         "metadata.team": "blue",
     }
-    assert parse(SearchFilters(**raw)) == parse(raw)
+    assert read_filters(SearchFilters(**raw)) == read_filters(raw)
 
 
 def test_boxes_are_the_product_of_the_lists() -> None:
-    boxes, whole = parse(
+    filters = read_filters(
         {"conversation_id": ["a", "b"], "role": ["user", "assistant"], "content_types": "message"}
-    ).boxes()
+    )
+    ranges, whole = filters.index_ranges, filters.is_in_index
     assert whole
-    assert {(box["conversation_id_from"], box["role_to"]) for box in boxes} == {
+    assert {(box["conversation_id_from"], box["role_to"]) for box in ranges} == {
         (conversation, role) for conversation in ("a", "b") for role in ("user", "assistant")
     }
     assert all(
         box["kind"] == "message" and box["project_from"] == "" and box["project_to"] == "\uffff"
-        for box in boxes
+        for box in ranges
     )
 
 
 def test_too_many_boxes_leave_the_longest_list_to_a_check() -> None:
-    filters = parse(
+    filters = read_filters(
         {"conversation_id": [f"c{n}" for n in range(100)], "role": ["user", "assistant"]}
     )
-    boxes, whole = filters.boxes()
+    ranges, whole = filters.index_ranges, filters.is_in_index
     assert not whole
-    assert 0 < len(boxes) <= BOXES
+    assert 0 < len(ranges) <= MAX_INDEX_RANGES
     assert len(filters.groups) == 2
 
 
 def test_what_has_no_such_property_is_not_searched_for() -> None:
-    assert parse({"role": "user"}).vector_kinds == ("message",)
-    assert parse({"conversation_id": "c"}).vector_kinds == ("message", "decision")
-    assert parse({"content_types": "entity", "project": "p"}).vector_kinds == ()
-    assert parse({"content_types": "entity", "project": "p"}).boxes() == ([], True)
+    assert read_filters({"role": "user"}).vector_kinds == ("message",)
+    assert read_filters({"conversation_id": "c"}).vector_kinds == ("message", "decision")
+    assert read_filters({"content_types": "entity", "project": "p"}).vector_kinds == ()
+    assert read_filters({"content_types": "entity", "project": "p"}).index_ranges == []
 
 
 def test_entity_types_are_no_range_of_the_vector_index() -> None:
-    filters = parse({"entity_types": ["technology", "concept"]})
-    assert not filters.boxes()[1]
-    assert filters.groups == [[build_token("mentions", "technology"), build_token("mentions", "concept")]]
+    filters = read_filters({"entity_types": ["technology", "concept"]})
+    assert not filters.is_in_index
+    assert filters.groups == [
+        [build_token("mentions", "technology"), build_token("mentions", "concept")]
+    ]

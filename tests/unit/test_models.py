@@ -11,7 +11,7 @@ from mcp_context_persistence.kg import models
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.filter_tokens import build_metadata_tokens, read_project, read_tags
 from mcp_context_persistence.kg.writes import upsert
-from mcp_context_persistence.queries.search.filters import parse
+from mcp_context_persistence.queries.search.filters import read_filters
 
 SECRET = "SeCrEt"
 
@@ -226,8 +226,8 @@ def test_metadata_is_hashed_as_it_is_stored_and_filtered_by_the_same():
         ("yes", np.bool_(True)),
     ]
     for key, value in asked:
-        assert set(parse({f"metadata.{key}": value}).groups[0]) <= tokens, (key, value)
-    assert not set(parse({"metadata.one": True}).groups[0]) & tokens
+        assert set(read_filters({f"metadata.{key}": value}).groups[0]) <= tokens, (key, value)
+    assert not set(read_filters({"metadata.one": True}).groups[0]) & tokens
 
 
 def test_entities_and_relationships_keep_what_json_makes_of_their_metadata():

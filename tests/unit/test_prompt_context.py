@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mcp_context_persistence.queries.prompt_context.builder import build
 from mcp_context_persistence.queries.prompt_context.excerpts import GraphFacts
+from mcp_context_persistence.queries.search.candidate import Candidate
 
 CITATION = re.compile(r"^\[(m|d|doc):([^\]]+)\]", re.MULTILINE)
 
@@ -17,22 +18,24 @@ def count(texts: Sequence[str]) -> list[int]:
     return [len(text.split()) for text in texts]
 
 
-def shown(scored: list[tuple[float, dict[str, Any]]], budget: int = 1000, **more: Any) -> list[str]:
+def shown(scored: list[tuple[float, Candidate]], budget: int = 1000, **more: Any) -> list[str]:
     return [
-        row["id"]
-        for _, row in build(scored, words=[], budget=budget, count_tokens=count, **more).scored_rows
+        row.id
+        for _, row in build(scored, words=[], budget=budget, count_tokens=count, **more).scored
     ]
 
 
-def row(place: int, content: str, *, talk: str = "c", **more: Any) -> dict[str, Any]:
-    found = {
+def row(place: int, content: str, *, talk: str = "c", **more: Any) -> Candidate:
+    fields = {
         "id": f"{talk}:{place}",
         "kind": "message",
         "conversation_id": talk,
         "position": place,
         "content": content,
+        "author": "Ann",
+        "timestamp_ms": 1_700_000_000_000,
     }
-    return {**found, "author": "Ann", "timestamp_ms": 1_700_000_000_000, "cut": False, **more}
+    return Candidate(**{**fields, **more})
 
 
 def test_passages_are_ordered_by_conversation_and_position_with_citations() -> None:
@@ -47,13 +50,13 @@ def test_passages_are_ordered_by_conversation_and_position_with_citations() -> N
         "database?\n[m:c:4] Ann: We chose Neo4j."
     )
     assert [made.tokens] == count([made.text])
-    assert [row["id"] for _, row in made.scored_rows] == ["b:0", "c:1", "c:4"]
+    assert [row.id for _, row in made.scored] == ["b:0", "c:1", "c:4"]
 
 
 def test_hardly_relevant_passages_are_left_out() -> None:
     scored = [(0.9, row(0, "yes")), (0.05, row(9, "noise")), (0.04, row(20, "more noise"))]
     assert [
-        row["id"] for _, row in build(scored, words=[], budget=1000, count_tokens=count).scored_rows
+        row.id for _, row in build(scored, words=[], budget=1000, count_tokens=count).scored
     ] == ["c:0"]
 
 
@@ -65,7 +68,7 @@ def test_new_passages_are_preferred_to_repetitions() -> None:
         (0.8, row(70, "a lazy dog sleeps all day long", talk="e")),
     ]
     made = build(scored, words=[], budget=34, count_tokens=count)
-    assert [row["id"] for _, row in made.scored_rows] == ["c:0", "e:70"]
+    assert [row.id for _, row in made.scored] == ["c:0", "e:70"]
 
 
 def test_the_answered_question_and_the_messages_between_are_shown() -> None:
@@ -76,7 +79,7 @@ def test_the_answered_question_and_the_messages_between_are_shown() -> None:
         (0.1, row(5, "Just blue?")),
     ]
     assert [
-        row["id"] for _, row in build(scored, words=[], budget=100, count_tokens=count).scored_rows
+        row.id for _, row in build(scored, words=[], budget=100, count_tokens=count).scored
     ] == [
         "c:3",
         "c:4",
@@ -145,13 +148,13 @@ def test_an_excerpt_keeps_lines_and_quotes() -> None:
 
 
 def test_an_incomplete_last_sentence_is_left_out() -> None:
-    cut = row(0, "The password is long. The policy is str", cut=True)
+    cut = row(0, "The password is long. The policy is str", is_cut=True)
     assert build(
         [(0.9, cut)], words=["policy", "password"], budget=60, count_tokens=count
     ).text.endswith("Ann: The password is long. …")
     assert (
         build(
-            [(0.9, row(0, "One sentence that was cut", cut=True))],
+            [(0.9, row(0, "One sentence that was cut", is_cut=True))],
             words=[],
             budget=60,
             count_tokens=count,
@@ -161,7 +164,7 @@ def test_an_incomplete_last_sentence_is_left_out() -> None:
 
 
 def test_decisions_and_documents_have_citations_and_entities_none() -> None:
-    other = {"position": None, "author": None, "cut": None}
+    other = {"position": None, "author": None, "is_cut": False}
     scored = [
         (0.9, row(0, "Use Neo4j.", **{**other, "kind": "decision", "id": "d1"})),
         (
@@ -204,23 +207,21 @@ def test_the_budget_is_never_exceeded(found: list[tuple[float, int, str]], budge
     made = build(scored, words=["a"], budget=budget, count_tokens=count)
     assert count([made.text]) == [made.tokens]
     assert made.tokens <= budget
-    for _, one in made.scored_rows:
-        assert f"[m:{one['id']}]" in made.text
+    for _, one in made.scored:
+        assert f"[m:{one.id}]" in made.text
 
 
 def test_no_candidates_give_an_empty_text() -> None:
     assert build([], words=[], budget=10, count_tokens=count).text == ""
     assert (
-        build(
-            [(0.5, row(0, "too long for it"))], words=[], budget=1, count_tokens=count
-        ).scored_rows
+        build([(0.5, row(0, "too long for it"))], words=[], budget=1, count_tokens=count).scored
         == ()
     )
 
 
 @pytest.mark.parametrize("score", [0.0, 1e-300])
 def test_scores_that_are_not_positive_are_accepted(score: float) -> None:
-    assert build([(score, row(0, "hello"))], words=[], budget=50, count_tokens=count).scored_rows
+    assert build([(score, row(0, "hello"))], words=[], budget=50, count_tokens=count).scored
 
 
 def test_texts_that_differ_in_a_number_a_date_or_a_negation_are_not_repetitions() -> None:
@@ -293,7 +294,7 @@ def test_a_decision_follows_its_message_or_has_its_place_by_time() -> None:
         (0.9, row(place, f"Message {place} says this.", timestamp_ms=place * day))
         for place in range(4)
     ]
-    other = {"kind": "decision", "position": None, "author": None, "cut": None}
+    other = {"kind": "decision", "position": None, "author": None, "is_cut": False}
     told = row(0, "Use Neo4j.", **{**other, "id": "told", "timestamp_ms": 90 * day})
     made = build(
         [*messages, (0.9, told)],
@@ -302,7 +303,7 @@ def test_a_decision_follows_its_message_or_has_its_place_by_time() -> None:
         count_tokens=count,
         facts=GraphFacts(evidence={"d:told": {"position": 1, "timestamp_ms": day}}),
     )
-    assert [row["id"] for _, row in made.scored_rows] == ["c:0", "c:1", "told", "c:2", "c:3"]
+    assert [row.id for _, row in made.scored] == ["c:0", "c:1", "told", "c:2", "c:3"]
     assert (
         "# 2 January 1970\n[m:c:1] Ann: Message 1 says this.\n[d:told] Use Neo4j.\n\n# 3 January"
         in made.text
@@ -374,7 +375,7 @@ def test_every_text_is_counted_once_and_the_result_once() -> None:
         for place in range(60)
     ]
     made = build(scored, words=["number"], budget=300, count_tokens=watched)
-    assert made.scored_rows
+    assert made.scored
     assert calls == 2
     assert len(asked) == len(set(asked))
 
@@ -385,4 +386,4 @@ def test_a_constant_token_count_is_accepted(size: int) -> None:
         [(0.9, row(0, "hello"))], words=[], budget=1, count_tokens=lambda texts: [size] * len(texts)
     )
     assert made.tokens == size
-    assert made.scored_rows
+    assert made.scored

@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from datetime import date, datetime
 from hashlib import blake2b
 from typing import Any, TypeVar
@@ -169,4 +169,6 @@ def _to_plain(value: object) -> dict[str, Any]:
         return {name: value.isoformat()}
     if isinstance(value, Mapping):
         return {name: dict(value)}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: {field.name: getattr(value, field.name) for field in fields(value)}}
     raise TypeError(name)

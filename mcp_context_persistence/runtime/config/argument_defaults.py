@@ -1,30 +1,52 @@
-"""Defaults of arguments whose place a setting may take when the argument is left out."""
+"""Arguments that were left out have the value `UNSET`.
 
-from typing import Any, TypeVar
+A setting can then replace the documented default.
+"""
 
-T = TypeVar("T")
+import inspect
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Final, TypeVar, cast
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-def documented_default(value: T) -> T:
-    """Return the value as an object of its own, for the default of an argument.
+class Unset(Enum):
+    """The type of `UNSET`."""
 
-    It is equal to the plain value and has the same representation. `is` tells whether the caller
-    left the argument out, so that a setting can take its place while the signature stays as it is
-    documented.
+    UNSET = "unset"
+
+
+UNSET: Final = Unset.UNSET
+
+
+def unset_defaults(*names: str) -> Callable[[F], F]:
+    """Make `UNSET` the default of some arguments of a function.
+
+    `inspect.signature` and `help` still show the defaults that are written in the source, which are
+    the documented ones.
+
+    Args:
+        names: The arguments.
     """
-    kind: Any = type(value)
-    return type(kind.__name__, (kind,), {"left_out": True})(value)  # type: ignore[no-any-return]
 
+    def decorate(function: F) -> F:
+        target: Any = function
+        signature = inspect.signature(function)
+        for name in names:
+            if signature.parameters[name].default is inspect.Parameter.empty:
+                raise TypeError(f"{name} has no default")
+        defaults = {
+            name: UNSET if name in names else parameter.default
+            for name, parameter in signature.parameters.items()
+            if parameter.default is not inspect.Parameter.empty
+        }
+        keywords = target.__kwdefaults__ or {}
+        target.__defaults__ = tuple(
+            default for name, default in defaults.items() if name not in keywords
+        )
+        target.__kwdefaults__ = {name: defaults[name] for name in keywords} or None
+        target.__signature__ = signature
+        return cast("F", target)
 
-def is_left_out(value: object) -> bool:
-    """Return whether a value is such a default: the caller left the argument out."""
-    return getattr(type(value), "left_out", False) is True
-
-
-SPACY_MODEL = documented_default("en_core_web_sm")
-SIMILAR_LIMIT = documented_default(5)
-SIMILAR_MIN_SCORE = documented_default(0.7)
-HYBRID_LIMIT = documented_default(10)
-HYBRID_MODE = documented_default("hybrid")
-CACHE_SIZE = documented_default(1000)
-CACHE_TTL = documented_default(3600)
+    return decorate

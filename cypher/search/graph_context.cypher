@@ -1,7 +1,9 @@
-// What the graph knows of texts that are to be shown: what they mention, and where decisions come from.
-// Columns: kind (message, decision or document), id, entities (ids, the surest first, at most `entities`), position and timestamp_ms of
-// the last message of a decision's conversation that tells of it, else null. One row for each that still exists.
-// Plan: one seek per text; an entity's own relationships are never walked.
+// Read what the graph says about texts of a prompt context: what they mention, and where decisions
+// come from.
+// Columns: kind (message, decision or document), id, entities (ids, the most confident first, at
+// most `entities`), position and timestamp_ms of the last message of a decision's conversation that
+// supports it, else null. One row for each that still exists.
+// Plan: one seek per text; an entity's own relationships are never followed.
 // One map as parameter: lists of other lengths would be planned anew.
 :param batch => {namespace: "default", messages: ["conv-123:0"], decisions: ["conv-123:decision:1"], chunks: ["manual:0"], entities: 20}
 UNWIND $batch.messages AS id
@@ -27,8 +29,8 @@ MATCH (d:Decision {namespace: $batch.namespace, id: id})
 CALL (d) {
   MATCH (d)-[:EVIDENCED_BY]->(m:Message)
   WHERE m.conversation_id = d.conversation_id
-  RETURN collect({position: m.position, timestamp_ms: m.timestamp_ms}) AS told, max(m.position) AS position
+  RETURN collect({position: m.position, timestamp_ms: m.timestamp_ms}) AS evidence, max(m.position) AS position
 }
 RETURN 'decision' AS kind, id,
   COLLECT { MATCH (d)-[:ABOUT]->(e:Entity) RETURN e.id ORDER BY e.id LIMIT $batch.entities } AS entities,
-  position, head([one IN told WHERE one.position = position | one.timestamp_ms]) AS timestamp_ms;
+  position, head([message IN evidence WHERE message.position = position | message.timestamp_ms]) AS timestamp_ms;

@@ -1,6 +1,7 @@
-// Which entities may a query name? Those that share words with it.
+// Find the entities that a query may name: those that share words with it.
 // Columns: id, name, aliases (list), content, confidence (0 to 1), score (Lucene's, best first).
-// Plan: one search of the fulltext index, which requires the namespace and the kind by their facets.
+// Plan: one search of the fulltext index, which requires the namespace and the kind by their filter
+// tokens.
 // One map as parameter: lists of other lengths would be planned anew.
 :param batch => {namespace: "default", text: "+facets:(1)^0 +facets:(2)^0 +content:(pandas)", limit: 50}
 CALL db.index.fulltext.queryNodes('memory_text', $batch.text, {limit: $batch.limit}) YIELD node, score

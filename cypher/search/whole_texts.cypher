@@ -1,4 +1,4 @@
-// The whole text of messages that a search has shown in part.
+// Read the whole text of messages of which a search read only a part.
 // Columns: id, content. One row per message that still exists.
 // Plan: one seek per message. One map as parameter: lists of other lengths would be planned anew.
 :param batch => {namespace: "default", ids: ["conv-123:0"]}

@@ -8,70 +8,81 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_context_persistence.queries.search import diversification
-from mcp_context_persistence.queries.search.query_terms import terms
-from mcp_context_persistence.queries.search.ranker import (
-    FEATURES,
-    PLAIN,
-    STRETCHES,
-    Question,
-    _words,
-    features,
-    meeting,
-    rank,
-    weights,
+from mcp_context_persistence.queries.search.authors import are_from_meetings, read_authors
+from mcp_context_persistence.queries.search.candidate import Candidate, ScoredCandidate
+from mcp_context_persistence.queries.search.features import (
+    BASE_FEATURES,
+    MESSAGE_FEATURES,
+    PASSAGE_FEATURES,
+    RankingQuery,
+    _split_words,
+    calculate_features,
 )
+from mcp_context_persistence.queries.search.graph_search import GraphMatch
+from mcp_context_persistence.queries.search.query_terms import extract_terms
+from mcp_context_persistence.queries.search.ranker import learned_weights, rank
 from mcp_context_persistence.queries.search.recipes import BALANCED
 from mcp_context_persistence.queries.temporal.query_dates import find_query_dates
 
 
 def row(
-    place: int,
+    position: int,
     content: str,
     *,
     cosine: float | None = 0.1,
     talk: str = "c",
     hit: bool = True,
     **more: Any,
-) -> dict[str, Any]:
-    found = {
-        "id": f"{talk}:{place}",
+) -> Candidate:
+    fields = {
         "conversation_id": talk,
-        "position": place,
+        "position": position,
         "content": content,
-        "author": None,
         "timestamp_ms": NOW,
         "cosine": cosine,
+        "vector_score": cosine if hit else None,
+        "retrieval_score": 0.8 if hit else 0.0,
     }
-    return {
-        **found,
-        "meaning": cosine if hit else None,
-        "words": None,
-        "own": 0.8 if hit else 0.0,
-        "passes": True,
-        **more,
-    }
+    return Candidate("message", f"{talk}:{position}", **{**fields, **more})
+
+
+def features(
+    rows: list[Candidate], query: RankingQuery, *, for_passages: bool = False
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return calculate_features(rows, read_authors(rows), query, for_passages=for_passages)
+
+
+def ranked(rows: list[Candidate], query: RankingQuery, *, limit: int) -> list[ScoredCandidate]:
+    return rank(rows, read_authors(rows), query, limit=limit, recipe=BALANCED)
+
+
+def meeting(rows: list[Candidate], *, least: int) -> bool:
+    return are_from_meetings(rows, read_authors(rows), min_messages=least)
 
 
 NOW = 1_700_000_000_000  # 14 November 2023
 
 
-def asked(query: str) -> Question:
-    return Question(
-        text=query, words=terms(query).words, times=find_query_dates(query, now_ms=NOW), now_ms=NOW
+def asked(query: str) -> RankingQuery:
+    return RankingQuery(
+        text=query,
+        words=extract_terms(query).words,
+        dates=find_query_dates(query, now_ms=NOW),
+        now_ms=NOW,
     )
 
 
-def seen(rows: list[dict[str, Any]], query: str) -> dict[str, list[float]]:
+def seen(rows: list[Candidate], query: str) -> dict[str, list[float]]:
     columns = features(rows, asked(query))
-    assert columns.shape == (len(rows), len(FEATURES))
+    assert columns.shape == (len(rows), len(MESSAGE_FEATURES))
     assert np.isfinite(columns).all()
     assert (columns >= 0).all()
-    return {name: columns[:, place].tolist() for place, name in enumerate(FEATURES)}
+    return {name: columns[:, place].tolist() for place, name in enumerate(MESSAGE_FEATURES)}
 
 
 def test_there_is_a_weight_for_each_feature() -> None:
-    assert list(weights()) == FEATURES
-    assert list(weights(stretches=True)) == STRETCHES
+    assert tuple(learned_weights()) == MESSAGE_FEATURES
+    assert tuple(learned_weights(for_passages=True)) == PASSAGE_FEATURES
 
 
 def test_stretches_are_judged_by_what_lies_around_each_message_too() -> None:
@@ -82,10 +93,10 @@ def test_stretches_are_judged_by_what_lies_around_each_message_too() -> None:
         )
     ]
     plain = features(rows, asked("pottery class"))
-    seen = features(rows, asked("pottery class"), stretches=True)
-    assert seen.shape == (8, len(STRETCHES))
-    assert seen[:, : len(PLAIN)].tolist() == plain[:, : len(PLAIN)].tolist()
-    cover = seen[:, STRETCHES.index("wide_cover")].tolist()
+    seen = features(rows, asked("pottery class"), for_passages=True)
+    assert seen.shape == (8, len(PASSAGE_FEATURES))
+    assert seen[:, : len(BASE_FEATURES)].tolist() == plain[:, : len(BASE_FEATURES)].tolist()
+    cover = seen[:, PASSAGE_FEATURES.index("wide_coverage")].tolist()
     assert cover == pytest.approx([1, 1, 1, 1, cover[4], cover[4], 0, 0])
     assert 0 < cover[4] < 1
     assert np.isfinite(seen).all()
@@ -94,16 +105,21 @@ def test_stretches_are_judged_by_what_lies_around_each_message_too() -> None:
 
 def test_stretches_know_the_words_of_eight_on_either_side() -> None:
     rows = [row(place, "pottery" if place == 9 else "well") for place in range(19)]
-    far = features(rows, asked("pottery"), stretches=True)[:, STRETCHES.index("far_words")]
+    far = features(rows, asked("pottery"), for_passages=True)[
+        :, PASSAGE_FEATURES.index("far_keyword")
+    ]
     assert far.tolist() == [0.0, *[1.0] * 17, 0.0]
 
 
 def test_what_the_entities_of_the_query_lead_to_is_seen() -> None:
     rows = [row(0, "Bob came."), row(4, "He left.")]
-    question = replace(asked("Robert"), links={"c:4": {"score": 0.9, "through": ["Robert"]}})
-    assert features(rows, question)[:, FEATURES.index("linked")].tolist() == [0.0, 0.9]
+    question = replace(
+        asked("Robert"),
+        entity_links={"c:4": GraphMatch(candidate=rows[1], score=0.9, through=["Robert"])},
+    )
+    assert features(rows, question)[:, MESSAGE_FEATURES.index("entities")].tolist() == [0.0, 0.9]
     words = replace(question, words=("left",))
-    assert features(rows, words)[:, FEATURES.index("linked")].tolist() == [
+    assert features(rows, words)[:, MESSAGE_FEATURES.index("entities")].tolist() == [
         0.0,
         0.0,
     ]  # its words say it already
@@ -116,7 +132,7 @@ def test_words_count_in_all_their_forms_and_rare_ones_more() -> None:
         row(4, "hikers, and art"),
         row(6, "an article"),
     ]
-    cover = seen(rows, "hiking art")["cover"]
+    cover = seen(rows, "hiking art")["coverage"]
     assert cover[0] == cover[1] > 0
     assert cover[2] == pytest.approx(1.0)
     assert cover[3] == 0.0  # art is too short to stand for article
@@ -130,8 +146,14 @@ def test_short_words_stand_for_themselves() -> None:
         row(6, "we go"),
         row(8, "I am going"),
     ]
-    assert [one > 0 for one in seen(rows, "king")["cover"]] == [True, True, False, False, False]
-    assert [one > 0 for one in seen(rows, "going")["cover"]] == [False, False, False, False, True]
+    assert [one > 0 for one in seen(rows, "king")["coverage"]] == [True, True, False, False, False]
+    assert [one > 0 for one in seen(rows, "going")["coverage"]] == [
+        False,
+        False,
+        False,
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -139,12 +161,12 @@ def test_short_words_stand_for_themselves() -> None:
     [("Will", "Will it rain?"), ("User A", "What is a hammer?"), ("May", "may I ask")],
 )
 def test_words_that_most_queries_have_name_nobody(author: str, query: str) -> None:
-    assert seen([row(0, "It rains.", author=author)], query)["speaker"] == [0.0]
+    assert seen([row(0, "It rains.", author=author)], query)["author"] == [0.0]
 
 
 def talk(
     people: list[str | None], count: int, *, prefix: bool = False, named: str = "c"
-) -> list[dict[str, Any]]:
+) -> list[Candidate]:
     by = [people[place % len(people)] for place in range(count)]
     return [
         row(place, f"{who}: well" if prefix else "well", talk=named, author=None if prefix else who)
@@ -164,9 +186,9 @@ def test_a_long_talk_of_three_is_a_meeting() -> None:
 def test_who_speaks_may_stand_before_a_colon() -> None:
     assert meeting(talk(["Ann", "Bob", "Project Manager"], 120, prefix=True), least=100)
     rows = [row(0, "Ann: hello"), row(1, "Bob: a dog")]
-    assert seen(rows, "What does Bob have?")["speaker"] == [0.0, 1.0]
+    assert seen(rows, "What does Bob have?")["author"] == [0.0, 1.0]
     assert (
-        seen([*rows, row(2, "Hi"), row(3, "Ho")], "What does Bob have?")["speaker"] == [0.0] * 4
+        seen([*rows, row(2, "Hi"), row(3, "Ho")], "What does Bob have?")["author"] == [0.0] * 4
     )  # most do not begin so
 
 
@@ -179,15 +201,15 @@ def test_most_candidates_must_be_from_meetings() -> None:
 def test_products_say_what_two_features_say_together() -> None:
     rows = [row(0, "When did you go?"), row(1, "We went yesterday."), row(2, "We went.")]
     found = seen(rows, "when did you go")
-    assert found["question_time"] == [0.0, 0.0, 0.0]
-    assert found["answer_time"][1] == found["answer"][1] > 0 == found["answer_time"][2]
-    assert found["long_long"] == pytest.approx([value**2 for value in found["long"]])
+    assert found["question_time_word"] == [0.0, 0.0, 0.0]
+    assert found["answer_time_word"][1] == found["answer"][1] > 0 == found["answer_time_word"][2]
+    assert found["length_squared"] == pytest.approx([value**2 for value in found["length"]])
 
 
 def test_scores_far_apart_can_be_spread() -> None:
     rows = [row(place, "well") for place in (0, 50, 100)]
-    found = diversification.worth(
-        diversification.distances(rows), np.array([0.0, -5000.0, 5000.0]), width=3
+    found = diversification.spread_scores(
+        diversification.measure_distances(rows), np.array([0.0, -5000.0, 5000.0]), window=3
     )
     assert np.isfinite(found).all()
     assert found.argmax() == 2
@@ -195,13 +217,15 @@ def test_scores_far_apart_can_be_spread() -> None:
 
 @given(st.text(st.characters(max_codepoint=400)))
 def test_words_are_split_alike_in_any_text(text: str) -> None:
-    assert _words(text.lower()) == re.findall(r"[^\W_]+", text.lower())
+    lowered = text.lower()
+    expected = re.findall(r"[^\W_]+", lowered)
+    assert _split_words([lowered, "a b"]) == [expected, ["a", "b"]]
 
 
 def test_a_view_has_the_neighbours_of_the_same_conversation_only() -> None:
     rows = [row(0, "pottery"), row(1, "class"), row(2, "bowl"), row(0, "garden", talk="d")]
-    assert seen(rows, "pottery class")["view_cover"] == pytest.approx(
-        [1.0, 1.0, seen(rows, "pottery class")["cover"][1], 0.0]
+    assert seen(rows, "pottery class")["view_coverage"] == pytest.approx(
+        [1.0, 1.0, seen(rows, "pottery class")["coverage"][1], 0.0]
     )
 
 
@@ -212,7 +236,7 @@ def test_the_author_that_is_named_and_the_answer_to_a_question_are_seen() -> Non
         row(3, "Hi", author="Melanie"),
     ]
     found = seen(rows, "What did Caroline's sister paint?")
-    assert found["speaker"] == [0.0, 1.0, 0.0]
+    assert found["author"] == [0.0, 1.0, 0.0]
     assert found["question"] == [1.0, 0.0, 0.0]
     assert found["answer"][1] > 0 == found["answer"][2]
 
@@ -229,31 +253,33 @@ def test_a_question_for_a_time_looks_for_words_of_time(query: str, expected: lis
     rows = [row(0, "We went there yesterday."), row(4, "We paid 20 euros.")]
     found = seen(rows, query)
     assert found["when"] == expected
-    assert found["time"] == [1.0, 0.0]
+    assert found["time_word"] == [1.0, 0.0]
     assert found["number"] == [0.0, 1.0]
 
 
 def test_candidates_without_anything_in_common_have_a_place_too() -> None:
     rows = [row(0, "", cosine=None), row(5, "", cosine=None)]
-    assert [one["id"] for _, one in rank(rows, asked("?"), limit=5, recipe=BALANCED)] == [
+    assert [one.candidate.id for one in ranked(rows, asked("?"), limit=5)] == [
         "c:0",
         "c:5",
     ]
-    assert rank([], asked("x"), limit=5, recipe=BALANCED) == []
+    assert ranked([], asked("x"), limit=5) == []
 
 
 def test_the_best_has_the_best_score_of_the_legs_and_each_tells_its_parts() -> None:
     rows = [
         row(0, "the pottery class is on Monday", cosine=0.8),
         row(1, "no", cosine=0.1, hit=False),
-        row(5, "lunch", cosine=0.2, own=0.3),
+        row(5, "lunch", cosine=0.2, retrieval_score=0.3),
     ]
-    found = rank(rows, asked("pottery class"), limit=10, recipe=BALANCED)
-    assert found[0][1]["id"] == "c:0"
-    assert [score for score, _ in found] == sorted((score for score, _ in found), reverse=True)
-    assert found[0][0] == pytest.approx(0.8)
-    for _, one in found:
-        assert sum(one["ranking"]["parts"].values()) == pytest.approx(one["ranking"]["score"])
+    found = ranked(rows, asked("pottery class"), limit=10)
+    assert found[0].candidate.id == "c:0"
+    assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+    assert found[0].score == pytest.approx(0.8)
+    for one in found:
+        assert sum(one.scoring["ranking"]["parts"].values()) == pytest.approx(
+            one.scoring["ranking"]["score"]
+        )
 
 
 def test_messages_that_no_leg_scored_keep_their_order() -> None:
@@ -261,15 +287,16 @@ def test_messages_that_no_leg_scored_keep_their_order() -> None:
         row(place, text, hit=False)
         for place, text in enumerate(["no", "the pottery class", "pottery"])
     ]
-    found = rank(rows, asked("pottery class"), limit=10, recipe=BALANCED)
-    scores = [score for score, _ in found]
+    found = ranked(rows, asked("pottery class"), limit=10)
+    scores = [one.score for one in found]
     assert scores == sorted(set(scores), reverse=True)
     assert scores[-1] > 0
 
 
 def test_what_the_filters_refuse_is_looked_at_but_not_returned() -> None:
-    rows = [row(0, "pottery"), row(1, "class", passes=False), row(7, "pottery", talk="d")]
-    assert [
-        one["id"] for _, one in rank(rows, asked("pottery class"), limit=10, recipe=BALANCED)
-    ] == ["c:0", "d:7"]
-    assert len(rank(rows, asked("pottery class"), limit=1, recipe=BALANCED)) == 1
+    rows = [row(0, "pottery"), row(1, "class", is_allowed=False), row(7, "pottery", talk="d")]
+    assert [one.candidate.id for one in ranked(rows, asked("pottery class"), limit=10)] == [
+        "c:0",
+        "d:7",
+    ]
+    assert len(ranked(rows, asked("pottery class"), limit=1)) == 1

@@ -1,13 +1,17 @@
-// What lies around some entities: they themselves, their neighbourhood of up to two relationships, and what mentions or is about those.
-// Columns: best first, of a document its best passage. id, kind, conversation_id, content, description, timestamp_ms, metadata when asked for,
-// name, author (of a message), position, aliases, status, document_id, start, end, score (0 to 1), through (names of the entities that led there,
-// strongest first, at most 5), with `explain` the path from a start on the way of the strongest of them: a list of {from, relationship, direction, to}.
-// A path weighs the product of its start's weight, the confidences of its relationships, and one half for each of them. What several
+// Find what is near some entities: they themselves, their neighbors up to two relationships away,
+// and what mentions or is about those.
+// Columns: best first, of a document its best passage. id, kind, conversation_id, content,
+// description, timestamp_ms, metadata when requested, name, author (of a message), position,
+// aliases, status, document_id, start, end, score (0 to 1), through (names of the entities that led
+// to it, strongest first, at most 5), with `explain` the path from a start through the strongest of
+// them: a list of {from, relationship, direction, to}. The weight of a path is the product of its
+// start's weight, the confidences of its relationships, and one half for each of them. What several
 // entities lead to scores as independent evidence: 1 - (1 - a)(1 - b)...
-// Plan: one seek per start; at most `fan` relationships of each entity, the most confident first, and of each `linked` messages that the filters let
-// through, the latest first, so that a supernode stays cheap.
+// Plan: one seek per start; at most `fan` relationships of each entity, the most confident first,
+// and of each at most `entity_limit` messages that the filters let through, the latest first, so
+// that an entity with very many relationships stays cheap.
 // One map as parameter: lists of other lengths would be planned anew.
-:param batch => {namespace: "default", starts: [{id: "DataProcessor", weight: 1.0}], fan: 50, linked: 500, kinds: ["message", "entity", "decision", "conversation"], groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, limit: 10, metadata: false, explain: false}
+:param batch => {namespace: "default", starts: [{id: "DataProcessor", weight: 1.0}], fan: 50, entity_limit: 500, kinds: ["message", "entity", "decision", "conversation"], groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, limit: 10, metadata: false, explain: false}
 CYPHER replan=skip
 UNWIND $batch.starts AS start
 MATCH (e:Entity {namespace: $batch.namespace, id: start.id})
@@ -56,7 +60,7 @@ ORDER BY weight DESC
 WITH x, max(weight) AS weight, head(collect(trail)) AS trail
 WITH x, weight, trail
 ORDER BY weight DESC, x.id
-LIMIT $batch.linked
+LIMIT $batch.entity_limit
 CALL (x, weight) {
   RETURN x AS n, weight AS w, null AS by
   UNION ALL
@@ -74,7 +78,7 @@ CALL (x, weight) {
       )
     RETURN n, r
     ORDER BY coalesce(n.timestamp_ms, n.created_ms) DESC, n.id
-    LIMIT $batch.linked
+    LIMIT $batch.entity_limit
   }
   RETURN n, 0.9 * weight * coalesce(r.confidence, 1.0) AS w, type(r) AS by
 }
@@ -90,10 +94,10 @@ WHERE n.kind IN $batch.kinds
   )
 WITH n, x, w, CASE WHEN by IS NULL THEN trail ELSE trail + [{from: x.id, relationship: by, direction: 'incoming', to: n.id}] END AS path
 ORDER BY w DESC
-WITH n, 1 - reduce(left = 1.0, one IN collect(w) | left * (1 - one)) AS score, collect(x.name)[..5] AS through, head(collect(path)) AS path
+WITH n, 1 - reduce(rest = 1.0, weight IN collect(w) | rest * (1 - weight)) AS score, collect(x.name)[..5] AS through, head(collect(path)) AS path
 WITH n, score, through, path
 ORDER BY score DESC, coalesce(n.timestamp_ms, n.created_ms) DESC, n.id
-WITH CASE n.kind WHEN 'document' THEN n.document_id ELSE n END AS thing, collect({n: n, score: score, through: through, path: path})[0] AS best
+WITH CASE n.kind WHEN 'document' THEN n.document_id ELSE n END AS shown, collect({n: n, score: score, through: through, path: path})[0] AS best
 WITH best.n AS n, best.score AS score, best.through AS through, best.path AS path
 ORDER BY score DESC, coalesce(n.timestamp_ms, n.created_ms) DESC, n.id
 LIMIT $batch.limit

@@ -6,7 +6,11 @@ from hypothesis import strategies as st
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.filter_tokens import build_token
-from mcp_context_persistence.queries.search.query_terms import query, terms, tokens
+from mcp_context_persistence.queries.search.query_terms import (
+    build_keyword_query,
+    extract_terms,
+    tokenize,
+)
 
 OPERATORS = set('+-&|!(){}[]^"~*?:\\/')
 
@@ -28,47 +32,47 @@ OPERATORS = set('+-&|!(){}[]^"~*?:\\/')
     ],
 )
 def test_words_are_what_the_index_has(text: str, expected: list[str]) -> None:
-    assert tokens(text) == expected
+    assert tokenize(text) == expected
 
 
 def test_stop_words_go() -> None:
-    assert terms("the cat and the hat").words == ("cat", "hat")
-    assert terms("What did Caroline research?").words == ("caroline", "research")
+    assert extract_terms("the cat and the hat").words == ("cat", "hat")
+    assert extract_terms("What did Caroline research?").words == ("caroline", "research")
 
 
 def test_words_of_questions_stay_when_nothing_else_is_there() -> None:
-    assert terms("how many did he have").words == ("how", "many", "did", "he", "have")
+    assert extract_terms("how many did he have").words == ("how", "many", "did", "he", "have")
 
 
 @pytest.mark.parametrize(
     "text", ["the of and", "to be or not to be", "!!!", "***", "AND", "TO", "-"]
 )
 def test_nothing_remains_of_stop_words_and_signs(text: str) -> None:
-    assert terms(text).words == ()
+    assert extract_terms(text).words == ()
 
 
 def test_words_come_once() -> None:
-    assert terms("cat Cat CAT dog").words == ("cat", "dog")
+    assert extract_terms("cat Cat CAT dog").words == ("cat", "dog")
 
 
 def test_long_queries_are_cut_to_the_telling_words() -> None:
     filler = " ".join(f"w{number}" for number in range(200))
-    found = terms(f"{filler} extraordinarily twice twice")
+    found = extract_terms(f"{filler} extraordinarily twice twice")
     assert len(found.words) == limits.QUERY_TERMS
     assert {"extraordinarily", "twice"} <= set(found.words)
-    assert found.cut == 202 - limits.QUERY_TERMS
+    assert found.dropped_count == 202 - limits.QUERY_TERMS
 
 
 @pytest.mark.parametrize("count", [limits.QUERY_TERMS, limits.QUERY_TERMS + 1])
 def test_the_limit_is_exact(count: int) -> None:
-    found = terms(" ".join(f"w{number}" for number in range(count)))
+    found = extract_terms(" ".join(f"w{number}" for number in range(count)))
     assert len(found.words) == limits.QUERY_TERMS
-    assert found.cut == count - limits.QUERY_TERMS
+    assert found.dropped_count == count - limits.QUERY_TERMS
 
 
 @given(st.text(max_size=200))
 def test_no_operator_survives(text: str) -> None:
-    words = terms(text).words
+    words = extract_terms(text).words
     assert all(word == word.lower() or len(word.lower()) != len(word) for word in words)
     assert not any(OPERATORS & set(word) or re.search(r"\s", word) for word in words)
     assert len(words) <= limits.QUERY_TERMS
@@ -76,13 +80,13 @@ def test_no_operator_survives(text: str) -> None:
 
 @given(st.text(max_size=200))
 def test_a_query_always_requires_its_namespace(text: str) -> None:
-    made = query("mine", [], terms(text).words)
+    made = build_keyword_query([[build_token("namespace", "mine")]], extract_terms(text).words)
     assert made.startswith(f"+facets:({build_token('namespace', 'mine')})^0")
-    assert made.count("+content:(") == (1 if terms(text).words else 0)
+    assert made.count("+content:(") == (1 if extract_terms(text).words else 0)
 
 
 def test_groups_are_required() -> None:
     assert (
-        query("n", [["1", "2"], ["3"]], ["cat"])
+        build_keyword_query([[build_token("namespace", "n")], ["1", "2"], ["3"]], ["cat"])
         == f"+facets:({build_token('namespace', 'n')})^0 +facets:(1 2)^0 +facets:(3)^0 +content:(cat)"
     )

@@ -1,0 +1,119 @@
+"""The prompt context: a search, and a text made of its best results."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from mcp_context_persistence.kg import limits, timestamps, validation
+from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.timestamps import now_ms
+from mcp_context_persistence.queries.prompt_context import builder, excerpts, graph_context
+from mcp_context_persistence.queries.search.candidate import Candidate
+from mcp_context_persistence.queries.search.filters import Filters, read_filters
+from mcp_context_persistence.queries.search.hybrid import rank_candidates
+from mcp_context_persistence.queries.search.query_terms import extract_terms
+from mcp_context_persistence.queries.search.request import SearchRequest
+from mcp_context_persistence.responses.context import BuildContextResponse, Citation
+from mcp_context_persistence.runtime.engine import Engine
+from mcp_context_persistence.services import search
+
+
+def build_context(
+    engine: Engine,
+    query: object,
+    token_budget: object,
+    *,
+    filters: object,
+    recipe: object,
+    diversity: object,
+    count_tokens: Callable[[str], int] | None,
+) -> BuildContextResponse:
+    """Search, and make a text of the best results.
+
+    Raises:
+        ValidationError: An argument is not valid.
+    """
+    text = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
+    request = SearchRequest(
+        query=text,
+        terms=extract_terms(text),
+        filters=read_filters(filters),
+        recipe=search.read_recipe_argument(engine, recipe),
+        now_ms=now_ms(),
+    )
+    budget = validation.check_integer(
+        "token_budget", token_budget, minimum=1, maximum=limits.TOKEN_BUDGET
+    )
+    similarity = validation.check_number("diversity", diversity, minimum=0.0, maximum=1.0)
+    count = (
+        engine.embeddings.current().embedder.count_tokens
+        if count_tokens is None
+        else _build_counter(count_tokens)
+    )
+    ranked = engine.embeddings.retry_when_stale(
+        lambda: rank_candidates(search.build_backend(engine, request.query), request)
+    )
+    scored = [(entry.score, entry.candidate) for entry in ranked.scored]
+    texts = builder.select_texts(scored)
+    relevant = [candidate for _, _, candidate in builder.select_relevant(texts, budget=budget)]
+    facts = graph_context.read_facts(
+        engine.graph.run, engine.namespace, relevant, entities=similarity > 0
+    )
+    context = builder.build(
+        texts,
+        words=request.terms.words,
+        budget=budget,
+        count_tokens=count,
+        facts=facts,
+        diversity=similarity,
+    )
+    return BuildContextResponse(
+        query=request.query,
+        text=context.text,
+        citations=[_build_citation(score, candidate) for score, candidate in context.scored],
+        tokens=context.tokens,
+        token_budget=budget,
+        notes=[] if context.scored else [_explain_empty(scored, request.filters)],
+    )
+
+
+def _explain_empty(scored: Sequence[tuple[float, Candidate]], filters: Filters) -> str:
+    if not excerpts.CITATION_PREFIXES.keys() & set(filters.kinds):
+        return (
+            "entities have no text to show: content_types must also name message, conversation, "
+            "decision or document"
+        )
+    if not scored:
+        return "nothing was found"
+    if not builder.select_texts(scored):
+        return "only entities or conversations were found, which have no text to show"
+    return "nothing that was found fits into the budget"
+
+
+def _build_citation(score: float, candidate: Candidate) -> Citation:
+    return Citation(
+        key=excerpts.citation_key(candidate),
+        id=candidate.shown_id,
+        type=candidate.kind,
+        conversation_id=candidate.conversation_id or None,
+        timestamp=timestamps.from_milliseconds(candidate.timestamp_ms),
+        similarity_score=score,
+    )
+
+
+def _build_counter(count_tokens: object) -> excerpts.TokenCounter:
+    count = validation.check_function("count_tokens", count_tokens)
+
+    def count_text(text: str) -> int:
+        try:
+            tokens = count(text)
+        except Exception as error:  # the caller's function raises what it likes
+            raise ValidationError("count_tokens failed") from error
+        return validation.check_integer(
+            "what count_tokens returns",
+            int(tokens) if isinstance(tokens, np.integer) else tokens,
+            minimum=0,
+            maximum=2**62,
+        )
+
+    return lambda texts: [count_text(text) for text in texts]
