@@ -1,4 +1,4 @@
-"""A graph as comparable values: everything in a namespace but the times at which it was written."""
+"""Makes graphs comparable: everything in a namespace but the times at which it was written."""
 
 import hashlib
 from collections import Counter
@@ -13,10 +13,14 @@ TIMES = {
     "timestamp_ms",
     "revision",
 }  # a message without a time has that of its first save
-NODES = "MATCH (n) WHERE n.namespace = $namespace AND NOT n:NamespaceVersion RETURN labels(n) AS labels, properties(n) AS properties"
+NODES = (
+    "MATCH (n) WHERE n.namespace = $namespace AND NOT n:NamespaceVersion "
+    "RETURN labels(n) AS labels, properties(n) AS properties"
+)
 LINKS = (
     "MATCH (a)-[r]->(b) WHERE a.namespace = $namespace "
-    "RETURN labels(a)[0] AS kind, a.id AS a, type(r) AS type, properties(r) AS properties, labels(b)[0] AS other, b.id AS b"
+    "RETURN labels(a)[0] AS source_label, a.id AS source, type(r) AS type, "
+    "properties(r) AS properties, labels(b)[0] AS target_label, b.id AS target"
 )
 
 
@@ -27,11 +31,11 @@ TOLERANCE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Fingerprint:
-    """What a namespace holds.
+    """The content of a namespace.
 
     Attributes:
-        counts: Nodes by label, and relationships.
-        hash: Of every node and relationship, vectors and times apart.
+        counts: How many nodes of each label, and how many relationships.
+        hash: Of every node and relationship, without vectors and times.
         vectors: By label and id.
     """
 
@@ -40,7 +44,7 @@ class Fingerprint:
     vectors: dict[str, np.ndarray]
 
     def same_as(self, other: "Fingerprint") -> bool:
-        """Whether both hold the same graph."""
+        """Return whether both are of the same graph."""
         return (
             self.hash == other.hash
             and self.vectors.keys() == other.vectors.keys()
@@ -52,13 +56,14 @@ class Fingerprint:
 
 
 def fingerprint(driver: neo4j.Driver, namespace: str) -> Fingerprint:
-    """What a namespace holds, in a form that can be compared."""
+    """Read the content of a namespace."""
     nodes = driver.execute_query(NODES, namespace=namespace).records
     links = driver.execute_query(LINKS, namespace=namespace).records
     lines = sorted(
         [f"{sorted(row['labels'])} {_stable(row['properties'])}" for row in nodes]
         + [
-            f"{row['kind']} {row['a']} {row['type']} {row['other']} {row['b']} {_stable(row['properties'])}"
+            f"{row['source_label']} {row['source']} {row['type']} {row['target_label']} "
+            f"{row['target']} {_stable(row['properties'])}"
             for row in links
         ]
     )

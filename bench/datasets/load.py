@@ -1,8 +1,8 @@
-"""Loads the development sets completely, counts, loads them again, and does it all over with the server killed in the middle.
+"""Load the development sets, load them again, and load them while the server is killed.
 
-    python -m bench.datasets.load DATA [--sets locomo qmsum] [--store DIRECTORY]
+    python -m bench.datasets.load DATA [--sets locomo qmsum] [--store DIRECTORY] [--kill-after S]
 
-Prints a line per check and ends with 1 if one failed.
+Compares the graphs. Prints a line per check and ends with 1 if one failed.
 """
 
 import argparse
@@ -27,19 +27,19 @@ from mcp_context_persistence.models import Conversation
 Work = list[tuple[str, list[Conversation]]]
 
 
-def work(data: Path, sets: list[str]) -> Work:
-    """For each namespace its conversations."""
-    found: Work = []
+def read_sets(data: Path, sets: list[str]) -> Work:
+    """Read the conversations of each namespace."""
+    work: Work = []
     if "locomo" in sets:
-        found += [(namespace, sessions) for namespace, sessions, _ in locomo(data)]
+        work += [(namespace, sessions) for namespace, sessions, _ in locomo(data)]
     if "qmsum" in sets:
-        found += [("qmsum", [meeting for _, meeting, _ in qmsum(data)])]
-    return found
+        work += [("qmsum", [meeting for _, meeting, _ in qmsum(data)])]
+    return work
 
 
-def load(store: Path, given: Work) -> None:
-    """Save everything, starting again where a conversation failed because its server was gone."""
-    for namespace, conversations in given:
+def load(store: Path, work: Work) -> None:
+    """Save everything; repeat a conversation that failed because its server was gone."""
+    for namespace, conversations in work:
         waiting = list(conversations)
         while waiting:
             try:
@@ -49,19 +49,20 @@ def load(store: Path, given: Work) -> None:
                         waiting.pop(0)
             except ContextPersistenceError as error:
                 print(
-                    f"  {namespace}: {type(error).__name__}: {error} (retryable: {error.retryable}); going on",
+                    f"  {namespace}: {type(error).__name__}: {error} "
+                    f"(retryable: {error.retryable}); continuing",
                     flush=True,
                 )
                 time.sleep(1)
 
 
-def look(store: Path, given: Work) -> dict[str, Fingerprint]:
-    """What each namespace holds."""
+def read_graphs(store: Path, work: Work) -> dict[str, Fingerprint]:
+    """Read the content of each namespace."""
     with (
         local.attach(store) as server,
         neo4j.GraphDatabase.driver(server.bolt_url, auth=(server.user, server.password)) as driver,
     ):
-        return {namespace: fingerprint(driver, namespace) for namespace, _ in given}
+        return {namespace: fingerprint(driver, namespace) for namespace, _ in work}
 
 
 def kill_once(store: Path, after: float) -> None:
@@ -85,40 +86,43 @@ def main() -> int:
     parser.add_argument("--store", type=Path)
     parser.add_argument("--kill-after", type=float, help="seconds of loading before the kill")
     options = parser.parse_args()
-    given = work(options.data, options.sets)
-    place = options.store or Path(tempfile.mkdtemp(prefix="context-load-"))
+    work = read_sets(options.data, options.sets)
+    folder = options.store or Path(tempfile.mkdtemp(prefix="context-load-"))
     failed = 0
 
-    def check(what: str, ok: bool) -> None:
+    def check(text: str, is_ok: bool) -> None:
         nonlocal failed
-        failed += not ok
-        print(f"{'ok  ' if ok else 'FAIL'} {what}", flush=True)
+        failed += not is_ok
+        print(f"{'ok  ' if is_ok else 'FAIL'} {text}", flush=True)
 
-    def timed(what: str, function: Callable[[], None]) -> None:
+    def run_timed(text: str, function: Callable[[], None]) -> None:
         start = time.perf_counter()
         function()
-        print(f"     {what}: {time.perf_counter() - start:.0f} s", flush=True)
+        print(f"     {text}: {time.perf_counter() - start:.0f} s", flush=True)
 
-    timed("loaded", lambda: load(place / "whole", given))
-    first = look(place / "whole", given)
-    for namespace, conversations in given:
-        counts = first[namespace].counts
-        messages = sum(len(one.messages) for one in conversations)
+    run_timed("loaded", lambda: load(folder / "whole", work))
+    graphs = read_graphs(folder / "whole", work)
+    for namespace, conversations in work:
+        counts = graphs[namespace].counts
+        messages = sum(len(conversation.messages) for conversation in conversations)
         check(
-            f"{namespace}: {len(conversations)} conversations, {messages} messages: as many in the graph: {dict(counts)}",
+            f"{namespace}: {len(conversations)} conversations and {messages} messages are in the "
+            f"graph: {dict(counts)}",
             counts["Conversation"] == len(conversations) and counts["Message"] == messages,
         )
-    timed("loaded again", lambda: load(place / "whole", given))
-    again = look(place / "whole", given)
+    run_timed("loaded again", lambda: load(folder / "whole", work))
+    again = read_graphs(folder / "whole", work)
     check(
         "loading again changed nothing",
-        all(again[name].same_as(found) for name, found in first.items()),
+        all(again[name].same_as(graph) for name, graph in graphs.items()),
     )
-    kill_once(place / "killed", options.kill_after or (60 if "qmsum" in options.sets else 20))
-    timed("loaded with a kill -9 in the middle", lambda: load(place / "killed", given))
-    timed("loaded again", lambda: load(place / "killed", given))
-    again = look(place / "killed", given)
-    check("the graph is the same", all(again[name].same_as(found) for name, found in first.items()))
+    kill_once(folder / "killed", options.kill_after or (60 if "qmsum" in options.sets else 20))
+    run_timed("loaded with a kill -9 in the middle", lambda: load(folder / "killed", work))
+    run_timed("loaded again", lambda: load(folder / "killed", work))
+    again = read_graphs(folder / "killed", work)
+    check(
+        "the graph is the same", all(again[name].same_as(graph) for name, graph in graphs.items())
+    )
     return bool(failed)
 
 

@@ -1,4 +1,7 @@
-"""Readers of the labelled sets on which the same thing has several names. None of the sets is part of this repository."""
+"""Reads the labeled sets in which the same entity has several names.
+
+None of the sets is part of this repository.
+"""
 
 import csv
 import json
@@ -23,61 +26,65 @@ _IDENTIFIERS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
-    """Things, and for each id which one it really is."""
+class LabeledProfiles:
+    """Profiles, and for the id of each one the name of its real entity."""
 
-    things: list[EntityProfile]
+    profiles: list[EntityProfile]
     truth: dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgedPair:
-    """Two records of things of one type, and whether they are one thing."""
+class LabeledPair:
+    """Two records of one type, and whether they are of the same entity."""
 
     type: str
-    one: dict[str, Any]
-    other: dict[str, Any]
-    same: bool
+    first: dict[str, Any]
+    second: dict[str, Any]
+    is_same: bool
 
 
-def publications(path: Path) -> list[JudgedPair]:
-    """Pairs of publications, a line each: two records as `COL name VAL value ...` and 1 or 0, apart by tabs."""
-    found = []
+def publications(path: Path) -> list[LabeledPair]:
+    """Read pairs of publications.
+
+    Each line has two records as `COL name VAL value ...` and 1 or 0, with tabs between them.
+    """
+    pairs = []
     for line in path.read_text(encoding="utf-8").splitlines():
-        one, other, same = line.split("\t")
-        found.append(
-            JudgedPair(
+        first, second, label = line.split("\t")
+        pairs.append(
+            LabeledPair(
                 type="publication",
-                one=_columns(one),
-                other=_columns(other),
-                same=same.strip() == "1",
+                first=_read_columns(first),
+                second=_read_columns(second),
+                is_same=label.strip() == "1",
             )
         )
-    return found
+    return pairs
 
 
-def _columns(text: str) -> dict[str, Any]:
+def _read_columns(text: str) -> dict[str, Any]:
     return {name: value.strip() for name, value in _COLUMN.findall(text.strip()) if value.strip()}
 
 
-def poleo(path: Path) -> Judged:
-    """Mentions in short documents."""
-    given = json.loads(path.read_text(encoding="utf-8"))
-    things = [
+def poleo(path: Path) -> LabeledProfiles:
+    """Read mentions in short documents."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    profiles = [
         EntityProfile(
-            id=one["id"],
-            name=one["text"],
-            type=one["type"].lower(),
-            contexts=frozenset([one["doc"]]),
+            id=mention["id"],
+            name=mention["text"],
+            type=mention["type"].lower(),
+            contexts=frozenset([mention["doc"]]),
         )
-        for one in given["mentions"]
+        for mention in content["mentions"]
     ]
-    return Judged(things=things, truth=given["clusters"])
+    return LabeledProfiles(profiles=profiles, truth=content["clusters"])
 
 
-def febrl(path: Path) -> Judged:
-    """People with their addresses, each once or twice, the second time with slips."""
-    things, truth = [], {}
+def febrl(path: Path) -> LabeledProfiles:
+    """Read people with their addresses, each once or twice, the second time with errors."""
+    profiles: list[EntityProfile] = []
+    truth: dict[str, str] = {}
     with path.open(encoding="utf-8", newline="") as file:
         for raw in csv.DictReader(file, skipinitialspace=True):
             row = {key.strip(): (value or "").strip() for key, value in raw.items()}
@@ -98,69 +105,71 @@ def febrl(path: Path) -> Judged:
                 ),
                 "identifier": row["soc_sec_id"],
             }
-            known = row["rec_id"]
-            things.append(
+            record_id = row["rec_id"]
+            profiles.append(
                 EntityProfile(
-                    id=known, name=fields["name"] or known, type="customer", fields=fields
+                    id=record_id, name=fields["name"] or record_id, type="customer", fields=fields
                 )
             )
-            match = _ENDS.match(known)
-            truth[known] = match[1] if match else known
-    return Judged(things=things, truth=truth)
+            match = _ENDS.match(record_id)
+            truth[record_id] = match[1] if match else record_id
+    return LabeledProfiles(profiles=profiles, truth=truth)
 
 
-def senzing(folder: Path) -> Judged:
-    """Customers, people and companies; only those whose real identity is told."""
+def senzing(folder: Path) -> LabeledProfiles:
+    """Read customers, people and companies; only those whose real entity is labeled."""
     truth = {}
     with (folder / "senzing_actual_truthset_key.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             truth[f"{row['DATA_SOURCE']}:{row['RECORD_ID']}"] = row["CLUSTER_ID"]
-    things = []
+    profiles = []
     for name in ("senzing_customers.jsonl", "senzing_reference.jsonl", "senzing_watchlist.jsonl"):
         if (folder / name).is_file():
             lines = (folder / name).read_text(encoding="utf-8").splitlines()
-            things += [
-                one
-                for one in map(_customer, map(json.loads, filter(str.strip, lines)))
-                if one.id in truth
+            profiles += [
+                profile
+                for profile in map(_read_customer, map(json.loads, filter(str.strip, lines)))
+                if profile.id in truth
             ]
-    kept = {one.id for one in things}
-    return Judged(
-        things=things, truth={known: one for known, one in truth.items() if known in kept}
+    ids = {profile.id for profile in profiles}
+    return LabeledProfiles(
+        profiles=profiles,
+        truth={profile_id: entity for profile_id, entity in truth.items() if profile_id in ids},
     )
 
 
-def _customer(row: dict[str, Any]) -> EntityProfile:
+def _read_customer(row: dict[str, Any]) -> EntityProfile:
     fields: defaultdict[str, list[str]] = defaultdict(list)
-    kind = "customer"
-    for one in row["FEATURES"]:
+    for feature in row["FEATURES"]:
         name = (
-            one.get("NAME_FULL")
-            or one.get("NAME_ORG")
+            feature.get("NAME_FULL")
+            or feature.get("NAME_ORG")
             or " ".join(
-                one[key]
+                feature[key]
                 for key in ("NAME_FIRST", "NAME_MIDDLE", "NAME_LAST", "NAME_SUFFIX")
-                if one.get(key)
+                if feature.get(key)
             )
         )
-        place = one.get("ADDR_FULL") or " ".join(
-            one[key] for key in sorted(one) if key.startswith("ADDR_") and key != "ADDR_TYPE"
+        address = feature.get("ADDR_FULL") or " ".join(
+            feature[key]
+            for key in sorted(feature)
+            if key.startswith("ADDR_") and key != "ADDR_TYPE"
         )
         values = {
             "name": name,
-            "born": one.get("DATE_OF_BIRTH"),
-            "address": place,
-            "phone": one.get("PHONE_NUMBER"),
-            "email": one.get("EMAIL_ADDRESS"),
+            "born": feature.get("DATE_OF_BIRTH"),
+            "address": address,
+            "phone": feature.get("PHONE_NUMBER"),
+            "email": feature.get("EMAIL_ADDRESS"),
         }
         for key, value in values.items():
             if value:
                 fields[key].append(value)
-        fields["identifier"] += [one[key] for key in _IDENTIFIERS if one.get(key)]
-    known = f"{row['DATA_SOURCE']}:{row['RECORD_ID']}"
+        fields["identifier"] += [feature[key] for key in _IDENTIFIERS if feature.get(key)]
+    record_id = f"{row['DATA_SOURCE']}:{row['RECORD_ID']}"
     return EntityProfile(
-        id=known,
-        name=fields["name"][0] if fields["name"] else known,
-        type=kind,
+        id=record_id,
+        name=fields["name"][0] if fields["name"] else record_id,
+        type="customer",
         fields=dict(fields),
     )

@@ -1,4 +1,4 @@
-"""The development sets as conversations."""
+"""Reads the development sets as conversations."""
 
 import gzip
 import json
@@ -14,9 +14,13 @@ Talk = list[Conversation]
 
 
 def locomo(data: Path) -> Iterator[tuple[str, list[Conversation], dict[str, Any]]]:
-    """For each long conversation a namespace, its sessions as conversations, and the sample itself with its questions.
+    """Yield the long chats of LoCoMo.
 
-    A turn's id is its dialog id, so that questions' evidence can be compared with what is found.
+    The id of a turn is its dialog id, so that the evidence of a question can be compared with
+    results.
+
+    Yields:
+        A namespace, the sessions as conversations, and the sample with its questions.
     """
     for sample in json.loads((data / "locomo" / "locomo_dev.json").read_text()):
         talk = sample["conversation"]
@@ -24,7 +28,7 @@ def locomo(data: Path) -> Iterator[tuple[str, list[Conversation], dict[str, Any]
         for number in range(1, 100):
             if not talk.get(f"session_{number}"):
                 continue
-            when = datetime.strptime(
+            time = datetime.strptime(
                 talk[f"session_{number}_date_time"], "%I:%M %p on %d %B, %Y"
             ).replace(tzinfo=UTC)
             sessions.append(
@@ -32,7 +36,7 @@ def locomo(data: Path) -> Iterator[tuple[str, list[Conversation], dict[str, Any]
                     conversation_id=f"session-{number}",
                     mode="hybrid",
                     messages=[
-                        _turn(turn, when, first=talk["speaker_a"])
+                        _make_turn(turn, time, first=talk["speaker_a"])
                         for turn in talk[f"session_{number}"]
                     ],
                 )
@@ -40,29 +44,29 @@ def locomo(data: Path) -> Iterator[tuple[str, list[Conversation], dict[str, Any]
         yield f"locomo-{sample['sample_id']}", sessions, sample
 
 
-def _turn(turn: dict[str, Any], when: datetime, *, first: str) -> dict[str, Any]:
+def _make_turn(turn: dict[str, Any], time: datetime, *, first: str) -> dict[str, Any]:
     caption = f" [shares {turn['blip_caption']}]" if turn.get("blip_caption") else ""
     return {
         "id": turn["dia_id"],
         "role": "user" if turn["speaker"] == first else "assistant",
         "name": turn["speaker"],
         "content": f"{turn['speaker']}: {turn['text']}{caption}",
-        "timestamp": when,
+        "timestamp": time,
         "metadata": {"dia_id": turn["dia_id"]},
     }
 
 
 def evidence(question: dict[str, Any]) -> set[str]:
-    """The dialog ids that a question's answer stands in, spelled alike."""
+    """Return the dialog ids of a question's evidence, all in one spelling."""
     return {
         f"D{a}:{int(b)}"
-        for one in question.get("evidence", [])
-        for a, b in re.findall(r"D:?(\d+):0*(\d+)", one)
+        for ids in question.get("evidence", [])
+        for a, b in re.findall(r"D:?(\d+):0*(\d+)", ids)
     }
 
 
 def qmsum(data: Path) -> Iterator[tuple[str, Conversation, dict[str, Any]]]:
-    """For each meeting an id, the meeting as a conversation, and the meeting itself with its queries."""
+    """Yield for each meeting an id, its conversation, and the meeting with its queries."""
     for number, line in enumerate((data / "qmsum" / "val.jsonl").read_text().splitlines()):
         meeting = json.loads(line)
         turns = [
@@ -91,15 +95,18 @@ def message_ids(conversations: Iterable[Conversation]) -> set[str]:
 
 
 def real(data: Path, name: str, count: int) -> Talk:
-    """Conversations of a set with about `count` messages in all; none where the set is absent."""
-    found: Talk = []
+    """Read conversations with about `count` messages in all; none where the set is missing."""
+    conversations: Talk = []
     if name == "locomo" and (data / "locomo" / "locomo_dev.json").is_file():
         for number, (_, sessions, _) in enumerate(locomo(data)):
-            for place, session in enumerate(sessions):
-                messages = [Message(role=one.role, content=one.content) for one in session.messages]
-                found.append(
+            for index, session in enumerate(sessions):
+                messages = [
+                    Message(role=message.role, content=message.content)
+                    for message in session.messages
+                ]
+                conversations.append(
                     Conversation(
-                        conversation_id=f"{number}:{place}", messages=messages, mode="hybrid"
+                        conversation_id=f"{number}:{index}", messages=messages, mode="hybrid"
                     )
                 )
     file = data / "sgd" / "train.compact.jsonl.gz"
@@ -109,14 +116,14 @@ def real(data: Path, name: str, count: int) -> Talk:
                 messages = [
                     Message(role="user", content=turn["text"]) for turn in json.loads(line)["turns"]
                 ]
-                found.append(
+                conversations.append(
                     Conversation(conversation_id=str(number), messages=messages, mode="hybrid")
                 )
                 if number * 10 > count:
                     break
     total = 0
-    for place, conversation in enumerate(found):
+    for index, conversation in enumerate(conversations):
         total += len(conversation.messages)
         if total >= count:
-            return found[: place + 1]
-    return found
+            return conversations[: index + 1]
+    return conversations

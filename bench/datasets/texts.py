@@ -1,4 +1,4 @@
-"""Texts and vectors to measure with: real texts where the data folder is given, made vectors that cluster as real ones do."""
+"""Makes texts and vectors to measure with, and reads real texts from the data folder."""
 
 import gzip
 import json
@@ -48,7 +48,7 @@ WORDS = [
 
 
 def made_texts(count: int, *, seed: int = 1) -> list[str]:
-    """`count` different texts of 8 to 24 words."""
+    """Make `count` different texts of 8 to 24 words."""
     random = np.random.default_rng(seed)
     return [
         " ".join([*random.choice(WORDS, size=random.integers(8, 24)), f"item{number}"])
@@ -59,13 +59,16 @@ def made_texts(count: int, *, seed: int = 1) -> list[str]:
 def made_vectors(
     count: int, *, dimension: int = 384, clusters: int = 200, seed: int = 1
 ) -> NDArray[np.float32]:
-    """`(count, dimension) float32` of unit length, around `clusters` centres.
+    """Make vectors around `clusters` centers, as those of real texts are.
 
-    Vectors of real texts cluster too, and pure noise is the worst case of every nearest-neighbour index.
+    Without clusters they would be the worst case of every nearest-neighbor index.
+
+    Returns:
+        ``(count, dimension) float32``, of length one.
     """
     random = np.random.default_rng(seed)
-    centres = random.standard_normal((clusters, dimension))
-    vectors: NDArray[np.float64] = centres[
+    centers = random.standard_normal((clusters, dimension))
+    vectors: NDArray[np.float64] = centers[
         random.integers(0, clusters, count)
     ] + 0.7 * random.standard_normal((count, dimension))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -73,7 +76,7 @@ def made_vectors(
 
 
 def locomo_texts(data: Path, count: int) -> list[str] | None:
-    """The first `count` turns of LoCoMo's development half, None where it is absent."""
+    """Read the first `count` turns of LoCoMo's development half, None where it is missing."""
     file = data / "locomo" / "locomo_dev.json"
     if not file.is_file():
         return None
@@ -87,7 +90,7 @@ def locomo_texts(data: Path, count: int) -> list[str] | None:
 
 
 def dialogue_texts(data: Path, count: int) -> list[str] | None:
-    """The first `count` turns of the Schema-Guided Dialogues, None where they are absent."""
+    """Read the first `count` turns of the Schema-Guided Dialogues, None where they are missing."""
     texts: list[str] = []
     for part in ("train", "dev"):
         file = data / "sgd" / f"{part}.compact.jsonl.gz"

@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from bench.datasets import labelled
+from bench.datasets import labeled
 from bench.files import write_result
 from bench.quality.poleo import measure_poleo
 from bench.quality.rule_counts import Counts, overlap, write_confidences
@@ -45,7 +45,7 @@ def measure_names(data: Path, extractor: Extractor, counts: Counts) -> dict[str,
         if not path.exists():
             print(f"skipped, not in the data folder: ner/{name}")
             continue
-        documents = list(labelled.tagged(path))
+        documents = list(labeled.tagged(path))
         texts = [document.text for document in documents]
         wanted = [{span for span in document.spans if span[2] in _CORE} for document in documents]
         with nlp.select_pipes(enable=["ner"]):
@@ -78,7 +78,7 @@ def measure_names(data: Path, extractor: Extractor, counts: Counts) -> dict[str,
 
 
 def _count_names(
-    name: str, document: labelled.Labelled, extraction: Extraction, counts: Counts
+    name: str, document: labeled.Labeled, extraction: Extraction, counts: Counts
 ) -> None:
     others = {span[:2] for span in document.spans if span[2] in {"other", "product", "work"}}
     for mention in extraction.mentions:
@@ -99,7 +99,7 @@ def measure_chat(data: Path, extractor: Extractor, counts: Counts) -> dict[str, 
     if not path.exists():
         print("skipped, not in the data folder: locomo/locomo_dev.json")
         return {}
-    texts = labelled.turns(path)
+    texts = labeled.turns(path)
     fired: Counter[str] = Counter()
     for extraction in extractor.extract(texts):
         for mention in extraction.mentions:
@@ -130,7 +130,7 @@ def measure_excerpts(data: Path, extractor: Extractor, counts: Counts) -> dict[s
     if not folder.exists():
         print("skipped, not in the data folder: excerpts")
         return {}
-    documents = labelled.excerpts(folder)
+    documents = labeled.excerpts(folder)
     typed, names = [], []
     for (_, wanted), extraction in zip(
         documents, extractor.extract([text for text, _ in documents]), strict=True
@@ -156,7 +156,7 @@ def measure_decisions(data: Path) -> dict[str, Any]:
     sentence has half of the words of a label; and whether a label, which often covers several
     sentences, has half of the words of a sentence.
     """
-    own = labelled.decisions(_HERE / "decisions_held_out.txt")
+    own = labeled.decisions(_HERE / "decisions_held_out.txt")
     own_pair = (
         {index for index, (text, _) in enumerate(own) if find_decision_sentences(text)},
         {index for index, (_, is_decision) in enumerate(own) if is_decision},
@@ -167,7 +167,7 @@ def measure_decisions(data: Path) -> dict[str, Any]:
         print("skipped, not in the data folder: excerpts")
         return report
     documents, sentences, labels = [], [], []
-    for number, (text, decisions) in enumerate(labelled.memories(folder)):
+    for number, (text, decisions) in enumerate(labeled.memories(folder)):
         found = [_stems(sentence.text) for sentence in find_decision_sentences(text)]
         wanted = [_stems(decision) for decision in decisions]
         documents.append(({number} if found else set(), {number} if decisions else set()))
@@ -203,7 +203,7 @@ def _stems(text: str) -> set[str]:
 
 def measure_own(name: str, extractor: Extractor, counts: Counts) -> dict[str, Any]:
     """Our own sentences: exact span and type, and statements."""
-    documents, where = labelled.sentences(_HERE / name), f"bench/quality/{name}"
+    documents, where = labeled.sentences(_HERE / name), f"bench/quality/{name}"
     pairs, stated = [], []
     for document, extraction in zip(
         documents, extractor.extract([d.text for d in documents]), strict=True
@@ -247,7 +247,7 @@ def measure_speed(data: Path, extractor: Extractor) -> dict[str, Any]:
 
     Both run twice, in turns, and the better run counts.
     """
-    texts = labelled.turns(data / "locomo" / "locomo_dev.json")[:2000]
+    texts = labeled.turns(data / "locomo" / "locomo_dev.json")[:2000]
     nlp = spacy_pipeline.load("en_core_web_sm").nlp
     plain, ours = [], []
     for _ in range(2):

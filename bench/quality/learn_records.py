@@ -1,10 +1,12 @@
-"""Learn the weights by which records are compared, from pairs that were judged.
+"""Learn the weights for comparing records from labeled pairs.
 
     python -m bench.quality.learn_records DATA [--write]
 
-DATA holds `resolution/` with DBLP-ACM (publications), FEBRL 1 and the Senzing truth set (customers). Learned is a logistic regression with a
-ridge over `queries.entity_resolution.record_matching.compute_features`; --write puts the weights, learned from everything, into queries/entity_resolution/record_matching.json.
-`python -m bench.quality.entity_resolution` tells how good they are on what they were not learned from.
+DATA has `resolution/` with DBLP-ACM (publications), FEBRL 1 and the Senzing truth set (customers).
+The model is a logistic regression with a ridge over
+`queries.entity_resolution.record_matching.compute_features`. --write writes the weights, learned
+from everything, to queries/entity_resolution/record_matching.json.
+`python -m bench.quality.entity_resolution` measures how good they are on other data.
 """
 
 import argparse
@@ -20,7 +22,7 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from bench.datasets.records import Judged, JudgedPair, febrl, publications, senzing
+from bench.datasets.records import LabeledPair, LabeledProfiles, febrl, publications, senzing
 from mcp_context_persistence.queries.entity_resolution import record_matching
 from mcp_context_persistence.queries.entity_resolution.blocking import candidate_pairs
 
@@ -28,66 +30,73 @@ STRENGTH = 10.0  # of the data against the ridge
 Learned = dict[str, Any]
 
 
-def pairs_of(judged: Judged) -> list[JudgedPair]:
-    """The pairs that have something in common, and all that are the same."""
-    by_id = {one.id: one for one in judged.things}
-    same: dict[str, list[str]] = {}
-    for known, one in judged.truth.items():
-        same.setdefault(one, []).append(known)
-    wanted = {(min(a, b), max(a, b)) for group in same.values() for a, b in combinations(group, 2)}
+def list_pairs(labeled: LabeledProfiles) -> list[LabeledPair]:
+    """Return the pairs that blocking yields, and all pairs of the same entity."""
+    profiles = {profile.id: profile for profile in labeled.profiles}
+    ids_of: dict[str, list[str]] = {}
+    for profile_id, entity in labeled.truth.items():
+        ids_of.setdefault(entity, []).append(profile_id)
+    same_pairs = {
+        (min(a, b), max(a, b)) for group in ids_of.values() for a, b in combinations(group, 2)
+    }
     return [
-        JudgedPair(
+        LabeledPair(
             type="customer",
-            one=dict(by_id[a].fields),
-            other=dict(by_id[b].fields),
-            same=(a, b) in wanted,
+            first=dict(profiles[a].fields),
+            second=dict(profiles[b].fields),
+            is_same=(a, b) in same_pairs,
         )
-        for a, b in sorted({*candidate_pairs(judged.things), *wanted})
+        for a, b in sorted({*candidate_pairs(labeled.profiles), *same_pairs})
     ]
 
 
-def learn(name: str, judged: Sequence[JudgedPair]) -> Learned:
-    """A kind of record with the weights that make these judgements most likely."""
-    found: Learned = copy.deepcopy(record_matching.load_record_kinds()[name])
-    seen = [record_matching.compute_features(found["fields"], one.one, one.other) for one in judged]
-    columns = sorted(seen[0])
-    array = np.array([[one[column] for column in columns] for one in seen])
-    model = LogisticRegression(C=STRENGTH, max_iter=5000).fit(array, [one.same for one in judged])
-    found["bias"] = round(float(model.intercept_[0]), 4)
-    found["weights"] = {
+def learn(name: str, pairs: Sequence[LabeledPair]) -> Learned:
+    """Return a kind of record with the weights that make these labels most likely."""
+    kind: Learned = copy.deepcopy(record_matching.load_record_kinds()[name])
+    rows = [
+        record_matching.compute_features(kind["fields"], pair.first, pair.second) for pair in pairs
+    ]
+    columns = sorted(rows[0])
+    array = np.array([[row[column] for column in columns] for row in rows])
+    model = LogisticRegression(C=STRENGTH, max_iter=5000).fit(
+        array, [pair.is_same for pair in pairs]
+    )
+    kind["bias"] = round(float(model.intercept_[0]), 4)
+    kind["weights"] = {
         column: round(float(weight), 4)
         for column, weight in zip(columns, model.coef_[0], strict=True)
     }
-    found["threshold"] = best_threshold(
-        model.predict_proba(array)[:, 1].tolist(), [one.same for one in judged]
+    kind["threshold"] = find_best_threshold(
+        model.predict_proba(array)[:, 1].tolist(), [pair.is_same for pair in pairs]
     )
-    return found
+    return kind
 
 
-def best_threshold(chances: Sequence[float], same: Sequence[bool]) -> float:
-    """The chance from which to say `same` for the best F1: the middle between the two neighbours."""
-    ordered = sorted(zip(chances, same, strict=True), reverse=True)
-    wanted, right, best = sum(same), 0, (0.0, 0.5)
-    for place, (chance, really) in enumerate(ordered[:-1]):
-        right += really
-        best = max(best, (2 * right / (place + 1 + wanted), (chance + ordered[place + 1][0]) / 2))
+def find_best_threshold(probabilities: Sequence[float], is_same: Sequence[bool]) -> float:
+    """Return the probability with the best F1: the middle between the two neighbors."""
+    ordered = sorted(zip(probabilities, is_same, strict=True), reverse=True)
+    total, right, best = sum(is_same), 0, (0.0, 0.5)
+    for index, (probability, label) in enumerate(ordered[:-1]):
+        right += label
+        threshold = (probability + ordered[index + 1][0]) / 2
+        best = max(best, (2 * right / (index + 1 + total), threshold))
     return round(best[1], 3)
 
 
 @contextmanager
-def using(**learned: Learned) -> Iterator[None]:
-    """Compare by these weights instead of the stored ones."""
-    known = record_matching.load_record_kinds()
-    before = dict(known)
-    known.update(learned)
+def use_weights(**learned: Learned) -> Iterator[None]:
+    """Compare with these weights instead of the stored ones."""
+    kinds = record_matching.load_record_kinds()
+    stored = dict(kinds)
+    kinds.update(learned)
     try:
         yield
     finally:
-        known.update(before)
+        kinds.update(stored)
 
 
 def main() -> int:
-    """Learn, show, write."""
+    """Learn, print and write the weights."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -95,17 +104,17 @@ def main() -> int:
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     folder = options.data / "resolution"
-    found = {
+    kinds = {
         **record_matching.load_record_kinds(),
         "publication": learn("publication", publications(folder / "dblp_acm_valid.txt")),
         "customer": learn(
             "customer",
-            [*pairs_of(febrl(folder / "febrl_dataset1.csv")), *pairs_of(senzing(folder))],
+            [*list_pairs(febrl(folder / "febrl_dataset1.csv")), *list_pairs(senzing(folder))],
         ),
     }
-    print(json.dumps(found, indent=2))
+    print(json.dumps(kinds, indent=2))
     if options.write:
-        record_matching.WEIGHTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        record_matching.WEIGHTS.write_text(json.dumps(kinds, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

@@ -1,9 +1,10 @@
-"""Turn retrieval on LoCoMo's development half, through the client: R@k, the share of a question's evidence among the first k messages.
+"""Measure retrieval on LoCoMo's development half, through the client.
 
     python -m bench.quality.locomo DATA [--database-url URL] [--modes hybrid ...]
 
-One long conversation is one namespace, one session one conversation, one turn one message. Writes bench/results/locomo.jsonl with a line per
-question and search.
+R@k is the share of a question's evidence among the first k messages. A long chat is a namespace, a
+session a conversation, a turn a message. Writes bench/results/locomo.jsonl with a line per question
+and search.
 """
 
 import argparse
@@ -26,19 +27,22 @@ KINDS = {"all kinds": None, "messages": {"content_types": ["message"]}}
 def ask(
     client: ContextPersistenceClient, question: str, gold: set[str], modes: list[str]
 ) -> Iterator[tuple[tuple[str, str, int], float]]:
-    """For each search the share of the evidence that it brings back; nothing for a question without evidence."""
+    """Yield for each search the share of the evidence that it finds.
+
+    Nothing is yielded for a question without evidence.
+    """
     if not gold:
         return
     for mode in modes:
         for kinds, filters in KINDS.items():
-            for depth in DEPTHS:  # each depth is a search of its own: judged is what it returns, not the first part of a longer answer
+            for depth in DEPTHS:  # each is a search of its own, not the start of a longer one
                 answer = client.search_hybrid(question, mode=mode, limit=depth, filters=filters)
-                hit = {one.message_id for one in answer.results if one.message_id}
-                yield (mode, kinds, depth), len(gold & hit) / len(gold)
+                ids = {result.message_id for result in answer.results if result.message_id}
+                yield (mode, kinds, depth), len(gold & ids) / len(gold)
 
 
 def main() -> int:
-    """Save, ask, count."""
+    """Save the chats, ask the questions, print the shares."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -49,7 +53,7 @@ def main() -> int:
     if not (options.data / "locomo" / "locomo_dev.json").is_file():
         print(f"skipped: there is no LoCoMo in {options.data}")
         return 0
-    found: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
+    shares_by_search: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
     lines = []
     for namespace, sessions, sample in locomo(options.data):
         with ContextPersistenceClient(
@@ -63,7 +67,7 @@ def main() -> int:
             for question in sample["qa"]:
                 gold = evidence(question) & turns
                 for key, share in ask(client, question["question"], gold, options.modes):
-                    found[key].append(share)
+                    shares_by_search[key].append(share)
                     lines.append(
                         {
                             "set": namespace,
@@ -75,9 +79,12 @@ def main() -> int:
     for mode in options.modes:
         for kinds in KINDS:
             shares = "  ".join(
-                f"R@{depth} {statistics.mean(found[mode, kinds, depth]):.3f}" for depth in DEPTHS
+                f"R@{depth} {statistics.mean(shares_by_search[mode, kinds, depth]):.3f}"
+                for depth in DEPTHS
             )
-            print(f"{mode:<10} {kinds:<10} {shares}  ({len(found[mode, kinds, 10])} questions)")
+            print(
+                f"{mode:<10} {kinds:<10} {shares}  ({len(shares_by_search[mode, kinds, 10])} questions)"
+            )
     result_file("locomo.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
     return 0
 

@@ -1,9 +1,10 @@
-"""Turn retrieval on QMSum's validation meetings, through the client: nDCG@10 and hit@10 of the turns in a query's relevant spans.
+"""Measure retrieval on QMSum's validation meetings, through the client.
 
     python -m bench.quality.qmsum DATA [--database-url URL] [--meetings N] [--mode hybrid]
 
-One meeting is one namespace and one conversation, one turn one message. Only the vectors and the text are stored: no entities are needed to
-rank turns. Writes bench/results/qmsum.jsonl with a line per query.
+The figures are nDCG@10 and hit@10 of the turns in a query's relevant spans. A meeting is a
+namespace and a conversation, a turn a message. Only vectors and texts are stored: ranking needs no entities.
+Writes bench/results/qmsum.jsonl with a line per query.
 """
 
 import argparse
@@ -22,7 +23,7 @@ DEPTH = 10
 
 
 def main() -> int:
-    """Save, ask, score."""
+    """Save the meetings, ask the queries, print the figures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -49,9 +50,9 @@ def main() -> int:
                     limit=DEPTH,
                     filters={"content_types": "message"},
                 )
-                found = [int(one.id.rpartition(":")[2]) for one in answer.results]
+                positions = [int(result.id.rpartition(":")[2]) for result in answer.results]
                 lines.append(
-                    {"meeting": name, "query": query["query"], **score(found, gold(query))}
+                    {"meeting": name, "query": query["query"], **score(positions, gold(query))}
                 )
         print(f"{name}: {len(conversation.messages)} turns, {summary(lines)} so far", flush=True)
     result_file("qmsum.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
@@ -60,27 +61,31 @@ def main() -> int:
 
 
 def gold(query: dict[str, Any]) -> set[int]:
-    """The places of all turns in the query's spans."""
+    """Return the positions of all turns in the query's spans."""
     return {
-        place
+        position
         for first, last in query["relevant_text_span"]
-        for place in range(int(first), int(last) + 1)
+        for position in range(int(first), int(last) + 1)
     }
 
 
-def score(found: list[int], relevant: set[int]) -> dict[str, float]:
-    """nDCG@10 with binary gain, and whether any of the ten is relevant."""
-    gained = sum(1 / math.log2(rank + 2) for rank, place in enumerate(found) if place in relevant)
+def score(positions: list[int], relevant: set[int]) -> dict[str, float]:
+    """Return nDCG@10 with binary gain, and whether any of the ten is relevant."""
+    gain = sum(
+        1 / math.log2(rank + 2) for rank, position in enumerate(positions) if position in relevant
+    )
     best = sum(1 / math.log2(rank + 2) for rank in range(min(DEPTH, len(relevant))))
     return {
-        "ndcg": gained / best if best else 0.0,
-        "hit": float(any(place in relevant for place in found)),
+        "ndcg": gain / best if best else 0.0,
+        "hit": float(any(position in relevant for position in positions)),
     }
 
 
 def summary(lines: list[dict[str, Any]]) -> str:
-    """The means."""
-    return f"nDCG@10 {statistics.mean(one['ndcg'] for one in lines):.3f}  hit@10 {statistics.mean(one['hit'] for one in lines):.3f}"
+    """Return the means as a text."""
+    ndcg = statistics.mean(line["ndcg"] for line in lines)
+    hit = statistics.mean(line["hit"] for line in lines)
+    return f"nDCG@10 {ndcg:.3f}  hit@10 {hit:.3f}"
 
 
 if __name__ == "__main__":

@@ -16,8 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-# Before any library of the models is imported, which starts its threads then.
-os.environ.update(OMP_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false", HF_HUB_OFFLINE="1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from bench.datasets.texts import locomo_texts, made_texts
 from bench.files import DATA, ROOT

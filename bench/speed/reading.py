@@ -41,7 +41,9 @@ def hybrid(
     real = dialogue_texts(data, total + 400)
     texts, vectors = (real or made_texts(total + 400, seed=7)), made_vectors(total, seed=7)
     for start in range(0, total, 1000):
-        part = [{"role": "user", "content": text} for text in texts[start : start + 1000]]
+        part = [
+            {"role": "user", "content": text} for text in texts[start : min(start + 1000, total)]
+        ]
         client.save_conversation(
             f"c{start}", part, mode="conversation", embeddings=vectors[start : start + 1000]
         )

@@ -1,4 +1,4 @@
-"""What becomes of the search when there is ten times as much, and how exact the vector index is.
+"""Measure the search on a small and a large store, and how exact the vector index is.
 
     python -m bench.speed.scale DATA [--small 26000] [--large 262000]
 

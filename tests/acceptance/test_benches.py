@@ -30,7 +30,6 @@ SERVER_BENCHES = {
     "bench.quality.qmsum": [DATA, "--database-url", URL],
 }  # fmt: skip
 OTHER_BENCHES = {
-    "bench.speed.encoding": ["--data", DATA, "--texts", "5", "--rounds", "1"],
     "bench.speed.ingest_rate": [LOCOMO, "--messages", "10", "--rounds", "1"],
     "bench.quality.extraction": [DATA, "--speed", "--errors"],
     "bench.quality.entity_resolution": [DATA],
@@ -145,13 +144,20 @@ def test_every_bench_is_run_here() -> None:
         if 'if __name__ == "__main__"' in path.read_text()
     }
     peers = {f"bench.peers.{path.stem}" for path in (files.ROOT / "bench" / "peers").glob("*.txt")}
-    assert commands - peers == {*SERVER_BENCHES, *OTHER_BENCHES, *MANAGED_BENCHES}
+    run_here = {*SERVER_BENCHES, *OTHER_BENCHES, *MANAGED_BENCHES, "bench.speed.encoding"}
+    assert commands - peers == run_here
 
 
-def test_every_row_of_make_bench_is_measured(
+def test_encoding_is_measured_in_a_process_of_its_own(data: Path) -> None:
+    """It binds its process to one processor."""
+    from bench.speed import encoding
+
+    assert encoding.measure_in_process(data, count=5, rounds=1).ratio
+
+
+def test_the_rows_of_make_bench_have_ratios(
     url: str, data: Path, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A row that is not measured would be missing without a word."""
     run("bench", ["--tiny", "--data", str(data), "--only", "version", "small", "--database-url", url],
         monkeypatch)  # fmt: skip
     rows = json.loads((results / "speed.json").read_text())["rows"]

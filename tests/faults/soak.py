@@ -64,6 +64,10 @@ def _entity(rng: random.Random, entities: int) -> str:
     return f"n{rng.randrange(entities)}"
 
 
+def _call(method: str, argument: str, client: Any, _: random.Random) -> None:
+    getattr(client, method)(argument)
+
+
 def _merge(client: Any, rng: random.Random) -> None:
     pair = f"pair-{rng.randrange(10**9)}"
     client.update_knowledge_graph(
@@ -76,14 +80,6 @@ def _block(client: Any, rng: random.Random) -> None:
     with client.graph_data_science() as (library, graph):
         library.degree.stream(graph)
         time.sleep(rng.random())
-
-
-def _find_central(metric: Any, client: Any, _: random.Random) -> object:
-    return client.find_central_entities(metric)
-
-
-def _detect(algorithm: Any, client: Any, _: random.Random) -> object:
-    return client.detect_communities(algorithm)
 
 
 def analytics_calls(entities: int) -> dict[str, Call]:
@@ -103,9 +99,9 @@ def analytics_calls(entities: int) -> dict[str, Call]:
         ),
     }
     for metric in METRICS:
-        calls[f"find_central_entities {metric}"] = partial(_find_central, metric)
+        calls[f"find_central_entities {metric}"] = partial(_call, "find_central_entities", metric)
     for algorithm in ALGORITHMS:
-        calls[f"detect_communities {algorithm}"] = partial(_detect, algorithm)
+        calls[f"detect_communities {algorithm}"] = partial(_call, "detect_communities", algorithm)
     return calls
 
 

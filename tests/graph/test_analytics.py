@@ -1,13 +1,9 @@
 """Graph Data Science returns the results of networkx and the published results."""
 
-import asyncio
 import gzip
 import json
 import math
-import os
-import threading
 from collections import Counter
-from pathlib import Path
 
 import networkx as nx
 import pytest
@@ -17,48 +13,9 @@ from mcp_context_persistence.exceptions import GraphError, NotFoundError, Valida
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.driver.statement import Statement, as_is
 from mcp_context_persistence.queries.analytics.analyzer import GraphAnalyzer
+from tests.graph.reference_graphs import count_projections, data, fill, load, read
 
-DATA = Path(os.environ.get("CONTEXT_DATA", Path(__file__).parents[3] / "shared/data"))
 ROUNDED = 1e-8  # responses round scores to nine digits
-PROJECTIONS = """
-CALL gds.graph.list() YIELD graphName WHERE graphName STARTS WITH 'context-'
-RETURN count(*) AS count
-"""
-CREATE = """
-UNWIND $edges AS edge
-MERGE (a:Entity {namespace: $n, id: edge[0]}) ON CREATE SET a.name = edge[0], a.type = 'concept'
-MERGE (b:Entity {namespace: $n, id: edge[1]}) ON CREATE SET b.name = edge[1], b.type = 'concept'
-MERGE (a)-[r:KNOWS]->(b) SET r.confidence = edge[2]
-"""
-
-
-def data(name):
-    path = DATA / name
-    if not path.exists():
-        pytest.skip(f"LOUD: no data set at {path}")
-    return path
-
-
-def fill(client, edges, nodes=()):
-    """Create entities and relationships (source, target, confidence) directly in the namespace."""
-    driver, namespace = client._engine.graph.driver, client._engine.namespace
-    for start in range(0, len(edges), 2000):
-        driver.execute_query(CREATE, edges=edges[start : start + 2000], n=namespace)
-    driver.execute_query(
-        "UNWIND $ids AS id MERGE (:Entity {namespace: $n, id: id})", ids=list(nodes), n=namespace
-    )
-
-
-def read(path):
-    text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
-    return [tuple(line.split()[:2]) for line in text.splitlines() if line.strip()]
-
-
-def load(client, name):
-    """Create a graph in the namespace and return it as one of networkx."""
-    edges = read(data(name))
-    fill(client, [(a, b, 1.0) for a, b in edges])
-    return nx.Graph(edges)
 
 
 def scores(client, metric, count, **options):
@@ -66,10 +23,6 @@ def scores(client, metric, count, **options):
         entity.id: entity.centrality_score
         for entity in client.find_central_entities(metric, count, **options)
     }
-
-
-def count_projections(client):
-    return client._engine.graph.driver.execute_query(PROJECTIONS).records[0]["count"]
 
 
 @pytest.mark.parametrize("name", ["graphs/karate.csv", "graphs/dolphins.csv"])
@@ -288,39 +241,6 @@ def test_entities_with_shared_neighbors_are_similar(client):
     assert client.find_similar_entities("a", min_similarity=0.9) == []
 
 
-def test_the_librarys_own_client_has_the_graph_during_the_block(client):
-    with pytest.raises(GraphError, match="no entities"), client.graph_data_science():
-        pass
-    graph = load(client, "graphs/karate.csv")
-    with client.graph_data_science() as (gds, projected):
-        assert (projected.node_count(), projected.relationship_count()) == (
-            34,
-            2 * graph.number_of_edges(),
-        )
-        assert len(gds.page_rank.stream(projected)) == 34
-        assert count_projections(client) == 1
-    assert count_projections(client) == 0
-    assert len(client.find_central_entities("degree")) == 10
-
-
-def test_the_librarys_own_client_works_with_asyncio(client, server, namespace):
-    from mcp_context_persistence import AsyncContextPersistenceClient
-
-    load(client, "graphs/karate.csv")
-
-    async def main():
-        async with (
-            AsyncContextPersistenceClient(
-                server.bolt_url, auth=server.auth, namespace=namespace
-            ) as other_client,
-            other_client.graph_data_science(directed=True) as (_, projected),
-        ):
-            assert projected.node_count() == 34
-
-    asyncio.run(main())
-    assert count_projections(client) == 0
-
-
 def test_an_empty_graph_has_empty_results(client):
     summary = client.get_graph_analytics()
     assert (summary.total_nodes, summary.components, summary.density, summary.avg_degree) == (
@@ -350,52 +270,6 @@ def test_other_namespaces_are_not_included(client, server, namespace):
         )
         assert {entity.id for entity in other_client.find_central_entities()} == {"c", "d", "e"}
     assert {entity.id for entity in client.find_central_entities("degree")} == {"a", "b"}
-
-
-def test_two_hundred_calls_from_four_threads_leave_no_projection_behind(tmp_path):
-    """On a managed server: if it ends under the load, the calls are repeated on its successor."""
-    from mcp_context_persistence import ContextPersistenceClient
-
-    with ContextPersistenceClient(f"local:{tmp_path / 'store'}") as client:
-        fill(client, [(f"n{number}", f"n{number * 7 % 50}", 0.5) for number in range(50)])
-        errors = []
-        calls = [
-            client.get_graph_analytics,
-            client.find_central_entities,
-            client.detect_communities,
-            lambda: client.find_shortest_paths("n1", "n2"),
-            client.find_similar_entities,
-        ]
-
-        def work(number):
-            for step in range(50):
-                try:
-                    calls[(number + step) % len(calls)]()
-                except Exception as error:
-                    errors.append(error)
-
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert errors == []
-        assert count_projections(client) == 0
-
-
-def test_a_projection_is_dropped_when_the_block_fails(client):
-    fill(client, [("a", "b", 1.0)])
-
-    def fail():
-        with client._engine.analytics.project(
-            client._engine.namespace, undirected=True, task="degree"
-        ):
-            assert count_projections(client) == 1
-            raise RuntimeError("mine")
-
-    with pytest.raises(RuntimeError, match="mine"):
-        fail()
-    assert count_projections(client) == 0
 
 
 def test_an_analysis_that_needs_more_memory_than_the_limit_is_refused(client):

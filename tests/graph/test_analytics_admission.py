@@ -21,7 +21,7 @@ from mcp_context_persistence.queries.analytics.admission import (
     compute_memory_limit,
 )
 from mcp_context_persistence.queries.analytics.algorithms import NEEDS, SIMILAR_BYTES, THREADS
-from tests.graph.test_analytics import count_projections, fill
+from tests.graph.reference_graphs import count_projections, fill
 
 ROOT = Path(__file__).resolve().parents[2]
 EDGES = [("a", "b", 0.9), ("b", "c", 0.8), ("c", "a", 0.7)]

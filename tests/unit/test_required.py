@@ -20,7 +20,7 @@ def results(tmp_path, monkeypatch):
     sets = ["chats", "chats, multi-hop", "chats, temporal", "chats, sessions", "meetings"]
     judged = evidence.summary([(name, figures) for name in sets])
     written: dict[str, Any] = {"quality": {"hybrid": judged, evidence.MEETINGS: judged}}
-    written["resolution"] = entity_resolution.kept(
+    written["resolution"] = entity_resolution.make_results(
         [(name, "shipped", 2, (1.0, 0.9, 0.95)) for name in ("poleo", "DBLP-ACM")]
     )
     texts: context.Figures = defaultdict(list)

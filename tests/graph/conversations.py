@@ -1,0 +1,42 @@
+"""Texts for conversations, and what a namespace holds."""
+
+
+def turns(*texts):
+    return [
+        {"role": "user" if place % 2 == 0 else "assistant", "content": text}
+        for place, text in enumerate(texts)
+    ]
+
+
+def dump(client):
+    """Return all nodes and relationships of the namespace as text, without times."""
+    import neo4j
+
+    core = client._engine
+    with core.graph.driver.session(default_access_mode=neo4j.READ_ACCESS) as session:
+        nodes = session.run(
+            "MATCH (n {namespace: $namespace}) WHERE NOT n:NamespaceVersion "
+            "RETURN labels(n) AS labels, properties(n) AS properties",
+            namespace=core.namespace,
+        ).data()
+        links = session.run(
+            "MATCH (a {namespace: $namespace})-[r]->(b) "
+            "RETURN a.id AS a, type(r) AS type, properties(r) AS properties, b.id AS b",
+            namespace=core.namespace,
+        ).data()
+    clean = {"created_ms", "updated_ms", "timestamp_ms", "revision"}
+
+    def stable(one):
+        return repr(
+            {
+                key: sorted(value, key=str)
+                if isinstance(value, list) and key != "embedding"
+                else value
+                for key, value in sorted(one.items())
+                if key not in clean
+            }
+        )
+
+    return sorted(f"{sorted(row['labels'])} {stable(row['properties'])}" for row in nodes), sorted(
+        f"{row['a']} {row['type']} {row['b']} {stable(row['properties'])}" for row in links
+    )

@@ -1,0 +1,88 @@
+"""Projections of Graph Data Science, and its own client."""
+
+import asyncio
+import threading
+
+import pytest
+
+from mcp_context_persistence.exceptions import GraphError
+from tests.graph.reference_graphs import count_projections, fill, load
+
+
+def test_the_librarys_own_client_has_the_graph_during_the_block(client):
+    with pytest.raises(GraphError, match="no entities"), client.graph_data_science():
+        pass
+    graph = load(client, "graphs/karate.csv")
+    with client.graph_data_science() as (gds, projected):
+        assert (projected.node_count(), projected.relationship_count()) == (
+            34,
+            2 * graph.number_of_edges(),
+        )
+        assert len(gds.page_rank.stream(projected)) == 34
+        assert count_projections(client) == 1
+    assert count_projections(client) == 0
+    assert len(client.find_central_entities("degree")) == 10
+
+
+def test_the_librarys_own_client_works_with_asyncio(client, server, namespace):
+    from mcp_context_persistence import AsyncContextPersistenceClient
+
+    load(client, "graphs/karate.csv")
+
+    async def main():
+        async with (
+            AsyncContextPersistenceClient(
+                server.bolt_url, auth=server.auth, namespace=namespace
+            ) as other_client,
+            other_client.graph_data_science(directed=True) as (_, projected),
+        ):
+            assert projected.node_count() == 34
+
+    asyncio.run(main())
+    assert count_projections(client) == 0
+
+
+def test_two_hundred_calls_from_four_threads_leave_no_projection_behind(tmp_path):
+    """On a managed server: if it ends under the load, the calls are repeated on its successor."""
+    from mcp_context_persistence import ContextPersistenceClient
+
+    with ContextPersistenceClient(f"local:{tmp_path / 'store'}") as client:
+        fill(client, [(f"n{number}", f"n{number * 7 % 50}", 0.5) for number in range(50)])
+        errors = []
+        calls = [
+            client.get_graph_analytics,
+            client.find_central_entities,
+            client.detect_communities,
+            lambda: client.find_shortest_paths("n1", "n2"),
+            client.find_similar_entities,
+        ]
+
+        def work(number):
+            for step in range(50):
+                try:
+                    calls[(number + step) % len(calls)]()
+                except Exception as error:
+                    errors.append(error)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+        assert count_projections(client) == 0
+
+
+def test_a_projection_is_dropped_when_the_block_fails(client):
+    fill(client, [("a", "b", 1.0)])
+
+    def fail():
+        with client._engine.analytics.project(
+            client._engine.namespace, undirected=True, task="degree"
+        ):
+            assert count_projections(client) == 1
+            raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        fail()
+    assert count_projections(client) == 0
