@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bench.datasets.sets import evidence
+from bench.datasets.sets import evidence, message_ids
 from bench.peers.exchange import LIMIT, WARM
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.cli.train_ranker import collect_question
@@ -22,7 +22,7 @@ LEFT_OUT = "hybrid, weights learned without the conversation"
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a search brought back for a question: ids best first, and the seconds it took; None where nobody looked at the clock."""
+    """The answer of a search to a question: ids, best first, and its seconds if it was timed."""
 
     settings: str
     namespace: str
@@ -39,9 +39,12 @@ def ask(
     sessions: list[Conversation],
     sample: dict[str, Any],
 ) -> tuple[list[Answer], Group]:
-    """Save a conversation, ask its questions in each mode; the group is for `without_it`.
+    """Save a conversation and ask its questions in each mode.
 
-    The questions' vectors are known when the clock starts, as the peers' are: the client remembers the last 1,024.
+    The client has cached the vectors of the questions before they are timed, as the peers have.
+
+    Returns:
+        The answers, and the group for `cross_validated_answers`.
     """
     group = Group(name=namespace, any_is_enough=False)
     answers = []
@@ -49,19 +52,25 @@ def ask(
         url, auth=auth, namespace=namespace, config={"deadline": 300.0}
     ) as client:
         client.batch_save_conversations(sessions)
-        ids = {message.id for session in sessions for message in session.messages}
-        asked = [(number, one) for number, one in enumerate(sample["qa"]) if evidence(one) & ids]
-        for number, one in asked:
+        ids = message_ids(sessions)
+        questions = [
+            (number, question)
+            for number, question in enumerate(sample["qa"])
+            if evidence(question) & ids
+        ]
+        for number, question in questions:
             group.questions.append(
-                collect_question(client, one["question"], evidence(one) & ids, category=str(number))
+                collect_question(
+                    client, question["question"], evidence(question) & ids, category=str(number)
+                )
             )
         for mode in ("hybrid", "semantic", "keyword"):
-            for _, one in asked[:WARM]:
-                client.search_hybrid(one["question"], mode=mode, limit=LIMIT, filters=MESSAGES)
-            for number, one in asked:
+            for _, question in questions[:WARM]:
+                client.search_hybrid(question["question"], mode=mode, limit=LIMIT, filters=MESSAGES)
+            for number, question in questions:
                 start = time.perf_counter()
-                found = client.search_hybrid(
-                    one["question"], mode=mode, limit=LIMIT, filters=MESSAGES
+                response = client.search_hybrid(
+                    question["question"], mode=mode, limit=LIMIT, filters=MESSAGES
                 )
                 seconds = time.perf_counter() - start
                 answers.append(
@@ -69,15 +78,15 @@ def ask(
                         settings=mode,
                         namespace=namespace,
                         question=str(number),
-                        ids=[one.message_id or one.id for one in found.results],
+                        ids=[result.message_id or result.id for result in response.results],
                         seconds=seconds,
                     )
                 )
     return answers, group
 
 
-def without_it(groups: list[Group]) -> Iterator[Answer]:
-    """The fused search once more, each conversation ranked by weights learned from the other ones alone."""
+def cross_validated_answers(groups: list[Group]) -> Iterator[Answer]:
+    """Yield the answers of the hybrid search with weights learned without the conversation."""
     for group, question, weights in cross_validate(groups):
         ids = [question.ids[index] for index in order_candidates(question, weights)[:LIMIT]]
         yield Answer(

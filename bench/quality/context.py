@@ -1,11 +1,13 @@
-"""How much evidence a text for a prompt has for its length, against the best messages one after the other.
+"""Measure how much evidence a prompt context has for its length, against the best messages.
 
     python -m bench.quality.context DATA [--database-url URL] [--every N] [--diversity D]
 
-For each question of LoCoMo (or for every N-th): `build_context` with several budgets, and the messages of `search_hybrid` and of its mode `semantic`, best
-first, as many as fit the same budget. Shown are the share of the evidence that is in the text, the share of the answer's words that are, the tokens, the
-evidence for 1,000 tokens, and how many times that of the best messages of `hybrid` it is; once for the conversations by which the constants of
-`queries.prompt_context.builder` were chosen, and once for the others. Writes bench/results/context.json.
+For each question of LoCoMo (or for every N-th): `build_context` with several budgets, and the
+messages of `search_hybrid` and of its mode `semantic`, best first, as many as fit the same budget.
+Prints the share of the evidence that is in the text, the share of the answer's words, the tokens,
+the evidence for 1,000 tokens, and its ratio to that of the best messages of `hybrid`; once for the
+conversations by which the constants of `queries.prompt_context.builder` were chosen, and once for
+the others. Writes bench/results/context.json.
 """
 
 import argparse
@@ -35,7 +37,13 @@ ONLY = {"content_types": "message"}
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """What one text has: shares of the evidence and of the answer's words (None where the answer has none), and its tokens."""
+    """The figures of one text.
+
+    Attributes:
+        evidence: Share of the evidence.
+        answer: Share of the answer's words, None where the answer has none.
+        tokens: Its tokens.
+    """
 
     evidence: float
     answer: float | None
@@ -45,26 +53,28 @@ class Figure:
 Figures = defaultdict[tuple[str, int, str], list[Figure]]
 
 
-def fitting(found: Sequence[tuple[str, str, int]], budget: int) -> tuple[set[str], str, int]:
-    """The best messages that fit the budget: their ids, their texts and their tokens."""
-    shown, texts, used = set[str](), list[str](), 0
-    for one, text, size in found:
+def fit_messages(
+    messages: Sequence[tuple[str, str, int]], budget: int
+) -> tuple[set[str], str, int]:
+    """Return the best messages that fit the budget: their ids, their texts and their tokens."""
+    ids, texts, used = set[str](), list[str](), 0
+    for message_id, text, size in messages:
         if used + size > budget:
             break
-        shown.add(one)
+        ids.add(message_id)
         texts.append(text)
         used += size
-    return shown, "\n".join(texts), used
+    return ids, "\n".join(texts), used
 
 
-def figure(
-    question: Mapping[str, Any], wanted: set[str], text: tuple[set[str], str, int]
+def evaluate_text(
+    question: Mapping[str, Any], evidence_ids: set[str], text: tuple[set[str], str, int]
 ) -> Figure:
-    """Judges one text."""
-    shown, said, used = text
+    """Return the figures of one text: its message ids, itself, and its tokens."""
+    ids, content, used = text
     answer = set(map(stem, extract_terms(str(question.get("answer") or "")).words))
-    share = len(answer & set(map(stem, tokenize(said)))) / len(answer) if answer else None
-    return Figure(evidence=len(wanted & shown) / len(wanted), answer=share, tokens=used)
+    share = len(answer & set(map(stem, tokenize(content)))) / len(answer) if answer else None
+    return Figure(evidence=len(evidence_ids & ids) / len(evidence_ids), answer=share, tokens=used)
 
 
 def measure(
@@ -75,38 +85,40 @@ def measure(
     part: str,
     diversity: float,
 ) -> Figures:
-    """The figures of one chat."""
+    """Return the figures of one chat."""
     count = client._engine.embeddings.current().embedder.count_tokens
     figures: Figures = defaultdict(list)
     for question in questions:
-        wanted = evidence(dict(question)) & ids
-        if not wanted:
+        evidence_ids = evidence(dict(question)) & ids
+        if not evidence_ids:
             continue
-        plain = {}
+        messages = {}
         for mode in ("hybrid", "semantic"):
-            found = client.search_hybrid(
+            results = client.search_hybrid(
                 question["question"], mode=mode, limit=DEEP, filters=ONLY
             ).results
-            sizes = count([one.content for one in found])
-            plain[mode] = [
-                (one.id, one.content, size + 1) for one, size in zip(found, sizes, strict=True)
+            sizes = count([result.content for result in results])
+            messages[mode] = [
+                (result.id, result.content, size + 1)
+                for result, size in zip(results, sizes, strict=True)
             ]
         for budget in BUDGETS:
-            made = client.build_context(
+            context = client.build_context(
                 question["question"], budget, filters=ONLY, diversity=diversity
             )
-            texts = {mode: fitting(found, budget) for mode, found in plain.items()}
-            texts["build_context"] = {one.id for one in made.citations}, made.text, made.tokens
+            texts = {mode: fit_messages(rows, budget) for mode, rows in messages.items()}
+            ids_of_context = {citation.id for citation in context.citations}
+            texts["build_context"] = ids_of_context, context.text, context.tokens
             for name, text in texts.items():
-                figures[part, budget, name].append(figure(question, wanted, text))
+                figures[part, budget, name].append(evaluate_text(question, evidence_ids, text))
     return figures
 
 
 def summary(figures: Sequence[Figure]) -> tuple[float, float, float, float]:
-    """Mean evidence, mean share of the answers' words, mean tokens, and evidence for 1,000 tokens."""
-    covered = statistics.mean(one.evidence for one in figures)
-    answers = [one.answer for one in figures if one.answer is not None]
-    used = statistics.mean(one.tokens for one in figures)
+    """Return means of evidence, answers' words and tokens, and the evidence for 1,000 tokens."""
+    covered = statistics.mean(figure.evidence for figure in figures)
+    answers = [figure.answer for figure in figures if figure.answer is not None]
+    used = statistics.mean(figure.tokens for figure in figures)
     return (
         covered,
         statistics.mean(answers) if answers else 0.0,
@@ -115,16 +127,16 @@ def summary(figures: Sequence[Figure]) -> tuple[float, float, float, float]:
     )
 
 
-def shown(figures: Figures) -> Table:
-    """The table of it."""
+def make_table(figures: Figures) -> Table:
+    """Make the table of the figures."""
     table = Table(
         "conversations", "budget", "text", "evidence", "answer", "tokens", "for 1,000", "of hybrid"
     )
-    for (part, budget, name), found in sorted(
-        figures.items(), key=lambda one: (PARTS.index(one[0][0]), *one[0][1:])
+    for (part, budget, name), values in sorted(
+        figures.items(), key=lambda item: (PARTS.index(item[0][0]), *item[0][1:])
     ):
-        covered, answer, used, rate = summary(found)
-        plain = summary(figures[part, budget, "hybrid"])[-1]
+        covered, answer, used, rate = summary(values)
+        hybrid_rate = summary(figures[part, budget, "hybrid"])[-1]
         table.add_row(
             part,
             str(budget),
@@ -133,33 +145,33 @@ def shown(figures: Figures) -> Table:
             f"{answer:.3f}",
             f"{used:.0f}",
             f"{rate:.2f}",
-            f"{rate / plain:.2f}" if plain else "",
+            f"{rate / hybrid_rate:.2f}" if hybrid_rate else "",
         )
     return table
 
 
-def kept(figures: Figures) -> list[dict[str, object]]:
-    """The same as it is written down."""
+def make_results(figures: Figures) -> list[dict[str, object]]:
+    """Return the figures as they are written to the file."""
     names = ("evidence", "answer", "tokens", "rate")
     return [
         {
             "part": part,
             "budget": budget,
             "text": text,
-            **dict(zip(names, summary(found), strict=True)),
+            **dict(zip(names, summary(values), strict=True)),
         }
-        for (part, budget, text), found in figures.items()
+        for (part, budget, text), values in figures.items()
     ]
 
 
 def main() -> int:
-    """Ask, count, show."""
+    """Ask the questions, measure, and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path)
     parser.add_argument("--database-url", default=":memory:")
-    parser.add_argument("--every", type=int, default=1, help="ask every so manieth question only")
+    parser.add_argument("--every", type=int, default=1, help="ask every N-th question only")
     parser.add_argument("--diversity", type=float, default=DIVERSITY)
     options = parser.parse_args()
     figures: Figures = defaultdict(list)
@@ -170,13 +182,13 @@ def main() -> int:
             client.batch_save_conversations(sessions)
             ids = message_ids(sessions)
             questions = sample["qa"][:: options.every]
-            found = measure(
+            chat_figures = measure(
                 client, questions, ids, part=PARTS[number >= CHOSEN_BY], diversity=options.diversity
             )
-            for key, values in found.items():
+            for key, values in chat_figures.items():
                 figures[key].extend(values)
-    Console(width=110).print(shown(figures))
-    write_result("context.json", kept(figures))
+    Console(width=110).print(make_table(figures))
+    write_result("context.json", make_results(figures))
     return 0
 
 

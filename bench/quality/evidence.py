@@ -1,11 +1,12 @@
-"""How good is what is found? Everything that is measured on the development sets, each conversation judged by weights learned without it.
+"""Measure what is found on the development sets, with weights learned on other conversations.
 
     python -m bench.quality.evidence DATA [--database-url URL]
 
-Shown are, for chats (LoCoMo) and meetings (QMSum), the modes and the recipes of the search with the weights as they are, the ranker with weights that
-were learned without the conversation in question, the same without each group of features and each feature, and with weights of one half judged on the other;
-intervals are 95 %, from 1,000 draws of the questions. Writes bench/results/quality.json, and bench/results/questions.jsonl with a line per
-question.
+Prints, for chats (LoCoMo) and meetings (QMSum), the modes and the recipes of the search with the
+current weights, the ranker with weights that were learned without the conversation in question, the
+same without each group of features and each feature, and with weights of one half on the other.
+Intervals are 95 %, from 1,000 draws of the questions. Writes bench/results/quality.json, and
+bench/results/questions.jsonl with a line per question.
 """
 
 import argparse
@@ -47,37 +48,37 @@ CATEGORIES = {
 Lines = list[tuple[str, dict[str, float]]]
 
 
-def judged(found: Sequence[Evaluation]) -> Lines:
-    """The figures of each question with the names of the sets that it belongs to."""
+def evaluate(evaluations: Sequence[Evaluation]) -> Lines:
+    """Return the figures of each question, with the names of the sets that it belongs to."""
     lines: Lines = []
-    for group, question, weights in found:
-        places = order_candidates(question, weights)
+    for group, question, weights in evaluations:
+        indexes = order_candidates(question, weights)
         figures = calculate_figures(
-            [bool(question.is_relevant[place]) for place in places], len(question.relevant_ids)
+            [bool(question.is_relevant[index]) for index in indexes], len(question.relevant_ids)
         )
         if group.any_is_enough:
             lines.append(("meetings", figures))
             continue
         lines.append(("chats", figures))
         lines.append((f"chats, {CATEGORIES.get(question.category, question.category)}", figures))
-        lines.append(("chats, sessions", _sessions(question, places)))
+        lines.append(("chats, sessions", _evaluate_sessions(question, indexes)))
     return lines
 
 
-def _sessions(question: Question, places: Sequence[int]) -> dict[str, float]:
-    """The same of whole sessions, in the order of their best messages."""
-    wanted = {message.partition(":")[0] for message in question.relevant_ids}
-    found = list(dict.fromkeys(question.ids[place].partition(":")[0] for place in places))
-    return calculate_figures([one in wanted for one in found], len(wanted))
+def _evaluate_sessions(question: Question, indexes: Sequence[int]) -> dict[str, float]:
+    """Return the figures of whole sessions, in the order of their best messages."""
+    relevant = {message.partition(":")[0] for message in question.relevant_ids}
+    sessions = list(dict.fromkeys(question.ids[index].partition(":")[0] for index in indexes))
+    return calculate_figures([session in relevant for session in sessions], len(relevant))
 
 
-def plain(groups: Sequence[Group], mode: str) -> Lines:
-    """The figures of a mode that has no ranker."""
+def evaluate_search(groups: Sequence[Group], search: str) -> Lines:
+    """Return the figures of a search with the current weights."""
     return [
         (
             "meetings" if group.any_is_enough else "chats",
             calculate_figures(
-                [one in question.relevant_ids for one in question.results[mode]],
+                [message_id in question.relevant_ids for message_id in question.results[search]],
                 len(question.relevant_ids),
             ),
         )
@@ -86,18 +87,21 @@ def plain(groups: Sequence[Group], mode: str) -> Lines:
     ]
 
 
-def halves(groups: Sequence[Group]) -> Lines:
-    """Both halves of the chats and of the meetings, each judged by weights that were learned from the other."""
+def evaluate_halves(groups: Sequence[Group]) -> Lines:
+    """Return the figures of each half of the sets, with weights learned from the other half."""
     lines: Lines = []
     for half in (0, 1):
-        by_kind = ([one for one in groups if one.any_is_enough is kind] for kind in (False, True))
-        parts = [(kind[half::2], kind[1 - half :: 2]) for kind in by_kind]
-        weights = learn_weights([one for known, _ in parts for one in known])
-        lines += judged(
+        sets = (
+            [group for group in groups if group.any_is_enough is is_meeting]
+            for is_meeting in (False, True)
+        )
+        pairs = [(members[half::2], members[1 - half :: 2]) for members in sets]
+        weights = learn_weights([group for training, _ in pairs for group in training])
+        lines += evaluate(
             [
                 (group, question, weights)
-                for _, rest in parts
-                for group in rest
+                for _, test in pairs
+                for group in test
                 for question in group.questions
             ]
         )
@@ -105,21 +109,23 @@ def halves(groups: Sequence[Group]) -> Lines:
 
 
 def summary(lines: Lines) -> dict[str, dict[str, Any]]:
-    """For each set the means, and the interval of R@10."""
+    """Return the means of each set, and the interval of R@10."""
     random = np.random.default_rng(0)
-    found: dict[str, dict[str, Any]] = {}
+    summaries: dict[str, dict[str, Any]] = {}
     for name in sorted({name for name, _ in lines}):
-        figures = [one for of, one in lines if of == name]
-        recall = np.array([one["R@10"] for one in figures])
+        figures = [values for data_set, values in lines if data_set == name]
+        recall = np.array([values["R@10"] for values in figures])
         draws = recall[random.integers(0, len(recall), (DRAWS, len(recall)))].mean(axis=1)
-        means = {key: round(statistics.mean(one[key] for one in figures), 4) for key in figures[0]}
-        interval = [round(float(one), 4) for one in np.quantile(draws, (0.025, 0.975))]
-        found[name] = {"questions": len(figures), **means, "R@10 interval": interval}
-    return found
+        means = {
+            key: round(statistics.mean(values[key] for values in figures), 4) for key in figures[0]
+        }
+        interval = [round(float(bound), 4) for bound in np.quantile(draws, (0.025, 0.975))]
+        summaries[name] = {"questions": len(figures), **means, "R@10 interval": interval}
+    return summaries
 
 
 def main() -> int:
-    """Ask, learn, judge, show."""
+    """Collect the questions, learn, evaluate, and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -127,47 +133,49 @@ def main() -> int:
     parser.add_argument("--database-url", default=":memory:")
     options = parser.parse_args()
     groups = collect_chats(options.data, options.database_url, with_results=True)
-    short, long = collect_meetings(options.data, options.database_url, with_results=True)
-    groups += short
+    meetings, passages = collect_meetings(options.data, options.database_url, with_results=True)
+    groups += meetings
     ranked = cross_validate(groups)
-    found = {
-        **{way: summary(plain(groups, way)) for way in SEARCHES},
-        "hybrid": summary(judged(ranked)),
-        MEETINGS: summary(judged(cross_validate(long))),
+    results = {
+        **{name: summary(evaluate_search(groups, name)) for name in SEARCHES},
+        "hybrid": summary(evaluate(ranked)),
+        MEETINGS: summary(evaluate(cross_validate(passages))),
         **{
-            f"hybrid without weight {name}": summary(judged(cross_validate(groups, names)))
+            f"hybrid without weight {name}": summary(evaluate(cross_validate(groups, names)))
             for name, names in WEIGHTS.items()
         },
         **{
-            f"hybrid without {name}": summary(judged(cross_validate(groups, [name])))
+            f"hybrid without {name}": summary(evaluate(cross_validate(groups, [name])))
             for name in MESSAGE_FEATURES
         },
-        "hybrid, learned on half of the chats, judged on the others": summary(halves(groups)),
+        "hybrid, learned on half of the chats, judged on the others": summary(
+            evaluate_halves(groups)
+        ),
     }
-    write_result("quality.json", found)
+    write_result("quality.json", results)
     with result_file("questions.jsonl").open("w", encoding="utf-8") as file:
         for group, question, weights in ranked:
-            best = [question.ids[place] for place in order_candidates(question, weights)[:DEPTH]]
+            best = [question.ids[index] for index in order_candidates(question, weights)[:DEPTH]]
             line = {
                 "set": group.name,
                 "question": question.text,
-                "wanted": sorted(question.relevant_ids),
-                "found": best,
+                "relevant": sorted(question.relevant_ids),
+                "results": best,
             }
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
     table = Table("search", "set", "questions", "R@10", "95 %", "MRR", "nDCG@10", "hit@10")
-    for search, sets in found.items():
+    for search, sets in results.items():
         for name, row in sets.items():
             if search in {*SEARCHES, "hybrid"} or name in {"chats", "meetings"}:
                 low, high = row["R@10 interval"]
-                shown = [f"{row[key]:.3f}" for key in ("R@10", "MRR", "nDCG@10", "hit@10")]
+                means = [f"{row[key]:.3f}" for key in ("R@10", "MRR", "nDCG@10", "hit@10")]
                 table.add_row(
                     search,
                     name,
                     str(row["questions"]),
-                    shown[0],
+                    means[0],
                     f"{low:.3f} to {high:.3f}",
-                    *shown[1:],
+                    *means[1:],
                 )
     Console(width=130).print(table)
     return 0

@@ -82,9 +82,8 @@ def main() -> int:
                 f"R@{depth} {statistics.mean(shares_by_search[mode, kinds, depth]):.3f}"
                 for depth in DEPTHS
             )
-            print(
-                f"{mode:<10} {kinds:<10} {shares}  ({len(shares_by_search[mode, kinds, 10])} questions)"
-            )
+            count = len(shares_by_search[mode, kinds, 10])
+            print(f"{mode:<10} {kinds:<10} {shares}  ({count} questions)")
     result_file("locomo.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
     return 0
 

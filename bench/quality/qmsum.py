@@ -3,8 +3,8 @@
     python -m bench.quality.qmsum DATA [--database-url URL] [--meetings N] [--mode hybrid]
 
 The figures are nDCG@10 and hit@10 of the turns in a query's relevant spans. A meeting is a
-namespace and a conversation, a turn a message. Only vectors and texts are stored: ranking needs no entities.
-Writes bench/results/qmsum.jsonl with a line per query.
+namespace and a conversation, a turn a message. Only vectors and texts are stored: ranking needs no
+entities. Writes bench/results/qmsum.jsonl with a line per query.
 """
 
 import argparse

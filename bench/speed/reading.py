@@ -86,7 +86,8 @@ def hybrid(
 
         def bare(number: int) -> None:
             vector = Vector(by_query[queries[number]])
-            list(session.run(VECTOR, vector=vector, namespace=namespace))
+            if not list(session.run(VECTOR, vector=vector, namespace=namespace)):
+                raise RuntimeError("the bare vector call did not find anything")
             list(session.run(FULLTEXT, {"query": queries[number]}))
 
         our_seconds, bare_seconds, _ = in_turn(ours, bare, times=ROUNDS, warm=WARM)

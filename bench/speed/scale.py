@@ -37,7 +37,7 @@ QUERIES = 200
 PART = MESSAGES_PER_CONVERSATION
 
 
-def recall(
+def measure_recall(
     client: ContextPersistenceClient, total: int, count: int = QUERIES
 ) -> Mapping[str, float]:
     """Measure recall@10 of what `bench.speed.reading` has saved."""
@@ -66,7 +66,7 @@ def recall(
 
 
 def rows(shares: Mapping[str, float], needs: Sequence[float], total: int) -> list[Row]:
-    """Recall as rows of the table."""
+    """Return the recall as rows of the table."""
     return [
         Row(
             work=f"vector recall@10 against exact, {total:,} messages, {name}",
@@ -82,7 +82,7 @@ def rows(shares: Mapping[str, float], needs: Sequence[float], total: int) -> lis
 
 
 def main() -> int:
-    """Load, ask, and show."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -92,36 +92,38 @@ def main() -> int:
     parser.add_argument("--queries", type=int, default=QUERIES, help="for the recall")
     parser.add_argument("--database-url", help="a server that runs, instead of managed ones")
     options = parser.parse_args()
-    found: list[Row] = []
+    table_rows: list[Row] = []
     for total in (options.small, options.large):
         start, namespace = time.monotonic(), f"scale-{uuid.uuid4().hex}"
         with open_server(options.database_url) as (url, auth):
-            found.append(hybrid(url, auth, options.data, total=total, namespace=namespace))
+            table_rows.append(hybrid(url, auth, options.data, total=total, namespace=namespace))
             with ContextPersistenceClient(
                 url, auth=auth, namespace=namespace, config={"deadline": 300.0}
             ) as client:
-                found += rows(recall(client, total, options.queries), (0.97, 0.99), total)
+                table_rows += rows(
+                    measure_recall(client, total, options.queries), (0.97, 0.99), total
+                )
         print(
             f"{total:,} messages: {time.monotonic() - start:.0f} s",
-            *found[-3:],
+            *table_rows[-3:],
             sep="\n",
             flush=True,
         )
-    small, large = (row for row in found if row.work.startswith("hybrid"))
-    grown = large.ours / small.ours
-    found.append(
+    small, large = (row for row in table_rows if row.work.startswith("hybrid"))
+    growth = large.ours / small.ours
+    table_rows.append(
         Row(
             work="the same, growth of p50",
             ours=large.ours,
             bare=small.ours,
             unit="ms",
-            ratio=grown,
+            ratio=growth,
             need="<= 2",
-            met=grown <= 2,
+            met=growth <= 2,
         )
     )
-    Console(width=150).print(table(found))
-    write_result("scale.json", [asdict(row) for row in found])
+    Console(width=150).print(table(table_rows))
+    write_result("scale.json", [asdict(row) for row in table_rows])
     return 0
 
 

@@ -227,7 +227,7 @@ def _build_loss(
 
 def _minimize(loss: Callable[[Floats], tuple[float, Floats]], size: int) -> Floats:
     try:
-        from scipy.optimize import minimize  # type: ignore[import-untyped]  # noqa: PLC0415
+        from scipy.optimize import minimize  # noqa: PLC0415
     except ImportError as error:
         raise ValidationError("training needs scipy: pip install scipy") from error
     weights: Floats = minimize(

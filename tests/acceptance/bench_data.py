@@ -182,7 +182,10 @@ def write_records(folder: Path) -> None:
         {
             "DATA_SOURCE": "CUSTOMERS",
             "RECORD_ID": f"{number}-{copy}",
-            "FEATURES": [{"NAME_FULL": f"{topic} Smith"}, {"DATE_OF_BIRTH": f"{number}/11/1978"}],
+            "FEATURES": [
+                {"NAME_FULL": f"{topic} Smith"},
+                {"DATE_OF_BIRTH": f"{number}/11/1978"},
+            ],
         }
         for number, topic in enumerate(TOPICS)
         for copy in (1, 2)

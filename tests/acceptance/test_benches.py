@@ -110,8 +110,8 @@ def test_benches_run_on_a_server(
 ) -> None:
     from bench.speed import reading
 
-    monkeypatch.setattr(reading, "WARM", 1, raising=False)
-    monkeypatch.setattr(reading, "ROUNDS", 3, raising=False)
+    monkeypatch.setattr(reading, "WARM", 1)
+    monkeypatch.setattr(reading, "ROUNDS", 3)
     replacements = {URL: url, DATA: str(data)}
     arguments = [replacements.get(word, word) for word in SERVER_BENCHES[module]]
     run(module, arguments, monkeypatch)
@@ -158,8 +158,8 @@ def test_encoding_is_measured_in_a_process_of_its_own(data: Path) -> None:
 def test_the_rows_of_make_bench_have_ratios(
     url: str, data: Path, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run("bench", ["--tiny", "--data", str(data), "--only", "version", "small", "--database-url", url],
-        monkeypatch)  # fmt: skip
+    arguments = ["--tiny", "--data", str(data), "--only", "version", "small"]
+    run("bench", [*arguments, "--database-url", url], monkeypatch)
     rows = json.loads((results / "speed.json").read_text())["rows"]
     assert [row["unit"] for row in rows] == ["s", "ms"]
     assert all(row["ratio"] > 0 for row in rows)

@@ -85,7 +85,7 @@ def recorder() -> Iterator[CallRecorder]:
     recorder = CallRecorder()
     threading.setprofile(recorder)
     yield recorder
-    threading.setprofile(None)  # type: ignore[arg-type]  # the documented way to remove it
+    threading.setprofile(None)  # the documented way to remove it
 
 
 def test_a_hybrid_search_passes_few_functions_in_few_modules(

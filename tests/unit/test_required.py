@@ -8,15 +8,15 @@ import pytest
 from bench import files, required
 from bench.measure import Row
 from bench.quality import context, entity_resolution, evidence
-from bench.quality.learn import judge
 from bench.speed import scale
+from mcp_context_persistence.queries.search.training import calculate_figures
 
 
 @pytest.fixture
 def results(tmp_path, monkeypatch):
     """What the benches write, made by their own functions from small figures."""
     monkeypatch.setattr(files, "RESULTS", tmp_path)
-    figures = judge([True], 1)
+    figures = calculate_figures([True], 1)
     sets = ["chats", "chats, multi-hop", "chats, temporal", "chats, sessions", "meetings"]
     judged = evidence.summary([(name, figures) for name in sets])
     written: dict[str, Any] = {"quality": {"hybrid": judged, evidence.MEETINGS: judged}}
@@ -26,7 +26,7 @@ def results(tmp_path, monkeypatch):
     texts: context.Figures = defaultdict(list)
     for name, tokens in (("build_context", 100), ("hybrid", 150), ("semantic", 200)):
         texts["others", 250, name].append(context.Figure(evidence=0.5, answer=None, tokens=tokens))
-    written["context"] = context.kept(texts)
+    written["context"] = context.make_results(texts)
     works = [
         "hybrid search over 262,000 real messages, query vector given, p50",
         "the same, growth of p50",
