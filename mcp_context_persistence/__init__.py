@@ -1,6 +1,6 @@
 """Memory for AI assistants as one property graph in Neo4j.
 
-The names below load their modules when they are first used, so that importing the package costs nothing.
+The names below load their modules when they are first used, so that importing the package is fast.
 """
 
 from importlib import import_module

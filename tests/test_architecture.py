@@ -1,4 +1,4 @@
-"""What the linters cannot see: sizes, where Cypher may stand, and that every statement is in use."""
+"""Check what linters cannot: sizes, where Cypher is written, and that all statements are in use."""
 
 import ast
 import importlib.util
@@ -16,11 +16,7 @@ SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 PYTHON = sorted(
     [
         *SOURCES,
-        *(
-            path
-            for folder in ("tests", "bench", "tools")
-            for path in (ROOT / folder).rglob("*.py")
-        ),
+        *(path for folder in ("tests", "bench", "tools") for path in (ROOT / folder).rglob("*.py")),
     ]
 )
 SKIPPED = re.compile(r"\.venv|\.git|\.cache|\..*_cache|\.hypothesis|build|dist")
@@ -40,10 +36,22 @@ LONG_FUNCTIONS: dict[str, str] = {}
 KEYWORDS = re.compile(r"\b(MATCH|MERGE|UNWIND|DETACH DELETE)\b|\bCREATE \(")
 STATEMENT_NAME = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*[a-z0-9]")
 # In pieces, so that this file does not find itself.
-REGISTRIES = [f"{host}.{end}" for host, end in (
-    ("pypi", "org"), ("pythonhosted", "org"), ("maven", "org"), ("apache", "org/maven2"), ("docker", "io/"), ("ghcr", "io"), ("quay", "io"),
-    ("debian", "org"), ("ubuntu", "com"), ("npmjs", "org"), ("anaconda", "org"),
-)]  # fmt: skip
+REGISTRIES = [
+    f"{host}.{end}"
+    for host, end in (
+        ("pypi", "org"),
+        ("pythonhosted", "org"),
+        ("maven", "org"),
+        ("apache", "org/maven2"),
+        ("docker", "io/"),
+        ("ghcr", "io"),
+        ("quay", "io"),
+        ("debian", "org"),
+        ("ubuntu", "com"),
+        ("npmjs", "org"),
+        ("anaconda", "org"),
+    )
+]
 
 
 def within(path: Path) -> str:
@@ -93,7 +101,7 @@ def test_cypher_stands_only_in_cypher_files() -> None:
 
 
 def test_names_of_statements_are_written_out() -> None:
-    """A name that is put together cannot be searched for: whoever reads a `.cypher` file finds its callers by its name."""
+    """A search for the name of a `.cypher` file must find its callers, so no code builds names."""
     built = [
         f"{within(path)}:{node.lineno}"
         for path in SOURCES
@@ -130,7 +138,7 @@ def test_packages_come_from_this_repository(package: str) -> None:
 
 
 def test_no_registry_is_named() -> None:
-    """Where packages, jars and images come from is the machine's business: its pip, Maven, apt and Docker are configured for it."""
+    """Each machine configures its own pip, Maven, apt and Docker registries."""
     named = [
         (within(path), host) for path in TEXTS for host in REGISTRIES if host in path.read_text()
     ]

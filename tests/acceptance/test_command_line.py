@@ -131,7 +131,8 @@ def test_the_demo_takes_conversations_in_which_nothing_is_recognized(store, tmp_
             "conversation 1: messages.0.content: ",
         ),
         (
-            '{"conversation_id": "x", "mode": "all", "messages": [{"role": "user", "content": "Hm."}]}',
+            '{"conversation_id": "x", "mode": "all", '
+            '"messages": [{"role": "user", "content": "Hm."}]}',
             "conversation 1: mode",
         ),
         (

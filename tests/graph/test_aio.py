@@ -38,7 +38,10 @@ def connections(server, monkeypatch):
         neo4j.GraphDatabase, "driver", lambda *a, **k: real(*a, **{**k, "user_agent": agent})
     )
     with real(server.bolt_url, auth=server.auth) as driver:
-        question = "CALL dbms.listConnections() YIELD userAgent WITH userAgent WHERE userAgent STARTS WITH $agent RETURN count(*) AS n"
+        question = (
+            "CALL dbms.listConnections() YIELD userAgent WITH userAgent "
+            "WHERE userAgent STARTS WITH $agent RETURN count(*) AS n"
+        )
         yield lambda: driver.execute_query(question, agent=agent).records[0]["n"]
 
 

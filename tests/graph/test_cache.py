@@ -1,4 +1,4 @@
-"""Cached answers on a real server: equal to computed ones, gone with any write, and with a real Redis."""
+"""Cached answers equal computed ones, and every write removes them, in memory and in Redis."""
 
 import logging
 import os
@@ -21,9 +21,18 @@ from mcp_context_persistence.models import HybridSearchParams
 
 ROOT = Path(__file__).resolve().parents[2]
 MESSAGES = [
-    {"role": "user", "content": "The DataProcessor class uses pandas.", "timestamp": "2026-03-01T10:00:00.123Z", "metadata": {"a": [1, 2.5, None]}},
-    {"role": "assistant", "content": "DataProcessor depends on numpy — naïve, but fast 🐼.", "name": "Ana"},
-]  # fmt: skip
+    {
+        "role": "user",
+        "content": "The DataProcessor class uses pandas.",
+        "timestamp": "2026-03-01T10:00:00.123Z",
+        "metadata": {"a": [1, 2.5, None]},
+    },
+    {
+        "role": "assistant",
+        "content": "DataProcessor depends on numpy — naïve, but fast 🐼.",
+        "name": "Ana",
+    },
+]
 CALLS = {
     "similar": lambda client: client.search_similar_conversations(
         "uses pandas", min_score=0.0, include_metadata=True
@@ -48,7 +57,8 @@ def filled(client):
 def redis_url(tmp_path):
     if REDIS is None:
         pytest.skip(
-            "NO REDIS HERE: redis-server is not installed (Debian: apt-get install redis-server); the cache in Redis is not tested"
+            "NO REDIS HERE: redis-server is not installed (Debian: apt-get install redis-server); "
+            "the cache in Redis is not tested"
         )
     socket = Path("/tmp") / f"redis-{uuid.uuid4().hex[:12]}.sock"  # a socket's path must be short
     command = [
@@ -169,7 +179,7 @@ def test_every_write_of_another_client_ends_what_is_kept(server, filled, write):
 
 
 def test_an_argument_that_is_left_out_is_not_the_one_that_is_given(server, namespace):
-    """A setting takes the place of what is left out, never of what is given, be it equal to the documented default."""
+    """A setting replaces only an omitted argument, even where a given one equals the default."""
     config = {"default_search_limit": 1, "enable_hybrid_search": False}
     with ContextPersistenceClient(
         server.bolt_url, auth=server.auth, namespace=namespace, config=config
@@ -227,7 +237,10 @@ EXEMPT = {
 
 
 def test_every_statement_that_writes_renews_the_version():
-    """Otherwise an answer could be stale: end the statement as `relationship/save` ends, or run `namespace/touch` last."""
+    """Without a new version, a cached answer could be stale.
+
+    A statement ends as `relationship/save` does, or `namespace/touch` runs last.
+    """
     forgetful = {
         name
         for name in cypher.list_names()
@@ -282,7 +295,7 @@ def test_a_managed_server_is_asked_only_after_a_commit(tmp_path):
 
 
 def stale_reads(url, namespace, **environment):
-    """Two processes, one of them writing: `bench/speed/caching.py` says whether an answer was stale."""
+    """Let `bench/speed/caching.py` look for stale answers with two processes, of which one writes."""
     command = [
         sys.executable,
         "-m",

@@ -1,4 +1,4 @@
-"""What happens beside a call: pools that are replaced, listeners that are not the server, forks with locks held, clients closed early."""
+"""Faults around a call: replaced pools, foreign listeners, forks with locks, early closes."""
 
 import contextlib
 import os
@@ -74,7 +74,7 @@ def unused_port():
 
 @contextlib.contextmanager
 def foreign(*, speaks):
-    """Somebody else's listener: it shakes hands as a server does and notes what it hears, or is mute."""
+    """Listen as a foreign program that records its input; it answers the handshake or nothing."""
     heard = []
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))

@@ -14,7 +14,10 @@ from mcp_context_persistence.kg.extras import install_command
 from mcp_context_persistence.models import HybridSearchParams
 
 ONLY = {"content_types": "message"}
-MENTIONED = "MATCH (:Message {namespace: $namespace})-[m:MENTIONS]->(e) RETURN e.id AS id, m.extractor AS extractor, m.confidence AS confidence"
+MENTIONED = (
+    "MATCH (:Message {namespace: $namespace})-[m:MENTIONS]->(e) "
+    "RETURN e.id AS id, m.extractor AS extractor, m.confidence AS confidence"
+)
 QUERY = "what did we decide about the parser?"
 SAID = [
     "The parser is slow, what shall we do?",

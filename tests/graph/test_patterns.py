@@ -56,7 +56,9 @@ def _plain(properties):
 
 
 def types(client, text):
-    return {entity.name: entity.type for entity in client.extract_entities(text, store=False).entities}
+    return {
+        entity.name: entity.type for entity in client.extract_entities(text, store=False).entities
+    }
 
 
 def test_the_example_of_the_reference_works(client):
@@ -134,15 +136,16 @@ def test_reextract_shows_the_difference_and_applies_it(client):
     assert graph(client) == before
     assert (shown.applied, shown.patterns_version, shown.texts_read) == (False, 1, 4)
     assert {"#1234", "#7", "#99"} <= {change.id for change in shown.entities_added}
-    assert {change.id: (change.previous_type, change.type) for change in shown.entities_retyped} == {
-        "pandas": ("library", "tool")
-    }
+    assert {
+        change.id: (change.previous_type, change.type) for change in shown.entities_retyped
+    } == {"pandas": ("library", "tool")}
     done = client.reextract(apply=True)
     same = {"applied", "processing_time"}
     assert done.model_dump(exclude=same) == shown.model_dump(exclude=same)
     assert client.reextract().texts_changed == 0
     assert {
-        result.id for result in client.search_hybrid("pandas", filters={"entity_types": ["tool"]}).results
+        result.id
+        for result in client.search_hybrid("pandas", filters={"entity_types": ["tool"]}).results
     } >= {"pandas"}
     assert {
         result.content
@@ -195,7 +198,9 @@ def test_removed_patterns_remove_their_entities_but_not_written_ones(client):
     client.update_knowledge_graph([{"id": "#7", "description": "ours"}], [])
     client.configure_entity_patterns({})
     shown = client.reextract("c")
-    assert [change.id for change in shown.entities_removed if change.id.startswith("#")] == ["#1234"]
+    assert [change.id for change in shown.entities_removed if change.id.startswith("#")] == [
+        "#1234"
+    ]
     done = client.reextract("c", apply=True)
     assert done.entities_removed == shown.entities_removed
     ids = {row[0] for row in entities(client)}

@@ -197,7 +197,8 @@ def test_the_object_mapper_has_the_labels_and_properties_of_the_graph(client):
     for name in ogm.SchemaVersion.ALL:
         model = getattr(ogm, name)
         rows = driver.execute_query(
-            f"MATCH (n:{name}) WHERE n.namespace = $n OR n:SchemaVersion UNWIND keys(n) AS key RETURN collect(DISTINCT key) AS keys",
+            f"MATCH (n:{name}) WHERE n.namespace = $n OR n:SchemaVersion "
+            "UNWIND keys(n) AS key RETURN collect(DISTINCT key) AS keys",
             n=client._engine.namespace,
         ).records
         described = {
@@ -228,7 +229,7 @@ ALL = "Message|Chunk|Entity|Decision|Conversation"
 
 
 class Counted(Graph):
-    """A graph that notes its statements, and whose process dies, as it were, before or after a write, but for those that it spares."""
+    """A graph that records its statements and simulates a crash before or after a write."""
 
     def __init__(self, *arguments, dies=None, spares=0, **options):
         super().__init__(*arguments, **options)

@@ -52,7 +52,10 @@ def test_a_constraint_whose_making_was_killed_is_made_again(whole):
     assert names >= {index.name for index in migrations.BASE if index.is_unique}
 
 
-FULLTEXT = "CREATE FULLTEXT INDEX memory_text FOR (n:{}) ON EACH [n.content, n.facets] OPTIONS {{indexConfig: {{`fulltext.analyzer`: '{}'}}}}"
+FULLTEXT = (
+    "CREATE FULLTEXT INDEX memory_text FOR (n:{}) ON EACH [n.content, n.facets] "
+    "OPTIONS {{indexConfig: {{`fulltext.analyzer`: '{}'}}}}"
+)
 
 
 ALL = "Message|Chunk|Entity|Decision|Conversation"
@@ -68,7 +71,8 @@ ALL = "Message|Chunk|Entity|Decision|Conversation"
         ("DROP INDEX entity_type", "CREATE TEXT INDEX entity_type FOR (n:Entity) ON (n.type)"),
         (
             "DROP INDEX entity_type",
-            "CREATE CONSTRAINT entity_type FOR (n:Entity) REQUIRE (n.namespace, n.type, n.id) IS UNIQUE",
+            "CREATE CONSTRAINT entity_type FOR (n:Entity) "
+            "REQUIRE (n.namespace, n.type, n.id) IS UNIQUE",
         ),
         (
             "DROP CONSTRAINT merge_id",
@@ -77,7 +81,8 @@ ALL = "Message|Chunk|Entity|Decision|Conversation"
         ("DROP CONSTRAINT merge_id", "CREATE RANGE INDEX merge_id FOR (n:Person) ON (n.name)"),
         (
             "DROP INDEX memory_vectors",
-            "CREATE VECTOR INDEX memory_vectors FOR (n:Message) ON (n.embedding) OPTIONS {indexConfig: {`vector.dimensions`: 96}}",
+            "CREATE VECTOR INDEX memory_vectors FOR (n:Message) ON (n.embedding) "
+            "OPTIONS {indexConfig: {`vector.dimensions`: 96}}",
         ),
     ],
 )
@@ -95,7 +100,8 @@ def test_a_models_index_of_another_size_is_made_again(whole):
     run(whole, "DROP INDEX memory_vectors_64_b")
     run(
         whole,
-        "CREATE VECTOR INDEX memory_vectors_64_b FOR (n:Message) ON (n.embedding_64_b) OPTIONS {indexConfig: {`vector.dimensions`: 32}}",
+        "CREATE VECTOR INDEX memory_vectors_64_b FOR (n:Message) ON (n.embedding_64_b) "
+        "OPTIONS {indexConfig: {`vector.dimensions`: 32}}",
     )
     migrations.ensure_vector_indexes(whole, space)
     existing = indexes.read_indexes(whole)
@@ -168,7 +174,7 @@ def test_a_constraint_that_nodes_violate_is_told_and_made_when_they_are_gone(who
 
 
 class Counted(Graph):
-    """A graph that notes its statements, and whose process dies, as it were, before or after a write, but for those that it spares."""
+    """A graph that records its statements and simulates a crash before or after a write."""
 
     def __init__(self, *arguments, dies=None, spares=0, **options):
         super().__init__(*arguments, **options)
@@ -269,7 +275,8 @@ def full(whole):
     """A graph with so many entities that an index over them takes a moment."""
     run(
         whole,
-        "UNWIND range(0, 19999) AS i CREATE (:Entity {namespace: 'full', id: toString(i), name: 'x', type: 'x'})",
+        "UNWIND range(0, 19999) AS i "
+        "CREATE (:Entity {namespace: 'full', id: toString(i), name: 'x', type: 'x'})",
     )
     yield whole
     run(whole, "MATCH (n:Entity {namespace: 'full'}) DELETE n")

@@ -1,4 +1,4 @@
-"""Searches by the graph, what is no message beside messages, and how each result came about, through the client."""
+"""Search by the graph, mix messages with other results, and explain each result."""
 
 import pytest
 

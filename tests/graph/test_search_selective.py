@@ -24,7 +24,7 @@ def direction(seed):
 
 
 def fill(client, *, conversations=CONVERSATIONS, towards=None):
-    """Conversations that all say nearly the same; of each hundred messages one has what the filters ask for."""
+    """Save conversations of similar messages, of which one in a hundred passes the filters."""
     random = np.random.default_rng(3)
     common = (
         np.zeros(384, np.float32) if towards is None else 20 * direction(towards)
@@ -37,7 +37,8 @@ def fill(client, *, conversations=CONVERSATIONS, towards=None):
                 {
                     "id": f"{number}:{place}",
                     "role": "system" if place == 50 else "user",
-                    "content": f"The apples of the garden are green, says number {place} of {number}",
+                    "content": "The apples of the garden are green, "
+                    f"says number {place} of {number}",
                     "timestamp": f"2024-01-{number + 1:02}T10:{place // 60:02}:{place % 60:02}",
                     "metadata": {"rare": 1, "tags": ["odd"]} if place == 50 else None,
                 }
@@ -173,7 +174,7 @@ def test_the_time_that_is_named_is_looked_at_on_older_servers_too(old_server):
 
 
 class Threads:
-    """Repeats each work on a thread of its own until the time is over, or one goes wrong for good."""
+    """Repeats each task on its own thread until the time is over or a task fails."""
 
     def __init__(self, *, seconds):
         self._end = time.monotonic() + seconds
@@ -215,7 +216,8 @@ def test_searches_beside_deletions_answer(client):
 
     def delete():
         client._engine.graph.driver.execute_query(
-            "MATCH (m:Message {namespace: $n, conversation_id: 'c2'}) WITH m LIMIT 5 DETACH DELETE m",
+            "MATCH (m:Message {namespace: $n, conversation_id: 'c2'}) "
+            "WITH m LIMIT 5 DETACH DELETE m",
             n=client.namespace,
         )
 

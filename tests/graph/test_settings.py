@@ -1,4 +1,4 @@
-"""Settings take effect, and metrics, logs and errors of real calls hold nothing of what was written."""
+"""Settings take effect; metrics, logs and errors of real calls contain no saved text."""
 
 import logging
 import urllib.request
@@ -59,7 +59,10 @@ def test_the_environment_names_the_server(server, namespace, monkeypatch):
 
 
 def test_the_file_names_the_server(server, namespace, tmp_path):
-    lines = f"database:\n  url: {server.bolt_url}\n  user: '{server.user}'\n  password: '{server.password}'\n  pool_size: 2\n  max_overflow: 1\n"
+    lines = (
+        f"database:\n  url: {server.bolt_url}\n  user: '{server.user}'\n"
+        f"  password: '{server.password}'\n  pool_size: 2\n  max_overflow: 1\n"
+    )
     (tmp_path / "config.yaml").write_text(lines)
     with ContextPersistenceClient(namespace=namespace) as client:
         assert client.get_conversation_stats().stats.total_conversations == 0

@@ -4,10 +4,14 @@ from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.schema import migrations
 
 FULLTEXT = (
-    "CREATE FULLTEXT INDEX memory_text FOR (n:Message|Entity|Decision|Conversation) ON EACH [n.content, n.facets] "
+    "CREATE FULLTEXT INDEX memory_text FOR (n:Message|Entity|Decision|Conversation) "
+    "ON EACH [n.content, n.facets] "
     "OPTIONS {indexConfig: {`fulltext.analyzer`: 'english'}}"
 )
-TYPES = "MATCH (v:NamespaceVersion) WHERE $n IS NULL OR v.namespace = $n REMOVE v.relationship_types, v.entity_labels"
+TYPES = (
+    "MATCH (v:NamespaceVersion) WHERE $n IS NULL OR v.namespace = $n "
+    "REMOVE v.relationship_types, v.entity_labels"
+)
 VECTORS = (
     "MATCH (v:NamespaceVersion) WHERE $n IS NULL OR v.namespace = $n "
     "REMOVE v.embedding_model, v.vector_size, v.vectors, v.vectors_revision"

@@ -1,4 +1,4 @@
-"""One Neo4j in a container for the folder; without an engine or an image the folder is skipped, loudly."""
+"""Start one Neo4j container for the folder; skip the folder, with a reason, where that fails."""
 
 import gc
 import os
@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-# The reaper is an image of its own, which may be out of reach; the fixture below removes its container itself.
+# The reaper needs another image, which may be unavailable; the fixture below removes its container.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 
 OFFICIAL = "neo4j:2026.02.3"
@@ -86,7 +86,10 @@ def _try_engine(image: str) -> str | None:
             "build one with tools/build_image.py and name it in CONTEXT_TEST_NEO4J_IMAGE"
         )
     except (docker.errors.DockerException, OSError) as error:
-        return f"no container engine answers ({type(error).__name__}): start Docker, or set DOCKER_HOST"
+        return (
+            f"no container engine answers ({type(error).__name__}): "
+            "start Docker, or set DOCKER_HOST"
+        )
     return None
 
 

@@ -1,4 +1,4 @@
-"""The main job against a server that we did not start ourselves: the official image's contract, with a password and without GDS."""
+"""Save and search on a server of the official image, with a password and without GDS."""
 
 from collections.abc import Iterator
 from uuid import uuid4

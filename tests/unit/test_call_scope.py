@@ -76,7 +76,7 @@ def test_documented_errors_stay_as_they_are(kind):
 
 def test_other_errors_become_the_first_documented_one_and_keep_what_they_promise():
     error = DatabaseError("why", retryable=True, outcome="unknown")
-    with pytest.raises(GraphError, match="^why$") as caught:
+    with pytest.raises(GraphError, match=r"^why$") as caught:
         Calls().find(error)
     assert type(caught.value) is GraphError
     assert caught.value.__cause__ is error

@@ -4,7 +4,10 @@ import pytest
 
 from mcp_context_persistence import cypher
 
-GOOD = '// What is it?\n:param id => "a"\n:param rows => [{name: "x", n: 1}]\n:param v => [i IN range(1, 4) | 0.5]\nRETURN $id, $rows, $v;\n'
+GOOD = (
+    '// What is it?\n:param id => "a"\n:param rows => [{name: "x", n: 1}]\n'
+    ":param v => [i IN range(1, 4) | 0.5]\nRETURN $id, $rows, $v;\n"
+)
 
 
 def test_a_file_is_split_into_header_samples_and_text():

@@ -116,7 +116,13 @@ def test_a_date_is_a_whole_day() -> None:
 
 @pytest.mark.parametrize(
     "start",
-    ["2024-06-01", date(2024, 6, 1), datetime(2024, 6, 1), "2024-06-01T00:00:00Z", "2024-06-01Z"],
+    [
+        "2024-06-01",
+        date(2024, 6, 1),
+        datetime.fromisoformat("2024-06-01"),
+        "2024-06-01T00:00:00Z",
+        "2024-06-01Z",
+    ],
 )
 def test_either_end_may_be_missing(start: Any) -> None:
     filters = read_filters({"date_range": {"start": start}})

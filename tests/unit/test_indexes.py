@@ -63,7 +63,7 @@ def test_a_fulltext_index_is_compared_with_its_row():
 
 
 class Refusing:
-    """A database without indexes, for a user who may not make any: Neo4j Community has no such users."""
+    """A database that refuses to create indexes, which no user of Neo4j Community can meet."""
 
     def __init__(self, code):
         self.code, self.tries = code, 0

@@ -1,4 +1,4 @@
-"""Messages and conversations are checked once; errors name places and known fields, never what was given."""
+"""Messages and conversations are checked once; errors name positions and fields, never values."""
 
 import enum
 import types

@@ -88,5 +88,6 @@ def test_a_query_always_requires_its_namespace(text: str) -> None:
 def test_groups_are_required() -> None:
     assert (
         build_keyword_query([[build_token("namespace", "n")], ["1", "2"], ["3"]], ["cat"])
-        == f"+facets:({build_token('namespace', 'n')})^0 +facets:(1 2)^0 +facets:(3)^0 +content:(cat)"
+        == f"+facets:({build_token('namespace', 'n')})^0 "
+        "+facets:(1 2)^0 +facets:(3)^0 +content:(cat)"
     )

@@ -43,7 +43,7 @@ def build_retrieval(**changes: Any) -> Retrieval:
 def test_the_vector_retriever_looks_deeper_even_where_splitting_by_kind_brought_the_same_rows() -> (
     None
 ):
-    """Servers without SEARCH always look by kind, so the second round returns as many rows as the first."""
+    """Servers without SEARCH always search by kind, so both rounds return equally many rows."""
     counts = RetrieverCounts(rows=5 * VECTOR_CANDIDATES, matches=5)
     depths, rounds = [], 0
     retrieval = build_retrieval(weights=score_fusion.VECTOR_ONLY, limit=50)
