@@ -3,6 +3,10 @@
 // Columns: reference (string, as passed), id (string), rank (0 id, 1 name, 2 alias). A word that
 // refers to nothing has no row.
 // Plan: three index seeks per word; an alias is found by its filter token in the fulltext index.
+// The branches see what was committed last, each at its own time. An entity that is merged or
+// restored meanwhile may have no row: callers look again after `namespace/settled_version`, in the
+// same transaction. Or a word that is its id may find another entity by name: writes check that at
+// their end, see `relationship/save`.
 :param batch => {namespace: "default", references: [{text: "DataProcessor", alias: "+facets:1 +facets:2"}]}
 UNWIND $batch.references AS row
 CALL (row) {

@@ -160,6 +160,7 @@ class Graph:
         *,
         name: str,
         deadline: float | None = None,
+        changes_data: bool = True,
     ) -> T:
         """Run several statements in one transaction: all of them, or none.
 
@@ -168,6 +169,7 @@ class Graph:
                 from the start.
             name: Of the transaction in the server's logs.
             deadline: Seconds, instead of the pool's own.
+            changes_data: Whether it changes users' data; False if it only takes locks for a read.
         """
         dialect = self.server.dialect
 
@@ -189,12 +191,17 @@ class Graph:
                     return rows
 
                 value = work(run)
-                attempt.commit()
+                if changes_data:
+                    attempt.commit()
                 transaction.commit()
                 return value
 
         return self._run_in_time(
-            make_attempt, name, applies_when_sent=False, changes_data=True, deadline=deadline
+            make_attempt,
+            name,
+            applies_when_sent=False,
+            changes_data=changes_data,
+            deadline=deadline,
         )
 
     @property

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mcp_context_persistence.kg.driver.statement import Row, Run
-from mcp_context_persistence.kg.errors import NotFoundError
+from mcp_context_persistence.kg.errors import StaleStateError
 from mcp_context_persistence.kg.identifiers import label
 from mcp_context_persistence.kg.merging import mentions, statements
 from mcp_context_persistence.kg.merging import relationships as relations
@@ -47,7 +47,7 @@ def merge_entities(
         The numbers of `mentions`, `relationships` and `decisions` that moved.
 
     Raises:
-        NotFoundError: One of the entities does not exist.
+        StaleStateError: One of the entities was merged or deleted since its id was found.
     """
     claimed = {
         row["id"]: row["properties"]
@@ -58,8 +58,9 @@ def merge_entities(
         if stored_merges := run(statements.read_merge(namespace, merge_id)):
             # An earlier attempt has merged them, but its answer was lost.
             return json.loads(stored_merges[0]["merge"]["counts"])  # type: ignore[no-any-return]
-        raise NotFoundError(
-            "keep or duplicates: an entity was merged or deleted meanwhile; search for it again"
+        raise StaleStateError(
+            "keep or duplicates: an entity was merged or deleted meanwhile; search for it again",
+            retryable=True,
         )
     redirects = dict.fromkeys(duplicate_ids, keep_id)
     references = run(statements.read_references(namespace, [keep_id, *duplicate_ids]))[0]

@@ -113,9 +113,17 @@ def _entity_parameters(
 
 
 def save_relationships(
-    namespace: str, rows: Sequence[RelationshipRow], *, now: int
+    namespace: str, rows: Sequence[RelationshipRow], ids: Mapping[str, str], *, now: int
 ) -> Statement[Row]:
-    """Write relationships of a caller."""
+    """Write relationships of a caller.
+
+    Args:
+        namespace: The namespace.
+        rows: The relationships, with ids as ends.
+        ids: The ids of the ends by the references that were resolved; the write is repeated where
+            that has changed.
+        now: Milliseconds since 1970.
+    """
     parameters = [
         {
             "source": row.source,
@@ -138,7 +146,18 @@ def save_relationships(
     ]
     return Statement(
         name="relationship/save",
-        parameters={"batch": {"namespace": namespace, "now": now, "rows": parameters}},
+        parameters={
+            "batch": {
+                "namespace": namespace,
+                "now": now,
+                "rows": parameters,
+                "references": [
+                    {"text": reference, "id": entity_id}
+                    for reference, entity_id in ids.items()
+                    if reference != entity_id
+                ],
+            }
+        },
         read=as_is,
         writes=True,
     )
@@ -180,23 +199,6 @@ def read_relationships(namespace: str, rows: Sequence[RelationshipRow]) -> State
     ]
     batch = {"namespace": namespace, "rows": triples}
     return Statement(name="relationship/read", parameters={"batch": batch}, read=as_is, writes=True)
-
-
-def resolve(namespace: str, references: Sequence[str]) -> Statement[Row]:
-    """Find the entities that references name by id, name or alias."""
-    namespace_token = build_token("namespace", namespace)
-    rows = [
-        {
-            "text": reference,
-            "alias": f"+facets:{namespace_token} +facets:{build_token('alias', reference)}",
-        }
-        for reference in dict.fromkeys(references)
-    ]
-    return Statement(
-        name="entity/resolve",
-        parameters={"batch": {"namespace": namespace, "references": rows}},
-        read=as_is,
-    )
 
 
 def store(

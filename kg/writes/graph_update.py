@@ -14,10 +14,10 @@ from mcp_context_persistence.kg.writes.entities import (
     claim_entities,
     entity_text,
     read_relationships,
-    resolve,
     save_entities,
     save_relationships,
 )
+from mcp_context_persistence.kg.writes.references import MISSING, resolve_references
 from mcp_context_persistence.kg.writes.upsert import (
     EntityRow,
     RelationshipRow,
@@ -93,9 +93,9 @@ def update_graph(
             written.
     """
     upserts = _upsert_entities(run, namespace, entities, embed, vectors, strategy=strategy, now=now)
-    ends_resolved = resolve_ends(run, namespace, relationships)
+    ends_resolved, ids = _resolve_ends(run, namespace, relationships)
     changed, stored_keys = _upsert_relationships(
-        run, namespace, ends_resolved, strategy=strategy, now=now
+        run, namespace, ends_resolved, ids, strategy=strategy, now=now
     )
     if upserts:
         run(touch(namespace, vectors))
@@ -151,6 +151,7 @@ def _upsert_relationships(
     run: Run,
     namespace: str,
     relationships: Sequence[RelationshipRow],
+    ids: Mapping[str, str],
     *,
     strategy: Strategy,
     now: int,
@@ -165,34 +166,32 @@ def _upsert_relationships(
     combined = (combine_relationship(row, stored.get(row.key), strategy) for row in relationships)
     changed = [row for row in combined if row is not None]
     if changed:
-        run(save_relationships(namespace, changed, now=now))
+        run(save_relationships(namespace, changed, ids, now=now))
     return changed, stored.keys()
 
 
-def resolve_ends(
+def _resolve_ends(
     run: Run, namespace: str, relationships: Sequence[RelationshipRow]
-) -> list[RelationshipRow]:
+) -> tuple[list[RelationshipRow], Mapping[str, str]]:
     """Replace the references at the ends of relationships by entity ids.
 
     Returns:
-        One row for each source, type and target: the last one of the request.
+        One row for each source, type and target, the last one of the request; and the ids by
+        reference.
 
     Raises:
         NotFoundError: A reference names no entity.
     """
     if not relationships:
-        return []
-    references = list(
-        dict.fromkeys(end for row in relationships for end in (row.source, row.target))
+        return [], {}
+    ids = resolve_references(
+        run, namespace, (end for row in relationships for end in (row.source, row.target))
     )
-    ids = {row["reference"]: row["id"] for row in run(resolve(namespace, references))}
     for index, row in enumerate(relationships):
         for field, reference in (("from_entity", row.source), ("to_entity", row.target)):
             if reference not in ids:
-                raise NotFoundError(
-                    f"relationships.{index}.{field}: there is no entity with that id, name or alias"
-                )
+                raise NotFoundError(f"relationships.{index}.{field}: {MISSING}")
     resolved = [
         replace(row, source=ids[row.source], target=ids[row.target]) for row in relationships
     ]
-    return list({row.key: row for row in resolved}.values())
+    return list({row.key: row for row in resolved}.values()), ids

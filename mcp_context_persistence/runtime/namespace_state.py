@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mcp_context_persistence.kg.driver.graph import Graph
-from mcp_context_persistence.kg.errors import NotFoundError
 from mcp_context_persistence.kg.merging.redirects import Redirects, read_redirects
 from mcp_context_persistence.kg.writes import patterns
-from mcp_context_persistence.kg.writes.entities import resolve
+from mcp_context_persistence.kg.writes.references import resolve_fields
 from mcp_context_persistence.runtime.embedding_models import EmbeddingModels
 
 if TYPE_CHECKING:
@@ -71,11 +70,4 @@ class NamespaceState:
         Raises:
             NotFoundError: There is no such entity; the text names the arguments.
         """
-        rows = self._graph.run(resolve(self._namespace, list(references.values())))
-        ids = {row["reference"]: row["id"] for row in rows}
-        missing = [name for name, reference in references.items() if reference not in ids]
-        if missing:
-            raise NotFoundError(
-                f"{' and '.join(missing)}: there is no entity with that id, name or alias"
-            )
-        return {name: ids[reference] for name, reference in references.items()}
+        return resolve_fields(self._graph, self._namespace, references)

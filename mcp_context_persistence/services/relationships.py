@@ -2,19 +2,19 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.driver.statement import Row, Run
-from mcp_context_persistence.kg.errors import NotFoundError
 from mcp_context_persistence.kg.models import Relationship
 from mcp_context_persistence.kg.schema.type_limits import collect_types
 from mcp_context_persistence.kg.timestamps import from_milliseconds, now_ms
 from mcp_context_persistence.kg.writes import entities as knowledge
-from mcp_context_persistence.kg.writes import graph_update, upsert
+from mcp_context_persistence.kg.writes import upsert
+from mcp_context_persistence.kg.writes.references import resolve_references, select_ids
 from mcp_context_persistence.models import (
     CreateRelationshipResponse,
 )
-from mcp_context_persistence.runtime.embedding_models import TRIES
 from mcp_context_persistence.runtime.engine import Engine
 
 
@@ -67,15 +67,11 @@ def _write_relationship(
     engine.types.check([new_row.type], ())
 
     def work(run: Run) -> tuple[upsert.RelationshipRow, list[Row]]:
-        (row,) = graph_update.resolve_ends(run, engine.namespace, [new_row])
-        rows = run(knowledge.save_relationships(engine.namespace, [row], now=now))
-        if rows:
-            engine.types.register(run, collect_types([row.type]))
+        ids = resolve_references(run, engine.namespace, references.values())
+        ends = select_ids(ids, references)
+        row = replace(new_row, source=ends["source_entity_id"], target=ends["target_entity_id"])
+        rows = run(knowledge.save_relationships(engine.namespace, [row], ids, now=now))
+        engine.types.register(run, collect_types([row.type]))
         return row, rows
 
-    for _ in range(TRIES):
-        row, rows = engine.types.transact(work, name="create_relationship")
-        if rows:
-            return row, rows
-        engine.state.resolve_entities(references)  # to another entity, if it was merged meanwhile
-    raise NotFoundError("source_entity_id or target_entity_id: the entity was deleted meanwhile")
+    return engine.types.transact(work, name="create_relationship")
