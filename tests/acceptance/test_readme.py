@@ -1,4 +1,4 @@
-"""The Python blocks of the README and of the page on searching run, from top to bottom, in an empty directory; tables are complete."""
+"""Run the Python blocks of the README and of docs/searching.md, and check their tables."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The reference's blocks run as written, in order, in one interpreter; its signatures and defaults match."""
+"""Run the blocks of the reference in order, and compare its signatures and defaults."""
 
 import ast
 import inspect

@@ -23,7 +23,7 @@ CONFIG = {"deadline": 20.0}
 
 @dataclass(frozen=True)
 class Target:
-    """A server, its store where it is a managed one, and whether clients know it as that or by its address."""
+    """A server, the store of a managed one, and whether clients open the store or the address."""
 
     bolt_url: str
     auth: tuple[str, str] | None
@@ -41,7 +41,7 @@ class Target:
             yield client
 
     def lead_through(self, client: Any, proxy: Proxy) -> None:
-        """Have a managed client's graph connect to the proxy. The guard of the password knows the server's own address only."""
+        """Connect a managed client's graph to the proxy, and allow its password there."""
         graph, address = client._engine.graph, client._engine.connection.attachment
         graph._credentials = lambda _address: (address.user, address.password)
         graph._lifecycle.move(proxy.url)
@@ -62,7 +62,7 @@ class Undisturbed:
 
 
 class Attack:
-    """Runs calls against one server and compares the graph with what an undisturbed run makes of it."""
+    """Runs calls against one server and compares the graph with that of an undisturbed run."""
 
     def __init__(self, target: Target, driver: neo4j.Driver, known: dict[str, Undisturbed]) -> None:
         """Run nothing yet.
@@ -70,7 +70,8 @@ class Attack:
         Args:
             target: The server, and how clients know it.
             driver: Reads what is stored, past every fault.
-            known: Takes up the undisturbed runs; may be shared, as they do not depend on the target.
+            known: Takes up the undisturbed runs; may be shared, as the target does not
+                matter.
         """
         self.target, self.driver = target, driver
         self._known = known
@@ -107,7 +108,7 @@ class Attack:
         arm: Callable[[], Any],
         disarm: Callable[[], Any],
     ) -> ContextPersistenceError | None:
-        """Make a call while something fails, check what is in the graph against what it said, and make it again.
+        """Make a call during a fault, compare the graph with the answer, and repeat the call.
 
         Args:
             call: The call.
@@ -135,7 +136,8 @@ class Attack:
             again = repeat(call, client, state)
             stored = snapshot(self.driver, namespace)
             assert stored == known.after, (
-                f"{call.name}, {again}: repeated after {error!r}:\n{difference(known.after, stored)}"
+                f"{call.name}, {again}: repeated after "
+                f"{error!r}:\n{difference(known.after, stored)}"
             )
         return error
 
@@ -167,13 +169,14 @@ class Attack:
                 time.sleep(0.05)
                 stored = snapshot(self.driver, namespace)
         assert stored in allowed, (
-            f"{call.name} ended with {error!r} ({error.outcome if error else 'acknowledged'}):\n{difference(allowed[-1], stored)}"
+            f"{call.name} ended with {error!r} "
+            f"({error.outcome if error else 'acknowledged'}):\n{difference(allowed[-1], stored)}"
         )
 
     def _check_parts(
         self, call: WriteCall, namespace: str, known: Undisturbed, answer: Any
     ) -> None:
-        """Whether each of several conversations is there as a whole, or not at all, and is there where its answer says so."""
+        """Check that each conversation is complete or absent, and complete if it was answered."""
         stored = snapshot(self.driver, namespace)
         answers = answer if isinstance(answer, list) else []
         for part, one in itertools.zip_longest(call.parts, answers):

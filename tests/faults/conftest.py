@@ -1,4 +1,4 @@
-"""Fault tests: each starts, cuts and kills servers of its own, so that no other test is disturbed."""
+"""Fault tests start, cut and kill servers of their own, which no other tests use."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from tests.faults.attack import Attack, Target, Undisturbed
 
 @pytest.fixture(scope="session")
 def managed_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    """A managed server of these tests' own, which clients know as a store. Its wire may be cut; it is not killed."""
+    """Start a managed server, opened as a store. Tests may cut its wire; they do not kill it."""
     store = tmp_path_factory.mktemp("faults") / "store"
     try:
         with local.attach(store, settings=ServerSettings(heap="1g")) as attachment:

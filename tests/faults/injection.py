@@ -1,4 +1,4 @@
-"""Faults inside the client, where it hands a statement to the driver: the n-th of them fails, or all from there on."""
+"""Faults inside the client: the n-th statement given to the driver fails, or all from there on."""
 
 import threading
 from collections.abc import Callable
@@ -46,7 +46,7 @@ def denied() -> Exception:
     return AuthError("injected")
 
 
-# Name: whether the statement is applied before it fails, what it fails with, and what all later ones fail with.
+# Name: whether the statement is applied before it fails, its error, and that of all later ones.
 FAULTS: dict[str, tuple[bool, Callable[[], Exception], Callable[[], Exception] | None]] = {
     "reply lost": (True, lost, None),
     "reply lost, then refused": (True, lost, refused),

@@ -1,7 +1,8 @@
-"""Kill the processes of a store at moments that a seed decides, and hold what is left against a plain model.
+"""Kill the processes of a store at seeded times, and compare what is left with a plain model.
 
-As a program this is a client that can be killed: ``python -m tests.faults.kills open STORE`` opens a store and says so,
-``python -m tests.faults.kills write STORE SEED COUNT JOURNAL`` writes to it and notes what was begun and what was acknowledged.
+As a program this is a client that can be killed: ``python -m tests.faults.kills open STORE`` opens
+a store and reports it; ``python -m tests.faults.kills write STORE SEED COUNT JOURNAL`` writes to it
+and records each step that was begun and each that was acknowledged.
 """
 
 import contextlib
@@ -157,7 +158,7 @@ def opened(store: Path, *, on_write: Callable[[int], None] = lambda _: None) -> 
 
 
 def insist(work: Callable[[], T], *, tries: int = 8) -> T:
-    """What `work` returns, however often it is told of a fault; what is wrong with the call itself is raised."""
+    """Repeat `work` through faults and return its result; errors of the call itself are raised."""
     for attempt in range(tries):
         try:
             return work()

@@ -1,9 +1,9 @@
 """A TCP proxy between the driver and a Neo4j server that cuts the wire where a test says so.
 
 It reads Bolt as far as it must: the handshake, the borders of messages, their kinds, and which
-request a reply belongs to. Bolt answers requests in order, one summary each, so a first-in-first-out
-list of requests is all that this takes. Every connection has two threads; the proxy itself has one
-that accepts. It listens on the loopback interface only.
+request a reply belongs to. Bolt answers requests in order, one summary each, so a queue of requests
+is enough. Every connection has two threads; the proxy itself has one that accepts. It listens on
+the loopback interface only.
 
     with Proxy.to(server.bolt_url) as proxy:
         cut = proxy.cut("COMMIT", reply=True)  # the server commits, and nobody hears of it

@@ -8,9 +8,11 @@ import neo4j
 NODES = "MATCH (n {namespace: $namespace}) RETURN labels(n) AS labels, properties(n) AS properties"
 LINKS = """
 MATCH (a {namespace: $namespace})-[r]->(b)
-RETURN labels(a) AS from_labels, a.id AS from_id, type(r) AS type, labels(b) AS to_labels, b.id AS to_id, properties(r) AS properties
+RETURN labels(a) AS from_labels, a.id AS from_id, type(r) AS type,
+       labels(b) AS to_labels, b.id AS to_id, properties(r) AS properties
 """
-# A new one with every write, or told from times and other clients' writes; a merge keeps what it found for its undoing.
+# New with every write, or derived from times and the writes of other clients; a merge keeps the
+# earlier state so that it can be undone.
 VOLATILE = {"version", "vectors_revision", "namespace", "snapshot", "fresh"}
 # Made of the namespace's name: their number says enough.
 NAMED_AFTER = {"facets"}

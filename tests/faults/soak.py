@@ -1,4 +1,4 @@
-"""A soak: processes with many threads of mixed calls on one managed store, and what is measured meanwhile."""
+"""Load one managed store with mixed calls of many threads and processes, and measure it."""
 
 import contextlib
 import json
@@ -54,7 +54,8 @@ def _messages(rng: random.Random) -> list[dict[str, str]]:
     return [
         {
             "role": "user",
-            "content": f"We use {rng.choice(WORDS)} with {rng.choice(WORDS)} for case {rng.randrange(200)}.",
+            "content": f"We use {rng.choice(WORDS)} with {rng.choice(WORDS)} "
+            f"for case {rng.randrange(200)}.",
         }
         for _ in range(rng.randrange(1, 8))
     ]
@@ -183,7 +184,7 @@ class Tally:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def make(self, name: str, call: Call, client: Any, rng: random.Random) -> None:
-        """Make a call and note what came of it: only errors of ours that a repeat may mend are no failure."""
+        """Make a call and record its result; only our own retryable errors are no failure."""
         start, failure, is_refused = time.monotonic(), "", False
         try:
             call(client, rng)
@@ -283,18 +284,19 @@ class Soak:
             times = sorted(self.seconds[name])
             middle, last = times[len(times) // 2], percentile(times, 0.99)
             lines.append(
-                f"{name:<40}{len(times):>8}{middle:>8.2f}{last:>8.2f}{times[-1]:>9.2f}{self.refused.get(name, 0):>9}"
+                f"{name:<40}{len(times):>8}{middle:>8.2f}{last:>8.2f}{times[-1]:>9.2f}"
+                f"{self.refused.get(name, 0):>9}"
             )
         return "\n".join(lines)
 
     def growth(self, warm: float) -> int:
-        """Return by how many bytes the server is larger at the end than it was after the warm-up, at most."""
+        """Return by how many bytes the server's largest size grew after the warm-up."""
         before = [size for at, size in self.server if at <= warm]
         after = [size for at, size in self.server if at > warm]
         return max(after) - max(before)
 
     def client_growth(self, warm: float) -> list[tuple[float, ...]]:
-        """Return for each process how many descriptors, threads and bytes it has more at the end than after the warm-up."""
+        """Return by how many descriptors, threads and bytes each process grew after the warm-up."""
         grown = []
         for samples in self.clients:
             before = [sample for sample in samples if sample[0] <= warm]
@@ -377,7 +379,7 @@ def soak(
 def _watch(
     store: Path, running: list["subprocess.Popen[str]"]
 ) -> tuple[list[int], list[tuple[float, int]], list[str]]:
-    """Look at the server until the processes have ended; return its process ids, its sizes, and what they printed."""
+    """Sample the server until the processes end; return its pids, its sizes and their output."""
     pids: list[int] = []
     server: list[tuple[float, int]] = []
     start = time.monotonic()

@@ -1,4 +1,4 @@
-"""A batch whose server goes away ends in a bounded time, however many items there are, and a second run does the rest."""
+"""A batch whose server stops ends in a bounded time, and a second run saves the rest."""
 
 import logging
 import time
@@ -34,7 +34,7 @@ def proxy(bolt_target):
 
 
 def run_until_the_server_is_gone(work, proxy, target, deadline, vanish):
-    """Let the server vanish after the first group; returns the seconds that the rest took. Then run the batch again."""
+    """Stop the server after the first group, return the seconds until the end, and run it again."""
     with ContextPersistenceClient(
         proxy.url, auth=target.auth, namespace=Attack.namespace(), config={"deadline": deadline}
     ) as client:

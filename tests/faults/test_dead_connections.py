@@ -1,4 +1,4 @@
-"""Connections whose peer has gone silent, while new ones work: a host that came back, an address translation that was dropped."""
+"""Old connections are silent while new ones work, as after a restarted host or a lost NAT entry."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""Every filter of every call with a value that is missing, empty or wrong: refused by name, so that nothing foreign comes back."""
+"""Missing, empty and wrong values of every filter of every call are refused by name."""
 
 import inspect
 import math
@@ -87,7 +87,8 @@ SEARCHES = {
     ],
     "build_context": [lambda client, filters: client.build_context("budget", filters=filters)],
 }
-# Parameters that narrow a call to one thing. `None` means "all" where the signature has it as default, and is refused elsewhere.
+# Parameters that narrow a call to one object. `None` means "all" where it is the default, and is
+# refused elsewhere.
 NARROWING = {
     "batch_extract_entities": {"entity_types"},
     "create_relationship": {"source_entity_id", "target_entity_id", "relationship_type"},

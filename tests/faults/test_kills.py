@@ -1,4 +1,4 @@
-"""A store whose processes are killed at any moment opens again without a hand, with all that was acknowledged and nothing else."""
+"""After a kill at any time, a store opens by itself with exactly what was acknowledged."""
 
 import contextlib
 import os
@@ -53,7 +53,7 @@ def open_again(folder):
 
 
 def open_under_fire(folder, seed, *, statement=None, most=1, within=0.12):
-    """Open while the server is killed: a moment after the n-th statement that writes, or after any of them."""
+    """Open while the server is killed, soon after the n-th writing statement or after any."""
     with Killer(folder, seed, most=most, within=within) as killer, opened(folder) as graph:
         graph.on_write = lambda number: killer.arm() if statement in {None, number} else None
         with contextlib.suppress(DatabaseError):
@@ -89,7 +89,7 @@ def test_a_server_killed_in_a_migration(store):
 def test_a_client_killed_at_each_step_of_making_a_folder_leaves_one_that_can_be_used(
     tmp_path, monkeypatch
 ):
-    """The files that are written before the server is started, of which each may be missing or not in its place yet."""
+    """Return the files written before the server starts; each may be missing or temporary."""
     jars, replace = local.provision(), Path.replace
     for number in range(1, 5):
         for after in (False, True):
@@ -126,11 +126,10 @@ def make(files, jars):
 
 
 def write_under_fire(store, namespace, made, seed, *, every, victims=("server",), within=0.15):
-    """Make the steps, of which every n-th one is hit, and hold what is there after each against the model."""
+    """Make the steps, kill at every n-th one, and compare the store with the model after each."""
     done = 0
-    while (
-        done < len(made)
-    ):  # a supervisor gives up after five deaths of its server, and begins again with its next client
+    # A supervisor gives up after five deaths of its server; it starts again with its next client.
+    while done < len(made):
         with contextlib.closing(writes.client_of(store, namespace)) as client:
             graph = client._engine.graph
             for number in range(done, min(done + 4 * every, len(made))):
@@ -173,7 +172,7 @@ def test_a_server_killed_while_it_is_written_to(store):
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", range(SEED, SEED + 10), ids=range(10))
 def test_fresh_stores_whose_openers_and_servers_are_killed(tmp_path, seed):
-    """Clients at any moment of the first start, then the server and its supervisor, then the server while the schema is made."""
+    """Kill clients during the first start, then both processes, then the server on its schema."""
     chance, folder = random.Random(seed), tmp_path / "store"
     for _ in range(2):
         process = kills.program("open", folder)
@@ -285,8 +284,9 @@ def test_servers_killed_while_indexes_are_filled(store):
     with opened(store) as graph:
         ask(
             graph,
-            "UNWIND range(0, 49) AS page CALL (page) { UNWIND range(0, 999) AS i CREATE (:Entity {namespace: 'full', "
-            "id: page + '-' + i, name: 'n' + i, type: 't' + i, content: 'x'}) } IN TRANSACTIONS OF 10 ROWS",
+            "UNWIND range(0, 49) AS page CALL (page) { UNWIND range(0, 999) AS i "
+            "CREATE (:Entity {namespace: 'full', id: page + '-' + i, name: 'n' + i, "
+            "type: 't' + i, content: 'x'}) } IN TRANSACTIONS OF 10 ROWS",
         )
     for seed, index in enumerate(["entity_name", "entity_type", "memory_text", "entity_id"] * 2):
         with opened(store) as graph:
@@ -301,7 +301,8 @@ def test_servers_killed_while_indexes_are_filled(store):
         ]
         ask(
             graph,
-            "MATCH (n:Entity {namespace: 'full'}) CALL (n) { DELETE n } IN TRANSACTIONS OF 10000 ROWS",
+            "MATCH (n:Entity {namespace: 'full'}) CALL (n) { DELETE n } "
+            "IN TRANSACTIONS OF 10000 ROWS",
         )
 
 

@@ -1,4 +1,4 @@
-"""Replies are lost on the wire, to every call that writes, on a server known by its address and on a managed store."""
+"""Replies to every writing call are lost, on a server by its address and on a managed store."""
 
 import functools
 import itertools
@@ -37,10 +37,10 @@ def messages(attack, call):
 
 
 def strike(attack, proxy, call, kind, nth, **how):
-    """Cut the wire at a message of a call; returns the error that it ended with, and whether there was such a message.
+    """Cut the wire at a message of a call; return its error, and whether the message was sent.
 
-    Batches send some more or less, as their threads see each other's work, and so does a new model, as
-    its index is there or not.
+    Batches send some more or fewer, as their threads see each other's work, and so does a new
+    model, as its index exists or not.
     """
     cuts = []
     error = attack.run(call, proxy, lambda: cuts.append(proxy.cut(kind, nth, **how)), proxy.heal)
@@ -54,7 +54,7 @@ def strike(attack, proxy, call, kind, nth, **how):
     ids=lambda one: getattr(one, "name", one),
 )
 def test_a_lost_reply_is_replayed(request, proxy, call, kind_of_address):
-    """The last commit, or the last answer where there is none, never comes; a replay finds what it wrote."""
+    """Lose the reply to the last commit, or the last answer; a replay finds what was written."""
     attack = request.getfixturevalue(f"{kind_of_address}_attack")
     counts = messages(attack, call)
     kind = "COMMIT" if "COMMIT" in counts else "PULL"

@@ -26,7 +26,7 @@ def injection(monkeypatch):
 
 
 def strike(attack: Attack, injection: Injection, call: WriteCall, nth: int, fault: str):
-    """Let the n-th database call of a call fail; returns the error that it ended with, and whether anything failed."""
+    """Let the n-th statement of a call fail; return its error, and whether anything failed."""
     error = attack.run(call, None, lambda: injection.arm(nth, fault), injection.disarm)
     fired = injection.fired > 0
     if fault in ALWAYS_ENDS_WELL or not fired:

@@ -1,4 +1,4 @@
-"""No load that the limits allow ends the server: mixed calls of many threads in several processes."""
+"""The server survives mixed calls of many threads in several processes, within the limits."""
 
 import sys
 
@@ -32,8 +32,10 @@ def check_growth(measured: Soak, warm: float) -> None:
     """Check that neither the server nor the clients have grown since the warm-up."""
     server, clients = measured.growth(warm), measured.client_growth(warm)
     sys.stdout.write(
-        f"server: {max(size for _, size in measured.server) / MIB:.0f} MiB at most, grown by {server / MIB:.0f} MiB after "
-        f"{warm:.0f} s; clients (descriptors, threads, bytes): {clients}; logs: {measured.log_bytes / MIB:.1f} MiB\n"
+        f"server: {max(size for _, size in measured.server) / MIB:.0f} MiB at most, "
+        f"grown by {server / MIB:.0f} MiB after {warm:.0f} s; "
+        f"clients (descriptors, threads, bytes): {clients}; "
+        f"logs: {measured.log_bytes / MIB:.1f} MiB\n"
     )
     assert server <= 100 * MIB
     for descriptors, threads, size in clients:

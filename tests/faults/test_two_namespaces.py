@@ -1,7 +1,7 @@
-"""Whatever two namespaces do at the same time: neither sees, counts or infers anything of the other.
+"""Two namespaces that work at the same time see, count and infer nothing of each other.
 
-A world makes a random sequence of calls while another one does the same beside it. Nothing that it is answered holds a word of the
-other's, and every answer is the same as where it makes these calls with nobody beside it.
+Two worlds make random sequences of calls at the same time. No answer has a word of the other world,
+and every answer is the same as when a world makes these calls alone.
 """
 
 import json
@@ -57,7 +57,7 @@ def test_every_public_name_has_a_row():
 
 
 def sequence(seed, length):
-    """Calls and probes of one world: each of them once, in random order, where there is no length, else as many as it says."""
+    """Return `length` random calls and probes of a world; without it, each once in random order."""
     random = Random(seed)
     rows = [(name, call) for table in (CALLS, PROBES) for name, call in table.items() if call]
     if length is None:
@@ -69,7 +69,7 @@ def sequence(seed, length):
 
 
 class Runner:
-    """Worlds on one server, and what they were answered. Those of another seed have other names, so that none of them exists before."""
+    """Worlds on one server, and their answers. The seed is in their names, so each one is new."""
 
     def __init__(self, stack, server, folder, redis, seed, names):
         self.seed = seed
@@ -126,7 +126,7 @@ class Runner:
 
 
 def check_sequences(server, folder, redis, seed, lengths, *, alone):
-    """Make calls in two worlds together, after those that are named in `alone` made theirs by themselves."""
+    """Make calls in two worlds together, after the worlds in `alone` made theirs separately."""
     sequences = {name: sequence(f"{seed} {name}", length) for name, length in lengths.items()}
     expected = {}
     with neo4j.GraphDatabase.driver(server.bolt_url, auth=server.auth) as driver:
@@ -156,7 +156,7 @@ def check_sequences(server, folder, redis, seed, lengths, *, alone):
 
 
 def is_close(answer, expected):
-    """Whether two answers are equal but for the seventh digit of a score: texts are embedded in other groups beside others."""
+    """Compare answers to the sixth digit of a score: texts are embedded in different groups."""
     if answer == expected:
         return True
     numbers = [[float(number) for number in FRACTION.findall(text)] for text in (answer, expected)]
@@ -167,7 +167,7 @@ def is_close(answer, expected):
 
 
 def differs_by_words_only(answer, expected):
-    """Whether two searches found the same with other scores: how often a word is in the whole index moves the score of words a little."""
+    """Compare the results of searches without scores, which depend on words of the whole index."""
     if not answer.startswith("{") or not expected.startswith("{"):
         return False  # an error
     answer, expected = json.loads(answer), json.loads(expected)
@@ -206,7 +206,8 @@ def check_answers(together, alone):
             )
             start = max(0, place - 60)
             pytest.fail(
-                f"{name}: ...{answer[start : start + 200]}... instead of ...{expected[start : start + 200]}..."
+                f"{name}: ...{answer[start : start + 200]}... "
+                f"instead of ...{expected[start : start + 200]}..."
             )
 
 

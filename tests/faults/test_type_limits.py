@@ -1,4 +1,4 @@
-"""The limits on types are the namespace's: exact under parallel writers, and nobody else's business."""
+"""Each namespace has its own limits on types, which are exact under parallel writers."""
 
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +23,7 @@ def opened(server, namespace):
 
 
 def links(first, last):
-    """Relationships of the types FIRST to LAST. All tests use the same names: the server never forgets one."""
+    """Make relationships of the types FIRST to LAST; tests share names, as servers keep them."""
     return [
         {"from_entity": "a", "to_entity": "b", "relationship_type": f"kind {number}"}
         for number in range(first, last)
@@ -35,18 +35,21 @@ def things(first, last):
 
 
 def stored(client):
-    """What the graph has, and what the namespace's list says, without the types that do not count."""
+    """Compare the graph with the namespace's lists of types; return how many each list has."""
     with client._engine.graph.driver.session() as session:
         types = session.run(
-            "MATCH (e:Entity {namespace: $namespace})-[r]->(:Entity) RETURN collect(DISTINCT type(r)) AS types",
+            "MATCH (e:Entity {namespace: $namespace})-[r]->(:Entity) "
+            "RETURN collect(DISTINCT type(r)) AS types",
             namespace=client.namespace,
         ).single()["types"]
         labels = session.run(
-            "MATCH (e:Entity {namespace: $namespace}) UNWIND labels(e) AS label RETURN collect(DISTINCT label) AS labels",
+            "MATCH (e:Entity {namespace: $namespace}) UNWIND labels(e) AS label "
+            "RETURN collect(DISTINCT label) AS labels",
             namespace=client.namespace,
         ).single()["labels"]
         listed = session.run(
-            "MATCH (v:NamespaceVersion {namespace: $namespace}) RETURN v.relationship_types AS types, v.entity_labels AS labels",
+            "MATCH (v:NamespaceVersion {namespace: $namespace}) "
+            "RETURN v.relationship_types AS types, v.entity_labels AS labels",
             namespace=client.namespace,
         ).single()
     assert len(set(listed["types"])) == len(listed["types"])
@@ -57,7 +60,7 @@ def stored(client):
 
 
 def outcomes(calls):
-    """How many calls succeeded; all others were refused by a `ValidationError` that names the limit."""
+    """Count the successful calls; check that each other one failed with a limit's name."""
     succeeded = 0
     for call in calls:
         try:
@@ -165,7 +168,7 @@ def test_the_last_places_are_given_once_to_writers_in_two_clients(server, namesp
 
 
 def test_a_transaction_does_not_wait_for_a_second_connection(server, namespace):
-    """Its list of types may be forgotten meanwhile, by a write that came too late; the pool has no other connection."""
+    """A late write may remove the list of types meanwhile; the pool has no other connection."""
     with ContextPersistenceClient(
         database_url=server.bolt_url,
         auth=server.auth,
@@ -212,7 +215,8 @@ def test_an_older_store_lists_its_types_when_it_is_opened(client, namespace):
     graph, before = client._engine.graph, stored(client)
     with graph.driver.session() as session:
         session.run(
-            "MATCH (v:NamespaceVersion {namespace: $namespace}) REMOVE v.relationship_types, v.entity_labels",
+            "MATCH (v:NamespaceVersion {namespace: $namespace}) "
+            "REMOVE v.relationship_types, v.entity_labels",
             namespace=namespace,
         ).consume()
         session.run("MATCH (s:SchemaVersion) SET s.version = 5").consume()
@@ -298,7 +302,8 @@ def test_a_database_without_room_for_a_type_harms_nobody_who_brings_none(tmp_pat
             for start in range(0, 70_000, 1000):
                 try:
                     session.run(
-                        "UNWIND range($first, $first + 999) AS n CALL db.createRelationshipType('BULK_' + n) RETURN count(*)",
+                        "UNWIND range($first, $first + 999) AS n "
+                        "CALL db.createRelationshipType('BULK_' + n) RETURN count(*)",
                         first=start,
                     ).consume()
                 except Exception as error:

@@ -1,4 +1,4 @@
-"""Namespaces full of words that the other one does not have, and every call of the client on them."""
+"""Namespaces whose words the other one does not have, and every call of the client on them."""
 
 import re
 import urllib.request
@@ -237,7 +237,7 @@ def _metrics(world: World, _other: World, _random: Random) -> Any:
 def _communities(world: World, _other: World, random: Random) -> Any:
     algorithm = random.choice(["leiden", "wcc", "k_core"])
     communities = world.client.detect_communities(algorithm, min_size=1)
-    # Equally good divisions, and members that are equally central, come in the order of the nodes in the store.
+    # Equal divisions and equally central members come in the order of the nodes in the store.
     members = [
         sorted(f"{entity.id} {entity.name} {entity.type}" for entity in community.entities)
         for community in communities

@@ -1,4 +1,4 @@
-"""Every call of the client that writes to the graph, once: what must be there before it, the call, and what it may answer again."""
+"""Each writing call of the client: its preparation, the call, and its possible repeated answers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -222,9 +222,11 @@ WRITE_CALLS = [
 
 # Every other public name of the client: it reads, or changes only the client itself.
 OTHERS = {
-    "build_context", "cleanup_memory", "clear_cache", "close", "configuration", "configure_cache", "configure_memory_management",
-    "configure_parallel_processing", "detect_communities", "find_central_entities", "find_duplicate_entities",
-    "find_shortest_paths", "find_similar_entities", "generate_embeddings", "get_conversation_stats", "get_embedding_status",
-    "get_graph_analytics", "get_memory_stats", "get_metrics", "graph_data_science", "list_merges", "load_conversation_history",
-    "metrics_port", "query_knowledge_graph", "search_hybrid", "search_similar_conversations",
+    "build_context", "cleanup_memory", "clear_cache", "close", "configuration", "configure_cache",
+    "configure_memory_management", "configure_parallel_processing", "detect_communities",
+    "find_central_entities", "find_duplicate_entities", "find_shortest_paths",
+    "find_similar_entities", "generate_embeddings", "get_conversation_stats",
+    "get_embedding_status", "get_graph_analytics", "get_memory_stats", "get_metrics",
+    "graph_data_science", "list_merges", "load_conversation_history", "metrics_port",
+    "query_knowledge_graph", "search_hybrid", "search_similar_conversations",
 }  # fmt: skip

@@ -172,7 +172,10 @@ def found(graph: Graph, namespace: str) -> Model:
     vectors = used[0]["vectors"] if used else "embedding"
     for row in ask(graph, "MATCH (c:Conversation {namespace: $n}) RETURN c.id AS id", n=namespace):
         model.conversations[row["id"]] = []
-    nodes = "MATCH (m:Message|Chunk|Entity {namespace: $n}) RETURN labels(m) AS labels, m.id AS id, m[$v] AS vector"
+    nodes = (
+        "MATCH (m:Message|Chunk|Entity {namespace: $n}) "
+        "RETURN labels(m) AS labels, m.id AS id, m[$v] AS vector"
+    )
     rows = ask(graph, nodes, n=namespace, v=vectors)
     assert len({row["id"] for row in rows}) == len(rows), "something is there twice"
     for row in rows:
@@ -182,7 +185,8 @@ def found(graph: Graph, namespace: str) -> Model:
         assert abs(length - 1) < 1e-3, (row["id"], length)
     messages = (
         "MATCH (m:Message {namespace: $n}) RETURN m.id AS id, m.content AS text, "
-        "[(c:Conversation)-[:HAS_MESSAGE]->(m) | c.id] AS conversations, [(m)-[:NEXT]->(next) | next.id] AS next "
+        "[(c:Conversation)-[:HAS_MESSAGE]->(m) | c.id] AS conversations, "
+        "[(m)-[:NEXT]->(next) | next.id] AS next "
         "ORDER BY m.conversation_id, m.position"
     )
     rows = ask(graph, messages, n=namespace)
@@ -196,15 +200,15 @@ def found(graph: Graph, namespace: str) -> Model:
     )
     model.entities = {row["id"] for row in ask(graph, named, n=namespace)}
     into = (
-        "MATCH (gone:MergedEntity {namespace: $n})<-[:MERGED]-(m:Merge)-[:INTO]->(kept) WHERE m.undone_ms IS NULL "
-        "RETURN gone.id AS gone, kept.id AS kept"
+        "MATCH (gone:MergedEntity {namespace: $n})<-[:MERGED]-(m:Merge)-[:INTO]->(kept) "
+        "WHERE m.undone_ms IS NULL RETURN gone.id AS gone, kept.id AS kept"
     )
     model.merged = {row["gone"]: row["kept"] for row in ask(graph, into, n=namespace)}
     return model
 
 
 def canonical(graph: Graph, namespace: str) -> Any:
-    """All of a namespace but its merges, without what every write changes, so that two namespaces can be compared."""
+    """Return a comparable copy of a namespace, without merges and values that all writes change."""
 
     def plain(properties: dict[str, Any]) -> str:
         kept = {
@@ -228,7 +232,8 @@ def canonical(graph: Graph, namespace: str) -> Any:
     )
     links = ask(
         graph,
-        f"MATCH (x:{labels} {{namespace: $n}})-[r]->(y:{labels}) RETURN x.id AS a, type(r) AS type, y.id AS b, properties(r) AS own",
+        f"MATCH (x:{labels} {{namespace: $n}})-[r]->(y:{labels}) "
+        "RETURN x.id AS a, type(r) AS type, y.id AS b, properties(r) AS own",
         n=namespace,
     )
     facets = {"facets", "mentioned"}  # tokens that hold the namespace's name
@@ -261,7 +266,7 @@ def noted(journal: Path) -> list[dict[str, Any]]:
 
 
 def write(store: Path, seed: int, count: int, journal: Path) -> None:
-    """Make the steps that the journal does not have yet; one that was begun and not acknowledged is made again."""
+    """Make the steps that the journal lacks; repeat one that was begun and not acknowledged."""
     done = sum(line["done"] for line in noted(journal))
     with journal.open("a") as notes, contextlib.closing(client_of(store, "journal")) as client:
         for number, step in list(enumerate(steps(seed, count)))[done:]:

@@ -295,7 +295,7 @@ def test_a_managed_server_is_asked_only_after_a_commit(tmp_path):
 
 
 def stale_reads(url, namespace, **environment):
-    """Let `bench/speed/caching.py` look for stale answers with two processes, of which one writes."""
+    """Let `bench/speed/caching.py` look for stale answers while another process writes."""
     command = [
         sys.executable,
         "-m",
