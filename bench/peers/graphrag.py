@@ -14,6 +14,43 @@ DEEPER = 50  # requested results, of which the first ten count
 RATIOS = (1, 5)  # candidates for each requested vector; 1 is the default
 
 
+def read_ids(result: Any) -> list[str]:
+    """Return the ids of a retriever's records."""
+    return [record["node"]["id"] for record in result.records]
+
+
+def search_hybrid(
+    retriever: HybridRetriever, question: Question, text: str, **settings: object
+) -> list[str]:
+    """Search by vectors and words; the settings replace the defaults."""
+    options = {"query_text": text, "query_vector": question.vector, "top_k": LIMIT, **settings}
+    return read_ids(retriever.get_search_results(**options))
+
+
+def rank_linearly(
+    question: Question, *, retriever: HybridRetriever, alpha: float, ratio: int, **options: int
+) -> list[str]:
+    """Search with the linear ranker, without Lucene's syntax."""
+    return search_hybrid(
+        retriever,
+        question,
+        strip_syntax(question.text),
+        ranker="linear",
+        alpha=alpha,
+        effective_search_ratio=ratio,
+        **options,
+    )[:LIMIT]
+
+
+def search_vectors(question: Question, *, retriever: VectorRetriever, ratio: int) -> list[str]:
+    """Search by vectors alone."""
+    return read_ids(
+        retriever.get_search_results(
+            query_vector=question.vector, top_k=LIMIT, effective_search_ratio=ratio
+        )
+    )
+
+
 def prepare(texts: list[Text], _: list[Question]) -> dict[str, Search]:
     """Return the searches.
 
@@ -25,51 +62,16 @@ def prepare(texts: list[Text], _: list[Question]) -> dict[str, Search]:
     plain = HybridRetriever(driver, "texts", "words", return_properties=["id"])
     stems = HybridRetriever(driver, "texts", "stems", return_properties=["id"])
     nearest = VectorRetriever(driver, "texts", return_properties=["id"])
-
-    def read_ids(result: Any) -> list[str]:
-        return [record["node"]["id"] for record in result.records]
-
-    def hybrid(
-        question: Question, text: str, retriever: HybridRetriever = plain, **settings: object
-    ) -> list[str]:
-        options = {"query_text": text, "query_vector": question.vector, "top_k": LIMIT, **settings}
-        return read_ids(retriever.get_search_results(**options))
-
-    def linear(
-        question: Question,
-        *,
-        alpha: float,
-        ratio: int,
-        retriever: HybridRetriever = plain,
-        **options: int,
-    ) -> list[str]:
-        return hybrid(
-            question,
-            strip_syntax(question.text),
-            retriever,
-            ranker="linear",
-            alpha=alpha,
-            effective_search_ratio=ratio,
-            **options,
-        )[:LIMIT]
-
-    def search_vectors(question: Question, *, ratio: int) -> list[str]:
-        return read_ids(
-            nearest.get_search_results(
-                query_vector=question.vector, top_k=LIMIT, effective_search_ratio=ratio
-            )
-        )
-
     return {
-        "HybridRetriever, ranker naive, question as it is": lambda question: hybrid(
-            question, question.text
+        "HybridRetriever, ranker naive, question as it is": lambda question: search_hybrid(
+            plain, question, question.text
         ),
-        "HybridRetriever, ranker naive": lambda question: hybrid(
-            question, strip_syntax(question.text)
+        "HybridRetriever, ranker naive": lambda question: search_hybrid(
+            plain, question, strip_syntax(question.text)
         ),
         **{
             f"HybridRetriever, ranker linear, alpha {alpha}, search ratio {ratio}": partial(
-                linear, alpha=alpha, ratio=ratio
+                rank_linearly, retriever=plain, alpha=alpha, ratio=ratio
             )
             for ratio in RATIOS
             for alpha in ALPHAS
@@ -77,13 +79,15 @@ def prepare(texts: list[Text], _: list[Question]) -> dict[str, Search]:
         **{
             f"HybridRetriever, ranker linear, alpha {alpha}, search ratio 5, "
             f"analyzer english, top_k {top}": partial(
-                linear, alpha=alpha, ratio=5, retriever=stems, top_k=top
+                rank_linearly, retriever=stems, alpha=alpha, ratio=5, top_k=top
             )
             for top in (LIMIT, DEEPER)
             for alpha in ALPHAS
         },
         **{
-            f"VectorRetriever, search ratio {ratio}": partial(search_vectors, ratio=ratio)
+            f"VectorRetriever, search ratio {ratio}": partial(
+                search_vectors, retriever=nearest, ratio=ratio
+            )
             for ratio in RATIOS
         },
     }

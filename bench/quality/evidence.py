@@ -13,7 +13,7 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,39 @@ def summary(lines: Lines) -> dict[str, dict[str, Any]]:
     return summaries
 
 
+def write_questions(ranked: Sequence[Evaluation]) -> None:
+    """Write a line for each question, with its best results."""
+    with result_file("questions.jsonl").open("w", encoding="utf-8") as file:
+        for group, question, weights in ranked:
+            best = [question.ids[index] for index in order_candidates(question, weights)[:DEPTH]]
+            line = {
+                "set": group.name,
+                "question": question.text,
+                "relevant": sorted(question.relevant_ids),
+                "results": best,
+            }
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def print_table(results: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    """Print the figures of the searches, and those of the other rankings for whole data sets."""
+    table = Table("search", "set", "questions", "R@10", "95 %", "MRR", "nDCG@10", "hit@10")
+    for search, sets in results.items():
+        for name, row in sets.items():
+            if search in {*SEARCHES, "hybrid"} or name in {"chats", "meetings"}:
+                low, high = row["R@10 interval"]
+                means = [f"{row[key]:.3f}" for key in ("R@10", "MRR", "nDCG@10", "hit@10")]
+                table.add_row(
+                    search,
+                    name,
+                    str(row["questions"]),
+                    means[0],
+                    f"{low:.3f} to {high:.3f}",
+                    *means[1:],
+                )
+    Console(width=130).print(table)
+
+
 def main() -> int:
     """Collect the questions, learn, evaluate, and print."""
     parser = argparse.ArgumentParser(
@@ -153,31 +186,8 @@ def main() -> int:
         ),
     }
     write_result("quality.json", results)
-    with result_file("questions.jsonl").open("w", encoding="utf-8") as file:
-        for group, question, weights in ranked:
-            best = [question.ids[index] for index in order_candidates(question, weights)[:DEPTH]]
-            line = {
-                "set": group.name,
-                "question": question.text,
-                "relevant": sorted(question.relevant_ids),
-                "results": best,
-            }
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
-    table = Table("search", "set", "questions", "R@10", "95 %", "MRR", "nDCG@10", "hit@10")
-    for search, sets in results.items():
-        for name, row in sets.items():
-            if search in {*SEARCHES, "hybrid"} or name in {"chats", "meetings"}:
-                low, high = row["R@10 interval"]
-                means = [f"{row[key]:.3f}" for key in ("R@10", "MRR", "nDCG@10", "hit@10")]
-                table.add_row(
-                    search,
-                    name,
-                    str(row["questions"]),
-                    means[0],
-                    f"{low:.3f} to {high:.3f}",
-                    *means[1:],
-                )
-    Console(width=130).print(table)
+    write_questions(ranked)
+    print_table(results)
     return 0
 
 

@@ -67,6 +67,18 @@ RETURN community, collect([e.id, e.name, e.type, inside]) AS members
 SOURCES = 500  # of networkx's sampled betweenness, from which that of all nodes is estimated
 
 
+def read_edges(path: Path) -> list[tuple[str, ...]]:
+    """Return the edges of a compressed file with one edge a line."""
+    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    return [tuple(line.split()[:2]) for line in lines]
+
+
+def save_edges(driver: neo4j.Driver, namespace: str, edges: Sequence[tuple[str, ...]]) -> None:
+    """Save entities and relationships in groups of 5,000."""
+    for start in range(0, len(edges), 5000):
+        driver.execute_query(CREATE, edges=edges[start : start + 5000], namespace=namespace)
+
+
 def measure_analytics(
     url: str, auth: tuple[str, str] | None, data: Path, *, times: int = 15
 ) -> list[Row]:
@@ -81,8 +93,7 @@ def measure_analytics(
     if not (data / GRAPH).is_file():
         print(f"skipped: {GRAPH} is not in {data}")
         return []
-    lines = gzip.decompress((data / GRAPH).read_bytes()).decode().splitlines()
-    edges = [tuple(line.split()[:2]) for line in lines]
+    edges = read_edges(data / GRAPH)
     graph = nx.Graph(edges)
     size = f"{len(graph):,} entities"
     namespace = f"bench-analytics-{uuid.uuid4().hex}"
@@ -92,8 +103,7 @@ def measure_analytics(
         ) as client,
         neo4j.GraphDatabase.driver(url, auth=auth, notifications_min_severity="OFF") as driver,
     ):
-        for start in range(0, len(edges), 5000):
-            driver.execute_query(CREATE, edges=edges[start : start + 5000], namespace=namespace)
+        save_edges(driver, namespace, edges)
         bare = BareCalls(driver, namespace)
         leiden = ALGORITHMS["leiden"][1]
         return [

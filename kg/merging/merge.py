@@ -49,11 +49,7 @@ def merge_entities(
     Raises:
         StaleStateError: One of the entities was merged or deleted since its id was found.
     """
-    claimed = {
-        row["id"]: row["properties"]
-        for row in run(statements.claim_entities(namespace, [keep_id, *duplicate_ids]))
-        if not row["merged"]
-    }
+    claimed = _claim_entities(run, namespace, [keep_id, *duplicate_ids])
     if {keep_id, *duplicate_ids} - claimed.keys():
         if stored_merges := run(statements.read_merge(namespace, merge_id)):
             # An earlier attempt has merged them, but its answer was lost.
@@ -91,6 +87,15 @@ def merge_entities(
     }
     run(statements.apply(namespace, rows, node, vectors, undo=False, now=now))
     return counts
+
+
+def _claim_entities(run: Run, namespace: str, entity_ids: Sequence[str]) -> dict[str, Row]:
+    """Lock the entities that are not merged yet, and return their properties by id."""
+    return {
+        row["id"]: row["properties"]
+        for row in run(statements.claim_entities(namespace, entity_ids))
+        if not row["merged"]
+    }
 
 
 def _merged_rows(merged_ids: Sequence[str], claimed: Mapping[str, Row]) -> list[Row]:

@@ -188,13 +188,15 @@ def diff_conversation(
         is_changed=not old or any(old[key] != properties.get(key, old[key]) for key in old),
         items=items,
         removed_ids=removed_ids,
-        needs_relink=bool(removed_ids)
-        or any(
-            item.stored and item.stored.position != item.properties["position"] for item in items
-        ),
+        needs_relink=bool(removed_ids) or any(map(_is_moved, items)),
         last_stored_id=stored.messages[-1].id if stored.messages else None,
         inherited=_diff_inherited(old, old_metadata, properties, metadata) if old else None,
     )
+
+
+def _is_moved(item: MessageDiff) -> bool:
+    """Return whether a stored message gets another position."""
+    return item.stored is not None and item.stored.position != item.properties["position"]
 
 
 def _find_removed(stored: StoredConversation, items: Sequence[MessageDiff]) -> tuple[str, ...]:

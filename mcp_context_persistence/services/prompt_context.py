@@ -45,11 +45,7 @@ def build_context(
         "token_budget", token_budget, minimum=1, maximum=limits.TOKEN_BUDGET
     )
     similarity = validation.check_number("diversity", diversity, minimum=0.0, maximum=1.0)
-    count = (
-        engine.embeddings.current().embedder.count_tokens
-        if count_tokens is None
-        else _build_counter(count_tokens)
-    )
+    count = _choose_counter(engine, count_tokens)
     ranked = engine.embeddings.retry_when_stale(
         lambda: rank_candidates(search.build_backend(engine, request.query), request)
     )
@@ -99,6 +95,13 @@ def _build_citation(score: float, candidate: Candidate) -> Citation:
         timestamp=timestamps.from_milliseconds(candidate.timestamp_ms),
         similarity_score=score,
     )
+
+
+def _choose_counter(engine: Engine, count_tokens: object) -> excerpts.TokenCounter:
+    """Return the caller's counter of tokens, or that of the embedding model."""
+    if count_tokens is None:
+        return engine.embeddings.current().embedder.count_tokens
+    return _build_counter(count_tokens)
 
 
 def _build_counter(count_tokens: object) -> excerpts.TokenCounter:

@@ -113,12 +113,8 @@ def make_excerpts(
             *chain(*(text.sentences for text in texts), *headings, *labels),
         ],
     )
-    communities = redundancy.find_communities(
-        {
-            citation_key(candidate): facts.entities.get(citation_key(candidate), ())
-            for _, _, candidate in results
-        }
-    )
+    keys = [citation_key(candidate) for _, _, candidate in results]
+    communities = redundancy.find_communities({key: facts.entities.get(key, ()) for key in keys})
     excerpts = []
     for (score, share, candidate), text, own_labels, own_headings in zip(
         results, texts, labels, headings, strict=True
@@ -127,6 +123,9 @@ def make_excerpts(
         if line_tokens is None:
             continue
         shown_text, line, size = line_tokens
+        source_tokens, day_tokens = (
+            tokens[heading] + tokens[BLANK_LINE] for heading in own_headings
+        )
         excerpts.append(
             Excerpt(
                 candidate=candidate,
@@ -135,10 +134,7 @@ def make_excerpts(
                 line=line,
                 tokens=size,
                 headings=own_headings,
-                heading_tokens=(
-                    tokens[own_headings[0]] + tokens[BLANK_LINE],
-                    tokens[own_headings[1]] + tokens[BLANK_LINE],
-                ),
+                heading_tokens=(source_tokens, day_tokens),
                 terms=redundancy.extract_terms(shown_text),
                 community=communities.get(citation_key(candidate)),
                 position=_position(candidate, facts),

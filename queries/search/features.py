@@ -161,7 +161,7 @@ def calculate_features(
     lengths = np.array([len(text) for text in texts], float)
     keyword_scores = counts.score(counts.matrix, lengths)
     scores = VECTOR_SHARE * _normalize(cosines) + KEYWORD_SHARE * _normalize(keyword_scores)
-    view = counts.matrix + neighbors.shift(counts.matrix, -1) + neighbors.shift(counts.matrix, 1)
+    view = neighbors.add_adjacent(counts.matrix)
     questions = np.array(["?" in text for text in texts], float)
     time_words = np.array([not _TIME_WORDS.isdisjoint(words) for words in words_by_text], float)
     near, near_best = neighbors.weigh(scores * _are_found(messages))
@@ -169,9 +169,7 @@ def calculate_features(
     links = query.entity_links
     columns = {
         "vector": _normalize(cosines),
-        "view_vector": _normalize(
-            cosines + neighbors.shift(cosines, -1) + neighbors.shift(cosines, 1)
-        ),
+        "view_vector": _normalize(neighbors.add_adjacent(cosines)),
         "coverage": coverage,
         "view_coverage": counts.measure_coverage(view),
         "conversation": _normalize(counts.score(neighbors.sum_conversations(counts.matrix))),
@@ -253,6 +251,10 @@ class _Neighbors:
             exist if values.ndim == 1 else exist[:, None]
         )
         return shifted
+
+    def add_adjacent(self, values: Floats) -> Floats:
+        """Return each value plus those of the messages before and after it."""
+        return values + self.shift(values, -1) + self.shift(values, 1)
 
     def weigh(self, values: Floats) -> tuple[Floats, Floats]:
         """Return the sum and the largest of the values within `NEAR` positions.

@@ -329,22 +329,9 @@ def soak(
             for name in names:
                 with ContextPersistenceClient(f"local:{store}", namespace=name) as client:
                     fill(client, entities)
+            figures = [str(figure) for figure in (seconds, threads // processes, entities)]
             running = [
-                subprocess.Popen(
-                    [
-                        *(
-                            sys.executable,
-                            "-m",
-                            "tests.faults.soak",
-                            str(store),
-                            f"{names[number]},{names[-1]}",
-                        ),
-                        *(str(seconds), str(threads // processes), str(entities), kind),
-                    ],
-                    cwd=ROOT,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                )
+                _start_client(str(store), f"{names[number]},{names[-1]}", *figures, kind)
                 for number in range(processes)
             ]
             pids, server, outputs = _watch(store, running)
@@ -373,6 +360,16 @@ def soak(
         clients=[[tuple(sample) for sample in report["samples"]] for report in reports],
         log_bytes=log_bytes,
         left=left,
+    )
+
+
+def _start_client(*arguments: str) -> "subprocess.Popen[str]":
+    """Start this module as a program."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.faults.soak", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
     )
 
 
