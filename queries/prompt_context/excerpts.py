@@ -104,15 +104,8 @@ def make_excerpts(
     ]
     headings = [_headings(candidate, facts) for _, _, candidate in results]
     labels = [_labels(candidate) for _, _, candidate in results]
-    tokens = _count_texts(
-        count_tokens,
-        [
-            LINE_BREAK,
-            BLANK_LINE,
-            sentences.OMITTED,
-            *chain(*(text.sentences for text in texts), *headings, *labels),
-        ],
-    )
+    pieces = chain(*(text.sentences for text in texts), *headings, *labels)
+    tokens = _count_texts(count_tokens, [LINE_BREAK, BLANK_LINE, sentences.OMITTED, *pieces])
     keys = [citation_key(candidate) for _, _, candidate in results]
     communities = redundancy.find_communities({key: facts.entities.get(key, ()) for key in keys})
     excerpts = []

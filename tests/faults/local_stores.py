@@ -140,3 +140,11 @@ def fill(folder: Path, *, leave: int = 0) -> None:
         pass  # it is full
     finally:
         os.close(descriptor)
+
+
+def look_at(folder):
+    """Do everything that does not open the store."""
+    assert not local.read_status(folder).running
+    assert local.read_size(folder).pid == 0
+    local.stop(folder)
+    local.stop(folder, force=True)

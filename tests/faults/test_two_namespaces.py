@@ -21,7 +21,8 @@ import pytest
 from mcp_context_persistence import ContextPersistenceClient
 from tests.conftest import RUN
 from tests.faults.snapshot import difference, snapshot
-from tests.faults.worlds import CALLS, OF_THE_PROCESS, PROBES, World, fill, outcome
+from tests.faults.world_calls import CALLS, OF_THE_PROCESS, PROBES
+from tests.faults.worlds import World, fill, outcome
 
 BY_WORDS, SCORE = {"search_hybrid", "build_context"}, 0.1  # how far a score of words may move
 FRACTION = re.compile(r"-?\d+\.\d+(?:e-\d+)?")

@@ -45,7 +45,7 @@ def test_a_migration_and_going_back_to_the_previous_model(connect, size):
     assert status.vectors == total
     assert reports[0] == ("vectors", 0, total)
     assert reports[-1] == ("vectors", total, total)
-    name = client._engine.embeddings.current().vectors.active.property_name
+    name = client._engine.embeddings.current().vector_state.active.property_name
     after = vectors(client, name)
     assert {key for key, vector in after.items() if vector is not None} == {
         key for key, vector in before.items() if vector is not None
@@ -59,14 +59,10 @@ def test_a_migration_and_going_back_to_the_previous_model(connect, size):
     )
     found = client.search_hybrid("Message 3.1 is about database backups", mode="semantic", limit=1)
     assert found.results[0].message_id == "c3:1"
-    assert (
-        client.search_hybrid(
-            "chess openings", mode="semantic", filters={"content_types": ["document"]}
-        )
-        .results[0]
-        .id
-        == "d"
+    found = client.search_hybrid(
+        "chess openings", mode="semantic", filters={"content_types": ["document"]}
     )
+    assert found.results[0].id == "d"
     client.save_conversation("new", messages(77, "quantum physics"))
 
     back = client.configure_embedding_model("all-MiniLM-L6-v2", wait=True)
@@ -76,12 +72,8 @@ def test_a_migration_and_going_back_to_the_previous_model(connect, size):
         key: one for key, one in before.items() if one is not None
     }
     assert now["Message", "new:0"] is not None
-    assert (
-        client.search_similar_conversations("quantum physics", limit=1, min_score=0.1)
-        .results[0]
-        .conversation_id
-        == "new"
-    )
+    similar = client.search_similar_conversations("quantum physics", limit=1, min_score=0.1)
+    assert similar.results[0].conversation_id == "new"
 
 
 def write_until(ends, client, number, failures, refused):
@@ -126,7 +118,7 @@ def test_writes_during_a_migration_are_migrated_too(connect):
     assert [str(error) for error in refused if "another embedding model" not in str(error)] == []
     assert len(refused) == 1  # the client that does not have the model
     assert status.migrating_to is None
-    name = client._engine.embeddings.current().vectors.active.property_name
+    name = client._engine.embeddings.current().vector_state.active.property_name
     new, texts = vectors(client, name), contents(client)
     assert [key for key, vector in new.items() if vector is None] == []
     wrong = [
@@ -214,7 +206,7 @@ def test_a_stopped_migration_continues(connect):
     assert (
         None
         not in vectors(
-            again, again._engine.embeddings.current().vectors.active.property_name
+            again, again._engine.embeddings.current().vector_state.active.property_name
         ).values()
     )
 
@@ -246,7 +238,7 @@ def test_another_model_replaces_the_target_of_a_migration(connect):
     assert (failed.running, failed.model) == (False, status.model)
     assert "another embedding model was configured" in failed.failure
     texts = contents(client)
-    new = vectors(other, other._engine.embeddings.current().vectors.active.property_name)
+    new = vectors(other, other._engine.embeddings.current().vector_state.active.property_name)
     assert all(np.allclose(new[key], unit(winner, text), atol=1e-4) for key, text in texts.items())
 
 
@@ -319,7 +311,7 @@ def test_a_killed_migration_continues(connect, server, namespace):
     )
     model = HashingModel(384, 11)
     assert client.configure_embedding_model(model, wait=True).vectors == status.vectors
-    new = vectors(client, client._engine.embeddings.current().vectors.active.property_name)
+    new = vectors(client, client._engine.embeddings.current().vector_state.active.property_name)
     assert all(
         np.allclose(new[key], unit(model, text), atol=1e-4)
         for key, text in contents(client).items()

@@ -132,7 +132,7 @@ def test_the_index_of_a_models_vectors_is_made_again_where_it_is_lost(client, se
 
     client.configure_embedding_model(Small())
     client.save_conversation("c", [{"role": "user", "content": "A message"}], mode="conversation")
-    space = client._engine.embeddings.current().vectors.active
+    space = client._engine.embeddings.current().vector_state.active
     names = [index.name for index in migrations.list_vector_indexes(client._engine.graph, space)]
     for name in names:
         run(client._engine.graph, f"DROP INDEX {name}")
@@ -155,9 +155,8 @@ def test_many_openers_agree(server):
         assert set(threads.map(open_one, range(8))) == {migrations.VERSION}
 
 
-def test_the_object_mapper_has_the_labels_and_properties_of_the_graph(client):
-    from mcp_context_persistence.kg import ogm
-
+def save_every_property(client):
+    """Save nodes of every label, with all their properties."""
     client.save_conversation(
         "c",
         [
@@ -188,12 +187,18 @@ def test_the_object_mapper_has_the_labels_and_properties_of_the_graph(client):
     )
     client.merge_entities("e", "f", reason="the same", merged_by="Ana", evidence={"score": 0.9})
     client.undo_merge(client.merge_entities("e", "g").merge_id)
-    graph, known = client._engine.graph, client._engine.embeddings.current().vectors
+    graph, known = client._engine.graph, client._engine.embeddings.current().vector_state
     other = vector_spaces.VectorSpace(model="other@1", size=384, property_name="embedding_384_a")
     assert graph.run(
         vector_spaces.begin_migration(client._engine.namespace, known, other, "stopped", now=1)
     )
-    driver = graph.driver
+
+
+def test_the_object_mapper_has_the_labels_and_properties_of_the_graph(client):
+    from mcp_context_persistence.kg import ogm
+
+    save_every_property(client)
+    driver = client._engine.graph.driver
     for name in ogm.SchemaVersion.ALL:
         model = getattr(ogm, name)
         rows = driver.execute_query(

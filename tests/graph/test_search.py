@@ -7,87 +7,10 @@ import pytest
 
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import ValidationError
-from mcp_context_persistence.kg import limits
 from mcp_context_persistence.models import HybridSearchParams
+from tests.graph.talks import ids, talk
 
-OPERATORS = [
-    "+",
-    "-",
-    "&&",
-    "||",
-    "!",
-    "(",
-    ")",
-    "{",
-    "}",
-    "[",
-    "]",
-    "^",
-    '"',
-    "~",
-    "*",
-    "?",
-    ":",
-    "\\",
-    "/",
-    "AND",
-    "OR",
-    "NOT",
-    "TO",
-]
-
-
-@pytest.fixture
-def talk(client):
-    client.save_conversation(
-        "pottery",
-        [
-            {
-                "id": "p0",
-                "role": "user",
-                "content": "Yesterday I signed up for a pottery class",
-                "timestamp": "2024-03-01T10:00:00",
-            },
-            {
-                "id": "p1",
-                "role": "assistant",
-                "content": "Lovely! What will you make first?",
-                "timestamp": "2024-03-01T10:01:00",
-            },
-            {
-                "id": "p2",
-                "role": "user",
-                "content": "A bowl with a black and white design",
-                "timestamp": "2024-03-01T10:02:00",
-            },
-        ],
-        mode="conversation",
-        metadata={"project": "hobbies", "tags": ["clay", "art"], "team": "blue"},
-    )
-    client.save_conversation(
-        "frames",
-        [
-            {
-                "id": "f0",
-                "role": "user",
-                "content": "Analyze this Python code",
-                "metadata": {"team": "red", "n": 3},
-            },
-            {
-                "id": "f1",
-                "role": "assistant",
-                "content": "The code uses pandas to transform data frames",
-                "timestamp": "2024-06-30",
-            },
-        ],
-        project_path="/home/me/data-pipeline",
-        mode="hybrid",
-    )
-    return client
-
-
-def ids(answer):
-    return [one.id for one in answer.results]
+__all__ = ["talk"]
 
 
 def test_hybrid_finds_by_meaning_words_and_neighbours(talk):
@@ -251,82 +174,6 @@ def test_metadata_comes_as_it_was_given_when_asked_for(talk):
     ).results[0]
     assert (given.id, given.metadata) == ("f0", {"team": "red", "n": 3})
     assert talk.search_hybrid("Analyze this Python code").results[0].metadata is None
-
-
-@pytest.mark.parametrize("operator", OPERATORS)
-def test_operators_are_literal(talk, operator):
-    for query in (
-        operator,
-        operator * 2,
-        f"{operator} pottery",
-        f"pottery {operator}",
-        f"pot{operator}tery {operator} class",
-    ):
-        for mode in ("keyword", "graph"):
-            talk.search_hybrid(query, mode=mode)
-    assert ids(talk.search_hybrid(f"pottery {operator}", mode="keyword"))[0] == "p0"
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "*:*",
-        "/.*/",
-        "namespace:other",
-        "facets:1",
-        "id:p0",
-        "content:(*)",
-        "[* TO *]",
-        "pot*",
-        "pottry~2",
-    ],
-)
-def test_queries_that_try_to_be_lucene_find_nothing_they_do_not_say(talk, query):
-    assert "p0" not in ids(talk.search_hybrid(query, mode="keyword"))
-
-
-def test_stop_words_alone_find_nothing_by_words(talk):
-    answer = talk.search_hybrid("the and of", mode="keyword")
-    assert (answer.success, answer.results) == (True, [])
-    assert "stop words" in answer.notes[0]
-
-
-def test_long_queries_are_cut_and_say_so(talk):
-    answer = talk.search_hybrid("pottery " + " ".join(f"w{n}" for n in range(200)), mode="keyword")
-    assert any("most informative" in note for note in answer.notes)
-    with pytest.raises(ValidationError):
-        talk.search_hybrid("x" * (limits.QUERY_CHARACTERS + 1))
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        {"query": ""},
-        {"query": " \u200b"},
-        {"query": 1},
-        {"query": "x", "mode": "fuzzy"},
-        {"query": "x", "limit": 0},
-        {"query": "x", "limit": limits.SEARCH_LIMIT + 1},
-        {"query": "x", "limit": True},
-        {"query": "x", "filters": {"roles": "user"}},
-        {"query": "x", "filters": {"date_range": {"start": "2024-02-01", "end": "2024-01-01"}}},
-    ],
-)
-def test_bad_arguments_are_refused(client, arguments):
-    with pytest.raises(ValidationError):
-        client.search_hybrid(**arguments)
-
-
-def test_an_empty_graph_answers(client):
-    for mode in ("hybrid", "semantic", "keyword", "graph"):
-        answer = client.search_hybrid("anything at all", mode=mode)
-        assert (answer.success, answer.results, answer.total_results, answer.best_score) == (
-            True,
-            [],
-            0,
-            None,
-        )
-    assert client.search_similar_conversations("anything at all").results == []
 
 
 def test_similar_conversations_come_with_their_best_messages(talk):

@@ -203,21 +203,12 @@ def test_a_path_tells_which_way_its_relationships_point_and_ends_at_the_result(c
 
 
 def test_graph_searches_tell_the_relationships_on_the_way(client):
-    things = [
+    entities = [
         {"id": "robert_miller", "name": "Robert Miller", "type": "person", "aliases": ["Bobby"]},
         {"id": "pandas", "type": "library"},
     ]
-    client.update_knowledge_graph(
-        things,
-        [
-            {
-                "source_entity_id": "robert_miller",
-                "target_entity_id": "pandas",
-                "type": "founded",
-                "confidence": 0.9,
-            }
-        ],
-    )
+    ends = {"source_entity_id": "robert_miller", "target_entity_id": "pandas"}
+    client.update_knowledge_graph(entities, [{**ends, "type": "founded", "confidence": 0.9}])
     client.save_conversation(
         "firm", [{"id": "m", "role": "user", "content": "The pandas library is large."}]
     )
