@@ -57,7 +57,7 @@ def check_version(version: str) -> None:
         return
     if (
         FIRST_FAULTY_VERSION
-        <= tuple(int(part or 0) for part in match.groups())
+        <= tuple(int(number or 0) for number in match.groups())
         < FIRST_REPAIRED_VERSION
     ):
         raise DatabaseError(

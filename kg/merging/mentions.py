@@ -27,13 +27,20 @@ def combine_parts(entity_id: str, parts: Iterable[Part]) -> dict[str, Any]:
     It has the first position, the sum of the counts, and the highest confidence.
     """
     ordered = sorted(
-        parts, key=lambda part: (part.get("start") is None, part.get("start") or 0, part["id"])
+        parts,
+        key=lambda mention: (
+            mention.get("start") is None,
+            mention.get("start") or 0,
+            mention["id"],
+        ),
     )
     first = {key: value for key, value in ordered[0].items() if key != "id"}
     if len(ordered) == 1:
         return first if ordered[0]["id"] == entity_id else {**first, "parts": _dump(ordered)}
-    counts = [part["count"] for part in ordered if part.get("count") is not None]
-    confidences = [part["confidence"] for part in ordered if part.get("confidence") is not None]
+    counts = [mention["count"] for mention in ordered if mention.get("count") is not None]
+    confidences = [
+        mention["confidence"] for mention in ordered if mention.get("confidence") is not None
+    ]
     return {
         **first,
         **({"count": sum(counts)} if counts else {}),

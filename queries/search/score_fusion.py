@@ -119,18 +119,18 @@ def fuse(
         kind_factors: How much kinds count relative to messages; 0 leaves a kind out. Where one is
             above 1, all other scores are reduced.
     """
-    others = [other for other in candidates.others if kind_factors.get(other.kind, 1.0)]
-    divisor = max((1.0, *(kind_factors.get(other.kind, 1.0) for other in others)))
-    query_stems = frozenset(map(stem, words)) if others else frozenset[str]()
+    entries = [entry for entry in candidates.others if kind_factors.get(entry.kind, 1.0)]
+    divisor = max((1.0, *(kind_factors.get(entry.kind, 1.0) for entry in entries)))
+    query_stems = frozenset(map(stem, words)) if entries else frozenset[str]()
     scored = list(messages)
     if divisor > 1:
         scored = [replace(message, score=message.score / divisor) for message in messages]
-    for other in others:
-        factor = kind_factors.get(other.kind, 1.0) / divisor
-        parts = _score_parts(other, candidates, weights=weights, query_stems=query_stems)
+    for entry in entries:
+        factor = kind_factors.get(entry.kind, 1.0) / divisor
+        parts = _score_parts(entry, candidates, weights=weights, query_stems=query_stems)
         score = factor * sum(parts.values())
         fusion = {"score": score, "factor": factor, "parts": parts}
-        scored.append(ScoredCandidate(score, other, {"fusion": fusion}))
+        scored.append(ScoredCandidate(score, entry, {"fusion": fusion}))
     scored.sort(key=_order)
     return keep_one_passage_each(scored)[:limit]
 
