@@ -45,9 +45,12 @@ def read_settled_version(namespace: str) -> Statement[str]:
     )
 
 
-def touch(namespace: str, vectors: VectorState | None = None) -> Statement[str]:
+def touch(namespace: str, vector_state: VectorState | None = None) -> Statement[str]:
     """Give the namespace another version; the end of a transaction that wrote `vectors`."""
-    batch = {"namespace": namespace, "space": vectors.guard_parameters() if vectors else None}
+    batch = {
+        "namespace": namespace,
+        "expected_state": vector_state.guard_parameters() if vector_state else None,
+    }
     return Statement(
         name="namespace/touch", parameters={"batch": batch}, read=_read_version, writes=True
     )

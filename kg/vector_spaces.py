@@ -19,7 +19,7 @@ PROPERTY, INDEX = "embedding", "memory_vectors"
 NO_PROPERTY = "embedding_none"  # a property that no node has
 LABELS = ("Message", "Chunk", "Entity", "Decision")
 
-Progress = Literal["clearing", "dropped", "filling", "stopped", "previous"]
+MigrationPhase = Literal["clearing", "dropped", "filling", "stopped", "previous"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,18 +65,18 @@ class VectorState:
     active: VectorSpace
     revision: int = 1
     inactive: VectorSpace | None = None
-    progress: Progress | None = None
+    progress: MigrationPhase | None = None
     merges: int = 0
     ids: tuple[str, ...] = ()
     followed: tuple[tuple[str, str], ...] = ()
 
     def guard_parameters(self) -> dict[str, Any]:
-        """Return the parameter `space` of statements that write vectors."""
+        """Return the parameter `expected_state`, which the guards of statements compare."""
         return {
             "model": self.active.model,
             "size": self.active.size,
-            "vectors": self.active.property_name,
-            "other": self.inactive.property_name if self.inactive else NO_PROPERTY,
+            "vector_property": self.active.property_name,
+            "inactive_property": self.inactive.property_name if self.inactive else NO_PROPERTY,
             "revision": self.revision,
             "merges": self.merges,
             "ids": list(self.ids),
@@ -94,15 +94,15 @@ class VectorState:
         )
 
 
-def choose_first_property(size: int, database_size: int) -> str:
+def choose_first_property(size: int, first_index_dimension: int) -> str:
     """Return the property for vectors in a namespace that has none yet."""
-    return PROPERTY if size == database_size else f"{PROPERTY}_{size}_a"
+    return PROPERTY if size == first_index_dimension else f"{PROPERTY}_{size}_a"
 
 
-def choose_inactive_property(active: VectorSpace, size: int, database_size: int) -> str:
+def choose_inactive_property(active: VectorSpace, size: int, first_index_dimension: int) -> str:
     """Return a property for another model's vectors, which the active ones do not use."""
     names = [
-        choose_first_property(size, database_size),
+        choose_first_property(size, first_index_dimension),
         f"{PROPERTY}_{size}_a",
         f"{PROPERTY}_{size}_b",
     ]
@@ -128,11 +128,11 @@ def _read_vector_state(row: Row) -> VectorState:
 
 
 def _read_space(row: Row) -> VectorSpace:
-    return VectorSpace(model=row["model"], size=row["size"], property_name=row["vectors"])
+    return VectorSpace(model=row["model"], size=row["size"], property_name=row["vector_property"])
 
 
 def begin_migration(
-    namespace: str, state: VectorState, inactive: VectorSpace, progress: Progress, *, now: int
+    namespace: str, state: VectorState, inactive: VectorSpace, progress: MigrationPhase, *, now: int
 ) -> Statement[int]:
     """Note other vectors in a namespace and how far they are; return the new revision.
 
@@ -144,7 +144,7 @@ def begin_migration(
         "inactive": {
             "model": inactive.model,
             "size": inactive.size,
-            "vectors": inactive.property_name,
+            "vector_property": inactive.property_name,
         },
         "progress": progress,
         "now": now,
@@ -166,7 +166,7 @@ def clear_vectors(
     """
     batch = {
         "namespace": namespace,
-        "vectors": property_name,
+        "vector_property": property_name,
         "revision": state.revision,
         "limit": limit,
         "now": now,

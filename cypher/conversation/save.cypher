@@ -18,10 +18,10 @@
 // Entities that may have to be deleted are locked in the same way before their support is counted.
 // A concurrent merge or unmerge may have moved mentions that were to be deleted; a message then
 // mentions too much, and the same guard rolls everything back.
-// `space` is the namespace's vector state as the caller read it; a guard compares it with the
-// present one.
+// `expected_state` is the namespace's vector state as the caller read it; a guard compares it with
+// the present one.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
-:param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, stale_ids: [], removed_ids: [], changed: [], created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], last_stored_id: null, relink: false, inherited: null, chunks: [], entities: [], mentions: [], relations: [], max_evidence: 50, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+:param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, stale_ids: [], removed_ids: [], changed: [], created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], last_stored_id: null, relink: false, inherited: null, chunks: [], entities: [], mentions: [], relations: [], max_evidence: 50, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CYPHER replan=skip
 MERGE (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 ON CREATE SET c.revision = 0, c.created_ms = $batch.now, c.kind = 'conversation'
@@ -52,14 +52,14 @@ CALL () {
   WITH m, row
   CALL (m, row) {
     WITH m, row WHERE row.stale_vector
-    REMOVE m[$batch.space.vectors], m[$batch.space.other]
+    REMOVE m[$batch.expected_state.vector_property], m[$batch.expected_state.inactive_property]
     WITH m
     MATCH (m)-[:HAS_CHUNK]->(old:Chunk)
     DETACH DELETE old
   }
   CALL (m, row) {
     WITH m, row WHERE row.vector IS NOT NULL
-    CALL db.create.setNodeVectorProperty(m, $batch.space.vectors, row.vector)
+    CALL db.create.setNodeVectorProperty(m, $batch.expected_state.vector_property, row.vector)
   }
   CALL (m, row) {
     WITH m, row WHERE NOT row.stale_vector
@@ -123,7 +123,7 @@ CALL (c) {
   WITH p AS last, m, row
   CALL (m, row) {
     WITH m, row WHERE row.vector IS NOT NULL
-    CALL db.create.setNodeVectorProperty(m, $batch.space.vectors, row.vector)
+    CALL db.create.setNodeVectorProperty(m, $batch.expected_state.vector_property, row.vector)
   }
   WITH last, collect(m) AS created
   WITH CASE WHEN last IS NULL THEN created ELSE [last] + created END AS chain
@@ -162,7 +162,7 @@ CALL () {
     updated_ms: $batch.now})
   SET k += row.properties
   WITH k, row
-  CALL db.create.setNodeVectorProperty(k, $batch.space.vectors, row.vector)
+  CALL db.create.setNodeVectorProperty(k, $batch.expected_state.vector_property, row.vector)
 }
 CALL () {
   UNWIND $batch.entities AS row
@@ -171,8 +171,8 @@ CALL () {
   SET e.updated_ms = $batch.now
   WITH e, row
   CALL (e, row) {
-    WITH e, row WHERE row.vector IS NOT NULL AND e[$batch.space.vectors] IS NULL
-    CALL db.create.setNodeVectorProperty(e, $batch.space.vectors, row.vector)
+    WITH e, row WHERE row.vector IS NOT NULL AND e[$batch.expected_state.vector_property] IS NULL
+    CALL db.create.setNodeVectorProperty(e, $batch.expected_state.vector_property, row.vector)
   }
 }
 CALL () {
@@ -222,17 +222,17 @@ CALL () {
 CALL () {
   MERGE (v:NamespaceVersion {namespace: $batch.namespace})
   SET v.version = randomUUID()
-  WITH v, $batch.space AS space
-  WHERE space IS NOT NULL
-  FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
-    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors,
+  WITH v, $batch.expected_state AS expected
+  WHERE expected IS NOT NULL
+  FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [expected] ELSE [] END |
+    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vector_property,
       v.vectors_revision = new.revision)
-  WITH v, space
-  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model
-    OR (coalesce(v.merges, 0) <> space.merges AND (
-    EXISTS { UNWIND space.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
+  WITH v, expected
+  WHERE v.vectors_revision <> expected.revision OR v.embedding_model <> expected.model
+    OR (coalesce(v.merges, 0) <> expected.merges AND (
+    EXISTS { UNWIND expected.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
     OR EXISTS {
-      UNWIND space.followed AS row
+      UNWIND expected.followed AS row
       WITH row
       WHERE NOT EXISTS {
         (:MergedEntity {namespace: $batch.namespace, id: row.id})
@@ -241,7 +241,7 @@ CALL () {
       RETURN row
     }
   ))
-  RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
+  RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS guard
 }
 RETURN COUNT { (c)-[:HAS_MESSAGE]->() } AS linked,
   CASE WHEN missing_entities + missing_relations + surplus_mentions > 0

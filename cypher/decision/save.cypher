@@ -3,10 +3,10 @@
 // and metadata filters of its conversation.
 // Columns: created, conversation_created (booleans), linked (number of entities that it is about),
 // created_ms (integer).
-// `space` is the namespace's vector state as the caller read it; a guard compares it with the
-// present one.
+// `expected_state` is the namespace's vector state as the caller read it; a guard compares it with
+// the present one.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
-:param batch => {namespace: "default", conversation_id: "conv-123", now: 1767225600000, id: "conv-123:decision:1", conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, properties: {decision_type: "architecture", context: "Two designs", outcome: "The simple one", content: "Two designs. The simple one", kind: "decision", facets: ["1"], status: "accepted"}, vector: null, conversation_token: "1", entity_ids: ["DataProcessor"], space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+:param batch => {namespace: "default", conversation_id: "conv-123", now: 1767225600000, id: "conv-123:decision:1", conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, properties: {decision_type: "architecture", context: "Two designs", outcome: "The simple one", content: "Two designs. The simple one", kind: "decision", facets: ["1"], status: "accepted"}, vector: null, conversation_token: "1", entity_ids: ["DataProcessor"], expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CYPHER replan=skip
 MERGE (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 ON CREATE SET c += $batch.conversation, c.revision = 0, c.created_ms = $batch.now,
@@ -27,8 +27,8 @@ MERGE (c)-[:HAS_DECISION]->(d)
 WITH d, conversation_created, created
 CALL (d) {
   WITH d WHERE $batch.vector IS NOT NULL
-  CALL db.create.setNodeVectorProperty(d, $batch.space.vectors, $batch.vector)
-  REMOVE d[$batch.space.other]
+  CALL db.create.setNodeVectorProperty(d, $batch.expected_state.vector_property, $batch.vector)
+  REMOVE d[$batch.expected_state.inactive_property]
 }
 CALL (d) {
   UNWIND $batch.entity_ids AS id
@@ -41,17 +41,17 @@ WITH d, conversation_created, created
 CALL () {
   MERGE (v:NamespaceVersion {namespace: $batch.namespace})
   SET v.version = randomUUID()
-  WITH v, $batch.space AS space
-  WHERE space IS NOT NULL
-  FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
-    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors,
+  WITH v, $batch.expected_state AS expected
+  WHERE expected IS NOT NULL
+  FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [expected] ELSE [] END |
+    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vector_property,
       v.vectors_revision = new.revision)
-  WITH v, space
-  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model
-    OR (coalesce(v.merges, 0) <> space.merges AND (
-    EXISTS { UNWIND space.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
+  WITH v, expected
+  WHERE v.vectors_revision <> expected.revision OR v.embedding_model <> expected.model
+    OR (coalesce(v.merges, 0) <> expected.merges AND (
+    EXISTS { UNWIND expected.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
     OR EXISTS {
-      UNWIND space.followed AS row
+      UNWIND expected.followed AS row
       WITH row
       WHERE NOT EXISTS {
         (:MergedEntity {namespace: $batch.namespace, id: row.id})
@@ -60,7 +60,7 @@ CALL () {
       RETURN row
     }
   ))
-  RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
+  RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS guard
 }
 RETURN created, conversation_created, COUNT { (d)-[:ABOUT]->() } AS linked,
   d.created_ms AS created_ms;

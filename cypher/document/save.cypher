@@ -6,10 +6,10 @@
 // supports any more is deleted at the end. `entity/store` has stored entities and relationships
 // before, in the same transaction. New passages have the ids of old ones, so that `supported` lists
 // for each of their relationships the passages that support it.
-// `space` is the namespace's vector state as the caller read it; a guard compares it with the
-// present one, and also fails if entities were merged while mentions were deleted.
+// `expected_state` is the namespace's vector state as the caller read it; a guard compares it with
+// the present one, and also fails if entities were merged while mentions were deleted.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
-:param batch => {namespace: "default", now: 1767225600000, id: "handbook", properties: {kind: "document", content: "Text", hash: "1", project: ""}, passages: [{properties: {id: "document:handbook#0", document_id: "handbook", position: 0, start: 0, end: 4, content: "Text", kind: "document", facets: ["1"]}, vector: [0.1, 0.2], mentions: [{id: "DataProcessor", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}]}], supported: {rel1: ["document:handbook#0"]}, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+:param batch => {namespace: "default", now: 1767225600000, id: "handbook", properties: {kind: "document", content: "Text", hash: "1", project: ""}, passages: [{properties: {id: "document:handbook#0", document_id: "handbook", position: 0, start: 0, end: 4, content: "Text", kind: "document", facets: ["1"]}, vector: [0.1, 0.2], mentions: [{id: "DataProcessor", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}]}], supported: {rel1: ["document:handbook#0"]}, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CYPHER replan=skip
 MERGE (d:Document {namespace: $batch.namespace, id: $batch.id})
 ON CREATE SET d.created_ms = $batch.now, d.fresh = true
@@ -38,7 +38,7 @@ CALL (d) {
     updated_ms: $batch.now})
   SET k += row.properties
   WITH k, row
-  CALL db.create.setNodeVectorProperty(k, $batch.space.vectors, row.vector)
+  CALL db.create.setNodeVectorProperty(k, $batch.expected_state.vector_property, row.vector)
   CALL (k, row) {
     UNWIND row.mentions AS mentioned
     MATCH (e:Entity {namespace: $batch.namespace, id: mentioned.id})
@@ -66,18 +66,18 @@ CALL (mentioned_entities) {
 CALL (mentioned_entities) {
   MERGE (v:NamespaceVersion {namespace: $batch.namespace})
   SET v.version = randomUUID()
-  WITH v, mentioned_entities, $batch.space AS space
-  WHERE space IS NOT NULL
-  FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
-    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors,
+  WITH v, mentioned_entities, $batch.expected_state AS expected
+  WHERE expected IS NOT NULL
+  FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [expected] ELSE [] END |
+    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vector_property,
       v.vectors_revision = new.revision)
-  WITH v, mentioned_entities, space
-  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model
-    OR (coalesce(v.merges, 0) <> space.merges AND (
+  WITH v, mentioned_entities, expected
+  WHERE v.vectors_revision <> expected.revision OR v.embedding_model <> expected.model
+    OR (coalesce(v.merges, 0) <> expected.merges AND (
     size(mentioned_entities) > 0
-    OR EXISTS { UNWIND space.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
+    OR EXISTS { UNWIND expected.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
     OR EXISTS {
-      UNWIND space.followed AS row
+      UNWIND expected.followed AS row
       WITH row
       WHERE NOT EXISTS {
         (:MergedEntity {namespace: $batch.namespace, id: row.id})
@@ -86,6 +86,6 @@ CALL (mentioned_entities) {
       RETURN row
     }
   ))
-  RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
+  RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS guard
 }
 RETURN created, COUNT { (d)-[:HAS_CHUNK]->() } AS passages;

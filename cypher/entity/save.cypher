@@ -1,9 +1,9 @@
 // Write entities of a caller, which `entity/claim` has locked, with a label for their type. A
 // changed type changes the label, and the filter tokens of the texts that mention the entity.
 // Columns: id (string).
-// `space` is the namespace's vector state as the caller read it; the guard of `namespace/touch`,
-// which ends the transaction, compares it with the present one.
-:param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataValidator", label: "Class", stale_label: "Concept", properties: {name: "DataValidator", type: "class", type_facet: "1"}, vector: null, has_new_type: false}], space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+// `expected_state` is the namespace's vector state as the caller read it; the guard of
+// `namespace/touch`, which ends the transaction, compares it with the present one.
+:param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataValidator", label: "Class", stale_label: "Concept", properties: {name: "DataValidator", type: "class", type_facet: "1"}, vector: null, has_new_type: false}], expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 UNWIND $batch.entities AS row
 MATCH (e:Entity {namespace: $batch.namespace, id: row.id})
 SET e += row.properties, e.updated_ms = $batch.now
@@ -12,8 +12,8 @@ SET e:$(row.label)
 WITH e, row
 CALL (e, row) {
   WITH e, row WHERE row.vector IS NOT NULL
-  CALL db.create.setNodeVectorProperty(e, $batch.space.vectors, row.vector)
-  REMOVE e[$batch.space.other]
+  CALL db.create.setNodeVectorProperty(e, $batch.expected_state.vector_property, row.vector)
+  REMOVE e[$batch.expected_state.inactive_property]
 }
 CALL (e, row) {
   WITH e, row WHERE row.has_new_type

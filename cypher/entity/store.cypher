@@ -4,11 +4,11 @@
 // `SET updated_ms` locks an existing entity, which `MERGE` alone does not. If an entity was deleted
 // between the two, it is missing later: a guard then rolls everything back.
 // `last` is false if another statement of the same transaction also writes vectors; that one then
-// checks `space`.
-// `space` is the namespace's vector state as the caller read it; a guard compares it with the
-// present one.
+// checks `expected_state`.
+// `expected_state` is the namespace's vector state as the caller read it; a guard compares it with
+// the present one.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
-:param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataProcessor", label: "Class", properties: {name: "DataProcessor", type: "class", type_facet: "1"}, vector: null}], relations: [], max_evidence: 50, last: true, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+:param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataProcessor", label: "Class", properties: {name: "DataProcessor", type: "class", type_facet: "1"}, vector: null}], relations: [], max_evidence: 50, last: true, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CYPHER replan=skip
 CALL () {
   UNWIND $batch.entities AS row
@@ -17,8 +17,8 @@ CALL () {
   SET e.updated_ms = $batch.now
   WITH e, row
   CALL (e, row) {
-    WITH e, row WHERE row.vector IS NOT NULL AND e[$batch.space.vectors] IS NULL
-    CALL db.create.setNodeVectorProperty(e, $batch.space.vectors, row.vector)
+    WITH e, row WHERE row.vector IS NOT NULL AND e[$batch.expected_state.vector_property] IS NULL
+    CALL db.create.setNodeVectorProperty(e, $batch.expected_state.vector_property, row.vector)
   }
 }
 CALL () {
@@ -40,21 +40,21 @@ CALL () {
   RETURN size($batch.entities) - count(*) AS missing_entities
 }
 CALL () {
-  WITH $batch AS batch, $batch.space AS space
+  WITH $batch AS batch, $batch.expected_state AS expected
   WHERE batch.last
   MERGE (v:NamespaceVersion {namespace: batch.namespace})
   SET v.version = randomUUID()
-  WITH v, space
-  WHERE space IS NOT NULL
-  FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
-    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors,
+  WITH v, expected
+  WHERE expected IS NOT NULL
+  FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [expected] ELSE [] END |
+    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vector_property,
       v.vectors_revision = new.revision)
-  WITH v, space
-  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model
-    OR (coalesce(v.merges, 0) <> space.merges AND (
-    EXISTS { UNWIND space.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
+  WITH v, expected
+  WHERE v.vectors_revision <> expected.revision OR v.embedding_model <> expected.model
+    OR (coalesce(v.merges, 0) <> expected.merges AND (
+    EXISTS { UNWIND expected.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
     OR EXISTS {
-      UNWIND space.followed AS row
+      UNWIND expected.followed AS row
       WITH row
       WHERE NOT EXISTS {
         (:MergedEntity {namespace: $batch.namespace, id: row.id})
@@ -63,7 +63,7 @@ CALL () {
       RETURN row
     }
   ))
-  RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
+  RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS guard
 }
 RETURN CASE WHEN missing_entities + missing_relations > 0 THEN 1 / (missing_entities * 0)
   ELSE size($batch.entities) END AS entities;

@@ -8,7 +8,7 @@
 // The namespace gets another version at the very end, and a higher number of merges, by which
 // writers see that an id refers to another entity than they read. If another writer was first, a
 // guard rolls everything back.
-:param batch => {namespace: "default", now: 1767225600000, restored: [{id: "beta", label: "Class", vector: null}], mentions: [{label: "Message", text_id: "conv-123:0", entity: "Acme", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}], relationships: [{source: "Acme", target: "pandas", type: "USES", properties: {name: "uses", confidence: 0.9}}], decisions: [{decision: "decision:1", entity: "Acme", is_linked: true}], changed: [{id: "Acme", properties: {aliases: ["Acme Corp"]}}], merged: [{id: "acme_corp", label: "Organization"}], merge: {id: "merge:1", kept_id: "Acme", merged_ids: ["acme_corp"]}, undo: false, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+:param batch => {namespace: "default", now: 1767225600000, restored: [{id: "beta", label: "Class", vector: null}], mentions: [{label: "Message", text_id: "conv-123:0", entity: "Acme", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}], relationships: [{source: "Acme", target: "pandas", type: "USES", properties: {name: "uses", confidence: 0.9}}], decisions: [{decision: "decision:1", entity: "Acme", is_linked: true}], changed: [{id: "Acme", properties: {aliases: ["Acme Corp"]}}], merged: [{id: "acme_corp", label: "Organization"}], merge: {id: "merge:1", kept_id: "Acme", merged_ids: ["acme_corp"]}, undo: false, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CALL () {
   UNWIND $batch.restored AS row
   MATCH (e:MergedEntity {namespace: $batch.namespace, id: row.id})
@@ -18,8 +18,8 @@ CALL () {
   WITH e, row
   CALL (e, row) {
     WITH e, row WHERE row.vector IS NOT NULL
-    CALL db.create.setNodeVectorProperty(e, $batch.space.vectors, row.vector)
-    REMOVE e[$batch.space.other]
+    CALL db.create.setNodeVectorProperty(e, $batch.expected_state.vector_property, row.vector)
+    REMOVE e[$batch.expected_state.inactive_property]
   }
   RETURN count(*) AS restored
 }
@@ -117,17 +117,17 @@ CALL () {
 CALL () {
   MERGE (v:NamespaceVersion {namespace: $batch.namespace})
   SET v.version = randomUUID()
-  WITH v, $batch.space AS space
-  FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
-    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors,
+  WITH v, $batch.expected_state AS expected
+  FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [expected] ELSE [] END |
+    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vector_property,
       v.vectors_revision = new.revision)
-  WITH v, space,
-    v.vectors_revision <> space.revision OR v.embedding_model <> space.model
-      OR coalesce(v.merges, 0) <> space.merges AS is_stale
+  WITH v, expected,
+    v.vectors_revision <> expected.revision OR v.embedding_model <> expected.model
+      OR coalesce(v.merges, 0) <> expected.merges AS is_stale
   SET v.merges = coalesce(v.merges, 0) + 1
   WITH v, is_stale
   WHERE is_stale
-  RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
+  RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS guard
 }
 RETURN CASE WHEN linked_entities + missing_relationships > 0 THEN 1 / (linked_entities * 0)
   ELSE size(texts) END AS texts;

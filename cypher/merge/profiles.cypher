@@ -4,7 +4,7 @@
 // entities), vector (list of numbers or null). Contexts and neighbors are cut at `max_related`.
 // Plan: the namespace's entities by the index of their constraint; one expand each over their
 // mentions and their relationships.
-:param batch => {namespace: "default", types: null, limit: 5000, max_related: 1000, vectors: "embedding"}
+:param batch => {namespace: "default", types: null, limit: 5000, max_related: 1000, vector_property: "embedding"}
 MATCH (e:Entity {namespace: $batch.namespace})
 WHERE e.id IS NOT NULL
   AND ($batch.types IS NULL OR toLower(coalesce(e.type, 'concept')) IN $batch.types)
@@ -24,4 +24,4 @@ CALL (e) {
 RETURN e.id AS id, e.name AS name, e.type AS type, e.description AS description,
   e.aliases AS aliases, e.metadata AS metadata, mentions,
   contexts[..$batch.max_related] AS contexts, neighbors[..$batch.max_related] AS neighbors,
-  e[$batch.vectors] AS vector;
+  e[$batch.vector_property] AS vector;

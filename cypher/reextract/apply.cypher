@@ -7,10 +7,10 @@
 // concurrent writers take locks in the same order.
 // If a concurrent merge or unmerge has moved mentions meanwhile, a text mentions too much: a guard
 // then rolls everything back.
-// `space` is the namespace's vector state as the caller read it; a guard compares it with the
-// present one.
+// `expected_state` is the namespace's vector state as the caller read it; a guard compares it with
+// the present one.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
-:param batch => {namespace: "default", now: 1767225600000, texts: [{id: "conv-123:0", guard: "1", entities: [{id: "pandas", properties: {start: 0, end: 6, count: 1, confidence: 0.5, extractor: "pattern:technology"}}]}], entities: [{id: "pandas", label: "Technology", vector: null, properties: {name: "pandas", type: "technology", type_facet: "1"}}], retyped: [{id: "pandas", label: "Technology", stale_label: "Library", properties: {type: "technology", type_facet: "1", facets: ["1"]}}], relations: [], max_evidence: 50, space: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vectors: "embedding", other: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+:param batch => {namespace: "default", now: 1767225600000, texts: [{id: "conv-123:0", guard: "1", entities: [{id: "pandas", properties: {start: 0, end: 6, count: 1, confidence: 0.5, extractor: "pattern:technology"}}]}], entities: [{id: "pandas", label: "Technology", vector: null, properties: {name: "pandas", type: "technology", type_facet: "1"}}], retyped: [{id: "pandas", label: "Technology", stale_label: "Library", properties: {type: "technology", type_facet: "1", facets: ["1"]}}], relations: [], max_evidence: 50, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CALL () {
   UNWIND $batch.texts AS row
   MATCH (m:Message|Chunk {namespace: $batch.namespace, id: row.id})
@@ -40,8 +40,8 @@ CALL () {
     e:$(row.label)
   WITH e, row
   CALL (e, row) {
-    WITH e, row WHERE row.vector IS NOT NULL AND e[$batch.space.vectors] IS NULL
-    CALL db.create.setNodeVectorProperty(e, $batch.space.vectors, row.vector)
+    WITH e, row WHERE row.vector IS NOT NULL AND e[$batch.expected_state.vector_property] IS NULL
+    CALL db.create.setNodeVectorProperty(e, $batch.expected_state.vector_property, row.vector)
   }
 }
 CALL () {
@@ -105,17 +105,17 @@ CALL (texts) {
 CALL () {
   MERGE (v:NamespaceVersion {namespace: $batch.namespace})
   SET v.version = randomUUID()
-  WITH v, $batch.space AS space
-  WHERE space IS NOT NULL
-  FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [space] ELSE [] END |
-    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vectors,
+  WITH v, $batch.expected_state AS expected
+  WHERE expected IS NOT NULL
+  FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [expected] ELSE [] END |
+    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vector_property,
       v.vectors_revision = new.revision)
-  WITH v, space
-  WHERE v.vectors_revision <> space.revision OR v.embedding_model <> space.model
-    OR (coalesce(v.merges, 0) <> space.merges AND (
-    EXISTS { UNWIND space.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
+  WITH v, expected
+  WHERE v.vectors_revision <> expected.revision OR v.embedding_model <> expected.model
+    OR (coalesce(v.merges, 0) <> expected.merges AND (
+    EXISTS { UNWIND expected.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
     OR EXISTS {
-      UNWIND space.followed AS row
+      UNWIND expected.followed AS row
       WITH row
       WHERE NOT EXISTS {
         (:MergedEntity {namespace: $batch.namespace, id: row.id})
@@ -124,7 +124,7 @@ CALL () {
       RETURN row
     }
   ))
-  RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS moved
+  RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS guard
 }
 RETURN CASE WHEN surplus_mentions > 0 THEN 1 / (surplus_mentions * 0)
   ELSE size(texts) END AS applied, removed_entities AS removed;

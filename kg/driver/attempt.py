@@ -26,7 +26,7 @@ class Attempt:
 
         Args:
             applies_when_sent: Whether the first message may change the graph: not that of a read,
-                nor of a transaction, which calls `commit`.
+                nor of a transaction, which calls `note_commit`.
         """
         self.may_be_applied = False
         self.has_changed = False
@@ -35,7 +35,7 @@ class Attempt:
         self._cut: Callable[[Attempt], None] | None = None
         self._lock = threading.Lock()
 
-    def connect(self, cut: Callable[["Attempt"], None]) -> None:
+    def note_connection(self, cut: Callable[["Attempt"], None]) -> None:
         """Note that the attempt has a connection.
 
         Args:
@@ -48,14 +48,14 @@ class Attempt:
             self._check()
             self._cut = cut
 
-    def send(self) -> None:
-        """Note that the first message is about to be sent; raises like `connect`."""
+    def note_sending(self) -> None:
+        """Note that the first message is about to be sent; raises like `note_connection`."""
         with self._lock:
             self._check()
             self.may_be_applied = self.may_be_applied or self._applies_when_sent
 
-    def commit(self) -> None:
-        """Note that a commit is about to be sent; raises like `connect`."""
+    def note_commit(self) -> None:
+        """Note that a commit is about to be sent; raises like `note_connection`."""
         with self._lock:
             self._check()
             self.may_be_applied = True

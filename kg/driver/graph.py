@@ -192,7 +192,7 @@ class Graph:
 
                 value = work(run)
                 if changes_data:
-                    attempt.commit()
+                    attempt.note_commit()
                 transaction.commit()
                 return value
 
@@ -341,7 +341,7 @@ class Graph:
 
     def _prepare_replay(self, error: Exception, replay: Replay, server_pid: int) -> None:
         """Pause before the next attempt; raise the error for the caller where there may be none."""
-        if not self._recovery.has_recovered(
+        if not self._recovery.recover(
             error, replay, self._lifecycle.threads, server_pid=server_pid
         ):
             self._lifecycle.check_open(replay.outcome)

@@ -117,7 +117,9 @@ class Pool:
             connection = self._acquire_any(address, auth, deadline, *args, **kwargs)
             if attempt is not None:
                 self._owners[connection] = attempt
-                self._note(partial(attempt.connect, partial(self._cut, connection)), connection)
+                self._note(
+                    partial(attempt.note_connection, partial(self._cut, connection)), connection
+                )
             try:
                 if not connection.is_idle_for(IDLE_SECONDS) or self._is_alive(connection):
                     return connection
@@ -132,7 +134,7 @@ class Pool:
         connection = self._acquire(*args, **kwargs)
         attempt: Attempt | None = getattr(self._current, "attempt", None)
         if attempt is not None:
-            self._note(attempt.send, connection)
+            self._note(attempt.note_sending, connection)
         return connection
 
     def _note(self, step: Callable[[], None], connection: Any) -> None:

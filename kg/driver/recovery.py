@@ -20,7 +20,7 @@ Restart = Callable[[int], str | None]
 
 
 class Recovery:
-    """Brings a managed server back."""
+    """Restarts a managed server that is gone or has stopped."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class Recovery:
         move: Callable[[str], None],
         check_open: Callable[[Outcome], None],
     ) -> None:
-        """Do nothing yet.
+        """Store the callbacks.
 
         Args:
             revive: See `kg.driver.graph.Graph`.
@@ -44,10 +44,10 @@ class Recovery:
         self._move, self._check_open = move, check_open
         self.server_pid = server_pid
 
-    def has_recovered(
+    def recover(
         self, error: Exception, replay: Replay, threads: DaemonThreads, *, server_pid: int
     ) -> bool:
-        """Have the server run again, if the error needs that; return whether it does.
+        """Start or restart the server if the error needs that; return whether to try again.
 
         Args:
             error: What an attempt ended with.

@@ -31,7 +31,7 @@ class Statement(Generic[T]):
             ``conversation/load``.
         parameters: Values for the statement's ``$parameters``.
         read: Turns one row of the result into a value.
-        writes: Whether the statement changes the graph.
+        writes: Whether the statement needs a write session: it changes the graph or takes locks.
         names: Names of indexes and properties that replace those in the file, where Cypher takes no
             parameter.
     """

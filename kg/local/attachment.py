@@ -151,21 +151,21 @@ class Attachment:
             orders.order_restart(self._files, server_pid, self._settings)
         self.renew()
 
-    def resize(self, heap: str, page_cache: str, *, now: bool) -> None:
+    def resize(self, heap: str, page_cache: str, *, restart_now: bool) -> None:
         """Give the server another heap and page cache.
 
         Args:
             heap: As Java writes it, such as ``512m``.
             page_cache: Likewise.
-            now: Whether the server is started again with them, in order, with its data and at its
-                address: calls that run meanwhile lose their connections. Else they count when this
+            restart_now: Whether the server is restarted with them at once, with its data and at its
+                address; calls that run meanwhile lose their connections. Else they count when this
                 process next starts it.
 
         Raises:
             DatabaseError: The server could not be started again.
         """
         self._settings = replace(self._settings, heap=heap, page_cache=page_cache)
-        if now and not self.closed:
+        if restart_now and not self.closed:
             with translated_errors(self.store):
                 orders.order_resize(self._files, self._settings)
             self.renew()

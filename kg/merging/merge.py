@@ -28,7 +28,7 @@ def merge_entities(
     duplicate_ids: Sequence[str],
     *,
     reason: Mapping[str, Any],
-    vectors: VectorState,
+    vector_state: VectorState,
     now: int,
 ) -> dict[str, int]:
     """Merge entities into one, inside one transaction.
@@ -40,7 +40,7 @@ def merge_entities(
         keep_id: Id of the entity that is kept.
         duplicate_ids: Ids of the entities that are merged into it.
         reason: Properties of the merge that say who did it, and why.
-        vectors: The namespace's vector state.
+        vector_state: The namespace's vector state.
         now: Milliseconds since 1970.
 
     Returns:
@@ -76,16 +76,16 @@ def merge_entities(
     node = {
         **reason,
         "id": merge_id,
-        "place": vectors.merges + 1,
+        "place": vector_state.merges + 1,
         "kept_id": keep_id,
         "merged_ids": sorted(duplicate_ids),
         "merged_labels": [row["label"] for row in rows.merged],
         "snapshot": json.dumps(snapshot, ensure_ascii=False),
         "counts": json.dumps(counts),
-        "model": vectors.active.model,
-        "vectors": vectors.active.property_name,
+        "model": vector_state.active.model,
+        "vectors": vector_state.active.property_name,
     }
-    run(statements.apply(namespace, rows, node, vectors, undo=False, now=now))
+    run(statements.apply(namespace, rows, node, vector_state, undo=False, now=now))
     return counts
 
 

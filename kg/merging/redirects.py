@@ -22,12 +22,12 @@ class Redirects:
     targets: Mapping[str, str] = field(default_factory=dict)
 
     def guard_vectors(
-        self, vectors: VectorState, ids: Iterable[str], followed: Iterable[str]
+        self, vector_state: VectorState, ids: Iterable[str], followed: Iterable[str]
     ) -> VectorState:
         """Return the vector state with which a write checks that these redirects are still valid.
 
         Args:
-            vectors: The namespace's vector state.
+            vector_state: The namespace's vector state.
             ids: Entities that the write names.
             followed: Merged ids that the write has replaced.
         """
@@ -38,7 +38,7 @@ class Redirects:
                 pairs[step] = self.direct[step]
                 step = self.direct[step]
         return replace(
-            vectors, merges=self.merges, ids=tuple(ids), followed=tuple(sorted(pairs.items()))
+            vector_state, merges=self.merges, ids=tuple(ids), followed=tuple(sorted(pairs.items()))
         )
 
 

@@ -54,7 +54,7 @@ def list_merges(namespace: str, *, before: str | None, limit: int) -> Statement[
 
 
 def read_profiles(
-    namespace: str, *, types: Sequence[str] | None, limit: int, vectors: str
+    namespace: str, *, types: Sequence[str] | None, limit: int, vector_property: str
 ) -> Statement[Row]:
     """Read entities with the features by which they are compared, those with most mentions first.
 
@@ -62,14 +62,14 @@ def read_profiles(
         namespace: The namespace.
         types: Types in lower case; None for all types.
         limit: The largest number of entities.
-        vectors: The property that holds the vectors in use.
+        vector_property: The property that holds the vectors in use.
     """
     batch = {
         "namespace": namespace,
         "types": types,
         "limit": limit,
         "max_related": MAX_RELATED,
-        "vectors": vectors,
+        "vector_property": vector_property,
     }
     return Statement(name="merge/profiles", parameters={"batch": batch}, read=as_is)
 
@@ -94,7 +94,7 @@ def apply(
     namespace: str,
     rows: MergeRows,
     merge: Mapping[str, Any],
-    vectors: VectorState,
+    vector_state: VectorState,
     *,
     undo: bool,
     now: int,
@@ -106,6 +106,6 @@ def apply(
         **{name: list(getattr(rows, name)) for name in MergeRows.__dataclass_fields__},
         "merge": dict(merge),
         "undo": undo,
-        "space": vectors.guard_parameters(),
+        "expected_state": vector_state.guard_parameters(),
     }
     return Statement(name="merge/apply", parameters={"batch": batch}, read=as_is, writes=True)

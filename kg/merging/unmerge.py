@@ -25,8 +25,8 @@ def undo_merge(
     namespace: str,
     row: Row,
     redirects: Redirects,
+    vector_state: VectorState,
     *,
-    vectors: VectorState,
     entity_vectors: Mapping[str, Any],
     now: int,
 ) -> dict[str, int]:
@@ -37,7 +37,7 @@ def undo_merge(
         namespace: The namespace.
         row: The merge, as `read_merge` returns it.
         redirects: The namespace's redirects.
-        vectors: The namespace's vector state.
+        vector_state: The namespace's vector state.
         entity_vectors: New vectors of restored entities, if another model is in use now.
         now: Milliseconds since 1970.
 
@@ -79,7 +79,7 @@ def undo_merge(
     )
     counts = _count_restored(rows, split, restored_ids)
     node = {"id": row["id"], "undone_ms": now, "counts": json.dumps(counts)}
-    run(statements.apply(namespace, rows, node, vectors, undo=True, now=now))
+    run(statements.apply(namespace, rows, node, vector_state, undo=True, now=now))
     stored_types = collect_types(
         (key[1] for key, properties in split.items() if properties is not None), labels.values()
     )

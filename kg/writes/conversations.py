@@ -18,14 +18,14 @@ class Findings:
     """The rows of a save apart from its messages, by the names of the statement's parameters.
 
     Attributes:
-        vectors: For each message id its vector, `(dim,) float32`.
+        vectors_by_id: For each message id its vector, `(dim,) float32`.
         chunks: Passages of long messages, with their vectors.
         entities: Extracted entities, sorted by id.
         mentions: For each message the entities that it mentions.
         relations: Extracted relations.
     """
 
-    vectors: Mapping[str, Any] = field(default_factory=dict)
+    vectors_by_id: Mapping[str, Any] = field(default_factory=dict)
     chunks: Sequence[Mapping[str, Any]] = ()
     entities: Sequence[Mapping[str, Any]] = ()
     mentions: Sequence[Mapping[str, Any]] = ()
@@ -82,7 +82,7 @@ def save(
     namespace: str,
     difference: ConversationDiff,
     findings: Findings,
-    vectors: VectorState | None,
+    vector_state: VectorState | None,
     *,
     now: int,
 ) -> Statement[Row]:
@@ -94,7 +94,7 @@ def save(
         namespace: The namespace.
         difference: What must be written.
         findings: Vectors, entities and relations of the texts.
-        vectors: The namespace's vector state; None if there are no vectors and no new text.
+        vector_state: The namespace's vector state; None if there are no vectors and no new text.
         now: Milliseconds since 1970.
     """
     stale_ids = [
@@ -111,8 +111,8 @@ def save(
         "conversation": difference.properties,
         "stale_ids": [*stale_ids, *difference.removed_ids],
         "removed_ids": list(difference.removed_ids),
-        "changed": _changed_rows(difference.items, findings.vectors),
-        "created": _created_rows(difference.items, findings.vectors),
+        "changed": _changed_rows(difference.items, findings.vectors_by_id),
+        "created": _created_rows(difference.items, findings.vectors_by_id),
         "last_stored_id": difference.last_stored_id,
         "relink": difference.needs_relink,
         "inherited": None if inherited is None else dict(inherited),
@@ -121,26 +121,30 @@ def save(
         "mentions": list(findings.mentions),
         "relations": list(findings.relations),
         "max_evidence": limits.EVIDENCE_PER_RELATIONSHIP,
-        "space": vectors.guard_parameters() if vectors else None,
+        "expected_state": vector_state.guard_parameters() if vector_state else None,
     }
     return Statement(name="conversation/save", parameters={"batch": batch}, read=as_is, writes=True)
 
 
-def _created_rows(items: Sequence[MessageDiff], vectors: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _created_rows(
+    items: Sequence[MessageDiff], vectors_by_id: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     """Return a row for each new message, by position."""
     return [
-        {"properties": item.properties, "vector": vectors.get(item.properties["id"])}
+        {"properties": item.properties, "vector": vectors_by_id.get(item.properties["id"])}
         for item in sorted(items, key=lambda item: item.properties["position"])
         if item.stored is None
     ]
 
 
-def _changed_rows(items: Sequence[MessageDiff], vectors: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _changed_rows(
+    items: Sequence[MessageDiff], vectors_by_id: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     """Return a row for each stored message that is written again."""
     return [
         {
             "properties": item.properties,
-            "vector": vectors.get(item.properties["id"]),
+            "vector": vectors_by_id.get(item.properties["id"]),
             "stale_vector": item.has_new_text or (item.needs_vector and item.stored.embedded),
         }
         for item in items

@@ -15,7 +15,7 @@ def save(
     *,
     content: str,
     vector: Any,
-    vectors: VectorState,
+    vector_state: VectorState,
     conversation: Mapping[str, Any],
     entities: Sequence[Mapping[str, Any]],
     now: int,
@@ -27,7 +27,7 @@ def save(
         decision: A validated decision with its id.
         content: The text by which searches find it.
         vector: `(dim,) float32`.
-        vectors: The namespace's vector state.
+        vector_state: The namespace's vector state.
         conversation: Properties for its conversation, which is created if it does not exist.
         entities: Rows of the entities that it is about. They must be stored already.
         now: Milliseconds since 1970.
@@ -37,7 +37,7 @@ def save(
         decision,
         content=content,
         vector=vector,
-        vectors=vectors,
+        vector_state=vector_state,
         entities=entities,
         now=now,
     )
@@ -52,7 +52,7 @@ def propose(
     *,
     content: str,
     vector: Any,
-    vectors: VectorState,
+    vector_state: VectorState,
     entities: Sequence[Mapping[str, Any]],
     supported: Sequence[str],
     evidence: Mapping[str, str],
@@ -67,7 +67,7 @@ def propose(
         decision: A decision with its id. Its conversation must exist.
         content: The text by which searches find it.
         vector: `(dim,) float32`.
-        vectors: The namespace's vector state.
+        vector_state: The namespace's vector state.
         entities: Rows of the entities that it is about. They must be stored already.
         supported: Ids of the relationships that its words support.
         evidence: For the id of each message that states it, the hash of the message's text.
@@ -78,7 +78,7 @@ def propose(
         decision,
         content=content,
         vector=vector,
-        vectors=vectors,
+        vector_state=vector_state,
         entities=entities,
         now=now,
     )
@@ -95,7 +95,7 @@ def _decision_batch(
     *,
     content: str,
     vector: Any,
-    vectors: VectorState,
+    vector_state: VectorState,
     entities: Sequence[Mapping[str, Any]],
     now: int,
 ) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def _decision_batch(
         "vector": vector,
         "conversation_token": build_token("kind", "conversation"),
         "entity_ids": [row["id"] for row in entities],
-        "space": vectors.guard_parameters(),
+        "expected_state": vector_state.guard_parameters(),
     }
 
 
@@ -143,16 +143,16 @@ def list_of_conversation(namespace: str, conversation_id: str) -> Statement[Row]
 
 
 def review(
-    namespace: str, decision_id: str, *, status: str, vectors: VectorState, now: int
+    namespace: str, decision_id: str, *, status: str, vector_state: VectorState, now: int
 ) -> Statement[Row]:
     """Accept or reject a decision."""
-    space = vectors.guard_parameters()
+    guard_parameters = vector_state.guard_parameters()
     batch = {
         "namespace": namespace,
         "id": decision_id,
         "status": status,
         "now": now,
-        "vectors": space["vectors"],
-        "other": space["other"],
+        "vector_property": guard_parameters["vector_property"],
+        "inactive_property": guard_parameters["inactive_property"],
     }
     return Statement(name="decision/review", parameters={"batch": batch}, read=as_is, writes=True)

@@ -82,7 +82,7 @@ def save(
     properties: Mapping[str, Any],
     passages: Sequence[Mapping[str, Any]],
     relations: Sequence[Mapping[str, Any]],
-    vectors: VectorState,
+    vector_state: VectorState,
     *,
     now: int,
 ) -> Statement[Row]:
@@ -95,7 +95,7 @@ def save(
         passages: Rows with `properties`, `vector` and `mentions`.
         relations: Rows of the relationships that the passages support. `entities.store` must have
             stored them in the same transaction.
-        vectors: The namespace's vector state.
+        vector_state: The namespace's vector state.
         now: Milliseconds since 1970.
     """
     batch = {
@@ -105,6 +105,6 @@ def save(
         "properties": dict(properties),
         "passages": list(passages),
         "supported": {row["properties"]["id"]: list(row["sources"]) for row in relations},
-        "space": vectors.guard_parameters(),
+        "expected_state": vector_state.guard_parameters(),
     }
     return Statement(name="document/save", parameters={"batch": batch}, read=as_is, writes=True)

@@ -53,7 +53,7 @@ def search_properties(
 def save_entities(
     namespace: str,
     upserts: Sequence[tuple[EntityRow, Mapping[str, Any] | None, Any]],
-    vectors: VectorState,
+    vector_state: VectorState,
     *,
     now: int,
 ) -> Statement[Row]:
@@ -63,7 +63,7 @@ def save_entities(
         namespace: The namespace.
         upserts: For each entity the new row, the stored properties or None, and the new vector or
             None.
-        vectors: The namespace's vector state.
+        vector_state: The namespace's vector state.
         now: Milliseconds since 1970.
     """
     batch = {
@@ -73,7 +73,7 @@ def save_entities(
             _entity_parameters(namespace, row, stored, vector, now=now)
             for row, stored, vector in sorted(upserts, key=lambda upsert: upsert[0].id)
         ],
-        "space": vectors.guard_parameters(),
+        "expected_state": vector_state.guard_parameters(),
     }
     return Statement(name="entity/save", parameters={"batch": batch}, read=as_is, writes=True)
 
@@ -164,19 +164,19 @@ def save_relationships(
 
 
 def read_entities(
-    namespace: str, ids: Sequence[str], vectors: VectorState | None = None
+    namespace: str, ids: Sequence[str], vector_state: VectorState | None = None
 ) -> Statement[Row]:
     """Read entities by id. The column `has_vector` refers to the vector space of `vectors`."""
     batch = {
         "namespace": namespace,
         "ids": list(ids),
-        "vectors": vectors.active.property_name if vectors else NO_PROPERTY,
+        "vector_property": vector_state.active.property_name if vector_state else NO_PROPERTY,
     }
     return Statement(name="entity/read", parameters={"batch": batch}, read=as_is)
 
 
 def claim_entities(
-    namespace: str, ids: Sequence[str], vectors: VectorState, *, now: int
+    namespace: str, ids: Sequence[str], vector_state: VectorState, *, now: int
 ) -> Statement[Row]:
     """Lock entities by id and read them.
 
@@ -186,7 +186,7 @@ def claim_entities(
         "namespace": namespace,
         "now": now,
         "ids": sorted(set(ids)),
-        "vectors": vectors.active.property_name,
+        "vector_property": vector_state.active.property_name,
     }
     return Statement(name="entity/claim", parameters={"batch": batch}, read=as_is, writes=True)
 
@@ -206,7 +206,7 @@ def store(
     *,
     entities: Sequence[Mapping[str, Any]],
     relations: Sequence[Mapping[str, Any]],
-    vectors: VectorState,
+    vector_state: VectorState,
     now: int,
     last: bool,
 ) -> Statement[Row]:
@@ -216,7 +216,7 @@ def store(
         namespace: The namespace.
         entities: Rows of entities, sorted by id.
         relations: Rows of relationships.
-        vectors: The namespace's vector state.
+        vector_state: The namespace's vector state.
         now: Milliseconds since 1970.
         last: Whether no later statement of the transaction writes vectors.
     """
@@ -227,7 +227,7 @@ def store(
         "relations": list(relations),
         "max_evidence": limits.EVIDENCE_PER_RELATIONSHIP,
         "last": last,
-        "space": vectors.guard_parameters(),
+        "expected_state": vector_state.guard_parameters(),
     }
     return Statement(name="entity/store", parameters={"batch": batch}, read=as_is, writes=True)
 

@@ -83,7 +83,7 @@ def apply(
     entities: Sequence[Mapping[str, Any]],
     retyped: Sequence[Mapping[str, Any]],
     relations: Sequence[Mapping[str, Any]],
-    vectors: VectorState,
+    vector_state: VectorState,
     now: int,
 ) -> Statement[Row]:
     """Replace the mentions of texts. Texts that have changed since they were read are skipped.
@@ -94,7 +94,7 @@ def apply(
         entities: Rows of the mentioned entities, sorted by id.
         retyped: Rows of entities whose type changes.
         relations: Rows of the relationships that the texts support.
-        vectors: The namespace's vector state.
+        vector_state: The namespace's vector state.
         now: Milliseconds since 1970.
     """
     batch = {
@@ -105,6 +105,6 @@ def apply(
         "retyped": list(retyped),
         "relations": list(relations),
         "max_evidence": limits.EVIDENCE_PER_RELATIONSHIP,
-        "space": vectors.guard_parameters(),
+        "expected_state": vector_state.guard_parameters(),
     }
     return Statement(name="reextract/apply", parameters={"batch": batch}, read=as_is, writes=True)

@@ -11,7 +11,7 @@ from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.errors import DatabaseError, StaleStateError, ValidationError
 from mcp_context_persistence.kg.schema import migrations
 from mcp_context_persistence.kg.timestamps import now_ms
-from mcp_context_persistence.kg.vector_spaces import Progress, VectorSpace, VectorState
+from mcp_context_persistence.kg.vector_spaces import MigrationPhase, VectorSpace, VectorState
 from mcp_context_persistence.responses.embedding_models import EmbeddingStatus
 from mcp_context_persistence.runtime.config.settings import Config
 from mcp_context_persistence.runtime.embedding_migration import Migration, ReportProgress
@@ -23,11 +23,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TRIES = 5  # of a call while others change the model
-RESUMED: dict[Progress, Progress] = {
+RESUMED: dict[MigrationPhase, MigrationPhase] = {
     "clearing": "clearing",
     "dropped": "clearing",
 }  # everything else is filled
-STOPPED: dict[Progress, Progress] = {"clearing": "dropped", "filling": "stopped"}
+STOPPED_PHASE_BY_RUNNING: dict[MigrationPhase, MigrationPhase] = {
+    "clearing": "dropped",
+    "filling": "stopped",
+}
+
+
+def is_migrating(phase: MigrationPhase | None) -> bool:
+    """Return whether inactive vectors are being cleared or computed, and nobody stopped that."""
+    return phase in STOPPED_PHASE_BY_RUNNING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,26 +43,28 @@ class ActiveModel:
     """The model that a call works with from its beginning to its end, and where its vectors are."""
 
     embedder: "Embedder"
-    vectors: VectorState
+    vector_state: VectorState
 
 
 class EmbeddingModels:
     """The embedding models of one client. Safe to share between threads."""
 
-    def __init__(self, graph: Graph, namespace: str, config: Config, *, database_size: int) -> None:
+    def __init__(
+        self, graph: Graph, namespace: str, config: Config, *, first_index_dimension: int
+    ) -> None:
         """Read nothing yet.
 
         Args:
             graph: The database.
             namespace: The namespace.
             config: Names the model that is used unless another one is configured by a call.
-            database_size: Numbers per vector in the database's first index of vectors.
+            first_index_dimension: Numbers per vector in the database's first index of vectors.
         """
         self._graph, self._namespace, self._config, self._size = (
             graph,
             namespace,
             config,
-            database_size,
+            first_index_dimension,
         )
         self._configured: list[Embedder] = []  # by a call, the newest first
         self._active: ActiveModel | None = None
@@ -84,7 +94,11 @@ class EmbeddingModels:
         return active
 
     def retry_when_stale(self, work: Callable[[], T]) -> T:
-        """Run work with the `current` model; run it again where the model has changed meanwhile."""
+        """Run work; run it again, up to 5 times, where the model, merges or types have changed.
+
+        Raises:
+            DatabaseError: They changed during each attempt; retryable.
+        """
         last_error: StaleStateError | None = None
         for _ in range(TRIES):
             try:
@@ -105,7 +119,7 @@ class EmbeddingModels:
         if state is not None:
             if state.active.property_name != vector_spaces.PROPERTY:  # whose index exists
                 migrations.ensure_vector_indexes(self._graph, state.active)
-            return ActiveModel(embedder=self._find_embedder(state.active.model), vectors=state)
+            return ActiveModel(embedder=self._find_embedder(state.active.model), vector_state=state)
         embedder = self.newest
         if not self._configured:
             self._check_default()
@@ -115,7 +129,7 @@ class EmbeddingModels:
         )
         if property_name != vector_spaces.PROPERTY:
             migrations.ensure_vector_indexes(self._graph, space)
-        return ActiveModel(embedder=embedder, vectors=VectorState(active=space))
+        return ActiveModel(embedder=embedder, vector_state=VectorState(active=space))
 
     def _find_embedder(self, model: str) -> "Embedder":
         for embedder in self._configured:
@@ -161,10 +175,10 @@ class EmbeddingModels:
                     self._migration.stop()
                     self._migration = None
                 if state is None or (
-                    state.active.model == embedder.name and state.progress not in STOPPED
+                    state.active.model == embedder.name and not is_migrating(state.progress)
                 ):
                     return None
-                if self._migration and state.progress in STOPPED:
+                if self._migration and is_migrating(state.progress):
                     return self._migration
                 begun = self._begin(state, embedder)
                 if begun and state.active.model == embedder.name:
@@ -200,7 +214,7 @@ class EmbeddingModels:
         if state.active.model == embedder.name:
             if inactive is None or progress is None:
                 raise AssertionError("the state has nothing to stop")
-            progress = STOPPED[progress]
+            progress = STOPPED_PHASE_BY_RUNNING[progress]
         elif (
             inactive
             and progress
@@ -236,14 +250,14 @@ class EmbeddingModels:
         if state is None:
             return EmbeddingStatus(model=self.newest.name, vector_size=self.newest.dimension)
         rows = self._graph.run(vector_spaces.count_vectors(self._namespace, state))
-        is_migrating = state.progress in STOPPED
+        is_running = is_migrating(state.progress)
         inactive = state.inactive.model if state.inactive else None
         return EmbeddingStatus(
             model=state.active.model,
             vector_size=state.active.size,
             vectors=rows[0]["active"],
-            migrating_to=inactive if is_migrating else None,
-            migrated=rows[0]["inactive"] if is_migrating and state.progress != "clearing" else 0,
+            migrating_to=inactive if is_running else None,
+            migrated=rows[0]["inactive"] if is_running and state.progress != "clearing" else 0,
             running=bool(migration and migration.is_running),
             failure=migration.failure if migration else None,
             previous_model=inactive if state.progress == "previous" else None,

@@ -180,7 +180,9 @@ class Engine:
         graph, namespace, config = self.graph, self.namespace, self.config
         self.call = CallScope(graph, self.memory, CallTelemetry(namespace, self.metrics))
         self.types = TypeRegistry(graph, namespace)
-        self.embeddings = EmbeddingModels(graph, namespace, config, database_size=vector_size)
+        self.embeddings = EmbeddingModels(
+            graph, namespace, config, first_index_dimension=vector_size
+        )
         self.models = LanguageModels(config, self.types)
         self.state = NamespaceState(graph, namespace, self.embeddings)
         self.analytics = GraphAnalyzer(graph)

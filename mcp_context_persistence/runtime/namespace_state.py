@@ -54,7 +54,7 @@ class NamespaceState:
 
     def redirects(self) -> Redirects:
         """Return which ids mean other entities; read again only after entities were merged."""
-        merges = self._embeddings.current().vectors.merges
+        merges = self._embeddings.current().vector_state.merges
         redirects = self._redirects
         if redirects.merges != merges:
             rows = self._graph.run(read_redirects(self._namespace))

@@ -241,7 +241,7 @@ class ClientMemory:
             for client in neighbors if is_alone else ():
                 if client._graph:
                     client._graph.reconnect()  # no connection is cut that is in use
-            self._attachment.resize(settings.heap, settings.page_cache, now=is_alone)
+            self._attachment.resize(settings.heap, settings.page_cache, restart_now=is_alone)
 
     def _is_server_too_large(self) -> bool:
         """Return whether the managed server is larger than its share of the limit."""

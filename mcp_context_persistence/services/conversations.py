@@ -166,7 +166,7 @@ class _Save:
         if difference.is_unchanged:
             return difference, analysis
         statement = statements.save(
-            engine.namespace, difference, analysis.findings, analysis.vectors, now=self._now
+            engine.namespace, difference, analysis.findings, analysis.vector_state, now=self._now
         )
         return (difference, analysis) if write(statement, analysis.types) else None
 
@@ -177,7 +177,7 @@ def _check_vectors(
     """Return the caller's own vectors by position, and a hash of each."""
     if embeddings is None:
         return None, None
-    dimension = engine.embeddings.current().vectors.active.size
+    dimension = engine.embeddings.current().vector_state.active.size
     array = validation.check_vectors(
         "embeddings", embeddings, count=len(conversation.messages), dimension=dimension
     )

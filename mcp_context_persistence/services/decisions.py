@@ -80,7 +80,7 @@ def _prepare(
     return knowledge, {
         "content": content,
         "vector": vector,
-        "vectors": knowledge.vectors,
+        "vector_state": knowledge.vector_state,
         "entities": knowledge.rows.entities,
         "now": now,
     }
@@ -277,7 +277,7 @@ def review_decision(engine: Engine, decision_id: object, accept: object) -> Revi
         engine.namespace,
         checked_id,
         status=status,
-        vectors=engine.embeddings.current().vectors,
+        vector_state=engine.embeddings.current().vector_state,
         now=now_ms(),
     )
     rows = engine.graph.run(statement)

@@ -96,7 +96,7 @@ def _write_document(
         properties,
         rows,
         knowledge.rows.relations,
-        knowledge.vectors,
+        knowledge.vector_state,
         now=now,
     )
     row: Row = store_knowledge_with(

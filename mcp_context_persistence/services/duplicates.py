@@ -88,7 +88,7 @@ def _read_profiles(
             engine.namespace,
             types=type_names,
             limit=limits.COMPARED_ENTITIES + 1,
-            vectors=engine.embeddings.current().vectors.active.property_name,
+            vector_property=engine.embeddings.current().vector_state.active.property_name,
         )
     )
     profiles = {row["id"]: _build_profile(row) for row in rows[: limits.COMPARED_ENTITIES]}
@@ -214,7 +214,7 @@ def _write_merge(
     now: int,
 ) -> tuple[str, list[str], Mapping[str, int]]:
     """Merge entities in one transaction; return the kept id, the merged ids, and the counts."""
-    vectors = engine.embeddings.current().vectors
+    vector_state = engine.embeddings.current().vector_state
     ids = engine.state.resolve_entities(references)
     kept_id = ids["keep"]
     merged_ids = sorted({entity_id for field, entity_id in ids.items() if field != "keep"})
@@ -231,7 +231,7 @@ def _write_merge(
             kept_id,
             merged_ids,
             reason=provenance,
-            vectors=vectors,
+            vector_state=vector_state,
             now=now,
         )
 
@@ -295,7 +295,7 @@ def undo_merge(engine: Engine, merge_id: object) -> UndoMergeResponse:
 
     def undo_or_read() -> UndoMergeResponse:
         embedding = engine.embeddings.current()
-        vectors, names = embedding.vectors, engine.state.redirects()
+        vector_state, names = embedding.vector_state, engine.state.redirects()
         # Read before the merge: one that is undone meanwhile must be found undone, not deleted.
         undo_orders = engine.graph.run(statements.read_later_merges(engine.namespace, [checked_id]))
         rows = engine.graph.run(statements.read_merge(engine.namespace, checked_id))
@@ -308,7 +308,8 @@ def undo_merge(engine: Engine, merge_id: object) -> UndoMergeResponse:
             raise ValidationError("merge_id: this merge was undone already")
         _require_undoable(undo_orders[0])
         embedded: dict[str, Any] = {}
-        if (row["model"], row["vectors"]) != (vectors.active.model, vectors.active.property_name):
+        active = vector_state.active
+        if (row["model"], row["vectors"]) != (active.model, active.property_name):
             stored = engine.graph.run(
                 statements.claim_entities(engine.namespace, row["merged_ids"])
             )
@@ -317,7 +318,7 @@ def undo_merge(engine: Engine, merge_id: object) -> UndoMergeResponse:
 
         def work(run: Run) -> dict[str, int]:
             return unmerge.undo_merge(
-                run, engine.namespace, row, names, vectors=vectors, entity_vectors=embedded, now=now
+                run, engine.namespace, row, names, vector_state, entity_vectors=embedded, now=now
             )
 
         return build_response(row, engine.graph.transact(work, name="undo_merge"))

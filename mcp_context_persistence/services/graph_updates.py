@@ -65,7 +65,7 @@ def _write_update(
     if embedding:
         stored_rows = engine.graph.run(
             knowledge.read_entities(
-                engine.namespace, [row.id for row in entity_rows], embedding.vectors
+                engine.namespace, [row.id for row in entity_rows], embedding.vector_state
             )
         )
         embed(
@@ -77,9 +77,9 @@ def _write_update(
                 if stale
             ]
         )
-    vectors = (
+    vector_state = (
         merged.guard_vectors(
-            embedding.vectors,
+            embedding.vector_state,
             (row.id for row in entity_rows),
             given_ids,
         )
@@ -89,7 +89,7 @@ def _write_update(
     options: dict[str, Any] = {"strategy": strategy, "register": engine.types.register, "now": now}
     return engine.types.transact(
         lambda run: graph_update.update_graph(
-            run, engine.namespace, entity_rows, relationship_rows, embed, vectors, **options
+            run, engine.namespace, entity_rows, relationship_rows, embed, vector_state, **options
         ),
         name="update_knowledge_graph",
     )

@@ -49,11 +49,11 @@ class EmbeddedKnowledge(Knowledge):
     """Entities and relationships with the vectors of the entities.
 
     Attributes:
-        vectors: The vector state with which a write checks that the embedding model and the
+        vector_state: The vector state with which a write checks that the embedding model and the
             redirects are still valid.
     """
 
-    vectors: VectorState
+    vector_state: VectorState
 
 
 def extract_texts(engine: Engine, texts: Sequence[str]) -> list[Extraction]:
@@ -99,7 +99,9 @@ def embed_knowledge(knowledge: Knowledge, model: ActiveModel) -> EmbeddedKnowled
         extractions=knowledge.extractions,
         rows=embed_entities(rows, model.embedder),
         redirects=knowledge.redirects,
-        vectors=knowledge.redirects.guard_vectors(model.vectors, rows.ids, rows.redirected_ids),
+        vector_state=knowledge.redirects.guard_vectors(
+            model.vector_state, rows.ids, rows.redirected_ids
+        ),
     )
 
 
@@ -170,7 +172,7 @@ def _build_statement(
         engine.namespace,
         entities=knowledge.rows.entities,
         relations=knowledge.rows.relations,
-        vectors=knowledge.vectors,
+        vector_state=knowledge.vector_state,
         now=now,
         last=is_last,
     )

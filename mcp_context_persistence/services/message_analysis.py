@@ -22,14 +22,14 @@ class MessageAnalysis:
 
     Attributes:
         findings: Rows for the statement that writes them.
-        vectors: The vector state for that statement; None where nothing was analyzed.
+        vector_state: The vector state for that statement; None where nothing was analyzed.
         types: Relationship types and labels of the rows.
         embedded_count: How many vectors were computed.
         is_truncated: Whether a message mentions more entities than are read of one text.
     """
 
     findings: Findings = field(default_factory=Findings)
-    vectors: VectorState | None = None
+    vector_state: VectorState | None = None
     types: Types = field(default_factory=Types)
     embedded_count: int = 0
     is_truncated: bool = False
@@ -70,16 +70,16 @@ def analyze_messages(
         build_knowledge(engine, analysis.extractions, redirects, now=now), model
     )
     tokens = {message.properties["id"]: message.properties["facets"] for message in to_extract}
-    vectors, chunks = _build_vector_rows(to_embed, analysis.passages)
+    vectors_by_id, chunks = _build_vector_rows(to_embed, analysis.passages)
     if given_vectors is not None:
-        vectors = {
+        vectors_by_id = {
             message.properties["id"]: given_vectors[index]
             for index, message in enumerate(messages)
             if message.needs_vector
         }
     return MessageAnalysis(
         findings=Findings(
-            vectors=vectors,
+            vectors_by_id=vectors_by_id,
             chunks=chunks,
             entities=knowledge.rows.entities,
             mentions=[
@@ -87,7 +87,7 @@ def analyze_messages(
             ],
             relations=knowledge.rows.relations,
         ),
-        vectors=knowledge.vectors,
+        vector_state=knowledge.vector_state,
         types=knowledge.rows.types,
         embedded_count=sum(map(len, analysis.passages.values())),
         is_truncated=knowledge.is_truncated,
@@ -102,18 +102,18 @@ def _build_vector_rows(
     messages: Sequence[MessageDiff], passages_by_id: "Mapping[str, list[tuple[Passage, Any]]]"
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the vectors of messages by id, and rows for the passages of long messages."""
-    vectors: dict[str, Any] = {}
+    vectors_by_id: dict[str, Any] = {}
     chunks: list[dict[str, Any]] = []
     for message in messages:
         passages = passages_by_id.get(message.properties["id"], ())
         if len(passages) == 1:
-            vectors[message.properties["id"]] = passages[0][1]
+            vectors_by_id[message.properties["id"]] = passages[0][1]
         else:
             chunks.extend(
                 _build_chunk_row(message.properties, position, passage, vector)
                 for position, (passage, vector) in enumerate(passages)
             )
-    return vectors, chunks
+    return vectors_by_id, chunks
 
 
 def _build_chunk_row(

@@ -287,7 +287,7 @@ def _write_page(
         entities=embedded.rows.entities,
         retyped=retyped,
         relations=embedded.rows.relations,
-        vectors=embedded.vectors,
+        vector_state=embedded.vector_state,
         now=now,
     )
     row: Row = engine.types.run(statement, embedded.rows.types, deadline=engine.config.deadline)[0]

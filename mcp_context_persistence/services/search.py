@@ -162,7 +162,9 @@ def build_backend(engine: Engine, query: str | None) -> hybrid.Backend:
     vector = None
     if query is not None:
         encoding = engine.embeddings.current()
-        vector = QueryVector(numbers=encoding.embedder.embed_query(query), vectors=encoding.vectors)
+        vector = QueryVector(
+            numbers=encoding.embedder.embed_query(query), vector_state=encoding.vector_state
+        )
     cross_encoder = engine.models.cross_encoder
     return hybrid.Backend(
         run=engine.graph.run,

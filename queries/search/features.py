@@ -84,7 +84,8 @@ PASSAGE_FEATURES = (
     "wide_length",
     "far_keyword",
 )
-NEAR, WIDE, FAR = 4, 3, 8  # messages on either side
+# Messages on either side that the features of the neighbors, the passage and the region look at.
+NEIGHBOR_RADIUS, PASSAGE_RADIUS, REGION_RADIUS = 4, 3, 8
 VECTOR_SHARE, KEYWORD_SHARE = 0.4, 0.6  # of the score by which neighbors are compared
 K1, B = 1.2, 0.75  # Robertson and Zaragoza 2009
 MANY_POSITIONS = 2**40  # more than a conversation has
@@ -155,7 +156,7 @@ def calculate_features(
     """
     texts = [(message.content or "").lower() for message in messages]
     words_by_text = _split_words(texts)
-    neighbors = _Neighbors(messages, window=FAR if for_passages else NEAR)
+    neighbors = _Neighbors(messages, window=REGION_RADIUS if for_passages else NEIGHBOR_RADIUS)
     counts = _WordCounts(query.words, words_by_text)
     cosines = _read_cosines(messages)
     lengths = np.array([len(text) for text in texts], float)
@@ -212,15 +213,15 @@ def _calculate_wide_features(
     lengths: Floats,
 ) -> dict[str, Floats]:
     """Calculate the features of a message together with those around it."""
-    wide_counts = neighbors.sum_window(counts.matrix, WIDE)
-    wide_lengths = neighbors.sum_window(lengths, WIDE)
+    wide_counts = neighbors.sum_window(counts.matrix, PASSAGE_RADIUS)
+    wide_lengths = neighbors.sum_window(lengths, PASSAGE_RADIUS)
     return {
         "wide_coverage": counts.measure_coverage(wide_counts),
-        "wide_vector": _normalize(neighbors.sum_window(cosines - cosines.min(), WIDE)),
-        "wide_keyword": _normalize(neighbors.sum_window(keyword_scores, WIDE)),
+        "wide_vector": _normalize(neighbors.sum_window(cosines - cosines.min(), PASSAGE_RADIUS)),
+        "wide_keyword": _normalize(neighbors.sum_window(keyword_scores, PASSAGE_RADIUS)),
         "wide_text": _normalize(counts.score(wide_counts, wide_lengths)),
-        "wide_length": _normalize(neighbors.sum_window(np.log1p(lengths), WIDE)),
-        "far_keyword": _normalize(neighbors.sum_window(keyword_scores, FAR)),
+        "wide_length": _normalize(neighbors.sum_window(np.log1p(lengths), PASSAGE_RADIUS)),
+        "far_keyword": _normalize(neighbors.sum_window(keyword_scores, REGION_RADIUS)),
     }
 
 
@@ -257,12 +258,14 @@ class _Neighbors:
         return values + self.shift(values, -1) + self.shift(values, 1)
 
     def weigh(self, values: Floats) -> tuple[Floats, Floats]:
-        """Return the sum and the largest of the values within `NEAR` positions.
+        """Return the sum and the largest of the values within `NEIGHBOR_RADIUS` positions.
 
         Closer ones count more.
         """
-        rows = slice(self._window - NEAR, self._window + NEAR + 1)
-        closeness = 1 - np.abs(np.arange(-NEAR, NEAR + 1)[:, None]) / (NEAR + 1)
+        rows = slice(self._window - NEIGHBOR_RADIUS, self._window + NEIGHBOR_RADIUS + 1)
+        closeness = 1 - np.abs(np.arange(-NEIGHBOR_RADIUS, NEIGHBOR_RADIUS + 1)[:, None]) / (
+            NEIGHBOR_RADIUS + 1
+        )
         weighed = values[self._indexes[rows]] * self._exist[rows] * closeness
         return weighed.sum(axis=0), weighed.max(axis=0)
 

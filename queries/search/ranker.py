@@ -1,7 +1,7 @@
 """The ranker: a linear model that orders the messages of a hybrid search by their features.
 
 The weights are plain numbers in `ranker.json`, learned by `python -m
-mcp_context_persistence.queries.search.training`.
+mcp_context_persistence.cli.train_ranker`.
 """
 
 import json

@@ -45,11 +45,11 @@ class QueryVector:
 
     Attributes:
         numbers: `(dim,) float32`.
-        vectors: Where the vectors of the same model are.
+        vector_state: Where the vectors of the same model are.
     """
 
     numbers: Any
-    vectors: VectorState
+    vector_state: VectorState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +126,7 @@ class Retrieval:
         previous = (-1, -1)
         for rounds_left in range(ROUNDS, -1, -1):
             candidates: Candidates = run(self.build_statement(depth))[0]
-            if self.vector and not self.vector.vectors.is_current(
+            if self.vector and not self.vector.vector_state.is_current(
                 {"revision": candidates.revision, "model": candidates.model}
             ):
                 raise StaleStateError
@@ -200,11 +200,11 @@ class Retrieval:
     def _parameters(self) -> dict[str, Any]:
         """The parameters that are the same in all rounds."""
         expansion = self.expansion
-        space = self.vector.vectors.active if self.vector else None
+        space = self.vector.vector_state.active if self.vector else None
         return {
             "namespace": self.namespace,
             "vector": self.vector.numbers if self.vector else None,
-            "vectors": space.property_name if space else PROPERTY,
+            "vector_property": space.property_name if space else PROPERTY,
             "index": space.index if space else INDEX,
             "exact": self.is_exact,
             "scan_limit": SCAN_LIMIT + 1,

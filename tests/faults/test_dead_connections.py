@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 LOOK = Statement(name="maintenance/components", read=as_is)
 WRITE = Statement(
     name="namespace/touch",
-    parameters={"batch": {"namespace": "dead-connections", "space": None}},
+    parameters={"batch": {"namespace": "dead-connections", "expected_state": None}},
     read=as_is,
     writes=True,
 )

@@ -261,7 +261,8 @@ def test_the_settled_version_waits_for_a_write_that_is_not_complete(server, name
     )
     with graph.driver.session() as session, session.begin_transaction() as transaction:
         transaction.run(
-            cypher.load("namespace/touch").text, batch={"namespace": namespace, "space": None}
+            cypher.load("namespace/touch").text,
+            batch={"namespace": namespace, "expected_state": None},
         ).consume()
         assert graph.run(namespaces.read_version(namespace)) == first
         threading.Timer(0.3, transaction.commit).start()

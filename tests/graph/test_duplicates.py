@@ -294,7 +294,7 @@ def test_undo_embeds_again_after_a_change_of_the_model(client):
     client.undo_merge(done.merge_id)
     model, space = (
         client._engine.embeddings.newest,
-        client._engine.embeddings.current().vectors.active,
+        client._engine.embeddings.current().vector_state.active,
     )
     rows = query(
         client,

@@ -90,7 +90,7 @@ def test_a_writer_with_a_stale_model_is_refused(connect, namespace):
     client.save_conversation(
         "c2", messages(2, TOPICS[1])
     )  # with what it knew: told, read again, written
-    assert client._engine.embeddings.current().vectors.revision == known.revision + 1
+    assert client._engine.embeddings.current().vector_state.revision == known.revision + 1
     stale = vector_spaces.VectorState(
         active=known.active, revision=known.revision, inactive=other, progress="filling"
     )

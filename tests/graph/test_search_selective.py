@@ -58,7 +58,9 @@ def many(client):
 
 def build_backend(client, seed=0):
     engine = client._engine
-    vector = QueryVector(numbers=direction(seed), vectors=engine.embeddings.current().vectors)
+    vector = QueryVector(
+        numbers=direction(seed), vector_state=engine.embeddings.current().vector_state
+    )
     return hybrid.Backend(run=engine.graph.run, namespace=engine.namespace, vector=vector)
 
 

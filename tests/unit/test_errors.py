@@ -206,9 +206,9 @@ def test_a_failed_commit_restarts_nothing_before_the_database_refuses_the_next_a
     failed = server_error("Neo.DatabaseError.Transaction.TransactionCommitFailed")
     refused = server_error("Neo.DatabaseError.Transaction.TransactionStartFailed")
     try:
-        assert recovery.has_recovered(failed, replay, threads, server_pid=7) is bool(restart)
+        assert recovery.recover(failed, replay, threads, server_pid=7) is bool(restart)
         assert not restarted
-        assert recovery.has_recovered(refused, replay, threads, server_pid=7) is bool(restart)
+        assert recovery.recover(refused, replay, threads, server_pid=7) is bool(restart)
         assert restarted == ([7] if restart else [])
     finally:
         threads.close()

@@ -27,7 +27,7 @@ DEPTH = Depth(vector_limit=VECTOR_CANDIDATES, keyword_limit=KEYWORD_CANDIDATES)
 def build_retrieval(**changes: Any) -> Retrieval:
     vector = QueryVector(
         numbers=np.zeros(3, np.float32),
-        vectors=VectorState(active=VectorSpace(model="m", size=3, property_name="embedding")),
+        vector_state=VectorState(active=VectorSpace(model="m", size=3, property_name="embedding")),
     )
     retrieval = Retrieval(
         namespace="n",
