@@ -25,7 +25,7 @@ test: $(READY) ## Run all tests: make test [ARGS="-k search"]
 test-long: $(READY) ## Run the long fault tests, for minutes to hours: make test-long [ARGS="-k soak"]
 	@$(RUN)/python -m pytest -m long $(ARGS)
 
-bench: $(READY) ## Measure, and write the numbers to bench/results
+bench: $(READY) ## Measure speed, and compare with bench/baseline.json
 	@$(RUN)/python -m bench $(ARGS)
 
 bench-peers: $(READY) ## Measure what other libraries find of the same texts: make bench-peers DATA=folder [ARGS="--peer NAME"]
