@@ -56,7 +56,7 @@ class GraphRows:
 
     @property
     def names(self) -> dict[str, str]:
-        """For each entity's id the text of its vector."""
+        """Map each entity's id to its name, which is embedded."""
         return {row["id"]: row["properties"]["name"] for row in self.entities}
 
 

@@ -71,11 +71,11 @@ class VersionReader:
     """
 
     def __init__(self, graph: Graph, namespace: str, *, store: Path | None) -> None:
-        """Read nothing yet.
+        """Create it; the first call reads the version.
 
         Args:
             graph: The database.
-            namespace: The namespace.
+            namespace: Name of the namespace.
             store: Folder of the managed server, None for any other server.
         """
         self._graph = graph

@@ -24,13 +24,13 @@ class Neighbor:
         name: Its name, or its id where it has no name.
         type: Its type.
         description: Its description, or an empty string.
-        relationship_type: Of the last relationship.
+        relationship_type: Type of the last relationship.
         direction: ``outgoing`` if the last relationship points away from the start, else
             ``incoming``.
         confidence: The product of the confidences along the path.
         distance: Number of relationships from the start.
-        evidence: Of the last relationship.
-        sources: Of the last relationship.
+        evidence: Evidence of the last relationship.
+        sources: Sources of the last relationship.
     """
 
     entity_id: str

@@ -1,7 +1,7 @@
 // Drop a projection, and all projections that are older than allowed. Ages are by the server's
 // clock.
 // Columns: name (of each projection that was dropped).
-// A projection of an earlier release has a name without these parts; it may exist for
+// A projection of an earlier release has a name without client, kind and seconds; it may exist for
 // `max_seconds`.
 :param batch => {name: "context-sample-call-40-1048576-sample", max_seconds: 3600}
 CALL gds.graph.list() YIELD graphName, creationTime

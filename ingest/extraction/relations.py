@@ -280,6 +280,10 @@ class _RelationReader(DependencyGrammar):
         """Yield what a tool is used for.
 
         For example: "uses pandas for data manipulation and numpy for plots".
+
+        Args:
+            token: Index of the word "for".
+            first: Index of the sentence's first token.
         """
         tool = self.mention_at[token - 1] if token > first else -1
         if (

@@ -23,8 +23,8 @@ class UserPatterns:
     """Validated and compiled patterns.
 
     Attributes:
-        version: Of the namespace's patterns; 0 while it has none.
-        confidence: Of the entities that they find, 0 to 1.
+        version: Version of the namespace's patterns; 0 while it has none.
+        confidence: Confidence of the entities that they find, 0 to 1.
         types: The expressions by type.
     """
 

@@ -30,7 +30,7 @@ class CrossEncoder:
     """
 
     def __init__(self, model: str) -> None:
-        """Load nothing yet.
+        """Create it; the first use loads the model.
 
         Args:
             model: The path of a folder, or a name in the local cache of the Hugging Face hub.

@@ -183,11 +183,12 @@ class Embedder:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count the tokens of each text.
 
-        Those of the model's tokenizer count, and by its bytes what its vocabulary does not know.
+        The model's tokenizer makes the tokens. A word that its vocabulary does not contain counts
+        as many tokens as it has bytes.
 
-        Byte-level tokenizers of language models make fewer of prose and code, at most an eighth
-        more of random letters, emoji and most scripts, and up to half as many again of scripts that
-        few people write, such as Amharic.
+        The tokenizers of language models make fewer tokens of prose and code, at most an eighth
+        more of random letters, emoji and most scripts, and up to half as many more of rare
+        scripts, such as Amharic.
 
         Raises:
             VectorDBError: The tokenizer of the caller's own model failed.

@@ -160,6 +160,10 @@ def load(folder: Path, *, batch_size: int, device: str | None, threads: int | No
 def _load_with_library(
     folder: Path, batch_size: int, device: str | None, threads: int | None
 ) -> Encoder:
+    """Load a model with sentence-transformers.
+
+    `threads` sets the thread count of torch for the whole process.
+    """
     from mcp_context_persistence.ingest.models.sentence_encoder import SentenceEncoder  # noqa: PLC0415 - only for models that it runs
 
     try:

@@ -42,7 +42,7 @@ def is_name(model: object) -> bool:
 
 
 def find_folder() -> Path | None:
-    """Find the verified files of the model.
+    """Return the folder of the model's verified files, None where there are none.
 
     Those of the weights package come before the downloaded ones.
 

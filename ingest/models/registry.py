@@ -47,7 +47,7 @@ class Lazy(Generic[M]):
     def __init__(
         self, load: Callable[[], M], weigh: Callable[[M], int], *, is_permanent: bool = True
     ) -> None:
-        """Load nothing yet.
+        """Create it; the first use loads the model.
 
         Args:
             load: Loads the model; its errors reach the caller of `using`, and the next caller tries

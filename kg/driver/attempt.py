@@ -22,7 +22,7 @@ class Attempt:
     """
 
     def __init__(self, *, applies_when_sent: bool) -> None:
-        """Begin with nothing sent.
+        """Create an attempt that has sent nothing.
 
         Args:
             applies_when_sent: Whether the first message may change the graph: not that of a read,

@@ -26,14 +26,14 @@ class CallBudget:
     """The current call of each thread. What is computed between its statements does not count.
 
     Attributes:
-        seconds: Of a call that does not say how many it takes.
+        seconds: Default budget of a call.
     """
 
     def __init__(self, seconds: float) -> None:
-        """Begin with no call.
+        """Create the budgets; no thread has a call.
 
         Args:
-            seconds: Of a call that does not say how many it takes.
+            seconds: Default budget of a call.
         """
         self.seconds = seconds
         self._local = threading.local()

@@ -43,10 +43,10 @@ class DaemonThreads:
     """A pool of daemon threads: it grows when all are busy, and keeps some of the idle ones."""
 
     def __init__(self, *, name: str, keep: int = 8, limit: int = 64) -> None:
-        """Start no thread yet.
+        """Create the pool; the first call starts a thread.
 
         Args:
-            name: Of each thread.
+            name: Name of each thread.
             keep: Idle threads that are kept.
             limit: Threads at most.
         """

@@ -140,7 +140,11 @@ def is_rolled_back(error: BaseException) -> bool:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether the server's transaction memory ran out, so that a smaller batch may work."""
+    """Return whether the server's transaction memory ran out, so that a smaller batch may work.
+
+    Args:
+        error: A `DatabaseError` of `translate_error`; the driver's error is its cause.
+    """
     cause = error.__cause__
     return isinstance(cause, driver_errors.Neo4jError) and cause.code in MEMORY_CODES
 
@@ -152,7 +156,7 @@ def translate_error(error: Exception, *, name: str, may_be_applied: bool = False
 
     Args:
         error: What the last attempt ended with.
-        name: Of the statement.
+        name: Name of the statement.
         may_be_applied: Whether an attempt may be applied.
     """
     outcome: Outcome = "unknown" if may_be_applied else "not_applied"

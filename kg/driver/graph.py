@@ -167,7 +167,7 @@ class Graph:
         Args:
             work: Gets a function that runs a statement and returns its rows; may be called again
                 from the start.
-            name: Of the transaction in the server's logs.
+            name: Name of the transaction in the server's logs.
             deadline: Seconds, instead of the pool's own.
             changes_data: Whether it changes users' data; False if it only takes locks for a read.
         """

@@ -56,7 +56,7 @@ class Pool:
 
         Args:
             uri: The address.
-            options: Of the driver.
+            options: Options of the driver.
             credentials: See `kg.driver.graph.Graph`.
             probe: Seconds in which a connection that was idle must answer.
         """

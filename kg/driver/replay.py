@@ -15,16 +15,16 @@ class Replay:
 
     Attributes:
         deadline: When they end.
-        name: Of the statement, for errors.
+        name: Name of the statement, for error texts.
         may_be_applied: Whether an attempt may be in the graph, as far as is known.
     """
 
     def __init__(self, *, deadline: Deadline, name: str, applies_when_sent: bool) -> None:
-        """Begin with no attempt.
+        """Create it; `begin` makes the first attempt.
 
         Args:
             deadline: When the attempts end.
-            name: Of the statement, for errors.
+            name: Name of the statement, for error texts.
             applies_when_sent: See `Attempt`.
         """
         self.deadline, self.name = deadline, name

@@ -47,7 +47,7 @@ class Attachment:
 
         Args:
             store: The store's files.
-            state: Of the server, which runs.
+            state: State of the server, which runs.
             lease: File and descriptor.
             settings: For the next start of the server.
             is_throwaway: Whether the store is deleted after its last client.

@@ -69,7 +69,7 @@ class StartCache:
         Args:
             java: The `java` program.
             flags: Java's flags of the server.
-            class_path: Of the server.
+            class_path: Class path of the server.
             supervised: Whether it runs at a low priority, and no longer than this process.
         """
         if self._maker is not None or self.archive.exists() or not self._take_lock():

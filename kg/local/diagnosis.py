@@ -225,6 +225,7 @@ def is_heap_exhausted(logs: Path) -> bool:
 
 
 def _read_output(logs: Path) -> str:
+    """Return the ends of the console output and of the log, without the path of the store."""
     return _remove_path("".join(_read_tail(logs / name) for name in (CONSOLE, LOG)), logs)
 
 

@@ -26,7 +26,7 @@ class Identity:
 
     Attributes:
         path: Its real path.
-        device: Of its file system.
+        device: Device number of its file system.
         inode: Its number in that file system.
     """
 

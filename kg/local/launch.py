@@ -196,7 +196,7 @@ def make_start_cache(*, settings: ServerSettings | None = None, seconds: float =
     """Make the start-up cache now and wait for it, instead of beside the next server.
 
     Args:
-        settings: Of the servers that shall use it.
+        settings: Settings of the servers that shall use it.
         seconds: How long to wait at most, also for another process that makes it.
 
     Returns:

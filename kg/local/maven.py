@@ -99,7 +99,7 @@ def remotes(context: MavenContext, settings: Path | None = None) -> list[Remote]
     """Return the remote repositories to ask, in order.
 
     Args:
-        context: Of jgo, with its remote repositories.
+        context: The context of jgo, with its remote repositories.
         settings: The user's Maven settings (default: ``~/.m2/settings.xml``).
     """
     mirrors = _read_mirrors(settings or Path.home() / ".m2" / "settings.xml")
@@ -125,17 +125,21 @@ def _read_mirrors(settings: Path) -> list[tuple[list[str], Remote]]:
         root = ET.parse(settings).getroot()  # noqa: S314  the user's own file, which Maven itself trusts
     except (OSError, ET.ParseError):
         return []
-    servers = {_text(server, "id"): server for server in root.iter() if _tag(server) == "server"}
+    servers = {
+        _read_text(server, "id"): server for server in root.iter() if _tag(server) == "server"
+    }
     mirrors = []
     for mirror in root.iter():
-        url = _text(mirror, "url")
+        url = _read_text(mirror, "url")
         if _tag(mirror) != "mirror" or not url.startswith("http"):
             continue
-        server = servers.get(_text(mirror, "id"))
+        server = servers.get(_read_text(mirror, "id"))
         auth = (
-            (_text(server, "username"), _text(server, "password")) if server is not None else None
+            (_read_text(server, "username"), _read_text(server, "password"))
+            if server is not None
+            else None
         )
-        names = [name.strip() for name in _text(mirror, "mirrorOf").split(",")]
+        names = [name.strip() for name in _read_text(mirror, "mirrorOf").split(",")]
         mirrors.append((names, Remote(url=url.rstrip("/"), auth=auth)))
     return mirrors
 
@@ -144,7 +148,8 @@ def _tag(element: Any) -> str:
     return str(element.tag).rsplit("}", 1)[-1]
 
 
-def _text(element: Any, tag: str) -> str:
+def _read_text(element: Any, tag: str) -> str:
+    """Return the text of a child element, with environment variables expanded, or ""."""
     return next(
         (os.path.expandvars((child.text or "").strip()) for child in element if _tag(child) == tag),
         "",

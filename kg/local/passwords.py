@@ -19,7 +19,7 @@ def change_password(files: Store, uri: str) -> None:
 
     Args:
         files: The store; the caller holds its join lock.
-        uri: Of its server, which `listener_check` has accepted.
+        uri: Address of its server, which `listener_check` has accepted.
 
     Raises:
         DatabaseError: No password fits, or the server does not answer.

@@ -25,14 +25,14 @@ class ServerProcess:
 
     Attributes:
         java: The process, None before the first start and after it was ended.
-        ports: Of Bolt and of the web server.
+        ports: Ports of Bolt and of the web server.
         debug_bytes: Size of `debug.log` before the last start.
         may_have_panicked: Whether the disk was full during this run, so that the database may have
             stopped. Such a process is killed instead of stopped.
     """
 
     def __init__(self, specification: dict[str, Any], store: Store) -> None:
-        """Start nothing yet.
+        """Create it; `spawn` starts the process.
 
         Args:
             specification: Made by `launch.make_specification`.

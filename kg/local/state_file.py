@@ -13,7 +13,7 @@ class StateFile:
     """
 
     def __init__(self, store: Store, state: State) -> None:
-        """Write nothing yet."""
+        """Create it; the first change writes the file."""
         self._store = store
         self.state = state
         self._version: tuple[int, int, int] | None = None  # of the file that this process wrote

@@ -21,7 +21,7 @@ class ServerStatus:
         pid: Its process id, 0 where it does not run.
         bolt_url: Where the driver connects to, empty where it does not run.
         http_url: Where Neo4j Browser is found below `browser/`, empty where it does not run.
-        versions: Of ``neo4j``, ``gds`` and ``java``.
+        versions: Versions of ``neo4j``, ``gds`` and ``java``.
         clients: The process ids of the processes that use it, in ascending order.
         kept: Whether it runs until `stop`, instead of until the last client has left.
     """

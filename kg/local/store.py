@@ -33,17 +33,18 @@ class State:
 
     Attributes:
         phase: What the server was doing when its supervisor last wrote.
-        nonce: Of this run of the supervisor.
+        nonce: Nonce of this run of the supervisor.
         supervisor: Its process id.
-        pid: Of the server, 0 while there is none.
+        pid: Process id of the server, 0 while there is none.
         started: The start of that process, as `process.read_start_time` returns it.
-        bolt_port: Of the Bolt protocol on the loopback interface; preferred at the next start.
-        http_port: Of the web server with Neo4j Browser.
-        versions: Of ``neo4j``, ``gds`` and ``java``.
+        bolt_port: Port of the Bolt protocol on the loopback interface; preferred at the next
+            start.
+        http_port: Port of the web server with Neo4j Browser.
+        versions: Versions of ``neo4j``, ``gds`` and ``java``.
         error: Why it failed, and what to do.
         retryable: Whether the same may succeed later without any change.
-        heap: Of the server's Java, as Java writes it, such as ``1g``; empty where an older version
-            started it.
+        heap: Heap of the server's Java, as Java writes it, such as ``1g``; empty where an older
+            version started it.
         page_cache: For pages of the store, likewise.
         supervisor_started: The start of the supervisor's process, empty where an older version
             started it.
@@ -95,7 +96,8 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.join_lock = folder / "gate.lock"  # held briefly by whoever joins or ends the server
+        # Held briefly by whoever joins or ends the server. Older versions use the same file name.
+        self.join_lock = folder / "gate.lock"
         self.server_lock = folder / "server.lock"  # held by the supervisor as long as it lives
         self.leases = folder / "leases"
         self.state = folder / "server.json"

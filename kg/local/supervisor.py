@@ -60,7 +60,7 @@ class Supervisor:
     """One run: from the first start of a server to its end, restarts after its death included."""
 
     def __init__(self, specification: dict[str, Any], server_lock: int) -> None:
-        """Start nothing yet.
+        """Create it; `run` starts the server.
 
         Args:
             specification: Made by `launch.make_specification`.
@@ -107,6 +107,7 @@ class Supervisor:
             self._end(failure)
 
     def _describe_error(self, reason: str) -> Failure:
+        """Return the failure of the supervisor itself; its text names the folder of logs."""
         text = f"The supervisor of the local server failed ({reason}): see {self.store.logs}."
         return Failure(text=text)
 

@@ -35,7 +35,7 @@ def merge_entities(
 
     Args:
         run: Runs a statement in the transaction.
-        namespace: The namespace.
+        namespace: Name of the namespace.
         merge_id: Id of the new merge.
         keep_id: Id of the entity that is kept.
         duplicate_ids: Ids of the entities that are merged into it.

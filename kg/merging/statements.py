@@ -1,4 +1,4 @@
-"""Statements that read, write and list merges."""
+"""Build statements that read, write and list merges; nothing is run here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,7 +59,7 @@ def read_profiles(
     """Read entities with the features by which they are compared, those with most mentions first.
 
     Args:
-        namespace: The namespace.
+        namespace: Name of the namespace.
         types: Types in lower case; None for all types.
         limit: The largest number of entities.
         vector_property: The property that holds the vectors in use.
@@ -81,7 +81,10 @@ def claim_entities(namespace: str, ids: Sequence[str]) -> Statement[Row]:
 
 
 def read_references(namespace: str, ids: Sequence[str]) -> Statement[Row]:
-    """Read the mentions, relationships and decisions of entities."""
+    """Read the mentions, relationships and decisions of entities.
+
+    It takes the locks of the entities, so it needs a write session.
+    """
     return Statement(
         name="merge/references",
         parameters={"batch": {"namespace": namespace, "ids": list(ids)}},

@@ -34,7 +34,7 @@ def undo_merge(
 
     Args:
         run: Runs a statement in the transaction.
-        namespace: The namespace.
+        namespace: Name of the namespace.
         row: The merge, as `read_merge` returns it.
         redirects: The namespace's redirects.
         vector_state: The namespace's vector state.
@@ -218,7 +218,10 @@ def _split_relationships(
 
 
 def _split_mentions(mention_rows: Sequence[Row], keep_id: str, owners: Owners) -> list[Row]:
-    """Give each entity its parts of the mentions."""
+    """Return rows that give each entity its parts of the mentions.
+
+    A row whose `properties` are None deletes the mention.
+    """
     rows: list[Row] = []
     for row in mention_rows:
         parts = owners[row["label"], row["text_id"]]

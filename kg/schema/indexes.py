@@ -47,15 +47,15 @@ class Index:
     """An index that a database must have, alone or with a uniqueness constraint.
 
     Attributes:
-        name: Of the index, and of its constraint.
+        name: Name of the index, and of its constraint.
         create: The statement that creates it, below `cypher/`.
         type: `RANGE`, `FULLTEXT` or `VECTOR`.
-        labels: Of the nodes in it.
-        properties: Of the nodes in it, in the order of its keys.
+        labels: Labels of the nodes in it.
+        properties: Properties of the nodes in it, in the order of its keys.
         is_unique: Whether a constraint must own it.
         config: Options that it must have; other options do not matter.
-        parameters: Of the statement.
-        names: Of the statement, see `Statement`.
+        parameters: Parameters of the statement.
+        names: Names to replace in the statement, see `Statement`.
     """
 
     name: str

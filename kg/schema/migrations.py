@@ -80,7 +80,7 @@ class SchemaState:
     """What a database notes about its schema.
 
     Attributes:
-        version: Of its schema.
+        version: Version of its schema.
         vector_size: Numbers per vector in its first vector index; others are created when a model
             needs them.
     """

@@ -124,7 +124,7 @@ class TypeRegistry:
     """
 
     def __init__(self, graph: Graph, namespace: str) -> None:
-        """Read nothing yet."""
+        """Create it; the first use reads the types."""
         self._graph = graph
         self._namespace = namespace
         self._last: TypeSnapshot | None = None

@@ -141,7 +141,7 @@ def diff_conversation(
     """Compare a conversation with its stored state.
 
     Args:
-        namespace: The namespace.
+        namespace: Name of the namespace.
         conversation: The conversation of the request. A project path or metadata of None leaves
             the stored value.
         stored: The stored state.

@@ -1,4 +1,4 @@
-"""Statements that save and load conversations."""
+"""Build statements that save and load conversations; nothing is run here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -91,7 +91,7 @@ def save(
     Returns no row if another writer has changed the conversation since it was read.
 
     Args:
-        namespace: The namespace.
+        namespace: Name of the namespace.
         difference: What must be written.
         findings: Vectors, entities and relations of the texts.
         vector_state: The namespace's vector state; None if there are no vectors and no new text.

@@ -1,4 +1,4 @@
-"""Statements that save, propose, list and review decisions."""
+"""Build statements that save, propose, list and review decisions; nothing is run here."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ def save(
     """Write a decision.
 
     Args:
-        namespace: The namespace.
+        namespace: Name of the namespace.
         decision: A validated decision with its id.
         content: The text by which searches find it.
         vector: `(dim,) float32`.
@@ -63,7 +63,7 @@ def propose(
     Returns no row if the text of a message has changed.
 
     Args:
-        namespace: The namespace.
+        namespace: Name of the namespace.
         decision: A decision with its id. Its conversation must exist.
         content: The text by which searches find it.
         vector: `(dim,) float32`.

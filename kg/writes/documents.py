@@ -1,4 +1,7 @@
-"""Statements that save documents: texts that belong to no conversation, stored in passages."""
+"""Build statements that save documents; nothing is run here.
+
+Documents are texts that belong to no conversation, stored in passages.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -89,7 +92,7 @@ def save(
     """Write a document with its passages, and delete its old passages.
 
     Args:
-        namespace: The namespace.
+        namespace: Name of the namespace.
         document_id: Id of the document.
         properties: Properties of the document's node.
         passages: Rows with `properties`, `vector` and `mentions`.

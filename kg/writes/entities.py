@@ -1,4 +1,4 @@
-"""Statements that find, read and write entities and relationships."""
+"""Build statements that find, read and write entities and relationships; nothing is run here."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -60,7 +60,7 @@ def save_entities(
     """Write entities of a caller.
 
     Args:
-        namespace: The namespace.
+        namespace: Name of the namespace.
         upserts: For each entity the new row, the stored properties or None, and the new vector or
             None.
         vector_state: The namespace's vector state.
@@ -118,7 +118,7 @@ def save_relationships(
     """Write relationships of a caller.
 
     Args:
-        namespace: The namespace.
+        namespace: Name of the namespace.
         rows: The relationships, with ids as ends.
         ids: The ids of the ends by the references that were resolved; the write is repeated where
             that has changed.
@@ -213,7 +213,7 @@ def store(
     """Store extracted entities and relationships.
 
     Args:
-        namespace: The namespace.
+        namespace: Name of the namespace.
         entities: Rows of entities, sorted by id.
         relations: Rows of relationships.
         vector_state: The namespace's vector state.

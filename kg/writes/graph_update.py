@@ -76,7 +76,7 @@ def update_graph(
 
     Args:
         run: Runs a statement in the transaction.
-        namespace: The namespace.
+        namespace: Name of the namespace.
         entities: The entities of the request.
         relationships: The relationships of the request.
         embed: Returns a vector for each text.

@@ -1,4 +1,7 @@
-"""Statements that read and save a namespace's own entity patterns: one node with a version."""
+"""Build statements that read and save a namespace's entity patterns; nothing is run here.
+
+The patterns are one node with a version.
+"""
 
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 

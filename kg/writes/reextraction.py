@@ -1,4 +1,4 @@
-"""Statements that read stored texts with their mentions, and replace these mentions."""
+"""Build statements that read stored texts and replace their mentions; nothing is run here."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -45,7 +45,7 @@ def predict_entities(namespace: str, lost: Mapping[str, Sequence[str]]) -> State
     """Read entities, and whether they would be deleted if these texts no longer mentioned them.
 
     Args:
-        namespace: The namespace.
+        namespace: Name of the namespace.
         lost: For each entity id the ids of the texts that no longer mention it.
     """
     batch = {
@@ -89,7 +89,7 @@ def apply(
     """Replace the mentions of texts. Texts that have changed since they were read are skipped.
 
     Args:
-        namespace: The namespace.
+        namespace: Name of the namespace.
         texts: Rows with `id`, `guard` and the new mentions as `entities`.
         entities: Rows of the mentioned entities, sorted by id.
         retyped: Rows of entities whose type changes.

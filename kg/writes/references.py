@@ -22,7 +22,7 @@ def resolve_references(run: Run, namespace: str, references: Iterable[str]) -> d
     Args:
         run: Runs a statement in the transaction. Where a reference names no entity, the transaction
             holds the namespace's lock afterwards.
-        namespace: The namespace.
+        namespace: Name of the namespace.
         references: Ids, names or aliases; one that names no entity is not in the result.
     """
     statement = _resolve(namespace, references)
@@ -37,7 +37,7 @@ def resolve_fields(graph: Graph, namespace: str, references: Mapping[str, str]) 
 
     Args:
         graph: The database.
-        namespace: The namespace.
+        namespace: Name of the namespace.
         references: By the field's name, the id, name or alias.
 
     Raises:

@@ -89,7 +89,11 @@ class HybridSearchParams(BaseModel):
 
     @field_validator("filters", mode="before")
     @classmethod
-    def _loose(cls, value: Any) -> Any:
+    def _accept_unchecked_filters(cls, value: Any) -> Any:
+        """Build the filters without validation, which the search does; refuse private keys.
+
+        A key that is no string or begins with `_` would not become a field.
+        """
         if not isinstance(value, dict):
             return value
         for key in value:

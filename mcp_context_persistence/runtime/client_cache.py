@@ -37,7 +37,7 @@ class ClientCache:
         identity: str,
         namespace: str,
     ) -> None:
-        """Keep nothing yet.
+        """Create it; `configure` makes the cache.
 
         Args:
             graph: The database.
@@ -46,7 +46,7 @@ class ClientCache:
             models: The cross-encoder, which a response depends on.
             memory: Bounds what is kept in memory.
             identity: Name of the database, see `Connection.identity`.
-            namespace: The namespace.
+            namespace: Name of the namespace.
         """
         self._graph, self._versions, self._config = graph, versions, config
         self._models, self._memory = models, memory

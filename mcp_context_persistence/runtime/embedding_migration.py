@@ -63,11 +63,11 @@ class Migration:
         report: ReportProgress | None,
         on_switch: Callable[[], None],
     ) -> None:
-        """Start.
+        """Start the thread that computes the vectors.
 
         Args:
             graph: The database.
-            namespace: The namespace.
+            namespace: Name of the namespace.
             embedder: The new model.
             state: What the namespace says of its vectors, with those of the new model in addition
                 to those in use.

@@ -52,11 +52,11 @@ class EmbeddingModels:
     def __init__(
         self, graph: Graph, namespace: str, config: Config, *, first_index_dimension: int
     ) -> None:
-        """Read nothing yet.
+        """Create it; the first use reads which model is active.
 
         Args:
             graph: The database.
-            namespace: The namespace.
+            namespace: Name of the namespace.
             config: Names the model that is used unless another one is configured by a call.
             first_index_dimension: Numbers per vector in the database's first index of vectors.
         """

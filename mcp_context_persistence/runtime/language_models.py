@@ -50,7 +50,7 @@ class LanguageModels:
     """The extractor and the cross-encoder that one client is configured with."""
 
     def __init__(self, config: Config, types: TypeRegistry) -> None:
-        """Load nothing yet.
+        """Create it; the first use loads the models.
 
         Args:
             config: Names the models.

@@ -20,11 +20,11 @@ class NamespaceState:
     """
 
     def __init__(self, graph: Graph, namespace: str, embeddings: EmbeddingModels) -> None:
-        """Read nothing yet.
+        """Create it; the first use reads the state.
 
         Args:
             graph: The database.
-            namespace: The namespace.
+            namespace: Name of the namespace.
             embeddings: Knows how often entities were merged.
         """
         self._graph, self._namespace = graph, namespace
@@ -53,7 +53,13 @@ class NamespaceState:
         return current
 
     def redirects(self) -> Redirects:
-        """Return which ids mean other entities; read again only after entities were merged."""
+        """Return the redirects of merged entities; they are read again only after another merge.
+
+        Raises:
+            ValidationError: This client does not have the namespace's embedding model.
+            VectorDBError: The model is missing or cannot be loaded.
+            DatabaseError: The database could not be asked.
+        """
         merges = self._embeddings.current().vector_state.merges
         redirects = self._redirects
         if redirects.merges != merges:

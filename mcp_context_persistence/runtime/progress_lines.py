@@ -19,7 +19,7 @@ class ProgressLines:
     """
 
     def __init__(self, print_line: Callable[[str], None], *, is_quiet: bool = False) -> None:
-        """Print nothing yet.
+        """Create it; the first report prints a line.
 
         Args:
             print_line: Prints a line.

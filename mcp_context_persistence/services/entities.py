@@ -181,7 +181,7 @@ def store_entities(
     """Embed and store extracted entities and relations, and link them.
 
     Args:
-        engine: The engine.
+        engine: Gives the graph, the models and the settings.
         knowledge: The entities and relations.
         link_statement: The statement that links the entities to a message or a conversation.
         now: The time in milliseconds.

@@ -72,7 +72,7 @@ def build_knowledge(
     """Replace merged entities, and build the rows.
 
     Args:
-        engine: The engine.
+        engine: Gives the graph, the models and the settings.
         extractions: For each text its id, which is the evidence of its relationships, and its
             extraction.
         redirects: The redirects of merged entities.
@@ -111,7 +111,7 @@ def extract_knowledge(
     """Extract from texts, and build the rows with vectors.
 
     Args:
-        engine: The engine.
+        engine: Gives the graph, the models and the settings.
         texts: For each text the id that is the evidence of its relationships, and the text.
         model: The active embedding model.
         now: Milliseconds since 1970.
@@ -141,7 +141,7 @@ def store_knowledge_with(
     """Store entities and relationships, and what mentions them, in one transaction.
 
     Args:
-        engine: The engine.
+        engine: Gives the graph, the models and the settings.
         knowledge: The entities and relationships.
         write: Runs the statements that write what mentions the entities.
         name: The name of the transaction.

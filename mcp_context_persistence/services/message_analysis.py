@@ -46,7 +46,7 @@ def analyze_messages(
     """Extract from the messages and embed them, as far as they need it.
 
     Args:
-        engine: The engine.
+        engine: Gives the graph, the models and the settings.
         messages: All messages of the save.
         given_vectors: The caller's own vectors by index in `messages`; None where vectors are
             computed.

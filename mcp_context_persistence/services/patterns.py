@@ -206,7 +206,7 @@ def _apply_page(
     """Note which entities are added or get another type, and write the page.
 
     Args:
-        engine: The engine.
+        engine: Gives the graph, the models and the settings.
         difference: Where the changes are noted.
         changed: The rows of the texts whose mentions changed.
         by_text: The extractions by id of the text.

@@ -103,7 +103,10 @@ def _read_mode(engine: Engine, mode: object) -> Mode:
 
 
 def _read_limit(engine: Engine, limit: object, *, default: int) -> int:
-    """Return the limit of a call, else the configured one, else the documented one."""
+    """Return the limit of a call, else the configured one, else the documented one.
+
+    The settings refuse a configured limit above the maximum, so only the documented one is capped.
+    """
     maximum = engine.config.max_search_results
     if limit is UNSET:
         return engine.config.default_search_limit or min(default, maximum)

@@ -68,6 +68,13 @@ def _build_stored_entity(row: Mapping[str, Any]) -> Entity:
 def _build_context(
     neighborhood: Neighborhood, *, entity: Entity | None, operation: str
 ) -> GraphContext:
+    """Build the response of an operation.
+
+    Args:
+        neighborhood: What was read.
+        entity: The entity at which the traversal starts.
+        operation: Leaves the list empty that the operation does not return.
+    """
     neighbors = [
         GraphNeighbor(
             entity_id=neighbor.entity_id,

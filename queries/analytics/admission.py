@@ -72,8 +72,8 @@ class AdmittedProjection:
     """A projection that was admitted.
 
     Attributes:
-        name: In the library's catalog.
-        nodes: Projected entities, 0 where there is nothing to project.
+        name: Name in the catalog of Graph Data Science.
+        nodes: Projected entities. With 0 nothing was projected, and `name` does not exist.
         relationships: As they are stored.
         bytes: Reserved for it and the algorithm.
     """
@@ -125,7 +125,7 @@ class Admission:
             need: Memory of the algorithm.
             kind: `call` for an analysis that computes within its deadline, `block` for a projection
                 that the user keeps.
-            options: Of the projection.
+            options: Options of the projection.
 
         Raises:
             GraphError: The heap is too small for it; or others used the memory until the deadline,

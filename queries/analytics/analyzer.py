@@ -104,7 +104,7 @@ class GraphAnalyzer:
         """Project a namespace for the time of the block, as soon as there is memory for it.
 
         Args:
-            namespace: The namespace.
+            namespace: Name of the namespace.
             undirected: Whether relationships count in both directions.
             task: What the projection is for; `block` for the user's own algorithms.
             weighted: Whether relationships have a weight.
@@ -218,11 +218,11 @@ class GraphAnalyzer:
 
         Args:
             projection: The graph.
-            namespace: The namespace.
+            namespace: Name of the namespace.
             entity_id: The first entity of all pairs; None for any.
             limit: Number of pairs.
-            min_similarity: Of a pair, 0 to 1.
-            min_neighbors: Of an entity that is compared.
+            min_similarity: Smallest similarity of a pair, 0 to 1.
+            min_neighbors: Neighbors that an entity must have to be compared.
             per_entity: Similar entities of each entity; None for `limit`.
         """
         batch = {
@@ -249,9 +249,9 @@ class GraphAnalyzer:
         """Return the ids of pairs of entities with shared neighbors.
 
         Args:
-            namespace: The namespace.
-            min_similarity: Of a pair, 0 to 1.
-            min_neighbors: Of an entity that is compared.
+            namespace: Name of the namespace.
+            min_similarity: Smallest similarity of a pair, 0 to 1.
+            min_neighbors: Neighbors that an entity must have to be compared.
 
         Returns:
             The pairs. None if the server has no library or no memory for this, or takes too long.

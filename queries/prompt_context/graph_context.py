@@ -21,7 +21,7 @@ def read_facts(
 
     Args:
         run: Runs a statement and returns its rows.
-        namespace: The namespace.
+        namespace: Name of the namespace.
         candidates: Messages, decisions and passages of documents, best first.
         entities: Whether the entities that they mention are needed.
     """

@@ -10,7 +10,9 @@ from mcp_context_persistence.kg.driver.statement import Row
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A text that a retriever returned. Its first fields are in the order of `search/find`.
+    """A text that a retriever returned, a neighbor of one, or a text that an entity led to.
+
+    Its first fields are in the order of `search/find`.
 
     Attributes:
         kind: message, entity, decision, conversation or document.
@@ -22,7 +24,8 @@ class Candidate:
         metadata: JSON, where it was requested.
         vector_score: Raw cosine, -1 to 1; None where the vector retriever did not find it.
         keyword_score: Lucene's score; None where the keyword retriever did not find it.
-        retrieval_score: Weighted sum of both scores of a message, 0 to 1.
+        retrieval_score: Weighted sum of both scores, each normalized to its retriever's range; 0 to
+            1, only of messages.
         is_allowed: Whether the filters let it through. A neighbor that they do not let through only
             contributes to the features of others.
         neighbor_seeds: The messages next to which it lies: `id`, `steps` and `retrieval_score`;
@@ -31,9 +34,9 @@ class Candidate:
         author: Who wrote a message.
         cosine: Raw cosine of a message, also of neighbors of what was found; None where it was not
             computed.
-        name, aliases, description: Of an entity.
+        name, aliases, description: Fields of an entity.
         document_id, start, end: The document of a passage, and its range of characters.
-        status: Of a decision.
+        status: Status of a decision.
     """
 
     kind: str

@@ -69,7 +69,7 @@ def search_graph(
 
     Args:
         run: Runs a statement and returns its rows.
-        namespace: The namespace.
+        namespace: Name of the namespace.
         words: The informative words of the query.
         filters: What may be returned.
         limit: Matches at most.

@@ -93,7 +93,7 @@ class Retrieval:
     """What the retrievers look for; the same in all rounds.
 
     Attributes:
-        namespace: The namespace.
+        namespace: Name of the namespace.
         filters: What may be returned.
         vector: The vector of the query; None turns the vector retriever off.
         words: The words of the query; none turn the keyword retriever off.

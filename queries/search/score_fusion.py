@@ -1,9 +1,9 @@
 """Score fusion: combining the retrievers' scores by arithmetic on what one statement returns.
 
-Messages come with the scores of the ranker or of a single retriever. Other kinds are scored here on
-the same scale. The keyword score
-of an entity has a scale of its own: its text is little more than a name, which Lucene would prefer
-to any message.
+The scores of messages are fused in the statement `search/find`; here they come with the score of
+the ranker or of a single retriever. Other kinds are scored here on the same scale. The keyword
+score of an entity has a scale of its own: its text is little more than a name, which Lucene would
+prefer to any message.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

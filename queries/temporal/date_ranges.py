@@ -27,7 +27,7 @@ def build_months(year: int, month: int, count: int) -> DateRange:
     """Return the range of several whole months, cut at the ends of the calendar.
 
     Args:
-        year: Of the first month.
+        year: Year of the first month.
         month: The first month; it may be below 1 or above 12, which is in another year.
         count: Number of months.
     """

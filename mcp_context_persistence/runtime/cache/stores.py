@@ -57,11 +57,17 @@ class CacheStore(Protocol):
         return 0, 0
 
     def bound(self, size: int | None) -> None:
-        """Keep at most that many bytes in this process's memory; None is the usual limit."""
+        """Keep at most that many bytes in this process's memory; None is the usual limit.
+
+        Does nothing here; a store that keeps its entries in memory overrides it.
+        """
         return
 
     def free(self) -> None:
-        """Remove what is in this process's memory."""
+        """Remove what is in this process's memory.
+
+        Does nothing here; a store that keeps its entries in memory overrides it.
+        """
         return
 
 
@@ -118,7 +124,7 @@ class MemoryStore(CacheStore):
         self.clear()
 
     def clear(self) -> None:
-        """Remove all entries of the group."""
+        """Remove all entries; the store belongs to one client, so it has one group."""
         with self._lock:
             self._cache.clear()
 
