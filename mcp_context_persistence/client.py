@@ -49,13 +49,14 @@ class ContextPersistenceClient(
     MonitoringCalls,
     PatternCalls,
 ):
-    """Memory for an AI assistant, kept as one property graph in Neo4j.
+    """Memory for an AI assistant, stored as one property graph in Neo4j.
 
-    A client may be shared between threads. It is a context manager: leaving it closes it.
+    Several threads can use one client. A client is a context manager: the end of the `with` block
+    closes it.
 
     Every call ends within its deadline (30 s unless configured) and raises only subclasses of
-    `ContextPersistenceError`. Every call may be repeated: writing the same again leaves the same
-    graph.
+    `ContextPersistenceError`. Every call may be repeated: if you write the same again, the graph
+    does not change.
     """
 
     @unset_defaults("spacy_model")
@@ -76,26 +77,27 @@ class ContextPersistenceClient(
         """Open a graph.
 
         Args:
-            database_url: `local:PATH` or `sqlite:///PATH` for a store in that folder, which is
-                served by its own managed Neo4j; `:memory:` or `sqlite:///:memory:` for a throwaway
-                graph; `bolt://` or `neo4j://` (`+s`, `+ssc`) for a server. None means the
-                configured URL (CONTEXT_DB_URL), else the user's own store in the platform's data
-                folder.
-            vector_db_url: Accepted for compatibility. Vectors live in Neo4j's own vector index.
-            spacy_model: Name of the installed spaCy model; the configured one (SPACY_MODEL) when
-                left out.
+            database_url: `local:PATH` or `sqlite:///PATH` for a store in that folder, with a
+                managed server; `:memory:` or `sqlite:///:memory:` for a throwaway store; `bolt://`
+                or `neo4j://` (`+s`, `+ssc`) for your own server. None means the configured URL
+                (CONTEXT_DB_URL). If there is none, it means the user's own store in the data folder
+                of the platform.
+            vector_db_url: Accepted for compatibility, without effect. Vectors are stored in Neo4j.
+            spacy_model: The name of an installed spaCy model. If you leave it out, the configured
+                one (SPACY_MODEL) is used.
             config: Settings by name, see `mcp_context_persistence.runtime.config.settings.Config`.
-                They win over the environment, `.env`, the file `config.yaml`, and the defaults, in
-                this order.
+                They have priority over environment variables, `.env`, the file `config.yaml` and
+                the defaults, in this order.
             namespace: An isolated part of the database, at most 128 bytes.
-            auth: User and password of a server; they may also be in the URL or in CONTEXT_DB_USER
-                and CONTEXT_DB_PASSWORD.
-            database: Name of the server's database, its default one when None.
-            progress: Called with a stage, how much of it is done, and how much there is, while a
-                managed server is provided.
-            enable_metrics: Whether requests are counted and timed for `get_metrics()`.
-            metrics_port: Port on the loopback address where Prometheus may read them, 0 for any
-                free one (see `client.metrics_port`), None for none.
+            auth: The user and the password of your own server. You can also give them in the URL or
+                in CONTEXT_DB_USER and CONTEXT_DB_PASSWORD.
+            database: The name of the database on the server. None means the default database of the
+                server.
+            progress: A function that is called while a managed server is downloaded and started. It
+                gets the name of the stage, the amount that is done, and the total amount.
+            enable_metrics: Whether calls are counted and timed for `get_metrics()`.
+            metrics_port: The port on the loopback address where Prometheus can read the metrics. 0
+                means any free port (see `client.metrics_port`). None means no port.
 
         Raises:
             ValidationError: An argument is not valid.
@@ -144,6 +146,6 @@ class ContextPersistenceClient(
     def close(self) -> None:
         """Close the client; calling it again does nothing.
 
-        A managed server stops after its last user.
+        When no client uses a managed server any more, the server stops.
         """
         self._engine.close()

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 class AnalyticsCalls:
     """Analyzes the graph of entities: its shape, central entities, communities, similarity, paths.
 
-    The analyzed graph has the entities of the namespace and the relationships between them. Several
-    relationships between the same two entities count once, with the greatest of their confidences.
-    A relationship of an entity to itself does not count. (`total_edges` counts all stored ones.)
-    The same graph always gives the same result.
+    The analyzed graph has the entities of the namespace and the relationships between them. If
+    there are several relationships between two entities, they count as one, with the highest
+    confidence of them. A relationship of an entity to itself does not count. (`total_edges` counts
+    all stored ones.) The same graph always gives the same result.
 
-    These methods need a server with Graph Data Science and with enough memory for the graph, and
-    raise `GraphError` without them. All other methods work without Graph Data Science.
+    These methods need a server with Graph Data Science and with enough memory for the graph.
+    Without them, they raise `GraphError`. All other methods work without Graph Data Science.
     """
 
     _engine: Engine
@@ -50,7 +50,7 @@ class AnalyticsCalls:
     def graph_data_science(
         self, *, directed: bool = False, costs: bool = False
     ) -> "Iterator[tuple[GraphDataScience, Any]]":
-        """Open the Python client of Graph Data Science with the namespace's graph projected.
+        """Open the Python client of Graph Data Science with a projection of the namespace.
 
         Use it for algorithms that have no method here:
 
@@ -100,13 +100,13 @@ class AnalyticsCalls:
                 `eigenvector`: an entry of the eigenvector of length 1;
                 `degree`: the number of neighbors divided by the number of other entities.
                 Longer names such as `betweenness_centrality` are accepted too.
-            top_k: The most entities to return, 1 to 10,000.
+            top_k: The maximum number of entities to return, 1 to 10,000.
             directed: Whether relationships count only in their direction.
             weighted: Whether relationships count by their confidence; available for `pagerank`,
                 `article_rank`, `eigenvector` and `degree`.
 
         Returns:
-            The most central entity first; entities with equal scores in the order of their ids.
+            The most central entity first. Entities with equal scores are ordered by their ids.
 
         Raises:
             GraphError: The analysis failed.
@@ -129,13 +129,13 @@ class AnalyticsCalls:
         Args:
             algorithm: `leiden` or `louvain` (both maximize modularity), `label_propagation`, `wcc`
                 (connected components), or `k_core` (entities by their core number).
-            min_size: The fewest entities that a community has, 1 or more.
+            min_size: The minimum number of entities in a community, 1 or more.
             weighted: Whether relationships count by their confidence; available for `leiden`,
                 `louvain` and `label_propagation`.
 
         Returns:
-            A list of at most 500 communities, the largest first. Its attribute `truncated` tells
-            whether there are more.
+            A list of at most 500 communities, the largest first. The attribute `truncated` of the
+            list says whether there are more.
 
         Raises:
             GraphError: The analysis failed.
@@ -155,14 +155,14 @@ class AnalyticsCalls:
         """Find pairs of entities that share neighbors.
 
         Args:
-            entity_id: Id, exact name or alias of an entity, to get only its pairs; None compares
-                all entities with each other.
-            top_k: The most pairs to return, 1 to 1,000.
+            entity_id: The id, exact name or alias of an entity, to get only the pairs with this
+                entity. None compares all entities with each other.
+            top_k: The maximum number of pairs to return, 1 to 1,000.
             min_similarity: The smallest similarity (Jaccard index of the two sets of neighbors),
                 0.0 to 1.0.
 
         Returns:
-            The most similar pair first; pairs without a shared neighbor are left out.
+            The most similar pair first. Pairs without a shared neighbor are not returned.
 
         Raises:
             NotFoundError: The entity does not exist.
@@ -190,7 +190,7 @@ class AnalyticsCalls:
         Args:
             source_entity_id: Id, exact name or alias of the first entity.
             target_entity_id: Id, exact name or alias of the last entity.
-            k: The most paths to return, 1 to 50.
+            k: The maximum number of paths to return, 1 to 50.
             directed: Whether relationships are followed only in their direction.
             weighted: True: the best path has the greatest product of confidences. False: the best
                 path has the fewest relationships.

@@ -21,7 +21,7 @@ from mcp_context_persistence.services import batch_extraction, batch_saving, bat
 
 
 class BatchCalls:
-    """Saves many conversations, and extracts from many texts, with one response for each."""
+    """Saves many conversations or extracts from many texts, and returns a response for each."""
 
     _engine: Engine
 
@@ -40,12 +40,12 @@ class BatchCalls:
         Their texts are analyzed and embedded together. Each conversation is written as a whole or
         not at all.
 
-        Repeat a call that was interrupted, for example by Ctrl-C: conversations that are stored
-        already are only compared. When the server has not enough memory for a conversation, it is
-        saved once more after all others, alone. Each conversation has the deadline of one call.
-        When the database fails again and again, the remaining conversations are not tried, and
-        their responses say so. On a server that no longer responds, the batch ends after two
-        deadlines, however many conversations it has.
+        If a call was interrupted, for example by Ctrl-C, repeat it: conversations that are already
+        stored are only compared. If the server has not enough memory for a conversation, the
+        conversation is tried once more, alone, after all others. Each conversation has the deadline
+        of one call. If the database fails again and again, the remaining conversations are not
+        tried, and their responses say so. If the server no longer responds, the batch ends after
+        two deadlines, for any number of conversations.
 
         Args:
             conversations: At most 100,000 `Conversation` objects, or mappings with
@@ -54,13 +54,14 @@ class BatchCalls:
                 memory in use.
             parallel: Whether analyzing, embedding and writing run at the same time; None means the
                 setting `enable_parallel_processing`.
-            max_workers: The most conversations that are written at the same time, 1 to 64; at most
-                four are used. 1 turns parallel processing off. None means the value that was given
-                to `configure_parallel_processing`.
+            max_workers: The maximum number of conversations that are written at the same time, 1 to
+                64. At most four are used. 1 turns parallel processing off. None means the value
+                that was given to `configure_parallel_processing`.
             replace: Whether stored messages that are not in the given conversation are removed.
-            progress: Called in the caller's thread with "conversations", the number of finished
-                conversations, and the number of all. When it raises, the batch is interrupted.
-                Without it, a progress bar is shown if standard error is a terminal.
+            progress: A function that is called in the thread of the caller. It gets
+                "conversations", the number of finished conversations, and the number of all
+                conversations. If it raises an error, the batch is interrupted. Without this
+                argument, a progress bar is shown if standard error is a terminal.
 
         Returns:
             A response for each conversation, in their order. A conversation that failed has
@@ -69,7 +70,7 @@ class BatchCalls:
         Raises:
             ValidationError: An argument is not valid. A single conversation that is not valid does
                 not raise: its response has the error.
-            DatabaseError: The database did not tell which embedding model the namespace uses.
+            DatabaseError: The embedding model of the namespace could not be read.
             VectorDBError: The embedding model is missing.
         """
         return batch_saving.save_batch(
@@ -94,18 +95,19 @@ class BatchCalls:
     ) -> list[ExtractEntitiesResponse]:
         """Extract entities and relationships from many texts, as `extract_entities` does from one.
 
-        What was found in up to 100 texts is stored by one statement. When the server has not enough
-        memory for it, it is stored in smaller parts.
+        One statement stores the entities and relationships of up to 100 texts. If the server has
+        not enough memory for this statement, they are stored in smaller parts.
 
         Args:
             texts: At most 100,000 texts of at most 1,000,000 characters each.
             parallel: Whether analyzing, embedding and writing run at the same time.
-            max_workers: The most statements that run at the same time if `parallel` is True, 1 to
-                64; at most four are used. None means the value that was given to
+            max_workers: The maximum number of statements that run at the same time if `parallel` is
+                True, 1 to 64. At most four are used. None means the value that was given to
                 `configure_parallel_processing`.
             entity_types: The types of entities to return; entities of all types are stored.
             store: Whether to store what was found.
-            progress: As for `batch_save_conversations`, with "texts".
+            progress: A function as for `batch_save_conversations`. It gets "texts" as its first
+                argument.
 
         Returns:
             A response for each text, in their order. A text that failed has `success=False` and
@@ -131,10 +133,10 @@ class BatchCalls:
         """Set how this client processes batches.
 
         Args:
-            max_workers: The most items that are written at the same time, 1 to 64; at most four are
-                used. 1 turns parallel processing off.
-            chunk_size: The number of messages or texts that are analyzed together, 1 to 10,000.
-                More of them need more memory. A conversation is never split.
+            max_workers: The maximum number of items that are written at the same time, 1 to 64. At
+                most four are used. 1 turns parallel processing off.
+            chunk_size: The number of messages or texts that are analyzed together, 1 to 10,000. A
+                higher number needs more memory. A conversation is never split.
 
         Raises:
             ValidationError: An argument is not valid.

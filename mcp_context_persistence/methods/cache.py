@@ -26,23 +26,23 @@ class CacheCalls:
     ) -> None:
         """Cache the responses of searches and of `query_knowledge_graph`.
 
-        A write to the namespace by this library, from any process, invalidates all cached responses
-        at once. A cached response differs from a computed one only in its `processing_time`. When
-        the cache fails, responses are computed, and a warning is logged once. Changes that are made
-        in the database without this library appear after the library's next write, after
-        `clear_cache()`, or after `ttl` seconds.
+        When this library writes to the namespace, from any process, all cached responses become
+        invalid at once. A cached response differs from a computed one only in `processing_time`. If
+        the cache fails, responses are computed, and a warning is logged once. If you change the
+        database without this library, cached responses do not show the change until the next write
+        by the library, `clear_cache()`, or the end of `ttl` seconds.
 
         Args:
             cache_type: `memory` (for this process), `file` (for all processes of this user),
                 `redis` (for several machines), or `none` to turn the cache off. Files and Redis
                 contain the text of the responses.
-            cache_size: The most responses that are cached for this namespace, 1 to 100,000; the
-                setting `cache_size` when left out.
-            ttl: Seconds after which a response is computed again, 1 to 2,592,000 (30 days); the
-                setting `cache_ttl` when left out.
+            cache_size: The maximum number of responses that are cached for this namespace, 1 to
+                100,000. If you leave it out, the setting `cache_size` is used.
+            ttl: The number of seconds after which a response is computed again, 1 to 2,592,000 (30
+                days). If you leave it out, the setting `cache_ttl` is used.
             redis_url: A URL with `redis://`, `rediss://` or `unix://`, for `redis` only.
-            directory: The folder of the cache file, for `file` only; it is created if it does not
-                exist. None means the platform's cache folder.
+            directory: The folder of the cache file, for `file` only. It is created if it does not
+                exist. None means the cache folder of the platform.
 
         Raises:
             ValidationError: An argument is not valid, or the package that the type needs is not

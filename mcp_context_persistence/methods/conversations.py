@@ -39,10 +39,10 @@ class ConversationCalls:
         """Save a conversation: its messages, their vectors, and the entities that they mention.
 
         Saving a conversation again updates it. A message is identified by its id, or by its
-        position if the messages have no ids; a list of one message without an id therefore replaces
-        the first message. Changed messages are analyzed again, unchanged messages are not. Stored
-        messages that are not given stay, unless `replace` is True. Messages with new ids are
-        appended.
+        position if the messages have no ids. So a list of one message without an id replaces the
+        first message. Changed messages are analyzed again, unchanged messages are not. Stored
+        messages that are not in the list are kept, unless `replace` is True. Messages with new ids
+        are appended.
 
         Args:
             conversation_id: The id of the conversation (at most 512 bytes), or a `Conversation`
@@ -51,15 +51,16 @@ class ConversationCalls:
                 (in UTC if it has no time zone), `metadata`, `id` and `name`. Either all messages
                 have an id, which is unique in the namespace, or none has.
             project_path: The path of a project. It is stored as text and never opened. Its last
-                part names the project, unless `metadata["project"]` does.
+                part is the project, if there is no `metadata["project"]`.
             mode: `conversation` stores text and vectors, `knowledge` stores text and graph,
                 `hybrid` stores all three. None means the mode of the `Conversation` object, or the
                 configured default, `hybrid`.
             metadata: A mapping that can be written as JSON. Searches can filter by `project`,
-                `tags` and other plain values. It replaces the stored metadata; None keeps them.
+                `tags` and other plain values. It replaces the stored metadata. None keeps the
+                stored metadata.
             embeddings: Vectors to use instead of computed ones, `(number of messages, dimension)
                 float32`, made by the namespace's embedding model.
-            replace: Whether stored messages that are not given are removed.
+            replace: Whether stored messages that are not in the list are removed.
 
         Raises:
             ValidationError: An argument is not valid (also a `ValueError`).
@@ -90,7 +91,7 @@ class ConversationCalls:
 
         Args:
             conversation_id: The id of the conversation.
-            limit: The most messages to load, 1 to 10,000; None means 10,000.
+            limit: The maximum number of messages to load, 1 to 10,000. None means 10,000.
 
         Raises:
             NotFoundError: The conversation does not exist.

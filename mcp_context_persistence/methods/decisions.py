@@ -30,8 +30,8 @@ class DecisionCalls:
         """Save a decision, and link it to its conversation and to the entities that it is about.
 
         Args:
-            conversation_id: The id of its conversation. A conversation that does not exist is
-                created without messages, and the response says so.
+            conversation_id: The id of the conversation. If it does not exist, it is created without
+                messages, and the response says so.
             decision_type: For example `architecture`.
             context: What led to the decision, at most 20,000 characters.
             outcome: What was decided, at most 20,000 characters.
@@ -51,26 +51,27 @@ class DecisionCalls:
     ) -> ProposeDecisionsResponse:
         """Find sentences in a conversation that state decisions, and save them as proposals.
 
-        A proposal is a `Decision` with the status `proposed`. It is found by searches like other
-        decisions, and has the messages with its sentence as evidence. English sentences of 3 to 80
-        words are recognized by their wording.
+        A proposal is a `Decision` with the status `proposed`. Searches find it like other
+        decisions. Its evidence is the messages that contain its sentence. English sentences of 3 to
+        80 words are recognized by certain words.
 
         Calling this again keeps the status of known proposals. A rejected proposal does not come
         back, even if another message has the same sentence. A proposal has the time of its message.
-        When no message has its sentence any longer, a proposal is removed; a reviewed decision
-        stays.
+        If no message contains its sentence any more, the proposal is removed. A reviewed decision
+        is kept.
 
-        A proposal whose message is changed or removed during the call is not saved: its `kept` is
-        False, and `outdated` counts it. A message that is longer than a context may be (20,000
-        characters) is cut to the text near the sentence, and `context_cut` is True.
+        If the message of a proposal is changed or removed during the call, the proposal is not
+        saved. Its `kept` is False, and `outdated` counts it. The context of a proposal is its
+        message. If the message has more than 20,000 characters, the context is only the text near
+        the sentence, and `context_cut` is True.
 
-        Each proposal is saved on its own. If a call fails after some of them, for example because
-        several hundred proposals need more time than the deadline, its error has the outcome
-        `unknown`; call again to save the others.
+        Each proposal is saved separately. A call may fail after some of them, for example because
+        several hundred proposals need more time than the deadline. Then the error has the outcome
+        `unknown`. Call again to save the others.
 
         Args:
             conversation_id: The id of the conversation.
-            save: Whether to save the proposals; False only returns them.
+            save: Whether to save the proposals. False only returns them.
 
         Raises:
             DatabaseError: The database operation failed.
@@ -83,7 +84,7 @@ class DecisionCalls:
     def review_decision(self, decision_id: str, accept: bool = True) -> ReviewDecisionResponse:
         """Accept or reject a proposed decision.
 
-        A rejected decision is not found by any search, and is not proposed again.
+        No search finds a rejected decision, and it is not proposed again.
 
         Args:
             decision_id: The id that `propose_decisions` and searches return.

@@ -31,24 +31,26 @@ class DuplicateCalls:
     ) -> FindDuplicateEntitiesResponse:
         """Find entities that are probably the same. Nothing is changed.
 
-        These are compared: names and aliases (ignoring case, accents, legal forms and titles;
-        recognizing acronyms, initials, numeronyms such as `k8s`, short forms and spelling
-        mistakes), the metadata of people, companies and publications field by field, vectors, and
-        shared neighbors.
+        Names and aliases are compared without case, accents, legal forms and titles. Acronyms,
+        initials, numeronyms such as `k8s`, short forms and spelling mistakes are recognized. The
+        metadata of people, companies and publications are compared field by field. Vectors and
+        shared neighbors are compared too.
 
-        A pair is at most `review` if its name may stand for several entities, or if only the
-        vectors or the neighbors of the two are similar. Different types, numbers or names of people
-        rule a pair out.
+        The `band` of a pair is `review`, not `same`, if its name may stand for several entities, or
+        if only its vectors or its neighbors are similar. Two entities with different types, numbers
+        or names of people are never a pair.
 
         Args:
-            entity_id: Id, exact name or alias of an entity, to get only its duplicates.
-            entity_types: The types of entities to compare, in any case; None means all types.
+            entity_id: The id, exact name or alias of an entity, to get only the duplicates of this
+                entity.
+            entity_types: The types of entities to compare, in upper or lower case. None means all
+                types.
             min_score: The smallest score of a pair, 0.0 to 1.0. Pairs below 0.5 are never returned.
-            limit: The most pairs to return, 1 to 1,000.
+            limit: The maximum number of pairs to return, 1 to 1,000.
 
         Returns:
-            The pairs, best first, with the evidence of each comparison, and groups that can be
-            passed to `merge_entities`.
+            The pairs, best first, with the evidence of each comparison. Also groups that you can
+            pass to `merge_entities`.
 
         Raises:
             NotFoundError: The entity does not exist.
@@ -71,10 +73,10 @@ class DuplicateCalls:
     ) -> MergeEntitiesResponse:
         """Merge entities into one.
 
-        The mentions, relationships and decisions of the duplicates become those of the entity that
-        is kept, and their names become its aliases: what is saved later under one of these names
-        belongs to the kept entity. The properties of the kept entity do not change. The merge is
-        stored as a node of the graph and can be undone.
+        The mentions, relationships and decisions of the duplicates are moved to the entity that is
+        kept. The names of the duplicates become its aliases. If a later text uses one of these
+        names, it means the kept entity. The properties of the kept entity do not change. The merge
+        is stored as a node of the graph and can be undone.
 
         Args:
             keep: Id, exact name or alias of the entity that is kept.
@@ -101,13 +103,14 @@ class DuplicateCalls:
     def undo_merge(self, merge_id: str) -> UndoMergeResponse:
         """Undo a merge.
 
-        All that the merge changed is restored. What was saved after the merge goes to the entity
-        that its text names. If the text names none of the entities, or several, it stays with the
-        kept entity, and so do later decisions. A relationship between two of the merged entities
-        that a text stated after the merge was not stored.
+        Everything that the merge changed is restored. Data that were saved after the merge go to
+        the entity that their text names. If the text names none or several of the entities, the
+        data stay with the kept entity. Later decisions also stay with it. If a text stated a
+        relationship between two of the entities after the merge, this relationship was not stored
+        and is missing.
 
-        Later merges of the same entities must be undone first. The error lists them in the order in
-        which to undo them, and so does `list_merges`.
+        Later merges of the same entities must be undone first. The error and `list_merges` list
+        these merges in the order in which you must undo them.
 
         Args:
             merge_id: The id that `merge_entities` returned.
@@ -125,13 +128,13 @@ class DuplicateCalls:
         """List the merges of the namespace, newest first, including those that were undone.
 
         Args:
-            limit: The most merges to return, 1 to 100.
-            before: Id of a merge, to get only older ones. Pass the last id of a page to get the
-                next page.
+            limit: The maximum number of merges to return, 1 to 100.
+            before: The id of a merge, to get only older merges. To get the next page, pass the last
+                id of a page.
 
         Returns:
-            For each merge: the entities, reason and time, whether it was undone, and whether it can
-            be undone now or which merges must be undone before it, in their order.
+            For each merge: the entities, the reason and the time. Also whether it was undone,
+            whether it can be undone now, and which merges must be undone before it, in their order.
 
         Raises:
             NotFoundError: The merge `before` does not exist.

@@ -31,15 +31,15 @@ class EmbeddingCalls:
     ) -> EmbeddingStatus:
         """Use another embedding model for this namespace.
 
-        `generate_embeddings` uses the new model at once. So does everything else if the namespace
-        has no vectors yet. Otherwise a migration makes the vectors of all that is stored again, in
-        the background. Meanwhile, searches and saves use the old model. When all vectors are made,
+        `generate_embeddings` uses the new model at once. If the namespace has no vectors yet, all
+        other calls also use it at once. Otherwise a migration in the background makes all stored
+        vectors again. Meanwhile, searches and saves use the old model. When all vectors are made,
         one transaction switches to the new model. Vectors of different models are never compared.
 
-        When a migration was stopped, by `close()` or by a crash, the same call continues it. The
-        vectors of the previous model are kept until a third model is configured: configure the
-        previous model to go back to it, and only what was written since is embedded. Configuring
-        the model in use stops a migration to another one.
+        If a migration was stopped by `close()` or by a crash, the same call continues it. The
+        vectors of the previous model are kept until a third model is configured. To go back,
+        configure the previous model; then only the texts that were written since are embedded. If
+        you configure the model in use, a migration to another model stops.
 
         After the switch, other clients of the namespace need the new model too. Until it is
         configured for them, their saves and their vector searches raise `ValidationError`. Other
@@ -48,12 +48,13 @@ class EmbeddingCalls:
         Args:
             model: An object with the method `encode` of `SentenceTransformer`, the name of a model,
                 or the path of its folder.
-            vector_size: The number of dimensions, 1 to 4,096, to check the model against; None does
-                not check it.
+            vector_size: The number of dimensions that the model must have, 1 to 4,096. None means
+                no check.
             batch_size: The number of texts that are passed to the model at once, 1 to 1,024.
-            wait: Whether to return only after the switch. An interruption stops the migration.
-            progress: Called in the thread of the migration with "vectors", the number of finished
-                vectors, and the number of all.
+            wait: Whether the call returns only after the switch. If you interrupt the call, the
+                migration stops.
+            progress: A function that is called in the thread of the migration. It gets "vectors",
+                the number of finished vectors, and the number of all vectors.
 
         Returns:
             The model in use and the progress of the migration.
@@ -62,7 +63,7 @@ class EmbeddingCalls:
             ValidationError: An argument is not valid, or the model has another `vector_size`.
             VectorDBError: The model is missing, cannot be loaded, or returned something other than
                 vectors.
-            DatabaseError: The database operation failed; or the migration failed, with `wait`.
+            DatabaseError: The database operation failed. With `wait`: or the migration failed.
         """
         waits = validation.check_flag("wait", wait)
         return embedding_models.configure(
@@ -88,7 +89,7 @@ class EmbeddingCalls:
 
     @public_call(VectorDBError)
     def generate_embeddings(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embed texts with the model that was configured last; nothing is stored.
+        """Embed texts with the model that was configured last. Nothing is stored.
 
         Args:
             texts: At most 100,000 texts of at most 1,000,000 characters each. The vector of a text

@@ -41,8 +41,8 @@ class GraphCalls:
             conversation_id: The conversation to link the entities to, if it exists.
             message_id: The message to link the entities to, if it exists.
             entity_types: The types of entities to return; entities of all types are stored.
-            context: A mapping that can be written as JSON; it is returned in the entities'
-                metadata.
+            context: A mapping that can be written as JSON. The metadata of the returned entities
+                contain it.
             store: Whether to store what was found.
 
         Returns:
@@ -104,12 +104,12 @@ class GraphCalls:
 
         Args:
             entity_id: Id, exact name or alias of the entity.
-            depth: The most relationships to follow, 1 to 5, in both directions.
+            depth: The maximum number of relationships to follow, 1 to 5, in both directions.
             operation: `neighbors`, `paths`, or `context` for both.
 
         Returns:
-            The nearest and most confident first; at most 500 entities and 500 paths. `truncated`
-            tells whether there are more.
+            At most 500 entities and 500 paths. The nearest ones with the highest confidence come
+            first. `truncated` says whether there are more.
 
         Raises:
             NotFoundError: The entity does not exist.
@@ -136,14 +136,14 @@ class GraphCalls:
         """Write entities and relationships in one transaction.
 
         Args:
-            entities: At most 10,000 mappings with `id`, or with `name`, from which the id is made,
-                and optionally `type`, `name`, `description`, `confidence`, `aliases` and
-                `metadata`.
+            entities: At most 10,000 mappings with `id`, `name` or both, and optionally `type`,
+                `description`, `confidence`, `aliases` and `metadata`. If there is no `id`, it is
+                made from `name`.
             relationships: Mappings with `from_entity`, `to_entity`, `relationship_type` and
                 optionally `confidence` and `properties`.
-            merge_strategy: `upsert` replaces stored values by the given ones. `merge` keeps stored
-                values and adds missing ones (mappings key by key). `skip` does not change what
-                exists.
+            merge_strategy: `upsert` replaces stored values with the given ones. `merge` keeps
+                stored values and adds missing ones (in mappings, it adds missing keys). `skip` does
+                not change existing entities and relationships.
 
         Raises:
             ValidationError: An argument is not valid.

@@ -23,25 +23,27 @@ class MemoryCalls:
     ) -> MemoryStats:
         """Limit the memory of this process together with its managed server.
 
-        The language models are shared by all clients, so the limit applies to the process: the
-        lowest limit of all open clients counts, until its client is closed. The limit has these
-        effects:
+        All clients of a process share the language models, so the limit is for the whole process.
+        The lowest limit of all open clients counts, until that client is closed. The limit has
+        these effects:
 
-        - Batches analyze less at a time when the limit is near, and finish started groups first. If
-          memory still does not suffice, the remaining items get a response with `success=False`;
-          repeat the call to process them.
-        - Cached responses in memory use at most a sixteenth of the limit. So do the vectors that an
-          embedder remembers.
-        - The heap and the page cache of the managed server get what is left after 1 GB for this
-          process, at most their usual sizes (1 GiB and 256 MiB).
+        - When the memory in use is near the limit, batches analyze less at a time, and finish
+          started groups first. If there is still not enough memory, the remaining items get a
+          response with `success=False`. Repeat the call to process them.
+        - Cached responses in memory use at most a sixteenth of the limit. The vectors that an
+          embedder keeps in memory also use at most a sixteenth.
+        - This process gets 1 GB of the limit. The heap and the page cache of the managed server get
+          the rest, at most their usual sizes (1 GiB and 256 MiB).
 
         Heap and page cache are set when a server starts. If the server is too large, and no other
-        process and no other call uses it, it is restarted, which takes some seconds. Otherwise
-        `pending_restart` is True in the response: the server keeps its sizes until a process with a
-        limit starts it again, and batches count it with the sizes that it should have.
+        process and no other call uses it, it is restarted. This takes some seconds. Otherwise
+        `pending_restart` is True in the response. Then the server keeps its sizes until a process
+        with a limit starts it again. Until then, batches count it with the sizes that it should
+        have.
 
-        A server that is connected to by its URL is neither limited nor counted. Also not limited
-        are a single conversation or text, which is never split, and the rest of the program.
+        If you connect to a server by its URL, this server is not limited and not counted. The limit
+        also has no effect on a single conversation or text, because it is never split, and on the
+        rest of the program.
 
         Args:
             max_memory_usage: Bytes, or a text such as "2GB" (10⁹ bytes each) or "2GiB" (2³⁰ bytes
@@ -56,8 +58,8 @@ class MemoryCalls:
             The memory in use afterwards.
 
         Raises:
-            ValidationError: An argument is not valid, or the limit is too small; the text says how
-                much is needed.
+            ValidationError: An argument is not valid, or the limit is too small. The text of the
+                error says how much is needed.
             DatabaseError: The managed server could not be restarted.
         """
         self._engine.memory.configure(
@@ -75,7 +77,7 @@ class MemoryCalls:
 
     @public_call(ValidationError, tidy=False)
     def cleanup_memory(self) -> CleanupMemoryResponse:
-        """Free remembered vectors, responses cached in memory, and the C library's unused memory.
+        """Free vectors and responses that are cached in memory, and unused memory of the C library.
 
         Models stay loaded, and files and Redis keep their cached responses. The next calls may take
         longer, because they compute again what was freed.

@@ -9,13 +9,13 @@ from mcp_context_persistence.runtime.engine import Engine
 
 
 class MonitoringCalls:
-    """Reports metrics, and the settings in effect. None of these methods queries the database."""
+    """Reports metrics and the settings in effect. These methods do not query the database."""
 
     _engine: Engine
 
     @property
     def metrics_port(self) -> int | None:
-        """The loopback port where Prometheus can read the metrics, None if there is none."""
+        """The port where Prometheus can read the metrics on the loopback address, or None."""
         return self._engine.metrics.port if self._engine.metrics else None
 
     def get_metrics(self) -> GetMetricsResponse:

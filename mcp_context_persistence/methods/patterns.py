@@ -24,30 +24,31 @@ class PatternCalls:
     ) -> ConfigureEntityPatternsResponse:
         r"""Find entities of your own types by regular expressions.
 
-        The patterns apply to all writers of the namespace. They are stored in it and replace the
-        previous ones; `{}` removes them. They apply to what is saved from now on; call `reextract`
-        to apply them to what is stored.
+        The patterns are stored in the namespace, and all clients of the namespace use them. They
+        replace the previous patterns; `{}` removes all patterns. They are used for texts that are
+        saved from now on. To use them for stored texts too, call `reextract`.
 
-        The whole match is the name of the entity. Where a pattern and a built-in rule overlap, the
-        pattern wins. Of two overlapping patterns, the longer match wins, then the earlier pattern.
-        Fenced code blocks are not searched.
+        The whole match is the name of the entity. If a pattern and a built-in rule match
+        overlapping text, the pattern is used. If the matches of two patterns overlap, the longer
+        match is used. If both are equally long, the earlier pattern is used. Fenced code blocks are
+        not searched.
 
         Args:
             patterns: For each type a list of regular expressions; at most 200 in total, each of at
-                most 1,000 characters. They have the syntax of RE2, which takes linear time for
-                every text: look-arounds and back-references are not available; `\b`, `\w` and `\d`
-                know only ASCII; `(?i)` ignores case. A match of more than 512 bytes is ignored.
-            confidence: The confidence of the entities that the patterns find, 0.0 to 1.0: the share
-                of right matches, if you have measured it. The default 0.5 stands for an unknown
-                share.
+                most 1,000 characters. They have the syntax of RE2, which needs linear time for
+                every text. It has no look-arounds and no back-references. `\b`, `\w` and `\d` know
+                only ASCII. `(?i)` ignores case. A match of more than 512 bytes is ignored.
+            confidence: The confidence of the entities that the patterns find, 0.0 to 1.0. If you
+                have measured the share of right matches, use this share. The default 0.5 means that
+                the share is not known.
 
         Returns:
             The version of the patterns. Configuring the same patterns again keeps the version.
 
         Raises:
-            ValidationError: An expression is not valid, matches the empty string, or is one too
-                many. The text names the type, the index in the list, and the position in the
-                expression, all counted from 0.
+            ValidationError: An expression is not valid or matches the empty string, or there are
+                too many expressions. The text names the type, the index in the list, and the
+                position in the expression. Both numbers begin at 0.
             DatabaseError: The database operation failed.
         """
         return entity_patterns.configure_patterns(self._engine, patterns, confidence)
@@ -60,17 +61,17 @@ class PatternCalls:
 
         The current patterns and rules are used.
 
-        Messages and passages of documents are read; the entities of decisions do not change.
-        Entities, mentions and relationships that were extracted are added or removed. An entity
-        stays if a user wrote it or if anything else supports it. Mentions that `extract_entities`
-        linked to a message from another text are removed.
+        Messages and passages of documents are read. The entities of decisions do not change.
+        Extracted entities, mentions and relationships are added or removed. An entity stays if a
+        user wrote it or if anything else supports it. Mentions that `extract_entities` linked to a
+        message from another text are removed.
 
         Changes are applied in pages of `chunk_size` messages, each in one transaction. After an
         interruption, the same call applies the rest.
 
         Args:
             conversation_id: Only this conversation; None means all conversations and documents.
-            apply: Whether to change the graph; False only shows the difference.
+            apply: Whether to change the graph. False only shows the difference.
 
         Raises:
             NotFoundError: The conversation does not exist.

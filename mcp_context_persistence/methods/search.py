@@ -41,20 +41,23 @@ class SearchCalls:
         *,
         include_metadata: bool = False,
     ) -> SearchSimilarConversationsResponse:
-        """Find conversations that have something like the query in them.
+        """Find conversations that contain something similar to the query.
 
         Args:
             query: At most 10,000 characters.
-            limit: Conversations at most, 1 to 100 or `max_search_results`; `default_search_limit`,
-                where it is set, when left out.
-            min_score: Least raw cosine of the best passage, 0.0 to 1.0; `min_similarity_score`,
-                where it is set, when left out.
+            limit: The maximum number of conversations, 1 to 100, or to the setting
+                `max_search_results` if that is lower. If you leave it out and the setting
+                `default_search_limit` has a value, that value is used.
+            min_score: The lowest cosine that the best passage of a conversation may have, 0.0 to
+                1.0. If you leave it out and the setting `min_similarity_score` has a value, that
+                value is used.
             filters: See `SearchFilters`.
-            include_metadata: Whether messages and conversations carry their metadata.
+            include_metadata: Whether the messages and conversations in the response have their
+                metadata.
 
         Returns:
-            Best first, each with its best-matching messages. `best_score` tells how near the
-            nearest was when nothing reached the floor.
+            The best conversation first, each with the messages that match best. `best_score` is the
+            highest score of all conversations, even if none reaches `min_score`.
 
         Raises:
             SearchError: The search failed.
@@ -85,34 +88,35 @@ class SearchCalls:
         diversity: float = DIVERSITY,
         count_tokens: Callable[[str], int] | None = None,
     ) -> BuildContextResponse:
-        r"""Make a text for a prompt of what is remembered about a query.
+        r"""Build a text for a prompt from what is stored about a query.
 
-        The messages, decisions and documents that are most relevant for each token, each judged
-        also by what it adds to those chosen before it, stand by conversation and time under their
-        day. A decision stands after the message that tells of it. Short messages between two of
-        them, and questions that they answer, are shown too. Nothing is cut inside a sentence; the
-        text ends where what is left is unlikely to be what is asked for, which may be long before
-        the budget is used.
+        The text contains the messages, decisions and documents with the most relevance for each
+        token. A text that repeats a chosen text counts less. The texts are ordered by conversation
+        and time, below a heading with the day. A decision comes after the message that states it.
+        Short messages between two chosen messages, and questions before short answers, are added.
+        No sentence is cut. The text ends when the remaining texts are unlikely to contain what is
+        asked for. This may be long before the budget is used up.
 
-        Each begins on a line of its own with its citation, `[m:ID]`, `[d:ID]` or `[doc:ID]`;
-        further lines of it are indented. In an id `%`, `[` and `]` are percent-encoded, so that
-        `re.findall(r"^\[(m|d|doc):([^\]]+)\]", text, re.M)` finds them all, and
-        `urllib.parse.unquote` gives the id.
+        Each message, decision or document begins on a new line with its citation: `[m:ID]`,
+        `[d:ID]` or `[doc:ID]`. Its other lines are indented. In an id, `%`, `[` and `]` are
+        percent-encoded. So `re.findall(r"^\[(m|d|doc):([^\]]+)\]", text, re.M)` finds all
+        citations, and `urllib.parse.unquote` returns the id.
 
         Args:
             query: At most 10,000 characters.
-            token_budget: Tokens at most, 1 to 1,000,000. It is never exceeded.
+            token_budget: The maximum number of tokens, 1 to 1,000,000. It is never exceeded.
             filters: See `SearchFilters`.
             recipe: See `search_hybrid`.
-            diversity: How much alike two texts of one conversation, or about things that are talked
-                about together, are taken to be at least, 0.0 to 1.0. The more, the more different
-                ones take the place of similar ones, and the sooner the text ends.
-            count_tokens: Counts the tokens of a text. When left out, it is the tokenizer of the
-                embedding model, and what that does not know counts
-                by its bytes: more than language models mostly find.
+            diversity: The minimum similarity of two texts from the same conversation, or about
+                entities that the results mention together, 0.0 to 1.0. With a higher value, more
+                different texts are chosen, and the text ends earlier.
+            count_tokens: A function that counts the tokens of a text. If you leave it out, the
+                tokenizer of the embedding model is used. A word that this tokenizer does not know
+                is counted by its bytes. This count is usually higher than that of language models.
 
         Returns:
-            The text, its citations and its tokens; where it is empty, `notes` says why.
+            The text, its citations and its number of tokens. If the text is empty, `notes` says
+            why.
 
         Raises:
             SearchError: The search failed.
@@ -144,25 +148,25 @@ class SearchCalls:
         """Search messages, entities, decisions, conversations and documents.
 
         Args:
-            query: At most 10,000 characters, or a `HybridSearchParams` object with everything in
-                it.
+            query: At most 10,000 characters, or a `HybridSearchParams` object with all arguments.
             mode: `hybrid` combines the retrievers and ranks messages by their context; `semantic`,
-                `keyword` and `graph` use the vector, the keyword or the graph retriever. Where
-                `enable_hybrid_search` is off, `hybrid` is refused, and a call that names no mode is
+                `keyword` and `graph` use the vector, the keyword or the graph retriever. If the
+                setting `enable_hybrid_search` is False, `hybrid` is refused, and the default is
                 `semantic`.
             filters: See `SearchFilters`.
-            limit: Results at most, 1 to 100 or `max_search_results`; `default_search_limit`, where
-                it is set, when left out.
-            include_metadata: Whether results carry their own metadata.
-            recipe: How `hybrid` is made: `balanced`, `fast`, `precise`, `exploratory`, or a mapping
-                that changes one of them, `{"base": "fast", "weights": {"time": 0}, "recency":
-                1.5}`. See docs/searching.md.
+            limit: The maximum number of results, 1 to 100, or to the setting `max_search_results`
+                if that is lower. If you leave it out and the setting `default_search_limit` has a
+                value, that value is used.
+            include_metadata: Whether the results have their metadata.
+            recipe: The settings of `hybrid`: `balanced`, `fast`, `precise`, `exploratory`, or a
+                mapping that changes one of them, such as
+                `{"base": "fast", "weights": {"time": 0}, "recency": 1.5}`. See docs/searching.md.
             explain: Whether explanations also have the `path` through the graph, the `statements`
-                that were run and the words that were a time.
+                that were run, and `times`: the words of the query that name a time.
 
         Returns:
-            Best first. `similarity_score` is the raw cosine in `semantic`, and between 0 and 1 in
-            the other modes.
+            The best result first. `similarity_score` is the cosine in mode `semantic`, and a score
+            between 0 and 1 in the other modes.
 
         Raises:
             SearchError: The search failed.
