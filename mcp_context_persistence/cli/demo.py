@@ -1,4 +1,4 @@
-"""The demo: save conversations and show, step by step, what can be asked."""
+"""The demo: save conversations, then search and explore them step by step."""
 
 import textwrap
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ class ProvisionProgress:
 
 
 def run_demo(path: Path | None, *, store: str, console: Console) -> None:
-    """Save conversations, then show what can be asked.
+    """Save conversations, then search and explore them.
 
     Args:
         path: File with the user's own conversations, None for those of the package.
@@ -274,7 +274,7 @@ def _show_neighborhood(console: Console, client: ContextPersistenceClient, entit
     except NotFoundError:
         _print_line(
             console,
-            "nothing: these conversations have the mode 'conversation', which keeps only text and "
+            "nothing: these conversations have the mode 'conversation', which stores only text and "
             "vectors",
         )
         return
@@ -288,7 +288,7 @@ def _show_neighborhood(console: Console, client: ContextPersistenceClient, entit
         f"{_count(len(response.context), 'entity', 'entities')} within two steps: "
         f"{', '.join(near[:MAX_LISTED])}{more}"
         if near
-        else "it is related to no other entity",
+        else "it has no relationship to another entity",
     )
     for path in response.paths[:8]:
         _print_line(console, _describe_path(path, names))

@@ -1,4 +1,4 @@
-"""`context-persistence init`: fetch and verify all that later calls need."""
+"""`context-persistence init`: download and verify everything that later calls need."""
 
 from pathlib import Path
 
@@ -10,12 +10,15 @@ from mcp_context_persistence.runtime.progress_lines import ProgressLines
 @click.command()
 @click.argument("store", required=False, type=click.Path(file_okay=False, path_type=Path))
 def init(store: Path | None) -> None:
-    """Fetch and verify the server and the models, so that no later call needs a network.
+    """Download and verify the server and the models.
 
-    With STORE, a folder, the store is also created and its server is started once.
+    After that, no call needs a network.
+
+    STORE is a folder. With STORE, the command also creates a store there and starts its server
+    once.
     """
     from mcp_context_persistence.ingest.models import encoders, minilm, spacy_pipeline  # noqa: PLC0415 - slow to import
-    from mcp_context_persistence.kg.local import jars, java, settings  # noqa: PLC0415 - likewise
+    from mcp_context_persistence.kg.local import jars, java, settings  # noqa: PLC0415 - slow to import
 
     progress = ProgressLines(click.echo)
     runtime = java.find()
@@ -30,7 +33,7 @@ def init(store: Path | None) -> None:
     click.echo(f"spaCy model {pipeline.name} {pipeline.nlp.meta['version']}")
     if store is not None:
         _create_store(store, progress)
-    click.echo("No further call needs a network.")
+    click.echo("From now on, no call needs a network.")
 
 
 def _create_store(store: Path, progress: ProgressLines) -> None:

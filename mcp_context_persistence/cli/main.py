@@ -19,7 +19,7 @@ REDIRECTED_WIDTH = 160  # columns of the demo where its output is not a terminal
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def commands() -> None:
-    """Memory for AI assistants, as one property graph in Neo4j."""
+    """Memory for AI assistants, stored as one property graph in Neo4j."""
 
 
 commands.add_command(server)
@@ -34,12 +34,13 @@ commands.add_command(init)
     "--store",
     default=".cache/demo-store",
     show_default=True,
-    help="Folder of the store, or any database URL.",
+    help="The folder of the store, or a database URL.",
 )
 def demo(file: Path | None, store: str) -> None:
-    """Save conversations and show what can be asked.
+    """Save conversations, then search and explore them.
 
-    FILE has conversations as JSON or JSON lines. Without it, conversations of the package are used.
+    FILE contains conversations as JSON or JSON lines. Without FILE, the demo uses the example
+    conversations of the package.
     """
     from rich.console import Console  # noqa: PLC0415 - see above
 
@@ -51,7 +52,7 @@ def demo(file: Path | None, store: str) -> None:
 
 
 def main() -> None:
-    """Run a command: exit 0 when it worked, 1 when it failed, 2 when it was called wrongly."""
+    """Run a command. It exits with 0 after success, 1 after an error, 2 for wrong arguments."""
     try:
         sys.exit(commands(standalone_mode=False) or 0)
     except click.exceptions.Exit as ending:

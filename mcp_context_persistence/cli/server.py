@@ -15,7 +15,10 @@ STORE = click.argument("store", required=False, type=click.Path(file_okay=False,
 
 @click.group()
 def server() -> None:
-    """Show and control the Neo4j server of a local STORE, a folder; by default your own store."""
+    """Show and control the Neo4j server of a store.
+
+    STORE is the folder of the store. Without STORE, the commands use the store of your user.
+    """
 
 
 def _exists(store: Path) -> bool:
@@ -35,7 +38,7 @@ def _get_status(store: Path) -> "local.ServerStatus":
 @server.command()
 @STORE
 def start(store: Path | None) -> None:
-    """Start the server and keep it up until `server stop`."""
+    """Start the server; it runs until `server stop`."""
     progress = ProgressLines(partial(click.echo, err=True))
     status = local.start(store or local.default_store(), progress=progress)
     click.echo(f"running: {status.bolt_url}  (store {status.store}, process {status.pid})")
@@ -43,7 +46,7 @@ def start(store: Path | None) -> None:
 
 @server.command()
 @STORE
-@click.option("--force", is_flag=True, help="Stop it even if processes use it.")
+@click.option("--force", is_flag=True, help="Stop the server even if processes use it.")
 def stop(store: Path | None, *, force: bool) -> None:
     """Stop the server."""
     folder = store or local.default_store()
@@ -56,7 +59,10 @@ def stop(store: Path | None, *, force: bool) -> None:
 @STORE
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def status(store: Path | None, *, as_json: bool) -> None:
-    """Show whether the server runs, its address, its versions and its clients."""
+    """Show whether the server runs.
+
+    The output also has the address, the versions and the clients of the server.
+    """
     server_status = local.read_status(store or local.default_store())
     if as_json:
         click.echo(json.dumps(asdict(server_status), default=str))
@@ -73,8 +79,8 @@ def status(store: Path | None, *, as_json: bool) -> None:
 
 @server.command()
 @STORE
-@click.option("--show-password", is_flag=True, help="Print the password too.")
-@click.option("--open", "should_open", is_flag=True, help="Open it in the web browser.")
+@click.option("--show-password", is_flag=True, help="Also print the password.")
+@click.option("--open", "should_open", is_flag=True, help="Open Neo4j Browser in your web browser.")
 def browser(store: Path | None, *, show_password: bool, should_open: bool) -> None:
     """Show the address of Neo4j Browser and how to log in. The server must be running."""
     folder = store or local.default_store()

@@ -1,11 +1,11 @@
-"""Learn the weights of the ranker from judged questions about messages that are stored.
+"""Learn the weights of the ranker from judged questions about stored messages.
 
     python -m mcp_context_persistence.cli.train_ranker FILE --database-url URL [--write]
 
-FILE has one question per line: {"query": "...", "relevant": ["message id", ...]}. The command
-prints the figures of each question with weights that were learned without it, those of the current
-weights, and the learned weights. With --write these replace the current ones. scipy must be
-installed.
+FILE has one question per line: {"query": "...", "relevant": ["message id", ...]}. For each
+question, the command prints the figures with weights that were learned without this question, and
+the figures with the current weights. Then it prints the learned weights. With --write, the learned
+weights replace the current ones. scipy must be installed.
 """
 
 import json
@@ -44,7 +44,7 @@ def collect_question(
         engine, query, filters={"content_types": "message"}, limit=training.DEPTH, recipe=recipe
     )
     return training.collect_question(
-        search.build_backend(engine, query),
+        search.build_search_context(engine, query),
         request,
         relevant_ids,
         category=category,
@@ -55,7 +55,9 @@ def collect_question(
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--database-url", required=True, help="The database with the messages.")
-@click.option("--namespace", default="default", show_default=True, help="Their namespace.")
+@click.option(
+    "--namespace", default="default", show_default=True, help="The namespace of the messages."
+)
 @click.option("--write", is_flag=True, help="Replace the weights of the installed package.")
 def train(file: Path, database_url: str, namespace: str, *, write: bool) -> None:
     """Learn the weights of the ranker from the judged questions in FILE."""
@@ -79,7 +81,7 @@ def report(
 
     Args:
         groups: Questions for which single messages are looked for.
-        passages: Questions for which passages are.
+        passages: Questions for which passages are looked for.
         write: Whether the learned weights replace the current ones.
     """
     passages = list(passages)
