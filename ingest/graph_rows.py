@@ -7,7 +7,11 @@ from typing import Any, Protocol
 
 from mcp_context_persistence.ingest.extraction.results import Extraction, Mention, Relation
 from mcp_context_persistence.ingest.extraction.user_patterns import RULE_PREFIX
-from mcp_context_persistence.kg.identifiers import label, relationship_id, relationship_type
+from mcp_context_persistence.kg.identifiers import (
+    build_label,
+    build_relationship_id,
+    build_relationship_type,
+)
 from mcp_context_persistence.kg.merging.mentions import combine_parts
 from mcp_context_persistence.kg.schema.type_limits import (
     FALLBACK_ENTITY_TYPE,
@@ -81,11 +85,11 @@ def build_graph_rows(
     best_mentions = _select_best_mentions(extractions)
     admitted = admission.admit(
         [
-            relationship_type(relation.type)
+            build_relationship_type(relation.type)
             for _, extraction in extractions
             for relation in extraction.relations
         ],
-        [label(mention.type) for mention in best_mentions.values()],
+        [build_label(mention.type) for mention in best_mentions.values()],
     )
     return GraphRows(
         entities=[
@@ -139,7 +143,7 @@ def _build_relation_rows(
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     for source_id, extraction in extractions:
         for relation in extraction.relations:
-            stored_type = relationship_type(relation.type)
+            stored_type = build_relationship_type(relation.type)
             if stored_type not in admitted.relationship_types:
                 stored_type = FALLBACK_TYPE
             key = (relation.source, stored_type, relation.target)
@@ -162,7 +166,7 @@ def _build_relation_row(namespace: str, relation: Relation, stored_type: str) ->
         "type": stored_type,
         "sources": [],
         "properties": {
-            "id": relationship_id(relation.source, stored_type, relation.target),
+            "id": build_relationship_id(relation.source, stored_type, relation.target),
             "namespace": namespace,
             "name": relation.type,
             "confidence": relation.confidence,
@@ -174,7 +178,7 @@ def _build_relation_row(namespace: str, relation: Relation, stored_type: str) ->
 
 
 def _with_admitted_type(mention: Mention, admitted: Types) -> Mention:
-    stored_label = label(mention.type)
+    stored_label = build_label(mention.type)
     if stored_label in admitted.labels or stored_label == FALLBACK_LABEL:
         return mention
     return replace(mention, type=FALLBACK_ENTITY_TYPE)
@@ -184,7 +188,7 @@ def _build_entity_row(namespace: str, mention: Mention, *, now: int) -> dict[str
     """Return the row of an extracted entity; a stored entity keeps its own properties."""
     return {
         "id": mention.entity_id,
-        "label": label(mention.type),
+        "label": build_label(mention.type),
         "vector": None,
         "properties": {
             "name": mention.name,

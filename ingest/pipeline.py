@@ -35,7 +35,7 @@ class TextAnalysis:
 
 
 @dataclass(kw_only=True)
-class ExtractionCache:
+class AnalysisCache:
     """Extractions and vectors by text, so that the next attempt of a save need not compute them.
 
     Attributes:
@@ -55,7 +55,7 @@ def analyze_texts(
     to_embed: Sequence[KeyedText],
     extractor: "Extractor | None",
     embedder: "Embedder | None",
-    cache: ExtractionCache,
+    cache: AnalysisCache,
 ) -> TextAnalysis:
     """Extract from some texts and embed some.
 
@@ -83,7 +83,7 @@ def analyze_texts(
 
 
 def _embed_keyed_texts(
-    items: Sequence[KeyedText], embedder: "Embedder | None", cache: ExtractionCache
+    items: Sequence[KeyedText], embedder: "Embedder | None", cache: AnalysisCache
 ) -> "dict[str, list[tuple[Passage, Any]]]":
     if embedder is None or not items:
         return {}
@@ -92,14 +92,14 @@ def _embed_keyed_texts(
     return {key: cache.passages[model, text] for key, text in items}
 
 
-def extract_texts(texts: Iterable[str], extractor: "Extractor", cache: ExtractionCache) -> None:
+def extract_texts(texts: Iterable[str], extractor: "Extractor", cache: AnalysisCache) -> None:
     """Extract from the texts that the cache does not have."""
     missing = [text for text in dict.fromkeys(texts) if text not in cache.extractions]
     extractions = extractor.extract(missing, cache.patterns)
     cache.extractions.update(zip(missing, extractions, strict=True))
 
 
-def embed_texts(texts: Iterable[str], embedder: "Embedder", cache: ExtractionCache) -> None:
+def embed_texts(texts: Iterable[str], embedder: "Embedder", cache: AnalysisCache) -> None:
     """Embed the passages of the texts that the cache does not have."""
     model = embedder.name
     passages = {

@@ -31,7 +31,7 @@ _CASE_CHANGE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[A-Za-z0-9]+")
 
 
-def entity_id(name: str) -> str:
+def build_entity_id(name: str) -> str:
     """Return the id of an entity of this name.
 
     One word keeps its spelling (``DataProcessor``); several words become lowercase and are joined
@@ -57,7 +57,7 @@ def split_name(name: str) -> str:
     return " ".join(_CASE_CHANGE.sub(" ", name.replace("_", " ")).split())
 
 
-def label(entity_type: str) -> str:
+def build_label(entity_type: str) -> str:
     """Return the label for a type of entities: ``data store`` becomes ``DataStore``.
 
     A label that the graph itself uses gets ``Type`` appended.
@@ -66,7 +66,7 @@ def label(entity_type: str) -> str:
     return f"{name}Type" if name in RESERVED_LABELS else name
 
 
-def relationship_type(name: str) -> str:
+def build_relationship_type(name: str) -> str:
     """Return the type under which a relationship is stored: ``depends on`` becomes ``DEPENDS_ON``.
 
     A type that the graph itself uses gets ``_TYPE`` appended.
@@ -75,17 +75,17 @@ def relationship_type(name: str) -> str:
     return f"{stored_type}_TYPE" if stored_type in RESERVED_TYPES else stored_type
 
 
-def relationship_id(source: str, stored_type: str, target: str) -> str:
+def build_relationship_id(source: str, stored_type: str, target: str) -> str:
     """Return the id of a relationship; the same triple always has the same id."""
     return f"rel:{digest(source, stored_type, target)}"
 
 
-def decision_id(conversation_id: str, decision_type: str, context: str, outcome: str) -> str:
+def build_decision_id(conversation_id: str, decision_type: str, context: str, outcome: str) -> str:
     """Return the id of a decision; the same decision of a conversation always has the same id."""
     return f"decision:{digest(conversation_id, decision_type, context, outcome)}"
 
 
-def proposal_id(conversation_id: str, sentence: str) -> str:
+def build_proposal_id(conversation_id: str, sentence: str) -> str:
     """Return the id of a proposed decision.
 
     The same sentence of a conversation always has the same id, whatever its white space is.
@@ -93,7 +93,7 @@ def proposal_id(conversation_id: str, sentence: str) -> str:
     return f"decision:{digest('proposed', conversation_id, ' '.join(sentence.split()))}"
 
 
-def message_id(conversation_id: str, position: int) -> str:
+def build_message_id(conversation_id: str, position: int) -> str:
     """Return an id for a message without one; a long conversation id becomes its digest."""
     plain = f"{conversation_id}:{position}"
     return (

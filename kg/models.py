@@ -39,7 +39,7 @@ def _check_metadata(value: object) -> dict[str, Any] | None:
 
 
 def _check_confidence(value: object) -> object:
-    return validation.check_confidence("value", value)
+    return validation.check_share("value", value)
 
 
 def _refuse_numbers(value: object) -> object:

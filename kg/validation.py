@@ -86,7 +86,7 @@ def check_type_name(field: str, value: object) -> str:
     return name
 
 
-def check_confidence(field: str, value: object) -> float:
+def check_share(field: str, value: object) -> float:
     """Check a number from 0 to 1; booleans, strings and NaN are refused."""
     return check_number(field, value, minimum=0.0, maximum=1.0)
 

@@ -23,7 +23,10 @@ def main(command: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         class_file, store = Path(folder, "classes.txt"), Path(folder, "store")
         with attach(
-            store, settings=ServerSettings(aot=False, linger_seconds=0, list_classes=class_file)
+            store,
+            settings=ServerSettings(
+                has_start_cache=False, linger_seconds=0, list_classes=class_file
+            ),
         ) as server:
             variables = {
                 "NEO4J_URI": server.bolt_url,

@@ -18,8 +18,9 @@ from bench.files import write_result
 from bench.quality.poleo import measure_poleo
 from bench.quality.rule_counts import Counts, overlap, write_confidences
 from mcp_context_persistence.ingest.extraction.decision_cues import find_decision_sentences
-from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor, entity_id
+from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor
 from mcp_context_persistence.ingest.models import spacy_pipeline
+from mcp_context_persistence.kg.identifiers import build_entity_id
 from mcp_context_persistence.queries.search.query_terms import extract_terms, stem
 
 _HERE = Path(__file__).parent
@@ -216,7 +217,9 @@ def measure_own(name: str, extractor: Extractor, counts: Counts) -> dict[str, An
                     right=(m.start, m.end, m.type) in document.spans,
                     note=f"{m.text} | {document.text}",
                 )
-        wanted = {(entity_id(s), kind, entity_id(t)) for s, kind, t in document.statements}
+        wanted = {
+            (build_entity_id(s), kind, build_entity_id(t)) for s, kind, t in document.statements
+        }
         said = {
             (r.source, r.type, r.target) for r in extraction.relations if r.type != "related_to"
         }

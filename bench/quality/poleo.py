@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.quality.rule_counts import Counts, overlap
-from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor, entity_id
+from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor
+from mcp_context_persistence.kg.identifiers import build_entity_id
 
 # Relations of POLE+O, and the extraction's types for them.
 _TYPES_BY_RELATION = {
@@ -39,7 +40,7 @@ def measure_poleo(data: Path, extractor: Extractor, counts: Counts) -> dict[str,
     extractions = extractor.extract([case["text"] for case in cases])
     for case, extraction in zip(cases, extractions, strict=True):
         names = {
-            entity_id(alias): entity["name"]
+            build_entity_id(alias): entity["name"]
             for entity in case["expected_entities"]
             for alias in (entity["name"], *entity["aliases"])
         }

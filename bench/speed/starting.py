@@ -17,7 +17,7 @@ from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.kg import local
 
 QUICK = local.ServerSettings(linger_seconds=0.0)
-PLAIN = local.ServerSettings(linger_seconds=0.0, aot=False)
+PLAIN = local.ServerSettings(linger_seconds=0.0, has_start_cache=False)
 ATTACH = """
 import sys, time
 from pathlib import Path

@@ -33,7 +33,7 @@ from mcp_context_persistence.ingest.extraction.user_patterns import RULE_PREFIX,
 from mcp_context_persistence.ingest.models import registry, spacy_pipeline
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import NLPError
-from mcp_context_persistence.kg.identifiers import entity_id
+from mcp_context_persistence.kg.identifiers import build_entity_id
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from mcp_context_persistence.ingest.extraction.gliner import GlinerRecognizer
 
-__all__ = ["Extraction", "Extractor", "Mention", "Relation", "entity_id"]
+__all__ = ["Extraction", "Extractor", "Mention", "Relation"]
 
 EVIDENCE_CHARACTERS = 500
 _BATCH_SIZE = 256  # segments that are parsed together
@@ -330,7 +330,7 @@ def _build_mention(
         start=start,
         end=end,
         text=text[start:end],
-        entity_id=entity_id(name),
+        entity_id=build_entity_id(name),
         name=name,
         type=span.type,
         confidence=get_confidence(span.rule) if span.confidence is None else span.confidence,
@@ -353,7 +353,7 @@ def _find_code_mentions(text: str) -> list[Mention]:
                     start=block.start + span.start,
                     end=block.start + span.end,
                     text=name,
-                    entity_id=entity_id(name),
+                    entity_id=build_entity_id(name),
                     name=name,
                     type=span.type,
                     confidence=get_confidence(span.rule),

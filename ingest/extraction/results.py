@@ -29,7 +29,7 @@ class Mention:
         start: First character, counted from 0 in the given text.
         end: One past the last character; ``text[start:end]`` is `text`.
         text: The words exactly as in the text.
-        entity_id: The entity's id, see `kg.identifiers.entity_id`.
+        entity_id: The entity's id, see `kg.identifiers.build_entity_id`.
         name: The words with every run of white space replaced by one space.
         type: A lower-case word, such as ``class``, ``person`` or ``concept``.
         confidence: Measured precision of the rule, 0 to 1, see

@@ -75,7 +75,7 @@ def validate_patterns(patterns: object, confidence: object) -> UserPatterns:
         ValidationError: Something is not valid; the text names the type, the index in its list
             and the position in the expression.
     """
-    valid_confidence = validation.check_confidence("confidence", confidence)
+    valid_confidence = validation.check_share("confidence", confidence)
     if not isinstance(patterns, Mapping):
         raise ValidationError("patterns must be a mapping of types to lists of regular expressions")
     count, types = 0, {}

@@ -222,11 +222,11 @@ class Embedder:
         self._queries.clear()
         self._short_texts.clear()
 
-    def unlock(self) -> None:
+    def renew_locks_after_fork(self) -> None:
         """Take new locks, in a forked child."""
         self._lock = threading.RLock()
-        self._queries.unlock()
-        self._short_texts.unlock()
+        self._queries.renew_locks_after_fork()
+        self._short_texts.renew_locks_after_fork()
 
     def _encode(self, encoder: encoders.Encoder, texts: Sequence[str]) -> Vector:
         try:
@@ -309,7 +309,7 @@ class _VectorCache:
             self._vectors.clear()
             self.size = 0
 
-    def unlock(self) -> None:
+    def renew_locks_after_fork(self) -> None:
         self._lock = threading.Lock()
 
     def _shrink(self) -> None:

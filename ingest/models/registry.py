@@ -34,7 +34,7 @@ class Holder(Protocol):
         """Drop what can be computed or loaded again."""
         ...
 
-    def unlock(self) -> None:
+    def renew_locks_after_fork(self) -> None:
         """Take new locks, in a forked child: a thread that is not there may hold the old ones."""
         ...
 
@@ -69,7 +69,7 @@ class Lazy(Generic[M]):
                 model = self._loaded = self._load()
             yield model
 
-    def unlock(self) -> None:
+    def renew_locks_after_fork(self) -> None:
         """Take a new lock, in a forked child."""
         self._lock = threading.Lock()
 
@@ -137,7 +137,7 @@ def _in_forked_child() -> None:
     _lock = threading.Lock()  # a thread that is not here may hold the old one
     _max_cache_bytes = None  # the limit was the parent's
     for holder in list(_holders):
-        holder.unlock()
+        holder.renew_locks_after_fork()
 
 
 if hasattr(os, "register_at_fork"):

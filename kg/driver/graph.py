@@ -19,20 +19,20 @@ import neo4j.exceptions as driver_errors
 
 from mcp_context_persistence.kg.deadline import Deadline
 from mcp_context_persistence.kg.driver.attempt import Attempt
+from mcp_context_persistence.kg.driver.attempts import Attempts
 from mcp_context_persistence.kg.driver.call_budget import CallBudget
 from mcp_context_persistence.kg.driver.daemon_threads import OverdueError
 from mcp_context_persistence.kg.driver.error_mapping import is_replayable, translate_error
 from mcp_context_persistence.kg.driver.parameters import encode_parameters
 from mcp_context_persistence.kg.driver.pool import Auth
 from mcp_context_persistence.kg.driver.pool_lifecycle import PoolLifecycle
-from mcp_context_persistence.kg.driver.recovery import Recover, Recovery, Restart
-from mcp_context_persistence.kg.driver.replay import Replay
 from mcp_context_persistence.kg.driver.server import (
     Server,
     check_version,
     choose_dialect,
     read_components,
 )
+from mcp_context_persistence.kg.driver.server_recovery import Recover, Recovery, Restart
 from mcp_context_persistence.kg.driver.statement import Run, Statement
 from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError
 from mcp_context_persistence.kg.limits import DEADLINE_SECONDS
@@ -291,66 +291,66 @@ class Graph:
         call = self._budget.current
         seconds = self.seconds_left if deadline is None else deadline
         start = time.monotonic()
-        replay = Replay(
+        attempts = Attempts(
             deadline=Deadline(start + seconds), name=name, applies_when_sent=applies_when_sent
         )
         try:
-            return self._run_attempts(replay, make_attempt)
+            return self._run_attempts(attempts, make_attempt)
         finally:
             if call is not None:
                 call.seconds -= time.monotonic() - start
                 call.may_be_applied = call.may_be_applied or (
-                    changes_data and replay.may_be_applied
+                    changes_data and attempts.may_be_applied
                 )
 
-    def _run_attempts(self, replay: Replay, make_attempt: Callable[[Attempt, float], T]) -> T:
+    def _run_attempts(self, attempts: Attempts, make_attempt: Callable[[Attempt, float], T]) -> T:
         while True:
             pool, server_pid, attempt = (
                 self._lifecycle.pool,
                 self._recovery.server_pid(),
-                replay.begin(),
+                attempts.begin(),
             )
-            seconds = replay.attempt_seconds
+            seconds = attempts.attempt_seconds
             try:
                 value = self._lifecycle.threads.call(
                     partial(make_attempt, attempt, seconds), seconds=seconds
                 )
             except OverdueError as error:
                 attempt.abandon()
-                replay.end_attempt(attempt, error)
-                self._lifecycle.check_open(replay.outcome)
+                attempts.end_attempt(attempt, error)
+                self._lifecycle.check_open(attempts.outcome)
                 raise DatabaseError(
-                    f"{replay.name}: no answer within the deadline of {self._budget.seconds:g} s; "
-                    "is the server alive?",
+                    f"{attempts.name}: no answer within the deadline of {self._budget.seconds:g} s"
+                    "; is the server alive?",
                     retryable=True,
-                    outcome=replay.outcome,
+                    outcome=attempts.outcome,
                 ) from error
             except (driver_errors.Neo4jError, driver_errors.DriverError, OSError) as error:
-                replay.end_attempt(attempt, error)
-                self._lifecycle.check_open(replay.outcome)
+                attempts.end_attempt(attempt, error)
+                self._lifecycle.check_open(attempts.outcome)
                 if self._lifecycle.pool is not pool:
                     continue  # the server has moved, and another call has seen it first
-                self._prepare_replay(error, replay, server_pid)
+                self._prepare_next_attempt(error, attempts, server_pid)
             except ContextPersistenceError as error:  # of the transaction's own work
-                if replay.may_be_applied:
+                if attempts.may_be_applied:
                     error.outcome = "unknown"
                 raise
             else:
-                replay.may_be_applied = replay.may_be_applied or attempt.has_changed
+                attempts.may_be_applied = attempts.may_be_applied or attempt.has_changed
                 return value
 
-    def _prepare_replay(self, error: Exception, replay: Replay, server_pid: int) -> None:
+    def _prepare_next_attempt(self, error: Exception, attempts: Attempts, server_pid: int) -> None:
         """Pause before the next attempt; raise the error for the caller where there may be none."""
         if not self._recovery.recover(
-            error, replay, self._lifecycle.threads, server_pid=server_pid
+            error, attempts, self._lifecycle.threads, server_pid=server_pid
         ):
-            self._lifecycle.check_open(replay.outcome)
-            if not is_replayable(error) or not replay.has_time:
+            self._lifecycle.check_open(attempts.outcome)
+            if not is_replayable(error) or not attempts.has_time:
                 raise translate_error(
-                    error, name=replay.name, may_be_applied=replay.may_be_applied
+                    error, name=attempts.name, may_be_applied=attempts.may_be_applied
                 ) from error
-            log.debug("%s: replayed after %s", replay.name, type(error).__name__)
-        replay.pause()
+            log.debug("%s: replayed after %s", attempts.name, type(error).__name__)
+        attempts.pause()
 
     def _read_server(self) -> Server:
         text = read_components().text()

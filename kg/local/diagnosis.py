@@ -155,7 +155,7 @@ def rotate_logs(logs: Path) -> int:
     return 0
 
 
-def limit_console(logs: Path) -> None:
+def truncate_console(logs: Path) -> None:
     """Empty the console's file where it is too large; the server goes on at its beginning."""
     with contextlib.suppress(OSError):
         if (logs / CONSOLE).stat().st_size > CONSOLE_BYTES:

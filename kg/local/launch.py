@@ -158,7 +158,7 @@ def _java_flags(runtime: Java, settings: ServerSettings) -> list[str]:
         if settings.list_classes
         else []
     )
-    quick = START_FLAGS if settings.aot else ()
+    quick = START_FLAGS if settings.has_start_cache else ()
     return [*sizes.flags(settings.heap), *_flags(runtime), *QUIET_FLAGS, *quick, *listing]
 
 
@@ -181,7 +181,7 @@ def _cache(jars: Jars, runtime: Java, settings: ServerSettings) -> dict[str, str
 
     They are named by the attributes of `StartCache`.
     """
-    if not settings.aot:
+    if not settings.has_start_cache:
         return None
     key = json.dumps(
         [jars.class_path, jars.digest, str(runtime.program), runtime.version, _flags(runtime)]

@@ -25,9 +25,9 @@ class ServerSettings:
     Attributes:
         heap: Memory of the Java heap at most, as Java writes it, such as ``1g``.
         page_cache: Memory for pages of the store, such as ``256m``.
-        aot: Whether the server starts quickly: from an archive of loaded classes, which is made
-            where it is missing, and with flags for it. False starts the same server as the bare
-            Java command would.
+        has_start_cache: Whether the server starts quickly: from an archive of loaded classes, which
+            is made where it is missing, and with flags for it. False starts the same server as the
+            bare Java command would.
         list_classes: A file to which the server writes the classes it loads, for
             `tools.list_classes`.
         linger_seconds: How long the server of a permanent store waits for another process after
@@ -38,7 +38,7 @@ class ServerSettings:
 
     heap: str = f"{HEAP}m"
     page_cache: str = f"{PAGE_CACHE}m"
-    aot: bool = True
+    has_start_cache: bool = True
     list_classes: Path | None = None
     linger_seconds: float = 3.0
     start_seconds: float = 180.0

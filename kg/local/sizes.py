@@ -57,14 +57,14 @@ def options(heap: str, page_cache: str) -> dict[str, str]:
     With a limit for transactions, a too large one fails instead of the server.
     """
     return {
-        "dbms.memory.transaction.total.max": str(limit_statements(parse_size(heap))),
+        "dbms.memory.transaction.total.max": str(compute_transaction_memory(parse_size(heap))),
         "server.memory.heap.initial_size": heap,
         "server.memory.heap.max_size": heap,
         "server.memory.pagecache.size": page_cache,
     }
 
 
-def limit_statements(heap: int) -> int:
+def compute_transaction_memory(heap: int) -> int:
     """Return the bytes of a heap that all transactions may take together.
 
     Neo4j does not count what graph algorithms take: see `queries.analytics.admission`.

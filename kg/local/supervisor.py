@@ -215,7 +215,7 @@ class Supervisor:
                 self.process.kill()
                 return False
             self.process.make_cache()
-            diagnosis.limit_console(self.store.logs)
+            diagnosis.truncate_console(self.store.logs)
             if self._is_disk_full():
                 self._remember_full_disk()
             self.state_file.correct()

@@ -11,7 +11,7 @@ from typing import Any
 
 from mcp_context_persistence.kg.driver.statement import Row, Run
 from mcp_context_persistence.kg.errors import StaleStateError
-from mcp_context_persistence.kg.identifiers import label
+from mcp_context_persistence.kg.identifiers import build_label
 from mcp_context_persistence.kg.merging import mentions, statements
 from mcp_context_persistence.kg.merging import relationships as relations
 from mcp_context_persistence.kg.vector_spaces import VectorState
@@ -101,7 +101,7 @@ def _claim_entities(run: Run, namespace: str, entity_ids: Sequence[str]) -> dict
 def _merged_rows(merged_ids: Sequence[str], claimed: Mapping[str, Row]) -> list[Row]:
     """Return the rows of the entities that become merged entities, by id."""
     return [
-        {"id": merged_id, "label": label(claimed[merged_id]["type"] or "concept")}
+        {"id": merged_id, "label": build_label(claimed[merged_id]["type"] or "concept")}
         for merged_id in sorted(merged_ids)
     ]
 

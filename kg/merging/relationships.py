@@ -5,7 +5,7 @@ from typing import Any
 
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver.statement import Row
-from mcp_context_persistence.kg.identifiers import relationship_id
+from mcp_context_persistence.kg.identifiers import build_relationship_id
 from mcp_context_persistence.kg.writes.upsert import combine_maps, parse_relationship_metadata
 
 Key = tuple[str, str, str]  # source, type, target
@@ -65,7 +65,7 @@ def combine(key: Key, relationships: Sequence[Properties]) -> dict[str, Any]:
 
 def replace_id(key: Key, properties: Properties) -> dict[str, Any]:
     """Return the properties with the id that belongs to this key, if they have an id."""
-    return {**properties, **({"id": relationship_id(*key)} if "id" in properties else {})}
+    return {**properties, **({"id": build_relationship_id(*key)} if "id" in properties else {})}
 
 
 class RelationshipSplit:

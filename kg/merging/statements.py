@@ -83,7 +83,7 @@ def claim_entities(namespace: str, ids: Sequence[str]) -> Statement[Row]:
 def read_references(namespace: str, ids: Sequence[str]) -> Statement[Row]:
     """Read the mentions, relationships and decisions of entities.
 
-    It takes the locks of the entities, so it needs a write session.
+    It belongs to the write transaction of a merge, and counts as a write there.
     """
     return Statement(
         name="merge/references",

@@ -15,7 +15,7 @@ from mcp_context_persistence.kg.filter_tokens import (
     read_project,
     read_tags,
 )
-from mcp_context_persistence.kg.identifiers import digest, message_id
+from mcp_context_persistence.kg.identifiers import build_message_id, digest
 from mcp_context_persistence.kg.models import Conversation
 from mcp_context_persistence.kg.writes.message_diff import (
     MessageDiff,
@@ -303,7 +303,7 @@ def _free_id(conversation_id: str, position: int, used_ids: Container[str]) -> s
 
     A stored message may have the usual id at another position or in another conversation.
     """
-    candidate = message_id(conversation_id, position)
+    candidate = build_message_id(conversation_id, position)
     for suffix in itertools.count():
         if candidate not in used_ids:
             break

@@ -6,7 +6,7 @@ from typing import Any
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
-from mcp_context_persistence.kg.identifiers import message_id
+from mcp_context_persistence.kg.identifiers import build_message_id
 from mcp_context_persistence.kg.models import Conversation
 from mcp_context_persistence.kg.vector_spaces import VectorState
 from mcp_context_persistence.kg.writes.conversation_diff import ConversationDiff, StoredConversation
@@ -36,7 +36,7 @@ def read_state(namespace: str, conversation: Conversation) -> Statement[StoredCo
     """Read the stored state of a conversation and of the message ids in the request."""
     conversation_id = conversation.conversation_id
     ids = [
-        message_id(conversation_id, position) if message.id is None else message.id
+        build_message_id(conversation_id, position) if message.id is None else message.id
         for position, message in enumerate(conversation.messages)
     ]
     batch = {"namespace": namespace, "conversation_id": conversation_id, "ids": ids}

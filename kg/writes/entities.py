@@ -6,7 +6,7 @@ from typing import Any
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.filter_tokens import build_token, build_tokens
-from mcp_context_persistence.kg.identifiers import label, relationship_id, split_name
+from mcp_context_persistence.kg.identifiers import build_label, build_relationship_id, split_name
 from mcp_context_persistence.kg.vector_spaces import NO_PROPERTY, VectorState
 from mcp_context_persistence.kg.writes.upsert import EntityRow, RelationshipRow
 
@@ -104,8 +104,8 @@ def _entity_parameters(
     }
     return {
         "id": row.id,
-        "label": label(entity_type),
-        "stale_label": label(stored_type),
+        "label": build_label(entity_type),
+        "stale_label": build_label(stored_type),
         "properties": properties,
         "vector": vector,
         "has_new_type": stored_type != entity_type,
@@ -130,7 +130,7 @@ def save_relationships(
             "target": row.target,
             "type": row.type,
             "properties": {
-                "id": relationship_id(row.source, row.type, row.target),
+                "id": build_relationship_id(row.source, row.type, row.target),
                 "namespace": namespace,
                 "name": row.name,
                 "confidence": row.confidence,

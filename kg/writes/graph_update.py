@@ -6,7 +6,7 @@ from typing import Any
 
 from mcp_context_persistence.kg.driver.statement import Row, Run
 from mcp_context_persistence.kg.errors import NotFoundError
-from mcp_context_persistence.kg.identifiers import label
+from mcp_context_persistence.kg.identifiers import build_label
 from mcp_context_persistence.kg.namespaces import touch
 from mcp_context_persistence.kg.schema.type_limits import Types, collect_types
 from mcp_context_persistence.kg.vector_spaces import VectorState
@@ -104,7 +104,8 @@ def update_graph(
     register(
         run,
         collect_types(
-            (row.type for row in changed), (label(row.type or "concept") for row, _, _ in upserts)
+            (row.type for row in changed),
+            (build_label(row.type or "concept") for row, _, _ in upserts),
         ),
     )
     other_entities = len(entities) - len(upserts)

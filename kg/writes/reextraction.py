@@ -5,7 +5,7 @@ from typing import Any
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
-from mcp_context_persistence.kg.identifiers import label
+from mcp_context_persistence.kg.identifiers import build_label
 from mcp_context_persistence.kg.vector_spaces import VectorState
 from mcp_context_persistence.kg.writes.entities import search_properties
 
@@ -65,8 +65,8 @@ def retyped_row(namespace: str, entity: Row, new_type: str, confidence: float) -
     )
     return {
         "id": entity["id"],
-        "label": label(new_type),
-        "stale_label": label(entity["type"]),
+        "label": build_label(new_type),
+        "stale_label": build_label(entity["type"]),
         "properties": {
             "type": new_type,
             "type_facet": properties["type_facet"],

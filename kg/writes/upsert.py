@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.kg.identifiers import entity_id, relationship_type
+from mcp_context_persistence.kg.identifiers import build_entity_id, build_relationship_type
 
 Strategy = Literal["upsert", "merge", "skip"]
 STRATEGIES: tuple[Strategy, ...] = ("upsert", "merge", "skip")
@@ -48,7 +48,7 @@ class RelationshipRow:
     @property
     def type(self) -> str:
         """The stored relationship type."""
-        return relationship_type(self.name)
+        return build_relationship_type(self.name)
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -80,7 +80,7 @@ def parse_entity(fields: object, *, path: str) -> EntityRow:
     ):
         raise ValidationError(f"{path}.aliases must be a list of at most {limits.TAGS} strings")
     return EntityRow(
-        id=entity_id(name or "")
+        id=build_entity_id(name or "")
         if values.get("id") is None
         else validation.check_identifier(f"{path}.id", values["id"]),
         name=name,
@@ -94,7 +94,7 @@ def parse_entity(fields: object, *, path: str) -> EntityRow:
         ),
         confidence=None
         if values.get("confidence") is None
-        else validation.check_confidence(f"{path}.confidence", values["confidence"]),
+        else validation.check_share(f"{path}.confidence", values["confidence"]),
         aliases=None
         if aliases is None
         else tuple(validation.check_identifier(f"{path}.aliases", alias) for alias in aliases),
@@ -125,7 +125,7 @@ def parse_relationship(fields: object, *, path: str) -> RelationshipRow:
         name=validation.check_type_name(f"{path}.relationship_type", values["relationship_type"]),
         confidence=None
         if values.get("confidence") is None
-        else validation.check_confidence(f"{path}.confidence", values["confidence"]),
+        else validation.check_share(f"{path}.confidence", values["confidence"]),
         properties=validation.check_metadata(f"{path}.properties", values.get("properties")),
     )
 

@@ -70,7 +70,7 @@ class LanguageModels:
         config = self._config
         labels = (config.gliner_labels or ()) if config.gliner_model else ()
         if labels and not self._are_labels_checked:
-            self._types.check((), map(identifiers.label, labels))
+            self._types.check((), map(identifiers.build_label, labels))
             self._are_labels_checked = True
         return shared_extractor(config.spacy_model, config.gliner_model, labels)
 

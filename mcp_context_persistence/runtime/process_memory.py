@@ -201,7 +201,7 @@ class ClientMemory:
         restart: bool,
     ) -> None:
         """Set the limit; see `configure_memory_management`."""
-        threshold = validation.check_confidence("cleanup_threshold", cleanup_threshold)
+        threshold = validation.check_share("cleanup_threshold", cleanup_threshold)
         if max_memory_usage is None:
             self.own_limit = None
         else:

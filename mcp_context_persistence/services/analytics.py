@@ -177,7 +177,7 @@ def find_similar_entities(
 ) -> list[SimilarEntity]:
     """Find pairs of entities that share neighbors."""
     limit = validation.check_integer("top_k", top_k, minimum=1, maximum=limits.SIMILAR_ENTITIES)
-    threshold = validation.check_confidence("min_similarity", min_similarity)
+    threshold = validation.check_share("min_similarity", min_similarity)
     compared_id = (
         None
         if entity_id is None

@@ -63,7 +63,7 @@ class _ConversationGroup:
         self._characters = 0
         self._items: list[_Item] = []
         self._retries: list[_Item] = []
-        self._cache = ingest_pipeline.ExtractionCache()
+        self._cache = ingest_pipeline.AnalysisCache()
 
     def add(self, index: int, item: object) -> None:
         """Add a conversation; one that is not valid gets its response at once."""

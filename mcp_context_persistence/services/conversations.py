@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from mcp_context_persistence.ingest.pipeline import ExtractionCache
+from mcp_context_persistence.ingest.pipeline import AnalysisCache
 from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg import models as checked
 from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
@@ -70,7 +70,7 @@ class PreparedSave:
     """The work that was done before a save: the stored state, extractions and vectors."""
 
     stored: StoredConversation
-    cache: ExtractionCache
+    cache: AnalysisCache
 
 
 def save_conversation(
@@ -118,7 +118,7 @@ class _Save:
         self._mode = mode
         self._embeddings = embeddings
         self._replace = replace
-        self._cache = prepared.cache if prepared else ExtractionCache()
+        self._cache = prepared.cache if prepared else AnalysisCache()
         self._prepared_state = prepared.stored if prepared else None
         self._now = now_ms()
 

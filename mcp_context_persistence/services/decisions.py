@@ -48,11 +48,9 @@ def save_decision(
         decision_type=validation.check_type_name("decision_type", decision_type),
         context=validation.check_text("context", context, characters=limits.DECISION_CHARACTERS),
         outcome=validation.check_text("outcome", outcome, characters=limits.DECISION_CHARACTERS),
-        confidence=None
-        if confidence is None
-        else validation.check_confidence("confidence", confidence),
+        confidence=None if confidence is None else validation.check_share("confidence", confidence),
     )
-    decision.id = identifiers.decision_id(
+    decision.id = identifiers.build_decision_id(
         decision.conversation_id, decision.decision_type, decision.context, decision.outcome
     )
     row = engine.embeddings.retry_when_stale(lambda: _write_decision(engine, decision, now=now))
@@ -211,7 +209,7 @@ def _find_proposals(
     for message in messages:
         for sentence in find_decision_sentences(message.content):
             proposal_id, message_id = (
-                identifiers.proposal_id(conversation_id, sentence.text),
+                identifiers.build_proposal_id(conversation_id, sentence.text),
                 str(message.id),
             )
             proposal = by_id.get(proposal_id)

@@ -36,7 +36,7 @@ def find_duplicates(
     engine: Engine, entity_id: object, entity_types: object, *, min_score: object, limit: object
 ) -> FindDuplicateEntitiesResponse:
     """Compare the entities of the namespace with each other, or one with the others."""
-    smallest_score = validation.check_confidence("min_score", min_score)
+    smallest_score = validation.check_share("min_score", min_score)
     pair_limit = validation.check_integer("limit", limit, minimum=1, maximum=limits.DUPLICATE_PAIRS)
     type_names = _check_types(entity_types)
     compared_id = (

@@ -55,7 +55,7 @@ def _write_update(
     """Write the rows. Vectors that are foreseeably needed are made before the transaction."""
     engine.types.check(
         (row.type for row in relationship_rows),
-        (identifiers.label(entity.type or "concept") for entity in entity_rows),
+        (identifiers.build_label(entity.type or "concept") for entity in entity_rows),
     )
     embedding = engine.embeddings.current() if entity_rows else None
     merged = engine.state.redirects() if entity_rows else Redirects()

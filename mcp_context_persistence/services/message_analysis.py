@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mcp_context_persistence.ingest.pipeline import ExtractionCache, KeyedText, analyze_texts
+from mcp_context_persistence.ingest.pipeline import AnalysisCache, KeyedText, analyze_texts
 from mcp_context_persistence.kg.schema.type_limits import Types
 from mcp_context_persistence.kg.vector_spaces import VectorState
 from mcp_context_persistence.kg.writes.conversations import Findings
@@ -39,7 +39,7 @@ def analyze_messages(
     engine: Engine,
     messages: Sequence[MessageDiff],
     given_vectors: Mapping[int, Any] | None,
-    cache: ExtractionCache,
+    cache: AnalysisCache,
     *,
     now: int,
 ) -> MessageAnalysis:

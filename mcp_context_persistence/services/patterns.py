@@ -37,7 +37,7 @@ def configure_patterns(
 ) -> ConfigureEntityPatternsResponse:
     """Check patterns and replace those of the namespace by them."""
     compiled = user_patterns.validate_patterns(patterns, confidence)
-    labels = [identifiers.label(name) for name in compiled.types]
+    labels = [identifiers.build_label(name) for name in compiled.types]
 
     def attempt() -> Row:
         engine.types.check((), labels)

@@ -10,9 +10,9 @@ from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.queries.prompt_context import builder, excerpts, graph_context
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.filters import Filters, read_filters
-from mcp_context_persistence.queries.search.hybrid import rank_candidates
 from mcp_context_persistence.queries.search.query_terms import extract_terms
 from mcp_context_persistence.queries.search.request import SearchRequest
+from mcp_context_persistence.queries.search.search_modes import rank_candidates
 from mcp_context_persistence.responses.context import BuildContextResponse, Citation
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import search
@@ -47,7 +47,7 @@ def build_context(
     similarity = validation.check_number("diversity", diversity, minimum=0.0, maximum=1.0)
     count = _choose_counter(engine, count_tokens)
     ranked = engine.embeddings.retry_when_stale(
-        lambda: rank_candidates(search.build_backend(engine, request.query), request)
+        lambda: rank_candidates(search.build_search_context(engine, request.query), request)
     )
     scored = [(entry.score, entry.candidate) for entry in ranked.scored]
     texts = builder.select_texts(scored)

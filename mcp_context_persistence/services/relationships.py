@@ -34,7 +34,7 @@ def create_relationship(
         "target_entity_id": validation.check_identifier("target_entity_id", target),
     }
     type_name = validation.check_type_name("relationship_type", relationship_type)
-    checked_confidence = validation.check_confidence("confidence", confidence)
+    checked_confidence = validation.check_share("confidence", confidence)
     new_row = upsert.RelationshipRow(
         source=references["source_entity_id"],
         target=references["target_entity_id"],

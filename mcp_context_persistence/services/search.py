@@ -14,7 +14,7 @@ from mcp_context_persistence.models import (
     SearchSimilarConversationsResponse,
     SimilarConversation,
 )
-from mcp_context_persistence.queries.search import hybrid
+from mcp_context_persistence.queries.search import search_modes
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.filters import read_filters
 from mcp_context_persistence.queries.search.query_terms import extract_terms
@@ -139,9 +139,9 @@ def search_hybrid(engine: Engine, request: SearchRequest) -> SearchHybridRespons
     """Search in the mode of the request."""
     has_vector = request.mode in {"hybrid", "semantic"}
 
-    def search() -> hybrid.SearchAnswer:
+    def search() -> search_modes.SearchAnswer:
         query = request.query if has_vector else None
-        return hybrid.search(build_backend(engine, query), request)
+        return search_modes.search(build_search_context(engine, query), request)
 
     answer = engine.embeddings.retry_when_stale(search)
     results = [_build_result(result) for result in answer.results]
@@ -155,7 +155,7 @@ def search_hybrid(engine: Engine, request: SearchRequest) -> SearchHybridRespons
     )
 
 
-def build_backend(engine: Engine, query: str | None) -> hybrid.Backend:
+def build_search_context(engine: Engine, query: str | None) -> search_modes.SearchContext:
     """Return what a search works with.
 
     Args:
@@ -169,7 +169,7 @@ def build_backend(engine: Engine, query: str | None) -> hybrid.Backend:
             numbers=encoding.embedder.embed_query(query), vector_state=encoding.vector_state
         )
     cross_encoder = engine.models.cross_encoder
-    return hybrid.Backend(
+    return search_modes.SearchContext(
         run=engine.graph.run,
         namespace=engine.namespace,
         vector=vector,
@@ -177,7 +177,7 @@ def build_backend(engine: Engine, query: str | None) -> hybrid.Backend:
     )
 
 
-def _build_result(result: hybrid.Result) -> SearchResult:
+def _build_result(result: search_modes.Result) -> SearchResult:
     candidate = result.scored.candidate
     return SearchResult.model_construct(
         id=candidate.shown_id,
@@ -229,7 +229,7 @@ def read_similar_request(
         include_metadata=validation.check_flag("include_metadata", include_metadata),
         query=validation.check_text("query", query, characters=limits.QUERY_CHARACTERS),
         limit=_read_limit(engine, limit, default=SIMILAR_LIMIT),
-        min_score=validation.check_confidence("min_score", min_score),
+        min_score=validation.check_share("min_score", min_score),
         filters=read_filters(filters),
     )
 
@@ -237,7 +237,7 @@ def read_similar_request(
 def search_similar(engine: Engine, request: SimilarRequest) -> SearchSimilarConversationsResponse:
     """Search conversations that have a passage similar to the query."""
     answer = engine.embeddings.retry_when_stale(
-        lambda: search_similar_conversations(build_backend(engine, request.query), request)
+        lambda: search_similar_conversations(build_search_context(engine, request.query), request)
     )
     results = [
         _build_similar_conversation(row, include_metadata=request.include_metadata)

@@ -350,7 +350,7 @@ class _FairLock:
 
 def compute_memory_limit(heap: int) -> int:
     """Return the bytes of a server's heap that all analyses together may take."""
-    rest = heap - SERVER_BYTES - sizes.limit_statements(heap)
+    rest = heap - SERVER_BYTES - sizes.compute_transaction_memory(heap)
     return max(MIN_LIMIT_BYTES, min(int(HEAP_SHARE * heap), rest))
 
 

@@ -359,7 +359,7 @@ _READERS: dict[object, Callable[[object], dict[str, Any]]] = {
     "entity_types": _reader_of_list("entity_types", "entity_types", validation.check_type_name),
     "content_types": _reader_of_list("content_types", "content_types", _check_content_type),
     "confidence_min": lambda value: {
-        "confidence_min": validation.check_confidence("filters.confidence_min", value)
+        "confidence_min": validation.check_share("filters.confidence_min", value)
     },
     "project": _reader_of_list("project", "projects", validation.check_identifier),
     "tags": _reader_of_list("tags", "tags", validation.check_identifier),

@@ -112,7 +112,7 @@ def find_start_entities(run: Run, *, namespace: str, words: Sequence[str]) -> li
     query_stems = frozenset(map(stem, words))
     coverages: list[tuple[float, int, str, Mapping[str, Any]]] = []
     for row in run(
-        Statement(name="search/named_entities", parameters={"batch": batch}, read=as_is)
+        Statement(name="search/entities_by_words", parameters={"batch": batch}, read=as_is)
     ):
         if row["id"] is not None:
             names = (row["name"] or row["id"], row["id"], *row["aliases"])

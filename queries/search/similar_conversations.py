@@ -7,7 +7,6 @@ from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.queries.search import score_fusion
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.filters import Filters
-from mcp_context_persistence.queries.search.hybrid import Backend
 from mcp_context_persistence.queries.search.request import SimilarRequest
 from mcp_context_persistence.queries.search.retrieval import (
     GROWTH,
@@ -16,6 +15,7 @@ from mcp_context_persistence.queries.search.retrieval import (
     Depth,
     Retrieval,
 )
+from mcp_context_persistence.queries.search.search_modes import SearchContext
 
 SHOWN_MESSAGES = 5  # of a conversation
 MESSAGES_PER_CONVERSATION = 10  # that are requested for each conversation at first
@@ -53,11 +53,13 @@ class SimilarConversations:
     notes: tuple[str, ...] = ()
 
 
-def search_similar_conversations(backend: Backend, request: SimilarRequest) -> SimilarConversations:
+def search_similar_conversations(
+    context: SearchContext, request: SimilarRequest
+) -> SimilarConversations:
     """Search conversations by the raw cosine of their best passages.
 
     Args:
-        backend: What the search works with; it has the query's vector.
+        context: What the search works with; it has the query's vector.
         request: The request.
     """
     if "message" not in request.filters.kinds:
@@ -66,7 +68,7 @@ def search_similar_conversations(backend: Backend, request: SimilarRequest) -> S
             notes=("content_types leaves out messages, by which conversations are compared",),
         )
     groups, best_score = _group_messages(
-        backend,
+        context,
         replace(request.filters, content_types=("message",)),
         limit=request.limit,
         min_score=request.min_score,
@@ -78,7 +80,7 @@ def search_similar_conversations(backend: Backend, request: SimilarRequest) -> S
             else (f"nothing reached min_score; the best score was {best_score:.2f}",)
         )
         return SimilarConversations(conversations=(), best_score=best_score, notes=notes)
-    rows = {row["id"]: row for row in backend.run(_read_conversations(backend.namespace, groups))}
+    rows = {row["id"]: row for row in context.run(_read_conversations(context.namespace, groups))}
     return SimilarConversations(
         conversations=tuple(
             SimilarConversationRow(
@@ -100,7 +102,7 @@ def search_similar_conversations(backend: Backend, request: SimilarRequest) -> S
 
 
 def _group_messages(
-    backend: Backend, filters: Filters, *, limit: int, min_score: float
+    context: SearchContext, filters: Filters, *, limit: int, min_score: float
 ) -> tuple[dict[str, list[Candidate]], float | None]:
     """Return the messages that reach the minimum, by conversation, and the best cosine.
 
@@ -111,9 +113,9 @@ def _group_messages(
     vector_limit = max(VECTOR_CANDIDATES, message_limit)
     while True:
         retrieval = Retrieval(
-            namespace=backend.namespace,
+            namespace=context.namespace,
             filters=filters,
-            vector=backend.vector,
+            vector=context.vector,
             words=(),
             weights=score_fusion.VECTOR_ONLY,
             limit=message_limit,
@@ -128,7 +130,7 @@ def _group_messages(
         messages = [
             scored.candidate
             for scored in score_fusion.order_by_vector(
-                retrieval.retrieve(backend.run, depth), limit=message_limit
+                retrieval.retrieve(context.run, depth), limit=message_limit
             )
         ]
         groups: dict[str, list[Candidate]] = {}

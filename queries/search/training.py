@@ -24,10 +24,10 @@ from mcp_context_persistence.queries.search.features import (
     PASSAGE_FEATURES,
     calculate_features,
 )
-from mcp_context_persistence.queries.search.hybrid import Backend, retrieve_candidates
 from mcp_context_persistence.queries.search.ranker import FILE, learned_weights
 from mcp_context_persistence.queries.search.recipes import named_recipes
 from mcp_context_persistence.queries.search.request import SearchRequest
+from mcp_context_persistence.queries.search.search_modes import SearchContext, retrieve_candidates
 
 Floats = NDArray[np.float64]
 
@@ -89,7 +89,7 @@ Evaluation = tuple[Group, Question, Floats]
 
 
 def collect_question(
-    backend: Backend,
+    context: SearchContext,
     request: SearchRequest,
     relevant_ids: Iterable[str],
     *,
@@ -99,13 +99,13 @@ def collect_question(
     """Retrieve the candidates of a question.
 
     Args:
-        backend: What the search works with.
+        context: What the search works with.
         request: The request; its recipe decides whether passages are looked for.
         relevant_ids: The ids of the relevant messages.
         category: The category of the question.
         results: The results of other searches.
     """
-    candidates, query, _ = retrieve_candidates(backend, request, request.recipe)
+    candidates, query, _ = retrieve_candidates(context, request, request.recipe)
     messages = candidates.messages
     for_passages = bool(request.recipe.passage_window)
     relevant = frozenset(relevant_ids)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mcp_context_persistence.kg.identifiers import decision_id
+from mcp_context_persistence.kg.identifiers import build_decision_id
 from mcp_context_persistence.models import HybridSearchParams, SearchFilters
 from tests.faults.worlds import COMMON, QUESTIONS, Call, World
 
@@ -246,7 +246,7 @@ PROBES: dict[str, Call | None] = dict.fromkeys(CALLS) | {
     ),
     "reextract": lambda world, other, _: world.client.reextract(f"{other.name}-talk"),
     "review_decision": lambda world, other, _: world.client.review_decision(
-        decision_id(*other.decision)
+        build_decision_id(*other.decision)
     ),
     "search_hybrid": lambda world, other, random: world.client.search_hybrid(
         random.choice(

@@ -9,8 +9,8 @@ import pytest
 from mcp_context_persistence.exceptions import ValidationError
 from mcp_context_persistence.queries.prompt_context import graph_context
 from mcp_context_persistence.queries.prompt_context.builder import select_texts
-from mcp_context_persistence.queries.search.hybrid import rank_candidates
-from mcp_context_persistence.services.search import build_backend, read_request
+from mcp_context_persistence.queries.search.search_modes import rank_candidates
+from mcp_context_persistence.services.search import build_search_context, read_request
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_graph_context_has_mentions_and_the_evidence_of_decisions(client):
         "store", "database", context="Redis in Berlin", outcome="Redis stays"
     ).decision_id
     engine = client._engine
-    ranked = rank_candidates(build_backend(engine, "runs"), read_request(engine, "runs"))
+    ranked = rank_candidates(build_search_context(engine, "runs"), read_request(engine, "runs"))
     scored = [(one.score, one.candidate) for one in ranked.scored]
     rows = [row for _, row in select_texts(scored)]
     found = graph_context.read_facts(

@@ -228,7 +228,7 @@ def test_an_explanation_leads_from_the_query_to_the_result(diary):
     )
     named = diary.search_hybrid("Ann", mode="graph", explain=True).results
     assert all(
-        one.explanation["statements"] == ["search/named_entities", "search/near_entities"]
+        one.explanation["statements"] == ["search/entities_by_words", "search/near_entities"]
         for one in named
     )
     with pytest.raises(ValidationError, match="explain"):
@@ -261,7 +261,11 @@ def test_the_entities_of_the_query_lead_to_messages_that_have_none_of_its_words(
     assert linked["ranking"]["parts"]["entities"] == pytest.approx(
         learned_weights()["entities"] * linked["entities"]["score"]
     )
-    assert linked["statements"] == ["search/named_entities", "search/near_entities", "search/find"]
+    assert linked["statements"] == [
+        "search/entities_by_words",
+        "search/near_entities",
+        "search/find",
+    ]
     off = {**recipe, "weights": {"entities": 0}}
     plain = client.search_hybrid(
         "What is new with Bobby?", filters=ONLY, limit=4, recipe=off

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mcp_context_persistence.kg.errors import ContextPersistenceError
-from mcp_context_persistence.queries.search import hybrid
+from mcp_context_persistence.queries.search import search_modes
 from mcp_context_persistence.queries.search.filters import read_filters
 from mcp_context_persistence.queries.search.query_terms import extract_terms
 from mcp_context_persistence.queries.search.recipes import read_recipe
@@ -56,12 +56,14 @@ def many(client):
     return client
 
 
-def build_backend(client, seed=0):
+def build_search_context(client, seed=0):
     engine = client._engine
     vector = QueryVector(
         numbers=direction(seed), vector_state=engine.embeddings.current().vector_state
     )
-    return hybrid.Backend(run=engine.graph.run, namespace=engine.namespace, vector=vector)
+    return search_modes.SearchContext(
+        run=engine.graph.run, namespace=engine.namespace, vector=vector
+    )
 
 
 def build_request(query="green apples", **more):
@@ -69,7 +71,7 @@ def build_request(query="green apples", **more):
 
 
 def search(client, *, seed=0, **more):
-    answer = hybrid.search(build_backend(client, seed), build_request(**more))
+    answer = search_modes.search(build_search_context(client, seed), build_request(**more))
     return [result.scored for result in answer.results]
 
 
@@ -167,8 +169,8 @@ def test_the_time_that_is_named_is_looked_at_on_older_servers_too(old_server):
     found = []
     servers = graph.server, replace(graph.server, dialect="25")
     for graph._server in servers:
-        candidates, _, _ = hybrid.retrieve_candidates(
-            build_backend(old_server), request, request.recipe
+        candidates, _, _ = search_modes.retrieve_candidates(
+            build_search_context(old_server), request, request.recipe
         )
         found.append({one.id for one in candidates.messages if one.conversation_id == "c4"})
     assert found[0] == found[1]

@@ -75,7 +75,7 @@ def test_a_large_console_log_is_emptied(tmp_path):
         for _ in range(30):
             file.write(b"x" * 100_000)
             file.flush()
-            diagnosis.limit_console(tmp_path)
+            diagnosis.truncate_console(tmp_path)
     assert console.stat().st_size <= diagnosis.CONSOLE_BYTES
     for _ in range(3):
         console.write_text("words")

@@ -13,6 +13,7 @@ import pytest
 from mcp_context_persistence import exceptions
 from mcp_context_persistence.kg import errors
 from mcp_context_persistence.kg.deadline import Deadline
+from mcp_context_persistence.kg.driver.attempts import Attempts
 from mcp_context_persistence.kg.driver.daemon_threads import DaemonThreads
 from mcp_context_persistence.kg.driver.error_mapping import (
     has_no_listener,
@@ -23,9 +24,8 @@ from mcp_context_persistence.kg.driver.error_mapping import (
     translate_error,
 )
 from mcp_context_persistence.kg.driver.pool import WrongListenerError
-from mcp_context_persistence.kg.driver.recovery import Recovery
-from mcp_context_persistence.kg.driver.replay import Replay
 from mcp_context_persistence.kg.driver.server import check_version, choose_dialect
+from mcp_context_persistence.kg.driver.server_recovery import Recovery
 
 
 def test_all_errors_share_a_base_and_some_are_python_errors_too():
@@ -201,14 +201,14 @@ def test_a_failed_commit_restarts_nothing_before_the_database_refuses_the_next_a
         check_open=lambda _outcome: None,
     )
     threads = DaemonThreads(name="test")
-    replay = Replay(deadline=Deadline.after(5), name="a/b", applies_when_sent=True)
-    replay.begin()
+    attempts = Attempts(deadline=Deadline.after(5), name="a/b", applies_when_sent=True)
+    attempts.begin()
     failed = server_error("Neo.DatabaseError.Transaction.TransactionCommitFailed")
     refused = server_error("Neo.DatabaseError.Transaction.TransactionStartFailed")
     try:
-        assert recovery.recover(failed, replay, threads, server_pid=7) is bool(restart)
+        assert recovery.recover(failed, attempts, threads, server_pid=7) is bool(restart)
         assert not restarted
-        assert recovery.recover(refused, replay, threads, server_pid=7) is bool(restart)
+        assert recovery.recover(refused, attempts, threads, server_pid=7) is bool(restart)
         assert restarted == ([7] if restart else [])
     finally:
         threads.close()

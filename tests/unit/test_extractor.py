@@ -13,7 +13,7 @@ from mcp_context_persistence.ingest.extraction.segmentation import (
 from mcp_context_persistence.ingest.models import spacy_pipeline
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import NLPError
-from mcp_context_persistence.kg.identifiers import entity_id
+from mcp_context_persistence.kg.identifiers import build_entity_id
 
 PARAGRAPH = """
 The DataProcessor class in the data_processing module handles 
@@ -314,15 +314,15 @@ def test_segments_map_positions_to_the_text(text: str) -> None:
     ],
 )
 def test_entity_ids(name: str, expected: str) -> None:
-    assert entity_id(name) == expected
+    assert build_entity_id(name) == expected
 
 
 def test_long_ids_stay_within_the_limit_and_differ() -> None:
-    first, second = entity_id("é" * 600), entity_id("é" * 601)
+    first, second = build_entity_id("é" * 600), build_entity_id("é" * 601)
     assert len(first.encode()) <= limits.IDENTIFIER_BYTES
     assert first != second
-    assert entity_id("x" * limits.IDENTIFIER_BYTES) == "x" * limits.IDENTIFIER_BYTES
-    assert len(entity_id("word " * 600).encode()) <= limits.IDENTIFIER_BYTES
+    assert build_entity_id("x" * limits.IDENTIFIER_BYTES) == "x" * limits.IDENTIFIER_BYTES
+    assert len(build_entity_id("word " * 600).encode()) <= limits.IDENTIFIER_BYTES
 
 
 def test_a_missing_model_names_the_command() -> None:

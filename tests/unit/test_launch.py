@@ -41,7 +41,7 @@ def test_a_plain_start_has_neither_a_cache_nor_quick_start_flags(small_lock, tmp
     store = Store(tmp_path / "s")
     runtime = java.Java(program=Path("/java"), version="25.0.1", has_vectors=False)
     plain = launch.make_specification(
-        store, jars.provision(), runtime, ServerSettings(aot=False), is_throwaway=True
+        store, jars.provision(), runtime, ServerSettings(has_start_cache=False), is_throwaway=True
     )
     assert plain["cache"] is None
     assert not set(launch.START_FLAGS) & set(plain["flags"])

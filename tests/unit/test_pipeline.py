@@ -6,7 +6,7 @@ import pytest
 
 from mcp_context_persistence.ingest.chunking import Passage
 from mcp_context_persistence.ingest.extraction.results import Extraction
-from mcp_context_persistence.ingest.pipeline import ExtractionCache, analyze_texts
+from mcp_context_persistence.ingest.pipeline import AnalysisCache, analyze_texts
 
 
 class FakeExtractor:
@@ -53,7 +53,7 @@ def analyze(extractor, embedder, to_extract, to_embed, cache=None):
         to_embed=to_embed,
         extractor=extractor,
         embedder=embedder,
-        cache=cache or ExtractionCache(),
+        cache=cache or AnalysisCache(),
     )
 
 
@@ -84,7 +84,7 @@ def test_equal_texts_are_analyzed_once(extractor, embedder) -> None:
 
 
 def test_cached_texts_are_not_analyzed_again(extractor, embedder) -> None:
-    cache = ExtractionCache()
+    cache = AnalysisCache()
     items = [("a", "first")]
     before = analyze(extractor, embedder, items, items, cache)
     assert analyze(extractor, embedder, items, items, cache) == before

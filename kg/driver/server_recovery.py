@@ -4,13 +4,13 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
+from mcp_context_persistence.kg.driver.attempts import Attempts
 from mcp_context_persistence.kg.driver.daemon_threads import DaemonThreads
 from mcp_context_persistence.kg.driver.error_mapping import (
     has_no_listener,
     has_stopped,
     may_have_stopped,
 )
-from mcp_context_persistence.kg.driver.replay import Replay
 from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError, Outcome
 
 log = logging.getLogger(__name__)
@@ -45,13 +45,13 @@ class Recovery:
         self.server_pid = server_pid
 
     def recover(
-        self, error: Exception, replay: Replay, threads: DaemonThreads, *, server_pid: int
+        self, error: Exception, attempts: Attempts, threads: DaemonThreads, *, server_pid: int
     ) -> bool:
         """Start or restart the server if the error needs that; return whether to try again.
 
         Args:
             error: What an attempt ended with.
-            replay: The attempts.
+            attempts: The attempts so far.
             threads: Where it may wait.
             server_pid: The process that the attempt was sent to. Where another process serves the
                 store by now, that one is used.
@@ -60,27 +60,27 @@ class Recovery:
             DatabaseError: The server cannot run again; the text says why, and what to do.
         """
         if self._restart is not None and may_have_stopped(error):
-            return replay.has_time  # the next attempt shows whether the database has stopped
+            return attempts.has_time  # the next attempt shows whether the database has stopped
         must_restart = self._restart is not None and has_stopped(error)
         recover: Recover | None = self._revive if has_no_listener(error) else None
         if self._restart is not None and must_restart:
             recover = partial(self._restart, server_pid)
-        if recover is None or replay.deadline.has_passed:
+        if recover is None or attempts.deadline.has_passed:
             return False
         try:
-            new_address = threads.call(recover, seconds=replay.deadline.seconds_left)
+            new_address = threads.call(recover, seconds=attempts.deadline.seconds_left)
         except ContextPersistenceError as refusal:
-            self._check_open(replay.outcome)
+            self._check_open(attempts.outcome)
             raise DatabaseError(
-                f"{replay.name}: {refusal}", retryable=refusal.retryable, outcome=replay.outcome
+                f"{attempts.name}: {refusal}", retryable=refusal.retryable, outcome=attempts.outcome
             ) from error
         except (TimeoutError, OSError) as failure:
             if must_restart:
                 text = (
-                    f"{replay.name}: the server is restarting, and was not ready within the "
+                    f"{attempts.name}: the server is restarting, and was not ready within the "
                     "deadline; try again"
                 )
-                raise DatabaseError(text, retryable=True, outcome=replay.outcome) from error
+                raise DatabaseError(text, retryable=True, outcome=attempts.outcome) from error
             log.warning("the server could not be started again: %s", type(failure).__name__)
             return False
         if new_address:

@@ -52,7 +52,7 @@ MEETING_NOTE = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Backend:
+class SearchContext:
     """What a search works with.
 
     Attributes:
@@ -101,7 +101,7 @@ class SearchAnswer:
     notes: Sequence[str] = ()
 
 
-def search(backend: Backend, request: SearchRequest) -> SearchAnswer:
+def search(context: SearchContext, request: SearchRequest) -> SearchAnswer:
     """Search everything in the mode of the request.
 
     It takes one round trip; more where filters or a crowd of entities make the retrievers look
@@ -110,17 +110,17 @@ def search(backend: Backend, request: SearchRequest) -> SearchAnswer:
     """
     statements: dict[str, None] = {}
     if request.explain:
-        backend = replace(backend, run=_record_names(backend.run, statements))
+        context = replace(context, run=_record_names(context.run, statements))
     notes = _write_notes(request)
     extra: dict[str, Any] = {}
     if request.mode == "graph":
-        results = _search_graph(backend, request)
+        results = _search_graph(context, request)
     else:
         if request.mode == "hybrid":
-            ranked = rank_candidates(backend, request, limit=request.limit)
+            ranked = rank_candidates(context, request, limit=request.limit)
         else:
-            ranked = _search_one_retriever(backend, request)
-        results = _explain(ranked, _complete_texts(backend, ranked.scored), request)
+            ranked = _search_one_retriever(context, request)
+        results = _explain(ranked, _complete_texts(context, ranked.scored), request)
         notes += [MEETING_NOTE] if ranked.is_meeting else []
         if request.explain and ranked.query and ranked.query.dates:
             spans = ranked.query.dates.spans
@@ -133,25 +133,27 @@ def search(backend: Backend, request: SearchRequest) -> SearchAnswer:
     return SearchAnswer(results=results, notes=notes)
 
 
-def rank_candidates(backend: Backend, request: SearchRequest, *, limit: int = UNLIMITED) -> Ranked:
+def rank_candidates(
+    context: SearchContext, request: SearchRequest, *, limit: int = UNLIMITED
+) -> Ranked:
     """Score the candidates of mode `hybrid`. In meetings, passages are looked for.
 
     Long texts may be cut.
 
     Args:
-        backend: What the search works with.
+        context: What the search works with.
         request: The request.
         limit: How many to return, whatever the request says.
     """
     recipe = request.recipe
-    candidates, query, weights = retrieve_candidates(backend, request, recipe)
+    candidates, query, weights = retrieve_candidates(context, request, recipe)
     authors = read_authors(candidates.messages)
     is_meeting = bool(recipe.meeting_min_messages) and are_from_meetings(
         candidates.messages, authors, min_messages=recipe.meeting_min_messages
     )
     if is_meeting:
         recipe = recipe.for_meetings
-        candidates, query, weights = retrieve_candidates(backend, request, recipe)
+        candidates, query, weights = retrieve_candidates(context, request, recipe)
         authors = read_authors(candidates.messages)
     messages = rank(
         candidates.messages,
@@ -159,7 +161,7 @@ def rank_candidates(backend: Backend, request: SearchRequest, *, limit: int = UN
         query,
         limit=limit,
         recipe=_emphasize_dates(recipe) if _names_only_dates(request, query.dates) else recipe,
-        score_texts=backend.score_texts,
+        score_texts=context.score_texts,
     )
     scored = score_fusion.fuse(
         candidates,
@@ -173,7 +175,7 @@ def rank_candidates(backend: Backend, request: SearchRequest, *, limit: int = UN
 
 
 def retrieve_candidates(
-    backend: Backend, request: SearchRequest, recipe: Recipe
+    context: SearchContext, request: SearchRequest, recipe: Recipe
 ) -> tuple[Candidates, RankingQuery, score_fusion.RetrieverWeights]:
     """Retrieve the candidates of mode `hybrid`.
 
@@ -187,7 +189,7 @@ def retrieve_candidates(
         if recipe.get_weight("time")
         else NO_DATES
     )
-    links = _find_entity_links(backend, request, recipe)
+    links = _find_entity_links(context, request, recipe)
     vector_limit = max(recipe.vector_candidates, request.limit)
     keyword_limit = max(recipe.keyword_candidates, request.limit)
     expansion = Expansion(
@@ -197,7 +199,7 @@ def retrieve_candidates(
         time_ranges=dates.ranges if len(dates.ranges) <= MAX_DATE_SEARCHES else (),
         message_ids=tuple(links),
     )
-    retrieval = _build_retrieval(backend, request, weights, expansion=expansion)
+    retrieval = _build_retrieval(context, request, weights, expansion=expansion)
     depth = Depth(
         vector_limit=vector_limit,
         keyword_limit=keyword_limit * (GROWTH if request.filters.has_bounds else 1),
@@ -211,14 +213,14 @@ def retrieve_candidates(
         entity_links=links,
         now_ms=request.now_ms,
     )
-    return retrieval.retrieve(backend.run, depth), query, weights
+    return retrieval.retrieve(context.run, depth), query, weights
 
 
-def _search_graph(backend: Backend, request: SearchRequest) -> list[Result]:
+def _search_graph(context: SearchContext, request: SearchRequest) -> list[Result]:
     """Search what is near the entities that the query names."""
     matches = search_graph(
-        backend.run,
-        namespace=backend.namespace,
+        context.run,
+        namespace=context.namespace,
         words=request.terms.words,
         filters=request.filters,
         limit=request.limit,
@@ -234,7 +236,7 @@ def _search_graph(backend: Backend, request: SearchRequest) -> list[Result]:
     ]
 
 
-def _search_one_retriever(backend: Backend, request: SearchRequest) -> Ranked:
+def _search_one_retriever(context: SearchContext, request: SearchRequest) -> Ranked:
     """Search with the vector retriever or the keyword retriever alone."""
     is_vector = request.mode == "semantic"
     weights = score_fusion.VECTOR_ONLY if is_vector else score_fusion.KEYWORD_ONLY
@@ -246,8 +248,8 @@ def _search_one_retriever(backend: Backend, request: SearchRequest) -> Ranked:
         * (GROWTH if filters.has_bounds else 1),
         is_scan=not filters.is_in_index,
     )
-    retrieval = _build_retrieval(backend, request, weights, is_exact=is_vector)
-    candidates = retrieval.retrieve(backend.run, depth)
+    retrieval = _build_retrieval(context, request, weights, is_exact=is_vector)
+    candidates = retrieval.retrieve(context.run, depth)
     if is_vector:
         scored = score_fusion.order_by_vector(candidates, limit=request.limit)
     else:
@@ -262,7 +264,7 @@ def _search_one_retriever(backend: Backend, request: SearchRequest) -> Ranked:
 
 
 def _build_retrieval(
-    backend: Backend,
+    context: SearchContext,
     request: SearchRequest,
     weights: score_fusion.RetrieverWeights,
     *,
@@ -270,9 +272,9 @@ def _build_retrieval(
     is_exact: bool = False,
 ) -> Retrieval:
     return Retrieval(
-        namespace=backend.namespace,
+        namespace=context.namespace,
         filters=request.filters,
-        vector=backend.vector,
+        vector=context.vector,
         words=request.terms.words,
         weights=weights,
         limit=request.limit,
@@ -284,7 +286,7 @@ def _build_retrieval(
 
 
 def _find_entity_links(
-    backend: Backend, request: SearchRequest, recipe: Recipe
+    context: SearchContext, request: SearchRequest, recipe: Recipe
 ) -> Mapping[str, GraphMatch]:
     """Find messages through the entities that the query names, as many as the recipe asks for."""
     if (
@@ -294,8 +296,8 @@ def _find_entity_links(
     ):
         return {}
     matches = search_graph(
-        backend.run,
-        namespace=backend.namespace,
+        context.run,
+        namespace=context.namespace,
         words=request.terms.words,
         filters=replace(request.filters, content_types=("message",)),
         limit=recipe.entity_candidates,
@@ -332,14 +334,14 @@ def _explain(
 
 
 def _complete_texts(
-    backend: Backend, scored: Sequence[ScoredCandidate]
+    context: SearchContext, scored: Sequence[ScoredCandidate]
 ) -> Sequence[ScoredCandidate]:
     """Read the whole texts of messages that were too long to be read with every candidate."""
     ids = [entry.candidate.id for entry in scored if entry.candidate.is_cut]
     if not ids:
         return scored
-    batch = {"namespace": backend.namespace, "ids": ids}
-    rows = backend.run(
+    batch = {"namespace": context.namespace, "ids": ids}
+    rows = context.run(
         Statement(name="search/whole_texts", parameters={"batch": batch}, read=as_is)
     )
     texts = {row["id"]: row["content"] for row in rows}

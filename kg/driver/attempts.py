@@ -10,7 +10,7 @@ LONGEST_PAUSE_SECONDS = 2.0
 LEAST_ATTEMPT_SECONDS = 0.001
 
 
-class Replay:
+class Attempts:
     """The attempts at one statement or transaction.
 
     Attributes:
