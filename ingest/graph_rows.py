@@ -99,7 +99,7 @@ def build_graph_rows(
             for entity_id in sorted(best_mentions)
         ],
         mentions=[
-            {"message_id": source_id, "entities": build_mention_rows(extraction.mentions)}
+            {"text_id": source_id, "entities": build_mention_rows(extraction.mentions)}
             for source_id, extraction in extractions
         ],
         relations=_build_relation_rows(namespace, extractions, admitted),
@@ -193,7 +193,7 @@ def _build_entity_row(namespace: str, mention: Mention, *, now: int) -> dict[str
         "properties": {
             "name": mention.name,
             "type": mention.type,
-            "description": mention.description,
+            "description": mention.sentence,
             "confidence": mention.confidence,
             "aliases": [],
             "origin": "extracted",

@@ -89,7 +89,7 @@ def _count_names(
             counts.add(mention.extractor, name, right=span[:2] in others)
         elif name == "wikigold.conll" and mention.extractor.startswith(_STRICT_ON_CHAT):
             counts.add(
-                mention.extractor, name, right=False, note=f"{mention.text} | {mention.description}"
+                mention.extractor, name, right=False, note=f"{mention.text} | {mention.sentence}"
             )
 
 
@@ -109,12 +109,12 @@ def measure_chat(data: Path, extractor: Extractor, counts: Counts) -> dict[str, 
                     mention.extractor,
                     "locomo_dev.json",
                     right=False,
-                    note=f"{mention.text} | {mention.description}",
+                    note=f"{mention.text} | {mention.sentence}",
                 )
             elif mention.extractor.startswith(("vocabulary:", "spelled:")):
                 counts.errors.append(
                     f"locomo_dev.json: {mention.extractor}, not counted: "
-                    f"{mention.text} | {mention.description}"
+                    f"{mention.text} | {mention.sentence}"
                 )
     return {
         "turns": len(texts),

@@ -177,7 +177,7 @@ CALL () {
 }
 CALL () {
   UNWIND $batch.mentions AS row
-  MATCH (m:Message {namespace: $batch.namespace, id: row.message_id})
+  MATCH (m:Message {namespace: $batch.namespace, id: row.text_id})
   CALL (m, row) {
     UNWIND row.entities AS mentioned
     MATCH (e:Entity {namespace: $batch.namespace, id: mentioned.id})
@@ -215,7 +215,7 @@ CALL (mentioned_entities, undecided_entities) {
 }
 CALL () {
   UNWIND CASE WHEN size($batch.stale_ids) > 0 THEN $batch.mentions ELSE [] END AS row
-  MATCH (m:Message {namespace: $batch.namespace, id: row.message_id})
+  MATCH (m:Message {namespace: $batch.namespace, id: row.text_id})
   WHERE COUNT { (m)-[:MENTIONS]->() } <> size(row.entities)
   RETURN count(*) AS surplus_mentions
 }

@@ -1,8 +1,8 @@
 // Read the stored state of a conversation, so that unchanged messages need not be written.
 // Columns: revision (integer, 0 for a new conversation), conversation (map or null), messages (list
 // of maps in order: id, position, hash, content_hash, embedded, extracted, timestamp_ms,
-// given_vector), foreign (those of `ids` that belong to another conversation), patterns (version of
-// the namespace's own patterns, 0 for none). Always one row.
+// given_vector), ids_used_elsewhere (those of `ids` that belong to another conversation), patterns
+// (version of the namespace's own patterns, 0 for none). Always one row.
 // Plan: one seek on the conversation, one expand over its messages, one seek per id.
 :param batch => {namespace: "default", conversation_id: "conv-123", ids: ["conv-123:0"]}
 OPTIONAL MATCH (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
@@ -17,8 +17,8 @@ CALL () {
   UNWIND $batch.ids AS id
   MATCH (m:Message {namespace: $batch.namespace, id: id})
   WHERE m.conversation_id <> $batch.conversation_id
-  RETURN collect(id) AS foreign
+  RETURN collect(id) AS ids_used_elsewhere
 }
 RETURN coalesce(c.revision, 0) AS revision,
-  c {.project_path, .metadata, .mode, .created_ms} AS conversation, messages, foreign,
+  c {.project_path, .metadata, .mode, .created_ms} AS conversation, messages, ids_used_elsewhere,
   coalesce(p.version, 0) AS patterns;

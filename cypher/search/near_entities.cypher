@@ -8,10 +8,10 @@
 // start's weight, the confidences of its relationships, and one half for each of them. What several
 // entities lead to scores as independent evidence: 1 - (1 - a)(1 - b)...
 // Plan: one seek per start; at most `fan` relationships of each entity, the most confident first,
-// and of each at most `entity_limit` messages that the filters let through, the latest first, so
-// that an entity with very many relationships stays cheap.
+// and of each at most `messages_per_entity` messages that the filters let through, the latest
+// first, so that an entity with very many relationships stays cheap.
 // One map as parameter: lists of other lengths would be planned anew.
-:param batch => {namespace: "default", starts: [{id: "DataProcessor", weight: 1.0}], fan: 50, entity_limit: 500, kinds: ["message", "entity", "decision", "conversation"], groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, limit: 10, metadata: false, explain: false}
+:param batch => {namespace: "default", starts: [{id: "DataProcessor", weight: 1.0}], fan: 50, max_entities: 500, messages_per_entity: 500, kinds: ["message", "entity", "decision", "conversation"], groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, limit: 10, metadata: false, explain: false}
 CYPHER replan=skip
 UNWIND $batch.starts AS start
 MATCH (e:Entity {namespace: $batch.namespace, id: start.id})
@@ -60,7 +60,7 @@ ORDER BY weight DESC
 WITH x, max(weight) AS weight, head(collect(trail)) AS trail
 WITH x, weight, trail
 ORDER BY weight DESC, x.id
-LIMIT $batch.entity_limit
+LIMIT $batch.max_entities
 CALL (x, weight) {
   RETURN x AS n, weight AS w, null AS by
   UNION ALL
@@ -78,7 +78,7 @@ CALL (x, weight) {
       )
     RETURN n, r
     ORDER BY coalesce(n.timestamp_ms, n.created_ms) DESC, n.id
-    LIMIT $batch.entity_limit
+    LIMIT $batch.messages_per_entity
   }
   RETURN n, 0.9 * weight * coalesce(r.confidence, 1.0) AS w, type(r) AS by
 }

@@ -321,7 +321,7 @@ def _build_mention(
     sentences: list[_Sentence],
 ) -> Mention:
     name = " ".join(parsed.text[span.start : span.end].split())
-    description = next(
+    sentence_text = next(
         (sentence.text for sentence in sentences if sentence.start <= span.start < sentence.end),
         "",
     )
@@ -335,7 +335,7 @@ def _build_mention(
         type=span.type,
         confidence=get_confidence(span.rule) if span.confidence is None else span.confidence,
         extractor=span.rule,
-        description=description,
+        sentence=sentence_text,
     )
 
 
@@ -358,7 +358,7 @@ def _find_code_mentions(text: str) -> list[Mention]:
                     type=span.type,
                     confidence=get_confidence(span.rule),
                     extractor=span.rule,
-                    description=line[:EVIDENCE_CHARACTERS],
+                    sentence=line[:EVIDENCE_CHARACTERS],
                 )
             )
     return mentions

@@ -35,7 +35,7 @@ class Mention:
         confidence: Measured precision of the rule, 0 to 1, see
             `ingest.extraction.rule_data.get_confidence`; the model's score for ``gliner:``.
         extractor: The rule, such as ``cue:class``, ``ner:person`` or ``gliner:person``.
-        description: The sentence that contains the mention, at most 500 characters.
+        sentence: The sentence that contains the mention, at most 500 characters.
         redirected_from: The id that belongs to the name, where that entity was merged into
             another one.
     """
@@ -48,7 +48,7 @@ class Mention:
     type: str
     confidence: float
     extractor: str
-    description: str
+    sentence: str
     redirected_from: str | None = None
 
 

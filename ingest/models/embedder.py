@@ -16,6 +16,7 @@ from mcp_context_persistence.ingest.models import encoders, minilm, registry
 from mcp_context_persistence.ingest.models.sentence_encoder import SentenceEncoder
 from mcp_context_persistence.ingest.models.token_count import count_tokens
 from mcp_context_persistence.kg.errors import VectorDBError
+from mcp_context_persistence.kg.progress import ReportProgress
 
 Vector = NDArray[np.float32]
 
@@ -88,7 +89,7 @@ class Embedder:
             return minilm.DIMENSION
         return self._encoder().dimension
 
-    def load(self, progress: minilm.Progress | None = None) -> None:
+    def load(self, progress: ReportProgress | None = None) -> None:
         """Load the model now, where it is not loaded yet.
 
         Args:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from mcp_context_persistence.ingest.models import minilm, model_files
 from mcp_context_persistence.kg.errors import VectorDBError
 from mcp_context_persistence.kg.extras import install_command
+from mcp_context_persistence.kg.progress import ReportProgress
 
 BERT_FILES = (
     "modules.json",
@@ -78,7 +79,7 @@ class Encoder(Protocol):
         ...
 
 
-def find(model: str, progress: minilm.Progress | None = None) -> Path:
+def find(model: str, progress: ReportProgress | None = None) -> Path:
     """Find the folder of a model.
 
     It is a path, an installed model of that name, or the default model, which is downloaded if need

@@ -8,7 +8,6 @@ three hold the same weights, so all three have the same fingerprint.
 import shutil
 import uuid
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 from mcp_context_persistence.ingest.models import model_files
@@ -16,8 +15,7 @@ from mcp_context_persistence.kg.errors import VectorDBError
 from mcp_context_persistence.kg.local import jars
 from mcp_context_persistence.kg.local.leases import locked_file
 from mcp_context_persistence.kg.local.settings import cache_folder
-
-Progress = Callable[[str, int, int], None]
+from mcp_context_persistence.kg.progress import ReportProgress
 
 NAME = "all-MiniLM-L6-v2"
 DIMENSION = 384
@@ -81,7 +79,7 @@ def _find_download() -> Path | None:
     return folder
 
 
-def provision(progress: Progress | None = None) -> Path:
+def provision(progress: ReportProgress | None = None) -> Path:
     """Make sure that the model is on this machine and undamaged; download it where it is not.
 
     Args:
@@ -109,7 +107,7 @@ def provision(progress: Progress | None = None) -> Path:
     return folder
 
 
-def _download(folder: Path, progress: Progress | None) -> None:
+def _download(folder: Path, progress: ReportProgress | None) -> None:
     from mcp_context_persistence.kg.local.maven import Repository  # noqa: PLC0415 - takes 0.4 s to import
 
     jar = jars.locked_model()

@@ -15,14 +15,14 @@ _SQLITE_MAGIC = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Store:
+class LocalTarget:
     """A store of a managed server in the folder `path`; None means a throwaway store."""
 
     path: Path | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Remote:
+class RemoteTarget:
     """A Neo4j that somebody else runs; `auth` is user and password from the address, or None."""
 
     uri: str
@@ -30,7 +30,7 @@ class Remote:
     database: str | None = None
 
 
-def parse_url(url: object) -> Store | Remote:
+def parse_url(url: object) -> LocalTarget | RemoteTarget:
     """Read a `database_url`.
 
     Raises:
@@ -40,10 +40,10 @@ def parse_url(url: object) -> Store | Remote:
     if not isinstance(url, str) or not url.strip() or "\0" in url:
         raise ValidationError(f"database_url must be one of: {FORMS}")
     if url in {":memory:", "sqlite:///:memory:", "sqlite://"}:
-        return Store(path=None)
+        return LocalTarget(path=None)
     for prefix in ("local:", "sqlite:///"):
         if url.startswith(prefix) and url.removeprefix(prefix):
-            return Store(path=_parse_directory(url.removeprefix(prefix)))
+            return LocalTarget(path=_parse_directory(url.removeprefix(prefix)))
     return _parse_remote(url)
 
 
@@ -66,7 +66,7 @@ def _parse_directory(text: str) -> Path:
     return path
 
 
-def _parse_remote(url: str) -> Remote:
+def _parse_remote(url: str) -> RemoteTarget:
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -81,7 +81,7 @@ def _parse_remote(url: str) -> Remote:
     auth = None
     if parts.username is not None:
         auth = (unquote(parts.username), unquote(parts.password or ""))
-    return Remote(
+    return RemoteTarget(
         uri=f"{parts.scheme}://{address}{query}", auth=auth, database=parts.path.strip("/") or None
     )
 

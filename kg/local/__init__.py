@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mcp_context_persistence.kg.local.attachment import Attachment
-    from mcp_context_persistence.kg.local.jars import Jars, Progress, provision
+    from mcp_context_persistence.kg.local.jars import Jars, provision
     from mcp_context_persistence.kg.local.launch import make_start_cache
     from mcp_context_persistence.kg.local.lifecycle import attach, start, stop
     from mcp_context_persistence.kg.local.settings import ServerSettings, default_store
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Attachment",
     "Jars",
-    "Progress",
     "ServerSettings",
     "ServerSize",
     "ServerStatus",
@@ -43,7 +42,6 @@ __all__ = [
 _MODULES = {
     "Attachment": "attachment",
     "Jars": "jars",
-    "Progress": "jars",
     "ServerSettings": "settings",
     "ServerSize": "status",
     "ServerStatus": "status",

@@ -13,12 +13,12 @@ from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.limits import DEADLINE_SECONDS
 from mcp_context_persistence.kg.local import leases, orders
 from mcp_context_persistence.kg.local.identity import Identity
-from mcp_context_persistence.kg.local.jars import Progress
 from mcp_context_persistence.kg.local.listener_check import is_own_server
 from mcp_context_persistence.kg.local.settings import USER, ServerSettings
 from mcp_context_persistence.kg.local.space import check_space
 from mcp_context_persistence.kg.local.startup import join_server, translated_errors
 from mcp_context_persistence.kg.local.store import State, Store
+from mcp_context_persistence.kg.progress import ReportProgress
 
 CLOSED = "This attachment to the local server is closed: attach again."
 
@@ -97,7 +97,7 @@ class Attachment:
             return self.user, self.password
         return None
 
-    def renew(self, *, progress: Progress | None = None) -> bool:
+    def renew(self, *, progress: ReportProgress | None = None) -> bool:
         """Make sure that the server runs, and start it again where its supervisor was killed.
 
         Returns:

@@ -21,11 +21,11 @@ from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.local.leases import locked_file
 from mcp_context_persistence.kg.local.settings import NEO4J_VERSION, cache_folder
 from mcp_context_persistence.kg.local.signature_stripping import strip_signatures
+from mcp_context_persistence.kg.progress import ReportProgress
 
 if TYPE_CHECKING:
     from mcp_context_persistence.kg.local.maven import Repository
 
-Progress = Callable[[str, int, int], None]
 
 LOCK_FILE = Path(__file__).with_name(f"neo4j-{NEO4J_VERSION}.json")
 DOWNLOADS = 16  # at once
@@ -133,7 +133,7 @@ def _compute_digest() -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def provision(progress: Progress | None = None) -> Jars:
+def provision(progress: ReportProgress | None = None) -> Jars:
     """Make sure that every locked jar is in the cache and undamaged.
 
     Missing and damaged ones are downloaded.
@@ -177,7 +177,7 @@ def _refuse_foreign(jars: Jars) -> None:
             )
 
 
-def _find_damaged(jars: Jars, progress: Progress | None) -> list[Jar]:
+def _find_damaged(jars: Jars, progress: ReportProgress | None) -> list[Jar]:
     """Return the locked jars that are damaged or missing."""
     total, done = sum(jar.size for jar in locked()), 0
     damaged = []
@@ -217,7 +217,7 @@ def matches_checksum(file: Path, sha256: str, size: int) -> bool:
         return False
 
 
-def _download(jars: Jars, missing: list[Jar], progress: Progress | None) -> None:
+def _download(jars: Jars, missing: list[Jar], progress: ReportProgress | None) -> None:
     # jgo and requests take 0.4 s to import.
     from mcp_context_persistence.kg.local.maven import Repository  # noqa: PLC0415
 

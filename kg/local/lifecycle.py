@@ -8,16 +8,19 @@ from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.local import leases, throwaway
 from mcp_context_persistence.kg.local.attachment import Attachment
 from mcp_context_persistence.kg.local.identity import end_servers
-from mcp_context_persistence.kg.local.jars import Progress
 from mcp_context_persistence.kg.local.orders import order_stop
 from mcp_context_persistence.kg.local.settings import ServerSettings
 from mcp_context_persistence.kg.local.startup import join_server, translated_errors
 from mcp_context_persistence.kg.local.status import ServerStatus, read_status, resolve_path
 from mcp_context_persistence.kg.local.store import Store
+from mcp_context_persistence.kg.progress import ReportProgress
 
 
 def attach(
-    store: Path | None, *, settings: ServerSettings | None = None, progress: Progress | None = None
+    store: Path | None,
+    *,
+    settings: ServerSettings | None = None,
+    progress: ReportProgress | None = None,
 ) -> Attachment:
     """Attach to the server of a store, and start it where it does not run.
 
@@ -54,14 +57,14 @@ def attach(
 
 
 def start(
-    store: Path, *, settings: ServerSettings | None = None, progress: Progress | None = None
+    store: Path, *, settings: ServerSettings | None = None, progress: ReportProgress | None = None
 ) -> ServerStatus:
     """Start the server of a store like `attach`; it then runs until `stop`, without clients too."""
     with attach(store, settings=settings, progress=progress) as attachment:
         files = Store(attachment.store)
         state = files.read_state()
         if state is not None:
-            files.keep.write_text(state.nonce, encoding="ascii")
+            files.keep_order_file.write_text(state.nonce, encoding="ascii")
         return read_status(store)
 
 

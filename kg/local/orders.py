@@ -46,7 +46,7 @@ def order_resize(files: Store, settings: ServerSettings) -> None:
     if state is None or not leases.is_locked(files.server_lock):
         return
     size = {"heap": settings.heap, "page_cache": settings.page_cache}
-    replace_file(files.sizes, json.dumps({"nonce": state.nonce, **size}))
+    replace_file(files.size_order_file, json.dumps({"nonce": state.nonce, **size}))
     _wait(files, settings, lambda now: {"heap": now.heap, "page_cache": now.page_cache} == size)
 
 
@@ -66,7 +66,7 @@ def order_restart(files: Store, pid: int, settings: ServerSettings) -> None:
     state = files.read_state()
     if state is None or not leases.is_locked(files.server_lock) or state.pid != pid:
         return
-    replace_file(files.restart, json.dumps({"nonce": state.nonce, "pid": pid}))
+    replace_file(files.restart_order_file, json.dumps({"nonce": state.nonce, "pid": pid}))
     _wait(files, settings, lambda now: now.pid != pid)
 
 
@@ -93,7 +93,7 @@ def order_stop(files: Store) -> None:
 
 def _write_stop(files: Store, state: State) -> None:
     try:
-        replace_file(files.stop, state.nonce)
+        replace_file(files.stop_order_file, state.nonce)
     except OSError as error:
         is_ours = has_file_open(state.supervisor, state.supervisor_started, files.server_lock)
         if error.errno not in DISK_FULL_CODES or not is_ours:
@@ -129,7 +129,7 @@ def holds_nonce(file: Path, nonce: str) -> bool:
 def take_size(files: Store, nonce: str) -> dict[str, str] | None:
     """Take the order for another size: heap and page cache, None where there is none."""
     size = _take(
-        files.sizes,
+        files.size_order_file,
         nonce,
         lambda row: {"heap": str(row["heap"]), "page_cache": str(row["page_cache"])},
     )
@@ -138,7 +138,7 @@ def take_size(files: Store, nonce: str) -> dict[str, str] | None:
 
 def take_restart(files: Store, nonce: str) -> int:
     """Take the order to start again: the process that must not go on, 0 where there is none."""
-    return _take(files.restart, nonce, lambda row: int(row["pid"])) or 0
+    return _take(files.restart_order_file, nonce, lambda row: int(row["pid"])) or 0
 
 
 def _take(file: Path, nonce: str, parse: Callable[[dict[str, Any]], T]) -> T | None:

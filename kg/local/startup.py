@@ -13,12 +13,13 @@ from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.local import java, launch, leases
 from mcp_context_persistence.kg.local.environment import filter_environment
 from mcp_context_persistence.kg.local.identity import end_servers
-from mcp_context_persistence.kg.local.jars import Progress, provision
+from mcp_context_persistence.kg.local.jars import provision
 from mcp_context_persistence.kg.local.listener_check import is_own_server
 from mcp_context_persistence.kg.local.process import is_frozen
 from mcp_context_persistence.kg.local.settings import JOIN_SECONDS, ServerSettings
 from mcp_context_persistence.kg.local.space import DISK_FULL_CODES, check_space, describe_full_disk
 from mcp_context_persistence.kg.local.store import State, Store
+from mcp_context_persistence.kg.progress import ReportProgress
 
 POLL_SECONDS = 0.02
 MAX_SPAWNS = 3  # of a supervisor, for one attach
@@ -41,7 +42,7 @@ def translated_errors(folder: Path) -> Iterator[None]:
 
 
 def join_server(
-    files: Store, settings: ServerSettings, progress: Progress | None, *, is_throwaway: bool
+    files: Store, settings: ServerSettings, progress: ReportProgress | None, *, is_throwaway: bool
 ) -> State:
     """Wait for the store's own server, and start it where none lives. The caller holds a lease.
 
@@ -222,5 +223,10 @@ def _clear_last_run(files: Store) -> None:
             f"An old server of this store does not end: end process {pid} yourself.",
             retryable=True,
         )
-    for order in (files.keep, files.stop, files.sizes, files.restart):
+    for order in (
+        files.keep_order_file,
+        files.stop_order_file,
+        files.size_order_file,
+        files.restart_order_file,
+    ):
         order.unlink(missing_ok=True)

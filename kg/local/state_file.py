@@ -33,7 +33,7 @@ class StateFile:
 
     def _read_version(self) -> tuple[int, int, int] | None:
         try:
-            entry = self._store.state.stat()
+            entry = self._store.state_file.stat()
         except OSError:
             return None
         return entry.st_ino, entry.st_mtime_ns, entry.st_size

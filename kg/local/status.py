@@ -91,7 +91,8 @@ def read_status(store: Path) -> ServerStatus:
         http_url=state.http_url,
         versions=state.versions,
         clients=clients,
-        kept=files.keep.exists() and files.keep.read_text(encoding="ascii").strip() == state.nonce,
+        kept=files.keep_order_file.exists()
+        and files.keep_order_file.read_text(encoding="ascii").strip() == state.nonce,
     )
 
 

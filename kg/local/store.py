@@ -100,16 +100,16 @@ class Store:
         self.join_lock = folder / "gate.lock"
         self.server_lock = folder / "server.lock"  # held by the supervisor as long as it lives
         self.leases = folder / "leases"
-        self.state = folder / "server.json"
+        self.state_file = folder / "server.json"
         self.mark = folder / "store.json"
         self.identity = folder / "identity"  # where the folder was when this file was written
         self.secret = folder / "password"
         self.next_secret = folder / "password.new"  # of a copied store, until its server runs
-        self.keep = folder / "keep"  # holds the nonce of a run that lasts until `stop`
-        self.stop = folder / "stop"  # holds the nonce of a run that shall end
+        self.keep_order_file = folder / "keep"  # holds the nonce of a run that lasts until `stop`
+        self.stop_order_file = folder / "stop"  # holds the nonce of a run that shall end
         # Orders for a run that goes on: with another heap and page cache, with another process.
-        self.sizes = folder / "sizes"
-        self.restart = folder / "restart"
+        self.size_order_file = folder / "sizes"
+        self.restart_order_file = folder / "restart"
         # Exists while the database may have stopped because it could not write: its log may end in
         # half an entry.
         self.panicked = folder / "panicked"
@@ -217,7 +217,13 @@ class Store:
         if current == recorded:
             return
         if recorded is None or not recorded.is_same(current):
-            for file in (self.state, self.keep, self.stop, self.sizes, self.restart):
+            for file in (
+                self.state_file,
+                self.keep_order_file,
+                self.stop_order_file,
+                self.size_order_file,
+                self.restart_order_file,
+            ):
                 file.unlink(missing_ok=True)
             if self.has_data:  # passwords that were ordered before may be valid already
                 ordered = self.ordered_secrets()
@@ -241,13 +247,13 @@ class Store:
     def read_state(self) -> State | None:
         """Return the state that the last run wrote, None where it cannot be read."""
         try:
-            return State.from_row(json.loads(self.state.read_text(encoding="utf-8")))
+            return State.from_row(json.loads(self.state_file.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError, AttributeError):
             return None
 
     def write_state(self, state: State) -> None:
         """Replace the state."""
-        replace_file(self.state, json.dumps(asdict(state)))
+        replace_file(self.state_file, json.dumps(asdict(state)))
 
 
 OWN_NAMES = frozenset(

@@ -255,11 +255,11 @@ class Supervisor:
         """Return whether the server shall go on."""
         if not self._is_in_place():
             return False
-        if self._must_stop or orders.holds_nonce(self.store.stop, self.nonce):
+        if self._must_stop or orders.holds_nonce(self.store.stop_order_file, self.nonce):
             self._must_stop = True
             return False
         if leases.list_holders(self.store.leases) or orders.holds_nonce(
-            self.store.keep, self.nonce
+            self.store.keep_order_file, self.nonce
         ):
             self._last_use = time.monotonic()
         idle_seconds = time.monotonic() - self._last_use
@@ -319,7 +319,7 @@ class Supervisor:
         if self.specification["throwaway"]:
             shutil.rmtree(self.store.folder, ignore_errors=True)
             return
-        for file in (self.store.keep, self.store.stop):
+        for file in (self.store.keep_order_file, self.store.stop_order_file):
             if orders.holds_nonce(file, self.nonce):
                 file.unlink(missing_ok=True)
         with contextlib.suppress(OSError):

@@ -34,14 +34,14 @@ class StoredConversation:
         revision: Grows with each save; 0 for a conversation that is not stored.
         conversation: Properties of its node; empty for one that is not stored.
         messages: Its messages, by position.
-        foreign: Ids of the request that belong to messages of another conversation.
+        ids_used_elsewhere: Ids of the request that belong to messages of another conversation.
         patterns: Version of the namespace's entity patterns, 0 for none.
     """
 
     revision: int
     conversation: Mapping[str, Any]
     messages: tuple[StoredMessage, ...]
-    foreign: tuple[str, ...]
+    ids_used_elsewhere: tuple[str, ...]
     patterns: int = 0
 
 
@@ -155,7 +155,7 @@ def diff_conversation(
         ValidationError: A message id belongs to another conversation, or there are too many
             messages.
     """
-    if any(message.id in stored.foreign for message in conversation.messages):
+    if any(message.id in stored.ids_used_elsewhere for message in conversation.messages):
         raise ValidationError(
             "messages: an id belongs to a message of another conversation in this namespace; "
             "use another id"
@@ -283,7 +283,9 @@ def _match_messages(
             slot_id = (
                 match.id
                 if match
-                else _free_id(conversation.conversation_id, index, {*by_id, *stored.foreign})
+                else _free_id(
+                    conversation.conversation_id, index, {*by_id, *stored.ids_used_elsewhere}
+                )
             )
             slots.append(MessageSlot(id=slot_id, position=index, stored=match))
             continue

@@ -63,7 +63,7 @@ def _parse_stored_conversation(row: Row) -> StoredConversation:
             for message in row["messages"]
             if message["id"] is not None
         ),
-        foreign=tuple(row["foreign"]),
+        ids_used_elsewhere=tuple(row["ids_used_elsewhere"]),
         patterns=row["patterns"],
     )
 

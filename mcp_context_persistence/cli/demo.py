@@ -140,7 +140,7 @@ def _show_next_steps(console: Console, folder: str, namespace: str) -> None:
 def _hide_password(store: str) -> str:
     """Return a database URL without its password."""
     target = url.parse_url(store)
-    return target.uri if isinstance(target, url.Remote) else store
+    return target.uri if isinstance(target, url.RemoteTarget) else store
 
 
 def _print_heading(console: Console, text: str) -> None:

@@ -3,16 +3,15 @@
 import atexit
 import os
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 from mcp_context_persistence.kg import local
 from mcp_context_persistence.kg.driver import url
 from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.runtime.config.settings import Config
 
-Progress = Callable[[str, int, int], None]
-Target = url.Store | url.Remote
+Target = url.LocalTarget | url.RemoteTarget
 
 DEFAULT_DATABASE = "neo4j"  # of a managed server
 
@@ -36,7 +35,7 @@ _throwaways_lock = threading.Lock()
 
 
 def attach_throwaway(
-    progress: Progress | None, settings: local.ServerSettings | None = None
+    progress: ReportProgress | None, settings: local.ServerSettings | None = None
 ) -> local.Attachment:
     """Return this process's throwaway server, which is started at the first call.
 
@@ -70,7 +69,7 @@ class Connection:
         auth: tuple[str, str] | None,
         database: str | None,
         server_settings: local.ServerSettings,
-        progress: Progress | None,
+        progress: ReportProgress | None,
     ) -> None:
         """Start or attach to the managed server, and open a pool of connections.
 
@@ -87,9 +86,9 @@ class Connection:
             DatabaseError: The managed server could not be started.
         """
         self.attachment: local.Attachment | None = None
-        self.is_throwaway = isinstance(target, url.Store) and target.path is None
+        self.is_throwaway = isinstance(target, url.LocalTarget) and target.path is None
         credentials: tuple[str, str] | None
-        if isinstance(target, url.Store):
+        if isinstance(target, url.LocalTarget):
             self.attachment = (
                 attach_throwaway(progress, server_settings)
                 if target.path is None

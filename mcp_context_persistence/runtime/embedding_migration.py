@@ -23,6 +23,7 @@ from mcp_context_persistence.kg.errors import (
     StaleStateError,
     VectorDBError,
 )
+from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.vector_spaces import LABELS, VectorState
 from mcp_context_persistence.kg.writes import entities
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ReportProgress = Callable[[str, int, int], None]
 
 PAGE = 128  # texts between two checks for a stop
 LOCKED_TEXTS = 32  # embedded, at most, while nobody can write

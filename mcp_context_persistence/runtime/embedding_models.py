@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mcp_context_persistence.kg import limits, validation, vector_spaces
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.errors import DatabaseError, StaleStateError, ValidationError
+from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.kg.schema import migrations
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.vector_spaces import MigrationPhase, VectorSpace, VectorState
 from mcp_context_persistence.responses.embedding_models import EmbeddingStatus
 from mcp_context_persistence.runtime.config.settings import Config
-from mcp_context_persistence.runtime.embedding_migration import Migration, ReportProgress
+from mcp_context_persistence.runtime.embedding_migration import Migration
 from mcp_context_persistence.runtime.language_models import shared_embedder
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver import url
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.namespaces import VersionReader, clear
+from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.kg.schema import migrations
 from mcp_context_persistence.kg.schema.type_limits import TypeRegistry
 from mcp_context_persistence.queries.analytics.analyzer import GraphAnalyzer
@@ -19,7 +20,7 @@ from mcp_context_persistence.runtime.client_cache import ClientCache
 from mcp_context_persistence.runtime.config import sources
 from mcp_context_persistence.runtime.config.argument_defaults import UNSET
 from mcp_context_persistence.runtime.config.settings import Config, load_config
-from mcp_context_persistence.runtime.connection import Connection, Progress, configured_target
+from mcp_context_persistence.runtime.connection import Connection, configured_target
 from mcp_context_persistence.runtime.embedding_models import EmbeddingModels
 from mcp_context_persistence.runtime.language_models import LanguageModels
 from mcp_context_persistence.runtime.model_preload import ModelPreload
@@ -88,7 +89,7 @@ class Engine:
         call: Opens the scope of a public call.
         types: The entity and relationship types of the namespace.
         embeddings: The embedding models.
-        models: The other language models.
+        language_models: The other language models.
         state: What is remembered of the namespace.
         cache: The response cache.
         analytics: The algorithms of Graph Data Science.
@@ -104,7 +105,7 @@ class Engine:
         namespace: str,
         spacy_model: object,
         config: Mapping[str, Any] | None,
-        progress: Progress | None,
+        progress: ReportProgress | None,
         vector_db_url: str | None = None,
         metrics: "Metrics | None" = None,
     ) -> None:
@@ -153,11 +154,11 @@ class Engine:
         self._preload.finish_opening()
 
     def _connect(
-        self, auth: tuple[str, str] | None, database: str | None, progress: Progress | None
+        self, auth: tuple[str, str] | None, database: str | None, progress: ReportProgress | None
     ) -> None:
         target = configured_target(self.config)
         self.memory = ClientMemory(
-            self.config.max_memory_usage, managed=isinstance(target, url.Store)
+            self.config.max_memory_usage, managed=isinstance(target, url.LocalTarget)
         )
         self.connection = Connection(
             target,
@@ -183,14 +184,14 @@ class Engine:
         self.embeddings = EmbeddingModels(
             graph, namespace, config, first_index_dimension=vector_size
         )
-        self.models = LanguageModels(config, self.types)
+        self.language_models = LanguageModels(config, self.types)
         self.state = NamespaceState(graph, namespace, self.embeddings)
         self.analytics = GraphAnalyzer(graph)
         self.cache = ClientCache(
             graph,
             VersionReader(graph, namespace, store=self.connection.watched_store),
             config,
-            self.models,
+            self.language_models,
             self.memory,
             identity=self.connection.identity,
             namespace=namespace,

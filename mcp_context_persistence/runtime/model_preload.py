@@ -9,13 +9,11 @@ import logging
 import os
 import threading
 import weakref
-from collections.abc import Callable
 
 from mcp_context_persistence.kg.errors import ContextPersistenceError
+from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.runtime.config.settings import Config
 from mcp_context_persistence.runtime.language_models import shared_embedder, shared_extractor
-
-Progress = Callable[[str, int, int], None]
 
 FORK_SECONDS = 60.0  # that a fork waits for the thread, which may be within an import
 
@@ -29,7 +27,7 @@ class _CancelledError(Exception):
 class ModelPreload:
     """A thread that loads the default models for one client."""
 
-    def __init__(self, config: Config, progress: Progress | None) -> None:
+    def __init__(self, config: Config, progress: ReportProgress | None) -> None:
         """Start to load the embedding model, unless another one than the default is configured.
 
         Args:

@@ -10,11 +10,11 @@ from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver.error_mapping import is_out_of_memory
 from mcp_context_persistence.kg.errors import ContextPersistenceError
 from mcp_context_persistence.kg.merging.redirects import Redirects
+from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.kg.schema.type_limits import TypeSnapshot
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.models import ExtractEntitiesResponse
 from mcp_context_persistence.runtime.batch_throttle import BatchThrottle
-from mcp_context_persistence.runtime.connection import Progress
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services.batch_pipeline import BatchPipeline, report_progress
 from mcp_context_persistence.services.batch_settings import check_items, count_workers
@@ -91,7 +91,7 @@ class _TextGroup:
             start = time.perf_counter()
             try:
                 extractions = list(
-                    self._engine.models.extractor.extract(
+                    self._engine.language_models.extractor.extract(
                         [self._texts[index] for index in indexes], patterns
                     )
                 )
@@ -111,7 +111,11 @@ class _TextGroup:
         for index in indexes:
             try:
                 self._extractions[index] = next(
-                    iter(self._engine.models.extractor.extract([self._texts[index]], patterns))
+                    iter(
+                        self._engine.language_models.extractor.extract(
+                            [self._texts[index]], patterns
+                        )
+                    )
                 )
             except ContextPersistenceError as error:
                 self._responses[index] = _failed_response(error)
@@ -213,7 +217,7 @@ def extract_batch(
     max_workers: object,
     entity_types: object,
     store: bool,
-    progress: Progress | None,
+    progress: ReportProgress | None,
 ) -> list[ExtractEntitiesResponse]:
     """Extract from texts; return a response for each, in their order."""
     texts = check_items("texts", texts_given, limits.TEXTS_PER_BATCH)

@@ -15,8 +15,8 @@ from typing import Protocol, TypeVar
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ContextPersistenceError
+from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.runtime.batch_throttle import BatchThrottle
-from mcp_context_persistence.runtime.connection import Progress
 
 GROUPS_AHEAD = 2  # groups that are analyzed and embedded before an earlier one is written
 SLICE_SIZE = 128  # texts between two checks for an interruption
@@ -71,15 +71,17 @@ class BatchPipeline:
         """
         self._memory_check = memory_check
         self._stop = threading.Event()
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="context-persistence-batch")
+        self._extractor_thread = ThreadPoolExecutor(
+            1, thread_name_prefix="context-persistence-batch"
+        )
         is_sequential = workers == 1
         self._encoder = (
-            self._reader
+            self._extractor_thread
             if is_sequential
             else ThreadPoolExecutor(1, thread_name_prefix="context-persistence-batch")
         )
         self._writers = (
-            self._reader
+            self._extractor_thread
             if is_sequential
             else ThreadPoolExecutor(
                 min(workers, limits.BATCH_WRITERS), thread_name_prefix="context-persistence-batch"
@@ -120,7 +122,8 @@ class BatchPipeline:
             self._finish(started, writing, on_finished)
         finally:
             self._stop.set()
-            for executor in (self._reader, self._encoder):  # their results are not used any more
+            # Their results are not used any more.
+            for executor in (self._extractor_thread, self._encoder):
                 executor.shutdown(wait=False, cancel_futures=True)
             self._writers.shutdown(wait=True, cancel_futures=True)
 
@@ -136,8 +139,8 @@ class BatchPipeline:
         _settle(writing, on_finished)
 
     def _start(self, group: BatchGroup) -> "_StartedGroup":
-        stored = self._reader.submit(self._run_unless_stopped, group.read_stored)
-        extracted = self._reader.submit(self._run_unless_stopped, group.extract)
+        stored = self._extractor_thread.submit(self._run_unless_stopped, group.read_stored)
+        extracted = self._extractor_thread.submit(self._run_unless_stopped, group.extract)
         embedded = self._encoder.submit(self._run_unless_stopped, group.embed_texts, stored)
         return _StartedGroup(group, extracted, embedded)
 
@@ -193,7 +196,7 @@ def _settle(writing: list[_WritingGroup], on_finished: Callable[[int], None]) ->
 
 @contextmanager
 def report_progress(
-    progress: Progress | None, unit: str, total: int
+    progress: ReportProgress | None, unit: str, total: int
 ) -> Iterator[Callable[[int], None]]:
     """Report how many items are finished: to the callback, else by a bar on a terminal."""
     if progress is not None:

@@ -10,6 +10,7 @@ from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver.error_mapping import is_out_of_memory
 from mcp_context_persistence.kg.errors import ContextPersistenceError, ValidationError
 from mcp_context_persistence.kg.models import MODES, Conversation
+from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import conversations as conversation_statements
 from mcp_context_persistence.kg.writes.conversation_diff import (
@@ -20,7 +21,6 @@ from mcp_context_persistence.kg.writes.conversation_diff import (
 from mcp_context_persistence.kg.writes.message_diff import MessageDiff
 from mcp_context_persistence.models import SaveConversationResponse
 from mcp_context_persistence.runtime.batch_throttle import BatchThrottle
-from mcp_context_persistence.runtime.connection import Progress
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import conversations
 from mcp_context_persistence.services.batch_pipeline import BatchPipeline, report_progress
@@ -135,7 +135,7 @@ class _ConversationGroup:
         for batch in self._pipeline.slices(texts):
             self._try(
                 lambda batch=batch: ingest_pipeline.extract_texts(  # type: ignore[misc]
-                    batch, self._engine.models.extractor, self._cache
+                    batch, self._engine.language_models.extractor, self._cache
                 )
             )
 
@@ -223,7 +223,7 @@ def save_batch(
     parallel: object,
     max_workers: object,
     replace: bool,
-    progress: Progress | None,
+    progress: ReportProgress | None,
 ) -> list[SaveConversationResponse]:
     """Save conversations; return a response for each, in their order."""
     items = check_items("conversations", conversation_list, limits.CONVERSATIONS_PER_BATCH)

@@ -58,7 +58,7 @@ class EmbeddedKnowledge(Knowledge):
 
 def extract_texts(engine: Engine, texts: Sequence[str]) -> list[Extraction]:
     """Extract from texts with the rules and the user's patterns."""
-    return list(engine.models.extractor.extract(texts, engine.state.patterns()))
+    return list(engine.language_models.extractor.extract(texts, engine.state.patterns()))
 
 
 def build_knowledge(

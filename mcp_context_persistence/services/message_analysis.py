@@ -62,7 +62,7 @@ def analyze_messages(
     analysis = analyze_texts(
         to_extract=_key_texts(to_extract),
         to_embed=_key_texts(to_embed) if given_vectors is None else [],
-        extractor=engine.models.extractor if to_extract else None,
+        extractor=engine.language_models.extractor if to_extract else None,
         embedder=model.embedder,
         cache=cache,
     )
@@ -82,9 +82,7 @@ def analyze_messages(
             vectors_by_id=vectors_by_id,
             chunks=chunks,
             entities=knowledge.rows.entities,
-            mentions=[
-                {**row, "facets": tokens[row["message_id"]]} for row in knowledge.rows.mentions
-            ],
+            mentions=[{**row, "facets": tokens[row["text_id"]]} for row in knowledge.rows.mentions],
             relations=knowledge.rows.relations,
         ),
         vector_state=knowledge.vector_state,

@@ -103,7 +103,9 @@ def reextract(engine: Engine, conversation_id: object, *, apply: bool) -> Reextr
     redirects = next(iter(engine.graph.run(read_redirects(engine.namespace))), Redirects())
     difference = _Difference()
     for page in _read_pages(engine, checked_id):
-        extractions = engine.models.extractor.extract([row["content"] for row in page], patterns)
+        extractions = engine.language_models.extractor.extract(
+            [row["content"] for row in page], patterns
+        )
         by_text = {
             row["id"]: follow_redirects(extraction, redirects.targets)
             for row, extraction in zip(page, extractions, strict=True)
@@ -219,7 +221,7 @@ def _apply_page(
     )
     retyped = _note_entity_changes(engine, difference, changed, by_text, knowledge)
     if should_write:
-        mentions = {row["message_id"]: row["entities"] for row in knowledge.rows.mentions}
+        mentions = {row["text_id"]: row["entities"] for row in knowledge.rows.mentions}
         updates = [
             {"id": row["id"], "guard": row["guard"], "entities": mentions[row["id"]]}
             for row in changed

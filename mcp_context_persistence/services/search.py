@@ -21,10 +21,10 @@ from mcp_context_persistence.queries.search.query_terms import extract_terms
 from mcp_context_persistence.queries.search.recipes import BALANCED, Recipe, read_recipe
 from mcp_context_persistence.queries.search.request import (
     LIMIT,
-    MODES,
+    SEARCH_MODES,
     SIMILAR_LIMIT,
     SIMILAR_MIN_SCORE,
-    Mode,
+    SearchMode,
     SearchRequest,
     SimilarRequest,
 )
@@ -91,10 +91,10 @@ def read_request(
     )
 
 
-def _read_mode(engine: Engine, mode: object) -> Mode:
+def _read_mode(engine: Engine, mode: object) -> SearchMode:
     if mode is UNSET:
         return "hybrid" if engine.config.enable_hybrid_search else "semantic"
-    checked = cast("Mode", validation.check_choice("mode", mode, MODES))
+    checked = cast("SearchMode", validation.check_choice("mode", mode, SEARCH_MODES))
     if checked == "hybrid" and not engine.config.enable_hybrid_search:
         raise ValidationError(
             "mode: hybrid is turned off by enable_hybrid_search; name semantic, keyword or graph"
@@ -168,7 +168,7 @@ def build_search_context(engine: Engine, query: str | None) -> search_modes.Sear
         vector = QueryVector(
             numbers=encoding.embedder.embed_query(query), vector_state=encoding.vector_state
         )
-    cross_encoder = engine.models.cross_encoder
+    cross_encoder = engine.language_models.cross_encoder
     return search_modes.SearchContext(
         run=engine.graph.run,
         namespace=engine.namespace,

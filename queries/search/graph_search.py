@@ -18,7 +18,8 @@ from mcp_context_persistence.queries.search.score_fusion import measure_coverage
 NAME_MATCHES = 100  # entities that share a word with the query
 MAX_STARTS = 10  # entities that a query can name
 FAN = 50  # relationships that are followed from each entity
-MESSAGES_PER_ENTITY = 500  # also the number of entities that are looked at
+MAX_ENTITIES = 500  # entities whose messages are read
+MESSAGES_PER_ENTITY = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,7 +84,8 @@ def search_graph(
         "namespace": namespace,
         "starts": [{"id": start.id, "weight": start.weight} for start in starts],
         "fan": FAN,
-        "entity_limit": MESSAGES_PER_ENTITY,
+        "max_entities": MAX_ENTITIES,
+        "messages_per_entity": MESSAGES_PER_ENTITY,
         "kinds": list(filters.kinds),
         **filters.bounds,
         "limit": limit,

@@ -7,8 +7,8 @@ from mcp_context_persistence.queries.search.filters import NO_FILTERS, Filters
 from mcp_context_persistence.queries.search.query_terms import QueryTerms
 from mcp_context_persistence.queries.search.recipes import BALANCED, Recipe
 
-Mode = Literal["hybrid", "semantic", "keyword", "graph"]
-MODES: tuple[Mode, ...] = ("hybrid", "semantic", "keyword", "graph")
+SearchMode = Literal["hybrid", "semantic", "keyword", "graph"]
+SEARCH_MODES: tuple[SearchMode, ...] = ("hybrid", "semantic", "keyword", "graph")
 LIMIT, SIMILAR_LIMIT = 10, 5
 SIMILAR_MIN_SCORE = 0.7
 
@@ -33,7 +33,7 @@ class SearchRequest:
 
     query: str
     terms: QueryTerms
-    mode: Mode = "hybrid"
+    mode: SearchMode = "hybrid"
     filters: Filters = NO_FILTERS
     limit: int = LIMIT
     include_metadata: bool = False

@@ -8,7 +8,7 @@ import pytest
 
 from mcp_context_persistence import AsyncContextPersistenceClient, ContextPersistenceClient
 from mcp_context_persistence.queries.search.filters import CONTENT_TYPES, KEYS
-from mcp_context_persistence.queries.search.request import MODES
+from mcp_context_persistence.queries.search.request import SEARCH_MODES
 
 README = Path(__file__).parents[2] / "README.md"
 SEARCHING = README.parent / "docs/searching.md"
@@ -43,7 +43,7 @@ def test_the_readme_lists_every_call():
 
 
 def test_the_page_on_searching_lists_every_mode_and_filter():
-    assert named(SEARCHING, "## Modes") - {"mode"} == set(MODES)
+    assert named(SEARCHING, "## Modes") - {"mode"} == set(SEARCH_MODES)
     assert named(SEARCHING, "## Filters") == set(KEYS)
     text = SEARCHING.read_text()
     assert [kind for kind in CONTENT_TYPES if kind not in text] == []

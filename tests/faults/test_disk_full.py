@@ -86,7 +86,7 @@ def test_the_error_names_a_full_disk_and_calls_work_again_with_free_space(tmp_pa
             assert client.load_conversation_history("before").total_messages == 1
             assert save(client, "after").success
             assert state_of(disk / "store").pid != server
-        assert not Store(disk / "store").restart.exists()
+        assert not Store(disk / "store").restart_order_file.exists()
 
 
 def test_a_store_without_free_space_is_refused_at_once(tmp_path):

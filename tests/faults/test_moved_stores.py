@@ -164,18 +164,18 @@ def test_an_older_state_file_is_corrected_and_no_process_is_harmed(user, signals
                 "supervisor": supervisor,
                 "phase": "stopped",
             }
-            Store(store).state.write_text(json.dumps(row))
+            Store(store).state_file.write_text(json.dumps(row))
             eventually(lambda: state_of(store).nonce == now.nonce, 10)
             assert ask(process) == "1"
             row["phase"] = "running"
-            Store(store).state.write_text(json.dumps(row))
+            Store(store).state_file.write_text(json.dumps(row))
             assert local.read_size(store).pid in {0, now.pid}
             assert ask(process) == "1"
-        Store(store).state.write_text("{")
+        Store(store).state_file.write_text("{")
         local.stop(store, force=True)
         eventually(lambda: is_gone(now))
         started = read_start_time(stranger.pid)
-        Store(store).state.write_text(
+        Store(store).state_file.write_text(
             json.dumps({**now.__dict__, "pid": stranger.pid, "started": started})
         )
         local.stop(store, force=True)

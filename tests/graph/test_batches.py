@@ -135,7 +135,7 @@ def test_a_second_run_analyzes_nothing_that_is_stored(client, monkeypatch):
     def refuse(*_):
         raise AssertionError("something was analysed again")
 
-    monkeypatch.setattr(type(client._engine.models.extractor), "extract", refuse)
+    monkeypatch.setattr(type(client._engine.language_models.extractor), "extract", refuse)
     assert {one.status for one in client.batch_save_conversations(given[:4])} == {"unchanged"}
     monkeypatch.undo()
     assert [one.status for one in client.batch_save_conversations(given)] == ["unchanged"] * 4 + [

@@ -155,11 +155,11 @@ def test_a_server_in_use_by_another_process_is_not_restarted(client_and_store, p
 def test_a_restart_request_for_another_server_is_ignored(client_and_store, place):
     pid = local.read_size(place).pid
     for text in ("", "{", "[]", '{"nonce": "another", "heap": "400m", "page_cache": "32m"}'):
-        replace_file(Store(place).sizes, text)
+        replace_file(Store(place).size_order_file, text)
         until = time.monotonic() + 20
-        while Store(place).sizes.exists() and time.monotonic() < until:
+        while Store(place).size_order_file.exists() and time.monotonic() < until:
             time.sleep(0.05)
-        assert not Store(place).sizes.exists()
+        assert not Store(place).size_order_file.exists()
     assert local.read_size(place).pid == pid
     client_and_store.save_conversation("a", TALK, mode="knowledge")
 

@@ -69,8 +69,8 @@ def test_the_documented_paragraph_has_its_documented_entities(extractor: Extract
         "numerical_operations": "concept",
     }
     assert all(m.confidence >= 0.5 for m in extraction.mentions)
-    assert all("\n" not in m.description for m in extraction.mentions)
-    assert extraction.mentions[0].description.startswith("The DataProcessor class in")
+    assert all("\n" not in m.sentence for m in extraction.mentions)
+    assert extraction.mentions[0].sentence.startswith("The DataProcessor class in")
 
 
 def test_the_documented_technologies_are_found(extractor: Extractor) -> None:

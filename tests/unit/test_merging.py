@@ -52,7 +52,7 @@ def mention(start: int, entity_id: str) -> Mention:
         type="organization",
         confidence=0.9,
         extractor="rule:organization",
-        description="",
+        sentence="",
     )
 
 

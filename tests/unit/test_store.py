@@ -36,17 +36,19 @@ def test_a_store_is_private(tmp_path):
 def test_an_unreadable_state_is_none(tmp_path):
     store = Store(tmp_path)
     assert store.read_state() is None
-    store.state.write_text("{")
+    store.state_file.write_text("{")
     assert store.read_state() is None
 
 
 def test_unknown_fields_of_a_state_are_ignored_and_wrong_types_refused(tmp_path):
     store = Store(tmp_path)
-    store.state.write_text(json.dumps({"phase": "running", "nonce": "n", "pid": 1, "later": 1}))
+    store.state_file.write_text(
+        json.dumps({"phase": "running", "nonce": "n", "pid": 1, "later": 1})
+    )
     state = store.read_state()
     assert state is not None
     assert state.pid == 1
-    store.state.write_text(json.dumps({"phase": "running", "nonce": "n", "pid": "one"}))
+    store.state_file.write_text(json.dumps({"phase": "running", "nonce": "n", "pid": "one"}))
     assert store.read_state() is None
 
 

@@ -10,18 +10,18 @@ from mcp_context_persistence.kg.errors import ValidationError
 
 @pytest.mark.parametrize("url", [":memory:", "sqlite:///:memory:"])
 def test_memory_is_a_throwaway_store(url):
-    assert database_url.parse_url(url) == database_url.Store(path=None)
+    assert database_url.parse_url(url) == database_url.LocalTarget(path=None)
 
 
 @pytest.mark.parametrize("prefix", ["local:", "sqlite:///"])
 def test_a_path_is_a_store_in_that_directory(prefix, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert database_url.parse_url(f"{prefix}context.db") == database_url.Store(
+    assert database_url.parse_url(f"{prefix}context.db") == database_url.LocalTarget(
         path=tmp_path / "context.db"
     )
-    assert database_url.parse_url(f"{prefix}{tmp_path}/mit Leerzeichen/ä") == database_url.Store(
-        path=tmp_path / "mit Leerzeichen" / "ä"
-    )
+    assert database_url.parse_url(
+        f"{prefix}{tmp_path}/mit Leerzeichen/ä"
+    ) == database_url.LocalTarget(path=tmp_path / "mit Leerzeichen" / "ä")
     assert not list(tmp_path.iterdir())
 
 
@@ -47,11 +47,11 @@ def test_any_other_file_is_refused(tmp_path):
 @pytest.mark.parametrize("scheme", database_url.SCHEMES)
 def test_a_server_keeps_its_scheme_port_and_credentials(scheme):
     remote = database_url.parse_url(f"{scheme}://ana:s%40crt@db.example:7688/memory")
-    assert remote == database_url.Remote(
+    assert remote == database_url.RemoteTarget(
         uri=f"{scheme}://db.example:7688", auth=("ana", "s@crt"), database="memory"
     )
     assert "s@crt" not in repr(remote)
-    assert database_url.parse_url(f"{scheme}://[::1]:7687") == database_url.Remote(
+    assert database_url.parse_url(f"{scheme}://[::1]:7687") == database_url.RemoteTarget(
         uri=f"{scheme}://[::1]:7687"
     )
 
