@@ -3,6 +3,8 @@
 Every statement that writes gives the namespace another version, as the last thing before the
 commit. A version is a random UUID: it never occurs twice, not even after a restore. What was
 computed from a namespace stays valid while its version is the same.
+
+Functions that return a `Statement` only build it; the caller runs it.
 """
 
 import os

@@ -6,6 +6,8 @@ which model a namespace uses, the *active* vectors, and where those of another m
 each change of that. Every statement that writes vectors ends with a guard that locks the node and
 compares the revision, see `cypher/README.md`; a search returns the revision with its rows. A caller
 that knew another revision reads the state again and repeats.
+
+Functions that return a `Statement` only build it; the caller runs it.
 """
 
 from collections.abc import Mapping, Sequence

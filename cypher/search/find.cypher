@@ -15,20 +15,24 @@
 //   keyword_messages: counts by which the caller sees whether a retriever was cut off.
 // - revision and model say which model's vectors the namespace uses, so that the caller sees
 //   whether it had the right ones.
-// Plan: `open` and `kinds` search the vector index with as few conditions as possible (each range
-// costs 0.2 ms over 20,000 messages),
-// `ranges` with all of them, where the index is asked for the `index_limit` nearest, of which it
-// finds the `vector_limit` more reliably;
-// `scans` compares all nodes that have some filter tokens, exactly. Both retrievers, the neighbors
-// along NEXT and the texts of all candidates come in one round trip. A pattern's length cannot be a
-// parameter, and to walk five positions for two costs 2 % of the whole.
-// `time_ranges` are ranges of the times that the query names, searched too; `message_ids` are
-// messages to which its entities lead. The best
-// `candidate_limit` take part, and of the best `neighbor_seeds` among them the messages up to
-// `neighbor_window` positions away. A long message is found through its passages and counts with
-// the best one. Lists instead of maps save a tenth of the whole time at a hundred messages.
-// Scores are normalized between the retriever's smallest and largest; what a retriever returned at
-// all counts as at least `smallest_share`.
+// Parameters:
+// - open, kinds: search the vector index with as few conditions as possible; each range costs
+//   0.2 ms over 20,000 messages.
+// - ranges: search the vector index with all conditions.
+// - index_limit: the nearest that the index is asked for in `ranges`.
+// - vector_limit: how many of these are used; the index finds them more reliably.
+// - scans: compares all nodes that have some filter tokens, exactly.
+// - time_ranges: ranges of the times that the query names, searched too.
+// - message_ids: messages to which the query's entities lead.
+// - candidate_limit: the best candidates, which take part.
+// - neighbor_seeds: the best candidates whose neighbors take part.
+// - neighbor_window: how many positions away these neighbors are at most.
+// - smallest_share: the smallest normalized score of what a retriever returned. Scores are
+//   normalized between the retriever's smallest and largest.
+// Plan: both retrievers, the neighbors along NEXT and the texts of all candidates come in one round
+// trip. A pattern's length cannot be a parameter, and to walk five positions for two costs 2 % of
+// the whole. A long message is found through its passages and counts with the best one. Lists
+// instead of maps save a tenth of the whole time at a hundred messages.
 // One map as parameter: lists of other lengths would be planned anew. The index's name cannot be
 // one: the SDK replaces it by that of another model's vectors.
 :param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], ranges: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan_limit: 2001, keyword_queries: ["+facets:(1)^0 +content:(hello)"], vector_limit: 20, index_limit: 100, keyword_limit: 30, neighbor_seeds: 20, candidate_limit: 60, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, vector_weight: 0.5, keyword_weight: 0.5, smallest_share: 0.05, time_ranges: [], message_ids: [], with_cosines: true, explain: false, cosine_window: 1, neighbor_window: 2, characters: 8000, limit: 10, passages: 3, content: true, metadata: false, vector_property: "embedding", index: "memory_vectors"}

@@ -30,87 +30,87 @@ T = TypeVar("T")
 # What a client does.
 
 
-def order_resize(files: Store, settings: ServerSettings) -> None:
+def order_resize(store: Store, settings: ServerSettings) -> None:
     """Have the server stopped in order and started with another size, and wait for that.
 
     Nothing happens where no server runs: the next one has the size of whoever starts it.
 
     Args:
-        files: The store.
+        store: The store.
         settings: Heap and page cache of the server, and how long a stop and a start may take.
 
     Raises:
         DatabaseError: It was not done in time.
     """
-    state = files.read_state()
-    if state is None or not leases.is_locked(files.server_lock):
+    state = store.read_state()
+    if state is None or not leases.is_locked(store.server_lock):
         return
     size = {"heap": settings.heap, "page_cache": settings.page_cache}
-    replace_file(files.size_order_file, json.dumps({"nonce": state.nonce, **size}))
-    _wait(files, settings, lambda now: {"heap": now.heap, "page_cache": now.page_cache} == size)
+    replace_file(store.size_order_file, json.dumps({"nonce": state.nonce, **size}))
+    _wait(store, settings, lambda now: {"heap": now.heap, "page_cache": now.page_cache} == size)
 
 
-def order_restart(files: Store, pid: int, settings: ServerSettings) -> None:
+def order_restart(store: Store, pid: int, settings: ServerSettings) -> None:
     """Have the server started again, whose database has stopped, and wait for that.
 
     Nothing happens where no server runs, or another process serves the store already.
 
     Args:
-        files: The store.
+        store: The store.
         pid: The process of the server that must not go on.
         settings: How long a start and a stop may take.
 
     Raises:
         DatabaseError: It was not done in time.
     """
-    state = files.read_state()
-    if state is None or not leases.is_locked(files.server_lock) or state.pid != pid:
+    state = store.read_state()
+    if state is None or not leases.is_locked(store.server_lock) or state.pid != pid:
         return
-    replace_file(files.restart_order_file, json.dumps({"nonce": state.nonce, "pid": pid}))
-    _wait(files, settings, lambda now: now.pid != pid)
+    replace_file(store.restart_order_file, json.dumps({"nonce": state.nonce, "pid": pid}))
+    _wait(store, settings, lambda now: now.pid != pid)
 
 
-def order_stop(files: Store) -> None:
+def order_stop(store: Store) -> None:
     """Have the supervisor stop the server and end, and wait for that.
 
     Raises:
         DatabaseError: It does not end in time.
     """
     deadline, ordered = Deadline.after(STOP_SECONDS), ""
-    while leases.is_locked(files.server_lock):
-        state = files.read_state()
+    while leases.is_locked(store.server_lock):
+        state = store.read_state()
         # The file may have been restored from a backup: then the supervisor corrects it.
         if state is not None and state.nonce != ordered:
             ordered = state.nonce
-            _write_stop(files, state)
+            _write_stop(store, state)
         if deadline.has_passed:
-            pid = leases.find_owner(files.server_lock) or (state.supervisor if state else 0)
+            pid = leases.find_owner(store.server_lock) or (state.supervisor if state else 0)
             raise DatabaseError(
                 f"The local server does not end: end process {pid} yourself.", retryable=True
             )
         time.sleep(STOP_POLL_SECONDS)
 
 
-def _write_stop(files: Store, state: State) -> None:
+def _write_stop(store: Store, state: State) -> None:
     try:
-        replace_file(files.stop_order_file, state.nonce)
+        replace_file(store.stop_order_file, state.nonce)
     except OSError as error:
-        is_ours = has_file_open(state.supervisor, state.supervisor_started, files.server_lock)
+        is_ours = has_file_open(state.supervisor, state.supervisor_started, store.server_lock)
         if error.errno not in DISK_FULL_CODES or not is_ours:
             raise
         os.kill(state.supervisor, signal.SIGTERM)  # the disk is full: no order can be written
 
 
-def _wait(files: Store, settings: ServerSettings, is_done: Callable[[State], bool]) -> None:
+def _wait(store: Store, settings: ServerSettings, is_done: Callable[[State], bool]) -> None:
     """Wait until the server runs as ordered, or its supervisor has ended."""
     deadline = Deadline.after(settings.stop_seconds + settings.start_seconds)
-    while leases.is_locked(files.server_lock):
-        state = files.read_state()
+    while leases.is_locked(store.server_lock):
+        state = store.read_state()
         if state is not None and state.phase == "running" and is_done(state):
             return
         if deadline.has_passed:
             raise DatabaseError(
-                f"The local server was not started again in time: see {files.logs}.", retryable=True
+                f"The local server was not started again in time: see {store.logs}.", retryable=True
             )
         time.sleep(POLL_SECONDS)
 
@@ -126,19 +126,19 @@ def holds_nonce(file: Path, nonce: str) -> bool:
         return False
 
 
-def take_size(files: Store, nonce: str) -> dict[str, str] | None:
+def take_size(store: Store, nonce: str) -> dict[str, str] | None:
     """Take the order for another size: heap and page cache, None where there is none."""
     size = _take(
-        files.size_order_file,
+        store.size_order_file,
         nonce,
         lambda row: {"heap": str(row["heap"]), "page_cache": str(row["page_cache"])},
     )
     return size if size and all(map(sizes.parse_size, size.values())) else None
 
 
-def take_restart(files: Store, nonce: str) -> int:
+def take_restart(store: Store, nonce: str) -> int:
     """Take the order to start again: the process that must not go on, 0 where there is none."""
-    return _take(files.restart_order_file, nonce, lambda row: int(row["pid"])) or 0
+    return _take(store.restart_order_file, nonce, lambda row: int(row["pid"])) or 0
 
 
 def _take(file: Path, nonce: str, parse: Callable[[dict[str, Any]], T]) -> T | None:

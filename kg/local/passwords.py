@@ -12,29 +12,29 @@ from mcp_context_persistence.kg.local.store import Store, replace_file
 CHANGE_SECONDS = 20.0
 
 
-def change_password(files: Store, uri: str) -> None:
+def change_password(store: Store, uri: str) -> None:
     """Give the data the password that `password.new` orders, and write it to `password`.
 
     It may be interrupted at any point and called again.
 
     Args:
-        files: The store; the caller holds its join lock.
+        store: The store; the caller holds its join lock.
         uri: Address of its server, which `listener_check` has accepted.
 
     Raises:
         DatabaseError: No password fits, or the server does not answer.
     """
-    ordered = files.ordered_secrets()
+    ordered = store.ordered_secrets()
     if not ordered:
         return
     threads = DaemonThreads(name="context-persistence-password")
     try:
         threads.call(
-            lambda: _change_password(uri, [files.password(), *ordered]), seconds=CHANGE_SECONDS
+            lambda: _change_password(uri, [store.password(), *ordered]), seconds=CHANGE_SECONDS
         )
     except theirs.AuthError as error:
         raise DatabaseError(
-            f"The data of the local store {files.folder} has another password than its file: "
+            f"The data of the local store {store.folder} has another password than its file: "
             "restore both from one backup."
         ) from error
     except (theirs.Neo4jError, theirs.DriverError, TimeoutError) as error:
@@ -43,8 +43,8 @@ def change_password(files: Store, uri: str) -> None:
         ) from error
     finally:
         threads.close()
-    replace_file(files.secret, ordered[-1])
-    files.next_secret.unlink(missing_ok=True)
+    replace_file(store.secret, ordered[-1])
+    store.next_secret.unlink(missing_ok=True)
 
 
 def _change_password(uri: str, candidates: list[str]) -> None:

@@ -42,12 +42,12 @@ def translated_errors(folder: Path) -> Iterator[None]:
 
 
 def join_server(
-    files: Store, settings: ServerSettings, progress: ReportProgress | None, *, is_throwaway: bool
+    store: Store, settings: ServerSettings, progress: ReportProgress | None, *, is_throwaway: bool
 ) -> State:
     """Wait for the store's own server, and start it where none lives. The caller holds a lease.
 
     Args:
-        files: The store.
+        store: The store.
         settings: For a server that must be started.
         progress: See `lifecycle.attach`.
         is_throwaway: Whether the store is deleted after its last client.
@@ -66,15 +66,15 @@ def join_server(
     specification: dict[str, object] | None = None
     spawns = 0
     while True:
-        if not leases.is_locked(files.server_lock) and specification is None:
+        if not leases.is_locked(store.server_lock) and specification is None:
             runtime = launch.Runtime(java=java.find(), jars=provision(progress))
             deadline = Deadline.after(seconds)  # a first download takes its time
-            specification = _prepare(files, settings, runtime, deadline, is_throwaway=is_throwaway)
-        with _hold_join_lock(files, deadline):
-            state = files.read_state()
-            if leases.is_locked(files.server_lock):
-                if state and state.phase == "running" and is_own_server(files.folder, state):
-                    _change_password(files, state)
+            specification = _prepare(store, settings, runtime, deadline, is_throwaway=is_throwaway)
+        with _hold_join_lock(store, deadline):
+            state = store.read_state()
+            if leases.is_locked(store.server_lock):
+                if state and state.phase == "running" and is_own_server(store.folder, state):
+                    _change_password(store, state)
                     return state
                 if state and state.phase in {"starting", "running"}:
                     watched_runs.add(state.nonce)
@@ -82,9 +82,9 @@ def join_server(
                 raise DatabaseError(state.error, retryable=state.retryable)
             elif specification is not None:
                 spawns += 1
-                watched_runs.add(_spawn(files, specification, attempt=spawns))
+                watched_runs.add(_spawn(store, specification, attempt=spawns))
         if deadline.has_passed:
-            raise _describe_late_server(files, seconds)
+            raise _describe_late_server(store, seconds)
         if progress:
             waited = int(seconds - deadline.seconds_left)
             progress("start", waited, int(settings.start_seconds))
@@ -92,14 +92,14 @@ def join_server(
 
 
 @contextlib.contextmanager
-def _hold_join_lock(files: Store, deadline: Deadline) -> Iterator[None]:
+def _hold_join_lock(store: Store, deadline: Deadline) -> Iterator[None]:
     """Hold the join lock during the block."""
     # Others that wait for the same server hold the lock briefly and again and again: close to the
     # deadline that is no reason to give up.
     seconds = max(1.0, min(JOIN_LOCK_SECONDS, deadline.seconds_left))
-    descriptor = leases.lock(files.join_lock, seconds=seconds)
+    descriptor = leases.lock(store.join_lock, seconds=seconds)
     if descriptor is None:
-        owner = leases.find_owner(files.join_lock)
+        owner = leases.find_owner(store.join_lock)
         holder = f"process {owner}" if owner else "another process"
         advice = (
             f"let it go on (kill -CONT {owner}), or end it"
@@ -107,7 +107,7 @@ def _hold_join_lock(files: Store, deadline: Deadline) -> Iterator[None]:
             else "end it if it hangs"
         )
         raise DatabaseError(
-            f"The local store {files.folder} is locked by {holder}: {advice}.", retryable=True
+            f"The local store {store.folder} is locked by {holder}: {advice}.", retryable=True
         )
     try:
         yield
@@ -115,9 +115,9 @@ def _hold_join_lock(files: Store, deadline: Deadline) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _describe_late_server(files: Store, seconds: float) -> DatabaseError:
+def _describe_late_server(store: Store, seconds: float) -> DatabaseError:
     """Return the error of a server that did not start in time; it names a frozen process."""
-    state = files.read_state()
+    state = store.read_state()
     processes = (
         (("supervisor", state.supervisor), ("process", state.pid)) if state is not None else ()
     )
@@ -129,21 +129,21 @@ def _describe_late_server(files: Store, seconds: float) -> DatabaseError:
                 retryable=True,
             )
     return DatabaseError(
-        f"The local server did not start within {seconds:g} s: see {files.logs}.",
+        f"The local server did not start within {seconds:g} s: see {store.logs}.",
         retryable=True,
     )
 
 
-def _change_password(files: Store, state: State) -> None:
-    if files.next_secret.exists():
+def _change_password(store: Store, state: State) -> None:
+    if store.next_secret.exists():
         # Only a copied store needs the driver here.
         from mcp_context_persistence.kg.local.passwords import change_password  # noqa: PLC0415
 
-        change_password(files, state.bolt_url)
+        change_password(store, state.bolt_url)
 
 
 def _prepare(
-    files: Store,
+    store: Store,
     settings: ServerSettings,
     runtime: launch.Runtime,
     deadline: Deadline,
@@ -151,38 +151,38 @@ def _prepare(
     is_throwaway: bool,
 ) -> dict[str, object]:
     """Write the configuration of a server; return the specification for its supervisor."""
-    check_space(files.folder)
-    with _hold_join_lock(files, deadline):  # processes that start together get one password
-        if not leases.is_locked(files.server_lock):
-            files.adopt()
-        files.password()
-    launch.write_configuration(files, runtime.jars, settings)
+    check_space(store.folder)
+    with _hold_join_lock(store, deadline):  # processes that start together get one password
+        if not leases.is_locked(store.server_lock):
+            store.adopt()
+        store.password()
+    launch.write_configuration(store, runtime.jars, settings)
     return launch.make_specification(
-        files, runtime.jars, runtime.java, settings, is_throwaway=is_throwaway
+        store, runtime.jars, runtime.java, settings, is_throwaway=is_throwaway
     )
 
 
-def _spawn(files: Store, specification: dict[str, object], *, attempt: int = 1) -> str:
+def _spawn(store: Store, specification: dict[str, object], *, attempt: int = 1) -> str:
     """Start the supervisor and return the nonce of its run. The caller holds the join lock."""
     if attempt > MAX_SPAWNS:
         raise DatabaseError(
-            f"The local server's supervisor died {MAX_SPAWNS} times: see {files.logs}.",
+            f"The local server's supervisor died {MAX_SPAWNS} times: see {store.logs}.",
             retryable=True,
         )
-    lock = leases.lock(files.server_lock, seconds=1.0)
+    lock = leases.lock(store.server_lock, seconds=1.0)
     if lock is None:
         return ""
     try:
-        _clear_last_run(files)
+        _clear_last_run(store)
         specification = launch.renew_nonce(specification)
         nonce = str(specification["nonce"])
-        files.write_mark()
-        old = files.read_state()
+        store.write_mark()
+        old = store.read_state()
         ports = (old.bolt_port, old.http_port) if old else (0, 0)
-        files.write_state(
+        store.write_state(
             State(phase="starting", nonce=nonce, bolt_port=ports[0], http_port=ports[1])
         )
-        with open(files.logs / "supervisor.log", "wb", opener=_open_private) as log:
+        with open(store.logs / "supervisor.log", "wb", opener=_open_private) as log:
             done = subprocess.run(  # noqa: S603
                 [*launch.supervisor_command(), str(lock)],
                 input=json.dumps(specification).encode(),
@@ -198,7 +198,7 @@ def _spawn(files: Store, specification: dict[str, object], *, attempt: int = 1) 
         if done.returncode != 0:
             raise DatabaseError(
                 "The local server's supervisor could not be started: "
-                f"see {files.logs / 'supervisor.log'}.",
+                f"see {store.logs / 'supervisor.log'}.",
                 retryable=done.returncode < 0,
             )
     except subprocess.TimeoutExpired as error:
@@ -214,19 +214,19 @@ def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _clear_last_run(files: Store) -> None:
+def _clear_last_run(store: Store) -> None:
     """End the server of a killed supervisor where the kernel could not, and remove old orders."""
-    old = files.read_state()
-    pid = end_servers(files.folder, old.pid if old else 0, old.started if old else "")
+    old = store.read_state()
+    pid = end_servers(store.folder, old.pid if old else 0, old.started if old else "")
     if pid:
         raise DatabaseError(
             f"An old server of this store does not end: end process {pid} yourself.",
             retryable=True,
         )
     for order in (
-        files.keep_order_file,
-        files.stop_order_file,
-        files.size_order_file,
-        files.restart_order_file,
+        store.keep_order_file,
+        store.stop_order_file,
+        store.size_order_file,
+        store.restart_order_file,
     ):
         order.unlink(missing_ok=True)

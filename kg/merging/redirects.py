@@ -1,4 +1,7 @@
-"""Redirects: from the ids of merged entities to the entities that they were merged into."""
+"""Redirects: from the ids of merged entities to the entities that they were merged into.
+
+Functions that return a `Statement` only build it; the caller runs it.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace

@@ -4,6 +4,8 @@ A server never forgets a type, and a database has room for 65,536 relationship t
 may bring a limited number. Its node `NamespaceVersion` lists all that it ever stored; the list only
 grows. A transaction that stores a new type ends by adding it there, under the node's lock, and is
 rolled back where the list would get too long. A write of listed types costs nothing more.
+
+Functions that return a `Statement` only build it; the caller runs it.
 """
 
 from collections.abc import Callable, Collection, Iterable
