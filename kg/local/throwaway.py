@@ -24,24 +24,24 @@ def make_folder() -> Path:
 def remove_stray_stores() -> None:
     """Delete throwaway stores that nobody uses, because their supervisor was killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        files = Store(folder)
+        store = Store(folder)
         with contextlib.suppress(OSError):
-            if not _is_old_store(files):
+            if not _is_old_store(store):
                 continue
-            if leases.list_holders(files.leases) or leases.is_locked(files.server_lock):
+            if leases.list_holders(store.leases) or leases.is_locked(store.server_lock):
                 continue
-            state = files.read_state()
+            state = store.read_state()
             if end_servers(folder, state.pid if state else 0, state.started if state else "") == 0:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _is_old_store(files: Store) -> bool:
+def _is_old_store(store: Store) -> bool:
     """Return whether a folder is a store of this user that is old enough."""
-    entry = files.folder.lstat()
+    entry = store.folder.lstat()
     return (
-        files.folder.is_dir()
-        and not files.folder.is_symlink()
+        store.folder.is_dir()
+        and not store.folder.is_symlink()
         and entry.st_uid == os.getuid()
         and time.time() - entry.st_mtime > STRAY_SECONDS
-        and files.leases.is_dir()
+        and store.leases.is_dir()
     )
