@@ -195,7 +195,7 @@ def test_the_archives_hold_each_file_once_below_one_name(archives: Path) -> None
 
 
 def test_an_editable_install_works_beside_modules_of_the_same_names(project: Path) -> None:
-    modules = ("client", "kg.models", "queries.search.hybrid", "ingest.pipeline")
+    modules = ("client", "kg.models", "queries.search.search_modes", "ingest.pipeline")
     code = "import " + ", ".join(f"{PACKAGE}.{module}" for module in modules)
     run(sys.executable, "-c", code, cwd=project)
 
