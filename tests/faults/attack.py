@@ -43,7 +43,7 @@ class Target:
     def lead_through(self, client: Any, proxy: Proxy) -> None:
         """Connect a managed client's graph to the proxy, and allow its password there."""
         graph, address = client._engine.graph, client._engine.connection.attachment
-        graph._credentials = lambda _address: (address.user, address.password)
+        graph._lifecycle._credentials = lambda _address: (address.user, address.password)
         graph._lifecycle.move(proxy.url)
 
 
