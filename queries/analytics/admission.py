@@ -334,16 +334,17 @@ class _FairLock:
             GraphError: Other threads held it until the deadline.
         """
         turn = threading.Event()
-        with self._mutex:
-            self._waiting.append(turn)
-            self._waiting[0].set()
-        try:
+        try:  # from here on, so that no interrupt leaves the turn behind
+            with self._mutex:
+                self._waiting.append(turn)
+                self._waiting[0].set()
             if not turn.is_set() and (not wait_for_event(graph, turn) or not turn.is_set()):
                 raise build_busy_error()
             yield
         finally:
             with self._mutex:
-                self._waiting.remove(turn)
+                if turn in self._waiting:
+                    self._waiting.remove(turn)
                 if self._waiting:
                     self._waiting[0].set()
 

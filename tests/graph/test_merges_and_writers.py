@@ -251,3 +251,26 @@ def test_concurrent_edits_and_merges_leave_the_mentions_of_the_texts(server, nam
         query(client, "MATCH (x:MergedEntity {namespace: $n}) RETURN count(x) AS count")[0]["count"]
         == 0
     )
+
+
+def test_a_relationship_that_is_written_while_a_merge_is_undone_is_kept(client):
+    client.update_knowledge_graph(
+        [{"id": name, "name": name, "type": "person"} for name in ("Kept", "Other", "Target")], []
+    )
+    for number in range(25):
+        kind = f"knows{number}"
+        client.create_relationship("Other", "Target", kind, 0.5)
+        merge = client.merge_entities("Kept", ["Other"])
+        with ThreadPoolExecutor(2) as threads:
+            undo = threads.submit(client.undo_merge, merge.merge_id)
+            time.sleep(random.uniform(0, 0.05))
+            write = threads.submit(client.create_relationship, "Kept", "Target", kind, 0.7)
+            undo.result()
+            write.result()
+        rows = query(
+            client,
+            "MATCH (:Entity {namespace: $n})-[r]->(:Entity {namespace: $n, id: 'Target'}) "
+            "WHERE r.name = $kind RETURN r.confidence AS confidence",
+            kind=kind,
+        )
+        assert 0.7 in [row["confidence"] for row in rows], number
