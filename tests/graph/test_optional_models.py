@@ -110,7 +110,7 @@ def test_a_missing_model_is_an_error_of_the_search_that_needs_it(talk, connect):
     with pytest.raises(ValidationError, match=r"recipe\.rerank_top_k needs a cross-encoder"):
         search(talk, {"rerank_top_k": 5})
     with pytest.raises(
-        ValidationError, match=r"recipe\.reranked must be a whole number from 0 to 100"
+        ValidationError, match=r"recipe\.rerank_top_k must be a whole number from 0 to 100"
     ):
         search(client, {"rerank_top_k": 101})
 
