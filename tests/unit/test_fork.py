@@ -11,13 +11,13 @@ from types import SimpleNamespace
 
 import pytest
 
+import mcp_context_persistence
 from mcp_context_persistence.kg import local
 from mcp_context_persistence.kg.cached_property import cached_property
 from mcp_context_persistence.kg.local import leases
 from mcp_context_persistence.runtime import connection
 
-ROOT = Path(local.__file__).parents[2]
-PACKAGES = ("cypher", "ingest", "kg", "mcp_context_persistence", "queries")
+PACKAGE = Path(mcp_context_persistence.__file__).parent
 MODULE_LOCK = re.compile(r"^(\w+) = threading\.Lock\(\)", re.MULTILINE)
 
 
@@ -35,16 +35,12 @@ def in_child(work, seconds=20.0):
 
 
 def module_locks():
-    for folder in PACKAGES:
-        for file in sorted((ROOT / folder).rglob("*.py")):
+    """Yield the module and the name of each lock; links to the other folders are followed."""
+    for folder in (PACKAGE, *filter(Path.is_dir, sorted(PACKAGE.iterdir()))):
+        for file in sorted(folder.glob("*.py") if folder == PACKAGE else folder.rglob("*.py")):
+            module = ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts)
             for name in MODULE_LOCK.findall(file.read_text(encoding="utf-8")):
-                parts = file.relative_to(ROOT).with_suffix("").parts
-                yield (
-                    ".".join(("mcp_context_persistence", *parts)).replace(
-                        "mcp_context_persistence.mcp_context_persistence", "mcp_context_persistence"
-                    ),
-                    name,
-                )
+                yield module, name
 
 
 @pytest.mark.parametrize(("module", "name"), list(module_locks()))
@@ -63,14 +59,16 @@ def test_a_child_opens_its_throwaway_server_while_the_parent_opens_its_own(tmp_p
         if os.getpid() == parent:
             opening.set()
             go_on.wait(30)
-        return SimpleNamespace(store=tmp_path, close=lambda: None, pid=os.getpid())
+        return SimpleNamespace(store=tmp_path, close=lambda: None, server_pid=os.getpid())
 
     monkeypatch.setattr(local, "attach", attach)
     opener = threading.Thread(target=connection.attach_throwaway, args=(None,))
     opener.start()
     try:
         assert opening.wait(30)
-        assert in_child(lambda: connection.attach_throwaway(None).pid == os.getpid(), seconds=3)
+        assert in_child(
+            lambda: connection.attach_throwaway(None).server_pid == os.getpid(), seconds=3
+        )
     finally:
         go_on.set()
         opener.join()
