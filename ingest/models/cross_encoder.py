@@ -5,7 +5,6 @@ It reads a query and a text together and scores how well the text answers the qu
 
 import os
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcp_context_persistence.ingest.models import model_files, registry, torch_threads
+from mcp_context_persistence.kg.cached_property import cached_property
 from mcp_context_persistence.kg.errors import SearchError
 from mcp_context_persistence.kg.extras import install_command
 

@@ -38,7 +38,7 @@ class Attachment:
         self,
         store: Store,
         state: State,
-        lease: tuple[Path, int],
+        lease: tuple[Path, leases.Lock],
         settings: ServerSettings,
         *,
         is_throwaway: bool,
@@ -48,7 +48,7 @@ class Attachment:
         Args:
             store: The store's files.
             state: State of the server, which runs.
-            lease: File and descriptor.
+            lease: File and lock.
             settings: For the next start of the server.
             is_throwaway: Whether the store is deleted after its last client.
         """
@@ -57,7 +57,7 @@ class Attachment:
         self.password = store.password()
         self._files, self._state, self._settings = store, state, settings
         self._is_throwaway = is_throwaway
-        self._lease: tuple[Path, int] | None = lease
+        self._lease: tuple[Path, leases.Lock] | None = lease
         self._lock = threading.Lock()  # of the lease and the renewal
         self._renewal: Future[None] | None = None
         self._identity = Identity.of(store.folder)
@@ -175,8 +175,7 @@ class Attachment:
         with self._lock:
             lease, self._lease = self._lease, None
         if lease is not None:
-            lease[0].unlink(missing_ok=True)
-            os.close(lease[1])
+            leases.give_back(lease)
 
     def __enter__(self) -> "Attachment":
         return self
@@ -217,15 +216,13 @@ class Attachment:
                 raise DatabaseError(CLOSED)
             if not lease[0].exists():  # something restored the folder's content
                 self._lease = leases.take_lease(self._files.leases)
-                os.close(lease[1])
+                lease[1].close()
 
     def _forget_lease(self) -> None:
-        """Detach in a forked child, without an effect on the parent."""
+        """Detach in a forked child, where the lease is closed already (`leases`)."""
         self._lock = threading.Lock()  # a thread of the parent may hold the old one
         self._renewal = None
-        lease, self._lease = self._lease, None
-        if lease is not None:
-            os.close(lease[1])  # the parent's descriptor goes on holding the lease
+        self._lease = None
 
 
 _open_attachments: "weakref.WeakSet[Attachment]" = weakref.WeakSet()

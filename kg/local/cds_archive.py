@@ -9,14 +9,13 @@ recording for it makes the first server 1.7 times slower and its stop many secon
 
 import contextlib
 import gzip
-import os
 import signal
 import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mcp_context_persistence.kg.local.leases import lock
+from mcp_context_persistence.kg.local import leases
 from mcp_context_persistence.kg.local.process import die_with_parent
 from mcp_context_persistence.kg.local.settings import NEO4J_VERSION
 
@@ -42,7 +41,7 @@ class StartCache:
     archive: Path
     lock: Path
     failed: Path
-    _lock_descriptor: int | None = field(default=None, repr=False)
+    _held_lock: leases.Lock | None = field(default=None, repr=False)
     _maker: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @classmethod
@@ -117,9 +116,9 @@ class StartCache:
                 self._maker.send_signal(signal.SIGKILL)
                 self._maker.wait()
                 self._clear()
-        if self._lock_descriptor is not None:
-            os.close(self._lock_descriptor)
-            self._lock_descriptor = None
+        if self._held_lock is not None:
+            self._held_lock.close()
+            self._held_lock = None
 
     def _remove_old(self) -> None:
         for archive in self.archive.parent.glob("*.archive"):
@@ -138,6 +137,6 @@ class StartCache:
     def _take_lock(self) -> bool:
         if self.failed.exists() and abs(time.time() - self.failed.stat().st_mtime) < RETRY_SECONDS:
             return False
-        if self._lock_descriptor is None:
-            self._lock_descriptor = lock(self.lock)
-        return self._lock_descriptor is not None
+        if self._held_lock is None:
+            self._held_lock = leases.lock(self.lock)
+        return self._held_lock is not None

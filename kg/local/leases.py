@@ -1,11 +1,14 @@
 """Who uses a store, by locks that the kernel frees at any death. Standard library only.
 
 A lease is a file that its process holds locked. Whoever can lock it knows that the process is gone.
+The kernel frees a lock when the last copy of its descriptor is closed. A forked child inherits
+copies and closes them at once, also that of a lock which a thread of the parent is just taking.
 """
 
 import contextlib
 import os
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -23,8 +26,38 @@ import fcntl
 
 PAUSE_SECONDS = 0.02
 
+_registry_lock = threading.RLock()  # reentrant: a signal handler may fork
+_open_locks: "set[Lock]" = set()
 
-def lock(path: Path, *, seconds: float = 0.0, shared: bool = False) -> int | None:
+
+class Lock:
+    """An open lock file. In a forked child it is closed.
+
+    Attributes:
+        descriptor: Holds the lock until it is closed, -1 from then on.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, which is made where it is missing; it is not locked yet."""
+        with _registry_lock:  # no fork between the two
+            self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            _open_locks.add(self)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was neither closed nor inherited by this forked child."""
+        return self.descriptor >= 0
+
+    def close(self) -> None:
+        """Free the lock; may be called again."""
+        with _registry_lock:
+            descriptor, self.descriptor = self.descriptor, -1
+            _open_locks.discard(self)
+            if descriptor >= 0:
+                os.close(descriptor)
+
+
+def lock(path: Path, *, seconds: float = 0.0, shared: bool = False) -> Lock | None:
     """Lock a file, which is made where it is missing.
 
     Args:
@@ -33,24 +66,25 @@ def lock(path: Path, *, seconds: float = 0.0, shared: bool = False) -> int | Non
         shared: Whether others may hold it too.
 
     Returns:
-        The descriptor that holds the lock until it is closed, None where others held it all the
-        time.
+        The lock, to be closed by the caller; None where others held it all the time.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    taken = Lock(path)
     deadline = Deadline.after(seconds)
     while True:
         try:
-            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            fcntl.flock(
+                taken.descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB
+            )
         except BlockingIOError:
             if deadline.has_passed:
-                os.close(descriptor)
+                taken.close()
                 return None
             time.sleep(PAUSE_SECONDS)
         except BaseException:
-            os.close(descriptor)
+            taken.close()
             raise
         else:
-            return descriptor
+            return taken
 
 
 @contextlib.contextmanager
@@ -60,13 +94,13 @@ def locked_file(path: Path, *, seconds: float) -> Iterator[None]:
     Raises:
         TimeoutError: Others held it all the time. It is an `OSError`.
     """
-    descriptor = lock(path, seconds=seconds)
-    if descriptor is None:
+    taken = lock(path, seconds=seconds)
+    if taken is None:
         raise TimeoutError(None, "another process holds it locked", str(path))
     try:
         yield
     finally:
-        os.close(descriptor)
+        taken.close()
 
 
 def is_locked(path: Path) -> bool:
@@ -76,10 +110,10 @@ def is_locked(path: Path) -> bool:
     """
     if not path.exists():
         return False
-    descriptor = lock(path, shared=True)
-    if descriptor is None:
+    taken = lock(path, shared=True)
+    if taken is None:
         return True
-    os.close(descriptor)
+    taken.close()
     return False
 
 
@@ -95,19 +129,27 @@ def find_owner(path: Path) -> int:
     return 0
 
 
-def take_lease(folder: Path) -> tuple[Path, int]:
+def take_lease(folder: Path) -> tuple[Path, Lock]:
     """Make a lease of this process.
 
     Returns:
-        Its file, and the descriptor that holds it.
+        Its file, and the lock that holds it.
     """
     name = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
     draft, lease = folder / f"{name}.new", folder / f"{name}.lease"
-    descriptor = lock(draft)
-    if descriptor is None:
+    taken = lock(draft)
+    if taken is None:
         raise OSError(f"{draft} is locked by another process")
     draft.rename(lease)  # it becomes visible only now that it is locked
-    return lease, descriptor
+    return lease, taken
+
+
+def give_back(lease: tuple[Path, Lock]) -> None:
+    """Remove a lease of this process; a forked child does not remove its parent's."""
+    file, taken = lease
+    if taken.is_open:
+        file.unlink(missing_ok=True)
+        taken.close()
 
 
 def list_holders(folder: Path) -> list[int]:
@@ -119,3 +161,26 @@ def list_holders(folder: Path) -> list[int]:
         else:
             lease.unlink(missing_ok=True)
     return pids
+
+
+def _begin_fork() -> None:
+    _registry_lock.acquire()
+
+
+def _end_fork() -> None:
+    _registry_lock.release()
+
+
+def _close_parents_locks() -> None:
+    """Close a forked child's copies, without an effect on the parent."""
+    global _registry_lock  # noqa: PLW0603 - one per process
+    _registry_lock = threading.RLock()  # the fork took the old one
+    for inherited in list(_open_locks):
+        inherited.close()
+
+
+os.register_at_fork(
+    before=_begin_fork,
+    after_in_parent=_end_fork,
+    after_in_child=_close_parents_locks,
+)

@@ -1,6 +1,5 @@
 """Attach to the server of a store, start it and stop it."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -40,7 +39,7 @@ def attach(
     is_throwaway = store is None
     folder = throwaway.make_folder() if store is None else resolve_path(store)
     files = Store(folder)
-    lease: tuple[Path, int] | None = None
+    lease: tuple[Path, leases.Lock] | None = None
     try:
         files.prepare()
         lease = leases.take_lease(files.leases)
@@ -48,8 +47,7 @@ def attach(
         return Attachment(files, state, lease, settings, is_throwaway=is_throwaway)
     except BaseException:
         if lease is not None:
-            lease[0].unlink(missing_ok=True)
-            os.close(lease[1])
+            leases.give_back(lease)
         if is_throwaway and not leases.is_locked(files.server_lock):
             shutil.rmtree(folder, ignore_errors=True)
         with translated_errors(folder):
@@ -108,7 +106,7 @@ def _end_unsupervised(files: Store) -> bool:
         pid = end_servers(files.folder, state.pid if state else 0, state.started if state else "")
     finally:
         if lock is not None:
-            os.close(lock)
+            lock.close()
     if pid:
         raise DatabaseError(
             f"The local server does not end: end process {pid} yourself.", retryable=True

@@ -97,8 +97,8 @@ def _hold_join_lock(store: Store, deadline: Deadline) -> Iterator[None]:
     # Others that wait for the same server hold the lock briefly and again and again: close to the
     # deadline that is no reason to give up.
     seconds = max(1.0, min(JOIN_LOCK_SECONDS, deadline.seconds_left))
-    descriptor = leases.lock(store.join_lock, seconds=seconds)
-    if descriptor is None:
+    join_lock = leases.lock(store.join_lock, seconds=seconds)
+    if join_lock is None:
         owner = leases.find_owner(store.join_lock)
         holder = f"process {owner}" if owner else "another process"
         advice = (
@@ -112,7 +112,7 @@ def _hold_join_lock(store: Store, deadline: Deadline) -> Iterator[None]:
     try:
         yield
     finally:
-        os.close(descriptor)
+        join_lock.close()
 
 
 def _describe_late_server(store: Store, seconds: float) -> DatabaseError:
@@ -184,11 +184,11 @@ def _spawn(store: Store, specification: dict[str, object], *, attempt: int = 1) 
         )
         with open(store.logs / "supervisor.log", "wb", opener=_open_private) as log:
             done = subprocess.run(  # noqa: S603
-                [*launch.supervisor_command(), str(lock)],
+                [*launch.supervisor_command(), str(lock.descriptor)],
                 input=json.dumps(specification).encode(),
                 stdout=subprocess.DEVNULL,
                 stderr=log,
-                pass_fds=(lock,),
+                pass_fds=(lock.descriptor,),
                 start_new_session=True,
                 cwd="/",
                 env=filter_environment(),
@@ -206,7 +206,7 @@ def _spawn(store: Store, specification: dict[str, object], *, attempt: int = 1) 
             "The local server's supervisor did not start in time: try again.", retryable=True
         ) from error
     finally:
-        os.close(lock)  # the supervisor's copy holds the lock now
+        lock.close()  # the supervisor's copy holds the lock now
     return nonce
 
 

@@ -280,7 +280,7 @@ class Supervisor:
             self._publish("stopping")
             return True
         finally:
-            os.close(join_lock)
+            join_lock.close()
 
     def _publish(self, phase: Phase, failure: Failure | None = None) -> None:
         """Write the state into `server.json`."""

@@ -51,6 +51,15 @@ def attach_throwaway(
         return attachment
 
 
+def _renew_lock_after_fork() -> None:
+    global _throwaways_lock  # noqa: PLW0603 - one per process
+    _throwaways_lock = threading.Lock()  # a thread of the parent may hold the old one
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock_after_fork)
+
+
 class Connection:
     """An open connection to one database.
 

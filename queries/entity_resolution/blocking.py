@@ -7,12 +7,13 @@ pairs. Pairs are computed in arrays, so that thousands of entities take a second
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mcp_context_persistence.kg.cached_property import cached_property
 from mcp_context_persistence.queries.entity_resolution import record_matching
 from mcp_context_persistence.queries.entity_resolution.name_matching import (
     Name,

@@ -8,11 +8,13 @@ import json
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from rapidfuzz.distance import OSA
+
+from mcp_context_persistence.kg.cached_property import cached_property
 
 SETTINGS = Path(__file__).with_name("name_matching.json")
 

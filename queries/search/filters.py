@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
-from functools import cached_property
 from typing import Any
 
 from mcp_context_persistence.kg import limits, timestamps, validation
+from mcp_context_persistence.kg.cached_property import cached_property
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.filter_tokens import build_token, format_value
 from mcp_context_persistence.kg.timestamps import DAY_MS

@@ -10,11 +10,12 @@ the scores of these relative to messages.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from mcp_context_persistence.kg import limits, validation
+from mcp_context_persistence.kg.cached_property import cached_property
 from mcp_context_persistence.kg.errors import ValidationError
 
 # The features whose learned weights each weight multiplies.

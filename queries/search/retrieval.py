@@ -5,9 +5,9 @@ One statement runs both. It is repeated with a larger depth until there are enou
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
+from mcp_context_persistence.kg.cached_property import cached_property
 from mcp_context_persistence.kg.driver.statement import Run, Statement
 from mcp_context_persistence.kg.errors import StaleStateError
 from mcp_context_persistence.kg.filter_tokens import build_token

@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.kg import local
 from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.local import leases
 from mcp_context_persistence.kg.local.listener_check import is_own_server
 from mcp_context_persistence.kg.local.store import State, Store
 
@@ -239,3 +241,32 @@ def test_the_error_of_a_failed_start_names_the_log(tmp_path):
     assert state.phase == "failed"
     eventually(lambda: not psutil.pid_exists(state.supervisor), 30)
     assert local.read_status(tmp_path / "s").clients == ()
+
+
+def test_a_child_forked_while_a_thread_opens_a_store_does_not_keep_it_locked(tmp_path):
+    """Without the child, the server stops after its last user, and others open the store."""
+    files = Store(tmp_path / "s")
+    files.prepare()
+    opened = []
+    opener = threading.Thread(
+        target=lambda: opened.append(local.attach(files.folder, settings=QUICK))
+    )
+    opener.start()
+    while opener.is_alive() and not leases.is_locked(files.server_lock):
+        time.sleep(0.002)
+    child = os.fork()
+    if child == 0:
+        time.sleep(120)
+        os._exit(0)
+    try:
+        opener.join()
+        opened[0].close()
+        until = time.monotonic() + 20
+        while leases.is_locked(files.server_lock):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        with local.attach(files.folder, settings=QUICK) as again:
+            assert again.server_pid
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)

@@ -22,24 +22,24 @@ def test_a_lease_ends_with_its_process(tmp_path):
     assert len(list(tmp_path.glob("*.lease"))) == 2
     assert leases.list_holders(tmp_path) == [os.getpid()]
     assert list(tmp_path.glob("*.lease")) == [mine[0]]
-    os.close(mine[1])
+    mine[1].close()
     assert leases.list_holders(tmp_path) == []
 
 
 def test_a_lock_that_others_hold_cannot_be_taken(tmp_path):
-    descriptor = leases.lock(tmp_path / "a")
+    taken = leases.lock(tmp_path / "a")
     assert leases.lock(tmp_path / "a") is None
     assert leases.is_locked(tmp_path / "a")
     with pytest.raises(TimeoutError), leases.locked_file(tmp_path / "a", seconds=0.05):
         pass
-    os.close(descriptor)
+    taken.close()
     assert not leases.is_locked(tmp_path / "a")
 
 
 def test_the_owner_of_a_lock_is_found(tmp_path):
-    descriptor = leases.lock(tmp_path / "lock")
+    taken = leases.lock(tmp_path / "lock")
     assert leases.find_owner(tmp_path / "lock") in {os.getpid(), 0}
-    os.close(descriptor)
+    taken.close()
     assert leases.find_owner(tmp_path / "lock") == 0
 
 

@@ -1,6 +1,5 @@
 """The supervisor without a server: when it gives up, and that it notices a replaced folder."""
 
-import os
 import time
 
 import pytest
@@ -30,7 +29,7 @@ def test_the_supervisor_gives_up_after_many_deaths_in_a_short_time_only(
     store = Store(tmp_path / "s")
     store.prepare()
     lock = leases.lock(store.server_lock)
-    supervisor = make_supervisor(store, lock)
+    supervisor = make_supervisor(store, lock.descriptor)
     now, starts = [0.0], []
 
     def start():
@@ -46,7 +45,7 @@ def test_the_supervisor_gives_up_after_many_deaths_in_a_short_time_only(
         "Terminating due to java.lang.OutOfMemoryError: Java heap space"
     )
     failure = supervisor._serve()
-    os.close(lock)
+    lock.close()
     if not gives_up:
         assert failure is None
         assert len(starts) == 21
@@ -81,9 +80,9 @@ def test_the_supervisor_notices_that_its_folder_was_replaced(tmp_path, change):
     store = Store(tmp_path / "s")
     store.prepare()
     lock = leases.lock(store.server_lock)
-    supervisor = make_supervisor(store, lock)
+    supervisor = make_supervisor(store, lock.descriptor)
     assert supervisor._is_in_place()
     change(store, tmp_path / "target")
     assert not supervisor._is_in_place()
     assert not supervisor._is_needed()
-    os.close(lock)
+    lock.close()

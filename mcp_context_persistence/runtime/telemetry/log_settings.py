@@ -6,6 +6,7 @@ Nothing is changed unless a setting says so. All loggers of the library are chil
 
 import json
 import logging
+import os
 import threading
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
@@ -83,6 +84,15 @@ def configure(config: Config) -> None:
         tree.addHandler(handler)
         tree.setLevel(config.log_level)
         _handler, _applied = handler, values
+
+
+def _renew_lock_after_fork() -> None:
+    global _lock  # noqa: PLW0603 - one per process
+    _lock = threading.Lock()  # a thread of the parent may hold the old one
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock_after_fork)
 
 
 def _open_handler(config: Config) -> logging.Handler:
