@@ -15,7 +15,7 @@ class Graph:
 
 
 def acquire(lock: "admission._FairLock") -> str:
-    with lock.acquire(Graph()):  # type: ignore[arg-type]
+    with lock.acquire(Graph()):
         return "acquired"
 
 
