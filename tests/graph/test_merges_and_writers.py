@@ -169,7 +169,7 @@ def test_a_relationship_written_during_a_merge_belongs_to_the_kept_entity(client
         transaction.run(
             "MATCH (e:Entity {namespace: $n, id: 'gone'}), (k:Entity {namespace: $n, id: "
             "'kept'}) SET e.updated_ms = 1 "
-            "CREATE (e)<-[:MERGED]-(:Merge {namespace: $n, id: 'merge:by-hand'})-[:INTO]->(k)",
+            "CREATE (e)<-[:MERGED]-(:Merge {namespace: $n, id: 'merge:' + $n})-[:INTO]->(k)",
             found,
         ).consume()
         waiting = threads.submit(client.create_relationship, "gone", "audit", "pays")

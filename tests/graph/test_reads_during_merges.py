@@ -192,7 +192,7 @@ def test_a_duplicate_that_is_merged_meanwhile_is_followed(client, before_stateme
             session.run(
                 "MATCH (e:Entity {namespace: $n, id: 'gone'}), (k:Entity {namespace: $n, id: "
                 "'kept'}), (v:NamespaceVersion {namespace: $n}) "
-                "CREATE (e)<-[:MERGED]-(:Merge {namespace: $n, id: 'merge:by-hand', place: 1, "
+                "CREATE (e)<-[:MERGED]-(:Merge {namespace: $n, id: 'merge:' + $n, place: 1, "
                 "kept_id: 'kept', merged_ids: ['gone']})-[:INTO]->(k) "
                 "REMOVE e:Entity SET e:MergedEntity, v.merges = coalesce(v.merges, 0) + 1",
                 n=client._engine.namespace,

@@ -160,21 +160,22 @@ def test_a_client_that_nobody_holds_has_no_limit(member):
 
 
 def test_caches_in_memory_share_a_sixteenth(member):
+    limit = 4 * ALONE  # the process of a whole test run has 2 GB
     first, second = member(), member()
     stores = [MemoryStore(entries=100_000, seconds=60), MemoryStore(entries=100_000, seconds=60)]
     for client, store in zip((first, second), stores, strict=True):
         client.set_responses(ResponseCache(store, lambda: None))
-    first.configure(2 * ALONE, 0.8, auto_cleanup=True, restart=False)
+    first.configure(limit, 0.8, auto_cleanup=True, restart=False)
     value = b"v" * 1_000_000
-    for number in range(80):
+    for number in range(150):
         for store in stores:
             store.put(number.to_bytes(16), value)
-    share = 2 * ALONE // 16 // 2
+    share = limit // 16 // 2
     assert [share - len(value) < store.size()[1] <= share for store in stores] == [True, True]
     second.set_responses(None)
     assert stores[0].put(b"x" * 16, value) == 0  # it has the whole part now
     first.configure(None, 0.8, auto_cleanup=True, restart=False)
-    for number in range(100, 200):
+    for number in range(1000, 1300):
         stores[0].put(number.to_bytes(16), value)
     assert stores[0].size()[1] > 2 * share
 
