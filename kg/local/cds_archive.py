@@ -41,7 +41,7 @@ class StartCache:
     archive: Path
     lock: Path
     failed: Path
-    _held_lock: leases.Lock | None = field(default=None, repr=False)
+    _build_lock: leases.Lock | None = field(default=None, repr=False)
     _maker: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @classmethod
@@ -116,9 +116,9 @@ class StartCache:
                 self._maker.send_signal(signal.SIGKILL)
                 self._maker.wait()
                 self._clear()
-        if self._held_lock is not None:
-            self._held_lock.close()
-            self._held_lock = None
+        if self._build_lock is not None:
+            self._build_lock.close()
+            self._build_lock = None
 
     def _remove_old(self) -> None:
         for archive in self.archive.parent.glob("*.archive"):
@@ -137,6 +137,6 @@ class StartCache:
     def _take_lock(self) -> bool:
         if self.failed.exists() and abs(time.time() - self.failed.stat().st_mtime) < RETRY_SECONDS:
             return False
-        if self._held_lock is None:
-            self._held_lock = leases.lock(self.lock)
-        return self._held_lock is not None
+        if self._build_lock is None:
+            self._build_lock = leases.lock(self.lock)
+        return self._build_lock is not None
