@@ -167,12 +167,12 @@ class AsyncContextPersistenceClient:
                 ).start()
             return self._closing
 
-    def _finish(self, done: "Future[None]") -> None:
+    def _finish(self, closing: "Future[None]") -> None:
         self._threads.shutdown()
         try:
             if self._client and not self._client.exception():
                 self._client.result().close()
         except BaseException as error:  # raised where `close` is awaited
-            done.set_exception(error)
+            closing.set_exception(error)
         else:
-            done.set_result(None)
+            closing.set_result(None)

@@ -23,21 +23,21 @@ def locomo(data: Path) -> Iterator[tuple[str, list[Conversation], dict[str, Any]
         A namespace, the sessions as conversations, and the sample with its questions.
     """
     for sample in json.loads((data / "locomo" / "locomo_dev.json").read_text()):
-        talk = sample["conversation"]
+        chat = sample["conversation"]
         sessions = []
         for number in range(1, 100):
-            if not talk.get(f"session_{number}"):
+            if not chat.get(f"session_{number}"):
                 continue
             time = datetime.strptime(
-                talk[f"session_{number}_date_time"], "%I:%M %p on %d %B, %Y"
+                chat[f"session_{number}_date_time"], "%I:%M %p on %d %B, %Y"
             ).replace(tzinfo=UTC)
             sessions.append(
                 Conversation(
                     conversation_id=f"session-{number}",
                     mode="hybrid",
                     messages=[
-                        _make_turn(turn, time, first=talk["speaker_a"])
-                        for turn in talk[f"session_{number}"]
+                        _make_turn(turn, time, first=chat["speaker_a"])
+                        for turn in chat[f"session_{number}"]
                     ],
                 )
             )

@@ -114,7 +114,7 @@ def run_peer(name: str, questions: Path, server: local.Attachment, namespace: st
     }
     command = [str(python), "-m", f"bench.peers.{name}", str(questions), str(answers)]
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command,
             env=environment,
             cwd=questions.parent,
@@ -125,9 +125,9 @@ def run_peer(name: str, questions: Path, server: local.Attachment, namespace: st
         )
     except subprocess.TimeoutExpired as error:
         raise RuntimeError(f"no answer within {SECONDS} s") from error
-    errors = [line for line in done.stderr.splitlines() if line.strip()]
-    if done.returncode:
-        raise RuntimeError(errors[-1] if errors else f"ended with {done.returncode}")
+    errors = [line for line in process.stderr.splitlines() if line.strip()]
+    if process.returncode:
+        raise RuntimeError(errors[-1] if errors else f"ended with {process.returncode}")
     print(
         f"  {namespace}: {next((line for line in errors if line.startswith('stored ')), '')}",
         flush=True,

@@ -74,10 +74,10 @@ def build(name: str) -> Path:
             str(requirements(name)),
         ],
     ):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
+        process = subprocess.run(command, capture_output=True, text=True, check=False)
+        if process.returncode:
             raise RuntimeError(
-                f"cannot be installed: {(done.stderr.strip().splitlines() or ['?'])[-1]}"
+                f"cannot be installed: {(process.stderr.strip().splitlines() or ['?'])[-1]}"
             )
     mark.write_text(digest)
     return python

@@ -134,10 +134,10 @@ def prepare(texts: list[Text], questions: list[Question]) -> dict[str, Search]:
         recipe.model_copy(deep=True, update={"limit": LIMIT})
         for recipe in (EDGE_HYBRID_SEARCH_RRF, EDGE_HYBRID_SEARCH_MMR)
     )
-    wide = rrf.model_copy(deep=True)
-    wide.edge_config.sim_min_score = 0.0
-    near = mmr.model_copy(deep=True)
-    near.edge_config.mmr_lambda = 1.0
+    unlimited = rrf.model_copy(deep=True)
+    unlimited.edge_config.sim_min_score = 0.0
+    only_relevance = mmr.model_copy(deep=True)
+    only_relevance.edge_config.mmr_lambda = 1.0
     words = SearchConfig(
         episode_config=EpisodeSearchConfig(
             search_methods=[EpisodeSearchMethod.bm25], reranker=EpisodeReranker.rrf
@@ -146,10 +146,12 @@ def prepare(texts: list[Text], questions: list[Question]) -> dict[str, Search]:
     )
     return {
         "facts, EDGE_HYBRID_SEARCH_RRF (default)": lambda question: ask(question, rrf),
-        "facts, EDGE_HYBRID_SEARCH_RRF, no least similarity": lambda question: ask(question, wide),
+        "facts, EDGE_HYBRID_SEARCH_RRF, no least similarity": lambda question: ask(
+            question, unlimited
+        ),
         "facts, EDGE_HYBRID_SEARCH_MMR": lambda question: ask(question, mmr),
         "facts, EDGE_HYBRID_SEARCH_MMR, lambda 1 (as in the combined recipe)": lambda question: ask(
-            question, near
+            question, only_relevance
         ),
         "episodes, BM25": lambda question: ask(question, words),
     }

@@ -47,7 +47,7 @@ def measure_names(data: Path, extractor: Extractor, counts: Counts) -> dict[str,
             continue
         documents = list(labeled.tagged(path))
         texts = [document.text for document in documents]
-        wanted = [{span for span in document.spans if span[2] in _CORE} for document in documents]
+        expected = [{span for span in document.spans if span[2] in _CORE} for document in documents]
         with nlp.select_pipes(enable=["ner"]):
             bare = [
                 {
@@ -62,14 +62,14 @@ def measure_names(data: Path, extractor: Extractor, counts: Counts) -> dict[str,
             ours.append({(m.start, m.end, m.type) for m in extraction.mentions if m.type in _CORE})
             _count_names(name, document, extraction, counts)
         report[name] = {
-            "recognizer_f1": overlap(zip(bare, wanted, strict=True)),
-            "ours_f1": overlap(zip(ours, wanted, strict=True)),
+            "recognizer_f1": overlap(zip(bare, expected, strict=True)),
+            "ours_f1": overlap(zip(ours, expected, strict=True)),
         }
         for kind in _CORE:
             a, b = (
                 [
                     ({s for s in d if s[2] == kind}, {s for s in w if s[2] == kind})
-                    for d, w in zip(x, wanted, strict=True)
+                    for d, w in zip(x, expected, strict=True)
                 ]
                 for x in (bare, ours)
             )
@@ -80,13 +80,13 @@ def measure_names(data: Path, extractor: Extractor, counts: Counts) -> dict[str,
 def _count_names(
     name: str, document: labeled.Labeled, extraction: Extraction, counts: Counts
 ) -> None:
-    others = {span[:2] for span in document.spans if span[2] in {"other", "product", "work"}}
+    other_spans = {span[:2] for span in document.spans if span[2] in {"other", "product", "work"}}
     for mention in extraction.mentions:
         span = (mention.start, mention.end, mention.type)
         if mention.type in _CORE:
             counts.add(mention.extractor, name, right=span in document.spans, note=mention.text)
         elif mention.type in _OTHER and name != "uner_ewt_dev.iob2":
-            counts.add(mention.extractor, name, right=span[:2] in others)
+            counts.add(mention.extractor, name, right=span[:2] in other_spans)
         elif name == "wikigold.conll" and mention.extractor.startswith(_STRICT_ON_CHAT):
             counts.add(
                 mention.extractor, name, right=False, note=f"{mention.text} | {mention.sentence}"
@@ -132,18 +132,18 @@ def measure_excerpts(data: Path, extractor: Extractor, counts: Counts) -> dict[s
         return {}
     documents = labeled.excerpts(folder)
     typed, names = [], []
-    for (_, wanted), extraction in zip(
+    for (_, expected), extraction in zip(
         documents, extractor.extract([text for text, _ in documents]), strict=True
     ):
         kept = [m for m in extraction.mentions if m.type in {*_CORE, "project"}]
-        typed.append(({(m.name.lower(), m.type) for m in kept}, wanted))
-        names.append(({m.name.lower() for m in kept}, {name for name, _ in wanted}))
+        typed.append(({(m.name.lower(), m.type) for m in kept}, expected))
+        names.append(({m.name.lower() for m in kept}, {name for name, _ in expected}))
         for mention in kept:
             if mention.type == "project":
                 counts.add(
                     mention.extractor,
                     "excerpts",
-                    right=(mention.name.lower(), "project") in wanted,
+                    right=(mention.name.lower(), "project") in expected,
                     note=mention.text,
                 )
     return {"typed_f1": overlap(typed), "names_f1": overlap(names)}
@@ -168,26 +168,26 @@ def measure_decisions(data: Path) -> dict[str, Any]:
         return report
     documents, sentences, labels = [], [], []
     for number, (text, decisions) in enumerate(labeled.memories(folder)):
-        found = [_stems(sentence.text) for sentence in find_decision_sentences(text)]
-        wanted = [_stems(decision) for decision in decisions]
-        documents.append(({number} if found else set(), {number} if decisions else set()))
+        extracted = [_stems(sentence.text) for sentence in find_decision_sentences(text)]
+        expected = [_stems(decision) for decision in decisions]
+        documents.append(({number} if extracted else set(), {number} if decisions else set()))
         hits = {
             index
-            for index, label in enumerate(wanted)
-            if any(2 * len(label & sentence) >= len(label) for sentence in found)
+            for index, label in enumerate(expected)
+            if any(2 * len(label & sentence) >= len(label) for sentence in extracted)
         }
-        wrong = {f"wrong {index}" for index in range(len(found) - len(hits))}
-        sentences.append((hits | wrong, set(range(len(wanted)))))
+        wrong = {f"wrong {index}" for index in range(len(extracted) - len(hits))}
+        sentences.append((hits | wrong, set(range(len(expected)))))
         covered = [
             {
                 index
-                for index, label in enumerate(wanted)
+                for index, label in enumerate(expected)
                 if 2 * len(label & sentence) >= len(sentence)
             }
-            for sentence in found
+            for sentence in extracted
         ]
         wrong = {f"wrong {index}" for index, indexes in enumerate(covered) if not indexes}
-        labels.append((set().union(*covered) | wrong, set(range(len(wanted)))))
+        labels.append((set().union(*covered) | wrong, set(range(len(expected)))))
     return {
         **report,
         "documents_f1": overlap(documents),
@@ -217,17 +217,17 @@ def measure_own(name: str, extractor: Extractor, counts: Counts) -> dict[str, An
                     right=(m.start, m.end, m.type) in document.spans,
                     note=f"{m.text} | {document.text}",
                 )
-        wanted = {
+        expected = {
             (build_entity_id(s), kind, build_entity_id(t)) for s, kind, t in document.statements
         }
         said = {
             (r.source, r.type, r.target) for r in extraction.relations if r.type != "related_to"
         }
-        stated.append((said, wanted))
-        ends = {frozenset((s, t)) for s, _, t in wanted}
+        stated.append((said, expected))
+        ends = {frozenset((s, t)) for s, _, t in expected}
         for r in extraction.relations:
             right = (
-                (r.source, r.type, r.target) in wanted
+                (r.source, r.type, r.target) in expected
                 if r.type != "related_to"
                 else frozenset((r.source, r.target)) in ends
             )
@@ -237,7 +237,7 @@ def measure_own(name: str, extractor: Extractor, counts: Counts) -> dict[str, An
                 right=right,
                 note=f"{r.source} {r.type} {r.target} | {document.text}",
             )
-        missed = wanted - said
+        missed = expected - said
         counts.errors += [
             f"{where}: missed {statement} | {document.text}" for statement in sorted(missed)
         ]

@@ -44,12 +44,12 @@ def measure_poleo(data: Path, extractor: Extractor, counts: Counts) -> dict[str,
             for entity in case["expected_entities"]
             for alias in (entity["name"], *entity["aliases"])
         }
-        found = {
+        found_ids = {
             mention.entity_id
             for mention in extraction.mentions
             if mention.type != "concept" or mention.entity_id in names
         }
-        entities.append(({names.get(id_, id_) for id_ in found}, set(names.values())))
+        entities.append(({names.get(id_, id_) for id_ in found_ids}, set(names.values())))
         labeled = {
             (relation["source"], relation["relation_type"], relation["target"])
             for relation in case["expected_relations"]

@@ -55,17 +55,17 @@ class Counts:
         return entries
 
 
-def f1(right: int, found: int, wanted: int) -> float:
+def f1(right: int, extracted: int, expected: int) -> float:
     """Return the harmonic mean of precision and recall."""
-    return 2 * right / (found + wanted) if found + wanted else 0.0
+    return 2 * right / (extracted + expected) if extracted + expected else 0.0
 
 
 def overlap(pairs: Iterable[tuple[set[Any], set[Any]]]) -> float:
     """Return F1 over documents, each a pair of what was found and what is labeled."""
     documents = list(pairs)
     return f1(
-        sum(len(found & labeled) for found, labeled in documents),
-        sum(len(found) for found, _ in documents),
+        sum(len(extracted & labeled) for extracted, labeled in documents),
+        sum(len(extracted) for extracted, _ in documents),
         sum(len(labeled) for _, labeled in documents),
     )
 

@@ -37,22 +37,24 @@ Save = Callable[[ContextPersistenceClient, Talk], bool]
 SecondsByVariant = dict[str, list[float]]
 
 
-def save_in_loop(client: ContextPersistenceClient, talk: Talk) -> bool:
+def save_in_loop(client: ContextPersistenceClient, conversations: Talk) -> bool:
     """Save the conversations one by one; return whether all were saved."""
-    return all(client.save_conversation(conversation).success for conversation in talk)
+    return all(client.save_conversation(conversation).success for conversation in conversations)
 
 
-def save_serially(client: ContextPersistenceClient, talk: Talk) -> bool:
+def save_serially(client: ContextPersistenceClient, conversations: Talk) -> bool:
     """Save the conversations as a batch on one thread; return whether all were saved."""
     return all(
-        response.success for response in client.batch_save_conversations(talk, parallel=False)
+        response.success
+        for response in client.batch_save_conversations(conversations, parallel=False)
     )
 
 
-def save_in_parallel(client: ContextPersistenceClient, talk: Talk) -> bool:
+def save_in_parallel(client: ContextPersistenceClient, conversations: Talk) -> bool:
     """Save the conversations as a parallel batch; return whether all were saved."""
     return all(
-        response.success for response in client.batch_save_conversations(talk, parallel=True)
+        response.success
+        for response in client.batch_save_conversations(conversations, parallel=True)
     )
 
 
@@ -65,7 +67,7 @@ SAVES: Mapping[str, Save] = {
 
 def measure(
     url: str,
-    talk: Talk,
+    conversations: Talk,
     *,
     rounds: int,
     auth: tuple[str, str] | None = None,
@@ -73,7 +75,7 @@ def measure(
     variants: Sequence[str] = (LOOP, SERIAL, PARALLEL),
 ) -> SecondsByVariant:
     """Measure the seconds of each variant and of the bare models in each round."""
-    texts = [message.content for conversation in talk for message in conversation.messages]
+    texts = [message.content for conversation in conversations for message in conversation.messages]
     models = BareModels()
 
     def time_save(save: Save, conversations: Talk) -> float:
@@ -89,12 +91,12 @@ def measure(
             raise RuntimeError("a conversation was not saved")
         return duration
 
-    time_save(save_in_loop, talk[:1])  # the server plans the statements
+    time_save(save_in_loop, conversations[:1])  # the server plans the statements
     durations: SecondsByVariant = {name: [] for name in (BARE, *variants)}
     for _ in range(rounds):
         durations[BARE].append(seconds(lambda: models.run(texts)))
         for name in variants:
-            durations[name].append(time_save(SAVES[name], talk))
+            durations[name].append(time_save(SAVES[name], conversations))
     return durations
 
 
@@ -108,12 +110,12 @@ def measure_sgd(
     url: str, auth: tuple[str, str] | None, data: Path, *, count: int = 2_000, rounds: int = 3
 ) -> Row | None:
     """Measure the parallel batch of SGD's conversations; None where the set is missing."""
-    talk = real(data, "sgd", count)
-    if not talk:
+    conversations = real(data, "sgd", count)
+    if not conversations:
         print(f"skipped: sgd is not in {data}")
         return None
-    durations = measure(url, talk, rounds=rounds, auth=auth, variants=[PARALLEL])
-    total = sum(len(conversation.messages) for conversation in talk)
+    durations = measure(url, conversations, rounds=rounds, auth=auth, variants=[PARALLEL])
+    total = sum(len(conversation.messages) for conversation in conversations)
     speed = ratio(durations, BARE, PARALLEL)
     return Row(
         work=f"batch of {total:,} messages of SGD, parallel",
@@ -126,10 +128,10 @@ def measure_sgd(
     )
 
 
-def show(name: str, talk: Talk, durations: SecondsByVariant) -> bool:
+def show(name: str, conversations: Talk, durations: SecondsByVariant) -> bool:
     """Print the figures; return whether they are good enough."""
-    count = sum(len(conversation.messages) for conversation in talk)
-    print(f"{name}: {count:,} messages in {len(talk):,} conversations")
+    count = sum(len(conversation.messages) for conversation in conversations)
+    print(f"{name}: {count:,} messages in {len(conversations):,} conversations")
     for variant, values in durations.items():
         rate = count / statistics.median(values)
         rounds = [round(value, 1) for value in values]
@@ -159,14 +161,17 @@ def main() -> int:
     options = parser.parse_args()
     is_met = []
     for name in options.sets:
-        talk = real(options.data, name, options.messages)
-        if not talk:
+        conversations = real(options.data, name, options.messages)
+        if not conversations:
             print(f"skipped: {name} is not in {options.data}")
             continue
         durations = measure(
-            options.database_url, talk, rounds=options.rounds, chunk_size=options.chunk_size
+            options.database_url,
+            conversations,
+            rounds=options.rounds,
+            chunk_size=options.chunk_size,
         )
-        is_met.append(show(name, talk, durations))
+        is_met.append(show(name, conversations, durations))
     return int(not all(is_met))
 
 

@@ -136,11 +136,11 @@ def check_stale_answers(url: str, namespace: str, reads: int) -> bool:
                     if writer.poll() is not None:
                         raise RuntimeError("the writer ended")
                     time.sleep(0.05)
-                done, end = 0, time.monotonic() + 60
-                while done < reads or (
+                read_count, end = 0, time.monotonic() + 60
+                while read_count < reads or (
                     writes < first + 5 and time.monotonic() < end
                 ):  # cached answers are faster than any writer
-                    done += 1
+                    read_count += 1
                     writes = int.from_bytes(os.pread(file.fileno(), 8, 0), "big")
                     answer = client.search_hybrid("marker", mode="keyword")
                     numbers = [
@@ -155,7 +155,7 @@ def check_stale_answers(url: str, namespace: str, reads: int) -> bool:
             writer.kill()
             writer.wait()
         hits = client._engine.cache.counts["hits"]
-    print(f"{done} reads, {hits} of them cached, {writes - first} writes meanwhile, {stale} stale")
+    print(f"{read_count} reads, {hits} cached, {writes - first} writes meanwhile, {stale} stale")
     return not stale and hits > 0 and writes > first
 
 

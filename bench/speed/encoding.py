@@ -58,8 +58,8 @@ def measure_in_process(data: Path, *, count: int = 500, rounds: int = 5) -> Row:
     """Measure in a process of its own, because threads cannot be limited once they run."""
     command = [sys.executable, "-m", "bench.speed.encoding", "--data", str(data)]
     command += ["--texts", str(count), "--rounds", str(rounds)]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    return Row(**json.loads(done.stdout))
+    process = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    return Row(**json.loads(process.stdout))
 
 
 def main() -> int:

@@ -64,11 +64,11 @@ class Watch(threading.Thread):
         self.join()
 
 
-def split_into_batches(talk: Talk) -> list[Talk]:
+def split_into_batches(conversations: Talk) -> list[Talk]:
     """Split conversations into batches of about `BATCH` messages."""
     batches: list[Talk] = [[]]
     size = 0
-    for conversation in talk:
+    for conversation in conversations:
         if size >= BATCH:
             batches.append([])
             size = 0
@@ -77,25 +77,25 @@ def split_into_batches(talk: Talk) -> list[Talk]:
     return batches
 
 
-def save_all(client: ContextPersistenceClient, talk: Talk) -> tuple[int, float]:
+def save_all(client: ContextPersistenceClient, conversations: Talk) -> tuple[int, float]:
     """Save everything.
 
     Returns:
         How many conversations were not saved, and the seconds that saving took.
     """
-    failed, seconds, done = 0, 0.0, 0
-    for batch in split_into_batches(talk):
+    failed, seconds, saved = 0, 0.0, 0
+    for batch in split_into_batches(conversations):
         start = time.perf_counter()
         responses = client.batch_save_conversations(batch, parallel=True)
         seconds += time.perf_counter() - start
         failed += sum(not response.success for response in responses)
-        done += sum(len(conversation.messages) for conversation in batch)
+        saved += sum(len(conversation.messages) for conversation in batch)
         client.search_hybrid(batch[0].messages[0].content)
         client.find_central_entities("pagerank", top_k=5)
         stats = client.get_memory_stats()
         server = (stats.parts.database_server or 0) / 1e9
         print(
-            f"  {done:7,} messages  {done / seconds:6.1f}/s  {stats.current_usage / 1e9:.2f} GB "
+            f"  {saved:7,} messages  {saved / seconds:6.1f}/s  {stats.current_usage / 1e9:.2f} GB "
             f"({stats.parts.process / 1e9:.2f} + {server:.2f}), "
             f"{stats.cleanups} clean-ups freed {stats.freed / 1e6:,.0f} MB"
         )
@@ -112,11 +112,11 @@ def main() -> int:
     parser.add_argument("--limit", default="2.5GB")
     parser.add_argument("--chunk-size", type=int, default=100)
     options = parser.parse_args()
-    talk = real(options.data, "sgd", options.messages)
-    if not talk:
+    conversations = real(options.data, "sgd", options.messages)
+    if not conversations:
         print(f"skipped: sgd is not in {options.data}")
         return 0
-    count = sum(len(conversation.messages) for conversation in talk)
+    count = sum(len(conversation.messages) for conversation in conversations)
     with tempfile.TemporaryDirectory(prefix="context-persistence-bench-") as folder:
         store = Path(folder) / "store"
         with ContextPersistenceClient(f"local:{store}", enable_metrics=True) as client:
@@ -127,14 +127,14 @@ def main() -> int:
             stats = client.configure_memory_management(options.limit)
             assert stats.max_usage is not None
             print(
-                f"{count:,} messages in {len(talk):,} conversations; "
+                f"{count:,} messages in {len(conversations):,} conversations; "
                 f"heap {(stats.database_heap or 0) >> 20} MiB, "
                 f"page cache {(stats.database_page_cache or 0) >> 20} MiB"
             )
             watch.process = watch.server = watch.total = watch.samples = (
                 0  # the limit did not hold before
             )
-            failed, seconds = save_all(client, talk)
+            failed, seconds = save_all(client, conversations)
             watch.end()
         local.stop(store, force=True)
     print(

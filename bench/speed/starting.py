@@ -164,7 +164,7 @@ def measure_first_answer(
 
 def run_process(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
     """Run a process and return its output; raise an error with its last words when it fails."""
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{Path(command[0]).name} failed:\n{done.stderr[-2000:]}")
-    return done.stdout
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise RuntimeError(f"{Path(command[0]).name} failed:\n{process.stderr[-2000:]}")
+    return process.stdout

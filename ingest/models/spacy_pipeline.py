@@ -109,9 +109,9 @@ def weight_bytes(nlp: "Language") -> int:
 
 def _describe_missing(name: str) -> str:
     is_plain = name.replace("_", "").replace("-", "").isalnum() and len(name) < 100
-    shown = name if is_plain else "NAME"
-    command = f"python -m spacy download {shown}"
-    return f"The spaCy model {shown} is not installed. Install it with: {command}"
+    shown_name = name if is_plain else "NAME"
+    command = f"python -m spacy download {shown_name}"
+    return f"The spaCy model {shown_name} is not installed. Install it with: {command}"
 
 
 def _find_packaged(name: str) -> Path:

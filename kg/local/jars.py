@@ -179,18 +179,18 @@ def _refuse_foreign(jars: Jars) -> None:
 
 def _find_damaged(jars: Jars, progress: ReportProgress | None) -> list[Jar]:
     """Return the locked jars that are damaged or missing."""
-    total, done = sum(jar.size for jar in locked()), 0
+    total, done_bytes = sum(jar.size for jar in locked()), 0
     damaged = []
     with ThreadPoolExecutor(HASHES) as threads:
         checks = threads.map(
             lambda jar: is_valid_copy(jars.home / jar.target / jar.name, jar), locked()
         )
         for jar, is_valid in zip(locked(), checks, strict=True):
-            done += jar.size
+            done_bytes += jar.size
             if not is_valid:
                 damaged.append(jar)
             elif progress:
-                progress("verify", done, total)
+                progress("verify", done_bytes, total)
     return damaged
 
 
@@ -222,7 +222,7 @@ def _download(jars: Jars, missing: list[Jar], progress: ReportProgress | None) -
     from mcp_context_persistence.kg.local.maven import Repository  # noqa: PLC0415
 
     repository = Repository()
-    total, done, failed = sum(jar.size for jar in missing), 0, []
+    total, done_bytes, failed = sum(jar.size for jar in missing), 0, []
     if progress:
         progress("download", 0, total)
     with ThreadPoolExecutor(DOWNLOADS) as threads:
@@ -234,9 +234,9 @@ def _download(jars: Jars, missing: list[Jar], progress: ReportProgress | None) -
             jar = downloads[future]
             if not future.result():
                 failed.append(jar)
-            done += jar.size
+            done_bytes += jar.size
             if progress:
-                progress("download", done, total)
+                progress("download", done_bytes, total)
     if failed:
         raise DatabaseError(
             f"{len(failed)} of {len(missing)} jars of the local server could not be downloaded "

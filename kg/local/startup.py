@@ -183,7 +183,7 @@ def _spawn(store: Store, specification: dict[str, object], *, attempt: int = 1) 
             State(phase="starting", nonce=nonce, bolt_port=ports[0], http_port=ports[1])
         )
         with open(store.logs / "supervisor.log", "wb", opener=_open_private) as log:
-            done = subprocess.run(  # noqa: S603
+            process = subprocess.run(  # noqa: S603
                 [*launch.supervisor_command(), str(lock.descriptor)],
                 input=json.dumps(specification).encode(),
                 stdout=subprocess.DEVNULL,
@@ -195,11 +195,11 @@ def _spawn(store: Store, specification: dict[str, object], *, attempt: int = 1) 
                 timeout=SPAWN_SECONDS,
                 check=False,
             )
-        if done.returncode != 0:
+        if process.returncode != 0:
             raise DatabaseError(
                 "The local server's supervisor could not be started: "
                 f"see {store.logs / 'supervisor.log'}.",
-                retryable=done.returncode < 0,
+                retryable=process.returncode < 0,
             )
     except subprocess.TimeoutExpired as error:
         raise DatabaseError(

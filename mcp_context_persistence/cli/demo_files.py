@@ -34,7 +34,7 @@ def read_conversations(path: Path | None) -> list[Conversation]:
     if not located:
         raise ValidationError("the file holds no conversation")
     _check_unique_ids(located)
-    return [talk for _, talk in located]
+    return [checked for _, checked in located]
 
 
 def choose_namespace(path: Path | None) -> str:
@@ -99,11 +99,11 @@ def _check_unique_ids(located: Sequence[tuple[str, Conversation]]) -> None:
     """Refuse an id that occurs twice: the later one would replace the earlier one."""
     conversations: dict[str, str] = {}
     messages: dict[str, str] = {}
-    for location, talk in located:
-        earlier = conversations.setdefault(talk.conversation_id, location)
+    for location, checked in located:
+        earlier = conversations.setdefault(checked.conversation_id, location)
         if earlier != location:
             raise ValidationError(f"{location}: it has the conversation_id of {earlier}")
-        for message in talk.messages:
+        for message in checked.messages:
             if (
                 message.id is not None
                 and (earlier := messages.setdefault(message.id, location)) != location

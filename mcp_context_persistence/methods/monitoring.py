@@ -40,10 +40,10 @@ class MonitoringCalls:
 
         `mcp_context_persistence.runtime.config.settings.Config` describes them.
         """
-        shown = self._engine.config.shown()
+        settings = self._engine.config.shown()
         return {
-            **shown,
-            "database_url": shown["database_url"] or default_url(),
+            **settings,
+            "database_url": settings["database_url"] or default_url(),
             "namespace": self.namespace,
         }
 

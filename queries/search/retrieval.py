@@ -254,15 +254,17 @@ class Retrieval:
             if not depth.is_scan:
                 lookups["time_ranges"] = self._time_ranges()
         expansion = self.expansion
-        more = VECTOR_CANDIDATES if lookups["time_ranges"] else 0
+        extra_seeds = VECTOR_CANDIDATES if lookups["time_ranges"] else 0
         if expansion is None:
             return {**lookups, "candidate_limit": self.limit, "neighbor_seeds": 0}
         return {
             **lookups,
             "candidate_limit": max(expansion.candidate_limit, self.limit)
-            + more
+            + extra_seeds
             + len(expansion.message_ids),
-            "neighbor_seeds": expansion.neighbor_seeds + more if expansion.neighbor_window else 0,
+            "neighbor_seeds": expansion.neighbor_seeds + extra_seeds
+            if expansion.neighbor_window
+            else 0,
         }
 
     def _time_ranges(self) -> list[Mapping[str, Any]]:
@@ -285,10 +287,10 @@ class Retrieval:
             return []
         if not depth.splits_keyword:
             return [build_keyword_query(self._token_groups(self.filters.kind_group), self.words)]
-        others = [kind for kind in self.filters.kinds if kind != "message"]
+        other_kinds = [kind for kind in self.filters.kinds if kind != "message"]
         return [
             build_keyword_query(self._token_groups(build_kind_group(kinds)), self.words)
-            for kinds in (["message"], others)
+            for kinds in (["message"], other_kinds)
             if kinds
         ]
 

@@ -10,6 +10,7 @@ from mcp_context_persistence.kg import vector_spaces
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.schema import indexes, migrations
+from tests.graph.schema_states import Counted, run, verdicts
 
 
 @pytest.fixture
@@ -17,18 +18,6 @@ def graph(server):
     graph = Graph(server.bolt_url, server.auth)
     yield graph
     graph.close()
-
-
-def run(graph, text, **parameters):
-    with graph.driver.session() as session:
-        return [dict(row) for row in session.run(text, parameters)]
-
-
-def verdicts(graph):
-    existing = indexes.read_indexes(graph)
-    return {
-        index.assess(existing) for index in migrations.list_required_indexes(graph, vector_size=384)
-    }
 
 
 @pytest.fixture
@@ -171,24 +160,6 @@ def test_a_constraint_that_nodes_violate_is_told_and_made_when_they_are_gone(who
         assert "twice" not in str(error.value)
     finally:
         run(whole, "MATCH (n:Merge {namespace: 'twice'}) DELETE n")
-
-
-class Counted(Graph):
-    """A graph that records its statements and simulates a crash before or after a write."""
-
-    def __init__(self, *arguments, dies=None, spares=0, **options):
-        super().__init__(*arguments, **options)
-        self.names, self.writes, self._dies, self._spares = [], 0, dies, spares
-
-    def run(self, statement, *, deadline=None):
-        self.names.append(statement.name)
-        self.writes += statement.writes
-        if self.writes > self._spares and statement.writes and self._dies == "before":
-            raise KeyboardInterrupt
-        rows = super().run(statement, deadline=deadline)
-        if self.writes > self._spares and statement.writes and self._dies == "after":
-            raise KeyboardInterrupt
-        return rows
 
 
 def test_a_whole_schema_is_only_read(whole, server):
