@@ -16,7 +16,7 @@ SET d.status = $batch.status, d.updated_ms = $batch.now
 WITH d, before
 CALL (d) {
   WITH d WHERE $batch.status = 'rejected'
-  REMOVE d[$batch.vector_property], d[$batch.inactive_property], d.content, d.kind
+  REMOVE d[$batch.vector_property], d[$batch.inactive_property], d.content, d.terms, d.kind
   SET d.facets = [], d.mentioned = []
   WITH d
   MATCH (d)-[about:ABOUT]->(e:Entity)

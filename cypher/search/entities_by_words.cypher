@@ -3,7 +3,7 @@
 // Plan: one search of the fulltext index, which requires the namespace and the kind by their filter
 // tokens.
 // One map as parameter: lists of other lengths would be planned anew.
-:param batch => {namespace: "default", text: "+facets:(1)^0 +facets:(2)^0 +content:(pandas)", limit: 50}
+:param batch => {namespace: "default", text: "+facets:(1)^0 +facets:(2)^0 +terms:(pandas)", limit: 50}
 CALL db.index.fulltext.queryNodes('memory_text', $batch.text, {limit: $batch.limit}) YIELD node, score
 WITH node AS e, score
 WHERE e:Entity AND e.namespace = $batch.namespace

@@ -257,4 +257,4 @@ def alias_properties(
         aliases=aliases,
         description="" if is_extracted else properties["description"] or "",
     )
-    return {"content": search["content"], "facets": search["facets"]}
+    return {key: search[key] for key in ("content", "terms", "facets")}

@@ -12,6 +12,7 @@ from mcp_context_persistence.kg.errors import StaleStateError
 from mcp_context_persistence.kg.merging import mentions, merge, relationships, statements
 from mcp_context_persistence.kg.merging.redirects import Redirects
 from mcp_context_persistence.kg.schema.type_limits import collect_types, register_types
+from mcp_context_persistence.kg.text.terms import text_properties
 from mcp_context_persistence.kg.vector_spaces import VectorState
 
 _OWN = ("name", "type", "description", "confidence", "metadata")
@@ -270,7 +271,8 @@ def _remove_aliases(
     if all(current[key] == after[key] for key in merge.NAMES) and all(
         current[key] == before[key] for key in _OWN
     ):
-        return {key: before[key] for key in (*merge.NAMES, "origin")}
+        restored = {key: before[key] for key in (*merge.NAMES, "origin")}
+        return {**restored, **text_properties(before["content"])}
     added = set(after["aliases"]) - set(before["aliases"] or ())
     aliases = [alias for alias in current["aliases"] or () if alias not in added]
     return {"aliases": aliases, **merge.alias_properties(namespace, keep_id, current, aliases)}

@@ -16,13 +16,14 @@ from mcp_context_persistence.kg.identifiers import GRAPH_TYPES
 from mcp_context_persistence.kg.limits import SCHEMA_SECONDS
 from mcp_context_persistence.kg.schema import indexes
 from mcp_context_persistence.kg.schema.indexes import Index
+from mcp_context_persistence.kg.schema.term_migration import fill_terms
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.vector_spaces import INDEX, LABELS, PROPERTY, VectorSpace
 
 # 2: passages of documents in the fulltext index; 3: patterns; 4: namespaces note which model made
 # their vectors; 5: merges; 6: namespaces list their types, and the graph's own relationship types
-# exist from the start.
-VERSION = 6
+# exist from the start; 7: the fulltext index has the terms of texts.
+VERSION = 7
 STATEMENT_SECONDS = 0.02  # for a statement, at least
 SIZE = "vector.dimensions"
 KEY = ("namespace", "id")
@@ -61,8 +62,8 @@ BASE = (
         create="schema/fulltext",
         type="FULLTEXT",
         labels=("Message", "Chunk", "Entity", "Decision", "Conversation"),
-        properties=("content", "facets"),
-        config={"fulltext.analyzer": "english"},
+        properties=("terms", "facets"),
+        config={"fulltext.analyzer": "whitespace"},
     ),
 )
 FILTERED = ("namespace", "kind", "conversation_id", "role", "project", "timestamp_ms", "confidence")
@@ -216,6 +217,8 @@ def _migrate(graph: Graph, *, since: int, vector_size: int, deadline: Deadline) 
     if since < 6:
         list_types: Statement[Row] = Statement(name="schema/list_types", read=as_is, writes=True)
         graph.run(list_types, deadline=_statement_seconds(deadline))
+    if since < 7:
+        fill_terms(graph, deadline)
     graph_types = Statement(
         name="schema/graph_types", parameters={"types": list(GRAPH_TYPES)}, read=as_is, writes=True
     )

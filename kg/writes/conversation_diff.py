@@ -17,6 +17,7 @@ from mcp_context_persistence.kg.filter_tokens import (
 )
 from mcp_context_persistence.kg.identifiers import build_message_id, digest
 from mcp_context_persistence.kg.models import Conversation
+from mcp_context_persistence.kg.text.terms import text_properties
 from mcp_context_persistence.kg.writes.message_diff import (
     MessageDiff,
     MessageSlot,
@@ -117,7 +118,7 @@ def conversation_properties(
         "tags": tags,
         "metadata": validation.dump_metadata("metadata", metadata),
         "conversation_id": conversation_id,
-        "content": " ".join(dict.fromkeys(word for word in words if word)),
+        **text_properties(" ".join(dict.fromkeys(word for word in words if word))),
         "facets": [
             *build_tokens(
                 namespace, kind="conversation", conversation_id=conversation_id, project=project

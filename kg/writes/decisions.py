@@ -6,6 +6,7 @@ from typing import Any
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.filter_tokens import build_token, build_tokens
 from mcp_context_persistence.kg.models import Decision
+from mcp_context_persistence.kg.text.terms import text_properties
 from mcp_context_persistence.kg.vector_spaces import VectorState
 
 
@@ -105,7 +106,7 @@ def _decision_batch(
         "decision_type": decision.decision_type,
         "context": decision.context,
         "outcome": decision.outcome,
-        "content": content,
+        **text_properties(content),
         "confidence": 1.0 if decision.confidence is None else decision.confidence,
         "stated_confidence": decision.confidence,
         "kind": "decision",

@@ -10,6 +10,7 @@ from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.filter_tokens import build_shared_tokens, build_tokens, read_project
 from mcp_context_persistence.kg.identifiers import digest
+from mcp_context_persistence.kg.text.terms import text_properties
 from mcp_context_persistence.kg.vector_spaces import VectorState
 
 
@@ -62,7 +63,7 @@ def passage_properties(
         "position": position,
         "start": start,
         "end": end,
-        "content": content,
+        **text_properties(content),
         "kind": "document",
         "conversation_id": "",
         "role": "",

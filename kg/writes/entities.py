@@ -7,6 +7,7 @@ from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.filter_tokens import build_token, build_tokens
 from mcp_context_persistence.kg.identifiers import build_label, build_relationship_id, split_name
+from mcp_context_persistence.kg.text.terms import text_properties
 from mcp_context_persistence.kg.vector_spaces import NO_PROPERTY, VectorState
 from mcp_context_persistence.kg.writes.upsert import EntityRow, RelationshipRow
 
@@ -37,7 +38,7 @@ def search_properties(
     type_token = build_token("mentions", entity_type.lower())
     return {
         "type_facet": type_token,
-        "content": " ".join(word for word in words if word),
+        **text_properties(" ".join(word for word in words if word)),
         "facets": [
             *build_tokens(namespace, kind="entity", type=entity_type),
             type_token,

@@ -11,6 +11,7 @@ from mcp_context_persistence.kg.filter_tokens import (
 )
 from mcp_context_persistence.kg.identifiers import digest
 from mcp_context_persistence.kg.models import Message
+from mcp_context_persistence.kg.text.terms import text_properties
 from mcp_context_persistence.kg.timestamps import to_milliseconds
 
 
@@ -129,7 +130,7 @@ def _message_properties(
         "kind": "message",
         "role": message.role,
         "name": message.name,
-        "content": message.content,
+        **text_properties(message.content),
         "bytes": len(message.content.encode()),
         "metadata": message.metadata_json,
         "project": project,

@@ -12,7 +12,11 @@ from mcp_context_persistence.queries.search.candidate import (
     read_candidate,
 )
 from mcp_context_persistence.queries.search.filters import Filters
-from mcp_context_persistence.queries.search.query_terms import build_keyword_query, stem
+from mcp_context_persistence.queries.search.query_terms import (
+    QueryTerms,
+    build_keyword_query,
+    stem,
+)
 from mcp_context_persistence.queries.search.score_fusion import measure_coverage
 
 NAME_MATCHES = 100  # entities that share a word with the query
@@ -60,7 +64,7 @@ def search_graph(
     run: Run,
     *,
     namespace: str,
-    words: Sequence[str],
+    terms: QueryTerms,
     filters: Filters,
     limit: int,
     metadata: bool,
@@ -71,13 +75,13 @@ def search_graph(
     Args:
         run: Runs a statement and returns its rows.
         namespace: Name of the namespace.
-        words: The informative words of the query.
+        terms: The informative words of the query.
         filters: What may be returned.
         limit: Matches at most.
         metadata: Whether candidates carry their metadata.
         explain: Whether matches carry their paths.
     """
-    starts = find_start_entities(run, namespace=namespace, words=words)
+    starts = find_start_entities(run, namespace=namespace, terms=terms)
     if not starts:
         return []
     batch = {
@@ -97,21 +101,21 @@ def search_graph(
     return [_read_match(row, names) for row in rows if is_present(row)]
 
 
-def find_start_entities(run: Run, *, namespace: str, words: Sequence[str]) -> list[StartEntity]:
+def find_start_entities(run: Run, *, namespace: str, terms: QueryTerms) -> list[StartEntity]:
     """Find the entities that a query names, the heaviest first.
 
     An entity is named when the query has all the words of its name or of an alias. Where no entity
     is named, those that share words with the query are returned instead, with less weight.
     """
-    if not words:
+    if not terms.words:
         return []
     groups = [[build_token("namespace", namespace)], [build_token("kind", "entity")]]
     batch = {
         "namespace": namespace,
-        "text": build_keyword_query(groups, words),
+        "text": build_keyword_query(groups, terms.index_terms),
         "limit": NAME_MATCHES,
     }
-    query_stems = frozenset(map(stem, words))
+    query_stems = frozenset(map(stem, terms.words))
     coverages: list[tuple[float, int, str, Mapping[str, Any]]] = []
     for row in run(
         Statement(name="search/entities_by_words", parameters={"batch": batch}, read=as_is)

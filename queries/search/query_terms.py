@@ -1,34 +1,20 @@
 """The terms of a query, and the query of the fulltext index that is made of them.
 
-The fulltext query is built from tokens only, so nothing that a user writes acts as an operator.
+The fulltext query is built from terms only, so nothing that a user writes acts as an operator.
 """
 
 import re
-import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.text import terms
+from mcp_context_persistence.kg.text.languages import ENGLISH, list_possible_languages
+from mcp_context_persistence.kg.text.normalization import fold
+from mcp_context_persistence.kg.text.stop_words import read_stop_words
 
-# The words that the index's `english` analyzer drops: Lucene's
-# EnglishAnalyzer.ENGLISH_STOP_WORDS_SET.
-_STOP_WORDS = """
-a an and are as at be but by for if in into is it no not of on or such that the their then there
-these they this to was will with
-"""
-# Words that questions are made of. The index has them, but they say nothing about the subject.
-_QUESTION_WORDS = """
-what when where who whom whose which why how do does did has have had having would could should can
-may might shall must his her hers him he she its them i me my you your we our us many much long kind
-type according like from about been being were am after before during so than too very just also any
-some tell show please
-"""
-STOP_WORDS = frozenset(_STOP_WORDS.split())
-QUESTION_WORDS = frozenset(_QUESTION_WORDS.split())
-_TOKEN = re.compile(r"[^\s.'’]+(?:[.'’][^\s.'’]+)*")
-_ASCII_SEPARATORS = re.compile(r"[^a-z0-9_.']")
-_JOINTS = re.compile(r"[._]")
+STOP_WORDS = read_stop_words(ENGLISH)
 _POSSESSIVE = re.compile(r"['’]s?$")
 # What remains has at least three letters: "king" is not a form of "k".
 _SUFFIX = re.compile(r"(?<=...)(?:ies|ing|es|ed|s|e|y)$")
@@ -40,37 +26,31 @@ class QueryTerms:
     """The part of a query that reaches the fulltext index.
 
     Attributes:
-        words: Distinct, in lower case, in the order of the query; at most `kg.limits.QUERY_TERMS`.
+        words: Distinct, folded, in the order of the query; at most `kg.limits.QUERY_TERMS`.
+        variants: For each word the terms of the index that stand for it.
         dropped_count: How many more words the query has.
     """
 
     words: tuple[str, ...]
+    variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     dropped_count: int = 0
+
+    @property
+    def index_terms(self) -> tuple[str, ...]:
+        """The terms of the index by which any of the words is found."""
+        return tuple(
+            dict.fromkeys(term for word in self.words for term in self.variants.get(word, (word,)))
+        )
 
 
 def tokenize(text: str) -> list[str]:
-    """Return the words of a text in lower case, in order.
+    """Return the words of a text, folded, in order; of identifiers the parts."""
+    return [fold(token.text) for token in terms.tokenize(text) if token.role == "part"]
 
-    A word joined by dots or underscores is returned as a whole and in its segments. Letters, marks,
-    digits and underscores make words; everything else ends one. A dot or an apostrophe inside a
-    word belongs to it, as it does for Lucene's StandardTokenizer.
-    """
-    lowered = text.lower()
-    if lowered.isascii():
-        spaced = _ASCII_SEPARATORS.sub(" ", lowered)
-    else:
-        spaced = "".join(character if _belongs_to_word(character) else " " for character in lowered)
-    tokens: list[str] = []
-    for token in _TOKEN.findall(spaced):
-        if "." not in token and "_" not in token:
-            tokens.append(token)
-            continue
-        segments = [segment for segment in _JOINTS.split(token) if segment]
-        if segments:
-            tokens.append(token)
-        if len(segments) > 1:
-            tokens.extend(segment for segment in segments if segment != token)
-    return tokens
+
+def is_single_character(token: terms.Token) -> bool:
+    """Return whether a token is one of several characters that also come in pairs."""
+    return token.role == "piece" and len(token.text) == 1 and not token.text.isascii()
 
 
 def strip_possessive(token: str) -> str:
@@ -93,22 +73,36 @@ def stem(word: str) -> str:
 def extract_terms(query: str) -> QueryTerms:
     """Return the informative words of a query.
 
-    Stop words are removed. Question words are removed where other words remain. Of too many words
-    the
-    most informative stay: the more frequent ones, then the longer ones.
+    Function words are removed where other words remain, unless they are written like names inside
+    the query. Of too many words the most informative stay: the more frequent ones, then the longer
+    ones.
     """
-    counts = Counter(
-        token for token in tokenize(query) if strip_possessive(token) not in STOP_WORDS
-    )
-    words = [token for token in counts if strip_possessive(token) not in QUESTION_WORDS]
+    tokens = [token for token in terms.tokenize(query) if not is_single_character(token)]
+    languages = list_possible_languages(query)
+    function_words = frozenset[str]().union(*map(read_stop_words, languages))
+    counts: Counter[str] = Counter()
+    variants: dict[str, tuple[str, ...]] = {}
+    names: set[str] = set()
+    is_shouted = query.isupper() and len(tokens) > 1
+    for number, token in enumerate(tokens):
+        word = fold(token.text)
+        variants.setdefault(word, terms.list_term_variants(token, languages))
+        if terms.is_name_like(token) and not is_shouted and (number or token.text.isupper()):
+            names.add(word)
+            variants[word] = (word + terms.NAME_MARK,)
+        counts[word] += 1
+    words = [word for word in counts if word in names or word not in function_words]
     words = words or list(counts)
-    if len(words) <= limits.QUERY_TERMS:
-        return QueryTerms(words=tuple(words))
-    by_information = sorted(words, key=lambda token: (-counts[token], -len(token)))
-    best = set(by_information[: limits.QUERY_TERMS])
+    if len(words) > limits.QUERY_TERMS:
+        by_information = sorted(words, key=lambda word: (-counts[word], -len(word)))
+        best = set(by_information[: limits.QUERY_TERMS])
+        kept = [word for word in words if word in best]
+    else:
+        kept = words
     return QueryTerms(
-        words=tuple(token for token in words if token in best),
-        dropped_count=len(words) - len(best),
+        words=tuple(kept),
+        variants={word: variants[word] for word in kept},
+        dropped_count=len(words) - len(kept),
     )
 
 
@@ -117,15 +111,7 @@ def build_filter_query(groups: Iterable[Sequence[str]]) -> str:
     return " ".join([f"+facets:({' '.join(group)})^0" for group in groups])
 
 
-def build_keyword_query(groups: Iterable[Sequence[str]], words: Sequence[str]) -> str:
-    """Return a fulltext query for any of the words, within groups of filter tokens."""
+def build_keyword_query(groups: Iterable[Sequence[str]], index_terms: Sequence[str]) -> str:
+    """Return a fulltext query for any of the terms, within groups of filter tokens."""
     required = build_filter_query(groups)
-    return f"{required} +content:({' '.join(words)})" if words else required
-
-
-def _belongs_to_word(character: str) -> bool:
-    return (
-        character in "_.'’"
-        or character.isalnum()
-        or unicodedata.category(character) in {"Mn", "Mc"}
-    )
+    return f"{required} +terms:({' '.join(index_terms)})" if index_terms else required

@@ -96,7 +96,7 @@ class Retrieval:
         namespace: Name of the namespace.
         filters: What may be returned.
         vector: The vector of the query; None turns the vector retriever off.
-        words: The words of the query; none turn the keyword retriever off.
+        terms: The terms of the index for the query; none turn the keyword retriever off.
         weights: How much each retriever counts; 0 turns it off.
         limit: Results at most.
         expansion: Set in mode `hybrid`: the candidates are messages with neighbors and with what
@@ -108,7 +108,7 @@ class Retrieval:
     namespace: str
     filters: Filters
     vector: QueryVector | None
-    words: tuple[str, ...]
+    terms: tuple[str, ...]
     weights: RetrieverWeights
     limit: int
     expansion: Expansion | None = None
@@ -283,13 +283,13 @@ class Retrieval:
 
     def _keyword_queries(self, depth: Depth) -> list[str]:
         """The fulltext query; two where other kinds would crowd messages out."""
-        if not self.words or not self.weights.keyword:
+        if not self.terms or not self.weights.keyword:
             return []
         if not depth.splits_keyword:
-            return [build_keyword_query(self._token_groups(self.filters.kind_group), self.words)]
+            return [build_keyword_query(self._token_groups(self.filters.kind_group), self.terms)]
         other_kinds = [kind for kind in self.filters.kinds if kind != "message"]
         return [
-            build_keyword_query(self._token_groups(build_kind_group(kinds)), self.words)
+            build_keyword_query(self._token_groups(build_kind_group(kinds)), self.terms)
             for kinds in (["message"], other_kinds)
             if kinds
         ]

@@ -221,7 +221,7 @@ def _search_graph(context: SearchContext, request: SearchRequest) -> list[Result
     matches = search_graph(
         context.run,
         namespace=context.namespace,
-        words=request.terms.words,
+        terms=request.terms,
         filters=request.filters,
         limit=request.limit,
         metadata=request.include_metadata,
@@ -275,7 +275,7 @@ def _build_retrieval(
         namespace=context.namespace,
         filters=request.filters,
         vector=context.vector,
-        words=request.terms.words,
+        terms=request.terms.index_terms,
         weights=weights,
         limit=request.limit,
         expansion=expansion,
@@ -298,7 +298,7 @@ def _find_entity_links(
     matches = search_graph(
         context.run,
         namespace=context.namespace,
-        words=request.terms.words,
+        terms=request.terms,
         filters=replace(request.filters, content_types=("message",)),
         limit=recipe.entity_candidates,
         metadata=False,

@@ -1,0 +1,47 @@
+"""The terms of texts that older versions of the schema stored without them."""
+
+from mcp_context_persistence.kg.deadline import Deadline
+from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
+from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.limits import SCHEMA_SECONDS
+from mcp_context_persistence.kg.text.terms import list_index_terms
+
+LABELS = ("Conversation", "Message", "Chunk", "Entity", "MergedEntity", "Decision")
+PAGE = 1_000
+
+
+def fill_terms(graph: Graph, deadline: Deadline) -> None:
+    """Write the terms of all texts that have none, page by page.
+
+    What is written stays when this is interrupted; the next call goes on with the rest.
+
+    Raises:
+        DatabaseError: Some are left at the deadline.
+    """
+    for label in LABELS:
+        while rows := _read_page(graph, label, deadline):
+            statement: Statement[Row] = Statement(
+                name="schema/write_terms", parameters={"rows": rows}, read=as_is, writes=True
+            )
+            graph.run(statement, deadline=_seconds_left(deadline))
+
+
+def _read_page(graph: Graph, label: str, deadline: Deadline) -> list[Row]:
+    batch = {"label": label, "limit": PAGE}
+    statement: Statement[Row] = Statement(
+        name="schema/read_texts", parameters={"batch": batch}, read=as_is
+    )
+    with graph.call(_seconds_left(deadline)):
+        rows = graph.run(statement)
+    return [{**row, "terms": " ".join(list_index_terms(row["content"]))} for row in rows]
+
+
+def _seconds_left(deadline: Deadline) -> float:
+    if deadline.has_passed:
+        raise DatabaseError(
+            f"after {SCHEMA_SECONDS:.0f} s some texts of this store have no terms for the keyword "
+            "search yet; open it again to go on",
+            retryable=True,
+        )
+    return deadline.seconds_left
