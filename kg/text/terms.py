@@ -62,6 +62,13 @@ class Token:
     is_word: bool = False
     role: Literal["whole", "part", "piece"] = "part"
 
+    @property
+    def is_identifier(self) -> bool:
+        """Whether the token names one thing: a number, a version, an identifier, an address."""
+        return (
+            not self.is_word and self.role != "piece" and self.text.isascii() and len(self.text) > 1
+        )
+
 
 def list_index_terms(text: str, language: str | None = None) -> list[str]:
     """Return the terms of a stored text, in order, repeated as often as they occur.
@@ -176,16 +183,17 @@ def _split_compound(compound: str) -> Iterator[Token]:
                 yield from _split_compound(word)
         return
     parts = _split_segment(compound)
-    yield from _join(parts)
+    is_hyphenated = len(parts) > 1 and compound.replace("-", "").isalpha()
+    yield from _join(parts, is_word=is_hyphenated)
     for part in parts:
         yield from _split_part(part)
 
 
-def _join(parts: Sequence[str]) -> Iterator[Token]:
+def _join(parts: Sequence[str], *, is_word: bool = False) -> Iterator[Token]:
     """Yield the whole of several parts, and of a version its beginnings, also without the "v"."""
     if not 1 < len(parts) <= MAX_PARTS:
         return
-    yield Token("_".join(parts)[:LONGEST_TERM], role="whole")
+    yield Token("_".join(parts)[:LONGEST_TERM], is_word=is_word, role="whole")
     first = parts[0].lower()
     if first[:1] == "v" and first[1:].isdigit():
         parts = [first[1:], *parts[1:]]

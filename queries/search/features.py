@@ -36,6 +36,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mcp_context_persistence.kg.text.normalization import fold
+from mcp_context_persistence.kg.text.terms import tokenize as split_text
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.query_terms import (
     STOP_WORDS,
@@ -55,6 +57,7 @@ BASE_FEATURES = (
     "conversation_best",
     "author",
     "entities",
+    "identifier",
     "question",
     "answer",
     "length",
@@ -123,6 +126,7 @@ class RankingQuery:
     Attributes:
         text: The query.
         words: Its informative words.
+        identifiers: Those of the words that name one thing, such as versions and addresses.
         dates: The times that it names.
         entity_links: The messages that are reached through the entities that it names, by id.
         now_ms: The time of the search.
@@ -130,6 +134,7 @@ class RankingQuery:
 
     text: str
     words: Sequence[str]
+    identifiers: frozenset[str] = frozenset()
     dates: QueryDates = NO_DATES
     entity_links: Mapping[str, EntityLink] = field(default_factory=dict)
     now_ms: int = 0
@@ -176,6 +181,7 @@ def calculate_features(
         "author": _find_named_authors(authors, query.text),
         "entities": (1 - coverage)
         * [links[message.id].score if message.id in links else 0.0 for message in messages],
+        "identifier": _find_identifiers(texts, query.identifiers),
         "question": questions,
         "answer": neighbors.shift(scores * questions, -1),
         "length": np.minimum(1.0, np.log1p(lengths) / LONG_TEXT),
@@ -350,6 +356,19 @@ def _find_root(word: str) -> tuple[str, int]:
         return longest, len(longest)
     root = stem(longest)
     return root, len(root) + _LONGEST_ENDING
+
+
+def _find_identifiers(texts: Sequence[str], identifiers: frozenset[str]) -> Floats:
+    """Return for each text the share of the query's identifiers that it has."""
+    shares = np.zeros(len(texts))
+    if identifiers:
+        # Whatever joins the parts, the longest is in a text that has the identifier.
+        parts = tuple(max(identifier.split("_"), key=len) for identifier in identifiers)
+        for index, text in enumerate(texts):
+            if any(part in text for part in parts) or not text.isascii():
+                words = {fold(token.text) for token in split_text(text)}
+                shares[index] = len(identifiers & words) / len(identifiers)
+    return shares
 
 
 def _are_found(messages: Sequence[Candidate]) -> NDArray[np.bool_]:

@@ -28,11 +28,13 @@ class QueryTerms:
     Attributes:
         words: Distinct, folded, in the order of the query; at most `kg.limits.QUERY_TERMS`.
         variants: For each word the terms of the index that stand for it.
+        identifiers: Those of the words that are numbers, versions, identifiers or addresses.
         dropped_count: How many more words the query has.
     """
 
     words: tuple[str, ...]
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    identifiers: frozenset[str] = frozenset()
     dropped_count: int = 0
 
     @property
@@ -77,14 +79,20 @@ def extract_terms(query: str) -> QueryTerms:
     the query. Of too many words the most informative stay: the more frequent ones, then the longer
     ones.
     """
-    tokens = [token for token in terms.tokenize(query) if not is_single_character(token)]
+    tokens = list(terms.tokenize(query))
     languages = list_possible_languages(query)
     function_words = frozenset[str]().union(*map(read_stop_words, languages))
     counts: Counter[str] = Counter()
     variants: dict[str, tuple[str, ...]] = {}
     names: set[str] = set()
     is_shouted = query.isupper() and len(tokens) > 1
+    word = ""
     for number, token in enumerate(tokens):
+        if token.role == "piece" and token.text.isascii():
+            variants[word] += terms.list_term_variants(token, languages)
+            continue
+        if is_single_character(token):
+            continue
         word = fold(token.text)
         variants.setdefault(word, terms.list_term_variants(token, languages))
         if terms.is_name_like(token) and not is_shouted and (number or token.text.isupper()):
@@ -102,6 +110,7 @@ def extract_terms(query: str) -> QueryTerms:
     return QueryTerms(
         words=tuple(kept),
         variants={word: variants[word] for word in kept},
+        identifiers=frozenset(fold(token.text) for token in tokens if token.is_identifier),
         dropped_count=len(words) - len(kept),
     )
 

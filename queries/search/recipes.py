@@ -28,6 +28,7 @@ WEIGHTS: Mapping[str, tuple[str, ...]] = {
         "wide_keyword",
         "wide_text",
         "far_keyword",
+        "identifier",
     ),
     "neighbors": ("answer", "answer_time_word", "second_before", "near", "near_best"),
     "conversation": ("conversation", "conversation_best"),

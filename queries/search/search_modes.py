@@ -209,6 +209,7 @@ def retrieve_candidates(
     query = RankingQuery(
         text=request.query,
         words=() if is_wordless else request.terms.words,
+        identifiers=_select_identifiers(request, dates),
         dates=dates,
         entity_links=links,
         now_ms=request.now_ms,
@@ -307,11 +308,20 @@ def _find_entity_links(
     return {match.candidate.id: match for match in matches}
 
 
+def _select_identifiers(request: SearchRequest, dates: QueryDates) -> frozenset[str]:
+    """Return the identifiers in the query; the numbers of its times are none."""
+    return request.terms.identifiers - _list_date_words(request, dates)
+
+
+def _list_date_words(request: SearchRequest, dates: QueryDates) -> set[str]:
+    return {word for start, end in dates.spans for word in tokenize(request.query[start:end])}
+
+
 def _names_only_dates(request: SearchRequest, dates: QueryDates) -> bool:
     """Return whether the query asks for nothing but a time: "what happened in June 2025?"."""
     if not dates.spans:
         return False
-    date_words = {word for start, end in dates.spans for word in tokenize(request.query[start:end])}
+    date_words = _list_date_words(request, dates)
     return bool(date_words) and not set(request.terms.words) - date_words - GENERAL_WORDS
 
 

@@ -81,8 +81,8 @@ def seen(rows: list[Candidate], query: str) -> dict[str, list[float]]:
 
 
 def test_there_is_a_weight_for_each_feature() -> None:
-    assert tuple(learned_weights()) == MESSAGE_FEATURES
-    assert tuple(learned_weights(for_passages=True)) == PASSAGE_FEATURES
+    assert set(learned_weights()) == set(MESSAGE_FEATURES)
+    assert set(learned_weights(for_passages=True)) == set(PASSAGE_FEATURES)
 
 
 def test_stretches_are_judged_by_what_lies_around_each_message_too() -> None:
@@ -215,11 +215,15 @@ def test_scores_far_apart_can_be_spread() -> None:
     assert found.argmax() == 2
 
 
-@given(st.text(st.characters(max_codepoint=400)))
-def test_words_are_split_alike_in_any_text(text: str) -> None:
+@given(st.text(st.characters(max_codepoint=127)))
+def test_words_are_split_alike_beside_any_text(text: str) -> None:
     lowered = text.lower()
     expected = re.findall(r"[^\W_]+", lowered)
     assert _split_words([lowered, "a b"]) == [expected, ["a", "b"]]
+    assert _split_words(["Café zu 東京へ".lower(), lowered]) == [
+        ["cafe", "zu", "東京", "京へ"],
+        expected,
+    ]
 
 
 def test_a_view_has_the_neighbours_of_the_same_conversation_only() -> None:

@@ -33,7 +33,7 @@ def build_retrieval(**changes: Any) -> Retrieval:
         namespace="n",
         filters=NO_FILTERS,
         vector=vector,
-        words=(),
+        terms=(),
         weights=score_fusion.HYBRID,
         limit=10,
     )

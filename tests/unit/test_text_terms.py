@@ -1,0 +1,102 @@
+"""Everything that is visible in a text finds it."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_context_persistence.kg.text.languages import detect_language
+from mcp_context_persistence.kg.text.terms import LONGEST_TERM, list_index_terms
+from mcp_context_persistence.queries.search.query_terms import extract_terms
+
+FORMS = ("NFC", "NFD", "NFKC", "NFKD")
+LETTERS = st.text(st.characters(categories=["L", "N", "M"]), min_size=1, max_size=12)
+SIGNS = st.text("._-@:/'’+#,=&~ \t\u00ad\u200c", max_size=2)
+
+
+def finds(query: str, text: str) -> bool:
+    """Return whether each word of a query finds a text."""
+    index_terms = set(list_index_terms(text))
+    terms = extract_terms(query)
+    return bool(terms.words) and all(
+        not index_terms.isdisjoint(terms.variants[word]) for word in terms.words
+    )
+
+
+@given(st.lists(st.tuples(LETTERS, SIGNS), min_size=1, max_size=8), st.sampled_from(FORMS))
+def test_each_visible_part_in_any_form_finds_its_text(
+    parts: list[tuple[str, str]], form: str
+) -> None:
+    text = "".join(letters + signs for letters, signs in parts)
+    for query in text.split():
+        visible = unicodedata.normalize(form, query)
+        if extract_terms(visible).words:
+            assert finds(visible, text), (query, list_index_terms(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "queries"),
+    [
+        ("Call df.groupby or Node.js 22", ["groupby", "df.groupby", "node", "Node.js", "NODE"]),
+        ("refresh_token_rotation", ["token", "rotation", "refresh_token_rotation"]),
+        ("getUserById HTTPServer", ["user", "by id", "getuserbyid", "http server"]),
+        ("anna.kowalska@example.com", ["kowalska", "anna.kowalska", "example.com", "example"]),
+        ("see /var/log/nginx/access.log", ["nginx", "access.log", "/var/log/nginx/access.log"]),
+        ("C:\\Users\\anna\\notes.txt", ["anna", "notes.txt"]),
+        ("after v2.3.1", ["v2.3.1", "2.3.1", "2.3"]),
+        ("numpy==2.1.0", ["numpy", "2.1.0", "numpy==2.1.0"]),
+        ("for 1,250.75 and 1,000,000", ["1,250.75", "1250.75", "1000000", "1,000,000"]),
+        ("status:failed at 10:30", ["status:failed", "failed", "10:30"]),
+        ("O’Reilly, Anna’s", ["O'Reilly", "OReilly", "reilly", "anna", "Anna's"]),
+        ("l’hôpital, dell'arte", ["hôpital", "hopital", "arte", "L'HÔPITAL"]),
+        ("C++ in C#", ["C++", "c#"]),
+        ("notepad++", ["notepad++", "notepad"]),
+        ("co\u00adoperation oﬃce Ｃｌｏｕｄ", ["cooperation", "office", "cloud"]),
+        ("می\u200cخواهم", ["می\u200cخواهم", "میخواهم", "خواهم"]),
+        ("ΟΔΟΣ İstanbul Straße", ["οδός", "οδοσ", "istanbul", "strasse", "STRASSE"]),
+        ("東京タワーへ行く", ["東京", "タワー", "東", "ﾀﾜｰ"]),
+        ("서울에서 만났다", ["서울", "서울에서"]),
+        ("ไปกินข้าวที่เชียงใหม่", ["เชียงใหม่"]),
+        ("हिन्दी में लिखो", ["हिन्दी", "में"]),
+        ("Marta 🎂", ["🎂", "marta"]),
+        ("Die Häuser am See sind nicht teuer", ["häuser", "hauser", "Haus", "HÄUSER"]),
+        ("AT&T and R&D", ["AT&T", "r&d"]),
+    ],
+)
+def test_what_people_look_for_is_found(text: str, queries: list[str]) -> None:
+    assert [query for query in queries if not finds(query, text)] == []
+
+
+def test_languages_with_signs_in_their_names_stay_apart() -> None:
+    assert not finds("C", "It is written in C++.")
+    assert not finds("C#", "It is written in C and C++.")
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Ich habe heute keine Zeit, wir sehen uns morgen.", "de"),
+        ("Je ne peux pas venir, on se voit demain chez toi.", "fr"),
+        ("No puedo ir hoy, nos vemos mañana en la oficina.", "es"),
+        ("I can't come today, see you at the office.", "en"),
+        ("今日は行けません。", "ja"),
+        ("我今天不能来。", "zh"),
+        ("오늘은 못 가요.", "ko"),
+        ("Привет, как дела?", "ru"),
+        ("Kubernetes Redis", None),
+        ("", None),
+    ],
+)
+def test_the_language_of_a_text_is_recognized(text: str, language: str | None) -> None:
+    assert detect_language(text) == language
+
+
+@pytest.mark.parametrize(
+    "unit", ["QmFzZTY0+/", "a.b", "x_", "東京", "f00d", "{'a':1},", "\u200c", "aB1"]
+)
+def test_terms_of_long_data_are_bounded(unit: str) -> None:
+    text = unit * (200_000 // len(unit))
+    terms = list_index_terms(text)
+    assert max(map(len, terms), default=0) <= 2 * LONGEST_TERM
+    assert len(terms) <= 3 * len(text)
