@@ -1,7 +1,7 @@
 """Recognition of the language of a text, by its script and by its function words."""
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache
 
@@ -41,7 +41,7 @@ def detect_language(text: str) -> str | None:
         if by_script:
             return by_script
     scores = _score_languages(sample.lower())
-    ranked = scores.most_common(2)
+    ranked = sorted(scores.items(), key=lambda score: -score[1])
     if not ranked or ranked[0][1] < MIN_HITS:
         return None
     if len(ranked) > 1 and ranked[0][1] < MIN_LEAD * ranked[1][1]:
@@ -76,10 +76,10 @@ def _detect_script(text: str) -> str | None:
     return None
 
 
-def _score_languages(lowered: str) -> Counter[str]:
+def _score_languages(lowered: str) -> dict[str, float]:
     """Return for each language how many function words of it a text has."""
     owners = _map_words_to_languages()
-    scores: Counter[str] = Counter()
+    scores: defaultdict[str, float] = defaultdict(float)
     for word in _WORD.findall(lowered):
         languages = owners.get(word, ())
         for language in languages:

@@ -41,7 +41,7 @@ _SUFFIXES = {"+": "plus", "#": "sharp"}
 # Runs of capitals, of lower-case letters, and of digits.
 _PIECE = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 # Chinese characters, kana, Thai, Lao, Burmese, Khmer and Hangul.
-_UNSPACED = re.compile(
+UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
     r"\uac00-\ud7af\U00020000-\U0003ffff々〆]+"
 )
@@ -156,18 +156,20 @@ def _spell_suffix(match: re.Match[str]) -> str:
 def _split_run(run: str) -> Iterator[Token]:
     """Yield the tokens of characters that are joined to each other."""
     if NON_JOINER in run:
-        for part in (run.replace(NON_JOINER, ""), *run.split(NON_JOINER)):
-            yield from _split_run(part) if part else ()
+        for component in (run.replace(NON_JOINER, ""), *run.split(NON_JOINER)):
+            yield from _split_run(component) if component else ()
         return
     segments = [segment for segment in _SEGMENT_BREAK.split(run) if segment]
     if len(segments) > 1:
-        yield from _join([part for segment in segments for part in _split_segment(segment)])
+        yield from _join(
+            [component for segment in segments for component in _split_segment(segment)]
+        )
     for segment in segments:
         yield from _split_compound(segment)
 
 
 def _split_segment(segment: str) -> list[str]:
-    return [part for part in _CONNECTORS.split(segment) if part]
+    return [component for component in _CONNECTORS.split(segment) if component]
 
 
 def _split_compound(compound: str) -> Iterator[Token]:
@@ -182,49 +184,51 @@ def _split_compound(compound: str) -> Iterator[Token]:
             if len(words) == 1 or word.lower() not in _CONTRACTIONS:
                 yield from _split_compound(word)
         return
-    parts = _split_segment(compound)
-    is_hyphenated = len(parts) > 1 and compound.replace("-", "").isalpha()
-    yield from _join(parts, is_word=is_hyphenated)
-    for part in parts:
-        yield from _split_part(part)
+    components = _split_segment(compound)
+    is_hyphenated = len(components) > 1 and compound.replace("-", "").isalpha()
+    yield from _join(components, is_word=is_hyphenated)
+    for component in components:
+        yield from _split_part(component)
 
 
-def _join(parts: Sequence[str], *, is_word: bool = False) -> Iterator[Token]:
+def _join(components: Sequence[str], *, is_word: bool = False) -> Iterator[Token]:
     """Yield the whole of several parts, and of a version its beginnings, also without the "v"."""
-    if not 1 < len(parts) <= MAX_PARTS:
+    if not 1 < len(components) <= MAX_PARTS:
         return
-    yield Token("_".join(parts)[:LONGEST_TERM], is_word=is_word, role="whole")
-    first = parts[0].lower()
+    yield Token("_".join(components)[:LONGEST_TERM], is_word=is_word, role="whole")
+    first = components[0].lower()
     if first[:1] == "v" and first[1:].isdigit():
-        parts = [first[1:], *parts[1:]]
-        yield Token("_".join(parts)[:LONGEST_TERM], role="whole")
-    if all(part.isdigit() for part in parts):
-        for count in range(2, len(parts)):
-            yield Token("_".join(parts[:count]), role="whole")
+        components = [first[1:], *components[1:]]
+        yield Token("_".join(components)[:LONGEST_TERM], role="whole")
+    if all(component.isdigit() for component in components):
+        for count in range(2, len(components)):
+            yield Token("_".join(components[:count]), role="whole")
 
 
-def _split_part(part: str) -> Iterator[Token]:
+def _split_part(component: str) -> Iterator[Token]:
     """Yield a part, and the pieces of one in CamelCase, with digits, or in an unspaced script."""
-    part = part[:LONGEST_TERM]
-    if part.isascii():
-        is_plain = part.isalpha() and (part.islower() or part.isupper() or part[1:].islower())
-        yield Token(part, is_word=part.isalpha())
-        pieces = [] if is_plain or part.isdigit() else _PIECE.findall(part)
+    component = component[:LONGEST_TERM]
+    if component.isascii():
+        is_plain = component.isalpha() and (
+            component.islower() or component.isupper() or component[1:].islower()
+        )
+        yield Token(component, is_word=component.isalpha())
+        pieces = [] if is_plain or component.isdigit() else _PIECE.findall(component)
         if len(pieces) > 1:
             for piece in pieces:
                 yield Token(piece, is_word=piece.isalpha(), role="piece")
         return
-    if not _UNSPACED.search(part):
-        yield Token(part, is_word=True)
+    if not UNSPACED.search(component):
+        yield Token(component, is_word=True)
         return
     position = 0
-    for match in _UNSPACED.finditer(part):
+    for match in UNSPACED.finditer(component):
         if match.start() > position:
-            yield from _split_part(part[position : match.start()])
+            yield from _split_part(component[position : match.start()])
         yield from _split_unspaced(match.group())
         position = match.end()
-    if position < len(part):
-        yield from _split_part(part[position:])
+    if position < len(component):
+        yield from _split_part(component[position:])
 
 
 def _split_unspaced(characters: str) -> Iterator[Token]:

@@ -138,6 +138,7 @@ def diff_conversation(
     replace: bool = False,
     max_messages: int = limits.MESSAGES_PER_CONVERSATION,
     vector_hashes: Sequence[str] | None = None,
+    language: str | None = None,
 ) -> ConversationDiff:
     """Compare a conversation with its stored state.
 
@@ -151,6 +152,7 @@ def diff_conversation(
         replace: Whether stored messages that are missing from the request are deleted.
         max_messages: The largest number of messages that the conversation may have afterwards.
         vector_hashes: A hash for each message's vector, if the caller passed vectors.
+        language: The language of the messages; recognized in each where it is left out.
 
     Raises:
         ValidationError: A message id belongs to another conversation, or there are too many
@@ -172,6 +174,7 @@ def diff_conversation(
         tokens=build_shared_tokens(metadata),
         mode=mode,
         now=now,
+        language=language,
     )
     slots = _match_messages(conversation, stored, replace=replace)
     items = tuple(

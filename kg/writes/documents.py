@@ -10,7 +10,6 @@ from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.filter_tokens import build_shared_tokens, build_tokens, read_project
 from mcp_context_persistence.kg.identifiers import digest
-from mcp_context_persistence.kg.text.terms import text_properties
 from mcp_context_persistence.kg.vector_spaces import VectorState
 
 
@@ -52,7 +51,7 @@ def passage_properties(
     position: int,
     start: int,
     end: int,
-    content: str,
+    text: Mapping[str, str],
     metadata: Mapping[str, Any] | None,
     now: int,
 ) -> dict[str, Any]:
@@ -63,7 +62,7 @@ def passage_properties(
         "position": position,
         "start": start,
         "end": end,
-        **text_properties(content),
+        **text,
         "kind": "document",
         "conversation_id": "",
         "role": "",

@@ -69,6 +69,7 @@ class SharedProperties:
     tokens: list[str]
     mode: str
     now: int
+    language: str | None = None
 
 
 def diff_message(
@@ -130,7 +131,7 @@ def _message_properties(
         "kind": "message",
         "role": message.role,
         "name": message.name,
-        **text_properties(message.content),
+        **text_properties(message.content, shared.language),
         "bytes": len(message.content.encode()),
         "metadata": message.metadata_json,
         "project": project,

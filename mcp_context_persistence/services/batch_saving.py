@@ -120,6 +120,7 @@ class _ConversationGroup:
             now=now_ms(),
             replace=self._replace,
             max_messages=engine.config.max_conversation_length,
+            language=engine.config.text_language,
         )
 
     def _messages(self) -> list[MessageDiff]:

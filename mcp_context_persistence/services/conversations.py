@@ -161,6 +161,7 @@ class _Save:
             replace=self._replace,
             max_messages=engine.config.max_conversation_length,
             vector_hashes=vector_hashes,
+            language=engine.config.text_language,
         )
         analysis = analyze_messages(engine, difference.items, vectors, self._cache, now=self._now)
         if difference.is_unchanged:

@@ -6,6 +6,7 @@ from typing import Any
 
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver.statement import Row
+from mcp_context_persistence.kg.text.terms import text_properties
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import documents
 from mcp_context_persistence.models import SaveDocumentResponse
@@ -80,10 +81,12 @@ def _write_document(
         metadata=metadata,
         now=now,
     )
+    language = engine.config.text_language
+    searchable = [text_properties(passage.text, language) for passage in passages]
     rows = [
         {
             "properties": passage_properties(
-                position=position, start=passage.start, end=passage.end, content=passage.text
+                position=position, start=passage.start, end=passage.end, text=searchable[position]
             ),
             "vector": vectors[position],
             "mentions": knowledge.rows.mentions[position]["entities"],

@@ -36,7 +36,7 @@ def build_context(
     text = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
     request = SearchRequest(
         query=text,
-        terms=extract_terms(text),
+        terms=extract_terms(text, engine.config.text_language),
         filters=read_filters(filters),
         recipe=search.read_recipe_argument(engine, recipe),
         now_ms=now_ms(),

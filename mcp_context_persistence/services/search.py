@@ -80,7 +80,7 @@ def read_request(
     text = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
     return SearchRequest(
         query=text,
-        terms=extract_terms(text),
+        terms=extract_terms(text, engine.config.text_language),
         mode=_read_mode(engine, mode),
         filters=read_filters(None if filters is UNSET else filters),
         limit=_read_limit(engine, limit, default=LIMIT),

@@ -36,13 +36,17 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mcp_context_persistence.kg.text.normalization import fold
-from mcp_context_persistence.kg.text.terms import tokenize as split_text
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.query_terms import (
     STOP_WORDS,
     stem,
     tokenize,
+)
+from mcp_context_persistence.queries.search.word_counts import (
+    WordCounts,
+    find_identifiers,
+    measure_length,
+    split_words,
 )
 from mcp_context_persistence.queries.temporal.query_dates import NO_DATES, QueryDates, TimeRange
 
@@ -89,11 +93,8 @@ PASSAGE_FEATURES = (
 # Messages on either side that the features of the neighbors, the passage and the region look at.
 NEIGHBOR_RADIUS, PASSAGE_RADIUS, REGION_RADIUS = 4, 3, 8
 VECTOR_SHARE, KEYWORD_SHARE = 0.4, 0.6  # of the score by which neighbors are compared
-K1, B = 1.2, 0.75  # Robertson and Zaragoza 2009
 MANY_POSITIONS = 2**40  # more than a conversation has
 LONG_TEXT = math.log(1 + 1000)  # characters; more make no difference
-_LONGEST_UNSTEMMED = 3  # letters
-_LONGEST_ENDING = 5
 _WHEN = re.compile(
     r"^\W*(?:(?:since|until) )?when\b|\bhow long\b|\b(?:what|which) (?:year|month|day|date)\b"
 )
@@ -104,11 +105,8 @@ november december morning evening night recently soon day days weeks months year
 spring fall autumn since until
 """
 _TIME_WORDS = frozenset(_TIME_WORD_LIST.split())
+_QUESTION_MARKS = "?？؟"
 _DIGIT = re.compile(r"\d")
-_WORD = re.compile(r"[^\W_]+")
-_ASCII_WORDS = bytes(
-    code if code == 0 or (code < 128 and chr(code).isalnum()) else ord(" ") for code in range(256)
-)
 
 
 class EntityLink(Protocol):
@@ -126,6 +124,7 @@ class RankingQuery:
     Attributes:
         text: The query.
         words: Its informative words.
+        stems: The stems of those words that are not English.
         identifiers: Those of the words that name one thing, such as versions and addresses.
         dates: The times that it names.
         entity_links: The messages that are reached through the entities that it names, by id.
@@ -134,6 +133,7 @@ class RankingQuery:
 
     text: str
     words: Sequence[str]
+    stems: Mapping[str, str] = field(default_factory=dict)
     identifiers: frozenset[str] = frozenset()
     dates: QueryDates = NO_DATES
     entity_links: Mapping[str, EntityLink] = field(default_factory=dict)
@@ -158,16 +158,16 @@ def calculate_features(
         for_passages: Whether passages of a conversation are looked for.
     """
     texts = [(message.content or "").lower() for message in messages]
-    words_by_text = _split_words(texts)
+    words_by_text = split_words(texts)
     neighbors = _Neighbors(messages, window=REGION_RADIUS if for_passages else NEIGHBOR_RADIUS)
-    counts = _WordCounts(query.words, words_by_text)
+    counts = WordCounts(query.words, words_by_text, query.stems)
     cosines = _read_cosines(messages)
-    lengths = np.array([len(text) for text in texts], float)
+    lengths = np.array([measure_length(text) for text in texts], float)
     keyword_scores = counts.score(counts.matrix, lengths)
     scores = VECTOR_SHARE * _normalize(cosines) + KEYWORD_SHARE * _normalize(keyword_scores)
     view = neighbors.add_adjacent(counts.matrix)
-    questions = np.array(["?" in text for text in texts], float)
-    time_words = np.array([not _TIME_WORDS.isdisjoint(words) for words in words_by_text], float)
+    form = _calculate_form_features(texts, words_by_text, lengths)
+    questions = form["question"]
     near, near_best = neighbors.weigh(scores * _are_found(messages))
     coverage = counts.measure_coverage(counts.matrix)
     links = query.entity_links
@@ -181,13 +181,10 @@ def calculate_features(
         "author": _find_named_authors(authors, query.text),
         "entities": (1 - coverage)
         * [links[message.id].score if message.id in links else 0.0 for message in messages],
-        "identifier": _find_identifiers(texts, query.identifiers),
-        "question": questions,
+        "identifier": find_identifiers(texts, query.identifiers),
+        **form,
         "answer": neighbors.shift(scores * questions, -1),
-        "length": np.minimum(1.0, np.log1p(lengths) / LONG_TEXT),
-        "time_word": time_words,
-        "number": np.array([_DIGIT.search(text) is not None for text in texts], float),
-        "when": time_words * float(_WHEN.search(query.text.lower()) is not None),
+        "when": form["time_word"] * float(_WHEN.search(query.text.lower()) is not None),
         "date": _find_in_ranges(messages, query.dates.ranges),
         "month": _find_in_ranges(messages, query.dates.months),
         "second_before": neighbors.shift(scores, -2),
@@ -203,6 +200,20 @@ def calculate_features(
     return _join_columns([columns[name] for name in MESSAGE_FEATURES])
 
 
+def _calculate_form_features(
+    texts: Sequence[str], words_by_text: Sequence[Sequence[str]], lengths: Floats
+) -> dict[str, Floats]:
+    """Calculate the features of messages that do not depend on the query."""
+    questions = [any(mark in text for mark in _QUESTION_MARKS) for text in texts]
+    time_words = [not _TIME_WORDS.isdisjoint(words) for words in words_by_text]
+    return {
+        "question": np.array(questions, float),
+        "length": np.minimum(1.0, np.log1p(lengths) / LONG_TEXT),
+        "time_word": np.array(time_words, float),
+        "number": np.array([_DIGIT.search(text) is not None for text in texts], float),
+    }
+
+
 def _join_columns(columns: Sequence[Floats]) -> Floats:
     """Return the columns as a matrix; faster than `np.stack`."""
     return np.ascontiguousarray(np.array(columns).T)
@@ -210,7 +221,7 @@ def _join_columns(columns: Sequence[Floats]) -> Floats:
 
 def _calculate_wide_features(
     neighbors: "_Neighbors",
-    counts: "_WordCounts",
+    counts: "WordCounts",
     *,
     cosines: Floats,
     keyword_scores: Floats,
@@ -289,86 +300,6 @@ class _Neighbors:
         """Return for each message the largest value of its conversation."""
         maxima: Floats = np.maximum.reduceat(values, self._starts)[self._owners]
         return maxima
-
-
-class _WordCounts:
-    """How often the query's words are in the texts, `matrix` of `(texts, words)`.
-
-    A word stands for all that begin like its stem.
-    """
-
-    def __init__(self, words: Sequence[str], words_by_text: Sequence[Sequence[str]]) -> None:
-        roots = list(dict.fromkeys(map(_find_root, words)))
-        prefixes = tuple(prefix for prefix, _ in roots)
-        initials = {prefix[0] for prefix in prefixes}  # most words differ in the first character
-        columns: dict[str, int] = {}
-        for word in set[str]().union(*words_by_text):
-            if word[0] in initials and word.startswith(prefixes):
-                for column, (prefix, longest) in enumerate(roots):
-                    if len(word) <= longest and word.startswith(prefix):
-                        columns[word] = column
-                        break
-        self.matrix = np.zeros((len(words_by_text), len(roots)))
-        for row, text in enumerate(words_by_text):
-            for word in filter(columns.__contains__, text):
-                self.matrix[row, columns[word]] += 1
-        texts_with_word = (self.matrix > 0).sum(axis=0)
-        self._rarity = np.log(
-            1 + (len(words_by_text) - texts_with_word + 0.5) / (texts_with_word + 0.5)
-        )
-
-    def score(self, counts: Floats, lengths: Floats | None = None) -> Floats:
-        """Return BM25 scores.
-
-        A length counts relative to the mean one, and as twice the mean where none is given.
-        """
-        norm = 2.0 if lengths is None else (1 - B + B * lengths / (lengths.mean() or 1.0))[:, None]
-        scores: Floats = (self._rarity * counts * (K1 + 1) / (counts + K1 * norm)).sum(axis=1)
-        return scores
-
-    def measure_coverage(self, counts: Floats) -> Floats:
-        """Return the share of the query's words that each text has."""
-        shares: Floats = ((counts > 0) * self._rarity).sum(axis=1) / (self._rarity.sum() or 1.0)
-        return shares
-
-
-def _split_words(texts: Sequence[str]) -> list[list[str]]:
-    """Return the runs of letters and digits of each text in lower case, folded.
-
-    Where no spaces separate words, pairs of characters are returned.
-    """
-    ascii_texts = [text if text.isascii() and "\0" not in text else "" for text in texts]
-    spaced = "\0".join(ascii_texts).encode().translate(_ASCII_WORDS).decode()
-    words = [text.split() for text in spaced.split("\0")]
-    for index, (text, ascii_text) in enumerate(zip(texts, ascii_texts, strict=True)):
-        if text and not ascii_text:
-            words[index] = tokenize(text)
-    return words
-
-
-def _find_root(word: str) -> tuple[str, int]:
-    """Return how the forms of a word begin, and how long they are at most.
-
-    A short word has no other forms.
-    """
-    longest = max(_WORD.findall(word), key=len, default=word)
-    if len(longest) <= _LONGEST_UNSTEMMED:
-        return longest, len(longest)
-    root = stem(longest)
-    return root, len(root) + _LONGEST_ENDING
-
-
-def _find_identifiers(texts: Sequence[str], identifiers: frozenset[str]) -> Floats:
-    """Return for each text the share of the query's identifiers that it has."""
-    shares = np.zeros(len(texts))
-    if identifiers:
-        # Whatever joins the parts, the longest is in a text that has the identifier.
-        parts = tuple(max(identifier.split("_"), key=len) for identifier in identifiers)
-        for index, text in enumerate(texts):
-            if any(part in text for part in parts) or not text.isascii():
-                words = {fold(token.text) for token in split_text(text)}
-                shares[index] = len(identifiers & words) / len(identifiers)
-    return shares
 
 
 def _are_found(messages: Sequence[Candidate]) -> NDArray[np.bool_]:

@@ -28,12 +28,14 @@ class QueryTerms:
     Attributes:
         words: Distinct, folded, in the order of the query; at most `kg.limits.QUERY_TERMS`.
         variants: For each word the terms of the index that stand for it.
+        stems: The stems of words that are not English.
         identifiers: Those of the words that are numbers, versions, identifiers or addresses.
         dropped_count: How many more words the query has.
     """
 
     words: tuple[str, ...]
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stems: Mapping[str, str] = field(default_factory=dict)
     identifiers: frozenset[str] = frozenset()
     dropped_count: int = 0
 
@@ -72,15 +74,21 @@ def stem(word: str) -> str:
     return root[:-1] if len(root) >= _SHORTEST_STEMMED and root[-1] == root[-2] else root
 
 
-def extract_terms(query: str) -> QueryTerms:
+def extract_terms(query: str, language: str | None = None) -> QueryTerms:
     """Return the informative words of a query.
 
     Function words are removed where other words remain, unless they are written like names inside
     the query. Of too many words the most informative stay: the more frequent ones, then the longer
     ones.
+
+    Args:
+        query: The query.
+        language: The language of the stored texts; None where each may have another one.
     """
     tokens = list(terms.tokenize(query))
-    languages = list_possible_languages(query)
+    languages = (
+        tuple(dict.fromkeys([ENGLISH, language])) if language else list_possible_languages(query)
+    )
     function_words = frozenset[str]().union(*map(read_stop_words, languages))
     counts: Counter[str] = Counter()
     variants: dict[str, tuple[str, ...]] = {}
@@ -101,18 +109,24 @@ def extract_terms(query: str) -> QueryTerms:
         counts[word] += 1
     words = [word for word in counts if word in names or word not in function_words]
     words = words or list(counts)
-    if len(words) > limits.QUERY_TERMS:
-        by_information = sorted(words, key=lambda word: (-counts[word], -len(word)))
-        best = set(by_information[: limits.QUERY_TERMS])
-        kept = [word for word in words if word in best]
-    else:
-        kept = words
+    by_information = sorted(words, key=lambda word: (-counts[word], -len(word)))
+    best = set(by_information[: limits.QUERY_TERMS])
+    best_words = [word for word in words if word in best]
     return QueryTerms(
-        words=tuple(kept),
-        variants={word: variants[word] for word in kept},
+        words=tuple(best_words),
+        variants={word: variants[word] for word in best_words},
+        stems={}
+        if languages == (ENGLISH,)
+        else {word: stem for word in best_words if (stem := _find_stem(word, variants[word]))},
         identifiers=frozenset(fold(token.text) for token in tokens if token.is_identifier),
-        dropped_count=len(words) - len(kept),
+        dropped_count=len(words) - len(best_words),
     )
+
+
+def _find_stem(word: str, variants: Sequence[str]) -> str | None:
+    """Return the shortest stem with which a word begins, None where there is none."""
+    stems = [variant for variant in variants if len(variant) >= _SHORTEST_STEMMED]
+    return min((stem for stem in stems if word.startswith(stem)), key=len, default=None)
 
 
 def build_filter_query(groups: Iterable[Sequence[str]]) -> str:

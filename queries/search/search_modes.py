@@ -209,6 +209,7 @@ def retrieve_candidates(
     query = RankingQuery(
         text=request.query,
         words=() if is_wordless else request.terms.words,
+        stems=request.terms.stems,
         identifiers=_select_identifiers(request, dates),
         dates=dates,
         entity_links=links,

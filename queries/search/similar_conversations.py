@@ -116,7 +116,7 @@ def _group_messages(
             namespace=context.namespace,
             filters=filters,
             vector=context.vector,
-            words=(),
+            terms=(),
             weights=score_fusion.VECTOR_ONLY,
             limit=message_limit,
             with_content=False,

@@ -42,7 +42,7 @@ def test_a_constraint_whose_making_was_killed_is_made_again(whole):
 
 
 FULLTEXT = (
-    "CREATE FULLTEXT INDEX memory_text FOR (n:{}) ON EACH [n.content, n.facets] "
+    "CREATE FULLTEXT INDEX memory_text FOR (n:{}) ON EACH [n.terms, n.facets] "
     "OPTIONS {{indexConfig: {{`fulltext.analyzer`: '{}'}}}}"
 )
 
@@ -53,9 +53,12 @@ ALL = "Message|Chunk|Entity|Decision|Conversation"
 @pytest.mark.parametrize(
     "changes",
     [
-        ("DROP INDEX memory_text", FULLTEXT.format(ALL.removesuffix("|Conversation"), "english")),
+        (
+            "DROP INDEX memory_text",
+            FULLTEXT.format(ALL.removesuffix("|Conversation"), "whitespace"),
+        ),
         ("DROP INDEX memory_text", FULLTEXT.format(ALL, "standard-no-stop-words")),
-        ("DROP INDEX memory_text", "CREATE RANGE INDEX memory_text FOR (n:Message) ON (n.content)"),
+        ("DROP INDEX memory_text", "CREATE RANGE INDEX memory_text FOR (n:Message) ON (n.terms)"),
         ("DROP INDEX entity_name", "CREATE RANGE INDEX entity_name FOR (n:Entity) ON (n.name)"),
         ("DROP INDEX entity_type", "CREATE TEXT INDEX entity_type FOR (n:Entity) ON (n.type)"),
         (
@@ -130,7 +133,7 @@ def test_somebody_elses_index_that_is_as_good_is_taken(whole, drop, text):
         ),
         (
             "DROP INDEX memory_text",
-            FULLTEXT.format(ALL, "english").replace("memory_text", "theirs"),
+            FULLTEXT.format(ALL, "whitespace").replace("memory_text", "theirs"),
         ),
     ],
 )

@@ -4,10 +4,10 @@ from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.schema import migrations
 
 FULLTEXT = (
-    "CREATE FULLTEXT INDEX memory_text FOR (n:Message|Entity|Decision|Conversation) "
-    "ON EACH [n.content, n.facets] "
-    "OPTIONS {indexConfig: {`fulltext.analyzer`: 'english'}}"
+    "CREATE FULLTEXT INDEX memory_text FOR (n:{}) ON EACH [n.content, n.facets] "
+    "OPTIONS {{indexConfig: {{`fulltext.analyzer`: 'english'}}}}"
 )
+TERMS = "MATCH (n) WHERE n.terms IS NOT NULL REMOVE n.terms"
 TYPES = (
     "MATCH (v:NamespaceVersion) WHERE $n IS NULL OR v.namespace = $n "
     "REMOVE v.relationship_types, v.entity_labels"
@@ -37,9 +37,11 @@ def make_old(
     """
     migrations.ensure_schema(graph, vector_size=vector_size)
     with graph.driver.session() as session:
-        if version < 2:
+        if version < 7:
+            labels = "Message|Entity|Decision|Conversation" + ("" if version < 2 else "|Chunk")
             session.run("DROP INDEX memory_text").consume()
-            session.run(FULLTEXT).consume()
+            session.run(FULLTEXT.format(labels)).consume()
+            session.run(TERMS).consume()
         if version < 3:
             session.run("DROP CONSTRAINT entity_patterns").consume()
         if version < 4:

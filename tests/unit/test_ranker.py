@@ -15,13 +15,13 @@ from mcp_context_persistence.queries.search.features import (
     MESSAGE_FEATURES,
     PASSAGE_FEATURES,
     RankingQuery,
-    _split_words,
     calculate_features,
 )
 from mcp_context_persistence.queries.search.graph_search import GraphMatch
 from mcp_context_persistence.queries.search.query_terms import extract_terms
 from mcp_context_persistence.queries.search.ranker import learned_weights, rank
 from mcp_context_persistence.queries.search.recipes import BALANCED
+from mcp_context_persistence.queries.search.word_counts import split_words
 from mcp_context_persistence.queries.temporal.query_dates import find_query_dates
 
 
@@ -219,8 +219,8 @@ def test_scores_far_apart_can_be_spread() -> None:
 def test_words_are_split_alike_beside_any_text(text: str) -> None:
     lowered = text.lower()
     expected = re.findall(r"[^\W_]+", lowered)
-    assert _split_words([lowered, "a b"]) == [expected, ["a", "b"]]
-    assert _split_words(["Café zu 東京へ".lower(), lowered]) == [
+    assert split_words([lowered, "a b"]) == [expected, ["a", "b"]]
+    assert split_words(["Café zu 東京へ".lower(), lowered]) == [
         ["cafe", "zu", "東京", "京へ"],
         expected,
     ]

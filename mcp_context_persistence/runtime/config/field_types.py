@@ -87,4 +87,26 @@ Level = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_complete_level)
 ]
 Lowercase = BeforeValidator(_lower)
+Language = Annotated[
+    Literal[
+        "auto",
+        "en",
+        "de",
+        "fr",
+        "es",
+        "it",
+        "pt",
+        "nl",
+        "ru",
+        "el",
+        "ar",
+        "he",
+        "hi",
+        "ja",
+        "zh",
+        "ko",
+        "th",
+    ],
+    Lowercase,
+]
 Format = Annotated[Literal["json", "text"], Lowercase]

@@ -22,6 +22,7 @@ from mcp_context_persistence.runtime.config.field_types import (
     Format,
     Integer,
     Labels,
+    Language,
     Level,
     Lowercase,
     Model,
@@ -114,6 +115,12 @@ class Config(BaseSettings):
         "cosine", "vector_db.distance_metric", description="Only cosine"
     )
 
+    language: Language = _setting(
+        "auto",
+        "nlp.language",
+        "CONTEXT_LANGUAGE",
+        description="Language of the texts; auto recognizes it in each of them",
+    )
     spacy_model: Model = _setting(
         "en_core_web_sm", "nlp.spacy_model", "SPACY_MODEL", description="Installed spaCy model"
     )
@@ -271,6 +278,11 @@ class Config(BaseSettings):
             for source in sources.read(cls.model_fields)
         ]
         return (init_settings, *own_sources)
+
+    @property
+    def text_language(self) -> str | None:
+        """The language of the texts, None where it is recognized in each of them."""
+        return None if self.language == "auto" else self.language
 
     @property
     def connections(self) -> int:

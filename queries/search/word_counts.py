@@ -1,0 +1,114 @@
+"""The words of candidates that a query has: how many, how rare, and which identifiers."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcp_context_persistence.kg.text.normalization import fold
+from mcp_context_persistence.kg.text.terms import UNSPACED
+from mcp_context_persistence.kg.text.terms import tokenize as split_text
+from mcp_context_persistence.queries.search.query_terms import stem, tokenize
+
+Floats = NDArray[np.float64]
+
+K1, B = 1.2, 0.75  # Robertson and Zaragoza 2009
+_LONGEST_UNSTEMMED = 3  # letters
+_LONGEST_ENDING = 5
+_WORD = re.compile(r"[^\W_]+")
+_ASCII_WORDS = bytes(
+    code if code == 0 or (code < 128 and chr(code).isalnum()) else ord(" ") for code in range(256)
+)
+
+
+class WordCounts:
+    """How often the query's words are in the texts, `matrix` of `(texts, words)`.
+
+    A word stands for all that begin like its stem.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        words_by_text: Sequence[Sequence[str]],
+        stems: Mapping[str, str],
+    ) -> None:
+        roots = list(dict.fromkeys(_find_root(word, stems.get(word)) for word in words))
+        prefixes = tuple(prefix for prefix, _ in roots)
+        initials = {prefix[0] for prefix in prefixes}  # most words differ in the first character
+        columns: dict[str, int] = {}
+        for word in set[str]().union(*words_by_text):
+            if word[0] in initials and word.startswith(prefixes):
+                for column, (prefix, longest) in enumerate(roots):
+                    if len(word) <= longest and word.startswith(prefix):
+                        columns[word] = column
+                        break
+        self.matrix = np.zeros((len(words_by_text), len(roots)))
+        for row, text in enumerate(words_by_text):
+            for word in filter(columns.__contains__, text):
+                self.matrix[row, columns[word]] += 1
+        texts_with_word = (self.matrix > 0).sum(axis=0)
+        self._rarity = np.log(
+            1 + (len(words_by_text) - texts_with_word + 0.5) / (texts_with_word + 0.5)
+        )
+
+    def score(self, counts: Floats, lengths: Floats | None = None) -> Floats:
+        """Return BM25 scores.
+
+        A length counts relative to the mean one, and as twice the mean where none is given.
+        """
+        norm = 2.0 if lengths is None else (1 - B + B * lengths / (lengths.mean() or 1.0))[:, None]
+        scores: Floats = (self._rarity * counts * (K1 + 1) / (counts + K1 * norm)).sum(axis=1)
+        return scores
+
+    def measure_coverage(self, counts: Floats) -> Floats:
+        """Return the share of the query's words that each text has."""
+        shares: Floats = ((counts > 0) * self._rarity).sum(axis=1) / (self._rarity.sum() or 1.0)
+        return shares
+
+
+def split_words(texts: Sequence[str]) -> list[list[str]]:
+    """Return the runs of letters and digits of each text in lower case, folded.
+
+    Where no spaces separate words, pairs of characters are returned.
+    """
+    ascii_texts = [text if text.isascii() and "\0" not in text else "" for text in texts]
+    spaced = "\0".join(ascii_texts).encode().translate(_ASCII_WORDS).decode()
+    words = [text.split() for text in spaced.split("\0")]
+    for index, (text, ascii_text) in enumerate(zip(texts, ascii_texts, strict=True)):
+        if text and not ascii_text:
+            words[index] = tokenize(text)
+    return words
+
+
+def _find_root(word: str, known_stem: str | None) -> tuple[str, int]:
+    """Return how the forms of a word begin, and how long they are at most.
+
+    A short word has no other forms.
+    """
+    if known_stem:
+        return known_stem, max(len(word), len(known_stem) + _LONGEST_ENDING)
+    longest = max(_WORD.findall(word), key=len, default=word)
+    if len(longest) <= _LONGEST_UNSTEMMED:
+        return longest, len(longest)
+    root = stem(longest)
+    return root, len(root) + _LONGEST_ENDING
+
+
+def measure_length(text: str) -> int:
+    """Return the length of a text in letters; a character of an unspaced script counts as three."""
+    return len(text) if text.isascii() or not UNSPACED.search(text) else len(text.encode())
+
+
+def find_identifiers(texts: Sequence[str], identifiers: frozenset[str]) -> Floats:
+    """Return for each text the share of the query's identifiers that it has."""
+    shares = np.zeros(len(texts))
+    if identifiers:
+        # Whatever joins the parts, the longest is in a text that has the identifier.
+        parts = tuple(max(identifier.split("_"), key=len) for identifier in identifiers)
+        for index, text in enumerate(texts):
+            if any(part in text for part in parts) or not text.isascii():
+                words = {fold(token.text) for token in split_text(text)}
+                shares[index] = len(identifiers & words) / len(identifiers)
+    return shares
