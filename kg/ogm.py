@@ -59,6 +59,7 @@ class SearchableNode(StoredNode):
 
     kind = StringProperty()
     content = StringProperty()
+    terms = StringProperty()
     timestamp_ms = IntegerProperty()
     confidence = FloatProperty()
     conversation_id = StringProperty()
@@ -72,6 +73,7 @@ class Conversation(StoredNode):
 
     kind = StringProperty()
     content = StringProperty()
+    terms = StringProperty()
     facets = ArrayProperty(StringProperty())
     conversation_id = StringProperty()
     project = StringProperty()

@@ -41,7 +41,7 @@ _SUFFIXES = {"+": "plus", "#": "sharp"}
 # Runs of capitals, of lower-case letters, and of digits.
 _PIECE = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 # Chinese characters, kana, Thai, Lao, Burmese, Khmer and Hangul.
-UNSPACED = re.compile(
+_UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
     r"\uac00-\ud7af\U00020000-\U0003ffff々〆]+"
 )
@@ -218,11 +218,11 @@ def _split_part(component: str) -> Iterator[Token]:
             for piece in pieces:
                 yield Token(piece, is_word=piece.isalpha(), role="piece")
         return
-    if not UNSPACED.search(component):
+    if not _UNSPACED.search(component):
         yield Token(component, is_word=True)
         return
     position = 0
-    for match in UNSPACED.finditer(component):
+    for match in _UNSPACED.finditer(component):
         if match.start() > position:
             yield from _split_part(component[position : match.start()])
         yield from _split_unspaced(match.group())

@@ -45,7 +45,6 @@ from mcp_context_persistence.queries.search.query_terms import (
 from mcp_context_persistence.queries.search.word_counts import (
     WordCounts,
     find_identifiers,
-    measure_length,
     split_words,
 )
 from mcp_context_persistence.queries.temporal.query_dates import NO_DATES, QueryDates, TimeRange
@@ -162,7 +161,7 @@ def calculate_features(
     neighbors = _Neighbors(messages, window=REGION_RADIUS if for_passages else NEIGHBOR_RADIUS)
     counts = WordCounts(query.words, words_by_text, query.stems)
     cosines = _read_cosines(messages)
-    lengths = np.array([measure_length(text) for text in texts], float)
+    lengths = np.array([len(text) for text in texts], float)
     keyword_scores = counts.score(counts.matrix, lengths)
     scores = VECTOR_SHARE * _normalize(cosines) + KEYWORD_SHARE * _normalize(keyword_scores)
     view = neighbors.add_adjacent(counts.matrix)

@@ -28,6 +28,7 @@ class QueryTerms:
     Attributes:
         words: Distinct, folded, in the order of the query; at most `kg.limits.QUERY_TERMS`.
         variants: For each word the terms of the index that stand for it.
+        index_terms: All these terms.
         stems: The stems of words that are not English.
         identifiers: Those of the words that are numbers, versions, identifiers or addresses.
         dropped_count: How many more words the query has.
@@ -35,16 +36,10 @@ class QueryTerms:
 
     words: tuple[str, ...]
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    index_terms: tuple[str, ...] = ()
     stems: Mapping[str, str] = field(default_factory=dict)
     identifiers: frozenset[str] = frozenset()
     dropped_count: int = 0
-
-    @property
-    def index_terms(self) -> tuple[str, ...]:
-        """The terms of the index by which any of the words is found."""
-        return tuple(
-            dict.fromkeys(term for word in self.words for term in self.variants.get(word, (word,)))
-        )
 
 
 def tokenize(text: str) -> list[str]:
@@ -115,6 +110,7 @@ def extract_terms(query: str, language: str | None = None) -> QueryTerms:
     return QueryTerms(
         words=tuple(best_words),
         variants={word: variants[word] for word in best_words},
+        index_terms=tuple(dict.fromkeys(term for word in best_words for term in variants[word])),
         stems={}
         if languages == (ENGLISH,)
         else {word: stem for word in best_words if (stem := _find_stem(word, variants[word]))},

@@ -374,9 +374,7 @@ def _write_notes(request: SearchRequest) -> list[str]:
             f"of the query; {terms.dropped_count} were left out"
         )
     if not terms.words and request.mode != "semantic":
-        notes.append(
-            "the query has no words that the keyword search knows, only stop words or punctuation"
-        )
+        notes.append("the query has no words for the keyword search, only punctuation")
     if filters.impossible_kinds:
         notes.append(
             "these kinds do not have what the filters ask for, so none of them is returned: "

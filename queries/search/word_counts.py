@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcp_context_persistence.kg.text.normalization import fold
-from mcp_context_persistence.kg.text.terms import UNSPACED
 from mcp_context_persistence.kg.text.terms import tokenize as split_text
 from mcp_context_persistence.queries.search.query_terms import stem, tokenize
 
@@ -94,11 +93,6 @@ def _find_root(word: str, known_stem: str | None) -> tuple[str, int]:
         return longest, len(longest)
     root = stem(longest)
     return root, len(root) + _LONGEST_ENDING
-
-
-def measure_length(text: str) -> int:
-    """Return the length of a text in letters; a character of an unspaced script counts as three."""
-    return len(text) if text.isascii() or not UNSPACED.search(text) else len(text.encode())
 
 
 def find_identifiers(texts: Sequence[str], identifiers: frozenset[str]) -> Floats:

@@ -68,10 +68,17 @@ def test_queries_that_try_to_be_lucene_find_nothing_they_do_not_say(talk, query)
     assert "p0" not in ids(talk.search_hybrid(query, mode="keyword"))
 
 
-def test_stop_words_alone_find_nothing_by_words(talk):
-    answer = talk.search_hybrid("the and of", mode="keyword")
+def test_stop_words_are_searched_where_nothing_else_is_asked_for(talk):
+    results = talk.search_hybrid("the and of", mode="keyword", limit=50).results
+    texts = [result.content.lower().split() for result in results]
+    assert texts
+    assert all({"the", "and", "of"} & set(words) for words in texts)
+
+
+def test_punctuation_alone_finds_nothing_by_words(talk):
+    answer = talk.search_hybrid("?!...", mode="keyword")
     assert (answer.success, answer.results) == (True, [])
-    assert "stop words" in answer.notes[0]
+    assert "no words" in answer.notes[0]
 
 
 def test_long_queries_are_cut_and_say_so(talk):
