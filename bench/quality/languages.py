@@ -25,10 +25,16 @@ DEPTH = 10
 CONVERSATION_MESSAGES = 30
 
 
-def measure(language: str, half: str, database_url: str) -> dict[str, float]:
+def measure(
+    language: str, half: str, database_url: str, *, max_questions: int | None = None
+) -> dict[str, float]:
     """Return R@10 of each mode for the questions of a language."""
     messages = read_lines(FOLDER / f"search_{language}_messages.jsonl")
-    questions = read_lines(FOLDER / f"search_{language}_questions.jsonl")
+    questions = [
+        question
+        for question in read_lines(FOLDER / f"search_{language}_questions.jsonl")
+        if question["half"] == half
+    ]
     shares: defaultdict[str, list[float]] = defaultdict(list)
     with ContextPersistenceClient(database_url, namespace=f"language-{language}") as client:
         for start in range(0, len(messages), CONVERSATION_MESSAGES):
@@ -40,18 +46,17 @@ def measure(language: str, half: str, database_url: str) -> dict[str, float]:
                     for message in messages[start : start + CONVERSATION_MESSAGES]
                 ],
             )
-        for question in questions:
-            if question["half"] == half:
-                gold = set(question["evidence"])
-                for mode in MODES:
-                    answer = client.search_hybrid(
-                        question["question"],
-                        mode=mode,
-                        limit=DEPTH,
-                        filters={"content_types": ["message"]},
-                    )
-                    ids = {result.id for result in answer.results}
-                    shares[mode].append(len(gold & ids) / len(gold))
+        for question in questions[:max_questions]:
+            gold = set(question["evidence"])
+            for mode in MODES:
+                answer = client.search_hybrid(
+                    question["question"],
+                    mode=mode,
+                    limit=DEPTH,
+                    filters={"content_types": ["message"]},
+                )
+                ids = {result.id for result in answer.results}
+                shares[mode].append(len(gold & ids) / len(gold))
     return {mode: statistics.mean(shares[mode]) for mode in MODES}
 
 
@@ -68,10 +73,13 @@ def main() -> int:
     parser.add_argument("--database-url", default=":memory:")
     parser.add_argument("--languages", nargs="+", default=LANGUAGES)
     parser.add_argument("--half", choices=("dev", "kept"), default="dev")
+    parser.add_argument("--questions", type=int, help="how many of each language, by default all")
     options = parser.parse_args()
     figures = {}
     for language in options.languages:
-        figures[language] = measure(language, options.half, options.database_url)
+        figures[language] = measure(
+            language, options.half, options.database_url, max_questions=options.questions
+        )
         shares = "  ".join(f"{mode} {share:.3f}" for mode, share in figures[language].items())
         print(f"{language}  {shares}", flush=True)
     write_result(f"languages_{options.half}.json", figures)

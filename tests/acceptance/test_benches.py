@@ -28,6 +28,7 @@ SERVER_BENCHES = {
     "bench.quality.context": [DATA, "--database-url", URL],
     "bench.quality.locomo": [DATA, "--database-url", URL],
     "bench.quality.qmsum": [DATA, "--database-url", URL],
+    "bench.quality.languages": ["--database-url", URL, "--languages", "de", "--questions", "2"],
 }  # fmt: skip
 OTHER_BENCHES = {
     "bench.speed.ingest_rate": [LOCOMO, "--messages", "10", "--rounds", "1"],
@@ -50,6 +51,7 @@ RESULTS = {
     "bench.quality.context": "context.json",
     "bench.quality.locomo": "locomo.jsonl",
     "bench.quality.qmsum": "qmsum.jsonl",
+    "bench.quality.languages": "languages_dev.json",
     "bench.quality.extraction": "extraction.json",
     "bench.quality.entity_resolution": "resolution.json",
     "bench.required": "required.json",
