@@ -179,7 +179,8 @@ def _split_compound(compound: str) -> Iterator[Token]:
         if len(words) > 1 and words[-1].lower() in _CONTRACTIONS and words[0][-1:].lower() != "n":
             words = words[:-1]
         if len(words) > 1:
-            yield Token("".join(words)[:LONGEST_TERM], is_word=True, role="whole")
+            joined = "".join(words)[:LONGEST_TERM]
+            yield Token(joined, is_word=joined.isalpha(), role="whole")
         for word in words:
             if len(words) == 1 or word.lower() not in _CONTRACTIONS:
                 yield from _split_compound(word)

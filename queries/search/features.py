@@ -180,7 +180,9 @@ def calculate_features(
         "author": _find_named_authors(authors, query.text),
         "entities": (1 - coverage)
         * [links[message.id].score if message.id in links else 0.0 for message in messages],
-        "identifier": find_identifiers(texts, query.identifiers),
+        "identifier": find_identifiers(texts, query.identifiers)
+        if query.identifiers
+        else np.zeros(len(texts)),
         **form,
         "answer": neighbors.shift(scores * questions, -1),
         "when": form["time_word"] * float(_WHEN.search(query.text.lower()) is not None),

@@ -47,22 +47,12 @@ def tokenize(text: str) -> list[str]:
     return [fold(token.text) for token in terms.tokenize(text) if token.role == "part"]
 
 
-def is_single_character(token: terms.Token) -> bool:
-    """Return whether a token is one of several characters that also come in pairs."""
-    return token.role == "piece" and len(token.text) == 1 and not token.text.isascii()
-
-
-def strip_possessive(token: str) -> str:
-    """Return a token without a possessive `'s`."""
-    return _POSSESSIVE.sub("", token)
-
-
 def stem(word: str) -> str:
     """Return a word without its most common English endings.
 
     Enough to compare a name with a query.
     """
-    word = strip_possessive(word)
+    word = _POSSESSIVE.sub("", word)
     if len(word) < _SHORTEST_STEMMED:
         return word
     root = _SUFFIX.sub("", word)
@@ -91,11 +81,10 @@ def extract_terms(query: str, language: str | None = None) -> QueryTerms:
     is_shouted = query.isupper() and len(tokens) > 1
     word = ""
     for number, token in enumerate(tokens):
-        if token.role == "piece" and token.text.isascii():
-            variants[word] += terms.list_term_variants(token, languages)
-            continue
-        if is_single_character(token):
-            continue
+        if token.role == "piece":
+            if token.text.isascii():
+                variants[word] += terms.list_term_variants(token, languages)
+            continue  # other pieces are single characters, which also come in pairs
         word = fold(token.text)
         variants.setdefault(word, terms.list_term_variants(token, languages))
         if terms.is_name_like(token) and not is_shouted and (number or token.text.isupper()):

@@ -210,7 +210,7 @@ def retrieve_candidates(
         text=request.query,
         words=() if is_wordless else request.terms.words,
         stems=request.terms.stems,
-        identifiers=_select_identifiers(request, dates),
+        identifiers=request.terms.identifiers - _list_date_words(request, dates),
         dates=dates,
         entity_links=links,
         now_ms=request.now_ms,
@@ -307,11 +307,6 @@ def _find_entity_links(
         explain=request.explain,
     )
     return {match.candidate.id: match for match in matches}
-
-
-def _select_identifiers(request: SearchRequest, dates: QueryDates) -> frozenset[str]:
-    """Return the identifiers in the query; the numbers of its times are none."""
-    return request.terms.identifiers - _list_date_words(request, dates)
 
 
 def _list_date_words(request: SearchRequest, dates: QueryDates) -> set[str]:

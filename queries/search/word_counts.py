@@ -97,12 +97,11 @@ def _find_root(word: str, known_stem: str | None) -> tuple[str, int]:
 
 def find_identifiers(texts: Sequence[str], identifiers: frozenset[str]) -> Floats:
     """Return for each text the share of the query's identifiers that it has."""
+    # Whatever joins the parts, the longest is in a text that has the identifier.
+    parts = tuple(max(identifier.split("_"), key=len) for identifier in identifiers)
     shares = np.zeros(len(texts))
-    if identifiers:
-        # Whatever joins the parts, the longest is in a text that has the identifier.
-        parts = tuple(max(identifier.split("_"), key=len) for identifier in identifiers)
-        for index, text in enumerate(texts):
-            if any(part in text for part in parts) or not text.isascii():
-                words = {fold(token.text) for token in split_text(text)}
-                shares[index] = len(identifiers & words) / len(identifiers)
+    for index, text in enumerate(texts):
+        if any(part in text for part in parts) or not text.isascii():
+            words = {fold(token.text) for token in split_text(text)}
+            shares[index] = len(identifiers & words) / len(identifiers)
     return shares
