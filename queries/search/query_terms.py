@@ -102,7 +102,11 @@ def extract_terms(query: str, language: str | None = None) -> QueryTerms:
         index_terms=tuple(dict.fromkeys(term for word in best_words for term in variants[word])),
         stems={}
         if languages == (ENGLISH,)
-        else {word: stem for word in best_words if (stem := _find_stem(word, variants[word]))},
+        else {
+            word: stem
+            for word in best_words
+            if word.isalpha() and (stem := _find_stem(word, variants[word]))
+        },
         identifiers=frozenset(fold(token.text) for token in tokens if token.is_identifier),
         dropped_count=len(words) - len(best_words),
     )
