@@ -132,6 +132,9 @@ def write_under_fire(store, namespace, made, seed, *, every, victims=("server",)
     while done < len(made):
         with contextlib.closing(writes.client_of(store, namespace)) as client:
             graph = client._engine.graph
+            # A client can only use vectors of a model that it has.
+            for step in [step for step in made[:done] if step["call"] == "configure"][-1:]:
+                insist(partial(writes.do, client, step))
             for number in range(done, min(done + 4 * every, len(made))):
                 hit = number % every == every - 1
                 with Killer(
