@@ -50,6 +50,7 @@ SETTINGS = {
     ),
     "vector_size": (["VECTOR_SIZE"], "vector_db.vector_size", "768", 768),
     "distance_metric": ([], "vector_db.distance_metric", "Cosine", "cosine"),
+    "language": (["CONTEXT_LANGUAGE"], "nlp.language", "DE", "de"),
     "spacy_model": (["SPACY_MODEL"], "nlp.spacy_model", "en_core_web_md", "en_core_web_md"),
     "sentence_transformer_model": (
         ["SENTENCE_TRANSFORMER_MODEL"],
