@@ -286,17 +286,17 @@ def configure(
     size = validation.check_integer(
         "batch_size", batch_size, minimum=1, maximum=limits.ENCODER_BATCH
     )
-    if progress is not None and not callable(progress):
-        raise ValidationError("progress must be a function")
-    if isinstance(model, (str, os.PathLike)):
-        embedder = shared_embedder(validation.check_identifier("model", os.fspath(model)), size)
-    elif callable(getattr(model, "encode", None)):
-        embedder = Embedder(model, batch_size=size)
-    else:
-        raise ValidationError(
-            "model must be a name, the path of a folder, or an object with the method encode of "
-            "SentenceTransformer"
-        )
+    validation.check_function("progress", progress)
+    with validation.reading("model"):
+        if isinstance(model, (str, os.PathLike)):
+            embedder = shared_embedder(validation.check_identifier("model", os.fspath(model)), size)
+        elif callable(getattr(model, "encode", None)):
+            embedder = Embedder(model, batch_size=size)
+        else:
+            raise ValidationError(
+                "model must be a name, the path of a folder, or an object with the method encode "
+                "of SentenceTransformer"
+            )
     dimension = embedder.dimension
     if not 1 <= dimension <= limits.VECTOR_SIZE:
         raise ValidationError(f"model: a vector has 1 to {limits.VECTOR_SIZE:,} numbers")
@@ -318,12 +318,10 @@ def configure(
 
 def generate(embeddings: EmbeddingModels, texts: object) -> "Vector":
     """Return vectors of texts by the model that was configured last; see `generate_embeddings`."""
-    if isinstance(texts, (str, bytes)) or not isinstance(texts, (list, tuple)):
-        raise ValidationError("texts must be a list")
-    if len(texts) > limits.TEXTS_PER_BATCH:
-        raise ValidationError(f"texts has more than {limits.TEXTS_PER_BATCH:,} items")
-    checked: list[Any] = [
+    checked = [
         validation.check_text(f"texts.{position}", text, characters=limits.MESSAGE_CHARACTERS)
-        for position, text in enumerate(texts)
+        for position, text in enumerate(
+            validation.check_list("texts", texts, limit=limits.TEXTS_PER_BATCH)
+        )
     ]
     return embeddings.newest.embed_whole(checked)

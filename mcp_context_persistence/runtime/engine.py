@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver import url
-from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.namespaces import VersionReader, clear
 from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.kg.schema import migrations
@@ -128,11 +127,8 @@ class Engine:
         )
         log_settings.configure(self.config)
         _log_ignored_settings(self.config)
-        self.namespace = validation.check_identifier(
-            "namespace", namespace, size=limits.NAMESPACE_BYTES
-        )
-        if progress is not None and not callable(progress):
-            raise ValidationError("progress must be a function")
+        self.namespace = namespace
+        validation.check_function("progress", progress)
         self.metrics = metrics
         self.batches = Batches()
         self._closed = False

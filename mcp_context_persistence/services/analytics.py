@@ -43,18 +43,17 @@ _ALGORITHM_NAMES = {
 }
 
 
+@validation.reads_argument
 def _canonical_name(
-    field: str, value: object, choices: Mapping[Any, object], synonyms: Mapping[str, str]
+    field: str, value: object, *, choices: Mapping[Any, object], synonyms: Mapping[str, str]
 ) -> str:
     """Return the documented name of a choice, for any of its spellings."""
     name = (
-        value.strip().lower().replace("-", "_").replace(" ", "_")
+        str.__str__(value).strip().lower().replace("-", "_").replace(" ", "_")
         if isinstance(value, str)
-        else value
+        else ""
     )
-    return validation.check_choice(
-        field, synonyms.get(name, name) if isinstance(name, str) else name, tuple(choices)
-    )
+    return validation.check_choice(field, synonyms.get(name, name), tuple(choices))
 
 
 @contextmanager
@@ -100,7 +99,9 @@ def find_central_entities(
     engine: Engine, metric: object, top_k: object, *, directed: bool, weighted: bool
 ) -> list[CentralEntity]:
     """Find the most central entities."""
-    metric_name = cast("Metric", _canonical_name("metric", metric, METRICS, _METRIC_NAMES))
+    metric_name = cast(
+        "Metric", _canonical_name("metric", metric, choices=METRICS, synonyms=_METRIC_NAMES)
+    )
     limit = validation.check_integer("top_k", top_k, minimum=1, maximum=limits.CENTRAL_ENTITIES)
     if weighted and metric_name not in WEIGHTED_METRICS:
         raise ValidationError(
@@ -127,7 +128,8 @@ def detect_communities(
 ) -> Communities:
     """Find communities of entities."""
     algorithm_name = cast(
-        "Algorithm", _canonical_name("algorithm", algorithm, ALGORITHMS, _ALGORITHM_NAMES)
+        "Algorithm",
+        _canonical_name("algorithm", algorithm, choices=ALGORITHMS, synonyms=_ALGORITHM_NAMES),
     )
     smallest = validation.check_integer("min_size", min_size, minimum=1, maximum=2**31)
     if weighted and algorithm_name not in WEIGHTED_ALGORITHMS:

@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ContextPersistenceError
-from mcp_context_persistence.kg.progress import ReportProgress
+from mcp_context_persistence.kg.progress import ReportProgress, carry_errors
 from mcp_context_persistence.runtime.batch_throttle import BatchThrottle
 
 GROUPS_AHEAD = 2  # groups that are analyzed and embedded before an earlier one is written
@@ -200,12 +200,12 @@ def report_progress(
 ) -> Iterator[Callable[[int], None]]:
     """Report how many items are finished: to the callback, else by a bar on a terminal."""
     if progress is not None:
-        finished = 0
+        finished, report_to_caller = 0, carry_errors(progress)
 
         def report(count: int) -> None:
             nonlocal finished
             finished += count
-            progress(unit, finished, total)
+            report_to_caller(unit, finished, total)
 
         yield report
     elif sys.stderr.isatty():
