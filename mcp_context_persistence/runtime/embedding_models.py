@@ -1,12 +1,14 @@
 """The embedding models of a namespace: the active one, and another one that replaces it."""
 
+import itertools
 import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from mcp_context_persistence.kg import limits, validation, vector_spaces
+from mcp_context_persistence.kg.deadline import Backoff, Deadline
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.errors import DatabaseError, StaleStateError, ValidationError
 from mcp_context_persistence.kg.progress import ReportProgress
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TRIES = 5  # of a call while others change the model
+TRIES = 5  # of a call while others change the model, at least
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.01, 0.5  # before the next one
 RESUMED: dict[MigrationPhase, MigrationPhase] = {
     "clearing": "clearing",
     "dropped": "clearing",
@@ -95,21 +98,29 @@ class EmbeddingModels:
         return active
 
     def retry_when_stale(self, work: Callable[[], T]) -> T:
-        """Run work; run it again, up to 5 times, where the model, merges or types have changed.
+        """Run work; run it again where the model, the merges or the types have changed.
+
+        The attempts go on until the deadline of the call, with growing pauses between them. There
+        are five at least, because work may take long without waiting for the database.
 
         Raises:
             DatabaseError: They changed during each attempt; retryable.
         """
-        last_error: StaleStateError | None = None
-        for _ in range(TRIES):
+        deadline = Deadline.after(self._graph.seconds_left)
+        pause = Backoff(first=FIRST_PAUSE_SECONDS, longest=LONGEST_PAUSE_SECONDS, has_jitter=True)
+        for attempt in itertools.count(1):
             try:
                 return work()
             except StaleStateError as error:
                 self._active = None
-                last_error = error
-        raise DatabaseError(
-            f"{TRIES} attempts met changes by others, at the last one: {last_error}", retryable=True
-        ) from last_error
+                if attempt >= TRIES and deadline.has_passed:
+                    raise DatabaseError(
+                        f"{attempt} attempts met changes by others, at the last one: {error}",
+                        retryable=True,
+                    ) from error
+            self._graph.spend(pause.seconds)
+            pause.sleep(deadline)
+        raise AssertionError("the attempts have no end")
 
     def _read_state(self) -> VectorState | None:
         rows = self._graph.run(vector_spaces.read_state(self._namespace))
