@@ -194,6 +194,14 @@ def _settle(writing: list[_WritingGroup], on_finished: Callable[[int], None]) ->
         on_finished(last.group.size)
 
 
+def _has_terminal() -> bool:
+    """Return whether standard error is a terminal; a process in the background may have none."""
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
 @contextmanager
 def report_progress(
     progress: ReportProgress | None, unit: str, total: int
@@ -208,7 +216,7 @@ def report_progress(
             report_to_caller(unit, finished, total)
 
         yield report
-    elif sys.stderr.isatty():
+    elif _has_terminal():
         from rich.console import Console  # noqa: PLC0415 - only for people who look
         from rich.progress import (  # noqa: PLC0415
             BarColumn,
