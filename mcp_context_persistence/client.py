@@ -5,7 +5,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from mcp_context_persistence.exceptions import ValidationError
-from mcp_context_persistence.kg import validation
+from mcp_context_persistence.kg import limits, validation
+from mcp_context_persistence.kg.progress import ProgressError, carry_errors, raise_original
 from mcp_context_persistence.methods.analytics import AnalyticsCalls
 from mcp_context_persistence.methods.batches import BatchCalls
 from mcp_context_persistence.methods.cache import CacheCalls
@@ -23,15 +24,12 @@ from mcp_context_persistence.runtime.config.argument_defaults import unset_defau
 from mcp_context_persistence.runtime.engine import Engine
 
 
-def _check_server_arguments(auth: object, database: object) -> None:
-    if auth is not None and not (
-        isinstance(auth, (tuple, list))
-        and len(auth) == 2
-        and all(isinstance(value, str) for value in auth)
-    ):
-        raise ValidationError("auth must be a pair of strings, user and password")
-    if database is not None:
-        validation.check_identifier("database", database)
+@validation.reads_argument
+def _check_auth(field: str, value: object) -> tuple[str, str]:
+    pair = tuple(value) if isinstance(value, (tuple, list)) else ()
+    if len(pair) != 2 or not all(isinstance(item, str) for item in pair):
+        raise ValidationError(f"{field} must be a pair of strings, user and password")
+    return str.__str__(pair[0]), str.__str__(pair[1])
 
 
 class ContextPersistenceClient(
@@ -55,8 +53,8 @@ class ContextPersistenceClient(
     closes it.
 
     Every call ends within its deadline (30 s unless configured) and raises only subclasses of
-    `ContextPersistenceError`. Every call may be repeated: if you write the same again, the graph
-    does not change.
+    `ContextPersistenceError`, or the error of your own progress function as it is. Every call may
+    be repeated: if you write the same again, the graph does not change.
     """
 
     @unset_defaults("spacy_model")
@@ -94,7 +92,10 @@ class ContextPersistenceClient(
             database: The name of the database on the server. None means the default database of the
                 server.
             progress: A function that is called while a managed server is downloaded and started. It
-                gets the name of the stage, the amount that is done, and the total amount.
+                gets the name of the stage, the amount that is done, and the total amount. If it
+                raises an error, the client is not opened, and this error is raised. The embedding
+                model is downloaded in another thread: if the function raises an error there, the
+                download ends, and the first call that needs the model does it again.
             enable_metrics: Whether calls are counted and timed for `get_metrics()`.
             metrics_port: The port on the loopback address where Prometheus can read the metrics. 0
                 means any free port (see `client.metrics_port`). None means no port.
@@ -105,7 +106,9 @@ class ContextPersistenceClient(
         """
         if not validation.check_flag("enable_metrics", enable_metrics) and metrics_port is not None:
             raise ValidationError("metrics_port needs enable_metrics=True")
-        _check_server_arguments(auth, database)
+        self.namespace = validation.check_identifier(
+            "namespace", namespace, size=limits.NAMESPACE_BYTES
+        )
         metrics = None
         if enable_metrics:
             from mcp_context_persistence.runtime.telemetry.metrics import Metrics  # noqa: PLC0415 - imports Prometheus
@@ -114,20 +117,23 @@ class ContextPersistenceClient(
         try:
             self._engine = Engine(
                 database_url=database_url,
-                auth=auth,
-                database=database,
-                namespace=namespace,
+                auth=None if auth is None else _check_auth("auth", auth),
+                database=None
+                if database is None
+                else validation.check_identifier("database", database),
+                namespace=self.namespace,
                 spacy_model=spacy_model,
                 config=config,
-                progress=progress,
+                progress=carry_errors(progress) if callable(progress) else progress,
                 vector_db_url=vector_db_url,
                 metrics=metrics,
             )
-        except BaseException:
+        except BaseException as error:
             if metrics is not None:
                 metrics.close()
+            if isinstance(error, ProgressError):
+                raise_original(error)
             raise
-        self.namespace = namespace
 
     def __enter__(self) -> Self:
         return self

@@ -76,14 +76,16 @@ def validate_patterns(patterns: object, confidence: object) -> UserPatterns:
             and the position in the expression.
     """
     valid_confidence = validation.check_share("confidence", confidence)
-    if not isinstance(patterns, Mapping):
-        raise ValidationError("patterns must be a mapping of types to lists of regular expressions")
     count, types = 0, {}
-    for name, expressions in patterns.items():
+    for name, expressions in validation.check_mapping("patterns", patterns).items():
         type_name = validation.check_type_name("patterns: a type", name)
-        if isinstance(expressions, (str, bytes)) or not isinstance(expressions, Sequence):
-            raise ValidationError(f"patterns.{type_name} must be a list of regular expressions")
-        count += len(expressions)
+        expression_list = validation.check_list(
+            f"patterns.{type_name}",
+            expressions,
+            limit=limits.ENTITY_PATTERNS,
+            items="regular expressions",
+        )
+        count += len(expression_list)
         if count > limits.ENTITY_PATTERNS:
             raise ValidationError(f"patterns has more than {limits.ENTITY_PATTERNS} expressions")
         types[type_name] = [
@@ -92,7 +94,7 @@ def validate_patterns(patterns: object, confidence: object) -> UserPatterns:
                 expression,
                 characters=limits.PATTERN_CHARACTERS,
             )
-            for index, expression in enumerate(expressions)
+            for index, expression in enumerate(expression_list)
         ]
     return UserPatterns(types, confidence=valid_confidence)
 

@@ -20,6 +20,7 @@ from mcp_context_persistence.ingest.models import minilm, model_files
 from mcp_context_persistence.kg.errors import VectorDBError
 from mcp_context_persistence.kg.extras import install_command
 from mcp_context_persistence.kg.progress import ReportProgress
+from mcp_context_persistence.kg.shell_commands import format_command
 
 BERT_FILES = (
     "modules.json",
@@ -100,9 +101,10 @@ def find(model: str, progress: ReportProgress | None = None) -> Path:
     if minilm.is_name(model):
         return minilm.provision(progress)
     name = model if "/" in model else f"sentence-transformers/{model}"
+    command = format_command("hf", "download", value=name, placeholder="NAME")
     raise VectorDBError(
-        f"The embedding model {model!r} is not on this machine. Install it with "
-        f"'hf download {name}', or give the path of its folder."
+        "The embedding model is not on this machine. Give the path of its folder, or install it "
+        f"with: {command}"
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mcp_context_persistence.kg.errors import NLPError
+from mcp_context_persistence.kg.shell_commands import format_command
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -62,17 +63,16 @@ def load(name: str, *, without: Sequence[str] = ()) -> LoadedPipeline:
         if name in _LARGER:
             substituted_for = name
             _log.warning(
-                "spaCy model %s is not installed; %s is used instead. Install it with: "
-                "python -m spacy download %s",
+                "spaCy model %s is not installed; %s is used instead. Install it with: %s",
                 name,
                 DEFAULT,
-                name,
+                _format_download(name),
             )
         return LoadedPipeline(spacy.load(path, exclude=list(without)), DEFAULT, substituted_for)
     except (OSError, ValueError, ImportError) as error:
         text = (
-            f"The spaCy model {name} is installed but cannot be loaded. Install it again with: "
-            f"python -m spacy download {name}"
+            "The spaCy model is installed but cannot be loaded. Install it again with: "
+            f"{_format_download(name)}"
         )
         raise NLPError(text) from error
 
@@ -108,10 +108,12 @@ def weight_bytes(nlp: "Language") -> int:
 
 
 def _describe_missing(name: str) -> str:
-    is_plain = name.replace("_", "").replace("-", "").isalnum() and len(name) < 100
-    shown_name = name if is_plain else "NAME"
-    command = f"python -m spacy download {shown_name}"
-    return f"The spaCy model {shown_name} is not installed. Install it with: {command}"
+    return f"The spaCy model is not installed. Install it with: {_format_download(name)}"
+
+
+def _format_download(name: str) -> str:
+    """Return the command that installs a pipeline."""
+    return format_command("python", "-m", "spacy", "download", value=name, placeholder="NAME")
 
 
 def _find_packaged(name: str) -> Path:

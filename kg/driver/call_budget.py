@@ -57,12 +57,12 @@ class CallBudget:
             call.seconds -= seconds
 
     @contextmanager
-    def share(self, seconds: float | None = None) -> Iterator[None]:
+    def share(self, seconds: float | None = None, *, is_separate: bool = False) -> Iterator[None]:
         """Make everything that this thread runs inside share one deadline.
 
         See `Graph.call`.
         """
-        outer, available = self.current, self.seconds_left
+        outer, available = self.current, self.seconds if is_separate else self.seconds_left
         share = available if seconds is None else min(seconds, available)
         inner = self._local.call = Call(share)
         try:
@@ -74,5 +74,5 @@ class CallBudget:
         finally:
             self._local.call = outer
             if outer is not None:
-                outer.seconds -= share - inner.seconds
+                outer.seconds -= 0.0 if is_separate else share - inner.seconds
                 outer.may_be_applied = outer.may_be_applied or inner.may_be_applied

@@ -213,7 +213,9 @@ class Graph:
         """Count a wait that is no statement against the deadline of this thread's call."""
         self._budget.spend(seconds)
 
-    def call(self, seconds: float | None = None) -> AbstractContextManager[None]:
+    def call(
+        self, seconds: float | None = None, *, is_separate: bool = False
+    ) -> AbstractContextManager[None]:
         """Make everything that this thread runs inside share one deadline.
 
         What is computed between the statements does not count. An error that ends the call says
@@ -222,8 +224,10 @@ class Graph:
 
         Args:
             seconds: Inside a call, a part of its deadline.
+            is_separate: Whether this part of a call has a whole deadline of its own, because the
+                call has any number of such parts.
         """
-        return self._budget.share(seconds)
+        return self._budget.share(seconds, is_separate=is_separate)
 
     @contextmanager
     def in_order(self) -> Iterator[None]:

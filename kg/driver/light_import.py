@@ -3,9 +3,14 @@
 The driver imports both where they are installed, so that they can be query parameters. This library
 passes neither, and they would take 0.2 s and 60 MB. They can still be imported afterwards. Where
 they are imported before, the driver supports them as usual.
+
+The driver logs each lost connection as an error, also where the call is then sent again. Where
+nobody configured logging, Python would print that to standard error. A handler that does nothing
+prevents this; handlers of the user get the records as before.
 """
 
 import importlib
+import logging
 import sys
 import threading
 from collections.abc import Sequence
@@ -37,6 +42,7 @@ class _Hider(MetaPathFinder):
 
 def import_driver() -> None:
     """Import the driver where that has not happened; pandas and pyarrow are hidden meanwhile."""
+    logging.getLogger(DRIVER).addHandler(logging.NullHandler())
     if DRIVER in sys.modules:
         return
     hider = _Hider(UNUSED)

@@ -19,6 +19,7 @@ import neo4j
 import neo4j.exceptions as driver_errors
 from neo4j._deadline import Deadline as DriverDeadline
 from neo4j._deadline import connection_deadline
+from neo4j._sync.io import Bolt
 from neo4j.auth_management import AuthManager
 
 from mcp_context_persistence.kg.driver.attempt import AbandonedError, Attempt
@@ -29,6 +30,22 @@ Auth = tuple[str, str] | None
 # After so many seconds without a message, a connection must answer before it is used again.
 IDLE_SECONDS = 1.0
 PROBE_SECONDS = 5.0  # to wait for that answer, at most
+
+
+def _close_collected(connection: Any, close: Callable[[Any], None] = Bolt.__del__) -> None:
+    """Close a connection that nobody refers to.
+
+    The constructor of the driver fails where the server dies just then. What it leaves lacks the
+    attributes that closing needs, and Python would print that to standard error.
+    """
+    if hasattr(connection, "hydration_handler"):
+        close(connection)
+    elif hasattr(connection, "socket"):
+        with contextlib.suppress(OSError):
+            connection.socket.close()
+
+
+Bolt.__del__ = _close_collected  # type: ignore[method-assign]
 
 
 class WrongListenerError(driver_errors.ServiceUnavailable):

@@ -203,12 +203,10 @@ class TypeRegistry:
                 retryable=True,
             )
 
-    def run(
-        self, statement: Statement[T], used: Types, *, deadline: float | None = None
-    ) -> list[T]:
+    def run(self, statement: Statement[T], used: Types) -> list[T]:
         """Run a statement that stores these types; one that returns no row stored nothing."""
         if self._has_stored(used):
-            return self._graph.run(statement, deadline=deadline)
+            return self._graph.run(statement)
 
         def work(run: Run) -> list[T]:
             rows: list[T] = run(statement)
@@ -216,16 +214,16 @@ class TypeRegistry:
                 self.register(run, used)
             return rows
 
-        return self.transact(work, name=statement.name, deadline=deadline)
+        return self.transact(work, name=statement.name)
 
-    def transact(self, work: Callable[[Run], T], *, name: str, deadline: float | None = None) -> T:
+    def transact(self, work: Callable[[Run], T], *, name: str) -> T:
         """Run a transaction that may store new types; `work` ends with `register`.
 
         Raises:
             StaleStateError: There was no room for them; the list is read again.
         """
         try:
-            return self._graph.transact(work, name=name, deadline=deadline)
+            return self._graph.transact(work, name=name)
         except DatabaseError as error:
             if self._is_database_full or getattr(error.__cause__, "code", None) != _FULL:
                 raise

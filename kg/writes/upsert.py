@@ -66,7 +66,7 @@ def parse_entity(fields: object, *, path: str) -> EntityRow:
     Raises:
         ValidationError: A key is unknown or a value is not valid; the text names the field.
     """
-    values = _check_mapping(fields, path=path, keys=_ENTITY_KEYS)
+    values = _check_fields(path, fields, keys=_ENTITY_KEYS)
     if values.get("id") is None and values.get("name") is None:
         raise ValidationError(f"{path}.id is missing")
     name = (
@@ -75,10 +75,10 @@ def parse_entity(fields: object, *, path: str) -> EntityRow:
         else validation.check_identifier(f"{path}.name", values["name"])
     )
     aliases = values.get("aliases")
-    if aliases is not None and (
-        isinstance(aliases, str) or not isinstance(aliases, Sequence) or len(aliases) > limits.TAGS
-    ):
-        raise ValidationError(f"{path}.aliases must be a list of at most {limits.TAGS} strings")
+    if aliases is not None:
+        aliases = validation.check_list(
+            f"{path}.aliases", aliases, limit=limits.TAGS, items="strings"
+        )
     return EntityRow(
         id=build_entity_id(name or "")
         if values.get("id") is None
@@ -112,10 +112,9 @@ def parse_relationship(fields: object, *, path: str) -> RelationshipRow:
     Raises:
         ValidationError: A key is unknown or a value is not valid; the text names the field.
     """
-    values = _replace_synonyms(
-        _check_mapping(fields, path=path, keys=_RELATIONSHIP_KEYS | _RELATIONSHIP_SYNONYMS.keys()),
-        path=path,
-    )
+    keys = _RELATIONSHIP_KEYS | _RELATIONSHIP_SYNONYMS.keys()
+    with validation.reading(path):
+        values = _replace_synonyms(_check_fields(path, fields, keys=keys), path=path)
     for key in ("from_entity", "to_entity", "relationship_type"):
         if values.get(key) is None:
             raise ValidationError(f"{path}.{key} is missing")
@@ -147,21 +146,21 @@ def _replace_synonyms(values: Mapping[str, Any], *, path: str) -> dict[str, Any]
     return result
 
 
-def _check_mapping(fields: object, *, path: str, keys: frozenset[str]) -> Mapping[str, Any]:
+@validation.reads_argument
+def _check_fields(path: str, fields: object, *, keys: frozenset[str]) -> dict[str, Any]:
     """Return the fields of a mapping or a pydantic model; only these keys are allowed."""
     if hasattr(fields, "model_dump") and not isinstance(fields, type):
         fields = {
             key: value for key, value in fields.model_dump(warnings=False).items() if key in keys
         }
-    if not isinstance(fields, Mapping):
-        raise ValidationError(f"{path} must be a mapping")
-    for key in fields:
+    values = validation.check_mapping(path, fields)
+    for key in values:
         if key not in keys:
             raise ValidationError(
                 f"{path} has an unknown key {validation.describe_key(key)}; "
                 f"known are: {', '.join(sorted(keys))}"
             )
-    return fields
+    return values
 
 
 def redirect_entities(rows: Sequence[EntityRow], redirects: Mapping[str, str]) -> list[EntityRow]:

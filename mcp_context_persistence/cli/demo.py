@@ -14,6 +14,7 @@ from mcp_context_persistence.client import ContextPersistenceClient
 from mcp_context_persistence.kg.driver import url
 from mcp_context_persistence.kg.errors import NotFoundError
 from mcp_context_persistence.kg.models import Conversation
+from mcp_context_persistence.kg.shell_commands import format_command
 from mcp_context_persistence.models import Entity, GraphPath, SaveConversationResponse
 from mcp_context_persistence.queries.search.recipes import WEIGHTS
 
@@ -111,19 +112,16 @@ def run_demo(path: Path | None, *, store: str, console: Console) -> None:
             _show_decision(console, client, conversations[0].conversation_id)
         _print_heading(console, "Statistics")
         _show_statistics(console, client)
-    if "://" not in store or store.startswith("sqlite:"):
-        _show_next_steps(console, store.removeprefix("local:"), namespace)
+    target = url.parse_url(store)
+    if isinstance(target, url.LocalTarget) and target.path is not None:
+        _show_next_steps(console, target.path, namespace)
 
 
-def _show_next_steps(console: Console, folder: str, namespace: str) -> None:
+def _show_next_steps(console: Console, folder: Path, namespace: str) -> None:
     _print_heading(console, "Look at it yourself")
-    folder = f'"{folder}"' if " " in folder else folder
-    console.print(f"  context-persistence server start {folder}", soft_wrap=True)
-    console.print(
-        f"  context-persistence server browser {folder} --show-password"
-        "   (Neo4j Browser: address, user, password)",
-        soft_wrap=True,
-    )
+    _print_command(console, "start", folder=folder)
+    _print_command(console, "browser", "--show-password", folder=folder)
+    console.print("  (Neo4j Browser: address, user, password)", soft_wrap=True)
     console.print(
         "  then paste a script from cypher/explore/ there, such as knowledge_graph.cypher",
         soft_wrap=True,
@@ -134,7 +132,14 @@ def _show_next_steps(console: Console, folder: str, namespace: str) -> None:
             markup=False,
             soft_wrap=True,
         )
-    console.print(f"  context-persistence server stop {folder}", soft_wrap=True)
+    _print_command(console, "stop", folder=folder)
+
+
+def _print_command(console: Console, *words: str, folder: Path) -> None:
+    command = format_command(
+        "context-persistence", "server", *words, value=str(folder), placeholder="STORE"
+    )
+    console.print(f"  {command}", soft_wrap=True)
 
 
 def _hide_password(store: str) -> str:

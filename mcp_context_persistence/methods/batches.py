@@ -60,8 +60,9 @@ class BatchCalls:
             replace: Whether stored messages that are not in the given conversation are removed.
             progress: A function that is called in the thread of the caller. It gets
                 "conversations", the number of finished conversations, and the number of all
-                conversations. If it raises an error, the batch is interrupted. Without this
-                argument, a progress bar is shown if standard error is a terminal.
+                conversations. If it raises an error, the batch is interrupted, and the call raises
+                this error. Without this argument, a progress bar is shown if standard error is a
+                terminal.
 
         Returns:
             A response for each conversation, in their order. A conversation that failed has

@@ -54,7 +54,8 @@ class EmbeddingCalls:
             wait: Whether the call returns only after the switch. If you interrupt the call, the
                 migration stops.
             progress: A function that is called in the thread of the migration. It gets "vectors",
-                the number of finished vectors, and the number of all vectors.
+                the number of finished vectors, and the number of all vectors. If it raises an
+                error, the migration ends. With `wait`, the call raises this error.
 
         Returns:
             The model in use and the progress of the migration.

@@ -116,14 +116,11 @@ class GraphCalls:
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
+        request = traversal.read_request(entity_id, depth=depth, operation=operation)
         return self._engine.cache.get_or_compute(
             QueryKnowledgeGraphResponse,
-            lambda: traversal.query_graph(
-                self._engine, entity_id, depth=depth, operation=operation
-            ),
-            entity_id=entity_id,
-            depth=depth,
-            operation=operation,
+            lambda: traversal.query_graph(self._engine, request),
+            request=request,
         )
 
     @public_call(GraphError)

@@ -15,6 +15,7 @@ from mcp_context_persistence.kg.errors import (
     ValidationError,
 )
 from mcp_context_persistence.kg.fork_safety import PARENTS_CLIENT
+from mcp_context_persistence.kg.progress import ProgressError, raise_original
 from mcp_context_persistence.runtime.process_memory import ClientMemory
 from mcp_context_persistence.runtime.telemetry.call_telemetry import CallTelemetry
 
@@ -50,7 +51,7 @@ class CallScope:
             name: Name of the method.
             errors: The classes of errors that the method documents. Any other error is raised as
                 the first of them, except `ValidationError` and `NotFoundError`, which stay as they
-                are.
+                are. An error of the caller's progress function is raised as it is.
             tidy: Whether memory may be freed after the call.
         """
         if self._graph.is_forked:  # before anything that the parent's threads work on
@@ -59,6 +60,8 @@ class CallScope:
             try:
                 with self._memory.call(tidy=tidy), self._graph.call():
                     yield
+            except ProgressError as carrier:
+                raise_original(carrier)
             except ContextPersistenceError as error:
                 if isinstance(error, (ValidationError, NotFoundError, *errors)):
                     raise

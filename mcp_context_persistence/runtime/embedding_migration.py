@@ -24,7 +24,7 @@ from mcp_context_persistence.kg.errors import (
     VectorDBError,
 )
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
-from mcp_context_persistence.kg.progress import ReportProgress
+from mcp_context_persistence.kg.progress import ProgressError, ReportProgress, carry_errors
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.vector_spaces import LABELS, VectorState
 from mcp_context_persistence.kg.writes import entities
@@ -82,13 +82,14 @@ class Migration:
             embedder,
             state,
         )
-        self._leftover, self._report, self._on_switch = leftover, report, on_switch
+        self._leftover, self._on_switch = leftover, on_switch
+        self._report = carry_errors(report) if report else None
         self._computed, self._total, self._failures = 0, 0, 0
         self._locked_texts = LOCKED_TEXTS
         self._stop_requested = threading.Event()
         self.model = embedder.name
         self.failure: str | None = None
-        self._error: ContextPersistenceError | None = None
+        self._error: BaseException | None = None
         self._thread = threading.Thread(
             target=self._run, name="context-persistence-migration", daemon=True
         )
@@ -106,6 +107,7 @@ class Migration:
 
         Raises:
             ContextPersistenceError: It failed, or was stopped.
+            ProgressError: The caller's progress function raised an error.
         """
         try:
             while self._thread.is_alive():
@@ -138,20 +140,25 @@ class Migration:
         except ContextPersistenceError as error:
             self._error, self.failure = error, str(error)
             log.warning("the migration to another embedding model ended: %s", error)
-        except Exception as error:  # what the caller's own model or callback raises
-            self.failure = (
-                f"the migration ended by {type(error).__name__} in the model or in progress"
-            )
+        except ProgressError as carrier:
+            self._error = carrier
+            self._note_foreign_error(carrier.error, "progress")
+        except Exception as error:  # what the caller's own model raises
+            self._note_foreign_error(error, "the model")
             self._error = DatabaseError(self.failure)
             self._error.__cause__ = error
-            log.warning(
-                "the migration to another embedding model ended by %s", type(error).__name__
-            )
+        except BaseException as error:  # raised where somebody waits
+            self._error = error
+            self._note_foreign_error(error, "the model or progress")
         else:
             log.info("the vectors of another embedding model are in use")
             self._on_switch()
         finally:
             atexit.unregister(self.stop)
+
+    def _note_foreign_error(self, error: BaseException, source: str) -> None:
+        self.failure = f"the migration ended by {type(error).__name__} in {source}"
+        log.warning("the migration to another embedding model ended by %s", type(error).__name__)
 
     def _migrate(self) -> None:
         is_stale = False

@@ -1,12 +1,14 @@
 """The embedding models of a namespace: the active one, and another one that replaces it."""
 
+import itertools
 import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from mcp_context_persistence.kg import limits, validation, vector_spaces
+from mcp_context_persistence.kg.deadline import Backoff, Deadline
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.errors import DatabaseError, StaleStateError, ValidationError
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TRIES = 5  # of a call while others change the model
+TRIES = 5  # of a call while others change the model, at least
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.01, 0.5  # before the next one
 RESUMED: dict[MigrationPhase, MigrationPhase] = {
     "clearing": "clearing",
     "dropped": "clearing",
@@ -97,21 +100,29 @@ class EmbeddingModels:
         return active
 
     def retry_when_stale(self, work: Callable[[], T]) -> T:
-        """Run work; run it again, up to 5 times, where the model, merges or types have changed.
+        """Run work; run it again where the model, the merges or the types have changed.
+
+        The attempts go on until the deadline of the call, with growing pauses between them. There
+        are five at least, because work may take long without waiting for the database.
 
         Raises:
             DatabaseError: They changed during each attempt; retryable.
         """
-        last_error: StaleStateError | None = None
-        for _ in range(TRIES):
+        deadline = Deadline.after(self._graph.seconds_left)
+        pause = Backoff(first=FIRST_PAUSE_SECONDS, longest=LONGEST_PAUSE_SECONDS, has_jitter=True)
+        for attempt in itertools.count(1):
             try:
                 return work()
             except StaleStateError as error:
                 self._active = None
-                last_error = error
-        raise DatabaseError(
-            f"{TRIES} attempts met changes by others, at the last one: {last_error}", retryable=True
-        ) from last_error
+                if attempt >= TRIES and deadline.has_passed:
+                    raise DatabaseError(
+                        f"{attempt} attempts met changes by others, at the last one: {error}",
+                        retryable=True,
+                    ) from error
+            self._graph.spend(pause.seconds)
+            pause.sleep(deadline)
+        raise AssertionError("the attempts have no end")
 
     def _read_state(self) -> VectorState | None:
         rows = self._graph.run(vector_spaces.read_state(self._namespace))
@@ -289,15 +300,16 @@ def configure(
         "batch_size", batch_size, minimum=1, maximum=limits.ENCODER_BATCH
     )
     progress = validation.check_progress(progress)
-    if isinstance(model, (str, os.PathLike)):
-        embedder = shared_embedder(validation.check_identifier("model", os.fspath(model)), size)
-    elif callable(getattr(model, "encode", None)):
-        embedder = Embedder(model, batch_size=size)
-    else:
-        raise ValidationError(
-            "model must be a name, the path of a folder, or an object with the method encode of "
-            "SentenceTransformer"
-        )
+    with validation.reading("model"):
+        if isinstance(model, (str, os.PathLike)):
+            embedder = shared_embedder(validation.check_identifier("model", os.fspath(model)), size)
+        elif callable(getattr(model, "encode", None)):
+            embedder = Embedder(model, batch_size=size)
+        else:
+            raise ValidationError(
+                "model must be a name, the path of a folder, or an object with the method encode "
+                "of SentenceTransformer"
+            )
     dimension = embedder.dimension
     if not 1 <= dimension <= limits.VECTOR_SIZE:
         raise ValidationError(f"model: a vector has 1 to {limits.VECTOR_SIZE:,} numbers")
@@ -319,12 +331,10 @@ def configure(
 
 def generate(embeddings: EmbeddingModels, texts: object) -> "Vector":
     """Return vectors of texts by the model that was configured last; see `generate_embeddings`."""
-    if isinstance(texts, (str, bytes)) or not isinstance(texts, (list, tuple)):
-        raise ValidationError("texts must be a list")
-    if len(texts) > limits.TEXTS_PER_BATCH:
-        raise ValidationError(f"texts has more than {limits.TEXTS_PER_BATCH:,} items")
-    checked: list[Any] = [
+    checked = [
         validation.check_text(f"texts.{position}", text, characters=limits.MESSAGE_CHARACTERS)
-        for position, text in enumerate(texts)
+        for position, text in enumerate(
+            validation.check_list("texts", texts, limit=limits.TEXTS_PER_BATCH)
+        )
     ]
     return embeddings.newest.embed_whole(checked)

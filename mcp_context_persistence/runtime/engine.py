@@ -127,9 +127,7 @@ class Engine:
         )
         log_settings.configure(self.config)
         _log_ignored_settings(self.config)
-        self.namespace = validation.check_identifier(
-            "namespace", namespace, size=limits.NAMESPACE_BYTES
-        )
+        self.namespace = namespace
         progress = validation.check_progress(progress)
         self.metrics = metrics
         self.batches = Batches()

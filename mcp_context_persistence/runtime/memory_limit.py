@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pydantic import ByteSize, TypeAdapter
 from pydantic import ValidationError as PydanticValidationError
 
-from mcp_context_persistence.kg import limits, local
+from mcp_context_persistence.kg import limits, local, validation
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.local import sizes
 
@@ -48,14 +48,7 @@ def parse_limit(max_memory_usage: object, *, managed: bool) -> int:
     Raises:
         ValidationError: It is not a size, or it is too small; the text says how much is needed.
     """
-    if isinstance(max_memory_usage, bool) or not isinstance(max_memory_usage, (int, str)):
-        raise ValidationError('max_memory_usage must be bytes, such as 2000000000 or "2GB"')
-    try:
-        size = int(TypeAdapter(ByteSize).validate_python(max_memory_usage))
-    except PydanticValidationError as error:
-        raise ValidationError(
-            'max_memory_usage must be bytes, such as 2000000000 or "2GB"'
-        ) from error
+    size = _parse_size("max_memory_usage", max_memory_usage)
     server = limits.MEMORY_SERVER_BYTES if managed else 0
     if size < limits.MEMORY_PROCESS_BYTES + server:
         text = f"{limits.MEMORY_PROCESS_BYTES:,} for this process with its language models"
@@ -65,6 +58,15 @@ def parse_limit(max_memory_usage: object, *, managed: bool) -> int:
             + (f", {server:,} for the managed server" if server else "")
         )
     return size
+
+
+@validation.reads_argument
+def _parse_size(field: str, value: object) -> int:
+    is_size = isinstance(value, (int, str)) and not isinstance(value, bool)
+    try:
+        return int(TypeAdapter(ByteSize).validate_python(value if is_size else None))
+    except PydanticValidationError as error:
+        raise ValidationError(f'{field} must be bytes, such as 2000000000 or "2GB"') from error
 
 
 def server_settings(limit: int | None) -> local.ServerSettings:

@@ -1,5 +1,6 @@
 """Prints lines while a managed server and the models are provided."""
 
+import contextlib
 import sys
 import threading
 from collections.abc import Callable
@@ -59,5 +60,7 @@ def print_downloads() -> ProgressLines:
 
 
 def _print_to_stderr(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+    # A process in the background may have none, or a closed one; opening must not fail by that.
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()

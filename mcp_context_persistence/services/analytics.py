@@ -1,14 +1,17 @@
 """Run graph algorithms: check the arguments, project the graph, and build the response."""
 
+import contextlib
+import functools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver import gds_client
 from mcp_context_persistence.kg.errors import GraphError, ValidationError
 from mcp_context_persistence.models import GraphPath, GraphStep
+from mcp_context_persistence.queries.analytics.admission import LostProjectionError
 from mcp_context_persistence.queries.analytics.algorithms import (
     ALGORITHMS,
     METRICS,
@@ -27,6 +30,11 @@ from mcp_context_persistence.responses.analytics import (
 from mcp_context_persistence.runtime.engine import Engine
 
 LABEL_NAMES = 3  # of a community
+ATTEMPTS = 3  # of an analysis whose projection is lost
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
 _METRIC_NAMES = {
     "articlerank": "article_rank",
     "betweenness_centrality": "betweenness",
@@ -43,18 +51,32 @@ _ALGORITHM_NAMES = {
 }
 
 
+@validation.reads_argument
 def _canonical_name(
-    field: str, value: object, choices: Mapping[Any, object], synonyms: Mapping[str, str]
+    field: str, value: object, *, choices: Mapping[Any, object], synonyms: Mapping[str, str]
 ) -> str:
     """Return the documented name of a choice, for any of its spellings."""
     name = (
-        value.strip().lower().replace("-", "_").replace(" ", "_")
+        str.__str__(value).strip().lower().replace("-", "_").replace(" ", "_")
         if isinstance(value, str)
-        else value
+        else ""
     )
-    return validation.check_choice(
-        field, synonyms.get(name, name) if isinstance(name, str) else name, tuple(choices)
-    )
+    return validation.check_choice(field, synonyms.get(name, name), tuple(choices))
+
+
+def _repeats_when_lost(
+    analyze: Callable[Concatenate[Engine, P], R],
+) -> Callable[Concatenate[Engine, P], R]:
+    """Make an analysis run again, within the deadline of its call, where its projection is lost."""
+
+    @functools.wraps(analyze)
+    def repeat(engine: Engine, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        for _ in range(ATTEMPTS - 1):
+            with contextlib.suppress(LostProjectionError):
+                return analyze(engine, *args, **kwargs)
+        return analyze(engine, *args, **kwargs)
+
+    return repeat
 
 
 @contextmanager
@@ -78,6 +100,7 @@ def open_gds_client(engine: Engine, *, directed: bool, costs: bool) -> Iterator[
         yield client_and_graph
 
 
+@_repeats_when_lost
 def summarize_graph(engine: Engine) -> GraphAnalytics:
     """Measure the graph."""
     with engine.analytics.project(engine.namespace, undirected=True, task="summary") as projection:
@@ -96,11 +119,14 @@ def summarize_graph(engine: Engine) -> GraphAnalytics:
     )
 
 
+@_repeats_when_lost
 def find_central_entities(
     engine: Engine, metric: object, top_k: object, *, directed: bool, weighted: bool
 ) -> list[CentralEntity]:
     """Find the most central entities."""
-    metric_name = cast("Metric", _canonical_name("metric", metric, METRICS, _METRIC_NAMES))
+    metric_name = cast(
+        "Metric", _canonical_name("metric", metric, choices=METRICS, synonyms=_METRIC_NAMES)
+    )
     limit = validation.check_integer("top_k", top_k, minimum=1, maximum=limits.CENTRAL_ENTITIES)
     if weighted and metric_name not in WEIGHTED_METRICS:
         raise ValidationError(
@@ -122,12 +148,14 @@ def find_central_entities(
     ]
 
 
+@_repeats_when_lost
 def detect_communities(
     engine: Engine, algorithm: object, *, min_size: object, weighted: bool
 ) -> Communities:
     """Find communities of entities."""
     algorithm_name = cast(
-        "Algorithm", _canonical_name("algorithm", algorithm, ALGORITHMS, _ALGORITHM_NAMES)
+        "Algorithm",
+        _canonical_name("algorithm", algorithm, choices=ALGORITHMS, synonyms=_ALGORITHM_NAMES),
     )
     smallest = validation.check_integer("min_size", min_size, minimum=1, maximum=2**31)
     if weighted and algorithm_name not in WEIGHTED_ALGORITHMS:
@@ -172,6 +200,7 @@ def _build_community(
     return Community(id=index, label=", ".join(names[:LABEL_NAMES]), size=size, entities=members)
 
 
+@_repeats_when_lost
 def find_similar_entities(
     engine: Engine, entity_id: object, top_k: object, *, min_similarity: object
 ) -> list[SimilarEntity]:
@@ -211,6 +240,7 @@ def find_similar_entities(
     ]
 
 
+@_repeats_when_lost
 def find_shortest_paths(
     engine: Engine, source: object, target: object, count: object, *, directed: bool, weighted: bool
 ) -> list[GraphPath]:

@@ -17,7 +17,7 @@ from mcp_context_persistence.models import ExtractEntitiesResponse
 from mcp_context_persistence.runtime.batch_throttle import BatchThrottle
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services.batch_pipeline import BatchPipeline, report_progress
-from mcp_context_persistence.services.batch_settings import check_items, count_workers
+from mcp_context_persistence.services.batch_settings import count_workers
 from mcp_context_persistence.services.entities import (
     build_response,
     check_types,
@@ -66,13 +66,15 @@ class _TextGroup:
     def add(self, index: int, text: object) -> None:
         """Add a text; one that is not valid gets its response at once."""
         self.size += 1
-        self.characters += len(text) if isinstance(text, str) else 0
         try:
-            self._texts[index] = validation.check_text(
+            checked_text = validation.check_text(
                 "text", text, characters=limits.EXTRACTION_CHARACTERS
             )
         except ContextPersistenceError as error:
             self._responses[index] = _failed_response(error)
+        else:
+            self._texts[index] = checked_text
+            self.characters += len(checked_text)
 
     def read_stored(self) -> None:
         """Do nothing: these texts are not stored."""
@@ -220,7 +222,7 @@ def extract_batch(
     progress: ReportProgress | None,
 ) -> list[ExtractEntitiesResponse]:
     """Extract from texts; return a response for each, in their order."""
-    texts = check_items("texts", texts_given, limits.TEXTS_PER_BATCH)
+    texts = validation.check_list("texts", texts_given, limit=limits.TEXTS_PER_BATCH)
     types = check_types(entity_types)
     pipeline = BatchPipeline(
         workers=count_workers(engine, parallel, max_workers),

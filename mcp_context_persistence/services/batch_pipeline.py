@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ContextPersistenceError
-from mcp_context_persistence.kg.progress import ReportProgress
+from mcp_context_persistence.kg.progress import ReportProgress, carry_errors
 from mcp_context_persistence.runtime.batch_throttle import BatchThrottle
 
 GROUPS_AHEAD = 2  # groups that are analyzed and embedded before an earlier one is written
@@ -194,21 +194,29 @@ def _settle(writing: list[_WritingGroup], on_finished: Callable[[int], None]) ->
         on_finished(last.group.size)
 
 
+def _has_terminal() -> bool:
+    """Return whether standard error is a terminal; a process in the background may have none."""
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
 @contextmanager
 def report_progress(
     progress: ReportProgress | None, unit: str, total: int
 ) -> Iterator[Callable[[int], None]]:
     """Report how many items are finished: to the callback, else by a bar on a terminal."""
     if progress is not None:
-        finished = 0
+        finished, report_to_caller = 0, carry_errors(progress)
 
         def report(count: int) -> None:
             nonlocal finished
             finished += count
-            progress(unit, finished, total)
+            report_to_caller(unit, finished, total)
 
         yield report
-    elif sys.stderr.isatty():
+    elif _has_terminal():
         from rich.console import Console  # noqa: PLC0415 - only for people who look
         from rich.progress import (  # noqa: PLC0415
             BarColumn,

@@ -24,7 +24,7 @@ from mcp_context_persistence.runtime.batch_throttle import BatchThrottle
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import conversations
 from mcp_context_persistence.services.batch_pipeline import BatchPipeline, report_progress
-from mcp_context_persistence.services.batch_settings import check_items, count_workers
+from mcp_context_persistence.services.batch_settings import count_workers
 from mcp_context_persistence.services.failure_streak import FailureStreak
 
 if TYPE_CHECKING:
@@ -227,7 +227,9 @@ def save_batch(
     progress: ReportProgress | None,
 ) -> list[SaveConversationResponse]:
     """Save conversations; return a response for each, in their order."""
-    items = check_items("conversations", conversation_list, limits.CONVERSATIONS_PER_BATCH)
+    items = validation.check_list(
+        "conversations", conversation_list, limit=limits.CONVERSATIONS_PER_BATCH
+    )
     pipeline = BatchPipeline(
         workers=count_workers(engine, parallel, max_workers),
         memory_check=BatchThrottle(engine.memory),
@@ -265,32 +267,38 @@ def _build_groups(
 
 
 def _build_conversation(item: object, *, max_messages: int) -> Conversation:
-    if not isinstance(item, Conversation):
-        if hasattr(item, "model_dump"):  # a model of the caller's own with the same fields
-            item = {key: value for key, value in item.model_dump().items() if key in FIELDS}
-        if not isinstance(item, Mapping):
-            raise ValidationError("conversations: each must be a Conversation or a mapping")
-        for key in item:
-            if key not in FIELDS:
-                raise ValidationError(
-                    f"conversations: there is an unknown key {validation.describe_key(key)}; "
-                    f"known are: {', '.join(FIELDS)}"
-                )
-        fields: dict[str, Any] = {key: item.get(key) for key in FIELDS}
-        item = Conversation.model_construct(**fields)
+    with validation.reading("conversations"):
+        if not isinstance(item, Conversation):
+            item = Conversation.model_construct(**_read_fields(item))
     return conversations.build_conversation(item, None, None, None, None, max_messages=max_messages)
+
+
+def _read_fields(item: object) -> dict[str, Any]:
+    if hasattr(item, "model_dump"):  # a model of the caller's own with the same fields
+        item = {key: value for key, value in item.model_dump().items() if key in FIELDS}
+    if not isinstance(item, Mapping):
+        raise ValidationError("conversations: each must be a Conversation or a mapping")
+    values = validation.check_mapping("conversations", item)
+    for key in values:
+        if key not in FIELDS:
+            raise ValidationError(
+                f"conversations: there is an unknown key {validation.describe_key(key)}; "
+                f"known are: {', '.join(FIELDS)}"
+            )
+    return {key: values.get(key) for key in FIELDS}
 
 
 def _conversation_id(item: object) -> str:
     """Return the id of an item, '' where it has none that is valid."""
-    value = (
-        item.get("conversation_id")
-        if isinstance(item, Mapping)
-        else getattr(item, "conversation_id", None)
-    )
     try:
+        with validation.reading("conversations"):
+            value = (
+                item.get("conversation_id")
+                if isinstance(item, Mapping)
+                else getattr(item, "conversation_id", None)
+            )
         return validation.check_identifier("conversation_id", value)
-    except ValidationError:
+    except ContextPersistenceError:
         return ""
 
 

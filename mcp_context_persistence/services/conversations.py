@@ -38,10 +38,12 @@ def build_conversation(
     max_messages: int,
 ) -> Conversation:
     """Return the checked conversation of a call: an object, or keywords, never both."""
-    if isinstance(conversation_id, Conversation):
+    with validation.reading("conversation_id"):
+        # An object that was made without a check may lack fields.
+        fields = dict(conversation_id) if isinstance(conversation_id, Conversation) else None
+    if fields is not None:
         if any(value is not None for value in (messages, project_path, mode, metadata)):
             raise ValidationError("give a Conversation object or keywords, not both")
-        fields = dict(conversation_id)  # an object that was made without a check may lack fields
         conversation = checked.conversation(
             fields.get("conversation_id"),
             fields.get("messages"),

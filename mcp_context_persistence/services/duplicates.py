@@ -118,11 +118,9 @@ def _find_shared_neighbors(
 def _check_types(entity_types: object) -> list[str] | None:
     if entity_types is None:
         return None
-    type_list = [entity_types] if isinstance(entity_types, str) else entity_types
-    if not isinstance(type_list, Sequence) or len(type_list) > limits.FILTER_VALUES:
-        raise ValidationError(
-            f"entity_types must be a type or a list of at most {limits.FILTER_VALUES} types"
-        )
+    type_list = validation.check_list(
+        "entity_types", entity_types, limit=limits.FILTER_VALUES, items="types", takes_text=True
+    )
     if not type_list:
         raise ValidationError("entity_types must not be an empty list; None means all types")
     return [
@@ -240,14 +238,11 @@ def _write_merge(
 
 def _check_references(keep: object, duplicates: object) -> dict[str, str]:
     """Return the references to the entities of a merge, by field."""
-    duplicate_list = [duplicates] if isinstance(duplicates, str) else duplicates
-    if (
-        not isinstance(duplicate_list, Sequence)
-        or not 1 <= len(duplicate_list) <= limits.MERGED_AT_ONCE
-    ):
-        raise ValidationError(
-            f"duplicates must be an entity or a list of 1 to {limits.MERGED_AT_ONCE} entities"
-        )
+    duplicate_list = validation.check_list(
+        "duplicates", duplicates, limit=limits.MERGED_AT_ONCE, items="entities", takes_text=True
+    )
+    if not duplicate_list:
+        raise ValidationError("duplicates must not be empty")
     references = {"keep": validation.check_identifier("keep", keep)}
     return references | {
         f"duplicates.{index}": validation.check_identifier(f"duplicates.{index}", reference)
@@ -272,10 +267,11 @@ def _serialize_evidence(evidence: object) -> str | None:
     """Return a caller's evidence for a merge, such as pairs of `find_duplicates`, as JSON."""
     if evidence is None:
         return None
-    evidence_list = evidence if isinstance(evidence, (list, tuple)) else [evidence]
-    plain: list[Any] = [
-        item.model_dump() if isinstance(item, DuplicatePair) else item for item in evidence_list
-    ]
+    with validation.reading("evidence"):
+        evidence_list = evidence if isinstance(evidence, (list, tuple)) else [evidence]
+        plain: list[Any] = [
+            item.model_dump() if isinstance(item, DuplicatePair) else item for item in evidence_list
+        ]
     return validation.dump_metadata("evidence", {"pairs": plain})
 
 

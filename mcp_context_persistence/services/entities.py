@@ -1,6 +1,6 @@
 """Extract entities and relationships from a text, and store them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from mcp_context_persistence.ingest.extraction.results import Extraction
@@ -49,7 +49,7 @@ def extract_entities(
     )
     message = None if message_id is None else validation.check_identifier("message_id", message_id)
     types = check_types(entity_types)
-    validation.dump_metadata("context", context)
+    checked_context = validation.check_metadata("context", context)
     (extraction,) = extract_texts(engine, [checked_text])
     source = message or text_source(checked_text, conversation)
     knowledge, linked_to = engine.embeddings.retry_when_stale(
@@ -63,7 +63,6 @@ def extract_entities(
             now=now,
         )
     )
-    metadata = dict(context) if isinstance(context, Mapping) and context else None
     response = build_response(
         engine,
         knowledge.rows,
@@ -71,7 +70,7 @@ def extract_entities(
         types,
         conversation=conversation,
         message=message,
-        metadata=metadata,
+        metadata=checked_context,
         now=now,
     )
     is_stored = store and bool(knowledge.rows.entities)
@@ -158,17 +157,12 @@ def check_types(entity_types: object) -> set[str] | None:
     """Return the types that a response is limited to, None for all types."""
     if entity_types is None:
         return None
-    if (
-        isinstance(entity_types, str)
-        or not isinstance(entity_types, Sequence)
-        or len(entity_types) > limits.FILTER_VALUES
-    ):
-        raise ValidationError(
-            f"entity_types must be a list of at most {limits.FILTER_VALUES} types"
-        )
-    if not entity_types:
+    type_list = validation.check_list(
+        "entity_types", entity_types, limit=limits.FILTER_VALUES, items="types"
+    )
+    if not type_list:
         raise ValidationError("entity_types must not be an empty list; None means all types")
-    return {validation.check_type_name("entity_types", type_name) for type_name in entity_types}
+    return {validation.check_type_name("entity_types", type_name) for type_name in type_list}
 
 
 def store_entities(

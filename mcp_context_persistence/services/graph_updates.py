@@ -1,6 +1,6 @@
 """Write entities and relationships that a caller gives."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mcp_context_persistence.kg import identifiers, limits, validation
@@ -28,12 +28,14 @@ def update_graph(
     )  # type: ignore[assignment]
     entity_rows = [
         upsert.parse_entity(item, path=f"entities.{index}")
-        for index, item in enumerate(_check_list("entities", entities, limits.ENTITIES_PER_UPDATE))
+        for index, item in enumerate(
+            _check_rows("entities", entities, limit=limits.ENTITIES_PER_UPDATE)
+        )
     ]
     relationship_rows = [
         upsert.parse_relationship(item, path=f"relationships.{index}")
         for index, item in enumerate(
-            _check_list("relationships", relationships, limits.RELATIONSHIPS_PER_UPDATE)
+            _check_rows("relationships", relationships, limit=limits.RELATIONSHIPS_PER_UPDATE)
         )
     ]
     _refuse_repeated_ids(entity_rows)
@@ -108,16 +110,10 @@ def _embed_once(embedder: "Embedder | None") -> Callable[[Sequence[str]], list[A
     return embed
 
 
-def _check_list(field: str, value: object, limit: int) -> Sequence[object]:
-    if value is None:
-        return []
-    if (
-        isinstance(value, (str, bytes, Mapping))
-        or not isinstance(value, Sequence)
-        or len(value) > limit
-    ):
-        raise ValidationError(f"{field} must be a list of at most {limit:,} mappings")
-    return value
+def _check_rows(field: str, value: object, *, limit: int) -> Sequence[object]:
+    return (
+        [] if value is None else validation.check_list(field, value, limit=limit, items="mappings")
+    )
 
 
 def _refuse_repeated_ids(rows: Sequence[upsert.EntityRow]) -> None:

@@ -1,7 +1,7 @@
 """Configure a user's own entity types, and apply patterns and rules to what is stored."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from mcp_context_persistence.ingest.graph_rows import build_mention_rows
 from mcp_context_persistence.ingest.redirects import follow_redirects
 from mcp_context_persistence.kg import identifiers, limits, validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement
-from mcp_context_persistence.kg.errors import DatabaseError, NotFoundError
+from mcp_context_persistence.kg.errors import NotFoundError
 from mcp_context_persistence.kg.merging.redirects import Redirects, read_redirects
 from mcp_context_persistence.kg.schema.type_limits import collect_types
 from mcp_context_persistence.kg.timestamps import now_ms
@@ -85,6 +85,17 @@ class _Difference:
             self.lost[entity_id].append(text_id)
         return True
 
+    def add(self, page: "_Difference") -> None:
+        """Add the difference of a page."""
+        self.read, self.changed = self.read + page.read, self.changed + page.changed
+        self.mentions.update(page.mentions)
+        self.gained.update(page.gained)
+        for entity_id, text_ids in page.lost.items():
+            self.lost[entity_id] += text_ids
+        self.added = page.added | self.added
+        self.removed |= page.removed
+        self.retyped = page.retyped | self.retyped
+
 
 def reextract(engine: Engine, conversation_id: object, *, apply: bool) -> ReextractResponse:
     """Extract again from stored texts, page by page, and show or apply the difference."""
@@ -100,29 +111,17 @@ def reextract(engine: Engine, conversation_id: object, *, apply: bool) -> Reextr
     if apply:
         engine.embeddings.current()
     patterns = engine.state.patterns()
-    redirects = next(iter(engine.graph.run(read_redirects(engine.namespace))), Redirects())
     difference = _Difference()
-    for page in _read_pages(engine, checked_id):
-        extractions = engine.language_models.extractor.extract(
-            [row["content"] for row in page], patterns
-        )
-        by_text = {
-            row["id"]: follow_redirects(extraction, redirects.targets)
-            for row, extraction in zip(page, extractions, strict=True)
-        }
-        changed = [
-            row
-            for row in page
-            if difference.compare(
-                row["id"], _stored_mentions(row), _extracted_mentions(by_text[row["id"]])
-            )
-        ]
-        if changed:
-            write = partial(
-                _apply_page, engine, difference, changed, by_text, redirects, should_write=apply
-            )
-            # Again from the start, because other types may be stored instead.
-            engine.embeddings.retry_when_stale(write)
+    for read_page, key, first in _page_readers(engine, checked_id):
+        last_key: Any = first
+        while last_key is not None:
+            page = _Page(engine, partial(read_page, after=last_key), patterns, should_write=apply)
+            # Each page has a deadline of its own, because the number of pages has no limit.
+            with engine.graph.call(is_separate=True):
+                # Again from the start, because mentions have moved or other types may be stored.
+                rows = engine.embeddings.retry_when_stale(page.process)
+            difference.add(page.difference)
+            last_key = rows[-1][key] if rows else None
     if not apply:
         _note_removed(engine, difference)
     # An entity may be removed with one page and added again with the next.
@@ -135,48 +134,79 @@ def reextract(engine: Engine, conversation_id: object, *, apply: bool) -> Reextr
     )
 
 
-def _read_pages(engine: Engine, conversation_id: str | None) -> Iterator[list[Row]]:
-    """Yield the messages of a conversation, or all messages and passages, in pages."""
-    namespace, size = engine.namespace, engine.batches.chunk_size
-    if conversation_id is not None:
-        checked_id = conversation_id
-        yield from _read_until_empty(
-            engine,
-            lambda last_key: reextraction.read_conversation(
-                namespace, checked_id, after=last_key, limit=size
-            ),
-            -1,
-            "position",
-        )
-    else:
-        yield from _read_until_empty(
-            engine,
-            lambda last_key: reextraction.read_messages(namespace, after=last_key, limit=size),
-            "",
-            "id",
-        )
-        yield from _read_until_empty(
-            engine,
-            lambda last_key: reextraction.read_passages(namespace, after=last_key, limit=size),
-            "document:",
-            "id",
-        )
+def _page_readers(
+    engine: Engine, conversation_id: str | None
+) -> list[tuple[Callable[..., Statement[Row]], str, int | str]]:
+    """Return how the texts are read in pages: the statement, the key, and where the keys begin."""
+    shared: dict[str, Any] = {"namespace": engine.namespace, "limit": engine.batches.chunk_size}
+    if conversation_id is None:
+        return [
+            (partial(reextraction.read_messages, **shared), "id", ""),
+            (partial(reextraction.read_passages, **shared), "id", "document:"),
+        ]
+    reader = partial(reextraction.read_conversation, conversation_id=conversation_id, **shared)
+    return [(reader, "position", -1)]
 
 
-def _read_until_empty(
-    engine: Engine, page: Callable[[Any], Statement[Row]], first: int | str, key: str
-) -> Iterator[list[Row]]:
-    """Yield pages until one is empty.
+class _Page:
+    """A page of stored texts, with what its attempts share."""
 
-    Each statement has a deadline of its own, because the number of pages has no limit.
-    """
-    last_key: Any = first
-    while True:
-        rows = engine.graph.run(page(last_key), deadline=engine.config.deadline)
-        yield [row for row in rows if row["content"] is not None]
-        if not rows:
-            return
-        last_key = rows[-1][key]
+    def __init__(
+        self,
+        engine: Engine,
+        statement: Callable[[], Statement[Row]],
+        patterns: user_patterns.UserPatterns | None,
+        *,
+        should_write: bool,
+    ) -> None:
+        self._engine, self._statement, self._patterns = engine, statement, patterns
+        self._should_write = should_write
+        self._extractions: dict[str, Extraction] = {}  # by text
+        self.difference = _Difference()
+
+    def process(self) -> list[Row]:
+        """Compare the page with what is extracted now; write the difference; return the rows."""
+        engine = self._engine
+        self.difference = _Difference()
+        # Before the page, so that the write notices a merge between the two.
+        redirects = self._read_redirects()
+        rows = engine.graph.run(self._statement())
+        texts = [row for row in rows if row["content"] is not None]
+        self._extract([row["content"] for row in texts])
+        by_text = {
+            row["id"]: follow_redirects(self._extractions[row["content"]], redirects.targets)
+            for row in texts
+        }
+        changed = [
+            row
+            for row in texts
+            if self.difference.compare(
+                row["id"], _stored_mentions(row), _extracted_mentions(by_text[row["id"]])
+            )
+        ]
+        if changed:
+            _apply_page(
+                engine,
+                self.difference,
+                changed,
+                by_text,
+                redirects,
+                should_write=self._should_write,
+            )
+        return rows
+
+    def _read_redirects(self) -> Redirects:
+        if self._should_write:
+            return self._engine.state.redirects()
+        # A dry run does not need the embedding model of the namespace.
+        return next(
+            iter(self._engine.graph.run(read_redirects(self._engine.namespace))), Redirects()
+        )
+
+    def _extract(self, texts: Sequence[str]) -> None:
+        missing = [text for text in dict.fromkeys(texts) if text not in self._extractions]
+        extractions = self._engine.language_models.extractor.extract(missing, self._patterns)
+        self._extractions.update(zip(missing, extractions, strict=True))
 
 
 def _stored_mentions(row: Row) -> dict[str, Row]:
@@ -279,10 +309,7 @@ def _write_page(
     now: int,
 ) -> list[dict[str, Any]]:
     """Write a page; return the entities that were removed."""
-    model = engine.embeddings.current()
-    if engine.state.redirects().targets != knowledge.redirects.targets:
-        raise DatabaseError("entities were merged meanwhile; call reextract again", retryable=True)
-    embedded = embed_knowledge(knowledge, model)
+    embedded = embed_knowledge(knowledge, engine.embeddings.current())
     statement = reextraction.apply(
         engine.namespace,
         updates,
@@ -292,18 +319,12 @@ def _write_page(
         vector_state=embedded.vector_state,
         now=now,
     )
-    row: Row = engine.types.run(statement, embedded.rows.types, deadline=engine.config.deadline)[0]
+    row: Row = engine.types.run(statement, embedded.rows.types)[0]
     return list(row["removed"])
 
 
 def _read_entities(engine: Engine, lost: Mapping[str, Sequence[str]]) -> dict[str, Row]:
-    rows = (
-        engine.graph.run(
-            reextraction.predict_entities(engine.namespace, lost), deadline=engine.config.deadline
-        )
-        if lost
-        else []
-    )
+    rows = engine.graph.run(reextraction.predict_entities(engine.namespace, lost)) if lost else []
     return {row["id"]: row for row in rows}
 
 
@@ -315,7 +336,8 @@ def _note_removed(engine: Engine, difference: _Difference) -> None:
         if not difference.gained[entity_id]
     ]
     for start in range(0, len(lost_only), 1000):
-        rows = _read_entities(engine, dict(lost_only[start : start + 1000])).values()
+        with engine.graph.call(is_separate=True):
+            rows = _read_entities(engine, dict(lost_only[start : start + 1000])).values()
         difference.removed.update(
             {
                 row["id"]: EntityChange(id=row["id"], name=row["name"], type=row["type"])

@@ -66,15 +66,16 @@ def read_request(
     Raises:
         ValidationError: An argument is not valid.
     """
-    if isinstance(query, HybridSearchParams):
+    with validation.reading("query"):
+        # An object that was made without validation may lack fields.
+        fields = dict(query) if isinstance(query, HybridSearchParams) else None
+        set_names = query.model_fields_set if isinstance(query, HybridSearchParams) else ()
+    if fields is not None:
         passed = (mode, filters, limit, include_metadata, recipe, explain)
         if any(argument is not UNSET for argument in passed):
             raise ValidationError("give a HybridSearchParams object or keywords, not both")
-        fields = dict(query)  # an object that was made without validation may lack some
         arguments = {
-            name: value
-            for name, value in fields.items()
-            if name in query.model_fields_set and name != "query"
+            name: value for name, value in fields.items() if name in set_names and name != "query"
         }
         return read_request(engine, fields.get("query"), **arguments)
     text = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
@@ -124,11 +125,9 @@ def read_recipe_argument(engine: Engine, value: object) -> Recipe:
     have it.
     """
     recipe = read_recipe(value)
-    if (
-        isinstance(value, Mapping)
-        and value.get("rerank_top_k")
-        and not engine.config.cross_encoder_model
-    ):
+    with validation.reading("recipe"):
+        needs_cross_encoder = isinstance(value, Mapping) and bool(value.get("rerank_top_k"))
+    if needs_cross_encoder and not engine.config.cross_encoder_model:
         raise ValidationError(
             "recipe.rerank_top_k needs a cross-encoder; name one in the setting cross_encoder_model"
         )

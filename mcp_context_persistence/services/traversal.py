@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from mcp_context_persistence.kg import limits, validation
@@ -22,28 +23,39 @@ from mcp_context_persistence.runtime.engine import Engine
 OPERATIONS = ("context", "neighbors", "paths")
 
 
-def query_graph(
-    engine: Engine, entity_id: object, *, depth: object, operation: object
-) -> QueryKnowledgeGraphResponse:
-    """Return the neighbors of an entity, the paths to them, or both."""
-    checked_id = validation.check_identifier("entity_id", entity_id)
-    max_distance = validation.check_integer(
-        "depth", depth, minimum=1, maximum=limits.TRAVERSAL_DEPTH
+@dataclass(frozen=True, kw_only=True)
+class TraversalRequest:
+    """The checked arguments of `query_knowledge_graph`."""
+
+    entity_id: str
+    depth: int
+    operation: str
+
+
+def read_request(entity_id: object, *, depth: object, operation: object) -> TraversalRequest:
+    """Check the arguments of `query_knowledge_graph`."""
+    return TraversalRequest(
+        entity_id=validation.check_identifier("entity_id", entity_id),
+        depth=validation.check_integer("depth", depth, minimum=1, maximum=limits.TRAVERSAL_DEPTH),
+        operation=validation.check_choice("operation", operation, OPERATIONS),
     )
-    operation_name = validation.check_choice("operation", operation, OPERATIONS)
-    start_id = engine.state.resolve_entities({"entity_id": checked_id})["entity_id"]
+
+
+def query_graph(engine: Engine, request: TraversalRequest) -> QueryKnowledgeGraphResponse:
+    """Return the neighbors of an entity, the paths to them, or both."""
+    start_id = engine.state.resolve_entities({"entity_id": request.entity_id})["entity_id"]
     neighborhood = find_neighborhood(
-        engine.graph.run, engine.namespace, start_id, depth=max_distance
+        engine.graph.run, engine.namespace, start_id, depth=request.depth
     )
     entity_rows = engine.graph.run(knowledge.read_entities(engine.namespace, [start_id]))
     return QueryKnowledgeGraphResponse(
         entity_id=start_id,
-        operation=operation_name,
-        depth=max_distance,
+        operation=request.operation,
+        depth=request.depth,
         context=_build_context(
             neighborhood,
             entity=_build_stored_entity(entity_rows[0]) if entity_rows else None,
-            operation=operation_name,
+            operation=request.operation,
         ),
         truncated=neighborhood.truncated,
     )

@@ -49,6 +49,10 @@ GRACE_SECONDS = 10  # before a projection is dropped because its client has no c
 Kind = Literal["call", "block"]
 
 
+class LostProjectionError(GraphError):
+    """The projection was lost or too small; the same analysis works with another one."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class MemoryNeed:
     """The memory that an algorithm needs, by the size of the graph.
@@ -152,7 +156,7 @@ class Admission:
             if not is_lost or error.retryable or not is_projected:
                 raise
             text = "the server was restarted, or lost the projection; call again"
-            raise GraphError(text, retryable=True) from error
+            raise LostProjectionError(text, retryable=True) from error
         except BaseException:
             if batch:
                 self._drop(batch["name"])

@@ -18,6 +18,7 @@ from mcp_context_persistence.kg.errors import DatabaseError, GraphError
 from mcp_context_persistence.queries.analytics.admission import (
     Admission,
     Kind,
+    LostProjectionError,
     ProjectionOptions,
 )
 from mcp_context_persistence.queries.analytics.algorithms import (
@@ -312,12 +313,13 @@ class GraphAnalyzer:
         """Compare the library's estimate for an algorithm with the reservation.
 
         Raises:
-            GraphError: It needs more, so it was not run. The next call reserves as much.
+            LostProjectionError: It needs more, so it was not run. The next projection reserves as
+                much.
         """
         if needed > projection.bytes:
             excess = math.ceil((needed - projection.bytes) / projection.nodes)
             self._excess[projection.task] = self._excess.get(projection.task, 0) + excess
-            raise GraphError(
+            raise LostProjectionError(
                 "the analysis needs more memory than was reserved for it; "
                 "call again, the next call reserves more",
                 retryable=True,

@@ -213,14 +213,16 @@ def read_filters(value: object) -> Filters:
     Raises:
         ValidationError: A key is unknown (the text names the nearest one), or a value is not valid.
     """
-    value = _read_set_fields(value)
+    with validation.reading("filters"):
+        return _read_conditions(_read_set_fields(value))
+
+
+def _read_conditions(value: object) -> Filters:
     if value is None:
         return NO_FILTERS
-    if not isinstance(value, Mapping):
-        raise ValidationError("filters must be a mapping")
     fields: dict[str, Any] = {}
     metadata: dict[str, tuple[str, ...]] = {}
-    for key, condition in value.items():
+    for key, condition in validation.check_mapping("filters", value).items():
         if isinstance(key, str) and key.startswith("metadata.") and len(key) > len("metadata."):
             _refuse_none("filters.metadata.KEY", condition)
             name = validation.check_string(

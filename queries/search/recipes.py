@@ -169,11 +169,15 @@ def read_recipe(value: object) -> Recipe:
     Raises:
         ValidationError: No recipe, weight or key has that name, or a value is out of its range.
     """
+    with validation.reading("recipe"):
+        return _read_layers(value)
+
+
+def _read_layers(value: object) -> Recipe:
     recipes = named_recipes()
-    if type(value) is str and value in recipes:
-        return recipes[value]
     layers: list[Mapping[Any, object]] = []
     while isinstance(value, Mapping):
+        value = validation.check_mapping("recipe", value)
         if len(layers) == limits.METADATA_DEPTH:
             raise ValidationError(
                 f"recipe is nested deeper than {limits.METADATA_DEPTH} levels, or in a circle"
@@ -212,10 +216,8 @@ def _apply(base: Recipe, settings: Mapping[Any, object]) -> Recipe:
 
 
 def _read_weights(value: object) -> dict[str, float]:
-    if not isinstance(value, Mapping):
-        raise ValidationError("recipe.weights must be a mapping from names to numbers")
     weights: dict[str, float] = {}
-    for name, weight in value.items():
+    for name, weight in validation.check_mapping("recipe.weights", value).items():
         if isinstance(name, str) and name in RENAMED_WEIGHTS:
             raise ValidationError(
                 f"recipe.weights.{name} is now called recipe.weights.{RENAMED_WEIGHTS[name]}"

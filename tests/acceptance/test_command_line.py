@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -49,7 +50,7 @@ def test_the_demo_shows_the_main_job(store):
         "architecture: OrderValidator stays on pydantic",
         "3 conversations, 18 messages",
         "relationships, 1 decision\n",
-        "server browser",
+        f"context-persistence server stop {shlex.quote(str(store))}\n",
     ):
         assert words in done.stdout, words
     assert not re.search(r"\d\.\d{5}|[{}]", done.stdout)  # neither raw floats nor JSON

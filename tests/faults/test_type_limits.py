@@ -182,7 +182,7 @@ def test_a_transaction_does_not_wait_for_a_second_connection(server, namespace):
             registry._last = None
             registry.register(run, type_limits.collect_types(["KIND_1"]))
 
-        registry.transact(work, name="test", deadline=10)
+        registry.transact(work, name="test")
 
 
 @pytest.mark.parametrize("text", [False, True])

@@ -3,6 +3,7 @@
 import json
 
 PASSING = {"updated_ms", "version", "revision", "vectors_ms", "merges"}
+PATTERNS = {"organization": [r"\bAcme Corp\b", r"\bAcme\b", r"\bNorthwind\b"]}
 LABELS = "Conversation|Message|Chunk|Entity|Decision|Document|MergedEntity"
 
 
@@ -80,9 +81,7 @@ def fill(client):
             {"from_entity": "acme_corp", "to_entity": "Acme", "relationship_type": "owns"},
         ],
     )
-    client.configure_entity_patterns(
-        {"organization": [r"\bAcme Corp\b", r"\bAcme\b", r"\bNorthwind\b"]}
-    )
+    client.configure_entity_patterns(PATTERNS)
     client.save_conversation(
         "one",
         conversation_messages(

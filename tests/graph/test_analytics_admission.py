@@ -253,6 +253,41 @@ def test_the_error_of_a_lost_projection_is_retryable(client):
     assert caught.value.retryable
 
 
+def test_an_analysis_whose_projection_is_lost_runs_again(client, monkeypatch):
+    fill(client, EDGES)
+    analytics, lost = client._engine.analytics, []
+    expected = client.find_central_entities("degree")
+    rank_entities = analytics.rank_entities
+
+    def rank_after_a_loss(projection, *arguments, **options):
+        if len(lost) < 2:
+            lost.append(projection.name)
+            client._engine.graph.driver.execute_query(
+                "CALL gds.graph.drop($name) YIELD graphName RETURN graphName", name=projection.name
+            )
+        return rank_entities(projection, *arguments, **options)
+
+    monkeypatch.setattr(analytics, "rank_entities", rank_after_a_loss)
+    assert client.find_central_entities("degree") == expected
+    assert len(lost) == 2
+    assert count_projections(client) == 0
+
+
+def test_an_analysis_that_needs_more_than_was_reserved_runs_again(client, monkeypatch):
+    fill(client, EDGES)
+    analytics, reservations = client._engine.analytics, []
+    rank_entities = analytics.rank_entities
+
+    def rank_with_a_larger_estimate(projection, *arguments, **options):
+        reservations.append(projection.bytes)
+        analytics._check_estimate(reservations[0] + MIB, projection)
+        return rank_entities(projection, *arguments, **options)
+
+    monkeypatch.setattr(analytics, "rank_entities", rank_with_a_larger_estimate)
+    assert len(client.find_central_entities("degree")) == 3
+    assert reservations[1] >= reservations[0] + MIB
+
+
 SIZES = [(60, 120), (10_000, 20_000), (10_000, 100_000), (1_000_000, 3_000_000)]
 PROCEDURES = {
     "pagerank": "pageRank.stream",

@@ -8,12 +8,20 @@ from contextlib import ExitStack, suppress
 
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import (
-    DatabaseError,
     GraphError,
     NotFoundError,
     ValidationError,
 )
-from tests.graph.duplicate_entities import conversation_messages, entities, fill, mentioning, query
+from mcp_context_persistence.services import patterns
+from mcp_context_persistence.services.knowledge_writer import build_knowledge
+from tests.graph.duplicate_entities import (
+    PATTERNS,
+    conversation_messages,
+    entities,
+    fill,
+    mentioning,
+    query,
+)
 
 BLOCKED = (
     "SHOW TRANSACTIONS YIELD status, metaData WHERE status STARTS WITH 'Blocked' "
@@ -202,12 +210,9 @@ def save_again(client, talk, drawn):
     """Save a conversation with other words, again and again; the last ones."""
     for _ in range(40):
         words = [drawn.sample([*NAMES, "Nobody"], drawn.choice([1, 2, 3])) for _ in range(3)]
-        while True:
-            with suppress(DatabaseError):  # entities were merged again and again
-                client.save_conversation(
-                    talk, conversation_messages(*(f"{' and '.join(one)}." for one in words))
-                )
-                break
+        client.save_conversation(
+            talk, conversation_messages(*(f"{' and '.join(one)}." for one in words))
+        )
     return {f"{talk}:{place}": word for place, word in enumerate(words)}
 
 
@@ -274,3 +279,29 @@ def test_a_relationship_that_is_written_while_a_merge_is_undone_is_kept(client):
             kind=kind,
         )
         assert 0.7 in [row["confidence"] for row in rows], number
+
+
+def test_a_reextraction_goes_on_where_others_merge_again_and_again(client, connect, monkeypatch):
+    """Seven times, a merge or its undoing comes between the reading of a page and its write."""
+    fill(client)
+    client.save_conversation("ticket", conversation_messages("OPS-7: Acme Corp uses pandas."))
+    client.configure_entity_patterns({**PATTERNS, "ticket": [r"OPS-\d+"]})
+    other, changes = connect(), []
+
+    def build_after_a_change(*arguments, **options):
+        if len(changes) < 7:
+            changes.append(
+                other.undo_merge(changes[-1].merge_id)
+                if len(changes) % 2
+                else other.merge_entities("Acme", "acme_corp")
+            )
+        return build_knowledge(*arguments, **options)
+
+    monkeypatch.setattr(patterns, "build_knowledge", build_after_a_change)
+    done = client.reextract(apply=True)
+    assert len(changes) == 7
+    assert (done.texts_changed, done.mentions_added, done.total_entities_added) == (1, 1, 1)
+    assert mentioning(client, "Acme").keys() >= {"ticket:0"}
+    assert client.reextract().texts_changed == 0
+    other.undo_merge(changes[-1].merge_id)
+    assert "ticket:0" in mentioning(client, "acme_corp")

@@ -14,6 +14,7 @@ from mcp_context_persistence.exceptions import (
     ValidationError,
     VectorDBError,
 )
+from mcp_context_persistence.kg.progress import ProgressError, carry_errors
 from mcp_context_persistence.runtime.call_scope import CallScope, public_call
 
 
@@ -54,6 +55,10 @@ class Calls:
     def count(self) -> int:
         return 3
 
+    @public_call(VectorDBError)
+    def count_with(self, error: Exception) -> int:
+        raise error
+
 
 def test_a_response_gets_the_time_of_the_call():
     assert 0 <= Calls().find().processing_time < 1.0
@@ -88,6 +93,38 @@ def test_other_errors_become_the_first_documented_one_and_keep_what_they_promise
 def test_errors_that_are_not_the_librarys_pass_through():
     with pytest.raises(KeyError):
         Calls().find(KeyError("x"))
+
+
+def fail_with_a_chain():
+    try:
+        int("no number")
+    except ValueError as error:
+        raise GraphError("second") from error
+
+
+def test_an_error_of_the_callers_progress_function_is_raised_as_it_was():
+    def report(*_):
+        raise error
+
+    with pytest.raises(GraphError) as caught:
+        fail_with_a_chain()
+    error, cause = caught.value, caught.value.__cause__
+    with pytest.raises(ProgressError) as carrier:
+        carry_errors(report)("work", 1, 2)
+    with pytest.raises(GraphError) as caught:
+        Calls().count_with(carrier.value)
+    assert caught.value is error
+    assert (error.__cause__, error.__context__) == (cause, cause)
+    assert error.__suppress_context__
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_interruption_in_the_progress_function_is_not_carried(error):
+    def report(*_):
+        raise error
+
+    with pytest.raises(error):
+        carry_errors(report)("work", 1, 2)
 
 
 def test_a_method_keeps_its_signature_and_documentation():

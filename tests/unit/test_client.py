@@ -3,7 +3,13 @@
 import pytest
 
 from mcp_context_persistence import ContextPersistenceClient
-from mcp_context_persistence.exceptions import ValidationError
+from mcp_context_persistence.exceptions import (
+    ContextPersistenceError,
+    DatabaseError,
+    ValidationError,
+)
+from mcp_context_persistence.runtime import connection
+from tests.graph.odd_arguments import SECRET, replace_each
 
 
 @pytest.mark.parametrize(
@@ -23,3 +29,32 @@ def test_arguments_that_are_not_valid_are_named_and_nothing_is_opened(field, val
                 ContextPersistenceClient(address, **{field: value})
             assert "secret" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+SAMPLES = {
+    "auth": ["user", "word"],
+    "database": "neo4j",
+    "namespace": "mine",
+    "config": {"log_level": "INFO", "deadline": "5s", "gliner_labels": ["a"], "batch_size": 8},
+    "spacy_model": "en_core_web_sm",
+    "vector_db_url": "localhost:6333",
+    "enable_metrics": False,
+    "progress": None,
+    "database_url": "nothing",
+}
+
+
+@pytest.mark.parametrize("argument", SAMPLES)
+def test_arguments_whose_methods_raise_are_named(argument, monkeypatch):
+    def stop_before_opening(*_, **__):
+        raise DatabaseError("nothing is opened")
+
+    monkeypatch.setattr(connection, "Graph", stop_before_opening)
+    for variant, value in replace_each(SAMPLES[argument]):
+        arguments = {"database_url": "bolt://127.0.0.1:1", argument: value}
+        with pytest.raises(ContextPersistenceError) as caught:
+            ContextPersistenceClient(**arguments)
+        assert SECRET not in str(caught.value)
+        if type(caught.value) is not DatabaseError:
+            assert isinstance(caught.value, ValidationError), variant
+            assert argument in str(caught.value), variant

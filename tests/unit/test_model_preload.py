@@ -1,3 +1,5 @@
+import io
+import sys
 import threading
 
 import pytest
@@ -6,7 +8,8 @@ from mcp_context_persistence.kg.errors import VectorDBError
 from mcp_context_persistence.runtime import model_preload
 from mcp_context_persistence.runtime.config.settings import load_config
 from mcp_context_persistence.runtime.model_preload import ModelPreload
-from mcp_context_persistence.runtime.progress_lines import ProgressLines
+from mcp_context_persistence.runtime.progress_lines import ProgressLines, print_downloads
+from mcp_context_persistence.services.batch_pipeline import report_progress
 
 
 class Model:
@@ -87,3 +90,14 @@ def test_quiet_progress_prints_nothing_unless_something_is_downloaded():
     progress("model", 0, 83 * 10**6)
     progress("start", 1, 180)
     assert [line.split()[0] for line in lines] == ["Downloading", "Starting"]
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+def test_progress_is_not_printed_where_there_is_no_standard_error(monkeypatch, is_closed):
+    stream = io.StringIO() if is_closed else None
+    if stream:
+        stream.close()
+    monkeypatch.setattr(sys, "stderr", stream)
+    print_downloads()("download", 1, 2)
+    with report_progress(None, "texts", 3) as report:
+        report(3)

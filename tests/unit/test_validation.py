@@ -230,3 +230,65 @@ def test_vectors_must_be_numbers_with_finite_lengths(rows):
     with pytest.raises(VectorDBError) as caught:
         validation.check_vectors("x", rows, count=1, dimension=2)
     assert "secret" not in str(caught.value)
+
+
+class LyingText(str):
+    """A text that claims to equal every other one and to be short."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other):
+        return True
+
+    def __len__(self):
+        return 1
+
+    def __str__(self):
+        return "allowed"
+
+
+class LyingNumber(int):
+    """A number that claims to be within every bound."""
+
+    def __le__(self, other):
+        return True
+
+    __ge__ = __lt__ = __gt__ = __le__
+
+    def __int__(self):
+        return 1
+
+
+def test_a_value_is_what_it_is_not_what_its_methods_say():
+    for check in (
+        lambda: validation.check_choice("field", LyingText("other"), ["allowed"]),
+        lambda: validation.check_string("field", LyingText("x" * 9), characters=8),
+        lambda: validation.check_integer("field", LyingNumber(9), minimum=0, maximum=8),
+        lambda: validation.check_number("field", LyingNumber(9), minimum=0, maximum=8),
+        lambda: validation.dump_metadata("field", {"x": LyingNumber(2**63)}),
+    ):
+        with pytest.raises(ValidationError, match="field"):
+            check()
+
+
+def test_values_of_subclasses_become_plain_ones():
+    for value in (
+        validation.check_string("field", LyingText("other"), characters=8),
+        validation.check_integer("field", LyingNumber(7), minimum=0, maximum=8),
+        *validation.check_mapping("field", {LyingText("key"): 1}),
+    ):
+        assert type(value) in {str, int}
+        assert value in ("other", 7, "key")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_an_interruption_while_an_argument_is_read_passes_through(error):
+    def interrupt(*_):
+        raise error
+
+    interrupting = type("Interrupting", (dict,), {"items": interrupt, "__iter__": interrupt})
+    with pytest.raises(error):
+        validation.dump_metadata("field", interrupting(x=1))
+    with pytest.raises(error), validation.reading("field"):
+        interrupt()

@@ -285,7 +285,9 @@ def connect_redis(url: object) -> "redis.Redis":
     Raises:
         ValidationError: The address is not one, or the client library is not installed.
     """
-    if not isinstance(url, str) or urlsplit(url).scheme not in REDIS_SCHEMES:
+    with validation.reading("redis_url"):
+        address = str.__str__(url) if isinstance(url, str) else ""
+    if urlsplit(address).scheme not in REDIS_SCHEMES:
         raise ValidationError(
             "redis_url must look like redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH"
         )
@@ -297,7 +299,7 @@ def connect_redis(url: object) -> "redis.Redis":
         ) from error
     try:
         return redis.Redis.from_url(
-            url, socket_timeout=0.5, socket_connect_timeout=0.5, decode_responses=False
+            address, socket_timeout=0.5, socket_connect_timeout=0.5, decode_responses=False
         )
     except (ValueError, TypeError) as error:
         raise ValidationError("redis_url is not one that the client library understands") from error
@@ -332,14 +334,17 @@ def open_store(
         return RedisStore(connect_redis(redis_url), group=group, entries=entries, seconds=seconds)
     if chosen_type == "none":
         return None
-    if directory is not None and not isinstance(directory, (str, Path)):
-        raise ValidationError("directory must be a path")
+    folder = _read_folder("directory", directory)
     try:
         return FileStore(
-            Path(directory).expanduser() if directory else None,
-            group=group,
-            entries=entries,
-            seconds=seconds,
+            folder.expanduser() if folder else None, group=group, entries=entries, seconds=seconds
         )
     except (OSError, ValueError, RuntimeError, sqlite3.Error) as error:
         raise ValidationError("directory: no cache file can be opened there") from error
+
+
+@validation.reads_argument
+def _read_folder(field: str, value: object) -> Path | None:
+    if value is not None and not isinstance(value, (str, Path)):
+        raise ValidationError(f"{field} must be a path")
+    return Path(str.__str__(value) if isinstance(value, str) else value) if value else None

@@ -319,9 +319,7 @@ def load_config(config: Mapping[str, Any] | None = None, **arguments: object) ->
         ValidationError: A key is unknown (the text suggests the nearest one), or a value is not
             valid (the text names the source).
     """
-    if config is not None and not isinstance(config, Mapping):
-        raise ValidationError("config must be a mapping")
-    by_config = dict(config or {})
+    by_config = {} if config is None else validation.check_mapping("config", config)
     for key in by_config:
         if key not in Config.model_fields:
             raise ValidationError(
@@ -329,14 +327,15 @@ def load_config(config: Mapping[str, Any] | None = None, **arguments: object) ->
                 f"{suggest(key, Config.model_fields)}"
             )
     by_argument = {name: value for name, value in arguments.items() if value is not None}
-    try:
-        settings = Config(**(by_config | by_argument))
-    except PydanticValidationError as error:
-        arguments_by_field = {
-            **dict.fromkeys(by_config, "config"),
-            **dict.fromkeys(by_argument, ""),
-        }
-        raise _explain_error(error, arguments_by_field) from error
+    with validation.reading("config"):
+        try:
+            settings = Config(**(by_config | by_argument))
+        except PydanticValidationError as error:
+            arguments_by_field = {
+                **dict.fromkeys(by_config, "config"),
+                **dict.fromkeys(by_argument, ""),
+            }
+            raise _explain_error(error, arguments_by_field) from error
     if (settings.default_search_limit or 1) > settings.max_search_results:
         raise ValidationError("default_search_limit must not be larger than max_search_results")
     return settings
