@@ -17,7 +17,7 @@ from mcp_context_persistence.kg.local.listener_check import is_own_server
 from mcp_context_persistence.kg.local.settings import USER, ServerSettings
 from mcp_context_persistence.kg.local.space import check_space
 from mcp_context_persistence.kg.local.startup import join_server, translated_errors
-from mcp_context_persistence.kg.local.store import State, Store
+from mcp_context_persistence.kg.local.store import State, Store, replace_file
 from mcp_context_persistence.kg.progress import ReportProgress
 
 CLOSED = "This attachment to the local server is closed: attach again."
@@ -93,9 +93,11 @@ class Attachment:
             None where the listener at the address is not this store's own server.
         """
         state = self._state
-        if address == state.bolt_url and is_own_server(self.store, state):
-            return self.user, self.password
-        return None
+        if address != state.bolt_url or not is_own_server(self.store, state):
+            return None
+        with contextlib.suppress(OSError, DatabaseError):  # another process may have changed it
+            self.password = self._files.password()
+        return self.user, self.password
 
     def renew(self, *, progress: ReportProgress | None = None) -> bool:
         """Make sure that the server runs, and start it again where its supervisor was killed.
@@ -195,7 +197,7 @@ class Attachment:
         )
 
     def _check_folder(self) -> None:
-        """Refuse a folder that was moved or replaced, and take a new lease where ours is lost."""
+        """Refuse a folder that was moved or replaced; make a lost lease and password again."""
         if self.closed:
             raise DatabaseError(CLOSED)
         try:
@@ -214,9 +216,11 @@ class Attachment:
             lease = self._lease
             if lease is None:
                 raise DatabaseError(CLOSED)
-            if not lease[0].exists():  # something restored the folder's content
+            if not lease[0].exists():  # somebody removed it, or restored the folder's content
                 self._lease = leases.take_lease(self._files.leases)
                 lease[1].close()
+            if not self._files.secret.exists():
+                replace_file(self._files.secret, self.password)
 
     def _forget_lease(self) -> None:
         """Detach in a forked child, where the lease is closed already (`leases`)."""

@@ -1,4 +1,4 @@
-"""The files and the command line that start the server of a store."""
+"""What a supervisor needs to start the server of a store: command lines, flags, options."""
 
 import hashlib
 import json
@@ -11,21 +11,18 @@ from typing import Any
 
 import mcp_context_persistence
 from mcp_context_persistence.kg.deadline import Deadline
-from mcp_context_persistence.kg.local import java, sizes
+from mcp_context_persistence.kg.local import configuration, java, sizes
 from mcp_context_persistence.kg.local.cds_archive import StartCache
 from mcp_context_persistence.kg.local.jars import Jars, provision
 from mcp_context_persistence.kg.local.java import VECTOR_MODULE, Java
-from mcp_context_persistence.kg.local.server_logs import log_configurations
 from mcp_context_persistence.kg.local.settings import (
     GDS_VERSION,
-    LOOPBACK,
     MAIN_CLASS,
     NEO4J_VERSION,
-    USER,
     ServerSettings,
     cache_folder,
 )
-from mcp_context_persistence.kg.local.store import Store, replace_file
+from mcp_context_persistence.kg.local.store import Store
 
 # A changed flag changes the name of the start-up cache, which is bound to them.
 FLAGS = (
@@ -55,7 +52,6 @@ START_FLAGS = (
     "-XX:Tier4BackEdgeThreshold=200000",
 )
 PAUSE_SECONDS = 0.1
-HASH_ROUNDS = 1024  # as `neo4j-admin dbms set-initial-password` does it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,13 +71,14 @@ def make_specification(
     store: Store, jars: Jars, runtime: Java, settings: ServerSettings, *, is_throwaway: bool
 ) -> dict[str, Any]:
     """Return everything that the supervisor needs, as JSON values. It contains no secret."""
-    old = store.read_state()
+    old, native = store.read_state(), cache_folder() / "native"
     return {
         "store": str(store.folder),
         "nonce": secrets.token_hex(16),
         "throwaway": is_throwaway,
         "java": str(runtime.program),
-        "flags": [*_java_flags(runtime, settings), *_native_flags()],
+        "flags": [*_java_flags(runtime, settings), *_native_flags(native)],
+        "native": str(native),
         "class_path": jars.class_path,
         "arguments": [MAIN_CLASS, f"--home-dir={store.folder}", f"--config-dir={store.conf}"],
         "ports": [old.bolt_port, old.http_port] if old else [0, 0],
@@ -91,6 +88,7 @@ def make_specification(
         "versions": {"neo4j": NEO4J_VERSION, "gds": GDS_VERSION, "java": runtime.version},
         "cache": _cache(jars, runtime, settings),
         "sizes": {"heap": settings.heap, "page_cache": settings.page_cache},
+        "options": configuration.make_options(str(jars.plugins)),
     }
 
 
@@ -104,54 +102,6 @@ def supervisor_command() -> list[str]:
     return [sys.executable, "-E", "-s", "-S", "-X", "utf8", "-c", code, str(root)]
 
 
-def write_configuration(store: Store, jars: Jars, settings: ServerSettings) -> None:
-    """Write `neo4j.conf`, and before the first start the password's hash."""
-    options = {
-        "server.default_listen_address": LOOPBACK,
-        "server.default_advertised_address": "localhost",
-        "server.https.enabled": "false",
-        "server.http_enabled_modules": "BROWSER",  # one port less, and a second less
-        "server.directories.plugins": str(jars.plugins),
-        **sizes.options(settings.heap, settings.page_cache),
-        "dbms.security.procedures.unrestricted": "gds.*",
-        "dbms.usage_report.enabled": "false",
-        "db.logs.query.enabled": "OFF",  # statements contain what users wrote
-        "client.allow_telemetry": "false",
-        # Else an orderly stop sleeps for ten seconds.
-        "internal.dbms.bolt.netty_server_shutdown_quiet_period": "0",
-        "db.tx_log.rotation.retention_policy": "2 files",
-        "db.tx_log.rotation.size": "64m",
-        "db.tx_log.preallocate": "false",
-        # By volume; the default checks every 15 minutes, and the log keeps everything of that time.
-        "db.checkpoint": "VOLUME",
-        "db.checkpoint.interval.volume": "64m",
-    }
-    for name, text in log_configurations().items():
-        replace_file(store.conf / name, text)
-    lines = [f"{name}={_escape(value)}" for name, value in options.items()]
-    replace_file(
-        store.conf / "neo4j.conf", "# Written anew at every start.\n" + "\n".join(lines) + "\n"
-    )
-    if not store.has_data:
-        folder = store.data / "dbms"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        password_hash = hash_password(store.password(), secrets.token_bytes(32))
-        replace_file(folder / "auth.ini", f"{USER}:{password_hash}:\n")
-
-
-def hash_password(password: str, salt: bytes) -> str:
-    """Return the password as `auth.ini` has it: salted SHA-256 in 1,024 rounds."""
-    digest = hashlib.sha256(salt + password.encode()).digest()
-    for _ in range(HASH_ROUNDS - 1):
-        digest = hashlib.sha256(digest).digest()
-    return f"SHA-256,{digest.hex()},{salt.hex()},{HASH_ROUNDS}"
-
-
-def _escape(value: str) -> str:
-    r"""Escape the backslashes of a value for a properties file."""
-    return value.replace("\\", "\\\\")
-
-
 def _java_flags(runtime: Java, settings: ServerSettings) -> list[str]:
     listing = (
         ["-Xshare:off", f"-XX:DumpLoadedClassList={settings.list_classes}"]
@@ -162,13 +112,11 @@ def _java_flags(runtime: Java, settings: ServerSettings) -> list[str]:
     return [*sizes.flags(settings.heap), *_flags(runtime), *QUIET_FLAGS, *quick, *listing]
 
 
-def _native_flags() -> list[str]:
+def _native_flags(folder: Path) -> list[str]:
     """Return the flags for the folder where native libraries are unpacked.
 
     It is not in the store, whose disk may forbid to execute. A file is removed once it is loaded.
     """
-    folder = cache_folder() / "native"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return [f"-D{name}={folder}" for name in ("jna.tmpdir", "io.netty.native.workdir")]
 
 

@@ -130,11 +130,12 @@ def find_owner(path: Path) -> int:
 
 
 def take_lease(folder: Path) -> tuple[Path, Lock]:
-    """Make a lease of this process.
+    """Make a lease of this process, and the folder of leases where it is missing.
 
     Returns:
         Its file, and the lock that holds it.
     """
+    folder.mkdir(mode=0o700, exist_ok=True)
     name = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
     draft, lease = folder / f"{name}.new", folder / f"{name}.lease"
     taken = lock(draft)
@@ -161,6 +162,34 @@ def list_holders(folder: Path) -> list[int]:
         else:
             lease.unlink(missing_ok=True)
     return pids
+
+
+class LeaseWatch:
+    """The leases of a store, as its supervisor sees them.
+
+    A lease counts as long as its process lives, also where somebody has removed its file.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Watch the leases in a folder, which may be missing."""
+        self._folder = folder
+        self._leases: dict[Path, Lock] = {}
+
+    def has_holders(self) -> bool:
+        """Return whether a lease is in use, and remove the files of the other leases."""
+        with contextlib.suppress(FileNotFoundError):  # removed just now
+            for file in self._folder.glob("*.lease"):
+                if file not in self._leases:
+                    self._leases[file] = Lock(file)
+        for file, lease in list(self._leases.items()):
+            try:
+                fcntl.flock(lease.descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue  # its process lives
+            lease.close()
+            del self._leases[file]
+            file.unlink(missing_ok=True)
+        return bool(self._leases)
 
 
 def _begin_fork() -> None:

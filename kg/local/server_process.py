@@ -1,12 +1,14 @@
 """The Java process of a server, as its supervisor starts and ends it. Standard library only."""
 
 import contextlib
+import os
 import signal
 import subprocess
 from pathlib import Path
 from typing import Any
 
-from mcp_context_persistence.kg.local import diagnosis, sizes
+from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.local import configuration, diagnosis, sizes
 from mcp_context_persistence.kg.local.cds_archive import StartCache
 from mcp_context_persistence.kg.local.ports import choose_ports
 from mcp_context_persistence.kg.local.process import die_with_parent
@@ -62,8 +64,14 @@ class ServerProcess:
         return size
 
     def spawn(self) -> None:
-        """Start the process; its logs of the last run are put aside."""
+        """Start the process; its logs of the last run are put aside.
+
+        Raises:
+            DatabaseError: The data of the store is gone, or files of Neo4j are.
+            OSError: The system refuses to read or write the store.
+        """
         store, specification = self._store, self._specification
+        self._provide_files()
         bolt, http = self.ports = choose_ports(self.ports)
         options = {
             "server.bolt.listen_address": f"{LOOPBACK}:{bolt}",
@@ -88,6 +96,28 @@ class ServerProcess:
                 stderr=subprocess.STDOUT,
                 preexec_fn=die_with_parent(),  # noqa: PLW1509 - this process has one thread
             )
+
+    def _provide_files(self) -> None:
+        """Write what the process needs, because somebody may have removed it since the last start.
+
+        Without its configuration, a server would start with the default settings.
+        """
+        store, specification = self._store, self._specification
+        missing = [
+            path
+            for path in specification["class_path"].split(os.pathsep)
+            if not os.path.exists(path)
+        ]
+        if missing:
+            raise DatabaseError(
+                f"{len(missing)} files of Neo4j are missing, among them {missing[0]}: try again, "
+                "the next start provides them.",
+                retryable=True,
+            )
+        store.check_data()
+        store.make_folders()
+        Path(specification["native"]).mkdir(mode=0o700, parents=True, exist_ok=True)
+        configuration.write(store, specification["options"])
 
     def change_size(self, size: dict[str, str]) -> None:
         """Stop the process in order; the next one gets this heap and page cache."""

@@ -1,4 +1,4 @@
-"""Free space on the disk of a store. Standard library only."""
+"""Free space on the disk of a store, and the errors of the system. Standard library only."""
 
 import errno
 import shutil
@@ -35,3 +35,19 @@ def check_space(folder: Path) -> None:
     """
     if 0 <= free_bytes(folder) < FREE_BYTES:
         raise DatabaseError(describe_full_disk(folder), retryable=True)
+
+
+def translate_os_error(error: OSError, folder: Path) -> DatabaseError:
+    """Return the library's error for one of the system, which names the file.
+
+    Args:
+        error: What the system said.
+        folder: The store's folder.
+    """
+    if error.errno in DISK_FULL_CODES:
+        return DatabaseError(describe_full_disk(folder), retryable=True)
+    return DatabaseError(
+        f"The local store cannot use {error.filename or folder} ({error.strerror}): check who owns "
+        "it, and the free space, then try again.",
+        retryable=isinstance(error, FileNotFoundError),  # what is missing is made again
+    )

@@ -17,7 +17,7 @@ from mcp_context_persistence.kg.local.jars import provision
 from mcp_context_persistence.kg.local.listener_check import is_own_server
 from mcp_context_persistence.kg.local.process import is_frozen
 from mcp_context_persistence.kg.local.settings import JOIN_SECONDS, ServerSettings
-from mcp_context_persistence.kg.local.space import DISK_FULL_CODES, check_space, describe_full_disk
+from mcp_context_persistence.kg.local.space import check_space, translate_os_error
 from mcp_context_persistence.kg.local.store import State, Store
 from mcp_context_persistence.kg.progress import ReportProgress
 
@@ -33,12 +33,7 @@ def translated_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in DISK_FULL_CODES:
-            raise DatabaseError(describe_full_disk(folder), retryable=True) from error
-        raise DatabaseError(
-            f"The local store cannot be used ({error.strerror}): "
-            "check its folder, its owner and the free space."
-        ) from error
+        raise translate_os_error(error, folder) from error
 
 
 def join_server(
@@ -150,13 +145,13 @@ def _prepare(
     *,
     is_throwaway: bool,
 ) -> dict[str, object]:
-    """Write the configuration of a server; return the specification for its supervisor."""
+    """Prepare the store for a start of its server; return the specification for its supervisor."""
+    store.prepare()
     check_space(store.folder)
     with _hold_join_lock(store, deadline):  # processes that start together get one password
         if not leases.is_locked(store.server_lock):
             store.adopt()
         store.password()
-    launch.write_configuration(store, runtime.jars, settings)
     return launch.make_specification(
         store, runtime.jars, runtime.java, settings, is_throwaway=is_throwaway
     )

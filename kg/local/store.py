@@ -17,7 +17,7 @@ from typing import Any, Literal
 from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
 from mcp_context_persistence.kg.local.identity import Identity
 from mcp_context_persistence.kg.local.settings import LOOPBACK, NEO4J_VERSION
-from mcp_context_persistence.kg.local.space import DISK_FULL_CODES, describe_full_disk
+from mcp_context_persistence.kg.local.space import translate_os_error
 
 FORMAT = 1
 PATH_IS_FILE = (
@@ -123,34 +123,24 @@ class Store:
         return self.mark.is_file()
 
     def prepare(self) -> None:
-        """Make the folder a store where it is empty or missing.
+        """Make the folder a store where it is empty or missing; make again what it has lost.
 
         Raises:
             ValidationError: The path holds something else, which stays untouched.
-            DatabaseError: A newer version has written the store, or it cannot be written.
+            DatabaseError: A newer version has written the store, its data is gone, or it cannot be
+                written.
         """
         if self.folder.exists() and not self.folder.is_dir():
             raise ValidationError(PATH_IS_FILE)
         try:
             if self.exists():
                 self._check_mark()
-            elif self.folder.is_dir() and any(
-                entry.name not in OWN_NAMES and not _is_draft(entry.name)
-                for entry in self.folder.iterdir()
-            ):
-                raise ValidationError(
-                    "The folder of the local store holds other files: "
-                    "name an empty or a new folder."
-                )
-            for folder in (
-                self.folder,
-                self.leases,
-                self.conf,
-                self.logs,
-                self.data,
-                self.temporary,
-            ):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self.check_data()
+            elif self.folder.is_dir():
+                self._check_unmarked()
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.make_folders()
+            for folder in (self.folder, *self._folders):
                 folder.chmod(0o700)
             if self.server_lock.exists() and self.server_lock.stat().st_nlink > 1:
                 raise DatabaseError(
@@ -158,20 +148,65 @@ class Store:
                     "(hard links): copy it with their content."
                 )
         except OSError as error:
-            if error.errno in DISK_FULL_CODES:
-                raise DatabaseError(describe_full_disk(self.folder), retryable=True) from error
+            raise translate_os_error(error, self.folder) from error
+
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        return self.leases, self.conf, self.logs, self.data, self.temporary
+
+    def make_folders(self) -> None:
+        """Make the folders that are missing in the store's folder, which must be there."""
+        for folder in self._folders:
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+    def _check_unmarked(self) -> None:
+        """Refuse a folder without `store.json`, unless it is a store that has only lost that file.
+
+        `store.json` is written again before the next start of the server.
+        """
+        if any(
+            entry.name not in OWN_NAMES and not _is_draft(entry.name)
+            for entry in self.folder.iterdir()
+        ):
+            if self.server_lock.exists() and self.secret.exists():
+                raise DatabaseError(
+                    f"The local store {self.folder} has lost its file `{self.mark.name}`, and its "
+                    "folder holds other files too: move these somewhere else, then open it again."
+                )
+            raise ValidationError(
+                "The folder of the local store holds other files: name an empty or a new folder."
+            )
+        if self.has_data and not self.secret.exists():
+            raise ValidationError(
+                "The folder holds the data of a Neo4j that is not a local store, or a store that "
+                f"has lost its files `{self.mark.name}` and `{self.secret.name}`: name an empty or "
+                "a new folder, or restore both files from the same backup."
+            )
+
+    def check_data(self) -> None:
+        """Raise a `DatabaseError` where the store had data, and somebody has removed it."""
+        if self._read_mark().get("has_data") and not self.has_data:
             raise DatabaseError(
-                f"The folder of the local store cannot be used ({error.strerror}): "
-                "check who owns it, and the free space."
-            ) from error
+                f"The local store {self.folder} has lost its data (the folder `{self.data.name}`): "
+                "restore it from a backup, or delete the store's whole folder to begin without "
+                "data."
+            )
+
+    def _read_mark(self) -> dict[str, Any]:
+        """Return the content of `store.json`, an empty row where it cannot be read."""
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            mark = json.loads(self.mark.read_text(encoding="utf-8"))
+            return mark if isinstance(mark, dict) else {}
+        return {}
 
     def _check_mark(self) -> None:
+        mark = self._read_mark()
         try:
-            mark = json.loads(self.mark.read_text(encoding="utf-8"))
             format_version, neo4j = int(mark["format"]), str(mark["neo4j"])
         except (ValueError, KeyError, TypeError) as error:
             raise DatabaseError(
-                f"{self.mark.name} in the local store cannot be read: restore it from a backup."
+                f"{self.mark.name} in the local store {self.folder} cannot be read: delete it, "
+                "then open the store again, which writes it anew."
             ) from error
         if format_version > FORMAT or _parse_version(neo4j) > _parse_version(NEO4J_VERSION):
             raise DatabaseError(
@@ -181,7 +216,8 @@ class Store:
 
     def write_mark(self) -> None:
         """Mark the folder as a store of this version, which may change its data from now on."""
-        replace_file(self.mark, json.dumps({"format": FORMAT, "neo4j": NEO4J_VERSION}))
+        mark = {"format": FORMAT, "neo4j": NEO4J_VERSION, "has_data": self.has_data}
+        replace_file(self.mark, json.dumps(mark))
 
     @property
     def has_data(self) -> bool:
@@ -259,6 +295,7 @@ class Store:
 OWN_NAMES = frozenset(
     {
         *("gate.lock", "server.lock", "leases", "conf", "logs", "data", "temporary", "identity"),
+        "run",  # of Neo4j
         *("password", "password.new", "server.json"),
         *("keep", "stop", "sizes", "restart", "panicked"),
     }

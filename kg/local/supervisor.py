@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from mcp_context_persistence.kg.deadline import Deadline
+from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.limits import FREE_BYTES, OPEN_FILES
 from mcp_context_persistence.kg.local import diagnosis, leases, orders
 from mcp_context_persistence.kg.local.diagnosis import Failure
@@ -29,7 +30,11 @@ from mcp_context_persistence.kg.local.identity import Identity
 from mcp_context_persistence.kg.local.ports import answers_bolt
 from mcp_context_persistence.kg.local.process import read_start_time
 from mcp_context_persistence.kg.local.server_process import ServerProcess
-from mcp_context_persistence.kg.local.space import DISK_FULL_CODES, describe_full_disk, free_bytes
+from mcp_context_persistence.kg.local.space import (
+    describe_full_disk,
+    free_bytes,
+    translate_os_error,
+)
 from mcp_context_persistence.kg.local.state_file import StateFile
 from mcp_context_persistence.kg.local.store import Phase, State, Store
 
@@ -80,6 +85,7 @@ class Supervisor:
         self.nonce: str = state.nonce
         self._server_lock = server_lock
         self._identity = Identity.of(self.store.folder)
+        self._leases = leases.LeaseWatch(self.store.leases)
         self._is_displaced = False  # whether the folder is no longer where it was
         self._must_stop = False
         now = time.monotonic()
@@ -96,18 +102,18 @@ class Supervisor:
             os.environ.clear()
             os.environ.update({**environment, "TMPDIR": str(self.store.temporary)})
             failure = self._serve()
-        except OSError as error:
-            if error.errno in DISK_FULL_CODES:
-                failure = Failure(text=describe_full_disk(self.store.folder), retryable=True)
-            else:
-                failure = self._describe_error(str(error.strerror))
         except Exception as error:  # whatever it was, the server must not stay behind
-            failure = self._describe_error(type(error).__name__)
+            failure = self._describe_error(error)
         finally:
             self._end(failure)
 
-    def _describe_error(self, reason: str) -> Failure:
-        """Return the failure of the supervisor itself; its text names the folder of logs."""
+    def _describe_error(self, error: Exception) -> Failure:
+        """Return the failure for an error of the supervisor."""
+        if isinstance(error, OSError):
+            error = translate_os_error(error, self.store.folder)
+        if isinstance(error, DatabaseError):
+            return Failure(text=str(error), retryable=error.retryable)
+        reason = type(error).__name__
         text = f"The supervisor of the local server failed ({reason}): see {self.store.logs}."
         return Failure(text=text)
 
@@ -177,6 +183,7 @@ class Supervisor:
             return failure
         self._last_start = time.monotonic()
         self.store.panicked.unlink(missing_ok=True)
+        self.store.write_mark()  # from now on, there must be data
         self._publish("running")
         return None
 
@@ -214,7 +221,9 @@ class Supervisor:
                 self._publish("stopping")
                 self.process.kill()
                 return False
-            self.process.make_cache()
+            with contextlib.suppress(OSError):  # what cannot be made now is tried again
+                self.store.make_folders()
+                self.process.make_cache()
             diagnosis.truncate_console(self.store.logs)
             if self._is_disk_full():
                 self._remember_full_disk()
@@ -258,9 +267,7 @@ class Supervisor:
         if self._must_stop or orders.holds_nonce(self.store.stop_order_file, self.nonce):
             self._must_stop = True
             return False
-        if leases.list_holders(self.store.leases) or orders.holds_nonce(
-            self.store.keep_order_file, self.nonce
-        ):
+        if self._leases.has_holders() or orders.holds_nonce(self.store.keep_order_file, self.nonce):
             self._last_use = time.monotonic()
         idle_seconds = time.monotonic() - self._last_use
         return idle_seconds < max(0.01, float(self.specification["linger"]))

@@ -12,7 +12,7 @@ import pytest
 
 from mcp_context_persistence.kg import local
 from mcp_context_persistence.kg.errors import DatabaseError
-from mcp_context_persistence.kg.local import launch
+from mcp_context_persistence.kg.local import configuration
 from mcp_context_persistence.kg.local.store import Store
 from mcp_context_persistence.kg.schema import migrations
 from tests.faults import kills, writes
@@ -114,15 +114,15 @@ def test_a_client_killed_at_each_step_of_making_a_folder_leaves_one_that_can_be_
             make(files, jars)
             user, kept, _ = (files.data / "dbms" / "auth.ini").read_text().split(":")
             salt = bytes.fromhex(kept.split(",")[2])
-            assert (user, kept) == ("neo4j", launch.hash_password(files.password(), salt))
-            assert "server.memory.heap.max_size=400m" in (files.conf / "neo4j.conf").read_text()
+            assert (user, kept) == ("neo4j", configuration.hash_password(files.password(), salt))
+            assert "db.logs.query.enabled=OFF" in (files.conf / "neo4j.conf").read_text()
 
 
 def make(files, jars):
     """All that an opening writes before it starts the server."""
     files.prepare()
     files.password()
-    launch.write_configuration(files, jars, kills.SETTINGS)
+    configuration.write(files, configuration.make_options(str(jars.plugins)))
 
 
 def write_under_fire(store, namespace, made, seed, *, every, victims=("server",), within=0.15):

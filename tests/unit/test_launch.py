@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from mcp_context_persistence.kg.local import jars, java, launch
+from mcp_context_persistence.kg.local import configuration, jars, java, launch
 from mcp_context_persistence.kg.local.environment import filter_environment
 from mcp_context_persistence.kg.local.settings import ServerSettings
 from mcp_context_persistence.kg.local.store import Store
@@ -14,7 +14,10 @@ def test_passwords_are_hashed_like_the_servers_own_tool_does(tmp_path):
     digest = hashlib.sha256(bytes(32) + b"secret").digest()
     for _ in range(1023):
         digest = hashlib.sha256(digest).digest()
-    assert launch.hash_password("secret", bytes(32)) == f"SHA-256,{digest.hex()},{'00' * 32},1024"
+    assert (
+        configuration.hash_password("secret", bytes(32))
+        == f"SHA-256,{digest.hex()},{'00' * 32},1024"
+    )
 
 
 def test_the_password_is_neither_in_specification_nor_environment(
@@ -26,15 +29,16 @@ def test_the_password_is_neither_in_specification_nor_environment(
     store.prepare()
     provisioned = jars.provision()
     runtime = java.Java(program=Path("/java"), version="25.0.1", has_vectors=True)
-    text = json.dumps(
-        launch.make_specification(store, provisioned, runtime, ServerSettings(), is_throwaway=False)
+    specification = launch.make_specification(
+        store, provisioned, runtime, ServerSettings(), is_throwaway=False
     )
+    text = json.dumps(specification)
     assert store.password() not in text + str(filter_environment())
     assert not {"JAVA_TOOL_OPTIONS", "CONTEXT_DB_URL"} & set(filter_environment())
-    launch.write_configuration(store, provisioned, ServerSettings())
-    configuration = (store.conf / "neo4j.conf").read_text()
-    assert "server.default_listen_address=127.0.0.1" in configuration
-    assert store.password() not in configuration
+    configuration.write(store, specification["options"])
+    text = (store.conf / "neo4j.conf").read_text()
+    assert "server.default_listen_address=127.0.0.1" in text
+    assert store.password() not in text
 
 
 def test_a_plain_start_has_neither_a_cache_nor_quick_start_flags(small_lock, tmp_path):

@@ -49,3 +49,35 @@ def test_a_process_is_identified_by_its_start_time():
     assert not process.is_alive(os.getpid(), me + "0")
     assert not process.is_alive(0, "")
     assert process.kill_process(os.getpid(), "long ago")  # another process, not ours to end
+
+
+def test_a_lease_makes_its_folder(tmp_path):
+    lease = leases.take_lease(tmp_path / "leases")
+    assert leases.list_holders(tmp_path / "leases") == [os.getpid()]
+    leases.give_back(lease)
+
+
+def test_a_lease_whose_file_was_removed_counts_while_its_process_lives(tmp_path):
+    folder = tmp_path / "leases"
+    watch = leases.LeaseWatch(folder)
+    assert not watch.has_holders()
+    first, second = leases.take_lease(folder), leases.take_lease(folder)
+    assert watch.has_holders()
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+    assert watch.has_holders()
+    leases.give_back(first)
+    assert watch.has_holders()
+    leases.give_back(second)
+    assert not watch.has_holders()
+
+
+def test_leases_of_ended_processes_are_removed(tmp_path):
+    (tmp_path / "1-dead.lease").touch()
+    lease = leases.take_lease(tmp_path)
+    watch = leases.LeaseWatch(tmp_path)
+    assert watch.has_holders()
+    assert list(tmp_path.iterdir()) == [lease[0]]
+    leases.give_back(lease)
+    assert not watch.has_holders()

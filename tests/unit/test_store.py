@@ -60,3 +60,67 @@ def test_drafts_of_a_killed_process_are_accepted_and_other_files_refused(tmp_pat
     (tmp_path / ".password.txt").write_text("dear")
     with pytest.raises(ValidationError, match="other files"):
         store.prepare()
+
+
+def make_store(folder, *, has_data=True):
+    """Make the files of a store as its server leaves them."""
+    store = Store(folder)
+    store.prepare()
+    store.adopt()
+    store.password()
+    for file in (store.server_lock, store.join_lock):
+        file.touch()
+    (folder / "run").mkdir()
+    if has_data:
+        (store.data / "databases").mkdir()
+    store.write_mark()
+    return store
+
+
+def test_a_store_that_has_lost_its_mark_is_still_that_store(tmp_path):
+    store = make_store(tmp_path)
+    store.mark.unlink()
+    store.prepare()
+    store.mark.write_text("{")
+    with pytest.raises(DatabaseError, match="delete it"):
+        store.prepare()
+
+
+def test_a_store_without_its_mark_but_with_other_files_says_what_to_move(tmp_path):
+    store = make_store(tmp_path)
+    store.mark.unlink()
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(DatabaseError, match=r"lost its file `store\.json`.*move"):
+        store.prepare()
+    assert (tmp_path / "letter.txt").read_text() == "dear"
+
+
+def test_the_data_of_another_neo4j_is_not_taken_for_a_store(tmp_path):
+    for name in ("conf", "logs", "run", "data/databases"):
+        (tmp_path / name).mkdir(parents=True)
+    with pytest.raises(ValidationError, match="not a local store"):
+        Store(tmp_path).prepare()
+    assert not Store(tmp_path).leases.exists()
+
+
+def test_a_store_that_has_lost_its_data_is_not_opened_as_an_empty_one(tmp_path):
+    store = make_store(tmp_path)
+    (store.data / "databases").rmdir()
+    with pytest.raises(DatabaseError, match=r"lost its data.*backup") as caught:
+        store.prepare()
+    assert not caught.value.retryable
+    (store.data / "databases").mkdir()
+    store.prepare()
+
+
+def test_a_store_whose_first_server_was_killed_early_is_opened_again(tmp_path):
+    make_store(tmp_path, has_data=False).prepare()
+
+
+def test_removed_folders_are_made_again(tmp_path):
+    store = make_store(tmp_path)
+    for folder in (store.conf, store.logs, store.leases, store.temporary):
+        folder.rmdir()
+    store.make_folders()
+    for folder in (store.conf, store.logs, store.leases, store.temporary):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
