@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ValidationError, VectorDBError
+from mcp_context_persistence.kg.fork_safety import refuse_children
+from mcp_context_persistence.kg.progress import ReportProgress
 
 TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,62}")
 ROLES = frozenset({"user", "assistant", "system", "tool", "function", "developer"})
@@ -61,6 +63,12 @@ def check_function(field: str, value: Any) -> Any:
     if value is not None and not callable(value):
         raise ValidationError(f"{field} must be a function")
     return value
+
+
+def check_progress(value: Any) -> ReportProgress | None:
+    """Check a progress function, or None; a child that the function forks cannot go on."""
+    progress = check_function("progress", value)
+    return refuse_children(progress) if progress else None
 
 
 def check_identifier(field: str, value: object, *, size: int = limits.IDENTIFIER_BYTES) -> str:

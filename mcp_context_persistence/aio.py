@@ -8,6 +8,7 @@ repeated.
 import asyncio
 import functools
 import inspect
+import os
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 from mcp_context_persistence.client import ContextPersistenceClient as Client
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.fork_safety import PARENTS_CLIENT, renew_locks_in_children
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,12 +59,13 @@ class AsyncContextPersistenceClient:
         bound.apply_defaults()
         self.namespace: str = bound.arguments["namespace"]
         self._open_client = functools.partial(Client, *args, **kwargs)
-        self._threads = ThreadPoolExecutor(
-            limits.ASYNC_THREADS, thread_name_prefix="context-persistence-async"
-        )
+        self._threads = self._new_threads()
         self._lock = threading.Lock()
         self._client: Future[Client] | None = None
         self._closing: Future[None] | None = None
+        self._process = os.getpid()
+        self._was_forked = False  # after the parent had used it
+        renew_locks_in_children(self)
 
     save_conversation = _make_async(Client.save_conversation)
     load_conversation_history = _make_async(Client.load_conversation_history)
@@ -154,12 +157,30 @@ class AsyncContextPersistenceClient:
                 self._client = self._threads.submit(self._open_client)
             return self._client
 
+    @staticmethod
+    def _new_threads() -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(
+            limits.ASYNC_THREADS, thread_name_prefix="context-persistence-async"
+        )
+
+    def _leave_parent(self) -> None:
+        """In a forked child, let go of the parent's threads and of the client that runs on them."""
+        if self._process == os.getpid():
+            return
+        self._process = os.getpid()
+        self._was_forked = self._client is not None or self._closing is not None
+        self._client, self._closing, self._threads = None, None, self._new_threads()
+
     def _check_open(self) -> None:
+        self._leave_parent()
+        if self._was_forked:
+            raise DatabaseError(PARENTS_CLIENT)
         if self._closing:
             raise DatabaseError("the client is closed; open another one")
 
     def _close(self) -> "Future[None]":
         with self._lock:
+            self._leave_parent()
             if self._closing is None:
                 self._closing = Future()
                 threading.Thread(

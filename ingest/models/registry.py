@@ -1,11 +1,14 @@
 """The memory that the language models of this process use. Imports none of their libraries."""
 
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
+
+from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 
 M = TypeVar("M")
 
@@ -34,10 +37,6 @@ class Holder(Protocol):
         """Drop what can be computed or loaded again."""
         ...
 
-    def renew_locks_after_fork(self) -> None:
-        """Take new locks, in a forked child: a thread that is not there may hold the old ones."""
-        ...
-
 
 class Lazy(Generic[M]):
     """A model that is loaded once, at its first use, and that one thread uses at a time."""
@@ -59,6 +58,7 @@ class Lazy(Generic[M]):
         self._load, self._weigh, self._is_permanent = load, weigh, is_permanent
         self._lock = threading.Lock()
         self._loaded: M | None = None
+        renew_locks_in_children(self)
         register(self)
 
     @contextmanager
@@ -68,10 +68,6 @@ class Lazy(Generic[M]):
             if (model := self._loaded) is None:
                 model = self._loaded = self._load()
             yield model
-
-    def renew_locks_after_fork(self) -> None:
-        """Take a new lock, in a forked child."""
-        self._lock = threading.Lock()
 
     @property
     def model_bytes(self) -> int:
@@ -92,6 +88,7 @@ class Lazy(Generic[M]):
 
 _holders: "weakref.WeakSet[Holder]" = weakref.WeakSet()
 _lock = threading.Lock()
+renew_locks_in_children(sys.modules[__name__])
 _max_cache_bytes: int | None = None
 
 
@@ -133,11 +130,8 @@ def free_all() -> None:
 
 
 def _in_forked_child() -> None:
-    global _lock, _max_cache_bytes  # noqa: PLW0603 - they belong to the process
-    _lock = threading.Lock()  # a thread that is not here may hold the old one
+    global _max_cache_bytes  # noqa: PLW0603 - it belongs to the process
     _max_cache_bytes = None  # the limit was the parent's
-    for holder in list(_holders):
-        holder.renew_locks_after_fork()
 
 
 if hasattr(os, "register_at_fork"):

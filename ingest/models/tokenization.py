@@ -1,6 +1,7 @@
 """The tokenizer of a BERT model, and the batches that its tokens are encoded in."""
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,11 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
+
 TOKENS_PER_TEXT = 32
 MAX_WORKERS = 8  # more wait for the interpreter's lock
 MIN_BATCH_TOKENS = 128  # fewer are not worth another thread
 
 _encoding = threading.Lock()  # one call at a time has all threads
+renew_locks_in_children(sys.modules[__name__])
 
 
 class BertTokenizer:
@@ -152,12 +156,3 @@ def _run_in_threads(work: Callable[[], None], count: int) -> None:
         work()
         for future in futures:
             future.result()
-
-
-def _in_forked_child() -> None:
-    global _encoding  # noqa: PLW0603 - a thread that is not here may hold it
-    _encoding = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_forked_child)

@@ -1,12 +1,17 @@
 """Torch's number of threads. It belongs to the process, and calls that change it may overlap."""
 
-import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
+
 _lock = threading.Lock()
-_configured: list[int] = []  # the process's number, once for each call that uses another one
+renew_locks_in_children(sys.modules[__name__])
+# The process's number, once for each call that uses another one. A forked child keeps it: the
+# thread that would set it again is not there, so the child's next call does.
+_configured: list[int] = []
 
 
 @contextmanager
@@ -40,14 +45,3 @@ def half_of_threads() -> Iterator[None]:
     with all_threads() as thread_count:
         torch.set_num_threads(max(1, thread_count // 2))
         yield
-
-
-def _renew_lock_after_fork() -> None:
-    # A thread of the parent may hold the old one. The process's number is kept: the thread that
-    # would set it again is not here, so the child's next call does.
-    global _lock  # noqa: PLW0603 - one per process
-    _lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock_after_fork)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from mcp_context_persistence.kg.deadline import Deadline
+from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 
 T = TypeVar("T")
 CHECK_SECONDS = 0.5  # between two checks whether the threads are closed, while all are busy
@@ -56,6 +57,7 @@ class DaemonThreads:
         self._count = 0
         self._lock = threading.Lock()
         self._idle: queue.LifoQueue[Inbox] = queue.LifoQueue()
+        renew_locks_in_children(self)
 
     def call(self, function: Callable[[], T], *, seconds: float) -> T:
         """Run a function and wait at most `seconds` for a thread and for the result.

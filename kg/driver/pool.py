@@ -22,6 +22,7 @@ from neo4j._deadline import connection_deadline
 from neo4j.auth_management import AuthManager
 
 from mcp_context_persistence.kg.driver.attempt import AbandonedError, Attempt
+from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 
 Auth = tuple[str, str] | None
 
@@ -66,6 +67,7 @@ class Pool:
         self.uri = uri
         self.driver = neo4j.GraphDatabase.driver(uri, **options)
         self._users, self._is_closed, self._lock = 0, False, threading.Lock()
+        renew_locks_in_children(self)
         self._probe = probe
         self._current = threading.local()
         self._owners: weakref.WeakKeyDictionary[Any, Attempt] = weakref.WeakKeyDictionary()

@@ -11,6 +11,7 @@ import neo4j.exceptions as driver_errors
 from mcp_context_persistence.kg.driver.daemon_threads import DaemonThreads
 from mcp_context_persistence.kg.driver.pool import PROBE_SECONDS, Auth, Pool
 from mcp_context_persistence.kg.errors import DatabaseError, Outcome
+from mcp_context_persistence.kg.fork_safety import PARENTS_CLIENT, renew_locks_in_children
 
 SPARE_THREADS = 4  # besides two for each connection
 CONNECT_SECONDS = 10.0  # to open a connection, at most
@@ -40,6 +41,7 @@ class PoolLifecycle:
             DatabaseError: The driver refuses the address.
         """
         self._lock = threading.Lock()  # of the state and the pool
+        renew_locks_in_children(self)
         self._state: Literal["open", "closed", "forked"] = "open"
         self._credentials = credentials
         self._probe_seconds = min(PROBE_SECONDS, deadline / 4)
@@ -73,9 +75,7 @@ class PoolLifecycle:
         if self._state == "closed":
             raise DatabaseError("the client is closed; open another one", outcome=outcome)
         if self._state == "forked":
-            raise DatabaseError(
-                "this client belongs to the parent process; open another one in this process"
-            )
+            raise DatabaseError(PARENTS_CLIENT)
 
     def move(self, uri: str) -> None:
         """Replace the pool by one for another address of the server."""
@@ -107,7 +107,6 @@ class PoolLifecycle:
         self._state = "forked"
         _parents_pools.append(self.pool)  # kept alive, so that nothing closes it
         self.threads = self._new_threads()
-        self._lock = threading.Lock()  # a thread of the parent may hold the old one
 
     def _new_pool(self, uri: str) -> Pool:
         return Pool(uri, self._options, self._credentials, probe=self._probe_seconds)

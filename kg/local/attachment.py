@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.kg.limits import DEADLINE_SECONDS
 from mcp_context_persistence.kg.local import leases, orders
 from mcp_context_persistence.kg.local.identity import Identity
@@ -61,6 +62,7 @@ class Attachment:
         self._lock = threading.Lock()  # of the lease and the renewal
         self._renewal: Future[None] | None = None
         self._identity = Identity.of(store.folder)
+        renew_locks_in_children(self)
         _open_attachments.add(self)
 
     @property
@@ -224,7 +226,6 @@ class Attachment:
 
     def _forget_lease(self) -> None:
         """Detach in a forked child, where the lease is closed already (`leases`)."""
-        self._lock = threading.Lock()  # a thread of the parent may hold the old one
         self._renewal = None
         self._lease = None
 

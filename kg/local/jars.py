@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.fork_safety import removed_afterwards
 from mcp_context_persistence.kg.local.leases import locked_file
 from mcp_context_persistence.kg.local.settings import NEO4J_VERSION, cache_folder
 from mcp_context_persistence.kg.local.signature_stripping import strip_signatures
@@ -262,7 +263,7 @@ def fetch(
     """
     draft = to.with_name(f".{to.name}.{uuid.uuid4().hex}")
     sources = (repository.copy_local, lambda path, file: repository.fetch(path, file, report))
-    try:
+    with removed_afterwards(draft):
         for source in sources:
             if source(jar.path, draft) and matches_checksum(draft, jar.sha256, jar.size):
                 if jar.unsigned_sha256:
@@ -270,6 +271,4 @@ def fetch(
                 os.utime(draft, (MTIME, MTIME))
                 draft.replace(to)
                 return is_valid_copy(to, jar)
-    finally:
-        draft.unlink(missing_ok=True)
     return False

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.fork_safety import refuse_children
 from mcp_context_persistence.kg.local import leases, throwaway
 from mcp_context_persistence.kg.local.attachment import Attachment
 from mcp_context_persistence.kg.local.identity import end_servers
@@ -36,6 +37,7 @@ def attach(
             of jars is not counted.
     """
     settings = settings or ServerSettings()
+    progress = refuse_children(progress) if progress else None
     is_throwaway = store is None
     folder = throwaway.make_folder() if store is None else resolve_path(store)
     files = Store(folder)
@@ -46,9 +48,10 @@ def attach(
         state = join_server(files, settings, progress, is_throwaway=is_throwaway)
         return Attachment(files, state, lease, settings, is_throwaway=is_throwaway)
     except BaseException:
+        is_child = lease is not None and not lease[1].is_open  # that `progress` has forked
         if lease is not None:
             leases.give_back(lease)
-        if is_throwaway and not leases.is_locked(files.server_lock):
+        if is_throwaway and not is_child and not leases.is_locked(files.server_lock):
             shutil.rmtree(folder, ignore_errors=True)
         with translated_errors(folder):
             raise

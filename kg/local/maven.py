@@ -83,6 +83,7 @@ class Repository:
                     for piece in answer.iter_content(PIECE):
                         file.write(piece)
                         if report:
+                            file.flush()  # a child that it forks must have nothing to write
                             report(file.tell())
         except requests.RequestException:
             return False

@@ -79,7 +79,7 @@ class BatchCalls:
             parallel=parallel,
             max_workers=max_workers,
             replace=validation.check_flag("replace", replace),
-            progress=validation.check_function("progress", progress),
+            progress=validation.check_progress(progress),
         )
 
     @public_call(NLPError)
@@ -125,7 +125,7 @@ class BatchCalls:
             max_workers=max_workers,
             entity_types=entity_types,
             store=validation.check_flag("store", store),
-            progress=validation.check_function("progress", progress),
+            progress=validation.check_progress(progress),
         )
 
     @public_call(ValidationError)

@@ -14,6 +14,7 @@ from mcp_context_persistence.kg.errors import (
     NotFoundError,
     ValidationError,
 )
+from mcp_context_persistence.kg.fork_safety import PARENTS_CLIENT
 from mcp_context_persistence.runtime.process_memory import ClientMemory
 from mcp_context_persistence.runtime.telemetry.call_telemetry import CallTelemetry
 
@@ -52,6 +53,8 @@ class CallScope:
                 are.
             tidy: Whether memory may be freed after the call.
         """
+        if self._graph.is_forked:  # before anything that the parent's threads work on
+            raise errors[0](PARENTS_CLIENT)
         with self._telemetry.call(name):
             try:
                 with self._memory.call(tidy=tidy), self._graph.call():

@@ -2,12 +2,14 @@
 
 import atexit
 import os
+import sys
 import threading
 from pathlib import Path
 
 from mcp_context_persistence.kg import local
 from mcp_context_persistence.kg.driver import url
 from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.runtime.config.settings import Config
 
@@ -32,6 +34,7 @@ def configured_target(config: Config) -> Target:
 
 _throwaways: dict[int, local.Attachment] = {}  # by process id
 _throwaways_lock = threading.Lock()
+renew_locks_in_children(sys.modules[__name__])
 
 
 def attach_throwaway(
@@ -49,15 +52,6 @@ def attach_throwaway(
             _throwaways[os.getpid()] = attachment
             atexit.register(attachment.close)
         return attachment
-
-
-def _renew_lock_after_fork() -> None:
-    global _throwaways_lock  # noqa: PLW0603 - one per process
-    _throwaways_lock = threading.Lock()  # a thread of the parent may hold the old one
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock_after_fork)
 
 
 class Connection:

@@ -23,6 +23,7 @@ from mcp_context_persistence.kg.errors import (
     StaleStateError,
     VectorDBError,
 )
+from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.vector_spaces import LABELS, VectorState
@@ -91,6 +92,7 @@ class Migration:
         self._thread = threading.Thread(
             target=self._run, name="context-persistence-migration", daemon=True
         )
+        renew_locks_in_children(self)
         atexit.register(self.stop)
         self._thread.start()
 

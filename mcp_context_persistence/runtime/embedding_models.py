@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mcp_context_persistence.kg import limits, validation, vector_spaces
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.errors import DatabaseError, StaleStateError, ValidationError
+from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.kg.schema import migrations
 from mcp_context_persistence.kg.timestamps import now_ms
@@ -71,6 +72,7 @@ class EmbeddingModels:
         self._active: ActiveModel | None = None
         self._migration: Migration | None = None
         self._lock = threading.Lock()
+        renew_locks_in_children(self)
 
     @property
     def newest(self) -> "Embedder":
@@ -286,8 +288,7 @@ def configure(
     size = validation.check_integer(
         "batch_size", batch_size, minimum=1, maximum=limits.ENCODER_BATCH
     )
-    if progress is not None and not callable(progress):
-        raise ValidationError("progress must be a function")
+    progress = validation.check_progress(progress)
     if isinstance(model, (str, os.PathLike)):
         embedder = shared_embedder(validation.check_identifier("model", os.fspath(model)), size)
     elif callable(getattr(model, "encode", None)):

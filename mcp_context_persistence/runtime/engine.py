@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver import url
-from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.namespaces import VersionReader, clear
 from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.kg.schema import migrations
@@ -131,8 +130,7 @@ class Engine:
         self.namespace = validation.check_identifier(
             "namespace", namespace, size=limits.NAMESPACE_BYTES
         )
-        if progress is not None and not callable(progress):
-            raise ValidationError("progress must be a function")
+        progress = validation.check_progress(progress)
         self.metrics = metrics
         self.batches = Batches()
         self._closed = False
@@ -205,11 +203,12 @@ class Engine:
         if self._closed:
             return
         self._closed = True
+        if self.graph.is_forked:  # everything belongs to the parent
+            return
         self.cache.close()
-        if not self.graph.is_forked:  # the thread of a migration is the parent's
-            self.embeddings.close()
+        self.embeddings.close()
         try:
-            if self.connection.is_throwaway and not self.graph.is_forked:
+            if self.connection.is_throwaway:
                 self.graph.run(clear(self.namespace))
         finally:
             self._release()
@@ -217,6 +216,6 @@ class Engine:
     def _release(self) -> None:
         self._preload.close()
         self.memory.close()
-        if self.metrics is not None and not self.graph.is_forked:  # its thread is the parent's
+        if self.metrics is not None:
             self.metrics.close()
         self.connection.close()

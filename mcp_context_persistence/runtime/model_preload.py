@@ -11,6 +11,7 @@ import threading
 import weakref
 
 from mcp_context_persistence.kg.errors import ContextPersistenceError
+from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.runtime.config.settings import Config
 from mcp_context_persistence.runtime.language_models import shared_embedder, shared_extractor
@@ -39,6 +40,7 @@ class ModelPreload:
         self._server_starts = threading.Event()
         self._is_open = threading.Event()
         self._thread = threading.Thread(target=self._load, name="context-persistence-models")
+        renew_locks_in_children(self)
         _preloads.add(self)
         self._thread.start()
 

@@ -4,6 +4,8 @@ import sys
 import threading
 from collections.abc import Callable
 
+from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
+
 DOWNLOADS = {
     "download": "Downloading Neo4j with Graph Data Science, {total:,.0f} MB, once per machine",
     "model": "Downloading the embedding model, {total:,.0f} MB, once per machine",
@@ -28,6 +30,7 @@ class ProgressLines:
         self._print_line, self._is_quiet = print_line, is_quiet
         self._quarters: dict[str, int] = {}
         self._lock = threading.Lock()
+        renew_locks_in_children(self)
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Print what is new: `done` of `total` of a stage is done, in bytes or seconds."""

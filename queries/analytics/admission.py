@@ -22,6 +22,7 @@ from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.errors import DatabaseError, GraphError
+from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.kg.local import sizes
 
 log = logging.getLogger(__name__)
@@ -325,6 +326,7 @@ class _FairLock:
     def __init__(self) -> None:
         self._mutex = threading.Lock()
         self._waiting: deque[threading.Event] = deque()
+        renew_locks_in_children(self)
 
     @contextmanager
     def acquire(self, graph: Graph) -> Iterator[None]:

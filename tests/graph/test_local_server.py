@@ -270,3 +270,29 @@ def test_a_child_forked_while_a_thread_opens_a_store_does_not_keep_it_locked(tmp
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+
+
+FORKS = """
+import os, sys
+from mcp_context_persistence import ContextPersistenceClient
+children = []
+def fork(*_):
+    if not children:
+        children.append(os.fork())
+        if children[0]:
+            print(os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]), flush=True)
+        elif sys.argv[1] == "exit":
+            sys.exit(3)
+with ContextPersistenceClient(":memory:", progress=fork) as client:
+    client.save_conversation("c", [{"role": "user", "content": "mine"}], mode="conversation")
+    print(client.get_conversation_stats().stats.total_messages)
+"""
+
+
+@pytest.mark.parametrize(("leave", "status"), [("exit", "3"), ("return", "1")])
+def test_a_child_forked_while_a_throwaway_store_is_opened_leaves_it_to_its_parent(leave, status):
+    done = subprocess.run(
+        [sys.executable, "-c", FORKS, leave], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == [status, "1"], done.stderr
+    assert ("belongs to the parent process" in done.stderr) == (leave == "return")

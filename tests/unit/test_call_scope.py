@@ -20,6 +20,8 @@ from mcp_context_persistence.runtime.call_scope import CallScope, public_call
 class Recorder:
     """Stands for the graph, the memory and the telemetry of an engine."""
 
+    is_forked = False
+
     def __init__(self):
         self.names, self.tidied = [], []
 

@@ -1,53 +1,116 @@
-"""Forked children: no lock that a thread of the parent holds stays held in them."""
+"""Forked children: what they get of their parent's locks, calls, clients and files."""
 
-import importlib
+import asyncio
 import os
-import re
-import signal
+import sys
+import tempfile
 import threading
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-import mcp_context_persistence
+from mcp_context_persistence import aio
 from mcp_context_persistence.kg import local
 from mcp_context_persistence.kg.cached_property import cached_property
-from mcp_context_persistence.kg.local import leases
+from mcp_context_persistence.kg.errors import DatabaseError, SearchError
+from mcp_context_persistence.kg.fork_safety import refuse_children, removed_afterwards
+from mcp_context_persistence.kg.local import leases, lifecycle
+from mcp_context_persistence.kg.local.store import State
 from mcp_context_persistence.runtime import connection
-
-PACKAGE = Path(mcp_context_persistence.__file__).parent
-MODULE_LOCK = re.compile(r"^(\w+) = threading\.Lock\(\)", re.MULTILINE)
-
-
-def in_child(work, seconds=20.0):
-    """Return whether `work` returns true in a forked child in time."""
-    child = os.fork()
-    if child == 0:
-        signal.alarm(int(seconds))  # its default action ends the child
-        status = 1
-        try:
-            status = 0 if work() else 2
-        finally:
-            os._exit(status)
-    return os.waitpid(child, 0)[1] == 0
+from mcp_context_persistence.runtime.call_scope import CallScope
+from tests.unit.children import fork_in, in_child
 
 
-def module_locks():
-    """Yield the module and the name of each lock; links to the other folders are followed."""
-    for folder in (PACKAGE, *filter(Path.is_dir, sorted(PACKAGE.iterdir()))):
-        for file in sorted(folder.glob("*.py") if folder == PACKAGE else folder.rglob("*.py")):
-            module = ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts)
-            for name in MODULE_LOCK.findall(file.read_text(encoding="utf-8")):
-                yield module, name
+class Graph:
+    is_forked = True
 
 
-@pytest.mark.parametrize(("module", "name"), list(module_locks()))
-def test_a_lock_of_a_module_is_free_in_a_child(module, name):
-    holder = importlib.import_module(module)
-    with getattr(holder, name):
-        assert in_child(lambda: getattr(holder, name).acquire(timeout=1))
+def test_a_call_of_the_parents_client_is_refused_before_it_waits_for_anything():
+    scope = CallScope(Graph(), memory=None, telemetry=None)
+    with pytest.raises(SearchError, match="belongs to the parent process"), scope("c", SearchError):
+        pass
+
+
+LEAVES = pytest.mark.parametrize(
+    ("leave", "answer"),
+    [
+        (lambda: None, "DatabaseError: this client belongs to the parent process"),
+        (lambda: sys.exit(3), "SystemExit: 3"),
+    ],
+    ids=["returns", "exits"],
+)
+
+
+@LEAVES
+@pytest.mark.parametrize("is_throwaway", [True, False])
+def test_a_child_that_leaves_an_opening_deletes_nothing_of_its_parent(
+    tmp_path, monkeypatch, leave, answer, is_throwaway
+):
+    joined = []
+
+    def join(files, _settings, progress, **_options):
+        progress("verify", 1, 2)
+        joined.append(files.folder)
+        assert leases.list_holders(files.leases) == [os.getpid()]
+        files.password()
+        return State(phase="running", nonce="n")
+
+    monkeypatch.setattr(lifecycle, "join_server", join)
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    store = None if is_throwaway else tmp_path / "store"
+    assert answer in fork_in(lambda report: lifecycle.attach(store, progress=report).close(), leave)
+    assert [folder.is_dir() for folder in joined] == [True]
+
+
+@LEAVES
+def test_a_child_that_leaves_a_download_deletes_no_file_of_its_parent(tmp_path, leave, answer):
+    draft = tmp_path / "draft"
+
+    def download(report):
+        report = refuse_children(report)
+        with removed_afterwards(draft):
+            draft.write_text("half")
+            report("download", 1, 2)
+            assert draft.read_text() == "half"
+
+    assert answer in fork_in(download, leave)
+    assert not draft.exists()
+
+
+def test_an_asyncio_client_that_was_open_is_refused_in_a_child_and_another_one_opens(monkeypatch):
+    class Client:
+        def __init__(self, namespace="n"):
+            self.process = os.getpid()
+
+        def close(self):
+            """Nothing."""
+
+    monkeypatch.setattr(aio, "Client", Client)
+    opened, unused = aio.AsyncContextPersistenceClient(), aio.AsyncContextPersistenceClient()
+
+    async def ask(client):
+        async with asyncio.timeout(10):
+            return await client._run(lambda opened_client: opened_client.process)
+
+    async def close(client):
+        async with asyncio.timeout(10):
+            await client.close()
+
+    def work():
+        with pytest.raises(DatabaseError, match="belongs to the parent process"):
+            asyncio.run(ask(opened))
+        asyncio.run(close(opened))
+        is_own = asyncio.run(ask(unused)) == os.getpid()
+        asyncio.run(close(unused))
+        return is_own
+
+    assert asyncio.run(ask(opened)) == os.getpid()
+    assert in_child(work)
+    assert asyncio.run(ask(opened)) == os.getpid()
+    asyncio.run(close(opened))
+    asyncio.run(close(unused))
 
 
 def test_a_child_opens_its_throwaway_server_while_the_parent_opens_its_own(tmp_path, monkeypatch):

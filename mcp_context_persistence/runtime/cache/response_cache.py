@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from pydantic import ValidationError as PydanticValidationError
 
 from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.runtime.cache.stores import CacheStore
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class ResponseCache:
         self._lock = threading.Lock()
         self._rests_until = 0.0
         self._has_warned = False
+        renew_locks_in_children(self)
 
     @property
     def counts(self) -> dict[str, int]:

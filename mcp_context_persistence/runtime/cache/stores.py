@@ -20,6 +20,7 @@ from cachetools import TTLCache
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.extras import install_command
+from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 
 if TYPE_CHECKING:
     import redis
@@ -89,6 +90,7 @@ class MemoryStore(CacheStore):
         self._max_bytes = limits.CACHE_MEMORY_BYTES
         self._cache = _CountingCache(limits.CACHE_MEMORY_BYTES, seconds, getsizeof=len)
         self._lock = threading.Lock()
+        renew_locks_in_children(self)
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value, None where there is none or it has expired."""
@@ -161,6 +163,7 @@ class FileStore(CacheStore):
             os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
         )  # SQLite's own files get the same mode
         self._lock = threading.Lock()
+        renew_locks_in_children(self)
         self._open: Callable[[], sqlite3.Connection] = lambda: sqlite3.connect(
             path, timeout=0.5, isolation_level=None, check_same_thread=False
         )

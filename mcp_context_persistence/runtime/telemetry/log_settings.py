@@ -6,12 +6,13 @@ Nothing is changed unless a setting says so. All loggers of the library are chil
 
 import json
 import logging
-import os
+import sys
 import threading
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 
 from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.runtime.config.settings import Config
 
 TREE = "mcp_context_persistence"
@@ -19,6 +20,7 @@ SETTINGS = ("log_level", "log_format", "log_file", "log_max_size", "log_backup_c
 CALL_FIELDS = ("call", "outcome", "seconds", "namespace")  # of the record of a call
 
 _lock = threading.Lock()
+renew_locks_in_children(sys.modules[__name__])
 _handler: logging.Handler | None = None
 _applied: tuple[object, ...] | None = None
 
@@ -84,15 +86,6 @@ def configure(config: Config) -> None:
         tree.addHandler(handler)
         tree.setLevel(config.log_level)
         _handler, _applied = handler, values
-
-
-def _renew_lock_after_fork() -> None:
-    global _lock  # noqa: PLW0603 - one per process
-    _lock = threading.Lock()  # a thread of the parent may hold the old one
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock_after_fork)
 
 
 def _open_handler(config: Config) -> logging.Handler:

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Histogram, start_http_server
 
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.kg.local.settings import LOOPBACK
 from mcp_context_persistence.responses.metrics import CallMetrics, GetMetricsResponse
 from mcp_context_persistence.runtime.telemetry.call_telemetry import OK
@@ -62,6 +63,7 @@ class Metrics:
             lambda: deque(maxlen=limits.RECENT_REQUESTS)
         )
         self._lock = threading.Lock()
+        renew_locks_in_children(self)
         self._server = None
         self.port: int | None = None
         if port is None:
@@ -124,7 +126,8 @@ class Metrics:
         """Stop listening. Calling it again does nothing."""
         server, self._server = self._server, None
         if server is not None:
-            server.shutdown()
+            if self._thread.is_alive():  # not in a forked child
+                server.shutdown()
             server.server_close()
             self._thread.join()
             self.port = None
