@@ -16,18 +16,27 @@ class Attempts:
     Attributes:
         deadline: When they end.
         name: Name of the statement, for error texts.
+        changes_data: Whether the statement changes users' data.
         may_be_applied: Whether an attempt may be in the graph, as far as is known.
     """
 
-    def __init__(self, *, deadline: Deadline, name: str, applies_when_sent: bool) -> None:
+    def __init__(
+        self,
+        *,
+        deadline: Deadline,
+        name: str,
+        applies_when_sent: bool,
+        changes_data: bool = False,
+    ) -> None:
         """Create it; `begin` makes the first attempt.
 
         Args:
             deadline: When the attempts end.
             name: Name of the statement, for error texts.
             applies_when_sent: See `Attempt`.
+            changes_data: Whether the statement changes users' data.
         """
-        self.deadline, self.name = deadline, name
+        self.deadline, self.name, self.changes_data = deadline, name, changes_data
         self.may_be_applied = False
         self._applies_when_sent = applies_when_sent
         self._backoff = Backoff(

@@ -1,4 +1,9 @@
-"""Map errors of the Neo4j driver: whether a replay may work, and which error the caller gets."""
+"""Map errors of the Neo4j driver: whether a replay may work, and which error the caller gets.
+
+Types, codes and GQL status decide, with one exception: for a web server at the address, the driver
+has only a text (see `HTTP`). It decides on the advice and that waiting is of no use; nothing was
+sent then, so it never decides what happened to the data.
+"""
 
 import errno
 import socket
@@ -15,7 +20,7 @@ LOST = (driver_errors.ServiceUnavailable, driver_errors.SessionExpired, OSError)
 NO_ROUTE = frozenset(
     {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EADDRNOTAVAIL}
 )
-HTTP = "(looks like HTTP)"  # at the end of the driver's text; it has no error class for it
+HTTP = "(looks like HTTP)"  # at the end of the driver's own text; its version is pinned
 # OpenSSL's reasons, where the peer answers in plain text.
 NOT_ENCRYPTED = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST"})
 
@@ -48,7 +53,12 @@ NOT_FOUND_CODE = "Neo.ClientError.Statement.EntityNotFound"
 # Guards of statements raise these two errors, see cypher/README.md.
 REPLAY_GUARD_CODE = "Neo.ClientError.Statement.ArithmeticError"
 STATE_GUARD_CODE = "Neo.ClientError.Statement.ArgumentError"
+STATE_GUARD_STATUS = "22N38"  # an argument of a function; those of procedures have 52N37
 REPLAYED_CODES = frozenset({NOT_FOUND_CODE, REPLAY_GUARD_CODE})
+# The server gives the reason only in its text. The one procedure in statements that change users'
+# data is `db.create.setNodeVectorProperty`. Wrong vectors have the code of an argument, so this is
+# a node that another transaction has deleted, as with `NOT_FOUND_CODE`.
+PROCEDURE_CODE = "Neo.ClientError.Procedure.ProcedureCallFailed"
 # A database that cannot write its transaction log, mostly because its disk is full, refuses
 # everything, reads too, until it is restarted, with the first of these codes. The other codes end
 # the transaction that meets the problem, and may have another reason.
@@ -58,18 +68,43 @@ FAILED_CODES = frozenset(
     for name in ("TransactionLogError", "TransactionCommitFailed")
 )
 RESTART_CODES = FAILED_CODES | {STOPPED_CODE}
-NOT_FOUND = "EntityNotFoundException"  # in the text of a procedure's error
+ADVICE = {
+    "Neo.ClientError.Schema.ConstraintValidationFailed": "an id is already used by something else "
+    "in this namespace; choose another id",
+    "Neo.ClientError.Database.DatabaseNotFound": "there is no such database",
+    **dict.fromkeys(
+        (
+            "Neo.ClientError.Transaction.TransactionTimedOut",
+            "Neo.ClientError.Transaction.TransactionTimedOutClientConfiguration",
+        ),
+        "the server ended the statement because it took too long",
+    ),
+    **dict.fromkeys(
+        MEMORY_CODES,
+        "the server's transaction memory is exhausted; send less at once, or give the server a "
+        "larger heap",
+    ),
+    **dict.fromkeys(
+        RESTART_CODES,
+        "the server's database has stopped, most likely because its disk is full; free space "
+        "there, then restart the server",
+    ),
+}
 
 
-def is_replayable(error: Exception) -> bool:
+def is_replayable(error: Exception, *, changes_data: bool = False) -> bool:
     """Return whether the same statement may be tried again.
 
     It may not after wrong credentials, or when memory ran out, or where nothing listens.
+
+    Args:
+        error: What the last attempt ended with.
+        changes_data: Whether the statement changes users' data.
     """
     if isinstance(error, driver_errors.AuthError):
         return False
     if isinstance(error, driver_errors.Neo4jError):
-        if error.code in REPLAYED_CODES or NOT_FOUND in (error.message or ""):
+        if error.code in REPLAYED_CODES or (changes_data and error.code == PROCEDURE_CODE):
             return True
         return error.code not in MEMORY_CODES and error.is_retryable()
     is_lost = isinstance(error, LOST) or (
@@ -165,7 +200,7 @@ def translate_error(error: Exception, *, name: str, may_be_applied: bool = False
             f"{name}: the server refused the credentials; check user and password", outcome=outcome
         )
     if isinstance(error, driver_errors.Neo4jError):
-        if error.code == STATE_GUARD_CODE and "range()" in (error.message or ""):
+        if error.code == STATE_GUARD_CODE and error.find_by_gql_status(STATE_GUARD_STATUS):
             text = f"{name}: the namespace changed while the call was running; call again"
             return StaleStateError(text, retryable=True, outcome=outcome)
         return DatabaseError(
@@ -197,20 +232,4 @@ def _explain_unreached(error: Exception) -> tuple[str, bool]:
 
 def _advise(error: driver_errors.Neo4jError) -> str:
     code = error.code or "unknown code"
-    if code in MEMORY_CODES:
-        return (
-            "the server's transaction memory is exhausted; send less at once, or give the server a "
-            "larger heap"
-        )
-    if code in RESTART_CODES:
-        return (
-            "the server's database has stopped, most likely because its disk is full; free space "
-            "there, then restart the server"
-        )
-    if "ConstraintValidationFailed" in code:
-        return "an id is already used by something else in this namespace; choose another id"
-    if "TransactionTimedOut" in code:
-        return "the server ended the statement because it took too long"
-    if "DatabaseNotFound" in code:
-        return "there is no such database"
-    return f"the server refused it ({code})"
+    return ADVICE.get(code, f"the server refused it ({code})")

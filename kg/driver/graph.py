@@ -292,7 +292,10 @@ class Graph:
         seconds = self.seconds_left if deadline is None else deadline
         start = time.monotonic()
         attempts = Attempts(
-            deadline=Deadline(start + seconds), name=name, applies_when_sent=applies_when_sent
+            deadline=Deadline(start + seconds),
+            name=name,
+            applies_when_sent=applies_when_sent,
+            changes_data=changes_data,
         )
         try:
             return self._run_attempts(attempts, make_attempt)
@@ -345,7 +348,8 @@ class Graph:
             error, attempts, self._lifecycle.threads, server_pid=server_pid
         ):
             self._lifecycle.check_open(attempts.outcome)
-            if not is_replayable(error) or not attempts.has_time:
+            is_replayed = is_replayable(error, changes_data=attempts.changes_data)
+            if not is_replayed or not attempts.has_time:
                 raise translate_error(
                     error, name=attempts.name, may_be_applied=attempts.may_be_applied
                 ) from error
