@@ -97,8 +97,8 @@ class Attachment:
         state = self._state
         if address != state.bolt_url or not is_own_server(self.store, state):
             return None
-        with contextlib.suppress(OSError, DatabaseError):  # another process may have changed it
-            self.password = self._files.password()
+        with contextlib.suppress(OSError):  # another process may have changed it
+            self.password = self._files.secret.read_text(encoding="ascii").strip() or self.password
         return self.user, self.password
 
     def renew(self, *, progress: ReportProgress | None = None) -> bool:

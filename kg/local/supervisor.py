@@ -183,7 +183,8 @@ class Supervisor:
             return failure
         self._last_start = time.monotonic()
         self.store.panicked.unlink(missing_ok=True)
-        self.store.write_mark()  # from now on, there must be data
+        with contextlib.suppress(OSError):
+            self.store.write_mark()  # from now on, there must be data
         self._publish("running")
         return None
 

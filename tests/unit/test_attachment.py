@@ -1,5 +1,7 @@
 """A process's share in a store's server, without the server."""
 
+import os
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +11,7 @@ from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.local import attachment, leases
 from mcp_context_persistence.kg.local.attachment import Attachment
 from mcp_context_persistence.kg.local.settings import ServerSettings
-from mcp_context_persistence.kg.local.store import State, Store
+from mcp_context_persistence.kg.local.store import State, Store, replace_file
 
 
 def test_concurrent_calls_replace_a_lost_lease_once(tmp_path, monkeypatch):
@@ -58,3 +60,33 @@ def test_a_system_error_during_a_renewal_is_a_database_error(tmp_path, monkeypat
             attached.renew()
     finally:
         attached.close()
+
+
+@pytest.fixture
+def attached(tmp_path):
+    store = Store(tmp_path / "s")
+    store.prepare()
+    state = State(phase="running", nonce="n")
+    lease = leases.take_lease(store.leases)
+    attached = Attachment(store, state, lease, ServerSettings(), is_throwaway=False)
+    yield attached
+    attached.close()
+
+
+def test_a_password_and_a_lease_that_were_removed_are_written_again(attached):
+    files = Store(attached.store)
+    files.secret.unlink()
+    shutil.rmtree(files.leases)
+    attached._check_folder()
+    assert files.password() == attached.password
+    assert leases.list_holders(files.leases) == [os.getpid()]
+
+
+def test_a_new_connection_gets_the_password_that_another_process_has_changed(attached, monkeypatch):
+    monkeypatch.setattr(attachment, "is_own_server", lambda *_: True)
+    files = Store(attached.store)
+    replace_file(files.secret, "changed")
+    assert attached.credentials(attached.bolt_url) == ("neo4j", "changed")
+    files.secret.unlink()
+    assert attached.credentials(attached.bolt_url) == ("neo4j", "changed")
+    assert not files.secret.exists()

@@ -100,7 +100,8 @@ class Owner:
 
 def test_a_child_has_new_locks_and_events():
     owner = Owner()
-    with held(owner.lock, owner.reentrant, owner.is_set._cond, owner.is_unset._cond):
+    inner_locks = [vars(event)["_cond"] for event in (owner.is_set, owner.is_unset)]
+    with held(owner.lock, owner.reentrant, *inner_locks):
         assert in_child(
             lambda: (
                 owner.lock.acquire(timeout=1)
