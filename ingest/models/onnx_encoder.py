@@ -1,5 +1,6 @@
 """Runs models of the shape of MiniLM-L6 with ONNX Runtime, in 32-bit floats."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,6 +101,8 @@ def _open_session(
         model: The file of the graph.
         weights: By name, those that the graph leaves out.
     """
+    # Its import would start a thread for telemetry, without which a forked child cannot end.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime  # noqa: PLC0415 - not imported before it is needed
 
     onnxruntime.set_default_logger_severity(ERRORS_ONLY)

@@ -52,7 +52,9 @@ class Failure:
 FILE_LIMIT_ADVICE = (
     "raise the hard limit (`ulimit -Hn`, `LimitNOFILE=` of systemd), better to 40,000"
 )
-FAILED_DATABASE = re.compile(r"Failed to start DatabaseId\{[^}]*\[neo4j\]")
+FAILED_DATABASE = re.compile(r"Failed to start DatabaseId\{[^}]*\[(?:neo4j|system)\]")
+RECORD = re.compile(r"^(?=\d{4}-\d\d-\d\d )", re.MULTILINE)
+PROBLEM = re.compile(r"\S+ \S+ (?:WARN|ERROR) ")  # at the beginning of a record
 PORT_TAKEN = re.compile(r"Address already in use|BindException|PortBindException")
 DISK_FULL = Cause(
     pattern=r"No space left on device|Disk quota", advice="", retryable=True, is_final=True
@@ -64,6 +66,11 @@ CAUSES = (
         advice="the end of its transaction log cannot be read: restore a backup, or make an empty "
         "file named `panicked` in the store's folder and open it again, which cuts the unreadable "
         "end off and keeps it as a zip file in the data",
+    ),
+    Cause(
+        pattern=r"while database files are missing|is missing and recovery is not possible|"
+        r"Transaction logs are missing",
+        advice="files of its data are missing: restore the whole store from a backup",
     ),
     Cause(
         pattern=r"InvalidPathException|unmappable characters",
@@ -163,10 +170,17 @@ def truncate_console(logs: Path) -> None:
                 file.truncate(0)
 
 
-def is_hopeless(logs: Path) -> bool:
-    """Return whether a server that is starting has written that it cannot get ready."""
+def is_hopeless(logs: Path, since: int) -> bool:
+    """Return whether a server that is starting has written that it cannot get ready.
+
+    Args:
+        logs: The store's folder of logs.
+        since: The size of `debug.log` before the start.
+    """
     text = _read_output(logs)
-    return any(cause.is_final and re.search(cause.pattern, text) for cause in CAUSES)
+    if any(cause.is_final and re.search(cause.pattern, text) for cause in CAUSES):
+        return True
+    return explain_database(logs, since) is not None
 
 
 def explain_start(logs: Path, *, has_died: bool) -> Failure:
@@ -200,7 +214,9 @@ def explain_database(logs: Path, since: int) -> Failure | None:
         since: The size of `debug.log` before the start.
     """
     log = _read_tail(logs / DEBUG, since=since, limit=10 * TAIL_BYTES)  # a start writes 130 KB
-    text = _remove_path(log, logs)
+    # The other records show options of Java and Neo4j, which have the words of causes.
+    problems = [record for record in RECORD.split(log) if PROBLEM.match(record)]
+    text = _remove_path("".join(problems), logs)
     if not FAILED_DATABASE.search(text):
         return None
     cause = next((cause for cause in CAUSES if re.search(cause.pattern, text)), None)

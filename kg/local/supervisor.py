@@ -166,7 +166,9 @@ class Supervisor:
             if not self._is_needed():
                 return None
             status = self.process.exit_status
-            failure = diagnosis.explain_start(self.store.logs, has_died=status is not None)
+            failure = diagnosis.explain_database(
+                self.store.logs, self.process.debug_bytes
+            ) or diagnosis.explain_start(self.store.logs, has_died=status is not None)
             self.process.kill()
             was_killed = status is not None and status < 0 and not failure.is_known
             if not (failure.is_port_taken or was_killed):
@@ -197,7 +199,7 @@ class Supervisor:
                 return True
             if logs_check.has_passed:
                 logs_check = Deadline.after(LOGS_TICK_SECONDS)
-                if diagnosis.is_hopeless(self.store.logs):
+                if diagnosis.is_hopeless(self.store.logs, self.process.debug_bytes):
                     return False
             time.sleep(READY_TICK_SECONDS)
         return False

@@ -81,3 +81,53 @@ def test_a_large_console_log_is_emptied(tmp_path):
         console.write_text("words")
         diagnosis.rotate_logs(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [diagnosis.LAST_CONSOLE]
+
+
+START = (
+    "2026-01-01 10:00:00.000+0000 INFO  [o.n.d.a.k.DbmsDiagnosticsManager]\n"
+    "VM Arguments: [-XX:+ExitOnOutOfMemoryError] upgrade, newer version\n"
+)
+FAILED = (
+    "2026-01-01 10:00:01.000+0000 ERROR [o.n.d.d.DatabaseLifecycles] "
+    "Failed to start DatabaseId{{00000000[{database}]}}\n"
+    "java.lang.RuntimeException: java.lang.RuntimeException: {reason}\n"
+    "\tat org.neo4j.kernel.database.Database.validateStoreAndTxLogs(Database.java:769)\n"
+)
+
+
+@pytest.mark.parametrize("database", ["neo4j", "system"])
+@pytest.mark.parametrize(
+    ("reason", "words", "retryable"),
+    [
+        (
+            "Fail to start 'DatabaseId{a1b22174}' since transaction logs were found, while "
+            "database files are missing.",
+            "files of its data are missing",
+            False,
+        ),
+        (
+            "Store file [/s/neostore.nodestore.db] is missing and recovery is not possible.",
+            "files of its data are missing",
+            False,
+        ),
+        (
+            "Transaction logs are missing and recovery is not possible.",
+            "files of its data are missing",
+            False,
+        ),
+        ("who knows", "did not start. See", True),
+    ],
+)
+def test_a_database_that_did_not_start_is_explained_by_its_own_error_only(
+    tmp_path, database, reason, words, retryable
+):
+    debug = tmp_path / diagnosis.DEBUG
+    debug.write_text(START)
+    assert diagnosis.explain_database(tmp_path, 0) is None
+    assert not diagnosis.is_hopeless(tmp_path, 0)
+    debug.write_text(START + FAILED.format(database=database, reason=reason))
+    failure = diagnosis.explain_database(tmp_path, 0)
+    assert words in failure.text
+    assert failure.retryable is retryable
+    assert diagnosis.is_hopeless(tmp_path, 0)
+    assert not diagnosis.is_hopeless(tmp_path, debug.stat().st_size)

@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import subprocess
 import sys
 import tempfile
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -20,6 +22,8 @@ from mcp_context_persistence.kg.local.store import State
 from mcp_context_persistence.runtime import connection
 from mcp_context_persistence.runtime.call_scope import CallScope
 from tests.unit.children import fork_in, in_child
+
+ROOT = Path(local.__file__).parents[2]
 
 
 class Graph:
@@ -237,3 +241,21 @@ def test_no_fork_falls_between_the_opening_of_a_lock_and_its_registration(tmp_pa
     assert in_child(holds_none)
     locker.join()
     taken[0].close()
+
+
+END = """
+import os, sys
+from mcp_context_persistence.ingest.models.embedder import Embedder
+Embedder().load()
+child = os.fork()
+if child == 0:
+    sys.exit(3)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_child_ends_by_itself_after_its_parent_has_loaded_the_embedding_model():
+    done = subprocess.run(
+        [sys.executable, "-c", END], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["3"], done.stderr
