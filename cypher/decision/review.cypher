@@ -3,11 +3,10 @@
 // deleted.
 // Columns: the decision (id, conversation_id, decision_type, context, outcome, stated_confidence,
 // created_ms), status (the new one), before (the old one). No row: the decision does not exist, or
-// it was rejected before and cannot be accepted any more. `vector_property` and
-// `inactive_property` are the properties that hold vectors.
+// it was rejected before and cannot be accepted any more.
 // Plan: one seek. `REMOVE d.fresh` locks the node before its status is read; a refused acceptance
 // writes nothing.
-:param batch => {namespace: "default", id: "conv-123:decision:1", status: "accepted", now: 1767225600000, vector_property: "embedding", inactive_property: "embedding_none"}
+:param batch => {namespace: "default", id: "conv-123:decision:1", status: "accepted", now: 1767225600000}
 MATCH (d:Decision {namespace: $batch.namespace, id: $batch.id})
 REMOVE d.fresh
 WITH d, coalesce(d.status, 'accepted') AS before
@@ -16,7 +15,8 @@ SET d.status = $batch.status, d.updated_ms = $batch.now
 WITH d, before
 CALL (d) {
   WITH d WHERE $batch.status = 'rejected'
-  REMOVE d[$batch.vector_property], d[$batch.inactive_property], d.content, d.terms, d.kind
+  REMOVE d.content, d.terms, d.kind
+  FOREACH (key IN [key IN keys(d) WHERE key STARTS WITH 'embedding'] | REMOVE d[key])
   SET d.facets = [], d.mentioned = []
   WITH d
   MATCH (d)-[about:ABOUT]->(e:Entity)

@@ -4,23 +4,22 @@
 // Rows whose `properties` are null are deleted. Restored entities are relabeled first, merged ones
 // last, when they must not have relationships any more. If a concurrent writer has added one, a
 // guard rolls everything back.
+// A merged entity has no vectors: migrations to other embedding models do not see it. A restored one
+// gets a vector of the model in use, and loses all that an older version left to it.
 // Texts and decisions get new filter tokens for the types that they mention.
 // The namespace gets another version at the very end, and a higher number of merges, by which
 // writers see that an id refers to another entity than they read. If another writer was first, a
 // guard rolls everything back.
-:param batch => {namespace: "default", now: 1767225600000, restored: [{id: "beta", label: "Class", vector: null}], mentions: [{label: "Message", text_id: "conv-123:0", entity: "Acme", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}], relationships: [{source: "Acme", target: "pandas", type: "USES", properties: {name: "uses", confidence: 0.9}}], decisions: [{decision: "decision:1", entity: "Acme", is_linked: true}], changed: [{id: "Acme", properties: {aliases: ["Acme Corp"]}}], merged: [{id: "acme_corp", label: "Organization"}], merge: {id: "merge:1", kept_id: "Acme", merged_ids: ["acme_corp"]}, undo: false, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+:param batch => {namespace: "default", now: 1767225600000, restored: [{id: "beta", label: "Class", vector: [0.1, 0.2]}], mentions: [{label: "Message", text_id: "conv-123:0", entity: "Acme", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}], relationships: [{source: "Acme", target: "pandas", type: "USES", properties: {name: "uses", confidence: 0.9}}], decisions: [{decision: "decision:1", entity: "Acme", is_linked: true}], changed: [{id: "Acme", properties: {aliases: ["Acme Corp"]}}], merged: [{id: "acme_corp", label: "Organization"}], merge: {id: "merge:1", kept_id: "Acme", merged_ids: ["acme_corp"]}, undo: false, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
 CALL () {
   UNWIND $batch.restored AS row
   MATCH (e:MergedEntity {namespace: $batch.namespace, id: row.id})
   REMOVE e:MergedEntity
   SET e:Entity, e.updated_ms = $batch.now
   SET e:$(row.label)
+  FOREACH (key IN [key IN keys(e) WHERE key STARTS WITH 'embedding'] | REMOVE e[key])
   WITH e, row
-  CALL (e, row) {
-    WITH e, row WHERE row.vector IS NOT NULL
-    CALL db.create.setNodeVectorProperty(e, $batch.expected_state.vector_property, row.vector)
-    REMOVE e[$batch.expected_state.inactive_property]
-  }
+  CALL db.create.setNodeVectorProperty(e, $batch.expected_state.vector_property, row.vector)
   RETURN count(*) AS restored
 }
 CALL () {
@@ -90,6 +89,7 @@ CALL () {
   MATCH (e:Entity {namespace: $batch.namespace, id: row.id})
   REMOVE e:Entity, e:$(row.label)
   SET e:MergedEntity
+  FOREACH (key IN [key IN keys(e) WHERE key STARTS WITH 'embedding'] | REMOVE e[key])
   WITH e WHERE EXISTS { (e)--(x) WHERE NOT x:Merge }
   RETURN count(*) AS linked_entities
 }

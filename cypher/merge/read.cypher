@@ -3,5 +3,4 @@
 // Plan: a seek.
 :param batch => {namespace: "default", id: "merge:1"}
 MATCH (g:Merge {namespace: $batch.namespace, id: $batch.id})
-RETURN g {.id, .kept_id, .merged_ids, .merged_labels, .snapshot, .counts, .model, .vectors,
-  .undone_ms} AS merge;
+RETURN g {.id, .kept_id, .merged_ids, .merged_labels, .snapshot, .counts, .undone_ms} AS merge;

@@ -82,8 +82,6 @@ def merge_entities(
         "merged_labels": [row["label"] for row in rows.merged],
         "snapshot": json.dumps(snapshot, ensure_ascii=False),
         "counts": json.dumps(counts),
-        "model": vector_state.active.model,
-        "vectors": vector_state.active.property_name,
     }
     run(statements.apply(namespace, rows, node, vector_state, undo=False, now=now))
     return counts

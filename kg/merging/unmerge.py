@@ -39,7 +39,7 @@ def undo_merge(
         row: The merge, as `read_merge` returns it.
         redirects: The namespace's redirects.
         vector_state: The namespace's vector state.
-        entity_vectors: New vectors of restored entities, if another model is in use now.
+        entity_vectors: Vectors of the restored entities, by the model in use.
         now: Milliseconds since 1970.
 
     Returns:
@@ -68,7 +68,7 @@ def undo_merge(
     kept_properties = _remove_aliases(namespace, keep_id, claimed[keep_id]["properties"], snapshot)
     rows = statements.MergeRows(
         restored=[
-            {"id": entity_id, "label": labels[entity_id], "vector": entity_vectors.get(entity_id)}
+            {"id": entity_id, "label": labels[entity_id], "vector": entity_vectors[entity_id]}
             for entity_id in restored_ids
         ],
         mentions=_split_mentions(references["mentions"], keep_id, owners),

@@ -143,17 +143,7 @@ def list_of_conversation(namespace: str, conversation_id: str) -> Statement[Row]
     )
 
 
-def review(
-    namespace: str, decision_id: str, *, status: str, vector_state: VectorState, now: int
-) -> Statement[Row]:
+def review(namespace: str, decision_id: str, *, status: str, now: int) -> Statement[Row]:
     """Accept or reject a decision."""
-    guard_parameters = vector_state.guard_parameters()
-    batch = {
-        "namespace": namespace,
-        "id": decision_id,
-        "status": status,
-        "now": now,
-        "vector_property": guard_parameters["vector_property"],
-        "inactive_property": guard_parameters["inactive_property"],
-    }
+    batch = {"namespace": namespace, "id": decision_id, "status": status, "now": now}
     return Statement(name="decision/review", parameters={"batch": batch}, read=as_is, writes=True)

@@ -271,13 +271,7 @@ def review_decision(engine: Engine, decision_id: object, accept: object) -> Revi
     """Accept or reject a decision."""
     checked_id = validation.check_identifier("decision_id", decision_id)
     status = "accepted" if validation.check_flag("accept", accept) else "rejected"
-    statement = decisions.review(
-        engine.namespace,
-        checked_id,
-        status=status,
-        vector_state=engine.embeddings.current().vector_state,
-        now=now_ms(),
-    )
+    statement = decisions.review(engine.namespace, checked_id, status=status, now=now_ms())
     rows = engine.graph.run(statement)
     if not rows:
         raise NotFoundError("decision_id: there is no such decision, or it was rejected before")

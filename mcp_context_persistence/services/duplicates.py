@@ -303,14 +303,9 @@ def undo_merge(engine: Engine, merge_id: object) -> UndoMergeResponse:
         if row["undone_ms"] is not None:
             raise ValidationError("merge_id: this merge was undone already")
         _require_undoable(undo_orders[0])
-        embedded: dict[str, Any] = {}
-        active = vector_state.active
-        if (row["model"], row["vectors"]) != (active.model, active.property_name):
-            stored = engine.graph.run(
-                statements.claim_entities(engine.namespace, row["merged_ids"])
-            )
-            texts = {stored_row["id"]: _vector_text(stored_row) for stored_row in stored}
-            embedded = dict(zip(texts, embedding.embedder.embed(list(texts.values())), strict=True))
+        stored = engine.graph.run(statements.claim_entities(engine.namespace, row["merged_ids"]))
+        texts = {stored_row["id"]: _vector_text(stored_row) for stored_row in stored}
+        embedded = dict(zip(texts, embedding.embedder.embed(list(texts.values())), strict=True))
 
         def work(run: Run) -> dict[str, int]:
             return unmerge.undo_merge(
