@@ -1,5 +1,6 @@
 """The client of the library."""
 
+import os
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
@@ -68,6 +69,7 @@ class ContextPersistenceClient(
         namespace: str = "default",
         auth: tuple[str, str] | None = None,
         database: str | None = None,
+        credentials_file: str | os.PathLike[str] | None = None,
         progress: Callable[[str, int, int], None] | None = None,
         enable_metrics: bool = False,
         metrics_port: int | None = None,
@@ -78,8 +80,8 @@ class ContextPersistenceClient(
             database_url: `local:PATH` or `sqlite:///PATH` for a store in that folder, with a
                 managed server; `:memory:` or `sqlite:///:memory:` for a throwaway store; `bolt://`
                 or `neo4j://` (`+s`, `+ssc`) for your own server. None means the configured URL
-                (CONTEXT_DB_URL). If there is none, it means the user's own store in the data folder
-                of the platform.
+                (CONTEXT_DB_URL or NEO4J_URI). If there is none, it means the user's own store in
+                the data folder of the platform.
             vector_db_url: Accepted for compatibility, without effect. Vectors are stored in Neo4j.
             spacy_model: The name of an installed spaCy model. If you leave it out, the configured
                 one (SPACY_MODEL) is used.
@@ -87,10 +89,12 @@ class ContextPersistenceClient(
                 They have priority over environment variables, `.env`, the file `config.yaml` and
                 the defaults, in this order.
             namespace: An isolated part of the database, at most 128 bytes.
-            auth: The user and the password of your own server. You can also give them in the URL or
-                in CONTEXT_DB_USER and CONTEXT_DB_PASSWORD.
-            database: The name of the database on the server. None means the default database of the
-                server.
+            auth: The user and the password of your own server. You can also give them in the URL,
+                in CONTEXT_DB_USER and CONTEXT_DB_PASSWORD, or in NEO4J_USERNAME and NEO4J_PASSWORD.
+            database: The name of the database on the server. None means the configured one
+                (CONTEXT_DB_NAME or NEO4J_DATABASE), or the default database of the server.
+            credentials_file: A file with NEO4J_URI, NEO4J_USERNAME and NEO4J_PASSWORD, such as the
+                one that Aura offers for download. It must not contradict the other settings.
             progress: A function that is called while a managed server is downloaded and started. It
                 gets the name of the stage, the amount that is done, and the total amount. If it
                 raises an error, the client is not opened, and this error is raised. The embedding
@@ -116,7 +120,11 @@ class ContextPersistenceClient(
             metrics = Metrics(metrics_port)
         try:
             self._engine = Engine(
-                database_url=database_url,
+                arguments={
+                    "database_url": database_url,
+                    "vector_db_url": vector_db_url,
+                    "credentials_file": credentials_file,
+                },
                 auth=None if auth is None else _check_auth("auth", auth),
                 database=None
                 if database is None
@@ -125,7 +133,6 @@ class ContextPersistenceClient(
                 spacy_model=spacy_model,
                 config=config,
                 progress=carry_errors(progress) if callable(progress) else progress,
-                vector_db_url=vector_db_url,
                 metrics=metrics,
             )
         except BaseException as error:

@@ -23,6 +23,12 @@ settings.register_profile(
 )  # how long an example takes says how busy the machine is
 settings.load_profile("any machine")
 
+# Taken out of the environment, because the library reads these variables, too.
+REMOTE = {
+    name: os.environ.pop(name)
+    for name in ("NEO4J_URI", "NEO4J_USER", "NEO4J_PASSWORD")
+    if name in os.environ
+}
 TESTS = Path(__file__).resolve().parent
 FOLDERS = ("unit", "graph", "acceptance", "integration", "faults")
 RUN = f"test-{uuid.uuid4().hex[:8]}-"
@@ -70,11 +76,11 @@ class Server:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """The server that NEO4J_URI names, swept afterwards, else a managed one that is thrown away."""
-    if "NEO4J_URI" in os.environ:
+    if "NEO4J_URI" in REMOTE:
         given = Server(
-            bolt_url=os.environ["NEO4J_URI"],
-            user=os.environ.get("NEO4J_USER", ""),
-            password=os.environ.get("NEO4J_PASSWORD", ""),
+            bolt_url=REMOTE["NEO4J_URI"],
+            user=REMOTE.get("NEO4J_USER", ""),
+            password=REMOTE.get("NEO4J_PASSWORD", ""),
         )
         yield given
         sweep(given)

@@ -11,6 +11,8 @@ FORMS = (
     "local:PATH, sqlite:///PATH (a store in that directory), :memory:, bolt://HOST:PORT or "
     "neo4j://HOST:PORT, with +s or +ssc for TLS"
 )
+DEFAULT_PORT = 7687
+_DATABASE = "database="
 _SQLITE_MAGIC = b"SQLite format 3\0"
 
 
@@ -23,10 +25,18 @@ class LocalTarget:
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteTarget:
-    """A Neo4j that somebody else runs; `auth` is user and password from the address, or None."""
+    """A Neo4j that somebody else runs, with what the URL says besides the address.
+
+    Attributes:
+        uri: The address of the server, without the other parts.
+        user: The user, None where the URL has none.
+        password: The password.
+        database: The name of the database, from the path or `?database=`.
+    """
 
     uri: str
-    auth: tuple[str, str] | None = field(default=None, repr=False)
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
     database: str | None = None
 
 
@@ -77,13 +87,44 @@ def _parse_remote(url: str) -> RemoteTarget:
         raise ValidationError(f"database_url must be one of: {FORMS}")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     address = f"{host}:{port}" if port else host
-    query = f"?{parts.query}" if parts.query else ""
-    auth = None
-    if parts.username is not None:
-        auth = (unquote(parts.username), unquote(parts.password or ""))
+    database, query = _split_database(parts.path, parts.query)
     return RemoteTarget(
-        uri=f"{parts.scheme}://{address}{query}", auth=auth, database=parts.path.strip("/") or None
+        uri=f"{parts.scheme}://{address}{query}",
+        user=None if parts.username is None else unquote(parts.username),
+        password=None if parts.password is None else unquote(parts.password),
+        database=database,
     )
+
+
+def _split_database(path: str, query: str) -> tuple[str | None, str]:
+    """Return the database that a URL names in its path or its query, and the rest of the query."""
+    fields = [field for field in query.split("&") if field]
+    values = [unquote(field.removeprefix(_DATABASE)) for field in fields if _is_database(field)]
+    names = {name for name in (unquote(path.strip("/")), *values) if name}
+    if len(names) > 1:
+        raise ValidationError("database_url names two databases, in its path and in ?database=")
+    rest = "&".join(field for field in fields if not _is_database(field))
+    return names.pop() if names else None, f"?{rest}" if rest else ""
+
+
+def _is_database(field: str) -> bool:
+    return field.startswith(_DATABASE)
+
+
+def is_same_server(first: str, second: str) -> bool:
+    """Return whether two URLs name the same server; a port that is left out is the usual one."""
+    targets = [parse_url(url) for url in (first, second)]
+    if all(isinstance(target, RemoteTarget) for target in targets):
+        return (
+            len({_normalize(target.uri) for target in targets if isinstance(target, RemoteTarget)})
+            == 1
+        )
+    return targets[0] == targets[1]
+
+
+def _normalize(uri: str) -> tuple[str, str | None, int, str]:
+    parts = urlsplit(uri)
+    return parts.scheme, parts.hostname, parts.port or DEFAULT_PORT, parts.query
 
 
 def _starts_with(path: Path, magic: bytes) -> bool:

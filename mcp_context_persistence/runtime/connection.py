@@ -9,9 +9,11 @@ from pathlib import Path
 from mcp_context_persistence.kg import local
 from mcp_context_persistence.kg.driver import url
 from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.runtime.config.settings import Config
+from mcp_context_persistence.runtime.server_access import resolve_access
 
 Target = url.LocalTarget | url.RemoteTarget
 
@@ -29,7 +31,13 @@ def configured_target(config: Config) -> Target:
     Raises:
         ValidationError: The URL is not valid.
     """
-    return url.parse_url(config.database_url or default_url())
+    origin = config.origins.get("database_url")
+    try:
+        return url.parse_url(config.database_url or default_url())
+    except ValidationError as error:
+        if origin is None or origin.name == "database_url":
+            raise
+        raise ValidationError(f"{error} (database_url comes from {origin.name})") from error
 
 
 _throwaways: dict[int, local.Attachment] = {}  # by process id
@@ -100,8 +108,8 @@ class Connection:
             uri = self.attachment.bolt_url
             credentials = (self.attachment.user, self.attachment.password)
         else:
-            uri, credentials = target.uri, auth or target.auth or config.auth
-            database = database or target.database
+            access = resolve_access(target, config, auth=auth, database=database)
+            uri, credentials, database = access.uri, access.auth, access.database
         self._uri, self.database = uri, database
         self.graph = Graph(
             uri,

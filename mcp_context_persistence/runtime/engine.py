@@ -98,17 +98,18 @@ class Engine:
     def __init__(
         self,
         *,
-        database_url: str | None,
+        arguments: Mapping[str, object],
         auth: tuple[str, str] | None,
         database: str | None,
         namespace: str,
         spacy_model: object,
         config: Mapping[str, Any] | None,
         progress: ReportProgress | None,
-        vector_db_url: str | None = None,
         metrics: "Metrics | None" = None,
     ) -> None:
         """Start a managed server or connect to a remote one, and prepare the schema.
+
+        `arguments` are the other arguments of the client that are settings, by name.
 
         Raises:
             ValidationError: An argument is not valid.
@@ -119,12 +120,7 @@ class Engine:
             if spacy_model is UNSET
             else validation.check_identifier("spacy_model", spacy_model)
         )
-        self.config = load_config(
-            config,
-            database_url=database_url,
-            vector_db_url=vector_db_url,
-            spacy_model=spacy_setting,
-        )
+        self.config = load_config(config, **arguments, spacy_model=spacy_setting)
         log_settings.configure(self.config)
         _log_ignored_settings(self.config)
         self.namespace = namespace

@@ -314,8 +314,11 @@ def _list_date_words(request: SearchRequest, dates: QueryDates) -> set[str]:
 
 
 def _names_only_dates(request: SearchRequest, dates: QueryDates) -> bool:
-    """Return whether the query asks for nothing but a time: "what happened in June 2025?"."""
-    if not dates.spans:
+    """Return whether the query asks for nothing but a time: "what happened in June 2025?".
+
+    No message is from a coming time, so that "what happens next week?" needs its words.
+    """
+    if not any(time.start_ms <= request.now_ms for time in dates.ranges):
         return False
     date_words = _list_date_words(request, dates)
     return bool(date_words) and not set(request.terms.words) - date_words - GENERAL_WORDS

@@ -6,9 +6,11 @@ from datetime import date
 DateRange = tuple[date, date]  # the first and the last day, both included
 
 LONGEST_MONTH, SHORTEST_MONTH = 31, 28  # days
+SHORTEST_YEAR_WEEKS = 52
 WEEKDAYS = {name.lower(): number for number, name in enumerate(calendar.day_name)}
 _SATURDAY = 5
 _QUARTER_MONTHS = 3
+_YEARS = {"year": 1, "decade": 10, "century": 100}
 
 
 def build_range(year: int, month: int, day: int | None = None) -> DateRange | None:
@@ -44,7 +46,8 @@ def build_unit(day: date, unit: str, *, back: int = 0) -> DateRange:
 
     Args:
         day: The reference.
-        unit: ``day``, ``week``, ``weekend``, ``month``, ``quarter`` or ``year``.
+        unit: ``day``, ``week``, ``weekend``, ``month``, ``quarter``, ``year``, ``decade`` or
+            ``century``.
         back: How many units earlier; a negative number is later.
     """
     if unit in {"day", "week", "weekend"}:
@@ -53,8 +56,8 @@ def build_unit(day: date, unit: str, *, back: int = 0) -> DateRange:
             return start, start
         monday = shift_day(start, -start.weekday())
         return shift_day(monday, _SATURDAY if unit == "weekend" else 0), shift_day(monday, 6)
-    if unit == "year":
-        return build_months(day.year - back, 1, 12)
+    if years := _YEARS.get(unit):
+        return build_months((day.year // years - back) * years, 1, 12 * years)
     if unit == "quarter":
         month = (day.month - 1) // _QUARTER_MONTHS * _QUARTER_MONTHS + 1
         return build_months(day.year, month - _QUARTER_MONTHS * back, _QUARTER_MONTHS)
@@ -66,6 +69,32 @@ def shift_day(day: date, days: int) -> date:
     return date.fromordinal(
         max(date.min.toordinal(), min(day.toordinal() + days, date.max.toordinal()))
     )
+
+
+def shift_units(day: date, unit: str, count: int) -> date:
+    """Return the same day a number of units later, or the last day of a month that is too short.
+
+    Args:
+        day: The reference.
+        unit: ``day``, ``week``, ``month``, ``quarter`` or ``year``.
+        count: How many units later; a negative number is earlier.
+    """
+    if unit in {"day", "week", "weekend"}:
+        return shift_day(day, count * (1 if unit == "day" else 7))
+    months = {"month": 1, "quarter": _QUARTER_MONTHS, "year": 12}[unit]
+    first, last = build_months(day.year, day.month + count * months, 1)
+    return min(first.replace(day=min(day.day, last.day)), last)
+
+
+def build_week(year: int, week: int, day: int | None = None) -> DateRange | None:
+    """Return the range of an ISO week, or of one of its days; None for a week that no year has."""
+    if not (1 <= week <= SHORTEST_YEAR_WEEKS + 1 and 1 <= (day or 1) <= 7):
+        return None
+    first = date.fromisocalendar(year, 1, 1)
+    monday = shift_day(first, 7 * (week - 1))
+    if monday.isocalendar().year != year:
+        return None
+    return (shift_day(monday, day - 1),) * 2 if day else (monday, shift_day(monday, 6))
 
 
 def find_adjacent(days: DateRange, unit: str, *, count: int, after: bool) -> DateRange:
@@ -97,46 +126,52 @@ def find_adjacent(days: DateRange, unit: str, *, count: int, after: bool) -> Dat
     return adjacent[0], shift_day(days[0], -1)
 
 
-def take_fraction(days: DateRange, index: int, count: int) -> DateRange:
-    """Divide a range into equal fractions and return one; whole months above the longest month.
+def take_fraction(days: DateRange, first: int, last: int, count: int) -> DateRange:
+    """Divide a range into equal fractions and return some; whole months above the longest month.
 
     Args:
         days: The range.
-        index: Which fraction, from 0.
+        first: The first fraction, from 0.
+        last: The last fraction, included.
         count: How many fractions there are.
     """
-    first, last = days
-    if (last - first).days < LONGEST_MONTH:
-        length = (last - first).days + 1
-        start = index * length // count
-        end = max((index + 1) * length // count - 1, start)
-        return shift_day(first, start), shift_day(first, end)
-    length = (last.year - first.year) * 12 + last.month - first.month + 1
-    start = index * length // count
-    return build_months(first.year, first.month + start, (index + 1) * length // count - start)
+    start_day, end_day = days
+    if (end_day - start_day).days < LONGEST_MONTH:
+        length = (end_day - start_day).days + 1
+        start = first * length // count
+        end = max((last + 1) * length // count - 1, start)
+        return shift_day(start_day, start), shift_day(start_day, end)
+    length = (end_day.year - start_day.year) * 12 + end_day.month - start_day.month + 1
+    start = first * length // count
+    return build_months(
+        start_day.year, start_day.month + start, (last + 1) * length // count - start
+    )
 
 
-def take_unit(days: DateRange, unit: str, index: int) -> DateRange:
+def take_unit(days: DateRange, unit: str, index: int, count: int = 1) -> DateRange:
     """Return a unit inside a range; the range itself where it has no such unit.
 
     Args:
         days: The range.
-        unit: ``day``, ``week``, ``weekend``, ``month`` or ``quarter``.
+        unit: ``day``, ``week``, ``weekend``, ``month``, ``quarter`` or the name of a weekday.
         index: Which unit: 0 for the first, -1 for the last.
+        count: How many units, from that one, or up to the last one.
     """
     first, last = days
     if unit in {"month", "quarter"}:
         size = _QUARTER_MONTHS if unit == "quarter" else 1
-        count = ((last.year - first.year) * 12 + last.month - first.month + 1) // size
-        offset = (index if index >= 0 else count - 1) * size
-        inside = build_months(first.year, first.month + offset, size)
-    elif unit == "weekend":
-        saturday = shift_day(first, (_SATURDAY - first.weekday()) % 7 + 7 * index)
+        length = ((last.year - first.year) * 12 + last.month - first.month + 1) // size
+        offset = (index if index >= 0 else length - count) * size
+        inside = build_months(first.year, first.month + offset, size * count)
+    elif unit == "weekend" or unit in WEEKDAYS:
+        weekday = WEEKDAYS.get(unit, _SATURDAY)
+        start = shift_day(first, (weekday - first.weekday()) % 7 + 7 * index)
         if index < 0:
-            saturday = shift_day(last, -((last.weekday() - _SATURDAY) % 7))
-        inside = saturday, shift_day(saturday, 1)
+            start = shift_day(last, -((last.weekday() - weekday) % 7) - 7 * (count - 1))
+        end = shift_day(start, 7 * (count - 1) + (unit == "weekend"))
+        inside = start, end
     else:
-        size = 7 if unit == "week" else 1
+        size = (7 if unit == "week" else 1) * count
         start = shift_day(first, index * size) if index >= 0 else shift_day(last, 1 - size)
         inside = start, shift_day(start, size - 1)
     return inside if first <= inside[0] <= last else days

@@ -5,14 +5,15 @@ year means that month of any year; with an open end ("before June") it means the
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from mcp_context_persistence.kg.timestamps import DAY_MS
+from mcp_context_persistence.queries.temporal.composition import merge_expressions
 from mcp_context_persistence.queries.temporal.date_ranges import (
     DateRange,
-    find_adjacent,
     shift_day,
+    shift_units,
     widen_to_months,
 )
 from mcp_context_persistence.queries.temporal.expressions import (
@@ -24,20 +25,27 @@ from mcp_context_persistence.queries.temporal.expressions import (
 from mcp_context_persistence.queries.temporal.time_expression import TimeExpression
 
 _EPOCH = date(1970, 1, 1).toordinal()
-_TO = re.compile(r"\s{0,3}(?:-|–|\.\.|to|until|till|through)\s{0,3}(?:the\s{1,3})?", re.IGNORECASE)
-_AND = re.compile(r"\s{1,3}and\s{1,3}(?:the\s{1,3})?", re.IGNORECASE)
+_TO = re.compile(
+    r"\s{0,3}(?:-|–|—|\.\.|to|until|till|through|thru|up\sto)\s{0,3}(?:the\s{1,3})?",
+    re.IGNORECASE,
+)
+_AND = re.compile(r"\s{1,3}(?:and|&|to)\s{1,3}(?:the\s{1,3})?|\s{0,3}[-–—]\s{0,3}", re.IGNORECASE)
 _THEN = re.compile(
     r",?\s{1,3}(?:(?:and|but)\s{1,3})?(before|prior\sto|until|till|up\sto|by)\s{1,3}(?:the\s{1,3})?",
     re.IGNORECASE,
 )
-_COMMA = re.compile(r",?\s{1,3}(?:the\s{1,3})?", re.IGNORECASE)
-_RELATIVE_TO = re.compile(r"\s{1,3}(before|after|prior\sto)\s{1,3}(?:the\s{1,3})?", re.IGNORECASE)
-_UNIT = re.compile(r"(?:last\s{1,3})?(week|weekend|month|year|[a-z]+day)", re.IGNORECASE)
-_OF = re.compile(r"\s{1,3}(?:of\s{1,3})?", re.IGNORECASE)
-_ONWARDS = re.compile(r"\s{1,3}onwards?\b", re.IGNORECASE)
+_ONWARDS = re.compile(
+    r"\s{1,3}(?:onwards?|forwards?|(?:and|or)\s(?:later|after|newer|onwards?|since)|"
+    r"(?:to|until|till)\s(?:date|now|the\spresent|present))\b",
+    re.IGNORECASE,
+)
+_FROM_ON = re.compile(r"\s{1,3}on(?=\s*(?:$|[,.;:?!)]))", re.IGNORECASE)
+_BACKWARDS = re.compile(
+    r"\s{1,3}(?:(?:and|or)\s(?:before|earlier|older)|at\sthe\slatest)\b", re.IGNORECASE
+)
 # Regular expressions that ignore case accept these letters as Latin ones; dictionaries do not.
 _TO_LATIN = str.maketrans("ıİſ\u212a", "iIsK")
-_OPEN_START = frozenset({"before", "prior to", "until", "till", "up to", "by"})
+_OPEN_START = frozenset({"before", "until", "by"})
 _OPEN_END = frozenset({"after", "since"})
 
 
@@ -81,22 +89,22 @@ def find_query_dates(query: str, *, now_ms: int) -> QueryDates:
         now_ms: The time from which relative dates are calculated, in milliseconds since 1970.
     """
     query = query.translate(_TO_LATIN)
-    today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
+    now = datetime.fromtimestamp(now_ms / 1000, UTC)
+    today = now.date()
     ranges: list[DateRange] = []
     spans: list[tuple[int, int]] = []
-    expressions, index = find_expressions(query, today), 0
+    expressions, index = merge_expressions(query, find_expressions(query, now), today), 0
     while index < len(expressions):
         current = read_context(query, expressions[index], floor=spans[-1][1] if spans else 0)
         end, days, count = current.expression.end, [], 1
         if index + 1 < len(expressions):
             following = read_context(query, expressions[index + 1], floor=end)
-            if days := _combine(query, current, following, today):
+            if days := _combine_ends(query, current, following, today):
                 end, count = following.expression.end, 2
         index += count
         if not days and current.is_date:
-            onwards = _ONWARDS.match(query, end)
-            days = _resolve(current.expression, "since" if onwards else current.preposition, today)
-            end = onwards.end() if onwards else end
+            preposition, end = _read_end(query, current, end)
+            days = _resolve(current.expression, preposition, today)
         if days:
             ranges += days
             spans.append((current.start, end))
@@ -107,38 +115,23 @@ def find_query_dates(query: str, *, now_ms: int) -> QueryDates:
     )
 
 
-def _combine(
-    query: str, current: ExpressionInContext, following: ExpressionInContext, today: date
-) -> list[DateRange]:
-    """Return the ranges of two expressions that belong together; none where they do not.
-
-    Examples are a weekday with its date, "the Sunday before" a date, a month with its year, and a
-    range from one to the other.
-    """
-    first, second = current.expression, following.expression
-    text_between = query[first.end : following.inner_start]
-    if _COMMA.fullmatch(text_between) and first.coming and _has_only_days(second, today):
-        return _resolve(second, current.preposition, today)
-    if match := _RELATIVE_TO.fullmatch(text_between):
-        unit = _UNIT.fullmatch(query[first.start : first.end])
-        is_after = match[1].lower() == "after"
-        if unit:
-            return [
-                find_adjacent(days, unit[1].lower(), count=1, after=is_after)
-                for days in second.resolve(today)
-            ]
-    if not first.ranges and second.year and _OF.fullmatch(text_between):
-        days = first.resolve_in_year(second.year)
-        expression = replace(first, ranges=(days,), changes=()) if days else None
-        return _resolve(expression, current.preposition, today) if expression else []
-    return _combine_ends(text_between, current, following, today)
+def _read_end(query: str, current: ExpressionInContext, end: int) -> tuple[str | None, int]:
+    """Return the preposition of an expression and its end, with words after it that open it."""
+    if match := _ONWARDS.match(query, end):
+        return "since", match.end()
+    if match := _BACKWARDS.match(query, end):
+        return "until", match.end()
+    if current.preposition == "from" and (match := _FROM_ON.match(query, end)):
+        return "since", match.end()
+    return current.preposition, end
 
 
 def _combine_ends(
-    text_between: str, current: ExpressionInContext, following: ExpressionInContext, today: date
+    query: str, current: ExpressionInContext, following: ExpressionInContext, today: date
 ) -> list[DateRange]:
-    """Return the ranges that start with one expression and end with the next."""
+    """Return the ranges that start with one expression and end with the next; none if none do."""
     first, second, preposition = current.expression, following.expression, current.preposition
+    text_between = query[first.end : following.inner_start]
     is_open = preposition in _OPEN_END and current.is_date
     if is_open and (match := _THEN.fullmatch(text_between)):
         pairs = _pair_readings(
@@ -151,7 +144,8 @@ def _combine_ends(
             if start[0] <= end[1]
         ]
     is_between = preposition == "between"
-    is_joined = (_AND if is_between else _TO).fullmatch(text_between)
+    is_interval = text_between == "/" and query[second.start].isdigit()  # ISO 8601
+    is_joined = is_interval or (_AND if is_between else _TO).fullmatch(text_between)
     if not is_joined or preposition in _OPEN_START:
         return []
     if not (current.is_date or second.prepositions is None or is_between):
@@ -159,11 +153,6 @@ def _combine_ends(
     return [
         (start[0], end[1]) for start, end in _find_ends(first, second, today) if start[0] <= end[1]
     ]
-
-
-def _has_only_days(expression: TimeExpression, today: date) -> bool:
-    """Return whether every range of an expression is a single day."""
-    return all(first == last for first, last in expression.resolve(today))
 
 
 def _find_ends(
@@ -175,12 +164,8 @@ def _find_ends(
     """
     if second.ranges and first.ranges:
         pairs = _pair_readings(first.resolve(today), second.resolve(today))
-        back = 7 if first.coming else 0  # "from Monday to Friday": the Monday before that Friday
         return [
-            (start, end)
-            if start[0] <= end[1]
-            else ((shift_day(start[0], -back), shift_day(start[1], -back)), end)
-            for start, end in pairs
+            (start if start[0] <= end[1] else _move_back(first, start), end) for start, end in pairs
         ]
     nearest: dict[DateRange, tuple[DateRange, DateRange]] = {}
     for days in (second if second.ranges else first).resolve(today):
@@ -198,6 +183,17 @@ def _find_ends(
     return list(nearest.values())
 
 
+def _move_back(expression: TimeExpression, days: DateRange) -> DateRange:
+    """Return the weekday, or the day of a month, that was before a day; other ranges as they are.
+
+    "From Monday to Friday" starts with the Monday before that Friday.
+    """
+    if not expression.coming:
+        return days
+    unit = "week" if expression.is_weekday else "month"
+    return shift_units(days[0], unit, -1), shift_units(days[1], unit, -1)
+
+
 def _pair_readings(
     starts: list[DateRange], ends: list[DateRange]
 ) -> list[tuple[DateRange, DateRange]]:
@@ -210,7 +206,7 @@ def _pair_readings(
 def _resolve(expression: TimeExpression, preposition: str | None, today: date) -> list[DateRange]:
     """Return the ranges that an expression means after a preposition."""
     if preposition in _OPEN_START:
-        is_included = preposition not in {"before", "prior to"}
+        is_included = preposition != "before"
         return [
             (date.min, last if is_included else shift_day(first, -1))
             for first, last in expression.resolve_open(preposition, today)

@@ -58,6 +58,30 @@ def test_the_environment_names_the_server(server, namespace, monkeypatch):
     assert not server.password or server.password not in str(shown)
 
 
+def test_the_usual_variables_or_a_file_of_credentials_name_the_server(
+    server, namespace, tmp_path, monkeypatch
+):
+    variables = {
+        "NEO4J_URI": f"{server.bolt_url}/",
+        "NEO4J_USERNAME": server.user,
+        "NEO4J_PASSWORD": server.password,
+        "NEO4J_DATABASE": "neo4j",
+    }
+    file = tmp_path / "Neo4j-1234abcd-Created-2026-01-15.txt"
+    file.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+    with ContextPersistenceClient(namespace=namespace, credentials_file=file) as client:
+        client.save_conversation("c", MESSAGES[:1])
+        assert client.configuration()["database_url"] == variables["NEO4J_URI"]
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with ContextPersistenceClient(namespace=namespace) as client:
+        assert client.get_conversation_stats().stats.total_conversations == 1
+    with ContextPersistenceClient(
+        f"{server.bolt_url}?database=neo4j", namespace=namespace
+    ) as client:
+        assert client.get_conversation_stats().stats.total_conversations == 1
+
+
 def test_the_file_names_the_server(server, namespace, tmp_path):
     lines = (
         f"database:\n  url: {server.bolt_url}\n  user: '{server.user}'\n"

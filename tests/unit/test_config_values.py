@@ -3,7 +3,7 @@
 import pytest
 
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.runtime.config.settings import Config, load_config
+from mcp_context_persistence.runtime.config.settings import HIDDEN, Config, load_config
 from mcp_context_persistence.runtime.config.sources import variables_of
 
 
@@ -73,3 +73,19 @@ def test_seconds_take_units(written, seconds):
 )
 def test_sizes_take_units(written, size):
     assert load_config({"log_max_size": written}).log_max_size == size
+
+
+def test_secrets_are_never_shown():
+    made = load_config(
+        {
+            "database_url": "bolt://neo4j:p@ss/w0rd@host:1",
+            "database_password": "w0rd",
+            "vector_db_api_key": "w0rd",
+        },
+        vector_db_url="http://w0rd@host",
+    )
+    assert (
+        "w0rd" not in f"{made!r} {made} {made.shown()} "
+        f"{made.model_dump_json(exclude={'database_url', 'vector_db_url'})}"
+    )
+    assert made.shown()["database_url"] == f"bolt://{HIDDEN}@host:1"

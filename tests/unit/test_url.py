@@ -48,7 +48,7 @@ def test_any_other_file_is_refused(tmp_path):
 def test_a_server_keeps_its_scheme_port_and_credentials(scheme):
     remote = database_url.parse_url(f"{scheme}://ana:s%40crt@db.example:7688/memory")
     assert remote == database_url.RemoteTarget(
-        uri=f"{scheme}://db.example:7688", auth=("ana", "s@crt"), database="memory"
+        uri=f"{scheme}://db.example:7688", user="ana", password="s@crt", database="memory"
     )
     assert "s@crt" not in repr(remote)
     assert database_url.parse_url(f"{scheme}://[::1]:7687") == database_url.RemoteTarget(

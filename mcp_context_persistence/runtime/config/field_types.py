@@ -43,8 +43,8 @@ def _complete_level(value: object) -> object:
     )
 
 
-def _check_model(value: object) -> object:
-    """Check the name or the path of a model. Without a model the setting is None, not empty."""
+def _check_path(value: object) -> object:
+    """Check a path, or the name of a model. Without one the setting is None, not empty."""
     return _apply_check(
         validation.check_identifier, os.fspath(value) if isinstance(value, os.PathLike) else value
     )
@@ -80,7 +80,8 @@ Share = Annotated[
     float, BeforeValidator(_refuse_boolean), Field(ge=0.0, le=1.0, allow_inf_nan=False)
 ]
 Seconds = Annotated[float, BeforeValidator(_parse_seconds), Field(allow_inf_nan=False)]
-Model = Annotated[str, BeforeValidator(_check_model)]
+Model = Annotated[str, BeforeValidator(_check_path)]
+PathName = Model
 Labels = Annotated[tuple[str, ...], BeforeValidator(_check_labels)]
 Size = Annotated[ByteSize, BeforeValidator(_refuse_boolean)]
 Level = Annotated[

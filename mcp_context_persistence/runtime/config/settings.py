@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import ByteSize, Field, SecretStr
+from pydantic import ByteSize, Field, PrivateAttr, SecretStr
 from pydantic import ValidationError as PydanticValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -18,6 +18,7 @@ from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.models import Mode, explain
 from mcp_context_persistence.runtime.config import sources
 from mcp_context_persistence.runtime.config.config_file import suggest
+from mcp_context_persistence.runtime.config.credentials_file import add_credentials
 from mcp_context_persistence.runtime.config.field_types import (
     Format,
     Integer,
@@ -26,6 +27,7 @@ from mcp_context_persistence.runtime.config.field_types import (
     Level,
     Lowercase,
     Model,
+    PathName,
     Seconds,
     Share,
     Size,
@@ -53,15 +55,38 @@ class Config(BaseSettings):
         None,
         "database.url",
         "CONTEXT_DB_URL",
+        "NEO4J_URI",
         "DATABASE_URL",
         description="Where the graph lives",
         repr=False,
     )
     database_user: str = _setting(
-        "neo4j", "database.user", "CONTEXT_DB_USER", description="User of the server"
+        "neo4j",
+        "database.user",
+        "CONTEXT_DB_USER",
+        "NEO4J_USERNAME",
+        "NEO4J_USER",
+        description="User of the server",
     )
     database_password: SecretStr | None = _setting(
-        None, "database.password", "CONTEXT_DB_PASSWORD", description="Password of the server"
+        None,
+        "database.password",
+        "CONTEXT_DB_PASSWORD",
+        "NEO4J_PASSWORD",
+        description="Password of the server",
+    )
+    database_name: str | None = _setting(
+        None,
+        "database.name",
+        "CONTEXT_DB_NAME",
+        "NEO4J_DATABASE",
+        description="Database on the server; the server's default when not set",
+    )
+    credentials_file: PathName | None = _setting(
+        None,
+        "database.credentials_file",
+        "CONTEXT_DB_CREDENTIALS_FILE",
+        description="File with NEO4J_URI, NEO4J_USERNAME and NEO4J_PASSWORD, such as Aura's",
     )
     pool_size: Integer = _setting(
         10,
@@ -263,6 +288,8 @@ class Config(BaseSettings):
         5, "logging.backup_count", ge=0, le=1000, description="Older files that are kept"
     )
 
+    _origins: dict[str, sources.Origin] = PrivateAttr(default_factory=dict)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -290,10 +317,9 @@ class Config(BaseSettings):
         return self.pool_size + self.max_overflow
 
     @property
-    def auth(self) -> tuple[str, str] | None:
-        """User and password, where there is a password."""
-        password = self.database_password.get_secret_value() if self.database_password else ""
-        return (self.database_user, password) if password else None
+    def origins(self) -> dict[str, sources.Origin]:
+        """Where each setting comes from that is not a default."""
+        return self._origins
 
     def shown(self) -> dict[str, Any]:
         """Return all settings by name as plain values; passwords and keys are hidden."""
@@ -338,7 +364,14 @@ def load_config(config: Mapping[str, Any] | None = None, **arguments: object) ->
             raise _explain_error(error, arguments_by_field) from error
     if (settings.default_search_limit or 1) > settings.max_search_results:
         raise ValidationError("default_search_limit must not be larger than max_search_results")
-    return settings
+    arguments_by_field = {name: f"{name} in config" for name in by_config} | {
+        name: name for name in by_argument
+    }
+    settings._origins.update(sources.find_origins(Config.model_fields, arguments_by_field))
+    if not settings.credentials_file:
+        return settings
+    values = add_credentials(settings.credentials_file, dict(settings), settings.origins)
+    return settings.model_copy(update=values)
 
 
 def _explain_error(

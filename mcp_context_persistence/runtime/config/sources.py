@@ -19,6 +19,9 @@ from mcp_context_persistence.runtime.config.config_file import (
     suggest,
 )
 
+CONSTRUCTOR = 0  # the level of the constructor; the other sources follow, the strongest first
+SERVER_VARIABLE, SERVER_PREFIX = "NEO4J_URI", "NEO4J_"  # such variables belong to that server
+USER_VARIABLES = ("NEO4J_USERNAME", "NEO4J_USER")
 PREFIX = "CONTEXT_DB_"  # no other program has such variables, so an unknown one is a mistake
 
 Fields = Mapping[str, FieldInfo]
@@ -26,10 +29,28 @@ Fields = Mapping[str, FieldInfo]
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """The settings of one source by field, and their names in it."""
+    """The settings of one source by field, their names in it, and the server that it names."""
 
     values: dict[str, Any]
     names: dict[str, str]
+    server: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a setting comes from.
+
+    Attributes:
+        level: 0 for the constructor, higher for weaker sources.
+        name: The name of the argument, the variable or the key, with its source.
+        uri: The server in NEO4J_URI of the same source, for a variable that belongs to it.
+        is_file: Whether it comes from a file with credentials.
+    """
+
+    level: int
+    name: str
+    uri: str | None = None
+    is_file: bool = False
 
 
 def read(fields: Fields) -> list[Source]:
@@ -46,6 +67,23 @@ def read(fields: Fields) -> list[Source]:
         _select_variables(fields, dotenv, ".env"),
         _select_keys(fields, path, is_explicit=is_explicit),
     ]
+
+
+def find_origins(fields: Fields, arguments: Mapping[str, str]) -> dict[str, Origin]:
+    """Return where each setting comes from that is not a default.
+
+    Args:
+        fields: The settings.
+        arguments: Names of the arguments of the constructor by setting.
+    """
+    origins = {
+        field: Origin(level=CONSTRUCTOR, name=argument) for field, argument in arguments.items()
+    }
+    for level, source in enumerate(read(fields), start=CONSTRUCTOR + 1):
+        for field, name in source.names.items():
+            uri = source.server if name.startswith(SERVER_PREFIX) else None
+            origins.setdefault(field, Origin(level=level, name=name, uri=uri))
+    return origins
 
 
 def describe_ignored_file(fields: Fields) -> tuple[bool, str] | None:
@@ -102,6 +140,7 @@ def _select_variables(
             raise ValidationError(
                 f"{source_name} has an unknown variable {validation.describe_key(variable)}{hint}"
             )
+    _check_user_names(variables, source_name)
     chosen = {
         name: variable
         for name, field in fields.items()
@@ -111,7 +150,18 @@ def _select_variables(
     return Source(
         values={name: variables[variable] for name, variable in chosen.items()},
         names={name: f"{variable} in {source_name}" for name, variable in chosen.items()},
+        server=variables.get(SERVER_VARIABLE) or None,
     )
+
+
+def _check_user_names(variables: Mapping[str, str | None], source_name: str) -> None:
+    """Refuse two different user names of one source."""
+    first, second = (variables.get(name) for name in USER_VARIABLES)
+    if first and second and first != second:
+        raise ValidationError(
+            f"{' and '.join(USER_VARIABLES)} in {source_name} name different users; "
+            "remove one of them"
+        )
 
 
 def _select_keys(fields: Fields, path: Path, *, is_explicit: bool) -> Source:
