@@ -38,6 +38,9 @@ FILTER_VALUES = 100  # values in one filter
 SEARCH_LIMIT = 100
 EXTRACTION_CHARACTERS = 1_000_000
 ENTITIES_PER_TEXT = 2_000
+# Of the code, logs, tables and JSON of one text: characters of values that are read, and mentions.
+DATA_CHARACTERS = 2_000
+ENTITIES_IN_DATA = 50
 COMPARED_ENTITIES = 5_000  # in one search for duplicates
 DUPLICATE_PAIRS = 1_000  # in one response
 MERGED_AT_ONCE = 100  # entities that one merge removes

@@ -1,18 +1,34 @@
 """Finds entities and relations in texts: parses them with spaCy, then applies the rules."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from mcp_context_persistence.ingest.extraction.code_tokens import find_definitions
 from mcp_context_persistence.ingest.extraction.context_rules import find_people_and_places
+from mcp_context_persistence.ingest.extraction.data_shapes import DataSpan, find_data
+from mcp_context_persistence.ingest.extraction.data_values import (
+    Value,
+    find_values,
+    restrict_to_cells,
+)
+from mcp_context_persistence.ingest.extraction.mentions import (
+    EVIDENCE_CHARACTERS,
+    Sentence,
+    build_mention,
+    build_sentence,
+    find_data_mentions,
+    is_in_text,
+    limit_data_mentions,
+    select_candidates,
+)
 from mcp_context_persistence.ingest.extraction.named_entities import (
     find_named_entities,
     retype_short_names,
 )
 from mcp_context_persistence.ingest.extraction.noun_phrases import find_concepts
+from mcp_context_persistence.ingest.extraction.parsing import build_term_matcher, convert_doc
 from mcp_context_persistence.ingest.extraction.relations import find_relations
 from mcp_context_persistence.ingest.extraction.results import (
     EntityCandidate,
@@ -24,38 +40,34 @@ from mcp_context_persistence.ingest.extraction.results import (
 from mcp_context_persistence.ingest.extraction.rule_data import get_confidence
 from mcp_context_persistence.ingest.extraction.segmentation import (
     Segment,
-    find_code_blocks,
+    join_values,
     split_into_segments,
 )
 from mcp_context_persistence.ingest.extraction.software_entities import find_software
-from mcp_context_persistence.ingest.extraction.software_terms import list_software_terms
 from mcp_context_persistence.ingest.extraction.user_patterns import RULE_PREFIX, UserPatterns
 from mcp_context_persistence.ingest.models import registry, spacy_pipeline
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import NLPError
-from mcp_context_persistence.kg.identifiers import build_entity_id
 
 if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.matcher import PhraseMatcher
-    from spacy.tokens import Doc
 
     from mcp_context_persistence.ingest.extraction.gliner import GlinerRecognizer
 
-__all__ = ["Extraction", "Extractor", "Mention", "Relation"]
+__all__ = ["EVIDENCE_CHARACTERS", "Extraction", "Extractor", "Mention", "Relation"]
 
-EVIDENCE_CHARACTERS = 500
 _BATCH_SIZE = 256  # segments that are parsed together
 # No rule uses the results of these components. They take 7 % of the time.
 _UNUSED_COMPONENTS = ("senter", "lemmatizer", "attribute_ruler", "textcat")
 
 
-class _Sentence(NamedTuple):
-    """A sentence: its span of characters in the segment, and its text with normalized spaces."""
+class _Data(NamedTuple):
+    """What is no prose in a text, the values in it to read, and whether there are more."""
 
-    start: int
-    end: int
-    text: str
+    spans: list[DataSpan]
+    values: list[Value]
+    is_cut: bool
 
 
 class Extractor:
@@ -97,13 +109,8 @@ class Extractor:
             pass
 
     def _load(self) -> "tuple[Language, PhraseMatcher]":
-        from spacy.matcher import PhraseMatcher  # noqa: PLC0415 - spaCy takes a second to import
-
         loaded = spacy_pipeline.load(self.model, without=_UNUSED_COMPONENTS)
-        matcher = PhraseMatcher(loaded.nlp.vocab, attr="LOWER")
-        for term in list_software_terms():
-            certainty = "unambiguous" if term.is_unambiguous else "ambiguous"
-            matcher.add(f"{term.type}:{certainty}", [loaded.nlp.make_doc(term.name)])
+        matcher = build_term_matcher(loaded.nlp)
         self.model_used, self.substituted = loaded.name, loaded.substituted_for is not None
         return loaded.nlp, matcher
 
@@ -117,24 +124,30 @@ class Extractor:
             patterns: Entity types of the user; they win over all rules.
 
         Yields:
-            One extraction per text. Mentions do not overlap. In fenced code, only definitions and
-            imports are found.
+            One extraction per text. Mentions do not overlap. In code and logs, only names of code
+            are found; in tables and JSON, only names and short sentences are read.
 
         Raises:
             NLPError: The model is missing, or it failed.
         """
+        data: dict[int, _Data] = {}
         segments = (
             (index, segment)
             for index, text in enumerate(texts)
-            for segment in split_into_segments(text)
+            for segment in _split(text, data.setdefault(index, _find_data(text)))
         )
         extracted = self._extract_segments(texts, segments, patterns)
         for index, group in groupby(extracted, key=itemgetter(0)):
-            mentions, relations = _find_code_mentions(texts[index]), []
+            spans, _, is_cut = data.pop(index)
+            mentions = find_data_mentions(texts[index], spans, patterns)
+            relations: list[Relation] = []
             for _, segment_mentions, segment_relations in group:
                 mentions += segment_mentions
                 relations += segment_relations
-            yield _build_extraction(mentions, relations)
+            limited = limit_data_mentions(mentions, spans)
+            extraction = _build_extraction(limited, relations)
+            is_cut = is_cut or len(limited) < len(mentions)
+            yield replace(extraction, truncated=True) if is_cut else extraction
 
     def _extract_segments(
         self,
@@ -167,49 +180,19 @@ class Extractor:
     def _parse(self, texts: Sequence[str]) -> list[ParsedText]:
         # The memory zone forgets words that only these texts have.
         with self._parser.using() as (nlp, matcher), nlp.memory_zone():
-            return [_convert_doc(doc, matcher) for doc in nlp.pipe(texts, batch_size=_BATCH_SIZE)]
+            return [convert_doc(doc, matcher) for doc in nlp.pipe(texts, batch_size=_BATCH_SIZE)]
 
 
-def _convert_doc(doc: "Doc", matcher: "PhraseMatcher") -> ParsedText:
-    words, lowers, tags, deps, heads, starts, ends = [], [], [], [], [], [], []
-    children: list[list[int]] = []
-    for token in doc:
-        words.append(token.text)
-        lowers.append(token.lower_)
-        tags.append(token.tag_)
-        deps.append(token.dep_)
-        heads.append(token.head.i)
-        starts.append(token.idx)
-        ends.append(token.idx + len(token))
-        children.append([])
-    for i, head in enumerate(heads):
-        if head != i:
-            children[head].append(i)
-    return ParsedText(
-        text=doc.text,
-        words=words,
-        lowers=lowers,
-        tags=tags,
-        deps=deps,
-        heads=heads,
-        starts=starts,
-        ends=ends,
-        children=children,
-        sentences=[(span.start, span.end) for span in doc.sents],
-        entity_spans=[(span.start, span.end, span.label_) for span in doc.ents],
-        term_spans=_find_terms(doc, matcher),
-    )
+def _find_data(text: str) -> _Data:
+    spans = find_data(text)
+    return _Data(spans, *find_values(text, spans)) if spans else _Data([], [], False)
 
 
-def _find_terms(doc: "Doc", matcher: "PhraseMatcher") -> list[tuple[int, int, str, bool]]:
-    """Return the known software terms of a text; of two that overlap, the longer one."""
-    terms: list[tuple[int, int, str, bool]] = []
-    matches: Any = sorted(matcher(doc), key=lambda match: (match[1], -match[2]))
-    for key, first, end in matches:
-        if not terms or first >= terms[-1][1]:
-            kind, _, certainty = doc.vocab.strings[key].partition(":")
-            terms.append((first, end, kind, certainty == "unambiguous"))
-    return terms
+def _split(text: str, data: _Data) -> Iterator[Segment]:
+    """Yield the prose of a text, and the values of its data."""
+    yield from split_into_segments(text, data.spans)
+    if data.values:
+        yield join_values(text, data.values)
 
 
 def _apply_rules(
@@ -229,22 +212,22 @@ def _apply_rules(
         names: Candidates of the second recognizer.
     """
     occupied = bytearray(len(parsed.text))
-    user_candidates = patterns.find_candidates(parsed.text) if patterns else ()
-    spans = _select_candidates(
-        [
-            *user_candidates,
-            *find_software(parsed),
-            *find_named_entities(parsed),
-            *find_people_and_places(parsed),
-            *names,
-        ],
-        occupied,
-    )
-    spans = retype_short_names(parsed.text, spans)
-    spans += _select_candidates(find_concepts(parsed, occupied), occupied)
-    spans = sorted(span for span in spans if _is_in_text(parsed, segment, text, span))
-    sentences = [_build_sentence(parsed, first, end) for first, end in parsed.sentences]
-    mentions = [_build_mention(parsed, segment, text, span, sentences) for span in spans]
+    candidates = [
+        *find_software(parsed),
+        *find_named_entities(parsed),
+        *find_people_and_places(parsed),
+        *names,
+    ]
+    if segment.cells:
+        candidates = restrict_to_cells(candidates, segment.cells)
+    elif patterns:
+        candidates += patterns.find_candidates(parsed.text)
+    spans = retype_short_names(parsed.text, select_candidates(candidates, occupied))
+    if not segment.cells:
+        spans += select_candidates(find_concepts(parsed, occupied), occupied)
+    spans = sorted(span for span in spans if is_in_text(parsed, segment, text, span))
+    sentences = [build_sentence(parsed, first, end) for first, end in parsed.sentences]
+    mentions = [build_mention(parsed, segment, text, span, sentences) for span in spans]
     if patterns:
         mentions = [
             replace(mention, confidence=patterns.confidence)
@@ -260,7 +243,7 @@ def _build_relations(
     segment: Segment,
     spans: list[EntityCandidate],
     mentions: list[Mention],
-    sentences: list[_Sentence],
+    sentences: list[Sentence],
 ) -> list[Relation]:
     """Return the relations of a segment between different entities."""
     relations = []
@@ -282,86 +265,6 @@ def _build_relations(
             )
         )
     return relations
-
-
-def _is_in_text(parsed: ParsedText, segment: Segment, text: str, span: EntityCandidate) -> bool:
-    """Return whether the text has the span's words without characters that were left out."""
-    start, end = segment.map_position(span.start), segment.map_position(span.end - 1) + 1
-    return text[start:end].split() == parsed.text[span.start : span.end].split()
-
-
-def _select_candidates(
-    candidates: Iterable[EntityCandidate], occupied: bytearray
-) -> list[EntityCandidate]:
-    """Return candidates that do not overlap, and mark their characters as occupied.
-
-    Lower tiers win, then longer candidates, then earlier ones.
-    """
-    selected = []
-    for span in sorted(set(candidates), key=lambda span: (span.tier, span.start - span.end, span)):
-        if span.start < span.end and not any(occupied[span.start : span.end]):
-            occupied[span.start : span.end] = b"\1" * (span.end - span.start)
-            selected.append(span)
-    return selected
-
-
-def _build_sentence(parsed: ParsedText, first: int, end: int) -> _Sentence:
-    start, stop = parsed.starts[first], parsed.ends[end - 1]
-    text = " ".join(parsed.text[start:stop].split())
-    if len(text) > EVIDENCE_CHARACTERS:
-        text = text[: EVIDENCE_CHARACTERS - 1] + "…"
-    return _Sentence(start, stop, text)
-
-
-def _build_mention(
-    parsed: ParsedText,
-    segment: Segment,
-    text: str,
-    span: EntityCandidate,
-    sentences: list[_Sentence],
-) -> Mention:
-    name = " ".join(parsed.text[span.start : span.end].split())
-    sentence_text = next(
-        (sentence.text for sentence in sentences if sentence.start <= span.start < sentence.end),
-        "",
-    )
-    start, end = segment.map_position(span.start), segment.map_position(span.end - 1) + 1
-    return Mention(
-        start=start,
-        end=end,
-        text=text[start:end],
-        entity_id=build_entity_id(name),
-        name=name,
-        type=span.type,
-        confidence=get_confidence(span.rule) if span.confidence is None else span.confidence,
-        extractor=span.rule,
-        sentence=sentence_text,
-    )
-
-
-def _find_code_mentions(text: str) -> list[Mention]:
-    """Return the definitions and imports of fenced code."""
-    mentions = []
-    for block in find_code_blocks(text):
-        occupied = bytearray(len(block.code))
-        for span in _select_candidates(find_definitions(block.code), occupied):
-            name = block.code[span.start : span.end]
-            line_start = block.code.rfind("\n", 0, span.start) + 1
-            line = block.code[line_start:].partition("\n")[0].strip()
-            mentions.append(
-                Mention(
-                    start=block.start + span.start,
-                    end=block.start + span.end,
-                    text=name,
-                    entity_id=build_entity_id(name),
-                    name=name,
-                    type=span.type,
-                    confidence=get_confidence(span.rule),
-                    extractor=span.rule,
-                    sentence=line[:EVIDENCE_CHARACTERS],
-                )
-            )
-    return mentions
 
 
 def _build_extraction(mentions: list[Mention], relations: list[Relation]) -> Extraction:

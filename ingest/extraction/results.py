@@ -86,7 +86,8 @@ class Extraction:
         mentions: In the order of the text, without overlaps. At most
             `kg.limits.ENTITIES_PER_TEXT`.
         relations: In the order of the text, each statement once.
-        truncated: Whether the text had more mentions than that.
+        truncated: Whether the text had more mentions than that, or data that was not read to its
+            end.
     """
 
     mentions: tuple[Mention, ...]

@@ -2,21 +2,26 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
+
+from mcp_context_persistence.ingest.extraction.data_shapes import DataSpan
+from mcp_context_persistence.ingest.extraction.data_values import Value
+from mcp_context_persistence.kg.text.blobs import is_key
 
 # The parser's memory grows with the longest segment. An ordinary message is one segment.
 SEGMENT_CHARACTERS = 4_000
 # A longer run without a space is data, not a word. Some tokenizer rules take quadratic time in it.
 WORD_CHARACTERS = 200
 
-_FENCE = re.compile(r"```[^\n]*\n(?P<code>.*?)(?:```|\Z)", re.DOTALL)
 _LONG_WORD = re.compile(rf"\S{{{WORD_CHARACTERS + 1},}}")
+_KEY_WORD = re.compile(r"(?<![\w-])[\w-]{16,}(?:\.[\w-]+)*")
 _UNREADABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b\ufeff\ufffd]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _GAP = re.compile(r"\s{2,}|[^\S ]")
 _LIST_ITEM = re.compile(r"[-*•#|>]|\d+[.)]")
 _BREAKS = ("\n\n", "\n", ". ", "? ", "! ", " ")
+_VALUE_END = ".\n\n"  # after a value of JSON or a table, so that it is a sentence of its own
 
 
 class Segment(NamedTuple):
@@ -26,61 +31,81 @@ class Segment(NamedTuple):
         text: Its characters, with white space normalized.
         cuts: Positions in `text` after which characters were left out.
         shifts: For each cut, what to add to a position after it.
+        cells: The values of JSON and tables that it consists of, by their positions in `text`;
+            empty for prose.
     """
 
     text: str
     cuts: list[int]
     shifts: list[int]
+    cells: tuple[Value, ...] = ()
 
     def map_position(self, index: int) -> int:
         """Return the position in the original text of the segment's character `index`."""
         return index + self.shifts[bisect_right(self.cuts, index) - 1]
 
 
-class CodeBlock(NamedTuple):
-    """A fenced block of source code and the position of its first character."""
-
-    code: str
-    start: int
-
-
 def _blank_characters(match: re.Match[str]) -> str:
     return " " * len(match.group())
 
 
-def _blank_lines(match: re.Match[str]) -> str:
-    return "\n" * len(match.group())
+def _blank_key(match: re.Match[str]) -> str:
+    return " " * len(match.group()) if is_key(match.group()) else match.group()
 
 
-def find_code_blocks(text: str) -> list[CodeBlock]:
-    """Return the fenced blocks of a text (three backticks)."""
-    if "```" not in text:
-        return []
-    return [CodeBlock(match["code"], match.start("code")) for match in _FENCE.finditer(text)]
-
-
-def split_into_segments(text: str) -> Iterator[Segment]:
+def split_into_segments(text: str, data: Sequence[DataSpan] = ()) -> Iterator[Segment]:
     """Yield the prose of a text in order, in segments of at most `SEGMENT_CHARACTERS`.
 
     White space becomes single spaces, because line breaks inside a sentence mislead the parser;
-    empty lines and the breaks before list items are kept. Fenced code, control characters, lone
-    surrogates and words of more than `WORD_CHARACTERS` are left out.
+    empty lines and the breaks before list items are kept. Control characters, lone surrogates,
+    keys and words of more than `WORD_CHARACTERS` are left out.
+
+    Args:
+        text: The text.
+        data: Its parts that are no prose, which are left out.
 
     Yields:
         At least one segment.
     """
-    if "```" in text:
-        text = _FENCE.sub(_blank_lines, text)
+    text = _blank_data(text, data)
     text = _SURROGATE.sub("\n", _UNREADABLE.sub(" ", text))
     if len(text) > WORD_CHARACTERS:
         text = _LONG_WORD.sub(_blank_characters, text)
+    text = _KEY_WORD.sub(_blank_key, text)
     start = 0
     while True:
         end = _find_segment_end(text, start)
-        yield _normalize_space(text, start, end)
+        segment = _normalize_space(text, start, end)
+        if start == 0 or segment.text.strip():
+            yield segment
         if end == len(text):
             return
         start = end
+
+
+def _blank_data(text: str, data: Sequence[DataSpan]) -> str:
+    if not data:
+        return text
+    strings, position = list[str](), 0
+    for start, end, _ in data:
+        strings += (text[position:start], "\n" * (end - start))
+        position = end
+    return "".join([*strings, text[position:]])
+
+
+def join_values(text: str, values: Iterable[Value]) -> Segment:
+    """Return a segment of values, each a sentence of its own."""
+    strings, cells = list[str](), list[Value]()
+    cuts, shifts = [0], [0]
+    length = 0
+    for value in values:
+        content = _SURROGATE.sub("\n", _UNREADABLE.sub(" ", text[value.start : value.end]))
+        cuts.append(length)
+        shifts.append(value.start - length)
+        cells.append(Value(length, length + len(content), value.type, value.is_name))
+        strings += (content, _VALUE_END)
+        length += len(content) + len(_VALUE_END)
+    return Segment("".join(strings), cuts, shifts, tuple(cells))
 
 
 def _find_segment_end(text: str, start: int) -> int:

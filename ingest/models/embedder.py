@@ -18,6 +18,7 @@ from mcp_context_persistence.ingest.models.token_count import count_tokens
 from mcp_context_persistence.kg.errors import VectorDBError
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.kg.progress import ReportProgress
+from mcp_context_persistence.kg.text.blobs import compact_text, replace_blobs
 
 Vector = NDArray[np.float32]
 
@@ -110,6 +111,7 @@ class Embedder:
 
         Of a text that is longer than the model's limit (256 tokens for the default) only the
         beginning counts; give it in `passages`. A blank text has a vector, that of the empty text.
+        A blob, such as base64, counts as a marker with its kind and size.
 
         Returns:
             ``(len(texts), dimension) float32`` in the order of `texts`, every vector of length one.
@@ -119,6 +121,7 @@ class Embedder:
                 a vector.
         """
         encoder = self._encoder()
+        texts = [replace_blobs(text) for text in texts]
         vector_of = {text: self._short_texts.get(text) for text in dict.fromkeys(texts)}
         missing = [text for text, vector in vector_of.items() if vector is None]
         if missing:
@@ -170,18 +173,23 @@ class Embedder:
     def passages(self, text: str) -> list[Passage]:
         """Split a text into overlapping passages that the model reads whole, one if it fits.
 
-        Only white space is lost.
+        Only white space is lost. A blob is in one passage, and the model reads its marker.
         """
         encoder = self._encoder()
+        compact = compact_text(text)
         try:
-            return split_text(
-                text,
+            passages = split_text(
+                compact.text,
                 encoder.find_tokens,
                 max_tokens=encoder.max_tokens,
                 overlap=encoder.max_tokens // 8,
             )
         except Exception as error:  # the tokenizer of the caller's own model raises what it likes
             raise VectorDBError("The tokenizer of the embedding model failed.") from error
+        if not compact.blobs:
+            return passages
+        spans = [compact.map_span(passage.start, passage.end) for passage in passages]
+        return [Passage(start=start, end=end, text=text[start:end]) for start, end in spans]
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count the tokens of each text.

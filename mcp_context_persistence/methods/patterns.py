@@ -30,8 +30,8 @@ class PatternCalls:
 
         The whole match is the name of the entity. If a pattern and a built-in rule match
         overlapping text, the pattern is used. If the matches of two patterns overlap, the longer
-        match is used. If both are equally long, the earlier pattern is used. Fenced code blocks are
-        not searched.
+        match is used. If both are equally long, the earlier pattern is used. Fenced code blocks and
+        base64 are not searched.
 
         Args:
             patterns: For each type a list of regular expressions; at most 200 in total, each of at

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from itertools import chain
 
 from mcp_context_persistence.kg.driver.statement import Row
+from mcp_context_persistence.kg.text.blobs import replace_blobs
 from mcp_context_persistence.queries.prompt_context import redundancy, sentences
 from mcp_context_persistence.queries.search.candidate import Candidate
 
@@ -200,8 +201,11 @@ def _labels(candidate: Candidate) -> tuple[str, ...]:
 
 
 def _content(candidate: Candidate) -> str:
-    """Return the text, without the outcome of a decision whose context contains it."""
-    text = (candidate.content or "").strip()
+    """Return the text with markers in place of blobs.
+
+    The outcome of a decision is left out if its context contains it.
+    """
+    text = replace_blobs((candidate.content or "").strip())
     context, _, outcome = text.rpartition("\n")
     return context if candidate.kind == "decision" and outcome in context else text
 

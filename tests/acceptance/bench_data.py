@@ -23,6 +23,7 @@ def write_all(folder: Path) -> Path:
     write_excerpts(folder / "excerpts")
     write_poleo(folder / "poleo")
     write_records(folder / "resolution")
+    write_messages(folder / "messages.jsonl")
     return folder
 
 
@@ -196,3 +197,18 @@ def write_records(folder: Path) -> None:
         folder / "senzing_actual_truthset_key.csv",
         "\n".join(["CLUSTER_ID,DATA_SOURCE,RECORD_ID", *keys]) + "\n",
     )
+
+
+def write_messages(file: Path) -> None:
+    """Write a labeled message."""
+    message = {
+        "id": "1",
+        "shape": "chat",
+        "text": "Angela Merkel lives in Berlin.",
+        "entities": [
+            {"name": "Angela Merkel", "type": "person"},
+            {"name": "Berlin", "type": "location"},
+        ],
+        "relations": [{"source": "Angela Merkel", "type": "lives_in", "target": "Berlin"}],
+    }
+    write_lines(file, [message])

@@ -17,6 +17,7 @@ pytest.importorskip("sentence_transformers", reason="the benches compare with al
 URL = "URL"  # stands for the server of the tests
 DATA = "DATA"  # stands for the folder of the data sets
 LOCOMO = "LOCOMO"  # stands for the file of the chats
+MESSAGES = "MESSAGES"  # stands for a file of labeled messages
 SERVER_BENCHES = {
     "bench": ["--tiny", "--data", DATA, "--database-url", URL],
     "bench.speed.scale": [DATA, "--small", "100", "--large", "120", "--queries", "3",
@@ -33,6 +34,7 @@ SERVER_BENCHES = {
 OTHER_BENCHES = {
     "bench.speed.ingest_rate": [LOCOMO, "--messages", "10", "--rounds", "1"],
     "bench.quality.extraction": [DATA, "--speed", "--errors"],
+    "bench.quality.messages": [MESSAGES, "--errors"],
     "bench.quality.entity_resolution": [DATA],
     "bench.quality.learn_records": [DATA],
     "bench.required": [DATA, "--only"],
@@ -53,6 +55,7 @@ RESULTS = {
     "bench.quality.qmsum": "qmsum.jsonl",
     "bench.quality.languages": "languages_dev.json",
     "bench.quality.extraction": "extraction.json",
+    "bench.quality.messages": "messages.json",
     "bench.quality.entity_resolution": "resolution.json",
     "bench.required": "required.json",
     "bench.peers": "peers.json",
@@ -124,7 +127,11 @@ def test_benches_run_on_a_server(
 def test_benches_run_without_a_server(
     module: str, data: Path, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replacements = {DATA: str(data), LOCOMO: str(data / "locomo" / "locomo_dev.json")}
+    replacements = {
+        DATA: str(data),
+        LOCOMO: str(data / "locomo" / "locomo_dev.json"),
+        MESSAGES: str(data / "messages.jsonl"),
+    }
     arguments = [replacements.get(word, word) for word in OTHER_BENCHES[module]]
     run(module, arguments, monkeypatch)
     check_results(module, results)

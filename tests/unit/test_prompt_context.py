@@ -1,3 +1,4 @@
+import base64
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -387,3 +388,10 @@ def test_a_constant_token_count_is_accepted(size: int) -> None:
     )
     assert made.tokens == size
     assert made.scored
+
+
+def test_a_blob_is_shown_as_a_marker() -> None:
+    blob = base64.encodebytes(bytes(range(256)) * 8).decode()
+    scored = [(0.9, row(0, f"The key is below.\n{blob}\nKeep it safe."))]
+    made = build(scored, words=["key"], budget=100, count_tokens=count)
+    assert made.text.endswith("Ann: The key is below.\n  [base64, 2.8 kB]\n  Keep it safe.")

@@ -1,0 +1,135 @@
+"""Values in JSON and tables that may hold names: names themselves, and short sentences."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import NamedTuple
+
+from mcp_context_persistence.ingest.extraction.data_shapes import DataSpan, Shape
+from mcp_context_persistence.ingest.extraction.json_data import find_strings
+from mcp_context_persistence.ingest.extraction.results import EntityCandidate, Tier
+from mcp_context_persistence.ingest.extraction.rule_data import get_words
+from mcp_context_persistence.ingest.extraction.software_terms import list_software_terms
+from mcp_context_persistence.ingest.extraction.tables import find_cells
+from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.identifiers import split_name
+
+_NAME_CHARACTERS = 80
+_NAME_WORD = r"(?:[^\W\d_a-z][\w.'’-]*|&|[a-z]\.)"
+_NAME = re.compile(
+    rf"{_NAME_WORD}(?:,? (?:{_NAME_WORD}|of|the|and|in|at|on|de|del|della|der|den|des|di|do|da|du"
+    r"|el|et|la|le|las|los|van|von|vom|y|zu|zum|zur|\d{1,4}|i|o\.o\.?))*"
+)
+_SENTENCE = re.compile(r"(?:[\"'(]?\w[\w'’./-]*[,;:.!?)\"']*(?: [-–—&+]+)?(?:\s+|$)){4,}")
+_TITLE = re.compile(r"(?:(?:Dr|Mr|Mrs|Ms|Prof|Sir|Dipl|Ing|Mme|Hr|Fr)\.?\s+)+")
+_LABEL_WORD = re.compile(r"[^\W\d_]+")
+_WORDS_BEFORE_LABEL = frozenset({"name", "names", "title", "full", "display"})
+_LABELS = {kind: get_words(f"{kind}_labels") for kind in ("person", "organization", "location")}
+_FULL_NAME_LABELS = frozenset({"full name", "fullname", "first name", "last name", "surname"})
+
+
+class Value(NamedTuple):
+    """A value to read.
+
+    Attributes:
+        start: Its first character in the text.
+        end: One past the last one.
+        type: The type of entities that its label announces, such as ``person``, or "".
+        is_name: Whether the whole value is a name rather than a sentence.
+    """
+
+    start: int
+    end: int
+    type: str
+    is_name: bool
+
+
+def find_values(text: str, spans: Sequence[DataSpan]) -> tuple[list[Value], bool]:
+    """Return the values of JSON and tables that are worth reading, each text once.
+
+    They have at most `kg.limits.DATA_CHARACTERS` characters together.
+
+    Returns:
+        The values, and whether there are more.
+    """
+    values, contents, size = list[Value](), set[str](), 0
+    for start, end, label in _find_labeled(text, spans):
+        content = text[start:end]
+        if content in contents or len(content) < 2:
+            continue
+        value = _read_value(content, start, end, label)
+        if value is not None:
+            contents.add(content)
+            size += len(content)
+            if size > limits.DATA_CHARACTERS:
+                return values, True
+            values.append(value)
+    return values, False
+
+
+def _find_labeled(text: str, spans: Sequence[DataSpan]) -> Iterator[tuple[int, int, str]]:
+    for span in spans:
+        if span.shape == Shape.JSON:
+            yield from find_strings(text, span.start, span.end)
+        elif span.shape == Shape.TABLE:
+            yield from find_cells(text, span.start, span.end)
+
+
+def _read_value(content: str, start: int, end: int, label: str) -> Value | None:
+    title = _TITLE.match(content)
+    kind = read_label(label)
+    if len(content) <= _NAME_CHARACTERS and _NAME.fullmatch(content):
+        offset = title.end() if title is not None else 0
+        if title is not None and not kind:
+            kind = "person"
+        if " " in content or kind or content.lower() in _list_terms():
+            return Value(start + offset, end, kind, True)
+        return None
+    if content.lower() in _list_terms():
+        return Value(start, end, "", True)
+    return Value(start, end, "", False) if _SENTENCE.match(content) else None
+
+
+def read_label(label: str) -> str:
+    """Return the type of what a key or a heading announces: "companyName" an organization."""
+    words = [word.lower() for word in _LABEL_WORD.findall(split_name(label))]
+    if " ".join(words) in _FULL_NAME_LABELS:
+        return "person"
+    while len(words) > 1 and words[-1] in _WORDS_BEFORE_LABEL:
+        words.pop()
+    last = words[-1] if words else ""
+    for kind, labels in _LABELS.items():
+        if last in labels or (last.endswith("s") and last[:-1] in labels):
+            return kind
+    return ""
+
+
+@cache
+def _list_terms() -> frozenset[str]:
+    return frozenset(term.name for term in list_software_terms() if term.is_unambiguous)
+
+
+def restrict_to_cells(
+    candidates: Sequence[EntityCandidate], cells: Sequence[Value]
+) -> list[EntityCandidate]:
+    """Return the candidates in sentences, those that are whole names, and labeled names.
+
+    Args:
+        candidates: What the rules found in a segment of values.
+        cells: The values' spans in it, in order.
+    """
+    selected = []
+    for candidate in candidates:
+        index = bisect_right(cells, candidate.start, key=lambda cell: cell.start) - 1
+        cell = cells[index]
+        if candidate.end <= cell.end and (
+            not cell.is_name or (candidate.start, candidate.end) == (cell.start, cell.end)
+        ):
+            selected.append(candidate)
+    selected += [
+        EntityCandidate(cell.start, cell.end, cell.type, f"data:{cell.type}", Tier.NAME_RULE)
+        for cell in cells
+        if cell.type
+    ]
+    return selected

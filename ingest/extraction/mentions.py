@@ -1,0 +1,149 @@
+"""Builds mentions of candidates: chooses between candidates, and maps them back to the text."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from mcp_context_persistence.ingest.extraction.code_names import (
+    find_names_in_code,
+    find_names_in_log,
+)
+from mcp_context_persistence.ingest.extraction.data_shapes import DataSpan, Shape
+from mcp_context_persistence.ingest.extraction.results import (
+    EntityCandidate,
+    Mention,
+    ParsedText,
+)
+from mcp_context_persistence.ingest.extraction.rule_data import get_confidence
+from mcp_context_persistence.ingest.extraction.segmentation import Segment
+from mcp_context_persistence.ingest.extraction.user_patterns import RULE_PREFIX, UserPatterns
+from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.identifiers import build_entity_id
+
+EVIDENCE_CHARACTERS = 500
+
+
+class Sentence(NamedTuple):
+    """A sentence: its span of characters in the segment, and its text with normalized spaces."""
+
+    start: int
+    end: int
+    text: str
+
+
+def select_candidates(
+    candidates: Iterable[EntityCandidate], occupied: bytearray
+) -> list[EntityCandidate]:
+    """Return candidates that do not overlap, and mark their characters as occupied.
+
+    Lower tiers win, then longer candidates, then earlier ones.
+    """
+    selected = []
+    for span in sorted(set(candidates), key=lambda span: (span.tier, span.start - span.end, span)):
+        if span.start < span.end and not any(occupied[span.start : span.end]):
+            occupied[span.start : span.end] = b"\1" * (span.end - span.start)
+            selected.append(span)
+    return selected
+
+
+def is_in_text(parsed: ParsedText, segment: Segment, text: str, span: EntityCandidate) -> bool:
+    """Return whether the text has the span's words without characters that were left out."""
+    start, end = segment.map_position(span.start), segment.map_position(span.end - 1) + 1
+    return text[start:end].split() == parsed.text[span.start : span.end].split()
+
+
+def build_sentence(parsed: ParsedText, first: int, end: int) -> Sentence:
+    """Return the sentence of some tokens."""
+    start, stop = parsed.starts[first], parsed.ends[end - 1]
+    text = " ".join(parsed.text[start:stop].split())
+    if len(text) > EVIDENCE_CHARACTERS:
+        text = text[: EVIDENCE_CHARACTERS - 1] + "…"
+    return Sentence(start, stop, text)
+
+
+def build_mention(
+    parsed: ParsedText,
+    segment: Segment,
+    text: str,
+    span: EntityCandidate,
+    sentences: Sequence[Sentence],
+) -> Mention:
+    """Return the mention of a candidate."""
+    name = " ".join(parsed.text[span.start : span.end].split())
+    sentence_text = next(
+        (sentence.text for sentence in sentences if sentence.start <= span.start < sentence.end),
+        "",
+    )
+    start, end = segment.map_position(span.start), segment.map_position(span.end - 1) + 1
+    return Mention(
+        start=start,
+        end=end,
+        text=text[start:end],
+        entity_id=build_entity_id(name),
+        name=name,
+        type=span.type,
+        confidence=get_confidence(span.rule) if span.confidence is None else span.confidence,
+        extractor=span.rule,
+        sentence=sentence_text,
+    )
+
+
+def find_data_mentions(
+    text: str, data: Sequence[DataSpan], patterns: UserPatterns | None
+) -> list[Mention]:
+    """Return the names in code and logs, and what the user's patterns find in data."""
+    mentions: list[Mention] = []
+    for start, end, shape in data:
+        part = text[start:end]
+        occupied = bytearray(len(part))
+        candidates: list[EntityCandidate] = []
+        if patterns and shape not in {Shape.BLOB, Shape.FENCED}:
+            candidates += patterns.find_candidates(part)
+        if shape in {Shape.CODE, Shape.FENCED}:
+            candidates += find_names_in_code(part)
+        elif shape == Shape.LOG:
+            candidates += find_names_in_log(part)
+        mentions += [
+            _build_data_mention(part, start, span, patterns)
+            for span in sorted(select_candidates(candidates, occupied))
+        ]
+    return mentions
+
+
+def limit_data_mentions(mentions: list[Mention], data: Sequence[DataSpan]) -> list[Mention]:
+    """Return mentions with those of the first `kg.limits.ENTITIES_IN_DATA` entities in the data.
+
+    What the user's patterns find is not counted.
+    """
+    if not data:
+        return mentions
+    selected, ids = list[Mention](), set[str]()
+    for mention in sorted(mentions, key=lambda mention: mention.start):
+        index = bisect_right(data, mention.start, key=lambda span: span.start) - 1
+        is_prose = index < 0 or mention.start >= data[index].end
+        if not is_prose and not mention.extractor.startswith(RULE_PREFIX):
+            if mention.entity_id not in ids and len(ids) >= limits.ENTITIES_IN_DATA:
+                continue
+            ids.add(mention.entity_id)
+        selected.append(mention)
+    return selected
+
+
+def _build_data_mention(
+    part: str, offset: int, span: EntityCandidate, patterns: UserPatterns | None
+) -> Mention:
+    name = part[span.start : span.end]
+    line_start = part.rfind("\n", 0, span.start) + 1
+    line = part[line_start : line_start + 2 * EVIDENCE_CHARACTERS].partition("\n")[0].strip()
+    is_users = patterns is not None and span.rule.startswith(RULE_PREFIX)
+    return Mention(
+        start=offset + span.start,
+        end=offset + span.end,
+        text=name,
+        entity_id=build_entity_id(name),
+        name=" ".join(name.split()),
+        type=span.type,
+        confidence=patterns.confidence if patterns and is_users else get_confidence(span.rule),
+        extractor=span.rule,
+        sentence=line[:EVIDENCE_CHARACTERS],
+    )

@@ -1,0 +1,65 @@
+"""Parses segments with spaCy, and returns the parses without it."""
+
+from typing import TYPE_CHECKING, Any
+
+from mcp_context_persistence.ingest.extraction.results import ParsedText
+from mcp_context_persistence.ingest.extraction.software_terms import list_software_terms
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.matcher import PhraseMatcher
+    from spacy.tokens import Doc
+
+
+def build_term_matcher(nlp: "Language") -> "PhraseMatcher":
+    """Return a matcher of the known software terms."""
+    from spacy.matcher import PhraseMatcher  # noqa: PLC0415 - spaCy takes a second to import
+
+    matcher = PhraseMatcher(nlp.vocab, attr="LOWER")
+    for term in list_software_terms():
+        certainty = "unambiguous" if term.is_unambiguous else "ambiguous"
+        matcher.add(f"{term.type}:{certainty}", [nlp.make_doc(term.name)])
+    return matcher
+
+
+def convert_doc(doc: "Doc", matcher: "PhraseMatcher") -> ParsedText:
+    """Return a parse as plain lists."""
+    words, lowers, tags, deps, heads, starts, ends = [], [], [], [], [], [], []
+    children: list[list[int]] = []
+    for token in doc:
+        words.append(token.text)
+        lowers.append(token.lower_)
+        tags.append(token.tag_)
+        deps.append(token.dep_)
+        heads.append(token.head.i)
+        starts.append(token.idx)
+        ends.append(token.idx + len(token))
+        children.append([])
+    for i, head in enumerate(heads):
+        if head != i:
+            children[head].append(i)
+    return ParsedText(
+        text=doc.text,
+        words=words,
+        lowers=lowers,
+        tags=tags,
+        deps=deps,
+        heads=heads,
+        starts=starts,
+        ends=ends,
+        children=children,
+        sentences=[(span.start, span.end) for span in doc.sents],
+        entity_spans=[(span.start, span.end, span.label_) for span in doc.ents],
+        term_spans=_find_terms(doc, matcher),
+    )
+
+
+def _find_terms(doc: "Doc", matcher: "PhraseMatcher") -> list[tuple[int, int, str, bool]]:
+    """Return the known software terms of a text; of two that overlap, the longer one."""
+    terms: list[tuple[int, int, str, bool]] = []
+    matches: Any = sorted(matcher(doc), key=lambda match: (match[1], -match[2]))
+    for key, first, end in matches:
+        if not terms or first >= terms[-1][1]:
+            kind, _, certainty = doc.vocab.strings[key].partition(":")
+            terms.append((first, end, kind, certainty == "unambiguous"))
+    return terms
