@@ -38,7 +38,7 @@ class QueryTerms:
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     index_terms: tuple[str, ...] = ()
     stems: Mapping[str, str] = field(default_factory=dict)
-    identifiers: frozenset[str] = frozenset()
+    identifiers: tuple[str, ...] = ()
     dropped_count: int = 0
 
 
@@ -107,7 +107,9 @@ def extract_terms(query: str, language: str | None = None) -> QueryTerms:
             for word in best_words
             if word.isalpha() and (stem := _find_stem(word, variants[word]))
         },
-        identifiers=frozenset(fold(token.text) for token in tokens if token.is_identifier),
+        identifiers=tuple(
+            dict.fromkeys(fold(token.text) for token in tokens if token.is_identifier)
+        ),
         dropped_count=len(words) - len(best_words),
     )
 

@@ -210,7 +210,7 @@ def retrieve_candidates(
         text=request.query,
         words=() if is_wordless else request.terms.words,
         stems=request.terms.stems,
-        identifiers=request.terms.identifiers - _list_date_words(request, dates),
+        identifiers=frozenset(request.terms.identifiers) - _list_date_words(request, dates),
         dates=dates,
         entity_links=links,
         now_ms=request.now_ms,
