@@ -1,11 +1,17 @@
 """Sentences that state a decision, found by the wordings with which people settle something.
 
 A person should confirm them. Questions, conditions, promises, and what is only considered, wished,
-undecided or denied are left out. English only.
+undecided or denied are left out. A value with a label ("Decision: …") needs no such wording.
+English only.
 """
 
 import re
 from dataclasses import dataclass
+
+from mcp_context_persistence.ingest.extraction.decision_statements import (
+    Statement,
+    find_statements,
+)
 
 _PRONOUN = r"(?:we|they|i|he|she|you|it|everybody|everyone)"
 _GROUP = (
@@ -58,12 +64,6 @@ _CUES = {
         r"\b(?:our|my|the final) choice is\b",
         r"\b(?:made|taken) (?:the|a|our|my) (?:\w+ )?(?:decision|call) (?:to|on|that|about)\b",
         r"\bmade up (?:my|our|her|his|their) minds?\b",
-    ],
-    "label": [
-        (
-            r"^\W*(?:the |our )?(?:final )?(?:decision|call|verdict|ruling|resolution|conclusion|"
-            r"consensus|resolved|decided|agreed|approved)\s*[:–—]\s*\w"
-        ),
     ],
     "passive": [
         (
@@ -182,6 +182,7 @@ _OPEN_SENTENCE = re.compile(
     r"(?:we|i|they)|need to decide|can't decide|"
     r"(?:to|will|must|let's) decide|how (?:is|are|was|did) .* (?:going|go) with)\b|"
     r"^\W*(?:(?:so|and|but|ok|okay|well|uh|um|then|or)\W+)*(?:"
+    r"(?:as soon as|once|until|provided|providing|in case|as long as|wish)\b|"
     r"(?:did|do|does|have|has|had|should|shall|can|could|would|will|are|is|was|were|may|"
     rf"might) (?:{_PRONOUN}|anyone|anybody|the)\b|"
     r"(?:what|which|who|how|why|if|unless|suppose|imagine|assuming|when|whenever|remember)\b)",
@@ -195,19 +196,54 @@ _OPEN_CLAUSE = re.compile(
     r"recommend\w*|prefer\w*|want(?:s|ed)? to|wanna|like to|love to|hop(?:e|ed|ing)|"
     r"tr(?:y|ied|ying) to|need(?:s|ed)? to|have to|has to|had to|able to|options?|"
     r"alternatives?|possibilit(?:y|ies)|idea|either|rumou?rs?|nobody|no one|none|"
-    r"neither|nothing|never|hardly|without|refused|failed|know|not sure|often|usually|"
+    r"neither|nothing|never|hardly|barely|without|refused|failed|know|not sure|often|usually|"
+    r"almost|nearly|about to|all but|not quite|close to|wish(?:es|ed)?|den(?:y|ies|ied)|"
+    r"doubt(?:s|ed)?|false|untrue|myth|supposed(?:ly)?|allegedly|pretend(?:s|ed)?|"
+    r"(?:was|were) going to|"
     r"sometimes|people|\w+n't|not|no|yet|will be|to be|seem\w*|thought|"
     rf"ask(?:s|ed|ing)?)\b|'d (?!{_ADVERBS}$)|\b(?:what|which|as|like|than|before|after|when|"
     rf"once|how|where|why) {_PRONOUN}(?:'ve|'d)?\s+{_ADVERBS}$|\b(?:what|which|how|where|"
-    r"when|why|than|as|the \w+(?: \w+)? that)\s+$",
+    r"when|why|than|as|half|mak(?:e|ing) (?:an?|the|your|our|my|any)|the \w+(?: \w+)? that)\s+$",
     re.IGNORECASE,
 )
 # The words before "we" in "the hall we chose is small".
 _NOUN_BEFORE_PRONOUN = re.compile(r"\W*(?:the|this|these|those|an?) \w+ $", re.IGNORECASE)
 _CLAUSE_START = re.compile(r"[,;:()–—]\s|\b(?:because|since|but|so)\b", re.IGNORECASE)
 _PROMISE = re.compile(r"\b(?:promis\w+|commit(?:ted|ting)?\b)", re.IGNORECASE)
-_SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?](?![\s\"'”’)]|$)[^.!?\n]*)*[.!?]*[\"'”’)]*")
-MIN_WORDS, MAX_WORDS = 3, 80
+# Values that say that there is no decision yet, or that it was only planned.
+_NO_VALUE = re.compile(
+    r"\W*(?:$|(?:tbd|tbc|tba|to\s?do|n/?a|none|nothing|open|draft|proposed|unresolved|no|ok|"
+    r"pass(?:ed)?|fail(?:ed)?|success)\W*$|"
+    r"(?:still\s|currently\s)?(?:pending|awaiting|waiting|open(?:$|\s(?:question|issue|point))|tbd|"
+    r"under\s(?:discussion|review|consideration)|in\s(?:progress|discussion)|on\shold|deferred|"
+    r"postponed|being|undecided|unclear|unknown)\b|"
+    r"(?:to\sbe|not\s(?:yet|made|taken|decided|final|applicable)|nothing\s(?:yet|decided|agreed|was)|"
+    r"no\s(?:decision|consensus|agreement|outcome|conclusion)|see|should|whether|if|unless|maybe|"
+    r"perhaps|possibly|probably|might|leaning|considering|insert|describe|what|which|who|how|why|"
+    r"when)\b|[<{\[]|x{3,}\W*$)",
+    re.IGNORECASE,
+)
+# Words of a decision in a result or a conclusion, which may also be something else.
+_RESULT = re.compile(
+    r"\b(?:we|i|they|will|shall|must|no longer|instead|keep|stay|stick)\b|^(?:to\s)?(?:approved?|"
+    r"reject(?:ed)?|accept(?:ed)?|postpone|cancel|continue|proceed|go|use|adopt|move|switch|start|"
+    r"stop|remove|add|hire|buy|sell|ship|release|merge|split|deprecate|defer|drop|replace|create|"
+    r"build|migrate|introduce|allow|ban|require|increase|reduce|raise|lower|close)\b",
+    re.IGNORECASE,
+)
+_SETTLES = {
+    "result": _RESULT,
+    "conclusion": re.compile(r"\b(?:we|i)\b", re.IGNORECASE),
+    "item": re.compile(rf"(?:\S+\s+){{2}}\S|{_RESULT.pattern}", re.IGNORECASE),  # else a topic
+}
+_CONDITION = re.compile(
+    r"\b(?:if|unless|provided|providing|assuming|depending on|pending|as long as|"
+    r"in case|only when)\b",
+    re.IGNORECASE,
+)
+_CONDITIONAL_CUES = frozenset({"use", "go with", "plan", "switch", "it is"})
+_NOTHING = re.compile(r"\s*(?:nothing|none\b|neither|no\s?one|nobody|disagree)", re.IGNORECASE)
+MIN_LABELED_WORDS, MIN_WORDS, MAX_WORDS = 1, 3, 80
 MAX_CHARACTERS = 2_000
 
 
@@ -230,35 +266,52 @@ class DecisionSentence:
 
 def find_decision_sentences(text: str) -> list[DecisionSentence]:
     """Return the sentences of a text that state a decision, in their order."""
-    decisions = []
-    for match in _SENTENCE.finditer(text):
-        sentence = match[0].strip()
-        if sentence and (cue := _find_cue(sentence)):
-            start = match.start() + match[0].index(sentence)
-            decisions.append(
-                DecisionSentence(start=start, end=start + len(sentence), text=sentence, cue=cue)
-            )
-    return decisions
+    return [
+        DecisionSentence(
+            start=statement.start,
+            end=statement.end,
+            text=text[statement.start : statement.end],
+            cue=cue,
+        )
+        for statement in find_statements(text)
+        if (cue := _find_cue(statement))
+    ]
 
 
-def _find_cue(text: str) -> str | None:
-    sentence = text.replace("’", "'")
+def _find_cue(statement: Statement) -> str | None:
+    sentence = statement.plain.replace("’", "'")
+    min_words = MIN_LABELED_WORDS if statement.label in {"decision", "item"} else MIN_WORDS
     if (
         sentence.endswith("?")
-        or len(sentence) > MAX_CHARACTERS
-        or not MIN_WORDS <= len(sentence.split()) <= MAX_WORDS
+        or statement.end - statement.start > MAX_CHARACTERS
+        or not min_words <= len(sentence.split()) <= MAX_WORDS
     ):
         return None
     if _PROMISE.search(sentence) or _OPEN_SENTENCE.search(sentence):
         return None
+    if statement.value is not None:
+        is_value = not _NO_VALUE.match(statement.value)
+        settles = _SETTLES.get(statement.label)
+        is_settled = settles is None or settles.search(statement.value)
+        return "label" if is_value and is_settled else None
     return next(
         (
-            list(_CUES)[int(str(cue.lastgroup)[1:])]
+            cue_name
             for cue in _CUE.finditer(sentence)
             if _is_settled(sentence, cue)
+            if not _is_conditional(
+                sentence, cue, cue_name := list(_CUES)[int(str(cue.lastgroup)[1:])]
+            )
         ),
         None,
     )
+
+
+def _is_conditional(sentence: str, cue: re.Match[str], cue_name: str) -> bool:
+    """Return whether a condition follows, or nothing was settled."""
+    if _NOTHING.match(sentence, cue.end()):
+        return True
+    return cue_name in _CONDITIONAL_CUES and _CONDITION.search(sentence, cue.end()) is not None
 
 
 def _is_settled(sentence: str, cue: re.Match[str]) -> bool:

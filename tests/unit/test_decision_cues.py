@@ -127,10 +127,10 @@ def test_an_open_or_unrelated_sentence_states_no_decision(sentence: str) -> None
 
 
 def test_each_sentence_is_returned_once_and_dots_inside_words_do_not_end_it() -> None:
-    text = 'He said: "We agreed on v1.2." Then rain.\nLet\'s use Python 3.12 for it'
+    text = 'We agreed on "v1.2." Then rain.\nLet\'s use Python 3.12 for it'
     decisions = find_decision_sentences(text)
     assert [decision.text for decision in decisions] == [
-        'He said: "We agreed on v1.2."',
+        'We agreed on "v1.2."',
         "Let's use Python 3.12 for it",
     ]
     assert all(text[decision.start : decision.end] == decision.text for decision in decisions)
