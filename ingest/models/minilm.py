@@ -21,6 +21,7 @@ from mcp_context_persistence.kg.progress import ReportProgress
 NAME = "all-MiniLM-L6-v2"
 DIMENSION = 384
 MAX_TOKENS = 256  # with the two special tokens
+WEIGHT_BYTES = 90_261_504  # in 32-bit floats, of every model of this shape
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 ONNX_FILE = "all-minilm-l6-v2.onnx"
 TOKENIZER_FILE = "all-minilm-l6-v2-tokenizer.json"

@@ -44,16 +44,10 @@ class OnnxEncoder:
         self._token_budget = batch_size * TOKENS_PER_TEXT
         self._workers = min(threads or count_processors(), MAX_WORKERS)
         self.dimension = minilm.DIMENSION
-        if minilm.is_download(folder):
-            self._session = _open_session(str(folder / minilm.ONNX_FILE))
-            self._tokenizer = BertTokenizer(folder / minilm.TOKENIZER_FILE, minilm.MAX_TOKENS)
-            self.weight_bytes = (folder / minilm.ONNX_FILE).stat().st_size
-        else:
-            weights = safetensors_file.read(folder / minilm.WEIGHTS_FILE)
-            self._session = _open_session(str(minilm.GRAPH_FILE), weights)
-            max_length = model_files.read_max_length(folder)
-            self._tokenizer = BertTokenizer(folder / "tokenizer.json", max_length)
-            self.weight_bytes = sum(tensor.nbytes for tensor in weights.values())
+        self.weight_bytes = minilm.WEIGHT_BYTES
+        # With one thread, it runs in the thread of each caller.
+        self._session = open_session(folder, threads=1)
+        self._tokenizer = BertTokenizer(*find_tokenizer(folder))
         self.max_tokens = self._tokenizer.max_tokens
         self.find_tokens = self._tokenizer.find_tokens
         self.find_known_tokens = self._tokenizer.find_known_tokens
@@ -92,14 +86,19 @@ class OnnxEncoder:
         return np.asarray(means / lengths, np.float32)
 
 
-def _open_session(
-    model: str, weights: dict[str, NDArray[np.float32]] | None = None
-) -> "onnxruntime.InferenceSession":
-    """Open a session with one thread, which runs in the thread of each caller.
+def find_tokenizer(folder: Path) -> tuple[Path, int]:
+    """Return the tokenizer's file, and how many tokens the model reads."""
+    if minilm.is_download(folder):
+        return folder / minilm.TOKENIZER_FILE, minilm.MAX_TOKENS
+    return folder / "tokenizer.json", model_files.read_max_length(folder)
+
+
+def open_session(folder: Path, *, threads: int) -> "onnxruntime.InferenceSession":
+    """Open a session of ONNX Runtime with the model of a folder.
 
     Args:
-        model: The file of the graph.
-        weights: By name, those that the graph leaves out.
+        folder: See `OnnxEncoder`.
+        threads: Threads of the library; with 0 it chooses.
     """
     # Its import would start a thread for telemetry, without which a forked child cannot end.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -108,9 +107,11 @@ def _open_session(
     onnxruntime.set_default_logger_severity(ERRORS_ONLY)
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads = options.inter_op_num_threads = threads
     options.log_severity_level = ERRORS_ONLY
-    if weights is not None:
+    model = folder / minilm.ONNX_FILE
+    if not minilm.is_download(folder):
+        model, weights = minilm.GRAPH_FILE, safetensors_file.read(folder / minilm.WEIGHTS_FILE)
         named = [
             _prepare_weight(name, tensor) for name, tensor in weights.items() if _is_used(name)
         ]
@@ -118,7 +119,7 @@ def _open_session(
             [name for name, _ in named],
             [onnxruntime.OrtValue.ortvalue_from_numpy(tensor) for _, tensor in named],
         )
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
 
 def _is_used(name: str) -> bool:

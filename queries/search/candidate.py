@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from mcp_context_persistence.kg.driver.statement import Row
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A text that a retriever returned, a neighbor of one, or a text that an entity led to.
 
-    Its first fields are in the order of `search/find`.
+    Its first fields are in the order of `search/find`. A search makes a hundred of them, and a
+    named tuple takes a fifth of the time of a frozen dataclass.
 
     Attributes:
         kind: message, entity, decision, conversation or document.
@@ -190,12 +190,11 @@ def is_present(values: Row) -> bool:
 
 def replace_content(scored: ScoredCandidate, content: str) -> ScoredCandidate:
     """Return the same candidate with its whole text."""
-    return replace(scored, candidate=replace(scored.candidate, content=content))
+    return replace(scored, candidate=scored.candidate._replace(content=content))
 
 
-_FIELDS = frozenset(Candidate.__dataclass_fields__)
+_FIELDS = frozenset(Candidate._fields)
 # Where the values of a message are in its row, which begins with the field after `kind`.
 _ID, _CONVERSATION_ID, _POSITION = (
-    list(Candidate.__dataclass_fields__).index(name) - 1
-    for name in ("id", "conversation_id", "position")
+    Candidate._fields.index(name) - 1 for name in ("id", "conversation_id", "position")
 )
