@@ -200,8 +200,6 @@ class Merge(StoredNode):
     evidence = StringProperty()
     snapshot = StringProperty()
     counts = StringProperty()
-    model = StringProperty()
-    vectors = StringProperty()
     undone_ms = IntegerProperty()
 
     into = RelationshipTo("Entity", "INTO")
