@@ -50,7 +50,7 @@ class StoredNode(StructuredNode):
 
 
 class SearchableNode(StoredNode):
-    """The properties that searches use: `content` for its words, `embedding` for its vector.
+    """The properties that searches use: `content` is the text, `terms` its terms in the index.
 
     `facets`, where it exists, holds filter tokens.
     """
@@ -65,6 +65,13 @@ class SearchableNode(StoredNode):
     conversation_id = StringProperty()
     role = StringProperty()
     project = StringProperty()
+
+
+class EmbeddedNode(SearchableNode):
+    """A searchable node with a vector."""
+
+    __abstract_node__ = True
+
     embedding = ArrayProperty(FloatProperty())
 
 
@@ -89,7 +96,7 @@ class Conversation(StoredNode):
     mentions = RelationshipTo("Entity", "MENTIONS", model=Mentions)
 
 
-class Message(SearchableNode):
+class Message(EmbeddedNode):
     """A message. A long one has chunks with vectors; any other one has its vector itself.
 
     `own_facets` and `own_project` come from its own metadata, the rest of `facets` and `project`
@@ -130,7 +137,7 @@ class Document(StoredNode):
     chunks = RelationshipTo("Chunk", "HAS_CHUNK")
 
 
-class Chunk(SearchableNode):
+class Chunk(EmbeddedNode):
     """A passage of a long message or of a document; `start` and `end` count its characters.
 
     Chunks of a message have a `message_id`. Chunks of a document have a `document_id`, the filter
@@ -174,6 +181,8 @@ class Entity(EntityProfile):
     Relationships between entities have types of their own.
     """
 
+    embedding = ArrayProperty(FloatProperty())
+
     mentioned_by = RelationshipFrom("Message", "MENTIONS", model=Mentions)
     decided_by = RelationshipFrom("Decision", "ABOUT")
 
@@ -206,7 +215,7 @@ class Merge(StoredNode):
     merged = RelationshipTo("MergedEntity", "MERGED")
 
 
-class Decision(SearchableNode):
+class Decision(EmbeddedNode):
     """A decision. `stated_confidence` is the confidence that the caller passed, if any.
 
     `status` is accepted, proposed or rejected; a decision without one is accepted.

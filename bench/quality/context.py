@@ -25,8 +25,9 @@ from rich.table import Table
 from bench.datasets.sets import evidence, locomo, message_ids
 from bench.files import write_result
 from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.kg.text.stemming import stem
 from mcp_context_persistence.queries.prompt_context.builder import DIVERSITY
-from mcp_context_persistence.queries.search.query_terms import extract_terms, stem, tokenize
+from mcp_context_persistence.queries.search.query_terms import extract_terms, tokenize
 
 BUDGETS = (250, 500, 1_000)
 DEEP = 50

@@ -21,7 +21,8 @@ from mcp_context_persistence.ingest.extraction.decision_cues import find_decisio
 from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor
 from mcp_context_persistence.ingest.models import spacy_pipeline
 from mcp_context_persistence.kg.identifiers import build_entity_id
-from mcp_context_persistence.queries.search.query_terms import extract_terms, stem
+from mcp_context_persistence.kg.text.stemming import stem
+from mcp_context_persistence.queries.search.query_terms import extract_terms
 
 _HERE = Path(__file__).parent
 _CORE = ("person", "organization", "location")

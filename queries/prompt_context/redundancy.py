@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mcp_context_persistence.queries.search.query_terms import stem
+from mcp_context_persistence.kg.text.stemming import stem
 
 MAX_ROUNDS = 10  # of label propagation; it ends after three or four
 COMMON_SHARE = 0.5  # entities that a larger share of the texts mentions do not tell them apart

@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mcp_context_persistence.queries.search.query_terms import stem, tokenize
+from mcp_context_persistence.kg.text.stemming import stem
+from mcp_context_persistence.queries.search.query_terms import tokenize
 
 OMITTED = "…"
 _END = re.compile(r"(?:(?<=[.!?…。！？])|(?<=[.!?…。！？][\"'”’)\]]))\s+|\n+")

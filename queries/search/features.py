@@ -36,10 +36,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mcp_context_persistence.kg.text.stemming import stem
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.query_terms import (
     STOP_WORDS,
-    stem,
     tokenize,
 )
 from mcp_context_persistence.queries.search.word_counts import (

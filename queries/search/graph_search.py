@@ -6,6 +6,7 @@ from typing import Any
 
 from mcp_context_persistence.kg.driver.statement import Row, Run, Statement, as_is
 from mcp_context_persistence.kg.filter_tokens import build_token
+from mcp_context_persistence.kg.text.stemming import stem
 from mcp_context_persistence.queries.search.candidate import (
     Candidate,
     is_present,
@@ -15,7 +16,6 @@ from mcp_context_persistence.queries.search.filters import Filters
 from mcp_context_persistence.queries.search.query_terms import (
     QueryTerms,
     build_keyword_query,
-    stem,
 )
 from mcp_context_persistence.queries.search.score_fusion import measure_coverage
 

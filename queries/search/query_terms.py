@@ -3,7 +3,6 @@
 The fulltext query is built from terms only, so nothing that a user writes acts as an operator.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +14,6 @@ from mcp_context_persistence.kg.text.normalization import fold
 from mcp_context_persistence.kg.text.stop_words import read_stop_words
 
 STOP_WORDS = read_stop_words(ENGLISH)
-_POSSESSIVE = re.compile(r"['’]s?$")
-# What remains has at least three letters: "king" is not a form of "k".
-_SUFFIX = re.compile(r"(?<=...)(?:ies|ing|es|ed|s|e|y)$")
 _SHORTEST_STEMMED = 4
 
 
@@ -45,18 +41,6 @@ class QueryTerms:
 def tokenize(text: str) -> list[str]:
     """Return the words of a text, folded, in order; of identifiers the parts."""
     return [fold(token.text) for token in terms.tokenize(text) if token.role == "part"]
-
-
-def stem(word: str) -> str:
-    """Return a word without its most common English endings.
-
-    Enough to compare a name with a query.
-    """
-    word = _POSSESSIVE.sub("", word)
-    if len(word) < _SHORTEST_STEMMED:
-        return word
-    root = _SUFFIX.sub("", word)
-    return root[:-1] if len(root) >= _SHORTEST_STEMMED and root[-1] == root[-2] else root
 
 
 def extract_terms(query: str, language: str | None = None) -> QueryTerms:

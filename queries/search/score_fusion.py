@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mcp_context_persistence.kg.identifiers import split_name
+from mcp_context_persistence.kg.text.stemming import stem
 from mcp_context_persistence.queries.search.candidate import (
     Candidate,
     Candidates,
     ScoredCandidate,
     ScoreRange,
 )
-from mcp_context_persistence.queries.search.query_terms import stem, tokenize
+from mcp_context_persistence.queries.search.query_terms import tokenize
 
 SMALLEST_SHARE = 0.05  # of a score that a retriever returned at all
 CONTENT_SHARE = 0.5  # how much the rest of an entity's text counts, compared with its names

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcp_context_persistence.kg.text.normalization import fold
+from mcp_context_persistence.kg.text.stemming import stem
 from mcp_context_persistence.kg.text.terms import tokenize as split_text
-from mcp_context_persistence.queries.search.query_terms import stem, tokenize
+from mcp_context_persistence.queries.search.query_terms import tokenize
 
 Floats = NDArray[np.float64]
 

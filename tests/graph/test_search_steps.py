@@ -115,6 +115,6 @@ def test_a_hybrid_search_passes_few_functions_in_few_modules(
         and not called[0].startswith("kg/text/")
     }
     modules = {file for file, _ in steps}
-    assert len(steps) <= MAX_STEPS, sorted(steps)
-    assert len(modules) <= MAX_MODULES, sorted(modules)
-    assert len(functions) <= MAX_FUNCTIONS, sorted(functions)
+    assert len(steps) <= MAX_STEPS, "\n".join(map(str, sorted(steps)))
+    assert len(modules) <= MAX_MODULES, "\n".join(sorted(modules))
+    assert len(functions) <= MAX_FUNCTIONS, "\n".join(map(str, sorted(functions)))

@@ -1,12 +1,12 @@
 import pytest
 
+from mcp_context_persistence.kg.text.stemming import stem
 from mcp_context_persistence.queries.search.candidate import (
     Candidate,
     Candidates,
     ScoredCandidate,
     ScoreRange,
 )
-from mcp_context_persistence.queries.search.query_terms import stem
 from mcp_context_persistence.queries.search.score_fusion import (
     HYBRID,
     KEYWORD_ONLY,
