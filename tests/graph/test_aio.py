@@ -66,6 +66,7 @@ def test_two_hundred_cancelled_calls_leave_no_connection_and_no_thread(
     server, namespace, connections
 ):
     before = threads()
+    cancelled_searches: list[int] = []
 
     async def cancelled(aio, number):
         if number % 2:
@@ -77,9 +78,10 @@ def test_two_hundred_cancelled_calls_leave_no_connection_and_no_thread(
             return
         task = asyncio.create_task(aio.search_hybrid(f"pandas {number}"))
         await asyncio.sleep(0.0005 * (number % 7))
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        if task.cancel():  # on a busy machine, the call may have ended before
+            cancelled_searches.append(number)
+            with pytest.raises(asyncio.CancelledError):
+                await task
 
     async def main():
         async with AsyncContextPersistenceClient(
@@ -91,6 +93,7 @@ def test_two_hundred_cancelled_calls_leave_no_connection_and_no_thread(
             assert connections() > 1
             for number in range(200):
                 await cancelled(aio, number)
+            assert len(cancelled_searches) > 50
             graph = aio._client.result()._engine.graph
             await asyncio.gather(
                 *(aio.get_conversation_stats() for _ in range(limits.ASYNC_THREADS))
