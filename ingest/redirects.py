@@ -1,9 +1,14 @@
 """Replaces merged entities in an extraction by the entities that they were merged into."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from mcp_context_persistence.ingest.extraction.results import Extraction, Mention, Relation
+from mcp_context_persistence.ingest.extraction.results import (
+    Extraction,
+    Mention,
+    Relation,
+    build_extraction,
+)
 
 
 def follow_redirects(extraction: Extraction, targets: Mapping[str, str]) -> Extraction:
@@ -18,21 +23,24 @@ def follow_redirects(extraction: Extraction, targets: Mapping[str, str]) -> Extr
     """
     if targets.keys().isdisjoint(mention.entity_id for mention in extraction.mentions):
         return extraction
-    relations: dict[tuple[str, str, str], Relation] = {}
-    for relation in extraction.relations:
+    return build_extraction(
+        (_redirect_mention(mention, targets) for mention in extraction.mentions),
+        _redirect_relations((*extraction.relations, *extraction.unasserted), targets),
+        is_truncated=extraction.truncated,
+    )
+
+
+def _redirect_relations(
+    relations: Iterable[Relation], targets: Mapping[str, str]
+) -> Iterator[Relation]:
+    for relation in relations:
         redirected = replace(
             relation,
             source=targets.get(relation.source, relation.source),
             target=targets.get(relation.target, relation.target),
         )
         if relation.source == relation.target or redirected.source != redirected.target:
-            key = (redirected.source, redirected.type, redirected.target)
-            relations.setdefault(key, redirected)
-    return Extraction(
-        mentions=tuple(_redirect_mention(mention, targets) for mention in extraction.mentions),
-        relations=tuple(relations.values()),
-        truncated=extraction.truncated,
-    )
+            yield redirected
 
 
 def _redirect_mention(mention: Mention, targets: Mapping[str, str]) -> Mention:

@@ -142,6 +142,14 @@ class Relationship(BaseModel):
     confidence: Confidence = Field(default=1.0, ge=0.0, le=1.0, description="Confidence score")
     properties: Metadata = Field(None, description="Additional properties")
     created_at: datetime | None = Field(None, description="Creation timestamp")
+    modality: str = Field(
+        "asserted",
+        description="asserted for a fact; else denied, past, wished, planned, supposed, reported, "
+        "asked, requested or nearly",
+    )
+    polarity: str = Field(
+        "positive", description="negative where it is the contrary that is asked, supposed etc."
+    )
 
 
 class Decision(BaseModel):

@@ -17,6 +17,10 @@ class ExtractEntitiesResponse(Response):
     relationships: list[Relationship] = Field(
         default_factory=list, description="Extracted relationships"
     )
+    unasserted: list[Relationship] = Field(
+        default_factory=list,
+        description="Relationships that the text denies, plans, supposes, reports and so on",
+    )
     stored: bool = Field(False, description="Whether the entities are in the graph now")
     truncated: bool = Field(
         False, description="Whether the text mentions more entities than were extracted or returned"

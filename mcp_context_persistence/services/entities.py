@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mcp_context_persistence.ingest.extraction.results import Extraction
+from mcp_context_persistence.ingest.extraction.results import Extraction, Relation
 from mcp_context_persistence.ingest.graph_rows import GraphRows, build_mention_rows
 from mcp_context_persistence.kg import identifiers, limits, validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement
@@ -150,6 +150,7 @@ def build_response(
         truncated=extraction.truncated or len(selected) > max_entities,
         processing_time=0.0,
         relationships=[_build_relationship(row) for row in rows.relations],
+        unasserted=[_build_unasserted(relation) for relation in extraction.unasserted],
     )
 
 
@@ -240,4 +241,19 @@ def _build_relationship(row: Mapping[str, Any]) -> Relationship:
         confidence=properties["confidence"],
         properties={"evidence": properties["evidence"], "extractor": properties["extractor"]},
         created_at=None,
+    )
+
+
+def _build_unasserted(relation: Relation) -> Relationship:
+    stored_type = identifiers.build_relationship_type(relation.type)
+    return Relationship.model_construct(
+        id=identifiers.build_relationship_id(relation.source, stored_type, relation.target),
+        source_entity_id=relation.source,
+        target_entity_id=relation.target,
+        relationship_type=relation.type,
+        confidence=relation.confidence,
+        properties={"evidence": relation.evidence, "extractor": relation.extractor},
+        created_at=None,
+        modality=relation.modality,
+        polarity=relation.polarity,
     )
