@@ -94,6 +94,8 @@ class Message(SearchableNode):
 
     `own_facets` and `own_project` come from its own metadata, the rest of `facets` and `project`
     from its conversation. `given_vector` is the hash of a vector that the caller passed.
+    `unasserted` has, as JSON, the relations that the text denies, plans, supposes and so on;
+    `unasserted_ids` has the ids of their ends.
     """
 
     facets = ArrayProperty(StringProperty())
@@ -106,6 +108,8 @@ class Message(SearchableNode):
     embedded = BooleanProperty()
     extracted = BooleanProperty()
     mentioned = ArrayProperty(StringProperty())
+    unasserted = ArrayProperty(StringProperty())
+    unasserted_ids = ArrayProperty(StringProperty())
     own_facets = ArrayProperty(StringProperty())
     own_project = StringProperty()
     given_vector = StringProperty()
@@ -142,6 +146,8 @@ class Chunk(SearchableNode):
     document_id = StringProperty()
     facets = ArrayProperty(StringProperty())
     mentioned = ArrayProperty(StringProperty())
+    unasserted = ArrayProperty(StringProperty())
+    unasserted_ids = ArrayProperty(StringProperty())
     metadata = StringProperty()
     position = IntegerProperty()
     start = IntegerProperty()
