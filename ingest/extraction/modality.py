@@ -65,12 +65,23 @@ class ModalityReader(GovernorReader):
             ends: The tokens of the phrases that it relates.
         """
         if predicate not in self._readings:
-            self._readings[predicate] = self._read_levels(predicate)
+            reading = self._read_levels(predicate)
+            modality = reading.modality or self.read_condition_of_sentence(predicate)
+            self._readings[predicate] = Reading(modality, reading.is_negative)
+        ends = list(ends)
         modality, is_negative = self._readings[predicate]
+        modality = modality or next(filter(None, map(self.read_phrase, ends)), "")
         is_negative ^= any(self.is_end_denied(end, predicate) for end in ends)
         if not is_negative:
             return Stance(modality or ASSERTED)
         return Stance("denied" if modality in _DENIABLE else modality, "negative")
+
+    def assess_description(self, end: int) -> Stance:
+        """Return how a noun with a preposition is meant: "formerly of X", "a former member of X".
+
+        What describes a noun is true whatever the sentence says about it.
+        """
+        return Stance(self.read_phrase(end) or ASSERTED)
 
     def assess_object(self, verb: int) -> Stance:
         """Return what a verb says of its object alone: "lacks a cache", "quit the firm"."""
@@ -132,15 +143,17 @@ class ModalityReader(GovernorReader):
         above = Reading()
         if governor.has_own_level:
             above = self.read_level(governor.token, is_governor=True)
-        if above.is_negative and self.parsed.lowers[governor.token] in get_verb_forms("cancelling"):
-            return Reading(modality or above.modality, is_negative)
+        word = self.parsed.lowers[governor.token]
+        if above.is_negative and word in get_verb_forms("cancelling"):
+            effect = "planned" if word == "wait" else ""  # "cannot wait to use"
+            return Reading(modality or effect or above.modality, is_negative)
         if effect == "denied":
             is_negative, effect, modality = not is_negative, "", ""
         if above.is_negative:
             is_negative = not is_negative
             effect = "denied" if effect not in {"", "asked"} else effect
-        if effect == "wished" and modality == "supposed":
-            modality = ""  # "would be nice if"
+        if effect in {"wished", "asked"} and modality == "supposed":
+            modality = ""  # "would be nice if", "asked if"
         return Reading(modality or effect or above.modality, is_negative)
 
     def _add_form(self, reading: Reading, root: int, below: int) -> Reading:

@@ -52,6 +52,7 @@ class CueReader(SentenceForms):
         if self._is_over(verb):
             return Reading("past")
         is_negative = self.has_negation(verb) ^ self._has_negative_subject(verb, is_governor)
+        is_negative ^= self.is_outstanding(verb)
         modality = (
             self._read_adverbs(verb)
             or self._read_time(verb)
@@ -101,6 +102,10 @@ class CueReader(SentenceForms):
             and not get_words("negative_determiners").isdisjoint(self.list_cues(subject))
         )
 
+    def is_outstanding(self, verb: int) -> bool:
+        """Return whether something has not happened so far: "has yet to support"."""
+        return self.has_to(verb) and "yet" in self.parsed.lowers[max(0, verb - 3) : verb]
+
     def _is_over(self, verb: int) -> bool:
         """Return whether a predicate held once: "no longer uses", "does not use it anymore"."""
         lowers, deps = self.parsed.lowers, self.parsed.deps
@@ -122,7 +127,7 @@ class CueReader(SentenceForms):
             dep = self.parsed.deps[child]
             if word in modalities and dep in _LABELS_OF_ADVERBS and not self._is_answer(child):
                 return modalities[word]
-            if word == "according":
+            if word == "according" or self.parsed.lowers[child : child + 2] == ["as", "per"]:
                 return "reported"
             if dep == "prep" and child < verb and self._is_imagined(child):
                 return "supposed"
@@ -153,26 +158,31 @@ class CueReader(SentenceForms):
     def _read_time(self, verb: int) -> str:
         """Return whether a predicate belongs to another time than now."""
         tag, word = self.parsed.tags[verb], self.parsed.lowers[verb]
-        is_past = self._is_past_form(verb) or (
-            tag == "VBN" and _PRESENT_AUXILIARIES.isdisjoint(self.list_cues(verb))
+        cues = self.list_cues(verb)
+        is_past = (
+            self._is_past_form(verb)
+            or (tag == "VBN" and _PRESENT_AUXILIARIES.isdisjoint(cues))
+            or (tag == "VBG" and not _PAST_FORMS_OF_BE.isdisjoint(cues))
         )
         is_state = is_past and (word in get_verb_forms("states") or word in FORMS_OF_BE)
         for child, cue in self.find_cues(verb):
-            if is_past and self._ends_in_past(child, cue) and (cue != "once" or child < verb):
+            is_once = cue == "once" and (child < verb or word in FORMS_OF_BE)
+            if is_past and (is_once or self._is_end_of_time(child, cue)):
                 return "past"
             if is_state and self._is_bygone(child, cue):
                 return "past"
             if tag in _PRESENT_TAGS and self._is_future(child, cue):
                 return "planned"
-        return ""
+        subject = self.find_subject(verb)
+        is_announced = subject >= 0 and get_words("future") & self.list_cues(subject)
+        return "planned" if is_announced and tag in _PRESENT_TAGS else ""
 
     def _is_past_form(self, verb: int) -> bool:
         return self.parsed.tags[verb] == "VBD" or self.parsed.lowers[verb] in _PAST_FORMS_OF_BE
 
-    def _ends_in_past(self, token: int, word: str) -> bool:
-        """Return whether a predicate that a word modifies has ended: "once", "until May"."""
-        dep = self.parsed.deps[token]
-        return (dep == "advmod" and word == "once") or (dep == "prep" and word in {"until", "till"})
+    def _is_end_of_time(self, token: int, word: str) -> bool:
+        """Return whether a phrase says when something ended: "until May"."""
+        return self.parsed.deps[token] == "prep" and word in {"until", "till"}
 
     def _is_bygone(self, token: int, word: str) -> bool:
         """Return whether a state that a phrase modifies is over: "before the merger"."""
@@ -211,6 +221,8 @@ class CueReader(SentenceForms):
             if word in get_words("conditionals") or (word == "like" and dep == "advcl"):
                 return "supposed"
             if word in {"though", "as"} and previous in (["as"], ["long"]):
+                return "supposed"
+            if word in {"once", "until", "till"} and self.parsed.tags[verb] in _PRESENT_TAGS:
                 return "supposed"
         is_inverted = dep in {"advcl", "ccomp"} and any(
             word in {"had", "should", "were"} and child < self.find_subject(verb)
@@ -252,6 +264,32 @@ class CueReader(SentenceForms):
                 return "supposed"
         return ""
 
+    def read_phrase(self, token: int) -> str:
+        """Return what the words above the end of a relation say: "a former member of X"."""
+        adverbs = get_modalities("adverbs")
+        for _ in range(_PHRASE_DEPTH):
+            if self.parsed.deps[token] not in _PHRASE_LINKS:
+                break
+            token = self.parsed.heads[token]
+            if self.parsed.tags[token].startswith("VB"):
+                break
+            cues = self.list_cues(token)
+            if "former" in cues:
+                return "past"
+            if not adverbs.keys().isdisjoint(cues):
+                return next(adverbs[cue] for cue in sorted(cues) if cue in adverbs)
+        return ""
+
+    def read_condition_of_sentence(self, token: int) -> str:
+        """Return `supposed` where the main verb of a sentence has a condition.
+
+        "If Tom gets the grant he studies at Leiden": the parser took the second verb for a noun.
+        """
+        first, end = self.find_sentence(token)
+        roots = (i for i in range(first, end) if self.parsed.heads[i] == i)
+        is_condition = any(self._read_mark(root) == "supposed" for root in roots)
+        return "supposed" if is_condition else ""
+
     def is_end_denied(self, token: int, predicate: int) -> bool:
         """Return whether the phrase of a relation's end is denied: "not by X", "neither X nor Y".
 
@@ -270,7 +308,8 @@ class CueReader(SentenceForms):
             if token == head or dep not in _PHRASE_LINKS:
                 return False
             if dep == "conj" and "but" in self.parsed.lowers[head + 1 : token]:
-                return is_denied  # In "not X but Y", the negation is that of X.
+                # In "not X but Y" and "does not use X but Y", the negation is that of X.
+                return is_denied ^ self.has_negation(predicate)
             token = head
         return False
 
@@ -300,4 +339,5 @@ class CueReader(SentenceForms):
             between = set(lowers[self.parsed.heads[token] + 1 : token])
             if between & {"nor", "instead"} or {"rather", "than"} <= between:
                 return True
-        return lowers[first - 1 : first] == ["not"]
+        is_before = lowers[first - 1 : first] == ["not"]
+        return is_before and lowers[self.parsed.heads[first - 1]] not in FORMS_OF_BE

@@ -48,7 +48,7 @@ class GovernorReader(CueReader):
             return self._find_governor_of_conjunct(token, head)
         if dep == "advcl":
             return self._find_governor_of_adverbial(token, head)
-        if dep == "acl" or (dep == "relcl" and (self.has_mark(token) or self.has_to(token))):
+        if dep == "acl" or (dep == "relcl" and self._is_complement(token, head)):
             return self._find_governor_of_noun_clause(token, head)
         return self._find_governor_of_clause(token, head)
 
@@ -85,6 +85,11 @@ class GovernorReader(CueReader):
     def _find_governor_of_clause(self, token: int, head: int) -> Governor:
         if self.parsed.deps[token] in _SUBORDINATE:
             return self._find_governor_of_relative_clause(token, head)
+        is_before = token < head and self.parsed.deps[head] != "acomp"
+        if self.has_mark(token) and (is_before or self.parsed.deps[head] == "prep"):
+            # "Now that Kafka uses Redis, we need it."
+            is_premise = self.parsed.lowers[head] in get_words("conditionals")
+            return Governor(head, PREMISE) if is_premise else Governor()
         if self.parsed.deps[head] in {"prep", "agent"} or self.parsed.tags[head] == "IN":
             return self._find_governor_of_gerund(head)
         return self._build_governor(head, token)
@@ -99,10 +104,21 @@ class GovernorReader(CueReader):
         is_negative = self.parsed.deps[token] == "relcl" and self.has_negation(head)
         return Governor(modality="supposed" if is_unknown else "", is_negative=is_negative)
 
+    def _is_complement(self, token: int, noun: int) -> bool:
+        """Return whether a clause says what a noun means: "plan to use", "feeling it uses X"."""
+        if self.has_mark(token) or self.has_to(token):
+            return True
+        subject = self.find_subject(token)
+        is_complete = any(
+            self.parsed.deps[child] in _OBJECTS for child in self.parsed.children[token]
+        )
+        is_relative = subject < 0 or self.parsed.tags[subject] in {"WP", "WDT"}
+        return bool(self.classify_word(noun)) and is_complete and not is_relative
+
     def _find_governor_of_noun_clause(self, token: int, noun: int) -> Governor:
         """Return the level above the complement of a noun: "the plan to use", "the claim that"."""
         verb = self.parsed.heads[noun]
-        if self.has_mark(token) or self.has_to(token):
+        if self._is_complement(token, noun):
             return self._build_governor(noun, token)
         if self.parsed.lowers[verb] in get_verb_forms("conditional_imperatives"):
             return self._build_governor(verb, token)  # "imagine him leading it"
@@ -116,8 +132,9 @@ class GovernorReader(CueReader):
             return None if self.is_imperative(token) else Governor()
         modality = self._classify(head, token)
         if "if" in self.list_cues(token):
-            is_wished = modality == "wished" or self._is_preferred(head)
-            return Governor(head, "wished") if is_wished else Governor()
+            if self._is_preferred(head):
+                return Governor(head, "wished")
+            return Governor(head, modality) if modality in {"wished", "asked"} else Governor()
         has_clause = self.find_subject(token) >= 0
         is_copula = self.parsed.lowers[head] in FORMS_OF_BE and not has_mark
         is_complement = bool(modality) and token > head and (is_copula or not has_clause)
@@ -183,7 +200,9 @@ class GovernorReader(CueReader):
 
     def _classify_verb(self, verb: int, token: int) -> str:
         word, dep, has_to = self.parsed.lowers[verb], self.parsed.deps[token], self.has_to(token)
-        modality = self.classify_by_context(verb, has_to=has_to)
+        modality = "" if self.is_outstanding(token) else None  # "has yet to", not "has to"
+        if modality is None:
+            modality = self.classify_by_context(verb, has_to=has_to)
         if modality is not None:
             return modality
         if dep == "ccomp":

@@ -129,7 +129,7 @@ class _RelationReader(NounRelationReader):
         is what a tool is used for: "Use pandas for data analysis".
         """
         if rule in DESCRIPTION_RULES:
-            return Stance()
+            return self._modality.assess_description(self.find_head(target))
         ends = [self.find_head(target)]
         if rule != PRONOUN_RULE:
             ends.append(self.find_head(source))

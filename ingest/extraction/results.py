@@ -99,7 +99,8 @@ class Extraction:
             end.
         unasserted: What the text does not state as a fact: what is denied, past, planned,
             supposed, reported, asked and so on. Each statement once for each modality, and none
-            that is a fact.
+            that is a fact. The ends have the ids of their names in the text, also where these were
+            merged into other entities.
     """
 
     mentions: tuple[Mention, ...]

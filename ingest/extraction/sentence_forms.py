@@ -17,6 +17,7 @@ _SENTENCE_ENDS = frozenset({".", "!", ";", "…"})
 _TAGS_BEFORE_QUESTION = frozenset({"UH", "CC", "RB", ",", "WRB", "WP"})
 # After these, the auxiliary comes first in a statement: "never has it used".
 _INVERTING_WORDS = frozenset({"only", "never", "nor", "so", "neither", "here", "there"})
+_BULLETS = frozenset({"-", "*", "•", "–", "["})
 _HEADING_TOKENS = 4
 
 
@@ -139,6 +140,9 @@ class SentenceForms:
         is_condition = words == ["what", "if"] or (
             words[0] in get_words("conditional_imperatives") and not is_name
         )
+        words = [word for word in self.parsed.lowers[first:token] if word not in _BULLETS]
+        if words[:1] in (["todo"], ["fixme"], ["]"]):
+            return "planned"
         return "supposed" if is_condition else ""
 
     def read_heading(self, token: int) -> str:

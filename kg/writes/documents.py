@@ -51,7 +51,7 @@ def passage_properties(
     position: int,
     start: int,
     end: int,
-    text: Mapping[str, str],
+    text: Mapping[str, Any],
     metadata: Mapping[str, Any] | None,
     now: int,
 ) -> dict[str, Any]:

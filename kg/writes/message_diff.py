@@ -14,6 +14,8 @@ from mcp_context_persistence.kg.models import Message
 from mcp_context_persistence.kg.text.terms import text_properties
 from mcp_context_persistence.kg.timestamps import to_milliseconds
 
+_NOT_EXTRACTED = {"mentioned": [], "unasserted": None, "unasserted_ids": None}
+
 
 @dataclass(frozen=True, kw_only=True)
 class StoredMessage:
@@ -99,7 +101,7 @@ def diff_message(
         "embedded": needs_vector or is_embedded,
         "extracted": needs_graph or is_extracted,
         "given_vector": vector_hash or stored_vector_hash,
-        **({"mentioned": []} if has_new_text else {}),
+        **(_NOT_EXTRACTED if has_new_text else {}),
     }
     return MessageDiff(
         properties=properties,

@@ -67,6 +67,10 @@ class GraphNeighbor(BaseModel):
     sources: list[str] = Field(
         default_factory=list, description="Messages that support the relationship"
     )
+    modality: str = Field(
+        "asserted", description="asserted for a relationship of the graph, see `include_unasserted`"
+    )
+    polarity: str = Field("positive", description="Polarity of that relationship")
 
 
 class GraphStep(BaseModel):
@@ -76,6 +80,10 @@ class GraphStep(BaseModel):
     relationship_type: str
     to_entity: str
     confidence: Score = 1.0
+    modality: str = Field(
+        "asserted", description="asserted for a relationship of the graph, see `include_unasserted`"
+    )
+    polarity: str = Field("positive", description="negative for the contrary")
 
 
 class GraphPath(BaseModel):
@@ -93,6 +101,12 @@ class GraphPath(BaseModel):
     steps: list[GraphStep] = Field(default_factory=list)
     length: int = 1
     confidence: Score = Field(1.0, description="Product of the confidences of its steps")
+
+    @property
+    def modality(self) -> str:
+        """The modality of the first step that is not asserted, else `asserted`."""
+        modalities = (step.modality for step in self.steps)
+        return next((modality for modality in modalities if modality != "asserted"), "asserted")
 
 
 class GraphContext(BaseModel):

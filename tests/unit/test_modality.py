@@ -244,6 +244,14 @@ def test_what_is_asserted_is_a_fact(
             {("Kafka", "uses", "ZooKeeper"): False, ("Django", "uses", "Redis"): True},
         ),
         (
+            "Kafka does not depend on ZooKeeper but on Redis.",
+            {("Kafka", "depends_on", "ZooKeeper"): False, ("Kafka", "depends_on", "Redis"): True},
+        ),
+        (
+            "Django is not a fork of Flask.",
+            {("Django", "fork_of", "Flask"): False},
+        ),
+        (
             "Kafka uses Redis, although Django does not use Celery.",
             {("Kafka", "uses", "Redis"): True, ("Django", "uses", "Celery"): False},
         ),
@@ -262,6 +270,13 @@ def test_a_denial_has_its_scope(text: str, expected: dict[tuple[str, str, str], 
         ("Kafka does not use Redis.", "denied", "negative"),
         ("The claim that Kafka uses Redis is wrong.", "denied", "negative"),
         ("By no means does Kafka use Redis.", "denied", "negative"),
+        ("Kafka has yet to use Redis.", "denied", "negative"),
+        ("Kafka can't wait to use Redis.", "planned", "positive"),
+        ("Kafka was using Redis until Friday.", "past", "positive"),
+        ("Until Kafka uses Redis, we wait.", "supposed", "positive"),
+        ("I have a feeling Kafka uses Redis.", "supposed", "positive"),
+        ("I asked if Kafka uses Redis.", "asked", "positive"),
+        ("- TODO Kafka uses Redis", "planned", "positive"),
         ("Kafka plans to use Redis.", "planned", "positive"),
         ("Kafka will not use Redis.", "denied", "negative"),
         ("Why does Kafka not use Redis?", "asked", "negative"),
@@ -281,6 +296,8 @@ def test_the_polarity_says_what_is_denied(text: str, modality: str, polarity: st
         ("May Jensen uses Redis.", ("may_jensen", "uses", "Redis")),
         ("Will Adebayo uses Redis.", ("will_adebayo", "uses", "Redis")),
         ("Kafka, as the wiki explains, uses ZooKeeper.", ("Kafka", "uses", "ZooKeeper")),
+        ("Given that Kafka uses ZooKeeper, we need it.", ("Kafka", "uses", "ZooKeeper")),
+        ("We decided that Kafka uses ZooKeeper.", ("Kafka", "uses", "ZooKeeper")),
         ("Maybe, but Kafka uses ZooKeeper.", ("Kafka", "uses", "ZooKeeper")),
         ("Kafka can read JSON.", ("Kafka", "reads", "JSON")),
         ("Even if it is slow, Kafka uses ZooKeeper.", ("Kafka", "uses", "ZooKeeper")),
@@ -292,6 +309,19 @@ def test_words_of_other_modalities_do_not_hide_a_fact(
     text: str, statement: tuple[str, str, str]
 ) -> None:
     assert statement in facts(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "statement"),
+    [
+        ("Django is a former fork of Flask.", ("Django", "fork_of", "Flask")),
+        ("Django was once a fork of Flask.", ("Django", "fork_of", "Flask")),
+        ("Ute, formerly of Siemens, uses Redis.", ("Ute", "works_for", "Siemens")),
+    ],
+)
+def test_a_former_description_is_past(text: str, statement: tuple[str, str, str]) -> None:
+    assert unasserted(text)[statement] == ("past", "positive")
+    assert statement not in facts(text)
 
 
 def test_a_fact_wins_over_a_plan_in_the_same_text() -> None:
