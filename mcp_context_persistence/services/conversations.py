@@ -1,4 +1,4 @@
-"""Save and load conversations."""
+"""Save conversations."""
 
 import json
 import time
@@ -8,10 +8,10 @@ from hashlib import blake2b
 from typing import Any
 
 from mcp_context_persistence.ingest.pipeline import AnalysisCache
-from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg import models as checked
+from mcp_context_persistence.kg import timestamps, validation
 from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
-from mcp_context_persistence.kg.errors import DatabaseError, NotFoundError, ValidationError
+from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
 from mcp_context_persistence.kg.models import MODES, Conversation, Message
 from mcp_context_persistence.kg.schema.type_limits import Types
 from mcp_context_persistence.kg.timestamps import now_ms
@@ -21,7 +21,7 @@ from mcp_context_persistence.kg.writes.conversation_diff import (
     StoredConversation,
     diff_conversation,
 )
-from mcp_context_persistence.models import LoadConversationHistoryResponse, SaveConversationResponse
+from mcp_context_persistence.models import SaveConversationResponse
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services.message_analysis import MessageAnalysis, analyze_messages
 
@@ -210,36 +210,6 @@ def _build_response(
         entities_found=len(analysis.findings.entities),
         relationships_found=len(analysis.findings.relations),
         truncated=analysis.is_truncated,
-    )
-
-
-def load_history(
-    engine: Engine, conversation_id: object, limit: object
-) -> LoadConversationHistoryResponse:
-    """Load the last messages of a conversation, oldest first."""
-    checked_id = validation.check_identifier("conversation_id", conversation_id)
-    max_messages = limits.MESSAGES_PER_CONVERSATION
-    message_limit = (
-        max_messages
-        if limit is None
-        else validation.check_integer("limit", limit, minimum=1, maximum=max_messages)
-    )
-    rows = engine.graph.run(statements.load(engine.namespace, checked_id, limit=message_limit))
-    if not rows:
-        raise NotFoundError("conversation_id: there is no such conversation")
-    stored_conversation, messages = (
-        rows[0]["conversation"],
-        build_messages(rows[0]["messages"]),
-    )
-    return LoadConversationHistoryResponse(
-        conversation_id=checked_id,
-        messages=messages,
-        message_count=len(messages),
-        total_messages=rows[0]["total"],
-        project_path=stored_conversation["project_path"],
-        metadata=json.loads(stored_conversation["metadata"] or "null"),
-        created_at=timestamps.from_milliseconds(stored_conversation["created_ms"]),
-        updated_at=timestamps.from_milliseconds(stored_conversation["updated_ms"]),
     )
 
 

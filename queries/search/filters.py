@@ -3,17 +3,14 @@
 import difflib
 import itertools
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.cached_property import cached_property
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.filter_tokens import build_token, format_value
-from mcp_context_persistence.kg.timestamps import DAY_MS
 
 CONTENT_TYPES = ("message", "entity", "decision", "conversation", "document")
 KEYS = (
@@ -31,7 +28,6 @@ MAX_INDEX_RANGES = 12  # searches of the vector index for one filter
 FIRST_MS, LAST_MS = -(2**63), 2**63 - 1
 _KINDS_WITH_VECTORS = ("message", "entity", "decision", "document")
 _HIGHEST = "\uffff"
-_DAY = re.compile(r"(?P<day>\d{4}-\d{2}-\d{2})(?P<offset>Z|[+-]\d{2}:?\d{2})?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -305,52 +301,11 @@ def _read_date_range(value: object) -> dict[str, Any]:
         raise ValidationError(f"{name} must have 'start', 'end' or both")
     for end, time in value.items():
         _refuse_none(f"{name}.{end}", time)
-    first = _read_time(f"{name}.start", value["start"])[0] if "start" in value else None
-    last = _read_time(f"{name}.end", value["end"])[1] if "end" in value else None
+    first = timestamps.read_span(f"{name}.start", value["start"])[0] if "start" in value else None
+    last = timestamps.read_span(f"{name}.end", value["end"])[1] if "end" in value else None
     if first is not None and last is not None and first > last:
         raise ValidationError(f"{name} ends before it starts")
     return {"start_ms": first, "end_ms": last}
-
-
-def _read_time(name: str, value: object) -> tuple[int, int]:
-    """Return the first and the last millisecond of a day, or a time twice."""
-    try:
-        if isinstance(value, str):
-            value = _parse_time(value.strip())
-        if isinstance(value, datetime):
-            exact = timestamps.to_milliseconds(value)
-            return exact, exact
-        if isinstance(value, date):
-            value = (value, UTC)
-        if isinstance(value, tuple):
-            day, zone = value
-            midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-            first = timestamps.to_milliseconds(midnight) - int(
-                zone.utcoffset(None).total_seconds() * 1000
-            )
-            return first, first + DAY_MS - 1
-    except (ValueError, OverflowError) as error:
-        raise ValidationError(
-            f"{name} must be a date such as 2024-12-31 or a time in ISO 8601"
-        ) from error
-    raise ValidationError(f"{name} must be a date such as 2024-12-31 or a time in ISO 8601")
-
-
-def _parse_time(text: str) -> datetime | tuple[date, timezone]:
-    """Parse a time, or a day with its time zone."""
-    match = _DAY.fullmatch(text)
-    if match is None:
-        return datetime.fromisoformat(text)
-    return date.fromisoformat(match["day"]), _read_zone(match["offset"])
-
-
-def _read_zone(offset: str | None) -> timezone:
-    if offset is None or offset == "Z":
-        return UTC
-    hours, minutes = int(offset[1:3]), int(offset[-2:])
-    if minutes > 59:
-        raise ValueError("no such offset")
-    return timezone((-1 if offset[0] == "-" else 1) * timedelta(hours=hours, minutes=minutes))
 
 
 _READERS: dict[object, Callable[[object], dict[str, Any]]] = {

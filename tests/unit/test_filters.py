@@ -156,6 +156,7 @@ def test_a_time_is_a_moment() -> None:
         {"start": "2024-06-01+02:99"},
         {"start": 1704067200},
         {"start": True},
+        {"start": (2024, 1)},
         {"begin": "2024-01-01"},
         {},
         {"start": None},
