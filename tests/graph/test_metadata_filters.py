@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import ValidationError
 from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.deadline import Deadline
+from mcp_context_persistence.kg.filter_tokens import build_token
+from mcp_context_persistence.kg.schema import term_migration
 from mcp_context_persistence.queries.search import search_modes
 from mcp_context_persistence.queries.search.filters import read_filters
 from mcp_context_persistence.queries.search.query_terms import extract_terms
@@ -287,6 +290,30 @@ def test_values_of_another_namespace_are_neither_found_nor_counted(shelf, connec
     assert any("values in 3 messages" in note for note in notes)
     assert find(other, **{"metadata.year": {"gte": 2020}})[0] == {("message", "a")}
     assert names(other, **{"metadata.status": {"not": "open"}}) <= {"a", "fiction"}
+
+
+def test_metadata_that_an_older_version_stored_is_found(shelf):
+    graph = shelf._engine.graph
+    with graph.driver.session() as session:
+        for kind in ("message", "conversation", "decision", "document", "entity"):
+            session.run(
+                "MATCH (n {namespace: $n, kind: $kind}) WHERE n.terms IS NOT NULL "
+                "REMOVE n.terms, n.own_facets SET n.facets = $facets",  # as before version 7
+                n=shelf.namespace,
+                kind=kind,
+                facets=[build_token("namespace", shelf.namespace), build_token("kind", kind)],
+            ).consume()
+    assert names(shelf, **{"metadata.year": {"gte": 2020}}) == set()
+    term_migration.fill_terms(graph, Deadline.after(60))
+    assert names(shelf, **{"metadata.year": {"gte": 2020}}) == {"b", "atlas"}
+    assert names(shelf, **{"metadata.labels": "map"}) == {"atlas"}
+    assert names(shelf, **{"metadata.place.shelves": 2}) >= {"a", "b", "c", "decision"}
+    messages = [{"id": "c", "role": "user", "content": "Plays on the shelf"}]
+    shelf.save_conversation("fiction", messages, metadata={"year": 2024})
+    assert names(shelf, **{"metadata.year": 2024}) >= {"a", "b", "c", "decision"}
+    assert names(shelf, **{"metadata.place.shelves": 2}) == set()
+    shelf.save_conversation("fiction", messages, metadata={"status": "old"})
+    assert names(shelf, **{"metadata.year": 2024}) == {"b"}  # its own value has stayed
 
 
 def test_a_range_that_would_read_too_much_is_refused(shelf, monkeypatch):
