@@ -207,7 +207,13 @@ CALLS: dict[str, dict[str, Any]] = {
     "get_metrics": {},
     "graph_data_science": {"directed": False, "costs": False},
     "list_merges": {"limit": 3, "before": None},
-    "load_conversation_history": {"conversation_id": "odd", "limit": 3},
+    "load_conversation_history": {
+        "conversation_id": "odd",
+        "limit": 3,
+        "before": "2030-01-01",
+        "after": "2000-01-01",
+        "cursor": None,
+    },
     "merge_entities": {
         "keep": "odd-a",
         "duplicates": ["odd-none"],
