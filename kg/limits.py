@@ -35,6 +35,7 @@ QUERY_CHARACTERS = 10_000
 TOKEN_BUDGET = 1_000_000  # of a prompt context
 QUERY_TERMS = 64  # terms of a query that reach the fulltext index
 FILTER_VALUES = 100  # values in one filter
+FILTERED_METADATA = 100_000  # messages, conversations and passages that a range of metadata reads
 SEARCH_LIMIT = 100
 EXTRACTION_CHARACTERS = 1_000_000
 ENTITIES_PER_TEXT = 2_000

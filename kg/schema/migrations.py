@@ -22,7 +22,8 @@ from mcp_context_persistence.kg.vector_spaces import INDEX, LABELS, PROPERTY, Ve
 
 # 2: passages of documents in the fulltext index; 3: patterns; 4: namespaces note which model made
 # their vectors; 5: merges; 6: namespaces list their types, and the graph's own relationship types
-# exist from the start; 7: the fulltext index has the terms of texts.
+# exist from the start; 7: the fulltext index has the terms of texts and filter tokens of all values
+# of metadata.
 VERSION = 7
 STATEMENT_SECONDS = 0.02  # for a statement, at least
 SIZE = "vector.dimensions"

@@ -9,6 +9,7 @@ from typing import Any
 from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.filter_tokens import (
+    build_own_tokens,
     build_shared_tokens,
     build_token,
     build_tokens,
@@ -123,7 +124,7 @@ def conversation_properties(
             *build_tokens(
                 namespace, kind="conversation", conversation_id=conversation_id, project=project
             ),
-            *build_shared_tokens(metadata),
+            *build_own_tokens(metadata),
         ],
     }
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcp_context_persistence.kg.filter_tokens import (
-    build_shared_tokens,
+    build_own_tokens,
     build_token,
     build_tokens,
     read_project,
@@ -162,5 +162,5 @@ def _read_own_metadata(message: Message) -> tuple[str, list[str]]:
     project = read_project(None, message.metadata)
     return project, [
         *([build_token("project", project)] if project else []),
-        *build_shared_tokens(message.metadata),
+        *build_own_tokens(message.metadata),
     ]

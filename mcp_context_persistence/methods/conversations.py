@@ -57,8 +57,8 @@ class ConversationCalls:
                 `hybrid` stores all three. None means the mode of the `Conversation` object, or the
                 configured default, `hybrid`.
             metadata: A mapping; docs/graph.md lists the types of its values. Searches can filter by
-                `project`, `tags` and other plain values. It replaces the stored metadata. None
-                keeps the stored metadata.
+                `project`, `tags` and all other values. It replaces the stored metadata. None keeps
+                the stored metadata.
             embeddings: Vectors to use instead of computed ones, `(number of messages, dimension)
                 float32`, made by the namespace's embedding model.
             replace: Whether stored messages that are not in the list are removed.

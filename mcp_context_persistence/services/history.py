@@ -109,7 +109,8 @@ def _read_bound(field: str, value: object) -> tuple[str | None, int | None]:
         raise ValidationError(f"{field} must be the id of a message, a date or a time")
     key = validation.check_identifier(field, value) if isinstance(value, str) else None
     try:
-        first, last = timestamps.read_span(field, value)
+        with validation.reading(field):
+            first, last = timestamps.read_span(field, key or value)
     except ValidationError:
         if key is None:
             raise

@@ -1,6 +1,7 @@
 """The prompt context: a search, and a text made of its best results."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,10 +10,14 @@ from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.queries.prompt_context import builder, excerpts, graph_context
 from mcp_context_persistence.queries.search.candidate import Candidate
-from mcp_context_persistence.queries.search.filters import Filters, read_filters
+from mcp_context_persistence.queries.search.filters import (
+    Filters,
+    read_filters,
+    resolve_filters,
+)
 from mcp_context_persistence.queries.search.query_terms import extract_terms
 from mcp_context_persistence.queries.search.request import SearchRequest
-from mcp_context_persistence.queries.search.search_modes import rank_candidates
+from mcp_context_persistence.queries.search.search_modes import Ranked, rank_candidates
 from mcp_context_persistence.responses.context import BuildContextResponse, Citation
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import search
@@ -46,9 +51,7 @@ def build_context(
     )
     similarity = validation.check_number("diversity", diversity, minimum=0.0, maximum=1.0)
     count = _choose_counter(engine, count_tokens)
-    ranked = engine.embeddings.retry_when_stale(
-        lambda: rank_candidates(search.build_search_context(engine, request.query), request)
-    )
+    ranked, notes = engine.embeddings.retry_when_stale(lambda: _search(engine, request))
     scored = [(entry.score, entry.candidate) for entry in ranked.scored]
     texts = builder.select_texts(scored)
     relevant = [candidate for _, _, candidate in builder.select_relevant(texts, budget=budget)]
@@ -69,8 +72,18 @@ def build_context(
         citations=[_build_citation(score, candidate) for score, candidate in context.scored],
         tokens=context.tokens,
         token_budget=budget,
-        notes=[] if context.scored else [_explain_empty(scored, request.filters)],
+        notes=[
+            *([] if context.scored else [_explain_empty(scored, request.filters)]),
+            *notes,
+        ],
     )
+
+
+def _search(engine: Engine, request: SearchRequest) -> tuple[Ranked, list[str]]:
+    """Rank all candidates; return notes on what the filters read."""
+    context = search.build_search_context(engine, request.query)
+    filters, notes = resolve_filters(context.run, context.namespace, request.filters)
+    return rank_candidates(context, replace(request, filters=filters)), notes
 
 
 def _explain_empty(scored: Sequence[tuple[float, Candidate]], filters: Filters) -> str:

@@ -4,13 +4,21 @@ import difflib
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.cached_property import cached_property
+from mcp_context_persistence.kg.driver.statement import Run
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.kg.filter_tokens import build_token, format_value
+from mcp_context_persistence.kg.filter_tokens import build_token, build_value_token
+from mcp_context_persistence.queries.search.metadata_filters import (
+    MetadataCondition,
+    name_key,
+    read_condition,
+    read_values,
+    resolve_bounds,
+)
 
 CONTENT_TYPES = ("message", "entity", "decision", "conversation", "document")
 KEYS = (
@@ -25,7 +33,9 @@ KEYS = (
     "metadata.KEY",
 )
 MAX_INDEX_RANGES = 12  # searches of the vector index for one filter
+MAX_INDEX_TOKENS = 500  # filter tokens in one fulltext query, which may have 1,024 clauses
 FIRST_MS, LAST_MS = -(2**63), 2**63 - 1
+NO_TOKEN = build_token("nothing", "")  # that no node has
 _KINDS_WITH_VECTORS = ("message", "entity", "decision", "document")
 _HIGHEST = "\uffff"
 
@@ -40,8 +50,7 @@ class Filters:
         start_ms: Earliest time, in milliseconds since 1970 UTC; None for no start.
         end_ms: Latest time, included; None for no end.
         confidence_min: Least confidence of what has one; messages have 1.0.
-        metadata: For each key the values, in the form of filter tokens: strings as they are, the
-            rest as JSON.
+        metadata: Conditions on values of metadata, by the paths of their keys.
     """
 
     conversation_ids: tuple[str, ...] = ()
@@ -53,14 +62,21 @@ class Filters:
     projects: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
-    metadata: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    metadata: Mapping[str, MetadataCondition] = field(default_factory=dict)
 
     @cached_property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of nodes that may be returned.
 
-        Messages are included where conversations are, because they represent them.
+        Conditions on metadata exclude entities, also if they only exclude values.
         """
+        return tuple(
+            kind for kind in self._requested_kinds if not (self.metadata and kind == "entity")
+        )
+
+    @cached_property
+    def _requested_kinds(self) -> tuple[str, ...]:
+        """The requested kinds, and messages where conversations are: they represent them."""
         kinds = set(self.content_types or CONTENT_TYPES)
         if "conversation" in kinds:
             kinds.add("message")
@@ -76,12 +92,34 @@ class Filters:
     @cached_property
     def has_only_kinds(self) -> bool:
         """Whether nothing but the kind is restricted."""
-        return not (self.has_bounds or self.groups)
+        return not (self.has_bounds or self.groups or self.excluded)
 
     @cached_property
     def groups(self) -> list[list[str]]:
         """Groups of filter tokens, kinds left out: a node must have one token of each group."""
         return [*self._indexed_groups, *self._unindexed_groups]
+
+    @cached_property
+    def excluded(self) -> list[str]:
+        """The filter tokens of which a node must have none."""
+        return [
+            build_value_token(path, value)
+            for path, condition in self.metadata.items()
+            for value in condition.none_of
+        ]
+
+    @cached_property
+    def fulltext_tokens(self) -> tuple[list[list[str]], list[str]]:
+        """The groups that a fulltext query requires and the tokens that it excludes.
+
+        These are the smallest groups that it has room for; the rest is checked on each candidate.
+        """
+        groups, room = [], MAX_INDEX_TOKENS
+        for group in sorted(self.groups, key=len):
+            if len(group) <= room:
+                groups.append(group)
+                room -= len(group)
+        return groups, self.excluded if len(self.excluded) <= room else []
 
     @cached_property
     def kind_group(self) -> list[list[str]]:
@@ -108,13 +146,14 @@ class Filters:
     def impossible_kinds(self) -> tuple[str, ...]:
         """The requested kinds that cannot pass: they do not have what is filtered by."""
         passing = {*self.vector_kinds, *(() if self.roles else ("conversation",))}
-        return tuple(kind for kind in self.kinds if kind not in passing)
+        return tuple(kind for kind in self._requested_kinds if kind not in passing)
 
     @cached_property
     def bounds(self) -> dict[str, Any]:
         """The restrictions as statements take them."""
         return {
             "groups": self.groups,
+            "excluded": self.excluded,
             "bounded": self.has_bounds,
             "start_ms": FIRST_MS if self.start_ms is None else self.start_ms,
             "end_ms": LAST_MS if self.end_ms is None else self.end_ms,
@@ -142,7 +181,7 @@ class Filters:
             "role": self.roles,
             "project": self.projects,
         }
-        is_complete = not self._unindexed_groups
+        is_complete = not (self._unindexed_groups or self.excluded)
         kinds = self.vector_kinds
         while (
             len(kinds) * math.prod(len(values) or 1 for values in values_of.values())
@@ -186,8 +225,17 @@ class Filters:
             )
         )
         fields = [("tag", self.tags), ("mentions", types)]
-        fields += [(f"metadata.{key}", values) for key, values in self.metadata.items()]
-        return [[build_token(name, value) for value in values] for name, values in fields if values]
+        groups = [
+            [build_token(name, value) for value in values] for name, values in fields if values
+        ]
+        for path, condition in self.metadata.items():
+            if condition.bounds:
+                raise AssertionError("bounds are resolved before a search")
+            if condition.any_of is not None:
+                groups.append(
+                    [build_value_token(path, value) for value in condition.any_of] or [NO_TOKEN]
+                )
+        return groups
 
 
 NO_FILTERS = Filters()
@@ -197,7 +245,19 @@ def build_kind_group(kinds: Sequence[str]) -> list[list[str]]:
     """Return the group of filter tokens for kinds; none where every kind is allowed."""
     if set(kinds) == set(CONTENT_TYPES):
         return []
-    return [[build_token("kind", kind) for kind in kinds]]
+    return [[build_token("kind", kind) for kind in kinds] or [NO_TOKEN]]
+
+
+def resolve_filters(run: Run, namespace: str, filters: Filters) -> tuple[Filters, list[str]]:
+    """Replace ranges of metadata by stored values; return notes on what was read for that.
+
+    Raises:
+        ValidationError: Too much would have to be read.
+    """
+    conditions, notes = resolve_bounds(
+        run, namespace, filters.metadata, conversation_ids=filters.conversation_ids
+    )
+    return (replace(filters, metadata=conditions) if notes else filters), notes
 
 
 def read_filters(value: object) -> Filters:
@@ -217,14 +277,14 @@ def _read_conditions(value: object) -> Filters:
     if value is None:
         return NO_FILTERS
     fields: dict[str, Any] = {}
-    metadata: dict[str, tuple[str, ...]] = {}
+    metadata: dict[str, MetadataCondition] = {}
     for key, condition in validation.check_mapping("filters", value).items():
         if isinstance(key, str) and key.startswith("metadata.") and len(key) > len("metadata."):
-            _refuse_none("filters.metadata.KEY", condition)
-            name = validation.check_string(
+            path = validation.check_string(
                 "filters.metadata", key.removeprefix("metadata."), characters=limits.METADATA_BYTES
             )
-            metadata[name] = _read_values("filters.metadata", condition, _read_metadata_value)
+            _refuse_none(name_key(path), condition)
+            metadata[path] = read_condition(path, condition)
         elif key not in _READERS:
             raise ValidationError(
                 f"filters has an unknown key {validation.describe_key(key)}{_suggest_key(key)}"
@@ -258,26 +318,6 @@ def _suggest_key(key: object) -> str:
     return f"; did you mean {similar[0]}?" if similar else f"; known are: {', '.join(KEYS)}"
 
 
-def _read_values(name: str, value: object, check: Callable[[str, object], str]) -> tuple[str, ...]:
-    """Return one value or a list of them as a tuple, each once, in order."""
-    values = list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
-    if not values:
-        raise ValidationError(f"{name} must not be an empty list")
-    if len(values) > limits.FILTER_VALUES:
-        raise ValidationError(f"{name} has more than {limits.FILTER_VALUES} values")
-    return tuple(dict.fromkeys(check(name, item) for item in values))
-
-
-def _read_metadata_value(name: str, value: object) -> str:
-    # As a stored value is read.
-    value = validation.check_metadata(name, {"value": value})["value"]  # type: ignore[index]
-    if isinstance(value, str):
-        return validation.check_text(name, value, characters=limits.METADATA_BYTES)
-    if isinstance(value, (bool, int, float)):
-        return format_value(value)
-    raise ValidationError(f"{name} must be a string, a number or a boolean, or a list of them")
-
-
 def _check_role(name: str, value: object) -> str:
     return validation.check_choice(name, value, sorted(validation.ROLES))
 
@@ -289,7 +329,7 @@ def _check_content_type(name: str, value: object) -> str:
 def _reader_of_list(
     key: str, field_name: str, check: Callable[[str, object], str]
 ) -> Callable[[object], dict[str, Any]]:
-    return lambda value: {field_name: _read_values(f"filters.{key}", value, check)}
+    return lambda value: {field_name: read_values(f"filters.{key}", value, check)}
 
 
 def _read_date_range(value: object) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from mcp_context_persistence.queries.search.candidate import (
 )
 from mcp_context_persistence.queries.search.explanation import explain_candidate, explain_match
 from mcp_context_persistence.queries.search.features import RankingQuery
+from mcp_context_persistence.queries.search.filters import resolve_filters
 from mcp_context_persistence.queries.search.graph_search import GraphMatch, search_graph
 from mcp_context_persistence.queries.search.query_terms import tokenize
 from mcp_context_persistence.queries.search.ranker import rank
@@ -112,6 +113,9 @@ def search(context: SearchContext, request: SearchRequest) -> SearchAnswer:
     if request.explain:
         context = replace(context, run=_record_names(context.run, statements))
     notes = _write_notes(request)
+    if request.filters.metadata:
+        filters, range_notes = resolve_filters(context.run, context.namespace, request.filters)
+        request, notes = replace(request, filters=filters), [*notes, *range_notes]
     extra: dict[str, Any] = {}
     if request.mode == "graph":
         results = _search_graph(context, request)

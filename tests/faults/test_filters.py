@@ -59,7 +59,19 @@ BAD = {
     "project": (*WRONG, *NO_NAME, ["mine", None]),
     "tags": (*WRONG, *NO_NAME, ["mine", None]),
     "role": (*WRONG, *NO_NAME, SECRET, ["user", None]),
-    "metadata.KEY": (*WRONG, math.inf, ["mine", None], 10**30),
+    "metadata.KEY": (
+        *WRONG,
+        math.inf,
+        ["mine", None],
+        10**30,
+        {"above": SECRET},
+        {"gte": SECRET, "above": 1},
+        *({operator: value} for operator in ("gte", "not") for value in WRONG),
+        {"gte": True},
+        {"gte": [1]},
+        {"gte": 1, "lt": SECRET},
+        {"not": {"not": SECRET}},
+    ),
 }
 GOOD = {
     "conversation_id": "mine",

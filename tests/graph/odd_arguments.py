@@ -102,6 +102,7 @@ FILTERS = {
     "tags": ["t"],
     "role": "user",
     "metadata.key": ["a"],
+    "metadata.year": {"gte": 1.5, "not": ["b"]},
 }
 RECIPE = {"base": "fast", "weights": {"time": 0.5}, "recency": 1.5, "vector_candidates": 20}
 # A value for each parameter of each call, with everything that it may contain.
