@@ -17,7 +17,11 @@ from mcp_context_persistence.queries.search.filters import (
 )
 from mcp_context_persistence.queries.search.query_terms import extract_terms
 from mcp_context_persistence.queries.search.request import SearchRequest
-from mcp_context_persistence.queries.search.search_modes import Ranked, rank_candidates
+from mcp_context_persistence.queries.search.search_modes import (
+    Ranked,
+    rank_candidates,
+    read_whole_texts,
+)
 from mcp_context_persistence.responses.context import BuildContextResponse, Citation
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import search
@@ -55,12 +59,14 @@ def build_context(
     scored = [(entry.score, entry.candidate) for entry in ranked.scored]
     texts = builder.select_texts(scored)
     relevant = [candidate for _, _, candidate in builder.select_relevant(texts, budget=budget)]
+    texts = _complete(engine, texts, relevant)
     facts = graph_context.read_facts(
         engine.graph.run, engine.namespace, relevant, entities=similarity > 0
     )
     context = builder.build(
         texts,
         words=request.terms.words,
+        variants=request.terms.variants,
         budget=budget,
         count_tokens=count,
         facts=facts,
@@ -84,6 +90,19 @@ def _search(engine: Engine, request: SearchRequest) -> tuple[Ranked, list[str]]:
     context = search.build_search_context(engine, request.query)
     filters, notes = resolve_filters(context.run, context.namespace, request.filters)
     return rank_candidates(context, replace(request, filters=filters)), notes
+
+
+def _complete(
+    engine: Engine, texts: Sequence[tuple[float, Candidate]], relevant: Sequence[Candidate]
+) -> list[tuple[float, Candidate]]:
+    """Return the results, the relevant ones with their whole texts."""
+    contents = read_whole_texts(engine.graph.run, relevant, namespace=engine.namespace)
+    return [
+        (score, candidate._replace(content=contents[candidate.id], is_cut=False))
+        if candidate.is_cut and candidate.id in contents
+        else (score, candidate)
+        for score, candidate in texts
+    ]
 
 
 def _explain_empty(scored: Sequence[tuple[float, Candidate]], filters: Filters) -> str:

@@ -1,6 +1,6 @@
 """The modes of a search: retrieval, ranking, score fusion, and explanations, in order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +9,7 @@ from mcp_context_persistence.kg.driver.statement import Run, Statement, as_is
 from mcp_context_persistence.queries.search import score_fusion
 from mcp_context_persistence.queries.search.authors import are_from_meetings, read_authors
 from mcp_context_persistence.queries.search.candidate import (
+    Candidate,
     Candidates,
     ScoredCandidate,
     replace_content,
@@ -350,20 +351,26 @@ def _complete_texts(
     context: SearchContext, scored: Sequence[ScoredCandidate]
 ) -> Sequence[ScoredCandidate]:
     """Read the whole texts of messages that were too long to be read with every candidate."""
-    ids = [entry.candidate.id for entry in scored if entry.candidate.is_cut]
-    if not ids:
-        return scored
-    batch = {"namespace": context.namespace, "ids": ids}
-    rows = context.run(
-        Statement(name="search/whole_texts", parameters={"batch": batch}, read=as_is)
-    )
-    texts = {row["id"]: row["content"] for row in rows}
+    candidates = [entry.candidate for entry in scored]
+    texts = read_whole_texts(context.run, candidates, namespace=context.namespace)
     return [
         replace_content(entry, texts[entry.candidate.id])
         if entry.candidate.is_cut and entry.candidate.id in texts
         else entry
         for entry in scored
     ]
+
+
+def read_whole_texts(
+    run: Run, candidates: Iterable[Candidate], *, namespace: str
+) -> Mapping[str, str]:
+    """Read the texts of messages that are longer than the part that was read, by their ids."""
+    ids = [candidate.id for candidate in candidates if candidate.is_cut]
+    if not ids:
+        return {}
+    batch = {"namespace": namespace, "ids": ids}
+    rows = run(Statement(name="search/whole_texts", parameters={"batch": batch}, read=as_is))
+    return {row["id"]: row["content"] for row in rows}
 
 
 def _write_notes(request: SearchRequest) -> list[str]:
