@@ -227,7 +227,12 @@ def _explain_unreached(error: Exception) -> tuple[str, bool]:
         )
     if isinstance(error, LOST):
         return "the database could not be reached; is the server running?", True
-    return f"the driver refused the call ({type(error).__name__})", False
+    if isinstance(error, driver_errors.DriverError):
+        return f"the driver refused the call ({type(error).__name__})", False
+    return (
+        f"the answer of the server could not be read ({type(error).__name__}); call again",
+        True,
+    )
 
 
 def _advise(error: driver_errors.Neo4jError) -> str:

@@ -40,6 +40,7 @@ from mcp_context_persistence.kg.limits import DEADLINE_SECONDS
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+DRIVER_ERRORS = (driver_errors.Neo4jError, driver_errors.DriverError, OSError)
 
 
 class Graph:
@@ -271,7 +272,13 @@ class Graph:
                 database=self._database, bookmarks=after, default_access_mode=mode
             ) as session,
         ):
-            yield session
+            try:
+                yield session
+            except (*DRIVER_ERRORS, ContextPersistenceError):
+                raise
+            except Exception:
+                attempt.abandon()  # nobody knows what the connection still has to read
+                raise
 
     def _run_in_time(
         self,
@@ -332,7 +339,7 @@ class Graph:
                     retryable=True,
                     outcome=attempts.outcome,
                 ) from error
-            except (driver_errors.Neo4jError, driver_errors.DriverError, OSError) as error:
+            except DRIVER_ERRORS as error:
                 attempts.end_attempt(attempt, error)
                 self._lifecycle.check_open(attempts.outcome)
                 if self._lifecycle.pool is not pool:
@@ -342,6 +349,11 @@ class Graph:
                 if attempts.may_be_applied:
                     error.outcome = "unknown"
                 raise
+            except Exception as error:  # what the driver or the reader of a row did not understand
+                attempts.end_attempt(attempt, error)
+                raise translate_error(
+                    error, name=attempts.name, may_be_applied=attempts.may_be_applied
+                ) from error
             else:
                 attempts.may_be_applied = attempts.may_be_applied or attempt.has_changed
                 return value
