@@ -26,12 +26,8 @@ from mcp_context_persistence.kg.driver.error_mapping import is_replayable, trans
 from mcp_context_persistence.kg.driver.parameters import encode_parameters
 from mcp_context_persistence.kg.driver.pool import Auth
 from mcp_context_persistence.kg.driver.pool_lifecycle import PoolLifecycle
-from mcp_context_persistence.kg.driver.server import (
-    Server,
-    check_version,
-    choose_dialect,
-    read_components,
-)
+from mcp_context_persistence.kg.driver.schema_repair import Repair, SchemaRepair
+from mcp_context_persistence.kg.driver.server import Server, describe_server, read_components
 from mcp_context_persistence.kg.driver.server_recovery import Recover, Recovery, Restart
 from mcp_context_persistence.kg.driver.statement import Run, Statement
 from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError
@@ -93,6 +89,7 @@ class Graph:
             move=self._lifecycle.move,
             check_open=self._lifecycle.check_open,
         )
+        self._schema = SchemaRepair()
         self._budget = CallBudget(deadline)
         self._local = threading.local()
         self._server: Server | None = None
@@ -254,6 +251,14 @@ class Graph:
         """
         self._lifecycle.close()
 
+    def keep_schema(self, repair: Repair) -> None:
+        """Have the schema repaired from now on, when another process serves the store, or fails.
+
+        Args:
+            repair: Makes the schema complete before a deadline, or raises.
+        """
+        self._schema.begin(repair, server_pid=self._recovery.server_pid())
+
     def reconnect(self) -> None:
         """Use new connections from now on, because the server is about to be restarted.
 
@@ -324,6 +329,7 @@ class Graph:
                 self._recovery.server_pid(),
                 attempts.begin(),
             )
+            self._schema.check(attempts, self._lifecycle.threads, server_pid=server_pid)
             seconds = attempts.attempt_seconds
             try:
                 value = self._lifecycle.threads.call(
@@ -360,6 +366,8 @@ class Graph:
 
     def _prepare_next_attempt(self, error: Exception, attempts: Attempts, server_pid: int) -> None:
         """Pause before the next attempt; raise the error for the caller where there may be none."""
+        if self._schema.handle(error, attempts, self._lifecycle.threads, server_pid=server_pid):
+            return
         if not self._recovery.recover(
             error, attempts, self._lifecycle.threads, server_pid=server_pid
         ):
@@ -373,27 +381,13 @@ class Graph:
         attempts.pause()
 
     def _read_server(self) -> Server:
-        text = read_components().text()
-
-        def make_attempt(attempt: Attempt, _seconds: float) -> tuple[str, str, bool]:
+        def make_attempt(attempt: Attempt, _seconds: float) -> Server:
             with self._session(attempt, writes=False) as session:
-                result = session.run(text)
-                rows = {row["name"]: row for row in result}
-                kernel = rows["Neo4j Kernel"]
-                return (
-                    kernel["versions"][0],
-                    kernel["edition"],
-                    result.consume().server.protocol_version >= (6, 0),
-                )
+                result = session.run(read_components().text())
+                rows = list(result)
+                return describe_server(rows, result.consume().server.protocol_version)
 
-        version, edition, has_binary_vectors = self._run_in_time(make_attempt, "server")
-        check_version(version)
-        return Server(
-            version=version,
-            edition=edition,
-            dialect=choose_dialect(version),
-            has_binary_vectors=has_binary_vectors,
-        )
+        return self._run_in_time(make_attempt, "server")
 
     def _encode(self, parameters: Any) -> Any:
         return encode_parameters(parameters, has_binary_vectors=self.server.has_binary_vectors)
