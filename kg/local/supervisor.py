@@ -37,6 +37,7 @@ from mcp_context_persistence.kg.local.space import (
 )
 from mcp_context_persistence.kg.local.state_file import StateFile
 from mcp_context_persistence.kg.local.store import Phase, State, Store
+from mcp_context_persistence.kg.local.store_check import check_files
 
 TICK_SECONDS = 0.2
 READY_TICK_SECONDS = 0.03
@@ -182,12 +183,24 @@ class Supervisor:
         if failure:
             self.process.kill()
             return failure
+        if self.store.unchecked.exists():
+            return self._check_copy() or self._start()
         self._last_start = time.monotonic()
         self.store.panicked.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.store.write_mark()  # from now on, there must be data
         self._publish("running")
         return None
+
+    def _check_copy(self) -> Failure | None:
+        """Stop the server, which has replayed its log, and check the data; return what is wrong."""
+        self.store.panicked.unlink(missing_ok=True)
+        self.process.end(is_orderly=True)
+        self._publish("checking")
+        failure = check_files(self.store, self.specification, self._is_needed)
+        if failure is None:
+            self.store.unchecked.unlink(missing_ok=True)
+        return failure
 
     def _wait_until_ready(self) -> bool:
         """Return whether the server answers in time."""

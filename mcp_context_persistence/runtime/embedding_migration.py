@@ -114,7 +114,7 @@ class Migration:
 
         Raises:
             ContextPersistenceError: It failed, was stopped, or the database does not answer.
-            ProgressError: The caller\'s progress function raised an error.
+            ProgressError: The caller's progress function raised an error.
         """
         seconds, has_answer = self._graph.seconds_left, True
         try:

@@ -1,6 +1,5 @@
 """Save and load conversations."""
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
 from mcp_context_persistence.kg.errors import DatabaseError, NotFoundError, ValidationError
 from mcp_context_persistence.kg.models import MODES, Conversation, Message
 from mcp_context_persistence.kg.schema.type_limits import Types
+from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import conversations as statements
 from mcp_context_persistence.kg.writes.conversation_diff import (
@@ -237,7 +237,7 @@ def load_history(
         message_count=len(messages),
         total_messages=rows[0]["total"],
         project_path=stored_conversation["project_path"],
-        metadata=json.loads(stored_conversation["metadata"] or "null"),
+        metadata=load_stored(stored_conversation["metadata"], "metadata of a conversation"),
         created_at=timestamps.from_milliseconds(stored_conversation["created_ms"]),
         updated_at=timestamps.from_milliseconds(stored_conversation["updated_ms"]),
     )
@@ -252,7 +252,7 @@ def build_messages(stored_messages: Sequence[Mapping[str, Any]]) -> list[Message
             name=row.get("name"),
             content=row["content"],
             timestamp=timestamps.from_milliseconds(row["timestamp_ms"]),
-            metadata=json.loads(row.get("metadata") or "null"),
+            metadata=load_stored(row.get("metadata"), "metadata of a message"),
         )
         for row in stored_messages
         if row["id"] is not None
