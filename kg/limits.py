@@ -70,9 +70,13 @@ CACHE_SECONDS = 2_592_000
 MEMORY_PROCESS_BYTES = 1_000_000_000
 MEMORY_SERVER_BYTES = 900_000_000  # that it must leave for a managed server
 OPEN_SECONDS = 240.0  # to open a local store, without the first download of jars
+CHECK_SECONDS = 100.0  # to check the files of a store that was copied while its server was running
 FREE_BYTES = 16_777_216  # that must be free on a store's disk to start its server
+FREE_FILES = 256  # for which its file system must have room; a new store has 180
 # That a local store's server must be allowed to open; it opens about 450 when it starts.
 OPEN_FILES = 1_024
+SERVER_FILE_BYTES = 1_073_741_824  # that a file of it may have, at least
+SERVER_CPU_SECONDS = 3_600  # of processor time that it may use, at least
 SERVER_LOG_BYTES = 50_000_000  # of all logs of a local store
 ASYNC_THREADS = 16
 RECENT_REQUESTS = 1_024  # whose durations the percentiles of the metrics cover

@@ -1,7 +1,6 @@
 """The difference between a conversation as the caller passes it and as it is stored."""
 
 import itertools
-import json
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from mcp_context_persistence.kg.filter_tokens import (
 )
 from mcp_context_persistence.kg.identifiers import build_message_id, digest
 from mcp_context_persistence.kg.models import Conversation
+from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.text.terms import text_properties
 from mcp_context_persistence.kg.writes.message_diff import (
     MessageDiff,
@@ -165,7 +165,7 @@ def diff_conversation(
             "use another id"
         )
     old = stored.conversation
-    old_metadata = json.loads(old.get("metadata") or "null")
+    old_metadata = load_stored(old.get("metadata"), "metadata of a conversation")
     metadata = conversation.metadata if conversation.metadata is not None else old_metadata
     properties = _merge_properties(namespace, conversation, old, mode=mode, metadata=metadata)
     shared = SharedProperties(

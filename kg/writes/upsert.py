@@ -1,6 +1,5 @@
 """Entities and relationships of a caller, and three strategies to combine them with stored ones."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -8,6 +7,7 @@ from typing import Any, Literal
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.identifiers import build_entity_id, build_relationship_type
+from mcp_context_persistence.kg.stored_json import load_stored
 
 Strategy = Literal["upsert", "merge", "skip"]
 STRATEGIES: tuple[Strategy, ...] = ("upsert", "merge", "skip")
@@ -202,7 +202,7 @@ def parse_stored_entity(entity_id: str, properties: Mapping[str, Any]) -> Entity
         description=properties["description"],
         confidence=properties["confidence"],
         aliases=tuple(properties["aliases"] or ()),
-        metadata=json.loads(properties["metadata"]) if properties["metadata"] else None,
+        metadata=load_stored(properties["metadata"], "metadata of an entity"),
     )
 
 
@@ -292,7 +292,7 @@ def _coalesce(first: Any, second: Any) -> Any:
 
 def parse_relationship_metadata(properties: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the caller's own properties of a stored relationship."""
-    return json.loads(properties["properties"]) if properties.get("properties") else None
+    return load_stored(properties.get("properties"), "properties of a relationship")  # type: ignore[no-any-return]
 
 
 def combine_maps(

@@ -1,6 +1,5 @@
 """Save conversations."""
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
 from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
 from mcp_context_persistence.kg.models import MODES, Conversation, Message
 from mcp_context_persistence.kg.schema.type_limits import Types
+from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import conversations as statements
 from mcp_context_persistence.kg.writes.conversation_diff import (
@@ -222,7 +222,7 @@ def build_messages(stored_messages: Sequence[Mapping[str, Any]]) -> list[Message
             name=row.get("name"),
             content=row["content"],
             timestamp=timestamps.from_milliseconds(row["timestamp_ms"]),
-            metadata=json.loads(row.get("metadata") or "null"),
+            metadata=load_stored(row.get("metadata"), "metadata of a message"),
         )
         for row in stored_messages
         if row["id"] is not None

@@ -8,6 +8,7 @@ from datetime import date
 from mcp_context_persistence.kg import identifiers, limits, timestamps, validation
 from mcp_context_persistence.kg.driver.statement import Row
 from mcp_context_persistence.kg.errors import NotFoundError, ValidationError
+from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.writes import conversations as statements
 from mcp_context_persistence.models import LoadConversationHistoryResponse
 from mcp_context_persistence.runtime.engine import Engine
@@ -92,7 +93,7 @@ def _build_response(
         if len(page) < len(stored)
         else None,
         project_path=conversation["project_path"],
-        metadata=json.loads(conversation["metadata"] or "null"),
+        metadata=load_stored(conversation["metadata"], "metadata of a conversation"),
         created_at=timestamps.from_milliseconds(conversation["created_ms"]),
         updated_at=timestamps.from_milliseconds(conversation["updated_ms"]),
     )

@@ -1,6 +1,5 @@
 """Read the graph near an entity."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from typing import Any
 
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.models import Entity
+from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.timestamps import from_milliseconds
 from mcp_context_persistence.kg.writes import entities as knowledge
 from mcp_context_persistence.models import (
@@ -77,7 +77,7 @@ def _build_stored_entity(row: Mapping[str, Any]) -> Entity:
         name=properties["name"] or row["id"],
         description=properties["description"] or "",
         confidence=1.0 if properties["confidence"] is None else properties["confidence"],
-        metadata=json.loads(properties["metadata"] or "null"),
+        metadata=load_stored(properties["metadata"], "metadata of an entity"),
         conversation_id=None,
         message_id=None,
         created_at=from_milliseconds(properties["created_ms"]),

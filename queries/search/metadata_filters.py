@@ -4,7 +4,6 @@ A condition on equal values becomes filter tokens. The index has no ranges: the 
 stored under the key are compared, and those within the range become filter tokens.
 """
 
-import json
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from mcp_context_persistence.kg.filter_tokens import (
     list_values,
 )
 from mcp_context_persistence.kg.plain_values import join_key, to_plain
+from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.queries.search.query_terms import build_filter_query
 
 OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -180,7 +180,7 @@ def _read_metadata(
 
     def read(row: Row) -> Mapping[str, list[str]]:
         within: dict[str, list[str]] = {path: [] for path in ranges}
-        for path, value in list_values(json.loads(row["metadata"] or "{}")):
+        for path, value in list_values(load_stored(row["metadata"], "metadata") or {}):
             if path in ranges and ranges[path].is_within_bounds(value):
                 within[path].append(format_value(value))
         return within
