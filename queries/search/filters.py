@@ -269,13 +269,13 @@ def read_filters(value: object) -> Filters:
     Raises:
         ValidationError: A key is unknown (the text names the nearest one), or a value is not valid.
     """
+    if value is None:
+        return NO_FILTERS
     with validation.reading("filters"):
         return _read_conditions(_read_set_fields(value))
 
 
 def _read_conditions(value: object) -> Filters:
-    if value is None:
-        return NO_FILTERS
     fields: dict[str, Any] = {}
     metadata: dict[str, MetadataCondition] = {}
     for key, condition in validation.check_mapping("filters", value).items():
