@@ -19,9 +19,15 @@ from mcp_context_persistence.ingest.extraction.mentions import (
     build_mention,
     build_sentence,
     find_data_mentions,
+    find_sign_mentions,
     is_in_text,
     limit_data_mentions,
     select_candidates,
+)
+from mcp_context_persistence.ingest.extraction.name_patterns import find_name_patterns
+from mcp_context_persistence.ingest.extraction.name_types import (
+    find_unlabeled_names,
+    retype_names,
 )
 from mcp_context_persistence.ingest.extraction.named_entities import (
     find_named_entities,
@@ -43,6 +49,7 @@ from mcp_context_persistence.ingest.extraction.segmentation import (
     join_values,
     split_into_segments,
 )
+from mcp_context_persistence.ingest.extraction.short_names import link_short_names
 from mcp_context_persistence.ingest.extraction.software_entities import find_software
 from mcp_context_persistence.ingest.extraction.user_patterns import RULE_PREFIX, UserPatterns
 from mcp_context_persistence.ingest.models import registry, spacy_pipeline
@@ -140,10 +147,12 @@ class Extractor:
         for index, group in groupby(extracted, key=itemgetter(0)):
             spans, _, is_cut = data.pop(index)
             mentions = find_data_mentions(texts[index], spans, patterns)
+            mentions += find_sign_mentions(texts[index], spans)
             relations: list[Relation] = []
             for _, segment_mentions, segment_relations in group:
                 mentions += segment_mentions
                 relations += segment_relations
+            mentions, relations = link_short_names(mentions, relations)
             limited = limit_data_mentions(mentions, spans)
             extraction = _build_extraction(limited, relations)
             is_cut = is_cut or len(limited) < len(mentions)
@@ -215,6 +224,7 @@ def _apply_rules(
     candidates = [
         *find_software(parsed),
         *find_named_entities(parsed),
+        *find_name_patterns(parsed.text),
         *find_people_and_places(parsed),
         *names,
     ]
@@ -222,7 +232,10 @@ def _apply_rules(
         candidates = restrict_to_cells(candidates, segment.cells)
     elif patterns:
         candidates += patterns.find_candidates(parsed.text)
-    spans = retype_short_names(parsed.text, select_candidates(candidates, occupied))
+    spans = retype_names(parsed, select_candidates(candidates, occupied))
+    if not segment.cells:
+        spans += select_candidates(find_unlabeled_names(parsed, occupied), occupied)
+    spans = retype_short_names(parsed.text, spans)
     if not segment.cells:
         spans += select_candidates(find_concepts(parsed, occupied), occupied)
     spans = sorted(span for span in spans if is_in_text(parsed, segment, text, span))

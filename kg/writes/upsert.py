@@ -1,13 +1,18 @@
 """Entities and relationships of a caller, and three strategies to combine them with stored ones."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.kg.identifiers import build_entity_id, build_relationship_type
+from mcp_context_persistence.kg.identifiers import (
+    build_entity_id,
+    build_relationship_type,
+    fold_name,
+)
+from mcp_context_persistence.kg.writes.spellings import NewName, list_apart
 
 Strategy = Literal["upsert", "merge", "skip"]
 STRATEGIES: tuple[Strategy, ...] = ("upsert", "merge", "skip")
@@ -180,6 +185,41 @@ def redirect_entities(rows: Sequence[EntityRow], redirects: Mapping[str, str]) -
             kept = by_id.get(redirected.id)
             by_id[redirected.id] = redirected if kept is None else _add_missing(kept, redirected)
     return list(by_id.values())
+
+
+def respell_entities(rows: Sequence[EntityRow], targets: Mapping[str, str]) -> list[EntityRow]:
+    """Replace ids of names that are stored in another spelling; the stored spelling stays.
+
+    Args:
+        rows: Entities of a caller.
+        targets: For each id the id of the entity with the same name in another spelling.
+    """
+    by_id = {row.id: row for row in rows if row.id not in targets}
+    for row in rows:
+        if row.id in targets:
+            respelled = replace(row, id=targets[row.id], name=None)
+            first = by_id.get(respelled.id)
+            by_id[respelled.id] = respelled if first is None else _add_missing(first, respelled)
+    return list(by_id.values())
+
+
+def list_names(rows: Iterable[EntityRow]) -> tuple[list[NewName], dict[str, str]]:
+    """Return the names of entities whose id is made from their name.
+
+    Returns:
+        The first spelling of each name; and for the id of each other spelling that first id.
+    """
+    first: dict[tuple[str, bool], NewName] = {}
+    targets: dict[str, str] = {}
+    for row in rows:
+        if row.name is None or row.id != build_entity_id(row.name):
+            continue
+        apart = list_apart([row.type])
+        name = NewName(id=row.id, folded=fold_name(row.name), apart=apart)
+        known_name = first.setdefault((name.folded, "concept" in apart), name)
+        if known_name.id != row.id:
+            targets[row.id] = known_name.id
+    return list(first.values()), targets
 
 
 def _add_missing(first: EntityRow, second: EntityRow) -> EntityRow:

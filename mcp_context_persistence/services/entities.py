@@ -89,7 +89,9 @@ def _build_and_store(
 ) -> tuple[Knowledge, str | None]:
     """Build the rows of an extraction, and store them; return what they were linked to."""
     redirects = engine.state.redirects() if should_store else Redirects()
-    knowledge = build_knowledge(engine, [(source, extraction)], redirects, now=now)
+    knowledge = build_knowledge(
+        engine, [(source, extraction)], redirects, now=now, reads_stored=should_store
+    )
     if not should_store or not knowledge.rows.entities:
         return knowledge, None
     link_statement = None

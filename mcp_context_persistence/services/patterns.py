@@ -9,7 +9,6 @@ from typing import Any
 from mcp_context_persistence.ingest.extraction import user_patterns
 from mcp_context_persistence.ingest.extraction.results import Extraction
 from mcp_context_persistence.ingest.graph_rows import build_mention_rows
-from mcp_context_persistence.ingest.redirects import follow_redirects
 from mcp_context_persistence.kg import identifiers, limits, validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement
 from mcp_context_persistence.kg.errors import NotFoundError
@@ -29,6 +28,7 @@ from mcp_context_persistence.services.knowledge_writer import (
     Knowledge,
     build_knowledge,
     embed_knowledge,
+    resolve_names,
 )
 
 
@@ -173,10 +173,8 @@ class _Page:
         rows = engine.graph.run(self._statement())
         texts = [row for row in rows if row["content"] is not None]
         self._extract([row["content"] for row in texts])
-        by_text = {
-            row["id"]: follow_redirects(self._extractions[row["content"]], redirects.targets)
-            for row in texts
-        }
+        extractions = ((row["id"], self._extractions[row["content"]]) for row in texts)
+        by_text = dict(resolve_names(engine, extractions, redirects)[0])
         changed = [
             row
             for row in texts

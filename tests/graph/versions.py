@@ -17,6 +17,8 @@ VECTORS = (
     "REMOVE v.embedding_model, v.vector_size, v.vectors, v.vectors_revision"
 )
 
+FOLDED = "MATCH (e:Entity|MergedEntity) REMOVE e.folded"
+
 
 def make_old(
     graph: Graph,
@@ -37,6 +39,9 @@ def make_old(
     """
     migrations.ensure_schema(graph, vector_size=vector_size)
     with graph.driver.session() as session:
+        if version < 8:
+            session.run("DROP INDEX entity_folded").consume()
+            session.run(FOLDED).consume()
         if version < 7:
             labels = "Message|Entity|Decision|Conversation" + ("" if version < 2 else "|Chunk")
             session.run("DROP INDEX memory_text").consume()
