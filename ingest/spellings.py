@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mcp_context_persistence.ingest.extraction.results import Extraction, Mention, Relation
 from mcp_context_persistence.kg.identifiers import fold_name
-from mcp_context_persistence.kg.writes.spellings import APART_FROM_CONCEPTS, NewName, list_apart
+from mcp_context_persistence.kg.writes.spellings import NEVER_CONCEPTS, NewName, list_excluded_types
 
 
 def unify_spellings(
@@ -27,7 +27,7 @@ def unify_spellings(
         for mention in extraction.mentions:
             types[mention.entity_id].add(mention.type)
             counts[_build_key(mention)][mention.entity_id] += 1
-    for folded in [folded for folded, is_apart in counts if is_apart]:
+    for folded in [folded for folded, is_excluded in counts if is_excluded]:
         # "Rose" is a person here, so that a library of that name is the same, but the word is not.
         if _is_concept(counts.get((folded, False), Counter()), types):
             continue
@@ -37,12 +37,14 @@ def unify_spellings(
     for (folded, _), spellings in counts.items():
         best_id = spellings.most_common(1)[0][0]
         targets.update((entity_id, best_id) for entity_id in spellings if entity_id != best_id)
-        names.append(NewName(id=best_id, folded=folded, apart=list_apart(types[best_id])))
+        names.append(
+            NewName(id=best_id, folded=folded, excluded_types=list_excluded_types(types[best_id]))
+        )
     return [(key, replace_ids(extraction, targets)) for key, extraction in keyed], names
 
 
 def _build_key(mention: Mention) -> tuple[str, bool]:
-    return fold_name(mention.name), mention.type in APART_FROM_CONCEPTS
+    return fold_name(mention.name), mention.type in NEVER_CONCEPTS
 
 
 def _is_concept(spellings: Mapping[str, int], types: Mapping[str, set[str]]) -> bool:

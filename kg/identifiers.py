@@ -56,11 +56,12 @@ def build_entity_id(name: str) -> str:
 def fold_name(name: str) -> str:
     """Return the form in which the spellings of a name meet: ``NEO4J`` and ``Neo4j`` are the same.
 
-    Case, Unicode form, kinds of apostrophes and hyphens, and white space do not count; ``C``,
-    ``C++`` and ``C#`` stay apart. Like an id, it is cut where it is too long.
+    Case, Unicode form, kinds of apostrophes and hyphens, white space and a final full stop do not
+    count; ``C``, ``C++`` and ``C#`` stay apart. Like an id, it is cut where it is too long.
     """
     folded = unicodedata.normalize("NFKC", name).casefold().translate(_SIGNS)
-    return build_entity_id(" ".join(unicodedata.normalize("NFC", folded).replace("_", " ").split()))
+    words = unicodedata.normalize("NFC", folded).replace("_", " ").split()
+    return build_entity_id(" ".join(words).rstrip(".") or " ".join(words))
 
 
 def split_name(name: str) -> str:

@@ -110,7 +110,8 @@ def _find(
 def _find_paths(code: str) -> Iterator[EntityCandidate]:
     for match in _PATH.finditer(code):
         start, end = match.span("path")
-        start += len(_PATH_PREFIX.match(match["path"])[0])
+        prefix = _PATH_PREFIX.match(match["path"])
+        start += len(prefix[0]) if prefix else 0
         if "/" in match["path"] or "\\" in match["path"] or match["path"].count(".") == 1:
             yield EntityCandidate(start, end, "file", "code:path", Tier.CODE)
 

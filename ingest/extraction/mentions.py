@@ -102,19 +102,19 @@ def find_data_mentions(
     """Return the names in code and logs, and what the user's patterns find in data."""
     mentions: list[Mention] = []
     for start, end, shape in data:
-        part = text[start:end]
-        occupied = bytearray(len(part))
+        data_text = text[start:end]
+        occupied = bytearray(len(data_text))
         candidates: list[EntityCandidate] = []
         if patterns and shape not in {Shape.BLOB, Shape.FENCED}:
-            candidates += patterns.find_candidates(part)
+            candidates += patterns.find_candidates(data_text)
         if shape in {Shape.CODE, Shape.FENCED}:
-            candidates += find_names_in_code(part)
+            candidates += find_names_in_code(data_text)
         elif shape == Shape.LOG:
-            candidates += find_names_in_log(part)
+            candidates += find_names_in_log(data_text)
         elif shape in {Shape.JSON, Shape.TABLE}:
-            candidates += find_files_and_errors(part)
+            candidates += find_files_and_errors(data_text)
         mentions += [
-            _build_data_mention(part, start, span, patterns)
+            _build_data_mention(data_text, start, span, patterns)
             for span in sorted(select_candidates(candidates, occupied))
         ]
     return mentions
@@ -163,11 +163,11 @@ def limit_data_mentions(mentions: list[Mention], data: Sequence[DataSpan]) -> li
 
 
 def _build_data_mention(
-    part: str, offset: int, span: EntityCandidate, patterns: UserPatterns | None
+    data_text: str, offset: int, span: EntityCandidate, patterns: UserPatterns | None
 ) -> Mention:
-    name = part[span.start : span.end]
-    line_start = part.rfind("\n", 0, span.start) + 1
-    line = part[line_start : line_start + 2 * EVIDENCE_CHARACTERS].partition("\n")[0].strip()
+    name = data_text[span.start : span.end]
+    line_start = data_text.rfind("\n", 0, span.start) + 1
+    line = data_text[line_start : line_start + 2 * EVIDENCE_CHARACTERS].partition("\n")[0].strip()
     is_users = patterns is not None and span.rule.startswith(RULE_PREFIX)
     return Mention(
         start=offset + span.start,

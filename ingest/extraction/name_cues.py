@@ -4,7 +4,7 @@ Each cue adds a weight to a type. The sum over all places where a text has the n
 together with the label of the recognizer, which is often wrong for names of a single word.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import cache
 
@@ -13,7 +13,7 @@ from mcp_context_persistence.ingest.extraction.relation_verbs import inflect_ver
 from mcp_context_persistence.ingest.extraction.results import ParsedText
 from mcp_context_persistence.ingest.extraction.rule_data import get_words
 
-Votes = Counter[str]
+Votes = defaultdict[str, float]  # by type
 
 # A certain cue is stronger than all that others say; a weak one only breaks ties.
 CERTAIN, STRONG, FAIR, WEAK = 8.0, 4.0, 2.0, 1.0
@@ -54,7 +54,7 @@ def _inflect(name: str) -> frozenset[str]:
 
 def find_votes(parsed: ParsedText, first: int, end: int) -> Votes:
     """Return what the cues of one place say about the name of some tokens."""
-    votes: Votes = Counter()
+    votes: Votes = defaultdict(float)
     for read_cue in _CUES:
         for kind, weight in read_cue(parsed, first, end):
             votes[kind] += weight

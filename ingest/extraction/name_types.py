@@ -1,6 +1,6 @@
 """The types of names: the recognizer's labels, corrected by the cues of the whole text."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from mcp_context_persistence.ingest.extraction.name_cues import FAIR, STRONG, Votes, find_votes
@@ -24,20 +24,24 @@ _MAX_TOKENS = 5
 
 
 def retype_names(parsed: ParsedText, spans: Sequence[EntityCandidate]) -> list[EntityCandidate]:
-    """Return spans with the type that the cues of all places of a name agree on.
+    """Return spans with the type that the cues at all mentions of a name agree on.
 
     Only spans of the recognizer and of the rules for people and places change.
     """
-    places = [_find_tokens(parsed, span) if _may_change(span) else None for span in spans]
-    votes: defaultdict[str, Votes] = defaultdict(Counter)
+    token_spans = [_find_tokens(parsed, span) if _may_change(span) else None for span in spans]
+    votes: defaultdict[str, Votes] = defaultdict(lambda: defaultdict(float))
     is_about_software = _is_about_software(parsed)
-    for span, place in zip(spans, places, strict=True):
-        if place is not None:
+    for span, token_span in zip(spans, token_spans, strict=True):
+        if token_span is not None:
             name = parsed.text[span.start : span.end]
-            votes[name].update(_find_votes(parsed, *place, is_about_software=is_about_software))
+            new_votes = _find_votes(parsed, *token_span, is_about_software=is_about_software)
+            for kind, weight in new_votes.items():
+                votes[name][kind] += weight
     return [
-        span if place is None else _retype(span, votes[parsed.text[span.start : span.end]], place)
-        for span, place in zip(spans, places, strict=True)
+        span
+        if token_span is None
+        else _retype(span, votes[parsed.text[span.start : span.end]], token_span)
+        for span, token_span in zip(spans, token_spans, strict=True)
     ]
 
 
@@ -50,7 +54,7 @@ def _is_about_software(parsed: ParsedText) -> bool:
 def _find_votes(parsed: ParsedText, first: int, end: int, *, is_about_software: bool) -> Votes:
     votes = find_votes(parsed, first, end)
     if not is_about_software:
-        del votes["technology"]
+        votes.pop("technology", None)
     return votes
 
 
@@ -60,14 +64,16 @@ def _may_change(span: EntityCandidate) -> bool:
     )
 
 
-def _retype(span: EntityCandidate, votes: Votes, place: tuple[int, int]) -> EntityCandidate:
+def _retype(span: EntityCandidate, votes: Votes, token_span: tuple[int, int]) -> EntityCandidate:
     if not votes:
         return span
-    totals: Votes = Counter(votes)
+    totals = defaultdict(float, votes)
     if span.tier != Tier.NAMED_ENTITY:
         totals[span.type] += _PRIOR_OF_RULE
     else:
-        totals[span.type] += _PRIOR_OF_WORDS if place[1] - place[0] > 1 else _PRIOR_OF_WORD
+        totals[span.type] += (
+            _PRIOR_OF_WORDS if token_span[1] - token_span[0] > 1 else _PRIOR_OF_WORD
+        )
     best = max(totals, key=lambda kind: (totals[kind], kind == span.type))
     return span if best == span.type else span._replace(type=best, rule=f"context:{best}")
 
@@ -79,8 +85,8 @@ def find_unlabeled_names(parsed: ParsedText, occupied: bytearray) -> Iterator[En
         votes = _find_votes(parsed, first, end, is_about_software=is_about_software)
         if not votes:
             continue
-        kind, weight = votes.most_common(1)[0]
-        if weight >= (FAIR if end - first > 1 else STRONG):
+        kind = max(votes, key=lambda name: votes[name])
+        if votes[kind] >= (FAIR if end - first > 1 else STRONG):
             yield EntityCandidate(
                 parsed.starts[first],
                 parsed.ends[end - 1],

@@ -26,7 +26,8 @@ _NOUNS_AFTER_PROJECT = get_words("nouns_after_project")
 _REPOSITORIES = frozenset({"repo", "repository", "codebase", "project"})
 _WORDS_AROUND_NAME = get_words("words_around_name")
 _QUESTION_VERBS = get_words("question_verbs")
-_SENTENCE_STARTS = _WORDS_AROUND_NAME | _QUESTION_VERBS
+_REQUESTS = get_words("requests")
+_SENTENCE_STARTS = _WORDS_AROUND_NAME | _QUESTION_VERBS | _REQUESTS
 _TITLES = get_words("person_titles")
 _KIN_NOUNS = get_words("kin_nouns")
 _GENERIC_NOUNS = get_words("generic_nouns")
@@ -114,7 +115,7 @@ def _trim_entity_span(parsed: ParsedText, first: int, end: int, kind: str) -> li
     if (
         kind != "work"
         and first < end - 1
-        and parsed.lowers[first] in _QUESTION_VERBS
+        and parsed.lowers[first] in _QUESTION_VERBS | _REQUESTS
         and first == _find_sentence_start(parsed, first)
     ):
         first += 1

@@ -10,6 +10,7 @@ from mcp_context_persistence.ingest.extraction.results import Mention, Relation
 from mcp_context_persistence.kg.identifiers import fold_name
 
 _PERSON, _ORGANIZATION = "person", "organization"
+_MAX_WORDS = 8
 # Types that the recognizer often gives to short forms of these.
 _SHORT_TYPES = {
     _PERSON: frozenset({_PERSON, _ORGANIZATION, "product", "work"}),
@@ -44,7 +45,7 @@ def _find_full_names(mentions: Sequence[Mention]) -> Mapping[tuple[str, ...], Me
     full_names: dict[tuple[str, ...], Mention | None] = {}
     for mention in {m.entity_id: m for m in mentions}.values():
         words = _split(mention.name)
-        if len(words) > 1 and mention.type in {_PERSON, _ORGANIZATION}:
+        if 1 < len(words) <= _MAX_WORDS and mention.type in {_PERSON, _ORGANIZATION}:
             for form in _list_forms(words, mention.type):
                 is_new = form not in full_names
                 full_names[form] = mention if is_new else _choose(full_names[form], mention)

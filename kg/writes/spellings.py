@@ -12,7 +12,7 @@ from mcp_context_persistence.kg.driver.statement import Row, Run, Statement, as_
 
 _CONCEPT = "concept"
 # An ordinary word in lower case is not the same as one of these: "rose" and the person "Rose".
-APART_FROM_CONCEPTS = ("event", "group", "language", "law", "location", "person", "work")
+NEVER_CONCEPTS = ("event", "group", "language", "law", "location", "person", "work")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,24 +22,24 @@ class NewName:
     Attributes:
         id: Its id.
         folded: The form in which all spellings of its name meet, see `identifiers.fold_name`.
-        apart: Types of entities that are never the same.
+        excluded_types: Types of entities that are never the same.
     """
 
     id: str
     folded: str
-    apart: tuple[str, ...]
+    excluded_types: tuple[str, ...]
 
     def to_parameters(self) -> dict[str, Any]:
         """Return the parameters of the statements."""
         return asdict(self)
 
 
-def list_apart(types: Iterable[str | None]) -> tuple[str, ...]:
+def list_excluded_types(types: Iterable[str | None]) -> tuple[str, ...]:
     """Return the types that an entity of these types is never the same as."""
     type_set = set(types)
     if type_set == {_CONCEPT}:
-        return APART_FROM_CONCEPTS
-    return (_CONCEPT,) if type_set & set(APART_FROM_CONCEPTS) else ()
+        return NEVER_CONCEPTS
+    return (_CONCEPT,) if type_set & set(NEVER_CONCEPTS) else ()
 
 
 def find_stored(

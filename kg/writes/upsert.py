@@ -12,7 +12,7 @@ from mcp_context_persistence.kg.identifiers import (
     build_relationship_type,
     fold_name,
 )
-from mcp_context_persistence.kg.writes.spellings import NewName, list_apart
+from mcp_context_persistence.kg.writes.spellings import NewName, list_excluded_types
 
 Strategy = Literal["upsert", "merge", "skip"]
 STRATEGIES: tuple[Strategy, ...] = ("upsert", "merge", "skip")
@@ -214,9 +214,9 @@ def list_names(rows: Iterable[EntityRow]) -> tuple[list[NewName], dict[str, str]
     for row in rows:
         if row.name is None or row.id != build_entity_id(row.name):
             continue
-        apart = list_apart([row.type])
-        name = NewName(id=row.id, folded=fold_name(row.name), apart=apart)
-        known_name = first.setdefault((name.folded, "concept" in apart), name)
+        excluded_types = list_excluded_types([row.type])
+        name = NewName(id=row.id, folded=fold_name(row.name), excluded_types=excluded_types)
+        known_name = first.setdefault((name.folded, "concept" in excluded_types), name)
         if known_name.id != row.id:
             targets[row.id] = known_name.id
     return list(first.values()), targets
