@@ -1,5 +1,6 @@
 """Builds rows for the statements that write extracted entities, mentions and relations."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,6 +8,7 @@ from typing import Any, Protocol
 
 from mcp_context_persistence.ingest.extraction.results import Extraction, Mention, Relation
 from mcp_context_persistence.ingest.extraction.user_patterns import RULE_PREFIX
+from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.identifiers import (
     build_label,
     build_relationship_id,
@@ -36,7 +38,8 @@ class GraphRows:
 
     Attributes:
         entities: Sorted by id, so that all writers lock entities in one order.
-        mentions: For each text its id and the rows of its mentions.
+        mentions: For each text its id, the rows of its mentions, and the properties that keep
+            what it does not assert.
         relations: Sorted by source, type and target.
         redirected_ids: Ids of merged entities that a text mentions.
     """
@@ -99,7 +102,11 @@ def build_graph_rows(
             for entity_id in sorted(best_mentions)
         ],
         mentions=[
-            {"text_id": source_id, "entities": build_mention_rows(extraction.mentions)}
+            {
+                "text_id": source_id,
+                "entities": build_mention_rows(extraction.mentions),
+                "unasserted": build_unasserted_properties(extraction.unasserted),
+            }
             for source_id, extraction in extractions
         ],
         relations=_build_relation_rows(namespace, extractions, admitted),
@@ -237,6 +244,24 @@ def build_mention_rows(mentions: Sequence[Mention]) -> list[dict[str, Any]]:
         }
         for entity_id, parts in sorted(groups.items())
     ]
+
+
+def build_unasserted_properties(relations: Sequence[Relation]) -> dict[str, list[str] | None]:
+    """Return the properties of a text's node that keep the relations that it does not assert.
+
+    They belong to the text alone: they change and disappear with it, and no traversal meets them.
+    """
+    kept = relations[: limits.UNASSERTED_PER_TEXT]
+    ids = dict.fromkeys(end for relation in kept for end in (relation.source, relation.target))
+    return {
+        "unasserted": [_dump_relation(relation) for relation in kept] or None,
+        "unasserted_ids": list(ids) or None,
+    }
+
+
+def _dump_relation(relation: Relation) -> str:
+    fields = ("source", "type", "target", "modality", "polarity", "confidence", "evidence")
+    return json.dumps({name: getattr(relation, name) for name in fields}, ensure_ascii=False)
 
 
 def _summarize_mentions(entity_id: str, mentions: Sequence[Mention]) -> dict[str, Any]:

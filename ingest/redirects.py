@@ -10,7 +10,8 @@ def follow_redirects(extraction: Extraction, targets: Mapping[str, str]) -> Extr
     """Return an extraction with merged entities replaced by the entities that they mean now.
 
     A relation between two names of one entity is left out. A relation that occurs twice after the
-    replacement is kept once.
+    replacement is kept once. What is not asserted keeps the ids of the names in the text: a query
+    follows the merges of that time.
 
     Args:
         extraction: What was extracted from a text.
@@ -28,10 +29,10 @@ def follow_redirects(extraction: Extraction, targets: Mapping[str, str]) -> Extr
         if relation.source == relation.target or redirected.source != redirected.target:
             key = (redirected.source, redirected.type, redirected.target)
             relations.setdefault(key, redirected)
-    return Extraction(
+    return replace(
+        extraction,
         mentions=tuple(_redirect_mention(mention, targets) for mention in extraction.mentions),
         relations=tuple(relations.values()),
-        truncated=extraction.truncated,
     )
 
 

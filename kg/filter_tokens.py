@@ -5,7 +5,7 @@ property `facets`.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
@@ -61,28 +61,49 @@ def read_tags(metadata: Mapping[str, Any] | None) -> list[str]:
     return tags
 
 
+def build_own_tokens(metadata: Mapping[str, Any] | None) -> list[str]:
+    """Return the tokens of the node to which metadata belongs: the shared ones, and its keys.
+
+    By the tokens of the keys, ranges find the nodes whose values they compare.
+    """
+    return [*build_shared_tokens(metadata), *dict.fromkeys(map(build_key_token, metadata or {}))]
+
+
 def build_shared_tokens(metadata: Mapping[str, Any] | None) -> list[str]:
     """Return the tokens that messages have from their conversation's metadata or from their own."""
     return [
         *(build_token("tag", tag) for tag in read_tags(metadata)),
-        *build_metadata_tokens(metadata),
+        *dict.fromkeys(
+            build_value_token(path, format_value(value))
+            for path, value in list_values(metadata or {})
+        ),
     ]
 
 
-def build_metadata_tokens(metadata: Mapping[str, Any] | None) -> list[str]:
-    """Return tokens for the strings, numbers and booleans at the top level of metadata.
+def build_key_token(path: str) -> str:
+    """Return the token for metadata that has the first part of a path as a key."""
+    return build_token("metadata key", path.split(".", maxsplit=1)[0])
 
-    Filters name them `metadata.KEY`.
+
+def build_value_token(path: str, text: str) -> str:
+    """Return the token for a value of metadata, which is written as `format_value` does."""
+    return build_token(f"metadata:{path}", text)
+
+
+def list_values(metadata: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the strings, numbers and booleans in metadata with their paths, as filters name them.
+
+    The keys of a path are joined by dots. Each element of a list counts as a value of its key; a
+    list inside a list does not.
     """
-    return [
-        build_token(f"metadata.{key}", format_value(value))
-        for key, value in (metadata or {}).items()
-        if isinstance(value, (str, bool, int, float))
-    ]
+    for key, value in metadata.items():
+        for item in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(item, Mapping):
+                yield from list_values(item, f"{prefix}{key}.")
+            elif isinstance(item, (str, bool, int, float)):
+                yield f"{prefix}{key}", item
 
 
 def format_value(value: str | bool | float) -> str:
-    """Return a value as its token is made from it: a string itself, else JSON, and 1.0 as 1."""
-    if isinstance(value, str):
-        return value
+    """Return a value as JSON, and 1.0 as 1; a string differs from a number that looks like it."""
     return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)

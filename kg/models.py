@@ -19,6 +19,7 @@ MODES: tuple[Mode, ...] = ("conversation", "knowledge", "hybrid")
 TIMESTAMP_RULE = "must be a date and time, such as 2026-01-31T12:00:00Z"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FIELD = re.compile(r"[a-z_]{1,40}")
+_PATH = re.compile(r"value((?:\.[\w-]+|\[(?:'[^']*'|\"[^\"]*\")\])+) (.*)")  # see `join_key`
 MAX_PROBLEMS = 5  # that one error lists
 
 
@@ -141,6 +142,14 @@ class Relationship(BaseModel):
     confidence: Confidence = Field(default=1.0, ge=0.0, le=1.0, description="Confidence score")
     properties: Metadata = Field(None, description="Additional properties")
     created_at: datetime | None = Field(None, description="Creation timestamp")
+    modality: str = Field(
+        "asserted",
+        description="asserted for a fact; else denied, past, wished, planned, supposed, reported, "
+        "asked, requested or nearly",
+    )
+    polarity: str = Field(
+        "positive", description="negative where it is the contrary that is asked, supposed etc."
+    )
 
 
 class Decision(BaseModel):
@@ -172,7 +181,7 @@ def explain(
     """
     problems = []
     for problem in error.errors(include_url=False, include_context=False)[:MAX_PROBLEMS]:
-        location, kind = list(problem["loc"]), problem["type"]
+        location, kind, path = list(problem["loc"]), problem["type"], ""
         if kind in {"extra_forbidden", "invalid_key"}:
             key = location.pop()  # written by the caller
             shown_key = validation.describe_key(problem["input"] if kind == "invalid_key" else key)
@@ -180,10 +189,11 @@ def explain(
             if known_keys:
                 reason += f"; known are: {', '.join(known_keys)}"
         else:
-            reason = _describe_problem(kind, problem["msg"])
+            path, reason = _describe_problem(kind, problem["msg"])
         fields = [str(item) for item in location if _is_field(item)]
         source = (sources or {}).get(fields[0], "") if fields else ""
-        problems.append(f"{'.'.join([source, *fields]).strip('.') or 'value'}: {reason}")
+        name = ".".join([source, *fields]).strip(".") or "value"
+        problems.append(f"{name}{path}: {reason}")
     return ValidationError("; ".join(dict.fromkeys(problems)))
 
 
@@ -192,21 +202,20 @@ def _is_field(item: object) -> bool:
     return isinstance(item, int) or (isinstance(item, str) and bool(_FIELD.fullmatch(item)))
 
 
-def _describe_problem(kind: str, message: str) -> str:
-    """Return the reason of an error in the words of this library."""
+def _describe_problem(kind: str, message: str) -> tuple[str, str]:
+    """Return the path inside a field, and the reason of an error in the words of this library."""
     if kind.startswith("datetime"):
-        return TIMESTAMP_RULE
+        return "", TIMESTAMP_RULE
     if kind in {"model_type", "dict_type"}:
-        return "must be a mapping"
+        return "", "must be a mapping"
     if kind == "missing":
-        return "is missing"
+        return "", "is missing"
     if kind == "string_unicode":
-        return "holds half of a surrogate pair, which cannot be stored"
-    return (
-        message.removeprefix("Value error, ")
-        .removeprefix("value ")
-        .replace("Input should", "must", 1)
-    )
+        return "", "holds half of a surrogate pair, which cannot be stored"
+    text = message.removeprefix("Value error, ")
+    if match := _PATH.fullmatch(text):
+        return match[1], match[2]
+    return "", text.removeprefix("value ").replace("Input should", "must", 1)
 
 
 def conversation(

@@ -101,6 +101,8 @@ class Message(EmbeddedNode):
 
     `own_facets` and `own_project` come from its own metadata, the rest of `facets` and `project`
     from its conversation. `given_vector` is the hash of a vector that the caller passed.
+    `unasserted` has, as JSON, the relations that the text denies, plans, supposes and so on;
+    `unasserted_ids` has the ids of their ends.
     """
 
     facets = ArrayProperty(StringProperty())
@@ -113,6 +115,8 @@ class Message(EmbeddedNode):
     embedded = BooleanProperty()
     extracted = BooleanProperty()
     mentioned = ArrayProperty(StringProperty())
+    unasserted = ArrayProperty(StringProperty())
+    unasserted_ids = ArrayProperty(StringProperty())
     own_facets = ArrayProperty(StringProperty())
     own_project = StringProperty()
     given_vector = StringProperty()
@@ -149,6 +153,8 @@ class Chunk(EmbeddedNode):
     document_id = StringProperty()
     facets = ArrayProperty(StringProperty())
     mentioned = ArrayProperty(StringProperty())
+    unasserted = ArrayProperty(StringProperty())
+    unasserted_ids = ArrayProperty(StringProperty())
     metadata = StringProperty()
     position = IntegerProperty()
     start = IntegerProperty()

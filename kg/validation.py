@@ -8,12 +8,10 @@ values of subclasses are read by the methods of `str`, `int` and `float`.
 import functools
 import itertools
 import json
-import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
@@ -26,6 +24,7 @@ from mcp_context_persistence.kg.errors import (
     VectorDBError,
 )
 from mcp_context_persistence.kg.fork_safety import refuse_children
+from mcp_context_persistence.kg.plain_values import to_number, to_plain
 from mcp_context_persistence.kg.progress import ReportProgress
 
 TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,62}")
@@ -149,7 +148,7 @@ def check_share(field: str, value: object) -> float:
 @reads_argument
 def check_number(field: str, value: object, *, minimum: float, maximum: float) -> float:
     """Check a number within bounds; booleans, strings and NaN are refused."""
-    number = _to_number(value)
+    number = to_number(value)
     if number is None or not minimum <= number <= maximum:
         raise ValidationError(f"{field} must be a number from {minimum:g} to {maximum:g}")
     return float(number)
@@ -158,17 +157,10 @@ def check_number(field: str, value: object, *, minimum: float, maximum: float) -
 @reads_argument
 def check_integer(field: str, value: object, *, minimum: int, maximum: int) -> int:
     """Check an integer within bounds; booleans and floats are refused."""
-    number = _to_number(value)
+    number = to_number(value)
     if not isinstance(number, int) or not minimum <= number <= maximum:
         raise ValidationError(f"{field} must be a whole number from {minimum} to {maximum}")
     return number
-
-
-def _to_number(value: object) -> float | None:
-    """Return a number as a plain `int` or `float`, None for everything else."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return int.__int__(value)
-    return float.__float__(value) if isinstance(value, float) else None
 
 
 @reads_argument
@@ -221,12 +213,12 @@ def check_metadata(field: str, value: object) -> dict[str, Any] | None:
 def dump_metadata(field: str, value: object) -> str | None:
     """Return metadata as canonical JSON (sorted keys), or None for None.
 
-    JSON must be able to hold every value and return it unchanged: no NaN, no sets, only strings
-    as keys, no integers beyond 64 bits. Dates and times become ISO 8601 strings.
+    Some values that JSON does not have become text, see `to_plain`; others are refused: NaN, sets,
+    bytes, integers beyond 64 bits, keys that are no strings.
     """
     if value is None:
         return None
-    plain = _to_plain(field, check_mapping(field, value), depth=0)
+    plain = to_plain(field, check_mapping(field, value))
     text = json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     try:
         size = len(text.encode("utf-8"))
@@ -245,46 +237,6 @@ def describe_key(key: object) -> str:
     if len(text) > _SHOWN_KEY_CHARACTERS:
         text = f"{text[:_SHOWN_KEY_CHARACTERS]}..."
     return repr(text)
-
-
-def _to_plain(field: str, value: object, *, depth: int) -> Any:
-    if depth > limits.METADATA_DEPTH:
-        raise ValidationError(
-            f"{field} is nested deeper than {limits.METADATA_DEPTH} levels, or contains itself"
-        )
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, (str, bool, int, float)):
-        return _to_scalar(field, value)
-    if isinstance(value, (datetime, date)):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        items = check_mapping(field, value)
-        for key in items:
-            if not isinstance(key, str):
-                raise ValidationError(
-                    f"{field} must have strings as keys, not {type(key).__name__}"
-                )
-        return {key: _to_plain(field, item, depth=depth + 1) for key, item in items.items()}
-    if isinstance(value, (list, tuple)):
-        return [_to_plain(field, item, depth=depth + 1) for item in value]
-    raise ValidationError(f"{field} holds a {type(value).__name__} that JSON cannot hold")
-
-
-def _to_scalar(field: str, value: str | float | None) -> str | float | None:
-    """Return a scalar as a plain JSON type; members of enumerations become their values."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return str.__str__(value)
-    number = _to_number(value)
-    if isinstance(number, int) and -(2**63) <= number < 2**63:
-        return number
-    if isinstance(number, float) and math.isfinite(number):
-        return number
-    raise ValidationError(
-        f"{field} holds a number that JSON cannot hold: it is not finite, or has more than 64 bits"
-    )
 
 
 def check_vectors(field: str, value: object, *, count: int, dimension: int) -> NDArray[np.float32]:

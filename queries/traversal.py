@@ -5,11 +5,14 @@ of relationships, entities and paths are limited.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.driver.statement import Row, Run, Statement, as_is
+from mcp_context_persistence.queries.unasserted import Fact, find_unasserted
 
+_FACT = ("asserted", "positive")
 MAX_ROWS = 4 * limits.TRAVERSAL_NODES  # relationships that one statement returns
 
 
@@ -31,6 +34,8 @@ class Neighbor:
         distance: Number of relationships from the start.
         evidence: Evidence of the last relationship.
         sources: Sources of the last relationship.
+        modality: Modality of the last relationship, ``asserted`` for one of the graph.
+        polarity: Polarity of the last relationship.
     """
 
     entity_id: str
@@ -43,6 +48,8 @@ class Neighbor:
     distance: int
     evidence: str | None
     sources: tuple[str, ...]
+    modality: str
+    polarity: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +60,8 @@ class PathStep:
     relationship_type: str
     to_entity: str
     confidence: float
+    modality: str
+    polarity: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,14 +88,14 @@ class _Traversal:
         paths: A shortest path by entity id.
         neighbors: In the order in which they were reached.
         parallel_paths: More relationships between the start and its neighbors.
-        edges: Source, type and target of the relationships that were followed.
+        edges: Source, type, target, modality and polarity of the relationships that were followed.
     """
 
     confidences: dict[str, float]
     paths: dict[str, tuple[PathStep, ...]]
     neighbors: list[Neighbor] = field(default_factory=list)
     parallel_paths: list[tuple[PathStep, ...]] = field(default_factory=list)
-    edges: set[tuple[str, str, str]] = field(default_factory=set)
+    edges: set[tuple[str, str, str, str, str]] = field(default_factory=set)
 
 
 def expand(namespace: str, frontier: list[str]) -> Statement[Row]:
@@ -108,7 +117,9 @@ def expand(namespace: str, frontier: list[str]) -> Statement[Row]:
     )
 
 
-def find_neighborhood(run: Run, namespace: str, entity_id: str, *, depth: int) -> Neighborhood:
+def find_neighborhood(
+    run: Run, namespace: str, entity_id: str, *, depth: int, include_unasserted: bool = False
+) -> Neighborhood:
     """Follow the relationships of an entity in both directions.
 
     At most `kg.limits.TRAVERSAL_NODES` entities and `kg.limits.TRAVERSAL_PATHS` paths are returned.
@@ -118,6 +129,7 @@ def find_neighborhood(run: Run, namespace: str, entity_id: str, *, depth: int) -
         namespace: Where the entity is.
         entity_id: The start.
         depth: Number of relationships between the start and the farthest entity.
+        include_unasserted: Whether to follow also what texts deny, plan, suppose and so on.
     """
     traversal = _Traversal(confidences={entity_id: 1.0}, paths={entity_id: ()})
     frontier, truncated = [entity_id], False
@@ -126,8 +138,15 @@ def find_neighborhood(run: Run, namespace: str, entity_id: str, *, depth: int) -
         most_relationships = max(Counter(row["from"] for row in rows).values(), default=0)
         if len(rows) > MAX_ROWS or most_relationships > limits.TRAVERSAL_NODES:
             truncated = True
+        if include_unasserted:
+            unasserted = find_unasserted(run, namespace, frontier, _list_facts(rows))
+            rows, truncated = [*rows, *unasserted.rows], truncated or unasserted.is_cut
         rows.sort(
-            key=lambda row: (-traversal.confidences[row["from"]] * row["confidence"], row["to"])
+            key=lambda row: (
+                _get_stance(row) != _FACT,  # a path through facts comes first
+                -traversal.confidences[row["from"]] * row["confidence"],
+                row["to"],
+            )
         )
         frontier = _follow(traversal, rows, distance)
         if not frontier or len(traversal.paths) - 1 > limits.TRAVERSAL_NODES:
@@ -144,11 +163,20 @@ def find_neighborhood(run: Run, namespace: str, entity_id: str, *, depth: int) -
     )
 
 
+def _list_facts(rows: Sequence[Row]) -> set[Fact]:
+    return {(row["source"], row["relationship_type"], row["target"]) for row in rows}
+
+
+def _get_stance(row: Row) -> tuple[str, str]:
+    """Return the modality and the polarity of a relationship."""
+    return row.get("modality", _FACT[0]), row.get("polarity", _FACT[1])
+
+
 def _follow(traversal: _Traversal, rows: list[Row], distance: int) -> list[str]:
     """Add the relationships of one distance; return the new entities, the next frontier."""
     reached: list[str] = []
     for row in rows:
-        edge = (row["source"], row["relationship_type"], row["target"])
+        edge = (row["source"], row["relationship_type"], row["target"], *_get_stance(row))
         if edge in traversal.edges:
             continue
         traversal.edges.add(edge)
@@ -168,16 +196,20 @@ def _follow(traversal: _Traversal, rows: list[Row], distance: int) -> list[str]:
 
 def _build_step(row: Row) -> PathStep:
     """Return the step of a relationship."""
+    modality, polarity = _get_stance(row)
     return PathStep(
         from_entity=row["source"],
         relationship_type=row["relationship_type"],
         to_entity=row["target"],
         confidence=row["confidence"],
+        modality=modality,
+        polarity=polarity,
     )
 
 
 def _build_neighbor(row: Row, confidence: float, distance: int) -> Neighbor:
     """Return the entity that a relationship leads to."""
+    modality, polarity = _get_stance(row)
     return Neighbor(
         entity_id=row["to"],
         name=row["name"],
@@ -189,4 +221,6 @@ def _build_neighbor(row: Row, confidence: float, distance: int) -> Neighbor:
         distance=distance,
         evidence=row["evidence"],
         sources=tuple(row["sources"] or ()),
+        modality=modality,
+        polarity=polarity,
     )

@@ -74,16 +74,25 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    """The server that NEO4J_URI names, swept afterwards, else a managed one that is thrown away."""
-    if "NEO4J_URI" in REMOTE:
-        given = Server(
-            bolt_url=REMOTE["NEO4J_URI"],
-            user=REMOTE.get("NEO4J_USER", ""),
-            password=REMOTE.get("NEO4J_PASSWORD", ""),
-        )
-        yield given
-        sweep(given)
+def external_server() -> Iterator[Server | None]:
+    """The server that NEO4J_URI names, swept afterwards; None where it names none."""
+    if "NEO4J_URI" not in REMOTE:
+        yield None
+        return
+    external = Server(
+        bolt_url=REMOTE["NEO4J_URI"],
+        user=REMOTE.get("NEO4J_USER", ""),
+        password=REMOTE.get("NEO4J_PASSWORD", ""),
+    )
+    yield external
+    sweep(external)
+
+
+@pytest.fixture(scope="session")
+def server(external_server: Server | None) -> Iterator[Server]:
+    """The external server, else a managed one that is thrown away."""
+    if external_server is not None:
+        yield external_server
         return
     from mcp_context_persistence.kg import local
     from mcp_context_persistence.kg.errors import DatabaseError

@@ -15,6 +15,7 @@ from typing import Any
 
 from bench.datasets import labeled
 from bench.files import write_result
+from bench.quality import modality
 from bench.quality.poleo import measure_poleo
 from bench.quality.rule_counts import Counts, overlap, write_confidences
 from mcp_context_persistence.ingest.extraction.decision_cues import find_decision_sentences
@@ -286,6 +287,10 @@ def main() -> None:
         "own": measure_own("sentences.txt", extractor, counts),
         "own_held_out": measure_own("sentences_held_out.txt", extractor, counts),
         "poleo": measure_poleo(options.data, extractor, counts),
+        "modality": {
+            path.stem: modality.measure_modality(path, extractor, counts.errors)
+            for path in modality.FILES
+        },
         "chat": measure_chat(options.data, extractor, counts),
     }
     if options.speed:

@@ -1,16 +1,25 @@
-// Load the last messages of a conversation, in order.
-// Columns: conversation (map), total (number of stored messages), messages (list of maps, oldest
-// first). No row: the conversation does not exist.
-// Plan: one seek and one expand; the last rows by position are kept, then put in order.
-:param namespace => "default"
-:param conversation_id => "conv-123"
-:param limit => 50
-MATCH (c:Conversation {namespace: $namespace, id: $conversation_id})
-CALL (c) {
-  OPTIONAL MATCH (c)-[:HAS_MESSAGE]->(m:Message)
-  WITH m ORDER BY m.position DESC LIMIT $limit
+// Load messages of a conversation: the last ones of a range, or with `forward` the first ones.
+// Columns: conversation (map), total (number of stored messages), messages (list of maps in order),
+// before_position, after_position (integers: where the messages `before_id` and `after_id` are, null
+// where the conversation has no such message). No row: the conversation does not exist.
+// A bound is a position or a message; `before_ms` and `after_ms` hold where that message is missing.
+// Plan: one seek and one expand; the rows at one end by position are kept, then put in order.
+// One map as parameter: lists of other lengths would be planned anew.
+:param batch => {namespace: "default", conversation_id: "conv-123", limit: 50, forward: false, before_id: null, before_position: null, before_ms: null, after_id: null, after_position: null, after_ms: null}
+MATCH (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
+OPTIONAL MATCH (b:Message {namespace: $batch.namespace, id: $batch.before_id, conversation_id: c.id})
+OPTIONAL MATCH (a:Message {namespace: $batch.namespace, id: $batch.after_id, conversation_id: c.id})
+CALL (c, a, b) {
+  MATCH (c)-[:HAS_MESSAGE]->(m:Message)
+  WHERE m.position < coalesce(b.position, $batch.before_position, m.position + 1)
+    AND m.position > coalesce(a.position, $batch.after_position, m.position - 1)
+    AND (b IS NOT NULL OR m.timestamp_ms < coalesce($batch.before_ms, m.timestamp_ms + 1))
+    AND (a IS NOT NULL OR m.timestamp_ms > coalesce($batch.after_ms, m.timestamp_ms - 1))
+  WITH m ORDER BY CASE WHEN $batch.forward THEN m.position ELSE -m.position END
+  LIMIT $batch.limit
   WITH m ORDER BY m.position
   RETURN collect(m {.id, .role, .name, .content, .metadata, .timestamp_ms, .position}) AS messages
 }
 RETURN c {.id, .project_path, .mode, .metadata, .created_ms, .updated_ms} AS conversation,
-  COUNT { (c)-[:HAS_MESSAGE]->() } AS total, messages;
+  COUNT { (c)-[:HAS_MESSAGE]->() } AS total, messages,
+  b.position AS before_position, a.position AS after_position;

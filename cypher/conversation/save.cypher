@@ -185,7 +185,7 @@ CALL () {
     SET r += mentioned.properties
     RETURN collect(DISTINCT e.type_facet) AS types, count(*) AS linked_entities
   }
-  SET m.mentioned = types, m.facets = row.facets + types
+  SET m.mentioned = types, m.facets = row.facets + types, m += row.unasserted
   RETURN sum(size(row.entities) - linked_entities) AS missing_entities
 }
 CALL () {

@@ -1,6 +1,6 @@
 // Read a page of extracted messages, by id, with their present mentions.
 // Columns: id, content, guard (string that changes with the text), mentions (list of maps: id,
-// start, end, count, confidence, extractor).
+// start, end, count, confidence, extractor), unasserted (list of JSON or null).
 // Plan: a seek on the namespace's ids after `after`, in the order of the index.
 :param namespace => "default"
 :param after => ""
@@ -15,4 +15,4 @@ CALL (m) {
     extractor: r.extractor}) AS mentions
 }
 RETURN m.id AS id, CASE WHEN m.extracted THEN m.content END AS content, m.content_hash AS guard,
-  mentions;
+  mentions, m.unasserted AS unasserted;

@@ -1,6 +1,6 @@
 // Read a page of the passages of documents, by id, with their present mentions.
 // Columns: id, content, guard (string that changes with the text), mentions (list of maps: id,
-// start, end, count, confidence, extractor).
+// start, end, count, confidence, extractor), unasserted (list of JSON or null).
 // Plan: a seek on the namespace's ids after `after`; ids of document passages begin with
 // `document:`.
 :param namespace => "default"
@@ -14,4 +14,4 @@ CALL (k) {
   RETURN collect({id: e.id, start: r.start, end: r.end, count: r.count, confidence: r.confidence,
     extractor: r.extractor}) AS mentions
 }
-RETURN k.id AS id, k.content AS content, toString(k.created_ms) AS guard, mentions;
+RETURN k.id AS id, k.content AS content, toString(k.created_ms) AS guard, mentions, k.unasserted AS unasserted;

@@ -1,5 +1,6 @@
 // Read texts that have no terms yet, a page of them.
-// Columns: key (string), content.
+// Columns: key (string), content, metadata (JSON or null), shared (JSON or null: the metadata of the
+// conversation of a message or decision).
 // Plan: the index of a constraint is scanned until the page is full.
 :param batch => {label: "Message", limit: 1000}
 CALL () {
@@ -27,4 +28,5 @@ CALL () {
   MATCH (n:Conversation) WHERE n.namespace IS NOT NULL AND n.id IS NOT NULL AND n.terms IS NULL AND n.content IS NOT NULL
   RETURN n LIMIT $batch.limit
 }
-RETURN elementId(n) AS key, n.content AS content;
+RETURN elementId(n) AS key, n.content AS content, n.metadata AS metadata,
+  head([(c:Conversation)-[:HAS_MESSAGE|HAS_DECISION]->(n) | c.metadata]) AS shared;

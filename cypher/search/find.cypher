@@ -35,7 +35,7 @@
 // instead of maps save a tenth of the whole time at a hundred messages.
 // One map as parameter: lists of other lengths would be planned anew. The index's name cannot be
 // one: the SDK replaces it by that of another model's vectors.
-:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], ranges: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan_limit: 2001, keyword_queries: ["+facets:(1)^0 +terms:(hello)"], vector_limit: 20, index_limit: 100, keyword_limit: 30, neighbor_seeds: 20, candidate_limit: 60, groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, vector_weight: 0.5, keyword_weight: 0.5, smallest_share: 0.05, time_ranges: [], message_ids: [], with_cosines: true, explain: false, cosine_window: 1, neighbor_window: 2, characters: 8000, limit: 10, passages: 3, content: true, metadata: false, vector_property: "embedding", index: "memory_vectors"}
+:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], ranges: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan_limit: 2001, keyword_queries: ["+facets:(1)^0 +terms:(hello)"], vector_limit: 20, index_limit: 100, keyword_limit: 30, neighbor_seeds: 20, candidate_limit: 60, groups: [["1"]], excluded: [], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, vector_weight: 0.5, keyword_weight: 0.5, smallest_share: 0.05, time_ranges: [], message_ids: [], with_cosines: true, explain: false, cosine_window: 1, neighbor_window: 2, characters: 8000, limit: 10, passages: 3, content: true, metadata: false, vector_property: "embedding", index: "memory_vectors"}
 CYPHER 25 replan=skip
 CALL () {
   UNWIND $batch.scans AS scan
@@ -111,7 +111,8 @@ CALL (scanned) {
   WITH n, max(vector_score) AS vector_score, max(keyword_score) AS keyword_score, count(vector_score) AS vector_row_count, count(keyword_score) AS keyword_row_count
   WITH n, n.kind AS kind, vector_score, keyword_score, vector_row_count, keyword_row_count,
     n.namespace = $batch.namespace
-    AND all(tokens IN $batch.groups WHERE any(token IN tokens WHERE token IN n.facets))
+    AND all(tokens IN $batch.groups WHERE any(token IN n.facets WHERE token IN tokens))
+    AND (size($batch.excluded) = 0 OR none(token IN n.facets WHERE token IN $batch.excluded))
     AND (
       NOT $batch.bounded
       OR (
@@ -175,7 +176,8 @@ CALL (candidates, vector_min, vector_max, keyword_min, keyword_max) {
     max(CASE steps WHEN 0 THEN candidate.keyword_score END) AS keyword_score,
     collect(CASE WHEN $batch.explain THEN {id: candidate.m.id, steps: steps, retrieval_score: candidate.retrieval_score} END) AS neighbor_seeds
   WITH c, distance, retrieval_score, vector_score, keyword_score, neighbor_seeds,
-    all(tokens IN $batch.groups WHERE any(token IN tokens WHERE token IN c.facets))
+    all(tokens IN $batch.groups WHERE any(token IN c.facets WHERE token IN tokens))
+    AND (size($batch.excluded) = 0 OR none(token IN c.facets WHERE token IN $batch.excluded))
     AND (NOT $batch.bounded OR $batch.start_ms <= c.timestamp_ms <= $batch.end_ms) AS is_allowed
   RETURN collect([
     c.id, c.conversation_id, c.timestamp_ms,

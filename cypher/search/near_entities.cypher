@@ -11,7 +11,7 @@
 // and of each at most `messages_per_entity` messages that the filters let through, the latest
 // first, so that an entity with very many relationships stays cheap.
 // One map as parameter: lists of other lengths would be planned anew.
-:param batch => {namespace: "default", starts: [{id: "DataProcessor", weight: 1.0}], fan: 50, max_entities: 500, messages_per_entity: 500, kinds: ["message", "entity", "decision", "conversation"], groups: [["1"]], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, limit: 10, metadata: false, explain: false}
+:param batch => {namespace: "default", starts: [{id: "DataProcessor", weight: 1.0}], fan: 50, max_entities: 500, messages_per_entity: 500, kinds: ["message", "entity", "decision", "conversation"], groups: [["1"]], excluded: [], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, limit: 10, metadata: false, explain: false}
 CYPHER replan=skip
 UNWIND $batch.starts AS start
 MATCH (e:Entity {namespace: $batch.namespace, id: start.id})
@@ -68,7 +68,8 @@ CALL (x, weight) {
     MATCH (x)<-[r:MENTIONS|ABOUT]-(n:Message|Conversation|Decision|Chunk)
     WHERE n.namespace = $batch.namespace
       AND n.kind IN $batch.kinds
-      AND all(tokens IN $batch.groups WHERE any(token IN tokens WHERE token IN n.facets))
+      AND all(tokens IN $batch.groups WHERE any(token IN n.facets WHERE token IN tokens))
+      AND (size($batch.excluded) = 0 OR none(token IN n.facets WHERE token IN $batch.excluded))
       AND (
         NOT $batch.bounded
         OR (
@@ -84,7 +85,8 @@ CALL (x, weight) {
 }
 WITH n, x, w, trail, by
 WHERE n.kind IN $batch.kinds
-  AND all(tokens IN $batch.groups WHERE any(token IN tokens WHERE token IN n.facets))
+  AND all(tokens IN $batch.groups WHERE any(token IN n.facets WHERE token IN tokens))
+  AND (size($batch.excluded) = 0 OR none(token IN n.facets WHERE token IN $batch.excluded))
   AND (
     NOT $batch.bounded
     OR (

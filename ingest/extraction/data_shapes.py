@@ -39,7 +39,7 @@ class DataSpan(NamedTuple):
     shape: Shape
 
 
-_FENCES = ("```", "~~~")
+_FENCE = re.compile(r"(?<![`~])(?:`{3,}+|~{3,}+)")
 _LICENSE = re.compile(
     r"Permission is hereby granted, free of charge|THE SOFTWARE IS PROVIDED|WITHOUT WARRANT"
     r"|Redistribution and use in source and binary|Licensed under the Apache License"
@@ -58,22 +58,25 @@ def find_data(text: str) -> list[DataSpan]:
     spans = [_include_label(text, start, end) for start, end, _ in find_blobs(text)]
     if len(text) < _MIN_DENSE_CHARACTERS and not line_shapes.has_sign_of_data(text):
         return spans
-    for fence in _FENCES:
-        if fence in text:
-            spans = _add(spans, _find_fenced(text, fence))
+    if "```" in text or "~~~" in text:
+        spans = _add(spans, _find_fenced(text))
     if "{" in text or "[" in text:
         spans = _add(spans, (DataSpan(start, end, Shape.JSON) for start, end in find_json(text)))
     return _add(spans, _find_lines(text, spans))
 
 
-def _find_fenced(text: str, fence: str) -> Iterator[DataSpan]:
-    """Yield the blocks between two fences, or after one that nothing closes."""
-    start = text.find(fence)
-    while start >= 0 and (line_end := text.find("\n", start)) >= 0:
-        end = text.find(fence, line_end)
-        end = end + len(fence) if end >= 0 else len(text)
-        yield DataSpan(start, end, Shape.FENCED)
-        start = text.find(fence, end)
+def _find_fenced(text: str) -> Iterator[DataSpan]:
+    """Yield the blocks between two fences, or after one that nothing closes.
+
+    The closing fence is at least as long as the opening one, so that a block can contain others.
+    """
+    position = 0
+    while match := _FENCE.search(text, position):
+        if (line_end := text.find("\n", match.end())) < 0:
+            return
+        end = text.find(match[0], line_end)
+        position = end + len(match[0]) if end >= 0 else len(text)
+        yield DataSpan(match.start(), position, Shape.FENCED)
 
 
 def _include_label(text: str, start: int, end: int) -> DataSpan:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from mcp_context_persistence.ingest.extraction.data_shapes import Shape, find_data
+
 _LABEL_WORDS = (
     r"(?:(?:the|our|my|team|final|key|main|agreed|architecture|architectural|technical|design)\s+)*"
     r"(?:(?P<decision>decisions?(?:\s+(?:made|taken|outcome))?|decided)|(?P<agreement>agreed|approved|"
@@ -39,17 +41,6 @@ _MARKER = re.compile(
     re.VERBOSE,
 )
 _COMMENT = re.compile(r"\s*(?://|/\*|\*/|--\s|<!--|;;|#!|#\s+[a-z])")
-_HTML_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-_FENCE = re.compile(
-    r"^[ \t>]*(?P<fence>`{3,}|~{3,})[^\n]*$.*?(?:^[ \t>]*(?P=fence)[`~]*[ \t]*$|\Z)",
-    re.DOTALL | re.MULTILINE,
-)
-_LOG = re.compile(
-    r"\s*(?:[\[(<]?(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}:[0-9]{2}:[0-9]{2}|[A-Z][a-z]{2}\s+[0-9]{1,2}\s"
-    r"[0-9:]{8}).*?(?:\b(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL)\b|\w\[[0-9]+\]:|"
-    r"\b\w+=\S)|[\[(<]?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL)[\])>:\s]|"
-    r"(?:\w+=\S+\s+){2}|[\w.]*(?:Error|Exception|Warning):)"
-)
 _QUOTED = re.compile(
     r"\"[^\"\n]*\"|“[^“”\n]*”|„[^„“”\n]*[“”]|«[^«»\n]*»|`[^`\n]+`|~~[^~\n]+~~|"
     r"(?<!\w)'[^'\n]{2,}'(?!\w)|(?<!\w)‘[^‘’\n]{2,}’(?!\w)"
@@ -59,6 +50,7 @@ _MARKUP = re.compile(r"\*+|~~|(?<!\w)_+(?=\S)|(?<=\S)_+(?!\w)")
 _LINK = re.compile(r"!?\[([^\[\]\n]*)\]\([^()\n]*\)")
 _BULLET = "• "  # a list or a heading often begins with what is only discussed
 _EDGES = " \t\r*_~`|"
+_VISIBLE = re.compile(r"[^\n]")
 _LINE = re.compile(r"[^\n]+")
 _SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?](?![\s\"'”’)*_]|$)[^.!?\n]*)*[.!?]*[\"'”’)*_]*")
 _ROW = re.compile(r"\s*\|.*\|\s*")
@@ -112,16 +104,24 @@ def find_statements(text: str) -> Iterator[Statement]:
 
 
 def _find_lines(text: str) -> Iterator[_Line]:
-    """Yield the lines that are no code, comment or log, blank ones left out."""
-    blank = _blank_out(text, _FENCE)
-    blank = _blank_out(blank, _HTML_COMMENT)
-    for match in _LINE.finditer(blank):
-        if match[0].strip() and not _COMMENT.match(match[0]) and not _LOG.match(match[0]):
+    """Yield the lines that are no data or comment, blank ones left out."""
+    start = text.find("<!--")
+    while start >= 0 and (end := text.find("-->", start)) >= 0:
+        text = text[:start] + _blank_out(text[start:end]) + text[end:]
+        start = text.find("<!--", end)
+    pieces, position = list[str](), 0
+    for span in find_data(text):
+        if span.shape is not Shape.TABLE:
+            pieces += [text[position : span.start], _blank_out(text[span.start : span.end])]
+            position = span.end
+    for match in _LINE.finditer("".join([*pieces, text[position:]])):
+        if match[0].strip() and not _COMMENT.match(match[0]):
             yield _read_markers(match)
 
 
-def _blank_out(text: str, pattern: re.Pattern[str]) -> str:
-    return pattern.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+def _blank_out(text: str) -> str:
+    """Return a text of the same length with spaces and the same line breaks."""
+    return _VISIBLE.sub(" ", text)
 
 
 def _read_markers(match: re.Match[str]) -> _Line:
@@ -231,10 +231,13 @@ def _read_table(text: str, rows: Sequence[_Line]) -> Iterator[Statement]:
         labels = [_LABEL_CELL.fullmatch(cell[0].strip()) for cell in cells]
         if number == 0 and has_header:
             columns = {index: _find_kind(label) for index, label in enumerate(labels) if label}
-        first_label = labels[0] if len(cells) > 1 else None
-        is_pair = not columns or (len(cells) > 1 and len(cells[1][0].split()) > _LONGEST_HEADER)
-        if first_label and is_pair:
-            yield from _build_cell(text, row, cells[1], label=_find_kind(first_label))
+        is_pair = (
+            len(cells) > 1
+            and labels[0]
+            and (not columns or len(cells[1][0].split()) > _LONGEST_HEADER)
+        )
+        if is_pair:
+            yield from _build_cell(text, row, cells[1], label=_find_kind(labels[0]))
         elif number > 1 and has_header:
             for index, kind in columns.items():
                 if index < len(cells):

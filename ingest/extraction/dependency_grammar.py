@@ -4,11 +4,6 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from mcp_context_persistence.ingest.extraction.noun_phrases import find_hidden_verbs
-from mcp_context_persistence.ingest.extraction.relation_verbs import (
-    find_lemma,
-    get_verb_relation,
-    is_denying_verb,
-)
 from mcp_context_persistence.ingest.extraction.results import EntityCandidate, ParsedText
 from mcp_context_persistence.ingest.extraction.rule_data import get_words
 from mcp_context_persistence.ingest.extraction.software_terms import CUES
@@ -22,21 +17,15 @@ SOFTWARE_TYPES = frozenset(
 
 _ANTECEDENT_WINDOW = 50  # mentions back that "the union" may refer to
 _CLOSEST_WINDOW = 5  # tokens
-_DOUBTS = get_words("doubt_words")
 # General nouns that a name modifies: "the Redis server" is Redis.
 _NOUNS_FOR_NAME = frozenset(CUES) | get_words("nouns_for_name")
 _NAME_MODIFIERS = frozenset({"compound", "nmod", "amod", "appos", "poss", "nummod"})
 # Nouns whose complement is the real object: "on the board of the trust" is about the trust.
 _PASS_THROUGH_NOUNS = get_words("pass_through_nouns")
-# These deny their object, not the verb that they modify.
-_OBJECT_NEGATIONS = frozenset({"instead", "rather", "without", "unlike", "except"})
 _PERSONAL_PRONOUNS = frozenset({"he", "she", "him", "her"})
 _RELATIVE_PRONOUNS = frozenset({"that", "which", "who"})
 # A verb with one of these labels may share the subject of its head.
 _SUBJECT_SHARING = frozenset({"conj", "xcomp", "advcl", "pcomp"})
-# A verb with one of these labels is denied together with its head.
-_NEGATION_SHARING = frozenset({"xcomp", "ccomp", "pcomp", "prep", "advcl", "acl"})
-_MODIFIER_LABELS = frozenset({"neg", "aux", "advmod", "mark", "cc", "preconj", "prep"})
 
 
 class DependencyGrammar:
@@ -53,6 +42,9 @@ class DependencyGrammar:
         self.parsed = parsed
         self.spans = spans
         self.mention_at = _find_mention_of_each_token(parsed, spans)
+        self._tokens_of: dict[int, list[int]] = {}
+        for token, mention in enumerate(self.mention_at):
+            self._tokens_of.setdefault(mention, []).append(token)
         software_tokens = {
             token
             for token, mention in enumerate(self.mention_at)
@@ -92,6 +84,13 @@ class DependencyGrammar:
                 return self.mention_at[child]
         return mention
 
+    def find_head(self, mention: int) -> int:
+        """Return the token of a mention on which its other tokens depend."""
+        tokens = self._tokens_of[mention]
+        return next(
+            (token for token in tokens if self.parsed.heads[token] not in tokens), tokens[0]
+        )
+
     def find_closest_mention(self, token: int) -> int:
         """Return the last mention that ends at most five tokens before a token, or -1."""
         first = max(0, token - _CLOSEST_WINDOW)
@@ -105,13 +104,10 @@ class DependencyGrammar:
         )
 
     def find_conjuncts(self, token: int) -> Iterator[int]:
-        """Yield a token and what "and" or "or" joins to it, without what follows "but not"."""
+        """Yield a token and what "and" or "or" joins to it."""
         yield token
         for child in self.parsed.children[token]:
-            is_contrasted = any(
-                self.parsed.lowers[i] in {"not", "n't", "never"} for i in range(token + 1, child)
-            )
-            if self.parsed.deps[child] == "conj" and not is_contrasted:
+            if self.parsed.deps[child] == "conj":
                 yield from self.find_conjuncts(child)
 
     def find_mentions(self, token: int) -> list[int]:
@@ -119,7 +115,7 @@ class DependencyGrammar:
         return [
             self.find_mention(conjunct)
             for conjunct in self.find_conjuncts(token)
-            if self.find_mention(conjunct) >= 0 and not self.is_negated_noun(conjunct)
+            if self.find_mention(conjunct) >= 0
         ]
 
     def find_subjects(self, verb: int) -> tuple[list[int], str]:
@@ -215,9 +211,7 @@ class DependencyGrammar:
             dep = self.parsed.deps[child]
             if dep in {"dobj", "attr", "oprd"}:
                 yield from ((mention, "") for mention in self.find_mentions(child))
-            elif dep == "prep" and not NEGATIONS & {
-                self.parsed.lowers[i] for i in (child, *self.parsed.children[child])
-            }:
+            elif dep == "prep":
                 yield from self.find_prepositional_objects(child)
 
     def find_prepositional_objects(self, preposition: int) -> Iterator[tuple[int, str]]:
@@ -239,8 +233,12 @@ class DependencyGrammar:
                                 (mention, word)
                                 for mention, _ in self.find_prepositional_objects(grandchild)
                             )
-            elif self.parsed.deps[child] == "prep":
+            elif self.parsed.deps[child] == "prep" or self._is_joined_preposition(child):
                 yield from self.find_prepositional_objects(child)
+
+    def _is_joined_preposition(self, token: int) -> bool:
+        """Return whether a token is the second preposition in "on X and on Y"."""
+        return self.parsed.deps[token] == "conj" and self.parsed.tags[token] == "IN"
 
     def find_agents(self, verb: int) -> Iterator[int]:
         """Yield the mentions after the "by" of a passive verb."""
@@ -248,50 +246,7 @@ class DependencyGrammar:
             if self.parsed.deps[child] == "agent" or (
                 self.parsed.deps[child] == "prep" and self.parsed.lowers[child] == "by"
             ):
-                for token in self.parsed.children[child]:
-                    if self.parsed.deps[token] == "pobj":
-                        yield from self.find_mentions(token)
-
-    def is_negated_noun(self, noun: int) -> bool:
-        """Return whether the noun itself is negated: "no tests"."""
-        return any(
-            self.parsed.lowers[child] in {"no", "neither", "not"}
-            for child in self.parsed.children[noun]
-        )
-
-    def is_denied(self, verb: int) -> bool:
-        """Return whether a verb, or one above it, is negated, uncertain or itself a denial."""
-        word = self.parsed.lowers[verb]
-        if is_denying_verb(word) and get_verb_relation(find_lemma(word)) is None:
-            return True
-        token = verb
-        for _ in range(len(self.parsed.words)):
-            if (self._collect_modifiers(token) - _OBJECT_NEGATIONS) & (NEGATIONS | _DOUBTS):
-                return True
-            if token != verb and is_denying_verb(self.parsed.lowers[token]):
-                return True
-            dep, head = self.parsed.deps[token], self.parsed.heads[token]
-            if dep in {"pcomp", "prep"} and self.parsed.lowers[head] in NEGATIONS:
-                return True
-            if token == head or dep not in _NEGATION_SHARING or (dep == "acl" and token == verb):
-                return False
-            token = head
-        return False
-
-    def _collect_modifiers(self, verb: int) -> set[str]:
-        """Return the function words that modify a verb or its adverbs ("no longer")."""
-        direct = [
-            child
-            for child in self.parsed.children[verb]
-            if self.parsed.deps[child] in _MODIFIER_LABELS
-        ]
-        indirect = [
-            grandchild
-            for child in direct
-            if self.parsed.deps[child] == "advmod"
-            for grandchild in self.parsed.children[child]
-        ]
-        return {self.parsed.lowers[token] for token in (*direct, *indirect)}
+                yield from (mention for mention, _ in self.find_prepositional_objects(child))
 
 
 def _find_mention_of_each_token(parsed: ParsedText, spans: list[EntityCandidate]) -> list[int]:

@@ -42,6 +42,7 @@ from mcp_context_persistence.ingest.extraction.results import (
     Mention,
     ParsedText,
     Relation,
+    build_extraction,
 )
 from mcp_context_persistence.ingest.extraction.rule_data import get_confidence
 from mcp_context_persistence.ingest.extraction.segmentation import (
@@ -154,7 +155,7 @@ class Extractor:
                 relations += segment_relations
             mentions, relations = link_short_names(mentions, relations)
             limited = limit_data_mentions(mentions, spans)
-            extraction = _build_extraction(limited, relations)
+            extraction = _limit_extraction(limited, relations)
             is_cut = is_cut or len(limited) < len(mentions)
             yield replace(extraction, truncated=True) if is_cut else extraction
 
@@ -275,24 +276,19 @@ def _build_relations(
                 start=segment.map_position(sentence.start),
                 end=segment.map_position(sentence.end - 1) + 1,
                 extractor=candidate.rule,
+                modality=candidate.modality,
+                polarity=candidate.polarity,
             )
         )
     return relations
 
 
-def _build_extraction(mentions: list[Mention], relations: list[Relation]) -> Extraction:
-    """Return an extraction with at most `ENTITIES_PER_TEXT` mentions and each relation once."""
-    unique: dict[tuple[str, str, str], Relation] = {}
-    for relation in relations:
-        unique.setdefault((relation.source, relation.type, relation.target), relation)
+def _limit_extraction(mentions: list[Mention], relations: list[Relation]) -> Extraction:
+    """Return an extraction with at most `ENTITIES_PER_TEXT` mentions."""
     ordered = sorted(mentions, key=lambda mention: mention.start)[: limits.ENTITIES_PER_TEXT]
     ids = {mention.entity_id for mention in ordered}
-    return Extraction(
-        mentions=tuple(ordered),
-        relations=tuple(
-            relation
-            for relation in unique.values()
-            if relation.source in ids and relation.target in ids
-        ),
-        truncated=len(mentions) > limits.ENTITIES_PER_TEXT,
+    return build_extraction(
+        ordered,
+        (relation for relation in relations if relation.source in ids and relation.target in ids),
+        is_truncated=len(mentions) > limits.ENTITIES_PER_TEXT,
     )

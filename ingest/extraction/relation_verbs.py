@@ -20,12 +20,6 @@ _IRREGULAR_FORMS = {
     "sing": "sang sung", "swim": "swam swum", "dream": "dreamt", "wear": "wore worn",
     "win": "won", "write": "wrote written", "quit": "quit", "forget": "forgot forgotten",
 }  # fmt: skip
-_DENYING_VERBS = frozenset(
-    {
-        *("fail", "refuse", "stop", "quit", "avoid", "decline", "deny", "forget", "cease"),
-        *("lack", "doubt", "reject", "abandon", "drop", "skip", "oppose"),
-    }
-)
 
 
 @cache
@@ -79,11 +73,6 @@ def find_lemma(form: str) -> str:
     return _get_lemmas().get(form, form)
 
 
-def is_denying_verb(form: str) -> bool:
-    """Return whether a verb denies what follows: "stopped using", "refused to join"."""
-    return find_lemma(form) in _DENYING_VERBS
-
-
 def inflect_verbs(verbs: frozenset[str]) -> frozenset[str]:
     """Return verbs and all their forms, regular and irregular."""
     irregular = {form for verb in verbs for form in _IRREGULAR_FORMS.get(verb, "").split()}
@@ -100,7 +89,7 @@ def list_third_person_forms() -> frozenset[str]:
 @cache
 def _list_verbs() -> frozenset[str]:
     verbs = {verb.partition("+")[0] for verb in _get_relations_by_form("verbs")}
-    return frozenset(verbs | {"have", *_DENYING_VERBS})
+    return frozenset(verbs | {"have"})
 
 
 @cache

@@ -1,5 +1,6 @@
 """Relations between two entities of a sentence, from the dependency parse or from co-occurrence."""
 
+import re
 from collections.abc import Iterator
 from itertools import combinations
 
@@ -7,31 +8,32 @@ from mcp_context_persistence.ingest.extraction.dependency_grammar import (
     NEGATIONS,
     PRONOUN_RULE,
     SOFTWARE_TYPES,
-    DependencyGrammar,
+)
+from mcp_context_persistence.ingest.extraction.modality import ModalityReader, Stance
+from mcp_context_persistence.ingest.extraction.noun_relations import (
+    DESCRIPTION_RULES,
+    NounRelationReader,
+    Statement,
 )
 from mcp_context_persistence.ingest.extraction.relation_verbs import (
     find_lemma,
-    get_noun_relation,
     get_verb_relation,
     inflect_verbs,
 )
 from mcp_context_persistence.ingest.extraction.results import (
+    ASSERTED,
     EntityCandidate,
     ParsedText,
     RelationCandidate,
 )
 
-# Source, type, target and rule. Source and target are indexes in the list of mentions.
-_Statement = tuple[int, str, int, str]
-
 _PASSIVE_RULE = "parse:passive"
-_APPOSITION_RULE = "parse:apposition"
 _PURPOSE_RULE = "parse:purpose"
-_PART_RULE = "parse:part"
 _SURFACE_RULE = "parse:surface"
 _UNTYPED_RULE = "parse:untyped"
 _COOCCURRENCE_RULE = "together"
 _COOCCURRENCES_PER_SENTENCE = 10
+_COMMAND_LINE = re.compile(r"^[ \t]*(?:\$|%|>>>) .*$", re.MULTILINE)
 _SENTENCE_TOKENS = 200  # A longer one is a list or data, and its parse is meaningless.
 
 _FORMS_OF_BE = frozenset({"be", "is", "are", "was", "were", "'s", "’s", "being", "been"})
@@ -40,23 +42,15 @@ _VERBS_OF_USE = frozenset(
 )
 _VERBS_OF_HAVING = inflect_verbs(frozenset({"keep", "have"}))
 _OFFICES = frozenset({"office", "offices", "headquarters", "seat", "base"})
-_PARENTS = frozenset({"company", "organization", "organisation", "firm", "group"})
-_LOCATION_RELATIONS = frozenset({"located_in", "lives_in", "moves_to", "comes_from", "visits"})
 _LOCATION_PREPOSITIONS = frozenset({"in", "at", "near"})
 _WORDS_BETWEEN_OBJECTS = frozenset({"and", ",", "or", "the", "a", "an", "its", "all"})
-_CONTAINER_TYPES = {
-    "function": {"class", "module", "file", "library"},
-    "class": {"module", "file", "library"},
-    "module": {"library", "project"},
-    "file": {"project"},
-}
 
 
 def find_relations(parsed: ParsedText, spans: list[EntityCandidate]) -> list[RelationCandidate]:
     """Return the relations of a text, sentence by sentence.
 
-    In each sentence, those of the parse come first, then the co-occurrences. Questions state
-    nothing, and neither does what is denied, doubted or hypothetical.
+    In each sentence, those of the parse come first, then the co-occurrences. What is denied,
+    planned, asked and so on has another modality than `asserted`, and makes no co-occurrence.
 
     Args:
         parsed: The text.
@@ -64,46 +58,89 @@ def find_relations(parsed: ParsedText, spans: list[EntityCandidate]) -> list[Rel
     """
     if len(spans) < 2:
         return []
+    commands = [match.span() for match in _COMMAND_LINE.finditer(parsed.text)]
+    if commands:
+        # A command is no part of the sentence that the parser makes of it and of its output.
+        return [
+            relation
+            for relation in _read_relations(parsed, spans)
+            if not any(
+                start <= spans[end].start < stop
+                for start, stop in commands
+                for end in (relation.source, relation.target)
+            )
+        ]
+    return _read_relations(parsed, spans)
+
+
+def _read_relations(parsed: ParsedText, spans: list[EntityCandidate]) -> list[RelationCandidate]:
     reader = _RelationReader(parsed, spans)
     relations: list[RelationCandidate] = []
     for sentence, (first, end) in enumerate(parsed.sentences):
         if end - first <= _SENTENCE_TOKENS and any(
             mention >= 0 for mention in reader.mention_at[first:end]
         ):
-            if parsed.words[end - 1] != "?":
-                statements = reader.read_sentence(sentence, first, end)
-                relations += statements
-                relations += reader.find_cooccurrences(sentence, first, end, statements)
+            statements = reader.read_sentence(sentence, first, end)
+            relations += statements
+            relations += reader.find_cooccurrences(sentence, first, end, statements)
             reader.remember_subjects(first, end)
     return relations
 
 
-class _RelationReader(DependencyGrammar):
+class _RelationReader(NounRelationReader):
     """Reads the sentences of one text, in order."""
+
+    def __init__(self, parsed: ParsedText, spans: list[EntityCandidate]) -> None:
+        super().__init__(parsed, spans)
+        names = frozenset(
+            token
+            for token, mention in enumerate(self.mention_at)
+            if mention >= 0 and spans[mention].type != "concept"
+        )
+        self._modality = ModalityReader(parsed, names)
 
     def read_sentence(self, sentence: int, first: int, end: int) -> list[RelationCandidate]:
         """Return the relations that the parse of a sentence states, each once."""
-        relations: dict[tuple[int, str, int], RelationCandidate] = {}
+        relations: dict[tuple[int, str, int, str], RelationCandidate] = {}
         for token in range(first, end):
+            predicate = token
             if token in self.hidden_verbs:
                 statements = self._read_misparsed_clause(token, first, end)
             elif self.is_verb(token):
                 statements = self._read_verb(token)
             elif self.parsed.lowers[token] == "for":
-                statements = self._read_purpose(token, first)
+                predicate = self._find_verb_of_use(first, token)
+                statements = self._read_purpose(token, predicate)
             else:
-                statements = self._read_noun(token)
+                statements = self.read_noun(token)
             for source, kind, target, rule in statements:
                 if source != target:
+                    stance = self._assess(predicate, source, kind, target, rule)
                     relations.setdefault(
-                        (source, kind, target),
-                        RelationCandidate(source, kind, target, rule, sentence),
+                        (source, kind, target, stance.modality),
+                        RelationCandidate(source, kind, target, rule, sentence, *stance),
                     )
         return list(relations.values())
 
-    def _read_verb(self, verb: int) -> Iterator[_Statement]:
-        if self.is_denied(verb):
-            return
+    def _assess(self, predicate: int, source: int, kind: str, target: int, rule: str) -> Stance:
+        """Return how a statement is meant.
+
+        A description such as "Redis, a cache" is true whatever the sentence says about it, and so
+        is what a tool is used for: "Use pandas for data analysis".
+        """
+        if rule in DESCRIPTION_RULES:
+            return self._modality.assess_description(self.find_head(target))
+        ends = [self.find_head(target)]
+        if rule != PRONOUN_RULE:
+            ends.append(self.find_head(source))
+        stance = self._modality.assess(predicate, ends)
+        if kind == "related_to" and stance.modality == ASSERTED:
+            return self._modality.assess_object(predicate)
+        if rule == _PURPOSE_RULE and stance == Stance("requested"):
+            return Stance()
+        return stance
+
+    def _read_verb(self, verb: int) -> Iterator[Statement]:
         subjects, rule = self.find_subjects(verb)
         lemma = find_lemma(self.parsed.lowers[verb])
         if lemma in _FORMS_OF_BE:
@@ -142,13 +179,13 @@ class _RelationReader(DependencyGrammar):
 
     def _read_office_location(
         self, verb: int, subjects: list[int], rule: str
-    ) -> Iterator[_Statement]:
+    ) -> Iterator[Statement]:
         """Yield where an organization has its office: "keeps its head office in Lisbon"."""
         for office in self.parsed.children[verb]:
             if (
                 self.parsed.deps[office] != "dobj"
                 or self.parsed.lowers[office] not in _OFFICES
-                or self.is_negated_noun(office)
+                or self._modality.has_negation(office)
             ):
                 continue
             for preposition in (*self.parsed.children[verb], *self.parsed.children[office]):
@@ -167,37 +204,21 @@ class _RelationReader(DependencyGrammar):
 
     def _read_clause(
         self, lemma: str, preposition: str, subjects: list[int], target: int, rule: str
-    ) -> Iterator[_Statement]:
+    ) -> Iterator[Statement]:
         kind = get_verb_relation(lemma, preposition)
         if kind is None:
             if preposition:
                 return
             kind, rule = "related_to", _UNTYPED_RULE
         for subject in subjects:
-            if self._is_plausible(subject, kind, target):
+            if self.is_plausible(subject, kind, target):
                 yield subject, kind, target, rule
 
-    def _is_plausible(self, subject: int, kind: str, target: int) -> bool:
-        """Return whether the types of the two entities fit the type of the relation.
-
-        For example, a person works for an organization and lives in a location.
-        """
-        source_type, target_type = self.spans[subject].type, self.spans[target].type
-        if kind == "works_for":
-            return source_type == "person" and target_type in {"organization", "project"}
-        if kind in _LOCATION_RELATIONS:
-            return target_type in {"location", "organization", "event"} and source_type != "concept"
-        if kind == "stored_in":
-            return target_type in SOFTWARE_TYPES
-        if kind == "extends":
-            return source_type != "person"
-        return not (kind == "related_to" and "concept" in {source_type, target_type})
-
-    def _read_copula(self, verb: int, subjects: list[int], rule: str) -> Iterator[_Statement]:
+    def _read_copula(self, verb: int, subjects: list[int], rule: str) -> Iterator[Statement]:
         for child in self.parsed.children[verb]:
-            if self.parsed.deps[child] == "attr" and not self.is_negated_noun(child):
+            if self.parsed.deps[child] == "attr":
                 for subject in subjects:
-                    yield from self._read_description(subject, child, rule)
+                    yield from self.read_description(subject, child, rule)
             elif self.parsed.deps[child] == "prep":
                 for target, preposition in self.find_prepositional_objects(child):
                     if (
@@ -210,87 +231,17 @@ class _RelationReader(DependencyGrammar):
                             if self.spans[subject].type != "concept"
                         )
 
-    def _read_description(self, subject: int, noun: int, rule: str) -> Iterator[_Statement]:
-        """Yield what "X is a NOUN of Y" or "X, a NOUN for Y" states."""
-        for child in self.parsed.children[noun]:
-            if self.parsed.deps[child] == "prep":
-                for target, preposition in self.find_prepositional_objects(child):
-                    kind = get_noun_relation(self.parsed.lowers[noun], preposition)
-                    if kind is not None and self._is_plausible(subject, kind, target):
-                        yield subject, kind, target, rule
-
-    def _read_noun(self, token: int) -> Iterator[_Statement]:
-        if self.parsed.deps[token] == "appos":
-            for subject in self.find_mentions(self.parsed.heads[token])[:1]:
-                yield from self._read_description(subject, token, _APPOSITION_RULE)
-            yield from self._read_parent_organization(token)
-        mention = self.find_mention(token)
-        kind = self.spans[mention].type if mention >= 0 else ""
-        if kind != "person" and kind not in _CONTAINER_TYPES:
-            return
-        for child in self.parsed.children[token]:
-            if self.parsed.deps[child] != "prep":
-                continue
-            # "Giulia Marchetti of the Veneto Review"
-            if kind == "person" and self.parsed.lowers[child] == "of":
-                targets = [target for target, _ in self.find_prepositional_objects(child)]
-                yield from (
-                    (mention, "works_for", target, _PART_RULE)
-                    for target in targets
-                    if self.spans[target].type == "organization"
-                )
-            elif kind in _CONTAINER_TYPES and self.parsed.lowers[child] in {"in", "of", "from"}:
-                containers = self._find_containers(child)
-                yield from (
-                    (mention, "part_of", container, _PART_RULE)
-                    for container in containers
-                    if self.spans[container].type in _CONTAINER_TYPES[kind]
-                )
-
-    def _read_parent_organization(self, token: int) -> Iterator[_Statement]:
-        """Yield which organization belongs to which: "Its parent company, Acme"."""
-        noun = self.parsed.heads[token]
-        modifiers = {self.parsed.lowers[child] for child in self.parsed.children[noun]}
-        if self.parsed.lowers[noun] in _PARENTS and {"its", "parent"} <= modifiers:
-            subsidiary = self.find_antecedent(noun, is_person=False)
-            if subsidiary >= 0 and self.spans[subsidiary].type == "organization":
-                parents = [
-                    mention
-                    for mention in self.find_mentions(token)
-                    if self.spans[mention].type == "organization"
-                ]
-                yield from ((subsidiary, "part_of", parent, PRONOUN_RULE) for parent in parents)
-
-    def _find_containers(self, preposition: int) -> list[int]:
-        """Return the mentions after a preposition.
-
-        Where the parser did not recognize the noun phrase, it is the first mention among the next
-        three tokens.
-        """
-        targets = [target for target, _ in self.find_prepositional_objects(preposition)]
-        if targets and self.spans[targets[0]].type != "concept":
-            return targets
-        return [
-            self.mention_at[token]
-            for token in range(preposition + 1, min(preposition + 4, len(self.mention_at)))
-            if self.mention_at[token] >= 0
-        ][:1]
-
-    def _read_purpose(self, token: int, first: int) -> Iterator[_Statement]:
+    def _read_purpose(self, token: int, verb: int) -> Iterator[Statement]:
         """Yield what a tool is used for.
 
         For example: "uses pandas for data manipulation and numpy for plots".
 
         Args:
             token: Index of the word "for".
-            first: Index of the sentence's first token.
+            verb: The verb of use before it, or -1.
         """
-        tool = self.mention_at[token - 1] if token > first else -1
-        if (
-            tool < 0
-            or self.spans[tool].type not in SOFTWARE_TYPES
-            or not self._follows_verb_of_use(first, token)
-        ):
+        tool = self.mention_at[token - 1] if 0 <= verb < token else -1
+        if tool < 0 or self.spans[tool].type not in SOFTWARE_TYPES:
             return
         purpose = next(
             (
@@ -310,16 +261,19 @@ class _RelationReader(DependencyGrammar):
             if mention >= 0 and self.spans[mention].type == "concept":
                 yield tool, "used_for", mention, _PURPOSE_RULE
 
-    def _follows_verb_of_use(self, first: int, token: int) -> bool:
-        """Return whether a verb of use comes before the token, and the last one is not denied."""
-        for i in range(token - 1, first - 1, -1):
-            if find_lemma(self.parsed.lowers[i]) in _VERBS_OF_USE and (
-                i == first or self.parsed.tags[i].startswith("VB")
-            ):
-                return not self.is_denied(i)
-        return False
+    def _find_verb_of_use(self, first: int, token: int) -> int:
+        """Return the last verb of use between two tokens, or -1."""
+        return next(
+            (
+                i
+                for i in range(token - 1, first - 1, -1)
+                if find_lemma(self.parsed.lowers[i]) in _VERBS_OF_USE
+                and (i == first or self.parsed.tags[i].startswith("VB"))
+            ),
+            -1,
+        )
 
-    def _read_misparsed_clause(self, verb: int, first: int, end: int) -> Iterator[_Statement]:
+    def _read_misparsed_clause(self, verb: int, first: int, end: int) -> Iterator[Statement]:
         """Yield the statements of a clause that the parser took for one long noun phrase.
 
         For example: "the parser module handles data and cleanup".
@@ -331,15 +285,11 @@ class _RelationReader(DependencyGrammar):
             following += 1
         kind = get_verb_relation(find_lemma(self.parsed.lowers[verb]), preposition)
         subject = self._find_misparsed_subject(verb, first)
-        if (
-            kind is None
-            or subject < 0
-            or any(word in NEGATIONS for word in self.parsed.lowers[first:verb])
-        ):
+        if kind is None or subject < 0:
             return
         for token in range(following, end):
             target = self.mention_at[token]
-            if target >= 0 and self._is_plausible(subject, kind, target):
+            if target >= 0 and self.is_plausible(subject, kind, target):
                 yield subject, kind, target, _SURFACE_RULE
             elif self.parsed.lowers[token] not in _WORDS_BETWEEN_OBJECTS:
                 return
@@ -372,10 +322,12 @@ class _RelationReader(DependencyGrammar):
         """
         if any(word in NEGATIONS for word in self.parsed.lowers[first:end]):
             return
-        mentions = dict.fromkeys(
-            mention
-            for mention in self.mention_at[first:end]
-            if mention >= 0 and self.spans[mention].type != "concept"
+        mentions = list(
+            dict.fromkeys(
+                mention
+                for mention in self.mention_at[first:end]
+                if mention >= 0 and self.spans[mention].type != "concept"
+            )
         )
         names = {
             mention: self.parsed.text[self.spans[mention].start : self.spans[mention].end]
@@ -385,6 +337,9 @@ class _RelationReader(DependencyGrammar):
             frozenset((names.get(relation.source), names.get(relation.target)))
             for relation in relations
         }
+        mentions = [
+            mention for mention in mentions if self._modality.is_in_fact(self.find_head(mention))
+        ]
         count = 0
         for source, target in combinations(mentions, 2):
             pair = frozenset((names[source], names[target]))

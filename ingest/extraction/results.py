@@ -1,8 +1,11 @@
 """Values of the extraction: what it returns, and what its steps hand to each other."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
+
+ASSERTED, POSITIVE = "asserted", "positive"
 
 
 class Tier(IntEnum):
@@ -66,6 +69,10 @@ class Relation:
         start: First character of the sentence.
         end: One past its last character.
         extractor: The rule, such as ``parse:clause``.
+        modality: ``asserted`` for a fact, else how the text means it, see
+            `ingest.extraction.modality.Stance`.
+        polarity: ``negative`` where it is the contrary that is asserted, asked, supposed and so
+            on, else ``positive``.
     """
 
     source: str
@@ -76,6 +83,8 @@ class Relation:
     start: int
     end: int
     extractor: str
+    modality: str = ASSERTED
+    polarity: str = POSITIVE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,14 +94,45 @@ class Extraction:
     Attributes:
         mentions: In the order of the text, without overlaps. At most
             `kg.limits.ENTITIES_PER_TEXT`.
-        relations: In the order of the text, each statement once.
+        relations: The facts, in the order of the text, each statement once.
         truncated: Whether the text had more mentions than that, or data that was not read to its
             end.
+        unasserted: What the text does not state as a fact: what is denied, past, planned,
+            supposed, reported, asked and so on. Each statement once for each modality, and none
+            that is a fact. The ends have the ids of their names in the text, also where these were
+            merged into other entities.
     """
 
     mentions: tuple[Mention, ...]
     relations: tuple[Relation, ...]
     truncated: bool = False
+    unasserted: tuple[Relation, ...] = ()
+
+
+def build_extraction(
+    mentions: Iterable[Mention], relations: Iterable[Relation], *, is_truncated: bool
+) -> Extraction:
+    """Return an extraction with each relation once.
+
+    Args:
+        mentions: The mentions.
+        relations: The relations of all modalities.
+        is_truncated: Whether the text had more mentions.
+    """
+    facts: dict[tuple[str, str, str], Relation] = {}
+    unasserted: dict[tuple[str, str, str, str], Relation] = {}
+    for relation in relations:
+        key = (relation.source, relation.type, relation.target)
+        if relation.modality == ASSERTED:
+            facts.setdefault(key, relation)
+        else:
+            unasserted.setdefault((*key, relation.modality), relation)
+    return Extraction(
+        mentions=tuple(mentions),
+        relations=tuple(facts.values()),
+        truncated=is_truncated,
+        unasserted=tuple(relation for key, relation in unasserted.items() if key[:3] not in facts),
+    )
 
 
 class EntityCandidate(NamedTuple):
@@ -117,6 +157,8 @@ class RelationCandidate(NamedTuple):
     target: int
     rule: str
     sentence: int
+    modality: str = ASSERTED
+    polarity: str = POSITIVE
 
 
 class ParsedText(NamedTuple):

@@ -18,6 +18,7 @@ class Attempts:
         name: Name of the statement, for error texts.
         changes_data: Whether the statement changes users' data.
         may_be_applied: Whether an attempt may be in the graph, as far as is known.
+        has_repaired: Whether the schema was repaired because of an attempt.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class Attempts:
             changes_data: Whether the statement changes users' data.
         """
         self.deadline, self.name, self.changes_data = deadline, name, changes_data
-        self.may_be_applied = False
+        self.may_be_applied = self.has_repaired = False
         self._applies_when_sent = applies_when_sent
         self._backoff = Backoff(
             first=FIRST_PAUSE_SECONDS, longest=LONGEST_PAUSE_SECONDS, has_jitter=True

@@ -29,6 +29,7 @@ MEMORY_CODES = frozenset(
         "Neo.TransientError.General.MemoryPoolOutOfMemoryError",
         "Neo.TransientError.General.TransactionMemoryLimit",
         "Neo.TransientError.General.OutOfMemoryError",
+        "Neo.ClientError.General.TransactionOutOfMemoryError",
     }
 )
 # Errors that end a transaction before its commit, or instead of it. Other failures of a server say
@@ -68,16 +69,43 @@ FAILED_CODES = frozenset(
     for name in ("TransactionLogError", "TransactionCommitFailed")
 )
 RESTART_CODES = FAILED_CODES | {STOPPED_CODE}
+# An index or constraint is missing or has failed; `schema_repair` creates it again.
+SCHEMA_CODES = frozenset(
+    {
+        "Neo.ClientError.Schema.IndexNotFound",
+        "Neo.ClientError.Statement.ConstraintVerificationFailed",
+    }
+)
+# The server ended the transaction, because it took too long or was in the way of others. A
+# procedure that works on several threads has the code of its locks, which ended first.
+ENDED_CODES = frozenset(
+    {
+        "Neo.ClientError.Procedure.ProcedureTimedOut",
+        *(
+            f"Neo.ClientError.Transaction.{name}"
+            for name in (
+                "LockClientStopped",
+                "Terminated",
+                "TransactionMarkedAsFailed",
+                "TransactionTimedOut",
+                "TransactionTimedOutClientConfiguration",
+            )
+        ),
+    }
+)
+RETRYABLE_CODES = RESTART_CODES | SCHEMA_CODES | ENDED_CODES
 ADVICE = {
     "Neo.ClientError.Schema.ConstraintValidationFailed": "an id is already used by something else "
     "in this namespace; choose another id",
     "Neo.ClientError.Database.DatabaseNotFound": "there is no such database",
     **dict.fromkeys(
-        (
-            "Neo.ClientError.Transaction.TransactionTimedOut",
-            "Neo.ClientError.Transaction.TransactionTimedOutClientConfiguration",
-        ),
-        "the server ended the statement because it took too long",
+        ENDED_CODES,
+        "the server ended the statement, most likely because it took too long; call again",
+    ),
+    **dict.fromkeys(
+        SCHEMA_CODES,
+        "an index or constraint is missing or has failed; call again, and see the server's log "
+        "if that does not help",
     ),
     **dict.fromkeys(
         MEMORY_CODES,
@@ -163,6 +191,11 @@ def may_have_stopped(error: BaseException) -> bool:
     return isinstance(error, driver_errors.Neo4jError) and error.code in FAILED_CODES
 
 
+def shows_broken_schema(error: BaseException) -> bool:
+    """Return whether an error shows that an index or constraint is missing or has failed."""
+    return isinstance(error, driver_errors.Neo4jError) and error.code in SCHEMA_CODES
+
+
 def is_rolled_back(error: BaseException) -> bool:
     """Return whether an error proves that nothing of the transaction is in the graph.
 
@@ -205,7 +238,7 @@ def translate_error(error: Exception, *, name: str, may_be_applied: bool = False
             return StaleStateError(text, retryable=True, outcome=outcome)
         return DatabaseError(
             f"{name}: {_advise(error)}",
-            retryable=error.is_retryable() or error.code in RESTART_CODES,
+            retryable=error.is_retryable() or error.code in RETRYABLE_CODES,
             outcome=outcome,
         )
     text, retryable = _explain_unreached(error)
@@ -227,7 +260,12 @@ def _explain_unreached(error: Exception) -> tuple[str, bool]:
         )
     if isinstance(error, LOST):
         return "the database could not be reached; is the server running?", True
-    return f"the driver refused the call ({type(error).__name__})", False
+    if isinstance(error, driver_errors.DriverError):
+        return f"the driver refused the call ({type(error).__name__})", False
+    return (
+        f"the answer of the server could not be read ({type(error).__name__}); call again",
+        True,
+    )
 
 
 def _advise(error: driver_errors.Neo4jError) -> str:

@@ -26,12 +26,8 @@ from mcp_context_persistence.kg.driver.error_mapping import is_replayable, trans
 from mcp_context_persistence.kg.driver.parameters import encode_parameters
 from mcp_context_persistence.kg.driver.pool import Auth
 from mcp_context_persistence.kg.driver.pool_lifecycle import PoolLifecycle
-from mcp_context_persistence.kg.driver.server import (
-    Server,
-    check_version,
-    choose_dialect,
-    read_components,
-)
+from mcp_context_persistence.kg.driver.schema_repair import Repair, SchemaRepair
+from mcp_context_persistence.kg.driver.server import Server, describe_server, read_components
 from mcp_context_persistence.kg.driver.server_recovery import Recover, Recovery, Restart
 from mcp_context_persistence.kg.driver.statement import Run, Statement
 from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError
@@ -40,6 +36,7 @@ from mcp_context_persistence.kg.limits import DEADLINE_SECONDS
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+DRIVER_ERRORS = (driver_errors.Neo4jError, driver_errors.DriverError, OSError)
 
 
 class Graph:
@@ -92,6 +89,7 @@ class Graph:
             move=self._lifecycle.move,
             check_open=self._lifecycle.check_open,
         )
+        self._schema = SchemaRepair()
         self._budget = CallBudget(deadline)
         self._local = threading.local()
         self._server: Server | None = None
@@ -253,6 +251,14 @@ class Graph:
         """
         self._lifecycle.close()
 
+    def keep_schema(self, repair: Repair) -> None:
+        """Have the schema repaired from now on, when another process serves the store, or fails.
+
+        Args:
+            repair: Makes the schema complete before a deadline, or raises.
+        """
+        self._schema.begin(repair, server_pid=self._recovery.server_pid())
+
     def reconnect(self) -> None:
         """Use new connections from now on, because the server is about to be restarted.
 
@@ -271,7 +277,13 @@ class Graph:
                 database=self._database, bookmarks=after, default_access_mode=mode
             ) as session,
         ):
-            yield session
+            try:
+                yield session
+            except (*DRIVER_ERRORS, ContextPersistenceError):
+                raise
+            except Exception:
+                attempt.abandon()  # nobody knows what the connection still has to read
+                raise
 
     def _run_in_time(
         self,
@@ -317,6 +329,7 @@ class Graph:
                 self._recovery.server_pid(),
                 attempts.begin(),
             )
+            self._schema.check(attempts, self._lifecycle.threads, server_pid=server_pid)
             seconds = attempts.attempt_seconds
             try:
                 value = self._lifecycle.threads.call(
@@ -332,7 +345,7 @@ class Graph:
                     retryable=True,
                     outcome=attempts.outcome,
                 ) from error
-            except (driver_errors.Neo4jError, driver_errors.DriverError, OSError) as error:
+            except DRIVER_ERRORS as error:
                 attempts.end_attempt(attempt, error)
                 self._lifecycle.check_open(attempts.outcome)
                 if self._lifecycle.pool is not pool:
@@ -342,12 +355,19 @@ class Graph:
                 if attempts.may_be_applied:
                     error.outcome = "unknown"
                 raise
+            except Exception as error:  # what the driver or the reader of a row did not understand
+                attempts.end_attempt(attempt, error)
+                raise translate_error(
+                    error, name=attempts.name, may_be_applied=attempts.may_be_applied
+                ) from error
             else:
                 attempts.may_be_applied = attempts.may_be_applied or attempt.has_changed
                 return value
 
     def _prepare_next_attempt(self, error: Exception, attempts: Attempts, server_pid: int) -> None:
         """Pause before the next attempt; raise the error for the caller where there may be none."""
+        if self._schema.handle(error, attempts, self._lifecycle.threads, server_pid=server_pid):
+            return
         if not self._recovery.recover(
             error, attempts, self._lifecycle.threads, server_pid=server_pid
         ):
@@ -361,27 +381,13 @@ class Graph:
         attempts.pause()
 
     def _read_server(self) -> Server:
-        text = read_components().text()
-
-        def make_attempt(attempt: Attempt, _seconds: float) -> tuple[str, str, bool]:
+        def make_attempt(attempt: Attempt, _seconds: float) -> Server:
             with self._session(attempt, writes=False) as session:
-                result = session.run(text)
-                rows = {row["name"]: row for row in result}
-                kernel = rows["Neo4j Kernel"]
-                return (
-                    kernel["versions"][0],
-                    kernel["edition"],
-                    result.consume().server.protocol_version >= (6, 0),
-                )
+                result = session.run(read_components().text())
+                rows = list(result)
+                return describe_server(rows, result.consume().server.protocol_version)
 
-        version, edition, has_binary_vectors = self._run_in_time(make_attempt, "server")
-        check_version(version)
-        return Server(
-            version=version,
-            edition=edition,
-            dialect=choose_dialect(version),
-            has_binary_vectors=has_binary_vectors,
-        )
+        return self._run_in_time(make_attempt, "server")
 
     def _encode(self, parameters: Any) -> Any:
         return encode_parameters(parameters, has_binary_vectors=self.server.has_binary_vectors)

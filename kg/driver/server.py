@@ -1,6 +1,7 @@
 """Version and abilities of a server."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mcp_context_persistence.cypher import Dialect
@@ -33,6 +34,27 @@ class Server:
 def read_components() -> Statement[Row]:
     """Read name, version and edition of the server's components; any server can answer."""
     return Statement(name="maintenance/components", read=as_is)
+
+
+def describe_server(components: Iterable[Row], protocol_version: tuple[int, int]) -> Server:
+    """Return what is known of a server after the first contact.
+
+    Args:
+        components: Rows of `read_components`.
+        protocol_version: Of Bolt.
+
+    Raises:
+        DatabaseError: The version is one that is known to match or merge wrong nodes.
+    """
+    kernel = next(row for row in components if row["name"] == "Neo4j Kernel")
+    version = kernel["versions"][0]
+    check_version(version)
+    return Server(
+        version=version,
+        edition=kernel["edition"],
+        dialect=choose_dialect(version),
+        has_binary_vectors=protocol_version >= (6, 0),
+    )
 
 
 def choose_dialect(version: str) -> Dialect:

@@ -5,7 +5,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcp_context_persistence.kg.limits import OPEN_FILES
 from mcp_context_persistence.kg.local.space import describe_full_disk
 
 CONSOLE, LOG, DEBUG = "console.log", "neo4j.log", "debug.log"
@@ -49,9 +48,6 @@ class Failure:
     is_known: bool = True
 
 
-FILE_LIMIT_ADVICE = (
-    "raise the hard limit (`ulimit -Hn`, `LimitNOFILE=` of systemd), better to 40,000"
-)
 FAILED_DATABASE = re.compile(r"Failed to start DatabaseId\{[^}]*\[(?:neo4j|system)\]")
 RECORD = re.compile(r"^(?=\d{4}-\d\d-\d\d )", re.MULTILINE)
 PROBLEM = re.compile(r"\S+ \S+ (?:WARN|ERROR) ")  # at the beginning of a record
@@ -80,7 +76,8 @@ CAUSES = (
     ),
     Cause(
         pattern=r"Too many open files",
-        advice=f"too few open files are allowed: {FILE_LIMIT_ADVICE}",
+        advice="too few open files are allowed: raise the hard limit (`ulimit -Hn`, "
+        "`LimitNOFILE=` of systemd), better to 40,000",
         is_final=True,
     ),
     Cause(
@@ -95,7 +92,8 @@ CAUSES = (
         pattern=r"Could not (?:reserve enough space|allocate compressed class space)|"
         r"insufficient memory|OutOfMemoryError|Cannot allocate memory|"
         r"Invalid maximum heap|exceeds the maximum representable size",
-        advice="there is not enough memory: lower the heap (max_memory_usage), or free some",
+        advice="there is not enough memory: lower the heap (max_memory_usage), free some, or raise "
+        "the limits of memory (ulimit -v, ulimit -d)",
         retryable=True,
     ),
     Cause(
@@ -225,14 +223,6 @@ def explain_database(logs: Path, since: int) -> Failure | None:
     advice = f": {cause.advice}" if cause else ""
     message = f"The database of the local store did not start{advice}. See {logs / DEBUG}."
     return Failure(text=message, retryable=cause is None or cause.retryable)
-
-
-def explain_file_limit(limit: int) -> Failure:
-    """Return what to do where a process may open only so many files."""
-    return Failure(
-        text=f"The local store cannot be opened: only {limit:,} open files are allowed, "
-        f"its server needs {OPEN_FILES:,} at least: {FILE_LIMIT_ADVICE}."
-    )
 
 
 def is_heap_exhausted(logs: Path) -> bool:

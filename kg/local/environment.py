@@ -3,10 +3,8 @@
 It is the same under a login shell, cron and systemd.
 """
 
-import contextlib
 import locale
 import os
-import resource
 
 # Nothing else of the caller's environment reaches the server: no secrets, and no variables that
 # change Java or Neo4j.
@@ -25,7 +23,6 @@ ALLOWED = frozenset(
 )
 # Java encodes file names by the locale; under C or POSIX it refuses every path that is not ASCII.
 LOCALES = ("C.UTF-8", "C.utf8", "en_US.UTF-8")
-RECOMMENDED_FILES = 40_000  # by Neo4j; used where the system sets no limit
 
 
 def filter_environment() -> dict[str, str]:
@@ -55,14 +52,3 @@ def _has_locale(name: str) -> bool:
     except locale.Error:
         return False
     return True
-
-
-def raise_file_limit() -> int:
-    """Raise the limit of open files of this process and its children; return the new limit."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limit = RECOMMENDED_FILES if hard == resource.RLIM_INFINITY else hard
-    if soft != resource.RLIM_INFINITY and soft < limit:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return RECOMMENDED_FILES if soft == resource.RLIM_INFINITY else soft

@@ -28,11 +28,13 @@ class Identity:
         path: Its real path.
         device: Device number of its file system.
         inode: Its number in that file system.
+        file_system: Id of that file system, 0 where it is not known.
     """
 
     path: str
     device: int
     inode: int
+    file_system: int = 0
 
     @classmethod
     def of(cls, folder: Path) -> "Identity":
@@ -42,15 +44,25 @@ class Identity:
             OSError: There is no such folder.
         """
         entry = folder.stat()
-        return cls(path=str(folder.resolve()), device=entry.st_dev, inode=entry.st_ino)
+        return cls(
+            path=str(folder.resolve()),
+            device=entry.st_dev,
+            inode=entry.st_ino,
+            file_system=os.statvfs(folder).f_fsid,
+        )
 
     @classmethod
     def read(cls, file: Path) -> "Identity | None":
         """Read what `to_json` returned from a file, None where it cannot be read."""
         try:
             row = json.loads(file.read_text(encoding="utf-8"))
-            return cls(path=str(row["path"]), device=int(row["device"]), inode=int(row["inode"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            return cls(
+                path=str(row["path"]),
+                device=int(row["device"]),
+                inode=int(row["inode"]),
+                file_system=int(row.get("file_system", 0)),
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
     def to_json(self) -> str:
@@ -61,10 +73,14 @@ class Identity:
         """Return whether both are one folder, which may have been renamed.
 
         A file system may get another device number at a mount: then the same inode at the same path
-        is the same folder.
+        is the same folder. The id of the file system tells apart another one that is mounted there,
+        in which a copy may have got the same inode.
         """
-        return self.inode == identity.inode and (
-            self.device == identity.device or self.path == identity.path
+        file_systems = {self.file_system, identity.file_system}
+        return (
+            self.inode == identity.inode
+            and (self.device == identity.device or self.path == identity.path)
+            and (len(file_systems) == 1 or 0 in file_systems)
         )
 
 

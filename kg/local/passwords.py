@@ -37,7 +37,7 @@ def change_password(store: Store, uri: str) -> None:
             f"The data of the local store {store.folder} has another password than its file: "
             "restore both from one backup."
         ) from error
-    except (theirs.Neo4jError, theirs.DriverError, TimeoutError) as error:
+    except Exception as error:  # the driver raises any class where it cannot read an answer
         raise DatabaseError(
             "The copied store could not be given a password of its own: try again.", retryable=True
         ) from error

@@ -1,29 +1,38 @@
 """Free space on the disk of a store, and the errors of the system. Standard library only."""
 
 import errno
-import shutil
+import os
 from pathlib import Path
 
 from mcp_context_persistence.kg.errors import DatabaseError
-from mcp_context_persistence.kg.limits import FREE_BYTES
+from mcp_context_persistence.kg.limits import FREE_BYTES, FREE_FILES
 
 DISK_FULL_CODES = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
-def free_bytes(folder: Path) -> int:
-    """Return how many bytes are free on the folder's disk, -1 where the system does not tell."""
+def has_space(folder: Path) -> bool:
+    """Return whether a server can be started on the folder's disk, as far as the system tells."""
     try:
-        return shutil.disk_usage(folder).free
+        disk = os.statvfs(folder)
     except OSError:
-        return -1
+        return True
+    has_files = disk.f_files == 0 or disk.f_favail >= FREE_FILES  # 0: there is no limit
+    return has_files and disk.f_bavail * disk.f_frsize >= FREE_BYTES
 
 
 def describe_full_disk(folder: Path) -> str:
-    """Return the error text of a full disk, with the folder and the free bytes."""
+    """Return the error text of a full disk, with the folder, the free bytes and the free files."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        space = "the system does not tell how much is free"
+    else:
+        space = f"{disk.f_bavail * disk.f_frsize:,} bytes are free, {FREE_BYTES:,} are needed"
+        if disk.f_files:
+            space += f"; {disk.f_favail:,} more files are possible, {FREE_FILES:,} are needed"
     return (
-        f"The disk of the local store {folder} is full ({max(0, free_bytes(folder)):,} bytes are "
-        f"free, {FREE_BYTES:,} are needed): free some space. The next call then works, nothing "
-        "needs to be closed or restarted."
+        f"The disk of the local store {folder} is full ({space}): free some space. The next call "
+        "then works, nothing needs to be closed or restarted."
     )
 
 
@@ -31,9 +40,9 @@ def check_space(folder: Path) -> None:
     """Refuse to start a server on a full disk.
 
     Raises:
-        DatabaseError: Too little space is free.
+        DatabaseError: Too little space is free, or too few files can be made.
     """
-    if 0 <= free_bytes(folder) < FREE_BYTES:
+    if not has_space(folder):
         raise DatabaseError(describe_full_disk(folder), retryable=True)
 
 

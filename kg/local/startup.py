@@ -71,7 +71,7 @@ def join_server(
                 if state and state.phase == "running" and is_own_server(store.folder, state):
                     _change_password(store, state)
                     return state
-                if state and state.phase in {"starting", "running"}:
+                if state and state.phase in {"starting", "checking", "running"}:
                     watched_runs.add(state.nonce)
             elif state and state.nonce in watched_runs and state.phase == "failed":
                 raise DatabaseError(state.error, retryable=state.retryable)
@@ -82,7 +82,8 @@ def join_server(
             raise _describe_late_server(store, seconds)
         if progress:
             waited = int(seconds - deadline.seconds_left)
-            progress("start", waited, int(settings.start_seconds))
+            stage = "check" if state and state.phase == "checking" else "start"
+            progress(stage, waited, int(settings.start_seconds))
         time.sleep(POLL_SECONDS)
 
 

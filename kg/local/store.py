@@ -24,7 +24,7 @@ PATH_IS_FILE = (
     "The path of the local store is a file, and a store is a folder: name another path. "
     "The file is untouched."
 )
-Phase = Literal["starting", "running", "stopping", "stopped", "failed"]
+Phase = Literal["starting", "checking", "running", "stopping", "stopped", "failed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +113,8 @@ class Store:
         # Exists while the database may have stopped because it could not write: its log may end in
         # half an entry.
         self.panicked = folder / "panicked"
+        # Of a copy that was made while a server was running, until its files are checked.
+        self.unchecked = folder / "unchecked"
         self.temporary = folder / "temporary"  # of the server's process; emptied at every start
         self.conf = folder / "conf"
         self.logs = folder / "logs"
@@ -246,13 +248,16 @@ class Store:
         """Make the folder a store of its own where it is a copy of another one.
 
         The files about the original's server are deleted. A copy gets another password: at once
-        where there is no data, else `password.new` orders it for when the server runs. The caller
-        holds the join lock, and nobody holds `server.lock`.
+        where there is no data, else `password.new` orders it for when the server runs. If it was
+        copied while a server was running, `unchecked` orders a check of its data. The caller holds
+        the join lock, and nobody holds `server.lock`.
         """
         current, recorded = Identity.of(self.folder), Identity.read(self.identity)
         if current == recorded:
             return
         if recorded is None or not recorded.is_same(current):
+            if self.has_data and not self._was_stopped():
+                self.unchecked.touch(mode=0o600)
             for file in (
                 self.state_file,
                 self.keep_order_file,
@@ -268,6 +273,17 @@ class Store:
                 for file in (self.secret, self.next_secret):
                     file.unlink(missing_ok=True)
         replace_file(self.identity, current.to_json())
+
+    def _was_stopped(self) -> bool:
+        """Return whether the server had stopped when the folder was copied, and none was started.
+
+        If the times of the files were not copied, the answer may be a wrong False.
+        """
+        state = self.read_state()
+        if state is None or state.phase != "stopped":
+            return False
+        stopped_ns = self.state_file.stat().st_mtime_ns
+        return all(file.stat().st_mtime_ns <= stopped_ns for file in self.data.rglob("*"))
 
     def ordered_secrets(self) -> list[str]:
         """Return the passwords that were ordered; the last one counts. Usually there is none."""
@@ -297,7 +313,7 @@ OWN_NAMES = frozenset(
         *("gate.lock", "server.lock", "leases", "conf", "logs", "data", "temporary", "identity"),
         "run",  # of Neo4j
         *("password", "password.new", "server.json"),
-        *("keep", "stop", "sizes", "restart", "panicked"),
+        *("keep", "stop", "sizes", "restart", "panicked", "unchecked"),
     }
 )
 

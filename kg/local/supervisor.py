@@ -22,21 +22,22 @@ from typing import Any
 
 from mcp_context_persistence.kg.deadline import Deadline
 from mcp_context_persistence.kg.errors import DatabaseError
-from mcp_context_persistence.kg.limits import FREE_BYTES, OPEN_FILES
 from mcp_context_persistence.kg.local import diagnosis, leases, orders
 from mcp_context_persistence.kg.local.diagnosis import Failure
-from mcp_context_persistence.kg.local.environment import raise_file_limit, set_utf8_locale
+from mcp_context_persistence.kg.local.environment import set_utf8_locale
 from mcp_context_persistence.kg.local.identity import Identity
 from mcp_context_persistence.kg.local.ports import answers_bolt
 from mcp_context_persistence.kg.local.process import read_start_time
+from mcp_context_persistence.kg.local.resource_limits import raise_limits
 from mcp_context_persistence.kg.local.server_process import ServerProcess
 from mcp_context_persistence.kg.local.space import (
     describe_full_disk,
-    free_bytes,
+    has_space,
     translate_os_error,
 )
 from mcp_context_persistence.kg.local.state_file import StateFile
 from mcp_context_persistence.kg.local.store import Phase, State, Store
+from mcp_context_persistence.kg.local.store_check import check_files
 
 TICK_SECONDS = 0.2
 READY_TICK_SECONDS = 0.03
@@ -124,9 +125,8 @@ class Supervisor:
 
     def _serve(self) -> Failure | None:
         """Keep the server running; return why that failed, None after an orderly end."""
-        file_limit = raise_file_limit()
-        if file_limit < OPEN_FILES:
-            return diagnosis.explain_file_limit(file_limit)
+        if low_limit := raise_limits():
+            return Failure(text=low_limit)
         deaths: deque[float] = deque(maxlen=MAX_DEATHS)
         while True:
             failure = self._start()
@@ -156,7 +156,7 @@ class Supervisor:
     def _start(self) -> Failure | None:
         """Start the server and wait until it answers; return why that failed."""
         failure = None
-        if self._is_disk_full():
+        if not has_space(self.store.folder):
             return Failure(text=describe_full_disk(self.store.folder), retryable=True)
         for _ in range(MAX_SPAWNS):
             self.process.spawn()
@@ -183,12 +183,24 @@ class Supervisor:
         if failure:
             self.process.kill()
             return failure
+        if self.store.unchecked.exists():
+            return self._check_copy() or self._start()
         self._last_start = time.monotonic()
         self.store.panicked.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.store.write_mark()  # from now on, there must be data
         self._publish("running")
         return None
+
+    def _check_copy(self) -> Failure | None:
+        """Stop the server, which has replayed its log, and check the data; return what is wrong."""
+        self.store.panicked.unlink(missing_ok=True)
+        self.process.end(is_orderly=True)
+        self._publish("checking")
+        failure = check_files(self.store, self.specification, self._is_needed)
+        if failure is None:
+            self.store.unchecked.unlink(missing_ok=True)
+        return failure
 
     def _wait_until_ready(self) -> bool:
         """Return whether the server answers in time."""
@@ -228,13 +240,10 @@ class Supervisor:
                 self.store.make_folders()
                 self.process.make_cache()
             diagnosis.truncate_console(self.store.logs)
-            if self._is_disk_full():
+            if not has_space(self.store.folder):
                 self._remember_full_disk()
             self.state_file.correct()
             time.sleep(TICK_SECONDS)
-
-    def _is_disk_full(self) -> bool:
-        return 0 <= free_bytes(self.store.folder) < FREE_BYTES
 
     def _remember_full_disk(self) -> None:
         """Mark the store, also for later runs: the next start cuts off half-written log entries."""

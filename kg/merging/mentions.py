@@ -9,13 +9,15 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from mcp_context_persistence.kg.stored_json import load_stored
+
 Part = Mapping[str, Any]  # `id`, and the properties of a mention
 
 
 def split_parts(entity_id: str, properties: Mapping[str, Any]) -> list[Part]:
     """Return the parts of a mention: what each id that the text named would have by itself."""
     if properties.get("parts"):
-        return json.loads(properties["parts"])  # type: ignore[no-any-return]
+        return load_stored(properties["parts"], "parts of a mention")  # type: ignore[no-any-return]
     return [
         {"id": entity_id, **{key: value for key, value in properties.items() if key != "parts"}}
     ]

@@ -14,6 +14,7 @@ from mcp_context_persistence.kg.errors import StaleStateError
 from mcp_context_persistence.kg.identifiers import build_label
 from mcp_context_persistence.kg.merging import mentions, statements
 from mcp_context_persistence.kg.merging import relationships as relations
+from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.vector_spaces import VectorState
 from mcp_context_persistence.kg.writes.entities import search_properties
 
@@ -53,7 +54,7 @@ def merge_entities(
     if {keep_id, *duplicate_ids} - claimed.keys():
         if stored_merges := run(statements.read_merge(namespace, merge_id)):
             # An earlier attempt has merged them, but its answer was lost.
-            return json.loads(stored_merges[0]["merge"]["counts"])  # type: ignore[no-any-return]
+            return load_stored(stored_merges[0]["merge"]["counts"], "counts of a merge")  # type: ignore[no-any-return]
         raise StaleStateError(
             "keep or duplicates: an entity was merged or deleted meanwhile; search for it again",
             retryable=True,

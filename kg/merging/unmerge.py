@@ -12,6 +12,7 @@ from mcp_context_persistence.kg.errors import StaleStateError
 from mcp_context_persistence.kg.merging import mentions, merge, relationships, statements
 from mcp_context_persistence.kg.merging.redirects import Redirects
 from mcp_context_persistence.kg.schema.type_limits import collect_types, register_types
+from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.text.terms import text_properties
 from mcp_context_persistence.kg.vector_spaces import VectorState
 
@@ -49,7 +50,7 @@ def undo_merge(
         StaleStateError: The entities have changed since the merge was read.
     """
     keep_id, restored_ids = str(row["kept_id"]), list(row["merged_ids"])
-    snapshot = json.loads(row["snapshot"])
+    snapshot = load_stored(row["snapshot"], "snapshot of a merge")
     before, after = (
         _redirect_ends(_parse_relationships(snapshot[name]), redirects, keep_id, restored_ids)
         for name in ("before", "after")
@@ -97,7 +98,7 @@ def _read_lost_counts(run: Run, namespace: str, merge_id: str, *, now: int) -> d
     """
     merge_node = run(statements.read_merge(namespace, merge_id))[0]["merge"]
     if merge_node["undone_ms"] == now:
-        return json.loads(merge_node["counts"])  # type: ignore[no-any-return]
+        return load_stored(merge_node["counts"], "counts of a merge")  # type: ignore[no-any-return]
     raise StaleStateError(
         "undo_merge: entities were merged, or a merge was undone, meanwhile; call it again",
         retryable=True,

@@ -23,8 +23,8 @@ from mcp_context_persistence.kg.vector_spaces import INDEX, LABELS, PROPERTY, Ve
 
 # 2: passages of documents in the fulltext index; 3: patterns; 4: namespaces note which model made
 # their vectors; 5: merges; 6: namespaces list their types, and the graph's own relationship types
-# exist from the start; 7: the fulltext index has the terms of texts;
-# 8: entities have their names in the form in which the spellings meet.
+# exist from the start; 7: the fulltext index has the terms of texts and filter tokens of all values
+# of metadata; 8: entities have their names in the form in which the spellings meet.
 VERSION = 8
 STATEMENT_SECONDS = 0.02  # for a statement, at least
 SIZE = "vector.dimensions"
@@ -98,7 +98,9 @@ class SchemaState:
     vector_size: int
 
 
-def ensure_schema(graph: Graph, *, vector_size: int) -> SchemaState:
+def ensure_schema(
+    graph: Graph, *, vector_size: int, deadline: Deadline | None = None
+) -> SchemaState:
     """Bring a database to this version of the schema and wait until its indexes are ready.
 
     A database that is complete is only read: one statement for its version, one for its indexes.
@@ -106,12 +108,12 @@ def ensure_schema(graph: Graph, *, vector_size: int) -> SchemaState:
     Args:
         graph: The database.
         vector_size: Numbers per vector, for a database that is new.
+        deadline: When to give up; after `SCHEMA_SECONDS` where it is None.
 
     Raises:
-        DatabaseError: The schema is newer than this code, or an index is not ready within
-            `SCHEMA_SECONDS`.
+        DatabaseError: The schema is newer than this code, or an index is not ready in time.
     """
-    deadline = Deadline.after(SCHEMA_SECONDS)
+    deadline = deadline or Deadline.after(SCHEMA_SECONDS)
     state = _read_supported_state(graph, deadline)
     while True:
         required = list_required_indexes(
@@ -151,6 +153,33 @@ def ensure_vector_indexes(graph: Graph, space: VectorSpace) -> None:
     """
     indexes.reconcile(
         graph, list_vector_indexes(graph, space), deadline=Deadline.after(graph.seconds_left)
+    )
+
+
+def repair_schema(graph: Graph, deadline: Deadline, *, vector_size: int) -> None:
+    """Create missing and broken indexes of a database that was complete, and wait for them.
+
+    These are also the indexes for vectors of all models of all namespaces.
+
+    Args:
+        graph: The database.
+        deadline: When to give up.
+        vector_size: Numbers per vector, should the database be new.
+
+    Raises:
+        DatabaseError: An index is not ready in time.
+    """
+    ensure_schema(graph, vector_size=vector_size, deadline=deadline)
+    with graph.call(_statement_seconds(deadline)):
+        existing = indexes.read_indexes(graph)
+    spaces = {
+        VectorSpace(model="", size=row["config"].get(SIZE), property_name=row["properties"][0])
+        for name, row in existing.items()
+        if row["type"] == "VECTOR" and name.startswith(f"{INDEX}_")
+    }
+    required = [index for space in spaces for index in list_vector_indexes(graph, space)]
+    indexes.reconcile(
+        graph, [index for index in required if index.name in existing], deadline=deadline
     )
 
 

@@ -1,10 +1,12 @@
-"""The terms of texts that older versions of the schema stored without them."""
+"""The terms of texts, and filter tokens of metadata, that older versions of the schema lack."""
 
 from mcp_context_persistence.kg.deadline import Deadline
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.filter_tokens import build_own_tokens, build_shared_tokens
 from mcp_context_persistence.kg.limits import SCHEMA_SECONDS
+from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.text.terms import list_index_terms
 
 LABELS = ("Conversation", "Message", "Chunk", "Entity", "MergedEntity", "Decision")
@@ -34,7 +36,21 @@ def _read_page(graph: Graph, label: str, deadline: Deadline) -> list[Row]:
     )
     with graph.call(_seconds_left(deadline)):
         rows = graph.run(statement)
-    return [{**row, "terms": " ".join(list_index_terms(row["content"]))} for row in rows]
+    return [_build_row(label, row) for row in rows]
+
+
+def _build_row(label: str, row: Row) -> Row:
+    """Return the row of `schema/write_terms` for a text."""
+    has_tokens = label not in {"Entity", "MergedEntity"}
+    own = build_own_tokens(load_stored(row["metadata"], "metadata") or {}) if has_tokens else []
+    shared = build_shared_tokens(load_stored(row["shared"], "metadata") or {})
+    return {
+        "key": row["key"],
+        "content": row["content"],
+        "terms": " ".join(list_index_terms(row["content"])),
+        "tokens": list(dict.fromkeys([*own, *shared])),
+        "own": own if label == "Message" else [],
+    }
 
 
 def _seconds_left(deadline: Deadline) -> float:

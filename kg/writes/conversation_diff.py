@@ -1,7 +1,6 @@
 """The difference between a conversation as the caller passes it and as it is stored."""
 
 import itertools
-import json
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.filter_tokens import (
+    build_own_tokens,
     build_shared_tokens,
     build_token,
     build_tokens,
@@ -17,6 +17,7 @@ from mcp_context_persistence.kg.filter_tokens import (
 )
 from mcp_context_persistence.kg.identifiers import build_message_id, digest
 from mcp_context_persistence.kg.models import Conversation
+from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.text.terms import text_properties
 from mcp_context_persistence.kg.writes.message_diff import (
     MessageDiff,
@@ -123,7 +124,7 @@ def conversation_properties(
             *build_tokens(
                 namespace, kind="conversation", conversation_id=conversation_id, project=project
             ),
-            *build_shared_tokens(metadata),
+            *build_own_tokens(metadata),
         ],
     }
 
@@ -164,7 +165,7 @@ def diff_conversation(
             "use another id"
         )
     old = stored.conversation
-    old_metadata = json.loads(old.get("metadata") or "null")
+    old_metadata = load_stored(old.get("metadata"), "metadata of a conversation")
     metadata = conversation.metadata if conversation.metadata is not None else old_metadata
     properties = _merge_properties(namespace, conversation, old, mode=mode, metadata=metadata)
     shared = SharedProperties(

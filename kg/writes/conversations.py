@@ -152,10 +152,12 @@ def _changed_rows(
     ]
 
 
-def load(namespace: str, conversation_id: str, *, limit: int) -> Statement[Row]:
-    """Load the last `limit` messages of a conversation, in order."""
+def load(namespace: str, conversation_id: str, **options: Any) -> Statement[Row]:
+    """Load messages of a conversation, in order; the statement describes the options."""
     return Statement(
         name="conversation/load",
-        parameters={"namespace": namespace, "conversation_id": conversation_id, "limit": limit},
+        parameters={
+            "batch": {"namespace": namespace, "conversation_id": conversation_id, **options}
+        },
         read=as_is,
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
-from mcp_context_persistence.kg.filter_tokens import build_shared_tokens, build_tokens, read_project
+from mcp_context_persistence.kg.filter_tokens import build_own_tokens, build_tokens, read_project
 from mcp_context_persistence.kg.identifiers import digest
 from mcp_context_persistence.kg.vector_spaces import VectorState
 
@@ -51,7 +51,7 @@ def passage_properties(
     position: int,
     start: int,
     end: int,
-    text: Mapping[str, str],
+    text: Mapping[str, Any],
     metadata: Mapping[str, Any] | None,
     now: int,
 ) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def passage_properties(
             *build_tokens(
                 namespace, kind="document", document_id=document_id, project=document["project"]
             ),
-            *build_shared_tokens(metadata),
+            *build_own_tokens(metadata),
         ],
     }
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcp_context_persistence.kg.filter_tokens import (
-    build_shared_tokens,
+    build_own_tokens,
     build_token,
     build_tokens,
     read_project,
@@ -13,6 +13,8 @@ from mcp_context_persistence.kg.identifiers import digest
 from mcp_context_persistence.kg.models import Message
 from mcp_context_persistence.kg.text.terms import text_properties
 from mcp_context_persistence.kg.timestamps import to_milliseconds
+
+_NOT_EXTRACTED = {"mentioned": [], "unasserted": None, "unasserted_ids": None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +101,7 @@ def diff_message(
         "embedded": needs_vector or is_embedded,
         "extracted": needs_graph or is_extracted,
         "given_vector": vector_hash or stored_vector_hash,
-        **({"mentioned": []} if has_new_text else {}),
+        **(_NOT_EXTRACTED if has_new_text else {}),
     }
     return MessageDiff(
         properties=properties,
@@ -160,5 +162,5 @@ def _read_own_metadata(message: Message) -> tuple[str, list[str]]:
     project = read_project(None, message.metadata)
     return project, [
         *([build_token("project", project)] if project else []),
-        *build_shared_tokens(message.metadata),
+        *build_own_tokens(message.metadata),
     ]

@@ -90,7 +90,8 @@ def apply(
 
     Args:
         namespace: Name of the namespace.
-        texts: Rows with `id`, `guard` and the new mentions as `entities`.
+        texts: Rows with `id`, `guard`, the new mentions as `entities`, and `unasserted`: the
+            properties that keep what the text does not assert.
         entities: Rows of the mentioned entities, sorted by id.
         retyped: Rows of entities whose type changes.
         relations: Rows of the relationships that the texts support.

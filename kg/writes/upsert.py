@@ -1,6 +1,5 @@
 """Entities and relationships of a caller, and three strategies to combine them with stored ones."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -12,6 +11,7 @@ from mcp_context_persistence.kg.identifiers import (
     build_relationship_type,
     fold_name,
 )
+from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.writes.spellings import NewName, list_excluded_types
 
 Strategy = Literal["upsert", "merge", "skip"]
@@ -242,7 +242,7 @@ def parse_stored_entity(entity_id: str, properties: Mapping[str, Any]) -> Entity
         description=properties["description"],
         confidence=properties["confidence"],
         aliases=tuple(properties["aliases"] or ()),
-        metadata=json.loads(properties["metadata"]) if properties["metadata"] else None,
+        metadata=load_stored(properties["metadata"], "metadata of an entity"),
     )
 
 
@@ -332,7 +332,7 @@ def _coalesce(first: Any, second: Any) -> Any:
 
 def parse_relationship_metadata(properties: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the caller's own properties of a stored relationship."""
-    return json.loads(properties["properties"]) if properties.get("properties") else None
+    return load_stored(properties.get("properties"), "properties of a relationship")  # type: ignore[no-any-return]
 
 
 def combine_maps(

@@ -1,6 +1,7 @@
 """Methods that save, load and count conversations."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from mcp_context_persistence.models import (
 )
 from mcp_context_persistence.runtime.call_scope import public_call
 from mcp_context_persistence.runtime.engine import Engine
-from mcp_context_persistence.services import conversations, statistics
+from mcp_context_persistence.services import conversations, history, statistics
 
 
 class ConversationCalls:
@@ -55,9 +56,9 @@ class ConversationCalls:
             mode: `conversation` stores text and vectors, `knowledge` stores text and graph,
                 `hybrid` stores all three. None means the mode of the `Conversation` object, or the
                 configured default, `hybrid`.
-            metadata: A mapping that can be written as JSON. Searches can filter by `project`,
-                `tags` and other plain values. It replaces the stored metadata. None keeps the
-                stored metadata.
+            metadata: A mapping; docs/graph.md lists the types of its values. Searches can filter by
+                `project`, `tags` and all other values. It replaces the stored metadata. None keeps
+                the stored metadata.
             embeddings: Vectors to use instead of computed ones, `(number of messages, dimension)
                 float32`, made by the namespace's embedding model.
             replace: Whether stored messages that are not in the list are removed.
@@ -85,20 +86,40 @@ class ConversationCalls:
 
     @public_call(DatabaseError)
     def load_conversation_history(
-        self, conversation_id: str, limit: int | None = None
+        self,
+        conversation_id: str,
+        limit: int | None = None,
+        *,
+        before: str | datetime | date | None = None,
+        after: str | datetime | date | None = None,
+        cursor: str | None = None,
     ) -> LoadConversationHistoryResponse:
-        """Load the last messages of a conversation, oldest first.
+        """Load the last messages of a conversation, or a page of them, oldest first.
+
+        If there are more messages, `next_cursor` of the response has a value. Pass it as `cursor`
+        to get the next page. Pages do not repeat or skip a message when messages are appended
+        meanwhile. If messages are removed or get other positions, they may.
 
         Args:
             conversation_id: The id of the conversation.
             limit: The maximum number of messages to load, 1 to 10,000. None means 10,000.
+            before: The id of a message of the conversation, or a time. Only messages before it are
+                loaded. A time is a `datetime`, a `date` or a string in ISO 8601, in UTC if it has
+                no time zone. A string that is the id of a message is not read as a time.
+            after: The same, for messages after it. With `after`, the first messages are loaded and
+                the next page has newer ones. Without it, the last messages are loaded and the next
+                page has older ones.
+            cursor: `next_cursor` of the previous page, instead of `before` and `after`. The limit
+                may differ.
 
         Raises:
-            NotFoundError: The conversation does not exist.
+            NotFoundError: The conversation, or the message `before` or `after`, does not exist.
             ValidationError: An argument is not valid.
             DatabaseError: The database operation failed.
         """
-        return conversations.load_history(self._engine, conversation_id, limit)
+        return history.load_history(
+            self._engine, conversation_id, limit, before=before, after=after, cursor=cursor
+        )
 
     @public_call(DatabaseError)
     def get_conversation_stats(self) -> GetConversationStatsResponse:

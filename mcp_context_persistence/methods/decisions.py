@@ -53,7 +53,8 @@ class DecisionCalls:
 
         A proposal is a `Decision` with the status `proposed`. Searches find it like other
         decisions. Its evidence is the messages that contain its sentence. English sentences of 3 to
-        80 words are recognized by certain words.
+        80 words are recognized by certain words, or by a label such as "Decision:". Code, logs,
+        JSON, quoted text and unchecked boxes are left out.
 
         Calling this again keeps the status of known proposals. A rejected proposal does not come
         back, even if another message has the same sentence. A proposal has the time of its message.

@@ -31,8 +31,8 @@ class DocumentCalls:
         Args:
             document_id: The id of the document, at most 512 bytes.
             text: At most 1,000,000 characters.
-            metadata: A mapping that can be written as JSON. Searches can filter by `project`,
-                `tags` and other plain values.
+            metadata: A mapping; docs/graph.md lists the types of its values. Searches can filter by
+                `project`, `tags` and all other values.
             project_path: The path of a project. It is stored as text and never opened.
 
         Raises:

@@ -51,8 +51,10 @@ class EmbeddingCalls:
             vector_size: The number of dimensions that the model must have, 1 to 4,096. None means
                 no check.
             batch_size: The number of texts that are passed to the model at once, 1 to 1,024.
-            wait: Whether the call returns only after the switch. If you interrupt the call, the
-                migration stops.
+            wait: Whether the call returns only after the switch. It may take longer than the
+                deadline, as long as the migration goes on. If the database does not answer within
+                the deadline, the call raises a retryable error, and the migration continues. If you
+                interrupt the call, the migration stops.
             progress: A function that is called in the thread of the migration. It gets "vectors",
                 the number of finished vectors, and the number of all vectors. If it raises an
                 error, the migration ends. With `wait`, the call raises this error.

@@ -98,7 +98,11 @@ class GraphCalls:
 
     @public_call(GraphError)
     def query_knowledge_graph(
-        self, entity_id: str, depth: int = 2, operation: str = "context"
+        self,
+        entity_id: str,
+        depth: int = 2,
+        operation: str = "context",
+        include_unasserted: bool = False,
     ) -> QueryKnowledgeGraphResponse:
         """Read the neighbors of an entity and the paths to them.
 
@@ -106,6 +110,8 @@ class GraphCalls:
             entity_id: Id, exact name or alias of the entity.
             depth: The maximum number of relationships to follow, 1 to 5, in both directions.
             operation: `neighbors`, `paths`, or `context` for both.
+            include_unasserted: Whether to return also what texts do not state as a fact: what they
+                deny, plan, wish, suppose, report and so on. Its `modality` is not `asserted`.
 
         Returns:
             At most 500 entities and 500 paths. The nearest ones with the highest confidence come
@@ -116,7 +122,9 @@ class GraphCalls:
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        request = traversal.read_request(entity_id, depth=depth, operation=operation)
+        request = traversal.read_request(
+            entity_id, depth=depth, operation=operation, include_unasserted=include_unasserted
+        )
         return self._engine.cache.get_or_compute(
             QueryKnowledgeGraphResponse,
             lambda: traversal.query_graph(self._engine, request),

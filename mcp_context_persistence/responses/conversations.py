@@ -31,12 +31,17 @@ class SaveConversationResponse(Response):
 
 
 class LoadConversationHistoryResponse(Response):
-    """The last messages of a conversation, oldest first."""
+    """Messages of a conversation, oldest first."""
 
     conversation_id: str = Field(..., description="Conversation identifier")
     messages: list[Message] = Field(..., description="Messages in order")
     message_count: int = Field(..., description="Number of returned messages")
     total_messages: int = Field(..., description="Number of stored messages")
+    next_cursor: str | None = Field(
+        None,
+        description="Cursor of the next page: older messages, or newer ones if `after` was given; "
+        "None if there are none",
+    )
     project_path: str | None = Field(None, description="Project path of the conversation")
     metadata: dict[str, Any] | None = Field(None, description="Metadata of the conversation")
     created_at: datetime | None = Field(None, description="Creation timestamp")

@@ -17,6 +17,10 @@ class ExtractEntitiesResponse(Response):
     relationships: list[Relationship] = Field(
         default_factory=list, description="Extracted relationships"
     )
+    unasserted: list[Relationship] = Field(
+        default_factory=list,
+        description="Relationships that the text denies, plans, supposes, reports and so on",
+    )
     stored: bool = Field(False, description="Whether the entities are in the graph now")
     truncated: bool = Field(
         False, description="Whether the text mentions more entities than were extracted or returned"
@@ -63,6 +67,10 @@ class GraphNeighbor(BaseModel):
     sources: list[str] = Field(
         default_factory=list, description="Messages that support the relationship"
     )
+    modality: str = Field(
+        "asserted", description="asserted for a relationship of the graph, see `include_unasserted`"
+    )
+    polarity: str = Field("positive", description="Polarity of that relationship")
 
 
 class GraphStep(BaseModel):
@@ -72,6 +80,10 @@ class GraphStep(BaseModel):
     relationship_type: str
     to_entity: str
     confidence: Score = 1.0
+    modality: str = Field(
+        "asserted", description="asserted for a relationship of the graph, see `include_unasserted`"
+    )
+    polarity: str = Field("positive", description="negative for the contrary")
 
 
 class GraphPath(BaseModel):
@@ -89,6 +101,12 @@ class GraphPath(BaseModel):
     steps: list[GraphStep] = Field(default_factory=list)
     length: int = 1
     confidence: Score = Field(1.0, description="Product of the confidences of its steps")
+
+    @property
+    def modality(self) -> str:
+        """The modality of the first step that is not asserted, else `asserted`."""
+        modalities = (step.modality for step in self.steps)
+        return next((modality for modality in modalities if modality != "asserted"), "asserted")
 
 
 class GraphContext(BaseModel):

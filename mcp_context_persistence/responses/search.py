@@ -46,7 +46,9 @@ class DateRange(_OnlySetFields):
 class SearchFilters(_OnlySetFields):
     """Conditions that results must fulfill.
 
-    All filters must hold; within one filter, any of its values is enough.
+    All filters must hold; within one filter, any of its values is enough. Filters of metadata are
+    added by their names: `SearchFilters(**{"metadata.year": {"gte": 2020}})`. docs/searching.md
+    lists their conditions.
 
     A field that is not set does not restrict; one that is set to None is refused when the search is
     made.

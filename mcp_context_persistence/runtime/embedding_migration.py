@@ -12,11 +12,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp_context_persistence.kg import vector_spaces
 from mcp_context_persistence.kg.driver.graph import Graph
-from mcp_context_persistence.kg.driver.statement import Run
+from mcp_context_persistence.kg.driver.statement import Run, Statement
 from mcp_context_persistence.kg.errors import (
     ContextPersistenceError,
     DatabaseError,
@@ -34,17 +35,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 
 PAGE = 128  # texts between two checks for a stop
 LOCKED_TEXTS = 32  # embedded, at most, while nobody can write
 LOCKED_SECONDS = 0.5  # for which nobody can write, at most
 FAILURES = 5  # in a row, after which the migration gives up
 CLEAR_PAGE = 2_000  # vectors that are removed at a time
+WAIT_SECONDS = 0.2  # between two checks whether the migration goes on
 STOP_SECONDS = 60.0  # to wait for the current page; the thread dies with the process
 
 
 class _Stopped(Exception):  # noqa: N818 - not an error
-    """The migration shall end before it is complete."""
+    """The migration shall end before it is complete; the text is a reason that is a failure."""
 
 
 class Migration:
@@ -86,6 +89,7 @@ class Migration:
         self._report = carry_errors(report) if report else None
         self._computed, self._total, self._failures = 0, 0, 0
         self._locked_texts = LOCKED_TEXTS
+        self._unanswered_since: float | None = None  # when the database was first asked in vain
         self._stop_requested = threading.Event()
         self.model = embedder.name
         self.failure: str | None = None
@@ -105,18 +109,31 @@ class Migration:
     def wait(self) -> None:
         """Wait for the end of the migration; an interruption stops it.
 
+        It may take any time while it goes on. When the database has not answered for as long as the
+        call may wait, the migration goes on without its caller.
+
         Raises:
-            ContextPersistenceError: It failed, or was stopped.
+            ContextPersistenceError: It failed, was stopped, or the database does not answer.
             ProgressError: The caller's progress function raised an error.
         """
+        seconds, has_answer = self._graph.seconds_left, True
         try:
-            while self._thread.is_alive():
-                self._thread.join(0.2)
+            while self._thread.is_alive() and has_answer:
+                self._thread.join(WAIT_SECONDS)
+                since = self._unanswered_since
+                has_answer = since is None or time.monotonic() - since <= seconds
         except BaseException:
             self._stop_requested.set()
             raise
         if self._error:
             raise self._error
+        if self._thread.is_alive():
+            raise DatabaseError(
+                "the migration goes on, but the database does not answer; the same call waits for "
+                "the migration again",
+                retryable=True,
+                outcome="unknown",
+            )
 
     def stop(self) -> None:
         """Stop the migration after its current page."""
@@ -132,9 +149,12 @@ class Migration:
     def _run(self) -> None:
         try:
             self._migrate()
-        except _Stopped:
+        except _Stopped as stop:
+            self.failure = str(stop) or None
             self._error = DatabaseError(
-                "the migration was stopped; the same call goes on with it", retryable=True
+                f"the migration was stopped{': ' if self.failure else ''}{stop}; the same call goes"
+                " on with it",
+                retryable=True,
             )
             log.info("the migration to another embedding model was stopped")
         except ContextPersistenceError as error:
@@ -180,17 +200,27 @@ class Migration:
                     raise
                 self._pause(2.0**self._failures)
 
+    def _run_statement(self, statement: Statement[Any]) -> list[Any]:
+        return self._ask(partial(self._graph.run, statement))
+
+    def _ask(self, ask: Callable[[], T]) -> T:
+        """Ask the database, and note since when it has not answered."""
+        self._unanswered_since = self._unanswered_since or time.monotonic()
+        answer = ask()
+        self._unanswered_since = None
+        return answer
+
     def _pause(self, seconds: float) -> None:
         if self._stop_requested.wait(seconds):
             raise _Stopped
 
     def _refresh_state(self) -> bool:
         """Read the state again; return whether another process has made the new model active."""
-        rows = self._graph.run(vector_spaces.read_state(self._namespace))
+        rows = self._run_statement(vector_spaces.read_state(self._namespace))
         if rows and rows[0].active.model == self.model:
             return True
         if not rows or not rows[0].inactive or rows[0].inactive.model != self.model:
-            raise DatabaseError("another embedding model was configured meanwhile")
+            raise _Stopped("another embedding model was configured meanwhile")
         if rows[0].progress not in {"clearing", "filling"}:
             raise _Stopped
         self._state = rows[0]
@@ -200,14 +230,14 @@ class Migration:
         """Compute what is missing; return whether the new vectors are active now."""
         if self._state.progress == "clearing":
             self._prepare()
-        counts = self._graph.run(vector_spaces.count_vectors(self._namespace, self._state))[0]
+        counts = self._run_statement(vector_spaces.count_vectors(self._namespace, self._state))[0]
         self._computed, self._total = counts["inactive"], counts["active"]
         self._report_progress()
         for label in LABELS:
             after = ""
-            while rows := self._find_missing(self._graph.run, label, after=after, limit=PAGE):
+            while rows := self._find_missing(self._run_statement, label, after=after, limit=PAGE):
                 self._pause(0)
-                self._computed += self._fill(self._graph.run, rows)
+                self._computed += self._fill(self._run_statement, rows)
                 self._failures = 0
                 self._report_progress()
                 after = rows[-1]["id"]
@@ -217,7 +247,7 @@ class Migration:
         """Remove the vectors of a property page by page, unless somebody changes its purpose."""
         while True:
             self._pause(0)
-            counts = self._graph.run(
+            counts = self._run_statement(
                 vector_spaces.clear_vectors(
                     self._namespace, self._state, property_name, limit=CLEAR_PAGE, now=now_ms()
                 )
@@ -232,7 +262,7 @@ class Migration:
         if state.inactive is None:
             raise AssertionError("a migration has inactive vectors")
         self._clear(state.inactive.property_name)
-        revisions = self._graph.run(
+        revisions = self._run_statement(
             vector_spaces.begin_migration(
                 self._namespace, state, state.inactive, "filling", now=now_ms()
             )
@@ -296,7 +326,7 @@ class Migration:
                 raise StaleStateError
             return True
 
-        switched = self._graph.transact(work, name="configure_embedding_model")
+        switched = self._ask(partial(self._graph.transact, work, name="configure_embedding_model"))
         if switched:
             self._computed = self._total
             self._report_progress()

@@ -4,7 +4,7 @@ import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from mcp_context_persistence.kg import limits, validation
@@ -171,6 +171,7 @@ class Engine:
             vector_size: Numbers per vector in the database's first vector index.
         """
         graph, namespace, config = self.graph, self.namespace, self.config
+        graph.keep_schema(partial(migrations.repair_schema, graph, vector_size=vector_size))
         self.call = CallScope(graph, self.memory, CallTelemetry(namespace, self.metrics))
         self.types = TypeRegistry(graph, namespace)
         self.embeddings = EmbeddingModels(

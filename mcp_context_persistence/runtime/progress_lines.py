@@ -11,7 +11,11 @@ DOWNLOADS = {
     "download": "Downloading Neo4j with Graph Data Science, {total:,.0f} MB, once per machine",
     "model": "Downloading the embedding model, {total:,.0f} MB, once per machine",
 }
-STEPS = {"verify": "Checking the files of Neo4j", "start": "Starting Neo4j"}
+STEPS = {
+    "verify": "Checking the files of Neo4j",
+    "start": "Starting Neo4j",
+    "check": "Checking the data, which was copied while a server was running",
+}
 QUARTERS = 4
 
 

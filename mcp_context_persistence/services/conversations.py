@@ -1,6 +1,5 @@
-"""Save and load conversations."""
+"""Save conversations."""
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,12 +7,13 @@ from hashlib import blake2b
 from typing import Any
 
 from mcp_context_persistence.ingest.pipeline import AnalysisCache
-from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg import models as checked
+from mcp_context_persistence.kg import timestamps, validation
 from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
-from mcp_context_persistence.kg.errors import DatabaseError, NotFoundError, ValidationError
+from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
 from mcp_context_persistence.kg.models import MODES, Conversation, Message
 from mcp_context_persistence.kg.schema.type_limits import Types
+from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import conversations as statements
 from mcp_context_persistence.kg.writes.conversation_diff import (
@@ -21,7 +21,7 @@ from mcp_context_persistence.kg.writes.conversation_diff import (
     StoredConversation,
     diff_conversation,
 )
-from mcp_context_persistence.models import LoadConversationHistoryResponse, SaveConversationResponse
+from mcp_context_persistence.models import SaveConversationResponse
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services.message_analysis import MessageAnalysis, analyze_messages
 
@@ -213,36 +213,6 @@ def _build_response(
     )
 
 
-def load_history(
-    engine: Engine, conversation_id: object, limit: object
-) -> LoadConversationHistoryResponse:
-    """Load the last messages of a conversation, oldest first."""
-    checked_id = validation.check_identifier("conversation_id", conversation_id)
-    max_messages = limits.MESSAGES_PER_CONVERSATION
-    message_limit = (
-        max_messages
-        if limit is None
-        else validation.check_integer("limit", limit, minimum=1, maximum=max_messages)
-    )
-    rows = engine.graph.run(statements.load(engine.namespace, checked_id, limit=message_limit))
-    if not rows:
-        raise NotFoundError("conversation_id: there is no such conversation")
-    stored_conversation, messages = (
-        rows[0]["conversation"],
-        build_messages(rows[0]["messages"]),
-    )
-    return LoadConversationHistoryResponse(
-        conversation_id=checked_id,
-        messages=messages,
-        message_count=len(messages),
-        total_messages=rows[0]["total"],
-        project_path=stored_conversation["project_path"],
-        metadata=json.loads(stored_conversation["metadata"] or "null"),
-        created_at=timestamps.from_milliseconds(stored_conversation["created_ms"]),
-        updated_at=timestamps.from_milliseconds(stored_conversation["updated_ms"]),
-    )
-
-
 def build_messages(stored_messages: Sequence[Mapping[str, Any]]) -> list[Message]:
     """Build messages from stored rows. They were checked when they were saved, so not again."""
     return [
@@ -252,7 +222,7 @@ def build_messages(stored_messages: Sequence[Mapping[str, Any]]) -> list[Message
             name=row.get("name"),
             content=row["content"],
             timestamp=timestamps.from_milliseconds(row["timestamp_ms"]),
-            metadata=json.loads(row.get("metadata") or "null"),
+            metadata=load_stored(row.get("metadata"), "metadata of a message"),
         )
         for row in stored_messages
         if row["id"] is not None

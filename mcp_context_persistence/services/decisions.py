@@ -22,7 +22,7 @@ from mcp_context_persistence.responses.decisions import (
     ReviewDecisionResponse,
 )
 from mcp_context_persistence.runtime.engine import Engine
-from mcp_context_persistence.services import conversations
+from mcp_context_persistence.services import history
 from mcp_context_persistence.services.knowledge_writer import (
     EmbeddedKnowledge,
     extract_knowledge,
@@ -156,7 +156,7 @@ def propose_decisions(
     now = now_ms()
     should_save = validation.check_flag("save", save)
     checked_id = validation.check_identifier("conversation_id", conversation_id)
-    messages = conversations.load_history(engine, checked_id, None).messages
+    messages = history.load_history(engine, checked_id).messages
     text_hashes = {str(message.id): identifiers.digest(message.content) for message in messages}
     stored_proposals = {
         row["id"]: row

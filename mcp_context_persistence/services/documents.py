@@ -1,9 +1,10 @@
 """Save documents."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from mcp_context_persistence.ingest.pipeline import KeyedText
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver.statement import Row
 from mcp_context_persistence.kg.text.terms import text_properties
@@ -81,12 +82,11 @@ def _write_document(
         metadata=metadata,
         now=now,
     )
-    language = engine.config.text_language
-    searchable = [text_properties(passage.text, language) for passage in passages]
+    text_rows = _build_text_rows(texts, knowledge, engine.config.text_language)
     rows = [
         {
             "properties": passage_properties(
-                position=position, start=passage.start, end=passage.end, text=searchable[position]
+                position=position, start=passage.start, end=passage.end, text=text_rows[position]
             ),
             "vector": vectors[position],
             "mentions": knowledge.rows.mentions[position]["entities"],
@@ -106,3 +106,13 @@ def _write_document(
         engine, knowledge, lambda run: run(statement)[0], name="save_document", now=now
     )
     return row, knowledge
+
+
+def _build_text_rows(
+    texts: Sequence[KeyedText], knowledge: Knowledge, language: str | None
+) -> list[dict[str, Any]]:
+    """Return the properties of each passage that depend on its text only."""
+    return [
+        {**text_properties(text, language), **mentions["unasserted"]}
+        for (_, text), mentions in zip(texts, knowledge.rows.mentions, strict=True)
+    ]

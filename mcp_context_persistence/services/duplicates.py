@@ -1,6 +1,5 @@
 """Find entities that are probably the same, merge them, and undo merges."""
 
-import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -12,6 +11,7 @@ from mcp_context_persistence.kg.driver.statement import Row, Run
 from mcp_context_persistence.kg.errors import GraphError, NotFoundError, ValidationError
 from mcp_context_persistence.kg.merging import merge as merging
 from mcp_context_persistence.kg.merging import statements, unmerge
+from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import entities
 from mcp_context_persistence.queries.entity_resolution import record_matching, scoring
@@ -130,7 +130,7 @@ def _check_types(entity_types: object) -> list[str] | None:
 
 def _build_profile(row: Row) -> EntityProfile:
     name, entity_type = row["name"] or row["id"], row["type"] or "concept"
-    fields = json.loads(row["metadata"]) if row["metadata"] else {}
+    fields = load_stored(row["metadata"], "metadata of an entity") or {}
     vector = None
     if row["vector"] is not None:
         vector = np.asarray(row["vector"], np.float32)
@@ -194,7 +194,11 @@ def merge_entities(
             if not rows:
                 raise
             row = rows[0]["merge"]  # written by an attempt whose answer was lost
-            return row["kept_id"], list(row["merged_ids"]), json.loads(row["counts"])
+            return (
+                row["kept_id"],
+                list(row["merged_ids"]),
+                load_stored(row["counts"], "counts of a merge"),
+            )
 
     kept_id, merged_ids, counts = engine.embeddings.retry_when_stale(merge_or_read)
     engine.embeddings.forget()
@@ -299,7 +303,7 @@ def undo_merge(engine: Engine, merge_id: object) -> UndoMergeResponse:
             raise NotFoundError("merge_id: there is no such merge")
         row = rows[0]["merge"]
         if row["undone_ms"] == now:  # by an attempt whose answer was lost
-            return build_response(row, json.loads(row["counts"]))
+            return build_response(row, load_stored(row["counts"], "counts of a merge"))
         if row["undone_ms"] is not None:
             raise ValidationError("merge_id: this merge was undone already")
         _require_undoable(undo_orders[0])
@@ -380,7 +384,7 @@ def _build_record(row: Row, order: Row) -> MergeRecord:
         merged_at=timestamps.from_milliseconds(row["created_ms"]),
         reason=row["reason"],
         merged_by=row["merged_by"],
-        evidence=json.loads(row["evidence"])["pairs"] if row["evidence"] else [],
+        evidence=(load_stored(row["evidence"], "evidence of a merge") or {"pairs": []})["pairs"],
         undone_at=timestamps.from_milliseconds(row["undone_ms"]),
         can_undo=order["is_complete"] and not order["later"],
         undo_first=order["later"],

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mcp_context_persistence.ingest.extraction.results import Extraction
+from mcp_context_persistence.ingest.extraction.results import Extraction, Relation
 from mcp_context_persistence.ingest.graph_rows import GraphRows, build_mention_rows
 from mcp_context_persistence.kg import identifiers, limits, validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement
@@ -143,6 +143,11 @@ def build_response(
         if entity.confidence >= engine.config.entity_extraction_threshold
         and (types is None or entity.type in types)
     ]
+    redirects = {
+        mention.redirected_from: mention.entity_id
+        for mention in extraction.mentions
+        if mention.redirected_from
+    }
     max_entities = engine.config.max_entities_per_text
     return ExtractEntitiesResponse(
         entities=selected[:max_entities],
@@ -152,6 +157,7 @@ def build_response(
         truncated=extraction.truncated or len(selected) > max_entities,
         processing_time=0.0,
         relationships=[_build_relationship(row) for row in rows.relations],
+        unasserted=[_build_unasserted(relation, redirects) for relation in extraction.unasserted],
     )
 
 
@@ -242,4 +248,21 @@ def _build_relationship(row: Mapping[str, Any]) -> Relationship:
         confidence=properties["confidence"],
         properties={"evidence": properties["evidence"], "extractor": properties["extractor"]},
         created_at=None,
+    )
+
+
+def _build_unasserted(relation: Relation, redirects: Mapping[str, str]) -> Relationship:
+    source = redirects.get(relation.source, relation.source)
+    target = redirects.get(relation.target, relation.target)
+    stored_type = identifiers.build_relationship_type(relation.type)
+    return Relationship.model_construct(
+        id=identifiers.build_relationship_id(source, stored_type, target),
+        source_entity_id=source,
+        target_entity_id=target,
+        relationship_type=relation.type,
+        confidence=relation.confidence,
+        properties={"evidence": relation.evidence, "extractor": relation.extractor},
+        created_at=None,
+        modality=relation.modality,
+        polarity=relation.polarity,
     )

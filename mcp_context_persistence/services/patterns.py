@@ -8,7 +8,10 @@ from typing import Any
 
 from mcp_context_persistence.ingest.extraction import user_patterns
 from mcp_context_persistence.ingest.extraction.results import Extraction
-from mcp_context_persistence.ingest.graph_rows import build_mention_rows
+from mcp_context_persistence.ingest.graph_rows import (
+    build_mention_rows,
+    build_unasserted_properties,
+)
 from mcp_context_persistence.kg import identifiers, limits, validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement
 from mcp_context_persistence.kg.errors import NotFoundError
@@ -67,11 +70,16 @@ class _Difference:
     retyped: dict[str, EntityChange] = field(default_factory=dict)
 
     def compare(
-        self, text_id: str, old_mentions: Mapping[str, Row], new_mentions: Mapping[str, Row]
+        self,
+        text_id: str,
+        old_mentions: Mapping[str, Row],
+        new_mentions: Mapping[str, Row],
+        *,
+        has_other_statements: bool,
     ) -> bool:
-        """Note how the mentions of a text change; return whether they do."""
+        """Note how the mentions of a text change; return whether they or its statements do."""
         self.read += 1
-        if old_mentions == new_mentions:
+        if old_mentions == new_mentions and not has_other_statements:
             return False
         self.changed += 1
         self.mentions["added"] += len(new_mentions.keys() - old_mentions.keys())
@@ -175,13 +183,7 @@ class _Page:
         self._extract([row["content"] for row in texts])
         extractions = ((row["id"], self._extractions[row["content"]]) for row in texts)
         by_text = dict(resolve_names(engine, extractions, redirects)[0])
-        changed = [
-            row
-            for row in texts
-            if self.difference.compare(
-                row["id"], _stored_mentions(row), _extracted_mentions(by_text[row["id"]])
-            )
-        ]
+        changed = [row for row in texts if self._is_changed(row, by_text[row["id"]])]
         if changed:
             _apply_page(
                 engine,
@@ -192,6 +194,16 @@ class _Page:
                 should_write=self._should_write,
             )
         return rows
+
+    def _is_changed(self, row: Row, extraction: Extraction) -> bool:
+        """Return whether a text has other mentions, or asserts something else, than is stored."""
+        unasserted = build_unasserted_properties(extraction.unasserted)["unasserted"]
+        return self.difference.compare(
+            row["id"],
+            _stored_mentions(row),
+            _extracted_mentions(extraction),
+            has_other_statements=row["unasserted"] != unasserted,
+        )
 
     def _read_redirects(self) -> Redirects:
         if self._should_write:
@@ -249,9 +261,14 @@ def _apply_page(
     )
     retyped = _note_entity_changes(engine, difference, changed, by_text, knowledge)
     if should_write:
-        mentions = {row["text_id"]: row["entities"] for row in knowledge.rows.mentions}
+        rows = {row["text_id"]: row for row in knowledge.rows.mentions}
         updates = [
-            {"id": row["id"], "guard": row["guard"], "entities": mentions[row["id"]]}
+            {
+                "id": row["id"],
+                "guard": row["guard"],
+                "entities": rows[row["id"]]["entities"],
+                "unasserted": rows[row["id"]]["unasserted"],
+            }
             for row in changed
         ]
         removed = _write_page(engine, knowledge, updates, retyped, now=now)

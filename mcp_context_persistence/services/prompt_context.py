@@ -1,6 +1,7 @@
 """The prompt context: a search, and a text made of its best results."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,10 +10,18 @@ from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.queries.prompt_context import builder, excerpts, graph_context
 from mcp_context_persistence.queries.search.candidate import Candidate
-from mcp_context_persistence.queries.search.filters import Filters, read_filters
+from mcp_context_persistence.queries.search.filters import (
+    Filters,
+    read_filters,
+    resolve_filters,
+)
 from mcp_context_persistence.queries.search.query_terms import extract_terms
 from mcp_context_persistence.queries.search.request import SearchRequest
-from mcp_context_persistence.queries.search.search_modes import rank_candidates
+from mcp_context_persistence.queries.search.search_modes import (
+    Ranked,
+    rank_candidates,
+    read_whole_texts,
+)
 from mcp_context_persistence.responses.context import BuildContextResponse, Citation
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import search
@@ -46,18 +55,18 @@ def build_context(
     )
     similarity = validation.check_number("diversity", diversity, minimum=0.0, maximum=1.0)
     count = _choose_counter(engine, count_tokens)
-    ranked = engine.embeddings.retry_when_stale(
-        lambda: rank_candidates(search.build_search_context(engine, request.query), request)
-    )
+    ranked, notes = engine.embeddings.retry_when_stale(lambda: _search(engine, request))
     scored = [(entry.score, entry.candidate) for entry in ranked.scored]
     texts = builder.select_texts(scored)
     relevant = [candidate for _, _, candidate in builder.select_relevant(texts, budget=budget)]
+    texts = _complete(engine, texts, relevant)
     facts = graph_context.read_facts(
         engine.graph.run, engine.namespace, relevant, entities=similarity > 0
     )
     context = builder.build(
         texts,
         words=request.terms.words,
+        variants=request.terms.variants,
         budget=budget,
         count_tokens=count,
         facts=facts,
@@ -69,8 +78,31 @@ def build_context(
         citations=[_build_citation(score, candidate) for score, candidate in context.scored],
         tokens=context.tokens,
         token_budget=budget,
-        notes=[] if context.scored else [_explain_empty(scored, request.filters)],
+        notes=[
+            *([] if context.scored else [_explain_empty(scored, request.filters)]),
+            *notes,
+        ],
     )
+
+
+def _search(engine: Engine, request: SearchRequest) -> tuple[Ranked, list[str]]:
+    """Rank all candidates; return notes on what the filters read."""
+    context = search.build_search_context(engine, request.query)
+    filters, notes = resolve_filters(context.run, context.namespace, request.filters)
+    return rank_candidates(context, replace(request, filters=filters)), notes
+
+
+def _complete(
+    engine: Engine, texts: Sequence[tuple[float, Candidate]], relevant: Sequence[Candidate]
+) -> list[tuple[float, Candidate]]:
+    """Return the results, the relevant ones with their whole texts."""
+    contents = read_whole_texts(engine.graph.run, relevant, namespace=engine.namespace)
+    return [
+        (score, candidate._replace(content=contents[candidate.id], is_cut=False))
+        if candidate.is_cut and candidate.id in contents
+        else (score, candidate)
+        for score, candidate in texts
+    ]
 
 
 def _explain_empty(scored: Sequence[tuple[float, Candidate]], filters: Filters) -> str:

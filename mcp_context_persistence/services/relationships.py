@@ -1,6 +1,5 @@
 """Create relationships between stored entities."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -8,6 +7,7 @@ from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.driver.statement import Row, Run
 from mcp_context_persistence.kg.models import Relationship
 from mcp_context_persistence.kg.schema.type_limits import collect_types
+from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.timestamps import from_milliseconds, now_ms
 from mcp_context_persistence.kg.writes import entities as knowledge
 from mcp_context_persistence.kg.writes import upsert
@@ -53,7 +53,7 @@ def create_relationship(
             target_entity_id=row.target,
             relationship_type=type_name,
             confidence=checked_confidence,
-            properties=json.loads(rows[0]["properties"] or "null"),
+            properties=load_stored(rows[0]["properties"], "properties of a relationship"),
             created_at=from_milliseconds(rows[0]["created_ms"]),
         ),
         created=rows[0]["created"],

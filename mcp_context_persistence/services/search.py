@@ -1,11 +1,11 @@
 """Searches: build the request, embed the query, and write the response."""
 
-import json
 from collections.abc import Mapping
 from typing import cast
 
 from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.models import (
     HybridSearchParams,
@@ -186,7 +186,7 @@ def _build_result(result: search_modes.Result) -> SearchResult:
         content=_format_content(candidate),
         similarity_score=result.scored.score,
         timestamp=timestamps.from_milliseconds(candidate.timestamp_ms),
-        metadata=json.loads(candidate.metadata) if candidate.metadata else None,
+        metadata=load_stored(candidate.metadata, f"metadata of a result ({candidate.kind})"),
         explanation=result.explanation,
     )
 
@@ -262,5 +262,7 @@ def _build_similar_conversation(
         similarity_score=row.score,
         messages=messages,
         project_path=row.project_path,
-        metadata=json.loads(row.metadata or "null") if include_metadata else None,
+        metadata=(
+            load_stored(row.metadata, "metadata of a conversation") if include_metadata else None
+        ),
     )

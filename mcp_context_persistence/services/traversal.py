@@ -1,13 +1,13 @@
 """Read the graph near an entity."""
 
-import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.models import Entity
+from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.timestamps import from_milliseconds
 from mcp_context_persistence.kg.writes import entities as knowledge
 from mcp_context_persistence.models import (
@@ -17,7 +17,7 @@ from mcp_context_persistence.models import (
     GraphStep,
     QueryKnowledgeGraphResponse,
 )
-from mcp_context_persistence.queries.traversal import Neighborhood, find_neighborhood
+from mcp_context_persistence.queries.traversal import Neighborhood, PathStep, find_neighborhood
 from mcp_context_persistence.runtime.engine import Engine
 
 OPERATIONS = ("context", "neighbors", "paths")
@@ -30,14 +30,18 @@ class TraversalRequest:
     entity_id: str
     depth: int
     operation: str
+    include_unasserted: bool
 
 
-def read_request(entity_id: object, *, depth: object, operation: object) -> TraversalRequest:
+def read_request(
+    entity_id: object, *, depth: object, operation: object, include_unasserted: object
+) -> TraversalRequest:
     """Check the arguments of `query_knowledge_graph`."""
     return TraversalRequest(
         entity_id=validation.check_identifier("entity_id", entity_id),
         depth=validation.check_integer("depth", depth, minimum=1, maximum=limits.TRAVERSAL_DEPTH),
         operation=validation.check_choice("operation", operation, OPERATIONS),
+        include_unasserted=validation.check_flag("include_unasserted", include_unasserted),
     )
 
 
@@ -45,7 +49,11 @@ def query_graph(engine: Engine, request: TraversalRequest) -> QueryKnowledgeGrap
     """Return the neighbors of an entity, the paths to them, or both."""
     start_id = engine.state.resolve_entities({"entity_id": request.entity_id})["entity_id"]
     neighborhood = find_neighborhood(
-        engine.graph.run, engine.namespace, start_id, depth=request.depth
+        engine.graph.run,
+        engine.namespace,
+        start_id,
+        depth=request.depth,
+        include_unasserted=request.include_unasserted,
     )
     entity_rows = engine.graph.run(knowledge.read_entities(engine.namespace, [start_id]))
     return QueryKnowledgeGraphResponse(
@@ -69,7 +77,7 @@ def _build_stored_entity(row: Mapping[str, Any]) -> Entity:
         name=properties["name"] or row["id"],
         description=properties["description"] or "",
         confidence=1.0 if properties["confidence"] is None else properties["confidence"],
-        metadata=json.loads(properties["metadata"] or "null"),
+        metadata=load_stored(properties["metadata"], "metadata of an entity"),
         conversation_id=None,
         message_id=None,
         created_at=from_milliseconds(properties["created_ms"]),
@@ -99,38 +107,43 @@ def _build_context(
             distance=neighbor.distance,
             evidence=neighbor.evidence,
             sources=list(neighbor.sources),
+            modality=neighbor.modality,
+            polarity=neighbor.polarity,
         )
         for neighbor in neighborhood.neighbors
     ]
-    paths = []
     start = entity.id if entity else ""
-    for path in neighborhood.paths:
-        node, nodes = start, [start]
-        for step in path:
-            node = step.to_entity if step.from_entity == node else step.from_entity
-            nodes.append(node)
-        single = len(path) == 1
-        paths.append(
-            GraphPath(
-                from_entity=path[0].from_entity if single else start,
-                to_entity=path[0].to_entity if single else node,
-                relationship_type=" -> ".join(step.relationship_type for step in path),
-                entities=[path[0].from_entity, path[0].to_entity] if single else nodes,
-                steps=[
-                    GraphStep(
-                        from_entity=step.from_entity,
-                        relationship_type=step.relationship_type,
-                        to_entity=step.to_entity,
-                        confidence=step.confidence,
-                    )
-                    for step in path
-                ],
-                length=len(path),
-                confidence=math.prod(step.confidence for step in path),
-            )
-        )
+    paths = [_build_path(path, start) for path in neighborhood.paths]
     return GraphContext(
         entity=entity,
         neighbors=neighbors if operation != "paths" else [],
         paths=paths if operation != "neighbors" else [],
+    )
+
+
+def _build_path(path: Sequence[PathStep], start: str) -> GraphPath:
+    """Return a path that begins at the start; one of a single step has its own direction."""
+    node, nodes = start, [start]
+    for step in path:
+        node = step.to_entity if step.from_entity == node else step.from_entity
+        nodes.append(node)
+    single = len(path) == 1
+    return GraphPath(
+        from_entity=path[0].from_entity if single else start,
+        to_entity=path[0].to_entity if single else node,
+        relationship_type=" -> ".join(step.relationship_type for step in path),
+        entities=[path[0].from_entity, path[0].to_entity] if single else nodes,
+        steps=[
+            GraphStep(
+                from_entity=step.from_entity,
+                relationship_type=step.relationship_type,
+                to_entity=step.to_entity,
+                confidence=step.confidence,
+                modality=step.modality,
+                polarity=step.polarity,
+            )
+            for step in path
+        ],
+        length=len(path),
+        confidence=math.prod(step.confidence for step in path),
     )

@@ -1,28 +1,33 @@
 """Build a prompt context: the best results of a search as text, with citations, in a budget."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from mcp_context_persistence.queries.prompt_context.excerpts import (
-    BLANK_LINE,
     CITATION_PREFIXES,
-    LINE_BREAK,
     NO_FACTS,
     Excerpt,
     GraphFacts,
-    TokenCounter,
     citation_key,
     make_excerpts,
+)
+from mcp_context_persistence.queries.prompt_context.fitting import (
+    BLANK_LINE,
+    LINE_BREAK,
+    TokenCounter,
 )
 from mcp_context_persistence.queries.prompt_context.selection import (
     required_share,
     select_excerpts,
 )
+from mcp_context_persistence.queries.prompt_context.windows import QueryWords
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.ranker import SOFTNESS
 
 DIVERSITY = 0.1
+# Of the budget that the parts of a text may have; less where the whole text has more tokens.
+BUDGET_SHARES = (1.0, 0.8, 0.5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +87,7 @@ def build(
     scored: Sequence[tuple[float, Candidate]],
     *,
     words: Sequence[str],
+    variants: Mapping[str, Sequence[str]] | None = None,
     budget: int,
     count_tokens: TokenCounter,
     facts: GraphFacts = NO_FACTS,
@@ -92,21 +98,35 @@ def build(
     Args:
         scored: The results with their scores, best first.
         words: The content words of the query.
+        variants: The terms of the fulltext index that stand for them.
         budget: The token budget.
         count_tokens: Counts the tokens of texts.
         facts: What the graph says about the results.
         diversity: The least similarity of two texts of one conversation, or of one community of
             entities, 0 to 1.
     """
-    excerpts = make_excerpts(
-        select_relevant(select_texts(scored), budget=budget),
-        words=words,
-        budget=budget,
-        count_tokens=count_tokens,
-        facts=facts,
-    )
-    selected = select_excerpts(excerpts, budget=budget, diversity=diversity)
-    # The parts were counted one by one, so that the whole text may have more tokens.
+    relevant = select_relevant(select_texts(scored), budget=budget)
+    for share in BUDGET_SHARES:
+        excerpts = make_excerpts(
+            relevant,
+            words=QueryWords(words=words, variants=variants or {}),
+            budget=int(budget * share),
+            count_tokens=count_tokens,
+            facts=facts,
+        )
+        selected = select_excerpts(excerpts, budget=int(budget * share), diversity=diversity)
+        context = _fit(selected, budget=budget, count_tokens=count_tokens)
+        if context.text or not selected:
+            return context
+    return PromptContext(text="", tokens=0, scored=())
+
+
+def _fit(excerpts: Sequence[Excerpt], *, budget: int, count_tokens: TokenCounter) -> PromptContext:
+    """Return the excerpts as a text, without the least relevant ones where it is too long.
+
+    The parts were counted one by one, so that the whole text may have more tokens.
+    """
+    selected = list(excerpts)
     while selected:
         ordered = _order(selected)
         text = _render(ordered)

@@ -1,22 +1,22 @@
 """Excerpts: texts in the form in which a prompt context shows them, with citations and headings."""
 
 import calendar
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import chain
 
 from mcp_context_persistence.kg.driver.statement import Row
 from mcp_context_persistence.kg.text.blobs import replace_blobs
-from mcp_context_persistence.queries.prompt_context import redundancy, sentences
+from mcp_context_persistence.queries.prompt_context import redundancy
+from mcp_context_persistence.queries.prompt_context.fitting import (
+    Frame,
+    TextFitter,
+    TokenCounter,
+)
+from mcp_context_persistence.queries.prompt_context.windows import QueryWords
 from mcp_context_persistence.queries.search.candidate import Candidate
 
-# Returns the number of tokens of each text.
-TokenCounter = Callable[[Sequence[str]], Sequence[int]]
-
 CITATION_PREFIXES = {"message": "m", "decision": "d", "document": "doc"}
-MAX_MESSAGE_SHARE = 1 / 3  # of the budget for one message, unless one of its sentences is longer
-LINE_BREAK, BLANK_LINE = "\n", "\n\n"
 _MONTHS = tuple(calendar.month_name)
 
 
@@ -85,12 +85,12 @@ class Excerpt:
 def make_excerpts(
     results: Sequence[tuple[float, float, Candidate]],
     *,
-    words: Sequence[str],
+    words: QueryWords,
     budget: int,
     count_tokens: TokenCounter,
     facts: GraphFacts,
 ) -> list[Excerpt]:
-    """Return an excerpt for each result that fits the budget. All tokens are counted together.
+    """Return an excerpt for each result that fits the budget.
 
     Args:
         results: Scores, shares of the relevance, and candidates.
@@ -99,89 +99,46 @@ def make_excerpts(
         count_tokens: Counts the tokens of texts.
         facts: What the graph says about the candidates.
     """
-    texts = [
-        sentences.split_sentences(_content(candidate), is_cut=candidate.is_cut)
-        for _, _, candidate in results
-    ]
-    headings = [_headings(candidate, facts) for _, _, candidate in results]
-    labels = [_labels(candidate) for _, _, candidate in results]
-    pieces = chain(*(text.sentences for text in texts), *headings, *labels)
-    tokens = _count_texts(count_tokens, [LINE_BREAK, BLANK_LINE, sentences.OMITTED, *pieces])
-    keys = [citation_key(candidate) for _, _, candidate in results]
-    communities = redundancy.find_communities({key: facts.entities.get(key, ()) for key in keys})
-    excerpts = []
-    for (score, share, candidate), text, own_labels, own_headings in zip(
-        results, texts, labels, headings, strict=True
-    ):
-        line_tokens = _shorten(text, candidate, own_labels, tokens, words=words, budget=budget)
-        if line_tokens is None:
-            continue
-        shown_text, line, size = line_tokens
-        source_tokens, day_tokens = (
-            tokens[heading] + tokens[BLANK_LINE] for heading in own_headings
-        )
-        excerpts.append(
-            Excerpt(
-                candidate=candidate,
-                score=score,
-                share=share,
-                line=line,
-                tokens=size,
+    candidates = [candidate for _, _, candidate in results]
+    headings = [_headings(candidate, facts) for candidate in candidates]
+    labels = [_labels(candidate) for candidate in candidates]
+    fitter = TextFitter(count_tokens, budget=budget, words=words)
+    lines = fitter.fit(
+        [_content(candidate) for candidate in candidates],
+        frames=[
+            Frame(
+                labels=own_labels,
                 headings=own_headings,
-                heading_tokens=(source_tokens, day_tokens),
-                terms=redundancy.extract_terms(shown_text),
-                community=communities.get(citation_key(candidate)),
-                position=_position(candidate, facts),
-                timestamp_ms=_timestamp_ms(candidate, facts),
-                source_id=_source_id(candidate),
+                author=_author(candidate),
+                is_cut=candidate.is_cut,
             )
+            for own_labels, own_headings, candidate in zip(
+                labels, headings, candidates, strict=True
+            )
+        ],
+    )
+    keys = [citation_key(candidate) for candidate in candidates]
+    communities = redundancy.find_communities({key: facts.entities.get(key, ()) for key in keys})
+    return [
+        Excerpt(
+            candidate=candidate,
+            score=score,
+            share=share,
+            line=line.text,
+            tokens=line.tokens,
+            headings=own_headings,
+            heading_tokens=line.heading_tokens,
+            terms=redundancy.extract_terms(line.shown_text),
+            community=communities.get(citation_key(candidate)),
+            position=_position(candidate, facts),
+            timestamp_ms=_timestamp_ms(candidate, facts),
+            source_id=_source_id(candidate),
         )
-    return excerpts
-
-
-def _shorten(
-    text: sentences.Sentences,
-    candidate: Candidate,
-    labels: Sequence[str],
-    tokens: Mapping[str, int],
-    *,
-    words: Sequence[str],
-    budget: int,
-) -> tuple[str, str, int] | None:
-    """Choose the best sentences of a text that fit.
-
-    Returns:
-        The sentences, the line with the label, and its tokens; None if no sentence fits.
-    """
-    sizes = [tokens[sentence] for sentence in text.sentences]
-    label_tokens = max(tokens[label] for label in labels) + tokens[LINE_BREAK]
-    mark_tokens = tokens[sentences.OMITTED]
-    first, last = sentences.choose_sentences(
-        text,
-        sizes,
-        words=words,
-        preferred_tokens=int(budget * MAX_MESSAGE_SHARE) - label_tokens,
-        max_tokens=budget - label_tokens,
-        mark_tokens=mark_tokens,
-    )
-    if first >= last:
-        return None
-    shown_text = text.render(first, last)
-    label = labels[0] if shown_text.startswith(f"{_author(candidate)}:") else labels[-1]
-    size = (
-        tokens[label]
-        + sum(sizes[first:last])
-        + tokens[LINE_BREAK] * (1 + shown_text.count("\n"))
-        + mark_tokens * text.count_marks(first, last)
-    )
-    return shown_text, label + shown_text, size
-
-
-def _count_texts(count_tokens: TokenCounter, texts: Iterable[str]) -> dict[str, int]:
-    """Return the tokens of each text, without those that the counter adds to every text."""
-    distinct = list(dict.fromkeys(["", *texts]))
-    counts = count_tokens(distinct)
-    return {text: max(0, count - counts[0]) for text, count in zip(distinct, counts, strict=True)}
+        for (score, share, candidate), own_headings, line in zip(
+            results, headings, lines, strict=True
+        )
+        if line is not None
+    ]
 
 
 def citation_key(candidate: Candidate) -> str:

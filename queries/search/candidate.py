@@ -190,7 +190,7 @@ def is_present(values: Row) -> bool:
 
 def replace_content(scored: ScoredCandidate, content: str) -> ScoredCandidate:
     """Return the same candidate with its whole text."""
-    return replace(scored, candidate=scored.candidate._replace(content=content))
+    return replace(scored, candidate=scored.candidate._replace(content=content, is_cut=False))
 
 
 _FIELDS = frozenset(Candidate._fields)

@@ -3,17 +3,22 @@
 import difflib
 import itertools
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta, timezone
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.cached_property import cached_property
+from mcp_context_persistence.kg.driver.statement import Run
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.kg.filter_tokens import build_token, format_value
-from mcp_context_persistence.kg.timestamps import DAY_MS
+from mcp_context_persistence.kg.filter_tokens import build_token, build_value_token
+from mcp_context_persistence.queries.search.metadata_filters import (
+    MetadataCondition,
+    name_key,
+    read_condition,
+    read_values,
+    resolve_bounds,
+)
 
 CONTENT_TYPES = ("message", "entity", "decision", "conversation", "document")
 KEYS = (
@@ -28,10 +33,11 @@ KEYS = (
     "metadata.KEY",
 )
 MAX_INDEX_RANGES = 12  # searches of the vector index for one filter
+MAX_INDEX_TOKENS = 500  # filter tokens in one fulltext query, which may have 1,024 clauses
 FIRST_MS, LAST_MS = -(2**63), 2**63 - 1
+NO_TOKEN = build_token("nothing", "")  # that no node has
 _KINDS_WITH_VECTORS = ("message", "entity", "decision", "document")
 _HIGHEST = "\uffff"
-_DAY = re.compile(r"(?P<day>\d{4}-\d{2}-\d{2})(?P<offset>Z|[+-]\d{2}:?\d{2})?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +50,7 @@ class Filters:
         start_ms: Earliest time, in milliseconds since 1970 UTC; None for no start.
         end_ms: Latest time, included; None for no end.
         confidence_min: Least confidence of what has one; messages have 1.0.
-        metadata: For each key the values, in the form of filter tokens: strings as they are, the
-            rest as JSON.
+        metadata: Conditions on values of metadata, by the paths of their keys.
     """
 
     conversation_ids: tuple[str, ...] = ()
@@ -57,14 +62,21 @@ class Filters:
     projects: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
-    metadata: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    metadata: Mapping[str, MetadataCondition] = field(default_factory=dict)
 
     @cached_property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of nodes that may be returned.
 
-        Messages are included where conversations are, because they represent them.
+        Conditions on metadata exclude entities, also if they only exclude values.
         """
+        return tuple(
+            kind for kind in self._requested_kinds if not (self.metadata and kind == "entity")
+        )
+
+    @cached_property
+    def _requested_kinds(self) -> tuple[str, ...]:
+        """The requested kinds, and messages where conversations are: they represent them."""
         kinds = set(self.content_types or CONTENT_TYPES)
         if "conversation" in kinds:
             kinds.add("message")
@@ -80,12 +92,34 @@ class Filters:
     @cached_property
     def has_only_kinds(self) -> bool:
         """Whether nothing but the kind is restricted."""
-        return not (self.has_bounds or self.groups)
+        return not (self.has_bounds or self.groups or self.excluded)
 
     @cached_property
     def groups(self) -> list[list[str]]:
         """Groups of filter tokens, kinds left out: a node must have one token of each group."""
         return [*self._indexed_groups, *self._unindexed_groups]
+
+    @cached_property
+    def excluded(self) -> list[str]:
+        """The filter tokens of which a node must have none."""
+        return [
+            build_value_token(path, value)
+            for path, condition in self.metadata.items()
+            for value in condition.none_of
+        ]
+
+    @cached_property
+    def fulltext_tokens(self) -> tuple[list[list[str]], list[str]]:
+        """The groups that a fulltext query requires and the tokens that it excludes.
+
+        These are the smallest groups that it has room for; the rest is checked on each candidate.
+        """
+        groups, room = [], MAX_INDEX_TOKENS
+        for group in sorted(self.groups, key=len):
+            if len(group) <= room:
+                groups.append(group)
+                room -= len(group)
+        return groups, self.excluded if len(self.excluded) <= room else []
 
     @cached_property
     def kind_group(self) -> list[list[str]]:
@@ -112,13 +146,14 @@ class Filters:
     def impossible_kinds(self) -> tuple[str, ...]:
         """The requested kinds that cannot pass: they do not have what is filtered by."""
         passing = {*self.vector_kinds, *(() if self.roles else ("conversation",))}
-        return tuple(kind for kind in self.kinds if kind not in passing)
+        return tuple(kind for kind in self._requested_kinds if kind not in passing)
 
     @cached_property
     def bounds(self) -> dict[str, Any]:
         """The restrictions as statements take them."""
         return {
             "groups": self.groups,
+            "excluded": self.excluded,
             "bounded": self.has_bounds,
             "start_ms": FIRST_MS if self.start_ms is None else self.start_ms,
             "end_ms": LAST_MS if self.end_ms is None else self.end_ms,
@@ -146,7 +181,7 @@ class Filters:
             "role": self.roles,
             "project": self.projects,
         }
-        is_complete = not self._unindexed_groups
+        is_complete = not (self._unindexed_groups or self.excluded)
         kinds = self.vector_kinds
         while (
             len(kinds) * math.prod(len(values) or 1 for values in values_of.values())
@@ -190,8 +225,17 @@ class Filters:
             )
         )
         fields = [("tag", self.tags), ("mentions", types)]
-        fields += [(f"metadata.{key}", values) for key, values in self.metadata.items()]
-        return [[build_token(name, value) for value in values] for name, values in fields if values]
+        groups = [
+            [build_token(name, value) for value in values] for name, values in fields if values
+        ]
+        for path, condition in self.metadata.items():
+            if condition.bounds:
+                raise AssertionError("bounds are resolved before a search")
+            if condition.any_of is not None:
+                groups.append(
+                    [build_value_token(path, value) for value in condition.any_of] or [NO_TOKEN]
+                )
+        return groups
 
 
 NO_FILTERS = Filters()
@@ -201,7 +245,19 @@ def build_kind_group(kinds: Sequence[str]) -> list[list[str]]:
     """Return the group of filter tokens for kinds; none where every kind is allowed."""
     if set(kinds) == set(CONTENT_TYPES):
         return []
-    return [[build_token("kind", kind) for kind in kinds]]
+    return [[build_token("kind", kind) for kind in kinds] or [NO_TOKEN]]
+
+
+def resolve_filters(run: Run, namespace: str, filters: Filters) -> tuple[Filters, list[str]]:
+    """Replace ranges of metadata by stored values; return notes on what was read for that.
+
+    Raises:
+        ValidationError: Too much would have to be read.
+    """
+    conditions, notes = resolve_bounds(
+        run, namespace, filters.metadata, conversation_ids=filters.conversation_ids
+    )
+    return (replace(filters, metadata=conditions) if notes else filters), notes
 
 
 def read_filters(value: object) -> Filters:
@@ -213,22 +269,22 @@ def read_filters(value: object) -> Filters:
     Raises:
         ValidationError: A key is unknown (the text names the nearest one), or a value is not valid.
     """
+    if value is None:
+        return NO_FILTERS
     with validation.reading("filters"):
         return _read_conditions(_read_set_fields(value))
 
 
 def _read_conditions(value: object) -> Filters:
-    if value is None:
-        return NO_FILTERS
     fields: dict[str, Any] = {}
-    metadata: dict[str, tuple[str, ...]] = {}
+    metadata: dict[str, MetadataCondition] = {}
     for key, condition in validation.check_mapping("filters", value).items():
         if isinstance(key, str) and key.startswith("metadata.") and len(key) > len("metadata."):
-            _refuse_none("filters.metadata.KEY", condition)
-            name = validation.check_string(
+            path = validation.check_string(
                 "filters.metadata", key.removeprefix("metadata."), characters=limits.METADATA_BYTES
             )
-            metadata[name] = _read_values("filters.metadata", condition, _read_metadata_value)
+            _refuse_none(name_key(path), condition)
+            metadata[path] = read_condition(path, condition)
         elif key not in _READERS:
             raise ValidationError(
                 f"filters has an unknown key {validation.describe_key(key)}{_suggest_key(key)}"
@@ -262,26 +318,6 @@ def _suggest_key(key: object) -> str:
     return f"; did you mean {similar[0]}?" if similar else f"; known are: {', '.join(KEYS)}"
 
 
-def _read_values(name: str, value: object, check: Callable[[str, object], str]) -> tuple[str, ...]:
-    """Return one value or a list of them as a tuple, each once, in order."""
-    values = list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
-    if not values:
-        raise ValidationError(f"{name} must not be an empty list")
-    if len(values) > limits.FILTER_VALUES:
-        raise ValidationError(f"{name} has more than {limits.FILTER_VALUES} values")
-    return tuple(dict.fromkeys(check(name, item) for item in values))
-
-
-def _read_metadata_value(name: str, value: object) -> str:
-    # As a stored value is read.
-    value = validation.check_metadata(name, {"value": value})["value"]  # type: ignore[index]
-    if isinstance(value, str):
-        return validation.check_text(name, value, characters=limits.METADATA_BYTES)
-    if isinstance(value, (bool, int, float)):
-        return format_value(value)
-    raise ValidationError(f"{name} must be a string, a number or a boolean, or a list of them")
-
-
 def _check_role(name: str, value: object) -> str:
     return validation.check_choice(name, value, sorted(validation.ROLES))
 
@@ -293,7 +329,7 @@ def _check_content_type(name: str, value: object) -> str:
 def _reader_of_list(
     key: str, field_name: str, check: Callable[[str, object], str]
 ) -> Callable[[object], dict[str, Any]]:
-    return lambda value: {field_name: _read_values(f"filters.{key}", value, check)}
+    return lambda value: {field_name: read_values(f"filters.{key}", value, check)}
 
 
 def _read_date_range(value: object) -> dict[str, Any]:
@@ -305,52 +341,11 @@ def _read_date_range(value: object) -> dict[str, Any]:
         raise ValidationError(f"{name} must have 'start', 'end' or both")
     for end, time in value.items():
         _refuse_none(f"{name}.{end}", time)
-    first = _read_time(f"{name}.start", value["start"])[0] if "start" in value else None
-    last = _read_time(f"{name}.end", value["end"])[1] if "end" in value else None
+    first = timestamps.read_span(f"{name}.start", value["start"])[0] if "start" in value else None
+    last = timestamps.read_span(f"{name}.end", value["end"])[1] if "end" in value else None
     if first is not None and last is not None and first > last:
         raise ValidationError(f"{name} ends before it starts")
     return {"start_ms": first, "end_ms": last}
-
-
-def _read_time(name: str, value: object) -> tuple[int, int]:
-    """Return the first and the last millisecond of a day, or a time twice."""
-    try:
-        if isinstance(value, str):
-            value = _parse_time(value.strip())
-        if isinstance(value, datetime):
-            exact = timestamps.to_milliseconds(value)
-            return exact, exact
-        if isinstance(value, date):
-            value = (value, UTC)
-        if isinstance(value, tuple):
-            day, zone = value
-            midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-            first = timestamps.to_milliseconds(midnight) - int(
-                zone.utcoffset(None).total_seconds() * 1000
-            )
-            return first, first + DAY_MS - 1
-    except (ValueError, OverflowError) as error:
-        raise ValidationError(
-            f"{name} must be a date such as 2024-12-31 or a time in ISO 8601"
-        ) from error
-    raise ValidationError(f"{name} must be a date such as 2024-12-31 or a time in ISO 8601")
-
-
-def _parse_time(text: str) -> datetime | tuple[date, timezone]:
-    """Parse a time, or a day with its time zone."""
-    match = _DAY.fullmatch(text)
-    if match is None:
-        return datetime.fromisoformat(text)
-    return date.fromisoformat(match["day"]), _read_zone(match["offset"])
-
-
-def _read_zone(offset: str | None) -> timezone:
-    if offset is None or offset == "Z":
-        return UTC
-    hours, minutes = int(offset[1:3]), int(offset[-2:])
-    if minutes > 59:
-        raise ValueError("no such offset")
-    return timezone((-1 if offset[0] == "-" else 1) * timedelta(hours=hours, minutes=minutes))
 
 
 _READERS: dict[object, Callable[[object], dict[str, Any]]] = {

@@ -104,12 +104,18 @@ def _find_stem(word: str, variants: Sequence[str]) -> str | None:
     return min((stem for stem in stems if word.startswith(stem)), key=len, default=None)
 
 
-def build_filter_query(groups: Iterable[Sequence[str]]) -> str:
-    """Return clauses that require one filter token of each group; they add nothing to the score."""
-    return " ".join([f"+facets:({' '.join(group)})^0" for group in groups])
+def build_filter_query(groups: Iterable[Sequence[str]], excluded: Sequence[str] = ()) -> str:
+    """Return clauses that require one filter token of each group, and none that is excluded.
+
+    They add nothing to the score.
+    """
+    clauses = [f"+facets:({' '.join(group)})^0" for group in groups]
+    return " ".join([*clauses, *([f"-facets:({' '.join(excluded)})"] if excluded else [])])
 
 
-def build_keyword_query(groups: Iterable[Sequence[str]], index_terms: Sequence[str]) -> str:
+def build_keyword_query(
+    groups: Iterable[Sequence[str]], index_terms: Sequence[str], excluded: Sequence[str] = ()
+) -> str:
     """Return a fulltext query for any of the terms, within groups of filter tokens."""
-    required = build_filter_query(groups)
+    required = build_filter_query(groups, excluded)
     return f"{required} +terms:({' '.join(index_terms)})" if index_terms else required

@@ -244,7 +244,7 @@ class Retrieval:
         }
         if self.vector and self.weights.vector and filters.vector_kinds:
             if depth.is_scan:
-                lookups["scans"] = [build_filter_query(self._token_groups(filters.kind_group))]
+                lookups["scans"] = [build_filter_query(*self._tokens(filters.kind_group))]
             elif not filters.has_only_kinds:
                 lookups["ranges"] = filters.index_ranges
             elif filters.kind_group or depth.splits_vector:
@@ -285,17 +285,19 @@ class Retrieval:
         """The fulltext query; two where other kinds would crowd messages out."""
         if not self.terms or not self.weights.keyword:
             return []
-        if not depth.splits_keyword:
-            return [build_keyword_query(self._token_groups(self.filters.kind_group), self.terms)]
-        other_kinds = [kind for kind in self.filters.kinds if kind != "message"]
+        kind_groups = [self.filters.kind_group]
+        if depth.splits_keyword:
+            other_kinds = [kind for kind in self.filters.kinds if kind != "message"]
+            kind_groups = [build_kind_group(kinds) for kinds in (["message"], other_kinds) if kinds]
         return [
-            build_keyword_query(self._token_groups(build_kind_group(kinds)), self.terms)
-            for kinds in (["message"], other_kinds)
-            if kinds
+            build_keyword_query(groups, self.terms, excluded)
+            for groups, excluded in map(self._tokens, kind_groups)
         ]
 
-    def _token_groups(self, kind_group: list[list[str]]) -> list[list[str]]:
-        return [[build_token("namespace", self.namespace)], *self.filters.groups, *kind_group]
+    def _tokens(self, kind_group: list[list[str]]) -> tuple[list[list[str]], list[str]]:
+        """The groups of filter tokens that a fulltext query requires, and those it excludes."""
+        groups, excluded = self.filters.fulltext_tokens
+        return [[build_token("namespace", self.namespace)], *groups, *kind_group], excluded
 
 
 def _is_crowded(counts: RetrieverCounts, expected: int) -> bool:

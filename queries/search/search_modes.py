@@ -1,6 +1,6 @@
 """The modes of a search: retrieval, ranking, score fusion, and explanations, in order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,12 +9,14 @@ from mcp_context_persistence.kg.driver.statement import Run, Statement, as_is
 from mcp_context_persistence.queries.search import score_fusion
 from mcp_context_persistence.queries.search.authors import are_from_meetings, read_authors
 from mcp_context_persistence.queries.search.candidate import (
+    Candidate,
     Candidates,
     ScoredCandidate,
     replace_content,
 )
 from mcp_context_persistence.queries.search.explanation import explain_candidate, explain_match
 from mcp_context_persistence.queries.search.features import RankingQuery
+from mcp_context_persistence.queries.search.filters import resolve_filters
 from mcp_context_persistence.queries.search.graph_search import GraphMatch, search_graph
 from mcp_context_persistence.queries.search.query_terms import tokenize
 from mcp_context_persistence.queries.search.ranker import rank
@@ -112,6 +114,9 @@ def search(context: SearchContext, request: SearchRequest) -> SearchAnswer:
     if request.explain:
         context = replace(context, run=_record_names(context.run, statements))
     notes = _write_notes(request)
+    if request.filters.metadata:
+        filters, range_notes = resolve_filters(context.run, context.namespace, request.filters)
+        request, notes = replace(request, filters=filters), [*notes, *range_notes]
     extra: dict[str, Any] = {}
     if request.mode == "graph":
         results = _search_graph(context, request)
@@ -346,20 +351,26 @@ def _complete_texts(
     context: SearchContext, scored: Sequence[ScoredCandidate]
 ) -> Sequence[ScoredCandidate]:
     """Read the whole texts of messages that were too long to be read with every candidate."""
-    ids = [entry.candidate.id for entry in scored if entry.candidate.is_cut]
-    if not ids:
-        return scored
-    batch = {"namespace": context.namespace, "ids": ids}
-    rows = context.run(
-        Statement(name="search/whole_texts", parameters={"batch": batch}, read=as_is)
-    )
-    texts = {row["id"]: row["content"] for row in rows}
+    candidates = [entry.candidate for entry in scored]
+    texts = read_whole_texts(context.run, candidates, namespace=context.namespace)
     return [
         replace_content(entry, texts[entry.candidate.id])
         if entry.candidate.is_cut and entry.candidate.id in texts
         else entry
         for entry in scored
     ]
+
+
+def read_whole_texts(
+    run: Run, candidates: Iterable[Candidate], *, namespace: str
+) -> Mapping[str, str]:
+    """Read the texts of messages that are longer than the part that was read, by their ids."""
+    ids = [candidate.id for candidate in candidates if candidate.is_cut]
+    if not ids:
+        return {}
+    batch = {"namespace": namespace, "ids": ids}
+    rows = run(Statement(name="search/whole_texts", parameters={"batch": batch}, read=as_is))
+    return {row["id"]: row["content"] for row in rows}
 
 
 def _write_notes(request: SearchRequest) -> list[str]:

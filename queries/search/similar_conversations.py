@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.queries.search import score_fusion
 from mcp_context_persistence.queries.search.candidate import Candidate
-from mcp_context_persistence.queries.search.filters import Filters
+from mcp_context_persistence.queries.search.filters import Filters, resolve_filters
 from mcp_context_persistence.queries.search.request import SimilarRequest
 from mcp_context_persistence.queries.search.retrieval import (
     GROWTH,
@@ -67,19 +67,17 @@ def search_similar_conversations(
             conversations=(),
             notes=("content_types leaves out messages, by which conversations are compared",),
         )
+    filters, notes = resolve_filters(context.run, context.namespace, request.filters)
     groups, best_score = _group_messages(
         context,
-        replace(request.filters, content_types=("message",)),
+        replace(filters, content_types=("message",)),
         limit=request.limit,
         min_score=request.min_score,
     )
     if not groups:
-        notes = (
-            ()
-            if best_score is None
-            else (f"nothing reached min_score; the best score was {best_score:.2f}",)
-        )
-        return SimilarConversations(conversations=(), best_score=best_score, notes=notes)
+        if best_score is not None:
+            notes = [f"nothing reached min_score; the best score was {best_score:.2f}", *notes]
+        return SimilarConversations(conversations=(), best_score=best_score, notes=tuple(notes))
     rows = {row["id"]: row for row in context.run(_read_conversations(context.namespace, groups))}
     return SimilarConversations(
         conversations=tuple(
@@ -98,6 +96,7 @@ def search_similar_conversations(
             if conversation_id in rows
         ),
         best_score=best_score,
+        notes=tuple(notes),
     )
 
 

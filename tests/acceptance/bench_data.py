@@ -24,6 +24,7 @@ def write_all(folder: Path) -> Path:
     write_poleo(folder / "poleo")
     write_records(folder / "resolution")
     write_messages(folder / "messages.jsonl")
+    write_modality(folder / "modality.jsonl")
     return folder
 
 
@@ -161,6 +162,19 @@ def write_poleo(folder: Path) -> None:
     write_text(
         folder / "poleo_resolution_gold.json",
         json.dumps({"mentions": mentions, "clusters": clusters}),
+    )
+
+
+def write_modality(file: Path) -> None:
+    """Write a text with a fact and one with a plan."""
+    labels = {"Kafka uses Redis.": "asserted", "Kafka plans to use Redis.": "planned"}
+    relation = {"source": "Kafka", "type": "uses", "target": "Redis"}
+    write_lines(
+        file,
+        [
+            {"text": text, "relations": [{**relation, "modality": modality}]}
+            for text, modality in labels.items()
+        ],
     )
 
 

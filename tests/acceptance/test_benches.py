@@ -10,6 +10,7 @@ import neo4j
 import pytest
 
 from bench import baseline, files
+from bench.quality import modality
 from tests.acceptance import bench_data
 
 pytest.importorskip("sentence_transformers", reason="the benches compare with all extras")
@@ -18,6 +19,7 @@ URL = "URL"  # stands for the server of the tests
 DATA = "DATA"  # stands for the folder of the data sets
 LOCOMO = "LOCOMO"  # stands for the file of the chats
 MESSAGES = "MESSAGES"  # stands for a file of labeled messages
+MODALITY = "MODALITY"  # stands for the file of the labeled modalities
 SERVER_BENCHES = {
     "bench": ["--tiny", "--data", DATA, "--database-url", URL],
     "bench.speed.scale": [DATA, "--small", "100", "--large", "120", "--queries", "3",
@@ -35,6 +37,7 @@ OTHER_BENCHES = {
     "bench.speed.ingest_rate": [LOCOMO, "--messages", "10", "--rounds", "1"],
     "bench.quality.extraction": [DATA, "--speed", "--errors"],
     "bench.quality.messages": [MESSAGES, "--errors"],
+    "bench.quality.modality": [MODALITY, "--errors"],
     "bench.quality.entity_resolution": [DATA],
     "bench.quality.learn_records": [DATA],
     "bench.required": [DATA, "--only"],
@@ -56,6 +59,7 @@ RESULTS = {
     "bench.quality.languages": "languages_dev.json",
     "bench.quality.extraction": "extraction.json",
     "bench.quality.messages": "messages.json",
+    "bench.quality.modality": "modality.json",
     "bench.quality.entity_resolution": "resolution.json",
     "bench.required": "required.json",
     "bench.peers": "peers.json",
@@ -127,10 +131,12 @@ def test_benches_run_on_a_server(
 def test_benches_run_without_a_server(
     module: str, data: Path, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(modality, "FILES", (data / "modality.jsonl",))
     replacements = {
         DATA: str(data),
         LOCOMO: str(data / "locomo" / "locomo_dev.json"),
         MESSAGES: str(data / "messages.jsonl"),
+        MODALITY: str(data / "modality.jsonl"),
     }
     arguments = [replacements.get(word, word) for word in OTHER_BENCHES[module]]
     run(module, arguments, monkeypatch)

@@ -7,6 +7,7 @@ import pytest
 
 from mcp_context_persistence.kg import local
 from mcp_context_persistence.kg.local import ServerSettings
+from tests.conftest import Server
 from tests.faults.attack import Attack, Target, Undisturbed
 
 
@@ -19,6 +20,15 @@ def managed_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]
             yield Target(attachment.bolt_url, (attachment.user, attachment.password), str(store))
     finally:
         local.stop(store, force=True)
+
+
+@pytest.fixture(scope="session")
+def server(external_server: Server | None, managed_target: Target) -> Server:
+    """The external server, else the managed one of these tests."""
+    if external_server is not None:
+        return external_server
+    user, password = managed_target.auth or ("", "")
+    return Server(bolt_url=managed_target.bolt_url, user=user, password=password)
 
 
 @pytest.fixture(scope="session")

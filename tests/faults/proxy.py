@@ -37,6 +37,7 @@ class Cut:
         nth: The first of them that is cut, from 1.
         times: How many of them in a row are cut.
         reply: Whether the request reaches the server and its reply is lost; else the request is.
+        damage: Sent in place of the reply, where it is not empty; the connection goes on.
         silent: Whether the connection stays open, and silent for ever, instead of being closed.
         matches: Which requests of that kind are counted; all when None.
         then: Called when it happens.
@@ -47,6 +48,7 @@ class Cut:
     nth: int = 1
     times: int = 1
     reply: bool = False
+    damage: bytes = b""
     silent: bool = False
     matches: Callable[[Message], bool] | None = None
     then: Callable[[], None] | None = None
@@ -142,9 +144,11 @@ class _Connection:
                 cut = None
                 if message.kind in ("SUCCESS", "FAILURE", "IGNORED") and self.waiting:
                     _, cut = self.waiting.popleft()
-                if cut:
+                if cut and not cut.damage:
                     self._lose(cut)
-                self._send("replies", message.raw)
+                if cut:
+                    cut.fired += 1
+                self._send("replies", cut.damage if cut else message.raw)
 
     def _send(self, direction: Direction, data: bytes) -> None:
         proxy = self.proxy

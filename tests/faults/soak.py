@@ -320,11 +320,11 @@ def soak(
     processes: int = 2,
     entities: int = 100,
     kind: str = "all",
-    heap: str = "1g",
+    stops: bool = True,
 ) -> Soak:
-    """Run processes on a managed store and measure; the store is stopped afterwards."""
+    """Run processes on a managed store and measure; the store may be stopped afterwards."""
     try:
-        with local.attach(store, settings=ServerSettings(heap=heap)) as attachment:
+        with local.attach(store, settings=ServerSettings(heap="1g")) as attachment:
             names = ["one", "two", "three"]
             for name in names:
                 with ContextPersistenceClient(f"local:{store}", namespace=name) as client:
@@ -344,7 +344,8 @@ def soak(
                 file.stat().st_size for file in (store / "logs").rglob("*") if file.is_file()
             )
     finally:
-        local.stop(store, force=True)
+        if stops:
+            local.stop(store, force=True)
     measured: dict[str, list[float]] = defaultdict(list)
     refused: dict[str, int] = defaultdict(int)
     for report in reports:

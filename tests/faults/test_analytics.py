@@ -12,7 +12,7 @@ from mcp_context_persistence.queries.analytics import admission
 from tests.faults.attack import Attack
 from tests.faults.proxy import Proxy
 
-DEADLINE = 5.0
+DEADLINE = 2.0
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_an_analysis_ends_soon_after_its_deadline_when_the_server_stops_answerin
 
 
 def test_a_waiting_client_gets_the_memory_of_a_dead_client(client, direct, monkeypatch):
-    monkeypatch.setattr(admission, "GRACE_SECONDS", 4)
+    monkeypatch.setattr(admission, "GRACE_SECONDS", 1)
     direct.execute_query(
         "MATCH (a:Entity {namespace: $n}) "
         "WITH gds.graph.project($name, a, null) AS g RETURN g.nodeCount",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import neo4j
@@ -25,6 +26,7 @@ from tests.faults.local_stores import (
     restore,
     run,
     signals,
+    small_disk,
     state_of,
     stopped_at_the_end,
 )
@@ -98,10 +100,23 @@ def test_a_moved_folder_is_the_same_and_a_copy_is_not(tmp_path):
     assert Identity.of(moved).is_same(identity)
     shutil.copytree(moved, tmp_path / "a")
     assert not Identity.of(tmp_path / "a").is_same(identity)
-    remounted = Identity(path=identity.path, device=identity.device + 1, inode=identity.inode)
+    remounted = replace(identity, device=identity.device + 1)
     assert remounted.is_same(identity)
-    elsewhere = Identity(path="/elsewhere", device=identity.device + 1, inode=identity.inode)
-    assert not elsewhere.is_same(identity)
+    assert replace(remounted, file_system=0).is_same(identity)  # written by an older version
+    assert not replace(remounted, path="/elsewhere").is_same(identity)
+    assert not replace(remounted, file_system=identity.file_system + 1).is_same(identity)
+
+
+def test_a_folder_of_another_disk_with_the_same_inode_is_another_one(tmp_path):
+    identities = []
+    for _ in range(2):
+        with small_disk(tmp_path / "disk", "1m") as disk:
+            (disk / "store").mkdir()
+            identities.append(Identity.of(disk / "store"))
+        (tmp_path / "disk").rmdir()
+    first, second = identities
+    assert (first.path, first.inode) == (second.path, second.inode)
+    assert not first.is_same(second)
 
 
 def test_a_copy_of_a_store_without_data_gets_its_own_password(tmp_path):

@@ -24,6 +24,7 @@ WRITE = Statement(
 )
 POOL = 30
 DEADLINE = 20.0
+SHORT_REST = 0.2
 THREADS = "context-persistence-database"
 
 
@@ -70,7 +71,8 @@ def fill(graph, count=POOL):
 
 @pytest.fixture
 def short_probe(monkeypatch):
-    """A connection that was idle must answer within a second, so that these tests are short."""
+    """Connections count as idle soon, and must answer within a second: these tests are short."""
+    monkeypatch.setattr("mcp_context_persistence.kg.driver.pool.IDLE_SECONDS", SHORT_REST)
     monkeypatch.setattr("mcp_context_persistence.kg.driver.pool_lifecycle.PROBE_SECONDS", 1.0)
 
 
@@ -90,7 +92,7 @@ def graph(bolt_target, proxy):
 def test_the_next_call_works_after_all_idle_connections_have_died(short_probe, graph, proxy):
     assert fill(graph) == [None] * POOL
     assert proxy.open_connections == POOL
-    time.sleep(IDLE_SECONDS + 0.1)
+    time.sleep(SHORT_REST + 0.1)
     proxy.silence()
     assert graph.run(LOOK)
     wait_until(lambda: proxy.open_connections == 1)
@@ -100,7 +102,7 @@ def test_the_next_call_works_after_all_idle_connections_have_died(short_probe, g
 
 def test_many_callers_at_once_find_new_connections(short_probe, graph, proxy):
     fill(graph)
-    time.sleep(IDLE_SECONDS + 0.1)
+    time.sleep(SHORT_REST + 0.1)
     proxy.silence()
     results = at_once(POOL + 10, lambda: graph.run(LOOK))
     assert [one for one in results if isinstance(one, DatabaseError)] == []
@@ -111,7 +113,7 @@ def test_calls_that_time_out_let_go_of_their_connections_and_threads(graph, prox
     before = threads()
     proxy.silence()
     proxy.cut("PULL", times=POOL, silent=True)  # also on connections that are new
-    results = at_once(POOL, lambda: graph.run(WRITE, deadline=3))
+    results = at_once(POOL, lambda: graph.run(WRITE, deadline=2))
     assert {one.outcome for one in results} == {"unknown"}
     assert all(one.retryable for one in results)
     proxy.heal()
@@ -125,7 +127,7 @@ def test_calls_that_wait_for_a_connection_in_vain_sent_nothing(bolt_target, prox
     try:
         graph.run(LOOK)
         proxy.cut("PULL", silent=True)
-        results = at_once(4, lambda: graph.run(WRITE, deadline=3))
+        results = at_once(4, lambda: graph.run(WRITE, deadline=2))
         assert sorted(one.outcome for one in results) == ["not_applied"] * 3 + ["unknown"]
         assert graph.run(WRITE)
     finally:
@@ -185,7 +187,7 @@ def test_a_client_goes_on_after_its_connections_have_died(
         client.save_conversation(
             "talk", [{"role": "user", "content": "We use pandas."}], mode="knowledge"
         )
-        time.sleep(IDLE_SECONDS + 0.1)
+        time.sleep(SHORT_REST + 0.1)
         proxy.silence()
         assert client.save_decision("talk", "style", "Tables are slow.", "Use pandas.").success
         assert client.load_conversation_history("talk").message_count == 1

@@ -163,6 +163,26 @@ def test_the_soft_limit_of_open_files_is_raised(tmp_path):
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("RLIMIT_FSIZE", 20_000_000, "only 20,000,000 bytes in a file are allowed"),
+        ("RLIMIT_CPU", 600, "only 600 seconds of processor time are allowed"),
+    ],
+)
+def test_a_low_hard_limit_of_the_client_is_refused_and_a_soft_one_is_raised(
+    tmp_path, name, value, text
+):
+    number, store = getattr(resource, name), tmp_path / "store"
+    lower = lambda: resource.setrlimit(number, (value, resource.getrlimit(number)[1]))  # noqa: E731
+    with stopped_at_the_end(store):
+        refused = answer(opener(store, {}, preexec_fn=limited(number, value)))
+        assert text in refused
+        assert "retryable=False" in refused
+        assert answer(opener(store, {}, preexec_fn=lower)) == ascii(str(store))
+
+
+@pytest.mark.long
 def test_the_error_names_too_little_address_space(tmp_path):
     text = answer(
         opener(tmp_path / "store", {}, preexec_fn=limited(resource.RLIMIT_AS, 2_500_000_000))

@@ -59,7 +59,19 @@ BAD = {
     "project": (*WRONG, *NO_NAME, ["mine", None]),
     "tags": (*WRONG, *NO_NAME, ["mine", None]),
     "role": (*WRONG, *NO_NAME, SECRET, ["user", None]),
-    "metadata.KEY": (*WRONG, math.inf, ["mine", None], 10**30),
+    "metadata.KEY": (
+        *WRONG,
+        math.inf,
+        ["mine", None],
+        10**30,
+        {"above": SECRET},
+        {"gte": SECRET, "above": 1},
+        *({operator: value} for operator in ("gte", "not") for value in WRONG),
+        {"gte": True},
+        {"gte": [1]},
+        {"gte": 1, "lt": SECRET},
+        {"not": {"not": SECRET}},
+    ),
 }
 GOOD = {
     "conversation_id": "mine",
@@ -97,7 +109,7 @@ NARROWING = {
     "find_shortest_paths": {"source_entity_id", "target_entity_id"},
     "find_similar_entities": {"entity_id"},
     "list_merges": {"before"},
-    "load_conversation_history": {"conversation_id"},
+    "load_conversation_history": {"conversation_id", "before", "after", "cursor"},
     "merge_entities": {"keep", "duplicates"},
     "propose_decisions": {"conversation_id"},
     "query_knowledge_graph": {"entity_id"},
@@ -160,6 +172,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     },
     "extract_entities": {"text": "Pandas is a library."},
     "find_shortest_paths": {"source_entity_id": "a", "target_entity_id": "b"},
+    "load_conversation_history": {"conversation_id": "theirs"},
     "merge_entities": {"keep": "a", "duplicates": ["b"]},
     "save_conversation": {"messages": [{"role": "user", "content": "We use pandas."}]},
     "save_decision": {

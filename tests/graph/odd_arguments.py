@@ -102,6 +102,7 @@ FILTERS = {
     "tags": ["t"],
     "role": "user",
     "metadata.key": ["a"],
+    "metadata.year": {"gte": 1.5, "not": ["b"]},
 }
 RECIPE = {"base": "fast", "weights": {"time": 0.5}, "recency": 1.5, "vector_candidates": 20}
 # A value for each parameter of each call, with everything that it may contain.
@@ -207,7 +208,13 @@ CALLS: dict[str, dict[str, Any]] = {
     "get_metrics": {},
     "graph_data_science": {"directed": False, "costs": False},
     "list_merges": {"limit": 3, "before": None},
-    "load_conversation_history": {"conversation_id": "odd", "limit": 3},
+    "load_conversation_history": {
+        "conversation_id": "odd",
+        "limit": 3,
+        "before": "2030-01-01",
+        "after": "2000-01-01",
+        "cursor": None,
+    },
     "merge_entities": {
         "keep": "odd-a",
         "duplicates": ["odd-none"],

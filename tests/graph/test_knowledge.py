@@ -34,6 +34,18 @@ def test_store_false_writes_nothing(client):
     assert client.get_conversation_stats().stats.total_entities == 0
 
 
+def test_what_a_text_does_not_assert_is_no_relationship_of_the_graph(client):
+    answer = client.extract_entities("Kafka plans to use Redis. Django does not use ZooKeeper.")
+    assert not answer.relationships
+    assert [
+        (one.source_entity_id, one.relationship_type, one.target_entity_id, one.modality)
+        for one in answer.unasserted
+    ] == [("Kafka", "uses", "Redis", "planned"), ("Django", "uses", "ZooKeeper", "denied")]
+    assert [one.polarity for one in answer.unasserted] == ["positive", "negative"]
+    assert not client.query_knowledge_graph("Kafka").neighbors
+    assert client.get_conversation_stats().stats.total_relationships == 0
+
+
 def test_entities_are_linked_to_existing_messages_and_conversations(client):
     client.save_conversation(
         "c", [{"id": "m", "role": "user", "content": "Hello there"}], mode="conversation"

@@ -41,6 +41,16 @@ def test_a_constraint_whose_making_was_killed_is_made_again(whole):
     assert names >= {index.name for index in migrations.BASE if index.is_unique}
 
 
+@pytest.mark.parametrize("index", ["memory_text", "memory_vectors"])
+def test_an_open_client_creates_a_lost_index_again(whole, client, index):
+    client.save_conversation("talk", [{"role": "user", "content": "Irrigation of the garden."}])
+    run(whole, f"DROP INDEX {index}")
+    mode = "keyword" if index == "memory_text" else "semantic"
+    found = client.search_hybrid("irrigation of the garden", mode).results
+    assert [result.conversation_id for result in found] == ["talk"]
+    assert verdicts(whole) == {"ready"}
+
+
 FULLTEXT = (
     "CREATE FULLTEXT INDEX memory_text FOR (n:{}) ON EACH [n.terms, n.facets] "
     "OPTIONS {{indexConfig: {{`fulltext.analyzer`: '{}'}}}}"

@@ -1,13 +1,14 @@
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.kg.filter_tokens import build_token
+from mcp_context_persistence.kg.filter_tokens import build_token, build_value_token
 from mcp_context_persistence.models import DateRange, SearchFilters
 from mcp_context_persistence.queries.search.filters import (
     CONTENT_TYPES,
@@ -156,6 +157,7 @@ def test_a_time_is_a_moment() -> None:
         {"start": "2024-06-01+02:99"},
         {"start": 1704067200},
         {"start": True},
+        {"start": (2024, 1)},
         {"begin": "2024-01-01"},
         {},
         {"start": None},
@@ -195,13 +197,79 @@ def test_conversation_covers_its_messages() -> None:
     assert read_filters({"content_types": ["document", "entity"]}).kinds == ("entity", "document")
 
 
-def test_metadata_values_are_written_as_their_facets() -> None:
-    filters = read_filters({"metadata.team": ["blue", 3, True, 1.5]})
-    assert filters.metadata == {"team": ("blue", "3", "true", "1.5")}
-    assert filters.groups == [
-        [build_token("metadata.team", value) for value in ("blue", "3", "true", "1.5")]
-    ]
+def test_metadata_values_become_filter_tokens() -> None:
+    filters = read_filters({"metadata.team": ["blue", 3, 3.0, True, 1.5]})
+    texts = ('"blue"', "3", "true", "1.5")
+    assert filters.groups == [[build_value_token("team", text) for text in texts]]
+    assert filters.excluded == []
     assert not filters.is_in_index
+
+
+def test_not_excludes_values_and_what_has_no_metadata() -> None:
+    filters = read_filters({"metadata.team": {"not": ["blue", 3]}})
+    assert filters.groups == []
+    assert filters.excluded == [build_value_token("team", text) for text in ('"blue"', "3")]
+    assert filters.kinds == ("message", "decision", "conversation", "document")
+    assert filters.impossible_kinds == ("entity",)
+    assert not filters.is_in_index
+    assert not filters.has_only_kinds
+
+
+def test_ranges_have_operators_and_operands_of_one_type() -> None:
+    filters = read_filters({"metadata.year": {"gte": 2020, "lt": np.float32(2025)}})
+    condition = filters.metadata["year"]
+    for value in (2020, 2024.5):
+        assert condition.is_within_bounds(value)
+    for value in (2019, 2025, "2021", True, None, [2021]):
+        assert not condition.is_within_bounds(value)
+    days = read_filters({"metadata.day": {"gt": date(2026, 1, 1)}}).metadata["day"]
+    assert days.is_within_bounds("2026-01-02")
+    assert not days.is_within_bounds("2026-01-01")
+
+
+def test_a_range_is_not_searched_before_its_values_are_read() -> None:
+    with pytest.raises(AssertionError):
+        _ = read_filters({"metadata.year": {"gte": 2020}}).groups
+
+
+@pytest.mark.parametrize(
+    ("condition", "name"),
+    [
+        ({}, "year"),
+        ({"gte": 1, "above": 2}, "year"),
+        ({"a": 1}, "year"),
+        ({"gte": {"a": 1}}, r"year\.gte"),
+        ({"gte": None}, r"year\.gte"),
+        ({"gte": True}, r"year\.gte"),
+        ({"gte": [1]}, r"year\.gte"),
+        ({"gte": np.arange(2)}, r"year\.gte"),
+        ({"gte": float("nan")}, r"year\.gte"),
+        ({"gte": ""}, r"year\.gte"),
+        ({"gte": 1, "lt": "2"}, "year"),
+        ({"not": []}, r"year\.not"),
+        ({"not": None}, r"year\.not"),
+        ({"not": {"gte": 1}}, r"year\.not"),
+        ({"not": ["x"] * (limits.FILTER_VALUES + 1)}, r"year\.not"),
+        ([[1]], "year"),
+        ({1}.union, "year"),
+        (None, "year"),
+    ],
+)
+def test_conditions_that_cannot_be_filtered_are_refused_by_name(condition: Any, name: str) -> None:
+    with pytest.raises(ValidationError, match=rf"filters\.metadata\.a\.{name} "):
+        read_filters({"metadata.a.year": condition})
+
+
+def test_the_fulltext_query_gets_the_groups_that_it_has_room_for() -> None:
+    raw = {f"metadata.k{n}": [f"{n}.{value}" for value in range(100)] for n in range(8)}
+    filters = read_filters({"tags": "t", **raw, "metadata.x": {"not": "y"}})
+    assert len(filters.groups) == 9
+    groups, excluded = filters.fulltext_tokens
+    assert [len(group) for group in groups] == [1, 100, 100, 100, 100]
+    assert excluded == filters.excluded
+    many = read_filters({f"metadata.k{n}": {"not": list(range(100))} for n in range(6)})
+    assert len(many.excluded) == 600
+    assert many.fulltext_tokens == ([], [])
 
 
 def test_filters_as_an_object_are_the_same() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from mcp_context_persistence.kg import models
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.kg.filter_tokens import build_metadata_tokens, read_project, read_tags
+from mcp_context_persistence.kg.filter_tokens import build_shared_tokens, read_project, read_tags
 from mcp_context_persistence.kg.writes import upsert
 from mcp_context_persistence.queries.search.filters import read_filters
 
@@ -208,7 +208,7 @@ def test_metadata_is_hashed_as_it_is_stored_and_filtered_by_the_same():
     made = models.conversation(
         "c", [{"role": "user", "content": "hi"}], metadata=types.MappingProxyType(given)
     )
-    tokens = set(build_metadata_tokens(made.metadata))
+    tokens = set(build_shared_tokens(made.metadata))
     asked = [
         ("day", "2024-05-01"),
         ("day", date(2024, 5, 1)),

@@ -166,7 +166,7 @@ def test_types_are_few_and_fit_the_database() -> None:
         ("used", "use"),
         ("wrote", "write"),
         ("carries", "carries"),
-        ("stopped", "stop"),
+        ("met", "meet"),
         ("modifies", "modify"),
     ],
 )

@@ -1,7 +1,10 @@
 """The files of a store."""
 
 import json
+import os
+import shutil
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -124,3 +127,61 @@ def test_removed_folders_are_made_again(tmp_path):
     store.make_folders()
     for folder in (store.conf, store.logs, store.leases, store.temporary):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.fixture
+def with_data(tmp_path):
+    """Return a store with data, whose files were written a minute ago."""
+    store = Store(tmp_path / "store")
+    store.prepare()
+    store.adopt()
+    store.password()
+    (store.data / "databases").mkdir()
+    (store.data / "databases" / "values").write_text("1")
+    return store
+
+
+def age(store, seconds):
+    """Make the data of a store older than its state."""
+    changed = store.state_file.stat().st_mtime - seconds
+    for entry in (store.data, *store.data.rglob("*")):
+        os.utime(entry, (changed, changed))
+
+
+def adopted_copy(store, target):
+    duplicate = Store(Path(shutil.copytree(store.folder, target)))
+    duplicate.prepare()
+    duplicate.adopt()
+    return duplicate
+
+
+@pytest.mark.parametrize(
+    ("phase", "seconds", "is_checked"),
+    [
+        ("stopped", 60, False),
+        ("stopped", -60, True),  # a server was started while the folder was copied
+        ("running", 60, True),
+        ("stopping", 60, True),
+        ("starting", 60, True),
+        ("failed", 60, True),
+    ],
+)
+def test_a_copy_is_checked_unless_the_server_had_stopped(
+    with_data, tmp_path, phase, seconds, is_checked
+):
+    with_data.write_state(State(phase=phase, nonce="1"))
+    age(with_data, seconds)
+    assert adopted_copy(with_data, tmp_path / "copy").unchecked.exists() is is_checked
+    with_data.adopt()
+    assert not with_data.unchecked.exists()
+
+
+def test_a_copy_without_a_state_is_checked(with_data, tmp_path):
+    assert adopted_copy(with_data, tmp_path / "copy").unchecked.exists()
+
+
+def test_a_moved_store_is_not_checked(with_data, tmp_path):
+    with_data.write_state(State(phase="running", nonce="1"))
+    moved = Store(with_data.folder.rename(tmp_path / "moved"))
+    moved.adopt()
+    assert not moved.unchecked.exists()

@@ -1,0 +1,179 @@
+"""Whether a sentence states something as a fact, or denies, plans, supposes or reports it.
+
+A predicate is read together with everything that governs it, up to the root of the sentence.
+"Nobody said that Kafka plans to use Redis" has three levels: "use", "plans", "said". At each level,
+the words around it count (`modality_cues`), and what it makes of the level below
+(`modality_governors`): "plans" makes a plan of it, "said" a report, and "know" leaves a fact. At
+the root, the form of the sentence counts (`sentence_forms`).
+"""
+
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+from mcp_context_persistence.ingest.extraction.modality_cues import Reading
+from mcp_context_persistence.ingest.extraction.modality_governors import (
+    FACTIVE,
+    PREMISE,
+    Governor,
+    GovernorReader,
+)
+from mcp_context_persistence.ingest.extraction.modality_words import (
+    get_modalities,
+    get_verb_forms,
+    get_words,
+)
+from mcp_context_persistence.ingest.extraction.results import ASSERTED, POSITIVE, ParsedText
+
+_LEVELS = 20  # more than sentences of prose have
+# Where these are negated, the relation itself is denied: "will not use", "almost never uses".
+_DENIABLE = frozenset({"", "planned", "nearly", "denied"})
+_GOVERNED = frozenset({"denied", "past", "wished", "planned", "nearly", "supposed"})
+
+
+class Stance(NamedTuple):
+    """How a sentence states something.
+
+    Attributes:
+        modality: `asserted`, `denied`, `past`, `wished`, `planned`, `supposed`, `reported`,
+            `asked`, `requested` or `nearly`.
+        polarity: `negative` where it is the contrary that is asserted, asked, supposed and so on,
+            else `positive`.
+    """
+
+    modality: str = ASSERTED
+    polarity: str = POSITIVE
+
+
+class ModalityReader(GovernorReader):
+    """Reads how the predicates of one text are meant."""
+
+    def __init__(self, parsed: ParsedText, names: Collection[int]) -> None:
+        """Keep the text.
+
+        Args:
+            parsed: The text.
+            names: Tokens that belong to a name.
+        """
+        super().__init__(parsed, names)
+        self._readings: dict[int, Reading] = {}
+
+    def assess(self, predicate: int, ends: Iterable[int] = ()) -> Stance:
+        """Return how a relation is meant.
+
+        Args:
+            predicate: The token of the verb or noun that states it.
+            ends: The tokens of the phrases that it relates.
+        """
+        if predicate not in self._readings:
+            reading = self._read_levels(predicate)
+            modality = reading.modality or self.read_condition_of_sentence(predicate)
+            self._readings[predicate] = Reading(modality, reading.is_negative)
+        ends = list(ends)
+        modality, is_negative = self._readings[predicate]
+        modality = modality or next(filter(None, map(self.read_phrase, ends)), "")
+        is_negative ^= any(self.is_end_denied(end, predicate) for end in ends)
+        if not is_negative:
+            return Stance(modality or ASSERTED)
+        return Stance("denied" if modality in _DENIABLE else modality, "negative")
+
+    def assess_description(self, end: int) -> Stance:
+        """Return how a noun with a preposition is meant: "formerly of X", "a former member of X".
+
+        What describes a noun is true whatever the sentence says about it.
+        """
+        return Stance(self.read_phrase(end) or ASSERTED)
+
+    def assess_object(self, verb: int) -> Stance:
+        """Return what a verb says of its object alone: "lacks a cache", "quit the firm"."""
+        modality = self.classify_by_context(verb, has_to=False) or self.classify_word(verb)
+        return Stance(modality if modality in {"denied", "past"} else ASSERTED)
+
+    def is_in_fact(self, token: int) -> bool:
+        """Return whether the clause of a token states a fact.
+
+        In "wants to debug X", "debug" may have been taken for a noun: so what a verb such as
+        "wants" governs in any way is no fact.
+        """
+        predicate = self._find_predicate(token)
+        modality = ""
+        if token > predicate:
+            has_to = self.parsed.lowers[predicate + 1 : predicate + 2] == ["to"]
+            modality = self.classify_by_context(predicate, has_to=has_to) or self.classify_word(
+                predicate
+            )
+        return modality not in _GOVERNED and self.assess(predicate, [token]) == Stance()
+
+    def _find_predicate(self, token: int) -> int:
+        """Return the verb that a token depends on, or the root of its sentence.
+
+        An adverb makes a predicate of a noun: "formerly part of X".
+        """
+        adverbs = get_modalities("adverbs").keys()
+        for _ in range(_LEVELS):
+            head = self.parsed.heads[token]
+            is_verb = self.parsed.tags[token].startswith("VB")
+            if head == token or is_verb or adverbs & self.list_cues(token):
+                break
+            token = head
+        return token
+
+    def _read_levels(self, predicate: int) -> Reading:
+        reading = self.read_level(predicate)
+        token = below = predicate
+        for _ in range(_LEVELS):
+            governor = self.find_governor(token)
+            if governor is None:
+                break
+            reading = self._add_level(reading, governor)
+            if governor.token < 0 or governor.modality in {PREMISE, FACTIVE}:
+                return reading
+            token, below = governor.token, token
+        return self._add_form(reading, token, below)
+
+    def _add_level(self, reading: Reading, governor: Governor) -> Reading:
+        """Return what two levels together say: the inner modality is the more exact one."""
+        modality, is_negative = reading
+        effect = governor.modality
+        if effect == FACTIVE or modality == "asked":
+            return reading
+        if effect == PREMISE:
+            return Reading(modality or "supposed", is_negative)
+        if governor.token < 0:
+            return Reading(modality or effect, is_negative ^ governor.is_negative)
+        above = Reading()
+        if governor.has_own_level:
+            above = self.read_level(governor.token, is_governor=True)
+        word = self.parsed.lowers[governor.token]
+        if above.is_negative and word in get_verb_forms("cancelling"):
+            effect = "planned" if word == "wait" else ""  # "cannot wait to use"
+            return Reading(modality or effect or above.modality, is_negative)
+        if effect == "denied":
+            is_negative, effect, modality = not is_negative, "", ""
+        if above.is_negative:
+            is_negative = not is_negative
+            effect = "denied" if effect not in {"", "asked"} else effect
+        if effect in {"wished", "asked"} and modality == "supposed":
+            modality = ""  # "would be nice if", "asked if"
+        return Reading(modality or effect or above.modality, is_negative)
+
+    def _add_form(self, reading: Reading, root: int, below: int) -> Reading:
+        """Return what the form of the whole sentence adds: a question, a request, a heading.
+
+        Args:
+            reading: What the levels say.
+            root: The highest level.
+            below: The level below it, or the same.
+        """
+        modality, is_negative = reading
+        opening = self.read_opening(root)
+        if opening:
+            return Reading(modality or opening, is_negative)
+        if self.is_question(root):
+            is_request = modality != "asked" and self.is_polite_request(root)
+            return Reading("requested" if is_request else "asked", is_negative)
+        is_reported_clause = self.parsed.deps[below] == "ccomp" and below != root
+        is_request = self.is_imperative(root) and (
+            not is_reported_clause or self.parsed.lowers[root] in get_words("causative")
+        )
+        modality = modality or self.read_heading(root) or ("requested" if is_request else "")
+        return Reading(modality, is_negative)

@@ -1,0 +1,343 @@
+"""Words around a predicate by which it is no fact: negations, auxiliaries, adverbs, conditions."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from mcp_context_persistence.ingest.extraction.modality_words import (
+    FORMS_OF_BE,
+    get_modalities,
+    get_verb_forms,
+    get_words,
+)
+from mcp_context_persistence.ingest.extraction.sentence_forms import NOMINAL_SUBJECTS, SentenceForms
+
+_LABELS_OF_ADVERBS = frozenset({"advmod", "npadvmod", "neg", "preconj", "intj", "dep", "acomp"})
+_PRESENT_TAGS = frozenset({"VBZ", "VBP", "VBG"})
+_PRESENT_AUXILIARIES = frozenset({"is", "are", "am", "'s", "’s", "'re", "be", "has", "have"})
+_PAST_FORMS_OF_BE = frozenset({"was", "were"})
+_DETERMINERS = frozenset(
+    {"the", "that", "this", "those", "old", "our", "my", "his", "her", "their"}
+)
+_MODIFIERS = frozenset({"det", "compound", "amod", "poss", "nummod", "nmod"})
+_PHRASE_LINKS = frozenset(
+    {
+        *(_MODIFIERS - {"det"}),
+        *("appos", "pobj", "prep", "agent", "conj", "dobj", "attr", "dative", "oprd", "npadvmod"),
+        *("pcomp", "advmod", *NOMINAL_SUBJECTS),
+    }
+)
+_SHARED_SUBJECT = frozenset({"conj", "xcomp", "advcl", "pcomp", "prep"})
+_COMPLEMENTS = frozenset({"ccomp", "pcomp", "csubj"})
+_PHRASE_DEPTH = 12
+
+
+class Reading(NamedTuple):
+    """A modality, or an empty string where there is none, and whether it is negated."""
+
+    modality: str = ""
+    is_negative: bool = False
+
+
+class CueReader(SentenceForms):
+    """Reads the words around the predicates of one text."""
+
+    def read_level(self, verb: int, *, is_governor: bool = False) -> Reading:
+        """Return what the words around one predicate say about it.
+
+        Args:
+            verb: The predicate.
+            is_governor: Whether it governs the predicate of the relation. The subject of a
+                relation may be denied itself, so it denies only other predicates.
+        """
+        if self._is_over(verb):
+            return Reading("past")
+        is_negative = self.has_negation(verb) ^ self._has_negative_subject(verb, is_governor)
+        is_negative ^= self.is_outstanding(verb)
+        modality = (
+            self._read_adverbs(verb)
+            or self._read_time(verb)
+            or self._read_mark(verb)
+            or self._read_auxiliary(verb, is_negative=is_negative)
+            or self._read_condition(verb)
+        )
+        return Reading(modality, is_negative)
+
+    def has_negation(self, token: int) -> bool:
+        """Return whether an odd number of negations modify a predicate or a noun."""
+        is_noun = self.parsed.tags[token][0] in "NPDW"
+        is_behind_counted = is_noun or self.parsed.lowers[token] in FORMS_OF_BE
+        count = 0
+        for child, word in self.find_cues(token):
+            is_negation = word in get_words("negations") and (is_behind_counted or child < token)
+            if is_negation or (is_noun and word in get_words("negative_determiners")):
+                count += not self._is_focus(child)
+            elif word == "ever" or self.parsed.deps[child] == "prep":
+                count += self._is_denying_phrase(child)
+        if self.parsed.deps[token] == "conj":
+            count += "nor" in self.parsed.lowers[self.parsed.heads[token] : token]
+        return count % 2 == 1
+
+    def _is_focus(self, negation: int) -> bool:
+        """Return whether a negation denies a word such as "only", or a reason: "not because"."""
+        return not get_words("focus_adverbs").isdisjoint(
+            self.parsed.lowers[negation + 1 : negation + 2]
+        )
+
+    def _is_denying_phrase(self, token: int) -> bool:
+        """Return whether an adverb or a prepositional phrase denies: "hardly ever", "in no way"."""
+        if self.parsed.lowers[token] == "ever":
+            return not get_words("negations").isdisjoint(self.list_cues(token))
+        return any(
+            word in get_words("empty_phrases") and "no" in self.list_cues(noun)
+            for noun, word in self.find_cues(token)
+        )
+
+    def _has_negative_subject(self, verb: int, is_governor: bool) -> bool:
+        subject = self.find_subject(verb)
+        if subject < 0:
+            return False
+        word = self.parsed.lowers[subject]
+        return word in get_words("negative_pronouns") or (
+            (is_governor or word == "one")
+            and not get_words("negative_determiners").isdisjoint(self.list_cues(subject))
+        )
+
+    def is_outstanding(self, verb: int) -> bool:
+        """Return whether something has not happened so far: "has yet to support"."""
+        return self.has_to(verb) and "yet" in self.parsed.lowers[max(0, verb - 3) : verb]
+
+    def _is_over(self, verb: int) -> bool:
+        """Return whether a predicate held once: "no longer uses", "does not use it anymore"."""
+        lowers, deps = self.parsed.lowers, self.parsed.deps
+        adverbs = [child for child, _ in self.find_cues(verb) if deps[child] in {"advmod", "amod"}]
+        for child in (*adverbs, *(i for adverb in adverbs for i in self.parsed.children[adverb])):
+            is_more = lowers[child] in {"longer", "more"}
+            if not is_more or lowers[child + 1 : child + 2] == ["than"]:
+                previous = ["any"] if lowers[child] == "anymore" else []
+            else:
+                previous = lowers[child - 1 : child]
+            if previous == ["no"] or (previous == ["any"] and self.has_negation(verb)):
+                return True
+        return False
+
+    def _read_adverbs(self, verb: int) -> str:
+        modalities = get_modalities("adverbs")
+        subject = self.find_subject(verb)
+        for child, word in (*self.find_cues(verb), *self._find_adverbs(subject)):
+            dep = self.parsed.deps[child]
+            if word in modalities and dep in _LABELS_OF_ADVERBS and not self._is_answer(child):
+                return modalities[word]
+            if word == "according" or self.parsed.lowers[child : child + 2] == ["as", "per"]:
+                return "reported"
+            if dep == "prep" and child < verb and self._is_imagined(child):
+                return "supposed"
+        return "nearly" if self.parsed.lowers[max(0, verb - 2) : verb] == ["all", "but"] else ""
+
+    def _find_adverbs(self, noun: int) -> Iterator[tuple[int, str]]:
+        """Yield the adverbs that the parser gave to the subject: "Hopefully Kafka uses it"."""
+        for child, word in self.find_cues(noun) if noun >= 0 else ():
+            if self.parsed.tags[child] == "RB":
+                yield child, word
+
+    def _is_answer(self, adverb: int) -> bool:
+        """Return whether an adverb is a sentence of its own: "Maybe, but ..."."""
+        following = slice(adverb + 1, adverb + 3)
+        return (self.parsed.words[following] or [""])[0] == "," and (
+            self.parsed.tags[following][-1] == "CC"
+        )
+
+    def _is_imagined(self, preposition: int) -> bool:
+        """Return whether a phrase is about fiction or a condition: "in the novel", "in case"."""
+        if self.parsed.lowers[preposition] != "in":
+            return False
+        following = self.parsed.lowers[preposition + 1 : preposition + 3]
+        if following[:1] == ["case"]:
+            return following[1:] not in (["of"], [","])
+        return not get_words("fiction").isdisjoint(self.list_cues(preposition))
+
+    def _read_time(self, verb: int) -> str:
+        """Return whether a predicate belongs to another time than now."""
+        tag, word = self.parsed.tags[verb], self.parsed.lowers[verb]
+        cues = self.list_cues(verb)
+        is_past = (
+            self._is_past_form(verb)
+            or (tag == "VBN" and _PRESENT_AUXILIARIES.isdisjoint(cues))
+            or (tag == "VBG" and not _PAST_FORMS_OF_BE.isdisjoint(cues))
+        )
+        is_state = is_past and (word in get_verb_forms("states") or word in FORMS_OF_BE)
+        for child, cue in self.find_cues(verb):
+            is_once = cue == "once" and (child < verb or word in FORMS_OF_BE)
+            if is_past and (is_once or self._is_end_of_time(child, cue)):
+                return "past"
+            if is_state and self._is_bygone(child, cue):
+                return "past"
+            if tag in _PRESENT_TAGS and self._is_future(child, cue):
+                return "planned"
+        subject = self.find_subject(verb)
+        is_announced = subject >= 0 and get_words("future") & self.list_cues(subject)
+        return "planned" if is_announced and tag in _PRESENT_TAGS else ""
+
+    def _is_past_form(self, verb: int) -> bool:
+        return self.parsed.tags[verb] == "VBD" or self.parsed.lowers[verb] in _PAST_FORMS_OF_BE
+
+    def _is_end_of_time(self, token: int, word: str) -> bool:
+        """Return whether a phrase says when something ended: "until May"."""
+        return self.parsed.deps[token] == "prep" and word in {"until", "till"}
+
+    def _is_bygone(self, token: int, word: str) -> bool:
+        """Return whether a state that a phrase modifies is over: "before the merger"."""
+        dep, cues = self.parsed.deps[token], self.list_cues(token)
+        if dep == "prep":
+            noun_cues = {cue for noun, _ in self.find_cues(token) for cue in self.list_cues(noun)}
+            is_bygone = word == "before" or not get_words("bygone").isdisjoint(cues)
+            return is_bygone and not _DETERMINERS.isdisjoint(noun_cues)
+        if dep == "advcl":
+            return self._is_past_form(token) and not cues.isdisjoint({"when", "while"})
+        if dep in NOMINAL_SUBJECTS:
+            return not cues.isdisjoint(get_words("former"))
+        return word == "then" and "back" in cues
+
+    def _is_future(self, token: int, word: str) -> bool:
+        """Return whether a word or phrase names a time to come: "next month", "tomorrow"."""
+        if self.parsed.deps[token] not in {"npadvmod", "advmod", "prep"}:
+            return False
+        return word in get_words("future") or any(
+            "next" in self.list_cues(i) for i in (token, *self.parsed.children[token])
+        )
+
+    def _read_mark(self, verb: int) -> str:
+        """Return what a conjunction before a clause says: "if", "whether", "unless"."""
+        dep, head = self.parsed.deps[verb], self.parsed.heads[verb]
+        # Where the parser did not recognize the verb, it gives its conjunction to the next one.
+        cues = [*self.find_cues(verb), *(self.find_cues(head) if dep == "advcl" else ())]
+        for child, word in cues:
+            if self.parsed.deps[child] not in {"mark", "advmod", "prep"} or child > verb:
+                continue
+            previous, following = (self.parsed.lowers[i : i + 1] for i in (child - 1, child + 1))
+            if word == "if" and following == ["only"]:
+                return "wished"
+            if (word == "whether" and dep != "advcl") or (word == "if" and dep in _COMPLEMENTS):
+                return "asked"
+            if word in get_words("conditionals") or (word == "like" and dep == "advcl"):
+                return "supposed"
+            if word in {"though", "as"} and previous in (["as"], ["long"]):
+                return "supposed"
+            if word in {"once", "until", "till"} and self.parsed.tags[verb] in _PRESENT_TAGS:
+                return "supposed"
+        is_inverted = dep in {"advcl", "ccomp"} and any(
+            word in {"had", "should", "were"} and child < self.find_subject(verb)
+            for child, word in self.find_cues(verb)
+        )
+        return "supposed" if is_inverted and self.parsed.heads[verb] > verb else ""
+
+    def _read_auxiliary(self, verb: int, *, is_negative: bool) -> str:
+        modalities, words = get_modalities("auxiliaries"), self.list_cues(verb)
+        if {"must", "have"} <= words:
+            return "supposed"
+        if not words.isdisjoint({"wanna", "rather"}):
+            return "wished"
+        if {"had", "better"} <= words:
+            return "requested"
+        for child, word in self.find_cues(verb):
+            # "I'd" may be "I had".
+            if word in modalities and self.parsed.tags[child] == "MD":
+                is_denial = is_negative and modalities[word] != "requested"
+                return "" if is_denial and word not in {"may", "might"} else modalities[word]
+        return ""
+
+    def _read_condition(self, verb: int) -> str:
+        """Return whether a condition limits a predicate, unless it only introduces a remark.
+
+        "If you need help: Ada fixes bikes" says what Ada does.
+        """
+        for child, word in self.find_cues(verb):
+            dep = self.parsed.deps[child]
+            is_clause = dep == "advcl" or (dep == "ccomp" and child < verb)
+            is_condition = (dep in {"advcl", "prep"} and word in get_words("conditionals")) or (
+                is_clause and self._read_mark(child) == "supposed"
+            )
+            if not is_condition or not self.list_cues(child).isdisjoint({"even", "because"}):
+                continue
+            subject = self.find_subject(child)
+            is_remark = word in get_verb_forms("remarks") and subject >= 0
+            if not is_remark or self.parsed.lowers[subject] not in get_words("addressees"):
+                return "supposed"
+        return ""
+
+    def read_phrase(self, token: int) -> str:
+        """Return what the words above the end of a relation say: "a former member of X"."""
+        adverbs = get_modalities("adverbs")
+        for _ in range(_PHRASE_DEPTH):
+            if self.parsed.deps[token] not in _PHRASE_LINKS:
+                break
+            token = self.parsed.heads[token]
+            if self.parsed.tags[token].startswith("VB"):
+                break
+            cues = self.list_cues(token)
+            if "former" in cues:
+                return "past"
+            if not adverbs.keys().isdisjoint(cues):
+                return next(adverbs[cue] for cue in sorted(cues) if cue in adverbs)
+        return ""
+
+    def read_condition_of_sentence(self, token: int) -> str:
+        """Return `supposed` where the main verb of a sentence has a condition.
+
+        "If Tom gets the grant he studies at Leiden": the parser took the second verb for a noun.
+        """
+        first, end = self.find_sentence(token)
+        roots = (i for i in range(first, end) if self.parsed.heads[i] == i)
+        is_condition = any(self._read_mark(root) == "supposed" for root in roots)
+        return "supposed" if is_condition else ""
+
+    def is_end_denied(self, token: int, predicate: int) -> bool:
+        """Return whether the phrase of a relation's end is denied: "not by X", "neither X nor Y".
+
+        Args:
+            token: The end's token.
+            predicate: The predicate of the relation. A phrase that depends on another one does not
+                count.
+        """
+        verbs = set(self._list_verbs_with_same_subject(predicate))
+        is_denied = False
+        for _ in range(_PHRASE_DEPTH):
+            if token in verbs:
+                return is_denied
+            head, dep = self.parsed.heads[token], self.parsed.deps[token]
+            is_denied |= self._is_phrase_denied(token)
+            if token == head or dep not in _PHRASE_LINKS:
+                return False
+            if dep == "conj" and "but" in self.parsed.lowers[head + 1 : token]:
+                # In "not X but Y" and "does not use X but Y", the negation is that of X.
+                return is_denied ^ self.has_negation(predicate)
+            token = head
+        return False
+
+    def _list_verbs_with_same_subject(self, verb: int) -> Iterator[int]:
+        yield verb
+        for _ in range(_PHRASE_DEPTH):
+            if self.parsed.deps[verb] not in _SHARED_SUBJECT:
+                return
+            verb = self.parsed.heads[verb]
+            yield verb
+
+    def _is_phrase_denied(self, token: int) -> bool:
+        lowers, denials = self.parsed.lowers, get_words("denying_prepositions")
+        if lowers[token] in denials:
+            return True
+        first = token
+        for child, word in self.find_cues(token):
+            if child > token:
+                break
+            if word in get_words("negative_determiners") | get_words("negations"):
+                return not self._is_focus(child)
+            if word in denials or (word == "even" and "not" in self.list_cues(child)):
+                return True
+            if self.parsed.deps[child] in _MODIFIERS:
+                first = min(first, child)
+        if self.parsed.deps[token] == "conj":
+            between = set(lowers[self.parsed.heads[token] + 1 : token])
+            if between & {"nor", "instead"} or {"rather", "than"} <= between:
+                return True
+        is_before = lowers[first - 1 : first] == ["not"]
+        return is_before and lowers[self.parsed.heads[first - 1]] not in FORMS_OF_BE

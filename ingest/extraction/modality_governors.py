@@ -1,0 +1,248 @@
+"""Words that govern a clause and change what it means: "plans to use", "the claim that"."""
+
+from typing import NamedTuple
+
+from mcp_context_persistence.ingest.extraction.modality_cues import CueReader
+from mcp_context_persistence.ingest.extraction.modality_words import (
+    FORMS_OF_BE,
+    get_modalities,
+    get_verb_forms,
+    get_words,
+)
+
+FACTIVE = "factive"  # The clause is a fact, whatever is said about the governor: "did not know".
+PREMISE = "premise"  # Nothing above counts: "Suppose Kafka uses Redis".
+_SUBORDINATE = frozenset({"relcl", "csubj", "csubjpass", "appos", "meta"})
+_OBJECTS = frozenset({"dobj", "ccomp", "xcomp", "attr"})
+_NONFINITE_TAGS = frozenset({"VB", "VBG", "VBN"})
+_SEPARATORS = frozenset({"but", "yet", ";", "so"})
+_PREPOSITIONAL = frozenset({"prep", "agent", "pcomp", "pobj"})
+
+
+class Governor(NamedTuple):
+    """The level above a predicate.
+
+    Attributes:
+        token: The word that governs the predicate; -1 where none counts, as above "because".
+        modality: What it makes of the predicate, or an empty string.
+        is_negative: Whether it denies the predicate.
+        has_own_level: Whether the words around it count too.
+    """
+
+    token: int = -1
+    modality: str = ""
+    is_negative: bool = False
+    has_own_level: bool = True
+
+
+class GovernorReader(CueReader):
+    """Finds what governs the predicates of one text."""
+
+    def find_governor(self, token: int) -> Governor | None:
+        """Return the level above a predicate, or None for the predicate of a main clause."""
+        head, dep = self.parsed.heads[token], self.parsed.deps[token]
+        stands_alone = dep == "ccomp" and token < head and self._stands_alone(token, head)
+        if head == token or dep == "parataxis" or stands_alone:
+            return None
+        if dep == "conj":
+            return self._find_governor_of_conjunct(token, head)
+        if dep == "advcl":
+            return self._find_governor_of_adverbial(token, head)
+        if dep == "acl" or (dep == "relcl" and self._is_complement(token, head)):
+            return self._find_governor_of_noun_clause(token, head)
+        return self._find_governor_of_clause(token, head)
+
+    def classify_word(self, token: int) -> str:
+        """Return the modality that a word gives to its complement, or an empty string."""
+        word, tag = self.parsed.lowers[token], self.parsed.tags[token]
+        section = {"N": "nouns", "V": "verbs", "M": "verbs"}.get(tag[0], "adjectives")
+        modality = get_modalities(section).get(word, "")
+        return modality or (get_modalities("adjectives").get(word, "") if tag == "VBN" else "")
+
+    def _stands_alone(self, token: int, head: int) -> bool:
+        """Return whether a clause is joined to the next one by a comma or semicolon only."""
+        has_object = any(
+            self.parsed.deps[child] in _OBJECTS and child > head
+            for child in self.parsed.children[head]
+        )
+        return (
+            (has_object or not self._classify(head, token))
+            and self.find_subject(token) >= 0
+            and not self.has_mark(token)
+        )
+
+    def _find_governor_of_conjunct(self, token: int, head: int) -> Governor | None:
+        between = self.parsed.lowers[head:token]
+        if self.find_subject(token) >= 0:
+            is_separate = not _SEPARATORS.isdisjoint(between)
+            return None if is_separate else Governor(head, has_own_level=False)
+        # "Plans to sell X and buy Y", but not "does not sell X and buys Y".
+        tag = self.parsed.tags[token]
+        is_shared = tag in _NONFINITE_TAGS and tag == self.parsed.tags[head]
+        is_shared = is_shared and not self.has_auxiliary(token) and "but" not in between
+        return Governor(head, has_own_level=is_shared)
+
+    def _find_governor_of_clause(self, token: int, head: int) -> Governor:
+        if self.parsed.deps[token] in _SUBORDINATE:
+            return self._find_governor_of_relative_clause(token, head)
+        is_before = token < head and self.parsed.deps[head] != "acomp"
+        if self.has_mark(token) and (is_before or self.parsed.deps[head] == "prep"):
+            # "Now that Kafka uses Redis, we need it."
+            is_premise = self.parsed.lowers[head] in get_words("conditionals")
+            return Governor(head, PREMISE) if is_premise else Governor()
+        if self.parsed.deps[head] in {"prep", "agent"} or self.parsed.tags[head] == "IN":
+            return self._find_governor_of_gerund(head)
+        return self._build_governor(head, token)
+
+    def _find_governor_of_relative_clause(self, token: int, head: int) -> Governor:
+        first, end = self.find_sentence(token)
+        roots = (i for i in range(first, end) if self.parsed.heads[i] == i)
+        is_fragment = not any(self.parsed.tags[root].startswith("VB") for root in roots)
+        if is_fragment and self.is_question(token):
+            return Governor(modality="asked")  # "Question: who owns it?"
+        is_unknown = self.parsed.lowers[head] in get_words("indefinite_pronouns")
+        is_negative = self.parsed.deps[token] == "relcl" and self.has_negation(head)
+        return Governor(modality="supposed" if is_unknown else "", is_negative=is_negative)
+
+    def _is_complement(self, token: int, noun: int) -> bool:
+        """Return whether a clause says what a noun means: "plan to use", "feeling it uses X"."""
+        if self.has_mark(token) or self.has_to(token):
+            return True
+        subject = self.find_subject(token)
+        is_complete = any(
+            self.parsed.deps[child] in _OBJECTS for child in self.parsed.children[token]
+        )
+        is_relative = subject < 0 or self.parsed.tags[subject] in {"WP", "WDT"}
+        return bool(self.classify_word(noun)) and is_complete and not is_relative
+
+    def _find_governor_of_noun_clause(self, token: int, noun: int) -> Governor:
+        """Return the level above the complement of a noun: "the plan to use", "the claim that"."""
+        verb = self.parsed.heads[noun]
+        if self._is_complement(token, noun):
+            return self._build_governor(noun, token)
+        if self.parsed.lowers[verb] in get_verb_forms("conditional_imperatives"):
+            return self._build_governor(verb, token)  # "imagine him leading it"
+        if self.parsed.lowers[verb] in FORMS_OF_BE and self.is_inverted(verb):
+            return Governor(verb)  # "Is the service using Kafka?"
+        return Governor(is_negative=self.has_negation(noun))
+
+    def _find_governor_of_adverbial(self, token: int, head: int) -> Governor | None:
+        has_to, has_mark = self.has_to(token), self.has_mark(token)
+        if self.parsed.tags[token] == "VB" and not has_to and not has_mark:
+            return None if self.is_imperative(token) else Governor()
+        modality = self._classify(head, token)
+        if "if" in self.list_cues(token):
+            if self._is_preferred(head):
+                return Governor(head, "wished")
+            return Governor(head, modality) if modality in {"wished", "asked"} else Governor()
+        has_clause = self.find_subject(token) >= 0
+        is_copula = self.parsed.lowers[head] in FORMS_OF_BE and not has_mark
+        is_complement = bool(modality) and token > head and (is_copula or not has_clause)
+        if modality == PREMISE or has_to or is_complement:
+            return Governor(head, modality)
+        return Governor()
+
+    def _is_preferred(self, verb: int) -> bool:
+        """Return whether a verb says what would be nice: "I would prefer", "it'd be great"."""
+        is_pleasant = self.parsed.lowers[verb] in get_verb_forms(
+            "verbs_of_preference"
+        ) or not get_words("pleasant").isdisjoint(self.list_cues(verb))
+        return is_pleasant and self._has_would(verb)
+
+    def _has_would(self, verb: int) -> bool:
+        return not self.list_cues(verb).isdisjoint({"would", "'d", "’d"})
+
+    def _find_governor_of_gerund(self, preposition: int) -> Governor:
+        """Return the level above a gerund: "without using", "dreams of using"."""
+        parsed, words = self.parsed, [self.parsed.lowers[preposition]]
+        governor = parsed.heads[preposition]
+        while parsed.deps[governor] in _PREPOSITIONAL and parsed.tags[governor][:2] not in {
+            "VB",
+            "NN",
+        }:
+            words.append(parsed.lowers[governor])
+            governor = parsed.heads[governor]
+        if not get_words("denying_prepositions").isdisjoint(words):
+            return Governor(is_negative=True)
+        if words[0] in get_words("temporal_prepositions"):
+            return Governor()
+        verb = parsed.lowers[governor]
+        if words[0] == "from" and verb in get_verb_forms("barring_verbs"):
+            return Governor(governor, "denied")
+        if verb in get_verb_forms("verbs_of_thought"):
+            return Governor(governor, "planned")
+        if "forward" in self.list_cues(governor):
+            return Governor(governor, "wished")
+        return Governor(governor, self.classify_word(governor))
+
+    def _build_governor(self, head: int, token: int) -> Governor:
+        modality, verb = self._classify(head, token), self.parsed.heads[head]
+        is_predicative = self.parsed.deps[head] in {"acomp", "advmod"}
+        if not is_predicative or self.parsed.lowers[verb] not in FORMS_OF_BE:
+            return Governor(head, modality)
+        # "Is not sure that": the negation of the adjective is that of the verb.
+        if self.parsed.lowers[head] in get_words("certain") and self.has_negation(verb):
+            return Governor(verb, "supposed", has_own_level=False)
+        return Governor(verb, modality)
+
+    def _classify(self, head: int, token: int) -> str:
+        """Return what a word makes of a clause or verb that depends on it."""
+        word = self.parsed.lowers[head]
+        if word in FORMS_OF_BE:
+            return self._classify_copula(head, token)
+        if word in get_words("conditionals"):
+            return PREMISE
+        if word == "it":
+            return self._classify_subject(self.parsed.heads[head])  # "Rumor has it that"
+        if not self.parsed.tags[head].startswith("VB"):
+            return self.classify_word(head)
+        return self._classify_verb(head, token)
+
+    def _classify_verb(self, verb: int, token: int) -> str:
+        word, dep, has_to = self.parsed.lowers[verb], self.parsed.deps[token], self.has_to(token)
+        modality = "" if self.is_outstanding(token) else None  # "has yet to", not "has to"
+        if modality is None:
+            modality = self.classify_by_context(verb, has_to=has_to)
+        if modality is not None:
+            return modality
+        if dep == "ccomp":
+            if self.read_level(token).modality == "asked":
+                return "asked"
+            if word in get_verb_forms("factive") and not has_to:
+                return FACTIVE
+        section = "verbs_before_to" if has_to else "verbs_before_clauses"
+        modality = get_modalities(section).get(word, self.classify_word(verb))
+        is_bare = self.parsed.tags[token] == "VB" and not has_to and not self.has_auxiliary(token)
+        if modality == "reported" and is_bare:
+            return "" if dep == "xcomp" else "requested"  # "suggested that Kafka use Redis"
+        return modality or (self._classify_subject(verb) if dep == "ccomp" else "")
+
+    def classify_by_context(self, verb: int, *, has_to: bool) -> str | None:
+        """Return the modality of verbs for which other words than the complement decide."""
+        word, cues = self.parsed.lowers[verb], self.list_cues(verb)
+        if word in {"used", "use"} and has_to:
+            deps = {self.parsed.deps[child] for child in self.parsed.children[verb]}
+            return "past" if deps.isdisjoint({"auxpass", "dobj"}) else ""
+        if word in get_verb_forms("verbs_of_preference"):
+            return "wished" if self._has_would(verb) else ""
+        if "up" in cues and word in {"give", "gave", "given", "giving", "gives"}:
+            return "past"
+        if word in get_words("conditional_imperatives") and self.is_let(verb):
+            return PREMISE
+        return None
+
+    def _classify_subject(self, verb: int) -> str:
+        """Return what the subject makes of a clause: "the rumor goes that"."""
+        subject = self.find_subject(verb)
+        return get_modalities("nouns").get(self.parsed.lowers[subject], "") if subject >= 0 else ""
+
+    def _classify_copula(self, verb: int, token: int) -> str:
+        """Return what "is" makes of its complement: "is false that", "the plan is to"."""
+        for child in self.parsed.children[verb]:
+            dep = self.parsed.deps[child]
+            if child == token or dep not in {"acomp", "attr", "prep", "advmod", "nsubj", "csubj"}:
+                continue
+            modality = self.classify_word(child)
+            if modality:
+                return modality
+        return ""

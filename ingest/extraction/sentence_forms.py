@@ -1,0 +1,156 @@
+"""Forms of sentences that state no fact: questions, requests, and headings such as "Plan:"."""
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterator
+
+from mcp_context_persistence.ingest.extraction.modality_words import (
+    FORMS_OF_BE,
+    get_modalities,
+    get_words,
+)
+from mcp_context_persistence.ingest.extraction.results import ParsedText
+
+NOMINAL_SUBJECTS = frozenset({"nsubj", "nsubjpass"})
+_SUBJECTS = NOMINAL_SUBJECTS | {"csubj", "csubjpass", "expl"}
+_AUXILIARIES = frozenset({"aux", "auxpass"})
+_SENTENCE_ENDS = frozenset({".", "!", ";", "…"})
+_TAGS_BEFORE_QUESTION = frozenset({"UH", "CC", "RB", ",", "WRB", "WP"})
+# After these, the auxiliary comes first in a statement: "never has it used".
+_INVERTING_WORDS = frozenset({"only", "never", "nor", "so", "neither", "here", "there"})
+_BULLETS = frozenset({"-", "*", "•", "–", "["})
+_HEADING_TOKENS = 4
+
+
+class SentenceForms:
+    """Reads the forms of the sentences of one text.
+
+    Attributes:
+        parsed: The text.
+        names: Tokens that belong to a name: "Will" and "Never Again Press" say nothing else.
+    """
+
+    def __init__(self, parsed: ParsedText, names: Collection[int]) -> None:
+        self.parsed = parsed
+        self.names = names
+        self._first_tokens = [first for first, _ in parsed.sentences]
+
+    def find_sentence(self, token: int) -> tuple[int, int]:
+        """Return the first token of the sentence of a token, and one past its last."""
+        return self.parsed.sentences[bisect_right(self._first_tokens, token) - 1]
+
+    def find_cues(self, token: int) -> Iterator[tuple[int, str]]:
+        """Yield the dependents of a token that are no names, and their words.
+
+        An adverb before a name is a cue even where the recognizer took it for a part of the name.
+        """
+        for child in self.parsed.children[token]:
+            if child not in self.names or (
+                token not in self.names and self.parsed.tags[child] in {"RB", "UH"}
+            ):
+                yield child, self.parsed.lowers[child]
+
+    def list_cues(self, token: int) -> set[str]:
+        """Return the words that depend on a token, without names."""
+        return {word for _, word in self.find_cues(token)}
+
+    def find_subject(self, verb: int) -> int:
+        """Return the subject of a verb, or -1."""
+        return next(
+            (child for child in self.parsed.children[verb] if self.parsed.deps[child] in _SUBJECTS),
+            -1,
+        )
+
+    def has_to(self, verb: int) -> bool:
+        """Return whether a verb is an infinitive with "to"."""
+        return any(self.parsed.tags[child] == "TO" for child in self.parsed.children[verb])
+
+    def has_mark(self, verb: int) -> bool:
+        """Return whether a conjunction begins the clause of a verb."""
+        return any(self.parsed.deps[child] == "mark" for child in self.parsed.children[verb])
+
+    def has_auxiliary(self, verb: int) -> bool:
+        """Return whether a verb has an auxiliary."""
+        return self._find_auxiliary(verb) >= 0
+
+    def _find_auxiliary(self, verb: int) -> int:
+        """Return the first auxiliary of a verb, or -1."""
+        children = (child for child, _ in self.find_cues(verb))
+        return next((child for child in children if self.parsed.deps[child] in _AUXILIARIES), -1)
+
+    def is_question(self, token: int) -> bool:
+        """Return whether a question mark ends the clause of a token, or its order is inverted."""
+        _, end = self.find_sentence(token)
+        for word in self.parsed.words[token:end]:
+            if word in _SENTENCE_ENDS:
+                break
+            if word.startswith("?"):
+                return True
+        return self.is_inverted(token)
+
+    def is_inverted(self, verb: int) -> bool:
+        """Return whether a verb or its auxiliary is before the subject: "does Kafka use Redis"."""
+        subject = self.find_subject(verb)
+        start, _ = self.find_sentence(verb)
+        first_words = self.parsed.lowers[start : start + 2]
+        if first_words[0] in {"do", "does", "did"} and first_words[-1] not in {"not", "n't", "n’t"}:
+            return True
+        if subject < 0 or self.parsed.deps[subject] not in NOMINAL_SUBJECTS:
+            return False
+        if subject == start and first_words[0] in {"who", "what"}:
+            return True
+        first = self._find_auxiliary(verb)
+        if first < 0:
+            first = verb if self.parsed.lowers[verb] in FORMS_OF_BE else subject
+        return (
+            first < subject
+            and _TAGS_BEFORE_QUESTION.issuperset(self.parsed.tags[start:first])
+            and _INVERTING_WORDS.isdisjoint(self.parsed.lowers[start:first])
+        )
+
+    def is_polite_request(self, verb: int) -> bool:
+        """Return whether a question is a request: "Can you add Ada to the list?"."""
+        words = self.list_cues(verb)
+        return "you" in words and not words.isdisjoint({"can", "could", "would", "will"})
+
+    def is_imperative(self, verb: int) -> bool:
+        """Return whether a verb is a request: it has no subject before it, or "please"."""
+        if "please" in self.list_cues(verb):
+            return True
+        return self.parsed.tags[verb] in {"VB", "VBP"} and not any(
+            (self.parsed.deps[child] in _SUBJECTS and child < verb)
+            or (self.parsed.deps[child] == "aux" and self.parsed.lowers[child] not in {"do", "let"})
+            for child in self.parsed.children[verb]
+        )
+
+    def is_let(self, verb: int) -> bool:
+        """Return whether a verb follows "let's", or is an imperative without a subject."""
+        parsed = self.parsed
+        if parsed.lowers[parsed.heads[verb]] == "let":
+            return True
+        return parsed.tags[verb] in {"VB", "VBP"} and self.find_subject(verb) < 0
+
+    def read_opening(self, token: int) -> str:
+        """Return what the first words of the sentence of a token say: "Suppose", "What if".
+
+        The parser often takes the verb for a part of the name after it.
+        """
+        first, _ = self.find_sentence(token)
+        words = self.parsed.lowers[first : first + 2]
+        is_name = first in self.names and not {first + 1, first + 2} <= set(self.names)
+        is_condition = words == ["what", "if"] or (
+            words[0] in get_words("conditional_imperatives") and not is_name
+        )
+        words = [word for word in self.parsed.lowers[first:token] if word not in _BULLETS]
+        if words[:1] in (["todo"], ["fixme"], ["]"]):
+            return "planned"
+        return "supposed" if is_condition else ""
+
+    def read_heading(self, token: int) -> str:
+        """Return what the words before a colon at the start of the sentence say: "Plan: ..."."""
+        first, _ = self.find_sentence(token)
+        if self.parsed.words[first - 1 : first] == [":"]:
+            first, _ = self.find_sentence(first - 1)
+        words = self.parsed.lowers[first : min(first + _HEADING_TOKENS, token)]
+        heading = words[: words.index(":")] if ":" in words else []
+        modalities = get_modalities("nouns")
+        return next((modalities[word] for word in heading if word in modalities), "")

@@ -1,0 +1,162 @@
+"""Load the messages of a conversation, all or in pages."""
+
+import base64
+import json
+from dataclasses import asdict, astuple, dataclass, replace
+from datetime import date
+
+from mcp_context_persistence.kg import identifiers, limits, timestamps, validation
+from mcp_context_persistence.kg.driver.statement import Row
+from mcp_context_persistence.kg.errors import NotFoundError, ValidationError
+from mcp_context_persistence.kg.stored_json import load_stored
+from mcp_context_persistence.kg.writes import conversations as statements
+from mcp_context_persistence.models import LoadConversationHistoryResponse
+from mcp_context_persistence.runtime.engine import Engine
+from mcp_context_persistence.services.conversations import build_messages
+
+_LARGEST = 2**62  # of the numbers in a cursor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Range:
+    """A range of the messages of a conversation.
+
+    Attributes:
+        forward: Whether the first messages of the range are loaded, not the last ones.
+        before_position, after_position: Positions outside of the range.
+        before_ms, after_ms: Times outside of the range, in milliseconds since 1970.
+    """
+
+    forward: bool = False
+    before_position: int | None = None
+    before_ms: int | None = None
+    after_position: int | None = None
+    after_ms: int | None = None
+
+
+def load_history(
+    engine: Engine,
+    conversation_id: object,
+    limit: object = None,
+    *,
+    before: object = None,
+    after: object = None,
+    cursor: object = None,
+) -> LoadConversationHistoryResponse:
+    """Load the last messages of a conversation, or of a range of it, oldest first."""
+    checked_id = validation.check_identifier("conversation_id", conversation_id)
+    max_messages = limits.MESSAGES_PER_CONVERSATION
+    message_limit = (
+        max_messages
+        if limit is None
+        else validation.check_integer("limit", limit, minimum=1, maximum=max_messages)
+    )
+    before_id, before_ms = _read_bound("before", before)
+    after_id, after_ms = _read_bound("after", after)
+    if cursor is None:
+        message_range = Range(forward=after is not None, before_ms=before_ms, after_ms=after_ms)
+    elif before is None and after is None:
+        message_range = _read_cursor(checked_id, cursor)
+    else:
+        raise ValidationError("cursor: give a cursor, or before and after, not both")
+    rows = engine.graph.run(
+        statements.load(
+            engine.namespace,
+            checked_id,
+            limit=message_limit + 1,
+            before_id=before_id,
+            after_id=after_id,
+            **asdict(message_range),
+        )
+    )
+    if not rows:
+        raise NotFoundError("conversation_id: there is no such conversation")
+    for field, key, time_ms in (("before", before_id, before_ms), ("after", after_id, after_ms)):
+        if key is not None and time_ms is None and rows[0][f"{field}_position"] is None:
+            raise NotFoundError(f"{field}: the conversation has no such message")
+    return _build_response(checked_id, rows[0], message_range, limit=message_limit)
+
+
+def _build_response(
+    conversation_id: str, row: Row, message_range: Range, *, limit: int
+) -> LoadConversationHistoryResponse:
+    """Build the response; the row has one message more than the page where there is a next page."""
+    stored, conversation = row["messages"], row["conversation"]
+    page = stored[:limit] if message_range.forward else stored[-limit:]
+    messages = build_messages(page)
+    return LoadConversationHistoryResponse(
+        conversation_id=conversation_id,
+        messages=messages,
+        message_count=len(messages),
+        total_messages=row["total"],
+        next_cursor=_write_cursor(conversation_id, row, message_range, page)
+        if len(page) < len(stored)
+        else None,
+        project_path=conversation["project_path"],
+        metadata=load_stored(conversation["metadata"], "metadata of a conversation"),
+        created_at=timestamps.from_milliseconds(conversation["created_ms"]),
+        updated_at=timestamps.from_milliseconds(conversation["updated_ms"]),
+    )
+
+
+def _read_bound(field: str, value: object) -> tuple[str | None, int | None]:
+    """Return the id of a message, and the time in milliseconds; text may be either.
+
+    A day begins with its first and ends with its last millisecond.
+    """
+    if value is None:
+        return None, None
+    if not isinstance(value, (str, date)):
+        raise ValidationError(f"{field} must be the id of a message, a date or a time")
+    key = validation.check_identifier(field, value) if isinstance(value, str) else None
+    try:
+        with validation.reading(field):
+            first, last = timestamps.read_span(field, key or value)
+    except ValidationError:
+        if key is None:
+            raise
+        return key, None
+    return key, first if field == "before" else last
+
+
+def _write_cursor(conversation_id: str, row: Row, message_range: Range, page: list[Row]) -> str:
+    """Return a cursor: the rest of the range, as positions, which stay when messages are added."""
+    bounded = {
+        f"{field}_{unit}": value
+        for field in ("before", "after")
+        if (position := row[f"{field}_position"]) is not None
+        for unit, value in (("position", position), ("ms", None))
+    }
+    edge = (
+        {"after_position": page[-1]["position"]}
+        if message_range.forward
+        else {"before_position": page[0]["position"]}
+    )
+    rest = astuple(replace(message_range, **{**bounded, **edge}))
+    text = json.dumps([identifiers.digest(conversation_id), *rest], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _read_cursor(conversation_id: str, value: object) -> Range:
+    """Return the range that a cursor of this conversation stands for."""
+    text = validation.check_identifier("cursor", value)
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        digest, forward, *numbers = json.loads(base64.b64decode(padded, b"-_", validate=True))
+        before_position, before_ms, after_position, after_ms = numbers
+    except (ValueError, TypeError) as error:
+        raise ValidationError("cursor is not one that this call has returned") from error
+    if digest != identifiers.digest(conversation_id):
+        raise ValidationError("cursor belongs to another conversation")
+    is_valid = isinstance(forward, bool) and all(
+        number is None or (type(number) is int and abs(number) < _LARGEST) for number in numbers
+    )
+    if not is_valid:
+        raise ValidationError("cursor is not one that this call has returned")
+    return Range(
+        forward=forward,
+        before_position=before_position,
+        before_ms=before_ms,
+        after_position=after_position,
+        after_ms=after_ms,
+    )

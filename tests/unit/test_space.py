@@ -1,0 +1,48 @@
+"""Free bytes and free files of a store's disk."""
+
+import os
+from types import SimpleNamespace
+
+import pytest
+
+from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.limits import FREE_BYTES, FREE_FILES
+from mcp_context_persistence.kg.local.space import check_space
+
+PLENTY = 1 << 40
+
+
+def disk(free_bytes=PLENTY, files=PLENTY, free_files=PLENTY):
+    return SimpleNamespace(f_frsize=1, f_bavail=free_bytes, f_files=files, f_favail=free_files)
+
+
+@pytest.mark.parametrize(
+    "statistics",
+    [disk(), disk(free_bytes=FREE_BYTES), disk(free_files=FREE_FILES), disk(files=0, free_files=0)],
+)
+def test_a_disk_with_enough_space_is_accepted(monkeypatch, tmp_path, statistics):
+    monkeypatch.setattr(os, "statvfs", lambda _folder: statistics)
+    check_space(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("statistics", "text"),
+    [
+        (disk(free_bytes=17), f"17 bytes are free, {FREE_BYTES:,} are needed"),
+        (disk(free_files=3), f"3 more files are possible, {FREE_FILES:,} are needed"),
+    ],
+)
+def test_a_full_disk_is_refused_with_what_is_missing(monkeypatch, tmp_path, statistics, text):
+    monkeypatch.setattr(os, "statvfs", lambda _folder: statistics)
+    with pytest.raises(DatabaseError, match=text) as caught:
+        check_space(tmp_path)
+    assert caught.value.retryable
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_system_that_tells_nothing_is_trusted(monkeypatch, tmp_path):
+    def fail(_folder):
+        raise OSError
+
+    monkeypatch.setattr(os, "statvfs", fail)
+    check_space(tmp_path)
