@@ -69,7 +69,9 @@ def find_unasserted(
 
 def _map_names(entities: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
     """Return the entities of a text by the ids of their names in the text."""
-    return {part["id"]: entity for entity in entities for part in split_parts(entity["id"], entity)}
+    return {
+        piece["id"]: entity for entity in entities for piece in split_parts(entity["id"], entity)
+    }
 
 
 def _build_rows(

@@ -231,12 +231,8 @@ def _read_table(text: str, rows: Sequence[_Line]) -> Iterator[Statement]:
         labels = [_LABEL_CELL.fullmatch(cell[0].strip()) for cell in cells]
         if number == 0 and has_header:
             columns = {index: _find_kind(label) for index, label in enumerate(labels) if label}
-        is_pair = (
-            len(cells) > 1
-            and labels[0]
-            and (not columns or len(cells[1][0].split()) > _LONGEST_HEADER)
-        )
-        if is_pair:
+        is_pair = len(cells) > 1 and (not columns or len(cells[1][0].split()) > _LONGEST_HEADER)
+        if is_pair and labels[0]:
             yield from _build_cell(text, row, cells[1], label=_find_kind(labels[0]))
         elif number > 1 and has_header:
             for index, kind in columns.items():

@@ -1,5 +1,6 @@
 """The difference between a message as the caller passes it and as it is stored."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from mcp_context_persistence.kg.models import Message
 from mcp_context_persistence.kg.text.terms import text_properties
 from mcp_context_persistence.kg.timestamps import to_milliseconds
 
-_NOT_EXTRACTED = {"mentioned": [], "unasserted": None, "unasserted_ids": None}
+_NOT_EXTRACTED: Mapping[str, Any] = {"mentioned": [], "unasserted": None, "unasserted_ids": None}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.queries.prompt_context import builder, excerpts, graph_context
+from mcp_context_persistence.queries.prompt_context.fitting import TokenCounter
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.filters import (
     Filters,
@@ -17,11 +18,8 @@ from mcp_context_persistence.queries.search.filters import (
 )
 from mcp_context_persistence.queries.search.query_terms import extract_terms
 from mcp_context_persistence.queries.search.request import SearchRequest
-from mcp_context_persistence.queries.search.search_modes import (
-    Ranked,
-    rank_candidates,
-    read_whole_texts,
-)
+from mcp_context_persistence.queries.search.retrieval import read_whole_texts
+from mcp_context_persistence.queries.search.search_modes import Ranked, rank_candidates
 from mcp_context_persistence.responses.context import BuildContextResponse, Citation
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import search
@@ -78,10 +76,7 @@ def build_context(
         citations=[_build_citation(score, candidate) for score, candidate in context.scored],
         tokens=context.tokens,
         token_budget=budget,
-        notes=[
-            *([] if context.scored else [_explain_empty(scored, request.filters)]),
-            *notes,
-        ],
+        notes=notes if context.scored else [_explain_empty(scored, request.filters), *notes],
     )
 
 
@@ -129,14 +124,14 @@ def _build_citation(score: float, candidate: Candidate) -> Citation:
     )
 
 
-def _choose_counter(engine: Engine, count_tokens: object) -> excerpts.TokenCounter:
+def _choose_counter(engine: Engine, count_tokens: object) -> TokenCounter:
     """Return the caller's counter of tokens, or that of the embedding model."""
     if count_tokens is None:
         return engine.embeddings.current().embedder.count_tokens
     return _build_counter(count_tokens)
 
 
-def _build_counter(count_tokens: object) -> excerpts.TokenCounter:
+def _build_counter(count_tokens: object) -> TokenCounter:
     count = validation.check_function("count_tokens", count_tokens)
 
     def count_text(text: str) -> int:

@@ -51,9 +51,9 @@ class MetadataCondition:
 
     def is_within_bounds(self, value: object) -> bool:
         """Return whether a value has the type of the bounds and is within them."""
-        wanted = str if isinstance(self.bounds[0][1], str) else (int, float)
+        value_types = str if isinstance(self.bounds[0][1], str) else (int, float)
         return (
-            isinstance(value, wanted)
+            isinstance(value, value_types)
             and not isinstance(value, bool)
             and all(OPERATORS[name](value, operand) for name, operand in self.bounds)
         )

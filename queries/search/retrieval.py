@@ -3,16 +3,17 @@
 One statement runs both. It is repeated with a larger depth until there are enough candidates.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mcp_context_persistence.kg.cached_property import cached_property
-from mcp_context_persistence.kg.driver.statement import Run, Statement
+from mcp_context_persistence.kg.driver.statement import Run, Statement, as_is
 from mcp_context_persistence.kg.errors import StaleStateError
 from mcp_context_persistence.kg.filter_tokens import build_token
 from mcp_context_persistence.kg.vector_spaces import INDEX, PROPERTY, VectorState
 from mcp_context_persistence.queries.search.candidate import (
+    Candidate,
     Candidates,
     RetrieverCounts,
     read_candidates,
@@ -305,3 +306,15 @@ def _is_crowded(counts: RetrieverCounts, expected: int) -> bool:
         counts.messages < CROWDED_SHARE * expected
         and counts.messages < CROWDED_SHARE * counts.matches
     )
+
+
+def read_whole_texts(
+    run: Run, candidates: Iterable[Candidate], *, namespace: str
+) -> Mapping[str, str]:
+    """Read the texts of messages that are longer than the part that was read, by their ids."""
+    ids = [candidate.id for candidate in candidates if candidate.is_cut]
+    if not ids:
+        return {}
+    batch = {"namespace": namespace, "ids": ids}
+    rows = run(Statement(name="search/whole_texts", parameters={"batch": batch}, read=as_is))
+    return {row["id"]: row["content"] for row in rows}

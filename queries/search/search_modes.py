@@ -1,15 +1,14 @@
 """The modes of a search: retrieval, ranking, score fusion, and explanations, in order."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.driver.statement import Run, Statement, as_is
+from mcp_context_persistence.kg.driver.statement import Run, Statement
 from mcp_context_persistence.queries.search import score_fusion
 from mcp_context_persistence.queries.search.authors import are_from_meetings, read_authors
 from mcp_context_persistence.queries.search.candidate import (
-    Candidate,
     Candidates,
     ScoredCandidate,
     replace_content,
@@ -32,6 +31,7 @@ from mcp_context_persistence.queries.search.retrieval import (
     Expansion,
     QueryVector,
     Retrieval,
+    read_whole_texts,
 )
 from mcp_context_persistence.queries.temporal.query_dates import (
     NO_DATES,
@@ -359,18 +359,6 @@ def _complete_texts(
         else entry
         for entry in scored
     ]
-
-
-def read_whole_texts(
-    run: Run, candidates: Iterable[Candidate], *, namespace: str
-) -> Mapping[str, str]:
-    """Read the texts of messages that are longer than the part that was read, by their ids."""
-    ids = [candidate.id for candidate in candidates if candidate.is_cut]
-    if not ids:
-        return {}
-    batch = {"namespace": namespace, "ids": ids}
-    rows = run(Statement(name="search/whole_texts", parameters={"batch": batch}, read=as_is))
-    return {row["id"]: row["content"] for row in rows}
 
 
 def _write_notes(request: SearchRequest) -> list[str]:

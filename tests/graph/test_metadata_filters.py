@@ -338,7 +338,9 @@ def test_values_of_a_conversation_that_change_are_those_of_its_messages(shelf):
 
 
 def test_many_values_pass_the_fulltext_index_by_and_are_checked(shelf):
-    raw = {f"metadata.k{n}": [str(value) for value in range(100)] for n in range(12)}
+    raw: dict[str, object] = {
+        f"metadata.k{n}": [str(value) for value in range(100)] for n in range(12)
+    }
     assert names(shelf, **raw) == set()
     values = [f"v{number}" for number in range(99)]
     raw = {f"metadata.k{n}": {"not": values} for n in range(12)}
