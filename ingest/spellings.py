@@ -62,17 +62,18 @@ def replace_ids(extraction: Extraction, targets: Mapping[str, str]) -> Extractio
             for mention in extraction.mentions
         ),
         relations=_replace_ends(extraction.relations, targets),
+        unasserted=_replace_ends(extraction.unasserted, targets),
     )
 
 
 def _replace_ends(
     relations: Sequence[Relation], targets: Mapping[str, str]
 ) -> tuple[Relation, ...]:
-    unique: dict[tuple[str, str, str], Relation] = {}
+    unique: dict[tuple[str, ...], Relation] = {}
     for relation in relations:
         source = targets.get(relation.source, relation.source)
         target = targets.get(relation.target, relation.target)
         if source != target or relation.source == relation.target:
             moved = replace(relation, source=source, target=target)
-            unique.setdefault((source, relation.type, target), moved)
+            unique.setdefault((source, relation.type, target, relation.modality), moved)
     return tuple(unique.values())

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from mcp_context_persistence.ingest.extraction.results import Mention, Relation
+from mcp_context_persistence.ingest.extraction.user_patterns import RULE_PREFIX
 from mcp_context_persistence.kg.identifiers import fold_name
 
 _PERSON, _ORGANIZATION = "person", "organization"
@@ -23,7 +24,8 @@ def link_short_names(
 ) -> tuple[list[Mention], list[Relation]]:
     """Return the mentions of a text and its relations, with short names linked to full ones.
 
-    A short name that belongs to several full names stays as it is.
+    A short name that belongs to several full names stays as it is, and so does one that a pattern of
+    the user has found.
     """
     mentions, relations = list(mentions), list(relations)
     full_names = _find_full_names(mentions)
@@ -70,7 +72,11 @@ def _list_forms(words: tuple[str, ...], kind: str) -> set[tuple[str, ...]]:
 
 def _link(mention: Mention, full_names: Mapping[tuple[str, ...], Mention | None]) -> Mention:
     full = full_names.get(_split(mention.name))
-    if full is None or full.entity_id == mention.entity_id:
+    if (
+        full is None
+        or full.entity_id == mention.entity_id
+        or mention.extractor.startswith(RULE_PREFIX)
+    ):
         return mention
     is_first_name = full.type == _PERSON and full.name.startswith(f"{mention.name} ")
     if mention.type not in _SHORT_TYPES[full.type] and not (
