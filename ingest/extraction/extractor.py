@@ -83,9 +83,9 @@ class _Data(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """What a segment of the text of this index has."""
+    """What a segment has."""
 
-    index: int
+    text_index: int
     mentions: list[Mention]
     relations: list[Relation]
     is_understood: bool
@@ -165,7 +165,7 @@ class Extractor:
             for segment in _split(text, data.setdefault(index, _find_data(text)))
         )
         extracted = self._extract_segments(texts, segments, patterns)
-        for index, group in groupby(extracted, key=attrgetter("index")):
+        for index, group in groupby(extracted, key=attrgetter("text_index")):
             spans, _, is_cut = data.pop(index)
             mentions = find_data_mentions(texts[index], spans, patterns)
             mentions += find_sign_mentions(texts[index], spans)

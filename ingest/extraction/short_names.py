@@ -24,8 +24,8 @@ def link_short_names(
 ) -> tuple[list[Mention], list[Relation]]:
     """Return the mentions of a text and its relations, with short names linked to full ones.
 
-    A short name that belongs to several full names stays as it is, and so does one that a pattern of
-    the user has found.
+    A short name that belongs to several full names stays as it is, and so does one that the user's
+    patterns have found.
     """
     mentions, relations = list(mentions), list(relations)
     full_names = _find_full_names(mentions)

@@ -14,7 +14,8 @@ FOREIGN = [
     "Lekarz powiedział, że spotkanie zostało przełożone na następny tydzień.",
     "Läkaren sade att mötet med grannarna har flyttats till nästa vecka.",
     "Doktor toplantının önümüzdeki haftaya ertelendiğini söyledi, bu yüzden gelmeyeceğiz.",
-    "Dokter mengatakan bahwa pertemuan dengan tetangga kami sudah ditunda sampai minggu depan karena hujan deras sekali.",
+    "Dokter mengatakan pertemuan dengan tetangga kami sudah ditunda sampai minggu depan "
+    "karena hujan deras.",
     "Врач сказал, что встреча с соседями перенесена на следующую неделю.",
     "医者は来週の会議を延期すると言いました。",
     "医生说下周的会议推迟了。",
