@@ -4,6 +4,7 @@ Each cue adds a weight to a type. The sum over all places where a text has the n
 together with the label of the recognizer, which is often wrong for names of a single word.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -24,6 +25,7 @@ _LAST_WORDS = get_words("organization_last_words") | get_words("organization_end
 _PLACE_ENDINGS = get_words("place_endings")
 _PLACE_KINDS = get_words("place_kinds")
 _TITLES = get_words("person_titles")
+_CONTACT_VERBS = get_words("contact_verbs")
 _KIN = get_words("kin_nouns")
 _PERSON_NOUNS = get_words("person_nouns") | get_words("people_roles") | _KIN
 _ORGANIZATION_NOUNS = get_words("organization_nouns")
@@ -43,6 +45,8 @@ _CLOSINGS = frozenset(
         *("love", "groeten", "grüße", "gruß", "saludos", "saluti", "cordialement", "hilsen"),
     }
 )
+# The number of a part or of a model: "STM32F4", "AX-4711".
+_MODEL_NUMBER = re.compile(r"(?=[A-Z])(?=\D*\d\D*\d)[A-Z0-9]+(?:-[A-Z0-9]+)*")
 _QUOTES = frozenset({'"', "''", "”", "“", "»", "'"})
 _ARTICLES = frozenset({"the", "a", "an", "my", "our", "your", "his", "her", "their", "this"})
 
@@ -62,7 +66,7 @@ def find_votes(parsed: ParsedText, first: int, end: int) -> Votes:
 
 
 def _read_own_words(parsed: ParsedText, first: int, end: int) -> Iterator[tuple[str, float]]:
-    """Yield what the name's own words say: "Kern KG", "Karla Reservoir", "Pixel 7"."""
+    """Yield what the name's own words say: "Kern KG", "Karla Reservoir", "AX-4711"."""
     words = parsed.words[first:end]
     last = words[-1]
     if len(words) > 1:
@@ -74,19 +78,23 @@ def _read_own_words(parsed: ParsedText, first: int, end: int) -> Iterator[tuple[
             yield "location", STRONG
         elif last.isdecimal() and len(last) < 4:
             yield "product", FAIR
+    elif _MODEL_NUMBER.fullmatch(last):
+        yield "product", STRONG
     if last.lower().endswith(_STREETS) and len(last) > 7:
         yield "location", FAIR
 
 
 def _read_word_before(parsed: ParsedText, first: int, end: int) -> Iterator[tuple[str, float]]:
-    """Yield what a title or a noun before the name says: "Mr Okafor", "my aunt Solveig"."""
+    """Yield what the word before says: "Mr Okafor", "my aunt Solveig", "Contact Solveig"."""
     if parsed.lowers[first] in _TITLES and end - first > 1:
         yield "person", CERTAIN
     if first == 0:
         return
     before = parsed.lowers[first - 1]
     is_phrase = parsed.heads[first - 1] in range(first, end) or parsed.deps[end - 1] == "appos"
-    if before in _KIN or (before in _TITLES and parsed.words[first - 1][0].isupper()):
+    if before in _CONTACT_VERBS and parsed.words[first - 1][0].isupper():
+        yield "person", FAIR
+    elif before in _KIN or (before in _TITLES and parsed.words[first - 1][0].isupper()):
         yield "person", CERTAIN
     elif before in _PERSON_NOUNS and is_phrase:
         yield "person", STRONG
@@ -198,6 +206,8 @@ def _read_clause(parsed: ParsedText, first: int, end: int) -> Iterator[tuple[str
         dep, verb = parsed.deps[verb], parsed.heads[verb]
     if dep == "nsubj" and parsed.tags[verb].startswith("VB"):
         yield from _read_action(parsed, verb)
+    elif dep == "dobj" and parsed.lowers[verb] in _inflect("contact_verbs"):
+        yield "person", FAIR
     elif dep in {"dobj", "nsubjpass"} and parsed.lowers[verb] in _inflect("software_verbs"):
         yield "technology", WEAK
     yield from _read_preposition(parsed, head)

@@ -15,11 +15,15 @@ _FORMS = "|".join(
 )
 _WORD = rf"{_CAPITAL}[\w.'’-]*"
 _FIRM = re.compile(
-    rf"(?<![\w.'’-])(?P<name>{_WORD}(?: (?:{_WORD}|{_JOINTS}(?= {_CAPITAL}|&))){{0,6}}"
-    rf"(?:,? (?:\(Pty\) |Pty\.? |Pte\.? |Sp\. z )?(?:{_FORMS}|o\.o\.?)))(?!\w)"
+    rf"(?<![\w.'’-])(?P<name>{_WORD}(?: (?:{_WORD}|{_JOINTS}(?= {_CAPITAL}|&))){{0,6}}?"
+    rf"(?:,? (?:\(Pty\) |Pty\.? |Pte\.? |Sp\. z )?(?:{_FORMS}|o\.o\.?)(?!\w))+"
+    rf"(?: & Co\.? (?:{_FORMS}))?)(?!\w)"
 )
 _NOT_IN_FIRMS = (
-    get_words("words_around_name") | get_words("question_verbs") | get_words("generic_nouns")
+    get_words("words_around_name")
+    | get_words("question_verbs")
+    | get_words("generic_nouns")
+    | (get_words("requests") - {"check", "note", "open"})  # "Open Systems AG" is a name.
 )
 _QUOTED = re.compile(
     rf"(?<!\w)[\"“„«](?P<title>{_CAPITAL}[\w'’.-]*(?:,? (?:[\w'’&.-]+)){{0,7}})[!?]?[\"”“»](?!\w)"
@@ -56,7 +60,7 @@ def _trim_firm(text: str, start: int, end: int) -> tuple[int, int]:
     words = [
         (match.start() + start, match.group()) for match in re.finditer(r"\S+", text[start:end])
     ]
-    while len(words) > 2 and (words[0][1].lower() in _NOT_IN_FIRMS or not words[0][1][0].isupper()):
+    while len(words) > 1 and (words[0][1].lower() in _NOT_IN_FIRMS or not words[0][1][0].isupper()):
         words.pop(0)
     return (words[0][0], end) if len(words) > 1 else (end, end)
 

@@ -12,7 +12,9 @@ from mcp_context_persistence.ingest.extraction.software_terms import STRONG_SIGN
 _TYPES = frozenset({"person", "organization", "location", "product", "event", "work", "group"})
 _PRIOR_OF_WORD, _PRIOR_OF_WORDS, _PRIOR_OF_RULE = 1.5, 3.0, 4.0
 _LEGAL_FORMS = get_words("legal_forms")
-_WORDS_BEFORE_NAMES = get_words("words_around_name") | get_words("person_titles")
+_WORDS_BEFORE_NAMES = (
+    get_words("words_around_name") | get_words("person_titles") | get_words("contact_verbs")
+)
 _COMMON_WORDS = (
     get_words("generic_nouns")
     | get_words("empty_modifiers")

@@ -34,6 +34,7 @@ _GENERIC_NOUNS = get_words("generic_nouns")
 _NOUN_LABELS = frozenset({"ROOT", "compound", "nmod", "amod", "dep", "npadvmod", "advmod"})
 _AFTER_NAMES = frozenset({"'s", "’s", ",", "!", "?", ".", "(", "-", "–", ":", "and", "/"})
 _NEVER_NAMES = get_words("never_names")
+_LEGAL_FORMS = get_words("legal_forms")
 _NOT_IN_NAME_TAGS = frozenset({"PRP", "PRP$", "WP", "DT", "IN", "CC", "UH", "MD"})
 _BEFORE_ORGANIZATION_TAGS = frozenset({"NNP", "NNPS", "NN", "NNS", "JJ"})
 _EDGE_CHARACTERS = " \t\n\"'“”‘’`.,;:!?()[]{}<>*_~-–—…"
@@ -44,6 +45,8 @@ _JOINTS = frozenset({"and", "or", "to"})
 _PLACE_PREPOSITIONS = frozenset({"in", "from", "between", "to", "near"})
 _PARENTHESES = frozenset("()")
 _DASHES = frozenset({"-", "--"})
+# Articles of other languages, without those that names begin with, such as "Le" and "La".
+_ARTICLES = frozenset({"das", "der", "die", "een", "ein", "eine", "het", "las", "los", "une"})
 _FINAL_DOT = re.compile(r"(?:\b[A-Z]|Inc|Corp|Ltd|Co|Jr|Sr|Bros)\.$")
 
 
@@ -128,12 +131,16 @@ def _trim_entity_span(parsed: ParsedText, first: int, end: int, kind: str) -> li
         end -= 1
     if first == end:
         return []
-    if kind == "person" and end - first == 1 and first and parsed.lowers[first - 1] == "the":
+    if kind == "person" and (
+        parsed.lowers[first] in _ARTICLES
+        or (end - first == 1 and first and parsed.lowers[first - 1] == "the")
+    ):
         return []  # The name of a person has no article.
     start, stop = trim_span(parsed.text, parsed.starts[first], parsed.ends[end - 1])
     name = parsed.text[start:stop]
     if (
         name.lower() in _NEVER_NAMES
+        or name in _LEGAL_FORMS
         or len(name) < 2
         or not any(character.isalpha() for character in name)
         or not (any(map(str.isupper, name)) or name[0].isalpha())

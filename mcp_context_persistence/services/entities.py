@@ -155,6 +155,7 @@ def build_response(
         message_id=message,
         total_entities=len(selected[:max_entities]),
         truncated=extraction.truncated or len(selected) > max_entities,
+        language_understood=extraction.is_understood,
         processing_time=0.0,
         relationships=[_build_relationship(row) for row in rows.relations],
         unasserted=[_build_unasserted(relation, redirects) for relation in extraction.unasserted],

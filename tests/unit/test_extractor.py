@@ -109,6 +109,13 @@ def test_the_documented_technologies_are_found(extractor: Extractor) -> None:
         ("We flew to Berlin with Angela Merkel.", "Berlin", "location"),
         ("We flew to Berlin with Angela Merkel.", "angela_merkel", "person"),
         ("Nadia Osei has lived in Paris since then.", "nadia_osei", "person"),
+        ("Contact Marta Kowal in Berlin.", "marta_kowal", "person"),
+        ("Kern GmbH and Faro AG met.", "kern_gmbh", "organization"),
+        ("Kern GmbH and Faro AG met.", "faro_ag", "organization"),
+        ("Weber GmbH & Co. KG delivers on Monday.", "weber_gmbh_&_co._kg", "organization"),
+        ("Ask Tallow Robotics AG about it.", "tallow_robotics_ag", "organization"),
+        ("ACME-4711 and STM32F4 are parts.", "ACME-4711", "product"),
+        ("numpy==2.1.0 is pinned.", "numpy", "library"),
         ("I started pottery last month.", "pottery", "concept"),
         ("Nadia Osei, the volunteer coordinator, walked me through it.", "nadia_osei", "person"),
         ("The lab is in Dorrimoor, just down the road.", "Dorrimoor", "location"),
@@ -155,6 +162,11 @@ def test_a_subject_with_a_human_verb_is_a_person(extractor: Extractor) -> None:
 )
 def test_small_talk_has_no_concepts(extractor: Extractor, text: str) -> None:
     assert {m.name for m in read(extractor, text).mentions if m.type != "person"} == set()
+
+
+@pytest.mark.parametrize("text", ["The GmbH is large.", "A GmbH or an AG?", "Der Arzt kommt."])
+def test_legal_forms_and_articles_are_no_names(extractor: Extractor, text: str) -> None:
+    assert not read(extractor, text).mentions
 
 
 @pytest.mark.parametrize(
