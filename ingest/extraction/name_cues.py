@@ -93,7 +93,7 @@ def _read_word_before(parsed: ParsedText, first: int, end: int) -> Iterator[tupl
     before = parsed.lowers[first - 1]
     is_phrase = parsed.heads[first - 1] in range(first, end) or parsed.deps[end - 1] == "appos"
     if before in _CONTACT_VERBS and parsed.words[first - 1][0].isupper():
-        yield "person", FAIR
+        yield "person", STRONG
     elif before in _KIN or (before in _TITLES and parsed.words[first - 1][0].isupper()):
         yield "person", CERTAIN
     elif before in _PERSON_NOUNS and is_phrase:
