@@ -314,8 +314,12 @@ def test_offsets_are_right_for_any_text(extractor: Extractor, text: str) -> None
 def test_segments_map_positions_to_the_text(text: str) -> None:
     for segment in split_into_segments(text):
         for index, character in enumerate(segment.text):
-            if not character.isspace():
-                assert text[segment.map_position(index)] == character
+            original = text[segment.map_position(index)]
+            # A comma stands for a sign between names, and "<" for "&lt;".
+            is_replaced = (character == "," and original in ";|/•‣◦▪●■") or (
+                character in "\"'<>" and original == "&"
+            )
+            assert character.isspace() or character == original or is_replaced
 
 
 @pytest.mark.parametrize(
