@@ -1,6 +1,8 @@
 """Databases of older versions of the schema, made from one of the present version."""
 
 from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.filter_tokens import build_token
+from mcp_context_persistence.kg.identifiers import fold_name
 from mcp_context_persistence.kg.schema import migrations
 
 FULLTEXT = (
@@ -17,7 +19,14 @@ VECTORS = (
     "REMOVE v.embedding_model, v.vector_size, v.vectors, v.vectors_revision"
 )
 
-FOLDED = "MATCH (e:Entity|MergedEntity) REMOVE e.folded"
+NAMES = (
+    "MATCH (e:Entity|MergedEntity) "
+    "RETURN elementId(e) AS key, [e.id, e.name] + coalesce(e.aliases, []) AS names"
+)
+FOLDED = (
+    "UNWIND $rows AS row MATCH (e) WHERE elementId(e) = row.key REMOVE e.folded "
+    "SET e.facets = [facet IN e.facets WHERE NOT facet IN row.tokens]"
+)
 
 
 def make_old(
@@ -41,7 +50,16 @@ def make_old(
     with graph.driver.session() as session:
         if version < 8:
             session.run("DROP INDEX entity_folded").consume()
-            session.run(FOLDED).consume()
+            rows = [
+                {
+                    "key": row["key"],
+                    "tokens": [
+                        build_token("spelling", fold_name(name)) for name in row["names"] if name
+                    ],
+                }
+                for row in session.run(NAMES).data()
+            ]
+            session.run(FOLDED, rows=rows).consume()
         if version < 7:
             labels = "Message|Entity|Decision|Conversation" + ("" if version < 2 else "|Chunk")
             session.run("DROP INDEX memory_text").consume()
