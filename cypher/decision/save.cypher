@@ -62,7 +62,7 @@ CALL () {
   )) OR EXISTS {
     UNWIND expected.spellings AS row
     MATCH (x:Entity {namespace: $batch.namespace, folded: row.folded})
-    WHERE x.id <> row.id AND NOT x.type IN row.excluded_types
+    WHERE NOT x.id IN expected.ids AND NOT x.type IN row.excluded_types
     RETURN x
   }
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS guard

@@ -29,7 +29,10 @@ _RELATIONSHIP_SYNONYMS = {
 
 @dataclass(frozen=True, kw_only=True)
 class EntityRow:
-    """An entity of a caller. A field that the caller left out is None."""
+    """An entity of a caller. A field that the caller left out is None.
+
+    `has_own_id` says whether its id is not made from its name.
+    """
 
     id: str
     name: str | None = None
@@ -38,6 +41,7 @@ class EntityRow:
     confidence: float | None = None
     aliases: tuple[str, ...] | None = None
     metadata: Mapping[str, Any] | None = None
+    has_own_id: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +108,7 @@ def parse_entity(fields: object, *, path: str) -> EntityRow:
         if aliases is None
         else tuple(validation.check_identifier(f"{path}.aliases", alias) for alias in aliases),
         metadata=validation.check_metadata(f"{path}.metadata", values.get("metadata")),
+        has_own_id=values.get("id") is not None,
     )
 
 
@@ -204,7 +209,7 @@ def respell_entities(rows: Sequence[EntityRow], targets: Mapping[str, str]) -> l
 
 
 def list_names(rows: Iterable[EntityRow]) -> tuple[list[NewName], dict[str, str]]:
-    """Return the names of entities whose id is made from their name.
+    """Return the names of entities whose id is made from their name because the caller gave none.
 
     Returns:
         The first spelling of each name; and for the id of each other spelling that first id.
@@ -212,7 +217,7 @@ def list_names(rows: Iterable[EntityRow]) -> tuple[list[NewName], dict[str, str]
     first: dict[tuple[str, bool], NewName] = {}
     targets: dict[str, str] = {}
     for row in rows:
-        if row.name is None or row.id != build_entity_id(row.name):
+        if row.name is None or row.has_own_id:
             continue
         excluded_types = list_excluded_types([row.type])
         name = NewName(id=row.id, folded=fold_name(row.name), excluded_types=excluded_types)

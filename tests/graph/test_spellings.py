@@ -37,7 +37,7 @@ def test_a_later_spelling_is_the_stored_entity(client) -> None:
 
 def test_what_a_text_denies_is_found_under_every_spelling(client) -> None:
     save(client, "a", "We use Django and Kafka.")
-    save(client, "b", "django does not use kafka.")
+    save(client, "b", "DJANGO does not use KAFKA.")
     answer = client.query_knowledge_graph("dJANGO", include_unasserted=True)
     stances = {(item.entity_id, item.modality) for item in answer.neighbors}
     assert stances >= {("Kafka", "denied")}
@@ -88,6 +88,18 @@ def test_the_exact_spelling_comes_first(client) -> None:
     )
     assert list_ids(client, "Delta") == {"one"}
     assert list_ids(client, "DELTA") == {"two"}
+
+
+def test_ids_of_callers_stay(client) -> None:
+    rows = [
+        {"id": "json", "name": "json"},
+        {"id": "JSON", "name": "JSON"},
+        {"id": "x", "name": "Json"},
+    ]
+    assert client.update_knowledge_graph(rows, []).created_entities == 3
+    assert client.update_knowledge_graph([{"name": "jSON"}], []).created_entities == 0
+    rows = [{"id": "y", "name": "CSV"}, {"name": "csv"}]
+    assert client.update_knowledge_graph(rows, []).created_entities == 2
 
 
 def test_other_signs_are_other_names(client) -> None:
