@@ -103,6 +103,7 @@ class AsyncContextPersistenceClient:
     configure_memory_management = _make_async(Client.configure_memory_management)
     get_memory_stats = _make_async(Client.get_memory_stats)
     cleanup_memory = _make_async(Client.cleanup_memory)
+    delete_message = _make_async(Client.delete_message)
     get_metrics = _make_async(Client.get_metrics)
     configuration = _make_async(Client.configuration)
 

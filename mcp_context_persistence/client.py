@@ -13,6 +13,7 @@ from mcp_context_persistence.methods.batches import BatchCalls
 from mcp_context_persistence.methods.cache import CacheCalls
 from mcp_context_persistence.methods.conversations import ConversationCalls
 from mcp_context_persistence.methods.decisions import DecisionCalls
+from mcp_context_persistence.methods.deletion import DeletionCalls
 from mcp_context_persistence.methods.documents import DocumentCalls
 from mcp_context_persistence.methods.duplicates import DuplicateCalls
 from mcp_context_persistence.methods.embeddings import EmbeddingCalls
@@ -47,6 +48,7 @@ class ContextPersistenceClient(
     MemoryCalls,
     MonitoringCalls,
     PatternCalls,
+    DeletionCalls,
 ):
     """Memory for an AI assistant, stored as one property graph in Neo4j.
 

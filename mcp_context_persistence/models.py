@@ -19,6 +19,18 @@ from mcp_context_persistence.responses.decisions import (
     ReviewDecisionResponse,
     SaveDecisionResponse,
 )
+from mcp_context_persistence.responses.deletion import (
+    ChangedCounts,
+    DeleteConversationResponse,
+    DeletedCounts,
+    DeleteDecisionResponse,
+    DeleteDocumentResponse,
+    DeleteEntityResponse,
+    DeleteMessageResponse,
+    DeleteNamespaceResponse,
+    DeleteRelationshipResponse,
+    DeleteResponse,
+)
 from mcp_context_persistence.responses.documents import SaveDocumentResponse
 from mcp_context_persistence.responses.duplicates import (
     DuplicateEvidence,
@@ -73,6 +85,7 @@ __all__ = [
     "CacheMetrics",
     "CallMetrics",
     "CentralEntity",
+    "ChangedCounts",
     "Citation",
     "CleanupMemoryResponse",
     "Communities",
@@ -83,6 +96,15 @@ __all__ = [
     "CreateRelationshipResponse",
     "DateRange",
     "Decision",
+    "DeleteConversationResponse",
+    "DeleteDecisionResponse",
+    "DeleteDocumentResponse",
+    "DeleteEntityResponse",
+    "DeleteMessageResponse",
+    "DeleteNamespaceResponse",
+    "DeleteRelationshipResponse",
+    "DeleteResponse",
+    "DeletedCounts",
     "DuplicateEvidence",
     "DuplicateGroup",
     "DuplicatePair",
