@@ -104,6 +104,12 @@ class AsyncContextPersistenceClient:
     get_memory_stats = _make_async(Client.get_memory_stats)
     cleanup_memory = _make_async(Client.cleanup_memory)
     delete_message = _make_async(Client.delete_message)
+    delete_conversation = _make_async(Client.delete_conversation)
+    delete_document = _make_async(Client.delete_document)
+    delete_decision = _make_async(Client.delete_decision)
+    delete_entity = _make_async(Client.delete_entity)
+    delete_relationship = _make_async(Client.delete_relationship)
+    delete_namespace = _make_async(Client.delete_namespace)
     get_metrics = _make_async(Client.get_metrics)
     configuration = _make_async(Client.configuration)
 

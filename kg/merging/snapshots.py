@@ -1,7 +1,7 @@
 """Remove deleted texts from the snapshots of merges, so that no undo brings them back."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from mcp_context_persistence.kg.driver.statement import Row
@@ -60,3 +60,43 @@ def _reduce_relationships(
             kept = {name: value for name, value in properties.items() if name != "evidence"}
             reduced.append([key, {**kept, "sources": remaining}])
     return reduced
+
+
+def remove_entities(rows: Iterable[Row], ids: Collection[str]) -> dict[str, str]:
+    """Return the snapshots that change when entities are deleted, by the id of the merge."""
+    return _change(rows, lambda key: key[0] not in ids and key[2] not in ids)
+
+
+def remove_relationship(
+    rows: Iterable[Row], key: tuple[str, str, str], targets: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the snapshots that change when a relationship is deleted, by the id of the merge.
+
+    Args:
+        rows: Merges with `id` and `snapshot`.
+        key: Source, type and target of the relationship.
+        targets: For each merged id the entity at the end of the chain.
+    """
+
+    def is_kept(old_key: Sequence[str]) -> bool:
+        source, stored_type, target = old_key
+        return (targets.get(source, source), stored_type, targets.get(target, target)) != key
+
+    return _change(rows, is_kept)
+
+
+def _change(rows: Iterable[Row], is_kept: Callable[[Sequence[str]], bool]) -> dict[str, str]:
+    """Return the snapshots that lose relationships."""
+    changed: dict[str, str] = {}
+    for row in rows:
+        snapshot = load_stored(row["snapshot"], "snapshot of a merge")
+        reduced = {
+            **snapshot,
+            **{
+                name: [entry for entry in snapshot[name] if is_kept(entry[0])]
+                for name in ("before", "after")
+            },
+        }
+        if reduced != snapshot:
+            changed[row["id"]] = json.dumps(reduced, ensure_ascii=False)
+    return changed

@@ -22,7 +22,8 @@ def find_text(client, text):
 def test_a_deleted_message_leaves_the_graph_of_the_other_messages(client, connect, namespace):
     save(client, *TALK)
     receipt = client.delete_message("a")
-    assert receipt.existed and not receipt.dry_run
+    assert receipt.existed
+    assert not receipt.dry_run
     assert (receipt.message_id, receipt.conversation_id) == ("a", "talk")
     assert (receipt.deleted.messages, receipt.deleted.entities) == (1, 2)
     assert find_text(client, "OrderParser") == []
@@ -65,7 +66,8 @@ def test_a_preview_counts_and_changes_nothing(client):
     save(client, *TALK)
     before = dump(client)
     preview = client.delete_message("a", dry_run=True)
-    assert preview.dry_run and preview.existed
+    assert preview.dry_run
+    assert preview.existed
     assert dump(client) == before
     receipt = client.delete_message("a")
     assert (receipt.deleted, receipt.changed) == (preview.deleted, preview.changed)
