@@ -18,6 +18,7 @@ from mcp_context_persistence.methods.documents import DocumentCalls
 from mcp_context_persistence.methods.duplicates import DuplicateCalls
 from mcp_context_persistence.methods.embeddings import EmbeddingCalls
 from mcp_context_persistence.methods.graph import GraphCalls
+from mcp_context_persistence.methods.listing import ListingCalls
 from mcp_context_persistence.methods.memory_usage import MemoryCalls
 from mcp_context_persistence.methods.monitoring import MonitoringCalls
 from mcp_context_persistence.methods.patterns import PatternCalls
@@ -49,6 +50,7 @@ class ContextPersistenceClient(
     MonitoringCalls,
     PatternCalls,
     DeletionCalls,
+    ListingCalls,
 ):
     """Memory for an AI assistant, stored as one property graph in Neo4j.
 

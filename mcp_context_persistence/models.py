@@ -54,6 +54,18 @@ from mcp_context_persistence.responses.graph import (
     QueryKnowledgeGraphResponse,
     UpdateKnowledgeGraphResponse,
 )
+from mcp_context_persistence.responses.listing import (
+    GetDecisionResponse,
+    GetDocumentResponse,
+    GetEntityResponse,
+    GetMessageResponse,
+    ListConversationsResponse,
+    ListDecisionsResponse,
+    ListedConversation,
+    ListedEntity,
+    ListEntitiesResponse,
+    UpdateMessageResponse,
+)
 from mcp_context_persistence.responses.memory_usage import (
     CleanupMemoryResponse,
     MemoryParts,
@@ -114,6 +126,10 @@ __all__ = [
     "ExtractEntitiesResponse",
     "FindDuplicateEntitiesResponse",
     "GetConversationStatsResponse",
+    "GetDecisionResponse",
+    "GetDocumentResponse",
+    "GetEntityResponse",
+    "GetMessageResponse",
     "GetMetricsResponse",
     "GraphAnalytics",
     "GraphContext",
@@ -121,7 +137,12 @@ __all__ = [
     "GraphPath",
     "GraphStep",
     "HybridSearchParams",
+    "ListConversationsResponse",
+    "ListDecisionsResponse",
+    "ListEntitiesResponse",
     "ListMergesResponse",
+    "ListedConversation",
+    "ListedEntity",
     "LoadConversationHistoryResponse",
     "MemoryParts",
     "MemoryStats",
@@ -147,4 +168,5 @@ __all__ = [
     "StorageUsage",
     "UndoMergeResponse",
     "UpdateKnowledgeGraphResponse",
+    "UpdateMessageResponse",
 ]

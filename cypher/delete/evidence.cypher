@@ -1,5 +1,5 @@
 // Read the decisions that messages are evidence of, and what remains without these messages.
-// Columns: id, conversation_id, decision_type, outcome (strings), status ('accepted', 'proposed' or
+// Columns: id, conversation_id, decision_type, context, outcome (strings), status ('accepted', 'proposed' or
 // 'rejected'), is_context_lost (whether no remaining message has its context), evidence (list of
 // maps id, role, content, timestamp_ms: the remaining messages, in order).
 // Plan: a seek on each message; few have decisions. The decisions are locked before their status is
@@ -17,5 +17,5 @@ CALL (d) {
   RETURN collect(m {.id, .role, .content, .timestamp_ms}) AS evidence
 }
 RETURN d.id AS id, d.conversation_id AS conversation_id, d.decision_type AS decision_type,
-  d.outcome AS outcome, coalesce(d.status, 'accepted') AS status,
+  d.context AS context, d.outcome AS outcome, coalesce(d.status, 'accepted') AS status,
   none(m IN evidence WHERE m.content CONTAINS d.context) AS is_context_lost, evidence;

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mcp_context_persistence.kg.driver.statement import Row, Run
+from mcp_context_persistence.kg.errors import Rollback
 from mcp_context_persistence.kg.merging.snapshots import remove_texts
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import deletion as statements
@@ -53,7 +54,7 @@ class Removal:
         }
 
 
-class _Preview(Exception):  # noqa: N818 - no error: it rolls the transaction back
+class _Preview(Rollback):
     """A deletion was computed and must not be kept."""
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from mcp_context_persistence.kg import timestamps, validation
 from mcp_context_persistence.kg.driver.statement import Row, Run
@@ -10,6 +11,7 @@ from mcp_context_persistence.kg.models import Message
 from mcp_context_persistence.kg.namespaces import touch
 from mcp_context_persistence.kg.text.terms import text_properties
 from mcp_context_persistence.kg.timestamps import now_ms
+from mcp_context_persistence.kg.vector_spaces import VectorState
 from mcp_context_persistence.kg.writes import deletion as statements
 from mcp_context_persistence.kg.writes.deletion import Texts
 from mcp_context_persistence.responses.deletion import DeleteMessageResponse
@@ -60,19 +62,25 @@ class _MessageDeletion:
 
     def _shorten_decisions(self, run: Run, rows: Sequence[Row]) -> None:
         """Keep only the sentence of decisions whose context was the message."""
-        model = self._engine.embeddings.current()
-        texts = []
-        for row in rows:
-            properties = {"context": row["outcome"]}
-            vector = None
-            if row["status"] == "accepted":
-                content = f"{row['outcome']}\n{row['outcome']}"
-                properties |= text_properties(content)
-                vector = model.embedder.embed_query(content)
-            texts.append({"id": row["id"], "properties": properties, "vector": vector})
-        namespace, state = self._engine.namespace, model.vector_state
-        run(statements.save_decision_texts(namespace, texts, state, now=self._now))
-        run(touch(namespace, state))
+        texts, state = build_decision_texts(self._engine, rows)
+        run(statements.save_decision_texts(self._engine.namespace, texts, state, now=self._now))
+        run(touch(self._engine.namespace, state))
+
+
+def build_decision_texts(
+    engine: Engine, rows: Sequence[Row]
+) -> tuple[list[dict[str, Any]], VectorState]:
+    """Return rows that leave only the outcome of decisions, and the state of their vectors."""
+    model = engine.embeddings.current()
+    texts: list[dict[str, Any]] = []
+    for row in rows:
+        properties, vector = {"context": row["outcome"]}, None
+        if row["status"] != "rejected":  # no search finds a rejected one
+            content = f"{row['outcome']}\n{row['outcome']}"
+            properties |= text_properties(content)
+            vector = model.embedder.embed_query(content)
+        texts.append({"id": row["id"], "properties": properties, "vector": vector})
+    return texts, model.vector_state
 
 
 def _is_removed(row: Row) -> bool:
