@@ -57,7 +57,7 @@ def measure_deletion(
         )
         for kind in ("ours", "bare")
     ]
-    ours, bare = clients
+    ours = clients[0]
     our_seconds: list[float] = []
     bare_seconds: list[float] = []
     with neo4j.GraphDatabase.driver(url, auth=auth, notifications_min_severity="OFF") as driver:

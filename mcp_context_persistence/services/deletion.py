@@ -66,13 +66,13 @@ def run_deletion(
     If the answer to a commit is lost, the next attempt finds nothing. Then the result is that of
     the first attempt.
     """
-    seen = Removal()
+    last_removal = Removal()
 
     def attempt(run: Run) -> Removal:
-        nonlocal seen
+        nonlocal last_removal
         removal = work(run)
         if removal.existed:
-            seen = removal
+            last_removal = removal
         if dry_run:
             raise _Preview
         return removal
@@ -80,10 +80,10 @@ def run_deletion(
     try:
         engine.graph.transact(attempt, name=name)
     except _Preview:
-        return seen
-    if seen.existed:
+        return last_removal
+    if last_removal.existed:
         engine.cache.clear()
-    return seen
+    return last_removal
 
 
 def delete_texts(engine: Engine, run: Run, texts: Texts, *, preview: bool) -> tuple[Row, Removal]:

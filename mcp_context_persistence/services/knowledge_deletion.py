@@ -105,17 +105,17 @@ def delete_entity(engine: Engine, entity_id: object, *, dry_run: object) -> Dele
 
 def _keep_unasserted(text: Row, ids: Collection[str]) -> dict[str, Any]:
     """Return the relations that a text does not assert, without those of deleted entities."""
-    kept = [
+    remaining = [
         statement
         for statement in text["unasserted"] or ()
         if (fields := json.loads(statement))["source"] not in ids and fields["target"] not in ids
     ]
     ends = dict.fromkeys(
         end
-        for statement in kept
+        for statement in remaining
         for end in (json.loads(statement)["source"], json.loads(statement)["target"])
     )
-    return {"unasserted": kept or None, "unasserted_ids": list(ends) or None}
+    return {"unasserted": remaining or None, "unasserted_ids": list(ends) or None}
 
 
 def delete_relationship(

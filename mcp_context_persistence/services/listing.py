@@ -1,16 +1,18 @@
 """Read single items, and list items in pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from mcp_context_persistence.kg import limits, validation
-from mcp_context_persistence.kg.driver.statement import Row
+from mcp_context_persistence.kg.driver.statement import Row, Statement
 from mcp_context_persistence.kg.errors import NotFoundError, ValidationError
 from mcp_context_persistence.kg.identifiers import digest
 from mcp_context_persistence.kg.models import Decision
 from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.timestamps import from_milliseconds
-from mcp_context_persistence.queries.listing import ORDERS, Kind, Page, list_items, read_item
+from mcp_context_persistence.queries import listing as queries
+from mcp_context_persistence.queries.listing import ORDERS, Page
 from mcp_context_persistence.queries.search.filters import Filters, read_filters, resolve_filters
 from mcp_context_persistence.responses.listing import (
     GetDecisionResponse,
@@ -29,24 +31,24 @@ from mcp_context_persistence.services.cursors import INVALID, is_number, read_cu
 
 STATUSES = ("accepted", "proposed", "rejected")
 
+Kind = Literal["conversations", "decisions", "entities"]
+# Builds the statement of a page.
+BuildStatement = Callable[[str, Filters, Page], Statement[Row]]
+
 T = TypeVar("T")
 
 
-def _read(
-    engine: Engine, kind: Literal["message", "document", "decision"], item_id: object
-) -> tuple[str, Row]:
-    """Return the checked id and the row of an item."""
-    field = f"{kind}_id"
-    checked_id = validation.check_identifier(field, item_id)
-    rows = engine.graph.run(read_item(kind, engine.namespace, checked_id))
+def _select(rows: Sequence[Row], kind: str) -> Row:
+    """Return the row of an item; raise `NotFoundError` if there is none."""
     if not rows:
-        raise NotFoundError(f"{field}: there is no such {kind}")
-    return checked_id, rows[0]
+        raise NotFoundError(f"{kind}_id: there is no such {kind}")
+    return rows[0]
 
 
 def get_message(engine: Engine, message_id: object) -> GetMessageResponse:
     """Read a message."""
-    checked_id, row = _read(engine, "message", message_id)
+    checked_id = validation.check_identifier("message_id", message_id)
+    row = _select(engine.graph.run(queries.read_message(engine.namespace, checked_id)), "message")
     stored = row["message"]
     return GetMessageResponse.model_construct(
         message_id=checked_id,
@@ -61,7 +63,8 @@ def get_message(engine: Engine, message_id: object) -> GetMessageResponse:
 
 def get_document(engine: Engine, document_id: object) -> GetDocumentResponse:
     """Read a document."""
-    checked_id, row = _read(engine, "document", document_id)
+    checked_id = validation.check_identifier("document_id", document_id)
+    row = _select(engine.graph.run(queries.read_document(engine.namespace, checked_id)), "document")
     stored = row["document"]
     return GetDocumentResponse(
         document_id=checked_id,
@@ -77,7 +80,8 @@ def get_document(engine: Engine, document_id: object) -> GetDocumentResponse:
 
 def get_decision(engine: Engine, decision_id: object) -> GetDecisionResponse:
     """Read a decision."""
-    checked_id, row = _read(engine, "decision", decision_id)
+    checked_id = validation.check_identifier("decision_id", decision_id)
+    row = _select(engine.graph.run(queries.read_decision(engine.namespace, checked_id)), "decision")
     return GetDecisionResponse.model_construct(
         decision_id=checked_id,
         decision=_build_decision(row["decision"]),
@@ -90,7 +94,7 @@ def get_entity(engine: Engine, entity_id: object) -> GetEntityResponse:
     """Read an entity, named by its id, exact name or alias."""
     reference = validation.check_identifier("entity_id", entity_id)
     resolved_id = engine.state.resolve_entities({"entity_id": reference})["entity_id"]
-    rows = engine.graph.run(read_item("entity", engine.namespace, resolved_id))
+    rows = engine.graph.run(queries.read_entity(engine.namespace, resolved_id))
     if not rows:  # deleted meanwhile
         raise NotFoundError("entity_id: there is no entity with that id, name or alias")
     row = rows[0]
@@ -107,7 +111,11 @@ def list_conversations(
 ) -> ListConversationsResponse:
     """List conversations."""
     items, next_cursor = _list(
-        engine, "conversations", _build_conversation, filters, order, limit, cursor
+        engine,
+        "conversations",
+        queries.list_conversations,
+        _build_conversation,
+        (filters, order, limit, cursor),
     )
     return ListConversationsResponse(conversations=items, next_cursor=next_cursor)
 
@@ -135,11 +143,9 @@ def list_decisions(
     items, next_cursor = _list(
         engine,
         "decisions",
+        partial(queries.list_decisions, statuses=statuses),
         lambda row: _build_decision(row["item"]),
-        filters,
-        order,
-        limit,
-        cursor,
+        (filters, order, limit, cursor),
         statuses=statuses,
     )
     return ListDecisionsResponse.model_construct(decisions=items, next_cursor=next_cursor)
@@ -152,11 +158,9 @@ def list_entities(
     items, next_cursor = _list(
         engine,
         "entities",
+        queries.list_entities,
         lambda row: _build_entity(row["item"], row["mentions"]),
-        filters,
-        order,
-        limit,
-        cursor,
+        (filters, order, limit, cursor),
     )
     return ListEntitiesResponse.model_construct(entities=items, next_cursor=next_cursor)
 
@@ -164,33 +168,41 @@ def list_entities(
 def _list(
     engine: Engine,
     kind: Kind,
-    build: Callable[[Row], T],
-    filters: object,
-    order: object,
-    limit: object,
-    cursor: object,
+    build_statement: BuildStatement,
+    build_item: Callable[[Row], T],
+    arguments: tuple[object, object, object, object],
     *,
-    statuses: list[str] | None = None,
+    statuses: Sequence[str] | None = None,
 ) -> tuple[list[T], str | None]:
-    """Return the items of a page, and the cursor of the next one."""
+    """Return the items of a page, and the cursor of the next one.
+
+    Args:
+        engine: Gives the graph.
+        kind: What is listed.
+        build_statement: Builds the statement of a page.
+        build_item: Builds an item of the response from a row.
+        arguments: Filters, order, limit and cursor as the caller passes them.
+        statuses: What else restricts the list.
+    """
+    filters, order, limit, cursor = arguments
     checked = _check_filters(kind, filters)
     checked_order = validation.check_choice("order", order, ORDERS)
     checked_limit = validation.check_integer("limit", limit, minimum=1, maximum=limits.LISTED_ITEMS)
-    # Another filter would make another list.
+    # With another filter or order it would be another list.
     identity = digest(kind, checked_order, repr(checked), repr(statuses))
     after_key, after_id = _read_position(cursor, identity)
     resolved, _ = resolve_filters(engine.graph.run, engine.namespace, checked)
     page = Page(
         order=checked_order, limit=checked_limit + 1, after_key=after_key, after_id=after_id
     )
-    rows = engine.graph.run(list_items(kind, engine.namespace, resolved, page, statuses=statuses))
+    rows = engine.graph.run(build_statement(engine.namespace, resolved, page))
     shown = rows[:checked_limit]
     next_cursor = (
         write_cursor(identity, shown[-1]["key"], shown[-1]["item"]["id"])
         if len(rows) > checked_limit
         else None
     )
-    return [build(row) for row in shown], next_cursor
+    return [build_item(row) for row in shown], next_cursor
 
 
 def _check_filters(kind: Kind, filters: object) -> Filters:

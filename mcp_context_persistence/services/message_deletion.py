@@ -44,7 +44,7 @@ class _MessageDeletion:
         self.conversation_id = rows[0]["conversation_id"]
         evidence = run(statements.read_evidence(namespace, [self._message_id]))
         removed = [row for row in evidence if _is_removed(row)]
-        kept = [row for row in evidence if not _is_removed(row) and row["is_context_lost"]]
+        shortened = [row for row in evidence if not _is_removed(row) and row["is_context_lost"]]
         _, removal = delete_texts(
             self._engine,
             run,
@@ -54,10 +54,10 @@ class _MessageDeletion:
         # The others are proposed again, from the messages that remain.
         self.lost_proposals = [row for row in removed if row["evidence"]]
         removal.deleted["decisions"] -= len(self.lost_proposals)
-        removal.changed["decisions"] = len(kept) + len(self.lost_proposals)
+        removal.changed["decisions"] = len(shortened) + len(self.lost_proposals)
         removal.existed = True
-        if kept:
-            self._shorten_decisions(run, kept)
+        if shortened:
+            self._shorten_decisions(run, shortened)
         return removal
 
     def _shorten_decisions(self, run: Run, rows: Sequence[Row]) -> None:

@@ -12,7 +12,7 @@ from mcp_context_persistence.kg.namespaces import touch
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import conversations as conversation_statements
 from mcp_context_persistence.kg.writes import deletion as statements
-from mcp_context_persistence.queries.listing import read_item
+from mcp_context_persistence.queries.listing import read_message
 from mcp_context_persistence.responses.listing import UpdateMessageResponse
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services.conversations import ConversationSave, build_messages
@@ -90,7 +90,7 @@ def _update(
 
 def _read_locked(engine: Engine, run: Run, message_id: str) -> Row:
     """Read a message when nobody else can change its conversation."""
-    statement = read_item("message", engine.namespace, message_id)
+    statement = read_message(engine.namespace, message_id)
     rows = run(statement)
     if rows:
         run(conversation_statements.lock(engine.namespace, rows[0]["conversation_id"]))
