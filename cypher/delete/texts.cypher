@@ -5,7 +5,7 @@
 // texts), snapshots (list of maps id, snapshot: merges that may hold ids and sentences of the texts).
 // `text_prefix` begins the ids of texts that were extracted for the conversation without being
 // stored. With `preview` the nodes of the texts stay; the caller rolls everything back.
-// Plan: the texts are locked first, then the entities that they mention, by id, as all writers do.
+// Plan: the texts are locked first (removing a property that they never have writes nothing), then the entities that they mention, by id, as all writers do.
 // Relationships are found from the entities, not from each mention, so that an entity that many texts
 // mention is expanded once.
 // A relationship whose list of sources was cut is deleted when no text mentions both of its ends.
@@ -36,7 +36,7 @@ CALL () {
     MATCH (t:Conversation {namespace: $batch.namespace, id: id})
     RETURN t
   }
-  SET t.updated_ms = $batch.now
+  REMOVE t.fresh
   RETURN collect(t) AS texts
 }
 WITH merges, texts, [t IN texts WHERE NOT t:Conversation | t.id] AS ids,
@@ -53,9 +53,18 @@ CALL (texts) {
 CALL (texts) {
   UNWIND texts AS t
   MATCH (t)-[:MENTIONS|ABOUT]->(e:Entity)
-  MATCH (e) (()<-[:INTO]-(:Merge)-[:MERGED]->()){0,20} (x)
-  WHERE x.description <> '' AND (t:Conversation OR t.content CONTAINS x.description)
-    AND (x.origin = 'extracted' OR EXISTS { (x)<-[:INTO]-(:Merge) })
+  WHERE e.description <> '' OR EXISTS { (e)<-[:INTO]-() }
+  CALL (t, e) {
+    WITH t, e
+    WHERE e.origin = 'extracted' AND (t:Conversation OR t.content CONTAINS e.description)
+    RETURN e AS x
+    UNION
+    WITH t, e WHERE EXISTS { (e)<-[:INTO]-() }
+    MATCH (e) (()<-[:INTO]-(:Merge)-[:MERGED]->()){0,20} (x)
+    WHERE x.description <> '' AND (t:Conversation OR t.content CONTAINS x.description)
+      AND (x.origin = 'extracted' OR EXISTS { (x)<-[:INTO]-(:Merge) })
+    RETURN x
+  }
   RETURN collect(DISTINCT x) AS described
 }
 CALL (texts) {
