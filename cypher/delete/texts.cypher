@@ -22,27 +22,27 @@ CALL () {
   CALL () {
     UNWIND $batch.messages AS id
     MATCH (t:Message {namespace: $batch.namespace, id: id})
-    RETURN t
+    RETURN t, 'message' AS kind
     UNION ALL
     UNWIND $batch.passages AS id
     MATCH (t:Chunk {namespace: $batch.namespace, id: id})
-    RETURN t
+    RETURN t, 'passage' AS kind
     UNION ALL
     UNWIND $batch.decisions AS id
     MATCH (t:Decision {namespace: $batch.namespace, id: id})
-    RETURN t
+    RETURN t, 'decision' AS kind
     UNION ALL
     UNWIND $batch.conversations AS id
     MATCH (t:Conversation {namespace: $batch.namespace, id: id})
-    RETURN t
+    RETURN t, 'conversation' AS kind
   }
   REMOVE t.fresh
-  RETURN collect(t) AS texts
+  RETURN collect(t) AS texts, collect(CASE WHEN kind <> 'conversation' THEN t.id END) AS ids,
+    count(CASE WHEN kind = 'message' THEN 1 END) AS messages,
+    count(CASE WHEN kind = 'passage' THEN 1 END) AS passages,
+    count(CASE WHEN kind = 'conversation' THEN 1 END) AS conversations,
+    collect(CASE WHEN kind = 'decision' THEN t.id END) AS decision_ids
 }
-WITH merges, texts, [t IN texts WHERE NOT t:Conversation | t.id] AS ids,
-  size([t IN texts WHERE t:Message]) AS messages, size([t IN texts WHERE t:Chunk]) AS passages,
-  size([t IN texts WHERE t:Conversation]) AS conversations,
-  [t IN texts WHERE t:Decision | t.id] AS decision_ids
 CALL (texts) {
   UNWIND texts AS t
   MATCH (t)-[:MENTIONS|ABOUT]->(e:Entity)

@@ -163,8 +163,8 @@ CALLS: dict[str, Call] = {
     "delete_message": lambda world, _, random: world.client.delete_message(
         f"talk:{random.randrange(3)}", dry_run=random.random() < 0.5
     ),
-    "delete_namespace": lambda world, *_: world.client.delete_namespace(
-        world.client.namespace, dry_run=True
+    "delete_namespace": lambda world, *_: (
+        world.client.delete_namespace(world.client.namespace, dry_run=True).deleted
     ),
     "delete_relationship": lambda world, _, random: world.client.delete_relationship(
         f"{world.name}-part-{random.randrange(4)}", "pandas", f"{world.name} likes"
@@ -253,7 +253,7 @@ PROBES: dict[str, Call | None] = dict.fromkeys(CALLS) | {
     "delete_entity": lambda world, other, _: world.client.delete_entity(f"{other.name}-corp"),
     "delete_message": lambda world, other, _: world.client.delete_message(f"{other.name}-talk:0"),
     "delete_namespace": lambda world, other, _: world.client.delete_namespace(
-        other.client.namespace
+        f"{other.name}-space"
     ),
     "delete_relationship": lambda world, other, _: world.client.delete_relationship(
         f"{other.name}-part-0", "pandas", f"{other.name} likes"
