@@ -1,8 +1,8 @@
 // Delete texts, and what only they support: mentions, relationships, entities.
 // Columns: messages, passages, decisions, conversations, mentions, relationships, entities,
 // weakened (integers: how many were deleted; the last one counts relationships that only lost
-// sources), decision_ids (list of strings), descriptions (list of strings that were sentences of the
-// texts), snapshots (list of maps id, snapshot: merges that may hold ids and sentences of the texts).
+// sources), descriptions (list of strings that were sentences of the texts), snapshots (list of maps
+// id, snapshot: merges that may hold ids and sentences of the texts).
 // `text_prefix` begins the ids of texts that were extracted for the conversation without being
 // stored. With `preview` the nodes of the texts stay; the caller rolls everything back.
 // Plan: the texts are locked first (removing a property that they never have writes nothing), then the entities that they mention, by id, as all writers do.
@@ -41,7 +41,7 @@ CALL () {
     count(CASE WHEN kind = 'message' THEN 1 END) AS messages,
     count(CASE WHEN kind = 'passage' THEN 1 END) AS passages,
     count(CASE WHEN kind = 'conversation' THEN 1 END) AS conversations,
-    collect(CASE WHEN kind = 'decision' THEN t.id END) AS decision_ids
+    count(CASE WHEN kind = 'decision' THEN 1 END) AS decisions
 }
 CALL (texts) {
   UNWIND texts AS t
@@ -135,6 +135,6 @@ CALL (merges) {
   WITH v, coalesce(v.merges, 0) - merges AS moved
   RETURN CASE WHEN moved > 0 THEN 1 / (moved * 0) ELSE 0 END AS guard
 }
-RETURN messages, passages + chunks AS passages, size(decision_ids) AS decisions, conversations,
-  mentions, relationships, size(weakened) AS weakened, removed_entities AS entities, decision_ids,
+RETURN messages, passages + chunks AS passages, decisions, conversations,
+  mentions, relationships, size(weakened) AS weakened, removed_entities AS entities,
   descriptions, snapshots;

@@ -53,7 +53,7 @@ class _ConversationDeletion:
             conversations=[conversation_id] if self._is_complete else [],
             text_prefix=f"{conversation_id}:text:",
         )
-        _, removal = delete_texts(self._engine, run, texts, preview=self._dry_run)
+        removal = delete_texts(self._engine, run, texts, preview=self._dry_run)
         removal.existed = True
         return removal
 

@@ -1,7 +1,7 @@
 """Delete texts: messages, documents and decisions, with what only they support."""
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,32 +86,22 @@ def run_deletion(
     return last_removal
 
 
-def delete_texts(engine: Engine, run: Run, texts: Texts, *, preview: bool) -> tuple[Row, Removal]:
-    """Delete texts inside a transaction, and clean the snapshots of merges.
-
-    Returns:
-        The row of the statement, and the counts.
-    """
+def delete_texts(engine: Engine, run: Run, texts: Texts, *, preview: bool) -> Removal:
+    """Delete texts inside a transaction, and remove them from the snapshots of merges."""
     row: Row = run(statements.delete_texts(engine.namespace, texts, preview=preview, now=now_ms()))[
         0
     ]
     ids = {*texts.messages, *texts.passages, *texts.decisions}
-    clean_snapshots(engine, run, row, ids, text_prefix=texts.text_prefix)
-    removal = Removal()
-    removal.add(row)
-    return row, removal
-
-
-def clean_snapshots(
-    engine: Engine, run: Run, row: Row, ids: Collection[str], *, text_prefix: str | None = None
-) -> None:
-    """Remove deleted texts from the snapshots of merges, inside a transaction."""
+    prefix = texts.text_prefix
 
     def is_deleted(text_id: str) -> bool:
-        return text_id in ids or (text_prefix is not None and text_id.startswith(text_prefix))
+        return text_id in ids or (prefix is not None and text_id.startswith(prefix))
 
-    changed = remove_texts(
+    snapshots = remove_texts(
         row["snapshots"], is_deleted=is_deleted, descriptions=row["descriptions"]
     )
-    if changed:
-        run(statements.save_snapshots(engine.namespace, changed))
+    if snapshots:
+        run(statements.save_snapshots(engine.namespace, snapshots))
+    removal = Removal()
+    removal.add(row)
+    return removal

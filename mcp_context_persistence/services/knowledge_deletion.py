@@ -39,7 +39,7 @@ def delete_document(
         if not rows:
             return Removal()
         texts = Texts(passages=rows[0]["passage_ids"])
-        _, removal = delete_texts(engine, run, texts, preview=is_preview)
+        removal = delete_texts(engine, run, texts, preview=is_preview)
         removal.existed = True
         removal.deleted["documents"] = 1
         return removal
@@ -57,7 +57,7 @@ def delete_decision(
 
     def work(run: Run) -> Removal:
         texts = Texts(decisions=[checked_id])
-        _, removal = delete_texts(engine, run, texts, preview=is_preview)
+        removal = delete_texts(engine, run, texts, preview=is_preview)
         removal.existed = removal.deleted["decisions"] > 0
         return removal
 

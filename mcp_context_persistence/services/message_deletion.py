@@ -45,7 +45,7 @@ class _MessageDeletion:
         evidence = run(statements.read_evidence(namespace, [self._message_id]))
         removed = [row for row in evidence if _is_removed(row)]
         shortened = [row for row in evidence if not _is_removed(row) and row["is_context_lost"]]
-        _, removal = delete_texts(
+        removal = delete_texts(
             self._engine,
             run,
             Texts(messages=[self._message_id], decisions=[row["id"] for row in removed]),
