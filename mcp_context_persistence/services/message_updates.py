@@ -51,12 +51,14 @@ def _update(
     """Write the changed message inside a transaction that locks its conversation."""
     row = _read_locked(engine, run, message_id)
     message = build_messages([row["message"]])[0].model_copy(update=dict(changes))
+    # Without a new time, the stored one stays, as that of a message without a time.
+    saved = message.model_copy(update={"timestamp": changes.get("timestamp")})
     evidence = run(statements.read_evidence(engine.namespace, [message_id]))
     save = ConversationSave(
         engine,
         Conversation.model_construct(
             conversation_id=row["conversation_id"],
-            messages=[message],
+            messages=[saved],
             project_path=None,
             mode=row["mode"],
             metadata=None,

@@ -2,10 +2,11 @@
 
 import re
 
-# Filter tokens hold the namespace, and a hash the position; the sentence that became the evidence
-# or a description depends on the order of saves.
+# Filter tokens hold the namespace, and a hash the position. Entities and relationships keep the
+# sentence and the confidence of their first text.
 UNSTABLE = re.compile(
-    r"'(hash|facets|evidence|description)': ('[^']*'|\"[^\"]*\"|\[[^]]*\]|None), ?"
+    r"'(hash|facets|evidence|description|confidence)': "
+    r"('[^']*'|\"[^\"]*\"|\[[^]]*\]|None|[0-9.]+)(, )?"
 )
 
 
