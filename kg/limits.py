@@ -22,6 +22,7 @@ DATABASE_TYPES = 60_000
 DESCRIPTION_CHARACTERS = 4_000
 DECISION_CHARACTERS = 20_000
 DELETED_BYTES = 16_777_216  # of the texts of messages that one transaction deletes
+DELETED_MESSAGES = 5_000  # that one transaction deletes of a conversation
 DELETED_AT_ONCE = 20_000  # nodes that one statement deletes of a namespace
 TRAVERSAL_DEPTH = 5
 TRAVERSAL_NODES = 500

@@ -64,7 +64,7 @@ def _take_chunk(messages: Sequence[Row]) -> list[Row]:
     size = 0
     for message in messages:
         size += message["bytes"] or 0
-        if chunk and size > limits.DELETED_BYTES:
+        if chunk and (size > limits.DELETED_BYTES or len(chunk) == limits.DELETED_MESSAGES):
             break
         chunk.append(message)
     return chunk

@@ -246,6 +246,7 @@ def test_no_cache_returns_what_was_deleted(client, tmp_path):
 def test_a_long_conversation_is_deleted_in_steps_that_can_be_repeated(client, monkeypatch):
     from mcp_context_persistence.kg import limits
     from mcp_context_persistence.services import conversation_deletion
+    from mcp_context_persistence.services.deletion import run_deletion
 
     save(client, *TALK)
     preview = client.delete_conversation("talk", dry_run=True)
@@ -255,14 +256,13 @@ def test_a_long_conversation_is_deleted_in_steps_that_can_be_repeated(client, mo
     def stop_after_first(*arguments, **options):
         if steps:
             raise KeyboardInterrupt
-        steps.append(run(*arguments, **options))
+        steps.append(run_deletion(*arguments, **options))
         return steps[0]
 
-    run = conversation_deletion.run_deletion
     monkeypatch.setattr(conversation_deletion, "run_deletion", stop_after_first)
     with pytest.raises(KeyboardInterrupt):
         client.delete_conversation("talk")
-    monkeypatch.setattr(conversation_deletion, "run_deletion", run)
+    monkeypatch.setattr(conversation_deletion, "run_deletion", run_deletion)
     assert client.get_conversation_stats().stats.total_messages == 2
     assert client.list_conversations().conversations == []
     for call in (client.load_conversation_history, client.propose_decisions):
