@@ -1,5 +1,7 @@
 """Single items and lists: filters, orders, and cursors that are stable under writes."""
 
+from typing import Any
+
 import pytest
 
 from mcp_context_persistence.exceptions import NotFoundError, ValidationError
@@ -169,7 +171,7 @@ def test_a_message_is_updated_like_a_saved_one(client, connect, namespace):
     from tests.graph.conversations import normalize
 
     old, new = "The Parser class uses pandas.", "The Loader class uses Flask."
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"id": "a", "role": "user", "content": old},
         {"id": "b", "role": "user", "content": "b"},
     ]
