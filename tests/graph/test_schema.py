@@ -163,7 +163,7 @@ def save_every_property(client):
         [
             {
                 "role": "user",
-                "content": "The DataProcessor class uses pandas.",
+                "content": "The DataProcessor class uses pandas. The DataProcessor class never uses numpy.",
                 "name": "Ana",
                 "metadata": {"a": 1, "project": "q"},
             },
@@ -180,7 +180,10 @@ def save_every_property(client):
         "g", [{"role": "user", "content": "Vector given."}], mode="conversation", embeddings=vector
     )
     client.save_document(
-        "d", "We use polars. " + "word " * 600, {"tags": ["x"], "project": "q"}, "/p"
+        "d",
+        "The OrderParser class never uses numpy. " + "word " * 600,
+        {"tags": ["x"], "project": "q"},
+        "/p",
     )
     client.configure_entity_patterns({"tool": ["pandas"]})
     client.update_knowledge_graph(
