@@ -92,6 +92,9 @@ def test_an_older_version_is_brought_up_to_date_by_openers_that_die_after_each_s
         assert "c:0" in {
             one.message_id for one in again.search_hybrid("night train", "keyword").results
         }
+        assert again.query_knowledge_graph("VIENNA").entity_id == "Vienna"
+        again.save_conversation("d", [{"role": "user", "content": "We flew to VIENNA."}])
+        assert again.query_knowledge_graph("VIENNA").entity_id == "Vienna"
 
 
 def test_a_client_goes_on_while_others_bring_the_database_up_to_date(client, server):
