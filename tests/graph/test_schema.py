@@ -166,7 +166,8 @@ def save_every_property(client):
         [
             {
                 "role": "user",
-                "content": "The DataProcessor class uses pandas. The DataProcessor class never uses numpy.",
+                "content": "The DataProcessor class uses pandas. "
+                "The DataProcessor class never uses numpy.",
                 "name": "Ana",
                 "metadata": {"a": 1, "project": "q"},
             },
