@@ -76,7 +76,10 @@ class EmbeddedNode(SearchableNode):
 
 
 class Conversation(StoredNode):
-    """A conversation. `metadata` is JSON; `revision` grows with every write."""
+    """A conversation. `metadata` is JSON; `revision` grows with every write.
+
+    A conversation without a `revision` is being deleted.
+    """
 
     kind = StringProperty()
     content = StringProperty()
@@ -173,6 +176,7 @@ class EntityProfile(SearchableNode):
 
     facets = ArrayProperty(StringProperty())
     name = StringProperty()
+    folded = StringProperty()
     type = StringProperty()
     type_facet = StringProperty()
     description = StringProperty()

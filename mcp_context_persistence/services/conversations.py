@@ -23,6 +23,7 @@ from mcp_context_persistence.kg.writes.conversation_diff import (
 )
 from mcp_context_persistence.models import SaveConversationResponse
 from mcp_context_persistence.runtime.engine import Engine
+from mcp_context_persistence.services.conversation_deletion import complete_deletion
 from mcp_context_persistence.services.message_analysis import MessageAnalysis, analyze_messages
 
 TRIES_WITHOUT_LOCK = 3
@@ -69,9 +70,12 @@ def build_conversation(
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedSave:
-    """The work that was done before a save: the stored state, extractions and vectors."""
+    """The work that was done before a save: the stored state, extractions and vectors.
 
-    stored: StoredConversation
+    The stored state is None where it may be another one by the time of the save.
+    """
+
+    stored: StoredConversation | None
     cache: AnalysisCache
 
 
@@ -95,14 +99,14 @@ def save_conversation(
             "embeddings: the mode knowledge keeps no vectors of messages; "
             "use hybrid or conversation"
         )
-    save = _Save(
+    save = ConversationSave(
         engine, conversation, mode=mode, embeddings=embeddings, replace=replace, prepared=prepared
     )
     difference, analysis = engine.embeddings.retry_when_stale(save.run)
     return _build_response(difference, analysis, seconds=time.perf_counter() - start)
 
 
-class _Save:
+class ConversationSave:
     """One save of a conversation, with what its attempts share."""
 
     def __init__(
@@ -111,10 +115,11 @@ class _Save:
         conversation: Conversation,
         *,
         mode: str,
-        embeddings: object,
-        replace: bool,
-        prepared: PreparedSave | None,
+        embeddings: object = None,
+        replace: bool = False,
+        prepared: PreparedSave | None = None,
     ) -> None:
+        """Prepare a save; `run` makes it. See `save_conversation` for the arguments."""
         self._engine = engine
         self._conversation = conversation
         self._mode = mode
@@ -129,13 +134,16 @@ class _Save:
         for _ in range(TRIES_WITHOUT_LOCK):
             if result := self._try(self._engine.graph.run, self._engine.types.run):
                 return result
-        if result := self._engine.types.transact(self._try_locked, name="save_conversation"):
+        complete_deletion(self._engine, self._conversation.conversation_id)
+        if result := self._engine.types.transact(self.try_locked, name="save_conversation"):
             return result
         raise DatabaseError(
             "the conversation was removed while it was saved; save it again", retryable=True
         )
 
-    def _try_locked(self, run: Run) -> tuple[ConversationDiff, MessageAnalysis] | None:
+    def try_locked(self, run: Run) -> tuple[ConversationDiff, MessageAnalysis] | None:
+        """Save inside a transaction that locks the conversation first; return what was written."""
+
         def write(statement: Statement[Row], used_types: Types) -> list[Row]:
             rows: list[Row] = run(statement)
             self._engine.types.register(run, used_types)
