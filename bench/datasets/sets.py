@@ -137,7 +137,10 @@ def beam(data: Path) -> Iterator[tuple[str, list[Conversation], list[dict[str, A
     Yields:
         A namespace, the batches as conversations, and the questions.
     """
-    with gzip.open(data / "beam" / "beam_100k_dev.jsonl.gz", "rt", encoding="utf-8") as lines:
+    file = data / "beam" / "beam_100k_dev.jsonl.gz"
+    if not file.is_file():
+        return
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
         for number, line in enumerate(lines):
             chat = json.loads(line)
             yield f"beam-{number}", _make_batches(chat["batches"]), chat["questions"]
