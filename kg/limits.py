@@ -7,6 +7,9 @@ Lengths of text are in characters unless the name says bytes; sizes are counts.
 IDENTIFIER_BYTES = 512
 NAMESPACE_BYTES = 128
 MESSAGE_CHARACTERS = 1_000_000
+MESSAGE_PARTS = 1_000
+# As JSON: parts, tool calls and what else a message has besides text and metadata.
+MESSAGE_DATA_BYTES = 4_000_000
 MESSAGES_PER_CONVERSATION = 10_000
 DOCUMENT_CHARACTERS = 1_000_000
 METADATA_BYTES = 65_536  # as JSON

@@ -9,6 +9,7 @@ from mcp_context_persistence.exceptions import ValidationError
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.progress import ProgressError, carry_errors, raise_original
 from mcp_context_persistence.methods.analytics import AnalyticsCalls
+from mcp_context_persistence.methods.appends import AppendCalls
 from mcp_context_persistence.methods.batches import BatchCalls
 from mcp_context_persistence.methods.cache import CacheCalls
 from mcp_context_persistence.methods.conversations import ConversationCalls
@@ -35,6 +36,7 @@ def _check_auth(field: str, value: object) -> tuple[str, str]:
 
 class ContextPersistenceClient(
     ConversationCalls,
+    AppendCalls,
     DecisionCalls,
     DocumentCalls,
     GraphCalls,

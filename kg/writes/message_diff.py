@@ -88,8 +88,9 @@ def diff_message(
     is_extracted = bool(same_text and same_text.extracted)
     stored_vector_hash = same_text.given_vector if same_text else None
     has_new_vector = vector_hash is not None and vector_hash != stored_vector_hash
-    needs_vector = shared.mode != "knowledge" and (has_new_vector or not is_embedded)
-    needs_graph = shared.mode != "conversation" and not is_extracted
+    has_text = bool(message.content.strip())
+    needs_vector = shared.mode != "knowledge" and (has_new_vector or (has_text and not is_embedded))
+    needs_graph = shared.mode != "conversation" and has_text and not is_extracted
     properties = {
         **_message_properties(shared, message, slot),
         "content_hash": content_hash,
@@ -119,12 +120,13 @@ def _message_properties(
 ) -> dict[str, Any]:
     """Return the properties that do not depend on what is stored."""
     own_project, own_tokens = _read_own_metadata(message)
+    data = message.data_json
     project = own_project or shared.project
     tokens = build_tokens(
         shared.namespace,
         kind="message",
         conversation_id=shared.conversation_id,
-        role=message.role,
+        role=message.stored_role,
         project=project,
     )
     return {
@@ -132,10 +134,12 @@ def _message_properties(
         "conversation_id": shared.conversation_id,
         "position": slot.position,
         "kind": "message",
-        "role": message.role,
+        "role": message.stored_role,
         "name": message.name,
-        **text_properties(message.content, shared.language),
-        "bytes": len(message.content.encode()),
+        **text_properties(message.indexed_text, shared.language),
+        "content": message.content,
+        "data": data,
+        "bytes": len(message.content.encode()) + len((data or "").encode()),
         "metadata": message.metadata_json,
         "project": project,
         "confidence": 1.0,
@@ -155,6 +159,7 @@ def _hash_message(message: Message, position: int, timestamp_ms: int | None) -> 
         content_hash,
         message.metadata_json or "",
         str(timestamp_ms or ""),
+        *([data] if (data := message.data_json) else []),
     )
 
 
