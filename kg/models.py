@@ -127,6 +127,7 @@ class Message(BaseModel):
             validation.check_text(
                 "value.content", self.content, characters=limits.MESSAGE_CHARACTERS
             )
+        _ = self.data_json  # checks its size
         return self
 
     @property
@@ -345,11 +346,9 @@ def _find_cause(error: PydanticValidationError) -> BaseException | None:
 
 
 def _check_message_ids(conversation: Conversation) -> None:
-    """Refuse repeated ids, and messages without an id beside messages with one."""
+    """Refuse repeated ids."""
     indexes: dict[str, int] = {}
     for index, message in enumerate(conversation.messages):
-        if (message.id is None) != (conversation.messages[0].id is None):
-            raise ValidationError(f"messages.{index}.id: give every message an id, or none of them")
         if message.id is None:
             continue
         if (first := indexes.setdefault(message.id, index)) != index:

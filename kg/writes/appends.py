@@ -16,7 +16,6 @@ from mcp_context_persistence.kg.writes.conversation_diff import (
     ConversationDiff,
     check_message_count,
     diff_properties,
-    find_free_id,
     refuse_foreign_ids,
 )
 from mcp_context_persistence.kg.writes.message_diff import (
@@ -25,6 +24,7 @@ from mcp_context_persistence.kg.writes.message_diff import (
     SharedProperties,
     diff_message,
 )
+from mcp_context_persistence.kg.writes.message_matching import find_free_id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +130,7 @@ def diff_append(
     *,
     mode: str,
     now: int,
-    max_messages: int = limits.MESSAGES_PER_CONVERSATION,
+    max_messages: int = limits.APPENDED_MESSAGES,
     language: str | None = None,
 ) -> AppendDiff:
     """Find the messages that are not stored yet, and their positions.

@@ -1,6 +1,5 @@
 """The difference between a conversation as the caller passes it and as it is stored."""
 
-import itertools
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
@@ -16,17 +15,16 @@ from mcp_context_persistence.kg.filter_tokens import (
     read_project,
     read_tags,
 )
-from mcp_context_persistence.kg.identifiers import build_message_id, digest
 from mcp_context_persistence.kg.models import Conversation
 from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.text.terms import text_properties
 from mcp_context_persistence.kg.writes.message_diff import (
     MessageDiff,
-    MessageSlot,
     SharedProperties,
     StoredMessage,
     diff_message,
 )
+from mcp_context_persistence.kg.writes.message_matching import match_messages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +162,9 @@ def diff_conversation(
     shared, changes = diff_properties(
         namespace, conversation, stored.conversation, mode=mode, now=now, language=language
     )
-    slots = _match_messages(conversation, stored, replace=replace)
+    slots = match_messages(
+        conversation, stored.messages, stored.ids_used_elsewhere, replace=replace
+    )
     items = tuple(
         diff_message(
             shared, message, slot, vector_hash=vector_hashes[index] if vector_hashes else None
@@ -259,8 +259,8 @@ def check_message_count(count: int, max_messages: int) -> None:
     """Refuse a conversation that would have too many messages."""
     if count > max_messages:
         raise ValidationError(
-            f"a conversation has at most {max_messages:,} messages (max_conversation_length), "
-            "the stored ones included"
+            f"messages: a conversation has at most {max_messages:,} messages "
+            "(max_conversation_length), the stored ones included"
         )
 
 
@@ -314,47 +314,3 @@ def _diff_inherited(
         "project_tokens": project_tokens,
         "project": new["project"],
     }
-
-
-def _match_messages(
-    conversation: Conversation, stored: StoredConversation, *, replace: bool
-) -> list[MessageSlot]:
-    """Find the stored message of each message of the request: by its id, else by its position."""
-    by_id = {message.id: message for message in stored.messages}
-    by_position = {message.position: message for message in stored.messages}
-    end = max(by_position, default=-1) + 1
-    slots: list[MessageSlot] = []
-    for index, message in enumerate(conversation.messages):
-        if message.id is None:
-            match = by_position.get(index)
-            slot_id = (
-                match.id
-                if match
-                else find_free_id(
-                    conversation.conversation_id, index, {*by_id, *stored.ids_used_elsewhere}
-                )
-            )
-            slots.append(MessageSlot(id=slot_id, position=index, stored=match))
-            continue
-        match = by_id.get(message.id)
-        if replace:
-            position = index
-        elif match:
-            position = match.position
-        else:
-            position, end = end, end + 1
-        slots.append(MessageSlot(id=message.id, position=position, stored=match))
-    return slots
-
-
-def find_free_id(conversation_id: str, position: int, used_ids: Container[str]) -> str:
-    """Return an unused id for a message without one.
-
-    A stored message may have the usual id at another position or in another conversation.
-    """
-    candidate = build_message_id(conversation_id, position)
-    for suffix in itertools.count():
-        if candidate not in used_ids:
-            break
-        candidate = f"message:{digest(conversation_id)}:{position}.{suffix}"
-    return candidate

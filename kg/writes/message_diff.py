@@ -24,6 +24,7 @@ class StoredMessage:
 
     id: str
     position: int
+    role: str
     hash: str | None
     content_hash: str | None
     embedded: bool

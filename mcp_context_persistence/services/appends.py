@@ -4,7 +4,7 @@ import time
 from secrets import token_hex
 
 from mcp_context_persistence.ingest.pipeline import AnalysisCache
-from mcp_context_persistence.kg import validation
+from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver.statement import Run
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.models import MODES, Conversation
@@ -82,7 +82,7 @@ class _Append:
             state,
             mode=self._choose_mode(state),
             now=self._now,
-            max_messages=engine.config.max_conversation_length,
+            max_messages=_choose_limit(engine),
             language=engine.config.text_language,
         )
         self._tried_ids = difference.ids
@@ -109,6 +109,12 @@ class _Append:
                 "use hybrid or conversation"
             )
         return mode
+
+
+def _choose_limit(engine: Engine) -> int:
+    """Return how long a conversation may grow: the setting, if it is lower than its maximum."""
+    limit = engine.config.max_conversation_length
+    return limit if limit < limits.MESSAGES_PER_CONVERSATION else limits.APPENDED_MESSAGES
 
 
 def _build_response(

@@ -1,7 +1,9 @@
 """Appending messages on a real server."""
 
+import re
 import threading
 
+import neo4j
 import numpy as np
 import pytest
 
@@ -71,25 +73,14 @@ def test_appending_one_by_one_gives_the_graph_of_one_save(connect, namespace, mo
         one.append_messages("c", [message], "/p", mode, metadata)
     other.save_conversation("c", messages, "/p", mode, metadata)
 
-    def plain(client, name):
-        nodes, relationships = dump(client)
-        return [
-            part
-            for row in (*nodes, *relationships)
-            for part in [row.replace(name, "N").split("'facets'")[0].split("'embedding'")[0]]
-            for part in [
-                part.split("'append_key'")[0] + part.partition("', '")[2] if False else part
-            ]
-        ]
-
-    assert _without_keys(plain(one, f"{namespace}a")) == _without_keys(
-        plain(other, f"{namespace}b")
-    )
+    assert _read_plainly(one, f"{namespace}a") == _read_plainly(other, f"{namespace}b")
 
 
-def _without_keys(rows):
-    import re
-
+def _read_plainly(client, namespace):
+    """Return nodes and relationships without what differs between namespaces and calls."""
+    nodes, relationships = dump(client)
+    rows = [row.replace(namespace, "N") for row in (*nodes, *relationships)]
+    rows = [re.sub(r"'facets': \[[^]]*\]|'embedding': \[[^]]*\]", "", row) for row in rows]
     return sorted(re.sub(r"'append_key': '[0-9a-f]*', ", "", row) for row in rows)
 
 
@@ -235,3 +226,56 @@ def test_the_limit_counts_stored_messages(connect):
         client.append_messages("c", turns("c", "d"))
     assert dump(client) == before
     client.append_messages("c", turns("c"))
+
+
+def _sum_profile(plan, key):
+    return plan.get(key, 0) + sum(_sum_profile(child, key) for child in plan.get("children", ()))
+
+
+@pytest.fixture
+def profiles(monkeypatch):
+    """Collect (rows, database hits) of every statement that the driver sends."""
+    results = []
+    send = neo4j.Session.run
+
+    def run(session, query, *args, **options):
+        text = query.text if isinstance(query, neo4j.Query) else query
+        result = send(session, f"PROFILE {text}", *args, **options)
+        results.append(result)
+        return result
+
+    monkeypatch.setattr(neo4j.Session, "run", run)
+
+    def collect():
+        plans = [result.consume().profile for result in results]
+        results.clear()
+        return [(_sum_profile(plan, "rows"), _sum_profile(plan, "dbHits")) for plan in plans]
+
+    return collect
+
+
+def test_the_cost_of_an_append_does_not_depend_on_the_length(client, profiles):
+    costs = {}
+    for length in (10, 10_000):
+        conversation_id = f"c{length}"
+        vectors = np.eye(384, dtype=np.float32)[np.arange(length) % 384]
+        client.save_conversation(
+            conversation_id,
+            [{"role": "user", "content": f"Text {number}"} for number in range(length)],
+            mode="conversation",
+            embeddings=vectors,
+        )
+        client.append_messages(conversation_id, turns("warm"), embeddings=vectors[:1])
+        profiles()
+        client.append_messages(conversation_id, turns("Text without id"), embeddings=vectors[:1])
+        without_id = profiles()
+        client.append_messages(
+            conversation_id,
+            [{"id": f"{length}", "role": "user", "content": "Text with id"}],
+            embeddings=vectors[:1],
+        )
+        costs[length] = (without_id, profiles())
+        assert client.load_conversation_history(conversation_id, 1).total_messages == length + 3
+    short, long = costs.values()
+    assert [len(statements) for statements in short] == [2, 2]
+    assert long == short

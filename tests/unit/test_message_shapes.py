@@ -104,19 +104,40 @@ def test_no_text_is_allowed_beside_tool_calls_and_for_tools_and_assistants():
         ({"role": "user"}, "messages.0.content: is missing"),
         ({"role": "assistant"}, "messages.0.content: is missing"),
         ({"role": "user", "content": [5]}, "messages.0.content.0: must be a mapping or a string"),
-        ({"role": "user", "content": [{"type": "text", "text": 5}]}, "messages.0.content.0.text: must be a string"),
-        ({"role": "user", "content": [{"x": {1}}]}, "messages.0.content.0.x: holds a value of the type set, which JSON cannot hold"),
-        ({"role": "user", "content": ["\ud800"]}, "messages.0: holds half of a surrogate pair, which cannot be stored"),
-        ({"role": "user", "content": "x", "other": {1}}, "messages.0.other: holds a value of the type set, which JSON cannot hold"),
+        (
+            {"role": "user", "content": [{"type": "text", "text": 5}]},
+            "messages.0.content.0.text: must be a string",
+        ),
+        (
+            {"role": "user", "content": [{"x": {1}}]},
+            "messages.0.content.0.x: holds a value of the type set, which JSON cannot hold",
+        ),
+        (
+            {"role": "user", "content": ["\ud800"]},
+            "messages.0.content: holds half of a surrogate pair, which cannot be stored",
+        ),
+        (
+            {"role": "user", "content": "x", "other": {1}},
+            "messages.0.other: holds a value of the type set, which JSON cannot hold",
+        ),
         ({"role": "user", "content": "x", 5: 1}, "messages.0: must have strings as keys, not int"),
-        ({"role": "assistant", "content": "x", "tool_calls": {}}, "messages.0.tool_calls: must be a list of at most 1,000 items"),
-        ({"role": "tool", "content": "x", "tool_call_id": "a\nb"}, "messages.0.tool_call_id: must not hold control characters or line breaks"),
-        ({"role": "robot", "content": "x"}, "messages.0.role: must be one of: assistant, developer, function, system, tool, user"),
+        (
+            {"role": "assistant", "content": "x", "tool_calls": {}},
+            "messages.0.tool_calls: must be a list of at most 1,000 items",
+        ),
+        (
+            {"role": "tool", "content": "x", "tool_call_id": "a\nb"},
+            "messages.0.tool_call_id: must not hold control characters or line breaks",
+        ),
+        (
+            {"role": "robot", "content": "x"},
+            "messages.0.role: must be one of: assistant, developer, function, system, tool, user",
+        ),
         ("x", "messages.0: must be a mapping"),
         (5, "messages.0: must be a mapping"),
         (dict, "messages.0: must be a mapping"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_stored_is_refused_with_its_field(value, error):
     assert refuse(value) == error
 
@@ -191,15 +212,30 @@ class Turn:
     ("value", "role", "content", "extra"),
     [
         (LangChainMessage(type="human", content="Hi"), "user", "Hi", None),
-        (LangChainMessage(type="ai", content=[{"type": "text", "text": "Yo"}], id="run-1"), "assistant", "Yo", None),
-        (LangChainMessage(type="system", content="Be", response_metadata={"a": 1}), "system", "Be", {"response_metadata": {"a": 1}}),
+        (
+            LangChainMessage(type="ai", content=[{"type": "text", "text": "Yo"}], id="run-1"),
+            "assistant",
+            "Yo",
+            None,
+        ),
+        (
+            LangChainMessage(type="system", content="Be", response_metadata={"a": 1}),
+            "system",
+            "Be",
+            {"response_metadata": {"a": 1}},
+        ),
         (OpenAIMessage(role="assistant", content="Hi"), "assistant", "Hi", None),
-        (OpenAIMessage(role="assistant", content=None, tool_calls=[TOOL_CALL]), "assistant", "", None),
+        (
+            OpenAIMessage(role="assistant", content=None, tool_calls=[TOOL_CALL]),
+            "assistant",
+            "",
+            None,
+        ),
         (Turn("human", "Hi"), "user", "Hi", None),
         ({"role": "AI", "content": "Hi"}, "assistant", "Hi", None),
         ({"role": "model", "parts": [{"text": "Hi"}]}, "assistant", "Hi", None),
     ],
-)  # fmt: skip
+)
 def test_objects_of_other_programs_are_messages(value, role, content, extra):
     message = read(value)
     assert (message.role, message.content, message.extra) == (role, content, extra)
@@ -215,11 +251,15 @@ PLAIN = st.recursive(
 )
 PARTS = st.lists(
     st.text("ab", min_size=1, max_size=3)
-    | st.fixed_dictionaries({"type": st.sampled_from(["text", "input_text"]), "text": st.text("ab ")})
-    | st.fixed_dictionaries({"type": st.sampled_from(["image", "tool_use", "file", "odd"]), "body": PLAIN}),
+    | st.fixed_dictionaries(
+        {"type": st.sampled_from(["text", "input_text"]), "text": st.text("ab ")}
+    )
+    | st.fixed_dictionaries(
+        {"type": st.sampled_from(["image", "tool_use", "file", "odd"]), "body": PLAIN}
+    ),
     min_size=1,
     max_size=4,
-)  # fmt: skip
+)
 
 
 @given(content=st.text("ab", min_size=1, max_size=4) | PARTS, extra=PLAIN, calls=st.booleans())
