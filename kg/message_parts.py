@@ -34,30 +34,30 @@ def read_part_texts(
 ) -> PartTexts:
     """Return the texts in the parts and in the tool calls of a message, which are plain JSON."""
     texts: dict[str, list[str]] = {"spoken": [], "tool_results": [], "attachments": []}
-    for part in parts or ():
-        kind, text = _read_part(part)
+    for item in parts or ():
+        kind, text = _read_part(item)
         texts[kind].append(text)
     texts["attachments"].extend(map(_read_call, tool_calls or ()))
-    return PartTexts(**{kind: "\n".join(filter(None, found)) for kind, found in texts.items()})
+    return PartTexts(**{kind: "\n".join(filter(None, lines)) for kind, lines in texts.items()})
 
 
-def _read_part(part: Any) -> tuple[str, str]:
+def _read_part(item: Any) -> tuple[str, str]:
     """Return the kind of a part's text, and the text; an empty one where it has none."""
-    if isinstance(part, str):
+    if isinstance(item, str):
         return "spoken", part
-    if not isinstance(part, Mapping):
+    if not isinstance(item, Mapping):
         return "attachments", ""
     for key in _KEYS_THAT_ARE_TYPES:
-        if isinstance(part.get(key), Mapping):
-            part = {"type": key, **part[key]}
-    kind = str(part.get("type") or "").lower().replace("-", "_")
+        if isinstance(item.get(key), Mapping):
+            item = {"type": key, **item[key]}
+    kind = str(item.get("type") or "").lower().replace("-", "_")
     if kind in _SPOKEN or kind == "refusal":
-        return "spoken", _read_text(part.get(kind if kind == "refusal" else "text"))
+        return "spoken", _read_text(item.get(kind if kind == "refusal" else "text"))
     if kind in _RESULTS:
-        return "tool_results", _read_result(part)
+        return "tool_results", _read_result(item)
     if kind in _CALLS:
-        return "attachments", _read_call(part)
-    return "attachments", "\n".join(_list_references(part))
+        return "attachments", _read_call(item)
+    return "attachments", "\n".join(_list_references(item))
 
 
 def _read_text(value: Any) -> str:
@@ -67,8 +67,8 @@ def _read_text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _read_result(part: Mapping[str, Any]) -> str:
-    result = _find_first(part, ("content", "output", "result", "response"))
+def _read_result(item: Mapping[str, Any]) -> str:
+    result = _find_first(item, ("content", "output", "result", "response"))
     if isinstance(result, list):
         texts = read_part_texts(result)
         return texts.spoken
@@ -97,9 +97,9 @@ def _write(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _list_references(part: Mapping[str, Any]) -> Iterator[str]:
+def _list_references(item: Mapping[str, Any]) -> Iterator[str]:
     """Yield the names and addresses of a file or an image, without data."""
-    for key, value in part.items():
+    for key, value in item.items():
         if isinstance(value, Mapping):
             yield from _list_references(value)
         elif (

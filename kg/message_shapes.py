@@ -91,8 +91,8 @@ def _read_role(fields: dict[Any, Any]) -> object:
     if role is None and isinstance(fields.get("type"), str):
         role = fields.pop("type")
     if isinstance(role, str):
-        plain = str.__str__(role)
-        return _ROLES_BY_OTHER_NAME.get(plain.lower(), plain)
+        name = str.__str__(role)
+        return _ROLES_BY_OTHER_NAME.get(name.lower(), name)
     return role
 
 
@@ -117,16 +117,20 @@ def _read_content(fields: dict[Any, Any]) -> None:
 def _read_items(field: str, value: Any) -> list[Any]:
     """Return parts or calls as plain JSON: each is a mapping, an object with one, or a text."""
     items = validation.check_list(field, value, limit=limits.MESSAGE_PARTS)
-    plain = []
+    converted = []
     for index, item in enumerate(items):
         mapping = None if isinstance(item, str) else _to_mapping(item)
         if mapping is None and not isinstance(item, str):
             raise ValidationError(f"{field}.{index} must be a mapping or a string")
-        part = to_plain(f"{field}.{index}", item if mapping is None else mapping)
-        if isinstance(part, dict) and "text" in part and not _is_text(part["text"]):
+        stored_item = to_plain(f"{field}.{index}", item if mapping is None else mapping)
+        if (
+            isinstance(stored_item, dict)
+            and "text" in stored_item
+            and not _is_text(stored_item["text"])
+        ):
             raise ValidationError(f"{field}.{index}.text must be a string")
-        plain.append(part)
-    return plain
+        converted.append(stored_item)
+    return converted
 
 
 def _is_text(value: Any) -> bool:
@@ -136,19 +140,23 @@ def _is_text(value: Any) -> bool:
 def _read_extra(fields: dict[Any, Any], *, is_object: bool) -> dict[str, Any] | None:
     """Return what the other fields do not hold, without empty values of objects."""
     extra = fields.pop("extra", None)
-    kept = (
+    extra_fields = (
         {}
         if extra is None
         else to_plain("value.extra", validation.check_mapping("value.extra", extra))
     )
     for key in [key for key in fields if key not in FIELDS]:
         value = fields.pop(key)
-        if value is None or (is_object and value in ({}, [], "", False)):
+        if value is None or (is_object and _is_empty(value)):
             continue
         if not isinstance(key, str):
             raise ValidationError(f"value must have strings as keys, not {type(key).__name__}")
-        kept.update(to_plain("value", {key: value}))
-    return kept or None
+        extra_fields.update(to_plain("value", {key: value}))
+    return extra_fields or None
+
+
+def _is_empty(value: Any) -> bool:
+    return value is False or (isinstance(value, (dict, list, str)) and not value)
 
 
 def dump_data(**values: Any) -> str | None:
@@ -157,10 +165,10 @@ def dump_data(**values: Any) -> str | None:
     Raises:
         ValidationError: It is too long.
     """
-    present = {key: value for key, value in values.items() if value is not None}
-    if not present:
+    values_by_key = {key: value for key, value in values.items() if value is not None}
+    if not values_by_key:
         return None
-    text = json.dumps(present, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(values_by_key, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:

@@ -170,14 +170,14 @@ class Message(BaseModel):
         without a value are left out.
         """
         content = self.parts if self.parts is not None else self.content
-        given: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "role": self.role,
             "content": content or (None if self.tool_calls else content),
         }
         for key in ("tool_calls", "tool_call_id", "name", "id", "timestamp", "metadata"):
             if (value := getattr(self, key)) is not None:
-                given[key] = value
-        return given | (self.extra or {})
+                fields[key] = value
+        return fields | (self.extra or {})
 
 
 class Conversation(BaseModel):

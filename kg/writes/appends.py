@@ -55,7 +55,7 @@ class AppendState:
         total: The number of its messages.
         end: The position of the next message.
         last_id: Id of its last message.
-        known: The stored messages with an id of the request, by id.
+        known_messages: The stored messages with an id of the request, by id.
         used_ids: Those ids for the next positions that are in use.
         patterns: Version of the namespace's entity patterns, 0 for none.
     """
@@ -65,7 +65,7 @@ class AppendState:
     total: int
     end: int
     last_id: str | None
-    known: Mapping[str, Row]
+    known_messages: Mapping[str, Row]
     used_ids: frozenset[str]
     patterns: int
 
@@ -117,7 +117,7 @@ def _parse_append_state(row: Row) -> AppendState:
         total=row["total"],
         end=row["end"],
         last_id=row["last_id"],
-        known={message["id"]: message for message in row["known"]},
+        known_messages={message["id"]: message for message in row["known"]},
         used_ids=frozenset(row["used_ids"]),
         patterns=row["patterns"],
     )
@@ -158,7 +158,7 @@ def diff_append(
         _build_item(shared, request, index, slot) for index, slot in sorted(slots.items())
     )
     check_message_count(stored.total + len(items), max_messages)
-    earlier = {
+    written_positions = {
         index: match["position"]
         for index, match in matches.items()
         if match["append_key"] == request.key
@@ -179,10 +179,10 @@ def diff_append(
         ),
         new_indexes=tuple(sorted(slots)),
         ids=ids,
-        created_indexes=(*earlier, *sorted(slots)),
+        created_indexes=(*written_positions, *sorted(slots)),
         differing_ids=_find_differing(request, matches),
         first_position=min(
-            [*earlier.values(), *(slot.position for slot in slots.values())], default=None
+            [*written_positions.values(), *(slot.position for slot in slots.values())], default=None
         ),
         total=stored.total + len(items),
     )
@@ -196,14 +196,14 @@ def _match_stored(request: AppendRequest, stored: AppendState) -> dict[int, Row]
     conversation_id = request.conversation.conversation_id
     foreign_ids = {
         key
-        for key, message in stored.known.items()
+        for key, message in stored.known_messages.items()
         if message["conversation_id"] != conversation_id
     }
     refuse_foreign_ids(request.conversation, foreign_ids)
     matches: dict[int, Row] = {}
     for index, message in enumerate(request.conversation.messages):
         tried_id = message.id or (request.tried_ids[index] if request.tried_ids else None)
-        match = stored.known.get(tried_id) if tried_id else None
+        match = stored.known_messages.get(tried_id) if tried_id else None
         if match is not None and (message.id or match["append_key"] == request.key):
             matches[index] = match
     return matches
@@ -216,7 +216,7 @@ def _place_messages(
     conversation = request.conversation
     used_ids = {
         *stored.used_ids,
-        *stored.known,
+        *stored.known_messages,
         *(message.id for message in conversation.messages if message.id is not None),
     }
     slots: dict[int, MessageSlot] = {}

@@ -279,3 +279,30 @@ def test_the_cost_of_an_append_does_not_depend_on_the_length(client, profiles):
     short, long = costs.values()
     assert [len(statements) for statements in short] == [2, 2]
     assert long == short
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+@pytest.mark.parametrize("key", [None, "m1"])
+def test_an_append_whose_reply_was_lost_adds_its_messages_once(client, monkeypatch, is_new, key):
+    if not is_new:
+        client.save_conversation("c", turns("a"))
+    write, replies = client._engine.types.run, []
+
+    def lose_first_reply(statement, types):
+        replies.append(write(statement, types))
+        if len(replies) == 1:  # another writer appends the same text before the replay
+            monkeypatch.setattr(client._engine.types, "run", write)
+            client.append_messages("c", turns("b"))
+            monkeypatch.setattr(client._engine.types, "run", lose_first_reply)
+            return []
+        return replies[-1]
+
+    monkeypatch.setattr(client._engine.types, "run", lose_first_reply)
+    message = {"role": "user", "content": "b", **({"id": key} if key else {})}
+    answer = client.append_messages("c", [message])
+    first_id = key or f"c:{int(not is_new)}"
+    assert (answer.created_ids, answer.status) == ([first_id], "appended")
+    assert (answer.conversation_created, answer.first_position) == (is_new, int(not is_new))
+    assert len(replies) == 1
+    assert [message.content for message in load(client)] == [*([] if is_new else ["a"]), "b", "b"]
+    assert_in_order(client)

@@ -129,6 +129,8 @@ def test_messages_of_other_programs_are_stored_found_and_given_back(client):
     assert find("find_kettle")[0] == "c:1"
     assert find("vermilion turquoise", role="user") == []
     assert find("turquoise", role="tool") == ["c:3"]
+    for mode in ("hybrid", "semantic", "graph"):
+        assert client.search_hybrid("find_kettle of Marta", mode).success
     assert "kettle" in client.build_context("Which kettle?", 200).text
 
 
