@@ -44,7 +44,7 @@ def read_part_texts(
 def _read_part(item: Any) -> tuple[str, str]:
     """Return the kind of a part's text, and the text; an empty one where it has none."""
     if isinstance(item, str):
-        return "spoken", part
+        return "spoken", item
     if not isinstance(item, Mapping):
         return "attachments", ""
     for key in _KEYS_THAT_ARE_TYPES:
