@@ -177,7 +177,7 @@ class Message(BaseModel):
         for key in ("tool_calls", "tool_call_id", "name", "id", "timestamp", "metadata"):
             if (value := getattr(self, key)) is not None:
                 fields[key] = value
-        return fields | (self.extra or {})
+        return (self.extra or {}) | fields
 
 
 class Conversation(BaseModel):

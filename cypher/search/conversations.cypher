@@ -1,6 +1,6 @@
 // Read what is shown of conversations that were found through their messages.
 // Columns: id, project_path (string or null), metadata (JSON or null), messages (list of id, role,
-// name, content, timestamp_ms, metadata, data).
+// name, content, timestamp_ms, metadata).
 // Plan: one seek per conversation and per message. One map as parameter: lists of other lengths
 // would be planned anew.
 :param batch => {namespace: "default", conversations: [{id: "conv-123", messages: ["conv-123:0"]}]}
@@ -10,8 +10,7 @@ CALL (row) {
   UNWIND row.messages AS id
   MATCH (m:Message {namespace: $batch.namespace, id: id})
   RETURN collect({
-    id: m.id, role: m.role, name: m.name, content: m.content, timestamp_ms: m.timestamp_ms,
-    metadata: m.metadata, data: m.data
+    id: m.id, role: m.role, name: m.name, content: m.content, timestamp_ms: m.timestamp_ms, metadata: m.metadata
   }) AS messages
 }
 RETURN c.id AS id, c.project_path AS project_path, c.metadata AS metadata, messages;

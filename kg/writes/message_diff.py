@@ -82,7 +82,8 @@ def diff_message(
     """Compare a message with the stored message of its slot."""
     stored = slot.stored
     own_timestamp_ms = None if message.timestamp is None else to_milliseconds(message.timestamp)
-    content_hash, full_hash = _hash_message(message, slot.position, own_timestamp_ms)
+    data = message.data_json
+    content_hash, full_hash = _hash_message(message, slot.position, own_timestamp_ms, data)
     has_new_text = stored is None or stored.content_hash != content_hash
     same_text = stored if not has_new_text else None
     is_embedded = bool(same_text and same_text.embedded)
@@ -94,6 +95,8 @@ def diff_message(
     needs_graph = shared.mode != "conversation" and has_text and not is_extracted
     properties = {
         **_message_properties(shared, message, slot),
+        "data": data,
+        "bytes": len(message.content.encode()) + len((data or "").encode()),
         "content_hash": content_hash,
         "hash": full_hash,
         "timestamp_ms": own_timestamp_ms
@@ -121,7 +124,6 @@ def _message_properties(
 ) -> dict[str, Any]:
     """Return the properties that do not depend on what is stored."""
     own_project, own_tokens = _read_own_metadata(message)
-    data = message.data_json
     project = own_project or shared.project
     tokens = build_tokens(
         shared.namespace,
@@ -139,8 +141,6 @@ def _message_properties(
         "name": message.name,
         **text_properties(message.indexed_text, shared.language),
         "content": message.content,
-        "data": data,
-        "bytes": len(message.content.encode()) + len((data or "").encode()),
         "metadata": message.metadata_json,
         "project": project,
         "confidence": 1.0,
@@ -150,7 +150,9 @@ def _message_properties(
     }
 
 
-def _hash_message(message: Message, position: int, timestamp_ms: int | None) -> tuple[str, str]:
+def _hash_message(
+    message: Message, position: int, timestamp_ms: int | None, data: str | None
+) -> tuple[str, str]:
     """Return the hash of the text and the hash of all fields."""
     content_hash = digest(message.content)
     return content_hash, digest(
@@ -160,7 +162,7 @@ def _hash_message(message: Message, position: int, timestamp_ms: int | None) -> 
         content_hash,
         message.metadata_json or "",
         str(timestamp_ms or ""),
-        *([data] if (data := message.data_json) else []),
+        *([data] if data else []),
     )
 
 

@@ -1,5 +1,6 @@
 """Appending messages on a real server."""
 
+import asyncio
 import re
 import threading
 
@@ -7,6 +8,7 @@ import neo4j
 import numpy as np
 import pytest
 
+from mcp_context_persistence import AsyncContextPersistenceClient
 from mcp_context_persistence.exceptions import ValidationError
 from mcp_context_persistence.models import Conversation
 from tests.graph.conversations import dump, turns
@@ -306,3 +308,20 @@ def test_an_append_whose_reply_was_lost_adds_its_messages_once(client, monkeypat
     assert len(replies) == 1
     assert [message.content for message in load(client)] == [*([] if is_new else ["a"]), "b", "b"]
     assert_in_order(client)
+
+
+def test_tasks_append_at_once(server, namespace):
+    async def append() -> list[str]:
+        async with AsyncContextPersistenceClient(
+            server.bolt_url, auth=server.auth, namespace=namespace
+        ) as client:
+            calls = [
+                client.append_messages("c", turns(f"{number}"), mode="knowledge")
+                for number in range(6)
+            ]
+            answers = await asyncio.gather(*calls)
+            history = await client.load_conversation_history("c")
+        assert [message.id for message in history.messages] == [f"c:{n}" for n in range(6)]
+        return [key for answer in answers for key in answer.created_ids]
+
+    assert sorted(asyncio.run(append())) == [f"c:{number}" for number in range(6)]
