@@ -62,13 +62,13 @@ def read_message(value: Any) -> Any:
     if fields.keys() <= _PLAIN_KEYS and isinstance(fields.get("content"), str):
         return fields
     _read_content(fields)
-    extra = _read_extra(fields, is_object=not isinstance(value, Mapping))
-    tool_calls = fields.get("tool_calls")
-    shaped = {key: fields[key] for key in FIELDS if key in fields}
-    if tool_calls is not None:
-        shaped["tool_calls"] = _read_items("value.tool_calls", tool_calls)
-    shaped["extra"] = extra
-    return shaped
+    is_object = not isinstance(value, Mapping)
+    if is_object and fields.get("tool_calls") == []:
+        del fields["tool_calls"]  # objects have all of their fields
+    if fields.get("tool_calls") is not None:
+        fields["tool_calls"] = _read_items("value.tool_calls", fields["tool_calls"])
+    fields["extra"] = _read_extra(fields, is_object=is_object)
+    return fields
 
 
 def _to_mapping(value: Any) -> Mapping[Any, Any] | None:
@@ -109,7 +109,8 @@ def _read_content(fields: dict[Any, Any]) -> None:
         fields["content"] = texts.spoken or texts.tool_results
         return
     has_calls = fields.get("tool_calls") is not None or fields.get("function_call") is not None
-    may_lack_text = fields.get("role") in ROLES_WITHOUT_TEXT
+    role = fields.get("role")
+    may_lack_text = isinstance(role, str) and role in ROLES_WITHOUT_TEXT
     if content is None and may_lack_text and ("content" in fields or has_calls):
         fields["content"] = ""
 

@@ -133,6 +133,10 @@ def test_no_text_is_allowed_beside_tool_calls_and_for_tools_and_assistants():
             {"role": "robot", "content": "x"},
             "messages.0.role: must be one of: assistant, developer, function, system, tool, user",
         ),
+        (
+            {"role": ["user"], "content": None},
+            "messages.0.role: must be a valid string; messages.0.content: must be a valid string",
+        ),
         ("x", "messages.0: must be a mapping"),
         (5, "messages.0: must be a mapping"),
         (dict, "messages.0: must be a mapping"),
@@ -189,6 +193,8 @@ class LangChainMessage(BaseModel):
     response_metadata: dict = {}
     name: str | None = None
     id: str | None = None
+    example: bool = False
+    tool_calls: list = []
 
 
 class OpenAIMessage(BaseModel):
@@ -239,6 +245,7 @@ class Turn:
 def test_objects_of_other_programs_are_messages(value, role, content, extra):
     message = read(value)
     assert (message.role, message.content, message.extra) == (role, content, extra)
+    assert message.tool_calls in (None, [TOOL_CALL])
 
 
 PLAIN = st.recursive(
