@@ -71,3 +71,7 @@ class StaleStateError(DatabaseError):
     The library reads the state again and repeats the call; users see this error only where that
     fails several times.
     """
+
+
+class Rollback(Exception):  # noqa: N818 - no error
+    """Rolls a transaction back from inside; who started the transaction catches it."""

@@ -30,7 +30,7 @@ from mcp_context_persistence.kg.driver.schema_repair import Repair, SchemaRepair
 from mcp_context_persistence.kg.driver.server import Server, describe_server, read_components
 from mcp_context_persistence.kg.driver.server_recovery import Recover, Recovery, Restart
 from mcp_context_persistence.kg.driver.statement import Run, Statement
-from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError
+from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError, Rollback
 from mcp_context_persistence.kg.limits import DEADLINE_SECONDS
 
 log = logging.getLogger(__name__)
@@ -279,7 +279,7 @@ class Graph:
         ):
             try:
                 yield session
-            except (*DRIVER_ERRORS, ContextPersistenceError):
+            except (*DRIVER_ERRORS, ContextPersistenceError, Rollback):
                 raise
             except Exception:
                 attempt.abandon()  # nobody knows what the connection still has to read
@@ -354,6 +354,8 @@ class Graph:
             except ContextPersistenceError as error:  # of the transaction's own work
                 if attempts.may_be_applied:
                     error.outcome = "unknown"
+                raise
+            except Rollback:
                 raise
             except Exception as error:  # what the driver or the reader of a row did not understand
                 attempts.end_attempt(attempt, error)

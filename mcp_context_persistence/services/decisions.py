@@ -10,7 +10,12 @@ from mcp_context_persistence.ingest.extraction.decision_cues import (
 )
 from mcp_context_persistence.kg import identifiers, limits, timestamps, validation
 from mcp_context_persistence.kg.driver.statement import Row, Run
-from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError, NotFoundError
+from mcp_context_persistence.kg.errors import (
+    ContextPersistenceError,
+    DatabaseError,
+    NotFoundError,
+    Rollback,
+)
 from mcp_context_persistence.kg.models import Decision, Message
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import conversation_diff, decisions
@@ -103,7 +108,7 @@ def _write_decision(engine: Engine, decision: Decision, *, now: int) -> Row:
     return row
 
 
-class _ProposalUnchanged(Exception):  # noqa: N818 - no error: it rolls the transaction back
+class _ProposalUnchanged(Rollback):
     """A proposal is not written: it was reviewed, or its message was changed or removed."""
 
     def __init__(self, row: Row | None) -> None:

@@ -99,6 +99,7 @@ def _build_response(
     )
 
 
+@validation.reads_argument
 def _read_bound(field: str, value: object) -> tuple[str | None, int | None]:
     """Return the id of a message, and the time in milliseconds; text may be either.
 
@@ -110,8 +111,7 @@ def _read_bound(field: str, value: object) -> tuple[str | None, int | None]:
         raise ValidationError(f"{field} must be the id of a message, a date or a time")
     key = validation.check_identifier(field, value) if isinstance(value, str) else None
     try:
-        with validation.reading(field):
-            first, last = timestamps.read_span(field, key or value)
+        first, last = timestamps.read_span(field, key or value)
     except ValidationError:
         if key is None:
             raise

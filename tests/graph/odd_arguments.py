@@ -231,7 +231,12 @@ CALLS: dict[str, dict[str, Any]] = {
         "evidence": [{"key": "a"}],
     },
     "propose_decisions": {"conversation_id": "odd", "save": False},
-    "query_knowledge_graph": {"entity_id": "odd-a", "depth": 1, "operation": "context"},
+    "query_knowledge_graph": {
+        "entity_id": "odd-a",
+        "depth": 1,
+        "operation": "context",
+        "include_unasserted": False,
+    },
     "reextract": {"conversation_id": "odd", "apply": False},
     "review_decision": {"decision_id": "odd-none", "accept": True},
     "save_conversation": {
