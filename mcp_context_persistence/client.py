@@ -57,7 +57,8 @@ class ContextPersistenceClient(
 
     Every call ends within its deadline (30 s unless configured) and raises only subclasses of
     `ContextPersistenceError`, or the error of your own progress function as it is. Every call may
-    be repeated: if you write the same again, the graph does not change.
+    be repeated: if you write the same again, the graph does not change. Only messages without an id
+    that you append are added again.
     """
 
     @unset_defaults("spacy_model")
