@@ -150,7 +150,7 @@ OTHER = {
     "load_conversation_history": {"limit"},
     "merge_entities": {"reason", "merged_by", "evidence"},
     "propose_decisions": {"save"},
-    "query_knowledge_graph": {"depth", "operation"},
+    "query_knowledge_graph": {"depth", "operation", "include_unasserted"},
     "reextract": {"apply"},
     "review_decision": {"accept"},
     "save_conversation": {"messages", "project_path", "mode", "metadata", "embeddings", "replace"},
