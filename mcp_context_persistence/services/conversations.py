@@ -67,9 +67,12 @@ def build_conversation(
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedSave:
-    """The work that was done before a save: the stored state, extractions and vectors."""
+    """The work that was done before a save: the stored state, extractions and vectors.
 
-    stored: StoredConversation
+    The stored state is None where it may be another one by the time of the save.
+    """
+
+    stored: StoredConversation | None
     cache: AnalysisCache
 
 
