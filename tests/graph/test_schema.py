@@ -168,10 +168,12 @@ def save_every_property(client):
                 "metadata": {"a": 1, "project": "q"},
             },
             {"role": "assistant", "content": "word " * 600},
+            {"role": "user", "content": "The DataProcessor class does not use polars."},
         ],
         project_path="/p",
         metadata={"tags": ["x"]},
     )
+    client.append_messages("c", [{"role": "user", "content": ["In parts."]}])
     client.save_decision("c", "architecture", "We talked about pandas", "Use polars", 0.5)
     client.extract_entities("The OrderParser class uses polars.", conversation_id="c")
     client.update_knowledge_graph([{"id": "e", "metadata": {"a": 1}, "description": "d"}], [])
