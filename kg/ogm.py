@@ -181,6 +181,7 @@ class EntityProfile(SearchableNode):
 
     facets = ArrayProperty(StringProperty())
     name = StringProperty()
+    folded = StringProperty()
     type = StringProperty()
     type_facet = StringProperty()
     description = StringProperty()
