@@ -166,12 +166,12 @@ def save_every_property(client):
         [
             {
                 "role": "user",
-                "content": "The DataProcessor class uses pandas. The DataProcessor class never uses numpy.",
+                "content": "The DataProcessor class uses pandas. "
+                "The DataProcessor class never uses numpy.",
                 "name": "Ana",
                 "metadata": {"a": 1, "project": "q"},
             },
             {"role": "assistant", "content": "word " * 600},
-            {"role": "user", "content": "The DataProcessor class does not use polars."},
         ],
         project_path="/p",
         metadata={"tags": ["x"]},
