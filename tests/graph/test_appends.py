@@ -279,8 +279,10 @@ def test_the_cost_of_an_append_does_not_depend_on_the_length(client, profiles):
         costs[length] = (without_id, profiles())
         assert client.load_conversation_history(conversation_id, 1).total_messages == length + 3
     short, long = costs.values()
-    assert [len(statements) for statements in short] == [2, 2]
-    assert long == short
+    assert [len(statements) for statements in (*short, *long)] == [2, 2, 2, 2]
+    # The server may choose another plan meanwhile, which has some rows more or fewer.
+    room = 20
+    assert np.all(np.array(long) <= np.array(short) + room), (short, long)
 
 
 @pytest.mark.parametrize("is_new", [True, False])
