@@ -27,6 +27,7 @@ from bench.speed import (
     analytics,
     appending,
     batches,
+    deleting,
     encoding,
     ingest,
     reading,
@@ -57,6 +58,7 @@ class Sizes:
     texts_rounds: int = 5
     first_answer: int = 2_000
     analytics_rounds: int = 15
+    deleted: int = 10_000
 
 
 TINY = Sizes(
@@ -74,6 +76,7 @@ TINY = Sizes(
     texts_rounds=1,
     first_answer=20,
     analytics_rounds=1,
+    deleted=20,
 )
 
 
@@ -170,6 +173,9 @@ LARGE_STORE: dict[str, Callable[[Setup], Rows]] = {
             count=setup.sizes.ingest,
             rounds=setup.sizes.ingest_rounds,
         )
+    ],
+    "delete": lambda setup: [
+        deleting.measure_deletion(setup.url, setup.auth, count=setup.sizes.deleted)
     ],
     "analytics": lambda setup: analytics.measure_analytics(
         setup.url, setup.auth, setup.data, times=setup.sizes.analytics_rounds

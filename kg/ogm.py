@@ -79,6 +79,7 @@ class Conversation(StoredNode):
     """A conversation. `metadata` is JSON; `revision` grows with every write.
 
     `last_id` is the id of the last message; it may be out of date or missing.
+    A conversation without a `revision` is being deleted.
     """
 
     kind = StringProperty()

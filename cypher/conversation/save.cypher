@@ -7,7 +7,7 @@
 // other. Entities come sorted by id, so that writers of different conversations take locks in the
 // same order. Vectors are set by procedure, which accepts them in binary.
 // The mentions of `stale_ids` and their support of relationships are deleted before new ones are
-// written.
+// written. A sentence of the old text is no longer their evidence.
 // A proposed decision is deleted with the last message that contains its sentence; its time is that
 // of the first such message. A reviewed decision stays. `REMOVE d.fresh` locks it before its status
 // is read.
@@ -37,7 +37,8 @@ CALL () {
   CALL (m, e) {
     MATCH (e)-[r]->(:Entity)
     WHERE m.id IN r.sources
-    SET r.sources = [id IN r.sources WHERE id <> m.id]
+    SET r.sources = [id IN r.sources WHERE id <> m.id],
+      r.evidence = CASE WHEN m.content CONTAINS r.evidence THEN null ELSE r.evidence END
     WITH r WHERE size(r.sources) = 0 AND r.origin = 'extracted' AND r.capped IS NULL
     DELETE r
   }
@@ -195,6 +196,8 @@ CALL () {
   MERGE (a)-[r:$(row.type)]->(b)
   ON CREATE SET r += row.properties, r.created_ms = $batch.now, r.sources = []
   SET r.updated_ms = $batch.now,
+    r.evidence = CASE WHEN r.evidence IS NULL AND r.origin = 'extracted' THEN row.properties.evidence
+      ELSE r.evidence END,
     r.confidence = CASE WHEN r.origin = 'extracted' AND r.confidence < row.properties.confidence
       THEN row.properties.confidence ELSE r.confidence END
   WITH r, row, coalesce(r.sources, []) + [id IN row.sources WHERE NOT id IN coalesce(r.sources, [])]

@@ -23,7 +23,11 @@ from mcp_context_persistence.kg.writes.conversation_diff import (
 from mcp_context_persistence.models import SaveConversationResponse
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services.message_analysis import MessageAnalysis, analyze_messages
-from mcp_context_persistence.services.optimistic_writes import Write, write_conversation
+from mcp_context_persistence.services.optimistic_writes import (
+    Write,
+    write_conversation,
+    write_locked,
+)
 
 
 def build_conversation(
@@ -96,14 +100,14 @@ def save_conversation(
             "embeddings: the mode knowledge keeps no vectors of messages; "
             "use hybrid or conversation"
         )
-    save = _Save(
+    save = ConversationSave(
         engine, conversation, mode=mode, embeddings=embeddings, replace=replace, prepared=prepared
     )
     difference, analysis = engine.embeddings.retry_when_stale(save.run)
     return _build_response(difference, analysis, seconds=time.perf_counter() - start)
 
 
-class _Save:
+class ConversationSave:
     """One save of a conversation, with what its attempts share."""
 
     def __init__(
@@ -112,10 +116,11 @@ class _Save:
         conversation: Conversation,
         *,
         mode: str,
-        embeddings: object,
-        replace: bool,
-        prepared: PreparedSave | None,
+        embeddings: object = None,
+        replace: bool = False,
+        prepared: PreparedSave | None = None,
     ) -> None:
+        """Prepare a save; `run` makes it. See `save_conversation` for the arguments."""
         self._engine = engine
         self._conversation = conversation
         self._mode = mode
@@ -128,6 +133,10 @@ class _Save:
     def run(self) -> tuple[ConversationDiff, MessageAnalysis]:
         """Write the difference, and return what was written."""
         return write_conversation(self._engine, self._conversation.conversation_id, self._try)
+
+    def try_locked(self, run: Run) -> tuple[ConversationDiff, MessageAnalysis] | None:
+        """Save inside a transaction that locks the conversation first; return what was written."""
+        return write_locked(self._engine, self._conversation.conversation_id, self._try, run)
 
     def _try(self, run: Run, write: Write) -> tuple[ConversationDiff, MessageAnalysis] | None:
         """Return what was written, None where another writer came between the two statements."""

@@ -116,7 +116,7 @@ class _ProposalUnchanged(Rollback):
         self.row = row
 
 
-def _write_proposal(
+def write_proposal(
     engine: Engine, proposal: ProposedDecision, *, text_hashes: Mapping[str, str], now: int
 ) -> Row | None:
     """Write a proposal in one transaction.
@@ -168,7 +168,7 @@ def propose_decisions(
         row["id"]: row
         for row in engine.graph.run(decisions.list_of_conversation(engine.namespace, checked_id))
     }
-    proposals_found = _find_proposals(checked_id, messages, stored_proposals)
+    proposals_found = find_proposals(checked_id, messages, stored_proposals)
     saved = outdated = written_count = 0
     for proposal in proposals_found if should_save else ():
         stored = stored_proposals.get(proposal.decision.id)
@@ -176,7 +176,7 @@ def propose_decisions(
             continue
         try:
             row = engine.embeddings.retry_when_stale(
-                partial(_write_proposal, engine, proposal, text_hashes=text_hashes, now=now)
+                partial(write_proposal, engine, proposal, text_hashes=text_hashes, now=now)
             )
         except ContextPersistenceError as error:
             if not written_count:
@@ -207,7 +207,7 @@ def _is_stored_unchanged(row: Row, proposal: ProposedDecision) -> bool:
     )
 
 
-def _find_proposals(
+def find_proposals(
     conversation_id: str, messages: Sequence[Message], stored_proposals: Mapping[str, Row]
 ) -> list[ProposedDecision]:
     """Find the sentences that state decisions, each one once, with the status that is stored."""

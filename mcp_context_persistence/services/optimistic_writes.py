@@ -1,13 +1,14 @@
 """Write to a conversation that other writers may change between reading and writing."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.schema.type_limits import Types
 from mcp_context_persistence.kg.writes import conversations as statements
 from mcp_context_persistence.runtime.engine import Engine
+from mcp_context_persistence.services.conversation_deletion import complete_deletion
 
 TRIES_WITHOUT_LOCK = 3
 
@@ -29,17 +30,26 @@ def write_conversation(engine: Engine, conversation_id: str, attempt: TryToWrite
         if (result := attempt(engine.graph.run, engine.types.run)) is not None:
             return result
 
-    def try_locked(run: Run) -> T | None:
-        def write(statement: Statement[Row], used_types: Types) -> list[Any]:
-            rows: list[Row] = run(statement)
-            engine.types.register(run, used_types)
-            return rows
-
-        run(statements.lock(engine.namespace, conversation_id))
-        return attempt(run, write)
-
-    if (result := engine.types.transact(try_locked, name="save_conversation")) is not None:
+    complete_deletion(engine, conversation_id)
+    result = engine.types.transact(
+        lambda run: write_locked(engine, conversation_id, attempt, run), name="save_conversation"
+    )
+    if result is not None:
         return result
     raise DatabaseError(
         "the conversation was removed while it was saved; save it again", retryable=True
     )
+
+
+def write_locked(
+    engine: Engine, conversation_id: str, attempt: TryToWrite[T], run: Run
+) -> T | None:
+    """Lock the conversation in the transaction of `run`; return what the attempt returns."""
+
+    def write(statement: Statement[Row], used_types: Types) -> list[Row]:
+        rows: list[Row] = run(statement)
+        engine.types.register(run, used_types)
+        return rows
+
+    run(statements.lock(engine.namespace, conversation_id))
+    return attempt(run, write)

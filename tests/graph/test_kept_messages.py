@@ -136,3 +136,18 @@ def test_messages_of_other_programs_are_stored_found_and_given_back(client):
 
 def loaded_of(client, conversation_id):
     return client.load_conversation_history(conversation_id).messages
+
+
+def test_an_update_keeps_tool_calls_and_replaces_parts(client):
+    call = {"id": "t1", "type": "function", "function": {"name": "find", "arguments": "{}"}}
+    client.append_messages(
+        "c", [{"id": "a", "role": "assistant", "content": ["Old."], "tool_calls": [call]}]
+    )
+    client.update_message("a", metadata={"seen": True})
+    assert loaded_of(client, "c")[0].parts == ["Old."]
+    client.update_message("a", content="New.")
+    (message,) = loaded_of(client, "c")
+    assert (message.content, message.parts, message.tool_calls) == ("New.", None, [call])
+    client.delete_message("a")
+    client.append_messages("c", turns("b"))
+    assert contents(client) == ["b"]

@@ -166,8 +166,7 @@ def save_every_property(client):
         [
             {
                 "role": "user",
-                "content": "The DataProcessor class uses pandas. "
-                "The DataProcessor class never uses numpy.",
+                "content": "The DataProcessor class uses pandas and never uses numpy.",
                 "name": "Ana",
                 "metadata": {"a": 1, "project": "q"},
             },
