@@ -25,6 +25,7 @@ from bench.report import Report, Rows, table
 from bench.servers import read_credentials
 from bench.speed import (
     analytics,
+    appending,
     batches,
     deleting,
     encoding,
@@ -47,6 +48,8 @@ class Sizes:
     pause_seconds: float = 3.0
     processes: int = 7
     small_saves: int = 60
+    append_length: int = 10_000
+    appends: int = 200
     bulk: int = 20_000
     search: int = 20_000
     ingest: int = 2_000
@@ -63,6 +66,8 @@ TINY = Sizes(
     pause_seconds=0.0,
     processes=1,
     small_saves=2,
+    append_length=20,
+    appends=2,
     bulk=20,
     search=100,
     ingest=20,
@@ -134,6 +139,11 @@ SMALL_STORE: dict[str, Callable[[Setup], Rows]] = {
     ],
     "small": lambda setup: [
         writing.measure_small_saves(setup.url, setup.auth, times=setup.sizes.small_saves)
+    ],
+    "append": lambda setup: [
+        appending.measure_appends(
+            setup.url, setup.auth, length=setup.sizes.append_length, times=setup.sizes.appends
+        )
     ],
     "bulk": lambda setup: [
         writing.measure_bulk_write(

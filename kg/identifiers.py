@@ -33,6 +33,8 @@ _SIGNS = str.maketrans(
 _DIGEST_CHARACTERS = 16  # hexadecimal digits that distinguish long names after they were cut
 _CASE_CHANGE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[A-Za-z0-9]+")
+_POSITION = re.compile(r"[0-9]+(?:\.[0-9]+)?")  # also with the suffix of an id in use
+_POSITION_CHARACTERS = 20  # at most
 
 
 def build_entity_id(name: str) -> str:
@@ -116,6 +118,21 @@ def build_message_id(conversation_id: str, position: int) -> str:
         if len(plain.encode()) <= limits.IDENTIFIER_BYTES
         else f"message:{digest(conversation_id)}:{position}"
     )
+
+
+def is_built_message_id(conversation_id: str, message_id: str) -> bool:
+    """Return whether an id is one that the library gives to messages without an id."""
+    return any(
+        message_id.startswith(prefix) and bool(_POSITION.fullmatch(message_id[len(prefix) :]))
+        for prefix in list_message_id_prefixes(conversation_id)
+    )
+
+
+def list_message_id_prefixes(conversation_id: str) -> list[str]:
+    """Return what stands before the position in the ids of `build_message_id`."""
+    plain, short = f"{conversation_id}:", f"message:{digest(conversation_id)}:"
+    has_room = len(plain.encode()) + _POSITION_CHARACTERS <= limits.IDENTIFIER_BYTES
+    return [plain] if has_room else [plain, short]
 
 
 def digest(*values: str) -> str:

@@ -7,7 +7,11 @@ Lengths of text are in characters unless the name says bytes; sizes are counts.
 IDENTIFIER_BYTES = 512
 NAMESPACE_BYTES = 128
 MESSAGE_CHARACTERS = 1_000_000
+MESSAGE_PARTS = 1_000
+# As JSON: parts, tool calls and what else a message has besides text and metadata.
+MESSAGE_DATA_BYTES = 4_000_000
 MESSAGES_PER_CONVERSATION = 10_000
+APPENDED_MESSAGES = 100_000  # of a conversation, those included that were not appended
 DOCUMENT_CHARACTERS = 1_000_000
 METADATA_BYTES = 65_536  # as JSON
 METADATA_DEPTH = 16

@@ -68,6 +68,7 @@ class AsyncContextPersistenceClient:
         renew_locks_in_children(self)
 
     save_conversation = _make_async(Client.save_conversation)
+    append_messages = _make_async(Client.append_messages)
     load_conversation_history = _make_async(Client.load_conversation_history)
     save_decision = _make_async(Client.save_decision)
     propose_decisions = _make_async(Client.propose_decisions)

@@ -9,6 +9,7 @@ from mcp_context_persistence.exceptions import ValidationError
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.progress import ProgressError, carry_errors, raise_original
 from mcp_context_persistence.methods.analytics import AnalyticsCalls
+from mcp_context_persistence.methods.appends import AppendCalls
 from mcp_context_persistence.methods.batches import BatchCalls
 from mcp_context_persistence.methods.cache import CacheCalls
 from mcp_context_persistence.methods.conversations import ConversationCalls
@@ -37,6 +38,7 @@ def _check_auth(field: str, value: object) -> tuple[str, str]:
 
 class ContextPersistenceClient(
     ConversationCalls,
+    AppendCalls,
     DecisionCalls,
     DocumentCalls,
     GraphCalls,
@@ -59,7 +61,8 @@ class ContextPersistenceClient(
 
     Every call ends within its deadline (30 s unless configured) and raises only subclasses of
     `ContextPersistenceError`, or the error of your own progress function as it is. Every call may
-    be repeated: if you write the same again, the graph does not change.
+    be repeated: if you write the same again, the graph does not change. Only messages without an id
+    that you append are added again.
     """
 
     @unset_defaults("spacy_model")

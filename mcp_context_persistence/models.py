@@ -8,6 +8,7 @@ from mcp_context_persistence.responses.analytics import (
     GraphAnalytics,
     SimilarEntity,
 )
+from mcp_context_persistence.responses.appends import AppendMessagesResponse
 from mcp_context_persistence.responses.context import BuildContextResponse, Citation
 from mcp_context_persistence.responses.conversations import (
     LoadConversationHistoryResponse,
@@ -93,6 +94,7 @@ from mcp_context_persistence.responses.statistics import (
 )
 
 __all__ = [
+    "AppendMessagesResponse",
     "BuildContextResponse",
     "CacheMetrics",
     "CallMetrics",

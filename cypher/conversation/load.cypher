@@ -20,7 +20,7 @@ CALL (c, a, b) {
   WITH m ORDER BY CASE WHEN $batch.forward THEN m.position ELSE -m.position END
   LIMIT $batch.limit
   WITH m ORDER BY m.position
-  RETURN collect(m {.id, .role, .name, .content, .metadata, .timestamp_ms, .position}) AS messages
+  RETURN collect(m {.id, .role, .name, .content, .metadata, .data, .timestamp_ms, .position}) AS messages
 }
 RETURN c {.id, .project_path, .mode, .metadata, .created_ms, .updated_ms} AS conversation,
   COUNT { (c)-[:HAS_MESSAGE]->() } AS total, messages,

@@ -1,16 +1,19 @@
 // Read the stored state of a conversation, so that unchanged messages need not be written.
 // Columns: revision (integer, 0 for a new conversation), conversation (map or null), messages (list
-// of maps in order: id, position, hash, content_hash, embedded, extracted, timestamp_ms,
+// of maps in order: id, position, role, hash, content_hash, embedded, extracted, timestamp_ms,
 // given_vector), ids_used_elsewhere (those of `ids` that belong to another conversation), patterns
 // (version of the namespace's own patterns, 0 for none). Always one row.
 // Plan: one seek on the conversation, one expand over its messages, one seek per id.
+// The revision is read first: if another writer commits while this runs, it is older than the rest,
+// and the save that expects it is refused.
 :param batch => {namespace: "default", conversation_id: "conv-123", ids: ["conv-123:0"]}
 OPTIONAL MATCH (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
+WITH c, coalesce(c.revision, 0) AS revision
 OPTIONAL MATCH (p:EntityPatterns {namespace: $batch.namespace})
 CALL (c) {
   OPTIONAL MATCH (c)-[:HAS_MESSAGE]->(m:Message)
   WITH m ORDER BY m.position
-  RETURN collect(m {.id, .position, .hash, .content_hash, .embedded, .extracted, .timestamp_ms,
+  RETURN collect(m {.id, .position, .role, .hash, .content_hash, .embedded, .extracted, .timestamp_ms,
     .given_vector}) AS messages
 }
 CALL () {
@@ -19,6 +22,6 @@ CALL () {
   WHERE m.conversation_id <> $batch.conversation_id
   RETURN collect(id) AS ids_used_elsewhere
 }
-RETURN coalesce(c.revision, 0) AS revision,
+RETURN revision,
   c {.project_path, .metadata, .mode, .created_ms} AS conversation, messages, ids_used_elsewhere,
   coalesce(p.version, 0) AS patterns;

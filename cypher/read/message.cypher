@@ -5,6 +5,6 @@
 :param batch => {namespace: "default", id: "conv-123:0"}
 MATCH (m:Message {namespace: $batch.namespace, id: $batch.id})<-[:HAS_MESSAGE]-(c:Conversation)
 WHERE c.revision IS NOT NULL
-RETURN m {.id, .role, .name, .content, .metadata, .timestamp_ms, .position, .created_ms, .updated_ms} AS message,
+RETURN m {.id, .role, .name, .content, .metadata, .data, .timestamp_ms, .position, .created_ms, .updated_ms} AS message,
   c.id AS conversation_id, c.mode AS mode, c.project_path AS project_path,
   COLLECT { MATCH (m)-[:MENTIONS]->(e:Entity) RETURN e.id ORDER BY e.id } AS entity_ids;

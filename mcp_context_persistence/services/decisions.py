@@ -34,6 +34,7 @@ from mcp_context_persistence.services.knowledge_writer import (
     store_knowledge_with,
 )
 
+RESULT_ROLES = frozenset({"tool", "function"})  # whose messages nobody has said
 PROPOSED_TYPE = "unspecified"  # a sentence does not tell the type of its decision
 
 
@@ -212,6 +213,8 @@ def find_proposals(
     """Find the sentences that state decisions, each one once, with the status that is stored."""
     by_id: dict[str, ProposedDecision] = {}
     for message in messages:
+        if message.stored_role in RESULT_ROLES:
+            continue
         for sentence in find_decision_sentences(message.content):
             proposal_id, message_id = (
                 identifiers.build_proposal_id(conversation_id, sentence.text),

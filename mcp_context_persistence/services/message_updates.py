@@ -42,7 +42,8 @@ def _check_changes(changes: Mapping[str, object]) -> dict[str, Any]:
         message = checked_models.conversation("update", [fields]).messages[0]
     except ValidationError as error:
         raise ValidationError(str(error).replace(_FIELD, "")) from error.__cause__
-    return {name: getattr(message, name) for name in changes}
+    names = {*changes, "parts"} if "content" in changes else changes  # parts have the text, too
+    return {name: getattr(message, name) for name in names}
 
 
 def _update(

@@ -25,7 +25,17 @@ class Lengths:
 def _save_again(world: World, _other: World, random: Random) -> Any:
     talk = world.talk(random.randrange(6))
     talk["messages"] = talk["messages"][: random.randint(1, 3)]
-    return world.client.save_conversation(**talk, replace=random.random() < 0.5)
+    return world.client.save_conversation(**talk, replace=True)
+
+
+def _append(world: World, _other: World, random: Random) -> Any:
+    number = random.randrange(6)
+    talk = world.talk(number)
+    talk["messages"] = [
+        {**message, "id": f"{world.name}-{number}-{place}"}
+        for place, message in enumerate(talk["messages"])
+    ]
+    return world.client.append_messages(**talk)
 
 
 def _review(world: World, _other: World, random: Random) -> Any:
@@ -118,6 +128,7 @@ def _texts(world: World) -> list[str]:
 
 # For every public name of the client a call with words of its own world.
 CALLS: dict[str, Call] = {
+    "append_messages": _append,
     "batch_extract_entities": lambda world, _, random: world.client.batch_extract_entities(
         _texts(world), store=random.random() < 0.5
     ),

@@ -113,6 +113,18 @@ WRITE_CALLS = [
         case="again",
     ),
     WriteCall(
+        "append_messages",
+        lambda client, _: client.append_messages(
+            "new talk", [{**message, "id": f"own-{n}"} for n, message in enumerate(SAID)]
+        ),
+        case="new",
+    ),
+    WriteCall(
+        "append_messages",
+        lambda client, _: client.append_messages("talk", [{**CHANGED[2], "id": "own"}]),
+        _talk,
+    ),
+    WriteCall(
         "save_decision",
         lambda client, _: client.save_decision(
             "talk", "architecture", "We need a graph.", "Use Neo4j."

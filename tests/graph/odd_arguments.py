@@ -112,6 +112,14 @@ LIST_FILTERS = {
 RECIPE = {"base": "fast", "weights": {"time": 0.5}, "recency": 1.5, "vector_candidates": 20}
 # A value for each parameter of each call, with everything that it may contain.
 CALLS: dict[str, dict[str, Any]] = {
+    "append_messages": {
+        "conversation_id": "odd",
+        "messages": [MESSAGE],
+        "project_path": "/p",
+        "mode": "conversation",
+        "metadata": {"project": "p", "tags": ["t"]},
+        "embeddings": [[0.5] * 384],
+    },
     "batch_extract_entities": {
         "texts": ["We use pandas."],
         "parallel": False,

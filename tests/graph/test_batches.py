@@ -121,7 +121,7 @@ def test_invalid_items_get_an_error_and_the_others_are_saved(client):
 def test_a_repeated_conversation_is_saved_in_order(client):
     given = [
         conversation_of(1, size=2),
-        {**conversation_of(1, size=2), "messages": [{"role": "user", "content": "Now this."}]},
+        {**conversation_of(1, size=2), "messages": [{"role": "user", "content": "Now this."}] * 2},
     ] * 3
     answers = client.batch_save_conversations(given)
     assert all(one.success for one in answers)
@@ -131,7 +131,7 @@ def test_a_repeated_conversation_is_saved_in_order(client):
 
 def test_a_repeated_conversation_is_compared_with_the_save_before(client, monkeypatch):
     first, second = conversation_of(1, size=2), conversation_of(1, size=2)
-    second["messages"] = [{"role": "user", "content": "Now this."}]
+    second["messages"] = [{"role": "user", "content": "Now this."}] * 2
     client.batch_save_conversations([first])
     save = conversations.save_conversation
 

@@ -37,6 +37,14 @@ def damaged(client):
     return client
 
 
+def test_parts_that_are_cut_are_a_documented_error(client):
+    client.append_messages("talk", [{"role": "user", "content": ["Roses."]}])
+    query(client, "MATCH (m:Message {namespace: $n}) SET m.data = $cut", cut=CUT)
+    with pytest.raises(ContextPersistenceError, match="stored data of a message") as caught:
+        client.load_conversation_history("talk")
+    assert "Ros" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "call",
     [

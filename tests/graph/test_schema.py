@@ -175,6 +175,7 @@ def save_every_property(client):
         project_path="/p",
         metadata={"tags": ["x"]},
     )
+    client.append_messages("c", [{"role": "user", "content": ["In parts."]}])
     client.save_decision("c", "architecture", "We talked about pandas", "Use polars", 0.5)
     client.extract_entities("The OrderParser class uses polars.", conversation_id="c")
     client.update_knowledge_graph([{"id": "e", "metadata": {"a": 1}, "description": "d"}], [])
