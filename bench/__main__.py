@@ -25,7 +25,9 @@ from bench.report import Report, Rows, table
 from bench.servers import read_credentials
 from bench.speed import (
     analytics,
+    appending,
     batches,
+    deleting,
     encoding,
     ingest,
     reading,
@@ -46,6 +48,8 @@ class Sizes:
     pause_seconds: float = 3.0
     processes: int = 7
     small_saves: int = 60
+    append_length: int = 10_000
+    appends: int = 200
     bulk: int = 20_000
     search: int = 20_000
     ingest: int = 2_000
@@ -54,6 +58,7 @@ class Sizes:
     texts_rounds: int = 5
     first_answer: int = 2_000
     analytics_rounds: int = 15
+    deleted: int = 10_000
 
 
 TINY = Sizes(
@@ -61,6 +66,8 @@ TINY = Sizes(
     pause_seconds=0.0,
     processes=1,
     small_saves=2,
+    append_length=20,
+    appends=2,
     bulk=20,
     search=100,
     ingest=20,
@@ -69,6 +76,7 @@ TINY = Sizes(
     texts_rounds=1,
     first_answer=20,
     analytics_rounds=1,
+    deleted=20,
 )
 
 
@@ -132,6 +140,11 @@ SMALL_STORE: dict[str, Callable[[Setup], Rows]] = {
     "small": lambda setup: [
         writing.measure_small_saves(setup.url, setup.auth, times=setup.sizes.small_saves)
     ],
+    "append": lambda setup: [
+        appending.measure_appends(
+            setup.url, setup.auth, length=setup.sizes.append_length, times=setup.sizes.appends
+        )
+    ],
     "bulk": lambda setup: [
         writing.measure_bulk_write(
             setup.url,
@@ -160,6 +173,9 @@ LARGE_STORE: dict[str, Callable[[Setup], Rows]] = {
             count=setup.sizes.ingest,
             rounds=setup.sizes.ingest_rounds,
         )
+    ],
+    "delete": lambda setup: [
+        deleting.measure_deletion(setup.url, setup.auth, count=setup.sizes.deleted)
     ],
     "analytics": lambda setup: analytics.measure_analytics(
         setup.url, setup.auth, setup.data, times=setup.sizes.analytics_rounds

@@ -1,7 +1,7 @@
 """Builds rows for the statements that write extracted entities, mentions and relations."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -120,13 +120,20 @@ def build_graph_rows(
 
 
 def _select_best_mentions(extractions: Sequence[tuple[str, Extraction]]) -> dict[str, Mention]:
-    """Return for each entity the mention that gives it its name and type."""
+    """Return for each entity the mention that gives it its type, with its commonest name."""
     best: dict[str, Mention] = {}
+    names: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for _, extraction in extractions:
         for mention in extraction.mentions:
             current = best.get(mention.entity_id)
             if current is None or _rank(mention) > _rank(current):
                 best[mention.entity_id] = mention
+            if mention.redirected_from is None:
+                names[mention.entity_id][mention.name] += 1
+    for entity_id, counts in names.items():
+        if len(counts) > 1:
+            name = counts.most_common(1)[0][0]
+            best[entity_id] = replace(best[entity_id], name=name)
     return best
 
 

@@ -1,6 +1,7 @@
 """Build the identifiers of the graph from names: ids, labels and relationship types."""
 
 import re
+import unicodedata
 from hashlib import blake2b
 
 from mcp_context_persistence.kg import limits
@@ -26,9 +27,14 @@ RESERVED_TYPES = frozenset(
 # All relationship types that the graph itself needs. A type for which there is no room is stored as
 # RELATED_TO.
 GRAPH_TYPES = (*sorted(RESERVED_TYPES), "EVIDENCED_BY", "INTO", "MERGED", "RELATED_TO")
+_SIGNS = str.maketrans(
+    {**dict.fromkeys("’‘ʼ′`´", "'"), **dict.fromkeys("‐‑", "-"), "\u00ad": None, "\u200b": None}
+)
 _DIGEST_CHARACTERS = 16  # hexadecimal digits that distinguish long names after they were cut
 _CASE_CHANGE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[A-Za-z0-9]+")
+_POSITION = re.compile(r"[0-9]+(?:\.[0-9]+)?")  # also with the suffix of an id in use
+_POSITION_CHARACTERS = 20  # at most
 
 
 def build_entity_id(name: str) -> str:
@@ -47,6 +53,17 @@ def build_entity_id(name: str) -> str:
     digest = blake2b(data, digest_size=_DIGEST_CHARACTERS // 2).hexdigest()
     start = data[: limits.IDENTIFIER_BYTES - _DIGEST_CHARACTERS - 1].decode(errors="ignore")
     return f"{start}_{digest}"
+
+
+def fold_name(name: str) -> str:
+    """Return the form in which the spellings of a name meet: ``NEO4J`` and ``Neo4j`` are the same.
+
+    Case, Unicode form, kinds of apostrophes and hyphens, white space and a final full stop do not
+    count; ``C``, ``C++`` and ``C#`` stay apart. Like an id, it is cut where it is too long.
+    """
+    folded = unicodedata.normalize("NFKC", name).casefold().translate(_SIGNS)
+    words = unicodedata.normalize("NFC", folded).replace("_", " ").split()
+    return build_entity_id(" ".join(words).rstrip(".") or " ".join(words))
 
 
 def split_name(name: str) -> str:
@@ -101,6 +118,21 @@ def build_message_id(conversation_id: str, position: int) -> str:
         if len(plain.encode()) <= limits.IDENTIFIER_BYTES
         else f"message:{digest(conversation_id)}:{position}"
     )
+
+
+def is_built_message_id(conversation_id: str, message_id: str) -> bool:
+    """Return whether an id is one that the library gives to messages without an id."""
+    return any(
+        message_id.startswith(prefix) and bool(_POSITION.fullmatch(message_id[len(prefix) :]))
+        for prefix in list_message_id_prefixes(conversation_id)
+    )
+
+
+def list_message_id_prefixes(conversation_id: str) -> list[str]:
+    """Return what stands before the position in the ids of `build_message_id`."""
+    plain, short = f"{conversation_id}:", f"message:{digest(conversation_id)}:"
+    has_room = len(plain.encode()) + _POSITION_CHARACTERS <= limits.IDENTIFIER_BYTES
+    return [plain] if has_room else [plain, short]
 
 
 def digest(*values: str) -> str:

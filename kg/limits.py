@@ -7,7 +7,11 @@ Lengths of text are in characters unless the name says bytes; sizes are counts.
 IDENTIFIER_BYTES = 512
 NAMESPACE_BYTES = 128
 MESSAGE_CHARACTERS = 1_000_000
+MESSAGE_PARTS = 1_000
+# As JSON: parts, tool calls and what else a message has besides text and metadata.
+MESSAGE_DATA_BYTES = 4_000_000
 MESSAGES_PER_CONVERSATION = 10_000
+APPENDED_MESSAGES = 100_000  # of a conversation, those included that were not appended
 DOCUMENT_CHARACTERS = 1_000_000
 METADATA_BYTES = 65_536  # as JSON
 METADATA_DEPTH = 16
@@ -21,6 +25,9 @@ ENTITY_TYPES = 200  # likewise, besides concept
 DATABASE_TYPES = 60_000
 DESCRIPTION_CHARACTERS = 4_000
 DECISION_CHARACTERS = 20_000
+DELETED_BYTES = 16_777_216  # of the texts of messages that one transaction deletes
+DELETED_MESSAGES = 5_000  # that one transaction deletes of a conversation
+DELETED_AT_ONCE = 20_000  # nodes that one statement deletes of a namespace
 TRAVERSAL_DEPTH = 5
 TRAVERSAL_NODES = 500
 TRAVERSAL_PATHS = 500
@@ -49,6 +56,7 @@ MERGED_AT_ONCE = 100  # entities that one merge removes
 GLINER_LABELS = 30
 # In one response, and among those that must be undone before another one.
 LISTED_MERGES = 100
+LISTED_ITEMS = 1_000  # conversations, decisions or entities in one page of a list
 ENTITY_PATTERNS = 200  # expressions of a namespace, for all types together
 PATTERN_CHARACTERS = 1_000
 CONVERSATIONS_PER_BATCH = 100_000

@@ -6,13 +6,14 @@ Values are checked once, when a model is built.
 import re
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic import ValidationError as PydanticValidationError
 
-from mcp_context_persistence.kg import limits, timestamps, validation
+from mcp_context_persistence.kg import limits, message_shapes, timestamps, validation
 from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.message_parts import read_part_texts
 
 Mode = Literal["conversation", "knowledge", "hybrid"]
 MODES: tuple[Mode, ...] = ("conversation", "knowledge", "hybrid")
@@ -32,7 +33,7 @@ def _check_type(value: str) -> str:
 
 
 def _check_content(value: str) -> str:
-    return validation.check_text("value", value, characters=limits.MESSAGE_CHARACTERS)
+    return validation.check_string("value", value, characters=limits.MESSAGE_CHARACTERS)
 
 
 def _check_metadata(value: object) -> dict[str, Any] | None:
@@ -43,13 +44,15 @@ def _check_confidence(value: object) -> object:
     return validation.check_share("value", value)
 
 
-def _refuse_numbers(value: object) -> object:
-    """Refuse a number, and a string of one, which pydantic reads as seconds since 1970."""
+def _read_time(value: object) -> object:
+    """Read seconds and milliseconds since 1970; refuse strings of them, and other numbers."""
     with validation.reading("value"):
         if value is None or isinstance(value, date):
             return value
         if isinstance(value, str) and _DATE.match(value):
             return str.__str__(value)
+        if (time := message_shapes.read_epoch(value)) is not None:
+            return time
     raise ValidationError(TIMESTAMP_RULE)
 
 
@@ -66,9 +69,7 @@ def _check_role(value: str) -> str:
 Identifier = Annotated[str, AfterValidator(_check_identifier)]
 TypeName = Annotated[str, AfterValidator(_check_type)]
 Metadata = Annotated[dict[str, Any] | None, BeforeValidator(_check_metadata)]
-Timestamp = Annotated[
-    datetime | None, BeforeValidator(_refuse_numbers), AfterValidator(_check_calendar)
-]
+Timestamp = Annotated[datetime | None, BeforeValidator(_read_time), AfterValidator(_check_calendar)]
 Confidence = Annotated[float, BeforeValidator(_check_confidence)]
 
 
@@ -76,8 +77,12 @@ class Message(BaseModel):
     """One message of a conversation.
 
     A message without an id is identified by its position in the conversation. A time stamp is a
-    `datetime`, a `date` or a string in ISO 8601 that begins with a complete date; one without a
-    zone means UTC. A message without a time stamp gets the time at which it is first saved.
+    `datetime`, a `date`, a string in ISO 8601 that begins with a complete date, or the seconds or
+    milliseconds since 1970 as a number; one without a zone means UTC. A message without a time
+    stamp gets the time at which it is first saved.
+
+    A message may also be built from a mapping or an object of another program, whose `content` is
+    a list of parts. Then `parts` has the parts, and `content` the text in them.
     """
 
     model_config = ConfigDict(
@@ -94,11 +99,85 @@ class Message(BaseModel):
     metadata: Metadata = Field(None, description="Additional metadata")
     id: Identifier | None = Field(None, description="The message's own id, unique in the namespace")
     name: Identifier | None = Field(None, description="Name of the speaker")
+    parts: list[Any] | None = Field(
+        None, description="The parts of the content as they were given, if it was a list"
+    )
+    tool_calls: list[Any] | None = Field(None, description="Tool calls as they were given")
+    tool_call_id: Identifier | None = Field(
+        None, description="The id of the tool call whose result this message is"
+    )
+    extra: dict[str, Any] | None = Field(
+        None, description="Keys of the message that have no field here, as they were given"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_shape(cls, value: Any) -> Any:
+        """Read a message in the form of another program."""
+        with validation.reading("value"):
+            return value if isinstance(value, cls) else message_shapes.read_message(value)
+
+    @model_validator(mode="after")
+    def _check_text(self) -> Self:
+        """Refuse a message without text, unless it calls a tool, has parts or is a tool's."""
+        may_lack_text = (
+            self.role in message_shapes.ROLES_WITHOUT_TEXT or self.parts or self.tool_calls
+        )
+        if not may_lack_text:
+            validation.check_text(
+                "value.content", self.content, characters=limits.MESSAGE_CHARACTERS
+            )
+        _ = self.data_json  # checks its size
+        return self
 
     @property
     def metadata_json(self) -> str | None:
         """The metadata as canonical JSON."""
         return validation.dump_metadata("metadata", self.metadata)
+
+    @property
+    def data_json(self) -> str | None:
+        """What the message has besides text and metadata, as canonical JSON."""
+        return message_shapes.dump_data(
+            role=self.role if self.stored_role != self.role else None,
+            parts=self.parts,
+            tool_calls=self.tool_calls,
+            tool_call_id=self.tool_call_id,
+            extra=self.extra,
+        )
+
+    @property
+    def stored_role(self) -> str:
+        """The role for filters: a message of a user that has only results of tools is a tool's."""
+        if self.role != "user" or not self.parts:
+            return self.role
+        texts = read_part_texts(self.parts)
+        return "tool" if texts.tool_results and not texts.spoken else self.role
+
+    @property
+    def indexed_text(self) -> str:
+        """The text by which searches find the message: its content and what its parts hold."""
+        if not self.parts and not self.tool_calls:
+            return self.content
+        texts = read_part_texts(self.parts, self.tool_calls)
+        results = texts.tool_results if texts.spoken else ""
+        return "\n".join(filter(None, (self.content, results, texts.attachments)))
+
+    def as_given(self) -> dict[str, Any]:
+        """Return the message as a mapping in the form in which it was given.
+
+        The content is the list of parts, a text, or None beside tool calls without a text. Keys
+        without a value are left out.
+        """
+        content = self.parts if self.parts is not None else self.content
+        fields: dict[str, Any] = {
+            "role": self.role,
+            "content": content or (None if self.tool_calls else content),
+        }
+        for key in ("tool_calls", "tool_call_id", "name", "id", "timestamp", "metadata"):
+            if (value := getattr(self, key)) is not None:
+                fields[key] = value
+        return (self.extra or {}) | fields
 
 
 class Conversation(BaseModel):
@@ -244,9 +323,7 @@ def conversation(
     try:
         checked = Conversation(
             conversation_id=conversation_id,
-            messages=[
-                _read_message(f"messages.{index}", item) for index, item in enumerate(message_list)
-            ],
+            messages=message_list,
             project_path=project_path,
             mode=mode,
             metadata=metadata,
@@ -254,16 +331,9 @@ def conversation(
         )
     except PydanticValidationError as error:
         # Pydantic's own text holds the keys that were given.
-        raise explain(error, known_keys=sorted(Message.model_fields)) from _find_cause(error)
+        raise explain(error) from _find_cause(error)
     _check_message_ids(checked)
     return checked
-
-
-@validation.reads_argument
-def _read_message(field: str, value: object) -> object:
-    """Return a message as pydantic can read it without calling methods of the caller's class."""
-    is_mapping = not isinstance(value, Message) and isinstance(value, Mapping)
-    return validation.check_mapping(field, value) if is_mapping else value
 
 
 def _find_cause(error: PydanticValidationError) -> BaseException | None:
@@ -276,11 +346,9 @@ def _find_cause(error: PydanticValidationError) -> BaseException | None:
 
 
 def _check_message_ids(conversation: Conversation) -> None:
-    """Refuse repeated ids, and messages without an id beside messages with one."""
+    """Refuse repeated ids."""
     indexes: dict[str, int] = {}
     for index, message in enumerate(conversation.messages):
-        if (message.id is None) != (conversation.messages[0].id is None):
-            raise ValidationError(f"messages.{index}.id: give every message an id, or none of them")
         if message.id is None:
             continue
         if (first := indexes.setdefault(message.id, index)) != index:

@@ -76,7 +76,11 @@ class EmbeddedNode(SearchableNode):
 
 
 class Conversation(StoredNode):
-    """A conversation. `metadata` is JSON; `revision` grows with every write."""
+    """A conversation. `metadata` is JSON; `revision` grows with every write.
+
+    `last_id` is the id of the last message; it may be out of date or missing.
+    A conversation without a `revision` is being deleted.
+    """
 
     kind = StringProperty()
     content = StringProperty()
@@ -89,6 +93,7 @@ class Conversation(StoredNode):
     tags = ArrayProperty(StringProperty())
     metadata = StringProperty()
     revision = IntegerProperty()
+    last_id = StringProperty()
     mentioned = ArrayProperty(StringProperty())
 
     messages = RelationshipTo("Message", "HAS_MESSAGE")
@@ -101,6 +106,8 @@ class Message(EmbeddedNode):
 
     `own_facets` and `own_project` come from its own metadata, the rest of `facets` and `project`
     from its conversation. `given_vector` is the hash of a vector that the caller passed.
+    `data` has, as JSON, parts, tool calls and other keys of the message. `append_key` names the
+    append that added it.
     `unasserted` has, as JSON, the relations that the text denies, plans, supposes and so on;
     `unasserted_ids` has the ids of their ends.
     """
@@ -120,6 +127,8 @@ class Message(EmbeddedNode):
     own_facets = ArrayProperty(StringProperty())
     own_project = StringProperty()
     given_vector = StringProperty()
+    append_key = StringProperty()
+    data = StringProperty()
 
     conversation = RelationshipFrom("Conversation", "HAS_MESSAGE")
     next = RelationshipTo("Message", "NEXT")
@@ -173,6 +182,7 @@ class EntityProfile(SearchableNode):
 
     facets = ArrayProperty(StringProperty())
     name = StringProperty()
+    folded = StringProperty()
     type = StringProperty()
     type_facet = StringProperty()
     description = StringProperty()

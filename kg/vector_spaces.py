@@ -71,6 +71,7 @@ class VectorState:
     merges: int = 0
     ids: tuple[str, ...] = ()
     followed: tuple[tuple[str, str], ...] = ()
+    spellings: tuple[Mapping[str, Any], ...] = ()
 
     def guard_parameters(self) -> dict[str, Any]:
         """Return the parameter `expected_state`, which the guards of statements compare."""
@@ -83,6 +84,7 @@ class VectorState:
             "merges": self.merges,
             "ids": list(self.ids),
             "followed": [{"id": merged, "into": target} for merged, target in self.followed],
+            "spellings": list(self.spellings),
         }
 
     def is_current(self, row: Row) -> bool:

@@ -9,14 +9,17 @@ from mcp_context_persistence.exceptions import ValidationError
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.progress import ProgressError, carry_errors, raise_original
 from mcp_context_persistence.methods.analytics import AnalyticsCalls
+from mcp_context_persistence.methods.appends import AppendCalls
 from mcp_context_persistence.methods.batches import BatchCalls
 from mcp_context_persistence.methods.cache import CacheCalls
 from mcp_context_persistence.methods.conversations import ConversationCalls
 from mcp_context_persistence.methods.decisions import DecisionCalls
+from mcp_context_persistence.methods.deletion import DeletionCalls
 from mcp_context_persistence.methods.documents import DocumentCalls
 from mcp_context_persistence.methods.duplicates import DuplicateCalls
 from mcp_context_persistence.methods.embeddings import EmbeddingCalls
 from mcp_context_persistence.methods.graph import GraphCalls
+from mcp_context_persistence.methods.listing import ListingCalls
 from mcp_context_persistence.methods.memory_usage import MemoryCalls
 from mcp_context_persistence.methods.monitoring import MonitoringCalls
 from mcp_context_persistence.methods.patterns import PatternCalls
@@ -35,6 +38,7 @@ def _check_auth(field: str, value: object) -> tuple[str, str]:
 
 class ContextPersistenceClient(
     ConversationCalls,
+    AppendCalls,
     DecisionCalls,
     DocumentCalls,
     GraphCalls,
@@ -47,6 +51,8 @@ class ContextPersistenceClient(
     MemoryCalls,
     MonitoringCalls,
     PatternCalls,
+    DeletionCalls,
+    ListingCalls,
 ):
     """Memory for an AI assistant, stored as one property graph in Neo4j.
 
@@ -55,7 +61,8 @@ class ContextPersistenceClient(
 
     Every call ends within its deadline (30 s unless configured) and raises only subclasses of
     `ContextPersistenceError`, or the error of your own progress function as it is. Every call may
-    be repeated: if you write the same again, the graph does not change.
+    be repeated: if you write the same again, the graph does not change. Only messages without an id
+    that you append are added again.
     """
 
     @unset_defaults("spacy_model")

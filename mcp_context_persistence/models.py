@@ -8,6 +8,7 @@ from mcp_context_persistence.responses.analytics import (
     GraphAnalytics,
     SimilarEntity,
 )
+from mcp_context_persistence.responses.appends import AppendMessagesResponse
 from mcp_context_persistence.responses.context import BuildContextResponse, Citation
 from mcp_context_persistence.responses.conversations import (
     LoadConversationHistoryResponse,
@@ -18,6 +19,18 @@ from mcp_context_persistence.responses.decisions import (
     ProposeDecisionsResponse,
     ReviewDecisionResponse,
     SaveDecisionResponse,
+)
+from mcp_context_persistence.responses.deletion import (
+    ChangedCounts,
+    DeleteConversationResponse,
+    DeletedCounts,
+    DeleteDecisionResponse,
+    DeleteDocumentResponse,
+    DeleteEntityResponse,
+    DeleteMessageResponse,
+    DeleteNamespaceResponse,
+    DeleteRelationshipResponse,
+    DeleteResponse,
 )
 from mcp_context_persistence.responses.documents import SaveDocumentResponse
 from mcp_context_persistence.responses.duplicates import (
@@ -41,6 +54,18 @@ from mcp_context_persistence.responses.graph import (
     GraphStep,
     QueryKnowledgeGraphResponse,
     UpdateKnowledgeGraphResponse,
+)
+from mcp_context_persistence.responses.listing import (
+    GetDecisionResponse,
+    GetDocumentResponse,
+    GetEntityResponse,
+    GetMessageResponse,
+    ListConversationsResponse,
+    ListDecisionsResponse,
+    ListedConversation,
+    ListedEntity,
+    ListEntitiesResponse,
+    UpdateMessageResponse,
 )
 from mcp_context_persistence.responses.memory_usage import (
     CleanupMemoryResponse,
@@ -69,10 +94,12 @@ from mcp_context_persistence.responses.statistics import (
 )
 
 __all__ = [
+    "AppendMessagesResponse",
     "BuildContextResponse",
     "CacheMetrics",
     "CallMetrics",
     "CentralEntity",
+    "ChangedCounts",
     "Citation",
     "CleanupMemoryResponse",
     "Communities",
@@ -83,6 +110,15 @@ __all__ = [
     "CreateRelationshipResponse",
     "DateRange",
     "Decision",
+    "DeleteConversationResponse",
+    "DeleteDecisionResponse",
+    "DeleteDocumentResponse",
+    "DeleteEntityResponse",
+    "DeleteMessageResponse",
+    "DeleteNamespaceResponse",
+    "DeleteRelationshipResponse",
+    "DeleteResponse",
+    "DeletedCounts",
     "DuplicateEvidence",
     "DuplicateGroup",
     "DuplicatePair",
@@ -92,6 +128,10 @@ __all__ = [
     "ExtractEntitiesResponse",
     "FindDuplicateEntitiesResponse",
     "GetConversationStatsResponse",
+    "GetDecisionResponse",
+    "GetDocumentResponse",
+    "GetEntityResponse",
+    "GetMessageResponse",
     "GetMetricsResponse",
     "GraphAnalytics",
     "GraphContext",
@@ -99,7 +139,12 @@ __all__ = [
     "GraphPath",
     "GraphStep",
     "HybridSearchParams",
+    "ListConversationsResponse",
+    "ListDecisionsResponse",
+    "ListEntitiesResponse",
     "ListMergesResponse",
+    "ListedConversation",
+    "ListedEntity",
     "LoadConversationHistoryResponse",
     "MemoryParts",
     "MemoryStats",
@@ -125,4 +170,5 @@ __all__ = [
     "StorageUsage",
     "UndoMergeResponse",
     "UpdateKnowledgeGraphResponse",
+    "UpdateMessageResponse",
 ]

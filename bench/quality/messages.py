@@ -26,7 +26,8 @@ FILES = tuple(
     for part in ("dev", "kept")
     for shapes in ("chat_code", "notes_tool")
 )
-_UNLABELED_TYPES = frozenset({"concept", "group", "language", "law", "work"})
+_UNLABELED_TYPES = frozenset({"concept", "group", "language", "law"})
+_LABELS_BY_TYPE = {"work": "product"}  # A book or a film is labeled as a product.
 _FIGURES = ("entities", "typed entities", "pairs", "typed relations")
 
 
@@ -60,7 +61,7 @@ def read_extraction(extraction: Extraction) -> _Answer:
         names.setdefault(mention.entity_id, mention.name)
     return _build_answer(
         [
-            (mention.name, mention.type)
+            (mention.name, _LABELS_BY_TYPE.get(mention.type, mention.type))
             for mention in extraction.mentions
             if mention.type not in _UNLABELED_TYPES
         ],
@@ -125,7 +126,10 @@ def _score(pairs: Sequence[tuple[set[Any], set[Any]]]) -> dict[str, float]:
 def _describe_errors(
     row: dict[str, Any], extraction: Extraction, extracted: _Answer, labeled: _Answer
 ) -> list[str]:
-    rules = {(fold(m.name), m.type): m.extractor for m in extraction.mentions}
+    rules = {
+        (fold(m.name), _LABELS_BY_TYPE.get(m.type, m.type)): m.extractor
+        for m in extraction.mentions
+    }
     notes = [
         *(f"missed {item}" for item in sorted(labeled.typed_entities - extracted.typed_entities)),
         *(

@@ -3,10 +3,12 @@
 // before_position, after_position (integers: where the messages `before_id` and `after_id` are, null
 // where the conversation has no such message). No row: the conversation does not exist.
 // A bound is a position or a message; `before_ms` and `after_ms` hold where that message is missing.
+// A conversation without a revision is being deleted.
 // Plan: one seek and one expand; the rows at one end by position are kept, then put in order.
 // One map as parameter: lists of other lengths would be planned anew.
 :param batch => {namespace: "default", conversation_id: "conv-123", limit: 50, forward: false, before_id: null, before_position: null, before_ms: null, after_id: null, after_position: null, after_ms: null}
 MATCH (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
+WHERE c.revision IS NOT NULL
 OPTIONAL MATCH (b:Message {namespace: $batch.namespace, id: $batch.before_id, conversation_id: c.id})
 OPTIONAL MATCH (a:Message {namespace: $batch.namespace, id: $batch.after_id, conversation_id: c.id})
 CALL (c, a, b) {
@@ -18,7 +20,7 @@ CALL (c, a, b) {
   WITH m ORDER BY CASE WHEN $batch.forward THEN m.position ELSE -m.position END
   LIMIT $batch.limit
   WITH m ORDER BY m.position
-  RETURN collect(m {.id, .role, .name, .content, .metadata, .timestamp_ms, .position}) AS messages
+  RETURN collect(m {.id, .role, .name, .content, .metadata, .data, .timestamp_ms, .position}) AS messages
 }
 RETURN c {.id, .project_path, .mode, .metadata, .created_ms, .updated_ms} AS conversation,
   COUNT { (c)-[:HAS_MESSAGE]->() } AS total, messages,

@@ -7,7 +7,7 @@
 // other. Entities come sorted by id, so that writers of different conversations take locks in the
 // same order. Vectors are set by procedure, which accepts them in binary.
 // The mentions of `stale_ids` and their support of relationships are deleted before new ones are
-// written.
+// written. A sentence of the old text is no longer their evidence.
 // A proposed decision is deleted with the last message that contains its sentence; its time is that
 // of the first such message. A reviewed decision stays. `REMOVE d.fresh` locks it before its status
 // is read.
@@ -21,7 +21,7 @@
 // `expected_state` is the namespace's vector state as the caller read it; a guard compares it with
 // the present one.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
-:param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, stale_ids: [], removed_ids: [], changed: [], created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], last_stored_id: null, relink: false, inherited: null, chunks: [], entities: [], mentions: [], relations: [], max_evidence: 50, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+:param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, stale_ids: [], removed_ids: [], changed: [], created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], last_stored_id: null, relink: false, inherited: null, chunks: [], entities: [], mentions: [], relations: [], max_evidence: 50, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: [], spellings: []}}
 CYPHER replan=skip
 MERGE (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 ON CREATE SET c.revision = 0, c.created_ms = $batch.now, c.kind = 'conversation'
@@ -37,7 +37,8 @@ CALL () {
   CALL (m, e) {
     MATCH (e)-[r]->(:Entity)
     WHERE m.id IN r.sources
-    SET r.sources = [id IN r.sources WHERE id <> m.id]
+    SET r.sources = [id IN r.sources WHERE id <> m.id],
+      r.evidence = CASE WHEN m.content CONTAINS r.evidence THEN null ELSE r.evidence END
     WITH r WHERE size(r.sources) = 0 AND r.origin = 'extracted' AND r.capped IS NULL
     DELETE r
   }
@@ -195,6 +196,8 @@ CALL () {
   MERGE (a)-[r:$(row.type)]->(b)
   ON CREATE SET r += row.properties, r.created_ms = $batch.now, r.sources = []
   SET r.updated_ms = $batch.now,
+    r.evidence = CASE WHEN r.evidence IS NULL AND r.origin = 'extracted' THEN row.properties.evidence
+      ELSE r.evidence END,
     r.confidence = CASE WHEN r.origin = 'extracted' AND r.confidence < row.properties.confidence
       THEN row.properties.confidence ELSE r.confidence END
   WITH r, row, coalesce(r.sources, []) + [id IN row.sources WHERE NOT id IN coalesce(r.sources, [])]
@@ -240,7 +243,12 @@ CALL () {
       }
       RETURN row
     }
-  ))
+  )) OR EXISTS {
+    UNWIND expected.spellings AS row
+    MATCH (x:Entity {namespace: $batch.namespace, folded: row.folded})
+    WHERE NOT x.id IN expected.ids AND NOT x.type IN row.excluded_types
+    RETURN x
+  }
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS guard
 }
 RETURN COUNT { (c)-[:HAS_MESSAGE]->() } AS linked,

@@ -1,20 +1,20 @@
 // Read the stored state of a conversation, so that unchanged messages need not be written.
 // Columns: revision (integer, 0 for a new conversation), conversation (map or null), messages (list
-// of maps in order: id, position, hash, content_hash, embedded, extracted, timestamp_ms,
+// of maps in order: id, position, role, hash, content_hash, embedded, extracted, timestamp_ms,
 // given_vector), ids_used_elsewhere (those of `ids` that belong to another conversation), patterns
 // (version of the namespace's own patterns, 0 for none). Always one row.
 // Plan: one seek on the conversation, one expand over its messages, one seek per id. Removing a
 // property that the node never has takes its lock and writes nothing: while another save is being
-// committed, its revision may be visible before its messages.
+// committed, its revision may be visible before its messages. The revision is read first.
 :param batch => {namespace: "default", conversation_id: "conv-123", ids: ["conv-123:0"]}
 OPTIONAL MATCH (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 REMOVE c.version
-WITH c
+WITH c, coalesce(c.revision, 0) AS revision
 OPTIONAL MATCH (p:EntityPatterns {namespace: $batch.namespace})
 CALL (c) {
   OPTIONAL MATCH (c)-[:HAS_MESSAGE]->(m:Message)
   WITH m ORDER BY m.position
-  RETURN collect(m {.id, .position, .hash, .content_hash, .embedded, .extracted, .timestamp_ms,
+  RETURN collect(m {.id, .position, .role, .hash, .content_hash, .embedded, .extracted, .timestamp_ms,
     .given_vector}) AS messages
 }
 CALL () {
@@ -23,6 +23,6 @@ CALL () {
   WHERE m.conversation_id <> $batch.conversation_id
   RETURN collect(id) AS ids_used_elsewhere
 }
-RETURN coalesce(c.revision, 0) AS revision,
+RETURN revision,
   c {.project_path, .metadata, .mode, .created_ms} AS conversation, messages, ids_used_elsewhere,
   coalesce(p.version, 0) AS patterns;

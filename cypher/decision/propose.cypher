@@ -9,7 +9,7 @@
 // `expected_state` is the namespace's vector state as the caller read it; a guard compares it with
 // the present one.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
-:param batch => {namespace: "default", conversation_id: "conv-123", now: 1767225600000, id: "decision:1", supported_ids: ["rel:1"], properties: {conversation_id: "conv-123", decision_type: "unspecified", context: "We use it.", outcome: "We use it.", content: "We use it.", kind: "decision", facets: ["1"]}, vector: null, conversation_token: "1", entity_ids: ["DataProcessor"], evidence: [{id: "conv-123:3", hash: "1"}], expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+:param batch => {namespace: "default", conversation_id: "conv-123", now: 1767225600000, id: "decision:1", supported_ids: ["rel:1"], properties: {conversation_id: "conv-123", decision_type: "unspecified", context: "We use it.", outcome: "We use it.", content: "We use it.", kind: "decision", facets: ["1"]}, vector: null, conversation_token: "1", entity_ids: ["DataProcessor"], evidence: [{id: "conv-123:3", hash: "1"}], expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: [], spellings: []}}
 CYPHER replan=skip
 MATCH (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 CALL (c) {
@@ -97,7 +97,12 @@ CALL () {
       }
       RETURN row
     }
-  ))
+  )) OR EXISTS {
+    UNWIND expected.spellings AS row
+    MATCH (x:Entity {namespace: $batch.namespace, folded: row.folded})
+    WHERE NOT x.id IN expected.ids AND NOT x.type IN row.excluded_types
+    RETURN x
+  }
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS guard
 }
 RETURN created, coalesce(d.status, 'accepted') AS status, d.created_ms AS created_ms;

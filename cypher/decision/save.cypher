@@ -6,7 +6,7 @@
 // `expected_state` is the namespace's vector state as the caller read it; a guard compares it with
 // the present one.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
-:param batch => {namespace: "default", conversation_id: "conv-123", now: 1767225600000, id: "conv-123:decision:1", conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, properties: {decision_type: "architecture", context: "Two designs", outcome: "The simple one", content: "Two designs. The simple one", kind: "decision", facets: ["1"], status: "accepted"}, vector: null, conversation_token: "1", entity_ids: ["DataProcessor"], expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+:param batch => {namespace: "default", conversation_id: "conv-123", now: 1767225600000, id: "conv-123:decision:1", conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, properties: {decision_type: "architecture", context: "Two designs", outcome: "The simple one", content: "Two designs. The simple one", kind: "decision", facets: ["1"], status: "accepted"}, vector: null, conversation_token: "1", entity_ids: ["DataProcessor"], expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: [], spellings: []}}
 CYPHER replan=skip
 MERGE (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 ON CREATE SET c += $batch.conversation, c.revision = 0, c.created_ms = $batch.now,
@@ -59,7 +59,12 @@ CALL () {
       }
       RETURN row
     }
-  ))
+  )) OR EXISTS {
+    UNWIND expected.spellings AS row
+    MATCH (x:Entity {namespace: $batch.namespace, folded: row.folded})
+    WHERE NOT x.id IN expected.ids AND NOT x.type IN row.excluded_types
+    RETURN x
+  }
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS guard
 }
 RETURN created, conversation_created, COUNT { (d)-[:ABOUT]->() } AS linked,

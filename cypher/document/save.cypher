@@ -9,7 +9,7 @@
 // `expected_state` is the namespace's vector state as the caller read it; a guard compares it with
 // the present one, and also fails if entities were merged while mentions were deleted.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
-:param batch => {namespace: "default", now: 1767225600000, id: "handbook", properties: {kind: "document", content: "Text", hash: "1", project: ""}, passages: [{properties: {id: "document:handbook#0", document_id: "handbook", position: 0, start: 0, end: 4, content: "Text", kind: "document", facets: ["1"]}, vector: [0.1, 0.2], mentions: [{id: "DataProcessor", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}]}], supported: {rel1: ["document:handbook#0"]}, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+:param batch => {namespace: "default", now: 1767225600000, id: "handbook", properties: {kind: "document", content: "Text", hash: "1", project: ""}, passages: [{properties: {id: "document:handbook#0", document_id: "handbook", position: 0, start: 0, end: 4, content: "Text", kind: "document", facets: ["1"]}, vector: [0.1, 0.2], mentions: [{id: "DataProcessor", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}]}], supported: {rel1: ["document:handbook#0"]}, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: [], spellings: []}}
 CYPHER replan=skip
 MERGE (d:Document {namespace: $batch.namespace, id: $batch.id})
 ON CREATE SET d.created_ms = $batch.now, d.fresh = true
@@ -85,7 +85,12 @@ CALL (mentioned_entities) {
       }
       RETURN row
     }
-  ))
+  )) OR EXISTS {
+    UNWIND expected.spellings AS row
+    MATCH (x:Entity {namespace: $batch.namespace, folded: row.folded})
+    WHERE NOT x.id IN expected.ids AND NOT x.type IN row.excluded_types
+    RETURN x
+  }
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS guard
 }
 RETURN created, COUNT { (d)-[:HAS_CHUNK]->() } AS passages;

@@ -3,7 +3,7 @@
 // Columns: id (string).
 // `expected_state` is the namespace's vector state as the caller read it; the guard of
 // `namespace/touch`, which ends the transaction, compares it with the present one.
-:param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataValidator", label: "Class", stale_label: "Concept", properties: {name: "DataValidator", type: "class", type_facet: "1"}, vector: null, has_new_type: false}], expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+:param batch => {namespace: "default", now: 1767225600000, entities: [{id: "DataValidator", label: "Class", stale_label: "Concept", properties: {name: "DataValidator", type: "class", type_facet: "1"}, vector: null, has_new_type: false}], expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: [], spellings: []}}
 UNWIND $batch.entities AS row
 MATCH (e:Entity {namespace: $batch.namespace, id: row.id})
 SET e += row.properties, e.updated_ms = $batch.now

@@ -4,7 +4,7 @@
 // `expected_state` says where vectors were written, null where there were none. If another model is
 // in use by now, or an id of the rows belongs to a merged entity, the range guard rolls everything
 // back, see cypher/README.md.
-:param batch => {namespace: "default", expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+:param batch => {namespace: "default", expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: [], spellings: []}}
 MERGE (v:NamespaceVersion {namespace: $batch.namespace})
 SET v.version = randomUUID()
 WITH v
@@ -21,7 +21,12 @@ CALL (v) {
       WITH row WHERE NOT EXISTS { (:MergedEntity {namespace: $batch.namespace, id: row.id})<-[:MERGED]-(:Merge)-[:INTO]->({id: row.into}) }
       RETURN row
     }
-  ))
+  )) OR EXISTS {
+    UNWIND expected.spellings AS row
+    MATCH (x:Entity {namespace: $batch.namespace, folded: row.folded})
+    WHERE NOT x.id IN expected.ids AND NOT x.type IN row.excluded_types
+    RETURN x
+  }
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS guard
 }
 RETURN v.version AS version;

@@ -10,7 +10,7 @@
 // `expected_state` is the namespace's vector state as the caller read it; a guard compares it with
 // the present one.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
-:param batch => {namespace: "default", now: 1767225600000, texts: [{id: "conv-123:0", guard: "1", entities: [{id: "pandas", properties: {start: 0, end: 6, count: 1, confidence: 0.5, extractor: "pattern:technology"}}], unasserted: {unasserted: null, unasserted_ids: null}}], entities: [{id: "pandas", label: "Technology", vector: null, properties: {name: "pandas", type: "technology", type_facet: "1"}}], retyped: [{id: "pandas", label: "Technology", stale_label: "Library", properties: {type: "technology", type_facet: "1", facets: ["1"]}}], relations: [], max_evidence: 50, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: []}}
+:param batch => {namespace: "default", now: 1767225600000, texts: [{id: "conv-123:0", guard: "1", entities: [{id: "pandas", properties: {start: 0, end: 6, count: 1, confidence: 0.5, extractor: "pattern:technology"}}], unasserted: {unasserted: null, unasserted_ids: null}}], entities: [{id: "pandas", label: "Technology", vector: null, properties: {name: "pandas", type: "technology", type_facet: "1"}}], retyped: [{id: "pandas", label: "Technology", stale_label: "Library", properties: {type: "technology", type_facet: "1", facets: ["1"]}}], relations: [], max_evidence: 50, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: [], spellings: []}}
 CALL () {
   UNWIND $batch.texts AS row
   MATCH (m:Message|Chunk {namespace: $batch.namespace, id: row.id})
@@ -123,7 +123,12 @@ CALL () {
       }
       RETURN row
     }
-  ))
+  )) OR EXISTS {
+    UNWIND expected.spellings AS row
+    MATCH (x:Entity {namespace: $batch.namespace, folded: row.folded})
+    WHERE NOT x.id IN expected.ids AND NOT x.type IN row.excluded_types
+    RETURN x
+  }
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS guard
 }
 RETURN CASE WHEN surplus_mentions > 0 THEN 1 / (surplus_mentions * 0)

@@ -17,6 +17,8 @@ _PATH = re.compile(
     rf"(?P<path>(?:[A-Za-z]:\\|~/|\.{{0,2}}/)?(?:[\w@.+-]++[/\\])*+[\w@+-]+(?:\.[\w@+-]+)*"
     rf"\.(?:{_FILE_ENDINGS}))(?![\w/\\-]|\.\w)"
 )
+# Of differences of files ("a/src/x.py"), and of paths that begin where the program runs.
+_PATH_PREFIX = re.compile(r"(?:[ab]/(?=\w+/)|\./)?")
 _CLASS = re.compile(r"(?<![\w$])[A-Z][a-z0-9]+(?:[A-Z]+[a-z0-9]*)+(?![\w$])")
 _INSTALLED = re.compile(
     r"(?:site-packages|dist-packages|node_modules)/(?P<name>@[\w.-]+/[\w.-]+|[\w-]+(?:\.js)?)(?=[/.])"
@@ -69,10 +71,7 @@ def find_names_in_code(code: str) -> Iterator[EntityCandidate]:
 def find_names_in_log(log: str) -> Iterator[EntityCandidate]:
     """Yield the classes, functions, files and libraries of a log or a stack trace."""
     log = _drop_long_lines(log)
-    yield from _find_paths(log)
-    for match in _ERROR.finditer(log):
-        group = "name" if match["name"] else "other"
-        yield EntityCandidate(*match.span(group), "class", "trace:error", Tier.CODE)
+    yield from find_files_and_errors(log)
     for pattern in _FRAMES:
         for match in pattern.finditer(log):
             yield EntityCandidate(*match.span("function"), "function", "trace:frame", Tier.CODE)
@@ -80,6 +79,15 @@ def find_names_in_log(log: str) -> Iterator[EntityCandidate]:
                 yield EntityCandidate(*match.span("class"), "class", "trace:frame", Tier.CODE)
     yield from _find(_INSTALLED, log, "library", "trace:library")
     yield from _find(_CLASS, log, "class", "code:camel", _is_class)
+
+
+def find_files_and_errors(data: str) -> Iterator[EntityCandidate]:
+    """Yield the files and the classes of errors that any data names."""
+    data = _drop_long_lines(data)
+    yield from _find_paths(data)
+    for match in _ERROR.finditer(data):
+        group = "name" if match["name"] else "other"
+        yield EntityCandidate(*match.span(group), "class", "trace:error", Tier.CODE)
 
 
 def _drop_long_lines(code: str) -> str:
@@ -102,6 +110,8 @@ def _find(
 def _find_paths(code: str) -> Iterator[EntityCandidate]:
     for match in _PATH.finditer(code):
         start, end = match.span("path")
+        prefix = _PATH_PREFIX.match(match["path"])
+        start += len(prefix[0]) if prefix else 0
         if "/" in match["path"] or "\\" in match["path"] or match["path"].count(".") == 1:
             yield EntityCandidate(start, end, "file", "code:path", Tier.CODE)
 

@@ -38,6 +38,9 @@ _INSTALL = re.compile(
     r"\b(?:pip3?|uv pip|conda|mamba|npm|pnpm|brew|gem|cargo|poetry|uv|yarn|go)"
     r" (?:install|i|add|get) (?:-{1,2}[\w-]+ )*(?P<name>@?[A-Za-z][\w./@-]*)"
 )
+_REQUIREMENT = re.compile(
+    r"(?<![\w./@-])(?P<name>[A-Za-z][\w.-]*\w)(?:\[[\w,-]+\])?(?:[=~><!]=|===)v?\d[\w.*]*"
+)
 _IMPORT = re.compile(
     r"(?:^|(?<=`)|(?<=[:\n;] ))[ \t]*"
     r"(?:import[ \t]+(?P<module>[a-z_][\w.]*)(?=[ \t]+as\b|[ \t]*[`;,\n.]|[ \t]*$)"
@@ -146,12 +149,15 @@ def _find_identifier_shape(core: str, *, is_quoted: bool) -> str:
 
 
 def find_commands(text: str) -> Iterator[EntityCandidate]:
-    """Yield the libraries that a command in the text installs or imports."""
+    """Yield the libraries that the text installs, requires in a version, or imports."""
     if "install" in text or " add " in text or " get " in text:
         for match in _INSTALL.finditer(text):
             start = match.start("name")
             end = start + len(match["name"].rstrip("./@-"))
             yield EntityCandidate(start, end, "library", "command:install", Tier.CODE)
+    if "=" in text:
+        for match in _REQUIREMENT.finditer(text):
+            yield EntityCandidate(*match.span("name"), "library", "command:requirement", Tier.CODE)
     if "import" in text:
         yield from find_imports(text)
 

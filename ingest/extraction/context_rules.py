@@ -12,6 +12,7 @@ from mcp_context_persistence.ingest.extraction.rule_data import get_words
 
 _ORGANIZATION_ENDINGS = get_words("organization_endings")
 _WORDS_AROUND_NAME = get_words("words_around_name")
+_TITLES = get_words("person_titles")
 _NEVER_NAMES = get_words("never_names")
 _ROLES = get_words("people_roles")
 _PLACE_KINDS = get_words("place_kinds")
@@ -50,7 +51,7 @@ def find_people_and_places(parsed: ParsedText) -> list[EntityCandidate]:
         ):
             continue
         first = find_name_start(parsed, i)
-        while first < i and parsed.lowers[first] in _WORDS_AROUND_NAME:
+        while first < i and parsed.lowers[first] in _WORDS_AROUND_NAME | _TITLES:
             first += 1
         if not _is_spelled_like_name(parsed, first, i):
             continue

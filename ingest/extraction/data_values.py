@@ -8,12 +8,11 @@ from typing import NamedTuple
 
 from mcp_context_persistence.ingest.extraction.data_shapes import DataSpan, Shape
 from mcp_context_persistence.ingest.extraction.json_data import find_strings
+from mcp_context_persistence.ingest.extraction.labels import read_label
 from mcp_context_persistence.ingest.extraction.results import EntityCandidate, Tier
-from mcp_context_persistence.ingest.extraction.rule_data import get_words
 from mcp_context_persistence.ingest.extraction.software_terms import list_software_terms
 from mcp_context_persistence.ingest.extraction.tables import find_cells
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.identifiers import split_name
 
 _NAME_CHARACTERS = 80
 _NAME_WORD = r"(?:[^\W\d_a-z][\w.'’-]*|&|[a-z]\.)"
@@ -23,10 +22,12 @@ _NAME = re.compile(
 )
 _SENTENCE = re.compile(r"(?:[\"'(]?\w[\w'’./-]*[,;:.!?)\"']*(?: [-–—&+]+)?(?:\s+|$)){4,}")
 _TITLE = re.compile(r"(?:(?:Dr|Mr|Mrs|Ms|Prof|Sir|Dipl|Ing|Mme|Hr|Fr)\.?\s+)+")
-_LABEL_WORD = re.compile(r"[^\W\d_]+")
-_WORDS_BEFORE_LABEL = frozenset({"name", "names", "title", "full", "display"})
-_LABELS = {kind: get_words(f"{kind}_labels") for kind in ("person", "organization", "location")}
-_FULL_NAME_LABELS = frozenset({"full name", "fullname", "first name", "last name", "surname"})
+
+
+_ADDRESS = re.compile(r"\s*<[^<>\s]+@[^<>\s]+>$")
+_IDENTIFIER = re.compile(r"@?[A-Za-z][\w./-]*")
+_IMAGE = re.compile(r"(?:[\w.-]+/)*(?P<name>[a-z][\w-]*)(?::[\w.-]+)?")
+_SOFTWARE_KINDS = frozenset({"library", "technology"})
 
 
 class Value(NamedTuple):
@@ -77,32 +78,23 @@ def _find_labeled(text: str, spans: Sequence[DataSpan]) -> Iterator[tuple[int, i
 
 
 def _read_value(content: str, start: int, end: int, label: str) -> Value | None:
-    title = _TITLE.match(content)
+    """Return a name or a sentence, None for what is neither."""
     kind = read_label(label)
-    if len(content) <= _NAME_CHARACTERS and _NAME.fullmatch(content):
-        offset = title.end() if title is not None else 0
-        if title is not None and not kind:
-            kind = "person"
-        if " " in content or kind or content.lower() in _list_terms():
-            return Value(start + offset, end, kind, True)
-        return None
-    if content.lower() in _list_terms():
-        return Value(start, end, "", True)
+    if (address := _ADDRESS.search(content)) is not None:
+        content, kind = content[: address.start()], kind or "person"
+        end = start + len(content)
+    if (title := _TITLE.match(content)) is not None:
+        content, start, kind = content[title.end() :], start + title.end(), kind or "person"
+    if len(content) <= _NAME_CHARACTERS:
+        if _NAME.fullmatch(content) and (" " in content or kind):
+            return Value(start, end, kind, True)
+        if kind in _SOFTWARE_KINDS and _IDENTIFIER.fullmatch(content):
+            return Value(start, end, kind, True)
+        if content.lower() in _list_terms():
+            return Value(start, end, "", True)
+        if (image := _IMAGE.fullmatch(content)) and image["name"] in _list_terms():
+            return Value(start + image.start("name"), start + image.end("name"), "", True)
     return Value(start, end, "", False) if _SENTENCE.match(content) else None
-
-
-def read_label(label: str) -> str:
-    """Return the type of what a key or a heading announces: "companyName" an organization."""
-    words = [word.lower() for word in _LABEL_WORD.findall(split_name(label))]
-    if " ".join(words) in _FULL_NAME_LABELS:
-        return "person"
-    while len(words) > 1 and words[-1] in _WORDS_BEFORE_LABEL:
-        words.pop()
-    last = words[-1] if words else ""
-    for kind, labels in _LABELS.items():
-        if last in labels or (last.endswith("s") and last[:-1] in labels):
-            return kind
-    return ""
 
 
 @cache
@@ -123,10 +115,11 @@ def restrict_to_cells(
     for candidate in candidates:
         index = bisect_right(cells, candidate.start, key=lambda cell: cell.start) - 1
         cell = cells[index]
-        if candidate.end <= cell.end and (
-            not cell.is_name or (candidate.start, candidate.end) == (cell.start, cell.end)
+        end = min(candidate.end, cell.end)  # without the sign that ends a cell
+        if candidate.start < end and (
+            not cell.is_name or (candidate.start, end) == (cell.start, cell.end)
         ):
-            selected.append(candidate)
+            selected.append(candidate._replace(end=end))
     selected += [
         EntityCandidate(cell.start, cell.end, cell.type, f"data:{cell.type}", Tier.NAME_RULE)
         for cell in cells

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
-from operator import itemgetter
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from mcp_context_persistence.ingest.extraction.context_rules import find_people_and_places
@@ -19,9 +19,15 @@ from mcp_context_persistence.ingest.extraction.mentions import (
     build_mention,
     build_sentence,
     find_data_mentions,
+    find_sign_mentions,
     is_in_text,
     limit_data_mentions,
     select_candidates,
+)
+from mcp_context_persistence.ingest.extraction.name_patterns import find_name_patterns
+from mcp_context_persistence.ingest.extraction.name_types import (
+    find_unlabeled_names,
+    retype_names,
 )
 from mcp_context_persistence.ingest.extraction.named_entities import (
     find_named_entities,
@@ -44,7 +50,12 @@ from mcp_context_persistence.ingest.extraction.segmentation import (
     join_values,
     split_into_segments,
 )
+from mcp_context_persistence.ingest.extraction.short_names import link_short_names
 from mcp_context_persistence.ingest.extraction.software_entities import find_software
+from mcp_context_persistence.ingest.extraction.understood_languages import (
+    is_understood,
+    keep_clear_forms,
+)
 from mcp_context_persistence.ingest.extraction.user_patterns import RULE_PREFIX, UserPatterns
 from mcp_context_persistence.ingest.models import registry, spacy_pipeline
 from mcp_context_persistence.kg import limits
@@ -71,6 +82,15 @@ class _Data(NamedTuple):
     is_cut: bool
 
 
+class _Part(NamedTuple):
+    """What a segment has."""
+
+    text_index: int
+    mentions: list[Mention]
+    relations: list[Relation]
+    is_understood: bool
+
+
 class Extractor:
     """Finds entities and relations in texts.
 
@@ -78,20 +98,26 @@ class Extractor:
 
     Attributes:
         model: The name of the requested spaCy model.
+        language: The code of the language of all texts, ``None`` where each may have another.
         model_used: The name of the loaded model, or ``None`` before the first use.
         substituted: Whether a smaller model replaces the requested one, which is not installed.
     """
 
     def __init__(
-        self, model: str = "en_core_web_sm", *, recognizer: "GlinerRecognizer | None" = None
+        self,
+        model: str = "en_core_web_sm",
+        *,
+        recognizer: "GlinerRecognizer | None" = None,
+        language: str | None = None,
     ) -> None:
         """Keep the settings; nothing is loaded.
 
         Args:
             model: A spaCy pipeline.
             recognizer: A second recognizer of names.
+            language: The code of the language of all texts; recognized in each where it is None.
         """
-        self.model = model
+        self.model, self.language = model, language
         self.model_used: str | None = None
         self.substituted = False
         self._recognizer = recognizer
@@ -126,7 +152,8 @@ class Extractor:
 
         Yields:
             One extraction per text. Mentions do not overlap. In code and logs, only names of code
-            are found; in tables and JSON, only names and short sentences are read.
+            are found; in tables and JSON, only names and short sentences are read. In a language
+            that the model does not understand, names are found whose own form shows what they are.
 
         Raises:
             NLPError: The model is missing, or it failed.
@@ -138,30 +165,42 @@ class Extractor:
             for segment in _split(text, data.setdefault(index, _find_data(text)))
         )
         extracted = self._extract_segments(texts, segments, patterns)
-        for index, group in groupby(extracted, key=itemgetter(0)):
+        for index, group in groupby(extracted, key=attrgetter("text_index")):
             spans, _, is_cut = data.pop(index)
             mentions = find_data_mentions(texts[index], spans, patterns)
+            mentions += find_sign_mentions(texts[index], spans)
             relations: list[Relation] = []
-            for _, segment_mentions, segment_relations in group:
-                mentions += segment_mentions
-                relations += segment_relations
+            are_understood = True
+            for part in group:
+                mentions += part.mentions
+                relations += part.relations
+                are_understood &= part.is_understood
+            mentions, relations = link_short_names(mentions, relations)
             limited = limit_data_mentions(mentions, spans)
             extraction = _limit_extraction(limited, relations)
             is_cut = is_cut or len(limited) < len(mentions)
-            yield replace(extraction, truncated=True) if is_cut else extraction
+            yield (
+                replace(
+                    extraction,
+                    truncated=extraction.truncated or is_cut,
+                    is_understood=are_understood,
+                )
+                if is_cut or not are_understood
+                else extraction
+            )
 
     def _extract_segments(
         self,
         texts: Sequence[str],
         segments: Iterator[tuple[int, Segment]],
         patterns: UserPatterns | None,
-    ) -> Iterator[tuple[int, list[Mention], list[Relation]]]:
+    ) -> Iterator[_Part]:
         while batch := list(islice(segments, _BATCH_SIZE)):
             yield from self._extract_batch(texts, batch, patterns)
 
     def _extract_batch(
         self, texts: Sequence[str], batch: list[tuple[int, Segment]], patterns: UserPatterns | None
-    ) -> list[tuple[int, list[Mention], list[Relation]]]:
+    ) -> list[_Part]:
         try:
             parsed_texts = self._parse([segment.text for _, segment in batch])
             recognized = (
@@ -170,13 +209,27 @@ class Extractor:
                 else [[]] * len(parsed_texts)
             )
             return [
-                (index, *_apply_rules(parsed, segment, texts[index], patterns, names))
+                self._read_segment(index, segment, texts[index], parsed, patterns, names)
                 for (index, segment), parsed, names in zip(
                     batch, parsed_texts, recognized, strict=True
                 )
             ]
         except (ValueError, RuntimeError, MemoryError, KeyError, IndexError) as error:
             raise NLPError("spaCy failed on a text; see the cause.") from error
+
+    def _read_segment(
+        self,
+        index: int,
+        segment: Segment,
+        text: str,
+        parsed: ParsedText,
+        patterns: UserPatterns | None,
+        names: Sequence[EntityCandidate],
+    ) -> _Part:
+        reads_grammar = is_understood(segment.text, self.model, self.language)
+        spans = _select_spans(parsed, segment, patterns, names, reads_grammar=reads_grammar)
+        mentions, relations = _build_results(parsed, segment, text, patterns, spans)
+        return _Part(index, mentions, relations if reads_grammar else [], reads_grammar)
 
     def _parse(self, texts: Sequence[str]) -> list[ParsedText]:
         # The memory zone forgets words that only these texts have.
@@ -196,36 +249,54 @@ def _split(text: str, data: _Data) -> Iterator[Segment]:
         yield join_values(text, data.values)
 
 
-def _apply_rules(
+def _select_spans(
     parsed: ParsedText,
     segment: Segment,
-    text: str,
     patterns: UserPatterns | None,
     names: Sequence[EntityCandidate],
-) -> tuple[list[Mention], list[Relation]]:
-    """Return the mentions and relations of a segment.
+    *,
+    reads_grammar: bool,
+) -> list[EntityCandidate]:
+    """Return what a segment mentions, without overlaps.
 
     Args:
         parsed: The segment's parse.
         segment: The segment.
-        text: The text that it is a part of.
         patterns: Entity types of the user.
         names: Candidates of the second recognizer.
+        reads_grammar: Whether the parse is of the segment's language.
     """
     occupied = bytearray(len(parsed.text))
-    candidates = [
-        *find_software(parsed),
-        *find_named_entities(parsed),
-        *find_people_and_places(parsed),
-        *names,
-    ]
+    candidates = [*find_software(parsed), *find_name_patterns(parsed.text)]
+    if reads_grammar:
+        candidates += [*find_named_entities(parsed), *find_people_and_places(parsed)]
+    else:
+        candidates = list(keep_clear_forms(candidates))
+    candidates += names
     if segment.cells:
         candidates = restrict_to_cells(candidates, segment.cells)
     elif patterns:
         candidates += patterns.find_candidates(parsed.text)
-    spans = retype_short_names(parsed.text, select_candidates(candidates, occupied))
+    spans = select_candidates(candidates, occupied)
+    if not reads_grammar:
+        return spans
+    spans = retype_names(parsed, spans)
+    if not segment.cells:
+        spans += select_candidates(find_unlabeled_names(parsed, occupied), occupied)
+    spans = retype_short_names(parsed.text, spans)
     if not segment.cells:
         spans += select_candidates(find_concepts(parsed, occupied), occupied)
+    return spans
+
+
+def _build_results(
+    parsed: ParsedText,
+    segment: Segment,
+    text: str,
+    patterns: UserPatterns | None,
+    spans: Sequence[EntityCandidate],
+) -> tuple[list[Mention], list[Relation]]:
+    """Return the mentions of a segment of a text, and its relations."""
     spans = sorted(span for span in spans if is_in_text(parsed, segment, text, span))
     sentences = [build_sentence(parsed, first, end) for first, end in parsed.sentences]
     mentions = [build_mention(parsed, segment, text, span, sentences) for span in spans]

@@ -10,11 +10,15 @@ _TOKEN = re.compile(
     r"|(?P<sign>[\[\]{},:])"
     r"|[-+]?(?:\d[\w.+-]*|Infinity|NaN)|true|false|null|None|True|False|undefined|\.\.\.|…)"
 )
+_NAME_KEYS = frozenset({"name", "title", "display_name", "displayname", "full_name", "label"})
 _MIN_ITEMS = 5  # of a list without keys
 
 
 class JsonString(NamedTuple):
-    """A string value, without its quotes, and the nearest key before it in its object."""
+    """A string value, without its quotes, and the key that it has, or the list that it is in.
+
+    The libraries that an object of dependencies has as keys count as values.
+    """
 
     start: int
     end: int
@@ -70,17 +74,37 @@ def _read_tokens(text: str, start: int, end: int) -> Iterator[tuple[bool, str | 
 def find_strings(text: str, start: int, end: int) -> Iterator[JsonString]:
     """Yield the string values of JSON with their keys. Keys are no values."""
     key = ""
+    parents: list[str] = []
     previous: tuple[int, int] | None = None
     for token in _TOKEN.finditer(text, start, end):
+        sign = token["sign"]
         if previous is not None:
-            if token["sign"] == ":":
+            if sign == ":":
                 key = text[previous[0] : previous[1]]
-            else:
-                yield JsonString(*previous, key)
+                if _is_dependency(parents):
+                    yield JsonString(*previous, "dependency")
+            elif not _is_dependency(parents):
+                yield JsonString(*previous, _join_keys(parents, key))
+        if sign == "{":
+            parents.append(key)
+        elif sign == "}" and parents:
+            key = parents.pop()
         if token["string"] is None:
             previous = None
         else:
             begin, stop = token.span("string")
             previous = (begin + 1, stop - 1)
     if previous is not None:
-        yield JsonString(*previous, key)
+        yield JsonString(*previous, _join_keys(parents, key))
+
+
+def _is_dependency(parents: list[str]) -> bool:
+    """Return whether the keys of an object are libraries, as in `package.json`."""
+    return bool(parents) and parents[-1].lower().endswith("dependencies")
+
+
+def _join_keys(parents: list[str], key: str) -> str:
+    """Return a key; "name" follows the key of its object: "coach name"."""
+    if key.lower() in _NAME_KEYS and parents and parents[-1]:
+        return f"{parents[-1]} {key}"
+    return key

@@ -28,6 +28,7 @@ _TRACE = re.compile(
     | (?:[\w$]+\.)*[A-Z]\w*(?:Error|Exception|DoesNotExist)(?::[ ]|$)
     | thread[ ]'[^']*'[ ]panicked
     | \t\S+\.go:\d+
+    | \S+\.\w{1,6}:\d+:
     | \s*-->[ ]\S+:\d+:\d+ | \s*(?:\d+[ ])?[ ]*\|[ ](?!.*\|) | (?:error|warning)\[[A-Z]\w*\d\]
     | [\w./*()]+\((?:0x[0-9a-f]+|\.\.\.)[^\n]*\)$
     """,

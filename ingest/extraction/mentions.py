@@ -5,14 +5,21 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from mcp_context_persistence.ingest.extraction.code_names import (
+    find_files_and_errors,
     find_names_in_code,
     find_names_in_log,
 )
 from mcp_context_persistence.ingest.extraction.data_shapes import DataSpan, Shape
+from mcp_context_persistence.ingest.extraction.markup import (
+    find_handles,
+    find_windows_paths,
+    remove_markup,
+)
 from mcp_context_persistence.ingest.extraction.results import (
     EntityCandidate,
     Mention,
     ParsedText,
+    Tier,
 )
 from mcp_context_persistence.ingest.extraction.rule_data import get_confidence
 from mcp_context_persistence.ingest.extraction.segmentation import Segment
@@ -47,9 +54,10 @@ def select_candidates(
 
 
 def is_in_text(parsed: ParsedText, segment: Segment, text: str, span: EntityCandidate) -> bool:
-    """Return whether the text has the span's words without characters that were left out."""
+    """Return whether the text has the span's words, and at most markup between them."""
     start, end = segment.map_position(span.start), segment.map_position(span.end - 1) + 1
-    return text[start:end].split() == parsed.text[span.start : span.end].split()
+    words = parsed.text[span.start : span.end].split()
+    return text[start:end].split() == words or remove_markup(text[start:end]).split() == words
 
 
 def build_sentence(parsed: ParsedText, first: int, end: int) -> Sentence:
@@ -94,20 +102,47 @@ def find_data_mentions(
     """Return the names in code and logs, and what the user's patterns find in data."""
     mentions: list[Mention] = []
     for start, end, shape in data:
-        part = text[start:end]
-        occupied = bytearray(len(part))
+        data_text = text[start:end]
+        occupied = bytearray(len(data_text))
         candidates: list[EntityCandidate] = []
         if patterns and shape not in {Shape.BLOB, Shape.FENCED}:
-            candidates += patterns.find_candidates(part)
+            candidates += patterns.find_candidates(data_text)
         if shape in {Shape.CODE, Shape.FENCED}:
-            candidates += find_names_in_code(part)
+            candidates += find_names_in_code(data_text)
         elif shape == Shape.LOG:
-            candidates += find_names_in_log(part)
+            candidates += find_names_in_log(data_text)
+        elif shape in {Shape.JSON, Shape.TABLE}:
+            candidates += find_files_and_errors(data_text)
         mentions += [
-            _build_data_mention(part, start, span, patterns)
+            _build_data_mention(data_text, start, span, patterns)
             for span in sorted(select_candidates(candidates, occupied))
         ]
     return mentions
+
+
+def find_sign_mentions(text: str, data: Sequence[DataSpan]) -> list[Mention]:
+    """Return the people whom handles name, and the files of paths of Windows, in the prose."""
+    spans = [
+        *(
+            EntityCandidate(*span, "person", "sign:handle", Tier.CODE)
+            for span in find_handles(text)
+        ),
+        *(
+            EntityCandidate(*span, "file", "code:path", Tier.CODE)
+            for span in find_windows_paths(text)
+        ),
+    ]
+    return [
+        _build_data_mention(text, 0, span, None)
+        for span in select_candidates(spans, bytearray(len(text)))
+        if find_span(data, span.start) is None
+    ]
+
+
+def find_span(data: Sequence[DataSpan], position: int) -> DataSpan | None:
+    """Return the span of data at a position, None for prose."""
+    index = bisect_right(data, position, key=lambda span: span.start) - 1
+    return data[index] if index >= 0 and position < data[index].end else None
 
 
 def limit_data_mentions(mentions: list[Mention], data: Sequence[DataSpan]) -> list[Mention]:
@@ -119,9 +154,7 @@ def limit_data_mentions(mentions: list[Mention], data: Sequence[DataSpan]) -> li
         return mentions
     selected, ids = list[Mention](), set[str]()
     for mention in sorted(mentions, key=lambda mention: mention.start):
-        index = bisect_right(data, mention.start, key=lambda span: span.start) - 1
-        is_prose = index < 0 or mention.start >= data[index].end
-        if not is_prose and not mention.extractor.startswith(RULE_PREFIX):
+        if find_span(data, mention.start) and not mention.extractor.startswith(RULE_PREFIX):
             if mention.entity_id not in ids and len(ids) >= limits.ENTITIES_IN_DATA:
                 continue
             ids.add(mention.entity_id)
@@ -130,11 +163,11 @@ def limit_data_mentions(mentions: list[Mention], data: Sequence[DataSpan]) -> li
 
 
 def _build_data_mention(
-    part: str, offset: int, span: EntityCandidate, patterns: UserPatterns | None
+    data_text: str, offset: int, span: EntityCandidate, patterns: UserPatterns | None
 ) -> Mention:
-    name = part[span.start : span.end]
-    line_start = part.rfind("\n", 0, span.start) + 1
-    line = part[line_start : line_start + 2 * EVIDENCE_CHARACTERS].partition("\n")[0].strip()
+    name = data_text[span.start : span.end]
+    line_start = data_text.rfind("\n", 0, span.start) + 1
+    line = data_text[line_start : line_start + 2 * EVIDENCE_CHARACTERS].partition("\n")[0].strip()
     is_users = patterns is not None and span.rule.startswith(RULE_PREFIX)
     return Mention(
         start=offset + span.start,

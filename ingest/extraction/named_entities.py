@@ -1,6 +1,7 @@
 """Proper names: trimmed spans of spaCy's recognizer, and rules for organizations and projects."""
 
 import re
+from collections.abc import Iterator
 
 from mcp_context_persistence.ingest.extraction.results import EntityCandidate, ParsedText, Tier
 from mcp_context_persistence.ingest.extraction.rule_data import get_words
@@ -25,11 +26,27 @@ _NOUNS_AFTER_PROJECT = get_words("nouns_after_project")
 _REPOSITORIES = frozenset({"repo", "repository", "codebase", "project"})
 _WORDS_AROUND_NAME = get_words("words_around_name")
 _QUESTION_VERBS = get_words("question_verbs")
-_SENTENCE_STARTS = _WORDS_AROUND_NAME | _QUESTION_VERBS
+_REQUESTS = get_words("requests")
+_SENTENCE_STARTS = _WORDS_AROUND_NAME | _QUESTION_VERBS | _REQUESTS
+_TITLES = get_words("person_titles")
+_KIN_NOUNS = get_words("kin_nouns")
+_GENERIC_NOUNS = get_words("generic_nouns")
+_NOUN_LABELS = frozenset({"ROOT", "compound", "nmod", "amod", "dep", "npadvmod", "advmod"})
+_AFTER_NAMES = frozenset({"'s", "’s", ",", "!", "?", ".", "(", "-", "–", ":", "and", "/"})
 _NEVER_NAMES = get_words("never_names")
+_LEGAL_FORMS = get_words("legal_forms")
 _NOT_IN_NAME_TAGS = frozenset({"PRP", "PRP$", "WP", "DT", "IN", "CC", "UH", "MD"})
 _BEFORE_ORGANIZATION_TAGS = frozenset({"NNP", "NNPS", "NN", "NNS", "JJ"})
 _EDGE_CHARACTERS = " \t\n\"'“”‘’`.,;:!?()[]{}<>*_~-–—…"
+_NOT_IN_NAMES = re.compile(
+    r"[;|/\\<>=+*#@~^_{}\[\]→⇒…–—%$]+|\s*\n\s*|\S*://\S*|\S+@\S+|w/|\S*\d+[:/]\S*"
+)
+_JOINTS = frozenset({"and", "or", "to"})
+_PLACE_PREPOSITIONS = frozenset({"in", "from", "between", "to", "near"})
+_PARENTHESES = frozenset("()")
+_DASHES = frozenset({"-", "--"})
+# Articles of other languages, without those that names begin with, such as "Le" and "La".
+_ARTICLES = frozenset({"das", "der", "die", "een", "ein", "eine", "het", "las", "los", "une"})
 _FINAL_DOT = re.compile(r"(?:\b[A-Z]|Inc|Corp|Ltd|Co|Jr|Sr|Bros)\.$")
 
 
@@ -39,8 +56,61 @@ def find_named_entities(parsed: ParsedText) -> list[EntityCandidate]:
     for first, end, label in parsed.entity_spans:
         kind = ENTITY_TYPES.get(label)
         if kind is not None:
-            candidates += _trim_entity_span(parsed, first, end, kind)
+            for first_token, end_token in _split_span(parsed, first, end, kind):
+                candidates += _trim_entity_span(parsed, first_token, end_token, kind)
     return candidates
+
+
+def _split_span(parsed: ParsedText, first: int, end: int, kind: str) -> Iterator[tuple[int, int]]:
+    """Yield the names in a span: "Faro and Basel", "Kiel to Oslo" are two."""
+    for start, stop in split_at_signs(parsed, first, end):
+        joints = [
+            token
+            for token in range(start + 1, stop - 1)
+            if parsed.lowers[token] in _JOINTS
+            and parsed.words[token - 1][0].isupper()
+            and parsed.words[token + 1][0].isupper()
+        ]
+        may_split = kind in {"person", "location"} or (
+            kind == "organization"
+            and start > 0
+            and parsed.lowers[start - 1] in _PLACE_PREPOSITIONS
+            and parsed.words[stop - 1] not in _ORGANIZATION_ENDINGS
+        )
+        if len(joints) == 1 and (may_split or parsed.lowers[joints[0]] == "to"):
+            yield start, joints[0]
+            yield joints[0] + 1, stop
+        else:
+            yield start, stop
+
+
+def split_at_signs(parsed: ParsedText, first: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield the parts of a span of tokens between signs that no name has, such as ``;`` or ``/``.
+
+    A dash with spaces around it separates where a full name is before it.
+    """
+    start = first
+    for token in range(first, end):
+        word = parsed.words[token]
+        if (
+            _NOT_IN_NAMES.fullmatch(word)
+            or (word in _DASHES and _is_dash(parsed, start, token))
+            or (word in _PARENTHESES and "Pty" not in parsed.words[token - 1 : token + 2])
+        ):
+            if start < token:
+                yield start, token
+            start = token + 1
+    if start < end:
+        yield start, end
+
+
+def _is_dash(parsed: ParsedText, start: int, token: int) -> bool:
+    """Return whether a hyphen is a dash after two capitalized words or more."""
+    return (
+        token > start + 1
+        and parsed.ends[token - 1] < parsed.starts[token]
+        and all(word[0].isupper() for word in parsed.words[token - 2 : token])
+    )
 
 
 def _trim_entity_span(parsed: ParsedText, first: int, end: int, kind: str) -> list[EntityCandidate]:
@@ -48,29 +118,61 @@ def _trim_entity_span(parsed: ParsedText, first: int, end: int, kind: str) -> li
     if (
         kind != "work"
         and first < end - 1
-        and parsed.lowers[first] in _QUESTION_VERBS
+        and parsed.lowers[first] in _QUESTION_VERBS | _REQUESTS
         and first == _find_sentence_start(parsed, first)
     ):
         first += 1
-    while first < end and parsed.lowers[first] in _WORDS_AROUND_NAME:
+    while first < end and (
+        parsed.lowers[first] in _WORDS_AROUND_NAME
+        or (end - first > 1 and parsed.lowers[first] in _TITLES and kind != "work")
+    ):
         first += 1
     while first < end and parsed.lowers[end - 1] in {"'s", "’s", "'", "and", "&"}:
         end -= 1
     if first == end:
         return []
-    if kind == "person" and end - first == 1 and first and parsed.lowers[first - 1] == "the":
+    if kind == "person" and (
+        parsed.lowers[first] in _ARTICLES
+        or (end - first == 1 and first and parsed.lowers[first - 1] == "the")
+    ):
         return []  # The name of a person has no article.
     start, stop = trim_span(parsed.text, parsed.starts[first], parsed.ends[end - 1])
     name = parsed.text[start:stop]
     if (
         name.lower() in _NEVER_NAMES
+        or name in _LEGAL_FORMS
         or len(name) < 2
         or not any(character.isalpha() for character in name)
+        or not (any(map(str.isupper, name)) or name[0].isalpha())
         or "\n" in name
     ):
         return []
+    if end - first == 1 and _is_common_word(parsed, first):
+        return []
     rule = f"ner:{kind}" if " " in name else f"ner:{kind}_word"  # A single word is less certain.
     return [EntityCandidate(start, stop, kind, rule, Tier.NAMED_ENTITY)]
+
+
+def _is_common_word(parsed: ParsedText, i: int) -> bool:
+    """Return whether a word has a capital initial only because a sentence or a line begins there.
+
+    It stands for a relative ("Mum"), or neither acts nor is owned or spoken to.
+    """
+    if parsed.lowers[i] in _KIN_NOUNS:
+        return True
+    following = parsed.words[i + 1 : i + 2]
+    return (
+        i == _find_sentence_start(parsed, i)
+        and parsed.deps[i] in _NOUN_LABELS
+        and bool(following)
+        and following[0] not in _AFTER_NAMES
+        and "\n" not in following[0]
+        and parsed.words.count(parsed.words[i]) == 1
+        and (
+            parsed.tags[parsed.heads[i]] not in {"NNP", "NNPS"}
+            or parsed.lowers[i] in _GENERIC_NOUNS
+        )
+    )
 
 
 def trim_span(text: str, start: int, end: int) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """Parses segments with spaCy, and returns the parses without it."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mcp_context_persistence.ingest.extraction.results import ParsedText
@@ -48,10 +49,23 @@ def convert_doc(doc: "Doc", matcher: "PhraseMatcher") -> ParsedText:
         starts=starts,
         ends=ends,
         children=children,
-        sentences=[(span.start, span.end) for span in doc.sents],
+        sentences=list(_split_sentences(doc, words)),
         entity_spans=[(span.start, span.end, span.label_) for span in doc.ents],
         term_spans=_find_terms(doc, matcher),
     )
+
+
+def _split_sentences(doc: "Doc", words: list[str]) -> Iterator[tuple[int, int]]:
+    """Yield the sentences, which end at line breaks too."""
+    for sentence in doc.sents:
+        start = sentence.start
+        for token in range(sentence.start, sentence.end):
+            if "\n" in words[token]:
+                if start < token:
+                    yield start, token
+                start = token + 1
+        if start < sentence.end:
+            yield start, sentence.end
 
 
 def _find_terms(doc: "Doc", matcher: "PhraseMatcher") -> list[tuple[int, int, str, bool]]:

@@ -101,12 +101,15 @@ class Extraction:
             supposed, reported, asked and so on. Each statement once for each modality, and none
             that is a fact. The ends have the ids of their names in the text, also where these were
             merged into other entities.
+        is_understood: Whether all of it is in a language that the extraction understands. In
+            others, only names whose own form shows what they are were found.
     """
 
     mentions: tuple[Mention, ...]
     relations: tuple[Relation, ...]
     truncated: bool = False
     unasserted: tuple[Relation, ...] = ()
+    is_understood: bool = True
 
 
 def build_extraction(

@@ -7,6 +7,12 @@ from typing import NamedTuple
 
 from mcp_context_persistence.ingest.extraction.data_shapes import DataSpan
 from mcp_context_persistence.ingest.extraction.data_values import Value
+from mcp_context_persistence.ingest.extraction.markup import (
+    DROPPED,
+    ITEM,
+    SEPARATOR,
+    replace_markup,
+)
 from mcp_context_persistence.kg.text.blobs import is_key
 
 # The parser's memory grows with the longest segment. An ordinary message is one segment.
@@ -18,8 +24,8 @@ _LONG_WORD = re.compile(rf"\S{{{WORD_CHARACTERS + 1},}}")
 _KEY_WORD = re.compile(r"(?<![\w-])[\w-]{16,}(?:\.[\w-]+)*")
 _UNREADABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b\ufeff\ufffd]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_GAP = re.compile(r"\s{2,}|[^\S ]")
-_LIST_ITEM = re.compile(r"[-*•#|>]|\d+[.)]")
+_GAP = re.compile(rf"[\s{DROPPED}{ITEM}{SEPARATOR}]{{2,}}|[^\S ]|[{DROPPED}{ITEM}{SEPARATOR}]")
+_LINE_CHARACTERS = 60  # A shorter line is not wrapped: what follows it is something else.
 _BREAKS = ("\n\n", "\n", ". ", "? ", "! ", " ")
 _VALUE_END = ".\n\n"  # after a value of JSON or a table, so that it is a sentence of its own
 
@@ -57,8 +63,9 @@ def split_into_segments(text: str, data: Sequence[DataSpan] = ()) -> Iterator[Se
     """Yield the prose of a text in order, in segments of at most `SEGMENT_CHARACTERS`.
 
     White space becomes single spaces, because line breaks inside a sentence mislead the parser;
-    empty lines and the breaks before list items are kept. Control characters, lone surrogates,
-    keys and words of more than `WORD_CHARACTERS` are left out.
+    empty lines, the breaks before list items and those after short lines are kept. Markup,
+    addresses, signs, control characters, lone surrogates, keys and words of more than
+    `WORD_CHARACTERS` are left out.
 
     Args:
         text: The text.
@@ -68,7 +75,7 @@ def split_into_segments(text: str, data: Sequence[DataSpan] = ()) -> Iterator[Se
         At least one segment.
     """
     text = _blank_data(text, data)
-    text = _SURROGATE.sub("\n", _UNREADABLE.sub(" ", text))
+    text = replace_markup(_SURROGATE.sub("\n", _UNREADABLE.sub(" ", text)))
     if len(text) > WORD_CHARACTERS:
         text = _LONG_WORD.sub(_blank_characters, text)
     text = _KEY_WORD.sub(_blank_key, text)
@@ -124,7 +131,9 @@ def _normalize_space(text: str, start: int, end: int) -> Segment:
     cuts, shifts = [0], [start]
     position, length = start, 0
     for gap in _GAP.finditer(text, start, end):
-        filler = _get_filler(text, gap)
+        filler = _get_filler(gap.group())
+        if filler == " " and "\n" in gap.group() and _ends_short_line(text, gap):
+            filler = "\n"
         strings += (text[position : gap.start()], filler)
         length += gap.start() - position + len(filler)
         position = gap.end()
@@ -134,8 +143,19 @@ def _normalize_space(text: str, start: int, end: int) -> Segment:
     return Segment("".join(strings), cuts, shifts)
 
 
-def _get_filler(text: str, gap: re.Match[str]) -> str:
-    lines = gap.group().count("\n")
-    if lines > 1:
+def _ends_short_line(text: str, gap: re.Match[str]) -> bool:
+    """Return whether a line break ends a short line, and something else begins after it."""
+    line_start = text.rfind("\n", 0, gap.start()) + 1
+    following = text[gap.end() : gap.end() + 1]
+    return gap.start() - line_start < _LINE_CHARACTERS and not following.islower()
+
+
+def _get_filler(gap: str) -> str:
+    """Return what takes the place of white space and of what was left out."""
+    if SEPARATOR in gap:
+        return ", "
+    if gap.count("\n") > 1:
         return "\n\n"
-    return "\n" if lines and _LIST_ITEM.match(text, gap.end()) else " "
+    if ITEM in gap:
+        return "\n"
+    return " " if gap.strip(DROPPED) else ""

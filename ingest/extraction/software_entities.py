@@ -18,6 +18,7 @@ from mcp_context_persistence.ingest.extraction.software_terms import (
     list_ambiguous_names,
     list_library_lowers,
 )
+from mcp_context_persistence.kg.identifiers import split_name
 
 _TYPES_BY_SHAPE = {
     "camel": "class",
@@ -34,6 +35,8 @@ _FUNCTION_PREFIXES = frozenset(
         *("flush", "clear", "reset", "apply"),
     }
 )
+_PROJECT_SUFFIXES = get_words("project_suffixes")
+_CLASS_WORDS = get_words("class_suffixes")
 _NEVER_CODE_NAMES = get_words("never_code_names")
 _KEYWORDS = get_words("keywords")
 _TYPES_WITH_PLAIN_NAMES = {"module", "library", "function", "class", "technology"}
@@ -228,12 +231,24 @@ def _classify_code_token(
         return [EntityCandidate(start, end, kind, rule, Tier.CODE)]
     if shape == "dotted":
         kind = _classify_dotted_name(word, is_about_software=is_about_software)
+        if not kind and token.is_quoted and word.islower() and word.count(".") > 1:
+            kind = "module"
         return [EntityCandidate(start, end, kind, "code:dotted", Tier.CODE)] if kind else []
     if not is_about_software or word.lower() in _KEYWORDS:
         return []
-    kind = "function" if shape == "snake" and _starts_with_verb(word) else _TYPES_BY_SHAPE[shape]
+    kind = _TYPES_BY_SHAPE[shape]
+    if shape == "snake" and (_starts_with_verb(word) or (token.is_quoted and word.islower())):
+        kind = "function"
+    elif shape == "identifier" and "-" in word.strip("-"):
+        kind = "project" if word.rsplit("-", 1)[1] in _PROJECT_SUFFIXES else "library"
+    elif shape == "camel" and not token.is_quoted and not _CLASS_WORDS & set(_split_camel(word)):
+        kind = "technology"
     tier = Tier.CODE if shape == "snake" else Tier.CODE_SHAPE
     return [EntityCandidate(start, end, kind, f"code:{shape}", tier)]
+
+
+def _split_camel(word: str) -> list[str]:
+    return split_name(word).split()
 
 
 def _classify_dotted_name(word: str, *, is_about_software: bool) -> str:

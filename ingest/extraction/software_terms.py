@@ -48,6 +48,12 @@ def list_library_lowers() -> frozenset[str]:
     ) | {"np", "pd", "os", "sys"}
 
 
+@cache
+def list_term_lowers() -> frozenset[str]:
+    """Return all names in lower case."""
+    return frozenset(term.name.lower() for term in list_software_terms())
+
+
 SIGNS = get_words("software_signs")
 STRONG_SIGNS = SIGNS - get_words("weak_software_signs")
 CUES = {

@@ -54,17 +54,17 @@ def _is_separated(line: str, separator: str) -> bool:
 
 def _find_aligned(lines: Sequence[str]) -> tuple[int, int] | None:
     counts = [len(_WIDE_GAP.findall(line)) for line in lines]
-    run = _find_longest_run([int(count > 0) + int(count > 1) for count in counts], same=False)
+    run = _find_longest_run([int(count > 0) + int(count > 1) for count in counts], is_uniform=False)
     wide = sum(count > 1 for count in counts[slice(*run)])
     return run if run[1] - run[0] >= _MIN_ROWS and 2 * wide >= run[1] - run[0] else None
 
 
-def _find_longest_run(counts: Sequence[int], *, same: bool = True) -> tuple[int, int]:
-    """Return the longest run of counts above 0, all of them the same if `same`."""
+def _find_longest_run(counts: Sequence[int], *, is_uniform: bool = True) -> tuple[int, int]:
+    """Return the longest run of counts above 0, all of them the same if `is_uniform`."""
     best = (0, 0)
     start = 0
     for index, count in enumerate(counts):
-        if not count or (same and index and count != counts[index - 1]):
+        if not count or (is_uniform and index and count != counts[index - 1]):
             start = index if count else index + 1
         if count and index + 1 - start > best[1] - best[0]:
             best = (start, index + 1)

@@ -192,8 +192,13 @@ def may_have_stopped(error: BaseException) -> bool:
 
 
 def shows_broken_schema(error: BaseException) -> bool:
-    """Return whether an error shows that an index or constraint is missing or has failed."""
-    return isinstance(error, driver_errors.Neo4jError) and error.code in SCHEMA_CODES
+    """Return whether an error shows that an index or constraint may be missing or have failed.
+
+    The fulltext index is searched by a procedure, and all procedures fail with one code.
+    """
+    return isinstance(error, driver_errors.Neo4jError) and (
+        error.code in SCHEMA_CODES or error.code == PROCEDURE_CODE
+    )
 
 
 def is_rolled_back(error: BaseException) -> bool:

@@ -78,7 +78,7 @@ class SchemaRepair:
         if (
             self._repair is None
             or attempts.has_repaired
-            or attempts.name.startswith("schema/")
+            or attempts.name.startswith(("schema/", "analytics/"))
             or not shows_broken_schema(error)
         ):
             return False

@@ -5,8 +5,11 @@ Functions that return a `Statement` only build it; the caller runs it.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from mcp_context_persistence.kg.cached_property import cached_property
 from mcp_context_persistence.kg.driver.statement import Row, Statement
+from mcp_context_persistence.kg.identifiers import fold_name
 from mcp_context_persistence.kg.vector_spaces import VectorState
 
 
@@ -24,8 +27,17 @@ class Redirects:
     direct: Mapping[str, str] = field(default_factory=dict)
     targets: Mapping[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def folded(self) -> Mapping[str, str]:
+        """For the folded form of each merged id the id itself."""
+        return {fold_name(merged_id): merged_id for merged_id in sorted(self.direct)}
+
     def guard_vectors(
-        self, vector_state: VectorState, ids: Iterable[str], followed: Iterable[str]
+        self,
+        vector_state: VectorState,
+        ids: Iterable[str],
+        followed: Iterable[str],
+        new_names: Iterable[Mapping[str, Any]] = (),
     ) -> VectorState:
         """Return the vector state with which a write checks that these redirects are still valid.
 
@@ -33,6 +45,8 @@ class Redirects:
             vector_state: The namespace's vector state.
             ids: Entities that the write names.
             followed: Merged ids that the write has replaced.
+            new_names: The entities that the write creates, as `spellings.find_spellings` takes
+                them; it fails where another spelling was stored meanwhile.
         """
         pairs: dict[str, str] = {}
         for merged_id in followed:
@@ -41,7 +55,11 @@ class Redirects:
                 pairs[step] = self.direct[step]
                 step = self.direct[step]
         return replace(
-            vector_state, merges=self.merges, ids=tuple(ids), followed=tuple(sorted(pairs.items()))
+            vector_state,
+            merges=self.merges,
+            ids=tuple(ids),
+            followed=tuple(sorted(pairs.items())),
+            spellings=tuple(new_names),
         )
 
 

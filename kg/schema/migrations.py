@@ -16,6 +16,7 @@ from mcp_context_persistence.kg.identifiers import GRAPH_TYPES
 from mcp_context_persistence.kg.limits import SCHEMA_SECONDS
 from mcp_context_persistence.kg.schema import indexes
 from mcp_context_persistence.kg.schema.indexes import Index
+from mcp_context_persistence.kg.schema.name_migration import fill_folded_names
 from mcp_context_persistence.kg.schema.term_migration import fill_terms
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.vector_spaces import INDEX, LABELS, PROPERTY, VectorSpace
@@ -23,8 +24,8 @@ from mcp_context_persistence.kg.vector_spaces import INDEX, LABELS, PROPERTY, Ve
 # 2: passages of documents in the fulltext index; 3: patterns; 4: namespaces note which model made
 # their vectors; 5: merges; 6: namespaces list their types, and the graph's own relationship types
 # exist from the start; 7: the fulltext index has the terms of texts and filter tokens of all values
-# of metadata.
-VERSION = 7
+# of metadata; 8: entities have their names in the form in which the spellings meet.
+VERSION = 8
 STATEMENT_SECONDS = 0.02  # for a statement, at least
 SIZE = "vector.dimensions"
 KEY = ("namespace", "id")
@@ -51,6 +52,12 @@ BASE = (
         create="schema/range_entity_name",
         labels=("Entity",),
         properties=("namespace", "name"),
+    ),
+    Index(
+        name="entity_folded",
+        create="schema/range_entity_folded",
+        labels=("Entity",),
+        properties=("namespace", "folded"),
     ),
     Index(
         name="entity_type",
@@ -249,6 +256,8 @@ def _migrate(graph: Graph, *, since: int, vector_size: int, deadline: Deadline) 
         graph.run(list_types, deadline=_statement_seconds(deadline))
     if since < 7:
         fill_terms(graph, deadline)
+    if since < 8:
+        fill_folded_names(graph, deadline)
     graph_types = Statement(
         name="schema/graph_types", parameters={"types": list(GRAPH_TYPES)}, read=as_is, writes=True
     )

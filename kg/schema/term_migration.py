@@ -1,5 +1,9 @@
 """The terms of texts, and filter tokens of metadata, that older versions of the schema lack."""
 
+import logging
+from collections.abc import Mapping
+from typing import Any
+
 from mcp_context_persistence.kg.deadline import Deadline
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
@@ -11,6 +15,8 @@ from mcp_context_persistence.kg.text.terms import list_index_terms
 
 LABELS = ("Conversation", "Message", "Chunk", "Entity", "MergedEntity", "Decision")
 PAGE = 1_000
+
+log = logging.getLogger(__name__)
 
 
 def fill_terms(graph: Graph, deadline: Deadline) -> None:
@@ -42,8 +48,8 @@ def _read_page(graph: Graph, label: str, deadline: Deadline) -> list[Row]:
 def _build_row(label: str, row: Row) -> Row:
     """Return the row of `schema/write_terms` for a text."""
     has_tokens = label not in {"Entity", "MergedEntity"}
-    own = build_own_tokens(load_stored(row["metadata"], "metadata") or {}) if has_tokens else []
-    shared = build_shared_tokens(load_stored(row["shared"], "metadata") or {})
+    own = build_own_tokens(_read_metadata(row["metadata"])) if has_tokens else []
+    shared = build_shared_tokens(_read_metadata(row["shared"]))
     return {
         "key": row["key"],
         "content": row["content"],
@@ -51,6 +57,15 @@ def _build_row(label: str, row: Row) -> Row:
         "tokens": list(dict.fromkeys([*own, *shared])),
         "own": own if label == "Message" else [],
     }
+
+
+def _read_metadata(text: str | None) -> Mapping[str, Any]:
+    """Return stored metadata; nothing where they are damaged: calls that read them raise."""
+    try:
+        return load_stored(text, "metadata") or {}
+    except DatabaseError as error:
+        log.warning("a text gets no filter tokens: %s", error)
+        return {}
 
 
 def _seconds_left(deadline: Deadline) -> float:

@@ -1,8 +1,8 @@
 """The difference between a conversation as the caller passes it and as it is stored."""
 
-import itertools
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from typing import Any
 
 from mcp_context_persistence.kg import limits, timestamps, validation
@@ -15,17 +15,16 @@ from mcp_context_persistence.kg.filter_tokens import (
     read_project,
     read_tags,
 )
-from mcp_context_persistence.kg.identifiers import build_message_id, digest
 from mcp_context_persistence.kg.models import Conversation
 from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.text.terms import text_properties
 from mcp_context_persistence.kg.writes.message_diff import (
     MessageDiff,
-    MessageSlot,
     SharedProperties,
     StoredMessage,
     diff_message,
 )
+from mcp_context_persistence.kg.writes.message_matching import match_messages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,12 +158,59 @@ def diff_conversation(
         ValidationError: A message id belongs to another conversation, or there are too many
             messages.
     """
-    if any(message.id in stored.ids_used_elsewhere for message in conversation.messages):
+    refuse_foreign_ids(conversation, stored.ids_used_elsewhere)
+    shared, changes = diff_properties(
+        namespace, conversation, stored.conversation, mode=mode, now=now, language=language
+    )
+    slots = match_messages(
+        conversation, stored.messages, stored.ids_used_elsewhere, replace=replace
+    )
+    items = tuple(
+        diff_message(
+            shared, message, slot, vector_hash=vector_hashes[index] if vector_hashes else None
+        )
+        for index, (message, slot) in enumerate(zip(conversation.messages, slots, strict=True))
+    )
+    removed_ids = _find_removed(stored, items) if replace else ()
+    new_count = sum(item.stored is None for item in items)
+    check_message_count(len(stored.messages) + new_count - len(removed_ids), max_messages)
+    return replace_fields(
+        changes,
+        revision=stored.revision,
+        properties={
+            **changes.properties,
+            "last_id": _find_last_id(stored, items, removed_ids),
+        },
+        items=items,
+        removed_ids=removed_ids,
+        needs_relink=bool(removed_ids) or any(map(_is_moved, items)),
+        last_stored_id=stored.messages[-1].id if stored.messages else None,
+    )
+
+
+def refuse_foreign_ids(conversation: Conversation, used_ids: Container[str]) -> None:
+    """Refuse ids that belong to messages of other conversations."""
+    if any(message.id in used_ids for message in conversation.messages):
         raise ValidationError(
             "messages: an id belongs to a message of another conversation in this namespace; "
             "use another id"
         )
-    old = stored.conversation
+
+
+def diff_properties(
+    namespace: str,
+    conversation: Conversation,
+    old: Mapping[str, Any],
+    *,
+    mode: str,
+    now: int,
+    language: str | None,
+) -> tuple[SharedProperties, ConversationDiff]:
+    """Compare the properties of a conversation with the stored ones.
+
+    Returns:
+        What its messages have in common, and the difference without messages.
+    """
     old_metadata = load_stored(old.get("metadata"), "metadata of a conversation")
     metadata = conversation.metadata if conversation.metadata is not None else old_metadata
     properties = _merge_properties(namespace, conversation, old, mode=mode, metadata=metadata)
@@ -177,24 +223,12 @@ def diff_conversation(
         now=now,
         language=language,
     )
-    slots = _match_messages(conversation, stored, replace=replace)
-    items = tuple(
-        diff_message(
-            shared, message, slot, vector_hash=vector_hashes[index] if vector_hashes else None
-        )
-        for index, (message, slot) in enumerate(zip(conversation.messages, slots, strict=True))
-    )
-    removed_ids = _find_removed(stored, items) if replace else ()
-    _check_count(len(stored.messages), items, removed_ids, max_messages)
-    return ConversationDiff(
+    return shared, ConversationDiff(
         conversation_id=conversation.conversation_id,
-        revision=stored.revision,
+        revision=0,
         properties=properties,
         is_changed=not old or any(old[key] != properties.get(key, old[key]) for key in old),
-        items=items,
-        removed_ids=removed_ids,
-        needs_relink=bool(removed_ids) or any(map(_is_moved, items)),
-        last_stored_id=stored.messages[-1].id if stored.messages else None,
+        items=(),
         inherited=_diff_inherited(old, old_metadata, properties, metadata) if old else None,
     )
 
@@ -210,15 +244,23 @@ def _find_removed(stored: StoredConversation, items: Sequence[MessageDiff]) -> t
     return tuple(message.id for message in stored.messages if message.id not in request_ids)
 
 
-def _check_count(
-    stored_count: int, items: Sequence[MessageDiff], removed_ids: Sequence[str], max_messages: int
-) -> None:
+def _find_last_id(
+    stored: StoredConversation, items: Sequence[MessageDiff], removed_ids: Sequence[str]
+) -> str | None:
+    """Return the id of the message that has the last position after the save."""
+    positions = {message.id: message.position for message in stored.messages}
+    positions.update({item.properties["id"]: item.properties["position"] for item in items})
+    for removed_id in removed_ids:
+        del positions[removed_id]
+    return max(positions, key=positions.__getitem__, default=None)
+
+
+def check_message_count(count: int, max_messages: int) -> None:
     """Refuse a conversation that would have too many messages."""
-    new_count = sum(item.stored is None for item in items)
-    if stored_count + new_count - len(removed_ids) > max_messages:
+    if count > max_messages:
         raise ValidationError(
-            f"a conversation has at most {max_messages:,} messages (max_conversation_length), "
-            "the stored ones included"
+            f"messages: a conversation has at most {max_messages:,} messages "
+            "(max_conversation_length), the stored ones included"
         )
 
 
@@ -272,47 +314,3 @@ def _diff_inherited(
         "project_tokens": project_tokens,
         "project": new["project"],
     }
-
-
-def _match_messages(
-    conversation: Conversation, stored: StoredConversation, *, replace: bool
-) -> list[MessageSlot]:
-    """Find the stored message of each message of the request: by its id, else by its position."""
-    by_id = {message.id: message for message in stored.messages}
-    by_position = {message.position: message for message in stored.messages}
-    end = max(by_position, default=-1) + 1
-    slots: list[MessageSlot] = []
-    for index, message in enumerate(conversation.messages):
-        if message.id is None:
-            match = by_position.get(index)
-            slot_id = (
-                match.id
-                if match
-                else _free_id(
-                    conversation.conversation_id, index, {*by_id, *stored.ids_used_elsewhere}
-                )
-            )
-            slots.append(MessageSlot(id=slot_id, position=index, stored=match))
-            continue
-        match = by_id.get(message.id)
-        if replace:
-            position = index
-        elif match:
-            position = match.position
-        else:
-            position, end = end, end + 1
-        slots.append(MessageSlot(id=message.id, position=position, stored=match))
-    return slots
-
-
-def _free_id(conversation_id: str, position: int, used_ids: Container[str]) -> str:
-    """Return an unused id for a message without one.
-
-    A stored message may have the usual id at another position or in another conversation.
-    """
-    candidate = build_message_id(conversation_id, position)
-    for suffix in itertools.count():
-        if candidate not in used_ids:
-            break
-        candidate = f"message:{digest(conversation_id)}:{position}.{suffix}"
-    return candidate

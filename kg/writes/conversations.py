@@ -56,6 +56,7 @@ def _parse_stored_conversation(row: Row) -> StoredConversation:
             StoredMessage(
                 id=message["id"],
                 position=message["position"],
+                role=message["role"],
                 hash=message["hash"],
                 content_hash=message["content_hash"],
                 embedded=bool(message["embedded"]),

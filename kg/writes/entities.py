@@ -6,7 +6,12 @@ from typing import Any
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.filter_tokens import build_token, build_tokens
-from mcp_context_persistence.kg.identifiers import build_label, build_relationship_id, split_name
+from mcp_context_persistence.kg.identifiers import (
+    build_label,
+    build_relationship_id,
+    fold_name,
+    split_name,
+)
 from mcp_context_persistence.kg.text.terms import text_properties
 from mcp_context_persistence.kg.vector_spaces import NO_PROPERTY, VectorState
 from mcp_context_persistence.kg.writes.upsert import EntityRow, RelationshipRow
@@ -37,18 +42,28 @@ def search_properties(
     )
     type_token = build_token("mentions", entity_type.lower())
     return {
+        "folded": fold_name(name),
         "type_facet": type_token,
         **text_properties(" ".join(word for word in words if word)),
         "facets": [
             *build_tokens(namespace, kind="entity", type=entity_type),
             type_token,
-            *(build_token("alias", alias) for alias in aliases),
+            *build_name_tokens(entity_id, name, aliases),
         ],
         "kind": "entity",
         "conversation_id": "",
         "role": "",
         "project": "",
     }
+
+
+def build_name_tokens(entity_id: str, name: str, aliases: Sequence[str]) -> list[str]:
+    """Return the filter tokens by which an entity is found under its aliases and all spellings."""
+    spellings = dict.fromkeys(map(fold_name, (entity_id, name, *aliases)))
+    return [
+        *(build_token("alias", alias) for alias in aliases),
+        *(build_token("spelling", spelling) for spelling in spellings),
+    ]
 
 
 def save_entities(

@@ -24,6 +24,7 @@ class StoredMessage:
 
     id: str
     position: int
+    role: str
     hash: str | None
     content_hash: str | None
     embedded: bool
@@ -81,17 +82,21 @@ def diff_message(
     """Compare a message with the stored message of its slot."""
     stored = slot.stored
     own_timestamp_ms = None if message.timestamp is None else to_milliseconds(message.timestamp)
-    content_hash, full_hash = _hash_message(message, slot.position, own_timestamp_ms)
+    data = message.data_json
+    content_hash, full_hash = _hash_message(message, slot.position, own_timestamp_ms, data)
     has_new_text = stored is None or stored.content_hash != content_hash
     same_text = stored if not has_new_text else None
     is_embedded = bool(same_text and same_text.embedded)
     is_extracted = bool(same_text and same_text.extracted)
     stored_vector_hash = same_text.given_vector if same_text else None
     has_new_vector = vector_hash is not None and vector_hash != stored_vector_hash
-    needs_vector = shared.mode != "knowledge" and (has_new_vector or not is_embedded)
-    needs_graph = shared.mode != "conversation" and not is_extracted
+    has_text = bool(message.content.strip())
+    needs_vector = shared.mode != "knowledge" and (has_new_vector or (has_text and not is_embedded))
+    needs_graph = shared.mode != "conversation" and has_text and not is_extracted
     properties = {
         **_message_properties(shared, message, slot),
+        "data": data,
+        "bytes": len(message.content.encode()) + len((data or "").encode()),
         "content_hash": content_hash,
         "hash": full_hash,
         "timestamp_ms": own_timestamp_ms
@@ -124,7 +129,7 @@ def _message_properties(
         shared.namespace,
         kind="message",
         conversation_id=shared.conversation_id,
-        role=message.role,
+        role=message.stored_role,
         project=project,
     )
     return {
@@ -132,10 +137,10 @@ def _message_properties(
         "conversation_id": shared.conversation_id,
         "position": slot.position,
         "kind": "message",
-        "role": message.role,
+        "role": message.stored_role,
         "name": message.name,
-        **text_properties(message.content, shared.language),
-        "bytes": len(message.content.encode()),
+        **text_properties(message.indexed_text, shared.language),
+        "content": message.content,
         "metadata": message.metadata_json,
         "project": project,
         "confidence": 1.0,
@@ -145,7 +150,9 @@ def _message_properties(
     }
 
 
-def _hash_message(message: Message, position: int, timestamp_ms: int | None) -> tuple[str, str]:
+def _hash_message(
+    message: Message, position: int, timestamp_ms: int | None, data: str | None
+) -> tuple[str, str]:
     """Return the hash of the text and the hash of all fields."""
     content_hash = digest(message.content)
     return content_hash, digest(
@@ -155,6 +162,7 @@ def _hash_message(message: Message, position: int, timestamp_ms: int | None) -> 
         content_hash,
         message.metadata_json or "",
         str(timestamp_ms or ""),
+        *([data] if data else []),
     )
 
 

@@ -1,4 +1,4 @@
-"""Find the entities that callers name by id, exact name or alias.
+"""Find the entities that callers name by id, name or alias, in any spelling.
 
 A lookup reads an entity as `Entity` and as `MergedEntity` one after the other, and Neo4j has no
 snapshots, so that it may miss an entity that is merged or restored meanwhile. Where it finds
@@ -11,6 +11,7 @@ from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.driver.statement import Row, Run, Statement, as_is
 from mcp_context_persistence.kg.errors import NotFoundError
 from mcp_context_persistence.kg.filter_tokens import build_token
+from mcp_context_persistence.kg.identifiers import fold_name
 from mcp_context_persistence.kg.namespaces import read_settled_version
 
 MISSING = "there is no entity with that id, name or alias"
@@ -67,7 +68,8 @@ def _resolve(namespace: str, references: Iterable[str]) -> Statement[Row]:
     rows = [
         {
             "text": reference,
-            "alias": f"+facets:{namespace_token} +facets:{build_token('alias', reference)}",
+            "names": f"+facets:{namespace_token} +(facets:{build_token('alias', reference)} "
+            f"facets:{build_token('spelling', fold_name(reference))})",
         }
         for reference in dict.fromkeys(references)
     ]

@@ -1,13 +1,18 @@
 """Entities and relationships of a caller, and three strategies to combine them with stored ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.kg.identifiers import build_entity_id, build_relationship_type
+from mcp_context_persistence.kg.identifiers import (
+    build_entity_id,
+    build_relationship_type,
+    fold_name,
+)
 from mcp_context_persistence.kg.stored_json import load_stored
+from mcp_context_persistence.kg.writes.spellings import NewName, list_excluded_types
 
 Strategy = Literal["upsert", "merge", "skip"]
 STRATEGIES: tuple[Strategy, ...] = ("upsert", "merge", "skip")
@@ -24,7 +29,10 @@ _RELATIONSHIP_SYNONYMS = {
 
 @dataclass(frozen=True, kw_only=True)
 class EntityRow:
-    """An entity of a caller. A field that the caller left out is None."""
+    """An entity of a caller. A field that the caller left out is None.
+
+    `has_own_id` says whether its id is not made from its name.
+    """
 
     id: str
     name: str | None = None
@@ -33,6 +41,7 @@ class EntityRow:
     confidence: float | None = None
     aliases: tuple[str, ...] | None = None
     metadata: Mapping[str, Any] | None = None
+    has_own_id: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +108,7 @@ def parse_entity(fields: object, *, path: str) -> EntityRow:
         if aliases is None
         else tuple(validation.check_identifier(f"{path}.aliases", alias) for alias in aliases),
         metadata=validation.check_metadata(f"{path}.metadata", values.get("metadata")),
+        has_own_id=values.get("id") is not None,
     )
 
 
@@ -180,6 +190,41 @@ def redirect_entities(rows: Sequence[EntityRow], redirects: Mapping[str, str]) -
             kept = by_id.get(redirected.id)
             by_id[redirected.id] = redirected if kept is None else _add_missing(kept, redirected)
     return list(by_id.values())
+
+
+def respell_entities(rows: Sequence[EntityRow], targets: Mapping[str, str]) -> list[EntityRow]:
+    """Replace ids of names that are stored in another spelling; the stored spelling stays.
+
+    Args:
+        rows: Entities of a caller.
+        targets: For each id the id of the entity with the same name in another spelling.
+    """
+    by_id = {row.id: row for row in rows if row.id not in targets}
+    for row in rows:
+        if row.id in targets:
+            respelled = replace(row, id=targets[row.id], name=None)
+            first = by_id.get(respelled.id)
+            by_id[respelled.id] = respelled if first is None else _add_missing(first, respelled)
+    return list(by_id.values())
+
+
+def list_names(rows: Iterable[EntityRow]) -> tuple[list[NewName], dict[str, str]]:
+    """Return the names of entities whose id is made from their name because the caller gave none.
+
+    Returns:
+        The first spelling of each name; and for the id of each other spelling that first id.
+    """
+    first: dict[tuple[str, bool], NewName] = {}
+    targets: dict[str, str] = {}
+    for row in rows:
+        if row.name is None or row.has_own_id:
+            continue
+        excluded_types = list_excluded_types([row.type])
+        name = NewName(id=row.id, folded=fold_name(row.name), excluded_types=excluded_types)
+        known_name = first.setdefault((name.folded, "concept" in excluded_types), name)
+        if known_name.id != row.id:
+            targets[row.id] = known_name.id
+    return list(first.values()), targets
 
 
 def _add_missing(first: EntityRow, second: EntityRow) -> EntityRow:

@@ -11,6 +11,8 @@ from pydantic import ValidationError as PydanticValidationError
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.models import Conversation, conversation, explain
 
+_KNOWN_KEYS = sorted(Conversation.model_fields)
+
 
 def read_conversations(path: Path | None) -> list[Conversation]:
     """Read the conversations of a file: a JSON list, one JSON object, or JSON lines.
@@ -90,7 +92,7 @@ def _check(row: Any, location: str) -> Conversation:
             created_at=parsed.created_at,
         )
     except PydanticValidationError as error:
-        raise ValidationError(f"{location}: {explain(error)}") from error
+        raise ValidationError(f"{location}: {explain(error, known_keys=_KNOWN_KEYS)}") from error
     except ValueError as error:
         raise ValidationError(f"{location}: {error}") from error
 

@@ -40,17 +40,21 @@ class ConversationCalls:
         """Save a conversation: its messages, their vectors, and the entities that they mention.
 
         Saving a conversation again updates it. A message is identified by its id, or by its
-        position if the messages have no ids. So a list of one message without an id replaces the
-        first message. Changed messages are analyzed again, unchanged messages are not. Stored
-        messages that are not in the list are kept, unless `replace` is True. Messages with new ids
-        are appended.
+        position if it has no id. Changed messages are analyzed again, unchanged messages are not.
+        Stored messages that are not in the list are kept, unless `replace` is True. Messages with
+        new ids are appended. A list that would overwrite messages by accident is refused: one that
+        is shorter than the stored conversation and is not its beginning, or one with a message
+        without an id in the place of another one that has an id. Use `append_messages` to add
+        messages.
 
         Args:
             conversation_id: The id of the conversation (at most 512 bytes), or a `Conversation`
                 object that has all the other values.
             messages: Messages in order: mappings with `role`, `content` and optionally `timestamp`
-                (in UTC if it has no time zone), `metadata`, `id` and `name`. Either all messages
-                have an id, which is unique in the namespace, or none has.
+                (in UTC if it has no time zone), `metadata`, `name` and `id`, which is unique in
+                the namespace. docs/messages.md describes parts, tool calls, and objects of other
+                libraries. If only some messages have an id, the list must begin with the stored
+                messages in their order.
             project_path: The path of a project. It is stored as text and never opened. Its last
                 part is the project, if there is no `metadata["project"]`.
             mode: `conversation` stores text and vectors, `knowledge` stores text and graph,

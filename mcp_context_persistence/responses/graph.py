@@ -25,6 +25,11 @@ class ExtractEntitiesResponse(Response):
     truncated: bool = Field(
         False, description="Whether the text mentions more entities than were extracted or returned"
     )
+    language_understood: bool = Field(
+        True,
+        description="Whether the text is in a language that the extraction understands; in others, "
+        "only names are found whose own form shows what they are",
+    )
     linked_to: str | None = Field(
         None, description="What the entities were linked to: 'message', 'conversation' or nothing"
     )

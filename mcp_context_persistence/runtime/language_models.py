@@ -27,14 +27,19 @@ def shared_embedder(model: str, batch_size: int) -> "Embedder":
 
 @cache
 def shared_extractor(
-    model: str, gliner_model: str | None, gliner_labels: tuple[str, ...]
+    model: str,
+    gliner_model: str | None,
+    gliner_labels: tuple[str, ...],
+    language: str | None,
 ) -> "Extractor":
-    """Return the process's extractor for these models and types."""
+    """Return the process's extractor for these models and types, and this language of texts."""
     from mcp_context_persistence.ingest.extraction.extractor import Extractor  # noqa: PLC0415 - slow to import
     from mcp_context_persistence.ingest.extraction.gliner import GlinerRecognizer  # noqa: PLC0415 - slow to import
 
     return Extractor(
-        model, recognizer=GlinerRecognizer(gliner_model, gliner_labels) if gliner_model else None
+        model,
+        recognizer=GlinerRecognizer(gliner_model, gliner_labels) if gliner_model else None,
+        language=language,
     )
 
 
@@ -72,7 +77,9 @@ class LanguageModels:
         if labels and not self._are_labels_checked:
             self._types.check((), map(identifiers.build_label, labels))
             self._are_labels_checked = True
-        return shared_extractor(config.spacy_model, config.gliner_model, labels)
+        return shared_extractor(
+            config.spacy_model, config.gliner_model, labels, config.text_language
+        )
 
     @property
     def cross_encoder(self) -> "CrossEncoder | None":

@@ -98,7 +98,7 @@ class ModelPreload:
     def _load_extractor(self) -> None:
         config = self._config
         if not config.gliner_model:
-            shared_extractor(config.spacy_model, None, ()).load()
+            shared_extractor(config.spacy_model, None, (), config.text_language).load()
 
 
 _preloads: "weakref.WeakSet[ModelPreload]" = weakref.WeakSet()

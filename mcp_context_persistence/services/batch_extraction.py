@@ -132,6 +132,7 @@ class _TextGroup:
             redirects,
             now=now,
             admission=types,
+            reads_stored=False,
         )
         response = build_response(
             self._engine, knowledge.rows, knowledge.extractions[0], self._entity_types, now=now

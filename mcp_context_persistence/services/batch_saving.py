@@ -37,6 +37,7 @@ FIELDS = ("conversation_id", "messages", "project_path", "mode", "metadata", "cr
 class _Item:
     index: int
     conversation: Conversation
+    is_repeated: bool  # a group before may still write the same conversation
     stored: StoredConversation | None = None
     difference: ConversationDiff | None = None
 
@@ -65,7 +66,7 @@ class _ConversationGroup:
         self._retries: list[_Item] = []
         self._cache = ingest_pipeline.AnalysisCache()
 
-    def add(self, index: int, item: object) -> None:
+    def add(self, index: int, item: object, *, is_repeated: bool) -> None:
         """Add a conversation; one that is not valid gets its response at once."""
         self.size += 1
         start = time.perf_counter()
@@ -76,7 +77,7 @@ class _ConversationGroup:
         except ContextPersistenceError as error:
             self._responses[index] = _failed_response(_conversation_id(item), error, start)
             return
-        self._items.append(_Item(index, conversation))
+        self._items.append(_Item(index, conversation, is_repeated))
         self._message_count += len(conversation.messages)
         self._characters += sum(len(message.content) for message in conversation.messages)
 
@@ -180,7 +181,9 @@ class _ConversationGroup:
     def _save(self, item: _Item, *, is_retry: bool = False) -> None:
         start = time.perf_counter()
         prepared = (
-            conversations.PreparedSave(stored=item.stored, cache=self._cache)
+            conversations.PreparedSave(
+                stored=None if item.is_repeated else item.stored, cache=self._cache
+            )
             if item.stored and not is_retry
             else None
         )
@@ -253,12 +256,15 @@ def _build_groups(
 ) -> Iterator[_ConversationGroup]:
     """Yield groups of about `chunk_size` messages; no group has a conversation twice."""
     failures = FailureStreak(engine.graph)
+    earlier_ids: set[str] = set()
     group = _ConversationGroup(engine, pipeline, failures, responses, replace=replace)
     for index, item in enumerate(items):
         if group.has(item):
             yield group
             group = _ConversationGroup(engine, pipeline, failures, responses, replace=replace)
-        group.add(index, item)
+        conversation_id = _conversation_id(item)
+        group.add(index, item, is_repeated=conversation_id in earlier_ids)
+        earlier_ids.add(conversation_id)
         if group.is_full():
             yield group
             group = _ConversationGroup(engine, pipeline, failures, responses, replace=replace)

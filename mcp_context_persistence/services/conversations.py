@@ -1,7 +1,7 @@
 """Save conversations."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -9,10 +9,9 @@ from typing import Any
 from mcp_context_persistence.ingest.pipeline import AnalysisCache
 from mcp_context_persistence.kg import models as checked
 from mcp_context_persistence.kg import timestamps, validation
-from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
-from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
+from mcp_context_persistence.kg.driver.statement import Run
+from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.models import MODES, Conversation, Message
-from mcp_context_persistence.kg.schema.type_limits import Types
 from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import conversations as statements
@@ -24,8 +23,11 @@ from mcp_context_persistence.kg.writes.conversation_diff import (
 from mcp_context_persistence.models import SaveConversationResponse
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services.message_analysis import MessageAnalysis, analyze_messages
-
-TRIES_WITHOUT_LOCK = 3
+from mcp_context_persistence.services.optimistic_writes import (
+    Write,
+    write_conversation,
+    write_locked,
+)
 
 
 def build_conversation(
@@ -69,9 +71,12 @@ def build_conversation(
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedSave:
-    """The work that was done before a save: the stored state, extractions and vectors."""
+    """The work that was done before a save: the stored state, extractions and vectors.
 
-    stored: StoredConversation
+    The stored state is None where it may be another one by the time of the save.
+    """
+
+    stored: StoredConversation | None
     cache: AnalysisCache
 
 
@@ -95,14 +100,14 @@ def save_conversation(
             "embeddings: the mode knowledge keeps no vectors of messages; "
             "use hybrid or conversation"
         )
-    save = _Save(
+    save = ConversationSave(
         engine, conversation, mode=mode, embeddings=embeddings, replace=replace, prepared=prepared
     )
     difference, analysis = engine.embeddings.retry_when_stale(save.run)
     return _build_response(difference, analysis, seconds=time.perf_counter() - start)
 
 
-class _Save:
+class ConversationSave:
     """One save of a conversation, with what its attempts share."""
 
     def __init__(
@@ -111,10 +116,11 @@ class _Save:
         conversation: Conversation,
         *,
         mode: str,
-        embeddings: object,
-        replace: bool,
-        prepared: PreparedSave | None,
+        embeddings: object = None,
+        replace: bool = False,
+        prepared: PreparedSave | None = None,
     ) -> None:
+        """Prepare a save; `run` makes it. See `save_conversation` for the arguments."""
         self._engine = engine
         self._conversation = conversation
         self._mode = mode
@@ -125,31 +131,17 @@ class _Save:
         self._now = now_ms()
 
     def run(self) -> tuple[ConversationDiff, MessageAnalysis]:
-        """Try without a lock, then with one; return what was written."""
-        for _ in range(TRIES_WITHOUT_LOCK):
-            if result := self._try(self._engine.graph.run, self._engine.types.run):
-                return result
-        if result := self._engine.types.transact(self._try_locked, name="save_conversation"):
-            return result
-        raise DatabaseError(
-            "the conversation was removed while it was saved; save it again", retryable=True
-        )
+        """Write the difference, and return what was written."""
+        return write_conversation(self._engine, self._conversation.conversation_id, self._try)
 
-    def _try_locked(self, run: Run) -> tuple[ConversationDiff, MessageAnalysis] | None:
-        def write(statement: Statement[Row], used_types: Types) -> list[Row]:
-            rows: list[Row] = run(statement)
-            self._engine.types.register(run, used_types)
-            return rows
+    def try_locked(self, run: Run) -> tuple[ConversationDiff, MessageAnalysis] | None:
+        """Save inside a transaction that locks the conversation first; return what was written."""
+        return write_locked(self._engine, self._conversation.conversation_id, self._try, run)
 
-        run(statements.lock(self._engine.namespace, self._conversation.conversation_id))
-        return self._try(run, write)
-
-    def _try(
-        self, run: Run, write: Callable[[Statement[Row], Types], list[Row]]
-    ) -> tuple[ConversationDiff, MessageAnalysis] | None:
+    def _try(self, run: Run, write: Write) -> tuple[ConversationDiff, MessageAnalysis] | None:
         """Return what was written, None where another writer came between the two statements."""
         engine = self._engine
-        vectors, vector_hashes = _check_vectors(engine, self._conversation, self._embeddings)
+        vectors, vector_hashes = check_own_vectors(engine, self._conversation, self._embeddings)
         state, self._prepared_state = self._prepared_state, None
         if state is None:
             state = run(statements.read_state(engine.namespace, self._conversation))[0]
@@ -174,7 +166,7 @@ class _Save:
         return (difference, analysis) if write(statement, analysis.types) else None
 
 
-def _check_vectors(
+def check_own_vectors(
     engine: Engine, conversation: Conversation, embeddings: object
 ) -> tuple[dict[int, Any] | None, list[str] | None]:
     """Return the caller's own vectors by position, and a hash of each."""
@@ -218,11 +210,11 @@ def build_messages(stored_messages: Sequence[Mapping[str, Any]]) -> list[Message
     return [
         Message.model_construct(
             id=row["id"],
-            role=row["role"],
             name=row.get("name"),
             content=row["content"],
             timestamp=timestamps.from_milliseconds(row["timestamp_ms"]),
             metadata=load_stored(row.get("metadata"), "metadata of a message"),
+            **{"role": row["role"], **(load_stored(row.get("data"), "data of a message") or {})},
         )
         for row in stored_messages
         if row["id"] is not None

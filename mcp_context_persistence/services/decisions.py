@@ -34,6 +34,7 @@ from mcp_context_persistence.services.knowledge_writer import (
     store_knowledge_with,
 )
 
+RESULT_ROLES = frozenset({"tool", "function"})  # whose messages nobody has said
 PROPOSED_TYPE = "unspecified"  # a sentence does not tell the type of its decision
 
 
@@ -115,7 +116,7 @@ class _ProposalUnchanged(Rollback):
         self.row = row
 
 
-def _write_proposal(
+def write_proposal(
     engine: Engine, proposal: ProposedDecision, *, text_hashes: Mapping[str, str], now: int
 ) -> Row | None:
     """Write a proposal in one transaction.
@@ -167,7 +168,7 @@ def propose_decisions(
         row["id"]: row
         for row in engine.graph.run(decisions.list_of_conversation(engine.namespace, checked_id))
     }
-    proposals_found = _find_proposals(checked_id, messages, stored_proposals)
+    proposals_found = find_proposals(checked_id, messages, stored_proposals)
     saved = outdated = written_count = 0
     for proposal in proposals_found if should_save else ():
         stored = stored_proposals.get(proposal.decision.id)
@@ -175,7 +176,7 @@ def propose_decisions(
             continue
         try:
             row = engine.embeddings.retry_when_stale(
-                partial(_write_proposal, engine, proposal, text_hashes=text_hashes, now=now)
+                partial(write_proposal, engine, proposal, text_hashes=text_hashes, now=now)
             )
         except ContextPersistenceError as error:
             if not written_count:
@@ -206,12 +207,14 @@ def _is_stored_unchanged(row: Row, proposal: ProposedDecision) -> bool:
     )
 
 
-def _find_proposals(
+def find_proposals(
     conversation_id: str, messages: Sequence[Message], stored_proposals: Mapping[str, Row]
 ) -> list[ProposedDecision]:
     """Find the sentences that state decisions, each one once, with the status that is stored."""
     by_id: dict[str, ProposedDecision] = {}
     for message in messages:
+        if message.stored_role in RESULT_ROLES:
+            continue
         for sentence in find_decision_sentences(message.content):
             proposal_id, message_id = (
                 identifiers.build_proposal_id(conversation_id, sentence.text),

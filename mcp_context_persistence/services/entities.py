@@ -89,7 +89,9 @@ def _build_and_store(
 ) -> tuple[Knowledge, str | None]:
     """Build the rows of an extraction, and store them; return what they were linked to."""
     redirects = engine.state.redirects() if should_store else Redirects()
-    knowledge = build_knowledge(engine, [(source, extraction)], redirects, now=now)
+    knowledge = build_knowledge(
+        engine, [(source, extraction)], redirects, now=now, reads_stored=should_store
+    )
     if not should_store or not knowledge.rows.entities:
         return knowledge, None
     link_statement = None
@@ -153,6 +155,7 @@ def build_response(
         message_id=message,
         total_entities=len(selected[:max_entities]),
         truncated=extraction.truncated or len(selected) > max_entities,
+        language_understood=extraction.is_understood,
         processing_time=0.0,
         relationships=[_build_relationship(row) for row in rows.relations],
         unasserted=[_build_unasserted(relation, redirects) for relation in extraction.unasserted],

@@ -9,6 +9,7 @@ from mcp_context_persistence.kg.merging.redirects import Redirects
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import entities as knowledge
 from mcp_context_persistence.kg.writes import graph_update, upsert
+from mcp_context_persistence.kg.writes.spellings import NewName, find_stored
 from mcp_context_persistence.models import (
     UpdateKnowledgeGraphResponse,
 )
@@ -61,6 +62,7 @@ def _write_update(
     )
     embedding = engine.embeddings.current() if entity_rows else None
     merged = engine.state.redirects() if entity_rows else Redirects()
+    entity_rows, new_names = _find_spellings(engine, entity_rows, merged)
     given_ids = [row.id for row in entity_rows]
     entity_rows = upsert.redirect_entities(entity_rows, merged.targets)
     embed = _embed_once(embedding.embedder if embedding else None)
@@ -84,6 +86,7 @@ def _write_update(
             embedding.vector_state,
             (row.id for row in entity_rows),
             given_ids,
+            (name.to_parameters() for name in new_names),
         )
         if embedding
         else None
@@ -95,6 +98,24 @@ def _write_update(
         ),
         name="update_knowledge_graph",
     )
+
+
+def _find_spellings(
+    engine: Engine, rows: Sequence[upsert.EntityRow], redirects: Redirects
+) -> tuple[Sequence[upsert.EntityRow], list[NewName]]:
+    """Use the entities that are stored under another spelling of a row's name.
+
+    Returns:
+        The rows, and the names that are not stored yet.
+    """
+    names, targets = upsert.list_names(rows)
+    unmerged = [name for name in names if name.id not in redirects.targets]
+    stored, new_names = find_stored(engine.graph.run, engine.namespace, unmerged)
+    merged = {name.id: redirects.folded.get(name.folded) for name in new_names}
+    stored.update((key, merged_id) for key, merged_id in merged.items() if merged_id)
+    final = {row_id: stored.get(first_id, first_id) for row_id, first_id in targets.items()}
+    new_names = [name for name in new_names if name.id not in stored]
+    return upsert.respell_entities(rows, {**stored, **final}), new_names
 
 
 def _embed_once(embedder: "Embedder | None") -> Callable[[Sequence[str]], list[Any]]:

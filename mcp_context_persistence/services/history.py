@@ -1,7 +1,5 @@
 """Load the messages of a conversation, all or in pages."""
 
-import base64
-import json
 from dataclasses import asdict, astuple, dataclass, replace
 from datetime import date
 
@@ -13,8 +11,12 @@ from mcp_context_persistence.kg.writes import conversations as statements
 from mcp_context_persistence.models import LoadConversationHistoryResponse
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services.conversations import build_messages
-
-_LARGEST = 2**62  # of the numbers in a cursor
+from mcp_context_persistence.services.cursors import (
+    INVALID,
+    is_number,
+    read_cursor,
+    write_cursor,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,26 +135,19 @@ def _write_cursor(conversation_id: str, row: Row, message_range: Range, page: li
         else {"before_position": page[0]["position"]}
     )
     rest = astuple(replace(message_range, **{**bounded, **edge}))
-    text = json.dumps([identifiers.digest(conversation_id), *rest], separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return write_cursor(identifiers.digest(conversation_id), *rest)
 
 
 def _read_cursor(conversation_id: str, value: object) -> Range:
     """Return the range that a cursor of this conversation stands for."""
-    text = validation.check_identifier("cursor", value)
-    try:
-        padded = text + "=" * (-len(text) % 4)
-        digest, forward, *numbers = json.loads(base64.b64decode(padded, b"-_", validate=True))
-        before_position, before_ms, after_position, after_ms = numbers
-    except (ValueError, TypeError) as error:
-        raise ValidationError("cursor is not one that this call has returned") from error
-    if digest != identifiers.digest(conversation_id):
-        raise ValidationError("cursor belongs to another conversation")
-    is_valid = isinstance(forward, bool) and all(
-        number is None or (type(number) is int and abs(number) < _LARGEST) for number in numbers
+    forward, *numbers = read_cursor(
+        value, count=5, digest=identifiers.digest(conversation_id), owner="conversation"
     )
-    if not is_valid:
-        raise ValidationError("cursor is not one that this call has returned")
+    if not isinstance(forward, bool) or not all(
+        number is None or is_number(number) for number in numbers
+    ):
+        raise ValidationError(INVALID)
+    before_position, before_ms, after_position, after_ms = numbers
     return Range(
         forward=forward,
         before_position=before_position,

@@ -1,7 +1,7 @@
 """Turn texts into entities and relationships of the graph.
 
-The steps are the same for messages, documents, decisions and other texts: extract, replace merged
-entities, build the rows, add the vectors, store. Run them inside
+The steps are the same for messages, documents, decisions and other texts: extract, find the stored
+entities of the names, build the rows, add the vectors, store. Run them inside
 `EmbeddingModels.retry_when_stale`, because a write is refused if the embedding model or the
 redirects have changed since they were read.
 """
@@ -14,10 +14,12 @@ from mcp_context_persistence.ingest.extraction.results import Extraction
 from mcp_context_persistence.ingest.graph_rows import GraphRows, TypeAdmission, build_graph_rows
 from mcp_context_persistence.ingest.pipeline import KeyedText, embed_entities
 from mcp_context_persistence.ingest.redirects import follow_redirects
+from mcp_context_persistence.ingest.spellings import replace_ids, unify_spellings
 from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
 from mcp_context_persistence.kg.merging.redirects import Redirects
 from mcp_context_persistence.kg.vector_spaces import VectorState
 from mcp_context_persistence.kg.writes import entities
+from mcp_context_persistence.kg.writes.spellings import NewName, find_stored
 from mcp_context_persistence.runtime.embedding_models import ActiveModel
 from mcp_context_persistence.runtime.engine import Engine
 
@@ -32,11 +34,13 @@ class Knowledge:
         extractions: For each text its extraction, without merged entities.
         rows: The rows of the entities, mentions and relationships.
         redirects: The redirects with which merged entities were replaced.
+        new_names: The entities that are not stored yet.
     """
 
     extractions: list[Extraction]
     rows: GraphRows
     redirects: Redirects
+    new_names: Sequence[NewName] = ()
 
     @property
     def is_truncated(self) -> bool:
@@ -61,6 +65,40 @@ def extract_texts(engine: Engine, texts: Sequence[str]) -> list[Extraction]:
     return list(engine.language_models.extractor.extract(texts, engine.state.patterns()))
 
 
+def resolve_names(
+    engine: Engine,
+    extractions: Iterable[tuple[str, Extraction]],
+    redirects: Redirects,
+    *,
+    reads_stored: bool = True,
+) -> tuple[list[tuple[str, Extraction]], list[NewName]]:
+    """Replace the ids of names that are stored in another spelling, and those of merged entities.
+
+    Args:
+        engine: Gives the graph.
+        extractions: For each text its id and its extraction.
+        redirects: The redirects of merged entities.
+        reads_stored: Whether to look for stored spellings; else only those of the texts meet.
+
+    Returns:
+        The extractions, and the entities that are not stored yet.
+    """
+    unified, names = unify_spellings(extractions)
+    targets: dict[str, str] = {}
+    new_names: list[NewName] = []
+    if reads_stored:
+        unmerged = [name for name in names if name.id not in redirects.targets]
+        targets, new_names = find_stored(engine.graph.run, engine.namespace, unmerged)
+        merged = {name.id: redirects.folded.get(name.folded) for name in new_names}
+        targets.update((key, merged_id) for key, merged_id in merged.items() if merged_id)
+        new_names = [name for name in new_names if name.id not in targets]
+    resolved = [
+        (key, follow_redirects(replace_ids(extraction, targets), redirects.targets))
+        for key, extraction in unified
+    ]
+    return resolved, new_names
+
+
 def build_knowledge(
     engine: Engine,
     extractions: Iterable[tuple[str, Extraction]],
@@ -68,8 +106,9 @@ def build_knowledge(
     *,
     now: int,
     admission: TypeAdmission | None = None,
+    reads_stored: bool = True,
 ) -> Knowledge:
-    """Replace merged entities, and build the rows.
+    """Give each name its entity, and build the rows.
 
     Args:
         engine: Gives the graph, the models and the settings.
@@ -78,17 +117,16 @@ def build_knowledge(
         redirects: The redirects of merged entities.
         now: Milliseconds since 1970.
         admission: Which types may be stored; those of the namespace if it is left out.
+        reads_stored: As in `resolve_names`.
     """
-    redirected = [
-        (source_id, follow_redirects(extraction, redirects.targets))
-        for source_id, extraction in extractions
-    ]
+    resolved, new_names = resolve_names(engine, extractions, redirects, reads_stored=reads_stored)
     return Knowledge(
-        extractions=[extraction for _, extraction in redirected],
+        extractions=[extraction for _, extraction in resolved],
         rows=build_graph_rows(
-            engine.namespace, redirected, now=now, admission=admission or engine.types
+            engine.namespace, resolved, now=now, admission=admission or engine.types
         ),
         redirects=redirects,
+        new_names=new_names,
     )
 
 
@@ -99,8 +137,12 @@ def embed_knowledge(knowledge: Knowledge, model: ActiveModel) -> EmbeddedKnowled
         extractions=knowledge.extractions,
         rows=embed_entities(rows, model.embedder),
         redirects=knowledge.redirects,
+        new_names=knowledge.new_names,
         vector_state=knowledge.redirects.guard_vectors(
-            model.vector_state, rows.ids, rows.redirected_ids
+            model.vector_state,
+            rows.ids,
+            rows.redirected_ids,
+            (name.to_parameters() for name in knowledge.new_names),
         ),
     )
 

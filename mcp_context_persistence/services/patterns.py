@@ -12,7 +12,6 @@ from mcp_context_persistence.ingest.graph_rows import (
     build_mention_rows,
     build_unasserted_properties,
 )
-from mcp_context_persistence.ingest.redirects import follow_redirects
 from mcp_context_persistence.kg import identifiers, limits, validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement
 from mcp_context_persistence.kg.errors import NotFoundError
@@ -32,6 +31,7 @@ from mcp_context_persistence.services.knowledge_writer import (
     Knowledge,
     build_knowledge,
     embed_knowledge,
+    resolve_names,
 )
 
 
@@ -181,10 +181,8 @@ class _Page:
         rows = engine.graph.run(self._statement())
         texts = [row for row in rows if row["content"] is not None]
         self._extract([row["content"] for row in texts])
-        by_text = {
-            row["id"]: follow_redirects(self._extractions[row["content"]], redirects.targets)
-            for row in texts
-        }
+        extractions = ((row["id"], self._extractions[row["content"]]) for row in texts)
+        by_text = dict(resolve_names(engine, extractions, redirects)[0])
         changed = [row for row in texts if self._is_changed(row, by_text[row["id"]])]
         if changed:
             _apply_page(

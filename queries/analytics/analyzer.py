@@ -186,6 +186,8 @@ class GraphAnalyzer:
 
         The members with the most relationships inside the community come first.
         """
+        if algorithm == "leiden" and not projection.relationships:
+            algorithm, weighted = "wcc", False  # each entity is alone, where Leiden fails
         name, settings = ALGORITHMS[algorithm]
         config = {
             **_build_config(projection, settings, weighted=weighted),

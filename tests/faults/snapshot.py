@@ -13,7 +13,7 @@ RETURN labels(a) AS from_labels, a.id AS from_id, type(r) AS type,
 """
 # New with every write, or derived from times and the writes of other clients; a merge keeps the
 # earlier state so that it can be undone.
-VOLATILE = {"version", "vectors_revision", "namespace", "snapshot", "fresh"}
+VOLATILE = {"version", "vectors_revision", "namespace", "snapshot", "fresh", "append_key"}
 # Made of the namespace's name: their number says enough.
 NAMED_AFTER = {"facets"}
 MERGE_ID = re.compile(r"merge:[0-9a-f]{32}")

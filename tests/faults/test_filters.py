@@ -102,6 +102,7 @@ SEARCHES = {
 # Parameters that narrow a call to one object. `None` means "all" where it is the default, and is
 # refused elsewhere.
 NARROWING = {
+    "append_messages": {"conversation_id"},
     "batch_extract_entities": {"entity_types"},
     "create_relationship": {"source_entity_id", "target_entity_id", "relationship_type"},
     "extract_entities": {"conversation_id", "message_id", "entity_types"},
@@ -122,6 +123,7 @@ NARROWING = {
 }
 # Parameters that narrow nothing: what is written, how much, how.
 OTHER = {
+    "append_messages": {"messages", "project_path", "mode", "metadata", "embeddings"},
     "batch_extract_entities": {"texts", "parallel", "max_workers", "store", "progress"},
     "batch_save_conversations": {"conversations", "parallel", "max_workers", "replace", "progress"},
     "build_context": {"query", "token_budget", "diversity", "count_tokens"},
@@ -148,7 +150,7 @@ OTHER = {
     "load_conversation_history": {"limit"},
     "merge_entities": {"reason", "merged_by", "evidence"},
     "propose_decisions": {"save"},
-    "query_knowledge_graph": {"depth", "operation"},
+    "query_knowledge_graph": {"depth", "operation", "include_unasserted"},
     "reextract": {"apply"},
     "review_decision": {"accept"},
     "save_conversation": {"messages", "project_path", "mode", "metadata", "embeddings", "replace"},
@@ -164,6 +166,7 @@ MAPPINGS = {
     "search_similar_conversations": {"filters"},
 }
 REQUIRED: dict[str, dict[str, Any]] = {
+    "append_messages": {"messages": [{"role": "user", "content": "We use pandas."}]},
     "batch_extract_entities": {"texts": ["Pandas is a library."]},
     "create_relationship": {
         "source_entity_id": "a",

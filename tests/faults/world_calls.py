@@ -25,7 +25,17 @@ class Lengths:
 def _save_again(world: World, _other: World, random: Random) -> Any:
     talk = world.talk(random.randrange(6))
     talk["messages"] = talk["messages"][: random.randint(1, 3)]
-    return world.client.save_conversation(**talk, replace=random.random() < 0.5)
+    return world.client.save_conversation(**talk, replace=True)
+
+
+def _append(world: World, _other: World, random: Random) -> Any:
+    number = random.randrange(6)
+    talk = world.talk(number)
+    talk["messages"] = [
+        {**message, "id": f"{world.name}-{number}-{place}"}
+        for place, message in enumerate(talk["messages"])
+    ]
+    return world.client.append_messages(**talk)
 
 
 def _review(world: World, _other: World, random: Random) -> Any:
@@ -118,6 +128,7 @@ def _texts(world: World) -> list[str]:
 
 # For every public name of the client a call with words of its own world.
 CALLS: dict[str, Call] = {
+    "append_messages": _append,
     "batch_extract_entities": lambda world, _, random: world.client.batch_extract_entities(
         _texts(world), store=random.random() < 0.5
     ),
@@ -150,6 +161,25 @@ CALLS: dict[str, Call] = {
         f"{world.name} likes",
         properties={"note": world.secret},
     ),
+    "delete_conversation": lambda world, _, random: world.client.delete_conversation(
+        "talk", dry_run=random.random() < 0.7
+    ),
+    "delete_decision": lambda world, *_: world.client.delete_decision(
+        build_decision_id(*world.decision)
+    ),
+    "delete_document": lambda world, *_: world.client.delete_document("handbook"),
+    "delete_entity": lambda world, _, random: world.client.delete_entity(
+        random.choice(["pandas", f"{world.name}-part-1"])
+    ),
+    "delete_message": lambda world, _, random: world.client.delete_message(
+        f"talk:{random.randrange(3)}", dry_run=random.random() < 0.5
+    ),
+    "delete_namespace": lambda world, *_: (
+        world.client.delete_namespace(world.client.namespace, dry_run=True).deleted
+    ),
+    "delete_relationship": lambda world, _, random: world.client.delete_relationship(
+        f"{world.name}-part-{random.randrange(4)}", "pandas", f"{world.name} likes"
+    ),
     "detect_communities": _communities,
     "extract_entities": lambda world, _, random: world.client.extract_entities(
         random.choice(_texts(world)), random.choice([None, "talk"]), context={"note": world.secret}
@@ -164,11 +194,22 @@ CALLS: dict[str, Call] = {
     "find_similar_entities": lambda world, *_: world.client.find_similar_entities(top_k=1000),
     "generate_embeddings": lambda world, *_: world.client.generate_embeddings(_texts(world)),
     "get_conversation_stats": lambda world, *_: world.client.get_conversation_stats(),
+    "get_decision": lambda world, *_: world.client.get_decision(build_decision_id(*world.decision)),
+    "get_document": lambda world, *_: world.client.get_document("handbook"),
     "get_embedding_status": lambda world, *_: world.client.get_embedding_status(),
+    "get_entity": lambda world, _, random: world.client.get_entity(
+        random.choice(["pandas", f"{world.name} Corp"])
+    ),
     "get_graph_analytics": lambda world, *_: world.client.get_graph_analytics(),
     "get_memory_stats": lambda world, *_: world.client.get_memory_stats(),
+    "get_message": lambda world, *_: world.client.get_message("talk:0"),
     "get_metrics": _metrics,
     "graph_data_science": _library,
+    "list_conversations": lambda world, _, random: world.client.list_conversations(
+        _filters(world, random), order="id"
+    ),
+    "list_decisions": lambda world, *_: world.client.list_decisions(order="id"),
+    "list_entities": lambda world, *_: world.client.list_entities(order="id", limit=1000),
     "list_merges": lambda world, *_: world.client.list_merges(),
     "load_conversation_history": lambda world, _, random: world.client.load_conversation_history(
         random.choice(["talk", f"{world.name}-talk"])
@@ -202,6 +243,9 @@ CALLS: dict[str, Call] = {
     "update_knowledge_graph": lambda world, _, random: world.client.update_knowledge_graph(
         *world.graph(), random.choice(["upsert", "merge", "skip"])
     ),
+    "update_message": lambda world, _, random: world.client.update_message(
+        "talk:0", random.choice(_texts(world))
+    ),
 }
 # Calls that name what only the other world has. `None` says that the call names nothing.
 PROBES: dict[str, Call | None] = dict.fromkeys(CALLS) | {
@@ -213,6 +257,22 @@ PROBES: dict[str, Call | None] = dict.fromkeys(CALLS) | {
     ),
     "create_relationship": lambda world, other, _: world.client.create_relationship(
         "pandas", f"{other.name}-corp", "uses"
+    ),
+    "delete_conversation": lambda world, other, _: world.client.delete_conversation(
+        f"{other.name}-talk"
+    ),
+    "delete_entity": lambda world, other, _: world.client.delete_entity(f"{other.name}-corp"),
+    "delete_message": lambda world, other, _: world.client.delete_message(f"{other.name}-talk:0"),
+    "delete_namespace": lambda world, other, _: world.client.delete_namespace(
+        f"{other.name}-space"
+    ),
+    "delete_relationship": lambda world, other, _: world.client.delete_relationship(
+        f"{other.name}-part-0", "pandas", f"{other.name} likes"
+    ),
+    "get_entity": lambda world, other, _: world.client.get_entity(f"{other.name} Corp"),
+    "get_message": lambda world, other, _: world.client.get_message(f"{other.name}-talk:0"),
+    "list_conversations": lambda world, other, _: world.client.list_conversations(
+        {"project": other.name}
     ),
     "extract_entities": lambda world, other, _: world.client.extract_entities(
         f"{other.name} Corp uses {other.name}1.",
@@ -273,6 +333,9 @@ PROBES: dict[str, Call | None] = dict.fromkeys(CALLS) | {
         world.client.search_similar_conversations(
             f"{other.name} budget", 50, 0.0, {"conversation_id": [f"{other.name}-talk", "talk"]}
         )
+    ),
+    "update_message": lambda world, other, _: world.client.update_message(
+        f"{other.name}-talk:0", "Nothing"
     ),
     "undo_merge": lambda world, other, _: world.client.undo_merge(
         (other.merges or ["merge:none"])[-1]

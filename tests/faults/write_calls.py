@@ -113,6 +113,18 @@ WRITE_CALLS = [
         case="again",
     ),
     WriteCall(
+        "append_messages",
+        lambda client, _: client.append_messages(
+            "new talk", [{**message, "id": f"own-{n}"} for n, message in enumerate(SAID)]
+        ),
+        case="new",
+    ),
+    WriteCall(
+        "append_messages",
+        lambda client, _: client.append_messages("talk", [{**CHANGED[2], "id": "own"}]),
+        _talk,
+    ),
+    WriteCall(
         "save_decision",
         lambda client, _: client.save_decision(
             "talk", "architecture", "We need a graph.", "Use Neo4j."
@@ -220,13 +232,42 @@ WRITE_CALLS = [
     ),
 ]
 
+WRITE_CALLS += [
+    WriteCall(
+        "update_message",
+        lambda client, _: client.update_message("talk:2", CHANGED[2]["content"]),
+        _talk,
+    ),
+    WriteCall("delete_message", lambda client, _: client.delete_message("talk:1"), _talk),
+    WriteCall("delete_conversation", lambda client, _: client.delete_conversation("talk"), _talk),
+    WriteCall(
+        "delete_document",
+        lambda client, _: client.delete_document("paper"),
+        lambda client: (_talk(client), client.save_document("paper", TEXT)),
+    ),
+    WriteCall("delete_decision", lambda client, one: client.delete_decision(one), _proposed),
+    WriteCall("delete_entity", lambda client, _: client.delete_entity("neo4j"), _merged),
+    WriteCall(
+        "delete_relationship",
+        lambda client, _: client.delete_relationship("orders", "neo4j", "stored in"),
+        _graph,
+    ),
+    WriteCall(
+        "delete_namespace",
+        lambda client, _: client.delete_namespace(client.namespace),
+        _merged,
+        is_atomic=False,
+    ),
+]
+
 # Every other public name of the client: it reads, or changes only the client itself.
 OTHERS = {
     "build_context", "cleanup_memory", "clear_cache", "close", "configuration", "configure_cache",
     "configure_memory_management", "configure_parallel_processing", "detect_communities",
     "find_central_entities", "find_duplicate_entities", "find_shortest_paths",
     "find_similar_entities", "generate_embeddings", "get_conversation_stats",
-    "get_embedding_status", "get_graph_analytics", "get_memory_stats", "get_metrics",
-    "graph_data_science", "list_merges", "load_conversation_history", "metrics_port",
+    "get_decision", "get_document", "get_embedding_status", "get_entity", "get_graph_analytics",
+    "get_memory_stats", "get_message", "get_metrics", "graph_data_science", "list_conversations",
+    "list_decisions", "list_entities", "list_merges", "load_conversation_history", "metrics_port",
     "query_knowledge_graph", "search_hybrid", "search_similar_conversations",
 }  # fmt: skip

@@ -104,9 +104,22 @@ FILTERS = {
     "metadata.key": ["a"],
     "metadata.year": {"gte": 1.5, "not": ["b"]},
 }
+LIST_FILTERS = {
+    key: value
+    for key, value in FILTERS.items()
+    if key not in {"entity_types", "content_types", "confidence_min", "role"}
+}
 RECIPE = {"base": "fast", "weights": {"time": 0.5}, "recency": 1.5, "vector_candidates": 20}
 # A value for each parameter of each call, with everything that it may contain.
 CALLS: dict[str, dict[str, Any]] = {
+    "append_messages": {
+        "conversation_id": "odd",
+        "messages": [MESSAGE],
+        "project_path": "/p",
+        "mode": "conversation",
+        "metadata": {"project": "p", "tags": ["t"]},
+        "embeddings": [[0.5] * 384],
+    },
     "batch_extract_entities": {
         "texts": ["We use pandas."],
         "parallel": False,
@@ -171,6 +184,18 @@ CALLS: dict[str, dict[str, Any]] = {
         "confidence": 0.5,
         "properties": {"key": ["a"]},
     },
+    "delete_conversation": {"conversation_id": "odd-none", "dry_run": True},
+    "delete_decision": {"decision_id": "odd-none", "dry_run": True},
+    "delete_document": {"document_id": "odd-none", "dry_run": True},
+    "delete_entity": {"entity_id": "odd-none", "dry_run": True},
+    "delete_message": {"message_id": "odd-none", "dry_run": True},
+    "delete_namespace": {"confirm": "odd-none", "dry_run": True},
+    "delete_relationship": {
+        "source_entity_id": "odd-a",
+        "target_entity_id": "odd-none",
+        "relationship_type": "uses",
+        "dry_run": True,
+    },
     "detect_communities": {"algorithm": "wcc", "min_size": 2, "weighted": False},
     "extract_entities": {
         "text": "We use pandas.",
@@ -202,11 +227,34 @@ CALLS: dict[str, dict[str, Any]] = {
     "find_similar_entities": {"entity_id": "odd-a", "top_k": 3, "min_similarity": 0.1},
     "generate_embeddings": {"texts": ["text"]},
     "get_conversation_stats": {},
+    "get_decision": {"decision_id": "odd-none"},
+    "get_document": {"document_id": "odd-none"},
     "get_embedding_status": {},
+    "get_entity": {"entity_id": "odd-a"},
     "get_graph_analytics": {},
     "get_memory_stats": {},
+    "get_message": {"message_id": "odd-1"},
     "get_metrics": {},
     "graph_data_science": {"directed": False, "costs": False},
+    "list_conversations": {
+        "filters": LIST_FILTERS,
+        "order": "newest",
+        "limit": 3,
+        "cursor": None,
+    },
+    "list_decisions": {
+        "filters": {**LIST_FILTERS, "entity_types": ["library"], "confidence_min": 0.5},
+        "status": ["accepted"],
+        "order": "newest",
+        "limit": 3,
+        "cursor": None,
+    },
+    "list_entities": {
+        "filters": {"entity_types": ["library"], "confidence_min": 0.5},
+        "order": "newest",
+        "limit": 3,
+        "cursor": None,
+    },
     "list_merges": {"limit": 3, "before": None},
     "load_conversation_history": {
         "conversation_id": "odd",
@@ -292,6 +340,14 @@ CALLS: dict[str, dict[str, Any]] = {
             }
         ],
         "merge_strategy": "upsert",
+    },
+    "update_message": {
+        "message_id": "odd-1",
+        "content": "The parser uses pandas.",
+        "role": "user",
+        "name": "Ada",
+        "timestamp": "2026-01-02T03:04:05Z",
+        "metadata": {"key": ["a", {"b": 1}]},
     },
 }
 

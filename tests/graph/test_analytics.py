@@ -254,6 +254,15 @@ def test_an_empty_graph_has_empty_results(client):
     assert client.find_similar_entities() == []
 
 
+@pytest.mark.parametrize("algorithm", ["leiden", "louvain", "label_propagation", "wcc"])
+def test_entities_without_relationships_are_communities_of_one(client, algorithm):
+    client.update_knowledge_graph([{"id": name} for name in "abc"], [])
+    weighted = algorithm != "wcc"
+    assert list(client.detect_communities(algorithm, weighted=weighted)) == []
+    communities = client.detect_communities(algorithm, min_size=1, weighted=weighted)
+    assert [community.size for community in communities] == [1, 1, 1]
+
+
 def test_other_namespaces_are_not_included(client, server, namespace):
     from mcp_context_persistence import ContextPersistenceClient
 

@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 
 import neo4j.exceptions
 import pytest
@@ -12,6 +13,7 @@ from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.driver.error_mapping import translate_error
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.models import Conversation
+from mcp_context_persistence.services import conversations
 
 
 def conversation_of(number, size=3):
@@ -119,12 +121,29 @@ def test_invalid_items_get_an_error_and_the_others_are_saved(client):
 def test_a_repeated_conversation_is_saved_in_order(client):
     given = [
         conversation_of(1, size=2),
-        {**conversation_of(1, size=2), "messages": [{"role": "user", "content": "Now this."}]},
+        {**conversation_of(1, size=2), "messages": [{"role": "user", "content": "Now this."}] * 2},
     ] * 3
     answers = client.batch_save_conversations(given)
     assert all(one.success for one in answers)
     assert stored(client)["c1"][0][0] == "Now this."
     assert [one.created for one in answers] == [2, 0, 0, 0, 0, 0]
+
+
+def test_a_repeated_conversation_is_compared_with_the_save_before(client, monkeypatch):
+    first, second = conversation_of(1, size=2), conversation_of(1, size=2)
+    second["messages"] = [{"role": "user", "content": "Now this."}] * 2
+    client.batch_save_conversations([first])
+    save = conversations.save_conversation
+
+    def save_late(engine, conversation, **arguments):
+        if conversation.messages[0].content == "Now this.":
+            time.sleep(1.0)  # the next group has been compared by now
+        return save(engine, conversation, **arguments)
+
+    monkeypatch.setattr(conversations, "save_conversation", save_late)
+    answers = client.batch_save_conversations([second, first])
+    assert [answer.status for answer in answers] == ["saved", "saved"]
+    assert stored(client)["c1"][0][0] == first["messages"][0]["content"]
 
 
 def test_a_second_run_analyzes_nothing_that_is_stored(client, monkeypatch):

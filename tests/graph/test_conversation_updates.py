@@ -130,9 +130,14 @@ def test_concurrent_writers_of_one_conversation_lose_no_message(server, namespac
     assert errors == []
     with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as client:
         loaded = client.load_conversation_history("c")
+        rows = client._engine.graph.driver.execute_query(
+            "MATCH (m:Message {namespace: $namespace}) RETURN m.position AS position",
+            namespace=namespace,
+        ).records
     assert sorted(message.id for message in loaded.messages) == sorted(
         f"m{n}-{s}" for n in range(6) for s in range(4)
     )
+    assert sorted(row["position"] for row in rows) == list(range(24))
 
 
 def hits(client, **filters):

@@ -1,6 +1,7 @@
 """Saving and loading on a real server."""
 
 import enum
+import re
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -194,13 +195,9 @@ def test_stored_messages_count_towards_the_limit(server, namespace):
         {"conversation_id": "c", "messages": turns("a"), "metadata": {"x": float("nan")}},
         {"conversation_id": "c", "messages": turns("a"), "metadata": {"x": {1}}},
         {"conversation_id": "c", "messages": turns("a"), "metadata": {"x": 2**70}},
-        {
-            "conversation_id": "c",
-            "messages": [
-                {"id": "x", "role": "user", "content": "a"},
-                {"role": "user", "content": "b"},
-            ],
-        },
+        {"conversation_id": "c", "messages": [{"role": "user", "content": [{"x": {1}}]}]},
+        {"conversation_id": "c", "messages": [{"role": "user", "content": None}]},
+        {"conversation_id": "c", "messages": [{"role": "tool", "content": "a", "tool_calls": 1}]},
         {"conversation_id": "c", "messages": [{"id": "x", "role": "user", "content": "a"}] * 2},
         {
             "conversation_id": Conversation(conversation_id="c", messages=turns("a")),
@@ -209,9 +206,17 @@ def test_stored_messages_count_towards_the_limit(server, namespace):
     ],
 )
 def test_invalid_conversations_are_refused_and_not_stored(client, arguments):
-    with pytest.raises(ValidationError) as caught:
-        client.save_conversation(**arguments)
-    assert isinstance(caught.value, ValueError)
+    calls = [client.save_conversation]
+    if "replace" not in arguments:
+        calls.append(client.append_messages)
+    for call in calls:
+        with pytest.raises(ValidationError) as caught:
+            call(**arguments)
+        assert isinstance(caught.value, ValueError)
+        assert re.match(
+            "conversation_id|messages|metadata|mode|embeddings|replace|give a Conversation",
+            str(caught.value),
+        )
     assert client.get_conversation_stats().stats.total_conversations == 0
 
 
@@ -253,7 +258,7 @@ def test_entities_have_vectors_in_every_mode(client):
 
 def test_no_error_text_contains_values_of_the_caller(client):
     for message in (
-        {"unknown": "SeCrEt"},
+        {"unknown": {"SeCrEt"}},
         {"metadata": {("SeCrEt",): 1}},
         {"role": "SeCrEt"},
         {"timestamp": "SeCrEt"},

@@ -90,7 +90,8 @@ def test_words_of_any_length_are_counted(client):
         client.save_conversation(f"flood-{number}", [{"role": "user", "content": text}])
     client.save_conversation("flood-3", [{"role": "user", "content": "The garden is small."}])
     made = client.build_context("garden", 200)
-    assert [one.conversation_id for one in made.citations] == ["flood-3"]
+    assert "flood-3" in [one.conversation_id for one in made.citations]
+    assert len(made.text.encode()) / 4 <= made.tokens <= 200
     long = client.build_context("garden", 20_000)
     assert len(long.citations) > 1
     assert len(long.text.encode()) / 4 <= long.tokens <= 20_000

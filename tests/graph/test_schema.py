@@ -92,6 +92,9 @@ def test_an_older_version_is_brought_up_to_date_by_openers_that_die_after_each_s
         assert "c:0" in {
             one.message_id for one in again.search_hybrid("night train", "keyword").results
         }
+        assert again.query_knowledge_graph("VIENNA").entity_id == "Vienna"
+        again.save_conversation("d", [{"role": "user", "content": "We flew to VIENNA."}])
+        assert again.query_knowledge_graph("VIENNA").entity_id == "Vienna"
 
 
 def test_a_client_goes_on_while_others_bring_the_database_up_to_date(client, server):
@@ -163,7 +166,7 @@ def save_every_property(client):
         [
             {
                 "role": "user",
-                "content": "The DataProcessor class uses pandas.",
+                "content": "The DataProcessor class uses pandas and never uses numpy.",
                 "name": "Ana",
                 "metadata": {"a": 1, "project": "q"},
             },
@@ -172,6 +175,7 @@ def save_every_property(client):
         project_path="/p",
         metadata={"tags": ["x"]},
     )
+    client.append_messages("c", [{"role": "user", "content": ["In parts."]}])
     client.save_decision("c", "architecture", "We talked about pandas", "Use polars", 0.5)
     client.extract_entities("The OrderParser class uses polars.", conversation_id="c")
     client.update_knowledge_graph([{"id": "e", "metadata": {"a": 1}, "description": "d"}], [])
@@ -180,7 +184,10 @@ def save_every_property(client):
         "g", [{"role": "user", "content": "Vector given."}], mode="conversation", embeddings=vector
     )
     client.save_document(
-        "d", "We use polars. " + "word " * 600, {"tags": ["x"], "project": "q"}, "/p"
+        "d",
+        "The OrderParser class never uses numpy. " + "word " * 600,
+        {"tags": ["x"], "project": "q"},
+        "/p",
     )
     client.configure_entity_patterns({"tool": ["pandas"]})
     client.update_knowledge_graph(

@@ -46,7 +46,8 @@ def test_an_open_client_creates_a_lost_index_again(whole, client, index):
     client.save_conversation("talk", [{"role": "user", "content": "Irrigation of the garden."}])
     run(whole, f"DROP INDEX {index}")
     mode = "keyword" if index == "memory_text" else "semantic"
-    found = client.search_hybrid("irrigation of the garden", mode).results
+    filters = {"content_types": "message"}
+    found = client.search_hybrid("irrigation of the garden", mode, filters).results
     assert [result.conversation_id for result in found] == ["talk"]
     assert verdicts(whole) == {"ready"}
 

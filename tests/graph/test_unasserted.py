@@ -44,7 +44,7 @@ def test_what_is_not_asserted_counts_nowhere(client):
     client.save_conversation("c", turns(PLAN, DENIAL))
     assert client.get_conversation_stats().stats.total_relationships == 0
     assert client.get_graph_analytics().total_edges == 0
-    assert not client.find_shortest_paths("Kafka", "Redis").paths
+    assert not client.find_shortest_paths("Kafka", "Redis")
     assert all(community.size == 1 for community in client.detect_communities())
 
 
@@ -69,13 +69,13 @@ def test_a_plan_becomes_a_fact_and_a_plan_again(client):
 
 
 def test_a_plan_disappears_with_its_text(client):
+    client.update_knowledge_graph([{"id": "Kafka"}], [])
     client.save_conversation("c", [{"id": "m", "role": "user", "content": f"{PLAN} {DENIAL}"}])
     client.save_conversation("c", [{"id": "m", "role": "user", "content": DENIAL}])
     assert stances(client, "Kafka") == {("uses", "Django"): "denied"}
     client.save_conversation(
         "c", [{"id": "m", "role": "user", "content": "Kafka."}], mode="conversation"
     )
-    client.create_relationship("Kafka", "Kafka", "mirrors")
     assert stances(client, "Kafka") == {}
 
 

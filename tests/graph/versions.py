@@ -1,6 +1,8 @@
 """Databases of older versions of the schema, made from one of the present version."""
 
 from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.filter_tokens import build_token
+from mcp_context_persistence.kg.identifiers import fold_name
 from mcp_context_persistence.kg.schema import migrations
 
 FULLTEXT = (
@@ -15,6 +17,15 @@ TYPES = (
 VECTORS = (
     "MATCH (v:NamespaceVersion) WHERE $n IS NULL OR v.namespace = $n "
     "REMOVE v.embedding_model, v.vector_size, v.vectors, v.vectors_revision"
+)
+
+NAMES = (
+    "MATCH (e:Entity|MergedEntity) "
+    "RETURN elementId(e) AS key, [e.id, e.name] + coalesce(e.aliases, []) AS names"
+)
+FOLDED = (
+    "UNWIND $rows AS row MATCH (e) WHERE elementId(e) = row.key REMOVE e.folded "
+    "SET e.facets = [facet IN e.facets WHERE NOT facet IN row.tokens]"
 )
 
 
@@ -37,6 +48,18 @@ def make_old(
     """
     migrations.ensure_schema(graph, vector_size=vector_size)
     with graph.driver.session() as session:
+        if version < 8:
+            session.run("DROP INDEX entity_folded").consume()
+            rows = [
+                {
+                    "key": row["key"],
+                    "tokens": [
+                        build_token("spelling", fold_name(name)) for name in row["names"] if name
+                    ],
+                }
+                for row in session.run(NAMES).data()
+            ]
+            session.run(FOLDED, rows=rows).consume()
         if version < 7:
             labels = "Message|Entity|Decision|Conversation" + ("" if version < 2 else "|Chunk")
             session.run("DROP INDEX memory_text").consume()

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_context_persistence.ingest.extraction.data_shapes import Shape, find_data
-from mcp_context_persistence.ingest.extraction.data_values import read_label
 from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor
+from mcp_context_persistence.ingest.extraction.labels import read_label
 from mcp_context_persistence.ingest.extraction.user_patterns import UserPatterns
 from mcp_context_persistence.kg import limits
 

@@ -90,26 +90,16 @@ def test_a_time_stamp_that_cannot_be_stored_is_named(given):
         models.conversation("c", [{"role": "user", "content": "hi"}], created_at=given)
 
 
-@pytest.mark.parametrize(
-    ("key", "shown"),
-    [
-        ("Contents", "'Contents'"),
-        ("time_stamp", "'time_stamp'"),
-        ("zwölf", "'zwölf'"),
-        ("a\nb", r"'a\nb'"),
-        ("long" * 200_000, f"'{'long' * 16}...'"),
-        (4711, "of the type int"),
-        (("a",), "of the type tuple"),
-    ],
-    ids=["word", "field_like", "not_ascii", "line_break", "long", "number", "tuple"],
-)
-def test_an_unknown_key_is_named_with_the_known_ones(key, shown):
+@pytest.mark.parametrize("key", ["Contents", "time_stamp", "zwölf", "a\nb", "long" * 1000])
+def test_an_unknown_key_is_kept(key):
+    assert message(**{key: SECRET}).extra == {key: SECRET}
+
+
+@pytest.mark.parametrize("key", [4711, ("a",)])
+def test_an_unknown_key_is_a_string(key):
     with pytest.raises(ValidationError) as caught:
         models.conversation("c", [{"role": "user", "content": "hi", key: SECRET}])
-    assert str(caught.value) == (
-        f"messages.0: there is an unknown key {shown}; "
-        "known are: content, id, metadata, name, role, timestamp"
-    )
+    assert str(caught.value) == f"messages.0: must have strings as keys, not {type(key).__name__}"
     assert caught.value.__cause__ is None
 
 

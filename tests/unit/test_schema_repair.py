@@ -86,6 +86,7 @@ def test_statements_of_the_repair_are_not_checked(threads):
     [
         "Neo.ClientError.Schema.IndexNotFound",
         "Neo.ClientError.Statement.ConstraintVerificationFailed",
+        "Neo.ClientError.Procedure.ProcedureCallFailed",
     ],
 )
 def test_an_error_of_a_broken_schema_leads_to_a_repair_and_another_attempt(
@@ -129,3 +130,9 @@ def test_a_repair_that_does_not_end_leaves_the_deadline_alone(threads):
         assert caught.value.retryable
     finally:
         ends.set()
+
+
+def test_a_failed_graph_algorithm_is_not_a_broken_schema(schema, repaired, threads):
+    error = server_error("Neo.ClientError.Procedure.ProcedureCallFailed")
+    assert not schema.handle(error, attempts("analytics/project"), threads, server_pid=1)
+    assert not repaired

@@ -216,9 +216,11 @@ class FileStore(CacheStore):
             ).rowcount
 
     def clear(self) -> None:
-        """Remove all entries of the group."""
+        """Remove all entries of the group, also their bytes in the files."""
         with self._lock:
+            self._run("PRAGMA secure_delete = ON")
             self._run("DELETE FROM answers WHERE kin = ?", self._group)
+            self._run("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close connections and files."""

@@ -1,0 +1,51 @@
+// Delete some nodes of a namespace, a thousand to a transaction: conversations first, so that none
+// looks whole. The caller repeats it until there are none left.
+// Columns: conversations, messages, passages, documents, decisions, entities, merges, mentions,
+// relationships (integers: how many were deleted).
+// Plan: each label by its constraint's index, which starts with the namespace; must run as an
+// auto-commit transaction. Each transaction gives the namespace another version. The relationships
+// of a node are counted before it is deleted, so that each is counted once. The number of merges
+// grows with each deleted one, so that all writers read the redirects again.
+:param batch => {namespace: "scratch", limit: 20000}
+CYPHER replan=skip
+CALL () {
+  MATCH (n:Conversation {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n
+  UNION ALL
+  MATCH (n:Document {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n
+  UNION ALL
+  MATCH (n:Message {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n
+  UNION ALL
+  MATCH (n:Chunk {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n
+  UNION ALL
+  MATCH (n:Decision {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n
+  UNION ALL
+  MATCH (n:Entity {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n
+  UNION ALL
+  MATCH (n:MergedEntity {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n
+  UNION ALL
+  MATCH (n:Merge {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n
+  UNION ALL
+  MATCH (n:EntityPatterns {namespace: $batch.namespace}) RETURN n
+}
+WITH n LIMIT $batch.limit
+CALL (n) {
+  WITH n, head([label IN labels(n) WHERE label IN ['Conversation', 'Document', 'Message', 'Chunk',
+    'Decision', 'Entity', 'MergedEntity', 'Merge', 'EntityPatterns']]) AS label,
+    CASE WHEN n:Entity THEN COUNT { (n)<-[:MENTIONS|ABOUT]-() } ELSE COUNT { (n)-[:MENTIONS|ABOUT]->() } END
+      AS mentions,
+    CASE WHEN n:Entity THEN COUNT { (n)-[]-(:Entity) } ELSE 0 END AS relationships
+  DETACH DELETE n
+  WITH label, mentions, relationships
+  MERGE (v:NamespaceVersion {namespace: $batch.namespace})
+  SET v.version = randomUUID(),
+    v.merges = CASE label WHEN 'Merge' THEN coalesce(v.merges, 0) + 1 ELSE v.merges END
+  RETURN label, mentions, relationships
+} IN TRANSACTIONS OF 1000 ROWS
+RETURN count(CASE label WHEN 'Conversation' THEN 1 END) AS conversations,
+  count(CASE label WHEN 'Message' THEN 1 END) AS messages,
+  count(CASE label WHEN 'Chunk' THEN 1 END) AS passages,
+  count(CASE label WHEN 'Document' THEN 1 END) AS documents,
+  count(CASE label WHEN 'Decision' THEN 1 END) AS decisions,
+  count(CASE WHEN label IN ['Entity', 'MergedEntity'] THEN 1 END) AS entities,
+  count(CASE label WHEN 'Merge' THEN 1 END) AS merges, count(label) AS nodes,
+  coalesce(sum(mentions), 0) AS mentions, coalesce(sum(relationships), 0) AS relationships;

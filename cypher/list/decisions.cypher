@@ -1,0 +1,24 @@
+// List decisions of a namespace that filters let through, in an order.
+// Columns: item (map), key (integer).
+// `sign` is 1 for an ascending order, -1 for a descending one, and 0 for the order of ids; `updated`
+// orders by the time of the last change. `after_key` and `after_id` are those of the last row of the
+// previous page, null for the first page.
+// Plan: the decisions by the index of their constraint, which starts with the namespace; only the rows
+// of the page are kept while sorting. One map as parameter: lists of other lengths would be planned
+// anew.
+:param batch => {namespace: "default", groups: [["1"]], excluded: [], start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, conversation_ids: null, statuses: null, sign: -1, updated: false, after_key: null, after_id: null, limit: 100}
+MATCH (n:Decision {namespace: $batch.namespace})
+WHERE n.id IS NOT NULL
+  AND ($batch.statuses IS NULL OR coalesce(n.status, 'accepted') IN $batch.statuses)
+  AND ($batch.conversation_ids IS NULL OR n.conversation_id IN $batch.conversation_ids)
+  AND coalesce(n.timestamp_ms, n.created_ms) >= $batch.start_ms
+  AND coalesce(n.timestamp_ms, n.created_ms) <= $batch.end_ms
+  AND coalesce(n.confidence, 1.0) >= $batch.confidence_min
+  AND all(group IN $batch.groups WHERE any(token IN group WHERE token IN n.facets))
+  AND none(token IN $batch.excluded WHERE token IN n.facets)
+WITH n, $batch.sign * CASE WHEN $batch.updated THEN n.updated_ms ELSE n.created_ms END AS key
+WHERE $batch.after_id IS NULL OR key > $batch.after_key
+  OR (key = $batch.after_key AND n.id > $batch.after_id)
+WITH n, key ORDER BY key, n.id
+LIMIT $batch.limit
+RETURN n {.id, .conversation_id, .decision_type, .context, .outcome, .stated_confidence, .created_ms, .status} AS item, key;

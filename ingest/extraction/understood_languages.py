@@ -1,0 +1,54 @@
+"""Tells whether a text is in the language of the parser, and what to keep where it is not."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from mcp_context_persistence.ingest.extraction.results import EntityCandidate
+from mcp_context_persistence.kg.text.languages import ENGLISH, detect_language
+from mcp_context_persistence.kg.text.stop_words import read_stop_words
+
+# Rules that read only the form of a name, not the grammar around it.
+_RULES = ("code:", "command:", "vocabulary:", "form:legal")
+_LOWER_WORD = re.compile(r"(?<![\w.@/-])[^\W\d_A-Z][^\W\d_]*(?![\w@/-])")
+# English has more function words than this among its words in lower case.
+_MIN_SHARE, _MIN_ASCII_SHARE = 0.12, 0.03
+_MIN_WORDS, _MIN_ASCII_WORDS = 5, 12
+
+
+def is_understood(text: str, model: str, language: str | None = None) -> bool:
+    """Return whether the rules and a parser's model understand the language of a text.
+
+    Args:
+        text: The text.
+        model: Name of the parser's model, which begins with the code of its language.
+        language: Code of the text's language; recognized in the text where it is None.
+    """
+    code = model.partition("_")[0]
+    model_language = code if len(code) == len(ENGLISH) else ENGLISH
+    if model_language == "xx":  # a model of many languages
+        return True
+    language = language or detect_language(text)
+    if language is None and model_language == ENGLISH:
+        return _may_be_english(text)
+    return language in {None, model_language}
+
+
+def _may_be_english(text: str) -> bool:
+    """Return whether a text of an unknown language may be in English.
+
+    Too few words show nothing; nor do few function words in a list of English words.
+    """
+    words = [match.group() for match in _LOWER_WORD.finditer(text)]
+    if len(words) < _MIN_WORDS or (text.isascii() and len(words) < _MIN_ASCII_WORDS):
+        return True
+    stop_words = read_stop_words(ENGLISH)
+    share = sum(word in stop_words for word in words) / len(words)
+    has_other_letters = not all(map(str.isascii, words))
+    return share >= (_MIN_SHARE if has_other_letters else _MIN_ASCII_SHARE)
+
+
+def keep_clear_forms(candidates: Iterable[EntityCandidate]) -> Iterator[EntityCandidate]:
+    """Yield the candidates whose own form shows what they are, in whatever language the text is."""
+    for candidate in candidates:
+        if candidate.rule.startswith(_RULES):
+            yield candidate

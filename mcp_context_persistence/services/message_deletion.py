@@ -1,0 +1,135 @@
+"""Delete one message of a conversation."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from mcp_context_persistence.kg import timestamps, validation
+from mcp_context_persistence.kg.driver.statement import Row, Run
+from mcp_context_persistence.kg.identifiers import digest
+from mcp_context_persistence.kg.models import Message
+from mcp_context_persistence.kg.namespaces import touch
+from mcp_context_persistence.kg.text.terms import text_properties
+from mcp_context_persistence.kg.timestamps import now_ms
+from mcp_context_persistence.kg.vector_spaces import VectorState
+from mcp_context_persistence.kg.writes import deletion as statements
+from mcp_context_persistence.kg.writes.deletion import Texts
+from mcp_context_persistence.responses.deletion import DeleteMessageResponse
+from mcp_context_persistence.runtime.engine import Engine
+from mcp_context_persistence.services import decisions
+from mcp_context_persistence.services.deletion import Removal, delete_texts, run_deletion
+
+
+class _MessageDeletion:
+    """The deletion of one message, with what its attempts share."""
+
+    def __init__(self, engine: Engine, message_id: str, *, dry_run: bool) -> None:
+        self._engine, self._message_id, self._dry_run = engine, message_id, dry_run
+        self._now = now_ms()
+        self.conversation_id: str | None = None
+        self.lost_proposals: list[Row] = []
+
+    def run(self) -> Removal:
+        return self._engine.embeddings.retry_when_stale(
+            lambda: run_deletion(
+                self._engine, self._work, name="delete_message", dry_run=self._dry_run
+            )
+        )
+
+    def _work(self, run: Run) -> Removal:
+        namespace = self._engine.namespace
+        rows = run(statements.unlink_message(namespace, self._message_id, now=self._now))
+        if not rows:
+            return Removal()
+        self.conversation_id = rows[0]["conversation_id"]
+        evidence = run(statements.read_evidence(namespace, [self._message_id]))
+        removed = [row for row in evidence if _is_removed(row)]
+        shortened = [row for row in evidence if not _is_removed(row) and row["is_context_lost"]]
+        removal = delete_texts(
+            self._engine,
+            run,
+            Texts(messages=[self._message_id], decisions=[row["id"] for row in removed]),
+            preview=self._dry_run,
+        )
+        # The others are proposed again, from the messages that remain.
+        self.lost_proposals = [row for row in removed if row["evidence"]]
+        removal.deleted["decisions"] -= len(self.lost_proposals)
+        removal.changed["decisions"] = len(shortened) + len(self.lost_proposals)
+        removal.existed = True
+        if shortened:
+            self._shorten_decisions(run, shortened)
+        return removal
+
+    def _shorten_decisions(self, run: Run, rows: Sequence[Row]) -> None:
+        """Keep only the sentence of decisions whose context was the message."""
+        texts, state = build_decision_texts(self._engine, rows)
+        run(statements.save_decision_texts(self._engine.namespace, texts, state, now=self._now))
+        run(touch(self._engine.namespace, state))
+
+
+def build_decision_texts(
+    engine: Engine, rows: Sequence[Row]
+) -> tuple[list[dict[str, Any]], VectorState]:
+    """Return rows that leave only the outcome of decisions, and the state of their vectors."""
+    model = engine.embeddings.current()
+    texts: list[dict[str, Any]] = []
+    for row in rows:
+        properties, vector = {"context": row["outcome"]}, None
+        if row["status"] != "rejected":  # no search finds a rejected one
+            content = f"{row['outcome']}\n{row['outcome']}"
+            properties |= text_properties(content)
+            vector = model.embedder.embed_query(content)
+        texts.append({"id": row["id"], "properties": properties, "vector": vector})
+    return texts, model.vector_state
+
+
+def _is_removed(row: Row) -> bool:
+    """Tell whether a decision goes with its message.
+
+    A proposal goes if its text was the message's. If other messages have its sentence, it is
+    proposed again from these. A rejected decision goes if no message has its sentence any more. An
+    accepted one stays.
+    """
+    if row["status"] == "accepted":
+        return False
+    if row["status"] == "proposed":
+        return row["is_context_lost"] or not row["evidence"]
+    return not row["evidence"]
+
+
+def delete_message(engine: Engine, message_id: object, *, dry_run: object) -> DeleteMessageResponse:
+    """Delete a message, or count what would be deleted with it."""
+    checked_id = validation.check_identifier("message_id", message_id)
+    is_preview = validation.check_flag("dry_run", dry_run)
+    deletion = _MessageDeletion(engine, checked_id, dry_run=is_preview)
+    removal = deletion.run()
+    if not is_preview:
+        for row in deletion.lost_proposals:
+            _propose_again(engine, row)
+    return DeleteMessageResponse(
+        message_id=checked_id,
+        conversation_id=deletion.conversation_id,
+        dry_run=is_preview,
+        **removal.fields(),
+    )
+
+
+def _propose_again(engine: Engine, row: Row) -> None:
+    """Propose a decision from the messages that still have its sentence."""
+    messages = [
+        Message.model_construct(
+            id=message["id"],
+            role=message["role"],
+            content=message["content"],
+            timestamp=timestamps.from_milliseconds(message["timestamp_ms"]),
+        )
+        for message in row["evidence"]
+    ]
+    hashes = {str(message.id): digest(message.content) for message in messages}
+    for proposal in decisions.find_proposals(row["conversation_id"], messages, {}):
+        if proposal.decision.id == row["id"]:
+            engine.embeddings.retry_when_stale(
+                partial(
+                    decisions.write_proposal, engine, proposal, text_hashes=hashes, now=now_ms()
+                )
+            )

@@ -1,0 +1,55 @@
+"""Write to a conversation that other writers may change between reading and writing."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
+from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.schema.type_limits import Types
+from mcp_context_persistence.kg.writes import conversations as statements
+from mcp_context_persistence.runtime.engine import Engine
+from mcp_context_persistence.services.conversation_deletion import complete_deletion
+
+TRIES_WITHOUT_LOCK = 3
+
+T = TypeVar("T")
+Write = Callable[[Statement[Row], Types], list[Row]]
+TryToWrite = Callable[[Run, Write], T | None]
+
+
+def write_conversation(engine: Engine, conversation_id: str, attempt: TryToWrite[T]) -> T:
+    """Try without a lock, then with one; return what the attempt returns.
+
+    Args:
+        engine: Gives the graph.
+        conversation_id: Id of the conversation, which is locked if others change it again and
+            again.
+        attempt: Reads and writes; returns None if another writer came between the two.
+    """
+    for _ in range(TRIES_WITHOUT_LOCK):
+        if (result := attempt(engine.graph.run, engine.types.run)) is not None:
+            return result
+
+    complete_deletion(engine, conversation_id)
+    result = engine.types.transact(
+        lambda run: write_locked(engine, conversation_id, attempt, run), name="save_conversation"
+    )
+    if result is not None:
+        return result
+    raise DatabaseError(
+        "the conversation was removed while it was saved; save it again", retryable=True
+    )
+
+
+def write_locked(
+    engine: Engine, conversation_id: str, attempt: TryToWrite[T], run: Run
+) -> T | None:
+    """Lock the conversation in the transaction of `run`; return what the attempt returns."""
+
+    def write(statement: Statement[Row], used_types: Types) -> list[Row]:
+        rows: list[Row] = run(statement)
+        engine.types.register(run, used_types)
+        return rows
+
+    run(statements.lock(engine.namespace, conversation_id))
+    return attempt(run, write)
