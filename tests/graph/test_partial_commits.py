@@ -8,7 +8,7 @@ import threading
 
 from mcp_context_persistence.kg import models, namespaces
 from mcp_context_persistence.kg.merging.redirects import read_redirects
-from mcp_context_persistence.kg.writes import conversations
+from mcp_context_persistence.kg.writes import appends, conversations
 from tests.graph.conversations import turns
 
 SAVE = (
@@ -37,6 +37,15 @@ def test_the_state_of_a_conversation_is_read_after_the_save_that_changes_it(clie
     before = client._engine.graph.run(statement)[0]
     after = run_beside(client, SAVE, statement)[0]
     assert (after.revision, len(after.messages)) == (before.revision + 1, 2)
+
+
+def test_an_append_reads_the_conversation_after_the_save_that_changes_it(client):
+    client.save_conversation("c", turns("Fine."), mode="conversation")
+    request = appends.AppendRequest(conversation=models.conversation("c", turns("More.")), key="k")
+    statement = appends.read_append_state(client.namespace, request)
+    before = client._engine.graph.run(statement)[0]
+    after = run_beside(client, SAVE, statement)[0]
+    assert (after.revision, after.total) == (before.revision + 1, before.total + 1)
 
 
 def test_the_state_of_a_new_conversation_waits_for_nothing(client):
