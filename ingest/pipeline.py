@@ -5,11 +5,11 @@ release the interpreter's lock.
 """
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mcp_context_persistence.ingest.graph_rows import GraphRows, add_vectors
+from mcp_context_persistence.kg.helper_threads import HelperThreads
 
 if TYPE_CHECKING:
     from mcp_context_persistence.ingest.chunking import Passage
@@ -68,7 +68,7 @@ def analyze_texts(
     """
     texts = [text for _, text in to_extract]
     if extractor and any(text not in cache.extractions for text in texts):
-        with ThreadPoolExecutor(
+        with HelperThreads(
             max_workers=1, thread_name_prefix="context-persistence-extract"
         ) as executor:
             extraction = executor.submit(extract_texts, texts, extractor, cache)

@@ -43,7 +43,7 @@ def read_settled_version(namespace: str) -> Statement[str]:
         name="namespace/settled_version",
         parameters={"namespace": namespace},
         read=_read_version,
-        writes=True,
+        locks=True,
     )
 
 

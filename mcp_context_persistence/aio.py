@@ -11,7 +11,7 @@ import inspect
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from contextvars import copy_context
 from types import TracebackType
@@ -21,6 +21,7 @@ from mcp_context_persistence.client import ContextPersistenceClient as Client
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.fork_safety import PARENTS_CLIENT, renew_locks_in_children
+from mcp_context_persistence.kg.helper_threads import HelperThreads
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -174,10 +175,8 @@ class AsyncContextPersistenceClient:
             return self._client
 
     @staticmethod
-    def _new_threads() -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(
-            limits.ASYNC_THREADS, thread_name_prefix="context-persistence-async"
-        )
+    def _new_threads() -> HelperThreads:
+        return HelperThreads(limits.ASYNC_THREADS, thread_name_prefix="context-persistence-async")
 
     def _leave_parent(self) -> None:
         """In a forked child, let go of the parent's threads and of the client that runs on them."""
@@ -199,9 +198,11 @@ class AsyncContextPersistenceClient:
             self._leave_parent()
             if self._closing is None:
                 self._closing = Future()
-                threading.Thread(
-                    target=self._finish, args=(self._closing,), name="context-persistence-close"
-                ).start()
+                finish = functools.partial(self._finish, self._closing)
+                try:
+                    threading.Thread(target=finish, name="context-persistence-close").start()
+                except RuntimeError:  # the system lets this process have no more threads
+                    finish()
             return self._closing
 
     def _finish(self, closing: "Future[None]") -> None:

@@ -6,10 +6,10 @@
 // (version of the namespace's own patterns, 0 for none). Always one row.
 // Plan: one seek on the conversation, one seek on its last message and one seek per id. `last_id` is
 // only a hint: if that message is gone, or another one follows it, the messages are read in order.
-// The revision is read first: if another writer commits while this runs, it is older than the rest,
-// and the save that expects it is refused.
+// The conversation is locked as in `conversation/state`, and the revision is read first.
 :param batch => {namespace: "default", conversation_id: "conv-123", ids: ["m-1"], prefixes: ["conv-123:"], count: 1}
 OPTIONAL MATCH (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
+REMOVE c.version
 WITH c, coalesce(c.revision, 0) AS revision
 OPTIONAL MATCH (p:EntityPatterns {namespace: $batch.namespace})
 OPTIONAL MATCH (hinted:Message {namespace: $batch.namespace, id: c.last_id})

@@ -3,11 +3,12 @@
 // of maps in order: id, position, role, hash, content_hash, embedded, extracted, timestamp_ms,
 // given_vector), ids_used_elsewhere (those of `ids` that belong to another conversation), patterns
 // (version of the namespace's own patterns, 0 for none). Always one row.
-// Plan: one seek on the conversation, one expand over its messages, one seek per id.
-// The revision is read first: if another writer commits while this runs, it is older than the rest,
-// and the save that expects it is refused.
+// Plan: one seek on the conversation, one expand over its messages, one seek per id. Removing a
+// property that the node never has takes its lock and writes nothing: while another save is being
+// committed, its revision may be visible before its messages. The revision is read first.
 :param batch => {namespace: "default", conversation_id: "conv-123", ids: ["conv-123:0"]}
 OPTIONAL MATCH (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
+REMOVE c.version
 WITH c, coalesce(c.revision, 0) AS revision
 OPTIONAL MATCH (p:EntityPatterns {namespace: $batch.namespace})
 CALL (c) {

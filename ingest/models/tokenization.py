@@ -4,13 +4,13 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
+from mcp_context_persistence.kg.helper_threads import HelperThreads
 
 TOKENS_PER_TEXT = 32
 MAX_WORKERS = 8  # more wait for the interpreter's lock
@@ -151,7 +151,7 @@ def _run_in_threads(work: Callable[[], None], count: int) -> None:
     if count == 1:
         work()
         return
-    with ThreadPoolExecutor(count - 1, thread_name_prefix="context-persistence-embed") as threads:
+    with HelperThreads(count - 1, thread_name_prefix="context-persistence-embed") as threads:
         futures = [threads.submit(work) for _ in range(count - 1)]
         work()
         for future in futures:

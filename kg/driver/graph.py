@@ -133,7 +133,9 @@ class Graph:
 
         def make_attempt(attempt: Attempt, seconds: float) -> list[T]:
             with self._session(
-                attempt, writes=statement.writes, after=bookmarks[-1] if bookmarks else None
+                attempt,
+                writes=statement.writes or statement.locks,
+                after=bookmarks[-1] if bookmarks else None,
             ) as session:
                 query = neo4j.Query(text, metadata={"statement": statement.name}, timeout=seconds)
                 result = session.run(query, parameters)

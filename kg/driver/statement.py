@@ -32,6 +32,7 @@ class Statement(Generic[T]):
         parameters: Values for the statement's ``$parameters``.
         read: Turns one row of the result into a value.
         writes: Whether the statement needs a write session: it changes the graph or takes locks.
+        locks: Whether it only reads, and takes locks for that. It also needs a write session.
         names: Names of indexes and properties that replace those in the file, where Cypher takes no
             parameter.
     """
@@ -40,6 +41,7 @@ class Statement(Generic[T]):
     parameters: Mapping[str, Any] = field(default_factory=dict)
     read: Callable[[Row], T]
     writes: bool = False
+    locks: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -11,7 +11,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.fork_safety import removed_afterwards
+from mcp_context_persistence.kg.helper_threads import HelperThreads
 from mcp_context_persistence.kg.local.leases import locked_file
 from mcp_context_persistence.kg.local.settings import NEO4J_VERSION, cache_folder
 from mcp_context_persistence.kg.local.signature_stripping import strip_signatures
@@ -182,7 +183,7 @@ def _find_damaged(jars: Jars, progress: ReportProgress | None) -> list[Jar]:
     """Return the locked jars that are damaged or missing."""
     total, done_bytes = sum(jar.size for jar in locked()), 0
     damaged = []
-    with ThreadPoolExecutor(HASHES) as threads:
+    with HelperThreads(HASHES) as threads:
         checks = threads.map(
             lambda jar: is_valid_copy(jars.home / jar.target / jar.name, jar), locked()
         )
@@ -226,7 +227,7 @@ def _download(jars: Jars, missing: list[Jar], progress: ReportProgress | None) -
     total, done_bytes, failed = sum(jar.size for jar in missing), 0, []
     if progress:
         progress("download", 0, total)
-    with ThreadPoolExecutor(DOWNLOADS) as threads:
+    with HelperThreads(DOWNLOADS) as threads:
         downloads = {
             threads.submit(fetch, repository, jar, jars.home / jar.target / jar.name): jar
             for jar in missing

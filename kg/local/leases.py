@@ -141,7 +141,11 @@ def take_lease(folder: Path) -> tuple[Path, Lock]:
     taken = lock(draft)
     if taken is None:
         raise OSError(f"{draft} is locked by another process")
-    draft.rename(lease)  # it becomes visible only now that it is locked
+    try:
+        draft.rename(lease)  # it becomes visible only now that it is locked
+    except BaseException:  # also where it is interrupted
+        taken.close()
+        raise
     return lease, taken
 
 

@@ -66,7 +66,10 @@ class Redirects:
 def read_redirects(namespace: str) -> Statement[Redirects]:
     """Read the redirects of a namespace. Returns no row if nothing was ever written."""
     return Statement(
-        name="merge/redirects", parameters={"namespace": namespace}, read=_parse_redirects
+        name="merge/redirects",
+        parameters={"namespace": namespace},
+        read=_parse_redirects,
+        locks=True,
     )
 
 

@@ -106,7 +106,10 @@ def read_append_state(namespace: str, request: AppendRequest) -> Statement[Appen
         "count": len(conversation.messages) if len(given_ids) < len(conversation.messages) else 0,
     }
     return Statement(
-        name="conversation/append_state", parameters={"batch": batch}, read=_parse_append_state
+        name="conversation/append_state",
+        parameters={"batch": batch},
+        read=_parse_append_state,
+        locks=True,
     )
 
 

@@ -41,7 +41,10 @@ def read_state(namespace: str, conversation: Conversation) -> Statement[StoredCo
     ]
     batch = {"namespace": namespace, "conversation_id": conversation_id, "ids": ids}
     return Statement(
-        name="conversation/state", parameters={"batch": batch}, read=_parse_stored_conversation
+        name="conversation/state",
+        parameters={"batch": batch},
+        read=_parse_stored_conversation,
+        locks=True,
     )
 
 

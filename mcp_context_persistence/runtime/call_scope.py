@@ -15,6 +15,7 @@ from mcp_context_persistence.kg.errors import (
     ValidationError,
 )
 from mcp_context_persistence.kg.fork_safety import PARENTS_CLIENT
+from mcp_context_persistence.kg.local.space import SCARCE_CODES
 from mcp_context_persistence.kg.progress import ProgressError, raise_original
 from mcp_context_persistence.runtime.process_memory import ClientMemory
 from mcp_context_persistence.runtime.telemetry.call_telemetry import CallTelemetry
@@ -58,7 +59,11 @@ class CallScope:
             raise errors[0](PARENTS_CLIENT)
         with self._telemetry.call(name):
             try:
-                with self._memory.call(tidy=tidy), self._graph.call():
+                with (
+                    self._memory.call(tidy=tidy),
+                    self._graph.call(),
+                    _translated_refusals(errors[0]),
+                ):
                     yield
             except ProgressError as carrier:
                 raise_original(carrier)
@@ -68,6 +73,20 @@ class CallScope:
                 raise errors[0](
                     str(error), retryable=error.retryable, outcome=error.outcome
                 ) from error
+
+
+@contextmanager
+def _translated_refusals(error_type: type[ContextPersistenceError]) -> Iterator[None]:
+    """Raise an error of this class where the system refuses a file or memory to this process."""
+    try:
+        yield
+    except OSError as error:
+        raise error_type(
+            f"the system refused a file or a resource to this process ({error.strerror})",
+            retryable=error.errno in SCARCE_CODES,
+        ) from error
+    except MemoryError as error:
+        raise error_type("this process has no memory left; free some", retryable=True) from error
 
 
 class HasEngine(Protocol):

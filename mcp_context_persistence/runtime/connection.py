@@ -111,17 +111,21 @@ class Connection:
             access = resolve_access(target, config, auth=auth, database=database)
             uri, credentials, database = access.uri, access.auth, access.database
         self._uri, self.database = uri, database
-        self.graph = Graph(
-            uri,
-            credentials,
-            database=database,
-            pool_size=config.connections,
-            deadline=config.deadline,
-            revive=self._revive if self.attachment else None,
-            restart=self._restart if self.attachment else None,
-            server_pid=self._server_pid,
-            credentials=self.attachment.credentials if self.attachment else None,
-        )
+        try:
+            self.graph = Graph(
+                uri,
+                credentials,
+                database=database,
+                pool_size=config.connections,
+                deadline=config.deadline,
+                revive=self._revive if self.attachment else None,
+                restart=self._restart if self.attachment else None,
+                server_pid=self._server_pid,
+                credentials=self.attachment.credentials if self.attachment else None,
+            )
+        except BaseException:
+            self._detach()
+            raise
 
     @property
     def identity(self) -> str:
@@ -140,6 +144,9 @@ class Connection:
     def close(self) -> None:
         """Close the pool and detach from the managed server, which stops after its last user."""
         self.graph.close()
+        self._detach()
+
+    def _detach(self) -> None:
         if self.attachment is not None and not self.is_throwaway:
             self.attachment.close()
 

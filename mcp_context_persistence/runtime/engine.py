@@ -139,11 +139,11 @@ class Engine:
             database_state = migrations.ensure_schema(
                 self.graph, vector_size=self.config.vector_size
             )
+            self._wire(database_state.vector_size)
+            self._preload.finish_opening()
         except BaseException:
             self._release()
             raise
-        self._wire(database_state.vector_size)
-        self._preload.finish_opening()
 
     def _connect(
         self, auth: tuple[str, str] | None, database: str | None, progress: ReportProgress | None

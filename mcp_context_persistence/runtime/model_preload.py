@@ -42,7 +42,13 @@ class ModelPreload:
         self._thread = threading.Thread(target=self._load, name="context-persistence-models")
         renew_locks_in_children(self)
         _preloads.add(self)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # no more threads: the models are loaded when they are used
+            log.debug("no model was loaded beforehand: no thread could be started")
+        except BaseException:  # interrupted
+            self.close()
+            raise
 
     def report(self, stage: str, done: int, total: int) -> None:
         """Pass on how far the server is; the first report says that it has to be started."""
@@ -62,7 +68,7 @@ class ModelPreload:
 
     def wait(self, seconds: float) -> None:
         """Wait until the thread has ended."""
-        if self._thread is not threading.current_thread():
+        if self._thread.ident and self._thread is not threading.current_thread():
             self._thread.join(seconds)
 
     def _load(self) -> None:

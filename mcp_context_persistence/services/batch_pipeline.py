@@ -9,12 +9,13 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ContextPersistenceError
+from mcp_context_persistence.kg.helper_threads import HelperThreads
 from mcp_context_persistence.kg.progress import ReportProgress, carry_errors
 from mcp_context_persistence.runtime.batch_throttle import BatchThrottle
 
@@ -71,19 +72,17 @@ class BatchPipeline:
         """
         self._memory_check = memory_check
         self._stop = threading.Event()
-        self._extractor_thread = ThreadPoolExecutor(
-            1, thread_name_prefix="context-persistence-batch"
-        )
+        self._extractor_thread = HelperThreads(1, thread_name_prefix="context-persistence-batch")
         is_sequential = workers == 1
         self._encoder = (
             self._extractor_thread
             if is_sequential
-            else ThreadPoolExecutor(1, thread_name_prefix="context-persistence-batch")
+            else HelperThreads(1, thread_name_prefix="context-persistence-batch")
         )
         self._writers = (
             self._extractor_thread
             if is_sequential
-            else ThreadPoolExecutor(
+            else HelperThreads(
                 min(workers, limits.BATCH_WRITERS), thread_name_prefix="context-persistence-batch"
             )
         )

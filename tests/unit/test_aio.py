@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import threading
 
 import pytest
 
@@ -48,5 +49,20 @@ def test_what_could_not_be_opened_is_closed_and_stays_closed():
         await client.close()
         with pytest.raises(DatabaseError, match="closed"):
             await client.search_hybrid("x")
+
+    asyncio.run(main())
+
+
+def test_a_client_closes_where_no_thread_can_be_started(monkeypatch):
+    client = AsyncContextPersistenceClient("nonsense")
+
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+    async def main():
+        await asyncio.wait_for(client.close(), 10)
+        await asyncio.wait_for(client.close(), 10)
 
     asyncio.run(main())

@@ -1,6 +1,7 @@
 """Public calls: their name, their errors and their time come from a decorator."""
 
 import contextlib
+import errno
 import inspect
 from types import SimpleNamespace
 
@@ -130,3 +131,19 @@ def test_an_interruption_in_the_progress_function_is_not_carried(error):
 def test_a_method_keeps_its_signature_and_documentation():
     assert list(inspect.signature(Calls.find).parameters) == ["self", "error"]
     assert Calls.find.__doc__ == "Find it."
+
+
+@pytest.mark.parametrize(
+    ("refusal", "retryable"),
+    [
+        (OSError(errno.EMFILE, "Too many open files", "secret"), True),
+        (PermissionError(errno.EACCES, "Permission denied", "secret"), False),
+        (MemoryError(), True),
+    ],
+)
+def test_what_the_system_refuses_is_an_error_of_the_call(refusal, retryable):
+    with pytest.raises(GraphError) as caught:
+        Calls().find(refusal)
+    assert caught.value.__cause__ is refusal
+    assert (caught.value.retryable, caught.value.outcome) == (retryable, "not_applied")
+    assert "secret" not in str(caught.value)

@@ -26,6 +26,16 @@ def test_a_lease_ends_with_its_process(tmp_path):
     assert leases.list_holders(tmp_path) == []
 
 
+def test_a_lease_that_is_interrupted_holds_no_lock(tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        leases.take_lease(tmp_path)
+    assert not any(map(leases.is_locked, tmp_path.iterdir()))
+
+
 def test_a_lock_that_others_hold_cannot_be_taken(tmp_path):
     taken = leases.lock(tmp_path / "a")
     assert leases.lock(tmp_path / "a") is None

@@ -101,3 +101,29 @@ def test_progress_is_not_printed_where_there_is_no_standard_error(monkeypatch, i
     print_downloads()("download", 1, 2)
     with report_progress(None, "texts", 3) as report:
         report(3)
+
+
+def refuse(_):
+    raise RuntimeError("can't start new thread")
+
+
+def test_models_are_loaded_later_where_no_thread_can_be_started(models, monkeypatch):
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    preload = ModelPreload(load_config({}), None)
+    preload.wait(10)
+    assert not models[0].loaded.is_set()
+
+
+def test_the_thread_ends_where_its_start_is_interrupted(models, monkeypatch):
+    threads, start = [], threading.Thread.start
+
+    def interrupt(thread):
+        start(thread)
+        threads.append(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        ModelPreload(load_config({}), None)
+    threads[0].join(10)
+    assert not threads[0].is_alive()

@@ -1,5 +1,6 @@
 """Free bytes and free files of a store's disk."""
 
+import errno
 import os
 from types import SimpleNamespace
 
@@ -7,7 +8,7 @@ import pytest
 
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.limits import FREE_BYTES, FREE_FILES
-from mcp_context_persistence.kg.local.space import check_space
+from mcp_context_persistence.kg.local.space import check_space, translate_os_error
 
 PLENTY = 1 << 40
 
@@ -46,3 +47,9 @@ def test_a_system_that_tells_nothing_is_trusted(monkeypatch, tmp_path):
 
     monkeypatch.setattr(os, "statvfs", fail)
     check_space(tmp_path)
+
+
+def test_too_many_open_files_pass_by_themselves(tmp_path):
+    error = translate_os_error(OSError(errno.EMFILE, "Too many open files"), tmp_path)
+    assert error.retryable
+    assert "limits of this process" in str(error)
