@@ -3,11 +3,18 @@
 The scripts run in processes of their own, on the managed server of these tests.
 """
 
+import asyncio
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+
+from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.aio import AsyncContextPersistenceClient
+from mcp_context_persistence.exceptions import DatabaseError
+from tests.graph.hashing_model import HashingModel
 
 ROOT = Path(__file__).resolve().parents[2]
 WRITE_AT_THE_END = """
@@ -82,7 +89,7 @@ for name, call in calls.items():
         call()
 client._engine.graph.reconnect()
 resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
-print("batch", client.batch_save_conversations(batch)[0].error)
+print("batch", client.batch_save_conversations(batch)[0].success)
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 print("again", client.batch_save_conversations(batch)[0].success)
 client.close()
@@ -156,7 +163,7 @@ def test_calls_without_files_are_refused_and_the_next_ones_work(managed_target, 
         f"memory {refused}",
         f"open {refused}",
         f"new {refused}",
-        "batch ...",
+        "batch False",
         "again True",
     ]
 
@@ -164,3 +171,45 @@ def test_calls_without_files_are_refused_and_the_next_ones_work(managed_target, 
 def test_an_opening_that_is_interrupted_leaves_nothing(managed_target):
     url, folder = f"local:{managed_target.store}", Path(managed_target.store) / "leases"
     assert run(INTERRUPT_OPENINGS, url, folder, 89) == ["True"]
+
+
+def test_a_projection_whose_event_loop_was_closed_is_dropped_by_the_client(managed_target, direct):
+    def list_projections():
+        records = direct.execute_query("CALL gds.graph.list() YIELD graphName RETURN graphName")
+        return records.records
+
+    client = AsyncContextPersistenceClient(f"local:{managed_target.store}", namespace="loop")
+
+    async def open_block():
+        await client.save_conversation("c", [{"role": "user", "content": "Kafka uses Redis."}])
+        await block.__aenter__()
+
+    block = client.graph_data_science()
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(open_block())
+    loop.close()
+    assert len(list_projections()) == 1
+    asyncio.run(client.close())
+    assert list_projections() == []
+
+
+def test_calls_work_where_no_thread_can_be_started(managed_target, monkeypatch):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    url, messages = f"local:{managed_target.store}", [{"role": "user", "content": "Kafka is old."}]
+    batch = [{"conversation_id": f"batch{i}", "messages": messages} for i in range(3)]
+    with ContextPersistenceClient(url, namespace="threads", config={"deadline": 5}) as client:
+        client.get_conversation_stats()
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            assert client.save_conversation("c", messages).success
+            assert all(answer.success for answer in client.batch_save_conversations(batch))
+            assert client.batch_extract_entities(["Redis uses Linux."])[0].stored
+            with pytest.raises(DatabaseError, match="refuses another thread") as caught:
+                ContextPersistenceClient(url, namespace="threads", config={"deadline": 1})
+            assert (caught.value.retryable, caught.value.outcome) == (True, "not_applied")
+            with pytest.raises(DatabaseError, match="refuses another thread") as caught:
+                client.configure_embedding_model(HashingModel(384, 1))
+            assert caught.value.retryable
+        assert client.configure_embedding_model(HashingModel(384, 1), wait=True).success
