@@ -3,10 +3,10 @@
     python -m bench.quality.evidence DATA [--database-url URL]
 
 Prints, for chats (LoCoMo), chats with an assistant (BEAM) and meetings (QMSum), the modes and the
-recipes of the search with the current weights, the ranker with weights that were learned without the conversation in question, the
-same without each group of features and each feature, and with weights of one half on the other.
-Intervals are 95 %, from 1,000 draws of the questions. Writes bench/results/quality.json, and
-bench/results/questions.jsonl with a line per question.
+recipes of the search with the current weights, the ranker with weights that were learned without
+the conversation in question, the same without each group of features and each feature, and with
+weights of one half on the other. Intervals are 95 %, from 1,000 draws of the questions. Writes
+bench/results/quality.json, and bench/results/questions.jsonl with a line per question.
 """
 
 import argparse
