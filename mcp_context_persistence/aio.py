@@ -2,7 +2,7 @@
 
 A canceled call ends at once for its caller. Its thread goes on until the deadline of the call at
 most, and its result is dropped. A write may therefore have happened; like every write, it may be
-repeated.
+repeated. Where no thread can be started, a call runs on the thread of the event loop.
 """
 
 import asyncio
