@@ -3,21 +3,26 @@
 import socket
 from typing import Any, Literal
 
+from mcp_context_persistence import cypher
 from mcp_context_persistence.kg.deadline import Deadline
 from mcp_context_persistence.kg.errors import STOPPED_CODE
 from mcp_context_persistence.kg.local.settings import APPLICATION, DATABASE, LOOPBACK, USER
 
 CHECK_SECONDS = 5.0
+SYSTEM = "system"
 RECEIVED_BYTES = 65_536
 HANDSHAKE = bytes.fromhex("6060b017" + "00070805" + 3 * "00000000")  # Bolt 5.8 to 5.1
-HELLO, LOGON, BEGIN, ROLLBACK = 0x01, 0x6A, 0x11, 0x13
+HELLO, LOGON, RUN, DISCARD = 0x01, 0x6A, 0x10, 0x2F
+ALL = {"n": -1}  # rows
 SUCCESS = 0x70
 
 Answer = Literal["begins", "stopped", "absent", "unknown"]
 
 
 def check_databases(port: int, password: str) -> Answer:
-    """Ask the server's databases for a transaction that writes, and roll it back.
+    """Run a statement in a transaction that may write, in each of the server's databases.
+
+    The server begins a transaction only with its first statement.
 
     Args:
         port: Where the server listens.
@@ -27,13 +32,14 @@ def check_databases(port: int, password: str) -> Answer:
         ``begins`` where each gave one, ``stopped`` where one refuses everything until it is
         restarted, ``absent`` where nobody listens. Else ``unknown``.
     """
+    text = cypher.load("maintenance/components").text
     requests = (
         _request(HELLO, {"user_agent": APPLICATION, "bolt_agent": {"product": APPLICATION}}),
         _request(LOGON, {"scheme": "basic", "principal": USER, "credentials": password}),
         *(
             request
-            for database in (DATABASE, "system")
-            for request in (_request(BEGIN, {"db": database}), _request(ROLLBACK))
+            for database in (DATABASE, SYSTEM)
+            for request in (_request(RUN, text, {}, {"db": database}), _request(DISCARD, ALL))
         ),
     )
     deadline = Deadline.after(CHECK_SECONDS)
@@ -51,16 +57,18 @@ def check_databases(port: int, password: str) -> Answer:
     return "begins" if has_begun else "unknown"
 
 
-def _request(kind: int, *fields: dict[str, Any]) -> bytes:
+def _request(kind: int, *fields: str | dict[str, Any]) -> bytes:
     """Return a message in one chunk."""
     message = bytes([0xB0 + len(fields), kind]) + b"".join(map(_encode, fields))
     return len(message).to_bytes(2, "big") + message + bytes(2)
 
 
-def _encode(value: str | dict[str, Any]) -> bytes:
+def _encode(value: int | str | dict[str, Any]) -> bytes:
     if isinstance(value, dict):
         items = (_encode(key) + _encode(member) for key, member in value.items())
         return bytes([0xA0 + len(value)]) + b"".join(items)
+    if isinstance(value, int):  # a small one
+        return value.to_bytes(1, "big", signed=True)
     text = value.encode()
     return b"\xd1" + len(text).to_bytes(2, "big") + text
 
