@@ -19,6 +19,7 @@ from mcp_context_persistence.kg.errors import (
     Outcome,
     StaleStateError,
 )
+from mcp_context_persistence.kg.system_errors import describe_exhaustion
 
 # A connection was lost, or could not be made.
 LOST = (driver_errors.ServiceUnavailable, driver_errors.SessionExpired, OSError)
@@ -254,6 +255,8 @@ def translate_error(error: Exception, *, name: str, may_be_applied: bool = False
 
 def _explain_unreached(error: Exception) -> tuple[str, bool]:
     """Return what to do where no server answered, and whether the same call may work later."""
+    if text := describe_exhaustion(error):
+        return text, True
     if is_encryption_refused(error):
         return (
             "no encrypted connection could be made; check the address (bolt+s, bolt+ssc) and the "
