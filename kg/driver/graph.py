@@ -342,7 +342,7 @@ class Graph:
                 self._lifecycle.check_open(attempts.outcome)
                 raise DatabaseError(
                     f"{attempts.name}: no answer within the deadline of {self._budget.seconds:g} s"
-                    f"; {error or 'is the server alive?'}",
+                    f"; {str(error) or 'is the server alive?'}",
                     retryable=True,
                     outcome=attempts.outcome,
                 ) from error
