@@ -9,15 +9,15 @@ from pathlib import Path
 from mcp_context_persistence.kg import local
 from mcp_context_persistence.kg.driver import url
 from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.driver.server_recovery import Restart
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
+from mcp_context_persistence.kg.local.settings import DATABASE
 from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.runtime.config.settings import Config
 from mcp_context_persistence.runtime.server_access import resolve_access
 
 Target = url.LocalTarget | url.RemoteTarget
-
-DEFAULT_DATABASE = "neo4j"  # of a managed server
 
 
 def default_url() -> str:
@@ -124,7 +124,9 @@ class Connection:
             pool_size=config.connections,
             deadline=config.deadline,
             revive=self._revive if self.attachment else None,
-            restart=self._restart if self.attachment else None,
+            restart=Restart(suspect=self.attachment.suspect, run=self._restart)
+            if self.attachment
+            else None,
             server_pid=self._server_pid,
             credentials=self.attachment.credentials if self.attachment else None,
         )
@@ -139,7 +141,7 @@ class Connection:
     @property
     def watched_store(self) -> Path | None:
         """The folder whose transaction logs show every write, None where there is none."""
-        if self.attachment is None or self.database not in {None, DEFAULT_DATABASE}:
+        if self.attachment is None or self.database not in {None, DATABASE}:
             return None
         return self.attachment.store
 
