@@ -115,11 +115,7 @@ def test_a_wait_for_a_lock_that_is_interrupted_leaves_no_file_open(tmp_path, mon
 
     taken = leases.lock(tmp_path / "a")
     files = len(leases._open_locks)
-<<<<<<< HEAD
-    monkeypatch.setattr("time.sleep", interrupt)
-=======
     monkeypatch.setattr(time, "sleep", interrupt)
->>>>>>> threads
     with pytest.raises(KeyboardInterrupt) as caught:
         leases.lock(tmp_path / "a", seconds=10)
     assert len(leases._open_locks) == files, caught
