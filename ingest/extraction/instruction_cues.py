@@ -28,7 +28,7 @@ _TASK_VERBS = (
     r"(?:add|address|annotate|answer|apply|ask|assume|attach|avoid|begin|break|bring|call|change|"
     r"check|choose|cite|comment|compare|compute|confirm|consider|convert|create|define|describe|"
     r"display|double[- ]check|emphasi[sz]e|end|ensure|exclude|explain|express|focus|follow|format|"
-    r"generate|give|greet|highlight|ignore|include|keep|label|leave|limit|link|list|mark|mention|"
+    r"generate|give|greet|guess|highlight|ignore|include|invent|keep|label|leave|limit|link|list|mark|mention|"
     r"name|offer|omit|order|organi[sz]e|phrase|point|prefer|present|prioriti[sz]e|provide|quote|"
     r"rank|recommend|refer|remember|remind|repeat|reply|report|respond|return|round|run|search|"
     r"send|show|sign|skip|sort|speak|specify|spell|start|state|stick|structure|suggest|summari[sz]e|"
@@ -42,13 +42,14 @@ _NO_IMPERATIVE = (
     r"is|are|am|be|do|does|has|have|know|knows|love|loves|like|likes|enjoy|hate|want|wanna|need|"
     r"feel|feels|hope|wonder|wish|good|great|nice|fun|happy|glad|amazing|ready|nervous|better|"
     r"easier|hard|tough|worth|welcome|room|something|someone|too|very|such|pleasure|remember|"
-    r"believe|stop|say|forget|give|lose|underestimate|seems?|feels|looks?|sounds?|makes|brings|gets|"
+    r"believe|stop|say|forget|give up|give in|lose|heard|seen|done|gone|given|taken|met|eaten|"
+    r"known|found|underestimate|seems?|feels|looks?|sounds?|makes|brings|gets|"
     r"mean|trust|thinking|nothing|\w+ed|\w+ing|\w+'\w+)\b"
 )
 _OPENING = (
     r"^\W*(?:(?:and|also|so|but|ok|okay|oh|hey|hi|hello|well|now|then|thanks|thank you|great|btw|"
-    r"by the way|one more thing|first|finally|just|please|pls|kindly|important|reminder|note(?: that)?|"
-    r"for future reference)\b[\s,:;!.\u2013\u2014-]*)*"
+    r"by the way|one more thing|first|finally|just|please|pls|kindly|important|reminder|"
+    r"note(?: that)?|for future reference)\b[\s,:;!.\u2013\u2014-]*)*"
 )
 _FUTURE = (
     r"(?:from (?:now|here|this point|today) on(?:wards?)?(?: out)?|henceforth|going forward|"
@@ -56,8 +57,8 @@ _FUTURE = (
 )
 _WHEN_USER = (
     r"(?:when(?:ever)?|every ?time|each time|any ?time|if)\s+(?:i|we)(?:'m|'re| am| are)?\s+"
-    r"(?:\w+ly )?(?:ask|request|inquire|query|mention|bring up|talk|say|speak|discuss|want|need|send|"
-    r"share|paste|post|upload|write|work|plan|look)(?:s|ing)?\b"
+    r"(?:\w+ly )?(?:ask|request|inquire|query|mention|bring up|talk|say|speak|discuss|want|need|"
+    r"send|share|paste|post|upload|write|work|plan|look)(?:s|ing)?\b"
 )
 _PREPOSED = (
     r"(?:(?:when(?:ever)?|every ?time|each time|any ?time|if) (?:i|we|you)\b[^,?]{1,160},\s*"
@@ -117,14 +118,16 @@ _RULES = (
     _rule(
         "always",
         "instruction",
-        r"(?:\byou (?:should|must|need to|have to|are to|shall)|\b(?:make|be) sure (?:to|you|that you)|"
-        rf"\bremember to|{_TO_ASSISTANT}|[,;]\s*(?:and |but )?please)\s+(?:always|never) {_TASK_VERBS}\b",
+        r"(?:\byou (?:should|must|need to|have to|are to|shall)|\b(?:make|be) sure "
+        rf"(?:to|you|that you)|\bremember to|{_TO_ASSISTANT}|[,;]\s*(?:and |but )?please)"
+        rf"\s+(?:always|never) {_TASK_VERBS}\b",
     ),
     _rule(
         "from now on",
         "instruction",
         rf"{_OPENING}{_FUTURE}[\s,]+(?:please |only |you (?:should|must|will)(?: not)? |"
-        rf"(?:don't|do not|no longer|stop) |i (?:want|need|would like) you to )*(?:{_TASK_VERBS}|no)\b",
+        r"(?:don't|do not|no longer|stop) |i (?:want|need|would like) you to )*"
+        rf"(?:{_TASK_VERBS}|no)\b",
     ),
     _rule(
         "when I ask",
@@ -135,14 +138,15 @@ _RULES = (
     _rule(
         "when I ask",
         "instruction",
-        rf"{_OPENING}{_WHEN_USER}[^,?]{{1,160}},\s*(?:then )?(?:you (?:should|must|can) )?(?:please )?"
-        rf"(?:(?:only|always|never|don't|do not|make sure (?:to|you)) )*{_TASK_VERBS}\b",
+        rf"{_OPENING}{_WHEN_USER}[^,?]{{1,160}},\s*(?:then )?(?:you (?:should|must|can) )?"
+        rf"(?:please )?(?:(?:only|always|never|don't|do not|make sure (?:to|you)) )*"
+        rf"{_TASK_VERBS}\b",
     ),
     _rule(
         "please",
         "instruction",
         rf"(?:{_OPENING}|\bplease )(?:(?:don't|do not|only|never|stop|try to|make sure (?:to|you)|"
-        rf"be sure to) )?{_TASK_VERBS}\b(?!:).*{_GENERAL}",
+        rf"be sure to) )?(?:{_TASK_VERBS}\b(?!:)|(?:stop|avoid|quit) \w+ing\b).*{_GENERAL}",
     ),
     _rule("want you to", "instruction", rf"\b{_TO_ASSISTANT}\b.*{_GENERAL}"),
     _rule(
@@ -157,7 +161,9 @@ _RULES = (
         "preference",
         r"\b(?:i(?:'ve)?(?: \w+ly| do| still| also| always| just| tend to| much)* "
         r"(?:prefer|favou?r)|my (?:\w+ )?preference (?:is|for|has)|"
-        r"my preferred \w+(?: \w+)? (?:is|are))\b(?! (?:not to say|that you)\b)",
+        r"my preferred \w+(?: \w+)? (?:is|are))\b"
+        r"(?! (?:not to say|that (?:you|one|option)|this|these|those|another|the same|if|"
+        r"because|it(?! over| to| when)|that\W*$)\b)",
         is_clause=True,
     ),
     _rule(
@@ -185,7 +191,7 @@ _RULES = (
     _rule(
         "I live in",
         "fact",
-        r"\bi (?:currently |now )?(?:live in|work (?:as an?|for|at)|was born (?:in|on)) (?-i:[A-Z]|[a-z]+ )",
+        r"\bi (?:currently |now )?(?:live in|work (?:as an?|for|at)|was born (?:in|on)) \w",
         is_clause=True,
     ),
     _rule(
@@ -197,10 +203,12 @@ _RULES = (
 )
 _TRIGGER = re.compile(
     rf"\b(?:always|never|henceforth|remember|keep in mind|{_FUTURE}|prefer\w*|favou?r|favou?rites?|"
-    rf"when(?:ever)? (?:i|you)|(?:every|each|any) ?time|in general|by default|"
+    rf"when(?:ever)? (?:i|you)|if i (?:ask|request|say|want|need)|"
+    rf"(?:every|each|any) ?time|by default|stop \w+ing|"
     rf"please|your (?:answers|replies|responses|explanations)|(?:call|to|address) me|anymore|"
     rf"i(?:'m| am) (?:an? )?{_DIET}|i (?:don[’']t|do not|can[’']t|cannot|no longer|only) \w+|"
-    rf"i (?:currently |now )?(?:live|work|was born)|my {_PROFILE}|my {_RELATIVE}(?:[’']s name| is ))\b",
+    rf"i (?:currently |now )?(?:live|work|was born)|my {_PROFILE}|"
+    rf"my {_RELATIVE}(?:[’']s name| is ))\b",
     re.IGNORECASE,
 )
 # Words before a clause that make it a question, a condition, or somebody else's.
@@ -215,9 +223,10 @@ _ONCE = re.compile(
     re.IGNORECASE,
 )
 _CLAUSE_END = re.compile(
-    r"[;:]\s|\s[\u2013\u2014-]\s|(?:,\s*|\s)(?:so (?=can|could|how|what|i |please)|but (?=i'm|can|could|how|what)|"
-    r"and (?=can|could|how|i'm|i need|i want|what)|can you|could you|would you|how (?:can|do|should|"
-    r"would)|what (?:is|are|do|would|should)|considering\b|given that|since i\b|do you|please\b)",
+    r"[;:]\s|\s[\u2013\u2014-]\s|(?:,\s*|\s)(?:so (?=can|could|how|what|i |please)|"
+    r"but (?=i'm|can|could|how|what)|and (?=can|could|how|i'm|i need|i want|what)|can you|"
+    r"could you|would you|how (?:can|do|should|would)|what (?:is|are|do|would|should)|"
+    r"considering\b|given that|since i\b|do you|please\b)",
     re.IGNORECASE,
 )
 MIN_WORDS, MAX_WORDS, MAX_CHARACTERS = 3, 80, 1_000
@@ -269,7 +278,7 @@ def describe_instruction(text: str, kind: Kind, topic: str | None) -> Instructio
 
 def _read_statement(text: str, statement: Statement) -> InstructionSentence | None:
     original = text[statement.start : statement.end]
-    if len(original) > MAX_CHARACTERS * 4 or not _TRIGGER.search(original):
+    if len(original) > MAX_CHARACTERS * 4 or not _TRIGGER.search(statement.plain):
         return None
     sentence = mask_quotes(original).replace("’", "'")
     for rule, match in _match_rules(sentence):

@@ -31,18 +31,20 @@ _ABOUT_ANSWERS = re.compile(
     re.IGNORECASE,
 )
 _TOPIC_FRAME = re.compile(
-    r"^(?:remember(?: that)?\s+)?(?:(?:i|my)(?:['’]\w+)?(?: \w+){0,2}? (?:prefer(?:red|ence)?|favou?r)"
-    r"(?: (?:is|for|has))?|i['’]m|i am|my|i)\s+",
+    r"^(?:remember(?: that)?\s+)?(?:(?:i|my)(?:['’]\w+)?(?: \w+){0,2}? "
+    r"(?:prefer(?:red|ence)?|favou?r)(?: (?:is|for|has))?|i['’]m|i am|my|i)\s+",
     re.IGNORECASE,
 )
 # The value of what is set: a later value of the same replaces it.
 _DIMENSIONS = {
-    "language": r"(?:answer|reply|respond|write|speak|talk)\w*\b.{0,30}\bin (?:english|german|french|"
-    r"spanish|italian|portuguese|dutch|russian|chinese|japanese|korean|arabic|hindi|turkish|polish)",
-    "length": r"(?:short|long|brief|concise|detailed|verbose|lengthy|terse|thorough)\w* (?:\w+ ){0,2}"
-    r"(?:answers?|repl(?:y|ies)|responses?|explanations?|summar(?:y|ies))|"
+    "language": r"(?:answer|reply|respond|write|speak|talk)\w*\b.{0,30}\bin (?:english|german|"
+    r"french|spanish|italian|portuguese|dutch|russian|chinese|japanese|korean|"
+    r"arabic|hindi|turkish|polish)",
+    "length": r"(?:short|long|brief|concise|detailed|verbose|lengthy|terse|thorough)\w* "
+    r"(?:\w+ ){0,2}(?:answers?|repl(?:y|ies)|responses?|explanations?|summar(?:y|ies))|"
     r"(?:answers?|replies|responses|explanations) (?:short|long|brief|concise|detailed)",
-    "tone": r"(?:formal|informal|casual|friendly|professional|neutral|playful)\w* (?:tone|style|language)",
+    "tone": r"(?:formal|informal|casual|friendly|professional|neutral|playful)\w* "
+    r"(?:tone|style|language)",
     "units": r"(?:metric|imperial|celsius|fahrenheit|kilomet\w+|miles)",
     "form of address": r"(?:call|address|refer to) me (?:as )?\w+",
 }
@@ -59,8 +61,8 @@ _ATTRIBUTE = re.compile(
     re.IGNORECASE,
 )
 _COMPARED = re.compile(
-    r"\bprefer\w*\s+(?:(?P<first>[^,;]{2,60}?) (?:over|rather than|instead of) (?P<second>[^,.;]{2,60})|"
-    r"(?P<one>[\w-]+) to (?P<other>[\w-]+)\W*$)",
+    r"\bprefer\w*\s+(?:(?P<first>[^,;]{2,60}?) (?:over|rather than|instead of) "
+    r"(?P<second>[^,.;]{2,60})|(?P<one>[\w-]+) to (?P<other>[\w-]+)\W*$)",
     re.IGNORECASE,
 )
 _POLARITY = frozenset(

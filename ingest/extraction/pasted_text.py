@@ -19,7 +19,8 @@ _OWN_LIST = re.compile(
 # The first line of a letter, of the header of a mail, of a system prompt or of a transcript.
 _FOREIGN_START = re.compile(
     r"^(?:(?:from|to|subject|date|sent|cc):\s|dear\s+\S|-{3,}\s*(?:forwarded|original) message|"
-    r"(?:user|assistant|system|human|ai|bot|agent|customer|tool)\s*:|\[?(?:system|inst)\]|you are an? )",
+    r"(?:user|assistant|system|human|ai|bot|agent|customer|tool)\s*:|"
+    r"\[?(?:system|inst)\]|you are an? )",
     re.IGNORECASE | re.MULTILINE,
 )
 

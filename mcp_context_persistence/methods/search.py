@@ -101,8 +101,8 @@ class SearchCalls:
 
         Each message, decision or document begins on a new line with its citation: `[m:ID]`,
         `[d:ID]` or `[doc:ID]`. An instruction has the citation of its message, or `[i:ID]` if it
-        was saved without a message. Other lines of a text are indented. In an id, `%`, `[` and `]` are
-        percent-encoded. So `re.findall(r"^\[(m|d|doc|i):([^\]]+)\]", text, re.M)` finds all
+        was saved without a message. Other lines of a text are indented. In an id, `%`, `[` and `]`
+        are percent-encoded. So `re.findall(r"^\[(m|d|doc|i):([^\]]+)\]", text, re.M)` finds all
         citations, and `urllib.parse.unquote` returns the id.
 
         Args:
@@ -152,7 +152,7 @@ class SearchCalls:
         recipe: str | Mapping[str, Any] = recipes.DEFAULT,
         explain: bool = False,
     ) -> SearchHybridResponse:
-        """Search messages, entities, decisions, conversations and documents.
+        """Search messages, entities, decisions, instructions, conversations and documents.
 
         Args:
             query: At most 10,000 characters, or a `HybridSearchParams` object with all arguments.

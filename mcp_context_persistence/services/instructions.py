@@ -158,6 +158,17 @@ def list_instructions(
     )
 
 
+def read_instructions(engine: Engine, ids: Sequence[str]) -> list[Instruction | None]:
+    """Read instructions by their ids; None for one that does not exist."""
+    if not ids:
+        return []
+    statement = statements.list_page(engine.namespace, statuses=None, ids=ids, limit=len(ids))
+    stored = {
+        row["item"]["id"]: build_instruction(row["item"]) for row in engine.graph.run(statement)
+    }
+    return [stored.get(instruction_id) for instruction_id in ids]
+
+
 def _read_position(cursor: object, identity: str) -> tuple[int, str] | None:
     if cursor is None:
         return None

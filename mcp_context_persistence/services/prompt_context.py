@@ -48,14 +48,7 @@ def build_context(
     Raises:
         ValidationError: An argument is not valid.
     """
-    text = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
-    request = SearchRequest(
-        query=text,
-        terms=extract_terms(text, engine.config.text_language),
-        filters=read_filters(filters),
-        recipe=search.read_recipe_argument(engine, recipe),
-        now_ms=now_ms(),
-    )
+    request = _read_request(engine, query, filters, recipe)
     budget = validation.check_integer(
         "token_budget", token_budget, minimum=1, maximum=limits.TOKEN_BUDGET
     )
@@ -88,14 +81,22 @@ def build_context(
     return BuildContextResponse(
         query=request.query,
         text=context.text,
-        citations=[
-            *map(_cite_instruction, section.instructions),
-            *(_build_citation(score, candidate) for score, candidate in context.scored),
-        ],
+        citations=_build_citations(section, context),
         instructions=[build_instruction(entry.item) for entry in section.instructions],
         tokens=context.tokens,
         token_budget=budget,
         notes=notes if context.scored else [_explain_empty(scored, request.filters), *notes],
+    )
+
+
+def _read_request(engine: Engine, query: object, filters: object, recipe: object) -> SearchRequest:
+    text = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
+    return SearchRequest(
+        query=text,
+        terms=extract_terms(text, engine.config.text_language),
+        filters=read_filters(filters),
+        recipe=search.read_recipe_argument(engine, recipe),
+        now_ms=now_ms(),
     )
 
 
@@ -155,6 +156,14 @@ def _explain_empty(scored: Sequence[tuple[float, Candidate]], filters: Filters) 
     if not builder.select_texts(scored):
         return "only entities or conversations were found, which have no text to show"
     return "nothing that was found fits into the budget"
+
+
+def _build_citations(section: InstructionSection, context: builder.PromptContext) -> list[Citation]:
+    """Return the citations in the order of the text."""
+    return [
+        *map(_cite_instruction, section.instructions),
+        *(_build_citation(score, candidate) for score, candidate in context.scored),
+    ]
 
 
 def _cite_instruction(entry: ApplyingInstruction) -> Citation:
