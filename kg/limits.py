@@ -59,7 +59,7 @@ MERGED_AT_ONCE = 100  # entities that one merge removes
 GLINER_LABELS = 30
 # In one response, and among those that must be undone before another one.
 LISTED_MERGES = 100
-LISTED_ITEMS = 1_000  # conversations, decisions or entities in one page of a list
+LISTED_ITEMS = 1_000  # conversations, decisions, entities or instructions in a page
 ENTITY_PATTERNS = 200  # expressions of a namespace, for all types together
 PATTERN_CHARACTERS = 1_000
 CONVERSATIONS_PER_BATCH = 100_000

@@ -112,6 +112,9 @@ def test_what_is_no_instruction_is_left_out(sentence: str) -> None:
         "Check this chat.\nUser: I prefer tea.\nAssistant: Noted.",
         "Subject: Rules\nFrom: Ann\n\nNever leave the door open.",
         "~~Always use tabs.~~",
+        "Translate into German: Always keep the receipt.",
+        "Is this letter polite?\n\nNever call me again. I prefer silence.",
+        "Thoughts?\n\n" + "The rules of the house are old. " * 100 + "Always lock the door.",
     ],
 )
 def test_quoted_and_pasted_text_is_left_out(text: str) -> None:
@@ -121,6 +124,11 @@ def test_quoted_and_pasted_text_is_left_out(text: str) -> None:
 def test_own_words_before_a_pasted_text_count() -> None:
     text = "Never use passive voice. Here is my draft:\n\nAlways look on the bright side."
     assert find(text) == ["Never use passive voice."]
+
+
+def test_a_first_sentence_about_a_part_to_play_is_an_own_one() -> None:
+    text = "You are a careful tutor. Always show the steps."
+    assert find(text) == ["Always show the steps."]
 
 
 def test_own_rules_after_a_colon_count() -> None:
