@@ -231,6 +231,7 @@ _CLAUSE_END = re.compile(
 )
 MIN_WORDS, MAX_WORDS, MAX_CHARACTERS = 3, 80, 1_000
 MAX_PER_TEXT = 20
+CHARACTERS_READ = 20_000  # of a text; its author's own words come first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,6 +261,7 @@ class InstructionSentence:
 
 def find_instructions(text: str) -> list[InstructionSentence]:
     """Return the instructions, preferences and facts of a user's message, in their order."""
+    text = text[:CHARACTERS_READ]
     if not _TRIGGER.search(text):
         return []
     own_end = find_own_end(text)

@@ -30,6 +30,9 @@ _ABOUT_ANSWERS = re.compile(
     r"language|bullet[- ]points?|call(?:ed)? me|my name|pronouns|time ?zone)\b",
     re.IGNORECASE,
 )
+_EXCLUSION = re.compile(
+    r"i (?:don['’]t|do not|can['’]t|cannot|never|no longer|only)\b", re.IGNORECASE
+)
 _TOPIC_FRAME = re.compile(
     r"^(?:remember(?: that)?\s+)?(?:(?:i|my)(?:['’]\w+)?(?: \w+){0,2}? "
     r"(?:prefer(?:red|ence)?|favou?r)(?: (?:is|for|has))?|i['’]m|i am|my|i)\s+",
@@ -74,12 +77,14 @@ _POLARITY = frozenset(
 def find_topic(text: str, kind: str) -> str:
     """Return what must come up for an instruction to apply; empty if it applies always.
 
-    A preference or a fact is its own topic, unless it concerns all answers.
+    What a user prefers is its own topic, unless it concerns all answers. What a user is, and what
+    they do not eat, drink or use, applies always: "allergic to nuts" has little in common with
+    "suggest a dish".
     """
     match = _WHEN.search(text) or _FOR.search(text)
     if match:
         return match["topic"].strip()[:MAX_TOPIC_CHARACTERS]
-    if kind == "instruction" or _ABOUT_ANSWERS.search(text):
+    if kind != "preference" or _ABOUT_ANSWERS.search(text) or _EXCLUSION.match(text):
         return ""
     return (_TOPIC_FRAME.sub("", text, count=1) or text)[:MAX_TOPIC_CHARACTERS]
 

@@ -18,8 +18,8 @@ _INTRODUCTIONS = [
     for pattern in (
         r"^(?=.*\b(?:here(?:'s|’s| is| are| was)|below|following|this (?:is|was)|these are|"
         rf"pasted?|says|said|reads|wrote|writes|{_FOREIGN_TEXT})).*:[ \t]*$",
-        rf"^(?=.*\b(?:this|that|these|the following|below|my|our|the)\s+(?:[\w-]+\s+)?{_FOREIGN_TEXT})"
-        r".*[?.!][ \t]*\n[ \t]*\n",
+        r"^(?=.*\b(?:this|that|these|the following|below|my|our|the)\s+(?:[\w-]+\s+)?"
+        rf"{_FOREIGN_TEXT}).*[?.!][ \t]*\n[ \t]*\n",
         rf"^\W*(?:(?:please|can you|could you)\s+)?{_TEXT_WORK}[^:\n]{{0,80}}:\s",
     )
 ]

@@ -18,7 +18,7 @@ SHARE = 0.2  # of the token budget
 ALWAYS = "always"
 # The least similarity of a query to an instruction with a topic: cosine, and what a share of the
 # topic's words in the query adds to it.
-MIN_MATCH = 0.25
+MIN_MATCH = 0.2
 WORD_WEIGHT = 0.5
 
 
