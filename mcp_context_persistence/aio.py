@@ -2,7 +2,7 @@
 
 A canceled call ends at once for its caller. Its thread goes on until the deadline of the call at
 most, and its result is dropped. A write may therefore have happened; like every write, it may be
-repeated.
+repeated. Where no thread can be started, a call runs on the thread of the event loop.
 """
 
 import asyncio
@@ -199,13 +199,14 @@ class AsyncContextPersistenceClient:
     def _close(self) -> "Future[None]":
         with self._lock:
             self._leave_parent()
-            if self._closing is None:
-                self._closing = Future()
-                finish = functools.partial(self._finish, self._closing)
+            if self._closing is None or (self._closing.done() and self._closing.exception()):
+                closing: Future[None] = Future()
+                finish = functools.partial(self._finish, closing)
                 try:
                     threading.Thread(target=finish, name="context-persistence-close").start()
                 except RuntimeError:  # the system lets this process have no more threads
                     finish()
+                self._closing = closing
             return self._closing
 
     def _finish(self, closing: "Future[None]") -> None:
