@@ -256,7 +256,7 @@ class Instruction(EmbeddedNode):
 
     `scope` is `always`, or the topic with which it applies. `address` joins `subject` and
     `attribute`, or is a digest of them. Of the active instructions with one address, the one with
-    the greatest `place` counts; the others are superseded. `status` is active or retired.
+    the greatest `order_key` counts; the others are superseded. `status` is active or retired.
     """
 
     facets = ArrayProperty(StringProperty())
@@ -265,7 +265,7 @@ class Instruction(EmbeddedNode):
     subject = StringProperty()
     attribute = StringProperty()
     address = StringProperty()
-    place = StringProperty()
+    order_key = StringProperty()
     rule = StringProperty()
     status = StringProperty(choices={"active": "active", "retired": "retired"})
     message_id = StringProperty()

@@ -11,11 +11,11 @@ WHERE i.id IS NOT NULL AND i.status = 'active'
   AND (size($batch.projects) = 0 OR i.project = '' OR i.project IN $batch.projects)
   AND NOT EXISTS {
     MATCH (x:Instruction {namespace: i.namespace, address: i.address})
-    WHERE x.place > i.place
+    WHERE x.order_key > i.order_key
   }
-WITH v, i ORDER BY i.timestamp_ms DESC, i.place DESC
+WITH v, i ORDER BY i.timestamp_ms DESC, i.order_key DESC
 LIMIT $batch.limit
 RETURN i {.id, .content, .instruction_kind, .scope, .subject, .attribute, .status, .rule,
-  .conversation_id, .message_id, .start, .end, .timestamp_ms, .created_ms, .place} AS item,
+  .conversation_id, .message_id, .start, .end, .timestamp_ms, .created_ms, .order_key} AS item,
   2 * vector.similarity.cosine(i[$batch.vector_property], $batch.vector) - 1 AS cosine,
   v.vectors_revision AS revision, v.embedding_model AS model;

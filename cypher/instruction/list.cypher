@@ -12,8 +12,8 @@ WHERE i.id IS NOT NULL AND ($batch.ids IS NULL OR i.id IN $batch.ids)
     OR (i.timestamp_ms = $batch.after_key AND i.id > $batch.after_id))
 WITH i, COLLECT {
     MATCH (x:Instruction {namespace: i.namespace, address: i.address})
-    WHERE x.place > i.place
-    RETURN x.id ORDER BY x.place LIMIT 1
+    WHERE x.order_key > i.order_key
+    RETURN x.id ORDER BY x.order_key LIMIT 1
   } AS later
 WITH i, later[0] AS superseded_by,
   CASE WHEN i.status = 'active' AND size(later) > 0 THEN 'superseded' ELSE i.status END AS status

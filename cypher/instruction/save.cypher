@@ -4,7 +4,7 @@
 // `expected_state` is the namespace's vector state as the caller read it; a guard compares it with
 // the present one.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
-:param batch => {namespace: "default", now: 1767225600000, id: "instruction:1", properties: {content: "Answer in French.", terms: "answer in french", kind: "instruction", facets: ["1"], address: "assistant language", place: "1"}, vector: [0.1, 0.2], expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: [], spellings: []}}
+:param batch => {namespace: "default", now: 1767225600000, id: "instruction:1", properties: {content: "Answer in French.", terms: "answer in french", kind: "instruction", facets: ["1"], address: "assistant language", order_key: "1"}, vector: [0.1, 0.2], expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: [], spellings: []}}
 CYPHER replan=skip
 MERGE (i:Instruction {namespace: $batch.namespace, id: $batch.id})
 ON CREATE SET i.created_ms = $batch.now, i.fresh = true

@@ -68,7 +68,7 @@ def build_row(
             **_build_properties(instruction),
             **{name: message[name] for name in _INHERITED},
             "message_id": message["id"],
-            "place": _build_place(
+            "order_key": _build_order_key(
                 message["timestamp_ms"], message["position"], instruction.start or 0
             ),
         },
@@ -105,7 +105,7 @@ def save(
             "conversation_id": "",
             "project": "",
             "timestamp_ms": now,
-            "place": _build_place(now, 0, 0),
+            "order_key": _build_order_key(now, 0, 0),
         },
     }
     return instruction_id, Statement(
@@ -158,6 +158,6 @@ def _build_properties(instruction: StatedInstruction) -> dict[str, Any]:
     }
 
 
-def _build_place(timestamp_ms: int, position: float, start: int) -> str:
+def _build_order_key(timestamp_ms: int, position: float, start: int) -> str:
     """Return a text whose order is that in which instructions were stated."""
     return f"{timestamp_ms + _FIRST_MS:020d}:{float(position):020.6f}:{start:08d}"

@@ -309,7 +309,11 @@ def test_too_many_boxes_leave_the_longest_list_to_a_check() -> None:
 
 def test_what_has_no_such_property_is_not_searched_for() -> None:
     assert read_filters({"role": "user"}).vector_kinds == ("message",)
-    assert read_filters({"conversation_id": "c"}).vector_kinds == ("message", "decision", "instruction")
+    assert read_filters({"conversation_id": "c"}).vector_kinds == (
+        "message",
+        "decision",
+        "instruction",
+    )
     assert read_filters({"content_types": "entity", "project": "p"}).vector_kinds == ()
     assert read_filters({"content_types": "entity", "project": "p"}).index_ranges == []
 
