@@ -16,10 +16,10 @@ from mcp_context_persistence.queries.search.retrieval import QueryVector
 HEADING = "# Instructions and preferences of the user"
 SHARE = 0.2  # of the token budget
 ALWAYS = "always"
-# The least similarity of a query to an instruction with a topic: cosine, and what a share of the
-# topic's words in the query adds to it.
-MIN_MATCH = 0.2
-WORD_WEIGHT = 0.5
+# The least similarity of a query to the topic, by kind. A search finds what a user prefers, too;
+# an instruction may have little in common with the query to which it applies.
+MIN_MATCH = {"instruction": 0.2, "preference": 0.3, "fact": 0.3}
+WORD_WEIGHT = 0.5  # of the share of the query's words that the topic has, added to the cosine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,9 @@ def _match(row: Row, terms: QueryTerms) -> ApplyingInstruction:
     shared = [word for word in terms.words if topic_terms.intersection(terms.variants[word])]
     coverage = len(shared) / max(1, len(terms.words))
     match = min(1.0, cosine + WORD_WEIGHT * coverage)
-    return ApplyingInstruction(item=item, match=match, is_topical=match >= MIN_MATCH)
+    return ApplyingInstruction(
+        item=item, match=match, is_topical=match >= MIN_MATCH[item["instruction_kind"]]
+    )
 
 
 def fit_section(
