@@ -13,7 +13,7 @@ WHERE i.id IS NOT NULL AND i.status = 'active'
     MATCH (x:Instruction {namespace: i.namespace, address: i.address})
     WHERE x.order_key > i.order_key
   }
-WITH v, i ORDER BY i.timestamp_ms DESC, i.order_key DESC
+WITH v, i ORDER BY i.order_key DESC
 LIMIT $batch.limit
 RETURN i {.id, .content, .instruction_kind, .scope, .subject, .attribute, .status, .rule,
   .conversation_id, .message_id, .start, .end, .timestamp_ms, .created_ms, .order_key} AS item,

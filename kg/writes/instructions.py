@@ -127,7 +127,7 @@ def list_page(
     statuses: Sequence[str] | None,
     limit: int,
     ids: Sequence[str] | None = None,
-    after: tuple[int, str] | None = None,
+    after: tuple[str, str] | None = None,
 ) -> Statement[Row]:
     """List a page of instructions, latest first; rows have `item` and `key`."""
     batch = {

@@ -1,7 +1,7 @@
 """Find, save, list and retire instructions, preferences and facts about the user."""
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from mcp_context_persistence.ingest.extraction.instruction_cues import (
     InstructionSentence,
@@ -25,7 +25,7 @@ from mcp_context_persistence.responses.instructions import (
 )
 from mcp_context_persistence.runtime.embedding_models import ActiveModel
 from mcp_context_persistence.runtime.engine import Engine
-from mcp_context_persistence.services.cursors import INVALID, is_number, read_cursor, write_cursor
+from mcp_context_persistence.services.cursors import INVALID, read_cursor, write_cursor
 
 KINDS = get_args(Kind)
 STATUSES = ("active", "superseded", "retired")
@@ -85,7 +85,7 @@ def save_instruction(
             "scope", scope, characters=limits.INSTRUCTION_TOPIC_CHARACTERS
         ).strip()
         topic = "" if checked_scope == ALWAYS else checked_scope
-    sentence = describe_instruction(checked_text, checked_kind, topic)
+    sentence = describe_instruction(checked_text, cast("Kind", checked_kind), topic)
     stated = StatedInstruction(
         text=checked_text,
         kind=checked_kind,
@@ -169,11 +169,11 @@ def read_instructions(engine: Engine, ids: Sequence[str]) -> list[Instruction | 
     return [stored.get(instruction_id) for instruction_id in ids]
 
 
-def _read_position(cursor: object, identity: str) -> tuple[int, str] | None:
+def _read_position(cursor: object, identity: str) -> tuple[str, str] | None:
     if cursor is None:
         return None
     key, item_id = read_cursor(cursor, count=2, digest=identity, owner="list of other statuses")
-    if not is_number(key) or not isinstance(item_id, str):
+    if not isinstance(key, str) or not isinstance(item_id, str):
         raise ValidationError(INVALID)
     return key, item_id
 

@@ -278,5 +278,6 @@ OTHERS = {
     "get_decision", "get_document", "get_embedding_status", "get_entity", "get_graph_analytics",
     "get_memory_stats", "get_message", "get_metrics", "graph_data_science", "list_conversations",
     "list_decisions", "list_entities", "list_instructions", "list_merges",
-    "load_conversation_history", "metrics_port", "query_knowledge_graph", "search_hybrid", "search_similar_conversations",
+    "load_conversation_history", "metrics_port", "query_knowledge_graph", "search_hybrid",
+    "search_similar_conversations",
 }  # fmt: skip
