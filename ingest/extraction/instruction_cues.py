@@ -25,13 +25,13 @@ Kind = Literal["instruction", "preference", "fact"]
 
 # Verbs by which people tell an assistant how to work.
 _TASK_VERBS = (
-    r"(?:add|address|annotate|answer|apply|ask|assume|attach|avoid|begin|break|bring|call|change|"
-    r"check|choose|cite|comment|compare|compute|confirm|consider|convert|create|define|describe|"
+    r"(?:add|address|annotate|answer|apologi[sz]e|apply|ask|assume|attach|avoid|begin|break|bring|call|"
+    r"check|choose|cite|comment|compare|compute|confirm|consider|convert|create|define|delete|describe|"
     r"display|double[- ]check|emphasi[sz]e|end|ensure|exclude|explain|express|focus|follow|format|"
     r"generate|give|greet|guess|highlight|ignore|include|invent|keep|label|leave|limit|link|list|mark|mention|"
     r"name|offer|omit|order|organi[sz]e|phrase|point|prefer|present|prioriti[sz]e|provide|quote|"
     r"rank|recommend|refer|remember|remind|repeat|reply|report|respond|return|round|run|search|"
-    r"send|show|sign|skip|sort|speak|specify|spell|start|state|stick|structure|suggest|summari[sz]e|"
+    r"send|share|show|sign|skip|sort|speak|specify|spell|start|state|stick|structure|suggest|summari[sz]e|"
     r"talk|tell|test|translate|treat|use|verify|warn|wrap|write)"
 )
 # After "always" and "never" at the start of a sentence: no imperative, or one that tells no task.
@@ -53,7 +53,7 @@ _OPENING = (
 )
 _FUTURE = (
     r"(?:from (?:now|here|this point|today) on(?:wards?)?(?: out)?|henceforth|going forward|"
-    r"moving forward|in (?:the )?future|for (?:all )?future \w+)"
+    r"moving forward|by default|as a rule|in (?:the )?future|for (?:all )?future \w+)"
 )
 _WHEN_USER = (
     r"(?:when(?:ever)?|every ?time|each time|any ?time|if)\s+(?:i|we)(?:'m|'re| am| are)?\s+"
@@ -67,7 +67,9 @@ _PREPOSED = (
 )
 _GENERAL = (
     rf"(?:{_WHEN_USER}|\b(?:{_FUTURE}|whenever you|(?:in )?(?:all|any|each|every) (?:of )?your \w+|"
-    r"your (?:future )?(?:answers?|replies|reply|responses?|explanations?|output)|"
+    r"(?:your |all )?(?:future )?(?:answers|replies|responses|explanations)|your (?:answer|reply|"
+    r"response|explanation|output)|(?:everything|anything|whatever) you \w+|"
+    r"the (?:words?|phrases?) \w+|"
     r"(?:every|each) time you|at all times|by default|ever again|anymore)\b)"
 )
 _TO_ASSISTANT = (
@@ -113,14 +115,22 @@ _RULES = (
     _rule(
         "always",
         "instruction",
-        rf"{_OPENING}(?:{_PREPOSED})?(?:always|never)\s+(?!{_NO_IMPERATIVE})[a-z-]+\s+\S",
+        rf"{_OPENING}(?:{_PREPOSED})?(?:always|never(?: ever)?)\s+"
+        rf"(?!{_NO_IMPERATIVE})[a-z-]+(?:\s+\S|\W*$)",
     ),
     _rule(
         "always",
         "instruction",
         r"(?:\byou (?:should|must|need to|have to|are to|shall)|\b(?:make|be) sure "
         rf"(?:to|you|that you)|\bremember to|{_TO_ASSISTANT}|[,;]\s*(?:and |but )?please)"
-        rf"\s+(?:always|never) {_TASK_VERBS}\b",
+        rf"\s+(?:always|never) {_TASK_VERBS}\b|\bthat you (?:always|never) {_TASK_VERBS}\b|"
+        rf"{_OPENING}(?:don't|do not) ever {_TASK_VERBS}\b",
+    ),
+    _rule(
+        "always",
+        "instruction",
+        rf"\b(?:could|can|would|will) you (?:please )?(?:always|never) {_TASK_VERBS}\b",
+        is_clause=True,
     ),
     _rule(
         "from now on",
@@ -148,7 +158,25 @@ _RULES = (
         rf"(?:{_OPENING}|\bplease )(?:(?:don't|do not|only|never|stop|try to|make sure (?:to|you)|"
         rf"be sure to) )?(?:{_TASK_VERBS}\b(?!:)|(?:stop|avoid|quit) \w+ing\b).*{_GENERAL}",
     ),
+    _rule(
+        "when I ask",
+        "instruction",
+        rf"{_OPENING}when(?:ever)? you(?:'re| are)? {_TASK_VERBS}(?:ing)?\b[^,?]{{0,80}},\s*"
+        rf"(?:please |always |never |don't |do not )*{_TASK_VERBS}\b",
+    ),
+    _rule(
+        "please",
+        "instruction",
+        rf"{_OPENING}(?:answer|reply|respond|speak|talk)(?: to me)? "
+        r"(?:only |just )?in [a-z]+\b",
+    ),
     _rule("want you to", "instruction", rf"\b{_TO_ASSISTANT}\b.*{_GENERAL}"),
+    _rule(
+        "from now on",
+        "instruction",
+        rf"{_OPENING}i(?:'d| would)? (?:like|want|need|expect) (?!to\b|you\b)"
+        rf".{{3,120}}{_FUTURE}\W*$",
+    ),
     _rule(
         "call me",
         "instruction",
@@ -180,6 +208,13 @@ _RULES = (
         r"(?:eat|drink|smoke|drive|fly|use|consume)\b(?! (?:it|that|this|them|one|anything)\b)",
         is_clause=True,
     ),
+    _rule(
+        "I hate",
+        "preference",
+        r"\bi (?:really |absolutely |also )?(?:hate|dislike|detest|loathe|can't stand|"
+        r"cannot stand)\b(?! (?:to|when|that|it|this|how|you|him|her|them|myself|being|having|seeing|for|if)\b)",
+        is_clause=True,
+    ),
     _rule("I am", "fact", rf"\bi(?:'m| am) (?:a |an )?(?:\w+ly )?{_DIET}", is_clause=True),
     _rule("my … is", "fact", rf"{_BEFORE_FACT}\bmy {_PROFILE} (?:is|are|:)\s*\S", is_clause=True),
     _rule(
@@ -203,9 +238,11 @@ _RULES = (
 )
 _TRIGGER = re.compile(
     rf"\b(?:always|never|henceforth|remember|keep in mind|{_FUTURE}|prefer\w*|favou?r|favou?rites?|"
-    rf"when(?:ever)? (?:i|you)|if i (?:ask|request|say|want|need)|"
+    rf"when(?:ever)? (?:i|you)|if i (?:ask|mention|request|say|want|need)|"
     rf"(?:every|each|any) ?time|by default|stop \w+ing|"
-    rf"please|your (?:answers|replies|responses|explanations)|(?:call|to|address) me|anymore|"
+    rf"please|answers?|reply|replies|respond|responses?|explanations|the words?|everything you|"
+    rf"i (?:\w+ )?(?:hate|dislike|detest|loathe)|don[’']t ever|do not ever|"
+    rf"speak|talk|(?:call|to|address) me|anymore|"
     rf"i(?:'m| am) (?:an? )?{_DIET}|i (?:don[’']t|do not|can[’']t|cannot|no longer|only) \w+|"
     rf"i (?:currently |now )?(?:live|work|was born)|my {_PROFILE}|"
     rf"my {_RELATIVE}(?:[’']s name| is ))\b",

@@ -35,7 +35,8 @@ _EXCLUSION = re.compile(
 )
 _TOPIC_FRAME = re.compile(
     r"^(?:remember(?: that)?\s+)?(?:(?:i|my)(?:['’]\w+)?(?: \w+){0,2}? "
-    r"(?:prefer(?:red|ence)?|favou?r)(?: (?:is|for|has))?|i['’]m|i am|my|i)\s+",
+    r"(?:prefer(?:red|ence)?|favou?r|hate|dislike|detest|loathe|can['’]t stand|cannot stand)"
+    r"(?: (?:is|for|has))?|i['’]m|i am|my|i)\s+",
     re.IGNORECASE,
 )
 # The value of what is set: a later value of the same replaces it.

@@ -41,6 +41,17 @@ def find_alone(text: str):
         ("Stop adding disclaimers to your answers.", "instruction", "please"),
         ("Don't mention my age ever again.", "instruction", "please"),
         ("I want you to end each of your answers with a question.", "instruction", "want you to"),
+        ("Keep responses under 200 words.", "instruction", "please"),
+        ("Answer in Spanish.", "instruction", "please"),
+        ("Use British spelling in everything you write.", "instruction", "please"),
+        ("Do not use the word delve.", "instruction", "please"),
+        ("Whenever you write code, add comments.", "instruction", "when I ask"),
+        ("If I mention the project, assume that I mean Atlas.", "instruction", "when I ask"),
+        ("It's important that you always confirm a deletion.", "instruction", "always"),
+        ("Don't ever call me Robert.", "instruction", "always"),
+        ("Never ever apologize.", "instruction", "always"),
+        ("By default, use pandas.", "instruction", "from now on"),
+        ("I'd like all code in TypeScript from now on.", "instruction", "from now on"),
         ("Call me Jo.", "instruction", "call me"),
         ("You can call me Mrs Weber.", "instruction", "call me"),
         ("I prefer trains to planes.", "preference", "I prefer"),
@@ -50,6 +61,7 @@ def find_alone(text: str):
         ("I don't eat meat.", "preference", "I don't"),
         ("I never drink coffee after noon.", "preference", "I don't"),
         ("I don’t use Windows.", "preference", "I don't"),
+        ("I can't stand jargon.", "preference", "I hate"),
         ("I'm allergic to peanuts.", "fact", "I am"),
         ("I am a vegetarian.", "fact", "I am"),
         ("My name is Ana Costa.", "fact", "my … is"),
@@ -79,6 +91,9 @@ def test_wordings_are_recognized(sentence: str, kind: str, rule: str) -> None:
         "Would you prefer if I called you?",
         "If you prefer, we can meet at noon.",
         "She says I prefer tea.",
+        "I want to sleep more from now on.",
+        "I hate it when that happens.",
+        "We always deploy on Fridays.",
         "The customer said: I don't eat meat.",
         "Please book a table for two.",
         "Please send me the report when you can.",
@@ -141,6 +156,11 @@ def test_a_clause_of_a_question_is_cut_where_the_question_begins() -> None:
     instruction = find_alone(text)
     assert instruction.text == "I prefer small hotels over resorts"
     assert text[instruction.start : instruction.end] == instruction.text
+
+
+def test_a_request_in_the_form_of_a_question_counts() -> None:
+    instruction = find_alone("Could you always answer in French?")
+    assert (instruction.text, instruction.rule) == ("Could you always answer in French", "always")
 
 
 @pytest.mark.parametrize(
