@@ -212,7 +212,8 @@ _RULES = (
         "I hate",
         "preference",
         r"\bi (?:really |absolutely |also )?(?:hate|dislike|detest|loathe|can't stand|"
-        r"cannot stand)\b(?! (?:to|when|that|it|this|how|you|him|her|them|myself|being|having|seeing|for|if)\b)",
+        r"cannot stand)\b(?! (?:to|when|that|it|this|how|you|him|her|them|myself|being|having|"
+        r"seeing|for|if)\b)",
         is_clause=True,
     ),
     _rule("I am", "fact", rf"\bi(?:'m| am) (?:a |an )?(?:\w+ly )?{_DIET}", is_clause=True),

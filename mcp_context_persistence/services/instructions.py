@@ -1,6 +1,7 @@
 """Find, save, list and retire instructions, preferences and facts about the user."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, cast, get_args
 
 from mcp_context_persistence.ingest.extraction.instruction_cues import (
@@ -30,7 +31,6 @@ from mcp_context_persistence.services.cursors import INVALID, read_cursor, write
 KINDS = get_args(Kind)
 STATUSES = ("active", "superseded", "retired")
 ALWAYS = "always"
-_FOREVER = (ALWAYS, "")
 
 Stated = list[tuple[MessageDiff, InstructionSentence]]
 
@@ -49,28 +49,13 @@ def build_rows(namespace: str, stated: Stated, model: ActiveModel) -> list[dict[
     """Return the rows of instructions, with their vectors."""
     if not stated:
         return []
-    vectors = model.embedder.embed([_text_to_embed(instruction) for _, instruction in stated])
+    vectors = model.embedder.embed([instruction.text for _, instruction in stated])
     return [
-        statements.build_row(namespace, message.properties, _describe(instruction), vector)
+        statements.build_row(
+            namespace, message.properties, StatedInstruction(**asdict(instruction)), vector
+        )
         for (message, instruction), vector in zip(stated, vectors, strict=True)
     ]
-
-
-def _text_to_embed(instruction: InstructionSentence) -> str:
-    return instruction.text
-
-
-def _describe(instruction: InstructionSentence) -> StatedInstruction:
-    return StatedInstruction(
-        text=instruction.text,
-        kind=instruction.kind,
-        topic=instruction.topic,
-        subject=instruction.subject,
-        attribute=instruction.attribute,
-        rule=instruction.rule,
-        start=instruction.start,
-        end=instruction.end,
-    )
 
 
 def save_instruction(
@@ -86,14 +71,7 @@ def save_instruction(
         ).strip()
         topic = "" if checked_scope == ALWAYS else checked_scope
     sentence = describe_instruction(checked_text, cast("Kind", checked_kind), topic)
-    stated = StatedInstruction(
-        text=checked_text,
-        kind=checked_kind,
-        topic=sentence.topic,
-        subject=sentence.subject,
-        attribute=sentence.attribute,
-        rule="saved",
-    )
+    stated = StatedInstruction(**{**asdict(sentence), "start": None, "end": None})
     now = now_ms()
 
     def write() -> tuple[str, Row]:
