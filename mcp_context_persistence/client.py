@@ -20,6 +20,7 @@ from mcp_context_persistence.methods.documents import DocumentCalls
 from mcp_context_persistence.methods.duplicates import DuplicateCalls
 from mcp_context_persistence.methods.embeddings import EmbeddingCalls
 from mcp_context_persistence.methods.graph import GraphCalls
+from mcp_context_persistence.methods.instructions import InstructionCalls
 from mcp_context_persistence.methods.listing import ListingCalls
 from mcp_context_persistence.methods.memory_usage import MemoryCalls
 from mcp_context_persistence.methods.monitoring import MonitoringCalls
@@ -41,6 +42,7 @@ class ContextPersistenceClient(
     ConversationCalls,
     AppendCalls,
     DecisionCalls,
+    InstructionCalls,
     DocumentCalls,
     GraphCalls,
     SearchCalls,

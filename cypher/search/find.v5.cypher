@@ -17,7 +17,7 @@ CALL (scanned) {
   CALL (scanned) {
     WITH
       CASE
-        WHEN $batch.open THEN ['message', 'entity', 'decision', 'document']
+        WHEN $batch.open THEN ['message', 'entity', 'decision', 'instruction', 'document']
         WHEN size($batch.kinds) > 0 THEN $batch.kinds
         ELSE [bounds IN $batch.ranges | bounds.kind]
       END AS kinds
@@ -27,7 +27,8 @@ CALL (scanned) {
           {kinds: ['message'], label: '_message'},
           {kinds: ['message', 'document'], label: '_chunk'},
           {kinds: ['entity'], label: '_entity'},
-          {kinds: ['decision'], label: '_decision'}
+          {kinds: ['decision'], label: '_decision'},
+          {kinds: ['instruction'], label: '_instruction'}
         ]
         WHERE any(kind IN index.kinds WHERE kind IN kinds)
         | $batch.index + index.label
