@@ -4,6 +4,7 @@ import gc
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,7 @@ def test_a_wait_for_a_lock_that_is_interrupted_leaves_no_file_open(tmp_path, mon
 
     taken = leases.lock(tmp_path / "a")
     files = len(leases._open_locks)
-    monkeypatch.setattr("time.sleep", interrupt)
+    monkeypatch.setattr(time, "sleep", interrupt)
     with pytest.raises(KeyboardInterrupt) as caught:
         leases.lock(tmp_path / "a", seconds=10)
     assert len(leases._open_locks) == files, caught
