@@ -111,13 +111,10 @@ class Graph:
             self._server = self._read_server()
         return self._server
 
-    def run(
-        self,
-        statement: Statement[T],
-        *,
-        deadline: float | None = None,
-    ) -> list[T]:
+    def run(self, statement: Statement[T], *, deadline: float | None = None) -> list[T]:
         """Run one statement in a transaction of its own and read all of its rows.
+
+        A read that takes locks belongs to the transaction of this thread, which it could wait for.
 
         Args:
             statement: What to run.
@@ -126,6 +123,8 @@ class Graph:
         Raises:
             DatabaseError: It failed; the driver's error is the cause.
         """
+        if statement.locks and (own_run := getattr(self._local, "run", None)):
+            return list(own_run(statement))
         text = statement.text(self.server.dialect)
         parameters = self._encode(statement.parameters)
         bookmarks: list[neo4j.Bookmarks] | None = getattr(self._local, "bookmarks", None)
@@ -189,7 +188,11 @@ class Graph:
                         attempt.has_changed = True
                     return rows
 
-                value = work(run)
+                self._local.run = run
+                try:
+                    value = work(run)
+                finally:
+                    self._local.run = None
                 if changes_data:
                     attempt.note_commit()
                 transaction.commit()

@@ -5,6 +5,7 @@ Neo4j has no snapshots: each step of a statement sees what was committed last, s
 """
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -169,17 +170,21 @@ def test_an_end_that_is_merged_and_restored_again_and_again_is_found(client, mon
     client.update_knowledge_graph([{"id": "gone"}, {"id": "kept"}, {"id": "audit"}], [])
     build, merge_ids, left = entity_writes.save_relationships, [], [6]
 
-    def merge_or_undo(*arguments, **options):
+    def merge_or_undo():
+        if merge_ids:
+            client.undo_merge(merge_ids.pop())
+        else:
+            merge_ids.append(client.merge_entities("kept", "gone").merge_id)
+
+    def build_after_a_change(*arguments, **options):
         if left[0]:
             left[0] -= 1
-            if merge_ids:
-                client.undo_merge(merge_ids.pop())
-            else:
-                merge_ids.append(client.merge_entities("kept", "gone").merge_id)
+            other.submit(merge_or_undo).result()  # this thread is inside a transaction
         return build(*arguments, **options)
 
-    monkeypatch.setattr(entity_writes, "save_relationships", merge_or_undo)
-    answer = client.create_relationship("gone", "audit", "pays")
+    monkeypatch.setattr(entity_writes, "save_relationships", build_after_a_change)
+    with ThreadPoolExecutor(1) as other:
+        answer = client.create_relationship("gone", "audit", "pays")
     assert (answer.created, answer.relationship.source_entity_id) == (True, "gone")
     assert relationship_ends(client, "PAYS") == [("gone", "audit")]
 
