@@ -7,7 +7,8 @@
 // other. Entities come sorted by id, so that writers of different conversations take locks in the
 // same order. Vectors are set by procedure, which accepts them in binary.
 // The mentions of `stale_ids` and their support of relationships are deleted before new ones are
-// written. A sentence of the old text is no longer their evidence.
+// written. A sentence of the old text is no longer their evidence. `REMOVE m.fresh` locks a message
+// before its mentions are read, because a merge or a reextraction may just move them.
 // A proposed decision is deleted with the last message that contains its sentence; its time is that
 // of the first such message. A reviewed decision stays. `REMOVE d.fresh` locks it before its status
 // is read.
@@ -16,7 +17,8 @@
 // Messages, decisions and instructions inherit project, tags and metadata of their conversation, unless they have
 // their own.
 // `SET updated_ms` locks an existing entity, which `MERGE` alone does not. If an entity was deleted
-// between the two, it is missing later: a guard then rolls everything back.
+// between the two, it is missing later, as is a relationship that another writer deletes while this
+// one waits for it: a guard then rolls everything back.
 // Entities that may have to be deleted are locked in the same way before their support is counted.
 // A concurrent merge or unmerge may have moved mentions that were to be deleted; a message then
 // mentions too much, and the same guard rolls everything back.
@@ -35,7 +37,10 @@ SET c.revision = $batch.revision + 1, c += $batch.conversation,
 WITH c
 CALL () {
   UNWIND $batch.stale_ids AS id
-  MATCH (m:Message {namespace: $batch.namespace, id: id})-[mention:MENTIONS]->(e:Entity)
+  MATCH (m:Message {namespace: $batch.namespace, id: id})
+  REMOVE m.fresh
+  WITH m
+  MATCH (m)-[mention:MENTIONS]->(e:Entity)
   CALL (m, e) {
     MATCH (e)-[r]->(:Entity)
     WHERE m.id IN r.sources
@@ -223,11 +228,12 @@ CALL () {
       ELSE r.evidence END,
     r.confidence = CASE WHEN r.origin = 'extracted' AND r.confidence < row.properties.confidence
       THEN row.properties.confidence ELSE r.confidence END
-  WITH r, row, coalesce(r.sources, []) + [id IN row.sources WHERE NOT id IN coalesce(r.sources, [])]
-    AS sources
+  WITH a, b, r, row, coalesce(r.sources, []) AS old
+  WITH a, b, r, old + [id IN row.sources WHERE NOT id IN old] AS sources
   SET r.sources = sources[..$batch.max_evidence],
     r.capped = CASE WHEN size(sources) > $batch.max_evidence THEN true ELSE r.capped END
-  RETURN size($batch.relations) - count(*) AS missing_relations
+  RETURN size($batch.relations) - count(CASE WHEN r.id IS NOT NULL
+    OR EXISTS { (a)-[x]->(b) WHERE x = r } THEN 1 END) AS missing_relations
 }
 CALL (mentioned_entities, undecided_entities) {
   UNWIND mentioned_entities + undecided_entities AS e

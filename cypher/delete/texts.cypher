@@ -10,7 +10,8 @@
 // mention is expanded once.
 // A relationship whose list of sources was cut is deleted when no text mentions both of its ends.
 // `evidence` and `description` are sentences of one text; they stay where another text has them.
-// A merge may have moved mentions meanwhile: a guard then rolls everything back.
+// A merge may have moved mentions meanwhile: a guard then rolls everything back. The number of merges
+// is read without a lock: a merge that is just being committed has locks of these texts or entities.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
 :param batch => {namespace: "default", now: 1767225600000, messages: ["conv-123:0"], passages: [], decisions: [], conversations: [], text_prefix: null, preview: false}
 CYPHER replan=skip

@@ -1,7 +1,8 @@
 // Save a document: its properties, its passages in order, and their mentions. Its old passages are
 // deleted.
 // Columns: created (boolean), passages (number of passages afterwards).
-// Plan: the document is locked first, so that two writers of one document wait for each other. The
+// Plan: the document is locked first, so that two writers of one document wait for each other, and
+// its old passages before their mentions are read, because a reextraction may replace these. The
 // mentions of old passages and their support of relationships are deleted; an entity that nothing
 // supports any more is deleted at the end. `entity/store` has stored entities and relationships
 // before, in the same transaction. New passages have the ids of old ones, so that `supported` lists
@@ -19,6 +20,8 @@ SET d += $batch.properties, d.updated_ms = $batch.now
 WITH d, created
 CALL (d) {
   MATCH (d)-[:HAS_CHUNK]->(old:Chunk)
+  REMOVE old.fresh
+  WITH old
   OPTIONAL MATCH (old)-[:MENTIONS]->(e:Entity)
   CALL (old, e) {
     MATCH (e)-[r]->(:Entity)

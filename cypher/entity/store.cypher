@@ -2,7 +2,8 @@
 // Columns: entities (number of rows that were passed).
 // Plan: entities come sorted by id, so that concurrent writers take locks in the same order.
 // `SET updated_ms` locks an existing entity, which `MERGE` alone does not. If an entity was deleted
-// between the two, it is missing later: a guard then rolls everything back.
+// between the two, it is missing later, as is a relationship that another writer deletes while this
+// one waits for it: a guard then rolls everything back.
 // `last` is false if another statement of the same transaction also writes vectors; that one then
 // checks `expected_state`.
 // `expected_state` is the namespace's vector state as the caller read it; a guard compares it with
@@ -28,11 +29,12 @@ CALL () {
   MERGE (a)-[r:$(row.type)]->(b)
   ON CREATE SET r += row.properties, r.created_ms = $batch.now, r.sources = []
   SET r.updated_ms = $batch.now
-  WITH r, row, coalesce(r.sources, []) + [id IN row.sources WHERE NOT id IN coalesce(r.sources, [])]
-    AS sources
+  WITH a, b, r, row, coalesce(r.sources, []) AS old
+  WITH a, b, r, old + [id IN row.sources WHERE NOT id IN old] AS sources
   SET r.sources = sources[..$batch.max_evidence],
     r.capped = CASE WHEN size(sources) > $batch.max_evidence THEN true ELSE r.capped END
-  RETURN size($batch.relations) - count(*) AS missing_relations
+  RETURN size($batch.relations) - count(CASE WHEN r.id IS NOT NULL
+    OR EXISTS { (a)-[x]->(b) WHERE x = r } THEN 1 END) AS missing_relations
 }
 CALL () {
   UNWIND $batch.entities AS row

@@ -3,10 +3,11 @@
 // id, name, type: deleted entities that no evidence supports any more).
 // `retyped` are extracted entities whose type changes: their label and filter tokens change, and
 // the filter tokens of the texts that mention them.
-// Plan: each text is locked before its guard is read; entities come sorted by id, so that
-// concurrent writers take locks in the same order.
-// If a concurrent merge or unmerge has moved mentions meanwhile, a text mentions too much: a guard
-// then rolls everything back.
+// Plan: each text is locked before its guard is read. Entities come sorted by id, so that
+// concurrent writers take locks in the same order; `REMOVE e.version` locks those that exist.
+// A relationship that another writer deletes while this one waits for it is missing at the end.
+// If a concurrent merge or unmerge has moved mentions meanwhile, a text mentions too much. In both
+// cases a guard rolls everything back.
 // `expected_state` is the namespace's vector state as the caller read it; a guard compares it with
 // the present one.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
@@ -38,6 +39,7 @@ CALL () {
   MERGE (e:Entity {namespace: $batch.namespace, id: row.id})
   ON CREATE SET e += row.properties, e.created_ms = $batch.now, e.updated_ms = $batch.now,
     e:$(row.label)
+  REMOVE e.version
   WITH e, row
   CALL (e, row) {
     WITH e, row WHERE row.vector IS NOT NULL AND e[$batch.expected_state.vector_property] IS NULL
@@ -80,10 +82,12 @@ CALL (texts) {
   MERGE (a)-[r:$(row.type)]->(b)
   ON CREATE SET r += row.properties, r.created_ms = $batch.now, r.sources = []
   SET r.updated_ms = $batch.now
-  WITH r, coalesce(r.sources, []) + [id IN new_sources WHERE NOT id IN coalesce(r.sources, [])]
-    AS sources
+  WITH a, b, r, new_sources, coalesce(r.sources, []) AS old
+  WITH a, b, r, old + [id IN new_sources WHERE NOT id IN old] AS sources
   SET r.sources = sources[..$batch.max_evidence],
     r.capped = CASE WHEN size(sources) > $batch.max_evidence THEN true ELSE r.capped END
+  RETURN count(CASE WHEN r.id IS NOT NULL OR EXISTS { (a)-[x]->(b) WHERE x = r } THEN 1 END)
+    AS written_relations
 }
 CALL (mentioned_entities) {
   UNWIND mentioned_entities AS e
@@ -131,5 +135,9 @@ CALL () {
   }
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS guard
 }
-RETURN CASE WHEN surplus_mentions > 0 THEN 1 / (surplus_mentions * 0)
+WITH texts, removed_entities, surplus_mentions, written_relations,
+  size([row IN $batch.relations WHERE any(text IN texts WHERE text.row.id IN row.sources)])
+    AS supported_relations
+RETURN CASE WHEN surplus_mentions > 0 OR written_relations < supported_relations
+    THEN 1 / (surplus_mentions * 0)
   ELSE size(texts) END AS applied, removed_entities AS removed;

@@ -1,6 +1,7 @@
 // Read a page of a conversation's extracted messages, by position, with their present mentions.
-// Columns: id, position (integer), content, guard (string that changes with the text), mentions
-// (list of maps: id, start, end, count, confidence, extractor), unasserted (list of JSON or null).
+// Columns: id, position (integer), content, mentions (list of maps: id, start, end, count,
+// confidence, extractor), unasserted (list of JSON or null).
+// Plan: no hash is read, because it may be that of a new text while `content` is still the old one.
 :param namespace => "default"
 :param conversation_id => "conv-123"
 :param after => -1
@@ -15,4 +16,4 @@ CALL (m) {
     extractor: r.extractor}) AS mentions
 }
 RETURN m.id AS id, m.position AS position, CASE WHEN m.extracted THEN m.content END AS content,
-  m.content_hash AS guard, mentions, m.unasserted AS unasserted;
+  mentions, m.unasserted AS unasserted;

@@ -1,7 +1,8 @@
 // Read a page of extracted messages, by id, with their present mentions.
-// Columns: id, content, guard (string that changes with the text), mentions (list of maps: id,
-// start, end, count, confidence, extractor), unasserted (list of JSON or null).
-// Plan: a seek on the namespace's ids after `after`, in the order of the index.
+// Columns: id, content, mentions (list of maps: id, start, end, count, confidence, extractor),
+// unasserted (list of JSON or null).
+// Plan: a seek on the namespace's ids after `after`, in the order of the index. No hash is read,
+// because it may be that of a new text while `content` is still the old one.
 :param namespace => "default"
 :param after => ""
 :param limit => 100
@@ -14,5 +15,5 @@ CALL (m) {
   RETURN collect({id: e.id, start: r.start, end: r.end, count: r.count, confidence: r.confidence,
     extractor: r.extractor}) AS mentions
 }
-RETURN m.id AS id, CASE WHEN m.extracted THEN m.content END AS content, m.content_hash AS guard,
-  mentions, m.unasserted AS unasserted;
+RETURN m.id AS id, CASE WHEN m.extracted THEN m.content END AS content, mentions,
+  m.unasserted AS unasserted;

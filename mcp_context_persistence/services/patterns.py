@@ -265,7 +265,7 @@ def _apply_page(
         updates = [
             {
                 "id": row["id"],
-                "guard": row["guard"],
+                "guard": row.get("guard") or identifiers.digest(row["content"]),
                 "entities": rows[row["id"]]["entities"],
                 "unasserted": rows[row["id"]]["unasserted"],
             }
