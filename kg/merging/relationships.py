@@ -79,6 +79,7 @@ class RelationshipSplit:
         current: Mapping[Key, Properties],
         find_owner: Callable[[str], str | None],
         removed_sources: Collection[str],
+        mentions_both: Callable[[str, Key], bool],
     ) -> None:
         """Prepare a split.
 
@@ -91,10 +92,13 @@ class RelationshipSplit:
                 the entities, or several of them.
             removed_sources: Sources that mentioned a merged entity at the time of the merge, and do
                 not any more.
+            mentions_both: Tells whether a source still mentions both ends of a relationship between
+                two of the entities.
         """
         self._redirects, self._before, self._after = redirects, before, after
         self._current, self._find_owner = current, find_owner
         self._removed_sources = frozenset(removed_sources)
+        self._mentions_both = mentions_both
         self._rows: dict[Key, Properties | None] = {}
 
     def compute(self) -> dict[Key, Properties | None]:
@@ -118,7 +122,7 @@ class RelationshipSplit:
         """Restore a relationship between two of the merged entities."""
         old = self._before[key]
         sources = [
-            source for source in old.get("sources") or () if source not in self._removed_sources
+            source for source in old.get("sources") or () if self._mentions_both(source, key)
         ]
         if not _is_unsupported(old, sources):
             self._rows[key] = {**old, **({"sources": sources} if "sources" in old else {})}

@@ -56,8 +56,7 @@ def undo_merge(
         for name in ("before", "after")
     )
     ends = [end for source, _, target in before for end in (source, target)]
-    claimed_rows = run(statements.claim_entities(namespace, [keep_id, *restored_ids, *ends]))
-    claimed = {claimed_row["id"]: claimed_row for claimed_row in claimed_rows}
+    claimed = _claim_entities(run, namespace, [keep_id, *restored_ids, *ends], row)
     if not _is_merged(claimed, keep_id, restored_ids):
         return _read_lost_counts(run, namespace, row["id"], now=now)
     references = run(statements.read_references(namespace, [keep_id]))[0]
@@ -88,6 +87,24 @@ def undo_merge(
     # The namespace had these types before, so that its limits do not apply.
     run(register_types(namespace, stored_types, is_limited=False))
     return counts
+
+
+def _claim_entities(
+    run: Run, namespace: str, entity_ids: Sequence[str], row: Row
+) -> dict[str, Row]:
+    """Lock entities, and return them by id.
+
+    Raises:
+        StaleStateError: The merge `row` keeps something else than when it was read.
+    """
+    claimed = {
+        claimed_row["id"]: claimed_row
+        for claimed_row in run(statements.claim_entities(namespace, entity_ids))
+    }
+    merge_rows = run(statements.read_merge(namespace, row["id"]))
+    if not merge_rows or merge_rows[0]["merge"]["snapshot"] != row["snapshot"]:
+        raise StaleStateError("undo_merge: a deletion has changed what the merge keeps")
+    return claimed
 
 
 def _read_lost_counts(run: Run, namespace: str, merge_id: str, *, now: int) -> dict[str, int]:
@@ -194,12 +211,16 @@ def _split_relationships(
 ) -> dict[relationships.Key, relationships.Properties | None]:
     """Divide the relationships of the kept entity; see `RelationshipSplit`."""
     text_owners: dict[str, set[str]] = {}
+    merged_text_ids = frozenset(snapshot["places"])
     for (_, text_id), parts in owners.items():
         text_owners.setdefault(text_id, set()).update(parts)
 
     def find_owner(source: str) -> str | None:
         entity_ids = text_owners.get(source, set())
         return next(iter(entity_ids)) if len(entity_ids) == 1 else None
+
+    def mentions_both(source: str, key: relationships.Key) -> bool:
+        return source not in merged_text_ids or {key[0], key[2]} <= text_owners.get(source, set())
 
     return relationships.RelationshipSplit(
         dict.fromkeys(restored_ids, keep_id),
@@ -216,6 +237,7 @@ def _split_relationships(
             for text_id in snapshot["places"]
             if text_owners.get(text_id, set()).isdisjoint(restored_ids)
         ],
+        mentions_both,
     ).compute()
 
 

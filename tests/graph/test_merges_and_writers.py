@@ -55,6 +55,16 @@ def test_an_unmerge_gives_each_entity_what_was_saved_under_its_name(client):
     assert ("acme_corp", "scipy") not in uses
 
 
+def test_an_unmerge_does_not_restore_a_relationship_that_a_changed_text_supported(client):
+    """Between the merged entities: it is kept for the undo only."""
+    client.save_conversation("c", conversation_messages("Kafka uses Redis."))
+    done = client.merge_entities("Kafka", ["Redis"])
+    client.save_conversation("c", conversation_messages("Redis depends on Linux."))
+    client.undo_merge(done.merge_id)
+    stored = query(client, "MATCH (:Entity {namespace: $n})-[r]->(:Entity) RETURN type(r) AS type")
+    assert [row["type"] for row in stored] == ["DEPENDS_ON"]
+
+
 def test_an_unmerge_keeps_changes_made_after_the_merge(client):
     fill(client)
     done = client.merge_entities("Acme", "acme_corp")
@@ -82,7 +92,7 @@ def test_an_unmerge_keeps_changes_made_after_the_merge(client):
 def test_an_edited_message_supports_the_entity_that_it_names_now(client):
     fill(client)
     done = client.merge_entities("Acme", "acme_corp")
-    client.save_conversation("one", conversation_messages("Acme uses pandas."))
+    client.save_conversation("one", conversation_messages("Acme uses pandas."), replace=True)
     client.undo_merge(done.merge_id)
     rows = query(
         client, "MATCH (a:Entity {namespace: $n})-[:USES]->({id: 'pandas'}) RETURN a.id AS id"
