@@ -30,19 +30,25 @@ def count_contents(namespace: str) -> Statement[Row]:
     return Statement(name="maintenance/stats", parameters={"namespace": namespace}, read=as_is)
 
 
-def read_version(namespace: str) -> Statement[str]:
-    """Read the version of a namespace; no row where nothing was ever written."""
-    return Statement(
-        name="namespace/version", parameters={"namespace": namespace}, read=_read_version
-    )
-
-
 def read_settled_version(namespace: str) -> Statement[str]:
-    """Read the version when all writes that are being committed now are complete."""
+    """Read the version when all writes that are being committed now are complete.
+
+    There is no row where nothing was ever written.
+    """
     return Statement(
         name="namespace/settled_version",
         parameters={"namespace": namespace},
         read=_read_version,
+        locks=True,
+    )
+
+
+def read_settled_merges(namespace: str) -> Statement[int]:
+    """Read how often entities were merged, or that was undone, when all of that is complete."""
+    return Statement(
+        name="namespace/settled_version",
+        parameters={"namespace": namespace},
+        read=lambda row: int(row["merges"]),
         locks=True,
     )
 
@@ -67,9 +73,8 @@ class VersionReader:
 
     The transaction log of a managed server grows with every commit, whoever made it, before the
     commit is acknowledged. While it has not grown, the version is the same, and the database need
-    not be asked. A version that is kept with the state of the log was read under the namespace's
-    lock: a write that was already in the log, but not yet visible, holds that lock until it is
-    complete.
+    not be asked. A version is read under the namespace's lock: a write that is in the log, or whose
+    version is visible before its rows, holds that lock until it is complete.
     """
 
     def __init__(self, graph: Graph, namespace: str, *, store: Path | None) -> None:
@@ -95,8 +100,7 @@ class VersionReader:
         last = self._last
         if state and last and last[0] == state:
             return last[1]
-        statement = read_settled_version if state else read_version
-        rows = self._graph.run(statement(self._namespace))
+        rows = self._graph.run(read_settled_version(self._namespace))
         self._last = (state, rows[0]) if state and rows else None
         return rows[0] if rows else None
 

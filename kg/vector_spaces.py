@@ -116,7 +116,10 @@ def choose_inactive_property(active: VectorSpace, size: int, first_index_dimensi
 def read_state(namespace: str) -> Statement[VectorState]:
     """Read the vector spaces of a namespace; no row where it has no vectors."""
     return Statement(
-        name="vectors/read", parameters={"namespace": namespace}, read=_read_vector_state
+        name="vectors/read",
+        parameters={"namespace": namespace},
+        read=_read_vector_state,
+        locks=True,
     )
 
 

@@ -5,15 +5,12 @@
 // `texts` have their new relations that they do not assert.
 // Extracted neighbors that nothing supports any more are deleted too.
 // Plan: texts and decisions get new filter tokens for the types that they still mention. With merges,
-// the number of merges grows, so that all writers read the redirects again. If another one has
-// merged entities meanwhile, a guard rolls everything back.
+// the number of merges grows, so that all writers read the redirects again. `merges` is that number
+// before the transaction, read under the namespace's lock; if it is another one now, a guard rolls
+// everything back.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
-:param batch => {namespace: "default", id: "DataProcessor", ids: ["DataProcessor"], texts: [{label: "Message", id: "conv-123:0", properties: {unasserted: null, unasserted_ids: null}}], now: 1767225600000}
+:param batch => {namespace: "default", id: "DataProcessor", ids: ["DataProcessor"], merges: 0, texts: [{label: "Message", id: "conv-123:0", properties: {unasserted: null, unasserted_ids: null}}], now: 1767225600000}
 CYPHER replan=skip
-CALL () {
-  OPTIONAL MATCH (v:NamespaceVersion {namespace: $batch.namespace})
-  RETURN coalesce(v.merges, 0) AS merges_before
-}
 MATCH (e:Entity {namespace: $batch.namespace, id: $batch.id})
 CALL (e) {
   OPTIONAL MATCH (e)<-[:MENTIONS|ABOUT]-(m)
@@ -38,7 +35,7 @@ CALL () {
   RETURN count(*) AS merged_entities
 }
 DETACH DELETE e
-WITH merges_before, texts, mentions, relationships, neighbors, merges, merged_entities
+WITH texts, mentions, relationships, neighbors, merges, merged_entities
 CALL (texts) {
   UNWIND texts AS m
   WITH m, coalesce(m.mentioned, []) AS old
@@ -59,11 +56,11 @@ CALL (neighbors) {
   DETACH DELETE x
   RETURN count(*) AS unsupported
 }
-CALL (merges_before, merges) {
+CALL (merges) {
   MERGE (v:NamespaceVersion {namespace: $batch.namespace})
   SET v.version = randomUUID()
-  WITH v, merges, coalesce(v.merges, 0) - merges_before AS moved
+  WITH v, merges, coalesce(v.merges, 0) - $batch.merges AS moved
   SET v.merges = CASE WHEN merges > 0 THEN coalesce(v.merges, 0) + 1 ELSE v.merges END
-  RETURN CASE WHEN moved > 0 THEN 1 / (moved * 0) ELSE 0 END AS guard
+  RETURN CASE WHEN moved <> 0 THEN size(range(0, 1, moved * 0)) ELSE 0 END AS guard
 }
 RETURN 1 + merged_entities + unsupported AS entities, relationships, mentions, merges, size(texts) AS texts;

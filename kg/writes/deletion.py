@@ -142,7 +142,13 @@ def lock_entity(namespace: str, entity_id: str, *, now: int) -> Statement[Row]:
 
 
 def delete_entity(
-    namespace: str, entity_id: str, *, ids: Sequence[str], texts: Sequence[Row], now: int
+    namespace: str,
+    entity_id: str,
+    *,
+    ids: Sequence[str],
+    texts: Sequence[Row],
+    merges: int,
+    now: int,
 ) -> Statement[Row]:
     """Delete a locked entity; the end of its transaction.
 
@@ -151,11 +157,14 @@ def delete_entity(
         entity_id: Id of the entity.
         ids: Its id and those of the entities that were merged into it.
         texts: Texts with their new relations that they do not assert.
+        merges: The number of merges, settled before the transaction.
         now: Milliseconds since 1970.
     """
     return Statement(
         name="delete/entity",
-        parameters=_batch(namespace, id=entity_id, ids=list(ids), texts=list(texts), now=now),
+        parameters=_batch(
+            namespace, id=entity_id, ids=list(ids), texts=list(texts), merges=merges, now=now
+        ),
         read=as_is,
         writes=True,
     )

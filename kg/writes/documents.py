@@ -19,6 +19,7 @@ def read_state(namespace: str, document_id: str) -> Statement[Row]:
         name="document/state",
         parameters={"batch": {"namespace": namespace, "id": document_id}},
         read=as_is,
+        locks=True,
     )
 
 

@@ -15,6 +15,7 @@ def read(namespace: str, *, known_version: int) -> Statement[Row]:
         name="pattern/read",
         parameters={"namespace": namespace, "known_version": known_version},
         read=as_is,
+        locks=True,
     )
 
 

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 from mcp_context_persistence.kg import limits, validation
@@ -11,6 +12,7 @@ from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.identifiers import build_relationship_type
 from mcp_context_persistence.kg.merging.redirects import Redirects
 from mcp_context_persistence.kg.merging.snapshots import remove_entities, remove_relationship
+from mcp_context_persistence.kg.namespaces import read_settled_merges
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import deletion as statements
 from mcp_context_persistence.kg.writes.deletion import Texts
@@ -70,7 +72,7 @@ def delete_entity(engine: Engine, entity_id: object, *, dry_run: object) -> Dele
     checked_id = validation.check_identifier("entity_id", entity_id)
     is_preview = validation.check_flag("dry_run", dry_run)
 
-    def work(run: Run) -> Removal:
+    def work(run: Run, merges: int) -> Removal:
         now = now_ms()
         rows = run(statements.lock_entity(engine.namespace, checked_id, now=now))
         if not rows:
@@ -90,14 +92,22 @@ def delete_entity(engine: Engine, entity_id: object, *, dry_run: object) -> Dele
             for text in state["texts"]
         ]
         row = run(
-            statements.delete_entity(engine.namespace, checked_id, ids=ids, texts=texts, now=now)
+            statements.delete_entity(
+                engine.namespace, checked_id, ids=ids, texts=texts, merges=merges, now=now
+            )
         )[0]
         counts = {name: row[name] for name in ("entities", "relationships", "mentions", "merges")}
         return Removal(
             existed=True, deleted=Counter(counts), changed=Counter({"texts": row["texts"]})
         )
 
-    removal = run_deletion(engine, work, name="delete_entity", dry_run=is_preview)
+    def attempt() -> Removal:
+        merges = next(iter(engine.graph.run(read_settled_merges(engine.namespace))), 0)
+        return run_deletion(
+            engine, partial(work, merges=merges), name="delete_entity", dry_run=is_preview
+        )
+
+    removal = engine.embeddings.retry_when_stale(attempt)
     if removal.deleted["merges"] and not is_preview:
         engine.embeddings.forget()
     return DeleteEntityResponse(entity_id=checked_id, dry_run=is_preview, **removal.fields())

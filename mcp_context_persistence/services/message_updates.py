@@ -28,11 +28,14 @@ def update_message(
     """Change some fields of a message; a new text is analyzed."""
     checked_id = validation.check_identifier("message_id", message_id)
     checked = _check_changes({key: value for key, value in changes.items() if value is not None})
-    return engine.embeddings.retry_when_stale(
-        lambda: engine.types.transact(
+
+    def attempt() -> UpdateMessageResponse:
+        engine.state.redirects()  # read here, so that the transaction does not hold their lock
+        return engine.types.transact(
             lambda run: _update(engine, run, checked_id, checked), name="update_message"
         )
-    )
+
+    return engine.embeddings.retry_when_stale(attempt)
 
 
 def _check_changes(changes: Mapping[str, object]) -> dict[str, Any]:

@@ -38,23 +38,6 @@ def list_operators(plan):
         yield from list_operators(child)
 
 
-def find_operators(plan, kind):
-    found = [plan] if plan["operatorType"].split("@")[0] == kind else []
-    return found + [
-        each for child in plan.get("children", []) for each in find_operators(child, kind)
-    ]
-
-
-def test_redirects_read_the_number_of_merges_before_the_merged_entities(driver):
-    """If it was read after them, a writer would trust pairs that a merge has changed meanwhile."""
-    script = cypher.load("merge/redirects")
-    with driver.session() as session:
-        plan = session.run(f"EXPLAIN {script.text}", script.samples).consume().plan
-    before = find_operators(plan, "Apply")[0]["children"][0]
-    read = [each["args"]["Details"] for each in find_operators(before, "Projection")]
-    assert any("AS merges" in details for details in read), plan
-
-
 @pytest.mark.parametrize(
     "name",
     [name for name in cypher.list_names() if not cypher.load(name).text.startswith(NOT_PLANNED)],
