@@ -90,3 +90,15 @@ def test_a_new_connection_gets_the_password_that_another_process_has_changed(att
     files.secret.unlink()
     assert attached.credentials(attached.bolt_url) == ("neo4j", "changed")
     assert not files.secret.exists()
+
+
+def test_a_suspicion_is_noted_in_the_store_that_was_opened_and_in_no_other(attached, tmp_path):
+    store = Store(tmp_path / "s")
+    attached.suspect()
+    attached.suspect()
+    assert store.panicked.is_file()
+    store.folder.rename(tmp_path / "moved")
+    attached.suspect()
+    Store(tmp_path / "s").prepare()
+    attached.suspect()
+    assert not store.panicked.exists()
