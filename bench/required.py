@@ -58,6 +58,14 @@ def _read_quality(search: str, data_set: str, figure: str) -> Callable[[Any], fl
     return lambda results: float(results[search][data_set][figure])
 
 
+def _read_best_mode(search: str, data_set: str, figure: str) -> Callable[[Any], float | None]:
+    """Read the ratio to the better one of the modes with one retriever."""
+    return lambda results: (
+        float(results[search][data_set][figure])
+        / max(float(results[mode][data_set][figure]) for mode in ("semantic", "keyword"))
+    )
+
+
 def _read_gain(name: str) -> Callable[[Any], float | None]:
     return lambda results: float(
         results["names"][name]["ours_f1"] - results["names"][name]["recognizer_f1"]
@@ -150,6 +158,35 @@ REQUIREMENTS: Sequence[Requirement] = [
         bench="quality",
         read=_read_quality(MEETINGS, "meetings", "hit@10"),
         limit=0.85,
+    ),
+    *(
+        Requirement(
+            work=f"{name}, R@10",
+            bench="quality",
+            read=_read_quality("hybrid", name, "R@10"),
+            limit=limit,
+        )
+        for name, limit in (
+            ("assistants", 0.62),
+            ("assistants, knowledge update", 0.92),
+            ("assistants, contradiction resolution", 0.80),
+            ("assistants, temporal reasoning", 0.93),
+            ("assistants, multi session reasoning", 0.60),
+            ("assistants, information extraction", 0.68),
+        )
+    ),
+    *(
+        Requirement(
+            work=f"{name}, {figure}, the default / the best single mode",
+            bench="quality",
+            read=_read_best_mode(search, name, figure),
+            limit=1.0,
+        )
+        for name, search, figure in (
+            ("chats", "hybrid", "R@10"),
+            ("assistants", "hybrid", "R@10"),
+            ("meetings", MEETINGS, "nDCG@10"),
+        )
     ),
     Requirement(work="R@10 of chats, ours / best peer", bench="peers", read=_read_peers, limit=1.5),
     Requirement(

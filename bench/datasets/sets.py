@@ -4,7 +4,7 @@ import gzip
 import json
 import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -126,4 +126,46 @@ def real(data: Path, name: str, count: int) -> Talk:
         total += len(conversation.messages)
         if total >= count:
             return conversations[: index + 1]
+    return conversations
+
+
+def beam(data: Path) -> Iterator[tuple[str, list[Conversation], list[dict[str, Any]]]]:
+    """Yield the chats of BEAM, of a user with an assistant.
+
+    The id of a message is its number in the chat. A message without a date follows the one before.
+
+    Yields:
+        A namespace, the batches as conversations, and the questions.
+    """
+    file = data / "beam" / "beam_100k_dev.jsonl.gz"
+    if not file.is_file():
+        return
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
+        for number, line in enumerate(lines):
+            chat = json.loads(line)
+            yield f"beam-{number}", _make_batches(chat["batches"]), chat["questions"]
+
+
+def _make_batches(batches: Iterable[dict[str, Any]]) -> list[Conversation]:
+    time = datetime(2024, 1, 1, tzinfo=UTC)
+    conversations = []
+    for batch in batches:
+        messages = []
+        for message in batch["messages"]:
+            time += timedelta(minutes=1)
+            if anchor := message.get("time_anchor"):
+                time = datetime.strptime(anchor, "%B-%d-%Y").replace(tzinfo=UTC)
+            messages.append(
+                {
+                    "id": str(message["id"]),
+                    "role": message["role"],
+                    "content": message["content"],
+                    "timestamp": time,
+                }
+            )
+        conversations.append(
+            Conversation(
+                conversation_id=f"batch-{batch['batch']}", mode="hybrid", messages=messages
+            )
+        )
     return conversations

@@ -2,11 +2,11 @@
 
     python -m bench.quality.evidence DATA [--database-url URL]
 
-Prints, for chats (LoCoMo) and meetings (QMSum), the modes and the recipes of the search with the
-current weights, the ranker with weights that were learned without the conversation in question, the
-same without each group of features and each feature, and with weights of one half on the other.
-Intervals are 95 %, from 1,000 draws of the questions. Writes bench/results/quality.json, and
-bench/results/questions.jsonl with a line per question.
+Prints, for chats (LoCoMo), chats with an assistant (BEAM) and meetings (QMSum), the modes and the
+recipes of the search with the current weights, the ranker with weights that were learned without
+the conversation in question, the same without each group of features and each feature, and with
+weights of one half on the other. Intervals are 95 %, from 1,000 draws of the questions. Writes
+bench/results/quality.json, and bench/results/questions.jsonl with a line per question.
 """
 
 import argparse
@@ -22,7 +22,12 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.files import result_file, write_result
-from bench.quality.learn import SEARCHES, collect_chats, collect_meetings
+from bench.quality.learn import (
+    SEARCHES,
+    collect_assistants,
+    collect_chats,
+    collect_meetings,
+)
 from mcp_context_persistence.queries.search.features import MESSAGE_FEATURES
 from mcp_context_persistence.queries.search.recipes import WEIGHTS
 from mcp_context_persistence.queries.search.training import (
@@ -37,7 +42,9 @@ from mcp_context_persistence.queries.search.training import (
 )
 
 DRAWS = 1_000
+ASSISTANTS = "beam-"  # names of groups
 MEETINGS = "recipe exploratory, learned without the meeting"
+WHOLE_SETS = ("chats", "assistants", "meetings")
 CATEGORIES = {
     "1": "multi-hop",
     "2": "temporal",
@@ -59,6 +66,10 @@ def evaluate(evaluations: Sequence[Evaluation]) -> Lines:
         if group.any_is_enough:
             lines.append(("meetings", figures))
             continue
+        if group.name.startswith(ASSISTANTS):
+            lines.append(("assistants", figures))
+            lines.append((f"assistants, {question.category.replace('_', ' ')}", figures))
+            continue
         lines.append(("chats", figures))
         lines.append((f"chats, {CATEGORIES.get(question.category, question.category)}", figures))
         lines.append(("chats, sessions", _evaluate_sessions(question, indexes)))
@@ -72,11 +83,17 @@ def _evaluate_sessions(question: Question, indexes: Sequence[int]) -> dict[str, 
     return calculate_figures([session in relevant for session in sessions], len(relevant))
 
 
+def _name_set(group: Group) -> str:
+    if group.any_is_enough:
+        return "meetings"
+    return "assistants" if group.name.startswith(ASSISTANTS) else "chats"
+
+
 def evaluate_search(groups: Sequence[Group], search: str) -> Lines:
     """Return the figures of a search with the current weights."""
     return [
         (
-            "meetings" if group.any_is_enough else "chats",
+            _name_set(group),
             calculate_figures(
                 [message_id in question.relevant_ids for message_id in question.results[search]],
                 len(question.relevant_ids),
@@ -143,7 +160,7 @@ def print_table(results: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
     table = Table("search", "set", "questions", "R@10", "95 %", "MRR", "nDCG@10", "hit@10")
     for search, sets in results.items():
         for name, row in sets.items():
-            if search in {*SEARCHES, "hybrid"} or name in {"chats", "meetings"}:
+            if search in {*SEARCHES, "hybrid"} or name in WHOLE_SETS:
                 low, high = row["R@10 interval"]
                 means = [f"{row[key]:.3f}" for key in ("R@10", "MRR", "nDCG@10", "hit@10")]
                 table.add_row(
@@ -167,6 +184,7 @@ def main() -> int:
     options = parser.parse_args()
     groups = collect_chats(options.data, options.database_url, with_results=True)
     meetings, passages = collect_meetings(options.data, options.database_url, with_results=True)
+    groups += collect_assistants(options.data, options.database_url, with_results=True)
     groups += meetings
     ranked = cross_validate(groups)
     results = {

@@ -1,11 +1,12 @@
-"""Learn the weights of the ranker from LoCoMo and QMSum, and evaluate them on other conversations.
+"""Learn the weights of the ranker from LoCoMo, BEAM and QMSum; evaluate them on other talks.
 
     python -m bench.quality.learn DATA [--database-url URL] [--write]
 
-The development halves are learned together, chats at full weight, meetings at half. Passages have
-weights of their own, learned from meetings alone. The figures are those of each conversation with
-weights that were learned without it, and those of the current weights. --write replaces the weights
-in queries/search/ranker.json. To learn from questions of your own, use
+The development halves are learned together, chats at full weight, meetings at half; chats with an
+assistant have weights of their own. Passages have too, learned from meetings alone. The figures are
+those of each conversation with weights that were learned without it (of chats with an assistant, in
+fifths), and those of the current weights. --write replaces the weights in
+queries/search/ranker.json. To learn from questions of your own, use
 `python -m mcp_context_persistence.cli.train_ranker`.
 """
 
@@ -14,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench.datasets.sets import evidence, locomo, qmsum
+from bench.datasets.sets import beam, evidence, locomo, qmsum
 from bench.quality.qmsum import gold as meeting_gold
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.cli.train_ranker import collect_question, report
@@ -70,6 +71,34 @@ def collect_chats(data: Path, url: str, *, with_results: bool = False) -> list[G
     return groups
 
 
+def collect_assistants(data: Path, url: str, *, with_results: bool = False) -> list[Group]:
+    """Collect the questions of BEAM that have evidence; none where the set is missing."""
+    groups = []
+    for name, batches, questions in beam(data):
+        group = Group(name=name, any_is_enough=False)
+        with ContextPersistenceClient(
+            url, namespace=f"learn-{name}", config={"deadline": 300.0}
+        ) as client:
+            client.batch_save_conversations(
+                [batch.model_copy(update={"mode": "conversation"}) for batch in batches]
+            )
+            for question in questions:
+                if relevant := {str(number) for number in question["evidence"]}:
+                    text = question["question"]
+                    group.questions.append(
+                        collect_question(
+                            client,
+                            text,
+                            relevant,
+                            category=question["ability"],
+                            results=run_searches(client, text) if with_results else None,
+                        )
+                    )
+        print(f"{name}: {len(group.questions)} questions", flush=True)
+        groups.append(group)
+    return groups
+
+
 def collect_meetings(
     data: Path, url: str, *, with_results: bool = False
 ) -> tuple[list[Group], list[Group]]:
@@ -111,7 +140,8 @@ def main() -> int:
     options = parser.parse_args()
     chats = collect_chats(options.data, options.database_url)
     meetings, passages = collect_meetings(options.data, options.database_url)
-    report([*chats, *meetings], passages, write=options.write)
+    assistants = collect_assistants(options.data, options.database_url)
+    report([*chats, *assistants, *meetings], passages, write=options.write)
     return 0
 
 

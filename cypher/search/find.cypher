@@ -5,7 +5,7 @@
 //   whether that is only a part, metadata when requested, vector score and keyword score (raw
 //   cosine -1 to 1 and Lucene's score, null where that retriever did not return it), retrieval
 //   score (both combined, 0 to 1), whether the filters let it through, with `explain` the seeds
-//   that led to it and their distances, position, author, and with `with_cosines` the cosine, up to
+//   that led to it and their distances, position, author, role, and with `with_cosines` the cosine, up to
 //   `cosine_window` positions from a match. The order is that of the dataclass `Candidate`. What is
 //   deleted meanwhile comes as nulls.
 // - others: the same of what is not a message, as maps; of a document the best `passages`.
@@ -187,6 +187,7 @@ CALL (candidates, vector_min, vector_max, keyword_min, keyword_max) {
     vector_score, keyword_score, coalesce(retrieval_score, 0.0), is_allowed, neighbor_seeds,
     c.position,
     c.name,
+    c.role,
     CASE
       WHEN NOT $batch.with_cosines OR distance > $batch.cosine_window THEN null
       WHEN vector_score IS NULL THEN 2 * vector.similarity.cosine(c[$batch.vector_property], $batch.vector) - 1

@@ -186,6 +186,7 @@ CALL (candidates, vector_min, vector_max, keyword_min, keyword_max) {
     vector_score, keyword_score, coalesce(retrieval_score, 0.0), is_allowed, neighbor_seeds,
     c.position,
     c.name,
+    c.role,
     CASE
       WHEN NOT $batch.with_cosines OR distance > $batch.cosine_window THEN null
       WHEN vector_score IS NULL THEN 2 * vector.similarity.cosine(c[$batch.vector_property], $batch.vector) - 1

@@ -1,4 +1,4 @@
-"""Who wrote the candidates, and whether they are from meetings."""
+"""Who wrote the candidates, and whether they are from meetings or chats with an assistant."""
 
 import re
 from collections import defaultdict
@@ -8,6 +8,7 @@ from mcp_context_persistence.queries.search.candidate import Candidate
 
 MIN_PEOPLE = 3
 MEETING_SHARE = 0.8  # of the candidates, that must be from meetings
+LONG_ANSWER = 600  # characters; people seldom write as much to each other
 _LONGEST_NAME = 41  # characters
 _SPEAKER = re.compile(r"([^\W\d_][\w .'’-]{0,40}):\s")
 
@@ -50,3 +51,15 @@ def are_from_meetings(
     }
     count = sum(message.conversation_id in meetings for message in messages)
     return count >= MEETING_SHARE * len(messages)
+
+
+def measure_assistant_share(messages: Sequence[Candidate]) -> float:
+    """Return how far the candidates are from chats of a user with an assistant, 0 to 1.
+
+    It is the share of long texts among the messages of assistants, where users wrote too: a program
+    answers at length. Two people who have these roles in a chat answer shortly.
+    """
+    answers = [message for message in messages if message.role == "assistant"]
+    if not answers or all(message.role != "user" for message in messages):
+        return 0.0
+    return sum(len(message.content or "") >= LONG_ANSWER for message in answers) / len(answers)

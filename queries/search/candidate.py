@@ -32,6 +32,7 @@ class Candidate(NamedTuple):
             only for explanations.
         position: Position of a message in its conversation.
         author: Who wrote a message.
+        role: The role of who wrote it, such as `user` or `assistant`.
         cosine: Raw cosine of a message, also of neighbors of what was found; None where it was not
             computed.
         name, aliases, description: Fields of an entity.
@@ -53,6 +54,7 @@ class Candidate(NamedTuple):
     neighbor_seeds: Sequence[Row] = ()
     position: int | None = None
     author: str | None = None
+    role: str | None = None
     cosine: float | None = None
     name: str | None = None
     aliases: Sequence[str] | None = None

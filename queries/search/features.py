@@ -9,6 +9,7 @@ Each is between 0 and 1 and calculated from the candidates alone, without anothe
 - `conversation`, `conversation_best`: the query's words in all candidates of the conversation; in
   the best of them
 - `author`: the query names its author
+- `user`: in a chat with an assistant, the user wrote it
 - `entities`: the entities that the query names lead to it, where its words do not say so
 - `question`, `answer`: it asks something; the message before it asks something and matches the
   query
@@ -79,7 +80,7 @@ PRODUCTS: Mapping[str, tuple[str, str]] = {
     "question_time_word": ("question", "time_word"),
     "length_squared": ("length", "length"),
 }
-MESSAGE_FEATURES = (*BASE_FEATURES, *PRODUCTS)
+MESSAGE_FEATURES = (*BASE_FEATURES, "user", *PRODUCTS)
 PASSAGE_FEATURES = (
     *BASE_FEATURES,
     "wide_coverage",
@@ -145,6 +146,7 @@ def calculate_features(
     query: RankingQuery,
     *,
     for_passages: bool = False,
+    assistant_share: float = 0.0,
 ) -> Floats:
     """Calculate the features of messages, `(messages, features) float64`.
 
@@ -155,6 +157,7 @@ def calculate_features(
         authors: Their authors.
         query: The query.
         for_passages: Whether passages of a conversation are looked for.
+        assistant_share: How far the messages are from chats with an assistant, 0 to 1.
     """
     texts = [(message.content or "").lower() for message in messages]
     words_by_text = split_words(texts)
@@ -197,6 +200,9 @@ def calculate_features(
             neighbors, counts, cosines=cosines, keyword_scores=keyword_scores, lengths=lengths
         )
         return _join_columns([columns[name] for name in PASSAGE_FEATURES])
+    columns["user"] = assistant_share * np.array(
+        [message.role == "user" for message in messages], float
+    )
     columns |= {name: columns[left] * columns[right] for name, (left, right) in PRODUCTS.items()}
     return _join_columns([columns[name] for name in MESSAGE_FEATURES])
 

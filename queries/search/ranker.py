@@ -9,13 +9,14 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mcp_context_persistence.kg.timestamps import DAY_MS
 from mcp_context_persistence.queries.search import diversification
+from mcp_context_persistence.queries.search.authors import measure_assistant_share
 from mcp_context_persistence.queries.search.candidate import Candidate, ScoredCandidate
 from mcp_context_persistence.queries.search.features import (
     MESSAGE_FEATURES,
@@ -33,6 +34,7 @@ from mcp_context_persistence.queries.search.reranking import (
 from mcp_context_persistence.queries.search.score_fusion import SMALLEST_SHARE
 
 Floats = NDArray[np.float64]
+WeightKind = Literal["messages", "assistants", "passages"]
 
 TIE_BREAK = 1e-9  # keeps equal scores in order
 SOFTNESS = 3.0  # by which differences of linear scores, which are logarithms of odds, are divided
@@ -40,11 +42,14 @@ FILE = Path(__file__).with_name("ranker.json")
 
 
 @cache
-def learned_weights(*, for_passages: bool = False) -> Mapping[str, float]:
-    """Return the weight of each feature, for single messages or for passages of a conversation."""
-    weights: dict[str, float] = json.loads(FILE.read_text(encoding="utf-8"))[
-        "passages" if for_passages else "messages"
-    ]
+def learned_weights(kind: WeightKind = "messages") -> Mapping[str, float]:
+    """Return the weight of each feature.
+
+    Args:
+        kind: `messages` for single messages, `assistants` for those of chats with an assistant,
+            `passages` for passages of a conversation.
+    """
+    weights: dict[str, float] = json.loads(FILE.read_text(encoding="utf-8"))[kind]
     return weights
 
 
@@ -77,8 +82,11 @@ def rank(
         return []
     for_passages = bool(recipe.passage_window)
     names = PASSAGE_FEATURES if for_passages else MESSAGE_FEATURES
-    contributions = calculate_features(messages, authors, query, for_passages=for_passages)
-    contributions *= _read_weights(names, recipe)
+    assistant_share = 0.0 if for_passages else measure_assistant_share(messages)
+    contributions = calculate_features(
+        messages, authors, query, for_passages=for_passages, assistant_share=assistant_share
+    )
+    contributions *= _read_weights(names, recipe, assistant_share)
     recency = _calculate_recency(messages, recipe, query.now_ms)
     scores = contributions.sum(axis=1) + recency
     reranking = rerank(messages, scores, query.text, recipe=recipe, score_texts=score_texts)
@@ -110,10 +118,17 @@ def rank(
     ]
 
 
-def _read_weights(names: Sequence[str], recipe: Recipe) -> Floats:
-    weights = learned_weights(for_passages=bool(recipe.passage_window))
+def _read_weights(names: Sequence[str], recipe: Recipe, assistant_share: float) -> Floats:
+    """Return the weights of the features: between those of chats of people and of assistants."""
     factors = recipe.feature_factors
-    return np.array([weights[name] * factors[name] for name in names])
+    weights = learned_weights("passages" if recipe.passage_window else "messages")
+    other = learned_weights("assistants") if assistant_share else weights
+    return np.array(
+        [
+            ((1 - assistant_share) * weights[name] + assistant_share * other[name]) * factors[name]
+            for name in names
+        ]
+    )
 
 
 def _explain(

@@ -32,7 +32,7 @@ WEIGHTS: Mapping[str, tuple[str, ...]] = {
     ),
     "neighbors": ("answer", "answer_time_word", "second_before", "near", "near_best"),
     "conversation": ("conversation", "conversation_best"),
-    "author": ("author",),
+    "author": ("author", "user"),
     "entities": ("entities",),
     "decisions": (),
     "time": ("date", "month", "month_near", "when"),

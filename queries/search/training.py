@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.queries.search import diversification
-from mcp_context_persistence.queries.search.authors import read_authors
+from mcp_context_persistence.queries.search.authors import measure_assistant_share, read_authors
 from mcp_context_persistence.queries.search.features import (
     MESSAGE_FEATURES,
     PASSAGE_FEATURES,
@@ -34,6 +34,7 @@ Floats = NDArray[np.float64]
 MESSAGE_RIDGE, PASSAGE_RIDGE = 1e-3, 2e-4
 FOLDS = 5
 DEPTH = 10  # results that the figures are about
+ASSISTANT_SHARE = 0.5  # from which a question counts as one about a chat with an assistant
 # Not learned: the development sets have hardly any entities with several names, and no identifiers.
 FIXED_WEIGHTS = {"entities": 1.0, "identifier": 6.0}
 
@@ -51,6 +52,7 @@ class Question:
         category: The category of the question.
         distances: Between the candidates, where passages are looked for.
         results: For other searches, by their names, the ids of their results, best first.
+        assistant_share: How far the candidates are from chats with an assistant, 0 to 1.
     """
 
     text: str
@@ -61,6 +63,17 @@ class Question:
     category: str = ""
     distances: Floats | None = None
     results: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    assistant_share: float = 0.0
+
+    @property
+    def learned_features(self) -> Floats:
+        """The features, and once more those of chats with an assistant, `(candidates, 2 n)`.
+
+        What is learned for the second ones is the difference of such chats.
+        """
+        if self.distances is not None:
+            return self.features
+        return np.hstack([self.features, self.assistant_share * self.features])
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -109,10 +122,15 @@ def collect_question(
     messages = candidates.messages
     for_passages = bool(request.recipe.passage_window)
     relevant = frozenset(relevant_ids)
+    assistant_share = 0.0 if for_passages else measure_assistant_share(messages)
     return Question(
         text=request.query,
         features=calculate_features(
-            messages, read_authors(messages), query, for_passages=for_passages
+            messages,
+            read_authors(messages),
+            query,
+            for_passages=for_passages,
+            assistant_share=assistant_share,
         )
         if messages
         else np.zeros((0, len(PASSAGE_FEATURES if for_passages else MESSAGE_FEATURES))),
@@ -122,6 +140,7 @@ def collect_question(
         category=category,
         distances=diversification.measure_distances(messages) if for_passages else None,
         results=results or {},
+        assistant_share=assistant_share,
     )
 
 
@@ -156,7 +175,9 @@ def parse_judgments(text: str) -> list[tuple[str, list[str]]]:
 
 
 def learn_weights(groups: Iterable[Group], excluded: Sequence[str] = ()) -> Floats:
-    """Learn the weights that make the relevant candidates most likely, one for each feature.
+    """Learn the weights that make the relevant candidates most likely.
+
+    One for each feature, and for messages the differences of chats with an assistant after them.
 
     Args:
         groups: The questions.
@@ -177,8 +198,9 @@ def learn_weights(groups: Iterable[Group], excluded: Sequence[str] = ()) -> Floa
             "so there is nothing to learn from"
         )
     names = questions[0][0].feature_names
+    features = np.concatenate([question.learned_features for question, *_ in questions])
     is_used = np.array([name not in excluded for name in names], float)
-    features = np.concatenate([question.features for question, *_ in questions]) * is_used
+    features = features * np.tile(is_used, features.shape[1] // len(names))
     loss = _build_loss(
         features,
         [question.is_relevant for question, *_ in questions],
@@ -186,7 +208,7 @@ def learn_weights(groups: Iterable[Group], excluded: Sequence[str] = ()) -> Floa
         any_is_enough=np.array([float(any_is_enough) for *_, any_is_enough in questions]),
         ridge=MESSAGE_RIDGE if names is MESSAGE_FEATURES else PASSAGE_RIDGE,
     )
-    return _minimize(loss, len(names))
+    return _minimize(loss, features.shape[1])
 
 
 def _build_loss(
@@ -238,7 +260,7 @@ def _minimize(loss: Callable[[Floats], tuple[float, Floats]], size: int) -> Floa
 
 def order_candidates(question: Question, weights: Floats) -> list[int]:
     """Return the indexes of the candidates in the order of the results."""
-    scores = question.features @ weights
+    scores = question.learned_features @ weights
     if question.distances is None or not len(scores):
         order: list[int] = np.argsort(-scores, kind="stable").tolist()
         return order
@@ -273,7 +295,7 @@ def split_groups(groups: Sequence[Group]) -> list[list[Group]]:
     for any_is_enough in (False, True):
         same_kind = [group for group in groups if group.any_is_enough is any_is_enough]
         only_these = any_is_enough and len(same_kind) == len(groups)
-        count = FOLDS if len(same_kind) > 2 * FOLDS and not only_these else len(same_kind)
+        count = FOLDS if len(same_kind) > 3 * FOLDS and not only_these else len(same_kind)
         folds += [same_kind[start::count] for start in range(count) if same_kind[start::count]]
     return folds
 
@@ -292,8 +314,14 @@ def cross_validate(groups: Sequence[Group], excluded: Sequence[str] = ()) -> lis
 
 def read_current_weights(question: Question) -> Floats:
     """Return the weights of `ranker.json` for a question."""
-    weights = learned_weights(for_passages=question.distances is not None)
-    return np.array([weights[name] for name in question.feature_names])
+    names = question.feature_names
+    if question.distances is not None:
+        weights = learned_weights("passages")
+        return np.array([weights[name] for name in names])
+    weights, other = learned_weights("messages"), learned_weights("assistants")
+    return np.array(
+        [*(weights[name] for name in names), *(other[name] - weights[name] for name in names)]
+    )
 
 
 def format_figures(evaluations: Iterable[Evaluation]) -> list[str]:
@@ -323,6 +351,9 @@ def format_figures(evaluations: Iterable[Evaluation]) -> list[str]:
 
 def _name_sets(group: Group, question: Question) -> set[str]:
     """Return the names of the sets whose figures a question counts for."""
+    if question.assistant_share >= ASSISTANT_SHARE:
+        category = f"assistants, {question.category}"
+        return {"assistants", category} if question.category else {"assistants"}
     if question.distances is not None:
         return {"meetings, passages"}
     if group.any_is_enough:
@@ -338,14 +369,21 @@ def build_weights_file(groups: Sequence[Group], passages: Sequence[Group] = ()) 
         passages: Questions for which passages are; without any, the current weights stay.
     """
     content: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
-    for name, features, of_kind in (
-        ("messages", MESSAGE_FEATURES, groups),
-        ("passages", PASSAGE_FEATURES, passages),
-    ):
-        if of_kind:
-            learned = zip(features, learn_weights(of_kind).tolist(), strict=True)
-            content[name] = {name: round(value, 4) for name, value in learned} | FIXED_WEIGHTS
+    if groups:
+        weights, differences = learn_weights(groups).reshape(2, -1)
+        shares = [question.assistant_share for group in groups for question in group.questions]
+        if min(shares) < ASSISTANT_SHARE:  # otherwise no chat of people was learned from
+            content["messages"] = _name_weights(MESSAGE_FEATURES, weights)
+        if max(shares) >= ASSISTANT_SHARE:
+            content["assistants"] = _name_weights(MESSAGE_FEATURES, weights + differences)
+    if passages:
+        content["passages"] = _name_weights(PASSAGE_FEATURES, learn_weights(passages))
     return content
+
+
+def _name_weights(names: Sequence[str], weights: Floats) -> dict[str, float]:
+    learned = zip(names, weights.tolist(), strict=True)
+    return {name: round(value, 4) for name, value in learned} | FIXED_WEIGHTS
 
 
 def write_weights_file(content: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ FEBRL_COLUMNS = (
 def write_all(folder: Path) -> Path:
     """Write every data set; return the folder."""
     write_locomo(folder / "locomo")
+    write_beam(folder / "beam")
     write_qmsum(folder / "qmsum")
     write_sgd(folder / "sgd")
     write_graph(folder / "graphs")
@@ -63,6 +64,45 @@ def write_locomo(folder: Path) -> None:
         ]
         samples.append({"sample_id": f"tiny-{chat}", "conversation": conversation, "qa": questions})
     write_text(folder / "locomo_dev.json", json.dumps(samples))
+
+
+def write_beam(folder: Path) -> None:
+    """Write two chats with an assistant, and two questions about each."""
+    lines = []
+    for chat in ("a", "b"):
+        messages = [
+            {"id": 2 * turn + number, "role": role, "content": content}
+            for turn, topic in enumerate(TOPICS)
+            for number, (role, content) in enumerate(
+                (
+                    ("user", f"I bought a {topic} in Berlin for chat {chat}."),
+                    ("assistant", f"Here is what to do with a {topic}. " + "Keep it dry. " * 60),
+                )
+            )
+        ]
+        messages[0]["time_anchor"] = "March-15-2024"
+        questions = [
+            {
+                "ability": ability,
+                "question": f"What did I do with the {topic}?",
+                "evidence": [place],
+            }
+            for ability, topic, place in (
+                ("knowledge_update", TOPICS[0], 0),
+                ("information_extraction", TOPICS[1], 3),
+            )
+        ]
+        questions.append({"ability": "abstention", "question": "Who am I?", "evidence": []})
+        lines.append(
+            {
+                "chat": chat,
+                "batches": [{"batch": 1, "messages": messages}],
+                "questions": questions,
+            }
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with gzip.open(folder / "beam_100k_dev.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.writelines(json.dumps(line) + "\n" for line in lines)
 
 
 def write_qmsum(folder: Path) -> None:

@@ -206,7 +206,10 @@ def test_an_object_holds_a_recipe_too(diary):
 
 
 def test_an_explanation_leads_from_the_query_to_the_result(diary):
-    found = diary.search_hybrid("planted beans", filters=ONLY, limit=50, explain=True).results
+    recipe = {"weights": {"neighbors": 10.0}}  # so that some results are only near matches
+    found = diary.search_hybrid(
+        "planted beans", filters=ONLY, limit=50, recipe=recipe, explain=True
+    ).results
     assert all(one.explanation["statements"] == ["search/find"] for one in found)
     steps = set()
     for one in found:

@@ -185,7 +185,7 @@ def save_every_property(client):
     )
     client.save_document(
         "d",
-        "The OrderParser class never uses numpy. " + "word " * 600,
+        "The OrderParser class never uses numpy. " + "We talked about it. " * 200,
         {"tags": ["x"], "project": "q"},
         "/p",
     )

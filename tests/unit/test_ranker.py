@@ -8,7 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_context_persistence.queries.search import diversification
-from mcp_context_persistence.queries.search.authors import are_from_meetings, read_authors
+from mcp_context_persistence.queries.search.authors import (
+    are_from_meetings,
+    measure_assistant_share,
+    read_authors,
+)
 from mcp_context_persistence.queries.search.candidate import Candidate, ScoredCandidate
 from mcp_context_persistence.queries.search.features import (
     BASE_FEATURES,
@@ -82,7 +86,8 @@ def seen(rows: list[Candidate], query: str) -> dict[str, list[float]]:
 
 def test_there_is_a_weight_for_each_feature() -> None:
     assert set(learned_weights()) == set(MESSAGE_FEATURES)
-    assert set(learned_weights(for_passages=True)) == set(PASSAGE_FEATURES)
+    assert set(learned_weights("assistants")) == set(MESSAGE_FEATURES)
+    assert set(learned_weights("passages")) == set(PASSAGE_FEATURES)
 
 
 def test_stretches_are_judged_by_what_lies_around_each_message_too() -> None:
@@ -305,3 +310,42 @@ def test_what_the_filters_refuse_is_looked_at_but_not_returned() -> None:
 
 def test_words_of_other_scripts_are_folded_and_unspaced_ones_come_in_pairs() -> None:
     assert split_words(["café zu 東京へ", "a b"]) == [["cafe", "zu", "東京", "京へ"], ["a", "b"]]
+
+
+ANSWER = "Here is a plan for the garden with many steps. " * 20
+
+
+def test_long_answers_are_those_of_an_assistant() -> None:
+    people = [row(0, "Hi", role="user"), row(1, "The garden is small.", role="assistant")]
+    mixed = [*people, row(2, ANSWER, role="assistant")]
+    assert measure_assistant_share(people) == 0.0
+    assert measure_assistant_share(mixed) == 0.5
+    assert measure_assistant_share([row(0, ANSWER, role="assistant")]) == 0.0
+
+
+def test_the_user_stands_before_long_answers_of_an_assistant() -> None:
+    query = asked("What is the plan for the garden?")
+    texts = [(f"My plan for the garden is a pond, step {step}.", ANSWER) for step in range(3)]
+    rows = [
+        row(position, text, cosine=0.5, role=role)
+        for position, (role, text) in enumerate(
+            pair
+            for question, answer in texts
+            for pair in (("user", question), ("assistant", answer))
+        )
+    ]
+    best = ranked(rows, query, limit=6)
+    assert [entry.candidate.role for entry in best[:3]] == ["user"] * 3
+
+
+def test_roles_of_people_do_not_matter() -> None:
+    query = asked("Where is the garden?")
+    rows = [
+        row(0, "The garden is here.", cosine=0.5, role="user"),
+        row(1, "The garden is there.", cosine=0.5, role="assistant"),
+    ]
+    swapped = [rows[0]._replace(role="assistant"), rows[1]._replace(role="user")]
+    scores = [
+        [entry.score for entry in ranked(members, query, limit=2)] for members in (rows, swapped)
+    ]
+    assert scores[0] == scores[1]

