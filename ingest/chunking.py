@@ -50,6 +50,8 @@ def split_text(
     """
     if max_tokens < 8 or not 0 <= overlap < max_tokens / 2:
         raise ValueError("max_tokens must be at least 8, and overlap less than half of it")
+    if len(text) < max_tokens and text.isascii():  # each token has at least one of its characters
+        return [Passage(start=0, end=len(text), text=text)]
     offsets = offsets_of(text)
     if len(offsets) <= max_tokens:
         return [Passage(start=0, end=len(text), text=text)]

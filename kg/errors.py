@@ -8,6 +8,9 @@ what to do; it never holds a secret, a Cypher text or what a user wrote. The ori
 from typing import Literal
 
 Outcome = Literal["not_applied", "applied", "unknown"]
+# Neo4j's code for everything, reads too, that comes to a database that could not write its
+# transaction log, mostly because its disk was full. It is so until it is restarted.
+STOPPED_CODE = "Neo.DatabaseError.Transaction.TransactionStartFailed"
 
 
 class ContextPersistenceError(Exception):

@@ -13,6 +13,7 @@ RESERVED_LABELS = frozenset(
         "Chunk",
         "Entity",
         "Decision",
+        "Instruction",
         "Document",
         "EntityPatterns",
         "Merge",
@@ -22,7 +23,7 @@ RESERVED_LABELS = frozenset(
     }
 )
 RESERVED_TYPES = frozenset(
-    {"HAS_MESSAGE", "NEXT", "HAS_CHUNK", "MENTIONS", "HAS_DECISION", "ABOUT"}
+    {"HAS_MESSAGE", "NEXT", "HAS_CHUNK", "MENTIONS", "HAS_DECISION", "HAS_INSTRUCTION", "ABOUT"}
 )
 # All relationship types that the graph itself needs. A type for which there is no room is stored as
 # RELATED_TO.
@@ -108,6 +109,19 @@ def build_proposal_id(conversation_id: str, sentence: str) -> str:
     The same sentence of a conversation always has the same id, whatever its white space is.
     """
     return f"decision:{digest('proposed', conversation_id, ' '.join(sentence.split()))}"
+
+
+def build_instruction_id(message_id: str, text: str) -> str:
+    """Return the id of an instruction in a message.
+
+    The same sentence of a message always has the same id, whatever its white space is.
+    """
+    return f"instruction:{digest('stated', message_id, ' '.join(text.split()))}"
+
+
+def build_saved_instruction_id(kind: str, scope: str, text: str) -> str:
+    """Return the id of an instruction that was saved by itself."""
+    return f"instruction:{digest('saved', kind, scope, text)}"
 
 
 def build_message_id(conversation_id: str, position: int) -> str:

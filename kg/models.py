@@ -244,6 +244,28 @@ class Decision(BaseModel):
     status: str = Field("accepted", description="accepted, proposed or rejected")
 
 
+class Instruction(BaseModel):
+    """An instruction, a preference or a fact about the user, in the user's words."""
+
+    id: str = Field(..., description="Unique identifier")
+    text: str = Field(..., description="The words of the user")
+    kind: str = Field(..., description="instruction, preference or fact")
+    scope: str = Field("always", description="always, or the topic with which it applies")
+    subject: str = Field(..., description="Whom it is about: assistant or user")
+    attribute: str = Field(..., description="What it says of the subject, as stems of words")
+    status: str = Field("active", description="active, superseded or retired")
+    superseded_by: str | None = Field(
+        None, description="Id of the next one with the same subject and attribute"
+    )
+    rule: str = Field(..., description="Rule that found it; saved for one that was saved itself")
+    conversation_id: str | None = Field(None, description="Conversation of its message")
+    message_id: str | None = Field(None, description="Message that states it: its evidence")
+    start: int | None = Field(None, description="Start in the message, in characters")
+    end: int | None = Field(None, description="End in the message, exclusive")
+    timestamp: datetime | None = Field(None, description="Time of its message, or of its save")
+    created_at: datetime | None = Field(None, description="Creation timestamp")
+
+
 def explain(
     error: PydanticValidationError,
     *,

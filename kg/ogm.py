@@ -98,6 +98,7 @@ class Conversation(StoredNode):
 
     messages = RelationshipTo("Message", "HAS_MESSAGE")
     decisions = RelationshipTo("Decision", "HAS_DECISION")
+    instructions = RelationshipTo("Instruction", "HAS_INSTRUCTION")
     mentions = RelationshipTo("Entity", "MENTIONS", model=Mentions)
 
 
@@ -250,6 +251,33 @@ class Decision(EmbeddedNode):
     evidence = RelationshipTo("Message", "EVIDENCED_BY")
 
 
+class Instruction(EmbeddedNode):
+    """An instruction, a preference or a fact about the user, in their words (`content`).
+
+    `scope` is `always`, or the topic with which it applies. `address` joins `subject` and
+    `attribute`, or is a digest of them. Of the active instructions with one address, the one with
+    the greatest `order_key` counts; the others are superseded. `status` is active or retired.
+    """
+
+    facets = ArrayProperty(StringProperty())
+    instruction_kind = StringProperty()
+    scope = StringProperty()
+    subject = StringProperty()
+    attribute = StringProperty()
+    address = StringProperty()
+    order_key = StringProperty()
+    rule = StringProperty()
+    status = StringProperty(choices={"active": "active", "retired": "retired"})
+    message_id = StringProperty()
+    start = IntegerProperty()
+    end = IntegerProperty()
+    own_facets = ArrayProperty(StringProperty())
+    own_project = StringProperty()
+
+    conversation = RelationshipFrom("Conversation", "HAS_INSTRUCTION")
+    evidence = RelationshipTo("Message", "EVIDENCED_BY")
+
+
 class NamespaceVersion(StructuredNode):
     """The state of a namespace: its version, its vector spaces, its merges and its types.
 
@@ -295,6 +323,7 @@ class SchemaVersion(StructuredNode):
         "Document",
         "Entity",
         "Decision",
+        "Instruction",
         "EntityPatterns",
         "Merge",
         "MergedEntity",

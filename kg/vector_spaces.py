@@ -19,7 +19,7 @@ from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 # Of the vectors that have the size for which the database was created.
 PROPERTY, INDEX = "embedding", "memory_vectors"
 NO_PROPERTY = "embedding_none"  # a property that no node has
-LABELS = ("Message", "Chunk", "Entity", "Decision")
+LABELS = ("Message", "Chunk", "Entity", "Decision", "Instruction")
 
 MigrationPhase = Literal["clearing", "dropped", "filling", "stopped", "previous"]
 

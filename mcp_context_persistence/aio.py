@@ -2,7 +2,7 @@
 
 A canceled call ends at once for its caller. Its thread goes on until the deadline of the call at
 most, and its result is dropped. A write may therefore have happened; like every write, it may be
-repeated.
+repeated. Where no thread can be started, a call runs on the thread of the event loop.
 """
 
 import asyncio
@@ -74,6 +74,9 @@ class AsyncContextPersistenceClient:
     save_decision = _make_async(Client.save_decision)
     propose_decisions = _make_async(Client.propose_decisions)
     review_decision = _make_async(Client.review_decision)
+    save_instruction = _make_async(Client.save_instruction)
+    list_instructions = _make_async(Client.list_instructions)
+    retire_instruction = _make_async(Client.retire_instruction)
     get_conversation_stats = _make_async(Client.get_conversation_stats)
     extract_entities = _make_async(Client.extract_entities)
     create_relationship = _make_async(Client.create_relationship)
@@ -196,13 +199,14 @@ class AsyncContextPersistenceClient:
     def _close(self) -> "Future[None]":
         with self._lock:
             self._leave_parent()
-            if self._closing is None:
-                self._closing = Future()
-                finish = functools.partial(self._finish, self._closing)
+            if self._closing is None or (self._closing.done() and self._closing.exception()):
+                closing: Future[None] = Future()
+                finish = functools.partial(self._finish, closing)
                 try:
                     threading.Thread(target=finish, name="context-persistence-close").start()
                 except RuntimeError:  # the system lets this process have no more threads
                     finish()
+                self._closing = closing
             return self._closing
 
     def _finish(self, closing: "Future[None]") -> None:

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from mcp_context_persistence.exceptions import ValidationError
+from mcp_context_persistence.exceptions import DatabaseError, ValidationError
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.progress import ProgressError, carry_errors, raise_original
+from mcp_context_persistence.kg.system_errors import translated_system_errors
 from mcp_context_persistence.methods.analytics import AnalyticsCalls
 from mcp_context_persistence.methods.appends import AppendCalls
 from mcp_context_persistence.methods.batches import BatchCalls
@@ -19,6 +20,7 @@ from mcp_context_persistence.methods.documents import DocumentCalls
 from mcp_context_persistence.methods.duplicates import DuplicateCalls
 from mcp_context_persistence.methods.embeddings import EmbeddingCalls
 from mcp_context_persistence.methods.graph import GraphCalls
+from mcp_context_persistence.methods.instructions import InstructionCalls
 from mcp_context_persistence.methods.listing import ListingCalls
 from mcp_context_persistence.methods.memory_usage import MemoryCalls
 from mcp_context_persistence.methods.monitoring import MonitoringCalls
@@ -40,6 +42,7 @@ class ContextPersistenceClient(
     ConversationCalls,
     AppendCalls,
     DecisionCalls,
+    InstructionCalls,
     DocumentCalls,
     GraphCalls,
     SearchCalls,
@@ -121,27 +124,28 @@ class ContextPersistenceClient(
             "namespace", namespace, size=limits.NAMESPACE_BYTES
         )
         metrics = None
-        if enable_metrics:
-            from mcp_context_persistence.runtime.telemetry.metrics import Metrics  # noqa: PLC0415 - imports Prometheus
-
-            metrics = Metrics(metrics_port)
         try:
-            self._engine = Engine(
-                arguments={
-                    "database_url": database_url,
-                    "vector_db_url": vector_db_url,
-                    "credentials_file": credentials_file,
-                },
-                auth=None if auth is None else _check_auth("auth", auth),
-                database=None
-                if database is None
-                else validation.check_identifier("database", database),
-                namespace=self.namespace,
-                spacy_model=spacy_model,
-                config=config,
-                progress=carry_errors(progress) if callable(progress) else progress,
-                metrics=metrics,
-            )
+            with translated_system_errors(DatabaseError):
+                if enable_metrics:
+                    from mcp_context_persistence.runtime.telemetry.metrics import Metrics  # noqa: PLC0415 - imports Prometheus
+
+                    metrics = Metrics(metrics_port)
+                self._engine = Engine(
+                    arguments={
+                        "database_url": database_url,
+                        "vector_db_url": vector_db_url,
+                        "credentials_file": credentials_file,
+                    },
+                    auth=None if auth is None else _check_auth("auth", auth),
+                    database=None
+                    if database is None
+                    else validation.check_identifier("database", database),
+                    namespace=self.namespace,
+                    spacy_model=spacy_model,
+                    config=config,
+                    progress=carry_errors(progress) if callable(progress) else progress,
+                    metrics=metrics,
+                )
         except BaseException as error:
             if metrics is not None:
                 metrics.close()
@@ -167,5 +171,9 @@ class ContextPersistenceClient(
         """Close the client; calling it again does nothing.
 
         When no client uses a managed server any more, the server stops.
+
+        Raises:
+            DatabaseError: The database or the system failed; everything is released all the same.
         """
-        self._engine.close()
+        with translated_system_errors(DatabaseError):
+            self._engine.close()

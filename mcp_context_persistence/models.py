@@ -1,6 +1,13 @@
 """Every model that calls take or return."""
 
-from mcp_context_persistence.kg.models import Conversation, Decision, Entity, Message, Relationship
+from mcp_context_persistence.kg.models import (
+    Conversation,
+    Decision,
+    Entity,
+    Instruction,
+    Message,
+    Relationship,
+)
 from mcp_context_persistence.responses.analytics import (
     CentralEntity,
     Communities,
@@ -54,6 +61,11 @@ from mcp_context_persistence.responses.graph import (
     GraphStep,
     QueryKnowledgeGraphResponse,
     UpdateKnowledgeGraphResponse,
+)
+from mcp_context_persistence.responses.instructions import (
+    ListInstructionsResponse,
+    RetireInstructionResponse,
+    SaveInstructionResponse,
 )
 from mcp_context_persistence.responses.listing import (
     GetDecisionResponse,
@@ -139,9 +151,11 @@ __all__ = [
     "GraphPath",
     "GraphStep",
     "HybridSearchParams",
+    "Instruction",
     "ListConversationsResponse",
     "ListDecisionsResponse",
     "ListEntitiesResponse",
+    "ListInstructionsResponse",
     "ListMergesResponse",
     "ListedConversation",
     "ListedEntity",
@@ -157,10 +171,12 @@ __all__ = [
     "QueryKnowledgeGraphResponse",
     "ReextractResponse",
     "Relationship",
+    "RetireInstructionResponse",
     "ReviewDecisionResponse",
     "SaveConversationResponse",
     "SaveDecisionResponse",
     "SaveDocumentResponse",
+    "SaveInstructionResponse",
     "SearchFilters",
     "SearchHybridResponse",
     "SearchResult",

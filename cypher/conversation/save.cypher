@@ -11,7 +11,9 @@
 // A proposed decision is deleted with the last message that contains its sentence; its time is that
 // of the first such message. A reviewed decision stays. `REMOVE d.fresh` locks it before its status
 // is read.
-// Messages and decisions inherit project, tags and metadata of their conversation, unless they have
+// The instructions of changed and removed messages (`restated_ids`) are deleted, except those that
+// the messages still state (`instruction_ids`); a retired one stays retired.
+// Messages, decisions and instructions inherit project, tags and metadata of their conversation, unless they have
 // their own.
 // `SET updated_ms` locks an existing entity, which `MERGE` alone does not. If an entity was deleted
 // between the two, it is missing later: a guard then rolls everything back.
@@ -21,7 +23,7 @@
 // `expected_state` is the namespace's vector state as the caller read it; a guard compares it with
 // the present one.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
-:param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, stale_ids: [], removed_ids: [], changed: [], created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], last_stored_id: null, relink: false, inherited: null, chunks: [], entities: [], mentions: [], relations: [], max_evidence: 50, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: [], spellings: []}}
+:param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, stale_ids: [], removed_ids: [], changed: [], created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], last_stored_id: null, relink: false, inherited: null, restated_ids: [], instruction_ids: [], instructions: [], chunks: [], entities: [], mentions: [], relations: [], max_evidence: 50, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: [], spellings: []}}
 CYPHER replan=skip
 MERGE (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 ON CREATE SET c.revision = 0, c.created_ms = $batch.now, c.kind = 'conversation'
@@ -110,6 +112,12 @@ CALL () {
   SET d.timestamp_ms = first_ms
 }
 CALL () {
+  UNWIND $batch.restated_ids AS id
+  MATCH (:Message {namespace: $batch.namespace, id: id})<-[:EVIDENCED_BY]-(i:Instruction)
+  WHERE NOT i.id IN $batch.instruction_ids
+  DETACH DELETE i
+}
+CALL () {
   UNWIND $batch.removed_ids AS id
   MATCH (m:Message {namespace: $batch.namespace, id: id})
   OPTIONAL MATCH (m)-[:HAS_CHUNK]->(k:Chunk)
@@ -145,7 +153,7 @@ CALL (c) {
 }
 CALL (c) {
   WITH c WHERE $batch.inherited IS NOT NULL
-  MATCH (c)-[:HAS_MESSAGE|HAS_DECISION]->(m)
+  MATCH (c)-[:HAS_MESSAGE|HAS_DECISION|HAS_INSTRUCTION]->(m)
   WITH m, coalesce(m.own_facets, []) AS own_tokens,
     $batch.inherited.tokens
       + CASE WHEN m.own_project IS NULL THEN $batch.inherited.project_tokens ELSE [] END AS new_tokens
@@ -164,6 +172,21 @@ CALL () {
   SET k += row.properties
   WITH k, row
   CALL db.create.setNodeVectorProperty(k, $batch.expected_state.vector_property, row.vector)
+}
+CALL (c) {
+  UNWIND $batch.instructions AS row
+  MATCH (m:Message {namespace: $batch.namespace, id: row.message_id})
+  MERGE (i:Instruction {namespace: $batch.namespace, id: row.id})
+  ON CREATE SET i.created_ms = $batch.now, i.status = 'active'
+  SET i += row.properties, i.updated_ms = $batch.now
+  MERGE (c)-[:HAS_INSTRUCTION]->(i)
+  MERGE (i)-[:EVIDENCED_BY]->(m)
+  WITH i, row
+  WHERE i.status = 'active'
+  SET i += row.searched
+  REMOVE i[$batch.expected_state.inactive_property]
+  WITH i, row
+  CALL db.create.setNodeVectorProperty(i, $batch.expected_state.vector_property, row.vector)
 }
 CALL () {
   UNWIND $batch.entities AS row

@@ -1,6 +1,6 @@
 // Delete some nodes of a namespace, a thousand to a transaction: conversations first, so that none
 // looks whole. The caller repeats it until there are none left.
-// Columns: conversations, messages, passages, documents, decisions, entities, merges, mentions,
+// Columns: conversations, messages, passages, documents, decisions, instructions, entities, merges, mentions,
 // relationships (integers: how many were deleted).
 // Plan: each label by its constraint's index, which starts with the namespace; must run as an
 // auto-commit transaction. Each transaction gives the namespace another version. The relationships
@@ -19,6 +19,8 @@ CALL () {
   UNION ALL
   MATCH (n:Decision {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n
   UNION ALL
+  MATCH (n:Instruction {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n
+  UNION ALL
   MATCH (n:Entity {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n
   UNION ALL
   MATCH (n:MergedEntity {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n
@@ -30,7 +32,7 @@ CALL () {
 WITH n LIMIT $batch.limit
 CALL (n) {
   WITH n, head([label IN labels(n) WHERE label IN ['Conversation', 'Document', 'Message', 'Chunk',
-    'Decision', 'Entity', 'MergedEntity', 'Merge', 'EntityPatterns']]) AS label,
+    'Decision', 'Instruction', 'Entity', 'MergedEntity', 'Merge', 'EntityPatterns']]) AS label,
     CASE WHEN n:Entity THEN COUNT { (n)<-[:MENTIONS|ABOUT]-() } ELSE COUNT { (n)-[:MENTIONS|ABOUT]->() } END
       AS mentions,
     CASE WHEN n:Entity THEN COUNT { (n)-[]-(:Entity) } ELSE 0 END AS relationships
@@ -46,6 +48,7 @@ RETURN count(CASE label WHEN 'Conversation' THEN 1 END) AS conversations,
   count(CASE label WHEN 'Chunk' THEN 1 END) AS passages,
   count(CASE label WHEN 'Document' THEN 1 END) AS documents,
   count(CASE label WHEN 'Decision' THEN 1 END) AS decisions,
+  count(CASE label WHEN 'Instruction' THEN 1 END) AS instructions,
   count(CASE WHEN label IN ['Entity', 'MergedEntity'] THEN 1 END) AS entities,
   count(CASE label WHEN 'Merge' THEN 1 END) AS merges, count(label) AS nodes,
   coalesce(sum(mentions), 0) AS mentions, coalesce(sum(relationships), 0) AS relationships;

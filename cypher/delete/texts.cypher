@@ -1,5 +1,5 @@
 // Delete texts, and what only they support: mentions, relationships, entities.
-// Columns: messages, passages, decisions, conversations, mentions, relationships, entities,
+// Columns: messages, passages, decisions, instructions, conversations, mentions, relationships, entities,
 // weakened (integers: how many were deleted; the last one counts relationships that only lost
 // sources), descriptions (list of strings that were sentences of the texts), snapshots (list of maps
 // id, snapshot: merges that may hold ids and sentences of the texts).
@@ -122,6 +122,12 @@ CALL (entities) {
   DETACH DELETE e
   RETURN count(*) AS removed_entities
 }
+CALL () {
+  UNWIND $batch.messages AS id
+  MATCH (:Message {namespace: $batch.namespace, id: id})<-[:EVIDENCED_BY]-(i:Instruction)
+  DETACH DELETE i
+  RETURN count(*) AS instructions
+}
 CALL (texts) {
   UNWIND texts AS t
   OPTIONAL MATCH (t)-[:HAS_CHUNK]->(k:Chunk)
@@ -135,6 +141,6 @@ CALL (merges) {
   WITH v, coalesce(v.merges, 0) - merges AS moved
   RETURN CASE WHEN moved > 0 THEN 1 / (moved * 0) ELSE 0 END AS guard
 }
-RETURN messages, passages + chunks AS passages, decisions, conversations,
+RETURN messages, passages + chunks AS passages, decisions, instructions, conversations,
   mentions, relationships, size(weakened) AS weakened, removed_entities AS entities,
   descriptions, snapshots;

@@ -20,5 +20,8 @@ CALL (namespace) {
   UNION ALL
   MATCH (n:Decision {namespace: namespace}) WHERE n.id IS NOT NULL
   RETURN 'Decision' AS label, count(n) AS nodes
+  UNION ALL
+  MATCH (n:Instruction {namespace: namespace}) WHERE n.id IS NOT NULL
+  RETURN 'Instruction' AS label, count(n) AS nodes
 }
 RETURN label, nodes ORDER BY nodes DESC;

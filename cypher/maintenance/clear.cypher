@@ -16,6 +16,8 @@ CALL () {
   UNION ALL
   MATCH (n:Decision {namespace: $namespace}) WHERE n.id IS NOT NULL RETURN n
   UNION ALL
+  MATCH (n:Instruction {namespace: $namespace}) WHERE n.id IS NOT NULL RETURN n
+  UNION ALL
   MATCH (n:MergedEntity {namespace: $namespace}) WHERE n.id IS NOT NULL RETURN n
   UNION ALL
   MATCH (n:Merge {namespace: $namespace}) WHERE n.id IS NOT NULL RETURN n

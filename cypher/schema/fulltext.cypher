@@ -4,5 +4,5 @@
 // of queries. `facets` holds filter tokens (namespace, conversation, role, ...), so that filters are
 // evaluated inside the index. Passages of messages have neither.
 CREATE FULLTEXT INDEX memory_text IF NOT EXISTS
-FOR (n:Message|Chunk|Entity|Decision|Conversation) ON EACH [n.terms, n.facets]
+FOR (n:Message|Chunk|Entity|Decision|Instruction|Conversation) ON EACH [n.terms, n.facets]
 OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace'}};

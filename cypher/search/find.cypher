@@ -2,12 +2,12 @@
 // their neighbors.
 // Columns: one row.
 // - messages: lists of id, conversation_id, timestamp_ms, content (at most `characters` of it),
-//   whether that is only a part, metadata when requested, vector score and keyword score (raw
-//   cosine -1 to 1 and Lucene's score, null where that retriever did not return it), retrieval
-//   score (both combined, 0 to 1), whether the filters let it through, with `explain` the seeds
-//   that led to it and their distances, position, author, role, and with `with_cosines` the cosine, up to
-//   `cosine_window` positions from a match. The order is that of the dataclass `Candidate`. What is
-//   deleted meanwhile comes as nulls.
+//   metadata when requested, vector score and keyword score (raw cosine -1 to 1 and Lucene's score,
+//   null where that retriever did not return it), retrieval score (both combined, 0 to 1), whether
+//   the filters let it through, with `explain` the seeds that led to it and their distances,
+//   position, author, role, and with `with_cosines` the cosine, up to `cosine_window` positions from a
+//   match. The order is that of the fields of `Candidate`. What is deleted meanwhile comes as
+//   nulls.
 // - others: the same of what is not a message, as maps; of a document the best `passages`.
 // - vector_min, vector_max, keyword_min, keyword_max: the range of each retriever's scores,
 //   entities left out; vector_scores and keyword_scores: all of them, from which ranks are counted.
@@ -33,9 +33,11 @@
 // trip. A pattern's length cannot be a parameter, and to walk five positions for two costs 2 % of
 // the whole. A long message is found through its passages and counts with the best one. Lists
 // instead of maps save a tenth of the whole time at a hundred messages.
-// One map as parameter: lists of other lengths would be planned anew. The index's name cannot be
-// one: the SDK replaces it by that of another model's vectors.
-:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], ranges: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan_limit: 2001, keyword_queries: ["+facets:(1)^0 +terms:(hello)"], vector_limit: 20, index_limit: 100, keyword_limit: 30, neighbor_seeds: 20, candidate_limit: 60, groups: [["1"]], excluded: [], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, vector_weight: 0.5, keyword_weight: 0.5, smallest_share: 0.05, time_ranges: [], message_ids: [], with_cosines: true, explain: false, cosine_window: 1, neighbor_window: 2, characters: 8000, limit: 10, passages: 3, content: true, metadata: false, vector_property: "embedding", index: "memory_vectors"}
+// A row passes through all later branches of UNION ALL, so those that mostly return rows are last.
+// One map as parameter: lists of other lengths would be planned anew. The names of the index and of
+// the property are replaced by those of another model's vectors. The property's could be a
+// parameter, but then each vector takes twice as long.
+:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], ranges: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan_limit: 2001, keyword_queries: ["+facets:(1)^0 +terms:(hello)"], vector_limit: 20, index_limit: 100, keyword_limit: 30, neighbor_seeds: 20, candidate_limit: 60, groups: [["1"]], excluded: [], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, vector_weight: 0.5, keyword_weight: 0.5, smallest_share: 0.05, time_ranges: [], message_ids: [], with_cosines: true, explain: false, cosine_window: 1, neighbor_window: 2, characters: 8001, limit: 10, passages: 3, content: true, metadata: false, index: "memory_vectors"}
 CYPHER 25 replan=skip
 CALL () {
   UNWIND $batch.scans AS scan
@@ -44,23 +46,20 @@ CALL () {
 }
 CALL (scanned) {
   CALL (scanned) {
-    WITH $batch.vector AS vector
-    WHERE $batch.open
-    MATCH (n)
-      SEARCH n IN (VECTOR INDEX memory_vectors FOR vector WHERE n.namespace = $batch.namespace LIMIT $batch.vector_limit) SCORE AS vector_score
-    RETURN n, vector_score, null AS keyword_score
+    UNWIND $batch.message_ids AS message_id
+    MATCH (n:Message {namespace: $batch.namespace, id: message_id})
+    RETURN n, null AS vector_score, null AS keyword_score
     UNION ALL
-    UNWIND $batch.kinds AS kind
-    CALL (kind) {
-      MATCH (n)
-        SEARCH n IN (
-          VECTOR INDEX memory_vectors FOR $batch.vector
-          WHERE n.namespace = $batch.namespace AND n.kind = kind
-          LIMIT $batch.vector_limit
-        ) SCORE AS vector_score
-      RETURN n, vector_score
+    UNWIND scanned AS node
+    CALL (node) {
+      RETURN node AS n
+      UNION ALL
+      MATCH (node)-[:HAS_CHUNK]->(n:Chunk)
+      RETURN n
     }
-    RETURN n, vector_score, null AS keyword_score
+    WITH n
+    WHERE n.embedding IS NOT NULL
+    RETURN n, vector.similarity.cosine(n.embedding, $batch.vector) AS vector_score, null AS keyword_score
     UNION ALL
     UNWIND $batch.ranges + $batch.time_ranges AS bounds
     CALL (bounds) {
@@ -81,30 +80,33 @@ CALL (scanned) {
     }
     RETURN n, vector_score, null AS keyword_score
     UNION ALL
-    UNWIND scanned AS node
-    CALL (node) {
-      RETURN node AS n
-      UNION ALL
-      MATCH (node)-[:HAS_CHUNK]->(n:Chunk)
-      RETURN n
+    UNWIND $batch.kinds AS kind
+    CALL (kind) {
+      MATCH (n)
+        SEARCH n IN (
+          VECTOR INDEX memory_vectors FOR $batch.vector
+          WHERE n.namespace = $batch.namespace AND n.kind = kind
+          LIMIT $batch.vector_limit
+        ) SCORE AS vector_score
+      RETURN n, vector_score
     }
-    WITH n
-    WHERE n[$batch.vector_property] IS NOT NULL
-    RETURN n, vector.similarity.cosine(n[$batch.vector_property], $batch.vector) AS vector_score, null AS keyword_score
+    RETURN n, vector_score, null AS keyword_score
+    UNION ALL
+    WITH $batch.vector AS vector
+    WHERE $batch.open
+    MATCH (n)
+      SEARCH n IN (VECTOR INDEX memory_vectors FOR vector WHERE n.namespace = $batch.namespace LIMIT $batch.vector_limit) SCORE AS vector_score
+    RETURN n, vector_score, null AS keyword_score
     UNION ALL
     UNWIND $batch.keyword_queries AS keyword_query
     CALL db.index.fulltext.queryNodes('memory_text', keyword_query, {limit: $batch.keyword_limit}) YIELD node, score AS keyword_score
     RETURN node AS n, null AS vector_score, keyword_score
-    UNION ALL
-    UNWIND $batch.message_ids AS message_id
-    MATCH (n:Message {namespace: $batch.namespace, id: message_id})
-    RETURN n, null AS vector_score, null AS keyword_score
   }
   WITH
     CASE WHEN n:Chunk AND n.kind = 'message' THEN head([(m:Message)-[:HAS_CHUNK]->(n) | m]) ELSE n END AS n,
     CASE
       WHEN vector_score IS NULL THEN null
-      WHEN $batch.exact THEN 2 * vector.similarity.cosine(n[$batch.vector_property], $batch.vector) - 1
+      WHEN $batch.exact THEN 2 * vector.similarity.cosine(n.embedding, $batch.vector) - 1
       ELSE 2 * vector_score - 1
     END AS vector_score,
     keyword_score
@@ -125,7 +127,8 @@ CALL (scanned) {
     CASE WHEN is_allowed THEN keyword_score END AS keyword_score,
     CASE WHEN is_allowed AND kind <> 'entity' THEN vector_score END AS plain_vector_score,
     CASE WHEN is_allowed AND kind <> 'entity' THEN keyword_score END AS plain_keyword_score
-  RETURN collect(CASE WHEN is_allowed THEN {n: n, kind: kind, vector_score: vector_score, keyword_score: keyword_score} END) AS candidates,
+  RETURN collect(CASE WHEN is_allowed AND kind = 'message' THEN {n: n, vector_score: vector_score, keyword_score: keyword_score} END) AS candidates,
+    collect(CASE WHEN is_allowed AND kind <> 'message' THEN {n: n, kind: kind, vector_score: vector_score, keyword_score: keyword_score} END) AS other_candidates,
     sum(vector_row_count) AS vector_rows, sum(keyword_row_count) AS keyword_rows,
     collect(vector_score) AS vector_scores, collect(keyword_score) AS keyword_scores,
     min(plain_vector_score) AS vector_min, max(plain_vector_score) AS vector_max,
@@ -138,8 +141,6 @@ CALL (scanned) {
 WITH *, CASE WHEN keyword_rows < $batch.keyword_limit THEN 0.0 ELSE lowest_keyword_score END AS keyword_min
 CALL (candidates, vector_min, vector_max, keyword_min, keyword_max) {
   UNWIND candidates AS candidate
-  WITH candidate
-  WHERE candidate.kind = 'message'
   WITH candidate.n AS m, candidate.vector_score AS vector_score, candidate.keyword_score AS keyword_score,
     CASE
       WHEN candidate.vector_score IS NULL THEN 0.0
@@ -182,7 +183,6 @@ CALL (candidates, vector_min, vector_max, keyword_min, keyword_max) {
   RETURN collect([
     c.id, c.conversation_id, c.timestamp_ms,
     CASE WHEN $batch.content THEN left(c.content, $batch.characters) END,
-    $batch.content AND size(c.content) > $batch.characters,
     CASE WHEN $batch.metadata THEN c.metadata END,
     vector_score, keyword_score, coalesce(retrieval_score, 0.0), is_allowed, neighbor_seeds,
     c.position,
@@ -190,16 +190,16 @@ CALL (candidates, vector_min, vector_max, keyword_min, keyword_max) {
     c.role,
     CASE
       WHEN NOT $batch.with_cosines OR distance > $batch.cosine_window THEN null
-      WHEN vector_score IS NULL THEN 2 * vector.similarity.cosine(c[$batch.vector_property], $batch.vector) - 1
+      WHEN vector_score IS NULL THEN 2 * vector.similarity.cosine(c.embedding, $batch.vector) - 1
       ELSE vector_score
     END
   ]) AS messages
 }
-CALL (candidates) {
-  CALL (candidates) {
-    UNWIND candidates AS candidate
+CALL (other_candidates) {
+  CALL (other_candidates) {
+    UNWIND other_candidates AS candidate
     WITH candidate
-    WHERE candidate.kind <> 'message' AND candidate.vector_score IS NOT NULL
+    WHERE candidate.vector_score IS NOT NULL
     WITH candidate
     ORDER BY candidate.vector_score DESC
     WITH CASE candidate.kind WHEN 'document' THEN candidate.n.document_id ELSE candidate.n END AS shown, max(candidate.vector_score) AS best, collect(candidate) AS passages
@@ -209,9 +209,9 @@ CALL (candidates) {
     UNWIND passages[..$batch.passages] AS candidate
     RETURN candidate
     UNION
-    UNWIND candidates AS candidate
+    UNWIND other_candidates AS candidate
     WITH candidate
-    WHERE candidate.kind <> 'message' AND candidate.keyword_score IS NOT NULL
+    WHERE candidate.keyword_score IS NOT NULL
     WITH candidate
     ORDER BY candidate.keyword_score DESC
     WITH CASE candidate.kind WHEN 'document' THEN candidate.n.document_id ELSE candidate.n END AS shown, max(candidate.keyword_score) AS best, collect(candidate) AS passages

@@ -6,7 +6,7 @@
 // namespace or outside the ranges is dropped. For the times that the query names it is fifty times
 // as many: none of their indexes has the times.
 // One map as parameter: lists of other lengths would be planned anew.
-:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], ranges: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan_limit: 2001, keyword_queries: ["+facets:(1)^0 +terms:(hello)"], vector_limit: 20, index_limit: 100, keyword_limit: 30, neighbor_seeds: 20, candidate_limit: 60, groups: [["1"]], excluded: [], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, vector_weight: 0.5, keyword_weight: 0.5, smallest_share: 0.05, time_ranges: [], message_ids: [], with_cosines: true, explain: false, cosine_window: 1, neighbor_window: 2, characters: 8000, limit: 10, passages: 3, content: true, metadata: false, vector_property: "embedding", index: "memory_vectors"}
+:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], ranges: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan_limit: 2001, keyword_queries: ["+facets:(1)^0 +terms:(hello)"], vector_limit: 20, index_limit: 100, keyword_limit: 30, neighbor_seeds: 20, candidate_limit: 60, groups: [["1"]], excluded: [], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, vector_weight: 0.5, keyword_weight: 0.5, smallest_share: 0.05, time_ranges: [], message_ids: [], with_cosines: true, explain: false, cosine_window: 1, neighbor_window: 2, characters: 8001, limit: 10, passages: 3, content: true, metadata: false, index: "memory_vectors"}
 CYPHER replan=skip
 CALL () {
   UNWIND $batch.scans AS scan
@@ -17,7 +17,7 @@ CALL (scanned) {
   CALL (scanned) {
     WITH
       CASE
-        WHEN $batch.open THEN ['message', 'entity', 'decision', 'document']
+        WHEN $batch.open THEN ['message', 'entity', 'decision', 'instruction', 'document']
         WHEN size($batch.kinds) > 0 THEN $batch.kinds
         ELSE [bounds IN $batch.ranges | bounds.kind]
       END AS kinds
@@ -27,7 +27,8 @@ CALL (scanned) {
           {kinds: ['message'], label: '_message'},
           {kinds: ['message', 'document'], label: '_chunk'},
           {kinds: ['entity'], label: '_entity'},
-          {kinds: ['decision'], label: '_decision'}
+          {kinds: ['decision'], label: '_decision'},
+          {kinds: ['instruction'], label: '_instruction'}
         ]
         WHERE any(kind IN index.kinds WHERE kind IN kinds)
         | $batch.index + index.label
@@ -82,8 +83,8 @@ CALL (scanned) {
       RETURN n
     }
     WITH n
-    WHERE n[$batch.vector_property] IS NOT NULL
-    RETURN n, vector.similarity.cosine(n[$batch.vector_property], $batch.vector) AS vector_score, null AS keyword_score, 1 AS row_count
+    WHERE n.embedding IS NOT NULL
+    RETURN n, vector.similarity.cosine(n.embedding, $batch.vector) AS vector_score, null AS keyword_score, 1 AS row_count
     UNION ALL
     UNWIND $batch.keyword_queries AS keyword_query
     CALL db.index.fulltext.queryNodes('memory_text', keyword_query, {limit: $batch.keyword_limit}) YIELD node, score AS keyword_score
@@ -97,7 +98,7 @@ CALL (scanned) {
     CASE WHEN n:Chunk AND n.kind = 'message' THEN head([(m:Message)-[:HAS_CHUNK]->(n) | m]) ELSE n END AS n,
     CASE
       WHEN vector_score IS NULL THEN null
-      WHEN $batch.exact THEN 2 * vector.similarity.cosine(n[$batch.vector_property], $batch.vector) - 1
+      WHEN $batch.exact THEN 2 * vector.similarity.cosine(n.embedding, $batch.vector) - 1
       ELSE 2 * vector_score - 1
     END AS vector_score,
     keyword_score,
@@ -181,7 +182,6 @@ CALL (candidates, vector_min, vector_max, keyword_min, keyword_max) {
   RETURN collect([
     c.id, c.conversation_id, c.timestamp_ms,
     CASE WHEN $batch.content THEN left(c.content, $batch.characters) END,
-    $batch.content AND size(c.content) > $batch.characters,
     CASE WHEN $batch.metadata THEN c.metadata END,
     vector_score, keyword_score, coalesce(retrieval_score, 0.0), is_allowed, neighbor_seeds,
     c.position,
@@ -189,7 +189,7 @@ CALL (candidates, vector_min, vector_max, keyword_min, keyword_max) {
     c.role,
     CASE
       WHEN NOT $batch.with_cosines OR distance > $batch.cosine_window THEN null
-      WHEN vector_score IS NULL THEN 2 * vector.similarity.cosine(c[$batch.vector_property], $batch.vector) - 1
+      WHEN vector_score IS NULL THEN 2 * vector.similarity.cosine(c.embedding, $batch.vector) - 1
       ELSE vector_score
     END
   ]) AS messages

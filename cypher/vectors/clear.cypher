@@ -17,6 +17,8 @@ CALL () {
     MATCH (n:Entity {namespace: $batch.namespace}) WHERE n.id IS NOT NULL AND n[$batch.vector_property] IS NOT NULL RETURN n
     UNION ALL
     MATCH (n:Decision {namespace: $batch.namespace}) WHERE n.id IS NOT NULL AND n[$batch.vector_property] IS NOT NULL RETURN n
+    UNION ALL
+    MATCH (n:Instruction {namespace: $batch.namespace}) WHERE n.id IS NOT NULL AND n[$batch.vector_property] IS NOT NULL RETURN n
   }
   WITH n LIMIT $batch.limit
   REMOVE n[$batch.vector_property]

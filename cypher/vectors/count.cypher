@@ -10,5 +10,7 @@ CALL () {
   MATCH (n:Entity {namespace: $batch.namespace}) WHERE n.id IS NOT NULL AND n[$batch.active] IS NOT NULL RETURN n
   UNION ALL
   MATCH (n:Decision {namespace: $batch.namespace}) WHERE n.id IS NOT NULL AND n[$batch.active] IS NOT NULL RETURN n
+  UNION ALL
+  MATCH (n:Instruction {namespace: $batch.namespace}) WHERE n.id IS NOT NULL AND n[$batch.active] IS NOT NULL RETURN n
 }
 RETURN count(n) AS active, count(n[$batch.inactive]) AS inactive;

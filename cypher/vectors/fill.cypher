@@ -6,7 +6,7 @@
 :param batch => {namespace: "default", rows: [{label: "Message", id: "conv-123:0", content: "Hello", description: "", vector: [0.1, 0.2]}], active: "embedding", inactive: "embedding_384_a", revision: 2, now: 1767225600000}
 CALL () {
   UNWIND $batch.rows AS row
-  MATCH (n:Message|Chunk|Entity|Decision {namespace: $batch.namespace, id: row.id})
+  MATCH (n:Message|Chunk|Entity|Decision|Instruction {namespace: $batch.namespace, id: row.id})
   WHERE row.label IN labels(n)
   SET n.updated_ms = n.updated_ms
   WITH n, row

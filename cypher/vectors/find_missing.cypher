@@ -24,6 +24,11 @@ CALL () {
   MATCH (n:Decision)
   WHERE n.namespace = batch.namespace AND n.id > batch.after AND n[batch.active] IS NOT NULL AND n[batch.inactive] IS NULL
   RETURN n ORDER BY n.namespace, n.id LIMIT $batch.limit
+  UNION ALL
+  WITH $batch AS batch WHERE batch.label = 'Instruction'
+  MATCH (n:Instruction)
+  WHERE n.namespace = batch.namespace AND n.id > batch.after AND n[batch.active] IS NOT NULL AND n[batch.inactive] IS NULL
+  RETURN n ORDER BY n.namespace, n.id LIMIT $batch.limit
 }
 RETURN $batch.label AS label, n.id AS id, n.content AS content, n.name AS name, n.description AS description, n.origin AS origin
 ORDER BY id;

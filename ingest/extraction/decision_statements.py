@@ -127,7 +127,7 @@ def _blank_out(text: str) -> str:
 def _read_markers(match: re.Match[str]) -> _Line:
     line, position, kinds = match[0], 0, set[str]()
     if _ROW.fullmatch(line):
-        return _Line(match.start(), match.end(), _mask(line), is_row=True)
+        return _Line(match.start(), match.end(), mask_quotes(line), is_row=True)
     while marker := _MARKER.match(line, position):
         kinds.add(str(marker.lastgroup))
         position = marker.end()
@@ -135,7 +135,7 @@ def _read_markers(match: re.Match[str]) -> _Line:
     return _Line(
         start,
         match.end(),
-        _mask(line)[position:],
+        mask_quotes(line)[position:],
         is_item="item" in kinds or "checked" in kinds,
         is_heading="heading" in kinds,
         is_quoted="quote" in kinds,
@@ -143,7 +143,7 @@ def _read_markers(match: re.Match[str]) -> _Line:
     )
 
 
-def _mask(line: str) -> str:
+def mask_quotes(line: str) -> str:
     """Return a line of the same length with letters in place of quoted text."""
 
     def blank(match: re.Match[str]) -> str:

@@ -60,6 +60,7 @@ from mcp_context_persistence.ingest.extraction.user_patterns import RULE_PREFIX,
 from mcp_context_persistence.ingest.models import registry, spacy_pipeline
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import NLPError
+from mcp_context_persistence.kg.system_errors import describe_exhaustion
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -215,7 +216,9 @@ class Extractor:
                 )
             ]
         except (ValueError, RuntimeError, MemoryError, KeyError, IndexError) as error:
-            raise NLPError("spaCy failed on a text; see the cause.") from error
+            raise NLPError(
+                "spaCy failed on a text; see the cause.", retryable=bool(describe_exhaustion(error))
+            ) from error
 
     def _read_segment(
         self,

@@ -21,6 +21,7 @@ from mcp_context_persistence.kg.errors import VectorDBError
 from mcp_context_persistence.kg.extras import install_command
 from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.kg.shell_commands import format_command
+from mcp_context_persistence.kg.system_errors import describe_exhaustion
 
 BERT_FILES = (
     "modules.json",
@@ -155,6 +156,8 @@ def load(folder: Path, *, batch_size: int, device: str | None, threads: int | No
     except VectorDBError:
         raise
     except Exception as error:  # each library raises what it likes
+        if describe_exhaustion(error):
+            raise
         raise VectorDBError(
             "The embedding model cannot be loaded. Install it again, or give another one."
         ) from error

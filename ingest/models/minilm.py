@@ -17,6 +17,7 @@ from mcp_context_persistence.kg.local import jars
 from mcp_context_persistence.kg.local.leases import locked_file
 from mcp_context_persistence.kg.local.settings import cache_folder
 from mcp_context_persistence.kg.progress import ReportProgress
+from mcp_context_persistence.kg.system_errors import describe_exhaustion
 
 NAME = "all-MiniLM-L6-v2"
 DIMENSION = 384
@@ -102,6 +103,8 @@ def provision(progress: ReportProgress | None = None) -> Path:
             if _find_download() is None:  # another process may have been faster
                 _download(folder, progress)
     except OSError as error:
+        if describe_exhaustion(error):
+            raise
         raise VectorDBError(
             f"The embedding model cannot be written to {folder} ({error.strerror}): free space "
             "there or set CONTEXT_CACHE_DIR."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mcp_context_persistence.kg.errors import NLPError
 from mcp_context_persistence.kg.shell_commands import format_command
+from mcp_context_persistence.kg.system_errors import describe_exhaustion
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -70,6 +71,8 @@ def load(name: str, *, without: Sequence[str] = ()) -> LoadedPipeline:
             )
         return LoadedPipeline(spacy.load(path, exclude=list(without)), DEFAULT, substituted_for)
     except (OSError, ValueError, ImportError) as error:
+        if describe_exhaustion(error):
+            raise
         text = (
             "The spaCy model is installed but cannot be loaded. Install it again with: "
             f"{_format_download(name)}"

@@ -12,13 +12,14 @@ from typing import Any, Generic, TypeVar
 
 from mcp_context_persistence.kg.deadline import Deadline
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
+from mcp_context_persistence.kg.system_errors import NO_THREAD
 
 T = TypeVar("T")
 CHECK_SECONDS = 0.5  # between two checks whether the threads are closed, while all are busy
 
 
 class OverdueError(TimeoutError):
-    """The call did not return in time."""
+    """The call did not return in time; its text says what the reason is, if that is known."""
 
 
 class _Task(Generic[T]):
@@ -67,39 +68,42 @@ class DaemonThreads:
         """
         task, deadline = _Task(function), Deadline.after(seconds)
         try:
-            inbox = self._idle.get_nowait()
+            self._idle.get_nowait().put(task)
         except queue.Empty:
-            inbox = self._start() or self._wait(deadline)
-        inbox.put(task)
+            if not self._start(task):
+                self._wait(task, deadline)
         if not task.done.wait(deadline.seconds_left):
             raise OverdueError
         if task.error is not None:
             raise task.error
         return task.value  # type: ignore[return-value]  # set when there is no error
 
-    def _start(self) -> Inbox | None:
-        """Start a thread; return None where the limit is reached."""
+    def _start(self, task: _Task[Any]) -> bool:
+        """Start a thread with its first task; return False where no more are allowed."""
         with self._lock:
             if self._count >= self._limit:
-                return None
+                return False
             self._count += 1
         inbox: Inbox = queue.SimpleQueue()
+        inbox.put(task)  # before the start, where an interruption may end this
         try:
             threading.Thread(target=self._work, args=(inbox,), name=self._name, daemon=True).start()
         except RuntimeError:  # the system lets this process have no more threads
             self._end()
-            return None
-        return inbox
+            return False
+        return True
 
-    def _wait(self, deadline: Deadline) -> Inbox:
-        """Wait for a thread that has become idle."""
+    def _wait(self, task: _Task[Any], deadline: Deadline) -> None:
+        """Wait for a thread that has become idle, and give it the task."""
         while self._keep and (seconds := deadline.seconds_left) > 0:
             try:
-                return self._idle.get(timeout=min(seconds, CHECK_SECONDS))
+                self._idle.get(timeout=min(seconds, CHECK_SECONDS)).put(task)
             except queue.Empty:
-                if inbox := self._start():
-                    return inbox
-        raise OverdueError
+                if self._start(task):
+                    return
+            else:
+                return
+        raise OverdueError("" if self._count >= self._limit else NO_THREAD)
 
     def _work(self, inbox: Inbox) -> None:
         while (task := inbox.get()) is not None:

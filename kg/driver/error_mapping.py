@@ -13,7 +13,13 @@ from collections.abc import Iterator
 import neo4j.exceptions as driver_errors
 
 from mcp_context_persistence.kg.driver.pool import WrongListenerError
-from mcp_context_persistence.kg.errors import DatabaseError, Outcome, StaleStateError
+from mcp_context_persistence.kg.errors import (
+    STOPPED_CODE,
+    DatabaseError,
+    Outcome,
+    StaleStateError,
+)
+from mcp_context_persistence.kg.system_errors import describe_exhaustion
 
 # A connection was lost, or could not be made.
 LOST = (driver_errors.ServiceUnavailable, driver_errors.SessionExpired, OSError)
@@ -60,10 +66,7 @@ REPLAYED_CODES = frozenset({NOT_FOUND_CODE, REPLAY_GUARD_CODE})
 # data is `db.create.setNodeVectorProperty`. Wrong vectors have the code of an argument, so this is
 # a node that another transaction has deleted, as with `NOT_FOUND_CODE`.
 PROCEDURE_CODE = "Neo.ClientError.Procedure.ProcedureCallFailed"
-# A database that cannot write its transaction log, mostly because its disk is full, refuses
-# everything, reads too, until it is restarted, with the first of these codes. The other codes end
-# the transaction that meets the problem, and may have another reason.
-STOPPED_CODE = "Neo.DatabaseError.Transaction.TransactionStartFailed"
+# These end a transaction. Afterwards the database may refuse everything (`STOPPED_CODE`).
 FAILED_CODES = frozenset(
     f"Neo.DatabaseError.Transaction.{name}"
     for name in ("TransactionLogError", "TransactionCommitFailed")
@@ -252,6 +255,8 @@ def translate_error(error: Exception, *, name: str, may_be_applied: bool = False
 
 def _explain_unreached(error: Exception) -> tuple[str, bool]:
     """Return what to do where no server answered, and whether the same call may work later."""
+    if text := describe_exhaustion(error):
+        return text, True
     if is_encryption_refused(error):
         return (
             "no encrypted connection could be made; check the address (bolt+s, bolt+ssc) and the "

@@ -65,8 +65,7 @@ class Graph:
             deadline: Seconds after which a call ends, retries included.
             revive: Called when nothing listens at the address. It returns when the server is back,
                 with its address if that may have changed, or raises the error for the user.
-            restart: Like `revive`, for a server that answers, but whose database has stopped after
-                an error. It gets the process that answered.
+            restart: What to do where a server answers, but its database has stopped after an error.
             server_pid: Returns the server's process now; 0 where nobody manages it.
             credentials: Used instead of `auth`: called for each new connection, with the pool's
                 address. It returns None where another process than the server listens there, so
@@ -343,7 +342,7 @@ class Graph:
                 self._lifecycle.check_open(attempts.outcome)
                 raise DatabaseError(
                     f"{attempts.name}: no answer within the deadline of {self._budget.seconds:g} s"
-                    "; is the server alive?",
+                    f"; {str(error) or 'is the server alive?'}",
                     retryable=True,
                     outcome=attempts.outcome,
                 ) from error

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from mcp_context_persistence.kg.driver.attempts import Attempts
@@ -16,7 +17,20 @@ from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseE
 log = logging.getLogger(__name__)
 
 Recover = Callable[[], str | None]
-Restart = Callable[[int], str | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restart:
+    """What to do where a server answers, but its database has stopped, or may have.
+
+    Attributes:
+        suspect: Called at each error after which the database may have stopped.
+        run: Called where it has stopped, with the process that answered. It returns when the server
+            is back, with its address if that may have changed, or raises the error for the user.
+    """
+
+    suspect: Callable[[], None]
+    run: Callable[[int], str | None]
 
 
 class Recovery:
@@ -59,12 +73,14 @@ class Recovery:
         Raises:
             DatabaseError: The server cannot run again; the text says why, and what to do.
         """
-        if self._restart is not None and may_have_stopped(error):
-            return attempts.has_time  # the next attempt shows whether the database has stopped
         must_restart = self._restart is not None and has_stopped(error)
+        if self._restart is not None and (must_restart or may_have_stopped(error)):
+            self._restart.suspect()
+            if not must_restart:
+                return attempts.has_time  # the next attempt shows whether the database has stopped
         recover: Recover | None = self._revive if has_no_listener(error) else None
         if self._restart is not None and must_restart:
-            recover = partial(self._restart, server_pid)
+            recover = partial(self._restart.run, server_pid)
         if recover is None or attempts.deadline.has_passed:
             return False
         try:

@@ -149,11 +149,18 @@ class Attachment:
         """
         with translated_errors(self.store):
             self._check_folder()
-            with contextlib.suppress(OSError):  # an empty file needs no space on most file systems
-                self._files.panicked.touch(mode=0o600)
             check_space(self.store)
             orders.order_restart(self._files, server_pid, self._settings)
         self.renew()
+
+    def suspect(self) -> None:
+        """Note that the database may have stopped, also for later processes.
+
+        The call that met the error may be this process's last one.
+        """
+        with contextlib.suppress(OSError):
+            if Identity.of(self.store).is_same(self._identity):
+                self._files.mark_stopped_database()
 
     def resize(self, heap: str, page_cache: str, *, restart_now: bool) -> None:
         """Give the server another heap and page cache.

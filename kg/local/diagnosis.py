@@ -40,12 +40,14 @@ class Failure:
         retryable: Whether a repeat may work without a change by the caller.
         is_port_taken: Whether another process took the port; other ports may be tried.
         is_known: Whether a known cause was found.
+        is_log_unreadable: Whether the end of the transaction log cannot be read.
     """
 
     text: str
     retryable: bool = False
     is_port_taken: bool = False
     is_known: bool = True
+    is_log_unreadable: bool = False
 
 
 FAILED_DATABASE = re.compile(r"Failed to start DatabaseId\{[^}]*\[(?:neo4j|system)\]")
@@ -55,14 +57,16 @@ PORT_TAKEN = re.compile(r"Address already in use|BindException|PortBindException
 DISK_FULL = Cause(
     pattern=r"No space left on device|Disk quota", advice="", retryable=True, is_final=True
 )
+LOG_UNREADABLE = Cause(
+    pattern=r"Error reading transaction logs|Unreadable bytes are encountered",
+    advice="the end of its transaction log cannot be read, and nothing proves that only a write "
+    "that failed is there: restore a backup, or make an empty file named `panicked` in the store's "
+    "folder and open it again, which cuts the unreadable end off and keeps it as a zip file in the "
+    "data",
+)
 CAUSES = (
     DISK_FULL,
-    Cause(
-        pattern=r"Error reading transaction logs|Unreadable bytes are encountered",
-        advice="the end of its transaction log cannot be read: restore a backup, or make an empty "
-        "file named `panicked` in the store's folder and open it again, which cuts the unreadable "
-        "end off and keeps it as a zip file in the data",
-    ),
+    LOG_UNREADABLE,
     Cause(
         pattern=r"while database files are missing|is missing and recovery is not possible|"
         r"Transaction logs are missing",
@@ -211,7 +215,7 @@ def explain_database(logs: Path, since: int) -> Failure | None:
         logs: The store's folder of logs.
         since: The size of `debug.log` before the start.
     """
-    log = _read_tail(logs / DEBUG, since=since, limit=10 * TAIL_BYTES)  # a start writes 130 KB
+    log = read_tail(logs / DEBUG, since=since, limit=10 * TAIL_BYTES)  # a start writes 130 KB
     # The other records show options of Java and Neo4j, which have the words of causes.
     problems = [record for record in RECORD.split(log) if PROBLEM.match(record)]
     text = _remove_path("".join(problems), logs)
@@ -222,17 +226,21 @@ def explain_database(logs: Path, since: int) -> Failure | None:
         return Failure(text=describe_full_disk(logs.parent), retryable=True)
     advice = f": {cause.advice}" if cause else ""
     message = f"The database of the local store did not start{advice}. See {logs / DEBUG}."
-    return Failure(text=message, retryable=cause is None or cause.retryable)
+    return Failure(
+        text=message,
+        retryable=cause is None or cause.retryable,
+        is_log_unreadable=cause is LOG_UNREADABLE,
+    )
 
 
 def is_heap_exhausted(logs: Path) -> bool:
     """Return whether the server has ended because its heap was full."""
-    return "Terminating due to java.lang.OutOfMemoryError" in _read_tail(logs / CONSOLE)
+    return "Terminating due to java.lang.OutOfMemoryError" in read_tail(logs / CONSOLE)
 
 
 def _read_output(logs: Path) -> str:
     """Return the ends of the console output and of the log, without the path of the store."""
-    return _remove_path("".join(_read_tail(logs / name) for name in (CONSOLE, LOG)), logs)
+    return _remove_path("".join(read_tail(logs / name) for name in (CONSOLE, LOG)), logs)
 
 
 def _remove_path(text: str, logs: Path) -> str:
@@ -240,7 +248,7 @@ def _remove_path(text: str, logs: Path) -> str:
     return text.replace(str(logs.parent), "")
 
 
-def _read_tail(file: Path, *, since: int = 0, limit: int = TAIL_BYTES) -> str:
+def read_tail(file: Path, *, since: int = 0, limit: int = TAIL_BYTES) -> str:
     """Return the end of a file.
 
     Args:

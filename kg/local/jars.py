@@ -24,6 +24,7 @@ from mcp_context_persistence.kg.local.leases import locked_file
 from mcp_context_persistence.kg.local.settings import NEO4J_VERSION, cache_folder
 from mcp_context_persistence.kg.local.signature_stripping import strip_signatures
 from mcp_context_persistence.kg.progress import ReportProgress
+from mcp_context_persistence.kg.system_errors import describe_exhaustion
 
 if TYPE_CHECKING:
     from mcp_context_persistence.kg.local.maven import Repository
@@ -146,6 +147,7 @@ def provision(progress: ReportProgress | None = None) -> Jars:
 
     Raises:
         DatabaseError: A jar cannot be downloaded, or the cache cannot be written.
+        OSError: No more files can be opened, or memory is exhausted.
     """
     jars = Jars(
         home=cache_folder() / f"neo4j-{NEO4J_VERSION}-{_compute_digest()}", digest=_compute_digest()
@@ -161,6 +163,8 @@ def provision(progress: ReportProgress | None = None) -> Jars:
             if damaged:
                 _download(jars, damaged, progress)
     except OSError as error:
+        if describe_exhaustion(error):
+            raise
         raise DatabaseError(
             f"The jars of the local server cannot be written to {jars.home} ({error.strerror}): "
             "free space there or set CONTEXT_CACHE_DIR."
@@ -215,7 +219,9 @@ def matches_checksum(file: Path, sha256: str, size: int) -> bool:
             if os.fstat(content.fileno()).st_size != size:
                 return False
             return hashlib.file_digest(content, "sha256").hexdigest() == sha256
-    except OSError:
+    except OSError as error:
+        if describe_exhaustion(error):  # it says nothing about the file
+            raise
         return False
 
 

@@ -11,7 +11,8 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mcp_context_persistence.kg.deadline import Deadline
@@ -27,15 +28,20 @@ import fcntl
 PAUSE_SECONDS = 0.02
 
 _registry_lock = threading.RLock()  # reentrant: a signal handler may fork
-_open_locks: "set[Lock]" = set()
+_open_locks: "weakref.WeakSet[Lock]" = weakref.WeakSet()
+_own_leases: "set[Lock]" = set()  # they end with the process, where nobody gives them back
 
 
 class Lock:
     """An open lock file. In a forked child it is closed.
 
+    One that nobody refers to is closed too: an interruption may reach the code that would close it.
+
     Attributes:
         descriptor: Holds the lock until it is closed, -1 from then on.
     """
+
+    descriptor = -1
 
     def __init__(self, path: Path) -> None:
         """Open the file, which is made where it is missing; it is not locked yet."""
@@ -51,10 +57,14 @@ class Lock:
     def close(self) -> None:
         """Free the lock; may be called again."""
         with _registry_lock:
-            descriptor, self.descriptor = self.descriptor, -1
             _open_locks.discard(self)
-            if descriptor >= 0:
-                os.close(descriptor)
+            _own_leases.discard(self)
+            self.__del__()
+
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            close(descriptor)
 
 
 def lock(path: Path, *, seconds: float = 0.0, shared: bool = False) -> Lock | None:
@@ -70,21 +80,21 @@ def lock(path: Path, *, seconds: float = 0.0, shared: bool = False) -> Lock | No
     """
     taken = Lock(path)
     deadline = Deadline.after(seconds)
-    while True:
-        try:
-            fcntl.flock(
-                taken.descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB
-            )
-        except BlockingIOError:
-            if deadline.has_passed:
-                taken.close()
-                return None
-            time.sleep(PAUSE_SECONDS)
-        except BaseException:
-            taken.close()
-            raise
-        else:
-            return taken
+    how = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB
+    try:
+        while True:
+            try:
+                fcntl.flock(taken.descriptor, how)
+            except BlockingIOError:
+                if deadline.has_passed:
+                    taken.close()
+                    return None
+                time.sleep(PAUSE_SECONDS)
+            else:
+                return taken
+    except BaseException:
+        taken.close()
+        raise
 
 
 @contextlib.contextmanager
@@ -142,6 +152,7 @@ def take_lease(folder: Path) -> tuple[Path, Lock]:
     if taken is None:
         raise OSError(f"{draft} is locked by another process")
     try:
+        _own_leases.add(taken)
         draft.rename(lease)  # it becomes visible only now that it is locked
     except BaseException:  # also where it is interrupted
         taken.close()

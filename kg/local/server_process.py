@@ -10,6 +10,7 @@ from typing import Any
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.local import configuration, diagnosis, sizes
 from mcp_context_persistence.kg.local.cds_archive import StartCache
+from mcp_context_persistence.kg.local.database_check import check_databases
 from mcp_context_persistence.kg.local.ports import choose_ports
 from mcp_context_persistence.kg.local.process import die_with_parent
 from mcp_context_persistence.kg.local.server_logs import remove_surplus
@@ -131,14 +132,31 @@ class ServerProcess:
 
         Args:
             is_orderly: Whether it is asked to stop and gets time for that. It is killed all the
-                same where its database may have stopped.
+                same where its database may have stopped: only a database that begins a transaction
+                proves that it has not.
         """
-        has_panicked = self.may_have_panicked or self._store.panicked.exists()
-        if self.java is not None and self.java.poll() is None and is_orderly and not has_panicked:
+        if self.java is not None and self.pid and is_orderly and self._may_stop_in_order():
             self.java.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.java.wait(float(self._specification["stop_seconds"]))
         self.kill()
+
+    def _may_stop_in_order(self) -> bool:
+        """Return whether an orderly stop cannot write anything behind half an entry of the log."""
+        if self.may_have_panicked:
+            return False
+        password = ""
+        with contextlib.suppress(OSError, ValueError):
+            password = self._store.secret.read_text(encoding="ascii").strip()
+        answer = check_databases(self.ports[0], password)
+        if answer == "stopped":
+            self._store.mark_stopped_database()
+        elif answer == "begins":
+            with contextlib.suppress(OSError):
+                self._store.panicked.unlink(missing_ok=True)
+        elif answer == "absent":  # it is starting, or ends already
+            return not self._store.panicked.exists()
+        return answer == "begins"
 
     def kill(self) -> None:
         """Kill the process and wait for its end."""

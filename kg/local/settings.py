@@ -11,6 +11,7 @@ GDS_VERSION = "2.26.0"
 BROWSER_VERSION = "5.24.0"
 APPLICATION = "context-persistence"
 USER = "neo4j"
+DATABASE = "neo4j"
 MAIN_CLASS = "org.neo4j.server.Neo4jCommunity"
 LOOPBACK = "127.0.0.1"
 JOIN_SECONDS = 60.0  # that opening a store may take in addition to the start of its server

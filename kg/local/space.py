@@ -6,9 +6,8 @@ from pathlib import Path
 
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.limits import FREE_BYTES, FREE_FILES
+from mcp_context_persistence.kg.system_errors import describe_exhaustion
 
-# Of what a process or a system has for a moment only: open files, memory, processes.
-SCARCE_CODES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
 DISK_FULL_CODES = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -57,11 +56,9 @@ def translate_os_error(error: OSError, folder: Path) -> DatabaseError:
     """
     if error.errno in DISK_FULL_CODES:
         return DatabaseError(describe_full_disk(folder), retryable=True)
-    if error.errno in SCARCE_CODES:
+    if text := describe_exhaustion(error):
         return DatabaseError(
-            f"The local store cannot use {error.filename or folder} ({error.strerror}): close what "
-            "is not needed, or raise the limits of this process, then try again.",
-            retryable=True,
+            f"The local store {folder} cannot be used now: {text}.", retryable=True
         )
     return DatabaseError(
         f"The local store cannot use {error.filename or folder} ({error.strerror}): check who owns "

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
 from mcp_context_persistence.kg.local.identity import Identity
-from mcp_context_persistence.kg.local.settings import LOOPBACK, NEO4J_VERSION
+from mcp_context_persistence.kg.local.settings import DATABASE, LOOPBACK, NEO4J_VERSION
 from mcp_context_persistence.kg.local.space import translate_os_error
 
 FORMAT = 1
@@ -305,6 +305,16 @@ class Store:
         """Delete the temporary files of an earlier server."""
         shutil.rmtree(self.temporary, ignore_errors=True)
         self.temporary.mkdir(mode=0o700, exist_ok=True)
+
+    def mark_stopped_database(self) -> None:
+        """Make the file `panicked`: the next start cuts off half an entry of the log."""
+        with contextlib.suppress(OSError):  # an empty file needs no space on most file systems
+            if not self.panicked.exists():
+                self.panicked.touch(mode=0o600)
+
+    def transaction_logs(self) -> list[Path]:
+        """Return the transaction logs of the database, without those of its checkpoints."""
+        return list((self.data / "transactions" / DATABASE).glob("neostore.transaction.db.*"))
 
     def read_state(self) -> State | None:
         """Return the state that the last run wrote, None where it cannot be read."""

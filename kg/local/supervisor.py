@@ -26,6 +26,7 @@ from mcp_context_persistence.kg.local import diagnosis, leases, orders
 from mcp_context_persistence.kg.local.diagnosis import Failure
 from mcp_context_persistence.kg.local.environment import set_utf8_locale
 from mcp_context_persistence.kg.local.identity import Identity
+from mcp_context_persistence.kg.local.log_end import is_of_stopped_database
 from mcp_context_persistence.kg.local.ports import answers_bolt
 from mcp_context_persistence.kg.local.process import read_start_time
 from mcp_context_persistence.kg.local.resource_limits import raise_limits
@@ -154,7 +155,19 @@ class Supervisor:
         return Failure(text=text, retryable=True)
 
     def _start(self) -> Failure | None:
-        """Start the server and wait until it answers; return why that failed."""
+        """Start the server and wait until it answers; return why that failed.
+
+        It is started once more to cut off the end of its log where only a failed write is there.
+        """
+        failure = self._start_server()
+        if failure is None or not failure.is_log_unreadable or self.store.panicked.exists():
+            return failure
+        if self.store.unchecked.exists() or not is_of_stopped_database(self.store):
+            return failure
+        self.store.mark_stopped_database()
+        return self._start_server()
+
+    def _start_server(self) -> Failure | None:
         failure = None
         if not has_space(self.store.folder):
             return Failure(text=describe_full_disk(self.store.folder), retryable=True)
@@ -248,9 +261,7 @@ class Supervisor:
     def _remember_full_disk(self) -> None:
         """Mark the store, also for later runs: the next start cuts off half-written log entries."""
         self.process.may_have_panicked = True
-        with contextlib.suppress(OSError):  # tried again while there is no space
-            if not self.store.panicked.exists():
-                self.store.panicked.touch(mode=0o600)
+        self.store.mark_stopped_database()  # tried again while there is no space
 
     def _is_restart_ordered(self) -> bool:
         """Return whether a client has seen that the database of this very process has stopped."""

@@ -24,8 +24,9 @@ from mcp_context_persistence.kg.vector_spaces import INDEX, LABELS, PROPERTY, Ve
 # 2: passages of documents in the fulltext index; 3: patterns; 4: namespaces note which model made
 # their vectors; 5: merges; 6: namespaces list their types, and the graph's own relationship types
 # exist from the start; 7: the fulltext index has the terms of texts and filter tokens of all values
-# of metadata; 8: entities have their names in the form in which the spellings meet.
-VERSION = 8
+# of metadata; 8: entities have their names in the form in which the spellings meet; 9: instructions
+# in the vector and the fulltext index.
+VERSION = 9
 STATEMENT_SECONDS = 0.02  # for a statement, at least
 SIZE = "vector.dimensions"
 KEY = ("namespace", "id")
@@ -42,6 +43,7 @@ BASE = (
     _unique("chunk_id", "schema/unique_chunk", "Chunk"),
     _unique("entity_id", "schema/unique_entity", "Entity"),
     _unique("decision_id", "schema/unique_decision", "Decision"),
+    _unique("instruction_id", "schema/unique_instruction", "Instruction"),
     _unique("document_id", "schema/unique_document", "Document"),
     _unique("namespace_version", "schema/unique_namespace", "NamespaceVersion", ("namespace",)),
     _unique("entity_patterns", "schema/unique_patterns", "EntityPatterns", ("namespace",)),
@@ -66,10 +68,16 @@ BASE = (
         properties=("namespace", "type"),
     ),
     Index(
+        name="instruction_address",
+        create="schema/range_instruction_address",
+        labels=("Instruction",),
+        properties=("namespace", "address"),
+    ),
+    Index(
         name="memory_text",
         create="schema/fulltext",
         type="FULLTEXT",
-        labels=("Message", "Chunk", "Entity", "Decision", "Conversation"),
+        labels=("Message", "Chunk", "Entity", "Decision", "Instruction", "Conversation"),
         properties=("terms", "facets"),
         config={"fulltext.analyzer": "whitespace"},
     ),
@@ -81,6 +89,7 @@ VECTORS_BY_LABEL = {
     "schema/vectors_chunk": f"{INDEX}_chunk",
     "schema/vectors_entity": f"{INDEX}_entity",
     "schema/vectors_decision": f"{INDEX}_decision",
+    "schema/vectors_instruction": f"{INDEX}_instruction",
 }
 
 

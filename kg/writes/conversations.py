@@ -23,6 +23,7 @@ class Findings:
         entities: Extracted entities, sorted by id.
         mentions: For each message the entities that it mentions.
         relations: Extracted relations.
+        instructions: The instructions of new and changed messages, with their vectors.
     """
 
     vectors_by_id: Mapping[str, Any] = field(default_factory=dict)
@@ -30,6 +31,7 @@ class Findings:
     entities: Sequence[Mapping[str, Any]] = ()
     mentions: Sequence[Mapping[str, Any]] = ()
     relations: Sequence[Mapping[str, Any]] = ()
+    instructions: Sequence[Mapping[str, Any]] = ()
 
 
 def read_state(namespace: str, conversation: Conversation) -> Statement[StoredConversation]:
@@ -120,6 +122,16 @@ def save(
         "last_stored_id": difference.last_stored_id,
         "relink": difference.needs_relink,
         "inherited": None if inherited is None else dict(inherited),
+        "restated_ids": [
+            *(
+                item.properties["id"]
+                for item in difference.items
+                if item.is_changed and item.stored
+            ),
+            *difference.removed_ids,
+        ],
+        "instruction_ids": [row["id"] for row in findings.instructions],
+        "instructions": list(findings.instructions),
         "chunks": list(findings.chunks),
         "entities": list(findings.entities),
         "mentions": list(findings.mentions),

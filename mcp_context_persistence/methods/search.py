@@ -13,6 +13,7 @@ from mcp_context_persistence.models import (
     SearchSimilarConversationsResponse,
 )
 from mcp_context_persistence.queries.prompt_context.builder import DIVERSITY
+from mcp_context_persistence.queries.prompt_context.instructions import SHARE
 from mcp_context_persistence.queries.search import recipes
 from mcp_context_persistence.responses.context import BuildContextResponse
 from mcp_context_persistence.runtime.call_scope import public_call
@@ -86,6 +87,7 @@ class SearchCalls:
         filters: Filters | None = None,
         recipe: str | Mapping[str, Any] = recipes.DEFAULT,
         diversity: float = DIVERSITY,
+        instruction_share: float = SHARE,
         count_tokens: Callable[[str], int] | None = None,
     ) -> BuildContextResponse:
         r"""Build a text for a prompt from what is stored about a query.
@@ -98,8 +100,9 @@ class SearchCalls:
         asked for. This may be long before the budget is used up.
 
         Each message, decision or document begins on a new line with its citation: `[m:ID]`,
-        `[d:ID]` or `[doc:ID]`. Its other lines are indented. In an id, `%`, `[` and `]` are
-        percent-encoded. So `re.findall(r"^\[(m|d|doc):([^\]]+)\]", text, re.M)` finds all
+        `[d:ID]` or `[doc:ID]`. An instruction has the citation of its message, or `[i:ID]` if it
+        was saved without a message. Other lines of a text are indented. In an id, `%`, `[` and `]`
+        are percent-encoded. So `re.findall(r"^\[(m|d|doc|i):([^\]]+)\]", text, re.M)` finds all
         citations, and `urllib.parse.unquote` returns the id.
 
         Args:
@@ -110,6 +113,9 @@ class SearchCalls:
             diversity: The minimum similarity of two texts from the same conversation, or about
                 entities that the results mention together, 0.0 to 1.0. With a higher value, more
                 different texts are chosen, and the text ends earlier.
+            instruction_share: The share of the budget for the instructions, preferences and facts
+                of the user that apply to the query, 0.0 to 1.0. They come first, below a heading of
+                their own. See docs/instructions.md.
             count_tokens: A function that counts the tokens of a text. If you leave it out, the
                 tokenizer of the embedding model is used. A word that this tokenizer does not know
                 is counted by its bytes. This count is usually higher than that of language models.
@@ -129,6 +135,7 @@ class SearchCalls:
             filters=filters,
             recipe=recipe,
             diversity=diversity,
+            instruction_share=instruction_share,
             count_tokens=count_tokens,
         )
 
@@ -145,7 +152,7 @@ class SearchCalls:
         recipe: str | Mapping[str, Any] = recipes.DEFAULT,
         explain: bool = False,
     ) -> SearchHybridResponse:
-        """Search messages, entities, decisions, conversations and documents.
+        """Search messages, entities, decisions, instructions, conversations and documents.
 
         Args:
             query: At most 10,000 characters, or a `HybridSearchParams` object with all arguments.

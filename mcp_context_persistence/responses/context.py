@@ -4,19 +4,20 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from mcp_context_persistence.kg.models import Instruction
 from mcp_context_persistence.responses.base import Response, Score
 
 
 class Citation(BaseModel):
-    """A message, decision or document that the text shows."""
+    """A message, decision, document or saved instruction that the text shows."""
 
     key: str = Field(
         ...,
-        description="The text in brackets before it: m:, d: or doc: and the id, "
+        description="The text in brackets before it: m:, d:, doc: or i: and the id, "
         "with %, [ and ] percent-encoded; the same in every response",
     )
     id: str
-    type: str = Field(..., description="message, decision or document")
+    type: str = Field(..., description="message, decision, document or instruction")
     conversation_id: str | None = None
     timestamp: datetime | None = None
     similarity_score: Score = Field(
@@ -33,6 +34,10 @@ class BuildContextResponse(Response):
     )
     citations: list[Citation] = Field(
         default_factory=list, description="What the text shows, in its order"
+    )
+    instructions: list[Instruction] = Field(
+        default_factory=list,
+        description="Instructions, preferences and facts about the user that the text shows",
     )
     tokens: int = Field(..., description="Number of tokens of the text")
     token_budget: int

@@ -13,6 +13,7 @@ class DeletedCounts(BaseModel):
     documents: int = 0
     passages: int = Field(0, description="Passages of documents and of long messages")
     decisions: int = Field(0, description="Decisions and proposals")
+    instructions: int = Field(0, description="Instructions, preferences and facts about the user")
     entities: int = Field(0, description="Entities that nothing else supports")
     relationships: int = Field(0, description="Relationships that nothing else supports")
     mentions: int = Field(0, description="Mentions of entities in texts, and of decisions")

@@ -64,7 +64,7 @@ class SearchFilters(_OnlySetFields):
         None, description="Messages that mention such entities, and such entities"
     )
     content_types: str | list[str] | None = Field(
-        None, description="message, entity, decision, conversation, document"
+        None, description="message, entity, decision, instruction, conversation, document"
     )
     confidence_min: float | None = Field(None, description="Least confidence, 0.0 to 1.0")
     project: str | list[str] | None = Field(None, description="Projects")
@@ -108,7 +108,9 @@ class SearchResult(BaseModel):
     """One thing that was found."""
 
     id: str
-    type: str = Field(..., description="message, entity, decision, conversation or document")
+    type: str = Field(
+        ..., description="message, entity, decision, instruction, conversation or document"
+    )
     content: str
     similarity_score: float = Field(
         ...,

@@ -15,8 +15,8 @@ from mcp_context_persistence.kg.errors import (
     ValidationError,
 )
 from mcp_context_persistence.kg.fork_safety import PARENTS_CLIENT
-from mcp_context_persistence.kg.local.space import SCARCE_CODES
 from mcp_context_persistence.kg.progress import ProgressError, raise_original
+from mcp_context_persistence.kg.system_errors import translated_system_errors
 from mcp_context_persistence.runtime.process_memory import ClientMemory
 from mcp_context_persistence.runtime.telemetry.call_telemetry import CallTelemetry
 
@@ -50,9 +50,10 @@ class CallScope:
 
         Args:
             name: Name of the method.
-            errors: The classes of errors that the method documents. Any other error is raised as
-                the first of them, except `ValidationError` and `NotFoundError`, which stay as they
-                are. An error of the caller's progress function is raised as it is.
+            errors: The classes of errors that the method documents. Any other error of the library
+                or of the system is raised as the first of them, except `ValidationError` and
+                `NotFoundError`, which stay as they are. An error of the caller's progress function
+                is raised as it is.
             tidy: Whether memory may be freed after the call.
         """
         if self._graph.is_forked:  # before anything that the parent's threads work on
@@ -62,7 +63,7 @@ class CallScope:
                 with (
                     self._memory.call(tidy=tidy),
                     self._graph.call(),
-                    _translated_refusals(errors[0]),
+                    translated_system_errors(errors[0]),
                 ):
                     yield
             except ProgressError as carrier:
@@ -73,20 +74,6 @@ class CallScope:
                 raise errors[0](
                     str(error), retryable=error.retryable, outcome=error.outcome
                 ) from error
-
-
-@contextmanager
-def _translated_refusals(error_type: type[ContextPersistenceError]) -> Iterator[None]:
-    """Raise an error of this class where the system refuses a file or memory to this process."""
-    try:
-        yield
-    except OSError as error:
-        raise error_type(
-            f"the system refused a file or a resource to this process ({error.strerror})",
-            retryable=error.errno in SCARCE_CODES,
-        ) from error
-    except MemoryError as error:
-        raise error_type("this process has no memory left; free some", retryable=True) from error
 
 
 class HasEngine(Protocol):

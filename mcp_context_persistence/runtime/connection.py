@@ -9,15 +9,15 @@ from pathlib import Path
 from mcp_context_persistence.kg import local
 from mcp_context_persistence.kg.driver import url
 from mcp_context_persistence.kg.driver.graph import Graph
+from mcp_context_persistence.kg.driver.server_recovery import Restart
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
+from mcp_context_persistence.kg.local.settings import DATABASE
 from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.runtime.config.settings import Config
 from mcp_context_persistence.runtime.server_access import resolve_access
 
 Target = url.LocalTarget | url.RemoteTarget
-
-DEFAULT_DATABASE = "neo4j"  # of a managed server
 
 
 def default_url() -> str:
@@ -63,7 +63,7 @@ def attach_throwaway(
 
 
 class Connection:
-    """An open connection to one database.
+    """A connection to one database.
 
     Attributes:
         graph: Runs the statements.
@@ -79,10 +79,8 @@ class Connection:
         *,
         auth: tuple[str, str] | None,
         database: str | None,
-        server_settings: local.ServerSettings,
-        progress: ReportProgress | None,
     ) -> None:
-        """Start or attach to the managed server, and open a pool of connections.
+        """Note what to connect to; `open` connects.
 
         Args:
             target: What to connect to.
@@ -90,14 +88,23 @@ class Connection:
             auth: User and password of a remote server; they win over those of the target and the
                 configuration.
             database: Name of the database; it wins over the one of the target.
+        """
+        self.attachment: local.Attachment | None = None
+        self.is_throwaway = isinstance(target, url.LocalTarget) and target.path is None
+        self.database = database
+        self._target, self._config, self._auth = target, config, auth
+
+    def open(self, server_settings: local.ServerSettings, progress: ReportProgress | None) -> None:
+        """Start or attach to the managed server, and open a pool of connections.
+
+        Args:
             server_settings: Sizes of a managed server.
             progress: Is told how far a managed server is provided.
 
         Raises:
             DatabaseError: The managed server could not be started.
         """
-        self.attachment: local.Attachment | None = None
-        self.is_throwaway = isinstance(target, url.LocalTarget) and target.path is None
+        target, config = self._target, self._config
         credentials: tuple[str, str] | None
         if isinstance(target, url.LocalTarget):
             self.attachment = (
@@ -105,27 +112,24 @@ class Connection:
                 if target.path is None
                 else local.attach(target.path, settings=server_settings, progress=progress)
             )
-            uri = self.attachment.bolt_url
+            self._uri = self.attachment.bolt_url
             credentials = (self.attachment.user, self.attachment.password)
         else:
-            access = resolve_access(target, config, auth=auth, database=database)
-            uri, credentials, database = access.uri, access.auth, access.database
-        self._uri, self.database = uri, database
-        try:
-            self.graph = Graph(
-                uri,
-                credentials,
-                database=database,
-                pool_size=config.connections,
-                deadline=config.deadline,
-                revive=self._revive if self.attachment else None,
-                restart=self._restart if self.attachment else None,
-                server_pid=self._server_pid,
-                credentials=self.attachment.credentials if self.attachment else None,
-            )
-        except BaseException:
-            self._detach()
-            raise
+            access = resolve_access(target, config, auth=self._auth, database=self.database)
+            self._uri, credentials, self.database = access.uri, access.auth, access.database
+        self.graph = Graph(
+            self._uri,
+            credentials,
+            database=self.database,
+            pool_size=config.connections,
+            deadline=config.deadline,
+            revive=self._revive if self.attachment else None,
+            restart=Restart(suspect=self.attachment.suspect, run=self._restart)
+            if self.attachment
+            else None,
+            server_pid=self._server_pid,
+            credentials=self.attachment.credentials if self.attachment else None,
+        )
 
     @property
     def identity(self) -> str:
@@ -137,18 +141,21 @@ class Connection:
     @property
     def watched_store(self) -> Path | None:
         """The folder whose transaction logs show every write, None where there is none."""
-        if self.attachment is None or self.database not in {None, DEFAULT_DATABASE}:
+        if self.attachment is None or self.database not in {None, DATABASE}:
             return None
         return self.attachment.store
 
     def close(self) -> None:
-        """Close the pool and detach from the managed server, which stops after its last user."""
-        self.graph.close()
-        self._detach()
+        """Close the pool and detach from the managed server, which stops after its last user.
 
-    def _detach(self) -> None:
-        if self.attachment is not None and not self.is_throwaway:
-            self.attachment.close()
+        It may be open in part only, because `open` failed or was interrupted.
+        """
+        try:
+            if hasattr(self, "graph"):
+                self.graph.close()
+        finally:
+            if self.attachment is not None and not self.is_throwaway:
+                self.attachment.close()
 
     def _revive(self) -> str:
         """Start a managed server that has died again; return its address, which may be new."""

@@ -26,6 +26,7 @@ from mcp_context_persistence.kg.errors import (
 )
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.kg.progress import ProgressError, ReportProgress, carry_errors
+from mcp_context_persistence.kg.system_errors import NO_THREAD
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.vector_spaces import LABELS, VectorState
 from mcp_context_persistence.kg.writes import entities
@@ -78,6 +79,9 @@ class Migration:
             leftover: A property with vectors that nobody needs any longer.
             report: Is called with ``"vectors"``, how many are computed, and how many there are.
             on_switch: Called when the new vectors are active.
+
+        Raises:
+            DatabaseError: No thread can be started; the same call may be able to later.
         """
         self._graph, self._namespace, self._embedder, self._state = (
             graph,
@@ -99,7 +103,13 @@ class Migration:
         )
         renew_locks_in_children(self)
         atexit.register(self.stop)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            atexit.unregister(self.stop)
+            raise DatabaseError(
+                f"the migration cannot be started: {NO_THREAD}", retryable=True
+            ) from error
 
     @property
     def is_running(self) -> bool:

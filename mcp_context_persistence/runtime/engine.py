@@ -3,6 +3,7 @@
 import logging
 import uuid
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,7 @@ class Engine:
         cache: The response cache.
         analytics: The algorithms of Graph Data Science.
         batches: How batches are processed.
+        blocks: The blocks of `graph_data_science` that are running.
     """
 
     def __init__(
@@ -127,22 +129,23 @@ class Engine:
         progress = validation.check_progress(progress)
         self.metrics = metrics
         self.batches = Batches()
+        self.blocks: set[ExitStack] = set()
         self._closed = False
-        self._preload = ModelPreload(self.config, progress or print_downloads())
+        # Each part is closed in any case, so it is noted before it takes anything.
+        self._parts = ExitStack()
+        preload = ModelPreload(self.config, progress or print_downloads())
         try:
-            self._connect(auth, database, self._preload.report)
-        except BaseException:
-            self._preload.close()
-            raise
-        try:
+            self._parts.callback(preload.close)
+            preload.start()
+            self._connect(auth, database, preload.report)
             self.memory.open(self.connection.attachment, self.graph)
             database_state = migrations.ensure_schema(
                 self.graph, vector_size=self.config.vector_size
             )
             self._wire(database_state.vector_size)
-            self._preload.finish_opening()
+            preload.finish_opening()
         except BaseException:
-            self._release()
+            self._parts.close()
             raise
 
     def _connect(
@@ -152,14 +155,10 @@ class Engine:
         self.memory = ClientMemory(
             self.config.max_memory_usage, managed=isinstance(target, url.LocalTarget)
         )
-        self.connection = Connection(
-            target,
-            self.config,
-            auth=auth,
-            database=database,
-            server_settings=self.memory.server_settings,
-            progress=progress,
-        )
+        self._parts.callback(self.memory.close)
+        self.connection = Connection(target, self.config, auth=auth, database=database)
+        self._parts.callback(self.connection.close)
+        self.connection.open(self.memory.server_settings, progress)
         if self.connection.is_throwaway:  # all throwaway clients of a process share one server
             self.namespace = f"{uuid.uuid4().hex}:{self.namespace}"
         self.graph = self.connection.graph
@@ -189,6 +188,13 @@ class Engine:
             identity=self.connection.identity,
             namespace=namespace,
         )
+        if self.metrics is not None:
+            self._parts.callback(self.metrics.close)
+        if self.connection.is_throwaway:
+            self._parts.callback(graph.run, clear(namespace))
+        self._parts.callback(self._drop_projections)
+        self._parts.callback(self.embeddings.close)
+        self._parts.callback(self.cache.close)
 
     def close(self) -> None:
         """Leave the graph; calling it again does nothing.
@@ -200,17 +206,9 @@ class Engine:
         self._closed = True
         if self.graph.is_forked:  # everything belongs to the parent
             return
-        self.cache.close()
-        self.embeddings.close()
-        try:
-            if self.connection.is_throwaway:
-                self.graph.run(clear(self.namespace))
-        finally:
-            self._release()
+        self._parts.close()
 
-    def _release(self) -> None:
-        self._preload.close()
-        self.memory.close()
-        if self.metrics is not None:
-            self.metrics.close()
-        self.connection.close()
+    def _drop_projections(self) -> None:
+        """Drop the projections of blocks that do not end, as where an event loop was closed."""
+        for block in list(self.blocks):
+            block.close()

@@ -29,7 +29,7 @@ class ModelPreload:
     """A thread that loads the default models for one client."""
 
     def __init__(self, config: Config, progress: ReportProgress | None) -> None:
-        """Start to load the embedding model, unless another one than the default is configured.
+        """Prepare the thread; `start` starts it.
 
         Args:
             config: Names the models.
@@ -41,14 +41,17 @@ class ModelPreload:
         self._is_open = threading.Event()
         self._thread = threading.Thread(target=self._load, name="context-persistence-models")
         renew_locks_in_children(self)
+
+    def start(self) -> None:
+        """Start to load the embedding model, unless another one than the default is configured.
+
+        The caller calls `close` where this is interrupted.
+        """
         _preloads.add(self)
         try:
             self._thread.start()
         except RuntimeError:  # no more threads: the models are loaded when they are used
             log.debug("no model was loaded beforehand: no thread could be started")
-        except BaseException:  # interrupted
-            self.close()
-            raise
 
     def report(self, stage: str, done: int, total: int) -> None:
         """Pass on how far the server is; the first report says that it has to be started."""

@@ -5,6 +5,7 @@ lowest limit of its open clients counts, until that client is closed. A forked c
 one. Memory is freed where the limit is near.
 """
 
+import contextlib
 import ctypes
 import gc
 import logging
@@ -291,7 +292,9 @@ class ClientMemory:
             with _process.lock:
                 self._calls -= 1
             if tidy:
-                self.free_near_limit()
+                # What the call has done must not be lost, and a later call frees memory too.
+                with contextlib.suppress(OSError, MemoryError, psutil.Error):
+                    self.free_near_limit()
 
     def free_near_limit(self) -> None:
         """Free memory where the limit is near, unless that was done a short time ago."""

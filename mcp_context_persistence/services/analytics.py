@@ -85,6 +85,8 @@ def open_gds_client(engine: Engine, *, directed: bool, costs: bool) -> Iterator[
     with engine.memory.call(tidy=False), ExitStack() as stack:
         with engine.call("graph_data_science", GraphError):
             gds_client.check_gds_package()
+            engine.blocks.add(stack)
+            stack.callback(engine.blocks.discard, stack)
             projection = stack.enter_context(
                 engine.analytics.project(
                     engine.namespace,

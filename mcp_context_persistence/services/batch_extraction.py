@@ -12,6 +12,7 @@ from mcp_context_persistence.kg.errors import ContextPersistenceError
 from mcp_context_persistence.kg.merging.redirects import Redirects
 from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.kg.schema.type_limits import TypeSnapshot
+from mcp_context_persistence.kg.system_errors import translated_system_errors
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.models import ExtractEntitiesResponse
 from mcp_context_persistence.runtime.batch_throttle import BatchThrottle
@@ -83,8 +84,9 @@ class _TextGroup:
         """Find entities and relations, and build the responses."""
         try:
             self._failures.check()
-            patterns, types = self._engine.state.patterns(), self._engine.types.snapshot()
-            redirects = self._engine.state.redirects() if self._should_store else Redirects()
+            with translated_system_errors():
+                patterns, types = self._engine.state.patterns(), self._engine.types.snapshot()
+                redirects = self._engine.state.redirects() if self._should_store else Redirects()
         except ContextPersistenceError as error:
             self._failures.note(error)
             self._fail(list(self._texts), error)
@@ -154,7 +156,8 @@ class _TextGroup:
         for name_slice in self._pipeline.slices(sorted(names, key=len)):
             try:
                 self._failures.check()
-                self._engine.embeddings.current().embedder.embed(name_slice)
+                with translated_system_errors():
+                    self._engine.embeddings.current().embedder.embed(name_slice)
             except ContextPersistenceError:  # raised again when the text is stored
                 return
 
@@ -177,7 +180,7 @@ class _TextGroup:
         engine, now = self._engine, now_ms()
         try:
             self._failures.check()
-            with engine.graph.call():
+            with engine.graph.call(is_separate=True), translated_system_errors():
                 sources = [
                     (text_source(self._texts[index]), self._extractions[index]) for index in indexes
                 ]

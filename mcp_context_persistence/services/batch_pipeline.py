@@ -226,8 +226,9 @@ def report_progress(
         )
 
         columns = (TextColumn(unit), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True)) as bar:
+        # A thread of the bar's own may not be allowed.
+        with Progress(*columns, console=Console(stderr=True), auto_refresh=False) as bar:
             task = bar.add_task(unit, total=total)
-            yield lambda count: bar.advance(task, count)
+            yield lambda count: bar.update(task, advance=count, refresh=True)
     else:
         yield lambda _count: None

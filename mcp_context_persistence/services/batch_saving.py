@@ -11,6 +11,7 @@ from mcp_context_persistence.kg.driver.error_mapping import is_out_of_memory
 from mcp_context_persistence.kg.errors import ContextPersistenceError, ValidationError
 from mcp_context_persistence.kg.models import MODES, Conversation
 from mcp_context_persistence.kg.progress import ReportProgress
+from mcp_context_persistence.kg.system_errors import translated_system_errors
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import conversations as conversation_statements
 from mcp_context_persistence.kg.writes.conversation_diff import (
@@ -169,7 +170,8 @@ class _ConversationGroup:
     def _try(self, task: Callable[[], object]) -> None:
         try:
             self._failures.check()
-            task()
+            with translated_system_errors():
+                task()
         except ContextPersistenceError as error:
             self._failures.note(error)
 
@@ -189,7 +191,8 @@ class _ConversationGroup:
         )
         try:
             self._failures.check()
-            with self._engine.graph.call():
+            # A separate deadline also where the thread of the call itself does this.
+            with self._engine.graph.call(is_separate=True), translated_system_errors():
                 response = conversations.save_conversation(
                     self._engine,
                     item.conversation,

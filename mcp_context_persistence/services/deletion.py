@@ -20,6 +20,7 @@ DELETED_WITH_TEXTS = (
     "messages",
     "passages",
     "decisions",
+    "instructions",
     "entities",
     "relationships",
     "mentions",

@@ -10,6 +10,7 @@ from mcp_context_persistence.kg.vector_spaces import VectorState
 from mcp_context_persistence.kg.writes.conversations import Findings
 from mcp_context_persistence.kg.writes.message_diff import MessageDiff
 from mcp_context_persistence.runtime.engine import Engine
+from mcp_context_persistence.services import instructions
 from mcp_context_persistence.services.knowledge_writer import build_knowledge, embed_knowledge
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def analyze_messages(
     """
     to_embed = [message for message in messages if message.needs_vector]
     to_extract = [message for message in messages if message.needs_graph]
-    if not to_embed and not to_extract:
+    stated = instructions.find_stated(messages)
+    if not to_embed and not to_extract and not stated:
         return MessageAnalysis()
     model = engine.embeddings.current()  # entities have vectors in every mode
     redirects = engine.state.redirects()
@@ -84,6 +86,7 @@ def analyze_messages(
             entities=knowledge.rows.entities,
             mentions=[{**row, "facets": tokens[row["text_id"]]} for row in knowledge.rows.mentions],
             relations=knowledge.rows.relations,
+            instructions=instructions.build_rows(engine.namespace, stated, model),
         ),
         vector_state=knowledge.vector_state,
         types=knowledge.rows.types,

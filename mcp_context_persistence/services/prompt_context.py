@@ -10,6 +10,12 @@ from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.queries.prompt_context import builder, excerpts, graph_context
 from mcp_context_persistence.queries.prompt_context.fitting import TokenCounter
+from mcp_context_persistence.queries.prompt_context.instructions import (
+    ApplyingInstruction,
+    InstructionSection,
+    find_applying,
+    fit_section,
+)
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.filters import (
     Filters,
@@ -23,6 +29,7 @@ from mcp_context_persistence.queries.search.search_modes import Ranked, rank_can
 from mcp_context_persistence.responses.context import BuildContextResponse, Citation
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import search
+from mcp_context_persistence.services.instructions import build_instruction
 
 
 def build_context(
@@ -33,6 +40,7 @@ def build_context(
     filters: object,
     recipe: object,
     diversity: object,
+    instruction_share: object,
     count_tokens: Callable[[str], int] | None,
 ) -> BuildContextResponse:
     """Search, and make a text of the best results.
@@ -40,29 +48,29 @@ def build_context(
     Raises:
         ValidationError: An argument is not valid.
     """
-    text = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
-    request = SearchRequest(
-        query=text,
-        terms=extract_terms(text, engine.config.text_language),
-        filters=read_filters(filters),
-        recipe=search.read_recipe_argument(engine, recipe),
-        now_ms=now_ms(),
-    )
+    request = _read_request(engine, query, filters, recipe)
     budget = validation.check_integer(
         "token_budget", token_budget, minimum=1, maximum=limits.TOKEN_BUDGET
     )
     similarity = validation.check_number("diversity", diversity, minimum=0.0, maximum=1.0)
+    share = validation.check_number(
+        "instruction_share", instruction_share, minimum=0.0, maximum=1.0
+    )
     count = _choose_counter(engine, count_tokens)
-    ranked, notes = engine.embeddings.retry_when_stale(lambda: _search(engine, request))
+    ranked, notes, applying = engine.embeddings.retry_when_stale(
+        lambda: _search(engine, request, with_instructions=share > 0)
+    )
+    section = fit_section(applying, budget=int(budget * share), count_tokens=count)
     scored = [(entry.score, entry.candidate) for entry in ranked.scored]
-    texts = builder.select_texts(scored)
+    texts = builder.select_texts(_leave_out_repeated(scored, section))
     relevant = [candidate for _, _, candidate in builder.select_relevant(texts, budget=budget)]
     texts = _complete(engine, texts, relevant)
     facts = graph_context.read_facts(
         engine.graph.run, engine.namespace, relevant, entities=similarity > 0
     )
-    context = builder.build(
+    section, context = builder.build_with_section(
         texts,
+        section,
         words=request.terms.words,
         variants=request.terms.variants,
         budget=budget,
@@ -73,18 +81,55 @@ def build_context(
     return BuildContextResponse(
         query=request.query,
         text=context.text,
-        citations=[_build_citation(score, candidate) for score, candidate in context.scored],
+        citations=_build_citations(section, context),
+        instructions=[build_instruction(entry.item) for entry in section.instructions],
         tokens=context.tokens,
         token_budget=budget,
         notes=notes if context.scored else [_explain_empty(scored, request.filters), *notes],
     )
 
 
-def _search(engine: Engine, request: SearchRequest) -> tuple[Ranked, list[str]]:
-    """Rank all candidates; return notes on what the filters read."""
+def _read_request(engine: Engine, query: object, filters: object, recipe: object) -> SearchRequest:
+    text = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
+    return SearchRequest(
+        query=text,
+        terms=extract_terms(text, engine.config.text_language),
+        filters=read_filters(filters),
+        recipe=search.read_recipe_argument(engine, recipe),
+        now_ms=now_ms(),
+    )
+
+
+def _search(
+    engine: Engine, request: SearchRequest, *, with_instructions: bool
+) -> tuple[Ranked, list[str], list[ApplyingInstruction]]:
+    """Rank all candidates; return notes on what the filters read, and the instructions."""
     context = search.build_search_context(engine, request.query)
     filters, notes = resolve_filters(context.run, context.namespace, request.filters)
-    return rank_candidates(context, replace(request, filters=filters)), notes
+    ranked = rank_candidates(context, replace(request, filters=filters))
+    if not with_instructions or context.vector is None:
+        return ranked, notes, []
+    applying = find_applying(
+        context.run,
+        context.namespace,
+        filters=filters,
+        terms=request.terms,
+        vector=context.vector,
+    )
+    return ranked, notes, applying
+
+
+def _leave_out_repeated(
+    scored: Sequence[tuple[float, Candidate]], section: InstructionSection
+) -> list[tuple[float, Candidate]]:
+    """Return the results without messages that say no more than a shown instruction."""
+    texts = {entry.item["message_id"]: entry.item["content"] for entry in section.instructions}
+    return [
+        (score, candidate)
+        for score, candidate in scored
+        if candidate.kind != "message"
+        or texts.get(candidate.id) != (candidate.content or "").strip()
+    ]
 
 
 def _complete(
@@ -111,6 +156,26 @@ def _explain_empty(scored: Sequence[tuple[float, Candidate]], filters: Filters) 
     if not builder.select_texts(scored):
         return "only entities or conversations were found, which have no text to show"
     return "nothing that was found fits into the budget"
+
+
+def _build_citations(section: InstructionSection, context: builder.PromptContext) -> list[Citation]:
+    """Return the citations in the order of the text."""
+    return [
+        *map(_cite_instruction, section.instructions),
+        *(_build_citation(score, candidate) for score, candidate in context.scored),
+    ]
+
+
+def _cite_instruction(entry: ApplyingInstruction) -> Citation:
+    item = entry.item
+    return Citation(
+        key=entry.citation_key,
+        id=item["message_id"] or item["id"],
+        type="message" if item["message_id"] else "instruction",
+        conversation_id=item["conversation_id"] or None,
+        timestamp=timestamps.from_milliseconds(item["timestamp_ms"]),
+        similarity_score=entry.match,
+    )
 
 
 def _build_citation(score: float, candidate: Candidate) -> Citation:

@@ -1,6 +1,6 @@
 """Searches: build the request, embed the query, and write the response."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from mcp_context_persistence.kg import limits, timestamps, validation
@@ -36,6 +36,7 @@ from mcp_context_persistence.queries.search.similar_conversations import (
 from mcp_context_persistence.runtime.config.argument_defaults import UNSET
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import conversations
+from mcp_context_persistence.services.instructions import read_instructions
 
 
 def read_request(
@@ -144,6 +145,7 @@ def search_hybrid(engine: Engine, request: SearchRequest) -> SearchHybridRespons
 
     answer = engine.embeddings.retry_when_stale(search)
     results = [_build_result(result) for result in answer.results]
+    _explain_instructions(engine, results)
     return SearchHybridResponse(
         query=request.query,
         mode=request.mode,
@@ -152,6 +154,19 @@ def search_hybrid(engine: Engine, request: SearchRequest) -> SearchHybridRespons
         best_score=results[0].similarity_score if results else None,
         notes=list(answer.notes),
     )
+
+
+def _explain_instructions(engine: Engine, results: Sequence[SearchResult]) -> None:
+    """Add evidence, kind, scope, status and rule to the results that are instructions."""
+    found = [result for result in results if result.type == "instruction"]
+    for result, stored in zip(
+        found, read_instructions(engine, [result.id for result in found]), strict=True
+    ):
+        if stored is not None:
+            result.message_id = stored.message_id
+            result.explanation["instruction"] = stored.model_dump(
+                include={"kind", "scope", "status", "rule"}
+            )
 
 
 def build_search_context(engine: Engine, query: str | None) -> search_modes.SearchContext:

@@ -1,8 +1,9 @@
 """Build a prompt context: the best results of a search as text, with citations, in a budget."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Any
 
 from mcp_context_persistence.queries.prompt_context.excerpts import (
     CITATION_PREFIXES,
@@ -17,6 +18,7 @@ from mcp_context_persistence.queries.prompt_context.fitting import (
     LINE_BREAK,
     TokenCounter,
 )
+from mcp_context_persistence.queries.prompt_context.instructions import InstructionSection
 from mcp_context_persistence.queries.prompt_context.selection import (
     required_share,
     select_excerpts,
@@ -119,6 +121,39 @@ def build(
         if context.text or not selected:
             return context
     return PromptContext(text="", tokens=0, scored=())
+
+
+def build_with_section(
+    scored: Sequence[tuple[float, Candidate]],
+    section: InstructionSection,
+    *,
+    budget: int,
+    count_tokens: TokenCounter,
+    **options: Any,
+) -> tuple[InstructionSection, PromptContext]:
+    """Build a prompt context that begins with the instructions of the user.
+
+    Args:
+        scored: As in `build`.
+        section: The instructions. The last ones are left out where the whole text is too long.
+        budget: The token budget of the whole text.
+        count_tokens: As in `build`.
+        options: Other arguments of `build`.
+
+    Returns:
+        The section as it is shown, and the context with it.
+    """
+    while section.text:
+        (used,) = count_tokens([section.text + BLANK_LINE])
+        body = PromptContext(text="", tokens=0, scored=())
+        if used < budget:
+            body = build(scored, budget=budget - used, count_tokens=count_tokens, **options)
+        text = BLANK_LINE.join(filter(None, (section.text, body.text)))
+        (tokens,) = count_tokens([text])
+        if tokens <= budget:
+            return section, replace(body, text=text, tokens=tokens)
+        section = section.shorten()
+    return section, build(scored, budget=budget, count_tokens=count_tokens, **options)
 
 
 def _fit(excerpts: Sequence[Excerpt], *, budget: int, count_tokens: TokenCounter) -> PromptContext:

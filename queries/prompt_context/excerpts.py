@@ -146,8 +146,12 @@ def citation_key(candidate: Candidate) -> str:
 
     Brackets and percent signs of the id are percent-encoded (RFC 3986).
     """
-    encoded = candidate.shown_id.replace("%", "%25").replace("[", "%5B").replace("]", "%5D")
-    return f"{CITATION_PREFIXES[candidate.kind]}:{encoded}"
+    return f"{CITATION_PREFIXES[candidate.kind]}:{encode_id(candidate.shown_id)}"
+
+
+def encode_id(item_id: str) -> str:
+    """Return an id with percent-encoded brackets and percent signs."""
+    return item_id.replace("%", "%25").replace("[", "%5B").replace("]", "%5D")
 
 
 def _labels(candidate: Candidate) -> tuple[str, ...]:

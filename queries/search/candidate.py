@@ -20,7 +20,6 @@ class Candidate(NamedTuple):
         conversation_id: Its conversation; None or empty where it belongs to none.
         timestamp_ms: When it was said or created, in milliseconds since 1970.
         content: Its text.
-        is_cut: Whether the text is longer than `content`.
         metadata: JSON, where it was requested.
         vector_score: Raw cosine, -1 to 1; None where the vector retriever did not find it.
         keyword_score: Lucene's score; None where the keyword retriever did not find it.
@@ -35,6 +34,7 @@ class Candidate(NamedTuple):
         role: The role of who wrote it, such as `user` or `assistant`.
         cosine: Raw cosine of a message, also of neighbors of what was found; None where it was not
             computed.
+        is_cut: Whether the text is longer than `content`.
         name, aliases, description: Fields of an entity.
         document_id, start, end: The document of a passage, and its range of characters.
         status: Status of a decision.
@@ -45,7 +45,6 @@ class Candidate(NamedTuple):
     conversation_id: str | None = None
     timestamp_ms: int | None = None
     content: str | None = None
-    is_cut: bool = False
     metadata: str | None = None
     vector_score: float | None = None
     keyword_score: float | None = None
@@ -56,6 +55,7 @@ class Candidate(NamedTuple):
     author: str | None = None
     role: str | None = None
     cosine: float | None = None
+    is_cut: bool = False
     name: str | None = None
     aliases: Sequence[str] | None = None
     description: str | None = None
@@ -143,10 +143,15 @@ class Candidates:
     model: str | None = None
 
 
-def read_candidates(row: Row) -> Candidates:
-    """Read the row of `search/find`; what was deleted while the statement ran is left out."""
+def read_candidates(row: Row, *, characters: int) -> Candidates:
+    """Read the row of `search/find`; what was deleted while the statement ran is left out.
+
+    Args:
+        row: The row.
+        characters: How many of each message are used.
+    """
     return Candidates(
-        messages=_read_messages(row["messages"]),
+        messages=_read_messages(row["messages"], characters),
         others=[read_candidate(values) for values in row["others"] if is_present(values)],
         vector_range=ScoreRange(minimum=row["vector_min"], maximum=row["vector_max"]),
         keyword_range=ScoreRange(minimum=row["keyword_min"], maximum=row["keyword_max"]),
@@ -166,7 +171,7 @@ def read_candidates(row: Row) -> Candidates:
     )
 
 
-def _read_messages(rows: Iterable[Sequence[Any]]) -> list[Candidate]:
+def _read_messages(rows: Iterable[Sequence[Any]], characters: int) -> list[Candidate]:
     """Read messages, in the order of conversation and position."""
     messages = [
         Candidate("message", *values)
@@ -176,7 +181,16 @@ def _read_messages(rows: Iterable[Sequence[Any]]) -> list[Candidate]:
         )
     ]
     messages.sort(key=attrgetter("conversation_id", "position", "id"))
+    if any(len(message.content or "") > characters for message in messages):
+        messages = [_cut(message, characters) for message in messages]
     return messages
+
+
+def _cut(message: Candidate, characters: int) -> Candidate:
+    content = message.content or ""
+    if len(content) <= characters:
+        return message
+    return message._replace(content=content[:characters], is_cut=True)
 
 
 def read_candidate(values: Row) -> Candidate:

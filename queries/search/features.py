@@ -172,7 +172,6 @@ def calculate_features(
     questions = form["question"]
     near, near_best = neighbors.weigh(scores * _are_found(messages))
     coverage = counts.measure_coverage(counts.matrix)
-    links = query.entity_links
     columns = {
         "vector": _normalize(cosines),
         "view_vector": _normalize(neighbors.add_adjacent(cosines)),
@@ -181,8 +180,7 @@ def calculate_features(
         "conversation": _normalize(counts.score(neighbors.sum_conversations(counts.matrix))),
         "conversation_best": _normalize(neighbors.find_conversation_maxima(keyword_scores)),
         "author": _find_named_authors(authors, query.text),
-        "entities": (1 - coverage)
-        * [links[message.id].score if message.id in links else 0.0 for message in messages],
+        "entities": (1 - coverage) * _read_link_scores(messages, query.entity_links),
         "identifier": find_identifiers(texts, query.identifiers)
         if query.identifiers
         else np.zeros(len(texts)),
@@ -200,9 +198,7 @@ def calculate_features(
             neighbors, counts, cosines=cosines, keyword_scores=keyword_scores, lengths=lengths
         )
         return _join_columns([columns[name] for name in PASSAGE_FEATURES])
-    columns["user"] = assistant_share * np.array(
-        [message.role == "user" for message in messages], float
-    )
+    columns["user"] = assistant_share * _are_from_users(messages)
     columns |= {name: columns[left] * columns[right] for name, (left, right) in PRODUCTS.items()}
     return _join_columns([columns[name] for name in MESSAGE_FEATURES])
 
@@ -317,6 +313,14 @@ def _are_found(messages: Sequence[Candidate]) -> NDArray[np.bool_]:
             for message in messages
         ]
     )
+
+
+def _read_link_scores(messages: Sequence[Candidate], links: Mapping[str, EntityLink]) -> Floats:
+    return np.array([links[item.id].score if item.id in links else 0.0 for item in messages])
+
+
+def _are_from_users(messages: Sequence[Candidate]) -> Floats:
+    return np.array([message.role == "user" for message in messages], float)
 
 
 def _read_cosines(messages: Sequence[Candidate]) -> Floats:

@@ -20,7 +20,7 @@ from mcp_context_persistence.queries.search.metadata_filters import (
     resolve_bounds,
 )
 
-CONTENT_TYPES = ("message", "entity", "decision", "conversation", "document")
+CONTENT_TYPES = ("message", "entity", "decision", "instruction", "conversation", "document")
 KEYS = (
     "conversation_id",
     "date_range",
@@ -36,7 +36,7 @@ MAX_INDEX_RANGES = 12  # searches of the vector index for one filter
 MAX_INDEX_TOKENS = 500  # filter tokens in one fulltext query, which may have 1,024 clauses
 FIRST_MS, LAST_MS = -(2**63), 2**63 - 1
 NO_TOKEN = build_token("nothing", "")  # that no node has
-_KINDS_WITH_VECTORS = ("message", "entity", "decision", "document")
+_KINDS_WITH_VECTORS = ("message", "entity", "decision", "instruction", "document")
 _HIGHEST = "\uffff"
 
 
@@ -135,9 +135,9 @@ class Filters:
         if self.roles:
             passing: tuple[str, ...] = ("message",)
         elif self.conversation_ids:
-            passing = ("message", "decision")
+            passing = ("message", "decision", "instruction")
         elif self.projects or self.tags or self.metadata:
-            passing = ("message", "decision", "document")
+            passing = ("message", "decision", "instruction", "document")
         else:
             passing = _KINDS_WITH_VECTORS
         return tuple(kind for kind in self.kinds if kind in passing)

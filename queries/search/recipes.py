@@ -35,6 +35,7 @@ WEIGHTS: Mapping[str, tuple[str, ...]] = {
     "author": ("author", "user"),
     "entities": ("entities",),
     "decisions": (),
+    "instructions": (),
     "time": ("date", "month", "month_near", "when"),
     "message_form": (
         "question",
@@ -47,7 +48,11 @@ WEIGHTS: Mapping[str, tuple[str, ...]] = {
     ),
     "cross_encoder": (),  # no learned weight: see mcp_context_persistence.queries.search.reranking
 }
-KIND_WEIGHTS: Mapping[str, str] = {"entities": "entity", "decisions": "decision"}
+KIND_WEIGHTS: Mapping[str, str] = {
+    "entities": "entity",
+    "decisions": "decision",
+    "instructions": "instruction",
+}
 DEFAULT = "balanced"
 FILE = Path(__file__).with_name("recipes.json")
 _INTEGERS = {

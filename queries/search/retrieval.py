@@ -5,6 +5,7 @@ One statement runs both. It is repeated with a larger depth until there are enou
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from mcp_context_persistence.kg.cached_property import cached_property
@@ -181,9 +182,10 @@ class Retrieval:
 
     def build_statement(self, depth: Depth) -> Statement[Candidates]:
         """Return the statement of one round."""
+        space = self.vector.vector_state.active if self.vector else None
         return Statement(
             name="search/find",
-            names={INDEX: self._parameters["index"]} if self.vector else {},
+            names={INDEX: space.index, PROPERTY: space.property_name} if space else {},
             parameters={
                 "batch": {
                     **self._parameters,
@@ -194,7 +196,9 @@ class Retrieval:
                     "keyword_limit": depth.keyword_limit,
                 }
             },
-            read=read_candidates,
+            read=partial(
+                read_candidates, characters=CHARACTERS if self.expansion else ALL_CHARACTERS
+            ),
         )
 
     @cached_property
@@ -205,7 +209,6 @@ class Retrieval:
         return {
             "namespace": self.namespace,
             "vector": self.vector.numbers if self.vector else None,
-            "vector_property": space.property_name if space else PROPERTY,
             "index": space.index if space else INDEX,
             "exact": self.is_exact,
             "scan_limit": SCAN_LIMIT + 1,
@@ -214,7 +217,8 @@ class Retrieval:
             "explain": self.with_seeds,
             "cosine_window": self._cosine_window,
             "neighbor_window": expansion.neighbor_window if expansion else 0,
-            "characters": CHARACTERS if expansion else ALL_CHARACTERS,
+            # One more than is used, which tells whether a text is longer.
+            "characters": CHARACTERS + 1 if expansion else ALL_CHARACTERS,
             **self.filters.bounds,
             "vector_weight": self.weights.vector,
             "keyword_weight": self.weights.keyword,

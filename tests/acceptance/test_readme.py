@@ -13,9 +13,13 @@ from mcp_context_persistence.queries.search.request import SEARCH_MODES
 README = Path(__file__).parents[2] / "README.md"
 SEARCHING = README.parent / "docs/searching.md"
 MESSAGES = README.parent / "docs/messages.md"
+INSTRUCTIONS = README.parent / "docs/instructions.md"
 
 
-@pytest.mark.parametrize("page", [README, SEARCHING, MESSAGES], ids=lambda page: page.name)
+PAGES = [README, SEARCHING, MESSAGES, INSTRUCTIONS]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "page"}

@@ -210,6 +210,7 @@ CALLS: dict[str, Call] = {
     ),
     "list_decisions": lambda world, *_: world.client.list_decisions(order="id"),
     "list_entities": lambda world, *_: world.client.list_entities(order="id", limit=1000),
+    "list_instructions": lambda world, *_: world.client.list_instructions(status=None),
     "list_merges": lambda world, *_: world.client.list_merges(),
     "load_conversation_history": lambda world, _, random: world.client.load_conversation_history(
         random.choice(["talk", f"{world.name}-talk"])
@@ -225,9 +226,15 @@ CALLS: dict[str, Call] = {
     "reextract": lambda world, _, random: world.client.reextract(
         random.choice([None, "talk"]), apply=random.random() < 0.5
     ),
+    "retire_instruction": lambda world, *_: world.client.retire_instruction(
+        world.client.save_instruction(f"Never write {world.name}.").instruction_id
+    ),
     "review_decision": _review,
     "save_conversation": _save_again,
     "save_decision": lambda world, *_: world.client.save_decision(*world.decision),
+    "save_instruction": lambda world, *_: world.client.save_instruction(
+        f"Always name {world.secret}.", scope=world.name
+    ),
     "save_document": lambda world, _, random: world.client.save_document(
         "handbook",
         f"{COMMON} Page {random.randrange(3)} is about {world.secret}.",

@@ -146,6 +146,15 @@ WRITE_CALLS = [
         case="reject",
     ),
     WriteCall(
+        "save_instruction",
+        lambda client, _: client.save_instruction("Always show the SQL.", scope="queries"),
+    ),
+    WriteCall(
+        "retire_instruction",
+        lambda client, one: client.retire_instruction(one),
+        lambda client: client.save_instruction("Always show the SQL.").instruction_id,
+    ),
+    WriteCall(
         "save_document",
         lambda client, _: client.save_document("paper", TEXT, metadata={"project": "shop"}),
     ),
@@ -268,6 +277,7 @@ OTHERS = {
     "find_similar_entities", "generate_embeddings", "get_conversation_stats",
     "get_decision", "get_document", "get_embedding_status", "get_entity", "get_graph_analytics",
     "get_memory_stats", "get_message", "get_metrics", "graph_data_science", "list_conversations",
-    "list_decisions", "list_entities", "list_merges", "load_conversation_history", "metrics_port",
-    "query_knowledge_graph", "search_hybrid", "search_similar_conversations",
+    "list_decisions", "list_entities", "list_instructions", "list_merges",
+    "load_conversation_history", "metrics_port", "query_knowledge_graph", "search_hybrid",
+    "search_similar_conversations",
 }  # fmt: skip

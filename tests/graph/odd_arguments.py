@@ -150,6 +150,7 @@ CALLS: dict[str, dict[str, Any]] = {
         "filters": FILTERS,
         "recipe": RECIPE,
         "diversity": 0.5,
+        "instruction_share": 0.2,
         "count_tokens": None,
     },
     "cleanup_memory": {},
@@ -255,6 +256,7 @@ CALLS: dict[str, dict[str, Any]] = {
         "limit": 3,
         "cursor": None,
     },
+    "list_instructions": {"status": ["active"], "limit": 3, "cursor": None},
     "list_merges": {"limit": 3, "before": None},
     "load_conversation_history": {
         "conversation_id": "odd",
@@ -278,6 +280,7 @@ CALLS: dict[str, dict[str, Any]] = {
         "include_unasserted": False,
     },
     "reextract": {"conversation_id": "odd", "apply": False},
+    "retire_instruction": {"instruction_id": "odd-none"},
     "review_decision": {"decision_id": "odd-none", "accept": True},
     "save_conversation": {
         "conversation_id": "odd",
@@ -295,6 +298,7 @@ CALLS: dict[str, dict[str, Any]] = {
         "outcome": "One way.",
         "confidence": 0.5,
     },
+    "save_instruction": {"text": "Answer in verse.", "scope": "poems", "kind": "instruction"},
     "save_document": {
         "document_id": "odd",
         "text": "We use pandas.",

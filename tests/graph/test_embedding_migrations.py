@@ -24,6 +24,7 @@ def save_one_of_each(client):
     client.save_decision(
         "c1", "architecture", "We compared two parsers", "The OrderParser class stays"
     )
+    client.save_instruction("Always show the source of the parser.")
     client.update_knowledge_graph(
         [{"id": "Parser", "type": "class", "name": "Parser", "description": "It parses orders"}], []
     )

@@ -25,13 +25,10 @@ def test_a_connection_that_is_interrupted_detaches_from_the_server(monkeypatch, 
 
     monkeypatch.setattr(local, "attach", lambda *_, **__: attachment)
     monkeypatch.setattr(connection, "Graph", interrupt)
+    opening = connection.Connection(
+        url.LocalTarget(path=tmp_path), load_config({}), auth=None, database=None
+    )
     with pytest.raises(KeyboardInterrupt):
-        connection.Connection(
-            url.LocalTarget(path=tmp_path),
-            load_config({}),
-            auth=None,
-            database=None,
-            server_settings=local.ServerSettings(),
-            progress=None,
-        )
+        opening.open(local.ServerSettings(), None)
+    opening.close()
     assert closed == [True]

@@ -91,3 +91,22 @@ def test_a_thread_that_cannot_be_started_is_waited_for_and_does_not_count(monkey
             threads.call(lambda: 1, seconds=0.1)
     assert threads.call(lambda: 1, seconds=5) == 1
     threads.close()
+
+
+def test_a_task_whose_caller_is_interrupted_while_its_thread_starts_keeps_no_thread(monkeypatch):
+    started, start = [], threading.Thread.start
+
+    def interrupt(thread):
+        start(thread)
+        started.append(thread)
+        raise KeyboardInterrupt
+
+    threads = DaemonThreads(name="test")
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            threads.call(int, seconds=5)
+    assert threads.call(lambda: 7, seconds=5) == 7
+    threads.close()
+    started[0].join(10)
+    assert not started[0].is_alive()

@@ -27,7 +27,7 @@ from mcp_context_persistence.kg.driver.error_mapping import (
 )
 from mcp_context_persistence.kg.driver.pool import WrongListenerError
 from mcp_context_persistence.kg.driver.server import check_version, choose_dialect
-from mcp_context_persistence.kg.driver.server_recovery import Recovery
+from mcp_context_persistence.kg.driver.server_recovery import Recovery, Restart
 from mcp_context_persistence.kg.driver.statement import BOOKKEEPING
 
 STATEMENTS = Path(cypher.__file__).parent
@@ -223,12 +223,14 @@ def test_only_a_database_that_begins_no_transaction_has_stopped(code, has, may_h
     assert (has_stopped(error), may_have_stopped(error)) == (has, may_have)
 
 
-@pytest.mark.parametrize("restart", [None, lambda _pid: None])
-def test_a_failed_commit_restarts_nothing_before_the_database_refuses_the_next_attempt(restart):
-    restarted = []
+@pytest.mark.parametrize("is_managed", [False, True])
+def test_a_failed_commit_is_noted_and_the_refusal_of_the_next_attempt_restarts(is_managed):
+    suspected, restarted = [], []
     recovery = Recovery(
         revive=None,
-        restart=restart and restarted.append,
+        restart=Restart(suspect=lambda: suspected.append(1), run=restarted.append)
+        if is_managed
+        else None,
         server_pid=lambda: 7,
         move=lambda _uri: None,
         check_open=lambda _outcome: None,
@@ -239,10 +241,10 @@ def test_a_failed_commit_restarts_nothing_before_the_database_refuses_the_next_a
     failed = server_error("Neo.DatabaseError.Transaction.TransactionCommitFailed")
     refused = server_error("Neo.DatabaseError.Transaction.TransactionStartFailed")
     try:
-        assert recovery.recover(failed, attempts, threads, server_pid=7) is bool(restart)
-        assert not restarted
-        assert recovery.recover(refused, attempts, threads, server_pid=7) is bool(restart)
-        assert restarted == ([7] if restart else [])
+        assert recovery.recover(failed, attempts, threads, server_pid=7) is is_managed
+        assert (suspected, restarted) == ([1] if is_managed else [], [])
+        assert recovery.recover(refused, attempts, threads, server_pid=7) is is_managed
+        assert restarted == ([7] if is_managed else [])
     finally:
         threads.close()
 

@@ -209,7 +209,7 @@ def test_not_excludes_values_and_what_has_no_metadata() -> None:
     filters = read_filters({"metadata.team": {"not": ["blue", 3]}})
     assert filters.groups == []
     assert filters.excluded == [build_value_token("team", text) for text in ('"blue"', "3")]
-    assert filters.kinds == ("message", "decision", "conversation", "document")
+    assert filters.kinds == ("message", "decision", "instruction", "conversation", "document")
     assert filters.impossible_kinds == ("entity",)
     assert not filters.is_in_index
     assert not filters.has_only_kinds
@@ -309,7 +309,11 @@ def test_too_many_boxes_leave_the_longest_list_to_a_check() -> None:
 
 def test_what_has_no_such_property_is_not_searched_for() -> None:
     assert read_filters({"role": "user"}).vector_kinds == ("message",)
-    assert read_filters({"conversation_id": "c"}).vector_kinds == ("message", "decision")
+    assert read_filters({"conversation_id": "c"}).vector_kinds == (
+        "message",
+        "decision",
+        "instruction",
+    )
     assert read_filters({"content_types": "entity", "project": "p"}).vector_kinds == ()
     assert read_filters({"content_types": "entity", "project": "p"}).index_ranges == []
 

@@ -1,9 +1,11 @@
 """Leases, locks, and processes by identity."""
 
 import errno
+import gc
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -105,3 +107,30 @@ def test_leases_of_ended_processes_are_removed(tmp_path):
     assert list(tmp_path.iterdir()) == [lease[0]]
     leases.give_back(lease)
     assert not watch.has_holders()
+
+
+def test_a_lock_that_an_interruption_keeps_open_is_closed_as_soon_as_nobody_refers_to_it(
+    tmp_path, monkeypatch
+):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(leases.Lock, "close", interrupt)
+        with pytest.raises(KeyboardInterrupt), leases.locked_file(tmp_path / "a", seconds=1):
+            pass
+    gc.collect()
+    assert not leases.is_locked(tmp_path / "a")
+
+
+def test_a_wait_for_a_lock_that_is_interrupted_leaves_no_file_open(tmp_path, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    taken = leases.lock(tmp_path / "a")
+    files = len(leases._open_locks)
+    monkeypatch.setattr(time, "sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        leases.lock(tmp_path / "a", seconds=10)
+    assert len(leases._open_locks) == files, caught
+    taken.close()

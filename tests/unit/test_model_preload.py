@@ -33,6 +33,7 @@ def models(monkeypatch):
 def test_a_running_server_leaves_time_for_the_embedding_model_only(models):
     embedder, extractor = models
     preload = ModelPreload(load_config({}), None)
+    preload.start()
     preload.finish_opening()
     preload.wait(10)
     assert embedder.loaded.is_set()
@@ -42,6 +43,7 @@ def test_a_running_server_leaves_time_for_the_embedding_model_only(models):
 def test_a_server_that_has_to_start_leaves_time_for_both(models):
     reports = []
     preload = ModelPreload(load_config({}), lambda *report: reports.append(report))
+    preload.start()
     preload.report("start", 0, 180)
     preload.wait(10)
     assert all(model.loaded.is_set() for model in models)
@@ -50,6 +52,7 @@ def test_a_server_that_has_to_start_leaves_time_for_both(models):
 
 def test_another_embedding_model_is_not_loaded_beforehand(models):
     preload = ModelPreload(load_config({"sentence_transformer_model": "other"}), None)
+    preload.start()
     preload.close()
     preload.wait(10)
     assert not models[0].loaded.is_set()
@@ -59,6 +62,7 @@ def test_another_embedding_model_is_not_loaded_beforehand(models):
 def test_an_error_is_left_to_the_call_that_needs_the_model(models, error):
     models[0].error = error
     preload = ModelPreload(load_config({}), None)
+    preload.start()
     preload.close()
     preload.wait(10)
     assert models[0].loaded.is_set()
@@ -110,6 +114,7 @@ def refuse(_):
 def test_models_are_loaded_later_where_no_thread_can_be_started(models, monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", refuse)
     preload = ModelPreload(load_config({}), None)
+    preload.start()
     preload.wait(10)
     assert not models[0].loaded.is_set()
 
@@ -123,7 +128,9 @@ def test_the_thread_ends_where_its_start_is_interrupted(models, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(threading.Thread, "start", interrupt)
+    preload = ModelPreload(load_config({}), None)
     with pytest.raises(KeyboardInterrupt):
-        ModelPreload(load_config({}), None)
+        preload.start()
+    preload.close()
     threads[0].join(10)
     assert not threads[0].is_alive()

@@ -87,7 +87,7 @@ def test_what_is_deleted_while_it_is_read_is_left_out() -> None:
     ]
 
     def message(message_id: str | None, conversation: str | None, position: int | None) -> Any:
-        return [message_id, conversation, 0, "hi", False, None, 0.5, None, 0.1, True, [], position]
+        return [message_id, conversation, 0, "hi" * 5, None, 0.5, None, 0.1, True, [], position]
 
     messages = [
         message("b", "c", 1),
@@ -99,6 +99,6 @@ def test_what_is_deleted_while_it_is_read_is_left_out() -> None:
     counts = ("scores", "min", "max", "rows", "matches", "messages")
     row: dict[str, Any] = {f"{name}_{part}": 0 for name in ("vector", "keyword") for part in counts}
     row |= {"messages": messages, "others": others, "scanned": 0, "revision": 1, "model": "m"}
-    candidates = read_candidates(row)
+    candidates = read_candidates(row, characters=8)
     assert [candidate.id for candidate in candidates.messages] == ["a", "b"]
     assert [candidate.id for candidate in candidates.others] == ["e"]

@@ -11,6 +11,7 @@ from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.kg.local.settings import LOOPBACK
+from mcp_context_persistence.kg.system_errors import describe_exhaustion
 from mcp_context_persistence.responses.metrics import CallMetrics, GetMetricsResponse
 from mcp_context_persistence.runtime.telemetry.call_telemetry import OK
 
@@ -74,6 +75,8 @@ class Metrics:
                 checked_port, addr=LOOPBACK, registry=self._registry
             )
         except OSError as error:
+            if describe_exhaustion(error):
+                raise
             raise ValidationError(
                 "metrics_port: cannot listen there; choose another port, or 0 for a free one"
             ) from error

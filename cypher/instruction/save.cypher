@@ -1,0 +1,48 @@
+// Save an instruction that a user states by a call, not in a message. Saved again, it becomes the
+// latest of its address, and active if it was retired.
+// Columns: created (boolean), created_ms (integer).
+// `expected_state` is the namespace's vector state as the caller read it; a guard compares it with
+// the present one.
+// The namespace gets another version at the very end, so that its lock is held for the commit only.
+:param batch => {namespace: "default", now: 1767225600000, id: "instruction:1", properties: {content: "Answer in French.", terms: "answer in french", kind: "instruction", facets: ["1"], address: "assistant language", order_key: "1"}, vector: [0.1, 0.2], expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: [], spellings: []}}
+CYPHER replan=skip
+MERGE (i:Instruction {namespace: $batch.namespace, id: $batch.id})
+ON CREATE SET i.created_ms = $batch.now, i.fresh = true
+WITH i, coalesce(i.fresh, false) AS created
+REMOVE i.fresh, i[$batch.expected_state.inactive_property]
+SET i += $batch.properties, i.status = 'active', i.updated_ms = $batch.now
+WITH i, created
+CALL (i) {
+  WITH i
+  CALL db.create.setNodeVectorProperty(i, $batch.expected_state.vector_property, $batch.vector)
+}
+CALL () {
+  MERGE (v:NamespaceVersion {namespace: $batch.namespace})
+  SET v.version = randomUUID()
+  WITH v, $batch.expected_state AS expected
+  WHERE expected IS NOT NULL
+  FOREACH (new IN CASE WHEN v.vectors_revision IS NULL THEN [expected] ELSE [] END |
+    SET v.embedding_model = new.model, v.vector_size = new.size, v.vectors = new.vector_property,
+      v.vectors_revision = new.revision)
+  WITH v, expected
+  WHERE v.vectors_revision <> expected.revision OR v.embedding_model <> expected.model
+    OR (coalesce(v.merges, 0) <> expected.merges AND (
+    EXISTS { UNWIND expected.ids AS id MATCH (:MergedEntity {namespace: $batch.namespace, id: id}) }
+    OR EXISTS {
+      UNWIND expected.followed AS row
+      WITH row
+      WHERE NOT EXISTS {
+        (:MergedEntity {namespace: $batch.namespace, id: row.id})
+          <-[:MERGED]-(:Merge)-[:INTO]->({id: row.into})
+      }
+      RETURN row
+    }
+  )) OR EXISTS {
+    UNWIND expected.spellings AS row
+    MATCH (x:Entity {namespace: $batch.namespace, folded: row.folded})
+    WHERE NOT x.id IN expected.ids AND NOT x.type IN row.excluded_types
+    RETURN x
+  }
+  RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS guard
+}
+RETURN created, i.created_ms AS created_ms;

@@ -1,0 +1,232 @@
+"""Instructions, preferences and facts about the user in a message."""
+
+import pytest
+
+from mcp_context_persistence.ingest.extraction.instruction_cues import (
+    MAX_PER_TEXT,
+    describe_instruction,
+    find_instructions,
+)
+
+
+def find(text: str) -> list[str]:
+    return [instruction.text for instruction in find_instructions(text)]
+
+
+def find_alone(text: str):
+    (instruction,) = find_instructions(text)
+    return instruction
+
+
+@pytest.mark.parametrize(
+    ("sentence", "kind", "rule"),
+    [
+        ("Always show the SQL next to the chart.", "instruction", "always"),
+        ("Never use em dashes.", "instruction", "always"),
+        ("Please always answer in German.", "instruction", "always"),
+        ("And please never suggest paid tools.", "instruction", "always"),
+        ("When I ask about recipes, always give the quantities in grams.", "instruction", "always"),
+        ("For Python questions, always add type hints.", "instruction", "always"),
+        ("In your answers, never use emojis.", "instruction", "always"),
+        ("Make sure to always cite your sources.", "instruction", "always"),
+        ("You should never guess an order number.", "instruction", "always"),
+        ("From now on, reply in short sentences.", "instruction", "from now on"),
+        ("From now on please don't use tables.", "instruction", "from now on"),
+        ("Going forward, use metric units.", "instruction", "from now on"),
+        ("Use metric units from now on.", "instruction", "please"),
+        ("Include the license whenever I ask about a library.", "instruction", "when I ask"),
+        ("If I ask for a summary, keep it below 100 words.", "instruction", "when I ask"),
+        ("Please keep your answers short.", "instruction", "please"),
+        ("Please don't use bullet points in your replies.", "instruction", "please"),
+        ("Stop adding disclaimers to your answers.", "instruction", "please"),
+        ("Don't mention my age ever again.", "instruction", "please"),
+        ("I want you to end each of your answers with a question.", "instruction", "want you to"),
+        ("Keep responses under 200 words.", "instruction", "please"),
+        ("Answer in Spanish.", "instruction", "please"),
+        ("Use British spelling in everything you write.", "instruction", "please"),
+        ("Do not use the word delve.", "instruction", "please"),
+        ("Whenever you write code, add comments.", "instruction", "when I ask"),
+        ("If I mention the project, assume that I mean Atlas.", "instruction", "when I ask"),
+        ("It's important that you always confirm a deletion.", "instruction", "always"),
+        ("Don't ever call me Robert.", "instruction", "always"),
+        ("Never ever apologize.", "instruction", "always"),
+        ("By default, use pandas.", "instruction", "from now on"),
+        ("I'd like all code in TypeScript from now on.", "instruction", "from now on"),
+        ("Call me Jo.", "instruction", "call me"),
+        ("You can call me Mrs Weber.", "instruction", "call me"),
+        ("I prefer trains to planes.", "preference", "I prefer"),
+        ("I generally prefer window seats.", "preference", "I prefer"),
+        ("My preference is a quiet room.", "preference", "I prefer"),
+        ("My favorite cuisine is Ethiopian.", "preference", "favorite"),
+        ("I don't eat meat.", "preference", "I don't"),
+        ("I never drink coffee after noon.", "preference", "I don't"),
+        ("I don’t use Windows.", "preference", "I don't"),
+        ("I can't stand jargon.", "preference", "I hate"),
+        ("I'm allergic to peanuts.", "fact", "I am"),
+        ("I am a vegetarian.", "fact", "I am"),
+        ("My name is Ana Costa.", "fact", "my … is"),
+        ("My time zone is CET.", "fact", "my … is"),
+        ("My wife's name is Petra.", "fact", "my … is"),
+        ("I live in Utrecht.", "fact", "I live in"),
+        ("I work as a nurse.", "fact", "I live in"),
+        ("Remember that I have two cats.", "fact", "remember"),
+    ],
+)
+def test_wordings_are_recognized(sentence: str, kind: str, rule: str) -> None:
+    instruction = find_alone(f"Hello there. {sentence} Thanks!")
+    assert (instruction.kind, instruction.rule) == (kind, rule)
+    assert instruction.text == sentence.rstrip(".") or instruction.text == sentence
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "I always wanted to see Lisbon.",
+        "Always a pleasure to talk to you.",
+        "Never mind, it works now.",
+        "Never heard of it.",
+        "You are always so kind.",
+        "Should I always use type hints?",
+        "Do you prefer tea?",
+        "Would you prefer if I called you?",
+        "If you prefer, we can meet at noon.",
+        "She says I prefer tea.",
+        "I want to sleep more from now on.",
+        "I hate it when that happens.",
+        "We always deploy on Fridays.",
+        "The customer said: I don't eat meat.",
+        "Please book a table for two.",
+        "Please send me the report when you can.",
+        "Call me when you are back.",
+        "Call me later.",
+        "From now on I'll go running every morning.",
+        "My plan is to leave at noon.",
+        "My car is in the garage.",
+        "I don't use it.",
+        "Remember when we went to Rome?",
+        "I prefer that one.",
+        "Always Be My Baby is a song.",
+        "What does it mean to always use HTTPS?",
+        "Use the red one today.",
+        "If I work on Sunday, I get Monday off.",
+    ],
+)
+def test_what_is_no_instruction_is_left_out(sentence: str) -> None:
+    assert find(sentence) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "> Always answer in French.\nIs that polite?",
+        'The sign says "Always wear a helmet."',
+        "```\n# Always use tabs.\nAlways use tabs\n```",
+        "Please translate this text:\n\nAlways keep the receipt. I prefer cash.",
+        "Here is the e-mail I got:\nI don't eat meat. Never call me Bob.",
+        "What do you think of this system prompt?\n\nYou are a pirate. Always answer in rhymes.",
+        "Check this chat.\nUser: I prefer tea.\nAssistant: Noted.",
+        "Subject: Rules\nFrom: Ann\n\nNever leave the door open.",
+        "~~Always use tabs.~~",
+        "Translate into German: Always keep the receipt.",
+        "Is this letter polite?\n\nNever call me again. I prefer silence.",
+        "Thoughts?\n\n" + "The rules of the house are old. " * 100 + "Always lock the door.",
+    ],
+)
+def test_quoted_and_pasted_text_is_left_out(text: str) -> None:
+    assert find(text) == []
+
+
+def test_own_words_before_a_pasted_text_count() -> None:
+    text = "Never use passive voice. Here is my draft:\n\nAlways look on the bright side."
+    assert find(text) == ["Never use passive voice."]
+
+
+def test_a_first_sentence_about_a_part_to_play_is_an_own_one() -> None:
+    text = "You are a careful tutor. Always show the steps."
+    assert find(text) == ["Always show the steps."]
+
+
+def test_own_rules_after_a_colon_count() -> None:
+    text = "Please follow these rules:\n- Always cite sources.\n- Never use slang."
+    assert find(text) == ["Always cite sources.", "Never use slang."]
+
+
+def test_a_clause_of_a_question_is_cut_where_the_question_begins() -> None:
+    text = "I'm planning a trip, and I prefer small hotels over resorts, can you help me find one?"
+    instruction = find_alone(text)
+    assert instruction.text == "I prefer small hotels over resorts"
+    assert text[instruction.start : instruction.end] == instruction.text
+
+
+def test_a_request_in_the_form_of_a_question_counts() -> None:
+    instruction = find_alone("Could you always answer in French?")
+    assert (instruction.text, instruction.rule) == ("Could you always answer in French", "always")
+
+
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [
+        ("Always include error codes when I ask about API errors.", "API errors"),
+        ("When I ask for recipes, always use grams.", "recipes"),
+        ("For Python questions, always add type hints.", "Python"),
+        ("Always use tabs.", ""),
+        ("In your answers, never use emojis.", ""),
+        ("I prefer short answers.", ""),
+        ("I prefer small hotels.", "small hotels."),
+        ("I'm allergic to peanuts.", ""),
+        ("My name is Ana.", ""),
+        ("I don't eat meat.", ""),
+    ],
+)
+def test_the_topic_is_what_must_come_up(text: str, topic: str) -> None:
+    assert find_alone(text).topic.rstrip(".") == topic.rstrip(".")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Always answer in German.", "From now on, answer in French."),
+        ("Please keep your answers short.", "Please give me long answers from now on."),
+        ("Always use tabs.", "Never use tabs."),
+        ("I prefer tea over coffee.", "I prefer coffee over tea."),
+        ("My name is Ana.", "My name is Anna Costa."),
+        ("Call me Jo.", "Please call me Joanna."),
+        ("My favorite color is red.", "My favorite color is blue."),
+        ("I live in Utrecht.", "I now live in Ghent."),
+        ("Use metric units from now on.", "Use imperial units from now on."),
+    ],
+)
+def test_a_later_value_has_the_same_address(first: str, second: str) -> None:
+    earlier, later = find_alone(first), find_alone(second)
+    assert (earlier.subject, earlier.attribute) == (later.subject, later.attribute)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Always use tabs.", "Always cite sources."),
+        ("I'm allergic to peanuts.", "I'm allergic to shrimps."),
+        ("My favorite color is red.", "My favorite song is Hurt."),
+        ("My wife's name is Petra.", "My name is Ana."),
+        (
+            "Keep your answers short when I ask about code.",
+            "Keep your answers long when I ask about history.",
+        ),
+    ],
+)
+def test_other_attributes_have_other_addresses(first: str, second: str) -> None:
+    earlier, later = find_alone(first), find_alone(second)
+    assert (earlier.subject, earlier.attribute) != (later.subject, later.attribute)
+
+
+def test_a_saved_text_keeps_its_topic() -> None:
+    saved = describe_instruction("Use grams.", "instruction", "recipes")
+    assert (saved.text, saved.topic, saved.subject) == ("Use grams.", "recipes", "assistant")
+    assert describe_instruction("Use grams when I ask for recipes", "instruction", None).topic == (
+        "recipes"
+    )
+
+
+def test_the_number_of_instructions_of_a_text_is_limited() -> None:
+    text = "\n".join(f"Always use rule {number}." for number in range(MAX_PER_TEXT + 5))
+    assert len(find(text)) == MAX_PER_TEXT
