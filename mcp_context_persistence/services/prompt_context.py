@@ -122,14 +122,24 @@ def _search(
 def _leave_out_repeated(
     scored: Sequence[tuple[float, Candidate]], section: InstructionSection
 ) -> list[tuple[float, Candidate]]:
-    """Return the results without messages that say no more than a shown instruction."""
-    texts = {entry.item["message_id"]: entry.item["content"] for entry in section.instructions}
+    """Return the results without messages that say no more than the instructions shown."""
+    texts: dict[str, list[str]] = {}
+    for entry in section.instructions:
+        texts.setdefault(entry.item["message_id"] or "", []).append(entry.item["content"])
     return [
         (score, candidate)
         for score, candidate in scored
         if candidate.kind != "message"
-        or texts.get(candidate.id) != (candidate.content or "").strip()
+        or candidate.id not in texts
+        or _says_more(candidate.content or "", texts[candidate.id])
     ]
+
+
+def _says_more(content: str, texts: Sequence[str]) -> bool:
+    """Return whether a content has letters or digits besides some texts in it."""
+    for text in texts:
+        content = content.replace(text, "")
+    return any(map(str.isalnum, content))
 
 
 def _complete(

@@ -22,6 +22,7 @@ PASSING = {
     "version",
     "revision",
     "merges",
+    "order_key",
     "namespace",
 }
 
@@ -224,7 +225,7 @@ def canonical(graph: Graph, namespace: str) -> Any:
             sort_keys=True,
         )
 
-    labels = "Conversation|Message|Chunk|Entity|Decision|MergedEntity"
+    labels = "Conversation|Message|Chunk|Entity|Decision|Instruction|MergedEntity"
     nodes = ask(
         graph,
         f"MATCH (x:{labels} {{namespace: $n}}) RETURN labels(x) AS labels, properties(x) AS own",

@@ -53,8 +53,8 @@ def fill(client, count=12):
 
 def vectors(client, prop="embedding"):
     records = client._engine.graph.driver.execute_query(
-        "MATCH (n:Message|Chunk|Entity|Decision {namespace: $n}) RETURN labels(n)[0] AS label, "
-        "n.id AS id, n[$p] AS vector",
+        "MATCH (n:Message|Chunk|Entity|Decision|Instruction {namespace: $n}) "
+        "RETURN labels(n)[0] AS label, n.id AS id, n[$p] AS vector",
         n=client._engine.namespace,
         p=prop,
     ).records

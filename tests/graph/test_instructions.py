@@ -93,6 +93,13 @@ def test_a_prompt_context_begins_with_what_applies(talk):
     assert TALK[2]["content"] not in context.text.split("\n\n", maxsplit=1)[1]
 
 
+def test_a_message_that_only_states_what_is_shown_is_not_repeated(client):
+    content = "I don't eat meat. Please keep your answers short."
+    client.save_conversation("kitchen", [{"role": "user", "content": content}])
+    context = client.build_context("meat", token_budget=400)
+    assert context.text.count("meat") == context.text.count("short") == 1
+
+
 def test_a_topic_that_does_not_come_up_does_not_apply(talk):
     assert show(talk, "Who won the chess match?", token_budget=500) == [TALK[0]["content"]]
     assert show(talk, "Where could I stay in a hotel?") == [

@@ -176,6 +176,8 @@ def save_every_property(client):
         metadata={"tags": ["x"]},
     )
     client.append_messages("c", [{"role": "user", "content": ["In parts."]}])
+    wish = {"role": "user", "content": "Always use polars.", "metadata": {"a": 1, "project": "q"}}
+    client.append_messages("c", [wish])
     client.save_decision("c", "architecture", "We talked about pandas", "Use polars", 0.5)
     client.extract_entities("The OrderParser class uses polars.", conversation_id="c")
     client.update_knowledge_graph([{"id": "e", "metadata": {"a": 1}, "description": "d"}], [])
@@ -224,6 +226,3 @@ def test_the_object_mapper_has_the_labels_and_properties_of_the_graph(client):
         "SHOW CONSTRAINTS YIELD labelsOrTypes, properties RETURN labelsOrTypes[0] AS label"
     ).records
     assert {row["label"] for row in constraints} == set(ogm.SchemaVersion.ALL)
-
-
-ALL = "Message|Chunk|Entity|Decision|Conversation"

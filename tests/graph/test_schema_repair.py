@@ -58,7 +58,7 @@ FULLTEXT = (
 )
 
 
-ALL = "Message|Chunk|Entity|Decision|Conversation"
+ALL = "Message|Chunk|Entity|Decision|Instruction|Conversation"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,10 @@ FULLTEXT = (
     "CREATE FULLTEXT INDEX memory_text FOR (n:{}) ON EACH [n.content, n.facets] "
     "OPTIONS {{indexConfig: {{`fulltext.analyzer`: 'english'}}}}"
 )
+TERMS_INDEX = (
+    "CREATE FULLTEXT INDEX memory_text FOR (n:Message|Chunk|Entity|Decision|Conversation) "
+    "ON EACH [n.terms, n.facets] OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace'}}"
+)
 TERMS = "MATCH (n) WHERE n.terms IS NOT NULL REMOVE n.terms"
 TYPES = (
     "MATCH (v:NamespaceVersion) WHERE $n IS NULL OR v.namespace = $n "
@@ -48,6 +52,11 @@ def make_old(
     """
     migrations.ensure_schema(graph, vector_size=vector_size)
     with graph.driver.session() as session:
+        if version < 9:
+            session.run("DROP CONSTRAINT instruction_id").consume()
+            session.run("DROP INDEX instruction_address").consume()
+            session.run("DROP INDEX memory_text").consume()
+            session.run(TERMS_INDEX).consume()
         if version < 8:
             session.run("DROP INDEX entity_folded").consume()
             rows = [
