@@ -164,8 +164,14 @@ def give_back(lease: tuple[Path, Lock]) -> None:
     """Remove a lease of this process; a forked child does not remove its parent's."""
     file, taken = lease
     if taken.is_open:
-        file.unlink(missing_ok=True)
+        _remove(file)
         taken.close()
+
+
+def _remove(lease: Path) -> None:
+    """Remove the file of a lease; where the system refuses that, its lock alone counts."""
+    with contextlib.suppress(OSError):
+        lease.unlink(missing_ok=True)
 
 
 def list_holders(folder: Path) -> list[int]:
@@ -175,7 +181,7 @@ def list_holders(folder: Path) -> list[int]:
         if is_locked(lease):
             pids.append(int(lease.name.split("-", 1)[0]))
         else:
-            lease.unlink(missing_ok=True)
+            _remove(lease)
     return pids
 
 
@@ -203,7 +209,7 @@ class LeaseWatch:
                 continue  # its process lives
             lease.close()
             del self._leases[file]
-            file.unlink(missing_ok=True)
+            _remove(file)
         return bool(self._leases)
 
 

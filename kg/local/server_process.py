@@ -117,6 +117,7 @@ class ServerProcess:
             )
         store.check_data()
         store.make_folders()
+        store.remove_empty_id()
         Path(specification["native"]).mkdir(mode=0o700, parents=True, exist_ok=True)
         configuration.write(store, specification["options"])
 

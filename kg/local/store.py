@@ -161,6 +161,16 @@ class Store:
         for folder in self._folders:
             folder.mkdir(mode=0o700, exist_ok=True)
 
+    def remove_empty_id(self) -> None:
+        """Remove Neo4j's id of this server where it is empty; Neo4j then makes another one.
+
+        It is not written to the disk at once. So it is empty if the host dies soon after the first
+        start, and no server would start any more.
+        """
+        server_id = self.data / "server_id"
+        if server_id.exists() and server_id.stat().st_size == 0:
+            server_id.unlink()
+
     def _check_unmarked(self) -> None:
         """Refuse a folder without `store.json`, unless it is a store that has only lost that file.
 

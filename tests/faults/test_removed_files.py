@@ -206,3 +206,15 @@ def test_a_running_store_goes_on_without_one_of_its_files_or_says_which_one_is_m
             if psutil.pid_exists(state.pid):
                 os.kill(state.pid, signal.SIGKILL)
     eventually(lambda: is_gone(state))
+
+
+def test_a_store_whose_host_died_after_its_first_start_opens_again(tmp_path):
+    """Neo4j writes this file without waiting for the disk, so that it may be empty then."""
+    store = tmp_path / "store"
+    with stopped_at_the_end(store):
+        with local.attach(store, settings=QUICK) as attached:
+            run(attached, "CREATE (:Kept {id: 1})")
+        local.stop(store, force=True)
+        os.truncate(store / "data" / "server_id", 0)
+        with local.attach(store, settings=QUICK) as attached:
+            assert run(attached, "MATCH (n:Kept) RETURN n.id AS id") == [{"id": 1}]

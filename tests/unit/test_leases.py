@@ -1,5 +1,6 @@
 """Leases, locks, and processes by identity."""
 
+import errno
 import gc
 import os
 import subprocess
@@ -36,6 +37,19 @@ def test_a_lease_that_is_interrupted_holds_no_lock(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         leases.take_lease(tmp_path)
     assert not any(map(leases.is_locked, tmp_path.iterdir()))
+
+
+def test_a_lease_ends_on_a_read_only_file_system(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    lease = leases.take_lease(tmp_path)
+    watch = leases.LeaseWatch(tmp_path)
+    assert watch.has_holders()
+    monkeypatch.setattr(Path, "unlink", refuse)
+    leases.give_back(lease)
+    assert not watch.has_holders()
+    assert leases.list_holders(tmp_path) == []
 
 
 def test_a_lock_that_others_hold_cannot_be_taken(tmp_path):
