@@ -17,6 +17,7 @@ def test_a_connection_that_is_interrupted_detaches_from_the_server(monkeypatch, 
         user="neo4j",
         password="",
         credentials=None,
+        suspect=None,
         close=lambda: closed.append(True),
     )
 
