@@ -307,9 +307,9 @@ def test_a_proper_value_lets_nothing_else_through(shared, key):
             try:
                 answer = search(shared, {key: GOOD[key]})
             except ValidationError as error:
-                assert name in LISTS, error
-                assert "does not apply" in str(error)
-                continue
+                if name in LISTS and "does not apply" in str(error):
+                    continue
+                raise
             if (name, key) in {
                 ("search_similar_conversations", "confidence_min"),
                 ("search_hybrid", "confidence_min"),
