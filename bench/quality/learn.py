@@ -12,6 +12,7 @@ queries/search/ranker.json. To learn from questions of your own, use
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from bench.datasets.sets import beam, evidence, locomo, qmsum
 from bench.quality.qmsum import gold as meeting_gold
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.cli.train_ranker import collect_question, report
+from mcp_context_persistence.models import Conversation
 from mcp_context_persistence.queries.search.recipes import named_recipes
 from mcp_context_persistence.queries.search.training import Group
 
@@ -46,28 +48,13 @@ def collect_chats(data: Path, url: str, *, with_results: bool = False) -> list[G
     """Collect the questions of LoCoMo."""
     groups = []
     for name, sessions, sample in locomo(data):
-        group = Group(name=name, any_is_enough=False)
-        with ContextPersistenceClient(
-            url, namespace=f"learn-{name}", config={"deadline": 300.0}
-        ) as client:
-            client.batch_save_conversations(
-                [session.model_copy(update={"mode": "conversation"}) for session in sessions]
-            )
-            ids = {message.id for session in sessions for message in session.messages}
-            for question in sample["qa"]:
-                if relevant := evidence(question) & ids:
-                    text = question["question"]
-                    group.questions.append(
-                        collect_question(
-                            client,
-                            text,
-                            relevant,
-                            category=str(question["category"]),
-                            results=run_searches(client, text) if with_results else None,
-                        )
-                    )
-        print(f"{name}: {len(group.questions)} questions", flush=True)
-        groups.append(group)
+        ids = {message.id for session in sessions for message in session.messages}
+        judgments = [
+            (question["question"], relevant, str(question["category"]))
+            for question in sample["qa"]
+            if (relevant := evidence(question) & ids)
+        ]
+        groups.append(_collect_group(name, sessions, judgments, url, with_results=with_results))
     return groups
 
 
@@ -75,28 +62,38 @@ def collect_assistants(data: Path, url: str, *, with_results: bool = False) -> l
     """Collect the questions of BEAM that have evidence; none where the set is missing."""
     groups = []
     for name, batches, questions in beam(data):
-        group = Group(name=name, any_is_enough=False)
-        with ContextPersistenceClient(
-            url, namespace=f"learn-{name}", config={"deadline": 300.0}
-        ) as client:
-            client.batch_save_conversations(
-                [batch.model_copy(update={"mode": "conversation"}) for batch in batches]
-            )
-            for question in questions:
-                if relevant := {str(number) for number in question["evidence"]}:
-                    text = question["question"]
-                    group.questions.append(
-                        collect_question(
-                            client,
-                            text,
-                            relevant,
-                            category=question["ability"],
-                            results=run_searches(client, text) if with_results else None,
-                        )
-                    )
-        print(f"{name}: {len(group.questions)} questions", flush=True)
-        groups.append(group)
+        judgments = [
+            (question["question"], {str(number) for number in numbers}, question["ability"])
+            for question in questions
+            if (numbers := question["evidence"])
+        ]
+        groups.append(_collect_group(name, batches, judgments, url, with_results=with_results))
     return groups
+
+
+def _collect_group(
+    name: str,
+    conversations: Iterable[Conversation],
+    judgments: Iterable[tuple[str, set[str], str]],
+    url: str,
+    *,
+    with_results: bool,
+) -> Group:
+    """Save a chat; return its questions, of which each has relevant messages and a category."""
+    group = Group(name=name, any_is_enough=False)
+    with ContextPersistenceClient(
+        url, namespace=f"learn-{name}", config={"deadline": 300.0}
+    ) as client:
+        client.batch_save_conversations(
+            [item.model_copy(update={"mode": "conversation"}) for item in conversations]
+        )
+        for text, relevant, category in judgments:
+            results = run_searches(client, text) if with_results else None
+            group.questions.append(
+                collect_question(client, text, relevant, category=category, results=results)
+            )
+    print(f"{name}: {len(group.questions)} questions", flush=True)
+    return group
 
 
 def collect_meetings(

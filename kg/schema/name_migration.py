@@ -2,14 +2,12 @@
 
 from mcp_context_persistence.kg.deadline import Deadline
 from mcp_context_persistence.kg.driver.graph import Graph
-from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
-from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.driver.statement import Row
 from mcp_context_persistence.kg.filter_tokens import build_token
 from mcp_context_persistence.kg.identifiers import fold_name
-from mcp_context_persistence.kg.limits import SCHEMA_SECONDS
+from mcp_context_persistence.kg.schema.paged_migration import rewrite_nodes
 
 LABELS = ("Entity", "MergedEntity")
-PAGE = 1_000
 
 
 def fill_folded_names(graph: Graph, deadline: Deadline) -> None:
@@ -20,24 +18,18 @@ def fill_folded_names(graph: Graph, deadline: Deadline) -> None:
     Raises:
         DatabaseError: Some are left at the deadline.
     """
-    for label in LABELS:
-        while rows := _read_page(graph, label, deadline):
-            statement: Statement[Row] = Statement(
-                name="schema/write_names", parameters={"rows": rows}, read=as_is, writes=True
-            )
-            graph.run(statement, deadline=_seconds_left(deadline))
-
-
-def _read_page(graph: Graph, label: str, deadline: Deadline) -> list[Row]:
-    batch = {"label": label, "limit": PAGE}
-    statement: Statement[Row] = Statement(
-        name="schema/read_names", parameters={"batch": batch}, read=as_is
+    rewrite_nodes(
+        graph,
+        LABELS,
+        deadline,
+        read="schema/read_names",
+        write="schema/write_names",
+        build_row=_fold_row,
+        unfinished="some entities of this store cannot be found under all spellings of their names",
     )
-    with graph.call(_seconds_left(deadline)):
-        return [_fold_row(row) for row in graph.run(statement)]
 
 
-def _fold_row(row: Row) -> Row:
+def _fold_row(_label: str, row: Row) -> Row:
     aliases, facets = list(row["aliases"] or ()), list(row["facets"] or ())
     spellings = map(fold_name, (row["id"], row["name"], *aliases))
     tokens = [build_token("spelling", spelling) for spelling in spellings]
@@ -49,13 +41,3 @@ def _fold_row(row: Row) -> Row:
         "folded": fold_name(row["name"]),
         "facets": list(dict.fromkeys([*facets, *tokens])),
     }
-
-
-def _seconds_left(deadline: Deadline) -> float:
-    if deadline.has_passed:
-        raise DatabaseError(
-            f"after {SCHEMA_SECONDS:.0f} s some entities of this store cannot be found under all "
-            "spellings of their names yet; open it again to go on",
-            retryable=True,
-        )
-    return deadline.seconds_left

@@ -6,15 +6,14 @@ from typing import Any
 
 from mcp_context_persistence.kg.deadline import Deadline
 from mcp_context_persistence.kg.driver.graph import Graph
-from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
+from mcp_context_persistence.kg.driver.statement import Row
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.filter_tokens import build_own_tokens, build_shared_tokens
-from mcp_context_persistence.kg.limits import SCHEMA_SECONDS
+from mcp_context_persistence.kg.schema.paged_migration import rewrite_nodes
 from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.text.terms import list_index_terms
 
 LABELS = ("Conversation", "Message", "Chunk", "Entity", "MergedEntity", "Decision")
-PAGE = 1_000
 
 log = logging.getLogger(__name__)
 
@@ -27,22 +26,15 @@ def fill_terms(graph: Graph, deadline: Deadline) -> None:
     Raises:
         DatabaseError: Some are left at the deadline.
     """
-    for label in LABELS:
-        while rows := _read_page(graph, label, deadline):
-            statement: Statement[Row] = Statement(
-                name="schema/write_terms", parameters={"rows": rows}, read=as_is, writes=True
-            )
-            graph.run(statement, deadline=_seconds_left(deadline))
-
-
-def _read_page(graph: Graph, label: str, deadline: Deadline) -> list[Row]:
-    batch = {"label": label, "limit": PAGE}
-    statement: Statement[Row] = Statement(
-        name="schema/read_texts", parameters={"batch": batch}, read=as_is
+    rewrite_nodes(
+        graph,
+        LABELS,
+        deadline,
+        read="schema/read_texts",
+        write="schema/write_terms",
+        build_row=_build_row,
+        unfinished="some texts of this store have no terms for the keyword search",
     )
-    with graph.call(_seconds_left(deadline)):
-        rows = graph.run(statement)
-    return [_build_row(label, row) for row in rows]
 
 
 def _build_row(label: str, row: Row) -> Row:
@@ -66,13 +58,3 @@ def _read_metadata(text: str | None) -> Mapping[str, Any]:
     except DatabaseError as error:
         log.warning("a text gets no filter tokens: %s", error)
         return {}
-
-
-def _seconds_left(deadline: Deadline) -> float:
-    if deadline.has_passed:
-        raise DatabaseError(
-            f"after {SCHEMA_SECONDS:.0f} s some texts of this store have no terms for the keyword "
-            "search yet; open it again to go on",
-            retryable=True,
-        )
-    return deadline.seconds_left

@@ -57,7 +57,8 @@ def test_indexes_that_failed_at_a_start_are_created_again_for_an_open_client(tmp
         eventually(lambda: is_gone(state))
         assert fail_lucene_indexes(store) == 2
         for mode in ("keyword", "semantic"):
-            found = client.search_hybrid("irrigation of the garden", mode).results
+            filters = {"content_types": "message"}
+            found = client.search_hybrid("irrigation of the garden", mode, filters).results
             assert [result.conversation_id for result in found] == ["talk"]
         assert unfinished(client._engine.graph) == {}
 

@@ -98,7 +98,11 @@ SEARCHES = {
         )
     ],
     "build_context": [lambda client, filters: client.build_context("budget", filters=filters)],
+    "list_conversations": [lambda client, filters: client.list_conversations(filters=filters)],
+    "list_decisions": [lambda client, filters: client.list_decisions(filters=filters)],
+    "list_entities": [lambda client, filters: client.list_entities(filters=filters)],
 }
+LISTS = {"list_conversations", "list_decisions", "list_entities"}
 # Parameters that narrow a call to one object. `None` means "all" where it is the default, and is
 # refused elsewhere.
 NARROWING = {
@@ -122,6 +126,21 @@ NARROWING = {
     "save_instruction": {"scope", "kind"},
     "save_document": {"document_id"},
     "undo_merge": {"merge_id"},
+    "delete_conversation": {"conversation_id"},
+    "delete_decision": {"decision_id"},
+    "delete_document": {"document_id"},
+    "delete_entity": {"entity_id"},
+    "delete_message": {"message_id"},
+    "delete_namespace": {"confirm"},
+    "delete_relationship": {"relationship_type", "source_entity_id", "target_entity_id"},
+    "get_decision": {"decision_id"},
+    "get_document": {"document_id"},
+    "get_entity": {"entity_id"},
+    "get_message": {"message_id"},
+    "list_conversations": {"cursor"},
+    "list_decisions": {"cursor", "status"},
+    "list_entities": {"cursor"},
+    "update_message": {"message_id"},
 }
 # Parameters that narrow nothing: what is written, how much, how.
 OTHER = {
@@ -162,13 +181,33 @@ OTHER = {
     "search_hybrid": {"query", "mode", "limit", "include_metadata", "explain"},
     "search_similar_conversations": {"query", "limit", "min_score", "include_metadata"},
     "update_knowledge_graph": {"entities", "relationships", "merge_strategy"},
+    "delete_conversation": {"dry_run"},
+    "delete_decision": {"dry_run"},
+    "delete_document": {"dry_run"},
+    "delete_entity": {"dry_run"},
+    "delete_message": {"dry_run"},
+    "delete_namespace": {"dry_run"},
+    "delete_relationship": {"dry_run"},
+    "list_conversations": {"limit", "order"},
+    "list_decisions": {"limit", "order"},
+    "list_entities": {"limit", "order"},
+    "update_message": {"content", "metadata", "name", "role", "timestamp"},
 }
 MAPPINGS = {
     "build_context": {"filters", "recipe"},
     "search_hybrid": {"filters", "recipe"},
     "search_similar_conversations": {"filters"},
+    "list_conversations": {"filters"},
+    "list_decisions": {"filters"},
+    "list_entities": {"filters"},
 }
 REQUIRED: dict[str, dict[str, Any]] = {
+    "delete_relationship": {
+        "source_entity_id": "a",
+        "target_entity_id": "b",
+        "relationship_type": "uses",
+    },
+    "update_message": {"content": "We use pandas."},
     "append_messages": {"messages": [{"role": "user", "content": "We use pandas."}]},
     "batch_extract_entities": {"texts": ["Pandas is a library."]},
     "create_relationship": {
@@ -268,7 +307,12 @@ def test_a_filter_without_a_proper_value_is_refused_by_every_search(shared, key)
 def test_a_proper_value_lets_nothing_else_through(shared, key):
     for name, searches in SEARCHES.items():
         for search in searches:
-            answer = search(shared, {key: GOOD[key]})
+            try:
+                answer = search(shared, {key: GOOD[key]})
+            except ValidationError as error:
+                if name in LISTS and "does not apply" in str(error):
+                    continue
+                raise
             if (name, key) in {
                 ("search_similar_conversations", "confidence_min"),
                 ("search_hybrid", "confidence_min"),
