@@ -3,6 +3,8 @@
 import gzip
 import json
 import math
+import random
+import statistics
 from collections import Counter
 
 import networkx as nx
@@ -92,24 +94,28 @@ def members(communities):
 
 
 @pytest.mark.parametrize("algorithm", ["leiden", "louvain"])
-def test_planted_communities_are_found(client, algorithm):
-    fill(client, [(a, b, 1.0) for a, b in read(data("graphs/LFR_N1000_mu0.1.csv.gz"))])
+def test_planted_communities_are_found(connect, namespace, algorithm):
+    edges = [(a, b, 1.0) for a, b in read(data("graphs/LFR_N1000_mu0.1.csv.gz"))]
     with gzip.open(data("graphs/LFR_N1000_mu0.1.json.gz"), "rt") as file:
         planted = {
             str(node): index
             for index, group in enumerate(json.load(file)["communities"])
             for node in group
         }
-    detected = members(client.detect_communities(algorithm))
-    nodes = sorted(detected)
-    assert len(nodes) == len(planted)
-    assert (
-        normalized_mutual_info_score(
-            [planted[node] for node in nodes], [detected[node] for node in nodes]
+    agreements = []
+    for order in range(3):  # the order of the nodes moves one graph's agreement by 0.03
+        client = connect(namespace=f"{namespace}-{order}")
+        fill(client, random.Random(order).sample(edges, len(edges)))
+        detected = members(client.detect_communities(algorithm))
+        nodes = sorted(detected)
+        assert len(nodes) == len(planted)
+        agreements.append(
+            normalized_mutual_info_score(
+                [planted[node] for node in nodes], [detected[node] for node in nodes]
+            )
         )
-        >= 0.95
-    )
-    assert members(client.detect_communities(algorithm)) == detected
+        assert members(client.detect_communities(algorithm)) == detected
+    assert statistics.mean(agreements) >= 0.95, agreements
 
 
 def test_communities_have_a_label_and_their_most_central_entities_first(client):
