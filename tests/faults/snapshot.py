@@ -64,6 +64,8 @@ def _value(key: str, value: Any) -> Any:
         return value is not None
     if key in NAMED_AFTER:
         return len(value)
+    if key == "order_key":
+        return value.partition(":")[2]  # behind its time
     if isinstance(value, str):
         return MERGE_ID.sub("merge:*", value)
     if isinstance(value, (list, tuple)) or hasattr(value, "to_native"):
