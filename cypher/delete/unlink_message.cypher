@@ -1,5 +1,5 @@
 // Take a message out of the order of its conversation: its neighbors are linked, and later messages
-// move up by one position.
+// move up by one position. If it was the last one, the conversation's `last_id` is its predecessor.
 // Columns: conversation_id (string). No row: the message does not exist.
 // Plan: the conversation is locked before anything else of it is read.
 :param batch => {namespace: "default", id: "conv-123:0", now: 1767225600000}
@@ -11,6 +11,7 @@ OPTIONAL MATCH (before:Message)-[:NEXT]->(m)
 OPTIONAL MATCH (m)-[:NEXT]->(after:Message)
 FOREACH (a IN CASE WHEN after IS NULL THEN [] ELSE [before] END |
   FOREACH (b IN CASE WHEN a IS NULL THEN [] ELSE [after] END | CREATE (a)-[:NEXT]->(b)))
+FOREACH (last IN CASE WHEN after IS NULL THEN [c] ELSE [] END | SET last.last_id = before.id)
 WITH c, m
 CALL (c, m) {
   MATCH (c)-[:HAS_MESSAGE]->(later:Message)

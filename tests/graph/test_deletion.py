@@ -38,6 +38,17 @@ def test_a_deleted_message_leaves_the_graph_of_the_other_messages(client, connec
     assert normalize(client) == normalize(other)
 
 
+def test_the_last_message_leaves_the_graph_of_those_before_it(client, connect, namespace):
+    save(client, *TALK)
+    client.delete_message("c")
+    other = connect(namespace=f"{namespace}-other")
+    save(other, *TALK[:2])
+    assert normalize(client) == normalize(other)
+    client.delete_message("a")
+    client.delete_message("b")
+    assert find_text(client, "last_id") == []
+
+
 def test_a_second_deletion_finds_nothing(client):
     save(client, *TALK)
     client.delete_message("a")
