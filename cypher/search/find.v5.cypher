@@ -6,7 +6,7 @@
 // namespace or outside the ranges is dropped. For the times that the query names it is fifty times
 // as many: none of their indexes has the times.
 // One map as parameter: lists of other lengths would be planned anew.
-:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], ranges: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan_limit: 2001, keyword_queries: ["+facets:(1)^0 +terms:(hello)"], vector_limit: 20, index_limit: 100, keyword_limit: 30, neighbor_seeds: 20, candidate_limit: 60, groups: [["1"]], excluded: [], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, vector_weight: 0.5, keyword_weight: 0.5, smallest_share: 0.05, time_ranges: [], message_ids: [], with_cosines: true, explain: false, cosine_window: 1, neighbor_window: 2, characters: 8001, limit: 10, passages: 3, content: true, metadata: false, index: "memory_vectors"}
+:param batch => {namespace: "default", vector: [0.1, 0.2], exact: false, open: true, kinds: [], ranges: [{kind: "message", conversation_id_from: "", conversation_id_to: "z", role_from: "", role_to: "z", project_from: "", project_to: "z", start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0}], scans: ["+facets:(1)"], scan_limit: 2001, keyword_queries: ["+facets:(1)^0 +terms:(hello)"], vector_limit: 20, index_limit: 100, keyword_limit: 30, neighbor_seeds: 20, candidate_limit: 60, groups: [["1"]], excluded: [], excluded_ids: [], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, vector_weight: 0.5, keyword_weight: 0.5, smallest_share: 0.05, time_ranges: [], message_ids: [], with_cosines: true, explain: false, cosine_window: 1, neighbor_window: 2, characters: 8001, limit: 10, passages: 3, content: true, metadata: false, index: "memory_vectors"}
 CYPHER replan=skip
 CALL () {
   UNWIND $batch.scans AS scan
@@ -108,6 +108,7 @@ CALL (scanned) {
     n.namespace = $batch.namespace
     AND all(tokens IN $batch.groups WHERE any(token IN n.facets WHERE token IN tokens))
     AND (size($batch.excluded) = 0 OR none(token IN n.facets WHERE token IN $batch.excluded))
+    AND (size($batch.excluded_ids) = 0 OR NOT coalesce(n.document_id, n.id) IN $batch.excluded_ids)
     AND (
       NOT $batch.bounded
       OR (
@@ -178,6 +179,7 @@ CALL (candidates, vector_min, vector_max, keyword_min, keyword_max) {
   WITH c, distance, retrieval_score, vector_score, keyword_score, neighbor_seeds,
     all(tokens IN $batch.groups WHERE any(token IN c.facets WHERE token IN tokens))
     AND (size($batch.excluded) = 0 OR none(token IN c.facets WHERE token IN $batch.excluded))
+    AND (size($batch.excluded_ids) = 0 OR NOT c.id IN $batch.excluded_ids)
     AND (NOT $batch.bounded OR $batch.start_ms <= c.timestamp_ms <= $batch.end_ms) AS is_allowed
   RETURN collect([
     c.id, c.conversation_id, c.timestamp_ms,

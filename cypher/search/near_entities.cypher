@@ -11,7 +11,7 @@
 // and of each at most `messages_per_entity` messages that the filters let through, the latest
 // first, so that an entity with very many relationships stays cheap.
 // One map as parameter: lists of other lengths would be planned anew.
-:param batch => {namespace: "default", starts: [{id: "DataProcessor", weight: 1.0}], fan: 50, max_entities: 500, messages_per_entity: 500, kinds: ["message", "entity", "decision", "conversation"], groups: [["1"]], excluded: [], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, limit: 10, metadata: false, explain: false}
+:param batch => {namespace: "default", starts: [{id: "DataProcessor", weight: 1.0}], fan: 50, max_entities: 500, messages_per_entity: 500, kinds: ["message", "entity", "decision", "conversation"], groups: [["1"]], excluded: [], excluded_ids: [], bounded: false, start_ms: 0, end_ms: 1767225600000, confidence_min: 0.0, limit: 10, metadata: false, explain: false}
 CYPHER replan=skip
 UNWIND $batch.starts AS start
 MATCH (e:Entity {namespace: $batch.namespace, id: start.id})
@@ -70,6 +70,7 @@ CALL (x, weight) {
       AND n.kind IN $batch.kinds
       AND all(tokens IN $batch.groups WHERE any(token IN n.facets WHERE token IN tokens))
       AND (size($batch.excluded) = 0 OR none(token IN n.facets WHERE token IN $batch.excluded))
+      AND (size($batch.excluded_ids) = 0 OR NOT coalesce(n.document_id, n.id) IN $batch.excluded_ids)
       AND (
         NOT $batch.bounded
         OR (
@@ -87,6 +88,7 @@ WITH n, x, w, trail, by
 WHERE n.kind IN $batch.kinds
   AND all(tokens IN $batch.groups WHERE any(token IN n.facets WHERE token IN tokens))
   AND (size($batch.excluded) = 0 OR none(token IN n.facets WHERE token IN $batch.excluded))
+  AND (size($batch.excluded_ids) = 0 OR NOT coalesce(n.document_id, n.id) IN $batch.excluded_ids)
   AND (
     NOT $batch.bounded
     OR (
@@ -104,6 +106,6 @@ WITH best.n AS n, best.score AS score, best.through AS through, best.path AS pat
 ORDER BY score DESC, coalesce(n.timestamp_ms, n.created_ms) DESC, n.id
 LIMIT $batch.limit
 RETURN n.id AS id, n.kind AS kind, n.conversation_id AS conversation_id, n.content AS content, n.description AS description,
-  coalesce(n.timestamp_ms, n.created_ms) AS timestamp_ms, n.name AS name, CASE n.kind WHEN 'message' THEN n.name END AS author,
+  coalesce(n.timestamp_ms, n.created_ms) AS timestamp_ms, n.name AS name, CASE n.kind WHEN 'message' THEN n.name END AS author, n.role AS role,
   n.position AS position, n.aliases AS aliases, n.status AS status, n.document_id AS document_id, n.start AS start, n.end AS end,
   CASE WHEN $batch.metadata THEN n.metadata END AS metadata, score, through, path;

@@ -1,6 +1,6 @@
 """The methods that search."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -41,6 +41,8 @@ class SearchCalls:
         filters: Filters | None = None,
         *,
         include_metadata: bool = False,
+        exclude_conversation_id: str | Sequence[str] | None = None,
+        exclude_ids: str | Sequence[str] | None = None,
     ) -> SearchSimilarConversationsResponse:
         """Find conversations that contain something similar to the query.
 
@@ -55,6 +57,8 @@ class SearchCalls:
             filters: See `SearchFilters`.
             include_metadata: Whether the messages and conversations in the response have their
                 metadata.
+            exclude_conversation_id: A conversation that is not returned, or a list of them.
+            exclude_ids: An id of a message that does not count, or a list of ids.
 
         Returns:
             The best conversation first, each with the messages that match best. `best_score` is the
@@ -71,6 +75,8 @@ class SearchCalls:
             min_score=min_score,
             filters=filters,
             include_metadata=include_metadata,
+            exclude_conversation_id=exclude_conversation_id,
+            exclude_ids=exclude_ids,
         )
         return self._engine.cache.get_or_compute(
             SearchSimilarConversationsResponse,
@@ -89,6 +95,8 @@ class SearchCalls:
         diversity: float = DIVERSITY,
         instruction_share: float = SHARE,
         count_tokens: Callable[[str], int] | None = None,
+        exclude_conversation_id: str | Sequence[str] | None = None,
+        exclude_ids: str | Sequence[str] | None = None,
     ) -> BuildContextResponse:
         r"""Build a text for a prompt from what is stored about a query.
 
@@ -119,6 +127,8 @@ class SearchCalls:
             count_tokens: A function that counts the tokens of a text. If you leave it out, the
                 tokenizer of the embedding model is used. A word that this tokenizer does not know
                 is counted by its bytes. This count is usually higher than that of language models.
+            exclude_conversation_id: See `search_hybrid`.
+            exclude_ids: See `search_hybrid`.
 
         Returns:
             The text, its citations and its number of tokens. If the text is empty, `notes` says
@@ -137,10 +147,21 @@ class SearchCalls:
             diversity=diversity,
             instruction_share=instruction_share,
             count_tokens=count_tokens,
+            exclude_conversation_id=exclude_conversation_id,
+            exclude_ids=exclude_ids,
         )
 
     @public_call(SearchError)
-    @unset_defaults("mode", "filters", "limit", "include_metadata", "recipe", "explain")
+    @unset_defaults(
+        "mode",
+        "filters",
+        "limit",
+        "include_metadata",
+        "recipe",
+        "explain",
+        "exclude_conversation_id",
+        "exclude_ids",
+    )
     def search_hybrid(
         self,
         query: str | HybridSearchParams,
@@ -151,6 +172,8 @@ class SearchCalls:
         *,
         recipe: str | Mapping[str, Any] = recipes.DEFAULT,
         explain: bool = False,
+        exclude_conversation_id: str | Sequence[str] | None = None,
+        exclude_ids: str | Sequence[str] | None = None,
     ) -> SearchHybridResponse:
         """Search messages, entities, decisions, instructions, conversations and documents.
 
@@ -170,6 +193,9 @@ class SearchCalls:
                 `{"base": "fast", "weights": {"time": 0}, "recency": 1.5}`. See docs/searching.md.
             explain: Whether explanations also have the `path` through the graph, the `statements`
                 that were run, and `times`: the words of the query that name a time.
+            exclude_conversation_id: A conversation of which nothing is returned, or a list of them.
+                Exclude the conversation at hand, whose messages the language model has anyway.
+            exclude_ids: An id of what is not returned, or a list of ids.
 
         Returns:
             The best result first. `similarity_score` is the cosine in mode `semantic`, and a score
@@ -188,6 +214,8 @@ class SearchCalls:
             include_metadata=include_metadata,
             recipe=recipe,
             explain=explain,
+            exclude_conversation_id=exclude_conversation_id,
+            exclude_ids=exclude_ids,
         )
         return self._engine.cache.get_or_compute(
             SearchHybridResponse,

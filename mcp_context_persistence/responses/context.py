@@ -20,6 +20,8 @@ class Citation(BaseModel):
     type: str = Field(..., description="message, decision, document or instruction")
     conversation_id: str | None = None
     timestamp: datetime | None = None
+    role: str | None = Field(None, description="Role of who wrote a message")
+    name: str | None = Field(None, description="Name of who wrote a message, where it has one")
     similarity_score: Score = Field(
         ..., description="0.0 to 1.0; comparable within one response only"
     )

@@ -88,6 +88,10 @@ class HybridSearchParams(BaseModel):
     explain: bool = Field(
         False, description="Whether results tell the path to them and the statements that were run"
     )
+    exclude_conversation_id: str | list[str] | None = Field(
+        None, description="Conversations of which nothing is returned"
+    )
+    exclude_ids: str | list[str] | None = Field(None, description="Ids of what is not returned")
 
     @field_validator("filters", mode="before")
     @classmethod
@@ -119,6 +123,8 @@ class SearchResult(BaseModel):
     conversation_id: str | None = None
     message_id: str | None = None
     timestamp: datetime | None = None
+    role: str | None = Field(None, description="Role of who wrote a message")
+    name: str | None = Field(None, description="Name of who wrote a message, where it has one")
     metadata: dict[str, Any] | None = Field(None, description="Own metadata, when asked for")
     explanation: dict[str, Any] = Field(
         default_factory=dict, description="Rank and score of each retriever that found it, and more"

@@ -19,6 +19,7 @@ from mcp_context_persistence.queries.prompt_context.instructions import (
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.filters import (
     Filters,
+    read_exclusions,
     read_filters,
     resolve_filters,
 )
@@ -42,13 +43,16 @@ def build_context(
     diversity: object,
     instruction_share: object,
     count_tokens: Callable[[str], int] | None,
+    exclude_conversation_id: object,
+    exclude_ids: object,
 ) -> BuildContextResponse:
     """Search, and make a text of the best results.
 
     Raises:
         ValidationError: An argument is not valid.
     """
-    request = _read_request(engine, query, filters, recipe)
+    checked = read_exclusions(read_filters(filters), exclude_conversation_id, exclude_ids)
+    request = _read_request(engine, query, checked, recipe)
     budget = validation.check_integer(
         "token_budget", token_budget, minimum=1, maximum=limits.TOKEN_BUDGET
     )
@@ -89,12 +93,12 @@ def build_context(
     )
 
 
-def _read_request(engine: Engine, query: object, filters: object, recipe: object) -> SearchRequest:
+def _read_request(engine: Engine, query: object, filters: Filters, recipe: object) -> SearchRequest:
     text = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
     return SearchRequest(
         query=text,
         terms=extract_terms(text, engine.config.text_language),
-        filters=read_filters(filters),
+        filters=filters,
         recipe=search.read_recipe_argument(engine, recipe),
         now_ms=now_ms(),
     )
@@ -195,6 +199,8 @@ def _build_citation(score: float, candidate: Candidate) -> Citation:
         type=candidate.kind,
         conversation_id=candidate.conversation_id or None,
         timestamp=timestamps.from_milliseconds(candidate.timestamp_ms),
+        role=candidate.role if candidate.kind == "message" else None,
+        name=candidate.author if candidate.kind == "message" else None,
         similarity_score=score,
     )
 

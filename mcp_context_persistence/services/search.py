@@ -16,7 +16,7 @@ from mcp_context_persistence.models import (
 )
 from mcp_context_persistence.queries.search import search_modes
 from mcp_context_persistence.queries.search.candidate import Candidate
-from mcp_context_persistence.queries.search.filters import read_filters
+from mcp_context_persistence.queries.search.filters import read_exclusions, read_filters
 from mcp_context_persistence.queries.search.query_terms import extract_terms
 from mcp_context_persistence.queries.search.recipes import BALANCED, Recipe, read_recipe
 from mcp_context_persistence.queries.search.request import (
@@ -49,6 +49,8 @@ def read_request(
     include_metadata: object = UNSET,
     recipe: object = UNSET,
     explain: object = UNSET,
+    exclude_conversation_id: object = UNSET,
+    exclude_ids: object = UNSET,
 ) -> SearchRequest:
     """Check the arguments of a search and build its request.
 
@@ -63,6 +65,8 @@ def read_request(
         include_metadata: Whether results carry their metadata.
         recipe: A recipe, or a mapping that changes one.
         explain: Whether explanations have paths and statements.
+        exclude_conversation_id: Conversations of which nothing is returned.
+        exclude_ids: Ids of what is not returned.
 
     Raises:
         ValidationError: An argument is not valid.
@@ -73,7 +77,9 @@ def read_request(
         set_names = query.model_fields_set if isinstance(query, HybridSearchParams) else ()
     if fields is not None:
         passed = (mode, filters, limit, include_metadata, recipe, explain)
-        if any(argument is not UNSET for argument in passed):
+        if any(
+            argument is not UNSET for argument in (*passed, exclude_conversation_id, exclude_ids)
+        ):
             raise ValidationError("give a HybridSearchParams object or keywords, not both")
         arguments = {
             name: value for name, value in fields.items() if name in set_names and name != "query"
@@ -84,7 +90,11 @@ def read_request(
         query=text,
         terms=extract_terms(text, engine.config.text_language),
         mode=_read_mode(engine, mode),
-        filters=read_filters(None if filters is UNSET else filters),
+        filters=read_exclusions(
+            read_filters(None if filters is UNSET else filters),
+            None if exclude_conversation_id is UNSET else exclude_conversation_id,
+            None if exclude_ids is UNSET else exclude_ids,
+        ),
         limit=_read_limit(engine, limit, default=LIMIT),
         include_metadata=_read_flag("include_metadata", include_metadata),
         recipe=BALANCED if recipe is UNSET else read_recipe_argument(engine, recipe),
@@ -201,6 +211,8 @@ def _build_result(result: search_modes.Result) -> SearchResult:
         content=_format_content(candidate),
         similarity_score=result.scored.score,
         timestamp=timestamps.from_milliseconds(candidate.timestamp_ms),
+        role=candidate.role if candidate.kind == "message" else None,
+        name=candidate.author if candidate.kind == "message" else None,
         metadata=load_stored(candidate.metadata, f"metadata of a result ({candidate.kind})"),
         explanation=result.explanation,
     )
@@ -222,6 +234,8 @@ def read_similar_request(
     min_score: object = UNSET,
     filters: object = None,
     include_metadata: object = False,
+    exclude_conversation_id: object = None,
+    exclude_ids: object = None,
 ) -> SimilarRequest:
     """Check the arguments of a search for similar conversations and build its request.
 
@@ -232,6 +246,8 @@ def read_similar_request(
         min_score: Likewise.
         filters: See `SearchFilters`.
         include_metadata: Whether messages and conversations carry their metadata.
+        exclude_conversation_id: Conversations that are not returned.
+        exclude_ids: Ids of messages that do not count.
 
     Raises:
         ValidationError: An argument is not valid.
@@ -244,7 +260,7 @@ def read_similar_request(
         query=validation.check_text("query", query, characters=limits.QUERY_CHARACTERS),
         limit=_read_limit(engine, limit, default=SIMILAR_LIMIT),
         min_score=validation.check_share("min_score", min_score),
-        filters=read_filters(filters),
+        filters=read_exclusions(read_filters(filters), exclude_conversation_id, exclude_ids),
     )
 
 

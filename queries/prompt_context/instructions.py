@@ -87,7 +87,7 @@ def find_applying(
     rows = run(Statement(name="instruction/applying", parameters={"batch": batch}, read=as_is))
     if rows and not vector.vector_state.is_current(rows[0]):
         raise StaleStateError
-    ranked = [_match(row, terms) for row in rows]
+    ranked = [_match(row, terms) for row in rows if not _is_excluded(row["item"], filters)]
     topical = [instruction for instruction in ranked if instruction.is_topical]
     general = [
         instruction
@@ -95,6 +95,13 @@ def find_applying(
         if not instruction.is_topical and instruction.item["scope"] == ALWAYS
     ]
     return [*sorted(topical, key=lambda instruction: -instruction.match), *general]
+
+
+def _is_excluded(item: Row, filters: Filters) -> bool:
+    return item["conversation_id"] in filters.excluded_conversation_ids or not {
+        item["id"],
+        item["message_id"],
+    }.isdisjoint(filters.excluded_ids)
 
 
 def _match(row: Row, terms: QueryTerms) -> ApplyingInstruction:

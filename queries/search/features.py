@@ -11,6 +11,7 @@ Each is between 0 and 1 and calculated from the candidates alone, without anothe
 - `author`: the query names its author
 - `user`: in a chat with an assistant, the user wrote it
 - `entities`: the entities that the query names lead to it, where its words do not say so
+- `repetition`: it repeats a query that is a question, or announces an answer without giving one
 - `question`, `answer`: it asks something; the message before it asks something and matches the
   query
 - `length`: logarithm of its length
@@ -39,6 +40,10 @@ from numpy.typing import NDArray
 
 from mcp_context_persistence.kg.text.stemming import stem
 from mcp_context_persistence.queries.search.candidate import Candidate
+from mcp_context_persistence.queries.search.query_repetition import (
+    QUESTION_MARKS,
+    RepetitionDetector,
+)
 from mcp_context_persistence.queries.search.query_terms import (
     STOP_WORDS,
     tokenize,
@@ -62,6 +67,7 @@ BASE_FEATURES = (
     "author",
     "entities",
     "identifier",
+    "repetition",
     "question",
     "answer",
     "length",
@@ -105,7 +111,6 @@ november december morning evening night recently soon day days weeks months year
 spring fall autumn since until
 """
 _TIME_WORDS = frozenset(_TIME_WORD_LIST.split())
-_QUESTION_MARKS = "?？؟"
 _DIGIT = re.compile(r"\d")
 
 
@@ -163,9 +168,10 @@ def calculate_features(
     words_by_text = split_words(texts)
     neighbors = _Neighbors(messages, window=REGION_RADIUS if for_passages else NEIGHBOR_RADIUS)
     counts = WordCounts(query.words, words_by_text, query.stems)
-    cosines = _read_cosines(messages)
+    repetition = _find_repetitions(messages, authors, query.text)
+    cosines = _limit_repetitions(_read_cosines(messages), repetition)
     lengths = np.array([len(text) for text in texts], float)
-    keyword_scores = counts.score(counts.matrix, lengths)
+    keyword_scores = _limit_repetitions(counts.score(counts.matrix, lengths), repetition)
     scores = VECTOR_SHARE * _normalize(cosines) + KEYWORD_SHARE * _normalize(keyword_scores)
     view = neighbors.add_adjacent(counts.matrix)
     form = _calculate_form_features(texts, words_by_text, lengths)
@@ -184,6 +190,7 @@ def calculate_features(
         "identifier": find_identifiers(texts, query.identifiers)
         if query.identifiers
         else np.zeros(len(texts)),
+        "repetition": repetition,
         **form,
         "answer": neighbors.shift(scores * questions, -1),
         "when": form["time_word"] * float(_WHEN.search(query.text.lower()) is not None),
@@ -207,7 +214,7 @@ def _calculate_form_features(
     texts: Sequence[str], words_by_text: Sequence[Sequence[str]], lengths: Floats
 ) -> dict[str, Floats]:
     """Calculate the features of messages that do not depend on the query."""
-    questions = [any(mark in text for mark in _QUESTION_MARKS) for text in texts]
+    questions = [any(mark in text for mark in QUESTION_MARKS) for text in texts]
     time_words = [not _TIME_WORDS.isdisjoint(words) for words in words_by_text]
     return {
         "question": np.array(questions, float),
@@ -313,6 +320,22 @@ def _are_found(messages: Sequence[Candidate]) -> NDArray[np.bool_]:
             for message in messages
         ]
     )
+
+
+def _find_repetitions(
+    messages: Sequence[Candidate], authors: Sequence[str | None], query: str
+) -> Floats:
+    texts = [message.content or "" for message in messages]
+    return np.array(RepetitionDetector(query).find(texts, authors), float)
+
+
+def _limit_repetitions(scores: Floats, repetition: Floats) -> Floats:
+    """Return scores of which those of repetitions are not above the others.
+
+    Otherwise all answers would look alike beside the question itself.
+    """
+    others = scores[repetition == 0]
+    return np.where(repetition, np.minimum(scores, others.max()), scores) if len(others) else scores
 
 
 def _read_link_scores(messages: Sequence[Candidate], links: Mapping[str, EntityLink]) -> Floats:

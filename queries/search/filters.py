@@ -38,6 +38,8 @@ FIRST_MS, LAST_MS = -(2**63), 2**63 - 1
 NO_TOKEN = build_token("nothing", "")  # that no node has
 _KINDS_WITH_VECTORS = ("message", "entity", "decision", "instruction", "document")
 _HIGHEST = "\uffff"
+_ALL = ("", _HIGHEST)
+_LAST_SURROGATE = 0xDFFF  # surrogates are no characters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,8 @@ class Filters:
         end_ms: Latest time, included; None for no end.
         confidence_min: Least confidence of what has one; messages have 1.0.
         metadata: Conditions on values of metadata, by the paths of their keys.
+        excluded_conversation_ids: Conversations of which nothing is returned.
+        excluded_ids: Ids of what is not returned.
     """
 
     conversation_ids: tuple[str, ...] = ()
@@ -63,6 +67,8 @@ class Filters:
     tags: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     metadata: Mapping[str, MetadataCondition] = field(default_factory=dict)
+    excluded_conversation_ids: tuple[str, ...] = ()
+    excluded_ids: tuple[str, ...] = ()
 
     @cached_property
     def kinds(self) -> tuple[str, ...]:
@@ -102,6 +108,13 @@ class Filters:
     @cached_property
     def excluded(self) -> list[str]:
         """The filter tokens of which a node must have none."""
+        return [
+            *(build_token("conversation_id", key) for key in self.excluded_conversation_ids),
+            *self._excluded_values,
+        ]
+
+    @cached_property
+    def _excluded_values(self) -> list[str]:
         return [
             build_value_token(path, value)
             for path, condition in self.metadata.items()
@@ -154,6 +167,7 @@ class Filters:
         return {
             "groups": self.groups,
             "excluded": self.excluded,
+            "excluded_ids": list(self.excluded_ids),
             "bounded": self.has_bounds,
             "start_ms": FIRST_MS if self.start_ms is None else self.start_ms,
             "end_ms": LAST_MS if self.end_ms is None else self.end_ms,
@@ -176,23 +190,22 @@ class Filters:
 
     @cached_property
     def _index_ranges(self) -> tuple[list[dict[str, Any]], bool]:
-        values_of: dict[str, tuple[str, ...]] = {
-            "conversation_id": self.conversation_ids,
-            "role": self.roles,
-            "project": self.projects,
+        intervals_of: dict[str, list[tuple[str, str]]] = {
+            "conversation_id": self._conversation_intervals,
+            "role": [(value, value) for value in self.roles] or [_ALL],
+            "project": [(value, value) for value in self.projects] or [_ALL],
         }
-        is_complete = not (self._unindexed_groups or self.excluded)
+        is_complete = not (self._unindexed_groups or self._excluded_values)
         kinds = self.vector_kinds
-        while (
-            len(kinds) * math.prod(len(values) or 1 for values in values_of.values())
-            > MAX_INDEX_RANGES
-        ):
-            longest = max(values_of, key=lambda name: len(values_of[name]))
-            values_of[longest], is_complete = (), False
+        while len(kinds) * math.prod(map(len, intervals_of.values())) > MAX_INDEX_RANGES:
+            longest = max(intervals_of, key=lambda name: len(intervals_of[name]))
+            if len(intervals_of[longest]) == 1:
+                break
+            intervals_of[longest], is_complete = [_ALL], False
         shared = {name: self.bounds[name] for name in ("start_ms", "end_ms", "confidence_min")}
         sides = [
-            [(name, value, value) for value in values] or [(name, "", _HIGHEST)]
-            for name, values in values_of.items()
+            [(name, first, last) for first, last in intervals]
+            for name, intervals in intervals_of.items()
         ]
         ranges = [
             {
@@ -205,6 +218,15 @@ class Filters:
             for combination in itertools.product(*sides)
         ]
         return ranges, is_complete
+
+    @cached_property
+    def _conversation_intervals(self) -> list[tuple[str, str]]:
+        """The ids of conversations that may pass, as intervals with both ends."""
+        excluded = sorted(set(self.excluded_conversation_ids))
+        if self.conversation_ids:
+            return [(key, key) for key in self.conversation_ids if key not in excluded]
+        starts = ["", *(f"{key}\0" for key in excluded)]
+        return list(zip(starts, [*map(_precede, excluded), _HIGHEST], strict=True))
 
     @cached_property
     def _indexed_groups(self) -> list[list[str]]:
@@ -273,6 +295,38 @@ def read_filters(value: object) -> Filters:
         return NO_FILTERS
     with validation.reading("filters"):
         return _read_conditions(_read_set_fields(value))
+
+
+def read_exclusions(filters: Filters, conversation_ids: object, ids: object) -> Filters:
+    """Return filters that also exclude conversations and ids; None excludes nothing.
+
+    Raises:
+        ValidationError: A value is not an id or a list of ids.
+    """
+    if conversation_ids is None and ids is None:
+        return filters
+    return replace(
+        filters,
+        excluded_conversation_ids=_read_excluded("exclude_conversation_id", conversation_ids),
+        excluded_ids=_read_excluded("exclude_ids", ids),
+    )
+
+
+def _read_excluded(name: str, value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    with validation.reading(name):
+        return read_values(name, value, validation.check_identifier)
+
+
+def _precede(text: str) -> str:
+    """Return a string after which, and before the text, no string comes that an id may be."""
+    previous = ord(text[-1]) - 1
+    return (
+        text[:-1]
+        + chr(previous if previous != _LAST_SURROGATE else _LAST_SURROGATE - 0x800)
+        + (_HIGHEST)
+    )
 
 
 def _read_conditions(value: object) -> Filters:

@@ -38,6 +38,7 @@ WEIGHTS: Mapping[str, tuple[str, ...]] = {
     "instructions": (),
     "time": ("date", "month", "month_near", "when"),
     "message_form": (
+        "repetition",
         "question",
         "question_time_word",
         "length",

@@ -182,6 +182,7 @@ class Retrieval:
 
     def build_statement(self, depth: Depth) -> Statement[Candidates]:
         """Return the statement of one round."""
+        excluded = len(self.filters.excluded_ids)  # which the indexes return first, at worst
         space = self.vector.vector_state.active if self.vector else None
         return Statement(
             name="search/find",
@@ -191,9 +192,9 @@ class Retrieval:
                     **self._parameters,
                     **self._vector_parameters(depth),
                     "keyword_queries": self._keyword_queries(depth),
-                    "vector_limit": depth.vector_limit,
-                    "index_limit": max(depth.vector_limit, FILTERED_CANDIDATES),
-                    "keyword_limit": depth.keyword_limit,
+                    "vector_limit": depth.vector_limit + excluded,
+                    "index_limit": max(depth.vector_limit, FILTERED_CANDIDATES) + excluded,
+                    "keyword_limit": depth.keyword_limit + excluded,
                 }
             },
             read=partial(

@@ -103,6 +103,7 @@ SEARCHES = {
     "list_entities": [lambda client, filters: client.list_entities(filters=filters)],
 }
 LISTS = {"list_conversations", "list_decisions", "list_entities"}
+EXCLUSIONS = {"exclude_conversation_id", "exclude_ids"}
 # Parameters that narrow a call to one object. `None` means "all" where it is the default, and is
 # refused elsewhere.
 NARROWING = {
@@ -141,6 +142,9 @@ NARROWING = {
     "list_decisions": {"cursor", "status"},
     "list_entities": {"cursor"},
     "update_message": {"message_id"},
+    "build_context": EXCLUSIONS,
+    "search_hybrid": EXCLUSIONS,
+    "search_similar_conversations": EXCLUSIONS,
 }
 # Parameters that narrow nothing: what is written, how much, how.
 OTHER = {
@@ -202,6 +206,9 @@ MAPPINGS = {
     "list_entities": {"filters"},
 }
 REQUIRED: dict[str, dict[str, Any]] = {
+    "build_context": {"query": "budget"},
+    "search_hybrid": {"query": "budget"},
+    "search_similar_conversations": {"query": "budget"},
     "delete_relationship": {
         "source_entity_id": "a",
         "target_entity_id": "b",

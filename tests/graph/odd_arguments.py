@@ -152,6 +152,8 @@ CALLS: dict[str, dict[str, Any]] = {
         "diversity": 0.5,
         "instruction_share": 0.2,
         "count_tokens": None,
+        "exclude_conversation_id": ["talk"],
+        "exclude_ids": ["odd-9"],
     },
     "cleanup_memory": {},
     "clear_cache": {},
@@ -313,6 +315,8 @@ CALLS: dict[str, dict[str, Any]] = {
         "include_metadata": False,
         "recipe": RECIPE,
         "explain": False,
+        "exclude_conversation_id": ["talk"],
+        "exclude_ids": ["odd-9"],
     },
     "search_similar_conversations": {
         "query": "pandas",
@@ -320,6 +324,8 @@ CALLS: dict[str, dict[str, Any]] = {
         "min_score": 0.5,
         "filters": FILTERS,
         "include_metadata": False,
+        "exclude_conversation_id": ["talk"],
+        "exclude_ids": ["odd-9"],
     },
     "undo_merge": {"merge_id": "odd-none"},
     "update_knowledge_graph": {

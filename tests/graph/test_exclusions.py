@@ -1,0 +1,120 @@
+"""Conversations and ids that are excluded are returned by no search, whatever it looks through."""
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.models import HybridSearchParams
+from mcp_context_persistence.queries.search.filters import Filters, read_exclusions
+
+QUERY = "Where is the budget of the harbor project?"
+MODES = ("hybrid", "semantic", "keyword", "graph")
+# Ids next to each other in the order of strings.
+TALKS = ("talk", "talk\uffee", "tal", "talk0", "tall", "Talk", "\u00e9", "~")
+
+
+@pytest.fixture
+def stored(client: ContextPersistenceClient) -> ContextPersistenceClient:
+    for talk in TALKS:
+        client.save_conversation(
+            talk,
+            [
+                {
+                    "id": f"{talk}-{number}",
+                    "role": "user",
+                    "content": f"HarborLib {number}: the budget of the harbor project is {number}.",
+                }
+                for number in range(6)
+            ],
+        )
+        client.save_decision(talk, "budget", "The budget of the harbor project", f"Pay {talk}")
+    client.save_document("harbor", "The budget of the harbor project is in the blue folder.")
+    return client
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("excluded", [["talk"], ["tal", "tall", "~"], list(TALKS)])
+def test_nothing_of_an_excluded_conversation_is_returned(
+    stored: ContextPersistenceClient, mode: str, excluded: list[str]
+) -> None:
+    everything = stored.search_hybrid(QUERY, mode, limit=100).results
+    rest = stored.search_hybrid(QUERY, mode, limit=100, exclude_conversation_id=excluded).results
+    assert {result.conversation_id for result in everything} >= set(excluded)
+    assert {(result.type, result.id) for result in rest} == {
+        (result.type, result.id) for result in everything if result.conversation_id not in excluded
+    }
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_excluded_ids_make_room_for_others(stored: ContextPersistenceClient, mode: str) -> None:
+    found = stored.search_hybrid(QUERY, mode, limit=5).results
+    ids = {result.id for result in found}
+    others = stored.search_hybrid(QUERY, mode, limit=5, exclude_ids=list(ids)).results
+    assert len(others) == 5
+    assert ids.isdisjoint(result.id for result in others)
+
+
+def test_documents_and_entities_are_excluded_by_their_ids(
+    stored: ContextPersistenceClient,
+) -> None:
+    results = stored.search_hybrid("harbor budget HarborLib", limit=100).results
+    ids = [result.id for result in results if result.type in {"document", "entity", "decision"}]
+    assert "harbor" in ids
+    rest = stored.search_hybrid("harbor budget HarborLib", limit=100, exclude_ids=ids).results
+    assert {result.type for result in rest} <= {"message", "conversation", "instruction"}
+
+
+def test_every_call_takes_the_exclusions(stored: ContextPersistenceClient) -> None:
+    excluded = list(TALKS[1:])
+    similar = stored.search_similar_conversations(
+        QUERY, min_score=0.0, limit=20, exclude_conversation_id=excluded, exclude_ids="talk-0"
+    )
+    assert [result.conversation_id for result in similar.results] == ["talk"]
+    assert "talk-0" not in {message.id for message in similar.results[0].messages}
+    context = stored.build_context(
+        QUERY, exclude_conversation_id=excluded, exclude_ids=["harbor", "talk-0"]
+    )
+    assert {citation.conversation_id for citation in context.citations} == {"talk"}
+    assert "talk-0" not in {citation.id for citation in context.citations}
+    parameters = HybridSearchParams(query=QUERY, exclude_conversation_id="talk")
+    assert "talk" not in {
+        result.conversation_id for result in stored.search_hybrid(parameters).results
+    }
+
+
+def test_instructions_of_an_excluded_conversation_do_not_apply(
+    client: ContextPersistenceClient,
+) -> None:
+    client.save_conversation(
+        "rules", [{"id": "rule", "role": "user", "content": "Always answer in French."}]
+    )
+    assert client.build_context(QUERY).instructions
+    assert not client.build_context(QUERY, exclude_conversation_id="rules").instructions
+    assert not client.build_context(QUERY, exclude_ids="rule").instructions
+
+
+IDS = st.text(
+    st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"], max_codepoint=0xFFFE),
+    min_size=1,
+    max_size=3,
+).filter(str.strip)
+
+
+@given(st.lists(IDS, min_size=1, max_size=3), st.lists(IDS, max_size=5))
+@settings(max_examples=300, deadline=None)
+def test_the_ranges_of_the_index_leave_out_exactly_the_excluded(
+    excluded: list[str], others: list[str]
+) -> None:
+    filters = read_exclusions(Filters(content_types=("message",)), excluded, None)
+    near = [f"{key}{end}" for key, end in itertools.product(excluded, ("0", "\uffee"))]
+    for key in {"", *excluded, *others, *near}:
+        inside = [
+            bounds
+            for bounds in filters.index_ranges
+            if bounds["conversation_id_from"] <= key <= bounds["conversation_id_to"]
+        ]
+        assert len(inside) == (key not in excluded), key
+    assert filters.is_in_index
