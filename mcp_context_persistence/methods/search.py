@@ -20,6 +20,7 @@ from mcp_context_persistence.runtime.call_scope import public_call
 from mcp_context_persistence.runtime.config.argument_defaults import unset_defaults
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import prompt_context, search
+from mcp_context_persistence.services.exclusions import Exclusions
 
 TOKEN_BUDGET = 2_000
 
@@ -75,8 +76,7 @@ class SearchCalls:
             min_score=min_score,
             filters=filters,
             include_metadata=include_metadata,
-            exclude_conversation_id=exclude_conversation_id,
-            exclude_ids=exclude_ids,
+            exclusions=Exclusions(conversation_id=exclude_conversation_id, ids=exclude_ids),
         )
         return self._engine.cache.get_or_compute(
             SearchSimilarConversationsResponse,
@@ -147,8 +147,7 @@ class SearchCalls:
             diversity=diversity,
             instruction_share=instruction_share,
             count_tokens=count_tokens,
-            exclude_conversation_id=exclude_conversation_id,
-            exclude_ids=exclude_ids,
+            exclusions=Exclusions(conversation_id=exclude_conversation_id, ids=exclude_ids),
         )
 
     @public_call(SearchError)
@@ -214,8 +213,7 @@ class SearchCalls:
             include_metadata=include_metadata,
             recipe=recipe,
             explain=explain,
-            exclude_conversation_id=exclude_conversation_id,
-            exclude_ids=exclude_ids,
+            exclusions=Exclusions(conversation_id=exclude_conversation_id, ids=exclude_ids),
         )
         return self._engine.cache.get_or_compute(
             SearchHybridResponse,

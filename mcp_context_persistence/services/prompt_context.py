@@ -19,17 +19,16 @@ from mcp_context_persistence.queries.prompt_context.instructions import (
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.filters import (
     Filters,
-    read_exclusions,
-    read_filters,
     resolve_filters,
 )
+from mcp_context_persistence.queries.search.hybrid_search import Ranked, rank_candidates
 from mcp_context_persistence.queries.search.query_terms import extract_terms
 from mcp_context_persistence.queries.search.request import SearchRequest
 from mcp_context_persistence.queries.search.retrieval import read_whole_texts
-from mcp_context_persistence.queries.search.search_modes import Ranked, rank_candidates
 from mcp_context_persistence.responses.context import BuildContextResponse, Citation
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import search
+from mcp_context_persistence.services.exclusions import Exclusions
 from mcp_context_persistence.services.instructions import build_instruction
 
 
@@ -43,16 +42,14 @@ def build_context(
     diversity: object,
     instruction_share: object,
     count_tokens: Callable[[str], int] | None,
-    exclude_conversation_id: object,
-    exclude_ids: object,
+    exclusions: Exclusions,
 ) -> BuildContextResponse:
     """Search, and make a text of the best results.
 
     Raises:
         ValidationError: An argument is not valid.
     """
-    checked = read_exclusions(read_filters(filters), exclude_conversation_id, exclude_ids)
-    request = _read_request(engine, query, checked, recipe)
+    request = _read_request(engine, query, exclusions.read_filters(filters), recipe)
     budget = validation.check_integer(
         "token_budget", token_budget, minimum=1, maximum=limits.TOKEN_BUDGET
     )

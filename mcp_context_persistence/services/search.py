@@ -14,9 +14,8 @@ from mcp_context_persistence.models import (
     SearchSimilarConversationsResponse,
     SimilarConversation,
 )
-from mcp_context_persistence.queries.search import search_modes
+from mcp_context_persistence.queries.search import hybrid_search, search_modes
 from mcp_context_persistence.queries.search.candidate import Candidate
-from mcp_context_persistence.queries.search.filters import read_exclusions, read_filters
 from mcp_context_persistence.queries.search.query_terms import extract_terms
 from mcp_context_persistence.queries.search.recipes import BALANCED, Recipe, read_recipe
 from mcp_context_persistence.queries.search.request import (
@@ -36,6 +35,7 @@ from mcp_context_persistence.queries.search.similar_conversations import (
 from mcp_context_persistence.runtime.config.argument_defaults import UNSET
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import conversations
+from mcp_context_persistence.services.exclusions import NO_EXCLUSIONS, Exclusions
 from mcp_context_persistence.services.instructions import read_instructions
 
 
@@ -49,8 +49,7 @@ def read_request(
     include_metadata: object = UNSET,
     recipe: object = UNSET,
     explain: object = UNSET,
-    exclude_conversation_id: object = UNSET,
-    exclude_ids: object = UNSET,
+    exclusions: Exclusions = NO_EXCLUSIONS,
 ) -> SearchRequest:
     """Check the arguments of a search and build its request.
 
@@ -65,8 +64,7 @@ def read_request(
         include_metadata: Whether results carry their metadata.
         recipe: A recipe, or a mapping that changes one.
         explain: Whether explanations have paths and statements.
-        exclude_conversation_id: Conversations of which nothing is returned.
-        exclude_ids: Ids of what is not returned.
+        exclusions: What is not returned.
 
     Raises:
         ValidationError: An argument is not valid.
@@ -77,24 +75,22 @@ def read_request(
         set_names = query.model_fields_set if isinstance(query, HybridSearchParams) else ()
     if fields is not None:
         passed = (mode, filters, limit, include_metadata, recipe, explain)
-        if any(
-            argument is not UNSET for argument in (*passed, exclude_conversation_id, exclude_ids)
-        ):
+        if exclusions.is_passed or any(argument is not UNSET for argument in passed):
             raise ValidationError("give a HybridSearchParams object or keywords, not both")
         arguments = {
             name: value for name, value in fields.items() if name in set_names and name != "query"
         }
-        return read_request(engine, fields.get("query"), **arguments)
+        exclusions = Exclusions(
+            conversation_id=arguments.pop("exclude_conversation_id", None),
+            ids=arguments.pop("exclude_ids", None),
+        )
+        return read_request(engine, fields.get("query"), exclusions=exclusions, **arguments)
     text = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
     return SearchRequest(
         query=text,
         terms=extract_terms(text, engine.config.text_language),
         mode=_read_mode(engine, mode),
-        filters=read_exclusions(
-            read_filters(None if filters is UNSET else filters),
-            None if exclude_conversation_id is UNSET else exclude_conversation_id,
-            None if exclude_ids is UNSET else exclude_ids,
-        ),
+        filters=exclusions.read_filters(filters),
         limit=_read_limit(engine, limit, default=LIMIT),
         include_metadata=_read_flag("include_metadata", include_metadata),
         recipe=BALANCED if recipe is UNSET else read_recipe_argument(engine, recipe),
@@ -179,7 +175,7 @@ def _explain_instructions(engine: Engine, results: Sequence[SearchResult]) -> No
             )
 
 
-def build_search_context(engine: Engine, query: str | None) -> search_modes.SearchContext:
+def build_search_context(engine: Engine, query: str | None) -> hybrid_search.SearchContext:
     """Return what a search works with.
 
     Args:
@@ -193,7 +189,7 @@ def build_search_context(engine: Engine, query: str | None) -> search_modes.Sear
             numbers=encoding.embedder.embed_query(query), vector_state=encoding.vector_state
         )
     cross_encoder = engine.language_models.cross_encoder
-    return search_modes.SearchContext(
+    return hybrid_search.SearchContext(
         run=engine.graph.run,
         namespace=engine.namespace,
         vector=vector,
@@ -234,8 +230,7 @@ def read_similar_request(
     min_score: object = UNSET,
     filters: object = None,
     include_metadata: object = False,
-    exclude_conversation_id: object = None,
-    exclude_ids: object = None,
+    exclusions: Exclusions = NO_EXCLUSIONS,
 ) -> SimilarRequest:
     """Check the arguments of a search for similar conversations and build its request.
 
@@ -246,8 +241,7 @@ def read_similar_request(
         min_score: Likewise.
         filters: See `SearchFilters`.
         include_metadata: Whether messages and conversations carry their metadata.
-        exclude_conversation_id: Conversations that are not returned.
-        exclude_ids: Ids of messages that do not count.
+        exclusions: What does not count.
 
     Raises:
         ValidationError: An argument is not valid.
@@ -260,7 +254,7 @@ def read_similar_request(
         query=validation.check_text("query", query, characters=limits.QUERY_CHARACTERS),
         limit=_read_limit(engine, limit, default=SIMILAR_LIMIT),
         min_score=validation.check_share("min_score", min_score),
-        filters=read_exclusions(read_filters(filters), exclude_conversation_id, exclude_ids),
+        filters=exclusions.read_filters(filters),
     )
 
 

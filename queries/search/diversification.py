@@ -16,7 +16,9 @@ from mcp_context_persistence.queries.search.candidate import Candidate
 Floats = NDArray[np.float64]
 
 TEMPERATURE = 1.5  # by which differences of linear scores are divided before they become shares
-LARGEST_SHARE = 0.6  # of the results, that may be close together
+UNLIMITED = 10_000  # results; more than there are candidates
+GROUP = 10  # results
+LARGEST_SHARE = 0.6  # of a group, that may be close together
 MIN_DISTANCE = 8  # messages between results that are not close together
 
 
@@ -41,13 +43,21 @@ def select(
 
 
 def diversify(distances: Floats, ordered: Sequence[int], *, limit: int) -> list[int]:
-    """Return the first indexes, then others that are not close to them while there are any."""
-    count = max(1, round(limit * LARGEST_SHARE))
-    selected, rest = list(ordered[:count]), list(ordered[count:])
+    """Return the indexes in groups: the first ones, then others that are not close to these.
+
+    The groups are of ten, so that the order does not depend on the limit. Without a limit, there
+    are none.
+    """
+    if limit >= UNLIMITED:
+        return list(ordered)
+    selected, rest = list[int](), list(ordered)
     while rest and len(selected) < limit:
-        index = next(
-            (index for index in rest if distances[index, selected].min() > MIN_DISTANCE), rest[0]
-        )
+        index = rest[0]
+        if len(selected) % GROUP >= round(GROUP * LARGEST_SHARE):
+            index = next(
+                (index for index in rest if distances[index, selected].min() > MIN_DISTANCE),
+                rest[0],
+            )
         selected.append(index)
         rest.remove(index)
     return selected

@@ -12,6 +12,7 @@ from mcp_context_persistence.kg.cached_property import cached_property
 from mcp_context_persistence.kg.driver.statement import Run
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.filter_tokens import build_token, build_value_token
+from mcp_context_persistence.queries.search.id_intervals import HIGHEST, list_intervals_between
 from mcp_context_persistence.queries.search.metadata_filters import (
     MetadataCondition,
     name_key,
@@ -37,9 +38,7 @@ MAX_INDEX_TOKENS = 500  # filter tokens in one fulltext query, which may have 1,
 FIRST_MS, LAST_MS = -(2**63), 2**63 - 1
 NO_TOKEN = build_token("nothing", "")  # that no node has
 _KINDS_WITH_VECTORS = ("message", "entity", "decision", "instruction", "document")
-_HIGHEST = "\uffff"
-_ALL = ("", _HIGHEST)
-_LAST_SURROGATE = 0xDFFF  # surrogates are no characters
+_ALL = ("", HIGHEST)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,11 +221,10 @@ class Filters:
     @cached_property
     def _conversation_intervals(self) -> list[tuple[str, str]]:
         """The ids of conversations that may pass, as intervals with both ends."""
-        excluded = sorted(set(self.excluded_conversation_ids))
+        excluded = self.excluded_conversation_ids
         if self.conversation_ids:
             return [(key, key) for key in self.conversation_ids if key not in excluded]
-        starts = ["", *(f"{key}\0" for key in excluded)]
-        return list(zip(starts, [*map(_precede, excluded), _HIGHEST], strict=True))
+        return list_intervals_between(excluded)
 
     @cached_property
     def _indexed_groups(self) -> list[list[str]]:
@@ -295,38 +293,6 @@ def read_filters(value: object) -> Filters:
         return NO_FILTERS
     with validation.reading("filters"):
         return _read_conditions(_read_set_fields(value))
-
-
-def read_exclusions(filters: Filters, conversation_ids: object, ids: object) -> Filters:
-    """Return filters that also exclude conversations and ids; None excludes nothing.
-
-    Raises:
-        ValidationError: A value is not an id or a list of ids.
-    """
-    if conversation_ids is None and ids is None:
-        return filters
-    return replace(
-        filters,
-        excluded_conversation_ids=_read_excluded("exclude_conversation_id", conversation_ids),
-        excluded_ids=_read_excluded("exclude_ids", ids),
-    )
-
-
-def _read_excluded(name: str, value: object) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    with validation.reading(name):
-        return read_values(name, value, validation.check_identifier)
-
-
-def _precede(text: str) -> str:
-    """Return a string after which, and before the text, no string comes that an id may be."""
-    previous = ord(text[-1]) - 1
-    return (
-        text[:-1]
-        + chr(previous if previous != _LAST_SURROGATE else _LAST_SURROGATE - 0x800)
-        + (_HIGHEST)
-    )
 
 
 def _read_conditions(value: object) -> Filters:

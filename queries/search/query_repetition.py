@@ -26,8 +26,8 @@ _ANSWERS = frozenset({"yes", "no", "yeah", "yep", "nope"})  # which a stop word 
 # What a question or an announcement has besides its subject.
 _FILLER_LIST = """
 again ask asked asking back check checking dig exactly find finding get give good great hang hello
-hey hi hm hmm hold just know kindly let like ll look looking mention mentioned minute moment now oh ok
-okay one please pull quick quickly question re recall remember remind said say saying search
+hey hi hm hmm hold just know kindly let like ll look looking mention mentioned minute moment now oh
+ok okay one please pull quick quickly question re recall remember remind said say saying search
 searching sec second see sorry sure tell thank thanks think told up ve wait want well wonder
 wondering
 """

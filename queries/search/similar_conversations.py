@@ -7,6 +7,7 @@ from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.queries.search import score_fusion
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.filters import Filters, resolve_filters
+from mcp_context_persistence.queries.search.hybrid_search import SearchContext
 from mcp_context_persistence.queries.search.request import SimilarRequest
 from mcp_context_persistence.queries.search.retrieval import (
     GROWTH,
@@ -15,7 +16,6 @@ from mcp_context_persistence.queries.search.retrieval import (
     Depth,
     Retrieval,
 )
-from mcp_context_persistence.queries.search.search_modes import SearchContext
 
 SHOWN_MESSAGES = 5  # of a conversation
 MESSAGES_PER_CONVERSATION = 10  # that are requested for each conversation at first

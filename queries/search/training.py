@@ -24,10 +24,10 @@ from mcp_context_persistence.queries.search.features import (
     PASSAGE_FEATURES,
     calculate_features,
 )
+from mcp_context_persistence.queries.search.hybrid_search import SearchContext, retrieve_candidates
 from mcp_context_persistence.queries.search.ranker import FILE, learned_weights
 from mcp_context_persistence.queries.search.recipes import named_recipes
 from mcp_context_persistence.queries.search.request import SearchRequest
-from mcp_context_persistence.queries.search.search_modes import SearchContext, retrieve_candidates
 
 Floats = NDArray[np.float64]
 

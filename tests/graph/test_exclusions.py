@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.models import HybridSearchParams
-from mcp_context_persistence.queries.search.filters import Filters, read_exclusions
+from mcp_context_persistence.queries.search.filters import Filters
 
 QUERY = "Where is the budget of the harbor project?"
 MODES = ("hybrid", "semantic", "keyword", "graph")
@@ -108,7 +108,7 @@ IDS = st.text(
 def test_the_ranges_of_the_index_leave_out_exactly_the_excluded(
     excluded: list[str], others: list[str]
 ) -> None:
-    filters = read_exclusions(Filters(content_types=("message",)), excluded, None)
+    filters = Filters(content_types=("message",), excluded_conversation_ids=tuple(excluded))
     near = [f"{key}{end}" for key, end in itertools.product(excluded, ("0", "\uffee"))]
     for key in {"", *excluded, *others, *near}:
         inside = [

@@ -13,7 +13,7 @@ from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.deadline import Deadline
 from mcp_context_persistence.kg.filter_tokens import build_token
 from mcp_context_persistence.kg.schema import term_migration
-from mcp_context_persistence.queries.search import search_modes
+from mcp_context_persistence.queries.search import hybrid_search, search_modes
 from mcp_context_persistence.queries.search.filters import read_filters
 from mcp_context_persistence.queries.search.query_terms import extract_terms
 from mcp_context_persistence.queries.search.request import SearchRequest, SimilarRequest
@@ -118,7 +118,7 @@ def select(rows, shared, raw):
 def build_context(client):
     engine = client._engine
     vector = np.random.default_rng(1).standard_normal(384).astype(np.float32)
-    return search_modes.SearchContext(
+    return hybrid_search.SearchContext(
         run=engine.graph.run,
         namespace=engine.namespace,
         vector=QueryVector(numbers=vector, vector_state=engine.embeddings.current().vector_state),

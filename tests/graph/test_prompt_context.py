@@ -9,7 +9,7 @@ import pytest
 from mcp_context_persistence.exceptions import ValidationError
 from mcp_context_persistence.queries.prompt_context import graph_context
 from mcp_context_persistence.queries.prompt_context.builder import select_texts
-from mcp_context_persistence.queries.search.search_modes import rank_candidates
+from mcp_context_persistence.queries.search.hybrid_search import rank_candidates
 from mcp_context_persistence.services.search import build_search_context, read_request
 
 

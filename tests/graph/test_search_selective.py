@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mcp_context_persistence.kg.errors import ContextPersistenceError
-from mcp_context_persistence.queries.search import search_modes
+from mcp_context_persistence.queries.search import hybrid_search, search_modes
 from mcp_context_persistence.queries.search.filters import read_filters
 from mcp_context_persistence.queries.search.query_terms import extract_terms
 from mcp_context_persistence.queries.search.recipes import read_recipe
@@ -61,7 +61,7 @@ def build_search_context(client, seed=0):
     vector = QueryVector(
         numbers=direction(seed), vector_state=engine.embeddings.current().vector_state
     )
-    return search_modes.SearchContext(
+    return hybrid_search.SearchContext(
         run=engine.graph.run, namespace=engine.namespace, vector=vector
     )
 
@@ -169,7 +169,7 @@ def test_the_time_that_is_named_is_looked_at_on_older_servers_too(old_server):
     found = []
     servers = graph.server, replace(graph.server, dialect="25")
     for graph._server in servers:
-        candidates, _, _ = search_modes.retrieve_candidates(
+        candidates, _, _ = hybrid_search.retrieve_candidates(
             build_search_context(old_server), request, request.recipe
         )
         found.append({one.id for one in candidates.messages if one.conversation_id == "c4"})
