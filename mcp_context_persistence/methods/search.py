@@ -12,7 +12,7 @@ from mcp_context_persistence.models import (
     SearchHybridResponse,
     SearchSimilarConversationsResponse,
 )
-from mcp_context_persistence.queries.prompt_context.builder import DIVERSITY
+from mcp_context_persistence.queries.prompt_context.builder import DIVERSITY, MIN_CONFIDENCE
 from mcp_context_persistence.queries.prompt_context.instructions import SHARE
 from mcp_context_persistence.queries.search import recipes
 from mcp_context_persistence.responses.context import BuildContextResponse
@@ -85,7 +85,7 @@ class SearchCalls:
         )
 
     @public_call(SearchError)
-    def build_context(
+    def build_context(  # noqa: PLR0913 - one for each thing that a caller may decide
         self,
         query: str,
         token_budget: int = TOKEN_BUDGET,
@@ -94,6 +94,7 @@ class SearchCalls:
         recipe: str | Mapping[str, Any] = recipes.DEFAULT,
         diversity: float = DIVERSITY,
         instruction_share: float = SHARE,
+        min_confidence: float = MIN_CONFIDENCE,
         count_tokens: Callable[[str], int] | None = None,
         exclude_conversation_id: str | Sequence[str] | None = None,
         exclude_ids: str | Sequence[str] | None = None,
@@ -124,6 +125,9 @@ class SearchCalls:
             instruction_share: The share of the budget for the instructions, preferences and facts
                 of the user that apply to the query, 0.0 to 1.0. They come first, below a heading of
                 their own. See docs/instructions.md.
+            min_confidence: The lowest confidence, 0.0 to 1.0. If it is lower, what was found is
+                unlikely to answer the query: then `notes` says so, and the text has only the
+                instructions. 0.0 turns this off.
             count_tokens: A function that counts the tokens of a text. If you leave it out, the
                 tokenizer of the embedding model is used. A word that this tokenizer does not know
                 is counted by its bytes. This count is usually higher than that of language models.
@@ -131,23 +135,28 @@ class SearchCalls:
             exclude_ids: See `search_hybrid`.
 
         Returns:
-            The text, its citations and its number of tokens. If the text is empty, `notes` says
-            why.
+            The text, its citations, its number of tokens and the `confidence` of the search. If the
+            text is empty, `notes` says why.
 
         Raises:
             SearchError: The search failed.
             ValidationError: An argument is not valid.
         """
-        return prompt_context.build_context(
+        request = prompt_context.read_request(
             self._engine,
             query,
-            token_budget,
             filters=filters,
             recipe=recipe,
+            exclusions=Exclusions(conversation_id=exclude_conversation_id, ids=exclude_ids),
+        )
+        return prompt_context.build_context(
+            self._engine,
+            request,
+            token_budget,
             diversity=diversity,
             instruction_share=instruction_share,
+            min_confidence=min_confidence,
             count_tokens=count_tokens,
-            exclusions=Exclusions(conversation_id=exclude_conversation_id, ids=exclude_ids),
         )
 
     @public_call(SearchError)
@@ -198,7 +207,8 @@ class SearchCalls:
 
         Returns:
             The best result first. `similarity_score` is the cosine in mode `semantic`, and a score
-            between 0 and 1 in the other modes.
+            between 0 and 1 in the other modes. In mode `hybrid`, `confidence` says how likely the
+            results answer the query, 0 to 1.
 
         Raises:
             SearchError: The search failed.

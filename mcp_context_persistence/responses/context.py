@@ -42,6 +42,9 @@ class BuildContextResponse(Response):
         description="Instructions, preferences and facts about the user that the text shows",
     )
     tokens: int = Field(..., description="Number of tokens of the text")
+    confidence: Score | None = Field(
+        None, description="How likely what was found answers the query; None if it is not known"
+    )
     token_budget: int
     notes: list[str] = Field(default_factory=list, description="Remarks, such as why it is empty")
     processing_time: float = Field(0.0, description="Processing time in seconds")

@@ -139,6 +139,11 @@ class SearchHybridResponse(Response):
     results: list[SearchResult] = Field(default_factory=list)
     total_results: int = 0
     best_score: float | None = None
+    confidence: float | None = Field(
+        None,
+        description="hybrid: how likely the results answer the query, 0.0 to 1.0; "
+        "None if it is not known",
+    )
     notes: list[str] = Field(
         default_factory=list,
         description="What the caller should know about how the answer came about",

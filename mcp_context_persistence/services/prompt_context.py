@@ -34,22 +34,19 @@ from mcp_context_persistence.services.instructions import build_instruction
 
 def build_context(
     engine: Engine,
-    query: object,
+    request: SearchRequest,
     token_budget: object,
     *,
-    filters: object,
-    recipe: object,
     diversity: object,
     instruction_share: object,
+    min_confidence: object,
     count_tokens: Callable[[str], int] | None,
-    exclusions: Exclusions,
 ) -> BuildContextResponse:
     """Search, and make a text of the best results.
 
     Raises:
         ValidationError: An argument is not valid.
     """
-    request = _read_request(engine, query, exclusions.read_filters(filters), recipe)
     budget = validation.check_integer(
         "token_budget", token_budget, minimum=1, maximum=limits.TOKEN_BUDGET
     )
@@ -57,12 +54,14 @@ def build_context(
     share = validation.check_number(
         "instruction_share", instruction_share, minimum=0.0, maximum=1.0
     )
+    lowest = validation.check_number("min_confidence", min_confidence, minimum=0.0, maximum=1.0)
     count = _choose_counter(engine, count_tokens)
     ranked, notes, applying = engine.embeddings.retry_when_stale(
         lambda: _search(engine, request, with_instructions=share > 0)
     )
     section = fit_section(applying, budget=int(budget * share), count_tokens=count)
-    scored = [(entry.score, entry.candidate) for entry in ranked.scored]
+    warnings = _warn_of_noise(ranked.confidence, lowest)
+    scored = [] if warnings else [(entry.score, entry.candidate) for entry in ranked.scored]
     texts = builder.select_texts(_leave_out_repeated(scored, section))
     relevant = [candidate for _, _, candidate in builder.select_relevant(texts, budget=budget)]
     texts = _complete(engine, texts, relevant)
@@ -85,17 +84,38 @@ def build_context(
         citations=_build_citations(section, context),
         instructions=[build_instruction(entry.item) for entry in section.instructions],
         tokens=context.tokens,
+        confidence=ranked.confidence,
         token_budget=budget,
-        notes=notes if context.scored else [_explain_empty(scored, request.filters), *notes],
+        notes=[
+            *(warnings or ([] if context.scored else [_explain_empty(scored, request.filters)])),
+            *notes,
+        ],
     )
 
 
-def _read_request(engine: Engine, query: object, filters: Filters, recipe: object) -> SearchRequest:
+def _warn_of_noise(confidence: float | None, lowest: float) -> list[str]:
+    """Return a note where what was found is unlikely to answer the query."""
+    if confidence is None or confidence >= lowest:
+        return []
+    return [
+        f"what was found is unlikely to answer the query (confidence {confidence:.2f}, "
+        f"min_confidence {lowest:g})"
+    ]
+
+
+def read_request(
+    engine: Engine, query: object, *, filters: object, recipe: object, exclusions: Exclusions
+) -> SearchRequest:
+    """Check the arguments of the search and build its request.
+
+    Raises:
+        ValidationError: An argument is not valid.
+    """
     text = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
     return SearchRequest(
         query=text,
         terms=extract_terms(text, engine.config.text_language),
-        filters=filters,
+        filters=exclusions.read_filters(filters),
         recipe=search.read_recipe_argument(engine, recipe),
         now_ms=now_ms(),
     )

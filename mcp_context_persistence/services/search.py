@@ -158,6 +158,7 @@ def search_hybrid(engine: Engine, request: SearchRequest) -> SearchHybridRespons
         results=results,
         total_results=len(results),
         best_score=results[0].similarity_score if results else None,
+        confidence=answer.confidence,
         notes=list(answer.notes),
     )
 

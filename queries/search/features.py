@@ -40,6 +40,10 @@ from numpy.typing import NDArray
 
 from mcp_context_persistence.kg.text.stemming import stem
 from mcp_context_persistence.queries.search.candidate import Candidate
+from mcp_context_persistence.queries.search.message_neighbors import (
+    NEIGHBOR_RADIUS,
+    MessageNeighbors,
+)
 from mcp_context_persistence.queries.search.query_repetition import (
     QUESTION_MARKS,
     RepetitionDetector,
@@ -96,10 +100,9 @@ PASSAGE_FEATURES = (
     "wide_length",
     "far_keyword",
 )
-# Messages on either side that the features of the neighbors, the passage and the region look at.
-NEIGHBOR_RADIUS, PASSAGE_RADIUS, REGION_RADIUS = 4, 3, 8
+# Messages on either side that the features of the passage and the region look at.
+PASSAGE_RADIUS, REGION_RADIUS = 3, 8
 VECTOR_SHARE, KEYWORD_SHARE = 0.4, 0.6  # of the score by which neighbors are compared
-MANY_POSITIONS = 2**40  # more than a conversation has
 LONG_TEXT = math.log(1 + 1000)  # characters; more make no difference
 _WHEN = re.compile(
     r"^\W*(?:(?:since|until) )?when\b|\bhow long\b|\b(?:what|which) (?:year|month|day|date)\b"
@@ -145,6 +148,25 @@ class RankingQuery:
     now_ms: int = 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class MessageAnalysis:
+    """The features of messages, and what they were calculated from.
+
+    Attributes:
+        features: `(messages, features)`.
+        names: The names of the features.
+        counts: How often each message has each word of the query.
+    """
+
+    features: Floats
+    names: tuple[str, ...]
+    counts: WordCounts
+
+    def get_column(self, name: str) -> Floats:
+        """Return a feature of all messages."""
+        return self.features[:, self.names.index(name)]
+
+
 def calculate_features(
     messages: Sequence[Candidate],
     authors: Sequence[str | None],
@@ -155,7 +177,23 @@ def calculate_features(
 ) -> Floats:
     """Calculate the features of messages, `(messages, features) float64`.
 
-    The columns are in the order of `MESSAGE_FEATURES` or `PASSAGE_FEATURES`.
+    The columns are in the order of `MESSAGE_FEATURES` or `PASSAGE_FEATURES`. The arguments are
+    those of `analyze_messages`.
+    """
+    return analyze_messages(
+        messages, authors, query, for_passages=for_passages, assistant_share=assistant_share
+    ).features
+
+
+def analyze_messages(
+    messages: Sequence[Candidate],
+    authors: Sequence[str | None],
+    query: RankingQuery,
+    *,
+    for_passages: bool = False,
+    assistant_share: float = 0.0,
+) -> MessageAnalysis:
+    """Calculate the features of messages.
 
     Args:
         messages: In the order of conversation and position.
@@ -166,17 +204,23 @@ def calculate_features(
     """
     texts = [(message.content or "").lower() for message in messages]
     words_by_text = split_words(texts)
-    neighbors = _Neighbors(messages, window=REGION_RADIUS if for_passages else NEIGHBOR_RADIUS)
+    neighbors = MessageNeighbors(
+        messages, window=REGION_RADIUS if for_passages else NEIGHBOR_RADIUS
+    )
     counts = WordCounts(query.words, words_by_text, query.stems)
     repetition = _find_repetitions(messages, authors, query.text)
-    cosines = _limit_repetitions(_read_cosines(messages), repetition)
+    cosines = _read_cosines(messages)
     lengths = np.array([len(text) for text in texts], float)
-    keyword_scores = _limit_repetitions(counts.score(counts.matrix, lengths), repetition)
-    scores = VECTOR_SHARE * _normalize(cosines) + KEYWORD_SHARE * _normalize(keyword_scores)
+    keyword_scores = counts.score(counts.matrix, lengths)
+    # What follows a repeated question may answer it; what is near it gains nothing from it.
+    scores = _combine(cosines, keyword_scores)
+    cosines = _limit_repetitions(cosines, repetition)
+    keyword_scores = _limit_repetitions(keyword_scores, repetition)
+    answer_scores = _combine(cosines, keyword_scores) * (repetition == 0)
     view = neighbors.add_adjacent(counts.matrix)
     form = _calculate_form_features(texts, words_by_text, lengths)
     questions = form["question"]
-    near, near_best = neighbors.weigh(scores * _are_found(messages))
+    near, near_best = neighbors.weigh(answer_scores * _are_found(messages))
     coverage = counts.measure_coverage(counts.matrix)
     columns = {
         "vector": _normalize(cosines),
@@ -204,10 +248,10 @@ def calculate_features(
         columns |= _calculate_wide_features(
             neighbors, counts, cosines=cosines, keyword_scores=keyword_scores, lengths=lengths
         )
-        return _join_columns([columns[name] for name in PASSAGE_FEATURES])
+        return _join_columns(columns, PASSAGE_FEATURES, counts)
     columns["user"] = assistant_share * _are_from_users(messages)
     columns |= {name: columns[left] * columns[right] for name, (left, right) in PRODUCTS.items()}
-    return _join_columns([columns[name] for name in MESSAGE_FEATURES])
+    return _join_columns(columns, MESSAGE_FEATURES, counts)
 
 
 def _calculate_form_features(
@@ -224,13 +268,16 @@ def _calculate_form_features(
     }
 
 
-def _join_columns(columns: Sequence[Floats]) -> Floats:
-    """Return the columns as a matrix; faster than `np.stack`."""
-    return np.ascontiguousarray(np.array(columns).T)
+def _join_columns(
+    columns: Mapping[str, Floats], names: tuple[str, ...], counts: WordCounts
+) -> MessageAnalysis:
+    # Faster than `np.stack`.
+    matrix = np.ascontiguousarray(np.array([columns[name] for name in names]).T)
+    return MessageAnalysis(features=matrix, names=names, counts=counts)
 
 
 def _calculate_wide_features(
-    neighbors: "_Neighbors",
+    neighbors: MessageNeighbors,
     counts: "WordCounts",
     *,
     cosines: Floats,
@@ -250,68 +297,6 @@ def _calculate_wide_features(
     }
 
 
-class _Neighbors:
-    """Which messages follow each other in a conversation; they come in that order."""
-
-    def __init__(self, messages: Sequence[Candidate], *, window: int) -> None:
-        numbers: dict[str | None, int] = {}
-        owners = np.array(
-            [numbers.setdefault(message.conversation_id, len(numbers)) for message in messages]
-        )
-        keys = owners * MANY_POSITIONS + np.array([message.position for message in messages])
-        shifted = keys + np.arange(-window, window + 1)[:, None]
-        self._starts = np.searchsorted(owners, np.arange(len(numbers)))
-        self._owners = owners
-        self._window = window
-        self._indexes = np.minimum(np.searchsorted(keys, shifted), len(keys) - 1)
-        self._exist = keys[self._indexes] == shifted
-
-    def shift(self, values: Floats, steps: int) -> Floats:
-        """Return for each message the value of the one so many positions after it.
-
-        0 where there is none.
-        """
-        row = self._window + steps
-        exist = self._exist[row]
-        shifted: Floats = values[self._indexes[row]] * (
-            exist if values.ndim == 1 else exist[:, None]
-        )
-        return shifted
-
-    def add_adjacent(self, values: Floats) -> Floats:
-        """Return each value plus those of the messages before and after it."""
-        return values + self.shift(values, -1) + self.shift(values, 1)
-
-    def weigh(self, values: Floats) -> tuple[Floats, Floats]:
-        """Return the sum and the largest of the values within `NEIGHBOR_RADIUS` positions.
-
-        Closer ones count more.
-        """
-        rows = slice(self._window - NEIGHBOR_RADIUS, self._window + NEIGHBOR_RADIUS + 1)
-        closeness = 1 - np.abs(np.arange(-NEIGHBOR_RADIUS, NEIGHBOR_RADIUS + 1)[:, None]) / (
-            NEIGHBOR_RADIUS + 1
-        )
-        weighed = values[self._indexes[rows]] * self._exist[rows] * closeness
-        return weighed.sum(axis=0), weighed.max(axis=0)
-
-    def sum_window(self, values: Floats, window: int) -> Floats:
-        """Return the sum of the values of the messages up to so many positions away."""
-        total: Floats = np.sum(
-            [self.shift(values, steps) for steps in range(-window, window + 1)], axis=0
-        )
-        return total
-
-    def sum_conversations(self, values: Floats) -> Floats:
-        """Return for each message the sum over its conversation."""
-        sums: Floats = np.add.reduceat(values, self._starts)[self._owners]
-        return sums
-
-    def find_conversation_maxima(self, values: Floats) -> Floats:
-        """Return for each message the largest value of its conversation."""
-        maxima: Floats = np.maximum.reduceat(values, self._starts)[self._owners]
-        return maxima
-
-
 def _are_found(messages: Sequence[Candidate]) -> NDArray[np.bool_]:
     """Return for each message whether an index returned it."""
     return np.array(
@@ -320,6 +305,11 @@ def _are_found(messages: Sequence[Candidate]) -> NDArray[np.bool_]:
             for message in messages
         ]
     )
+
+
+def _combine(cosines: Floats, keyword_scores: Floats) -> Floats:
+    """Return the scores by which neighbors are compared."""
+    return VECTOR_SHARE * _normalize(cosines) + KEYWORD_SHARE * _normalize(keyword_scores)
 
 
 def _find_repetitions(

@@ -11,6 +11,11 @@ from mcp_context_persistence.kg.driver.statement import Run
 from mcp_context_persistence.queries.search import score_fusion
 from mcp_context_persistence.queries.search.authors import are_from_meetings, read_authors
 from mcp_context_persistence.queries.search.candidate import Candidates, ScoredCandidate
+from mcp_context_persistence.queries.search.confidence import (
+    RESULTS,
+    estimate_confidence,
+    measure_results,
+)
 from mcp_context_persistence.queries.search.diversification import UNLIMITED
 from mcp_context_persistence.queries.search.features import RankingQuery
 from mcp_context_persistence.queries.search.graph_search import GraphMatch, search_graph
@@ -68,12 +73,19 @@ class Ranked:
         candidates: What the retrievers returned.
         query: What the ranker knows of the query; None in modes without it.
         is_meeting: Whether passages were looked for because most candidates are from meetings.
+        measures: The features of the confidence; None where it is not known.
     """
 
     scored: Sequence[ScoredCandidate]
     candidates: Candidates
     query: RankingQuery | None = None
     is_meeting: bool = False
+    measures: Mapping[str, float] | None = None
+
+    @property
+    def confidence(self) -> float | None:
+        """How likely the results answer the query, 0 to 1; None where it is not known."""
+        return None if self.measures is None else estimate_confidence(self.measures)
 
 
 def rank_candidates(
@@ -127,23 +139,29 @@ def _rank_together(
         recipe = recipe.for_meetings
         candidates, query, weights = retrieve_candidates(context, request, recipe, depth=depth)
         authors = read_authors(candidates.messages)
-    messages = rank(
+    ranking = rank(
         candidates.messages,
         authors,
         query,
-        limit=limit,
+        limit=max(limit, RESULTS),
         recipe=_emphasize_dates(recipe) if _names_only_dates(request, query.dates) else recipe,
         score_texts=context.score_texts,
     )
     scored = score_fusion.fuse(
         candidates,
-        messages=messages,
+        messages=ranking.scored,
         weights=weights,
         words=query.words,
-        limit=limit,
+        limit=max(limit, RESULTS),
         kind_factors=recipe.kind_factors,
     )
-    return Ranked(scored=scored, candidates=candidates, query=query, is_meeting=is_meeting)
+    return Ranked(
+        scored=scored[:limit],
+        candidates=candidates,
+        query=query,
+        is_meeting=is_meeting,
+        measures=measure_results(scored, candidates, query, ranking),
+    )
 
 
 def retrieve_candidates(

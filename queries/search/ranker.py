@@ -7,6 +7,7 @@ mcp_context_persistence.cli.train_ranker`.
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -21,8 +22,9 @@ from mcp_context_persistence.queries.search.candidate import Candidate, ScoredCa
 from mcp_context_persistence.queries.search.features import (
     MESSAGE_FEATURES,
     PASSAGE_FEATURES,
+    MessageAnalysis,
     RankingQuery,
-    calculate_features,
+    analyze_messages,
 )
 from mcp_context_persistence.queries.search.recipes import Recipe
 from mcp_context_persistence.queries.search.reranking import (
@@ -53,6 +55,21 @@ def learned_weights(kind: WeightKind = "messages") -> Mapping[str, float]:
     return weights
 
 
+@dataclass(frozen=True, kw_only=True)
+class MessageRanking:
+    """The best messages, and what the confidence needs of all of them.
+
+    Attributes:
+        scored: The best messages, best first.
+        analysis: The analysis of all messages; None where there are none.
+        scores: The linear scores of all messages without what the author contributes.
+    """
+
+    scored: Sequence[ScoredCandidate] = ()
+    analysis: MessageAnalysis | None = None
+    scores: Floats | None = None
+
+
 def rank(
     messages: Sequence[Candidate],
     authors: Sequence[str | None],
@@ -61,8 +78,8 @@ def rank(
     limit: int,
     recipe: Recipe,
     score_texts: ScoreTexts | None = None,
-) -> list[ScoredCandidate]:
-    """Return the best messages in order, with scores between 0 and 1.
+) -> MessageRanking:
+    """Rank messages; the best get scores between 0 and 1.
 
     The best one gets the best score that both retrievers together gave to any message, so that it
     can be compared with other kinds; the others get less by the distance of their linear scores.
@@ -79,14 +96,14 @@ def rank(
         score_texts: The cross-encoder, where one is configured.
     """
     if not messages:
-        return []
+        return MessageRanking()
     for_passages = bool(recipe.passage_window)
     names = PASSAGE_FEATURES if for_passages else MESSAGE_FEATURES
     assistant_share = 0.0 if for_passages else measure_assistant_share(messages)
-    contributions = calculate_features(
+    analysis = analyze_messages(
         messages, authors, query, for_passages=for_passages, assistant_share=assistant_share
     )
-    contributions *= _read_weights(names, recipe, assistant_share)
+    contributions = analysis.features * _read_weights(names, recipe, assistant_share)
     recency = _calculate_recency(messages, recipe, query.now_ms)
     scores = contributions.sum(axis=1) + recency
     reranking = rerank(messages, scores, query.text, recipe=recipe, score_texts=score_texts)
@@ -106,7 +123,7 @@ def rank(
     # Where only entities led to the messages, the retrievers gave none a score.
     highest = max(message.retrieval_score for message in messages) or SMALLEST_SHARE
     falling = np.minimum.accumulate(shown_scores[best]).tolist() if best else []
-    return [
+    scored = [
         ScoredCandidate(
             highest
             * math.exp((falling[number] - falling[0]) / SOFTNESS)
@@ -116,6 +133,11 @@ def rank(
         )
         for number, index in enumerate(best)
     ]
+    return MessageRanking(
+        scored=scored,
+        analysis=analysis,
+        scores=scores - contributions[:, names.index("author")],
+    )
 
 
 def _read_weights(names: Sequence[str], recipe: Recipe, assistant_share: float) -> Floats:

@@ -44,10 +44,14 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchAnswer:
-    """The results, best first, and notes for the caller."""
+    """The results, best first, and notes for the caller.
+
+    `confidence` is how likely they answer the query, 0 to 1; None where it is not known.
+    """
 
     results: Sequence[Result]
     notes: Sequence[str] = ()
+    confidence: float | None = None
 
 
 def search(context: SearchContext, request: SearchRequest) -> SearchAnswer:
@@ -65,6 +69,7 @@ def search(context: SearchContext, request: SearchRequest) -> SearchAnswer:
         filters, range_notes = resolve_filters(context.run, context.namespace, request.filters)
         request, notes = replace(request, filters=filters), [*notes, *range_notes]
     extra: dict[str, Any] = {}
+    confidence = None
     if request.mode == "graph":
         results = _search_graph(context, request)
     else:
@@ -72,6 +77,7 @@ def search(context: SearchContext, request: SearchRequest) -> SearchAnswer:
             ranked = rank_candidates(context, request, limit=request.limit)
         else:
             ranked = _search_one_retriever(context, request)
+        confidence = ranked.confidence
         results = _explain(ranked, _complete_texts(context, ranked.scored), request)
         notes += [MEETING_NOTE] if ranked.is_meeting else []
         if request.explain and ranked.query and ranked.query.dates:
@@ -82,7 +88,7 @@ def search(context: SearchContext, request: SearchRequest) -> SearchAnswer:
         results = [
             replace(result, explanation={**result.explanation, **extra}) for result in results
         ]
-    return SearchAnswer(results=results, notes=notes)
+    return SearchAnswer(results=results, notes=notes, confidence=confidence)
 
 
 def _search_graph(context: SearchContext, request: SearchRequest) -> list[Result]:

@@ -57,7 +57,7 @@ def features(
 
 
 def ranked(rows: list[Candidate], query: RankingQuery, *, limit: int) -> list[ScoredCandidate]:
-    return rank(rows, read_authors(rows), query, limit=limit, recipe=BALANCED)
+    return list(rank(rows, read_authors(rows), query, limit=limit, recipe=BALANCED).scored)
 
 
 def meeting(rows: list[Candidate], *, least: int) -> bool:

@@ -56,7 +56,7 @@ def found(judge, given, *, limit=10, allowed=lambda place: True):
         limit=limit,
         recipe=read_recipe(given),
         score_texts=judge,
-    )
+    ).scored
 
 
 def ids(answer):

@@ -1,0 +1,310 @@
+"""Learn the weights of the confidence, and measure how well it tells what can be answered.
+
+    python -m bench.quality.confidence DATA [--database-url URL] [--write]
+
+Questions with an answer: those of LoCoMo, BEAM and QMSum that have evidence. Questions without:
+LoCoMo's adversarial ones, BEAM's of the ability abstention, and for each talk questions about
+another talk of its set. Each talk is judged by weights that were learned without it. Prints the
+AUROC of each set and of each feature, how well the confidence is calibrated, the tokens of contexts
+for questions that nothing answers (`bench.datasets.unanswerable`), and the evidence that contexts
+lose where the confidence is low. Writes bench/results/confidence.json. --write replaces the weights
+in queries/search/confidence.json.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.datasets.sets import beam, evidence, locomo, message_ids, qmsum
+from bench.datasets.unanswerable import list_questions
+from bench.files import write_result
+from bench.quality.qmsum import gold
+from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.models import Conversation
+from mcp_context_persistence.queries.prompt_context.builder import MIN_CONFIDENCE
+from mcp_context_persistence.queries.search.confidence import BIAS, FEATURES, FILE
+from mcp_context_persistence.queries.search.hybrid_search import rank_candidates
+from mcp_context_persistence.services import search
+
+Floats = NDArray[np.float64]
+
+RIDGE = 1e-2
+FOREIGN_QUESTIONS = 25  # for each talk
+MEETINGS = 12
+BUDGET = 500
+MAX_TOKENS = 30  # of a context for a question that nothing answers
+ANSWERED, UNANSWERED, FOREIGN, STRANGE = "answered", "unanswered", "foreign", "strange"
+UNANSWERED_CATEGORIES = {"5", "abstention"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Talk:
+    """A talk with its questions: text, ids of the evidence, and category."""
+
+    data_set: str
+    name: str
+    conversations: Sequence[Conversation]
+    questions: Sequence[tuple[str, set[str], str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A question with the features of its search.
+
+    Attributes:
+        data_set: The set of the talk.
+        talk: The talk that was searched.
+        kind: Whether the talk answers it: one of `ANSWERED`, `UNANSWERED`, `FOREIGN`, `STRANGE`.
+        half: In which half of the questions or subjects it is, 0 or 1.
+        features: The features.
+        evidence_share: Share of the evidence in a context that ignores the confidence.
+        tokens: Tokens of the context.
+    """
+
+    data_set: str
+    talk: str
+    kind: str
+    half: int
+    features: Floats
+    evidence_share: float
+    tokens: int
+
+
+def read_talks(data: Path) -> Iterator[Talk]:
+    """Yield the talks of the development sets."""
+    for name, sessions, sample in locomo(data):
+        ids = message_ids(sessions)
+        questions = [
+            (question["question"], evidence(question) & ids, str(question["category"]))
+            for question in sample["qa"]
+        ]
+        yield Talk(data_set="locomo", name=name, conversations=sessions, questions=questions)
+    for name, batches, asked in beam(data):
+        questions = [
+            (question["question"], set(map(str, question["evidence"])), question["ability"])
+            for question in asked
+        ]
+        yield Talk(data_set="beam", name=name, conversations=batches, questions=questions)
+    for number, (name, conversation, meeting) in enumerate(qmsum(data)):
+        if number == MEETINGS:
+            break
+        questions = [
+            (
+                query["query"],
+                {f"{conversation.conversation_id}:{position}" for position in gold(query)},
+                "",
+            )
+            for query in meeting["specific_query_list"]
+        ]
+        yield Talk(data_set="qmsum", name=name, conversations=[conversation], questions=questions)
+
+
+def list_judgments(talk: Talk, talks: Sequence[Talk]) -> Iterator[tuple[str, set[str], str, int]]:
+    """Yield the questions for a talk: text, ids of the evidence, kind and half."""
+    for number, (text, ids, category) in enumerate(talk.questions):
+        if category in UNANSWERED_CATEGORIES:
+            yield text, set(), UNANSWERED, number % 2
+        elif ids:
+            yield text, ids, ANSWERED, number % 2
+    foreign = [
+        text
+        for other in talks
+        if other.data_set == talk.data_set and other.name != talk.name
+        for text, _, _ in other.questions
+    ]
+    step = max(1, len(foreign) // FOREIGN_QUESTIONS)
+    for number, text in enumerate(foreign[::step][:FOREIGN_QUESTIONS]):
+        yield text, set(), FOREIGN, number % 2
+    index = [other.name for other in talks].index(talk.name)
+    for half, questions in enumerate(list_questions()):
+        for text in questions[index :: len(talks)]:
+            yield text, set(), STRANGE, half
+
+
+def judge(client: ContextPersistenceClient, talk: Talk, talks: Sequence[Talk]) -> list[Judged]:
+    """Ask the questions of a talk that is stored."""
+    judged = []
+    for text, ids, kind, half in list_judgments(talk, talks):
+        request = search.read_request(client._engine, text)
+        context = search.build_search_context(client._engine, text)
+        measures = rank_candidates(context, request).measures
+        if measures is None:
+            continue
+        answer = client.build_context(text, BUDGET, min_confidence=0.0)
+        shown = {citation.id for citation in answer.citations}
+        judged.append(
+            Judged(
+                data_set=talk.data_set,
+                talk=talk.name,
+                kind=kind,
+                half=half,
+                features=np.array([measures[name] for name in FEATURES]),
+                evidence_share=len(shown & ids) / len(ids) if ids else 0.0,
+                tokens=answer.tokens,
+            )
+        )
+    return judged
+
+
+def learn(judged: Sequence[Judged]) -> Floats:
+    """Learn a bias and the weights of the features, by Newton's method.
+
+    Each set counts the same, and in it the questions with and without an answer.
+    """
+    rows = [row for row in judged if row.kind != STRANGE]
+    groups = [(row.data_set, row.kind == ANSWERED) for row in rows]
+    shares = np.array([1 / groups.count(group) for group in groups])
+    shares /= shares.sum()
+    is_answered = np.array([row.kind == ANSWERED for row in rows], float)
+    features = np.array([row.features for row in rows])
+    means, scales = features.mean(axis=0), features.std(axis=0) + 1e-9
+    columns = np.hstack([np.ones((len(rows), 1)), (features - means) / scales])
+    penalty = np.diag([0.0, *[RIDGE] * features.shape[1]])
+    weights = np.zeros(columns.shape[1])
+    for _ in range(50):
+        likelihood = 1 / (1 + np.exp(-columns @ weights))
+        gradient = columns.T @ (shares * (likelihood - is_answered)) + penalty @ weights
+        curvature = (columns * (shares * likelihood * (1 - likelihood))[:, None]).T @ columns
+        weights -= np.linalg.solve(curvature + penalty, gradient)
+    scaled = weights[1:] / scales
+    return np.array([weights[0] - scaled @ means, *scaled])
+
+
+def apply_weights(weights: Floats, row: Judged) -> float:
+    """Return the confidence of a question."""
+    return float(1 / (1 + np.exp(-(weights[0] + weights[1:] @ row.features))))
+
+
+def calculate_auroc(positive: Sequence[float], negative: Sequence[float]) -> float:
+    """Return how likely a positive example has the higher value."""
+    left, right = np.array(positive)[:, None], np.array(negative)[None]
+    return float((left > right).mean() + 0.5 * (left == right).mean())
+
+
+def cross_validate(judged: Sequence[Judged]) -> list[float]:
+    """Return the confidence of each question, by weights learned without its talk."""
+    talks = {row.talk for row in judged}
+    weights = {talk: learn([row for row in judged if row.talk != talk]) for talk in talks}
+    return [apply_weights(weights[row.talk], row) for row in judged]
+
+
+def summarize_auroc(judged: Sequence[Judged], values: Sequence[float]) -> dict[str, float]:
+    """Return the AUROC of each set and of each kind of questions without an answer."""
+    by_kind: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    for row, value in zip(judged, values, strict=True):
+        by_kind[row.data_set, row.kind].append(value)
+    return {
+        f"{data_set}, {kind}": calculate_auroc(by_kind[data_set, ANSWERED], negatives)
+        for (data_set, kind), negatives in sorted(by_kind.items())
+        if kind != ANSWERED and by_kind[data_set, ANSWERED]
+    }
+
+
+def calibrate(judged: Sequence[Judged], values: Sequence[float]) -> list[tuple[float, float, int]]:
+    """Return for fifths of the confidence its mean, the share that is answered, and the count."""
+    rows = [
+        (value, row.kind == ANSWERED)
+        for row, value in zip(judged, values, strict=True)
+        if row.kind != STRANGE
+    ]
+    fifths = [[row for row in rows if int(min(row[0], 0.999) * 5) == fifth] for fifth in range(5)]
+    return [
+        (
+            statistics.mean(value for value, _ in fifth),
+            statistics.mean(float(is_answered) for _, is_answered in fifth),
+            len(fifth),
+        )
+        for fifth in fifths
+        if fifth
+    ]
+
+
+def measure_contexts(
+    judged: Sequence[Judged], values: Sequence[float], threshold: float
+) -> dict[str, dict[str, float]]:
+    """Return for each half what contexts lose, and the share that is short for strange questions.
+
+    Below the threshold a context is empty.
+    """
+    figures: dict[str, dict[str, float]] = {}
+    for half in (0, 1):
+        rows = [(row, value) for row, value in zip(judged, values, strict=True) if row.half == half]
+        strange = [
+            row.tokens if value >= threshold else 0 for row, value in rows if row.kind == STRANGE
+        ]
+        figures[f"half {half + 1}"] = {
+            "short": statistics.mean(float(tokens <= MAX_TOKENS) for tokens in strange),
+            "tokens": statistics.mean(strange),
+            **{
+                f"lost, {data_set}": statistics.mean(
+                    row.evidence_share * (value < threshold)
+                    for row, value in rows
+                    if row.kind == ANSWERED and row.data_set == data_set
+                )
+                for data_set in sorted({row.data_set for row, _ in rows if row.kind == ANSWERED})
+            },
+        }
+    return figures
+
+
+def collect(data: Path, url: str) -> list[Judged]:
+    """Save the talks and ask their questions."""
+    talks = list(read_talks(data))
+    judged = []
+    for talk in talks:
+        with ContextPersistenceClient(
+            url, namespace=f"confidence-{talk.name}", config={"deadline": 300.0}
+        ) as client:
+            client.batch_save_conversations(
+                [item.model_copy(update={"mode": "conversation"}) for item in talk.conversations]
+            )
+            rows = judge(client, talk, talks)
+        print(f"{talk.name}: {len(rows)} questions", flush=True)
+        judged += rows
+    return judged
+
+
+def print_figures(judged: Sequence[Judged], results: Mapping[str, Any]) -> None:
+    """Print the results, and the AUROC of each feature alone."""
+    print(json.dumps(results, indent=2))
+    for index, name in enumerate(FEATURES):
+        values = summarize_auroc(judged, [float(row.features[index]) for row in judged])
+        print(name, {key: round(value, 3) for key, value in values.items()})
+
+
+def main() -> int:
+    """Collect, learn, evaluate, and write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--database-url", default=":memory:")
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    judged = collect(options.data, options.database_url)
+    values = cross_validate(judged)
+    weights = dict(zip((BIAS, *FEATURES), learn(judged).round(4).tolist(), strict=True))
+    results = {
+        "auroc": summarize_auroc(judged, values),
+        "calibration": calibrate(judged, values),
+        "contexts": measure_contexts(judged, values, MIN_CONFIDENCE),
+        "weights": weights,
+    }
+    write_result("confidence.json", results)
+    print_figures(judged, results)
+    if options.write:
+        FILE.write_text(json.dumps(weights, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
