@@ -7,7 +7,7 @@ LoCoMo's adversarial ones, BEAM's of the ability abstention, and for each talk q
 another talk of its set. Each talk is judged by weights that were learned without it. Prints the
 AUROC of each set and of each feature, how well the confidence is calibrated, the tokens of contexts
 for questions that nothing answers (`bench.datasets.unanswerable`), and the evidence that contexts
-lose where the confidence is low. Writes bench/results/confidence.json. --write replaces the weights
+lose where the relevance is low. Writes bench/results/confidence.json. --write replaces the weights
 in queries/search/confidence.json.
 """
 
@@ -15,14 +15,13 @@ import argparse
 import json
 import statistics
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.datasets.sets import beam, evidence, locomo, message_ids, qmsum
 from bench.datasets.unanswerable import list_questions
@@ -30,14 +29,20 @@ from bench.files import write_result
 from bench.quality.qmsum import gold
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.models import Conversation
-from mcp_context_persistence.queries.prompt_context.builder import MIN_CONFIDENCE
-from mcp_context_persistence.queries.search.confidence import BIAS, FEATURES, FILE
+from mcp_context_persistence.queries.prompt_context.builder import MIN_RELEVANCE
+from mcp_context_persistence.queries.search.confidence import (
+    ANSWER_FEATURES,
+    BIAS,
+    FILE,
+    RELEVANCE_FEATURES,
+)
 from mcp_context_persistence.queries.search.hybrid_search import rank_candidates
 from mcp_context_persistence.services import search
 
-Floats = NDArray[np.float64]
+Weights = dict[str, dict[str, float]]
 
-RIDGE = 1e-2
+RIDGE, ROUNDS = 1e-2, 50
+SETS_WITH_UNANSWERED = {"locomo", "beam"}
 FOREIGN_QUESTIONS = 25  # for each talk
 MEETINGS = 12
 BUDGET = 500
@@ -66,7 +71,7 @@ class Judged:
         kind: Whether the talk answers it: one of `ANSWERED`, `UNANSWERED`, `FOREIGN`, `STRANGE`.
         half: In which half of the questions or subjects it is, 0 or 1.
         features: The features.
-        evidence_share: Share of the evidence in a context that ignores the confidence.
+        evidence_share: Share of the evidence in a context that ignores the relevance.
         tokens: Tokens of the context.
     """
 
@@ -74,7 +79,7 @@ class Judged:
     talk: str
     kind: str
     half: int
-    features: Floats
+    features: Mapping[str, float]
     evidence_share: float
     tokens: int
 
@@ -136,10 +141,10 @@ def judge(client: ContextPersistenceClient, talk: Talk, talks: Sequence[Talk]) -
     for text, ids, kind, half in list_judgments(talk, talks):
         request = search.read_request(client._engine, text)
         context = search.build_search_context(client._engine, text)
-        measures = rank_candidates(context, request).measures
-        if measures is None:
+        confidence = rank_candidates(context, request).confidence
+        if confidence is None:
             continue
-        answer = client.build_context(text, BUDGET, min_confidence=0.0)
+        answer = client.build_context(text, BUDGET, min_relevance=0.0)
         shown = {citation.id for citation in answer.citations}
         judged.append(
             Judged(
@@ -147,7 +152,7 @@ def judge(client: ContextPersistenceClient, talk: Talk, talks: Sequence[Talk]) -
                 talk=talk.name,
                 kind=kind,
                 half=half,
-                features=np.array([measures[name] for name in FEATURES]),
+                features=confidence.features,
                 evidence_share=len(shown & ids) / len(ids) if ids else 0.0,
                 tokens=answer.tokens,
             )
@@ -155,33 +160,55 @@ def judge(client: ContextPersistenceClient, talk: Talk, talks: Sequence[Talk]) -
     return judged
 
 
-def learn(judged: Sequence[Judged]) -> Floats:
-    """Learn a bias and the weights of the features, by Newton's method.
+def learn(judged: Sequence[Judged]) -> Weights:
+    """Learn the weights of the relevance and of the answer."""
+    return {
+        "relevance": fit(
+            [(row, row.kind != FOREIGN) for row in judged if row.kind != STRANGE],
+            RELEVANCE_FEATURES,
+        ),
+        "answer": fit(
+            [
+                (row, row.kind == ANSWERED)
+                for row in judged
+                if row.kind in {ANSWERED, UNANSWERED} and row.data_set in SETS_WITH_UNANSWERED
+            ],
+            ANSWER_FEATURES,
+        ),
+    }
 
-    Each set counts the same, and in it the questions with and without an answer.
+
+def fit(rows: Sequence[tuple[Judged, bool]], names: Sequence[str]) -> dict[str, float]:
+    """Fit a logistic regression by Newton's method.
+
+    Each set counts the same, and in it the positive and the negative questions.
     """
-    rows = [row for row in judged if row.kind != STRANGE]
-    groups = [(row.data_set, row.kind == ANSWERED) for row in rows]
-    shares = np.array([1 / groups.count(group) for group in groups])
+    groups = [(row.data_set, is_positive) for row, is_positive in rows]
+    sizes = Counter(groups)
+    shares = np.array([1 / sizes[group] for group in groups])
     shares /= shares.sum()
-    is_answered = np.array([row.kind == ANSWERED for row in rows], float)
-    features = np.array([row.features for row in rows])
+    target = np.array([is_positive for _, is_positive in rows], float)
+    features = np.array([[row.features[name] for name in names] for row, _ in rows])
     means, scales = features.mean(axis=0), features.std(axis=0) + 1e-9
     columns = np.hstack([np.ones((len(rows), 1)), (features - means) / scales])
-    penalty = np.diag([0.0, *[RIDGE] * features.shape[1]])
-    weights = np.zeros(columns.shape[1])
-    for _ in range(50):
+    penalty = np.diag([0.0, *[RIDGE] * len(names)])
+    weights = np.zeros(len(names) + 1)
+    for _ in range(ROUNDS):
         likelihood = 1 / (1 + np.exp(-columns @ weights))
-        gradient = columns.T @ (shares * (likelihood - is_answered)) + penalty @ weights
+        gradient = columns.T @ (shares * (likelihood - target)) + penalty @ weights
         curvature = (columns * (shares * likelihood * (1 - likelihood))[:, None]).T @ columns
-        weights -= np.linalg.solve(curvature + penalty, gradient)
+        weights -= np.linalg.lstsq(curvature + penalty, gradient)[0]
     scaled = weights[1:] / scales
-    return np.array([weights[0] - scaled @ means, *scaled])
+    bias = float(weights[0] - scaled @ means)
+    return {BIAS: round(bias, 3), **dict(zip(names, scaled.round(3).tolist(), strict=True))}
 
 
-def apply_weights(weights: Floats, row: Judged) -> float:
-    """Return the confidence of a question."""
-    return float(1 / (1 + np.exp(-(weights[0] + weights[1:] @ row.features))))
+def apply_weights(weights: Mapping[str, float], row: Judged) -> float:
+    """Return the value of a logistic regression."""
+    score = sum(
+        weight * (1.0 if name == BIAS else row.features[name]) for name, weight in weights.items()
+    )
+    return float(1 / (1 + np.exp(-score)))
 
 
 def calculate_auroc(positive: Sequence[float], negative: Sequence[float]) -> float:
@@ -190,11 +217,13 @@ def calculate_auroc(positive: Sequence[float], negative: Sequence[float]) -> flo
     return float((left > right).mean() + 0.5 * (left == right).mean())
 
 
-def cross_validate(judged: Sequence[Judged]) -> list[float]:
-    """Return the confidence of each question, by weights learned without its talk."""
+def cross_validate(judged: Sequence[Judged]) -> tuple[list[float], list[float]]:
+    """Return relevance and confidence of each question, by weights learned without its talk."""
     talks = {row.talk for row in judged}
     weights = {talk: learn([row for row in judged if row.talk != talk]) for talk in talks}
-    return [apply_weights(weights[row.talk], row) for row in judged]
+    relevance = [apply_weights(weights[row.talk]["relevance"], row) for row in judged]
+    answers = [apply_weights(weights[row.talk]["answer"], row) for row in judged]
+    return relevance, [left * right for left, right in zip(relevance, answers, strict=True)]
 
 
 def summarize_auroc(judged: Sequence[Judged], values: Sequence[float]) -> dict[str, float]:
@@ -276,8 +305,8 @@ def collect(data: Path, url: str) -> list[Judged]:
 def print_figures(judged: Sequence[Judged], results: Mapping[str, Any]) -> None:
     """Print the results, and the AUROC of each feature alone."""
     print(json.dumps(results, indent=2))
-    for index, name in enumerate(FEATURES):
-        values = summarize_auroc(judged, [float(row.features[index]) for row in judged])
+    for name in ANSWER_FEATURES:
+        values = summarize_auroc(judged, [row.features[name] for row in judged])
         print(name, {key: round(value, 3) for key, value in values.items()})
 
 
@@ -291,12 +320,12 @@ def main() -> int:
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     judged = collect(options.data, options.database_url)
-    values = cross_validate(judged)
-    weights = dict(zip((BIAS, *FEATURES), learn(judged).round(4).tolist(), strict=True))
+    relevance, values = cross_validate(judged)
+    weights = learn(judged)
     results = {
         "auroc": summarize_auroc(judged, values),
         "calibration": calibrate(judged, values),
-        "contexts": measure_contexts(judged, values, MIN_CONFIDENCE),
+        "contexts": measure_contexts(judged, relevance, MIN_RELEVANCE),
         "weights": weights,
     }
     write_result("confidence.json", results)

@@ -12,7 +12,7 @@ from mcp_context_persistence.models import (
     SearchHybridResponse,
     SearchSimilarConversationsResponse,
 )
-from mcp_context_persistence.queries.prompt_context.builder import DIVERSITY, MIN_CONFIDENCE
+from mcp_context_persistence.queries.prompt_context.builder import DIVERSITY, MIN_RELEVANCE
 from mcp_context_persistence.queries.prompt_context.instructions import SHARE
 from mcp_context_persistence.queries.search import recipes
 from mcp_context_persistence.responses.context import BuildContextResponse
@@ -94,7 +94,7 @@ class SearchCalls:
         recipe: str | Mapping[str, Any] = recipes.DEFAULT,
         diversity: float = DIVERSITY,
         instruction_share: float = SHARE,
-        min_confidence: float = MIN_CONFIDENCE,
+        min_relevance: float = MIN_RELEVANCE,
         count_tokens: Callable[[str], int] | None = None,
         exclude_conversation_id: str | Sequence[str] | None = None,
         exclude_ids: str | Sequence[str] | None = None,
@@ -125,9 +125,9 @@ class SearchCalls:
             instruction_share: The share of the budget for the instructions, preferences and facts
                 of the user that apply to the query, 0.0 to 1.0. They come first, below a heading of
                 their own. See docs/instructions.md.
-            min_confidence: The lowest confidence, 0.0 to 1.0. If it is lower, what was found is
-                unlikely to answer the query: then `notes` says so, and the text has only the
-                instructions. 0.0 turns this off.
+            min_relevance: How likely anything stored must be about what the query asks for, 0.0 to
+                1.0. If it is less likely, the text has only the instructions, and `notes` says so.
+                0.0 turns this off.
             count_tokens: A function that counts the tokens of a text. If you leave it out, the
                 tokenizer of the embedding model is used. A word that this tokenizer does not know
                 is counted by its bytes. This count is usually higher than that of language models.
@@ -155,7 +155,7 @@ class SearchCalls:
             token_budget,
             diversity=diversity,
             instruction_share=instruction_share,
-            min_confidence=min_confidence,
+            min_relevance=min_relevance,
             count_tokens=count_tokens,
         )
 

@@ -17,6 +17,7 @@ from mcp_context_persistence.queries.prompt_context.instructions import (
     fit_section,
 )
 from mcp_context_persistence.queries.search.candidate import Candidate
+from mcp_context_persistence.queries.search.confidence import LOW_CONFIDENCE, Confidence
 from mcp_context_persistence.queries.search.filters import (
     Filters,
     resolve_filters,
@@ -39,7 +40,7 @@ def build_context(
     *,
     diversity: object,
     instruction_share: object,
-    min_confidence: object,
+    min_relevance: object,
     count_tokens: Callable[[str], int] | None,
 ) -> BuildContextResponse:
     """Search, and make a text of the best results.
@@ -54,14 +55,15 @@ def build_context(
     share = validation.check_number(
         "instruction_share", instruction_share, minimum=0.0, maximum=1.0
     )
-    lowest = validation.check_number("min_confidence", min_confidence, minimum=0.0, maximum=1.0)
+    lowest = validation.check_number("min_relevance", min_relevance, minimum=0.0, maximum=1.0)
     count = _choose_counter(engine, count_tokens)
     ranked, notes, applying = engine.embeddings.retry_when_stale(
         lambda: _search(engine, request, with_instructions=share > 0)
     )
     section = fit_section(applying, budget=int(budget * share), count_tokens=count)
-    warnings = _warn_of_noise(ranked.confidence, lowest)
-    scored = [] if warnings else [(entry.score, entry.candidate) for entry in ranked.scored]
+    confidence = ranked.confidence
+    is_noise = confidence is not None and confidence.relevance < lowest
+    scored = [] if is_noise else [(entry.score, entry.candidate) for entry in ranked.scored]
     texts = builder.select_texts(_leave_out_repeated(scored, section))
     relevant = [candidate for _, _, candidate in builder.select_relevant(texts, budget=budget)]
     texts = _complete(engine, texts, relevant)
@@ -84,22 +86,23 @@ def build_context(
         citations=_build_citations(section, context),
         instructions=[build_instruction(entry.item) for entry in section.instructions],
         tokens=context.tokens,
-        confidence=ranked.confidence,
+        confidence=confidence.value if confidence else None,
         token_budget=budget,
         notes=[
-            *(warnings or ([] if context.scored else [_explain_empty(scored, request.filters)])),
+            *_warn_of_noise(confidence),
+            *([] if context.scored or is_noise else [_explain_empty(scored, request.filters)]),
             *notes,
         ],
     )
 
 
-def _warn_of_noise(confidence: float | None, lowest: float) -> list[str]:
+def _warn_of_noise(confidence: Confidence | None) -> list[str]:
     """Return a note where what was found is unlikely to answer the query."""
-    if confidence is None or confidence >= lowest:
+    if confidence is None or confidence.value >= LOW_CONFIDENCE:
         return []
     return [
-        f"what was found is unlikely to answer the query (confidence {confidence:.2f}, "
-        f"min_confidence {lowest:g})"
+        f"what was found is unlikely to answer the query: confidence {confidence.value:.2f}, "
+        f"relevance {confidence.relevance:.2f}"
     ]
 
 

@@ -1,15 +1,21 @@
 """Confidence: how likely the results of a hybrid search answer the query, 0 to 1.
 
-It is a logistic regression on features that the search has anyway. They do not depend on how many
-results are requested:
+It is the product of two logistic regressions:
 
-- `best_cosine`, `mean_cosine`: the highest cosine of all candidates; the mean of the ten highest
-- `first_cosine`: the highest cosine of the first three results
-- `first_coverage`: the share of the query's words in one of the first three results, at most
-- `joint_coverage`: the share of the query's words that the first ten results have together
-- `pool_coverage`: the share that all candidates have together
+- the relevance: how likely anything that is stored is about what the query asks for. It is learned
+  from questions that were asked of the right talk and of others.
+- the answer: how likely the results answer the query if they are about it. It is learned from
+  questions that a talk answers, and from questions about its subjects that it does not answer.
+
+Their features do not depend on how many results are requested:
+
+- `mean_cosine`: the mean of the ten highest cosines of all candidates
+- `pool_coverage`: the share of the query's words that all candidates have together
 - `named_share`: where the query names an author, the share of the relevance that the messages of
   this author have; else 1
+- `unmatched_gap`: in a chat with an assistant, how far the first message stands out from the
+  second, times the share of the query's words that it does not have. Then a message mentions what
+  the query is about, but not what is asked about it.
 
 What repeats the query counts for nothing. The weights are in `confidence.json`, learned by `python
 -m bench.quality.confidence`.
@@ -17,102 +23,109 @@ What repeats the query counts for nothing. The weights are in `confidence.json`,
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mcp_context_persistence.queries.search.candidate import Candidates, ScoredCandidate
+from mcp_context_persistence.queries.search.candidate import Candidates
 from mcp_context_persistence.queries.search.features import RankingQuery
 from mcp_context_persistence.queries.search.ranker import MessageRanking
 from mcp_context_persistence.queries.search.word_counts import WordCounts, split_words
 
 Floats = NDArray[np.float64]
 
-FEATURES = (
-    "best_cosine",
-    "mean_cosine",
-    "first_cosine",
-    "first_coverage",
-    "joint_coverage",
-    "pool_coverage",
-    "named_share",
-)
+RELEVANCE_FEATURES = ("mean_cosine", "pool_coverage")
+ANSWER_FEATURES = ("named_share", "unmatched_gap", "mean_cosine", "pool_coverage")
 BIAS = "bias"
 FILE = Path(__file__).with_name("confidence.json")
-FIRST, RESULTS = 3, 10  # results that the features look at
-NO_COSINE = -1.0
+LOW_CONFIDENCE = 0.2  # below which a caller is told
+NEAREST = 10  # candidates whose cosines count
+LARGEST_GAP = 2.0  # of the linear scores; a larger one says no more
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confidence:
+    """How certain a search is.
+
+    Attributes:
+        features: Its features.
+    """
+
+    features: Mapping[str, float]
+
+    @property
+    def relevance(self) -> float:
+        """How likely anything stored is about what the query asks for, 0 to 1."""
+        return _apply_weights(read_weights()["relevance"], self.features)
+
+    @property
+    def value(self) -> float:
+        """How likely the results answer the query, 0 to 1."""
+        return self.relevance * _apply_weights(read_weights()["answer"], self.features)
 
 
 @cache
-def read_weights() -> Mapping[str, float]:
-    """Return the weight of each feature, and the bias."""
-    weights: dict[str, float] = json.loads(FILE.read_text(encoding="utf-8"))
+def read_weights() -> Mapping[str, Mapping[str, float]]:
+    """Return the bias and the weights of the `relevance` and of the `answer`."""
+    weights: dict[str, dict[str, float]] = json.loads(FILE.read_text(encoding="utf-8"))
     return weights
 
 
-def estimate_confidence(features: Mapping[str, float]) -> float:
-    """Return how likely the results answer the query, 0 to 1."""
-    weights = read_weights()
-    score = weights[BIAS] + sum(weights[name] * features[name] for name in FEATURES)
+def _apply_weights(weights: Mapping[str, float], features: Mapping[str, float]) -> float:
+    score = sum(
+        weight * (1.0 if name == BIAS else features[name]) for name, weight in weights.items()
+    )
     return 1 / (1 + math.exp(-score))
 
 
-def measure_results(
-    scored: Sequence[ScoredCandidate],
-    candidates: Candidates,
-    query: RankingQuery,
-    ranking: MessageRanking,
-) -> Mapping[str, float] | None:
-    """Return the features of a search.
+def measure_confidence(
+    candidates: Candidates, query: RankingQuery, ranking: MessageRanking
+) -> Confidence | None:
+    """Return the confidence of a search.
 
     None where the query has no words to look for, or where nothing was found.
 
     Args:
-        scored: The results, at least ten if there are so many, best first.
         candidates: All candidates.
         query: The query.
         ranking: The ranking of the candidates that are messages.
     """
-    if not query.words or not scored:
-        return None
     has_word, cosines = _measure_candidates(candidates, query, ranking)
-    indexes = {
-        (candidate.kind, candidate.id): index
-        for index, candidate in enumerate((*candidates.messages, *candidates.others))
-    }
-    first = [indexes[entry.candidate.kind, entry.candidate.id] for entry in scored[:RESULTS]]
-    return {
-        "best_cosine": float(cosines.max()),
-        "mean_cosine": float(np.sort(cosines)[-RESULTS:].mean()),
-        "first_cosine": float(cosines[first[:FIRST]].max()),
-        "first_coverage": float(has_word[first[:FIRST]].mean(axis=1).max()),
-        "joint_coverage": float(has_word[first].any(axis=0).mean()),
-        "pool_coverage": float(has_word.any(axis=0).mean()),
-        "named_share": _measure_named_share(ranking),
-    }
+    if not query.words or not len(cosines):
+        return None
+    return Confidence(
+        features={
+            "mean_cosine": float(np.sort(cosines)[-NEAREST:].mean()),
+            "pool_coverage": float(has_word.any(axis=0).mean()),
+            "named_share": _measure_named_share(ranking),
+            "unmatched_gap": _measure_unmatched_gap(ranking),
+        }
+    )
 
 
 def _measure_candidates(
     candidates: Candidates, query: RankingQuery, ranking: MessageRanking
 ) -> tuple[NDArray[np.bool_], Floats]:
-    """Return which words of the query each candidate has, and the cosines."""
-    tables, cosines = list[NDArray[np.bool_]](), list[float | None]()
+    """Return which words of the query each candidate has, and the cosines that were computed."""
+    tables, cosines = [np.zeros((0, len(query.words)), bool)], list[float | None]()
     if ranking.analysis is not None:
         is_answer = ranking.analysis.get_column("repetition") == 0
-        tables.append((ranking.analysis.counts.matrix > 0) & is_answer[:, None])
+        tables = [(ranking.analysis.counts.matrix > 0) & is_answer[:, None]]
         cosines += [
-            message.cosine if counts else None
+            message.cosine
             for message, counts in zip(candidates.messages, is_answer.tolist(), strict=True)
+            if counts
         ]
     if candidates.others:
         texts = [f"{other.name or ''} {other.content or ''}".lower() for other in candidates.others]
         tables.append(WordCounts(query.words, split_words(texts), query.stems).matrix > 0)
         cosines += [other.vector_score for other in candidates.others]
-    values = [NO_COSINE if cosine is None else cosine for cosine in cosines]
-    return np.concatenate(tables), np.array(values, float)
+    present = [cosine for cosine in cosines if cosine is not None]
+    return np.concatenate([table for table in tables if len(table)] or tables), np.array(present)
 
 
 def _measure_named_share(ranking: MessageRanking) -> float:
@@ -121,10 +134,21 @@ def _measure_named_share(ranking: MessageRanking) -> float:
     The relevance does not count that an author is named. "What did Ben buy?" is not answered by
     what Ann bought.
     """
-    if ranking.analysis is None or ranking.scores is None:
+    if ranking.analysis is None:
         return 1.0
+    author_parts = ranking.contributions[:, ranking.analysis.names.index("author")]
     is_named = ranking.analysis.get_column("author") > 0
     if not is_named.any() or is_named.all():
         return 1.0
-    relevance = np.exp(ranking.scores - ranking.scores.max())
+    scores = ranking.scores - author_parts
+    relevance = np.exp(scores - scores.max())
     return float(relevance[is_named].sum() / relevance.sum())
+
+
+def _measure_unmatched_gap(ranking: MessageRanking) -> float:
+    if ranking.analysis is None or len(ranking.scores) < 2:
+        return 0.0
+    first, second = np.argsort(-ranking.scores, kind="stable")[:2].tolist()
+    gap = min(LARGEST_GAP, float(ranking.scores[first] - ranking.scores[second]))
+    has_word = ranking.analysis.counts.matrix[first] > 0
+    return ranking.assistant_share * gap * float(1 - has_word.mean() if len(has_word) else 0.0)

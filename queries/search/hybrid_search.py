@@ -12,9 +12,8 @@ from mcp_context_persistence.queries.search import score_fusion
 from mcp_context_persistence.queries.search.authors import are_from_meetings, read_authors
 from mcp_context_persistence.queries.search.candidate import Candidates, ScoredCandidate
 from mcp_context_persistence.queries.search.confidence import (
-    RESULTS,
-    estimate_confidence,
-    measure_results,
+    Confidence,
+    measure_confidence,
 )
 from mcp_context_persistence.queries.search.diversification import UNLIMITED
 from mcp_context_persistence.queries.search.features import RankingQuery
@@ -73,19 +72,14 @@ class Ranked:
         candidates: What the retrievers returned.
         query: What the ranker knows of the query; None in modes without it.
         is_meeting: Whether passages were looked for because most candidates are from meetings.
-        measures: The features of the confidence; None where it is not known.
+        confidence: How certain the search is; None where it is not known.
     """
 
     scored: Sequence[ScoredCandidate]
     candidates: Candidates
     query: RankingQuery | None = None
     is_meeting: bool = False
-    measures: Mapping[str, float] | None = None
-
-    @property
-    def confidence(self) -> float | None:
-        """How likely the results answer the query, 0 to 1; None where it is not known."""
-        return None if self.measures is None else estimate_confidence(self.measures)
+    confidence: Confidence | None = None
 
 
 def rank_candidates(
@@ -143,7 +137,7 @@ def _rank_together(
         candidates.messages,
         authors,
         query,
-        limit=max(limit, RESULTS),
+        limit=limit,
         recipe=_emphasize_dates(recipe) if _names_only_dates(request, query.dates) else recipe,
         score_texts=context.score_texts,
     )
@@ -152,15 +146,15 @@ def _rank_together(
         messages=ranking.scored,
         weights=weights,
         words=query.words,
-        limit=max(limit, RESULTS),
+        limit=limit,
         kind_factors=recipe.kind_factors,
     )
     return Ranked(
-        scored=scored[:limit],
+        scored=scored,
         candidates=candidates,
         query=query,
         is_meeting=is_meeting,
-        measures=measure_results(scored, candidates, query, ranking),
+        confidence=measure_confidence(candidates, query, ranking),
     )
 
 

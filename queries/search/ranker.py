@@ -7,7 +7,7 @@ mcp_context_persistence.cli.train_ranker`.
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -62,12 +62,16 @@ class MessageRanking:
     Attributes:
         scored: The best messages, best first.
         analysis: The analysis of all messages; None where there are none.
-        scores: The linear scores of all messages without what the author contributes.
+        contributions: What each feature contributes to their linear scores.
+        scores: Their linear scores.
+        assistant_share: How far they are from chats with an assistant, 0 to 1.
     """
 
     scored: Sequence[ScoredCandidate] = ()
     analysis: MessageAnalysis | None = None
-    scores: Floats | None = None
+    contributions: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    scores: Floats = field(default_factory=lambda: np.zeros(0))
+    assistant_share: float = 0.0
 
 
 def rank(
@@ -136,7 +140,9 @@ def rank(
     return MessageRanking(
         scored=scored,
         analysis=analysis,
-        scores=scores - contributions[:, names.index("author")],
+        contributions=contributions,
+        scores=scores,
+        assistant_share=assistant_share,
     )
 
 

@@ -77,7 +77,7 @@ def search(context: SearchContext, request: SearchRequest) -> SearchAnswer:
             ranked = rank_candidates(context, request, limit=request.limit)
         else:
             ranked = _search_one_retriever(context, request)
-        confidence = ranked.confidence
+        confidence = ranked.confidence.value if ranked.confidence else None
         results = _explain(ranked, _complete_texts(context, ranked.scored), request)
         notes += [MEETING_NOTE] if ranked.is_meeting else []
         if request.explain and ranked.query and ranked.query.dates:

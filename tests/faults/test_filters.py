@@ -156,7 +156,7 @@ OTHER = {
         "token_budget",
         "diversity",
         "instruction_share",
-        "min_confidence",
+        "min_relevance",
         "count_tokens",
     },
     "configure_cache": {"cache_type", "cache_size", "ttl", "redis_url", "directory"},

@@ -151,7 +151,7 @@ CALLS: dict[str, dict[str, Any]] = {
         "recipe": RECIPE,
         "diversity": 0.5,
         "instruction_share": 0.2,
-        "min_confidence": 0.1,
+        "min_relevance": 0.1,
         "count_tokens": None,
         "exclude_conversation_id": ["talk"],
         "exclude_ids": ["odd-9"],
