@@ -12,7 +12,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ BENCHES = {
     "messages": "bench.quality.messages",
     "resolution": "bench.quality.entity_resolution",
     "context": "bench.quality.context",
+    "confidence": "bench.quality.confidence",
     "scale": "bench.speed.scale",
 }
 
@@ -99,6 +100,22 @@ def _read_peers(results: Any) -> float | None:
         default=None,
     )
     return ours / best if ours and best else None
+
+
+def _read_auroc(name: str) -> Callable[[Any], float | None]:
+    return lambda results: float(results["auroc"][name])
+
+
+def _read_halves(
+    choose: Callable[[Iterable[float]], float], prefix: str
+) -> Callable[[Any], float | None]:
+    """Read the worst figure of both halves."""
+    return lambda results: choose(
+        value
+        for half in results["contexts"].values()
+        for name, value in half.items()
+        if name.startswith(prefix)
+    )
 
 
 def _read_context(messages: str) -> Callable[[Any], float | None]:
@@ -187,6 +204,31 @@ REQUIREMENTS: Sequence[Requirement] = [
             ("assistants", "hybrid", "R@10"),
             ("meetings", MEETINGS, "nDCG@10"),
         )
+    ),
+    Requirement(
+        work="confidence, assistants, abstention, AUROC",
+        bench="confidence",
+        read=_read_auroc("beam, unanswered"),
+        limit=0.80,
+    ),
+    Requirement(
+        work="confidence, chats, adversarial, AUROC",
+        bench="confidence",
+        read=_read_auroc("locomo, unanswered"),
+        limit=0.70,
+    ),
+    Requirement(
+        work="contexts of at most 30 tokens where nothing answers",
+        bench="confidence",
+        read=_read_halves(min, "short"),
+        limit=0.95,
+    ),
+    Requirement(
+        work="evidence that contexts lose by it",
+        bench="confidence",
+        read=_read_halves(max, "lost"),
+        limit=0.005,
+        is_maximum=True,
     ),
     Requirement(work="R@10 of chats, ours / best peer", bench="peers", read=_read_peers, limit=1.5),
     Requirement(

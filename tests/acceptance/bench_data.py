@@ -62,6 +62,9 @@ def write_locomo(folder: Path) -> None:
             }
             for category, topic in enumerate(TOPICS[:3], start=1)
         ]
+        questions.append(
+            {"question": "Who lost a violin?", "category": 5, "evidence": ["D1:4"], "answer": ""}
+        )
         samples.append({"sample_id": f"tiny-{chat}", "conversation": conversation, "qa": questions})
     write_text(folder / "locomo_dev.json", json.dumps(samples))
 
