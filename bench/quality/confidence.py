@@ -13,11 +13,12 @@ in queries/search/confidence.json.
 
 import argparse
 import json
+import math
 import statistics
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,9 @@ from mcp_context_persistence.queries.search.confidence import (
     ANSWER_FEATURES,
     BIAS,
     FILE,
+    LOG_ODDS,
     RELEVANCE_FEATURES,
+    SMALLEST,
 )
 from mcp_context_persistence.queries.search.hybrid_search import rank_candidates
 from mcp_context_persistence.services import search
@@ -161,8 +164,8 @@ def judge(client: ContextPersistenceClient, talk: Talk, talks: Sequence[Talk]) -
 
 
 def learn(judged: Sequence[Judged]) -> Weights:
-    """Learn the weights of the relevance and of the answer."""
-    return {
+    """Learn the weights of the relevance and of the answer, and the calibration of both."""
+    weights = {
         "relevance": fit(
             [(row, row.kind != FOREIGN) for row in judged if row.kind != STRANGE],
             RELEVANCE_FEATURES,
@@ -176,6 +179,16 @@ def learn(judged: Sequence[Judged]) -> Weights:
             ANSWER_FEATURES,
         ),
     }
+    known = [row for row in judged if row.kind != STRANGE]
+    scaled = [replace(row, features={LOG_ODDS: calculate_log_odds(weights, row)}) for row in known]
+    positive = [row.kind == ANSWERED for row in known]
+    return {**weights, "calibration": fit(list(zip(scaled, positive, strict=True)), [LOG_ODDS])}
+
+
+def calculate_log_odds(weights: Mapping[str, Mapping[str, float]], row: Judged) -> float:
+    """Return the logarithm of the odds that the results are about a query and answer it."""
+    product = apply_weights(weights["relevance"], row) * apply_weights(weights["answer"], row)
+    return math.log((product + SMALLEST) / (1 - product + SMALLEST))
 
 
 def fit(rows: Sequence[tuple[Judged, bool]], names: Sequence[str]) -> dict[str, float]:
@@ -222,8 +235,12 @@ def cross_validate(judged: Sequence[Judged]) -> tuple[list[float], list[float]]:
     talks = {row.talk for row in judged}
     weights = {talk: learn([row for row in judged if row.talk != talk]) for talk in talks}
     relevance = [apply_weights(weights[row.talk]["relevance"], row) for row in judged]
-    answers = [apply_weights(weights[row.talk]["answer"], row) for row in judged]
-    return relevance, [left * right for left, right in zip(relevance, answers, strict=True)]
+    confidence = []
+    for row in judged:
+        log_odds = calculate_log_odds(weights[row.talk], row)
+        scaled = replace(row, features={LOG_ODDS: log_odds})
+        confidence.append(apply_weights(weights[row.talk]["calibration"], scaled))
+    return relevance, confidence
 
 
 def summarize_auroc(judged: Sequence[Judged], values: Sequence[float]) -> dict[str, float]:
@@ -239,22 +256,22 @@ def summarize_auroc(judged: Sequence[Judged], values: Sequence[float]) -> dict[s
 
 
 def calibrate(judged: Sequence[Judged], values: Sequence[float]) -> list[tuple[float, float, int]]:
-    """Return for fifths of the confidence its mean, the share that is answered, and the count."""
-    rows = [
-        (value, row.kind == ANSWERED)
-        for row, value in zip(judged, values, strict=True)
-        if row.kind != STRANGE
-    ]
-    fifths = [[row for row in rows if int(min(row[0], 0.999) * 5) == fifth] for fifth in range(5)]
-    return [
-        (
-            statistics.mean(value for value, _ in fifth),
-            statistics.mean(float(is_answered) for _, is_answered in fifth),
-            len(fifth),
-        )
-        for fifth in fifths
-        if fifth
-    ]
+    """Return for fifths of the confidence its mean, the share that is answered, and the count.
+
+    Each set counts the same, and in it the questions with and without an answer.
+    """
+    rows = [(row, value) for row, value in zip(judged, values, strict=True) if row.kind != STRANGE]
+    sizes = Counter((row.data_set, row.kind == ANSWERED) for row, _ in rows)
+    fifths = [[pair for pair in rows if int(min(pair[1], 0.999) * 5) == n] for n in range(5)]
+    figures = []
+    for fifth in filter(None, fifths):
+        shares = [1 / sizes[row.data_set, row.kind == ANSWERED] for row, _ in fifth]
+        answered = [
+            share for (row, _), share in zip(fifth, shares, strict=True) if row.kind == ANSWERED
+        ]
+        mean = statistics.fmean([value for _, value in fifth], weights=shares)
+        figures.append((mean, sum(answered) / sum(shares), len(fifth)))
+    return figures
 
 
 def measure_contexts(

@@ -7,6 +7,9 @@ It is the product of two logistic regressions:
 - the answer: how likely the results answer the query if they are about it. It is learned from
   questions that a talk answers, and from questions about its subjects that it does not answer.
 
+The logarithm of the odds of the product is scaled, so that as many questions have an answer as the
+confidence says, if half of all have one (Platt 1999).
+
 Their features do not depend on how many results are requested:
 
 - `mean_cosine`: the mean of the ten highest cosines of all candidates
@@ -40,7 +43,8 @@ Floats = NDArray[np.float64]
 
 RELEVANCE_FEATURES = ("mean_cosine", "pool_coverage")
 ANSWER_FEATURES = ("named_share", "unmatched_gap", "mean_cosine", "pool_coverage")
-BIAS = "bias"
+BIAS, LOG_ODDS = "bias", "log_odds"
+SMALLEST = 1e-9
 FILE = Path(__file__).with_name("confidence.json")
 LOW_CONFIDENCE = 0.2  # below which a caller is told
 NEAREST = 10  # candidates whose cosines count
@@ -65,12 +69,14 @@ class Confidence:
     @property
     def value(self) -> float:
         """How likely the results answer the query, 0 to 1."""
-        return self.relevance * _apply_weights(read_weights()["answer"], self.features)
+        product = self.relevance * _apply_weights(read_weights()["answer"], self.features)
+        log_odds = math.log((product + SMALLEST) / (1 - product + SMALLEST))
+        return _apply_weights(read_weights()["calibration"], {LOG_ODDS: log_odds})
 
 
 @cache
 def read_weights() -> Mapping[str, Mapping[str, float]]:
-    """Return the bias and the weights of the `relevance` and of the `answer`."""
+    """Return the bias and the weights of `relevance`, `answer` and `calibration`."""
     weights: dict[str, dict[str, float]] = json.loads(FILE.read_text(encoding="utf-8"))
     return weights
 
