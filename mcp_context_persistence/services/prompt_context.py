@@ -51,18 +51,15 @@ def build_context(
     budget = validation.check_integer(
         "token_budget", token_budget, minimum=1, maximum=limits.TOKEN_BUDGET
     )
-    similarity = validation.check_number("diversity", diversity, minimum=0.0, maximum=1.0)
-    share = validation.check_number(
-        "instruction_share", instruction_share, minimum=0.0, maximum=1.0
-    )
-    lowest = validation.check_number("min_relevance", min_relevance, minimum=0.0, maximum=1.0)
+    similarity = validation.check_share("diversity", diversity)
+    share = validation.check_share("instruction_share", instruction_share)
+    lowest = validation.check_share("min_relevance", min_relevance)
     count = _choose_counter(engine, count_tokens)
     ranked, notes, applying = engine.embeddings.retry_when_stale(
         lambda: _search(engine, request, with_instructions=share > 0)
     )
     section = fit_section(applying, budget=int(budget * share), count_tokens=count)
-    confidence = ranked.confidence
-    is_noise = confidence is not None and confidence.relevance < lowest
+    is_noise = ranked.confidence is not None and ranked.confidence.relevance < lowest
     scored = [] if is_noise else [(entry.score, entry.candidate) for entry in ranked.scored]
     texts = builder.select_texts(_leave_out_repeated(scored, section))
     relevant = [candidate for _, _, candidate in builder.select_relevant(texts, budget=budget)]
@@ -86,19 +83,19 @@ def build_context(
         citations=_build_citations(section, context),
         instructions=[build_instruction(entry.item) for entry in section.instructions],
         tokens=context.tokens,
-        confidence=confidence.value if confidence else None,
+        confidence=ranked.confidence.value if ranked.confidence else None,
         token_budget=budget,
         notes=[
-            *_warn_of_noise(confidence),
+            *_warn_of_noise(ranked.confidence, is_noise=is_noise),
             *([] if context.scored or is_noise else [_explain_empty(scored, request.filters)]),
             *notes,
         ],
     )
 
 
-def _warn_of_noise(confidence: Confidence | None) -> list[str]:
+def _warn_of_noise(confidence: Confidence | None, *, is_noise: bool) -> list[str]:
     """Return a note where what was found is unlikely to answer the query."""
-    if confidence is None or confidence.value >= LOW_CONFIDENCE:
+    if confidence is None or not (is_noise or confidence.value < LOW_CONFIDENCE):
         return []
     return [
         f"what was found is unlikely to answer the query: confidence {confidence.value:.2f}, "

@@ -46,7 +46,7 @@ ANSWER_FEATURES = ("named_share", "unmatched_gap", "mean_cosine", "pool_coverage
 BIAS, LOG_ODDS = "bias", "log_odds"
 SMALLEST = 1e-9
 FILE = Path(__file__).with_name("confidence.json")
-LOW_CONFIDENCE = 0.2  # below which a caller is told
+LOW_CONFIDENCE = 0.25  # below which a caller is told
 NEAREST = 10  # candidates whose cosines count
 LARGEST_GAP = 2.0  # of the linear scores; a larger one says no more
 
@@ -127,9 +127,9 @@ def _measure_candidates(
             if counts
         ]
     if candidates.others:
-        texts = [f"{other.name or ''} {other.content or ''}".lower() for other in candidates.others]
+        texts = [f"{entry.name or ''} {entry.content or ''}".lower() for entry in candidates.others]
         tables.append(WordCounts(query.words, split_words(texts), query.stems).matrix > 0)
-        cosines += [other.vector_score for other in candidates.others]
+        cosines += [entry.vector_score for entry in candidates.others]
     present = [cosine for cosine in cosines if cosine is not None]
     return np.concatenate([table for table in tables if len(table)] or tables), np.array(present)
 

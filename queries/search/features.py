@@ -204,9 +204,8 @@ def analyze_messages(
     """
     texts = [(message.content or "").lower() for message in messages]
     words_by_text = split_words(texts)
-    neighbors = MessageNeighbors(
-        messages, window=REGION_RADIUS if for_passages else NEIGHBOR_RADIUS
-    )
+    window = REGION_RADIUS if for_passages else NEIGHBOR_RADIUS
+    neighbors = MessageNeighbors(messages, window=window)
     counts = WordCounts(query.words, words_by_text, query.stems)
     repetition = _find_repetitions(messages, authors, query.text)
     cosines = _read_cosines(messages)
@@ -217,29 +216,21 @@ def analyze_messages(
     cosines = _limit_repetitions(cosines, repetition)
     keyword_scores = _limit_repetitions(keyword_scores, repetition)
     answer_scores = _combine(cosines, keyword_scores) * (repetition == 0)
-    view = neighbors.add_adjacent(counts.matrix)
     form = _calculate_form_features(texts, words_by_text, lengths)
-    questions = form["question"]
     near, near_best = neighbors.weigh(answer_scores * _are_found(messages))
     coverage = counts.measure_coverage(counts.matrix)
-    columns = {
+    columns = _calculate_query_features(messages, authors, texts, query) | {
         "vector": _normalize(cosines),
         "view_vector": _normalize(neighbors.add_adjacent(cosines)),
         "coverage": coverage,
-        "view_coverage": counts.measure_coverage(view),
+        "view_coverage": counts.measure_coverage(neighbors.add_adjacent(counts.matrix)),
         "conversation": _normalize(counts.score(neighbors.sum_conversations(counts.matrix))),
         "conversation_best": _normalize(neighbors.find_conversation_maxima(keyword_scores)),
-        "author": _find_named_authors(authors, query.text),
         "entities": (1 - coverage) * _read_link_scores(messages, query.entity_links),
-        "identifier": find_identifiers(texts, query.identifiers)
-        if query.identifiers
-        else np.zeros(len(texts)),
         "repetition": repetition,
         **form,
-        "answer": neighbors.shift(scores * questions, -1),
+        "answer": neighbors.shift(scores * form["question"], -1),
         "when": form["time_word"] * float(_WHEN.search(query.text.lower()) is not None),
-        "date": _find_in_ranges(messages, query.dates.ranges),
-        "month": _find_in_ranges(messages, query.dates.months),
         "second_before": neighbors.shift(scores, -2),
         "near": near / (near.max() or 1.0),
         "near_best": near_best,
@@ -252,6 +243,23 @@ def analyze_messages(
     columns["user"] = assistant_share * _are_from_users(messages)
     columns |= {name: columns[left] * columns[right] for name, (left, right) in PRODUCTS.items()}
     return _join_columns(columns, MESSAGE_FEATURES, counts)
+
+
+def _calculate_query_features(
+    messages: Sequence[Candidate],
+    authors: Sequence[str | None],
+    texts: Sequence[str],
+    query: RankingQuery,
+) -> dict[str, Floats]:
+    """Calculate the features that say which author, thing or time the query names."""
+    return {
+        "author": _find_named_authors(authors, query.text),
+        "identifier": find_identifiers(texts, query.identifiers)
+        if query.identifiers
+        else np.zeros(len(texts)),
+        "date": _find_in_ranges(messages, query.dates.ranges),
+        "month": _find_in_ranges(messages, query.dates.months),
+    }
 
 
 def _calculate_form_features(
@@ -324,8 +332,10 @@ def _limit_repetitions(scores: Floats, repetition: Floats) -> Floats:
 
     Otherwise all answers would look alike beside the question itself.
     """
-    others = scores[repetition == 0]
-    return np.where(repetition, np.minimum(scores, others.max()), scores) if len(others) else scores
+    is_repetition = repetition > 0
+    if is_repetition.all() or not is_repetition.any():
+        return scores
+    return np.where(is_repetition, np.minimum(scores, scores[~is_repetition].max()), scores)
 
 
 def _read_link_scores(messages: Sequence[Candidate], links: Mapping[str, EntityLink]) -> Floats:

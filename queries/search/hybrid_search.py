@@ -100,12 +100,14 @@ def rank_candidates(
     deeper = _rank_together(context, request, limit=UNLIMITED, depth=limit)
     shown = {_identify(entry) for entry in ranked.scored}
     lowest = min((entry.score for entry in ranked.scored), default=1.0)
-    others = [
+    additional = [
         replace(entry, score=min(entry.score, lowest))
         for entry in deeper.scored
         if _identify(entry) not in shown
     ]
-    return replace(ranked, scored=[*ranked.scored, *others][:limit], candidates=deeper.candidates)
+    return replace(
+        ranked, scored=[*ranked.scored, *additional][:limit], candidates=deeper.candidates
+    )
 
 
 def _is_cut_off(candidates: Candidates) -> bool:

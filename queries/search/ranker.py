@@ -113,17 +113,7 @@ def rank(
     reranking = rerank(messages, scores, query.text, recipe=recipe, score_texts=score_texts)
     if reranking:
         scores += reranking.added
-    shown_scores = scores
-    is_allowed = [message.is_allowed for message in messages]
-    if for_passages:
-        distances = diversification.measure_distances(messages)
-        shown_scores = diversification.spread_scores(
-            distances, scores, window=recipe.passage_window
-        )
-        best = diversification.select(distances, shown_scores, is_allowed, limit=limit)
-    else:
-        order = np.argsort(-scores, kind="stable").tolist()
-        best = [index for index in order if is_allowed[index]][:limit]
+    best, shown_scores = _select_best(messages, scores, limit=limit, window=recipe.passage_window)
     # Where only entities led to the messages, the retrievers gave none a score.
     highest = max(message.retrieval_score for message in messages) or SMALLEST_SHARE
     falling = np.minimum.accumulate(shown_scores[best]).tolist() if best else []
@@ -144,6 +134,23 @@ def rank(
         scores=scores,
         assistant_share=assistant_share,
     )
+
+
+def _select_best(
+    messages: Sequence[Candidate], scores: Floats, *, limit: int, window: int
+) -> tuple[list[int], Floats]:
+    """Return the indexes of the best messages that the filters let through, and all scores.
+
+    With a window, the scores are spread over passages.
+    """
+    is_allowed = [message.is_allowed for message in messages]
+    if window:
+        distances = diversification.measure_distances(messages)
+        spread_scores = diversification.spread_scores(distances, scores, window=window)
+        best = diversification.select(distances, spread_scores, is_allowed, limit=limit)
+        return best, spread_scores
+    order = np.argsort(-scores, kind="stable").tolist()
+    return [index for index in order if is_allowed[index]][:limit], scores
 
 
 def _read_weights(names: Sequence[str], recipe: Recipe, assistant_share: float) -> Floats:

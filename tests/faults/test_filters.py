@@ -103,6 +103,7 @@ SEARCHES = {
     "list_entities": [lambda client, filters: client.list_entities(filters=filters)],
 }
 LISTS = {"list_conversations", "list_decisions", "list_entities"}
+PROSE_SEARCHES = ("build_context", "search_hybrid", "search_similar_conversations")
 EXCLUSIONS = {"exclude_conversation_id", "exclude_ids"}
 # Parameters that narrow a call to one object. `None` means "all" where it is the default, and is
 # refused elsewhere.
@@ -142,32 +143,20 @@ NARROWING = {
     "list_decisions": {"cursor", "status"},
     "list_entities": {"cursor"},
     "update_message": {"message_id"},
-    "build_context": EXCLUSIONS,
-    "search_hybrid": EXCLUSIONS,
-    "search_similar_conversations": EXCLUSIONS,
+    **dict.fromkeys(PROSE_SEARCHES, EXCLUSIONS),
 }
 # Parameters that narrow nothing: what is written, how much, how.
 OTHER = {
     "append_messages": {"messages", "project_path", "mode", "metadata", "embeddings"},
     "batch_extract_entities": {"texts", "parallel", "max_workers", "store", "progress"},
     "batch_save_conversations": {"conversations", "parallel", "max_workers", "replace", "progress"},
-    "build_context": {
-        "query",
-        "token_budget",
-        "diversity",
-        "instruction_share",
-        "min_relevance",
-        "count_tokens",
-    },
+    "build_context": {"query", "token_budget", "diversity", "instruction_share"}
+    | {"min_relevance", "count_tokens"},
     "configure_cache": {"cache_type", "cache_size", "ttl", "redis_url", "directory"},
     "configure_embedding_model": {"model", "vector_size", "batch_size", "wait", "progress"},
     "configure_entity_patterns": {"patterns", "confidence"},
-    "configure_memory_management": {
-        "max_memory_usage",
-        "cleanup_threshold",
-        "auto_cleanup",
-        "restart_server",
-    },
+    "configure_memory_management": {"max_memory_usage", "cleanup_threshold"}
+    | {"auto_cleanup", "restart_server"},
     "configure_parallel_processing": {"max_workers", "chunk_size"},
     "create_relationship": {"confidence", "properties"},
     "detect_communities": {"algorithm", "min_size", "weighted"},
@@ -213,9 +202,7 @@ MAPPINGS = {
     "list_entities": {"filters"},
 }
 REQUIRED: dict[str, dict[str, Any]] = {
-    "build_context": {"query": "budget"},
-    "search_hybrid": {"query": "budget"},
-    "search_similar_conversations": {"query": "budget"},
+    **{name: {"query": "budget"} for name in PROSE_SEARCHES},
     "delete_relationship": {
         "source_entity_id": "a",
         "target_entity_id": "b",

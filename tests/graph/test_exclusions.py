@@ -1,14 +1,9 @@
 """Conversations and ids that are excluded are returned by no search, whatever it looks through."""
 
-import itertools
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.models import HybridSearchParams
-from mcp_context_persistence.queries.search.filters import Filters
 
 QUERY = "Where is the budget of the harbor project?"
 MODES = ("hybrid", "semantic", "keyword", "graph")
@@ -94,27 +89,3 @@ def test_instructions_of_an_excluded_conversation_do_not_apply(
     assert client.build_context(QUERY).instructions
     assert not client.build_context(QUERY, exclude_conversation_id="rules").instructions
     assert not client.build_context(QUERY, exclude_ids="rule").instructions
-
-
-IDS = st.text(
-    st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"], max_codepoint=0xFFFE),
-    min_size=1,
-    max_size=3,
-).filter(str.strip)
-
-
-@given(st.lists(IDS, min_size=1, max_size=3), st.lists(IDS, max_size=5))
-@settings(max_examples=300, deadline=None)
-def test_the_ranges_of_the_index_leave_out_exactly_the_excluded(
-    excluded: list[str], others: list[str]
-) -> None:
-    filters = Filters(content_types=("message",), excluded_conversation_ids=tuple(excluded))
-    near = [f"{key}{end}" for key, end in itertools.product(excluded, ("0", "\uffee"))]
-    for key in {"", *excluded, *others, *near}:
-        inside = [
-            bounds
-            for bounds in filters.index_ranges
-            if bounds["conversation_id_from"] <= key <= bounds["conversation_id_to"]
-        ]
-        assert len(inside) == (key not in excluded), key
-    assert filters.is_in_index
