@@ -64,9 +64,7 @@ def build_context(
     texts = builder.select_texts(_leave_out_repeated(scored, section))
     relevant = [candidate for _, _, candidate in builder.select_relevant(texts, budget=budget)]
     texts = _complete(engine, texts, relevant)
-    facts = graph_context.read_facts(
-        engine.graph.run, engine.namespace, relevant, entities=similarity > 0
-    )
+    facts = _read_facts(engine, relevant, diversity=similarity)
     section, context = builder.build_with_section(
         texts,
         section,
@@ -90,6 +88,14 @@ def build_context(
             *([] if context.scored or is_noise else [_explain_empty(scored, request.filters)]),
             *notes,
         ],
+    )
+
+
+def _read_facts(
+    engine: Engine, candidates: Sequence[Candidate], *, diversity: float
+) -> excerpts.GraphFacts:
+    return graph_context.read_facts(
+        engine.graph.run, engine.namespace, candidates, entities=diversity > 0
     )
 
 
