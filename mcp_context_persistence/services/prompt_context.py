@@ -61,10 +61,9 @@ def build_context(
     section = fit_section(applying, budget=int(budget * share), count_tokens=count)
     is_noise = ranked.confidence is not None and ranked.confidence.relevance < lowest
     scored = [] if is_noise else [(entry.score, entry.candidate) for entry in ranked.scored]
-    texts = builder.select_texts(_leave_out_repeated(scored, section))
-    relevant = [candidate for _, _, candidate in builder.select_relevant(texts, budget=budget)]
-    texts = _complete(engine, texts, relevant)
-    facts = _read_facts(engine, relevant, diversity=similarity)
+    texts, facts = _read_texts(
+        engine, _leave_out_repeated(scored, section), budget, entities=similarity > 0
+    )
     section, context = builder.build_with_section(
         texts,
         section,
@@ -91,11 +90,15 @@ def build_context(
     )
 
 
-def _read_facts(
-    engine: Engine, candidates: Sequence[Candidate], *, diversity: float
-) -> excerpts.GraphFacts:
-    return graph_context.read_facts(
-        engine.graph.run, engine.namespace, candidates, entities=diversity > 0
+def _read_texts(
+    engine: Engine, scored: Sequence[tuple[float, Candidate]], budget: int, *, entities: bool
+) -> tuple[Sequence[tuple[float, Candidate]], excerpts.GraphFacts]:
+    """Return the results that have a text, with whole texts and facts of the relevant ones."""
+    texts = builder.select_texts(scored)
+    relevant = [candidate for _, _, candidate in builder.select_relevant(texts, budget=budget)]
+    texts = _complete(engine, texts, relevant)
+    return texts, graph_context.read_facts(
+        engine.graph.run, engine.namespace, relevant, entities=entities
     )
 
 
