@@ -7,6 +7,7 @@ same candidates. Only where these are fewer than requested, more are retrieved, 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.driver.statement import Run
 from mcp_context_persistence.queries.search import score_fusion
 from mcp_context_persistence.queries.search.authors import are_from_meetings, read_authors
@@ -97,7 +98,7 @@ def rank_candidates(
     ranked = _rank_together(context, request, limit=limit)
     if len(ranked.scored) >= limit or limit == UNLIMITED or not _is_cut_off(ranked.candidates):
         return ranked
-    deeper = _rank_together(context, request, limit=UNLIMITED, depth=limit)
+    deeper = _rank_together(context, request, limit=UNLIMITED, depth=limits.SEARCH_LIMIT)
     shown = {_identify(entry) for entry in ranked.scored}
     lowest = min((entry.score for entry in ranked.scored), default=1.0)
     additional = [

@@ -117,7 +117,7 @@ def _search_one_retriever(context: SearchContext, request: SearchRequest) -> Ran
     weights = score_fusion.VECTOR_ONLY if is_vector else score_fusion.KEYWORD_ONLY
     filters = request.filters
     # The same for all limits, so that the order of the first results is.
-    limit = max(FILTERED_CANDIDATES, request.limit)
+    limit = max(FILTERED_CANDIDATES, limits.SEARCH_LIMIT)
     depth = Depth(
         vector_limit=limit,
         keyword_limit=limit * (GROWTH if filters.has_bounds else 1),
