@@ -194,7 +194,12 @@ def retrieve_candidates(
         message_ids=tuple(links),
     )
     retrieval = build_retrieval(
-        context, request, weights, limit=max(RANKED_TOGETHER, depth), expansion=expansion
+        context,
+        request,
+        weights,
+        limit=max(RANKED_TOGETHER, depth),
+        other_limit=max(RANKED_TOGETHER, depth),
+        expansion=expansion,
     )
     first_round = Depth(
         vector_limit=vector_limit,
@@ -220,6 +225,7 @@ def build_retrieval(
     weights: score_fusion.RetrieverWeights,
     *,
     limit: int,
+    other_limit: int,
     expansion: Expansion | None = None,
     is_exact: bool = False,
 ) -> Retrieval:
@@ -231,6 +237,7 @@ def build_retrieval(
         terms=request.terms.index_terms,
         weights=weights,
         limit=limit,
+        other_limit=other_limit,
         expansion=expansion,
         is_exact=is_exact,
         with_metadata=request.include_metadata,

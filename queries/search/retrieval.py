@@ -101,6 +101,7 @@ class Retrieval:
         terms: The terms of the index for the query; none turn the keyword retriever off.
         weights: How much each retriever counts; 0 turns it off.
         limit: Results at most.
+        other_limit: What each retriever returns of other kinds than messages, at most.
         expansion: Set in mode `hybrid`: the candidates are messages with neighbors and with what
             the ranker needs.
         is_exact: Whether vectors are compared with full precision.
@@ -113,6 +114,7 @@ class Retrieval:
     terms: tuple[str, ...]
     weights: RetrieverWeights
     limit: int
+    other_limit: int
     expansion: Expansion | None = None
     is_exact: bool = False
     with_content: bool = True
@@ -224,7 +226,7 @@ class Retrieval:
             "vector_weight": self.weights.vector,
             "keyword_weight": self.weights.keyword,
             "smallest_share": SMALLEST_SHARE,
-            "limit": self.limit,
+            "limit": self.other_limit,
             "passages": PASSAGES_PER_DOCUMENT,
             "content": self.with_content,
             "metadata": self.with_metadata,

@@ -22,7 +22,6 @@ from mcp_context_persistence.queries.search.hybrid_search import (
 )
 from mcp_context_persistence.queries.search.request import SearchRequest
 from mcp_context_persistence.queries.search.retrieval import (
-    FILTERED_CANDIDATES,
     GROWTH,
     Depth,
     read_whole_texts,
@@ -117,17 +116,17 @@ def _search_one_retriever(context: SearchContext, request: SearchRequest) -> Ran
     weights = score_fusion.VECTOR_ONLY if is_vector else score_fusion.KEYWORD_ONLY
     filters = request.filters
     # The same for all limits, so that the order of the first results is.
-    limit = max(FILTERED_CANDIDATES, limits.SEARCH_LIMIT)
     depth = Depth(
-        vector_limit=limit,
-        keyword_limit=limit * (GROWTH if filters.has_bounds else 1),
+        vector_limit=limits.SEARCH_LIMIT,
+        keyword_limit=limits.SEARCH_LIMIT * (GROWTH if filters.has_bounds else 1),
         is_scan=not filters.is_in_index,
     )
     retrieval = build_retrieval(
         context,
         request,
         weights,
-        limit=request.limit if is_vector else limit,
+        limit=request.limit,
+        other_limit=request.limit if is_vector else limits.SEARCH_LIMIT,
         is_exact=is_vector,
     )
     candidates = retrieval.retrieve(context.run, depth)

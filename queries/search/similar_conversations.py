@@ -118,6 +118,7 @@ def _group_messages(
             terms=(),
             weights=score_fusion.VECTOR_ONLY,
             limit=message_limit,
+            other_limit=message_limit,
             with_content=False,
             is_exact=True,
         )
