@@ -204,20 +204,13 @@ MAPPINGS = {
     "list_decisions": {"filters"},
     "list_entities": {"filters"},
 }
+RELATIONSHIP = {"source_entity_id": "a", "target_entity_id": "b", "relationship_type": "uses"}
 REQUIRED: dict[str, dict[str, Any]] = {
-    "delete_relationship": {
-        "source_entity_id": "a",
-        "target_entity_id": "b",
-        "relationship_type": "uses",
-    },
+    "delete_relationship": RELATIONSHIP,
     "update_message": {"content": "We use pandas."},
     "append_messages": {"messages": [{"role": "user", "content": "We use pandas."}]},
     "batch_extract_entities": {"texts": ["Pandas is a library."]},
-    "create_relationship": {
-        "source_entity_id": "a",
-        "target_entity_id": "b",
-        "relationship_type": "uses",
-    },
+    "create_relationship": RELATIONSHIP,
     "extract_entities": {"text": "Pandas is a library."},
     "find_shortest_paths": {"source_entity_id": "a", "target_entity_id": "b"},
     "load_conversation_history": {"conversation_id": "theirs"},
