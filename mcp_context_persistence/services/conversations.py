@@ -46,7 +46,7 @@ def build_conversation(
         fields = dict(conversation_id) if isinstance(conversation_id, Conversation) else None
     if fields is not None:
         if any(value is not None for value in (messages, project_path, mode, metadata)):
-            raise ValidationError("give a Conversation object or keywords, not both")
+            raise ValidationError("give a Conversation object or separate arguments, not both")
         conversation = checked.conversation(
             fields.get("conversation_id"),
             fields.get("messages"),
