@@ -43,10 +43,10 @@ def select(
 
 
 def diversify(distances: Floats, ordered: Sequence[int], *, limit: int) -> list[int]:
-    """Return the indexes in groups: the first ones, then others that are not close to these.
+    """Return the indexes in groups: the best ones, then those that are not close to any of these.
 
-    The groups are of ten, so that the order does not depend on the limit. Without a limit, there
-    are none.
+    The groups are of ten, so that the order does not depend on the limit. If every other message is
+    close to a selected one, the best of them follows. Without a limit, there are no groups.
     """
     if limit >= UNLIMITED:
         return list(ordered)

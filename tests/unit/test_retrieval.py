@@ -36,6 +36,7 @@ def build_retrieval(**changes: Any) -> Retrieval:
         terms=(),
         weights=score_fusion.HYBRID,
         limit=10,
+        other_limit=10,
     )
     return replace(retrieval, **changes)
 
