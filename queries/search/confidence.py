@@ -93,15 +93,18 @@ def measure_confidence(
 ) -> Confidence | None:
     """Return the confidence of a search.
 
-    None where the query has no words to look for, or where nothing was found.
+    None where the query has no words to look for, or is not surely English, from which the weights
+    were learned, or where nothing was found.
 
     Args:
         candidates: All candidates.
         query: The query.
         ranking: The ranking of the candidates that are messages.
     """
+    if not query.words or not query.is_english:
+        return None
     has_word, cosines = _measure_candidates(candidates, query, ranking)
-    if not query.words or not len(cosines):
+    if not len(cosines):
         return None
     return Confidence(
         features={

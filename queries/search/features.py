@@ -137,6 +137,7 @@ class RankingQuery:
         dates: The times that it names.
         entity_links: The messages that are reached through the entities that it names, by id.
         now_ms: The time of the search.
+        is_english: Whether its function words show that it is English.
     """
 
     text: str
@@ -146,6 +147,7 @@ class RankingQuery:
     dates: QueryDates = NO_DATES
     entity_links: Mapping[str, EntityLink] = field(default_factory=dict)
     now_ms: int = 0
+    is_english: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

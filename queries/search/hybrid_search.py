@@ -215,6 +215,7 @@ def retrieve_candidates(
         dates=dates,
         entity_links=links,
         now_ms=request.now_ms,
+        is_english=request.terms.is_english,
     )
     return retrieval.retrieve(context.run, first_round), query, weights
 

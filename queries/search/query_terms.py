@@ -28,6 +28,7 @@ class QueryTerms:
         stems: The stems of words that are not English.
         identifiers: Those of the words that are numbers, versions, identifiers or addresses.
         dropped_count: How many more words the query has.
+        is_english: Whether its function words show that it is English.
     """
 
     words: tuple[str, ...]
@@ -36,6 +37,7 @@ class QueryTerms:
     stems: Mapping[str, str] = field(default_factory=dict)
     identifiers: tuple[str, ...] = ()
     dropped_count: int = 0
+    is_english: bool = False
 
 
 def tokenize(text: str) -> list[str]:
@@ -95,6 +97,7 @@ def extract_terms(query: str, language: str | None = None) -> QueryTerms:
             dict.fromkeys(fold(token.text) for token in tokens if token.is_identifier)
         ),
         dropped_count=len(words) - len(best_words),
+        is_english=languages == (ENGLISH,),
     )
 
 

@@ -121,9 +121,24 @@ def test_the_confidence_is_not_known_without_words_or_results(
     client: ContextPersistenceClient, stored: ContextPersistenceClient
 ) -> None:
     assert client.search_hybrid("anything").confidence is None
-    for query, mode in (("???", "hybrid"), ("dog", "semantic"), ("dog", "keyword")):
+    question = FACTS[0][1]
+    for query, mode in (
+        ("???", "hybrid"),
+        ("dog", "hybrid"),
+        ("Wie heißt der Hund meiner Schwester?", "hybrid"),
+        (question, "semantic"),
+        (question, "keyword"),
+        (question, "graph"),
+    ):
         assert stored.search_hybrid(query, mode).confidence is None
-    assert stored.search_hybrid("dog").confidence is not None
+    assert stored.search_hybrid(question).confidence is not None
+
+
+def test_contexts_of_queries_in_other_languages_are_not_shortened(
+    stored: ContextPersistenceClient,
+) -> None:
+    for query in ("Wo steht der Zeppelin?", "zeppelin", "¿Dónde está el zepelín?"):
+        assert stored.build_context(query).citations
 
 
 def test_results_and_citations_say_who_spoke(client: ContextPersistenceClient) -> None:
