@@ -209,7 +209,7 @@ def analyze_messages(
     window = REGION_RADIUS if for_passages else NEIGHBOR_RADIUS
     neighbors = MessageNeighbors(messages, window=window)
     counts = WordCounts(query.words, words_by_text, query.stems)
-    repetition = _find_repetitions(messages, authors, query.text)
+    repetition = _find_repetitions(query.text, texts, words_by_text, authors)
     cosines = _read_cosines(messages)
     lengths = np.array([len(text) for text in texts], float)
     keyword_scores = counts.score(counts.matrix, lengths)
@@ -323,10 +323,12 @@ def _combine(cosines: Floats, keyword_scores: Floats) -> Floats:
 
 
 def _find_repetitions(
-    messages: Sequence[Candidate], authors: Sequence[str | None], query: str
+    query: str,
+    texts: Sequence[str],
+    words_by_text: Sequence[Sequence[str]],
+    authors: Sequence[str | None],
 ) -> Floats:
-    texts = [message.content or "" for message in messages]
-    return np.array(RepetitionDetector(query).find(texts, authors), float)
+    return np.array(RepetitionDetector(query).find(texts, words_by_text, authors), float)
 
 
 def _limit_repetitions(scores: Floats, repetition: Floats) -> Floats:

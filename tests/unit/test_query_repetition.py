@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_context_persistence.queries.search.query_repetition import RepetitionDetector
+from mcp_context_persistence.queries.search.word_counts import split_words
 
 QUERY = "What is my sister's dog called?"
 REPETITIONS = (
@@ -33,7 +34,8 @@ OTHERS = (
 
 
 def is_repetition(text: str, query: str = QUERY, author: str | None = None) -> bool:
-    return RepetitionDetector(query).find([text], [author])[0]
+    lowered = text.lower()
+    return RepetitionDetector(query).find([lowered], split_words([lowered]), [author])[0]
 
 
 @pytest.mark.parametrize("text", REPETITIONS)
