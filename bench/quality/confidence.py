@@ -147,7 +147,7 @@ def judge(client: ContextPersistenceClient, talk: Talk, talks: Sequence[Talk]) -
         confidence = rank_candidates(context, request).confidence
         if confidence is None:
             continue
-        answer = client.build_context(text, BUDGET, min_relevance=0.0)
+        answer = client.build_context(text, BUDGET, min_relevance=0.0, instruction_share=0.0)
         shown = {citation.id for citation in answer.citations}
         judged.append(
             Judged(
