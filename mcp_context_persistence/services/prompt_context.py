@@ -214,6 +214,7 @@ def _cite_instruction(entry: ApplyingInstruction) -> Citation:
         type="message" if item["message_id"] else "instruction",
         conversation_id=item["conversation_id"] or None,
         timestamp=timestamps.from_milliseconds(item["timestamp_ms"]),
+        role="user" if item["message_id"] else None,
         similarity_score=entry.match,
     )
 

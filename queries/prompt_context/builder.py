@@ -28,7 +28,7 @@ from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.ranker import SOFTNESS
 
 DIVERSITY = 0.1
-MIN_RELEVANCE = 0.12  # below which results are noise
+MIN_RELEVANCE = 0.09  # below which results are noise
 # Of the budget that the parts of a text may have; less where the whole text has more tokens.
 BUDGET_SHARES = (1.0, 0.8, 0.5)
 

@@ -12,7 +12,7 @@ confidence says, if half of all have one (Platt 1999).
 
 Their features do not depend on how many results are requested:
 
-- `mean_cosine`: the mean of the ten highest cosines of all candidates
+- `best_cosine`, `mean_cosine`: the highest cosine of all candidates; the mean of the ten highest
 - `pool_coverage`: the share of the query's words that all candidates have together
 - `named_share`: where the query names an author, the share of the relevance that the messages of
   this author have; else 1
@@ -41,14 +41,14 @@ from mcp_context_persistence.queries.search.word_counts import WordCounts, split
 
 Floats = NDArray[np.float64]
 
-RELEVANCE_FEATURES = ("mean_cosine", "pool_coverage")
+RELEVANCE_FEATURES = ("best_cosine", "mean_cosine", "pool_coverage")
 ANSWER_FEATURES = ("named_share", "unmatched_gap", "mean_cosine", "pool_coverage")
 BIAS, LOG_ODDS = "bias", "log_odds"
 SMALLEST = 1e-9
 FILE = Path(__file__).with_name("confidence.json")
 LOW_CONFIDENCE = 0.25  # below which a caller is told
 NEAREST = 10  # candidates whose cosines count
-LARGEST_GAP = 2.0  # of the linear scores; a larger one says no more
+LARGEST_GAP = 3.0  # of the linear scores; a larger one says no more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +108,7 @@ def measure_confidence(
         return None
     return Confidence(
         features={
+            "best_cosine": float(cosines.max()),
             "mean_cosine": float(np.sort(cosines)[-NEAREST:].mean()),
             "pool_coverage": float(has_word.any(axis=0).mean()),
             "named_share": _measure_named_share(ranking),

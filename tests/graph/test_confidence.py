@@ -78,7 +78,10 @@ def test_questions_with_an_answer_have_a_higher_confidence(
 def test_contexts_of_questions_that_nothing_answers_are_short_and_say_so(
     stored: ContextPersistenceClient,
 ) -> None:
-    contexts = [stored.build_context(question, 1_000) for question in list_questions()[1]]
+    contexts = [
+        stored.build_context(question, 1_000, instruction_share=0.0)
+        for question in list_questions()[1]
+    ]
     assert statistics.mean(context.tokens <= MAX_TOKENS for context in contexts) >= 0.95
     silent = [
         context.query
@@ -96,9 +99,10 @@ def test_contexts_of_questions_with_an_answer_have_it(stored: ContextPersistence
 
 def test_a_context_can_be_built_whatever_the_relevance(stored: ContextPersistenceClient) -> None:
     question = list_questions()[0][0]
-    assert not stored.build_context(question).citations
-    assert stored.build_context(question, min_relevance=0.0).citations
-    assert not stored.build_context(FACTS[0][1], min_relevance=1.0).citations
+    alone = {"instruction_share": 0.0}
+    assert not stored.build_context(question, **alone).citations
+    assert stored.build_context(question, min_relevance=0.0, **alone).citations
+    assert not stored.build_context(FACTS[0][1], min_relevance=1.0, **alone).citations
 
 
 def test_what_somebody_else_did_does_not_answer(client: ContextPersistenceClient) -> None:
