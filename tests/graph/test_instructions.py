@@ -84,7 +84,9 @@ def test_appended_messages_have_instructions(talk):
 
 
 def test_a_prompt_context_begins_with_what_applies(talk):
-    context = talk.build_context("How do I cook a recipe for lentils?", token_budget=300)
+    context = talk.build_context(
+        "How do I cook a recipe for lentils?", token_budget=300, min_relevance=0.0
+    )
     assert context.text.startswith(f"{HEADING}\n[m:m2] {TALK[2]['content']}\n[m:m0] ")
     assert [entry.message_id for entry in context.instructions] == ["m2", "m0"]
     assert context.tokens <= 300

@@ -170,7 +170,7 @@ def test_the_time_that_is_named_is_looked_at_on_older_servers_too(old_server):
     servers = graph.server, replace(graph.server, dialect="25")
     for graph._server in servers:
         candidates, _, _ = hybrid_search.retrieve_candidates(
-            build_search_context(old_server), request, request.recipe
+            build_search_context(old_server), request, request.recipe, depth=8
         )
         found.append({one.id for one in candidates.messages if one.conversation_id == "c4"})
     assert found[0] == found[1]
