@@ -62,12 +62,18 @@ def stored(server):
         yield client
 
 
+def read_confidence(client: ContextPersistenceClient, question: str) -> float:
+    confidence = client.search_hybrid(question).confidence
+    assert confidence is not None
+    return confidence
+
+
 def test_questions_with_an_answer_have_a_higher_confidence(
     stored: ContextPersistenceClient,
 ) -> None:
     strange = [question for half in list_questions() for question in half[::10]]
-    answered = [stored.search_hybrid(question).confidence for _, question in FACTS]
-    unanswered = [stored.search_hybrid(question).confidence for question in strange]
+    answered = [read_confidence(stored, question) for _, question in FACTS]
+    unanswered = [read_confidence(stored, question) for question in strange]
     assert all(0 <= value <= 1 for value in (*answered, *unanswered))
     pairs = [left > right for left in answered for right in unanswered]
     assert statistics.mean(pairs) >= 0.98
@@ -115,9 +121,7 @@ def test_what_somebody_else_did_does_not_answer(client: ContextPersistenceClient
         ],
     )
     for _, _, right, wrong in NAMED:
-        answered, unanswered = (
-            client.search_hybrid(question).confidence for question in (right, wrong)
-        )
+        answered, unanswered = (read_confidence(client, question) for question in (right, wrong))
         assert answered > unanswered, (right, answered, wrong, unanswered)
 
 
