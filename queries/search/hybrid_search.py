@@ -37,7 +37,7 @@ from mcp_context_persistence.queries.temporal.query_dates import (
     find_query_dates,
 )
 
-RANKED_TOGETHER = 30  # results of each kind among which the first ones are ranked
+RANKED_TOGETHER = 30  # results of other kinds than messages, of each retriever
 DATE_ONLY_FACTOR = 3.0  # of the weight `time` where a query names nothing but a time
 _GENERAL_WORD_LIST = """
 happen happened happens happening going new said say talk talked discuss discussed anything
@@ -197,7 +197,7 @@ def retrieve_candidates(
         context,
         request,
         weights,
-        limit=max(RANKED_TOGETHER, depth),
+        limit=depth,
         other_limit=max(RANKED_TOGETHER, depth),
         expansion=expansion,
     )
