@@ -65,12 +65,15 @@ def _parse_stored_conversation(row: Row) -> StoredConversation:
                 extracted=bool(message["extracted"]),
                 timestamp_ms=message["timestamp_ms"],
                 given_vector=message["given_vector"],
+                parent_id=message["parent_id"],
             )
             for message in row["messages"]
             if message["id"] is not None
         ),
         ids_used_elsewhere=tuple(row["ids_used_elsewhere"]),
         patterns=row["patterns"],
+        end=row["end"],
+        leaf_id=row["leaf_id"],
     )
 
 
@@ -121,6 +124,10 @@ def save(
         "created": _created_rows(difference.items, findings.vectors_by_id),
         "last_stored_id": difference.last_stored_id,
         "relink": difference.needs_relink,
+        "links": difference.tree.link_rows() if difference.tree else None,
+        "leaf_id": difference.tree.leaf_id
+        if difference.tree and difference.tree.is_switched
+        else None,
         "inherited": None if inherited is None else dict(inherited),
         "restated_ids": [
             *(

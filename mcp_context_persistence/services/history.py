@@ -27,6 +27,8 @@ class Range:
         forward: Whether the first messages of the range are loaded, not the last ones.
         before_position, after_position: Positions outside of the range.
         before_ms, after_ms: Times outside of the range, in milliseconds since 1970.
+        leaf_id: A message of the branch; None for the current branch.
+        all_branches: Whether messages of all branches are loaded.
     """
 
     forward: bool = False
@@ -34,6 +36,8 @@ class Range:
     before_ms: int | None = None
     after_position: int | None = None
     after_ms: int | None = None
+    leaf_id: str | None = None
+    all_branches: bool = False
 
 
 def load_history(
@@ -44,6 +48,8 @@ def load_history(
     before: object = None,
     after: object = None,
     cursor: object = None,
+    leaf_id: object = None,
+    all_branches: object = False,
 ) -> LoadConversationHistoryResponse:
     """Load the last messages of a conversation, or of a range of it, oldest first."""
     checked_id = validation.check_identifier("conversation_id", conversation_id)
@@ -55,12 +61,21 @@ def load_history(
     )
     before_id, before_ms = _read_bound("before", before)
     after_id, after_ms = _read_bound("after", after)
+    branch_id, has_all = _read_branch(leaf_id, all_branches)
     if cursor is None:
-        message_range = Range(forward=after is not None, before_ms=before_ms, after_ms=after_ms)
-    elif before is None and after is None:
+        message_range = Range(
+            forward=after is not None,
+            before_ms=before_ms,
+            after_ms=after_ms,
+            leaf_id=branch_id,
+            all_branches=has_all,
+        )
+    elif before is None and after is None and branch_id is None and not has_all:
         message_range = _read_cursor(checked_id, cursor)
     else:
-        raise ValidationError("cursor: give a cursor, or before and after, not both")
+        raise ValidationError(
+            "cursor: give a cursor, or before, after, leaf_id and all_branches, not both"
+        )
     rows = engine.graph.run(
         statements.load(
             engine.namespace,
@@ -76,6 +91,8 @@ def load_history(
     for field, key, time_ms in (("before", before_id, before_ms), ("after", after_id, after_ms)):
         if key is not None and time_ms is None and rows[0][f"{field}_position"] is None:
             raise NotFoundError(f"{field}: the conversation has no such message")
+    if branch_id is not None and rows[0]["leaf_position"] is None:
+        raise NotFoundError("leaf_id: the conversation has no such message")
     return _build_response(checked_id, rows[0], message_range, limit=message_limit)
 
 
@@ -86,6 +103,9 @@ def _build_response(
     stored, conversation = row["messages"], row["conversation"]
     page = stored[:limit] if message_range.forward else stored[-limit:]
     messages = build_messages(page)
+    leaf_id = row["leaf_id"] if row["is_tree"] else None
+    if leaf_id and not message_range.all_branches:
+        message_range = replace(message_range, leaf_id=leaf_id)  # also for the next page
     return LoadConversationHistoryResponse(
         conversation_id=conversation_id,
         messages=messages,
@@ -94,11 +114,22 @@ def _build_response(
         next_cursor=_write_cursor(conversation_id, row, message_range, page)
         if len(page) < len(stored)
         else None,
+        leaf_id=leaf_id,
         project_path=conversation["project_path"],
         metadata=load_stored(conversation["metadata"], "metadata of a conversation"),
         created_at=timestamps.from_milliseconds(conversation["created_ms"]),
         updated_at=timestamps.from_milliseconds(conversation["updated_ms"]),
     )
+
+
+def _read_branch(leaf_id: object, all_branches: object) -> tuple[str | None, bool]:
+    """Return the message whose branch is loaded, and whether all branches are."""
+    has_all = validation.check_flag("all_branches", all_branches)
+    if leaf_id is None:
+        return None, has_all
+    if has_all:
+        raise ValidationError("leaf_id: give leaf_id or all_branches, not both")
+    return validation.check_identifier("leaf_id", leaf_id), False
 
 
 @validation.reads_argument
@@ -140,11 +171,14 @@ def _write_cursor(conversation_id: str, row: Row, message_range: Range, page: li
 
 def _read_cursor(conversation_id: str, value: object) -> Range:
     """Return the range that a cursor of this conversation stands for."""
-    forward, *numbers = read_cursor(
-        value, count=5, digest=identifiers.digest(conversation_id), owner="conversation"
+    forward, *numbers, leaf_id, all_branches = read_cursor(
+        value, count=7, digest=identifiers.digest(conversation_id), owner="conversation"
     )
-    if not isinstance(forward, bool) or not all(
-        number is None or is_number(number) for number in numbers
+    if (
+        not isinstance(forward, bool)
+        or not isinstance(all_branches, bool)
+        or not isinstance(leaf_id, str | None)
+        or not all(number is None or is_number(number) for number in numbers)
     ):
         raise ValidationError(INVALID)
     before_position, before_ms, after_position, after_ms = numbers
@@ -154,4 +188,6 @@ def _read_cursor(conversation_id: str, value: object) -> Range:
         before_ms=before_ms,
         after_position=after_position,
         after_ms=after_ms,
+        leaf_id=leaf_id,
+        all_branches=all_branches,
     )
