@@ -2,12 +2,10 @@
 // Columns: conversation (map), total (number of stored messages), messages (list of maps in order),
 // before_position, after_position, leaf_position (integers: where the messages `before_id`, `after_id`
 // and `leaf_id` are, null where the conversation has no such message), is_tree (whether the
-// conversation has branches), leaf_id (the last message of the loaded branch, or with `all_branches`
-// of the current one). No row: the conversation does not exist.
+// conversation has branches). No row: the conversation does not exist.
 // A bound is a position or a message; `before_ms` and `after_ms` hold where that message is missing.
-// Of a conversation with branches, the branch through the message `leaf_id` is loaded, else the
-// current one, or with `all_branches` all of them.
-// A conversation without a revision is being deleted.
+// A conversation without a revision is being deleted. One with branches is loaded by
+// `conversation/load_branches`; here it has no messages.
 // Plan: one seek and one expand; the rows at one end by position are kept, then put in order.
 // One map as parameter: lists of other lengths would be planned anew.
 :param batch => {namespace: "default", conversation_id: "conv-123", limit: 50, forward: false, before_id: null, before_position: null, before_ms: null, after_id: null, after_position: null, after_ms: null, leaf_id: null, all_branches: false}
@@ -16,42 +14,19 @@ WHERE c.revision IS NOT NULL
 OPTIONAL MATCH (b:Message {namespace: $batch.namespace, id: $batch.before_id, conversation_id: c.id})
 OPTIONAL MATCH (a:Message {namespace: $batch.namespace, id: $batch.after_id, conversation_id: c.id})
 OPTIONAL MATCH (l:Message {namespace: $batch.namespace, id: $batch.leaf_id, conversation_id: c.id})
-CALL (c, l) {
-  WITH c, l WHERE c.end IS NOT NULL AND NOT $batch.all_branches
-  MATCH (leaf:Message {namespace: $batch.namespace, id: coalesce(l.id, c.last_id)})
-  CALL (leaf) {
-    MATCH (m)-[:NEXT*0..]->(leaf)
-    RETURN DISTINCT m
-    UNION
-    MATCH (leaf) (()-[:NEXT]->(x:Message WHERE x.alternative IS NULL))+ (m)
-    RETURN m
-  }
-  WITH m ORDER BY m.position
-  RETURN collect(m) AS branch
-}
-CALL (c, a, b, branch) {
-  CALL (c, branch) {
-    WITH c WHERE c.end IS NULL OR $batch.all_branches
-    MATCH (c)-[:HAS_MESSAGE]->(m:Message)
-    RETURN m
-    UNION ALL
-    UNWIND branch AS m
-    RETURN m
-  }
-  WITH c, a, b, m
+CALL (c, a, b) {
+  WITH c, a, b WHERE c.end IS NULL
+  MATCH (c)-[:HAS_MESSAGE]->(m:Message)
   WHERE m.position < coalesce(b.position, $batch.before_position, m.position + 1)
     AND m.position > coalesce(a.position, $batch.after_position, m.position - 1)
     AND (b IS NOT NULL OR m.timestamp_ms < coalesce($batch.before_ms, m.timestamp_ms + 1))
     AND (a IS NOT NULL OR m.timestamp_ms > coalesce($batch.after_ms, m.timestamp_ms - 1))
-  WITH c, m ORDER BY CASE WHEN $batch.forward THEN m.position ELSE -m.position END
+  WITH m ORDER BY CASE WHEN $batch.forward THEN m.position ELSE -m.position END
   LIMIT $batch.limit
-  WITH c, m ORDER BY m.position
-  RETURN collect(m {.id, .role, .name, .content, .metadata, .data, .timestamp_ms, .position,
-    parent_id: CASE WHEN c.end IS NOT NULL THEN coalesce(
-      head([(parent:Message)-[:NEXT]->(m) | parent.id]),
-      CASE WHEN m.position > 0 THEN c.id END) END}) AS messages
+  WITH m ORDER BY m.position
+  RETURN collect(m {.id, .role, .name, .content, .metadata, .data, .timestamp_ms, .position}) AS messages
 }
 RETURN c {.id, .project_path, .mode, .metadata, .created_ms, .updated_ms} AS conversation,
   COUNT { (c)-[:HAS_MESSAGE]->() } AS total, messages,
   b.position AS before_position, a.position AS after_position, l.position AS leaf_position,
-  c.end IS NOT NULL AS is_tree, coalesce(branch[-1].id, c.last_id) AS leaf_id;
+  c.end IS NOT NULL AS is_tree;

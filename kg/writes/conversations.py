@@ -184,3 +184,14 @@ def load(namespace: str, conversation_id: str, **options: Any) -> Statement[Row]
         },
         read=as_is,
     )
+
+
+def load_branches(namespace: str, conversation_id: str, **options: Any) -> Statement[Row]:
+    """Load messages of a conversation with branches; the statement describes the options."""
+    return Statement(
+        name="conversation/load_branches",
+        parameters={
+            "batch": {"namespace": namespace, "conversation_id": conversation_id, **options}
+        },
+        read=as_is,
+    )

@@ -18,6 +18,8 @@ from mcp_context_persistence.services.cursors import (
     write_cursor,
 )
 
+_MISSING = "conversation_id: there is no such conversation"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Range:
@@ -87,13 +89,42 @@ def load_history(
         )
     )
     if not rows:
-        raise NotFoundError("conversation_id: there is no such conversation")
+        raise NotFoundError(_MISSING)
     for field, key, time_ms in (("before", before_id, before_ms), ("after", after_id, after_ms)):
         if key is not None and time_ms is None and rows[0][f"{field}_position"] is None:
             raise NotFoundError(f"{field}: the conversation has no such message")
     if branch_id is not None and rows[0]["leaf_position"] is None:
         raise NotFoundError("leaf_id: the conversation has no such message")
-    return _build_response(checked_id, rows[0], message_range, limit=message_limit)
+    row, message_range = rows[0], _resolve_bounds(message_range, rows[0])
+    if row["is_tree"]:
+        row, message_range = _load_branches(engine, row, message_range, limit=message_limit + 1)
+    return _build_response(checked_id, row, message_range, limit=message_limit)
+
+
+def _resolve_bounds(message_range: Range, row: Row) -> Range:
+    """Return the range with the positions of the messages that bound it."""
+    for field in ("before", "after"):
+        if (position := row[f"{field}_position"]) is not None:
+            message_range = replace(
+                message_range, **{f"{field}_position": position, f"{field}_ms": None}
+            )
+    return message_range
+
+
+def _load_branches(
+    engine: Engine, row: Row, message_range: Range, *, limit: int
+) -> tuple[Row, Range]:
+    """Load the messages of a conversation with branches; later pages are of the same branch."""
+    rows = engine.graph.run(
+        statements.load_branches(
+            engine.namespace, row["conversation"]["id"], limit=limit, **asdict(message_range)
+        )
+    )
+    if not rows:
+        raise NotFoundError(_MISSING)
+    if not message_range.all_branches:
+        message_range = replace(message_range, leaf_id=rows[0]["leaf_id"])
+    return {**row, **rows[0]}, message_range
 
 
 def _build_response(
@@ -103,18 +134,15 @@ def _build_response(
     stored, conversation = row["messages"], row["conversation"]
     page = stored[:limit] if message_range.forward else stored[-limit:]
     messages = build_messages(page)
-    leaf_id = row["leaf_id"] if row["is_tree"] else None
-    if leaf_id and not message_range.all_branches:
-        message_range = replace(message_range, leaf_id=leaf_id)  # also for the next page
     return LoadConversationHistoryResponse(
         conversation_id=conversation_id,
         messages=messages,
         message_count=len(messages),
         total_messages=row["total"],
-        next_cursor=_write_cursor(conversation_id, row, message_range, page)
+        next_cursor=_write_cursor(conversation_id, message_range, page)
         if len(page) < len(stored)
         else None,
-        leaf_id=leaf_id,
+        leaf_id=row.get("leaf_id"),
         project_path=conversation["project_path"],
         metadata=load_stored(conversation["metadata"], "metadata of a conversation"),
         created_at=timestamps.from_milliseconds(conversation["created_ms"]),
@@ -152,20 +180,14 @@ def _read_bound(field: str, value: object) -> tuple[str | None, int | None]:
     return key, first if field == "before" else last
 
 
-def _write_cursor(conversation_id: str, row: Row, message_range: Range, page: list[Row]) -> str:
+def _write_cursor(conversation_id: str, message_range: Range, page: list[Row]) -> str:
     """Return a cursor: the rest of the range, as positions, which stay when messages are added."""
-    bounded = {
-        f"{field}_{unit}": value
-        for field in ("before", "after")
-        if (position := row[f"{field}_position"]) is not None
-        for unit, value in (("position", position), ("ms", None))
-    }
     edge = (
         {"after_position": page[-1]["position"]}
         if message_range.forward
         else {"before_position": page[0]["position"]}
     )
-    rest = astuple(replace(message_range, **{**bounded, **edge}))
+    rest = astuple(replace(message_range, **edge))
     return write_cursor(identifiers.digest(conversation_id), *rest)
 
 
