@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mcp_context_persistence import ContextPersistenceClient
 from tests.conftest import RUN
-from tests.graph.conversations import dump, normalize
+from tests.graph.conversations import dump, find_words, normalize
 
 CLASSES = ("OrderParser", "StockLoader", "InvoicePrinter")
 LIBRARIES = ("pandas", "Redis", "Flask")
@@ -147,19 +147,6 @@ class History:
     def undo(self):
         if self.merge_ids:
             self.client.undo_merge(self.merge_ids.pop())
-
-
-def find_words(client, words):
-    """Return what holds one of the words: nodes, relationships, and results of searches."""
-    rows = [row for rows in dump(client) for row in rows]
-    left = [row for row in rows for word in words if f"{word} " in row or f"{word}'" in row]
-    for word in words:
-        left += [
-            result
-            for result in client.search_hybrid(word, mode="keyword").results
-            if word in result.content
-        ]
-    return left
 
 
 @few
