@@ -125,9 +125,7 @@ def save(
         "last_stored_id": difference.last_stored_id,
         "relink": difference.needs_relink,
         "links": difference.tree.link_rows() if difference.tree else None,
-        "leaf_id": difference.tree.leaf_id
-        if difference.tree and difference.tree.is_switched
-        else None,
+        "ends": list(difference.tree.ends) if difference.tree else [],
         "inherited": None if inherited is None else dict(inherited),
         "restated_ids": [
             *(

@@ -40,14 +40,15 @@ class TreeDiff:
         links: The parent of each message that is new or gets another one, by id.
         leaf_id: The last message of the current branch.
         end: The position of the next message.
-        is_switched: Whether another branch may become the current one.
+        ends: The last messages of branches to which messages were added, in their order; empty
+            where the current branch only grows.
     """
 
     positions: Mapping[str, int]
     links: Mapping[str, str | None]
     leaf_id: str | None
     end: int
-    is_switched: bool
+    ends: Sequence[str]
 
     def link_rows(self) -> list[dict[str, str | None]]:
         """Return the links as rows of the statement."""
@@ -81,6 +82,7 @@ class TreeBuilder:
         self._end = end
         self._last_id = leaf_id if leaf_id in stored and stored[leaf_id].position == end - 1 else ""
         self._links: dict[str, str | None] = {}
+        self._ends: list[str] = []
         self._is_switched = False
         self._is_tree = is_tree
 
@@ -90,7 +92,10 @@ class TreeBuilder:
         if self._end and parent_id != self._last_id:
             self._is_tree = True
             self._end += BRANCH_GAP
-        self._is_switched = self._is_switched or parent_id != self._leaf_id
+        if parent_id != self._leaf_id:
+            self._is_switched = True
+            if self._links:
+                self._ends.append(str(self._leaf_id))
         self._messages[message_id] = TreeMessage(position=self._end, parent_id=parent_id)
         self._links[message_id] = parent_id
         self._leaf_id = self._last_id = message_id
@@ -130,8 +135,13 @@ class TreeBuilder:
             links=self._links,
             leaf_id=self._leaf_id,
             end=self._end,
-            is_switched=self._is_switched,
+            ends=self._list_ends(),
         )
+
+    def _list_ends(self) -> list[str]:
+        if not self._is_switched:
+            return []
+        return [*self._ends, str(self._leaf_id)]
 
 
 def _refuse(index: int, reason: str) -> ValidationError:
@@ -200,8 +210,8 @@ def diff_tree(
         if key not in parents or parents[key] != parent_id
     }
     if links or len(parents) != len(tree.positions):
-        return replace(tree, links=links, is_switched=True)
-    return replace(tree, links={}, leaf_id=leaf_id, is_switched=False)
+        return replace(tree, links=links)
+    return replace(tree, links={}, leaf_id=leaf_id, ends=())
 
 
 def _read_parents(stored: Sequence[StoredMessage], *, is_tree: bool) -> dict[str, str | None]:

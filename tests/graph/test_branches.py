@@ -3,7 +3,7 @@
 import uuid
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from mcp_context_persistence.exceptions import NotFoundError, ValidationError
@@ -273,7 +273,8 @@ class Model:
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["append", "append", "branch", "save", "delete"]), st.integers(0, 99)
+        st.sampled_from(["append", "append", "branch", "several", "save", "delete"]),
+        st.integers(0, 99),
     ),
     min_size=4,
     max_size=12,
@@ -281,14 +282,13 @@ steps = st.lists(
 
 
 @settings(
-    max_examples=12,
+    max_examples=8,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps=steps)
 def test_random_branches_equal_a_plain_model(connect, steps):
-    client = connect(
-        namespace=f"{RUN}{uuid.uuid4().hex[:12]}", config={"default_mode": "knowledge"}
-    )
+    client = connect(namespace=f"{RUN}{uuid.uuid4().hex[:12]}")
     model = Model()
     client.append_messages(TALK, [message("root")])
     model.add("root", None)
@@ -302,10 +302,16 @@ def test_random_branches_equal_a_plain_model(connect, steps):
         elif step == "branch":
             client.append_messages(TALK, [message(key, parent_id=chosen or TALK)])
             model.add(key, chosen)
-        elif step == "save":
-            stored = load(client, all_branches=True).messages
-            client.save_conversation(TALK, [*stored, message(key, parent_id=chosen or TALK)])
-            model.add(key, chosen)
+        elif step in {"several", "save"}:
+            stored = load(client, all_branches=True).messages if step == "save" else []
+            added = []
+            for part, place in enumerate((choice, choice // 3, choice // 9)):
+                keys = [*model.parents]
+                parent = keys[place % len(keys)] if keys else None
+                added.append(message(f"{key}-{part}", parent_id=parent or TALK))
+                model.add(f"{key}-{part}", parent)
+            call = client.save_conversation if step == "save" else client.append_messages
+            call(TALK, [*stored, *added])
         else:
             client.append_messages(TALK, [message(key)])
             model.add(key, model.current_leaf())
@@ -319,3 +325,12 @@ def test_random_branches_equal_a_plain_model(connect, steps):
     for position, key in by_position.items():  # neighboring positions are of one branch
         if position + 1 in by_position:
             assert model.parents[by_position[position + 1]] == key
+    copy, again = connect(namespace=f"{RUN}{uuid.uuid4().hex[:12]}"), Model()
+    stored = load(client, all_branches=True).messages
+    for item in stored:
+        again.add(item.id, model.parents[item.id])
+        assert item.parent_id in {model.parents[item.id], TALK, None}
+    for _ in range(2 if stored else 0):
+        copy.save_conversation(TALK, stored, replace=True)
+        for key in again.parents:
+            assert read_ids(copy, leaf_id=key) == again.branch(key)
