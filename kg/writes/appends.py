@@ -182,11 +182,7 @@ def diff_append(
         conversation=replace(
             changes,
             revision=stored.revision,
-            properties={
-                **changes.properties,
-                **({"last_id": items[-1].properties["id"]} if items else {}),
-                **({"end": tree.end} if tree else {}),
-            },
+            properties=changes.properties | _list_ends(items, tree),
             items=items,
             last_stored_id=stored.last_id,
             tree=tree,
@@ -200,6 +196,12 @@ def diff_append(
         ),
         total=stored.total + len(items),
     )
+
+
+def _list_ends(items: Sequence[MessageDiff], tree: TreeDiff | None) -> dict[str, Any]:
+    """Return the properties of the conversation that say where it ends."""
+    last_id = {"last_id": items[-1].properties["id"]} if items else {}
+    return last_id | ({"end": tree.end} if tree else {})
 
 
 def _match_stored(request: AppendRequest, stored: AppendState) -> dict[int, Row]:

@@ -80,7 +80,9 @@ class TreeBuilder:
         self._messages = dict(stored)
         self._leaf_id = leaf_id
         self._end = end
-        self._last_id = leaf_id if leaf_id in stored and stored[leaf_id].position == end - 1 else ""
+        leaf = stored.get(leaf_id) if leaf_id is not None else None
+        # The message with the position before the next one; an empty text where it is not known.
+        self._last_id = leaf_id if leaf is not None and leaf.position == end - 1 else ""
         self._links: dict[str, str | None] = {}
         self._ends: list[str] = []
         self._is_switched = False

@@ -55,29 +55,22 @@ def load_history(
 ) -> LoadConversationHistoryResponse:
     """Load the last messages of a conversation, or of a range of it, oldest first."""
     checked_id = validation.check_identifier("conversation_id", conversation_id)
-    max_messages = limits.MESSAGES_PER_CONVERSATION
-    message_limit = (
-        max_messages
-        if limit is None
-        else validation.check_integer("limit", limit, minimum=1, maximum=max_messages)
-    )
+    message_limit = _read_limit(limit)
     before_id, before_ms = _read_bound("before", before)
     after_id, after_ms = _read_bound("after", after)
     branch_id, has_all = _read_branch(leaf_id, all_branches)
-    if cursor is None:
-        message_range = Range(
-            forward=after is not None,
-            before_ms=before_ms,
-            after_ms=after_ms,
-            leaf_id=branch_id,
-            all_branches=has_all,
-        )
-    elif before is None and after is None and branch_id is None and not has_all:
-        message_range = _read_cursor(checked_id, cursor)
-    else:
+    start = Range(
+        forward=after is not None,
+        before_ms=before_ms,
+        after_ms=after_ms,
+        leaf_id=branch_id,
+        all_branches=has_all,
+    )
+    if cursor is not None and (before is not None or start != Range()):
         raise ValidationError(
             "cursor: give a cursor, or before, after, leaf_id and all_branches, not both"
         )
+    message_range = start if cursor is None else _read_cursor(checked_id, cursor)
     rows = engine.graph.run(
         statements.load(
             engine.namespace,
@@ -90,15 +83,30 @@ def load_history(
     )
     if not rows:
         raise NotFoundError(_MISSING)
-    for field, key, time_ms in (("before", before_id, before_ms), ("after", after_id, after_ms)):
-        if key is not None and time_ms is None and rows[0][f"{field}_position"] is None:
-            raise NotFoundError(f"{field}: the conversation has no such message")
-    if branch_id is not None and rows[0]["leaf_position"] is None:
-        raise NotFoundError("leaf_id: the conversation has no such message")
+    _require_messages(
+        rows[0],
+        before=before_id if before_ms is None else None,
+        after=after_id if after_ms is None else None,
+        leaf_id=branch_id,
+    )
     row, message_range = rows[0], _resolve_bounds(message_range, rows[0])
     if row["is_tree"]:
         row, message_range = _load_branches(engine, row, message_range, limit=message_limit + 1)
     return _build_response(checked_id, row, message_range, limit=message_limit)
+
+
+def _read_limit(limit: object) -> int:
+    largest = limits.MESSAGES_PER_CONVERSATION
+    if limit is None:
+        return largest
+    return validation.check_integer("limit", limit, minimum=1, maximum=largest)
+
+
+def _require_messages(row: Row, **ids: str | None) -> None:
+    """Refuse the ids of messages that the conversation does not have."""
+    for field, key in ids.items():
+        if key is not None and row[f"{field.removesuffix('_id')}_position"] is None:
+            raise NotFoundError(f"{field}: the conversation has no such message")
 
 
 def _resolve_bounds(message_range: Range, row: Row) -> Range:

@@ -281,6 +281,57 @@ steps = st.lists(
 )
 
 
+class History:
+    """Takes steps with a client and with a model; a step names messages by a number."""
+
+    def __init__(self, client):
+        self.client, self.model = client, Model()
+
+    def choose(self, choice):
+        keys = [*self.model.parents]
+        return keys[choice % len(keys)] if keys else None
+
+    def append(self, key, _):
+        self.client.append_messages(TALK, [message(key)])
+        self.model.add(key, self.model.current_leaf())
+
+    def branch(self, key, choice):
+        self.client.append_messages(TALK, self.add_some(key, [choice]))
+
+    def several(self, key, choice):
+        self.client.append_messages(TALK, self.add_some(key, [choice, choice // 3, choice // 9]))
+
+    def save(self, key, choice):
+        stored = load(self.client, all_branches=True).messages
+        added = self.add_some(key, [choice, choice // 2])
+        self.client.save_conversation(TALK, [*stored, *added])
+
+    def delete(self, _, choice):
+        if key := self.choose(choice):
+            self.client.delete_message(key)
+            self.model.delete(key)
+
+    def add_some(self, key, choices):
+        added = []
+        for part, choice in enumerate(choices):
+            parent = self.choose(choice)
+            added.append(message(f"{key}-{part}", parent_id=parent or TALK))
+            self.model.add(f"{key}-{part}", parent)
+        return added
+
+
+def assert_equals_model(client, model):
+    assert read_ids(client) == model.branch(model.current_leaf())
+    for key in model.parents:
+        assert read_ids(client, leaf_id=key) == model.branch(key)
+    rows = read_nodes(client)
+    by_position = {row["position"]: row["id"] for row in rows}
+    assert len(by_position) == len(rows) == len(model.parents)
+    for position, key in by_position.items():  # neighboring positions are of one branch
+        if follower := by_position.get(position + 1):
+            assert model.parents[follower] == key
+
+
 @settings(
     max_examples=8,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
@@ -288,49 +339,17 @@ steps = st.lists(
 )
 @given(steps=steps)
 def test_random_branches_equal_a_plain_model(connect, steps):
-    client = connect(namespace=f"{RUN}{uuid.uuid4().hex[:12]}")
-    model = Model()
-    client.append_messages(TALK, [message("root")])
-    model.add("root", None)
+    history = History(connect(namespace=f"{RUN}{uuid.uuid4().hex[:12]}"))
+    history.append("root", 0)
     for number, (step, choice) in enumerate(steps):
-        keys = [*model.parents]
-        chosen = keys[choice % len(keys)] if keys else None
-        key = f"m{number}"
-        if step == "delete" and chosen:
-            client.delete_message(chosen)
-            model.delete(chosen)
-        elif step == "branch":
-            client.append_messages(TALK, [message(key, parent_id=chosen or TALK)])
-            model.add(key, chosen)
-        elif step in {"several", "save"}:
-            stored = load(client, all_branches=True).messages if step == "save" else []
-            added = []
-            for part, place in enumerate((choice, choice // 3, choice // 9)):
-                keys = [*model.parents]
-                parent = keys[place % len(keys)] if keys else None
-                added.append(message(f"{key}-{part}", parent_id=parent or TALK))
-                model.add(f"{key}-{part}", parent)
-            call = client.save_conversation if step == "save" else client.append_messages
-            call(TALK, [*stored, *added])
-        else:
-            client.append_messages(TALK, [message(key)])
-            model.add(key, model.current_leaf())
-        assert read_ids(client) == model.branch(model.current_leaf())
-        assert sorted(read_ids(client, all_branches=True)) == sorted(model.parents)
-    for key in model.parents:
-        assert read_ids(client, leaf_id=key) == model.branch(key)
-    rows = read_nodes(client)
-    by_position = {row["position"]: row["id"] for row in rows}
-    assert len(by_position) == len(rows)
-    for position, key in by_position.items():  # neighboring positions are of one branch
-        if position + 1 in by_position:
-            assert model.parents[by_position[position + 1]] == key
-    copy, again = connect(namespace=f"{RUN}{uuid.uuid4().hex[:12]}"), Model()
-    stored = load(client, all_branches=True).messages
-    for item in stored:
-        again.add(item.id, model.parents[item.id])
-        assert item.parent_id in {model.parents[item.id], TALK, None}
-    for _ in range(2 if stored else 0):
-        copy.save_conversation(TALK, stored, replace=True)
-        for key in again.parents:
-            assert read_ids(copy, leaf_id=key) == again.branch(key)
+        getattr(history, step)(f"m{number}", choice)
+    assert_equals_model(history.client, history.model)
+    stored = load(history.client, all_branches=True).messages
+    if stored:  # the same tree in one list, whose last message ends the current branch
+        copy, again = connect(namespace=f"{RUN}{uuid.uuid4().hex[:12]}"), Model()
+        for item in stored:
+            again.add(item.id, history.model.parents[item.id])
+        copy.save_conversation(TALK, stored)
+        assert_equals_model(copy, again)
+        assert copy.save_conversation(TALK, stored, replace=True).status == "unchanged"
+        assert_equals_model(copy, again)
