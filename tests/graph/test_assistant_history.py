@@ -174,11 +174,14 @@ def store_at_once(client, assistant):
             client.retire_instruction(entry.id)
 
 
-VARYING = re.compile(r"'(append_key|embedding)': ('\w+'|\[[^]]*\])(, )?")
+VARYING = re.compile(r"'(append_key|embedding|order_key)': ('[\w:.]+'|\[[^]]*\])(, )?")
 
 
 def normalize_history(client):
-    """Return the graph without what differs from call to call; vectors depend on their batch."""
+    """Return the graph without what depends on the call: vectors on their batch, keys on the time.
+
+    The order in which instructions were stated decides their status, which is compared.
+    """
     return [[VARYING.sub("", row) for row in rows] for rows in normalize(client)]
 
 
