@@ -222,7 +222,8 @@ def _write_merge(
     merged_ids = sorted({entity_id for field, entity_id in ids.items() if field != "keep_id"})
     if kept_id in merged_ids:
         raise ValidationError(
-            "duplicate_ids: one of them is the entity to keep, perhaps under another of its names"
+            "duplicate_ids: one of them is the entity in keep_id, perhaps by another of its names; "
+            "remove it"
         )
 
     def work(run: Run) -> dict[str, int]:
