@@ -1,4 +1,4 @@
-"""Names whose own form shows what they are: firms with a legal form, titles, models of products."""
+"""Names whose own form shows what they are: firms, addresses, titles, models of products."""
 
 import re
 from collections.abc import Iterator
@@ -37,15 +37,24 @@ _MODEL = re.compile(
     rf"(?:[A-Z]{{1,4}}-?\d{{1,4}}\w{{0,3}}|[A-Z]{{1,3}}\d{{2,5}}\w?|\d{{1,3}}[a-z]?))"
     r"(?![\w.:,%€$/-]\w|\w|:| [€$%])"
 )
+_ADDRESS = re.compile(
+    rf"(?<![\w.,/-])\d{{1,4}}[a-zA-Z]? (?:(?:{_CAPITAL}[\w'’-]* ){{1,3}}"
+    r"(?:Street|Road|Avenue|Lane|Drive|Terrace|Boulevard|Crescent|Square)"
+    rf"|(?:Rua|Rue|Via|Viale|Calle|Avenida|Strada|Piazza|Carrer|Corso|Ulica)"
+    rf"(?: (?:d[aeiou]s?|del|della|des|du|la|le|les|el|los|las|y|e|{_CAPITAL}[\w'’-]*))"
+    rf"{{0,3}} {_CAPITAL}[\w'’-]*)(?!\w)"
+)
 _NOT_PRODUCTS = get_words("words_before_numbers") | get_words("words_around_name")
 
 
 def find_name_patterns(text: str) -> Iterator[EntityCandidate]:
-    """Yield firms with a legal form, quoted titles, and products with the number of a model."""
+    """Yield firms with a legal form, addresses, quoted titles, and products with a number."""
     for match in _FIRM.finditer(text):
         start, end = _trim_firm(text, *match.span("name"))
         if start < end:
             yield EntityCandidate(start, end, "organization", "form:legal", Tier.NAME_RULE)
+    for match in _ADDRESS.finditer(text):
+        yield EntityCandidate(*match.span(), "location", "form:address", Tier.NAME_RULE)
     for match in _QUOTED.finditer(text):
         if _is_title(match["title"]):
             yield EntityCandidate(*match.span("title"), "work", "form:title", Tier.NAMED_ENTITY)
