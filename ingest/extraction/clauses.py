@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 
-from mcp_context_persistence.ingest.extraction.dependency_grammar import SUBJECT_LABELS
+from mcp_context_persistence.ingest.extraction.dependency_grammar import (
+    SOFTWARE_TYPES,
+    SUBJECT_LABELS,
+)
 from mcp_context_persistence.ingest.extraction.references import (
     PERSONAL_PRONOUNS,
     ReferenceReader,
@@ -17,6 +20,9 @@ _PREPOSITIONS_OF_WHOLES = frozenset({"of", "at"})
 LOCATION_PREPOSITIONS = frozenset({"in", "at", "near", "outside"})
 # A verb with one of these labels may share the subject of its head.
 _SUBJECT_SHARING = frozenset({"conj", "xcomp", "advcl", "pcomp"})
+
+_ADVERBIAL_LABELS = frozenset({"advmod", "dep", "intj", "npadvmod"})
+_SUBJECT_TYPES = SOFTWARE_TYPES | {"organization", "person", "product"}
 
 
 class ClauseReader(ReferenceReader):
@@ -33,12 +39,33 @@ class ClauseReader(ReferenceReader):
             head, dep = self.parsed.heads[verb], self.parsed.deps[verb]
             if dep in {"acl", "relcl"}:
                 return self.find_mentions(head), CLAUSE_RULE
+            opening = self._find_opening_name(verb)
+            if opening >= 0:
+                return [opening], CLAUSE_RULE
             if dep not in _SUBJECT_SHARING or head == verb:
                 break
             verb = head
             while self.parsed.deps[verb] == "prep" and not self.parsed.tags[verb].startswith("VB"):
                 verb = self.parsed.heads[verb]
         return [], CLAUSE_RULE
+
+    def _find_opening_name(self, verb: int) -> int:
+        """Return the name before a verb that the parser took for an adverb, or -1.
+
+        For example: "Prometheus, unlike Graphite, supports Kubernetes".
+        """
+        if self.parsed.tags[verb] not in {"VBZ", "VBD", "VBP"}:
+            return -1
+        for child in self.parsed.children[verb]:
+            mention = self.mention_at[child]
+            if (
+                child < verb
+                and mention >= 0
+                and self.parsed.deps[child] in _ADVERBIAL_LABELS
+                and self.spans[mention].type in _SUBJECT_TYPES
+            ):
+                return mention
+        return -1
 
     def _resolve_subject(self, token: int, verb: int) -> tuple[list[int], str]:
         word = self.parsed.lowers[token]

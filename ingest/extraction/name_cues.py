@@ -215,6 +215,8 @@ def _read_clause(parsed: ParsedText, first: int, end: int) -> Iterator[tuple[str
         dep, verb = parsed.deps[verb], parsed.heads[verb]
     if dep == "nsubj" and parsed.tags[verb].startswith("VB"):
         yield from _read_action(parsed, verb)
+    elif dep == "dobj" and parsed.lowers[verb] in {"join", "joins", "joined", "joining"}:
+        yield "organization", FAIR
     elif dep == "dobj" and parsed.lowers[verb] in _inflect("contact_verbs"):
         yield "person", FAIR
     elif dep in {"dobj", "nsubjpass"} and parsed.lowers[verb] in _inflect("software_verbs"):
@@ -227,7 +229,11 @@ def _read_action(parsed: ParsedText, verb: int) -> Iterator[tuple[str, float]]:
     complements = [
         child for child in parsed.children[verb] if parsed.deps[child] in {"acomp", "oprd"}
     ]
-    if lower in _inflect("people_only_verbs") or any(
+    if lower in _inflect("employment_verbs") and any(
+        parsed.lowers[child] in {"for", "at", "as"} for child in parsed.children[verb]
+    ):
+        yield "person", STRONG
+    elif lower in _inflect("people_only_verbs") or any(
         parsed.lowers[child] in _MOODS for child in complements
     ):
         yield "person", FAIR

@@ -25,6 +25,13 @@ _NOT_IN_FIRMS = (
     | get_words("generic_nouns")
     | (get_words("requests") - {"check", "note", "open"})  # "Open Systems AG" is a name.
 )
+_NOUNS_FOR_FIRMS = frozenset(
+    {
+        *("die", "der", "das", "den", "dem", "die firma", "der firma", "firma", "das unternehmen"),
+        *("la société", "société", "la empresa", "empresa", "a empresa", "l'azienda", "azienda"),
+        *("het bedrijf", "bedrijf", "la ditta", "ditta", "firma", "firmaet", "företaget"),
+    }
+)
 _QUOTED = re.compile(
     rf"(?<!\w)[\"“„«](?P<title>{_CAPITAL}[\w'’.-]*(?:,? (?:[\w'’&.-]+)){{0,7}})[!?]?[\"”“»](?!\w)"
 )
@@ -71,6 +78,10 @@ def _trim_firm(text: str, start: int, end: int) -> tuple[int, int]:
     ]
     while len(words) > 1 and (words[0][1].lower() in _NOT_IN_FIRMS or not words[0][1][0].isupper()):
         words.pop(0)
+    for count in (2, 1):
+        # "Die Firma Kern GmbH", "Der Kern Verlag GmbH", but not "Le Monde SA"
+        if " ".join(word for _, word in words[:count]).lower() in _NOUNS_FOR_FIRMS:
+            words = words[count:]
     return (words[0][0], end) if len(words) > 1 else (end, end)
 
 

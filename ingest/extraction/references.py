@@ -134,6 +134,11 @@ class ReferenceReader(DependencyGrammar):
             return subject
         return self._find_only_name(token, "organization")
 
+    def _is_complement(self, mention: int, first: int) -> bool:
+        """Return whether a mention follows a preposition in a sentence that begins at a token."""
+        head = self.find_head(mention)
+        return head >= first and self.parsed.deps[head] == "pobj"
+
     def _find_only_name(self, token: int, kind: str) -> int:
         """Return the only name of a type in the text before a token, or -1."""
         names = {
@@ -165,6 +170,8 @@ class ReferenceReader(DependencyGrammar):
                 break
         if antecedent < 0 and is_person:
             antecedent = self._find_only_name(pronoun, "person")
+            if antecedent >= 0 and self._is_complement(antecedent, first):
+                antecedent = -1
         self._antecedents.append(antecedent)
         return antecedent
 

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from itertools import combinations
 
-from mcp_context_persistence.ingest.extraction.clauses import PRONOUN_RULE
+from mcp_context_persistence.ingest.extraction.clauses import CLAUSE_RULE, PRONOUN_RULE
 from mcp_context_persistence.ingest.extraction.dependency_grammar import (
     NEGATIONS,
     SOFTWARE_TYPES,
+    SUBJECT_LABELS,
 )
 from mcp_context_persistence.ingest.extraction.modality import Stance
 from mcp_context_persistence.ingest.extraction.name_layouts import find_layout_relations
@@ -184,6 +185,7 @@ class _RelationReader(VerbPhraseReader):
             if self.parsed.deps[child] == "attr":
                 for subject in subjects:
                     yield from self.read_description(subject, child, rule)
+                yield from self._read_named_role(verb, child)
             elif self.parsed.deps[child] == "prep":
                 for target, preposition in self.find_prepositional_objects(child):
                     if (
@@ -195,6 +197,14 @@ class _RelationReader(VerbPhraseReader):
                             for subject in subjects
                             if self.spans[subject].type != "concept"
                         )
+
+    def _read_named_role(self, verb: int, attribute: int) -> Iterator[Statement]:
+        """Yield what "the capital of Norway is Oslo" states."""
+        names = [m for m in self.find_mentions(attribute) if self.spans[m].type != "concept"]
+        for child in self.parsed.children[verb]:
+            if self.parsed.deps[child] in SUBJECT_LABELS:
+                for name in names:
+                    yield from self.read_description(name, child, CLAUSE_RULE)
 
     def _read_purpose(self, token: int, verb: int) -> Iterator[Statement]:
         """Yield what a tool is used for.

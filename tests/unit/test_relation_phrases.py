@@ -23,7 +23,8 @@ def find_facts(extractor: Extractor, text: str) -> set[tuple[str, str, str]]:
             ("fenwick_tools", "located_in", "York"),
         ),
         (
-            "Orla Byrne joined Tidewater Labs in May. The startup lent her a ThinkPad X1 for the first weeks.",
+            "Orla Byrne joined Tidewater Labs in May. "
+            "The startup lent her a ThinkPad X1 for the first weeks.",
             ("orla_byrne", "uses", "thinkpad_x1"),
         ),
         (
@@ -96,7 +97,8 @@ def find_facts(extractor: Extractor, text: str) -> set[tuple[str, str, str]]:
             ("paulo_dias", "lives_in", "7_rua_das_flores"),
         ),
         (
-            "Tidewater Labs bought two Zebra 400 printers. Orla Byrne uses the printers for labels.",
+            "Tidewater Labs bought two Zebra 400 printers. "
+            "Orla Byrne uses the printers for labels.",
             ("orla_byrne", "uses", "zebra_400"),
         ),
         ("Fenwick Tools is in York, England.", ("York", "located_in", "England")),
@@ -121,6 +123,18 @@ def find_facts(extractor: Extractor, text: str) -> set[tuple[str, str, str]]:
             ("rosa_vidal", "works_for", "fenwick_tools"),
         ),
         ("Tidewater Labs in Galway builds sensors.", ("tidewater_labs", "located_in", "Galway")),
+        (
+            "Hanna Vogel lives in Kiel. Her brother Emil Vogel studies physics.",
+            ("emil_vogel", "family_of", "hanna_vogel"),
+        ),
+        ("Ines Falk works for Siemens.", ("ines_falk", "works_for", "Siemens")),
+        ("Jonas Beck joined Globex in 2021.", ("jonas_beck", "works_for", "Globex")),
+        (
+            "Prometheus, unlike Graphite, supports Kubernetes.",
+            ("Prometheus", "supports", "Kubernetes"),
+        ),
+        ("The director of Fenwick Tools is Rosa Vidal.", ("rosa_vidal", "leads", "fenwick_tools")),
+        ("The wife of Marek Lipa is Dana Lipa.", ("dana_lipa", "marries", "marek_lipa")),
     ],
 )
 def test_states(extractor: Extractor, text: str, statement: tuple[str, str, str]) -> None:
@@ -131,7 +145,8 @@ def test_states(extractor: Extractor, text: str, statement: tuple[str, str, str]
     ("text", "statement"),
     [
         (
-            "Orla Byrne joined Tidewater Labs in May. The startup lent her a ThinkPad X1 for the first weeks.",
+            "Orla Byrne joined Tidewater Labs in May. "
+            "The startup lent her a ThinkPad X1 for the first weeks.",
             ("tidewater_labs", "publishes", "thinkpad_x1"),
         ),
         ("Anna Keller sent Bob Stone a letter from Paris.", ("anna_keller", "works_for", "Paris")),
