@@ -85,6 +85,11 @@ def _add_parts(match: re.Match[str]) -> str:
     return " ".join([match.group(), *split_into_pieces(match.group())])
 
 
+def split_cased_words(texts: Sequence[str]) -> list[list[str]]:
+    """Return the words of each text as `split_words` does, with the parts of names in CamelCase."""
+    return split_words([repeat_parts(text).lower() for text in texts])
+
+
 def split_words(texts: Sequence[str]) -> list[list[str]]:
     """Return the runs of letters and digits of each text in lower case, folded.
 
