@@ -1,7 +1,9 @@
 """Relations that the layout of names states: "Ines Falk (Tidewater Labs)", or a signature."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from mcp_context_persistence.ingest.extraction.name_cues import CLOSINGS
@@ -45,14 +47,9 @@ def find_layout_relations(
     """
     reader = _LayoutReader(parsed, spans, mention_at)
     relations: defaultdict[int, list[RelationCandidate]] = defaultdict(list)
-    sentence_at = {
-        token: sentence
-        for sentence, (first, end) in enumerate(parsed.sentences)
-        for token in range(first, end)
-    }
     for token, source, kind, target, rule in (*reader.read_parentheses(), *reader.read_cards()):
-        sentence = sentence_at.get(token)
-        if sentence is not None and source != target:
+        sentence = bisect_right(parsed.sentences, token, key=itemgetter(0)) - 1
+        if source != target:
             relations[sentence].append(RelationCandidate(source, kind, target, rule, sentence))
     return relations
 
@@ -80,6 +77,8 @@ class _LayoutReader:
     def read_parentheses(self) -> Iterator[tuple[int, int, str, int, str]]:
         """Yield whom a person works for, and where a firm is: "Pacific Kelp (HQ Monterey)"."""
         lowers = self._parsed.lowers
+        if "(" not in lowers:
+            return
         for opening, word in enumerate(lowers):
             if word != "(" or opening == 0 or self._mention_at[opening - 1] < 0:
                 continue

@@ -101,12 +101,11 @@ class NounRelationReader(ClauseReader):
             yield from self._read_larger_place(token)
         if self.parsed.deps[token] == "poss":
             yield from self._read_possessive(token)
-        mention = self.find_mention(token)
-        if mention >= 0:
-            kind = self.spans[mention].type
-            for child in self.parsed.children[token]:
-                if self.parsed.deps[child] == "prep":
-                    yield from self._read_preposition(mention, kind, child)
+        for child in self.parsed.children[token]:
+            if self.parsed.deps[child] == "prep":
+                mention = self.find_mention(token)
+                if mention >= 0:
+                    yield from self._read_preposition(mention, self.spans[mention].type, child)
 
     def _read_preposition(self, mention: int, kind: str, preposition: int) -> Iterator[Statement]:
         """Yield what a preposition says of the name before it.

@@ -34,6 +34,10 @@ _RECIPROCAL_VERBS = {
     **dict.fromkeys(inflect_verbs(frozenset({"collaborate", "cooperate"})), "works_with"),
     **dict.fromkeys(inflect_verbs(frozenset({"compete"})), "competes_with"),
 }
+_VERBS = frozenset(
+    {*_VERBS_OF_PREMISES, *_VERBS_OF_EVENTS, *_VERBS_OF_LENDING, *_VERBS_OF_COOPERATION}
+    | _RECIPROCAL_VERBS.keys()
+)
 _LENT_TYPES = frozenset({"product", "technology"})
 _ACTING_TYPES = frozenset({"person", "organization"})
 _PAIR = 2
@@ -54,6 +58,8 @@ class VerbPhraseReader(NounRelationReader):
 
     def read_phrase(self, verb: int, subjects: list[int]) -> Iterator[Statement]:
         """Yield what a verb and its objects state."""
+        if self.parsed.lowers[verb] not in _VERBS:
+            return
         nouns = [
             noun
             for child in self.parsed.children[verb]
