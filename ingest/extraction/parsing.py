@@ -12,7 +12,7 @@ from mcp_context_persistence.kg.text.languages import UNSPACED_CHARACTERS
 if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.matcher import PhraseMatcher
-    from spacy.tokens import Doc
+    from spacy.tokens import Doc, Token
 
 _UNSPACED = f"[{UNSPACED_CHARACTERS}]"
 _MIXED_SCRIPTS = re.compile(rf"{_UNSPACED}[A-Za-z0-9]|[A-Za-z0-9]{_UNSPACED}")
@@ -54,7 +54,9 @@ def _split_scripts(doc: "Doc") -> None:
         for token in doc:
             parts = _SCRIPT_RUN.findall(token.text) if _MIXED_SCRIPTS.search(token.text) else []
             if len(parts) > 1:
-                heads = [(token, index) for index in range(len(parts))]
+                heads: list[Token | tuple[Token, int]] = [
+                    (token, index) for index in range(len(parts))
+                ]
                 retokenizer.split(token, parts, heads=heads)
 
 
