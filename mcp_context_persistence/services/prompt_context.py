@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from mcp_context_persistence.queries.prompt_context.instructions import (
     find_applying,
     fit_section,
 )
+from mcp_context_persistence.queries.search import recipes
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.filters import (
     Filters,
@@ -27,6 +29,7 @@ from mcp_context_persistence.queries.search.request import SearchRequest
 from mcp_context_persistence.queries.search.retrieval import read_whole_texts
 from mcp_context_persistence.queries.search.search_modes import Ranked, rank_candidates
 from mcp_context_persistence.responses.context import BuildContextResponse, Citation
+from mcp_context_persistence.runtime.config.argument_defaults import UNSET
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import search
 from mcp_context_persistence.services.instructions import build_instruction
@@ -41,6 +44,7 @@ def build_context(
     recipe: object,
     diversity: object,
     instruction_share: object,
+    order: object,
     count_tokens: Callable[[str], int] | None,
 ) -> BuildContextResponse:
     """Search, and make a text of the best results.
@@ -48,6 +52,10 @@ def build_context(
     Raises:
         ValidationError: An argument is not valid.
     """
+    text_order = _read_order(order)
+    is_timeline = text_order == "time"
+    if recipe is UNSET:
+        recipe = recipes.TIMELINE if is_timeline else recipes.DEFAULT
     request = _read_request(engine, query, filters, recipe)
     budget = validation.check_integer(
         "token_budget", token_budget, minimum=1, maximum=limits.TOKEN_BUDGET
@@ -63,10 +71,16 @@ def build_context(
     section = fit_section(applying, budget=int(budget * share), count_tokens=count)
     scored = [(entry.score, entry.candidate) for entry in ranked.scored]
     texts = builder.select_texts(_leave_out_repeated(scored, section))
-    relevant = [candidate for _, _, candidate in builder.select_relevant(texts, budget=budget)]
-    texts = _complete(engine, texts, relevant)
+    if is_timeline:
+        relevant = [candidate for _, candidate in texts]
+    else:
+        relevant = [candidate for _, _, candidate in builder.select_relevant(texts, budget=budget)]
+        texts = _complete(engine, texts, relevant)
     facts = graph_context.read_facts(
-        engine.graph.run, engine.namespace, relevant, entities=similarity > 0
+        engine.graph.run,
+        engine.namespace,
+        relevant,
+        entities=similarity > 0 and not is_timeline,
     )
     section, context = builder.build_with_section(
         texts,
@@ -77,6 +91,7 @@ def build_context(
         count_tokens=count,
         facts=facts,
         diversity=similarity,
+        order=text_order,
     )
     return BuildContextResponse(
         query=request.query,
@@ -87,6 +102,10 @@ def build_context(
         token_budget=budget,
         notes=notes if context.scored else [_explain_empty(scored, request.filters), *notes],
     )
+
+
+def _read_order(order: object) -> builder.Order:
+    return cast("builder.Order", validation.check_choice("order", order, builder.ORDERS))
 
 
 def _read_request(engine: Engine, query: object, filters: object, recipe: object) -> SearchRequest:

@@ -151,7 +151,7 @@ def search_hybrid(engine: Engine, request: SearchRequest) -> SearchHybridRespons
         mode=request.mode,
         results=results,
         total_results=len(results),
-        best_score=results[0].similarity_score if results else None,
+        best_score=max((result.similarity_score for result in results), default=None),
         notes=list(answer.notes),
     )
 

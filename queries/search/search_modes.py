@@ -33,6 +33,7 @@ from mcp_context_persistence.queries.search.retrieval import (
     Retrieval,
     read_whole_texts,
 )
+from mcp_context_persistence.queries.search.time_spread import order_by_time
 from mcp_context_persistence.queries.temporal.query_dates import (
     NO_DATES,
     QueryDates,
@@ -122,7 +123,11 @@ def search(context: SearchContext, request: SearchRequest) -> SearchAnswer:
         results = _search_graph(context, request)
     else:
         if request.mode == "hybrid":
-            ranked = rank_candidates(context, request, limit=request.limit)
+            segments, limit = request.recipe.time_segments, request.limit
+            ranked = rank_candidates(context, request, limit=UNLIMITED if segments else limit)
+            if segments:
+                spread = order_by_time(ranked.scored, segments=segments, limit=limit)
+                ranked = replace(ranked, scored=spread)
         else:
             ranked = _search_one_retriever(context, request)
         results = _explain(ranked, _complete_texts(context, ranked.scored), request)

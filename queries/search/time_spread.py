@@ -1,0 +1,80 @@
+"""Selection of what is spread over a whole history: the best of each of its parts."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from operator import attrgetter
+from typing import TypeVar
+
+from mcp_context_persistence.queries.search.candidate import ScoredCandidate
+
+T = TypeVar("T")
+
+# What a further item of a part is worth: its relevance, divided by one more than the items that are
+# taken from that part, to this power.
+FALL = 1.0
+_WITHOUT_HISTORY = frozenset({"entity", "conversation"})  # kinds
+
+
+def spread_over_time(
+    ordered: Sequence[T], *, relevance: Callable[[T], float], segments: int
+) -> Iterator[T]:
+    """Yield items in the order in which they are worth showing.
+
+    The history is divided into parts with the same number of items. An item is worth less, the more
+    items of its part come before it, so that no part takes all places; but relevant items of one
+    part come before items of another one that are hardly relevant.
+
+    Args:
+        ordered: The items, the oldest first.
+        relevance: How relevant each is; not negative.
+        segments: The number of parts.
+    """
+    parts: list[list[T]] = [[] for _ in range(segments)]
+    for index, item in enumerate(ordered):
+        parts[index * segments // len(ordered)].append(item)
+    queues = [sorted(part, key=relevance, reverse=True) for part in parts if part]
+    taken = [0] * len(queues)
+    for _ in ordered:
+        best = max(
+            (number for number, queue in enumerate(queues) if taken[number] < len(queue)),
+            key=lambda number: (
+                relevance(queues[number][taken[number]]) / (1 + taken[number]) ** FALL
+            ),
+        )
+        yield queues[best][taken[best]]
+        taken[best] += 1
+
+
+def order_by_time(
+    scored: Sequence[ScoredCandidate], *, segments: int, limit: int
+) -> list[ScoredCandidate]:
+    """Return the results that are spread over the whole history, the oldest first.
+
+    Entities and conversations belong to no point of time and are left out.
+
+    Args:
+        scored: The scored candidates.
+        segments: The number of parts of the history.
+        limit: How many to return.
+    """
+    ordered = sorted(
+        (
+            entry
+            for entry in scored
+            if entry.candidate.kind not in _WITHOUT_HISTORY
+            and entry.candidate.timestamp_ms is not None
+        ),
+        key=_time_order,
+    )
+    spread = spread_over_time(ordered, relevance=attrgetter("score"), segments=segments)
+    return sorted(islice(spread, limit), key=_time_order)
+
+
+def _time_order(entry: ScoredCandidate) -> tuple[int, str, int, str]:
+    candidate = entry.candidate
+    return (
+        candidate.timestamp_ms or 0,
+        candidate.conversation_id or "",
+        candidate.position or 0,
+        candidate.id,
+    )
