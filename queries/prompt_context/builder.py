@@ -23,6 +23,7 @@ from mcp_context_persistence.queries.prompt_context.selection import (
     required_share,
     select_excerpts,
 )
+from mcp_context_persistence.queries.prompt_context.superseded import leave_out_alone
 from mcp_context_persistence.queries.prompt_context.timeline import select_timeline, time_order
 from mcp_context_persistence.queries.prompt_context.windows import QueryWords
 from mcp_context_persistence.queries.search.candidate import Candidate
@@ -182,6 +183,7 @@ def _fit(
                 scored=tuple((excerpt.score, excerpt.candidate) for excerpt in ordered),
             )
         selected.remove(min(selected, key=lambda excerpt: excerpt.share))
+        selected = leave_out_alone(selected)
     return PromptContext(text="", tokens=0, scored=())
 
 

@@ -13,6 +13,7 @@ from mcp_context_persistence.queries.prompt_context.excerpts import (
 )
 from mcp_context_persistence.queries.prompt_context.fitting import TokenCounter
 from mcp_context_persistence.queries.prompt_context.sentences import split_sentences
+from mcp_context_persistence.queries.prompt_context.superseded import leave_out_alone
 from mcp_context_persistence.queries.prompt_context.windows import (
     QueryWords,
     Window,
@@ -64,7 +65,7 @@ def select_timeline(
             free_tokens -= cost
             headings.setdefault(excerpt.source_id, set()).add(excerpt.headings[1])
             selected.append(excerpt)
-    return selected
+    return leave_out_alone(selected)
 
 
 def time_order(excerpt: Excerpt) -> tuple[float, str, float, str]:
@@ -79,11 +80,11 @@ def shorten(candidate: Candidate, words: QueryWords) -> Candidate:
 
     It has the beginning of a text without any of them. Code is left out, unless there is only code.
     """
-    whole = replace_blobs((candidate.content or "").strip())
-    prose = _CODE.sub("\n", whole).strip()
-    text = split_sentences(prose or whole, is_cut=candidate.is_cut, words=words.words)
+    content = replace_blobs((candidate.content or "").strip())
+    prose = _CODE.sub("\n", content).strip()
+    text = split_sentences(prose or content, is_cut=candidate.is_cut, words=words.words)
     if not text.spans:
-        return candidate._replace(content=whole[:LINE_CHARACTERS])
+        return candidate._replace(content=content[:LINE_CHARACTERS])
     text = text.split_long(
         [LINE_CHARACTERS if end - start > LINE_CHARACTERS else None for start, end in text.spans]
     )

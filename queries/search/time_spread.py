@@ -29,20 +29,20 @@ def spread_over_time(
         relevance: How relevant each is; not negative.
         segments: The number of parts.
     """
-    parts: list[list[T]] = [[] for _ in range(segments)]
+    queues: list[list[T]] = [[] for _ in range(segments)]
     for index, item in enumerate(ordered):
-        parts[index * segments // len(ordered)].append(item)
-    queues = [sorted(part, key=relevance, reverse=True) for part in parts if part]
-    taken = [0] * len(queues)
+        queues[index * segments // len(ordered)].append(item)
+    queues = [sorted(queue, key=relevance, reverse=True) for queue in queues if queue]
+    counts = [0] * len(queues)
     for _ in ordered:
         best = max(
-            (number for number, queue in enumerate(queues) if taken[number] < len(queue)),
+            (number for number, queue in enumerate(queues) if counts[number] < len(queue)),
             key=lambda number: (
-                relevance(queues[number][taken[number]]) / (1 + taken[number]) ** FALL
+                relevance(queues[number][counts[number]]) / (1 + counts[number]) ** FALL
             ),
         )
-        yield queues[best][taken[best]]
-        taken[best] += 1
+        yield queues[best][counts[best]]
+        counts[best] += 1
 
 
 def order_by_time(
