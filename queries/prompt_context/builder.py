@@ -119,11 +119,22 @@ def build(
     relevant = [] if order == "time" else select_relevant(texts, budget=budget)
     for share in BUDGET_SHARES:
         share_budget = int(budget * share)
-        parts = {"words": query_words, "budget": share_budget, "count_tokens": count_tokens}
         if order == "time":
-            selected = select_timeline(texts, facts=facts, **parts)
+            selected = select_timeline(
+                texts,
+                words=query_words,
+                budget=share_budget,
+                count_tokens=count_tokens,
+                facts=facts,
+            )
         else:
-            excerpts = make_excerpts(relevant, facts=facts, **parts)
+            excerpts = make_excerpts(
+                relevant,
+                words=query_words,
+                budget=share_budget,
+                count_tokens=count_tokens,
+                facts=facts,
+            )
             selected = select_excerpts(excerpts, budget=share_budget, diversity=diversity)
         context = _fit(selected, budget=budget, count_tokens=count_tokens, order=order)
         if context.text or not selected:

@@ -88,12 +88,12 @@ def shorten(candidate: Candidate, words: QueryWords) -> Candidate:
     text = text.split_long(
         [LINE_CHARACTERS if end - start > LINE_CHARACTERS else None for start, end in text.spans]
     )
-    sizes = [end - start for start, end in text.spans]
-    window = Window(preferred=LINE_CHARACTERS, largest=LINE_CHARACTERS)
+    sizes = [end - start + 1 for start, end in text.spans]
+    window = Window(preferred=LINE_CHARACTERS + 1, largest=LINE_CHARACTERS + 1)
     first, last = choose_sentences(text, sizes, words=words, window=window)
     if not any(words.find_in_sentences(text)[first:last]):
         first, last = 0, 1
-        while last < len(sizes) and sum(sizes[: last + 1]) <= LINE_CHARACTERS:
+        while last < len(sizes) and sum(sizes[: last + 1]) <= LINE_CHARACTERS + 1:
             last += 1
     return candidate._replace(content=" ".join(text.render(first, last).split()), is_cut=False)
 

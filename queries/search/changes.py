@@ -32,6 +32,7 @@ MIN_ALIKE_WITHOUT_HINT = 0.75  # where the later clause has no word such as "now
 MAX_VALUES = 2  # of one kind in a clause; more are an enumeration or a calculation
 WORDS_BEFORE, WORDS_AFTER = 8, 5  # of a value, that say what it is about
 _WORD = re.compile(r"[^\W\d_][\w'’]{2,}")
+_LANGUAGES = frozenset({ENGLISH, None})
 _SAME_ADDRESS = 100  # words; more than two clauses share
 _PROGRAMS = frozenset({"assistant", "system", "developer", "tool", "function"})
 _CODE = re.compile(r"^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\1[^\n]*$|\Z)", re.MULTILINE | re.DOTALL)
@@ -129,7 +130,7 @@ class _Clause:
 
 @lru_cache(maxsize=1024)
 def _read_clauses(content: str) -> tuple[_Clause, ...]:
-    if detect_language(content) not in {ENGLISH, None}:
+    if detect_language(content) not in _LANGUAGES:
         return ()
     prose = _CODE.sub("\n", replace_blobs(content))
     clauses = (_read_clause(text) for text in _CLAUSE_END.split(prose) if text.strip())
@@ -183,9 +184,13 @@ def find_changes(
         For each id of a superseded message the latest message that supersedes it.
     """
     topic = _list_stems(query)
+    is_read = bool(topic) and detect_language(query) in _LANGUAGES
     messages = sorted(islice(filter(_is_from_person, candidates), MAX_MESSAGES), key=_time_order)
     contents = [(message.content or "")[:_CHARACTERS] for message in messages]
-    clauses = [_read_clauses(content) if _is_about(content, topic) else () for content in contents]
+    clauses = [
+        _read_clauses(content) if is_read and _is_about(content, topic) else ()
+        for content in contents
+    ]
     addresses = [find_addresses(content) if find_addresses else frozenset() for content in contents]
     strongest: dict[str, tuple[int, Candidate]] = {}
     for number, later in enumerate(messages):
