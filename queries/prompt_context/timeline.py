@@ -59,7 +59,15 @@ def select_timeline(
     )
     ordered = sorted(map(_put_below_day, excerpts), key=time_order)
     selected, headings, free_tokens = list[Excerpt](), dict[str, set[str]](), budget
-    for excerpt in spread_over_time(ordered, relevance=attrgetter("share"), segments=SEGMENTS):
+    last_ms = max((excerpt.timestamp_ms or 0 for excerpt in ordered), default=0)
+    for excerpt in spread_over_time(
+        ordered,
+        relevance=attrgetter("share"),
+        time=lambda excerpt: float(
+            last_ms if excerpt.timestamp_ms is None else excerpt.timestamp_ms
+        ),
+        segments=SEGMENTS,
+    ):
         cost = excerpt.cost(headings)
         if cost <= free_tokens:
             free_tokens -= cost

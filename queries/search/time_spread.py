@@ -16,22 +16,34 @@ _WITHOUT_HISTORY = frozenset({"entity", "conversation"})  # kinds
 
 
 def spread_over_time(
-    ordered: Sequence[T], *, relevance: Callable[[T], float], segments: int
+    ordered: Sequence[T],
+    *,
+    relevance: Callable[[T], float],
+    time: Callable[[T], float],
+    segments: int,
 ) -> Iterator[T]:
     """Yield items in the order in which they are worth showing.
 
-    The history is divided into parts with the same number of items. An item is worth less, the more
-    items of its part come before it, so that no part takes all places; but relevant items of one
-    part come before items of another one that are hardly relevant.
+    The history is divided into parts, half by the number of items and half by time: a busy week has
+    several parts, and so has a quiet year. An item is worth less, the more items of its part come
+    before it, so that no part takes all places; but relevant items of one part come before items of
+    another one that are hardly relevant.
 
     Args:
         ordered: The items, the oldest first.
         relevance: How relevant each is; not negative.
+        time: The time of each.
         segments: The number of parts.
     """
     queues: list[list[T]] = [[] for _ in range(segments)]
+    first, duration = (
+        (time(ordered[0]), time(ordered[-1]) - time(ordered[0])) if ordered else (0, 0)
+    )
     for index, item in enumerate(ordered):
-        queues[index * segments // len(ordered)].append(item)
+        share = index / len(ordered)
+        elapsed = (time(item) - first) / duration if duration else share
+        number = int(segments * (share + elapsed) / 2)
+        queues[min(number, segments - 1)].append(item)
     queues = [sorted(queue, key=relevance, reverse=True) for queue in queues if queue]
     counts = [0] * len(queues)
     for _ in ordered:
@@ -66,7 +78,12 @@ def order_by_time(
         ),
         key=_time_order,
     )
-    spread = spread_over_time(ordered, relevance=attrgetter("score"), segments=segments)
+    spread = spread_over_time(
+        ordered,
+        relevance=attrgetter("score"),
+        time=lambda entry: float(entry.candidate.timestamp_ms or 0),
+        segments=segments,
+    )
     return sorted(islice(spread, limit), key=_time_order)
 
 

@@ -13,18 +13,35 @@ def show(text, *words):
     return shorten(candidate, QueryWords(words=words)).content
 
 
-def spread(values, segments):
+def spread(values, segments, times=None):
     items = list(enumerate(values))
-    return [
-        index
-        for index, _ in spread_over_time(items, relevance=lambda item: item[1], segments=segments)
-    ]
+    chosen = spread_over_time(
+        items,
+        relevance=lambda item: item[1],
+        time=lambda item: times[item[0]] if times else item[0],
+        segments=segments,
+    )
+    return [index for index, _ in chosen]
 
 
 def test_the_best_of_each_part_come_first():
     assert spread([5, 4, 3, 3, 3, 2], 3)[:3] == [0, 2, 4]
     assert spread([9, 8, 7, 1, 1, 1], 2) == [0, 1, 2, 3, 4, 5]
     assert spread([1, 1, 1, 1], 1) == [0, 1, 2, 3]
+
+
+def test_a_busy_day_and_a_quiet_year_have_several_parts_each():
+    times = [*range(4), *(100 + hour / 10 for hour in range(8))]
+    quiet = [0, 1, 2, 3]
+    assert len(set(spread([1] * 12, 4, times)[:4]) & set(quiet)) in {1, 2}
+    months = [0, 100, 200, 300, *(301 + hour / 10 for hour in range(40))]
+    first = spread([1] * 44, 8, months)[:5]
+    assert len([index for index in first if index < 4]) >= 3
+    assert len([index for index in first if index >= 4]) >= 1
+
+
+def test_the_same_time_for_everything_still_has_parts():
+    assert spread([3, 2, 2, 1], 2, [7, 7, 7, 7])[:2] == [0, 2]
 
 
 @pytest.mark.parametrize("segments", [1, 2, 3, 7, 100])
