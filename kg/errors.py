@@ -1,15 +1,15 @@
 """The errors of this library.
 
-Every failure of a public call is a `ContextPersistenceError`. Its text names fields, statements and
-what to do; it never holds a secret, a Cypher text or what a user wrote. The original error is its
-``__cause__``.
+Every failure of a public call is a `ContextPersistenceError`. The text of the error names the field
+or the statement, and says what to do. It never contains a secret, a Cypher text or what a user
+wrote. ``__cause__`` is the original error.
 """
 
 from typing import Literal
 
 Outcome = Literal["not_applied", "applied", "unknown"]
-# Neo4j's code for everything, reads too, that comes to a database that could not write its
-# transaction log, mostly because its disk was full. It is so until it is restarted.
+# Neo4j's answer to every call, also to reads, after the database could not write its transaction
+# log, mostly because its disk was full. It gives this answer until it is restarted.
 STOPPED_CODE = "Neo.DatabaseError.Transaction.TransactionStartFailed"
 
 
@@ -18,9 +18,10 @@ class ContextPersistenceError(Exception):
 
     Attributes:
         retryable: Whether the same call may succeed later without any change by the caller.
-        outcome: What happened to the data: ``not_applied``, ``applied``, or ``unknown`` where the
-            server's answer was lost. Every write of this library may be repeated with the same
-            arguments, whatever the outcome was.
+        outcome: What happened to the data: ``not_applied``, ``applied``, or ``unknown`` if the
+            answer of the server was lost. Every write of this library may be repeated with the same
+            arguments after any outcome. Only `append_messages` then adds the messages that have no
+            id again.
     """
 
     retryable: bool = False
@@ -71,10 +72,10 @@ class NotFoundError(ContextPersistenceError, LookupError):
 class StaleStateError(DatabaseError):
     """The namespace changed since its state was read: its vectors, its merges or its types.
 
-    The library reads the state again and repeats the call; users see this error only where that
-    fails several times.
+    The library reads the state again and repeats the call. Users see this error only if several
+    attempts fail.
     """
 
 
 class Rollback(Exception):  # noqa: N818 - no error
-    """Rolls a transaction back from inside; who started the transaction catches it."""
+    """Rolls a transaction back from inside; the function that started it catches this."""

@@ -29,10 +29,10 @@ def to_milliseconds(timestamp: datetime) -> int:
         milliseconds = (aware - _EPOCH) // timedelta(milliseconds=1)
     except Exception as error:  # the caller may bring a zone class of its own
         raise ValidationError(
-            "a time stamp must have a zone that gives its offset, or no zone"
+            "a timestamp must have a time zone with an offset from UTC, or no time zone"
         ) from error
     if not FIRST_MS <= milliseconds <= LAST_MS:
-        raise ValidationError("a time stamp must be in the years 1 to 9999 UTC")
+        raise ValidationError("a timestamp must be in the years 1 to 9999 UTC")
     return milliseconds
 
 

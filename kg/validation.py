@@ -48,7 +48,7 @@ def reading(field: str) -> Iterator[None]:
 
 
 def _explain_unreadable(field: str) -> ValidationError:
-    return ValidationError(f"{field} cannot be read; see the cause")
+    return ValidationError(f"{field} cannot be read; see the cause in __cause__")
 
 
 def reads_argument(

@@ -62,6 +62,8 @@ class VectorState:
         ids: Entities that a write names; nothing is written where one of them is merged by then.
         followed: Which merged entities a write replaced by which others; nothing is written where
             that is outdated by then.
+        spellings: The names of new entities; nothing is written where another spelling of one of
+            them is stored by then.
     """
 
     active: VectorSpace

@@ -1,1 +1,4 @@
-"""Questions as statements, and their answers."""
+"""Answer questions: rank, read dates, resolve entities, build prompt contexts, analyze the graph.
+
+The functions build statements, which others send; the Cypher text is in `cypher/`.
+"""

@@ -62,7 +62,7 @@ def find_data(text: str) -> list[DataSpan]:
         spans = _add(spans, _find_fenced(text))
     if "{" in text or "[" in text:
         spans = _add(spans, (DataSpan(start, end, Shape.JSON) for start, end in find_json(text)))
-    return _add(spans, _find_lines(text, spans))
+    return _add(spans, _find_data_outside(text, spans))
 
 
 def _find_fenced(text: str) -> Iterator[DataSpan]:
@@ -98,7 +98,7 @@ def _add(spans: list[DataSpan], additions: Iterator[DataSpan]) -> list[DataSpan]
     return merged + spans[index:]
 
 
-def _find_lines(text: str, spans: list[DataSpan]) -> Iterator[DataSpan]:
+def _find_data_outside(text: str, spans: list[DataSpan]) -> Iterator[DataSpan]:
     """Yield the data among the lines outside of some spans, neighbors of one shape as one."""
     current: DataSpan | None = None
     for span in _find_paragraphs(text, spans):

@@ -95,7 +95,7 @@ class _Line(NamedTuple):
 def find_statements(text: str) -> Iterator[Statement]:
     """Yield the statements of a text in order."""
     reader = _Reader()
-    for is_row, lines in groupby(_find_lines(text), key=lambda line: line.is_row):
+    for is_row, lines in groupby(_find_prose_lines(text), key=lambda line: line.is_row):
         if is_row:
             yield from _read_table(text, list(lines))
             continue
@@ -103,8 +103,8 @@ def find_statements(text: str) -> Iterator[Statement]:
             yield from reader.read(text, line)
 
 
-def _find_lines(text: str) -> Iterator[_Line]:
-    """Yield the lines that are no data or comment, blank ones left out."""
+def _find_prose_lines(text: str) -> Iterator[_Line]:
+    """Yield lines of prose and rows of tables; skip other data, comments and blank lines."""
     start = text.find("<!--")
     while start >= 0 and (end := text.find("-->", start)) >= 0:
         text = text[:start] + _blank_out(text[start:end]) + text[end:]

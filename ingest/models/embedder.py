@@ -299,6 +299,7 @@ class _VectorCache:
             return self._vectors.get(text)
 
     def put(self, text: str, vector: Vector) -> None:
+        """Add a vector, and drop the oldest ones beyond the limits."""
         with self._lock:
             replaced = self._vectors.pop(text, None)
             self._vectors[text] = vector
@@ -306,11 +307,13 @@ class _VectorCache:
             self._shrink()
 
     def limit(self, size: int | None) -> None:
+        """Set the limit in bytes, None for none, and drop the oldest vectors beyond it."""
         with self._lock:
             self._max_bytes = size
             self._shrink()
 
     def clear(self) -> None:
+        """Drop all vectors."""
         with self._lock:
             self._vectors.clear()
             self.size = 0

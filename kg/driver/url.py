@@ -71,7 +71,8 @@ def _parse_directory(text: str) -> Path:
         )
     if is_file:
         raise ValidationError(
-            "database_url: there is a file at that path; a store needs a directory"
+            "database_url: there is a file at that path, but a store needs a directory; "
+            "choose another path"
         )
     return path
 
@@ -102,7 +103,9 @@ def _split_database(path: str, query: str) -> tuple[str | None, str]:
     values = [unquote(field.removeprefix(_DATABASE)) for field in fields if _is_database(field)]
     names = {name for name in (unquote(path.strip("/")), *values) if name}
     if len(names) > 1:
-        raise ValidationError("database_url names two databases, in its path and in ?database=")
+        raise ValidationError(
+            "database_url names two databases, in its path and in ?database=; remove one of them"
+        )
     rest = "&".join(field for field in fields if not _is_database(field))
     return names.pop() if names else None, f"?{rest}" if rest else ""
 

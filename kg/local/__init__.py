@@ -1,7 +1,9 @@
 """The managed local Neo4j: a store is a folder, and one server serves all processes that attach.
 
 The first process to attach starts the server, through a small supervisor; later ones attach to it.
-The server stops after the last one. The names below load their modules at first use, because the
+The server stops after the last one. Who calls whom: `lifecycle` opens an `attachment`, which joins
+or starts the server (`startup`) with the command line of `launch`; the new `supervisor` starts Java
+(`server_process`). The names below load their modules at first use, because the
 supervisor imports this package with the standard library alone.
 """
 

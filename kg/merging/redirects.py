@@ -45,8 +45,8 @@ class Redirects:
             vector_state: The namespace's vector state.
             ids: Entities that the write names.
             followed: Merged ids that the write has replaced.
-            new_names: The entities that the write creates, as `spellings.find_spellings` takes
-                them; it fails where another spelling was stored meanwhile.
+            new_names: The entities that the write creates, as the parameter `spellings` of the
+                guard has them; the write fails where another spelling was stored meanwhile.
         """
         pairs: dict[str, str] = {}
         for merged_id in followed:

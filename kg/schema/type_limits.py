@@ -181,12 +181,12 @@ class TypeRegistry:
             if refused and is_database_full:
                 raise ValidationError(
                     f"{field}: the database has no room for further {kind}; "
-                    "use one that the namespace has"
+                    "use a type that this namespace already has"
                 )
             if refused:
                 raise ValidationError(
-                    f"{field}: a namespace has at most {limit} {kind}, and this one would have "
-                    "more; use one of them"
+                    f"{field}: a namespace has at most {limit} {kind}, and this call would add "
+                    "more; use a type that the namespace already has"
                 )
 
     def register(self, run: Run, used: Types) -> None:

@@ -86,7 +86,7 @@ def find_blobs(text: str) -> tuple[Blob, ...]:
         return ()
     return tuple(
         blob
-        for blob in _join_lines(text, _find_lines(text))
+        for blob in _join_lines(text, _find_opaque_runs(text))
         if blob.end - blob.start >= MIN_CHARACTERS
     )
 
@@ -131,7 +131,7 @@ def is_key(word: str) -> bool:
     return word.isascii() and word.isalnum() and is_opaque(word)
 
 
-def _find_lines(text: str) -> Iterator[Blob]:
+def _find_opaque_runs(text: str) -> Iterator[Blob]:
     """Yield the opaque runs and the lines of hexadecimal dumps, in order."""
     lines = [
         Blob(match.start(), match.end(), "hex" if _HEX.fullmatch(match.group()) else "base64")

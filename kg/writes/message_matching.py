@@ -69,8 +69,8 @@ class _Matching:
             if match is not stored:
                 raise ValidationError(
                     f"messages.{index}: a list in which only some messages have an id must begin "
-                    "with the stored messages in their order; give every message an id, or use "
-                    "append_messages to add messages"
+                    "with the stored messages in their order; give every message an id, or, to "
+                    "add messages, use append_messages"
                 )
             return MessageSlot(id=message.id, position=index, stored=match)
         if stored is None:
@@ -99,14 +99,14 @@ class _Matching:
         if not self._has_built_id(stored):
             raise ValidationError(
                 f"messages.{index}: the stored message at this position has an id of its own, and "
-                "another text; give this message the id of the message that it changes, use "
-                "append_messages to add messages, or replace=True to replace the stored ones"
+                "its text or role differs; to change it, give this message its id; to add "
+                "messages, use append_messages; to replace the stored messages, use replace=True"
             )
         if len(self._messages) < len(self._by_id):
             raise ValidationError(
                 f"messages.{index}: the list is shorter than the stored conversation and is not "
-                "its beginning, so it would overwrite stored messages; use append_messages to add "
-                "messages, or replace=True to replace the stored ones"
+                "its beginning, so it would overwrite stored messages; to add messages, use "
+                "append_messages; to replace the stored messages, use replace=True"
             )
 
     def _has_built_id(self, stored: StoredMessage) -> bool:

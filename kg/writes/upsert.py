@@ -151,7 +151,9 @@ def _replace_synonyms(values: Mapping[str, Any], *, path: str) -> dict[str, Any]
         if name in result and not (
             isinstance(value, str) and isinstance(result[name], str) and result[name] == value
         ):
-            raise ValidationError(f"{path}.{name} is given twice, under two names; give it once")
+            raise ValidationError(
+                f"{path}.{name} is given twice, by two keys with the same meaning; use one key"
+            )
         result[name] = value
     return result
 

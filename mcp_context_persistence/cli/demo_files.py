@@ -104,10 +104,12 @@ def _check_unique_ids(located: Sequence[tuple[str, Conversation]]) -> None:
     for location, checked in located:
         earlier = conversations.setdefault(checked.conversation_id, location)
         if earlier != location:
-            raise ValidationError(f"{location}: it has the conversation_id of {earlier}")
+            raise ValidationError(f"{location}: it has the same conversation_id as {earlier}")
         for message in checked.messages:
             if (
                 message.id is not None
                 and (earlier := messages.setdefault(message.id, location)) != location
             ):
-                raise ValidationError(f"{location}: a message has the id of one in {earlier}")
+                raise ValidationError(
+                    f"{location}: a message has the same id as a message in {earlier}"
+                )

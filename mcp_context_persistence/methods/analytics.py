@@ -25,9 +25,9 @@ class AnalyticsCalls:
     """Analyzes the graph of entities: its shape, central entities, communities, similarity, paths.
 
     The analyzed graph has the entities of the namespace and the relationships between them. If
-    there are several relationships between two entities, they count as one, with the highest
-    confidence of them. A relationship of an entity to itself does not count. (`total_edges` counts
-    all stored ones.) The same graph always gives the same result.
+    there are several relationships between two entities, they count as one relationship with the
+    highest of their confidences. A relationship of an entity to itself does not count. Only
+    `total_edges` counts all stored relationships. The same graph always gives the same result.
 
     These methods need a server with Graph Data Science and with enough memory for the graph.
     Without them, they raise `GraphError`. All other methods work without Graph Data Science.

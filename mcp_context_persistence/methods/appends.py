@@ -31,11 +31,11 @@ class AppendCalls:
     ) -> AppendMessagesResponse:
         """Add messages to the end of a conversation, which is created if it does not exist.
 
-        The cost does not depend on the length of the conversation. Stored messages are never
-        changed: a message whose id is stored in the conversation already is left out, and the
-        response lists its id. So give messages ids if you want to be able to repeat a call whose
-        outcome is not known. A message without an id is always added. Several writers may append at
-        the same time: all messages are kept, those of one call next to each other and in order.
+        The cost does not depend on the length of the conversation. Stored messages never change. If
+        the conversation already has a message with the same id, the new message is left out, and
+        the response lists its id. A message without an id is always added. So give your messages
+        ids if you want to repeat a call whose outcome is `unknown`. Several writers may append at
+        the same time: all messages are kept, and those of one call stay together and in order.
 
         Args:
             conversation_id: The id of the conversation (at most 512 bytes), or a `Conversation`

@@ -37,8 +37,8 @@ class BatchCalls:
     ) -> list[SaveConversationResponse]:
         """Save many conversations.
 
-        Their texts are analyzed and embedded together. Each conversation is written as a whole or
-        not at all.
+        The texts of the conversations are analyzed and embedded together. Each conversation is
+        written as a whole or not at all.
 
         If a call was interrupted, for example by Ctrl-C, repeat it: conversations that are already
         stored are only compared. If the server has not enough memory for a conversation, the

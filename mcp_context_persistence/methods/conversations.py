@@ -42,10 +42,10 @@ class ConversationCalls:
         Saving a conversation again updates it. A message is identified by its id, or by its
         position if it has no id. Changed messages are analyzed again, unchanged messages are not.
         Stored messages that are not in the list are kept, unless `replace` is True. Messages with
-        new ids are appended. A list that would overwrite messages by accident is refused: one that
-        is shorter than the stored conversation and is not its beginning, or one with a message
-        without an id in the place of another one that has an id. Use `append_messages` to add
-        messages.
+        new ids are appended. The call refuses a list that would overwrite messages by accident: a
+        list that is shorter than the stored conversation and is not its beginning, or a list with a
+        message without an id at the position of a different message that has an id. To add
+        messages, use `append_messages`.
 
         Args:
             conversation_id: The id of the conversation (at most 512 bytes), or a `Conversation`
@@ -101,8 +101,8 @@ class ConversationCalls:
         """Load the last messages of a conversation, or a page of them, oldest first.
 
         If there are more messages, `next_cursor` of the response has a value. Pass it as `cursor`
-        to get the next page. Pages do not repeat or skip a message when messages are appended
-        meanwhile. If messages are removed or get other positions, they may.
+        to get the next page. If messages are appended between two calls, no page repeats or skips a
+        message. If messages are removed or get other positions, a page may repeat or skip some.
 
         Args:
             conversation_id: The id of the conversation.

@@ -54,9 +54,9 @@ class DecisionCalls:
         A proposal is a `Decision` with the status `proposed`. Searches find it like other
         decisions. Its evidence is the messages that contain its sentence. English sentences of 3 to
         80 words are recognized by certain words, or by a label such as "Decision:". Code, logs,
-        JSON, quoted text and unchecked boxes are left out.
+        JSON, quoted text and unchecked checkboxes (`[ ]`) are left out.
 
-        Calling this again keeps the status of known proposals. A rejected proposal does not come
+        If you call this again, known proposals keep their status. A rejected proposal does not come
         back, even if another message has the same sentence. A proposal has the time of its message.
         If no message contains its sentence any more, the proposal is removed. A reviewed decision
         is kept.

@@ -51,9 +51,10 @@ class DeletionCalls:
     ) -> DeleteConversationResponse:
         """Delete a conversation with its messages and decisions, and what only these support.
 
-        A conversation with much text is deleted in several transactions. Until the last one, no
-        call loads or lists it, but searches may still find messages that are left. If the call is
-        interrupted, call it again: it goes on.
+        A conversation with more than 5,000 messages or 16 MiB of text is deleted in several
+        transactions. From the first to the last of them, no call loads or lists the conversation,
+        but searches may still find messages that are left. If the call is interrupted, repeat it.
+        It continues where it stopped.
 
         Args:
             conversation_id: The id of the conversation.
@@ -99,7 +100,7 @@ class DeletionCalls:
 
     @public_call(GraphError)
     def delete_entity(self, entity_id: str, *, dry_run: bool = False) -> DeleteEntityResponse:
-        """Delete an entity with its mentions and relationships, and what was merged into it.
+        """Delete an entity, its mentions and relationships, and the entities merged into it.
 
         The texts that mention it stay. If such a text is analyzed again, because it is changed or
         by `reextract`, the entity is created again.
@@ -130,8 +131,9 @@ class DeletionCalls:
         `reextract`, the relationship is created again.
 
         Args:
-            source_entity_id: Id, exact name or alias of the entity that it starts from.
-            target_entity_id: Id, exact name or alias of the entity that it points to.
+            source_entity_id: Id, exact name or alias of the entity at the start of the
+                relationship.
+            target_entity_id: Id, exact name or alias of the entity at its end.
             relationship_type: The type, as in `create_relationship`.
             dry_run: Whether to only count what would be deleted.
 
@@ -145,10 +147,10 @@ class DeletionCalls:
 
     @public_call(DatabaseError)
     def delete_namespace(self, confirm: str, *, dry_run: bool = False) -> DeleteNamespaceResponse:
-        """Delete everything in the namespace of this client, its entity patterns too.
+        """Delete everything in the namespace of this client, also its entity patterns.
 
-        What other clients write during the call is deleted too. If the call is interrupted, a part
-        is deleted; call it again. The namespace keeps its embedding model.
+        What other clients write during the call is also deleted. If the call is interrupted, only a
+        part of the data is deleted. Then repeat the call. The namespace keeps its embedding model.
 
         Args:
             confirm: The name of the namespace, `client.namespace`, to confirm the deletion.

@@ -48,8 +48,8 @@ class EmbeddingCalls:
         Args:
             model: An object with the method `encode` of `SentenceTransformer`, the name of a model,
                 or the path of its folder.
-            vector_size: The number of dimensions that the model must have, 1 to 4,096. None means
-                no check.
+            vector_size: The number of dimensions that the vectors of the model must have, 1 to
+                4,096. None means that the number is not checked.
             batch_size: The number of texts that are passed to the model at once, 1 to 1,024.
             wait: Whether the call returns only after the switch. It may take longer than the
                 deadline, as long as the migration goes on. If the database does not answer within
@@ -66,7 +66,7 @@ class EmbeddingCalls:
             ValidationError: An argument is not valid, or the model has another `vector_size`.
             VectorDBError: The model is missing, cannot be loaded, or returned something other than
                 vectors.
-            DatabaseError: The database operation failed. With `wait`: or the migration failed.
+            DatabaseError: The database operation failed. With `wait`, also: the migration failed.
         """
         waits = validation.check_flag("wait", wait)
         return embedding_models.configure(

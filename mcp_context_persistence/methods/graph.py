@@ -75,8 +75,9 @@ class GraphCalls:
         """Create a relationship between two entities, or update it if it exists.
 
         Args:
-            source_entity_id: Id, exact name or alias of the entity that it starts from.
-            target_entity_id: Id, exact name or alias of the entity that it points to.
+            source_entity_id: Id, exact name or alias of the entity at the start of the
+                relationship.
+            target_entity_id: Id, exact name or alias of the entity at its end.
             relationship_type: A letter, then letters, digits, spaces, `_` or `-`. It is stored in
                 upper case: `depends on` becomes `DEPENDS_ON`.
             confidence: 0.0 to 1.0.
@@ -110,12 +111,13 @@ class GraphCalls:
             entity_id: Id, exact name or alias of the entity.
             depth: The maximum number of relationships to follow, 1 to 5, in both directions.
             operation: `neighbors`, `paths`, or `context` for both.
-            include_unasserted: Whether to return also what texts do not state as a fact: what they
-                deny, plan, wish, suppose, report and so on. Its `modality` is not `asserted`.
+            include_unasserted: Whether to also return relations that texts do not state as a fact:
+                relations that they deny, plan, wish, suppose, report and so on. The `modality` of
+                such a relation is not `asserted`.
 
         Returns:
-            At most 500 entities and 500 paths. The nearest ones with the highest confidence come
-            first. `truncated` says whether there are more.
+            At most 500 entities and 500 paths. The nearest come first, and among these the ones
+            with the highest confidence. `truncated` says whether there are more.
 
         Raises:
             NotFoundError: The entity does not exist.

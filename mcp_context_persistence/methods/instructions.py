@@ -24,14 +24,16 @@ class InstructionCalls:
     ) -> SaveInstructionResponse:
         """Save an instruction, a preference or a fact about the user.
 
-        Those that a user states in a message are found when the message is saved. See
-        docs/instructions.md. One with the same subject and attribute that was stated before is
-        superseded. Saving the same text again makes it the latest, also if it was retired.
+        You do not need this call for what a user writes in a message: saving the message finds it.
+        See docs/instructions.md. If an earlier instruction has the same subject and attribute, the
+        new one supersedes it. If you save the same text again, it becomes the latest instruction,
+        even if it was retired.
 
         Args:
             text: The words of the user, at most 1,000 characters.
-            scope: `always`, or the topic with which it applies, at most 500 characters. If you
-                leave it out, the topic is read from the text ("when I ask about ...").
+            scope: `always`, or the topic of the queries for which the instruction applies, at most
+                500 characters. If you leave it out, the topic is read from the text ("when I ask
+                about ...").
             kind: `instruction`, `preference` or `fact`.
 
         Raises:
@@ -52,7 +54,7 @@ class InstructionCalls:
 
         Args:
             status: `active`, `superseded` or `retired`, or a list of these. None means all.
-            limit: The maximum number, 1 to 1,000.
+            limit: The maximum number of instructions, 1 to 1,000.
             cursor: `next_cursor` of the previous page, with the same status.
 
         Raises:
@@ -65,10 +67,10 @@ class InstructionCalls:
 
     @public_call(DatabaseError)
     def retire_instruction(self, instruction_id: str) -> RetireInstructionResponse:
-        """Retire an instruction: it is kept, but no search or prompt context has it any more.
+        """Retire an instruction: keep it, but remove it from searches and prompt contexts.
 
-        It stays retired when its message is saved again. The one that it superseded stays
-        superseded.
+        The instruction stays retired if its message is saved again. If it superseded an earlier
+        instruction, that one stays superseded.
 
         Args:
             instruction_id: The id that `list_instructions` and searches return.

@@ -93,15 +93,16 @@ class ListingCalls:
     ) -> ListConversationsResponse:
         """List conversations without their messages, in pages.
 
-        While something is written, pages neither repeat nor skip a conversation that was there from
-        the first page to the last. With the order `updated`, a conversation that is changed
-        meanwhile moves to the beginning of the list and may be missed.
+        If a conversation exists from the first page to the last, no page repeats or skips it, even
+        if other clients write at the same time. There is one exception: with the order `updated`, a
+        conversation that is changed meanwhile moves to the beginning of the list, and the later
+        pages may miss it.
 
         Args:
             filters: As in `search_hybrid`: `conversation_id`, `project`, `tags`, `metadata.KEY` and
                 `date_range`, which is about the time of creation here.
-            order: `newest` or `oldest` (by the time of creation), `updated` (changed last first) or
-                `id`.
+            order: `newest` or `oldest` (by the time of creation), `updated` (the last change first)
+                or `id`.
             limit: The maximum number of conversations, 1 to 1,000.
             cursor: `next_cursor` of the previous page, with the same filters and order.
 
@@ -127,8 +128,8 @@ class ListingCalls:
 
         Args:
             filters: As in `search_hybrid`: `conversation_id`, `project`, `tags`, `metadata.KEY`,
-                `date_range`, `entity_types` and `confidence_min`. Of these, a rejected decision has
-                only its conversation, time and confidence.
+                `date_range`, `entity_types` and `confidence_min`. A rejected decision has only its
+                conversation, time and confidence, so all other filters exclude it.
             status: `accepted`, `proposed` or `rejected`, or a list of these. None means all.
             order: `newest`, `oldest`, `updated` or `id`.
             limit: The maximum number of decisions, 1 to 1,000.

@@ -38,8 +38,8 @@ class MemoryCalls:
         Heap and page cache are set when a server starts. If the server is too large, and no other
         process and no other call uses it, it is restarted. This takes some seconds. Otherwise
         `pending_restart` is True in the response. Then the server keeps its sizes until a process
-        with a limit starts it again. Until then, batches count it with the sizes that it should
-        have.
+        with a limit starts it again. Until then, batches count the server as if it had the new
+        sizes.
 
         If you connect to a server by its URL, this server is not limited and not counted. The limit
         also has no effect on a single conversation or text, because it is never split, and on the

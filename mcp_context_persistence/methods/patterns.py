@@ -59,12 +59,11 @@ class PatternCalls:
     ) -> ReextractResponse:
         """Extract again from stored texts, and show or apply the changes.
 
-        The current patterns and rules are used.
-
-        Messages and passages of documents are read. The entities of decisions do not change.
-        Extracted entities, mentions and relationships are added or removed. An entity stays if a
-        user wrote it or if anything else supports it. Mentions that `extract_entities` linked to a
-        message from another text are removed.
+        The call reads the messages and the passages of documents, and uses the current patterns and
+        rules. It adds or removes extracted entities, mentions and relationships. The entities of
+        decisions do not change. An entity stays if a user wrote it or if anything else supports it.
+        Mentions that `extract_entities` linked to a message, but found in another text, are
+        removed.
 
         Changes are applied in pages of `chunk_size` messages, each in one transaction. After an
         interruption, the same call applies the rest.

@@ -46,12 +46,12 @@ class SearchCalls:
 
         Args:
             query: At most 10,000 characters.
-            limit: The maximum number of conversations, 1 to 100, or to the setting
-                `max_search_results` if that is lower. If you leave it out and the setting
-                `default_search_limit` has a value, that value is used.
+            limit: The maximum number of conversations. It is 1 to 100, or 1 to the setting
+                `max_search_results` if this setting is lower. If you leave the argument out and the
+                setting `default_search_limit` has a value, this value is used.
             min_score: The lowest cosine that the best passage of a conversation may have, 0.0 to
-                1.0. If you leave it out and the setting `min_similarity_score` has a value, that
-                value is used.
+                1.0. If you leave the argument out and the setting `min_similarity_score` has a
+                value, this value is used.
             filters: See `SearchFilters`.
             include_metadata: Whether the messages and conversations in the response have their
                 metadata.
@@ -97,9 +97,10 @@ class SearchCalls:
         The text contains the messages, decisions and documents with the most relevance for each
         token. A text that repeats a chosen text counts less. The texts are ordered by conversation
         and time, below a heading with the day. A decision comes after the message that states it.
-        Short messages between two chosen messages, and questions before short answers, are added.
-        No sentence is cut. The text ends when the remaining texts are unlikely to contain what is
-        asked for. This may be long before the budget is used up.
+        Short messages between two chosen messages, and questions before short answers, are added. A
+        sentence is cut only if it has more than 60 tokens and more than a third of the budget. The
+        text ends when the remaining texts are unlikely to contain what is asked for. This may be
+        long before the budget is used up.
 
         Each message, decision or document begins on a new line with its citation: `[m:ID]`,
         `[d:ID]` or `[doc:ID]`. An instruction has the citation of its message, or `[i:ID]` if it
@@ -168,9 +169,9 @@ class SearchCalls:
                 setting `enable_hybrid_search` is False, `hybrid` is refused, and the default is
                 `semantic`.
             filters: See `SearchFilters`.
-            limit: The maximum number of results, 1 to 100, or to the setting `max_search_results`
-                if that is lower. If you leave it out and the setting `default_search_limit` has a
-                value, that value is used.
+            limit: The maximum number of results. It is 1 to 100, or 1 to the setting
+                `max_search_results` if this setting is lower. If you leave the argument out and the
+                setting `default_search_limit` has a value, this value is used.
             include_metadata: Whether the results have their metadata.
             recipe: The settings of `hybrid`: `balanced`, `fast`, `precise`, `exploratory`,
                 `timeline`, or a mapping that changes one of them, such as

@@ -312,7 +312,9 @@ def configure(
             )
     dimension = embedder.dimension
     if not 1 <= dimension <= limits.VECTOR_SIZE:
-        raise ValidationError(f"model: a vector has 1 to {limits.VECTOR_SIZE:,} numbers")
+        raise ValidationError(
+            f"model: its vectors must have 1 to {limits.VECTOR_SIZE:,} numbers, not {dimension:,}"
+        )
     if (
         vector_size is not None
         and validation.check_integer(

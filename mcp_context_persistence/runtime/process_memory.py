@@ -212,7 +212,9 @@ class ClientMemory:
                 free_memory()
                 used = process_bytes()
             if used > size:
-                raise ValidationError(f"max_memory_usage: this process alone uses {used:,} bytes")
+                raise ValidationError(
+                    f"max_memory_usage: this process alone uses {used:,} bytes; set a higher limit"
+                )
             self.own_limit = MemoryLimit(size=size, threshold=threshold, is_automatic=auto_cleanup)
         self._fit_server(restart=restart)
         _bound_caches()

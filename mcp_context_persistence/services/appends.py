@@ -62,7 +62,12 @@ class _Append:
 
     def run(self) -> tuple[AppendDiff, MessageAnalysis]:
         """Write the new messages, and return what was written."""
-        return write_conversation(self._engine, self._conversation.conversation_id, self._try)
+        return write_conversation(
+            self._engine,
+            self._conversation.conversation_id,
+            self._try,
+            method="append_messages",
+        )
 
     def _try(self, run: Run, write: Write) -> tuple[AppendDiff, MessageAnalysis] | None:
         """Return what was written, None where another writer came between the two statements."""

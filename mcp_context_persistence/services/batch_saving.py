@@ -286,7 +286,7 @@ def _read_fields(item: object) -> dict[str, Any]:
     if hasattr(item, "model_dump"):  # a model of the caller's own with the same fields
         item = {key: value for key, value in item.model_dump().items() if key in FIELDS}
     if not isinstance(item, Mapping):
-        raise ValidationError("conversations: each must be a Conversation or a mapping")
+        raise ValidationError("conversations: each item must be a Conversation or a mapping")
     values = validation.check_mapping("conversations", item)
     for key in values:
         if key not in FIELDS:

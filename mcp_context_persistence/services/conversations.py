@@ -18,6 +18,7 @@ from mcp_context_persistence.kg.writes import conversations as statements
 from mcp_context_persistence.kg.writes.conversation_diff import (
     ConversationDiff,
     StoredConversation,
+    check_message_count,
     diff_conversation,
 )
 from mcp_context_persistence.models import SaveConversationResponse
@@ -45,7 +46,7 @@ def build_conversation(
         fields = dict(conversation_id) if isinstance(conversation_id, Conversation) else None
     if fields is not None:
         if any(value is not None for value in (messages, project_path, mode, metadata)):
-            raise ValidationError("give a Conversation object or keywords, not both")
+            raise ValidationError("give a Conversation object or separate arguments, not both")
         conversation = checked.conversation(
             fields.get("conversation_id"),
             fields.get("messages"),
@@ -62,10 +63,7 @@ def build_conversation(
             mode=mode,
             metadata=metadata,
         )
-    if len(conversation.messages) > max_messages:
-        raise ValidationError(
-            f"messages has more than {max_messages:,} items (max_conversation_length)"
-        )
+    check_message_count(len(conversation.messages), max_messages)
     return conversation
 
 
@@ -132,7 +130,12 @@ class ConversationSave:
 
     def run(self) -> tuple[ConversationDiff, MessageAnalysis]:
         """Write the difference, and return what was written."""
-        return write_conversation(self._engine, self._conversation.conversation_id, self._try)
+        return write_conversation(
+            self._engine,
+            self._conversation.conversation_id,
+            self._try,
+            method="save_conversation",
+        )
 
     def try_locked(self, run: Run) -> tuple[ConversationDiff, MessageAnalysis] | None:
         """Save inside a transaction that locks the conversation first; return what was written."""

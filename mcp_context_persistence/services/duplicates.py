@@ -222,7 +222,8 @@ def _write_merge(
     merged_ids = sorted({entity_id for field, entity_id in ids.items() if field != "keep"})
     if kept_id in merged_ids:
         raise ValidationError(
-            "duplicates: one of them is the entity to keep, perhaps under another of its names"
+            "duplicates: one of them is the entity in keep, perhaps by another of its names; "
+            "remove it"
         )
 
     def work(run: Run) -> dict[str, int]:

@@ -150,5 +150,5 @@ def _refuse_contradictions(rows: Sequence[upsert.RelationshipRow]) -> None:
         if rows[first := indexes.setdefault(row.key, index)] != row:
             raise ValidationError(
                 f"relationships.{index}: the same relationship as relationships.{first}, "
-                "with different values"
+                "with different values; give it once"
             )

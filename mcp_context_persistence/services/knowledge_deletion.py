@@ -81,7 +81,7 @@ def delete_entity(engine: Engine, entity_id: object, *, dry_run: object) -> Dele
         if state["is_merged"]:
             raise ValidationError(
                 "entity_id: this entity was merged into another one; undo the merge first, or "
-                "delete the other one"
+                "delete the entity that it was merged into"
             )
         ids = state["ids"]
         snapshots = remove_entities(state["snapshots"], ids)

@@ -17,7 +17,9 @@ Write = Callable[[Statement[Row], Types], list[Row]]
 TryToWrite = Callable[[Run, Write], T | None]
 
 
-def write_conversation(engine: Engine, conversation_id: str, attempt: TryToWrite[T]) -> T:
+def write_conversation(
+    engine: Engine, conversation_id: str, attempt: TryToWrite[T], *, method: str
+) -> T:
     """Try without a lock, then with one; return what the attempt returns.
 
     Args:
@@ -25,6 +27,7 @@ def write_conversation(engine: Engine, conversation_id: str, attempt: TryToWrite
         conversation_id: Id of the conversation, which is locked if others change it again and
             again.
         attempt: Reads and writes; returns None if another writer came between the two.
+        method: Name of the client's method, for the server's log and for errors.
     """
     for _ in range(TRIES_WITHOUT_LOCK):
         if (result := attempt(engine.graph.run, engine.types.run)) is not None:
@@ -32,12 +35,12 @@ def write_conversation(engine: Engine, conversation_id: str, attempt: TryToWrite
 
     complete_deletion(engine, conversation_id)
     result = engine.types.transact(
-        lambda run: write_locked(engine, conversation_id, attempt, run), name="save_conversation"
+        lambda run: write_locked(engine, conversation_id, attempt, run), name=method
     )
     if result is not None:
         return result
     raise DatabaseError(
-        "the conversation was removed while it was saved; save it again", retryable=True
+        "the conversation was removed at the same time; repeat the call", retryable=True
     )
 
 

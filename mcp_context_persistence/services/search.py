@@ -74,7 +74,9 @@ def read_request(
     if fields is not None:
         passed = (mode, filters, limit, include_metadata, recipe, explain)
         if any(argument is not UNSET for argument in passed):
-            raise ValidationError("give a HybridSearchParams object or keywords, not both")
+            raise ValidationError(
+                "give a HybridSearchParams object or separate arguments, not both"
+            )
         arguments = {
             name: value for name, value in fields.items() if name in set_names and name != "query"
         }
@@ -99,7 +101,7 @@ def _read_mode(engine: Engine, mode: object) -> SearchMode:
     checked = cast("SearchMode", validation.check_choice("mode", mode, SEARCH_MODES))
     if checked == "hybrid" and not engine.config.enable_hybrid_search:
         raise ValidationError(
-            "mode: hybrid is turned off by enable_hybrid_search; name semantic, keyword or graph"
+            "mode: enable_hybrid_search turns hybrid off; use semantic, keyword or graph"
         )
     return checked
 

@@ -239,7 +239,8 @@ class Admission:
                     if can_fit and time.monotonic() - queued > QUEUE_SECONDS:
                         batch["queued_ms"] = self._enter_queue()
                         queued = time.monotonic()
-                    if not wait_for_event(self._graph, threading.Event(), pause):
+                    wait_for_event(self._graph, threading.Event(), pause)
+                    if self._graph.seconds_left <= 0:
                         raise build_busy_error()
                     pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             finally:
@@ -344,7 +345,7 @@ class _FairLock:
             with self._mutex:
                 self._waiting.append(turn)
                 self._waiting[0].set()
-            if not turn.is_set() and (not wait_for_event(graph, turn) or not turn.is_set()):
+            if not turn.is_set() and not wait_for_event(graph, turn):
                 raise build_busy_error()
             yield
         finally:
@@ -362,7 +363,7 @@ def compute_memory_limit(heap: int) -> int:
 
 
 def wait_for_event(graph: Graph, event: threading.Event, seconds: float = math.inf) -> bool:
-    """Wait for an event within the deadline of this thread's call.
+    """Wait for an event, at most until the deadline of this thread's call.
 
     Args:
         graph: The graph of the call.
@@ -370,12 +371,12 @@ def wait_for_event(graph: Graph, event: threading.Event, seconds: float = math.i
         seconds: Longest wait.
 
     Returns:
-        Whether time is left.
+        Whether the event has happened and time is left.
     """
     start = time.monotonic()
-    event.wait(max(0.0, min(seconds, graph.seconds_left)))
+    has_happened = event.wait(max(0.0, min(seconds, graph.seconds_left)))
     graph.spend(time.monotonic() - start)
-    return graph.seconds_left > 0
+    return has_happened and graph.seconds_left > 0
 
 
 def build_busy_error() -> GraphError:

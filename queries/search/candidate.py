@@ -15,7 +15,7 @@ class Candidate(NamedTuple):
     named tuple takes a fifth of the time of a frozen dataclass.
 
     Attributes:
-        kind: message, entity, decision, conversation or document.
+        kind: message, entity, decision, instruction, conversation or document.
         id: Its id; for a document that of the passage.
         conversation_id: Its conversation; None or empty where it belongs to none.
         timestamp_ms: When it was said or created, in milliseconds since 1970.

@@ -41,7 +41,11 @@ def select(
 
 
 def diversify(distances: Floats, ordered: Sequence[int], *, limit: int) -> list[int]:
-    """Return the first indexes, then others that are not close to them while there are any."""
+    """Return the best indexes, and then those that are not close to any selected one.
+
+    The first `LARGEST_SHARE` of `limit` are taken in their order. If every other message is close
+    to a selected one, the best of them follows.
+    """
     count = max(1, round(limit * LARGEST_SHARE))
     selected, rest = list(ordered[:count]), list(ordered[count:])
     while rest and len(selected) < limit:

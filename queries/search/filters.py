@@ -309,7 +309,7 @@ def _read_set_fields(value: object) -> object:
 def _refuse_none(name: str, value: object) -> None:
     if value is None:
         raise ValidationError(
-            f"{name} must not be None; leave it out where nothing should be filtered by it"
+            f"{name} must not be None; if you do not want to filter by it, leave it out"
         )
 
 

@@ -191,7 +191,7 @@ def _read_layers(value: object) -> Recipe:
         value = validation.check_mapping("recipe", value)
         if len(layers) == limits.METADATA_DEPTH:
             raise ValidationError(
-                f"recipe is nested deeper than {limits.METADATA_DEPTH} levels, or in a circle"
+                f"recipe is nested deeper than {limits.METADATA_DEPTH} levels, or contains itself"
             )
         layers.append({key: setting for key, setting in value.items() if key != "base"})
         value = value.get("base", DEFAULT)

@@ -170,7 +170,7 @@ def parse_judgments(text: str) -> list[tuple[str, list[str]]]:
             )
         judgments.append((query, relevant))
     if not judgments:
-        raise ValidationError("there are no judgments")
+        raise ValidationError("there are no judgments: the file has no line with a question")
     return judgments
 
 

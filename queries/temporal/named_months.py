@@ -143,7 +143,10 @@ def _read_month(name: str) -> int:
 
 
 def _read_year(groups: dict[str, str | None], month: int, today: date) -> int | None:
-    """Return the year of a month, as a number or from "last", "this" or "next"; None without."""
+    """Return the year of a month, or None if the text has neither a year nor a word like "last".
+
+    "last" is the last such month before today, "next" the first one after it.
+    """
     year = groups.get("year") or groups.get("short_year") or groups.get("two_digits")
     if year:
         return expand_year(year, today)

@@ -142,7 +142,7 @@ def test_the_demo_takes_conversations_in_which_nothing_is_recognized(store, tmp_
         ),
         (
             '{"conversation_id": "x", "messages": [{"role": "user", "content": "Hm."}]}\n' * 2,
-            "line 2: it has the conversation_id of line 1",
+            "line 2: it has the same conversation_id as line 1",
         ),
     ],
 )

@@ -140,8 +140,10 @@ NARROWING = {
     "list_conversations": {"cursor"},
     "list_decisions": {"cursor", "status"},
     "list_entities": {"cursor"},
+    "list_instructions": {"cursor", "status"},
     "update_message": {"message_id"},
 }
+NONE_MEANS_ALL = {("list_instructions", "status")}  # documented, and not its default
 # Parameters that narrow nothing: what is written, how much, how.
 OTHER = {
     "append_messages": {"messages", "project_path", "mode", "metadata", "embeddings"},
@@ -191,6 +193,7 @@ OTHER = {
     "list_conversations": {"limit", "order"},
     "list_decisions": {"limit", "order"},
     "list_entities": {"limit", "order"},
+    "list_instructions": {"limit"},
     "update_message": {"content", "metadata", "name", "role", "timestamp"},
 }
 MAPPINGS = {
@@ -201,20 +204,13 @@ MAPPINGS = {
     "list_decisions": {"filters"},
     "list_entities": {"filters"},
 }
+RELATIONSHIP = {"source_entity_id": "a", "target_entity_id": "b", "relationship_type": "uses"}
 REQUIRED: dict[str, dict[str, Any]] = {
-    "delete_relationship": {
-        "source_entity_id": "a",
-        "target_entity_id": "b",
-        "relationship_type": "uses",
-    },
+    "delete_relationship": RELATIONSHIP,
     "update_message": {"content": "We use pandas."},
     "append_messages": {"messages": [{"role": "user", "content": "We use pandas."}]},
     "batch_extract_entities": {"texts": ["Pandas is a library."]},
-    "create_relationship": {
-        "source_entity_id": "a",
-        "target_entity_id": "b",
-        "relationship_type": "uses",
-    },
+    "create_relationship": RELATIONSHIP,
     "extract_entities": {"text": "Pandas is a library."},
     "find_shortest_paths": {"source_entity_id": "a", "target_entity_id": "b"},
     "load_conversation_history": {"conversation_id": "theirs"},
@@ -227,6 +223,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
         "outcome": "One way.",
     },
     "save_document": {"text": "We use pandas."},
+    "save_instruction": {"text": "Always show the SQL."},
 }
 
 
@@ -390,7 +387,7 @@ def test_a_recipe_without_a_proper_value_is_refused(shared, key, value):
 )
 def test_a_parameter_that_narrows_is_refused_without_a_proper_value(shared, name, parameter):
     defaults = {row.name: row.default for row in parameters()[name]}
-    takes_none = defaults[parameter] is None
+    takes_none = defaults[parameter] is None or (name, parameter) in NONE_MEANS_ALL
     for value in WRONG:
         if value is None and takes_none:
             continue

@@ -84,9 +84,9 @@ def test_moments_days_and_their_iso_strings_are_time_stamps(given):
     ],
 )
 def test_a_time_stamp_that_cannot_be_stored_is_named(given):
-    with pytest.raises(ValidationError, match=r"^messages\.0\.timestamp: a time stamp must"):
+    with pytest.raises(ValidationError, match=r"^messages\.0\.timestamp: a timestamp must"):
         message(timestamp=given)
-    with pytest.raises(ValidationError, match=r"^created_at: a time stamp must"):
+    with pytest.raises(ValidationError, match=r"^created_at: a timestamp must"):
         models.conversation("c", [{"role": "user", "content": "hi"}], created_at=given)
 
 

@@ -304,7 +304,7 @@ def connect_redis(url: object) -> "redis.Redis":
             address, socket_timeout=0.5, socket_connect_timeout=0.5, decode_responses=False
         )
     except (ValueError, TypeError) as error:
-        raise ValidationError("redis_url is not one that the client library understands") from error
+        raise ValidationError("redis_url: the client library of Redis cannot read it") from error
 
 
 def open_store(
@@ -329,7 +329,7 @@ def open_store(
     if redis_url is not None and chosen_type != "redis":
         log.info("redis_url is not used by the cache_type %s", chosen_type)
     if directory is not None and chosen_type != "file":
-        raise ValidationError("directory goes with the cache_type file only")
+        raise ValidationError("directory may be given only with the cache_type file")
     if chosen_type == "memory":
         return MemoryStore(entries=entries, seconds=seconds)
     if chosen_type == "redis":
