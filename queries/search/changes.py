@@ -28,7 +28,7 @@ MIN_TOPIC = 0.5  # of the words of the query, that a message must have
 MIN_SHARED = 2  # words
 MIN_DENIED = 0.5  # of the words of what is denied, that the earlier clause must have
 MIN_ALIKE = 0.6  # of two clauses, or of the words around two values (Dice's index)
-MIN_ALIKE_WITHOUT_HINT = 0.75  # where the later clause has no word such as "now" or "updated"
+MIN_ALIKE_WITHOUT_HINT = 0.8  # where the later clause has no word such as "now" or "updated"
 MAX_VALUES = 2  # of one kind in a clause; more are an enumeration or a calculation
 WORDS_BEFORE, WORDS_AFTER = 8, 5  # of a value, that say what it is about
 _WORD = re.compile(r"[^\W\d_][\w'’]{2,}")
@@ -55,7 +55,8 @@ _NO_STATEMENT = re.compile(
 )
 _HINT = re.compile(
     r"\b(?:now|new|recently|updated?|total|already|(?:add|increas|decreas|improv|extend|adjust|chang|"
-    r"rais|lower|reduc|reach|dropp)ed|rose|fell|grew|up to|down to)\b",
+    r"rais|lower|reduc|reach|dropp)ed|rose|fell|grew|up to|down to|"
+    r"since|from (?:now|next \w+|\w+day) on)\b",
     re.IGNORECASE,
 )
 _DENIAL = re.compile(
@@ -91,6 +92,7 @@ _VALUE = re.compile(
 
 
 _GENERAL = frozenset(map(stem, _GENERAL_WORDS.split()))
+_DATE_WORD = re.compile(rf"(?:{_MONTH}|(?:mon|tues|wednes|thurs|fri|satur|sun)day)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +169,14 @@ def _read_values(text: str) -> dict[tuple[str, str], _Values]:
 
 def _list_stems(text: str) -> frozenset[str]:
     words = _WORD.findall(text.lower())
-    return frozenset(stem(word) for word in words if word not in STOP_WORDS) - _GENERAL
+    return (
+        frozenset(
+            stem(word)
+            for word in words
+            if word not in STOP_WORDS and not _DATE_WORD.fullmatch(word)
+        )
+        - _GENERAL
+    )
 
 
 def find_changes(
@@ -267,7 +276,9 @@ def _compare(old: _Clause, new: _Clause, topic: frozenset[str]) -> int:
     """Return how many words tie a clause to an older one that it changes, 0 if it does not."""
     shared = old.stems & new.stems
     on_topic = len(shared & topic)
-    is_about_topic = on_topic >= min(MIN_SHARED, len(topic))
+    is_about_topic = on_topic >= min(MIN_SHARED, len(topic)) or (
+        on_topic > 0 and len(shared) > MIN_SHARED
+    )
     denied = len(old.stems & new.denied)
     is_denied = denied >= max(MIN_SHARED, MIN_DENIED * len(new.denied)) and not old.denied
     is_replaced = new.says_change and _are_alike(old.stems, new.stems)
