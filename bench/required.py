@@ -29,6 +29,7 @@ BENCHES = {
     "messages": "bench.quality.messages",
     "resolution": "bench.quality.entity_resolution",
     "context": "bench.quality.context",
+    "history": "bench.quality.history",
     "scale": "bench.speed.scale",
 }
 
@@ -116,6 +117,19 @@ def _read_context(messages: str) -> Callable[[Any], float | None]:
     return read
 
 
+def _read_history(
+    ability: str, budget: int, order: str, figure: str
+) -> Callable[[Any], float | None]:
+    return lambda results: next(
+        (
+            float(row[figure])
+            for row in results["contexts"]
+            if (row["ability"], row["budget"], row["order"]) == (ability, budget, order)
+        ),
+        None,
+    )
+
+
 REQUIREMENTS: Sequence[Requirement] = [
     Requirement(
         work="chats, turns, R@10",
@@ -187,6 +201,27 @@ REQUIREMENTS: Sequence[Requirement] = [
             ("assistants", "hybrid", "R@10"),
             ("meetings", MEETINGS, "nDCG@10"),
         )
+    ),
+    *(
+        Requirement(
+            work=f"assistants, {name}, {budget} tokens, order {order}, {figure}",
+            bench="history",
+            read=_read_history(name.replace(" ", "_"), budget, order, figure),
+            limit=limit,
+        )
+        for name, budget, order, figure, limit in (
+            ("event ordering", 2_000, "time", "evidence", 0.40),
+            ("summarization", 2_000, "time", "evidence", 0.25),
+            ("knowledge update", 500, "conversation", "all", 0.70),
+        )
+    ),
+    Requirement(
+        work="changes that are recognized, kept cases",
+        bench="history",
+        read=lambda results: (
+            results["cases"]["changes_kept.jsonl"][0] / results["cases"]["changes_kept.jsonl"][1]
+        ),
+        limit=0.70,
     ),
     Requirement(work="R@10 of chats, ours / best peer", bench="peers", read=_read_peers, limit=1.5),
     Requirement(

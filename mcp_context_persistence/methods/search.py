@@ -79,6 +79,7 @@ class SearchCalls:
         )
 
     @public_call(SearchError)
+    @unset_defaults("recipe")
     def build_context(
         self,
         query: str,
@@ -88,6 +89,7 @@ class SearchCalls:
         recipe: str | Mapping[str, Any] = recipes.DEFAULT,
         diversity: float = DIVERSITY,
         instruction_share: float = SHARE,
+        order: str = "conversation",
         count_tokens: Callable[[str], int] | None = None,
     ) -> BuildContextResponse:
         r"""Build a text for a prompt from what is stored about a query.
@@ -117,6 +119,10 @@ class SearchCalls:
             instruction_share: The share of the budget for the instructions, preferences and facts
                 of the user that apply to the query, 0.0 to 1.0. They come first, below a heading of
                 their own. See docs/instructions.md.
+            order: `conversation` keeps the texts of a conversation together. `time` makes a
+                timeline for questions such as "in which order did I ...?" and "how did it go?":
+                many short excerpts from the whole history of a topic, oldest first. Its recipe
+                is `timeline` if you leave `recipe` out.
             count_tokens: A function that counts the tokens of a text. If you leave it out, the
                 tokenizer of the embedding model is used. A word that this tokenizer does not know
                 is counted by its bytes. This count is usually higher than that of language models.
@@ -137,6 +143,7 @@ class SearchCalls:
             recipe=recipe,
             diversity=diversity,
             instruction_share=instruction_share,
+            order=order,
             count_tokens=count_tokens,
         )
 
@@ -166,15 +173,15 @@ class SearchCalls:
                 `max_search_results` if this setting is lower. If you leave the argument out and the
                 setting `default_search_limit` has a value, this value is used.
             include_metadata: Whether the results have their metadata.
-            recipe: The settings of `hybrid`: `balanced`, `fast`, `precise`, `exploratory`, or a
-                mapping that changes one of them, such as
+            recipe: The settings of `hybrid`: `balanced`, `fast`, `precise`, `exploratory`,
+                `timeline`, or a mapping that changes one of them, such as
                 `{"base": "fast", "weights": {"time": 0}, "recency": 1.5}`. See docs/searching.md.
             explain: Whether explanations also have the `path` through the graph, the `statements`
                 that were run, and `times`: the words of the query that name a time.
 
         Returns:
-            The best result first. `similarity_score` is the cosine in mode `semantic`, and a score
-            between 0 and 1 in the other modes.
+            The best result first, with the recipe `timeline` the oldest. `similarity_score` is the
+            cosine in mode `semantic`, and a score between 0 and 1 in the other modes.
 
         Raises:
             SearchError: The search failed.

@@ -1,7 +1,8 @@
 """The prompt context: a search, and a text made of its best results."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.queries.prompt_context import builder, excerpts, graph_context
+from mcp_context_persistence.queries.prompt_context.excerpts import GraphFacts
 from mcp_context_persistence.queries.prompt_context.fitting import TokenCounter
 from mcp_context_persistence.queries.prompt_context.instructions import (
     ApplyingInstruction,
@@ -16,6 +18,8 @@ from mcp_context_persistence.queries.prompt_context.instructions import (
     find_applying,
     fit_section,
 )
+from mcp_context_persistence.queries.prompt_context.superseded import add_changes
+from mcp_context_persistence.queries.search import recipes
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.filters import (
     Filters,
@@ -27,9 +31,12 @@ from mcp_context_persistence.queries.search.request import SearchRequest
 from mcp_context_persistence.queries.search.retrieval import read_whole_texts
 from mcp_context_persistence.queries.search.search_modes import Ranked, rank_candidates
 from mcp_context_persistence.responses.context import BuildContextResponse, Citation
+from mcp_context_persistence.runtime.config.argument_defaults import UNSET
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import search
 from mcp_context_persistence.services.instructions import build_instruction
+
+_DEFAULT_RECIPES = {"conversation": recipes.DEFAULT, "time": recipes.TIMELINE}
 
 
 def build_context(
@@ -41,6 +48,7 @@ def build_context(
     recipe: object,
     diversity: object,
     instruction_share: object,
+    order: object,
     count_tokens: Callable[[str], int] | None,
 ) -> BuildContextResponse:
     """Search, and make a text of the best results.
@@ -48,36 +56,31 @@ def build_context(
     Raises:
         ValidationError: An argument is not valid.
     """
+    text_order = _read_order(order)
+    recipe = _DEFAULT_RECIPES[text_order] if recipe is UNSET else recipe
     request = _read_request(engine, query, filters, recipe)
     budget = validation.check_integer(
         "token_budget", token_budget, minimum=1, maximum=limits.TOKEN_BUDGET
     )
-    similarity = validation.check_number("diversity", diversity, minimum=0.0, maximum=1.0)
-    share = validation.check_number(
-        "instruction_share", instruction_share, minimum=0.0, maximum=1.0
-    )
+    similarity = validation.check_share("diversity", diversity)
+    share = validation.check_share("instruction_share", instruction_share)
     count = _choose_counter(engine, count_tokens)
     ranked, notes, applying = engine.embeddings.retry_when_stale(
         lambda: _search(engine, request, with_instructions=share > 0)
     )
-    section = fit_section(applying, budget=int(budget * share), count_tokens=count)
     scored = [(entry.score, entry.candidate) for entry in ranked.scored]
-    texts = builder.select_texts(_leave_out_repeated(scored, section))
-    relevant = [candidate for _, _, candidate in builder.select_relevant(texts, budget=budget)]
-    texts = _complete(engine, texts, relevant)
-    facts = graph_context.read_facts(
-        engine.graph.run, engine.namespace, relevant, entities=similarity > 0
-    )
-    section, context = builder.build_with_section(
-        texts,
-        section,
-        words=request.terms.words,
-        variants=request.terms.variants,
+    section, context = _build_text(
+        engine,
+        request,
+        scored=scored,
+        changes=ranked.changes,
+        section=fit_section(applying, budget=int(budget * share), count_tokens=count),
         budget=budget,
         count_tokens=count,
-        facts=facts,
         diversity=similarity,
+        order=text_order,
     )
+    notes = notes if context.scored else [_explain_empty(scored, request.filters), *notes]
     return BuildContextResponse(
         query=request.query,
         text=context.text,
@@ -85,8 +88,45 @@ def build_context(
         instructions=[build_instruction(entry.item) for entry in section.instructions],
         tokens=context.tokens,
         token_budget=budget,
-        notes=notes if context.scored else [_explain_empty(scored, request.filters), *notes],
+        notes=notes,
     )
+
+
+def _build_text(
+    engine: Engine,
+    request: SearchRequest,
+    *,
+    scored: Sequence[tuple[float, Candidate]],
+    changes: Mapping[str, Candidate],
+    section: InstructionSection,
+    budget: int,
+    diversity: float,
+    order: builder.Order,
+    count_tokens: TokenCounter,
+) -> tuple[InstructionSection, builder.PromptContext]:
+    """Build the text of the results, below the section with the instructions."""
+    texts, facts = _read_texts(
+        engine,
+        scored=_leave_out_repeated(scored, section, changes),
+        changes=changes,
+        budget=None if order == "time" else budget,
+        entities=diversity > 0,
+    )
+    return builder.build_with_section(
+        texts,
+        section,
+        words=request.terms.words,
+        variants=request.terms.variants,
+        budget=budget,
+        count_tokens=count_tokens,
+        facts=facts,
+        diversity=diversity,
+        order=order,
+    )
+
+
+def _read_order(order: object) -> builder.Order:
+    return cast("builder.Order", validation.check_choice("order", order, builder.ORDERS))
 
 
 def _read_request(engine: Engine, query: object, filters: object, recipe: object) -> SearchRequest:
@@ -120,9 +160,15 @@ def _search(
 
 
 def _leave_out_repeated(
-    scored: Sequence[tuple[float, Candidate]], section: InstructionSection
+    scored: Sequence[tuple[float, Candidate]],
+    section: InstructionSection,
+    changes: Mapping[str, Candidate],
 ) -> list[tuple[float, Candidate]]:
-    """Return the results without messages that say no more than the instructions shown."""
+    """Return the results without messages that say no more than the instructions shown.
+
+    A message that supersedes another one stays, so that both are shown.
+    """
+    later_ids = {later.id for later in changes.values()}
     texts: dict[str, list[str]] = {}
     for entry in section.instructions:
         texts.setdefault(entry.item["message_id"] or "", []).append(entry.item["content"])
@@ -130,7 +176,7 @@ def _leave_out_repeated(
         (score, candidate)
         for score, candidate in scored
         if candidate.kind != "message"
-        or candidate.id not in texts
+        or candidate.id not in texts.keys() - later_ids
         or _says_more(candidate.content or "", texts[candidate.id])
     ]
 
@@ -140,6 +186,41 @@ def _says_more(content: str, texts: Sequence[str]) -> bool:
     for text in texts:
         content = content.replace(text, "")
     return any(map(str.isalnum, content))
+
+
+def _read_texts(
+    engine: Engine,
+    *,
+    scored: Sequence[tuple[float, Candidate]],
+    changes: Mapping[str, Candidate],
+    budget: int | None,
+    entities: bool,
+) -> tuple[list[tuple[float, Candidate]], GraphFacts]:
+    """Return the results with a text, and what is known about them.
+
+    The relevant ones are whole.
+
+    Args:
+        engine: Has the database.
+        scored: The results with their scores.
+        changes: For each id of a superseded message the message that supersedes it.
+        budget: The token budget, by which texts are relevant; None for a timeline, which has short
+            parts of many texts.
+        entities: Whether the entities that the texts mention are needed.
+    """
+    texts = builder.select_texts(scored)
+    if budget is None:
+        relevant = [candidate for _, candidate in texts]
+    else:
+        relevant = [candidate for _, _, candidate in builder.select_relevant(texts, budget=budget)]
+        texts = _complete(engine, texts, relevant)
+    facts = graph_context.read_facts(
+        engine.graph.run,
+        engine.namespace,
+        relevant,
+        entities=entities and budget is not None,
+    )
+    return texts, add_changes(facts, relevant, changes)
 
 
 def _complete(

@@ -1,22 +1,28 @@
 """The modes of a search: retrieval, ranking, score fusion, and explanations, in order."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.driver.statement import Run, Statement
 from mcp_context_persistence.queries.search import score_fusion
 from mcp_context_persistence.queries.search.authors import are_from_meetings, read_authors
 from mcp_context_persistence.queries.search.candidate import (
+    Candidate,
     Candidates,
     ScoredCandidate,
     replace_content,
+)
+from mcp_context_persistence.queries.search.changes import (
+    FindAddresses,
+    find_changes,
+    put_changes_first,
 )
 from mcp_context_persistence.queries.search.explanation import explain_candidate, explain_match
 from mcp_context_persistence.queries.search.features import RankingQuery
 from mcp_context_persistence.queries.search.filters import resolve_filters
 from mcp_context_persistence.queries.search.graph_search import GraphMatch, search_graph
+from mcp_context_persistence.queries.search.notes import write_notes
 from mcp_context_persistence.queries.search.query_terms import tokenize
 from mcp_context_persistence.queries.search.ranker import rank
 from mcp_context_persistence.queries.search.recipes import Recipe
@@ -33,6 +39,7 @@ from mcp_context_persistence.queries.search.retrieval import (
     Retrieval,
     read_whole_texts,
 )
+from mcp_context_persistence.queries.search.time_spread import order_by_time
 from mcp_context_persistence.queries.temporal.query_dates import (
     NO_DATES,
     QueryDates,
@@ -40,6 +47,7 @@ from mcp_context_persistence.queries.temporal.query_dates import (
 )
 
 UNLIMITED = 10_000  # more than there are candidates
+CHANGE_DEPTH = 40  # results that are compared with each other, at least
 DATE_ONLY_FACTOR = 3.0  # of the weight `time` where a query names nothing but a time
 _GENERAL_WORD_LIST = """
 happen happened happens happening going new said say talk talked discuss discussed anything
@@ -62,12 +70,14 @@ class SearchContext:
         namespace: The namespace; nothing else is seen.
         vector: The vector of the query; None for the modes `keyword` and `graph`.
         score_texts: The cross-encoder, where one is configured.
+        find_addresses: Returns the addresses of the instructions and facts in a text.
     """
 
     run: Run
     namespace: str
     vector: QueryVector | None = None
     score_texts: ScoreTexts | None = None
+    find_addresses: FindAddresses | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +89,14 @@ class Ranked:
         candidates: What the retrievers returned.
         query: What the ranker knows of the query; None in modes without it.
         is_meeting: Whether passages were looked for because most candidates are from meetings.
+        changes: For each id of a superseded message the message that supersedes it.
     """
 
     scored: Sequence[ScoredCandidate]
     candidates: Candidates
     query: RankingQuery | None = None
     is_meeting: bool = False
+    changes: Mapping[str, Candidate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +125,7 @@ def search(context: SearchContext, request: SearchRequest) -> SearchAnswer:
     statements: dict[str, None] = {}
     if request.explain:
         context = replace(context, run=_record_names(context.run, statements))
-    notes = _write_notes(request)
+    notes = write_notes(request)
     if request.filters.metadata:
         filters, range_notes = resolve_filters(context.run, context.namespace, request.filters)
         request, notes = replace(request, filters=filters), [*notes, *range_notes]
@@ -122,7 +134,9 @@ def search(context: SearchContext, request: SearchRequest) -> SearchAnswer:
         results = _search_graph(context, request)
     else:
         if request.mode == "hybrid":
-            ranked = rank_candidates(context, request, limit=request.limit)
+            depth = UNLIMITED if request.recipe.time_segments else request.limit
+            ranked = rank_candidates(context, request, limit=max(depth, CHANGE_DEPTH))
+            ranked = replace(ranked, scored=_choose_results(ranked, request))
         else:
             ranked = _search_one_retriever(context, request)
         results = _explain(ranked, _complete_texts(context, ranked.scored), request)
@@ -136,6 +150,12 @@ def search(context: SearchContext, request: SearchRequest) -> SearchAnswer:
             replace(result, explanation={**result.explanation, **extra}) for result in results
         ]
     return SearchAnswer(results=results, notes=notes)
+
+
+def _choose_results(ranked: Ranked, request: SearchRequest) -> Sequence[ScoredCandidate]:
+    if segments := request.recipe.time_segments:
+        return order_by_time(ranked.scored, segments=segments, limit=request.limit)
+    return ranked.scored[: request.limit]
 
 
 def rank_candidates(
@@ -176,7 +196,16 @@ def rank_candidates(
         limit=limit,
         kind_factors=recipe.kind_factors,
     )
-    return Ranked(scored=scored, candidates=candidates, query=query, is_meeting=is_meeting)
+    changes = find_changes(
+        (entry.candidate for entry in scored), request.query, context.find_addresses
+    )
+    return Ranked(
+        scored=put_changes_first(scored, changes),
+        candidates=candidates,
+        query=query,
+        is_meeting=is_meeting,
+        changes=changes,
+    )
 
 
 def retrieve_candidates(
@@ -359,25 +388,6 @@ def _complete_texts(
         else entry
         for entry in scored
     ]
-
-
-def _write_notes(request: SearchRequest) -> list[str]:
-    """Return notes on how the query and the filters were understood."""
-    notes: list[str] = []
-    terms, filters = request.terms, request.filters
-    if terms.dropped_count and request.mode != "semantic":
-        notes.append(
-            f"the keyword search used only the {limits.QUERY_TERMS} most informative words "
-            f"of the query; {terms.dropped_count} were left out"
-        )
-    if not terms.words and request.mode != "semantic":
-        notes.append("the query has no words for the keyword search, only punctuation")
-    if filters.impossible_kinds:
-        notes.append(
-            "these kinds do not have what the filters ask for, so none of them is returned: "
-            + ", ".join(filters.impossible_kinds)
-        )
-    return notes
 
 
 def _record_names(run: Run, names: dict[str, None]) -> Run:

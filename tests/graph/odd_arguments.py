@@ -151,6 +151,7 @@ CALLS: dict[str, dict[str, Any]] = {
         "recipe": RECIPE,
         "diversity": 0.5,
         "instruction_share": 0.2,
+        "order": "conversation",
         "count_tokens": None,
     },
     "cleanup_memory": {},
