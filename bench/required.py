@@ -30,6 +30,7 @@ BENCHES = {
     "resolution": "bench.quality.entity_resolution",
     "context": "bench.quality.context",
     "confidence": "bench.quality.confidence",
+    "history": "bench.quality.history",
     "scale": "bench.speed.scale",
 }
 
@@ -133,48 +134,36 @@ def _read_context(messages: str) -> Callable[[Any], float | None]:
     return read
 
 
+def _read_history(
+    ability: str, budget: int, order: str, figure: str
+) -> Callable[[Any], float | None]:
+    return lambda results: next(
+        (
+            float(row[figure])
+            for row in results["contexts"]
+            if (row["ability"], row["budget"], row["order"]) == (ability, budget, order)
+        ),
+        None,
+    )
+
+
 REQUIREMENTS: Sequence[Requirement] = [
-    Requirement(
-        work="chats, turns, R@10",
-        bench="quality",
-        read=_read_quality("hybrid", "chats", "R@10"),
-        limit=0.82,
-    ),
-    Requirement(
-        work="chats, turns, MRR",
-        bench="quality",
-        read=_read_quality("hybrid", "chats", "MRR"),
-        limit=0.60,
-    ),
-    Requirement(
-        work="chats, multi-hop, R@10",
-        bench="quality",
-        read=_read_quality("hybrid", "chats, multi-hop", "R@10"),
-        limit=0.50,
-    ),
-    Requirement(
-        work="chats, temporal, R@10",
-        bench="quality",
-        read=_read_quality("hybrid", "chats, temporal", "R@10"),
-        limit=0.88,
-    ),
-    Requirement(
-        work="chats, sessions, R@10",
-        bench="quality",
-        read=_read_quality("hybrid", "chats, sessions", "R@10"),
-        limit=0.94,
-    ),
-    Requirement(
-        work="meetings, nDCG@10",
-        bench="quality",
-        read=_read_quality(MEETINGS, "meetings", "nDCG@10"),
-        limit=0.42,
-    ),
-    Requirement(
-        work="meetings, hit@10",
-        bench="quality",
-        read=_read_quality(MEETINGS, "meetings", "hit@10"),
-        limit=0.85,
+    *(
+        Requirement(
+            work=f"{name or messages}, {figure}",
+            bench="quality",
+            read=_read_quality(search, messages, figure),
+            limit=limit,
+        )
+        for name, search, messages, figure, limit in (
+            ("chats, turns", "hybrid", "chats", "R@10", 0.82),
+            ("chats, turns", "hybrid", "chats", "MRR", 0.60),
+            ("", "hybrid", "chats, multi-hop", "R@10", 0.50),
+            ("", "hybrid", "chats, temporal", "R@10", 0.88),
+            ("", "hybrid", "chats, sessions", "R@10", 0.94),
+            ("", MEETINGS, "meetings", "nDCG@10", 0.42),
+            ("", MEETINGS, "meetings", "hit@10", 0.85),
+        )
     ),
     *(
         Requirement(
@@ -205,17 +194,17 @@ REQUIREMENTS: Sequence[Requirement] = [
             ("meetings", MEETINGS, "nDCG@10"),
         )
     ),
-    Requirement(
-        work="confidence, assistants, abstention, AUROC",
-        bench="confidence",
-        read=_read_auroc("beam, unanswered"),
-        limit=0.80,
-    ),
-    Requirement(
-        work="confidence, chats, adversarial, AUROC",
-        bench="confidence",
-        read=_read_auroc("locomo, unanswered"),
-        limit=0.70,
+    *(
+        Requirement(
+            work=f"confidence, {name}, AUROC",
+            bench="confidence",
+            read=_read_auroc(questions),
+            limit=limit,
+        )
+        for name, questions, limit in (
+            ("assistants, abstention", "beam, unanswered", 0.80),
+            ("chats, adversarial", "locomo, unanswered", 0.70),
+        )
     ),
     Requirement(
         work="contexts of at most 30 tokens where nothing answers",
@@ -229,6 +218,27 @@ REQUIREMENTS: Sequence[Requirement] = [
         read=_read_halves(max, "lost"),
         limit=0.005,
         is_maximum=True,
+    ),
+    *(
+        Requirement(
+            work=f"assistants, {name}, {budget} tokens, order {order}, {figure}",
+            bench="history",
+            read=_read_history(name.replace(" ", "_"), budget, order, figure),
+            limit=limit,
+        )
+        for name, budget, order, figure, limit in (
+            ("event ordering", 2_000, "time", "evidence", 0.40),
+            ("summarization", 2_000, "time", "evidence", 0.25),
+            ("knowledge update", 500, "conversation", "all", 0.70),
+        )
+    ),
+    Requirement(
+        work="changes that are recognized, kept cases",
+        bench="history",
+        read=lambda results: (
+            results["cases"]["changes_kept.jsonl"][0] / results["cases"]["changes_kept.jsonl"][1]
+        ),
+        limit=0.70,
     ),
     Requirement(work="R@10 of chats, ours / best peer", bench="peers", read=_read_peers, limit=1.5),
     Requirement(
@@ -306,17 +316,14 @@ REQUIREMENTS: Sequence[Requirement] = [
         read=_read_scale("one conversation", "ours"),
         limit=0.99,
     ),
-    Requirement(
-        work="build_context, evidence by token / best of semantic",
-        bench="context",
-        read=_read_context("semantic"),
-        limit=1.3,
-    ),
-    Requirement(
-        work="build_context, evidence by token / best of hybrid",
-        bench="context",
-        read=_read_context("hybrid"),
-        limit=1.3,
+    *(
+        Requirement(
+            work=f"build_context, evidence by token / best of {mode}",
+            bench="context",
+            read=_read_context(mode),
+            limit=1.3,
+        )
+        for mode in ("semantic", "hybrid")
     ),
 ]
 

@@ -22,6 +22,7 @@ FIELDS = (
     "metadata",
     "id",
     "name",
+    "parent_id",
     "parts",
     "tool_calls",
     "tool_call_id",
@@ -37,7 +38,7 @@ _ROLES_BY_OTHER_NAME = {
     "bot": "assistant",
     "model": "assistant",
 }
-_PLAIN_KEYS = frozenset({"role", "content", "timestamp", "metadata", "id", "name"})
+_PLAIN_KEYS = frozenset({"role", "content", "timestamp", "metadata", "id", "name", "parent_id"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A number is seconds since 1970 from the year 1973 to 5138, and milliseconds for the same years.
 _SECONDS_FROM = 1e8

@@ -81,6 +81,9 @@ class Message(BaseModel):
     milliseconds since 1970 as a number; one without a zone means UTC. A message without a time
     stamp gets the time at which it is first saved.
 
+    Without a `parent_id`, a message follows the one before it. With one, it follows the message
+    that has this id, or begins the conversation if it is the id of the conversation.
+
     A message may also be built from a mapping or an object of another program, whose `content` is
     a list of parts. Then `parts` has the parts, and `content` the text in them.
     """
@@ -99,6 +102,9 @@ class Message(BaseModel):
     metadata: Metadata = Field(None, description="Additional metadata")
     id: Identifier | None = Field(None, description="The message's own id, unique in the namespace")
     name: Identifier | None = Field(None, description="Name of the speaker")
+    parent_id: Identifier | None = Field(
+        None, description="Id of the message that it follows, in a conversation with branches"
+    )
     parts: list[Any] | None = Field(
         None, description="The parts of the content as they were given, if it was a list"
     )
@@ -174,7 +180,8 @@ class Message(BaseModel):
             "role": self.role,
             "content": content or (None if self.tool_calls else content),
         }
-        for key in ("tool_calls", "tool_call_id", "name", "id", "timestamp", "metadata"):
+        keys = ("tool_calls", "tool_call_id", "name", "id", "parent_id", "timestamp", "metadata")
+        for key in keys:
             if (value := getattr(self, key)) is not None:
                 fields[key] = value
         return (self.extra or {}) | fields

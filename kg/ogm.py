@@ -78,7 +78,9 @@ class EmbeddedNode(SearchableNode):
 class Conversation(StoredNode):
     """A conversation. `metadata` is JSON; `revision` grows with every write.
 
-    `last_id` is the id of the last message; it may be out of date or missing.
+    `last_id` is the id of the last message; it may be out of date or missing. In a conversation
+    with branches, it is the end of the current branch, and there is none where that branch is
+    empty. Only such a conversation has an `end`, the position of the next message.
     A conversation without a `revision` is being deleted.
     """
 
@@ -94,6 +96,7 @@ class Conversation(StoredNode):
     metadata = StringProperty()
     revision = IntegerProperty()
     last_id = StringProperty()
+    end = IntegerProperty()
     mentioned = ArrayProperty(StringProperty())
 
     messages = RelationshipTo("Message", "HAS_MESSAGE")
@@ -108,7 +111,7 @@ class Message(EmbeddedNode):
     `own_facets` and `own_project` come from its own metadata, the rest of `facets` and `project`
     from its conversation. `given_vector` is the hash of a vector that the caller passed.
     `data` has, as JSON, parts, tool calls and other keys of the message. `append_key` names the
-    append that added it.
+    append that added it. `alternative` is true where its parent continues with another message.
     `unasserted` has, as JSON, the relations that the text denies, plans, supposes and so on;
     `unasserted_ids` has the ids of their ends.
     """
@@ -129,6 +132,7 @@ class Message(EmbeddedNode):
     own_project = StringProperty()
     given_vector = StringProperty()
     append_key = StringProperty()
+    alternative = BooleanProperty()
     data = StringProperty()
 
     conversation = RelationshipFrom("Conversation", "HAS_MESSAGE")

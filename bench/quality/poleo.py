@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.quality.rule_counts import Counts, overlap
 from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor
-from mcp_context_persistence.kg.identifiers import build_entity_id
+from mcp_context_persistence.kg.identifiers import fold_name
 
 # Relations of POLE+O, and the extraction's types for them.
 _TYPES_BY_RELATION = {
@@ -16,7 +16,7 @@ _TYPES_BY_RELATION = {
     "SUBSIDIARY_OF": {"part_of"},
     "PARTNER_WITH": {"works_with"},
     "OCCURRED_AT": {"occurs_in"},
-    "PARTICIPATED_IN": {"leads", "participates_in"},
+    "PARTICIPATED_IN": {"leads", "organizes", "participates_in"},
     "INVOLVED": {"shows"},
     "RESIDES_AT": {"lives_in"},
     "KNOWS": {"knows"},
@@ -40,14 +40,14 @@ def measure_poleo(data: Path, extractor: Extractor, counts: Counts) -> dict[str,
     extractions = extractor.extract([case["text"] for case in cases])
     for case, extraction in zip(cases, extractions, strict=True):
         names = {
-            build_entity_id(alias): entity["name"]
+            fold_name(alias): entity["name"]
             for entity in case["expected_entities"]
             for alias in (entity["name"], *entity["aliases"])
         }
         found_ids = {
-            mention.entity_id
+            fold_name(mention.name)
             for mention in extraction.mentions
-            if mention.type != "concept" or mention.entity_id in names
+            if mention.type != "concept" or fold_name(mention.name) in names
         }
         entities.append(({names.get(id_, id_) for id_ in found_ids}, set(names.values())))
         labeled = {
@@ -70,8 +70,8 @@ def _find_statements(
     ends = {frozenset((source, target)) for source, _, target in labeled}
     statements = set()
     for relation in extraction.relations:
-        source = names.get(relation.source, relation.source)
-        target = names.get(relation.target, relation.target)
+        source = names.get(fold_name(relation.source), relation.source)
+        target = names.get(fold_name(relation.target), relation.target)
         if not {source, target} <= set(names.values()):
             continue  # the set has no label for such a pair
         kind = next(
@@ -99,8 +99,8 @@ def _find_statements(
 def _count_denied(extraction: Extraction, names: dict[str, str], denied: list[Statement]) -> int:
     count = 0
     for relation in extraction.relations:
-        source = names.get(relation.source, relation.source)
-        target = names.get(relation.target, relation.target)
+        source = names.get(fold_name(relation.source), relation.source)
+        target = names.get(fold_name(relation.target), relation.target)
         count += any(
             (source, target) == (denied_source, denied_target)
             and relation.type in _TYPES_BY_RELATION[label]

@@ -1,17 +1,21 @@
 // Load messages of a conversation: the last ones of a range, or with `forward` the first ones.
 // Columns: conversation (map), total (number of stored messages), messages (list of maps in order),
-// before_position, after_position (integers: where the messages `before_id` and `after_id` are, null
-// where the conversation has no such message). No row: the conversation does not exist.
+// before_position, after_position, leaf_position (integers: where the messages `before_id`, `after_id`
+// and `leaf_id` are, null where the conversation has no such message), is_tree (whether the
+// conversation has branches). No row: the conversation does not exist.
 // A bound is a position or a message; `before_ms` and `after_ms` hold where that message is missing.
-// A conversation without a revision is being deleted.
+// A conversation without a revision is being deleted. One with branches is loaded by
+// `conversation/load_branches`; here it has no messages.
 // Plan: one seek and one expand; the rows at one end by position are kept, then put in order.
 // One map as parameter: lists of other lengths would be planned anew.
-:param batch => {namespace: "default", conversation_id: "conv-123", limit: 50, forward: false, before_id: null, before_position: null, before_ms: null, after_id: null, after_position: null, after_ms: null}
+:param batch => {namespace: "default", conversation_id: "conv-123", limit: 50, forward: false, before_id: null, before_position: null, before_ms: null, after_id: null, after_position: null, after_ms: null, leaf_id: null, all_branches: false}
 MATCH (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 WHERE c.revision IS NOT NULL
 OPTIONAL MATCH (b:Message {namespace: $batch.namespace, id: $batch.before_id, conversation_id: c.id})
 OPTIONAL MATCH (a:Message {namespace: $batch.namespace, id: $batch.after_id, conversation_id: c.id})
+OPTIONAL MATCH (l:Message {namespace: $batch.namespace, id: $batch.leaf_id, conversation_id: c.id})
 CALL (c, a, b) {
+  WITH c, a, b WHERE c.end IS NULL
   MATCH (c)-[:HAS_MESSAGE]->(m:Message)
   WHERE m.position < coalesce(b.position, $batch.before_position, m.position + 1)
     AND m.position > coalesce(a.position, $batch.after_position, m.position - 1)
@@ -24,4 +28,5 @@ CALL (c, a, b) {
 }
 RETURN c {.id, .project_path, .mode, .metadata, .created_ms, .updated_ms} AS conversation,
   COUNT { (c)-[:HAS_MESSAGE]->() } AS total, messages,
-  b.position AS before_position, a.position AS after_position;
+  b.position AS before_position, a.position AS after_position, l.position AS leaf_position,
+  c.end IS NOT NULL AS is_tree;

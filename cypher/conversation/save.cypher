@@ -6,6 +6,9 @@
 // Plan: the conversation is locked first, so that two writers of one conversation wait for each
 // other. Entities come sorted by id, so that writers of different conversations take locks in the
 // same order. Vectors are set by procedure, which accepts them in binary.
+// Where the conversation has branches, `links` has the parents of messages, else it is null. Each of
+// the branches that end with one of `ends` becomes the current one in turn: at each message where
+// others lead away from it, these are alternatives.
 // The mentions of `stale_ids` and their support of relationships are deleted before new ones are
 // written. A sentence of the old text is no longer their evidence. `REMOVE m.fresh` locks a message
 // before its mentions are read, because a merge or a reextraction may just move them.
@@ -25,7 +28,7 @@
 // `expected_state` is the namespace's vector state as the caller read it; a guard compares it with
 // the present one.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
-:param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, stale_ids: [], removed_ids: [], changed: [], created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], last_stored_id: null, relink: false, inherited: null, restated_ids: [], instruction_ids: [], instructions: [], chunks: [], entities: [], mentions: [], relations: [], max_evidence: 50, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: [], spellings: []}}
+:param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, stale_ids: [], removed_ids: [], changed: [], created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], last_stored_id: null, relink: false, links: null, ends: [], inherited: null, restated_ids: [], instruction_ids: [], instructions: [], chunks: [], entities: [], mentions: [], relations: [], max_evidence: 50, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: [], spellings: []}}
 CYPHER replan=skip
 MERGE (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 ON CREATE SET c.revision = 0, c.created_ms = $batch.now, c.kind = 'conversation'
@@ -140,6 +143,7 @@ CALL (c) {
     CALL db.create.setNodeVectorProperty(m, $batch.expected_state.vector_property, row.vector)
   }
   WITH last, collect(m) AS created
+  WHERE $batch.links IS NULL
   WITH CASE WHEN last IS NULL THEN created ELSE [last] + created END AS chain
   UNWIND range(1, size(chain) - 1) AS i
   WITH chain[i - 1] AS a, chain[i] AS b
@@ -150,11 +154,38 @@ CALL (c) {
   MATCH (c)-[:HAS_MESSAGE]->(m:Message)
   OPTIONAL MATCH (m)-[old:NEXT]->(:Message)
   DELETE old
+  REMOVE m.alternative
   WITH DISTINCT m ORDER BY m.position
   WITH collect(m) AS chain
   UNWIND range(1, size(chain) - 1) AS i
   WITH chain[i - 1] AS a, chain[i] AS b
   CREATE (a)-[:NEXT]->(b)
+}
+CALL () {
+  UNWIND $batch.links AS row
+  MATCH (m:Message {namespace: $batch.namespace, id: row.id})
+  CALL (m) { MATCH (m)<-[old:NEXT]-() DELETE old }
+  MATCH (parent:Message {namespace: $batch.namespace, id: row.parent_id})
+  CREATE (parent)-[:NEXT]->(m)
+}
+CALL (c) {
+  UNWIND $batch.ends AS id
+  CALL (c, id) {
+    MATCH (:Message {namespace: $batch.namespace, id: id})<-[:NEXT*0..]-(m)
+    WITH DISTINCT c, m
+    REMOVE m.alternative
+    WITH c, m
+    CALL (c, m) {
+      MATCH (m)<-[:NEXT]-()-[:NEXT]->(other)
+      RETURN other
+      UNION ALL
+      WITH c, m WHERE NOT EXISTS { (m)<-[:NEXT]-() }
+      MATCH (c)-[:HAS_MESSAGE]->(other)
+      WHERE other <> m AND NOT EXISTS { (other)<-[:NEXT]-() }
+      RETURN other
+    }
+    SET other.alternative = true
+  }
 }
 CALL (c) {
   WITH c WHERE $batch.inherited IS NOT NULL

@@ -123,9 +123,9 @@ CALL (entities) {
   DETACH DELETE e
   RETURN count(*) AS removed_entities
 }
-CALL () {
-  UNWIND $batch.messages AS id
-  MATCH (:Message {namespace: $batch.namespace, id: id})<-[:EVIDENCED_BY]-(i:Instruction)
+CALL (texts) {
+  UNWIND texts AS t
+  MATCH (t)<-[:EVIDENCED_BY]-(i:Instruction)
   DETACH DELETE i
   RETURN count(*) AS instructions
 }

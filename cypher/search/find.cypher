@@ -31,7 +31,8 @@
 //   normalized between the retriever's smallest and largest.
 // Plan: both retrievers, the neighbors along NEXT and the texts of all candidates come in one round
 // trip. A pattern's length cannot be a parameter, and to walk five positions for two costs 2 % of
-// the whole. A long message is found through its passages and counts with the best one. Lists
+// the whole. Where a conversation has branches, neighbors are what leads to a message, and what
+// follows it without the alternatives. A long message is found through its passages and counts with the best one. Lists
 // instead of maps save a tenth of the whole time at a hundred messages.
 // A row passes through all later branches of UNION ALL, so those that mostly return rows are last.
 // One map as parameter: lists of other lengths would be planned anew. The names of the index and of
@@ -163,13 +164,15 @@ CALL (candidates, vector_min, vector_max, keyword_min, keyword_max) {
     UNWIND CASE WHEN $batch.neighbor_window <= 2 THEN best[..$batch.neighbor_seeds] ELSE [] END AS candidate
     WITH candidate, candidate.m AS m
     MATCH (m)-[r:NEXT*1..2]-(c)
-    WHERE size(r) <= $batch.neighbor_window
+    WHERE size(r) <= $batch.neighbor_window AND (startNode(r[-1]) = c
+      OR (startNode(r[0]) = m AND none(step IN r WHERE endNode(step).alternative IS NOT NULL)))
     RETURN c, candidate, size(r) AS steps
     UNION ALL
     UNWIND CASE WHEN $batch.neighbor_window > 2 THEN best[..$batch.neighbor_seeds] ELSE [] END AS candidate
     WITH candidate, candidate.m AS m
     MATCH (m)-[r:NEXT*1..5]-(c)
-    WHERE size(r) <= $batch.neighbor_window
+    WHERE size(r) <= $batch.neighbor_window AND (startNode(r[-1]) = c
+      OR (startNode(r[0]) = m AND none(step IN r WHERE endNode(step).alternative IS NOT NULL)))
     RETURN c, candidate, size(r) AS steps
   }
   WITH c, min(steps) AS distance,

@@ -162,13 +162,15 @@ CALL (candidates, vector_min, vector_max, keyword_min, keyword_max) {
     UNWIND CASE WHEN $batch.neighbor_window <= 2 THEN best[..$batch.neighbor_seeds] ELSE [] END AS candidate
     WITH candidate, candidate.m AS m
     MATCH (m)-[r:NEXT*1..2]-(c)
-    WHERE size(r) <= $batch.neighbor_window
+    WHERE size(r) <= $batch.neighbor_window AND (startNode(r[-1]) = c
+      OR (startNode(r[0]) = m AND none(step IN r WHERE endNode(step).alternative IS NOT NULL)))
     RETURN c, candidate, size(r) AS steps
     UNION ALL
     UNWIND CASE WHEN $batch.neighbor_window > 2 THEN best[..$batch.neighbor_seeds] ELSE [] END AS candidate
     WITH candidate, candidate.m AS m
     MATCH (m)-[r:NEXT*1..5]-(c)
-    WHERE size(r) <= $batch.neighbor_window
+    WHERE size(r) <= $batch.neighbor_window AND (startNode(r[-1]) = c
+      OR (startNode(r[0]) = m AND none(step IN r WHERE endNode(step).alternative IS NOT NULL)))
     RETURN c, candidate, size(r) AS steps
   }
   WITH c, min(steps) AS distance,

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from mcp_context_persistence.ingest.extraction.results import EntityCandidate, Tier
 from mcp_context_persistence.ingest.extraction.rule_data import get_words
+from mcp_context_persistence.kg.text.languages import UNSPACED_CHARACTERS
 
 _FILE_ENDINGS = get_words("file_endings")
 _SPECIAL_FILES = get_words("special_files")
@@ -17,7 +18,7 @@ _TOP_LEVEL_DOMAINS = get_words("top_level_domains")
 _BRANDS = get_words("brands")
 _NAME_PREFIX = re.compile(r"(?:Mc|Mac|De|Di|La|Le|Van|Von|O|Fitz|Du|Da)[A-Z][a-z]+")
 
-_WORD = re.compile(r"\S+")
+_WORD = re.compile(rf"[^\s{UNSPACED_CHARACTERS}]+")
 _CODE_SIGN = re.compile(r"[a-z0-9][A-Z]|\w_\w|\w\(|\.\w|/\w|`|file$")
 _WORD_EDGES = re.compile(r"[`'\"“”‘’(\[{<*]*+(?P<core>.*?)(?P<call>\(\))?[`'\"“”‘’)\]}>.,;:!?*]*")
 _CALL = re.compile(r"(?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\((?P<rest>.*)")

@@ -16,6 +16,10 @@ _TITLES = get_words("person_titles")
 _NEVER_NAMES = get_words("never_names")
 _ROLES = get_words("people_roles")
 _PLACE_KINDS = get_words("place_kinds")
+# "The Porto workshop" is in Porto; "the Mayo clinic" is not in Mayo.
+_SITES = frozenset(
+    {"branch", "campus", "depot", "factory", "office", "plant", "site", "warehouse", "workshop"}
+)
 _MOODS = get_words("moods")
 _PLACE_PREPOSITIONS = frozenset({"in", "near", "outside", "throughout"})
 _BELONGINGS = get_words("people_belongings")
@@ -217,6 +221,16 @@ def _get_place_rule(parsed: ParsedText, first: int, last: int, labels: set[str |
         and parsed.lowers[parsed.heads[head]] in _PLACE_KINDS
     ):
         return "rule:place_kind"
+    if (
+        dep in {"compound", "nmod"}
+        and is_single
+        and labels == {"PERSON"}
+        and _has_determiner(parsed, first)
+        and parsed.lowers[last + 1 : last + 2] == [parsed.lowers[head]]
+        and parsed.lowers[head] in _SITES
+        and not any(parsed.deps[child] == "prep" for child in parsed.children[head])
+    ):
+        return "rule:place_site"
     if (
         dep in {"compound", "nmod"}
         and last + 1 < len(parsed.words)

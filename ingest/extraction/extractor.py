@@ -34,7 +34,11 @@ from mcp_context_persistence.ingest.extraction.named_entities import (
     retype_short_names,
 )
 from mcp_context_persistence.ingest.extraction.noun_phrases import find_concepts
-from mcp_context_persistence.ingest.extraction.parsing import build_term_matcher, convert_doc
+from mcp_context_persistence.ingest.extraction.parsing import (
+    build_term_matcher,
+    convert_doc,
+    make_doc,
+)
 from mcp_context_persistence.ingest.extraction.relations import find_relations
 from mcp_context_persistence.ingest.extraction.results import (
     EntityCandidate,
@@ -237,7 +241,8 @@ class Extractor:
     def _parse(self, texts: Sequence[str]) -> list[ParsedText]:
         # The memory zone forgets words that only these texts have.
         with self._parser.using() as (nlp, matcher), nlp.memory_zone():
-            return [convert_doc(doc, matcher) for doc in nlp.pipe(texts, batch_size=_BATCH_SIZE)]
+            docs = (make_doc(nlp, text) for text in texts)
+            return [convert_doc(doc, matcher) for doc in nlp.pipe(docs, batch_size=_BATCH_SIZE)]
 
 
 def _find_data(text: str) -> _Data:

@@ -26,7 +26,7 @@ _BLOCK_TAGS = (
     "|tbody|td|tfoot|th|thead|title|tr|ul|button|label|video|audio|source|iframe"
 )
 _ADDRESS = r"[A-Za-z0-9][\w.+%-]{0,63}@[A-Za-z0-9][\w-]{0,62}(?:\.[\w-]{1,63})+(?<![.-])"
-_LINK = r"(?:[a-z][a-z0-9+.-]{1,10}://|www\.|mailto:)[^\s<>\"'`|()]*[^\s<>\"'`|.,;:!?()\]}*_]"
+_LINK = r"(?:[a-z][a-z0-9+.-]{1,10}://|www\.|mailto:|data:[\w.+-]+/[\w.+-]+[;,])[^\s<>\"'`|()]*[^\s<>\"'`|.,;:!?()\]}*_]"
 _PATH_WORD = r"[^\\\s\"'<>|:*?,;]+"
 # Titles whose full stop ends no sentence.
 _TITLES = "|".join(rf"(?<=\b{title})" for title in ("Cllr", "Fr", "Ing", "Dipl", "Mlle", "Mme"))
@@ -41,7 +41,7 @@ _FILE_NAME = re.compile(r"\w\.[A-Za-z0-9]{1,5}$")
 # A text without any of these has nothing to replace.
 _SIGN = re.compile(
     r"[*_~<>\[\]&@#\\|•‣◦▪●■→⇒\u00ad\u200d-\u202e\u2300-\u2bff\U0001f000-\U000e007f]|\w[;/]\w"
-    r"|://|www\.|(?:^|\n)[ \t]*(?:[-–—+]|\w{1,3}[.)])[ \t]"
+    r"|://|www\.|(?:^|\n)[ \t]*(?:[-–—+]|\w{1,3}[.)])[ \t]|\w \d{1,2}\) "
 )
 
 
@@ -63,6 +63,13 @@ def _begin_item(match: re.Match[str]) -> str:
 
 def _separate(match: re.Match[str]) -> str:
     return SEPARATOR * len(match.group())
+
+
+def _separate_item(match: re.Match[str]) -> str:
+    """Separate the items of "1) Oslo 2) Turku", but not what follows "(see step 2)"."""
+    before = match.string[: match.start()]
+    is_parenthesis = before.rfind("(") > before.rfind(")")
+    return match.group() if is_parenthesis else _separate(match)
 
 
 def _separate_names(match: re.Match[str]) -> str:
@@ -116,10 +123,12 @@ _STEPS: tuple[tuple[re.Pattern[str], _Replace], ...] = (
         _drop_link,
     ),
     (re.compile(r"(?<!\w)\*{1,3}(?=\S)|(?<=\S)\*{1,3}(?!\w)|~~"), _drop),
+    (re.compile(rf"(?<=\w )[{_EMOJI}]+(?= [A-Z])"), _separate),
     (re.compile(rf"[{_EMOJI}]+"), _blank),
     (re.compile(rf"(?:{_TITLES})\.(?= [A-Z])"), _drop),
     (re.compile("[\u00ad\u200e\u200f\u202a-\u202e\u2060-\u2064]+"), _drop),
     (re.compile(rf"&({'|'.join(_ENTITIES)});"), _decode_entity),
+    (re.compile(r"(?<=\w )[1-9]?\d\)(?= [A-Z])"), _separate_item),
     (re.compile(r"(?<=\w)[;|](?=\w)|(?<=\s)\|(?=\s)|[•‣◦▪●■]"), _separate),
     (
         re.compile(

@@ -24,6 +24,13 @@ _FIRST_WORDS = get_words("organization_first_words")
 _LAST_WORDS = get_words("organization_last_words") | get_words("organization_endings")
 _PLACE_ENDINGS = get_words("place_endings")
 _PLACE_KINDS = get_words("place_kinds")
+_EVENT_ENDINGS = frozenset(
+    {
+        *("Conference", "Summit", "Workshop", "Symposium", "Hackathon", "Expo", "Festival"),
+        *("Tournament", "Championship", "Championships", "Marathon", "Gala", "Exhibition"),
+        *("Olympics", "Convention", "Webinar", "Meetup", "Bootcamp", "Seminar", "Fair"),
+    }
+)
 _TITLES = get_words("person_titles")
 _CONTACT_VERBS = get_words("contact_verbs")
 _KIN = get_words("kin_nouns")
@@ -39,7 +46,7 @@ _LIST_SIGNS = frozenset({",", "and", "&", "/", "+", "-", "–"})
 _SALUTATIONS = frozenset(
     {"dear", "hi", "hello", "hey", "hallo", "liebe", "lieber", "bonjour", "hola", "ciao", "thanks"}
 )
-_CLOSINGS = frozenset(
+CLOSINGS = frozenset(
     {
         *("regards", "wishes", "greetings", "cheers", "best", "sincerely", "thanks", "yours"),
         *("love", "groeten", "grüße", "gruß", "saludos", "saluti", "cordialement", "hilsen"),
@@ -76,6 +83,8 @@ def _read_own_words(parsed: ParsedText, first: int, end: int) -> Iterator[tuple[
             yield "organization", STRONG
         elif last in _PLACE_ENDINGS:
             yield "location", STRONG
+        elif last in _EVENT_ENDINGS:
+            yield "event", STRONG
         elif last.isdecimal() and len(last) < 4:
             yield "product", FAIR
     elif _MODEL_NUMBER.fullmatch(last):
@@ -169,7 +178,7 @@ def _read_letter(parsed: ParsedText, first: int, end: int) -> Iterator[tuple[str
         line > 1
         and "\n" in parsed.words[line]
         and parsed.words[line - 1] in {",", "!"}
-        and not _CLOSINGS.isdisjoint(parsed.lowers[max(0, line - 5) : line - 1])
+        and not CLOSINGS.isdisjoint(parsed.lowers[max(0, line - 5) : line - 1])
     ):
         yield "person", STRONG
 
@@ -206,6 +215,8 @@ def _read_clause(parsed: ParsedText, first: int, end: int) -> Iterator[tuple[str
         dep, verb = parsed.deps[verb], parsed.heads[verb]
     if dep == "nsubj" and parsed.tags[verb].startswith("VB"):
         yield from _read_action(parsed, verb)
+    elif dep == "dobj" and parsed.lowers[verb] in {"join", "joins", "joined", "joining"}:
+        yield "organization", FAIR
     elif dep == "dobj" and parsed.lowers[verb] in _inflect("contact_verbs"):
         yield "person", FAIR
     elif dep in {"dobj", "nsubjpass"} and parsed.lowers[verb] in _inflect("software_verbs"):
@@ -218,7 +229,11 @@ def _read_action(parsed: ParsedText, verb: int) -> Iterator[tuple[str, float]]:
     complements = [
         child for child in parsed.children[verb] if parsed.deps[child] in {"acomp", "oprd"}
     ]
-    if lower in _inflect("people_only_verbs") or any(
+    if lower in _inflect("employment_verbs") and any(
+        parsed.lowers[child] in {"for", "at", "as"} for child in parsed.children[verb]
+    ):
+        yield "person", STRONG
+    elif lower in _inflect("people_only_verbs") or any(
         parsed.lowers[child] in _MOODS for child in complements
     ):
         yield "person", FAIR

@@ -1,4 +1,4 @@
-"""Names whose own form shows what they are: firms with a legal form, titles, models of products."""
+"""Names whose own form shows what they are: firms, addresses, titles, models of products."""
 
 import re
 from collections.abc import Iterator
@@ -25,6 +25,13 @@ _NOT_IN_FIRMS = (
     | get_words("generic_nouns")
     | (get_words("requests") - {"check", "note", "open"})  # "Open Systems AG" is a name.
 )
+_NOUNS_FOR_FIRMS = frozenset(
+    {
+        *("die", "der", "das", "den", "dem", "die firma", "der firma", "firma", "das unternehmen"),
+        *("la société", "société", "la empresa", "empresa", "a empresa", "l'azienda", "azienda"),
+        *("het bedrijf", "bedrijf", "la ditta", "ditta", "firma", "firmaet", "företaget"),
+    }
+)
 _QUOTED = re.compile(
     rf"(?<!\w)[\"“„«](?P<title>{_CAPITAL}[\w'’.-]*(?:,? (?:[\w'’&.-]+)){{0,7}})[!?]?[\"”“»](?!\w)"
 )
@@ -37,15 +44,24 @@ _MODEL = re.compile(
     rf"(?:[A-Z]{{1,4}}-?\d{{1,4}}\w{{0,3}}|[A-Z]{{1,3}}\d{{2,5}}\w?|\d{{1,3}}[a-z]?))"
     r"(?![\w.:,%€$/-]\w|\w|:| [€$%])"
 )
+_ADDRESS = re.compile(
+    rf"(?<![\w.,/-])\d{{1,4}}[a-zA-Z]? (?:(?:{_CAPITAL}[\w'’-]* ){{1,3}}"
+    r"(?:Street|Road|Avenue|Lane|Drive|Terrace|Boulevard|Crescent|Square)"
+    rf"|(?:Rua|Rue|Via|Viale|Calle|Avenida|Strada|Piazza|Carrer|Corso|Ulica)"
+    rf"(?: (?:d[aeiou]s?|del|della|des|du|la|le|les|el|los|las|y|e|{_CAPITAL}[\w'’-]*))"
+    rf"{{0,3}} {_CAPITAL}[\w'’-]*)(?!\w)"
+)
 _NOT_PRODUCTS = get_words("words_before_numbers") | get_words("words_around_name")
 
 
 def find_name_patterns(text: str) -> Iterator[EntityCandidate]:
-    """Yield firms with a legal form, quoted titles, and products with the number of a model."""
+    """Yield firms with a legal form, addresses, quoted titles, and products with a number."""
     for match in _FIRM.finditer(text):
         start, end = _trim_firm(text, *match.span("name"))
         if start < end:
             yield EntityCandidate(start, end, "organization", "form:legal", Tier.NAME_RULE)
+    for match in _ADDRESS.finditer(text):
+        yield EntityCandidate(*match.span(), "location", "form:address", Tier.NAME_RULE)
     for match in _QUOTED.finditer(text):
         if _is_title(match["title"]):
             yield EntityCandidate(*match.span("title"), "work", "form:title", Tier.NAMED_ENTITY)
@@ -62,6 +78,10 @@ def _trim_firm(text: str, start: int, end: int) -> tuple[int, int]:
     ]
     while len(words) > 1 and (words[0][1].lower() in _NOT_IN_FIRMS or not words[0][1][0].isupper()):
         words.pop(0)
+    for count in (2, 1):
+        # "Die Firma Kern GmbH", "Der Kern Verlag GmbH", but not "Le Monde SA"
+        if " ".join(word for _, word in words[:count]).lower() in _NOUNS_FOR_FIRMS:
+            words = words[count:]
     return (words[0][0], end) if len(words) > 1 else (end, end)
 
 

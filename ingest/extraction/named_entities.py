@@ -34,6 +34,8 @@ _GENERIC_NOUNS = get_words("generic_nouns")
 _NOUN_LABELS = frozenset({"ROOT", "compound", "nmod", "amod", "dep", "npadvmod", "advmod"})
 _AFTER_NAMES = frozenset({"'s", "’s", ",", "!", "?", ".", "(", "-", "–", ":", "and", "/"})
 _NEVER_NAMES = get_words("never_names")
+# "Die Firma Kern Logistik": a short text does not always show that it is not in English.
+_WORDS_BEFORE_FIRMS = frozenset({"die", "der", "das", "den", "dem", "firma"})
 _LEGAL_FORMS = get_words("legal_forms")
 _NOT_IN_NAME_TAGS = frozenset({"PRP", "PRP$", "WP", "DT", "IN", "CC", "UH", "MD"})
 _BEFORE_ORGANIZATION_TAGS = frozenset({"NNP", "NNPS", "NN", "NNS", "JJ"})
@@ -214,6 +216,8 @@ def _find_organizations(parsed: ParsedText) -> list[EntityCandidate]:
         ):
             continue
         first = find_name_start(parsed, i)
+        while first < i and parsed.lowers[first] in _WORDS_BEFORE_FIRMS:
+            first += 1
         if first < i and not (
             first == i - 1 and parsed.tags[first] not in _BEFORE_ORGANIZATION_TAGS
         ):

@@ -1,15 +1,25 @@
 """Parses segments with spaCy, and returns the parses without it."""
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mcp_context_persistence.ingest.extraction.results import ParsedText
+from mcp_context_persistence.ingest.extraction.rule_data import get_words
 from mcp_context_persistence.ingest.extraction.software_terms import list_software_terms
+from mcp_context_persistence.kg.text.languages import UNSPACED_CHARACTERS
 
 if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.matcher import PhraseMatcher
-    from spacy.tokens import Doc
+    from spacy.tokens import Doc, Token
+
+_UNSPACED = f"[{UNSPACED_CHARACTERS}]"
+_MIXED_SCRIPTS = re.compile(rf"{_UNSPACED}[A-Za-z0-9]|[A-Za-z0-9]{_UNSPACED}")
+_SCRIPT_RUN = re.compile(rf"{_UNSPACED}+|[^{UNSPACED_CHARACTERS}]+")
+_FIRM_END = re.compile(r"\b(?:Corp|Inc|Ltd|Ltda|Co|Kft|Lda|Nyrt|Zrt)\. [^\W\d_a-z]")
+_ABBREVIATED_FORMS = frozenset(form for form in get_words("legal_forms") if form.endswith("."))
+_VERB_FORM = re.compile(r"[a-z]+(?:s|ed)|had|can|could|may|might|must|should|will|would")
 
 
 def build_term_matcher(nlp: "Language") -> "PhraseMatcher":
@@ -21,6 +31,47 @@ def build_term_matcher(nlp: "Language") -> "PhraseMatcher":
         certainty = "unambiguous" if term.is_unambiguous else "ambiguous"
         matcher.add(f"{term.type}:{certainty}", [nlp.make_doc(term.name)])
     return matcher
+
+
+def make_doc(nlp: "Language", text: str) -> "Doc":
+    """Return the tokens of a text, with a new sentence after "Acme Corp." and the like.
+
+    The parser takes such a dot for a part of the name and joins the two sentences.
+    """
+    doc = nlp.make_doc(text)
+    if not text.isascii() and _MIXED_SCRIPTS.search(text):
+        _split_scripts(doc)
+    if _FIRM_END.search(text):
+        for token in doc[1:]:
+            if doc[token.i - 1].text in _ABBREVIATED_FORMS and _begins_sentence(doc, token.i):
+                token.is_sent_start = True
+    return doc
+
+
+def _split_scripts(doc: "Doc") -> None:
+    """Split the tokens in which a name follows characters without a space: "使用Redis作为缓存"."""
+    with doc.retokenize() as retokenizer:
+        for token in doc:
+            parts = _SCRIPT_RUN.findall(token.text) if _MIXED_SCRIPTS.search(token.text) else []
+            if len(parts) > 1:
+                heads: list[Token | tuple[Token, int]] = [
+                    (token, index) for index in range(len(parts))
+                ]
+                retokenizer.split(token, parts, heads=heads)
+
+
+def _begins_sentence(doc: "Doc", i: int) -> bool:
+    """Return whether a token after an abbreviation begins a sentence, and no longer name.
+
+    "Acme Corp. The", "Acme Corp. Vesper runs", but not "Acme Corp. CEO Ines Falk".
+    """
+    word = doc[i].text
+    if not word[0].isupper() or word.isupper():
+        return False
+    following = doc[i + 1].text if i + 1 < len(doc) else ""
+    return word.lower() in get_words("words_around_name") or (
+        following.islower() and _VERB_FORM.fullmatch(following) is not None
+    )
 
 
 def convert_doc(doc: "Doc", matcher: "PhraseMatcher") -> ParsedText:

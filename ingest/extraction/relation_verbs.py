@@ -18,7 +18,8 @@ _IRREGULAR_FORMS = {
     "lose": "lost", "bring": "brought", "give": "gave given", "get": "got gotten",
     "hear": "heard", "see": "saw seen", "spend": "spent", "sleep": "slept", "wake": "woke woken",
     "sing": "sang sung", "swim": "swam swum", "dream": "dreamt", "wear": "wore worn",
-    "win": "won", "write": "wrote written", "quit": "quit", "forget": "forgot forgotten",
+    "win": "won", "lend": "lent",
+    "write": "wrote written", "quit": "quit", "forget": "forgot forgotten",
 }  # fmt: skip
 
 

@@ -4,21 +4,18 @@ import re
 from collections.abc import Iterator
 from itertools import combinations
 
+from mcp_context_persistence.ingest.extraction.clauses import CLAUSE_RULE, PRONOUN_RULE
 from mcp_context_persistence.ingest.extraction.dependency_grammar import (
     NEGATIONS,
-    PRONOUN_RULE,
     SOFTWARE_TYPES,
+    SUBJECT_LABELS,
 )
-from mcp_context_persistence.ingest.extraction.modality import ModalityReader, Stance
-from mcp_context_persistence.ingest.extraction.noun_relations import (
-    DESCRIPTION_RULES,
-    NounRelationReader,
-    Statement,
-)
+from mcp_context_persistence.ingest.extraction.modality import Stance
+from mcp_context_persistence.ingest.extraction.name_layouts import find_layout_relations
+from mcp_context_persistence.ingest.extraction.noun_relations import DESCRIPTION_RULES, Statement
 from mcp_context_persistence.ingest.extraction.relation_verbs import (
     find_lemma,
     get_verb_relation,
-    inflect_verbs,
 )
 from mcp_context_persistence.ingest.extraction.results import (
     ASSERTED,
@@ -26,6 +23,7 @@ from mcp_context_persistence.ingest.extraction.results import (
     ParsedText,
     RelationCandidate,
 )
+from mcp_context_persistence.ingest.extraction.verb_phrases import VerbPhraseReader
 
 _PASSIVE_RULE = "parse:passive"
 _PURPOSE_RULE = "parse:purpose"
@@ -40,8 +38,6 @@ _FORMS_OF_BE = frozenset({"be", "is", "are", "was", "were", "'s", "’s", "being
 _VERBS_OF_USE = frozenset(
     {"use", "utilize", "utilise", "leverage", "adopt", "choose", "employ", "need", "recommend"}
 )
-_VERBS_OF_HAVING = inflect_verbs(frozenset({"keep", "have"}))
-_OFFICES = frozenset({"office", "offices", "headquarters", "seat", "base"})
 _LOCATION_PREPOSITIONS = frozenset({"in", "at", "near"})
 _WORDS_BETWEEN_OBJECTS = frozenset({"and", ",", "or", "the", "a", "an", "its", "all"})
 
@@ -76,28 +72,21 @@ def find_relations(parsed: ParsedText, spans: list[EntityCandidate]) -> list[Rel
 def _read_relations(parsed: ParsedText, spans: list[EntityCandidate]) -> list[RelationCandidate]:
     reader = _RelationReader(parsed, spans)
     relations: list[RelationCandidate] = []
+    layouts = find_layout_relations(parsed, spans, reader.mention_at)
     for sentence, (first, end) in enumerate(parsed.sentences):
         if end - first <= _SENTENCE_TOKENS and any(
             mention >= 0 for mention in reader.mention_at[first:end]
         ):
             statements = reader.read_sentence(sentence, first, end)
+            statements += layouts.get(sentence, [])
             relations += statements
             relations += reader.find_cooccurrences(sentence, first, end, statements)
-            reader.remember_subjects(first, end)
+            reader.remember_subjects(first, end, statements)
     return relations
 
 
-class _RelationReader(NounRelationReader):
+class _RelationReader(VerbPhraseReader):
     """Reads the sentences of one text, in order."""
-
-    def __init__(self, parsed: ParsedText, spans: list[EntityCandidate]) -> None:
-        super().__init__(parsed, spans)
-        names = frozenset(
-            token
-            for token, mention in enumerate(self.mention_at)
-            if mention >= 0 and spans[mention].type != "concept"
-        )
-        self._modality = ModalityReader(parsed, names)
 
     def read_sentence(self, sentence: int, first: int, end: int) -> list[RelationCandidate]:
         """Return the relations that the parse of a sentence states, each once."""
@@ -129,13 +118,13 @@ class _RelationReader(NounRelationReader):
         is what a tool is used for: "Use pandas for data analysis".
         """
         if rule in DESCRIPTION_RULES:
-            return self._modality.assess_description(self.find_head(target))
+            return self.modality.assess_description(self.find_head(target))
         ends = [self.find_head(target)]
         if rule != PRONOUN_RULE:
             ends.append(self.find_head(source))
-        stance = self._modality.assess(predicate, ends)
+        stance = self.modality.assess(predicate, ends)
         if kind == "related_to" and stance.modality == ASSERTED:
-            return self._modality.assess_object(predicate)
+            return self.modality.assess_object(predicate)
         if rule == _PURPOSE_RULE and stance == Stance("requested"):
             return Stance()
         return stance
@@ -146,11 +135,10 @@ class _RelationReader(NounRelationReader):
         if lemma in _FORMS_OF_BE:
             yield from self._read_copula(verb, subjects, rule)
             return
-        if self.parsed.lowers[verb] in _VERBS_OF_HAVING:
-            office_locations = list(self._read_office_location(verb, subjects, rule))
-            if office_locations:
-                yield from office_locations
-                return
+        phrases = list(self.read_phrase(verb, subjects))
+        yield from phrases
+        # These stand in a closer relation than that of the subject to its object.
+        targets = [target for _, kind, target, _ in phrases if kind in {"organizes", "uses"}]
         is_passive = any(
             self.parsed.deps[child] in {"auxpass", "nsubjpass"}
             for child in self.parsed.children[verb]
@@ -161,10 +149,13 @@ class _RelationReader(NounRelationReader):
         objects = list(self.find_objects(verb))
         direct_objects = [target for target, preposition in objects if not preposition]
         for target, preposition in objects:
-            # The object is what is stored there, not the subject.
-            is_stored_object = (
-                not is_passive and get_verb_relation(lemma, preposition) == "stored_in"
-            )
+            if target in targets:
+                continue
+            kind = get_verb_relation(lemma, preposition)
+            # The object is what is stored there, or takes place there, not the subject.
+            is_stored_object = not is_passive and kind == "stored_in"
+            if kind == "occurs_in" and direct_objects and not is_passive:
+                continue
             yield from self._read_clause(
                 lemma,
                 preposition,
@@ -176,31 +167,6 @@ class _RelationReader(NounRelationReader):
             for agent in self.find_agents(verb):
                 for patient in subjects:
                     yield from self._read_clause(lemma, "", [agent], patient, _PASSIVE_RULE)
-
-    def _read_office_location(
-        self, verb: int, subjects: list[int], rule: str
-    ) -> Iterator[Statement]:
-        """Yield where an organization has its office: "keeps its head office in Lisbon"."""
-        for office in self.parsed.children[verb]:
-            if (
-                self.parsed.deps[office] != "dobj"
-                or self.parsed.lowers[office] not in _OFFICES
-                or self._modality.has_negation(office)
-            ):
-                continue
-            for preposition in (*self.parsed.children[verb], *self.parsed.children[office]):
-                if (
-                    self.parsed.deps[preposition] != "prep"
-                    or self.parsed.lowers[preposition] not in _LOCATION_PREPOSITIONS
-                ):
-                    continue
-                for location, _ in self.find_prepositional_objects(preposition):
-                    if self.spans[location].type == "location":
-                        yield from (
-                            (subject, "located_in", location, rule)
-                            for subject in subjects
-                            if self.spans[subject].type == "organization"
-                        )
 
     def _read_clause(
         self, lemma: str, preposition: str, subjects: list[int], target: int, rule: str
@@ -219,6 +185,7 @@ class _RelationReader(NounRelationReader):
             if self.parsed.deps[child] == "attr":
                 for subject in subjects:
                     yield from self.read_description(subject, child, rule)
+                yield from self._read_named_role(verb, child)
             elif self.parsed.deps[child] == "prep":
                 for target, preposition in self.find_prepositional_objects(child):
                     if (
@@ -230,6 +197,14 @@ class _RelationReader(NounRelationReader):
                             for subject in subjects
                             if self.spans[subject].type != "concept"
                         )
+
+    def _read_named_role(self, verb: int, attribute: int) -> Iterator[Statement]:
+        """Yield what "the capital of Norway is Oslo" states."""
+        names = [m for m in self.find_mentions(attribute) if self.spans[m].type != "concept"]
+        for child in self.parsed.children[verb]:
+            if self.parsed.deps[child] in SUBJECT_LABELS:
+                for name in names:
+                    yield from self.read_description(name, child, CLAUSE_RULE)
 
     def _read_purpose(self, token: int, verb: int) -> Iterator[Statement]:
         """Yield what a tool is used for.
@@ -338,7 +313,7 @@ class _RelationReader(NounRelationReader):
             for relation in relations
         }
         mentions = [
-            mention for mention in mentions if self._modality.is_in_fact(self.find_head(mention))
+            mention for mention in mentions if self.modality.is_in_fact(self.find_head(mention))
         ]
         count = 0
         for source, target in combinations(mentions, 2):

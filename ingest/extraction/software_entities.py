@@ -37,6 +37,14 @@ _FUNCTION_PREFIXES = frozenset(
 )
 _PROJECT_SUFFIXES = get_words("project_suffixes")
 _CLASS_WORDS = get_words("class_suffixes")
+# Products are not named so: "DataProcessor" is a class, whatever the text is about.
+_CERTAIN_CLASS_WORDS = frozenset(
+    {
+        *("Adapter", "Builder", "Controller", "Deserializer", "Exporter", "Factory", "Formatter"),
+        *("Handler", "Importer", "Listener", "Middleware", "Parser", "Processor", "Repository"),
+        *("Resolver", "Scheduler", "Serializer", "Service", "Validator"),
+    }
+)
 _NEVER_CODE_NAMES = get_words("never_code_names")
 _KEYWORDS = get_words("keywords")
 _TYPES_WITH_PLAIN_NAMES = {"module", "library", "function", "class", "technology"}
@@ -234,7 +242,8 @@ def _classify_code_token(
         if not kind and token.is_quoted and word.islower() and word.count(".") > 1:
             kind = "module"
         return [EntityCandidate(start, end, kind, "code:dotted", Tier.CODE)] if kind else []
-    if not is_about_software or word.lower() in _KEYWORDS:
+    is_class = shape == "camel" and _split_camel(word)[-1] in _CERTAIN_CLASS_WORDS
+    if not (is_about_software or is_class) or word.lower() in _KEYWORDS:
         return []
     kind = _TYPES_BY_SHAPE[shape]
     if shape == "snake" and (_starts_with_verb(word) or (token.is_quoted and word.islower())):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from mcp_context_persistence.ingest.extraction.results import EntityCandidate
-from mcp_context_persistence.kg.text.languages import ENGLISH, detect_language
+from mcp_context_persistence.kg.text.languages import ENGLISH, detect_language, is_foreign
 from mcp_context_persistence.kg.text.stop_words import read_stop_words
 
 # Rules that read only the form of a name, not the grammar around it.
@@ -39,6 +39,8 @@ def _may_be_english(text: str) -> bool:
     Too few words show nothing; nor do few function words in a list of English words.
     """
     words = [match.group() for match in _LOWER_WORD.finditer(text)]
+    if len(words) >= _MIN_WORDS and is_foreign(text, words):
+        return False
     if len(words) < _MIN_WORDS or (text.isascii() and len(words) < _MIN_ASCII_WORDS):
         return True
     stop_words = read_stop_words(ENGLISH)

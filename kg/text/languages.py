@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from mcp_context_persistence.kg.text import stop_words
@@ -24,6 +24,8 @@ _SCRIPTS: Mapping[str, re.Pattern[str]] = {
     "he": re.compile(r"[\u0590-\u05ff]"),
     "hi": re.compile(r"[\u0900-\u097f]"),
 }
+# Scripts without spaces between words, and their punctuation; for a class of a regular expression.
+UNSPACED_CHARACTERS = r"\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef\u0e00-\u0e7f"
 # Letters that one of the languages has and the others lack.
 _TELLING_LETTERS: Mapping[str, str] = {"de": "ßäöü", "es": "ñ¿¡", "fr": "œêëûçèù", "pt": "ãõ"}
 
@@ -64,6 +66,20 @@ def list_possible_languages(text: str) -> tuple[str, ...]:
         return stop_words.LANGUAGES
     likely = (language for language, score in scores.items() if score > best / MIN_LEAD)
     return tuple(dict.fromkeys([ENGLISH, *likely]))
+
+
+def is_foreign(text: str, words: Iterable[str]) -> bool:
+    """Return whether a short text has function words, but hardly any of English.
+
+    Args:
+        text: The text.
+        words: Its words in lower case, of which one must be such a word: "Los Angeles" is a name.
+    """
+    scores = _score_languages(text.lower())
+    best = max(scores.values(), default=0.0)
+    if best < MIN_LEAD or best < MIN_HITS * scores.get(ENGLISH, 0.0):
+        return False
+    return any(language != ENGLISH for language in _score_languages(" ".join(words)))
 
 
 def _detect_script(text: str) -> str | None:

@@ -214,7 +214,7 @@ def _split_part(component: str) -> Iterator[Token]:
             component.islower() or component.isupper() or component[1:].islower()
         )
         yield Token(component, is_word=component.isalpha())
-        pieces = [] if is_plain or component.isdigit() else _PIECE.findall(component)
+        pieces = [] if is_plain or component.isdigit() else split_into_pieces(component)
         if len(pieces) > 1:
             for piece in pieces:
                 yield Token(piece, is_word=piece.isalpha(), role="piece")
@@ -230,6 +230,11 @@ def _split_part(component: str) -> Iterator[Token]:
         position = match.end()
     if position < len(component):
         yield from _split_part(component[position:])
+
+
+def split_into_pieces(name: str) -> list[str]:
+    """Return the pieces of an ASCII name in CamelCase or with digits: "get", "User", "By", "Id"."""
+    return _PIECE.findall(name)
 
 
 def _split_unspaced(characters: str) -> Iterator[Token]:

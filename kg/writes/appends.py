@@ -25,6 +25,7 @@ from mcp_context_persistence.kg.writes.message_diff import (
     diff_message,
 )
 from mcp_context_persistence.kg.writes.message_matching import find_free_id
+from mcp_context_persistence.kg.writes.message_tree import TreeBuilder, TreeDiff, TreeMessage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,9 @@ class AppendState:
         conversation: Properties of its node; empty for one that is not stored.
         total: The number of its messages.
         end: The position of the next message.
-        last_id: Id of its last message.
+        is_tree: Whether it has branches.
+        last_id: Id of its last message, with branches that of the current one.
+        last_position: The position of that message.
         known_messages: The stored messages with an id of the request, by id.
         used_ids: Those ids for the next positions that are in use.
         patterns: Version of the namespace's entity patterns, 0 for none.
@@ -64,7 +67,9 @@ class AppendState:
     conversation: Mapping[str, Any]
     total: int
     end: int
+    is_tree: bool
     last_id: str | None
+    last_position: int | None
     known_messages: Mapping[str, Row]
     used_ids: frozenset[str]
     patterns: int
@@ -98,10 +103,11 @@ def read_append_state(namespace: str, request: AppendRequest) -> Statement[Appen
     """Read what an append needs of a conversation."""
     conversation = request.conversation
     given_ids = [message.id for message in conversation.messages if message.id is not None]
+    parent_ids = [message.parent_id for message in conversation.messages if message.parent_id]
     batch = {
         "namespace": namespace,
         "conversation_id": conversation.conversation_id,
-        "ids": list(dict.fromkeys([*given_ids, *request.tried_ids])),
+        "ids": list(dict.fromkeys([*given_ids, *parent_ids, *request.tried_ids])),
         "prefixes": list_message_id_prefixes(conversation.conversation_id),
         "count": len(conversation.messages) if len(given_ids) < len(conversation.messages) else 0,
     }
@@ -119,7 +125,9 @@ def _parse_append_state(row: Row) -> AppendState:
         conversation=row["conversation"] or {},
         total=row["total"],
         end=row["end"],
+        is_tree=row["is_tree"],
         last_id=row["last_id"],
+        last_position=row["last_position"],
         known_messages={message["id"]: message for message in row["known"]},
         used_ids=frozenset(row["used_ids"]),
         patterns=row["patterns"],
@@ -156,7 +164,7 @@ def diff_append(
         namespace, conversation, stored.conversation, mode=mode, now=now, language=language
     )
     matches = _match_stored(request, stored)
-    slots = _place_messages(request, stored, matches)
+    slots, tree = _place_messages(request, stored, matches)
     items = tuple(
         _build_item(shared, request, index, slot) for index, slot in sorted(slots.items())
     )
@@ -174,11 +182,10 @@ def diff_append(
         conversation=replace(
             changes,
             revision=stored.revision,
-            properties={**changes.properties, "last_id": items[-1].properties["id"]}
-            if items
-            else changes.properties,
+            properties=changes.properties | _list_ends(items, tree),
             items=items,
             last_stored_id=stored.last_id,
+            tree=tree,
         ),
         new_indexes=tuple(sorted(slots)),
         ids=ids,
@@ -189,6 +196,12 @@ def diff_append(
         ),
         total=stored.total + len(items),
     )
+
+
+def _list_ends(items: Sequence[MessageDiff], tree: TreeDiff | None) -> dict[str, Any]:
+    """Return the properties of the conversation that say where it ends."""
+    last_id = {"last_id": items[-1].properties["id"]} if items else {}
+    return last_id | ({"end": tree.end} if tree else {})
 
 
 def _match_stored(request: AppendRequest, stored: AppendState) -> dict[int, Row]:
@@ -214,8 +227,8 @@ def _match_stored(request: AppendRequest, stored: AppendState) -> dict[int, Row]
 
 def _place_messages(
     request: AppendRequest, stored: AppendState, matches: Container[int]
-) -> dict[int, MessageSlot]:
-    """Return id and position of each new message, by index in the request."""
+) -> tuple[dict[int, MessageSlot], TreeDiff | None]:
+    """Return id and position of each new message, by index in the request, and the branches."""
     conversation = request.conversation
     used_ids = {
         *stored.used_ids,
@@ -223,6 +236,7 @@ def _place_messages(
         *(message.id for message in conversation.messages if message.id is not None),
     }
     slots: dict[int, MessageSlot] = {}
+    builder = _begin_tree(conversation, stored)
     for index, message in enumerate(conversation.messages):
         if index not in matches:
             position = stored.end + len(slots)
@@ -230,7 +244,34 @@ def _place_messages(
                 conversation.conversation_id, position, used_ids
             )
             slots[index] = MessageSlot(id=message_id, position=position, stored=None)
-    return slots
+            builder.add(index, message, message_id)
+    tree = builder.build()
+    if tree is None:
+        return slots, None
+    return {
+        index: replace(slot, position=tree.positions[slot.id]) for index, slot in slots.items()
+    }, tree
+
+
+def _begin_tree(conversation: Conversation, stored: AppendState) -> TreeBuilder:
+    """Return a builder that knows the end of the current branch and the named parents."""
+    positions = {
+        key: message["position"]
+        for key, message in stored.known_messages.items()
+        if message["conversation_id"] == conversation.conversation_id
+    }
+    if stored.last_id is not None and stored.last_position is not None:
+        positions[stored.last_id] = stored.last_position
+    return TreeBuilder(
+        conversation,
+        {
+            key: TreeMessage(position=position, parent_id=None)
+            for key, position in positions.items()
+        },
+        leaf_id=stored.last_id,
+        end=stored.end,
+        is_tree=stored.is_tree,
+    )
 
 
 def _build_item(

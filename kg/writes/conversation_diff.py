@@ -20,11 +20,18 @@ from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.text.terms import text_properties
 from mcp_context_persistence.kg.writes.message_diff import (
     MessageDiff,
+    MessageSlot,
     SharedProperties,
     StoredMessage,
     diff_message,
 )
 from mcp_context_persistence.kg.writes.message_matching import match_messages
+from mcp_context_persistence.kg.writes.message_tree import (
+    TreeDiff,
+    diff_tree,
+    has_parents,
+    require_ids,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +44,8 @@ class StoredConversation:
         messages: Its messages, by position.
         ids_used_elsewhere: Ids of the request that belong to messages of another conversation.
         patterns: Version of the namespace's entity patterns, 0 for none.
+        end: The position of the next message, only of a conversation with branches.
+        leaf_id: The last message of the current branch, only of a conversation with branches.
     """
 
     revision: int
@@ -44,6 +53,8 @@ class StoredConversation:
     messages: tuple[StoredMessage, ...]
     ids_used_elsewhere: tuple[str, ...]
     patterns: int = 0
+    end: int | None = None
+    leaf_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +72,7 @@ class ConversationDiff:
         last_stored_id: Id of the last stored message. New messages follow it.
         inherited: What messages and decisions take from their conversation, if that has changed:
             `stale_tokens`, `tokens` and `project_tokens` (lists of filter tokens), and `project`.
+        tree: The branches, None for a conversation without any.
     """
 
     conversation_id: str
@@ -72,6 +84,7 @@ class ConversationDiff:
     needs_relink: bool = False
     last_stored_id: str | None = None
     inherited: Mapping[str, Any] | None = None
+    tree: TreeDiff | None = None
 
     @property
     def created_count(self) -> int:
@@ -89,6 +102,8 @@ class ConversationDiff:
         return (
             not self.is_changed
             and not self.removed_ids
+            and not self.needs_relink
+            and not (self.tree and self.tree.links)
             and not any(item.is_changed for item in self.items)
         )
 
@@ -162,9 +177,7 @@ def diff_conversation(
     shared, changes = diff_properties(
         namespace, conversation, stored.conversation, mode=mode, now=now, language=language
     )
-    slots = match_messages(
-        conversation, stored.messages, stored.ids_used_elsewhere, replace=replace
-    )
+    slots, tree = _place_messages(conversation, stored, replace=replace)
     items = tuple(
         diff_message(
             shared, message, slot, vector_hash=vector_hashes[index] if vector_hashes else None
@@ -179,13 +192,41 @@ def diff_conversation(
         revision=stored.revision,
         properties={
             **changes.properties,
-            "last_id": _find_last_id(stored, items, removed_ids),
+            "last_id": tree.leaf_id if tree else _find_last_id(stored, items, removed_ids),
+            **({"end": tree.end if tree else None} if tree or stored.end is not None else {}),
         },
         items=items,
         removed_ids=removed_ids,
-        needs_relink=bool(removed_ids) or any(map(_is_moved, items)),
+        needs_relink=tree is None
+        and (bool(removed_ids) or stored.end is not None or any(map(_is_moved, items))),
         last_stored_id=stored.messages[-1].id if stored.messages else None,
+        tree=tree,
     )
+
+
+def _place_messages(
+    conversation: Conversation, stored: StoredConversation, *, replace: bool
+) -> tuple[list[MessageSlot], TreeDiff | None]:
+    """Find id, position and stored message of each message of the request, and the branches."""
+    has_branches = stored.end is not None or has_parents(conversation.messages)
+    if has_branches and not replace:
+        require_ids(conversation.messages)
+    slots = match_messages(
+        conversation, stored.messages, stored.ids_used_elsewhere, replace=replace
+    )
+    if not has_branches:
+        return slots, None
+    tree = diff_tree(
+        conversation,
+        slots,
+        stored.messages,
+        leaf_id=stored.leaf_id,
+        end=stored.end,
+        replaced=replace,
+    )
+    if tree is None:
+        return slots, None
+    return [replace_fields(slot, position=tree.positions[slot.id]) for slot in slots], tree
 
 
 def refuse_foreign_ids(conversation: Conversation, used_ids: Container[str]) -> None:

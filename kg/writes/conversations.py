@@ -65,12 +65,15 @@ def _parse_stored_conversation(row: Row) -> StoredConversation:
                 extracted=bool(message["extracted"]),
                 timestamp_ms=message["timestamp_ms"],
                 given_vector=message["given_vector"],
+                parent_id=message["parent_id"],
             )
             for message in row["messages"]
             if message["id"] is not None
         ),
         ids_used_elsewhere=tuple(row["ids_used_elsewhere"]),
         patterns=row["patterns"],
+        end=row["end"],
+        leaf_id=row["leaf_id"],
     )
 
 
@@ -121,6 +124,8 @@ def save(
         "created": _created_rows(difference.items, findings.vectors_by_id),
         "last_stored_id": difference.last_stored_id,
         "relink": difference.needs_relink,
+        "links": difference.tree.link_rows() if difference.tree else None,
+        "ends": list(difference.tree.ends) if difference.tree else [],
         "inherited": None if inherited is None else dict(inherited),
         "restated_ids": [
             *(
@@ -172,6 +177,17 @@ def load(namespace: str, conversation_id: str, **options: Any) -> Statement[Row]
     """Load messages of a conversation, in order; the statement describes the options."""
     return Statement(
         name="conversation/load",
+        parameters={
+            "batch": {"namespace": namespace, "conversation_id": conversation_id, **options}
+        },
+        read=as_is,
+    )
+
+
+def load_branches(namespace: str, conversation_id: str, **options: Any) -> Statement[Row]:
+    """Load messages of a conversation with branches; the statement describes the options."""
+    return Statement(
+        name="conversation/load_branches",
         parameters={
             "batch": {"namespace": namespace, "conversation_id": conversation_id, **options}
         },

@@ -31,6 +31,7 @@ class StoredMessage:
     extracted: bool
     timestamp_ms: int
     given_vector: str | None
+    parent_id: str | None = None  # only in a conversation with branches
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,7 +54,8 @@ class ConversationCalls:
                 (in UTC if it has no time zone), `metadata`, `name` and `id`, which is unique in
                 the namespace. docs/messages.md describes parts, tool calls, and objects of other
                 libraries. If only some messages have an id, the list must begin with the stored
-                messages in their order.
+                messages in their order. A message with a `parent_id` follows that message, and
+                may begin another branch.
             project_path: The path of a project. It is stored as text and never opened. Its last
                 part is the project, if there is no `metadata["project"]`.
             mode: `conversation` stores text and vectors, `knowledge` stores text and graph,
@@ -97,8 +98,13 @@ class ConversationCalls:
         before: str | datetime | date | None = None,
         after: str | datetime | date | None = None,
         cursor: str | None = None,
+        leaf_id: str | None = None,
+        all_branches: bool = False,
     ) -> LoadConversationHistoryResponse:
         """Load the last messages of a conversation, or a page of them, oldest first.
+
+        Of a conversation with branches, the current branch is loaded: the one of the message that
+        was added last.
 
         If there are more messages, `next_cursor` of the response has a value. Pass it as `cursor`
         to get the next page. If messages are appended between two calls, no page repeats or skips a
@@ -113,16 +119,27 @@ class ConversationCalls:
             after: The same, for messages after it. With `after`, the first messages are loaded and
                 the next page has newer ones. Without it, the last messages are loaded and the next
                 page has older ones.
-            cursor: `next_cursor` of the previous page, instead of `before` and `after`. The limit
-                may differ.
+            cursor: `next_cursor` of the previous page, instead of `before`, `after`, `leaf_id` and
+                `all_branches`. The limit may differ.
+            leaf_id: The id of a message. The branch through this message is loaded.
+            all_branches: Whether the messages of all branches are loaded, in the order in which
+                they were added. `parent_id` of a message tells which one it follows.
 
         Raises:
-            NotFoundError: The conversation, or the message `before` or `after`, does not exist.
+            NotFoundError: The conversation, or the message `before`, `after` or `leaf_id`, does
+                not exist.
             ValidationError: An argument is not valid.
             DatabaseError: The database operation failed.
         """
         return history.load_history(
-            self._engine, conversation_id, limit, before=before, after=after, cursor=cursor
+            self._engine,
+            conversation_id,
+            limit,
+            before=before,
+            after=after,
+            cursor=cursor,
+            leaf_id=leaf_id,
+            all_branches=all_branches,
         )
 
     @public_call(DatabaseError)

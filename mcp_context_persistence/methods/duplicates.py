@@ -64,8 +64,8 @@ class DuplicateCalls:
     @public_call(GraphError)
     def merge_entities(
         self,
-        keep: str,
-        duplicates: str | Sequence[str],
+        keep_id: str,
+        duplicate_ids: str | Sequence[str],
         *,
         reason: str | None = None,
         merged_by: str | None = None,
@@ -79,8 +79,8 @@ class DuplicateCalls:
         is stored as a node of the graph and can be undone.
 
         Args:
-            keep: Id, exact name or alias of the entity that is kept.
-            duplicates: Ids, exact names or aliases of at most 100 entities to merge into it.
+            keep_id: Id, exact name or alias of the entity that is kept.
+            duplicate_ids: Ids, exact names or aliases of at most 100 entities to merge into it.
             reason: Why they are merged, as text.
             merged_by: Who merges them.
             evidence: Pairs of `find_duplicate_entities`, or anything that can be written as JSON.
@@ -92,8 +92,8 @@ class DuplicateCalls:
         """
         return entity_duplicates.merge_entities(
             self._engine,
-            keep,
-            duplicates,
+            keep_id,
+            duplicate_ids,
             reason=reason,
             merged_by=merged_by,
             evidence=evidence,
@@ -124,21 +124,20 @@ class DuplicateCalls:
         return entity_duplicates.undo_merge(self._engine, merge_id)
 
     @public_call(GraphError)
-    def list_merges(self, *, limit: int = 100, before: str | None = None) -> ListMergesResponse:
+    def list_merges(self, *, limit: int = 100, cursor: str | None = None) -> ListMergesResponse:
         """List the merges of the namespace, newest first, including those that were undone.
 
         Args:
             limit: The maximum number of merges to return, 1 to 100.
-            before: The id of a merge, to get only older merges. To get the next page, pass the last
-                id of a page.
+            cursor: `next_cursor` of the previous page.
 
         Returns:
             For each merge: the entities, the reason and the time. Also whether it was undone,
             whether it can be undone now, and which merges must be undone before it, in their order.
 
         Raises:
-            NotFoundError: The merge `before` does not exist.
+            NotFoundError: The merge at which the cursor stands was deleted.
             GraphError: The graph operation failed.
             ValidationError: An argument is not valid.
         """
-        return entity_duplicates.list_merges(self._engine, limit=limit, before=before)
+        return entity_duplicates.list_merges(self._engine, limit=limit, cursor=cursor)

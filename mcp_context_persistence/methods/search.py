@@ -85,6 +85,7 @@ class SearchCalls:
         )
 
     @public_call(SearchError)
+    @unset_defaults("recipe")
     def build_context(  # noqa: PLR0913 - one for each thing that a caller may decide
         self,
         query: str,
@@ -95,6 +96,7 @@ class SearchCalls:
         diversity: float = DIVERSITY,
         instruction_share: float = SHARE,
         min_relevance: float = MIN_RELEVANCE,
+        order: str = "conversation",
         count_tokens: Callable[[str], int] | None = None,
         exclude_conversation_id: str | Sequence[str] | None = None,
         exclude_ids: str | Sequence[str] | None = None,
@@ -129,6 +131,10 @@ class SearchCalls:
             min_relevance: How likely anything stored must be about what the query asks for, 0.0 to
                 1.0. If it is less likely, the text has only the instructions, and `notes` says so.
                 0.0 turns this off.
+            order: `conversation` keeps the texts of a conversation together. `time` makes a
+                timeline for questions such as "in which order did I ...?" and "how did it go?":
+                many short excerpts from the whole history of a topic, oldest first. Its recipe
+                is `timeline` if you leave `recipe` out.
             count_tokens: A function that counts the tokens of a text. If you leave it out, the
                 tokenizer of the embedding model is used. A word that this tokenizer does not know
                 is counted by its bytes. This count is usually higher than that of language models.
@@ -148,6 +154,7 @@ class SearchCalls:
             query,
             filters=filters,
             recipe=recipe,
+            order=order,
             exclusions=Exclusions(conversation_id=exclude_conversation_id, ids=exclude_ids),
         )
         return prompt_context.build_context(
@@ -157,6 +164,7 @@ class SearchCalls:
             diversity=diversity,
             instruction_share=instruction_share,
             min_relevance=min_relevance,
+            order=order,
             count_tokens=count_tokens,
         )
 
@@ -197,8 +205,8 @@ class SearchCalls:
                 `max_search_results` if this setting is lower. If you leave the argument out and the
                 setting `default_search_limit` has a value, this value is used.
             include_metadata: Whether the results have their metadata.
-            recipe: The settings of `hybrid`: `balanced`, `fast`, `precise`, `exploratory`, or a
-                mapping that changes one of them, such as
+            recipe: The settings of `hybrid`: `balanced`, `fast`, `precise`, `exploratory`,
+                `timeline`, or a mapping that changes one of them, such as
                 `{"base": "fast", "weights": {"time": 0}, "recency": 1.5}`. See docs/searching.md.
             explain: Whether explanations also have the `path` through the graph, the `statements`
                 that were run, and `times`: the words of the query that name a time.
@@ -207,9 +215,9 @@ class SearchCalls:
             exclude_ids: An id of what is not returned, or a list of ids.
 
         Returns:
-            The best result first. `similarity_score` is the cosine in mode `semantic`, and a score
-            between 0 and 1 in the other modes. In mode `hybrid`, `confidence` says how likely the
-            results answer the query, 0 to 1.
+            The best result first, with the recipe `timeline` the oldest. `similarity_score` is the
+            cosine in mode `semantic`, and a score between 0 and 1 in the other modes. In mode
+            `hybrid`, `confidence` says how likely the results answer the query, 0 to 1.
 
         Raises:
             SearchError: The search failed.

@@ -46,4 +46,9 @@ class LoadConversationHistoryResponse(Response):
     metadata: dict[str, Any] | None = Field(None, description="Metadata of the conversation")
     created_at: datetime | None = Field(None, description="Creation timestamp")
     updated_at: datetime | None = Field(None, description="Last update timestamp")
+    leaf_id: str | None = Field(
+        None,
+        description="Id of the last message of the loaded branch, with `all_branches` of the "
+        "current one; None for a conversation without branches",
+    )
     processing_time: float = Field(0.0, description="Processing time in seconds")

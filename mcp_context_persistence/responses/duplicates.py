@@ -123,5 +123,7 @@ class ListMergesResponse(Response):
     total_merges: int = Field(
         ..., description="Number of all merges of the namespace, also of those that were undone"
     )
-    truncated: bool = Field(False, description="Whether there are older merges")
+    next_cursor: str | None = Field(
+        None, description="Cursor of the next page, of older merges; None if there are none"
+    )
     processing_time: float = Field(0.0, description="Processing time in seconds")

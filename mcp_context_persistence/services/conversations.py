@@ -214,6 +214,7 @@ def build_messages(stored_messages: Sequence[Mapping[str, Any]]) -> list[Message
         Message.model_construct(
             id=row["id"],
             name=row.get("name"),
+            parent_id=row.get("parent_id"),
             content=row["content"],
             timestamp=timestamps.from_milliseconds(row["timestamp_ms"]),
             metadata=load_stored(row.get("metadata"), "metadata of a message"),

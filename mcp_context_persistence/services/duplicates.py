@@ -218,11 +218,11 @@ def _write_merge(
     """Merge entities in one transaction; return the kept id, the merged ids, and the counts."""
     vector_state = engine.embeddings.current().vector_state
     ids = engine.state.resolve_entities(references)
-    kept_id = ids["keep"]
-    merged_ids = sorted({entity_id for field, entity_id in ids.items() if field != "keep"})
+    kept_id = ids["keep_id"]
+    merged_ids = sorted({entity_id for field, entity_id in ids.items() if field != "keep_id"})
     if kept_id in merged_ids:
         raise ValidationError(
-            "duplicates: one of them is the entity in keep, perhaps by another of its names; "
+            "duplicate_ids: one of them is the entity in keep_id, perhaps by another of its names; "
             "remove it"
         )
 
@@ -241,16 +241,20 @@ def _write_merge(
     return kept_id, merged_ids, engine.graph.transact(work, name="merge_entities")
 
 
-def _check_references(keep: object, duplicates: object) -> dict[str, str]:
+def _check_references(keep_id: object, duplicate_ids: object) -> dict[str, str]:
     """Return the references to the entities of a merge, by field."""
     duplicate_list = validation.check_list(
-        "duplicates", duplicates, limit=limits.MERGED_AT_ONCE, items="entities", takes_text=True
+        "duplicate_ids",
+        duplicate_ids,
+        limit=limits.MERGED_AT_ONCE,
+        items="entities",
+        takes_text=True,
     )
     if not duplicate_list:
-        raise ValidationError("duplicates must not be empty")
-    references = {"keep": validation.check_identifier("keep", keep)}
+        raise ValidationError("duplicate_ids must not be empty")
+    references = {"keep_id": validation.check_identifier("keep_id", keep_id)}
     return references | {
-        f"duplicates.{index}": validation.check_identifier(f"duplicates.{index}", reference)
+        f"duplicate_ids.{index}": validation.check_identifier(f"duplicate_ids.{index}", reference)
         for index, reference in enumerate(duplicate_list)
     }
 
@@ -346,15 +350,15 @@ def _vector_text(row: Row) -> str:
     )
 
 
-def list_merges(engine: Engine, *, limit: object, before: object) -> ListMergesResponse:
+def list_merges(engine: Engine, *, limit: object, cursor: object) -> ListMergesResponse:
     """List the merges of the namespace, newest first."""
     merge_limit = validation.check_integer("limit", limit, minimum=1, maximum=limits.LISTED_MERGES)
-    checked_before = None if before is None else validation.check_identifier("before", before)
+    before = None if cursor is None else validation.check_identifier("cursor", cursor)
     row = engine.graph.run(
-        statements.list_merges(engine.namespace, before=checked_before, limit=merge_limit + 1)
+        statements.list_merges(engine.namespace, before=before, limit=merge_limit + 1)
     )[0]
     if not row["before_exists"]:
-        raise NotFoundError("before: there is no such merge")
+        raise NotFoundError("cursor: the merge at which it stands does not exist any more")
     page = row["merges"][:merge_limit]
     undo_orders = {
         merge["id"]: merge
@@ -369,7 +373,7 @@ def list_merges(engine: Engine, *, limit: object, before: object) -> ListMergesR
             if merge["id"] in undo_orders
         ],
         total_merges=row["total"],
-        truncated=len(row["merges"]) > merge_limit,
+        next_cursor=page[-1]["id"] if len(row["merges"]) > merge_limit else None,
     )
 
 

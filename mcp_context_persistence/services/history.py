@@ -18,6 +18,8 @@ from mcp_context_persistence.services.cursors import (
     write_cursor,
 )
 
+_MISSING = "conversation_id: there is no such conversation"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Range:
@@ -27,6 +29,8 @@ class Range:
         forward: Whether the first messages of the range are loaded, not the last ones.
         before_position, after_position: Positions outside of the range.
         before_ms, after_ms: Times outside of the range, in milliseconds since 1970.
+        leaf_id: A message of the branch; None for the current branch.
+        all_branches: Whether messages of all branches are loaded.
     """
 
     forward: bool = False
@@ -34,6 +38,8 @@ class Range:
     before_ms: int | None = None
     after_position: int | None = None
     after_ms: int | None = None
+    leaf_id: str | None = None
+    all_branches: bool = False
 
 
 def load_history(
@@ -44,23 +50,27 @@ def load_history(
     before: object = None,
     after: object = None,
     cursor: object = None,
+    leaf_id: object = None,
+    all_branches: object = False,
 ) -> LoadConversationHistoryResponse:
     """Load the last messages of a conversation, or of a range of it, oldest first."""
     checked_id = validation.check_identifier("conversation_id", conversation_id)
-    max_messages = limits.MESSAGES_PER_CONVERSATION
-    message_limit = (
-        max_messages
-        if limit is None
-        else validation.check_integer("limit", limit, minimum=1, maximum=max_messages)
-    )
+    message_limit = _read_limit(limit)
     before_id, before_ms = _read_bound("before", before)
     after_id, after_ms = _read_bound("after", after)
-    if cursor is None:
-        message_range = Range(forward=after is not None, before_ms=before_ms, after_ms=after_ms)
-    elif before is None and after is None:
-        message_range = _read_cursor(checked_id, cursor)
-    else:
-        raise ValidationError("cursor: give a cursor, or before and after, not both")
+    branch_id, has_all = _read_branch(leaf_id, all_branches)
+    start = Range(
+        forward=after is not None,
+        before_ms=before_ms,
+        after_ms=after_ms,
+        leaf_id=branch_id,
+        all_branches=has_all,
+    )
+    if cursor is not None and (before is not None or start != Range()):
+        raise ValidationError(
+            "cursor: give a cursor, or before, after, leaf_id and all_branches, not both"
+        )
+    message_range = start if cursor is None else _read_cursor(checked_id, cursor)
     rows = engine.graph.run(
         statements.load(
             engine.namespace,
@@ -72,11 +82,57 @@ def load_history(
         )
     )
     if not rows:
-        raise NotFoundError("conversation_id: there is no such conversation")
-    for field, key, time_ms in (("before", before_id, before_ms), ("after", after_id, after_ms)):
-        if key is not None and time_ms is None and rows[0][f"{field}_position"] is None:
+        raise NotFoundError(_MISSING)
+    _require_messages(
+        rows[0],
+        before=before_id if before_ms is None else None,
+        after=after_id if after_ms is None else None,
+        leaf_id=branch_id,
+    )
+    row, message_range = rows[0], _resolve_bounds(message_range, rows[0])
+    if row["is_tree"]:
+        row, message_range = _load_branches(engine, row, message_range, limit=message_limit + 1)
+    return _build_response(checked_id, row, message_range, limit=message_limit)
+
+
+def _read_limit(limit: object) -> int:
+    largest = limits.MESSAGES_PER_CONVERSATION
+    if limit is None:
+        return largest
+    return validation.check_integer("limit", limit, minimum=1, maximum=largest)
+
+
+def _require_messages(row: Row, **ids: str | None) -> None:
+    """Refuse the ids of messages that the conversation does not have."""
+    for field, key in ids.items():
+        if key is not None and row[f"{field.removesuffix('_id')}_position"] is None:
             raise NotFoundError(f"{field}: the conversation has no such message")
-    return _build_response(checked_id, rows[0], message_range, limit=message_limit)
+
+
+def _resolve_bounds(message_range: Range, row: Row) -> Range:
+    """Return the range with the positions of the messages that bound it."""
+    for field in ("before", "after"):
+        if (position := row[f"{field}_position"]) is not None:
+            message_range = replace(
+                message_range, **{f"{field}_position": position, f"{field}_ms": None}
+            )
+    return message_range
+
+
+def _load_branches(
+    engine: Engine, row: Row, message_range: Range, *, limit: int
+) -> tuple[Row, Range]:
+    """Load the messages of a conversation with branches; later pages are of the same branch."""
+    rows = engine.graph.run(
+        statements.load_branches(
+            engine.namespace, row["conversation"]["id"], limit=limit, **asdict(message_range)
+        )
+    )
+    if not rows:
+        raise NotFoundError(_MISSING)
+    if not message_range.all_branches:
+        message_range = replace(message_range, leaf_id=rows[0]["leaf_id"])
+    return {**row, **rows[0]}, message_range
 
 
 def _build_response(
@@ -91,14 +147,25 @@ def _build_response(
         messages=messages,
         message_count=len(messages),
         total_messages=row["total"],
-        next_cursor=_write_cursor(conversation_id, row, message_range, page)
+        next_cursor=_write_cursor(conversation_id, message_range, page)
         if len(page) < len(stored)
         else None,
+        leaf_id=row.get("leaf_id"),
         project_path=conversation["project_path"],
         metadata=load_stored(conversation["metadata"], "metadata of a conversation"),
         created_at=timestamps.from_milliseconds(conversation["created_ms"]),
         updated_at=timestamps.from_milliseconds(conversation["updated_ms"]),
     )
+
+
+def _read_branch(leaf_id: object, all_branches: object) -> tuple[str | None, bool]:
+    """Return the message whose branch is loaded, and whether all branches are."""
+    has_all = validation.check_flag("all_branches", all_branches)
+    if leaf_id is None:
+        return None, has_all
+    if has_all:
+        raise ValidationError("leaf_id: give leaf_id or all_branches, not both")
+    return validation.check_identifier("leaf_id", leaf_id), False
 
 
 @validation.reads_argument
@@ -121,30 +188,27 @@ def _read_bound(field: str, value: object) -> tuple[str | None, int | None]:
     return key, first if field == "before" else last
 
 
-def _write_cursor(conversation_id: str, row: Row, message_range: Range, page: list[Row]) -> str:
+def _write_cursor(conversation_id: str, message_range: Range, page: list[Row]) -> str:
     """Return a cursor: the rest of the range, as positions, which stay when messages are added."""
-    bounded = {
-        f"{field}_{unit}": value
-        for field in ("before", "after")
-        if (position := row[f"{field}_position"]) is not None
-        for unit, value in (("position", position), ("ms", None))
-    }
     edge = (
         {"after_position": page[-1]["position"]}
         if message_range.forward
         else {"before_position": page[0]["position"]}
     )
-    rest = astuple(replace(message_range, **{**bounded, **edge}))
+    rest = astuple(replace(message_range, **edge))
     return write_cursor(identifiers.digest(conversation_id), *rest)
 
 
 def _read_cursor(conversation_id: str, value: object) -> Range:
     """Return the range that a cursor of this conversation stands for."""
-    forward, *numbers = read_cursor(
-        value, count=5, digest=identifiers.digest(conversation_id), owner="conversation"
+    forward, *numbers, leaf_id, all_branches = read_cursor(
+        value, count=7, digest=identifiers.digest(conversation_id), owner="conversation"
     )
-    if not isinstance(forward, bool) or not all(
-        number is None or is_number(number) for number in numbers
+    if (
+        not isinstance(forward, bool)
+        or not isinstance(all_branches, bool)
+        or not isinstance(leaf_id, str | None)
+        or not all(number is None or is_number(number) for number in numbers)
     ):
         raise ValidationError(INVALID)
     before_position, before_ms, after_position, after_ms = numbers
@@ -154,4 +218,6 @@ def _read_cursor(conversation_id: str, value: object) -> Range:
         before_ms=before_ms,
         after_position=after_position,
         after_ms=after_ms,
+        leaf_id=leaf_id,
+        all_branches=all_branches,
     )

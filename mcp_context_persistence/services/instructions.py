@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any, cast, get_args
 
 from mcp_context_persistence.ingest.extraction.instruction_cues import (
@@ -33,6 +34,14 @@ STATUSES = ("active", "superseded", "retired")
 ALWAYS = "always"
 
 Stated = list[tuple[MessageDiff, InstructionSentence]]
+
+
+@lru_cache(maxsize=1024)
+def find_addresses(content: str) -> frozenset[tuple[str, str]]:
+    """Return the addresses of the instructions, preferences and facts in a user's message."""
+    return frozenset(
+        (sentence.subject, sentence.attribute) for sentence in find_instructions(content)
+    )
 
 
 def find_stated(messages: Sequence[MessageDiff]) -> Stated:

@@ -18,6 +18,7 @@ from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services.conversations import ConversationSave, build_messages
 from mcp_context_persistence.services.message_deletion import build_decision_texts
 
+_MESSAGE = "messages.0: "
 _FIELD = "messages.0."
 _MISSING = "message_id: there is no such message"
 
@@ -40,13 +41,18 @@ def update_message(
 
 def _check_changes(changes: Mapping[str, object]) -> dict[str, Any]:
     """Return the checked values of the fields that change."""
-    fields = {"role": "user", "content": "text", **changes}
-    try:
-        message = checked_models.conversation("update", [fields]).messages[0]
-    except ValidationError as error:
-        raise ValidationError(str(error).replace(_FIELD, "")) from error.__cause__
-    names = {*changes, "parts"} if "content" in changes else changes  # parts have the text, too
-    return {name: getattr(message, name) for name in names}
+    checked: dict[str, Any] = {}
+    for name, value in changes.items():
+        fields = {"role": "user", "content": "text", name: value}
+        try:
+            message = checked_models.conversation("update", [fields]).messages[0]
+        except ValidationError as error:
+            text = str(error).replace(_FIELD, "").replace(_MESSAGE, f"{name}: ")
+            raise ValidationError(text) from error.__cause__
+        checked[name] = getattr(message, name)
+        if name == "content":
+            checked["parts"] = message.parts  # they have the text, too
+    return checked
 
 
 def _update(

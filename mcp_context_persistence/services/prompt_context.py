@@ -1,7 +1,8 @@
 """The prompt context: a search, and a text made of its best results."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.queries.prompt_context import builder, excerpts, graph_context
+from mcp_context_persistence.queries.prompt_context.excerpts import GraphFacts
 from mcp_context_persistence.queries.prompt_context.fitting import TokenCounter
 from mcp_context_persistence.queries.prompt_context.instructions import (
     ApplyingInstruction,
@@ -16,6 +18,8 @@ from mcp_context_persistence.queries.prompt_context.instructions import (
     find_applying,
     fit_section,
 )
+from mcp_context_persistence.queries.prompt_context.superseded import add_changes
+from mcp_context_persistence.queries.search import recipes
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.confidence import LOW_CONFIDENCE, Confidence
 from mcp_context_persistence.queries.search.filters import (
@@ -27,10 +31,23 @@ from mcp_context_persistence.queries.search.query_terms import extract_terms
 from mcp_context_persistence.queries.search.request import SearchRequest
 from mcp_context_persistence.queries.search.retrieval import read_whole_texts
 from mcp_context_persistence.responses.context import BuildContextResponse, Citation
+from mcp_context_persistence.runtime.config.argument_defaults import UNSET
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import search
 from mcp_context_persistence.services.exclusions import Exclusions
 from mcp_context_persistence.services.instructions import build_instruction
+
+_DEFAULT_RECIPES = {"conversation": recipes.DEFAULT, "time": recipes.TIMELINE}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Layout:
+    """How the text is made: arguments of `build_context`."""
+
+    budget: int
+    diversity: float
+    order: builder.Order
+    count_tokens: TokenCounter
 
 
 def build_context(
@@ -41,6 +58,7 @@ def build_context(
     diversity: object,
     instruction_share: object,
     min_relevance: object,
+    order: object,
     count_tokens: Callable[[str], int] | None,
 ) -> BuildContextResponse:
     """Search, and make a text of the best results.
@@ -51,29 +69,22 @@ def build_context(
     budget = validation.check_integer(
         "token_budget", token_budget, minimum=1, maximum=limits.TOKEN_BUDGET
     )
-    similarity = validation.check_share("diversity", diversity)
     share = validation.check_share("instruction_share", instruction_share)
     lowest = validation.check_share("min_relevance", min_relevance)
-    count = _choose_counter(engine, count_tokens)
+    layout = _Layout(
+        budget=budget,
+        diversity=validation.check_share("diversity", diversity),
+        order=_read_order(order),
+        count_tokens=_choose_counter(engine, count_tokens),
+    )
     ranked, notes, applying = engine.embeddings.retry_when_stale(
         lambda: _search(engine, request, with_instructions=share > 0)
     )
-    section = fit_section(applying, budget=int(budget * share), count_tokens=count)
     is_noise = ranked.confidence is not None and ranked.confidence.relevance < lowest
-    scored = [] if is_noise else [(entry.score, entry.candidate) for entry in ranked.scored]
-    texts, facts = _read_texts(
-        engine, _leave_out_repeated(scored, section), budget, entities=similarity > 0
-    )
-    section, context = builder.build_with_section(
-        texts,
-        section,
-        words=request.terms.words,
-        variants=request.terms.variants,
-        budget=budget,
-        count_tokens=count,
-        facts=facts,
-        diversity=similarity,
-    )
+    if is_noise:
+        ranked = replace(ranked, scored=[], changes={})
+    section = fit_section(applying, budget=int(budget * share), count_tokens=layout.count_tokens)
+    section, context = _build_text(engine, request, ranked, section=section, layout=layout)
     return BuildContextResponse(
         query=request.query,
         text=context.text,
@@ -84,22 +95,43 @@ def build_context(
         token_budget=budget,
         notes=[
             *_warn_of_noise(ranked.confidence, is_noise=is_noise),
-            *([] if context.scored or is_noise else [_explain_empty(scored, request.filters)]),
+            *([] if context.scored or is_noise else [_explain_empty(ranked, request.filters)]),
             *notes,
         ],
     )
 
 
-def _read_texts(
-    engine: Engine, scored: Sequence[tuple[float, Candidate]], budget: int, *, entities: bool
-) -> tuple[Sequence[tuple[float, Candidate]], excerpts.GraphFacts]:
-    """Return the results that have a text, with whole texts and facts of the relevant ones."""
-    texts = builder.select_texts(scored)
-    relevant = [candidate for _, _, candidate in builder.select_relevant(texts, budget=budget)]
-    texts = _complete(engine, texts, relevant)
-    return texts, graph_context.read_facts(
-        engine.graph.run, engine.namespace, relevant, entities=entities
+def _build_text(
+    engine: Engine,
+    request: SearchRequest,
+    ranked: Ranked,
+    *,
+    section: InstructionSection,
+    layout: _Layout,
+) -> tuple[InstructionSection, builder.PromptContext]:
+    """Build the text of the results, below the section with the instructions."""
+    texts, facts = _read_texts(
+        engine,
+        scored=_leave_out_repeated(_pair_scores(ranked), section, ranked.changes),
+        changes=ranked.changes,
+        budget=None if layout.order == "time" else layout.budget,
+        entities=layout.diversity > 0,
     )
+    return builder.build_with_section(
+        texts,
+        section,
+        words=request.terms.words,
+        variants=request.terms.variants,
+        budget=layout.budget,
+        count_tokens=layout.count_tokens,
+        facts=facts,
+        diversity=layout.diversity,
+        order=layout.order,
+    )
+
+
+def _pair_scores(ranked: Ranked) -> list[tuple[float, Candidate]]:
+    return [(entry.score, entry.candidate) for entry in ranked.scored]
 
 
 def _warn_of_noise(confidence: Confidence | None, *, is_noise: bool) -> list[str]:
@@ -112,20 +144,39 @@ def _warn_of_noise(confidence: Confidence | None, *, is_noise: bool) -> list[str
     ]
 
 
+def _read_order(order: object) -> builder.Order:
+    return cast("builder.Order", validation.check_choice("order", order, builder.ORDERS))
+
+
 def read_request(
-    engine: Engine, query: object, *, filters: object, recipe: object, exclusions: Exclusions
+    engine: Engine,
+    query: object,
+    *,
+    filters: object,
+    recipe: object,
+    order: object,
+    exclusions: Exclusions,
 ) -> SearchRequest:
     """Check the arguments of the search and build its request.
+
+    Args:
+        engine: Has the settings.
+        query: The query.
+        filters: See `SearchFilters`.
+        recipe: As `build_context` takes it; `UNSET` where it was left out. The order decides then.
+        order: The order of the texts.
+        exclusions: What is not returned.
 
     Raises:
         ValidationError: An argument is not valid.
     """
+    default_recipe = _DEFAULT_RECIPES[_read_order(order)]
     text = validation.check_text("query", query, characters=limits.QUERY_CHARACTERS)
     return SearchRequest(
         query=text,
         terms=extract_terms(text, engine.config.text_language),
         filters=exclusions.read_filters(filters),
-        recipe=search.read_recipe_argument(engine, recipe),
+        recipe=search.read_recipe_argument(engine, default_recipe if recipe is UNSET else recipe),
         now_ms=now_ms(),
     )
 
@@ -150,9 +201,15 @@ def _search(
 
 
 def _leave_out_repeated(
-    scored: Sequence[tuple[float, Candidate]], section: InstructionSection
+    scored: Sequence[tuple[float, Candidate]],
+    section: InstructionSection,
+    changes: Mapping[str, Candidate],
 ) -> list[tuple[float, Candidate]]:
-    """Return the results without messages that say no more than the instructions shown."""
+    """Return the results without messages that say no more than the instructions shown.
+
+    A message that supersedes another one stays, so that both are shown.
+    """
+    later_ids = {later.id for later in changes.values()}
     texts: dict[str, list[str]] = {}
     for entry in section.instructions:
         texts.setdefault(entry.item["message_id"] or "", []).append(entry.item["content"])
@@ -160,7 +217,7 @@ def _leave_out_repeated(
         (score, candidate)
         for score, candidate in scored
         if candidate.kind != "message"
-        or candidate.id not in texts
+        or candidate.id not in texts.keys() - later_ids
         or _says_more(candidate.content or "", texts[candidate.id])
     ]
 
@@ -170,6 +227,41 @@ def _says_more(content: str, texts: Sequence[str]) -> bool:
     for text in texts:
         content = content.replace(text, "")
     return any(map(str.isalnum, content))
+
+
+def _read_texts(
+    engine: Engine,
+    *,
+    scored: Sequence[tuple[float, Candidate]],
+    changes: Mapping[str, Candidate],
+    budget: int | None,
+    entities: bool,
+) -> tuple[list[tuple[float, Candidate]], GraphFacts]:
+    """Return the results with a text, and what is known about them.
+
+    The relevant ones are whole.
+
+    Args:
+        engine: Has the database.
+        scored: The results with their scores.
+        changes: For each id of a superseded message the message that supersedes it.
+        budget: The token budget, by which texts are relevant; None for a timeline, which has short
+            parts of many texts.
+        entities: Whether the entities that the texts mention are needed.
+    """
+    texts = builder.select_texts(scored)
+    if budget is None:
+        relevant = [candidate for _, candidate in texts]
+    else:
+        relevant = [candidate for _, _, candidate in builder.select_relevant(texts, budget=budget)]
+        texts = _complete(engine, texts, relevant)
+    facts = graph_context.read_facts(
+        engine.graph.run,
+        engine.namespace,
+        relevant,
+        entities=entities and budget is not None,
+    )
+    return texts, add_changes(facts, relevant, changes)
 
 
 def _complete(
@@ -185,15 +277,15 @@ def _complete(
     ]
 
 
-def _explain_empty(scored: Sequence[tuple[float, Candidate]], filters: Filters) -> str:
+def _explain_empty(ranked: Ranked, filters: Filters) -> str:
     if not excerpts.CITATION_PREFIXES.keys() & set(filters.kinds):
         return (
             "entities have no text to show: content_types must also name message, conversation, "
             "decision or document"
         )
-    if not scored:
+    if not ranked.scored:
         return "nothing was found"
-    if not builder.select_texts(scored):
+    if not builder.select_texts(_pair_scores(ranked)):
         return "only entities or conversations were found, which have no text to show"
     return "nothing that was found fits into the budget"
 

@@ -36,7 +36,7 @@ from mcp_context_persistence.runtime.config.argument_defaults import UNSET
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import conversations
 from mcp_context_persistence.services.exclusions import NO_EXCLUSIONS, Exclusions
-from mcp_context_persistence.services.instructions import read_instructions
+from mcp_context_persistence.services.instructions import find_addresses, read_instructions
 
 
 def read_request(
@@ -159,7 +159,7 @@ def search_hybrid(engine: Engine, request: SearchRequest) -> SearchHybridRespons
         mode=request.mode,
         results=results,
         total_results=len(results),
-        best_score=results[0].similarity_score if results else None,
+        best_score=max((result.similarity_score for result in results), default=None),
         confidence=answer.confidence,
         notes=list(answer.notes),
     )
@@ -197,6 +197,7 @@ def build_search_context(engine: Engine, query: str | None) -> hybrid_search.Sea
         namespace=engine.namespace,
         vector=vector,
         score_texts=cross_encoder.score if cross_encoder else None,
+        find_addresses=find_addresses,
     )
 
 

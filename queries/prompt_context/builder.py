@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 from mcp_context_persistence.queries.prompt_context.excerpts import (
     CITATION_PREFIXES,
@@ -23,10 +23,14 @@ from mcp_context_persistence.queries.prompt_context.selection import (
     required_share,
     select_excerpts,
 )
+from mcp_context_persistence.queries.prompt_context.superseded import leave_out_alone
+from mcp_context_persistence.queries.prompt_context.timeline import select_timeline, time_order
 from mcp_context_persistence.queries.prompt_context.windows import QueryWords
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.ranker import SOFTNESS
 
+Order = Literal["conversation", "time"]
+ORDERS: tuple[Order, ...] = ("conversation", "time")
 DIVERSITY = 0.1
 MIN_RELEVANCE = 0.09  # below which results are noise
 # Of the budget that the parts of a text may have; less where the whole text has more tokens.
@@ -95,6 +99,7 @@ def build(
     count_tokens: TokenCounter,
     facts: GraphFacts = NO_FACTS,
     diversity: float = DIVERSITY,
+    order: Order = "conversation",
 ) -> PromptContext:
     """Select the best results, add messages that make them readable, and put them in order.
 
@@ -107,18 +112,32 @@ def build(
         facts: What the graph says about the results.
         diversity: The least similarity of two texts of one conversation, or of one community of
             entities, 0 to 1.
+        order: `conversation` keeps the texts of a conversation together. `time` makes a timeline of
+            short excerpts, to which `diversity` does not apply.
     """
-    relevant = select_relevant(select_texts(scored), budget=budget)
+    texts = select_texts(scored)
+    query_words = QueryWords(words=words, variants=variants or {})
+    relevant = [] if order == "time" else select_relevant(texts, budget=budget)
     for share in BUDGET_SHARES:
-        excerpts = make_excerpts(
-            relevant,
-            words=QueryWords(words=words, variants=variants or {}),
-            budget=int(budget * share),
-            count_tokens=count_tokens,
-            facts=facts,
-        )
-        selected = select_excerpts(excerpts, budget=int(budget * share), diversity=diversity)
-        context = _fit(selected, budget=budget, count_tokens=count_tokens)
+        share_budget = int(budget * share)
+        if order == "time":
+            selected = select_timeline(
+                texts,
+                words=query_words,
+                budget=share_budget,
+                count_tokens=count_tokens,
+                facts=facts,
+            )
+        else:
+            excerpts = make_excerpts(
+                relevant,
+                words=query_words,
+                budget=share_budget,
+                count_tokens=count_tokens,
+                facts=facts,
+            )
+            selected = select_excerpts(excerpts, budget=share_budget, diversity=diversity)
+        context = _fit(selected, budget=budget, count_tokens=count_tokens, order=order)
         if context.text or not selected:
             return context
     return PromptContext(text="", tokens=0, scored=())
@@ -157,14 +176,16 @@ def build_with_section(
     return section, build(scored, budget=budget, count_tokens=count_tokens, **options)
 
 
-def _fit(excerpts: Sequence[Excerpt], *, budget: int, count_tokens: TokenCounter) -> PromptContext:
+def _fit(
+    excerpts: Sequence[Excerpt], *, budget: int, count_tokens: TokenCounter, order: Order
+) -> PromptContext:
     """Return the excerpts as a text, without the least relevant ones where it is too long.
 
     The parts were counted one by one, so that the whole text may have more tokens.
     """
     selected = list(excerpts)
     while selected:
-        ordered = _order(selected)
+        ordered = sorted(selected, key=time_order) if order == "time" else _order(selected)
         text = _render(ordered)
         (tokens,) = count_tokens([text])
         if tokens <= budget:
@@ -174,6 +195,7 @@ def _fit(excerpts: Sequence[Excerpt], *, budget: int, count_tokens: TokenCounter
                 scored=tuple((excerpt.score, excerpt.candidate) for excerpt in ordered),
             )
         selected.remove(min(selected, key=lambda excerpt: excerpt.share))
+        selected = leave_out_alone(selected)
     return PromptContext(text="", tokens=0, scored=())
 
 

@@ -28,10 +28,14 @@ class GraphFacts:
         entities: The entities that each text mentions or is about.
         evidence: For a decision the last message of its conversation that supports it: `position`
             and `timestamp_ms`.
+        marks: For messages that changed or were changed, what is shown beside the citation.
+        later: For a superseded message the message that supersedes it.
     """
 
     entities: Mapping[str, Sequence[str]] = field(default_factory=dict)
     evidence: Mapping[str, Row] = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
+    later: Mapping[str, str] = field(default_factory=dict)
 
 
 NO_FACTS = GraphFacts()
@@ -55,6 +59,8 @@ class Excerpt:
         position: Its position in the conversation; None for a text that is ordered by time.
         timestamp_ms: Its time, milliseconds since 1970 UTC.
         source_id: Id of its conversation or document.
+        later_key: The citation key of the message that supersedes it, without which it is not
+            shown; None if there is none.
     """
 
     candidate: Candidate
@@ -69,6 +75,7 @@ class Excerpt:
     position: float | None
     timestamp_ms: int | None
     source_id: str
+    later_key: str | None = None
 
     def cost(self, headings: Mapping[str, set[str]]) -> int:
         """Return the tokens that it adds to a context.
@@ -101,7 +108,7 @@ def make_excerpts(
     """
     candidates = [candidate for _, _, candidate in results]
     headings = [_headings(candidate, facts) for candidate in candidates]
-    labels = [_labels(candidate) for candidate in candidates]
+    labels = [_labels(candidate, facts) for candidate in candidates]
     fitter = TextFitter(count_tokens, budget=budget, words=words)
     lines = fitter.fit(
         [_content(candidate) for candidate in candidates],
@@ -133,6 +140,7 @@ def make_excerpts(
             position=_position(candidate, facts),
             timestamp_ms=_timestamp_ms(candidate, facts),
             source_id=_source_id(candidate),
+            later_key=facts.later.get(citation_key(candidate)),
         )
         for (score, share, candidate), own_headings, line in zip(
             results, headings, lines, strict=True
@@ -154,9 +162,10 @@ def encode_id(item_id: str) -> str:
     return item_id.replace("%", "%25").replace("[", "%5B").replace("]", "%5D")
 
 
-def _labels(candidate: Candidate) -> tuple[str, ...]:
+def _labels(candidate: Candidate, facts: GraphFacts) -> tuple[str, ...]:
     """Return the citation alone, and the citation with the author if there is one."""
-    citation = f"[{citation_key(candidate)}] "
+    key = citation_key(candidate)
+    citation = f"[{key}] ({facts.marks[key]}) " if key in facts.marks else f"[{key}] "
     author = _author(candidate)
     return (citation, f"{citation}{author}: ") if author else (citation,)
 
@@ -192,16 +201,19 @@ def _position(candidate: Candidate, facts: GraphFacts) -> float | None:
     return evidence["position"] + 0.5 if evidence else candidate.position
 
 
+def format_day(timestamp_ms: int) -> str:
+    """Return a day such as `5 April 2024`."""
+    date = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+    return f"{date.day} {_MONTHS[date.month]} {date.year}"
+
+
 def _headings(candidate: Candidate, facts: GraphFacts) -> tuple[str, str]:
     """Return the heading of the source, and the heading of its further days.
 
     The source is not named if the citation contains its id.
     """
     timestamp_ms, source_id = _timestamp_ms(candidate, facts), _source_id(candidate)
-    day = ""
-    if timestamp_ms is not None:
-        date = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
-        day = f"{date.day} {_MONTHS[date.month]} {date.year}"
+    day = "" if timestamp_ms is None else format_day(timestamp_ms)
     is_in_citation = (
         f"{candidate.id}:".startswith(f"{source_id}:") or candidate.document_id == source_id
     )

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from mcp_context_persistence.queries.prompt_context import redundancy
 from mcp_context_persistence.queries.prompt_context.excerpts import Excerpt
+from mcp_context_persistence.queries.prompt_context.superseded import find_changed, leave_out_alone
 
 MAX_RELEVANCE = 0.97  # of all relevance, after which the selection ends
 # Share of all relevance that a full budget must have if all of its texts were like a selected one.
@@ -26,7 +27,8 @@ def select_excerpts(excerpts: Sequence[Excerpt], *, budget: int, diversity: floa
 
     This is maximal marginal relevance (Carbonell and Goldstein 1998) for each token: the value of
     an excerpt falls with its similarity to the selected ones. Connecting messages follow an
-    excerpt.
+    excerpt, and so do the messages that supersede it, without which it is left out, or that it
+    supersedes.
 
     Args:
         excerpts: The excerpts.
@@ -50,7 +52,9 @@ def select_excerpts(excerpts: Sequence[Excerpt], *, budget: int, diversity: floa
         if remaining[best].cost(headings) > free_tokens:
             del remaining[best]
             continue
-        for index in [best, *_find_connecting(remaining[best], remaining, selected)]:
+        changed = find_changed(remaining[best], remaining)
+        connecting = _find_connecting(remaining[best], remaining, selected)
+        for index in dict.fromkeys([best, *changed, *connecting]):
             cost = remaining[index].cost(headings)
             if cost <= free_tokens:
                 excerpt = remaining.pop(index)
@@ -62,7 +66,7 @@ def select_excerpts(excerpts: Sequence[Excerpt], *, budget: int, diversity: floa
                     similarity[other_index] = max(
                         similarity[other_index], _similarity(other_excerpt, excerpt, diversity)
                     )
-    return selected
+    return leave_out_alone(selected)
 
 
 def _similarity(excerpt: Excerpt, selected: Excerpt, diversity: float) -> float:

@@ -55,7 +55,7 @@ from mcp_context_persistence.queries.search.query_terms import (
 from mcp_context_persistence.queries.search.word_counts import (
     WordCounts,
     find_identifiers,
-    split_words,
+    split_cased_words,
 )
 from mcp_context_persistence.queries.temporal.query_dates import NO_DATES, QueryDates, TimeRange
 
@@ -205,7 +205,7 @@ def analyze_messages(
         assistant_share: How far the messages are from chats with an assistant, 0 to 1.
     """
     texts = [(message.content or "").lower() for message in messages]
-    words_by_text = split_words(texts)
+    words_by_text = split_cased_words([message.content or "" for message in messages])
     window = REGION_RADIUS if for_passages else NEIGHBOR_RADIUS
     neighbors = MessageNeighbors(messages, window=window)
     counts = WordCounts(query.words, words_by_text, query.stems)

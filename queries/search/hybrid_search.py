@@ -1,17 +1,28 @@
 """The hybrid search: retrieval, ranking and score fusion, in order.
 
 The order of the first results does not depend on how many are requested: they are ranked among the
-same candidates. Only where these are fewer than requested, more are retrieved, which follow them.
+same candidates, and the same of them are compared for changes. Only where these are fewer than
+requested, more are retrieved, which follow them. A timeline is spread over the whole history, so
+its results depend on how many there are.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.driver.statement import Run
 from mcp_context_persistence.queries.search import score_fusion
 from mcp_context_persistence.queries.search.authors import are_from_meetings, read_authors
-from mcp_context_persistence.queries.search.candidate import Candidates, ScoredCandidate
+from mcp_context_persistence.queries.search.candidate import (
+    Candidate,
+    Candidates,
+    ScoredCandidate,
+)
+from mcp_context_persistence.queries.search.changes import (
+    FindAddresses,
+    find_changes,
+    put_changes_first,
+)
 from mcp_context_persistence.queries.search.confidence import (
     Confidence,
     measure_confidence,
@@ -31,12 +42,14 @@ from mcp_context_persistence.queries.search.retrieval import (
     QueryVector,
     Retrieval,
 )
+from mcp_context_persistence.queries.search.time_spread import order_by_time
 from mcp_context_persistence.queries.temporal.query_dates import (
     NO_DATES,
     QueryDates,
     find_query_dates,
 )
 
+CHANGE_DEPTH = 40  # results that are compared with each other
 RANKED_TOGETHER = 30  # results of other kinds than messages, of each retriever
 DATE_ONLY_FACTOR = 3.0  # of the weight `time` where a query names nothing but a time
 _GENERAL_WORD_LIST = """
@@ -56,12 +69,14 @@ class SearchContext:
         namespace: The namespace; nothing else is seen.
         vector: The vector of the query; None for the modes `keyword` and `graph`.
         score_texts: The cross-encoder, where one is configured.
+        find_addresses: Returns the addresses of the instructions and facts in a text.
     """
 
     run: Run
     namespace: str
     vector: QueryVector | None = None
     score_texts: ScoreTexts | None = None
+    find_addresses: FindAddresses | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +89,7 @@ class Ranked:
         query: What the ranker knows of the query; None in modes without it.
         is_meeting: Whether passages were looked for because most candidates are from meetings.
         confidence: How certain the search is; None where it is not known.
+        changes: For each id of a superseded message the message that supersedes it.
     """
 
     scored: Sequence[ScoredCandidate]
@@ -81,23 +97,48 @@ class Ranked:
     query: RankingQuery | None = None
     is_meeting: bool = False
     confidence: Confidence | None = None
+    changes: Mapping[str, Candidate] = field(default_factory=dict)
+
+
+def search_hybrid(context: SearchContext, request: SearchRequest) -> Ranked:
+    """Return the results of mode `hybrid`: the best ones, or those of a timeline in its order."""
+    if not request.recipe.time_segments:
+        return rank_candidates(context, request, limit=request.limit)
+    ranked = rank_candidates(context, request, depth=max(LIMIT, request.limit))
+    return replace(
+        ranked,
+        scored=order_by_time(
+            ranked.scored, segments=request.recipe.time_segments, limit=request.limit
+        ),
+    )
 
 
 def rank_candidates(
-    context: SearchContext, request: SearchRequest, *, limit: int = UNLIMITED
+    context: SearchContext,
+    request: SearchRequest,
+    *,
+    limit: int = UNLIMITED,
+    depth: int = LIMIT,
 ) -> Ranked:
     """Score the candidates of mode `hybrid`. In meetings, passages are looked for.
 
-    Long texts may be cut.
+    A superseded message comes after the one that supersedes it. Long texts may be cut.
 
     Args:
         context: What the search works with.
         request: The request.
         limit: How many to return, whatever the request says.
+        depth: How many candidates each retriever returns, at least.
     """
-    ranked = _rank_together(context, request, limit=limit)
-    if len(ranked.scored) >= limit or limit == UNLIMITED or not _is_cut_off(ranked.candidates):
-        return ranked
+    is_limited = limit < UNLIMITED
+    ranked = _mark_changes(
+        context,
+        request,
+        _rank_together(context, request, limit=max(limit, CHANGE_DEPTH), depth=depth),
+        depth=CHANGE_DEPTH if is_limited else UNLIMITED,
+    )
+    if not is_limited or len(ranked.scored) >= limit or not _is_cut_off(ranked.candidates):
+        return replace(ranked, scored=ranked.scored[:limit])
     deeper = _rank_together(context, request, limit=UNLIMITED, depth=limits.SEARCH_LIMIT)
     shown = {_identify(entry) for entry in ranked.scored}
     lowest = min((entry.score for entry in ranked.scored), default=1.0)
@@ -109,6 +150,17 @@ def rank_candidates(
     return replace(
         ranked, scored=[*ranked.scored, *additional][:limit], candidates=deeper.candidates
     )
+
+
+def _mark_changes(
+    context: SearchContext, request: SearchRequest, ranked: Ranked, *, depth: int
+) -> Ranked:
+    """Compare the best results, and put each superseded one after what supersedes it."""
+    best, rest = ranked.scored[:depth], ranked.scored[depth:]
+    changes = find_changes(
+        (entry.candidate for entry in best), request.query, context.find_addresses
+    )
+    return replace(ranked, scored=[*put_changes_first(best, changes), *rest], changes=changes)
 
 
 def _is_cut_off(candidates: Candidates) -> bool:
@@ -124,7 +176,7 @@ def _identify(entry: ScoredCandidate) -> tuple[str, str]:
 
 
 def _rank_together(
-    context: SearchContext, request: SearchRequest, *, limit: int, depth: int = LIMIT
+    context: SearchContext, request: SearchRequest, *, limit: int, depth: int
 ) -> Ranked:
     recipe = request.recipe
     candidates, query, weights = retrieve_candidates(context, request, recipe, depth=depth)

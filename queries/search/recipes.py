@@ -54,7 +54,7 @@ KIND_WEIGHTS: Mapping[str, str] = {
     "decisions": "decision",
     "instructions": "instruction",
 }
-DEFAULT = "balanced"
+DEFAULT, TIMELINE = "balanced", "timeline"
 FILE = Path(__file__).with_name("recipes.json")
 _INTEGERS = {
     "vector_candidates": (1, 500),
@@ -65,7 +65,9 @@ _INTEGERS = {
     "entity_candidates": (0, 200),
     "meeting_min_messages": (0, limits.MESSAGES_PER_CONVERSATION),
     "rerank_top_k": (0, 100),
+    "time_segments": (0, 100),
 }
+_NOT_WIDER = {"passage_window", "meeting_min_messages", "rerank_top_k", "time_segments"}
 _NUMBERS = {"recency": (0.0, 100.0), "half_life_days": (0.001, 100_000.0)}
 _KEYS = (*_INTEGERS, "weights", *_NUMBERS, "base")
 RENAMED_KEYS: Mapping[str, str] = {
@@ -105,6 +107,8 @@ class Recipe:
             counts as a meeting. Where most candidates are from meetings, the search is repeated
             with the recipe `exploratory`, because there answers are passages. 0 turns this off.
         rerank_top_k: Messages, at most, that a cross-encoder scores again, where one is configured.
+        time_segments: In how many parts the history is divided, over which the results are spread.
+            They are in the order of time then. 0 turns this off.
         weights: Weights by name, 1.0 where none is given.
         recency: What is added to the linear score of a message of this moment; the best messages
             have about 6.
@@ -119,6 +123,7 @@ class Recipe:
     entity_candidates: int = 0
     meeting_min_messages: int = 0
     rerank_top_k: int = 0
+    time_segments: int = 0
     weights: Mapping[str, float] = field(default_factory=dict)
     recency: float = 0.0
     half_life_days: float = 30.0
@@ -146,12 +151,13 @@ class Recipe:
         wider = {
             name: max(getattr(self, name), getattr(exploratory, name))
             for name in _INTEGERS
-            if name not in {"passage_window", "meeting_min_messages", "rerank_top_k"}
+            if name not in _NOT_WIDER
         }
         return replace(
             exploratory,
             **wider,
             rerank_top_k=self.rerank_top_k,
+            time_segments=self.time_segments,
             weights=self.weights,
             recency=self.recency,
             half_life_days=self.half_life_days,

@@ -18,8 +18,9 @@ from mcp_context_persistence.queries.search.hybrid_search import (
     Ranked,
     SearchContext,
     build_retrieval,
-    rank_candidates,
+    search_hybrid,
 )
+from mcp_context_persistence.queries.search.notes import write_notes
 from mcp_context_persistence.queries.search.request import SearchRequest
 from mcp_context_persistence.queries.search.retrieval import (
     GROWTH,
@@ -63,7 +64,7 @@ def search(context: SearchContext, request: SearchRequest) -> SearchAnswer:
     statements: dict[str, None] = {}
     if request.explain:
         context = replace(context, run=_record_names(context.run, statements))
-    notes = _write_notes(request)
+    notes = write_notes(request)
     if request.filters.metadata:
         filters, range_notes = resolve_filters(context.run, context.namespace, request.filters)
         request, notes = replace(request, filters=filters), [*notes, *range_notes]
@@ -73,7 +74,7 @@ def search(context: SearchContext, request: SearchRequest) -> SearchAnswer:
         results = _search_graph(context, request)
     else:
         if request.mode == "hybrid":
-            ranked = rank_candidates(context, request, limit=request.limit)
+            ranked = search_hybrid(context, request)
         else:
             ranked = _search_one_retriever(context, request)
         confidence = ranked.confidence.value if ranked.confidence else None
@@ -168,25 +169,6 @@ def _complete_texts(
         else entry
         for entry in scored
     ]
-
-
-def _write_notes(request: SearchRequest) -> list[str]:
-    """Return notes on how the query and the filters were understood."""
-    notes: list[str] = []
-    terms, filters = request.terms, request.filters
-    if terms.dropped_count and request.mode != "semantic":
-        notes.append(
-            f"the keyword search used only the {limits.QUERY_TERMS} most informative words "
-            f"of the query; {terms.dropped_count} were left out"
-        )
-    if not terms.words and request.mode != "semantic":
-        notes.append("the query has no words for the keyword search, only punctuation")
-    if filters.impossible_kinds:
-        notes.append(
-            "these kinds do not have what the filters ask for, so none of them is returned: "
-            + ", ".join(filters.impossible_kinds)
-        )
-    return notes
 
 
 def _record_names(run: Run, names: dict[str, None]) -> Run:

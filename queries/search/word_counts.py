@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mcp_context_persistence.kg.text.normalization import fold
 from mcp_context_persistence.kg.text.stemming import stem
+from mcp_context_persistence.kg.text.terms import split_into_pieces
 from mcp_context_persistence.kg.text.terms import tokenize as split_text
 from mcp_context_persistence.queries.search.query_terms import tokenize
 
@@ -16,7 +17,12 @@ Floats = NDArray[np.float64]
 K1, B = 1.2, 0.75  # Robertson and Zaragoza 2009
 _LONGEST_UNSTEMMED = 3  # letters
 _LONGEST_ENDING = 5
-_WORD = re.compile(r"[^\W_]+")
+# Upper and lower case of ASCII, for a fast look at where the parts of CamelCase begin.
+_CASES = bytes(
+    ord("A") if chr(code).isupper() else ord("a") if code < 128 and chr(code).islower() else code
+    for code in range(128)
+) + bytes(128)
+_CAMEL_CASE = re.compile(r"[A-Za-z0-9]*[a-z][A-Z][A-Za-z0-9]*")
 _ASCII_WORDS = bytes(
     code if code == 0 or (code < 128 and chr(code).isalnum()) else ord(" ") for code in range(256)
 )
@@ -68,6 +74,22 @@ class WordCounts:
         return shares
 
 
+def repeat_parts(text: str) -> str:
+    """Return a text with the parts of each name in CamelCase behind it."""
+    if b"aA" not in text.encode("ascii", "replace").translate(_CASES):
+        return text
+    return _CAMEL_CASE.sub(_add_parts, text)
+
+
+def _add_parts(match: re.Match[str]) -> str:
+    return " ".join([match.group(), *split_into_pieces(match.group())])
+
+
+def split_cased_words(texts: Sequence[str]) -> list[list[str]]:
+    """Return the words of each text as `split_words` does, with the parts of names in CamelCase."""
+    return split_words([repeat_parts(text).lower() for text in texts])
+
+
 def split_words(texts: Sequence[str]) -> list[list[str]]:
     """Return the runs of letters and digits of each text in lower case, folded.
 
@@ -89,7 +111,7 @@ def _find_root(word: str, known_stem: str | None) -> tuple[str, int]:
     """
     if known_stem:
         return known_stem, max(len(word), len(known_stem) + _LONGEST_ENDING)
-    longest = max(_WORD.findall(word), key=len, default=word)
+    longest = max(word.split("_"), key=len)  # A vowel sign of an Indic script is part of its word.
     if len(longest) <= _LONGEST_UNSTEMMED:
         return longest, len(longest)
     root = stem(longest)

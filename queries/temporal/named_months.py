@@ -33,7 +33,9 @@ _JOINT = r"\s{0,2}(?:(?:-|–|—|to|until|till|through|thru)|(?P<and>and|&|or))
 _YEAR = rf"""
 (?:(?:,?\s{{0,3}}|[-/])(?:of\s)?(?P<year>{YEAR})|,?\s{{1,3}}(?:of\s)?(?P<short_year>{SHORT_YEAR}))"""
 _BARE_MONTH = re.compile(
-    rf"(?<!\b[0-9]\s)(?<!\b[0-9][0-9]\s){_START}{_MONTH}{_YEAR}?", re.IGNORECASE | re.VERBOSE
+    rf"(?<!\b[0-9]\s)(?<!\b[0-9][0-9]\s){_START}{_MONTH}"
+    rf"(?:{_YEAR}|{SPACE}(?P<before_last>before{SPACE}last)\b)?",
+    re.IGNORECASE | re.VERBOSE,
 )
 _DAY_AND_MONTH = re.compile(
     rf"""\b(?=[0-9efnst])(?<![/.])
@@ -151,6 +153,8 @@ def _read_year(groups: dict[str, str | None], month: int, today: date) -> int | 
     if year:
         return expand_year(year, today)
     modifier = (groups.get("modifier") or "").lower()
+    if groups.get("before_last"):
+        return today.year - (month >= today.month) - 1
     if not modifier:
         return None
     if modifier in {"last", "past"}:
@@ -189,7 +193,7 @@ def _find_prepositions(
     An empty set means that it is no month, None that it is one without a preposition.
     """
     name = match["month"]
-    if any(groups.get(key) for key in ("year", "short_year", "two_digits")):
+    if any(groups.get(key) for key in ("year", "short_year", "two_digits", "before_last")):
         return None
     is_clause_end = _CLAUSE_END.match(text, match.end()) is not None
     is_modal = name == "may" and groups.get("modifier") and not is_clause_end

@@ -297,7 +297,7 @@ PROBES: dict[str, Call | None] = dict.fromkeys(CALLS) | {
         f"{other.name} Corp"
     ),
     "list_merges": lambda world, other, _: world.client.list_merges(
-        before=(other.merges or ["merge:none"])[-1]
+        cursor=(other.merges or ["merge:none"])[-1]
     ),
     "load_conversation_history": lambda world, other, _: world.client.load_conversation_history(
         f"{other.name}-talk"

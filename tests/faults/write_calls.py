@@ -18,6 +18,7 @@ SAID = [
     {"role": "user", "content": "Let's use pandas for the reports of Acme Corp."},
 ]
 CHANGED = [*SAID[:2], {"role": "user", "content": "Let's use numpy for the reports of Acme Corp."}]
+BRANCH = {**CHANGED[2], "id": "branch", "parent_id": "talk:0"}
 ENTITIES = [
     {"id": "neo4j", "name": "Neo4j", "type": "technology", "aliases": ["Neo4j Inc"]},
     {"id": "neo4j_db", "name": "Neo4j database", "type": "technology"},
@@ -51,6 +52,11 @@ def _nothing(_client: Any) -> None:
 
 def _talk(client: Any) -> None:
     client.save_conversation("talk", SAID)
+
+
+def _branches(client: Any) -> None:
+    _talk(client)
+    client.append_messages("talk", [BRANCH, {"id": "end", "role": "user", "content": "Fine."}])
 
 
 def _graph(client: Any) -> None:
@@ -123,6 +129,12 @@ WRITE_CALLS = [
         "append_messages",
         lambda client, _: client.append_messages("talk", [{**CHANGED[2], "id": "own"}]),
         _talk,
+    ),
+    WriteCall(
+        "append_messages",
+        lambda client, _: client.append_messages("talk", [BRANCH]),
+        _talk,
+        case="branch",
     ),
     WriteCall(
         "save_decision",
@@ -248,6 +260,12 @@ WRITE_CALLS += [
         _talk,
     ),
     WriteCall("delete_message", lambda client, _: client.delete_message("talk:1"), _talk),
+    WriteCall(
+        "delete_message",
+        lambda client, _: client.delete_message("branch"),
+        _branches,
+        case="branch",
+    ),
     WriteCall("delete_conversation", lambda client, _: client.delete_conversation("talk"), _talk),
     WriteCall(
         "delete_document",

@@ -58,3 +58,16 @@ def normalize(client):
         sorted(UNSTABLE.sub("", row.replace(namespace, "N")) for row in rows)
         for rows in dump(client)
     ]
+
+
+def find_words(client, words):
+    """Return what holds one of the words: nodes, relationships, and results of searches."""
+    rows = [row for rows in dump(client) for row in rows]
+    left = [row for row in rows for word in words if f"{word} " in row or f"{word}'" in row]
+    for word in words:
+        left += [
+            result
+            for result in client.search_hybrid(word, mode="keyword").results
+            if word in result.content
+        ]
+    return left

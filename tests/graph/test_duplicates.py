@@ -252,11 +252,11 @@ def test_undo_restores_any_graph(server, namespace, data):
 
 def test_invalid_merges_are_refused(client):
     fill(client)
-    with pytest.raises(NotFoundError, match=r"duplicates\.0"):
+    with pytest.raises(NotFoundError, match=r"duplicate_ids\.0"):
         client.merge_entities("Acme", ["nobody"])
-    with pytest.raises(ValidationError, match="entity to keep"):
+    with pytest.raises(ValidationError, match="entity in keep_id"):
         client.merge_entities("Acme", ["acme_corp", "Acme"])
-    with pytest.raises(ValidationError, match="duplicates"):
+    with pytest.raises(ValidationError, match="duplicate_ids"):
         client.merge_entities("Acme", [])
     with pytest.raises(NotFoundError, match="no such merge"):
         client.undo_merge("merge:1")

@@ -25,7 +25,7 @@ def test_merges_are_listed_newest_first_with_who_when_and_why(client):
     second = client.merge_entities("a", "d")
     found = client.list_merges()
     assert [merge.merge_id for merge in found.merges] == [second.merge_id, first.merge_id]
-    assert (found.total_merges, found.truncated) == (2, False)
+    assert (found.total_merges, found.next_cursor) == (2, None)
     old = found.merges[1]
     assert (old.kept.id, old.kept.name) == ("a", "A")
     assert [(one.id, one.name) for one in old.merged] == [("b", "B"), ("c", "C")]
@@ -95,31 +95,31 @@ def test_lists_of_merges_are_bounded(client):
     fill(client, "a", *(f"n{number}" for number in range(5)))
     done = [client.merge_entities("a", f"n{number}").merge_id for number in range(5)]
     page = client.list_merges(limit=2)
-    assert ([merge.merge_id for merge in page.merges], page.total_merges, page.truncated) == (
+    assert ([merge.merge_id for merge in page.merges], page.total_merges, page.next_cursor) == (
         [done[4], done[3]],
         5,
-        True,
+        done[3],
     )
-    rest = client.list_merges(limit=3, before=done[3])
-    assert ([merge.merge_id for merge in rest.merges], rest.total_merges, rest.truncated) == (
+    rest = client.list_merges(limit=3, cursor=page.next_cursor)
+    assert ([merge.merge_id for merge in rest.merges], rest.total_merges, rest.next_cursor) == (
         [done[2], done[1], done[0]],
         5,
-        False,
+        None,
     )
     assert rest.merges[-1].undo_first == [done[4], done[3], done[2], done[1]]
     assert client.list_merges(limit=limits.LISTED_MERGES).merges
     for wrong in (0, limits.LISTED_MERGES + 1, True):
         with pytest.raises(ValidationError, match="limit"):
             client.list_merges(limit=wrong)
-    with pytest.raises(NotFoundError, match="before"):
-        client.list_merges(before="merge:none")
+    with pytest.raises(NotFoundError, match="cursor"):
+        client.list_merges(cursor="merge:none")
 
 
 def test_a_long_undo_order_is_truncated_after_the_first_merges(client, monkeypatch):
     monkeypatch.setattr(limits, "LISTED_MERGES", 3)
     fill(client, "a", *(f"n{number}" for number in range(5)))
     done = [client.merge_entities("a", f"n{number}").merge_id for number in range(5)]
-    second, first = client.list_merges(limit=2, before=done[2]).merges
+    second, first = client.list_merges(limit=2, cursor=done[2]).merges
     assert (second.undo_first, second.undo_first_count) == (done[:1:-1], 3)
     assert (first.undo_first, first.undo_first_count) == (done[:1:-1], 4)
     with pytest.raises(GraphError, match=", ".join(done[:1:-1]) + ", and 1 more"):

@@ -17,6 +17,7 @@ FOREIGN = [
     "Dokter mengatakan pertemuan dengan tetangga kami sudah ditunda sampai minggu depan "
     "karena hujan deras.",
     "Врач сказал, что встреча с соседями перенесена на следующую неделю.",
+    "Il magazzino ha spedito i pacchi ieri mattina.",
     "医者は来週の会議を延期すると言いました。",
     "医生说下周的会议推迟了。",
 ]
@@ -26,6 +27,7 @@ ENGLISH = [
     "Met Łukasz Żak at the café in Kraków, he runs Piekarnia Świt.",
     "Zoë Brontë ordered a crème brûlée in Paris.",
     "Angela Merkel",
+    "Los Angeles, La Paz and El Paso are named in her notes.",
 ]
 
 
@@ -74,3 +76,24 @@ def test_the_language_of_the_settings_counts() -> None:
     assert read(Extractor(language="en"), text).mentions
     assert not read(Extractor(language="de"), text).mentions
     assert read(Extractor(language="en"), FOREIGN[0]).is_understood
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("我们使用Redis作为缓存。", "Redis"),
+        ("このサービスはPostgreSQLを使います。", "PostgreSQL"),
+        ("会議です。DataProcessorを直してください。", "DataProcessor"),
+        ("우리는 Docker를 사용합니다.", "Docker"),
+    ],
+)
+def test_names_beside_unspaced_characters_are_found(
+    extractor: Extractor, text: str, name: str
+) -> None:
+    (mention,) = read(extractor, text).mentions
+    assert (mention.name, text[mention.start : mention.end]) == (name, name)
+
+
+def test_article_and_noun_before_a_firm_are_no_part_of_its_name(extractor: Extractor) -> None:
+    extraction = read(extractor, "Die Firma Kern Logistik GmbH liefert morgen die Teile.")
+    assert [mention.name for mention in extraction.mentions] == ["Kern Logistik GmbH"]

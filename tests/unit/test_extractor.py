@@ -315,8 +315,9 @@ def test_segments_map_positions_to_the_text(text: str) -> None:
     for segment in split_into_segments(text):
         for index, character in enumerate(segment.text):
             original = text[segment.map_position(index)]
-            # A comma stands for a sign between names, and "<" for "&lt;".
-            is_replaced = (character == "," and original in ";|/•‣◦▪●■") or (
+            # A comma stands for what separates names: a sign, an emoji, the number of an item, and
+            # the space before it. "<" stands for "&lt;".
+            is_replaced = (character == "," and not original.isalpha()) or (
                 character in "\"'<>" and original == "&"
             )
             assert character.isspace() or character == original or is_replaced

@@ -112,3 +112,31 @@ def test_positions_stay(text: str) -> None:
     assert all(
         new == old or new in "\0\1\2 \n&\"'<>" for new, old in zip(replaced, text, strict=True)
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Lisbon ✈️ Porto, both in May.",
+        "We chose 1) Lisbon 2) Porto and left.",
+        "Lisbon 🚆 Porto is a nice trip.",
+    ],
+)
+def test_signs_between_names_separate_them(extractor: Extractor, text: str) -> None:
+    assert {"Lisbon", "Porto"} <= {mention.name for mention in find_mentions(extractor, text)}
+
+
+def test_number_after_an_open_parenthesis_separates_nothing() -> None:
+    assert remove_markup("We (see step 2) Marek) waited • there") == (
+        "We (see step 2) Marek) waited   there"
+    )
+
+
+def test_short_data_uri_has_no_names(extractor: Extractor) -> None:
+    text = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAUA//8/w38GIAXDIBKE0DHxgljNBAAO"
+    assert find_mentions(extractor, text) == []
+
+
+def find_mentions(extractor: Extractor, text: str) -> list[Mention]:
+    (extraction,) = extractor.extract([text])
+    return list(extraction.mentions)

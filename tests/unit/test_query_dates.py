@@ -65,6 +65,8 @@ def read(query: str, now_ms: int = NOW) -> list[str]:
         ("a year ago", "2025-01-01 2025-12-31"),
         ("last December", "2025-12-01 2025-12-31"),
         ("last May", "2026-05-01 2026-05-31"),
+        ("the May before last", "2025-05-01 2025-05-31"),
+        ("the December before last", "2024-12-01 2024-12-31"),
         ("next March", "2027-03-01 2027-03-31"),
         ("on Monday", "2026-11-23 2026-11-23"),
         ("last Wednesday", "2026-11-18 2026-11-18"),

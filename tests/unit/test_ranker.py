@@ -25,7 +25,7 @@ from mcp_context_persistence.queries.search.graph_search import GraphMatch
 from mcp_context_persistence.queries.search.query_terms import extract_terms
 from mcp_context_persistence.queries.search.ranker import learned_weights, rank
 from mcp_context_persistence.queries.search.recipes import BALANCED
-from mcp_context_persistence.queries.search.word_counts import split_words
+from mcp_context_persistence.queries.search.word_counts import WordCounts, repeat_parts, split_words
 from mcp_context_persistence.queries.temporal.query_dates import find_query_dates
 
 
@@ -349,3 +349,16 @@ def test_roles_of_people_do_not_matter() -> None:
         [entry.score for entry in ranked(members, query, limit=2)] for members in (rows, swapped)
     ]
     assert scores[0] == scores[1]
+
+
+def test_parts_of_names_in_camel_case_are_words() -> None:
+    assert repeat_parts("enableDarkMode is on") == "enableDarkMode enable Dark Mode is on"
+    assert repeat_parts("Nothing IS joined Here") == "Nothing IS joined Here"
+    rows = [row(0, "The flag enableDarkMode is on."), row(50, "The flag was set by Ines.")]
+    assert seen(rows, "dark mode")["coverage"] == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("word", ["बैठक", "கூட்டம்", "বাজারে", "cafe"])
+def test_words_with_vowel_signs_are_found_whole(word: str) -> None:
+    counts = WordCounts([word], [[word, "x"], ["x"]], {})
+    assert counts.matrix.tolist() == [[1.0], [0.0]]

@@ -21,7 +21,7 @@ def test_each_feature_belongs_to_one_arm() -> None:
 
 
 def test_recipes_have_names() -> None:
-    assert set(named_recipes()) == {"balanced", "fast", "precise", "exploratory"}
+    assert set(named_recipes()) == {"balanced", "fast", "precise", "exploratory", "timeline"}
     assert read_recipe("balanced") == Recipe(meeting_min_messages=100)
     assert (
         read_recipe("fast").neighbor_seeds
@@ -30,6 +30,7 @@ def test_recipes_have_names() -> None:
     )
     assert Recipe().entity_candidates == 0 < read_recipe("precise").entity_candidates
     assert read_recipe("exploratory").passage_window > 0
+    assert Recipe().time_segments == 0 < read_recipe("timeline").time_segments
 
 
 def test_meetings_are_looked_through_by_exploratory_with_the_factors_that_were_asked_for() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from bench import files, required
 from bench.measure import Row
-from bench.quality import context, entity_resolution, evidence
+from bench.quality import confidence, context, entity_resolution, evidence, history
 from bench.speed import scale
 from mcp_context_persistence.queries.search.training import calculate_figures
 
@@ -18,8 +18,41 @@ def results(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "RESULTS", tmp_path)
     figures = calculate_figures([True], 1)
     sets = ["chats", "chats, multi-hop", "chats, temporal", "chats, sessions", "meetings"]
+    abilities = ["knowledge update", "contradiction resolution", "temporal reasoning"]
+    abilities += ["multi session reasoning", "information extraction"]
+    sets += ["assistants", *(f"assistants, {ability}" for ability in abilities)]
     judged = evidence.summary([(name, figures) for name in sets])
-    written: dict[str, Any] = {"quality": {"hybrid": judged, evidence.MEETINGS: judged}}
+    written: dict[str, Any] = {
+        "quality": dict.fromkeys(("hybrid", evidence.MEETINGS, "semantic", "keyword"), judged)
+    }
+    values: history.Figures = defaultdict(list)
+    for ability in history.ABILITIES:
+        values["others", ability, 500, "conversation"].append((1.0, 400))
+        values["others", ability, 2_000, "time"].append((0.75, 1_900))
+    written["history"] = {
+        "contexts": history.make_results(values),
+        "cases": {"changes_kept.jsonl": (14, 15)},
+    }
+    judged_questions = [
+        confidence.Judged(
+            data_set=data_set,
+            talk="talk",
+            kind=kind,
+            half=half,
+            features={},
+            evidence_share=1.0,
+            tokens=100,
+        )
+        for data_set in ("beam", "locomo")
+        for half in (0, 1)
+        for kind in (confidence.ANSWERED, confidence.UNANSWERED, confidence.STRANGE)
+    ]
+    certainty = {confidence.ANSWERED: 0.9, confidence.UNANSWERED: 0.5, confidence.STRANGE: 0.0}
+    values_of_questions = [certainty[question.kind] for question in judged_questions]
+    written["confidence"] = {
+        "auroc": confidence.summarize_auroc(judged_questions, values_of_questions),
+        "contexts": confidence.measure_contexts(judged_questions, values_of_questions, 0.1),
+    }
     written["resolution"] = entity_resolution.make_results(
         [(name, "shipped", 2, (1.0, 0.9, 0.95)) for name in ("poleo", "DBLP-ACM")]
     )

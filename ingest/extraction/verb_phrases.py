@@ -1,0 +1,149 @@
+"""Relations that a verb states together with its object: "held a workshop in Galway"."""
+
+from collections.abc import Iterator
+
+from mcp_context_persistence.ingest.extraction.modality import ModalityReader
+from mcp_context_persistence.ingest.extraction.noun_relations import (
+    NounRelationReader,
+    Statement,
+)
+from mcp_context_persistence.ingest.extraction.references import EVENT_NOUNS
+from mcp_context_persistence.ingest.extraction.relation_verbs import inflect_verbs
+from mcp_context_persistence.ingest.extraction.results import EntityCandidate, ParsedText
+
+_PHRASE_RULE = "parse:phrase"
+_VERBS_OF_PREMISES = inflect_verbs(
+    frozenset({"keep", "have", "run", "operate", "own", "open", "maintain", "rent", "lease"})
+)
+_VERBS_OF_EVENTS = inflect_verbs(
+    frozenset({"hold", "host", "organize", "organise", "run", "arrange", "celebrate"})
+)
+_VERBS_OF_LENDING = inflect_verbs(
+    frozenset({"issue", "lend", "loan", "assign", "hand", "provide", "equip"})
+)
+_VERBS_OF_COOPERATION = inflect_verbs(
+    frozenset(
+        {"run", "start", "launch", "begin", "sign", "have", "form", "announce", "make", "agree"}
+        | {"establish", "conduct", "plan", "continue"}
+    )
+)
+_COOPERATIONS = frozenset({"partnership", "collaboration", "cooperation", "alliance", "venture"})
+_RECIPROCAL_VERBS = {
+    **dict.fromkeys(inflect_verbs(frozenset({"meet", "befriend"})), "knows"),
+    **dict.fromkeys(inflect_verbs(frozenset({"marry"})), "marries"),
+    **dict.fromkeys(inflect_verbs(frozenset({"collaborate", "cooperate"})), "works_with"),
+    **dict.fromkeys(inflect_verbs(frozenset({"compete"})), "competes_with"),
+}
+_VERBS = frozenset(
+    {*_VERBS_OF_PREMISES, *_VERBS_OF_EVENTS, *_VERBS_OF_LENDING, *_VERBS_OF_COOPERATION}
+    | _RECIPROCAL_VERBS.keys()
+)
+_LENT_TYPES = frozenset({"product", "technology"})
+_ACTING_TYPES = frozenset({"person", "organization"})
+_PAIR = 2
+
+
+class VerbPhraseReader(NounRelationReader):
+    """Reads what the verbs of one text say together with their objects."""
+
+    def __init__(self, parsed: ParsedText, spans: list[EntityCandidate]) -> None:
+        """Keep the text."""
+        super().__init__(parsed, spans)
+        names = frozenset(
+            token
+            for token, mention in enumerate(self.mention_at)
+            if mention >= 0 and spans[mention].type != "concept"
+        )
+        self.modality = ModalityReader(parsed, names)
+
+    def read_phrase(self, verb: int, subjects: list[int]) -> Iterator[Statement]:
+        """Yield what a verb and its objects state."""
+        if self.parsed.lowers[verb] not in _VERBS:
+            return
+        nouns = [
+            noun
+            for child in self.parsed.children[verb]
+            if self.parsed.deps[child] == "dobj"
+            for noun in self.find_conjuncts(child)
+        ]
+        word = self.parsed.lowers[verb]
+        if not nouns:
+            yield from self._read_reciprocal(verb, subjects)
+        elif word in _VERBS_OF_LENDING:
+            yield from self._read_lending(verb, nouns)
+        actors = [mention for mention in subjects if self.spans[mention].type in _ACTING_TYPES]
+        for noun in nouns:
+            if self.modality.has_negation(noun):
+                continue
+            if word in _VERBS_OF_EVENTS:
+                yield from self._read_event(verb, noun, actors)
+            if not actors:
+                continue
+            if word in _VERBS_OF_PREMISES and self.is_premises(noun):
+                yield from self._read_premises(verb, noun, actors)
+            if word in _VERBS_OF_COOPERATION:
+                yield from self._read_cooperation(verb, noun, actors)
+
+    def _read_premises(self, verb: int, noun: int, actors: list[int]) -> Iterator[Statement]:
+        """Yield where an organization is: "keeps its head office in Lisbon"."""
+        locations = [*self.find_locations(noun), *self.find_locations(verb)]
+        mention = self.find_mention(noun)  # "runs the Leeds depot"
+        if mention >= 0 and self.spans[mention].type == "location":
+            locations.append(mention)
+        yield from (
+            (actor, "located_in", location, _PHRASE_RULE)
+            for location in locations
+            for actor in actors
+            if self.spans[actor].type == "organization"
+        )
+
+    def _read_event(self, verb: int, noun: int, actors: list[int]) -> Iterator[Statement]:
+        """Yield who organizes an event, and where: "held a workshop in Galway"."""
+        event = self.find_mention(noun)
+        if (
+            event < 0
+            or self.spans[event].type not in {"event", "concept"}
+            or not (self.is_event(event) or self.parsed.lowers[noun] in EVENT_NOUNS)
+        ):
+            return
+        for actor in actors:
+            yield actor, "organizes", event, _PHRASE_RULE
+        for location in (*self.find_locations(noun), *self.find_locations(verb)):
+            yield event, "occurs_in", location, _PHRASE_RULE
+
+    def _read_lending(self, verb: int, nouns: list[int]) -> Iterator[Statement]:
+        """Yield who uses what was given: "lent her a ThinkPad"."""
+        for recipient in self.find_recipients(verb):
+            for noun in nouns:
+                target = self.find_mention(noun)
+                if target >= 0 and self.spans[target].type in _LENT_TYPES:
+                    yield recipient, "uses", target, _PHRASE_RULE
+
+    def _read_cooperation(self, verb: int, noun: int, actors: list[int]) -> Iterator[Statement]:
+        """Yield who works with whom: "started a joint study with Aldgate University"."""
+        is_joint = any(self.parsed.lowers[child] == "joint" for child in self.parsed.children[noun])
+        if not is_joint and self.parsed.lowers[noun] not in _COOPERATIONS:
+            return
+        for child in (*self.parsed.children[noun], *self.parsed.children[verb]):
+            if self.parsed.deps[child] != "prep" or self.parsed.lowers[child] != "with":
+                continue
+            for partner, _ in self.find_prepositional_objects(child):
+                if self.spans[partner].type in _ACTING_TYPES:
+                    yield from (
+                        (actor, "works_with", partner, _PHRASE_RULE)
+                        for actor in actors
+                        if actor != partner
+                    )
+
+    def _read_reciprocal(self, verb: int, subjects: list[int]) -> Iterator[Statement]:
+        """Yield what two subjects do with each other: "Ines and Emil married in May"."""
+        kind = _RECIPROCAL_VERBS.get(self.parsed.lowers[verb])
+        if kind is None or len(subjects) != _PAIR:
+            return
+        types = {self.spans[subject].type for subject in subjects}
+        is_elsewhere = any(
+            self.parsed.lowers[child] in {"with", "for", "by"}
+            for child in self.parsed.children[verb]
+        )
+        if len(types) == 1 and types <= _ACTING_TYPES and not is_elsewhere:
+            yield subjects[0], kind, subjects[1], _PHRASE_RULE

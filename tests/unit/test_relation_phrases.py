@@ -1,0 +1,183 @@
+"""Relations of whole phrases: definite nouns, premises, events, possessives, signatures."""
+
+import pytest
+
+from mcp_context_persistence.ingest.extraction.extractor import Extractor
+
+
+@pytest.fixture(scope="module")
+def extractor() -> Extractor:
+    return Extractor()
+
+
+def find_facts(extractor: Extractor, text: str) -> set[tuple[str, str, str]]:
+    (extraction,) = extractor.extract([text])
+    return {(relation.source, relation.type, relation.target) for relation in extraction.relations}
+
+
+@pytest.mark.parametrize(
+    ("text", "statement"),
+    [
+        (
+            "Fenwick Tools opened a plant in Leeds. The company has its headquarters in York.",
+            ("fenwick_tools", "located_in", "York"),
+        ),
+        (
+            "Orla Byrne joined Tidewater Labs in May. "
+            "The startup lent her a ThinkPad X1 for the first weeks.",
+            ("orla_byrne", "uses", "thinkpad_x1"),
+        ),
+        (
+            "The city council issued Paul Adair a Nikon D850 for the survey.",
+            ("paul_adair", "uses", "nikon_d850"),
+        ),
+        ("Ines Falk works from the Graz office.", ("ines_falk", "located_in", "Graz")),
+        (
+            "Brightwell Logistics operates out of a warehouse in Hull.",
+            ("brightwell_logistics", "located_in", "Hull"),
+        ),
+        (
+            "Brightwell Logistics runs two depots near Hull.",
+            ("brightwell_logistics", "located_in", "Hull"),
+        ),
+        (
+            "Larkspur Foods owns a bakery in Ghent and a mill outside Bruges.",
+            ("larkspur_foods", "located_in", "Ghent"),
+        ),
+        (
+            "Larkspur Foods owns a bakery in Ghent and a mill outside Bruges.",
+            ("larkspur_foods", "located_in", "Bruges"),
+        ),
+        (
+            "Quorum Labs started a joint study with Aldgate University.",
+            ("quorum_labs", "works_with", "aldgate_university"),
+        ),
+        (
+            "Quorum Labs signed a partnership with Aldgate University.",
+            ("quorum_labs", "works_with", "aldgate_university"),
+        ),
+        (
+            "Mira Stone plays chess with Jonas Weber. The two met at university.",
+            ("mira_stone", "knows", "jonas_weber"),
+        ),
+        (
+            "Quorum Labs competes with Vantage Systems. Both companies are based in Oslo.",
+            ("quorum_labs", "located_in", "Oslo"),
+        ),
+        (
+            "Quorum Labs competes with Vantage Systems. Both companies are based in Oslo.",
+            ("vantage_systems", "located_in", "Oslo"),
+        ),
+        ("Anna Keller and Bob Stone married in 2019.", ("anna_keller", "marries", "bob_stone")),
+        (
+            "Hanna Vogel lives in Kiel. Her colleague, Pedro Lima, is from Porto.",
+            ("hanna_vogel", "knows", "pedro_lima"),
+        ),
+        ("Pedro Lima is Hanna's cousin.", ("pedro_lima", "family_of", "Hanna")),
+        ("Rosa Vidal is Fenwick Tools' founder.", ("rosa_vidal", "founds", "fenwick_tools")),
+        (
+            "Fenwick Tools' director Rosa Vidal spoke in Paris.",
+            ("rosa_vidal", "leads", "fenwick_tools"),
+        ),
+        (
+            "Aldgate University hosted the Data Ethics Workshop in Leeds.",
+            ("aldgate_university", "organizes", "data_ethics_workshop"),
+        ),
+        (
+            "Tidewater Labs held a safety workshop in Galway. Orla Byrne led the session.",
+            ("safety_workshop", "occurs_in", "Galway"),
+        ),
+        (
+            "Tidewater Labs held a safety workshop in Galway. Orla Byrne led the session.",
+            ("orla_byrne", "leads", "safety_workshop"),
+        ),
+        ("Omar Haddad lives at 14 Garden Street.", ("omar_haddad", "lives_in", "14_garden_street")),
+        (
+            "Paulo Dias has lived at 7 Rua das Flores for years.",
+            ("paulo_dias", "lives_in", "7_rua_das_flores"),
+        ),
+        (
+            "Tidewater Labs bought two Zebra 400 printers. "
+            "Orla Byrne uses the printers for labels.",
+            ("orla_byrne", "uses", "zebra_400"),
+        ),
+        ("Fenwick Tools is in York, England.", ("York", "located_in", "England")),
+        (
+            "Attendees: Lena Fuchs (Tidewater Labs), Omar Haddad (Berlin)",
+            ("lena_fuchs", "works_for", "tidewater_labs"),
+        ),
+        (
+            "Attendees: Lena Fuchs (Tidewater Labs), Omar Haddad (Berlin)",
+            ("omar_haddad", "located_in", "Berlin"),
+        ),
+        (
+            "Regards,\nLena Fuchs\nHead of Sales\nTidewater Labs, Galway",
+            ("lena_fuchs", "works_for", "tidewater_labs"),
+        ),
+        (
+            "Yesterday Lena Fuchs from Tidewater Labs called about the invoice.",
+            ("lena_fuchs", "works_for", "tidewater_labs"),
+        ),
+        (
+            "The contract was signed by Rosa Vidal, CFO at Fenwick Tools.",
+            ("rosa_vidal", "works_for", "fenwick_tools"),
+        ),
+        ("Tidewater Labs in Galway builds sensors.", ("tidewater_labs", "located_in", "Galway")),
+        (
+            "Hanna Vogel lives in Kiel. Her brother Emil Vogel studies physics.",
+            ("emil_vogel", "family_of", "hanna_vogel"),
+        ),
+        ("Ines Falk works for Siemens.", ("ines_falk", "works_for", "Siemens")),
+        ("Jonas Beck joined Globex in 2021.", ("jonas_beck", "works_for", "Globex")),
+        (
+            "Prometheus, unlike Graphite, supports Kubernetes.",
+            ("Prometheus", "supports", "Kubernetes"),
+        ),
+        ("The director of Fenwick Tools is Rosa Vidal.", ("rosa_vidal", "leads", "fenwick_tools")),
+        ("The wife of Marek Lipa is Dana Lipa.", ("dana_lipa", "marries", "marek_lipa")),
+    ],
+)
+def test_states(extractor: Extractor, text: str, statement: tuple[str, str, str]) -> None:
+    assert statement in find_facts(extractor, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "statement"),
+    [
+        (
+            "Orla Byrne joined Tidewater Labs in May. "
+            "The startup lent her a ThinkPad X1 for the first weeks.",
+            ("tidewater_labs", "publishes", "thinkpad_x1"),
+        ),
+        ("Anna Keller sent Bob Stone a letter from Paris.", ("anna_keller", "works_for", "Paris")),
+        ("Anna Keller sent Bob Stone a letter from Paris.", ("bob_stone", "uses", "letter")),
+        ("Offices in Paris, Berlin and Rome were closed.", ("Paris", "located_in", "Berlin")),
+        (
+            "Her brother Emil Vogel does not work for Tidewater Labs.",
+            ("emil_vogel", "works_for", "tidewater_labs"),
+        ),
+        ("Fenwick Tools plans to open a depot in Leeds.", ("fenwick_tools", "located_in", "Leeds")),
+        ("Fenwick Tools sold its office in Leeds.", ("fenwick_tools", "located_in", "Leeds")),
+        ("The two never met: Mira Stone and Jonas Weber.", ("mira_stone", "knows", "jonas_weber")),
+    ],
+)
+def test_does_not_state(extractor: Extractor, text: str, statement: tuple[str, str, str]) -> None:
+    assert statement not in find_facts(extractor, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Vesper Analytics sold it to Acme Corp. Marek lives in Oslo.",
+        "We hired Tarn Tools Ltd. Marek lives in Oslo.",
+    ],
+)
+def test_abbreviated_form_ends_sentence(extractor: Extractor, text: str) -> None:
+    assert ("Marek", "lives_in", "Oslo") in find_facts(extractor, text)
+
+
+def test_abbreviated_form_inside_name(extractor: Extractor) -> None:
+    (extraction,) = extractor.extract(["Acme Corp. CEO Ines Falk lives in Oslo."])
+    assert {mention.sentence for mention in extraction.mentions} == {
+        "Acme Corp. CEO Ines Falk lives in Oslo."
+    }
