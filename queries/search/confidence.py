@@ -20,8 +20,8 @@ Their features do not depend on how many results are requested:
   second, times the share of the query's words that it does not have. Then a message mentions what
   the query is about, but not what is asked about it.
 
-What repeats the query counts for nothing. The weights are in `confidence.json`, learned by `python
--m bench.quality.confidence`.
+What repeats the query counts for nothing, and so do neighbors that the filters do not let through.
+The weights are in `confidence.json`, learned by `python -m bench.quality.confidence`.
 """
 
 import json
@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 from mcp_context_persistence.queries.search.candidate import Candidates
 from mcp_context_persistence.queries.search.features import RankingQuery
 from mcp_context_persistence.queries.search.ranker import MessageRanking
-from mcp_context_persistence.queries.search.word_counts import WordCounts, split_words
+from mcp_context_persistence.queries.search.word_counts import WordCounts, split_cased_words
 
 Floats = NDArray[np.float64]
 
@@ -103,7 +103,8 @@ def measure_confidence(
     """
     if not query.words or not query.is_english:
         return None
-    has_word, cosines = _measure_candidates(candidates, query, ranking)
+    is_allowed = np.array([message.is_allowed for message in candidates.messages], bool)
+    has_word, cosines = _measure_candidates(candidates, query, ranking, is_allowed)
     if not len(cosines):
         return None
     return Confidence(
@@ -111,19 +112,22 @@ def measure_confidence(
             "best_cosine": float(cosines.max()),
             "mean_cosine": float(np.sort(cosines)[-NEAREST:].mean()),
             "pool_coverage": float(has_word.any(axis=0).mean()),
-            "named_share": _measure_named_share(ranking),
-            "unmatched_gap": _measure_unmatched_gap(ranking),
+            "named_share": _measure_named_share(ranking, is_allowed),
+            "unmatched_gap": _measure_unmatched_gap(ranking, is_allowed),
         }
     )
 
 
 def _measure_candidates(
-    candidates: Candidates, query: RankingQuery, ranking: MessageRanking
+    candidates: Candidates,
+    query: RankingQuery,
+    ranking: MessageRanking,
+    is_allowed: NDArray[np.bool_],
 ) -> tuple[NDArray[np.bool_], Floats]:
     """Return which words of the query each candidate has, and the cosines that were computed."""
     tables, cosines = [np.zeros((0, len(query.words)), bool)], list[float | None]()
     if ranking.analysis is not None:
-        is_answer = ranking.analysis.get_column("repetition") == 0
+        is_answer = is_allowed & (ranking.analysis.get_column("repetition") == 0)
         tables = [(ranking.analysis.counts.matrix > 0) & is_answer[:, None]]
         cosines += [
             message.cosine
@@ -131,14 +135,14 @@ def _measure_candidates(
             if counts
         ]
     if candidates.others:
-        texts = [f"{entry.name or ''} {entry.content or ''}".lower() for entry in candidates.others]
-        tables.append(WordCounts(query.words, split_words(texts), query.stems).matrix > 0)
+        texts = [f"{entry.name or ''} {entry.content or ''}" for entry in candidates.others]
+        tables.append(WordCounts(query.words, split_cased_words(texts), query.stems).matrix > 0)
         cosines += [entry.vector_score for entry in candidates.others]
     present = [cosine for cosine in cosines if cosine is not None]
     return np.concatenate([table for table in tables if len(table)] or tables), np.array(present)
 
 
-def _measure_named_share(ranking: MessageRanking) -> float:
+def _measure_named_share(ranking: MessageRanking, is_allowed: NDArray[np.bool_]) -> float:
     """Return the share of the relevance that the messages of the named authors have.
 
     The relevance does not count that an author is named. "What did Ben buy?" is not answered by
@@ -146,19 +150,20 @@ def _measure_named_share(ranking: MessageRanking) -> float:
     """
     if ranking.analysis is None:
         return 1.0
-    author_parts = ranking.contributions[:, ranking.analysis.names.index("author")]
-    is_named = ranking.analysis.get_column("author") > 0
+    author_parts = ranking.contributions[is_allowed, ranking.analysis.names.index("author")]
+    is_named = ranking.analysis.get_column("author")[is_allowed] > 0
     if not is_named.any() or is_named.all():
         return 1.0
-    scores = ranking.scores - author_parts
+    scores = ranking.scores[is_allowed] - author_parts
     relevance = np.exp(scores - scores.max())
     return float(relevance[is_named].sum() / relevance.sum())
 
 
-def _measure_unmatched_gap(ranking: MessageRanking) -> float:
-    if ranking.analysis is None or len(ranking.scores) < 2:
+def _measure_unmatched_gap(ranking: MessageRanking, is_allowed: NDArray[np.bool_]) -> float:
+    scores = ranking.scores[is_allowed]
+    if ranking.analysis is None or len(scores) < 2:
         return 0.0
-    first, second = np.argsort(-ranking.scores, kind="stable")[:2].tolist()
-    gap = min(LARGEST_GAP, float(ranking.scores[first] - ranking.scores[second]))
-    has_word = ranking.analysis.counts.matrix[first] > 0
+    first, second = np.argsort(-scores, kind="stable")[:2].tolist()
+    gap = min(LARGEST_GAP, float(scores[first] - scores[second]))
+    has_word = ranking.analysis.counts.matrix[is_allowed][first] > 0
     return ranking.assistant_share * gap * float(1 - has_word.mean() if len(has_word) else 0.0)

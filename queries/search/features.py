@@ -209,7 +209,7 @@ def analyze_messages(
     window = REGION_RADIUS if for_passages else NEIGHBOR_RADIUS
     neighbors = MessageNeighbors(messages, window=window)
     counts = WordCounts(query.words, words_by_text, query.stems)
-    repetition = _find_repetitions(query.text, texts, words_by_text, authors)
+    repetition = np.array(RepetitionDetector(query.text).find(texts, authors), float)
     cosines = _read_cosines(messages)
     lengths = np.array([len(text) for text in texts], float)
     keyword_scores = counts.score(counts.matrix, lengths)
@@ -320,15 +320,6 @@ def _are_found(messages: Sequence[Candidate]) -> NDArray[np.bool_]:
 def _combine(cosines: Floats, keyword_scores: Floats) -> Floats:
     """Return the scores by which neighbors are compared."""
     return VECTOR_SHARE * _normalize(cosines) + KEYWORD_SHARE * _normalize(keyword_scores)
-
-
-def _find_repetitions(
-    query: str,
-    texts: Sequence[str],
-    words_by_text: Sequence[Sequence[str]],
-    authors: Sequence[str | None],
-) -> Floats:
-    return np.array(RepetitionDetector(query).find(texts, words_by_text, authors), float)
 
 
 def _limit_repetitions(scores: Floats, repetition: Floats) -> Floats:

@@ -67,26 +67,23 @@ class RepetitionDetector:
             self._all_words = frozenset(words)
             self._stems = _stem_content(words)
 
-    def find(
-        self,
-        texts: Sequence[str],
-        words_by_text: Sequence[Sequence[str]],
-        authors: Sequence[str | None],
-    ) -> list[bool]:
+    def find(self, texts: Sequence[str], authors: Sequence[str | None]) -> list[bool]:
         """Return for each text whether it repeats the query or has no content of its own.
 
         Args:
             texts: The texts in lower case.
-            words_by_text: Their words.
             authors: Their authors; a text may begin with the name.
         """
+        are_repetitions = [False] * len(texts)
         if not self._is_question:
-            return [False] * len(texts)
+            return are_repetitions
         longest = MAX_LENGTH * self._length + ASKED_AROUND
-        return [
-            len(text) <= longest and self._is_repetition(text, words, author)
-            for text, words, author in zip(texts, words_by_text, authors, strict=True)
-        ]
+        short = [index for index, text in enumerate(texts) if len(text) <= longest]
+        # The words as they are written: the parts of names would be content of their own.
+        words_by_text = split_words([texts[index] for index in short])
+        for index, words in zip(short, words_by_text, strict=True):
+            are_repetitions[index] = self._is_repetition(texts[index], words, authors[index])
+        return are_repetitions
 
     def _is_repetition(self, text: str, words: Sequence[str], author: str | None) -> bool:
         if author and text.startswith(prefix := f"{author.lower()}: "):

@@ -77,7 +77,7 @@ def search(context: SearchContext, request: SearchRequest) -> SearchAnswer:
             ranked = search_hybrid(context, request)
         else:
             ranked = _search_one_retriever(context, request)
-        confidence = ranked.confidence.value if ranked.confidence else None
+        confidence = ranked.confidence.value if ranked.confidence and ranked.scored else None
         results = _explain(ranked, _complete_texts(context, ranked.scored), request)
         notes += [MEETING_NOTE] if ranked.is_meeting else []
         if request.explain and ranked.query and ranked.query.dates:

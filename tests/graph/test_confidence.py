@@ -142,6 +142,28 @@ def test_the_confidence_is_not_known_without_words_or_results(
     assert stored.search_hybrid(question).confidence is not None
 
 
+def test_what_is_not_returned_does_not_count(stored: ContextPersistenceClient) -> None:
+    """The answer is a neighbor of what is returned."""
+    filters = {"content_types": "message"}
+    for number, (_, question) in enumerate(FACTS):
+        answered = stored.search_hybrid(question, filters=filters).confidence
+        unanswered = stored.search_hybrid(question, filters=filters, exclude_ids=f"{number}-1")
+        assert unanswered.results
+        assert unanswered.confidence < 0.1 < answered, question
+    nothing = stored.search_hybrid(FACTS[0][1], filters={"content_types": "decision"})
+    assert (nothing.results, nothing.confidence) == ([], None)
+
+
+def test_a_timeline_without_results_has_no_confidence(client: ContextPersistenceClient) -> None:
+    client.update_knowledge_graph(
+        [{"name": "Biscuit", "type": "Animal", "description": "The dog of my sister"}], []
+    )
+    question = "What is my sister's dog called?"
+    assert client.search_hybrid(question).confidence is not None
+    timeline = client.search_hybrid(question, recipe="timeline")
+    assert (timeline.results, timeline.confidence) == ([], None)
+
+
 def test_contexts_of_queries_in_other_languages_are_not_shortened(
     stored: ContextPersistenceClient,
 ) -> None:

@@ -17,6 +17,15 @@ QUERIES = (
     "What did we plan in June 2025?",
     "the parser of Ann",
     "HarborLib",
+    "What is the rent of the boat shed?",
+)
+# Later messages of the same person that change earlier ones.
+RENTS = (
+    "The rent of the boat shed is 900 euros.",
+    "I like the boat shed and its rent.",
+    "The rent of the boat shed was raised to 950 euros.",
+    "A boat shed with this rent is rare.",
+    "Now the rent of the boat shed is 990 euros.",
 )
 MODES = ("hybrid", "semantic", "keyword", "graph")
 RECIPES = ("balanced", "fast", "precise", "exploratory", {"vector_candidates": 3})
@@ -49,6 +58,13 @@ def stored(server):
             tags = ["odd"] if number % 2 else ["even"]
             client.save_conversation(f"talk-{number}", write_talk(number), metadata={"tags": tags})
             client.save_document(f"doc-{number}", f"Notes {number} on the harbor budget.")
+        client.save_conversation(
+            "rent",
+            [
+                {"role": "user", "content": text, "timestamp": f"2025-0{number + 1}-01"}
+                for number, text in enumerate(RENTS)
+            ],
+        )
         yield client
 
 
@@ -68,7 +84,10 @@ def test_the_first_results_do_not_depend_on_the_limit(
     answers = [
         stored.search_hybrid(query, mode, filters, limit, recipe=recipe) for limit in (short, long)
     ]
-    first, more = [[(row.type, row.id) for row in answer.results] for answer in answers]
+    first, more = [
+        [(row.type, row.id, row.explanation.get("change")) for row in answer.results]
+        for answer in answers
+    ]
     assert more[:short] == first
     assert answers[0].best_score == answers[1].best_score
     assert answers[0].confidence == answers[1].confidence
@@ -83,3 +102,15 @@ def test_as_many_are_returned_as_are_requested(stored: ContextPersistenceClient)
                 "harbor budget", mode, {"content_types": "message"}, limit
             ).results
             assert len({row.id for row in results}) == len(results) == limit, (mode, limit)
+
+
+def test_changes_are_found_whatever_the_limit(stored: ContextPersistenceClient) -> None:
+    query = "What is the rent of the boat shed?"
+    for limit in (1, 3, 10, 60, 100):
+        results = stored.search_hybrid(query, limit=limit).results
+        assert results[0].id == "rent:4"
+        assert results[0].explanation["change"] == {"supersedes": ["rent:0", "rent:2"]}
+        changed = [
+            row.explanation.get("change") for row in results if row.id in {"rent:0", "rent:2"}
+        ]
+        assert changed == [{"superseded_by": "rent:4"}] * (limit > 1 and 2)

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mcp_context_persistence.queries.search.candidate import Candidate
+from mcp_context_persistence.queries.search.features import RankingQuery, analyze_messages
 from mcp_context_persistence.queries.search.query_repetition import RepetitionDetector
-from mcp_context_persistence.queries.search.word_counts import split_words
 
 QUERY = "What is my sister's dog called?"
 REPETITIONS = (
@@ -34,8 +35,7 @@ OTHERS = (
 
 
 def is_repetition(text: str, query: str = QUERY, author: str | None = None) -> bool:
-    lowered = text.lower()
-    return RepetitionDetector(query).find([lowered], split_words([lowered]), [author])[0]
+    return RepetitionDetector(query).find([text.lower()], [author])[0]
 
 
 @pytest.mark.parametrize("text", REPETITIONS)
@@ -47,6 +47,21 @@ def test_what_has_nothing_beyond_the_question_repeats_it(text: str) -> None:
 @pytest.mark.parametrize("text", OTHERS)
 def test_what_has_content_of_its_own_does_not(text: str) -> None:
     assert not is_repetition(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Do you remember where HarborLib is stored?",
+        "do you remember where harborlib is stored?",
+        "Let me check where HarborLib is stored.",
+    ],
+)
+@pytest.mark.parametrize("query", ["Where is HarborLib stored?", "where is harborlib stored?"])
+def test_the_parts_of_a_name_are_no_content_of_their_own(text: str, query: str) -> None:
+    content = [Candidate("message", "m", "talk", content=text, position=0)]
+    analysis = analyze_messages(content, [None], RankingQuery(text=query, words=("harborlib",)))
+    assert analysis.get_column("repetition").tolist() == [1.0]
 
 
 @given(st.text(max_size=80))

@@ -12,6 +12,30 @@ from bench.speed import scale
 from mcp_context_persistence.queries.search.training import calculate_figures
 
 
+def write_confidence() -> dict[str, Any]:
+    """Make the figures of the confidence."""
+    certainty = {confidence.ANSWERED: 0.9, confidence.UNANSWERED: 0.5, confidence.STRANGE: 0.0}
+    judged = [
+        confidence.Judged(
+            data_set=data_set,
+            talk="talk",
+            kind=kind,
+            half=half,
+            features={},
+            evidence_share=1.0,
+            tokens=100,
+        )
+        for data_set in ("beam", "locomo")
+        for half in (0, 1)
+        for kind in certainty
+    ]
+    values = [certainty[question.kind] for question in judged]
+    return {
+        "auroc": confidence.summarize_auroc(judged, values),
+        "contexts": confidence.measure_contexts(judged, values, 0.1),
+    }
+
+
 @pytest.fixture
 def results(tmp_path, monkeypatch):
     """What the benches write, made by their own functions from small figures."""
@@ -33,26 +57,7 @@ def results(tmp_path, monkeypatch):
         "contexts": history.make_results(values),
         "cases": {"changes_kept.jsonl": (14, 15)},
     }
-    judged_questions = [
-        confidence.Judged(
-            data_set=data_set,
-            talk="talk",
-            kind=kind,
-            half=half,
-            features={},
-            evidence_share=1.0,
-            tokens=100,
-        )
-        for data_set in ("beam", "locomo")
-        for half in (0, 1)
-        for kind in (confidence.ANSWERED, confidence.UNANSWERED, confidence.STRANGE)
-    ]
-    certainty = {confidence.ANSWERED: 0.9, confidence.UNANSWERED: 0.5, confidence.STRANGE: 0.0}
-    values_of_questions = [certainty[question.kind] for question in judged_questions]
-    written["confidence"] = {
-        "auroc": confidence.summarize_auroc(judged_questions, values_of_questions),
-        "contexts": confidence.measure_contexts(judged_questions, values_of_questions, 0.1),
-    }
+    written["confidence"] = write_confidence()
     written["resolution"] = entity_resolution.make_results(
         [(name, "shipped", 2, (1.0, 0.9, 0.95)) for name in ("poleo", "DBLP-ACM")]
     )
