@@ -105,12 +105,13 @@ def test_as_many_are_returned_as_are_requested(stored: ContextPersistenceClient)
 
 
 def test_changes_are_found_whatever_the_limit(stored: ContextPersistenceClient) -> None:
-    query = "What is the rent of the boat shed?"
-    for limit in (1, 3, 10, 60, 100):
-        results = stored.search_hybrid(query, limit=limit).results
+    for limit in (1, 2, 10, 60, 100):
+        results = stored.search_hybrid("What is the rent of the boat shed?", limit=limit).results
+        changes = {
+            row.id: row.explanation["change"] for row in results if "change" in row.explanation
+        }
         assert results[0].id == "rent:4"
-        assert results[0].explanation["change"] == {"supersedes": ["rent:0", "rent:2"]}
-        changed = [
-            row.explanation.get("change") for row in results if row.id in {"rent:0", "rent:2"}
-        ]
-        assert changed == [{"superseded_by": "rent:4"}] * (limit > 1 and 2)
+        assert changes.pop("rent:4") == {"supersedes": ["rent:0", "rent:2"]}
+        assert changes.keys() <= {"rent:0", "rent:2"}
+        assert limit < 10 or len(changes) == 2
+        assert all(change == {"superseded_by": "rent:4"} for change in changes.values())
