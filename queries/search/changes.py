@@ -85,7 +85,9 @@ _VALUE = re.compile(
     r"(?P<time>\b\d{1,2}(?::\d\d)? ?[ap]\.?m\b\.?|\b\d{1,2}:\d\d\b)|"
     r"(?P<money>[$€£] ?\d[\d,.]*k?)|"
     r"(?P<share>\b\d+(?:\.\d+)? ?(?:%|percent\b))|"
-    rf"(?P<count>\b(?!(?:19|20)\d\d\b)(?:\d[\d,]*(?:\.\d+)?|{'|'.join(_NUMBER_WORDS.split())}))"
+    # The digits of a key such as ADR-13 count nothing.
+    r"(?P<count>(?<![^\W\d_][-#/])\b(?!(?:19|20)\d\d\b)"
+    rf"(?:\d[\d,]*(?:\.\d+)?|{'|'.join(_NUMBER_WORDS.split())}))"
     r"(?P<unit>(?:[ -]?(?:more |new |other )?[a-z]+)?)",
     re.IGNORECASE,
 )

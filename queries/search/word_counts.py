@@ -95,6 +95,8 @@ def split_words(texts: Sequence[str]) -> list[list[str]]:
 
     Where no spaces separate words, pairs of characters are returned.
     """
+    if not texts:
+        return []
     ascii_texts = [text if text.isascii() and "\0" not in text else "" for text in texts]
     spaced = "\0".join(ascii_texts).encode().translate(_ASCII_WORDS).decode()
     words = [text.split() for text in spaced.split("\0")]

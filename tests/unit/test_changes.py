@@ -130,3 +130,9 @@ def test_scores_stay_in_order_when_the_later_message_is_put_first():
         None,
     ]
     assert put_changes_first(scored, {}) == scored
+
+
+@pytest.mark.parametrize("keys", [("ADR-13", "ADR-75"), ("PAY#7", "PAY#8"), ("a/12", "a/14")])
+def test_another_key_is_no_other_value_of_the_same_thing(keys):
+    talk = [f"The plan of the harbor is filed as {key}." for key in keys]
+    assert find(f"harbor plan {keys[0]}", *talk) == {}

@@ -80,3 +80,8 @@ def test_statements_with_only_the_words_of_a_question_answer_it() -> None:
 @given(st.text(min_size=1, max_size=60).map(lambda text: f"{text}?"))
 def test_a_question_repeats_itself(question: str) -> None:
     assert is_repetition(question, question)
+
+
+def test_texts_that_are_all_too_long_repeat_nothing() -> None:
+    assert RepetitionDetector(QUERY).find(["a long story " * 100] * 2, [None, None]) == [False] * 2
+    assert RepetitionDetector(QUERY).find([], []) == []
