@@ -18,8 +18,13 @@ def results(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "RESULTS", tmp_path)
     figures = calculate_figures([True], 1)
     sets = ["chats", "chats, multi-hop", "chats, temporal", "chats, sessions", "meetings"]
+    abilities = ["knowledge update", "contradiction resolution", "temporal reasoning"]
+    abilities += ["multi session reasoning", "information extraction"]
+    sets += ["assistants", *(f"assistants, {ability}" for ability in abilities)]
     judged = evidence.summary([(name, figures) for name in sets])
-    written: dict[str, Any] = {"quality": {"hybrid": judged, evidence.MEETINGS: judged}}
+    written: dict[str, Any] = {
+        "quality": dict.fromkeys(("hybrid", evidence.MEETINGS, "semantic", "keyword"), judged)
+    }
     written["resolution"] = entity_resolution.make_results(
         [(name, "shipped", 2, (1.0, 0.9, 0.95)) for name in ("poleo", "DBLP-ACM")]
     )
