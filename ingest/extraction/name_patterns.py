@@ -21,6 +21,7 @@ _FIRM = re.compile(
 )
 _NOT_IN_FIRMS = (
     get_words("words_around_name")
+    | get_words("sentence_openers")
     | get_words("question_verbs")
     | get_words("generic_nouns")
     | (get_words("requests") - {"check", "note", "open"})  # "Open Systems AG" is a name.

@@ -112,6 +112,8 @@ def test_the_documented_technologies_are_found(extractor: Extractor) -> None:
         ("Contact Marta Kowal in Berlin.", "marta_kowal", "person"),
         ("Kern GmbH and Faro AG met.", "kern_gmbh", "organization"),
         ("Kern GmbH and Faro AG met.", "faro_ag", "organization"),
+        ("If Faro AG uses Redis, it breaks.", "faro_ag", "organization"),
+        ("Perhaps Acme Corp uses Redis.", "acme_corp", "organization"),
         ("Weber GmbH & Co. KG delivers on Monday.", "weber_gmbh_&_co._kg", "organization"),
         ("Ask Tallow Robotics AG about it.", "tallow_robotics_ag", "organization"),
         ("ACME-4711 and STM32F4 are parts.", "ACME-4711", "product"),
