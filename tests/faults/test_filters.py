@@ -153,7 +153,7 @@ OTHER = {
     "batch_extract_entities": {"texts", "parallel", "max_workers", "store", "progress"},
     "batch_save_conversations": {"conversations", "parallel", "max_workers", "replace", "progress"},
     "build_context": {"query", "token_budget", "diversity", "instruction_share"}
-    | {"min_relevance", "count_tokens"},
+    | {"min_relevance", "order", "count_tokens"},
     "configure_cache": {"cache_type", "cache_size", "ttl", "redis_url", "directory"},
     "configure_embedding_model": {"model", "vector_size", "batch_size", "wait", "progress"},
     "configure_entity_patterns": {"patterns", "confidence"},

@@ -146,10 +146,12 @@ def test_what_is_not_returned_does_not_count(stored: ContextPersistenceClient) -
     """The answer is a neighbor of what is returned."""
     filters = {"content_types": "message"}
     for number, (_, question) in enumerate(FACTS):
-        answered = stored.search_hybrid(question, filters=filters).confidence
+        answered = stored.search_hybrid(question, filters=filters)
         unanswered = stored.search_hybrid(question, filters=filters, exclude_ids=f"{number}-1")
         assert unanswered.results
-        assert unanswered.confidence < 0.1 < answered, question
+        assert answered.confidence is not None
+        assert unanswered.confidence is not None
+        assert unanswered.confidence < 0.1 < answered.confidence, question
     nothing = stored.search_hybrid(FACTS[0][1], filters={"content_types": "decision"})
     assert (nothing.results, nothing.confidence) == ([], None)
 
