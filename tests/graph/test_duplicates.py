@@ -254,7 +254,7 @@ def test_invalid_merges_are_refused(client):
     fill(client)
     with pytest.raises(NotFoundError, match=r"duplicates\.0"):
         client.merge_entities("Acme", ["nobody"])
-    with pytest.raises(ValidationError, match="entity to keep"):
+    with pytest.raises(ValidationError, match="entity in keep"):
         client.merge_entities("Acme", ["acme_corp", "Acme"])
     with pytest.raises(ValidationError, match="duplicates"):
         client.merge_entities("Acme", [])

@@ -120,7 +120,7 @@ def test_entity_types_are_found_in_any_case(client):
 
 def test_what_filters_leave_out_is_told(tools):
     by_role = tools.search_hybrid("pandas", filters={"role": "user"}).notes
-    assert "entity, decision, conversation, document" in by_role[0]
+    assert "entity, decision, instruction, conversation, document" in by_role[0]
     assert (
         "entity, document"
         in tools.search_hybrid("pandas", filters={"conversation_id": "tools"}).notes[0]
