@@ -153,7 +153,8 @@ def search_hybrid(engine: Engine, request: SearchRequest) -> SearchHybridRespons
 
     answer = engine.embeddings.retry_when_stale(search)
     results = [_build_result(result) for result in answer.results]
-    _explain_instructions(engine, results)
+    if instructions := [result for result in results if result.type == "instruction"]:
+        _explain_instructions(engine, instructions)
     return SearchHybridResponse(
         query=request.query,
         mode=request.mode,
@@ -166,10 +167,9 @@ def search_hybrid(engine: Engine, request: SearchRequest) -> SearchHybridRespons
 
 
 def _explain_instructions(engine: Engine, results: Sequence[SearchResult]) -> None:
-    """Add evidence, kind, scope, status and rule to the results that are instructions."""
-    found = [result for result in results if result.type == "instruction"]
+    """Add evidence, kind, scope, status and rule to results that are instructions."""
     for result, stored in zip(
-        found, read_instructions(engine, [result.id for result in found]), strict=True
+        results, read_instructions(engine, [result.id for result in results]), strict=True
     ):
         if stored is not None:
             result.message_id = stored.message_id
