@@ -170,7 +170,7 @@ class SearchCalls:
                 mapping that changes one of them, such as
                 `{"base": "fast", "weights": {"time": 0}, "recency": 1.5}`. See docs/searching.md.
             explain: Whether explanations also have the `path` through the graph, the `statements`
-                that were run, and `times`: the words of the query that name a time.
+                that found the results, and `times`: the words of the query that name a time.
 
         Returns:
             The best result first. `similarity_score` is the cosine in mode `semantic`, and a score
