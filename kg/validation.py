@@ -172,6 +172,16 @@ def check_choice(field: str, value: object, allowed: Sequence[str]) -> str:
     return choice
 
 
+def check_statuses(value: object, allowed: Sequence[str]) -> list[str] | None:
+    """Check the argument `status`: one or several of the allowed ones; None means all."""
+    if value is None:
+        return None
+    values = check_list("status", value, limit=len(allowed), items="statuses", takes_text=True)
+    if not values:
+        raise ValidationError("status must not be an empty list; None means every status")
+    return [check_choice("status", status, allowed) for status in values]
+
+
 @reads_argument
 def check_list(
     field: str, value: object, *, limit: int, items: str = "items", takes_text: bool = False

@@ -17,8 +17,8 @@
 // is read.
 // The instructions of changed and removed messages (`restated_ids`) are deleted, except those that
 // the messages still state (`instruction_ids`); a retired one stays retired.
-// Messages, decisions and instructions inherit project, tags and metadata of their conversation, unless they have
-// their own.
+// Messages, decisions and instructions inherit project, tags and metadata of their conversation,
+// unless they have their own.
 // `SET updated_ms` locks an existing entity, which `MERGE` alone does not. If an entity was deleted
 // between the two, it is missing later, as is a relationship that another writer deletes while this
 // one waits for it: a guard then rolls everything back.

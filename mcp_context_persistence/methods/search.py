@@ -209,7 +209,7 @@ class SearchCalls:
                 `timeline`, or a mapping that changes one of them, such as
                 `{"base": "fast", "weights": {"time": 0}, "recency": 1.5}`. See docs/searching.md.
             explain: Whether explanations also have the `path` through the graph, the `statements`
-                that were run, and `times`: the words of the query that name a time.
+                that found the results, and `times`: the words of the query that name a time.
             exclude_conversation_id: A conversation of which nothing is returned, or a list of them.
                 Exclude the conversation at hand, whose messages the language model has anyway.
             exclude_ids: An id of what is not returned, or a list of ids.

@@ -2,13 +2,30 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from mcp_context_persistence.kg import validation
+from mcp_context_persistence.kg.driver.statement import Row
 from mcp_context_persistence.kg.errors import ValidationError
 
 LARGEST = 2**62  # of the numbers in a cursor
 INVALID = "cursor is not one that this call has returned"
+
+
+def cut_page(rows: Sequence[Row], *, limit: int, digest: str) -> tuple[Sequence[Row], str | None]:
+    """Return the rows of a page, and the cursor of the next page, None for the last one.
+
+    Args:
+        rows: Have `key`, by which they are ordered, and `item` with an `id`; one row more than
+            `limit` if there is another page.
+        limit: Rows of a page.
+        digest: Identifies what is listed.
+    """
+    page = rows[:limit]
+    if len(rows) <= limit:
+        return page, None
+    return page, write_cursor(digest, page[-1]["key"], page[-1]["item"]["id"])
 
 
 def write_cursor(*fields: object) -> str:

@@ -27,7 +27,7 @@ from mcp_context_persistence.responses.instructions import (
 )
 from mcp_context_persistence.runtime.embedding_models import ActiveModel
 from mcp_context_persistence.runtime.engine import Engine
-from mcp_context_persistence.services.cursors import INVALID, read_cursor, write_cursor
+from mcp_context_persistence.services.cursors import INVALID, cut_page, read_cursor
 
 KINDS = get_args(Kind)
 STATUSES = ("active", "superseded", "retired")
@@ -116,14 +116,7 @@ def list_instructions(
     engine: Engine, *, status: object, limit: object, cursor: object
 ) -> ListInstructionsResponse:
     """List instructions, latest first."""
-    statuses = None
-    if status is not None:
-        values = validation.check_list(
-            "status", status, limit=len(STATUSES), items="statuses", takes_text=True
-        )
-        statuses = [validation.check_choice("status", value, STATUSES) for value in values]
-        if not statuses:
-            raise ValidationError("status must not be an empty list; None means every status")
+    statuses = validation.check_statuses(status, STATUSES)
     checked_limit = validation.check_integer("limit", limit, minimum=1, maximum=limits.LISTED_ITEMS)
     identity = digest("instructions", *sorted(statuses or STATUSES))
     rows = engine.graph.run(
@@ -134,14 +127,9 @@ def list_instructions(
             after=_read_position(cursor, identity),
         )
     )
-    shown = rows[:checked_limit]
-    next_cursor = (
-        write_cursor(identity, shown[-1]["key"], shown[-1]["item"]["id"])
-        if len(rows) > checked_limit
-        else None
-    )
+    page, next_cursor = cut_page(rows, limit=checked_limit, digest=identity)
     return ListInstructionsResponse(
-        instructions=[build_instruction(row["item"]) for row in shown], next_cursor=next_cursor
+        instructions=[build_instruction(row["item"]) for row in page], next_cursor=next_cursor
     )
 
 

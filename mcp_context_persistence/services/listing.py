@@ -27,7 +27,7 @@ from mcp_context_persistence.responses.listing import (
 )
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services.conversations import build_messages
-from mcp_context_persistence.services.cursors import INVALID, is_number, read_cursor, write_cursor
+from mcp_context_persistence.services.cursors import INVALID, cut_page, is_number, read_cursor
 
 STATUSES = ("accepted", "proposed", "rejected")
 
@@ -130,16 +130,7 @@ def list_decisions(
     cursor: object,
 ) -> ListDecisionsResponse:
     """List decisions."""
-    statuses = None
-    if status is not None:
-        statuses = [
-            validation.check_choice("status", value, STATUSES)
-            for value in validation.check_list(
-                "status", status, limit=len(STATUSES), items="statuses", takes_text=True
-            )
-        ]
-        if not statuses:
-            raise ValidationError("status must not be an empty list; None means every status")
+    statuses = validation.check_statuses(status, STATUSES)
     items, next_cursor = _list(
         engine,
         "decisions",
@@ -196,13 +187,8 @@ def _list(
         order=checked_order, limit=checked_limit + 1, after_key=after_key, after_id=after_id
     )
     rows = engine.graph.run(build_statement(engine.namespace, resolved, page))
-    shown = rows[:checked_limit]
-    next_cursor = (
-        write_cursor(identity, shown[-1]["key"], shown[-1]["item"]["id"])
-        if len(rows) > checked_limit
-        else None
-    )
-    return [build_item(row) for row in shown], next_cursor
+    page_rows, next_cursor = cut_page(rows, limit=checked_limit, digest=identity)
+    return [build_item(row) for row in page_rows], next_cursor
 
 
 def _check_filters(kind: Kind, filters: object) -> Filters:
