@@ -26,8 +26,9 @@ from bench.datasets.sets import evidence, locomo, message_ids
 from bench.files import write_result
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.kg.text.stemming import stem
+from mcp_context_persistence.kg.text.words import list_words
 from mcp_context_persistence.queries.prompt_context.builder import DIVERSITY
-from mcp_context_persistence.queries.search.query_terms import extract_terms, tokenize
+from mcp_context_persistence.queries.search.query_terms import extract_terms
 
 BUDGETS = (250, 500, 1_000)
 DEEP = 50
@@ -74,7 +75,7 @@ def evaluate_text(
     """Return the figures of one text: its message ids, itself, and its tokens."""
     ids, content, used = text
     answer = set(map(stem, extract_terms(str(question.get("answer") or "")).words))
-    share = len(answer & set(map(stem, tokenize(content)))) / len(answer) if answer else None
+    share = len(answer & set(map(stem, list_words(content)))) / len(answer) if answer else None
     return Figure(evidence=len(evidence_ids & ids) / len(evidence_ids), answer=share, tokens=used)
 
 

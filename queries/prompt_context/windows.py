@@ -9,8 +9,8 @@ from itertools import accumulate
 from mcp_context_persistence.kg.text.languages import ENGLISH, detect_language
 from mcp_context_persistence.kg.text.stemming import stem
 from mcp_context_persistence.kg.text.terms import list_index_terms
+from mcp_context_persistence.kg.text.words import list_words
 from mcp_context_persistence.queries.prompt_context.sentences import Sentences
-from mcp_context_persistence.queries.search.query_terms import tokenize
 
 USUAL_WINDOW = 40  # tokens of pieces in a small budget
 _BORDER_CHARACTERS = 40  # on either side of the border of two pieces, in which a word may be cut
@@ -56,7 +56,7 @@ class QueryWords:
         return None if language == ENGLISH else language
 
     def _find(self, text: str, language: str | None) -> frozenset[str]:
-        stems = frozenset(map(stem, tokenize(text)))
+        stems = frozenset(map(stem, list_words(text)))
         words = frozenset(word for word in self.words if stem(word) in stems)
         if not language:
             return words

@@ -34,10 +34,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mcp_context_persistence.kg.text.words import split_cased_words
 from mcp_context_persistence.queries.search.candidate import Candidates
 from mcp_context_persistence.queries.search.features import RankingQuery
 from mcp_context_persistence.queries.search.ranker import MessageRanking
-from mcp_context_persistence.queries.search.word_counts import WordCounts, split_cased_words
+from mcp_context_persistence.queries.search.word_counts import WordCounts
 
 Floats = NDArray[np.float64]
 

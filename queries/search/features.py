@@ -39,6 +39,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcp_context_persistence.kg.text.stemming import stem
+from mcp_context_persistence.kg.text.words import list_words, split_cased_words
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.message_neighbors import (
     NEIGHBOR_RADIUS,
@@ -50,12 +51,10 @@ from mcp_context_persistence.queries.search.query_repetition import (
 )
 from mcp_context_persistence.queries.search.query_terms import (
     STOP_WORDS,
-    tokenize,
 )
 from mcp_context_persistence.queries.search.word_counts import (
     WordCounts,
     find_identifiers,
-    split_cased_words,
 )
 from mcp_context_persistence.queries.temporal.query_dates import NO_DATES, QueryDates, TimeRange
 
@@ -356,11 +355,11 @@ def _find_named_authors(authors: Sequence[str | None], query: str) -> Floats:
     names = set(filter(None, authors))
     if not names:
         return np.zeros(len(authors))
-    query_stems = {stem(word) for word in tokenize(query) if word not in STOP_WORDS}
+    query_stems = {stem(word) for word in list_words(query) if word not in STOP_WORDS}
     named_authors = {
         name
         for name in names
-        if any(len(word) > 1 and stem(word) in query_stems for word in tokenize(name))
+        if any(len(word) > 1 and stem(word) in query_stems for word in list_words(name))
     }
     return np.array([author in named_authors for author in authors], float)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.driver.statement import Run
+from mcp_context_persistence.kg.text.words import list_words
 from mcp_context_persistence.queries.search import score_fusion
 from mcp_context_persistence.queries.search.authors import are_from_meetings, read_authors
 from mcp_context_persistence.queries.search.candidate import (
@@ -30,7 +31,6 @@ from mcp_context_persistence.queries.search.confidence import (
 from mcp_context_persistence.queries.search.diversification import UNLIMITED
 from mcp_context_persistence.queries.search.features import RankingQuery
 from mcp_context_persistence.queries.search.graph_search import GraphMatch, search_graph
-from mcp_context_persistence.queries.search.query_terms import tokenize
 from mcp_context_persistence.queries.search.ranker import rank
 from mcp_context_persistence.queries.search.recipes import Recipe
 from mcp_context_persistence.queries.search.request import LIMIT, SearchRequest
@@ -321,7 +321,7 @@ def _find_entity_links(
 
 
 def _list_date_words(request: SearchRequest, dates: QueryDates) -> set[str]:
-    return {word for start, end in dates.spans for word in tokenize(request.query[start:end])}
+    return {word for start, end in dates.spans for word in list_words(request.query[start:end])}
 
 
 def _names_only_dates(request: SearchRequest, dates: QueryDates) -> bool:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from mcp_context_persistence.kg.text.normalization import fold
 from mcp_context_persistence.kg.text.stemming import stem
+from mcp_context_persistence.kg.text.words import split_words
 from mcp_context_persistence.queries.search.query_terms import STOP_WORDS
-from mcp_context_persistence.queries.search.word_counts import split_words
 
 QUESTION_MARKS = "?？؟"
 _MARKS = frozenset(QUESTION_MARKS)

@@ -40,11 +40,6 @@ class QueryTerms:
     is_english: bool = False
 
 
-def tokenize(text: str) -> list[str]:
-    """Return the words of a text, folded, in order; of identifiers the parts."""
-    return [fold(token.text) for token in terms.tokenize(text) if token.role == "part"]
-
-
 def extract_terms(query: str, language: str | None = None) -> QueryTerms:
     """Return the informative words of a query.
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 
 from mcp_context_persistence.kg.identifiers import split_name
 from mcp_context_persistence.kg.text.stemming import stem
+from mcp_context_persistence.kg.text.words import list_words
 from mcp_context_persistence.queries.search.candidate import (
     Candidate,
     Candidates,
     ScoredCandidate,
     ScoreRange,
 )
-from mcp_context_persistence.queries.search.query_terms import tokenize
 
 SMALLEST_SHARE = 0.05  # of a score that a retriever returned at all
 CONTENT_SHARE = 0.5  # how much the rest of an entity's text counts, compared with its names
@@ -97,7 +97,7 @@ def _stem_spellings(name: str) -> list[frozenset[str]]:
 
 
 def _stem_text(text: str) -> frozenset[str]:
-    return frozenset(map(stem, tokenize(text.replace("_", " "))))
+    return frozenset(map(stem, list_words(text.replace("_", " "))))
 
 
 def fuse(

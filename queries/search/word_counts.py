@@ -1,6 +1,5 @@
 """The words of candidates that a query has: how many, how rare, and which identifiers."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -8,24 +7,13 @@ from numpy.typing import NDArray
 
 from mcp_context_persistence.kg.text.normalization import fold
 from mcp_context_persistence.kg.text.stemming import stem
-from mcp_context_persistence.kg.text.terms import split_into_pieces
-from mcp_context_persistence.kg.text.terms import tokenize as split_text
-from mcp_context_persistence.queries.search.query_terms import tokenize
+from mcp_context_persistence.kg.text.terms import tokenize
 
 Floats = NDArray[np.float64]
 
 K1, B = 1.2, 0.75  # Robertson and Zaragoza 2009
 _LONGEST_UNSTEMMED = 3  # letters
 _LONGEST_ENDING = 5
-# Upper and lower case of ASCII, for a fast look at where the parts of CamelCase begin.
-_CASES = bytes(
-    ord("A") if chr(code).isupper() else ord("a") if code < 128 and chr(code).islower() else code
-    for code in range(128)
-) + bytes(128)
-_CAMEL_CASE = re.compile(r"[A-Za-z0-9]*[a-z][A-Z][A-Za-z0-9]*")
-_ASCII_WORDS = bytes(
-    code if code == 0 or (code < 128 and chr(code).isalnum()) else ord(" ") for code in range(256)
-)
 
 
 class WordCounts:
@@ -74,38 +62,6 @@ class WordCounts:
         return shares
 
 
-def repeat_parts(text: str) -> str:
-    """Return a text with the parts of each name in CamelCase behind it."""
-    if b"aA" not in text.encode("ascii", "replace").translate(_CASES):
-        return text
-    return _CAMEL_CASE.sub(_add_parts, text)
-
-
-def _add_parts(match: re.Match[str]) -> str:
-    return " ".join([match.group(), *split_into_pieces(match.group())])
-
-
-def split_cased_words(texts: Sequence[str]) -> list[list[str]]:
-    """Return the words of each text as `split_words` does, with the parts of names in CamelCase."""
-    return split_words([repeat_parts(text).lower() for text in texts])
-
-
-def split_words(texts: Sequence[str]) -> list[list[str]]:
-    """Return the runs of letters and digits of each text in lower case, folded.
-
-    Where no spaces separate words, pairs of characters are returned.
-    """
-    if not texts:
-        return []
-    ascii_texts = [text if text.isascii() and "\0" not in text else "" for text in texts]
-    spaced = "\0".join(ascii_texts).encode().translate(_ASCII_WORDS).decode()
-    words = [text.split() for text in spaced.split("\0")]
-    for index, (text, ascii_text) in enumerate(zip(texts, ascii_texts, strict=True)):
-        if text and not ascii_text:
-            words[index] = tokenize(text)
-    return words
-
-
 def _find_root(word: str, known_stem: str | None) -> tuple[str, int]:
     """Return how the forms of a word begin, and how long they are at most.
 
@@ -127,6 +83,6 @@ def find_identifiers(texts: Sequence[str], identifiers: frozenset[str]) -> Float
     shares = np.zeros(len(texts))
     for index, text in enumerate(texts):
         if any(part in text for part in parts) or not text.isascii():
-            words = {fold(token.text) for token in split_text(text)}
+            words = {fold(token.text) for token in tokenize(text)}
             shares[index] = len(identifiers & words) / len(identifiers)
     return shares

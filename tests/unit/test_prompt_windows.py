@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from mcp_context_persistence.kg.text.words import list_words
 from mcp_context_persistence.queries.prompt_context.builder import PromptContext, build
 from mcp_context_persistence.queries.prompt_context.fitting import TokenCounter
 from mcp_context_persistence.queries.prompt_context.sentences import (
@@ -14,7 +15,7 @@ from mcp_context_persistence.queries.prompt_context.sentences import (
     split_sentences,
 )
 from mcp_context_persistence.queries.search.candidate import Candidate
-from mcp_context_persistence.queries.search.query_terms import extract_terms, tokenize
+from mcp_context_persistence.queries.search.query_terms import extract_terms
 
 WORDS = "meeting notes about the garden and the weather with several small remarks on trains"
 NEEDLE = "the vault code is blue heron seventeen"
@@ -159,7 +160,7 @@ def test_a_short_sentence_is_not_cut() -> None:
 def test_any_word_of_any_text_is_shown(
     text: str, number: int, count: TokenCounter, is_repeated: bool
 ) -> None:
-    words = [word for word in tokenize(text) if word.isalnum() and len(word) <= 30]
+    words = [word for word in list_words(text) if word.isalnum() and len(word) <= 30]
     assume(words)
     word = words[number % len(words)]
     if is_repeated:
@@ -171,7 +172,7 @@ def test_any_word_of_any_text_is_shown(
         count_tokens=count,
     )
     assert context.tokens <= 200
-    assert word in tokenize(context.text)
+    assert word in list_words(context.text)
 
 
 CODE_LINES = [f"    total = add(total, {number})  # step. Again." for number in range(60)]

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.filter_tokens import build_token
+from mcp_context_persistence.kg.text.words import list_words
 from mcp_context_persistence.queries.search.query_terms import (
     build_keyword_query,
     extract_terms,
-    tokenize,
 )
 
 OPERATORS = set('+-&|!(){}[]^"~*?:\\/')
@@ -33,7 +33,7 @@ OPERATORS = set('+-&|!(){}[]^"~*?:\\/')
     ],
 )
 def test_words_are_folded_and_identifiers_come_in_parts(text: str, expected: list[str]) -> None:
-    assert tokenize(text) == expected
+    assert list_words(text) == expected
 
 
 def test_stop_words_go() -> None:

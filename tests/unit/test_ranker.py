@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mcp_context_persistence.kg.text.words import repeat_parts, split_words
 from mcp_context_persistence.queries.search import diversification
 from mcp_context_persistence.queries.search.authors import (
     are_from_meetings,
@@ -25,7 +26,7 @@ from mcp_context_persistence.queries.search.graph_search import GraphMatch
 from mcp_context_persistence.queries.search.query_terms import extract_terms
 from mcp_context_persistence.queries.search.ranker import learned_weights, rank
 from mcp_context_persistence.queries.search.recipes import BALANCED
-from mcp_context_persistence.queries.search.word_counts import WordCounts, repeat_parts, split_words
+from mcp_context_persistence.queries.search.word_counts import WordCounts
 from mcp_context_persistence.queries.temporal.query_dates import find_query_dates
 
 
